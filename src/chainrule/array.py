@@ -1,0 +1,652 @@
+"""Array: a recorded value, and the protocols by which plain NumPy code records itself.
+
+A `Node` is one recorded step: the block, what went in, what came out, and the line of user code. It never changes.
+An `Array` is the handle that user code holds. It points at a node; an update in place (`x += y`, `x[i] = v`) makes the
+handle point at a new node, so whatever was recorded before still sees the old value.
+There is no tape and no mode: a node knows where it came from, and is freed when nobody needs it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from chainrule.errors import BlockError, ChainruleError, RecordingError
+
+__all__ = ["ANSWERS", "Array", "Line", "Node", "answer", "namespace_of", "record", "value_of"]
+
+ANSWERS: dict[Any, Callable[..., Any]] = {}
+"""Which block (or function made of blocks) answers for which function of NumPy or SciPy.
+
+Filled where the blocks are defined, by `chainrule.block`. A key may be a dotted name such as
+`"scipy.special.expit"`: SciPy is slow to import, and whoever calls its functions has imported it already.
+"""
+
+PLAIN = frozenset(
+    [bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_]
+)
+"""Types of operands that cannot change under our hands, so a node may hold them as they are."""
+
+NO_PARAMS: dict[str, Any] = {}
+_clock = itertools.count()
+
+
+class BlockLike(Protocol):
+    """What recording asks of a block; `chainrule.block.Block` is the one that there is."""
+
+    name: str
+    forward: Callable[..., Any]
+    differentiable: bool
+    view: bool
+
+
+class Line(NamedTuple):
+    """A line of user code."""
+
+    file: str
+    number: int
+
+    @property
+    def text(self) -> str:
+        return linecache.getline(self.file, self.number).strip()
+
+    def __str__(self) -> str:
+        text = self.text
+        return f"{self.file}:{self.number}" + (f": {text}" if text else "")
+
+
+class Node:
+    """One recorded step: `value = block.forward(*inputs, **params)`.
+
+    Attributes
+    ----------
+    block : the block, or None for an input of the recording.
+    inputs : a tuple with a Node for every recorded operand and the plain value of every other.
+    params : the keyword parameters of the block.
+    value : what the forward rule returned.
+    order : a number that grows with time, so that sorting by it is a topological order.
+    name : the user's name for the value, or None.
+    grad : what `Array.backward` left here, or None.
+    """
+
+    __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value")
+
+    def __init__(
+        self,
+        block: Any,
+        inputs: tuple[Any, ...],
+        params: dict[str, Any],
+        value: Any,
+        code: Any = None,
+        lasti: int = 0,
+        name: str | None = None,
+    ):
+        self.block = block
+        self.inputs = inputs
+        self.params = params
+        self.value = value
+        self.order = next(_clock)
+        self.code = code
+        self.lasti = lasti
+        self.name = name
+        self.grad = None
+
+    @property
+    def line(self) -> Line | None:
+        """The line of user code that recorded this node. Worked out only when asked: it is slow."""
+        if self.code is None:
+            return None
+        for start, end, number in self.code.co_lines():
+            if number is not None and start <= self.lasti < end:
+                return Line(self.code.co_filename, number)
+        return Line(self.code.co_filename, self.code.co_firstlineno)
+
+    @property
+    def differentiable(self) -> bool:
+        """False where a gradient ends: integers, booleans, and blocks such as `sign` or `stop_gradient`."""
+        if self.block is not None and not self.block.differentiable:
+            return False
+        return is_inexact(self.value)
+
+    def __repr__(self) -> str:
+        what = self.block.name if self.block else "input"
+        return f"<Node {self.order}: {self.name or '·'} = {what}, shape {np.shape(self.value)}>"
+
+
+def is_inexact(value: Any) -> bool:
+    """Whether a value is of a floating (or complex) type, in any array library."""
+    if isinstance(value, float | complex):
+        return True
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "fc" or "float" in dtype.name  # bfloat16 of ml_dtypes is of kind V
+    return dtype is not None and ("float" in str(dtype) or "complex" in str(dtype))
+
+
+# Where the user's code is ----------------------------------------------------------------------------------
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)
+_internal: dict[str, bool] = {}
+
+
+def is_internal(filename: str) -> bool:
+    """Whether a file belongs to chainrule or NumPy, so is not the user's."""
+    known = _internal.get(filename)
+    if known is None:
+        known = _internal[filename] = filename.startswith(_LIBRARIES)
+    return known
+
+
+def user_frame() -> Any:
+    """The innermost frame outside chainrule and NumPy."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not (_internal[filename] if filename in _internal else is_internal(filename)):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def user_line() -> Line | None:
+    frame = user_frame()
+    return None if frame is None else Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def at_line() -> str:
+    """The end of an error message: where in the user's code it happened."""
+    line = user_line()
+    return "" if line is None else f"\n  at {line}"
+
+
+# Recording -------------------------------------------------------------------------------------------------
+
+
+def namespace_of(values: Any) -> Any:
+    """The Array API namespace that computes with these plain values; NumPy where no other array is among them."""
+    for value in values:
+        kind = type(value)
+        if kind is not np.ndarray and kind not in PLAIN:
+            return _foreign_namespace(values)
+    return np
+
+
+def _foreign_namespace(values: Any) -> Any:
+    import array_api_compat
+
+    arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
+    return array_api_compat.array_namespace(*arrays) if arrays else np
+
+
+def constant(operand: Any) -> Any:
+    """A plain operand as a node may keep it: the user may write into his own array later, so a copy is kept."""
+    if isinstance(operand, np.ndarray):
+        if operand.dtype == object:
+            raise RecordingError(
+                "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype" + at_line()
+            )
+        return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
+    if isinstance(operand, list | tuple):
+        if any(isinstance(item, Array) for item in operand):
+            raise RecordingError("a list that holds recorded arrays: join them with np.stack" + at_line())
+        return np.asarray(operand)
+    clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
+    return clone() if clone is not None else operand
+
+
+def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS) -> Array:
+    """Run the block's forward rule on the operands' values and return the recorded result."""
+    inputs = []
+    values = []
+    for operand in operands:
+        if type(operand) is Array:
+            if operand._root is not None and operand._root._node is not operand._root_node:
+                raise RecordingError(
+                    "this array is a view of one that was written to since; take the view again after the write" + at_line()
+                )
+            node = operand._node
+            inputs.append(node)
+            values.append(node.value)
+        else:
+            if type(operand) not in PLAIN:
+                operand = constant(operand)
+            inputs.append(operand)
+            values.append(operand)
+    try:
+        value = block.forward(namespace_of(values), *values, **params)
+    except ChainruleError:
+        raise
+    except Exception as error:
+        raise explained(error, block, values) from error
+    if type(value) is Array:
+        raise RecordingError(
+            f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
+            "pass every array that the block needs as an operand" + at_line()
+        )
+    frame = user_frame()
+    if frame is None:
+        node = Node(block, tuple(inputs), params, value)
+    else:
+        node = Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti)
+    result = Array(node)
+    if block.view and type(operands[0]) is Array and getattr(value, "base", None) is not None:
+        source = operands[0]
+        result._root = source if source._root is None else source._root
+        result._root_node = result._root._node
+    return result
+
+
+def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exception:
+    """The error of a forward rule, with the block, the shapes and the user's line."""
+    shapes = " and ".join(str(np.shape(v)) if not isinstance(v, str) else repr(v) for v in values)
+    where = f"in block {block.name}, inputs of shape {shapes}{at_line()}"
+    if type(error) is ValueError:
+        return BlockError(f"{error}\n  {where}")
+    error.add_note(where)  # keeps the kind of error that the code may be waiting for (LinAlgError, IndexError, …)
+    return error
+
+
+def value_of(x: Any) -> Any:
+    """The plain value of a recorded array; anything else as it is."""
+    return x._node.value if type(x) is Array else x
+
+
+def answer(function: Any) -> Callable[..., Any] | None:
+    """What answers for a function of NumPy or SciPy, or None."""
+    found = ANSWERS.get(function)
+    if found is None:
+        for name in _names_of(function):
+            if name in ANSWERS:
+                found = ANSWERS[function] = ANSWERS[name]
+    return found
+
+
+def _names_of(function: Any) -> Iterator[str]:
+    name = getattr(function, "__name__", "")
+    module = getattr(function, "__module__", None)
+    if isinstance(function, np.ufunc):  # ufuncs did not always know their module
+        yield f"scipy.special.{name}"
+    if module:
+        yield f"{module}.{name}"
+
+
+def full_name(function: Any) -> str:
+    module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
+    return f"{module}.{getattr(function, '__name__', function)}".lstrip(".")
+
+
+def no_block_for(name: str) -> RecordingError:
+    return RecordingError(
+        f"{name} has no block, so its gradient is not known{at_line()}\n"
+        f"  write it with functions that have one, or make a block of it:\n"
+        f"      @cr.block\n"
+        f"      def my_block(x): ...            # plain NumPy\n"
+        f"      @my_block.backward\n"
+        f"      def my_block_backward(dz, z, x): ...   # ∂L/∂x from dz = ∂L/∂z"
+    )
+
+
+# The handle ------------------------------------------------------------------------------------------------
+
+
+def _binary(function: Any) -> tuple[Any, Any, Any]:
+    """The operator, its reflection and its in-place form for a NumPy function."""
+
+    def forward(self: Array, other: Any) -> Any:
+        return record(ANSWERS[function], (self, other))
+
+    def reflected(self: Array, other: Any) -> Any:
+        return record(ANSWERS[function], (other, self))
+
+    def in_place(self: Array, other: Any) -> Array:
+        return self._write(record(ANSWERS[function], (self, other)))
+
+    return forward, reflected, in_place
+
+
+def _unary(function: Any) -> Any:
+    return lambda self: record(ANSWERS[function], (self,))
+
+
+def _method(function: Any) -> Any:
+    def method(self: Array, *args: Any, **kwargs: Any) -> Any:
+        return call(function, self, *args, **kwargs)
+
+    method.__doc__ = f"As numpy.{function.__name__}."
+    return method
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call what answers for a function of NumPy."""
+    handler = answer(function)
+    if handler is None:
+        raise no_block_for(full_name(function))
+    return handler(*args, **kwargs)
+
+
+class Array:
+    """A recorded array: a value plus where it came from.
+
+    You get one as the argument of a function that chainrule differentiates or explains, or from `cr.variable`.
+    It behaves as the NumPy array that it holds.
+
+    Attributes: `value` (the plain array, read-only), `grad` (after `backward()`), `name`, and NumPy's `shape`,
+    `dtype`, `ndim`, `size`, `T`, `mT`.
+
+    >>> import chainrule as cr
+    >>> x = cr.variable([1.0, 2.0], name="x")
+    >>> x * 2
+    Array([2., 4.], block=multiply)
+    """
+
+    __slots__ = ("__weakref__", "_key", "_node", "_root", "_root_node")
+    __array_priority__ = 1000
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._root: Array | None = None  # the handle whose memory this one views, in NumPy's sense
+        self._root_node: Node | None = None  # what that handle pointed at when the view was taken
+        self._key: Any = None  # the index by which it was taken, if it was taken by one
+
+    # What it holds ----------------------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The plain value, read-only: a write into it would change what was recorded."""
+        value = self._node.value
+        if isinstance(value, np.ndarray):
+            value = value.view()
+            value.flags.writeable = False
+        return value
+
+    @property
+    def grad(self) -> Any:
+        """∂L/∂self, after `L.backward()`; None before."""
+        return self._node.grad
+
+    @property
+    def name(self) -> str | None:
+        return self._node.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._node.name = name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(getattr(self._node.value, "shape", ()))
+
+    @property
+    def dtype(self) -> Any:
+        return self._node.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def nbytes(self) -> int:
+        return self._node.value.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        return self._node.value.itemsize
+
+    @property
+    def device(self) -> Any:
+        return getattr(self._node.value, "device", "cpu")
+
+    def __len__(self) -> int:
+        return len(self._node.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        node = self._node
+        text = np.array2string(np.asarray(node.value), separator=", ", prefix="Array(") if node.block is None or (
+            isinstance(node.value, np.ndarray | np.generic)
+        ) else repr(node.value)
+        told = [text]
+        if node.name:
+            told.append(f"name={node.name!r}")
+        if node.block:
+            told.append(f"block={node.block.name}")
+        return f"Array({', '.join(told)})"
+
+    def __str__(self) -> str:
+        return str(self._node.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._node.value, spec)
+
+    # Plain values: control flow may depend on them, gradients may not be lost through them ------------------
+
+    def __bool__(self) -> bool:
+        return bool(self._node.value)
+
+    def __int__(self) -> int:
+        return int(self._node.value)
+
+    def __index__(self) -> int:
+        return self._node.value.__index__()
+
+    def __float__(self) -> float:
+        self._refuse("float(x)")
+        return float(self._node.value)
+
+    def __complex__(self) -> complex:
+        self._refuse("complex(x)")
+        return complex(self._node.value)
+
+    def item(self, *args: Any) -> Any:
+        self._refuse("x.item()")
+        return self._node.value.item(*args)
+
+    def tolist(self) -> Any:
+        self._refuse("x.tolist()")
+        return self._node.value.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._refuse("np.asarray(x), or writing x into a plain array,")
+        return np.array(self._node.value, dtype=dtype)
+
+    def _refuse(self, what: str) -> None:
+        if self._node.differentiable:
+            raise RecordingError(
+                f"{what} would lose the gradient of a recorded array{at_line()}\n"
+                "  keep computing with the recorded array itself (np.stack or np.concatenate join several);\n"
+                "  where no gradient is wanted, write cr.stop_gradient(x) first, or read x.value"
+            )
+
+    # NumPy's protocols ------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
+        if out is not None and any(o is not None for o in out):
+            raise RecordingError(
+                f"out= of {full_name(ufunc)} with a recorded array: the result belongs in a new array; "
+                f"write z = np.{ufunc.__name__}(…) (or y = y + x instead of y += x for a plain y)" + at_line()
+            )
+        if method != "__call__":
+            handler = ANSWERS.get((ufunc, method))
+            if handler is None:
+                raise no_block_for(f"{full_name(ufunc)}.{method}")
+        else:
+            handler = answer(ufunc)
+            if handler is None:
+                raise no_block_for(full_name(ufunc))
+        if kwargs and method == "__call__":
+            raise RecordingError(
+                f"{full_name(ufunc)} with {', '.join(f'{k}=' for k in kwargs)} is not covered for recorded arrays"
+                + at_line()
+            )
+        return handler(*inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call(function, *args, **kwargs)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        from chainrule.namespace import RECORDING
+
+        return RECORDING
+
+    # Operators --------------------------------------------------------------------------------------------
+
+    __add__, __radd__, __iadd__ = _binary(np.add)
+    __sub__, __rsub__, __isub__ = _binary(np.subtract)
+    __mul__, __rmul__, __imul__ = _binary(np.multiply)
+    __truediv__, __rtruediv__, __itruediv__ = _binary(np.divide)
+    __floordiv__, __rfloordiv__, __ifloordiv__ = _binary(np.floor_divide)
+    __mod__, __rmod__, __imod__ = _binary(np.remainder)
+    __pow__, __rpow__, __ipow__ = _binary(np.power)
+    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul)
+    __and__, __rand__, __iand__ = _binary(np.bitwise_and)
+    __or__, __ror__, __ior__ = _binary(np.bitwise_or)
+    __xor__, __rxor__, __ixor__ = _binary(np.bitwise_xor)
+    __lt__ = _binary(np.less)[0]
+    __le__ = _binary(np.less_equal)[0]
+    __gt__ = _binary(np.greater)[0]
+    __ge__ = _binary(np.greater_equal)[0]
+    __eq__ = _binary(np.equal)[0]  # type: ignore[assignment]
+    __ne__ = _binary(np.not_equal)[0]  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+    __neg__ = _unary(np.negative)
+    __abs__ = _unary(np.abs)
+    __invert__ = _unary(np.invert)
+
+    def __pos__(self) -> Array:
+        return self
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __getitem__(self, key: Any) -> Any:
+        result = call(getitem_key, self, key)
+        if result._root is self:
+            result._key = key
+        return result
+
+    # Updates in place: the handle moves on to a new node ----------------------------------------------------
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        if type(new) is Array and new._root is self and new._key is key and new._root_node is self._node:
+            return  # the second half of `x[key] += v`: the view has written itself already
+        self._write(call(setitem_key, self, new, key))
+
+    def _write(self, result: Array) -> Array:
+        """Take over the result of an update in place, with this array's shape and dtype, as NumPy does."""
+        if result.shape != self.shape:
+            raise BlockError(f"an array of shape {self.shape} cannot hold a result of shape {result.shape}" + at_line())
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise BlockError(f"an array of dtype {self.dtype} cannot hold a result of {result.dtype}" + at_line())
+            result = call(np.astype, result, self.dtype)
+        if self._root is not None:
+            if self._key is None:
+                raise RecordingError(
+                    "an update in place of a view (a reshaped, transposed or twice indexed array); "
+                    "write into the array that it was taken from, or make a copy of the view first" + at_line()
+                )
+            root, key = self._root, self._key
+            root[key] = result
+            result = root[key]
+            self._root_node = root._node
+        self._node = result._node
+        return self
+
+    # Methods ----------------------------------------------------------------------------------------------
+
+    sum = _method(np.sum)
+    mean = _method(np.mean)
+    prod = _method(np.prod)
+    max = _method(np.max)
+    min = _method(np.min)
+    std = _method(np.std)
+    var = _method(np.var)
+    any = _method(np.any)
+    all = _method(np.all)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    cumsum = _method(np.cumsum)
+    dot = _method(np.dot)
+    clip = _method(np.clip)
+    take = _method(np.take)
+    repeat = _method(np.repeat)
+    squeeze = _method(np.squeeze)
+    swapaxes = _method(np.swapaxes)
+    diagonal = _method(np.diagonal)
+    trace = _method(np.trace)
+    ravel = _method(np.ravel)
+    flatten = _method(np.ravel)
+    astype = _method(np.astype)
+    copy = _method(np.copy)
+    round = _method(np.round)
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
+        """As ndarray.reshape: the shape as one tuple or as several integers."""
+        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As ndarray.transpose: the axes as one tuple, as several integers, or none to reverse them."""
+        return call(np.transpose, self, axes[0] if len(axes) == 1 else (axes or None))
+
+    @property
+    def T(self) -> Any:  # noqa: N802
+        return self.transpose()
+
+    @property
+    def mT(self) -> Any:  # noqa: N802
+        return call(np.matrix_transpose, self)
+
+    @property
+    def real(self) -> Any:
+        return call(np.real, self)
+
+    @property
+    def flat(self) -> Any:
+        return iter(call(np.ravel, self))
+
+    def backward(self, gradient: Any = None) -> None:
+        """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
+
+        Each call writes fresh gradients; nothing is added to those of an earlier call.
+
+        Parameters
+        ----------
+        gradient : ∂L/∂self, of this array's shape; may be left out where self is the loss itself, a scalar.
+
+        >>> import chainrule as cr
+        >>> x = cr.variable(3.0, name="x")
+        >>> L = x * x
+        >>> L.backward()
+        >>> x.grad
+        np.float64(6.0)
+        """
+        from chainrule.transforms import backward_from
+
+        backward_from(self, gradient)
+
+
+def getitem_key(x: Any, key: Any) -> Any:
+    """Stands for `x[key]` in the table of answers, where NumPy has no function for it."""
+    return x[key]
+
+
+def setitem_key(x: Any, new: Any, key: Any) -> Any:
+    """Stands for `x[key] = new` in the table of answers."""
+    x[key] = new

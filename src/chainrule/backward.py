@@ -1,0 +1,108 @@
+"""The chain rule over a recorded graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, Node, is_inexact, namespace_of
+from chainrule.errors import GradientError
+from chainrule.namespace import RECORDING
+
+__all__ = ["Path", "backpropagate", "find_path"]
+
+
+class Path:
+    """What lies between some inputs and some outputs of a recording.
+
+    Attributes
+    ----------
+    inputs : the inputs.
+    between : the nodes through which the outputs depend on them, oldest first (a topological order).
+    free : whether the outputs also depend on recorded arrays beyond the inputs, so that their gradients do too.
+    """
+
+    __slots__ = ("between", "free", "inputs")
+
+    def __init__(self, inputs: Sequence[Node], between: list[Node], free: bool):
+        self.inputs = inputs
+        self.between = between
+        self.free = free
+
+
+def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
+    """The nodes between inputs and outputs. Nothing older than the oldest input can depend on one, so the search ends there."""
+    start = min((node.order for node in inputs), default=0)
+    path = set(inputs)
+    seen = set(inputs)
+    found = []
+    free = False
+    stack = [node for node in outputs if node.differentiable]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.order < start or node.block is None:
+            free = free or is_inexact(node.value)
+        elif node.block.differentiable:
+            found.append(node)
+            for operand in node.inputs:
+                if type(operand) is Node and operand not in seen:
+                    stack.append(operand)
+    found.sort(key=attrgetter("order"))
+    between = []
+    for node in found:
+        for operand in node.inputs:
+            if operand.__class__ is Node and operand in path:
+                path.add(node)
+                between.append(node)
+                break
+    return Path(inputs, between, free)
+
+
+def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[Node, Any]:
+    """The gradient of L with respect to every node of the path, given ∂L/∂output for the outputs.
+
+    Every node hands its gradient to its inputs, newest first; an input that is used several times gets the sum.
+
+    Parameters
+    ----------
+    seeds : ∂L/∂output, of shape K + output.shape, the same K for all.
+    recorded : True to record the backward pass as more blocks on the same graph, False to compute plain values.
+    """
+    gradients: dict[Node, Any] = dict.fromkeys([*path.inputs, *path.between])
+    gradients.update((node, dz) for node, dz in seeds.items() if node in gradients)
+    for node in reversed(path.between):
+        dz = gradients[node]
+        if dz is None:
+            continue
+        inputs = node.inputs
+        wanted = [i.__class__ is Node and i in gradients for i in inputs]
+        if recorded:
+            operands = [Array(i) if i.__class__ is Node else i for i in inputs]
+            grads = node.block.pull(RECORDING, dz, Array(node), operands, node.params, wanted)
+        else:
+            operands = [i.value if i.__class__ is Node else i for i in inputs]
+            grads = node.block.pull(namespace_of((dz,)), dz, node.value, operands, node.params, wanted)
+        for operand, want, dx in zip(inputs, wanted, grads, strict=False):
+            if want and dx is not None:
+                if dx.dtype != operand.value.dtype:
+                    dx = _as_input(dx, operand, node)
+                sofar = gradients[operand]
+                gradients[operand] = dx if sofar is None else sofar + dx
+    return gradients
+
+
+def _as_input(dx: Any, operand: Node, node: Node) -> Any:
+    """A gradient has the dtype of what it is the gradient of."""
+    dtype = operand.value.dtype
+    if isinstance(dtype, np.dtype) and np.issubdtype(dx.dtype, np.complexfloating) and dtype.kind != "c":
+        raise GradientError(
+            f"block {node.block.name} turns a real array into a complex one; complex numbers are not covered yet"
+            + (f"\n  at {node.line}" if node.line else "")
+        )
+    return dx.astype(dtype) if hasattr(dx, "astype") else namespace_of((dx,)).astype(dx, dtype)

@@ -1,0 +1,233 @@
+"""Elementwise blocks: one line each with the forward rule and the local derivative ∂z/∂x for each operand.
+
+The chain rule (times ∂L/∂z) and the undoing of broadcasting are added by `elementwise`. Derivatives are the standard
+ones (Abramowitz & Stegun, chapters 4 and 7); at kinks and ties the conventions of PyTorch are followed, and said beside the line.
+"""
+
+import math
+
+import numpy as np
+
+from chainrule.block import answers, elementwise, library_block, minus_one, one, sum_to
+from chainrule.formula import call, cases, name, relation, sqrt
+
+E = name("e")
+
+# fmt: off
+
+# Arithmetic ------------------------------------------------------------------------------------------------
+
+add = elementwise(
+    "add", lambda xp, x, y: x + y, one, one,
+    notation=lambda x, y: x + y, answers_for=(np.add,),
+)
+subtract = elementwise(
+    "subtract", lambda xp, x, y: x - y, one, minus_one,
+    notation=lambda x, y: x - y, answers_for=(np.subtract,),
+)
+multiply = elementwise(
+    "multiply", lambda xp, x, y: x * y,
+    lambda xp, z, x, y: y,
+    lambda xp, z, x, y: x,
+    notation=lambda x, y: x * y, answers_for=(np.multiply,),
+)
+divide = elementwise(
+    "divide", lambda xp, x, y: x / y,
+    lambda xp, z, x, y: 1 / y,
+    lambda xp, z, x, y: -z / y,
+    notation=lambda x, y: x / y, answers_for=(np.divide,),
+)
+negative = elementwise(
+    "negative", lambda xp, x: -x, minus_one,
+    notation=lambda x: -x, answers_for=(np.negative,),
+)
+positive = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, answers_for=(np.positive,))
+reciprocal = elementwise(
+    "reciprocal", lambda xp, x: 1 / x, lambda xp, z, x: -z * z,
+    notation=lambda x: 1 / x, answers_for=(np.reciprocal,),
+)
+square = elementwise(
+    "square", lambda xp, x: x * x, lambda xp, z, x: 2 * x,
+    notation=lambda x: x**2, answers_for=(np.square,),
+)
+
+
+def _power_by_base(xp, z, x, y):
+    """y x^(y−1), and 0 where y = 0 whatever x is."""
+    if isinstance(y, int | float):
+        return xp.zeros_like(x) if y == 0 else y * x ** (y - 1)
+    zero = y == 0
+    return xp.where(zero, 0.0, y * x ** xp.where(zero, 1.0, y - 1))
+
+
+def _power_by_exponent(xp, z, x, y):
+    """z log x, and 0 where x = 0 (there z = 0 for every y > 0)."""
+    return z * xp.log(xp.where(x == 0, 1.0, x))
+
+
+power = elementwise(
+    "power", lambda xp, x, y: x**y, _power_by_base, _power_by_exponent,
+    notation=lambda x, y: x**y, answers_for=(np.power,),
+)
+remainder = elementwise(
+    "remainder", lambda xp, x, y: x % y, one, lambda xp, z, x, y: -xp.floor(x / y),
+    notation=lambda x, y: call("mod", x, y), answers_for=(np.remainder,),
+)
+
+# Powers, exponentials, logarithms ---------------------------------------------------------------------------
+
+exp = elementwise(
+    "exp", lambda xp, x: xp.exp(x), lambda xp, z, x: z,
+    notation=lambda x: E**x, answers_for=(np.exp,),
+)
+exp2 = elementwise(
+    "exp2", lambda xp, x: xp.exp2(x), lambda xp, z, x: z * math.log(2.0),
+    notation=lambda x: 2**x, answers_for=(np.exp2,),
+)
+expm1 = elementwise(
+    "expm1", lambda xp, x: xp.expm1(x), lambda xp, z, x: xp.exp(x),
+    notation=lambda x: E ** x - 1, answers_for=(np.expm1,),
+)
+log = elementwise("log", lambda xp, x: xp.log(x), lambda xp, z, x: 1 / x, answers_for=(np.log,))
+log2 = elementwise("log2", lambda xp, x: xp.log2(x), lambda xp, z, x: 1 / (x * math.log(2.0)), answers_for=(np.log2,))
+log10 = elementwise("log10", lambda xp, x: xp.log10(x), lambda xp, z, x: 1 / (x * math.log(10.0)), answers_for=(np.log10,))
+log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), lambda xp, z, x: 1 / (1 + x), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,))
+sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), lambda xp, z, x: 0.5 / z, notation=sqrt, answers_for=(np.sqrt,))
+cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x), lambda xp, z, x: 1 / (3 * z * z), answers_for=(np.cbrt,))
+logaddexp = elementwise(
+    "logaddexp", lambda xp, x, y: xp.logaddexp(x, y),
+    lambda xp, z, x, y: xp.exp(x - z),
+    lambda xp, z, x, y: xp.exp(y - z),
+    notation=lambda x, y: call("log", E ** x + E ** y), answers_for=(np.logaddexp,),
+)
+hypot = elementwise(
+    "hypot", lambda xp, x, y: xp.hypot(x, y),
+    lambda xp, z, x, y: x / xp.where(z == 0, 1.0, z),  # the norm's derivative at 0 is 0
+    lambda xp, z, x, y: y / xp.where(z == 0, 1.0, z),
+    notation=lambda x, y: sqrt(x**2 + y**2), answers_for=(np.hypot,),
+)
+
+
+# Trigonometric and hyperbolic -------------------------------------------------------------------------------
+
+sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,))
+cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), answers_for=(np.cos,))
+tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,))
+arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), lambda xp, z, x: 1 / xp.sqrt(1 - x * x), answers_for=(np.arcsin,))
+arccos = elementwise("arccos", lambda xp, x: xp.acos(x), lambda xp, z, x: -1 / xp.sqrt(1 - x * x), answers_for=(np.arccos,))
+arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,))
+arctan2 = elementwise(
+    "arctan2", lambda xp, y, x: xp.atan2(y, x),
+    lambda xp, z, y, x: x / (x * x + y * y),
+    lambda xp, z, y, x: -y / (x * x + y * y),
+    answers_for=(np.arctan2,),
+)
+sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,))
+cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), answers_for=(np.cosh,))
+tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, answers_for=(np.tanh,))
+arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,))
+arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1)), answers_for=(np.arccosh,))
+arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), lambda xp, z, x: 1 / (1 - x * x), answers_for=(np.arctanh,))
+deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
+rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
+sinc = elementwise(
+    "sinc", lambda xp, x: np.sinc(x) if xp is np else xp.sinc(x),
+    lambda xp, z, x: xp.where(x == 0, 0.0, (xp.cos(math.pi * x) - z) / xp.where(x == 0, 1.0, x)),
+    answers_for=(np.sinc,),
+)
+
+# Kinks: at x = 0 and at ties as PyTorch does ------------------------------------------------------------------
+
+absolute = elementwise(
+    "absolute", lambda xp, x: abs(x), lambda xp, z, x: xp.sign(x),  # |x|'(0) = 0
+    notation=abs, answers_for=(np.absolute, np.fabs),
+)
+maximum = elementwise(
+    "maximum", lambda xp, x, y: _either(xp, xp.maximum, x, y),
+    lambda xp, z, x, y: _share(xp, x > y, x, y),  # a tie is shared evenly
+    lambda xp, z, x, y: _share(xp, y > x, x, y),
+    notation=lambda x, y: call("max", x, y), answers_for=(np.maximum,),
+)
+minimum = elementwise(
+    "minimum", lambda xp, x, y: _either(xp, xp.minimum, x, y),
+    lambda xp, z, x, y: _share(xp, x < y, x, y),
+    lambda xp, z, x, y: _share(xp, y < x, x, y),
+    notation=lambda x, y: call("min", x, y), answers_for=(np.minimum,),
+)
+
+
+def _either(xp, function, x, y):
+    """xp.maximum(x, y) where one of them may be a number, which not every library takes."""
+    if xp is not np and isinstance(x, int | float):
+        x = xp.full_like(y, x)
+    if xp is not np and isinstance(y, int | float):
+        y = xp.full_like(x, y)
+    return function(x, y)
+
+
+def _share(xp, wins, x, y):
+    return xp.where(wins, 1.0, xp.where(x == y, 0.5, 0.0))
+
+
+# Selection ---------------------------------------------------------------------------------------------------
+
+
+@library_block(np.where, notation=cases)
+def where(xp, condition, x, y):
+    """x where the condition holds, else y. It selects and never multiplies, so a NaN not chosen stays out."""
+    return xp.where(condition, x, y)
+
+
+@where.backward("x")
+def where_dx(xp, dz, z, condition, x, y):
+    return sum_to(xp, xp.where(condition, dz, 0.0), x.shape, z.shape)
+
+
+@where.backward("y")
+def where_dy(xp, dz, z, condition, x, y):
+    return sum_to(xp, xp.where(condition, 0.0, dz), y.shape, z.shape)
+
+
+@library_block(notation=lambda x, low, high: call("clip", x, low, high))
+def clip(xp, x, low, high):
+    """x, moved into [low, high]; either bound may be None. At a bound the gradient passes, as in PyTorch."""
+    if low is not None:
+        x = _either(xp, xp.maximum, x, low)
+    if high is not None:
+        x = _either(xp, xp.minimum, x, high)
+    return x
+
+
+@clip.backward("x")
+def clip_dx(xp, dz, z, x, low, high):
+    return sum_to(xp, xp.where(z == x, dz, 0.0), x.shape, z.shape)
+
+
+@clip.backward("low")
+def clip_dlow(xp, dz, z, x, low, high):
+    below = (x < low) if high is None else (x < low) & (low < high)
+    return sum_to(xp, xp.where(below, dz, 0.0), low.shape, z.shape)
+
+
+@clip.backward("high")
+def clip_dhigh(xp, dz, z, x, low, high):
+    above = (x > high) if low is None else (x > high) | (low >= high)
+    return sum_to(xp, xp.where(above, dz, 0.0), high.shape, z.shape)
+
+
+@answers(np.clip)
+def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    """np.clip: the bounds by position, or as `min` and `max`."""
+    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+
+
+# Steps: the gradient is zero wherever it exists, so it ends here -----------------------------------------------
+
+for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert".split():
+    elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name)(*xs), answers_for=(getattr(np, _name),), differentiable=False)
+for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}.items():
+    elementwise(
+        _name, lambda xp, x, y, _name=_name: getattr(xp, _name)(x, y),
+        notation=lambda x, y, _symbol=_symbol: relation(_symbol, x, y),
+        answers_for=(getattr(np, _name),), differentiable=False,
+    )

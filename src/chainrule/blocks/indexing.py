@@ -1,0 +1,233 @@
+"""Indexing: reading some entries, and writing some.
+
+An index may hold slices, integers, `...`, `None`, and arrays of integers or booleans. The blocks take a *plain key*:
+one part for each of the last axes, arrays side by side, so that it still fits when there are extra leading axes.
+`getitem` and `add_at` are each other's transpose, so each is the other's backward rule.
+"""
+
+import math
+
+import numpy as np
+
+from chainrule.array import Array, at_line, getitem_key, namespace_of, record, setitem_key, value_of
+from chainrule.block import answers, library_block, sum_to
+from chainrule.errors import RecordingError
+from chainrule.formula import call, unit
+
+
+def index_text(key):
+    """An index as it is written: `0`, `1:3`, `[0 2]`."""
+    return ", ".join(_part_text(part) for part in key)
+
+
+def _part_text(part):
+    if part is None:
+        return "None"
+    if isinstance(part, slice):
+        start, stop, step = ("" if p is None else str(p) for p in (part.start, part.stop, part.step))
+        return f"{start}:{stop}" + (f":{step}" if step else "")
+    part = np.asarray(part)
+    return str(part) if part.size <= 4 else f"<{'×'.join(map(str, part.shape))} integers>"
+
+
+def _has_arrays(key):
+    return any(isinstance(part, np.ndarray) for part in key)
+
+
+@library_block(view=True, notation=lambda x, key: x.at(index_text(key)))
+def getitem(xp, x, key=()):
+    """z = x[key]."""
+    z = x[(..., *key)]
+    return z[()] if xp is np else z  # an entry is a number, not a 0-d view
+
+
+@getitem.backward
+def getitem_backward(xp, dz, z, x, key=()):
+    return add_at(dz, key=key, shape=x.shape)
+
+
+def _add_at_notation(v, key, shape):
+    if len(shape) == 1 and v.ndim == 0 and len(key) == 1:
+        return v * unit(str(key[0]), shape[0])
+    return call("scatter", v, index=index_text(key))
+
+
+@library_block(notation=_add_at_notation)
+def add_at(xp, v, key=(), shape=()):
+    """Zeros of the given shape with v added at the key; an entry that is named several times gets the sum."""
+    lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
+    if xp is not np:
+        return _add_at_elsewhere(xp, v, key, shape, lead)
+    z = np.zeros(lead + shape, dtype=v.dtype)
+    if _has_arrays(key):
+        np.add.at(z, (..., *key), v)
+    else:
+        z[(..., *key)] = v
+    return z
+
+
+def _selected_ndim(key, shape):
+    """The number of axes of an array of this shape after indexing."""
+    return np.broadcast_to(np.False_, shape)[key].ndim
+
+
+def _add_at_elsewhere(xp, v, key, shape, lead):
+    size = math.prod(shape)
+    positions = np.arange(size).reshape(shape)[key].reshape(-1)
+    v = xp.reshape(v, (*lead, positions.size))
+    z = xp.zeros((*lead, size), dtype=v.dtype)
+    if hasattr(z, "index_add"):  # PyTorch
+        z = z.index_add(-1, xp.asarray(positions), v)
+    else:
+        z = z.at[..., positions].add(v)
+    return xp.reshape(z, lead + shape)
+
+
+@add_at.backward
+def add_at_backward(xp, dz, z, v, key=(), shape=()):
+    return getitem(dz, key=key)
+
+
+@library_block(notation=lambda x, new, key: call("set", x, new, index=index_text(key)))
+def set_at(xp, x, new, key=()):
+    """x with the entries at the key replaced by `new`."""
+    z = x.copy()
+    z[(..., *key)] = new
+    return z
+
+
+@set_at.backward("x")
+def set_at_dx(xp, dz, z, x, new, key=()):
+    return set_at(dz, 0.0, key=key)
+
+
+@set_at.backward("new")
+def set_at_dnew(xp, dz, z, x, new, key=()):
+    shape = np.broadcast_to(np.False_, x.shape)[key].shape
+    dnew = getitem(dz, key=key)
+    if _has_arrays(key):  # an entry that is named several times keeps only what was written last
+        times = np.empty(x.shape, dtype=int)
+        written = np.arange(math.prod(shape)).reshape(shape)
+        times[key] = written
+        dnew = xp.where(times[key] == written, dnew, 0.0)
+    return sum_to(xp, dnew, new.shape, shape)
+
+
+# From NumPy's indices to plain keys ------------------------------------------------------------------------------
+
+
+def full_key(key, shape):
+    """An index with one part for each axis: no `...`, masks as integer arrays, recorded integers as plain ones."""
+    parts = []
+    for part in key if isinstance(key, tuple) else (key,):
+        part = value_of(part)
+        if part is None or part is Ellipsis or isinstance(part, slice):
+            parts.append(_plain_slice(part) if isinstance(part, slice) else part)
+            continue
+        if isinstance(part, bool | np.bool_):
+            raise RecordingError("an index that is a single boolean is not covered; use np.where" + at_line())
+        array = np.array(part) if not np.size(part) == 0 else np.asarray(part, dtype=getattr(part, "dtype", int))
+        if array.dtype.kind == "b":
+            _fits(array, parts, shape)
+            parts.extend(array.nonzero())
+        elif array.dtype.kind in "iu":
+            parts.append(int(array) if array.ndim == 0 else array)
+        else:
+            raise IndexError(f"an index must be integers, booleans or slices, not {array.dtype}{at_line()}")
+    taken = sum(part is not None and part is not Ellipsis for part in parts)
+    if taken > len(shape):
+        raise IndexError(f"{taken} indices for an array of shape {shape}{at_line()}")
+    fill = (slice(None),) * (len(shape) - taken)
+    where = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    return (*parts[:where], *fill, *(part for part in parts[where:] if part is not Ellipsis))
+
+
+def _fits(mask, before, shape):
+    start = sum(part is not None for part in before)
+    if Ellipsis not in [p if p is Ellipsis else None for p in before] and shape[start : start + mask.ndim] != mask.shape:
+        raise IndexError(f"a mask of shape {mask.shape} for the axes of shape {shape[start : start + mask.ndim]}{at_line()}")
+
+
+def _plain_slice(part):
+    return slice(*(None if p is None else int(value_of(p)) for p in (part.start, part.stop, part.step)))
+
+
+@answers(getitem_key)
+def read(x, key):
+    """x[key] for a recorded x (or for a plain x and a recorded key)."""
+    key = full_key(key, x.shape)
+    if not _has_arrays(key):
+        return getitem(x, key=key)
+    # First the slices and None, then the arrays; integers beside an array count as arrays, as in NumPy.
+    isarray = [isinstance(part, np.ndarray | int) for part in key]
+    basic = tuple(slice(None) if a else part for part, a in zip(key, isarray, strict=True))
+    if any(part != slice(None) for part in basic):
+        x = getitem(x, key=basic)
+    parts = [np.asarray(part) if a else slice(None) for part, a in zip(key, isarray, strict=True)]
+    axes = [i for i, a in enumerate(isarray) if a]
+    if axes != list(range(axes[0], axes[-1] + 1)):  # NumPy puts separated arrays first
+        rest = [i for i in range(len(parts)) if i not in axes]
+        x = np.transpose(x, (*axes, *rest))
+        parts = [*(parts[i] for i in axes), *(slice(None) for _ in rest)]
+    return getitem(x, key=tuple(parts))
+
+
+@answers(setitem_key)
+def write(x, new, key):
+    """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
+    key = full_key(key, x.shape)
+    if _has_arrays(key) or None in [part if part is None else 0 for part in key]:
+        positions = np.arange(x.size).reshape(x.shape)[key]
+        new = np.broadcast_to(new if isinstance(new, Array) else np.asarray(new), positions.shape)
+        flat = record(set_at, (np.reshape(x, (-1,)), new), {"key": (positions,)})
+        return np.reshape(flat, x.shape)
+    return record(set_at, (x, new if isinstance(new, Array) else np.asarray(new)), {"key": key})
+
+
+@answers(np.take)
+def numpy_take(a, indices, axis=None, out=None, mode="raise"):
+    if mode != "raise" or out is not None:
+        raise RecordingError(f"np.take with mode={mode!r} or out= is not covered" + at_line())
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return a[(slice(None),) * (axis % a.ndim) + (np.asarray(value_of(indices)),)]
+
+
+@answers(np.take_along_axis)
+def numpy_take_along_axis(arr, indices, axis=-1):
+    indices = np.asarray(value_of(indices))
+    key = list(np.ix_(*(np.arange(n) for n in indices.shape)))
+    key[axis % arr.ndim] = indices
+    return arr[tuple(key)]
+
+
+@answers(np.diagonal)
+def numpy_diagonal(a, offset=0, axis1=0, axis2=1):
+    a = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    n = len(np.diagonal(np.empty(a.shape[-2:], dtype=bool), offset))
+    i = np.arange(n)
+    return a[..., i + max(-offset, 0), i + max(offset, 0)]
+
+
+@answers(np.trace)
+def numpy_trace(a, offset=0, axis1=0, axis2=1):
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+
+
+@answers(np.sort)
+def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
+    if axis is None:
+        a, axis = np.ravel(a), -1
+    return np.take_along_axis(a, np.argsort(a.value, axis=axis, kind=kind or "stable"), axis)
+
+
+@answers(np.argsort)
+def numpy_argsort(a, *args, **kwargs):
+    """Integers have no gradient, so the plain result is enough."""
+    return np.argsort(a.value, *args, **kwargs)
+
+
+def one_hot(xp, label, classes, like):
+    """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
+    rows = np.arange(classes) == np.asarray(label)[..., None]
+    return rows.astype(like.dtype) if namespace_of((like,)) is np else xp.asarray(rows, dtype=like.dtype)

@@ -1,0 +1,236 @@
+"""Linear algebra: dot, inner, outer, matmul, einsum, tensordot.
+
+Derivatives: K. B. Petersen and M. S. Pedersen, The Matrix Cookbook (2012), section 2; M. Giles, Collected matrix derivative
+results for forward and reverse mode algorithmic differentiation (2008).
+"""
+
+import math
+
+import numpy as np
+
+from chainrule.array import Array, at_line
+from chainrule.block import answers, library_block, sum_to
+from chainrule.errors import BlockError
+from chainrule.formula import call
+
+
+def _swap(xp, x):
+    return xp.matrix_transpose(x)
+
+
+def _matmul_notation(x, y):
+    """Vectors are columns in print: v @ W reads Wᵀ v, and v @ w reads vᵀ w."""
+    if x.ndim == 1:
+        return x.T @ y if y.ndim == 1 else y.T @ x
+    return x @ y
+
+
+@library_block(np.matmul, notation=_matmul_notation)
+def matmul(xp, x, y):
+    """z = x y: vectors, matrices, and stacks of matrices (leading axes broadcast)."""
+    return x @ y
+
+
+@matmul.backward("x")
+def matmul_dx(xp, dz, z, x, y):
+    if x.ndim == 1 and y.ndim == 1:
+        return dz[..., None] * y
+    if x.ndim == 1:
+        if y.ndim == 2:
+            return dz @ _swap(xp, y)
+        return sum_to(xp, (dz[..., None, :] @ _swap(xp, y))[..., 0, :], x.shape, z.shape[:-1] + x.shape)
+    if y.ndim == 1:
+        return sum_to(xp, outer(dz, y), x.shape, z.shape + y.shape)
+    return sum_to(xp, dz @ _swap(xp, y), x.shape, z.shape[:-1] + x.shape[-1:])
+
+
+@matmul.backward("y")
+def matmul_dy(xp, dz, z, x, y):
+    if x.ndim == 1 and y.ndim == 1:
+        return dz[..., None] * x
+    if y.ndim == 1:
+        if x.ndim == 2:
+            return dz @ x
+        return sum_to(xp, (dz[..., None, :] @ x)[..., 0, :], y.shape, z.shape[:-1] + y.shape)
+    if x.ndim == 1:
+        dy = outer(xp.broadcast_to(x, dz.shape[:-1] + x.shape), dz) if dz.ndim > 1 else outer(x, dz)
+        return sum_to(xp, dy, y.shape, z.shape[:-1] + x.shape + z.shape[-1:])
+    if x.ndim > 2 and y.ndim == 2:  # one product instead of a stack of them and their sum
+        lead = dz.shape[: dz.ndim - z.ndim]
+        rows = math.prod(x.shape[:-1])
+        flat_x, flat_dz = xp.reshape(x, (rows, x.shape[-1])), xp.reshape(dz, (*lead, rows, z.shape[-1]))
+        return _swap(xp, flat_x) @ flat_dz
+    return sum_to(xp, _swap(xp, x) @ dz, y.shape, z.shape[:-2] + (x.shape[-1], z.shape[-1]))
+
+
+@library_block(notation=lambda x, y: x @ y.T)
+def outer(xp, x, y):
+    """z = x yᵀ: z_ij = x_i y_j, for vectors and stacks of vectors (leading axes broadcast)."""
+    return x[..., :, None] * y[..., None, :]
+
+
+@outer.backward("x")
+def outer_dx(xp, dz, z, x, y):
+    return sum_to(xp, (dz @ y[..., :, None])[..., 0], x.shape, z.shape[:-1])
+
+
+@outer.backward("y")
+def outer_dy(xp, dz, z, x, y):
+    return sum_to(xp, (x[..., None, :] @ dz)[..., 0, :], y.shape, z.shape[:-2] + z.shape[-1:])
+
+
+@answers(np.outer, np.linalg.outer)
+def numpy_outer(a, b):
+    """np.outer flattens what is not a vector."""
+    return outer(np.ravel(a), np.ravel(b))
+
+
+@answers(np.dot)
+def numpy_dot(a, b):
+    """np.dot: matmul for vectors and matrices, a product for numbers; sums over the last axis of a and the last but one of b."""
+    na, nb = np.ndim(a), np.ndim(b)
+    if na == 0 or nb == 0:
+        return a * b
+    if nb <= 2:
+        return matmul(a, b)
+    return np.tensordot(a, b, axes=((-1,), (-2,)))
+
+
+@answers(np.inner)
+def numpy_inner(a, b):
+    """np.inner: the sum over the last axes of both."""
+    na, nb = np.ndim(a), np.ndim(b)
+    if na == 0 or nb == 0:
+        return a * b
+    if nb == 1:
+        return matmul(a, b)
+    return np.tensordot(a, b, axes=((-1,), (-1,)))
+
+
+@answers(np.vdot)
+def numpy_vdot(a, b):
+    return matmul(np.ravel(a), np.ravel(b))
+
+
+@answers(np.vecdot, np.linalg.vecdot)
+def numpy_vecdot(x1, x2, /, *, axis=-1):
+    return np.sum(x1 * x2, axis=axis)
+
+
+@answers(np.tensordot, np.linalg.tensordot)
+def numpy_tensordot(a, b, axes=2):
+    """np.tensordot, as one matrix product."""
+    na, nb = np.ndim(a), np.ndim(b)
+    if isinstance(axes, int):
+        a_axes, b_axes = list(range(na - axes, na)), list(range(axes))
+    else:
+        a_axes, b_axes = ([i] if isinstance(i, int) else list(i) for i in axes)
+    a_axes, b_axes = [i % na for i in a_axes], [i % nb for i in b_axes]
+    if [np.shape(a)[i] for i in a_axes] != [np.shape(b)[i] for i in b_axes]:
+        raise BlockError(f"tensordot of shapes {np.shape(a)} and {np.shape(b)} over axes {a_axes} and {b_axes}" + at_line())
+    a_rest, b_rest = [i for i in range(na) if i not in a_axes], [i for i in range(nb) if i not in b_axes]
+    inner = math.prod(np.shape(a)[i] for i in a_axes)
+    shape = tuple(np.shape(a)[i] for i in a_rest) + tuple(np.shape(b)[i] for i in b_rest)
+    rows = math.prod(np.shape(a)[i] for i in a_rest)
+    columns = math.prod(np.shape(b)[i] for i in b_rest)
+    left = np.reshape(np.transpose(a, a_rest + a_axes), (rows, inner))
+    right = np.reshape(np.transpose(b, b_axes + b_rest), (inner, columns))
+    return np.reshape(left @ right, shape)
+
+
+# einsum ----------------------------------------------------------------------------------------------------------
+
+
+def _einsum_notation(*xs, subscripts):
+    return call("einsum", *xs, index=subscripts)
+
+
+@library_block(notation=_einsum_notation)
+def einsum(xp, *xs, subscripts=""):
+    """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
+    return np.einsum(subscripts, *xs, optimize=True) if xp is np else xp.einsum(subscripts, *xs)
+
+
+@einsum.backward
+def einsum_backward(xp, dz, z, *xs, subscripts=""):
+    inputs, output = subscripts.split("->")
+    terms = [term.removeprefix("...") for term in inputs.split(",")]
+    if "..." in subscripts:  # only in this block's own backward rule: name the leading axes, so that they can be matched
+        return _einsum_with_names(xp, dz, z, xs, inputs.split(","), output)
+    return tuple(_einsum_gradient(xp, dz, xs, terms, output, i) for i in range(len(xs)))
+
+
+def _einsum_gradient(xp, dz, xs, terms, output, i):
+    """dx_i: the sum over everything but x_i's own indices of dz times the other operands."""
+    letters = iter(c for c in _LETTERS if c not in "".join(terms) + output)
+    others = [(term, x) for j, (term, x) in enumerate(zip(terms, xs, strict=True)) if j != i]
+    mine, seen = "", set()
+    for axis, letter in enumerate(terms[i]):
+        if letter in seen:  # a repeated index reads a diagonal: the gradient stands on that diagonal
+            new = next(letters)
+            others.append((letter + new, xp.eye(xs[i].shape[axis], dtype=dz.dtype)))
+            letter = new
+        seen.add(letter)
+        mine += letter
+    known = set(output).union(*(term for term, _ in others))
+    for axis, letter in enumerate(mine):
+        if letter not in known:  # an index of x_i alone was summed away: the gradient is constant along it
+            others.append((letter, xp.ones(xs[i].shape[axis], dtype=dz.dtype)))
+    inputs = ",".join(["..." + output, *(term for term, _ in others)])
+    return einsum(dz, *(x for _, x in others), subscripts=f"{inputs}->...{mine}")
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _einsum_with_names(xp, dz, z, xs, terms, output):
+    """The backward rule where subscripts have "...": its axes get letters of their own, and the rule above applies."""
+    terms, output = name_ellipsis(terms, output, [len(x.shape) for x in xs])
+    return tuple(
+        sum_to(xp, g, x.shape, g.shape[dz.ndim - z.ndim :])
+        for x, g in zip(xs, (_einsum_gradient(xp, dz, xs, terms, output, i) for i in range(len(xs))), strict=True)
+    )
+
+
+def name_ellipsis(terms, output, ndims):
+    """Replace "..." by letters, aligned at the right."""
+    free = [c for c in _LETTERS if c not in "".join(terms) + output]
+    widths = [n - len(term.replace("...", "")) if "..." in term else 0 for term, n in zip(terms, ndims, strict=True)]
+    names = "".join(free[: max(widths, default=0)])
+    terms = [t.replace("...", names[len(names) - w :]) for t, w in zip(terms, widths, strict=True)]
+    return terms, output.replace("...", names)
+
+
+@answers(np.einsum)
+def numpy_einsum(subscripts, *operands, out=None, optimize=False, **others):
+    """np.einsum with a string of subscripts, explicit or implicit, with "..." too."""
+    if not isinstance(subscripts, str):
+        raise BlockError('einsum is covered with a string of subscripts, as np.einsum("ij,jk->ik", a, b)' + at_line())
+    if out is not None or others:
+        raise BlockError(f"einsum with {', '.join(['out', *others])} is not covered" + at_line())
+    operands = tuple(x if isinstance(x, Array) else np.asarray(x) for x in operands)
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise BlockError(f"einsum {subscripts!r} has {len(terms)} terms for {len(operands)} arrays" + at_line())
+    if not arrow:
+        joined = inputs.replace(",", "").replace(".", "")
+        output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
+    if "..." in inputs:
+        terms, output = name_ellipsis(terms, output, [x.ndim for x in operands])
+        operands, terms = _without_unit_axes(operands, terms, output)
+    return einsum(*operands, subscripts=f"{','.join(terms)}->{output}")
+
+
+def _without_unit_axes(operands, terms, output):
+    """Axes of length 1 broadcast against longer ones under "...": drop them, since einsum's letters do not broadcast."""
+    sizes: dict[str, int] = {}
+    for x, term in zip(operands, terms, strict=True):
+        for letter, n in zip(term, x.shape, strict=True):
+            sizes[letter] = max(sizes.get(letter, 1), n)
+    new_operands, new_terms = [], []
+    for x, term in zip(operands, terms, strict=True):
+        drop = {i for i, (c, n) in enumerate(zip(term, x.shape, strict=True)) if n == 1 and sizes[c] != 1}
+        new_operands.append(np.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in drop)) if drop else x)
+        new_terms.append("".join(c for i, c in enumerate(term) if i not in drop))
+    return tuple(new_operands), new_terms

@@ -1,0 +1,199 @@
+"""Reductions: sums, means, products, extremes and spreads along axes. Axes arrive counted from the right."""
+
+import math
+
+import numpy as np
+
+from chainrule.array import at_line
+from chainrule.block import answers, library_block
+from chainrule.errors import RecordingError
+from chainrule.formula import call, total
+
+
+def axes_of(axis):
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+def axes_text(x, axis):
+    """How the axes are written below the sign of a reduction: nothing where all are reduced."""
+    axes = axes_of(axis)
+    return "" if len(axes) == x.ndim else ",".join(str(a % x.ndim) for a in sorted(axes))
+
+
+def expand(xp, reduced, x, axis, lead=()):
+    """Put the reduced axes back, so that a reduced array of shape lead + … broadcasts against x again."""
+    axes = {a % x.ndim for a in axes_of(axis)} if x.ndim else set()
+    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    return reduced if reduced.shape == lead + shape else xp.reshape(reduced, lead + shape)
+
+
+def spread(xp, dz, z, x, axis):
+    """A cotangent of a reduction, with the reduced axes back in place (of length 1)."""
+    return expand(xp, dz, x, axis, dz.shape[: dz.ndim - z.ndim])
+
+
+def count(x, axis):
+    """How many entries go into one."""
+    return math.prod(x.shape[a] for a in axes_of(axis)) if x.ndim else 1
+
+
+@library_block(notation=lambda x, axis, keepdims: total(x, axes_text(x, axis)))
+def sum(xp, x, axis=None, keepdims=False):
+    """z = Σ x along the axes."""
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+@sum.backward
+def sum_backward(xp, dz, z, x, axis=None, keepdims=False):
+    dz = spread(xp, dz, z, x, axis)
+    return xp.broadcast_to(dz, dz.shape[: dz.ndim - x.ndim] + x.shape)
+
+
+@library_block(notation=lambda x, axis, keepdims: call("mean", x, index=axes_text(x, axis)))
+def mean(xp, x, axis=None, keepdims=False):
+    """z = (1/n) Σ x along the axes, over the n entries that go into one."""
+    return xp.mean(x, axis=axis, keepdims=keepdims)
+
+
+@mean.backward
+def mean_backward(xp, dz, z, x, axis=None, keepdims=False):
+    dz = spread(xp, dz, z, x, axis) / max(count(x, axis), 1)
+    return xp.broadcast_to(dz, dz.shape[: dz.ndim - x.ndim] + x.shape)
+
+
+@library_block(notation=lambda x, axis, keepdims: call("prod", x, index=axes_text(x, axis)))
+def prod(xp, x, axis=None, keepdims=False):
+    """z = Π x along the axes. Halves are multiplied with each other, so that the gradient is exact where x has zeros."""
+    axes = sorted(axes_of(axis))
+    rest = [i for i in range(-x.ndim, 0) if i not in axes]
+    kept = tuple(x.shape[i] for i in rest)
+    x_rows = xp.reshape(xp.permute_dims(x, tuple(a + x.ndim for a in rest + axes)), (*kept, count(x, axis)))
+    while (n := x_rows.shape[-1]) > 1:
+        halves = x_rows[..., : n // 2] * x_rows[..., n // 2 : n // 2 * 2]
+        x_rows = xp.concat([halves, x_rows[..., n - 1 :]], axis=-1) if n % 2 else halves
+    z = x_rows[..., 0] if x_rows.shape[-1] else xp.ones(kept, dtype=x.dtype)
+    return expand(xp, z, x, axis) if keepdims else z
+
+
+def _extreme(function, name):
+    def rule(xp, x, axis=None, keepdims=False):
+        return getattr(xp, name)(x, axis=axis, keepdims=keepdims)
+
+    rule.__name__ = name
+    rule.__doc__ = f"The {'largest' if name == 'max' else 'smallest'} entry along the axes; ties share the gradient evenly."
+    made = library_block(function, notation=lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis)))(rule)
+
+    @made.backward
+    def rule_backward(xp, dz, z, x, axis=None, keepdims=False):
+        hit = xp.astype(x == expand(xp, z, x, axis), x.dtype)
+        return spread(xp, dz, z, x, axis) * (hit / xp.sum(hit, axis=axis, keepdims=True))
+
+    return made
+
+
+max_ = _extreme(np.max, "max")
+min_ = _extreme(np.min, "min")
+
+
+@library_block(notation=lambda x, axis, ddof, keepdims: call("var", x, index=axes_text(x, axis)))
+def var(xp, x, axis=None, ddof=0, keepdims=False):
+    """z = Σ (x − mean x)² / (n − ddof) along the axes."""
+    return xp.sum(_deviation(xp, x, axis) ** 2, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
+
+
+def _deviation(xp, x, axis):
+    return x - xp.mean(x, axis=axis, keepdims=True)
+
+
+@var.backward
+def var_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
+    return spread(xp, dz, z, x, axis) * (2 / (count(x, axis) - ddof) * _deviation(xp, x, axis))
+
+
+@library_block(notation=lambda x, axis, ddof, keepdims: call("std", x, index=axes_text(x, axis)))
+def std(xp, x, axis=None, ddof=0, keepdims=False):
+    """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
+    return xp.sqrt(xp.sum(_deviation(xp, x, axis) ** 2, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof))
+
+
+@std.backward
+def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
+    slope = xp.where(z == 0, 0.0, 1 / ((count(x, axis) - ddof) * xp.where(z == 0, 1.0, z)))
+    return spread(xp, dz * slope, z, x, axis) * _deviation(xp, x, axis)
+
+
+@library_block(notation=lambda x, axis: call("cumsum", x))
+def cumsum(xp, x, axis=-1):
+    """z_i = x_0 + … + x_i along one axis."""
+    return np.cumsum(x, axis=axis) if xp is np else xp.cumsum(x, axis)
+
+
+@cumsum.backward
+def cumsum_backward(xp, dz, z, x, axis=-1):
+    return xp.flip(cumsum(xp.flip(dz, axis=axis), axis=axis), axis=axis)
+
+
+@library_block(notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)))
+def logsumexp(xp, x, axis=None, keepdims=False):
+    """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.logsumexp(np.array([1000.0, 1000.0])) - 1000 == np.log(2)
+    np.True_
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    z = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    return z if keepdims else xp.reshape(z, _reduced_shape(x, axis))
+
+
+def _reduced_shape(x, axis):
+    axes = {a % x.ndim for a in axes_of(axis)} if x.ndim else set()
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+@logsumexp.backward
+def logsumexp_backward(xp, dz, z, x, axis=None, keepdims=False):
+    return spread(xp, dz, z, x, axis) * xp.exp(x - expand(xp, z, x, axis))
+
+
+# NumPy's own signatures ----------------------------------------------------------------------------------------
+
+
+def _numpy_reduction(function, made):
+    """Answer for NumPy's function, whose signature is wider than the block's."""
+
+    @answers(function)
+    def numpy_reduction(a, axis=None, dtype=None, out=None, keepdims=False, **others):
+        if out is not None:
+            raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
+        if dtype is not None:
+            a = np.astype(a, dtype)
+        return made(a, axis=axis, keepdims=keepdims, **others)
+
+    return numpy_reduction
+
+
+for _function, _block in {np.sum: sum, np.mean: mean, np.prod: prod, np.var: var, np.std: std}.items():
+    _numpy_reduction(_function, _block)
+
+
+@answers(np.cumsum, np.cumulative_sum)
+def numpy_cumsum(a, axis=None, **others):
+    """np.cumsum: without an axis, of the flattened array."""
+    return cumsum(np.ravel(a) if axis is None else a, axis=-1 if axis is None else axis, **others)
+
+
+@answers((np.add, "reduce"))
+def add_reduce(a, axis=0, **others):
+    """np.add.reduce: np.sum along the first axis."""
+    return np.sum(a, axis=axis, **others)
+
+
+for _name in ("argmax", "argmin", "any", "all", "count_nonzero"):
+
+    def _reduction(xp, x, axis=None, keepdims=False, _name=_name):
+        return getattr(xp, _name)(x, axis=axis, keepdims=keepdims)
+
+    _reduction.__name__ = _name
+    library_block(differentiable=False)(_reduction)

@@ -1,0 +1,299 @@
+"""Shaping: the same entries in another arrangement. The backward rule puts the gradient's entries back."""
+
+import math
+
+import numpy as np
+
+from chainrule.array import Array, at_line
+from chainrule.block import answers, axis_from_right, library_block, sum_to
+from chainrule.errors import BlockError
+from chainrule.formula import call
+
+
+def lead_of(dz, z):
+    """K: the extra leading axes of a cotangent."""
+    return dz.shape[: dz.ndim - z.ndim]
+
+
+@library_block(view=True, notation=lambda x, shape: call("reshape", x))
+def reshape(xp, x, shape=()):
+    """The entries of x, in C order, in another shape."""
+    return xp.reshape(x, shape)
+
+
+@reshape.backward
+def reshape_backward(xp, dz, z, x, shape=()):
+    return xp.reshape(dz, lead_of(dz, z) + x.shape)
+
+
+@library_block(view=True, notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x))
+def transpose(xp, x, axes=()):
+    """The axes of x in another order; `axes` counted from the right."""
+    return xp.permute_dims(x, tuple(a + x.ndim for a in axes))
+
+
+@transpose.backward
+def transpose_backward(xp, dz, z, x, axes=()):
+    inverse = sorted(range(-len(axes), 0), key=lambda i: axes[i])
+    extra = dz.ndim - z.ndim
+    return xp.permute_dims(dz, (*range(extra), *(a + dz.ndim for a in inverse)))
+
+
+@library_block(view=True, notation=lambda x, shape: x)
+def broadcast_to(xp, x, shape=()):
+    """x, repeated along new axes and along axes of length 1."""
+    return xp.broadcast_to(x, shape)
+
+
+@broadcast_to.backward
+def broadcast_to_backward(xp, dz, z, x, shape=()):
+    return sum_to(xp, dz, x.shape, z.shape)
+
+
+@library_block(notation=lambda *xs, axis: call("concatenate", *xs))
+def concatenate(xp, *xs, axis=-1):
+    """Arrays joined along an axis that they have."""
+    return xp.concat(xs, axis=axis)
+
+
+@concatenate.backward
+def concatenate_backward(xp, dz, z, *xs, axis=-1):
+    stops = np.cumsum([x.shape[axis] for x in xs])
+    after = (slice(None),) * (-1 - axis)
+    return tuple(dz[(..., slice(int(b) - x.shape[axis], int(b)), *after)] for x, b in zip(xs, stops, strict=True))
+
+
+@library_block(notation=lambda *xs, axis: call("stack", *xs))
+def stack(xp, *xs, axis=-1):
+    """Arrays of one shape joined along a new axis, counted from the right in the result."""
+    return xp.stack(xs, axis=axis + xs[0].ndim + 1 if hasattr(xs[0], "ndim") else 0)
+
+
+@stack.backward
+def stack_backward(xp, dz, z, *xs, axis=-1):
+    after = (slice(None),) * (-1 - axis)
+    return tuple(dz[(..., i, *after)] for i in range(len(xs)))
+
+
+@library_block(view=True, notation=lambda x, axis: call("flip", x))
+def flip(xp, x, axis=None):
+    """The entries in reverse order along the axes."""
+    return xp.flip(x, axis=axis)
+
+
+@flip.backward
+def flip_backward(xp, dz, z, x, axis=None):
+    return xp.flip(dz, axis=axis)
+
+
+@library_block(notation=lambda x, shift, axis: call("roll", x))
+def roll(xp, x, shift=0, axis=None):
+    """The entries moved along the axes; what leaves at one end comes back at the other."""
+    return xp.roll(x, shift, axis=axis)
+
+
+@roll.backward
+def roll_backward(xp, dz, z, x, shift=0, axis=None):
+    back = tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+    return xp.roll(dz, back, axis=axis)
+
+
+@library_block(notation=lambda x, dtype: x)
+def cast(xp, x, dtype=None):
+    """The same entries in another dtype. The gradient comes back in the dtype of x."""
+    return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
+
+
+@cast.backward
+def cast_backward(xp, dz, z, x, dtype=None):
+    return cast(dz, dtype=x.dtype)
+
+
+# NumPy's own signatures: each is one of the blocks above ---------------------------------------------------------
+
+
+@answers(np.reshape)
+def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
+    shape = newshape if shape is None else shape
+    if order not in ("C", "A") and a.ndim > 1:
+        if order != "F":
+            raise BlockError(f"reshape with order={order!r} is not covered; use 'C' or 'F'" + at_line())
+        return np.transpose(numpy_reshape(np.transpose(a), tuple(_shape(shape, a))[::-1]))
+    return reshape(a, shape=_shape(shape, a))
+
+
+def _shape(shape, a):
+    """A shape with its −1 worked out, so that the parameter says it in full."""
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    shape = tuple(int(n) for n in shape)
+    if shape.count(-1) == 1:
+        known = math.prod(n for n in shape if n != -1)
+        if known and a.size % known == 0:
+            shape = tuple(a.size // known if n == -1 else n for n in shape)
+    return shape
+
+
+@answers(np.ravel)
+def numpy_ravel(a, order="C"):
+    return numpy_reshape(a, (a.size,), order=order)
+
+
+@answers(np.transpose)
+def numpy_transpose(a, axes=None):
+    axes = tuple(range(-1, -a.ndim - 1, -1)) if axes is None else axis_from_right(tuple(axes), a.ndim)
+    if len(axes) != a.ndim:
+        raise BlockError(f"transpose of an array with {a.ndim} axes by {len(axes)} axes" + at_line())
+    return transpose(a, axes=axes) if a.ndim > 1 else reshape(a, shape=a.shape)
+
+
+@answers(np.matrix_transpose, np.linalg.matrix_transpose)
+def numpy_matrix_transpose(x, /):
+    if x.ndim < 2:
+        raise BlockError(f"matrix_transpose needs at least 2 axes, the array has shape {x.shape}" + at_line())
+    return np.swapaxes(x, -1, -2)
+
+
+@answers(np.swapaxes)
+def numpy_swapaxes(a, axis1, axis2):
+    order = list(range(-a.ndim, 0))
+    i, j = axis_from_right((axis1,), a.ndim)[0], axis_from_right((axis2,), a.ndim)[0]
+    order[i], order[j] = order[j], order[i]
+    return transpose(a, axes=tuple(order))
+
+
+@answers(np.moveaxis)
+def numpy_moveaxis(a, source, destination):
+    source = axis_from_right(source if isinstance(source, tuple | list) else (source,), a.ndim)
+    destination = axis_from_right(destination if isinstance(destination, tuple | list) else (destination,), a.ndim)
+    order = [i for i in range(-a.ndim, 0) if i not in source]
+    for to, which in sorted(zip(destination, source, strict=True)):
+        order.insert(to + a.ndim, which)
+    return transpose(a, axes=tuple(order))
+
+
+@answers(np.squeeze)
+def numpy_squeeze(a, axis=None):
+    drop = [i for i, n in enumerate(a.shape) if n == 1]
+    if axis is not None:
+        axes = axis_from_right(axis if isinstance(axis, tuple | list) else (axis,), a.ndim)
+        drop = [i + a.ndim for i in axes]
+        if any(a.shape[i] != 1 for i in drop):
+            raise BlockError(f"squeeze of an axis whose length is not 1: axis {axis} of shape {a.shape}" + at_line())
+    return reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in drop))
+
+
+@answers(np.expand_dims)
+def numpy_expand_dims(a, axis):
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    at = {i + a.ndim + len(axes) for i in axis_from_right(tuple(axes), a.ndim + len(axes))}
+    old = iter(a.shape)
+    return reshape(a, shape=tuple(1 if i in at else next(old) for i in range(a.ndim + len(axes))))
+
+
+@answers(np.atleast_1d)
+def numpy_atleast_1d(*arrays):
+    made = tuple(reshape(a, shape=(1,)) if np.ndim(a) == 0 else a for a in arrays)
+    return made[0] if len(made) == 1 else made
+
+
+@answers(np.atleast_2d)
+def numpy_atleast_2d(*arrays):
+    made = tuple(a if np.ndim(a) >= 2 else np.reshape(a, (1, -1)) for a in arrays)
+    return made[0] if len(made) == 1 else made
+
+
+@answers(np.broadcast_to)
+def numpy_broadcast_to(array, shape, subok=False):
+    return broadcast_to(array, shape=(shape,) if np.ndim(shape) == 0 else tuple(shape))
+
+
+@answers(np.broadcast_arrays)
+def numpy_broadcast_arrays(*arrays, subok=False):
+    shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+    return tuple(np.broadcast_to(a, shape) for a in arrays)
+
+
+@answers(np.concatenate, np.concat)
+def numpy_concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    _no_out(out, "concatenate")
+    arrays = [a if isinstance(a, Array) else np.asarray(a) for a in arrays]
+    if axis is None:
+        arrays, axis = [np.ravel(a) for a in arrays], 0
+    return concatenate(*arrays, axis=axis_from_right(axis, arrays[0].ndim))
+
+
+@answers(np.stack)
+def numpy_stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    _no_out(out, "stack")
+    arrays = [a if isinstance(a, Array) else np.asarray(a) for a in arrays]
+    return stack(*arrays, axis=axis_from_right(axis, arrays[0].ndim + 1))
+
+
+@answers(np.vstack)
+def numpy_vstack(tup, **_):
+    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0)
+
+
+@answers(np.hstack)
+def numpy_hstack(tup, **_):
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1)
+
+
+def _no_out(out, name):
+    if out is not None:
+        raise BlockError(f"numpy.{name}(out=…) with a recorded array: use the returned array" + at_line())
+
+
+@answers(np.flip)
+def numpy_flip(m, axis=None):
+    return flip(m, axis=axis)
+
+
+@answers(np.roll)
+def numpy_roll(a, shift, axis=None):
+    if axis is None:
+        return np.reshape(np.roll(np.ravel(a), shift, axis=0), a.shape)
+    shift = tuple(shift) if isinstance(shift, tuple | list) else shift
+    if isinstance(shift, tuple) or isinstance(axis, tuple):
+        shift, axis = (tuple(int(i) for i in row) for row in np.broadcast_arrays(np.atleast_1d(shift), np.atleast_1d(axis)))
+    return roll(a, shift=shift, axis=axis)
+
+
+@answers(np.split, np.array_split)
+def numpy_split(ary, indices_or_sections, axis=0):
+    pieces = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+    if np.ndim(indices_or_sections) == 0 and len({len(p) for p in pieces}) > 1:
+        raise BlockError(f"an axis of length {ary.shape[axis]} does not split evenly into {indices_or_sections}" + at_line())
+    before = (slice(None),) * (axis % ary.ndim)
+    starts = np.cumsum([0] + [len(p) for p in pieces])
+    return [ary[(*before, slice(int(a), int(b)))] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+
+
+@answers(np.tile)
+def numpy_tile(A, reps):  # noqa: N803
+    reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    return A[np.ix_(*(np.tile(np.arange(n), r) for n, r in zip(*_same_length(A.shape, reps), strict=True)))] if len(
+        reps
+    ) <= A.ndim else np.tile(np.reshape(A, (1,) * (len(reps) - A.ndim) + A.shape), reps)
+
+
+def _same_length(shape, reps):
+    return shape, (1,) * (len(shape) - len(reps)) + reps
+
+
+@answers(np.repeat)
+def numpy_repeat(a, repeats, axis=None):
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
+
+
+@answers(np.astype)
+def numpy_astype(x, dtype, /, *, copy=True, device=None):
+    return cast(x, dtype=np.dtype(dtype))
+
+
+@answers(np.copy)
+def numpy_copy(a, order="K", subok=False):
+    return cast(a, dtype=a.dtype)

@@ -1,0 +1,158 @@
+"""Formulas: small trees, in which a block says how it is written in mathematics.
+
+A block's notation is a function of its operands' formulas, `notation=lambda x, y: x + y`. The printers (Unicode,
+LaTeX) walk the tree; nothing here knows how it will look. Vectors are columns in print.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Formula", "call", "cases", "indicator", "name", "number", "partial", "sqrt", "total", "unit"]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One piece of mathematics.
+
+    Attributes
+    ----------
+    kind : what it is: name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, transpose, call, index, sum,
+        sqrt, abs, cases, indicator.
+    parts : the formulas that it is made of.
+    text : the name, the number, the function's or the index's text.
+    shape : the shape of the value that it stands for.
+    """
+
+    kind: str
+    parts: tuple[Formula, ...] = ()
+    text: str = ""
+    shape: tuple[int, ...] = ()
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def of_shape(self, shape: tuple[int, ...]) -> Formula:
+        return dataclasses.replace(self, shape=tuple(shape))
+
+    def __add__(self, other: Any) -> Formula:
+        other = formula(other)
+        if other.kind == "neg":
+            return self - other.parts[0]
+        return Formula("add", (self, other), shape=_broadcast(self, other))
+
+    def __radd__(self, other: Any) -> Formula:
+        return formula(other) + self
+
+    def __sub__(self, other: Any) -> Formula:
+        other = formula(other)
+        return Formula("sub", (self, other), shape=_broadcast(self, other))
+
+    def __rsub__(self, other: Any) -> Formula:
+        return formula(other) - self
+
+    def __neg__(self) -> Formula:
+        return Formula("neg", (self,), shape=self.shape)
+
+    def __mul__(self, other: Any) -> Formula:
+        other = formula(other)
+        return Formula("mul", (self, other), shape=_broadcast(self, other))
+
+    def __rmul__(self, other: Any) -> Formula:
+        return formula(other) * self
+
+    def __truediv__(self, other: Any) -> Formula:
+        other = formula(other)
+        return Formula("div", (self, other), shape=_broadcast(self, other))
+
+    def __rtruediv__(self, other: Any) -> Formula:
+        return formula(other) / self
+
+    def __pow__(self, other: Any) -> Formula:
+        other = formula(other)
+        return Formula("pow", (self, other), shape=_broadcast(self, other))
+
+    def __rpow__(self, other: Any) -> Formula:
+        return formula(other) ** self
+
+    def __matmul__(self, other: Any) -> Formula:
+        return Formula("matmul", (self, formula(other)))
+
+    def __abs__(self) -> Formula:
+        return Formula("abs", (self,), shape=self.shape)
+
+    @property
+    def T(self) -> Formula:  # noqa: N802
+        if self.kind == "transpose":
+            return self.parts[0]
+        return Formula("transpose", (self,), shape=self.shape[::-1])
+
+    def at(self, index: str) -> Formula:
+        """An entry or a part, written as an index."""
+        return Formula("index", (self,), index)
+
+
+def _broadcast(x: Formula, y: Formula) -> tuple[int, ...]:
+    return x.shape if len(x.shape) >= len(y.shape) else y.shape
+
+
+def formula(x: Any) -> Formula:
+    return x if isinstance(x, Formula) else number(x)
+
+
+def name(text: str, shape: tuple[int, ...] = ()) -> Formula:
+    return Formula("name", text=text, shape=shape)
+
+
+def number(x: Any, shape: tuple[int, ...] = ()) -> Formula:
+    """A number, or the text of one."""
+    text = x if isinstance(x, str) else f"{x:.6g}" if isinstance(x, float) else str(x)
+    if text.startswith("-") and not text.startswith("-["):
+        return -Formula("number", text=text[1:], shape=shape)
+    return Formula("number", text=text, shape=shape)
+
+
+def partial(of: Formula, by: Formula) -> Formula:
+    """∂of/∂by."""
+    return Formula("partial", (of, by), shape=by.shape)
+
+
+def unit(index: str, size: int) -> Formula:
+    """The unit vector e_index (a one-hot vector)."""
+    return Formula("unit", text=index, shape=(size,))
+
+
+def call(function: str, *args: Any, index: str = "") -> Formula:
+    """function(args), e.g. `call("max", x)`; the index, if any, is written below the function's name."""
+    head = Formula("name", text=function)
+    if index:
+        head = Formula("index", (head,), index)
+    return Formula("call", (head, *(formula(a) for a in args)))
+
+
+def total(x: Formula, index: str = "") -> Formula:
+    """Σ x, over the axes that the index names (all of them if it is empty)."""
+    return Formula("sum", (x,), index)
+
+
+def sqrt(x: Formula) -> Formula:
+    return Formula("sqrt", (x,), shape=x.shape)
+
+
+def indicator(condition: Formula) -> Formula:
+    """[condition]: 1 where it holds, 0 elsewhere (the Iverson bracket)."""
+    return Formula("indicator", (condition,), shape=condition.shape)
+
+
+def relation(symbol: str, x: Any, y: Any) -> Formula:
+    """x < y and its relatives."""
+    x, y = formula(x), formula(y)
+    return Formula("relation", (x, y), symbol, _broadcast(x, y))
+
+
+def cases(condition: Any, x: Any, y: Any) -> Formula:
+    """x where the condition holds, else y."""
+    return Formula("cases", (formula(condition), formula(x), formula(y)))

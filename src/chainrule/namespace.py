@@ -1,0 +1,43 @@
+"""The array namespace of recorded arrays: what a rule gets as `xp`, and what `__array_namespace__` returns.
+
+Functions that have a block are that block; what only makes plain arrays (zeros, arange, dtypes, constants) is NumPy's.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import answer, no_block_for, value_of
+
+__all__ = ["RECORDING"]
+
+PLAIN_FUNCTIONS = frozenset(
+    "arange asarray empty eye finfo full iinfo isdtype linspace ones result_type zeros can_cast "
+    "broadcast_shapes dtype errstate ndim shape size".split()
+)
+"""Functions that only make or describe plain values."""
+
+
+class _Namespace(types.ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name)  # an AttributeError here is the right error
+        handler = answer(function) if callable(function) else None
+        if handler is not None:
+            found = handler
+        elif not callable(function) or isinstance(function, type) or name in PLAIN_FUNCTIONS:
+            found = function if name != "asarray" else _asarray
+        else:
+            raise no_block_for(f"numpy.{name}")
+        setattr(self, name, found)
+        return found
+
+
+def _asarray(x: Any, **kwargs: Any) -> Any:
+    return x if value_of(x) is not x else np.asarray(x, **kwargs)
+
+
+RECORDING: Any = _Namespace("chainrule.namespace.RECORDING", "NumPy's functions, recorded.")
+RECORDING.__array_api_version__ = "2024.12"

@@ -1,0 +1,559 @@
+"""What can be asked of a function: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp; and variables.
+
+All are the same three steps: give the function recorded inputs, run it, and backpropagate from what it returns.
+When an input is itself recorded (a gradient of a gradient), so is the backward pass.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.array import NO_PARAMS, Array, Node, at_line, constant, is_inexact, namespace_of, record, value_of
+from chainrule.backward import Path, backpropagate, find_path
+from chainrule.block import Block
+from chainrule.errors import GradientError
+from chainrule.trees import flatten
+
+__all__ = [
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "local_gradient",
+    "stop_gradient",
+    "value_and_grad",
+    "variable",
+    "vjp",
+]
+
+Argnums = int | str | tuple[int | str, ...]
+
+
+# Inputs ----------------------------------------------------------------------------------------------------
+
+
+@Block
+def alias(xp: Any, x: Any) -> Any:
+    """The same value under a new identity, so that a gradient inside a gradient cannot mistake one for the other."""
+    return x
+
+
+alias.leading_axes = True
+alias.backward(lambda xp, dz, z, x: dz)
+
+
+@Block
+def stop_gradient(xp: Any, x: Any) -> Any:
+    """The value of x, through which no gradient flows.
+
+    >>> import chainrule as cr
+    >>> cr.grad(lambda x: x * cr.stop_gradient(x))(3.0)
+    np.float64(3.0)
+    """
+    return x
+
+
+stop_gradient.differentiable = False
+
+
+def variable(value: Any, name: str | None = None) -> Array:
+    """A recorded array to compute with directly; after `L.backward()` its gradient is `variable.grad`.
+
+    Parameters
+    ----------
+    value : an array, a number or a nested list of numbers, of a floating type. It is copied.
+    name : the name under which it is explained.
+
+    >>> import chainrule as cr
+    >>> x = cr.variable([1.0, 2.0], name="x")
+    >>> L = (x ** 2).sum()
+    >>> L.backward()
+    >>> x.grad
+    array([2., 4.])
+    """
+    node = _input_node(value, name or "a variable")
+    node.name = name
+    return Array(node)
+
+
+def _input_node(x: Any, what: str) -> Node:
+    """A new input of a recording with the value of x."""
+    if type(x) is Array:
+        _must_be_floating(x._node.value, what)
+        return record(alias, (x,))._node
+    if isinstance(x, float | list | tuple):
+        x = np.asarray(x)[()]
+    _must_be_floating(x, what)
+    return Node(None, (), NO_PARAMS, constant(x))
+
+
+def _must_be_floating(x: Any, what: str) -> None:
+    if not is_inexact(x):
+        kind = getattr(x, "dtype", type(x).__name__)
+        hint = f"give it as a float: {x!r} -> {float(x)}" if isinstance(x, int) else "convert it with .astype(float)"
+        if not isinstance(x, int) and not hasattr(x, "dtype"):
+            hint = "give an array, a number, or nested tuples, lists, dicts or dataclasses of them"
+        raise GradientError(f"{what} is of type {kind}, which has no gradient; {hint}" + at_line())
+    if getattr(getattr(x, "dtype", None), "kind", "") == "c" or isinstance(x, complex):
+        raise GradientError(f"{what} is complex; gradients of complex arrays are not covered yet" + at_line())
+
+
+def _positions(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str], ...]:
+    """Each chosen argument as (position, name)."""
+    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    if isinstance(f, Block) and f.takes_xp:
+        parameters = parameters[1:]
+    names = [p.name for p in parameters]
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    found: list[tuple[int, str]] = []
+    for which in chosen:
+        if isinstance(which, str):
+            if which not in names:
+                raise GradientError(
+                    f"{_name(f)} has no argument {which!r}; its arguments are {', '.join(names) or 'not known'}" + at_line()
+                )
+            found.append((positional.index(which) if which in positional else -1, which))
+        else:
+            index = which + len(positional) if which < 0 else which
+            found.append((index, positional[index] if index < len(positional) else ""))
+    return tuple(found)
+
+
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", repr(f))
+
+
+class Recording(NamedTuple):
+    """A function, run once on recorded inputs."""
+
+    inputs: list[Node]
+    rebuild_inputs: Callable[[list[Any]], Any]
+    given: list[Any]
+    outputs: list[Any]
+    rebuild_outputs: Callable[[list[Any]], Any]
+    path: Path
+
+    def result(self) -> Any:
+        """What the function returned; as plain values unless it depends on recorded arrays beyond its inputs."""
+        return self.rebuild_outputs([_released(out, self.recorded) for out in self.outputs])
+
+    @property
+    def recorded(self) -> bool:
+        """Whether gradients must be recorded too, because somebody outside may differentiate them again."""
+        return self.path.free or any(node.block is alias for node in self.inputs)
+
+    def pull(self, seeds: Sequence[Any]) -> list[Any]:
+        """The gradients of the inputs, in order, zeros where an input has no influence."""
+        recorded = self.recorded or any(type(s) is Array for s in seeds)
+        sums: dict[Node, Any] = {}
+        for out, seed in zip(self.outputs, seeds, strict=True):
+            if type(out) is Array:
+                node = out._node
+                sums[node] = sums[node] + seed if node in sums else seed
+        gradients = backpropagate(self.path, sums, recorded)
+        lead = next((s.shape[: len(s.shape) - len(np.shape(value_of(o)))] for s, o in zip(seeds, self.outputs, strict=True)), ())
+        result: list[Any] = []
+        taken: set[int] = {id(s) for s in seeds}
+        for node, given in zip(self.inputs, self.given, strict=True):
+            g = gradients[node]
+            if g is None:
+                xp = namespace_of((node.value,))
+                g = xp.zeros(lead + tuple(node.value.shape), dtype=node.value.dtype)
+            result.append(g if type(g) is Array else _fresh(g, isinstance(given, np.ndarray), taken))
+        return result
+
+
+def _fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
+    """A result that its owner may write into: no view, no read-only array, not the same array twice."""
+    if isinstance(g, np.ndarray):
+        if g.ndim == 0 and not as_array:
+            return g[()]
+        if g.base is not None or not g.flags.writeable or id(g) in taken:
+            g = g.copy(order="C")
+        taken.add(id(g))
+        return g
+    return np.asarray(g) if as_array and isinstance(g, np.generic) else g
+
+
+def _released(out: Any, recorded: bool) -> Any:
+    if type(out) is not Array or recorded:
+        return out
+    value = out._node.value
+    return value.copy() if isinstance(value, np.ndarray) and (value.base is not None or out._node.block is None) else value
+
+
+def _record(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
+    """Run f with the chosen arguments recorded."""
+    new_args = list(args)
+    new_kwargs = dict(kwargs)
+    inputs: list[Node] = []
+    given: list[Any] = []
+    rebuilds = []
+    for position, name in positions:
+        by_position = 0 <= position < len(args)
+        if not by_position and name not in kwargs:
+            raise GradientError(
+                f"{_name(f)} is differentiated by its argument {name or position}, but was called without it" + at_line()
+            )
+        leaves, rebuild = flatten(args[position] if by_position else kwargs[name])
+        what = f"argument {name or position} of {_name(f)}"
+        nodes = [_input_node(leaf, what) for leaf in leaves]
+        if len(nodes) == 1 and name:
+            nodes[0].name = name
+        tree = rebuild([Array(node) for node in nodes])
+        if by_position:
+            new_args[position] = tree
+        else:
+            new_kwargs[name] = tree
+        inputs += nodes
+        given += leaves
+        rebuilds.append((rebuild, len(leaves)))
+    outputs, rebuild_outputs = flatten(f(*new_args, **new_kwargs))
+
+    def rebuild_inputs(leaves: list[Any]) -> tuple[Any, ...]:
+        result, start = [], 0
+        for rebuild, count in rebuilds:
+            result.append(rebuild(leaves[start : start + count]))
+            start += count
+        return tuple(result)
+
+    path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
+    return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path)
+
+
+def _one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
+    return trees if isinstance(argnums, tuple) else trees[0]
+
+
+# First derivatives -----------------------------------------------------------------------------------------
+
+
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns `(f(…), ∂f/∂argument)`.
+
+    Parameters
+    ----------
+    f : a function that returns a scalar (the loss).
+    argnums : the position or name of the argument, or a tuple of them. An argument may be an array or nested tuples,
+        lists, dicts, named tuples or dataclasses of arrays; its gradient has the same structure, shapes and dtypes.
+        An argument that does not influence the loss gets zeros.
+
+    Raises
+    ------
+    GradientError : the loss is not a scalar, an argument is not of a floating type, or there is no such argument.
+
+    >>> import chainrule as cr
+    >>> cr.value_and_grad(lambda x, y: x * y, argnums=("x", "y"))(2.0, 3.0)
+    (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
+    """
+    positions = _positions(f, argnums)
+
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        recording = _record(f, positions, args, kwargs)
+        loss = _scalar(recording, f)
+        grads = recording.pull([_ones(loss)])
+        return recording.result(), _one_or_all(argnums, recording.rebuild_inputs(grads))
+
+    return _named(differentiated, f, "value_and_grad")
+
+
+def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns ∂f/∂argument. As `value_and_grad`, without the value.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    array([2., 4.])
+
+    A gradient is a function like any other, so it can be differentiated again:
+
+    >>> cr.grad(cr.grad(np.sin))(0.5) == -np.sin(0.5)
+    np.True_
+    """
+    both = value_and_grad(f, argnums)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return _named(gradient, f, "grad")
+
+
+def _named(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """Give a derived function the signature of the one that it came from, so that argument names keep working."""
+    g.__name__ = g.__qualname__ = f"{what}({_name(f)})"
+    g.__doc__ = f"{what} of {_name(f)}."
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return g
+    if isinstance(f, Block) and f.takes_xp:
+        signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+    g.__signature__ = signature  # type: ignore[attr-defined]
+    return g
+
+
+def _scalar(recording: Recording, f: Callable[..., Any]) -> Any:
+    outputs = recording.outputs
+    if len(outputs) != 1:
+        raise GradientError(
+            f"grad needs a function that returns one scalar; {_name(f)} returned {len(outputs)} arrays; "
+            "use vjp or jacobian for several outputs" + at_line()
+        )
+    shape = np.shape(value_of(outputs[0]))
+    if shape != ():
+        raise GradientError(
+            f"grad needs a scalar loss; {_name(f)} returned an array of shape {shape}; "
+            "reduce it (with np.sum or np.mean), or use jacobian or vjp" + at_line()
+        )
+    if not is_inexact(value_of(outputs[0])):
+        raise GradientError(f"grad needs a loss of a floating type; {_name(f)} returned {value_of(outputs[0])!r}" + at_line())
+    return outputs[0]
+
+
+def _ones(out: Any) -> Any:
+    value = value_of(out)
+    if isinstance(value, float):
+        return np.float64(1.0)
+    if isinstance(value, np.generic):
+        return type(value)(1)
+    return namespace_of((value,)).ones_like(value)
+
+
+def _zeros(out: Any) -> Any:
+    value = value_of(out)
+    return namespace_of((value,)).zeros_like(value) if hasattr(value, "dtype") else np.float64(0.0)
+
+
+def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Run f and return `(f(*args), pullback)`: `pullback(dz)` gives one gradient for each argument.
+
+    Parameters
+    ----------
+    f : a function of arrays (or trees of arrays) that returns an array or a tree of arrays.
+    args : its arguments; all of a floating type.
+
+    `dz` has the structure and shapes of the output. It may have extra leading axes K, the same for all outputs; the
+    gradients then have them too.
+
+    >>> import numpy as np, chainrule as cr
+    >>> z, pullback = cr.vjp(np.multiply, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 3., 40.]), array([ 1., 20.]))
+    """
+    recording = _record(f, tuple((i, "") for i in range(len(args))), args, {})
+
+    def pullback(dz: Any) -> tuple[Any, ...]:
+        seeds, _ = flatten(dz)
+        if len(seeds) != len(recording.outputs):
+            raise GradientError(f"{_name(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line())
+        seeds = [_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
+        return recording.rebuild_inputs(recording.pull(seeds))
+
+    return recording.result(), pullback
+
+
+def _seed(seed: Any, out: Any) -> Any:
+    """A cotangent, checked against its output."""
+    value = value_of(out)
+    shape = np.shape(value)
+    if type(seed) is not Array and not hasattr(seed, "dtype"):
+        seed = np.asarray(seed, dtype=getattr(value, "dtype", None))
+    if tuple(seed.shape[len(seed.shape) - len(shape) :]) != shape:
+        raise GradientError(f"the cotangent of an output of shape {shape} cannot be of shape {tuple(seed.shape)}" + at_line())
+    return seed
+
+
+def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Forward mode: `(f(*args), J · tangents)`, the directional derivative of f at args.
+
+    It is derived: the pullback is linear in its cotangent, so pulling it back once more pushes tangents forward.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.jvp(np.sin, (0.0,), (2.0,))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    if len(args) != len(tangents):
+        raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
+    for x, t in zip(flatten(tuple(args))[0], flatten(tuple(tangents))[0], strict=True):
+        if np.shape(value_of(x)) != np.shape(value_of(t)):
+            raise GradientError(f"an argument of shape {np.shape(value_of(x))} has a tangent of shape {np.shape(value_of(t))}" + at_line())
+    recording = _record(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
+    zeros = [_zeros(out) for out in recording.outputs]
+    push = _record(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(zeros))), tuple(zeros), {})
+    vectors, _ = flatten(tuple(tangents))
+    pushed = push.pull([_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
+    if not (recording.recorded or any(type(v) is Array for v in vectors)):
+        pushed = [value_of(t) for t in pushed]
+    return recording.result(), recording.rebuild_outputs(pushed)
+
+
+# Jacobians and second derivatives --------------------------------------------------------------------------
+
+
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns ∂f/∂argument in the usual layout: shape `output.shape + argument.shape`.
+
+    One backward pass carries a whole identity matrix of cotangents, as leading axes.
+    Trees of outputs or arguments give trees of Jacobians: the output's structure outside, the argument's inside.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.jacobian(np.cumsum)(np.array([1.0, 2.0, 3.0]))
+    array([[1., 0., 0.],
+           [1., 1., 0.],
+           [1., 1., 1.]])
+    """
+    positions = _positions(f, argnums)
+
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        recording = _record(f, positions, args, kwargs)
+        rows = []
+        for i, out in enumerate(recording.outputs):
+            value = value_of(out)
+            shape, size = np.shape(value), int(np.prod(np.shape(value), dtype=int))
+            xp = namespace_of((value,))
+            dtype = getattr(value, "dtype", None)
+            seeds = [
+                xp.reshape(xp.eye(size, dtype=dtype), shape + shape)
+                if j == i
+                else xp.zeros(shape + np.shape(value_of(other)), dtype=getattr(value_of(other), "dtype", None))
+                for j, other in enumerate(recording.outputs)
+            ]
+            rows.append(_one_or_all(argnums, recording.rebuild_inputs(recording.pull(seeds))))
+        return recording.rebuild_outputs(rows)
+
+    return _named(differentiated, f, "jacobian")
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns the second derivatives of a scalar f: shape `argument.shape + argument.shape`.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return _named(jacobian(grad(f, argnums), argnums), f, "hessian")
+
+
+def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function `(*args, v)` that returns the Hessian of a scalar f times v, without building the Hessian.
+
+    v has the structure of the chosen argument (a tuple of them where `argnums` is a tuple) and comes last.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.5]))
+    array([6., 6.])
+    """
+    positions = _positions(f, argnums)
+    gradient = grad(f, argnums if isinstance(argnums, tuple) else (argnums,))
+
+    def product(*args: Any, **kwargs: Any) -> Any:
+        if not args:
+            raise GradientError(f"hvp of {_name(f)} needs its arguments and then v" + at_line())
+        *rest, v = args
+        recording = _record(gradient, positions, tuple(rest), kwargs)
+        vectors, _ = flatten(v)
+        if len(vectors) != len(recording.outputs):
+            raise GradientError(f"v has {len(vectors)} arrays, the gradient has {len(recording.outputs)}" + at_line())
+        seeds = [_seed(v, out) for v, out in zip(vectors, recording.outputs, strict=True)]
+        # The Hessian is symmetric, so the gradient's pullback of v is H v.
+        return _one_or_all(argnums, recording.rebuild_inputs(recording.pull(seeds)))
+
+    product.__name__ = product.__qualname__ = f"hvp({_name(f)})"
+    return product
+
+
+def local_gradient(f: Callable[..., Any], *inputs: Any, layout: str = "notes", **params: Any) -> Any:
+    """The local gradient (Jacobian) of a block at the given inputs.
+
+    Parameters
+    ----------
+    f : a block such as `cr.softmax` or `np.multiply`, or any function.
+    inputs : its operands; those of a floating type are differentiated.
+    layout : `"notes"`: shape `x.shape + z.shape`, a row for each input entry, so ∂L/∂x = J ∂L/∂z;
+        `"usual"`: shape `z.shape + x.shape`, a row for each output entry.
+    params : the block's parameters.
+
+    Returns a Jacobian, or a tuple with one for each differentiable operand if there are several.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.local_gradient(cr.softmax, np.array([0.0, 0.0]))
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
+    """
+    if layout not in ("notes", "usual"):
+        raise GradientError(f'layout is "notes" or "usual", not {layout!r}')
+    inputs = tuple(np.asarray(x) if isinstance(x, list | tuple) else x for x in inputs)
+    chosen = tuple(i for i, x in enumerate(inputs) if is_inexact(value_of(x)))
+    if not chosen:
+        raise GradientError(f"no input of {_name(f)} is of a floating type, so it has no local gradient" + at_line())
+
+    def of_chosen(*active: Any) -> Any:
+        full = list(inputs)
+        for i, x in zip(chosen, active, strict=True):
+            full[i] = x
+        return f(*full, **params)
+
+    active = [inputs[i] for i in chosen]
+    jacobians = jacobian(of_chosen, tuple(range(len(chosen))))(*active)
+    if layout == "notes":
+        jacobians = tuple(_rows_by_input(j, x) for j, x in zip(jacobians, active, strict=True))
+    return jacobians if len(chosen) > 1 else jacobians[0]
+
+
+def _rows_by_input(j: Any, x: Any) -> Any:
+    inner = len(np.shape(value_of(x)))
+    outer = len(j.shape) - inner
+    return np.transpose(j, (*range(outer, outer + inner), *range(outer)))
+
+
+# Imperative use --------------------------------------------------------------------------------------------
+
+
+def backward_from(loss: Array, gradient: Any = None) -> None:
+    """What `Array.backward` does: set `.grad` of the loss and of everything that it was computed from."""
+    if gradient is None:
+        if loss.shape != ():
+            raise GradientError(
+                f"backward() starts from a scalar loss; this array has shape {loss.shape}; "
+                "reduce it (with np.sum or np.mean), or give ∂L/∂self: z.backward(gradient)" + at_line()
+            )
+        gradient = _ones(loss)
+    elif type(gradient) is Array:
+        gradient = gradient.value
+    if not loss._node.differentiable:
+        raise GradientError("backward() of an array of integers or booleans, or of one that has no gradient" + at_line())
+    sources = _sources(loss._node)
+    path = find_path(sources, [loss._node])
+    seed = _seed(gradient, loss)
+    taken = {id(seed)}
+    for node, dz in backpropagate(path, {loss._node: seed}, recorded=False).items():
+        value = node.value
+        if dz is None:
+            dz = namespace_of((value,)).zeros_like(value)
+        node.grad = _fresh(dz, isinstance(value, np.ndarray), taken)
+
+
+def _sources(node: Node) -> list[Node]:
+    """The inputs (nodes without a block) that a node was computed from."""
+    seen = {node}
+    stack = [node]
+    sources = []
+    while stack:
+        node = stack.pop()
+        if node.block is None:
+            sources.append(node)
+        elif node.block.differentiable:
+            for operand in node.inputs:
+                if type(operand) is Node and operand not in seen:
+                    seen.add(operand)
+                    stack.append(operand)
+    return sources
