@@ -236,8 +236,8 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     else:
         node = Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti)
     result = Array(node)
-    if block.view and type(operands[0]) is Array and getattr(value, "base", None) is not None:
-        source = operands[0]
+    source = operands[0] if block.view else None
+    if type(source) is Array and getattr(value, "base", None) is not None and np.may_share_memory(value, source._node.value):
         result._root = source if source._root is None else source._root
         result._root_node = result._root._node
     return result
@@ -306,7 +306,9 @@ def _binary(function: Any) -> tuple[Any, Any, Any]:
         return record(ANSWERS[function], (other, self))
 
     def in_place(self: Array, other: Any) -> Array:
-        return self._write(record(ANSWERS[function], (self, other)))
+        result = record(ANSWERS[function], (self, other))
+        # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
+        return result if isinstance(self._node.value, np.generic) else self._write(result)
 
     return forward, reflected, in_place
 
@@ -498,6 +500,12 @@ class Array:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call(function, *args, **kwargs)
+
+    def __copy__(self) -> Any:
+        return call(np.copy, self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return call(np.copy, self)  # a copy of the value that remembers where it came from
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         from chainrule.namespace import RECORDING

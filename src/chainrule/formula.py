@@ -39,27 +39,32 @@ class Formula:
         return dataclasses.replace(self, shape=tuple(shape))
 
     def __add__(self, other: Any) -> Formula:
-        other = formula(other)
-        if other.kind == "neg":
-            return self - other.parts[0]
-        return Formula("add", (self, other), shape=_broadcast(self, other))
+        x, y = formula(self), formula(other)
+        if y.kind == "neg":
+            return x - y.parts[0]
+        return Formula("add", (x, y), shape=_broadcast(x, y))
 
     def __radd__(self, other: Any) -> Formula:
         return formula(other) + self
 
     def __sub__(self, other: Any) -> Formula:
-        other = formula(other)
-        return Formula("sub", (self, other), shape=_broadcast(self, other))
+        x, y = formula(self), formula(other)
+        return Formula("sub", (x, y), shape=_broadcast(x, y))
 
     def __rsub__(self, other: Any) -> Formula:
         return formula(other) - self
 
     def __neg__(self) -> Formula:
-        return Formula("neg", (self,), shape=self.shape)
+        return self.parts[0] if self.kind == "neg" else Formula("neg", (formula(self),), shape=self.shape)
 
     def __mul__(self, other: Any) -> Formula:
-        other = formula(other)
-        return Formula("mul", (self, other), shape=_broadcast(self, other))
+        x, y = formula(self), formula(other)
+        if x.kind == "neg":
+            return -(x.parts[0] * y)
+        if y.kind == "neg":
+            return -(x * y.parts[0])
+        parts = (y, x) if _written_first(y) < _written_first(x) else (x, y)
+        return Formula("mul", parts, shape=_broadcast(x, y))
 
     def __rmul__(self, other: Any) -> Formula:
         return formula(other) * self
@@ -95,12 +100,20 @@ class Formula:
         return Formula("index", (self,), index)
 
 
+def _written_first(f: Formula) -> int:
+    """The habit of writing products: numbers first, ∂L/∂z last."""
+    return {"number": 0, "partial": 2}.get(f.kind, 1)
+
+
 def _broadcast(x: Formula, y: Formula) -> tuple[int, ...]:
     return x.shape if len(x.shape) >= len(y.shape) else y.shape
 
 
 def formula(x: Any) -> Formula:
-    return x if isinstance(x, Formula) else number(x)
+    """x as something to compute with: numbers become formulas, conditions become 0 or 1."""
+    if not isinstance(x, Formula):
+        return number(x)
+    return indicator(x) if x.kind == "relation" else x
 
 
 def name(text: str, shape: tuple[int, ...] = ()) -> Formula:
@@ -135,7 +148,8 @@ def call(function: str, *args: Any, index: str = "") -> Formula:
 
 def total(x: Formula, index: str = "") -> Formula:
     """Σ x, over the axes that the index names (all of them if it is empty)."""
-    return Formula("sum", (x,), index)
+    x = formula(x)
+    return -total(x.parts[0], index) if x.kind == "neg" else Formula("sum", (x,), index)
 
 
 def sqrt(x: Formula) -> Formula:
@@ -155,4 +169,6 @@ def relation(symbol: str, x: Any, y: Any) -> Formula:
 
 def cases(condition: Any, x: Any, y: Any) -> Formula:
     """x where the condition holds, else y."""
-    return Formula("cases", (formula(condition), formula(x), formula(y)))
+    if isinstance(x, Formula) and x.text == "1" and isinstance(y, Formula) and y.text == "0":
+        return indicator(condition)
+    return Formula("cases", (condition, formula(x), formula(y)))

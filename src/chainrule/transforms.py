@@ -191,8 +191,8 @@ def _released(out: Any, recorded: bool) -> Any:
     return value.copy() if isinstance(value, np.ndarray) and (value.base is not None or out._node.block is None) else value
 
 
-def _record(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
-    """Run f with the chosen arguments recorded."""
+def record_call(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
+    """Run f with the chosen arguments, each given by position and name, recorded."""
     new_args = list(args)
     new_kwargs = dict(kwargs)
     inputs: list[Node] = []
@@ -258,8 +258,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     positions = _positions(f, argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        recording = _record(f, positions, args, kwargs)
-        loss = _scalar(recording, f)
+        recording = record_call(f, positions, args, kwargs)
+        loss = scalar_loss(recording, _name(f))
         grads = recording.pull([_ones(loss)])
         return recording.result(), _one_or_all(argnums, recording.rebuild_inputs(grads))
 
@@ -300,21 +300,22 @@ def _named(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[
     return g
 
 
-def _scalar(recording: Recording, f: Callable[..., Any]) -> Any:
+def scalar_loss(recording: Recording, title: str) -> Any:
+    """The one output of a recording, which must be a scalar of a floating type."""
     outputs = recording.outputs
     if len(outputs) != 1:
         raise GradientError(
-            f"grad needs a function that returns one scalar; {_name(f)} returned {len(outputs)} arrays; "
+            f"a gradient needs a function that returns one scalar; {title} returned {len(outputs)} arrays; "
             "use vjp or jacobian for several outputs" + at_line()
         )
-    shape = np.shape(value_of(outputs[0]))
-    if shape != ():
+    loss = value_of(outputs[0])
+    if np.shape(loss) != ():
         raise GradientError(
-            f"grad needs a scalar loss; {_name(f)} returned an array of shape {shape}; "
+            f"a gradient needs a scalar loss; {title} returned an array of shape {np.shape(loss)}; "
             "reduce it (with np.sum or np.mean), or use jacobian or vjp" + at_line()
         )
-    if not is_inexact(value_of(outputs[0])):
-        raise GradientError(f"grad needs a loss of a floating type; {_name(f)} returned {value_of(outputs[0])!r}" + at_line())
+    if not is_inexact(loss):
+        raise GradientError(f"a gradient needs a loss of a floating type; {title} returned {loss!r}" + at_line())
     return outputs[0]
 
 
@@ -348,7 +349,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
-    recording = _record(f, tuple((i, "") for i in range(len(args))), args, {})
+    recording = record_call(f, tuple((i, "") for i in range(len(args))), args, {})
 
     def pullback(dz: Any) -> tuple[Any, ...]:
         seeds, _ = flatten(dz)
@@ -385,9 +386,9 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
     for x, t in zip(flatten(tuple(args))[0], flatten(tuple(tangents))[0], strict=True):
         if np.shape(value_of(x)) != np.shape(value_of(t)):
             raise GradientError(f"an argument of shape {np.shape(value_of(x))} has a tangent of shape {np.shape(value_of(t))}" + at_line())
-    recording = _record(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
+    recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
     zeros = [_zeros(out) for out in recording.outputs]
-    push = _record(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(zeros))), tuple(zeros), {})
+    push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(zeros))), tuple(zeros), {})
     vectors, _ = flatten(tuple(tangents))
     pushed = push.pull([_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
     if not (recording.recorded or any(type(v) is Array for v in vectors)):
@@ -413,7 +414,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     positions = _positions(f, argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        recording = _record(f, positions, args, kwargs)
+        recording = record_call(f, positions, args, kwargs)
         rows = []
         for i, out in enumerate(recording.outputs):
             value = value_of(out)
@@ -459,7 +460,7 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         if not args:
             raise GradientError(f"hvp of {_name(f)} needs its arguments and then v" + at_line())
         *rest, v = args
-        recording = _record(gradient, positions, tuple(rest), kwargs)
+        recording = record_call(gradient, positions, tuple(rest), kwargs)
         vectors, _ = flatten(v)
         if len(vectors) != len(recording.outputs):
             raise GradientError(f"v has {len(vectors)} arrays, the gradient has {len(recording.outputs)}" + at_line())

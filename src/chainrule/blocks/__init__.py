@@ -7,6 +7,7 @@ from chainrule.blocks import (
     linalg,
     losses,
     normalisation,
+    plain,
     reductions,
     shaping,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "linalg",
     "losses",
     "normalisation",
+    "plain",
     "reductions",
     "shaping",
 ]

@@ -166,7 +166,7 @@ def _either(xp, function, x, y):
 
 
 def _share(xp, wins, x, y):
-    return xp.where(wins, 1.0, xp.where(x == y, 0.5, 0.0))
+    return wins + 0.5 * (x == y)
 
 
 # Selection ---------------------------------------------------------------------------------------------------
@@ -231,3 +231,9 @@ for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greate
         notation=lambda x, y, _symbol=_symbol: relation(_symbol, x, y),
         answers_for=(getattr(np, _name),), differentiable=False,
     )
+
+
+@library_block(np.round, differentiable=False)
+def round(xp, x, decimals=0):
+    """The nearest number with so many decimals."""
+    return xp.round(x, decimals)

@@ -34,7 +34,7 @@ def _has_arrays(key):
     return any(isinstance(part, np.ndarray) for part in key)
 
 
-@library_block(view=True, notation=lambda x, key: x.at(index_text(key)))
+@library_block(view=True, notation=lambda x, key: x.at(index_text(key)) if set(map(str, key)) - {"None", "slice(None, None, None)"} else x)
 def getitem(xp, x, key=()):
     """z = x[key]."""
     z = x[(..., *key)]
@@ -184,6 +184,16 @@ def write(x, new, key):
     return record(set_at, (x, new if isinstance(new, Array) else np.asarray(new)), {"key": key})
 
 
+@answers((np.add, "at"))
+def numpy_add_at(a, indices, b):
+    """np.add.at: x[key] += v, where an entry that is named several times gets the sum."""
+    if not isinstance(a, Array):
+        raise RecordingError("np.add.at of a recorded array into a plain one would lose its gradient" + at_line())
+    positions = np.arange(a.size).reshape(a.shape)[full_key(indices, a.shape)]
+    b = np.broadcast_to(b, positions.shape)
+    a += np.reshape(add_at(b, key=(positions,), shape=(a.size,)), a.shape)
+
+
 @answers(np.take)
 def numpy_take(a, indices, axis=None, out=None, mode="raise"):
     if mode != "raise" or out is not None:
@@ -196,7 +206,9 @@ def numpy_take(a, indices, axis=None, out=None, mode="raise"):
 @answers(np.take_along_axis)
 def numpy_take_along_axis(arr, indices, axis=-1):
     indices = np.asarray(value_of(indices))
-    key = list(np.ix_(*(np.arange(n) for n in indices.shape)))
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
     key[axis % arr.ndim] = indices
     return arr[tuple(key)]
 

@@ -190,10 +190,17 @@ def add_reduce(a, axis=0, **others):
     return np.sum(a, axis=axis, **others)
 
 
-for _name in ("argmax", "argmin", "any", "all", "count_nonzero"):
+def _counting(function):
+    """A reduction to integers or booleans, where the gradient ends."""
+    name = function.__name__
 
-    def _reduction(xp, x, axis=None, keepdims=False, _name=_name):
-        return getattr(xp, _name)(x, axis=axis, keepdims=keepdims)
+    def rule(xp, x, axis=None, keepdims=False):
+        axis = None if isinstance(axis, tuple) and name.startswith("arg") else axis  # argmax of all axes is of the flattened array
+        return getattr(xp, name)(x, axis=axis, keepdims=keepdims)
 
-    _reduction.__name__ = _name
-    library_block(differentiable=False)(_reduction)
+    rule.__name__ = name
+    library_block(function, differentiable=False, notation=lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis)))(rule)
+
+
+for _function in (np.argmax, np.argmin, np.any, np.all, np.count_nonzero):
+    _counting(_function)

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.array import Array, at_line
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.errors import BlockError
-from chainrule.formula import call
+from chainrule.formula import call, formula
 
 
 def lead_of(dz, z):
@@ -15,7 +15,7 @@ def lead_of(dz, z):
     return dz.shape[: dz.ndim - z.ndim]
 
 
-@library_block(view=True, notation=lambda x, shape: call("reshape", x))
+@library_block(view=True, notation=lambda x, shape: x if math.prod(shape) == 1 else call("reshape", x))
 def reshape(xp, x, shape=()):
     """The entries of x, in C order, in another shape."""
     return xp.reshape(x, shape)
@@ -98,7 +98,7 @@ def roll_backward(xp, dz, z, x, shift=0, axis=None):
     return xp.roll(dz, back, axis=axis)
 
 
-@library_block(notation=lambda x, dtype: x)
+@library_block(notation=lambda x, dtype: formula(x))
 def cast(xp, x, dtype=None):
     """The same entries in another dtype. The gradient comes back in the dtype of x."""
     return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
@@ -115,9 +115,11 @@ def cast_backward(xp, dz, z, x, dtype=None):
 @answers(np.reshape)
 def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
     shape = newshape if shape is None else shape
-    if order not in ("C", "A") and a.ndim > 1:
+    if order == "A":
+        order = "F" if a.value.flags.fnc else "C"
+    if order != "C":
         if order != "F":
-            raise BlockError(f"reshape with order={order!r} is not covered; use 'C' or 'F'" + at_line())
+            raise BlockError(f"reshape with order={order!r} is not covered; use 'C', 'F' or 'A'" + at_line())
         return np.transpose(numpy_reshape(np.transpose(a), tuple(_shape(shape, a))[::-1]))
     return reshape(a, shape=_shape(shape, a))
 
@@ -216,7 +218,7 @@ def numpy_broadcast_arrays(*arrays, subok=False):
 @answers(np.concatenate, np.concat)
 def numpy_concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     _no_out(out, "concatenate")
-    arrays = [a if isinstance(a, Array) else np.asarray(a) for a in arrays]
+    arrays = _arrays(arrays, dtype)
     if axis is None:
         arrays, axis = [np.ravel(a) for a in arrays], 0
     return concatenate(*arrays, axis=axis_from_right(axis, arrays[0].ndim))
@@ -225,19 +227,24 @@ def numpy_concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
 @answers(np.stack)
 def numpy_stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     _no_out(out, "stack")
-    arrays = [a if isinstance(a, Array) else np.asarray(a) for a in arrays]
+    arrays = _arrays(arrays, dtype)
     return stack(*arrays, axis=axis_from_right(axis, arrays[0].ndim + 1))
 
 
+def _arrays(arrays, dtype):
+    arrays = [a if isinstance(a, Array) else np.asarray(a) for a in arrays]
+    return arrays if dtype is None else [np.astype(a, dtype) for a in arrays]
+
+
 @answers(np.vstack)
-def numpy_vstack(tup, **_):
-    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0)
+def numpy_vstack(tup, *, dtype=None, casting="same_kind"):
+    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0, dtype=dtype)
 
 
 @answers(np.hstack)
-def numpy_hstack(tup, **_):
+def numpy_hstack(tup, *, dtype=None, casting="same_kind"):
     arrays = [np.atleast_1d(a) for a in tup]
-    return np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1)
+    return np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 def _no_out(out, name):
@@ -260,14 +267,22 @@ def numpy_roll(a, shift, axis=None):
     return roll(a, shift=shift, axis=axis)
 
 
-@answers(np.split, np.array_split)
+@answers(np.array_split)
+def numpy_array_split(ary, indices_or_sections, axis=0):
+    before, n = (slice(None),) * (axis % ary.ndim), ary.shape[axis]
+    if np.ndim(indices_or_sections) == 0:
+        sizes = [len(piece) for piece in np.array_split(np.arange(n), indices_or_sections)]
+        stops = [int(stop) for stop in np.cumsum(sizes)]
+    else:
+        stops = [*(int(stop) for stop in indices_or_sections), n]
+    return [ary[(*before, slice(start, stop))] for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+
+
+@answers(np.split)
 def numpy_split(ary, indices_or_sections, axis=0):
-    pieces = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
-    if np.ndim(indices_or_sections) == 0 and len({len(p) for p in pieces}) > 1:
+    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
         raise BlockError(f"an axis of length {ary.shape[axis]} does not split evenly into {indices_or_sections}" + at_line())
-    before = (slice(None),) * (axis % ary.ndim)
-    starts = np.cumsum([0] + [len(p) for p in pieces])
-    return [ary[(*before, slice(int(a), int(b)))] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return numpy_array_split(ary, indices_or_sections, axis)
 
 
 @answers(np.tile)

@@ -1,0 +1,143 @@
+"""A call of a function, seen as a function of the floating arrays among its arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, at_line, is_inexact, value_of
+from chainrule.errors import GradientError
+from chainrule.transforms import Argnums, _name, _positions
+from chainrule.trees import Rebuild, flatten
+
+__all__ = ["Argument", "Call"]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument: a tree of leaves, of which some are checked.
+
+    Attributes
+    ----------
+    key : its position or its keyword.
+    checked : the places of the checked ones among the leaves.
+    """
+
+    key: int | str
+    name: str
+    leaves: tuple[Any, ...]
+    labels: tuple[str, ...]
+    rebuild: Rebuild
+    checked: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """`call(*xs)` is f with xs in the places of the checked leaves, and copies of all other arrays."""
+
+    f: Callable[..., Any]
+    arguments: tuple[Argument, ...]
+
+    @classmethod
+    def of(cls, f: Callable[..., Any], argnums: Argnums | None, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
+        """The call f(*args, **kwargs). Without argnums every leaf of a floating type is checked."""
+        names = _positions(f, tuple(range(len(args))))
+        arguments = [_argument(i, name or f"argument {i}", x) for (i, name), x in zip(names, args, strict=True)]
+        arguments += [_argument(name, name, x) for name, x in kwargs.items()]
+        if argnums is None:
+            chosen = [replace(a, checked=_floating(a.leaves)) for a in arguments]
+            if not any(a.checked for a in chosen):
+                raise GradientError(
+                    f"no argument of {_name(f)} is of a floating type, so there is no gradient to check" + at_line()
+                )
+        else:
+            wanted = [
+                i if 0 <= i < len(args) else name
+                for i, name in _positions(f, argnums if isinstance(argnums, tuple) else (argnums,))
+            ]
+            if missing := [key for key in wanted if key not in {a.key for a in arguments}]:
+                raise GradientError(f"{_name(f)} was called without its argument {missing[0]!r}" + at_line())
+            chosen = [replace(a, checked=tuple(range(len(a.leaves)))) if a.key in wanted else a for a in arguments]
+        return cls(f, tuple(chosen))
+
+    @property
+    def name(self) -> str:
+        return _name(self.f)
+
+    @property
+    def checked(self) -> tuple[Argument, ...]:
+        """The arguments of which something is checked."""
+        return tuple(a for a in self.arguments if a.checked)
+
+    @property
+    def leaves(self) -> list[Any]:
+        return [a.leaves[i] for a in self.arguments for i in a.checked]
+
+    @property
+    def labels(self) -> list[str]:
+        return [a.labels[i] for a in self.arguments for i in a.checked]
+
+    def __call__(self, *leaves: Any) -> Any:
+        return self.run(leaves)
+
+    def run(self, leaves: Sequence[Any], wide: bool = False) -> Any:
+        """As a call; `wide` turns the arrays that are not checked into double precision too."""
+        args, kwargs, _ = self.trees(leaves, wide)
+        return self.f(*args, **kwargs)
+
+    def trees(self, leaves: Sequence[Any], wide: bool = False) -> tuple[list[Any], dict[str, Any], list[Any]]:
+        """What f is called with: positional arguments, keyword arguments, and the arrays among them that are not checked."""
+        new = iter(leaves)
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        others: list[Any] = []
+        for a in self.arguments:
+            mine = [next(new) if i in a.checked else _copy(x, wide) for i, x in enumerate(a.leaves)]
+            others += [x for i, x in enumerate(mine) if i not in a.checked]
+            if isinstance(a.key, int):
+                args.append(a.rebuild(mine))
+            else:
+                kwargs[a.key] = a.rebuild(mine)
+        return args, kwargs, others
+
+
+def _argument(key: int | str, name: str, tree: Any) -> Argument:
+    leaves, rebuild = flatten(tree)
+    labels = (name,)
+    if len(leaves) != 1 or leaves[0] is not tree:
+        import optree
+
+        labels = tuple(a.codify(name) for a in optree.tree_accessors(tree, namespace="chainrule"))
+    return Argument(key, name, tuple(_plain(x) for x in leaves), labels, rebuild)
+
+
+def _plain(leaf: Any) -> Any:
+    """A leaf as NumPy has it: differences are taken on plain values."""
+    leaf = value_of(leaf) if isinstance(leaf, Array) else leaf
+    if is_inexact(leaf) and not isinstance(leaf, np.ndarray | np.generic | float | complex):
+        return np.asarray(leaf)
+    return leaf
+
+
+def _floating(leaves: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(i for i, x in enumerate(leaves) if is_inexact(x))
+
+
+def _copy(leaf: Any, wide: bool) -> Any:
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    return leaf.astype(np.float64) if wide and leaf.dtype.kind == "f" else leaf.copy()
+
+
+def signature_text(call: Call) -> str:
+    """f(W, x): the call as it is titled."""
+    try:
+        known = list(inspect.signature(call.f).parameters)
+    except (TypeError, ValueError):
+        known = []
+    names = [a.name for a in call.arguments]
+    return f"{call.name}({', '.join(n for n in names if n in known) if known else ''})"

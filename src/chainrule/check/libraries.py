@@ -1,0 +1,88 @@
+"""References: the recorded graph, run on another library's arrays and differentiated by that library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.array import Node
+from chainrule.graph import Graph
+
+__all__ = ["LIBRARIES", "Answer", "Unavailable", "answer_of"]
+
+JAX_NODES = 20_000
+"""Beyond so many nodes JAX, which traces each of them, takes too long."""
+
+
+class Unavailable(Exception):
+    """A library is not there, or cannot run the graph; the message says why."""
+
+
+class Answer(NamedTuple):
+    """What a library computed: the value of every node of the graph, and ∂L/∂input for each input."""
+
+    values: dict[Node, np.ndarray]
+    gradients: list[np.ndarray]
+
+
+def pytorch(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
+    """By torch.autograd. What has no gradient in chainrule is detached."""
+    import torch
+    from array_api_compat import torch as xp
+
+    active = [torch.tensor(x, requires_grad=True) for x in inputs]
+    values = graph.values(xp, active, np.float64, stop=lambda node, value: value.detach())
+    pairs = [
+        (values[out], torch.tensor(dz))
+        for out, dz in zip(graph.outputs, seeds, strict=True)
+        if type(out) is Node and out in values and values[out].requires_grad
+    ]
+    gradients: Sequence[Any] = [None] * len(active)
+    if pairs:
+        gradients = torch.autograd.grad([z for z, _ in pairs], active, [dz for _, dz in pairs], allow_unused=True)
+    return Answer(
+        {node: z.detach().numpy() for node, z in values.items() if hasattr(z, "detach")},
+        [np.zeros(x.shape) if g is None else g.numpy() for x, g in zip(inputs, gradients, strict=True)],
+    )
+
+
+def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
+    """By jax.vjp, with 64-bit numbers for as long as it runs."""
+    import jax
+    import jax.numpy as jnp
+
+    if len(graph.nodes) > JAX_NODES:
+        raise Unavailable(f"not compared: the graph has {len(graph.nodes)} nodes, more than it traces in a few seconds")
+    double = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+    kept = [i for i, out in enumerate(graph.outputs) if type(out) is Node and out.differentiable]
+
+    def run(*active: Any) -> Any:
+        values = graph.values(jnp, active, np.float64, stop=lambda node, value: jax.lax.stop_gradient(value))
+        return [values.get(graph.outputs[i], jnp.zeros(seeds[i].shape)) for i in kept], list(values.values())
+
+    with double(True):
+        _, pullback, values = jax.vjp(run, *(jnp.asarray(x) for x in inputs), has_aux=True)
+        gradients = pullback([jnp.asarray(seeds[i]) for i in kept])
+        nodes = (*graph.inputs, *graph.nodes)
+        return Answer(dict(zip(nodes, map(np.asarray, values), strict=True)), [np.asarray(g) for g in gradients])
+
+
+LIBRARIES: dict[str, Callable[..., Answer]] = {"PyTorch": pytorch, "JAX": jax}
+
+
+def answer_of(library: str, graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
+    """Run a graph in a library, in double precision; raises Unavailable with the reason where that cannot be done."""
+    inputs = [np.array(x, dtype=np.float64) for x in inputs]
+    seeds = [np.array(dz, dtype=np.float64) for dz in seeds]
+    try:
+        return LIBRARIES[library](graph, inputs, seeds)
+    except Unavailable:
+        raise
+    except ImportError:
+        raise Unavailable("not installed, so not compared") from None
+    except Exception as error:  # whatever a foreign library raises is a reason not to have an answer, not a wrong gradient
+        first = str(error).strip().split("\n")[0]
+        where = "".join(f" ({note})" for note in getattr(error, "__notes__", [])[:1])
+        raise Unavailable(f"cannot run this graph{where}: {type(error).__name__}: {first}") from error

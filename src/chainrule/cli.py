@@ -1,0 +1,201 @@
+"""The command `chainrule`: explain, check, notes.
+
+Exit codes: 0 all is well, 1 a check failed or the user's function raised an error, 2 the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import chainrule
+from chainrule.errors import ChainruleError, ExpressionError
+from chainrule.expression import parse, parse_value
+
+__all__ = ["main"]
+
+EXAMPLES = """examples:
+  chainrule explain "a = 2*x; b = 3*y; c = a + b; L = c*z" x=1 y=2 z=3
+  chainrule explain "s = W @ x; p = softmax(s); L = cross_entropy_loss(p, 0)" W="[[1,2],[3,4]]" x="[1,-1]"
+  chainrule explain train.py:loss --arg x=@batch.npy
+  chainrule check "sum(tanh(x)**2)" x="[0.1, 0.2]"
+  chainrule notes
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader (head, say) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except ExpressionError as error:
+        return _fail(error, 2)
+    except _UserError as error:
+        return _fail(error, 1)
+    except ChainruleError as error:
+        return _fail(error, 1)
+
+
+class _UserError(Exception):
+    """An error in the user's own function, told without a traceback through chainrule."""
+
+
+def _fail(error: BaseException, code: int) -> int:
+    notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
+    print(f"chainrule: {error}{notes}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chainrule",
+        description="Backpropagation you can see: explain and check the gradients of NumPy code.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"chainrule {chainrule.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    explain = commands.add_parser("explain", help="show the forward and the backward pass, step by step")
+    _add_target(explain)
+    form = explain.add_mutually_exclusive_group()
+    form.add_argument("--latex", action="store_true", help="print a LaTeX document instead")
+    form.add_argument("--markdown", action="store_true", help="print Markdown instead")
+    explain.set_defaults(run=_explain)
+
+    check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
+    _add_target(check)
+    check.set_defaults(run=_check)
+
+    notes = commands.add_parser("notes", help="recompute the notes on backpropagation, each line checked")
+    notes.set_defaults(run=_notes)
+    return parser
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="an expression such as 'L = (2*x + 3*y)*z', or file.py:function")
+    parser.add_argument(
+        "values",
+        nargs="*",
+        metavar="name=value",
+        help="a value for a name: a number, a list as [[1,2],[3,4]], or @file.npy",
+    )
+    parser.add_argument("--arg", action="append", default=[], metavar="name=value", help="the same, as an option")
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from chainrule.explain import explain
+
+    explanation = _called(options, explain)
+    if options.latex:
+        print(explanation.latex(), end="")
+    elif options.markdown:
+        print(explanation.markdown(), end="")
+    else:
+        explanation.show()
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from chainrule.check import check
+
+    report = _called(options, check)
+    print(report)
+    return 0 if report.ok else 1
+
+
+def _notes(options: argparse.Namespace) -> int:
+    from chainrule import notes
+
+    return notes.main(sys.stdout)
+
+
+def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
+    """The transform of the target function, called with the values given."""
+    given = dict(_pair(text) for text in [*options.values, *options.arg])
+    if found := re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)", options.target):
+        function = _function(found[1], found[2])
+        arguments = _defaults(function, given)
+    else:
+        expression = parse(options.target)
+        function, arguments = expression.function, expression.arguments(given)
+    try:
+        return transform(function)(**arguments)
+    except ChainruleError:
+        raise
+    except Exception as error:
+        user = _UserError(f"{type(error).__name__}: {error}{_innermost(error)}")
+        user.__notes__ = getattr(error, "__notes__", [])
+        raise user from error
+
+
+def _innermost(error: BaseException) -> str:
+    """The last line of user code in a traceback."""
+    from chainrule.array import Line, is_internal
+
+    place, trace = None, error.__traceback__
+    while trace is not None:
+        if not is_internal(trace.tb_frame.f_code.co_filename):
+            place = Line(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        trace = trace.tb_next
+    return f"\n  at {place}" if place and not getattr(error, "__notes__", ()) else ""
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip().isidentifier():
+        raise ExpressionError(f"{text!r} is not of the form name=value")
+    return name.strip(), parse_value(value.strip())
+
+
+def _function(path: str, name: str) -> Callable[..., Any]:
+    """A function of the user's file."""
+    if not os.path.exists(path):
+        raise ExpressionError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(spec.name, module)  # dataclasses look their module up
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise _UserError(f"{path} cannot be run: {type(error).__name__}: {error}{_innermost(error)}") from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        known = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
+        raise ExpressionError(f"{path} has no function {name}" + (f"; it has {', '.join(known)}" if known else ""))
+    return function
+
+
+def _defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments for a function of the user's: what was given, and the defaults."""
+    parameters = inspect.signature(function).parameters
+    unknown = sorted(given.keys() - parameters.keys())
+    if unknown:
+        raise ExpressionError(f"{function.__name__} has no argument {', '.join(unknown)}; it has {', '.join(parameters)}")
+    arguments = {n: given.get(n, p.default) for n, p in parameters.items() if n in given or p.default is not p.empty}
+    fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    missing = [n for n, p in parameters.items() if n not in arguments and p.kind not in fixed]
+    if missing:
+        raise ExpressionError(f"no value for {', '.join(missing)}; add {' '.join(f'--arg {n}=…' for n in missing)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""Explain: the forward pass and the backward pass of a function at given inputs, step by step."""
+
+from chainrule.explain.explanation import Explanation, explain
+
+__all__ = ["Explanation", "explain"]

@@ -1,0 +1,393 @@
+"""What an explanation consists of, and how it is made from a recording."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, Line, Node, at_line, is_inexact, value_of
+from chainrule.backward import backpropagate
+from chainrule.errors import GradientError
+from chainrule.explain.names import Names, captured, watch_locals
+from chainrule.explain.notation import constant_formula, formula_of, size, step_formula
+from chainrule.explain.values import inline
+from chainrule.formula import Formula, name, number, partial
+from chainrule.namespace import RECORDING
+from chainrule.simplify import simplify
+from chainrule.transforms import Recording, record_call, scalar_loss
+
+__all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Step", "explain"]
+
+LOCAL = 64
+"""A local gradient is shown as a matrix up to this number of entries."""
+LONGEST = 60
+"""A closed form with more pieces than this is left out: nobody reads it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the forward pass.
+
+    Attributes
+    ----------
+    name : what the value is called.
+    formula : how its block is written over its operands' names; None for an input.
+    block : the block's name, or "input".
+    value : what came out.
+    line : the line of user code.
+    """
+
+    name: Formula
+    formula: Formula | None
+    block: str
+    value: Any
+    line: Line | None
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One way on which the loss depends on a value: through one block that uses it.
+
+    Attributes
+    ----------
+    local : the block's local gradient, written ∂[block]/∂x.
+    upstream : ∂L/∂z of the block's result z.
+    rule : ∂L/∂z pulled back by the block's rule, over ∂L/∂z and names.
+    numbers : the rule with the numbers put in, where that is readable; else None.
+    value : what this way contributes to ∂L/∂x.
+    block : the block's name.
+    matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
+    line : the line of user code where the block was used.
+    """
+
+    local: Formula
+    upstream: Formula
+    rule: Formula
+    numbers: Formula | None
+    value: Any
+    block: str
+    matrix: np.ndarray | None
+    line: Line | None
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """One row of the backward pass: ∂L/∂x, as the sum over the blocks that use x. The loss itself has none."""
+
+    name: Formula
+    factors: tuple[Factor, ...]
+    value: Any
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """∂L/∂x as one formula over the names of the forward pass."""
+
+    name: Formula
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The forward and the backward pass of a function at given inputs.
+
+    `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
+    `markdown()` return documents.
+    """
+
+    title: str
+    loss: Formula
+    forward: tuple[Step, ...]
+    backward: tuple[Gradient, ...]
+    closed_forms: tuple[ClosedForm, ...]
+
+    def __str__(self) -> str:
+        from chainrule.explain.terminal import text
+
+        return text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        from chainrule.explain.terminal import renderables
+
+        yield from renderables(self, min(options.max_width, 100))
+
+    def show(self) -> None:
+        """Print to the terminal, in colour where it has it."""
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        if console.is_terminal:
+            console.print(self)
+        else:
+            print(self)
+
+    def latex(self) -> str:
+        """The derivation as a LaTeX document (needs amsmath only)."""
+        from chainrule.explain.document import latex_document
+
+        return latex_document(self)
+
+    def markdown(self) -> str:
+        """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""
+        from chainrule.explain.document import markdown_document
+
+        return markdown_document(self)
+
+
+def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
+    """A function that runs f and explains it: the forward pass, the backward pass, and closed forms.
+
+    Parameters
+    ----------
+    f : a function that returns a scalar (the loss). All its arguments of a floating type are differentiated. Names
+        come from its local variables.
+
+    Raises
+    ------
+    GradientError : the loss is not a scalar, or no argument is of a floating type.
+
+    >>> import chainrule as cr
+    >>> def loss(x, y):
+    ...     L = x * y
+    ...     return L
+    >>> explanation = cr.explain(loss)(2.0, 3.0)
+    >>> [str(step.value) for step in explanation.forward]
+    ['2.0', '3.0', '6.0']
+    """
+
+    def explained(*args: Any, **kwargs: Any) -> Explanation:
+        recording, plain = recorded_with_names(f, args, kwargs)
+        return explain_recording(recording, getattr(f, "__name__", "f"), plain)
+
+    return explained
+
+
+def recorded_with_names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recording, dict[str, Any]]:
+    """Run f with all its floating arguments recorded and its locals watched; also the plain arrays that have names."""
+    bound = _bind(f, args, kwargs)
+    chosen = tuple(
+        (position, label) for position, (label, value) in enumerate(bound.items()) if _has_floats(value)
+    )
+    if not chosen:
+        raise GradientError(f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line())
+    plain = captured(f)
+    plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not _has_floats(v)})
+    with watch_locals(plain):
+        recording = record_call(f, chosen, tuple(bound.values()) if not kwargs else args, kwargs)
+    return recording, plain
+
+
+def _bind(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    try:
+        bound = inspect.signature(f).bind(*args, **kwargs)
+    except ValueError:  # no signature, as for NumPy's own functions
+        return {"x" if len(args) == 1 else f"x{i}": a for i, a in enumerate(args)} | kwargs
+    named: dict[str, Any] = {}
+    for label, value in bound.arguments.items():
+        if bound.signature.parameters[label].kind is inspect.Parameter.VAR_POSITIONAL:
+            named |= {f"{label}{i}": v for i, v in enumerate(value)}
+        elif bound.signature.parameters[label].kind is inspect.Parameter.VAR_KEYWORD:
+            named |= value
+        else:
+            named[label] = value
+    return named
+
+
+def _has_floats(x: Any) -> bool:
+    from chainrule.trees import flatten
+
+    if isinstance(x, str | bytes | type(None) | bool | int) or callable(x):
+        return False
+    leaves, _ = flatten(x)
+    return bool(leaves) and all(is_inexact(value_of(leaf)) for leaf in leaves)
+
+
+def explain_recording(recording: Recording, title: str, plain: Mapping[str, Any]) -> Explanation:
+    """Explain a recording whose one output is the loss."""
+    loss = scalar_loss(recording, title)
+    if type(loss) is not Array:
+        raise GradientError(f"{title} returned a plain number: it does not depend on its arguments" + at_line())
+    nodes = _forward_nodes(recording, loss._node)
+    named = Names(nodes, loss._node, set(plain))
+    symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
+
+    def constants(x: Any) -> Formula:
+        return constant_formula(x, plain)
+
+    def symbol(x: Any) -> Formula:
+        return symbols[x] if type(x) is Node else constants(x)
+
+    forward = tuple(
+        Step(
+            symbols[node],
+            None if node.block is None or node in recording.inputs else step_formula(node, symbol),
+            "input" if node.block is None or node in recording.inputs else node.block.name,
+            node.value,
+            node.line if node.block is not None else None,
+        )
+        for node in nodes
+    )
+    gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
+    values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
+    top = symbols[loss._node]
+    reader = _Reader(symbols, top, values, constants)
+    factors = reader.factors(recording)
+    backward = tuple(Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node]) for node in _backward_order(recording))
+    return Explanation(title, top, forward, backward, tuple(_closed_forms(recording, gradients, symbols, top, constants)))
+
+
+def _backward_order(recording: Recording) -> list[Node]:
+    """From the loss to the inputs; the inputs as the function takes them."""
+    return [*reversed(recording.path.between), *recording.inputs]
+
+
+def _plain_gradient(g: Any, node: Node) -> Any:
+    return np.zeros_like(node.value) if g is None else value_of(g)
+
+
+def _forward_nodes(recording: Recording, loss: Node) -> list[Node]:
+    """All nodes from the inputs to the loss, those that carry no gradient too (a comparison, say)."""
+    start = min(node.order for node in recording.inputs)
+    seen = set(recording.inputs) | {loss}
+    stack = [loss]
+    while stack:
+        node = stack.pop()
+        for operand in () if node in recording.inputs else node.inputs:
+            if type(operand) is Node and operand not in seen and operand.order >= start:
+                seen.add(operand)
+                stack.append(operand)
+    return sorted(seen, key=lambda node: node.order)
+
+
+class _Reader:
+    """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
+
+    def __init__(self, symbols: dict[Node, Formula], top: Formula, values: dict[Node, Any], constants: Callable[[Any], Formula]):
+        self.symbols = symbols
+        self.top = top
+        self.values = values
+        self.constants = constants
+
+    def factors(self, recording: Recording) -> dict[Node, list[Factor]]:
+        """For each node the ways on which the loss depends on it, latest first."""
+        found: dict[Node, list[Factor]] = {}
+        on_path = {*recording.inputs, *recording.path.between}
+        for node in reversed(recording.path.between):
+            wanted = [type(i) is Node and i in on_path for i in node.inputs]
+            dz = Node(None, (), {}, self.values[node])
+            operands = [Array(i) if type(i) is Node else i for i in node.inputs]
+            pulled = node.block.pull(RECORDING, Array(dz), Array(node), operands, node.params, wanted)
+            for index, (operand, want) in enumerate(zip(node.inputs, wanted, strict=True)):
+                if want and index < len(pulled) and pulled[index] is not None:
+                    found.setdefault(operand, []).append(self._factor(node, index, dz, pulled[index]))
+        return found
+
+    def _factor(self, node: Node, index: int, dz: Node, dx: Any) -> Factor:
+        operand = node.inputs[index]
+        upstream = partial(self.top, self.symbols[node])
+        leaves = {**self.symbols, dz: upstream.of_shape(np.shape(node.value))}
+        rule_array = simplify(dx, leaves)
+        if type(rule_array) is Array:
+            rule = formula_of(rule_array._node, leaves, self.constants)
+        else:
+            rule = self.constants(rule_array)
+        block = step_formula(node, lambda x: self.symbols[x] if type(x) is Node else self.constants(x))
+        matrix = self._local_gradient(node, index)
+        return Factor(
+            local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
+            upstream=upstream,
+            rule=rule,
+            numbers=self._numbers(rule_array, dz, matrix),
+            value=value_of(dx),
+            block=node.block.name,
+            matrix=matrix if matrix is not None and matrix.size > 1 else None,
+            line=node.line,
+        )
+
+    def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
+        """The rule with the numbers put in: for scalars, local gradient times upstream, as one does by hand."""
+        if matrix is not None and matrix.size == 1:
+            return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)))
+        if type(dx) is not Array:
+            return None
+        used = _nodes_between(dx._node, {*self.symbols, dz})
+        leaves: dict[Node, Formula] = {}
+        for node in used:
+            if node in self.symbols or node is dz:
+                if not _fits_a_line(node.value):
+                    return None
+                leaves[node] = _number(node.value)
+            elif node.block is not None and node.block.name == "getitem" and np.size(node.value) == 1:
+                leaves[node] = _number(node.value)
+        return formula_of(dx._node, leaves, self.constants)
+
+    def _local_gradient(self, node: Node, index: int) -> np.ndarray | None:
+        """The block's Jacobian at the recorded operands, a row for each entry of the operand."""
+        operand = node.inputs[index]
+        n_in, n_out = np.size(operand.value), np.size(node.value)
+        if not 0 < n_in * n_out <= LOCAL:
+            return None
+        seeds = np.eye(n_out, dtype=np.asarray(node.value).dtype).reshape((n_out, *np.shape(node.value)))
+        plain = [i.value if type(i) is Node else i for i in node.inputs]
+        wanted = [i == index for i in range(len(plain))]
+        columns = node.block.pull(np, seeds, node.value, plain, node.params, wanted)[index]
+        if columns is None:
+            return np.zeros((n_in, n_out))
+        return np.asarray(columns).reshape(n_out, n_in).T
+
+
+def _number(x: Any) -> Formula:
+    return number(inline(x)).of_shape(np.shape(x))
+
+
+def _fits_a_line(x: Any) -> bool:
+    return np.size(x) <= 4 and np.ndim(x) <= 1 and np.asarray(x).dtype.kind == "f"
+
+
+def _nodes_between(root: Node, leaves: set[Node]) -> set[Node]:
+    """The nodes that a formula of root over the leaves is made of."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        for operand in () if node in leaves else node.inputs:
+            if type(operand) is Node and operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return seen
+
+
+def _closed_forms(
+    recording: Recording,
+    gradients: Mapping[Node, Any],
+    symbols: dict[Node, Formula],
+    top: Formula,
+    constants: Callable[[Any], Formula],
+) -> list[ClosedForm]:
+    """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first."""
+    found = []
+    for node in _backward_order(recording):
+        g = gradients[node]
+        if g is None or symbols[node] == top:
+            continue
+        simple = simplify(g, symbols)
+        f = formula_of(simple._node, symbols, constants) if type(simple) is Array else constants(simple)
+        if size(f) <= LONGEST:
+            found.append(ClosedForm(partial(top, symbols[node]), f))
+    return found
+
+
+def where(line: Line | None) -> str:
+    """A line of user code, short: file name and number. An expression has no file to point at."""
+    return "" if line is None or line.file.startswith("<expression") else f"{os.path.basename(line.file)}:{line.number}"
+
+
+__all__ += ["explain_recording", "recorded_with_names", "where"]

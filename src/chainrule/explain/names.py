@@ -1,0 +1,90 @@
+"""Names for what is recorded: the user's own variables where they have one, else a, b, c, …"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import string
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, Node, is_internal
+
+__all__ = ["Names", "watch_locals"]
+
+
+@contextlib.contextmanager
+def watch_locals(plain: dict[str, Any]) -> Iterator[None]:
+    """While user code runs, name each recorded value after the first local variable that holds it.
+
+    Plain arrays that are seen are added to `plain` under their names.
+    """
+
+    def look(frame: Any, event: str, argument: Any) -> Any:
+        for name, value in frame.f_locals.items():
+            if type(value) is Array:
+                if value._node.name is None:
+                    value._node.name = name
+            elif type(value) is np.ndarray:
+                plain.setdefault(name, value)
+        return look
+
+    def enter(frame: Any, event: str, argument: Any) -> Any:
+        return None if is_internal(frame.f_code.co_filename) else look
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def captured(f: Callable[..., Any]) -> dict[str, Any]:
+    """The plain arrays that a function reads from outside: its closure and the globals that it names."""
+    code = getattr(f, "__code__", None)
+    if code is None:
+        return {}
+    found = {n: f.__globals__[n] for n in code.co_names if n in f.__globals__}  # type: ignore[attr-defined]
+    for name, cell in zip(code.co_freevars, getattr(f, "__closure__", None) or (), strict=False):
+        with contextlib.suppress(ValueError):  # a cell that is still empty
+            found[name] = cell.cell_contents
+    return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+
+
+class Names:
+    """A name for each node, no two the same.
+
+    Nodes keep the name that they have; one that is taken gets a number (x, x2, x3). Nodes without a name get letters.
+    """
+
+    AVOID = frozenset("deijlo")  # e is Euler's number, d and i, j are read as signs, l and o as digits
+
+    def __init__(self, nodes: list[Node], last: Node, reserved: set[str]):
+        self.of: dict[Node, str] = {}
+        taken = set(reserved)
+        for node in nodes:
+            if node.name:
+                self.of[node] = _free(node.name, taken)
+        if last not in self.of:
+            self.of[last] = _free("L", taken)
+        letters = (
+            "".join(word)
+            for size in itertools.count(1)
+            for word in itertools.product(string.ascii_lowercase, repeat=size)
+            if size > 1 or word[0] not in self.AVOID
+        )
+        for node in nodes:
+            if node not in self.of:
+                self.of[node] = next(letter for letter in letters if letter not in taken)
+                taken.add(self.of[node])
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or the first of name2, name3, … that is free; takes it."""
+    found = next(n for n in itertools.chain([name], (f"{name}{i}" for i in itertools.count(2))) if n not in taken)
+    taken.add(found)
+    return found

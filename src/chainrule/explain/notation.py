@@ -1,0 +1,75 @@
+"""From recorded nodes to formulas. What is printed is what was recorded; no rule is written a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Node
+from chainrule.explain.values import inline, is_small, shape_text
+from chainrule.formula import Formula, call, name, number
+
+__all__ = ["constant_formula", "formula_of", "size", "step_formula"]
+
+
+def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
+    """How one block is written, over the formulas of its operands."""
+    block = node.block
+    operands = [operand(i) for i in node.inputs]
+    if block.notation is not None:
+        made = block.notation(*operands, **node.params)
+    else:
+        told = [f"{k}={v}" for k, v in node.params.items() if v is not block.defaults.get(k)]
+        made = call(block.name, *operands, *(name(t) for t in told))
+    return made.of_shape(np.shape(node.value))
+
+
+def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[Any], Formula]) -> Formula:
+    """The formula of a node over those of the leaves, from the bottom up."""
+    done: dict[Node, Formula] = dict(leaves)
+    stack = [node]
+    while stack:
+        top = stack[-1]
+        if top in done:
+            stack.pop()
+        elif top.block is None:
+            done[top] = constants(top.value)
+        elif missing := [i for i in top.inputs if type(i) is Node and i not in done]:
+            stack.extend(missing)
+        else:
+            done[top] = step_formula(top, lambda x: done[x] if type(x) is Node else constants(x))
+    return done[node]
+
+
+def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
+    """A plain value in a formula: a number, a unit vector, a small array in full, or the name that the user has for it."""
+    if not isinstance(x, np.ndarray) or x.ndim == 0:
+        if isinstance(x, bool | int | float | np.generic | np.ndarray):
+            return _signed(inline(x), ())
+        return name(str(x))
+    for label, value in known.items():
+        if np.shape(value) == x.shape and np.array_equal(value, x, equal_nan=x.dtype.kind == "f"):
+            return name(label, x.shape)
+    if x.ndim == 1 and x.size > 1 and np.count_nonzero(x) == 1 and np.max(x) == 1:
+        return Formula("unit", text=str(int(np.argmax(x))), shape=x.shape)
+    if x.size and (x == x.flat[0]).all():
+        return _signed(inline(x.flat[0]), x.shape)  # broadcast, as NumPy would
+    if is_small(x):
+        return Formula("number", text=inline(x), shape=x.shape)
+    return name(f"const_{shape_text(x)}", x.shape)
+
+
+def _signed(text: str, shape: tuple[int, ...]) -> Formula:
+    return number(text).of_shape(shape)
+
+
+def size(f: Formula) -> int:
+    """The number of pieces of a formula."""
+    count = 0
+    stack = [f]
+    while stack:
+        stack.extend(stack.pop().parts)
+        count += 1
+    return count

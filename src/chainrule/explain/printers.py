@@ -1,0 +1,239 @@
+"""Two printers over one tree of formulas: Unicode for the terminal, LaTeX for documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from chainrule.formula import Formula
+
+__all__ = ["latex", "unicode"]
+
+# How tightly a kind binds; a part that binds less tightly than its place asks for gets parentheses.
+SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5
+BINDS = {
+    "add": SUM,
+    "sub": SUM,
+    "relation": 0,
+    "cases": 0,
+    "neg": SIGN,
+    "sum": PRODUCT,
+    "mul": PRODUCT,
+    "div": PRODUCT,
+    "matmul": PRODUCT,
+    "pow": POWER,
+    "transpose": POWER,
+}
+
+SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+Printer = Callable[[Formula], str]
+
+
+def _in(f: Formula, place: int, show: Printer, left: str = "(", right: str = ")") -> str:
+    text = show(f)
+    return f"{left}{text}{right}" if BINDS.get(f.kind, ATOM) < place else text
+
+
+def _is_scalar_product(f: Formula) -> bool:
+    return any(part.shape == () for part in f.parts)
+
+
+def _all_numbers(f: Formula) -> bool:
+    return all(part.kind == "number" for part in f.parts)
+
+
+# Unicode -----------------------------------------------------------------------------------------------------
+
+
+def unicode(f: Formula) -> str:
+    """The formula as one line of text.
+
+    >>> from chainrule.formula import name
+    >>> W, p = name("W", (3, 2)), name("p", (3,))
+    >>> unicode(W.T @ (p - 1))
+    'Wᵀ (p − 1)'
+    """
+    p = f.parts
+    match f.kind:
+        case "name" | "number":
+            return f.text
+        case "partial":
+            return f"∂{_in(p[0], ATOM, unicode)}/∂{_in(p[1], ATOM, unicode)}"
+        case "local":
+            return f"∂[{unicode(p[0])}]/∂{_in(p[1], ATOM, unicode)}"
+        case "unit":
+            return f"e{f.text.translate(SUBSCRIPTS)}"
+        case "add":
+            return f"{_in(p[0], SUM, unicode)} + {_in(p[1], SUM + 1, unicode)}"
+        case "sub":
+            return f"{_in(p[0], SUM, unicode)} − {_in(p[1], SUM + 1, unicode)}"
+        case "neg":
+            return f"−{_in(p[0], PRODUCT, unicode)}"
+        case "mul":
+            sign = " ⊙ " if not _is_scalar_product(f) else " × " if _all_numbers(f) else "·"
+            return f"{_in(p[0], PRODUCT, unicode)}{sign}{_in(p[1], SIGN, unicode)}"
+        case "div":
+            return f"{_in(p[0], PRODUCT, unicode)}/{_in(p[1], POWER, unicode)}"
+        case "pow":
+            exponent = unicode(p[1])
+            if re.fullmatch(r"[−-]?\d+", exponent):
+                return _in(p[0], ATOM, unicode) + exponent.translate(SUPERSCRIPTS)
+            return f"{_in(p[0], ATOM, unicode)}^{_in(p[1], ATOM, unicode)}"
+        case "matmul":
+            return f"{_in(p[0], PRODUCT, unicode)} {_in(p[1], SIGN, unicode)}"
+        case "transpose":
+            return f"{_in(p[0], ATOM, unicode)}ᵀ"
+        case "call":
+            return f"{unicode(p[0])}({', '.join(unicode(a) for a in p[1:])})"
+        case "index":
+            return f"{_in(p[0], ATOM, unicode)}[{f.text}]"
+        case "sum":
+            below = f"[{f.text}] " if f.text else " "
+            return f"Σ{below}{_in(p[0], PRODUCT, unicode)}"
+        case "sqrt":
+            return f"√{_in(p[0], ATOM, unicode)}"
+        case "abs":
+            return f"|{unicode(p[0])}|"
+        case "relation":
+            return f"{unicode(p[0])} {f.text} {unicode(p[1])}"
+        case "indicator":
+            return f"[{unicode(p[0])}]"
+        case "cases":
+            return f"{_in(p[1], SUM, unicode)} where {unicode(p[0])} else {_in(p[2], SUM, unicode)}"
+    raise ValueError(f"no way to print a formula of kind {f.kind!r}")
+
+
+# LaTeX -------------------------------------------------------------------------------------------------------
+
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+)
+FUNCTIONS = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min det".split())
+RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "="}
+
+
+def latex_name(text: str) -> str:
+    """A variable's name in LaTeX: Greek letters, digits at the end as an index, longer names upright.
+
+    >>> latex_name("W2"), latex_name("theta"), latex_name("hidden_size")
+    ('W_{2}', '\\\\theta', '\\\\mathrm{hidden\\\\_size}')
+    """
+    stem, index = re.fullmatch(r"(.*?)_?(\d*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    if stem in GREEK:
+        shown = rf"\{stem}"
+    elif len(stem) == 1:
+        shown = {"σ": r"\sigma"}.get(stem, stem if stem.isalnum() else _escaped(stem))
+    else:
+        shown = rf"\mathrm{{{_escaped(stem)}}}"
+    return f"{shown}_{{{index}}}" if index else shown
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([_%&#${}])", r"\\\1", text).replace("'", r"{'}")
+
+
+def latex(f: Formula) -> str:
+    """The formula in LaTeX (amsmath), without the surrounding dollar signs.
+
+    >>> from chainrule.formula import name
+    >>> W, p = name("W", (3, 2)), name("p", (3,))
+    >>> latex(W.T @ (p - 1))
+    'W^{\\\\top} \\\\left(p - 1\\\\right)'
+    """
+    p = f.parts
+
+    def inside(part: Formula, place: int) -> str:
+        return _in(part, place, latex, r"\left(", r"\right)")
+
+    match f.kind:
+        case "name":
+            return latex_name(f.text)
+        case "number":
+            return _latex_number(f.text)
+        case "partial":
+            return rf"\frac{{\partial {latex(p[0])}}}{{\partial {latex(p[1])}}}"
+        case "local":
+            return rf"\frac{{\partial \left[{latex(p[0])}\right]}}{{\partial {latex(p[1])}}}"
+        case "unit":
+            return f"e_{{{f.text}}}"
+        case "add":
+            return f"{inside(p[0], SUM)} + {inside(p[1], SUM + 1)}"
+        case "sub":
+            return f"{inside(p[0], SUM)} - {inside(p[1], SUM + 1)}"
+        case "neg":
+            return f"-{inside(p[0], PRODUCT)}"
+        case "mul":
+            sign = r" \odot " if not _is_scalar_product(f) else r" \times " if _all_numbers(f) else r" \cdot "
+            return f"{inside(p[0], PRODUCT)}{sign}{inside(p[1], SIGN)}"
+        case "div":
+            return rf"\frac{{{latex(p[0])}}}{{{latex(p[1])}}}"
+        case "pow":
+            return f"{inside(p[0], ATOM)}^{{{latex(p[1])}}}"
+        case "matmul":
+            return rf"{inside(p[0], PRODUCT)} {inside(p[1], SIGN)}"
+        case "transpose":
+            return rf"{inside(p[0], ATOM)}^{{\top}}"
+        case "call":
+            return rf"{_latex_function(p[0])}\left({', '.join(latex(a) for a in p[1:])}\right)"
+        case "index":
+            return f"{inside(p[0], ATOM)}_{{{_latex_index(f.text)}}}"
+        case "sum":
+            below = f"_{{{_latex_index(f.text)}}}" if f.text else ""
+            return rf"\sum{below} {inside(p[0], PRODUCT)}"
+        case "sqrt":
+            return rf"\sqrt{{{latex(p[0])}}}"
+        case "abs":
+            return rf"\left|{latex(p[0])}\right|"
+        case "relation":
+            return f"{latex(p[0])} {RELATIONS[f.text]} {latex(p[1])}"
+        case "indicator":
+            return rf"\left[{latex(p[0])}\right]"
+        case "cases":
+            return (
+                rf"\begin{{cases}} {latex(p[1])} & \text{{if }} {latex(p[0])} \\ {latex(p[2])} & \text{{otherwise}} \end{{cases}}"
+            )
+    raise ValueError(f"no way to print a formula of kind {f.kind!r}")
+
+
+def _latex_function(head: Formula) -> str:
+    if head.kind == "index":
+        return f"{_latex_function(head.parts[0])}_{{{_latex_index(head.text)}}}"
+    if head.text in FUNCTIONS:
+        return rf"\{head.text}"
+    return latex_name(head.text) if len(head.text) == 1 else rf"\operatorname{{{_escaped(head.text)}}}"
+
+
+def _latex_index(text: str) -> str:
+    return text.replace("≠", r" \ne ").replace("…", r"\dots").replace("×", r"\times ").replace("->", r"\to ").replace("_", r"\_")
+
+
+def _latex_number(text: str) -> str:
+    if text.startswith("["):
+        return latex_rows(text)
+    exponent = re.fullmatch(r"([\d.]+)e([+-]\d+)", text)
+    if exponent:
+        return rf"{exponent[1]} \times 10^{{{int(exponent[2])}}}"
+    return {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(text, text)
+
+
+def latex_rows(text: str) -> str:
+    r"""The text of a small array, as "[1 2]" or "[[1 2] [3 4]]", as a LaTeX matrix; a vector is a column.
+
+    >>> latex_rows("[[1 2] [3 4]]")
+    '\\begin{bmatrix} 1 & 2 \\\\ 3 & 4 \\end{bmatrix}'
+    """
+    rows = re.findall(r"\[([^\[\]]*)\]", text)
+    entries = [row.split() for row in rows]
+    if text.startswith("[["):
+        lines = [" & ".join(_latex_entry(e) for e in row) for row in entries]
+    else:
+        lines = [_latex_entry(e) for e in entries[0]] if entries else []
+    return r"\begin{bmatrix} " + r" \\ ".join(lines) + r" \end{bmatrix}"
+
+
+def _latex_entry(text: str) -> str:
+    sign, digits = ("-", text[1:]) if text[:1] in "-−" else ("", text)
+    return sign + _latex_number(digits)

@@ -1,0 +1,165 @@
+"""An explanation for the terminal: tables and derivations that fit 80 columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from chainrule.explain import values
+from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
+from chainrule.explain.printers import unicode
+
+__all__ = ["renderables", "text"]
+
+WIDTH = 80
+
+
+def text(explanation: Explanation, width: int = WIDTH) -> str:
+    """The explanation as plain text."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, legacy_windows=False)
+    for part in renderables(explanation, width):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def renderables(explanation: Explanation, width: int) -> Iterator[Any]:
+    """The parts to print, one after another."""
+    loss = unicode(explanation.loss)
+    yield Text(f"Forward pass of {explanation.title}", style="bold")
+    yield _forward_table(explanation.forward)
+    yield Text()
+    yield Text("Backward pass", style="bold")
+    yield Text(f"∂{loss}/∂x: gradient of the loss.  ∂[…]/∂x: local gradient of one block.", style="dim")
+    for gradient in explanation.backward:
+        yield Text()
+        yield from _gradient(gradient, width)
+    if explanation.closed_forms:
+        yield Text()
+        yield Text("Closed forms", style="bold")
+        for form in explanation.closed_forms:
+            yield _equation(unicode(form.name), [unicode(form.formula)], width)
+
+
+def _forward_table(steps: tuple[Step, ...]) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
+    for heading, style in (("name", "cyan"), ("formula", ""), ("value", "green"), ("block", "magenta"), ("shape", "dim")):
+        table.add_column(heading, style=style, overflow="fold")
+    for step in steps:
+        table.add_row(
+            Text(unicode(step.name)),
+            Text(unicode(step.formula) if step.formula else ""),
+            Text("\n".join(values.lines(step.value))),
+            Text(step.block),
+            Text(values.shape_text(step.value)),
+        )
+    return table
+
+
+def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
+    name = unicode(gradient.name)
+    result = values.lines(gradient.value)
+    if not gradient.factors:
+        one = np.ndim(gradient.value) == 0 and gradient.value == 1
+        yield _equation(name, result, width, style="green", note="" if one else "no influence on the loss")
+        return
+    chain = " + ".join(f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors)
+    told = [chain]
+    single = len(gradient.factors) == 1
+    if single:
+        told += _rule(gradient.factors[0])
+    else:
+        for option in ("rule", "numbers"):
+            pieces = [getattr(f, option) for f in gradient.factors]
+            if all(p is not None for p in pieces):
+                told.append(" + ".join(unicode(p) for p in pieces))
+    if len(result) > 1 or told[-1] != result[0]:
+        told.append(result[0])
+    note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
+    line = where(gradient.factors[0].line)
+    yield _equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=result[1:])
+    for factor in gradient.factors:
+        if factor.matrix is not None:
+            yield from _matrix(factor)
+
+
+def _rule(factor: Factor) -> list[str]:
+    told = [unicode(factor.rule)]
+    if factor.numbers is not None and unicode(factor.numbers) != told[0]:
+        told.append(unicode(factor.numbers))
+    return told
+
+
+def _matrix(factor: Factor) -> Iterator[Any]:
+    assert factor.matrix is not None
+    rows = values.lines(factor.matrix)
+    if not values.is_small(factor.matrix):
+        rows = _columns(factor.matrix)
+    yield Padding(Text(f"{unicode(factor.local)} =", style="dim"), (0, 0, 0, 4))
+    for row in rows:
+        yield Padding(Text(row, style="dim"), (0, 0, 0, 8))
+
+
+def _columns(matrix: np.ndarray) -> list[str]:
+    """A local gradient that is larger than a value may be, still row by row."""
+    cells = [[values.short(v) for v in row] for row in matrix]
+    widths = [max(len(row[j]) for row in cells) for j in range(matrix.shape[1])]
+    rows = ["[" + " ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]" for row in cells]
+    if len(rows[0]) <= WIDTH - 8:
+        return rows
+    zeros = np.count_nonzero(matrix == 0) / matrix.size
+    return [f"{values.shape_text(matrix)}, {zeros:.0%} zeros"]
+
+
+def _equation(name: str, told: list[str], width: int, style: str = "", note: str = "", more: list[str] | None = None) -> Text:
+    """`name = first` and below it `= second` …; what is too long for a line is broken at a space."""
+    indent = " " * (len(name) + 1)
+    out = Text()
+    for i, part in enumerate(told):
+        last = i == len(told) - 1
+        pieces = _broken(part, width - len(indent) - 2)
+        out.append(name if i == 0 else "", style="cyan")
+        out.append(" = " if i == 0 else indent + "= ")
+        out.append(pieces[0], style=style if last else "")
+        if i == 0 and note:
+            gap = width - len(name) - 3 - len(pieces[0]) - len(note)
+            if gap >= 2 and len(pieces) == 1:
+                out.append(" " * gap + note, style="magenta")
+            elif gap < 2 or len(pieces) > 1:
+                note = _after(note, out, pieces, indent)
+                pieces = pieces[:1]
+        for piece in pieces[1:]:
+            out.append("\n" + indent + "  " + piece, style=style if last else "")
+        if not last:
+            out.append("\n")
+    for row in more or ():
+        out.append("\n" + indent + "  " + row, style=style)
+    return out
+
+
+def _after(note: str, out: Text, pieces: list[str], indent: str) -> str:
+    """A note that does not fit beside its equation stands below it."""
+    for piece in pieces[1:]:
+        out.append("\n" + indent + "  " + piece)
+    out.append("\n" + indent + "  " + note, style="magenta")
+    return ""
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """A line, broken at spaces where it is longer than the width."""
+    pieces = []
+    while len(line) > max(width, 20):
+        cut = line.rfind(" ", 1, max(width, 20))
+        if cut <= 0:
+            break
+        pieces.append(line[:cut])
+        line = line[cut + 1 :]
+    return [*pieces, line]

@@ -1,0 +1,82 @@
+"""Values as text: numbers short, small arrays in full, large ones as a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["inline", "is_small", "lines", "shape_text", "short"]
+
+SMALL = 24
+"""The number of entries up to which an array is shown in full."""
+
+
+def short(x: Any) -> str:
+    """A number in at most about eight characters.
+
+    >>> short(np.float32(0.1)), short(2.0), short(1234567.0), short(True)
+    ('0.1', '2', '1.23457e+06', 'True')
+    """
+    if isinstance(x, bool | np.bool_ | int | np.integer):
+        return str(x)
+    if isinstance(x, complex | np.complexfloating):
+        return f"{x:.4g}"
+    text = f"{float(x):.6g}" if abs(x) >= 1000 or x == 0 else f"{float(x):.4g}"
+    return "0" if text == "-0" else text
+
+
+def is_small(x: Any) -> bool:
+    return np.size(x) <= SMALL and np.ndim(x) <= 2 and (np.ndim(x) < 2 or np.shape(x)[1] <= 8)
+
+
+def inline(x: Any) -> str:
+    """A small array on one line.
+
+    >>> inline(np.array([[1.0, 2.5], [3.0, 4.0]]))
+    '[[1 2.5] [3 4]]'
+    """
+    x = np.asarray(x)
+    if x.ndim == 0:
+        return short(x[()])
+    return "[" + " ".join(inline(row) for row in x) + "]"
+
+
+def lines(x: Any) -> list[str]:
+    """A value on as many lines as it needs: small matrices row by row in columns, large arrays as a summary."""
+    x = np.asarray(x)
+    if x.ndim == 0:
+        return [short(x[()])]
+    if not is_small(x):
+        return summary(x)
+    if x.ndim == 1:
+        return [inline(x)]
+    cells = [[short(v) for v in row] for row in x]
+    widths = [max((len(row[j]) for row in cells), default=0) for j in range(x.shape[1])]
+    rows = ["[" + " ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]" for row in cells]
+    return rows or [f"empty, shape {x.shape}"]
+
+
+def summary(x: np.ndarray) -> list[str]:
+    """Range, mean, share of zeros, and where the first NaN or Inf stands."""
+    if x.size == 0:
+        return [f"empty, shape {shape_text(x)}"]
+    if x.dtype.kind not in "fiu":
+        return [f"{x.dtype} {shape_text(x)}"]
+    finite = x[np.isfinite(x)] if x.dtype.kind == "f" else x
+    told = []
+    if finite.size:
+        told.append(f"{short(finite.min())} … {short(finite.max())}, mean {short(finite.mean())}")
+    zeros = np.count_nonzero(x == 0) / x.size
+    if zeros:
+        told.append(f"{zeros:.1%} zeros")
+    if finite.size < x.size:
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+        told.append(f"{x.size - finite.size} NaN or Inf, first {x[first]} at {list(first)}")
+    return told
+
+
+def shape_text(x: Any) -> str:
+    """A shape as 3×2; nothing for a number."""
+    shape = np.shape(x)
+    return "×".join(str(n) for n in shape) if len(shape) != 1 else str(shape[0])

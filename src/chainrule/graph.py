@@ -1,0 +1,175 @@
+"""Graph: a recording between given inputs and outputs. What every reading (check, explain, compile) reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import NO_PARAMS, Array, Node
+from chainrule.errors import GradientError
+
+__all__ = ["Graph", "graph_between", "inside", "record_graph"]
+
+Stop = Callable[[Node, Any], Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Graph:
+    """A recording between given inputs and outputs.
+
+    Attributes
+    ----------
+    inputs : the nodes at which it starts.
+    nodes : the steps by which the outputs depend on the inputs, oldest first: a topological order. What does not
+        depend on an input is no part of the graph; the steps read its recorded value, as a constant.
+    outputs : a node for every output that was recorded, the plain value of every other.
+    """
+
+    inputs: tuple[Node, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Any, ...]
+
+    @property
+    def names(self) -> dict[Node, str]:
+        """The names of the inputs and nodes that have one."""
+        return {node: node.name for node in (*self.inputs, *self.nodes) if node.name}
+
+    def __repr__(self) -> str:
+        names = ", ".join(node.name or "·" for node in self.inputs)
+        return f"<Graph of {names}: {len(self.nodes)} nodes, {len(self.outputs)} outputs>"
+
+    def run(self, xp: Any, inputs: Sequence[Any], dtype: Any = None, stop: Stop | None = None) -> tuple[Any, ...]:
+        """Run the forward rules once more, on the arrays of any library.
+
+        Parameters
+        ----------
+        xp : the library's Array API namespace: numpy, jax.numpy, array_api_compat.torch, …
+        inputs : its arrays, one for each input, of the recorded shapes.
+        dtype : a floating NumPy dtype in which to compute, for the constants and casts inside the graph; by default
+            each keeps its own.
+        stop : called as `stop(node, value)` on what blocks without a gradient return; its result is used instead.
+
+        Returns a tuple with one value for each output. Branches are those of the recording.
+
+        >>> import numpy as np
+        >>> graph = record_graph(lambda x: np.sum(np.exp(x)), np.array([0.0, 0.0]))
+        >>> graph
+        <Graph of x: 2 nodes, 1 outputs>
+        >>> graph.run(np, [np.array([0.0, 0.0, 0.0])])
+        (np.float64(3.0),)
+        """
+        values = self.values(xp, inputs, dtype, stop)
+        return tuple(_value_of(values, out, xp, dtype) for out in self.outputs)
+
+    def values(self, xp: Any, inputs: Sequence[Any], dtype: Any = None, stop: Stop | None = None) -> dict[Node, Any]:
+        """The value of every input and node. As `run`, which returns those of the outputs."""
+        values: dict[Node, Any] = dict(zip(self.inputs, inputs, strict=True))
+        for node in self.nodes:
+            block = node.block
+            operands = [_value_of(values, operand, xp, dtype) for operand in node.inputs]
+            try:
+                if xp is np or block.takes_xp:
+                    value = block.forward(xp, *operands, **_params(xp, node.params, dtype))
+                else:  # a rule in plain NumPy: what it does inside runs on any library
+                    active = [x for x, i in zip(operands, node.inputs, strict=True) if type(i) is Node]
+                    (value,) = inside(node).run(xp, active, dtype)
+            except Exception as error:
+                error.add_note(f"in block {block.name}")
+                raise
+            values[node] = stop(node, value) if stop and not block.differentiable else value
+        return values
+
+
+def _value_of(values: dict[Node, Any], operand: Any, xp: Any, dtype: Any) -> Any:
+    if type(operand) is Node:
+        if operand in values:
+            return values[operand]
+        operand = operand.value
+    return as_constant(xp, operand, dtype)
+
+
+def as_constant(xp: Any, value: Any, dtype: Any = None) -> Any:
+    """A constant of a recording as an array of the library xp. Python's numbers and None stay what they are."""
+    if not isinstance(value, np.ndarray | np.generic):
+        return value
+    if dtype is not None and value.dtype.kind == "f":
+        value = value.astype(dtype)
+    return value if xp is np else xp.asarray(np.array(value))  # a copy: PyTorch warns of read-only memory
+
+
+def _params(xp: Any, params: dict[str, Any], dtype: Any) -> dict[str, Any]:
+    """The parameters of a block, with NumPy's dtypes replaced by the library's."""
+    if not any(isinstance(p, np.dtype) for p in params.values()):
+        return params
+    return {name: _dtype(xp, p, dtype) if isinstance(p, np.dtype) else p for name, p in params.items()}
+
+
+def _dtype(xp: Any, own: np.dtype, dtype: Any) -> Any:
+    own = np.dtype(dtype) if dtype is not None and own.kind == "f" else own
+    return own if xp is np else getattr(xp, own.name)
+
+
+def graph_between(inputs: Sequence[Node], outputs: Sequence[Any]) -> Graph:
+    """The graph between some nodes and some outputs (recorded arrays, nodes, or plain values)."""
+    outputs = tuple(out._node if type(out) is Array else out for out in outputs)
+    start = min((node.order for node in inputs), default=0)  # what is older cannot depend on an input
+    seen = set(inputs)
+    stack = [out for out in outputs if type(out) is Node]
+    found = []
+    while stack:
+        node = stack.pop()
+        if node in seen or node.order < start or node.block is None:
+            continue
+        seen.add(node)
+        found.append(node)
+        stack.extend(operand for operand in node.inputs if type(operand) is Node)
+    found.sort(key=attrgetter("order"))
+    dependent = set(inputs)
+    for node in found:
+        if any(type(operand) is Node and operand in dependent for operand in node.inputs):
+            dependent.add(node)
+    return Graph(tuple(inputs), tuple(node for node in found if node in dependent), outputs)
+
+
+def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwargs: Any) -> Graph:
+    """Run f once on recorded arguments and return the graph between them and what f returns.
+
+    Parameters
+    ----------
+    f : a function of arrays (or trees of arrays) that returns an array or a tree of arrays.
+    argnums : the positions or names of the arguments that are inputs, as in `grad`; all positional ones by default.
+
+    Raises GradientError where an input is not of a floating type.
+
+    >>> import numpy as np
+    >>> graph = record_graph(np.multiply, 2.0, 3.0)
+    >>> [node.block.name for node in graph.nodes]
+    ['multiply']
+    """
+    from chainrule.transforms import _positions, record_call
+
+    if argnums is None:
+        argnums = tuple(range(len(args)))
+    recording = record_call(f, _positions(f, argnums), args, kwargs)
+    return graph_between(recording.inputs, recording.outputs)
+
+
+def inside(node: Node) -> Graph:
+    """What a block does inside: its forward rule, recorded on the operands of one node.
+
+    The inputs of the graph stand for the operands that are nodes, in order. Raises RecordingError where the rule
+    uses a function that no block answers for.
+    """
+    from chainrule.namespace import RECORDING
+
+    inputs = [Node(None, (), NO_PARAMS, i.value, name=i.name) for i in node.inputs if type(i) is Node]
+    fresh = iter(inputs)
+    operands = [Array(next(fresh)) if type(i) is Node else i for i in node.inputs]
+    out = node.block.forward(RECORDING, *operands, **node.params)
+    if inputs and not isinstance(out, Array):
+        raise GradientError(f"block {node.block.name} does not record what it does inside")
+    return graph_between(inputs, [out])
