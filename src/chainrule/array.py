@@ -34,6 +34,9 @@ PLAIN = frozenset(
 """Types of operands that cannot change under our hands, so a node may hold them as they are."""
 
 NO_PARAMS: dict[str, Any] = {}
+NUMPY = PLAIN | {np.ndarray}
+"""Types that NumPy computes with; what is not among them needs a look at which library it is from."""
+
 _clock = itertools.count()
 
 
@@ -172,8 +175,7 @@ def at_line() -> str:
 def namespace_of(values: Any) -> Any:
     """The Array API namespace that computes with these plain values; NumPy where no other array is among them."""
     for value in values:
-        kind = type(value)
-        if kind is not np.ndarray and kind not in PLAIN:
+        if type(value) not in NUMPY:
             return _foreign_namespace(values)
     return np
 
@@ -205,22 +207,25 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     """Run the block's forward rule on the operands' values and return the recorded result."""
     inputs = []
     values = []
+    xp: Any = np
     for operand in operands:
         if type(operand) is Array:
             if operand._root is not None and operand._root._node is not operand._root_node:
                 raise RecordingError(
                     "this array is a view of one that was written to since; take the view again after the write" + at_line()
                 )
-            node = operand._node
-            inputs.append(node)
-            values.append(node.value)
+            operand = operand._node
+            value = operand.value
         else:
             if type(operand) not in PLAIN:
                 operand = constant(operand)
-            inputs.append(operand)
-            values.append(operand)
+            value = operand
+        inputs.append(operand)
+        values.append(value)
+        if type(value) not in NUMPY:
+            xp = None
     try:
-        value = block.forward(namespace_of(values), *values, **params)
+        value = block.forward(xp or namespace_of(values), *values, **params)
     except ChainruleError:
         raise
     except Exception as error:
@@ -477,6 +482,8 @@ class Array:
     # NumPy's protocols ------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if not kwargs and method == "__call__" and ufunc in ANSWERS:
+            return ANSWERS[ufunc](*inputs)
         out = kwargs.pop("out", None)
         if out is not None and any(o is not None for o in out):
             raise RecordingError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, Node, is_inexact, namespace_of
+from chainrule.array import NUMPY, Array, Node, is_inexact, namespace_of
 from chainrule.errors import GradientError
 from chainrule.namespace import RECORDING
 
@@ -80,15 +80,18 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         dz = gradients[node]
         if dz is None:
             continue
-        inputs = node.inputs
-        wanted = [i.__class__ is Node and i in gradients for i in inputs]
-        if recorded:
-            operands = [Array(i) if i.__class__ is Node else i for i in inputs]
-            grads = node.block.pull(RECORDING, dz, Array(node), operands, node.params, wanted)
-        else:
-            operands = [i.value if i.__class__ is Node else i for i in inputs]
-            grads = node.block.pull(namespace_of((dz,)), dz, node.value, operands, node.params, wanted)
-        for operand, want, dx in zip(inputs, wanted, grads, strict=False):
+        operands = []
+        wanted = []
+        for i in node.inputs:
+            if i.__class__ is Node:
+                operands.append(Array(i) if recorded else i.value)
+                wanted.append(i in gradients)
+            else:
+                operands.append(i)
+                wanted.append(False)
+        xp = RECORDING if recorded else np if type(dz) in NUMPY else namespace_of((dz,))
+        grads = node.block.pull(xp, dz, Array(node) if recorded else node.value, operands, node.params, wanted)
+        for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
                 if dx.dtype != operand.value.dtype:
                     dx = _as_input(dx, operand, node)

@@ -64,8 +64,11 @@ class Block:
         self._arity = len(self.operands)
         self._names = self.operands + tuple(self.defaults)
         self._has_axis = "axis" in self.defaults
+        # A call with all operands by position needs no binding, if its axis is already counted from the right.
+        self._simple = not self.variadic and (not self._has_axis or self.defaults["axis"] == -1)
         self._joint: Callable[..., Any] | None = None
         self._by_operand: dict[str, Callable[..., Any]] = {}
+        self._rules: tuple[Callable[..., Any], ...] = ()
 
     def __repr__(self) -> str:
         return f"<Block {self.name}({', '.join(self._names)})>"
@@ -73,7 +76,7 @@ class Block:
     # Calling ----------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs and not self._has_axis and len(args) == self._arity and not self.variadic:
+        if self._simple and not kwargs and len(args) == self._arity:
             operands, params = args, self.defaults
         else:
             operands, params = self.bind(args, kwargs)
@@ -133,6 +136,7 @@ class Block:
 
             def attach(function: Callable[..., Any]) -> Callable[..., Any]:
                 self._by_operand[operand] = _with_xp(function)
+                self._rules = tuple(self._by_operand.get(name) or _no_rule(self, name) for name in self.operands)
                 return function
 
             return attach
@@ -165,12 +169,10 @@ class Block:
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
         if self._joint is None:
-            grads: Any = []
-            for name, want in zip(self.operands, wanted, strict=True):
-                if want and name not in self._by_operand:
-                    raise GradientError(f"block {self.name} has no backward rule for its operand {name}")
-                grads.append(self._by_operand[name](xp, dz, z, *operands, **params) if want else None)
-            return grads
+            return [
+                rule(xp, dz, z, *operands, **params) if want else None
+                for rule, want in zip(self._rules, wanted, strict=True)
+            ]
         grads = self._joint(xp, dz, z, *operands, **params)
         if not isinstance(grads, tuple | list):
             grads = (grads,)
@@ -217,6 +219,13 @@ class Block:
             mine = [xp.zeros(operand.shape, dtype=operand.dtype) if g is None else g for g in mine]
             grads.append(xp.reshape(xp.stack(mine), lead + operand.shape))
         return grads
+
+
+def _no_rule(block: Block, operand: str) -> Callable[..., Any]:
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        raise GradientError(f"block {block.name} has no backward rule for its operand {operand}")
+
+    return rule
 
 
 def _checked(block: Block, xp: Any, grad: Any, operand: Any) -> Any:

@@ -76,23 +76,23 @@ def variable(value: Any, name: str | None = None) -> Array:
     >>> x.grad
     array([2., 4.])
     """
-    node = _input_node(value, name or "a variable")
+    node = _input_node(value, variable, name or "value")
     node.name = name
     return Array(node)
 
 
-def _input_node(x: Any, what: str) -> Node:
-    """A new input of a recording with the value of x."""
-    if type(x) is Array:
-        _must_be_floating(x._node.value, what)
-        return record(alias, (x,))._node
+def _input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
+    """A new input of a recording with the value of x, the argument (or a part of it) of f."""
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return Node(None, (), NO_PARAMS, constant(x))
     if isinstance(x, float | list | tuple):
         x = np.asarray(x)[()]
-    _must_be_floating(x, what)
-    return Node(None, (), NO_PARAMS, constant(x))
+    _must_be_floating(value_of(x), f, argument)
+    return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
 
 
-def _must_be_floating(x: Any, what: str) -> None:
+def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> None:
+    what = f"argument {argument} of {_name(f)}"
     if not is_inexact(x):
         kind = getattr(x, "dtype", type(x).__name__)
         hint = f"give it as a float: {x!r} -> {float(x)}" if isinstance(x, int) else "convert it with .astype(float)"
@@ -129,7 +129,7 @@ def _positions(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str]
 
 
 def _name(f: Callable[..., Any]) -> str:
-    return getattr(f, "__name__", repr(f))
+    return getattr(f, "__name__", None) or repr(f)
 
 
 class Recording(NamedTuple):
@@ -141,35 +141,38 @@ class Recording(NamedTuple):
     outputs: list[Any]
     rebuild_outputs: Callable[[list[Any]], Any]
     path: Path
+    recorded: bool
+    """Whether gradients must be recorded too, because somebody outside may differentiate them again."""
 
     def result(self) -> Any:
         """What the function returned; as plain values unless it depends on recorded arrays beyond its inputs."""
         return self.rebuild_outputs([_released(out, self.recorded) for out in self.outputs])
 
-    @property
-    def recorded(self) -> bool:
-        """Whether gradients must be recorded too, because somebody outside may differentiate them again."""
-        return self.path.free or any(node.block is alias for node in self.inputs)
-
     def pull(self, seeds: Sequence[Any]) -> list[Any]:
         """The gradients of the inputs, in order, zeros where an input has no influence."""
-        recorded = self.recorded or any(type(s) is Array for s in seeds)
+        recorded = self.recorded
         sums: dict[Node, Any] = {}
+        taken: set[int] = set()
         for out, seed in zip(self.outputs, seeds, strict=True):
+            recorded = recorded or type(seed) is Array
+            taken.add(id(seed))
             if type(out) is Array:
                 node = out._node
                 sums[node] = sums[node] + seed if node in sums else seed
         gradients = backpropagate(self.path, sums, recorded)
-        lead = next((s.shape[: len(s.shape) - len(np.shape(value_of(o)))] for s, o in zip(seeds, self.outputs, strict=True)), ())
         result: list[Any] = []
-        taken: set[int] = {id(s) for s in seeds}
         for node, given in zip(self.inputs, self.given, strict=True):
             g = gradients[node]
             if g is None:
-                xp = namespace_of((node.value,))
-                g = xp.zeros(lead + tuple(node.value.shape), dtype=node.value.dtype)
+                g = self._no_influence(node, seeds)
             result.append(g if type(g) is Array else _fresh(g, isinstance(given, np.ndarray), taken))
         return result
+
+    def _no_influence(self, node: Node, seeds: Sequence[Any]) -> Any:
+        """Zeros, with the leading axes of the cotangents."""
+        seed, out = seeds[0], value_of(self.outputs[0])
+        lead = tuple(seed.shape[: len(seed.shape) - len(np.shape(out))])
+        return namespace_of((node.value,)).zeros(lead + tuple(node.value.shape), dtype=node.value.dtype)
 
 
 def _fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
@@ -205,8 +208,7 @@ def record_call(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], a
                 f"{_name(f)} is differentiated by its argument {name or position}, but was called without it" + at_line()
             )
         leaves, rebuild = flatten(args[position] if by_position else kwargs[name])
-        what = f"argument {name or position} of {_name(f)}"
-        nodes = [_input_node(leaf, what) for leaf in leaves]
+        nodes = [_input_node(leaf, f, name or position) for leaf in leaves]
         if len(nodes) == 1 and name:
             nodes[0].name = name
         tree = rebuild([Array(node) for node in nodes])
@@ -227,7 +229,8 @@ def record_call(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], a
         return tuple(result)
 
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
-    return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path)
+    recorded = path.free or any([node.block is alias for node in inputs])
+    return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path, recorded)
 
 
 def _one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
@@ -309,7 +312,7 @@ def scalar_loss(recording: Recording, title: str) -> Any:
             "use vjp or jacobian for several outputs" + at_line()
         )
     loss = value_of(outputs[0])
-    if np.shape(loss) != ():
+    if getattr(loss, "shape", ()) != ():
         raise GradientError(
             f"a gradient needs a scalar loss; {title} returned an array of shape {np.shape(loss)}; "
             "reduce it (with np.sum or np.mean), or use jacobian or vjp" + at_line()

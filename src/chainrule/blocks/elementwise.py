@@ -93,7 +93,7 @@ log2 = elementwise("log2", lambda xp, x: xp.log2(x), lambda xp, z, x: 1 / (x * m
 log10 = elementwise("log10", lambda xp, x: xp.log10(x), lambda xp, z, x: 1 / (x * math.log(10.0)), answers_for=(np.log10,))
 log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), lambda xp, z, x: 1 / (1 + x), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,))
 sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), lambda xp, z, x: 0.5 / z, notation=sqrt, answers_for=(np.sqrt,))
-cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x), lambda xp, z, x: 1 / (3 * z * z), answers_for=(np.cbrt,))
+cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), lambda xp, z, x: 1 / (3 * z * z), answers_for=(np.cbrt,))
 logaddexp = elementwise(
     "logaddexp", lambda xp, x, y: xp.logaddexp(x, y),
     lambda xp, z, x, y: xp.exp(x - z),
@@ -223,8 +223,10 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None):
 
 # Steps: the gradient is zero wherever it exists, so it ends here -----------------------------------------------
 
+_STANDARD = {"rint": "round"}  # NumPy's name, and the Array API's where a library has only that
+
 for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert".split():
-    elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name)(*xs), answers_for=(getattr(np, _name),), differentiable=False)
+    elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name if hasattr(xp, _name) else _STANDARD[_name])(*xs), answers_for=(getattr(np, _name),), differentiable=False)
 for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}.items():
     elementwise(
         _name, lambda xp, x, y, _name=_name: getattr(xp, _name)(x, y),

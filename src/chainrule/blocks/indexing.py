@@ -34,11 +34,36 @@ def _has_arrays(key):
     return any(isinstance(part, np.ndarray) for part in key)
 
 
-@library_block(view=True, notation=lambda x, key: x.at(index_text(key)) if set(map(str, key)) - {"None", "slice(None, None, None)"} else x)
+def _getitem_notation(x, key):
+    """New axes alone are not worth an index."""
+    return x.at(index_text(key)) if any(part not in (None, slice(None)) for part in map(_hashable, key)) else x
+
+
+def _hashable(part):
+    return "array" if isinstance(part, np.ndarray) else part
+
+
+@library_block(view=True, notation=_getitem_notation)
 def getitem(xp, x, key=()):
     """z = x[key]."""
+    if hasattr(x, "index_add"):  # PyTorch
+        x, key = _forwards(xp, x, key)
     z = x[(..., *key)]
     return z[()] if xp is np else z  # an entry is a number, not a 0-d view
+
+
+def _forwards(xp, x, key):
+    """PyTorch's slices have no negative step: reverse the axis, and go forwards."""
+    axis = -sum(part is not None for part in key)
+    parts = []
+    for part in key:
+        if isinstance(part, slice) and part.step is not None and part.step < 0:
+            n = x.shape[axis]
+            start, stop, step = part.indices(n)
+            x, part = xp.flip(x, axis=axis), slice(n - 1 - start, n - 1 - stop, -step)
+        axis += part is not None
+        parts.append(part)
+    return x, tuple(parts)
 
 
 @getitem.backward
@@ -91,7 +116,9 @@ def add_at_backward(xp, dz, z, v, key=(), shape=()):
 @library_block(notation=lambda x, new, key: call("set", x, new, index=index_text(key)))
 def set_at(xp, x, new, key=()):
     """x with the entries at the key replaced by `new`."""
-    z = x.copy()
+    if hasattr(x, "at"):  # JAX's arrays cannot be written into
+        return x.at[(..., *key)].set(new)
+    z = np.array(x) if xp is np else x.copy() if hasattr(x, "copy") else x.clone()
     z[(..., *key)] = new
     return z
 
@@ -154,7 +181,9 @@ def _plain_slice(part):
 
 @answers(getitem_key)
 def read(x, key):
-    """x[key] for a recorded x (or for a plain x and a recorded key)."""
+    """x[key]."""
+    if type(key) is int and x.ndim == 1:  # by far the most frequent
+        return record(getitem, (x,), {"key": (key,)})
     key = full_key(key, x.shape)
     if not _has_arrays(key):
         return getitem(x, key=key)
@@ -241,5 +270,10 @@ def numpy_argsort(a, *args, **kwargs):
 
 def one_hot(xp, label, classes, like):
     """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
-    rows = np.arange(classes) == np.asarray(label)[..., None]
-    return rows.astype(like.dtype) if namespace_of((like,)) is np else xp.asarray(rows, dtype=like.dtype)
+    dtype = like.dtype if isinstance(like.dtype, np.dtype) else np.float64
+    rows = np.zeros((*np.shape(label), classes), dtype=dtype)
+    if type(label) is int:
+        rows[label] = 1
+    else:
+        np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
+    return rows if dtype is like.dtype else xp.asarray(rows, dtype=like.dtype)

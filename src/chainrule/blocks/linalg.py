@@ -40,7 +40,7 @@ def matmul_dx(xp, dz, z, x, y):
             return dz @ _swap(xp, y)
         return sum_to(xp, (dz[..., None, :] @ _swap(xp, y))[..., 0, :], x.shape, z.shape[:-1] + x.shape)
     if y.ndim == 1:
-        return sum_to(xp, outer(dz, y), x.shape, z.shape + y.shape)
+        return outer(dz, y) if x.ndim == 2 else sum_to(xp, outer(dz, y), x.shape, z.shape + y.shape)
     return sum_to(xp, dz @ _swap(xp, y), x.shape, z.shape[:-1] + x.shape[-1:])
 
 
@@ -148,7 +148,9 @@ def _einsum_notation(*xs, subscripts):
 @library_block(notation=_einsum_notation)
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
-    return np.einsum(subscripts, *xs, optimize=True) if xp is np else xp.einsum(subscripts, *xs)
+    if xp is np:
+        return np.einsum(subscripts, *xs, optimize=True)[()]  # a number where NumPy gives a number
+    return xp.einsum(subscripts, *xs)
 
 
 @einsum.backward

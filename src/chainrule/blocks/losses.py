@@ -14,13 +14,15 @@ from chainrule.formula import call, indicator, name, relation, total
 
 def chosen(scores, label):
     """The entry of each row that its label names: shape label.shape."""
-    if np.ndim(label) == 0:
+    if type(label) is int or label.ndim == 0:
         return scores[..., int(label)]
     return scores[(..., np.arange(label.shape[0]), np.asarray(label))]
 
 
 def check_label(scores, label):
     """A label is an integer (or one for each row) between 0 and C − 1."""
+    if type(label) is int and scores.ndim == 1 and 0 <= label < scores.shape[0]:
+        return label
     label = np.asarray(value_of(label))
     classes = scores.shape[-1] if scores.ndim else 0
     if label.dtype.kind not in "iu":

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from chainrule.array import at_line
-from chainrule.block import answers, library_block
+from chainrule.array import at_line, record
+from chainrule.block import answers, axis_from_right, library_block
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
 
@@ -72,7 +72,8 @@ def prod(xp, x, axis=None, keepdims=False):
         halves = x_rows[..., : n // 2] * x_rows[..., n // 2 : n // 2 * 2]
         x_rows = xp.concat([halves, x_rows[..., n - 1 :]], axis=-1) if n % 2 else halves
     z = x_rows[..., 0] if x_rows.shape[-1] else xp.ones(kept, dtype=x.dtype)
-    return expand(xp, z, x, axis) if keepdims else z
+    z = expand(xp, z, x, axis) if keepdims else z
+    return z[()] if xp is np else z  # a number where NumPy gives a number
 
 
 def _extreme(function, name):
@@ -169,12 +170,14 @@ def _numpy_reduction(function, made):
             raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
         if dtype is not None:
             a = np.astype(a, dtype)
-        return made(a, axis=axis, keepdims=keepdims, **others)
+        if others:
+            return made(a, axis=axis, keepdims=keepdims, **others)
+        return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
 
     return numpy_reduction
 
 
-for _function, _block in {np.sum: sum, np.mean: mean, np.prod: prod, np.var: var, np.std: std}.items():
+for _function, _block in {np.sum: sum, np.mean: mean, np.prod: prod, np.var: var, np.std: std, np.max: max_, np.min: min_}.items():
     _numpy_reduction(_function, _block)
 
 
@@ -195,11 +198,13 @@ def _counting(function):
     name = function.__name__
 
     def rule(xp, x, axis=None, keepdims=False):
-        axis = None if isinstance(axis, tuple) and name.startswith("arg") else axis  # argmax of all axes is of the flattened array
+        if isinstance(axis, tuple) and name.startswith("arg"):
+            axis = None  # argmax of all axes is that of the flattened array
         return getattr(xp, name)(x, axis=axis, keepdims=keepdims)
 
     rule.__name__ = name
-    library_block(function, differentiable=False, notation=lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis)))(rule)
+    notation = lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis))  # noqa: E731
+    library_block(function, differentiable=False, notation=notation)(rule)
 
 
 for _function in (np.argmax, np.argmin, np.any, np.all, np.count_nonzero):

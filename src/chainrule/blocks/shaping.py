@@ -87,15 +87,14 @@ def flip_backward(xp, dz, z, x, axis=None):
 
 
 @library_block(notation=lambda x, shift, axis: call("roll", x))
-def roll(xp, x, shift=0, axis=None):
+def roll(xp, x, shift=(), axis=()):
     """The entries moved along the axes; what leaves at one end comes back at the other."""
     return xp.roll(x, shift, axis=axis)
 
 
 @roll.backward
-def roll_backward(xp, dz, z, x, shift=0, axis=None):
-    back = tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
-    return xp.roll(dz, back, axis=axis)
+def roll_backward(xp, dz, z, x, shift=(), axis=()):
+    return xp.roll(dz, tuple(-s for s in shift), axis=axis)
 
 
 @library_block(notation=lambda x, dtype: formula(x))
@@ -261,10 +260,11 @@ def numpy_flip(m, axis=None):
 def numpy_roll(a, shift, axis=None):
     if axis is None:
         return np.reshape(np.roll(np.ravel(a), shift, axis=0), a.shape)
-    shift = tuple(shift) if isinstance(shift, tuple | list) else shift
-    if isinstance(shift, tuple) or isinstance(axis, tuple):
-        shift, axis = (tuple(int(i) for i in row) for row in np.broadcast_arrays(np.atleast_1d(shift), np.atleast_1d(axis)))
-    return roll(a, shift=shift, axis=axis)
+    by_axis: dict[int, int] = {}
+    for n, i in zip(*np.broadcast_arrays(np.atleast_1d(shift), np.atleast_1d(axis)), strict=True):
+        i = axis_from_right(i, a.ndim)
+        by_axis[i] = by_axis.get(i, 0) + int(n)  # an axis may be named several times
+    return roll(a, shift=tuple(by_axis.values()), axis=tuple(by_axis))
 
 
 @answers(np.array_split)
