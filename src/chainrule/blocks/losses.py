@@ -3,11 +3,14 @@
 `cross_entropy_loss` and `hinge_loss` are the blocks of the notes from which this library grew.
 """
 
+import math
+
 import numpy as np
 
 from chainrule.array import at_line, value_of
-from chainrule.block import library_block
+from chainrule.block import library_block, sum_to
 from chainrule.blocks.indexing import one_hot
+from chainrule.blocks.normalisation import softmax
 from chainrule.errors import BlockError
 from chainrule.formula import call, indicator, name, relation, total
 
@@ -84,8 +87,6 @@ def softmax_cross_entropy(xp, s, label):
 
 @softmax_cross_entropy.backward("s")
 def softmax_cross_entropy_ds(xp, dz, z, s, label):
-    from chainrule.blocks.normalisation import softmax
-
     label = check_label(s, label)
     return dz[..., None] * (softmax(s) - one_hot(xp, label, s.shape[-1], s))
 
@@ -142,8 +143,6 @@ def mean_squared_error(xp, x, y):
 
 @mean_squared_error.backward
 def mean_squared_error_backward(xp, dz, z, x, y):
-    from chainrule.block import sum_to
-
     difference = x - y
-    d = dz[(..., *(None,) * difference.ndim)] * (2 / max(difference.size, 1) * difference)
+    d = dz[(..., *(None,) * difference.ndim)] * (2 / max(math.prod(difference.shape), 1) * difference)
     return tuple(sum_to(xp, g, np.shape(value_of(o)), difference.shape) for g, o in ((d, x), (-d, y)))

@@ -1,0 +1,252 @@
+"""Each error says what was wrong, where, and what to write instead."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import BlockError, GradientError, RecordingError
+
+ONES = np.ones(3)
+
+
+def message_of(kind, f, *args):
+    with pytest.raises(kind) as caught:
+        f(*args)
+    return str(caught.value) + "".join(getattr(caught.value, "__notes__", ()))
+
+
+def test_loss_that_is_not_a_scalar_names_jacobian_and_vjp():
+    told = message_of(GradientError, cr.grad(lambda x: x * 2), ONES)
+    assert "shape (3,)" in told
+    assert "jacobian" in told
+    assert "vjp" in told
+
+
+def test_several_outputs_name_vjp():
+    assert "vjp" in message_of(GradientError, cr.grad(lambda x: (x, x)), 1.0)
+
+
+def test_integer_argument_says_how_to_make_it_a_float():
+    told = message_of(GradientError, cr.grad(lambda n: n * 2), 3)
+    assert "argument n" in told
+    assert "3 -> 3.0" in told
+    assert "astype(float)" in message_of(GradientError, cr.grad(lambda n: np.sum(n)), np.arange(3))
+
+
+def test_boolean_loss_is_refused():
+    assert "floating" in message_of(GradientError, cr.grad(lambda x: x > 0), 1.0)
+
+
+def test_complex_argument_is_refused():
+    assert "complex" in message_of(GradientError, cr.grad(np.sum), np.ones(2, dtype=complex))
+
+
+def test_complex_numbers_inside_are_refused_and_not_dropped():
+    assert "complex" in message_of(GradientError, cr.grad(lambda x: np.sum(np.abs(x * 1j))), ONES)
+
+
+def test_unknown_argument_name_lists_the_known_ones():
+    told = message_of(GradientError, cr.grad, lambda W, x: 0.0, "w")
+    assert "'w'" in told
+    assert "W, x" in told
+
+
+def test_missing_argument_is_named():
+    assert "called without it" in message_of(GradientError, cr.grad(lambda x, y=1.0: x * y, "y"), 2.0)
+
+
+def test_shapes_that_do_not_match_name_the_block_both_shapes_and_the_line():
+    def loss(W):
+        return np.sum(W @ ONES)  # the line to find
+
+    told = message_of(BlockError, cr.grad(loss), np.ones((2, 2)))
+    assert "matmul" in told
+    assert "(2, 2) and (3,)" in told
+    assert "test_errors.py" in told
+    assert "the line to find" in told
+
+
+def test_shape_errors_are_value_errors_as_in_numpy():
+    with pytest.raises(ValueError, match="broadcast"):
+        cr.grad(lambda x: np.sum(x + np.ones(4)))(ONES)
+
+
+def test_function_without_a_block_is_named_with_a_way_out():
+    told = message_of(RecordingError, cr.grad(lambda x: np.sum(np.i0(x))), ONES)
+    assert "i0" in told
+    assert "@cr.block" in told
+
+
+def test_ufunc_without_a_block_is_named():
+    assert "spacing" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.spacing(x))), ONES)
+
+
+def test_ufunc_method_without_a_rule_is_named():
+    assert "multiply.outer" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.multiply.outer(x, x))), ONES)
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [np.asarray, np.array, float, lambda x: x.item(), lambda x: x.tolist()],
+    ids=["asarray", "array", "float", "item", "tolist"],
+)
+def test_turning_a_recorded_array_into_a_plain_one_is_refused(lose):
+    told = message_of(RecordingError, cr.grad(lambda x: lose(x) * x), 1.0)
+    assert "stop_gradient" in told
+    assert "test_errors.py" in told
+
+
+def test_a_list_of_recorded_arrays_made_an_array_is_refused():
+    assert "np.stack" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.array([x, 2 * x]))), 1.0)
+
+
+def test_writing_a_recorded_array_into_a_plain_one_is_refused():
+    def f(x):
+        out = np.zeros(3)
+        out[0] = x[0]
+        return np.sum(out)
+
+    with pytest.raises(ValueError, match="array element") as caught:  # NumPy's own error, because of ours
+        cr.grad(f)(ONES)
+    assert "np.stack" in str(caught.value.__cause__)
+
+
+def test_writing_recorded_arrays_into_a_slice_of_a_plain_one_is_refused():
+    def f(x):
+        out = np.zeros(3)
+        out[:] = x
+        return np.sum(out)
+
+    assert "plain array" in message_of(RecordingError, cr.grad(f), ONES)
+
+
+def test_adding_a_recorded_array_to_a_plain_one_in_place_is_refused():
+    def f(x):
+        out = np.zeros(3)
+        out += x
+        return np.sum(out)
+
+    assert "y = y + x" in message_of(RecordingError, cr.grad(f), ONES)
+
+
+def test_out_is_refused():
+    assert "out=" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.exp(x, out=np.empty(3)))), ONES)
+
+
+def test_keyword_of_a_ufunc_that_is_not_covered_is_refused():
+    assert "where=" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.exp(x, where=x > 0))), ONES)
+
+
+def test_argument_of_a_numpy_function_that_is_not_covered_is_refused():
+    assert "where=" in message_of(BlockError, cr.grad(lambda x: np.sum(x, where=[True, False, True])), ONES)
+
+
+def test_index_out_of_range_stays_an_index_error_with_the_line():
+    told = message_of(IndexError, cr.grad(lambda x: x[7]), ONES)
+    assert "out of bounds" in told
+    assert "test_errors.py" in told
+
+
+def test_label_out_of_range_names_the_number_of_classes():
+    assert "3 classes" in message_of(BlockError, cr.grad(cr.softmax_cross_entropy), ONES, 3)
+    assert "3 classes" in message_of(BlockError, cr.grad(cr.softmax_cross_entropy), ONES, -1)
+
+
+def test_label_that_is_not_an_integer_is_refused():
+    assert "integer" in message_of(BlockError, cr.grad(cr.hinge_loss), ONES, 0.5)
+
+
+def test_labels_of_another_shape_are_refused():
+    assert "(N, C)" in message_of(BlockError, cr.softmax_cross_entropy, np.ones((4, 3)), np.zeros(3, dtype=int))
+
+
+def test_cotangent_of_another_shape_is_refused():
+    _, pullback = cr.vjp(np.sin, ONES)
+    assert "(2,)" in message_of(GradientError, pullback, np.ones(2))
+
+
+def test_backward_of_an_array_asks_for_a_gradient():
+    assert "scalar" in message_of(GradientError, cr.variable(ONES).backward)
+
+
+def test_a_parameter_that_is_a_recorded_array_is_refused():
+    @cr.block
+    def scaled(x, scale=2.0):
+        return x * scale
+
+    assert "operand" in message_of(RecordingError, cr.grad(lambda x: scaled(x, scale=x)), 1.0)
+
+
+def test_a_block_that_uses_a_recorded_array_from_outside_is_refused():
+    def f(w):
+        @cr.block
+        def layer(x):
+            return x * w
+
+        return layer(w)
+
+    assert "operand" in message_of(RecordingError, cr.grad(f), 1.0)
+
+
+def test_a_backward_rule_with_too_few_gradients_is_refused():
+    @cr.block
+    def product(x, y):
+        return x * y
+
+    @product.backward
+    def product_backward(dz, z, x, y):
+        return dz * y
+
+    assert "returns 1 gradient" in message_of(GradientError, cr.grad(product, (0, 1)), 2.0, 3.0)
+
+
+def test_a_backward_rule_with_a_wrong_shape_is_refused():
+    @cr.block
+    def doubled(x):
+        return 2 * x
+
+    @doubled.backward
+    def doubled_backward(dz, z, x):
+        return np.sum(2 * dz)
+
+    assert "shape ()" in message_of(GradientError, cr.grad(lambda x: np.sum(doubled(x))), ONES)
+
+
+def test_a_missing_rule_for_an_operand_is_refused():
+    @cr.block
+    def product(x, y):
+        return x * y
+
+    @product.backward("x")
+    def product_dx(dz, z, x, y):
+        return dz * y
+
+    assert cr.grad(product)(2.0, 3.0) == 3.0
+    assert "operand y" in message_of(GradientError, cr.grad(product, 1), 2.0, 3.0)
+
+
+def test_a_rule_for_an_operand_that_does_not_exist_is_refused():
+    @cr.block
+    def doubled(x):
+        return 2 * x
+
+    assert "no operand 'y'" in message_of(BlockError, doubled.backward, "y")
+
+
+def test_a_view_used_after_its_base_was_written_to_is_refused():
+    def f(x):
+        y = x * 1.0
+        part = y[:2]
+        y[0] = 5.0
+        return np.sum(part)
+
+    assert "view" in message_of(RecordingError, cr.grad(f), ONES)
+
+
+def test_an_update_in_place_that_does_not_fit_is_refused():
+    def f(x):
+        y = x * 1.0
+        y += np.ones((2, 3))
+        return np.sum(y)
+
+    assert "(3,)" in message_of(BlockError, cr.grad(f), ONES)
