@@ -169,6 +169,6 @@ def relation(symbol: str, x: Any, y: Any) -> Formula:
 
 def cases(condition: Any, x: Any, y: Any) -> Formula:
     """x where the condition holds, else y."""
-    if isinstance(x, Formula) and x.text == "1" and isinstance(y, Formula) and y.text == "0":
-        return indicator(condition)
+    if isinstance(x, Formula) and isinstance(y, Formula) and x.kind == y.kind == "number" and y.text == "0":
+        return indicator(condition) if x.text == "1" else x * indicator(condition)
     return Formula("cases", (condition, formula(x), formula(y)))

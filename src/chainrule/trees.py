@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.array import Array
 
-__all__ = ["flatten"]
+__all__ = ["flatten", "leaf_names"]
 
 Rebuild = Callable[[list[Any]], Any]
 
@@ -35,6 +35,27 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
 
 def _only(leaves: list[Any]) -> Any:
     return leaves[0]
+
+
+def leaf_names(tree: Any, name: str) -> list[str]:
+    """A name for each leaf of an argument: its key or field where it has one, else the argument's name and its place.
+
+    >>> leaf_names({"W": 1.0, "b": (2.0, 3.0)}, "params")
+    ['W', 'b0', 'b1']
+    """
+    if isinstance(tree, Array | np.ndarray | float | np.generic):
+        return [name]
+    import optree
+
+    _register_dataclasses(tree, optree)
+    return [_path_name(path, name) for path in optree.tree_paths(tree, namespace="chainrule")]  # type: ignore[arg-type]
+
+
+def _path_name(path: tuple[Any, ...], name: str) -> str:
+    keys = [i for i, part in enumerate(path) if isinstance(part, str)]
+    if keys:
+        name, path = path[keys[-1]], path[keys[-1] + 1 :]
+    return name + "_".join(str(part) for part in path)
 
 
 _registered: set[type] = set()

@@ -166,7 +166,7 @@ def _either(xp, function, x, y):
 
 
 def _share(xp, wins, x, y):
-    return wins + 0.5 * (x == y)
+    return xp.where(wins, 1.0, 0.0) + xp.where(x == y, 0.5, 0.0)
 
 
 # Selection ---------------------------------------------------------------------------------------------------

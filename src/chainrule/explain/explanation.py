@@ -20,6 +20,7 @@ from chainrule.formula import Formula, name, number, partial
 from chainrule.namespace import RECORDING
 from chainrule.simplify import simplify
 from chainrule.transforms import Recording, record_call, scalar_loss
+from chainrule.trees import flatten, leaf_names
 
 __all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Step", "explain"]
 
@@ -181,7 +182,10 @@ def recorded_with_names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: di
     plain = captured(f)
     plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not _has_floats(v)})
     with watch_locals(plain):
-        recording = record_call(f, chosen, tuple(bound.values()) if not kwargs else args, kwargs)
+        recording = record_call(f, chosen, args, kwargs)
+    labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
+    for node, label in zip(recording.inputs, labels, strict=True):
+        node.name = node.name or label
     return recording, plain
 
 
@@ -202,8 +206,6 @@ def _bind(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _has_floats(x: Any) -> bool:
-    from chainrule.trees import flatten
-
     if isinstance(x, str | bytes | type(None) | bool | int) or callable(x):
         return False
     leaves, _ = flatten(x)

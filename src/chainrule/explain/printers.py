@@ -36,6 +36,11 @@ def _in(f: Formula, place: int, show: Printer, left: str = "(", right: str = ")"
     return f"{left}{text}{right}" if BINDS.get(f.kind, ATOM) < place else text
 
 
+def _factor(f: Formula, place: int, show: Printer, left: str = "(", right: str = ")") -> str:
+    """A factor of a matrix product: entrywise products in it need parentheses."""
+    return _in(f, ATOM if f.kind == "mul" and not _is_scalar_product(f) else place, show, left, right)
+
+
 def _is_scalar_product(f: Formula) -> bool:
     return any(part.shape == () for part in f.parts)
 
@@ -82,7 +87,7 @@ def unicode(f: Formula) -> str:
                 return _in(p[0], ATOM, unicode) + exponent.translate(SUPERSCRIPTS)
             return f"{_in(p[0], ATOM, unicode)}^{_in(p[1], ATOM, unicode)}"
         case "matmul":
-            return f"{_in(p[0], PRODUCT, unicode)} {_in(p[1], SIGN, unicode)}"
+            return f"{_factor(p[0], PRODUCT, unicode)} {_factor(p[1], SIGN, unicode)}"
         case "transpose":
             return f"{_in(p[0], ATOM, unicode)}ᵀ"
         case "call":
@@ -173,7 +178,8 @@ def latex(f: Formula) -> str:
         case "pow":
             return f"{inside(p[0], ATOM)}^{{{latex(p[1])}}}"
         case "matmul":
-            return rf"{inside(p[0], PRODUCT)} {inside(p[1], SIGN)}"
+            left, right = r"\left(", r"\right)"
+            return f"{_factor(p[0], PRODUCT, latex, left, right)} {_factor(p[1], SIGN, latex, left, right)}"
         case "transpose":
             return rf"{inside(p[0], ATOM)}^{{\top}}"
         case "call":

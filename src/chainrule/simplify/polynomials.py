@@ -54,7 +54,10 @@ class Polynomials:
         value = x._node.value
         if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
             return None
-        found = self.value(self.of(x), np.shape(value))
+        polynomial = self.of(x)
+        if any(isinstance(a, Node) and np.asarray(a.value).dtype.kind == "b" for m in polynomial for a, _ in m):
+            return None  # NumPy has no negative and no difference of booleans
+        found = self.value(polynomial, np.shape(value))
         return found if found is not None and self.build.cost(found) < self.build.cost(x) else None
 
     def of(self, x: Any) -> Polynomial:

@@ -1,0 +1,276 @@
+"""What an explanation says: the numbers, the names, the formulas; and that its text fits."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import GradientError
+from chainrule.explain.printers import latex, unicode
+
+W = np.array([[0.1, -0.2], [0.3, 0.5], [-0.4, 0.6]])
+X = np.array([1.0, 2.0])
+
+
+def circuit(x, y, z):
+    a = 2 * x
+    b = 3 * y
+    c = a + b
+    L = c * z
+    return L
+
+
+def cross_entropy(W, x, label=0):
+    s = W @ x
+    p = cr.softmax(s)
+    return cr.cross_entropy_loss(p, label)
+
+
+def hinge(W, x):
+    s = W @ x
+    t = s - s[0] + 1
+    z = np.maximum(t, 0)
+    return np.sum(z) - 1
+
+
+def row(explanation, name):
+    return next(g for g in explanation.backward if unicode(g.name) == f"∂L/∂{name}")
+
+
+def closed(explanation):
+    return {unicode(c.name): unicode(c.formula) for c in explanation.closed_forms}
+
+
+def test_forward_values_of_the_circuit_are_those_of_the_notes():
+    steps = {unicode(s.name): s for s in cr.explain(circuit)(1.0, 2.0, 3.0).forward}
+    assert {n: s.value for n, s in steps.items()} == {"x": 1, "y": 2, "z": 3, "a": 2, "b": 6, "c": 8, "L": 24}
+    assert unicode(steps["c"].formula) == "a + b"
+    assert steps["c"].block == "add"
+    assert steps["c"].line.text == "c = a + b"
+
+
+def test_gradients_of_the_circuit_are_those_of_the_notes():
+    explanation = cr.explain(circuit)(1.0, 2.0, 3.0)
+    assert {unicode(g.name)[4:]: g.value for g in explanation.backward} == {"L": 1, "z": 8, "c": 3, "a": 3, "b": 3, "x": 6, "y": 9}
+
+
+def test_a_local_gradient_cannot_be_mistaken_for_a_gradient():
+    (factor,) = row(cr.explain(circuit)(1.0, 2.0, 3.0), "z").factors
+    assert unicode(factor.local) == "∂[c·z]/∂z"
+    assert unicode(factor.upstream) == "∂L/∂L"
+    assert unicode(factor.rule) == "c·∂L/∂L"
+    assert unicode(factor.numbers) == "8 × 1"
+
+
+def test_the_chain_rule_text_of_the_circuit():
+    text = str(cr.explain(circuit)(1.0, 2.0, 3.0))
+    assert "∂L/∂x = ∂[2·x]/∂x · ∂L/∂a" in text
+    assert "= 2 × 3\n      = 6" in text
+
+
+def test_softmax_followed_by_cross_entropy_closes_to_p_minus_e():
+    forms = closed(cr.explain(cross_entropy)(W, X))
+    assert forms["∂L/∂s"] == "p − e₀"
+    assert forms["∂L/∂W"] == "(p − e₀) xᵀ"
+    assert forms["∂L/∂x"] == "Wᵀ (p − e₀)"
+
+
+def test_softmax_cross_entropy_on_scores_closes_to_softmax_minus_e():
+    forms = closed(cr.explain(lambda s: cr.softmax_cross_entropy(s, 2))(np.array([1.0, 0.5, -1.0])))
+    assert forms == {"∂L/∂s": "softmax(s) − e₂"}
+
+
+def test_the_local_gradient_of_softmax_is_the_matrix_of_the_notes():
+    (factor,) = row(cr.explain(cross_entropy)(W, X), "s").factors
+    p = cr.softmax(W @ X)
+    np.testing.assert_allclose(factor.matrix, np.diag(p) - np.outer(p, p), rtol=1e-14)
+
+
+def test_local_gradients_have_a_row_for_each_input_entry():
+    (factor,) = row(cr.explain(cross_entropy)(W, X), "x").factors
+    np.testing.assert_array_equal(factor.matrix, W.T)
+
+
+def test_every_gradient_is_its_local_gradients_times_upstream():
+    for f in (circuit, cross_entropy, hinge):
+        args = (1.0, 2.0, 3.0) if f is circuit else (W, X)
+        explanation = cr.explain(f)(*args)
+        gradients = {unicode(g.name): np.asarray(g.value) for g in explanation.backward}
+        for g in explanation.backward[1:]:
+            total = 0.0
+            for factor in g.factors:
+                upstream = gradients[unicode(factor.upstream)].ravel()
+                matrix = factor.matrix if factor.matrix is not None else np.array([[float(unicode(factor.numbers).split(" × ")[0])]])
+                total = total + matrix @ upstream
+            np.testing.assert_allclose(np.asarray(g.value).ravel(), total, rtol=1e-12, atol=1e-15)
+
+
+def test_a_value_used_twice_sums_over_its_uses():
+    explanation = cr.explain(hinge)(W, X)
+    assert len(row(explanation, "s").factors) == 2
+    assert "∂[s − a]/∂s · ∂L/∂b + ∂[s[0]]/∂s · ∂L/∂a" in str(explanation)
+
+
+def test_one_block_that_uses_a_value_twice_has_two_factors():
+    explanation = cr.explain(lambda x: x * x)(3.0)
+    assert len(row(explanation, "x").factors) == 2
+    assert row(explanation, "x").value == 6
+
+
+def test_names_come_from_the_users_variables():
+    def loss(weights):
+        hidden = np.tanh(weights)
+        return np.sum(hidden**2)
+
+    assert [unicode(s.name) for s in cr.explain(loss)(X).forward] == ["weights", "hidden", "a", "L"]
+
+
+def test_names_in_a_loop_are_numbered():
+    def loss(x):
+        for _ in range(3):
+            x = x * 2
+        return x
+
+    assert [unicode(s.name) for s in cr.explain(loss)(1.0).forward] == ["x", "x2", "x3", "x4"]
+
+
+def test_names_of_a_called_function_are_used():
+    def square_of(v):
+        squared = v * v
+        return squared
+
+    def loss(x):
+        y = square_of(x) + 1
+        return y
+
+    assert "squared" in [unicode(s.name) for s in cr.explain(loss)(1.0).forward]
+
+
+def test_leaves_of_a_tree_are_named_after_their_keys():
+    explanation = cr.explain(lambda params: np.sum(params["W"] @ params["x"]))({"W": W, "x": X})
+    assert [unicode(s.name) for s in explanation.forward[:2]] == ["W", "x"]
+
+
+def test_plain_arrays_keep_the_users_name_in_formulas():
+    data = np.arange(60.0).reshape(30, 2)
+
+    def loss(w):
+        return np.sum((data @ w) ** 2)
+
+    explanation = cr.explain(loss)(X)
+    assert unicode(explanation.forward[1].formula) == "data w"
+    assert closed(explanation)["∂L/∂w"] == "dataᵀ (2·a)"
+
+
+def test_a_users_block_is_one_box():
+    @cr.block
+    def swish(x):
+        return x / (1 + np.exp(-x))
+
+    explanation = cr.explain(lambda x: np.sum(swish(x)))(X)
+    assert [s.block for s in explanation.forward] == ["input", "swish", "sum"]
+
+
+def test_an_argument_without_influence_is_told():
+    assert "no influence on the loss" in str(cr.explain(lambda x, y: x * 2)(1.0, 2.0))
+
+
+def test_large_arrays_are_summarised_with_where_nan_arose():
+    def loss(x):
+        y = np.log(x)
+        return np.sum(y)
+
+    x = np.ones((30, 20))
+    x[3, 4] = -1.0
+    with np.errstate(invalid="ignore"):
+        text = str(cr.explain(loss)(x))
+    assert "30×20" in text
+    assert "1 NaN or Inf, first nan at [3, 4]" in text
+
+
+def test_text_fits_80_columns_and_has_no_escape_codes():
+    for text in (str(cr.explain(hinge)(W, X)), str(cr.explain(cross_entropy)(W, X))):
+        assert max(len(line) for line in text.splitlines()) <= 80
+        assert "\x1b" not in text
+
+
+def test_a_long_formula_is_broken_and_not_cut():
+    def loss(first_long_name, second_long_name, third_long_name):
+        return np.sum(np.tanh(first_long_name * second_long_name + third_long_name * first_long_name) ** 2)
+
+    text = str(cr.explain(loss)(X, X, X))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "first_long_name" in text
+
+
+def test_an_array_loss_is_refused():
+    with pytest.raises(GradientError, match="scalar"):
+        cr.explain(lambda x: x * 2)(X)
+
+
+def test_a_function_without_floating_arguments_is_refused():
+    with pytest.raises(GradientError, match="floating"):
+        cr.explain(lambda n: n * 2)(3)
+
+
+def test_a_function_of_numpy_can_be_explained():
+    assert row(cr.explain(np.sin)(0.0), "x").value == 1.0
+
+
+def test_keyword_arguments_are_inputs_too():
+    explanation = cr.explain(lambda x, *, y: x * y)(2.0, y=3.0)
+    assert row(explanation, "y").value == 2.0
+
+
+def test_a_recording_watched_by_a_debugger_gives_it_back():
+    import sys
+
+    def tracer(frame, event, argument):
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        cr.explain(circuit)(1.0, 2.0, 3.0)
+        assert sys.gettrace() is tracer
+    finally:
+        sys.settrace(before)
+
+
+def test_latex_has_the_closed_form_and_the_matrix():
+    document = cr.explain(cross_entropy)(W, X).latex()
+    assert r"\frac{\partial L}{\partial s} &= p - e_{0}" in document
+    assert r"\begin{bmatrix}" in document
+    assert document.count(r"\begin{") == document.count(r"\end{")
+    assert document.count("{") == document.count("}")
+
+
+def test_markdown_has_a_row_for_each_step_and_closed_math_blocks():
+    explanation = cr.explain(cross_entropy)(W, X)
+    document = explanation.markdown()
+    table = [line for line in document.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(explanation.forward)
+    assert all(line.count("|") == 7 for line in table)
+    assert document.count("```math") * 2 == document.count("```")
+    assert "p - e_{0}" in document
+
+
+def test_names_of_variables_are_escaped_in_latex():
+    def loss(learning_rate):
+        return learning_rate * 2
+
+    assert r"\mathrm{learning\_rate}" in cr.explain(loss)(1.0).latex()
+
+
+def test_precedence_is_kept_by_parentheses():
+    from chainrule.formula import name
+
+    a, b, c = name("a", (2,)), name("b", (2,)), name("c")
+    assert unicode((a + b) * c) == "(a + b)·c"
+    assert unicode(a - (b - c)) == "a − (b − c)"
+    assert unicode(a / (b * c)) == "a/(b·c)"
+    assert unicode((a + b) ** 2) == "(a + b)²"
+    assert unicode((-a) ** 2) == "(−a)²"
+    assert unicode((a * b).T @ c) == "(a ⊙ b)ᵀ c"
+    assert unicode((a * b) @ c) == "(a ⊙ b) c"
+    assert latex((a + b) / c) == r"\frac{a + b}{c}"
+    assert latex((a + b) ** (b - c)) == r"\left(a + b\right)^{b - c}"

@@ -1,0 +1,85 @@
+"""Each rule is an identity: the simplified result has the same value, gradient, shape and dtype, and fewer blocks."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.array import Array
+from chainrule.simplify import simplify
+from chainrule.simplify.engine import Builder
+
+P = np.array([0.2, 0.3, 0.5])
+E1 = np.array([0.0, 1.0, 0.0])
+
+
+def blocks(x):
+    return Builder(frozenset()).cost(x)
+
+
+IDENTITIES = {
+    "times one": (lambda p, q: p * 1.0, 0),
+    "plus zero": (lambda p, q: p + 0.0, 0),
+    "minus itself": (lambda p, q: p * q - q * p, 0),
+    "plus itself": (lambda p, q: p + p, 1),
+    "double negation": (lambda p, q: -(-p), 0),
+    "quotient of products": (lambda p, q: (p * q) / q, 0),
+    "distribution": (lambda p, q: p * (q + 1.0) - p * q, 0),
+    "square over itself": (lambda p, q: p**2 / p, 0),
+    "entry of a one-hot product": (lambda p, q: np.sum(p * E1) * q, 2),
+    "one-hot twice": (lambda p, q: p * E1 * E1, 2),
+    "sum of a constant multiple": (lambda p, q: np.sum(2.0 * p) - np.sum(p), 1),
+    "reshape to the same shape": (lambda p, q: np.reshape(p, (3,)), 0),
+    "broadcast to the same shape": (lambda p, q: np.broadcast_to(p, (3,)), 0),
+    "transpose twice": (lambda p, q: np.transpose(np.transpose(np.outer(p, q))), 1),
+    "cast to the same dtype": (lambda p, q: p.astype(np.float64), 0),
+    "choice between equals": (lambda p, q: np.where(E1 > 0, p, p), 0),
+    "exponential of a logarithm": (lambda p, q: np.exp(np.log(p)), 0),
+    "common subexpressions": (lambda p, q: np.exp(p) * np.sin(p) + np.exp(p), 4),
+}
+
+
+@pytest.mark.parametrize(("f", "count"), IDENTITIES.values(), ids=IDENTITIES)
+def test_rule_is_an_identity_and_makes_it_shorter(f, count):
+    p, q = cr.variable(P, name="p"), cr.variable(P[::-1] + 1, name="q")
+    original = f(p, q)
+    simple = simplify(original)
+    np.testing.assert_allclose(np.asarray(simple.value if type(simple) is Array else simple), original.value, rtol=1e-14)
+    assert np.shape(simple) == original.shape
+    assert (blocks(simple) if type(simple) is Array else 0) <= count
+
+
+@pytest.mark.parametrize("f", [f for f, _ in IDENTITIES.values()], ids=IDENTITIES)
+def test_gradient_of_the_simplified_form_is_the_same(f):
+    def loss(p, simplified):
+        z = f(p, P[::-1] + 1.0)
+        return np.sum(np.sin(simplify(z) if simplified else z))
+
+    np.testing.assert_allclose(cr.grad(loss)(P, True), cr.grad(loss)(P, False), rtol=1e-13, atol=1e-14)
+
+
+def test_what_has_no_simpler_form_stays():
+    p = cr.variable(P)
+    z = p * (np.sum(p) + 1)
+    assert blocks(simplify(z)) == 3
+
+
+def test_leaves_are_not_looked_into():
+    p = cr.variable(P)
+    q = p * 1.0
+    assert simplify(q + 0.0, {q._node})._node is q._node
+
+
+def test_float32_stays_float32():
+    p = cr.variable(P.astype(np.float32))
+    assert simplify(p * 2.0 - p).dtype == np.float32
+
+
+def test_a_plain_result_is_returned_as_it_is():
+    assert simplify(3.0) == 3.0
+
+
+def test_a_long_recording_is_left_alone():
+    x = cr.variable(1.0)
+    for _ in range(1000):
+        x = x * 1.0
+    assert simplify(x)._node is x._node
