@@ -1,4 +1,4 @@
-"""grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp, local_gradient, variables: against mathematics, PyTorch and JAX."""
+"""Every transform, and variables, against mathematics, PyTorch and JAX."""
 
 import dataclasses
 import threading
@@ -338,10 +338,7 @@ def test_gradient_with_respect_to_a_variable_is_recorded():
 
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_arrays_of_another_library_keep_their_library(library):
-    if library == "torch":
-        make = torch.tensor
-    else:
-        make = pytest.importorskip("jax.numpy").asarray
+    make = torch.tensor if library == "torch" else pytest.importorskip("jax.numpy").asarray
     w = make(V.astype(np.float32))
 
     def f(w):

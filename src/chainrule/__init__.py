@@ -6,7 +6,8 @@ from chainrule.blocks.activations import relu, sigmoid, softplus
 from chainrule.blocks.losses import cross_entropy_loss, hinge_loss, mean_squared_error, softmax_cross_entropy
 from chainrule.blocks.normalisation import log_softmax, softmax
 from chainrule.blocks.reductions import logsumexp
-from chainrule.explain import explain
+from chainrule.check import check
+from chainrule.explain import Explanation, explain
 from chainrule.transforms import (
     grad,
     hessian,

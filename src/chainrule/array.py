@@ -28,9 +28,7 @@ Filled where the blocks are defined, by `chainrule.block`. A key may be a dotted
 `"scipy.special.expit"`: SciPy is slow to import, and whoever calls its functions has imported it already.
 """
 
-PLAIN = frozenset(
-    [bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_]
-)
+PLAIN = frozenset([bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_])
 """Types of operands that cannot change under our hands, so a node may hold them as they are."""
 
 NO_PARAMS: dict[str, Any] = {}
@@ -149,7 +147,7 @@ def is_internal(filename: str) -> bool:
 
 def user_frame() -> Any:
     """The innermost frame outside chainrule and NumPy."""
-    frame = sys._getframe(1)
+    frame: Any = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
         if not (_internal[filename] if filename in _internal else is_internal(filename)):
@@ -192,7 +190,8 @@ def constant(operand: Any) -> Any:
     if isinstance(operand, np.ndarray):
         if operand.dtype == object:
             raise RecordingError(
-                "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype" + at_line()
+                "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype"
+                + at_line()
             )
         return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
     if isinstance(operand, list | tuple):
@@ -212,7 +211,8 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         if type(operand) is Array:
             if operand._root is not None and operand._root._node is not operand._root_node:
                 raise RecordingError(
-                    "this array is a view of one that was written to since; take the view again after the write" + at_line()
+                    "this array is a view of one that was written to since; take the view again after the write"
+                    + at_line()
                 )
             operand = operand._node
             value = operand.value
@@ -242,7 +242,11 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         node = Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti)
     result = Array(node)
     source = operands[0] if block.view else None
-    if type(source) is Array and getattr(value, "base", None) is not None and np.may_share_memory(value, source._node.value):
+    if (
+        type(source) is Array
+        and getattr(value, "base", None) is not None
+        and np.may_share_memory(value, source._node.value)
+    ):
         result._root = source if source._root is None else source._root
         result._root_node = result._root._node
     return result
@@ -313,7 +317,8 @@ def _binary(function: Any) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         result = record(ANSWERS[function], (self, other))
         # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
-        return result if isinstance(self._node.value, np.generic) else self._write(result)
+        number = self._root is None and isinstance(self._node.value, np.generic)
+        return result if number else self._write(result)
 
     return forward, reflected, in_place
 
@@ -424,9 +429,11 @@ class Array:
 
     def __repr__(self) -> str:
         node = self._node
-        text = np.array2string(np.asarray(node.value), separator=", ", prefix="Array(") if node.block is None or (
-            isinstance(node.value, np.ndarray | np.generic)
-        ) else repr(node.value)
+        text = (
+            np.array2string(np.asarray(node.value), separator=", ", prefix="Array(")
+            if node.block is None or (isinstance(node.value, np.ndarray | np.generic))
+            else repr(node.value)
+        )
         told = [text]
         if node.name:
             told.append(f"name={node.name!r}")
@@ -553,6 +560,11 @@ class Array:
         result = call(getitem_key, self, key)
         if result._root is self:
             result._key = key
+        elif isinstance(result._node.value, np.generic) and _has_ellipsis(key):
+            # NumPy's x[..., 0] is no number but a view without axes, which writes through.
+            result._root = self if self._root is None else self._root
+            result._root_node = result._root._node
+            result._key = key if self._root is None else None
         return result
 
     # Updates in place: the handle moves on to a new node ----------------------------------------------------
@@ -655,6 +667,10 @@ class Array:
         from chainrule.transforms import backward_from
 
         backward_from(self, gradient)
+
+
+def _has_ellipsis(key: Any) -> bool:
+    return key is Ellipsis or (type(key) is tuple and any(part is Ellipsis for part in key))
 
 
 def getitem_key(x: Any, key: Any) -> Any:

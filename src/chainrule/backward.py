@@ -34,7 +34,7 @@ class Path:
 
 
 def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
-    """The nodes between inputs and outputs. Nothing older than the oldest input can depend on one, so the search ends there."""
+    """The nodes between inputs and outputs. The search ends at the oldest input: nothing older depends on one."""
     start = min((node.order for node in inputs), default=0)
     path = set(inputs)
     seen = set(inputs)

@@ -92,7 +92,9 @@ class Block:
             operands = args
         else:
             if len(args) > len(self._names):
-                raise BlockError(f"block {self.name} takes {len(self._names)} arguments, {len(args)} were given" + at_line())
+                raise BlockError(
+                    f"block {self.name} takes {len(self._names)} arguments, {len(args)} were given" + at_line()
+                )
             given = dict(zip(self._names, args, strict=False))
             if twice := given.keys() & kwargs.keys():
                 raise BlockError(f"block {self.name}: {', '.join(sorted(twice))} is given twice" + at_line())
@@ -117,7 +119,9 @@ class Block:
                     )
                 params[name] = param.value
         if self._has_axis and operands and not self.variadic:
-            params["axis"] = axis_from_right(params["axis"], np.ndim(operands[0]) if type(operands[0]) is not Array else operands[0].ndim)
+            params["axis"] = axis_from_right(
+                params["axis"], np.ndim(operands[0]) if type(operands[0]) is not Array else operands[0].ndim
+            )
         return operands, params
 
     # The backward rule ------------------------------------------------------------------------------------
@@ -179,7 +183,7 @@ class Block:
         for index, want in enumerate(wanted):
             if want and index >= len(grads):
                 raise GradientError(
-                    f"the backward rule of block {self.name} returns {len(grads)} gradient(s), but the gradient of operand "
+                    f"the backward rule of block {self.name} returns {len(grads)} gradient(s), but that of operand "
                     f"{index + 1} of {len(operands)} is wanted; return one for each operand (None where there is none)"
                 )
         return grads
@@ -357,7 +361,7 @@ class Elementwise(Block):
     def pull(
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
-        grads = []
+        grads: list[Any] = []
         for operand, derivative, want in zip(operands, self.derivatives, wanted, strict=True):
             if not want or derivative is None:
                 grads.append(None)
@@ -400,8 +404,8 @@ def elementwise(
     derivatives : for each operand the local derivative ∂z/∂x as a rule `(xp, z, x, …)`, entry by entry; None for zero.
     """
     made = Elementwise(forward, derivatives, notation=notation, differentiable=differentiable)
-    made.name = made.__name__ = name
-    made.__qualname__ = name
+    made.name = name
+    vars(made).update(__name__=name, __qualname__=name)
     if differentiable:
         BLOCKS[name] = made
     answers(*answers_for)(made)
@@ -415,11 +419,7 @@ def sum_to(xp: Any, dz: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -
         dz = xp.broadcast_to(dz, np.broadcast_shapes(dz.shape, z_shape))
     lead = dz.shape[: dz.ndim - len(z_shape)]
     missing = len(z_shape) - len(shape)
-    axes = tuple(
-        i - len(z_shape) for i, n in enumerate(z_shape) if i < missing or (shape[i - missing] == 1 and n != 1)
-    )
+    axes = tuple(i - len(z_shape) for i, n in enumerate(z_shape) if i < missing or (shape[i - missing] == 1 and n != 1))
     if axes:
         dz = xp.sum(dz, axis=axes, keepdims=not missing)
     return dz if dz.shape == lead + shape else xp.reshape(dz, lead + shape)
-
-

@@ -188,7 +188,9 @@ def _defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, 
     parameters = inspect.signature(function).parameters
     unknown = sorted(given.keys() - parameters.keys())
     if unknown:
-        raise ExpressionError(f"{function.__name__} has no argument {', '.join(unknown)}; it has {', '.join(parameters)}")
+        raise ExpressionError(
+            f"{function.__name__} has no argument {', '.join(unknown)}; it has {', '.join(parameters)}"
+        )
     arguments = {n: given.get(n, p.default) for n, p in parameters.items() if n in given or p.default is not p.empty}
     fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     missing = [n for n, p in parameters.items() if n not in arguments and p.kind not in fixed]

@@ -107,7 +107,9 @@ def parse(text: str) -> Expression:
     try:
         tree = ast.parse(text.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError(f"cannot read the expression: {getattr(error, 'msg', error)}{_pointer(error, text)}") from None
+        raise ExpressionError(
+            f"cannot read the expression: {getattr(error, 'msg', error)}{_pointer(error, text)}"
+        ) from None
     known = functions()
     for node in ast.walk(tree):
         _allowed(node, known, text)
@@ -118,9 +120,9 @@ def parse(text: str) -> Expression:
     parameters: dict[str, None] = {}
     for statement in tree.body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and node.id not in assigned | used and node.id not in CONSTANTS:
-                if isinstance(node.ctx, ast.Load) or isinstance(statement, ast.AugAssign):
-                    parameters.setdefault(node.id)
+            read = isinstance(node, ast.Name) and (isinstance(node.ctx, ast.Load) or isinstance(statement, ast.AugAssign))
+            if read and node.id not in assigned | used | CONSTANTS.keys():
+                parameters.setdefault(node.id)
         assigned |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     for name in [*parameters, *assigned]:
         if name in ("np", "cr"):
@@ -153,7 +155,11 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
         raise ExpressionError(f"only numbers and the subscripts of einsum may be literals{shown}")
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift | ast.RShift):
         raise ExpressionError(f"shifts are not in the expression language{shown}")
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and all(_is_integer(x) for x in (node.left, node.right)):
+    if (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Pow)
+        and all(_is_integer(x) for x in (node.left, node.right))
+    ):
         raise ExpressionError(f"write a power of two whole numbers as a float{shown}")
     if isinstance(node, ast.Attribute):
         library = isinstance(node.value, ast.Name) and node.value.id in ("np", "cr")
@@ -169,7 +175,10 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
 
 
 def _is_integer(node: ast.expr) -> bool:
-    return not any(isinstance(n, ast.Name | ast.Attribute) or (isinstance(n, ast.Constant) and isinstance(n.value, float)) for n in ast.walk(node))
+    return not any(
+        isinstance(n, ast.Name | ast.Attribute) or (isinstance(n, ast.Constant) and isinstance(n.value, float))
+        for n in ast.walk(node)
+    )
 
 
 def _called_names(tree: ast.Module) -> set[str]:
@@ -200,7 +209,12 @@ def _compiled(tree: ast.Module, parameters: tuple[str, ...], known: dict[str, An
     result = last.value if isinstance(last, ast.Expr) else _target(last)
     shown = [ast.unparse(statement) for statement in tree.body]
     body = [ast.unparse(s) for s in (first if isinstance(last, ast.Expr) else tree.body)]
-    source = "\n".join([f"def expression({', '.join(parameters)}):", *(f"    {line}" for line in [*body, f"return {ast.unparse(result)}"])])
+    source = "\n".join(
+        [
+            f"def expression({', '.join(parameters)}):",
+            *(f"    {line}" for line in [*body, f"return {ast.unparse(result)}"]),
+        ]
+    )
     module = ast.parse(source)
     function = module.body[0]
     assert isinstance(function, ast.FunctionDef)
@@ -208,7 +222,7 @@ def _compiled(tree: ast.Module, parameters: tuple[str, ...], known: dict[str, An
         ast.increment_lineno(statement, -1)  # the first statement is line 1
     filename = "<expression>" if (n := next(_numbers)) == 1 else f"<expression {n}>"
     linecache.cache[filename] = (len(source), None, [line + "\n" for line in shown], filename)
-    space: dict[str, Any] = {"__builtins__": {}, "np": np, "cr": chainrule, **CONSTANTS, **known}
+    space: dict[str, Any] = {"np": np, "cr": chainrule, **CONSTANTS, **known}
     exec(compile(module, filename, "exec"), space)  # only what _allowed let through
     made = space["expression"]
     made.__name__ = "the expression"

@@ -70,11 +70,17 @@ class Formula:
         return formula(other) * self
 
     def __truediv__(self, other: Any) -> Formula:
-        other = formula(other)
-        return Formula("div", (self, other), shape=_broadcast(self, other))
+        x, y = formula(self), formula(other)
+        if x.kind == "neg":
+            return -(x.parts[0] / y)
+        if x.kind == "partial":
+            return (1 / y) * x
+        if x.kind == "mul" and x.parts[1].kind == "partial":
+            return (x.parts[0] / y) * x.parts[1]
+        return Formula("div", (x, y), shape=_broadcast(x, y))
 
     def __rtruediv__(self, other: Any) -> Formula:
-        return formula(other) / self
+        return formula(other) / formula(self)
 
     def __pow__(self, other: Any) -> Formula:
         other = formula(other)

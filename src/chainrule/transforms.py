@@ -119,7 +119,8 @@ def _positions(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str]
         if isinstance(which, str):
             if which not in names:
                 raise GradientError(
-                    f"{_name(f)} has no argument {which!r}; its arguments are {', '.join(names) or 'not known'}" + at_line()
+                    f"{_name(f)} has no argument {which!r}; its arguments are {', '.join(names) or 'not known'}"
+                    + at_line()
                 )
             found.append((positional.index(which) if which in positional else -1, which))
         else:
@@ -191,10 +192,14 @@ def _released(out: Any, recorded: bool) -> Any:
     if type(out) is not Array or recorded:
         return out
     value = out._node.value
-    return value.copy() if isinstance(value, np.ndarray) and (value.base is not None or out._node.block is None) else value
+    return (
+        value.copy() if isinstance(value, np.ndarray) and (value.base is not None or out._node.block is None) else value
+    )
 
 
-def record_call(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
+def record_call(
+    f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Recording:
     """Run f with the chosen arguments, each given by position and name, recorded."""
     new_args = list(args)
     new_kwargs = dict(kwargs)
@@ -205,7 +210,8 @@ def record_call(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], a
         by_position = 0 <= position < len(args)
         if not by_position and name not in kwargs:
             raise GradientError(
-                f"{_name(f)} is differentiated by its argument {name or position}, but was called without it" + at_line()
+                f"{_name(f)} is differentiated by its argument {name or position}, but was called without it"
+                + at_line()
             )
         leaves, rebuild = flatten(args[position] if by_position else kwargs[name])
         nodes = [_input_node(leaf, f, name or position) for leaf in leaves]
@@ -229,7 +235,7 @@ def record_call(f: Callable[..., Any], positions: tuple[tuple[int, str], ...], a
         return tuple(result)
 
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
-    recorded = path.free or any([node.block is alias for node in inputs])
+    recorded = path.free or any(node.block is alias for node in inputs)
     return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path, recorded)
 
 
@@ -357,7 +363,9 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     def pullback(dz: Any) -> tuple[Any, ...]:
         seeds, _ = flatten(dz)
         if len(seeds) != len(recording.outputs):
-            raise GradientError(f"{_name(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line())
+            raise GradientError(
+                f"{_name(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line()
+            )
         seeds = [_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
         return recording.rebuild_inputs(recording.pull(seeds))
 
@@ -371,7 +379,9 @@ def _seed(seed: Any, out: Any) -> Any:
     if type(seed) is not Array and not hasattr(seed, "dtype"):
         seed = np.asarray(seed, dtype=getattr(value, "dtype", None))
     if tuple(seed.shape[len(seed.shape) - len(shape) :]) != shape:
-        raise GradientError(f"the cotangent of an output of shape {shape} cannot be of shape {tuple(seed.shape)}" + at_line())
+        raise GradientError(
+            f"the cotangent of an output of shape {shape} cannot be of shape {tuple(seed.shape)}" + at_line()
+        )
     return seed
 
 
@@ -388,10 +398,15 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
         raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
     for x, t in zip(flatten(tuple(args))[0], flatten(tuple(tangents))[0], strict=True):
         if np.shape(value_of(x)) != np.shape(value_of(t)):
-            raise GradientError(f"an argument of shape {np.shape(value_of(x))} has a tangent of shape {np.shape(value_of(t))}" + at_line())
+            raise GradientError(
+                f"an argument of shape {np.shape(value_of(x))} has a tangent of shape {np.shape(value_of(t))}"
+                + at_line()
+            )
     recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
     zeros = [_zeros(out) for out in recording.outputs]
-    push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(zeros))), tuple(zeros), {})
+    push = record_call(
+        lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(zeros))), tuple(zeros), {}
+    )
     vectors, _ = flatten(tuple(tangents))
     pushed = push.pull([_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
     if not (recording.recorded or any(type(v) is Array for v in vectors)):
@@ -534,7 +549,9 @@ def backward_from(loss: Array, gradient: Any = None) -> None:
     elif type(gradient) is Array:
         gradient = gradient.value
     if not loss._node.differentiable:
-        raise GradientError("backward() of an array of integers or booleans, or of one that has no gradient" + at_line())
+        raise GradientError(
+            "backward() of an array of integers or booleans, or of one that has no gradient" + at_line()
+        )
     sources = _sources(loss._node)
     path = find_path(sources, [loss._node])
     seed = _seed(gradient, loss)

@@ -1,4 +1,4 @@
-"""Arguments and results may be arrays or nested tuples, lists, dicts, named tuples and dataclasses of arrays (pytrees)."""
+"""Pytrees: arguments and results may be arrays, or tuples, lists, dicts, named tuples and dataclasses of them."""
 
 from __future__ import annotations
 

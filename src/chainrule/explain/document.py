@@ -55,7 +55,11 @@ def _matrix(factor: Factor) -> str:
 
 def _forward_equation(step: Step) -> str:
     name = latex(step.name)
-    return f"{name} &= {_value(step.value)}" if step.formula is None else f"{name} &= {latex(step.formula)} = {_value(step.value)}"
+    return (
+        f"{name} &= {_value(step.value)}"
+        if step.formula is None
+        else f"{name} &= {latex(step.formula)} = {_value(step.value)}"
+    )
 
 
 LEGEND = (
@@ -88,7 +92,13 @@ def latex_document(explanation: Explanation) -> str:
 
 
 def _title(explanation: Explanation) -> str:
-    return explanation.title.replace("\\", "").replace("_", r"\_").replace("&", r"\&").replace("#", r"\#").replace("%", r"\%")
+    return (
+        explanation.title.replace("\\", "")
+        .replace("_", r"\_")
+        .replace("&", r"\&")
+        .replace("#", r"\#")
+        .replace("%", r"\%")
+    )
 
 
 def markdown_document(explanation: Explanation) -> str:

@@ -171,14 +171,16 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     return explained
 
 
-def recorded_with_names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recording, dict[str, Any]]:
+def recorded_with_names(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Recording, dict[str, Any]]:
     """Run f with all its floating arguments recorded and its locals watched; also the plain arrays that have names."""
     bound = _bind(f, args, kwargs)
-    chosen = tuple(
-        (position, label) for position, (label, value) in enumerate(bound.items()) if _has_floats(value)
-    )
+    chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if _has_floats(value))
     if not chosen:
-        raise GradientError(f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line())
+        raise GradientError(
+            f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line()
+        )
     plain = captured(f)
     plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not _has_floats(v)})
     with watch_locals(plain):
@@ -242,8 +244,13 @@ def explain_recording(recording: Recording, title: str, plain: Mapping[str, Any]
     top = symbols[loss._node]
     reader = _Reader(symbols, top, values, constants)
     factors = reader.factors(recording)
-    backward = tuple(Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node]) for node in _backward_order(recording))
-    return Explanation(title, top, forward, backward, tuple(_closed_forms(recording, gradients, symbols, top, constants)))
+    backward = tuple(
+        Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
+        for node in _backward_order(recording)
+    )
+    return Explanation(
+        title, top, forward, backward, tuple(_closed_forms(recording, gradients, symbols, top, constants))
+    )
 
 
 def _backward_order(recording: Recording) -> list[Node]:
@@ -272,7 +279,9 @@ def _forward_nodes(recording: Recording, loss: Node) -> list[Node]:
 class _Reader:
     """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
 
-    def __init__(self, symbols: dict[Node, Formula], top: Formula, values: dict[Node, Any], constants: Callable[[Any], Formula]):
+    def __init__(
+        self, symbols: dict[Node, Formula], top: Formula, values: dict[Node, Any], constants: Callable[[Any], Formula]
+    ):
         self.symbols = symbols
         self.top = top
         self.values = values
@@ -317,7 +326,7 @@ class _Reader:
     def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
         """The rule with the numbers put in: for scalars, local gradient times upstream, as one does by hand."""
         if matrix is not None and matrix.size == 1:
-            return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)))
+            return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
         if type(dx) is not Array:
             return None
         used = _nodes_between(dx._node, {*self.symbols, dz})
@@ -347,7 +356,7 @@ class _Reader:
 
 
 def _number(x: Any) -> Formula:
-    return number(inline(x)).of_shape(np.shape(x))
+    return number(inline(np.reshape(x, ()) if np.size(x) == 1 else x)).of_shape(np.shape(x))
 
 
 def _fits_a_line(x: Any) -> bool:

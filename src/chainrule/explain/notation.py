@@ -44,7 +44,7 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
 
 
 def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
-    """A plain value in a formula: a number, a unit vector, a small array in full, or the name that the user has for it."""
+    """A plain value in a formula: a number, a unit vector, a small array in full, or the user's name for it."""
     if not isinstance(x, np.ndarray) or x.ndim == 0:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
             return _signed(inline(x), ())

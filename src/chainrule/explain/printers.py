@@ -42,11 +42,11 @@ def _factor(f: Formula, place: int, show: Printer, left: str = "(", right: str =
 
 
 def _is_scalar_product(f: Formula) -> bool:
-    return any(part.shape == () for part in f.parts)
+    return any(set(part.shape) <= {1} for part in f.parts)
 
 
 def _all_numbers(f: Formula) -> bool:
-    return all(part.kind == "number" for part in f.parts)
+    return all((part.parts[0] if part.kind == "neg" else part).kind == "number" for part in f.parts)
 
 
 # Unicode -----------------------------------------------------------------------------------------------------
@@ -113,8 +113,8 @@ def unicode(f: Formula) -> str:
 # LaTeX -------------------------------------------------------------------------------------------------------
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
 )
 FUNCTIONS = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min det".split())
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "="}
@@ -198,9 +198,8 @@ def latex(f: Formula) -> str:
         case "indicator":
             return rf"\left[{latex(p[0])}\right]"
         case "cases":
-            return (
-                rf"\begin{{cases}} {latex(p[1])} & \text{{if }} {latex(p[0])} \\ {latex(p[2])} & \text{{otherwise}} \end{{cases}}"
-            )
+            chosen = rf"{latex(p[1])} & \text{{if }} {latex(p[0])} \\ {latex(p[2])} & \text{{otherwise}}"
+            return rf"\begin{{cases}} {chosen} \end{{cases}}"
     raise ValueError(f"no way to print a formula of kind {f.kind!r}")
 
 
@@ -213,7 +212,13 @@ def _latex_function(head: Formula) -> str:
 
 
 def _latex_index(text: str) -> str:
-    return text.replace("≠", r" \ne ").replace("…", r"\dots").replace("×", r"\times ").replace("->", r"\to ").replace("_", r"\_")
+    return (
+        text.replace("≠", r" \ne ")
+        .replace("…", r"\dots")
+        .replace("×", r"\times ")
+        .replace("->", r"\to ")
+        .replace("_", r"\_")
+    )
 
 
 def _latex_number(text: str) -> str:

@@ -51,7 +51,13 @@ def renderables(explanation: Explanation, width: int) -> Iterator[Any]:
 
 def _forward_table(steps: tuple[Step, ...]) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
-    for heading, style in (("name", "cyan"), ("formula", ""), ("value", "green"), ("block", "magenta"), ("shape", "dim")):
+    for heading, style in (
+        ("name", "cyan"),
+        ("formula", ""),
+        ("value", "green"),
+        ("block", "magenta"),
+        ("shape", "dim"),
+    ):
         table.add_column(heading, style=style, overflow="fold")
     for step in steps:
         table.add_row(
@@ -119,7 +125,9 @@ def _columns(matrix: np.ndarray) -> list[str]:
     return [f"{values.shape_text(matrix)}, {zeros:.0%} zeros"]
 
 
-def _equation(name: str, told: list[str], width: int, style: str = "", note: str = "", more: list[str] | None = None) -> Text:
+def _equation(
+    name: str, told: list[str], width: int, style: str = "", note: str = "", more: list[str] | None = None
+) -> Text:
     """`name = first` and below it `= second` …; what is too long for a line is broken at a space."""
     indent = " " * (len(name) + 1)
     out = Text()

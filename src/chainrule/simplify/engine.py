@@ -92,9 +92,11 @@ class Builder:
 
     def cost(self, x: Any) -> int:
         """How many blocks stand between a result and the leaves."""
-        return sum(n.block is not None and n not in self.leaves for n in _nodes_above(x._node, self.leaves)) if type(
-            x
-        ) is Array else 0
+        return (
+            sum(n.block is not None and n not in self.leaves for n in _nodes_above(x._node, self.leaves))
+            if type(x) is Array
+            else 0
+        )
 
 
 def _value(x: Any) -> Any:

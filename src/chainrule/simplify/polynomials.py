@@ -252,7 +252,7 @@ def _sum(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | None:
         return None
     total: Polynomial = {}
     for monomial, c in p.of(x).items():
-        outside = frozenset((a, e) for a, e in monomial if isinstance(a, Node) and np.size(a.value) == 1)
+        outside: Monomial = frozenset((a, e) for a, e in monomial if isinstance(a, Node) and np.size(a.value) == 1)
         inside = monomial - outside
         if not inside:
             c *= np.size(_plain(x))

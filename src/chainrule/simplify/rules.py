@@ -1,4 +1,4 @@
-"""Rules for single blocks: each is an identity, named after what it says. A rule returns None where it does not apply."""
+"""Rules for single blocks: each is an identity, named after what it says, or None where it does not apply."""
 
 from __future__ import annotations
 
@@ -59,4 +59,8 @@ def where_of_equals(condition: Any, x: Any, y: Any) -> Any:
 @rule("exp")
 def exp_of_log(x: Any) -> Any:
     """e^{log x} = x."""
-    return Array(x._node.inputs[0]) if type(x) is Array and x._node.block is not None and x._node.block.name == "log" else None
+    return (
+        Array(x._node.inputs[0])
+        if type(x) is Array and x._node.block is not None and x._node.block.name == "log"
+        else None
+    )
