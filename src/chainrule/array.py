@@ -122,7 +122,7 @@ class Node:
 
 def is_inexact(value: Any) -> bool:
     """Whether a value is of a floating (or complex) type, in any array library."""
-    if isinstance(value, float | complex):
+    if isinstance(value, (float, complex)):
         return True
     dtype = getattr(value, "dtype", None)
     if isinstance(dtype, np.dtype):

@@ -178,7 +178,7 @@ class Block:
                 for rule, want in zip(self._rules, wanted, strict=True)
             ]
         grads = self._joint(xp, dz, z, *operands, **params)
-        if not isinstance(grads, tuple | list):
+        if not isinstance(grads, (tuple, list)):
             grads = (grads,)
         for index, want in enumerate(wanted):
             if want and index >= len(grads):

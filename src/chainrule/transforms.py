@@ -83,9 +83,9 @@ def variable(value: Any, name: str | None = None) -> Array:
 
 def _input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
     """A new input of a recording with the value of x, the argument (or a part of it) of f."""
-    if type(x) is np.ndarray and x.dtype.kind == "f":
+    if type(x) is np.ndarray and x.dtype.kind == "f":  # the common case
         return Node(None, (), NO_PARAMS, constant(x))
-    if isinstance(x, float | list | tuple):
+    if isinstance(x, (float, list, tuple)):
         x = np.asarray(x)[()]
     _must_be_floating(value_of(x), f, argument)
     return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))

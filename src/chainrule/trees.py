@@ -12,6 +12,9 @@ from chainrule.array import Array
 
 __all__ = ["flatten", "leaf_names"]
 
+SINGLE = (np.ndarray, Array, float, np.generic)
+"""What is a leaf by itself."""
+
 Rebuild = Callable[[list[Any]], Any]
 
 
@@ -24,7 +27,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     >>> rebuild([10, 20, 30])
     {'W': 10, 'b': (20, 30)}
     """
-    if isinstance(tree, Array | np.ndarray | float | np.generic):  # the common case needs no tree library
+    if isinstance(tree, SINGLE):  # the common case needs no tree library
         return [tree], _only
     import optree
 
@@ -43,7 +46,7 @@ def leaf_names(tree: Any, name: str) -> list[str]:
     >>> leaf_names({"W": 1.0, "b": (2.0, 3.0)}, "params")
     ['W', 'b0', 'b1']
     """
-    if isinstance(tree, Array | np.ndarray | float | np.generic):
+    if isinstance(tree, SINGLE):
         return [name]
     import optree
 

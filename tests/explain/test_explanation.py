@@ -50,7 +50,15 @@ def test_forward_values_of_the_circuit_are_those_of_the_notes():
 
 def test_gradients_of_the_circuit_are_those_of_the_notes():
     explanation = cr.explain(circuit)(1.0, 2.0, 3.0)
-    assert {unicode(g.name)[4:]: g.value for g in explanation.backward} == {"L": 1, "z": 8, "c": 3, "a": 3, "b": 3, "x": 6, "y": 9}
+    assert {unicode(g.name)[4:]: g.value for g in explanation.backward} == {
+        "L": 1,
+        "z": 8,
+        "c": 3,
+        "a": 3,
+        "b": 3,
+        "x": 6,
+        "y": 9,
+    }
 
 
 def test_a_local_gradient_cannot_be_mistaken_for_a_gradient():
@@ -99,7 +107,11 @@ def test_every_gradient_is_its_local_gradients_times_upstream():
             total = 0.0
             for factor in g.factors:
                 upstream = gradients[unicode(factor.upstream)].ravel()
-                matrix = factor.matrix if factor.matrix is not None else np.array([[float(unicode(factor.numbers).split(" × ")[0])]])
+                matrix = (
+                    factor.matrix
+                    if factor.matrix is not None
+                    else np.array([[float(unicode(factor.numbers).split(" × ")[0])]])
+                )
                 total = total + matrix @ upstream
             np.testing.assert_allclose(np.asarray(g.value).ravel(), total, rtol=1e-12, atol=1e-15)
 

@@ -200,18 +200,19 @@ def clip(xp, x, low, high):
 
 @clip.backward("x")
 def clip_dx(xp, dz, z, x, low, high):
-    return sum_to(xp, xp.where(z == x, dz, 0.0), x.shape, z.shape)
+    inside = z == x if low is None or high is None else (z == x) & (low <= high)
+    return sum_to(xp, xp.where(inside, dz, 0.0), x.shape, z.shape)
 
 
 @clip.backward("low")
 def clip_dlow(xp, dz, z, x, low, high):
-    below = (x < low) if high is None else (x < low) & (low < high)
+    below = (x < low) if high is None else (x < low) & (low <= high)
     return sum_to(xp, xp.where(below, dz, 0.0), low.shape, z.shape)
 
 
 @clip.backward("high")
 def clip_dhigh(xp, dz, z, x, low, high):
-    above = (x > high) if low is None else (x > high) | (low >= high)
+    above = (x > high) if low is None else (x > high) | (low > high)  # z = high where the bounds cross
     return sum_to(xp, xp.where(above, dz, 0.0), high.shape, z.shape)
 
 

@@ -7,7 +7,7 @@ from chainrule.block import library_block
 from chainrule.formula import call
 
 
-@library_block("scipy.special.softmax", notation=lambda s, axis: call("softmax", s))
+@library_block(notation=lambda s, axis: call("softmax", s))
 def softmax(xp, s, axis=-1):
     """p_i = e^{s_i} / Σ_j e^{s_j} along the axis: positive numbers that sum to one.
 
@@ -29,7 +29,7 @@ def softmax_backward(xp, dp, p, s, axis=-1):
     return p * (dp - xp.sum(dp * p, axis=axis, keepdims=True))
 
 
-@library_block("scipy.special.log_softmax", notation=lambda s, axis: call("log_softmax", s))
+@library_block(notation=lambda s, axis: call("log_softmax", s))
 def log_softmax(xp, s, axis=-1):
     """z_i = s_i − log Σ_j e^{s_j} along the axis; finite where softmax would round to 0.
 

@@ -139,7 +139,7 @@ def logsumexp(xp, x, axis=None, keepdims=False):
     """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.
 
     >>> import numpy as np, chainrule as cr
-    >>> cr.logsumexp(np.array([1000.0, 1000.0])) - 1000 == np.log(2)
+    >>> np.isclose(cr.logsumexp(np.array([1000.0, 1000.0])), 1000 + np.log(2))
     np.True_
     """
     top = xp.max(x, axis=axis, keepdims=True)

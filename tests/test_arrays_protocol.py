@@ -1,0 +1,543 @@
+"""Recorded arrays behave as NumPy's: operators, views and updates in place.
+
+Each function below is plain NumPy code. It is run once on plain arrays, for the value, and once recorded; the gradient
+is compared with finite differences of the plain run, so NumPy itself says what the code means.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+import chainrule as cr
+from chainrule.array import Array
+from chainrule.errors import ChainruleError, RecordingError
+from test_blocks import assert_close, finite_differences, random_like
+
+
+def assert_as_numpy(f, *xs):
+    """f may write into its arguments, so each run gets its own."""
+    xs = [np.asarray(x, dtype=float) for x in xs]
+
+    def of_copies(*xs):
+        return np.array(f(*(x.copy() for x in xs)))
+
+    expected = of_copies(*xs)
+    value, pullback = cr.vjp(f, *xs)
+    assert_close(value, expected)
+    dz = random_like(expected)
+    for grad, reference in zip(pullback(dz), finite_differences(of_copies, xs, dz), strict=True):
+        assert_close(grad, reference, rtol=1e-6, atol=1e-8)
+
+
+# Operators -------------------------------------------------------------------------------------------------------
+
+OPERATORS = {
+    "x + y": lambda x, y: x + y,
+    "x - y": lambda x, y: x - y,
+    "x * y": lambda x, y: x * y,
+    "x / y": lambda x, y: x / y,
+    "x // y": lambda x, y: x // y + 0 * x,
+    "x % y": lambda x, y: x % y,
+    "x ** y": lambda x, y: x**y,
+    "x @ y": lambda x, y: x @ y,
+    "divmod": lambda x, y: divmod(x, y)[1],
+    "-x": lambda x, y: -x * y,
+    "+x": lambda x, y: +x * y,
+    "abs": lambda x, y: abs(x - y),
+    "a comparison selects": lambda x, y: np.where((x > y) & ~(x >= 3), x, y),
+    "a comparison multiplies": lambda x, y: x * (x < y) + y * (x != y),
+}
+X, Y = np.array([1.3, 2.6, 3.7]), np.array([0.7, 3.1, 1.9])
+
+
+@pytest.mark.parametrize("f", OPERATORS.values(), ids=OPERATORS)
+def test_operators_are_numpys(f):
+    assert_as_numpy(f, X, Y)
+
+
+@pytest.mark.parametrize("other", [2, 2.5, np.float64(2.5), Y, Y.tolist(), np.array([1, 2, 3])], ids=repr)
+@pytest.mark.parametrize("name", ["x + y", "x - y", "x * y", "x / y", "x % y"])
+def test_operators_take_a_plain_operand_on_either_side(name, other):
+    operate = OPERATORS[name]
+    assert_as_numpy(lambda x: operate(x, other), X)
+    assert_as_numpy(lambda x: operate(other, x), X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_python_number_does_not_change_the_dtype(dtype):
+    value, grad = cr.value_and_grad(lambda x: np.sum(2.5 * x**2 + 1 - x / 3))(X.astype(dtype))
+    assert (value.dtype, grad.dtype) == (dtype, dtype)
+
+
+def test_methods_are_numpys():
+    assert_as_numpy(lambda x: x.sum() + x.mean() * x.max() - x.min() + x.std() * x.var() + x.prod(), X)
+    assert_as_numpy(lambda x: x.reshape(3, 1).repeat(2, axis=1).T.ravel().cumsum().take([0, 5]), X)
+    assert_as_numpy(lambda x: x.clip(1.5, 3.0).dot(x) + x.round() @ x.copy() + x.real.sum(), X)
+
+
+def test_values_steer_control_flow():
+    def f(x):
+        total = 0.0
+        for i in range(len(x)):
+            if x[i] > 2 and x.shape == (3,) and x.ndim == 1 and x.size == 3:
+                total += x[i] ** int(x[0])
+        while total > 1:
+            total = total / 2
+        return total
+
+    assert_as_numpy(f, X)
+
+
+def test_a_recorded_integer_is_an_index():
+    assert_as_numpy(lambda x: x[np.argmax(x)] * [10.0, 20.0, 30.0][np.argmin(x)], X)
+
+
+# Updates in place ------------------------------------------------------------------------------------------------
+
+M = np.arange(1.0, 7.0).reshape(2, 3)
+
+
+def add_in_place(x, y):
+    x += y
+    return x * y
+
+
+def all_in_place(x, y):
+    x += y
+    x -= 0.5
+    x *= y
+    x /= 2
+    x **= 2
+    x %= 7
+    return x
+
+
+def write_entry(x, y):
+    x[1] = y[0]
+    return x * x
+
+
+def write_slice(x, y):
+    x[1:] = y[:2] * 2
+    return x * x
+
+
+def write_everything(x, y):
+    x[:] = y
+    return x * x
+
+
+def write_mask(x, y):
+    x[x > 2] = y[0]
+    return x * x
+
+
+def write_integers_last_wins(x, y):
+    x[[0, 0, 2]] = y
+    return x * x
+
+
+def write_itself_shifted(x, y):
+    x[1:] = x[:-1]
+    return x * y
+
+
+def add_to_entry(x, y):
+    x[0] += y[1]
+    return x * x
+
+
+def add_to_slice(x, y):
+    x[::2] += y[:2]
+    return x * x
+
+
+def add_to_integers_counts_once(x, y):
+    x[[0, 0, 1]] += y
+    return x * x
+
+
+def add_at_counts_each(x, y):
+    np.add.at(x, [0, 0, 1], y)
+    return x * x
+
+
+def multiply_mask(x, y):
+    x[y > 1] *= 3
+    return x * x
+
+
+def a_view_of_a_slice_writes_through(x, y):
+    part = x[:2]
+    part += y[1:]
+    return x * x
+
+
+def a_view_reads_its_own_update(x, y):
+    part = x[:2]
+    part *= y[:2]
+    return part * part
+
+
+def a_view_writes_an_entry_through(x, y):
+    part = x[1:]
+    part[0] = y[2]
+    return x * x
+
+
+def integers_pick_a_copy(x, y):
+    part = x[[0, 1]]
+    part += y[:2]
+    return np.concatenate([x, part])
+
+
+def integers_of_the_last_axis_pick_a_copy(x, y):
+    part = np.reshape(x, (1, 3))[:, [0, 1]]
+    part += y[:2]
+    return x * np.sum(part)
+
+
+def a_mask_picks_a_copy(x, y):
+    part = x[y > 1]
+    part *= 2
+    return np.concatenate([x, part])
+
+
+def a_copied_part_outlives_a_write(x, y):
+    part = x[[0, 1]]
+    x[0] = 5.0
+    return np.concatenate([x, part * y[:2]])
+
+
+def an_alias_sees_the_update(x, y):
+    h = x
+    h += y
+    return x * h
+
+
+def an_earlier_result_keeps_the_old_value(x, y):
+    before = x * y
+    x += 1
+    return before * x
+
+
+def a_copy_is_independent(x, y):
+    kept = x.copy()
+    x += y
+    return kept * x
+
+
+def a_deep_copy_is_independent_and_keeps_its_gradient(x, y):
+    kept = copy.deepcopy(x) + copy.copy(y)
+    x += y
+    return kept * x
+
+
+def a_number_is_never_changed(x, y):
+    total = np.sum(x)
+    first = total
+    total += y[0]
+    return first * total
+
+
+def numbers_in_a_list_are_kept(x, y):
+    total, history = x[0], []
+    for i in range(3):
+        total *= y[i]
+        history.append(total)
+    return np.stack(history)
+
+
+def an_entry_is_a_number_not_a_view(x, y):
+    entry = x[0]
+    entry += y[0]
+    return x * entry
+
+
+def an_ellipsis_makes_an_entry_a_view(x, y):
+    x[..., 1] *= y[1]
+    entry = x[..., 0]
+    entry += y[0]
+    return x * entry
+
+
+def rows_of_a_loop_write_through(x, y):
+    rows = np.reshape(x, (3, 1)).copy()
+    for row in rows:
+        row *= y[0]
+    return rows
+
+
+def filled_buffer(x, y):
+    out = x * 0
+    for i in range(3):
+        out[i] = x[i] * y[-1 - i]
+    return out
+
+
+def recurrence(x, y):
+    out = x.copy()
+    for i in range(1, 3):
+        out[i] = out[i - 1] * y[i] + out[i]
+    return out
+
+
+UPDATES = [
+    add_in_place,
+    all_in_place,
+    write_entry,
+    write_slice,
+    write_everything,
+    write_mask,
+    write_integers_last_wins,
+    write_itself_shifted,
+    add_to_entry,
+    add_to_slice,
+    add_to_integers_counts_once,
+    add_at_counts_each,
+    multiply_mask,
+    a_view_of_a_slice_writes_through,
+    a_view_reads_its_own_update,
+    a_view_writes_an_entry_through,
+    integers_pick_a_copy,
+    integers_of_the_last_axis_pick_a_copy,
+    a_mask_picks_a_copy,
+    a_copied_part_outlives_a_write,
+    an_alias_sees_the_update,
+    an_earlier_result_keeps_the_old_value,
+    a_copy_is_independent,
+    a_deep_copy_is_independent_and_keeps_its_gradient,
+    a_number_is_never_changed,
+    numbers_in_a_list_are_kept,
+    an_entry_is_a_number_not_a_view,
+    an_ellipsis_makes_an_entry_a_view,
+    rows_of_a_loop_write_through,
+    filled_buffer,
+    recurrence,
+]
+
+
+@pytest.mark.parametrize("f", UPDATES, ids=lambda f: f.__name__)
+def test_updates_in_place_mean_what_they_mean_in_numpy(f):
+    assert_as_numpy(f, X, Y)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [add_in_place, write_entry, write_slice, write_mask, add_to_entry, add_to_slice, multiply_mask],
+    ids=lambda f: f.__name__,
+)
+def test_updates_in_place_have_pytorchs_gradient(f):
+    _, pullback = cr.vjp(f, X, Y)
+    dz = random_like(X)
+    inputs = [torch.tensor(a, requires_grad=True) for a in (X, Y)]
+    expected = torch.autograd.grad(f(inputs[0].clone(), inputs[1]), inputs, torch.tensor(dz), materialize_grads=True)
+    for grad, reference in zip(pullback(dz), expected, strict=True):
+        assert_close(grad, reference.numpy())
+
+
+def test_an_update_in_place_does_not_touch_the_callers_array():
+    x = X.copy()
+    cr.grad(lambda x, y: np.sum(add_in_place(x, y)))(x, Y)
+    np.testing.assert_array_equal(x, X)
+
+
+def test_a_plain_array_written_to_after_its_use_does_not_change_the_gradient():
+    def f(x):
+        c = np.array([1.0, 2.0, 3.0])
+        y = np.sum(x * c)
+        c *= 100
+        return y
+
+    np.testing.assert_array_equal(cr.grad(f)(X), [1.0, 2.0, 3.0])
+
+
+def test_an_update_in_place_keeps_float32():
+    def f(x):
+        x += np.array([1.0, 2.0, 3.0])  # float64, as NumPy's own casting rule allows
+        x[0] = 2.5
+        return x
+
+    value, pullback = cr.vjp(f, X.astype(np.float32))
+    assert value.dtype == np.float32
+    assert pullback(np.ones(3, np.float32))[0].dtype == np.float32
+
+
+def test_a_number_broadcasts_into_a_part():
+    assert_as_numpy(lambda x, v: _written(x, (slice(None), 1), v), M, 2.0)
+    assert_as_numpy(lambda x, v: _written(x, ..., v), M, 2.0)
+    assert_as_numpy(lambda x, v: _written(x, (), v), 3.0, 2.0)
+
+
+def test_a_row_broadcasts_into_a_matrix():
+    assert_as_numpy(lambda x, v: _written(x, slice(None), v), M, X)
+    assert_as_numpy(lambda x, v: _written(x, (slice(None), [0, 2]), v), M, X[:2])
+
+
+def _written(x, key, new):
+    x[key] = new
+    return x * 2
+
+
+# What NumPy could do but would lose the gradient -----------------------------------------------------------------
+
+
+def use_a_stale_view(x):
+    part = x[:2]
+    x[0] = 5.0
+    return np.sum(part)
+
+
+def use_a_stale_transpose(x):
+    y = np.reshape(x, (1, 3)).T
+    x += 1
+    return np.sum(y)
+
+
+def update_a_reshaped_view(x):
+    y = x.reshape(3, 1)
+    y += 1
+    return np.sum(x)
+
+
+def write_into_a_transposed_view(x):
+    y = np.reshape(x, (1, 3)).copy().T
+    y[0] = 1.0
+    return np.sum(y)
+
+
+def update_a_view_of_a_view(x):
+    y = x[1:][:1]
+    y += 1
+    return np.sum(x)
+
+
+def add_to_a_plain_array(x):
+    out = np.zeros(3)
+    out += x
+    return np.sum(out)
+
+
+def add_at_into_a_plain_array(x):
+    out = np.zeros(3)
+    np.add.at(out, [0, 1, 2], x)
+    return np.sum(out)
+
+
+LOSING = [
+    use_a_stale_view,
+    use_a_stale_transpose,
+    update_a_reshaped_view,
+    write_into_a_transposed_view,
+    update_a_view_of_a_view,
+    add_to_a_plain_array,
+    add_at_into_a_plain_array,
+    lambda x: np.sum(np.asarray(x)),
+    lambda x: float(x[0]),
+    lambda x: np.array([x[0], x[1]]),
+    lambda x: x[0].item(),
+    lambda x: sum(x.tolist()),
+    lambda x: np.sum([x, x]),
+]
+
+
+@pytest.mark.parametrize("f", LOSING, ids=lambda f: f.__name__)
+def test_what_would_lose_a_gradient_is_an_error(f):
+    with pytest.raises(RecordingError):
+        cr.grad(f)(X)
+
+
+def test_an_entry_written_into_a_plain_array_is_an_error():
+    out = np.zeros(3)
+
+    def f(x):
+        out[0] = x[0]
+        return np.sum(out)
+
+    with pytest.raises(
+        (RecordingError, ValueError)
+    ) as caught:  # NumPy may wrap what `__float__` raises in a ValueError
+        cr.grad(f)(X)
+    told = caught.value if isinstance(caught.value, RecordingError) else caught.value.__cause__
+    assert "would lose the gradient" in str(told)
+    np.testing.assert_array_equal(out, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: _written(x, 0, [1.0, 2.0]),
+        lambda x: x.__iadd__(np.ones((2, 3))),
+        lambda x: x[np.array([True, False])],
+        lambda x: x[5],
+        lambda x: x[0, 0],
+        lambda x: x[[0.5]],
+        lambda x: x["name"],
+        lambda x: x + np.ones(2),
+        lambda x: np.concatenate([x, np.ones((2, 2))]),
+        lambda x: np.transpose(x, (0, 1)),
+        lambda x: np.sum(x, axis=1),
+        lambda x: np.sum(x, axis=(0, 0)),
+    ],
+)
+def test_what_numpy_refuses_is_refused(f):
+    with pytest.raises(Exception) as plain:  # noqa: PT011  (whatever NumPy raises)
+        f(X.copy())
+    kinds = tuple(kind for kind in (IndexError, ValueError, TypeError) if issubclass(plain.type, kind))
+    with pytest.raises((*kinds, ChainruleError)):
+        f(cr.variable(X))
+
+
+def test_the_value_of_an_array_is_read_only():
+    x = cr.variable(X)
+    with pytest.raises(ValueError, match="read-only"):
+        x.value[0] = 1.0
+
+
+# Protocols -------------------------------------------------------------------------------------------------------
+
+
+def test_a_ufunc_records_itself():
+    z = np.multiply(X, cr.variable(Y))
+    assert type(z) is Array
+    np.testing.assert_array_equal(z.value, X * Y)
+
+
+def test_scipys_ufuncs_record_themselves():
+    special = pytest.importorskip("scipy.special")
+    np.testing.assert_allclose(
+        cr.grad(lambda x: np.sum(special.expit(x)))(X), cr.grad(lambda x: np.sum(cr.sigmoid(x)))(X)
+    )
+
+
+def test_code_for_the_array_api_records_itself():
+    def mean_of_squares(x):
+        xp = x.__array_namespace__()
+        return xp.mean(xp.square(xp.asarray(x)))
+
+    np.testing.assert_allclose(cr.grad(mean_of_squares)(X), 2 * X / 3)
+
+
+def test_iteration_yields_recorded_rows():
+    rows = list(cr.variable(M))
+    assert [type(row) for row in rows] == [Array, Array]
+    np.testing.assert_array_equal(rows[1].value, M[1])
+
+
+def test_iteration_over_a_number_is_an_error():
+    with pytest.raises(TypeError, match="0-d"):
+        iter(cr.variable(1.0))
+
+
+def test_shape_dtype_and_size_are_numpys():
+    x = cr.variable(M.astype(np.float32))
+    assert (x.shape, x.dtype, x.ndim, x.size, len(x)) == ((2, 3), np.float32, 2, 6, 2)
+    assert (x.nbytes, x.itemsize) == (24, 4)
+
+
+def test_a_format_spec_reaches_the_value():
+    assert f"{cr.variable(2.5):.2f}" == "2.50"
