@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import math
 import os
 import sys
+import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -170,19 +172,50 @@ def at_line() -> str:
 # Recording -------------------------------------------------------------------------------------------------
 
 
+def _numpy_without_its_python_layer() -> Any:
+    """NumPy, with what rules use most taken from its core: np.sum spends more on its way to np.add.reduce than in it."""
+    namespace = types.ModuleType("numpy")
+    vars(namespace).update(vars(np))
+    for name, ufunc in {"sum": np.add, "max": np.maximum, "min": np.minimum}.items():
+
+        def reduction(x: Any, axis: Any = None, keepdims: bool = False, _reduce: Any = ufunc.reduce) -> Any:
+            return _reduce(x, axis=axis, keepdims=keepdims)
+
+        setattr(namespace, name, reduction)
+    namespace.broadcast_to = _broadcast_to  # type: ignore[attr-defined]
+    return namespace
+
+
+def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """As np.broadcast_to; a small result is filled in, which is faster than making the view."""
+    if math.prod(shape) > 256:
+        return np.broadcast_to(x, shape)
+    z = np.empty(shape, x.dtype)
+    z[...] = x
+    return z
+
+
+NUMPY_NAMESPACE = _numpy_without_its_python_layer()
+
+
+def is_numpy(xp: Any) -> bool:
+    """Whether a namespace computes with NumPy's arrays."""
+    return xp.__name__ == "numpy"
+
+
 def namespace_of(values: Any) -> Any:
     """The Array API namespace that computes with these plain values; NumPy where no other array is among them."""
     for value in values:
         if type(value) not in NUMPY:
             return _foreign_namespace(values)
-    return np
+    return NUMPY_NAMESPACE
 
 
 def _foreign_namespace(values: Any) -> Any:
     import array_api_compat
 
     arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
-    return array_api_compat.array_namespace(*arrays) if arrays else np
+    return array_api_compat.array_namespace(*arrays) if arrays else NUMPY_NAMESPACE
 
 
 def constant(operand: Any) -> Any:
@@ -206,7 +239,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     """Run the block's forward rule on the operands' values and return the recorded result."""
     inputs = []
     values = []
-    xp: Any = np
+    xp = NUMPY_NAMESPACE
     for operand in operands:
         if type(operand) is Array:
             if operand._root is not None and operand._root._node is not operand._root_node:

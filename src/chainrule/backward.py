@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NUMPY, Array, Node, is_inexact, namespace_of
+from chainrule.array import NUMPY, NUMPY_NAMESPACE, Array, Node, is_inexact, namespace_of
 from chainrule.errors import GradientError
 from chainrule.namespace import RECORDING
 
@@ -89,7 +89,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             else:
                 operands.append(i)
                 wanted.append(False)
-        xp = RECORDING if recorded else np if type(dz) in NUMPY else namespace_of((dz,))
+        xp = RECORDING if recorded else NUMPY_NAMESPACE if type(dz) in NUMPY else namespace_of((dz,))
         grads = node.block.pull(xp, dz, Array(node) if recorded else node.value, operands, node.params, wanted)
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:

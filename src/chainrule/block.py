@@ -156,6 +156,11 @@ class Block:
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
         """∂L/∂operand for each wanted operand, from dz = ∂L/∂z; None for the others and where it is zero."""
+        if self.leading_axes and self._rules:
+            return [
+                rule(xp, dz, z, *operands, **params) if want else None
+                for rule, want in zip(self._rules, wanted, strict=True)
+            ]
         if not self.has_rule:
             return self._pull_through_inside(dz, operands, params, wanted)
         if self.leading_axes:
@@ -414,6 +419,8 @@ def elementwise(
 
 def sum_to(xp: Any, dz: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum a cotangent of shape K + z_shape over the axes along which `shape` was repeated."""
+    if not shape and dz.shape == z_shape:
+        return xp.sum(dz)
     if dz.ndim < len(z_shape) or dz.shape[dz.ndim - len(z_shape) :] != z_shape:
         # A rule may return fewer axes than z has where it did not need them all.
         dz = xp.broadcast_to(dz, np.broadcast_shapes(dz.shape, z_shape))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Array, Node
+from chainrule.array import NO_PARAMS, Array, Node, is_numpy
 from chainrule.errors import GradientError
 
 __all__ = ["Graph", "graph_between", "inside", "record_graph"]
@@ -72,7 +72,7 @@ class Graph:
             block = node.block
             operands = [_value_of(values, operand, xp, dtype) for operand in node.inputs]
             try:
-                if xp is np or block.takes_xp:
+                if is_numpy(xp) or block.takes_xp:
                     value = block.forward(xp, *operands, **_params(xp, node.params, dtype))
                 else:  # a rule in plain NumPy: what it does inside runs on any library
                     active = [x for x, i in zip(operands, node.inputs, strict=True) if type(i) is Node]
@@ -98,7 +98,7 @@ def as_constant(xp: Any, value: Any, dtype: Any = None) -> Any:
         return value
     if dtype is not None and value.dtype.kind == "f":
         value = value.astype(dtype)
-    return value if xp is np else xp.asarray(np.array(value))  # a copy: PyTorch warns of read-only memory
+    return value if is_numpy(xp) else xp.asarray(np.array(value))  # a copy: PyTorch warns of read-only memory
 
 
 def _params(xp: Any, params: dict[str, Any], dtype: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _params(xp: Any, params: dict[str, Any], dtype: Any) -> dict[str, Any]:
 
 def _dtype(xp: Any, own: np.dtype, dtype: Any) -> Any:
     own = np.dtype(dtype) if dtype is not None and own.kind == "f" else own
-    return own if xp is np else getattr(xp, own.name)
+    return own if is_numpy(xp) else getattr(xp, own.name)
 
 
 def graph_between(inputs: Sequence[Node], outputs: Sequence[Any]) -> Graph:

@@ -1,12 +1,13 @@
 """Activations: elementwise functions of neural networks, named as in torch.nn.functional and jax.nn."""
 
+from chainrule.array import is_numpy
 from chainrule.block import elementwise
 from chainrule.formula import call, name
 
 relu = elementwise(
     "relu",
-    lambda xp, x: xp.where(x > 0, x, 0 * x) if xp.__name__ != "numpy" else xp.maximum(x, 0),
-    lambda xp, z, x: xp.where(x > 0, 1.0, 0.0),  # relu'(0) = 0, as in PyTorch
+    lambda xp, x: xp.where(x > 0, x, 0 * x) if not is_numpy(xp) else xp.maximum(x, 0),
+    lambda xp, z, x: x > 0,  # relu'(0) = 0, as in PyTorch
     notation=lambda x: call("max", x, 0),
 )
 relu.__doc__ = """max(x, 0), entry by entry; the derivative at 0 is 0.

@@ -8,7 +8,9 @@ import math
 
 import numpy as np
 
+from chainrule.array import is_numpy
 from chainrule.block import answers, elementwise, library_block, minus_one, one, sum_to
+from chainrule.blocks.shaping import cast
 from chainrule.formula import call, cases, name, relation, sqrt
 
 E = name("e")
@@ -131,7 +133,7 @@ arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), lambda xp, z, x: 1 /
 deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
 rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
 sinc = elementwise(
-    "sinc", lambda xp, x: np.sinc(x) if xp is np else xp.sinc(x),
+    "sinc", lambda xp, x: np.sinc(x) if is_numpy(xp) else xp.sinc(x),
     lambda xp, z, x: xp.where(x == 0, 0.0, (xp.cos(math.pi * x) - z) / xp.where(x == 0, 1.0, x)),
     answers_for=(np.sinc,),
 )
@@ -144,29 +146,29 @@ absolute = elementwise(
 )
 maximum = elementwise(
     "maximum", lambda xp, x, y: _either(xp, xp.maximum, x, y),
-    lambda xp, z, x, y: _share(xp, x > y, x, y),  # a tie is shared evenly
-    lambda xp, z, x, y: _share(xp, y > x, x, y),
+    lambda xp, z, x, y: _share(x > y, x, y, z),  # a tie is shared evenly
+    lambda xp, z, x, y: _share(y > x, x, y, z),
     notation=lambda x, y: call("max", x, y), answers_for=(np.maximum,),
 )
 minimum = elementwise(
     "minimum", lambda xp, x, y: _either(xp, xp.minimum, x, y),
-    lambda xp, z, x, y: _share(xp, x < y, x, y),
-    lambda xp, z, x, y: _share(xp, y < x, x, y),
+    lambda xp, z, x, y: _share(x < y, x, y, z),
+    lambda xp, z, x, y: _share(y < x, x, y, z),
     notation=lambda x, y: call("min", x, y), answers_for=(np.minimum,),
 )
 
 
 def _either(xp, function, x, y):
     """xp.maximum(x, y) where one of them may be a number, which not every library takes."""
-    if xp is not np and isinstance(x, int | float):
+    if not is_numpy(xp) and isinstance(x, int | float):
         x = xp.full_like(y, x)
-    if xp is not np and isinstance(y, int | float):
+    if not is_numpy(xp) and isinstance(y, int | float):
         y = xp.full_like(x, y)
     return function(x, y)
 
 
-def _share(xp, wins, x, y):
-    return xp.where(wins, 1.0, 0.0) + xp.where(x == y, 0.5, 0.0)
+def _share(wins, x, y, z):
+    return cast(wins, dtype=z.dtype) + 0.5 * cast(x == y, dtype=z.dtype)
 
 
 # Selection ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, at_line, getitem_key, namespace_of, record, setitem_key, value_of
+from chainrule.array import Array, at_line, getitem_key, is_numpy, namespace_of, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
@@ -49,7 +49,7 @@ def getitem(xp, x, key=()):
     if hasattr(x, "index_add"):  # PyTorch
         x, key = _forwards(xp, x, key)
     z = x[(..., *key)]
-    return z[()] if xp is np else z  # an entry is a number, not a 0-d view
+    return z[()] if is_numpy(xp) else z  # an entry is a number, not a 0-d view
 
 
 def _forwards(xp, x, key):
@@ -81,7 +81,7 @@ def _add_at_notation(v, key, shape):
 def add_at(xp, v, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is named several times gets the sum."""
     lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
-    if xp is not np:
+    if not is_numpy(xp):
         return _add_at_elsewhere(xp, v, key, shape, lead)
     z = np.zeros(lead + shape, dtype=v.dtype)
     if _has_arrays(key):
@@ -93,6 +93,8 @@ def add_at(xp, v, key=(), shape=()):
 
 def _selected_ndim(key, shape):
     """The number of axes of an array of this shape after indexing."""
+    if not _has_arrays(key):
+        return len(key) - [type(part) for part in key].count(int)
     return np.broadcast_to(np.False_, shape)[key].ndim
 
 
@@ -118,7 +120,7 @@ def set_at(xp, x, new, key=()):
     """x with the entries at the key replaced by `new`."""
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[(..., *key)].set(new)
-    z = np.array(x) if xp is np else x.copy() if hasattr(x, "copy") else x.clone()
+    z = np.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else x.clone()
     z[(..., *key)] = new
     return z
 
@@ -271,9 +273,10 @@ def numpy_argsort(a, *args, **kwargs):
 def one_hot(xp, label, classes, like):
     """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
     dtype = like.dtype if isinstance(like.dtype, np.dtype) else np.float64
-    rows = np.zeros((*np.shape(label), classes), dtype=dtype)
     if type(label) is int:
+        rows = np.zeros(classes, dtype)
         rows[label] = 1
     else:
+        rows = np.zeros((*np.shape(label), classes), dtype)
         np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
     return rows if dtype is like.dtype else xp.asarray(rows, dtype=like.dtype)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import at_line, record
+from chainrule.array import at_line, is_numpy, record
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
@@ -28,7 +28,9 @@ def expand(xp, reduced, x, axis, lead=()):
 
 
 def spread(xp, dz, z, x, axis):
-    """A cotangent of a reduction, with the reduced axes back in place (of length 1)."""
+    """A cotangent of a reduction, with the reduced axes back in place (of length 1) unless it is a single number."""
+    if not dz.shape:
+        return dz
     return expand(xp, dz, x, axis, dz.shape[: dz.ndim - z.ndim])
 
 
@@ -73,7 +75,7 @@ def prod(xp, x, axis=None, keepdims=False):
         x_rows = xp.concat([halves, x_rows[..., n - 1 :]], axis=-1) if n % 2 else halves
     z = x_rows[..., 0] if x_rows.shape[-1] else xp.ones(kept, dtype=x.dtype)
     z = expand(xp, z, x, axis) if keepdims else z
-    return z[()] if xp is np else z  # a number where NumPy gives a number
+    return z[()] if is_numpy(xp) else z  # a number where NumPy gives a number
 
 
 def _extreme(function, name):
@@ -126,7 +128,7 @@ def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
 @library_block(notation=lambda x, axis: call("cumsum", x))
 def cumsum(xp, x, axis=-1):
     """z_i = x_0 + … + x_i along one axis."""
-    return np.cumsum(x, axis=axis) if xp is np else xp.cumsum(x, axis)
+    return np.cumsum(x, axis=axis) if is_numpy(xp) else xp.cumsum(x, axis)
 
 
 @cumsum.backward

@@ -47,7 +47,7 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
     """A plain value in a formula: a number, a unit vector, a small array in full, or the user's name for it."""
     if not isinstance(x, np.ndarray) or x.ndim == 0:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
-            return _signed(inline(x), ())
+            return number(inline(x))
         return name(str(x))
     for label, value in known.items():
         if np.shape(value) == x.shape and np.array_equal(value, x, equal_nan=x.dtype.kind == "f"):
@@ -55,14 +55,10 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
     if x.ndim == 1 and x.size > 1 and np.count_nonzero(x) == 1 and np.max(x) == 1:
         return Formula("unit", text=str(int(np.argmax(x))), shape=x.shape)
     if x.size and (x == x.flat[0]).all():
-        return _signed(inline(x.flat[0]), x.shape)  # broadcast, as NumPy would
+        return number(inline(x.flat[0]))  # it broadcasts, as in NumPy
     if is_small(x):
         return Formula("number", text=inline(x), shape=x.shape)
     return name(f"const_{shape_text(x)}", x.shape)
-
-
-def _signed(text: str, shape: tuple[int, ...]) -> Formula:
-    return number(text).of_shape(shape)
 
 
 def size(f: Formula) -> int:

@@ -55,8 +55,6 @@ class Polynomials:
         if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
             return None
         polynomial = self.of(x)
-        if any(isinstance(a, Node) and np.asarray(a.value).dtype.kind == "b" for m in polynomial for a, _ in m):
-            return None  # NumPy has no negative and no difference of booleans
         found = self.value(polynomial, np.shape(value))
         return found if found is not None and self.build.cost(found) < self.build.cost(x) else None
 
@@ -189,6 +187,8 @@ class Polynomials:
             else:
                 under = factor if under is None else self._apply("multiply", under, factor)
         over = 1.0 if over is None else over
+        if np.asarray(_plain(over)).dtype.kind == "b":  # NumPy adds booleans as truths
+            over = self._apply("multiply", 1.0, over)
         return over if under is None else self._apply("divide", over, under)
 
     def _apply(self, block: str, *operands: Any) -> Any:
