@@ -302,6 +302,12 @@ def test_what_is_computed_outside_the_recording_is_told():
     assert "outside the recording" in str(report)
 
 
+def test_a_value_of_another_shape_is_told():
+    report = check(lambda x: np.sum(x) if isinstance(x, cr.Array) else np.sum(x, keepdims=True))(B)
+    assert not report.ok
+    assert report.findings[0] == "The value by plain NumPy has shape (1,), should have (), as recorded."
+
+
 def test_writing_into_an_argument_is_told_where_something_is_wrong():
     def f(x):
         x *= 2.0

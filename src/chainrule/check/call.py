@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,9 +63,8 @@ class Call:
             chosen = [replace(a, checked=tuple(range(len(a.leaves)))) if a.key in wanted else a for a in arguments]
         return cls(f, tuple(chosen))
 
-    @property
-    def name(self) -> str:
-        return _name(self.f)
+    def __str__(self) -> str:
+        return f"{_name(self.f)}({', '.join(a.name for a in self.arguments)})"
 
     @property
     def checked(self) -> tuple[Argument, ...]:
@@ -86,28 +84,26 @@ class Call:
 
     def run(self, leaves: Sequence[Any], wide: bool = False) -> Any:
         """As a call; `wide` turns the arrays that are not checked into double precision too."""
-        args, kwargs, _ = self.trees(leaves, wide)
+        args, kwargs = self.trees(leaves, wide)
         return self.f(*args, **kwargs)
 
-    def trees(self, leaves: Sequence[Any], wide: bool = False) -> tuple[list[Any], dict[str, Any], list[Any]]:
-        """What f is called with: positional arguments, keyword arguments, and the arrays among them that are not checked."""
+    def trees(self, leaves: Sequence[Any], wide: bool = False) -> tuple[list[Any], dict[str, Any]]:
+        """What f is called with: positional and keyword arguments."""
         new = iter(leaves)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
-        others: list[Any] = []
         for a in self.arguments:
             mine = [next(new) if i in a.checked else _copy(x, wide) for i, x in enumerate(a.leaves)]
-            others += [x for i, x in enumerate(mine) if i not in a.checked]
             if isinstance(a.key, int):
                 args.append(a.rebuild(mine))
             else:
                 kwargs[a.key] = a.rebuild(mine)
-        return args, kwargs, others
+        return args, kwargs
 
 
 def _argument(key: int | str, name: str, tree: Any) -> Argument:
     leaves, rebuild = flatten(tree)
-    labels = (name,)
+    labels: tuple[str, ...] = (name,)
     if len(leaves) != 1 or leaves[0] is not tree:
         import optree
 
@@ -131,13 +127,3 @@ def _copy(leaf: Any, wide: bool) -> Any:
     if not isinstance(leaf, np.ndarray):
         return leaf
     return leaf.astype(np.float64) if wide and leaf.dtype.kind == "f" else leaf.copy()
-
-
-def signature_text(call: Call) -> str:
-    """f(W, x): the call as it is titled."""
-    try:
-        known = list(inspect.signature(call.f).parameters)
-    except (TypeError, ValueError):
-        known = []
-    names = [a.name for a in call.arguments]
-    return f"{call.name}({', '.join(n for n in names if n in known) if known else ''})"

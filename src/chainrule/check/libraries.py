@@ -53,16 +53,20 @@ def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray])
     import jax
     import jax.numpy as jnp
 
+    try:
+        from jax import enable_x64
+    except ImportError:  # older versions
+        from jax.experimental import enable_x64  # type: ignore[attr-defined, no-redef]
+
     if len(graph.nodes) > JAX_NODES:
         raise Unavailable(f"not compared: the graph has {len(graph.nodes)} nodes, more than it traces in a few seconds")
-    double = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
     kept = [i for i, out in enumerate(graph.outputs) if type(out) is Node and out.differentiable]
 
     def run(*active: Any) -> Any:
         values = graph.values(jnp, active, np.float64, stop=lambda node, value: jax.lax.stop_gradient(value))
         return [values.get(graph.outputs[i], jnp.zeros(seeds[i].shape)) for i in kept], list(values.values())
 
-    with double(True):
+    with enable_x64(True):
         _, pullback, values = jax.vjp(run, *(jnp.asarray(x) for x in inputs), has_aux=True)
         gradients = pullback([jnp.asarray(seeds[i]) for i in kept])
         nodes = (*graph.inputs, *graph.nodes)
@@ -82,7 +86,7 @@ def answer_of(library: str, graph: Graph, inputs: Sequence[np.ndarray], seeds: S
         raise
     except ImportError:
         raise Unavailable("not installed, so not compared") from None
-    except Exception as error:  # whatever a foreign library raises is a reason not to have an answer, not a wrong gradient
+    except Exception as error:  # whatever a library raises, it only means that it has no answer
         first = str(error).strip().split("\n")[0]
         where = "".join(f" ({note})" for note in getattr(error, "__notes__", [])[:1])
         raise Unavailable(f"cannot run this graph{where}: {type(error).__name__}: {first}") from error

@@ -1,0 +1,268 @@
+"""check: a gradient against PyTorch, JAX and finite differences, and the block to blame if it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Node, at_line, is_inexact, value_of
+from chainrule.block import Block
+from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
+from chainrule.check.call import Call
+from chainrule.check.compare import DIFFERENCES, Problem, compare_gradients, compare_values
+from chainrule.check.libraries import LIBRARIES, Unavailable
+from chainrule.check.report import Blame, Comparison, Report, index_text
+from chainrule.errors import GradientError
+from chainrule.graph import Graph, graph_between
+from chainrule.transforms import Argnums, _named, record_call, stop_gradient
+from chainrule.trees import flatten
+
+__all__ = ["Blame", "Comparison", "Report", "check"]
+
+
+def check(
+    f: Callable[..., Any], argnums: Argnums | None = None, against: Callable[..., Any] | None = None
+) -> Callable[..., Report]:
+    """A function of f's arguments that checks f's value and gradients, and returns a `Report`.
+
+    The references are PyTorch and JAX, where they are installed (the recorded graph, run on their arrays under their
+    own autodiff, in double precision), and finite differences of f itself on plain NumPy values. An array of up to 200
+    entries is differenced entry by entry, a larger one along 10 random directions. Where a gradient is wrong, every
+    block's backward rule is checked by itself, from the loss backwards; the first wrong one is named with its line.
+
+    Parameters
+    ----------
+    f : a function that returns a scalar, or an array or tree of arrays. What is not a scalar is reduced to one by
+        fixed random weights. A block's rule is also checked for being linear in dz.
+    argnums : the position or name of the argument, or a tuple of them; by default all of a floating type.
+    against : a gradient written by hand, `against(*args)`: it returns the gradient of the first checked argument, or a
+        tuple with one for each, in the structure of the arguments.
+
+    Raises
+    ------
+    GradientError : no argument is of a floating type, or there is no such argument.
+
+    >>> import numpy as np, chainrule as cr
+    >>> report = cr.check(lambda x: np.sum(np.sin(x) ** 2))(np.array([0.5, 1.0]))
+    >>> report.ok
+    True
+    >>> wrong = cr.check(lambda x: x**2, against=lambda x: x)(3.0)
+    >>> wrong.findings[0].split(";")[0]
+    'The gradient written by hand is wrong for x: it gives 3, chainrule 6'
+    """
+
+    def checked(*args: Any, **kwargs: Any) -> Report:
+        call = Call.of(f, argnums, args, kwargs)
+        written = None if against is None else _written(against, call, args, kwargs)
+        return _report(call, written)
+
+    return _named(checked, f, "check")
+
+
+BY_HAND = "by hand"
+
+
+def _report(call: Call, written: list[Any] | None) -> Report:
+    positions = tuple(enumerate(call.labels))
+    call_of_leaves = _titled(call)
+    recording = record_call(call_of_leaves, positions, tuple(call.leaves), {})
+    graph = graph_between(recording.inputs, recording.outputs)
+    outputs = [value_of(out) for out in recording.outputs]
+    seeds, weighted = _seeds(outputs, random=isinstance(call.f, Block))
+    path = {*recording.path.inputs, *recording.path.between}
+    newest_first = recording.path.between[::-1]
+    try:
+        gradients = [np.asarray(value_of(g)) for g in recording.pull(seeds)]
+    except Exception:
+        blame = wrong_rule(newest_first, path)
+        if blame is None:
+            raise
+        return Report(str(call), (), blame)
+
+    stopped = [node for node in graph.nodes if node.block is stop_gradient]
+    plain, steady = _run_twice(call)
+    f = None if not steady else _with_stops(graph) if stopped else call.run
+    labels, rough = call.labels, roughness(graph)
+    inputs = [np.float64(x) if type(x) is float else x for x in call.leaves]
+    problem = Problem(labels, graph, f, inputs, seeds, gradients, rough)
+    values = compare_values(problem, outputs, plain if steady else None)
+    slopes = compare_gradients(problem, None if written is None else {BY_HAND: written})
+    own = [c for c in (*values, *slopes) if not c.ok and c.reference != BY_HAND]
+    suspects = newest_first if own else users(newest_first)
+    blame = wrong_rule(suspects, path)
+    if blame is None and any(c.label.startswith("value") for c in own):
+        blame = wrong_value(problem)
+    findings = _findings_by_hand(slopes)
+    if own and blame is None:
+        findings += _other_reasons(call, own)
+    notes = _notes(problem, slopes, stopped, steady, weighted)
+    return Report(str(call), (*values, *slopes), blame, tuple(findings), tuple(notes))
+
+
+def _titled(call: Call) -> Callable[..., Any]:
+    def run(*leaves: Any) -> Any:
+        return call.run(leaves)
+
+    run.__name__ = getattr(call.f, "__name__", "f")
+    return run
+
+
+def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool]:
+    """A cotangent for each output: 1 for a loss, fixed random weights for what is not a scalar."""
+    floating = [z for z in outputs if is_inexact(z)]
+    if not floating:
+        raise GradientError(
+            "the function returns nothing of a floating type, so there is no gradient to check" + at_line()
+        )
+    random = random or len(floating) > 1 or np.shape(floating[0]) != ()
+    rng = np.random.default_rng(0)
+    seeds = []
+    for z in outputs:
+        dtype = z.dtype if isinstance(z, np.ndarray | np.generic) and is_inexact(z) else np.float64
+        weights = rng.standard_normal(np.shape(z)) if random else np.ones(np.shape(z))
+        seeds.append(np.asarray(weights if is_inexact(z) else np.zeros(np.shape(z)), dtype=dtype))
+    return seeds, random
+
+
+def _run_twice(call: Call) -> tuple[list[Any], bool]:
+    """What f returns for plain values, and whether it returns the same a second time."""
+    first, second = (
+        flatten(call.run([np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves]))[0] for _ in range(2)
+    )
+    same = len(first) == len(second) and all(
+        not is_inexact(a) or np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)
+    )
+    return [value_of(x) for x in first], same
+
+
+def _with_stops(graph: Graph) -> Callable[..., Any]:
+    """The recorded function, with what `stop_gradient` returned held fixed, as its gradient means it."""
+
+    def f(leaves: Sequence[Any], wide: bool) -> Any:
+        stop = lambda node, value: node.value if node.block is stop_gradient else value  # noqa: E731
+        return graph.run(np, leaves, np.float64 if wide else None, stop)
+
+    return f
+
+
+# A gradient written by hand ----------------------------------------------------------------------------------
+
+
+def _written(against: Callable[..., Any], call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+    """What the user's gradient returns, one for each checked leaf; None for an argument that it says nothing of."""
+    new_args, new_kwargs = call.trees([np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves])
+    told = against(*new_args, **new_kwargs)
+    arguments = call.checked
+    if len(arguments) == 1:
+        alone = isinstance(told, tuple) and len(told) == 1 and len(arguments[0].leaves) == 1
+        trees = told if alone else (told,)
+    elif isinstance(told, tuple | list) and len(told) == len(arguments):
+        trees = tuple(told)
+    elif not isinstance(told, tuple | list):
+        trees = (told, *[None] * (len(arguments) - 1))
+    else:
+        names = ", ".join(a.name for a in arguments)
+        raise GradientError(
+            f"the gradient written by hand returned {len(told)} gradients, but {len(arguments)} arguments are checked: "
+            f"{names}; return a tuple with one for each, or choose with argnums" + at_line()
+        )
+    result: list[Any] = []
+    for argument, tree in zip(arguments, trees, strict=True):
+        if tree is None:
+            result += [None] * len(argument.checked)
+            continue
+        leaves = [np.asarray(tree)] if len(argument.leaves) == 1 and not isinstance(tree, dict) else flatten(tree)[0]
+        if len(leaves) != len(argument.leaves):
+            raise GradientError(
+                f"the gradient written by hand has {len(leaves)} arrays for {argument.name}, which has "
+                f"{len(argument.leaves)}: {', '.join(argument.labels)}" + at_line()
+            )
+        result += [value_of(leaves[i]) for i in argument.checked]
+    return result
+
+
+def _findings_by_hand(comparisons: Sequence[Comparison]) -> list[str]:
+    findings = []
+    for c in comparisons:
+        if c.reference != BY_HAND or c.ok:
+            continue
+        text = f"The gradient written by hand is wrong for {c.label}"
+        if c.problem:
+            findings.append(f"{text}: it {c.problem}.")
+            continue
+        place = f" at {index_text(c.index)}" if c.index else ""
+        agree = [
+            o.reference for o in comparisons if o.label == c.label and o.reference != BY_HAND and o.ok and o.settled
+        ]
+        with_ = f"; {_and(agree)} agree{'s' * (len(agree) == 1)} with chainrule" if agree else ""
+        findings.append(f"{text}{place}: it gives {c.theirs:.6g}, chainrule {c.ours:.6g}{with_}.")
+    return findings
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+# What else there is to say -----------------------------------------------------------------------------------
+
+
+def _other_reasons(call: Call, wrong: Sequence[Comparison]) -> list[str]:
+    """Where every block is right by itself: what else makes a gradient differ."""
+    reasons = [f"The {c.label} by {c.reference} {c.problem}, as recorded." for c in wrong if c.problem]
+    reasons.append("No block is to blame: each backward rule is right by itself.")
+    if all(c.reference in (DIFFERENCES, "plain NumPy") for c in wrong):
+        reasons.append(
+            "Only the plain function differs from its recording. It may compute a part outside the recording "
+            "(x.value, int(x)), depend on the type of its arguments, or jump near this point (a branch, a rounding)."
+        )
+    if written := _writes_into(call):
+        reasons.append(
+            f"The function writes into its argument {', '.join(written)}: pass a copy, and see if it is right then."
+        )
+    return reasons
+
+
+def _writes_into(call: Call) -> list[str]:
+    leaves = [np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves]
+    call.run(leaves)
+    return [
+        label
+        for label, now, before in zip(call.labels, leaves, call.leaves, strict=True)
+        if isinstance(now, np.ndarray) and not np.array_equal(now, before, equal_nan=True)
+    ]
+
+
+def _notes(
+    problem: Problem, comparisons: Sequence[Comparison], stopped: Sequence[Node], steady: bool, weighted: bool
+) -> list[str]:
+    notes = []
+    if weighted:
+        notes.append("L is the sum of what is returned, times fixed random weights.")
+    for library in LIBRARIES:
+        if isinstance(why := problem.answer(library), Unavailable):
+            notes.append(f"{library}: {why}.")
+    measured = [c for c in comparisons if c.reference == DIFFERENCES]
+    if not steady:
+        notes.append("differences: not taken, because the function is not deterministic: two runs gave two results.")
+    elif steps := [c.step for c in measured if c.step]:
+        what = "random directions" if any(c.place == "direction" for c in measured) else "entry by entry"
+        low, high = min(steps), max(steps)
+        width = f"{low:.1e}" if low == high else f"{low:.1e} to {high:.1e}"
+        notes.append(f"differences: central, extrapolated, {what}, most stable at step {width}.")
+    for node in stopped:
+        line = f"\n  at {node.line}" if node.line else ""
+        notes.append(f"stop_gradient: its value is held fixed here; differences of the whole function differ.{line}")
+    for label, gradient in zip(problem.labels, problem.gradients, strict=True):
+        if lost := int(np.sum(~np.isfinite(gradient))):
+            notes.append(f"{lost} of ∂L/∂{label} {'is' if lost == 1 else 'are'} not finite.")
+        mine = [c for c in comparisons if c.label == label]
+        if kinks := max((c.kinks for c in mine), default=0):
+            names = _and([c.reference for c in mine if c.kinks])
+            notes.append(
+                f"∂L/∂{label}: {kinks} at a kink, where any number between the slopes on both sides is right ({names})."
+            )
+        if unsettled := max((c.unsettled for c in mine), default=0):
+            notes.append(f"∂L/∂{label}: {unsettled} not compared: the function has no stable differences there.")
+    return notes

@@ -1,0 +1,171 @@
+"""Blame: each block's rule, checked by itself, from the loss backwards, until one is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import NO_PARAMS, Node
+from chainrule.block import BLOCKS
+from chainrule.check.compare import Problem, compare_gradients, precision
+from chainrule.check.libraries import Answer
+from chainrule.check.report import Blame, Comparison, index_text
+from chainrule.graph import Graph, graph_between, inside
+
+__all__ = ["roughness", "users", "wrong_rule", "wrong_value"]
+
+NODES = 10_000
+"""So many nodes are looked at."""
+
+
+def users(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes of blocks made by the user, whose rules no property test of the library holds; a few of each kind."""
+    seen: Counter[Any] = Counter()
+    for node in nodes:
+        block = node.block
+        if BLOCKS.get(block.name) is not block and not block.leading_axes:
+            kind = (id(block), *(np.shape(i.value if type(i) is Node else i) for i in node.inputs))
+            seen[kind] += 1
+            if seen[kind] <= 3:
+                yield node
+
+
+def roughness(graph: Graph) -> float:
+    """The epsilon of the coarsest dtype in a graph."""
+    values = [node.value for node in (*graph.inputs, *graph.nodes)]
+    return precision(values)
+
+
+def wrong_rule(nodes: Iterable[Node], path: set[Node]) -> Blame | None:
+    """The first of the nodes whose backward rule is wrong by itself.
+
+    Parameters
+    ----------
+    nodes : in the order in which they are to be looked at.
+    path : the nodes that have a gradient; a rule is checked for these operands.
+    """
+    rng = np.random.default_rng(0)
+    for _, node in zip(range(NODES), nodes, strict=False):
+        blame = _wrong_inside(node) or _wrong_by_itself(node, path, rng)
+        if blame is not None:
+            return blame
+    return None
+
+
+def _wrong_inside(node: Node) -> Blame | None:
+    """A block without a rule of its own is as right as the blocks inside it."""
+    if node.block.has_rule:
+        return None
+    try:
+        graph = inside(node)
+    except Exception:  # what it does inside cannot be recorded; then it is looked at from outside
+        return None
+    return wrong_rule(reversed(graph.nodes), {*graph.inputs, *graph.nodes})
+
+
+def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> Blame | None:
+    block = node.block
+    wanted = [type(i) is Node and i in path and i.differentiable for i in node.inputs]
+    if not any(wanted) or not node.differentiable:
+        return None
+    operands = [i.value if type(i) is Node else i for i in node.inputs]
+    names = _operand_names(node)
+    z = node.value
+
+    def pull(dz: Any) -> list[Any]:
+        grads = block.pull(np, np.asarray(dz, dtype=z.dtype)[()], z, operands, node.params, wanted)
+        filled = [
+            0.0 * np.asarray(x) if g is None else np.asarray(g)
+            for g, x, w in zip(grads, operands, wanted, strict=False)
+            if w
+        ]
+        for g, name, x in zip(filled, _only(names, wanted), _only(operands, wanted), strict=True):
+            if g.shape != np.shape(x):
+                raise ValueError(f"returned a gradient of shape {g.shape} for operand {name} of shape {np.shape(x)}")
+        return filled
+
+    dz, other = rng.standard_normal(np.shape(z)), rng.standard_normal(np.shape(z))
+    step = _alone(node, wanted)
+    rough = roughness(step)
+    with np.errstate(all="ignore"):
+        try:
+            grads, others, both = pull(dz), pull(other), pull(dz - 1000 * other)
+        except Exception as error:
+            what = str(error).split("\n")[0].removeprefix(f"the backward rule of block {block.name} ")
+            return Blame(block.name, "", node.line, f"its backward rule fails: {what or type(error).__name__}")
+    chosen = _only(names, wanted)
+    for name, g, o, b in zip(chosen, grads, others, both, strict=True):
+        size = np.max(np.abs([g, 1000 * o, b]), initial=0.0, where=np.isfinite([g, o, b]))
+        with np.errstate(all="ignore"):
+            if np.any(np.abs(g - 1000 * o - b) > np.sqrt(rough) * size):
+                return Blame(
+                    block.name,
+                    name,
+                    node.line,
+                    "its backward rule is not linear in dz; the gradient must be dz times the local gradient",
+                )
+
+    def forward(inputs: Sequence[Any], wide: bool) -> Any:
+        return step.run(np, inputs, np.float64 if wide else None)
+
+    problem = Problem(
+        chosen, step, forward, [n.value for n in step.inputs], [dz], grads, rough, libraries=["PyTorch"]
+    )  # JAX would compile every block
+    wrong = [c for c in compare_gradients(problem) if not c.ok]
+    if not wrong:
+        return None
+    worst = max(wrong, key=lambda c: c.difference)
+    return Blame(block.name, worst.label, node.line, f"its backward rule is wrong{_numbers(worst)}")
+
+
+def _only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+    return [item for item, want in zip(items, wanted, strict=True) if want]
+
+
+def _numbers(c: Comparison) -> str:
+    place = f" at {index_text(c.index)}" if c.index else ""
+    return f"{place}: for a random dz it gives {c.ours:.6g}, {_told(c.reference)} {c.theirs:.6g}"
+
+
+def _told(reference: str) -> str:
+    return "differences of its forward rule give" if reference == "differences" else f"{reference} gives"
+
+
+def _operand_names(node: Node) -> list[str]:
+    block = node.block
+    if not block.variadic and len(block.operands) == len(node.inputs):
+        return list(block.operands)
+    return [str(i) for i in range(len(node.inputs))]
+
+
+def _alone(node: Node, wanted: Sequence[bool]) -> Graph:
+    """A graph of this one step, with a separate input for each wanted operand."""
+    inputs = [Node(None, (), NO_PARAMS, i.value) if want else i for i, want in zip(node.inputs, wanted, strict=True)]
+    step = Node(node.block, tuple(inputs), node.params, node.value, node.code, node.lasti)
+    return graph_between(_only(inputs, wanted), [step])
+
+
+def wrong_value(problem: Problem) -> Blame | None:
+    """The first block, from the inputs forwards, whose forward rule gives another value on another library."""
+    tolerance = np.sqrt(problem.rough)
+    for library in problem.libraries:
+        answer = problem.answer(library)
+        if not isinstance(answer, Answer):
+            continue
+        for node in problem.graph.nodes:
+            theirs = answer.values.get(node)
+            ours = np.asarray(node.value)
+            if theirs is None or ours.dtype.kind != "f":
+                continue
+            if ours.shape != theirs.shape or not np.allclose(
+                ours, theirs, rtol=tolerance, atol=tolerance * _size(ours), equal_nan=True
+            ):
+                return Blame(node.block.name, "", node.line, f"its forward rule gives another value on {library}")
+    return None
+
+
+def _size(x: np.ndarray) -> float:
+    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))

@@ -1,0 +1,201 @@
+"""Report: what a check found, as a table that reads at 80 columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainrule.array import Line
+from chainrule.errors import CheckFailed
+
+__all__ = ["Blame", "Comparison", "Report"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A value or gradient against one reference.
+
+    Attributes
+    ----------
+    label : the argument's name, or "value".
+    shape : its shape.
+    reference : what it was compared with.
+    difference : the largest difference, relative to the largest entry of the array.
+    tolerance : the difference that is accepted.
+    index : the entry that differs most; None where a random direction does, or where there is no entry.
+    ours, theirs : both numbers there.
+    kinks : how many entries are at a kink, so that several numbers are right.
+    unsettled : how many entries could not be compared: no step gives stable differences.
+    lines : how many entries or directions were differenced.
+    step : the step of the differences at that entry.
+    problem : why there is nothing to compare (another shape), or "".
+    """
+
+    label: str
+    shape: tuple[int, ...]
+    reference: str
+    difference: float
+    tolerance: float
+    index: tuple[int, ...] | None = None
+    ours: float = 0.0
+    theirs: float = 0.0
+    kinks: int = 0
+    unsettled: int = 0
+    lines: int = 0
+    step: float | None = None
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem and self.difference <= self.tolerance
+
+    @property
+    def settled(self) -> bool:
+        """Whether something was compared."""
+        return not self.lines or self.unsettled < self.lines
+
+    @property
+    def verdict(self) -> str:
+        """ok, WRONG, kink (right, and some entries are at a kink) or open (nothing could be compared)."""
+        if not self.ok:
+            return "WRONG"
+        return "open" if not self.settled else "kink" if self.kinks else "ok"
+
+    @property
+    def place(self) -> str:
+        """Where the difference is largest."""
+        if not self.has_numbers:
+            return ""
+        return "direction" if self.index is None else index_text(self.index)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether `ours` and `theirs` were compared anywhere."""
+        return not self.problem and (self.index is not None or self.lines > 0)
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A block whose rule is wrong by itself.
+
+    Attributes
+    ----------
+    block : its name.
+    operand : the operand whose gradient is wrong, or "" where the whole rule is.
+    line : the line of user code that called the block.
+    reason : what is wrong with it.
+    """
+
+    block: str
+    operand: str
+    line: Line | None
+    reason: str
+
+    def __str__(self) -> str:
+        which = f"block {self.block}" + (f", operand {self.operand}" if self.operand else "")
+        return f"{which}: {self.reason}" + (f"\n  at {self.line}" if self.line else "")
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What `cr.check` found. It prints itself; `bool(report)` is `report.ok`.
+
+    Attributes
+    ----------
+    title : the call that was checked.
+    comparisons : one for each gradient and reference, and for the value.
+    blame : the first block to blame, going from the loss backwards, or None.
+    findings : what is wrong, in sentences; empty where nothing is.
+    notes : what else there is to know: references that are not there, steps, kinks.
+    """
+
+    title: str
+    comparisons: tuple[Comparison, ...]
+    blame: Blame | None = None
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every comparison agrees, every rule that was looked at is right, and something was compared."""
+        return (
+            not self.findings
+            and self.blame is None
+            and all(c.ok for c in self.comparisons)
+            and any(c.settled for c in self.comparisons if not c.label.startswith("value"))
+        )
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def raise_if_wrong(self) -> None:
+        """Raise CheckFailed, with this report as its text, unless the report is ok."""
+        if not self.ok:
+            raise CheckFailed(str(self))
+
+    def __str__(self) -> str:
+        lines = [f"check of {self.title}: {self.conclusion}", ""]
+        if self.comparisons:
+            lines += [*_table(self.comparisons), ""]
+        for finding in self.findings:
+            lines += [finding, ""]
+        if self.blame is not None:
+            lines += ["To blame:", *(f"  {line}" for line in str(self.blame).split("\n")), ""]
+        lines += self.notes
+        return "\n".join(line for text in lines for part in text.split("\n") for line in _wrapped(part)).rstrip()
+
+    __repr__ = __str__
+
+    @property
+    def conclusion(self) -> str:
+        if self.ok:
+            return "every gradient agrees"
+        if self.findings or self.blame or not all(c.ok for c in self.comparisons):
+            return "WRONG"
+        return "nothing could be compared"
+
+    def _repr_markdown_(self) -> str:
+        rows = ["| " + " | ".join(row) + " |" for row in _rows(self.comparisons)]
+        rows.insert(1, "|" + " --- |" * len(HEAD))
+        rest = [*self.findings, *([f"To blame: {self.blame}"] if self.blame else []), *self.notes]
+        return "\n\n".join([f"**check of `{self.title}`: {self.conclusion}**", "\n".join(rows), *rest])
+
+
+HEAD = ("gradient", "against", "relative", "at", "chainrule", "reference", "")
+WIDTHS = (13, 11, 8, 9, 11, 11, 5)  # with two blanks between, 80 columns
+
+
+def _rows(comparisons: tuple[Comparison, ...]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [HEAD]
+    before = ""
+    for c in comparisons:
+        name = c.label if c.label.startswith("value") else f"∂L/∂{c.label}"
+        numbers = (f"{c.ours:.5g}", f"{c.theirs:.5g}") if c.has_numbers else ("", "")
+        relative = "" if c.problem or not c.settled else f"{c.difference:.1e}" if c.difference else "0"
+        rows.append((name if name != before else "", c.reference, relative, c.place, *numbers, c.verdict))
+        before = name
+    return rows
+
+
+def _table(comparisons: tuple[Comparison, ...]) -> list[str]:
+    rows = _rows(comparisons)
+    widths = [min(limit, max(len(row[i]) for row in rows)) for i, limit in enumerate(WIDTHS)]
+    return ["  ".join(_fit(cell, w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _fit(text: str, width: int) -> str:
+    return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrapped(text: str, width: int = 80) -> list[str]:
+    """Long sentences in lines of at most 80 columns; a line of user code is left whole."""
+    if len(text) <= width or text.lstrip().startswith("at "):
+        return [text]
+    import textwrap
+
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.wrap(text, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)
+
+
+def index_text(index: tuple[int, ...]) -> str:
+    """[0, 1], and nothing for a number."""
+    return f"[{', '.join(map(str, index))}]" if index else ""
