@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 
 import chainrule as cr
 from catalogue import BINARY, CASES, COMPARISONS, ELEMENTWISE, STEPS, UNARY, Case, tensor
-from chainrule.array import Array, Node
+from chainrule.array import Array
 from chainrule.block import BLOCKS
+from chainrule.node import Node
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

@@ -26,14 +26,18 @@ def test_the_readme_shows_commands():
 
 def test_main_command_of_the_readme():
     (command,) = re.findall(r"^    pip install \. && chainrule (explain .*)$", README, re.MULTILINE)
-    done = subprocess.run(f"{sys.executable} -m chainrule {command}", shell=True, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        f"{sys.executable} -m chainrule {command}", shell=True, capture_output=True, text=True, check=True
+    )
     for equation in ("c·∂L/∂L\n      = 8 × 1\n      = 8", "2 × 3\n      = 6", "3 × 3\n      = 9"):
         assert equation in done.stdout
 
 
 def test_the_explained_file_of_the_readme():
     (target,) = re.findall(r"^    chainrule explain (\S+\.py:\w+)$", README, re.MULTILINE)
-    done = subprocess.run([sys.executable, "-m", "chainrule", "explain", target], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule", "explain", target], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     assert "Backward pass" in done.stdout
 

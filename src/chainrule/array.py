@@ -8,20 +8,16 @@ There is no tape and no mode: a node knows where it came from, and is freed when
 
 from __future__ import annotations
 
-import itertools
-import linecache
-import math
-import os
-import sys
-import types
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule.errors import BlockError, ChainruleError, RecordingError
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
+from chainrule.node import Node, at_line, user_frame
 
-__all__ = ["ANSWERS", "Array", "Line", "Node", "answer", "namespace_of", "record", "value_of"]
+__all__ = ["ANSWERS", "NO_PARAMS", "Array", "answer", "constant", "record", "value_of"]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
 """Which block (or function made of blocks) answers for which function of NumPy or SciPy.
@@ -30,14 +26,7 @@ Filled where the blocks are defined, by `chainrule.block`. A key may be a dotted
 `"scipy.special.expit"`: SciPy is slow to import, and whoever calls its functions has imported it already.
 """
 
-PLAIN = frozenset([bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_])
-"""Types of operands that cannot change under our hands, so a node may hold them as they are."""
-
 NO_PARAMS: dict[str, Any] = {}
-NUMPY = PLAIN | {np.ndarray}
-"""Types that NumPy computes with; what is not among them needs a look at which library it is from."""
-
-_clock = itertools.count()
 
 
 class BlockLike(Protocol):
@@ -49,173 +38,7 @@ class BlockLike(Protocol):
     view: bool
 
 
-class Line(NamedTuple):
-    """A line of user code."""
-
-    file: str
-    number: int
-
-    @property
-    def text(self) -> str:
-        return linecache.getline(self.file, self.number).strip()
-
-    def __str__(self) -> str:
-        text = self.text
-        return f"{self.file}:{self.number}" + (f": {text}" if text else "")
-
-
-class Node:
-    """One recorded step: `value = block.forward(*inputs, **params)`.
-
-    Attributes
-    ----------
-    block : the block, or None for an input of the recording.
-    inputs : a tuple with a Node for every recorded operand and the plain value of every other.
-    params : the keyword parameters of the block.
-    value : what the forward rule returned.
-    order : a number that grows with time, so that sorting by it is a topological order.
-    name : the user's name for the value, or None.
-    grad : what `Array.backward` left here, or None.
-    """
-
-    __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value")
-
-    def __init__(
-        self,
-        block: Any,
-        inputs: tuple[Any, ...],
-        params: dict[str, Any],
-        value: Any,
-        code: Any = None,
-        lasti: int = 0,
-        name: str | None = None,
-    ):
-        self.block = block
-        self.inputs = inputs
-        self.params = params
-        self.value = value
-        self.order = next(_clock)
-        self.code = code
-        self.lasti = lasti
-        self.name = name
-        self.grad = None
-
-    @property
-    def line(self) -> Line | None:
-        """The line of user code that recorded this node. Worked out only when asked: it is slow."""
-        if self.code is None:
-            return None
-        for start, end, number in self.code.co_lines():
-            if number is not None and start <= self.lasti < end:
-                return Line(self.code.co_filename, number)
-        return Line(self.code.co_filename, self.code.co_firstlineno)
-
-    @property
-    def differentiable(self) -> bool:
-        """False where a gradient ends: integers, booleans, and blocks such as `sign` or `stop_gradient`."""
-        if self.block is not None and not self.block.differentiable:
-            return False
-        return is_inexact(self.value)
-
-    def __repr__(self) -> str:
-        what = self.block.name if self.block else "input"
-        return f"<Node {self.order}: {self.name or '·'} = {what}, shape {np.shape(self.value)}>"
-
-
-def is_inexact(value: Any) -> bool:
-    """Whether a value is of a floating (or complex) type, in any array library."""
-    if isinstance(value, (float, complex)):
-        return True
-    dtype = getattr(value, "dtype", None)
-    if isinstance(dtype, np.dtype):
-        return dtype.kind in "fc" or "float" in dtype.name  # bfloat16 of ml_dtypes is of kind V
-    return dtype is not None and ("float" in str(dtype) or "complex" in str(dtype))
-
-
-# Where the user's code is ----------------------------------------------------------------------------------
-
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)
-_internal: dict[str, bool] = {}
-
-
-def is_internal(filename: str) -> bool:
-    """Whether a file belongs to chainrule or NumPy, so is not the user's."""
-    known = _internal.get(filename)
-    if known is None:
-        known = _internal[filename] = filename.startswith(_LIBRARIES)
-    return known
-
-
-def user_frame() -> Any:
-    """The innermost frame outside chainrule and NumPy."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if not (_internal[filename] if filename in _internal else is_internal(filename)):
-            return frame
-        frame = frame.f_back
-    return None
-
-
-def user_line() -> Line | None:
-    frame = user_frame()
-    return None if frame is None else Line(frame.f_code.co_filename, frame.f_lineno)
-
-
-def at_line() -> str:
-    """The end of an error message: where in the user's code it happened."""
-    line = user_line()
-    return "" if line is None else f"\n  at {line}"
-
-
 # Recording -------------------------------------------------------------------------------------------------
-
-
-def _numpy_without_its_python_layer() -> Any:
-    """NumPy, with what rules use most taken from its core: np.sum spends more on its way to np.add.reduce than in it."""
-    namespace = types.ModuleType("numpy")
-    vars(namespace).update(vars(np))
-    for name, ufunc in {"sum": np.add, "max": np.maximum, "min": np.minimum}.items():
-
-        def reduction(x: Any, axis: Any = None, keepdims: bool = False, _reduce: Any = ufunc.reduce) -> Any:
-            return _reduce(x, axis=axis, keepdims=keepdims)
-
-        setattr(namespace, name, reduction)
-    namespace.broadcast_to = _broadcast_to  # type: ignore[attr-defined]
-    return namespace
-
-
-def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """As np.broadcast_to; a small result is filled in, which is faster than making the view."""
-    if math.prod(shape) > 256:
-        return np.broadcast_to(x, shape)
-    z = np.empty(shape, x.dtype)
-    z[...] = x
-    return z
-
-
-NUMPY_NAMESPACE = _numpy_without_its_python_layer()
-
-
-def is_numpy(xp: Any) -> bool:
-    """Whether a namespace computes with NumPy's arrays."""
-    return xp.__name__ == "numpy"
-
-
-def namespace_of(values: Any) -> Any:
-    """The Array API namespace that computes with these plain values; NumPy where no other array is among them."""
-    for value in values:
-        if type(value) not in NUMPY:
-            return _foreign_namespace(values)
-    return NUMPY_NAMESPACE
-
-
-def _foreign_namespace(values: Any) -> Any:
-    import array_api_compat
-
-    arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
-    return array_api_compat.array_namespace(*arrays) if arrays else NUMPY_NAMESPACE
 
 
 def constant(operand: Any) -> Any:

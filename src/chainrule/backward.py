@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NUMPY, NUMPY_NAMESPACE, Array, Node, is_inexact, namespace_of
+from chainrule.array import Array
 from chainrule.errors import GradientError
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
+from chainrule.node import Node
 
 __all__ = ["Path", "backpropagate", "find_path"]
 

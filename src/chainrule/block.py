@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, at_line, namespace_of, record
+from chainrule.array import ANSWERS, Array, record
 from chainrule.errors import BlockError, GradientError, RecordingError
+from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
+from chainrule.node import at_line
 
 __all__ = ["BLOCKS", "Block", "answers", "block", "elementwise", "library_block", "sum_to"]
 
@@ -57,7 +59,7 @@ class Block:
         self.takes_xp = bool(parameters) and parameters[0].name == "xp"
         if self.takes_xp:
             parameters = parameters[1:]
-        self.forward = rule if self.takes_xp else _without_xp(rule)
+        self.forward = (rule if leading_axes else _with_real_numpy(rule)) if self.takes_xp else _without_xp(rule)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.operands = tuple(p.name for p in parameters if p.default is p.empty and p.kind is not p.KEYWORD_ONLY)
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
@@ -251,6 +253,11 @@ def _checked(block: Block, xp: Any, grad: Any, operand: Any) -> Any:
 
 def _without_xp(rule: Callable[..., Any]) -> Callable[..., Any]:
     return lambda xp, *args, **kwargs: rule(*args, **kwargs)
+
+
+def _with_real_numpy(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's rule may ask `xp is np`; the library's own use a NumPy with shorter ways."""
+    return lambda xp, *args, **kwargs: rule(np if xp is NUMPY_NAMESPACE else xp, *args, **kwargs)
 
 
 def _with_xp(rule: Callable[..., Any]) -> Callable[..., Any]:

@@ -145,7 +145,7 @@ def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
 
 def _innermost(error: BaseException) -> str:
     """The last line of user code in a traceback."""
-    from chainrule.array import Line, is_internal
+    from chainrule.node import Line, is_internal
 
     place, trace = None, error.__traceback__
     while trace is not None:

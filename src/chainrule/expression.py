@@ -119,8 +119,8 @@ def parse(text: str) -> Expression:
     assigned: set[str] = set()
     parameters: dict[str, None] = {}
     for statement in tree.body:
-        for node in ast.walk(statement):
-            read = isinstance(node, ast.Name) and (isinstance(node.ctx, ast.Load) or isinstance(statement, ast.AugAssign))
+        for node in (n for n in ast.walk(statement) if isinstance(n, ast.Name)):
+            read = isinstance(node.ctx, ast.Load) or isinstance(statement, ast.AugAssign)
             if read and node.id not in assigned | used | CONSTANTS.keys():
                 parameters.setdefault(node.id)
         assigned |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Array, Node, is_numpy
+from chainrule.array import NO_PARAMS, Array
 from chainrule.errors import GradientError
+from chainrule.libraries import is_numpy
+from chainrule.node import Node
 
 __all__ = ["Graph", "graph_between", "inside", "record_graph"]
 
@@ -150,11 +152,11 @@ def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwarg
     >>> [node.block.name for node in graph.nodes]
     ['multiply']
     """
-    from chainrule.transforms import _positions, record_call
+    from chainrule.recording import positions_of, record_call
 
     if argnums is None:
         argnums = tuple(range(len(args)))
-    recording = record_call(f, _positions(f, argnums), args, kwargs)
+    recording = record_call(f, positions_of(f, argnums), args, kwargs)
     return graph_between(recording.inputs, recording.outputs)
 
 

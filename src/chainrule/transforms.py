@@ -7,15 +7,18 @@ When an input is itself recorded (a gradient of a gradient), so is the backward 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Array, Node, at_line, constant, is_inexact, namespace_of, record, value_of
-from chainrule.backward import Path, backpropagate, find_path
+from chainrule.array import Array, value_of
+from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
+from chainrule.libraries import is_inexact, namespace_of
+from chainrule.node import Node, at_line
+from chainrule.recording import Argnums, fresh, input_node, name_of, positions_of, record_call, scalar_loss
 from chainrule.trees import flatten
 
 __all__ = [
@@ -30,21 +33,6 @@ __all__ = [
     "variable",
     "vjp",
 ]
-
-Argnums = int | str | tuple[int | str, ...]
-
-
-# Inputs ----------------------------------------------------------------------------------------------------
-
-
-@Block
-def alias(xp: Any, x: Any) -> Any:
-    """The same value under a new identity, so that a gradient inside a gradient cannot mistake one for the other."""
-    return x
-
-
-alias.leading_axes = True
-alias.backward(lambda xp, dz, z, x: dz)
 
 
 @Block
@@ -76,167 +64,9 @@ def variable(value: Any, name: str | None = None) -> Array:
     >>> x.grad
     array([2., 4.])
     """
-    node = _input_node(value, variable, name or "value")
+    node = input_node(value, variable, name or "value")
     node.name = name
     return Array(node)
-
-
-def _input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
-    """A new input of a recording with the value of x, the argument (or a part of it) of f."""
-    if type(x) is np.ndarray and x.dtype.kind == "f":  # the common case
-        return Node(None, (), NO_PARAMS, constant(x))
-    if isinstance(x, (float, list, tuple)):
-        x = np.asarray(x)[()]
-    _must_be_floating(value_of(x), f, argument)
-    return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
-
-
-def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> None:
-    what = f"argument {argument} of {_name(f)}"
-    if not is_inexact(x):
-        kind = getattr(x, "dtype", type(x).__name__)
-        hint = f"give it as a float: {x!r} -> {float(x)}" if isinstance(x, int) else "convert it with .astype(float)"
-        if not isinstance(x, int) and not hasattr(x, "dtype"):
-            hint = "give an array, a number, or nested tuples, lists, dicts or dataclasses of them"
-        raise GradientError(f"{what} is of type {kind}, which has no gradient; {hint}" + at_line())
-    if getattr(getattr(x, "dtype", None), "kind", "") == "c" or isinstance(x, complex):
-        raise GradientError(f"{what} is complex; gradients of complex arrays are not covered yet" + at_line())
-
-
-def _positions(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str], ...]:
-    """Each chosen argument as (position, name)."""
-    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    if isinstance(f, Block) and f.takes_xp:
-        parameters = parameters[1:]
-    names = [p.name for p in parameters]
-    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    found: list[tuple[int, str]] = []
-    for which in chosen:
-        if isinstance(which, str):
-            if which not in names:
-                raise GradientError(
-                    f"{_name(f)} has no argument {which!r}; its arguments are {', '.join(names) or 'not known'}"
-                    + at_line()
-                )
-            found.append((positional.index(which) if which in positional else -1, which))
-        else:
-            index = which + len(positional) if which < 0 else which
-            found.append((index, positional[index] if index < len(positional) else ""))
-    return tuple(found)
-
-
-def _name(f: Callable[..., Any]) -> str:
-    return getattr(f, "__name__", None) or repr(f)
-
-
-class Recording(NamedTuple):
-    """A function, run once on recorded inputs."""
-
-    inputs: list[Node]
-    rebuild_inputs: Callable[[list[Any]], Any]
-    given: list[Any]
-    outputs: list[Any]
-    rebuild_outputs: Callable[[list[Any]], Any]
-    path: Path
-    recorded: bool
-    """Whether gradients must be recorded too, because somebody outside may differentiate them again."""
-
-    def result(self) -> Any:
-        """What the function returned; as plain values unless it depends on recorded arrays beyond its inputs."""
-        return self.rebuild_outputs([_released(out, self.recorded) for out in self.outputs])
-
-    def pull(self, seeds: Sequence[Any]) -> list[Any]:
-        """The gradients of the inputs, in order, zeros where an input has no influence."""
-        recorded = self.recorded
-        sums: dict[Node, Any] = {}
-        taken: set[int] = set()
-        for out, seed in zip(self.outputs, seeds, strict=True):
-            recorded = recorded or type(seed) is Array
-            taken.add(id(seed))
-            if type(out) is Array:
-                node = out._node
-                sums[node] = sums[node] + seed if node in sums else seed
-        gradients = backpropagate(self.path, sums, recorded)
-        result: list[Any] = []
-        for node, given in zip(self.inputs, self.given, strict=True):
-            g = gradients[node]
-            if g is None:
-                g = self._no_influence(node, seeds)
-            result.append(g if type(g) is Array else _fresh(g, isinstance(given, np.ndarray), taken))
-        return result
-
-    def _no_influence(self, node: Node, seeds: Sequence[Any]) -> Any:
-        """Zeros, with the leading axes of the cotangents."""
-        seed, out = seeds[0], value_of(self.outputs[0])
-        lead = tuple(seed.shape[: len(seed.shape) - len(np.shape(out))])
-        return namespace_of((node.value,)).zeros(lead + tuple(node.value.shape), dtype=node.value.dtype)
-
-
-def _fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
-    """A result that its owner may write into: no view, no read-only array, not the same array twice."""
-    if isinstance(g, np.ndarray):
-        if g.ndim == 0 and not as_array:
-            return g[()]
-        if g.base is not None or not g.flags.writeable or id(g) in taken:
-            g = g.copy(order="C")
-        taken.add(id(g))
-        return g
-    return np.asarray(g) if as_array and isinstance(g, np.generic) else g
-
-
-def _released(out: Any, recorded: bool) -> Any:
-    if type(out) is not Array or recorded:
-        return out
-    value = out._node.value
-    return (
-        value.copy() if isinstance(value, np.ndarray) and (value.base is not None or out._node.block is None) else value
-    )
-
-
-def record_call(
-    f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Recording:
-    """Run f with the chosen arguments, each given by position and name, recorded."""
-    new_args = list(args)
-    new_kwargs = dict(kwargs)
-    inputs: list[Node] = []
-    given: list[Any] = []
-    rebuilds = []
-    for position, name in positions:
-        by_position = 0 <= position < len(args)
-        if not by_position and name not in kwargs:
-            raise GradientError(
-                f"{_name(f)} is differentiated by its argument {name or position}, but was called without it"
-                + at_line()
-            )
-        leaves, rebuild = flatten(args[position] if by_position else kwargs[name])
-        nodes = [_input_node(leaf, f, name or position) for leaf in leaves]
-        if len(nodes) == 1 and name:
-            nodes[0].name = name
-        tree = rebuild([Array(node) for node in nodes])
-        if by_position:
-            new_args[position] = tree
-        else:
-            new_kwargs[name] = tree
-        inputs += nodes
-        given += leaves
-        rebuilds.append((rebuild, len(leaves)))
-    outputs, rebuild_outputs = flatten(f(*new_args, **new_kwargs))
-
-    def rebuild_inputs(leaves: list[Any]) -> tuple[Any, ...]:
-        result, start = [], 0
-        for rebuild, count in rebuilds:
-            result.append(rebuild(leaves[start : start + count]))
-            start += count
-        return tuple(result)
-
-    path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
-    recorded = path.free or any(node.block is alias for node in inputs)
-    return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path, recorded)
 
 
 def _one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
@@ -264,15 +94,15 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> cr.value_and_grad(lambda x, y: x * y, argnums=("x", "y"))(2.0, 3.0)
     (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
-    positions = _positions(f, argnums)
+    positions = positions_of(f, argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         recording = record_call(f, positions, args, kwargs)
-        loss = scalar_loss(recording, _name(f))
+        loss = scalar_loss(recording, name_of(f))
         grads = recording.pull([_ones(loss)])
         return recording.result(), _one_or_all(argnums, recording.rebuild_inputs(grads))
 
-    return _named(differentiated, f, "value_and_grad")
+    return derived_from(differentiated, f, "value_and_grad")
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -292,13 +122,13 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return both(*args, **kwargs)[1]
 
-    return _named(gradient, f, "grad")
+    return derived_from(gradient, f, "grad")
 
 
-def _named(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[..., Any]:
+def derived_from(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[..., Any]:
     """Give a derived function the signature of the one that it came from, so that argument names keep working."""
-    g.__name__ = g.__qualname__ = f"{what}({_name(f)})"
-    g.__doc__ = f"{what} of {_name(f)}."
+    g.__name__ = g.__qualname__ = f"{what}({name_of(f)})"
+    g.__doc__ = f"{what} of {name_of(f)}."
     try:
         signature = inspect.signature(f)
     except (TypeError, ValueError):
@@ -307,25 +137,6 @@ def _named(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[
         signature = signature.replace(parameters=list(signature.parameters.values())[1:])
     g.__signature__ = signature  # type: ignore[attr-defined]
     return g
-
-
-def scalar_loss(recording: Recording, title: str) -> Any:
-    """The one output of a recording, which must be a scalar of a floating type."""
-    outputs = recording.outputs
-    if len(outputs) != 1:
-        raise GradientError(
-            f"a gradient needs a function that returns one scalar; {title} returned {len(outputs)} arrays; "
-            "use vjp or jacobian for several outputs" + at_line()
-        )
-    loss = value_of(outputs[0])
-    if getattr(loss, "shape", ()) != ():
-        raise GradientError(
-            f"a gradient needs a scalar loss; {title} returned an array of shape {np.shape(loss)}; "
-            "reduce it (with np.sum or np.mean), or use jacobian or vjp" + at_line()
-        )
-    if not is_inexact(loss):
-        raise GradientError(f"a gradient needs a loss of a floating type; {title} returned {loss!r}" + at_line())
-    return outputs[0]
 
 
 def _ones(out: Any) -> Any:
@@ -364,7 +175,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
         seeds, _ = flatten(dz)
         if len(seeds) != len(recording.outputs):
             raise GradientError(
-                f"{_name(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line()
+                f"{name_of(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line()
             )
         seeds = [_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
         return recording.rebuild_inputs(recording.pull(seeds))
@@ -429,7 +240,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
            [1., 1., 0.],
            [1., 1., 1.]])
     """
-    positions = _positions(f, argnums)
+    positions = positions_of(f, argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         recording = record_call(f, positions, args, kwargs)
@@ -448,7 +259,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
             rows.append(_one_or_all(argnums, recording.rebuild_inputs(recording.pull(seeds))))
         return recording.rebuild_outputs(rows)
 
-    return _named(differentiated, f, "jacobian")
+    return derived_from(differentiated, f, "jacobian")
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -459,7 +270,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return _named(jacobian(grad(f, argnums), argnums), f, "hessian")
+    return derived_from(jacobian(grad(f, argnums), argnums), f, "hessian")
 
 
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -471,12 +282,12 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> cr.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.5]))
     array([6., 6.])
     """
-    positions = _positions(f, argnums)
+    positions = positions_of(f, argnums)
     gradient = grad(f, argnums if isinstance(argnums, tuple) else (argnums,))
 
     def product(*args: Any, **kwargs: Any) -> Any:
         if not args:
-            raise GradientError(f"hvp of {_name(f)} needs its arguments and then v" + at_line())
+            raise GradientError(f"hvp of {name_of(f)} needs its arguments and then v" + at_line())
         *rest, v = args
         recording = record_call(gradient, positions, tuple(rest), kwargs)
         vectors, _ = flatten(v)
@@ -486,7 +297,7 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         # The Hessian is symmetric, so the gradient's pullback of v is H v.
         return _one_or_all(argnums, recording.rebuild_inputs(recording.pull(seeds)))
 
-    product.__name__ = product.__qualname__ = f"hvp({_name(f)})"
+    product.__name__ = product.__qualname__ = f"hvp({name_of(f)})"
     return product
 
 
@@ -513,7 +324,7 @@ def local_gradient(f: Callable[..., Any], *inputs: Any, layout: str = "notes", *
     inputs = tuple(np.asarray(x) if isinstance(x, list | tuple) else x for x in inputs)
     chosen = tuple(i for i, x in enumerate(inputs) if is_inexact(value_of(x)))
     if not chosen:
-        raise GradientError(f"no input of {_name(f)} is of a floating type, so it has no local gradient" + at_line())
+        raise GradientError(f"no input of {name_of(f)} is of a floating type, so it has no local gradient" + at_line())
 
     def of_chosen(*active: Any) -> Any:
         full = list(inputs)
@@ -560,7 +371,7 @@ def backward_from(loss: Array, gradient: Any = None) -> None:
         value = node.value
         if dz is None:
             dz = namespace_of((value,)).zeros_like(value)
-        node.grad = _fresh(dz, isinstance(value, np.ndarray), taken)
+        node.grad = fresh(dz, isinstance(value, np.ndarray), taken)
 
 
 def _sources(node: Node) -> list[Node]:

@@ -1,8 +1,8 @@
 """Activations: elementwise functions of neural networks, named as in torch.nn.functional and jax.nn."""
 
-from chainrule.array import is_numpy
 from chainrule.block import elementwise
 from chainrule.formula import call, name
+from chainrule.libraries import is_numpy
 
 relu = elementwise(
     "relu",

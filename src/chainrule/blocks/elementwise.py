@@ -8,10 +8,10 @@ import math
 
 import numpy as np
 
-from chainrule.array import is_numpy
 from chainrule.block import answers, elementwise, library_block, minus_one, one, sum_to
 from chainrule.blocks.shaping import cast
 from chainrule.formula import call, cases, name, relation, sqrt
+from chainrule.libraries import is_numpy
 
 E = name("e")
 

@@ -9,10 +9,12 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, at_line, getitem_key, is_numpy, namespace_of, record, setitem_key, value_of
+from chainrule.array import Array, getitem_key, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
+from chainrule.libraries import is_numpy
+from chainrule.node import at_line
 
 
 def index_text(key):
@@ -103,10 +105,8 @@ def _add_at_elsewhere(xp, v, key, shape, lead):
     positions = np.arange(size).reshape(shape)[key].reshape(-1)
     v = xp.reshape(v, (*lead, positions.size))
     z = xp.zeros((*lead, size), dtype=v.dtype)
-    if hasattr(z, "index_add"):  # PyTorch
-        z = z.index_add(-1, xp.asarray(positions), v)
-    else:
-        z = z.at[..., positions].add(v)
+    torch = hasattr(z, "index_add")
+    z = z.index_add(-1, xp.asarray(positions), v) if torch else z.at[..., positions].add(v)
     return xp.reshape(z, lead + shape)
 
 
@@ -155,7 +155,7 @@ def full_key(key, shape):
             continue
         if isinstance(part, bool | np.bool_):
             raise RecordingError("an index that is a single boolean is not covered; use np.where" + at_line())
-        array = np.array(part) if not np.size(part) == 0 else np.asarray(part, dtype=getattr(part, "dtype", int))
+        array = np.array(part) if np.size(part) else np.asarray(part, dtype=getattr(part, "dtype", int))
         if array.dtype.kind == "b":
             _fits(array, parts, shape)
             parts.extend(array.nonzero())
@@ -173,8 +173,13 @@ def full_key(key, shape):
 
 def _fits(mask, before, shape):
     start = sum(part is not None for part in before)
-    if Ellipsis not in [p if p is Ellipsis else None for p in before] and shape[start : start + mask.ndim] != mask.shape:
-        raise IndexError(f"a mask of shape {mask.shape} for the axes of shape {shape[start : start + mask.ndim]}{at_line()}")
+    if (
+        Ellipsis not in [p if p is Ellipsis else None for p in before]
+        and shape[start : start + mask.ndim] != mask.shape
+    ):
+        raise IndexError(
+            f"a mask of shape {mask.shape} for the axes of shape {shape[start : start + mask.ndim]}{at_line()}"
+        )
 
 
 def _plain_slice(part):

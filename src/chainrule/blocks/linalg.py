@@ -1,17 +1,19 @@
 """Linear algebra: dot, inner, outer, matmul, einsum, tensordot.
 
-Derivatives: K. B. Petersen and M. S. Pedersen, The Matrix Cookbook (2012), section 2; M. Giles, Collected matrix derivative
-results for forward and reverse mode algorithmic differentiation (2008).
+Derivatives: K. B. Petersen and M. S. Pedersen, The Matrix Cookbook (2012), section 2; M. Giles, Collected matrix
+derivative results for forward and reverse mode algorithmic differentiation (2008).
 """
 
 import math
 
 import numpy as np
 
-from chainrule.array import Array, at_line, is_numpy
+from chainrule.array import Array
 from chainrule.block import answers, library_block, sum_to
 from chainrule.errors import BlockError
 from chainrule.formula import call
+from chainrule.libraries import is_numpy
+from chainrule.node import at_line
 
 
 def _swap(xp, x):
@@ -60,7 +62,7 @@ def matmul_dy(xp, dz, z, x, y):
         rows = math.prod(x.shape[:-1])
         flat_x, flat_dz = xp.reshape(x, (rows, x.shape[-1])), xp.reshape(dz, (*lead, rows, z.shape[-1]))
         return _swap(xp, flat_x) @ flat_dz
-    return sum_to(xp, _swap(xp, x) @ dz, y.shape, z.shape[:-2] + (x.shape[-1], z.shape[-1]))
+    return sum_to(xp, _swap(xp, x) @ dz, y.shape, (*z.shape[:-2], x.shape[-1], z.shape[-1]))
 
 
 @library_block(notation=lambda x, y: x @ y.T)
@@ -87,7 +89,7 @@ def numpy_outer(a, b):
 
 @answers(np.dot)
 def numpy_dot(a, b):
-    """np.dot: matmul for vectors and matrices, a product for numbers; sums over the last axis of a and the last but one of b."""
+    """np.dot: a product for numbers, matmul up to matrices; beyond, over a's last axis and b's last but one."""
     na, nb = np.ndim(a), np.ndim(b)
     if na == 0 or nb == 0:
         return a * b
@@ -127,7 +129,9 @@ def numpy_tensordot(a, b, axes=2):
         a_axes, b_axes = ([i] if isinstance(i, int) else list(i) for i in axes)
     a_axes, b_axes = [i % na for i in a_axes], [i % nb for i in b_axes]
     if [np.shape(a)[i] for i in a_axes] != [np.shape(b)[i] for i in b_axes]:
-        raise BlockError(f"tensordot of shapes {np.shape(a)} and {np.shape(b)} over axes {a_axes} and {b_axes}" + at_line())
+        raise BlockError(
+            f"tensordot of shapes {np.shape(a)} and {np.shape(b)} over axes {a_axes} and {b_axes}" + at_line()
+        )
     a_rest, b_rest = [i for i in range(na) if i not in a_axes], [i for i in range(nb) if i not in b_axes]
     inner = math.prod(np.shape(a)[i] for i in a_axes)
     shape = tuple(np.shape(a)[i] for i in a_rest) + tuple(np.shape(b)[i] for i in b_rest)
@@ -157,7 +161,9 @@ def einsum(xp, *xs, subscripts=""):
 def einsum_backward(xp, dz, z, *xs, subscripts=""):
     inputs, output = subscripts.split("->")
     terms = [term.removeprefix("...") for term in inputs.split(",")]
-    if "..." in subscripts:  # only in this block's own backward rule: name the leading axes, so that they can be matched
+    if (
+        "..." in subscripts
+    ):  # only in this block's own backward rule: name the leading axes, so that they can be matched
         return _einsum_with_names(xp, dz, z, xs, inputs.split(","), output)
     return tuple(_einsum_gradient(xp, dz, xs, terms, output, i) for i in range(len(xs)))
 
@@ -225,7 +231,7 @@ def numpy_einsum(subscripts, *operands, out=None, optimize=False, **others):
 
 
 def _without_unit_axes(operands, terms, output):
-    """Axes of length 1 broadcast against longer ones under "...": drop them, since einsum's letters do not broadcast."""
+    """Under "..." an axis of length 1 broadcasts against a longer one; a letter does not, so drop such axes."""
     sizes: dict[str, int] = {}
     for x, term in zip(operands, terms, strict=True):
         for letter, n in zip(term, x.shape, strict=True):

@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 
-from chainrule.array import at_line, value_of
+from chainrule.array import value_of
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.indexing import one_hot
 from chainrule.blocks.normalisation import softmax
 from chainrule.errors import BlockError
-from chainrule.formula import call, indicator, name, relation, total
+from chainrule.formula import call, total
+from chainrule.node import at_line
 
 
 def chosen(scores, label):
@@ -32,11 +33,13 @@ def check_label(scores, label):
         raise BlockError(f"the label must be an integer class index, not {label.dtype}" + at_line())
     if tuple(scores.shape[:-1]) != label.shape or scores.ndim not in (1, 2):
         raise BlockError(
-            f"scores of shape {tuple(scores.shape)} with labels of shape {label.shape}: give (C,) with an int, or (N, C) with (N,)"
-            + at_line()
+            f"scores of shape {tuple(scores.shape)} with labels of shape {label.shape}: "
+            "give (C,) with an int, or (N, C) with (N,)" + at_line()
         )
     if label.size and not (label.min() >= 0 and label.max() < classes):
-        raise BlockError(f"label {label.min() if label.min() < 0 else label.max()} is not one of the {classes} classes" + at_line())
+        raise BlockError(
+            f"label {label.min() if label.min() < 0 else label.max()} is not one of the {classes} classes" + at_line()
+        )
     return label
 
 

@@ -9,8 +9,7 @@ from chainrule.block import answers
 def _of_values(function):
     @answers(function)
     def plain(*args, **kwargs):
-        args = (value_of(a) for a in args)
-        return function(*args, **{name: value_of(a) for name, a in kwargs.items()})
+        return function(*(value_of(a) for a in args), **{name: value_of(a) for name, a in kwargs.items()})
 
     return plain
 

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
-from chainrule.array import at_line, is_numpy, record
+from chainrule.array import record
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
+from chainrule.libraries import is_numpy
+from chainrule.node import at_line
 
 
 def axes_of(axis):
@@ -65,7 +67,7 @@ def mean_backward(xp, dz, z, x, axis=None, keepdims=False):
 
 @library_block(notation=lambda x, axis, keepdims: call("prod", x, index=axes_text(x, axis)))
 def prod(xp, x, axis=None, keepdims=False):
-    """z = Π x along the axes. Halves are multiplied with each other, so that the gradient is exact where x has zeros."""
+    """z = Π x along the axes. Multiplies halves with each other, so that the gradient is exact where x has zeros."""
     axes = sorted(axes_of(axis))
     rest = [i for i in range(-x.ndim, 0) if i not in axes]
     kept = tuple(x.shape[i] for i in rest)
@@ -83,7 +85,9 @@ def _extreme(function, name):
         return getattr(xp, name)(x, axis=axis, keepdims=keepdims)
 
     rule.__name__ = name
-    rule.__doc__ = f"The {'largest' if name == 'max' else 'smallest'} entry along the axes; ties share the gradient evenly."
+    rule.__doc__ = (
+        f"The {'largest' if name == 'max' else 'smallest'} entry along the axes; ties share the gradient evenly."
+    )
     made = library_block(function, notation=lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis)))(rule)
 
     @made.backward
@@ -179,7 +183,15 @@ def _numpy_reduction(function, made):
     return numpy_reduction
 
 
-for _function, _block in {np.sum: sum, np.mean: mean, np.prod: prod, np.var: var, np.std: std, np.max: max_, np.min: min_}.items():
+for _function, _block in {
+    np.sum: sum,
+    np.mean: mean,
+    np.prod: prod,
+    np.var: var,
+    np.std: std,
+    np.max: max_,
+    np.min: min_,
+}.items():
     _numpy_reduction(_function, _block)
 
 

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, at_line
+from chainrule.array import Array
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
+from chainrule.node import at_line
 
 
 def lead_of(dz, z):
@@ -26,7 +27,9 @@ def reshape_backward(xp, dz, z, x, shape=()):
     return xp.reshape(dz, lead_of(dz, z) + x.shape)
 
 
-@library_block(view=True, notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x))
+@library_block(
+    view=True, notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x)
+)
 def transpose(xp, x, axes=()):
     """The axes of x in another order; `axes` counted from the right."""
     return xp.permute_dims(x, tuple(a + x.ndim for a in axes))
@@ -281,16 +284,20 @@ def numpy_array_split(ary, indices_or_sections, axis=0):
 @answers(np.split)
 def numpy_split(ary, indices_or_sections, axis=0):
     if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
-        raise BlockError(f"an axis of length {ary.shape[axis]} does not split evenly into {indices_or_sections}" + at_line())
+        raise BlockError(
+            f"an axis of length {ary.shape[axis]} does not split evenly into {indices_or_sections}" + at_line()
+        )
     return numpy_array_split(ary, indices_or_sections, axis)
 
 
 @answers(np.tile)
-def numpy_tile(A, reps):  # noqa: N803
+def numpy_tile(A, reps):
     reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
-    return A[np.ix_(*(np.tile(np.arange(n), r) for n, r in zip(*_same_length(A.shape, reps), strict=True)))] if len(
-        reps
-    ) <= A.ndim else np.tile(np.reshape(A, (1,) * (len(reps) - A.ndim) + A.shape), reps)
+    return (
+        A[np.ix_(*(np.tile(np.arange(n), r) for n, r in zip(*_same_length(A.shape, reps), strict=True)))]
+        if len(reps) <= A.ndim
+        else np.tile(np.reshape(A, (1,) * (len(reps) - A.ndim) + A.shape), reps)
+    )
 
 
 def _same_length(shape, reps):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Node, at_line, is_inexact, value_of
+from chainrule.array import value_of
 from chainrule.block import Block
 from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
 from chainrule.check.call import Call
@@ -16,7 +16,10 @@ from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.report import Blame, Comparison, Report, index_text
 from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
-from chainrule.transforms import Argnums, _named, record_call, stop_gradient
+from chainrule.libraries import is_inexact
+from chainrule.node import Node, at_line
+from chainrule.recording import Argnums, record_call
+from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 
 __all__ = ["Blame", "Comparison", "Report", "check"]
@@ -58,7 +61,7 @@ def check(
         written = None if against is None else _written(against, call, args, kwargs)
         return _report(call, written)
 
-    return _named(checked, f, "check")
+    return derived_from(checked, f, "check")
 
 
 BY_HAND = "by hand"

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Node
+from chainrule.array import NO_PARAMS
 from chainrule.block import BLOCKS
 from chainrule.check.compare import Problem, compare_gradients, precision
 from chainrule.check.libraries import Answer
 from chainrule.check.report import Blame, Comparison, index_text
 from chainrule.graph import Graph, graph_between, inside
+from chainrule.node import Node
 
 __all__ = ["roughness", "users", "wrong_rule", "wrong_value"]
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, at_line, is_inexact, value_of
+from chainrule.array import Array, value_of
 from chainrule.errors import GradientError
-from chainrule.transforms import Argnums, _name, _positions
+from chainrule.libraries import is_inexact
+from chainrule.node import at_line
+from chainrule.recording import Argnums, positions_of
+from chainrule.transforms import name_of
 from chainrule.trees import Rebuild, flatten
 
 __all__ = ["Argument", "Call"]
@@ -44,27 +47,27 @@ class Call:
     @classmethod
     def of(cls, f: Callable[..., Any], argnums: Argnums | None, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
         """The call f(*args, **kwargs). Without argnums every leaf of a floating type is checked."""
-        names = _positions(f, tuple(range(len(args))))
+        names = positions_of(f, tuple(range(len(args))))
         arguments = [_argument(i, name or f"argument {i}", x) for (i, name), x in zip(names, args, strict=True)]
         arguments += [_argument(name, name, x) for name, x in kwargs.items()]
         if argnums is None:
             chosen = [replace(a, checked=_floating(a.leaves)) for a in arguments]
             if not any(a.checked for a in chosen):
                 raise GradientError(
-                    f"no argument of {_name(f)} is of a floating type, so there is no gradient to check" + at_line()
+                    f"no argument of {name_of(f)} is of a floating type, so there is no gradient to check" + at_line()
                 )
         else:
             wanted = [
                 i if 0 <= i < len(args) else name
-                for i, name in _positions(f, argnums if isinstance(argnums, tuple) else (argnums,))
+                for i, name in positions_of(f, argnums if isinstance(argnums, tuple) else (argnums,))
             ]
             if missing := [key for key in wanted if key not in {a.key for a in arguments}]:
-                raise GradientError(f"{_name(f)} was called without its argument {missing[0]!r}" + at_line())
+                raise GradientError(f"{name_of(f)} was called without its argument {missing[0]!r}" + at_line())
             chosen = [replace(a, checked=tuple(range(len(a.leaves)))) if a.key in wanted else a for a in arguments]
         return cls(f, tuple(chosen))
 
     def __str__(self) -> str:
-        return f"{_name(self.f)}({', '.join(a.name for a in self.arguments)})"
+        return f"{name_of(self.f)}({', '.join(a.name for a in self.arguments)})"
 
     @property
     def checked(self) -> tuple[Argument, ...]:

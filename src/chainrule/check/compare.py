@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Node, is_inexact, value_of
+from chainrule.array import value_of
 from chainrule.check.finite_differences import Derivative, along, slopes, typical_step
 from chainrule.check.libraries import LIBRARIES, Answer, Unavailable, answer_of
 from chainrule.check.report import Comparison
 from chainrule.graph import Graph
+from chainrule.libraries import is_inexact
+from chainrule.node import Node
 from chainrule.trees import flatten
 
 __all__ = ["Function", "Problem", "compare_gradients", "compare_values", "precision"]

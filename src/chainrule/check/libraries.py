@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import Node
 from chainrule.graph import Graph
+from chainrule.node import Node
 
 __all__ = ["LIBRARIES", "Answer", "Unavailable", "answer_of"]
 

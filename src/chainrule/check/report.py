@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.array import Line
 from chainrule.errors import CheckFailed
+from chainrule.node import Line
 
 __all__ = ["Blame", "Comparison", "Report"]
 

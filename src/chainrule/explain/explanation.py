@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, Line, Node, at_line, is_inexact, value_of
+from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.errors import GradientError
 from chainrule.explain.names import Names, captured, watch_locals
 from chainrule.explain.notation import constant_formula, formula_of, size, step_formula
 from chainrule.explain.values import inline
 from chainrule.formula import Formula, name, number, partial
+from chainrule.libraries import is_inexact
 from chainrule.namespace import RECORDING
+from chainrule.node import Line, Node, at_line
+from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify
-from chainrule.transforms import Recording, record_call, scalar_loss
 from chainrule.trees import flatten, leaf_names
 
 __all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Step", "explain"]

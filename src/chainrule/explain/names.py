@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, Node, is_internal
+from chainrule.array import Array
+from chainrule.node import Node, is_internal
 
 __all__ = ["Names", "watch_locals"]
 

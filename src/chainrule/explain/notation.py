@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Node
 from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
+from chainrule.node import Node
 
 __all__ = ["constant_formula", "formula_of", "size", "step_formula"]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, Node, record
+from chainrule.array import Array, record
+from chainrule.node import Node
 from chainrule.simplify.polynomials import Polynomials
 from chainrule.simplify.rules import RULES
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.array import Array, Node, answer, getitem_key
+from chainrule.array import Array, answer, getitem_key
 from chainrule.block import BLOCKS
+from chainrule.node import Node
 
 if TYPE_CHECKING:
     from chainrule.simplify.engine import Builder

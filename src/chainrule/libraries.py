@@ -1,0 +1,73 @@
+"""Which array library a plain value is of, and the namespace that computes with it."""
+
+from __future__ import annotations
+
+import math
+import types
+from typing import Any
+
+import numpy as np
+
+__all__ = ["NUMPY", "NUMPY_NAMESPACE", "PLAIN", "is_inexact", "is_numpy", "namespace_of"]
+
+PLAIN = frozenset([bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_])
+"""Types of operands that cannot change under our hands, so a node may hold them as they are."""
+
+NUMPY = PLAIN | {np.ndarray}
+"""Types that NumPy computes with; what is not among them needs a look at which library it is from."""
+
+
+def is_inexact(value: Any) -> bool:
+    """Whether a value is of a floating (or complex) type, in any array library."""
+    if isinstance(value, (float, complex)):
+        return True
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "fc" or "float" in dtype.name  # bfloat16 of ml_dtypes is of kind V
+    return dtype is not None and ("float" in str(dtype) or "complex" in str(dtype))
+
+
+def _numpy_without_its_python_layer() -> Any:
+    """NumPy, with what rules use most taken from its core: np.sum spends more on the way there than in it."""
+    namespace = types.ModuleType("numpy")
+    vars(namespace).update(vars(np))
+    for name, ufunc in {"sum": np.add, "max": np.maximum, "min": np.minimum}.items():
+
+        def reduction(x: Any, axis: Any = None, keepdims: bool = False, _reduce: Any = ufunc.reduce) -> Any:
+            return _reduce(x, axis=axis, keepdims=keepdims)
+
+        setattr(namespace, name, reduction)
+    namespace.broadcast_to = _broadcast_to  # type: ignore[attr-defined]
+    return namespace
+
+
+def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """As np.broadcast_to; a small result is filled in, which is faster than making the view."""
+    if math.prod(shape) > 256:
+        return np.broadcast_to(x, shape)
+    z = np.empty(shape, x.dtype)
+    z[...] = x
+    return z
+
+
+NUMPY_NAMESPACE = _numpy_without_its_python_layer()
+
+
+def is_numpy(xp: Any) -> bool:
+    """Whether a namespace computes with NumPy's arrays."""
+    return xp.__name__ == "numpy"
+
+
+def namespace_of(values: Any) -> Any:
+    """The Array API namespace that computes with these plain values; NumPy where no other array is among them."""
+    for value in values:
+        if type(value) not in NUMPY:
+            return _foreign_namespace(values)
+    return NUMPY_NAMESPACE
+
+
+def _foreign_namespace(values: Any) -> Any:
+    import array_api_compat
+
+    arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
+    return array_api_compat.array_namespace(*arrays) if arrays else NUMPY_NAMESPACE

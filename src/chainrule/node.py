@@ -1,0 +1,127 @@
+"""Node: one recorded step, and the line of user code that it comes from."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.libraries import is_inexact
+
+__all__ = ["Line", "Node", "at_line", "is_internal", "user_frame", "user_line"]
+
+_clock = itertools.count()
+
+
+class Line(NamedTuple):
+    """A line of user code."""
+
+    file: str
+    number: int
+
+    @property
+    def text(self) -> str:
+        return linecache.getline(self.file, self.number).strip()
+
+    def __str__(self) -> str:
+        text = self.text
+        return f"{self.file}:{self.number}" + (f": {text}" if text else "")
+
+
+class Node:
+    """One recorded step: `value = block.forward(*inputs, **params)`.
+
+    Attributes
+    ----------
+    block : the block, or None for an input of the recording.
+    inputs : a tuple with a Node for every recorded operand and the plain value of every other.
+    params : the keyword parameters of the block.
+    value : what the forward rule returned.
+    order : a number that grows with time, so that sorting by it is a topological order.
+    name : the user's name for the value, or None.
+    grad : what `Array.backward` left here, or None.
+    """
+
+    __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value")
+
+    def __init__(
+        self,
+        block: Any,
+        inputs: tuple[Any, ...],
+        params: dict[str, Any],
+        value: Any,
+        code: Any = None,
+        lasti: int = 0,
+        name: str | None = None,
+    ):
+        self.block = block
+        self.inputs = inputs
+        self.params = params
+        self.value = value
+        self.order = next(_clock)
+        self.code = code
+        self.lasti = lasti
+        self.name = name
+        self.grad = None
+
+    @property
+    def line(self) -> Line | None:
+        """The line of user code that recorded this node. Worked out only when asked: it is slow."""
+        if self.code is None:
+            return None
+        for start, end, number in self.code.co_lines():
+            if number is not None and start <= self.lasti < end:
+                return Line(self.code.co_filename, number)
+        return Line(self.code.co_filename, self.code.co_firstlineno)
+
+    @property
+    def differentiable(self) -> bool:
+        """False where a gradient ends: integers, booleans, and blocks such as `sign` or `stop_gradient`."""
+        if self.block is not None and not self.block.differentiable:
+            return False
+        return is_inexact(self.value)
+
+    def __repr__(self) -> str:
+        what = self.block.name if self.block else "input"
+        return f"<Node {self.order}: {self.name or '·'} = {what}, shape {np.shape(self.value)}>"
+
+
+# Where the user's code is ----------------------------------------------------------------------------------
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)
+_internal: dict[str, bool] = {}
+
+
+def is_internal(filename: str) -> bool:
+    """Whether a file belongs to chainrule or NumPy, so is not the user's."""
+    known = _internal.get(filename)
+    if known is None:
+        known = _internal[filename] = filename.startswith(_LIBRARIES)
+    return known
+
+
+def user_frame() -> Any:
+    """The innermost frame outside chainrule and NumPy."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not (_internal[filename] if filename in _internal else is_internal(filename)):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def user_line() -> Line | None:
+    frame = user_frame()
+    return None if frame is None else Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def at_line() -> str:
+    """The end of an error message: where in the user's code it happened."""
+    line = user_line()
+    return "" if line is None else f"\n  at {line}"
