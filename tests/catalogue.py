@@ -638,7 +638,7 @@ STEPS: dict[str, Callable[..., Any]] = {
         *(np.isfinite, np.isinf, np.isnan, np.signbit, np.logical_not),
         *(np.argmax, np.argmin, np.any, np.all, np.count_nonzero),
     ]
-}
+} | {"astype(int)": lambda x: np.astype(x, int)}
 """Functions of one array whose gradient is zero wherever it exists."""
 
 COMPARISONS: dict[str, Callable[..., Any]] = {

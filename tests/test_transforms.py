@@ -105,6 +105,12 @@ def test_control_flow_follows_the_values():
     assert cr.grad(f)(1.5) == -8.0
 
 
+def test_a_gradient_ends_at_integers():
+    x = np.array([1.5, 2.5])
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(x.astype(int) * x))(x), [1, 2])
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum((x * 2).astype(bool) * x))(x), [1, 1])
+
+
 # Ownership
 
 

@@ -9,7 +9,7 @@ There is no tape and no mode: a node knows where it came from, and is freed when
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     xp = NUMPY_NAMESPACE
     for operand in operands:
         if type(operand) is Array:
-            if operand._root is not None and operand._root._node is not operand._root_node:
+            if operand._view is not None and operand._view.root._node is not operand._view.node:
                 raise RecordingError(
                     "this array is a view of one that was written to since; take the view again after the write"
                     + at_line()
@@ -92,20 +92,28 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
             "pass every array that the block needs as an operand" + at_line()
         )
     frame = user_frame()
-    if frame is None:
-        node = Node(block, tuple(inputs), params, value)
-    else:
-        node = Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti)
-    result = Array(node)
-    source = operands[0] if block.view else None
-    if (
-        type(source) is Array
-        and getattr(value, "base", None) is not None
-        and np.may_share_memory(value, source._node.value)
-    ):
-        result._root = source if source._root is None else source._root
-        result._root_node = result._root._node
+    result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
+    if block.view and type(operands[0]) is Array:
+        source = operands[0]
+        if getattr(value, "base", None) is not None and np.may_share_memory(value, source._node.value):
+            root = source if source._view is None else source._view.root
+            result._view = View(root, root._node, None)
     return result
+
+
+class View(NamedTuple):
+    """That a handle shares, in NumPy's sense, the memory of another.
+
+    Attributes
+    ----------
+    root : the handle whose memory it is.
+    node : what the root pointed at when the view was taken; if it has moved on, the view is stale.
+    key : the index by which it was taken, if it was taken from the root by one; else None.
+    """
+
+    root: Array
+    node: Node
+    key: Any
 
 
 def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exception:
@@ -173,7 +181,7 @@ def _binary(function: Any) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         result = record(ANSWERS[function], (self, other))
         # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
-        number = self._root is None and isinstance(self._node.value, np.generic)
+        number = self._view is None and isinstance(self._node.value, np.generic)
         return result if number else self._write(result)
 
     return forward, reflected, in_place
@@ -214,14 +222,12 @@ class Array:
     Array([2., 4.], block=multiply)
     """
 
-    __slots__ = ("__weakref__", "_key", "_node", "_root", "_root_node")
+    __slots__ = ("__weakref__", "_node", "_view")
     __array_priority__ = 1000
 
     def __init__(self, node: Node):
         self._node = node
-        self._root: Array | None = None  # the handle whose memory this one views, in NumPy's sense
-        self._root_node: Node | None = None  # what that handle pointed at when the view was taken
-        self._key: Any = None  # the index by which it was taken, if it was taken by one
+        self._view: View | None = None
 
     # What it holds ----------------------------------------------------------------------------------------
 
@@ -346,7 +352,8 @@ class Array:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if not kwargs and method == "__call__" and ufunc in ANSWERS:
-            return ANSWERS[ufunc](*inputs)
+            handler = ANSWERS[ufunc]
+            return record(handler, inputs) if hasattr(handler, "forward") else handler(*inputs)
         out = kwargs.pop("out", None)
         if out is not None and any(o is not None for o in out):
             raise RecordingError(
@@ -414,19 +421,20 @@ class Array:
 
     def __getitem__(self, key: Any) -> Any:
         result = call(getitem_key, self, key)
-        if result._root is self:
-            result._key = key
-        elif isinstance(result._node.value, np.generic) and _has_ellipsis(key):
+        view = result._view
+        if view is None and isinstance(result._node.value, np.generic) and _has_ellipsis(key):
             # NumPy's x[..., 0] is no number but a view without axes, which writes through.
-            result._root = self if self._root is None else self._root
-            result._root_node = result._root._node
-            result._key = key if self._root is None else None
+            root = self if self._view is None else self._view.root
+            view = View(root, root._node, None)
+        if view is not None:
+            result._view = view._replace(key=key) if view.root is self else view
         return result
 
     # Updates in place: the handle moves on to a new node ----------------------------------------------------
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        if type(new) is Array and new._root is self and new._key is key and new._root_node is self._node:
+        view = new._view if type(new) is Array else None
+        if view is not None and view.root is self and view.key is key and view.node is self._node:
             return  # the second half of `x[key] += v`: the view has written itself already
         self._write(call(setitem_key, self, new, key))
 
@@ -438,16 +446,16 @@ class Array:
             if not np.can_cast(result.dtype, self.dtype, "same_kind"):
                 raise BlockError(f"an array of dtype {self.dtype} cannot hold a result of {result.dtype}" + at_line())
             result = call(np.astype, result, self.dtype)
-        if self._root is not None:
-            if self._key is None:
+        if self._view is not None:
+            if self._view.key is None:
                 raise RecordingError(
                     "an update in place of a view (a reshaped, transposed or twice indexed array); "
                     "write into the array that it was taken from, or make a copy of the view first" + at_line()
                 )
-            root, key = self._root, self._key
+            root, _, key = self._view
             root[key] = result
             result = root[key]
-            self._root_node = root._node
+            self._view = View(root, root._node, key)
         self._node = result._node
         return self
 

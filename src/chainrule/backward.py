@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.errors import GradientError
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_inexact, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
@@ -37,33 +37,40 @@ class Path:
 
 def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
     """The nodes between inputs and outputs. The search ends at the oldest input: nothing older depends on one."""
-    start = min((node.order for node in inputs), default=0)
-    path = set(inputs)
+    start = min([node.order for node in inputs], default=0)
     seen = set(inputs)
     found = []
-    free = False
-    stack = [node for node in outputs if node.differentiable]
+    free = elsewhere = False
+    stack = []
+    for node in outputs:
+        if node not in seen:
+            seen.add(node)
+            stack.append(node)
     while stack:
         node = stack.pop()
-        if node in seen:
+        block = node.block
+        if block is None or node.order < start or not block.differentiable:
+            elsewhere = True
+            free = free or node.differentiable
             continue
-        seen.add(node)
-        if node.order < start or node.block is None:
-            free = free or is_inexact(node.value)
-        elif node.block.differentiable:
-            found.append(node)
-            for operand in node.inputs:
-                if type(operand) is Node and operand not in seen:
-                    stack.append(operand)
-    found.sort(key=attrgetter("order"))
-    between = []
-    for node in found:
+        found.append(node)
         for operand in node.inputs:
-            if operand.__class__ is Node and operand in path:
-                path.add(node)
-                between.append(node)
-                break
-    return Path(inputs, between, free)
+            if operand.__class__ is Node and operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    found.sort(key=attrgetter("order"))
+    return Path(inputs, _depending_on(inputs, found) if elsewhere else found, free)
+
+
+def _depending_on(inputs: Sequence[Node], nodes: list[Node]) -> list[Node]:
+    """Those of the nodes, which are in topological order, that depend on the inputs."""
+    path = set(inputs)
+    between = []
+    for node in nodes:
+        if any(operand.__class__ is Node and operand in path for operand in node.inputs):
+            path.add(node)
+            between.append(node)
+    return between
 
 
 def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[Node, Any]:
@@ -95,7 +102,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         grads = node.block.pull(xp, dz, Array(node) if recorded else node.value, operands, node.params, wanted)
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
-                if dx.dtype != operand.value.dtype:
+                if dx.dtype is not operand.value.dtype:  # most often the same object
                     dx = _as_input(dx, operand, node)
                 sofar = gradients[operand]
                 gradients[operand] = dx if sofar is None else sofar + dx
@@ -105,6 +112,8 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
 def _as_input(dx: Any, operand: Node, node: Node) -> Any:
     """A gradient has the dtype of what it is the gradient of."""
     dtype = operand.value.dtype
+    if dx.dtype == dtype:
+        return dx
     if isinstance(dtype, np.dtype) and np.issubdtype(dx.dtype, np.complexfloating) and dtype.kind != "c":
         raise GradientError(
             f"block {node.block.name} turns a real array into a complex one; complex numbers are not covered yet"

@@ -374,18 +374,18 @@ class Elementwise(Block):
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
         grads: list[Any] = []
-        for operand, derivative, want in zip(operands, self.derivatives, wanted, strict=True):
-            if not want or derivative is None:
-                grads.append(None)
-                continue
-            if derivative is one:
-                grad = dz
-            elif derivative is minus_one:
-                grad = -dz
-            else:
-                grad = dz * derivative(xp, z, *operands, **params)
-            if operand.shape != z.shape or grad.shape != dz.shape:
-                grad = sum_to(xp, grad, operand.shape, z.shape)
+        for operand, derivative, want in zip(operands, self.derivatives, wanted):  # noqa: B905, it costs
+            grad = None
+            if want and derivative is not None:
+                if derivative is one:
+                    grad = dz
+                elif derivative is minus_one:
+                    grad = -dz
+                else:
+                    grad = dz * derivative(xp, z, *operands)
+                shape = z.shape
+                if operand.shape != shape or grad.shape != dz.shape:
+                    grad = sum_to(xp, grad, operand.shape, shape)
             grads.append(grad)
         return grads
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.libraries import is_inexact
 
-__all__ = ["Line", "Node", "at_line", "is_internal", "user_frame", "user_line"]
+__all__ = ["Line", "Node", "at_line", "is_internal", "user_frame"]
 
 _clock = itertools.count()
 
@@ -106,22 +106,17 @@ def is_internal(filename: str) -> bool:
 
 
 def user_frame() -> Any:
-    """The innermost frame outside chainrule and NumPy."""
+    """The innermost frame outside chainrule and NumPy; the outermost frame if there is none."""
     frame: Any = sys._getframe(1)
-    while frame is not None:
+    while True:
         filename = frame.f_code.co_filename
-        if not (_internal[filename] if filename in _internal else is_internal(filename)):
+        internal = _internal[filename] if filename in _internal else is_internal(filename)
+        if not internal or frame.f_back is None:
             return frame
         frame = frame.f_back
-    return None
-
-
-def user_line() -> Line | None:
-    frame = user_frame()
-    return None if frame is None else Line(frame.f_code.co_filename, frame.f_lineno)
 
 
 def at_line() -> str:
     """The end of an error message: where in the user's code it happened."""
-    line = user_line()
-    return "" if line is None else f"\n  at {line}"
+    frame = user_frame()
+    return f"\n  at {Line(frame.f_code.co_filename, frame.f_lineno)}"

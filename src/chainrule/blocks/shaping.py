@@ -111,6 +111,12 @@ def cast_backward(xp, dz, z, x, dtype=None):
     return cast(dz, dtype=x.dtype)
 
 
+@library_block(notation=lambda x, dtype: call(str(dtype), x), differentiable=False)
+def cast_to_integer(xp, x, dtype=None):
+    """The entries rounded towards zero, or as truths: a step function, so the gradient ends here."""
+    return cast(x, dtype=dtype)
+
+
 # NumPy's own signatures: each is one of the blocks above ---------------------------------------------------------
 
 
@@ -313,7 +319,8 @@ def numpy_repeat(a, repeats, axis=None):
 
 @answers(np.astype)
 def numpy_astype(x, dtype, /, *, copy=True, device=None):
-    return cast(x, dtype=np.dtype(dtype))
+    dtype = np.dtype(dtype)
+    return cast(x, dtype=dtype) if dtype.kind in "fc" else cast_to_integer(x, dtype=dtype)
 
 
 @answers(np.copy)
