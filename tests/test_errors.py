@@ -26,6 +26,10 @@ def test_several_outputs_name_vjp():
     assert "vjp" in message_of(GradientError, cr.grad(lambda x: (x, x)), 1.0)
 
 
+def test_a_function_that_forgot_to_return_is_told():
+    assert "return" in message_of(GradientError, cr.grad(lambda x: None), 1.0)
+
+
 def test_integer_argument_says_how_to_make_it_a_float():
     told = message_of(GradientError, cr.grad(lambda n: n * 2), 3)
     assert "argument n" in told

@@ -49,6 +49,10 @@ def test_several_arguments_give_a_tuple():
     assert cr.grad(lambda x, y: x * y, ("y", 0))(2.0, 3.0) == (2.0, 3.0)
 
 
+def test_a_list_of_arguments_is_as_good_as_a_tuple():
+    assert cr.grad(lambda x, y: x * y, [0, 1])(2.0, 3.0) == (3.0, 2.0)
+
+
 def test_a_tuple_of_one_gives_a_tuple():
     assert cr.grad(lambda x: x * x, (0,))(3.0) == (6.0,)
 
@@ -144,6 +148,12 @@ def test_writing_into_a_constant_after_recording_does_not_change_the_gradient():
         return y
 
     np.testing.assert_array_equal(cr.grad(f)(np.ones(2)), [1, 2])
+
+
+def test_writing_into_the_result_does_not_change_the_gradient():
+    z, pullback = cr.vjp(np.exp, np.zeros(2))
+    z *= 100
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], [1, 1])
 
 
 def test_writing_into_an_argument_after_recording_does_not_change_the_gradient():

@@ -352,7 +352,7 @@ class Array:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if not kwargs and method == "__call__" and ufunc in ANSWERS:
-            handler = ANSWERS[ufunc]
+            handler: Any = ANSWERS[ufunc]
             return record(handler, inputs) if hasattr(handler, "forward") else handler(*inputs)
         out = kwargs.pop("out", None)
         if out is not None and any(o is not None for o in out):

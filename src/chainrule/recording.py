@@ -18,7 +18,7 @@ from chainrule.trees import flatten
 
 __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "record_call", "scalar_loss"]
 
-Argnums = int | str | tuple[int | str, ...]
+Argnums = int | str | tuple[int | str, ...] | list[int | str]
 
 
 @Block
@@ -55,7 +55,7 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
 
 def positions_of(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str], ...]:
     """Each chosen argument as (position, name)."""
-    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
+    chosen = argnums if isinstance(argnums, tuple | list) else (argnums,)
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
@@ -142,9 +142,7 @@ def _released(out: Any, recorded: bool) -> Any:
     if type(out) is not Array or recorded:
         return out
     value = out._node.value
-    return (
-        value.copy() if isinstance(value, np.ndarray) and (value.base is not None or out._node.block is None) else value
-    )
+    return value.copy() if isinstance(value, np.ndarray) else value  # the recording keeps its own
 
 
 def record_call(
@@ -185,13 +183,15 @@ def record_call(
         return tuple(result)
 
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
-    recorded = path.free or any(node.block is alias for node in inputs)
+    recorded = path.free or alias in [node.block for node in inputs]
     return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path, recorded)
 
 
 def scalar_loss(recording: Recording, title: str) -> Any:
     """The one output of a recording, which must be a scalar of a floating type."""
     outputs = recording.outputs
+    if not outputs:
+        raise GradientError(f"{title} returned nothing; end it with `return` and the loss" + at_line())
     if len(outputs) != 1:
         raise GradientError(
             f"a gradient needs a function that returns one scalar; {title} returned {len(outputs)} arrays; "

@@ -70,7 +70,7 @@ def variable(value: Any, name: str | None = None) -> Array:
 
 
 def _one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
-    return trees if isinstance(argnums, tuple) else trees[0]
+    return trees if isinstance(argnums, tuple | list) else trees[0]
 
 
 # First derivatives -----------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([6., 6.])
     """
     positions = positions_of(f, argnums)
-    gradient = grad(f, argnums if isinstance(argnums, tuple) else (argnums,))
+    gradient = grad(f, argnums if isinstance(argnums, tuple | list) else (argnums,))
 
     def product(*args: Any, **kwargs: Any) -> Any:
         if not args:
