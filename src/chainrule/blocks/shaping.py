@@ -299,15 +299,10 @@ def numpy_split(ary, indices_or_sections, axis=0):
 @answers(np.tile)
 def numpy_tile(A, reps):
     reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
-    return (
-        A[np.ix_(*(np.tile(np.arange(n), r) for n, r in zip(*_same_length(A.shape, reps), strict=True)))]
-        if len(reps) <= A.ndim
-        else np.tile(np.reshape(A, (1,) * (len(reps) - A.ndim) + A.shape), reps)
-    )
-
-
-def _same_length(shape, reps):
-    return shape, (1,) * (len(shape) - len(reps)) + reps
+    ndim = max(len(reps), A.ndim)
+    A = np.reshape(A, (1,) * (ndim - A.ndim) + A.shape)
+    reps = (1,) * (ndim - len(reps)) + reps
+    return A[np.ix_(*(np.tile(np.arange(n), r) for n, r in zip(A.shape, reps, strict=True)))]
 
 
 @answers(np.repeat)

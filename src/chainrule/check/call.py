@@ -57,10 +57,7 @@ class Call:
                     f"no argument of {name_of(f)} is of a floating type, so there is no gradient to check" + at_line()
                 )
         else:
-            wanted = [
-                i if 0 <= i < len(args) else name
-                for i, name in positions_of(f, argnums if isinstance(argnums, tuple) else (argnums,))
-            ]
+            wanted = [i if 0 <= i < len(args) else name for i, name in positions_of(f, argnums)]
             if missing := [key for key in wanted if key not in {a.key for a in arguments}]:
                 raise GradientError(f"{name_of(f)} was called without its argument {missing[0]!r}" + at_line())
             chosen = [replace(a, checked=tuple(range(len(a.leaves)))) if a.key in wanted else a for a in arguments]
