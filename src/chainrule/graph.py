@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -14,7 +15,7 @@ from chainrule.errors import GradientError
 from chainrule.libraries import is_numpy
 from chainrule.node import Node
 
-__all__ = ["Graph", "graph_between", "inside", "record_graph"]
+__all__ = ["Graph", "graph_between", "inside", "nodes_above", "record_graph"]
 
 Stop = Callable[[Node, Any], Any]
 
@@ -175,3 +176,16 @@ def inside(node: Node) -> Graph:
     if inputs and not isinstance(out, Array):
         raise GradientError(f"block {node.block.name} does not record what it does inside")
     return graph_between(inputs, [out])
+
+
+def nodes_above(root: Node, leaves: Collection[Node], limit: float = math.inf) -> list[Node]:
+    """The nodes that a result was computed from, down to the leaves, oldest first; beyond the limit only some."""
+    seen = {root}
+    stack = [root]
+    while stack and len(seen) <= limit:
+        node = stack.pop()
+        for operand in () if node in leaves else node.inputs:
+            if type(operand) is Node and operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return sorted(seen, key=attrgetter("order"))

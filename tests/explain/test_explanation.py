@@ -286,3 +286,34 @@ def test_precedence_is_kept_by_parentheses():
     assert unicode((a * b) @ c) == "(a ⊙ b) c"
     assert latex((a + b) / c) == r"\frac{a + b}{c}"
     assert latex((a + b) ** (b - c)) == r"\left(a + b\right)^{b - c}"
+
+
+def test_rows_of_one_hot_labels_are_named_after_the_labels():
+    y = np.array([1, 0, 1])
+
+    def loss(s):
+        return np.mean(cr.softmax_cross_entropy(s, y))
+
+    assert closed(cr.explain(loss)(np.ones((3, 2))))["∂L/∂s"] == "0.3333·(softmax(s) − onehot(y))"
+
+
+def test_a_deep_chain_is_explained_without_recursion_and_in_linear_time():
+    def loss(x):
+        for _ in range(1500):
+            x = np.tanh(x * 1.01)
+        return np.sum(x)
+
+    explanation = cr.explain(loss)(X)
+    assert len(explanation.backward) == 3002
+    np.testing.assert_allclose(explanation.backward[-1].value, cr.grad(loss)(X), rtol=1e-12)
+
+
+def test_a_formula_that_nobody_would_read_is_left_out():
+    @cr.block
+    def long(x):
+        for k in range(1, 30):
+            x = np.sin(x) + k * x
+        return x
+
+    (factor,) = row(cr.explain(lambda x: long(x))(0.3), "x").factors
+    assert unicode(factor.rule) == "…"

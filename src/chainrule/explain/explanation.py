@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.errors import GradientError
 from chainrule.explain.names import Names, captured, watch_locals
-from chainrule.explain.notation import constant_formula, formula_of, size, step_formula
+from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.values import inline
 from chainrule.formula import Formula, name, number, partial
+from chainrule.graph import nodes_above
 from chainrule.libraries import is_inexact
 from chainrule.namespace import RECORDING
 from chainrule.node import Line, Node, at_line
@@ -29,7 +31,10 @@ __all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Step", "explain"]
 LOCAL = 64
 """A local gradient is shown as a matrix up to this number of entries."""
 LONGEST = 60
-"""A closed form with more pieces than this is left out: nobody reads it."""
+"""A formula with more pieces than this is left out: nobody reads it."""
+
+
+FAR = 150
 
 
 @dataclass(frozen=True)
@@ -306,19 +311,20 @@ class _Reader:
     def _factor(self, node: Node, index: int, dz: Node, dx: Any) -> Factor:
         operand = node.inputs[index]
         upstream = partial(self.top, self.symbols[node])
-        leaves = {**self.symbols, dz: upstream.of_shape(np.shape(node.value))}
+        leaves = ChainMap({dz: upstream.of_shape(np.shape(node.value))}, self.symbols)
         rule_array = simplify(dx, leaves)
         if type(rule_array) is Array:
             rule = formula_of(rule_array._node, leaves, self.constants)
         else:
             rule = self.constants(rule_array)
+        readable = not is_longer(rule, LONGEST)
         block = step_formula(node, lambda x: self.symbols[x] if type(x) is Node else self.constants(x))
         matrix = self._local_gradient(node, index)
         return Factor(
             local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
             upstream=upstream,
-            rule=rule,
-            numbers=self._numbers(rule_array, dz, matrix),
+            rule=rule if readable else name("…"),
+            numbers=self._numbers(rule_array, dz, matrix) if readable else None,
             value=value_of(dx),
             block=node.block.name,
             matrix=matrix if matrix is not None and matrix.size > 1 else None,
@@ -331,7 +337,7 @@ class _Reader:
             return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
         if type(dx) is not Array:
             return None
-        used = _nodes_between(dx._node, {*self.symbols, dz})
+        used = nodes_above(dx._node, ChainMap({dz: name("")}, self.symbols))
         leaves: dict[Node, Formula] = {}
         for node in used:
             if node in self.symbols or node is dz:
@@ -365,19 +371,6 @@ def _fits_a_line(x: Any) -> bool:
     return np.size(x) <= 4 and np.ndim(x) <= 1 and np.asarray(x).dtype.kind == "f"
 
 
-def _nodes_between(root: Node, leaves: set[Node]) -> set[Node]:
-    """The nodes that a formula of root over the leaves is made of."""
-    seen = {root}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        for operand in () if node in leaves else node.inputs:
-            if type(operand) is Node and operand not in seen:
-                seen.add(operand)
-                stack.append(operand)
-    return seen
-
-
 def _closed_forms(
     recording: Recording,
     gradients: Mapping[Node, Any],
@@ -389,13 +382,18 @@ def _closed_forms(
     found = []
     for node in _backward_order(recording):
         g = gradients[node]
-        if g is None or symbols[node] == top:
+        if g is None or symbols[node] == top or _is_far(g, symbols):
             continue
         simple = simplify(g, symbols)
         f = formula_of(simple._node, symbols, constants) if type(simple) is Array else constants(simple)
-        if size(f) <= LONGEST:
+        if not is_longer(f, LONGEST):
             found.append(ClosedForm(partial(top, symbols[node]), f))
     return found
+
+
+def _is_far(g: Any, symbols: Mapping[Node, Formula]) -> bool:
+    """Whether so many blocks stand between a gradient and the forward pass that no short formula is in sight."""
+    return type(g) is Array and len(nodes_above(g._node, symbols, FAR)) > FAR
 
 
 def where(line: Line | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
 from chainrule.node import Node
 
-__all__ = ["constant_formula", "formula_of", "size", "step_formula"]
+__all__ = ["constant_formula", "formula_of", "is_longer", "step_formula"]
 
 
 def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
@@ -28,7 +29,7 @@ def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
 
 def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[Any], Formula]) -> Formula:
     """The formula of a node over those of the leaves, from the bottom up."""
-    done: dict[Node, Formula] = dict(leaves)
+    done: ChainMap[Node, Formula] = ChainMap({}, leaves)  # type: ignore[arg-type]
     stack = [node]
     while stack:
         top = stack[-1]
@@ -49,11 +50,11 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
             return number(inline(x))
         return name(str(x))
+    if is_one_hot(x):
+        return _one_hot(x, known)
     for label, value in known.items():
         if np.shape(value) == x.shape and np.array_equal(value, x, equal_nan=x.dtype.kind == "f"):
             return name(label, x.shape)
-    if x.ndim == 1 and x.size > 1 and np.count_nonzero(x) == 1 and np.max(x) == 1:
-        return Formula("unit", text=str(int(np.argmax(x))), shape=x.shape)
     if x.size and (x == x.flat[0]).all():
         return number(inline(x.flat[0]))  # it broadcasts, as in NumPy
     if is_small(x):
@@ -61,11 +62,27 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
     return name(f"const_{shape_text(x)}", x.shape)
 
 
-def size(f: Formula) -> int:
-    """The number of pieces of a formula."""
+def is_one_hot(x: np.ndarray) -> bool:
+    """Whether each row has a single one among zeros, and more than one entry."""
+    if x.ndim not in (1, 2) or x.dtype.kind != "f" or x.size == 0 or x.shape[-1] == 1:
+        return False
+    return bool((np.count_nonzero(x, axis=-1) == 1).all() and (np.max(x, axis=-1) == 1).all())
+
+
+def _one_hot(x: np.ndarray, known: Mapping[str, Any]) -> Formula:
+    """e_c for a vector; for rows of them the labels' name, if the user has one."""
+    labels = np.argmax(x, axis=-1)
+    if x.ndim == 1:
+        return Formula("unit", text=str(int(labels)), shape=x.shape)
+    named = next((n for n, v in known.items() if np.shape(v) == labels.shape and np.array_equal(v, labels)), "…")
+    return call("onehot", name(named)).of_shape(x.shape)
+
+
+def is_longer(f: Formula, limit: int) -> bool:
+    """Whether a formula has more pieces than the limit. A shared piece counts wherever it would be printed."""
     count = 0
     stack = [f]
-    while stack:
+    while stack and count <= limit:
         stack.extend(stack.pop().parts)
         count += 1
-    return count
+    return count > limit

@@ -58,7 +58,7 @@ def _forward_table(steps: tuple[Step, ...]) -> Table:
         ("block", "magenta"),
         ("shape", "dim"),
     ):
-        table.add_column(heading, style=style, overflow="fold")
+        table.add_column(heading, style=style, overflow="fold", no_wrap=heading == "block")
     for step in steps:
         table.add_row(
             Text(unicode(step.name)),

@@ -65,10 +65,12 @@ def summary(x: np.ndarray) -> list[str]:
         return [f"{x.dtype} {shape_text(x)}"]
     finite = x[np.isfinite(x)] if x.dtype.kind == "f" else x
     told = []
-    if finite.size:
+    if finite.size and finite.min() == finite.max():
+        told.append(f"all {short(finite.min())}")
+    elif finite.size:
         told.append(f"{short(finite.min())} … {short(finite.max())}, mean {short(finite.mean())}")
     zeros = np.count_nonzero(x == 0) / x.size
-    if zeros:
+    if 0 < zeros < 1:
         told.append(f"{zeros:.1%} zeros")
     if finite.size < x.size:
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])

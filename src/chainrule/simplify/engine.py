@@ -6,12 +6,12 @@ It records the new form as it goes, so a simplified result carries its value and
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from chainrule.array import Array, record
+from chainrule.graph import nodes_above
 from chainrule.node import Node
 from chainrule.simplify.polynomials import Polynomials
 from chainrule.simplify.rules import RULES
@@ -37,10 +37,10 @@ def simplify(result: Any, leaves: Collection[Node] = (), size: int = 400) -> Any
     """
     if type(result) is not Array:
         return result
-    order = _nodes_above(result._node, frozenset(leaves))
+    order = nodes_above(result._node, leaves, size)
     if len(order) > size:
         return result
-    build = Builder(frozenset(leaves))
+    build = Builder(leaves)
     new: dict[Node, Any] = {}
     for node in order:
         if node.block is None or node in build.leaves:
@@ -51,23 +51,10 @@ def simplify(result: Any, leaves: Collection[Node] = (), size: int = 400) -> Any
     return new[result._node]
 
 
-def _nodes_above(root: Node, leaves: frozenset[Node]) -> list[Node]:
-    """The nodes that a result was computed from, down to the leaves, oldest first."""
-    seen = {root}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        for operand in () if node in leaves else node.inputs:
-            if type(operand) is Node and operand not in seen:
-                seen.add(operand)
-                stack.append(operand)
-    return sorted(seen, key=attrgetter("order"))
-
-
 class Builder:
     """Records blocks, each equal one only once, in their simplest form."""
 
-    def __init__(self, leaves: frozenset[Node]):
+    def __init__(self, leaves: Collection[Node]):
         self.leaves = leaves
         self.polynomials = Polynomials(self)
         self._known: dict[Any, Any] = {}
@@ -94,7 +81,7 @@ class Builder:
     def cost(self, x: Any) -> int:
         """How many blocks stand between a result and the leaves."""
         return (
-            sum(n.block is not None and n not in self.leaves for n in _nodes_above(x._node, self.leaves))
+            sum(n.block is not None and n not in self.leaves for n in nodes_above(x._node, self.leaves))
             if type(x) is Array
             else 0
         )
