@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -178,7 +178,7 @@ def inside(node: Node) -> Graph:
     return graph_between(inputs, [out])
 
 
-def nodes_above(root: Node, leaves: Collection[Node], limit: float = math.inf) -> list[Node]:
+def nodes_above(root: Node, leaves: Container[Node], limit: float = math.inf) -> list[Node]:
     """The nodes that a result was computed from, down to the leaves, oldest first; beyond the limit only some."""
     seen = {root}
     stack = [root]

@@ -317,3 +317,10 @@ def test_a_formula_that_nobody_would_read_is_left_out():
 
     (factor,) = row(cr.explain(lambda x: long(x))(0.3), "x").factors
     assert unicode(factor.rule) == "…"
+
+
+def test_a_variable_from_outside_is_shown_as_an_input():
+    w = cr.variable(3.0, name="w")
+    explanation = cr.explain(lambda x: x * (w * 2))(2.0)
+    assert {unicode(s.name): s.block for s in explanation.forward}["w"] == "input"
+    assert row(explanation, "x").value == 6.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,23 +15,16 @@ from chainrule.backward import backpropagate
 from chainrule.errors import GradientError
 from chainrule.explain.names import Names, captured, watch_locals
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
-from chainrule.explain.values import inline
-from chainrule.formula import Formula, name, number, partial
+from chainrule.explain.reader import LONGEST, Factor, Reader
+from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.libraries import is_inexact
-from chainrule.namespace import RECORDING
 from chainrule.node import Line, Node, at_line
 from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify
 from chainrule.trees import flatten, leaf_names
 
 __all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Step", "explain"]
-
-LOCAL = 64
-"""A local gradient is shown as a matrix up to this number of entries."""
-LONGEST = 60
-"""A formula with more pieces than this is left out: nobody reads it."""
-
 
 FAR = 150
 
@@ -54,32 +46,6 @@ class Step:
     formula: Formula | None
     block: str
     value: Any
-    line: Line | None
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One way on which the loss depends on a value: through one block that uses it.
-
-    Attributes
-    ----------
-    local : the block's local gradient, written ∂[block]/∂x.
-    upstream : ∂L/∂z of the block's result z.
-    rule : ∂L/∂z pulled back by the block's rule, over ∂L/∂z and names.
-    numbers : the rule with the numbers put in, where that is readable; else None.
-    value : what this way contributes to ∂L/∂x.
-    block : the block's name.
-    matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
-    line : the line of user code where the block was used.
-    """
-
-    local: Formula
-    upstream: Formula
-    rule: Formula
-    numbers: Formula | None
-    value: Any
-    block: str
-    matrix: np.ndarray | None
     line: Line | None
 
 
@@ -236,20 +202,17 @@ def explain_recording(recording: Recording, title: str, plain: Mapping[str, Any]
     def symbol(x: Any) -> Formula:
         return symbols[x] if type(x) is Node else constants(x)
 
+    outside = _Outside(recording.inputs)
     forward = tuple(
-        Step(
-            symbols[node],
-            None if node.block is None or node in recording.inputs else step_formula(node, symbol),
-            "input" if node.block is None or node in recording.inputs else node.block.name,
-            node.value,
-            node.line if node.block is not None else None,
-        )
+        Step(symbols[node], None, "input", node.value, None)
+        if node.block is None or node in outside
+        else Step(symbols[node], step_formula(node, symbol), node.block.name, node.value, node.line)
         for node in nodes
     )
     gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
     values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
     top = symbols[loss._node]
-    reader = _Reader(symbols, top, values, constants)
+    reader = Reader(symbols, top, values, constants)
     factors = reader.factors(recording)
     backward = tuple(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
@@ -271,104 +234,18 @@ def _plain_gradient(g: Any, node: Node) -> Any:
 
 def _forward_nodes(recording: Recording, loss: Node) -> list[Node]:
     """All nodes from the inputs to the loss, those that carry no gradient too (a comparison, say)."""
-    start = min(node.order for node in recording.inputs)
-    seen = set(recording.inputs) | {loss}
-    stack = [loss]
-    while stack:
-        node = stack.pop()
-        for operand in () if node in recording.inputs else node.inputs:
-            if type(operand) is Node and operand not in seen and operand.order >= start:
-                seen.add(operand)
-                stack.append(operand)
-    return sorted(seen, key=lambda node: node.order)
+    return sorted({*recording.inputs, *nodes_above(loss, _Outside(recording.inputs))}, key=lambda node: node.order)
 
 
-class _Reader:
-    """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
+class _Outside:
+    """As a container: the inputs of a recording, and all that is older, such as a variable that the function captured."""
 
-    def __init__(
-        self, symbols: dict[Node, Formula], top: Formula, values: dict[Node, Any], constants: Callable[[Any], Formula]
-    ):
-        self.symbols = symbols
-        self.top = top
-        self.values = values
-        self.constants = constants
+    def __init__(self, inputs: list[Node]):
+        self.inputs = set(inputs)
+        self.start = min(node.order for node in inputs)
 
-    def factors(self, recording: Recording) -> dict[Node, list[Factor]]:
-        """For each node the ways on which the loss depends on it, latest first."""
-        found: dict[Node, list[Factor]] = {}
-        on_path = {*recording.inputs, *recording.path.between}
-        for node in reversed(recording.path.between):
-            wanted = [type(i) is Node and i in on_path for i in node.inputs]
-            dz = Node(None, (), {}, self.values[node])
-            operands = [Array(i) if type(i) is Node else i for i in node.inputs]
-            pulled = node.block.pull(RECORDING, Array(dz), Array(node), operands, node.params, wanted)
-            for index, (operand, want) in enumerate(zip(node.inputs, wanted, strict=True)):
-                if want and index < len(pulled) and pulled[index] is not None:
-                    found.setdefault(operand, []).append(self._factor(node, index, dz, pulled[index]))
-        return found
-
-    def _factor(self, node: Node, index: int, dz: Node, dx: Any) -> Factor:
-        operand = node.inputs[index]
-        upstream = partial(self.top, self.symbols[node])
-        leaves = ChainMap({dz: upstream.of_shape(np.shape(node.value))}, self.symbols)
-        rule_array = simplify(dx, leaves)
-        if type(rule_array) is Array:
-            rule = formula_of(rule_array._node, leaves, self.constants)
-        else:
-            rule = self.constants(rule_array)
-        readable = not is_longer(rule, LONGEST)
-        block = step_formula(node, lambda x: self.symbols[x] if type(x) is Node else self.constants(x))
-        matrix = self._local_gradient(node, index)
-        return Factor(
-            local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
-            upstream=upstream,
-            rule=rule if readable else name("…"),
-            numbers=self._numbers(rule_array, dz, matrix) if readable else None,
-            value=value_of(dx),
-            block=node.block.name,
-            matrix=matrix if matrix is not None and matrix.size > 1 else None,
-            line=node.line,
-        )
-
-    def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
-        """The rule with the numbers put in: for scalars, local gradient times upstream, as one does by hand."""
-        if matrix is not None and matrix.size == 1:
-            return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
-        if type(dx) is not Array:
-            return None
-        used = nodes_above(dx._node, ChainMap({dz: name("")}, self.symbols))
-        leaves: dict[Node, Formula] = {}
-        for node in used:
-            if node in self.symbols or node is dz:
-                if not _fits_a_line(node.value):
-                    return None
-                leaves[node] = _number(node.value)
-            elif node.block is not None and node.block.name == "getitem" and np.size(node.value) == 1:
-                leaves[node] = _number(node.value)
-        return formula_of(dx._node, leaves, self.constants)
-
-    def _local_gradient(self, node: Node, index: int) -> np.ndarray | None:
-        """The block's Jacobian at the recorded operands, a row for each entry of the operand."""
-        operand = node.inputs[index]
-        n_in, n_out = np.size(operand.value), np.size(node.value)
-        if not 0 < n_in * n_out <= LOCAL:
-            return None
-        seeds = np.eye(n_out, dtype=np.asarray(node.value).dtype).reshape((n_out, *np.shape(node.value)))
-        plain = [i.value if type(i) is Node else i for i in node.inputs]
-        wanted = [i == index for i in range(len(plain))]
-        columns = node.block.pull(np, seeds, node.value, plain, node.params, wanted)[index]
-        if columns is None:
-            return np.zeros((n_in, n_out))
-        return np.asarray(columns).reshape(n_out, n_in).T
-
-
-def _number(x: Any) -> Formula:
-    return number(inline(np.reshape(x, ()) if np.size(x) == 1 else x)).of_shape(np.shape(x))
-
-
-def _fits_a_line(x: Any) -> bool:
-    return np.size(x) <= 4 and np.ndim(x) <= 1 and np.asarray(x).dtype.kind == "f"
+    def __contains__(self, node: object) -> bool:
+        return isinstance(node, Node) and (node in self.inputs or node.order < self.start)
 
 
 def _closed_forms(

@@ -5,7 +5,7 @@ It records the new form as it goes, so a simplified result carries its value and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from chainrule.simplify.rules import RULES
 __all__ = ["simplify"]
 
 
-def simplify(result: Any, leaves: Collection[Node] = (), size: int = 400) -> Any:
+def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     """An equal result, recorded with fewer blocks.
 
     The identities hold for real numbers: they may cancel factors such as p/p, so NaN and Inf may differ.
@@ -54,7 +54,7 @@ def simplify(result: Any, leaves: Collection[Node] = (), size: int = 400) -> Any
 class Builder:
     """Records blocks, each equal one only once, in their simplest form."""
 
-    def __init__(self, leaves: Collection[Node]):
+    def __init__(self, leaves: Container[Node]):
         self.leaves = leaves
         self.polynomials = Polynomials(self)
         self._known: dict[Any, Any] = {}

@@ -1,0 +1,141 @@
+"""Reading a block's backward rule as a formula, with its local gradient and its numbers."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, value_of
+from chainrule.explain.notation import formula_of, is_longer, step_formula
+from chainrule.explain.values import inline
+from chainrule.formula import Formula, name, number, partial
+from chainrule.graph import nodes_above
+from chainrule.namespace import RECORDING
+from chainrule.node import Line, Node
+from chainrule.recording import Recording
+from chainrule.simplify import simplify
+
+__all__ = ["LONGEST", "Factor", "Reader"]
+
+LOCAL = 64
+"""A local gradient is shown as a matrix up to this number of entries."""
+LONGEST = 60
+"""A formula with more pieces than this is left out: nobody reads it."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One way on which the loss depends on a value: through one block that uses it.
+
+    Attributes
+    ----------
+    local : the block's local gradient, written ∂[block]/∂x.
+    upstream : ∂L/∂z of the block's result z.
+    rule : ∂L/∂z pulled back by the block's rule, over ∂L/∂z and names.
+    numbers : the rule with the numbers put in, where that is readable; else None.
+    value : what this way contributes to ∂L/∂x.
+    block : the block's name.
+    matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
+    line : the line of user code where the block was used.
+    """
+
+    local: Formula
+    upstream: Formula
+    rule: Formula
+    numbers: Formula | None
+    value: Any
+    block: str
+    matrix: np.ndarray | None
+    line: Line | None
+
+
+class Reader:
+    """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
+
+    def __init__(
+        self, symbols: dict[Node, Formula], top: Formula, values: dict[Node, Any], constants: Callable[[Any], Formula]
+    ):
+        self.symbols = symbols
+        self.top = top
+        self.values = values
+        self.constants = constants
+
+    def factors(self, recording: Recording) -> dict[Node, list[Factor]]:
+        """For each node the ways on which the loss depends on it, latest first."""
+        found: dict[Node, list[Factor]] = {}
+        on_path = {*recording.inputs, *recording.path.between}
+        for node in reversed(recording.path.between):
+            wanted = [type(i) is Node and i in on_path for i in node.inputs]
+            dz = Node(None, (), {}, self.values[node])
+            operands = [Array(i) if type(i) is Node else i for i in node.inputs]
+            pulled = node.block.pull(RECORDING, Array(dz), Array(node), operands, node.params, wanted)
+            for index, (operand, want) in enumerate(zip(node.inputs, wanted, strict=True)):
+                if want and index < len(pulled) and pulled[index] is not None:
+                    found.setdefault(operand, []).append(self._factor(node, index, dz, pulled[index]))
+        return found
+
+    def _factor(self, node: Node, index: int, dz: Node, dx: Any) -> Factor:
+        operand = node.inputs[index]
+        upstream = partial(self.top, self.symbols[node])
+        leaves = ChainMap({dz: upstream.of_shape(np.shape(node.value))}, self.symbols)
+        rule_array = simplify(dx, leaves)
+        if type(rule_array) is Array:
+            rule = formula_of(rule_array._node, leaves, self.constants)
+        else:
+            rule = self.constants(rule_array)
+        readable = not is_longer(rule, LONGEST)
+        block = step_formula(node, lambda x: self.symbols[x] if type(x) is Node else self.constants(x))
+        matrix = self._local_gradient(node, index)
+        return Factor(
+            local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
+            upstream=upstream,
+            rule=rule if readable else name("…"),
+            numbers=self._numbers(rule_array, dz, matrix) if readable else None,
+            value=value_of(dx),
+            block=node.block.name,
+            matrix=matrix if matrix is not None and matrix.size > 1 else None,
+            line=node.line,
+        )
+
+    def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
+        """The rule with the numbers put in: for scalars, local gradient times upstream, as one does by hand."""
+        if matrix is not None and matrix.size == 1:
+            return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
+        if type(dx) is not Array:
+            return None
+        used = nodes_above(dx._node, ChainMap({dz: name("")}, self.symbols))
+        leaves: dict[Node, Formula] = {}
+        for node in used:
+            if node in self.symbols or node is dz:
+                if not _fits_a_line(node.value):
+                    return None
+                leaves[node] = _number(node.value)
+            elif node.block is not None and node.block.name == "getitem" and np.size(node.value) == 1:
+                leaves[node] = _number(node.value)
+        return formula_of(dx._node, leaves, self.constants)
+
+    def _local_gradient(self, node: Node, index: int) -> np.ndarray | None:
+        """The block's Jacobian at the recorded operands, a row for each entry of the operand."""
+        operand = node.inputs[index]
+        n_in, n_out = np.size(operand.value), np.size(node.value)
+        if not 0 < n_in * n_out <= LOCAL:
+            return None
+        seeds = np.eye(n_out, dtype=np.asarray(node.value).dtype).reshape((n_out, *np.shape(node.value)))
+        plain = [i.value if type(i) is Node else i for i in node.inputs]
+        wanted = [i == index for i in range(len(plain))]
+        columns = node.block.pull(np, seeds, node.value, plain, node.params, wanted)[index]
+        if columns is None:
+            return np.zeros((n_in, n_out))
+        return np.asarray(columns).reshape(n_out, n_in).T
+
+
+def _number(x: Any) -> Formula:
+    return number(inline(np.reshape(x, ()) if np.size(x) == 1 else x)).of_shape(np.shape(x))
+
+
+def _fits_a_line(x: Any) -> bool:
+    return np.size(x) <= 4 and np.ndim(x) <= 1 and np.asarray(x).dtype.kind == "f"
