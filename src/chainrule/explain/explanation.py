@@ -238,7 +238,7 @@ def _forward_nodes(recording: Recording, loss: Node) -> list[Node]:
 
 
 class _Outside:
-    """As a container: the inputs of a recording, and all that is older, such as a variable that the function captured."""
+    """As a container: the inputs of a recording and all that is older, such as a variable captured by the function."""
 
     def __init__(self, inputs: list[Node]):
         self.inputs = set(inputs)
