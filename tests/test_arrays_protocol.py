@@ -265,6 +265,51 @@ def an_ellipsis_makes_an_entry_a_view(x, y):
     return x * entry
 
 
+def a_new_axis_writes_through(x, y):
+    x[None] += y
+    part = x[None]
+    part *= y
+    return x * part
+
+
+def a_flattened_array_is_a_copy(x, y):
+    flat = x.flatten()
+    flat += y
+    x *= 2
+    return x * flat
+
+
+def squeezing_nothing_is_an_alias(x, y):
+    z = x.squeeze()
+    z += y
+    return x * z
+
+
+def a_positive_is_a_copy(x, y):
+    kept = +x
+    kept += y
+    return x * kept
+
+
+def a_taken_row_is_a_copy(x, y):
+    rows = np.stack([x, y])
+    row = np.take(rows, 0, axis=0)
+    row *= y
+    return rows * row
+
+
+def a_product_of_tensors_is_new(x, y):
+    z = np.tensordot(np.outer(x, y), y, axes=1)
+    z += x
+    return z
+
+
+def a_rolled_array_is_new(x, y):
+    z = np.roll(np.outer(x, y), 1)
+    z += x
+    return z
+
+
 def rows_of_a_loop_write_through(x, y):
     rows = np.reshape(x, (3, 1)).copy()
     for row in rows:
@@ -315,6 +360,13 @@ UPDATES = [
     numbers_in_a_list_are_kept,
     an_entry_is_a_number_not_a_view,
     an_ellipsis_makes_an_entry_a_view,
+    a_new_axis_writes_through,
+    a_flattened_array_is_a_copy,
+    squeezing_nothing_is_an_alias,
+    a_positive_is_a_copy,
+    a_taken_row_is_a_copy,
+    a_product_of_tensors_is_new,
+    a_rolled_array_is_new,
     rows_of_a_loop_write_through,
     filled_buffer,
     recurrence,
@@ -398,6 +450,26 @@ def use_a_stale_transpose(x):
     return np.sum(y)
 
 
+def use_a_stale_broadcast(x):
+    y = np.broadcast_to(x, (2, 3))
+    x += 1
+    return np.sum(y)
+
+
+def use_a_stale_diagonal(x):
+    m = np.outer(x, x)
+    y = np.diagonal(m)
+    m += 1
+    return np.sum(y)
+
+
+def use_a_stale_einsum(x):
+    m = np.outer(x, x)
+    y = np.einsum("ij->ji", m)
+    m += 1
+    return np.sum(y)
+
+
 def update_a_reshaped_view(x):
     y = x.reshape(3, 1)
     y += 1
@@ -431,6 +503,9 @@ def add_at_into_a_plain_array(x):
 LOSING = [
     use_a_stale_view,
     use_a_stale_transpose,
+    use_a_stale_broadcast,
+    use_a_stale_diagonal,
+    use_a_stale_einsum,
     update_a_reshaped_view,
     write_into_a_transposed_view,
     update_a_view_of_a_view,
@@ -541,3 +616,36 @@ def test_shape_dtype_and_size_are_numpys():
 
 def test_a_format_spec_reaches_the_value():
     assert f"{cr.variable(2.5):.2f}" == "2.50"
+
+
+# Arrays made like a recorded one ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        np.zeros_like,
+        np.empty_like,
+        np.ones_like,
+        lambda x: np.full_like(x, 2.0),
+        lambda x: np.zeros(x.shape, like=x) if isinstance(x, cr.Array) else np.zeros(x.shape),
+        lambda x: np.empty(3, like=x) if isinstance(x, cr.Array) else np.empty(3),
+    ],
+    ids=["zeros_like", "empty_like", "ones_like", "full_like", "zeros", "empty"],
+)
+def test_an_array_like_a_recorded_one_can_be_filled_in_a_loop(make):
+    def f(x):
+        out = make(x)
+        for i in range(3):
+            out[i] = x[i] ** 2 * x[0]
+        return np.sum(out)
+
+    x = np.array([2.0, 3.0, 5.0])
+    value, gradient = cr.value_and_grad(f)(x)
+    assert value == f(x) == 76
+    np.testing.assert_array_equal(gradient, [3 * 4 + 9 + 25, 12, 20])
+
+
+def test_an_array_like_a_recorded_one_has_no_gradient_itself():
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(x * np.ones_like(x)))(np.ones(2)), [1, 1])
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(np.zeros_like(x)))(np.ones(2)), [0, 0])

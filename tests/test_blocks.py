@@ -635,7 +635,7 @@ def test_comparisons_have_numpys_value_and_zero_gradient(name):
 
 @pytest.mark.parametrize(
     "f",
-    [np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.nonzero, np.argwhere, np.result_type, np.isrealobj],
+    [np.shape, np.ndim, np.size, np.nonzero, np.argwhere, np.result_type, np.isrealobj],
     ids=lambda f: f.__name__,
 )
 def test_functions_without_a_gradient_answer_with_plain_values(f):
@@ -876,15 +876,14 @@ def test_argmax_of_scores_indexes_them():
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x: np.sum(x, where=np.array([True, False])),
-        lambda x: np.max(x, initial=3.0),
+        lambda x: np.max(x, where=np.array([True, False])),
         lambda x: np.sum(x, out=np.empty(())),
         lambda x: np.add(x, x, out=np.empty(2)),
         lambda x: np.concatenate([x, x], out=np.empty(4)),
         lambda x: np.reshape(x, (2, 1), order="K"),
         lambda x: np.einsum(x, [0], [0]),
         lambda x: np.split(x[:1], 2),
-        lambda x: np.linalg.inv(x),
+        lambda x: np.unwrap(x),
         lambda x: np.take(x, 5, mode="clip"),
     ],
 )

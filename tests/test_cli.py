@@ -1,5 +1,6 @@
 """The command line, run as a user runs it."""
 
+import os
 import subprocess
 import sys
 
@@ -107,6 +108,8 @@ def test_check_of_a_wrong_gradient_exits_with_1(capsys, tmp_path):
         (["explain", "x*2", "x=abc"], "not a number"),
         (["explain", "no_such_file.py:loss"], "no file"),
         (["explain", "frobnicate(x)", "x=1"], "no function frobnicate"),
+        (["explain", "x*2", "x=1", "x=2"], "x is given twice"),
+        (["explain", "train.py"], "which function of train.py"),
     ],
 )
 def test_a_wrong_command_line_exits_with_2_and_says_why(capsys, argv, told):
@@ -153,6 +156,30 @@ def test_shapes_that_do_not_match_exit_with_1_and_name_the_statement(capsys):
     assert code == 1
     assert "block matmul" in err
     assert "s = W @ x" in err
+
+
+def test_integers_for_a_float_argument_become_floats_and_others_are_told(capsys, tmp_path):
+    path = tmp_path / "model.py"
+    path.write_text("import numpy as np\n\ndef loss(w=np.ones(2), y=None):\n    return np.sum(w * y)\n")
+    code, out, err = run(capsys, "explain", f"{path}:loss", "w=[1,2]", "y=[3,4]")
+    assert code == 0
+    assert "∂L/∂w = y" in out
+    assert err == "chainrule: y holds integers, so it has no gradient; write 1.0 for 1\n"
+
+
+def test_an_error_names_no_line_of_the_starting_script():
+    command = [sys.executable, "-m", "chainrule", "explain", "x*2", "x=[1,2]"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "scalar" in done.stderr
+    assert " at " not in done.stderr
+
+
+def test_output_that_is_not_utf8_is_no_traceback():
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "chainrule", "explain", "x*x", "x=3"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert "∂L/∂x" in done.stdout.decode()
 
 
 def test_version(capsys):

@@ -1,5 +1,7 @@
 """Each error says what was wrong, where, and what to write instead."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,42 @@ def test_loss_that_is_not_a_scalar_names_jacobian_and_vjp():
 
 def test_several_outputs_name_vjp():
     assert "vjp" in message_of(GradientError, cr.grad(lambda x: (x, x)), 1.0)
+
+
+def test_a_value_where_a_function_belongs_is_told():
+    assert "cr.grad(f)(x)" in message_of(GradientError, cr.grad, 3.0)
+    assert "cr.grad(f)(x)" in message_of(GradientError, cr.grad, np.sum, ONES)
+
+
+def test_a_complex_number_is_refused():
+    assert "complex" in message_of(GradientError, cr.grad(lambda z: z * z), 1j)
+
+
+def test_pickling_a_recorded_array_is_refused():
+    assert "pickled" in message_of(RecordingError, pickle.dumps, cr.variable(1.0))
+
+
+def test_a_recorded_float_as_a_count_is_a_type_error_as_in_numpy():
+    message_of(TypeError, cr.grad(lambda x: x * len(range(x))), 2.0)
+
+
+def test_a_block_that_returns_several_arrays_is_refused():
+    both = cr.block(lambda x: (x, x))
+    assert "one array" in message_of(RecordingError, cr.grad(lambda x: both(x)[0]), 1.0)
+
+
+def test_a_backward_rule_with_other_arguments_is_refused_where_it_is_defined():
+    @cr.block
+    def scaled(x, by=2.0):
+        return x * by
+
+    assert "(dz, z, x, by=2.0)" in message_of(BlockError, scaled.backward, lambda dz, x: dz)
+
+
+def test_a_backward_rule_that_forgets_to_return_is_refused():
+    doubled = cr.block(lambda x: 2 * x)
+    doubled.backward(lambda dz, z, x: None)
+    assert "return" in message_of(GradientError, cr.grad(doubled), 1.0)
 
 
 def test_a_function_that_forgot_to_return_is_told():
@@ -76,17 +114,18 @@ def test_shape_errors_are_value_errors_as_in_numpy():
 
 
 def test_function_without_a_block_is_named_with_a_way_out():
-    told = message_of(RecordingError, cr.grad(lambda x: np.sum(np.i0(x))), ONES)
-    assert "i0" in told
+    told = message_of(RecordingError, cr.grad(lambda x: np.sum(np.unwrap(x))), ONES)
+    assert "unwrap" in told
     assert "@cr.block" in told
 
 
 def test_ufunc_without_a_block_is_named():
-    assert "spacing" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.spacing(x))), ONES)
+    assert "numpy.modf" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.modf(x)[0])), ONES)
 
 
 def test_ufunc_method_without_a_rule_is_named():
-    assert "multiply.outer" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.multiply.outer(x, x))), ONES)
+    f = cr.grad(lambda x: np.sum(np.multiply.reduceat(x, [0, 1])))
+    assert "multiply.reduceat" in message_of(RecordingError, f, ONES)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +149,15 @@ def test_writing_a_recorded_array_into_a_plain_one_is_refused():
         out[0] = x[0]
         return np.sum(out)
 
-    with pytest.raises(ValueError, match="array element") as caught:  # NumPy's own error, because of ours
-        cr.grad(f)(ONES)
-    assert "np.stack" in str(caught.value.__cause__)
+    told = message_of(RecordingError, cr.grad(f), ONES)  # and not NumPy's "setting an array element with a sequence"
+    assert "np.zeros_like" in told
+    assert "out[0] = x[0]" in told
 
 
 def test_writing_recorded_arrays_into_a_slice_of_a_plain_one_is_refused():
     def f(x):
         out = np.zeros(3)
-        out[:] = x
+        out[:] = x  # a slice takes another way through NumPy
         return np.sum(out)
 
     assert "plain array" in message_of(RecordingError, cr.grad(f), ONES)
@@ -142,7 +181,7 @@ def test_keyword_of_a_ufunc_that_is_not_covered_is_refused():
 
 
 def test_argument_of_a_numpy_function_that_is_not_covered_is_refused():
-    assert "where=" in message_of(BlockError, cr.grad(lambda x: np.sum(x, where=[True, False, True])), ONES)
+    assert "mean=" in message_of(BlockError, cr.grad(lambda x: np.std(x, mean=1.0)), ONES)
 
 
 def test_index_out_of_range_stays_an_index_error_with_the_line():

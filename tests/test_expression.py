@@ -135,3 +135,25 @@ def test_a_pickled_file_is_refused(tmp_path):
 def test_values_that_are_none_are_refused(text):
     with pytest.raises(ExpressionError):
         parse_value(text)
+
+
+def test_mathematical_signs_are_read_as_they_are_printed():
+    assert value("2·x² − x×3", x=3) == 9
+
+
+def test_a_caret_says_how_to_write_a_power():
+    with pytest.raises(ExpressionError, match=r"write \*\*"):
+        parse("x^2")
+
+
+def test_a_statement_without_a_name_that_would_be_lost_is_refused():
+    with pytest.raises(ExpressionError, match="only the last"):
+        parse("x**2; y = x")
+
+
+def test_a_file_that_is_no_npy_file_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("1,2")
+    np.savez(tmp_path / "x.npz", x=np.ones(2))
+    for name in ("x.csv", "x.npz"):
+        with pytest.raises(ExpressionError, match=r"must be a \.npy file"):
+            parse_value(f"@{tmp_path}/{name}")

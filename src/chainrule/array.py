@@ -8,7 +8,9 @@ There is no tape and no mode: a node knows where it came from, and is freed when
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
+from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +19,7 @@ from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
 from chainrule.node import Node, at_line, user_frame
 
-__all__ = ["ANSWERS", "NO_PARAMS", "Array", "answer", "constant", "record", "value_of"]
+__all__ = ["ANSWERS", "NO_PARAMS", "UNINDEXED", "Array", "answer", "constant", "owned", "record", "value_of"]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
 """Which block (or function made of blocks) answers for which function of NumPy or SciPy.
@@ -86,6 +88,10 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         raise
     except Exception as error:
         raise explained(error, block, values) from error
+    if isinstance(value, (tuple, list, dict, NoneType)):
+        raise RecordingError(
+            f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
+        )
     if type(value) is Array:
         raise RecordingError(
             f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
@@ -97,8 +103,18 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         source = operands[0]
         if getattr(value, "base", None) is not None and np.may_share_memory(value, source._node.value):
             root = source if source._view is None else source._view.root
-            result._view = View(root, root._node, None)
+            result._view = View(root, root._node, UNINDEXED)
     return result
+
+
+def owned(x: Any) -> Any:
+    """A result that is a new array in NumPy, not a view of an operand or of an intermediate result."""
+    if type(x) is Array:
+        x._view = None
+    return x
+
+
+UNINDEXED = object()  # not None, which is an index
 
 
 class View(NamedTuple):
@@ -108,7 +124,7 @@ class View(NamedTuple):
     ----------
     root : the handle whose memory it is.
     node : what the root pointed at when the view was taken; if it has moved on, the view is stale.
-    key : the index by which it was taken, if it was taken from the root by one; else None.
+    key : the index by which it was taken, if it was taken from the root by one; else UNINDEXED.
     """
 
     root: Array
@@ -151,7 +167,10 @@ def _names_of(function: Any) -> Iterator[str]:
 
 
 def full_name(function: Any) -> str:
-    module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
+    name = getattr(function, "__name__", "")
+    module = getattr(function, "__module__", None)
+    if isinstance(function, np.ufunc) and module in (None, "numpy"):
+        module = "numpy" if getattr(np, name, None) is function else "scipy.special"
     return f"{module}.{getattr(function, '__name__', function)}".lstrip(".")
 
 
@@ -318,7 +337,7 @@ class Array:
         return int(self._node.value)
 
     def __index__(self) -> int:
-        return self._node.value.__index__()
+        return operator.index(self._node.value)
 
     def __float__(self) -> float:
         self._refuse("float(x)")
@@ -344,7 +363,8 @@ class Array:
         if self._node.differentiable:
             raise RecordingError(
                 f"{what} would lose the gradient of a recorded array{at_line()}\n"
-                "  keep computing with the recorded array itself (np.stack or np.concatenate join several);\n"
+                "  keep computing with the recorded array itself: np.stack or np.concatenate join several,\n"
+                "  np.zeros_like(x) makes one to write into;\n"
                 "  where no gradient is wanted, write cr.stop_gradient(x) first, or read x.value"
             )
 
@@ -381,6 +401,9 @@ class Array:
     def __copy__(self) -> Any:
         return call(np.copy, self)
 
+    def __reduce__(self) -> Any:
+        raise RecordingError("a recorded array cannot be pickled: it would lose where it came from; send x.value")
+
     def __deepcopy__(self, memo: Any) -> Any:
         return call(np.copy, self)  # a copy of the value that remembers where it came from
 
@@ -410,11 +433,9 @@ class Array:
     __ne__ = _binary(np.not_equal)[0]  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
     __neg__ = _unary(np.negative)
+    __pos__ = _unary(np.positive)
     __abs__ = _unary(np.abs)
     __invert__ = _unary(np.invert)
-
-    def __pos__(self) -> Array:
-        return self
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
@@ -425,7 +446,7 @@ class Array:
         if view is None and isinstance(result._node.value, np.generic) and _has_ellipsis(key):
             # NumPy's x[..., 0] is no number but a view without axes, which writes through.
             root = self if self._view is None else self._view.root
-            view = View(root, root._node, None)
+            view = View(root, root._node, UNINDEXED)
         if view is not None:
             result._view = view._replace(key=key) if view.root is self else view
         return result
@@ -447,7 +468,7 @@ class Array:
                 raise BlockError(f"an array of dtype {self.dtype} cannot hold a result of {result.dtype}" + at_line())
             result = call(np.astype, result, self.dtype)
         if self._view is not None:
-            if self._view.key is None:
+            if self._view.key is UNINDEXED:
                 raise RecordingError(
                     "an update in place of a view (a reshaped, transposed or twice indexed array); "
                     "write into the array that it was taken from, or make a copy of the view first" + at_line()
@@ -483,7 +504,6 @@ class Array:
     diagonal = _method(np.diagonal)
     trace = _method(np.trace)
     ravel = _method(np.ravel)
-    flatten = _method(np.ravel)
     astype = _method(np.astype)
     copy = _method(np.copy)
     round = _method(np.round)
@@ -491,6 +511,10 @@ class Array:
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """As ndarray.reshape: the shape as one tuple or as several integers."""
         return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+    def flatten(self, order: str = "C") -> Any:
+        """As ndarray.flatten: what ravel gives, as a copy."""
+        return owned(call(np.ravel, self, order))
 
     def transpose(self, *axes: Any) -> Any:
         """As ndarray.transpose: the axes as one tuple, as several integers, or none to reverse them."""

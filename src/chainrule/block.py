@@ -9,6 +9,7 @@ The contract of a backward rule: it is linear in its cotangent `dz`, and accepts
 
 from __future__ import annotations
 
+import cmath
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -18,10 +19,10 @@ import numpy as np
 
 from chainrule.array import ANSWERS, Array, record
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_numpy, namespace_of
 from chainrule.node import at_line
 
-__all__ = ["BLOCKS", "Block", "answers", "block", "elementwise", "library_block", "sum_to"]
+__all__ = ["BLOCKS", "Block", "answers", "block", "elementwise", "library_block", "singular", "sum_to"]
 
 BLOCKS: dict[str, Block] = {}
 """The library's blocks by name, in the order of their definition."""
@@ -141,13 +142,28 @@ class Block:
                 raise BlockError(f"block {self.name} has no operand {operand!r}; it has {', '.join(self.operands)}")
 
             def attach(function: Callable[..., Any]) -> Callable[..., Any]:
+                self._check_arguments(function)
                 self._by_operand[operand] = _with_xp(function)
                 self._rules = tuple(self._by_operand.get(name) or _no_rule(self, name) for name in self.operands)
                 return function
 
             return attach
+        self._check_arguments(rule)
         self._joint = _with_xp(rule)
         return rule
+
+    def _check_arguments(self, rule: Callable[..., Any]) -> None:
+        """A backward rule takes dz, z, and what the forward rule takes."""
+        signature = inspect.signature(rule)
+        names = list(signature.parameters)
+        count = (names[:1] == ["xp"]) + 2 + len(self.operands)
+        try:
+            signature.bind(*[None] * count, **self.defaults)
+        except TypeError:
+            wanted = ", ".join(["dz", "z", *self.operands, *(f"{n}={v!r}" for n, v in self.defaults.items())])
+            raise BlockError(
+                f"a backward rule of block {self.name} takes ({wanted}), not ({', '.join(names)})" + at_line()
+            ) from None
 
     @property
     def has_rule(self) -> bool:
@@ -185,6 +201,11 @@ class Block:
                 for rule, want in zip(self._rules, wanted, strict=True)
             ]
         grads = self._joint(xp, dz, z, *operands, **params)
+        if grads is None:
+            raise GradientError(
+                f"the backward rule of block {self.name} returned None; does it end with return? "
+                "Where a gradient is zero, return it in a tuple: (None,)"
+            )
         if not isinstance(grads, (tuple, list)):
             grads = (grads,)
         for index, want in enumerate(wanted):
@@ -360,7 +381,11 @@ def library_block(*functions: Any, **options: Any) -> Callable[[Callable[..., An
 
 
 class Elementwise(Block):
-    """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand."""
+    """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand.
+
+    Where ∂L/∂z is exactly 0 so is ∂L/∂x, though ∂z/∂x be infinite or NaN there: the entry was masked out, or something
+    as small multiplies it (x √x at 0).
+    """
 
     def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
         super().__init__(rule, leading_axes=True, **options)
@@ -382,7 +407,8 @@ class Elementwise(Block):
                 elif derivative is minus_one:
                     grad = -dz
                 else:
-                    grad = dz * derivative(xp, z, *operands)
+                    slope = derivative(xp, z, *operands, **params)
+                    grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
                 shape = z.shape
                 if operand.shape != shape or grad.shape != dz.shape:
                     grad = sum_to(xp, grad, operand.shape, shape)
@@ -414,6 +440,7 @@ def elementwise(
     ----------
     forward : the rule `(xp, x, …)`.
     derivatives : for each operand the local derivative ∂z/∂x as a rule `(xp, z, x, …)`, entry by entry; None for zero.
+    Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
     made = Elementwise(forward, derivatives, notation=notation, differentiable=differentiable)
     made.name = name
@@ -422,6 +449,40 @@ def elementwise(
         BLOCKS[name] = made
     answers(*answers_for)(made)
     return made
+
+
+def _is_finite(slope: Any) -> bool:
+    """Whether a local derivative is known to have no infinite and no NaN entry. It must cost next to nothing."""
+    value = slope._node.value if type(slope) is Array else slope
+    if type(value) is np.ndarray:
+        if value.dtype.kind not in "fc":
+            return True
+        if not value.flags.forc:
+            return bool(np.isfinite(value).all())
+        value = value.ravel("K")
+        value = value.dot(value)  # the fastest way to look at all entries; an overflow only costs time
+    return type(value) in NUMPY and cmath.isfinite(value)
+
+
+def _masked(xp: Any, dz: Any, slope: Any) -> Any:
+    """dz times a local derivative, and 0 where dz is 0 though the derivative be infinite or NaN there.
+
+    A derivative of this selects too, so what was masked out stays zero in every order.
+    """
+    with np.errstate(invalid="ignore"):
+        dx = xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dz * slope)
+    return dx[()] if is_numpy(xp) else dx
+
+
+def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a local derivative with poles. Whether one matters shows in the gradient, so it does not warn."""
+
+    @functools.wraps(derivative)
+    def quietly(*args: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return derivative(*args)
+
+    return quietly
 
 
 def sum_to(xp: Any, dz: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -> Any:

@@ -14,9 +14,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 import chainrule
 from chainrule.errors import ChainruleError, ExpressionError
 from chainrule.expression import parse, parse_value
+from chainrule.libraries import is_inexact
+from chainrule.node import hide_file
 
 __all__ = ["main"]
 
@@ -31,11 +35,13 @@ EXAMPLES = """examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    hide_file(sys._getframe(1).f_code.co_filename)  # the script that starts us is no user code
+    if hasattr(sys.stdout, "reconfigure") and not (sys.stdout.encoding or "").lower().startswith("utf"):
+        sys.stdout.reconfigure(encoding="utf-8")
+    options = _parser().parse_args(argv)
     try:
         code = options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)
         return code
     except BrokenPipeError:  # the reader (head, say) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except ExpressionError as error:
         return _fail(error, 2)
+    except OSError as error:
+        return _fail(error, 1)
     except _UserError as error:
         return _fail(error, 1)
     except ChainruleError as error:
@@ -126,7 +134,13 @@ def _notes(options: argparse.Namespace) -> int:
 
 def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
     """The transform of the target function, called with the values given."""
-    given = dict(_pair(text) for text in [*options.values, *options.arg])
+    pairs = [_pair(text) for text in [*options.values, *options.arg]]
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ExpressionError(f"{next(n for n in names if names.count(n) > 1)} is given twice")
+    if options.target.endswith(".py"):
+        raise ExpressionError(f"which function of {options.target}? Write {options.target}:name")
     if found := re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)", options.target):
         function = _function(found[1], found[2])
         arguments = _defaults(function, given)
@@ -196,6 +210,11 @@ def _defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, 
     missing = [n for n, p in parameters.items() if n not in arguments and p.kind not in fixed]
     if missing:
         raise ExpressionError(f"no value for {', '.join(missing)}; add {' '.join(f'--arg {n}=…' for n in missing)}")
+    for name, value in arguments.items():
+        if name in given and np.asarray(value).dtype.kind == "i" and is_inexact(parameters[name].default):
+            arguments[name] = np.asarray(value, dtype=float)[()]
+        elif name in given and np.ndim(value) and np.asarray(value).dtype.kind == "i":
+            print(f"chainrule: {name} holds integers, so it has no gradient; write 1.0 for 1", file=sys.stderr)
     return arguments
 
 

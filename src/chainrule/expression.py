@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ from chainrule.errors import ExpressionError
 __all__ = ["Expression", "parse", "parse_value"]
 
 PLAIN_FUNCTIONS = ("array", "arange", "zeros", "ones", "eye", "linspace")
+AS_WRITTEN = str.maketrans({"·": "*", "⊙": "*", "×": "*", "−": "-"})
+FROM_SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 CONSTANTS = {"pi": np.pi, "inf": np.inf, "nan": np.nan, "newaxis": None}
 METHODS = frozenset("sum mean prod max min std var dot clip reshape ravel transpose squeeze cumsum T mT".split())
 ALLOWED = (
@@ -85,10 +88,16 @@ def _as_float(x: Any) -> Any:
 
 def functions() -> dict[str, Any]:
     """The functions that an expression may call: chainrule's blocks, and NumPy's functions that have one."""
+    return numpy_functions() | blocks()
+
+
+def numpy_functions() -> dict[str, Any]:
     found = {name: getattr(np, name) for name in dir(np) if not name.startswith("_") and callable(getattr(np, name))}
-    found = {name: f for name, f in found.items() if name in PLAIN_FUNCTIONS or answer(f) is not None}
-    blocks = {name: f for name, f in vars(chainrule).items() if isinstance(f, Block)}
-    return found | blocks
+    return {name: f for name, f in found.items() if name in PLAIN_FUNCTIONS or answer(f) is not None}
+
+
+def blocks() -> dict[str, Any]:
+    return {name: f for name, f in vars(chainrule).items() if isinstance(f, Block)}
 
 
 def parse(text: str) -> Expression:
@@ -104,6 +113,8 @@ def parse(text: str) -> Expression:
     >>> expression.function(1.0, 3.0)
     5.0
     """
+    text = text.translate(AS_WRITTEN)
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "**" + m[0].translate(FROM_SUPERSCRIPT), text)
     try:
         tree = ast.parse(text.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -115,6 +126,9 @@ def parse(text: str) -> Expression:
         _allowed(node, known, text)
     if not tree.body:
         raise ExpressionError("the expression is empty; write something like 'L = (2*x + 3*y)*z'")
+    for statement in tree.body[:-1]:
+        if isinstance(statement, ast.Expr):
+            raise ExpressionError(f"only the last statement may do without a name: {ast.unparse(statement)}")
     used = _called_names(tree)
     assigned: set[str] = set()
     parameters: dict[str, None] = {}
@@ -153,6 +167,8 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
         raise ExpressionError(f"names do not start with two underscores{shown}")
     if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | type(...) | None):
         raise ExpressionError(f"only numbers and the subscripts of einsum may be literals{shown}")
+    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.BitXor):
+        raise ExpressionError(f"^ is not a power in Python; write **{shown}")
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift | ast.RShift):
         raise ExpressionError(f"shifts are not in the expression language{shown}")
     if (
@@ -162,8 +178,8 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
     ):
         raise ExpressionError(f"write a power of two whole numbers as a float{shown}")
     if isinstance(node, ast.Attribute):
-        library = isinstance(node.value, ast.Name) and node.value.id in ("np", "cr")
-        if node.attr not in (known if library else METHODS):
+        library = node.value.id if isinstance(node.value, ast.Name) and node.value.id in ("np", "cr") else None
+        if node.attr not in (METHODS if library is None else numpy_functions() if library == "np" else blocks()):
             hint = "no function with a block is called so" if library else f"known are {', '.join(sorted(METHODS))}"
             raise ExpressionError(f".{node.attr} is not in the expression language ({hint}){shown}")
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known:
@@ -245,9 +261,14 @@ def parse_value(text: str) -> Any:
     """
     if text.startswith("@"):
         try:
-            return np.load(text[1:], allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise ExpressionError(f"cannot read an array from {text[1:]}: {error}") from None
+            array = np.load(text[1:], allow_pickle=False)
+        except OSError as error:
+            raise ExpressionError(f"cannot read an array from {text[1:]}: {error.strerror or error}") from None
+        except (ValueError, EOFError):
+            array = None
+        if not isinstance(array, np.ndarray):
+            raise ExpressionError(f"cannot read an array from {text[1:]}: it must be a .npy file, as np.save writes it")
+        return array
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):

@@ -63,6 +63,8 @@ class Formula:
             return -(x.parts[0] * y)
         if y.kind == "neg":
             return -(x * y.parts[0])
+        if _is_one(x) or _is_one(y):
+            return (y if _is_one(x) else x).of_shape(_broadcast(x, y))
         parts = (y, x) if _written_first(y) < _written_first(x) else (x, y)
         return Formula("mul", parts, shape=_broadcast(x, y))
 
@@ -90,16 +92,20 @@ class Formula:
         return formula(other) ** self
 
     def __matmul__(self, other: Any) -> Formula:
-        return Formula("matmul", (self, formula(other)))
+        x, y = _filled(formula(self)), _filled(formula(other))
+        if x.kind == "neg":
+            return -(x.parts[0] @ y)
+        if y.kind == "neg":
+            return -(x @ y.parts[0])
+        return Formula("matmul", (x, y))
 
     def __abs__(self) -> Formula:
         return Formula("abs", (self,), shape=self.shape)
 
     @property
     def T(self) -> Formula:  # noqa: N802
-        if self.kind == "transpose":
-            return self.parts[0]
-        return Formula("transpose", (self,), shape=self.shape[::-1])
+        x = _filled(formula(self))
+        return x.parts[0] if x.kind == "transpose" else Formula("transpose", (x,), shape=x.shape[::-1])
 
     def at(self, index: str) -> Formula:
         """An entry or a part, written as an index."""
@@ -109,6 +115,17 @@ class Formula:
 def _written_first(f: Formula) -> int:
     """The habit of writing products: numbers first, ∂L/∂z last."""
     return {"number": 0, "partial": 2}.get(f.kind, 1)
+
+
+def _is_one(f: Formula) -> bool:
+    return f.kind == "number" and f.text == "1"
+
+
+def _filled(f: Formula) -> Formula:
+    """In a matrix product a number that stands for a whole array is written as that number times an array of ones."""
+    if f.kind != "number" or f.ndim == 0 or f.text.startswith("["):
+        return f
+    return f.of_shape(()) * name("𝟏", f.shape)
 
 
 def _broadcast(x: Formula, y: Formula) -> tuple[int, ...]:

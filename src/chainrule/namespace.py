@@ -16,7 +16,7 @@ __all__ = ["RECORDING"]
 
 PLAIN_FUNCTIONS = frozenset(
     "arange asarray empty eye finfo full iinfo isdtype linspace ones result_type zeros can_cast "
-    "broadcast_shapes dtype errstate ndim shape size".split()
+    "broadcast_shapes dtype errstate ndim shape size zeros_like ones_like empty_like".split()
 )
 """Functions that only make or describe plain values."""
 
@@ -24,15 +24,22 @@ PLAIN_FUNCTIONS = frozenset(
 class _Namespace(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         function = getattr(np, name)  # an AttributeError here is the right error
-        handler = answer(function) if callable(function) else None
-        if handler is not None:
+        if name == "asarray":
+            found: Any = _asarray
+        elif name in PLAIN_FUNCTIONS:
+            found = _of_value(function)
+        elif not callable(function) or isinstance(function, type):
+            found = function
+        elif (handler := answer(function)) is not None:
             found = handler
-        elif not callable(function) or isinstance(function, type) or name in PLAIN_FUNCTIONS:
-            found = function if name != "asarray" else _asarray
         else:
             raise no_block_for(f"numpy.{name}")
         setattr(self, name, found)
         return found
+
+
+def _of_value(function: Any) -> Any:
+    return lambda *args, **kwargs: function(*(value_of(x) for x in args), **kwargs)
 
 
 def _asarray(x: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.libraries import is_inexact
 
-__all__ = ["Line", "Node", "at_line", "is_internal", "user_frame"]
+__all__ = ["Line", "Node", "at_line", "hide_file", "is_internal", "user_frame"]
 
 _clock = itertools.count()
 
@@ -93,7 +93,7 @@ class Node:
 # Where the user's code is ----------------------------------------------------------------------------------
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)
+_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep, "<frozen ")
 _internal: dict[str, bool] = {}
 
 
@@ -103,6 +103,11 @@ def is_internal(filename: str) -> bool:
     if known is None:
         known = _internal[filename] = filename.startswith(_LIBRARIES)
     return known
+
+
+def hide_file(filename: str) -> None:
+    """Let a file count as internal: the script that starts the command line, say."""
+    _internal[filename] = True
 
 
 def user_frame() -> Any:
@@ -119,4 +124,6 @@ def user_frame() -> Any:
 def at_line() -> str:
     """The end of an error message: where in the user's code it happened."""
     frame = user_frame()
+    if is_internal(frame.f_code.co_filename):
+        return ""
     return f"\n  at {Line(frame.f_code.co_filename, frame.f_lineno)}"

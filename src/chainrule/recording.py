@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from chainrule.array import NO_PARAMS, Array, constant, record, value_of
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, RecordingError
 from chainrule.libraries import is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.trees import flatten
@@ -21,7 +22,7 @@ __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "rec
 Argnums = int | str | tuple[int | str, ...] | list[int | str]
 
 
-@Block
+@partial(Block, notation=lambda x: x)
 def alias(xp: Any, x: Any) -> Any:
     """The same value under a new identity, so that a gradient inside a gradient cannot mistake one for the other."""
     return x
@@ -49,13 +50,23 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
         if not isinstance(x, int) and not hasattr(x, "dtype"):
             hint = "give an array, a number, or nested tuples, lists, dicts or dataclasses of them"
         raise GradientError(f"{what} is of type {kind}, which has no gradient; {hint}" + at_line())
-    if getattr(getattr(x, "dtype", None), "kind", "") == "c" or isinstance(x, complex):
+    if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c":
         raise GradientError(f"{what} is complex; gradients of complex arrays are not covered yet" + at_line())
 
 
 def positions_of(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str], ...]:
     """Each chosen argument as (position, name)."""
+    if not callable(f):
+        raise GradientError(
+            f"the first argument must be a function, not {type(f).__name__}; write cr.grad(f)(x), not cr.grad(f(x))"
+            + at_line()
+        )
     chosen = argnums if isinstance(argnums, tuple | list) else (argnums,)
+    if not all(isinstance(which, int | str) and not isinstance(which, bool) for which in chosen):
+        raise GradientError(
+            f"argnums must be positions or names of arguments, not {type(argnums).__name__}; write cr.grad(f)(x), "
+            "not cr.grad(f, x)" + at_line()
+        )
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
@@ -173,7 +184,13 @@ def record_call(
         inputs += nodes
         given += leaves
         rebuilds.append((rebuild, len(leaves)))
-    outputs, rebuild_outputs = flatten(f(*new_args, **new_kwargs))
+    try:
+        result = f(*new_args, **new_kwargs)
+    except ValueError as error:
+        if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into
+            raise error.__cause__ from None
+        raise
+    outputs, rebuild_outputs = flatten(result)
 
     def rebuild_inputs(leaves: list[Any]) -> tuple[Any, ...]:
         result, start = [], 0

@@ -148,11 +148,6 @@ def _ones(out: Any) -> Any:
     return namespace_of((value,)).ones_like(value)
 
 
-def _zeros(out: Any) -> Any:
-    value = value_of(out)
-    return namespace_of((value,)).zeros_like(value) if hasattr(value, "dtype") else np.float64(0.0)
-
-
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Run f and return `(f(*args), pullback)`: `pullback(dz)` gives one gradient for each argument.
 
@@ -214,10 +209,9 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
                 + at_line()
             )
     recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
-    zeros = [_zeros(out) for out in recording.outputs]
-    push = record_call(
-        lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(zeros))), tuple(zeros), {}
-    )
+    # The pullback is linear, so it may be recorded at any dz. Not at zeros: they stand for what is masked out.
+    ones = [_ones(out) for out in recording.outputs]
+    push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(ones))), tuple(ones), {})
     vectors, _ = flatten(tuple(tangents))
     pushed = push.pull([_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
     if not (recording.recorded or any(type(v) is Array for v in vectors)):

@@ -324,3 +324,90 @@ def test_a_variable_from_outside_is_shown_as_an_input():
     explanation = cr.explain(lambda x: x * (w * 2))(2.0)
     assert {unicode(s.name): s.block for s in explanation.forward}["w"] == "input"
     assert row(explanation, "x").value == 6.0
+
+
+def closed_of(text, **values):
+    from chainrule.expression import parse
+
+    expression = parse(text)
+    return closed(cr.explain(expression.function)(**expression.arguments(values)))
+
+
+A = np.array([[1.0, 2.0], [3.0, 4.0]])
+LETTERS = {"A": A, "x": np.array([1.0, 3.0]), "y": np.array([2.0, 5.0])}
+
+
+@pytest.mark.parametrize(
+    ("text", "gradient", "form"),
+    [
+        # a sum takes the product that follows it, so on the left it stands in parentheses
+        ("s = sum(x); L = sum((y*s)*y)", "∂L/∂x", "Σ y ⊙ y"),
+        ("p = exp(x); q = sum(p); L = sum(y*p)/q", "∂L/∂q", "−L/q"),
+        # signs and quotients in a matrix product stand in front of it, or in parentheses
+        ("a = A @ x - y; L = -sum(a**2)", "∂L/∂x", "−Aᵀ (2·a)"),
+        # a number that fills an array is an array of ones in a matrix product
+        ("L = sum(A @ x)", "∂L/∂x", "Aᵀ 𝟏"),
+        ("L = sum(A @ x)", "∂L/∂A", "𝟏 xᵀ"),
+        ("L = sum(outer(x, y))", "∂L/∂x", "𝟏 y"),
+        ("L = sum(outer(x, y))", "∂L/∂y", "𝟏ᵀ x"),
+        # quadratic form and trace, as in the Matrix Cookbook (81) and (100)
+        ("a = A @ x; L = x @ a", "∂L/∂A", "x xᵀ"),
+        ("L = trace(A)", "∂L/∂A", "I"),
+        ("L = x[-1]**2", "∂L/∂x", "2·a·e₁"),
+        ("L = x @ y", "∂L/∂x", "y"),
+    ],
+)
+def test_closed_form(text, gradient, form):
+    used = {name: value for name, value in LETTERS.items() if name in text.replace("exp", "")}
+    assert closed_of(text, **used)[gradient] == form
+
+
+def test_a_transposed_gradient_stands_in_parentheses():
+    from chainrule.formula import name, partial
+
+    gradient = partial(name("L"), name("b", (2, 2)))
+    assert unicode(gradient.T) == "(∂L/∂b)ᵀ"
+    assert latex(gradient.T) == r"\left(\frac{\partial L}{\partial b}\right)^{\top}"
+
+
+def test_a_block_without_a_rule_is_explained_without_internal_names():
+    @cr.block
+    def swish(x):
+        return x / (1 + np.exp(-x))
+
+    text = str(cr.explain(lambda x: np.sum(swish(x)))(X))
+    assert "alias" not in text
+
+
+def test_what_has_no_name_is_not_given_that_of_another_variable():
+    def loss(x):
+        y = np.sin(x) * 2
+        a = y + 1
+        return a * 3
+
+    names = [unicode(s.name) for s in cr.explain(loss)(1.0).forward]
+    assert names == ["x", "b", "y", "a", "L"]
+
+
+def test_a_plain_array_that_was_rebound_is_not_known_by_its_old_name():
+    def loss(x):
+        h = np.zeros(2)
+        for _ in range(2):
+            h = np.tanh(A @ h + x)
+        return np.sum(h)
+
+    steps = {unicode(s.name): s for s in cr.explain(loss)(X).forward}
+    assert steps["h"].block == "tanh"
+
+
+def test_names_of_generated_code_are_not_the_users():
+    assert "root" not in str(cr.explain(lambda A: np.trace(A @ A))(A))
+
+
+def test_markdown_shows_a_lambda_as_code():
+    assert cr.explain(lambda x: x * 2)(1.0).markdown().startswith("## `<lambda>`")
+
+
+def test_latex_of_a_large_array_has_no_dollar_inside_mathematics():
+    document = cr.explain(lambda x: np.sum(x))(np.arange(60.0)).latex()
+    assert r"60\text{: 0 to 59, mean 29.5, 1.7\% zeros}" in document

@@ -5,11 +5,13 @@ import pytest
 
 import chainrule as cr
 from chainrule.array import Array
+from chainrule.blocks.indexing import add_at
 from chainrule.simplify import simplify
 from chainrule.simplify.engine import Builder
 
 P = np.array([0.2, 0.3, 0.5])
 E1 = np.array([0.0, 1.0, 0.0])
+E2 = np.array([0.0, 1.0, 2.0])
 
 
 def blocks(x):
@@ -32,8 +34,18 @@ IDENTITIES = {
     "broadcast to the same shape": (lambda p, q: np.broadcast_to(p, (3,)), 0),
     "transpose twice": (lambda p, q: np.transpose(np.transpose(np.outer(p, q))), 1),
     "cast to the same dtype": (lambda p, q: p.astype(np.float64), 0),
+    "product with the identity": (lambda p, q: np.eye(3) @ p @ np.eye(3), 0),
     "choice between equals": (lambda p, q: np.where(E1 > 0, p, p), 0),
     "exponential of a logarithm": (lambda p, q: np.exp(np.log(p)), 0),
+    "entry of a constant put back": (lambda p, q: add_at(q[0] - q[0], key=(0,), shape=(3,)), 0),
+    "sum of a constant vector": (lambda p, q: np.sum(q[0] * E2), 2),
+    "sum of a constant vector with its axis kept": (lambda p, q: np.sum(q[0] * E2, keepdims=True), 3),
+    "entry of a vector of one entry put back": (
+        lambda p, q: add_at(add_at(p[2], key=(0,), shape=(1,))[0], key=(2,), shape=(3,)),
+        2,
+    ),
+    "more axes than the result": (lambda p, q: np.exp(np.reshape(p[0], (1, 1, 1)))[0, 0, [0, 0]] * 1.0, 5),
+    "sum over no axis": (lambda p, q: np.sum(p / p, axis=()), 0),
     "common subexpressions": (lambda p, q: np.exp(p) * np.sin(p) + np.exp(p), 4),
 }
 
@@ -71,9 +83,24 @@ def test_leaves_are_not_looked_into():
     assert simplify(q + 0.0, {q._node})._node is q._node
 
 
-def test_float32_stays_float32():
-    p = cr.variable(P.astype(np.float32))
-    assert simplify(p * 2.0 - p).dtype == np.float32
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p: p * 2.0 - p,
+        lambda p: p - p,
+        lambda p: p / p,
+        lambda p: np.sum(p - p),
+        lambda p: np.sum(p / p),
+        lambda p: add_at(p[0] * 2.0, key=(0,), shape=(3,)) - p + p,
+    ],
+)
+def test_float32_stays_float32(f):
+    assert simplify(f(cr.variable(P.astype(np.float32)))).dtype == np.float32
+
+
+def test_a_wider_dtype_is_not_cancelled_away():
+    p, q = cr.variable(P.astype(np.float32)), cr.variable(P)
+    assert simplify(p * q / q).dtype == np.float64
 
 
 def test_a_plain_result_is_returned_as_it_is():

@@ -1,8 +1,16 @@
 """Activations: elementwise functions of neural networks, named as in torch.nn.functional and jax.nn."""
 
-from chainrule.block import elementwise
-from chainrule.formula import call, name
+import importlib
+import math
+
+import numpy as np
+
+from chainrule.block import elementwise, library_block, sum_to
+from chainrule.blocks.elementwise import clip
+from chainrule.errors import BlockError
+from chainrule.formula import call, cases, name, relation
 from chainrule.libraries import is_numpy
+from chainrule.node import at_line
 
 relu = elementwise(
     "relu",
@@ -17,9 +25,30 @@ relu.__doc__ = """max(x, 0), entry by entry; the derivative at 0 is 0.
     array([0., 0., 2.])
     """
 
+
+def _softplus(xp, x):
+    """log(1 + e^x) without overflow; NumPy's logaddexp is several times as slow as its other functions."""
+    if is_numpy(xp) and not np.iscomplexobj(x):
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
+    return xp.logaddexp(xp.zeros_like(x), x)
+
+
+def _sigmoid(xp, x):
+    if is_numpy(xp) and not np.iscomplexobj(x):
+        e = xp.exp(-abs(x))
+        return _where(xp, x >= 0, 1.0, e) / (1 + e)
+    return xp.exp(-_softplus(xp, -x))
+
+
+def _where(xp, condition, x, y):
+    """xp.where, but a number where NumPy gives a number."""
+    z = xp.where(condition, x, y)
+    return z[()] if is_numpy(xp) and not z.ndim else z
+
+
 sigmoid = elementwise(
     "sigmoid",
-    lambda xp, x: xp.exp(-xp.logaddexp(xp.zeros_like(x), -x)),
+    _sigmoid,
     lambda xp, z, x: z * (1 - z),
     notation=lambda x: call("σ", x),
     answers_for=("scipy.special.expit",),
@@ -33,7 +62,7 @@ sigmoid.__doc__ = """1 / (1 + e^{−x}), entry by entry, without overflow.
 
 softplus = elementwise(
     "softplus",
-    lambda xp, x: xp.logaddexp(xp.zeros_like(x), x),
+    _softplus,
     lambda xp, z, x: sigmoid(x),
     notation=lambda x: call("log", 1 + name("e") ** x),
 )
@@ -43,3 +72,369 @@ softplus.__doc__ = """log(1 + e^x), entry by entry, without overflow.
     >>> cr.softplus(1000.0)
     np.float64(1000.0)
     """
+
+
+# Piecewise linear. The derivative at a kink is PyTorch's, which is that of one side.
+
+leaky_relu = elementwise(
+    "leaky_relu",
+    lambda xp, x, negative_slope=0.01: _where(xp, x > 0, x, negative_slope * x),
+    lambda xp, z, x, negative_slope: xp.where(x > 0, xp.ones_like(x), negative_slope),
+    notation=lambda x, negative_slope: cases(relation(">", x, 0), x, negative_slope * x),
+)
+leaky_relu.__doc__ = """x where x > 0, else negative_slope · x; the derivative at 0 is the negative slope.
+
+    Source: A. L. Maas, A. Y. Hannun and A. Y. Ng, Rectifier nonlinearities improve neural network acoustic models
+    (2013).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.leaky_relu(np.array([-1.0, 2.0]), negative_slope=0.5)
+    array([-0.5,  2. ])
+    """
+
+
+@library_block(notation=lambda x, weight: call("prelu", x, weight))
+def prelu(xp, x, weight):
+    """x where x > 0, else weight · x, with a slope that is learned; the derivative at 0 is the weight.
+
+    Parameters
+    ----------
+    x : an array; its second axis, if it has one, is that of the channels.
+    weight : the slope: a number, one entry, or one for each channel, shape (C,). It has a gradient.
+
+    Source: K. He et al., Delving deep into rectifiers (2015).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.prelu(np.array([-1.0, 2.0]), np.array([0.25]))
+    array([-0.25,  2.  ])
+    """
+    return _where(xp, x > 0, x, _by_channel(xp, weight, x) * x)
+
+
+def _by_channel(xp, weight, x):
+    """The weight, with axes of length 1 so that it broadcasts along the channels of x."""
+    weight = weight if hasattr(weight, "shape") else xp.asarray(weight, dtype=x.dtype)
+    size = math.prod(weight.shape)
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if weight.ndim > 1 or size not in (1, channels):
+        raise BlockError(
+            f"prelu of shape {tuple(x.shape)} needs 1 or {channels} slopes, not {tuple(weight.shape)}" + at_line()
+        )
+    return xp.reshape(weight, (size,) + (1,) * max(x.ndim - 2, 0) if size > 1 else ())
+
+
+@prelu.backward("x")
+def prelu_dx(xp, dz, z, x, weight):
+    return xp.where(x > 0, dz, _by_channel(xp, weight, x) * dz)
+
+
+@prelu.backward("weight")
+def prelu_dweight(xp, dz, z, x, weight):
+    shape = tuple(_by_channel(xp, weight, x).shape)
+    lead = dz.shape[: dz.ndim - z.ndim]
+    return xp.reshape(sum_to(xp, xp.where(x > 0, 0.0, x * dz), shape, z.shape), lead + tuple(weight.shape))
+
+
+threshold = elementwise(
+    "threshold",
+    lambda xp, x, threshold=0.0, value=0.0: _where(xp, x > threshold, x, value),
+    lambda xp, z, x, threshold, value: x > threshold,
+    notation=lambda x, threshold, value: cases(relation(">", x, threshold), x, value),
+)
+threshold.__doc__ = """x where x > threshold, else the value; the derivative at the threshold is 0.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.threshold(np.array([0.5, 2.0]), threshold=1.0, value=-1.0)
+    array([-1.,  2.])
+    """
+
+hardtanh = elementwise(
+    "hardtanh",
+    lambda xp, x, min_val=-1.0, max_val=1.0: clip(x, min_val, max_val),
+    lambda xp, z, x, min_val, max_val: (x > min_val) & (x < max_val),
+    notation=lambda x, min_val, max_val: call("clip", x, min_val, max_val),
+)
+hardtanh.__doc__ = """x, moved into [min_val, max_val]; the derivative at both bounds is 0 (that of np.clip is 1).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hardtanh(np.array([-3.0, 0.5, 3.0]))
+    array([-1. ,  0.5,  1. ])
+    """
+
+relu6 = elementwise("relu6", lambda xp, x: clip(x, 0, 6), lambda xp, z, x: (x > 0) & (x < 6))
+relu6.__doc__ = """min(max(x, 0), 6); the derivative at 0 and at 6 is 0.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.relu6(np.array([-1.0, 3.0, 8.0]))
+    array([0., 3., 6.])
+    """
+
+hardsigmoid = elementwise(
+    "hardsigmoid",
+    lambda xp, x: clip(x + 3, 0, 6) / 6,
+    lambda xp, z, x: xp.where((x > -3) & (x < 3), xp.ones_like(x), 0.0) / 6,
+)
+hardsigmoid.__doc__ = """min(max(x + 3, 0), 6) / 6: a sigmoid of three straight pieces; the derivative at ±3 is 0.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hardsigmoid(np.array([-4.0, 0.0, 4.0]))
+    array([0. , 0.5, 1. ])
+    """
+
+hardswish = elementwise(
+    "hardswish",
+    lambda xp, x: x * clip(x + 3, 0, 6) / 6,
+    lambda xp, z, x: xp.where(x < 3, (x / 3 + 0.5) * (x > -3), 1.0),
+)
+hardswish.__doc__ = """x · hardsigmoid(x); the derivative at −3 is 0 and at 3 it is 1.
+
+    Source: A. Howard et al., Searching for MobileNetV3 (2019).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hardswish(np.array([-4.0, 0.0, 4.0]))
+    array([-0.,  0.,  4.])
+    """
+
+softshrink = elementwise(
+    "softshrink",
+    lambda xp, x, lambd=0.5: _where(xp, (x >= -lambd) & (x <= lambd), 0.0, x - lambd * xp.sign(x)),
+    lambda xp, z, x, lambd: (x < -lambd) | (x > lambd),
+)
+softshrink.__doc__ = """x, moved towards 0 by lambd, and 0 where it is nearer than that; the derivative at ±lambd is 0.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.softshrink(np.array([-2.0, 0.25, 2.0]))
+    array([-1.5,  0. ,  1.5])
+    """
+
+hardshrink = elementwise(
+    "hardshrink",
+    lambda xp, x, lambd=0.5: _where(xp, (x >= -lambd) & (x <= lambd), 0.0, x),
+    lambda xp, z, x, lambd: (x < -lambd) | (x > lambd),
+)
+hardshrink.__doc__ = """x, and 0 where |x| ≤ lambd; the derivative at ±lambd is 0.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hardshrink(np.array([-2.0, 0.25, 2.0]))
+    array([-2.,  0.,  2.])
+    """
+
+
+# Exponential on the negative side. The exponent is 0 where it is not used, so that it cannot overflow.
+
+
+def _elu(xp, x, alpha, rate=1.0):
+    return _where(xp, x > 0, x, alpha * xp.expm1(rate * xp.where(x > 0, 0.0, x)))
+
+
+def _elu_slope(xp, x, alpha, rate=1.0):
+    return xp.where(x > 0, 1.0, alpha * rate * xp.exp(rate * xp.where(x > 0, 0.0, x)))
+
+
+elu = elementwise(
+    "elu",
+    lambda xp, x, alpha=1.0: _elu(xp, x, alpha),
+    lambda xp, z, x, alpha: _elu_slope(xp, x, alpha),
+    notation=lambda x, alpha: cases(relation(">", x, 0), x, alpha * (name("e") ** x - 1)),
+)
+elu.__doc__ = """x where x > 0, else alpha · (e^x − 1); the derivative at 0 is alpha.
+
+    Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, Fast and accurate deep network learning by exponential
+    linear units (2016).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.elu(np.array([-1000.0, 2.0]))
+    array([-1.,  2.])
+    """
+
+celu = elementwise(
+    "celu",
+    lambda xp, x, alpha=1.0: _elu(xp, x, alpha, 1 / alpha),
+    lambda xp, z, x, alpha: _elu_slope(xp, x, alpha, 1 / alpha),
+)
+celu.__doc__ = """x where x > 0, else alpha · (e^{x/alpha} − 1): its derivative is continuous for every alpha.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.celu(np.array([-1000.0, 2.0]), alpha=2.0)
+    array([-2.,  2.])
+    """
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # the fixed point of mean 0 and variance 1
+
+selu = elementwise(
+    "selu",
+    lambda xp, x: _SELU_SCALE * _elu(xp, x, _SELU_ALPHA),
+    lambda xp, z, x: _SELU_SCALE * _elu_slope(xp, x, _SELU_ALPHA),
+)
+selu.__doc__ = """scale · elu(x, alpha), with the constants that keep mean 0 and variance 1 from layer to layer.
+
+    Source: G. Klambauer et al., Self-normalizing neural networks (2017).
+
+    >>> import chainrule as cr
+    >>> round(float(cr.selu(-1000.0)), 4)
+    -1.7581
+    """
+
+
+# Smooth ----------------------------------------------------------------------------------------------------
+
+logsigmoid = elementwise("logsigmoid", lambda xp, x: -_softplus(xp, -x), lambda xp, z, x: sigmoid(-x))
+logsigmoid.__doc__ = """log(1 / (1 + e^{−x})), without overflow.
+
+    >>> import chainrule as cr
+    >>> cr.logsigmoid(-1000.0)
+    np.float64(-1000.0)
+    """
+
+
+def _silu_slope(xp, z, x):
+    s = sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+silu = elementwise(
+    "silu",
+    lambda xp, x: x * sigmoid(x),
+    _silu_slope,
+    notation=lambda x: x * call("σ", x),
+)
+silu.__doc__ = """x · sigmoid(x), also called swish.
+
+    Source: S. Elfwing, E. Uchibe and K. Doya, Sigmoid-weighted linear units (2018).
+
+    >>> import chainrule as cr
+    >>> cr.silu(0.0), cr.silu(1000.0)
+    (np.float64(0.0), np.float64(1000.0))
+    """
+
+
+def _special(xp):
+    """Where the library of xp keeps its special functions. SciPy is slow to import, so only when one is called."""
+    modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}
+    return importlib.import_module(modules.get(xp.__name__, "scipy.special"))
+
+
+ndtr = elementwise(
+    "ndtr",
+    lambda xp, x: _special(xp).ndtr(x),
+    lambda xp, z, x: xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
+    notation=lambda x: call("Φ", x),
+    answers_for=("scipy.special.ndtr",),
+)
+ndtr.__doc__ = """Φ(x): the probability that a standard normal variable is less than x.
+
+    >>> from chainrule.blocks.activations import ndtr
+    >>> ndtr(0.0)
+    np.float64(0.5)
+    """
+
+
+def _gelu(xp, x, approximate="none"):
+    if approximate == "none":
+        return x * ndtr(x)
+    return 0.5 * x * (1 + xp.tanh(_gelu_inner(x, approximate)))
+
+
+def _gelu_inner(x, approximate):
+    if approximate != "tanh":
+        raise BlockError(f'gelu: approximate is "none" or "tanh", not {approximate!r}' + at_line())
+    return math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+
+
+def _gelu_slope(xp, z, x, approximate):
+    if approximate == "none":
+        return ndtr(x) + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    t = xp.tanh(_gelu_inner(x, approximate))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))
+
+
+gelu = elementwise("gelu", _gelu, _gelu_slope)
+gelu.__doc__ = """x · Φ(x), where Φ is the distribution function of the standard normal distribution.
+
+    Parameters
+    ----------
+    x : an array of any shape.
+    approximate : "none", or "tanh" for 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), as GPT-2 has it.
+
+    Source: D. Hendrycks and K. Gimpel, Gaussian error linear units (2016).
+
+    >>> import chainrule as cr
+    >>> round(float(cr.gelu(1.0)), 4), round(float(cr.gelu(1.0, approximate="tanh")), 4)
+    (0.8413, 0.8412)
+    """
+
+
+def _mish_slope(xp, z, x):
+    t = xp.tanh(softplus(x))
+    return t + x * (1 - t * t) * sigmoid(x)
+
+
+mish = elementwise("mish", lambda xp, x: x * xp.tanh(softplus(x)), _mish_slope)
+mish.__doc__ = """x · tanh(softplus(x)).
+
+    Source: D. Misra, Mish: a self regularized non-monotonic activation function (2019).
+
+    >>> import chainrule as cr
+    >>> cr.mish(0.0), cr.mish(1000.0)
+    (np.float64(0.0), np.float64(1000.0))
+    """
+
+softsign = elementwise(
+    "softsign",
+    lambda xp, x: x / (1 + abs(x)),
+    lambda xp, z, x: 1 / (1 + abs(x)) ** 2,
+    notation=lambda x: x / (1 + abs(x)),
+)
+softsign.__doc__ = """x / (1 + |x|).
+
+    >>> import chainrule as cr
+    >>> cr.softsign(3.0)
+    0.75
+    """
+
+tanhshrink = elementwise(
+    "tanhshrink",
+    lambda xp, x: x - xp.tanh(x),
+    lambda xp, z, x: xp.tanh(x) ** 2,
+    notation=lambda x: x - call("tanh", x),
+)
+tanhshrink.__doc__ = """x − tanh(x).
+
+    >>> import chainrule as cr
+    >>> cr.tanhshrink(0.0)
+    np.float64(0.0)
+    """
+
+
+@library_block(notation=lambda x, axis: call("glu", x))
+def glu(xp, x, axis=-1):
+    """a · sigmoid(b), where a and b are the first and the second half of x along the axis.
+
+    Parameters
+    ----------
+    x : an array whose axis has an even length 2n; the result has length n there.
+    axis : the axis of the halves.
+
+    Source: Y. N. Dauphin et al., Language modeling with gated convolutional networks (2017).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.glu(np.array([1.0, 2.0, 0.0, 0.0]))
+    array([0.5, 1. ])
+    """
+    a, b = _halves(x, axis)
+    return a * sigmoid(b)
+
+
+def _halves(x, axis):
+    n = x.shape[axis]
+    if n % 2:
+        raise BlockError(f"glu halves an axis, so its length must be even; axis {axis} has {n} entries" + at_line())
+    after = (slice(None),) * (-1 - axis)
+    return x[(..., slice(0, n // 2), *after)], x[(..., slice(n // 2, n), *after)]
+
+
+@glu.backward
+def glu_backward(xp, dz, z, x, axis=-1):
+    a, b = _halves(x, axis)
+    gate = sigmoid(b)
+    return xp.concat([dz * gate, dz * a * gate * sigmoid(-b)], axis=axis)

@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from chainrule.block import answers, elementwise, library_block, minus_one, one, sum_to
+from chainrule.array import ANSWERS
+from chainrule.block import answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
 from chainrule.formula import call, cases, name, relation, sqrt
 from chainrule.libraries import is_numpy
@@ -35,8 +36,8 @@ multiply = elementwise(
 )
 divide = elementwise(
     "divide", lambda xp, x, y: x / y,
-    lambda xp, z, x, y: 1 / y,
-    lambda xp, z, x, y: -z / y,
+    singular(lambda xp, z, x, y: 1 / y),
+    singular(lambda xp, z, x, y: -z / y),
     notation=lambda x, y: x / y, answers_for=(np.divide,),
 )
 negative = elementwise(
@@ -45,7 +46,7 @@ negative = elementwise(
 )
 positive = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, answers_for=(np.positive,))
 reciprocal = elementwise(
-    "reciprocal", lambda xp, x: 1 / x, lambda xp, z, x: -z * z,
+    "reciprocal", lambda xp, x: 1 / x, singular(lambda xp, z, x: -z * z),
     notation=lambda x: 1 / x, answers_for=(np.reciprocal,),
 )
 square = elementwise(
@@ -57,11 +58,17 @@ square = elementwise(
 def _power_by_base(xp, z, x, y):
     """y x^(y−1), and 0 where y = 0 whatever x is."""
     if isinstance(y, int | float):
-        return xp.zeros_like(x) if y == 0 else y * x ** (y - 1)
+        return xp.zeros_like(x) if y == 0 else y * x ** (y - 1) if y >= 1 else _root_by_base(x, y)
     zero = y == 0
-    return xp.where(zero, 0.0, y * x ** xp.where(zero, 1.0, y - 1))
+    return xp.where(zero, 0.0, _root_by_base(x, y, xp.where(zero, 1.0, y - 1)))
 
 
+@singular
+def _root_by_base(x, y, less=None):
+    return y * x ** (y - 1 if less is None else less)
+
+
+@singular
 def _power_by_exponent(xp, z, x, y):
     """z log x, and 0 where x = 0 (there z = 0 for every y > 0)."""
     return z * xp.log(xp.where(x == 0, 1.0, x))
@@ -71,9 +78,24 @@ power = elementwise(
     "power", lambda xp, x, y: x**y, _power_by_base, _power_by_exponent,
     notation=lambda x, y: x**y, answers_for=(np.power,),
 )
+@answers(np.float_power)
+def numpy_float_power(x1, x2):
+    """np.float_power: np.power in double precision at least."""
+    x1 = x1 if hasattr(x1, "dtype") else np.asarray(x1)
+    return np.power(x1.astype(np.result_type(x1.dtype, np.float64)), x2)
+
+
 remainder = elementwise(
-    "remainder", lambda xp, x, y: x % y, one, lambda xp, z, x, y: -xp.floor(x / y),
+    "remainder", lambda xp, x, y: x % y, one, singular(lambda xp, z, x, y: -xp.floor(x / y)),
     notation=lambda x, y: call("mod", x, y), answers_for=(np.remainder,),
+)
+fmod = elementwise(
+    "fmod", lambda xp, x, y: xp.fmod(x, y), one, singular(lambda xp, z, x, y: -xp.trunc(x / y)),
+    notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,),
+)
+ldexp = elementwise(
+    "ldexp", lambda xp, x, i: xp.ldexp(x, i) if is_numpy(xp) else x * 2.0**i, lambda xp, z, x, i: ldexp(xp.ones_like(x), i), None,  # i are integers
+    notation=lambda x, i: x * 2**i, answers_for=(np.ldexp,),
 )
 
 # Powers, exponentials, logarithms ---------------------------------------------------------------------------
@@ -90,17 +112,23 @@ expm1 = elementwise(
     "expm1", lambda xp, x: xp.expm1(x), lambda xp, z, x: xp.exp(x),
     notation=lambda x: E ** x - 1, answers_for=(np.expm1,),
 )
-log = elementwise("log", lambda xp, x: xp.log(x), lambda xp, z, x: 1 / x, answers_for=(np.log,))
-log2 = elementwise("log2", lambda xp, x: xp.log2(x), lambda xp, z, x: 1 / (x * math.log(2.0)), answers_for=(np.log2,))
-log10 = elementwise("log10", lambda xp, x: xp.log10(x), lambda xp, z, x: 1 / (x * math.log(10.0)), answers_for=(np.log10,))
-log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), lambda xp, z, x: 1 / (1 + x), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,))
-sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), lambda xp, z, x: 0.5 / z, notation=sqrt, answers_for=(np.sqrt,))
-cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), lambda xp, z, x: 1 / (3 * z * z), answers_for=(np.cbrt,))
+log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), answers_for=(np.log,))
+log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,))
+log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,))
+log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,))
+sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, answers_for=(np.sqrt,))
+cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,))
 logaddexp = elementwise(
     "logaddexp", lambda xp, x, y: xp.logaddexp(x, y),
     lambda xp, z, x, y: xp.exp(x - z),
     lambda xp, z, x, y: xp.exp(y - z),
     notation=lambda x, y: call("log", E ** x + E ** y), answers_for=(np.logaddexp,),
+)
+logaddexp2 = elementwise(
+    "logaddexp2", lambda xp, x, y: xp.logaddexp2(x, y),
+    lambda xp, z, x, y: xp.exp2(x - z),
+    lambda xp, z, x, y: xp.exp2(y - z),
+    notation=lambda x, y: call("log₂", 2 ** x + 2 ** y), answers_for=(np.logaddexp2,),
 )
 hypot = elementwise(
     "hypot", lambda xp, x, y: xp.hypot(x, y),
@@ -115,21 +143,21 @@ hypot = elementwise(
 sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,))
 cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), answers_for=(np.cos,))
 tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,))
-arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), lambda xp, z, x: 1 / xp.sqrt(1 - x * x), answers_for=(np.arcsin,))
-arccos = elementwise("arccos", lambda xp, x: xp.acos(x), lambda xp, z, x: -1 / xp.sqrt(1 - x * x), answers_for=(np.arccos,))
+arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / xp.sqrt(1 - x * x)), answers_for=(np.arcsin,))
+arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / xp.sqrt(1 - x * x)), answers_for=(np.arccos,))
 arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,))
 arctan2 = elementwise(
     "arctan2", lambda xp, y, x: xp.atan2(y, x),
-    lambda xp, z, y, x: x / (x * x + y * y),
-    lambda xp, z, y, x: -y / (x * x + y * y),
+    singular(lambda xp, z, y, x: x / (x * x + y * y)),
+    singular(lambda xp, z, y, x: -y / (x * x + y * y)),
     answers_for=(np.arctan2,),
 )
 sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,))
 cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), answers_for=(np.cosh,))
 tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, answers_for=(np.tanh,))
 arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,))
-arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1)), answers_for=(np.arccosh,))
-arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), lambda xp, z, x: 1 / (1 - x * x), answers_for=(np.arctanh,))
+arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,))
+arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x * x)), answers_for=(np.arctanh,))
 deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
 rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
 sinc = elementwise(
@@ -155,6 +183,32 @@ minimum = elementwise(
     lambda xp, z, x, y: _share(x < y, x, y, z),
     lambda xp, z, x, y: _share(y < x, x, y, z),
     notation=lambda x, y: call("min", x, y), answers_for=(np.minimum,),
+)
+
+
+fmax = elementwise(
+    "fmax", lambda xp, x, y: xp.fmax(x, y),
+    lambda xp, z, x, y: xp.logical_or(x >= y, xp.isnan(y)),  # a tie is the first's, as in PyTorch
+    lambda xp, z, x, y: xp.logical_not(xp.logical_or(x >= y, xp.isnan(y))),
+    answers_for=(np.fmax,),
+)
+fmin = elementwise(
+    "fmin", lambda xp, x, y: xp.fmin(x, y),
+    lambda xp, z, x, y: xp.logical_or(x <= y, xp.isnan(y)),
+    lambda xp, z, x, y: xp.logical_not(xp.logical_or(x <= y, xp.isnan(y))),
+    answers_for=(np.fmin,),
+)
+copysign = elementwise(
+    "copysign", lambda xp, x, y: xp.copysign(x, y),
+    lambda xp, z, x, y: xp.sign(x) * xp.sign(z),  # as for |x|, 0 where x = 0
+    None,
+    answers_for=(np.copysign,),
+)
+heaviside = elementwise(
+    "heaviside", lambda xp, x, y: xp.heaviside(x, y),
+    None,
+    lambda xp, z, x, y: x == 0,
+    notation=lambda x, y: call("H", x), answers_for=(np.heaviside,),
 )
 
 
@@ -228,7 +282,7 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None):
 
 _STANDARD = {"rint": "round"}  # NumPy's name, and the Array API's where a library has only that
 
-for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert".split():
+for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift nextafter spacing".split():
     elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name if hasattr(xp, _name) else _STANDARD[_name])(*xs), answers_for=(getattr(np, _name),), differentiable=False)
 for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}.items():
     elementwise(
@@ -238,7 +292,19 @@ for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greate
     )
 
 
-@library_block(np.round, differentiable=False)
+answers(np.fix)(ANSWERS[np.trunc])
+
+
+@answers(np.nan_to_num)
+def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    """np.nan_to_num: the gradient passes where x is finite."""
+    limits = np.finfo(x.dtype)
+    z = np.where(np.isnan(x), nan, x)
+    z = np.where(x == np.inf, limits.max if posinf is None else posinf, z)
+    return np.where(x == -np.inf, limits.min if neginf is None else neginf, z)
+
+
+@library_block(np.round, np.around, differentiable=False)
 def round(xp, x, decimals=0):
     """The nearest number with so many decimals."""
     return xp.round(x, decimals)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, getitem_key, record, setitem_key, value_of
+from chainrule.array import UNINDEXED, Array, View, getitem_key, owned, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
@@ -75,7 +75,7 @@ def getitem_backward(xp, dz, z, x, key=()):
 
 def _add_at_notation(v, key, shape):
     if len(shape) == 1 and v.ndim == 0 and len(key) == 1:
-        return v * unit(str(key[0]), shape[0])
+        return v * unit(str(key[0] % shape[0]), shape[0])
     return call("scatter", v, index=index_text(key))
 
 
@@ -236,7 +236,7 @@ def numpy_take(a, indices, axis=None, out=None, mode="raise"):
         raise RecordingError(f"np.take with mode={mode!r} or out= is not covered" + at_line())
     if axis is None:
         a, axis = np.ravel(a), 0
-    return a[(slice(None),) * (axis % a.ndim) + (np.asarray(value_of(indices)),)]
+    return owned(a[(slice(None),) * (axis % a.ndim) + (np.asarray(value_of(indices)),)])
 
 
 @answers(np.take_along_axis)
@@ -254,7 +254,10 @@ def numpy_diagonal(a, offset=0, axis1=0, axis2=1):
     a = np.moveaxis(a, (axis1, axis2), (-2, -1))
     n = len(np.diagonal(np.empty(a.shape[-2:], dtype=bool), offset))
     i = np.arange(n)
-    return a[..., i + max(-offset, 0), i + max(offset, 0)]
+    z = a[..., i + max(-offset, 0), i + max(offset, 0)]
+    root = a if a._view is None else a._view.root
+    z._view = View(root, root._node, UNINDEXED)  # NumPy's is a view
+    return z
 
 
 @answers(np.trace)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, owned
 from chainrule.block import answers, library_block, sum_to
 from chainrule.errors import BlockError
 from chainrule.formula import call
@@ -73,18 +73,22 @@ def outer(xp, x, y):
 
 @outer.backward("x")
 def outer_dx(xp, dz, z, x, y):
+    if y.ndim == 1:
+        return sum_to(xp, dz @ y, x.shape, z.shape[:-1])
     return sum_to(xp, (dz @ y[..., :, None])[..., 0], x.shape, z.shape[:-1])
 
 
 @outer.backward("y")
 def outer_dy(xp, dz, z, x, y):
+    if x.ndim == 1:
+        return sum_to(xp, x @ dz, y.shape, z.shape[:-2] + z.shape[-1:])
     return sum_to(xp, (x[..., None, :] @ dz)[..., 0, :], y.shape, z.shape[:-2] + z.shape[-1:])
 
 
 @answers(np.outer, np.linalg.outer)
 def numpy_outer(a, b):
     """np.outer flattens what is not a vector."""
-    return outer(np.ravel(a), np.ravel(b))
+    return outer(*(x if np.ndim(x) == 1 else np.ravel(x) for x in (a, b)))
 
 
 @answers(np.dot)
@@ -139,7 +143,7 @@ def numpy_tensordot(a, b, axes=2):
     columns = math.prod(np.shape(b)[i] for i in b_rest)
     left = np.reshape(np.transpose(a, a_rest + a_axes), (rows, inner))
     right = np.reshape(np.transpose(b, b_axes + b_rest), (inner, columns))
-    return np.reshape(left @ right, shape)
+    return owned(np.reshape(left @ right, shape))
 
 
 # einsum ----------------------------------------------------------------------------------------------------------
@@ -149,7 +153,7 @@ def _einsum_notation(*xs, subscripts):
     return call("einsum", *xs, index=subscripts)
 
 
-@library_block(notation=_einsum_notation)
+@library_block(view=True, notation=_einsum_notation)  # "ij->ji" is a view in NumPy
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):

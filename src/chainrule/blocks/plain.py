@@ -1,9 +1,14 @@
-"""Functions of NumPy whose result has no gradient: they answer with the plain array that NumPy gives."""
+"""Functions of NumPy whose result has no gradient.
+
+Most answer with the plain value that NumPy gives. What makes an array like a recorded one (`np.zeros_like(x)`,
+`np.empty(3, like=x)`) makes a recorded one, because code makes it in order to write recorded values into it.
+"""
 
 import numpy as np
 
-from chainrule.array import Array, value_of
-from chainrule.block import answers
+from chainrule.array import Array, record, value_of
+from chainrule.block import Block, answers
+from chainrule.formula import name, number
 
 
 def _of_values(function):
@@ -22,15 +27,21 @@ for _function in (
     np.result_type,
     np.iscomplexobj,
     np.isrealobj,
-    # a new array like this one
-    np.zeros_like,
-    np.ones_like,
-    np.empty_like,
     # where something holds
     np.nonzero,
     np.flatnonzero,
     np.argwhere,
+    np.isin,
+    np.isposinf,
+    np.isneginf,
+    np.isreal,
+    np.iscomplex,
     np.searchsorted,
+    np.digitize,
+    np.argpartition,
+    np.lexsort,
+    np.nanargmax,
+    np.nanargmin,
     np.isclose,
     np.allclose,
     np.array_equal,
@@ -38,14 +49,65 @@ for _function in (
     _of_values(_function)
 
 
+def _constant_notation(value):
+    uniform = value.size and (value == value.flat[0]).all()
+    return number(float(value.flat[0]), value.shape) if uniform else name("…", value.shape)
+
+
+@Block
+def constant_array(xp, value=None):
+    """A plain array, recorded so that recorded values can be written into it."""
+    return value
+
+
+constant_array.differentiable = False
+constant_array.notation = _constant_notation
+
+
+def _writable(value):
+    return record(constant_array, (), {"value": value})
+
+
+@answers(np.zeros_like, np.empty_like)
+def numpy_zeros_like(a, dtype=None, order="K", subok=True, shape=None):
+    return _writable(np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape))
+
+
+@answers(np.ones_like)
+def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None):
+    return _writable(np.ones_like(value_of(a), dtype=dtype, order=order, shape=shape))
+
+
 @answers(np.full_like)
 def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None):
     """np.full_like; a recorded fill value keeps its gradient."""
     made = np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape)
-    if not isinstance(fill_value, Array):
-        made[...] = fill_value
-        return made
-    return np.astype(np.broadcast_to(fill_value, made.shape), made.dtype)
+    if isinstance(fill_value, Array):
+        return np.astype(np.broadcast_to(fill_value, made.shape), made.dtype)
+    made[...] = fill_value
+    return _writable(made)
+
+
+@answers(np.zeros, np.empty)
+def numpy_zeros(shape, dtype=float, order="C"):
+    """np.zeros(shape, like=x) for a recorded x."""
+    return _writable(np.zeros(shape, dtype, order))
+
+
+@answers(np.ones)
+def numpy_ones(shape, dtype=None, order="C"):
+    return _writable(np.ones(shape, dtype, order))
+
+
+@answers(np.full)
+def numpy_full(shape, fill_value, dtype=None, order="C"):
+    if isinstance(fill_value, Array):
+        return (
+            np.broadcast_to(fill_value, shape)
+            if dtype is None
+            else np.astype(np.broadcast_to(fill_value, shape), dtype)
+        )
+    return _writable(np.full(shape, fill_value, dtype, order))
 
 
 @answers(np.real)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import record
+from chainrule.array import record, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
@@ -171,16 +171,51 @@ def _numpy_reduction(function, made):
     """Answer for NumPy's function, whose signature is wider than the block's."""
 
     @answers(function)
-    def numpy_reduction(a, axis=None, dtype=None, out=None, keepdims=False, **others):
+    def numpy_reduction(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True, **others):
         if out is not None:
             raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
         if dtype is not None:
             a = np.astype(a, dtype)
+        if where is not True:
+            return _reduced_where(made, a, axis, keepdims, initial, where, **others)
         if others:
-            return made(a, axis=axis, keepdims=keepdims, **others)
-        return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
+            z = made(a, axis=axis, keepdims=keepdims, **others)
+        else:
+            z = record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
+        return z if initial is None else _JOIN[made.name](z, initial)
 
     return numpy_reduction
+
+
+_JOIN = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+"""What puts the initial value into a reduction."""
+
+_NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+"""What changes nothing in a reduction: it stands where an entry is left out."""
+
+
+def _reduced_where(made, a, axis, keepdims, initial, where, **others):
+    """A reduction of the entries where a condition holds."""
+    where = np.broadcast_to(value_of(where), a.shape)
+    if made.name in _NEUTRAL:
+        if initial is None and made.name in ("max", "min"):
+            raise RecordingError(f"numpy.{made.name} with where= needs initial=, as in NumPy" + at_line())
+        z = made(np.where(where, a, _NEUTRAL[made.name]), axis=axis, keepdims=keepdims, **others)
+        return z if initial is None else _JOIN[made.name](z, initial)
+    n = np.sum(where, axis=axis, keepdims=True)
+    center = sum(np.where(where, a, 0.0), axis=axis, keepdims=True) / n
+    if made.name == "mean":
+        z = center
+    else:
+        squares = np.where(where, np.where(where, a - center, 0.0) ** 2, 0.0)
+        z = sum(squares, axis=axis, keepdims=True) / (n - others.pop("ddof", 0))
+        if made.name == "std":
+            flat = z == 0  # there the gradient is 0, as for a norm
+            z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
+    if others:
+        raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
+    z = np.astype(z, a.dtype)
+    return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
 
 
 for _function, _block in {
@@ -195,16 +230,10 @@ for _function, _block in {
     _numpy_reduction(_function, _block)
 
 
-@answers(np.cumsum, np.cumulative_sum)
+@answers(np.cumsum)
 def numpy_cumsum(a, axis=None, **others):
     """np.cumsum: without an axis, of the flattened array."""
     return cumsum(np.ravel(a) if axis is None else a, axis=-1 if axis is None else axis, **others)
-
-
-@answers((np.add, "reduce"))
-def add_reduce(a, axis=0, **others):
-    """np.add.reduce: np.sum along the first axis."""
-    return np.sum(a, axis=axis, **others)
 
 
 def _counting(function):

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, owned
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
+from chainrule.libraries import is_numpy
 from chainrule.node import at_line
 
 
@@ -45,7 +46,8 @@ def transpose_backward(xp, dz, z, x, axes=()):
 @library_block(view=True, notation=lambda x, shape: x)
 def broadcast_to(xp, x, shape=()):
     """x, repeated along new axes and along axes of length 1."""
-    return xp.broadcast_to(x, shape)
+    # With NumPy always a view: the shorter way of NUMPY_NAMESPACE copies what is small.
+    return np.broadcast_to(x, shape) if is_numpy(xp) else xp.broadcast_to(x, shape)
 
 
 @broadcast_to.backward
@@ -153,7 +155,7 @@ def numpy_transpose(a, axes=None):
     axes = tuple(range(-1, -a.ndim - 1, -1)) if axes is None else axis_from_right(tuple(axes), a.ndim)
     if len(axes) != a.ndim:
         raise BlockError(f"transpose of an array with {a.ndim} axes by {len(axes)} axes" + at_line())
-    return transpose(a, axes=axes) if a.ndim > 1 else reshape(a, shape=a.shape)
+    return transpose(a, axes=axes) if a.ndim > 1 else a
 
 
 @answers(np.matrix_transpose, np.linalg.matrix_transpose)
@@ -178,7 +180,7 @@ def numpy_moveaxis(a, source, destination):
     order = [i for i in range(-a.ndim, 0) if i not in source]
     for to, which in sorted(zip(destination, source, strict=True)):
         order.insert(to + a.ndim, which)
-    return transpose(a, axes=tuple(order))
+    return a if order == sorted(order) else transpose(a, axes=tuple(order))
 
 
 @answers(np.squeeze)
@@ -189,6 +191,8 @@ def numpy_squeeze(a, axis=None):
         drop = [i + a.ndim for i in axes]
         if any(a.shape[i] != 1 for i in drop):
             raise BlockError(f"squeeze of an axis whose length is not 1: axis {axis} of shape {a.shape}" + at_line())
+    if not drop:
+        return a  # as NumPy does: the same array, not a view
     return reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in drop))
 
 
@@ -268,7 +272,7 @@ def numpy_flip(m, axis=None):
 @answers(np.roll)
 def numpy_roll(a, shift, axis=None):
     if axis is None:
-        return np.reshape(np.roll(np.ravel(a), shift, axis=0), a.shape)
+        return owned(np.reshape(np.roll(np.ravel(a), shift, axis=0), a.shape))
     by_axis: dict[int, int] = {}
     for n, i in zip(*np.broadcast_arrays(np.atleast_1d(shift), np.atleast_1d(axis)), strict=True):
         i = axis_from_right(i, a.ndim)

@@ -18,13 +18,10 @@ def _value(x: Any) -> str:
     """A value in LaTeX: a number, a matrix, or in words if it is large."""
     x = np.asarray(x)
     if x.ndim and not values.is_small(x):
-        return rf"\text{{{_words('; '.join([values.shape_text(x), *values.lines(x)]))}}}"
+        shape = values.shape_text(x).replace("×", r" \times ")
+        return rf"{shape}\text{{: {', '.join(values.lines(x)).replace(' … ', ' to ').replace('%', chr(92) + '%')}}}"
     text = values.inline(x)
     return latex_rows(text) if text.startswith("[") else text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
-
-
-def _words(text: str) -> str:
-    return text.replace("×", r"$\times$").replace("…", r"\dots{}").replace("%", r"\%")
 
 
 def _aligned(left: str, right: list[str]) -> str:
@@ -92,20 +89,23 @@ def latex_document(explanation: Explanation) -> str:
 
 
 def _title(explanation: Explanation) -> str:
-    return (
-        explanation.title.replace("\\", "")
-        .replace("_", r"\_")
-        .replace("&", r"\&")
-        .replace("#", r"\#")
-        .replace("%", r"\%")
-    )
+    special: dict[str, str | int | None] = {
+        "\\": "",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "_": r"\_",
+        "&": r"\&",
+        "#": r"\#",
+        "%": r"\%",
+    }
+    return explanation.title.translate(str.maketrans(special))
 
 
 def markdown_document(explanation: Explanation) -> str:
     """Markdown as GitHub renders it: tables, and formulas in math blocks."""
     loss = latex(explanation.loss)
     out = [
-        f"## {explanation.title.replace('`', '')}",
+        f"## `{explanation.title.replace('`', '')}`",
         "### Forward pass",
         "| name | formula | value | block | shape | line |\n|---|---|---|---|---|---|\n"
         + "\n".join(_row(step) for step in explanation.forward),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.errors import GradientError
-from chainrule.explain.names import Names, captured, watch_locals
+from chainrule.explain.names import Names, captured, variables_of, watch_locals
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.reader import LONGEST, Factor, Reader
 from chainrule.formula import Formula, name, partial
@@ -139,7 +139,7 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
         recording, plain = recorded_with_names(f, args, kwargs)
-        return explain_recording(recording, getattr(f, "__name__", "f"), plain)
+        return explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f))
 
     return explained
 
@@ -187,13 +187,20 @@ def _has_floats(x: Any) -> bool:
     return bool(leaves) and all(is_inexact(value_of(leaf)) for leaf in leaves)
 
 
-def explain_recording(recording: Recording, title: str, plain: Mapping[str, Any]) -> Explanation:
-    """Explain a recording whose one output is the loss."""
+def explain_recording(
+    recording: Recording, title: str, plain: Mapping[str, Any], reserved: Collection[str] = ()
+) -> Explanation:
+    """Explain a recording whose one output is the loss.
+
+    `plain` are the user's plain arrays by name, `reserved` the names that what has none may not be given.
+    """
     loss = scalar_loss(recording, title)
     if type(loss) is not Array:
         raise GradientError(f"{title} returned a plain number: it does not depend on its arguments" + at_line())
     nodes = _forward_nodes(recording, loss._node)
-    named = Names(nodes, loss._node, set(plain))
+    recorded = {node.name for node in nodes}
+    plain = {label: x for label, x in plain.items() if label not in recorded}  # rebound since, as h = zeros(n) is
+    named = Names(nodes, loss._node, set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 
     def constants(x: Any) -> Formula:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import string
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,10 @@ def watch_locals(plain: dict[str, Any]) -> Iterator[None]:
         return look
 
     def enter(frame: Any, event: str, argument: Any) -> Any:
-        return None if is_internal(frame.f_code.co_filename) else look
+        filename = frame.f_code.co_filename
+        if filename == "<string>" and frame.f_back is not None:  # what namedtuple and dataclass generate
+            filename = frame.f_back.f_code.co_filename
+        return None if is_internal(filename) else look
 
     before = sys.gettrace()
     sys.settrace(enter)
@@ -56,6 +59,12 @@ def captured(f: Callable[..., Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
 
 
+def variables_of(f: Callable[..., Any]) -> set[str]:
+    """The names of a function's variables, those that it has not assigned yet too."""
+    code = getattr(f, "__code__", None)
+    return set() if code is None else {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
+
+
 class Names:
     """A name for each node, no two the same.
 
@@ -64,14 +73,15 @@ class Names:
 
     AVOID = frozenset("deijlo")  # e is Euler's number, d and i, j are read as signs, l and o as digits
 
-    def __init__(self, nodes: list[Node], last: Node, reserved: set[str]):
+    def __init__(self, nodes: list[Node], last: Node, taken: set[str], reserved: Collection[str] = ()):
         self.of: dict[Node, str] = {}
-        taken = set(reserved)
+        taken = set(taken)
         for node in nodes:
             if node.name:
                 self.of[node] = _free(node.name, taken)
         if last not in self.of:
             self.of[last] = _free("L", taken)
+        taken |= set(reserved)
         letters = (
             "".join(word)
             for size in itertools.count(1)

@@ -50,13 +50,16 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
             return number(inline(x))
         return name(str(x))
-    if is_one_hot(x):
-        return _one_hot(x, known)
-    for label, value in known.items():
+    if x.ndim == 2 and len(x) > 1 and np.array_equal(x, np.eye(*x.shape)) and x.shape[0] == x.shape[1]:
+        return name("I", x.shape)
+    if is_one_hot(x) and (found := _one_hot(x, known)):
+        return found
+    filled = bool(x.size and (x == x.flat[0]).all())
+    for label, value in () if filled else known.items():
         if np.shape(value) == x.shape and np.array_equal(value, x, equal_nan=x.dtype.kind == "f"):
             return name(label, x.shape)
-    if x.size and (x == x.flat[0]).all():
-        return number(inline(x.flat[0]))  # it broadcasts, as in NumPy
+    if filled:
+        return number(inline(x.flat[0]), x.shape)  # it broadcasts, as in NumPy
     if is_small(x):
         return Formula("number", text=inline(x), shape=x.shape)
     return name(f"const_{shape_text(x)}", x.shape)
@@ -69,13 +72,15 @@ def is_one_hot(x: np.ndarray) -> bool:
     return bool((np.count_nonzero(x, axis=-1) == 1).all() and (np.max(x, axis=-1) == 1).all())
 
 
-def _one_hot(x: np.ndarray, known: Mapping[str, Any]) -> Formula:
-    """e_c for a vector; for rows of them the labels' name, if the user has one."""
+def _one_hot(x: np.ndarray, known: Mapping[str, Any]) -> Formula | None:
+    """e_c for a vector; for rows of them `onehot` of the labels, if they have a name or are many."""
     labels = np.argmax(x, axis=-1)
     if x.ndim == 1:
         return Formula("unit", text=str(int(labels)), shape=x.shape)
-    named = next((n for n, v in known.items() if np.shape(v) == labels.shape and np.array_equal(v, labels)), "…")
-    return call("onehot", name(named)).of_shape(x.shape)
+    named = next((n for n, v in known.items() if np.shape(v) == labels.shape and np.array_equal(v, labels)), None)
+    if named is None and is_small(x):
+        return None
+    return call("onehot", name(named or "…")).of_shape(x.shape)
 
 
 def is_longer(f: Formula, limit: int) -> bool:

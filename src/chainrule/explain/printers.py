@@ -10,7 +10,7 @@ from chainrule.formula import Formula
 __all__ = ["latex", "unicode"]
 
 # How tightly a kind binds; a part that binds less tightly than its place asks for gets parentheses.
-SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5
+SUM, PRODUCT, SIGN, POWER, ATOM, PARENTHESES = 1, 2, 3, 4, 5, 6
 BINDS = {
     "add": SUM,
     "sub": SUM,
@@ -26,7 +26,7 @@ BINDS = {
 }
 
 SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
 
 Printer = Callable[[Formula], str]
 
@@ -36,13 +36,35 @@ def _in(f: Formula, place: int, show: Printer, left: str = "(", right: str = ")"
     return f"{left}{text}{right}" if BINDS.get(f.kind, ATOM) < place else text
 
 
+def _left(f: Formula, place: int, show: Printer, left: str = "(", right: str = ")") -> str:
+    """A left factor: a sum in it would take what follows for its own."""
+    return _in(f, PARENTHESES if _ends_in_sum(f) else place, show, left, right)
+
+
+def _ends_in_sum(f: Formula) -> bool:
+    while f.kind in ("mul", "matmul", "neg"):
+        f = f.parts[-1]
+    return f.kind == "sum"
+
+
 def _factor(f: Formula, place: int, show: Printer, left: str = "(", right: str = ")") -> str:
-    """A factor of a matrix product: entrywise products in it need parentheses."""
-    return _in(f, ATOM if f.kind == "mul" and not _is_scalar_product(f) else place, show, left, right)
+    """A factor of a matrix product: entrywise products, quotients and signs in it need parentheses."""
+    loose = f.kind in ("neg", "div") or (f.kind == "mul" and not _is_scalar_product(f))
+    return _left(f, PARENTHESES if loose else place, show, left, right)
+
+
+def _base(f: Formula, show: Printer, left: str = "(", right: str = ")") -> str:
+    """What carries an index or an exponent."""
+    return _in(f, PARENTHESES if f.kind == "partial" else ATOM, show, left, right)
 
 
 def _is_scalar_product(f: Formula) -> bool:
-    return any(set(part.shape) <= {1} for part in f.parts)
+    return any(set(part.shape) <= {1} or _is_plain_number(part) for part in f.parts)
+
+
+def _is_plain_number(f: Formula) -> bool:
+    """A number that stands for itself, or for an array filled with it."""
+    return f.kind == "number" and not f.text.startswith("[")
 
 
 def _all_numbers(f: Formula) -> bool:
@@ -78,22 +100,22 @@ def unicode(f: Formula) -> str:
             return f"−{_in(p[0], PRODUCT, unicode)}"
         case "mul":
             sign = " ⊙ " if not _is_scalar_product(f) else " × " if _all_numbers(f) else "·"
-            return f"{_in(p[0], PRODUCT, unicode)}{sign}{_in(p[1], SIGN, unicode)}"
+            return f"{_left(p[0], PRODUCT, unicode)}{sign}{_in(p[1], SIGN, unicode)}"
         case "div":
-            return f"{_in(p[0], PRODUCT, unicode)}/{_in(p[1], POWER, unicode)}"
+            return f"{_left(p[0], PRODUCT, unicode)}/{_in(p[1], POWER, unicode)}"
         case "pow":
             exponent = unicode(p[1])
             if re.fullmatch(r"[−-]?\d+", exponent):
-                return _in(p[0], ATOM, unicode) + exponent.translate(SUPERSCRIPTS)
-            return f"{_in(p[0], ATOM, unicode)}^{_in(p[1], ATOM, unicode)}"
+                return _base(p[0], unicode) + exponent.translate(SUPERSCRIPTS)
+            return f"{_base(p[0], unicode)}^{_in(p[1], ATOM, unicode)}"
         case "matmul":
-            return f"{_factor(p[0], PRODUCT, unicode)} {_factor(p[1], SIGN, unicode)}"
+            return f"{_factor(p[0], PRODUCT, unicode)} {_factor(p[1], POWER, unicode)}"
         case "transpose":
-            return f"{_in(p[0], ATOM, unicode)}ᵀ"
+            return f"{_base(p[0], unicode)}ᵀ"
         case "call":
             return f"{unicode(p[0])}({', '.join(unicode(a) for a in p[1:])})"
         case "index":
-            return f"{_in(p[0], ATOM, unicode)}[{f.text}]"
+            return f"{_base(p[0], unicode)}[{f.text}]"
         case "sum":
             below = f"[{f.text}] " if f.text else " "
             return f"Σ{below}{_in(p[0], PRODUCT, unicode)}"
@@ -117,6 +139,7 @@ GREEK = frozenset(
     "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
 )
 FUNCTIONS = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min det".split())
+BRACKETS = (r"\left(", r"\right)")
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "="}
 
 
@@ -130,7 +153,7 @@ def latex_name(text: str) -> str:
     if stem in GREEK:
         shown = rf"\{stem}"
     elif len(stem) == 1:
-        shown = {"σ": r"\sigma"}.get(stem, stem if stem.isalnum() else _escaped(stem))
+        shown = {"σ": r"\sigma", "𝟏": r"\mathbf{1}"}.get(stem, stem if stem.isalnum() else _escaped(stem))
     else:
         shown = rf"\mathrm{{{_escaped(stem)}}}"
     return f"{shown}_{{{index}}}" if index else shown
@@ -151,7 +174,7 @@ def latex(f: Formula) -> str:
     p = f.parts
 
     def inside(part: Formula, place: int) -> str:
-        return _in(part, place, latex, r"\left(", r"\right)")
+        return _in(part, place, latex, *BRACKETS)
 
     match f.kind:
         case "name":
@@ -172,20 +195,19 @@ def latex(f: Formula) -> str:
             return f"-{inside(p[0], PRODUCT)}"
         case "mul":
             sign = r" \odot " if not _is_scalar_product(f) else r" \times " if _all_numbers(f) else r" \cdot "
-            return f"{inside(p[0], PRODUCT)}{sign}{inside(p[1], SIGN)}"
+            return f"{_left(p[0], PRODUCT, latex, *BRACKETS)}{sign}{inside(p[1], SIGN)}"
         case "div":
             return rf"\frac{{{latex(p[0])}}}{{{latex(p[1])}}}"
         case "pow":
-            return f"{inside(p[0], ATOM)}^{{{latex(p[1])}}}"
+            return f"{_base(p[0], latex, *BRACKETS)}^{{{latex(p[1])}}}"
         case "matmul":
-            left, right = r"\left(", r"\right)"
-            return f"{_factor(p[0], PRODUCT, latex, left, right)} {_factor(p[1], SIGN, latex, left, right)}"
+            return f"{_factor(p[0], PRODUCT, latex, *BRACKETS)} {_factor(p[1], POWER, latex, *BRACKETS)}"
         case "transpose":
-            return rf"{inside(p[0], ATOM)}^{{\top}}"
+            return rf"{_base(p[0], latex, *BRACKETS)}^{{\top}}"
         case "call":
             return rf"{_latex_function(p[0])}\left({', '.join(latex(a) for a in p[1:])}\right)"
         case "index":
-            return f"{inside(p[0], ATOM)}_{{{_latex_index(f.text)}}}"
+            return f"{_base(p[0], latex, *BRACKETS)}_{{{_latex_index(f.text)}}}"
         case "sum":
             below = f"_{{{_latex_index(f.text)}}}" if f.text else ""
             return rf"\sum{below} {inside(p[0], PRODUCT)}"

@@ -56,8 +56,8 @@ class Polynomials:
         if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
             return None
         polynomial = self.of(x)
-        found = self.value(polynomial, np.shape(value))
-        return found if found is not None and self.build.cost(found) < self.build.cost(x) else None
+        found = self.value(polynomial, np.shape(value), value.dtype)
+        return found if found.dtype == value.dtype and self.build.cost(found) < self.build.cost(x) else None
 
     def of(self, x: Any) -> Polynomial:
         """The polynomial of a recorded array or a constant."""
@@ -147,35 +147,32 @@ class Polynomials:
 
     # From polynomials back to blocks --------------------------------------------------------------------------
 
-    def value(self, polynomial: Polynomial, shape: tuple[int, ...]) -> Any:
-        """The recorded value of a polynomial, of the given shape; positive terms first."""
+    def value(self, polynomial: Polynomial, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The recorded value of a polynomial, of the given shape; positive terms first.
+
+        What is constant in it is of the given dtype; its atoms have dtypes of their own.
+        """
         total: Any = None
         for monomial, c in sorted(polynomial.items(), key=lambda term: term[1] < 0):
-            term = self._term(monomial, abs(c))
+            term = self._term(monomial, abs(c), dtype)
             if total is None:
                 total = term if c > 0 else self._apply("negative", term)
             else:
                 total = self._apply("add" if c > 0 else "subtract", total, term)
-        if total is None:
-            total = 0.0
-        if np.shape(_plain(total)) != shape:
-            if type(total) is not Array:
-                return np.full(shape, total)
-            try:
-                np.broadcast_shapes(np.shape(_plain(total)), shape)
-                return self.build.block(BLOCKS["broadcast_to"], [total], {"shape": shape})
-            except ValueError:
-                return self.build.block(BLOCKS["reshape"], [total], {"shape": shape})
-        return total
+        if type(total) is not Array:
+            return np.full(shape, 0.0 if total is None else total, dtype)[()]
+        if total.ndim > len(shape):  # axes of length 1, which its atoms had and the result has not
+            total = self.build.block(BLOCKS["reshape"], [total], {"shape": total.shape[total.ndim - len(shape) :]})
+        return total if total.shape == shape else self.build.block(BLOCKS["broadcast_to"], [total], {"shape": shape})
 
-    def _term(self, monomial: Monomial, c: float) -> Any:
+    def _term(self, monomial: Monomial, c: float, dtype: Any) -> Any:
         over: Any = None if c == 1.0 else c
         under: Any = None
         # Numbers before vectors before unit vectors, older before newer: as one writes them.
         for atom, exponent in sorted(monomial, key=_writing_order):
             factor: Any
             if isinstance(atom, Unit):
-                factor = np.zeros(atom.size)
+                factor = np.zeros(atom.size, dtype)
                 factor[atom.index] = 1.0
             else:
                 factor = atom.value if atom in self._constants else Array(atom)
@@ -249,7 +246,7 @@ def _power(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | None:
 def _sum(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | None:
     """Σ over a vector: numbers come out, Σ e_c = 1, Σ of a constant is n times it."""
     (x,) = xs
-    if np.ndim(_plain(x)) != 1:
+    if np.ndim(_plain(x)) != 1 or np.size(node.value) != 1:
         return None
     total: Polynomial = {}
     for monomial, c in p.of(x).items():
@@ -258,10 +255,13 @@ def _sum(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | None:
         if not inside:
             c *= np.size(_plain(x))
         elif not any(isinstance(a, Unit) for a, _ in inside):
-            part = p.build.block(BLOCKS["sum"], [p._term(inside, 1.0)], node.params)
-            found = p._monomial_times(outside, frozenset([(part._node, 1)]))
-            assert found is not None
-            outside = found
+            part = p.build.block(BLOCKS["sum"], [p._term(inside, 1.0, node.value.dtype)], node.params)
+            if type(part) is Array:
+                found = p._monomial_times(outside, frozenset([(part._node, 1)]))
+                assert found is not None
+                outside = found
+            else:
+                c *= part.item()
         total[outside] = total.get(outside, 0.0) + c
     return {m: c for m, c in total.items() if c != 0}
 
@@ -271,6 +271,8 @@ def _entry_alone(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | 
     key, shape = node.params["key"], node.params["shape"]
     if len(shape) != 1 or len(key) != 1 or not isinstance(key[0], int):
         return None
+    if shape == (1,):
+        return p.of(xs[0])
     return p.times(p.of(xs[0]), {frozenset([(Unit(key[0] % shape[0], shape[0]), 1)]): 1.0})
 
 

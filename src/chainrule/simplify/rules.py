@@ -49,6 +49,18 @@ def transpose_twice(x: Any, axes: tuple[int, ...]) -> Any:
     return None
 
 
+@rule("matmul")
+def product_with_the_identity(x: Any, y: Any) -> Any:
+    """I x = x and x I = x."""
+    if _is_identity(x) and np.ndim(y) > 0:
+        return y
+    return x if _is_identity(y) and np.ndim(x) > 0 else None
+
+
+def _is_identity(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, np.eye(len(x)))
+
+
 @rule("where")
 def where_of_equals(condition: Any, x: Any, y: Any) -> Any:
     """where(c, x, x) = x."""

@@ -1,0 +1,232 @@
+"""Arranging: pad, rotate, join, split, choose and window; each is made of the blocks of shaping and indexing."""
+
+import operator
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from chainrule.array import value_of
+from chainrule.block import answers, axis_from_right
+from chainrule.blocks.indexing import add_at, write
+from chainrule.errors import BlockError
+from chainrule.node import at_line
+
+
+def _entries_at(x, positions):
+    """The entries of x at positions in its flattened form."""
+    return np.ravel(x)[positions]
+
+
+def _positions(x):
+    return np.arange(x.size).reshape(x.shape)
+
+
+# Larger and turned -------------------------------------------------------------------------------------------------
+
+
+@answers(np.pad)
+def numpy_pad(array, pad_width, mode="constant", **kwargs):
+    """np.pad in the modes that add constants or copies of entries."""
+    if mode == "constant":
+        around = np.pad(np.zeros_like(value_of(array)), pad_width, **kwargs)
+        inside = np.pad(np.ones(array.shape, bool), pad_width)
+        key = tuple(
+            slice(int(start := np.argmax(inside.any(axis=tuple(j for j in range(inside.ndim) if j != i)))), start + n)
+            for i, n in enumerate(array.shape)
+        )
+        z = add_at(array, key=key, shape=around.shape)
+        return z + around if around.any() else z
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs.get("reflect_type", "even") != "even":
+        raise BlockError(
+            f"np.pad with mode={mode!r} and {kwargs} is not covered; "
+            "covered are 'constant', 'edge', 'reflect', 'symmetric' and 'wrap'" + at_line()
+        )
+    return _entries_at(array, np.pad(_positions(array), pad_width, mode, **kwargs))
+
+
+@answers(np.rot90)
+def numpy_rot90(m, k=1, axes=(0, 1)):
+    """np.rot90: k quarter turns in the plane of two axes, from the first towards the second."""
+    k %= 4
+    if k == 0:
+        return np.copy(m)
+    if k == 2:
+        return np.flip(m, axes)
+    if k == 1:
+        return np.swapaxes(np.flip(m, axes[1]), *axes)
+    return np.flip(np.swapaxes(m, *axes), axes[1])
+
+
+@answers(np.flipud)
+def numpy_flipud(m):
+    return np.flip(m, 0)
+
+
+@answers(np.fliplr)
+def numpy_fliplr(m):
+    return np.flip(m, 1)
+
+
+@answers(np.rollaxis)
+def numpy_rollaxis(a, axis, start=0):
+    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    return np.moveaxis(a, axis, start - (axis < start))
+
+
+@answers(np.resize)
+def numpy_resize(a, new_shape):
+    return _entries_at(a, np.resize(np.arange(np.size(a)), new_shape))
+
+
+# Joined and split --------------------------------------------------------------------------------------------------
+
+
+@answers(np.atleast_3d)
+def numpy_atleast_3d(*arrays):
+    made = tuple(_atleast_3d(a) for a in arrays)
+    return made[0] if len(made) == 1 else made
+
+
+def _atleast_3d(a):
+    shape = np.shape(a)
+    return a if len(shape) >= 3 else np.reshape(a, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
+
+
+@answers(np.column_stack)
+def numpy_column_stack(tup):
+    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup], axis=1)
+
+
+@answers(np.dstack)
+def numpy_dstack(tup):
+    return np.concatenate([_atleast_3d(a) for a in tup], axis=2)
+
+
+@answers(np.append)
+def numpy_append(arr, values, axis=None):
+    return np.concatenate([np.ravel(arr), np.ravel(values)] if axis is None else [arr, values], axis=axis or 0)
+
+
+@answers(np.block)
+def numpy_block(arrays):
+    """np.block: nested lists, joined along the last axis innermost, the one before outside of that, and so on."""
+    depth = _depth(arrays)
+    ndim = max([depth, *(np.ndim(a) for a in _leaves(arrays))])
+    return _joined(arrays, ndim, -depth)
+
+
+def _depth(arrays):
+    return 1 + max(map(_depth, arrays)) if isinstance(arrays, list) else 0
+
+
+def _leaves(arrays):
+    return [leaf for part in arrays for leaf in _leaves(part)] if isinstance(arrays, list) else [arrays]
+
+
+def _joined(arrays, ndim, axis):
+    if isinstance(arrays, list):
+        return np.concatenate([_joined(part, ndim, axis + 1) for part in arrays], axis=axis)
+    return np.reshape(arrays, (1,) * (ndim - np.ndim(arrays)) + np.shape(arrays))
+
+
+@answers(np.vsplit)
+def numpy_vsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=0)
+
+
+@answers(np.hsplit)
+def numpy_hsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=1 if ary.ndim > 1 else 0)
+
+
+@answers(np.dsplit)
+def numpy_dsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=2)
+
+
+@answers(np.unstack)
+def numpy_unstack(x, /, *, axis=0):
+    return tuple(np.moveaxis(x, axis, 0))
+
+
+@answers(np.meshgrid)
+def numpy_meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    """np.meshgrid: the coordinates of a grid; "xy" swaps the first two axes."""
+    n = len(xi)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    shapes = [tuple(-1 if order[j] == i else 1 for j in range(n)) for i in range(n)]
+    grids = tuple(np.reshape(x, shape) for x, shape in zip(xi, shapes, strict=True))
+    return grids if sparse else tuple(np.copy(g) for g in np.broadcast_arrays(*grids))
+
+
+@answers(sliding_window_view)
+def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    """np.lib.stride_tricks.sliding_window_view, as a copy."""
+    return _entries_at(x, sliding_window_view(_positions(x), window_shape, axis))
+
+
+# Chosen ------------------------------------------------------------------------------------------------------------
+
+
+@answers(np.choose)
+def numpy_choose(a, choices, out=None, mode="raise"):
+    """np.choose: at each place the entry of the choice that the integer there names."""
+    if out is not None:
+        raise BlockError("numpy.choose(out=…) with a recorded array: use the returned array" + at_line())
+    choices = list(choices)
+    which, *choices = np.broadcast_arrays(value_of(a), *choices)
+    order = np.choose(which, np.arange(len(choices))[(slice(None), *(None,) * which.ndim)], mode=mode)
+    return np.take_along_axis(np.stack(choices), order[None], axis=0)[0]
+
+
+@answers(np.select)
+def numpy_select(condlist, choicelist, default=0):
+    """np.select: at each place the choice of the first condition that holds."""
+    if len(condlist) != len(choicelist) or not condlist:
+        raise BlockError(f"select with {len(condlist)} conditions and {len(choicelist)} choices" + at_line())
+    z = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        z = np.where(condition, choice, z)
+    return z
+
+
+@answers(np.piecewise)
+def numpy_piecewise(x, condlist, funclist, *args, **kw):
+    """np.piecewise: each function sees the entries where its condition holds; the last condition that holds counts."""
+    masks = [
+        np.asarray(value_of(c), dtype=bool) for c in (condlist if isinstance(condlist, list | tuple) else [condlist])
+    ]
+    if len(masks) == 1 and masks[0].ndim > np.ndim(x):
+        masks = list(masks[0])
+    if len(funclist) == len(masks) + 1:
+        masks.append(~np.any(masks, axis=0))
+    if len(funclist) != len(masks):
+        raise BlockError(f"piecewise with {len(masks)} conditions and {len(funclist)} functions" + at_line())
+    if np.ndim(x) == 0:
+        found = numpy_piecewise(np.reshape(x, (1,)), [np.reshape(mask, (1,)) for mask in masks], funclist, *args, **kw)
+        return np.reshape(found, ())
+    z = np.zeros_like(value_of(x))
+    for mask, function in zip(masks, funclist, strict=True):
+        if mask.any():
+            z = write(z, function(x[mask], *args, **kw) if callable(function) else function, mask)
+    return z
+
+
+@answers(np.extract)
+def numpy_extract(condition, arr):
+    return np.ravel(arr)[np.flatnonzero(np.ravel(value_of(condition)))]
+
+
+@answers(np.compress)
+def numpy_compress(condition, a, axis=None, out=None):
+    if out is not None:
+        raise BlockError("numpy.compress(out=…) with a recorded array: use the returned array" + at_line())
+    return np.take(a, np.flatnonzero(value_of(condition)), axis=axis)
+
+
+@answers(np.delete)
+def numpy_delete(arr, obj, axis=None):
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis = axis_from_right(operator.index(axis), arr.ndim)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis=axis)

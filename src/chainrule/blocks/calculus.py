@@ -1,0 +1,242 @@
+"""Calculus on samples: differences, slopes, areas, running products, convolution, interpolation."""
+
+import numpy as np
+
+from chainrule.array import Array, owned, value_of
+from chainrule.block import answers, axis_from_right, library_block
+from chainrule.errors import BlockError
+from chainrule.formula import call
+from chainrule.libraries import is_numpy
+from chainrule.node import at_line
+
+# Differences and slopes ------------------------------------------------------------------------------------------
+
+
+@answers(np.diff)
+def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
+    """np.diff: z_i = a_(i+1) − a_i along one axis, n times."""
+    if n < 0:
+        raise BlockError(f"diff of order {n}; the order counts how often, so it is not negative" + at_line())
+    axis = axis_from_right(axis, np.ndim(a))
+    ends = [a if end is a else _end(end, a, axis) for end in (prepend, a, append) if end is not None]
+    a = np.concatenate(ends, axis=axis) if len(ends) > 1 else a
+    for _ in range(n):
+        a = _from(a, 1, axis) - _until(a, -1, axis)
+    return a
+
+
+def _end(end, a, axis):
+    """What np.diff puts before or after: a number stands for a slice of it."""
+    shape = list(np.shape(a))
+    shape[axis] = 1
+    return np.broadcast_to(end, shape) if np.ndim(end) == 0 else end
+
+
+def _from(a, start, axis):
+    return a[(..., slice(start, None), *(slice(None),) * (-1 - axis))]
+
+
+def _until(a, stop, axis):
+    return a[(..., slice(None, stop), *(slice(None),) * (-1 - axis))]
+
+
+@answers(np.ediff1d)
+def numpy_ediff1d(ary, to_end=None, to_begin=None):
+    steps = numpy_diff(np.ravel(ary))
+    parts = [to_begin, steps, to_end]
+    parts = [p if isinstance(p, Array) else np.asarray(p, dtype=ary.dtype) for p in parts if p is not None]
+    return np.concatenate([np.ravel(p) for p in parts])
+
+
+@answers(np.gradient)
+def numpy_gradient(f, *varargs, axis=None, edge_order=1):
+    """np.gradient: slopes by differences of second order inside, of the given order at the ends."""
+    axes = axis_from_right(axis if axis is None or isinstance(axis, tuple) else (axis,), np.ndim(f))
+    spacings = varargs or (1.0,)
+    if len(spacings) == 1:
+        spacings = spacings * len(axes)
+    if len(spacings) != len(axes):
+        raise BlockError(f"gradient along {len(axes)} axes with {len(varargs)} spacings" + at_line())
+    slopes = tuple(_slopes(f, h, i, edge_order) for h, i in zip(spacings, axes, strict=True))
+    return slopes[0] if len(slopes) == 1 else slopes
+
+
+def _slopes(f, h, axis, edge_order):
+    """The slopes along one axis: three-point formulas for places h apart, or at the places h."""
+    f = np.moveaxis(f, axis, -1)
+    n = f.shape[-1]
+    if n < edge_order + 1:
+        raise BlockError(f"gradient with edge_order={edge_order} needs at least {edge_order + 1} samples" + at_line())
+    steps = np.diff(h) if np.ndim(h) else h * np.ones(n - 1)
+    a, b = steps[:-1], steps[1:]  # before and after an inner sample
+    inner = -b / (a * (a + b)) * f[..., :-2] + (b - a) / (a * b) * f[..., 1:-1] + a / (b * (a + b)) * f[..., 2:]
+    if edge_order == 1:
+        first, last = (f[..., 1] - f[..., 0]) / steps[0], (f[..., -1] - f[..., -2]) / steps[-1]
+    else:
+        first = _end_slope(f[..., 0], f[..., 1], f[..., 2], steps[0], steps[1])
+        last = -_end_slope(f[..., -1], f[..., -2], f[..., -3], steps[-1], steps[-2])
+    z = np.concatenate([first[..., None], inner, last[..., None]], axis=-1)
+    return owned(np.moveaxis(np.astype(z, f.dtype), -1, axis))
+
+
+def _end_slope(f0, f1, f2, a, b):
+    """The slope at f0 of the parabola through three samples, the steps between them a and b."""
+    return -(2 * a + b) / (a * (a + b)) * f0 + (a + b) / (a * b) * f1 - a / (b * (a + b)) * f2
+
+
+@answers(np.trapezoid)
+def numpy_trapezoid(y, x=None, dx=1.0, axis=-1):
+    """np.trapezoid: the area below straight lines between the samples."""
+    axis = axis_from_right(axis, np.ndim(y))
+    if x is not None:
+        dx = np.diff(x) if np.ndim(x) == 1 else np.diff(x, axis=axis)
+        if np.ndim(x) == 1:
+            dx = np.reshape(dx, (-1, *(1,) * (-1 - axis)))
+    return np.sum(dx * (_from(y, 1, axis) + _until(y, -1, axis)) / 2.0, axis=axis)
+
+
+# Running products ------------------------------------------------------------------------------------------------
+
+
+@library_block(notation=lambda x, axis: call("cumprod", x))
+def cumprod(xp, x, axis=-1):
+    """z_i = x_0 … x_i along one axis."""
+    return np.cumprod(x, axis=axis) if is_numpy(xp) else xp.cumulative_prod(x, axis=axis)
+
+
+@cumprod.backward
+def cumprod_backward(xp, dz, z, x, axis=-1):
+    """∂L/∂x_i = (x_0 … x_(i−1)) s_i, with s_i = dz_i + x_(i+1) s_(i+1). Nothing is divided, so zeros are exact.
+
+    The recurrence is solved in log₂ n steps, each of which doubles how far it looks ahead
+    (W. D. Hillis and G. L. Steele, Data parallel algorithms, 1986).
+    """
+    n = x.shape[axis]
+    if n == 0:
+        return dz
+    before = xp.concat([xp.ones_like(_until(x, 1, axis)), _until(z, -1, axis)], axis=axis)
+    s, factor, step = dz, _ahead(xp, x, 1, axis), 1
+    while step < n:
+        s = s + factor * _ahead(xp, s, step, axis)
+        factor = factor * _ahead(xp, factor, step, axis)
+        step *= 2
+    return before * s
+
+
+def _ahead(xp, x, step, axis):
+    """What stands `step` entries further on, zeros beyond the end."""
+    later = _from(x, step, axis)
+    return xp.concat([later, xp.zeros_like(_until(x, step, axis))], axis=axis)
+
+
+@answers(np.cumprod)
+def numpy_cumprod(a, axis=None, dtype=None, out=None):
+    """np.cumprod: without an axis, of the flattened array."""
+    if out is not None:
+        raise BlockError("numpy.cumprod(out=…) with a recorded array: use the returned array" + at_line())
+    a = a if dtype is None else np.astype(a, dtype)
+    return cumprod(np.ravel(a)) if axis is None else cumprod(a, axis=axis)
+
+
+@answers(np.cumulative_prod)
+def numpy_cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    z = numpy_cumprod(x, _only_axis(x, axis), dtype, out)
+    return _with_initial(z, 1.0, axis) if include_initial else z
+
+
+@answers(np.cumulative_sum)
+def numpy_cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    if out is not None:
+        raise BlockError("numpy.cumulative_sum(out=…) with a recorded array: use the returned array" + at_line())
+    z = np.cumsum(x if dtype is None else np.astype(x, dtype), axis=_only_axis(x, axis))
+    return _with_initial(z, 0.0, axis) if include_initial else z
+
+
+def _only_axis(x, axis):
+    if axis is None and x.ndim != 1:
+        raise BlockError(f"a running sum or product of an array with {x.ndim} axes needs axis=" + at_line())
+    return -1 if axis is None else axis
+
+
+def _with_initial(z, initial, axis):
+    axis = -1 if axis is None else axis_from_right(axis, z.ndim)
+    return np.concatenate([np.full_like(_until(z.value, 1, axis), initial), z], axis=axis)
+
+
+# Convolution and interpolation -------------------------------------------------------------------------------------
+
+
+@library_block(notation=lambda x, y: call("convolve", x, y))
+def convolve(xp, x, y):
+    """z_k = Σ_i x_i y_(k−i), for vectors, at every place where they overlap."""
+    if is_numpy(xp):
+        return np.convolve(x, y)
+    beyond = xp.zeros(y.shape[0] - 1, dtype=x.dtype)
+    return _windows(xp, xp.concat([beyond, x, beyond]), y.shape[0]) @ xp.flip(y)
+
+
+@convolve.backward("x")
+def convolve_dx(xp, dz, z, x, y):
+    return _windows(xp, dz, y.shape[0]) @ y
+
+
+@convolve.backward("y")
+def convolve_dy(xp, dz, z, x, y):
+    return _windows(xp, dz, x.shape[0]) @ x
+
+
+def _windows(xp, x, n):
+    """All stretches of n entries of the last axis: shape … + (number of windows, n)."""
+    return x[..., np.arange(x.shape[-1] - n + 1)[:, None] + np.arange(n)]
+
+
+@answers(np.convolve)
+def numpy_convolve(a, v, mode="full"):
+    return _overlap(convolve(a, v), np.shape(a)[0], np.shape(v)[0], mode)
+
+
+@answers(np.correlate)
+def numpy_correlate(a, v, mode="valid"):
+    """np.correlate: a convolution with v reversed; NumPy slides the shorter along the longer."""
+    n, m = np.shape(a)[0], np.shape(v)[0]
+    if n < m:
+        return np.flip(_overlap(convolve(v, np.flip(a)), m, n, mode))
+    return _overlap(convolve(a, np.flip(v)), n, m, mode)
+
+
+def _overlap(full, n, m, mode):
+    n, m = max(n, m), min(n, m)
+    modes = {"full": slice(None), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}
+    if mode not in modes:
+        raise BlockError(f"mode={mode!r}; it is 'full', 'same' or 'valid'" + at_line())
+    return full if mode == "full" else full[modes[mode]]
+
+
+@answers(np.interp)
+def numpy_interp(x, xp, fp, left=None, right=None, period=None):
+    """np.interp: straight lines between the points (xp, fp); at a point the gradient by x is the slope after it."""
+    x, xp, fp = ((a if hasattr(a, "dtype") else np.asarray(a)).astype(np.float64) for a in (x, xp, fp))
+    if period is not None:
+        x, xp = x % abs(period), xp % abs(period)
+        order = np.argsort(value_of(xp))
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    n = xp.shape[0]
+    if n == 1:
+        inside = np.broadcast_to(fp[0], np.shape(x))
+    else:
+        i = np.clip(np.searchsorted(value_of(xp), value_of(x), side="right") - 1, 0, n - 2)
+        inside = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]) * (x - xp[i]) + fp[i]
+    beyond = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
+    z = np.where(x < xp[0], fp[0] if left is None else left, beyond)
+    return z
+
+
+@answers(np.polyval)
+def numpy_polyval(p, x):
+    """np.polyval by Horner's rule, the highest power first."""
+    z = np.zeros_like(value_of(x))
+    for coefficient in p:
+        z = z * x + coefficient
+    return z

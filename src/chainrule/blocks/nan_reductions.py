@@ -1,0 +1,49 @@
+"""Reductions that leave NaN out: an entry that is NaN gets the gradient 0."""
+
+import numpy as np
+
+from chainrule.array import value_of
+from chainrule.block import answers
+
+
+def _filled(a, neutral):
+    return np.where(np.isnan(value_of(a)), neutral, a)
+
+
+def _without_nan(function, plain, neutral):
+    """The reduction with NaN replaced by what changes nothing in it."""
+
+    @answers(function)
+    def numpy_nan_reduction(a, *args, **kwargs):
+        return plain(_filled(a, neutral), *args, **kwargs)
+
+
+_without_nan(np.nansum, np.sum, 0.0)
+_without_nan(np.nanprod, np.prod, 1.0)
+_without_nan(np.nancumsum, np.cumsum, 0.0)
+_without_nan(np.nancumprod, np.cumprod, 1.0)
+
+
+def _over_the_rest(function, plain):
+    """The reduction over the entries that are not NaN."""
+
+    @answers(function)
+    def numpy_nan_reduction(a, *args, where=True, **kwargs):
+        return plain(a, *args, where=~np.isnan(value_of(a)) & value_of(where), **kwargs)
+
+
+_over_the_rest(np.nanmean, np.mean)
+_over_the_rest(np.nanvar, np.var)
+_over_the_rest(np.nanstd, np.std)
+
+
+def _nan_extreme(function, plain, neutral):
+    @answers(function)
+    def numpy_nan_extreme(a, axis=None, out=None, keepdims=False, **others):
+        z = plain(_filled(a, neutral), axis=axis, out=out, keepdims=keepdims, **others)
+        nothing = np.all(np.isnan(value_of(a)), axis=axis, keepdims=keepdims)
+        return np.where(nothing, np.nan, z)[()] if nothing.any() else z
+
+
+_nan_extreme(np.nanmax, np.max, -np.inf)
+_nan_extreme(np.nanmin, np.min, np.inf)
