@@ -115,6 +115,10 @@ def test_a_gradient_ends_at_integers():
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum((x * 2).astype(bool) * x))(x), [1, 1])
 
 
+def test_large_local_derivatives_do_not_warn():
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(x * np.full(3, 1e200)))(np.ones(3)), np.full(3, 1e200))
+
+
 # Ownership
 
 
