@@ -269,6 +269,8 @@ REDUCTIONS += [
 ]
 REDUCTIONS += [
     Case("max where", lambda x: np.max(x, axis=1, where=WHERE, initial=-9.0), _rows(torch.amax), (apart(2, 3),)),
+    Case("amax", lambda x: np.amax(x, axis=1), lambda x: torch.amax(x, 1), (apart(2, 3),)),
+    Case("amin", lambda x: np.amin(x, axis=0, keepdims=True), lambda x: torch.amin(x, 0, True), (apart(2, 3),)),
     Case("sum initial", lambda x: np.sum(x, initial=2.0), lambda x: x.sum() + 2, (normal(2, 3),)),
     Case("prod initial", lambda x: np.prod(x, axis=0, initial=2.0), lambda x: 2 * x.prod(0), (normal(2, 3),)),
     Case("max initial", lambda x: np.max(x, initial=0.0), lambda x: torch.clamp(x, min=0).max(), (apart(2, 3),)),
@@ -589,6 +591,12 @@ MATRICES += [
     for order in MATRIX_ORDERS
     for keepdims in (False, True)
 ]
+
+if hasattr(np, "matvec"):  # new in NumPy 2.2
+    MATRICES += [
+        Case("matvec", np.matvec, lambda x, y: torch.einsum("aij,aj->ai", x, y), (normal(2, 3, 2), normal(2, 2))),
+        Case("vecmat", np.vecmat, lambda x, y: torch.einsum("ai,ij->aj", x, y), (normal(2, 3), normal(3, 2))),
+    ]
 
 # Arranging ---------------------------------------------------------------------------------------------------
 

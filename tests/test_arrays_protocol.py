@@ -262,7 +262,11 @@ def an_ellipsis_makes_an_entry_a_view(x, y):
     x[..., 1] *= y[1]
     entry = x[..., 0]
     entry += y[0]
-    return x * entry
+    np.add.at(entry, ..., y[1])
+    kept = entry.copy()
+    alias = kept
+    kept += 1
+    return x * entry * alias
 
 
 def a_new_axis_writes_through(x, y):
@@ -277,6 +281,21 @@ def a_flattened_array_is_a_copy(x, y):
     flat += y
     x *= 2
     return x * flat
+
+
+def a_copied_number_is_an_array(x, y):
+    total = np.copy(np.sum(x))
+    alias = total
+    total += y[0]
+    np.add.at(total, ..., y[1])
+    return x * alias
+
+
+def a_copied_number_stays_a_number_by_its_method(x, y):
+    total = np.sum(x).copy()
+    alias = total
+    total += y[0]
+    return x * alias * total
 
 
 def squeezing_nothing_is_an_alias(x, y):
@@ -362,6 +381,8 @@ UPDATES = [
     an_ellipsis_makes_an_entry_a_view,
     a_new_axis_writes_through,
     a_flattened_array_is_a_copy,
+    a_copied_number_is_an_array,
+    a_copied_number_stays_a_number_by_its_method,
     squeezing_nothing_is_an_alias,
     a_positive_is_a_copy,
     a_taken_row_is_a_copy,
@@ -552,6 +573,7 @@ def test_an_entry_written_into_a_plain_array_is_an_error():
         lambda x: x[0, 0],
         lambda x: x[[0.5]],
         lambda x: x["name"],
+        lambda x: np.add.at(x[0], ..., 1.0),
         lambda x: x + np.ones(2),
         lambda x: np.concatenate([x, np.ones((2, 2))]),
         lambda x: np.transpose(x, (0, 1)),

@@ -44,7 +44,9 @@ M = np.array([[1.62, 0.59, -1.51], [1.58, 0.49, -1.83]])
 def program(inputs, *lines):
     """A program from lines of NumPy; a pair is a line and the same without updates in place."""
     pairs = [line if isinstance(line, tuple) else (line, None) for line in lines]
-    return Program(inputs, tuple(Step(numpy.split()[0], numpy, functional) for numpy, functional in pairs))
+    return Program(
+        inputs, tuple(Step((functional or numpy).split()[0], numpy, functional) for numpy, functional in pairs)
+    )
 
 
 KEPT = {
@@ -65,7 +67,10 @@ KEPT = {
         {"x": V.astype(np.float32)}, "a = x ** 2", "b = a - a", "L = np.sum(np.sin(b))"
     ),
     "three axes of one number each": program(
-        {"x": M}, "a = np.trace(x)", "b = np.reshape(a, (1, 1, 1))", "L = np.sum(np.sin(b)) + np.mean(a * a)"
+        {"x": M},
+        "a = np.trace(x)",
+        "b = np.reshape(a, (1, 1, 1))",
+        "L = np.sum(np.sin(b)) + np.mean(a * a) + np.mean(a * a)",
     ),
     "the sum of a constant vector": program(
         {"x": V[:1]},
@@ -80,6 +85,12 @@ KEPT = {
         "L = np.sum(a * a) + np.mean(x * x)",
     ),
     "an update below a new axis": program({"x": V}, ("x[None] += x", "x = x + x"), "L = np.sum(np.sin(x))"),
+    "a copied number is an array": program(
+        {"x": V},
+        "a = np.copy(np.sum(x))",
+        ("np.add.at(a, ..., a)", "a = a + a"),
+        "L = np.sin(a)",
+    ),
     "squeezing nothing": program(
         {"x": V}, "a = x.squeeze()", ("a += 2", "x = x + 2; a = x"), "L = np.sum(np.sin(a)) + np.mean(x * x)"
     ),

@@ -19,7 +19,18 @@ from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
 from chainrule.node import Node, at_line, user_frame
 
-__all__ = ["ANSWERS", "NO_PARAMS", "UNINDEXED", "Array", "answer", "constant", "owned", "record", "value_of"]
+__all__ = [
+    "ANSWERS",
+    "NO_PARAMS",
+    "UNINDEXED",
+    "Array",
+    "answer",
+    "constant",
+    "is_number",
+    "owned",
+    "record",
+    "value_of",
+]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
 """Which block (or function made of blocks) answers for which function of NumPy or SciPy.
@@ -105,6 +116,11 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
             root = source if source._view is None else source._view.root
             result._view = View(root, root._node, UNINDEXED)
     return result
+
+
+def is_number(x: Array) -> bool:
+    """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
+    return x._view is None and isinstance(x._node.value, np.generic)
 
 
 def owned(x: Any) -> Any:
@@ -200,8 +216,7 @@ def _binary(function: Any) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         result = record(ANSWERS[function], (self, other))
         # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
-        number = self._view is None and isinstance(self._node.value, np.generic)
-        return result if number else self._write(result)
+        return result if is_number(self) else self._write(result)
 
     return forward, reflected, in_place
 
@@ -399,13 +414,13 @@ class Array:
         return call(function, *args, **kwargs)
 
     def __copy__(self) -> Any:
-        return call(np.copy, self)
+        return self.copy()
 
     def __reduce__(self) -> Any:
         raise RecordingError("a recorded array cannot be pickled: it would lose where it came from; send x.value")
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return call(np.copy, self)  # a copy of the value that remembers where it came from
+        return self.copy()  # a copy of the value that remembers where it came from
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         from chainrule.namespace import RECORDING
@@ -477,6 +492,8 @@ class Array:
             root[key] = result
             result = root[key]
             self._view = View(root, root._node, key)
+        elif isinstance(self._node.value, np.ndarray) and isinstance(result._node.value, np.generic):
+            result = call(np.copy, result)  # an array without axes stays one, where NumPy computes a number
         self._node = result._node
         return self
 
@@ -505,8 +522,11 @@ class Array:
     trace = _method(np.trace)
     ravel = _method(np.ravel)
     astype = _method(np.astype)
-    copy = _method(np.copy)
     round = _method(np.round)
+
+    def copy(self, order: str = "C") -> Any:
+        """As ndarray.copy."""
+        return call(np.astype, self, self.dtype) if is_number(self) else call(np.copy, self)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """As ndarray.reshape: the shape as one tuple or as several integers."""

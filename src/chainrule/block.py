@@ -440,6 +440,7 @@ def elementwise(
     ----------
     forward : the rule `(xp, x, …)`.
     derivatives : for each operand the local derivative ∂z/∂x as a rule `(xp, z, x, …)`, entry by entry; None for zero.
+        One with poles is wrapped in `singular`.
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
     made = Elementwise(forward, derivatives, notation=notation, differentiable=differentiable)
@@ -455,11 +456,7 @@ def _is_finite(slope: Any) -> bool:
     """Whether a local derivative is known to have no infinite and no NaN entry. It must cost next to nothing."""
     value = slope._node.value if type(slope) is Array else slope
     if type(value) is np.ndarray:
-        if value.size > 8192:  # beyond this BLAS starts its threads
-            return bool(np.isfinite(value).all())
-        if value.ndim != 1:
-            value = value.ravel()
-        value = value.dot(value)  # the fastest way to look at all entries; an overflow only costs time
+        return np.count_nonzero(np.isfinite(value)) == value.size  # half the time of `.all()`
     return type(value) in NUMPY and cmath.isfinite(value)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import types
 from typing import Any
 
 import numpy as np
 
-__all__ = ["NUMPY", "NUMPY_NAMESPACE", "PLAIN", "is_inexact", "is_numpy", "namespace_of"]
+__all__ = ["NUMPY", "NUMPY_NAMESPACE", "PLAIN", "is_inexact", "is_numpy", "namespace_of", "special_functions_of"]
 
 PLAIN = frozenset([bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_])
 """Types of operands that cannot change under our hands, so a node may hold them as they are."""
@@ -71,3 +72,9 @@ def _foreign_namespace(values: Any) -> Any:
 
     arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
     return array_api_compat.array_namespace(*arrays) if arrays else NUMPY_NAMESPACE
+
+
+def special_functions_of(xp: Any) -> Any:
+    """Where the library of xp keeps its special functions. SciPy is slow to import, so only when one is called."""
+    modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}
+    return importlib.import_module(modules.get(xp.__name__, "scipy.special"))

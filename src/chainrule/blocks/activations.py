@@ -1,6 +1,5 @@
 """Activations: elementwise functions of neural networks, named as in torch.nn.functional and jax.nn."""
 
-import importlib
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ from chainrule.block import elementwise, library_block, sum_to
 from chainrule.blocks.elementwise import clip
 from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_numpy, special_functions_of
 from chainrule.node import at_line
 
 relu = elementwise(
@@ -308,15 +307,9 @@ silu.__doc__ = """x · sigmoid(x), also called swish.
     """
 
 
-def _special(xp):
-    """Where the library of xp keeps its special functions. SciPy is slow to import, so only when one is called."""
-    modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}
-    return importlib.import_module(modules.get(xp.__name__, "scipy.special"))
-
-
 ndtr = elementwise(
     "ndtr",
-    lambda xp, x: _special(xp).ndtr(x),
+    lambda xp, x: special_functions_of(xp).ndtr(x),
     lambda xp, z, x: xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
     notation=lambda x: call("Φ", x),
     answers_for=("scipy.special.ndtr",),

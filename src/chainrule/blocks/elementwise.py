@@ -94,7 +94,7 @@ fmod = elementwise(
     notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,),
 )
 ldexp = elementwise(
-    "ldexp", lambda xp, x, i: xp.ldexp(x, i) if is_numpy(xp) else x * 2.0**i, lambda xp, z, x, i: ldexp(xp.ones_like(x), i), None,  # i are integers
+    "ldexp", lambda xp, x, i: xp.ldexp(x, i) if is_numpy(xp) else x * 2.0**i, lambda xp, z, x, i: 2.0**i, None,  # i are integers
     notation=lambda x, i: x * 2**i, answers_for=(np.ldexp,),
 )
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import UNINDEXED, Array, View, getitem_key, owned, record, setitem_key, value_of
+from chainrule.array import UNINDEXED, Array, View, getitem_key, is_number, owned, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
@@ -225,6 +225,8 @@ def numpy_add_at(a, indices, b):
     """np.add.at: x[key] += v, where an entry that is named several times gets the sum."""
     if not isinstance(a, Array):
         raise RecordingError("np.add.at of a recorded array into a plain one would lose its gradient" + at_line())
+    if is_number(a):
+        raise RecordingError("np.add.at of a number, which cannot be written into; write x = x + v" + at_line())
     positions = np.arange(a.size).reshape(a.shape)[full_key(indices, a.shape)]
     b = np.broadcast_to(b, positions.shape)
     a += np.reshape(add_at(b, key=(positions,), shape=(a.size,)), a.shape)

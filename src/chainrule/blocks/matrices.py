@@ -180,6 +180,19 @@ def numpy_multi_dot(arrays, *, out=None):
     return np.einsum(f"{','.join(terms)}->{first}{last}", *arrays)
 
 
+if hasattr(np, "matvec"):  # new in NumPy 2.2
+
+    @answers(np.matvec)
+    def numpy_matvec(x1, x2):
+        """Stacks of matrices times stacks of vectors."""
+        return owned((x1 @ x2[..., None])[..., 0])
+
+    @answers(np.vecmat)
+    def numpy_vecmat(x1, x2):
+        """Stacks of vectors times stacks of matrices."""
+        return owned((x1[..., None, :] @ x2)[..., 0, :])
+
+
 @answers(np.kron)
 def numpy_kron(a, b):
     """Every entry of a times all of b: a product that broadcasts, reshaped."""

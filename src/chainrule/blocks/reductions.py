@@ -225,7 +225,9 @@ for _function, _block in {
     np.var: var,
     np.std: std,
     np.max: max_,
+    np.amax: max_,
     np.min: min_,
+    np.amin: min_,
 }.items():
     _numpy_reduction(_function, _block)
 

@@ -324,4 +324,6 @@ def numpy_astype(x, dtype, /, *, copy=True, device=None):
 
 @answers(np.copy)
 def numpy_copy(a, order="K", subok=False):
-    return cast(a, dtype=a.dtype)
+    if isinstance(a.value, np.generic):
+        return broadcast_to(a, shape=())  # NumPy makes an array of a number, which can be written into
+    return np.astype(a, a.dtype)

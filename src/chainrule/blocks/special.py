@@ -4,7 +4,6 @@ Derivatives: NIST Digital Library of Mathematical Functions, https://dlmf.nist.g
 """
 
 import functools
-import importlib
 import math
 from typing import Any
 
@@ -15,6 +14,7 @@ from chainrule.blocks import elementwise as ufuncs
 from chainrule.blocks.activations import softplus
 from chainrule.errors import GradientError
 from chainrule.formula import call
+from chainrule.libraries import special_functions_of
 from chainrule.node import at_line
 
 ROOT_PI = math.sqrt(math.pi)
@@ -22,17 +22,11 @@ ROOT_2PI = math.sqrt(2 * math.pi)
 DEGREE = math.pi / 180
 
 
-def special(xp):
-    """Where the library of xp keeps its special functions. SciPy is slow to import, so only when one is called."""
-    modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}
-    return importlib.import_module(modules.get(xp.__name__, "scipy.special"))
-
-
 def special_function(name: str, *derivatives: Any, **options: Any) -> Elementwise:
     """One line of the table: the function's name in `scipy.special`, and its local derivative for each operand."""
 
     def forward(xp, *xs):
-        return getattr(special(xp), name)(*xs)
+        return getattr(special_functions_of(xp), name)(*xs)
 
     made = elementwise(name, forward, *derivatives, answers_for=(f"scipy.special.{name}",), **options)
     made.__doc__ = f"scipy.special.{name}, entry by entry."
