@@ -491,6 +491,12 @@ def use_a_stale_einsum(x):
     return np.sum(y)
 
 
+def use_a_stopped_gradient_after_a_write(x):
+    y = cr.stop_gradient(x)  # of a plain array: that array itself
+    x *= 2
+    return np.sum(x * y)
+
+
 def update_a_reshaped_view(x):
     y = x.reshape(3, 1)
     y += 1
@@ -527,6 +533,7 @@ LOSING = [
     use_a_stale_broadcast,
     use_a_stale_diagonal,
     use_a_stale_einsum,
+    use_a_stopped_gradient_after_a_write,
     update_a_reshaped_view,
     write_into_a_transposed_view,
     update_a_view_of_a_view,
@@ -671,3 +678,23 @@ def test_an_array_like_a_recorded_one_can_be_filled_in_a_loop(make):
 def test_an_array_like_a_recorded_one_has_no_gradient_itself():
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum(x * np.ones_like(x)))(np.ones(2)), [1, 1])
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum(np.zeros_like(x)))(np.ones(2)), [0, 0])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [(None, 0, ..., [0, 0]), ([0, 1], ..., 1), (0, ..., [True, False, True]), (None, [1, 1], ..., [0, 0])],
+    ids=str,
+)
+def test_an_ellipsis_that_stands_for_no_axis_separates_arrays_all_the_same(key):
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(cr.variable(x)[key].value, x[key])
+    expected = np.zeros((2, 3))
+    np.add.at(expected, key, 1.0)
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(x[key]))(x), expected)
+
+    def written(x):
+        y = x * 1.0
+        y[key] = np.arange(x[key].size, dtype=float).reshape(x[key].shape)
+        return y
+
+    np.testing.assert_array_equal(written(cr.variable(x)).value, written(x))

@@ -47,6 +47,7 @@ def stop_gradient(xp: Any, x: Any) -> Any:
 
 
 stop_gradient.differentiable = False
+stop_gradient.view = True
 
 
 def variable(value: Any, name: str | None = None) -> Array:

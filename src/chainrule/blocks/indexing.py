@@ -146,7 +146,7 @@ def set_at_dnew(xp, dz, z, x, new, key=()):
 
 
 def full_key(key, shape):
-    """An index with one part for each axis: no `...`, masks as integer arrays, recorded integers as plain ones."""
+    """An index with one part for each axis: `...` in full, masks as integer arrays, recorded integers as plain ones."""
     parts = []
     for part in key if isinstance(key, tuple) else (key,):
         part = value_of(part)
@@ -168,7 +168,15 @@ def full_key(key, shape):
         raise IndexError(f"{taken} indices for an array of shape {shape}{at_line()}")
     fill = (slice(None),) * (len(shape) - taken)
     where = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
-    return (*parts[:where], *fill, *(part for part in parts[where:] if part is not Ellipsis))
+    before, after = parts[:where], [part for part in parts[where:] if part is not Ellipsis]
+    if not fill and _has_arrays(parts) and all(any(map(_is_array, side)) for side in (before, after)):
+        return (*before, Ellipsis, *after)  # it stands for no axis, but separates arrays all the same
+    return (*before, *fill, *after)
+
+
+def _is_array(part):
+    """Integers beside an array count as arrays, as in NumPy."""
+    return isinstance(part, np.ndarray | int)
 
 
 def _fits(mask, before, shape):
@@ -194,14 +202,16 @@ def read(x, key):
     key = full_key(key, x.shape)
     if not _has_arrays(key):
         return getitem(x, key=key)
-    # First the slices and None, then the arrays; integers beside an array count as arrays, as in NumPy.
-    isarray = [isinstance(part, np.ndarray | int) for part in key]
+    separated = any(part is Ellipsis for part in key)
+    key = tuple(part for part in key if part is not Ellipsis)
+    # First the slices and None, then the arrays.
+    isarray = [_is_array(part) for part in key]
     basic = tuple(slice(None) if a else part for part, a in zip(key, isarray, strict=True))
     if any(part != slice(None) for part in basic):
         x = getitem(x, key=basic)
     parts = [np.asarray(part) if a else slice(None) for part, a in zip(key, isarray, strict=True)]
     axes = [i for i, a in enumerate(isarray) if a]
-    if axes != list(range(axes[0], axes[-1] + 1)):  # NumPy puts separated arrays first
+    if separated or axes != list(range(axes[0], axes[-1] + 1)):  # NumPy puts separated arrays first
         rest = [i for i in range(len(parts)) if i not in axes]
         x = np.transpose(x, (*axes, *rest))
         parts = [*(parts[i] for i in axes), *(slice(None) for _ in rest)]
