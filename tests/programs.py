@@ -659,8 +659,6 @@ def write(w):
     )
     if kind in "+*" and owner(part) is not part and owner(w.values[x]) is not w.values[x] and not w.careless:
         raise Unfit  # a view of a view: chainrule refuses to write into it
-    if kind == "=" and v in w.values and owner(part) is part and np.may_share_memory(w.values[v], w.values[x]):
-        raise Unfit  # NumPy writes and reads in turn here, so the result depends on the order
     taken = f"take({x}, index[{literal}])"
     if kind == "at":
         if np.abs(w.values[x]).max() + 4 * np.abs(w.evaluate(f"{v} * np.ones(1)")).max() > BOUND:

@@ -497,12 +497,6 @@ def use_a_stopped_gradient_after_a_write(x):
     return np.sum(x * y)
 
 
-def use_a_stale_view_of_an_entry(x):
-    y = np.reshape(x[..., 0], (1,))
-    x *= 2
-    return np.sum(x * y)
-
-
 def update_a_reshaped_view(x):
     y = x.reshape(3, 1)
     y += 1
@@ -539,7 +533,6 @@ LOSING = [
     use_a_stale_broadcast,
     use_a_stale_diagonal,
     use_a_stale_einsum,
-    use_a_stale_view_of_an_entry,
     use_a_stopped_gradient_after_a_write,
     update_a_reshaped_view,
     write_into_a_transposed_view,

@@ -112,9 +112,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
     if block.view and type(operands[0]) is Array:
         source = operands[0]
-        memory = source._node.value
-        entry = source._view is not None and isinstance(memory, np.generic)  # x[..., 0]
-        if entry or (isinstance(value, np.ndarray) and np.may_share_memory(value, memory)):
+        if isinstance(value, np.ndarray) and np.may_share_memory(value, source._node.value):
             root = source if source._view is None else source._view.root
             result._view = View(root, root._node, UNINDEXED)
     return result

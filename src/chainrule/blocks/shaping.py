@@ -325,5 +325,5 @@ def numpy_astype(x, dtype, /, *, copy=True, device=None):
 @answers(np.copy)
 def numpy_copy(a, order="K", subok=False):
     if isinstance(a.value, np.generic):
-        return broadcast_to(a, shape=())  # NumPy makes an array of a number, which can be written into
+        return owned(broadcast_to(a, shape=()))  # NumPy makes an array of a number, which can be written into
     return np.astype(a, a.dtype)
