@@ -14,20 +14,11 @@ import numpy as np
 import torch
 
 import chainrule as cr
-from cases import (
-    Case,
-    above_one,
-    apart,
-    far_from_zero,
-    inside,
-    normal,
-    positive,
-    probabilities,
-    tensor,
-)
+from cases import Case, tensor
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
 from chainrule.blocks.indexing import add_at
+from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
 F = torch.nn.functional
 
@@ -89,6 +80,19 @@ ELEMENTWISE += [Case(name, f, g, (dx(2, 3), dy(2, 3))) for name, (f, g, dx, dy) 
 ELEMENTWISE += NUMPY_ELEMENTWISE
 
 MASK = np.array([[True, False, True], [False, False, True]])
+
+COMPLEX_PARTS = [
+    Case("conj", np.conj, torch.conj, (normal(2, 3),)),
+    Case("real", lambda x: np.real(np.exp(1j * x)), lambda x: torch.real(torch.exp(1j * x)), (normal(2, 3),)),
+    Case("imag", lambda x: np.imag(np.exp(1j * x)), lambda x: torch.imag(torch.exp(1j * x)), (normal(2, 3),)),
+    Case("angle", lambda x: np.angle(x + 1j), lambda x: torch.angle(x + 1j), (normal(2, 3),)),
+    Case(
+        "sign of a complex number",
+        lambda x: abs(np.sign(x + 1j) - 2),
+        lambda x: abs(torch.sgn(x + 1j) - 2),
+        (normal(2, 3),),
+    ),
+]
 
 SELECTION = [
     Case(
@@ -588,7 +592,18 @@ NETWORKS = [
     ),
 ]
 
-CASES = [*ELEMENTWISE, *SELECTION, *REDUCTIONS, *LINALG, *SHAPING, *INDEXING, *NETWORKS, *NETWORK_CASES, *NUMPY_CASES]
+CASES = [
+    *ELEMENTWISE,
+    *COMPLEX_PARTS,
+    *SELECTION,
+    *REDUCTIONS,
+    *LINALG,
+    *SHAPING,
+    *INDEXING,
+    *NETWORKS,
+    *NETWORK_CASES,
+    *NUMPY_CASES,
+]
 """All cases."""
 
 STEPS: dict[str, Callable[..., Any]] = {

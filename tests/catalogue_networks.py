@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 import chainrule as cr
-from cases import Case, apart, far_from_zero, normal, positive, probabilities, tensor
+from cases import Case, tensor
 from chainrule.blocks.activations import ndtr
 from chainrule.blocks.convolution import convolution_kernel
 from chainrule.blocks.normalisation import standardize
+from chainrule.domains import apart, far_from_zero, normal, positive, probabilities
 
 F = torch.nn.functional
 partial = functools.partial

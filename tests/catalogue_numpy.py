@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from scipy import special
 
-from cases import Case, Operand, above_one, apart, far_from_zero, inside, normal, positive, probabilities, tensor
+from cases import Case, tensor
+from chainrule.domains import Operand, above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
 S = torch.special
 

@@ -103,6 +103,8 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         raise RecordingError(
             f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
         )
+    if type(value) is complex:  # what Python makes of 1j * np.float64(2.0)
+        value = np.complex128(value)
     if type(value) is Array:
         raise RecordingError(
             f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
@@ -523,6 +525,7 @@ class Array:
     ravel = _method(np.ravel)
     astype = _method(np.astype)
     round = _method(np.round)
+    conj = conjugate = _method(np.conjugate)
 
     def copy(self, order: str = "C") -> Any:
         """As ndarray.copy."""
@@ -551,6 +554,10 @@ class Array:
     @property
     def real(self) -> Any:
         return call(np.real, self)
+
+    @property
+    def imag(self) -> Any:
+        return call(np.imag, self)
 
     @property
     def flat(self) -> Any:

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
 from chainrule.array import Array
 from chainrule.errors import GradientError
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
@@ -89,6 +87,8 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         dz = gradients[node]
         if dz is None:
             continue
+        if not node.block.complex:
+            _must_be_real(node, dz)
         operands = []
         wanted = []
         for i in node.inputs:
@@ -103,20 +103,27 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
                 if dx.dtype is not operand.value.dtype:  # most often the same object
-                    dx = _as_input(dx, operand, node)
+                    dx = _as_input(dx, operand)
                 sofar = gradients[operand]
                 gradients[operand] = dx if sofar is None else sofar + dx
     return gradients
 
 
-def _as_input(dx: Any, operand: Node, node: Node) -> Any:
-    """A gradient has the dtype of what it is the gradient of."""
+def _must_be_real(node: Node, dz: Any) -> None:
+    if is_complex(dz) or any(i.__class__ is Node and is_complex(i.value) for i in node.inputs):
+        raise GradientError(
+            f"block {node.block.name} has no gradient for complex numbers; give it np.real(x), np.imag(x) or np.abs(x)"
+            + (f"\n  at {node.line}" if node.line else "")
+        )
+
+
+def _as_input(dx: Any, operand: Node) -> Any:
+    """A gradient has the dtype of what it is the gradient of: of a real array, the real part."""
     dtype = operand.value.dtype
     if dx.dtype == dtype:
         return dx
-    if isinstance(dtype, np.dtype) and np.issubdtype(dx.dtype, np.complexfloating) and dtype.kind != "c":
-        raise GradientError(
-            f"block {node.block.name} turns a real array into a complex one; complex numbers are not covered yet"
-            + (f"\n  at {node.line}" if node.line else "")
-        )
+    if is_complex(dx) and not is_complex(operand.value):
+        dx = RECORDING.real(dx) if type(dx) is Array else dx.real
+        if dx.dtype == dtype:
+            return dx
     return dx.astype(dtype) if hasattr(dx, "astype") else namespace_of((dx,)).astype(dx, dtype)

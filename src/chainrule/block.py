@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import ANSWERS, Array, record
+from chainrule.domains import Example, normal
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_numpy, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
 
 __all__ = ["BLOCKS", "Block", "answers", "block", "elementwise", "library_block", "singular", "sum_to"]
@@ -37,6 +38,7 @@ class Block:
     Attributes
     ----------
     name : the name of the forward rule.
+    example : operands and parameters on which it is shown and checked.
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
     """
@@ -49,12 +51,16 @@ class Block:
         differentiable: bool = True,
         view: bool = False,
         leading_axes: bool = False,
+        complex: bool = True,
+        example: Example | None = None,
     ):
         functools.update_wrapper(self, rule)
         self.name = rule.__name__.rstrip("_")
         self.notation = notation
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
+        self.complex = complex  # whether the backward rule is right for complex numbers too
+        self.example = example
         self.leading_axes = leading_axes  # whether the backward rule is known to keep the contract above
         parameters = list(inspect.signature(rule).parameters.values())
         self.takes_xp = bool(parameters) and parameters[0].name == "xp"
@@ -332,6 +338,8 @@ def block(
     differentiable: bool = True,
     view: bool = False,
     leading_axes: bool = False,
+    complex: bool = True,
+    example: Example | None = None,
 ) -> Any:
     """Make a block of a function: recorded as one node, shown as one box.
 
@@ -347,6 +355,9 @@ def block(
     view : True if the result may be a view of the first operand.
     leading_axes : True promises that the backward rule accepts cotangents with extra leading axes. Without it
         Jacobians call the rule once for each row.
+    complex : False refuses gradients of complex numbers. A rule that takes them follows PyTorch's convention: the
+        gradient of a real loss is ∂L/∂Re x + i ∂L/∂Im x, so a holomorphic f multiplies by the conjugate of f′.
+    example : operands and parameters to show and check the block with (see `chainrule.domains`).
 
     >>> import numpy as np, chainrule as cr
     >>> @cr.block
@@ -360,19 +371,28 @@ def block(
     """
 
     def make(rule: Callable[..., Any]) -> Block:
-        return Block(rule, notation=notation, differentiable=differentiable, view=view, leading_axes=leading_axes)
+        return Block(
+            rule,
+            notation=notation,
+            differentiable=differentiable,
+            view=view,
+            leading_axes=leading_axes,
+            complex=complex,
+            example=example,
+        )
 
     return make if rule is None else make(rule)
 
 
-def library_block(*functions: Any, **options: Any) -> Callable[[Callable[..., Any]], Block]:
+def library_block(*functions: Any, complex: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Block]:
     """Decorator: a block of the library, which answers for these functions of NumPy or SciPy.
 
-    A property test holds each to the contract of leading axes.
+    A property test holds each to the contract of leading axes. `complex=True` says that its rules are right for complex
+    numbers; without it their gradient is an error.
     """
 
     def make(rule: Callable[..., Any]) -> Block:
-        made = Block(rule, leading_axes=True, **options)
+        made = Block(rule, leading_axes=True, complex=complex, **options)
         BLOCKS[made.name] = made
         answers(*functions)(made)
         return made
@@ -383,6 +403,7 @@ def library_block(*functions: Any, **options: Any) -> Callable[[Callable[..., An
 class Elementwise(Block):
     """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand.
 
+    For complex numbers the cotangent is multiplied by the conjugate of the derivative (PyTorch's convention).
     Where ∂L/∂z is exactly 0 so is ∂L/∂x, though ∂z/∂x be infinite or NaN there: the entry was masked out, or something
     as small multiplies it (x √x at 0).
     """
@@ -408,6 +429,8 @@ class Elementwise(Block):
                     grad = -dz
                 else:
                     slope = derivative(xp, z, *operands, **params)
+                    if is_complex(slope):
+                        slope = xp.conj(slope)
                     grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
                 shape = z.shape
                 if operand.shape != shape or grad.shape != dz.shape:
@@ -433,6 +456,8 @@ def elementwise(
     notation: Callable[..., Any] | None = None,
     answers_for: tuple[Any, ...] = (),
     differentiable: bool = True,
+    complex: bool = False,
+    example: Example | None = None,
 ) -> Elementwise:
     """One line of the table of elementwise blocks.
 
@@ -441,9 +466,14 @@ def elementwise(
     forward : the rule `(xp, x, …)`.
     derivatives : for each operand the local derivative ∂z/∂x as a rule `(xp, z, x, …)`, entry by entry; None for zero.
         One with poles is wrapped in `singular`.
+    complex : whether it takes complex numbers. ∂z/∂x is then the complex derivative; its conjugate is taken for you.
+    example : operands to show and check it with; by default any numbers.
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
-    made = Elementwise(forward, derivatives, notation=notation, differentiable=differentiable)
+    example = example or Example((normal(2, 3),) * len(derivatives))
+    made = Elementwise(
+        forward, derivatives, notation=notation, differentiable=differentiable, complex=complex, example=example
+    )
     made.name = name
     vars(made).update(__name__=name, __qualname__=name)
     if differentiable:

@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NUMPY", "NUMPY_NAMESPACE", "PLAIN", "is_inexact", "is_numpy", "namespace_of", "special_functions_of"]
+__all__ = [
+    "NUMPY",
+    "NUMPY_NAMESPACE",
+    "PLAIN",
+    "is_complex",
+    "is_inexact",
+    "is_numpy",
+    "namespace_of",
+    "special_functions_of",
+]
 
 PLAIN = frozenset([bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_])
 """Types of operands that cannot change under our hands, so a node may hold them as they are."""
@@ -26,6 +35,14 @@ def is_inexact(value: Any) -> bool:
     if isinstance(dtype, np.dtype):
         return dtype.kind in "fc" or "float" in dtype.name  # bfloat16 of ml_dtypes is of kind V
     return dtype is not None and ("float" in str(dtype) or "complex" in str(dtype))
+
+
+def is_complex(value: Any) -> bool:
+    """Whether a value is of a complex type, in any array library."""
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        return isinstance(value, complex)
+    return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
 
 
 def _numpy_without_its_python_layer() -> Any:

@@ -13,7 +13,7 @@ from chainrule.array import NO_PARAMS, Array, constant, record, value_of
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError, RecordingError
-from chainrule.libraries import is_inexact, namespace_of
+from chainrule.libraries import is_complex, is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.trees import flatten
 
@@ -34,9 +34,9 @@ alias.backward(lambda xp, dz, z, x: dz)
 
 def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
     """A new input of a recording with the value of x, the argument (or a part of it) of f."""
-    if type(x) is np.ndarray and x.dtype.kind == "f":  # the common case
+    if type(x) is np.ndarray and x.dtype.kind in "fc":  # the common case
         return Node(None, (), NO_PARAMS, constant(x))
-    if isinstance(x, (float, list, tuple)):
+    if isinstance(x, (float, complex, list, tuple)):
         x = np.asarray(x)[()]
     _must_be_floating(value_of(x), f, argument)
     return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
@@ -50,8 +50,6 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
         if not isinstance(x, int) and not hasattr(x, "dtype"):
             hint = "give an array, a number, or nested tuples, lists, dicts or dataclasses of them"
         raise GradientError(f"{what} is of type {kind}, which has no gradient; {hint}" + at_line())
-    if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c":
-        raise GradientError(f"{what} is complex; gradients of complex arrays are not covered yet" + at_line())
 
 
 def positions_of(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str], ...]:
@@ -219,6 +217,11 @@ def scalar_loss(recording: Recording, title: str) -> Any:
         raise GradientError(
             f"a gradient needs a scalar loss; {title} returned an array of shape {np.shape(loss)}; "
             "reduce it (with np.sum or np.mean), or use jacobian or vjp" + at_line()
+        )
+    if is_complex(loss):
+        raise GradientError(
+            f"a gradient needs a real loss; {title} returned a complex number; take np.real(L) or np.abs(L) of it, "
+            "or use vjp with a complex cotangent" + at_line()
         )
     if not is_inexact(loss):
         raise GradientError(f"a gradient needs a loss of a floating type; {title} returned {loss!r}" + at_line())

@@ -7,6 +7,7 @@ When an input is itself recorded (a gradient of a gradient), so is the backward 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
-from chainrule.libraries import is_inexact, namespace_of
+from chainrule.libraries import is_complex, is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.recording import Argnums, fresh, input_node, name_of, positions_of, record_call, scalar_loss
 from chainrule.trees import flatten
@@ -189,6 +190,8 @@ def _seed(seed: Any, out: Any) -> Any:
         raise GradientError(
             f"the cotangent of an output of shape {shape} cannot be of shape {tuple(seed.shape)}" + at_line()
         )
+    if is_complex(seed) and not is_complex(value):
+        raise GradientError("the cotangent of a real output must be real, this one is complex" + at_line())
     return seed
 
 
@@ -241,20 +244,50 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         recording = record_call(f, positions, args, kwargs)
         rows = []
         for i, out in enumerate(recording.outputs):
-            value = value_of(out)
-            shape, size = np.shape(value), int(np.prod(np.shape(value), dtype=int))
-            xp = namespace_of((value,))
-            dtype = getattr(value, "dtype", None)
-            seeds = [
-                xp.reshape(xp.eye(size, dtype=dtype), shape + shape)
-                if j == i
-                else xp.zeros(shape + np.shape(value_of(other)), dtype=getattr(value_of(other), "dtype", None))
-                for j, other in enumerate(recording.outputs)
-            ]
-            rows.append(_one_or_all(argnums, recording.rebuild_inputs(recording.pull(seeds))))
+            pulled = recording.pull(_identity_seeds(recording.outputs, i))
+            if is_complex(value_of(out)):
+                pulled = _of_complex_result(recording, i, pulled)
+            rows.append(_one_or_all(argnums, recording.rebuild_inputs(pulled)))
         return recording.rebuild_outputs(rows)
 
     return derived_from(differentiated, f, "jacobian")
+
+
+def _identity_seeds(outputs: list[Any], which: int) -> list[Any]:
+    """An identity matrix of cotangents for one of the outputs, zeros for the others."""
+    shape = np.shape(value_of(outputs[which]))
+    seeds = []
+    for i, out in enumerate(outputs):
+        value = value_of(out)
+        xp, dtype = namespace_of((value,)), getattr(value, "dtype", None)
+        if i == which:
+            seeds.append(xp.reshape(xp.eye(math.prod(shape), dtype=dtype), shape + shape))
+        else:
+            seeds.append(xp.zeros(shape + np.shape(value), dtype=dtype))
+    return seeds
+
+
+def _of_complex_result(recording: Any, which: int, pulled: list[Any]) -> list[Any]:
+    """The Jacobians of a complex output.
+
+    The cotangents 1 and i pull back the gradients of its real and of its imaginary part. By a real argument those are
+    the parts of the derivative. By a complex argument they must agree, or there is no one complex derivative.
+    """
+    seeds = _identity_seeds(recording.outputs, which)
+    seeds[which] = 1j * seeds[which]
+    jacobians = []
+    for node, a, b in zip(recording.inputs, pulled, recording.pull(seeds), strict=True):
+        if not is_complex(node.value):
+            jacobians.append(a + 1j * b)
+            continue
+        expected = 1j * value_of(a)
+        if not np.allclose(value_of(b), expected, rtol=1e-6, atol=1e-6 * float(np.max(abs(expected), initial=0.0))):
+            raise GradientError(
+                "the function is not holomorphic, so its Jacobian is not one complex matrix; "
+                "take the Jacobians of np.real(f(z)) and np.imag(f(z))" + at_line()
+            )
+        jacobians.append(np.conj(a))
+    return jacobians
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

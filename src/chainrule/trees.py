@@ -12,7 +12,7 @@ from chainrule.array import Array
 
 __all__ = ["flatten", "leaf_names"]
 
-SINGLE = (np.ndarray, Array, float, np.generic)
+SINGLE = (np.ndarray, Array, float, complex, np.generic)
 """What is a leaf by itself."""
 
 Rebuild = Callable[[list[Any]], Any]

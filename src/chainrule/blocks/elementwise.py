@@ -11,8 +11,9 @@ import numpy as np
 from chainrule.array import ANSWERS
 from chainrule.block import answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
+from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.formula import call, cases, name, relation, sqrt
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_complex, is_numpy
 
 E = name("e")
 
@@ -22,36 +23,36 @@ E = name("e")
 
 add = elementwise(
     "add", lambda xp, x, y: x + y, one, one,
-    notation=lambda x, y: x + y, answers_for=(np.add,),
+    notation=lambda x, y: x + y, answers_for=(np.add,), complex=True,
 )
 subtract = elementwise(
     "subtract", lambda xp, x, y: x - y, one, minus_one,
-    notation=lambda x, y: x - y, answers_for=(np.subtract,),
+    notation=lambda x, y: x - y, answers_for=(np.subtract,), complex=True,
 )
 multiply = elementwise(
     "multiply", lambda xp, x, y: x * y,
     lambda xp, z, x, y: y,
     lambda xp, z, x, y: x,
-    notation=lambda x, y: x * y, answers_for=(np.multiply,),
+    notation=lambda x, y: x * y, answers_for=(np.multiply,), complex=True,
 )
 divide = elementwise(
     "divide", lambda xp, x, y: x / y,
     singular(lambda xp, z, x, y: 1 / y),
     singular(lambda xp, z, x, y: -z / y),
-    notation=lambda x, y: x / y, answers_for=(np.divide,),
+    notation=lambda x, y: x / y, answers_for=(np.divide,), complex=True, example=example(normal(2, 3), far_from_zero(2, 3)),
 )
 negative = elementwise(
     "negative", lambda xp, x: -x, minus_one,
-    notation=lambda x: -x, answers_for=(np.negative,),
+    notation=lambda x: -x, answers_for=(np.negative,), complex=True,
 )
-positive = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, answers_for=(np.positive,))
+positive_ = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, answers_for=(np.positive,), complex=True)
 reciprocal = elementwise(
     "reciprocal", lambda xp, x: 1 / x, singular(lambda xp, z, x: -z * z),
-    notation=lambda x: 1 / x, answers_for=(np.reciprocal,),
+    notation=lambda x: 1 / x, answers_for=(np.reciprocal,), complex=True, example=example(far_from_zero(2, 3)),
 )
 square = elementwise(
     "square", lambda xp, x: x * x, lambda xp, z, x: 2 * x,
-    notation=lambda x: x**2, answers_for=(np.square,),
+    notation=lambda x: x**2, answers_for=(np.square,), complex=True,
 )
 
 
@@ -71,12 +72,14 @@ def _root_by_base(x, y, less=None):
 @singular
 def _power_by_exponent(xp, z, x, y):
     """z log x, and 0 where x = 0 (there z = 0 for every y > 0)."""
+    if is_complex(z) and not is_complex(x):
+        x = x + 0j  # so that a negative base has a logarithm
     return z * xp.log(xp.where(x == 0, 1.0, x))
 
 
 power = elementwise(
     "power", lambda xp, x, y: x**y, _power_by_base, _power_by_exponent,
-    notation=lambda x, y: x**y, answers_for=(np.power,),
+    notation=lambda x, y: x**y, answers_for=(np.power,), complex=True, example=example(positive(2, 3), normal(2, 3)),
 )
 @answers(np.float_power)
 def numpy_float_power(x1, x2):
@@ -87,37 +90,37 @@ def numpy_float_power(x1, x2):
 
 remainder = elementwise(
     "remainder", lambda xp, x, y: x % y, one, singular(lambda xp, z, x, y: -xp.floor(x / y)),
-    notation=lambda x, y: call("mod", x, y), answers_for=(np.remainder,),
+    notation=lambda x, y: call("mod", x, y), answers_for=(np.remainder,), example=example(normal(2, 3), positive(2, 3)),
 )
 fmod = elementwise(
     "fmod", lambda xp, x, y: xp.fmod(x, y), one, singular(lambda xp, z, x, y: -xp.trunc(x / y)),
-    notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,),
+    notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,), example=example(normal(2, 3), far_from_zero(2, 3)),
 )
 ldexp = elementwise(
     "ldexp", lambda xp, x, i: xp.ldexp(x, i) if is_numpy(xp) else x * 2.0**i, lambda xp, z, x, i: 2.0**i, None,  # i are integers
-    notation=lambda x, i: x * 2**i, answers_for=(np.ldexp,),
+    notation=lambda x, i: x * 2**i, answers_for=(np.ldexp,), example=example(normal(2, 3), integers(4)(2, 3)),
 )
 
 # Powers, exponentials, logarithms ---------------------------------------------------------------------------
 
 exp = elementwise(
     "exp", lambda xp, x: xp.exp(x), lambda xp, z, x: z,
-    notation=lambda x: E**x, answers_for=(np.exp,),
+    notation=lambda x: E**x, answers_for=(np.exp,), complex=True,
 )
 exp2 = elementwise(
     "exp2", lambda xp, x: xp.exp2(x), lambda xp, z, x: z * math.log(2.0),
-    notation=lambda x: 2**x, answers_for=(np.exp2,),
+    notation=lambda x: 2**x, answers_for=(np.exp2,), complex=True,
 )
 expm1 = elementwise(
     "expm1", lambda xp, x: xp.expm1(x), lambda xp, z, x: xp.exp(x),
-    notation=lambda x: E ** x - 1, answers_for=(np.expm1,),
+    notation=lambda x: E ** x - 1, answers_for=(np.expm1,), complex=True,
 )
-log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), answers_for=(np.log,))
-log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,))
-log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,))
-log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,))
-sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, answers_for=(np.sqrt,))
-cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,))
+log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), answers_for=(np.log,), complex=True, example=example(positive(2, 3)))
+log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)))
+log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,), complex=True, example=example(positive(2, 3)))
+log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,), complex=True, example=example(positive(2, 3)))
+sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, answers_for=(np.sqrt,), complex=True, example=example(positive(2, 3)))
+cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,), example=example(far_from_zero(2, 3)))
 logaddexp = elementwise(
     "logaddexp", lambda xp, x, y: xp.logaddexp(x, y),
     lambda xp, z, x, y: xp.exp(x - z),
@@ -134,43 +137,43 @@ hypot = elementwise(
     "hypot", lambda xp, x, y: xp.hypot(x, y),
     lambda xp, z, x, y: x / xp.where(z == 0, 1.0, z),  # the norm's derivative at 0 is 0
     lambda xp, z, x, y: y / xp.where(z == 0, 1.0, z),
-    notation=lambda x, y: sqrt(x**2 + y**2), answers_for=(np.hypot,),
+    notation=lambda x, y: sqrt(x**2 + y**2), answers_for=(np.hypot,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
 
 
 # Trigonometric and hyperbolic -------------------------------------------------------------------------------
 
-sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,))
-cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), answers_for=(np.cos,))
-tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,))
-arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / xp.sqrt(1 - x * x)), answers_for=(np.arcsin,))
-arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / xp.sqrt(1 - x * x)), answers_for=(np.arccos,))
-arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,))
+sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,), complex=True)
+cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), answers_for=(np.cos,), complex=True)
+tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,), complex=True, example=example(inside(2, 3)))
+arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / xp.sqrt(1 - x * x)), answers_for=(np.arcsin,), complex=True, example=example(inside(2, 3)))
+arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / xp.sqrt(1 - x * x)), answers_for=(np.arccos,), complex=True, example=example(inside(2, 3)))
+arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,), complex=True)
 arctan2 = elementwise(
     "arctan2", lambda xp, y, x: xp.atan2(y, x),
     singular(lambda xp, z, y, x: x / (x * x + y * y)),
     singular(lambda xp, z, y, x: -y / (x * x + y * y)),
-    answers_for=(np.arctan2,),
+    answers_for=(np.arctan2,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
-sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,))
-cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), answers_for=(np.cosh,))
-tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, answers_for=(np.tanh,))
-arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,))
-arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,))
-arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x * x)), answers_for=(np.arctanh,))
+sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,), complex=True)
+cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), answers_for=(np.cosh,), complex=True)
+tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, answers_for=(np.tanh,), complex=True)
+arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,), complex=True)
+arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)))
+arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x * x)), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
 deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
 rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
 sinc = elementwise(
     "sinc", lambda xp, x: np.sinc(x) if is_numpy(xp) else xp.sinc(x),
     lambda xp, z, x: xp.where(x == 0, 0.0, (xp.cos(math.pi * x) - z) / xp.where(x == 0, 1.0, x)),
-    answers_for=(np.sinc,),
+    answers_for=(np.sinc,), example=example(far_from_zero(2, 3)),
 )
 
 # Kinks: at x = 0 and at ties as PyTorch does ------------------------------------------------------------------
 
 absolute = elementwise(
-    "absolute", lambda xp, x: abs(x), lambda xp, z, x: xp.sign(x),  # |x|'(0) = 0
-    notation=abs, answers_for=(np.absolute, np.fabs),
+    "absolute", lambda xp, x: abs(x), lambda xp, z, x: _direction(xp, z, x),  # |x|'(0) = 0
+    notation=abs, answers_for=(np.absolute, np.fabs), complex=True, example=example(far_from_zero(2, 3)),
 )
 maximum = elementwise(
     "maximum", lambda xp, x, y: _either(xp, xp.maximum, x, y),
@@ -202,7 +205,7 @@ copysign = elementwise(
     "copysign", lambda xp, x, y: xp.copysign(x, y),
     lambda xp, z, x, y: xp.sign(x) * xp.sign(z),  # as for |x|, 0 where x = 0
     None,
-    answers_for=(np.copysign,),
+    answers_for=(np.copysign,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
 heaviside = elementwise(
     "heaviside", lambda xp, x, y: xp.heaviside(x, y),
@@ -210,6 +213,11 @@ heaviside = elementwise(
     lambda xp, z, x, y: x == 0,
     notation=lambda x, y: call("H", x), answers_for=(np.heaviside,),
 )
+
+
+def _direction(xp, z, x):
+    """The sign of x; of a complex x the conjugate of x/|x|, for |x| grows most in the direction x."""
+    return xp.conj(x) / xp.where(z == 0, 1.0, z) if is_complex(x) else xp.sign(x)
 
 
 def _either(xp, function, x, y):
@@ -228,7 +236,7 @@ def _share(wins, x, y, z):
 # Selection ---------------------------------------------------------------------------------------------------
 
 
-@library_block(np.where, notation=cases)
+@library_block(np.where, notation=cases, complex=True, example=example(integers(2)(2, 3), normal(2, 3), normal(3)))
 def where(xp, condition, x, y):
     """x where the condition holds, else y. It selects and never multiplies, so a NaN not chosen stays out."""
     return xp.where(condition, x, y)
@@ -244,7 +252,10 @@ def where_dy(xp, dz, z, condition, x, y):
     return sum_to(xp, xp.where(condition, 0.0, dz), y.shape, z.shape)
 
 
-@library_block(notation=lambda x, low, high: call("clip", x, low, high))
+@library_block(
+    notation=lambda x, low, high: call("clip", x, low, high),
+    example=example(apart(2, 3), exactly(-1.0), exactly(1.0)),
+)
 def clip(xp, x, low, high):
     """x, moved into [low, high]; either bound may be None. At a bound the gradient passes, as in PyTorch."""
     if low is not None:

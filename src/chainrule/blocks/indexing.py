@@ -11,9 +11,10 @@ import numpy as np
 
 from chainrule.array import UNINDEXED, Array, View, getitem_key, is_number, owned, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
+from chainrule.domains import example, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
 
 
@@ -45,7 +46,7 @@ def _hashable(part):
     return "array" if isinstance(part, np.ndarray) else part
 
 
-@library_block(view=True, notation=_getitem_notation)
+@library_block(view=True, notation=_getitem_notation, complex=True, example=example(normal(3), key=(1,)))
 def getitem(xp, x, key=()):
     """z = x[key]."""
     if hasattr(x, "index_add"):  # PyTorch
@@ -79,7 +80,7 @@ def _add_at_notation(v, key, shape):
     return call("scatter", v, index=index_text(key))
 
 
-@library_block(notation=_add_at_notation)
+@library_block(notation=_add_at_notation, complex=True, example=example(normal(), key=(1,), shape=(3,)))
 def add_at(xp, v, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is named several times gets the sum."""
     lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
@@ -115,7 +116,11 @@ def add_at_backward(xp, dz, z, v, key=(), shape=()):
     return getitem(dz, key=key)
 
 
-@library_block(notation=lambda x, new, key: call("set", x, new, index=index_text(key)))
+@library_block(
+    notation=lambda x, new, key: call("set", x, new, index=index_text(key)),
+    complex=True,
+    example=example(normal(3), normal(), key=(1,)),
+)
 def set_at(xp, x, new, key=()):
     """x with the entries at the key replaced by `new`."""
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
@@ -221,6 +226,8 @@ def read(x, key):
 @answers(setitem_key)
 def write(x, new, key):
     """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
+    if is_complex(value_of(new)) and not is_complex(x.value):
+        raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     key = full_key(key, x.shape)
     if _has_arrays(key) or None in [part if part is None else 0 for part in key]:
         positions = np.arange(x.size).reshape(x.shape)[key]

@@ -10,14 +10,12 @@ import numpy as np
 
 from chainrule.array import Array, owned
 from chainrule.block import answers, library_block, sum_to
+from chainrule.blocks.complex_numbers import conjugate
+from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_numpy
 from chainrule.node import at_line
-
-
-def _swap(xp, x):
-    return xp.matrix_transpose(x)
 
 
 def _matmul_notation(x, y):
@@ -27,7 +25,7 @@ def _matmul_notation(x, y):
     return x @ y
 
 
-@library_block(np.matmul, notation=_matmul_notation)
+@library_block(np.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2)))
 def matmul(xp, x, y):
     """z = x y: vectors, matrices, and stacks of matrices (leading axes broadcast)."""
     return x @ y
@@ -35,19 +33,21 @@ def matmul(xp, x, y):
 
 @matmul.backward("x")
 def matmul_dx(xp, dz, z, x, y):
+    y = conjugate(xp, y)
     if x.ndim == 1 and y.ndim == 1:
         return dz[..., None] * y
     if x.ndim == 1:
         if y.ndim == 2:
-            return dz @ _swap(xp, y)
-        return sum_to(xp, (dz[..., None, :] @ _swap(xp, y))[..., 0, :], x.shape, z.shape[:-1] + x.shape)
+            return dz @ xp.matrix_transpose(y)
+        return sum_to(xp, (dz[..., None, :] @ xp.matrix_transpose(y))[..., 0, :], x.shape, z.shape[:-1] + x.shape)
     if y.ndim == 1:
         return outer(dz, y) if x.ndim == 2 else sum_to(xp, outer(dz, y), x.shape, z.shape + y.shape)
-    return sum_to(xp, dz @ _swap(xp, y), x.shape, z.shape[:-1] + x.shape[-1:])
+    return sum_to(xp, dz @ xp.matrix_transpose(y), x.shape, z.shape[:-1] + x.shape[-1:])
 
 
 @matmul.backward("y")
 def matmul_dy(xp, dz, z, x, y):
+    x = conjugate(xp, x)
     if x.ndim == 1 and y.ndim == 1:
         return dz[..., None] * x
     if y.ndim == 1:
@@ -61,11 +61,11 @@ def matmul_dy(xp, dz, z, x, y):
         lead = dz.shape[: dz.ndim - z.ndim]
         rows = math.prod(x.shape[:-1])
         flat_x, flat_dz = xp.reshape(x, (rows, x.shape[-1])), xp.reshape(dz, (*lead, rows, z.shape[-1]))
-        return _swap(xp, flat_x) @ flat_dz
-    return sum_to(xp, _swap(xp, x) @ dz, y.shape, (*z.shape[:-2], x.shape[-1], z.shape[-1]))
+        return xp.matrix_transpose(flat_x) @ flat_dz
+    return sum_to(xp, xp.matrix_transpose(x) @ dz, y.shape, (*z.shape[:-2], x.shape[-1], z.shape[-1]))
 
 
-@library_block(notation=lambda x, y: x @ y.T)
+@library_block(notation=lambda x, y: x @ y.T, complex=True, example=example(normal(2), normal(3)))
 def outer(xp, x, y):
     """z = x yᵀ: z_ij = x_i y_j, for vectors and stacks of vectors (leading axes broadcast)."""
     return x[..., :, None] * y[..., None, :]
@@ -73,6 +73,7 @@ def outer(xp, x, y):
 
 @outer.backward("x")
 def outer_dx(xp, dz, z, x, y):
+    y = conjugate(xp, y)
     if y.ndim == 1:
         return sum_to(xp, dz @ y, x.shape, z.shape[:-1])
     return sum_to(xp, (dz @ y[..., :, None])[..., 0], x.shape, z.shape[:-1])
@@ -80,6 +81,7 @@ def outer_dx(xp, dz, z, x, y):
 
 @outer.backward("y")
 def outer_dy(xp, dz, z, x, y):
+    x = conjugate(xp, x)
     if x.ndim == 1:
         return sum_to(xp, x @ dz, y.shape, z.shape[:-2] + z.shape[-1:])
     return sum_to(xp, (x[..., None, :] @ dz)[..., 0, :], y.shape, z.shape[:-2] + z.shape[-1:])
@@ -115,12 +117,12 @@ def numpy_inner(a, b):
 
 @answers(np.vdot)
 def numpy_vdot(a, b):
-    return matmul(np.ravel(a), np.ravel(b))
+    return matmul(np.conj(np.ravel(a)), np.ravel(b))
 
 
 @answers(np.vecdot, np.linalg.vecdot)
 def numpy_vecdot(x1, x2, /, *, axis=-1):
-    return np.sum(x1 * x2, axis=axis)
+    return np.sum(np.conj(x1) * x2, axis=axis)
 
 
 @answers(np.tensordot, np.linalg.tensordot)
@@ -153,7 +155,12 @@ def _einsum_notation(*xs, subscripts):
     return call("einsum", *xs, index=subscripts)
 
 
-@library_block(view=True, notation=_einsum_notation)  # "ij->ji" is a view in NumPy
+@library_block(  # "ij->ji" is a view in NumPy
+    view=True,
+    notation=_einsum_notation,
+    complex=True,
+    example=example(normal(2, 3), normal(3, 2), subscripts="ij,jk->ik"),
+)
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):
@@ -163,6 +170,7 @@ def einsum(xp, *xs, subscripts=""):
 
 @einsum.backward
 def einsum_backward(xp, dz, z, *xs, subscripts=""):
+    xs = tuple(conjugate(xp, x) for x in xs)
     inputs, output = subscripts.split("->")
     terms = [term.removeprefix("...") for term in inputs.split(",")]
     if (

@@ -190,7 +190,7 @@ if hasattr(np, "matvec"):  # new in NumPy 2.2
     @answers(np.vecmat)
     def numpy_vecmat(x1, x2):
         """Stacks of vectors times stacks of matrices."""
-        return owned((x1[..., None, :] @ x2)[..., 0, :])
+        return owned((np.conj(x1)[..., None, :] @ x2)[..., 0, :])
 
 
 @answers(np.kron)

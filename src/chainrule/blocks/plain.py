@@ -108,9 +108,3 @@ def numpy_full(shape, fill_value, dtype=None, order="C"):
             else np.astype(np.broadcast_to(fill_value, shape), dtype)
         )
     return _writable(np.full(shape, fill_value, dtype, order))
-
-
-@answers(np.real)
-def numpy_real(val):
-    """Recorded arrays are real."""
-    return val

@@ -6,9 +6,10 @@ import numpy as np
 
 from chainrule.array import record, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
 
 
@@ -41,7 +42,9 @@ def count(x, axis):
     return math.prod(x.shape[a] for a in axes_of(axis)) if x.ndim else 1
 
 
-@library_block(notation=lambda x, axis, keepdims: total(x, axes_text(x, axis)))
+@library_block(
+    notation=lambda x, axis, keepdims: total(x, axes_text(x, axis)), complex=True, example=example(normal(2, 3))
+)
 def sum(xp, x, axis=None, keepdims=False):
     """z = Σ x along the axes."""
     return xp.sum(x, axis=axis, keepdims=keepdims)
@@ -53,7 +56,11 @@ def sum_backward(xp, dz, z, x, axis=None, keepdims=False):
     return xp.broadcast_to(dz, dz.shape[: dz.ndim - x.ndim] + x.shape)
 
 
-@library_block(notation=lambda x, axis, keepdims: call("mean", x, index=axes_text(x, axis)))
+@library_block(
+    notation=lambda x, axis, keepdims: call("mean", x, index=axes_text(x, axis)),
+    complex=True,
+    example=example(normal(2, 3)),
+)
 def mean(xp, x, axis=None, keepdims=False):
     """z = (1/n) Σ x along the axes, over the n entries that go into one."""
     return xp.mean(x, axis=axis, keepdims=keepdims)
@@ -65,7 +72,11 @@ def mean_backward(xp, dz, z, x, axis=None, keepdims=False):
     return xp.broadcast_to(dz, dz.shape[: dz.ndim - x.ndim] + x.shape)
 
 
-@library_block(notation=lambda x, axis, keepdims: call("prod", x, index=axes_text(x, axis)))
+@library_block(
+    notation=lambda x, axis, keepdims: call("prod", x, index=axes_text(x, axis)),
+    complex=True,
+    example=example(far_from_zero(2, 3), axis=-1),
+)
 def prod(xp, x, axis=None, keepdims=False):
     """z = Π x along the axes. Multiplies halves with each other, so that the gradient is exact where x has zeros."""
     axes = sorted(axes_of(axis))
@@ -88,7 +99,8 @@ def _extreme(function, name):
     rule.__doc__ = (
         f"The {'largest' if name == 'max' else 'smallest'} entry along the axes; ties share the gradient evenly."
     )
-    made = library_block(function, notation=lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis)))(rule)
+    notation = lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis))  # noqa: E731
+    made = library_block(function, notation=notation, example=example(apart(2, 3), axis=-1))(rule)
 
     @made.backward
     def rule_backward(xp, dz, z, x, axis=None, keepdims=False):
@@ -102,10 +114,19 @@ max_ = _extreme(np.max, "max")
 min_ = _extreme(np.min, "min")
 
 
-@library_block(notation=lambda x, axis, ddof, keepdims: call("var", x, index=axes_text(x, axis)))
+@library_block(
+    notation=lambda x, axis, ddof, keepdims: call("var", x, index=axes_text(x, axis)),
+    complex=True,
+    example=example(normal(2, 3), axis=-1),
+)
 def var(xp, x, axis=None, ddof=0, keepdims=False):
     """z = Σ (x − mean x)² / (n − ddof) along the axes."""
-    return xp.sum(_deviation(xp, x, axis) ** 2, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
+    return xp.sum(_square(xp, _deviation(xp, x, axis)), axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
+
+
+def _square(xp, x):
+    """|x|², a real number."""
+    return xp.real(x) ** 2 + xp.imag(x) ** 2 if is_complex(x) else x**2
 
 
 def _deviation(xp, x, axis):
@@ -117,10 +138,15 @@ def var_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
     return spread(xp, dz, z, x, axis) * (2 / (count(x, axis) - ddof) * _deviation(xp, x, axis))
 
 
-@library_block(notation=lambda x, axis, ddof, keepdims: call("std", x, index=axes_text(x, axis)))
+@library_block(
+    notation=lambda x, axis, ddof, keepdims: call("std", x, index=axes_text(x, axis)),
+    complex=True,
+    example=example(normal(2, 3), axis=-1),
+)
 def std(xp, x, axis=None, ddof=0, keepdims=False):
     """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
-    return xp.sqrt(xp.sum(_deviation(xp, x, axis) ** 2, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof))
+    squares = _square(xp, _deviation(xp, x, axis))
+    return xp.sqrt(xp.sum(squares, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof))
 
 
 @std.backward
@@ -129,7 +155,7 @@ def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
     return spread(xp, dz * slope, z, x, axis) * _deviation(xp, x, axis)
 
 
-@library_block(notation=lambda x, axis: call("cumsum", x))
+@library_block(notation=lambda x, axis: call("cumsum", x), complex=True, example=example(normal(2, 3)))
 def cumsum(xp, x, axis=-1):
     """z_i = x_0 + … + x_i along one axis."""
     return np.cumsum(x, axis=axis) if is_numpy(xp) else xp.cumsum(x, axis)
@@ -140,7 +166,10 @@ def cumsum_backward(xp, dz, z, x, axis=-1):
     return xp.flip(cumsum(xp.flip(dz, axis=axis), axis=axis), axis=axis)
 
 
-@library_block(notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)))
+@library_block(
+    notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)),
+    example=example(normal(2, 3), axis=-1),
+)
 def logsumexp(xp, x, axis=None, keepdims=False):
     """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.
 
@@ -207,14 +236,14 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     if made.name == "mean":
         z = center
     else:
-        squares = np.where(where, np.where(where, a - center, 0.0) ** 2, 0.0)
+        squares = np.where(where, _square(np, np.where(where, a - center, 0.0)), 0.0)
         z = sum(squares, axis=axis, keepdims=True) / (n - others.pop("ddof", 0))
         if made.name == "std":
             flat = z == 0  # there the gradient is 0, as for a norm
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
     if others:
         raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
-    z = np.astype(z, a.dtype)
+    z = np.astype(z, np.empty(0, a.dtype).real.dtype if made.name in ("var", "std") else a.dtype)
     return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
 
 

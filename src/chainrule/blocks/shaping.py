@@ -6,9 +6,10 @@ import numpy as np
 
 from chainrule.array import Array, owned
 from chainrule.block import answers, axis_from_right, library_block, sum_to
+from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
 
 
@@ -17,7 +18,12 @@ def lead_of(dz, z):
     return dz.shape[: dz.ndim - z.ndim]
 
 
-@library_block(view=True, notation=lambda x, shape: x if math.prod(shape) == 1 else call("reshape", x))
+@library_block(
+    view=True,
+    notation=lambda x, shape: x if math.prod(shape) == 1 else call("reshape", x),
+    complex=True,
+    example=example(normal(2, 3), shape=(3, 2)),
+)
 def reshape(xp, x, shape=()):
     """The entries of x, in C order, in another shape."""
     return xp.reshape(x, shape)
@@ -29,7 +35,10 @@ def reshape_backward(xp, dz, z, x, shape=()):
 
 
 @library_block(
-    view=True, notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x)
+    view=True,
+    notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x),
+    complex=True,
+    example=example(normal(2, 3), axes=(-1, -2)),
 )
 def transpose(xp, x, axes=()):
     """The axes of x in another order; `axes` counted from the right."""
@@ -43,7 +52,7 @@ def transpose_backward(xp, dz, z, x, axes=()):
     return xp.permute_dims(dz, (*range(extra), *(a + dz.ndim for a in inverse)))
 
 
-@library_block(view=True, notation=lambda x, shape: x)
+@library_block(view=True, notation=lambda x, shape: x, complex=True, example=example(normal(3), shape=(2, 3)))
 def broadcast_to(xp, x, shape=()):
     """x, repeated along new axes and along axes of length 1."""
     # With NumPy always a view: the shorter way of NUMPY_NAMESPACE copies what is small.
@@ -55,7 +64,9 @@ def broadcast_to_backward(xp, dz, z, x, shape=()):
     return sum_to(xp, dz, x.shape, z.shape)
 
 
-@library_block(notation=lambda *xs, axis: call("concatenate", *xs))
+@library_block(
+    notation=lambda *xs, axis: call("concatenate", *xs), complex=True, example=example(normal(2, 2), normal(2, 1))
+)
 def concatenate(xp, *xs, axis=-1):
     """Arrays joined along an axis that they have."""
     return xp.concat(xs, axis=axis)
@@ -68,7 +79,7 @@ def concatenate_backward(xp, dz, z, *xs, axis=-1):
     return tuple(dz[(..., slice(int(b) - x.shape[axis], int(b)), *after)] for x, b in zip(xs, stops, strict=True))
 
 
-@library_block(notation=lambda *xs, axis: call("stack", *xs))
+@library_block(notation=lambda *xs, axis: call("stack", *xs), complex=True, example=example(normal(3), normal(3)))
 def stack(xp, *xs, axis=-1):
     """Arrays of one shape joined along a new axis, counted from the right in the result."""
     return xp.stack(xs, axis=axis + xs[0].ndim + 1 if hasattr(xs[0], "ndim") else 0)
@@ -80,7 +91,7 @@ def stack_backward(xp, dz, z, *xs, axis=-1):
     return tuple(dz[(..., i, *after)] for i in range(len(xs)))
 
 
-@library_block(view=True, notation=lambda x, axis: call("flip", x))
+@library_block(view=True, notation=lambda x, axis: call("flip", x), complex=True, example=example(normal(2, 3)))
 def flip(xp, x, axis=None):
     """The entries in reverse order along the axes."""
     return xp.flip(x, axis=axis)
@@ -91,7 +102,9 @@ def flip_backward(xp, dz, z, x, axis=None):
     return xp.flip(dz, axis=axis)
 
 
-@library_block(notation=lambda x, shift, axis: call("roll", x))
+@library_block(
+    notation=lambda x, shift, axis: call("roll", x), complex=True, example=example(normal(2, 3), shift=(1,), axis=(-1,))
+)
 def roll(xp, x, shift=(), axis=()):
     """The entries moved along the axes; what leaves at one end comes back at the other."""
     return xp.roll(x, shift, axis=axis)
@@ -102,9 +115,16 @@ def roll_backward(xp, dz, z, x, shift=(), axis=()):
     return xp.roll(dz, tuple(-s for s in shift), axis=axis)
 
 
-@library_block(notation=lambda x, dtype: formula(x))
+@library_block(
+    notation=lambda x, dtype: formula(x), complex=True, example=example(normal(2, 3), dtype=np.dtype(np.float64))
+)
 def cast(xp, x, dtype=None):
-    """The same entries in another dtype. The gradient comes back in the dtype of x."""
+    """The same entries in another dtype; of a complex number a real dtype keeps the real part.
+
+    The gradient comes back in the dtype of x.
+    """
+    if is_complex(x) and "complex" not in str(dtype):
+        x = xp.real(x)
     return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
 
 

@@ -1,0 +1,115 @@
+"""Complex numbers: conjugate, real and imaginary part, phase.
+
+The convention is PyTorch's: the gradient of a real L is ∂L/∂Re x + i ∂L/∂Im x, the direction of steepest ascent. So a
+holomorphic block multiplies its cotangent by the conjugate of its derivative; the blocks here are not holomorphic.
+K. Kreutz-Delgado, The complex gradient operator and the CR-calculus (2009).
+"""
+
+import math
+
+import numpy as np
+
+from chainrule.array import ANSWERS, Array
+from chainrule.block import answers, library_block
+from chainrule.blocks.shaping import cast
+from chainrule.domains import example, far_from_zero, normal
+from chainrule.formula import call
+from chainrule.libraries import is_complex
+
+__all__ = ["adjoint", "conj"]
+
+_step_sign = ANSWERS[np.sign]
+
+
+def adjoint(xp, x):
+    """The conjugate transpose of matrices; of real ones the transpose."""
+    return xp.matrix_transpose(conjugate(xp, x))
+
+
+def conjugate(xp, x):
+    """The conjugate; real numbers are left as they are, without a step in the recording."""
+    return xp.conj(x) if is_complex(x) else x
+
+
+@library_block(notation=lambda x: call("conj", x), complex=True, example=example(normal(2, 3)))
+def conj(xp, x):
+    """Re x − i Im x."""
+    return xp.conj(x)
+
+
+@conj.backward
+def conj_backward(xp, dz, z, x):
+    return xp.conj(dz)
+
+
+@library_block(notation=lambda x: call("Re", x), complex=True, example=example(normal(2, 3)))
+def real(xp, x):
+    """The real part."""
+    return xp.real(x) + 0.0 if is_complex(x) else x
+
+
+@real.backward
+def real_backward(xp, dz, z, x):
+    return cast(dz, dtype=x.dtype)
+
+
+@library_block(notation=lambda x: call("Im", x), complex=True, example=example(normal(2, 3)))
+def imag(xp, x):
+    """The imaginary part."""
+    return xp.imag(x) + 0.0 if is_complex(x) else xp.zeros_like(x)
+
+
+@imag.backward
+def imag_backward(xp, dz, z, x):
+    return dz * 1j if is_complex(x) else xp.zeros_like(dz)
+
+
+@library_block(notation=lambda x: call("arg", x), complex=True, example=example(far_from_zero(2, 3)))
+def phase(xp, x):
+    """The angle between x and the positive real axis, in radians. At 0 the gradient is 0, as in PyTorch."""
+    return xp.atan2(xp.imag(x), xp.real(x)) if is_complex(x) else xp.where(x < 0, math.pi, 0.0)
+
+
+@phase.backward
+def phase_backward(xp, dz, z, x):
+    if not is_complex(x):
+        return xp.zeros_like(dz)
+    square = xp.real(x) ** 2 + xp.imag(x) ** 2
+    return dz * 1j * (x / xp.where(square == 0, 1.0, square))
+
+
+@answers(np.conjugate)
+def numpy_conj(x):
+    """np.conj; of real numbers they themselves."""
+    return conj(x) if is_complex(x.value if isinstance(x, Array) else x) else +x
+
+
+@answers(np.real)
+def numpy_real(val):
+    """np.real; a real array is its own real part."""
+    return real(val) if is_complex(val.value) else val
+
+
+@answers(np.imag)
+def numpy_imag(val):
+    return imag(val)
+
+
+@answers(np.angle)
+def numpy_angle(z, deg=False):
+    return np.rad2deg(phase(z)) if deg else phase(z)
+
+
+@answers(np.real_if_close)
+def numpy_real_if_close(a, tol=100):
+    """np.real_if_close: the real part where all imaginary parts are close to zero."""
+    return np.real(a) if is_complex(a.value) and not np.iscomplexobj(np.real_if_close(a.value, tol)) else a
+
+
+@answers(np.sign)
+def numpy_sign(x):
+    """np.sign: a step for real numbers; x/|x| for complex ones, and 0 at 0."""
+    if not is_complex(x.value):
+        return _step_sign(x)
+    size = abs(x)
+    return x / np.where(size == 0, 1.0, size)
