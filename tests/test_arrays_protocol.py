@@ -539,12 +539,11 @@ LOSING = [
     update_a_view_of_a_view,
     add_to_a_plain_array,
     add_at_into_a_plain_array,
-    lambda x: np.sum(np.asarray(x)),
+    lambda x: np.sum(np.asarray(x, dtype=float)),
     lambda x: float(x[0]),
-    lambda x: np.array([x[0], x[1]]),
+    lambda x: np.array([x[0], x[1]], dtype=float),
     lambda x: x[0].item(),
     lambda x: sum(x.tolist()),
-    lambda x: np.sum([x, x]),
 ]
 
 

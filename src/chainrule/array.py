@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
@@ -55,20 +56,33 @@ class BlockLike(Protocol):
 
 
 def constant(operand: Any) -> Any:
-    """A plain operand as a node may keep it: the user may write into his own array later, so a copy is kept."""
-    if isinstance(operand, np.ndarray):
+    """A plain operand as a node may keep it: the user may write into his own array later, so a copy is kept.
+
+    What holds recorded arrays one by one (a list, an array of dtype object) becomes one recorded array.
+    """
+    if isinstance(operand, np.ndarray | list | tuple):
+        operand = joined(operand)
+        if type(operand) is Array:
+            return operand
         if operand.dtype == object:
             raise RecordingError(
                 "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype"
                 + at_line()
             )
         return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
-    if isinstance(operand, list | tuple):
-        if any(isinstance(item, Array) for item in operand):
-            raise RecordingError("a list that holds recorded arrays: join them with np.stack" + at_line())
-        return np.asarray(operand)
     clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
     return clone() if clone is not None else operand
+
+
+def joined(operand: Any) -> Any:
+    """An operand in which recorded arrays lie one by one (a list, an array of dtype object), as one recorded array."""
+    if isinstance(operand, list | tuple):
+        operand = np.asarray(operand)
+    if operand.dtype != object:
+        return operand
+    from chainrule.objects import from_objects, holds_recorded
+
+    return from_objects(operand) if holds_recorded(operand) else operand
 
 
 def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS) -> Array:
@@ -77,8 +91,12 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     values = []
     xp = NUMPY_NAMESPACE
     for operand in operands:
-        if type(operand) is Array:
-            if operand._view is not None and operand._view.root._node is not operand._view.node:
+        kind = type(operand)
+        if kind is not Array and kind not in PLAIN:
+            operand = constant(operand)
+            kind = type(operand)
+        if kind is Array:
+            if operand._view is not None and operand._view.stale:
                 raise RecordingError(
                     "this array is a view of one that was written to since; take the view again after the write"
                     + at_line()
@@ -86,8 +104,6 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
             operand = operand._node
             value = operand.value
         else:
-            if type(operand) not in PLAIN:
-                operand = constant(operand)
             value = operand
         inputs.append(operand)
         values.append(value)
@@ -148,6 +164,11 @@ class View(NamedTuple):
     root: Array
     node: Node
     key: Any
+
+    @property
+    def stale(self) -> bool:
+        """Whether the memory was written to since."""
+        return self.root._node is not self.node
 
 
 def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exception:
@@ -357,7 +378,7 @@ class Array:
         return operator.index(self._node.value)
 
     def __float__(self) -> float:
-        self._refuse("float(x)")
+        self._refuse("float(x), or writing x into a plain array,")
         return float(self._node.value)
 
     def __complex__(self) -> complex:
@@ -373,8 +394,14 @@ class Array:
         return self._node.value.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse("np.asarray(x), or writing x into a plain array,")
-        return np.array(self._node.value, dtype=dtype)
+        """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
+        if not self._node.differentiable:
+            return np.array(self._node.value, dtype=dtype)
+        if dtype not in (None, object, np.dtype(object)):
+            self._refuse(f"np.asarray(x, dtype={dtype}), or writing x into a plain array,")
+        from chainrule.objects import to_objects
+
+        return to_objects(self, shared=not copy)
 
     def _refuse(self, what: str) -> None:
         if self._node.differentiable:
@@ -391,12 +418,9 @@ class Array:
         if not kwargs and method == "__call__" and ufunc in ANSWERS:
             handler: Any = ANSWERS[ufunc]
             return record(handler, inputs) if hasattr(handler, "forward") else handler(*inputs)
-        out = kwargs.pop("out", None)
-        if out is not None and any(o is not None for o in out):
-            raise RecordingError(
-                f"out= of {full_name(ufunc)} with a recorded array: the result belongs in a new array; "
-                f"write z = np.{ufunc.__name__}(…) (or y = y + x instead of y += x for a plain y)" + at_line()
-            )
+        out = kwargs.pop("out", (None,))
+        if any(o is not None for o in out):
+            return _into(out[0] if len(out) == 1 else out, full_name(ufunc), ufunc, method, inputs, kwargs)
         if method != "__call__":
             handler = ANSWERS.get((ufunc, method))
             if handler is None:
@@ -405,15 +429,33 @@ class Array:
             handler = answer(ufunc)
             if handler is None:
                 raise no_block_for(full_name(ufunc))
-        if kwargs and method == "__call__":
+        if method != "__call__":
+            return handler(*inputs, **kwargs)
+        dtype = kwargs.pop("dtype", None)
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("casting", "order", "subok")}
+        if kwargs:
+            hint = "; where= needs out= too, for what is not computed" if "where" in kwargs else ""
             raise RecordingError(
                 f"{full_name(ufunc)} with {', '.join(f'{k}=' for k in kwargs)} is not covered for recorded arrays"
+                + hint
                 + at_line()
             )
-        return handler(*inputs, **kwargs)
+        if dtype is not None:
+            inputs = tuple(call(np.astype, x, dtype) if type(x) is Array else np.asarray(x, dtype) for x in inputs)
+        return handler(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        out = kwargs.get("out")
+        if out is not None:
+            return _into(out, full_name(function), function, None, args, {**kwargs, "out": None})
         return call(function, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """NumPy calls a ufunc's name as a method of each entry of an array of dtype object: `x.exp()`."""
+        ufunc = getattr(np, name, None)
+        if isinstance(ufunc, np.ufunc) and ufunc in ANSWERS:
+            return partial(ufunc, self)
+        raise AttributeError(f"a recorded array has no attribute {name!r}")
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -582,6 +624,21 @@ class Array:
         from chainrule.transforms import backward_from
 
         backward_from(self, gradient)
+
+
+def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:
+    """The result of a function of NumPy, written into `out`, which must be a recorded array."""
+    if type(out) is not Array:
+        raise RecordingError(
+            f"out= of {name} with a recorded array: the result belongs in a new array, or in a recorded one; "
+            f"write z = {name.replace('numpy.', 'np.')}(…) (or y = y + x instead of y += x for a plain y)" + at_line()
+        )
+    if method is None:
+        return out._write(call(function, *args, **kwargs))
+    where = kwargs.pop("where", True)
+    with np.errstate(all="ignore" if where is not True else None):
+        result = getattr(function, method)(*args, **kwargs)
+    return out._write(result if where is True else call(np.where, where, result, out))
 
 
 def _has_ellipsis(key: Any) -> bool:

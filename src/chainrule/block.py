@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, record
+from chainrule.array import ANSWERS, Array, joined, record
 from chainrule.domains import Example, normal
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_numpy, namespace_of
@@ -92,6 +92,9 @@ class Block:
         for operand in operands:
             if type(operand) is Array:
                 return record(self, operands, params)
+        operands = tuple(joined(x) if isinstance(x, list | tuple | np.ndarray) else x for x in operands)
+        if any(type(x) is Array for x in operands):
+            return record(self, operands, params)
         return self.forward(namespace_of(operands), *operands, **params)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Array, constant, record, value_of
+from chainrule.array import NO_PARAMS, Array, constant, joined, record, value_of
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError, RecordingError
@@ -189,6 +189,7 @@ def record_call(
             raise error.__cause__ from None
         raise
     outputs, rebuild_outputs = flatten(result)
+    outputs = [joined(out) if isinstance(out, np.ndarray) else out for out in outputs]
 
     def rebuild_inputs(leaves: list[Any]) -> tuple[Any, ...]:
         result, start = [], 0
