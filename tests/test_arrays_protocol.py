@@ -527,6 +527,15 @@ def add_at_into_a_plain_array(x):
     return np.sum(out)
 
 
+def test_arrays_made_like_a_recorded_one_can_be_filled():
+    def f(x):
+        table = np.full((3, 2), 1.0, like=x)
+        table[:, 0] = x
+        return np.sum(np.prod(table, axis=0) * np.ones(2, like=x)) + np.sum(np.zeros(3, like=x) * x)
+
+    np.testing.assert_allclose(cr.grad(f)(X), np.prod(X) / X)
+
+
 LOSING = [
     use_a_stale_view,
     use_a_stale_transpose,

@@ -1,5 +1,6 @@
 """Each error says what was wrong, where, and what to write instead."""
 
+import math
 import pickle
 
 import numpy as np
@@ -141,6 +142,18 @@ def test_turning_a_recorded_array_into_a_plain_one_is_refused(lose):
 
 def test_a_list_of_recorded_arrays_made_an_array_of_floats_is_refused():
     assert "np.stack" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.array([x, 2 * x], dtype=float))), 1.0)
+
+
+def test_a_function_that_takes_plain_numbers_only_is_told_what_to_write():
+    from scipy import stats
+
+    with pytest.raises(TypeError) as caught:
+        cr.grad(lambda x: np.sum(stats.norm.cdf(x)))(np.ones(3))
+    assert "@cr.block" in "".join(caught.value.__notes__)
+
+
+def test_math_functions_are_told_to_be_numpys():
+    assert "np.exp" in message_of(RecordingError, cr.grad(lambda x: math.exp(x)), 1.0)
 
 
 def test_writing_a_recorded_array_into_a_plain_one_is_refused():

@@ -378,7 +378,7 @@ class Array:
         return operator.index(self._node.value)
 
     def __float__(self) -> float:
-        self._refuse("float(x), or writing x into a plain array,")
+        self._refuse("float(x) (math.exp(x) calls it too: write np.exp(x)), or writing x into a plain array,")
         return float(self._node.value)
 
     def __complex__(self) -> complex:

@@ -154,6 +154,14 @@ def _released(out: Any, recorded: bool) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value  # the recording keeps its own
 
 
+ONE_BY_ONE = (
+    "If this comes from a function that turns its arguments into arrays with np.asarray (SciPy's do): recorded\n"
+    "arrays arrive there as numbers one by one, in an array of dtype object. Write it with NumPy's functions or\n"
+    "chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
+)
+"""What is said beside an error that an array of dtype object may have caused."""
+
+
 def record_call(
     f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Recording:
@@ -187,6 +195,12 @@ def record_call(
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into
             raise error.__cause__ from None
+        if "object" in str(error):
+            error.add_note(ONE_BY_ONE)
+        raise
+    except TypeError as error:
+        if any(words in str(error) for words in ("not supported for the input types", "no callable", "dtype('O')")):
+            error.add_note(ONE_BY_ONE)
         raise
     outputs, rebuild_outputs = flatten(result)
     outputs = [joined(out) if isinstance(out, np.ndarray) else out for out in outputs]

@@ -69,17 +69,17 @@ def _writable(value):
 
 
 @answers(np.zeros_like, np.empty_like)
-def numpy_zeros_like(a, dtype=None, order="K", subok=True, shape=None):
+def numpy_zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
     return _writable(np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape))
 
 
 @answers(np.ones_like)
-def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None):
+def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
     return _writable(np.ones_like(value_of(a), dtype=dtype, order=order, shape=shape))
 
 
 @answers(np.full_like)
-def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None):
+def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """np.full_like; a recorded fill value keeps its gradient."""
     made = np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape)
     if isinstance(fill_value, Array):
@@ -89,18 +89,18 @@ def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None
 
 
 @answers(np.zeros, np.empty)
-def numpy_zeros(shape, dtype=float, order="C"):
+def numpy_zeros(shape, dtype=float, order="C", *, device=None):
     """np.zeros(shape, like=x) for a recorded x."""
     return _writable(np.zeros(shape, dtype, order))
 
 
 @answers(np.ones)
-def numpy_ones(shape, dtype=None, order="C"):
+def numpy_ones(shape, dtype=None, order="C", *, device=None):
     return _writable(np.ones(shape, dtype, order))
 
 
 @answers(np.full)
-def numpy_full(shape, fill_value, dtype=None, order="C"):
+def numpy_full(shape, fill_value, dtype=None, order="C", *, device=None):
     if isinstance(fill_value, Array):
         return (
             np.broadcast_to(fill_value, shape)
