@@ -596,7 +596,9 @@ MATRICES += [
 if hasattr(np, "matvec"):  # new in NumPy 2.2
     MATRICES += [
         Case("matvec", np.matvec, lambda x, y: torch.einsum("aij,aj->ai", x, y), (normal(2, 3, 2), normal(2, 2))),
-        Case("vecmat", np.vecmat, lambda x, y: torch.einsum("ai,ij->aj", x, y), (normal(2, 3), normal(3, 2))),
+        Case(
+            "vecmat", np.vecmat, lambda x, y: torch.einsum("ai,ij->aj", torch.conj(x), y), (normal(2, 3), normal(3, 2))
+        ),
     ]
 
 # Arranging ---------------------------------------------------------------------------------------------------

@@ -60,29 +60,29 @@ def constant(operand: Any) -> Any:
 
     What holds recorded arrays one by one (a list, an array of dtype object) becomes one recorded array.
     """
-    if isinstance(operand, np.ndarray | list | tuple):
-        operand = joined(operand)
-        if type(operand) is Array:
-            return operand
-        if operand.dtype == object:
-            raise RecordingError(
-                "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype"
-                + at_line()
-            )
+    if isinstance(operand, (np.ndarray, list, tuple)):
+        if type(operand) is not np.ndarray or operand.dtype.kind == "O":
+            operand = joined(operand)
+            if type(operand) is Array:
+                return operand
         return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
     clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
     return clone() if clone is not None else operand
 
 
 def joined(operand: Any) -> Any:
-    """An operand in which recorded arrays lie one by one (a list, an array of dtype object), as one recorded array."""
-    if isinstance(operand, list | tuple):
+    """Numbers in a list or an array of dtype object as one array: a recorded one if any of them is recorded."""
+    if isinstance(operand, (list, tuple)):
         operand = np.asarray(operand)
-    if operand.dtype != object:
+    if operand.dtype.kind != "O":
         return operand
     from chainrule.objects import from_objects, holds_recorded
 
-    return from_objects(operand) if holds_recorded(operand) else operand
+    if holds_recorded(operand):
+        return from_objects(operand)
+    raise RecordingError(
+        "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype" + at_line()
+    )
 
 
 def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS) -> Array:

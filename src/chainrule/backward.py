@@ -110,11 +110,16 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
 
 
 def _must_be_real(node: Node, dz: Any) -> None:
-    if is_complex(dz) or any(i.__class__ is Node and is_complex(i.value) for i in node.inputs):
-        raise GradientError(
-            f"block {node.block.name} has no gradient for complex numbers; give it np.real(x), np.imag(x) or np.abs(x)"
-            + (f"\n  at {node.line}" if node.line else "")
-        )
+    values = [dz]
+    for i in node.inputs:
+        if i.__class__ is Node:
+            values.append(i.value)
+    for value in values:
+        if is_complex(value):
+            raise GradientError(
+                f"block {node.block.name} has no gradient for complex numbers; "
+                "give it np.real(x), np.imag(x) or np.abs(x)" + (f"\n  at {node.line}" if node.line else "")
+            )
 
 
 def _as_input(dx: Any, operand: Node) -> Any:

@@ -92,7 +92,7 @@ class Block:
         for operand in operands:
             if type(operand) is Array:
                 return record(self, operands, params)
-        operands = tuple(joined(x) if isinstance(x, list | tuple | np.ndarray) else x for x in operands)
+        operands = tuple(joined(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in operands)
         if any(type(x) is Array for x in operands):
             return record(self, operands, params)
         return self.forward(namespace_of(operands), *operands, **params)

@@ -39,10 +39,10 @@ def is_inexact(value: Any) -> bool:
 
 def is_complex(value: Any) -> bool:
     """Whether a value is of a complex type, in any array library."""
-    dtype = getattr(value, "dtype", None)
-    if dtype is None:
-        return isinstance(value, complex)
-    return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
+    try:
+        return value.dtype.kind == "c"
+    except AttributeError:  # a Python number, or an array of a library whose dtypes have no kind
+        return isinstance(value, complex) or "complex" in str(getattr(value, "dtype", ""))
 
 
 def _numpy_without_its_python_layer() -> Any:
