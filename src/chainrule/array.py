@@ -23,14 +23,16 @@ from chainrule.node import Node, at_line, user_frame
 __all__ = [
     "ANSWERS",
     "NO_PARAMS",
-    "UNINDEXED",
     "Array",
+    "Index",
+    "View",
     "answer",
     "constant",
     "is_number",
     "owned",
     "record",
     "value_of",
+    "view_of",
 ]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
@@ -96,12 +98,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
             operand = constant(operand)
             kind = type(operand)
         if kind is Array:
-            if operand._view is not None and operand._view.stale:
-                raise RecordingError(
-                    "this array is a view of one that was written to since; take the view again after the write"
-                    + at_line()
-                )
-            operand = operand._node
+            operand = operand._own if operand._view is None else operand._node
             value = operand.value
         else:
             value = operand
@@ -131,14 +128,13 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     if block.view and type(operands[0]) is Array:
         source = operands[0]
         if isinstance(value, np.ndarray) and np.may_share_memory(value, source._node.value):
-            root = source if source._view is None else source._view.root
-            result._view = View(root, root._node, UNINDEXED)
+            result._view = view_of(source, partial(block, **params))
     return result
 
 
 def is_number(x: Array) -> bool:
     """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
-    return x._view is None and isinstance(x._node.value, np.generic)
+    return isinstance(x._node.value, np.generic) and (x._view is None or x._view.steps is None)
 
 
 def owned(x: Any) -> Any:
@@ -148,27 +144,77 @@ def owned(x: Any) -> Any:
     return x
 
 
-UNINDEXED = object()  # not None, which is an index
+class Index(NamedTuple):
+    """The step from an array to a part of it: `x[key]`."""
+
+    key: Any
+
+    def __call__(self, x: Any) -> Any:
+        return x[self.key]
 
 
 class View(NamedTuple):
     """That a handle shares, in NumPy's sense, the memory of another.
 
+    Values cannot share memory here, for a node never changes. So a view remembers how it was taken: read after a write
+    to the root, it is taken again; written to, it writes to the root.
+
     Attributes
     ----------
-    root : the handle whose memory it is.
-    node : what the root pointed at when the view was taken; if it has moved on, the view is stale.
-    key : the index by which it was taken, if it was taken from the root by one; else UNINDEXED.
+    root : the handle whose memory it is; no view itself.
+    seen : what the root pointed at when the view was taken; if the root has moved on, the view is stale.
+    steps : how it was taken from the root, each step a function of recorded and of plain arrays; None for a number that
+        NumPy reads from shared memory when asked, which cannot be taken again.
     """
 
     root: Array
-    node: Node
-    key: Any
+    seen: Node
+    steps: tuple[Callable[[Any], Any], ...] | None
 
     @property
     def stale(self) -> bool:
         """Whether the memory was written to since."""
-        return self.root._node is not self.node
+        return self.root._own is not self.seen
+
+    def taken_again(self) -> Array:
+        """The same part of the root as it is now."""
+        if self.steps is None:
+            raise RecordingError(
+                "this number comes from an array that was written to since; read it again after the write"
+                + at_line()
+            )
+        made: Any = self.root
+        for step in self.steps:
+            made = step(made)
+        return made
+
+    def write(self, new: Array) -> View:
+        """Write into the root what stands in the view; returns the view of the root as it is then."""
+        assert self.steps is not None
+        if len(self.steps) == 1 and type(self.steps[0]) is Index:
+            self.root[self.steps[0].key] = new
+        else:
+            positions: Any = np.arange(self.root.size).reshape(self.root.shape)
+            for step in self.steps:
+                positions = step(positions)
+            if np.unique(positions).size < np.size(positions):
+                raise RecordingError(
+                    "an update in place of a view in which entries stand several times (np.broadcast_to); copy it first"
+                    + at_line()
+                )
+            entries = call(np.ravel, self.root)
+            entries._view = None
+            entries[positions] = new
+            self.root._write(call(np.reshape, entries, self.root.shape))
+        return self._replace(seen=self.root._own)
+
+
+def view_of(source: Array, *steps: Callable[[Any], Any]) -> View:
+    """That an array was taken from a source by some steps, and shares its memory."""
+    if source._view is None:
+        return View(source, source._own, steps)
+    root, seen, before = source._view
+    return View(root, seen, None if before is None else before + steps)
 
 
 def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exception:
@@ -279,12 +325,21 @@ class Array:
     Array([2., 4.], block=multiply)
     """
 
-    __slots__ = ("__weakref__", "_node", "_view")
+    __slots__ = ("__weakref__", "_own", "_view")
     __array_priority__ = 1000
 
     def __init__(self, node: Node):
-        self._node = node
+        self._own = node
         self._view: View | None = None
+
+    @property
+    def _node(self) -> Node:
+        """The node that holds the value, taken again if this is a view and its memory was written to."""
+        view = self._view
+        if view is not None and view.stale:
+            self._own = view.taken_again()._own
+            self._view = view._replace(seen=view.root._own)
+        return self._own
 
     # What it holds ----------------------------------------------------------------------------------------
 
@@ -501,21 +556,18 @@ class Array:
 
     def __getitem__(self, key: Any) -> Any:
         result = call(getitem_key, self, key)
-        view = result._view
-        if view is None and isinstance(result._node.value, np.generic) and _has_ellipsis(key):
-            # NumPy's x[..., 0] is no number but a view without axes, which writes through.
-            root = self if self._view is None else self._view.root
-            view = View(root, root._node, UNINDEXED)
-        if view is not None:
-            result._view = view._replace(key=key) if view.root is self else view
+        # NumPy's x[..., 0] is no number but a view without axes, which writes through.
+        if result._view is not None or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
+            result._view = view_of(self, Index(key))
         return result
 
     # Updates in place: the handle moves on to a new node ----------------------------------------------------
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        view = new._view if type(new) is Array else None
-        if view is not None and view.root is self and view.key is key and view.node is self._node:
-            return  # the second half of `x[key] += v`: the view has written itself already
+        if type(new) is Array and new._view is not None and not new._view.stale:
+            mine = view_of(self, Index(key))
+            if new._view.root is mine.root and _same_steps(new._view.steps, mine.steps):
+                return  # the second half of `x[key] += v`: the view has written itself already
         self._write(call(setitem_key, self, new, key))
 
     def _write(self, result: Array) -> Array:
@@ -527,18 +579,10 @@ class Array:
                 raise BlockError(f"an array of dtype {self.dtype} cannot hold a result of {result.dtype}" + at_line())
             result = call(np.astype, result, self.dtype)
         if self._view is not None:
-            if self._view.key is UNINDEXED:
-                raise RecordingError(
-                    "an update in place of a view (a reshaped, transposed or twice indexed array); "
-                    "write into the array that it was taken from, or make a copy of the view first" + at_line()
-                )
-            root, _, key = self._view
-            root[key] = result
-            result = root[key]
-            self._view = View(root, root._node, key)
+            self._view = self._view.write(result)
         elif isinstance(self._node.value, np.ndarray) and isinstance(result._node.value, np.generic):
             result = call(np.copy, result)  # an array without axes stays one, where NumPy computes a number
-        self._node = result._node
+        self._own = result._node
         return self
 
     # Methods ----------------------------------------------------------------------------------------------
@@ -643,6 +687,16 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
 
 def _has_ellipsis(key: Any) -> bool:
     return key is Ellipsis or (type(key) is tuple and any(part is Ellipsis for part in key))
+
+
+def _same_steps(a: Any, b: Any) -> bool:
+    """Whether two views of a root were taken by the very same steps."""
+    return (
+        a is not None
+        and b is not None
+        and len(a) == len(b)
+        and all(s is t or (type(s) is Index and type(t) is Index and s.key is t.key) for s, t in zip(a, b, strict=True))
+    )
 
 
 def getitem_key(x: Any, key: Any) -> Any:

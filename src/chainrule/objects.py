@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import UNINDEXED, Array, View, call, is_number
+from chainrule.array import Array, call, is_number, view_of
 
 __all__ = ["from_objects", "holds_recorded", "to_objects"]
 
@@ -20,14 +20,13 @@ def to_objects(x: Array, shared: bool) -> np.ndarray:
     """An array of dtype object, of the shape of x, with a recorded number in each place.
 
     Where NumPy's result would share the memory of x, a write into either would show in the other. It cannot here, so
-    the array is read-only, and its entries are views: their use after a write to x is an error.
+    the array is read-only, and the use of its entries after a write to x is an error.
     """
     objects = np.empty(x.shape, dtype=object)
     entries = call(np.ravel, x)
     view = None
     if shared and not is_number(x):
-        root = x if x._view is None else x._view.root
-        view = View(root, root._node, UNINDEXED)
+        view = view_of(x)._replace(steps=None)
     for i in range(x.size):
         entry = entries[i]
         entry._view = view

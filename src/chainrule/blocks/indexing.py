@@ -6,10 +6,11 @@ one part for each of the last axes, arrays side by side, so that it still fits w
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
-from chainrule.array import UNINDEXED, Array, View, getitem_key, is_number, owned, record, setitem_key, value_of
+from chainrule.array import Array, getitem_key, is_number, owned, record, setitem_key, value_of, view_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import RecordingError
@@ -270,12 +271,11 @@ def numpy_take_along_axis(arr, indices, axis=-1):
 
 @answers(np.diagonal)
 def numpy_diagonal(a, offset=0, axis1=0, axis2=1):
-    a = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    source, a = a, np.moveaxis(a, (axis1, axis2), (-2, -1))
     n = len(np.diagonal(np.empty(a.shape[-2:], dtype=bool), offset))
     i = np.arange(n)
     z = a[..., i + max(-offset, 0), i + max(offset, 0)]
-    root = a if a._view is None else a._view.root
-    z._view = View(root, root._node, UNINDEXED)  # NumPy's is a view
+    z._view = view_of(source, partial(np.diagonal, offset=offset, axis1=axis1, axis2=axis2))  # NumPy's is a view
     return z
 
 
