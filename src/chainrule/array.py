@@ -180,8 +180,7 @@ class View(NamedTuple):
         """The same part of the root as it is now."""
         if self.steps is None:
             raise RecordingError(
-                "this number comes from an array that was written to since; read it again after the write"
-                + at_line()
+                "this number comes from an array that was written to since; read it again after the write" + at_line()
             )
         made: Any = self.root
         for step in self.steps:

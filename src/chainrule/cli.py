@@ -33,6 +33,15 @@ EXAMPLES = """examples:
 """
 
 
+DOCUMENTS = {
+    "latex": "a LaTeX document",
+    "markdown": "Markdown",
+    "svg": "a picture of the graph",
+    "dot": "the graph for Graphviz",
+}
+"""What an explanation can be printed as: methods of `Explanation`."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     hide_file(sys._getframe(1).f_code.co_filename)  # the script that starts us is no user code
@@ -81,8 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="show the forward and the backward pass, step by step")
     _add_target(explain)
     form = explain.add_mutually_exclusive_group()
-    form.add_argument("--latex", action="store_true", help="print a LaTeX document instead")
-    form.add_argument("--markdown", action="store_true", help="print Markdown instead")
+    for name, what in DOCUMENTS.items():
+        form.add_argument(
+            f"--{name}", dest="document", action="store_const", const=name, help=f"print {what} instead of tables"
+        )
     explain.set_defaults(run=_explain)
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
@@ -109,10 +120,8 @@ def _explain(options: argparse.Namespace) -> int:
     from chainrule.explain import explain
 
     explanation = _called(options, explain)
-    if options.latex:
-        print(explanation.latex(), end="")
-    elif options.markdown:
-        print(explanation.markdown(), end="")
+    if options.document:
+        print(getattr(explanation, options.document)(), end="")
     else:
         explanation.show()
     return 0

@@ -40,6 +40,7 @@ class Step:
     block : the block's name, or "input".
     value : what came out.
     line : the line of user code.
+    operands : which earlier rows go in, by their places in the forward pass.
     """
 
     name: Formula
@@ -47,6 +48,7 @@ class Step:
     block: str
     value: Any
     line: Line | None
+    operands: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Explanation:
     """The forward and the backward pass of a function at given inputs.
 
     `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
-    `markdown()` return documents.
+    `markdown()` return documents, `svg()` and `dot()` pictures.
     """
 
     title: str
@@ -108,6 +110,18 @@ class Explanation:
         from chainrule.explain.document import latex_document
 
         return latex_document(self)
+
+    def svg(self) -> str:
+        """A picture of the computation graph: an SVG file with the value above and the gradient below each wire."""
+        from chainrule.explain.picture import svg
+
+        return svg(self)
+
+    def dot(self) -> str:
+        """The same graph in Graphviz's language."""
+        from chainrule.explain.picture import dot
+
+        return dot(self)
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""
@@ -210,10 +224,18 @@ def explain_recording(
         return symbols[x] if type(x) is Node else constants(x)
 
     outside = _Outside(recording.inputs)
+    places = {node: place for place, node in enumerate(nodes)}
     forward = tuple(
         Step(symbols[node], None, "input", node.value, None)
         if node.block is None or node in outside
-        else Step(symbols[node], step_formula(node, symbol), node.block.name, node.value, node.line)
+        else Step(
+            symbols[node],
+            step_formula(node, symbol),
+            node.block.name,
+            node.value,
+            node.line,
+            tuple(places[i] for i in node.inputs if type(i) is Node),
+        )
         for node in nodes
     )
     gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
