@@ -119,8 +119,9 @@ def svg(explanation: Explanation) -> str:
     left, top = low["x"] - MARGIN, low["y"] - MARGIN
     width, height = high["x"] - left + MARGIN, high["y"] - top + MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chainrule" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}"'
-        f' width="{width:.0f}" height="{height:.0f}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chainrule" role="img" '
+        f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}"'
+        f' width="{width:.0f}" height="{height:.0f}">',
         f"<title>Computation graph of {escape(explanation.title)}</title>",
         "<desc>Boxes are computation blocks. On each wire the value stands above and its gradient below.</desc>",
         f"<style>{STYLE}</style>",
