@@ -256,8 +256,8 @@ def test_a_causal_mask_and_another_both_hold():
     mask = np.array([[True, True, True], [False, True, True], [True, False, True]])
     both = mask & np.tri(3, dtype=bool)
     np.testing.assert_array_equal(
-        cr.scaled_dot_product_attention(q, k, v, mask=mask, is_causal=True),
-        cr.scaled_dot_product_attention(q, k, v, mask=both),
+        cr.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=True),
+        cr.scaled_dot_product_attention(q, k, v, attn_mask=both),
     )
 
 
@@ -267,11 +267,11 @@ def test_a_query_that_may_look_at_no_key_gets_zero_and_gives_no_gradient(kind):
     mask = mask if kind is bool else np.where(mask, 0.5, -np.inf)
     xs = attention_inputs()
     assert_as_pytorch(
-        lambda *xs: cr.scaled_dot_product_attention(*xs, mask=mask),
+        lambda *xs: cr.scaled_dot_product_attention(*xs, attn_mask=mask),
         lambda *xs: F.scaled_dot_product_attention(*xs, attn_mask=tensor(mask)),
         xs,
     )
-    assert np.all(cr.scaled_dot_product_attention(*xs, mask=mask)[:, 1] == 0)
+    assert np.all(cr.scaled_dot_product_attention(*xs, attn_mask=mask)[:, 1] == 0)
 
 
 def test_attention_with_large_scores_is_stable():

@@ -17,6 +17,7 @@ from chainrule.blocks.activations import (
     prelu,
     relu,
     relu6,
+    rrelu,
     selu,
     sigmoid,
     silu,
@@ -26,50 +27,78 @@ from chainrule.blocks.activations import (
     tanhshrink,
     threshold,
 )
-from chainrule.blocks.convolution import (
+from chainrule.blocks.attention import multi_head_attention, scaled_dot_product_attention
+from chainrule.blocks.classification import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    binary_hinge_loss,
+    cross_entropy_loss,
+    hinge_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    nll_loss,
+    soft_margin_loss,
+    softmax_cross_entropy,
+    squared_hinge_loss,
+)
+from chainrule.blocks.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from chainrule.blocks.ctc import ctc_loss
+from chainrule.blocks.distances import (
+    cdist,
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    normalize,
+    pairwise_distance,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from chainrule.blocks.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from chainrule.blocks.layers import bilinear, embedding, embedding_bag, linear, one_hot
+from chainrule.blocks.normalisation import (
+    batch_norm,
+    group_norm,
+    gumbel_softmax,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    log_softmax,
+    rms_norm,
+    softmax,
+    softmin,
+)
+from chainrule.blocks.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
     max_pool1d,
     max_pool2d,
     max_pool3d,
 )
-from chainrule.blocks.layers import dropout, embedding, linear, one_hot, scaled_dot_product_attention
-from chainrule.blocks.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    binary_hinge_loss,
-    cosine_similarity,
-    cross_entropy_loss,
+from chainrule.blocks.recurrent import gru_cell, lstm_cell, rnn_cell
+from chainrule.blocks.reductions import logsumexp
+from chainrule.blocks.regression import (
     gaussian_nll_loss,
-    hinge_loss,
     huber_loss,
     kl_div,
     l1_loss,
     mean_squared_error,
-    nll_loss,
+    mse_loss,
     poisson_nll_loss,
     smooth_l1_loss,
-    softmax_cross_entropy,
-    squared_hinge_loss,
-    triplet_margin_loss,
 )
-from chainrule.blocks.normalisation import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    log_softmax,
-    rms_norm,
-    softmax,
-)
-from chainrule.blocks.reductions import logsumexp
+from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
 from chainrule.check import check
 from chainrule.explain import Explanation, explain
 from chainrule.transforms import (

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 
+from chainrule.array import value_of
 from chainrule.block import elementwise, library_block, sum_to
 from chainrule.blocks.elementwise import clip
+from chainrule.domains import exactly, example, far_from_zero, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation
-from chainrule.libraries import is_numpy, special_functions_of
+from chainrule.libraries import is_complex, is_numpy, special_functions_of
 from chainrule.node import at_line
 
 relu = elementwise(
@@ -16,6 +18,7 @@ relu = elementwise(
     lambda xp, x: xp.where(x > 0, x, 0 * x) if not is_numpy(xp) else xp.maximum(x, 0),
     lambda xp, z, x: x > 0,  # relu'(0) = 0, as in PyTorch
     notation=lambda x: call("max", x, 0),
+    example=example(far_from_zero(2, 3)),
 )
 relu.__doc__ = """max(x, 0), entry by entry; the derivative at 0 is 0.
 
@@ -27,13 +30,15 @@ relu.__doc__ = """max(x, 0), entry by entry; the derivative at 0 is 0.
 
 def _softplus(xp, x):
     """log(1 + e^x) without overflow; NumPy's logaddexp is several times as slow as its other functions."""
-    if is_numpy(xp) and not np.iscomplexobj(x):
+    if is_numpy(xp):
         return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
     return xp.logaddexp(xp.zeros_like(x), x)
 
 
 def _sigmoid(xp, x):
-    if is_numpy(xp) and not np.iscomplexobj(x):
+    if is_complex(x):
+        return 1 / (1 + xp.exp(-x))
+    if is_numpy(xp):
         e = xp.exp(-abs(x))
         return _where(xp, x >= 0, 1.0, e) / (1 + e)
     return xp.exp(-_softplus(xp, -x))
@@ -51,6 +56,7 @@ sigmoid = elementwise(
     lambda xp, z, x: z * (1 - z),
     notation=lambda x: call("σ", x),
     answers_for=("scipy.special.expit",),
+    complex=True,
 )
 sigmoid.__doc__ = """1 / (1 + e^{−x}), entry by entry, without overflow.
 
@@ -61,17 +67,22 @@ sigmoid.__doc__ = """1 / (1 + e^{−x}), entry by entry, without overflow.
 
 softplus = elementwise(
     "softplus",
-    _softplus,
-    lambda xp, z, x: sigmoid(x),
-    notation=lambda x: call("log", 1 + name("e") ** x),
+    lambda xp, x, beta=1.0: _softplus(xp, x) if beta == 1 else _softplus(xp, beta * x) / beta,
+    lambda xp, z, x, beta: sigmoid(x if beta == 1 else beta * x),
+    notation=lambda x, beta: call("log", 1 + name("e") ** (beta * x)) / beta,
 )
-softplus.__doc__ = """log(1 + e^x), entry by entry, without overflow.
+softplus.__doc__ = """log(1 + e^{beta x}) / beta, entry by entry, without overflow: relu without its kink.
+
+    PyTorch's has a threshold of beta x = 20, above which it returns x; this one is exact, so it needs none.
 
     >>> import chainrule as cr
     >>> cr.softplus(1000.0)
     np.float64(1000.0)
     """
 
+
+_WIDE = example(exactly([[-4.0, -2.0, -0.25], [0.75, 2.0, 7.0]]))
+"""Operands on all pieces of what is piecewise linear."""
 
 # Piecewise linear. The derivative at a kink is PyTorch's, which is that of one side.
 
@@ -80,6 +91,7 @@ leaky_relu = elementwise(
     lambda xp, x, negative_slope=0.01: _where(xp, x > 0, x, negative_slope * x),
     lambda xp, z, x, negative_slope: xp.where(x > 0, xp.ones_like(x), negative_slope),
     notation=lambda x, negative_slope: cases(relation(">", x, 0), x, negative_slope * x),
+    example=example(far_from_zero(2, 3)),
 )
 leaky_relu.__doc__ = """x where x > 0, else negative_slope · x; the derivative at 0 is the negative slope.
 
@@ -92,7 +104,10 @@ leaky_relu.__doc__ = """x where x > 0, else negative_slope · x; the derivative 
     """
 
 
-@library_block(notation=lambda x, weight: call("prelu", x, weight))
+@library_block(
+    notation=lambda x, weight: call("prelu", x, weight),
+    example=example(far_from_zero(2, 3), exactly([0.25, 0.5, 0.1])),
+)
 def prelu(xp, x, weight):
     """x where x > 0, else weight · x, with a slope that is learned; the derivative at 0 is the weight.
 
@@ -139,6 +154,7 @@ threshold = elementwise(
     lambda xp, x, threshold=0.0, value=0.0: _where(xp, x > threshold, x, value),
     lambda xp, z, x, threshold, value: x > threshold,
     notation=lambda x, threshold, value: cases(relation(">", x, threshold), x, value),
+    example=example(far_from_zero(2, 3)),
 )
 threshold.__doc__ = """x where x > threshold, else the value; the derivative at the threshold is 0.
 
@@ -147,11 +163,34 @@ threshold.__doc__ = """x where x > threshold, else the value; the derivative at 
     array([-1.,  2.])
     """
 
+
+def rrelu(x, lower=1 / 8, upper=1 / 3, rng=None):
+    """x where x > 0, else x times a slope that is drawn for each entry from lower to upper.
+
+    Parameters
+    ----------
+    x : an array of any shape.
+    lower, upper : the least and the greatest slope.
+    rng : a `numpy.random.Generator` that draws the slopes; without one all are (lower + upper) / 2, as for inference.
+
+    Source: B. Xu et al., Empirical evaluation of rectified activations in convolutional network (2015).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.rrelu(np.array([-1.0, 2.0]), lower=0.25, upper=0.75)
+    array([-0.5,  2. ])
+    """
+    if rng is None:
+        return leaky_relu(x, negative_slope=(lower + upper) / 2)
+    slopes = np.asarray(rng.uniform(lower, upper, tuple(x.shape)), dtype=x.dtype)
+    return x * np.where(value_of(x) > 0, np.ones_like(slopes), slopes)
+
+
 hardtanh = elementwise(
     "hardtanh",
     lambda xp, x, min_val=-1.0, max_val=1.0: clip(x, min_val, max_val),
     lambda xp, z, x, min_val, max_val: (x > min_val) & (x < max_val),
     notation=lambda x, min_val, max_val: call("clip", x, min_val, max_val),
+    example=_WIDE,
 )
 hardtanh.__doc__ = """x, moved into [min_val, max_val]; the derivative at both bounds is 0 (that of np.clip is 1).
 
@@ -160,7 +199,7 @@ hardtanh.__doc__ = """x, moved into [min_val, max_val]; the derivative at both b
     array([-1. ,  0.5,  1. ])
     """
 
-relu6 = elementwise("relu6", lambda xp, x: clip(x, 0, 6), lambda xp, z, x: (x > 0) & (x < 6))
+relu6 = elementwise("relu6", lambda xp, x: clip(x, 0, 6), lambda xp, z, x: (x > 0) & (x < 6), example=_WIDE)
 relu6.__doc__ = """min(max(x, 0), 6); the derivative at 0 and at 6 is 0.
 
     >>> import numpy as np, chainrule as cr
@@ -172,6 +211,7 @@ hardsigmoid = elementwise(
     "hardsigmoid",
     lambda xp, x: clip(x + 3, 0, 6) / 6,
     lambda xp, z, x: xp.where((x > -3) & (x < 3), xp.ones_like(x), 0.0) / 6,
+    example=_WIDE,
 )
 hardsigmoid.__doc__ = """min(max(x + 3, 0), 6) / 6: a sigmoid of three straight pieces; the derivative at ±3 is 0.
 
@@ -184,6 +224,7 @@ hardswish = elementwise(
     "hardswish",
     lambda xp, x: x * clip(x + 3, 0, 6) / 6,
     lambda xp, z, x: xp.where(x < 3, (x / 3 + 0.5) * (x > -3), 1.0),
+    example=_WIDE,
 )
 hardswish.__doc__ = """x · hardsigmoid(x); the derivative at −3 is 0 and at 3 it is 1.
 
@@ -198,6 +239,7 @@ softshrink = elementwise(
     "softshrink",
     lambda xp, x, lambd=0.5: _where(xp, (x >= -lambd) & (x <= lambd), 0.0, x - lambd * xp.sign(x)),
     lambda xp, z, x, lambd: (x < -lambd) | (x > lambd),
+    example=_WIDE,
 )
 softshrink.__doc__ = """x, moved towards 0 by lambd, and 0 where it is nearer than that; the derivative at ±lambd is 0.
 
@@ -210,6 +252,7 @@ hardshrink = elementwise(
     "hardshrink",
     lambda xp, x, lambd=0.5: _where(xp, (x >= -lambd) & (x <= lambd), 0.0, x),
     lambda xp, z, x, lambd: (x < -lambd) | (x > lambd),
+    example=_WIDE,
 )
 hardshrink.__doc__ = """x, and 0 where |x| ≤ lambd; the derivative at ±lambd is 0.
 
@@ -235,6 +278,7 @@ elu = elementwise(
     lambda xp, x, alpha=1.0: _elu(xp, x, alpha),
     lambda xp, z, x, alpha: _elu_slope(xp, x, alpha),
     notation=lambda x, alpha: cases(relation(">", x, 0), x, alpha * (name("e") ** x - 1)),
+    example=example(far_from_zero(2, 3)),
 )
 elu.__doc__ = """x where x > 0, else alpha · (e^x − 1); the derivative at 0 is alpha.
 
@@ -250,6 +294,7 @@ celu = elementwise(
     "celu",
     lambda xp, x, alpha=1.0: _elu(xp, x, alpha, 1 / alpha),
     lambda xp, z, x, alpha: _elu_slope(xp, x, alpha, 1 / alpha),
+    example=example(far_from_zero(2, 3)),
 )
 celu.__doc__ = """x where x > 0, else alpha · (e^{x/alpha} − 1): its derivative is continuous for every alpha.
 
@@ -264,6 +309,7 @@ selu = elementwise(
     "selu",
     lambda xp, x: _SELU_SCALE * _elu(xp, x, _SELU_ALPHA),
     lambda xp, z, x: _SELU_SCALE * _elu_slope(xp, x, _SELU_ALPHA),
+    example=example(far_from_zero(2, 3)),
 )
 selu.__doc__ = """scale · elu(x, alpha), with the constants that keep mean 0 and variance 1 from layer to layer.
 
@@ -296,6 +342,7 @@ silu = elementwise(
     lambda xp, x: x * sigmoid(x),
     _silu_slope,
     notation=lambda x: x * call("σ", x),
+    complex=True,
 )
 silu.__doc__ = """x · sigmoid(x), also called swish.
 
@@ -377,6 +424,7 @@ softsign = elementwise(
     lambda xp, x: x / (1 + abs(x)),
     lambda xp, z, x: 1 / (1 + abs(x)) ** 2,
     notation=lambda x: x / (1 + abs(x)),
+    example=example(far_from_zero(2, 3)),
 )
 softsign.__doc__ = """x / (1 + |x|).
 
@@ -399,7 +447,7 @@ tanhshrink.__doc__ = """x − tanh(x).
     """
 
 
-@library_block(notation=lambda x, axis: call("glu", x))
+@library_block(notation=lambda x, axis: call("glu", x), example=example(normal(4)))
 def glu(xp, x, axis=-1):
     """a · sigmoid(b), where a and b are the first and the second half of x along the axis.
 

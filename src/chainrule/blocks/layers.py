@@ -1,4 +1,4 @@
-"""Layers of neural networks, made of other blocks: linear, embedding, dropout, attention; and one-hot rows.
+"""Layers of neural networks, made of other blocks: linear and bilinear maps, embeddings; and one-hot rows.
 
 Names and shapes follow torch.nn.functional.
 """
@@ -10,8 +10,9 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.linalg import matmul
-from chainrule.blocks.normalisation import softmax
-from chainrule.blocks.shaping import transpose
+from chainrule.blocks.reductions import max_
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import swapped
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -36,7 +37,7 @@ def linear(x, weight, bias=None):
             f"linear: x of shape {tuple(x.shape)} and a weight of shape {tuple(weight.shape)}; "
             "give (…, D) and (C, D)" + at_line()
         )
-    z = matmul(x, _swapped(weight) if weight.ndim == 2 else weight)
+    z = matmul(x, swapped(weight) if weight.ndim == 2 else weight)
     if bias is None:
         return z
     if tuple(bias.shape) != tuple(weight.shape[:-1]):
@@ -47,18 +48,46 @@ def linear(x, weight, bias=None):
     return z + bias
 
 
-def _swapped(x):
-    """The last two axes exchanged."""
-    return transpose(x, axes=(*range(-x.ndim, -2), -1, -2))
+def bilinear(x, y, weight, bias=None):
+    """z_o = xᵀ W_o y + b_o: a form of each pair of rows, linear in either.
+
+    Parameters
+    ----------
+    x : shape (…, D).
+    y : shape (…, E).
+    weight : the matrices W, shape (C, D, E).
+    bias : shape (C,), or None for 0.
+
+    Returns shape (…, C). Raises BlockError where the shapes do not fit.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.bilinear(np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.eye(2)[None])
+    array([11.])
+    """
+    fits = weight.ndim == 3 and min(x.ndim, y.ndim) >= 1 and tuple(x.shape[:-1]) == tuple(y.shape[:-1])
+    if not fits or (x.shape[-1], y.shape[-1]) != tuple(weight.shape[1:]):
+        shapes = ", ".join(str(tuple(a.shape)) for a in (x, y, weight))
+        raise BlockError(f"bilinear over x, y, weight of shapes {shapes}; give (…, D), (…, E), (C, D, E)" + at_line())
+    by_class = np.tensordot(x, weight, axes=([-1], [1]))  # (…, C, E)
+    z = sum_(by_class * y[..., None, :], axis=-1)
+    if bias is None:
+        return z
+    if tuple(bias.shape) != tuple(weight.shape[:1]):
+        raise BlockError(
+            f"bilinear: a bias of shape {tuple(bias.shape)} for a weight of shape {tuple(weight.shape)}; "
+            f"it should be {tuple(weight.shape[:1])}" + at_line()
+        )
+    return z + bias
 
 
-def embedding(weight, indices):
+def embedding(weight, indices, padding_idx=None):
     """The rows of a table that the indices name. (PyTorch's order of arguments is `embedding(indices, weight)`.)
 
     Parameters
     ----------
     weight : the table, shape (V, D). A row's gradient is the sum over all places where it was taken.
     indices : integers from 0 to V − 1, of any shape. They have no gradient.
+    padding_idx : a row that gets no gradient, or None; a negative one counts from the end.
 
     Returns shape indices.shape + (D,). Raises BlockError where an index is not one of the rows.
 
@@ -68,7 +97,83 @@ def embedding(weight, indices):
            [3., 4.],
            [1., 2.]])
     """
-    return weight[_indices(indices, weight.shape[0], "embedding", "rows")]
+    indices = _indices(indices, weight.shape[0], "embedding", "rows")
+    rows = weight[indices]
+    if padding_idx is None:
+        return rows
+    padding = indices == _padding_row(padding_idx, weight, "embedding")
+    return where(padding[..., None], value_of(rows), rows)
+
+
+def _padding_row(padding_idx, weight, name):
+    count = weight.shape[0]
+    if not -count <= padding_idx < count:
+        raise BlockError(f"{name}: padding_idx {padding_idx} is not one of the {count} rows" + at_line())
+    return padding_idx % count
+
+
+def embedding_bag(weight, indices, offsets=None, mode="mean", per_sample_weights=None, padding_idx=None):
+    """The mean, the sum or the largest of the rows of a table that each bag of indices names.
+
+    Parameters
+    ----------
+    weight : the table, shape (V, D).
+    indices : integers from 0 to V − 1: shape (B, n), a bag in each row, or (n,), the bags one after the other.
+    offsets : where each bag begins, shape (B,); for indices of one axis only.
+    mode : "mean", "sum", or "max" (entry by entry).
+    per_sample_weights : factors of the rows, one for each index, for mode "sum"; or None. They have a gradient.
+    padding_idx : an index that does not count, or None.
+
+    Returns shape (B, D); an empty bag gives 0. Raises BlockError where something does not fit.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.embedding_bag(np.array([[1.0], [2.0], [6.0]]), np.array([0, 1, 2]), np.array([0, 2]))
+    array([[1.5],
+           [6. ]])
+    """
+    if mode not in ("mean", "sum", "max"):
+        raise BlockError(f'embedding_bag: mode is "mean", "sum" or "max", not {mode!r}' + at_line())
+    if per_sample_weights is not None and (mode != "sum" or np.shape(per_sample_weights) != np.shape(indices)):
+        raise BlockError(
+            "embedding_bag: per_sample_weights are for mode='sum', one for each index; "
+            f"they are {np.shape(per_sample_weights)} for {np.shape(indices)} and mode {mode!r}" + at_line()
+        )
+    indices = _indices(indices, weight.shape[0], "embedding_bag", "rows")
+    at = _bags(indices, offsets)
+    counts = at >= 0
+    bags = np.zeros(at.shape, int) if not indices.size else indices.reshape(-1)[at]
+    if padding_idx is not None:
+        counts &= bags != _padding_row(padding_idx, weight, "embedding_bag")
+    rows = weight[bags]
+    if per_sample_weights is not None:
+        rows = rows * np.reshape(per_sample_weights, (-1,))[at][..., None]
+    number = counts.sum(axis=-1, keepdims=True)
+    if mode == "max":
+        largest = max_(where(counts[..., None], rows, -math.inf), axis=-2)
+        return where(number > 0, largest, 0.0)
+    total = sum_(where(counts[..., None], rows, 0.0), axis=-2)
+    return total / np.maximum(number, 1).astype(total.dtype) if mode == "mean" else total
+
+
+def _bags(indices, offsets):
+    """For each bag a row with the places of its indices, filled up with −1."""
+    if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
+        raise BlockError(
+            f"embedding_bag: indices of shape {indices.shape}; give (B, n) alone, or (n,) with offsets" + at_line()
+        )
+    places = np.arange(indices.size)
+    if offsets is None:
+        return places.reshape(indices.shape) if indices.size else np.full((indices.shape[0], 1), -1)
+    starts = np.asarray(value_of(offsets))
+    bounds = np.append(starts, indices.size)
+    if starts.dtype.kind not in "iu" or np.any(np.diff(bounds) < 0) or bounds[0] != 0:
+        raise BlockError(
+            f"embedding_bag: offsets {starts} must be integers that begin at 0 and rise to {indices.size}" + at_line()
+        )
+    rows = np.full((len(starts), max(int(np.diff(bounds).max(initial=1)), 1)), -1)
+    bag = np.repeat(np.arange(len(starts)), np.diff(bounds))
+    rows[bag, places - bounds[bag]] = places
+    return rows
 
 
 def one_hot(labels, num_classes=None, dtype=np.float64):
@@ -77,7 +182,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
     Parameters
     ----------
     labels : integers from 0 to num_classes − 1, of any shape.
-    num_classes : the length of a row; by default the largest label plus one.
+    num_classes : the length of a row; by default (None or −1) the largest label plus one.
     dtype : of the result. (PyTorch gives integers, which would turn float32 into float64 in NumPy.)
 
     Returns shape labels.shape + (num_classes,); it has no gradient. Raises BlockError where a label does not fit.
@@ -88,7 +193,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
            [0., 0., 1.]])
     """
     labels = np.asarray(value_of(labels))
-    if num_classes is None:
+    if num_classes is None or num_classes == -1:
         if not labels.size:
             raise BlockError("one_hot of no labels: say how many classes there are, num_classes=" + at_line())
         num_classes = int(labels.max()) + 1
@@ -104,75 +209,3 @@ def _indices(indices, count, name, what):
         wrong = indices.min() if indices.min() < 0 else indices.max()
         raise BlockError(f"{name}: {wrong} is not one of the {count} {what}" + at_line())
     return indices
-
-
-def dropout(x, p=0.5, rng=None, mask=None):
-    """Each entry is set to 0 with probability p; the others are divided by 1 − p, so that the mean stays.
-
-    Parameters
-    ----------
-    x : an array of any shape.
-    p : the probability of being dropped, from 0 to 1.
-    rng : a `numpy.random.Generator` that draws the mask. It is drawn once for each call.
-    mask : instead of rng: True for the entries that are kept, broadcastable to the shape of x.
-
-    Raises BlockError where p is not a probability, or not exactly one of rng and mask is given.
-
-    Source: N. Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting (2014).
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.dropout(np.array([1.0, 2.0, 3.0]), mask=np.array([True, False, True]))
-    array([2., 0., 6.])
-    """
-    if not 0 <= p <= 1:
-        raise BlockError(f"dropout: p is a probability, from 0 to 1, not {p}" + at_line())
-    if (rng is None) == (mask is None):
-        raise BlockError("dropout: give either rng=np.random.default_rng(seed) or mask=" + at_line())
-    if mask is None:
-        mask = rng.random(tuple(x.shape)) >= p
-    if p == 1:
-        mask = np.zeros_like(value_of(mask), dtype=bool)
-    return where(value_of(mask), x * (1 / (1 - p) if p < 1 else 0.0), 0.0)
-
-
-def scaled_dot_product_attention(q, k, v, mask=None, is_causal=False, scale=None):
-    """softmax(q kᵀ · scale + mask) v: each query gets a mean of the values, weighted by how well their keys fit.
-
-    Parameters
-    ----------
-    q : queries, shape (…, L, E).
-    k : keys, shape (…, S, E).
-    v : values, shape (…, S, D).
-    mask : broadcastable to (…, L, S): booleans, True where a query may look at a key; or numbers that are added to the
-        scores, −∞ where it may not. Numbers have a gradient.
-    is_causal : True to let query i look at the keys 0 … i only (besides what the mask allows).
-    scale : 1/√E by default.
-
-    Returns shape (…, L, D). A query that may look at no key gets 0. Raises BlockError where the shapes do not fit.
-
-    Source: A. Vaswani et al., Attention is all you need (2017).
-
-    >>> import numpy as np, chainrule as cr
-    >>> q, k, v = np.zeros((1, 2)), np.ones((2, 2)), np.array([[1.0], [3.0]])
-    >>> cr.scaled_dot_product_attention(q, k, v)
-    array([[2.]])
-    """
-    if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
-        shapes = ", ".join(str(tuple(x.shape)) for x in (q, k, v))
-        raise BlockError(f"attention over q, k, v of shapes {shapes}; give (…, L, E), (…, S, E), (…, S, D)" + at_line())
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    scores = matmul(q * scale, _swapped(k))
-    allowed = None
-    if mask is not None:
-        allowed = np.asarray(value_of(mask))
-        if allowed.dtype != bool:
-            allowed = allowed != -np.inf
-            scores = scores + where(allowed, mask, 0.0)
-    if is_causal:
-        causal = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
-        allowed = causal if allowed is None else allowed & causal
-    if allowed is None:
-        return matmul(softmax(scores), v)
-    some = allowed.any(axis=-1, keepdims=True)  # a row without any key would be softmax of −∞ alone, which is NaN
-    weights = softmax(where(allowed | ~some, scores, -math.inf))
-    return matmul(where(some, weights, 0.0), v)

@@ -5,15 +5,22 @@ Source of softmax: C. M. Bishop, Pattern Recognition and Machine Learning (2006)
 
 import math
 
+import numpy as np
+
+from chainrule.array import Array, value_of
 from chainrule.block import axis_from_right, library_block
+from chainrule.blocks.convolution import convolution
+from chainrule.blocks.elementwise import square
+from chainrule.blocks.indexing import one_hot
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import reshape
-from chainrule.errors import BlockError
+from chainrule.domains import example, normal
+from chainrule.errors import BlockError, RecordingError
 from chainrule.formula import call
 from chainrule.node import at_line
 
 
-@library_block(notation=lambda s, axis: call("softmax", s))
+@library_block(notation=lambda s, axis: call("softmax", s), example=example(normal(3)))
 def softmax(xp, s, axis=-1):
     """p_i = e^{s_i} / Σ_j e^{s_j} along the axis: positive numbers that sum to one.
 
@@ -35,7 +42,7 @@ def softmax_backward(xp, dp, p, s, axis=-1):
     return p * (dp - xp.sum(dp * p, axis=axis, keepdims=True))
 
 
-@library_block(notation=lambda s, axis: call("log_softmax", s))
+@library_block(notation=lambda s, axis: call("log_softmax", s), example=example(normal(3)))
 def log_softmax(xp, s, axis=-1):
     """z_i = s_i − log Σ_j e^{s_j} along the axis; finite where softmax would round to 0.
 
@@ -52,10 +59,48 @@ def log_softmax_backward(xp, dz, z, s, axis=-1):
     return dz - xp.exp(z) * xp.sum(dz, axis=axis, keepdims=True)
 
 
+def softmin(s, axis=-1):
+    """softmax(−s): the smallest score gets the largest share.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.softmin(np.array([0.0, 1000.0]))
+    array([1., 0.])
+    """
+    return softmax(-s, axis=axis)
+
+
+def gumbel_softmax(s, tau=1.0, hard=False, axis=-1, rng=None):
+    """softmax((s + g) / tau), with g from the Gumbel distribution: a soft draw of a class, of probabilities softmax(s).
+
+    Parameters
+    ----------
+    s : scores, an array of any shape.
+    tau : the temperature; the nearer to 0, the harder the draw.
+    hard : True for one-hot rows, with the gradient of the soft ones.
+    axis : the axis of the classes, the last one by default.
+    rng : a `numpy.random.Generator` that draws g. It must be given.
+
+    Source: E. Jang, S. Gu and B. Poole, Categorical reparameterization with Gumbel-softmax (2017).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.gumbel_softmax(np.array([1000.0, 0.0]), hard=True, rng=np.random.default_rng(0))
+    array([1., 0.])
+    """
+    if rng is None:
+        raise BlockError("gumbel_softmax: give rng=np.random.default_rng(seed)" + at_line())
+    noise = np.asarray(rng.gumbel(size=tuple(s.shape)), dtype=s.dtype)
+    soft = softmax((s + noise) / tau, axis=axis)
+    if not hard:
+        return soft
+    plain = value_of(soft)
+    drawn = np.moveaxis(one_hot(np, np.argmax(plain, axis=axis), plain.shape[axis], plain), -1, axis)
+    return soft + (drawn - plain)
+
+
 # Layers: one of two blocks along some axes, then a weight and a bias -------------------------------------------
 
 
-@library_block(notation=lambda x, axis, eps: call("standardize", x))
+@library_block(notation=lambda x, axis, eps: call("standardize", x), example=example(normal(3)))
 def standardize(xp, x, axis=-1, eps=1e-5):
     """z = (x − mean x) / √(var x + eps) along the axis (or axes): mean 0 and variance 1.
 
@@ -76,7 +121,7 @@ def standardize_backward(xp, dz, z, x, axis=-1, eps=1e-5):
     return (dz - xp.mean(dz, axis=axis, keepdims=True) - z * along) / scale
 
 
-@library_block(notation=lambda x, axis, eps: x / call("rms", x))
+@library_block(notation=lambda x, axis, eps: x / call("rms", x), example=example(normal(3)))
 def divide_by_rms(xp, x, axis=-1, eps=None):
     """z = x / √(mean x² + eps) along the axis (or axes); eps is the machine epsilon of x where it is not given.
 
@@ -136,33 +181,68 @@ def rms_norm(x, weight=None, axis=-1, eps=None):
     return _affine(divide_by_rms(x, axis=axis, eps=eps), weight, None, axis)
 
 
-def batch_norm(x, weight=None, bias=None, eps=1e-5):
-    """Standardise each channel over the batch, times weight plus bias: the form for training.
+def batch_norm(x, weight=None, bias=None, eps=1e-5, running_mean=None, running_var=None, training=True, momentum=0.1):
+    """Standardise each channel over the batch, times weight plus bias.
 
     Parameters
     ----------
     x : shape (N, C) or (N, C, …); mean and variance are taken over all axes but that of the channels.
     weight, bias : shape (C,); None for 1 and 0.
     eps : as in `layer_norm`.
+    running_mean, running_var : plain arrays (C,) or None. In training they are moved towards the mean and the variance
+        (with n − 1) of the batch, in place, as in PyTorch: r ← (1 − momentum) r + momentum · statistic.
+    training : False to take the running mean and variance instead of those of the batch. (PyTorch's default.)
+    momentum : see above.
 
-    For inference, with a mean and a variance kept from training, write (x − mean) / √(var + eps) · weight + bias.
-
-    Raises BlockError where a channel has only one entry, or the weight or the bias another shape.
+    Raises BlockError where a channel has only one entry, or the weight, the bias or a statistic another shape.
 
     Source: S. Ioffe and C. Szegedy, Batch normalization (2015).
 
     >>> import numpy as np, chainrule as cr
-    >>> cr.batch_norm(np.array([[1.0, 0.0], [3.0, 8.0]]), eps=0.0)
+    >>> x, mean, var = np.array([[1.0, 0.0], [3.0, 8.0]]), np.zeros(2), np.ones(2)
+    >>> cr.batch_norm(x, eps=0.0, running_mean=mean, running_var=var)
     array([[-1., -1.],
            [ 1.,  1.]])
+    >>> mean
+    array([0.2, 0.4])
     """
     channels = _channels(x, "batch_norm")
+    _check_statistics("batch_norm", (running_mean, running_var), channels)
+    if not training:
+        return _affine(_by_statistics("batch_norm", x, running_mean, running_var, eps), weight, bias, 1)
     axes = (0, *range(2, x.ndim))
     if x.shape[1] and math.prod(x.shape) == channels:
         raise BlockError(
             f"batch_norm of shape {tuple(x.shape)}: a variance needs more than one entry for each channel" + at_line()
         )
+    _update(running_mean, running_var, value_of(x), axes, momentum)
     return _affine(standardize(x, axis=axes, eps=eps), weight, bias, 1)
+
+
+def _check_statistics(name, statistics, channels):
+    for statistic in statistics:
+        if isinstance(statistic, Array):
+            raise RecordingError(f"{name}: a running statistic has no gradient; give a plain array" + at_line())
+        if statistic is not None and np.shape(statistic) != (channels,):
+            raise BlockError(
+                f"{name}: a running statistic of shape {np.shape(statistic)} should be ({channels},)" + at_line()
+            )
+
+
+def _by_statistics(name, x, mean, var, eps):
+    if mean is None or var is None:
+        raise BlockError(f"{name}: without statistics of the input, give running_mean= and running_var=" + at_line())
+    shape = (-1, *(1,) * (x.ndim - 2))
+    mean, var = (np.asarray(s, dtype=x.dtype).reshape(shape) for s in (mean, var))
+    return (x - mean) * (1 / np.sqrt(var + eps))
+
+
+def _update(mean, var, x, axes, momentum):
+    """Move the running statistics towards those of x. Those of several samples are averaged."""
+    for running, statistic in ((mean, lambda: np.mean(x, axis=axes)), (var, lambda: np.var(x, axis=axes, ddof=1))):
+        if running is not None:
+            new = statistic()
+            running += momentum * ((new if new.ndim == 1 else new.mean(axis=0)) - running)
 
 
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
@@ -189,7 +269,9 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     return _affine(reshape(standardize(grouped, eps=eps), shape=tuple(x.shape)), weight, bias, 1)
 
 
-def instance_norm(x, weight=None, bias=None, eps=1e-5):
+def instance_norm(
+    x, weight=None, bias=None, eps=1e-5, running_mean=None, running_var=None, use_input_stats=True, momentum=0.1
+):
     """Standardise each channel of each sample over its positions, times weight plus bias.
 
     Parameters
@@ -197,6 +279,8 @@ def instance_norm(x, weight=None, bias=None, eps=1e-5):
     x : shape (N, C, …), with at least one axis of positions.
     weight, bias : shape (C,); None for 1 and 0.
     eps : as in `layer_norm`.
+    running_mean, running_var, momentum : as in `batch_norm`; the statistics are averaged over the samples.
+    use_input_stats : False to take the running mean and variance instead of those of the input.
 
     Source: D. Ulyanov, A. Vedaldi and V. Lempitsky, Instance normalization (2016).
 
@@ -207,7 +291,42 @@ def instance_norm(x, weight=None, bias=None, eps=1e-5):
     """
     if x.ndim < 3:
         raise BlockError(f"instance_norm needs an array (N, C, …), this one has shape {tuple(x.shape)}" + at_line())
-    return _affine(standardize(x, axis=tuple(range(2, x.ndim)), eps=eps), weight, bias, 1)
+    _check_statistics("instance_norm", (running_mean, running_var), x.shape[1])
+    if not use_input_stats:
+        return _affine(_by_statistics("instance_norm", x, running_mean, running_var, eps), weight, bias, 1)
+    axes = tuple(range(2, x.ndim))
+    if math.prod(x.shape[2:]) == 1:
+        raise BlockError(
+            f"instance_norm of shape {tuple(x.shape)}: a variance needs more than one position" + at_line()
+        )
+    _update(running_mean, running_var, value_of(x), axes, momentum)
+    return _affine(standardize(x, axis=axes, eps=eps), weight, bias, 1)
+
+
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    """x / (k + alpha · mean x²)^beta, with the mean over `size` neighbouring channels.
+
+    Parameters
+    ----------
+    x : shape (N, C, …), with at least one axis of positions.
+    size : how many channels count as neighbours, half of them before; channels beyond the ends count as 0.
+    alpha, beta, k : numbers.
+
+    Source: A. Krizhevsky, I. Sutskever and G. E. Hinton, ImageNet classification with deep convolutional neural
+    networks (2012).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.local_response_norm(np.array([[[1.0], [1.0], [1.0]]]), 3, alpha=3.0, beta=1.0)[0, :, 0]
+    array([0.33333333, 0.25      , 0.33333333])
+    """
+    if x.ndim < 3 or size < 1:
+        raise BlockError(
+            f"local_response_norm over {size} channels of shape {tuple(x.shape)}; give (N, C, …)" + at_line()
+        )
+    squares = reshape(square(x), shape=(x.shape[0], 1, x.shape[1], math.prod(x.shape[2:])))
+    how = {"stride": (1, 1), "padding": ((size // 2, (size - 1) // 2), (0, 0)), "dilation": (1, 1)}
+    means = convolution(squares, np.full((1, 1, size, 1), 1 / size, dtype=x.dtype), **how)
+    return x / (k + alpha * reshape(means, shape=tuple(x.shape))) ** beta
 
 
 def _channels(x, name):

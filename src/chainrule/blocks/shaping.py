@@ -52,6 +52,11 @@ def transpose_backward(xp, dz, z, x, axes=()):
     return xp.permute_dims(dz, (*range(extra), *(a + dz.ndim for a in inverse)))
 
 
+def swapped(x):
+    """The last two axes of x exchanged."""
+    return transpose(x, axes=(*range(-x.ndim, -2), -1, -2))
+
+
 @library_block(view=True, notation=lambda x, shape: x, complex=True, example=example(normal(3), shape=(2, 3)))
 def broadcast_to(xp, x, shape=()):
     """x, repeated along new axes and along axes of length 1."""

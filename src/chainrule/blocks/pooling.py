@@ -1,0 +1,397 @@
+"""Pooling: the largest entry, the mean or a norm of each window, as in torch.nn.functional.
+
+A window slides over the last one, two or three axes; or, where it is adaptive, is as large as a result of a given size
+asks for. What goes in has the shape (N, C, …) or (C, …), and so has what comes out.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from chainrule.array import value_of
+from chainrule.block import library_block
+from chainrule.blocks.convolution import convolution
+from chainrule.blocks.elementwise import absolute, where
+from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.linalg import matmul
+from chainrule.blocks.shaping import reshape
+from chainrule.blocks.windows import axes_text, each, padded, pairs, places, positions_of
+from chainrule.domains import apart, example
+from chainrule.errors import BlockError
+from chainrule.formula import call
+from chainrule.node import at_line
+
+# Windows that slide ----------------------------------------------------------------------------------------------
+
+
+@library_block(
+    notation=lambda x, **_: call("max_pool", x),
+    example=example(apart(1, 1, 4, 4), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
+)
+def max_pool(xp, x, kernel=(), stride=(), padding=(), dilation=()):
+    """The largest entry of each window; of several that are as large the first gets the gradient, as in PyTorch."""
+    positions = positions_of(x.shape[-len(kernel) :], kernel, stride, padding, dilation)
+    x = padded(xp, x, padding, -math.inf)
+    return functools.reduce(xp.maximum, (x[(..., *place)] for place in places(kernel, positions, stride, dilation)))
+
+
+@max_pool.backward
+def max_pool_backward(xp, dz, z, x, **how):
+    lead = dz.shape[: dz.ndim - z.ndim]
+    found = _first_largest(np.asarray(value_of(x)), np.asarray(value_of(z)), **how)
+    rows = np.arange(math.prod(found.shape[: -len(how["kernel"])])) * math.prod(x.shape[-len(how["kernel"]) :])
+    if np.any(found < 0):
+        dz = xp.where(xp.asarray(found < 0), 0.0, dz)
+    dz = xp.reshape(dz, (*lead, found.size))
+    entries = (np.where(found < 0, 0, found).reshape(len(rows), -1) + rows[:, None]).reshape(-1)
+    return xp.reshape(add_at(dz, key=(entries,), shape=(math.prod(x.shape),)), (*lead, *x.shape))
+
+
+def _first_largest(x, z, kernel, stride, padding, dilation):
+    """For each window the index, in its channel flattened, of its first entry that is the largest, or NaN as that is.
+
+    It is −1 where a window (with a dilation) meets nothing but padding.
+    """
+    size = x.shape[-len(kernel) :]
+    indices = padded(np, np.arange(math.prod(size)).reshape(size), padding, -1)
+    x = padded(np, x, padding, -math.inf)
+    found = np.full(z.shape, -1)
+    for place in reversed(list(places(kernel, z.shape[-len(kernel) :], stride, dilation))):
+        entry, index = x[(..., *place)], indices[place]
+        np.copyto(found, index, where=((entry == z) | (entry != entry)) & (index >= 0))
+    return found
+
+
+def _pool(n, name, x, kernel_size, stride, padding, ceil_mode, dilation=1):
+    """The parameters of a window, checked."""
+    _check_axes(n, name, x)
+    kernel = each(kernel_size, n, name, "kernel_size")
+    how = {
+        "stride": kernel if stride is None else each(stride, n, name, "stride"),
+        "padding": pairs(padding, n, name),
+        "dilation": each(dilation, n, name, "dilation"),
+    }
+    if any(2 * p > k for (p, _), k in zip(how["padding"], kernel, strict=True)):
+        raise BlockError(f"{name}: padding {padding!r} is more than half of the window {kernel}" + at_line())
+    if ceil_mode:
+        how["padding"] = _with_last_window(x.shape[-n:], kernel, **how)
+    if min(positions_of(x.shape[-n:], kernel, **how)) < 1:
+        raise BlockError(f"{name}: a window of {kernel} does not fit into an array {tuple(x.shape)}" + at_line())
+    return kernel, how
+
+
+def _check_axes(n, name, x):
+    if x.ndim not in (n + 1, n + 2):
+        raise BlockError(
+            f"{name} needs an array (N, C, {axes_text(n)}) or (C, {axes_text(n)}), this one has shape {tuple(x.shape)}"
+            + at_line()
+        )
+
+
+def _with_last_window(size, kernel, stride, padding, dilation):
+    """The padding with so much more at the end that a last window, which begins inside, fits in."""
+    more = []
+    for n, k, s, (low, high), d in zip(size, kernel, stride, padding, dilation, strict=True):
+        extent = d * (k - 1) + 1
+        positions = -((extent - n - low - high) // s) + 1
+        positions -= (positions - 1) * s >= n + low
+        more.append((low, high + max((positions - 1) * s + extent - n - low - high, 0)))
+    return tuple(more)
+
+
+def _max_pool(n, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    kernel, how = _pool(n, f"max_pool{n}d", x, kernel_size, stride, padding, ceil_mode, dilation)
+    z = max_pool(x, kernel=kernel, **how)
+    if not return_indices:
+        return z
+    return z, _first_largest(np.asarray(value_of(x)), np.asarray(value_of(z)), kernel, **how)
+
+
+def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest entry of each window along sequences: as `max_pool2d`, with x of shape (N, C, L) or (C, L).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.max_pool1d(np.array([[1.0, 3.0, 2.0, 0.0]]), 2)
+    array([[3., 2.]])
+    """
+    return _max_pool(1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest entry of each window of each channel.
+
+    Parameters
+    ----------
+    x : shape (N, C, H, W) or (C, H, W).
+    kernel_size : the size of a window; an integer, or one for each axis.
+    stride : by how many entries the window moves; its own size by default.
+    padding : so many entries of −∞ are put around x; at most half of the window.
+    dilation : the distance between the entries of a window.
+    ceil_mode : True to let a last window reach beyond the end, if it begins inside.
+    return_indices : True to return also where each largest entry was: its place in its channel flattened.
+
+    Where several entries of a window are as large, the first gets the gradient, as in PyTorch.
+    Raises BlockError where the shapes do not fit.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
+    array([[[ 5.,  7.],
+            [13., 15.]]])
+    """
+    return _max_pool(2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest entry of each window of volumes: as `max_pool2d`, with x of shape (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 2)
+    array([[[[7.]]]])
+    """
+    return _max_pool(3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode=False, count_include_pad=True, divisor=None):
+    """A convolution of each channel by itself, with equal weights."""
+    name = f"avg_pool{n}d"
+    nominal = pairs(padding, n, name)
+    kernel, how = _pool(n, name, x, kernel_size, stride, padding, ceil_mode)
+    batch, size = tuple(x.shape[:-n]), tuple(x.shape[-n:])
+    ones = np.ones((1, 1, *kernel), dtype=x.dtype)
+    if divisor is not None:
+        if divisor == 0:
+            raise BlockError(f"{name}: the divisor must not be 0" + at_line())
+        count = divisor
+    elif count_include_pad and how["padding"] == nominal:
+        count = math.prod(kernel)
+    else:
+        counted = np.ones((1, 1, *size), ones.dtype)
+        if count_include_pad:  # the padding counts, but not what lies beyond it
+            counted = padded(np, counted, nominal, 1.0)
+            beyond = zip(how["padding"], nominal, strict=True)
+            how_counted = how | {"padding": tuple((0, high - p) for (_, high), (_, p) in beyond)}
+        else:
+            how_counted = how
+        count = convolution(counted, ones, **how_counted)
+    z = convolution(reshape(x, shape=(math.prod(batch), 1, *size)), ones, **how) / count
+    return reshape(z, shape=batch + tuple(z.shape[-n:]))
+
+
+def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window along sequences: as `avg_pool2d`, with x of shape (N, C, L) or (C, L).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.avg_pool1d(np.array([[1.0, 3.0, 2.0, 0.0]]), 2)
+    array([[2., 1.]])
+    """
+    return _avg_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    """The mean of each window of each channel.
+
+    Parameters
+    ----------
+    x : shape (N, C, H, W) or (C, H, W).
+    kernel_size, stride, ceil_mode : as in `max_pool2d`.
+    padding : so many zeros are put around x; at most half of the window.
+    count_include_pad : False to divide by the number of entries that are not padding.
+    divisor_override : what sums are divided by instead.
+
+    Raises BlockError where the shapes do not fit.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
+    array([[[ 2.5,  4.5],
+            [10.5, 12.5]]])
+    """
+    return _avg_pool(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def avg_pool3d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    """The mean of each window of volumes: as `avg_pool2d`, with x of shape (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 2)
+    array([[[[3.5]]]])
+    """
+    return _avg_pool(3, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def _lp_pool(n, x, norm_type, kernel_size, stride, ceil_mode):
+    if abs(norm_type) == math.inf:
+        sign = math.copysign(1.0, norm_type)
+        return sign * _max_pool(n, sign * absolute(x), kernel_size, stride, 0, 1, ceil_mode, False)
+    kernel = each(kernel_size, n, f"lp_pool{n}d", "kernel_size")
+    sums = _avg_pool(n, x**norm_type, kernel, stride, 0, ceil_mode) * math.prod(kernel)
+    zero = value_of(sums) == 0
+    return where(zero, 0.0, where(zero, 1.0, sums) ** (1 / norm_type))
+
+
+def lp_pool1d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(Σ x^p)^{1/p} over each window along sequences: as `lp_pool2d`, with x of shape (N, C, L) or (C, L).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.lp_pool1d(np.array([[3.0, 4.0, 0.0, 1.0]]), 2, 2)
+    array([[5., 1.]])
+    """
+    return _lp_pool(1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(Σ x^p)^{1/p} over each window of each channel. Where the sum is 0 so is the gradient.
+
+    Parameters
+    ----------
+    x : shape (N, C, H, W) or (C, H, W). Powers are of x itself, as in PyTorch, so an odd p needs positive entries.
+    norm_type : p; ±∞ for the largest |x| of a window.
+    kernel_size, stride, ceil_mode : as in `max_pool2d`.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.lp_pool2d(np.array([[[1.0, 1.0], [1.0, -1.0]]]), 2, 2)
+    array([[[2.]]])
+    """
+    return _lp_pool(2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(Σ x^p)^{1/p} over each window of volumes: as `lp_pool2d`, with x of shape (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.lp_pool3d(np.full((1, 2, 2, 1), 3.0), 2, (2, 2, 1))
+    array([[[[6.]]]])
+    """
+    return _lp_pool(3, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+# Results of a given size -----------------------------------------------------------------------------------------
+
+
+def along_axes(x, matrices):
+    """x with each of its last axes mapped by a plain matrix (length of the result, length of the axis)."""
+    for axis, matrix in enumerate(matrices, -len(matrices)):
+        matrix = np.asarray(matrix, dtype=x.dtype)
+        if axis == -1:
+            x = matmul(x, matrix.T)
+        else:
+            rows, rest = tuple(x.shape[:axis]), tuple(x.shape[axis + 1 :])
+            x = matmul(matrix, reshape(x, shape=(*rows, x.shape[axis], math.prod(rest))))
+            x = reshape(x, shape=(*rows, len(matrix), *rest))
+    return x
+
+
+def averages(length, result):
+    """The matrix of means over windows that share out an axis: window i goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉."""
+    matrix = np.zeros((result, length))
+    for i, (start, stop) in enumerate(_shares(length, result)):
+        matrix[i, start:stop] = 1 / (stop - start)
+    return matrix
+
+
+def _shares(length, result):
+    return [(i * length // result, -(-(i + 1) * length // result)) for i in range(result)]
+
+
+def _output_size(n, name, x, output_size):
+    """The size of the result along each axis; None keeps that of x."""
+    _check_axes(n, name, x)
+    wanted = (output_size,) * n if output_size is None or np.ndim(output_size) == 0 else tuple(output_size)
+    if len(wanted) != n or any(w is not None and (not isinstance(w, int | np.integer) or w < 0) for w in wanted):
+        raise BlockError(f"{name}: output_size is an integer or {n} of them (or None), not {output_size!r}" + at_line())
+    if 0 in x.shape[-n:]:
+        raise BlockError(f"{name}: there is nothing in an array {tuple(x.shape)}" + at_line())
+    return tuple(int(x.shape[i - n] if w is None else w) for i, w in enumerate(wanted))
+
+
+def _adaptive_avg_pool(n, x, output_size):
+    size = _output_size(n, f"adaptive_avg_pool{n}d", x, output_size)
+    return along_axes(x, [averages(a, b) for a, b in zip(x.shape[-n:], size, strict=True)])
+
+
+def adaptive_avg_pool1d(x, output_size):
+    """Means of windows such that the result has a given length: as `adaptive_avg_pool2d`, for (N, C, L) or (C, L).
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.adaptive_avg_pool1d(np.array([[1.0, 3.0, 5.0]]), 2)
+    array([[2., 4.]])
+    """
+    return _adaptive_avg_pool(1, x, output_size)
+
+
+def adaptive_avg_pool2d(x, output_size):
+    """Means of windows such that the result has a given size.
+
+    Parameters
+    ----------
+    x : shape (N, C, H, W) or (C, H, W).
+    output_size : the size of the result; an integer, or one for each axis, None to keep that of x.
+
+    Window i of m goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉, so neighbours may share an entry.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.adaptive_avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 1)
+    array([[[7.5]]])
+    """
+    return _adaptive_avg_pool(2, x, output_size)
+
+
+def adaptive_avg_pool3d(x, output_size):
+    """Means of windows such that the result has a given size: as `adaptive_avg_pool2d`, for volumes.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.adaptive_avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 1)
+    array([[[[3.5]]]])
+    """
+    return _adaptive_avg_pool(3, x, output_size)
+
+
+def _adaptive_max_pool(n, x, output_size, return_indices):
+    """The entries that are largest in their windows, taken from x: of several as large the first."""
+    size = _output_size(n, f"adaptive_max_pool{n}d", x, output_size)
+    value, inside = np.asarray(value_of(x)), tuple(x.shape[-n:])
+    place = np.arange(math.prod(inside)).reshape(inside)
+    found = np.empty((*x.shape[:-n], *size), int)
+    for at in np.ndindex(size):
+        shares = (_shares(a, b)[i] for a, b, i in zip(inside, size, at, strict=True))
+        window = tuple(slice(*share) for share in shares)
+        largest = np.argmax(value[(..., *window)].reshape(*value.shape[:-n], -1), axis=-1)
+        found[(..., *at)] = place[window].reshape(-1)[largest]
+    rows = np.arange(math.prod(x.shape[:-n])).reshape(*x.shape[:-n], *(1,) * n) * math.prod(inside)
+    z = getitem(reshape(x, shape=(math.prod(x.shape),)), key=(found + rows,))
+    return (z, found) if return_indices else z
+
+
+def adaptive_max_pool1d(x, output_size, return_indices=False):
+    """The largest entries of windows such that the result has a given length: as `adaptive_max_pool2d`.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.adaptive_max_pool1d(np.array([[1.0, 5.0, 3.0]]), 2)
+    array([[5., 5.]])
+    """
+    return _adaptive_max_pool(1, x, output_size, return_indices)
+
+
+def adaptive_max_pool2d(x, output_size, return_indices=False):
+    """The largest entries of windows such that the result has a given size.
+
+    Parameters
+    ----------
+    x, output_size : as in `adaptive_avg_pool2d`, with the same windows.
+    return_indices : True to return also where they were: their places in their channels flattened.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.adaptive_max_pool2d(np.arange(16.0).reshape(1, 4, 4), (1, 2))
+    array([[[13., 15.]]])
+    """
+    return _adaptive_max_pool(2, x, output_size, return_indices)
+
+
+def adaptive_max_pool3d(x, output_size, return_indices=False):
+    """The largest entries of windows such that the result has a given size: as `adaptive_max_pool2d`, for volumes.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.adaptive_max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 1)
+    array([[[[7.]]]])
+    """
+    return _adaptive_max_pool(3, x, output_size, return_indices)
