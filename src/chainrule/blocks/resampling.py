@@ -29,7 +29,8 @@ def patches(xp, x, kernel=(), stride=(), padding=(), dilation=()):
     """What a kernel meets at each position: x of shape (N, C, *size) becomes (N, C · kernel, positions)."""
     lead, batch = x.shape[: -len(kernel) - 2], x.shape[-len(kernel) - 2]
     columns = columns_of(xp, x, kernel, stride, padding, dilation, 1)
-    return _exchanged(xp, xp.reshape(columns, (*lead, columns.shape[-2], batch, -1)))
+    positions = math.prod(positions_of(x.shape[-len(kernel) :], kernel, stride, padding, dilation))
+    return _exchanged(xp, xp.reshape(columns, (*lead, columns.shape[-2], batch, positions)))
 
 
 @library_block(
