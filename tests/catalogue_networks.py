@@ -888,3 +888,11 @@ NETWORK_CASES = [
     *LOSSES,
 ]
 """All cases of this file."""
+
+REAL_NETWORKS = [
+    *("avg_pool1d:", "avg_pool2d:", "avg_pool3d:", "lp_pool1d", "lp_pool2d", "lp_pool3d", "interpolate:", "bilinear"),
+    *("adaptive_avg_pool1d:", "adaptive_avg_pool2d:", "adaptive_avg_pool3d:", "adaptive_max_pool1d:"),
+    *("adaptive_max_pool2d:", "adaptive_max_pool3d:", "batch_norm", "instance_norm", "local_response_norm"),
+    *("embedding_bag", "mse_loss", "convolution_kernel"),
+]
+"""What PyTorch has for real numbers only, though it is made of blocks that take complex ones."""

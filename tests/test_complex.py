@@ -9,6 +9,7 @@ import torch
 import chainrule as cr
 from cases import blocks_of, tensor
 from catalogue import CASES
+from catalogue_networks import REAL_NETWORKS
 from chainrule.errors import GradientError, RecordingError
 
 
@@ -22,7 +23,9 @@ REAL_IN_PYTORCH = (
 ).split()
 """Cases whose function PyTorch (or NumPy) has for real numbers only."""
 
-COMPLEX = [case for case in CASES if case.name.split()[0] not in REAL_IN_PYTORCH and takes_complex(case)]
+COMPLEX = [
+    case for case in CASES if case.name.split()[0] not in REAL_IN_PYTORCH + REAL_NETWORKS and takes_complex(case)
+]
 every_case = pytest.mark.parametrize("case", COMPLEX, ids=lambda case: case.name)
 
 Z = np.array([[1.0 + 2.0j, -0.5j, 3.0], [0.4 - 1.0j, -2.0 + 0.1j, 0.3 + 0.3j]])

@@ -65,6 +65,65 @@ KINKS = {
         lambda x: F.relu(1 - x * tensor([1.0, -1.0])).mean(),
         [1.0, -1.0],
     ),
+    "triplet_margin_loss that just reaches 0": (
+        lambda x: cr.triplet_margin_loss(x, np.array([1.0, 0.0]), np.array([0.0, 2.0]), eps=0.0),
+        lambda x: F.triplet_margin_loss(x, tensor([1.0, 0.0]), tensor([0.0, 2.0]), eps=0.0),
+        [0.0, 0.0],
+    ),
+    "margin_ranking_loss": (
+        lambda x: cr.margin_ranking_loss(x, np.zeros(2), np.array([1, -1]), margin=1.0),
+        lambda x: F.margin_ranking_loss(x, torch.zeros_like(x), torch.tensor([1, -1]), margin=1.0),
+        [1.0, -1.0],
+    ),
+    "hinge_embedding_loss": (
+        lambda x: cr.hinge_embedding_loss(x, np.array([1, -1])),
+        lambda x: F.hinge_embedding_loss(x, torch.tensor([1, -1])),
+        [1.0, 1.0],
+    ),
+    "cosine_embedding_loss": (
+        lambda x: cr.cosine_embedding_loss(x, np.array([0.0, 1.0]), np.array(-1)),
+        lambda x: F.cosine_embedding_loss(x, tensor([0.0, 1.0]), torch.tensor(-1)),
+        [1.0, 0.0],
+    ),
+    "multi_margin_loss": (
+        lambda x: cr.multi_margin_loss(x, 0),
+        lambda x: F.multi_margin_loss(x, torch.tensor(0)),
+        [1.0, 0.0, -1.0],
+    ),
+    "multilabel_margin_loss of a class that is listed twice": (
+        lambda x: cr.multilabel_margin_loss(x, np.array([0, 0, -1])),
+        lambda x: F.multilabel_margin_loss(x, torch.tensor([0, 0, -1])),
+        [1.0, 0.0, 0.25],
+    ),
+    "normalize zeros": (cr.normalize, lambda x: F.normalize(x, dim=0), [0.0, 0.0]),
+    "lp_pool1d of zeros": (
+        lambda x: cr.lp_pool1d(x[None], 2, 2),
+        lambda x: F.lp_pool1d(x[None], 2, 2),
+        [0.0, 0.0, -1.0, 2.0],
+    ),
+    **{
+        f"pairwise_distance p={p} of the same": (
+            lambda x, p=p: cr.pairwise_distance(x, np.zeros(3), p=p, eps=0.0),
+            lambda x, p=p: F.pairwise_distance(x, torch.zeros_like(x), p=p, eps=0.0),
+            [0.0, 0.0, 0.0],
+        )
+        for p in (1.0, 2.0, 3.0)
+    },
+    "pairwise_distance p=inf of a tie": (
+        lambda x: cr.pairwise_distance(x, np.zeros(3), p=np.inf, eps=0.0),
+        lambda x: F.pairwise_distance(x, torch.zeros_like(x), p=float("inf"), eps=0.0),
+        [0.0, 1.0, -1.0],
+    ),
+    "softmax_cross_entropy of ignored rows alone": (
+        lambda x: cr.softmax_cross_entropy(x, -100, reduction="mean"),
+        lambda x: F.cross_entropy(x, torch.tensor(-100)),
+        [1.0, 2.0],
+    ),
+    "nll_loss of ignored rows alone": (
+        lambda x: cr.nll_loss(x, -100),
+        lambda x: F.nll_loss(x, torch.tensor(-100)),
+        [1.0, 2.0],
+    ),
     "kl_div": (
         lambda q: cr.kl_div(q, np.array([0.0, 1.0]), reduction="sum"),
         lambda q: F.kl_div(q, tensor([0.0, 1.0]), reduction="sum"),
@@ -94,6 +153,11 @@ KINKS = {
 
 
 SINGLE = {
+    "cosine_embedding_loss of zeros": (
+        lambda x: cr.cosine_embedding_loss(x, np.array([0.0, 1.0]), np.array(1)),
+        lambda x: F.cosine_embedding_loss(x, tensor([0.0, 1.0]), torch.tensor(1)),
+        [0.0, 0.0],
+    ),
     "hardsigmoid": (cr.hardsigmoid, F.hardsigmoid, [-3.0, 1.0, 3.0]),
     "binary_cross_entropy": (
         lambda p: cr.binary_cross_entropy(p, np.array([1.0, 0.0, 0.0, 1.0])),
@@ -179,6 +243,29 @@ def test_rms_norm_takes_the_epsilon_of_its_dtype():
     assert_as_pytorch(cr.rms_norm, lambda x: F.rms_norm(x, (4,)), [x], rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 5), (2, 3, 2, 2)], ids=str)
+@pytest.mark.parametrize("name", ["batch_norm", "instance_norm"])
+def test_running_statistics_move_as_in_pytorch(name, shape):
+    if name == "instance_norm" and len(shape) == 2:
+        pytest.skip("it needs positions")
+    x = np.random.default_rng(0).normal(size=shape)
+    mean, var = np.array([1.0, -1.0, 0.5]), np.array([0.5, 1.0, 2.0])
+    their_mean, their_var = tensor(mean), tensor(var)
+    training = {"batch_norm": "training", "instance_norm": "use_input_stats"}[name]
+    assert_as_pytorch(
+        lambda x: getattr(cr, name)(x, running_mean=mean, running_var=var, momentum=0.3),
+        lambda x: getattr(F, name)(x, their_mean, their_var, momentum=0.3, **{training: True}),
+        [x],
+    )
+    np.testing.assert_allclose(mean, their_mean.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(var, their_var.numpy(), rtol=1e-12)
+
+
+def test_a_recorded_running_statistic_is_an_error():
+    with pytest.raises(RecordingError, match="running statistic"):
+        cr.grad(lambda m: np.sum(cr.batch_norm(np.ones((2, 3)), running_mean=m)))(np.ones(3))
+
+
 def test_batch_norm_does_not_see_a_shift_or_scale_of_a_channel():
     x = np.random.default_rng(0).normal(size=(5, 2, 3))
     scale, shift = np.array([[2.0], [0.5]]), np.array([[1.0], [-3.0]])
@@ -191,6 +278,60 @@ def test_batch_norm_does_not_see_a_shift_or_scale_of_a_channel():
 def test_an_embeddings_row_gets_the_sum_over_all_places_where_it_was_taken():
     grad = cr.grad(lambda w: np.sum(cr.embedding(w, np.array([[1, 1], [0, 1]])) * 2.0))(np.ones((3, 2)))
     np.testing.assert_array_equal(grad, [[2.0, 2.0], [6.0, 6.0], [0.0, 0.0]])
+
+
+def test_the_row_of_padding_gets_no_gradient():
+    indices = np.array([[1, 1], [0, 2]])
+    for row in (1, -2):
+        assert_as_pytorch(
+            lambda w, row=row: cr.embedding(w, indices, padding_idx=row),
+            lambda w, row=row: F.embedding(tensor(indices), w, padding_idx=row),
+            [np.random.default_rng(0).normal(size=(3, 2))],
+        )
+
+
+@pytest.mark.parametrize("mode", ["mean", "sum", "max"])
+@pytest.mark.parametrize("padding_idx", [None, 2])
+@pytest.mark.parametrize("offsets", [[0, 2, 2, 5], [0], [0, 0]], ids=str)
+def test_bags_of_embeddings_are_pytorchs(mode, padding_idx, offsets):
+    indices = np.array([2, 0, 2, 1, 1, 3])
+    w = np.random.default_rng(0).normal(size=(4, 3))
+    assert_as_pytorch(
+        lambda w: cr.embedding_bag(w, indices, np.array(offsets), mode, padding_idx=padding_idx),
+        lambda w: F.embedding_bag(tensor(indices), w, torch.tensor(offsets), mode=mode, padding_idx=padding_idx),
+        [w],
+    )
+
+
+def test_a_hard_draw_is_one_hot_with_the_gradient_of_the_soft_one():
+    s, dz = np.random.default_rng(0).normal(size=(2, 3)), np.random.default_rng(1).normal(size=(2, 3))
+    (soft, pull_soft), (hard, pull_hard) = (
+        cr.vjp(lambda s, hard=hard: cr.gumbel_softmax(s, hard=hard, axis=0, rng=np.random.default_rng(3)), s)
+        for hard in (False, True)
+    )
+    np.testing.assert_allclose(hard, soft == soft.max(axis=0), atol=1e-15)
+    np.testing.assert_array_equal(pull_hard(dz)[0], pull_soft(dz)[0])
+
+
+def test_rrelu_draws_slopes_between_its_bounds():
+    slopes = -cr.rrelu(np.full(10_000, -1.0), 0.2, 0.4, rng=np.random.default_rng(0))
+    assert 0.2 <= slopes.min() < 0.21
+    assert 0.39 < slopes.max() <= 0.4
+
+
+def test_alpha_dropout_keeps_mean_and_variance():
+    x = np.random.default_rng(0).normal(size=200_000)
+    z = cr.alpha_dropout(x, 0.3, rng=np.random.default_rng(1))
+    assert abs(np.mean(z)) < 0.01
+    assert abs(np.var(z) - 1) < 0.02
+
+
+@pytest.mark.parametrize("name", ["dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"])
+def test_dropout_of_channels_drops_whole_channels(name):
+    n = 2 if name == "feature_alpha_dropout" else int(name[7])
+    z = getattr(cr, name)(np.ones((20, 30, *(3,) * n)), 0.4, rng=np.random.default_rng(0)).reshape(600, -1)
+    np.testing.assert_array_equal(z, np.broadcast_to(z[:, :1], z.shape))
+    assert 0.3 < np.mean(z[:, 0] != z.max()) < 0.5
 
 
 def test_one_hot_counts_its_classes_and_takes_a_dtype():
@@ -366,6 +507,9 @@ def pools(draw):
         how["dilation"] = draw(per_axis(n, 1, 2))
     else:
         how["count_include_pad"] = draw(st.booleans())
+        if n > 1 and draw(st.booleans()):
+            how["divisor_override"] = draw(st.integers(1, 5))
+    how["ceil_mode"] = draw(st.booleans())
     extent = [d * (k - 1) + 1 for d, k in zip(each(how.get("dilation", 1), n), each(kernel, n), strict=True)]
     size = [
         max(e - 2 * p * fits_with_padding, 1) + draw(st.integers(0, 3))
@@ -382,6 +526,58 @@ def test_any_pooling_is_pytorchs_with_and_without_ties(case, ties):
     x = rng.integers(0, 3, shape).astype(float) if ties else rng.normal(size=shape)
     assume(np.all(np.isfinite(getattr(cr, name)(x, kernel, **how))))  # no window that meets nothing but padding
     assert_as_pytorch(lambda x: getattr(cr, name)(x, kernel, **how), lambda x: getattr(F, name)(x, kernel, **how), [x])
+
+
+@quick
+@given(case=pools(), ties=st.booleans())
+def test_places_of_the_largest_entries_are_pytorchs(case, ties):
+    name, shape, kernel, how = case
+    assume(name.startswith("max"))
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, shape).astype(float) if ties else rng.normal(size=shape)
+    z, places = getattr(cr, name)(x, kernel, return_indices=True, **how)
+    assume(np.all(np.isfinite(z)))
+    expected = getattr(F, name)(tensor(x), kernel, return_indices=True, **how)[1]
+    np.testing.assert_array_equal(places, expected.numpy())
+
+
+@quick
+@given(
+    shape=st.lists(st.integers(1, 6), min_size=2, max_size=4).map(tuple),
+    sizes=st.tuples(*[st.integers(1, 7)] * 3),
+    ties=st.booleans(),
+)
+def test_any_adaptive_pooling_is_pytorchs(shape, sizes, ties):
+    n, rng = len(shape) - 1, np.random.default_rng(0)
+    x = rng.integers(0, 3, shape).astype(float) if ties else rng.normal(size=shape)
+    for kind in ("avg", "max"):
+        name = f"adaptive_{kind}_pool{n}d"
+        f, g = getattr(cr, name), getattr(F, name)
+        assert_as_pytorch(lambda x, f=f: f(x, sizes[:n]), lambda x, g=g: g(x, sizes[:n]), [x])
+    _, places = f(x, sizes[:n], return_indices=True)
+    np.testing.assert_array_equal(places, g(tensor(x), sizes[:n], return_indices=True)[1].numpy())
+
+
+@quick
+@given(
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    how=st.fixed_dictionaries({"size": st.integers(1, 8)})
+    | st.fixed_dictionaries({"scale_factor": st.floats(1, 3), "recompute_scale_factor": st.booleans()}),
+    mode=st.sampled_from(["nearest", "nearest-exact", "linear", "cubic", "area"]),
+    align_corners=st.booleans(),
+)
+def test_any_resizing_is_pytorchs(lengths, how, mode, align_corners):
+    n = len(lengths)
+    assume(mode != "cubic" or n == 2)
+    mode = {"linear": ("linear", "bilinear", "trilinear")[n - 1], "cubic": "bicubic"}.get(mode, mode)
+    if mode.endswith(("linear", "cubic")):
+        how = how | {"align_corners": align_corners}
+    x = np.random.default_rng(0).normal(size=(1, 2, *lengths))
+    # PyTorch computes places for nearest neighbours in single precision.
+    assume("scale_factor" not in how or "nearest" not in mode or abs(how["scale_factor"] * 4 % 1) < 1e-9)
+    assert_as_pytorch(
+        lambda x: cr.interpolate(x, mode=mode, **how), lambda x: F.interpolate(x, mode=mode, **how), [x], rtol=1e-9
+    )
 
 
 def test_the_first_of_several_largest_entries_of_a_window_gets_the_gradient():
@@ -472,6 +668,148 @@ def test_losses_are_stable_at_large_scores(f, g, dtype):
         assert_as_pytorch(f, g, xs, **tolerance)
 
 
+S = np.array([[-1000.0, 0.0, 1000.0, 1000.0], [1000.0, -1000.0, 0.0, 999.0]])
+SIGNS = np.array([[1.0, -1.0, 1.0, -1.0], [-1.0, 1.0, -1.0, 1.0]])
+YES, CLASSES, LISTED = (SIGNS + 1) / 2, np.array([0, 3]), np.array([[0, 2, -1, -1], [1, -1, -1, -1]])
+
+ON_SCORES = {
+    "softmax_cross_entropy": (
+        lambda s: cr.softmax_cross_entropy(s, CLASSES, weight=np.arange(1.0, 5.0), label_smoothing=0.1),
+        lambda s: F.cross_entropy(
+            s, tensor(CLASSES), torch.arange(1.0, 5.0).to(s), label_smoothing=0.1, reduction="none"
+        ),
+    ),
+    "softmax_cross_entropy of probabilities": (
+        lambda s: cr.softmax_cross_entropy(s, np.full((2, 4), 0.25)),
+        lambda s: F.cross_entropy(s, torch.full_like(s, 0.25), reduction="none"),
+    ),
+    "nll_loss of log_softmax": (
+        lambda s: cr.nll_loss(cr.log_softmax(s), CLASSES),
+        lambda s: F.nll_loss(torch.log_softmax(s, -1), tensor(CLASSES)),
+    ),
+    "kl_div of log_softmax": (
+        lambda s: cr.kl_div(cr.log_softmax(s), YES / 2, reduction="batchmean"),
+        lambda s: F.kl_div(torch.log_softmax(s, -1), tensor(YES / 2), reduction="batchmean"),
+    ),
+    "hinge_loss": (
+        lambda s: cr.hinge_loss(s, CLASSES) / 4,
+        lambda s: F.relu(s - s.gather(1, tensor(CLASSES)[:, None]) + 1).sum(-1) / 4 - 0.25,
+    ),
+    "squared_hinge_loss": (
+        lambda s: cr.squared_hinge_loss(s, CLASSES),
+        lambda s: (F.relu(s - s.gather(1, tensor(CLASSES)[:, None]) + 1) ** 2).sum(-1) - 1,
+    ),
+    "binary_cross_entropy_with_logits": (
+        lambda s: cr.binary_cross_entropy_with_logits(s, YES, pos_weight=2.0),
+        lambda s: F.binary_cross_entropy_with_logits(s, tensor(YES), pos_weight=s.new_tensor(2.0)),
+    ),
+    "binary_hinge_loss": (lambda s: cr.binary_hinge_loss(s, SIGNS), lambda s: F.relu(1 - s * tensor(SIGNS)).mean()),
+    "soft_margin_loss": (  # that of PyTorch overflows
+        lambda s: cr.soft_margin_loss(s, SIGNS),
+        lambda s: F.softplus(-s * tensor(SIGNS)).mean(),
+    ),
+    "multilabel_soft_margin_loss": (
+        lambda s: cr.multilabel_soft_margin_loss(s, YES),
+        lambda s: F.multilabel_soft_margin_loss(s, tensor(YES)),
+    ),
+    "multilabel_margin_loss": (
+        lambda s: cr.multilabel_margin_loss(s, LISTED),
+        lambda s: (
+            sum(
+                F.relu(1 - s[i, c] + s[i, j])
+                for i, row in enumerate(([0, 2], [1]))
+                for c in row
+                for j in {0, 1, 2, 3} - {*row}
+            )
+            / 8
+        ),
+    ),
+    "huber_loss": (cr.huber_loss, F.huber_loss),
+    "smooth_l1_loss": (cr.smooth_l1_loss, F.smooth_l1_loss),
+    "ctc_loss of log_softmax": (
+        lambda s: cr.ctc_loss(cr.log_softmax(s), np.array([1]), 2, 1),
+        lambda s: (
+            -torch.logsumexp(
+                torch.stack([sum(torch.log_softmax(s, -1)[[0, 1], list(path)]) for path in ((0, 1), (1, 0), (1, 1))]), 0
+            )
+        ),
+    ),
+}
+"""Losses of scores, ours and PyTorch's."""
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ON_SCORES)
+def test_losses_of_scores_of_a_thousand_are_stable_up_to_their_second_derivative(name, dtype):
+    f, g = ON_SCORES[name]
+    if name in ("huber_loss", "smooth_l1_loss"):
+        f, g = (lambda s, f=f: f(s, YES)), (lambda s, g=g: g(s, tensor(YES).to(s)))
+    tolerance = {"rtol": 1e-10, "atol": 1e-12} if dtype == np.float64 else {"rtol": 1e-5, "atol": 1e-6}
+    s = S.astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_as_pytorch(f, lambda s: g(s).to(s), [s], **tolerance)
+        second = cr.hessian(lambda s: np.sum(f(s)))(s)
+    expected = torch.autograd.functional.hessian(lambda s: g(s).sum(), tensor(S)).numpy()
+    np.testing.assert_allclose(second, expected, **tolerance)
+
+
+# Sequences without an alignment ----------------------------------------------------------------------------------
+
+
+@st.composite
+def sequences(draw):
+    classes, batch = draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    blank = draw(st.integers(0, classes - 1))
+    labels = st.integers(0, classes - 1).filter(lambda c: c != blank)
+    targets = [draw(st.lists(labels, max_size=3)) for _ in range(batch)]
+    lengths = [draw(st.integers(1, 6)) for _ in range(batch)]
+    return classes, blank, targets, lengths
+
+
+@quick
+@given(case=sequences(), flat=st.booleans(), reduction=st.sampled_from(["none", "mean", "sum"]))
+def test_ctc_loss_is_pytorchs_also_where_a_target_does_not_fit(case, flat, reduction):
+    classes, blank, targets, lengths = case
+    counts = np.array([len(t) for t in targets])
+    if flat:
+        labels = np.array([c for t in targets for c in t], int)
+    else:
+        labels = np.array([t + [(blank + 1) % classes] * (3 - len(t)) for t in targets])
+    s = np.random.default_rng(0).normal(size=(6, len(targets), classes))
+    assert_as_pytorch(
+        lambda s: cr.ctc_loss(
+            cr.log_softmax(s), labels, np.array(lengths), counts, blank, reduction, zero_infinity=True
+        ),
+        lambda s: F.ctc_loss(
+            torch.log_softmax(s, -1),
+            *(tensor(labels), torch.tensor(lengths), tensor(counts), blank, reduction),
+            zero_infinity=True,
+        ),
+        [s],
+    )
+
+
+def test_a_target_that_does_not_fit_costs_infinity_and_gives_no_gradient():
+    log_p = np.log(np.full((2, 1, 3), 1 / 3))
+    value, grad = cr.value_and_grad(lambda x: cr.ctc_loss(x, np.array([[1, 1]]), 2, 2))(log_p)
+    assert value == np.inf  # the repetition needs a blank between
+    np.testing.assert_array_equal(grad, 0.0)
+
+
+def test_no_time_reads_as_the_empty_target_only():
+    losses = cr.ctc_loss(
+        np.zeros((1, 2, 2)), np.array([[1], [1]]), np.array([0, 0]), np.array([0, 1]), reduction="none"
+    )
+    np.testing.assert_array_equal(losses, [0.0, np.inf])
+
+
+def test_the_gradient_of_ctc_is_minus_the_probability_of_each_class_given_the_target():
+    log_p = np.log(np.full((2, 1, 2), 0.5))  # (blank, a): a·, ·a and aa read as a
+    grad = cr.grad(lambda x: cr.ctc_loss(x, np.array([[1]]), 2, 1))(log_p)
+    np.testing.assert_allclose(grad[:, 0], [[-1 / 3, -2 / 3], [-1 / 3, -2 / 3]], rtol=1e-12)
+
+
 def test_probabilities_of_zero_and_one_cost_a_hundred_without_a_warning():
     p, y = np.array([0.0, 1.0], np.float32), np.array([1.0, 0.0], np.float32)
     with warnings.catch_warnings():
@@ -523,6 +861,64 @@ WRONG = {
     "embedding by numbers": (lambda: cr.embedding(s, np.ones(2)), "must be integers"),
     "one_hot beyond the classes": (lambda: cr.one_hot([0, 3], 3), "3 is not one of the 3 classes"),
     "one_hot of nothing": (lambda: cr.one_hot(np.array([], int)), "num_classes="),
+    "linear maps of other pairs": (lambda: cr.bilinear(s, s, np.ones((1, 3, 2))), "(…, D), (…, E), (C, D, E)"),
+    "bilinear with another bias": (lambda: cr.bilinear(s, s, np.ones((1, 3, 3)), np.ones(3)), "should be (1,)"),
+    "embedding with padding elsewhere": (lambda: cr.embedding(s, [0], padding_idx=2), "padding_idx 2"),
+    "embedding_bag of an unknown mode": (lambda: cr.embedding_bag(s, [[0]], mode="min"), '"mean", "sum" or "max"'),
+    "embedding_bag without offsets": (lambda: cr.embedding_bag(s, [0, 1]), "with offsets"),
+    "embedding_bag of falling offsets": (lambda: cr.embedding_bag(s, [0, 1], [0, 2, 1]), "rise to 2"),
+    "embedding_bag of weighted means": (
+        lambda: cr.embedding_bag(s, [[0]], per_sample_weights=np.ones((1, 1))),
+        "for mode='sum'",
+    ),
+    "gumbel_softmax without a generator": (lambda: cr.gumbel_softmax(s), "rng="),
+    "dropout2d of a matrix": (lambda: cr.dropout2d(s, rng=np.random.default_rng(0)), "4 axes"),
+    "batch_norm by nothing": (lambda: cr.batch_norm(x1, training=False), "running_mean="),
+    "batch_norm by other statistics": (lambda: cr.batch_norm(x1, running_mean=np.ones(3)), "should be (2,)"),
+    "instance_norm of one position": (lambda: cr.instance_norm(np.ones((2, 2, 1))), "more than one position"),
+    "local_response_norm of rows": (lambda: cr.local_response_norm(s, 2), "(N, C, …)"),
+    "attention of uneven heads": (
+        lambda: cr.scaled_dot_product_attention(x2[0], np.ones((3, 5, 5)), np.ones((3, 5, 5)), enable_gqa=True),
+        "a multiple",
+    ),
+    "attention with dropout but no generator": (
+        lambda: cr.scaled_dot_product_attention(s, s, s, dropout_p=0.5),
+        "rng=",
+    ),
+    "multi_head_attention of uneven heads": (
+        lambda: cr.multi_head_attention(s, s, s, 2, np.ones((9, 3)), np.ones((3, 3))),
+        "multiple of the heads",
+    ),
+    "lstm_cell of other weights": (
+        lambda: cr.lstm_cell(s, (s, s), np.ones((12, 3)), np.ones((9, 3))),
+        "(4H, D) and (4H, H)",
+    ),
+    "rnn_cell of an unknown nonlinearity": (
+        lambda: cr.rnn_cell(s, s, np.ones((3, 3)), np.ones((3, 3)), nonlinearity="sin"),
+        '"tanh" or "relu"',
+    ),
+    "unfold of a kernel too large": (lambda: cr.unfold(x2, 6), "does not fit"),
+    "fold of other rows": (lambda: cr.fold(s, (2, 2), 2), "(N, C · 4, 1)"),
+    "interpolate to nothing said": (lambda: cr.interpolate(x1), "either size= or scale_factor="),
+    "interpolate in an unknown mode": (lambda: cr.interpolate(x1, 3, mode="bilinear"), "mode 'bilinear'"),
+    "pixel_shuffle of other channels": (lambda: cr.pixel_shuffle(x2, 2), "(…, C · 4, H, W)"),
+    "adaptive pooling to three sizes": (lambda: cr.adaptive_avg_pool2d(x2, (1, 1, 1)), "or 2 of them"),
+    "avg_pool2d by nothing": (lambda: cr.avg_pool2d(x2, 2, divisor_override=0), "must not be 0"),
+    "multi_margin_loss to the third": (lambda: cr.multi_margin_loss(s, labels, p=3), "p is 1 or 2"),
+    "multilabel_margin_loss of other labels": (lambda: cr.multilabel_margin_loss(s, labels), "the same shape"),
+    "softmax_cross_entropy of other probabilities": (
+        lambda: cr.softmax_cross_entropy(s, np.ones((2, 4))),
+        "probabilities of shape (2, 4)",
+    ),
+    "triplet_margin_loss without a margin": (lambda: cr.triplet_margin_loss(s, s, s, margin=0.0), "must be positive"),
+    "cosine_embedding_loss of other targets": (lambda: cr.cosine_embedding_loss(s, s, np.ones(3)), "(N, D), (N, D)"),
+    "cdist of other vectors": (lambda: cr.cdist(s, np.ones((2, 2))), "(…, P, D)"),
+    "ctc_loss of a target that holds the blank": (
+        lambda: cr.ctc_loss(x1, np.zeros((2, 1), int), 1, 1),
+        "not one of the 5 classes",
+    ),
+    "ctc_loss of too many times": (lambda: cr.ctc_loss(x1, np.ones((2, 1), int), 3, 1), "for 2 times"),
+    "ctc_loss of too few targets": (lambda: cr.ctc_loss(x1, np.ones((2, 1), int), 2, 2), "for the lengths [2, 2]"),
     "dropout without a generator": (lambda: cr.dropout(s, 0.5), "rng="),
     "dropout of more than all": (lambda: cr.dropout(s, 1.5, mask=s > 0), "from 0 to 1"),
     "attention of other lengths": (lambda: cr.scaled_dot_product_attention(s, s.T, s), "(…, L, E), (…, S, E)"),

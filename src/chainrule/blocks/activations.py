@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
 from chainrule.block import elementwise, library_block, sum_to
 from chainrule.blocks.elementwise import clip
+from chainrule.blocks.shaping import reshape
 from chainrule.domains import exactly, example, far_from_zero, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation
@@ -181,8 +181,8 @@ def rrelu(x, lower=1 / 8, upper=1 / 3, rng=None):
     """
     if rng is None:
         return leaky_relu(x, negative_slope=(lower + upper) / 2)
-    slopes = np.asarray(rng.uniform(lower, upper, tuple(x.shape)), dtype=x.dtype)
-    return x * np.where(value_of(x) > 0, np.ones_like(slopes), slopes)
+    slopes = np.asarray(rng.uniform(lower, upper, math.prod(x.shape)), dtype=x.dtype)
+    return reshape(prelu(reshape(x, shape=(1, slopes.size)), slopes), shape=tuple(x.shape))
 
 
 hardtanh = elementwise(
@@ -342,7 +342,6 @@ silu = elementwise(
     lambda xp, x: x * sigmoid(x),
     _silu_slope,
     notation=lambda x: x * call("σ", x),
-    complex=True,
 )
 silu.__doc__ = """x · sigmoid(x), also called swish.
 
@@ -438,6 +437,7 @@ tanhshrink = elementwise(
     lambda xp, x: x - xp.tanh(x),
     lambda xp, z, x: xp.tanh(x) ** 2,
     notation=lambda x: x - call("tanh", x),
+    complex=True,
 )
 tanhshrink.__doc__ = """x − tanh(x).
 

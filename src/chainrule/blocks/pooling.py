@@ -40,12 +40,17 @@ def max_pool(xp, x, kernel=(), stride=(), padding=(), dilation=()):
 def max_pool_backward(xp, dz, z, x, **how):
     lead = dz.shape[: dz.ndim - z.ndim]
     found = _first_largest(np.asarray(value_of(x)), np.asarray(value_of(z)), **how)
-    rows = np.arange(math.prod(found.shape[: -len(how["kernel"])])) * math.prod(x.shape[-len(how["kernel"]) :])
     if np.any(found < 0):
         dz = xp.where(xp.asarray(found < 0), 0.0, dz)
     dz = xp.reshape(dz, (*lead, found.size))
-    entries = (np.where(found < 0, 0, found).reshape(len(rows), -1) + rows[:, None]).reshape(-1)
+    entries = (np.maximum(found, 0) + _first_of_channels(x, len(how["kernel"]))).reshape(-1)
     return xp.reshape(add_at(dz, key=(entries,), shape=(math.prod(x.shape),)), (*lead, *x.shape))
+
+
+def _first_of_channels(x, n):
+    """For each channel where it begins in x flattened, with n axes of length 1 for its positions."""
+    batch, size = tuple(x.shape[:-n]), math.prod(x.shape[-n:])
+    return (np.arange(math.prod(batch)) * size).reshape(batch + (1,) * n)
 
 
 def _first_largest(x, z, kernel, stride, padding, dilation):
@@ -357,8 +362,7 @@ def _adaptive_max_pool(n, x, output_size, return_indices):
         window = tuple(slice(*share) for share in shares)
         largest = np.argmax(value[(..., *window)].reshape(*value.shape[:-n], -1), axis=-1)
         found[(..., *at)] = place[window].reshape(-1)[largest]
-    rows = np.arange(math.prod(x.shape[:-n])).reshape(*x.shape[:-n], *(1,) * n) * math.prod(inside)
-    z = getitem(reshape(x, shape=(math.prod(x.shape),)), key=(found + rows,))
+    z = getitem(reshape(x, shape=(math.prod(x.shape),)), key=(found + _first_of_channels(x, n),))
     return (z, found) if return_indices else z
 
 
