@@ -528,7 +528,7 @@ def test_any_pooling_is_pytorchs_with_and_without_ties(case, ties):
     assert_as_pytorch(lambda x: getattr(cr, name)(x, kernel, **how), lambda x: getattr(F, name)(x, kernel, **how), [x])
 
 
-@quick
+@settings(quick, max_examples=60)
 @given(case=pools(), ties=st.booleans())
 def test_places_of_the_largest_entries_are_pytorchs(case, ties):
     name, shape, kernel, how = case
@@ -541,7 +541,7 @@ def test_places_of_the_largest_entries_are_pytorchs(case, ties):
     np.testing.assert_array_equal(places, expected.numpy())
 
 
-@quick
+@settings(quick, max_examples=60)
 @given(
     shape=st.lists(st.integers(1, 6), min_size=2, max_size=4).map(tuple),
     sizes=st.tuples(*[st.integers(1, 7)] * 3),
@@ -767,7 +767,7 @@ def sequences(draw):
     return classes, blank, targets, lengths
 
 
-@quick
+@settings(quick, max_examples=60)
 @given(case=sequences(), flat=st.booleans(), reduction=st.sampled_from(["none", "mean", "sum"]))
 def test_ctc_loss_is_pytorchs_also_where_a_target_does_not_fit(case, flat, reduction):
     classes, blank, targets, lengths = case
