@@ -467,7 +467,7 @@ def test_any_convolution_is_pytorchs(case):
 def transposed_convolutions(draw):
     n = draw(st.integers(1, 3))
     stride, dilation = draw(per_axis(n, 1, 3)), draw(per_axis(n, 1, 3))
-    more = tuple(draw(st.integers(0, s - 1)) for s in each(stride, n))
+    more = tuple(draw(st.integers(0, max(s, d) - 1)) for s, d in zip(each(stride, n), each(dilation, n), strict=True))
     kernel = draw(st.tuples(*[st.integers(1, 3)] * n))
     size = draw(st.tuples(*[st.integers(1, 3)] * n))
     full = [

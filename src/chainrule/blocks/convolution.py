@@ -18,6 +18,7 @@ import math
 
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
+from chainrule.blocks.indexing import add_at
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import (
     columns_of,
@@ -239,15 +240,27 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
     _check_kernel(x, weight, weight.shape[0], groups, n, name)
     stride, dilation = each(stride, n, name, "stride"), each(dilation, n, name, "dilation")
     padding, more = pairs(padding, n, name), each(output_padding, n, name, "output_padding")
-    if any(m >= s for m, s in zip(more, stride, strict=True)):
-        raise BlockError(f"{name}: output_padding {more} must be less than the stride {stride}" + at_line())
+    if any(m >= max(s, d) for m, s, d in zip(more, stride, dilation, strict=True)):
+        raise BlockError(
+            f"{name}: output_padding {more} must be less than the stride {stride} or the dilation {dilation}"
+            + at_line()
+        )
+    # A strided convolution comes from s sizes. What is more takes back some of the padding, and then adds zeros.
+    back = [0 if m < s else min(m, p) for m, s, (p, _) in zip(more, stride, padding, strict=True)]
+    zeros = [0 if m < s else m - b for m, s, b in zip(more, stride, back, strict=True)]
     size = tuple(
-        (t - 1) * s - 2 * p + d * (k - 1) + 1 + m
-        for t, s, (p, _), d, k, m in zip(x.shape[-n:], stride, padding, dilation, weight.shape[-n:], more, strict=True)
+        (t - 1) * s - 2 * p + d * (k - 1) + 1 + m - nothing
+        for t, s, (p, _), d, k, m, nothing in zip(
+            x.shape[-n:], stride, padding, dilation, weight.shape[-n:], more, zeros, strict=True
+        )
     )
-    if min(size) < 1:
+    if min(a + b for a, b in zip(size, zeros, strict=True)) < 1:
         raise BlockError(f"{name}: the result would have {size} entries; the padding is too large" + at_line())
+    padding = tuple((low, high - b) for (low, high), b in zip(padding, back, strict=True))
     z = convolution_transpose(x, weight, size=size, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    if any(zeros):
+        whole = tuple(a + b for a, b in zip(size, zeros, strict=True))
+        z = add_at(z, key=tuple(slice(0, a) for a in size), shape=whole)
     return _finish(z, bias, alone, n, name)
 
 
@@ -272,6 +285,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     stride : how far apart the kernels are put down.
     padding : so many entries are cut off around the result.
     output_padding : so many entries are added at the end of each axis: a strided convolution comes from several sizes.
+        Less than the stride or the dilation.
     groups, dilation : as in `conv2d`.
 
     Returns shape (N, O, H', W') with H' = (H − 1) stride − 2 padding + dilation (KH − 1) + output_padding + 1.
