@@ -97,7 +97,11 @@ def numpy_functions() -> dict[str, Any]:
 
 
 def blocks() -> dict[str, Any]:
-    return {name: f for name, f in vars(chainrule).items() if isinstance(f, Block)}
+    return {
+        name: f
+        for name, f in vars(chainrule).items()
+        if isinstance(f, Block) or getattr(f, "__module__", "").startswith("chainrule.blocks.")
+    }
 
 
 def parse(text: str) -> Expression:

@@ -125,14 +125,14 @@ def multi_head_attention(
             f"multi_head_attention: {num_heads} heads of q {tuple(q.shape)} with an in_proj_weight "
             f"{tuple(in_proj_weight.shape)}; it should be (3E, E), and E a multiple of the heads" + at_line()
         )
-    heads = []
-    for i, x in enumerate((q, k, v)):
+
+    def heads(i, x):
         part = slice(i * width, (i + 1) * width)
         x = linear(x, in_proj_weight[part], None if in_proj_bias is None else in_proj_bias[part])
-        heads.append(_exchanged(reshape(x, shape=(*x.shape[:-1], num_heads, width // num_heads))))
-    z = _exchanged(
-        scaled_dot_product_attention(*heads, attn_mask=attn_mask, dropout_p=dropout_p, is_causal=is_causal, rng=rng)
-    )
+        return _exchanged(reshape(x, shape=(*x.shape[:-1], num_heads, width // num_heads)))
+
+    z = scaled_dot_product_attention(heads(0, q), heads(1, k), heads(2, v), attn_mask, dropout_p, is_causal, rng=rng)
+    z = _exchanged(z)
     return linear(reshape(z, shape=(*z.shape[:-2], width)), out_proj_weight, out_proj_bias)
 
 

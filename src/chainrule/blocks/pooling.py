@@ -6,6 +6,7 @@ asks for. What goes in has the shape (N, C, …) or (C, …), and so has what co
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -369,7 +370,7 @@ def _adaptive_max_pool(n, x, output_size, return_indices):
     found = np.empty((*x.shape[:-n], *size), int)
     for at in np.ndindex(size):
         shares = (_shares(a, b)[i] for a, b, i in zip(inside, size, at, strict=True))
-        window = tuple(slice(*share) for share in shares)
+        window: tuple[Any, ...] = tuple(slice(*share) for share in shares)
         largest = np.argmax(value[(..., *window)].reshape(*value.shape[:-n], -1), axis=-1)
         found[(..., *at)] = place[window].reshape(-1)[largest]
     z = getitem(reshape(x, shape=(math.prod(x.shape),)), key=(found + _first_of_channels(x, n),))
