@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from types import NoneType
 from typing import Any, NamedTuple, Protocol
@@ -144,7 +145,8 @@ def owned(x: Any) -> Any:
     return x
 
 
-class Index(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
     """The step from an array to a part of it: `x[key]`."""
 
     key: Any
