@@ -391,6 +391,14 @@ class Array:
         return self._node.value.itemsize
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        return self._node.value.strides
+
+    @property
+    def flags(self) -> Any:
+        return self.value.flags
+
+    @property
     def device(self) -> Any:
         return getattr(self._node.value, "device", "cpu")
 
@@ -448,6 +456,16 @@ class Array:
     def tolist(self) -> Any:
         self._refuse("x.tolist()")
         return self._node.value.tolist()
+
+    def tobytes(self, *args: Any) -> bytes:
+        self._refuse("x.tobytes()")
+        return self._node.value.tobytes(*args)
+
+    def tofile(self, *args: Any, **kwargs: Any) -> None:
+        self._node.value.tofile(*args, **kwargs)  # writes a file and nothing that is computed with
+
+    def dump(self, file: Any) -> None:
+        self._node.value.dump(file)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
@@ -537,6 +555,8 @@ class Array:
     __mod__, __rmod__, __imod__ = _binary(np.remainder)
     __pow__, __rpow__, __ipow__ = _binary(np.power)
     __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul)
+    __lshift__, __rlshift__, __ilshift__ = _binary(np.left_shift)
+    __rshift__, __rrshift__, __irshift__ = _binary(np.right_shift)
     __and__, __rand__, __iand__ = _binary(np.bitwise_and)
     __or__, __ror__, __ior__ = _binary(np.bitwise_or)
     __xor__, __rxor__, __ixor__ = _binary(np.bitwise_xor)
@@ -554,6 +574,12 @@ class Array:
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(np.equal(self._node.value, value_of(item))))
 
     def __getitem__(self, key: Any) -> Any:
         result = call(getitem_key, self, key)
@@ -613,6 +639,43 @@ class Array:
     astype = _method(np.astype)
     round = _method(np.round)
     conj = conjugate = _method(np.conjugate)
+    cumprod = _method(np.cumprod)
+    nonzero = _method(np.nonzero)
+    searchsorted = _method(np.searchsorted)
+    argpartition = _method(np.argpartition)
+    choose = _method(np.choose)
+    put = _method(np.put)
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        """As ndarray.compress: the slices where the condition holds."""
+        return call(np.compress, condition, self, axis, out)
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        """As ndarray.sort: in place."""
+        self._write(call(np.sort, self, *args, **kwargs))
+
+    def partition(self, *args: Any, **kwargs: Any) -> None:
+        """As ndarray.partition: in place."""
+        self._write(call(np.partition, self, *args, **kwargs))
+
+    def fill(self, value: Any) -> None:
+        """As ndarray.fill."""
+        self[...] = value
+
+    def resize(self, *shape: Any, refcheck: bool = True) -> None:
+        """As ndarray.resize: in place, with zeros where the array grows."""
+        if self._view is not None:
+            raise RecordingError("a view cannot be resized; resize a copy of it" + at_line())
+        new_shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        size, flat = int(np.prod(new_shape, dtype=int)), call(np.ravel, self)
+        flat = flat[:size] if size <= self.size else call(np.pad, flat, (0, size - self.size))
+        self._node = call(np.reshape, flat, new_shape)._node
+
+    def view(self, dtype: Any = None, type: Any = None) -> Any:
+        """As ndarray.view without a change of the dtype."""
+        if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
+            raise RecordingError(f"x.view({dtype or type!r}) has no gradient; write x.astype(dtype)" + at_line())
+        return call(np.reshape, self, self.shape)
 
     def copy(self, order: str = "C") -> Any:
         """As ndarray.copy."""
