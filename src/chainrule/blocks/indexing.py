@@ -96,15 +96,15 @@ def add_at(xp, v, key=(), shape=()):
 
 
 def _selected_ndim(key, shape):
-    """The number of axes of an array of this shape after indexing."""
+    """The number of axes of an array of this shape after indexing; the key is for the last of its axes."""
     if not _has_arrays(key):
-        return len(key) - [type(part) for part in key].count(int)
-    return np.broadcast_to(np.False_, shape)[key].ndim
+        return len(shape) + sum(part is None for part in key) - [type(part) for part in key].count(int)
+    return np.broadcast_to(np.False_, shape)[(..., *key)].ndim
 
 
 def _add_at_elsewhere(xp, v, key, shape, lead):
     size = math.prod(shape)
-    positions = np.arange(size).reshape(shape)[key].reshape(-1)
+    positions = np.arange(size).reshape(shape)[(..., *key)].reshape(-1)
     v = xp.reshape(v, (*lead, positions.size))
     z = xp.zeros((*lead, size), dtype=v.dtype)
     torch = hasattr(z, "index_add")
@@ -138,13 +138,14 @@ def set_at_dx(xp, dz, z, x, new, key=()):
 
 @set_at.backward("new")
 def set_at_dnew(xp, dz, z, x, new, key=()):
-    shape = np.broadcast_to(np.False_, x.shape)[key].shape
+    where = (..., *key)
+    shape = np.broadcast_to(np.False_, x.shape)[where].shape
     dnew = getitem(dz, key=key)
     if _has_arrays(key):  # an entry that is named several times keeps only what was written last
         times = np.empty(x.shape, dtype=int)
         written = np.arange(math.prod(shape)).reshape(shape)
-        times[key] = written
-        dnew = xp.where(times[key] == written, dnew, 0.0)
+        times[where] = written
+        dnew = xp.where(times[where] == written, dnew, 0.0)
     return sum_to(xp, dnew, new.shape, shape)
 
 
