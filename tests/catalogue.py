@@ -18,6 +18,7 @@ from cases import Case, tensor
 from catalogue_fourier import FOURIER_CASES
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
+from catalogue_padding import PADDING_CASES
 from chainrule.blocks.indexing import add_at
 from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
@@ -605,6 +606,7 @@ CASES = [
     *NETWORK_CASES,
     *NUMPY_CASES,
     *FOURIER_CASES,
+    *PADDING_CASES,
 ]
 """All cases."""
 

@@ -20,6 +20,7 @@ from chainrule.blocks import (
     matrices,
     nan_reductions,
     normalisation,
+    padding,
     plain,
     pooling,
     recurrent,
@@ -31,6 +32,7 @@ from chainrule.blocks import (
     special,
     ufunc_methods,
     windows,
+    writing,
 )
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "matrices",
     "nan_reductions",
     "normalisation",
+    "padding",
     "plain",
     "pooling",
     "recurrent",
@@ -64,4 +67,5 @@ __all__ = [
     "special",
     "ufunc_methods",
     "windows",
+    "writing",
 ]

@@ -1,4 +1,4 @@
-"""Arranging: pad, rotate, join, split, choose and window; each is made of the blocks of shaping and indexing."""
+"""Arranging: rotate, join, split, choose and window; each is made of the blocks of shaping and indexing."""
 
 import operator
 
@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.array import value_of
 from chainrule.block import answers, axis_from_right
-from chainrule.blocks.indexing import add_at, write
+from chainrule.blocks.indexing import write
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -22,26 +22,6 @@ def _positions(x):
 
 
 # Larger and turned -------------------------------------------------------------------------------------------------
-
-
-@answers(np.pad)
-def numpy_pad(array, pad_width, mode="constant", **kwargs):
-    """np.pad in the modes that add constants or copies of entries."""
-    if mode == "constant":
-        around = np.pad(np.zeros_like(value_of(array)), pad_width, **kwargs)
-        inside = np.pad(np.ones(array.shape, bool), pad_width)
-        key = tuple(
-            slice(int(start := np.argmax(inside.any(axis=tuple(j for j in range(inside.ndim) if j != i)))), start + n)
-            for i, n in enumerate(array.shape)
-        )
-        z = add_at(array, key=key, shape=around.shape)
-        return z + around if around.any() else z
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs.get("reflect_type", "even") != "even":
-        raise BlockError(
-            f"np.pad with mode={mode!r} and {kwargs} is not covered; "
-            "covered are 'constant', 'edge', 'reflect', 'symmetric' and 'wrap'" + at_line()
-        )
-    return _entries_at(array, np.pad(_positions(array), pad_width, mode, **kwargs))
 
 
 @answers(np.rot90)

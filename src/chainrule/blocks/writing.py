@@ -1,0 +1,89 @@
+"""Writing into recorded arrays: put, place, putmask, copyto, put_along_axis, fill_diagonal; and np.insert.
+
+NumPy itself says what goes where: its function writes numbers of places into an array of places, and the result reads
+the old and the new entries from there. So every form of index, mask and broadcasting is NumPy's, and where a place is
+written several times the last one counts.
+"""
+
+import numpy as np
+
+from chainrule.array import Array, is_number, value_of
+from chainrule.block import answers
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
+
+
+def _read_from_both(a, values, places):
+    """Entries of a by their place, and entries of the values by theirs after those of a."""
+    both = np.concatenate([np.ravel(a), np.astype(np.ravel(values), a.dtype)])
+    return both[places]
+
+
+def _places(a, values):
+    """The places of the entries of a, and those of the values after them."""
+    shape = np.shape(values)
+    old = np.arange(a.size).reshape(a.shape)
+    return old, a.size + np.arange(np.prod(shape, dtype=int)).reshape(shape)
+
+
+def _array(values):
+    return values if isinstance(values, Array) else np.asarray(values)
+
+
+def _write(function, a, values, write):
+    """Let a be what NumPy's function makes of it; `write(old, new)` writes the places."""
+    if not isinstance(a, Array):
+        if isinstance(values, Array) and values._node.differentiable:
+            raise RecordingError(
+                f"np.{function.__name__} of a recorded array into a plain one would lose its gradient; "
+                "make the array with np.zeros_like(x), or np.empty(shape, like=x), of a recorded x" + at_line()
+            )
+        write(a, value_of(values))
+        return
+    if is_number(a):
+        raise RecordingError(f"np.{function.__name__} into a number, which cannot be written into" + at_line())
+    values = _array(values)
+    if not np.can_cast(values.dtype, a.dtype, "same_kind"):
+        raise TypeError(f"an array of dtype {a.dtype} does not hold values of {values.dtype}{at_line()}")
+    old, new = _places(a, values)
+    write(old, new)
+    a._write(_read_from_both(a, values, old))
+
+
+@answers(np.put)
+def numpy_put(a, ind, v, mode="raise"):
+    _write(np.put, a, v, lambda old, new: np.put(old, value_of(ind), new, mode))
+
+
+@answers(np.place)
+def numpy_place(arr, mask, vals):
+    _write(np.place, arr, vals, lambda old, new: np.place(old, value_of(mask), new))
+
+
+@answers(np.putmask)
+def numpy_putmask(a, mask, values):
+    _write(np.putmask, a, values, lambda old, new: np.putmask(old, value_of(mask), new))
+
+
+@answers(np.copyto)
+def numpy_copyto(dst, src, casting="same_kind", where=True):
+    if casting != "same_kind" and isinstance(dst, Array):
+        raise RecordingError(f"np.copyto with casting={casting!r} into a recorded array is not covered" + at_line())
+    _write(np.copyto, dst, src, lambda old, new: np.copyto(old, new, where=value_of(where)))
+
+
+@answers(np.put_along_axis)
+def numpy_put_along_axis(arr, indices, values, axis):
+    _write(np.put_along_axis, arr, values, lambda old, new: np.put_along_axis(old, value_of(indices), new, axis))
+
+
+@answers(np.fill_diagonal)
+def numpy_fill_diagonal(a, val, wrap=False):
+    _write(np.fill_diagonal, a, val, lambda old, new: np.fill_diagonal(old, new, wrap))
+
+
+@answers(np.insert)
+def numpy_insert(arr, obj, values, axis=None):
+    arr, values = _array(arr), _array(values)
+    old, new = _places(arr, values)
+    return _read_from_both(arr, values, np.insert(old, value_of(obj), new, axis))
