@@ -4,9 +4,11 @@ import numpy as np
 
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.complex_numbers import conjugate
+from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
 
 # Differences and slopes ------------------------------------------------------------------------------------------
@@ -17,12 +19,17 @@ def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
     """np.diff: z_i = a_(i+1) − a_i along one axis, n times."""
     if n < 0:
         raise BlockError(f"diff of order {n}; the order counts how often, so it is not negative" + at_line())
-    axis = axis_from_right(axis, np.ndim(a))
+    a = _array(a)
+    axis = axis_from_right(axis, a.ndim)
     ends = [a if end is a else _end(end, a, axis) for end in (prepend, a, append) if end is not None]
     a = np.concatenate(ends, axis=axis) if len(ends) > 1 else a
     for _ in range(n):
         a = _from(a, 1, axis) - _until(a, -1, axis)
     return a
+
+
+def _array(a):
+    return a if isinstance(a, Array) else np.asarray(a)
 
 
 def _end(end, a, axis):
@@ -42,16 +49,18 @@ def _until(a, stop, axis):
 
 @answers(np.ediff1d)
 def numpy_ediff1d(ary, to_end=None, to_begin=None):
+    ary = _array(ary)
     steps = numpy_diff(np.ravel(ary))
-    parts = [to_begin, steps, to_end]
-    parts = [p if isinstance(p, Array) else np.asarray(p, dtype=ary.dtype) for p in parts if p is not None]
+    parts = [p if isinstance(p, Array) else np.asarray(p, ary.dtype) for p in (to_begin, steps, to_end) if p is not None]
     return np.concatenate([np.ravel(p) for p in parts])
 
 
 @answers(np.gradient)
 def numpy_gradient(f, *varargs, axis=None, edge_order=1):
     """np.gradient: slopes by differences of second order inside, of the given order at the ends."""
-    axes = axis_from_right(axis if axis is None or isinstance(axis, tuple) else (axis,), np.ndim(f))
+    f = _array(f)
+    f = f if is_inexact(value_of(f)) else f.astype(np.float64)
+    axes = axis_from_right(axis if axis is None or isinstance(axis, tuple) else (axis,), f.ndim)
     spacings = varargs or (1.0,)
     if len(spacings) == 1:
         spacings = spacings * len(axes)
@@ -98,7 +107,7 @@ def numpy_trapezoid(y, x=None, dx=1.0, axis=-1):
 # Running products ------------------------------------------------------------------------------------------------
 
 
-@library_block(notation=lambda x, axis: call("cumprod", x))
+@library_block(notation=lambda x, axis: call("cumprod", x), complex=True, example=example(normal(2, 3)))
 def cumprod(xp, x, axis=-1):
     """z_i = x_0 … x_i along one axis."""
     return np.cumprod(x, axis=axis) if is_numpy(xp) else xp.cumulative_prod(x, axis=axis)
@@ -114,6 +123,7 @@ def cumprod_backward(xp, dz, z, x, axis=-1):
     n = x.shape[axis]
     if n == 0:
         return dz
+    x, z = conjugate(xp, x), conjugate(xp, z)
     before = xp.concat([xp.ones_like(_until(x, 1, axis)), _until(z, -1, axis)], axis=axis)
     s, factor, step = dz, _ahead(xp, x, 1, axis), 1
     while step < n:
@@ -166,7 +176,9 @@ def _with_initial(z, initial, axis):
 # Convolution and interpolation -------------------------------------------------------------------------------------
 
 
-@library_block(notation=lambda x, y: call("convolve", x, y))
+@library_block(
+    notation=lambda x, y: call("convolve", x, y), complex=True, example=example(normal(4), normal(2))
+)
 def convolve(xp, x, y):
     """z_k = Σ_i x_i y_(k−i), for vectors, at every place where they overlap."""
     if is_numpy(xp):
@@ -177,12 +189,19 @@ def convolve(xp, x, y):
 
 @convolve.backward("x")
 def convolve_dx(xp, dz, z, x, y):
-    return _windows(xp, dz, y.shape[0]) @ y
+    return _correlated(xp, dz, y)
 
 
 @convolve.backward("y")
 def convolve_dy(xp, dz, z, x, y):
-    return _windows(xp, dz, x.shape[0]) @ x
+    return _correlated(xp, dz, x)
+
+
+def _correlated(xp, dz, y):
+    """Σ_k dz_k conj(y_(k−i)), where y lies within dz."""
+    if is_numpy(xp) and dz.ndim == 1:
+        return np.correlate(dz, y, "valid")  # which conjugates y, and needs no room for the windows
+    return _windows(xp, dz, y.shape[0]) @ conjugate(xp, y)
 
 
 def _windows(xp, x, n):
@@ -192,15 +211,17 @@ def _windows(xp, x, n):
 
 @answers(np.convolve)
 def numpy_convolve(a, v, mode="full"):
-    return _overlap(convolve(a, v), np.shape(a)[0], np.shape(v)[0], mode)
+    a, v = np.atleast_1d(_array(a)), np.atleast_1d(_array(v))
+    return _overlap(convolve(a, v), a.shape[0], v.shape[0], mode)
 
 
 @answers(np.correlate)
 def numpy_correlate(a, v, mode="valid"):
-    """np.correlate: a convolution with v reversed; NumPy slides the shorter along the longer."""
-    n, m = np.shape(a)[0], np.shape(v)[0]
+    """np.correlate: Σ_n a_(k+n) conj(v_n), a convolution with v reversed; NumPy slides the shorter along the longer."""
+    a, v = _array(a), np.conj(_array(v))
+    n, m = a.shape[0], v.shape[0]
     if n < m:
-        return np.flip(_overlap(convolve(v, np.flip(a)), m, n, mode))
+        return owned(np.flip(_overlap(convolve(v, np.flip(a)), m, n, mode)))
     return _overlap(convolve(a, np.flip(v)), n, m, mode)
 
 
@@ -209,13 +230,15 @@ def _overlap(full, n, m, mode):
     modes = {"full": slice(None), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}
     if mode not in modes:
         raise BlockError(f"mode={mode!r}; it is 'full', 'same' or 'valid'" + at_line())
-    return full if mode == "full" else full[modes[mode]]
+    return full if mode == "full" else owned(full[modes[mode]])
 
 
 @answers(np.interp)
 def numpy_interp(x, xp, fp, left=None, right=None, period=None):
     """np.interp: straight lines between the points (xp, fp); at a point the gradient by x is the slope after it."""
-    x, xp, fp = ((a if hasattr(a, "dtype") else np.asarray(a)).astype(np.float64) for a in (x, xp, fp))
+    x, xp, fp = (_array(a) for a in (x, xp, fp))
+    x, xp = x.astype(np.float64), xp.astype(np.float64)
+    fp = fp.astype(np.complex128 if is_complex(value_of(fp)) else np.float64)
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(value_of(xp))
@@ -229,14 +252,12 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
         i = np.clip(np.searchsorted(value_of(xp), value_of(x), side="right") - 1, 0, n - 2)
         inside = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]) * (x - xp[i]) + fp[i]
     beyond = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
-    z = np.where(x < xp[0], fp[0] if left is None else left, beyond)
-    return z
+    return np.where(x < xp[0], fp[0] if left is None else left, beyond)
 
 
-@answers(np.polyval)
-def numpy_polyval(p, x):
-    """np.polyval by Horner's rule, the highest power first."""
-    z = np.zeros_like(value_of(x))
-    for coefficient in p:
-        z = z * x + coefficient
-    return z
+@answers(np.unwrap)
+def numpy_unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
+    """np.unwrap: whole periods are added where a step is too large; they are constants."""
+    plain = p.value
+    turns = np.round((np.unwrap(plain, discont, axis, period=period) - plain) / period)
+    return p + np.asarray(turns * period, dtype=plain.dtype)

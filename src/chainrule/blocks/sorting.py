@@ -1,12 +1,15 @@
-"""Order statistics and averages: partition, median, quantile, ptp, average."""
+"""Order statistics: partition, median, quantile, ptp."""
 
 import numpy as np
 
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.reductions import axes_of, expand, spread
+from chainrule.blocks.statistics import weights_along
+from chainrule.domains import apart, example
 from chainrule.errors import BlockError
 from chainrule.formula import name
+from chainrule.libraries import is_complex
 from chainrule.node import at_line
 
 
@@ -15,7 +18,7 @@ def _ordinal_notation(x, rank, axis):
     return name(f"{text}₍{''.join('₀₁₂₃₄₅₆₇₈₉'[int(digit)] for digit in str(rank))}₎")
 
 
-@library_block(notation=_ordinal_notation)
+@library_block(notation=_ordinal_notation, example=example(apart(4), rank=1))
 def order_statistic(xp, x, rank=0, axis=-1):
     """The entry that would stand at `rank` if the axis were sorted; NaN if there is one. Ties share evenly."""
     return xp.sort(x, axis=axis)[(..., rank, *(slice(None),) * (-1 - axis))]
@@ -45,36 +48,103 @@ def _last_axis(a, axis):
 
 @answers(np.quantile)
 def numpy_quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
-    """np.quantile with method="linear": between the two nearest entries in order."""
-    if out is not None or method != "linear" or weights is not None:
-        raise BlockError("quantiles are covered with method='linear', without out= and weights=" + at_line())
+    """np.quantile, in every method: an entry in order, or a place between two of them."""
+    return _quantiles(a, q, axis, out, method, keepdims, weights, _between)
+
+
+@answers(np.nanquantile)
+def numpy_nanquantile(
+    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None
+):
+    """np.nanquantile: the quantiles of the entries that are not NaN."""
+    has_nan = np.isnan(value_of(a)).any()
+    return _quantiles(a, q, axis, out, method, keepdims, weights, _between_numbers if has_nan else _between)
+
+
+def _quantiles(a, q, axis, out, method, keepdims, weights, between):
+    if out is not None:
+        raise BlockError("quantiles with out= and a recorded array: use the returned array" + at_line())
+    a = a if isinstance(a, Array) else np.asarray(a)
     dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(q).dtype)
     q = np.asarray(q)
     if not np.all((q >= 0) & (q <= 1)):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
-    rows, kept = _last_axis(np.astype(a, dtype), axis)
-    found = [_quantile(rows, float(position)) for position in q.ravel() * (rows.shape[-1] - 1)]
-    shape = kept if keepdims else found[0].shape
+    a = np.astype(a, np.result_type(dtype, np.float16))
+    rows, kept = _last_axis(a, axis)
+    if weights is None:
+        found = [between(rows, float(part), method) for part in q.ravel()]
+    else:
+        plain_weights = _last_axis(np.broadcast_to(weights_along(np.asarray(value_of(weights)), a, axis), a.shape), axis)[0]
+        skips_nan = between is _between_numbers
+        found = [_weighted(rows, float(part), method, plain_weights, skips_nan) for part in q.ravel()]
     if q.ndim == 0 and not keepdims:
         return found[0]
+    shape = kept if keepdims else found[0].shape
     return owned(np.reshape(np.stack(found), q.shape + shape))
 
 
-def _quantile(rows, position):
-    """Between the two entries in order around a position, from the nearer of them, as NumPy computes it."""
+def _position(n, q, method):
+    """Where between n entries in order the quantile lies: NumPy's quantile of 0, …, n − 1 says it for each method."""
+    return q * (n - 1) if method == "linear" else float(np.quantile(np.arange(float(n)), q, method=method))
+
+
+def _mixed(low, high, share):
+    """Between two entries, from the nearer of them, as NumPy computes it."""
+    near_low = low + (high - low) * share
+    near_high = high - (high - low) * (1 - share)
+    return near_low if np.all(share < 0.5) else near_high if np.all(share >= 0.5) else np.where(share < 0.5, near_low, near_high)
+
+
+def _between(rows, q, method):
     n = rows.shape[-1]
+    position = _position(n, q, method)
     below = min(int(position), max(n - 2, 0))
-    share = position - below
     low, high = order_statistic(rows, rank=below), order_statistic(rows, rank=min(below + 1, n - 1))
-    z = low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+    z = _mixed(low, high, position - below)
     missing = np.isnan(value_of(rows)).any(axis=-1)
     return np.where(missing, np.nan, z)[()] if missing.any() else z
+
+
+def _between_numbers(rows, q, method):
+    """The same in each row's entries that are not NaN; these are last when sorted."""
+    plain = value_of(rows)
+    counts = np.count_nonzero(~np.isnan(plain), axis=-1)
+    position = np.zeros(counts.shape)
+    for n in np.unique(counts[counts > 0]):
+        position[counts == n] = _position(int(n), q, method)
+    below = np.clip(position.astype(int), 0, np.maximum(counts - 2, 0))
+    order = np.argsort(plain, axis=-1, kind="stable")
+
+    def ranked(rank):
+        return np.take_along_axis(rows, np.take_along_axis(order, rank[..., None], -1), -1)[..., 0]
+
+    low, high = ranked(below), ranked(np.minimum(below + 1, np.maximum(counts - 1, 0)))
+    return owned(_mixed(low, high, (position - below).astype(plain.dtype)))
+
+
+def _weighted(rows, q, method, weights, skips_nan):
+    """The entry that NumPy finds; it stays the same entry while the weights change little, so they have no gradient."""
+    plain = value_of(rows)
+    z = (np.nanquantile if skips_nan else np.quantile)(plain, q, axis=-1, method=method, weights=weights)
+    which = np.argmax(plain == np.expand_dims(z, -1), axis=-1)
+    missing = np.isnan(z)
+    found = owned(np.take_along_axis(rows, which[..., None], -1)[..., 0])
+    return np.where(missing, np.nan, found) if missing.any() else found
 
 
 @answers(np.percentile)
 def numpy_percentile(a, q, *args, **kwargs):
     """np.percentile: a quantile in hundredths."""
-    return numpy_quantile(a, q / 100 if isinstance(q, int | float) else np.asarray(q) / 100, *args, **kwargs)
+    return numpy_quantile(a, _hundredths(q), *args, **kwargs)
+
+
+@answers(np.nanpercentile)
+def numpy_nanpercentile(a, q, *args, **kwargs):
+    return numpy_nanquantile(a, _hundredths(q), *args, **kwargs)
+
+
+def _hundredths(q):
+    return q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
 
 
 @answers(np.median)
@@ -83,30 +153,21 @@ def numpy_median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     return numpy_quantile(a, 0.5, axis, out, keepdims=keepdims)
 
 
+@answers(np.nanmedian)
+def numpy_nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    return numpy_nanquantile(a, 0.5, axis, out, keepdims=keepdims)
+
+
+@answers(np.sort_complex)
+def numpy_sort_complex(a):
+    """np.sort_complex: sorted by the real part, then by the imaginary part."""
+    a = np.sort(a)
+    return a if is_complex(a.value) else np.astype(a, np.complex64 if a.dtype == np.float32 else np.complex128)
+
+
 @answers(np.ptp)
 def numpy_ptp(a, axis=None, out=None, keepdims=False):
     """Peak to peak: the largest entry minus the smallest."""
     if out is not None:
         raise BlockError("numpy.ptp(out=…) with a recorded array: use the returned array" + at_line())
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-
-
-@answers(np.average)
-def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False):
-    """np.average: Σ w x / Σ w."""
-    a = a if isinstance(a, Array) else np.asarray(a)
-    if weights is None:
-        z = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.full_like(value_of(z), a.size / max(z.size, 1))
-    else:
-        weights = weights if isinstance(weights, Array) else np.asarray(weights)
-        if weights.shape != a.shape:
-            axes = sorted(i % a.ndim for i in axes_of(axis_from_right(axis, a.ndim)))
-            if weights.shape != tuple(a.shape[i] for i in axes_of(axis_from_right(axis, a.ndim))) or weights.ndim != 1:
-                raise BlockError(
-                    f"weights of shape {weights.shape} for the axes {axes} of an array of shape {a.shape}" + at_line()
-                )
-            weights = np.reshape(weights, (-1, *(1,) * (a.ndim - 1 - axes[0])))
-        total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
-        z = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (z, total) if returned else z

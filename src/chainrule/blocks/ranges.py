@@ -1,0 +1,61 @@
+"""Ranges with recorded end points: linspace, logspace, geomspace."""
+
+import operator
+
+import numpy as np
+
+from chainrule.array import Array, value_of
+from chainrule.block import answers
+from chainrule.errors import BlockError
+from chainrule.node import at_line
+
+
+@answers(np.linspace)
+def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
+    """np.linspace: the places divide the way from start to stop evenly."""
+    start, stop = (_floating(a) for a in (start, stop))
+    shares, steps = _shares(num, endpoint)
+    shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
+    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, value_of(start).real.dtype))
+    z = _finished(z, dtype, axis)
+    return (z, (stop - start) / steps if steps else np.nan) if retstep else z
+
+
+def _floating(a):
+    a = a if isinstance(a, Array) else np.asarray(a)
+    return a if a.dtype.kind in "fc" else a.astype(np.float64)
+
+
+def _shares(num, endpoint):
+    num = operator.index(num)
+    if num < 0:
+        raise BlockError(f"a range of {num} numbers" + at_line())
+    return np.linspace(0.0, 1.0, num, endpoint), num - 1 if endpoint else num
+
+
+def _finished(z, dtype, axis):
+    z = z if dtype is None else np.astype(z, dtype)
+    return np.moveaxis(z, 0, axis) if axis else z
+
+
+@answers(np.logspace)
+def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    """np.logspace: powers of the base, the exponents evenly spaced. The base may be recorded too."""
+    ndim = max(np.ndim(a) for a in (start, stop, base))
+    if np.ndim(base):
+        base = np.reshape(base, (1,) * (1 + ndim - np.ndim(base)) + np.shape(base))
+    start, stop = (np.reshape(_floating(a), (1,) * (ndim - np.ndim(a)) + np.shape(a)) for a in (start, stop))
+    return _finished(np.power(base, numpy_linspace(start, stop, num, endpoint)), dtype, axis)
+
+
+@answers(np.geomspace)
+def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """np.geomspace: start (stop / start)^t, along a logarithmic spiral where they are complex."""
+    start, stop = (_floating(a) for a in (start, stop))
+    if np.any(value_of(start) == 0) or np.any(value_of(stop) == 0):
+        raise BlockError("a geometric range cannot begin or end with 0" + at_line())
+    shares, _ = _shares(num, endpoint)
+    shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
+    between = start * (stop / start) ** np.astype(shares, value_of(start).real.dtype)
+    z = np.where(shares == 0, start, np.where(shares == 1, stop, between))
+    return _finished(z, dtype, axis)

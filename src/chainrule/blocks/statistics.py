@@ -1,0 +1,182 @@
+"""Statistics: averages, covariances, and counts in bins."""
+
+import operator
+
+import numpy as np
+
+from chainrule.array import Array, value_of
+from chainrule.block import answers, axis_from_right
+from chainrule.blocks.indexing import add_at
+from chainrule.blocks.reductions import axes_of
+from chainrule.errors import BlockError
+from chainrule.libraries import is_complex
+from chainrule.node import at_line
+
+
+def _array(a):
+    return a if isinstance(a, Array) else np.asarray(a)
+
+
+# Averages and covariances --------------------------------------------------------------------------------------------
+
+
+@answers(np.average)
+def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    """np.average: Σ w x / Σ w."""
+    a = _array(a)
+    if weights is None:
+        z = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.full_like(value_of(z), a.size / max(z.size, 1))
+        return (z, total) if returned else z
+    weights = weights_along(_array(weights), a, axis)
+    total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
+    if np.any(value_of(total) == 0):
+        raise ZeroDivisionError("the weights of np.average sum to zero" + at_line())
+    z = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (z, np.broadcast_to(total, z.shape)) if returned else z
+
+
+def weights_along(weights, a, axis):
+    """Weights of the shape of the axes, in the order in which these are named, brought to the axes of the array."""
+    if weights.shape == a.shape:
+        return weights
+    axes = [i % a.ndim for i in axes_of(axis_from_right(axis, a.ndim))]
+    if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
+        raise BlockError(
+            f"weights of shape {weights.shape} for the axis {axis} of an array of shape {a.shape}" + at_line()
+        )
+    weights = np.transpose(weights, [int(i) for i in np.argsort(axes)])
+    return np.reshape(weights, tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
+
+
+@answers(np.cov)
+def numpy_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+    """np.cov: Σ w (x − mean)(x − mean)ᴴ / (Σ w − ddof Σ w a / Σ w), with w = f a."""
+    x = _rows(m, rowvar, dtype)
+    if y is not None:
+        x = np.concatenate([x, _rows(y, rowvar, dtype)], axis=0)
+    ddof = operator.index(int(not bias) if ddof is None else ddof)
+    weights = None
+    for given in (fweights, aweights):
+        if given is not None:
+            given = _array(given)
+            weights = given if weights is None else weights * given
+    mean, total = np.average(x, axis=1, weights=weights, returned=True)
+    norm = total[0] - ddof
+    if aweights is not None:
+        norm = total[0] - (ddof * np.sum(weights * aweights) / total[0] if ddof else 0.0)
+    x = x - mean[:, None]
+    c = x @ np.conj((x if weights is None else x * weights).T) / norm
+    return np.squeeze(c)[()]
+
+
+def _rows(m, rowvar, dtype):
+    """The variables as rows."""
+    m = _array(m)
+    if m.ndim > 2:
+        raise BlockError(f"the covariance of an array with {m.ndim} axes" + at_line())
+    m = np.astype(np.atleast_2d(m), np.result_type(m.dtype, np.float64) if dtype is None else dtype)
+    return m if rowvar or m.shape[0] == 1 else m.T
+
+
+@answers(np.corrcoef)
+def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    """np.corrcoef: the covariance of variables with variance 1, within −1 and 1 whatever rounding does."""
+    c = np.cov(x, y, rowvar, dtype=dtype)
+    if c.ndim == 0:
+        return c / c
+    deviation = np.sqrt(np.real(np.diagonal(c)))
+    c = c / deviation[:, None] / deviation
+    if is_complex(value_of(c)):
+        return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
+    return np.clip(c, -1, 1)
+
+
+# Counts in bins ------------------------------------------------------------------------------------------------------
+
+
+@answers(np.bincount)
+def numpy_bincount(x, /, weights=None, minlength=0):
+    """np.bincount: integers, or sums of weights, which have a gradient."""
+    x = np.asarray(value_of(x))
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    weights = np.astype(_array(weights), np.float64)
+    if weights.shape != x.shape or x.ndim != 1:
+        raise BlockError(f"bincount of shape {x.shape} with weights of shape {weights.shape}" + at_line())
+    return add_at(weights, key=(x,), shape=(len(np.bincount(x, minlength=minlength)),))
+
+
+@answers(np.histogram_bin_edges)
+def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
+    """np.histogram_bin_edges: they move with the smallest and the largest entry where no range is given."""
+    if np.ndim(bins) == 1:
+        return _array(bins)
+    plain = np.asarray(value_of(a))
+    edges = np.histogram_bin_edges(plain, bins, value_of(range), value_of(weights))
+    if range is not None or not isinstance(a, Array) or not plain.size or plain.min() == plain.max():
+        return edges
+    return np.linspace(np.min(a), np.max(a), len(edges))
+
+
+def _bins_of(places, edges):
+    """The number of the bin of each place; the number of bins where there is none. The last bin holds its end."""
+    n = len(edges) - 1
+    which = np.searchsorted(edges, places, side="right") - 1
+    which = np.where(places == edges[-1], n - 1, which)
+    return np.where((which < 0) | (which >= n), n, which)
+
+
+def _counted(which, shape, weights):
+    """How often each bin is named, or the sum of weights there."""
+    inside = np.all([i < n for i, n in zip(which, shape, strict=True)], axis=0)
+    key = tuple(i[inside] for i in which)
+    if weights is None:
+        counts = np.zeros(shape, int)
+        np.add.at(counts, key, 1)
+        return counts
+    weights = np.ravel(_array(weights))
+    return add_at(weights[inside], key=key, shape=shape)
+
+
+@answers(np.histogram)
+def numpy_histogram(a, bins=10, range=None, density=None, weights=None):
+    """np.histogram: counts are integers; sums of weights have a gradient, and so have densities by the edges."""
+    edges = numpy_histogram_bin_edges(a, bins, range, weights)
+    places = np.ravel(np.asarray(value_of(a)))
+    counts = _counted([_bins_of(places, value_of(edges))], (len(edges) - 1,), weights)
+    if density:
+        counts = counts / np.diff(edges) / np.sum(counts)
+    return counts, edges
+
+
+@answers(np.histogramdd)
+def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    """np.histogramdd: counts, or sums of weights, in boxes."""
+    if isinstance(sample, list | tuple):
+        sample = np.stack([_array(column) for column in sample], axis=-1)
+    sample = _array(sample)
+    n = sample.shape[1]
+    bins = [bins] * n if np.ndim(bins) == 0 else list(bins)
+    ranges = [None] * n if range is None else list(range)
+    if len(bins) != n or len(ranges) != n:
+        raise BlockError(f"a histogram of {n} variables with {len(bins)} bins and {len(ranges)} ranges" + at_line())
+    edges = [
+        numpy_histogram_bin_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges, strict=True))
+    ]
+    which = [_bins_of(value_of(sample)[:, i], value_of(e)) for i, e in enumerate(edges)]
+    counts = _counted(which, tuple(len(e) - 1 for e in edges), weights)
+    counts = np.astype(counts, np.float64)
+    if density:
+        counts = counts / np.sum(counts)
+        for i, e in enumerate(edges):
+            counts = counts / np.reshape(np.diff(e), tuple(-1 if j == i else 1 for j in np.arange(n)))
+    return counts, edges
+
+
+@answers(np.histogram2d)
+def numpy_histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+        bins = [bins, bins]
+    counts, edges = numpy_histogramdd((x, y), bins, range, density, weights)
+    return counts, edges[0], edges[1]
