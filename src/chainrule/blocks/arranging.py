@@ -5,9 +5,10 @@ import operator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import value_of
+from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
+from chainrule.blocks.reductions import axes_of
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -55,6 +56,8 @@ def numpy_rollaxis(a, axis, start=0):
 
 @answers(np.resize)
 def numpy_resize(a, new_shape):
+    if not np.size(a):
+        return np.resize(value_of(a), new_shape)
     return _entries_at(a, np.resize(np.arange(np.size(a)), new_shape))
 
 
@@ -143,6 +146,61 @@ def numpy_meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
 def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
     """np.lib.stride_tricks.sliding_window_view, as a copy."""
     return _entries_at(x, sliding_window_view(_positions(x), window_shape, axis))
+
+
+@answers(np.ix_)
+def numpy_ix_(*args):
+    """np.ix_: vectors along axes of their own; masks become the places where they hold."""
+    vectors = [np.flatnonzero(value_of(a)) if a.dtype.kind == "b" else a for a in map(_array, args)]
+    n = len(vectors)
+    return tuple(np.reshape(a, tuple(-1 if i == j else 1 for j in range(n))) for i, a in enumerate(vectors))
+
+
+def _array(a):
+    return a if isinstance(a, Array) else np.asarray(a)
+
+
+@answers(np.trim_zeros)
+def numpy_trim_zeros(filt, trim="fb", axis=None):
+    """np.trim_zeros: what lies between the first and the last entries that are not 0."""
+    trim = trim.lower()
+    if set(trim) - set("fb"):
+        raise BlockError(f"trim={trim!r}; it is 'f', 'b' or 'fb'" + at_line())
+    axes = range(-filt.ndim, 0) if axis is None else axes_of(axis_from_right(axis, filt.ndim))
+    places = np.argwhere(value_of(filt))
+    key = [slice(None)] * filt.ndim
+    for i in axes:
+        first, last = (places[:, i].min(), places[:, i].max() + 1) if len(places) else (0, 0)
+        key[i] = slice(int(first) if "f" in trim or not len(places) else None, int(last) if "b" in trim or not len(places) else None)
+    return filt[tuple(key)]
+
+
+# Along an axis -----------------------------------------------------------------------------------------------------
+
+
+@answers(np.apply_along_axis)
+def numpy_apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    """np.apply_along_axis: the function of every row, its results along the axis that it had."""
+    rows = np.moveaxis(arr, axis, -1)
+    lead = rows.shape[:-1]
+    if 0 in lead:
+        raise BlockError("apply_along_axis of an array without rows" + at_line())
+    results = [func1d(rows[at], *args, **kwargs) for at in np.ndindex(lead)]
+    results = [_array(r) for r in results]
+    z = np.reshape(np.stack(results), (*lead, *results[0].shape))
+    at = axis % arr.ndim
+    width = results[0].ndim
+    return owned(np.moveaxis(z, tuple(range(len(lead), len(lead) + width)), tuple(range(at, at + width))))
+
+
+@answers(np.apply_over_axes)
+def numpy_apply_over_axes(func, a, axes):
+    """np.apply_over_axes: a reduction along one axis after the other, each of which stays with length 1."""
+    for axis in np.atleast_1d(axes):
+        axis = int(axis) % np.ndim(a)
+        found = func(a, axis)
+        a = found if np.ndim(found) == np.ndim(a) else np.expand_dims(found, axis)
+    return a
 
 
 # Chosen ------------------------------------------------------------------------------------------------------------

@@ -163,10 +163,29 @@ arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, 
 arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x * x)), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
 deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
 rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
+
+
+def _sinc(xp, x, order):
+    """The derivative of some order of sin(πx)/(πx), smooth at 0.
+
+    Far from 0 by x f_n + n f_(n−1) = π^(n−1) sin(πx + nπ/2), which is x f = sin(πx)/π, differentiated; near 0 by the series
+    of that sine.
+    """
+    near = abs(x) < 0.5
+    far, close = xp.where(near, 1.0, x), xp.where(near, x, 0.0)
+    f = xp.sin(math.pi * far) / (math.pi * far)
+    for n in range(1, order + 1):
+        f = (math.pi ** (n - 1) * xp.sin(math.pi * far + n * math.pi / 2) - n * f) / far
+    powers = [k for k in range(28) if k % 2 == 0 and k >= order]
+    series = sum((-1) ** (k // 2) * math.pi**k / (k + 1) / math.factorial(k - order) * close ** (k - order) for k in powers)
+    z = xp.where(near, series, f)
+    return z[()] if is_numpy(xp) else z
+
+
 sinc = elementwise(
-    "sinc", lambda xp, x: np.sinc(x) if is_numpy(xp) else xp.sinc(x),
-    lambda xp, z, x: xp.where(x == 0, 0.0, (xp.cos(math.pi * x) - z) / xp.where(x == 0, 1.0, x)),
-    answers_for=(np.sinc,), example=example(far_from_zero(2, 3)),
+    "sinc", lambda xp, x, order=0: _sinc(xp, x, order) if order else np.sinc(x) if is_numpy(xp) else xp.sinc(x),
+    lambda xp, z, x, order=0: sinc(x, order=order + 1),
+    notation=lambda x, order: call("sinc" + "′" * order, x), answers_for=(np.sinc,), complex=True,
 )
 
 # Kinks: at x = 0 and at ties as PyTorch does ------------------------------------------------------------------
@@ -236,7 +255,7 @@ def _share(wins, x, y, z):
 # Selection ---------------------------------------------------------------------------------------------------
 
 
-@library_block(np.where, notation=cases, complex=True, example=example(integers(2)(2, 3), normal(2, 3), normal(3)))
+@library_block(notation=cases, complex=True, example=example(integers(2)(2, 3), normal(2, 3), normal(3)))
 def where(xp, condition, x, y):
     """x where the condition holds, else y. It selects and never multiplies, so a NaN not chosen stays out."""
     return xp.where(condition, x, y)
@@ -250,6 +269,12 @@ def where_dx(xp, dz, z, condition, x, y):
 @where.backward("y")
 def where_dy(xp, dz, z, condition, x, y):
     return sum_to(xp, xp.where(condition, 0.0, dz), y.shape, z.shape)
+
+
+@answers(np.where)
+def numpy_where(condition, x=None, y=None):
+    """np.where: a selection, or the places where the condition holds."""
+    return np.nonzero(condition) if x is None and y is None else where(condition, x, y)
 
 
 @library_block(
@@ -293,7 +318,7 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None):
 
 _STANDARD = {"rint": "round"}  # NumPy's name, and the Array API's where a library has only that
 
-for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift nextafter spacing".split():
+for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift nextafter spacing gcd lcm bitwise_count".split():
     elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name if hasattr(xp, _name) else _STANDARD[_name])(*xs), answers_for=(getattr(np, _name),), differentiable=False)
 for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}.items():
     elementwise(
@@ -308,11 +333,16 @@ answers(np.fix)(ANSWERS[np.trunc])
 
 @answers(np.nan_to_num)
 def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    """np.nan_to_num: the gradient passes where x is finite."""
-    limits = np.finfo(x.dtype)
-    z = np.where(np.isnan(x), nan, x)
-    z = np.where(x == np.inf, limits.max if posinf is None else posinf, z)
-    return np.where(x == -np.inf, limits.min if neginf is None else neginf, z)
+    """np.nan_to_num: the gradient passes where x is finite, for each part of a complex number."""
+    if is_complex(x.value):
+        parts = [numpy_nan_to_num(part(x), True, nan, posinf, neginf) for part in (np.real, np.imag)]
+        z = parts[0] + 1j * parts[1]
+    else:
+        limits = np.finfo(x.dtype)
+        z = np.where(np.isnan(x), nan, x)
+        z = np.where(x == np.inf, limits.max if posinf is None else posinf, z)
+        z = np.where(x == -np.inf, limits.min if neginf is None else neginf, z)
+    return z if copy else x._write(z)
 
 
 @library_block(np.round, np.around, differentiable=False)

@@ -253,11 +253,16 @@ def numpy_add_at(a, indices, b):
 
 @answers(np.take)
 def numpy_take(a, indices, axis=None, out=None, mode="raise"):
-    if mode != "raise" or out is not None:
-        raise RecordingError(f"np.take with mode={mode!r} or out= is not covered" + at_line())
+    if out is not None:
+        raise RecordingError("np.take with out= and a recorded array: use the returned array" + at_line())
+    a = a if isinstance(a, Array) else np.asarray(a)
+    indices = np.asarray(value_of(indices))
     if axis is None:
         a, axis = np.ravel(a), 0
-    return owned(a[(slice(None),) * (axis % a.ndim) + (np.asarray(value_of(indices)),)])
+    if mode != "raise":
+        places = np.arange(a.shape[axis])
+        indices = np.take(places, indices, mode=mode)
+    return owned(a[(slice(None),) * (axis % a.ndim) + (indices,)])
 
 
 @answers(np.take_along_axis)
@@ -289,7 +294,9 @@ def numpy_trace(a, offset=0, axis1=0, axis2=1):
 def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
     if axis is None:
         a, axis = np.ravel(a), -1
-    return np.take_along_axis(a, np.argsort(a.value, axis=axis, kind=kind or "stable"), axis)
+    if not a.ndim:
+        raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
+    return owned(np.take_along_axis(a, np.argsort(a.value, axis=axis, kind=kind or "stable"), axis))
 
 
 @answers(np.argsort)

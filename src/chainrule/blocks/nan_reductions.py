@@ -4,6 +4,8 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.block import answers
+from chainrule.errors import BlockError
+from chainrule.node import at_line
 
 
 def _filled(a, neutral):
@@ -39,8 +41,13 @@ _over_the_rest(np.nanstd, np.std)
 
 def _nan_extreme(function, plain, neutral):
     @answers(function)
-    def numpy_nan_extreme(a, axis=None, out=None, keepdims=False, **others):
-        z = plain(_filled(a, neutral), axis=axis, out=out, keepdims=keepdims, **others)
+    def numpy_nan_extreme(a, axis=None, out=None, keepdims=False, initial=None, where=True):
+        if initial is None and where is not True:
+            raise BlockError(f"numpy.{function.__name__} with where= needs initial=" + at_line())
+        options = {"axis": axis, "out": out, "keepdims": keepdims}
+        if initial is not None:
+            return plain(_filled(a, neutral), initial=initial, where=where, **options)
+        z = plain(_filled(a, neutral), **options)
         nothing = np.all(np.isnan(value_of(a)), axis=axis, keepdims=keepdims)
         return np.where(nothing, np.nan, z)[()] if nothing.any() else z
 

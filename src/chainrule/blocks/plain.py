@@ -14,9 +14,14 @@ from chainrule.formula import name, number
 def _of_values(function):
     @answers(function)
     def plain(*args, **kwargs):
-        return function(*(value_of(a) for a in args), **{name: value_of(a) for name, a in kwargs.items()})
+        return function(*map(_plain, args), **{name: _plain(a) for name, a in kwargs.items()})
 
     return plain
+
+
+def _plain(a):
+    """The value of a recorded array, also in a list or a tuple."""
+    return type(a)(map(_plain, a)) if type(a) in (list, tuple) else value_of(a)
 
 
 for _function in (
@@ -45,6 +50,30 @@ for _function in (
     np.isclose,
     np.allclose,
     np.array_equal,
+    np.array_equiv,
+    # what type it has and where it is
+    np.common_type,
+    np.min_scalar_type,
+    np.can_cast,
+    np.may_share_memory,
+    np.shares_memory,
+    np.einsum_path,
+    # how it is written, to a text or a file
+    np.array_repr,
+    np.array_str,
+    np.array2string,
+    np.save,
+    np.savez,
+    np.savez_compressed,
+    np.savetxt,
+    # integers and bits
+    np.ravel_multi_index,
+    np.unravel_index,
+    np.diag_indices_from,
+    np.tril_indices_from,
+    np.triu_indices_from,
+    np.packbits,
+    np.unpackbits,
 ):
     _of_values(_function)
 

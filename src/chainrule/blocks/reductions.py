@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import record, value_of
+from chainrule.array import Array, record, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import RecordingError
@@ -203,9 +203,12 @@ def _numpy_reduction(function, made):
     def numpy_reduction(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True, **others):
         if out is not None:
             raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
+        a = a if isinstance(a, Array) else np.asarray(a)
         if dtype is not None:
             a = np.astype(a, dtype)
-        if where is not True:
+        if "correction" in others:  # the Array API's name
+            others["ddof"] = others.pop("correction")
+        if where is not True or "mean" in others:
             return _reduced_where(made, a, axis, keepdims, initial, where, **others)
         if others:
             z = made(a, axis=axis, keepdims=keepdims, **others)
@@ -232,12 +235,13 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
         z = made(np.where(where, a, _NEUTRAL[made.name]), axis=axis, keepdims=keepdims, **others)
         return z if initial is None else _JOIN[made.name](z, initial)
     n = np.sum(where, axis=axis, keepdims=True)
-    center = sum(np.where(where, a, 0.0), axis=axis, keepdims=True) / n
+    given = others.pop("mean", None)
+    center = sum(np.where(where, a, 0.0), axis=axis, keepdims=True) / n if given is None else given
     if made.name == "mean":
         z = center
     else:
         squares = np.where(where, _square(np, np.where(where, a - center, 0.0)), 0.0)
-        z = sum(squares, axis=axis, keepdims=True) / (n - others.pop("ddof", 0))
+        z = sum(squares, axis=axis, keepdims=True) / np.maximum(n - others.pop("ddof", 0), 0)
         if made.name == "std":
             flat = z == 0  # there the gradient is 0, as for a norm
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
@@ -262,9 +266,12 @@ for _function, _block in {
 
 
 @answers(np.cumsum)
-def numpy_cumsum(a, axis=None, **others):
+def numpy_cumsum(a, axis=None, dtype=None, out=None):
     """np.cumsum: without an axis, of the flattened array."""
-    return cumsum(np.ravel(a) if axis is None else a, axis=-1 if axis is None else axis, **others)
+    if out is not None:
+        raise RecordingError("numpy.cumsum(out=…) with a recorded array: use the returned array" + at_line())
+    a = a if dtype is None else np.astype(a, dtype)
+    return cumsum(np.ravel(a)) if axis is None else cumsum(a, axis=axis)
 
 
 def _counting(function):
@@ -278,7 +285,13 @@ def _counting(function):
 
     rule.__name__ = name
     notation = lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis))  # noqa: E731
-    library_block(function, differentiable=False, notation=notation)(rule)
+    made = library_block(differentiable=False, notation=notation, example=example(normal(2, 3), axis=-1))(rule)
+
+    @answers(function)
+    def numpy_counting(a, axis=None, *args, keepdims=False, **others):
+        if args or others:  # out=, where=: of the values
+            return function(value_of(a), axis, *args, keepdims=keepdims, **others)
+        return made(a, axis=axis, keepdims=keepdims)
 
 
 for _function in (np.argmax, np.argmin, np.any, np.all, np.count_nonzero):

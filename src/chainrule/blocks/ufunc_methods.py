@@ -1,20 +1,61 @@
-"""Methods of ufuncs: reduce, accumulate and outer. Like NumPy's, they work along the first axis if none is given."""
+"""Methods of ufuncs (reduce, accumulate, reduceat, outer, at), and ufuncs with two results.
+
+Like NumPy's, reduce and accumulate work along the first axis if none is given.
+"""
+
+import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS, value_of
-from chainrule.block import Elementwise, answers
-from chainrule.blocks.reductions import logsumexp
+from chainrule.array import ANSWERS, Array, is_number, owned, value_of
+from chainrule.block import answers, axis_from_right
+from chainrule.blocks.indexing import full_key, write
+from chainrule.blocks.reductions import axes_of, logsumexp
+from chainrule.errors import BlockError, RecordingError
+from chainrule.node import at_line
+
+# Those that have a block of their own --------------------------------------------------------------------------------
 
 
-def _method(ufunc, method, function):
-    @answers((ufunc, method))
-    def numpy_ufunc_method(array, axis=0, **others):
-        return function(array, axis=axis, **others)
+def _prepared(array, dtype, out):
+    if out is not None:
+        raise BlockError("a method of a ufunc with out= and a recorded array: use the returned array" + at_line())
+    array = array if isinstance(array, Array) else np.asarray(array)
+    return array if dtype is None else np.astype(array, dtype)
 
 
-def _log_sum_exp(a, axis, keepdims=False):
-    return logsumexp(a, axis=axis, keepdims=keepdims)
+def _reduce(ufunc, function):
+    @answers((ufunc, "reduce"))
+    def numpy_ufunc_reduce(array, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
+        array = _prepared(array, dtype, out)
+        return function(array, axis=axis, keepdims=keepdims, initial=initial, where=where)
+
+
+_reduce(np.add, np.sum)
+_reduce(np.multiply, np.prod)
+_reduce(np.maximum, np.max)
+_reduce(np.minimum, np.min)
+_reduce(np.fmax, np.nanmax)
+_reduce(np.fmin, np.nanmin)
+
+
+def _reduce_from_neutral(ufunc, function, neutral):
+    def reduce(array, axis, keepdims, initial, where):
+        array = array if where is True else np.where(value_of(where), array, neutral)
+        z = function(array, axis=axis, keepdims=keepdims)
+        return z if initial is None else ufunc(z, initial)
+
+    _reduce(ufunc, reduce)
+
+
+_reduce_from_neutral(np.hypot, np.linalg.vector_norm, 0.0)
+_reduce_from_neutral(np.logaddexp, logsumexp, -math.inf)
+
+
+def _accumulate(ufunc, function):
+    @answers((ufunc, "accumulate"))
+    def numpy_ufunc_accumulate(array, axis=0, dtype=None, out=None):
+        return function(_prepared(array, dtype, out), axis=axis)
 
 
 def _running_extreme(ufunc):
@@ -24,25 +65,57 @@ def _running_extreme(ufunc):
         value = np.moveaxis(value_of(a), axis, -1)
         best = ufunc.accumulate(value, axis=-1)
         new = np.ones(value.shape, bool)
-        new[..., 1:] = best[..., 1:] != best[..., :-1]
+        now, before = best[..., 1:], best[..., :-1]
+        new[..., 1:] = (now != before) & ~(np.isnan(now) & np.isnan(before))
         positions = np.maximum.accumulate(np.where(new, np.arange(value.shape[-1]), 0), axis=-1)
-        return np.take_along_axis(a, np.moveaxis(positions, -1, axis), axis)
+        return owned(np.take_along_axis(a, np.moveaxis(positions, -1, axis), axis))
 
     return running_extreme
 
 
-_method(np.add, "reduce", np.sum)
-_method(np.multiply, "reduce", np.prod)
-_method(np.maximum, "reduce", np.max)
-_method(np.minimum, "reduce", np.min)
-_method(np.fmax, "reduce", np.nanmax)
-_method(np.fmin, "reduce", np.nanmin)
-_method(np.hypot, "reduce", lambda a, axis, keepdims=False: np.linalg.vector_norm(a, axis=axis, keepdims=keepdims))
-_method(np.logaddexp, "reduce", _log_sum_exp)
-_method(np.add, "accumulate", np.cumsum)
-_method(np.multiply, "accumulate", np.cumprod)
-_method(np.maximum, "accumulate", _running_extreme(np.maximum))
-_method(np.minimum, "accumulate", _running_extreme(np.minimum))
+_accumulate(np.add, np.cumsum)
+_accumulate(np.multiply, np.cumprod)
+for _extreme in (np.maximum, np.minimum, np.fmax, np.fmin):
+    _accumulate(_extreme, _running_extreme(_extreme))
+
+
+# Any binary ufunc ----------------------------------------------------------------------------------------------------
+
+
+def _running(ufunc, rows, z=None, where=None):
+    """The results so far, along the first axis, from the first entry to the last."""
+    for i in range(rows.shape[0]):
+        here = True if where is None else where[i]
+        z = rows[i] if z is None else ufunc(z, rows[i]) if np.all(here) else np.where(here, ufunc(z, rows[i]), z)
+        yield z
+
+
+def _fold(ufunc):
+    def reduce(array, axis, keepdims, initial, where):
+        axes = sorted(axes_of(axis_from_right(axis, array.ndim)))
+        if len(axes) > 1 and ufunc.identity is None:
+            raise BlockError(f"numpy.{ufunc.__name__}.reduce has an order, so it goes along one axis" + at_line())
+        if initial is None and (where is not True or 0 in [array.shape[i] for i in axes]):
+            raise BlockError(f"numpy.{ufunc.__name__}.reduce of nothing, or with where=, needs initial=" + at_line())
+        rest = [i for i in range(-array.ndim, 0) if i not in axes]
+        kept = tuple(array.shape[i] for i in rest)
+        rows, where = (
+            np.reshape(np.transpose(a, axes + rest), (-1, *kept))
+            for a in (array, np.broadcast_to(value_of(where), array.shape))
+        )
+        *_, z = _running(ufunc, rows, None if initial is None else np.broadcast_to(initial, kept), where)
+        shape = tuple(1 if i in axes else n for i, n in zip(range(-array.ndim, 0), array.shape, strict=True))
+        return owned(np.reshape(z, shape) if keepdims else z)
+
+    _reduce(ufunc, reduce)
+
+
+def _fold_running(ufunc):
+    def accumulate(array, axis):
+        rows = np.moveaxis(array, axis, 0)
+        return np.stack(list(_running(ufunc, rows)), axis=axis) if rows.shape[0] else array
+
+    _accumulate(ufunc, accumulate)
 
 
 def _outer(ufunc):
@@ -51,12 +124,102 @@ def _outer(ufunc):
         return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **others)
 
 
+def _reduceat(ufunc):
+    @answers((ufunc, "reduceat"))
+    def numpy_ufunc_reduceat(array, indices, axis=0, dtype=None, out=None):
+        """Each entry reduces from one index to the next; where the next is not greater, it is the entry there."""
+        array = _prepared(array, dtype, out)
+        rows = np.moveaxis(array, axis, 0)
+        starts = [int(i) for i in np.asarray(value_of(indices))]
+        stops = [*starts[1:], rows.shape[0]]
+        if any(not 0 <= start < rows.shape[0] for start in starts):
+            raise IndexError(f"the indices {starts} of reduceat for an axis of length {rows.shape[0]}{at_line()}")
+        parts = [
+            ufunc.reduce(rows[start:stop], axis=0) if start < stop else rows[start]
+            for start, stop in zip(starts, stops, strict=True)
+        ]
+        return np.moveaxis(np.stack(parts), 0, axis)
+
+
+def _at(ufunc):
+    @answers((ufunc, "at"))
+    def numpy_ufunc_at(a, indices, *b):
+        """x[key] = ufunc(x[key], b), one after the other where an entry is named several times."""
+        if not isinstance(a, Array):
+            raise RecordingError(
+                f"np.{ufunc.__name__}.at of a recorded array into a plain one would lose its gradient" + at_line()
+            )
+        if is_number(a):
+            raise RecordingError(f"np.{ufunc.__name__}.at of a number, which cannot be written into" + at_line())
+        places = np.arange(a.size).reshape(a.shape)[full_key(indices, a.shape)]
+        b = [np.ravel(np.broadcast_to(x, places.shape)) for x in b]
+        places, flat = places.ravel(), np.ravel(a)
+        for turn in _turns(places):
+            flat = write(flat, ufunc(flat[places[turn]], *(x[turn] for x in b)), (places[turn],))
+        a._write(np.reshape(flat, a.shape))
+
+
+def _turns(places):
+    """Which of the places are taken in each turn, so that none is named twice in one."""
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    new = np.ones(len(places), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    first = np.maximum.accumulate(np.where(new, np.arange(len(places)), 0)) if len(places) else order
+    turn = np.empty(len(places), int)
+    turn[order] = np.arange(len(places)) - first
+    return [np.flatnonzero(turn == i) for i in range(turn.max() + 1 if len(places) else 0)]
+
+
+def _of_values(ufunc):
+    """Steps have no gradient, so NumPy's method of the values answers."""
+    for method in ("reduce", "accumulate", "reduceat"):
+
+        @answers((ufunc, method))
+        def numpy_ufunc_method(array, *args, _method=getattr(ufunc, method), **kwargs):
+            return _method(value_of(array), *map(value_of, args), **{k: value_of(v) for k, v in kwargs.items()})
+
+
 for _ufunc, _answer in list(ANSWERS.items()):
-    if isinstance(_ufunc, np.ufunc) and isinstance(_answer, Elementwise) and _ufunc.nin == 2:
+    if not isinstance(_ufunc, np.ufunc) or _ufunc.signature is not None or _ufunc.nout > 1:
+        continue
+    if (_ufunc, "at") not in ANSWERS:
+        _at(_ufunc)
+    if _ufunc.nin == 2:
         _outer(_ufunc)
+        if getattr(_answer, "differentiable", True):
+            _reduceat(_ufunc)
+            if (_ufunc, "reduce") not in ANSWERS:
+                _fold(_ufunc)
+            if (_ufunc, "accumulate") not in ANSWERS:
+                _fold_running(_ufunc)
+        else:
+            _of_values(_ufunc)
 
 
 @answers((np.subtract, "at"))
 def numpy_subtract_at(a, indices, b):
     """np.subtract.at: x[key] −= v, where an entry that is named several times loses the sum."""
     np.add.at(a, indices, -b)
+
+
+# Ufuncs with two results ---------------------------------------------------------------------------------------------
+
+
+@answers(np.modf)
+def numpy_modf(x):
+    """np.modf: what is behind the point, and what is before it, a step."""
+    whole = np.trunc(x)
+    return np.where(np.isinf(x), 0.0, x - np.where(np.isinf(x), 0.0, whole))[()], whole
+
+
+@answers(np.divmod)
+def numpy_divmod(x1, x2):
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+@answers(np.frexp)
+def numpy_frexp(x):
+    """np.frexp: x = m 2^e, with plain integers e."""
+    _, exponent = np.frexp(x.value)
+    return np.ldexp(x, -exponent), exponent

@@ -1,0 +1,70 @@
+"""Sets: unique entries and what is common to two arrays. Each result is made of entries, which keep their gradient."""
+
+import numpy as np
+from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
+
+from chainrule.array import Array, value_of
+from chainrule.block import answers
+
+
+def _flat(a):
+    return np.ravel(a) if isinstance(a, Array) else np.ravel(np.asarray(a))
+
+
+@answers(np.unique)
+def numpy_unique(
+    ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
+):
+    """np.unique: of equal entries the first has the gradient."""
+    found = np.unique(value_of(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    entries = _flat(ar)[found[1]] if axis is None else np.take(ar, found[1], axis=axis)
+    rest = found[1:] if return_index else found[2:]
+    return (entries, *rest) if rest else entries
+
+
+@answers(np.unique_values)
+def numpy_unique_values(x):
+    return numpy_unique(x, equal_nan=False)
+
+
+@answers(np.unique_counts)
+def numpy_unique_counts(x):
+    return UniqueCountsResult(*numpy_unique(x, return_counts=True, equal_nan=False))
+
+
+@answers(np.unique_inverse)
+def numpy_unique_inverse(x):
+    return UniqueInverseResult(*numpy_unique(x, return_inverse=True, equal_nan=False))
+
+
+@answers(np.unique_all)
+def numpy_unique_all(x):
+    return UniqueAllResult(*numpy_unique(x, True, True, True, equal_nan=False))
+
+
+@answers(np.union1d)
+def numpy_union1d(ar1, ar2):
+    return numpy_unique(np.concatenate([_flat(ar1), _flat(ar2)]))
+
+
+@answers(np.intersect1d)
+def numpy_intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
+    """np.intersect1d: the entries of the first array that are in the second."""
+    ar1, ar2 = _flat(ar1), _flat(ar2)
+    _, i, j = np.intersect1d(value_of(ar1), value_of(ar2), assume_unique, return_indices=True)
+    return (ar1[i], i, j) if return_indices else ar1[i]
+
+
+@answers(np.setdiff1d)
+def numpy_setdiff1d(ar1, ar2, assume_unique=False):
+    ar1 = _flat(ar1) if assume_unique else numpy_unique(ar1)
+    return ar1[~np.isin(value_of(ar1), value_of(ar2))]
+
+
+@answers(np.setxor1d)
+def numpy_setxor1d(ar1, ar2, assume_unique=False):
+    both = [_flat(a) if assume_unique else numpy_unique(a) for a in (ar1, ar2)]
+    joined = np.concatenate(both)
+    found, counts = np.unique(value_of(joined), return_counts=True)
+    place = np.argsort(value_of(joined), kind="stable")
+    return joined[place[np.isin(value_of(joined)[place], found[counts == 1])]]
