@@ -19,6 +19,7 @@ from catalogue_fourier import FOURIER_CASES
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
 from catalogue_padding import PADDING_CASES
+from catalogue_statistics import STATISTICS_CASES
 from chainrule.blocks.indexing import add_at
 from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
@@ -607,6 +608,7 @@ CASES = [
     *NUMPY_CASES,
     *FOURIER_CASES,
     *PADDING_CASES,
+    *STATISTICS_CASES,
 ]
 """All cases."""
 

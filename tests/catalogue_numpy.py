@@ -338,19 +338,6 @@ REDUCTIONS += [
         lambda x: x.amax(0, True) - x.amin(0, True),
         (apart(3, 2),),
     ),
-    Case("average", np.average, torch.mean, (normal(2, 3),)),
-    Case(
-        "average with weights",
-        lambda x, w: np.average(x, weights=w),
-        lambda x, w: (x * w).sum() / w.sum(),
-        (normal(2, 3), positive(2, 3)),
-    ),
-    Case(
-        "average with weights of an axis",
-        lambda x, w: np.average(x, axis=0, weights=w),
-        lambda x, w: (w[:, None] * x).sum(0) / w.sum(),
-        (normal(2, 3), positive(2)),
-    ),
 ]
 
 # Sorting -----------------------------------------------------------------------------------------------------
@@ -446,11 +433,11 @@ CALCULUS = [
         lambda x, y: _torch_convolve(x, y)[2:5],
         (normal(3), normal(5)),
     ),
-    Case("correlate", np.correlate, lambda x, y: _torch_convolve(x, y.flip(0))[2:5], (normal(5), normal(3))),
+    Case("correlate", np.correlate, lambda x, y: _torch_convolve(x, y.flip(0).conj())[2:5], (normal(5), normal(3))),
     Case(
         "correlate with a longer one",
         lambda x, y: np.correlate(x, y, "same"),
-        lambda x, y: _torch_convolve(y, x.flip(0))[1:6].flip(0),
+        lambda x, y: _torch_convolve(y.conj(), x.flip(0))[1:6].flip(0),
         (normal(4), normal(5)),
     ),
     Case(

@@ -12,8 +12,10 @@ from chainrule.array import ANSWERS
 from chainrule.block import answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
+from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation, sqrt
 from chainrule.libraries import is_complex, is_numpy
+from chainrule.node import at_line
 
 E = name("e")
 
@@ -345,7 +347,14 @@ def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     return z if copy else x._write(z)
 
 
-@library_block(np.round, np.around, differentiable=False)
+@library_block(differentiable=False, example=example(normal(2, 3), decimals=1))
 def round(xp, x, decimals=0):
     """The nearest number with so many decimals."""
-    return xp.round(x, decimals)
+    return xp.round(x, decimals=decimals)
+
+
+@answers(np.round, np.around)
+def numpy_round(a, decimals=0, out=None):
+    if out is not None:
+        raise BlockError("numpy.round(out=…) with a recorded array: use the returned array" + at_line())
+    return round(a, decimals=decimals)

@@ -97,7 +97,12 @@ def _writable(value):
     return record(constant_array, (), {"value": value})
 
 
-@answers(np.zeros_like, np.empty_like)
+@answers(np.empty_like)
+def numpy_empty_like(prototype, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    return numpy_zeros_like(prototype, dtype, order, subok, shape)
+
+
+@answers(np.zeros_like)
 def numpy_zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
     return _writable(np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape))
 

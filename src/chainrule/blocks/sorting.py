@@ -65,6 +65,8 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     if out is not None:
         raise BlockError("quantiles with out= and a recorded array: use the returned array" + at_line())
     a = a if isinstance(a, Array) else np.asarray(a)
+    if is_complex(value_of(a)):
+        raise BlockError("complex numbers have no quantiles; take them of np.real(x) or np.abs(x)" + at_line())
     dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(q).dtype)
     q = np.asarray(q)
     if not np.all((q >= 0) & (q <= 1)):
@@ -129,7 +131,8 @@ def _weighted(rows, q, method, weights, skips_nan):
     which = np.argmax(plain == np.expand_dims(z, -1), axis=-1)
     missing = np.isnan(z)
     found = owned(np.take_along_axis(rows, which[..., None], -1)[..., 0])
-    return np.where(missing, np.nan, found) if missing.any() else found
+    found = np.where(missing, np.nan, found) if missing.any() else found
+    return found if found.ndim else np.copy(found)  # NumPy gives an array here, not a number
 
 
 @answers(np.percentile)
@@ -162,7 +165,7 @@ def numpy_nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=Fals
 def numpy_sort_complex(a):
     """np.sort_complex: sorted by the real part, then by the imaginary part."""
     a = np.sort(a)
-    return a if is_complex(a.value) else np.astype(a, np.complex64 if a.dtype == np.float32 else np.complex128)
+    return a if is_complex(a.value) else np.astype(a, np.result_type(a.dtype, np.complex128))
 
 
 @answers(np.ptp)

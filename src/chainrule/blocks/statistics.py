@@ -67,7 +67,7 @@ def numpy_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, awei
         norm = total[0] - (ddof * np.sum(weights * aweights) / total[0] if ddof else 0.0)
     x = x - mean[:, None]
     c = x @ np.conj((x if weights is None else x * weights).T) / norm
-    return np.squeeze(c)[()]
+    return np.squeeze(c)
 
 
 def _rows(m, rowvar, dtype):
@@ -157,7 +157,7 @@ def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
         sample = np.stack([_array(column) for column in sample], axis=-1)
     sample = _array(sample)
     n = sample.shape[1]
-    bins = [bins] * n if np.ndim(bins) == 0 else list(bins)
+    bins = list(bins) if hasattr(bins, "__len__") else [bins] * n
     ranges = [None] * n if range is None else list(range)
     if len(bins) != n or len(ranges) != n:
         raise BlockError(f"a histogram of {n} variables with {len(bins)} bins and {len(ranges)} ranges" + at_line())
@@ -176,7 +176,7 @@ def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
 
 @answers(np.histogram2d)
 def numpy_histogram2d(x, y, bins=10, range=None, density=None, weights=None):
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if hasattr(bins, "__len__") and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = numpy_histogramdd((x, y), bins, range, density, weights)
     return counts, edges[0], edges[1]
