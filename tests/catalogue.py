@@ -19,7 +19,10 @@ from catalogue_fourier import FOURIER_CASES
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
 from catalogue_padding import PADDING_CASES
+from catalogue_polynomials import POLYNOMIAL_CASES
 from catalogue_statistics import STATISTICS_CASES
+from catalogue_ufunc_methods import UFUNC_METHOD_CASES
+from catalogue_writing import WRITING_CASES
 from chainrule.blocks.indexing import add_at
 from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
@@ -609,6 +612,9 @@ CASES = [
     *FOURIER_CASES,
     *PADDING_CASES,
     *STATISTICS_CASES,
+    *POLYNOMIAL_CASES,
+    *UFUNC_METHOD_CASES,
+    *WRITING_CASES,
 ]
 """All cases."""
 

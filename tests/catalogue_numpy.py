@@ -458,7 +458,6 @@ CALCULUS = [
         lambda x, fp: _torch_interp(x % 1.5, torch.arange(4, dtype=x.dtype) / 2, torch.cat([fp, fp[:1]])),
         (normal(2, 3), normal(3)),
     ),
-    Case("polyval", np.polyval, lambda p, x: p[0] * x**2 + p[1] * x + p[2], (normal(3), normal(2, 2))),
 ]
 
 # Matrices ----------------------------------------------------------------------------------------------------

@@ -105,8 +105,12 @@ def numpy_polyint(p, m=1, k=None):
 
 @answers(np.vander)
 def numpy_vander(x, N=None, increasing=False):  # noqa: N803
-    powers = _powers(np, x, x.shape[0] if N is None else N)
+    powers = _vandermonde(x, x.shape[0] if N is None else N)
     return powers if increasing else owned(np.flip(powers, -1))
+
+
+def _vandermonde(x, n):
+    return _powers(np, np.astype(x, np.result_type(x.dtype, int)), n)  # in double precision, as NumPy's
 
 
 def _powers(xp, x, n):
@@ -129,7 +133,7 @@ def numpy_polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         raise BlockError(f"polyfit of degree {deg} through points of shapes {x.shape} and {y.shape}" + at_line())
     if rcond is None:
         rcond = x.shape[0] * np.finfo(x.dtype).eps
-    powers = np.flip(_powers(np, x, order), -1)
+    powers = np.flip(_vandermonde(x, order), -1)
     if w is not None:
         powers, y = powers * w[:, None], y * (w[:, None] if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, axis=0))

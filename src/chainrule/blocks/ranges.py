@@ -13,7 +13,7 @@ from chainrule.node import at_line
 @answers(np.linspace)
 def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     """np.linspace: the places divide the way from start to stop evenly."""
-    start, stop = (_floating(a) for a in (start, stop))
+    start, stop = _in_common(start, stop)
     shares, steps = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
     z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, value_of(start).real.dtype))
@@ -21,9 +21,11 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
     return (z, (stop - start) / steps if steps else np.nan) if retstep else z
 
 
-def _floating(a):
-    a = a if isinstance(a, Array) else np.asarray(a)
-    return a if a.dtype.kind in "fc" else a.astype(np.float64)
+def _in_common(start, stop):
+    """Both as arrays of one floating type; a number of Python takes that of the other."""
+    ends = [a if isinstance(a, Array | int | float | complex) else np.asarray(a) for a in (start, stop)]
+    dtype = np.result_type(*(value_of(a) for a in ends), 0.0)
+    return [np.astype(a if isinstance(a, Array) else np.asarray(a), dtype) for a in ends]
 
 
 def _shares(num, endpoint):
@@ -44,14 +46,15 @@ def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, ax
     ndim = max(np.ndim(a) for a in (start, stop, base))
     if np.ndim(base):
         base = np.reshape(base, (1,) * (1 + ndim - np.ndim(base)) + np.shape(base))
-    start, stop = (np.reshape(_floating(a), (1,) * (ndim - np.ndim(a)) + np.shape(a)) for a in (start, stop))
+        start, stop = (a if isinstance(a, Array) else np.asarray(a) for a in (start, stop))  # no longer Python's
+    start, stop = (np.reshape(a, (1,) * (ndim - a.ndim) + a.shape) for a in _in_common(start, stop))
     return _finished(np.power(base, numpy_linspace(start, stop, num, endpoint)), dtype, axis)
 
 
 @answers(np.geomspace)
 def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """np.geomspace: start (stop / start)^t, along a logarithmic spiral where they are complex."""
-    start, stop = (_floating(a) for a in (start, stop))
+    """np.geomspace: start (stop / start)^t, along a logarithmic spiral where they are complex; in double precision."""
+    start, stop = (np.astype(a, np.result_type(a.dtype, np.float64)) for a in _in_common(start, stop))
     if np.any(value_of(start) == 0) or np.any(value_of(stop) == 0):
         raise BlockError("a geometric range cannot begin or end with 0" + at_line())
     shares, _ = _shares(num, endpoint)

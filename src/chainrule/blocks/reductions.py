@@ -180,7 +180,8 @@ def logsumexp(xp, x, axis=None, keepdims=False):
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
     z = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
-    return z if keepdims else xp.reshape(z, _reduced_shape(x, axis))
+    z = z if keepdims else xp.reshape(z, _reduced_shape(x, axis))
+    return z[()] if is_numpy(xp) else z
 
 
 def _reduced_shape(x, axis):

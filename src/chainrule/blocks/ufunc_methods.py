@@ -103,7 +103,10 @@ def _fold(ufunc):
             np.reshape(np.transpose(a, axes + rest), (-1, *kept))
             for a in (array, np.broadcast_to(value_of(where), array.shape))
         )
-        *_, z = _running(ufunc, rows, None if initial is None else np.broadcast_to(initial, kept), where)
+        if initial is not None:
+            initial = initial if isinstance(initial, Array) else np.asarray(initial, rows.dtype)
+            initial = np.broadcast_to(initial, kept)
+        *_, z = _running(ufunc, rows, initial, where)
         shape = tuple(1 if i in axes else n for i, n in zip(range(-array.ndim, 0), array.shape, strict=True))
         return owned(np.reshape(z, shape) if keepdims else z)
 
