@@ -138,7 +138,9 @@ def cast_backward(xp, dz, z, x, dtype=None):
     return cast(dz, dtype=x.dtype)
 
 
-@library_block(notation=lambda x, dtype: call(str(dtype), x), differentiable=False)
+@library_block(
+    notation=lambda x, dtype: call(str(dtype), x), differentiable=False, example=example(normal(2, 3), dtype=np.dtype(int))
+)
 def cast_to_integer(xp, x, dtype=None):
     """The entries rounded towards zero, or as truths: a step function, so the gradient ends here."""
     return cast(x, dtype=dtype)
