@@ -1,6 +1,6 @@
 """Cases of numpy.fft, compared with torch.fft.
 
-A spectrum is complex; Re z Im z + Re z sees both of its parts and is not linear, so that second derivatives say something.
+A spectrum is complex; Re z Im z + Re z sees both of its parts, and is not linear, so that second derivatives count.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ FOURIER_CASES = [_case(*call) for call in CALLS]
 FOURIER_CASES += [
     Case("fft.fftshift", np.fft.fftshift, torch.fft.fftshift, (normal(3, 4),)),
     Case("fft.ifftshift", np.fft.ifftshift, torch.fft.ifftshift, (normal(3, 4),)),
-    Case(
-        "fft.fftshift axes", lambda x: np.fft.fftshift(x, 1), lambda x: torch.fft.fftshift(x, (1,)), (normal(3, 5),)
-    ),
+    Case("fft.fftshift axes", lambda x: np.fft.fftshift(x, 1), lambda x: torch.fft.fftshift(x, (1,)), (normal(3, 5),)),
     Case(
         "fft.ifftshift axes",
         lambda x: np.fft.ifftshift(x, axes=(0, 1)),

@@ -1,4 +1,4 @@
-"""Cases of statistics: averages, covariances, counts in bins, quantiles; the references are their definitions in torch."""
+"""Cases of averages, covariances, counts in bins, and quantiles; the references are their definitions in torch."""
 
 from __future__ import annotations
 
@@ -128,13 +128,17 @@ BINS = [
     ),
     Case(
         "histogram2d of weights",
-        lambda w: np.histogram2d([0.1, 0.9, 0.9], [0.2, 0.2, 1.0], bins=2, range=[[0, 1], [0, 1]], weights=np.real(w))[0],
+        lambda w: np.histogram2d([0.1, 0.9, 0.9], [0.2, 0.2, 1.0], bins=2, range=[[0, 1], [0, 1]], weights=np.real(w))[
+            0
+        ],
         lambda w: torch.stack([w[0], w[0] * 0, w[1], w[2]]).real.reshape(2, 2),
         (normal(3),),
     ),
     Case(
         "histogramdd of weights, as a density",
-        lambda w: np.histogramdd(np.array([[0.1, 0.2], [1.9, 0.2], [1.9, 1.0]]), ([0, 1, 2], [0, 1]), weights=np.real(w), density=True)[0],
+        lambda w: np.histogramdd(
+            np.array([[0.1, 0.2], [1.9, 0.2], [1.9, 1.0]]), ([0, 1, 2], [0, 1]), weights=np.real(w), density=True
+        )[0],
         lambda w: torch.stack([w[0], w[1] + w[2]]).real[:, None] / w.real.sum(),
         (positive(3),),
     ),
@@ -151,7 +155,10 @@ FROM_SAMPLE = {
     "normal_unbiased": (3 / 8, 3 / 8),
     "interpolated_inverted_cdf": (0.0, 1.0),
 }
-"""α and β of R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages (1996): position α + q (n + 1 − α − β) − 1."""
+"""α and β of R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages (1996).
+
+The position among n entries, counted from 0, is α + q (n + 1 − α − β) − 1.
+"""
 
 
 def _torch_hyndman_fan(q: float, alpha: float, beta: float) -> Any:

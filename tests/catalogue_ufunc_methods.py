@@ -134,7 +134,12 @@ METHODS += [
         lambda x: torch.where(tensor(HERE), x, -9.0).amax(1),
         (apart(2, 3),),
     ),
-    Case("square.at", lambda x: _at(np.square, x, [0, 2, 0]), lambda x: torch.stack([x[0] ** 4, x[1], x[2] ** 2]), (normal(3),)),
+    Case(
+        "square.at",
+        lambda x: _at(np.square, x, [0, 2, 0]),
+        lambda x: torch.stack([x[0] ** 4, x[1], x[2] ** 2]),
+        (normal(3),),
+    ),
     Case(
         "multiply.at, several axes",
         lambda x, y: _at(np.multiply, x, (slice(None), [0, 0]), y),

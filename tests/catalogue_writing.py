@@ -185,10 +185,13 @@ CHOSEN = [
     Case(
         "unwrap",
         lambda x: np.unwrap(np.real(x) * 6) * x,
-        lambda x: torch.cat([(6 * x.real)[:1], (6 * x.real)[:1] + torch.cumsum(_shortest(torch.diff(6 * x.real)), 0)]) * x,
+        lambda x: (
+            torch.cat([(6 * x.real)[:1], (6 * x.real)[:1] + torch.cumsum(_shortest(torch.diff(6 * x.real)), 0)]) * x
+        ),
         (normal(5),),
     ),
 ]
+
 
 def _shortest(step: torch.Tensor) -> torch.Tensor:
     """A step between −π and π that ends at the same angle."""

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import special
 
 import chainrule as cr
 from chainrule.errors import BlockError, GradientError, RecordingError
@@ -115,18 +116,18 @@ def test_shape_errors_are_value_errors_as_in_numpy():
 
 
 def test_function_without_a_block_is_named_with_a_way_out():
-    told = message_of(RecordingError, cr.grad(lambda x: np.sum(np.unwrap(x))), ONES)
-    assert "unwrap" in told
+    told = message_of(RecordingError, cr.grad(lambda x: np.datetime_as_string(x)), ONES)
+    assert "numpy.datetime_as_string" in told
     assert "@cr.block" in told
 
 
 def test_ufunc_without_a_block_is_named():
-    assert "numpy.modf" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.modf(x)[0])), ONES)
+    assert "numpy.isnat" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.isnat(x))), ONES)
 
 
 def test_ufunc_method_without_a_rule_is_named():
-    f = cr.grad(lambda x: np.sum(np.multiply.reduceat(x, [0, 1])))
-    assert "multiply.reduceat" in message_of(RecordingError, f, ONES)
+    f = cr.grad(lambda x: np.sum(special.xlogy.accumulate(x)))
+    assert "xlogy.accumulate" in message_of(RecordingError, f, ONES)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,8 @@ def test_keyword_of_a_ufunc_that_is_not_covered_is_refused():
 
 
 def test_argument_of_a_numpy_function_that_is_not_covered_is_refused():
-    assert "mean=" in message_of(BlockError, cr.grad(lambda x: np.std(x, mean=1.0)), ONES)
+    told = message_of(RecordingError, cr.grad(lambda x: np.copyto(x * 1.0, x, casting="unsafe")), ONES)
+    assert "casting='unsafe'" in told
 
 
 def test_index_out_of_range_stays_an_index_error_with_the_line():

@@ -392,7 +392,10 @@ class Array:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        return self._node.value.strides
+        raise RecordingError(
+            "a recorded array has no strides, for it has no memory of its own; "
+            "windows are np.lib.stride_tricks.sliding_window_view(x, n)" + at_line()
+        )
 
     @property
     def flags(self) -> Any:
@@ -669,7 +672,7 @@ class Array:
         new_shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
         size, flat = int(np.prod(new_shape, dtype=int)), call(np.ravel, self)
         flat = flat[:size] if size <= self.size else call(np.pad, flat, (0, size - self.size))
-        self._node = call(np.reshape, flat, new_shape)._node
+        self._own = call(np.reshape, flat, new_shape)._node
 
     def view(self, dtype: Any = None, type: Any = None) -> Any:
         """As ndarray.view without a change of the dtype."""

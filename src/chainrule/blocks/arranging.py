@@ -5,10 +5,11 @@ import operator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
 from chainrule.blocks.reductions import axes_of
+from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -151,13 +152,9 @@ def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writea
 @answers(np.ix_)
 def numpy_ix_(*args):
     """np.ix_: vectors along axes of their own; masks become the places where they hold."""
-    vectors = [np.flatnonzero(value_of(a)) if a.dtype.kind == "b" else a for a in map(_array, args)]
+    vectors = [np.flatnonzero(value_of(a)) if a.dtype.kind == "b" else a for a in map(as_array, args)]
     n = len(vectors)
     return tuple(np.reshape(a, tuple(-1 if i == j else 1 for j in range(n))) for i, a in enumerate(vectors))
-
-
-def _array(a):
-    return a if isinstance(a, Array) else np.asarray(a)
 
 
 @answers(np.trim_zeros)
@@ -166,12 +163,15 @@ def numpy_trim_zeros(filt, trim="fb", axis=None):
     trim = trim.lower()
     if set(trim) - set("fb"):
         raise BlockError(f"trim={trim!r}; it is 'f', 'b' or 'fb'" + at_line())
-    axes = range(-filt.ndim, 0) if axis is None else axes_of(axis_from_right(axis, filt.ndim))
+    axes = axes_of(axis_from_right(axis, filt.ndim))
     places = np.argwhere(value_of(filt))
     key = [slice(None)] * filt.ndim
     for i in axes:
-        first, last = (places[:, i].min(), places[:, i].max() + 1) if len(places) else (0, 0)
-        key[i] = slice(int(first) if "f" in trim or not len(places) else None, int(last) if "b" in trim or not len(places) else None)
+        if not len(places):
+            key[i] = slice(0)
+            continue
+        first, last = int(places[:, i].min()), int(places[:, i].max())
+        key[i] = slice(first if "f" in trim else None, last + 1 if "b" in trim else None)
     return filt[tuple(key)]
 
 
@@ -186,7 +186,7 @@ def numpy_apply_along_axis(func1d, axis, arr, *args, **kwargs):
     if 0 in lead:
         raise BlockError("apply_along_axis of an array without rows" + at_line())
     results = [func1d(rows[at], *args, **kwargs) for at in np.ndindex(lead)]
-    results = [_array(r) for r in results]
+    results = [as_array(r) for r in results]
     z = np.reshape(np.stack(results), (*lead, *results[0].shape))
     at = axis % arr.ndim
     width = results[0].ndim

@@ -5,6 +5,7 @@ import numpy as np
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.complex_numbers import conjugate
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
@@ -19,17 +20,13 @@ def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
     """np.diff: z_i = a_(i+1) − a_i along one axis, n times."""
     if n < 0:
         raise BlockError(f"diff of order {n}; the order counts how often, so it is not negative" + at_line())
-    a = _array(a)
+    a = as_array(a)
     axis = axis_from_right(axis, a.ndim)
     ends = [a if end is a else _end(end, a, axis) for end in (prepend, a, append) if end is not None]
     a = np.concatenate(ends, axis=axis) if len(ends) > 1 else a
     for _ in range(n):
         a = _from(a, 1, axis) - _until(a, -1, axis)
     return a
-
-
-def _array(a):
-    return a if isinstance(a, Array) else np.asarray(a)
 
 
 def _end(end, a, axis):
@@ -49,16 +46,18 @@ def _until(a, stop, axis):
 
 @answers(np.ediff1d)
 def numpy_ediff1d(ary, to_end=None, to_begin=None):
-    ary = _array(ary)
+    ary = as_array(ary)
     steps = numpy_diff(np.ravel(ary))
-    parts = [p if isinstance(p, Array) else np.asarray(p, ary.dtype) for p in (to_begin, steps, to_end) if p is not None]
+    parts = [
+        p if isinstance(p, Array) else np.asarray(p, ary.dtype) for p in (to_begin, steps, to_end) if p is not None
+    ]
     return np.concatenate([np.ravel(p) for p in parts])
 
 
 @answers(np.gradient)
 def numpy_gradient(f, *varargs, axis=None, edge_order=1):
     """np.gradient: slopes by differences of second order inside, of the given order at the ends."""
-    f = _array(f)
+    f = as_array(f)
     f = f if is_inexact(value_of(f)) else f.astype(np.float64)
     axes = axis_from_right(axis if axis is None or isinstance(axis, tuple) else (axis,), f.ndim)
     spacings = varargs or (1.0,)
@@ -176,9 +175,7 @@ def _with_initial(z, initial, axis):
 # Convolution and interpolation -------------------------------------------------------------------------------------
 
 
-@library_block(
-    notation=lambda x, y: call("convolve", x, y), complex=True, example=example(normal(4), normal(2))
-)
+@library_block(notation=lambda x, y: call("convolve", x, y), complex=True, example=example(normal(4), normal(2)))
 def convolve(xp, x, y):
     """z_k = Σ_i x_i y_(k−i), for vectors, at every place where they overlap."""
     if is_numpy(xp):
@@ -211,14 +208,14 @@ def _windows(xp, x, n):
 
 @answers(np.convolve)
 def numpy_convolve(a, v, mode="full"):
-    a, v = np.atleast_1d(_array(a)), np.atleast_1d(_array(v))
+    a, v = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v))
     return _overlap(convolve(a, v), a.shape[0], v.shape[0], mode)
 
 
 @answers(np.correlate)
 def numpy_correlate(a, v, mode="valid"):
     """np.correlate: Σ_n a_(k+n) conj(v_n), a convolution with v reversed; NumPy slides the shorter along the longer."""
-    a, v = _array(a), np.conj(_array(v))
+    a, v = as_array(a), np.conj(as_array(v))
     n, m = a.shape[0], v.shape[0]
     if n < m:
         return owned(np.flip(_overlap(convolve(v, np.flip(a)), m, n, mode)))
@@ -236,7 +233,7 @@ def _overlap(full, n, m, mode):
 @answers(np.interp)
 def numpy_interp(x, xp, fp, left=None, right=None, period=None):
     """np.interp: straight lines between the points (xp, fp); at a point the gradient by x is the slope after it."""
-    x, xp, fp = (_array(a) for a in (x, xp, fp))
+    x, xp, fp = (as_array(a) for a in (x, xp, fp))
     x, xp = x.astype(np.float64), xp.astype(np.float64)
     fp = fp.astype(np.complex128 if is_complex(value_of(fp)) else np.float64)
     if period is not None:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import ANSWERS
-from chainrule.block import answers, elementwise, library_block, minus_one, one, singular, sum_to
+from chainrule.block import Elementwise, answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
@@ -184,7 +184,7 @@ def _sinc(xp, x, order):
     return z[()] if is_numpy(xp) else z
 
 
-sinc = elementwise(
+sinc: Elementwise = elementwise(
     "sinc", lambda xp, x, order=0: _sinc(xp, x, order) if order else np.sinc(x) if is_numpy(xp) else xp.sinc(x),
     lambda xp, z, x, order=0: sinc(x, order=order + 1),
     notation=lambda x, order: call("sinc" + "′" * order, x), answers_for=(np.sinc,), complex=True,

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.array import Array, getitem_key, is_number, owned, record, setitem_key, value_of, view_of
 from chainrule.block import answers, library_block, sum_to
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
@@ -233,10 +234,10 @@ def write(x, new, key):
     key = full_key(key, x.shape)
     if _has_arrays(key) or None in [part if part is None else 0 for part in key]:
         positions = np.arange(x.size).reshape(x.shape)[key]
-        new = np.broadcast_to(new if isinstance(new, Array) else np.asarray(new), positions.shape)
+        new = np.broadcast_to(as_array(new), positions.shape)
         flat = record(set_at, (np.reshape(x, (-1,)), new), {"key": (positions,)})
         return np.reshape(flat, x.shape)
-    return record(set_at, (x, new if isinstance(new, Array) else np.asarray(new)), {"key": key})
+    return record(set_at, (x, as_array(new)), {"key": key})
 
 
 @answers((np.add, "at"))
@@ -255,7 +256,7 @@ def numpy_add_at(a, indices, b):
 def numpy_take(a, indices, axis=None, out=None, mode="raise"):
     if out is not None:
         raise RecordingError("np.take with out= and a recorded array: use the returned array" + at_line())
-    a = a if isinstance(a, Array) else np.asarray(a)
+    a = as_array(a)
     indices = np.asarray(value_of(indices))
     if axis is None:
         a, axis = np.ravel(a), 0

@@ -5,6 +5,7 @@ import numpy as np
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import add_at
+from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -12,9 +13,11 @@ from chainrule.node import at_line
 @answers(np.pad)
 def numpy_pad(array, pad_width, mode="constant", **kwargs):
     """np.pad; axes are padded one after the other, so the later ones see what the earlier ones were given."""
-    array = array if isinstance(array, Array) else np.asarray(array)
+    array = as_array(array)
     if callable(mode):
-        raise BlockError("np.pad with a function writes into plain arrays; join the pieces with np.concatenate" + at_line())
+        raise BlockError(
+            "np.pad with a function writes into plain arrays; join the pieces with np.concatenate" + at_line()
+        )
     if mode not in _ALLOWED:
         raise BlockError(f"np.pad has no mode={mode!r}; it has {', '.join(map(repr, _ALLOWED))}" + at_line())
     if unknown := kwargs.keys() - _ALLOWED[mode]:
@@ -43,7 +46,7 @@ _ALLOWED = {
     "edge": set(),
     "empty": set(),
     "linear_ramp": {"end_values"},
-    **dict.fromkeys(_STATISTICS, {"stat_length"}),
+    **{mode: {"stat_length"} for mode in _STATISTICS},
     "reflect": {"reflect_type"},
     "symmetric": {"reflect_type"},
     "wrap": set(),

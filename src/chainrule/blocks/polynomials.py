@@ -4,10 +4,11 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import owned, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import conjugate
-from chainrule.domains import example, exactly
+from chainrule.blocks.shaping import as_array
+from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_inexact, is_numpy
@@ -15,7 +16,7 @@ from chainrule.node import at_line
 
 
 def _coefficients(p):
-    p = p if isinstance(p, Array) else np.asarray(p)
+    p = as_array(p)
     return np.atleast_1d(p)
 
 
@@ -104,7 +105,7 @@ def numpy_polyint(p, m=1, k=None):
 
 
 @answers(np.vander)
-def numpy_vander(x, N=None, increasing=False):  # noqa: N803
+def numpy_vander(x, N=None, increasing=False):
     powers = _vandermonde(x, x.shape[0] if N is None else N)
     return powers if increasing else owned(np.flip(powers, -1))
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.array import Array, value_of
 from chainrule.block import answers
+from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -25,7 +26,7 @@ def _in_common(start, stop):
     """Both as arrays of one floating type; a number of Python takes that of the other."""
     ends = [a if isinstance(a, Array | int | float | complex) else np.asarray(a) for a in (start, stop)]
     dtype = np.result_type(*(value_of(a) for a in ends), 0.0)
-    return [np.astype(a if isinstance(a, Array) else np.asarray(a), dtype) for a in ends]
+    return [np.astype(as_array(a), dtype) for a in ends]
 
 
 def _shares(num, endpoint):
@@ -46,7 +47,7 @@ def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, ax
     ndim = max(np.ndim(a) for a in (start, stop, base))
     if np.ndim(base):
         base = np.reshape(base, (1,) * (1 + ndim - np.ndim(base)) + np.shape(base))
-        start, stop = (a if isinstance(a, Array) else np.asarray(a) for a in (start, stop))  # no longer Python's
+        start, stop = (as_array(a) for a in (start, stop))  # no longer Python's
     start, stop = (np.reshape(a, (1,) * (ndim - a.ndim) + a.shape) for a in _in_common(start, stop))
     return _finished(np.power(base, numpy_linspace(start, stop, num, endpoint)), dtype, axis)
 

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, record, value_of
+from chainrule.array import record, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
@@ -204,7 +205,7 @@ def _numpy_reduction(function, made):
     def numpy_reduction(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True, **others):
         if out is not None:
             raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
-        a = a if isinstance(a, Array) else np.asarray(a)
+        a = as_array(a)
         if dtype is not None:
             a = np.astype(a, dtype)
         if "correction" in others:  # the Array API's name

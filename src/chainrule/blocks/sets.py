@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 
-from chainrule.array import Array, value_of
+from chainrule.array import value_of
 from chainrule.block import answers
+from chainrule.blocks.shaping import as_array
 
 
 def _flat(a):
-    return np.ravel(a) if isinstance(a, Array) else np.ravel(np.asarray(a))
+    return np.ravel(as_array(a))
 
 
 @answers(np.unique)

@@ -4,13 +4,18 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, owned
+from chainrule.array import Array, joined, owned
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
 from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
+
+
+def as_array(a):
+    """A recorded array as it is, anything else as an array; recorded numbers in a list as one recorded array."""
+    return a if isinstance(a, Array) else joined(np.asarray(a))
 
 
 def lead_of(dz, z):
@@ -139,7 +144,9 @@ def cast_backward(xp, dz, z, x, dtype=None):
 
 
 @library_block(
-    notation=lambda x, dtype: call(str(dtype), x), differentiable=False, example=example(normal(2, 3), dtype=np.dtype(int))
+    notation=lambda x, dtype: call(str(dtype), x),
+    differentiable=False,
+    example=example(normal(2, 3), dtype=np.dtype(int)),
 )
 def cast_to_integer(xp, x, dtype=None):
     """The entries rounded towards zero, or as truths: a step function, so the gradient ends here."""
@@ -271,7 +278,7 @@ def numpy_stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
 
 
 def _arrays(arrays, dtype):
-    arrays = [a if isinstance(a, Array) else np.asarray(a) for a in arrays]
+    arrays = [as_array(a) for a in arrays]
     return arrays if dtype is None else [np.astype(a, dtype) for a in arrays]
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.reductions import axes_of, expand, spread
+from chainrule.blocks.shaping import as_array
 from chainrule.blocks.statistics import weights_along
 from chainrule.domains import apart, example
 from chainrule.errors import BlockError
@@ -64,7 +65,7 @@ def numpy_nanquantile(
 def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     if out is not None:
         raise BlockError("quantiles with out= and a recorded array: use the returned array" + at_line())
-    a = a if isinstance(a, Array) else np.asarray(a)
+    a = as_array(a)
     if is_complex(value_of(a)):
         raise BlockError("complex numbers have no quantiles; take them of np.real(x) or np.abs(x)" + at_line())
     dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(q).dtype)
@@ -76,7 +77,8 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     if weights is None:
         found = [between(rows, float(part), method) for part in q.ravel()]
     else:
-        plain_weights = _last_axis(np.broadcast_to(weights_along(np.asarray(value_of(weights)), a, axis), a.shape), axis)[0]
+        plain_weights = weights_along(np.asarray(value_of(weights)), a, axis)
+        plain_weights, _ = _last_axis(np.broadcast_to(plain_weights, a.shape), axis)
         skips_nan = between is _between_numbers
         found = [_weighted(rows, float(part), method, plain_weights, skips_nan) for part in q.ravel()]
     if q.ndim == 0 and not keepdims:
@@ -92,9 +94,9 @@ def _position(n, q, method):
 
 def _mixed(low, high, share):
     """Between two entries, from the nearer of them, as NumPy computes it."""
-    near_low = low + (high - low) * share
-    near_high = high - (high - low) * (1 - share)
-    return near_low if np.all(share < 0.5) else near_high if np.all(share >= 0.5) else np.where(share < 0.5, near_low, near_high)
+    if np.ndim(share) == 0:
+        return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+    return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
 
 
 def _between(rows, q, method):

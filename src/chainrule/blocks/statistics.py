@@ -8,14 +8,10 @@ from chainrule.array import Array, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.reductions import axes_of
+from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
-
-
-def _array(a):
-    return a if isinstance(a, Array) else np.asarray(a)
-
 
 # Averages and covariances --------------------------------------------------------------------------------------------
 
@@ -23,12 +19,12 @@ def _array(a):
 @answers(np.average)
 def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     """np.average: Σ w x / Σ w."""
-    a = _array(a)
+    a = as_array(a)
     if weights is None:
         z = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full_like(value_of(z), a.size / max(z.size, 1))
         return (z, total) if returned else z
-    weights = weights_along(_array(weights), a, axis)
+    weights = weights_along(as_array(weights), a, axis)
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     if np.any(value_of(total) == 0):
         raise ZeroDivisionError("the weights of np.average sum to zero" + at_line())
@@ -59,7 +55,7 @@ def numpy_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, awei
     weights = None
     for given in (fweights, aweights):
         if given is not None:
-            given = _array(given)
+            given = as_array(given)
             weights = given if weights is None else weights * given
     mean, total = np.average(x, axis=1, weights=weights, returned=True)
     norm = total[0] - ddof
@@ -72,7 +68,7 @@ def numpy_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, awei
 
 def _rows(m, rowvar, dtype):
     """The variables as rows."""
-    m = _array(m)
+    m = as_array(m)
     if m.ndim > 2:
         raise BlockError(f"the covariance of an array with {m.ndim} axes" + at_line())
     m = np.astype(np.atleast_2d(m), np.result_type(m.dtype, np.float64) if dtype is None else dtype)
@@ -101,7 +97,7 @@ def numpy_bincount(x, /, weights=None, minlength=0):
     x = np.asarray(value_of(x))
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    weights = np.astype(_array(weights), np.float64)
+    weights = np.astype(as_array(weights), np.float64)
     if weights.shape != x.shape or x.ndim != 1:
         raise BlockError(f"bincount of shape {x.shape} with weights of shape {weights.shape}" + at_line())
     return add_at(weights, key=(x,), shape=(len(np.bincount(x, minlength=minlength)),))
@@ -111,7 +107,7 @@ def numpy_bincount(x, /, weights=None, minlength=0):
 def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
     """np.histogram_bin_edges: they move with the smallest and the largest entry where no range is given."""
     if np.ndim(bins) == 1:
-        return _array(bins)
+        return as_array(bins)
     plain = np.asarray(value_of(a))
     edges = np.histogram_bin_edges(plain, bins, value_of(range), value_of(weights))
     if range is not None or not isinstance(a, Array) or not plain.size or plain.min() == plain.max():
@@ -135,7 +131,7 @@ def _counted(which, shape, weights):
         counts = np.zeros(shape, int)
         np.add.at(counts, key, 1)
         return counts
-    weights = np.ravel(_array(weights))
+    weights = np.ravel(as_array(weights))
     return add_at(weights[inside], key=key, shape=shape)
 
 
@@ -154,16 +150,14 @@ def numpy_histogram(a, bins=10, range=None, density=None, weights=None):
 def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
     """np.histogramdd: counts, or sums of weights, in boxes."""
     if isinstance(sample, list | tuple):
-        sample = np.stack([_array(column) for column in sample], axis=-1)
-    sample = _array(sample)
+        sample = np.stack([as_array(column) for column in sample], axis=-1)
+    sample = as_array(sample)
     n = sample.shape[1]
     bins = list(bins) if hasattr(bins, "__len__") else [bins] * n
     ranges = [None] * n if range is None else list(range)
     if len(bins) != n or len(ranges) != n:
         raise BlockError(f"a histogram of {n} variables with {len(bins)} bins and {len(ranges)} ranges" + at_line())
-    edges = [
-        numpy_histogram_bin_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges, strict=True))
-    ]
+    edges = [numpy_histogram_bin_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges, strict=True))]
     which = [_bins_of(value_of(sample)[:, i], value_of(e)) for i, e in enumerate(edges)]
     counts = _counted(which, tuple(len(e) - 1 for e in edges), weights)
     counts = np.astype(counts, np.float64)

@@ -4,6 +4,7 @@ Like NumPy's, reduce and accumulate work along the first axis if none is given.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from chainrule.array import ANSWERS, Array, is_number, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import full_key, write
 from chainrule.blocks.reductions import axes_of, logsumexp
+from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError, RecordingError
 from chainrule.node import at_line
 
@@ -20,7 +22,7 @@ from chainrule.node import at_line
 def _prepared(array, dtype, out):
     if out is not None:
         raise BlockError("a method of a ufunc with out= and a recorded array: use the returned array" + at_line())
-    array = array if isinstance(array, Array) else np.asarray(array)
+    array = as_array(array)
     return array if dtype is None else np.astype(array, dtype)
 
 
@@ -155,10 +157,11 @@ def _at(ufunc):
         if is_number(a):
             raise RecordingError(f"np.{ufunc.__name__}.at of a number, which cannot be written into" + at_line())
         places = np.arange(a.size).reshape(a.shape)[full_key(indices, a.shape)]
-        b = [np.ravel(np.broadcast_to(x, places.shape)) for x in b]
-        places, flat = places.ravel(), np.ravel(a)
+        others = [np.ravel(np.broadcast_to(x, places.shape)) for x in b]
+        places = places.ravel()
+        flat: Any = np.ravel(a)
         for turn in _turns(places):
-            flat = write(flat, ufunc(flat[places[turn]], *(x[turn] for x in b)), (places[turn],))
+            flat = write(flat, ufunc(flat[places[turn]], *(x[turn] for x in others)), (places[turn],))
         a._write(np.reshape(flat, a.shape))
 
 

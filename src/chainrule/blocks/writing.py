@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.array import Array, is_number, value_of
 from chainrule.block import answers
+from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 
@@ -26,10 +27,6 @@ def _places(a, values):
     return old, a.size + np.arange(np.prod(shape, dtype=int)).reshape(shape)
 
 
-def _array(values):
-    return values if isinstance(values, Array) else np.asarray(values)
-
-
 def _write(function, a, values, write):
     """Let a be what NumPy's function makes of it; `write(old, new)` writes the places."""
     if not isinstance(a, Array):
@@ -42,7 +39,7 @@ def _write(function, a, values, write):
         return
     if is_number(a):
         raise RecordingError(f"np.{function.__name__} into a number, which cannot be written into" + at_line())
-    values = _array(values)
+    values = as_array(values)
     if not np.can_cast(values.dtype, a.dtype, "same_kind"):
         raise TypeError(f"an array of dtype {a.dtype} does not hold values of {values.dtype}{at_line()}")
     old, new = _places(a, values)
@@ -84,6 +81,6 @@ def numpy_fill_diagonal(a, val, wrap=False):
 
 @answers(np.insert)
 def numpy_insert(arr, obj, values, axis=None):
-    arr, values = _array(arr), _array(values)
+    arr, values = as_array(arr), as_array(values)
     old, new = _places(arr, values)
     return _read_from_both(arr, values, np.insert(old, value_of(obj), new, axis))
