@@ -264,7 +264,8 @@ def numpy_compress(condition, a, axis=None, out=None):
 
 @answers(np.delete)
 def numpy_delete(arr, obj, axis=None):
+    arr = as_array(arr)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = axis_from_right(operator.index(axis), arr.ndim)
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis=axis)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), value_of(obj)), axis=axis)

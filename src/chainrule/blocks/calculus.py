@@ -95,7 +95,8 @@ def _end_slope(f0, f1, f2, a, b):
 @answers(np.trapezoid)
 def numpy_trapezoid(y, x=None, dx=1.0, axis=-1):
     """np.trapezoid: the area below straight lines between the samples."""
-    axis = axis_from_right(axis, np.ndim(y))
+    y = as_array(y)
+    axis = axis_from_right(axis, y.ndim)
     if x is not None:
         dx = np.diff(x) if np.ndim(x) == 1 else np.diff(x, axis=axis)
         if np.ndim(x) == 1:

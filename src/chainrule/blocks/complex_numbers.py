@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array
+from chainrule.array import ANSWERS, Array, value_of
 from chainrule.block import answers, library_block
-from chainrule.blocks.shaping import cast
+from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
 from chainrule.libraries import is_complex
@@ -104,6 +104,38 @@ def numpy_angle(z, deg=False):
 def numpy_real_if_close(a, tol=100):
     """np.real_if_close: the real part where all imaginary parts are close to zero."""
     return np.real(a) if is_complex(a.value) and not np.iscomplexobj(np.real_if_close(a.value, tol)) else a
+
+
+def _complex_where(function, outside):
+    """np.emath: the function of NumPy, with complex results where it has no real ones."""
+
+    @answers(getattr(np.emath, function.__name__))
+    def numpy_emath(x):
+        return function(as_complex_where(x, outside))
+
+
+def as_complex_where(x, outside):
+    """x, as complex numbers if any entry is real and lies where there is no real result."""
+    plain = value_of(x)
+    needed = not is_complex(plain) and np.any(outside(plain))
+    return np.astype(x, np.result_type(plain.dtype, np.complex64)) if needed else x
+
+
+for _function in (np.sqrt, np.log, np.log2, np.log10):
+    _complex_where(_function, lambda x: x < 0)
+for _function in (np.arccos, np.arcsin, np.arctanh):
+    _complex_where(_function, lambda x: abs(x) > 1)
+
+
+@answers(np.emath.logn)
+def numpy_emath_logn(n, x):
+    return np.emath.log(x) / np.emath.log(n)
+
+
+@answers(np.emath.power)
+def numpy_emath_power(x, p):
+    x = as_complex_where(as_array(x), lambda x: x < 0)
+    return np.power(x, p)
 
 
 @answers(np.sign)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, joined, owned
+from chainrule.array import Array, joined, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
@@ -336,7 +336,8 @@ def numpy_split(ary, indices_or_sections, axis=0):
 
 @answers(np.tile)
 def numpy_tile(A, reps):
-    reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    A = as_array(A)
+    reps = tuple(int(n) for n in np.atleast_1d(value_of(reps)))
     ndim = max(len(reps), A.ndim)
     A = np.reshape(A, (1,) * (ndim - A.ndim) + A.shape)
     reps = (1,) * (ndim - len(reps)) + reps
@@ -345,6 +346,7 @@ def numpy_tile(A, reps):
 
 @answers(np.repeat)
 def numpy_repeat(a, repeats, axis=None):
+    a, repeats = as_array(a), value_of(repeats)
     if axis is None:
         a, axis = np.ravel(a), 0
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)

@@ -162,7 +162,8 @@ def _at(ufunc):
         flat: Any = np.ravel(a)
         for turn in _turns(places):
             flat = write(flat, ufunc(flat[places[turn]], *(x[turn] for x in others)), (places[turn],))
-        a._write(np.reshape(flat, a.shape))
+        flat = np.reshape(flat, a.shape)
+        a._write(flat)
 
 
 def _turns(places):
