@@ -38,6 +38,27 @@ UFUNCS = [
         (normal(2, 3),),
     ),
     Case(
+        "nan_to_num of complex numbers",
+        lambda x: abs(np.nan_to_num(x + np.array([0.0, complex(0.0, np.nan), np.nan]), nan=2.0) + 1j),
+        lambda x: abs(torch.stack([x[:, 0], x[:, 1].real + 2j, 2 + 1j * (x[:, 2] + 0j).imag], 1) + 1j),
+        (normal(2, 3),),
+    ),
+    Case("sinc near 0", lambda x: np.sinc(0.1 * x), lambda x: torch.sinc(0.1 * x), (far_from_zero(2, 3),)),
+    Case("emath.sqrt", lambda x: abs(np.emath.sqrt(x) - 1), lambda x: abs(torch.sqrt(x + 0j) - 1), (apart(2, 3),)),
+    Case("emath.log", lambda x: abs(np.emath.log(x) - 1), lambda x: abs(torch.log(x + 0j) - 1), (apart(2, 3),)),
+    Case(
+        "emath.power",
+        lambda x: abs(np.emath.power(x, 0.3) - 1),
+        lambda x: abs((x + 0j) ** 0.3 - 1),
+        (apart(2, 3),),
+    ),
+    Case(
+        "emath.arcsin",
+        lambda x: np.real(np.emath.arcsin(np.real(x)) ** 2),
+        lambda x: np.pi**2 / 4 - torch.acosh(x.real) ** 2,  # arcsin x = π/2 + i arcosh x beyond 1
+        (above_one(2, 3),),
+    ),
+    Case(
         "heaviside at 0",
         lambda h: np.heaviside(np.array([-1.0, 0.0, 2.0]), h),
         lambda h: h * torch.tensor([0.0, 1.0, 0.0]) + torch.tensor([0.0, 0.0, 1.0]),
@@ -385,6 +406,11 @@ def _torch_interp(x: torch.Tensor, xp: torch.Tensor, fp: torch.Tensor) -> torch.
     return torch.where(x < xp[0], fp[0], torch.where(x > xp[-1], fp[-1], line))
 
 
+def _torch_inner_slope(h: torch.Tensor) -> torch.Tensor:
+    """The slope in the middle of the parabola through 0, 1 and 4, the steps between them h₁ and h₂."""
+    return (h[2] / h[1] * 1.0 + h[1] / h[2] * 3.0) / (h[1] + h[2])
+
+
 CALCULUS = [
     Case("diff", np.diff, torch.diff, (normal(2, 4),)),
     Case("diff twice", lambda x: np.diff(x, n=2, axis=0), lambda x: torch.diff(x, 2, 0), (normal(4, 2),)),
@@ -412,6 +438,30 @@ CALCULUS = [
         lambda x: np.gradient(x, 0.5, 2.0)[1],
         lambda x: torch.gradient(x, spacing=[0.5, 2.0])[1],
         (normal(3, 4),),
+    ),
+    Case(
+        "gradient by its spacing",
+        lambda x, h: np.gradient(x, np.real(h)),
+        lambda x, h: torch.cat([x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, x[-1:] - x[-2:-1]]) / h.real,
+        (normal(4), far_from_zero()),
+    ),
+    Case(
+        "gradient by its places",
+        lambda h: np.gradient(np.array([0.0, 1.0, 4.0]), np.cumsum(np.real(h)))[1],
+        lambda h: _torch_inner_slope(h.real),
+        (positive(3),),
+    ),
+    Case(
+        "ediff1d with both ends",
+        lambda x, y: np.ediff1d(x, to_begin=np.real(y), to_end=np.real(y) ** 2),
+        lambda x, y: torch.cat([y.real.to(x.dtype), x.diff(), y.real.to(x.dtype) ** 2]),
+        (normal(4), normal(2)),
+    ),
+    Case(
+        "trapezoid by its step",
+        lambda y, h: np.trapezoid(y, dx=h, axis=0),
+        lambda y, h: torch.trapezoid(y, dim=0) * h,
+        (normal(4, 2), normal()),
     ),
     Case("trapezoid", np.trapezoid, torch.trapezoid, (normal(2, 4),)),
     Case(
@@ -445,6 +495,28 @@ CALCULUS = [
         lambda x, xp, fp: np.interp(x, np.cumsum(xp) - 2, fp),
         lambda x, xp, fp: _torch_interp(x, torch.cumsum(xp, 0) - 2, fp),
         (normal(2, 3), positive(5), normal(5)),
+    ),
+    Case(
+        "interp of complex values",
+        lambda x, fp: abs(np.interp(np.real(x), [-9.0, 0.2, 9.0], fp * 1j)),
+        lambda x, fp: abs(_torch_interp(x.real, torch.tensor([-9.0, 0.2, 9.0], dtype=torch.float64), fp * 1j)),
+        (apart(2, 3), far_from_zero(3)),
+    ),
+    Case(
+        "interp with recorded values beyond",
+        lambda x, v: np.interp(np.real(x), [0.0, 1.0], [2.0, 5.0], left=v, right=v * v),
+        lambda x, v: torch.where(x.real < 0, v, torch.where(x.real > 1, v * v, 2 + 3 * x.real)),
+        (apart(2, 3), normal()),
+    ),
+    Case(
+        "interp with a period, by its places",
+        lambda x, xp, fp: np.interp(np.real(x), np.real(xp) * np.array([0.1, 0.9]), fp, period=5.0),
+        lambda x, xp, fp: _torch_interp(
+            x.real % 5.0,
+            torch.stack([0.9 * xp.real[1] - 5, 0.1 * xp.real[0], 0.9 * xp.real[1], 0.1 * xp.real[0] + 5]),
+            fp[[1, 0, 1, 0]],
+        ),
+        (normal(2, 3), above_one(2), normal(2)),
     ),
     Case(
         "interp with values beyond",

@@ -134,8 +134,7 @@ def numpy_emath_logn(n, x):
 
 @answers(np.emath.power)
 def numpy_emath_power(x, p):
-    x = as_complex_where(as_array(x), lambda x: x < 0)
-    return np.power(x, p)
+    return np.power(as_complex_where(as_array(x), lambda x: x < 0), as_array(p))
 
 
 @answers(np.sign)

@@ -145,11 +145,17 @@ hypot = elementwise(
 
 # Trigonometric and hyperbolic -------------------------------------------------------------------------------
 
+
+def _leg(xp, function, z, x):
+    """sqrt(1 − x²); of a complex x on the side of the cut on which z = arcsin x or arccos x is."""
+    return function(z) if is_complex(x) else xp.sqrt(1 - x * x)
+
+
 sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,), complex=True)
 cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), answers_for=(np.cos,), complex=True)
 tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,), complex=True, example=example(inside(2, 3)))
-arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / xp.sqrt(1 - x * x)), answers_for=(np.arcsin,), complex=True, example=example(inside(2, 3)))
-arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / xp.sqrt(1 - x * x)), answers_for=(np.arccos,), complex=True, example=example(inside(2, 3)))
+arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / _leg(xp, xp.cos, z, x)), answers_for=(np.arcsin,), complex=True, example=example(inside(2, 3)))
+arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / _leg(xp, xp.sin, z, x)), answers_for=(np.arccos,), complex=True, example=example(inside(2, 3)))
 arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,), complex=True)
 arctan2 = elementwise(
     "arctan2", lambda xp, y, x: xp.atan2(y, x),
