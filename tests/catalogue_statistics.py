@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cases import Case, tensor
-from chainrule.domains import apart, normal, positive
+from chainrule.domains import apart, normal, positive, probabilities
 
 FREQUENCIES = np.array([1, 3, 2, 1])
 IMPORTANCE = np.array([0.5, 1.5, 1.0, 0.7])
@@ -232,6 +232,18 @@ QUANTILES += [
         (apart(4, 2),),
     ),
     Case(
+        "quantile at a recorded q",
+        lambda x, q: np.quantile(x, q, axis=0),
+        lambda x, q: torch.quantile(x, q, dim=0),
+        (apart(4, 2), probabilities(3)),
+    ),
+    Case(
+        "percentile at a recorded q",
+        lambda x, q: np.percentile(x, 30 * q),
+        lambda x, q: torch.quantile(x, 0.3 * q),
+        (apart(5), positive()),
+    ),
+    Case(
         "quantile with weights",
         lambda x: np.quantile(x, 0.5, axis=0, method="inverted_cdf", weights=[0.0, 1.0, 0.0, 0.0]),
         lambda x: x[1],
@@ -252,7 +264,12 @@ QUANTILES += [
 ]
 
 QUANTILES = [
-    Case(case.name, lambda x, f=case.f: f(np.real(x)), lambda x, g=case.torch: g(x.real), case.operands)
+    Case(
+        case.name,
+        lambda *xs, f=case.f: f(*(np.real(x) for x in xs)),
+        lambda *xs, g=case.torch: g(*(x.real for x in xs)),
+        case.operands,
+    )
     for case in QUANTILES
 ]
 """Complex numbers have no order, so their real parts are taken."""

@@ -1,6 +1,6 @@
 """Every public function of NumPy meets a recorded array: with an answer, or for a reason named here.
 
-NumPy asks a recorded array where a function is a ufunc, or dispatches by `__array_function__`; the others it does not ask.
+NumPy asks a recorded array where a function is a ufunc or dispatches by `__array_function__`; elsewhere it does not ask.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def test_a_resized_array_keeps_earlier_uses():
     np.testing.assert_allclose(cr.grad(f)(x), np.sum(x**2) + 2 * x * np.sum(x))
 
 
-# Arrays of nothing and of one number -----------------------------------------------------------------------------------
+# Arrays of nothing and of one number ---------------------------------------------------------------------------------
 
 EMPTY = {
     "fft along the other axis": (lambda x: np.real(np.fft.fft(x)), (0, 3)),

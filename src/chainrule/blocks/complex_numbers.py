@@ -123,8 +123,8 @@ def as_complex_where(x, outside):
 
 for _function in (np.sqrt, np.log, np.log2, np.log10):
     _complex_where(_function, lambda x: x < 0)
-for _function in (np.arccos, np.arcsin, np.arctanh):
-    _complex_where(_function, lambda x: abs(x) > 1)
+for _bounded in (np.arccos, np.arcsin, np.arctanh):
+    _complex_where(_bounded, lambda x: abs(x) > 1)
 
 
 @answers(np.emath.logn)

@@ -14,14 +14,18 @@ from chainrule.formula import name, number
 def _of_values(function):
     @answers(function)
     def plain(*args, **kwargs):
-        return function(*map(_plain, args), **{name: _plain(a) for name, a in kwargs.items()})
+        return function(*map(plain_of, args), **plain_of(kwargs))
 
     return plain
 
 
-def _plain(a):
-    """The value of a recorded array, also in a list or a tuple."""
-    return type(a)(map(_plain, a)) if type(a) in (list, tuple) else value_of(a)
+def plain_of(a):
+    """The value of a recorded array, read-only, also in a list, a tuple or a dict."""
+    if type(a) in (list, tuple):
+        return type(a)(map(plain_of, a))
+    if type(a) is dict:
+        return {key: plain_of(part) for key, part in a.items()}
+    return a.value if isinstance(a, Array) else a
 
 
 for _function in (

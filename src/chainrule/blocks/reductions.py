@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.array import record, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import RecordingError
@@ -292,7 +293,7 @@ def _counting(function):
     @answers(function)
     def numpy_counting(a, axis=None, *args, keepdims=False, **others):
         if args or others:  # out=, where=: of the values
-            return function(value_of(a), axis, *args, keepdims=keepdims, **others)
+            return function(plain_of(a), axis, *map(plain_of, args), keepdims=keepdims, **plain_of(others))
         return made(a, axis=axis, keepdims=keepdims)
 
 

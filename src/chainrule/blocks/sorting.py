@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chainrule.array import owned, value_of
+from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.reductions import axes_of, expand, spread
 from chainrule.blocks.shaping import as_array
@@ -68,14 +68,18 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     a = as_array(a)
     if is_complex(value_of(a)):
         raise BlockError("complex numbers have no quantiles; take them of np.real(x) or np.abs(x)" + at_line())
-    dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(q).dtype)
-    q = np.asarray(q)
+    recorded = q if isinstance(q, Array) else None
+    if recorded is not None and (method != "linear" or weights is not None or between is _between_numbers):
+        raise BlockError("a recorded q is covered for method='linear', without weights and NaN" + at_line())
+    dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(value_of(q)).dtype)
+    q = np.asarray(value_of(q))
     if not np.all((q >= 0) & (q <= 1)):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
     a = np.astype(a, np.result_type(dtype, np.float16))
     rows, kept = _last_axis(a, axis)
     if weights is None:
-        found = [between(rows, float(part), method) for part in q.ravel()]
+        parts = [float(part) for part in q.ravel()] if recorded is None else np.reshape(recorded, -1)
+        found = [between(rows, part, method) for part in parts]
     else:
         plain_weights = weights_along(np.asarray(value_of(weights)), a, axis)
         plain_weights, _ = _last_axis(np.broadcast_to(plain_weights, a.shape), axis)
@@ -102,7 +106,7 @@ def _mixed(low, high, share):
 def _between(rows, q, method):
     n = rows.shape[-1]
     position = _position(n, q, method)
-    below = min(int(position), max(n - 2, 0))
+    below = min(int(value_of(position)), max(n - 2, 0))
     low, high = order_statistic(rows, rank=below), order_statistic(rows, rank=min(below + 1, n - 1))
     z = _mixed(low, high, position - below)
     missing = np.isnan(value_of(rows)).any(axis=-1)
@@ -149,7 +153,7 @@ def numpy_nanpercentile(a, q, *args, **kwargs):
 
 
 def _hundredths(q):
-    return q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
+    return q / 100 if isinstance(q, int | float | Array) else np.asarray(q) / 100
 
 
 @answers(np.median)

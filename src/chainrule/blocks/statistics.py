@@ -152,6 +152,7 @@ def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
     if isinstance(sample, list | tuple):
         sample = np.stack([as_array(column) for column in sample], axis=-1)
     sample = as_array(sample)
+    sample = sample if sample.ndim > 1 else np.reshape(sample, (-1, 1))
     n = sample.shape[1]
     bins = list(bins) if hasattr(bins, "__len__") else [bins] * n
     ranges = [None] * n if range is None else list(range)

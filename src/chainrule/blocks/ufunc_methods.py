@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import ANSWERS, Array, is_number, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import full_key, write
+from chainrule.blocks.plain import plain_of
 from chainrule.blocks.reductions import axes_of, logsumexp
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError, RecordingError
@@ -184,7 +185,7 @@ def _of_values(ufunc):
 
         @answers((ufunc, method))
         def numpy_ufunc_method(array, *args, _method=getattr(ufunc, method), **kwargs):
-            return _method(value_of(array), *map(value_of, args), **{k: value_of(v) for k, v in kwargs.items()})
+            return _method(plain_of(array), *map(plain_of, args), **plain_of(kwargs))
 
 
 for _ufunc, _answer in list(ANSWERS.items()):
