@@ -1,6 +1,6 @@
 """Every public function of NumPy meets a recorded array: with an answer, or for a reason named here.
 
-NumPy asks a recorded array where a function is a ufunc or dispatches by `__array_function__`; elsewhere it does not ask.
+NumPy asks a recorded array where a function is a ufunc or dispatches by `__array_function__`, and nowhere else.
 """
 
 from __future__ import annotations
