@@ -440,6 +440,8 @@ def test_a_fit_through_all_its_points_has_the_interpolating_polynomial():
         (lambda x: np.average(x, weights=np.ones(3)), "weights of shape"),
         (lambda x: np.bincount([0, 1], weights=x), "bincount"),
         (lambda x: np.polyfit(x[0], x[0], -1), "degree -1"),
+        (lambda x: np.bincount([0, 1], weights=x[0] * 1j), "complex weights"),
+        (lambda x: np.interp(x * 1j, [0.0, 1.0], [0.0, 1.0]), "complex places"),
         (lambda x: np.quantile(x * 1j, 0.5), "complex numbers have no quantiles"),
         (lambda x: np.lib.stride_tricks.as_strided(x, (2,), x.strides[:1]), "sliding_window_view"),
         (lambda x: x.view(np.int64), r"astype"),

@@ -235,6 +235,8 @@ def _overlap(full, n, m, mode):
 def numpy_interp(x, xp, fp, left=None, right=None, period=None):
     """np.interp: straight lines between the points (xp, fp); at a point the gradient by x is the slope after it."""
     x, xp, fp = (as_array(a) for a in (x, xp, fp))
+    if is_complex(value_of(x)) or is_complex(value_of(xp)):
+        raise BlockError("interp between complex places; only its values fp may be complex" + at_line())
     x, xp = x.astype(np.float64), xp.astype(np.float64)
     fp = fp.astype(np.complex128 if is_complex(value_of(fp)) else np.float64)
     if period is not None:

@@ -84,9 +84,9 @@ def _axis_by_axis(array, widths, options, around):
             continue
         rows = np.moveaxis(array, i, -1)
         before, after = around(rows, width, (None, None) if pairs is None else pairs[i])
-        parts = [np.astype(part, array.dtype) for part in (before, after)]
+        parts = [part if part.dtype == array.dtype else np.astype(part, array.dtype) for part in (before, after)]
         array = np.moveaxis(np.concatenate([parts[0], rows, parts[1]], axis=-1), -1, i)
-    return owned(np.copy(array))
+    return owned(array) if any(map(any, widths)) else np.copy(array)
 
 
 def _repeated(column, n):

@@ -18,6 +18,8 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
     shares, steps = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
     z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, value_of(start).real.dtype))
+    if dtype is not None and np.issubdtype(dtype, np.integer):
+        z = np.floor(z)
     z = _finished(z, dtype, axis)
     return (z, (stop - start) / steps if steps else np.nan) if retstep else z
 

@@ -91,13 +91,20 @@ def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
 # Counts in bins ------------------------------------------------------------------------------------------------------
 
 
+def _of_real(weights):
+    weights = as_array(weights)
+    if is_complex(value_of(weights)):
+        raise BlockError("complex weights; count those of np.real(w) and of np.imag(w)" + at_line())
+    return weights
+
+
 @answers(np.bincount)
 def numpy_bincount(x, /, weights=None, minlength=0):
     """np.bincount: integers, or sums of weights, which have a gradient."""
     x = np.asarray(value_of(x))
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    weights = np.astype(as_array(weights), np.float64)
+    weights = np.astype(_of_real(weights), np.float64)
     if weights.shape != x.shape or x.ndim != 1:
         raise BlockError(f"bincount of shape {x.shape} with weights of shape {weights.shape}" + at_line())
     return add_at(weights, key=(x,), shape=(len(np.bincount(x, minlength=minlength)),))
@@ -161,7 +168,7 @@ def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
     edges = [numpy_histogram_bin_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges, strict=True))]
     which = [_bins_of(value_of(sample)[:, i], value_of(e)) for i, e in enumerate(edges)]
     counts = _counted(which, tuple(len(e) - 1 for e in edges), weights)
-    counts = np.astype(counts, np.float64)
+    counts = np.astype(_of_real(counts), np.float64)
     if density:
         counts = counts / np.sum(counts)
         for i, e in enumerate(edges):
