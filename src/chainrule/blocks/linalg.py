@@ -25,7 +25,7 @@ def _matmul_notation(x, y):
     return x @ y
 
 
-@library_block(np.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2)))
+@library_block(np.matmul, np.linalg.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2)))
 def matmul(xp, x, y):
     """z = x y: vectors, matrices, and stacks of matrices (leading axes broadcast)."""
     return x @ y
