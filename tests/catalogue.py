@@ -15,6 +15,7 @@ import torch
 
 import chainrule as cr
 from cases import Case, tensor
+from catalogue_linalg import LINALG_CASES
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
 from chainrule.blocks.indexing import add_at
@@ -603,6 +604,7 @@ CASES = [
     *NETWORKS,
     *NETWORK_CASES,
     *NUMPY_CASES,
+    *LINALG_CASES,
 ]
 """All cases."""
 

@@ -483,8 +483,8 @@ def regular(*shape: int) -> Operand:
 
 
 def _positive_definite(xp: Any) -> Callable[[Any], Any]:
-    """A symmetric positive definite matrix made of any matrix."""
-    return lambda x: x @ x.mT + (np.eye(3) if xp is np else torch.eye(3, dtype=x.dtype))
+    """A Hermitian positive definite matrix made of any matrix."""
+    return lambda x: x @ xp.conj(x).mT + (np.eye(3) if xp is np else torch.eye(3, dtype=x.dtype))
 
 
 VECTOR_ORDERS = [None, 2, 1, 3, 2.5, 0.5, -1, np.inf, -np.inf]

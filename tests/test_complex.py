@@ -19,7 +19,7 @@ def takes_complex(case):
 
 REAL_IN_PYTORCH = (
     "sort partition piecewise nll_loss kl_div embedding maximum.accumulate minimum.accumulate float_power cast astype "
-    "scipy.special.exp2"
+    "scipy.special.exp2 hypot.reduce"
 ).split()
 """Cases whose function PyTorch (or NumPy) has for real numbers only."""
 

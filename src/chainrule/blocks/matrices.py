@@ -292,8 +292,11 @@ def numpy_linalg_cross(x1, x2, /, *, axis=-1):
 def numpy_vander(x, N=None, increasing=False):  # noqa: N803
     """np.vander: a row of powers of each entry."""
     columns = x.shape[0] if N is None else operator.index(N)
-    powers = [x**i for i in range(columns)]
-    return np.stack(powers if increasing else powers[::-1], axis=-1) if powers else np.zeros((x.shape[0], 0), x.dtype)
+    dtype = np.promote_types(x.dtype, int)
+    if columns == 0:
+        return np.zeros((x.shape[0], 0), dtype)
+    powers = [np.ones_like(x.value), *(x**i for i in range(1, columns))]
+    return np.astype(np.stack(powers if increasing else powers[::-1], axis=-1), dtype)
 
 
 # Diagonals and triangles ---------------------------------------------------------------------------------------
