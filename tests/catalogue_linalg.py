@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import chainrule as cr
 from cases import Case, tensor
 from chainrule.domains import Operand, apart, far_from_zero, normal
 
@@ -337,4 +338,93 @@ PRODUCTS = [
     Case("vdot of a list", lambda x: np.vdot([1.0, 2.0, 3.0], x), lambda x: torch.vdot(torch.tensor([1.0, 2.0, 3.0], dtype=x.dtype), x), (normal(3),)),
 ]
 
-LINALG_CASES = [*EIGENVALUES, *SINGULAR_VALUES, *QR, *EQUATIONS, *NORMS, *PRODUCTS]
+# Functions of matrices ---------------------------------------------------------------------------------------
+
+
+def _torch_function(f: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function of a diagonalizable matrix, by its eigenvalues."""
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        w, v = L.eig(x)
+        z = v @ torch.diag_embed(f(w)) @ L.inv(v)
+        return z if x.is_complex() else torch.real(z)
+
+    return function
+
+
+def positive_spectrum(*shape: int) -> Operand:
+    """Matrices, not symmetric, with different eigenvalues far from the negative axis."""
+    values = np.diag(np.arange(1.0, shape[-1] + 1))
+    return Operand(shape, lambda rng, shape: values + 0.2 * rng.normal(size=shape))
+
+
+def _torch_sylvester(a: torch.Tensor, b: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    m, n = q.shape[-2:]
+    system = torch.kron(a, torch.eye(n, dtype=a.dtype)) + torch.kron(torch.eye(m, dtype=b.dtype), b.mT.contiguous())
+    return L.solve(system, q.reshape(-1)).reshape(m, n)
+
+
+def _torch_triangular(upper: bool, unit: bool = False) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    def solve(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        a = torch.triu(a, int(unit)) if upper else torch.tril(a, -int(unit))
+        return L.solve(a + torch.eye(a.shape[-1], dtype=a.dtype) if unit else a, b)
+
+    return solve
+
+
+def _spd(xp: Any, x: Any) -> Any:
+    return x @ xp.conj(x).mT + (np.eye(x.shape[-1]) if xp is np else torch.eye(x.shape[-1], dtype=x.dtype))
+
+
+MATRIX_FUNCTIONS = [
+    Case("expm", cr.expm, L.matrix_exp, (normal(3, 3),)),
+    Case("expm of stacks", cr.expm, L.matrix_exp, (normal(2, 1, 2, 2),)),
+    Case("logm", cr.logm, _torch_function(torch.log), (positive_spectrum(3, 3),)),
+    Case("logm of a stack", cr.logm, _torch_function(torch.log), (positive_spectrum(2, 2, 2),)),
+    Case("sqrtm", cr.sqrtm, _torch_function(torch.sqrt), (positive_spectrum(3, 3),)),
+    Case("sqrtm of a stack", cr.sqrtm, _torch_function(torch.sqrt), (positive_spectrum(2, 2, 2),)),
+    Case("solve_sylvester", cr.solve_sylvester, _torch_sylvester, (regular(2, 2), regular(3, 3), normal(2, 3))),
+    Case("solve_triangular", cr.solve_triangular, _torch_triangular(upper=True), (regular(3, 3), normal(3, 2))),
+    Case(
+        "solve_triangular of a lower one for a vector",
+        lambda a, b: cr.solve_triangular(a, b, lower=True),
+        _torch_triangular(upper=False),
+        (regular(3, 3), normal(3)),
+    ),
+    Case(
+        "solve_triangular with ones on the diagonal",
+        lambda a, b: cr.solve_triangular(a, b, lower=True, unit_diagonal=True),
+        _torch_triangular(upper=False, unit=True),
+        (regular(3, 3), normal(3, 2)),
+    ),
+    Case(
+        "solve_triangular of stacks",
+        cr.solve_triangular,
+        _torch_triangular(upper=True),
+        (regular(2, 1, 2, 2), normal(3, 2, 2)),
+    ),
+    Case(
+        "solve_triangular trans=T",
+        lambda a, b: cr.solve_triangular(a, b, trans="T"),
+        lambda a, b: L.solve(torch.triu(a).mT, b),
+        (regular(3, 3), normal(3, 2)),
+    ),
+    Case(
+        "solve_triangular trans=2",
+        lambda a, b: cr.solve_triangular(a, b, trans=2, lower=True),
+        lambda a, b: L.solve(torch.tril(a).mH, b),
+        (regular(3, 3), normal(3, 2)),
+    ),
+    *(
+        Case(
+            f"cho_solve lower={lower}",
+            lambda a, b, lower=lower: cr.cho_solve(cr.cho_factor(_spd(np, a), lower), b),
+            lambda a, b: L.solve(_spd(torch, a), b),
+            (normal(3, 3), normal(3)),
+        )
+        for lower in (False, True)
+    ),
+    Case("block_diag", cr.block_diag, torch.block_diag, (normal(2, 3), normal(1, 2))),
+]
+
+LINALG_CASES = [*MATRIX_FUNCTIONS, *EIGENVALUES, *SINGULAR_VALUES, *QR, *EQUATIONS, *NORMS, *PRODUCTS]
