@@ -102,7 +102,8 @@ def sqrtm_backward(xp, dz, z, x):
     plain = namespace_of((value,))
     w = plain.linalg.eigvals(value)
     sums = abs(w[..., None, :] + w[..., :, None])
-    singular = plain.any(sums <= 16 * plain.finfo(value.dtype).eps * plain.max(abs(w)), axis=(-2, -1)) if w.shape[-1] else False
+    largest = plain.max(sums, axis=(-2, -1), keepdims=True) if w.shape[-1] else sums
+    singular = plain.any(sums <= 16 * plain.finfo(value.dtype).eps * largest, axis=(-2, -1))
     if bool(plain.any(singular & plain.any(cotangent != 0, axis=(-2, -1)))):
         raise GradientError("the square root of a singular matrix has no derivative" + at_line())
     z_h = adjoint(xp, z)
