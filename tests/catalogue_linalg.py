@@ -1,7 +1,7 @@
 """Cases of linear algebra, for the catalogue.
 
-Eigenvectors and singular vectors are known up to a sign (a phase, if complex), so their cases are functions that do not depend
-on it. Where PyTorch has no such function, its side is the definition.
+Eigenvectors and singular vectors are known up to a sign (a phase, if complex), so their cases are functions that do not
+depend on it. Where PyTorch has no such function, its side is the definition.
 """
 
 from __future__ import annotations
@@ -94,7 +94,11 @@ EIGENVALUES = [
         lambda x: L.eigvalsh(_hermitian(x)),
         (spread_out(2, 2),),
     ),
-    Case("eig", *_both(_eig), (Operand((3, 3), lambda rng, shape: np.diag([1.0, 2.0, 4.0]) + 0.2 * rng.normal(size=shape)),)),
+    Case(
+        "eig",
+        *_both(_eig),
+        (Operand((3, 3), lambda rng, shape: np.diag([1.0, 2.0, 4.0]) + 0.2 * rng.normal(size=shape)),),
+    ),
     Case(
         "eig of a rotation",
         *_both(_eig),
@@ -172,7 +176,11 @@ def _qr(mode: str) -> tuple[Any, Any]:
     return _both(function)
 
 
-QR = [Case(f"qr {shape} {mode}", *_qr(mode), (normal(*shape),)) for shape in [(3, 2), (2, 3), (2, 2, 2)] for mode in ["reduced"]]
+QR = [
+    Case(f"qr {shape} {mode}", *_qr(mode), (normal(*shape),))
+    for shape in [(3, 2), (2, 3), (2, 2, 2)]
+    for mode in ["reduced"]
+]
 QR += [
     Case(
         "qr complete",
@@ -206,7 +214,12 @@ EQUATIONS = [
         lambda a, b: L.svdvals(a) + 0.0 * torch.real(b[:2]),
         (normal(4, 2), normal(4)),
     ),
-    Case("tensorsolve", np.linalg.tensorsolve, L.tensorsolve, (Operand((2, 3, 6), lambda rng, shape: rng.normal(size=shape)), normal(2, 3))),
+    Case(
+        "tensorsolve",
+        np.linalg.tensorsolve,
+        L.tensorsolve,
+        (Operand((2, 3, 6), lambda rng, shape: rng.normal(size=shape)), normal(2, 3)),
+    ),
     Case(
         "tensorsolve axes",
         lambda a, b: np.linalg.tensorsolve(a, b, axes=(0,)),
@@ -214,7 +227,9 @@ EQUATIONS = [
         (normal(6, 2, 3), normal(2, 3)),
     ),
     Case("tensorinv", np.linalg.tensorinv, L.tensorinv, (normal(2, 3, 6),)),
-    Case("tensorinv ind=1", lambda a: np.linalg.tensorinv(a, ind=1), lambda a: L.tensorinv(a, ind=1), (normal(4, 2, 2),)),
+    Case(
+        "tensorinv ind=1", lambda a: np.linalg.tensorinv(a, ind=1), lambda a: L.tensorinv(a, ind=1), (normal(4, 2, 2),)
+    ),
     Case(
         "pinv hermitian=True",
         lambda x: np.linalg.pinv(_hermitian(x), hermitian=True),
@@ -255,7 +270,12 @@ NORMS = [
         for order in (2, -2, "nuc")
         for keepdims in (False, True)
     ),
-    Case("matrix norm of order nuc, axes exchanged", lambda x: np.linalg.norm(x, "nuc", (1, 0)), lambda x: L.matrix_norm(x, "nuc"), (apart(2, 3),)),
+    Case(
+        "matrix norm of order nuc, axes exchanged",
+        lambda x: np.linalg.norm(x, "nuc", (1, 0)),
+        lambda x: L.matrix_norm(x, "nuc"),
+        (apart(2, 3),),
+    ),
     *(
         Case(
             f"matrix_norm ord={order}",
@@ -292,9 +312,19 @@ PRODUCTS = [
     Case("linalg.matmul", np.linalg.matmul, torch.matmul, (normal(2, 3), normal(3, 2))),
     Case("linalg.outer", np.linalg.outer, torch.outer, (normal(2), normal(3))),
     Case("linalg.tensordot", np.linalg.tensordot, torch.tensordot, (normal(2, 3), normal(2, 3))),
-    Case("linalg.vecdot axis=0", lambda x, y: np.linalg.vecdot(x, y, axis=0), lambda x, y: L.vecdot(x, y, dim=0), (normal(3, 2), normal(3, 1))),
+    Case(
+        "linalg.vecdot axis=0",
+        lambda x, y: np.linalg.vecdot(x, y, axis=0),
+        lambda x, y: L.vecdot(x, y, dim=0),
+        (normal(3, 2), normal(3, 1)),
+    ),
     Case("linalg.cross", np.linalg.cross, L.cross, (normal(2, 3), normal(1, 3))),
-    Case("cross of vectors with two entries", _cross_of_pairs, lambda x, y: x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0], (normal(3, 2), normal(2))),
+    Case(
+        "cross of vectors with two entries",
+        _cross_of_pairs,
+        lambda x, y: x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0],
+        (normal(3, 2), normal(2)),
+    ),
     Case(
         "cross of vectors with two and three entries",
         _cross_of_pairs,
@@ -308,15 +338,45 @@ PRODUCTS = [
         (normal(2, 3), normal(3, 2), normal(2, 3)),
     ),
     Case("multi_dot of two", lambda x, y: np.linalg.multi_dot((x, y)), torch.mv, (normal(2, 3), normal(3))),
-    Case("matrix_power 0", lambda x: np.linalg.matrix_power(x, 0) * x, lambda x: L.matrix_power(x, 0) * x, (normal(2, 2),)),
+    Case(
+        "matrix_power 0",
+        lambda x: np.linalg.matrix_power(x, 0) * x,
+        lambda x: L.matrix_power(x, 0) * x,
+        (normal(2, 2),),
+    ),
     Case("matrix_power 1", lambda x: np.linalg.matrix_power(x, 1), lambda x: L.matrix_power(x, 1), (normal(2, 2),)),
     Case("kron of stacks", np.kron, torch.kron, (normal(2, 1, 2), normal(1, 2, 2))),
     Case("vander", np.vander, lambda x: torch.stack([x * x, x, x**0], -1), (far_from_zero(3),)),
-    Case("vander increasing", lambda x: np.vander(x, 4, increasing=True), lambda x: torch.stack([x**0, x, x * x, x * x * x], -1), (normal(3),)),
-    Case("linalg.trace offset", lambda x: np.linalg.trace(x, offset=-1), lambda x: torch.diagonal(x, -1, -2, -1).sum(-1), (normal(2, 3, 3),)),
-    Case("trace of stacks", lambda x: np.trace(x, 1, axis1=2, axis2=0), lambda x: torch.diagonal(x, 1, 2, 0).sum(-1), (normal(2, 2, 3),)),
-    Case("einsum of operands and sublists", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), lambda x, y: torch.einsum(x, [0, 1], y, [1, 2], [2, 0]), (normal(2, 3), normal(3, 2))),
-    Case("einsum of operands and sublists, implicit", lambda x, y: np.einsum(x, [5, 3], y, [3, 2]), lambda x, y: (x @ y).mT, (normal(2, 3), normal(3, 2))),
+    Case(
+        "vander increasing",
+        lambda x: np.vander(x, 4, increasing=True),
+        lambda x: torch.stack([x**0, x, x * x, x * x * x], -1),
+        (normal(3),),
+    ),
+    Case(
+        "linalg.trace offset",
+        lambda x: np.linalg.trace(x, offset=-1),
+        lambda x: torch.diagonal(x, -1, -2, -1).sum(-1),
+        (normal(2, 3, 3),),
+    ),
+    Case(
+        "trace of stacks",
+        lambda x: np.trace(x, 1, axis1=2, axis2=0),
+        lambda x: torch.diagonal(x, 1, 2, 0).sum(-1),
+        (normal(2, 2, 3),),
+    ),
+    Case(
+        "einsum of operands and sublists",
+        lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]),
+        lambda x, y: torch.einsum(x, [0, 1], y, [1, 2], [2, 0]),
+        (normal(2, 3), normal(3, 2)),
+    ),
+    Case(
+        "einsum of operands and sublists, implicit",
+        lambda x, y: np.einsum(x, [5, 3], y, [3, 2]),
+        lambda x, y: (x @ y).mT,
+        (normal(2, 3), normal(3, 2)),
+    ),
     Case(
         "einsum of sublists with an ellipsis",
         lambda x, y: np.einsum(x, [..., 0, 1], y, [..., 1], [..., 0]),
@@ -332,10 +392,25 @@ PRODUCTS = [
         )
         for optimize in (True, "greedy", ["einsum_path", (1, 2), (0, 1)], ("optimal", 100))
     ),
-    Case("tensordot over one named axis", lambda x, y: np.tensordot(x, y, axes=(0, 1)), lambda x, y: torch.tensordot(x, y, ([0], [1])), (normal(3, 2), normal(2, 3))),
-    Case("tensordot axes as an array", lambda x, y: np.tensordot(x, y, axes=np.array([[1], [0]])), lambda x, y: x @ y, (normal(2, 3), normal(3, 2))),
+    Case(
+        "tensordot over one named axis",
+        lambda x, y: np.tensordot(x, y, axes=(0, 1)),
+        lambda x, y: torch.tensordot(x, y, ([0], [1])),
+        (normal(3, 2), normal(2, 3)),
+    ),
+    Case(
+        "tensordot axes as an array",
+        lambda x, y: np.tensordot(x, y, axes=np.array([[1], [0]])),
+        lambda x, y: x @ y,
+        (normal(2, 3), normal(3, 2)),
+    ),
     Case("inner of a number", np.inner, torch.mul, (normal(), normal(2, 3))),
-    Case("vdot of a list", lambda x: np.vdot([1.0, 2.0, 3.0], x), lambda x: torch.vdot(torch.tensor([1.0, 2.0, 3.0], dtype=x.dtype), x), (normal(3),)),
+    Case(
+        "vdot of a list",
+        lambda x: np.vdot([1.0, 2.0, 3.0], x),
+        lambda x: torch.vdot(torch.tensor([1.0, 2.0, 3.0], dtype=x.dtype), x),
+        (normal(3),),
+    ),
 ]
 
 # Functions of matrices ---------------------------------------------------------------------------------------
@@ -425,6 +500,15 @@ MATRIX_FUNCTIONS = [
         for lower in (False, True)
     ),
     Case("block_diag", cr.block_diag, torch.block_diag, (normal(2, 3), normal(1, 2))),
+]
+
+PRODUCTS += [
+    Case(
+        "vdot of complex numbers",
+        lambda x, y: np.real(np.vdot((1 + 2j) * x, 1j * y)),
+        lambda x, y: torch.real(torch.vdot((1 + 2j) * x, 1j * y)),
+        (normal(3), normal(3)),
+    ),
 ]
 
 LINALG_CASES = [*MATRIX_FUNCTIONS, *EIGENVALUES, *SINGULAR_VALUES, *QR, *EQUATIONS, *NORMS, *PRODUCTS]

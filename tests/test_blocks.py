@@ -868,7 +868,7 @@ def test_argmax_of_scores_indexes_them():
         lambda x: np.add(x, x, out=np.empty(2)),
         lambda x: np.concatenate([x, x], out=np.empty(4)),
         lambda x: np.reshape(x, (2, 1), order="K"),
-        lambda x: np.einsum(x, [0], [0]),
+        lambda x: np.einsum(x, [0], [0], out=np.empty(2)),
         lambda x: np.split(x[:1], 2),
         lambda x: np.unwrap(x),
         lambda x: np.take(x, 5, mode="clip"),

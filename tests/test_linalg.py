@@ -1,4 +1,4 @@
-"""Linear algebra at its traps: repeated values, missing rank, nothing at all. References are PyTorch, live, or mathematics."""
+"""Linear algebra at its traps: repeated values, missing rank, empty matrices. References: PyTorch; mathematics."""
 
 from __future__ import annotations
 
@@ -129,7 +129,9 @@ def test_of_a_matrix_that_is_not_hermitian_only_the_triangle_that_is_read_has_a_
         grad = cr.grad(f)(x)
         np.testing.assert_allclose(grad.real, slopes(f, x), rtol=1e-6, atol=1e-6)
         if dtype is complex:
-            np.testing.assert_allclose(grad.imag, slopes(lambda y, f=f: f(x + 1j * y), 0 * x.real), rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(
+                grad.imag, slopes(lambda y, f=f: f(x + 1j * y), 0 * x.real), rtol=1e-6, atol=1e-6
+            )
 
 
 @pytest.mark.parametrize("f", [linalg.eigvalsh, linalg.cholesky])
@@ -145,7 +147,12 @@ Z = RNG.normal(size=(3, 3)) + 1j * RNG.normal(size=(3, 3))
 
 @pytest.mark.parametrize(
     "vectors",
-    [lambda z: linalg.eigh(symmetric(z))[1], lambda z: linalg.eig(z)[1], lambda z: linalg.svd(z).U, lambda z: linalg.svd(z).Vh],
+    [
+        lambda z: linalg.eigh(symmetric(z))[1],
+        lambda z: linalg.eig(z)[1],
+        lambda z: linalg.svd(z).U,
+        lambda z: linalg.svd(z).Vh,
+    ],
     ids=["eigh", "eig", "U", "Vh"],
 )
 def test_a_loss_of_the_phase_of_complex_vectors_is_an_error(vectors):
@@ -203,8 +210,66 @@ def test_svd_of_a_hermitian_matrix_with_singular_values_that_differ_in_sign_only
 # Norms and condition numbers -------------------------------------------------------------------------------------
 
 
+SQUARES = {
+    "norm(x)**2": (lambda x: linalg.norm(x) ** 2, 2 * EYE),
+    "norm(x) * norm": (lambda x: (n := linalg.norm(x)) * n, 2 * EYE),
+    "np.square(norm)": (lambda x: np.square(linalg.norm(x)), 2 * EYE),
+    "vector_norm(x)**2": (lambda x: linalg.vector_norm(x) ** 2 / 2, EYE),
+    "a sum of squared norms": (lambda x: np.sum(linalg.norm(np.reshape(x, (3, 1)), axis=1) ** 2), 2 * EYE),
+    "a mean of squared norms": (lambda x: np.mean(linalg.norm(np.stack([x, 2 * x]), axis=1) ** 2), 5 * EYE),
+    "1 - cos(norm(x))": (lambda x: 1 - np.cos(linalg.norm(x)), EYE),
+    "exp(norm(x)**2)": (lambda x: np.exp(linalg.norm(x) ** 2), 2 * EYE),
+    "norm(x)**3": (lambda x: linalg.norm(x) ** 3, 0 * EYE),
+    "norm(x)": (linalg.norm, 0 * EYE),
+    "sqrt(1 + norm(x)**2)": (lambda x: np.sqrt(1 + linalg.norm(x) ** 2), EYE),
+    "std(x)**2": (lambda x: np.std(x) ** 2, 2 / 3 * (EYE - 1 / 3)),
+    "std(x, ddof=1)**2": (lambda x: np.std(x, ddof=1) ** 2, EYE - 1 / 3),
+    "std(x)": (np.std, 0 * EYE),
+}
+"""Functions of a norm or a standard deviation, and their Hessian at 0: where there is none, a norm counts as flat."""
+
+
+@pytest.mark.parametrize(("f", "hessian"), SQUARES.values(), ids=SQUARES)
+def test_squares_of_a_norm_and_of_a_standard_deviation_have_their_second_derivative_at_zero(f, hessian):
+    x = np.zeros(3)
+    np.testing.assert_array_equal(cr.grad(f)(x), 0)
+    np.testing.assert_allclose(cr.hessian(f)(x), hessian, atol=1e-15)
+    np.testing.assert_allclose(cr.hvp(f)(x, WEIGHTS[0]), hessian @ WEIGHTS[0], atol=1e-15)
+    np.testing.assert_allclose(cr.jvp(cr.grad(f), (x,), (WEIGHTS[0],))[1], hessian @ WEIGHTS[0], atol=1e-15)
+
+
+def test_the_second_derivative_at_zero_of_one_norm_leaves_the_others_alone():
+    """Rows that are zero beside rows that are not, and a vector of losses."""
+    x = np.array([[0.0, 0.0], [3.0, 4.0]])
+    hessian = cr.hessian(lambda x: np.sum(linalg.norm(x, axis=1) ** 2 * np.array([1.0, 2.0])))(x)
+    np.testing.assert_allclose(hessian.reshape(4, 4), np.diag([2.0, 2.0, 4.0, 4.0]), atol=1e-13)
+    second = cr.jacobian(cr.jacobian(lambda x: np.stack([linalg.norm(x) ** 2, 3 * linalg.norm(x) ** 2])))(np.zeros(2))
+    np.testing.assert_array_equal(second, [2 * np.eye(2), 6 * np.eye(2)])
+
+
+def test_higher_derivatives_of_a_squared_norm_at_zero():
+    def third(f):
+        return cr.jacobian(cr.hessian(f))(np.zeros(2))
+
+    np.testing.assert_array_equal(third(lambda x: linalg.norm(x) ** 2), 0)
+    np.testing.assert_array_equal(third(lambda x: np.square(np.std(x))), 0)
+    mixed = cr.grad(lambda w: cr.hessian(lambda x: w**2 * linalg.norm(x) ** 2)(np.zeros(2))[0, 0])
+    assert mixed(3.0) == 12.0
+    with pytest.raises(GradientError, match="third derivative"):
+        third(lambda x: linalg.norm(x) ** 3)  # it has none
+
+
+def test_squared_norm_of_complex_numbers_at_zero():
+    z = np.zeros(2, complex)
+    gradient = cr.grad(lambda z: linalg.norm(z) ** 2)
+    np.testing.assert_array_equal(gradient(z), 0)
+    np.testing.assert_array_equal(cr.jvp(gradient, (z,), (np.array([1.0, 1j]),))[1], [2.0, 2j])
+
+
 @pytest.mark.parametrize("order", [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf])
-@pytest.mark.parametrize("x", [np.zeros((2, 3)), np.ones((2, 2)), np.diag([1.0, 2.0])], ids=["zero", "ones", "diagonal"])
+@pytest.mark.parametrize(
+    "x", [np.zeros((2, 3)), np.ones((2, 2)), np.diag([1.0, 2.0])], ids=["zero", "ones", "diagonal"]
+)
 def test_norms_of_matrices_at_zeros_and_ties_have_pytorchs_gradient(order, x):
     (expected,) = torch_grad(lambda x: torch.linalg.matrix_norm(x, "fro" if order is None else order), x)
     if order in (-2, "nuc") and np.all(x == 1):  # a singular vector of 0 is any sign, so is its part of the gradient
@@ -282,7 +347,9 @@ def test_least_squares_of_a_matrix_without_full_rank_has_the_gradient_at_constan
 def test_pinv_of_a_matrix_without_full_rank_has_pytorchs_gradient():
     w = WEIGHTS[:2]
     (expected,) = torch_grad(lambda x: torch.sum(torch.linalg.pinv(x) * tensor(w)), DEFICIENT)
-    np.testing.assert_allclose(cr.grad(lambda x: np.sum(linalg.pinv(x) * w))(DEFICIENT), expected, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(
+        cr.grad(lambda x: np.sum(linalg.pinv(x) * w))(DEFICIENT), expected, rtol=1e-10, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"rcond": 1e-3}, {"rtol": 1e-3}, {"rtol": None}], ids=repr)
@@ -358,7 +425,11 @@ WITH_GRADIENT = {linalg.svd: linalg.svdvals, ANY["qr complete"]: linalg.qr}
 @pytest.mark.parametrize(
     ("f", "shape"),
     [(f, shape) for f in SQUARE.values() for shape in [(1, 1), (0, 0), (0, 2, 2), (2, 0, 1, 1), (2, 0, 0)]]
-    + [(f, shape) for f in ANY.values() for shape in [(1, 1), (1, 3), (3, 1), (0, 0), (0, 2), (2, 0), (0, 2, 3), (2, 0, 3)]],
+    + [
+        (f, shape)
+        for f in ANY.values()
+        for shape in [(1, 1), (1, 3), (3, 1), (0, 0), (0, 2), (2, 0), (0, 2, 3), (2, 0, 3)]
+    ],
     ids=[f"{name} {shape}" for name in SQUARE for shape in [(1, 1), (0, 0), (0, 2, 2), (2, 0, 1, 1), (2, 0, 0)]]
     + [f"{name} {s}" for name in ANY for s in [(1, 1), (1, 3), (3, 1), (0, 0), (0, 2), (2, 0), (0, 2, 3), (2, 0, 3)]],
 )

@@ -1,4 +1,4 @@
-"""What to write instead of a function of scipy.linalg: SciPy hands its arguments to LAPACK, and knows no protocol to ask."""
+"""What to write instead of a function of scipy.linalg, which hands its arguments to LAPACK and asks no protocol."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from chainrule.node import is_internal
 __all__ = ["instead_of_scipy"]
 
 INSTEAD = {
-    **{name: f"cr.{name}" for name in "expm logm sqrtm solve_triangular cho_factor cho_solve solve_sylvester block_diag".split()},
+    **{
+        name: f"cr.{name}"
+        for name in "expm logm sqrtm solve_triangular cho_factor cho_solve solve_sylvester block_diag".split()
+    },
     **{
         name: f"np.linalg.{name}"
         for name in "inv solve det pinv norm lstsq cholesky qr svd svdvals eig eigvals eigh eigvalsh".split()
@@ -21,7 +24,7 @@ _LINALG = os.path.join("scipy", "linalg") + os.sep
 
 
 def instead_of_scipy() -> tuple[str, str] | None:
-    """The function of scipy.linalg that is asking for a plain array just now, and what does the same; None if none is."""
+    """The function of scipy.linalg that is asking for a plain array just now, and what does the same; else None."""
     frame: Any = sys._getframe(1)
     found = None
     while is_internal(frame.f_code.co_filename) and frame.f_back is not None:

@@ -3,14 +3,15 @@
 A block makes one array, so the factors of a decomposition are packed into one (vectors above values, row under row) and
 sliced out again.
 
-The vectors that belong to a repeated value are any basis of their space and have no derivative, so a loss that depends on
-them is an error. The values alone have one, and keep it: where the cotangent of the vectors is zero their part of the rule is
-zero, and never 0 · ∞. Two values count as repeated where rounding cannot tell them apart (`_nearly_equal`), for there the
-rule would amplify rounding into a wrong number.
+The vectors that belong to a repeated value are any basis of their space and have no derivative, so a loss that depends
+on them is an error. The values alone have one, and keep it: where the cotangent of the vectors is zero their part of the
+rule is zero, and never 0 · ∞. Two values count as repeated where rounding cannot tell them apart (`_nearly_equal`), for
+there the rule would amplify rounding into a wrong number.
 
-Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation (2008);
-Z.-Q. Wan and S.-X. Zhang, Automatic differentiation for complex valued SVD (2019); H.-J. Liao, J.-G. Liu, L. Wang and T. Xiang,
-Differentiable programming tensor networks (2019), for QR; I. Murray, Differentiation of the Cholesky decomposition (2016).
+Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
+(2008); Z.-Q. Wan and S.-X. Zhang, Automatic differentiation for complex valued SVD (2019); for QR, H.-J. Liao, J.-G. Liu,
+L. Wang and T. Xiang, Differentiable programming tensor networks (2019); I. Murray, Differentiation of the Cholesky
+decomposition (2016).
 """
 
 import math
@@ -35,7 +36,9 @@ def _pack(xp, *rows):
     """Factors under each other; those with fewer columns are filled up with zeros."""
     width = max(r.shape[-1] for r in rows)
     filled = [
-        r if r.shape[-1] == width else xp.concat([r, xp.zeros((*r.shape[:-1], width - r.shape[-1]), dtype=r.dtype)], axis=-1)
+        r
+        if r.shape[-1] == width
+        else xp.concat([r, xp.zeros((*r.shape[:-1], width - r.shape[-1]), dtype=r.dtype)], axis=-1)
         for r in rows
     ]
     return xp.concat(filled, axis=-2)
@@ -85,8 +88,8 @@ def _reciprocal_gaps(xp, values, cotangents, what):
         if _any((value_of(cotangent) != 0) & near & off_diagonal):
             raise GradientError(
                 f"the loss depends on {what} of a repeated value: they are any basis of their space, and have no "
-                "derivative. Write the loss with the values alone, or without the decomposition: a function of a matrix with "
-                "np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or cr.sqrtm, a projection with np.linalg.pinv"
+                "derivative. Write the loss with the values alone, or without the decomposition: a function of a matrix "
+                "with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or cr.sqrtm, a projection with np.linalg.pinv"
                 + at_line()
             )
     gaps = values[..., None, :] - values[..., :, None]
@@ -105,7 +108,7 @@ def _must_not_depend_on_phase(phase, like, what):
 
 
 def of_triangle(xp, dx, x, lower=True):
-    """The gradient of what reads one triangle of x: for a Hermitian x as Hermitian as x, else of that triangle alone."""
+    """The gradient of what reads one triangle of x: Hermitian if x is Hermitian, else of that triangle alone."""
     value = value_of(x)
     plain = namespace_of((value,))
     if 0 in x.shape or not _any(
@@ -146,13 +149,13 @@ def _is_lower(UPLO):
 
 
 @answers(np.linalg.eigh)
-def numpy_eigh(a, UPLO="L"):  # noqa: N803
+def numpy_eigh(a, UPLO="L"):
     z = eigh(a, lower=_is_lower(UPLO))
     return EighResult(owned(_real(np, z[..., -1, :])), owned(z[..., :-1, :]))
 
 
 @answers(np.linalg.eigvalsh)
-def numpy_eigvalsh(a, UPLO="L"):  # noqa: N803
+def numpy_eigvalsh(a, UPLO="L"):
     return numpy_eigh(a, UPLO).eigenvalues
 
 
@@ -186,7 +189,7 @@ def eig_backward(xp, dz, z, x):
 
 
 def _must_be_diagonalizable(v, dz):
-    """With a condition number κ of the eigenvectors the derivative has a relative error of ε κ²: no digit is left here."""
+    """Eigenvectors with the condition number κ give derivatives with a relative error of ε κ²: no digit is left here."""
     v, dz = value_of(v), value_of(dz)
     if 0 in v.shape:
         return
@@ -195,8 +198,8 @@ def _must_be_diagonalizable(v, dz):
     dependent = s[..., -1] <= math.sqrt(_rounding(v)) * s[..., 0]
     if _any(dependent & xp.any(dz != 0, axis=(-2, -1))):
         raise GradientError(
-            "the matrix has too few eigenvectors (a repeated eigenvalue of a matrix that cannot be diagonalized), so its "
-            "eigenvalues have no derivative. Write the loss without them: with np.trace, np.linalg.det, "
+            "the matrix has too few eigenvectors (a repeated eigenvalue of a matrix that cannot be diagonalized), so "
+            "its eigenvalues have no derivative. Write the loss without them: with np.trace, np.linalg.det, "
             "np.linalg.matrix_power or cr.expm" + at_line()
         )
 
@@ -232,8 +235,9 @@ def svd_backward(xp, dz, z, x, full=False):
     k = min(m, n)
     if _any(value_of(dz)[..., k:] != 0):
         raise GradientError(
-            "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of the space, and "
-            "have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or full_matrices=False" + at_line()
+            "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of the space, "
+            "and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or full_matrices=False"
+            + at_line()
         )
     u, s, v = _unpack_svd(xp, z, m, k)
     du, ds, dv = _unpack_svd(xp, dz, m, k)
@@ -244,8 +248,8 @@ def svd_backward(xp, dz, z, x, full=False):
     sums = s[..., None, :] + s[..., :, None]
     both_zero = value_of(sums) == 0
     sums = xp.where(both_zero, math.inf, sums)
+    # By 1 / (s_j² − s_i²) in two parts: U and V turning alike, and against each other.
     inner = 0.5 * ((skew_u + skew_v) * rates + (skew_u - skew_v) / sums)
-    # s_j² − s_i² = (s_j − s_i)(s_j + s_i); halves added here are the terms of both vectors turning alike and against each other
     inner = inner * (1 - xp.eye(k, dtype=s.dtype)) + _on_diagonal(xp, ds)
     if is_complex(turn_u):
         phase_u, phase_v = _diagonal(xp, turn_u.imag), _diagonal(xp, turn_v.imag)
@@ -304,7 +308,7 @@ def numpy_svdvals(x, /):
 
 
 @answers(np.linalg.matrix_rank)
-def numpy_matrix_rank(A, tol=None, hermitian=False, *, rtol=None):  # noqa: N803
+def numpy_matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
     """An integer, so without a gradient."""
     options = {} if rtol is None else {"rtol": value_of(rtol)}
     return np.linalg.matrix_rank(value_of(A), value_of(tol), hermitian, **options)
@@ -326,8 +330,8 @@ def qr_backward(xp, dz, z, x, complete=False):
     k = min(m, n)
     if _any(value_of(dz)[..., :m, k:] != 0):
         raise GradientError(
-            "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of the space, and have "
-            "no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
+            "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of the space, "
+            "and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
         )
     q, r = z[..., :m, :k], adjoint(xp, z[..., m:, :k])
     dq, dr = dz[..., :m, :k], adjoint(xp, dz[..., m:, :k])
@@ -355,7 +359,7 @@ def _must_have_full_rank(r):
     i = np.arange(min(r.shape[-2:]))
     if _any(abs(r[..., i, i]) <= _rounding(r) * xp.max(abs(r), axis=(-2, -1))[..., None]):
         raise GradientError(
-            "the first min(m, n) columns of the matrix depend on each other, so its QR decomposition has no derivative; "
+            "the first min(m, n) columns of the matrix depend on each other, so QR has no derivative; "
             "np.linalg.svd and np.linalg.pinv have one where the rank stays the same" + at_line()
         )
 

@@ -25,7 +25,9 @@ def _matmul_notation(x, y):
     return x @ y
 
 
-@library_block(np.matmul, np.linalg.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2)))
+@library_block(
+    np.matmul, np.linalg.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2))
+)
 def matmul(xp, x, y):
     """z = x y: vectors, matrices, and stacks of matrices (leading axes broadcast)."""
     return x @ y
@@ -231,9 +233,9 @@ def numpy_einsum(subscripts, *operands, out=None, optimize=False, dtype=None, or
         raise BlockError("einsum(out=…) with a recorded array: use the returned array" + at_line())
     if not isinstance(subscripts, str):
         subscripts, operands = _from_sublists((subscripts, *operands))
-    if dtype is not None:
-        operands = tuple(np.astype(x if isinstance(x, Array) else np.asarray(x), dtype) for x in operands)
     operands = tuple(x if isinstance(x, Array) else np.asarray(x) for x in operands)
+    if dtype is not None:
+        operands = tuple(x.astype(dtype) for x in operands)
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):

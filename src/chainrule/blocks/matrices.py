@@ -85,7 +85,9 @@ def _precision(a):
     return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
 
 
-@library_block(notation=lambda a, b, rtol: call("lstsq", a, b), complex=True, example=example(normal(3, 2), normal(3, 1)))
+@library_block(
+    notation=lambda a, b, rtol: call("lstsq", a, b), complex=True, example=example(normal(3, 2), normal(3, 1))
+)
 def lstsq(xp, a, b, rtol=0.0):
     """The shortest z for which |a z − b| is smallest, column by column. The rank of a is taken to be constant."""
     return np.linalg.lstsq(a, b, rcond=rtol)[0] if is_numpy(xp) else xp.linalg.pinv(a, rtol=rtol) @ b
@@ -105,7 +107,7 @@ def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
 
 @answers(np.linalg.lstsq)
 def numpy_lstsq(a, b, rcond=None):
-    """np.linalg.lstsq: the solution, the squared residuals and the singular values have gradients, the rank is an integer."""
+    """np.linalg.lstsq: all but the rank, an integer, have gradients."""
     a, b = (x if isinstance(x, Array) else np.asarray(x) for x in (a, b))
     (m, n), columns = a.shape, b[:, None] if b.ndim == 1 else b
     z = lstsq(a, columns, rtol=_precision(a) if rcond is None else rcond)
@@ -128,7 +130,9 @@ def numpy_tensorsolve(a, b, axes=None):
     shape = a.shape[b.ndim :]
     n = math.prod(shape)
     if a.size != n * n:
-        raise BlockError(f"tensorsolve of shapes {a.shape} and {b.shape}: not as many equations as unknowns" + at_line())
+        raise BlockError(
+            f"tensorsolve of shapes {a.shape} and {b.shape}: not as many equations as unknowns" + at_line()
+        )
     return owned(np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.ravel(b)), shape))
 
 
@@ -270,7 +274,7 @@ def numpy_kron(a, b):
 
 @answers(np.cross)
 def numpy_cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The vector product of vectors with three entries; a missing third entry is 0, and of two such only it is returned."""
+    """The vector product; a missing third entry is 0, and where both miss it only the third of the product is returned."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
@@ -289,7 +293,7 @@ def numpy_linalg_cross(x1, x2, /, *, axis=-1):
 
 
 @answers(np.vander)
-def numpy_vander(x, N=None, increasing=False):  # noqa: N803
+def numpy_vander(x, N=None, increasing=False):
     """np.vander: a row of powers of each entry."""
     columns = x.shape[0] if N is None else operator.index(N)
     dtype = np.promote_types(x.dtype, int)

@@ -5,9 +5,9 @@ The derivative of a function of a matrix in the direction E is read off a block 
 
     f([[A, E], [0, A]]) = [[f(A), L(A, E)], [0, f(A)]]
 
-and its adjoint is E ↦ L(A, E*)*, for the trace of X L(A, Y) is symmetric in X and Y. It is made of f itself, so it can be
-differentiated again. N. J. Higham, Functions of Matrices (2008), theorems 3.6 and 6.11 and problem 3.9; R. Mathias, A chain rule
-for matrix functions and applications (1996).
+and its adjoint is E ↦ L(A, E*)*, for the trace of X L(A, Y) is symmetric in X and Y. It is made of f itself, so it can
+be differentiated again. N. J. Higham, Functions of Matrices (2008), chapter 3; R. Mathias, A chain rule for matrix
+functions and applications (1996).
 """
 
 import warnings
@@ -254,10 +254,10 @@ def block_diag(*arrs):
     array([[1., 1., 0.],
            [0., 0., 3.]])
     """
-    arrs = [np.atleast_2d(a if isinstance(a, Array) else np.asarray(a)) for a in arrs] or [np.zeros((1, 0))]
-    width = sum(a.shape[-1] for a in arrs)
+    blocks = [np.atleast_2d(a if isinstance(a, Array) else np.asarray(a)) for a in arrs] or [np.zeros((1, 0))]
+    width = sum(a.shape[-1] for a in blocks)
     rows, start = [], 0
-    for a in arrs:
+    for a in blocks:
         lead, (m, n) = a.shape[:-2], a.shape[-2:]
         before, after = np.zeros((*lead, m, start), a.dtype), np.zeros((*lead, m, width - start - n), a.dtype)
         rows.append(np.concatenate([before, a, after], axis=-1))

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.array import owned
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.limits import quotient
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
 from chainrule.domains import example, normal
@@ -24,13 +25,13 @@ from chainrule.node import at_line
     example=example(normal(2, 3)),
 )
 def norm(xp, x, axis=None, keepdims=False):
-    """z = sqrt(Σ |x|²) along the axes. Where z = 0 the gradient is 0, as in PyTorch."""
+    """z = sqrt(Σ |x|²) along the axes. Where z = 0 the gradient is 0, as in PyTorch; that of ‖x‖² is smooth there."""
     return xp.sqrt(xp.sum(square_of(xp, x), axis=axis, keepdims=keepdims))
 
 
 @norm.backward
 def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
-    return spread(xp, dz / xp.where(z == 0, 1.0, z), z, x, axis) * x
+    return spread(xp, quotient(xp, dz, z), z, x, axis) * x
 
 
 def _vector_norm(x, order, axis, keepdims):

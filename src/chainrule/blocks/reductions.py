@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.array import record, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.limits import quotient
 from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, total
@@ -151,8 +152,7 @@ def std(xp, x, axis=None, ddof=0, keepdims=False):
 
 @std.backward
 def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
-    slope = xp.where(z == 0, 0.0, 1 / ((count(x, axis) - ddof) * xp.where(z == 0, 1.0, z)))
-    return spread(xp, dz * slope, z, x, axis) * _deviation(xp, x, axis)
+    return spread(xp, quotient(xp, dz, z) / (count(x, axis) - ddof), z, x, axis) * _deviation(xp, x, axis)
 
 
 @library_block(notation=lambda x, axis: call("cumsum", x), complex=True, example=example(normal(2, 3)))
