@@ -3,15 +3,15 @@
 A block makes one array, so the factors of a decomposition are packed into one (vectors above values, row under row) and
 sliced out again.
 
-The vectors that belong to a repeated value are any basis of their space and have no derivative, so a loss that depends
-on them is an error. The values alone have one, and keep it: where the cotangent of the vectors is zero their part of the
-rule is zero, and never 0 · ∞. Two values count as repeated where rounding cannot tell them apart (`_nearly_equal`), for
-there the rule would amplify rounding into a wrong number.
+The vectors that belong to a repeated value are any basis of their space and have no derivative, so a loss that
+depends on them is an error. The values alone have one, and keep it: where the cotangent of the vectors is zero their
+part of the rule is zero, and never 0 · ∞. Two values count as repeated where rounding cannot tell them apart
+(`_nearly_equal`), for there the rule would amplify rounding into a wrong number.
 
 Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
-(2008); Z.-Q. Wan and S.-X. Zhang, Automatic differentiation for complex valued SVD (2019); for QR, H.-J. Liao, J.-G. Liu,
-L. Wang and T. Xiang, Differentiable programming tensor networks (2019); I. Murray, Differentiation of the Cholesky
-decomposition (2016).
+(2008); Z.-Q. Wan and S.-X. Zhang, Automatic differentiation for complex valued SVD (2019); for QR, H.-J. Liao, J.-G.
+Liu, L. Wang and T. Xiang, Differentiable programming tensor networks (2019); I. Murray, Differentiation of the
+Cholesky decomposition (2016).
 """
 
 import math
@@ -88,9 +88,8 @@ def _reciprocal_gaps(xp, values, cotangents, what):
         if _any((value_of(cotangent) != 0) & near & off_diagonal):
             raise GradientError(
                 f"the loss depends on {what} of a repeated value: they are any basis of their space, and have no "
-                "derivative. Write the loss with the values alone, or without the decomposition: a function of a matrix "
-                "with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or cr.sqrtm, a projection with np.linalg.pinv"
-                + at_line()
+                "derivative. Write the loss with the values alone, or without the decomposition: a function of a "
+                "matrix with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or cr.sqrtm" + at_line()
             )
     gaps = values[..., None, :] - values[..., :, None]
     return xp.where(near, 0.0, 1 / xp.where(near, 1.0, gaps))
@@ -189,7 +188,7 @@ def eig_backward(xp, dz, z, x):
 
 
 def _must_be_diagonalizable(v, dz):
-    """Eigenvectors with the condition number κ give derivatives with a relative error of ε κ²: no digit is left here."""
+    """Eigenvectors with the condition number κ give derivatives with a relative error ε κ²: no digit is left here."""
     v, dz = value_of(v), value_of(dz)
     if 0 in v.shape:
         return
@@ -235,9 +234,9 @@ def svd_backward(xp, dz, z, x, full=False):
     k = min(m, n)
     if _any(value_of(dz)[..., k:] != 0):
         raise GradientError(
-            "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of the space, "
-            "and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or full_matrices=False"
-            + at_line()
+            "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of "
+            "the space, and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or "
+            "full_matrices=False" + at_line()
         )
     u, s, v = _unpack_svd(xp, z, m, k)
     du, ds, dv = _unpack_svd(xp, dz, m, k)
@@ -330,8 +329,8 @@ def qr_backward(xp, dz, z, x, complete=False):
     k = min(m, n)
     if _any(value_of(dz)[..., :m, k:] != 0):
         raise GradientError(
-            "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of the space, "
-            "and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
+            "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of "
+            "the space, and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
         )
     q, r = z[..., :m, :k], adjoint(xp, z[..., m:, :k])
     dq, dr = dz[..., :m, :k], adjoint(xp, dz[..., m:, :k])

@@ -1,9 +1,9 @@
 """The quotient ∂L/∂z / z of a backward rule where both are zero, as for ‖x‖² at 0.
 
-The gradient of a norm is (∂L/∂z / z) x. Where z = 0 the norm itself has a kink, and its gradient is 0 by convention. A
-loss such as ‖x‖² is smooth there all the same: ∂L/∂z = 2z is zero too, and the quotient has a limit, by l'Hôpital's rule
-the derivative of ∂L/∂z by z. In a recorded backward pass ∂L/∂z remembers how it was made of z, so that derivative can be
-taken; only second derivatives need it, for at 0 the quotient is multiplied by x = 0.
+The gradient of a norm is (∂L/∂z / z) x. Where z = 0 the norm itself has a kink, and its gradient is 0 by convention.
+A loss such as ‖x‖² is smooth there all the same: ∂L/∂z = 2z is zero too, and the quotient has a limit, by l'Hôpital's
+rule the derivative of ∂L/∂z by z. In a recorded backward pass ∂L/∂z remembers how it was made of z, so that
+derivative can be taken; only second derivatives need it, for at 0 the quotient is multiplied by x = 0.
 """
 
 import math

@@ -274,7 +274,7 @@ def numpy_kron(a, b):
 
 @answers(np.cross)
 def numpy_cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The vector product; a missing third entry is 0, and where both miss it only the third of the product is returned."""
+    """The vector product; a missing third entry is 0, where both miss it, only the third of the product returns."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
