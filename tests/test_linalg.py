@@ -213,6 +213,8 @@ def test_svd_of_a_hermitian_matrix_with_singular_values_that_differ_in_sign_only
 SQUARES = {
     "norm(x)**2": (lambda x: linalg.norm(x) ** 2, 2 * EYE),
     "norm(x) * norm": (lambda x: (n := linalg.norm(x)) * n, 2 * EYE),
+    "norm(x) * norm(x)": (lambda x: linalg.norm(x) * linalg.norm(x), 2 * EYE),
+    "std(x) * std(x)": (lambda x: np.std(x) * np.std(x), 2 / 3 * (EYE - 1 / 3)),
     "np.square(norm)": (lambda x: np.square(linalg.norm(x)), 2 * EYE),
     "vector_norm(x)**2": (lambda x: linalg.vector_norm(x) ** 2 / 2, EYE),
     "a sum of squared norms": (lambda x: np.sum(linalg.norm(np.reshape(x, (3, 1)), axis=1) ** 2), 2 * EYE),
@@ -281,8 +283,8 @@ def test_norms_of_matrices_at_zeros_and_ties_have_pytorchs_gradient(order, x):
 
 
 def test_condition_numbers_of_singular_matrices_are_numpys():
-    x = np.stack([np.ones((2, 2)), np.diag([1.0, 4.0])])
-    for p in ("fro", 1, np.inf):
+    x = np.stack([np.diag([2.0, 0.0]), np.diag([1.0, 4.0])])
+    for p in (None, 2, "fro", 1, np.inf):
         value, pullback = cr.vjp(lambda x, p=p: linalg.cond(x, p), x)
         np.testing.assert_allclose(value, linalg.cond(x, p))
         (grad,) = pullback(np.ones(2))

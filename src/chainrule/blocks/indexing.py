@@ -280,8 +280,8 @@ def numpy_diagonal(a, offset=0, axis1=0, axis2=1):
 
 
 @answers(np.trace)
-def numpy_trace(a, offset=0, axis1=0, axis2=1):
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+def numpy_trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
 
 
 @answers(np.sort)

@@ -6,7 +6,9 @@ rule the derivative of ∂L/∂z by z. In a recorded backward pass ∂L/∂z rem
 derivative can be taken; only second derivatives need it, for at 0 the quotient is multiplied by x = 0.
 """
 
+import functools
 import math
+import operator
 
 import numpy as np
 
@@ -14,19 +16,21 @@ from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
-from chainrule.node import at_line
+from chainrule.libraries import namespace_of
+from chainrule.node import Node, at_line
 
 __all__ = ["quotient"]
 
 
 def quotient(xp, dz, z):
     """dz / z, for a dz of shape K + z.shape. Where z = 0 it is the limit if dz = 0 too, else 0."""
-    if type(z) is not Array or not np.any(value_of(z) == 0):
-        return dz / xp.where(z == 0, 1.0, z)
     zero = value_of(z) == 0
+    plain = namespace_of((value_of(z),))
+    if type(z) is not Array or not bool(plain.any(zero)):
+        return dz / xp.where(z == 0, 1.0, z)
     both = zero & (value_of(dz) == 0)
     away = xp.where(zero, 0.0, dz / xp.where(zero, 1.0, z))
-    slope = _derivative(dz, z) if np.any(both) else None
+    slope = _derivative(dz, z) if bool(plain.any(both)) else None
     if slope is None:
         return away
     return xp.where(both, slope if _is_constant(slope, z) else first_order_only(slope), away)
@@ -48,9 +52,28 @@ def _derivative(dz, z):
     if type(dz) is not Array:
         return None
     lead = dz.shape[: dz.ndim - z.ndim]
-    seed = np.eye(math.prod(lead), dtype=value_of(dz).dtype).reshape(lead + lead + (1,) * z.ndim)
-    path = find_path([z._node], [dz._node])
-    return backpropagate(path, {dz._node: np.broadcast_to(seed, lead + dz.shape)}, recorded=True)[z._node]
+    seed = np.eye(math.prod(lead)).reshape(lead + lead + (1,) * z.ndim)
+    value = value_of(dz)
+    seed = namespace_of((value,)).asarray(np.broadcast_to(seed, lead + dz.shape).copy(), dtype=value.dtype)
+    same = _computed_alike(dz._node, z._node)
+    gradients = backpropagate(find_path(same, [dz._node]), {dz._node: seed}, recorded=True)
+    slopes = [gradients[node] for node in same if gradients[node] is not None]
+    return functools.reduce(operator.add, slopes) if slopes else None
+
+
+def _computed_alike(start, z):
+    """z, and the nodes below `start` that compute the same: the other norm in `norm(x) * norm(x)`."""
+    oldest = max([i.order for i in z.inputs if type(i) is Node], default=0)
+    same, seen, stack = [z], {start, z}, [start]
+    while stack:
+        node = stack.pop()
+        if node.block is z.block and node.params == z.params and all(map(operator.is_, node.inputs, z.inputs)):
+            same.append(node)
+            continue
+        new = {i for i in node.inputs if type(i) is Node and i.order > oldest} - seen
+        seen |= new
+        stack += new
+    return same
 
 
 @Block

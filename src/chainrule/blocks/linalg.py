@@ -131,10 +131,10 @@ def numpy_vecdot(x1, x2, /, *, axis=-1):
 def numpy_tensordot(a, b, axes=2):
     """np.tensordot, as one matrix product."""
     na, nb = np.ndim(a), np.ndim(b)
-    if isinstance(axes, int):
+    if np.ndim(axes) == 0:
         a_axes, b_axes = list(range(na - axes, na)), list(range(axes))
     else:
-        a_axes, b_axes = ([i] if isinstance(i, int) else list(i) for i in axes)
+        a_axes, b_axes = ([i] if np.ndim(i) == 0 else list(i) for i in axes)
     a_axes, b_axes = [i % na for i in a_axes], [i % nb for i in b_axes]
     if [np.shape(a)[i] for i in a_axes] != [np.shape(b)[i] for i in b_axes]:
         raise BlockError(

@@ -105,9 +105,9 @@ def numpy_cond(x, p=None):
     """np.linalg.cond: the norm of x times that of its inverse. Of a singular matrix it is inf, without a gradient."""
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        largest, smallest = s[..., 0], s[..., -1]
-        with np.errstate(divide="ignore"):
-            return smallest / largest if p == -2 else largest / smallest
+        above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
+        singular = below.value == 0
+        return np.where(singular, math.inf, above / np.where(singular, 1.0, below)) if singular.any() else above / below
     singular = np.isinf(np.linalg.cond(x.value, p))
     if singular.any():
         x = np.where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
