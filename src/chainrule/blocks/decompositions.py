@@ -22,7 +22,7 @@ from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 from chainrule.array import owned, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
-from chainrule.blocks.matrices import solve
+from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, normal, positive_definite
 from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
@@ -48,15 +48,15 @@ def _real(xp, x):
     return xp.real(x) if is_complex(x) else x
 
 
-def _diagonal(xp, x):
+def _diagonal(x):
     """The diagonals of square matrices."""
     i = np.arange(x.shape[-1])
     return x[..., i, i]
 
 
-def _on_diagonal(xp, d):
+def _on_diagonal(d):
     """Matrices with these diagonals."""
-    return d[..., None, :] * xp.eye(d.shape[-1], dtype=d.dtype)
+    return d[..., None, :] * identity(d.shape[-1], d)
 
 
 # Where there is no derivative ----------------------------------------------------------------------------------
@@ -135,9 +135,9 @@ def eigh_backward(xp, dz, z, x, lower=True):
     v_h = adjoint(xp, v)
     turn = v_h @ dz[..., :-1, :]
     if is_complex(turn):
-        _must_not_depend_on_phase(_diagonal(xp, turn.imag), turn, "complex eigenvectors")
+        _must_not_depend_on_phase(_diagonal(turn.imag), turn, "complex eigenvectors")
     rates = _reciprocal_gaps(xp, w, [turn], "eigenvectors")
-    inner = (turn - adjoint(xp, turn)) * (0.5 * rates) + _on_diagonal(xp, _real(xp, dz[..., -1, :]))
+    inner = (turn - adjoint(xp, turn)) * (0.5 * rates) + _on_diagonal(_real(xp, dz[..., -1, :]))
     return of_triangle(xp, v @ inner @ v_h, x, lower)
 
 
@@ -178,12 +178,12 @@ def eig_backward(xp, dz, z, x):
     _must_be_diagonalizable(v, dz)
     v_h = adjoint(xp, v)
     turn = v_h @ dz[..., :-1, :]
-    along = _diagonal(xp, turn)
+    along = _diagonal(turn)
     if is_complex(along):
         _must_not_depend_on_phase(along.imag, turn, "complex eigenvectors")
         w = xp.conj(w)
     turn = turn - (v_h @ v) * _real(xp, along)[..., None, :]  # the columns keep their length
-    inner = turn * _reciprocal_gaps(xp, w, [turn], "eigenvectors") + _on_diagonal(xp, dz[..., -1, :])
+    inner = turn * _reciprocal_gaps(xp, w, [turn], "eigenvectors") + _on_diagonal(dz[..., -1, :])
     return solve(v_h, inner @ v_h)
 
 
@@ -249,11 +249,11 @@ def svd_backward(xp, dz, z, x, full=False):
     sums = xp.where(both_zero, math.inf, sums)
     # By 1 / (s_j² − s_i²) in two parts: U and V turning alike, and against each other.
     inner = 0.5 * ((skew_u + skew_v) * rates + (skew_u - skew_v) / sums)
-    inner = inner * (1 - xp.eye(k, dtype=s.dtype)) + _on_diagonal(xp, ds)
+    inner = inner * (1 - identity(k, s)) + _on_diagonal(ds)
     if is_complex(turn_u):
-        phase_u, phase_v = _diagonal(xp, turn_u.imag), _diagonal(xp, turn_v.imag)
+        phase_u, phase_v = _diagonal(turn_u.imag), _diagonal(turn_v.imag)
         _must_not_depend_on_phase(phase_u + phase_v, abs(turn_u) + abs(turn_v), "complex singular vectors")
-        inner = inner + _on_diagonal(xp, 1j * _over_singular(xp, phase_u, s))
+        inner = inner + _on_diagonal(1j * _over_singular(xp, phase_u, s))
     dx = u @ inner @ v_h
     if m > k:
         dx = dx + _over_singular(xp, du - u @ turn_u, s[..., None, :]) @ v_h
@@ -346,7 +346,7 @@ def _qr_of_columns(xp, dq, dr, q, r):
     """dx = (dQ + Q H) R⁻*, where H is Hermitian with the upper triangle of R dR* − dQ* Q. Diagonals of R are real."""
     m = r @ adjoint(xp, dr) - adjoint(xp, dq) @ q
     lower = xp.tril(m, k=-1)
-    inner = lower + adjoint(xp, lower) + _on_diagonal(xp, _real(xp, _diagonal(xp, m)))
+    inner = lower + adjoint(xp, lower) + _on_diagonal(_real(xp, _diagonal(m)))
     return adjoint(xp, solve(r, adjoint(xp, dq + q @ inner)))
 
 
@@ -391,7 +391,7 @@ def cholesky_backward(xp, dz, z, x):
     z_h = adjoint(xp, z)
     inner = z_h @ dz
     lower = xp.tril(inner, k=-1)
-    inner = 0.5 * (lower + adjoint(xp, lower) + _on_diagonal(xp, _real(xp, _diagonal(xp, inner))))
+    inner = 0.5 * (lower + adjoint(xp, lower) + _on_diagonal(_real(xp, _diagonal(inner))))
     return of_triangle(xp, adjoint(xp, solve(z_h, adjoint(xp, solve(z_h, inner)))), x)
 
 

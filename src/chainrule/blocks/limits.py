@@ -42,7 +42,8 @@ def _is_constant(slope, z):
         slope = _derivative(slope, z)
         if slope is None:
             return True
-        if np.any(value_of(slope) != 0):
+        value = value_of(slope)
+        if bool(namespace_of((value,)).any(value != 0)):
             return False
     return False
 

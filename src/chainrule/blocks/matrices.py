@@ -21,6 +21,12 @@ from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
 
+
+def identity(n, like):
+    """A plain identity matrix of the array library and dtype of another array."""
+    return namespace_of((value_of(like),)).eye(n, dtype=like.dtype)
+
+
 # Inverses and systems of equations -----------------------------------------------------------------------------
 
 
@@ -66,7 +72,7 @@ def pinv(xp, x, rtol=1e-15, hermitian=False):
 @pinv.backward
 def pinv_backward(xp, dz, z, x, rtol=1e-15, hermitian=False):
     z_h, dz_h = adjoint(xp, z), adjoint(xp, dz)
-    rows, columns = xp.eye(x.shape[-2], dtype=x.dtype), xp.eye(x.shape[-1], dtype=x.dtype)
+    rows, columns = identity(x.shape[-2], x), identity(x.shape[-1], x)
     return (rows - x @ z) @ dz_h @ (z @ z_h) + (z_h @ z) @ dz_h @ (columns - z @ x) - z_h @ dz @ z_h
 
 
@@ -202,14 +208,14 @@ def logabsdet_backward(xp, dz, z, x):
 
 def _regular(xp, x, dz, z):
     """x, with the identity in place of singular matrices; log |det x| has no derivative there."""
-    z, value = value_of(z), value_of(x)
+    z = value_of(z)
     plain = namespace_of((z,))
     singular = z == -math.inf
     if not bool(plain.any(singular)):
         return x
     if bool(plain.any((value_of(dz) != 0) & singular)):
         raise GradientError("log |det x| of a singular matrix has no derivative; np.linalg.det has one" + at_line())
-    return xp.where(singular[..., None, None], plain.eye(x.shape[-1], dtype=value.dtype), x)
+    return xp.where(singular[..., None, None], identity(x.shape[-1], x), x)
 
 
 @library_block(notation=lambda x: call("sign det", x), complex=True, example=example(normal(2, 2)))

@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.array import Array, owned, value_of
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint
+from chainrule.blocks.matrices import identity
 from chainrule.domains import example, normal, positive_definite
 from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
@@ -81,7 +82,7 @@ def _adjoint_derivative(xp, f, x, dz):
     size = plain.where(size == 0, 1.0, size)
     x = xp.broadcast_to(x, np.broadcast_shapes(x.shape, direction.shape))
     top = xp.concat([x, direction / size], axis=-1)
-    below = xp.concat([xp.zeros(x.shape, dtype=x.dtype), x], axis=-1)
+    below = xp.concat([plain.zeros(x.shape, dtype=x.dtype), x], axis=-1)
     return adjoint(xp, f(xp.concat([top, below], axis=-2))[..., :n, n:] * size)
 
 
@@ -185,7 +186,7 @@ def triangular_solve(xp, a, b, lower=False, unit_diagonal=False):
 def _triangle(xp, a, lower, unit_diagonal):
     k = int(unit_diagonal)
     a = xp.tril(a, k=-k) if lower else xp.triu(a, k=k)
-    return a + xp.eye(a.shape[-1], dtype=a.dtype) if unit_diagonal else a
+    return a + identity(a.shape[-1], a) if unit_diagonal else a
 
 
 @triangular_solve.backward
