@@ -87,9 +87,10 @@ def _reciprocal_gaps(xp, values, cotangents, what):
     for cotangent in cotangents:
         if _any((value_of(cotangent) != 0) & near & off_diagonal):
             raise GradientError(
-                f"the loss depends on {what} of a repeated value: they are any basis of their space, and have no "
-                "derivative. Write the loss with the values alone, or without the decomposition: a function of a "
-                "matrix with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or cr.sqrtm" + at_line()
+                f"the loss (or its gradient, differentiated again) depends on {what} of a repeated value: they are any "
+                "basis of their space, and have no derivative. Write the loss with the values alone, or without the "
+                "decomposition: a function of a matrix with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or "
+                "cr.sqrtm" + at_line()
             )
     gaps = values[..., None, :] - values[..., :, None]
     return xp.where(near, 0.0, 1 / xp.where(near, 1.0, gaps))

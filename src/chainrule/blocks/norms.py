@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import owned
+from chainrule.array import owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.limits import quotient
 from chainrule.blocks.matrices import inv
@@ -106,7 +106,7 @@ def numpy_cond(x, p=None):
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
         above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
-        singular = below.value == 0
+        singular = value_of(below) == 0
         return np.where(singular, math.inf, above / np.where(singular, 1.0, below)) if singular.any() else above / below
     singular = np.isinf(np.linalg.cond(x.value, p))
     if singular.any():
