@@ -57,6 +57,16 @@ from chainrule.blocks.distances import (
 )
 from chainrule.blocks.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from chainrule.blocks.layers import bilinear, embedding, embedding_bag, linear, one_hot
+from chainrule.blocks.matrix_functions import (
+    block_diag,
+    cho_factor,
+    cho_solve,
+    expm,
+    logm,
+    solve_sylvester,
+    solve_triangular,
+    sqrtm,
+)
 from chainrule.blocks.normalisation import (
     batch_norm,
     group_norm,
@@ -99,26 +109,6 @@ from chainrule.blocks.regression import (
     smooth_l1_loss,
 )
 from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
-from chainrule.blocks.matrix_functions import (
-    block_diag,
-    cho_factor,
-    cho_solve,
-    expm,
-    logm,
-    solve_sylvester,
-    solve_triangular,
-    sqrtm,
-)
-from chainrule.blocks.normalisation import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    log_softmax,
-    rms_norm,
-    softmax,
-)
-from chainrule.blocks.reductions import logsumexp
 from chainrule.check import check
 from chainrule.explain import Explanation, explain
 from chainrule.transforms import (
