@@ -18,6 +18,7 @@ from cases import Case, tensor
 from catalogue_linalg import LINALG_CASES
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
+from catalogue_special import SPECIAL_CASES, SPECIAL_ELEMENTWISE
 from chainrule.blocks.indexing import add_at
 from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
@@ -78,7 +79,7 @@ BINARY = {
 
 ELEMENTWISE = [Case(name, f, g, (domain(2, 3),)) for name, (f, g, domain) in UNARY.items()]
 ELEMENTWISE += [Case(name, f, g, (dx(2, 3), dy(2, 3))) for name, (f, g, dx, dy) in BINARY.items()]
-ELEMENTWISE += NUMPY_ELEMENTWISE
+ELEMENTWISE += NUMPY_ELEMENTWISE + SPECIAL_ELEMENTWISE
 
 MASK = np.array([[True, False, True], [False, False, True]])
 
@@ -605,6 +606,7 @@ CASES = [
     *NETWORK_CASES,
     *NUMPY_CASES,
     *LINALG_CASES,
+    *SPECIAL_CASES,
 ]
 """All cases."""
 

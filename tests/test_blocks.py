@@ -203,6 +203,8 @@ def test_gradient_has_the_shape_and_dtype_of_its_argument(case, dtype):
 @every_case
 def test_float32_gives_float32_near_float64(case):
     xs = case.arrays(np.float32)
+    if np.any(np.isnan(case.f(*xs))):
+        pytest.skip("the function itself gives NaN for float32: SciPy's Mathieu functions and pbvv")
     value, pullback = cr.vjp(case.f, *xs)
     wide_value, wide_pullback = cr.vjp(case.f, *(x.astype(np.float64) for x in xs))
     assert value.dtype == case.f(*xs).dtype
