@@ -66,7 +66,7 @@ WITHOUT_GRADIENT: dict[str, str] = {
         "isrealobj lexsort may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero packbits "
         "ravel_multi_index result_type save savetxt savez savez_compressed searchsorted shape shares_memory size "
         "unpackbits unravel_index diag_indices_from tril_indices_from triu_indices_from empty empty_like ones "
-        "ones_like zeros zeros_like histogram_bin_edges sign round around"
+        "ones_like zeros zeros_like sign round around"
     ),
     "numpy.linalg": "matrix_rank",
     "chainrule": "one_hot",

@@ -45,7 +45,8 @@ def _refuse_in_scipy_special() -> None:
 
     It is recognised by its frame; `softmax` makes them too, but needs NumPy's functions only.
     """
-    frame, called = sys._getframe(1), []
+    frame: Any = sys._getframe(1)
+    called: list[str] = []
     while frame is not None and is_internal(frame.f_code.co_filename):
         frame = frame.f_back
     while frame is not None and f"{os.sep}scipy{os.sep}" in frame.f_code.co_filename:

@@ -108,7 +108,7 @@ together(
     result_of("it2i0k0", 0, "∫(I₀−1)/t", _i0_less_one_over_x, example=example(positive(2, 3))),
     result_of("it2i0k0", 1, "∫K₀/t", singular(lambda xp, z, x: -k0(x) / x), example=example(positive(2, 3))),
 )
-besselpoly = special_function(  # ∫₀¹ x^λ J_ν(2ax) dx
+besselpoly: Elementwise = special_function(  # ∫₀¹ x^λ J_ν(2ax) dx
     "besselpoly",
     lambda xp, z, a, lmb, nu: besselpoly(a, lmb + 1, nu - 1) - besselpoly(a, lmb + 1, nu + 1),
     unknown("besselpoly", "lmb"), unknown("besselpoly", "nu"),
@@ -193,7 +193,9 @@ def _solution(function, parameters, coefficient, domain, per_unit=1.0):
     unknowns = [unknown(function, name) for name in parameters]
     options = {"example": example(*(exactly(n) for n in parameters.values()), domain(2, 3))}
     y = result_of(function, 0, "y", *unknowns, lambda xp, z, *xs: per_unit * dy(*xs), **options)
-    dy = result_of(function, 1, "y′", *unknowns, lambda xp, z, *xs: per_unit * coefficient(xp, *xs) * y(*xs), **options)
+    dy: Elementwise = result_of(
+        function, 1, "y′", *unknowns, lambda xp, z, *xs: per_unit * coefficient(xp, *xs) * y(*xs), **options
+    )
     together(function, y, dy)
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from chainrule.block import answers, singular
+from chainrule.block import Elementwise, answers, singular
 from chainrule.blocks import elementwise as ufuncs
 from chainrule.blocks.activations import softplus
 from chainrule.blocks.special.table import chance, near_zero, special_function
@@ -120,8 +120,8 @@ DEGREE = math.pi / 180
 
 exp10 = special_function("exp10", lambda xp, z, x: math.log(10.0) * z, notation=lambda x: 10**x)
 cosm1 = special_function("cosm1", lambda xp, z, x: -xp.sin(x), notation=lambda x: call("cos", x) - 1)
-sindg = special_function("sindg", lambda xp, z, x: DEGREE * cosdg(x))
-cosdg = special_function("cosdg", lambda xp, z, x: -DEGREE * sindg(x))
+sindg: Elementwise = special_function("sindg", lambda xp, z, x: DEGREE * cosdg(x))
+cosdg: Elementwise = special_function("cosdg", lambda xp, z, x: -DEGREE * sindg(x))
 tandg = special_function("tandg", lambda xp, z, x: DEGREE * (1 + z * z), example=example(inside(2, 3)))
 cotdg = special_function("cotdg", lambda xp, z, x: -DEGREE * (1 + z * z), example=example(above_one(2, 3)))
 radian = special_function(  # degrees, minutes and seconds
