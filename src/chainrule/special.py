@@ -49,6 +49,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Any other function: SciPy's. The plain ufunc, where SciPy has put a function around it for other libraries."""
+    if name.startswith("_"):
+        raise AttributeError(name)
     try:
         return getattr(importlib.import_module("scipy.special._ufuncs"), name)
     except AttributeError:
