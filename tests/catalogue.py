@@ -16,10 +16,12 @@ import torch
 import chainrule as cr
 from cases import Case, tensor
 from catalogue_fourier import FOURIER_CASES
+from catalogue_linalg import LINALG_CASES
 from catalogue_networks import NETWORK_CASES
 from catalogue_numpy import NUMPY_CASES, NUMPY_ELEMENTWISE
 from catalogue_padding import PADDING_CASES
 from catalogue_polynomials import POLYNOMIAL_CASES
+from catalogue_special import SPECIAL_CASES, SPECIAL_ELEMENTWISE
 from catalogue_statistics import STATISTICS_CASES
 from catalogue_ufunc_methods import UFUNC_METHOD_CASES
 from catalogue_writing import WRITING_CASES
@@ -83,7 +85,7 @@ BINARY = {
 
 ELEMENTWISE = [Case(name, f, g, (domain(2, 3),)) for name, (f, g, domain) in UNARY.items()]
 ELEMENTWISE += [Case(name, f, g, (dx(2, 3), dy(2, 3))) for name, (f, g, dx, dy) in BINARY.items()]
-ELEMENTWISE += NUMPY_ELEMENTWISE
+ELEMENTWISE += NUMPY_ELEMENTWISE + SPECIAL_ELEMENTWISE
 
 MASK = np.array([[True, False, True], [False, False, True]])
 
@@ -615,6 +617,8 @@ CASES = [
     *POLYNOMIAL_CASES,
     *UFUNC_METHOD_CASES,
     *WRITING_CASES,
+    *LINALG_CASES,
+    *SPECIAL_CASES,
 ]
 """All cases."""
 

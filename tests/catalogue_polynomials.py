@@ -80,8 +80,6 @@ POLYNOMIALS = [
         lambda p, k: torch.stack([p[0] / 6, p[1] / 2, k[0], k[1]]),
         (normal(2), normal(2)),
     ),
-    Case("vander", np.vander, lambda x: _torch_vander(x, 3).flip(-1), (normal(3),)),
-    Case("vander increasing", lambda x: np.vander(x, 5, True), lambda x: _torch_vander(x, 5), (normal(3),)),
     Case("poly", np.poly, _torch_poly, (normal(3),)),
     Case(
         "roots",

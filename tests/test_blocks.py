@@ -203,6 +203,8 @@ def test_gradient_has_the_shape_and_dtype_of_its_argument(case, dtype):
 @every_case
 def test_float32_gives_float32_near_float64(case):
     xs = case.arrays(np.float32)
+    if np.any(np.isnan(case.f(*xs))):
+        pytest.skip("the function itself gives NaN for float32: SciPy's Mathieu functions and pbvv")
     value, pullback = cr.vjp(case.f, *xs)
     wide_value, wide_pullback = cr.vjp(case.f, *(x.astype(np.float64) for x in xs))
     assert value.dtype == case.f(*xs).dtype
@@ -868,7 +870,7 @@ def test_argmax_of_scores_indexes_them():
         lambda x: np.add(x, x, out=np.empty(2)),
         lambda x: np.concatenate([x, x], out=np.empty(4)),
         lambda x: np.reshape(x, (2, 1), order="K"),
-        lambda x: np.einsum(x, [0], [0]),
+        lambda x: np.einsum(x, [0], [0], out=np.empty(2)),
         lambda x: np.split(x[:1], 2),
         lambda x: np.pad(x, 1, mode="edge", constant_values=1.0),
         lambda x: np.datetime_as_string(x),

@@ -50,6 +50,7 @@ NAMES_THAT_DIFFER = {
     "numpy.broadcast_arrays": {"args"},
     "numpy.clip": {"out", "kwargs"},
     "numpy.dot": {"out"},
+    "numpy.einsum": {"kwargs", "out"},
     "numpy.outer": {"out"},
 }
 """Arguments that are only given by position, and `out`, which is handled before an answer is called."""

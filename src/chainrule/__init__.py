@@ -57,6 +57,16 @@ from chainrule.blocks.distances import (
 )
 from chainrule.blocks.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from chainrule.blocks.layers import bilinear, embedding, embedding_bag, linear, one_hot
+from chainrule.blocks.matrix_functions import (
+    block_diag,
+    cho_factor,
+    cho_solve,
+    expm,
+    logm,
+    solve_sylvester,
+    solve_triangular,
+    sqrtm,
+)
 from chainrule.blocks.normalisation import (
     batch_norm,
     group_norm,

@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
 from chainrule.node import Node, at_line, user_frame
+from chainrule.scipy_linalg import instead_of_scipy
 
 __all__ = [
     "ANSWERS",
@@ -474,6 +475,8 @@ class Array:
         """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable:
             return np.array(self._node.value, dtype=dtype)
+        if (found := instead_of_scipy()) is not None:
+            raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
         if dtype not in (None, object, np.dtype(object)):
             self._refuse(f"np.asarray(x, dtype={dtype}), or writing x into a plain array,")
         from chainrule.objects import to_objects

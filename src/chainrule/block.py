@@ -507,9 +507,9 @@ def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: a local derivative with poles. Whether one matters shows in the gradient, so it does not warn."""
 
     @functools.wraps(derivative)
-    def quietly(*args: Any) -> Any:
+    def quietly(*args: Any, **params: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return derivative(*args)
+            return derivative(*args, **params)
 
     return quietly
 

@@ -17,6 +17,7 @@ __all__ = [
     "Operand",
     "above_one",
     "apart",
+    "between",
     "exactly",
     "example",
     "far_from_zero",
@@ -142,6 +143,11 @@ def positive_definite(rng: np.random.Generator, shape: tuple[int, ...]) -> np.nd
 def integers(high: int) -> Callable[..., Operand]:
     """Integers from 0 to high − 1: labels, indices."""
     return domain(lambda rng, shape: rng.integers(0, high, shape))
+
+
+def between(low: float, high: float) -> Callable[..., Operand]:
+    """Numbers between two bounds."""
+    return domain(lambda rng, shape: rng.uniform(low, high, shape))
 
 
 def exactly(x: Any) -> Operand:

@@ -23,6 +23,10 @@ PLAIN_FUNCTIONS = frozenset(
 
 class _Namespace(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
+        if name == "special":  # where SciPy looks, once SCIPY_ARRAY_API is set
+            import chainrule.special
+
+            return chainrule.special
         function = getattr(np, name)  # an AttributeError here is the right error
         if name == "asarray":
             found: Any = _asarray
@@ -42,8 +46,12 @@ def _of_value(function: Any) -> Any:
     return lambda *args, **kwargs: function(*(value_of(x) for x in args), **kwargs)
 
 
-def _asarray(x: Any, **kwargs: Any) -> Any:
-    return x if value_of(x) is not x else np.asarray(x, **kwargs)
+def _asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, **kwargs: Any) -> Any:
+    if value_of(x) is x:
+        return np.asarray(x, dtype=dtype, copy=copy, **kwargs)
+    if dtype is not None and dtype != x.dtype:
+        return answer(np.astype)(x, dtype)  # type: ignore[misc]
+    return x.copy() if copy else x
 
 
 RECORDING: Any = _Namespace("chainrule.namespace.RECORDING", "NumPy's functions, recorded.")

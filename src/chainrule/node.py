@@ -93,12 +93,13 @@ class Node:
 # Where the user's code is ----------------------------------------------------------------------------------
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep, "<frozen ")
+_NUMPY = os.path.dirname(np.__file__)
+_LIBRARIES = (_HERE, _NUMPY + os.sep, os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep, "<frozen ")
 _internal: dict[str, bool] = {}
 
 
 def is_internal(filename: str) -> bool:
-    """Whether a file belongs to chainrule or NumPy, so is not the user's."""
+    """Whether a file belongs to chainrule, NumPy or SciPy, so is not the user's."""
     known = _internal.get(filename)
     if known is None:
         known = _internal[filename] = filename.startswith(_LIBRARIES)
@@ -111,7 +112,7 @@ def hide_file(filename: str) -> None:
 
 
 def user_frame() -> Any:
-    """The innermost frame outside chainrule and NumPy; the outermost frame if there is none."""
+    """The innermost frame outside chainrule, NumPy and SciPy; the outermost frame if there is none."""
     frame: Any = sys._getframe(1)
     while True:
         filename = frame.f_code.co_filename

@@ -87,7 +87,7 @@ def numpy_conj(x):
 @answers(np.real)
 def numpy_real(val):
     """np.real; a real array is its own real part."""
-    return real(val) if is_complex(val.value) else val
+    return real(val) if is_complex(value_of(val)) else val
 
 
 @answers(np.imag)

@@ -324,7 +324,7 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None):
 
 # Steps: the gradient is zero wherever it exists, so it ends here -----------------------------------------------
 
-_STANDARD = {"rint": "round"}  # NumPy's name, and the Array API's where a library has only that
+_STANDARD = {"rint": "round", "invert": "bitwise_invert"}  # NumPy's name, and the Array API's where a library has only that
 
 for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift nextafter spacing gcd lcm bitwise_count".split():
     elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name if hasattr(xp, _name) else _STANDARD[_name])(*xs), answers_for=(getattr(np, _name),), differentiable=False)

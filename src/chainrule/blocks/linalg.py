@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, owned
+from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.domains import example, normal
@@ -25,7 +25,9 @@ def _matmul_notation(x, y):
     return x @ y
 
 
-@library_block(np.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2)))
+@library_block(
+    np.matmul, np.linalg.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2))
+)
 def matmul(xp, x, y):
     """z = x y: vectors, matrices, and stacks of matrices (leading axes broadcast)."""
     return x @ y
@@ -129,10 +131,10 @@ def numpy_vecdot(x1, x2, /, *, axis=-1):
 def numpy_tensordot(a, b, axes=2):
     """np.tensordot, as one matrix product."""
     na, nb = np.ndim(a), np.ndim(b)
-    if isinstance(axes, int):
+    if np.ndim(axes) == 0:
         a_axes, b_axes = list(range(na - axes, na)), list(range(axes))
     else:
-        a_axes, b_axes = ([i] if isinstance(i, int) else list(i) for i in axes)
+        a_axes, b_axes = ([i] if np.ndim(i) == 0 else list(i) for i in axes)
     a_axes, b_axes = [i % na for i in a_axes], [i % nb for i in b_axes]
     if [np.shape(a)[i] for i in a_axes] != [np.shape(b)[i] for i in b_axes]:
         raise BlockError(
@@ -222,13 +224,18 @@ def name_ellipsis(terms, output, ndims):
 
 
 @answers(np.einsum)
-def numpy_einsum(subscripts, *operands, out=None, optimize=False, **others):
-    """np.einsum with a string of subscripts, explicit or implicit, with "..." too."""
+def numpy_einsum(subscripts, *operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
+    """np.einsum with a string of subscripts, or with a list of integers after each array.
+
+    The order of the products is chosen by the block, so `optimize` changes nothing but rounding.
+    """
+    if out is not None:
+        raise BlockError("einsum(out=…) with a recorded array: use the returned array" + at_line())
     if not isinstance(subscripts, str):
-        raise BlockError('einsum is covered with a string of subscripts, as np.einsum("ij,jk->ik", a, b)' + at_line())
-    if out is not None or others:
-        raise BlockError(f"einsum with {', '.join(['out', *others])} is not covered" + at_line())
+        subscripts, operands = _from_sublists((subscripts, *operands))
     operands = tuple(x if isinstance(x, Array) else np.asarray(x) for x in operands)
+    if dtype is not None:
+        operands = tuple(x.astype(dtype) for x in operands)
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
@@ -240,6 +247,23 @@ def numpy_einsum(subscripts, *operands, out=None, optimize=False, **others):
         terms, output = name_ellipsis(terms, output, [x.ndim for x in operands])
         operands, terms = _without_unit_axes(operands, terms, output)
     return einsum(*operands, subscripts=f"{','.join(terms)}->{output}")
+
+
+def _from_sublists(arguments):
+    """np.einsum(x, [0, 1], y, [1, 2], [0, 2]) as subscripts and arrays. Letters keep the order of the integers."""
+    output = arguments[-1] if len(arguments) % 2 else None
+    terms = [_letters(sublist) for sublist in arguments[1::2]]
+    return ",".join(terms) + ("" if output is None else "->" + _letters(output)), arguments[: 2 * len(terms) : 2]
+
+
+def _letters(sublist):
+    ordered = _LETTERS[26:] + _LETTERS[:26]  # as they are sorted
+    return "".join("..." if label is Ellipsis else ordered[value_of(label)] for label in sublist)
+
+
+@answers(np.einsum_path)
+def numpy_einsum_path(*operands, **options):
+    return np.einsum_path(*(value_of(x) for x in operands), **options)
 
 
 def _without_unit_axes(operands, terms, output):

@@ -1,4 +1,4 @@
-"""Matrices: inverses, determinants, Cholesky factors, norms, and what arranges numbers into matrices.
+"""Matrices: inverses, systems of equations, determinants, products, and what arranges numbers into matrices.
 
 Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
 (2008); the pseudoinverse: G. H. Golub and V. Pereyra, The differentiation of pseudo-inverses (1973).
@@ -6,28 +6,31 @@ Stacks of matrices are covered throughout, as NumPy covers them.
 """
 
 import math
+import operator
 
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from chainrule.array import Array, owned
-from chainrule.block import answers, axis_from_right, library_block, sum_to
+from chainrule.array import Array, owned, value_of
+from chainrule.block import answers, library_block, sum_to
+from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing import add_at
-from chainrule.blocks.reductions import axes_of, axes_text, spread
-from chainrule.errors import BlockError
+from chainrule.domains import example, normal, positive_definite
+from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
 
 
-def _swap(xp, x):
-    return xp.matrix_transpose(x)
+def identity(n, like):
+    """A plain identity matrix of the array library and dtype of another array."""
+    return namespace_of((value_of(like),)).eye(n, dtype=like.dtype)
 
 
-# Inverses ------------------------------------------------------------------------------------------------------
+# Inverses and systems of equations -----------------------------------------------------------------------------
 
 
-@library_block(np.linalg.inv, notation=lambda x: x**-1)
+@library_block(np.linalg.inv, notation=lambda x: x**-1, complex=True, example=example(positive_definite(2, 2)))
 def inv(xp, x):
     """z = x⁻¹."""
     return xp.linalg.inv(x)
@@ -35,10 +38,11 @@ def inv(xp, x):
 
 @inv.backward
 def inv_backward(xp, dz, z, x):
-    return -(_swap(xp, z) @ dz @ _swap(xp, z))
+    z = adjoint(xp, z)
+    return -(z @ dz @ z)
 
 
-@library_block(notation=lambda a, b: a**-1 @ b)
+@library_block(notation=lambda a, b: a**-1 @ b, complex=True, example=example(positive_definite(2, 2), normal(2, 1)))
 def solve(xp, a, b):
     """z = a⁻¹ b for a matrix b, without the inverse."""
     return xp.linalg.solve(a, b)
@@ -46,8 +50,8 @@ def solve(xp, a, b):
 
 @solve.backward
 def solve_backward(xp, dz, z, a, b):
-    db = solve(_swap(xp, a), dz)
-    da = -(db @ _swap(xp, z))
+    db = solve(adjoint(xp, a), dz)
+    da = -(db @ adjoint(xp, z))
     stack = z.shape[:-2]
     return sum_to(xp, da, a.shape, stack + a.shape[-2:]), sum_to(xp, db, b.shape, z.shape)
 
@@ -59,28 +63,98 @@ def numpy_solve(a, b):
     return owned(solve(a, b[:, None])[..., 0]) if b.ndim == 1 else solve(a, b)
 
 
-@library_block(notation=lambda x, rtol: call("pinv", x))
-def pinv(xp, x, rtol=None):
-    """z = x⁺, the Moore-Penrose pseudoinverse."""
-    return np.linalg.pinv(x, rtol=rtol) if is_numpy(xp) else xp.linalg.pinv(x)
+@library_block(notation=lambda x, rtol, hermitian: call("pinv", x), complex=True, example=example(normal(3, 2)))
+def pinv(xp, x, rtol=1e-15, hermitian=False):
+    """z = x⁺, the Moore-Penrose pseudoinverse. The rank is taken to be constant near x."""
+    return xp.linalg.pinv(x, rtol=rtol, hermitian=hermitian)
 
 
 @pinv.backward
-def pinv_backward(xp, dz, z, x, rtol=None):
-    z_t, dz_t = _swap(xp, z), _swap(xp, dz)
-    rows, columns = xp.eye(x.shape[-2], dtype=x.dtype), xp.eye(x.shape[-1], dtype=x.dtype)
-    return (rows - x @ z) @ dz_t @ (z @ z_t) + (z_t @ z) @ dz_t @ (columns - z @ x) - z_t @ dz @ z_t
+def pinv_backward(xp, dz, z, x, rtol=1e-15, hermitian=False):
+    z_h, dz_h = adjoint(xp, z), adjoint(xp, dz)
+    rows, columns = identity(x.shape[-2], x), identity(x.shape[-1], x)
+    return (rows - x @ z) @ dz_h @ (z @ z_h) + (z_h @ z) @ dz_h @ (columns - z @ x) - z_h @ dz @ z_h
 
 
 @answers(np.linalg.pinv)
-def numpy_pinv(a, rcond=None, hermitian=False, *, rtol=None):
+def numpy_pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
     """np.linalg.pinv; the rank is taken to be constant near a."""
-    return pinv(a, rtol=rcond if rtol is None else rtol)
+    if hermitian and not np.allclose(a.value, adjoint(np, a.value)):
+        raise BlockError("pinv with hermitian=True of a matrix that is not Hermitian" + at_line())
+    if rcond is None:
+        rcond = 1e-15 if rtol is np._NoValue else _precision(a) if rtol is None else rtol
+    return pinv(a, rtol=value_of(rcond), hermitian=hermitian)
+
+
+def _precision(a):
+    """NumPy's relative tolerance below which a singular value counts as zero."""
+    return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
+
+
+@library_block(
+    notation=lambda a, b, rtol: call("lstsq", a, b), complex=True, example=example(normal(3, 2), normal(3, 1))
+)
+def lstsq(xp, a, b, rtol=0.0):
+    """The shortest z for which |a z − b| is smallest, column by column. The rank of a is taken to be constant."""
+    return np.linalg.lstsq(a, b, rcond=rtol)[0] if is_numpy(xp) else xp.linalg.pinv(a, rtol=rtol) @ b
+
+
+@lstsq.backward
+def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
+    """From z = a⁺ b and the derivative of the pseudoinverse, with the products ordered so that all are small."""
+    p = pinv(a, rtol=rtol)
+    p_h = adjoint(xp, p)
+    db = p_h @ dz
+    left_over = b - a @ z
+    free = dz - p @ (a @ dz)  # the part of dz that a does not see
+    da = left_over @ adjoint(xp, p @ db) + (p_h @ z) @ adjoint(xp, free) - db @ adjoint(xp, z)
+    return da, db
+
+
+@answers(np.linalg.lstsq)
+def numpy_lstsq(a, b, rcond=None):
+    """np.linalg.lstsq: all but the rank, an integer, have gradients."""
+    a, b = (x if isinstance(x, Array) else np.asarray(x) for x in (a, b))
+    (m, n), columns = a.shape, b[:, None] if b.ndim == 1 else b
+    z = lstsq(a, columns, rtol=_precision(a) if rcond is None else rcond)
+    rank = int(np.linalg.lstsq(value_of(a), value_of(columns)[:, :0], rcond=rcond)[2])
+    left_over = columns - a @ z
+    if rank == n and m > n:
+        residuals = np.sum(np.real(left_over * np.conj(left_over)), axis=0)
+    else:
+        residuals = np.empty(0, value_of(left_over).real.dtype)
+    return (owned(z[:, 0]) if b.ndim == 1 else z), residuals, rank, np.linalg.svdvals(a)
+
+
+@answers(np.linalg.tensorsolve)
+def numpy_tensorsolve(a, b, axes=None):
+    """np.linalg.tensorsolve: one system of equations with one unknown for each entry of the result."""
+    a, b = (x if isinstance(x, Array) else np.asarray(x) for x in (a, b))
+    if axes is not None:
+        for axis in axes:
+            a = np.moveaxis(a, axis, -1)
+    shape = a.shape[b.ndim :]
+    n = math.prod(shape)
+    if a.size != n * n:
+        raise BlockError(
+            f"tensorsolve of shapes {a.shape} and {b.shape}: not as many equations as unknowns" + at_line()
+        )
+    return owned(np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.ravel(b)), shape))
+
+
+@answers(np.linalg.tensorinv)
+def numpy_tensorinv(a, ind=2):
+    """np.linalg.tensorinv: the inverse of the matrix whose rows are the first `ind` axes."""
+    if ind <= 0:
+        raise BlockError(f"tensorinv with ind={ind}, which must be positive" + at_line())
+    rows = math.prod(a.shape[:ind])
+    return owned(np.reshape(inv(np.reshape(a, (rows, -1))), a.shape[ind:] + a.shape[:ind]))
 
 
 @answers(np.linalg.matrix_power)
 def numpy_matrix_power(a, n):
     """aⁿ by repeated squaring."""
+    n = operator.index(n)
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 0:
@@ -94,10 +168,10 @@ def numpy_matrix_power(a, n):
     return +power if power is a else power
 
 
-# Determinants and Cholesky factors -----------------------------------------------------------------------------
+# Determinants --------------------------------------------------------------------------------------------------
 
 
-@library_block(np.linalg.det, notation=lambda x: call("det", x))
+@library_block(np.linalg.det, notation=lambda x: call("det", x), complex=True, example=example(normal(2, 2)))
 def det(xp, x):
     """z = det x."""
     return xp.linalg.det(x)
@@ -105,14 +179,14 @@ def det(xp, x):
 
 @det.backward
 def det_backward(xp, dz, z, x):
-    return dz[..., None, None] * _cofactors(xp, z, x)
+    return dz[..., None, None] * conjugate(xp, _cofactors(xp, z, x))
 
 
 def _cofactors(xp, z, x):
     """∂z/∂x: z x⁻ᵀ, or minor by minor where some matrix is singular, which is exact there in every order."""
     n = x.shape[-1]
     if n == 0 or bool(xp.all(z != 0)):
-        return z[..., None, None] * _swap(xp, inv(x))
+        return z[..., None, None] * xp.matrix_transpose(inv(x))
     if n == 1:
         return xp.ones_like(x)
     others = np.array([[i for i in range(n) if i != k] for k in range(n)])
@@ -121,7 +195,7 @@ def _cofactors(xp, z, x):
     return det(minors) * xp.asarray(signs, dtype=x.dtype)
 
 
-@library_block(notation=lambda x: call("log|det|", x))
+@library_block(notation=lambda x: call("log|det|", x), complex=True, example=example(normal(2, 2)))
 def logabsdet(xp, x):
     """z = log |det x|."""
     return xp.linalg.slogdet(x)[1]
@@ -129,37 +203,38 @@ def logabsdet(xp, x):
 
 @logabsdet.backward
 def logabsdet_backward(xp, dz, z, x):
-    return dz[..., None, None] * _swap(xp, inv(x))
+    return dz[..., None, None] * adjoint(xp, inv(_regular(xp, x, dz, z)))
 
 
-@library_block(notation=lambda x: call("sign det", x), differentiable=False)
+def _regular(xp, x, dz, z):
+    """x, with the identity in place of singular matrices; log |det x| has no derivative there."""
+    z = value_of(z)
+    plain = namespace_of((z,))
+    singular = z == -math.inf
+    if not bool(plain.any(singular)):
+        return x
+    if bool(plain.any((value_of(dz) != 0) & singular)):
+        raise GradientError("log |det x| of a singular matrix has no derivative; np.linalg.det has one" + at_line())
+    return xp.where(singular[..., None, None], identity(x.shape[-1], x), x)
+
+
+@library_block(notation=lambda x: call("sign det", x), complex=True, example=example(normal(2, 2)))
 def sign_of_det(xp, x):
-    """The sign of det x, a step function."""
+    """det x / |det x|: a step function of a real matrix, a phase of a complex one."""
     return xp.linalg.slogdet(x)[0]
+
+
+@sign_of_det.backward
+def sign_of_det_backward(xp, dz, z, x):
+    if not is_complex(x):
+        return (None,)
+    turn = xp.imag(xp.conj(z) * dz)
+    return 1j * turn[..., None, None] * adjoint(xp, inv(_regular(xp, x, turn, logabsdet(x))))
 
 
 @answers(np.linalg.slogdet)
 def numpy_slogdet(a):
     return SlogdetResult(sign_of_det(a), logabsdet(a))
-
-
-@library_block(notation=lambda x: call("chol", x))
-def cholesky(xp, x):
-    """The lower triangular z with z zᵀ = x, for a symmetric positive definite x. The gradient is symmetric too."""
-    return xp.linalg.cholesky(x)
-
-
-@cholesky.backward
-def cholesky_backward(xp, dz, z, x):
-    z_t = _swap(xp, z)
-    inner = xp.tril(z_t @ dz)
-    inner = 0.5 * (inner + _swap(xp, xp.tril(inner, k=-1)))  # the lower triangle, mirrored
-    return _swap(xp, solve(z_t, _swap(xp, solve(z_t, inner))))
-
-
-@answers(np.linalg.cholesky)
-def numpy_cholesky(a, /, *, upper=False):
-    return owned(_swap(np, cholesky(_swap(np, a)))) if upper else cholesky(a)
 
 
 # Products ------------------------------------------------------------------------------------------------------
@@ -205,12 +280,15 @@ def numpy_kron(a, b):
 
 @answers(np.cross)
 def numpy_cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The vector product of vectors with three entries."""
+    """The vector product; a missing third entry is 0, where both miss it, only the third of the product returns."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
-    if a.shape[-1] != 3 or b.shape[-1] != 3:
+    if not {a.shape[-1], b.shape[-1]} <= {2, 3}:
         raise BlockError(f"cross of vectors with {a.shape[-1]} and {b.shape[-1]} entries; both need 3" + at_line())
+    if a.shape[-1] == b.shape[-1] == 2:
+        return owned(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
+    a, b = (x if x.shape[-1] == 3 else np.concatenate([x, np.zeros_like(x[..., :1])], axis=-1) for x in (a, b))
     next_, last = [1, 2, 0], [2, 0, 1]
     return owned(np.moveaxis(a[..., next_] * b[..., last] - a[..., last] * b[..., next_], -1, axisc))
 
@@ -263,86 +341,3 @@ def numpy_tril(m, k=0):
 @answers(np.triu)
 def numpy_triu(m, k=0):
     return np.where(_below(m, k - 1), 0.0, m)
-
-
-# Norms ---------------------------------------------------------------------------------------------------------
-
-
-@library_block(notation=lambda x, axis, keepdims: call("norm", x, index=axes_text(x, axis)))
-def norm(xp, x, axis=None, keepdims=False):
-    """z = sqrt(Σ x²) along the axes. Where z = 0 the gradient is 0, as in PyTorch."""
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
-
-
-@norm.backward
-def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
-    return spread(xp, dz / xp.where(z == 0, 1.0, z), z, x, axis) * x
-
-
-def _vector_norm(x, order, axis, keepdims):
-    options = {"axis": axis, "keepdims": keepdims}
-    if order in (None, 2):
-        return norm(x, **options)
-    if order == 0:
-        return np.sum(np.astype(x != 0, x.dtype), **options)
-    x = np.abs(x)
-    if abs(order) == math.inf:
-        return np.max(x, **options) if order > 0 else np.min(x, **options)
-    if order == 1:
-        return np.sum(x, **options)
-    if order < 1:  # the slope at an entry that is 0 is infinite or none; PyTorch says 0
-        zero = x == 0
-        powers = np.where(zero, 0.0 if order > 0 else math.inf, np.where(zero, 1.0, x) ** order)
-    else:
-        powers = x**order
-    total = np.sum(powers, **options)
-    zero = total == 0
-    return np.where(zero, 0.0, np.where(zero, 1.0, total) ** (1 / order))[()]
-
-
-def _matrix_norm(x, order, axis, keepdims):
-    rows, columns = axis
-    if order in (None, "fro"):
-        return norm(x, axis=axis, keepdims=keepdims)
-    if order not in (1, -1, math.inf, -math.inf):
-        raise BlockError(
-            f"the norm of order {order!r} of a matrix needs its singular values, which have no block yet; "
-            "covered are 'fro', 1, -1, inf and -inf" + at_line()
-        )
-    summed, rest = (rows, columns) if abs(order) == 1 else (columns, rows)
-    sums = np.sum(np.abs(x), axis=summed, keepdims=True)
-    z = np.max(sums, axis=rest, keepdims=True) if order > 0 else np.min(sums, axis=rest, keepdims=True)
-    return z if keepdims else np.squeeze(z, axis=axis)[()]
-
-
-@answers(np.linalg.norm)
-def numpy_norm(x, ord=None, axis=None, keepdims=False):
-    """np.linalg.norm: of all entries without ord and axis, else of vectors along one axis or matrices in two."""
-    if axis is None and ord is not None and x.ndim not in (1, 2):
-        raise BlockError(f"a norm of order {ord!r} of an array with {x.ndim} axes needs axis=" + at_line())
-    if axis is None and ord is None:
-        return norm(x, axis=None, keepdims=keepdims)
-    axes = axes_of(axis_from_right(axis, x.ndim))
-    if len(axes) > 2:
-        raise BlockError(f"a norm along {len(axes)} axes; vectors have one, matrices two" + at_line())
-    if len(axes) == 2:
-        return _matrix_norm(x, ord, axes, keepdims)
-    if isinstance(ord, str):
-        raise BlockError(f"vectors have no norm of order {ord!r}" + at_line())
-    return _vector_norm(x, ord, axes, keepdims)
-
-
-@answers(np.linalg.vector_norm)
-def numpy_vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
-    return _vector_norm(x, ord, axis_from_right(axis, x.ndim), keepdims)
-
-
-@answers(np.linalg.matrix_norm)
-def numpy_matrix_norm(x, /, *, keepdims=False, ord="fro"):
-    return _matrix_norm(x, ord, (-2, -1), keepdims)
-
-
-@answers(np.linalg.cond)
-def numpy_cond(x, p=None):
-    """np.linalg.cond, for the norms that are covered."""
-    return _matrix_norm(x, 2 if p is None else p, (-2, -1), False) * _matrix_norm(inv(x), p, (-2, -1), False)

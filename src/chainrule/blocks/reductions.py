@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.array import record, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.limits import quotient
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
@@ -123,10 +124,10 @@ min_ = _extreme(np.min, "min")
 )
 def var(xp, x, axis=None, ddof=0, keepdims=False):
     """z = Σ (x − mean x)² / (n − ddof) along the axes."""
-    return xp.sum(_square(xp, _deviation(xp, x, axis)), axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
+    return xp.sum(square_of(xp, _deviation(xp, x, axis)), axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
 
 
-def _square(xp, x):
+def square_of(xp, x):
     """|x|², a real number."""
     return xp.real(x) ** 2 + xp.imag(x) ** 2 if is_complex(x) else x**2
 
@@ -147,14 +148,13 @@ def var_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
 )
 def std(xp, x, axis=None, ddof=0, keepdims=False):
     """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
-    squares = _square(xp, _deviation(xp, x, axis))
+    squares = square_of(xp, _deviation(xp, x, axis))
     return xp.sqrt(xp.sum(squares, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof))
 
 
 @std.backward
 def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
-    slope = xp.where(z == 0, 0.0, 1 / ((count(x, axis) - ddof) * xp.where(z == 0, 1.0, z)))
-    return spread(xp, dz * slope, z, x, axis) * _deviation(xp, x, axis)
+    return spread(xp, quotient(xp, dz, z) / (count(x, axis) - ddof), z, x, axis) * _deviation(xp, x, axis)
 
 
 @library_block(notation=lambda x, axis: call("cumsum", x), complex=True, example=example(normal(2, 3)))
@@ -243,7 +243,7 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     if made.name == "mean":
         z = center
     else:
-        squares = np.where(where, _square(np, np.where(where, a - center, 0.0)), 0.0)
+        squares = np.where(where, square_of(np, np.where(where, a - center, 0.0)), 0.0)
         z = sum(squares, axis=axis, keepdims=True) / np.maximum(n - others.pop("ddof", 0), 0)
         if made.name == "std":
             flat = z == 0  # there the gradient is 0, as for a norm

@@ -1,0 +1,99 @@
+"""The quotient ∂L/∂z / z of a backward rule where both are zero, as for ‖x‖² at 0.
+
+The gradient of a norm is (∂L/∂z / z) x. Where z = 0 the norm itself has a kink, and its gradient is 0 by convention.
+A loss such as ‖x‖² is smooth there all the same: ∂L/∂z = 2z is zero too, and the quotient has a limit, by l'Hôpital's
+rule the derivative of ∂L/∂z by z. In a recorded backward pass ∂L/∂z remembers how it was made of z, so that
+derivative can be taken; only second derivatives need it, for at 0 the quotient is multiplied by x = 0.
+"""
+
+import functools
+import math
+import operator
+
+import numpy as np
+
+from chainrule.array import Array, value_of
+from chainrule.backward import backpropagate, find_path
+from chainrule.block import Block
+from chainrule.errors import GradientError
+from chainrule.libraries import namespace_of
+from chainrule.node import Node, at_line
+
+__all__ = ["quotient"]
+
+
+def quotient(xp, dz, z):
+    """dz / z, for a dz of shape K + z.shape. Where z = 0 it is the limit if dz = 0 too, else 0."""
+    zero = value_of(z) == 0
+    plain = namespace_of((value_of(z),))
+    if type(z) is not Array or not bool(plain.any(zero)):
+        return dz / xp.where(z == 0, 1.0, z)
+    both = zero & (value_of(dz) == 0)
+    away = xp.where(zero, 0.0, dz / xp.where(zero, 1.0, z))
+    slope = _derivative(dz, z) if bool(plain.any(both)) else None
+    if slope is None:
+        return away
+    return xp.where(both, slope if _is_constant(slope, z) else first_order_only(slope), away)
+
+
+def _is_constant(slope, z):
+    """Whether a limit does not change with z: its derivatives are zero until, after a few, there is none to take."""
+    for _ in range(3):
+        slope = _derivative(slope, z)
+        if slope is None:
+            return True
+        value = value_of(slope)
+        if bool(namespace_of((value,)).any(value != 0)):
+            return False
+    return False
+
+
+def _derivative(dz, z):
+    """∂dz/∂z, entry by entry; None if dz does not depend on z. Each leading axis of dz has a cotangent of its own."""
+    if type(dz) is not Array:
+        return None
+    lead = dz.shape[: dz.ndim - z.ndim]
+    seed = np.eye(math.prod(lead)).reshape(lead + lead + (1,) * z.ndim)
+    value = value_of(dz)
+    seed = namespace_of((value,)).asarray(np.broadcast_to(seed, lead + dz.shape).copy(), dtype=value.dtype)
+    same = _computed_alike(dz._node, z._node)
+    gradients = backpropagate(find_path(same, [dz._node]), {dz._node: seed}, recorded=True)
+    slopes = [gradients[node] for node in same if gradients[node] is not None]
+    return functools.reduce(operator.add, slopes) if slopes else None
+
+
+def _computed_alike(start, z):
+    """z, and the nodes below `start` that compute the same: the other norm in `norm(x) * norm(x)`."""
+    oldest = max([i.order for i in z.inputs if type(i) is Node], default=0)
+    same, seen, stack = [z], {start, z}, [start]
+    while stack:
+        node = stack.pop()
+        if node.block is z.block and node.params == z.params and all(map(operator.is_, node.inputs, z.inputs)):
+            same.append(node)
+            continue
+        new = {i for i in node.inputs if type(i) is Node and i.order > oldest} - seen
+        seen |= new
+        stack += new
+    return same
+
+
+@Block
+def first_order_only(xp, x):
+    """The limit of a quotient, whose own derivative is not that of the quotient: it must not be asked for."""
+    return x
+
+
+@Block
+def only_zero(xp, x):
+    """Zeros, as long as nothing but zeros come in."""
+    if bool(xp.any(x != 0)):
+        raise GradientError(
+            "a third derivative of a function of a norm (or standard deviation) that is exactly 0 is not known; "
+            "write the function with np.sum(x * x), which is smooth there" + at_line()
+        )
+    return xp.zeros_like(x)
+
+
+for _block in (first_order_only, only_zero):
+    _block.leading_axes = True
+    _block.backward(lambda xp, dz, z, x: only_zero(dz))

@@ -1,0 +1,115 @@
+"""Norms of vectors and of matrices, and condition numbers.
+
+The norms of matrices of order 2, −2 and "nuc" are made of singular values: G. A. Watson, Characterization of the
+subdifferential of some matrix norms (1992).
+"""
+
+import math
+
+import numpy as np
+
+from chainrule.array import owned, value_of
+from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.limits import quotient
+from chainrule.blocks.matrices import inv
+from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
+from chainrule.domains import example, normal
+from chainrule.errors import BlockError
+from chainrule.formula import call
+from chainrule.node import at_line
+
+
+@library_block(
+    notation=lambda x, axis, keepdims: call("norm", x, index=axes_text(x, axis)),
+    complex=True,
+    example=example(normal(2, 3)),
+)
+def norm(xp, x, axis=None, keepdims=False):
+    """z = sqrt(Σ |x|²) along the axes. Where z = 0 the gradient is 0, as in PyTorch; that of ‖x‖² is smooth there."""
+    return xp.sqrt(xp.sum(square_of(xp, x), axis=axis, keepdims=keepdims))
+
+
+@norm.backward
+def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
+    return spread(xp, quotient(xp, dz, z), z, x, axis) * x
+
+
+def _vector_norm(x, order, axis, keepdims):
+    options = {"axis": axis, "keepdims": keepdims}
+    if order in (None, 2):
+        return norm(x, **options)
+    if order == 0:
+        return np.sum(np.astype(x != 0, x.value.real.dtype), **options)
+    x = np.abs(x)
+    if abs(order) == math.inf:
+        return np.max(x, **options) if order > 0 else np.min(x, **options)
+    if order == 1:
+        return np.sum(x, **options)
+    if order < 1:  # the slope at an entry that is 0 is infinite or none; PyTorch says 0
+        zero = x == 0
+        powers = np.where(zero, 0.0 if order > 0 else math.inf, np.where(zero, 1.0, x) ** order)
+    else:
+        powers = x**order
+    total = np.sum(powers, **options)
+    zero = total == 0
+    return np.where(zero, 0.0, np.where(zero, 1.0, total) ** (1 / order))[()]
+
+
+def _matrix_norm(x, order, axis, keepdims):
+    rows, columns = axis
+    if order in (None, "fro"):
+        return norm(x, axis=axis, keepdims=keepdims)
+    if order in ("nuc", 2, -2):
+        s = np.linalg.svdvals(np.moveaxis(x, axis, (-2, -1)))
+        z = np.sum(s, axis=-1) if order == "nuc" else np.max(s, axis=-1) if order == 2 else np.min(s, axis=-1)
+        return np.expand_dims(z, axis) if keepdims else z
+    if order not in (1, -1, math.inf, -math.inf):
+        raise BlockError(
+            f"matrices have no norm of order {order!r}; there are 'fro', 'nuc', 1, -1, 2, -2, inf and -inf" + at_line()
+        )
+    summed, rest = (rows, columns) if abs(order) == 1 else (columns, rows)
+    sums = np.sum(np.abs(x), axis=summed, keepdims=True)
+    z = np.max(sums, axis=rest, keepdims=True) if order > 0 else np.min(sums, axis=rest, keepdims=True)
+    return z if keepdims else owned(np.squeeze(z, axis=axis)[()])
+
+
+@answers(np.linalg.norm)
+def numpy_norm(x, ord=None, axis=None, keepdims=False):
+    """np.linalg.norm: of all entries without ord and axis, else of vectors along one axis or matrices in two."""
+    if axis is None and ord is not None and x.ndim not in (1, 2):
+        raise BlockError(f"a norm of order {ord!r} of an array with {x.ndim} axes needs axis=" + at_line())
+    if axis is None and ord is None:
+        return norm(x, axis=None, keepdims=keepdims)
+    axes = axes_of(axis_from_right(axis, x.ndim))
+    if len(axes) > 2:
+        raise BlockError(f"a norm along {len(axes)} axes; vectors have one, matrices two" + at_line())
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, keepdims)
+    if isinstance(ord, str):
+        raise BlockError(f"vectors have no norm of order {ord!r}" + at_line())
+    return _vector_norm(x, ord, axes, keepdims)
+
+
+@answers(np.linalg.vector_norm)
+def numpy_vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+    return _vector_norm(x, ord, axis_from_right(axis, x.ndim), keepdims)
+
+
+@answers(np.linalg.matrix_norm)
+def numpy_matrix_norm(x, /, *, keepdims=False, ord="fro"):
+    return _matrix_norm(x, ord, (-2, -1), keepdims)
+
+
+@answers(np.linalg.cond)
+def numpy_cond(x, p=None):
+    """np.linalg.cond: the norm of x times that of its inverse. Of a singular matrix it is inf, without a gradient."""
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(x)
+        above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
+        singular = value_of(below) == 0
+        return np.where(singular, math.inf, above / np.where(singular, 1.0, below)) if singular.any() else above / below
+    singular = np.isinf(np.linalg.cond(x.value, p))
+    if singular.any():
+        x = np.where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
+    z = _matrix_norm(x, p, (-2, -1), False) * _matrix_norm(inv(x), p, (-2, -1), False)
+    return np.where(singular, math.inf, z)[()] if singular.any() else z

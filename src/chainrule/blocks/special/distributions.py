@@ -1,0 +1,252 @@
+"""Distribution functions of statistics and their inverses.
+
+The derivative by the variable is the density; an inverse has the reciprocal. Most are incomplete gamma and beta
+functions (DLMF 8.2.4, 8.17): see the equations named in SciPy's documentation of each, from M. Abramowitz and I. A. Stegun,
+chapter 26. By parameters: where the incomplete gamma function's derivative by a is enough.
+"""
+
+import math
+
+import numpy as np
+
+from chainrule.array import value_of
+from chainrule.block import Elementwise, answers, singular
+from chainrule.blocks.special.bessel import ive
+from chainrule.blocks.special.error_functions import ndtri
+from chainrule.blocks.special.gamma_functions import beta_density, betaln, gamma_density, gammainc_by_a
+from chainrule.blocks.special.information import boxcox
+from chainrule.blocks.special.table import chance, special_function, symbol, through, unknown, whole
+from chainrule.domains import above_one, between, exactly, example, normal, positive
+
+_INTEGRAL = "needs that of the incomplete beta function by its parameters, which has no closed form"
+
+
+def _of_beta(function, *operands):
+    return [unknown(function, operand, _INTEGRAL) for operand in operands]
+
+
+def _log_boxcox(xp, z, x, lmbda):
+    return boxcox.derivatives[1](xp, z, x, lmbda)
+
+
+def _whole(xp, k):
+    """The integer part of a count, as SciPy takes it."""
+    return k if isinstance(k, int) else xp.floor(k)
+
+
+# fmt: off
+
+# Gamma, χ², Poisson ------------------------------------------------------------------------------------------------------
+
+gdtr = special_function(
+    "gdtr",
+    lambda xp, z, a, b, x: x * gamma_density(xp, b, a * x),
+    lambda xp, z, a, b, x: gammainc_by_a(xp, b, a * x),
+    lambda xp, z, a, b, x: a * gamma_density(xp, b, a * x),
+    example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
+)
+gdtrc = special_function(
+    "gdtrc",
+    lambda xp, z, a, b, x: -x * gamma_density(xp, b, a * x),
+    lambda xp, z, a, b, x: -gammainc_by_a(xp, b, a * x),
+    lambda xp, z, a, b, x: -a * gamma_density(xp, b, a * x),
+    example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
+)
+gdtria = special_function(  # the a of gdtr(a, b, x) = p; p depends on a x
+    "gdtria",
+    singular(lambda xp, a, p, b, x: 1 / (x * gamma_density(xp, b, a * x))),
+    singular(lambda xp, a, p, b, x: -gammainc_by_a(xp, b, a * x) / (x * gamma_density(xp, b, a * x))),
+    singular(lambda xp, a, p, b, x: -a / x),
+    example=example(chance(2, 3), positive(2, 3), positive(2, 3)),
+)
+gdtrib = special_function(
+    "gdtrib",
+    singular(lambda xp, b, a, p, x: -x * gamma_density(xp, b, a * x) / gammainc_by_a(xp, b, a * x)),
+    singular(lambda xp, b, a, p, x: 1 / gammainc_by_a(xp, b, a * x)),
+    singular(lambda xp, b, a, p, x: -a * gamma_density(xp, b, a * x) / gammainc_by_a(xp, b, a * x)),
+    example=example(positive(2, 3), chance(2, 3), positive(2, 3)),
+)
+gdtrix = special_function(
+    "gdtrix",
+    singular(lambda xp, x, a, b, p: -x / a),
+    singular(lambda xp, x, a, b, p: -gammainc_by_a(xp, b, a * x) / (a * gamma_density(xp, b, a * x))),
+    singular(lambda xp, x, a, b, p: 1 / (a * gamma_density(xp, b, a * x))),
+    example=example(positive(2, 3), positive(2, 3), chance(2, 3)),
+)
+chdtr = special_function(  # P(v/2, x/2)
+    "chdtr",
+    lambda xp, z, v, x: 0.5 * gammainc_by_a(xp, 0.5 * v, 0.5 * x),
+    lambda xp, z, v, x: 0.5 * gamma_density(xp, 0.5 * v, 0.5 * x),
+    example=example(positive(2, 3), positive(2, 3)),
+)
+chdtrc = special_function(
+    "chdtrc",
+    lambda xp, z, v, x: -0.5 * gammainc_by_a(xp, 0.5 * v, 0.5 * x),
+    lambda xp, z, v, x: -0.5 * gamma_density(xp, 0.5 * v, 0.5 * x),
+    example=example(positive(2, 3), positive(2, 3)),
+)
+chdtri = special_function(  # the x of chdtrc(v, x) = p
+    "chdtri",
+    singular(lambda xp, x, v, p: -gammainc_by_a(xp, 0.5 * v, 0.5 * x) / gamma_density(xp, 0.5 * v, 0.5 * x)),
+    singular(lambda xp, x, v, p: -2 / gamma_density(xp, 0.5 * v, 0.5 * x)),
+    example=example(positive(2, 3), chance(2, 3)),
+)
+chdtriv = special_function(  # the v of chdtr(v, x) = p
+    "chdtriv",
+    singular(lambda xp, v, p, x: 2 / gammainc_by_a(xp, 0.5 * v, 0.5 * x)),
+    singular(lambda xp, v, p, x: -gamma_density(xp, 0.5 * v, 0.5 * x) / gammainc_by_a(xp, 0.5 * v, 0.5 * x)),
+    example=example(chance(2, 3), positive(2, 3)),
+)
+pdtr = special_function("pdtr", whole("pdtr", "k"), lambda xp, z, k, m: -gamma_density(xp, _whole(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))  # Q(k + 1, m)
+pdtrc = special_function("pdtrc", whole("pdtrc", "k"), lambda xp, z, k, m: gamma_density(xp, _whole(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))
+pdtri = special_function("pdtri", whole("pdtri", "k"), singular(lambda xp, m, k, y: -1 / gamma_density(xp, _whole(xp, k) + 1, m)), example=example(exactly(2), chance(2, 3)))
+pdtrik = special_function(  # the k of Q(k + 1, m) = p, a real number
+    "pdtrik",
+    singular(lambda xp, k, p, m: -1 / gammainc_by_a(xp, k + 1, m)),
+    singular(lambda xp, k, p, m: -gamma_density(xp, k + 1, m) / gammainc_by_a(xp, k + 1, m)),
+    example=example(chance(2, 3), above_one(2, 3)),
+)
+
+# Binomial and negative binomial -----------------------------------------------------------------------------------------
+
+def _binomial_density(xp, k, n, p):
+    """−∂/∂p of the sum of the first k + 1 terms, I_(1−p)(n − k, k + 1)."""
+    k = _whole(xp, k)
+    return beta_density(xp, n - k, k + 1, 1 - p)
+
+
+_counts = example(exactly(2), exactly(5), chance(2, 3))
+bdtr = special_function("bdtr", whole("bdtr", "k"), whole("bdtr", "n"), lambda xp, z, k, n, p: -_binomial_density(xp, k, n, p), example=_counts)
+bdtrc = special_function("bdtrc", whole("bdtrc", "k"), whole("bdtrc", "n"), lambda xp, z, k, n, p: _binomial_density(xp, k, n, p), example=_counts)
+bdtri = special_function("bdtri", whole("bdtri", "k"), whole("bdtri", "n"), singular(lambda xp, p, k, n, y: -1 / _binomial_density(xp, k, n, p)), example=_counts)
+nbdtr = special_function("nbdtr", whole("nbdtr", "k"), whole("nbdtr", "n"), lambda xp, z, k, n, p: beta_density(xp, n, k + 1, p), example=_counts)
+nbdtrc = special_function("nbdtrc", whole("nbdtrc", "k"), whole("nbdtrc", "n"), lambda xp, z, k, n, p: -beta_density(xp, n, k + 1, p), example=_counts)
+nbdtri = special_function("nbdtri", whole("nbdtri", "k"), whole("nbdtri", "n"), singular(lambda xp, p, k, n, y: 1 / beta_density(xp, n, k + 1, p)), example=_counts)
+
+# Student's t, Fisher's F ---------------------------------------------------------------------------------------------------
+
+def _t_density(xp, df, t):
+    return xp.exp(-0.5 * (df + 1) * xp.log1p(t * t / df) - betaln(0.5 * df, 0.5) - 0.5 * xp.log(df))
+
+
+def _f_density(xp, n, d, x):
+    """I_w(n/2, d/2) of w = n x / (d + n x), by x."""
+    total = d + n * x
+    return beta_density(xp, 0.5 * n, 0.5 * d, n * x / total) * n * d / (total * total)
+
+
+stdtr = special_function("stdtr", *_of_beta("stdtr", "df"), lambda xp, z, df, t: _t_density(xp, df, t), example=example(exactly(3), normal(2, 3)))
+stdtrit = special_function("stdtrit", *_of_beta("stdtrit", "df"), singular(lambda xp, t, df, p: 1 / _t_density(xp, df, t)), example=example(exactly(3), chance(2, 3)))
+_degrees = example(exactly(3), exactly(4), positive(2, 3))
+fdtr = special_function("fdtr", *_of_beta("fdtr", "dfn", "dfd"), lambda xp, z, n, d, x: _f_density(xp, n, d, x), example=_degrees)
+fdtrc = special_function("fdtrc", *_of_beta("fdtrc", "dfn", "dfd"), lambda xp, z, n, d, x: -_f_density(xp, n, d, x), example=_degrees)
+fdtri = special_function("fdtri", *_of_beta("fdtri", "dfn", "dfd"), singular(lambda xp, x, n, d, p: 1 / _f_density(xp, n, d, x)), example=example(exactly(3), exactly(4), chance(2, 3)))
+
+# Non-central χ² (N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous univariate distributions, volume 2, chapter 29) -
+
+@singular
+def _noncentral_density(xp, x, df, nc):
+    """½ e^(−(x + nc)/2) (x/nc)^(df/4 − ½) I_(df/2 − 1)(√(nc x)); by nc, minus that of df + 2."""
+    root_x, root_nc = xp.sqrt(x), xp.sqrt(nc)
+    return 0.5 * xp.exp(-0.5 * (root_x - root_nc) ** 2) * (root_x / root_nc) ** (0.5 * df - 1) * ive(0.5 * df - 1, root_x * root_nc)
+
+
+chndtr = special_function(
+    "chndtr",
+    lambda xp, z, x, df, nc: _noncentral_density(xp, x, df, nc),
+    unknown("chndtr", "df"),
+    lambda xp, z, x, df, nc: -_noncentral_density(xp, x, df + 2, nc),
+    example=example(positive(2, 3), exactly(3), positive(2, 3)),
+)
+chndtrix = special_function(  # the x of chndtr(x, df, nc) = p
+    "chndtrix",
+    singular(lambda xp, x, p, df, nc: 1 / _noncentral_density(xp, x, df, nc)),
+    unknown("chndtrix", "df"),
+    singular(lambda xp, x, p, df, nc: _noncentral_density(xp, x, df + 2, nc) / _noncentral_density(xp, x, df, nc)),
+    example=example(chance(2, 3), exactly(3), positive(2, 3)),
+)
+chndtrinc = special_function(  # the nc of chndtr(x, df, nc) = p
+    "chndtrinc",
+    singular(lambda xp, nc, x, df, p: _noncentral_density(xp, x, df, nc) / _noncentral_density(xp, x, df + 2, nc)),
+    unknown("chndtrinc", "df"),
+    singular(lambda xp, nc, x, df, p: -1 / _noncentral_density(xp, x, df + 2, nc)),
+    example=example(between(5, 8)(2, 3), exactly(3), between(0.2, 0.4)(2, 3)),
+)
+
+# Normal: the parameters from a probability ------------------------------------------------------------------------------
+
+@answers("scipy.special.nrdtrimn")
+def scipy_nrdtrimn(p, std, x):
+    """The mean for which a normal variable is less than x with probability p."""
+    return x - std * ndtri(p)
+
+
+@answers("scipy.special.nrdtrisd")
+def scipy_nrdtrisd(mn, p, x):
+    """The standard deviation for which a normal variable is less than x with probability p."""
+    return (x - mn) / ndtri(p)
+
+
+# Tukey's λ: Q(F) = boxcox(F, λ) − boxcox(1 − F, λ) is the inverse -------------------------------------------------------
+
+tklmbda = special_function(
+    "tklmbda",
+    singular(lambda xp, f, x, lmbda: 1 / (f ** (lmbda - 1) + (1 - f) ** (lmbda - 1))),
+    singular(lambda xp, f, x, lmbda: (_log_boxcox(xp, f, 1 - f, lmbda) - _log_boxcox(xp, f, f, lmbda)) / (f ** (lmbda - 1) + (1 - f) ** (lmbda - 1))),
+    example=example(between(-0.7, 0.7)(2, 3), chance(2, 3)),
+)
+
+# fmt: on
+
+# Kolmogorov and Smirnov (A. N. Kolmogorov 1933; Z. W. Birnbaum and F. H. Tingey 1951) ----------------------------------
+
+
+def _kolmogorov_by_y(xp, z, y):
+    """By y of 2 Σ (−1)^(k−1) e^(−2k²y²); for small y of the same by Poisson's summation, 20.7.32."""
+    far, near = xp.where(y < 1, 1.0, y), xp.where(y < 1, y, 1.0)
+    safe = xp.where(near > 0.05, near, 0.05)  # below, the function is 1 to all digits
+    slope, small = 0.0, 0.0
+    for k in range(1, 5):
+        slope = slope + (-1) ** k * 8 * k * k * far * xp.exp(-2.0 * k * k * far * far)
+        c = ((2 * k - 1) * math.pi) ** 2 / 8
+        small = small + (1 / safe**2 - 2 * c / safe**4) * xp.exp(-c / safe**2)
+    return xp.where(y < 1, xp.where(near > 0.05, math.sqrt(2 * math.pi) * small, 0.0), slope)
+
+
+kolmogorov = special_function("kolmogorov", _kolmogorov_by_y, notation=symbol("K"), example=example(positive(2, 3)))
+kolmogi = special_function(
+    "kolmogi", singular(lambda xp, y, p: 1 / _kolmogorov_by_y(xp, None, y)), example=example(chance(2, 3))
+)
+
+
+def _smirnov_sum(xp, n, d):
+    """Σ_j C(n, j) d (d + j/n)^(j−1) (1 − d − j/n)^(n−j) over the j for which 1 − d − j/n is positive."""
+    total = 0.0
+    for j in range(int(np.max(value_of(n))) + 1):
+        rest = 1 - d - j / n
+        inside = rest > 0
+        log_term = log_binomial(n, j) + (j - 1) * xp.log(d + j / n) + (n - j) * xp.log(xp.where(inside, rest, 1.0))
+        total = total + xp.where(inside, d * xp.exp(log_term), 0.0)
+    return total
+
+
+def log_binomial(n, j):
+    """log C(n, j), −∞ where j > n."""
+    from scipy.special import gammaln
+
+    n = np.asarray(value_of(n), dtype=float)
+    return np.where(j > n, -np.inf, gammaln(n + 1) - gammaln(j + 1) - gammaln(np.maximum(n - j, 0) + 1))
+
+
+smirnov: Elementwise = special_function(
+    "smirnov",
+    whole("smirnov", "n"),
+    singular(through(_smirnov_sum, 1)),
+    example=example(exactly(5), between(0.45, 0.55)(2, 3)),  # a polynomial between two multiples of 1/5
+)
+smirnovi = special_function(
+    "smirnovi",
+    whole("smirnovi", "n"),
+    singular(lambda xp, d, n, p: 1 / smirnov.derivatives[1](xp, p, n, d)),
+    example=example(exactly(5), between(0.055, 0.09)(2, 3)),
+)

@@ -1,0 +1,138 @@
+"""Logarithms, entropies and losses of scipy.special. 0 log 0 = 0, and so is its derivative where both are 0, as in PyTorch."""
+
+import math
+
+from chainrule.block import Elementwise, answers, singular
+from chainrule.blocks import elementwise as ufuncs
+from chainrule.blocks.activations import softplus
+from chainrule.blocks.special.table import chance, near_zero, special_function
+from chainrule.domains import above_one, apart, example, far_from_zero, inside, normal, positive
+from chainrule.formula import call
+from chainrule.libraries import is_complex
+
+
+@answers("scipy.special.log_expit")
+def scipy_log_expit(x):
+    """log(1 / (1 + e^(−x)))."""
+    return -softplus(-x)
+
+
+def _log_unless(xp, both, y):
+    return xp.where(both, 0.0, xp.log(xp.where(both, 1.0, y)))
+
+
+def _no_log(y, least):
+    """Where log(y − least) does not exist."""
+    return y == least if is_complex(y) else y <= least
+
+
+def _exprel_by_x(xp, z, x):
+    coefficients = [(k + 1) / math.factorial(k + 2) for k in range(15)]
+    return near_zero(xp, x, 0.5, coefficients, lambda x: (xp.exp(x) * (x - 1) + 1) / (x * x))
+
+
+# fmt: off
+
+logit = special_function("logit", singular(lambda xp, z, x: 1 / (x * (1 - x))), example=example(chance(2, 3)))
+xlogy = special_function(
+    "xlogy",
+    singular(lambda xp, z, x, y: _log_unless(xp, (x == 0) & _no_log(y, 0), y)),
+    singular(lambda xp, z, x, y: x / y),
+    notation=lambda x, y: x * call("log", y), complex=True, example=example(normal(2, 3), positive(2, 3)),
+)
+xlog1py = special_function(
+    "xlog1py",
+    singular(lambda xp, z, x, y: _log_unless(xp, (x == 0) & _no_log(y, -1), 1 + y)),
+    singular(lambda xp, z, x, y: x / (1 + y)),
+    notation=lambda x, y: x * call("log", 1 + y), complex=True, example=example(normal(2, 3), positive(2, 3)),
+)
+entr = special_function("entr", singular(lambda xp, z, x: -xp.log(x) - 1), notation=lambda x: -x * call("log", x), example=example(positive(2, 3)))
+rel_entr = special_function(
+    "rel_entr",
+    singular(lambda xp, z, x, y: xp.log(x / y) + 1),
+    singular(lambda xp, z, x, y: -x / y),
+    notation=lambda x, y: x * call("log", x / y), example=example(positive(2, 3), positive(2, 3)),
+)
+kl_div = special_function(
+    "kl_div",
+    singular(lambda xp, z, x, y: xp.log(x / y)),
+    singular(lambda xp, z, x, y: 1 - x / y),
+    notation=lambda x, y: x * call("log", x / y) - x + y, example=example(positive(2, 3), positive(2, 3)),
+)
+huber = special_function(
+    "huber",
+    lambda xp, z, delta, r: xp.where(abs(r) > delta, abs(r) - delta, 0.0),
+    lambda xp, z, delta, r: xp.where(abs(r) > delta, delta * xp.sign(r), r),
+    example=example(positive(2, 3), apart(2, 3)),
+)
+pseudo_huber = special_function(
+    "pseudo_huber",
+    singular(lambda xp, z, delta, r: z * z / (delta**3 * (1 + z / delta**2))),  # δ (s − 1)² / s of s = √(1 + (r/δ)²)
+    singular(lambda xp, z, delta, r: r / (1 + z / delta**2)),
+    example=example(positive(2, 3), normal(2, 3)),
+)
+
+# Powers with a logarithm as their limit (G. E. P. Box and D. R. Cox, An analysis of transformations, 1964) -----------
+
+exprel = special_function("exprel", _exprel_by_x)
+
+
+def _inverse_by_lambda(xp, w):
+    """(w/(1+w) − log(1+w)) / w²: what remains of ∂/∂λ (1 + λy)^(1/λ) but for z y²."""
+    coefficients = [(-1) ** (k + 1) * (k - 1) / k for k in range(2, 26)]
+    return near_zero(xp, w, 0.2, coefficients, singular(lambda w: (w / (1 + w) - xp.log1p(w)) / (w * w)))
+
+
+boxcox = special_function(  # log x · exprel(λ log x)
+    "boxcox",
+    singular(lambda xp, z, x, lmbda: x ** (lmbda - 1)),
+    singular(lambda xp, z, x, lmbda: xp.log(x) ** 2 * _exprel_by_x(xp, None, lmbda * xp.log(x))),
+    example=example(positive(2, 3), far_from_zero(2, 3)),
+)
+boxcox1p = special_function(
+    "boxcox1p",
+    singular(lambda xp, z, x, lmbda: (1 + x) ** (lmbda - 1)),
+    singular(lambda xp, z, x, lmbda: xp.log1p(x) ** 2 * _exprel_by_x(xp, None, lmbda * xp.log1p(x))),
+    example=example(positive(2, 3), far_from_zero(2, 3)),
+)
+inv_boxcox = special_function(
+    "inv_boxcox",
+    singular(lambda xp, z, y, lmbda: z / (1 + lmbda * y)),
+    singular(lambda xp, z, y, lmbda: z * y * y * _inverse_by_lambda(xp, lmbda * y)),
+    example=example(inside(2, 3), inside(2, 3)),
+)
+inv_boxcox1p = special_function(
+    "inv_boxcox1p",
+    singular(lambda xp, z, y, lmbda: (1 + z) / (1 + lmbda * y)),
+    singular(lambda xp, z, y, lmbda: (1 + z) * y * y * _inverse_by_lambda(xp, lmbda * y)),
+    example=example(inside(2, 3), inside(2, 3)),
+)
+powm1 = special_function(
+    "powm1",
+    singular(lambda xp, z, x, y: y * x ** (y - 1)),
+    singular(lambda xp, z, x, y: (1 + z) * xp.log(x)),
+    notation=lambda x, y: x**y - 1, example=example(positive(2, 3), far_from_zero(2, 3)),
+)
+
+# Elementary functions with a name of their own ------------------------------------------------------------------------
+
+DEGREE = math.pi / 180
+
+exp10 = special_function("exp10", lambda xp, z, x: math.log(10.0) * z, notation=lambda x: 10**x)
+cosm1 = special_function("cosm1", lambda xp, z, x: -xp.sin(x), notation=lambda x: call("cos", x) - 1)
+sindg: Elementwise = special_function("sindg", lambda xp, z, x: DEGREE * cosdg(x))
+cosdg: Elementwise = special_function("cosdg", lambda xp, z, x: -DEGREE * sindg(x))
+tandg = special_function("tandg", lambda xp, z, x: DEGREE * (1 + z * z), example=example(inside(2, 3)))
+cotdg = special_function("cotdg", lambda xp, z, x: -DEGREE * (1 + z * z), example=example(above_one(2, 3)))
+radian = special_function(  # degrees, minutes and seconds
+    "radian",
+    lambda xp, z, d, m, s: xp.full_like(z, DEGREE),
+    lambda xp, z, d, m, s: xp.full_like(z, DEGREE / 60),
+    lambda xp, z, d, m, s: xp.full_like(z, DEGREE / 3600),
+)
+
+# fmt: on
+
+for _name in ("exp2", "expm1", "log1p", "cbrt"):  # SciPy has ufuncs of its own for these
+    answers(f"scipy.special.{_name}")(getattr(ufuncs, _name))
+special_function("round", differentiable=False)

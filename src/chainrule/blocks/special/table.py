@@ -1,0 +1,109 @@
+"""How a line of the tables of special functions is written, and what several lines share."""
+
+import functools
+from typing import Any
+
+from chainrule.block import Elementwise, answers, elementwise
+from chainrule.blocks.complex_numbers import conjugate
+from chainrule.domains import between
+from chainrule.errors import GradientError
+from chainrule.formula import call
+from chainrule.libraries import is_complex, is_numpy, special_functions_of
+from chainrule.node import at_line
+
+FUNCTIONS: dict[str, tuple[str, int | None]] = {}
+"""Of each block of these tables: the function of `scipy.special`, and which of its results it is if it has several."""
+
+chance = between(0.15, 0.7)
+"""A probability, neither near 0 nor near 1."""
+
+
+def special_function(name: str, *derivatives: Any, **options: Any) -> Elementwise:
+    """One line of the table: the function's name in `scipy.special`, and its local derivative for each operand."""
+
+    def forward(xp, *xs):
+        return getattr(special_functions_of(xp), name)(*xs)
+
+    made = elementwise(name, forward, *derivatives, answers_for=(f"scipy.special.{name}",), **options)
+    made.__doc__ = f"scipy.special.{name}, entry by entry."
+    if made.differentiable:
+        FUNCTIONS[name] = name, None
+    return made
+
+
+def result_of(function: str, index: int, name: str, *derivatives: Any, **options: Any) -> Elementwise:
+    """One result of a function of `scipy.special` that has several: one block, one array."""
+
+    def forward(xp, *xs):
+        return getattr(special_functions_of(xp), function)(*xs)[index]
+
+    made = elementwise(f"{function}_{name}", forward, *derivatives, notation=symbol(name), **options)
+    made.__doc__ = f"scipy.special.{function}(…)[{index}], entry by entry."
+    FUNCTIONS[made.name] = function, index
+    return made
+
+
+def together(function: str, *results: Elementwise) -> None:
+    """Answer for a function of `scipy.special` with the blocks of its results."""
+
+    def all_results(*xs):
+        return tuple(result(*xs) for result in results)
+
+    all_results.__name__ = function
+    all_results.__doc__ = f"scipy.special.{function}: a tuple of {len(results)} results."
+    answers(f"scipy.special.{function}")(all_results)
+
+
+def unknown(function: str, operand: str, why: str = "has no closed form") -> Any:
+    """The derivative of a function by an operand for which there is no rule."""
+
+    def derivative(*args):
+        raise GradientError(
+            f"the derivative of scipy.special.{function} with respect to {operand} {why}; "
+            f"give {operand} as a plain number, or as cr.stop_gradient({operand})" + at_line()
+        )
+
+    return derivative
+
+
+def whole(function: str, operand: str) -> Any:
+    """The derivative of a function by an operand that is an integer."""
+    return unknown(function, operand, "is not defined, it is an integer")
+
+
+def symbol(name: str) -> Any:
+    return functools.partial(call, name)
+
+
+def through(algorithm: Any, index: int) -> Any:
+    """The local derivative by one operand of what an algorithm written in xp computes: the chain rule inside it."""
+
+    def derivative(xp, z, *xs):
+        from chainrule.namespace import RECORDING
+        from chainrule.transforms import vjp
+
+        def of_one(x):
+            return algorithm(RECORDING, *xs[:index], x, *xs[index + 1 :])
+
+        x = xp.broadcast_to(xp.asarray(xs[index]), z.shape)
+        if is_complex(z) and not is_complex(x):
+            x = x + 0j  # or only the real part of its gradient would come back
+        _, pullback = vjp(of_one, x)
+        slope = pullback(xp.ones_like(z))[0]  # of complex numbers, the conjugate of the derivative
+        return as_number(xp, conjugate(xp, slope))
+
+    return derivative
+
+
+def near_zero(xp, x, radius, coefficients, far):
+    """far(x), and its power series where |x| is less than a radius, for there far(x) cancels."""
+    near = abs(x) < radius
+    small, series = xp.where(near, x, 0.0), 0.0
+    for coefficient in reversed(coefficients):
+        series = series * small + coefficient
+    return xp.where(near, series, far(xp.where(near, 1.0, x)))
+
+
+def as_number(xp, x):
+    """An array without axes as the number that NumPy makes of one."""
+    return x[()] if is_numpy(xp) and not x.ndim else x

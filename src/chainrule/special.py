@@ -1,0 +1,160 @@
+"""`scipy.special`, with the functions that no protocol reaches: `from chainrule import special`.
+
+SciPy's ufuncs record themselves, so `scipy.special.erf(x)` needs nothing from here. But some functions of
+`scipy.special` are written in Python and turn their arguments into plain arrays first; their gradient would be lost, so
+they raise an error that points here. This module has those functions with the same arguments, and all others of
+`scipy.special` as they are.
+
+>>> import numpy as np, chainrule as cr
+>>> from chainrule import special
+>>> cr.grad(lambda x: special.polygamma(1, x))(2.0) == special.polygamma(2, 2.0)
+np.True_
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.block import BLOCKS
+from chainrule.blocks import normalisation
+from chainrule.blocks.elementwise import log
+from chainrule.blocks.reductions import logsumexp as logsumexp_
+from chainrule.blocks.special.bessel import SPHERICAL, spherical_by_x
+from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch, zeta
+from chainrule.blocks.special.orthogonal import eval_chebyu
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
+
+__all__ = [
+    "comb",
+    "diric",
+    "factorial",
+    "log_softmax",
+    "logsumexp",
+    "multigammaln",
+    "perm",
+    "polygamma",
+    "softmax",
+    "spherical_in",
+    "spherical_jn",
+    "spherical_kn",
+    "spherical_yn",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Any other function: SciPy's. The plain ufunc, where SciPy has put a function around it for other libraries."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    try:
+        return getattr(importlib.import_module("scipy.special._ufuncs"), name)
+    except AttributeError:
+        return getattr(importlib.import_module("scipy.special"), name)
+
+
+def _plain(function: str, x: Any, operand: str) -> Any:
+    """An argument that has no gradient: an order, a number of dimensions."""
+    if type(x) is Array:
+        if x._node.differentiable:
+            raise RecordingError(
+                f"{operand} of special.{function} has no gradient; give it as a plain number" + at_line()
+            )
+        return x.value
+    return x
+
+
+def _inexact(exact: Any, function: str) -> None:
+    if exact:
+        raise RecordingError(f"special.{function} with exact=True gives integers, which have no gradient" + at_line())
+
+
+# Gamma functions (DLMF, chapter 5) and counting (26.3) -------------------------------------------------------------
+
+
+def polygamma(n: Any, x: Any) -> Any:
+    """The n-th derivative of ψ(x), 5.15 and 25.11.12; n a plain integer, 1 or more (0 is `special.psi`)."""
+    n = np.asarray(_plain("polygamma", n, "n"))
+    return (-1.0) ** (n + 1) * gamma(n + 1.0) * zeta(n + 1.0, x)
+
+
+def multigammaln(a: Any, d: int) -> Any:
+    """log Γ_d(a), the multivariate gamma function, 35.3.6."""
+    d = _plain("multigammaln", d, "d")
+    return sum((gammaln(a - 0.5 * j) for j in range(1, d)), gammaln(a) + d * (d - 1) / 4 * math.log(math.pi))
+
+
+def factorial(n: Any, exact: bool = False) -> Any:
+    """n! = Γ(n + 1), and 0 for a negative n."""
+    _inexact(exact, "factorial")
+    return np.where(n < 0, 0.0, gamma(n + 1.0))
+
+
+def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
+    """The number of ways to choose k of N, with real numbers instead of factorials; 0 where there are none."""
+    _inexact(exact, "comb")
+    if repetition:
+        N = N + k - 1
+    return np.where((k <= N) & (N >= 0) & (k >= 0), binom(N, k), 0.0)
+
+
+def perm(N: Any, k: Any, exact: bool = False) -> Any:
+    """The number of ways to arrange k of N; 0 where there are none."""
+    _inexact(exact, "perm")
+    return np.where((k <= N) & (N >= 0) & (k >= 0), poch(N - k + 1, k), 0.0)
+
+
+# Spherical Bessel functions (10.47(ii)) ----------------------------------------------------------------------------
+
+
+def _spherical(name: str) -> Any:
+    def function(n: Any, z: Any, derivative: bool = False) -> Any:
+        n = _plain(name, n, "n")
+        return spherical_by_x(BLOCKS[name], SPHERICAL[name], n, z) if derivative else BLOCKS[name](n, z)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"As scipy.special.{name}: the function of order n, or its derivative."
+    return function
+
+
+spherical_jn = _spherical("spherical_jn")
+spherical_yn = _spherical("spherical_yn")
+spherical_in = _spherical("spherical_in")
+spherical_kn = _spherical("spherical_kn")
+
+
+def diric(x: Any, n: Any) -> Any:
+    """sin(nx/2) / (n sin(x/2)), the periodic sinc; as U_(n−1)(cos x/2)/n (18.5.2), which has no 0/0."""
+    n = _plain("diric", n, "n")
+    return eval_chebyu(n - 1, np.cos(x / 2)) / n
+
+
+# Exponentials along axes -------------------------------------------------------------------------------------------
+
+
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+    """log Σ b e^a; with `return_sign` the logarithm of the size of that sum, and its sign."""
+    if b is None:
+        z = logsumexp_(a, axis=axis, keepdims=keepdims)
+        return (z, np.ones_like(z)) if return_sign else z
+    a = np.where(b == 0, -np.inf, a)
+    top = np.max(a, axis=axis, keepdims=True)
+    top = top.value if type(top) is Array else top
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.sum(b * np.exp(a - top), axis=axis, keepdims=keepdims)
+    top = top if keepdims else np.squeeze(top, axis=axis)
+    return (log(abs(total)) + top, np.sign(total)) if return_sign else log(total) + top
+
+
+def softmax(x: Any, axis: Any = None) -> Any:
+    """As `cr.softmax`, over all entries by default."""
+    return normalisation.softmax(x, axis=axis)
+
+
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    """As `cr.log_softmax`, over all entries by default."""
+    return normalisation.log_softmax(x, axis=axis)

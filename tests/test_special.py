@@ -1,0 +1,188 @@
+"""scipy.special: its Python functions, removable singularities, and what is not covered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import special as scipy_special
+
+import chainrule as cr
+from chainrule import special
+from chainrule.errors import GradientError, RecordingError
+
+X = np.array([0.3, 1.6, 2.5])
+
+
+# Functions of SciPy that turn their arguments into plain arrays -----------------------------------------------------
+
+CALLS = {
+    "comb": lambda module, x: module.comb(x, 2),
+    "diric": lambda module, x: module.diric(x, 3),
+    "factorial": lambda module, x: module.factorial(x),
+    "log_softmax": lambda module, x: module.log_softmax(x),
+    "logsumexp": lambda module, x: module.logsumexp(x),
+    "multigammaln": lambda module, x: module.multigammaln(x + 1, 2),
+    "perm": lambda module, x: module.perm(x, 2),
+    "polygamma": lambda module, x: module.polygamma(1, x),
+    "softmax": lambda module, x: module.softmax(x),
+    "spherical_in": lambda module, x: module.spherical_in(1, x),
+    "spherical_jn": lambda module, x: module.spherical_jn(1, x),
+    "spherical_kn": lambda module, x: module.spherical_kn(1, x, derivative=True),
+    "spherical_yn": lambda module, x: module.spherical_yn(1, x),
+}
+
+
+def test_every_function_of_the_module_is_called():
+    assert sorted(CALLS) == sorted(special.__all__)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_our_function_has_scipys_value(name):
+    np.testing.assert_allclose(CALLS[name](special, X), CALLS[name](scipy_special, X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(set(CALLS) - {"softmax"}))
+def test_scipys_function_says_what_to_write(name):
+    with pytest.raises(RecordingError, match=rf"from chainrule import special`, then special\.{name}"):
+        cr.grad(lambda x: np.sum(CALLS[name](scipy_special, x)))(X)
+
+
+def test_scipys_softmax_is_recorded_entry_by_entry():
+    w = np.arange(3.0)
+    expected = cr.grad(lambda x: np.sum(cr.softmax(x) * w))(X)
+    np.testing.assert_allclose(cr.grad(lambda x: np.sum(scipy_special.softmax(x) * w))(X), expected, rtol=1e-12)
+
+
+def test_other_functions_of_the_module_are_scipys():
+    assert special.erf is scipy_special.erf
+    assert special.jvp is scipy_special.jvp
+
+
+ARRAY_API = """
+import numpy as np, scipy.special as s, chainrule as cr
+x = np.array([[0.3, -0.2, 0.1], [0.5, 0.4, -1.0]])
+w = np.arange(6.0).reshape(2, 3)
+pairs = [
+    (lambda x: s.logsumexp(x, axis=1) * w[:, 0], lambda x: cr.logsumexp(x, axis=1) * w[:, 0]),
+    (lambda x: s.softmax(x, axis=1) * w, lambda x: cr.softmax(x, axis=1) * w),
+    (lambda x: s.log_softmax(x, axis=1) * w, lambda x: cr.log_softmax(x, axis=1) * w),
+    (lambda x: s.expit(x) * w, lambda x: cr.sigmoid(x) * w),
+    (lambda x: s.xlogy(2.0, x * x), lambda x: 2 * np.log(x * x)),
+    (lambda x: s.logit(0.5 + x / 4), lambda x: np.log(0.5 + x / 4) - np.log(0.5 - x / 4)),
+]
+for f, g in pairs:
+    np.testing.assert_allclose(cr.grad(lambda x: np.sum(f(x)))(x), cr.grad(lambda x: np.sum(g(x)))(x), rtol=1e-12)
+    v = np.ones_like(x) * [1.0, 2.0, 3.0]
+    np.testing.assert_allclose(
+        cr.hvp(lambda x: np.sum(f(x)))(x, v), cr.hvp(lambda x: np.sum(g(x)))(x, v), rtol=1e-10, atol=1e-12
+    )
+np.testing.assert_allclose(cr.grad(lambda x: s.erf(x))(0.0), 2 / np.sqrt(np.pi))
+"""
+
+
+def test_scipys_functions_for_any_array_library_record():
+    """With SCIPY_ARRAY_API=1, set before SciPy is imported, SciPy asks an array for its namespace."""
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", ARRAY_API], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# Where a formula divides 0 by 0 -------------------------------------------------------------------------------------
+
+SMOOTH = {
+    "sici": (lambda x: special.sici(x)[0], 0.0, 1.0, 0.0),  # x − x³/18 + …
+    "shichi": (lambda x: special.shichi(x)[0], 0.0, 1.0, 0.0),
+    "it2j0y0": (lambda x: special.it2j0y0(x)[0], 0.0, 0.0, 1 / 4),  # x²/8 − …
+    "it2i0k0": (lambda x: special.it2i0k0(x)[0], 0.0, 0.0, 1 / 4),
+    "berp": (special.berp, 0.0, 0.0, 0.0),  # −x³/16 + …
+    "beip": (special.beip, 0.0, 1 / 2, 0.0),  # x/2 − …
+    "boxcox": (lambda k: special.boxcox(2.0, k), 0.0, np.log(2) ** 2 / 2, np.log(2) ** 3 / 3),
+    "boxcox1p": (lambda k: special.boxcox1p(1.0, k), 0.0, np.log(2) ** 2 / 2, np.log(2) ** 3 / 3),
+    # (1 + λy)^(1/λ) = e^y (1 − λy²/2 + λ² (y³/3 + y⁴/8) + …)
+    "inv_boxcox": (lambda k: special.inv_boxcox(1.0, k), 0.0, -np.e / 2, np.e * 11 / 12),
+    "inv_boxcox1p": (lambda k: special.inv_boxcox1p(1.0, k), 0.0, -np.e / 2, np.e * 11 / 12),
+    "ellipk": (special.ellipk, 0.0, np.pi / 8, 9 * np.pi / 64),  # 19.5.1
+    "ellipe": (special.ellipe, 0.0, -np.pi / 8, -3 * np.pi / 64),  # 19.5.2
+    # ∂ⁿF/∂mⁿ at 0: ½ ∫ sin² θ and ¾ ∫ sin⁴ θ
+    "ellipkinc": (
+        lambda m: special.ellipkinc(np.pi / 4, m),
+        0.0,
+        (np.pi / 4 - 1 / 2) / 4,
+        3 / 4 * (3 * np.pi - 8) / 32,
+    ),
+    "elliprd": (lambda x: special.elliprd(x, 1.0, 1.0), 1.0, -0.3, 9 / 28),  # (3/2) ∫ (t+x)^(−1/2) (t+1)^(−2)
+    "diric": (lambda x: special.diric(x, 3), 0.0, 0.0, -2 / 3),  # (1 + 2 cos x)/3
+    "lambertw": (lambda x: np.real(special.lambertw(x)), 0.0, 1.0, -2.0),  # x − x² + …
+}
+
+
+@pytest.mark.parametrize(("f", "x", "first", "second"), SMOOTH.values(), ids=SMOOTH)
+def test_derivatives_where_a_formula_divides_0_by_0(f, x, first, second):
+    np.testing.assert_allclose(cr.grad(f)(x), first, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(cr.grad(cr.grad(f))(x), second, rtol=1e-12, atol=1e-14)
+
+
+def test_elliptic_integrals_beyond_a_half_period():
+    """By 19.2.10 they grow by twice the complete one with every π."""
+    for phi in (2.0, -5.0, 7.5):
+        for incomplete, complete in ((special.ellipkinc, special.ellipk), (special.ellipeinc, special.ellipe)):
+            turns = np.round(phi / np.pi)
+            rest = phi - turns * np.pi
+            expected = cr.grad(lambda m: incomplete(rest, m) + 2 * turns * complete(m))(0.4)  # noqa: B023
+            np.testing.assert_allclose(cr.grad(incomplete, 1)(phi, 0.4), expected, rtol=1e-12)
+
+
+def test_incomplete_gamma_function_by_a_of_large_and_zero_x():
+    a, x = np.array([3.0, 150.0, 2.0]), np.array([0.0, 160.0, 700.0])
+    step = 1e-4
+    differences = (special.gammainc(a + step, x) - special.gammainc(a - step, x)) / (2 * step)
+    np.testing.assert_allclose(cr.grad(lambda a: np.sum(special.gammainc(a, x)))(a), differences, atol=1e-9)
+
+
+def test_incomplete_gamma_function_by_a_says_when_its_series_is_too_long():
+    with pytest.raises(GradientError, match="too many"):
+        cr.grad(special.gammainc)(1e9, 1e9)
+
+
+def test_huber_has_the_same_slope_on_both_sides_of_its_seam():
+    np.testing.assert_array_equal(cr.grad(special.huber, (0, 1))(2.0, 2.0), (0.0, 2.0))
+
+
+def test_kolmogorov_joins_its_two_series():
+    y = np.array([0.02, 0.2, 0.9999, 1.0, 1.0001, 3.0])
+    slopes = cr.grad(lambda y: np.sum(special.kolmogorov(y)))(y)
+    step = 1e-5
+    np.testing.assert_allclose(slopes, (special.kolmogorov(y + step) - special.kolmogorov(y - step)) / 2e-5, atol=1e-8)
+
+
+# Complex arguments left of the imaginary axis ------------------------------------------------------------
+
+
+def test_second_derivative_of_log_gamma_by_reflection():
+    z = np.array([-2.3 + 0.4j, -0.5 - 1.0j, 0.2 + 3.0j])
+    step = 1e-5
+    expected = (scipy_special.psi(z + step) - scipy_special.psi(z - step)) / (2 * step)
+    np.testing.assert_allclose(cr.jacobian(special.psi)(z), np.diag(expected), rtol=1e-8)
+
+
+# What is not covered -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "told"),
+    [
+        (lambda x: special.jv(x, 1.0), "with respect to v has no closed form"),
+        (lambda x: special.pdtr(x + 0.5, 1.0), "it is an integer"),
+        (lambda x: special.stdtr(x, 1.0), "incomplete beta function by its parameters"),
+        (lambda x: special.polygamma(x, 1.0), "give it as a plain number"),
+        (lambda x: special.factorial(x, exact=True), "gives integers"),
+        (lambda x: special.nctdtr(1.0, 1.0, x), "has no block"),
+    ],
+)
+def test_what_has_no_derivative_says_so(f, told):
+    with pytest.raises((GradientError, RecordingError), match=told):
+        cr.grad(f)(1.5)
