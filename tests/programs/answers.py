@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 import torch
-from jax import numpy as jnp
 
 import chainrule as cr
 
@@ -79,8 +78,8 @@ def jax_answers(program: Program, xs: list[np.ndarray]) -> Answers:
             return f(*(jax.lax.complex(*pair) if len(pair) == 2 else pair[0] for pair in pairs))
 
         def all_answers(pairs: Any, vectors: Any) -> Any:
-            (value, first), pullback = jax.vjp(jax.value_and_grad(loss), pairs)
-            return value, first, pullback((jnp.zeros_like(value), vectors))[0]
+            (value, first), (_, second) = jax.jvp(jax.value_and_grad(loss), (pairs,), (vectors,))
+            return value, first, second
 
         closed = jax.make_jaxpr(all_answers)(pairs, vectors)
         leaves = jax.tree.leaves((pairs, vectors))

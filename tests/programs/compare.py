@@ -21,6 +21,8 @@ __all__ = ["compare", "compare_double", "compare_explained", "compare_forward", 
 DOUBLE = 1e-9
 """Beyond this relative difference in double precision it is no rounding: twelve lines of bounded values lose fewer than
 seven of sixteen digits."""
+INEXACT_IN_PYTORCH = ("sp.psi", "sp.gammaln", "sp.betaln")
+"""Functions whose derivatives PyTorch computes to some nine digits only (its polygamma)."""
 SMALL = 8
 """Up to so many entries of all inputs the whole Hessian is compared."""
 
@@ -66,11 +68,13 @@ def compare_double(program: Program) -> None:
     for x, old, name in zip(xs, before, program.inputs, strict=True):
         np.testing.assert_array_equal(x, old, err_msg=f"the caller's {name} was written to")
     assert_close(found[0], numpy_value(program, xs), "L, from NumPy", 1e-12)
-    references = {"PyTorch": pytorch_answers(program, xs), "JAX": jax_answers(program, xs)}
+    references = {"JAX": jax_answers(program, xs)}
+    if not any(name in program.source() for name in INEXACT_IN_PYTORCH):
+        references["PyTorch"] = pytorch_answers(program, xs)
     for library, expected in references.items():
         for z, reference, what in zip(found, expected, labels(program), strict=True):
             assert_close(z, reference, f"{what}, from {library}")
-    compare_forward(program, xs, references["PyTorch"])
+    compare_forward(program, xs, references["JAX"])
 
 
 def compare_forward(program: Program, xs: list[np.ndarray], expected: list[np.ndarray]) -> None:

@@ -52,6 +52,10 @@ def _broadcast_in_dim(x: Any, *, shape: Any, broadcast_dimensions: Any, **_: Any
     return np.broadcast_to(x.reshape(sizes), shape)
 
 
+def _reshape(x: Any, *, new_sizes: Any, dimensions: Any, **_: Any) -> Any:
+    return np.reshape(x if dimensions is None else np.transpose(x, dimensions), new_sizes)
+
+
 def _dot_general(x: Any, y: Any, *, dimension_numbers: Any, **_: Any) -> Any:
     (summed_x, summed_y), (batch_x, batch_y) = dimension_numbers
     free_x = [a for a in range(x.ndim) if a not in (*summed_x, *batch_x)]
@@ -168,7 +172,7 @@ STEPS = {name: _entrywise(function) for name, function in STEPS.items()} | {
     "select_n": lambda which, *cases: np.where(which, cases[1], cases[0]),
     "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
     "broadcast_in_dim": _broadcast_in_dim,
-    "reshape": lambda x, *, new_sizes, **_: np.reshape(x, new_sizes),
+    "reshape": _reshape,
     "squeeze": lambda x, *, dimensions: np.squeeze(x, tuple(dimensions)),
     "expand_dims": lambda x, *, dimensions: np.expand_dims(x, tuple(dimensions)),
     "transpose": lambda x, *, permutation: np.transpose(x, permutation),

@@ -237,7 +237,9 @@ TORCH_SPECIAL = types.SimpleNamespace(
 )
 TORCH_BLOCKS = types.SimpleNamespace(
     **{name: getattr(F, name) for name in "silu gelu mish logsigmoid tanhshrink elu leaky_relu softsign relu6".split()},
-    **{name: getattr(F, name) for name in "hardtanh hardswish hardsigmoid relu layer_norm rms_norm".split()},
+    **{name: getattr(F, name) for name in "hardtanh hardswish hardsigmoid relu".split()},
+    layer_norm=lambda x: F.layer_norm(x, x.shape[-1:]),
+    rms_norm=lambda x, eps: F.rms_norm(x, x.shape[-1:], eps=eps),
     sigmoid=torch.sigmoid,
     softplus=lambda x: F.softplus(x, threshold=1000),  # never the line
     stop_gradient=torch.detach,
@@ -250,11 +252,11 @@ TORCH_BLOCKS = types.SimpleNamespace(
 # JAX ------------------------------------------------------------------------------------------------------------
 
 
-def _layer_norm(x: Any, shape: Any, eps: float = 1e-5) -> Any:
+def _layer_norm(x: Any, eps: float = 1e-5) -> Any:
     return (x - jnp.mean(x, -1, keepdims=True)) / jnp.sqrt(jnp.var(x, -1, keepdims=True) + eps)
 
 
-def _rms_norm(x: Any, shape: Any, eps: float) -> Any:
+def _rms_norm(x: Any, eps: float) -> Any:
     return x / jnp.sqrt(jnp.mean(x**2, -1, keepdims=True) + eps)
 
 

@@ -132,5 +132,4 @@ def loss(w):
 @rule
 def layer(w):
     x = w.pick(lambda x: x.ndim > 0 and x.shape[-1] > 1 and bool(np.all(np.std(x, axis=-1) > 0.3)))
-    n = w.values[x].shape[-1]
-    w.let(w.choose([f"cr.layer_norm({x}, ({n},))", f"cr.rms_norm({x}, ({n},), eps=1e-5)"]))
+    w.let(w.choose([f"cr.layer_norm({x})", f"cr.rms_norm({x}, eps=1e-5)"]))

@@ -194,14 +194,13 @@ def join(w):
 
 @rule
 def array_of_numbers(w):
-    """np.array of recorded numbers."""
+    """np.array of recorded numbers, which NumPy makes an array of objects, where it meets a recorded number again."""
     x, y = (w.pick(lambda x: x.ndim == 0) for _ in range(2))
-    text = w.choose(["np.array([{0}, {1} * {0}, 2.0 * {1}])", "np.array([[{0}, {1}], [{1}, {0}]])"])
-    functional = {
-        "np.array([{0}, {1} * {0}, 2.0 * {1}])": "np.stack([{0}, {1} * {0}, 2.0 * {1}])",
-        "np.array([[{0}, {1}], [{1}, {0}]])": "np.reshape(np.stack([{0}, {1}, {1}, {0}]), (2, 2))",
-    }
-    w.let(text.format(x, y), functional[text].format(x, y))
+    if w.flag():
+        w.let(f"np.array([{x}, {y} * {x}, 2.0 * {y}]) * {x}", f"np.stack([{x}, {y} * {x}, 2.0 * {y}]) * {x}")
+    else:
+        stacked = f"np.reshape(np.stack([{x}, {y}, {y}, {x}]), (2, 2))"
+        w.let(f"{y} - np.array([[{x}, {y}], [{y}, {x}]])", f"{y} - {stacked}")
 
 
 @rule

@@ -98,7 +98,7 @@ def add_at(xp, v, key=(), shape=()):
 def _selected_ndim(key, shape):
     """The number of axes of an array of this shape after indexing."""
     if not _has_arrays(key):
-        return len(key) - [type(part) for part in key].count(int)
+        return len(key) - sum(isinstance(part, int | np.integer) for part in key)
     return np.broadcast_to(np.False_, shape)[key].ndim
 
 
