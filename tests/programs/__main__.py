@@ -12,6 +12,9 @@ import time
 
 from .many import CHUNK, of_chunk
 
+CHUNKS = 40
+"""After so many chunks a process makes way for a fresh one, for what JAX keeps fills the memory."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare random programs with NumPy, PyTorch and JAX.")
@@ -24,7 +27,7 @@ def main() -> int:
     tasks = [(options.seed, range(n, min(n + CHUNK, end))) for n in range(options.start, end, CHUNK)]
     done = failures = 0
     start = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=CHUNKS) as pool:
         for count, texts in pool.imap_unordered(of_chunk, tasks):
             done += count
             failures += len(texts)

@@ -237,9 +237,11 @@ TORCH_SPECIAL = types.SimpleNamespace(
 )
 TORCH_BLOCKS = types.SimpleNamespace(
     **{name: getattr(F, name) for name in "silu gelu mish logsigmoid tanhshrink elu leaky_relu softsign relu6".split()},
-    **{name: getattr(F, name) for name in "hardtanh hardswish hardsigmoid relu".split()},
+    **{name: getattr(F, name) for name in "hardtanh relu".split()},
     layer_norm=lambda x: F.layer_norm(x, x.shape[-1:]),
     rms_norm=lambda x, eps: F.rms_norm(x, x.shape[-1:], eps=eps),
+    hardsigmoid=lambda x: F.relu6(x + 3) / 6,  # PyTorch's own have no second derivative
+    hardswish=lambda x: x * F.relu6(x + 3) / 6,
     sigmoid=torch.sigmoid,
     softplus=lambda x: F.softplus(x, threshold=1000),  # never the line
     stop_gradient=torch.detach,

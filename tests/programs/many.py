@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
-import jax
 import torch
 
 from .compare import compare
@@ -17,7 +16,7 @@ __all__ = ["CHUNK", "of_chunk", "reports"]
 
 FULLY = 10
 """Every so many programs, one has float32 inputs too and is also simplified and explained."""
-CHUNK = 100
+CHUNK = 50
 
 
 def fully(index: int) -> bool:
@@ -51,7 +50,6 @@ def report(seed: int, index: int) -> str | None:
 
 def reports(seed: int, indices: Iterable[int]) -> list[str]:
     found = [report(seed, index) for index in indices]
-    jax.clear_caches()  # what it traced fills the memory
     return [text for text in found if text]
 
 
