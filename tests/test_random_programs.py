@@ -70,6 +70,15 @@ KEPT = {
     "squeezing nothing": program(
         {"x": V}, "a = x.squeeze()", ("a += 2", "x = x + 2; a = x"), "L = np.sum(np.sin(a)) + np.mean(x * x)"
     ),
+    "an update of the conjugate of real numbers": program(
+        {"x": np.array(-0.62)},
+        ("a = x.conj()", "a = np.conj(x)"),
+        ("np.add.at(a, np.s_[...], 0.5)", "a = add_at(a, 0, 0.5); x = a"),
+        "L = np.sum(x)",
+    ),
+    "a running product of complex numbers": program(
+        {"x": V * (1 - 2j)}, "a = np.cumprod(x, axis=-1)", "L = np.sum(np.sin(np.real(a)) * np.imag(a))"
+    ),
 }
 
 

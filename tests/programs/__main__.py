@@ -1,6 +1,6 @@
 """Compare many random programs, and print each failure as a small program.
 
-    python -m tests.programs --count 100000 --seed 0 --jobs 2
+python -m tests.programs --count 100000 --seed 0 --jobs 2
 """
 
 from __future__ import annotations

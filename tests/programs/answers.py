@@ -34,7 +34,9 @@ def directions(xs: list[np.ndarray]) -> list[np.ndarray]:
     flat = np.cos(1.0 + np.arange(size))
     stops = np.cumsum([x.size for x in xs])[:-1]
     found = [v.reshape(x.shape) for v, x in zip(np.split(flat, stops), xs, strict=True)]
-    return [(v + 1j * np.sin(3 * v) if np.iscomplexobj(x) else v).astype(x.dtype) for v, x in zip(found, xs, strict=True)]
+    return [
+        (v + 1j * np.sin(3 * v) if np.iscomplexobj(x) else v).astype(x.dtype) for v, x in zip(found, xs, strict=True)
+    ]
 
 
 def numpy_value(program: Program, xs: list[np.ndarray], functional: bool = False) -> Any:

@@ -16,7 +16,15 @@ from chainrule.simplify import simplify
 from .answers import chainrule_answers, directions, in_double, jax_answers, numbers, numpy_value, pytorch_answers
 from .program import Program
 
-__all__ = ["compare", "compare_double", "compare_explained", "compare_forward", "compare_mixed", "compare_simplified", "sound"]
+__all__ = [
+    "compare",
+    "compare_double",
+    "compare_explained",
+    "compare_forward",
+    "compare_mixed",
+    "compare_simplified",
+    "sound",
+]
 
 DOUBLE = 1e-9
 """Beyond this relative difference in double precision it is no rounding: twelve lines of bounded values lose fewer than
@@ -44,7 +52,9 @@ def sound(program: Program) -> bool:
             value, again = numpy_value(program, xs), numpy_value(program, xs, functional=True)
     except Exception:
         return False
-    return np.shape(value) == () and not np.iscomplexobj(value) and bool(np.isclose(value, again, rtol=1e-12, atol=1e-12))
+    return (
+        np.shape(value) == () and not np.iscomplexobj(value) and bool(np.isclose(value, again, rtol=1e-12, atol=1e-12))
+    )
 
 
 def labels(program: Program) -> list[str]:

@@ -68,7 +68,9 @@ def _dot_general(x: Any, y: Any, *, dimension_numbers: Any, **_: Any) -> Any:
 
 
 def _pad(x: Any, value: Any, *, padding_config: Any, **_: Any) -> Any:
-    low, high, inside = (np.array(part, dtype=int) for part in zip(*padding_config, strict=True)) if x.ndim else (0, 0, 0)
+    low, high, inside = (
+        (np.array(part, dtype=int) for part in zip(*padding_config, strict=True)) if x.ndim else (0, 0, 0)
+    )
     if x.ndim == 0:
         return x
     sizes = np.array(x.shape) + np.maximum(np.array(x.shape) - 1, 0) * inside
@@ -169,7 +171,7 @@ STEPS = {
 }
 STEPS = {name: _entrywise(function) for name, function in STEPS.items()} | {
     "integer_pow": lambda x, *, y: np.power(x, y) if y >= 0 else 1 / np.power(x, -y),
-    "select_n": lambda which, *cases: np.where(which, cases[1], cases[0]),
+    "select_n": lambda which, *cases: np.choose(which, cases),
     "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
     "broadcast_in_dim": _broadcast_in_dim,
     "reshape": _reshape,

@@ -139,16 +139,12 @@ def _grad(f: Callable[..., Any]) -> Callable[..., Any]:
     return gradient
 
 
-def _logaddexp2(x: Any, y: Any) -> Any:
-    return torch.logaddexp2(x, y)
-
-
 _SAME = (
     "sin negative positive square cos tanh arctan arcsinh deg2rad exp exp2 expm1 sinh cosh log log2 log10 log1p sqrt tan "
     "arcsin arccos arctanh arccosh reciprocal sinc sign floor ceil trunc abs imag tril triu moveaxis swapaxes "
     "broadcast_to ravel reshape zeros_like ones_like"
 )
-_SAME_OF_SEVERAL = "hypot arctan2 logaddexp logaddexp2 remainder fmod copysign fmax maximum minimum matmul float_power kron"
+_SAME_OF_SEVERAL = "hypot arctan2 logaddexp logaddexp2 remainder fmod copysign fmax maximum minimum matmul float_power"
 
 TORCH = types.SimpleNamespace(
     **{name: getattr(torch, name) for name in _SAME.split()},
@@ -196,6 +192,7 @@ TORCH = types.SimpleNamespace(
     split=lambda x, stops, axis: torch.tensor_split(x, stops, dim=axis),
     array_split=lambda x, n, axis: torch.tensor_split(x, n, dim=axis),
     transpose=_transpose,
+    kron=_together(lambda x, y: torch.kron(x.contiguous(), y.contiguous())),
     matrix_transpose=lambda x: x.mT,
     tile=lambda x, n: torch.tile(x, n if isinstance(n, tuple) else (n,)),
     atleast_1d=_at_least(1),
@@ -262,12 +259,14 @@ def _rms_norm(x: Any, eps: float) -> Any:
     return x / jnp.sqrt(jnp.mean(x**2, -1, keepdims=True) + eps)
 
 
-
 JAX = types.SimpleNamespace(
     **{name: getattr(jnp, name) for name in dir(jnp) if not name.startswith("__")} | {"asarray": np.asarray}
 )
 JAX_BLOCKS = types.SimpleNamespace(
-    **{name: getattr(jax.nn, name) for name in "sigmoid softplus relu softmax log_softmax logsumexp silu mish elu".split()},
+    **{
+        name: getattr(jax.nn, name)
+        for name in "sigmoid softplus relu softmax log_softmax logsumexp silu mish elu".split()
+    },
     leaky_relu=jax.nn.leaky_relu,
     softsign=jax.nn.soft_sign,
     relu6=jax.nn.relu6,

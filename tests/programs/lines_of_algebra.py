@@ -14,7 +14,14 @@ from .writer import Unfit, rule
 def product(w):
     x, y = w.pick(kind=either), w.pick(kind=either)
     a, b = w.values[x], w.values[y]
-    texts = ["{} @ {}", "np.matmul({}, {})", "np.dot({}, {})", "np.inner({}, {})", "np.outer({}, {})", "np.kron({}, {})"]
+    texts = [
+        "{} @ {}",
+        "np.matmul({}, {})",
+        "np.dot({}, {})",
+        "np.inner({}, {})",
+        "np.outer({}, {})",
+        "np.kron({}, {})",
+    ]
     if a.shape == b.shape:
         texts += ["np.vdot({}, {})", "np.linalg.vecdot({}, {})"]
     if a.ndim and b.ndim:
@@ -104,8 +111,13 @@ def norm(w):
     axis = w.number(-value.ndim, value.ndim - 1) if value.ndim else None
     ordered = sorted(np.abs(value).ravel())
     clear = value.size > 1 and all(b - a >= 0.05 for a, b in zip(ordered, ordered[1:], strict=False))
-    texts = ["np.linalg.norm({0})", "np.linalg.norm({0}, axis={1})", "np.linalg.norm({0}, 1, axis={1})",
-             "np.linalg.norm({0}, 3, axis={1}, keepdims=True)", "np.linalg.vector_norm({0}, axis={1})"]
+    texts = [
+        "np.linalg.norm({0})",
+        "np.linalg.norm({0}, axis={1})",
+        "np.linalg.norm({0}, 1, axis={1})",
+        "np.linalg.norm({0}, 3, axis={1}, keepdims=True)",
+        "np.linalg.vector_norm({0}, axis={1})",
+    ]
     texts += ["np.linalg.norm({0}, np.inf, axis={1})", "np.linalg.norm({0}, -np.inf, axis={1})"] if clear else []
     texts += ["np.linalg.norm({0}, 'fro')"] if value.ndim == 2 else []
     w.let(w.choose(texts).format(x, axis))

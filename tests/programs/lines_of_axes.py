@@ -206,7 +206,11 @@ def array_of_numbers(w):
 @rule
 def triangle(w):
     x = w.pick(lambda x: x.ndim > 1, kind=either)
-    w.let(w.choose(["np.tril({})", "np.triu({}, 1)", "np.diagonal({})", "np.trace({})", "np.diagonal({}, 1, 0, -1)"]).format(x))
+    w.let(
+        w.choose(
+            ["np.tril({})", "np.triu({}, 1)", "np.diagonal({})", "np.trace({})", "np.diagonal({}, 1, 0, -1)"]
+        ).format(x)
+    )
 
 
 @rule

@@ -89,7 +89,9 @@ BINARY = {
     "sp.betaln({}, {})": lambda x, y: within(0.5, 6)(x) and within(0.5, 6)(y),
     "cr.mean_squared_error({}, {})": lambda x, y: x.shape == y.shape,
     "gate({}, {})": anywhere,
-    "cr.grad(lambda other: np.sum(np.sin(other) * {}))({})": lambda x, y: np.broadcast_shapes(x.shape, y.shape) == y.shape,
+    "cr.grad(lambda other: np.sum(np.sin(other) * {}))({})": lambda x, y: (
+        np.broadcast_shapes(x.shape, y.shape) == y.shape
+    ),
 }
 SCALARS = {
     "2.0 * {}": anywhere,

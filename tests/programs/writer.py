@@ -244,5 +244,7 @@ def _numbers(rng: random.Random, shape: tuple[int, ...]) -> np.ndarray:
 def _summed(w: Writer, name: str) -> str:
     """A real number that depends on each entry, and not linearly."""
     if not real(w.values[name]):
-        return w.choose(["np.sum(np.real({0} * np.conj({0})))", "np.sum(np.sin(np.real({0})) * np.imag({0}))"]).format(name)
+        return w.choose(["np.sum(np.real({0} * np.conj({0})))", "np.sum(np.sin(np.real({0})) * np.imag({0}))"]).format(
+            name
+        )
     return w.choose(["np.sum({0})", "np.sum(np.sin({0}))", "np.mean({0} * {0})"]).format(name)

@@ -4,6 +4,7 @@ import numpy as np
 
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.complex_numbers import conjugate
 from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_numpy
@@ -98,7 +99,7 @@ def numpy_trapezoid(y, x=None, dx=1.0, axis=-1):
 # Running products ------------------------------------------------------------------------------------------------
 
 
-@library_block(notation=lambda x, axis: call("cumprod", x))
+@library_block(notation=lambda x, axis: call("cumprod", x), complex=True)
 def cumprod(xp, x, axis=-1):
     """z_i = x_0 … x_i along one axis."""
     return np.cumprod(x, axis=axis) if is_numpy(xp) else xp.cumulative_prod(x, axis=axis)
@@ -114,6 +115,7 @@ def cumprod_backward(xp, dz, z, x, axis=-1):
     n = x.shape[axis]
     if n == 0:
         return dz
+    x, z = conjugate(xp, x), conjugate(xp, z)
     before = xp.concat([xp.ones_like(_until(x, 1, axis)), _until(z, -1, axis)], axis=axis)
     s, factor, step = dz, _ahead(xp, x, 1, axis), 1
     while step < n:
