@@ -76,6 +76,7 @@ KEPT = {
         ("np.add.at(a, np.s_[...], 0.5)", "a = add_at(a, 0, 0.5); x = a"),
         "L = np.sum(x)",
     ),
+    "a complex number explained": program({"x": V}, "a = 1j * x - x", "L = np.sum(np.sin(np.real(a)) * np.imag(a))"),
     "a running product of complex numbers": program(
         {"x": V * (1 - 2j)}, "a = np.cumprod(x, axis=-1)", "L = np.sum(np.sin(np.real(a)) * np.imag(a))"
     ),

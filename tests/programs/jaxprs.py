@@ -1,7 +1,8 @@
 """JAX's programs, run by NumPy.
 
 JAX compiles each operation for each shape, which takes a hundred times longer than a small program. Here JAX only
-differentiates: what comes out is a list of simple steps (a jaxpr), and NumPy does the frequent ones. The rest is run by JAX.
+differentiates: what comes out is a list of simple steps (a jaxpr), and NumPy does the frequent ones. The rest is run by
+JAX.
 As in JAX's documentation, "Writing custom Jaxpr interpreters".
 """
 
@@ -104,6 +105,10 @@ def _divide(x: Any, y: Any, **_: Any) -> Any:
     return np.divide(x, y)
 
 
+def _converted(x: Any, *, new_dtype: Any, **_: Any) -> Any:
+    return (x.real if np.iscomplexobj(x) and new_dtype.kind != "c" else x).astype(new_dtype)
+
+
 def _reduced(function: Any) -> Any:
     return lambda x, *, axes, **_: function(x, axis=tuple(axes))
 
@@ -172,7 +177,7 @@ STEPS = {
 STEPS = {name: _entrywise(function) for name, function in STEPS.items()} | {
     "integer_pow": lambda x, *, y: np.power(x, y) if y >= 0 else 1 / np.power(x, -y),
     "select_n": lambda which, *cases: np.choose(which, cases),
-    "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
+    "convert_element_type": _converted,
     "broadcast_in_dim": _broadcast_in_dim,
     "reshape": _reshape,
     "squeeze": lambda x, *, dimensions: np.squeeze(x, tuple(dimensions)),

@@ -140,8 +140,8 @@ def _grad(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _SAME = (
-    "sin negative positive square cos tanh arctan arcsinh deg2rad exp exp2 expm1 sinh cosh log log2 log10 log1p sqrt tan "
-    "arcsin arccos arctanh arccosh reciprocal sinc sign floor ceil trunc abs imag tril triu moveaxis swapaxes "
+    "sin negative positive square cos tanh arctan arcsinh deg2rad exp exp2 expm1 sinh cosh log log2 log10 log1p sqrt "
+    "tan arcsin arccos arctanh arccosh reciprocal sinc sign floor ceil trunc abs imag tril triu moveaxis swapaxes "
     "broadcast_to ravel reshape zeros_like ones_like"
 )
 _SAME_OF_SEVERAL = "hypot arctan2 logaddexp logaddexp2 remainder fmod copysign fmax maximum minimum matmul float_power"

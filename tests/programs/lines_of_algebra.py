@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .lines_of_entries import either, nonzero
+from .lines_of_entries import either, no_ties, nonzero
 from .writer import Unfit, rule
 
 
@@ -27,14 +27,19 @@ def product(w):
     if a.ndim and b.ndim:
         i = w.choose(i for i in range(a.ndim) if a.shape[i] in b.shape)
         texts += [f"np.tensordot({{}}, {{}}, axes=([{i}], [{b.shape.index(a.shape[i])}]))"]
-    w.let(w.choose(texts).format(x, y))
+    _let_product(w, w.choose(texts), x, y)
+
+
+def _let_product(w, text, x, y):
+    """PyTorch's operator @ does not mix real and complex numbers; the function may be told to."""
+    w.let(text.format(x, y), f"np.matmul({x}, {y})" if "@" in text else None)
 
 
 @rule
 def matrix_product(w):
     x = w.pick(lambda x: x.ndim > 0, kind=either)
     y = w.pick(lambda y: y.ndim > 0 and y.shape[max(y.ndim - 2, 0)] == w.values[x].shape[-1], kind=either)
-    w.let(w.choose(["{} @ {}", "np.matmul({}, {})", "np.dot({}, {})"]).format(x, y))
+    _let_product(w, w.choose(["{} @ {}", "np.matmul({}, {})", "np.dot({}, {})"]), x, y)
 
 
 @rule
@@ -109,8 +114,7 @@ def norm(w):
     x = w.pick(nonzero)
     value = w.values[x]
     axis = w.number(-value.ndim, value.ndim - 1) if value.ndim else None
-    ordered = sorted(np.abs(value).ravel())
-    clear = value.size > 1 and all(b - a >= 0.05 for a, b in zip(ordered, ordered[1:], strict=False))
+    clear = value.size > 1 and no_ties(np.abs(value))
     texts = [
         "np.linalg.norm({0})",
         "np.linalg.norm({0}, axis={1})",

@@ -44,8 +44,9 @@ def no_ties(x: Any, axis: Any = None) -> bool:
 positive = within(0.2, BOUND)
 
 UNARY = {
-    anywhere: "np.sin np.negative np.positive np.square np.cos np.tanh np.arctan np.arcsinh np.deg2rad np.degrees np.copy "
-    "np.conj np.real cr.sigmoid cr.softplus cr.stop_gradient cr.silu cr.gelu cr.mish cr.logsigmoid cr.tanhshrink "
+    anywhere: "np.sin np.negative np.positive np.square np.cos np.tanh np.arctan np.arcsinh np.deg2rad np.degrees "
+    "np.copy np.conj np.real cr.sigmoid cr.softplus cr.stop_gradient "
+    "cr.silu cr.gelu cr.mish cr.logsigmoid cr.tanhshrink "
     "sp.erf sp.erfc sp.expit sp.log_expit sp.ndtr",
     within(-5, 3): "np.exp np.exp2 np.expm1 np.sinh np.cosh",
     positive: "np.log np.log2 np.log10 np.sqrt sp.entr",

@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Program:
-    """A function of its inputs that returns the scalar L. Prints ready to be pasted among the programs kept as tests."""
+    """A function of its inputs that returns the scalar L. It prints ready to be pasted among those kept."""
 
     inputs: dict[str, np.ndarray]
     steps: tuple[Step, ...]
