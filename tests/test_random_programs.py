@@ -3,11 +3,14 @@
 For many more than these: python -m tests.programs --count 100000 --jobs 2
 """
 
+import jax
 import numpy as np
 import pytest
+from jax import numpy as jnp
 
 from programs import program
 from programs.compare import compare, sound
+from programs.jaxprs import evaluate
 from programs.many import reports
 from programs.shrink import shrink
 
@@ -113,6 +116,20 @@ WRONG = {
 def test_a_difference_is_found(program):
     with pytest.raises(AssertionError):
         compare(program)
+
+
+def test_jaxs_steps_run_by_numpy_give_what_jax_gives():
+    def f(x, y):
+        z = jnp.concatenate([x @ y.T, jnp.pad(x, ((1, 0), (0, 0)))[:2, 1:]], axis=1)
+        z = jnp.where(z > 0, jnp.prod(x, axis=1)[:, None] * z, jnp.cumsum(z[:, ::-1], axis=1))
+        return jnp.sum(jnp.abs(z + 1j * jnp.sort(z, axis=1))) + jnp.max(jnp.einsum("ij,kj->ki", x, y))
+
+    with jax.enable_x64(True):
+        slopes = jax.value_and_grad(f, (0, 1))
+        made = jax.make_jaxpr(lambda *xs: jax.jvp(slopes, xs, xs))(M, M + 1)
+        found = evaluate(made.jaxpr, made.consts, [M, M + 1])
+        for mine, expected in zip(found, jax.tree.leaves(jax.jvp(slopes, (M, M + 1), (M, M + 1))), strict=True):
+            np.testing.assert_allclose(mine, expected, rtol=1e-12, atol=1e-12)
 
 
 def fails(program):
