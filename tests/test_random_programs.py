@@ -86,6 +86,20 @@ KEPT = {
 }
 
 
+@pytest.mark.xfail(
+    reason="np.sort's result is in C order here; in NumPy it keeps Fortran's, so the reshape copies", strict=True
+)
+def test_a_sorted_array_keeps_its_memory_layout():
+    sorted_and_reshaped = program(
+        {"x": np.array(M, order="F")},
+        ("a = np.sort(x, axis=1)", "a = take(x, [[2, 1, 0], [5, 4, 3]])"),
+        "b = np.reshape(a, (3, 2))",
+        ("b += 0.5", "b = b + 0.5"),
+        "L = np.sum(a)",
+    )
+    compare(sorted_and_reshaped)
+
+
 @pytest.mark.parametrize("program", KEPT.values(), ids=KEPT)
 def test_programs_that_failed_once_agree(program):
     compare(program, fully=True)
