@@ -86,9 +86,6 @@ KEPT = {
 }
 
 
-@pytest.mark.xfail(
-    reason="np.sort's result is in C order here; in NumPy it keeps Fortran's, so the reshape copies", strict=True
-)
 def test_a_sorted_array_keeps_its_memory_layout():
     sorted_and_reshaped = program(
         {"x": np.array(M, order="F")},

@@ -288,6 +288,8 @@ def numpy_trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
 def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
     if axis is None:
         a, axis = np.ravel(a), -1
+    if a.ndim > 1 and a.value.flags.fnc:  # the result keeps Fortran's order, on which it depends what is a view of it
+        return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
     return np.take_along_axis(a, np.argsort(a.value, axis=axis, kind=kind or "stable"), axis)
 
 
