@@ -469,7 +469,70 @@ def swapped_axes_write_through(x, y):
     return m * m
 
 
+def a_view_of_an_ellipsis_entry_writes_through(x, y):
+    entry = x[..., 0]
+    inner = entry[None]
+    entry += y[0]
+    inner *= 2
+    return x * inner * entry
+
+
+def an_entry_of_a_part_is_a_view_too(x, y):
+    entry = x[1:][..., 0:1][..., 0]
+    again = np.reshape(entry, (1, 1))
+    x *= y
+    again += 1
+    return x * again[0] * entry
+
+
+def windows_see_a_later_write(x, y):
+    windows = np.lib.stride_tricks.sliding_window_view(x, 2)
+    x *= y
+    return np.sum(windows * windows, axis=-1)
+
+
+def a_grid_of_views_sees_a_later_write(x, y):
+    across, down = np.meshgrid(x, y, copy=False)
+    x *= y
+    return across * across + down
+
+
+def a_copied_grid_does_not(x, y):
+    across, down = np.meshgrid(x, y, sparse=True)
+    x *= y
+    return across * across + down
+
+
+def the_real_part_sees_a_later_write(x, y):
+    z = x + 1j * y
+    part, other = z.real, np.imag(z)
+    z *= 2 + 1j
+    return part * part + other
+
+
+def the_same_dtype_without_a_copy_is_an_alias(x, y):
+    same = x.astype(x.dtype, copy=False)
+    x *= y
+    same += 1
+    return x * same
+
+
+def the_conjugate_of_real_numbers_is_an_alias(x, y):
+    same = x.conj()
+    x *= y
+    same += 1
+    return x * same
+
+
 UPDATES = [
+    a_view_of_an_ellipsis_entry_writes_through,
+    an_entry_of_a_part_is_a_view_too,
+    windows_see_a_later_write,
+    a_grid_of_views_sees_a_later_write,
+    a_copied_grid_does_not,
+    the_real_part_sees_a_later_write,
+    the_same_dtype_without_a_copy_is_an_alias,
+    the_conjugate_of_real_numbers_is_an_alias,
     a_view_sees_a_later_write,
     a_transpose_sees_a_later_update,
     a_broadcast_view_sees_a_later_update,
@@ -622,7 +685,14 @@ def write_into_a_broadcast_view(x):
     return np.sum(x)
 
 
+def write_into_a_real_part(x):
+    z = x * (1 + 2j)
+    z.real += 1
+    return np.sum(np.real(z * z))
+
+
 LOSING = [
+    write_into_a_real_part,
     write_into_a_broadcast_view,
     add_to_a_plain_array,
     add_at_into_a_plain_array,

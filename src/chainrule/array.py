@@ -129,7 +129,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
     if block.view and type(operands[0]) is Array:
         source = operands[0]
-        if isinstance(value, np.ndarray) and np.may_share_memory(value, source._node.value):
+        if isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or _is_entry(source)):
             result._view = view_of(source, partial(block, **params))
     return result
 
@@ -137,6 +137,11 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
 def is_number(x: Array) -> bool:
     """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
     return isinstance(x._node.value, np.generic) and (x._view is None or x._view.steps is None)
+
+
+def _is_entry(x: Array) -> bool:
+    """Whether x is a view without axes, as x[..., 0], which shares memory though its value here is a number."""
+    return isinstance(x._node.value, np.generic) and not is_number(x)
 
 
 def owned(x: Any) -> Any:
@@ -193,6 +198,11 @@ class View(NamedTuple):
     def write(self, new: Array) -> View:
         """Write into the root what stands in the view; returns the view of the root as it is then."""
         assert self.steps is not None
+        if new.dtype != self.root.dtype:
+            raise RecordingError(
+                "an update in place of the real or imaginary part of an array; update the complex array itself"
+                + at_line()
+            )
         if len(self.steps) == 1 and type(self.steps[0]) is Index:
             self.root[self.steps[0].key] = new
         else:
@@ -644,7 +654,6 @@ class Array:
     ravel = _method(np.ravel)
     astype = _method(np.astype)
     round = _method(np.round)
-    conj = conjugate = _method(np.conjugate)
     cumprod = _method(np.cumprod)
     nonzero = _method(np.nonzero)
     searchsorted = _method(np.searchsorted)
@@ -682,6 +691,12 @@ class Array:
         if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
             raise RecordingError(f"x.view({dtype or type!r}) has no gradient; write x.astype(dtype)" + at_line())
         return call(np.reshape, self, self.shape)
+
+    def conj(self) -> Any:
+        """As ndarray.conj: real numbers are left as they are, without a copy."""
+        return call(np.conjugate, self) if self.dtype.kind == "c" else self
+
+    conjugate = conj
 
     def copy(self, order: str = "C") -> Any:
         """As ndarray.copy."""

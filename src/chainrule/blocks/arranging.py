@@ -1,11 +1,12 @@
 """Arranging: rotate, join, split, choose and window; each is made of the blocks of shaping and indexing."""
 
 import operator
+from functools import partial
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import owned, value_of
+from chainrule.array import owned, value_of, view_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
 from chainrule.blocks.reductions import axes_of
@@ -140,13 +141,16 @@ def numpy_meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     shapes = [tuple(-1 if order[j] == i else 1 for j in range(n)) for i in range(n)]
     grids = tuple(np.reshape(x, shape) for x, shape in zip(xi, shapes, strict=True))
-    return grids if sparse else tuple(np.copy(g) for g in np.broadcast_arrays(*grids))
+    grids = grids if sparse else tuple(np.broadcast_arrays(*grids))
+    return tuple(np.copy(g) for g in grids) if copy else grids
 
 
 @answers(sliding_window_view)
 def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
-    """np.lib.stride_tricks.sliding_window_view, as a copy."""
-    return _entries_at(x, sliding_window_view(_positions(x), window_shape, axis))
+    """np.lib.stride_tricks.sliding_window_view."""
+    windows = _entries_at(x, sliding_window_view(_positions(x), window_shape, axis))
+    windows._view = view_of(x, partial(sliding_window_view, window_shape=window_shape, axis=axis))
+    return windows
 
 
 @answers(np.ix_)

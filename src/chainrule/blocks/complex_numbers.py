@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, value_of
+from chainrule.array import ANSWERS, Array, is_number, value_of, view_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
@@ -87,12 +87,19 @@ def numpy_conj(x):
 @answers(np.real)
 def numpy_real(val):
     """np.real; a real array is its own real part."""
-    return real(val) if is_complex(value_of(val)) else val
+    return _part(val, np.real, real(val)) if is_complex(value_of(val)) else val
 
 
 @answers(np.imag)
 def numpy_imag(val):
-    return imag(val)
+    return _part(val, np.imag, imag(val)) if is_complex(value_of(val)) else imag(val)
+
+
+def _part(z, function, part):
+    """The real or imaginary part of a complex array is a view in NumPy; that of a number is a number."""
+    if type(z) is Array and not is_number(z):
+        part._view = view_of(z, function)
+    return part
 
 
 @answers(np.angle)

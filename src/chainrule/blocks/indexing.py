@@ -99,7 +99,7 @@ def add_at(xp, v, key=(), shape=()):
 def _selected_ndim(key, shape):
     """The number of axes of an array of this shape after indexing; the key is for the last of its axes."""
     if not _has_arrays(key):
-        return len(shape) + sum(part is None for part in key) - [type(part) for part in key].count(int)
+        return len(shape) + sum(part is None for part in key) - sum(isinstance(part, int | np.integer) for part in key)
     return np.broadcast_to(np.False_, shape)[(..., *key)].ndim
 
 
@@ -297,6 +297,8 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
         a, axis = np.ravel(a), -1
     if not a.ndim:
         raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
+    if a.ndim > 1 and a.value.flags.fnc:  # the result keeps Fortran's order, on which it depends what is a view of it
+        return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
     return owned(np.take_along_axis(a, np.argsort(a.value, axis=axis, kind=kind or "stable"), axis))
 
 

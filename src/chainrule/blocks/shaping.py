@@ -355,6 +355,8 @@ def numpy_repeat(a, repeats, axis=None):
 @answers(np.astype)
 def numpy_astype(x, dtype, /, *, copy=True, device=None):
     dtype = np.dtype(dtype)
+    if not copy and dtype == x.dtype:
+        return x
     return cast(x, dtype=dtype) if dtype.kind in "fc" else cast_to_integer(x, dtype=dtype)
 
 

@@ -14,6 +14,7 @@ from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.values import inline
 from chainrule.formula import Formula, name, number, partial
 from chainrule.graph import nodes_above
+from chainrule.libraries import is_complex
 from chainrule.namespace import RECORDING
 from chainrule.node import Line, Node
 from chainrule.recording import Recording
@@ -75,7 +76,10 @@ class Reader:
             pulled = node.block.pull(RECORDING, Array(dz), Array(node), operands, node.params, wanted)
             for index, (operand, want) in enumerate(zip(node.inputs, wanted, strict=True)):
                 if want and index < len(pulled) and pulled[index] is not None:
-                    found.setdefault(operand, []).append(self._factor(node, index, dz, pulled[index]))
+                    dx = pulled[index]
+                    if is_complex(value_of(dx)) and not is_complex(operand.value):
+                        dx = RECORDING.real(dx)  # as the gradient of what is real
+                    found.setdefault(operand, []).append(self._factor(node, index, dz, dx))
         return found
 
     def _factor(self, node: Node, index: int, dz: Node, dx: Any) -> Factor:
