@@ -52,8 +52,8 @@ class Graph:
         ----------
         xp : the library's Array API namespace: numpy, jax.numpy, array_api_compat.torch, …
         inputs : its arrays, one for each input, of the recorded shapes.
-        dtype : a floating NumPy dtype in which to compute, for the constants and casts inside the graph; by default
-            each keeps its own.
+        dtype : a floating NumPy dtype in which to compute, for the constants and casts inside the graph (what is
+            complex stays so, in the same precision); by default each keeps its own.
         stop : called as `stop(node, value)` on what blocks without a gradient return; its result is used instead.
 
         Returns a tuple with one value for each output. Branches are those of the recording.
@@ -99,8 +99,8 @@ def as_constant(xp: Any, value: Any, dtype: Any = None) -> Any:
     """A constant of a recording as an array of the library xp. Python's numbers and None stay what they are."""
     if not isinstance(value, np.ndarray | np.generic):
         return value
-    if dtype is not None and value.dtype.kind == "f":
-        value = value.astype(dtype)
+    if dtype is not None:
+        value = value.astype(_in_precision(value.dtype, dtype))
     return value if is_numpy(xp) else xp.asarray(np.array(value))  # a copy: PyTorch warns of read-only memory
 
 
@@ -112,8 +112,15 @@ def _params(xp: Any, params: dict[str, Any], dtype: Any) -> dict[str, Any]:
 
 
 def _dtype(xp: Any, own: np.dtype, dtype: Any) -> Any:
-    own = np.dtype(dtype) if dtype is not None and own.kind == "f" else own
+    own = own if dtype is None else _in_precision(own, dtype)
     return own if is_numpy(xp) else getattr(xp, own.name)
+
+
+def _in_precision(own: np.dtype, dtype: Any) -> np.dtype:
+    """A dtype of the same kind as the own one, in the precision of another: float64 or complex128, say."""
+    if own.kind == "c":
+        return np.result_type(dtype, np.complex64)
+    return np.dtype(dtype) if own.kind == "f" else own
 
 
 def graph_between(inputs: Sequence[Node], outputs: Sequence[Any]) -> Graph:

@@ -13,10 +13,11 @@ from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
 from chainrule.check.call import Call
 from chainrule.check.compare import DIFFERENCES, Problem, compare_gradients, compare_values
 from chainrule.check.libraries import LIBRARIES, Unavailable
-from chainrule.check.report import Blame, Comparison, Report, index_text
+from chainrule.check.parts import random_like
+from chainrule.check.report import Blame, Comparison, Report
 from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
-from chainrule.libraries import is_inexact
+from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node, at_line
 from chainrule.recording import Argnums, record_call
 from chainrule.transforms import derived_from, stop_gradient
@@ -35,10 +36,13 @@ def check(
     entries is differenced entry by entry, a larger one along 10 random directions. Where a gradient is wrong, every
     block's backward rule is checked by itself, from the loss backwards; the first wrong one is named with its line.
 
+    Of complex arrays the real and the imaginary parts are compared: their gradient is ∂L/∂Re x + i ∂L/∂Im x, as in
+    PyTorch, and the conjugate of JAX's.
+
     Parameters
     ----------
-    f : a function that returns a scalar, or an array or tree of arrays. What is not a scalar is reduced to one by
-        fixed random weights. A block's rule is also checked for being linear in dz.
+    f : a function that returns a scalar, or an array or tree of arrays. What is not a real scalar is reduced to
+        one by fixed random weights. A block's rule is also checked for being linear in dz.
     argnums : the position or name of the argument, or a tuple of them; by default all of a floating type.
     against : a gradient written by hand, `against(*args)`: it returns the gradient of the first checked argument, or a
         tuple with one for each, in the structure of the arguments.
@@ -88,7 +92,7 @@ def _report(call: Call, written: list[Any] | None) -> Report:
     plain, steady = _run_twice(call)
     f = None if not steady else _with_stops(graph) if stopped else call.run
     labels, rough = call.labels, roughness(graph)
-    inputs = [np.float64(x) if type(x) is float else x for x in call.leaves]
+    inputs = [np.asarray(x)[()] if type(x) in (float, complex) else x for x in call.leaves]
     problem = Problem(labels, graph, f, inputs, seeds, gradients, rough)
     values = compare_values(problem, outputs, plain if steady else None)
     slopes = compare_gradients(problem, None if written is None else {BY_HAND: written})
@@ -113,18 +117,18 @@ def _titled(call: Call) -> Callable[..., Any]:
 
 
 def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool]:
-    """A cotangent for each output: 1 for a loss, fixed random weights for what is not a scalar."""
+    """A cotangent for each output: 1 for a loss, fixed random weights for what is not a real scalar."""
     floating = [z for z in outputs if is_inexact(z)]
     if not floating:
         raise GradientError(
             "the function returns nothing of a floating type, so there is no gradient to check" + at_line()
         )
-    random = random or len(floating) > 1 or np.shape(floating[0]) != ()
+    random = random or len(floating) > 1 or np.shape(floating[0]) != () or is_complex(floating[0])
     rng = np.random.default_rng(0)
     seeds = []
     for z in outputs:
         dtype = z.dtype if isinstance(z, np.ndarray | np.generic) and is_inexact(z) else np.float64
-        weights = rng.standard_normal(np.shape(z)) if random else np.ones(np.shape(z))
+        weights = random_like(rng, z) if random else np.ones(np.shape(z))
         seeds.append(np.asarray(weights if is_inexact(z) else np.zeros(np.shape(z)), dtype=dtype))
     return seeds, random
 
@@ -195,7 +199,7 @@ def _findings_by_hand(comparisons: Sequence[Comparison]) -> list[str]:
         if c.problem:
             findings.append(f"{text}: it {c.problem}.")
             continue
-        place = f" at {index_text(c.index)}" if c.index else ""
+        place = f" at {c.place}" if c.place else ""
         agree = [
             o.reference for o in comparisons if o.label == c.label and o.reference != BY_HAND and o.ok and o.settled
         ]
@@ -242,7 +246,8 @@ def _notes(
 ) -> list[str]:
     notes = []
     if weighted:
-        notes.append("L is the sum of what is returned, times fixed random weights.")
+        part = "real part of the sum" if any(is_complex(dz) for dz in problem.seeds) else "sum"
+        notes.append(f"L is the {part} of what is returned, times fixed random weights.")
     for library in LIBRARIES:
         if isinstance(why := problem.answer(library), Unavailable):
             notes.append(f"{library}: {why}.")

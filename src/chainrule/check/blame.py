@@ -12,8 +12,10 @@ from chainrule.array import NO_PARAMS
 from chainrule.block import BLOCKS
 from chainrule.check.compare import Problem, compare_gradients, precision
 from chainrule.check.libraries import Answer
-from chainrule.check.report import Blame, Comparison, index_text
+from chainrule.check.parts import random_like
+from chainrule.check.report import Blame, Comparison
 from chainrule.graph import Graph, graph_between, inside
+from chainrule.libraries import is_complex
 from chainrule.node import Node
 
 __all__ = ["roughness", "users", "wrong_rule", "wrong_value"]
@@ -79,7 +81,7 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
     def pull(dz: Any) -> list[Any]:
         grads = block.pull(np, np.asarray(dz, dtype=z.dtype)[()], z, operands, node.params, wanted)
         filled = [
-            0.0 * np.asarray(x) if g is None else np.asarray(g)
+            0.0 * np.asarray(x) if g is None else _of_operand(np.asarray(g), x)
             for g, x, w in zip(grads, operands, wanted, strict=False)
             if w
         ]
@@ -88,7 +90,7 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
                 raise ValueError(f"returned a gradient of shape {g.shape} for operand {name} of shape {np.shape(x)}")
         return filled
 
-    dz, other = rng.standard_normal(np.shape(z)), rng.standard_normal(np.shape(z))
+    dz, other = random_like(rng, z), random_like(rng, z)
     step = _alone(node, wanted)
     rough = roughness(step)
     with np.errstate(all="ignore"):
@@ -122,12 +124,17 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
     return Blame(block.name, worst.label, node.line, f"its backward rule is wrong{_numbers(worst)}")
 
 
+def _of_operand(g: np.ndarray, x: Any) -> np.ndarray:
+    """The gradient of a real operand is real, whatever the rule returned (as `backpropagate` has it)."""
+    return g if is_complex(np.asarray(x)) else g.real
+
+
 def _only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
     return [item for item, want in zip(items, wanted, strict=True) if want]
 
 
 def _numbers(c: Comparison) -> str:
-    place = f" at {index_text(c.index)}" if c.index else ""
+    place = f" at {c.place}" if c.place else ""
     return f"{place}: for a random dz it gives {c.ours:.6g}, {_told(c.reference)} {c.theirs:.6g}"
 
 
@@ -159,7 +166,7 @@ def wrong_value(problem: Problem) -> Blame | None:
         for node in problem.graph.nodes:
             theirs = answer.values.get(node)
             ours = np.asarray(node.value)
-            if theirs is None or ours.dtype.kind != "f":
+            if theirs is None or ours.dtype.kind not in "fc":
                 continue
             if ours.shape != theirs.shape or not np.allclose(
                 ours, theirs, rtol=tolerance, atol=tolerance * _size(ours), equal_nan=True

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, value_of
+from chainrule.check.parts import widest
 from chainrule.errors import GradientError
 from chainrule.libraries import is_inexact
 from chainrule.node import at_line
@@ -126,4 +127,4 @@ def _floating(leaves: Sequence[Any]) -> tuple[int, ...]:
 def _copy(leaf: Any, wide: bool) -> Any:
     if not isinstance(leaf, np.ndarray):
         return leaf
-    return leaf.astype(np.float64) if wide and leaf.dtype.kind == "f" else leaf.copy()
+    return leaf.astype(widest(leaf.dtype)) if wide and leaf.dtype.kind in "fc" else leaf.copy()

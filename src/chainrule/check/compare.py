@@ -13,9 +13,10 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.check.finite_differences import Derivative, along, slopes, typical_step
 from chainrule.check.libraries import LIBRARIES, Answer, Unavailable, answer_of
+from chainrule.check.parts import dot, from_parts, real_parts, widest
 from chainrule.check.report import Comparison
 from chainrule.graph import Graph
-from chainrule.libraries import is_inexact
+from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node
 from chainrule.trees import flatten
 
@@ -36,7 +37,7 @@ Function = Callable[[Sequence[Any], bool], Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """∂L/∂x for some arrays x, where L = Σ dz · z over the outputs z: as computed, and as others can compute it again.
+    """∂L/∂x for some arrays x, where L = Re Σ d̄z z over the outputs z: as computed, and as others can compute it again.
 
     Attributes
     ----------
@@ -73,17 +74,17 @@ class Problem:
     @cached_property
     def wide(self) -> bool:
         """Whether f computes in double precision when it is given such arrays."""
-        if all(np.asarray(x).dtype == np.float64 for x in self.inputs):
+        if all(_is_wide(x) for x in self.inputs):
             return True
         try:
             outputs = self.outputs(self.inputs, wide=True)
         except Exception:
             return False
-        return all(np.asarray(z).dtype == np.float64 for z in outputs if is_inexact(z))
+        return all(_is_wide(z) for z in outputs if is_inexact(z))
 
     def outputs(self, inputs: Sequence[Any], wide: bool) -> list[Any]:
         assert self.f is not None
-        inputs = [np.array(x, dtype=np.float64) if wide else np.array(x) for x in inputs]
+        inputs = [np.array(x, dtype=widest(np.asarray(x).dtype) if wide else None) for x in inputs]
         inputs = [x if isinstance(own, np.ndarray) else x[()] for x, own in zip(inputs, self.inputs, strict=True)]
         with np.errstate(all="ignore"):
             return [value_of(z) for z in flatten(self.f(inputs, wide))[0]]
@@ -97,17 +98,17 @@ class Problem:
     @cached_property
     def noise(self) -> float:
         """How much rounding changes L."""
-        narrows = all(np.asarray(x).dtype == np.float64 for x in self.inputs)  # then what is rough is f's own doing
+        narrows = all(_is_wide(x) for x in self.inputs)  # then what is rough is f's own doing
         eps = self.rough if narrows or not self.wide else np.finfo(float).eps
         terms = zip(self.seeds, self.timed[0], strict=True)
         size = float(sum(np.sum(np.abs(dz * z)) for dz, z in terms if is_inexact(z)))
         return float(eps) * (size if np.isfinite(size) else 1.0)
 
     def moved(self, i: int, amount: float, direction: np.ndarray) -> list[Any] | None:
-        """The outputs where input i is moved along a direction; None where f is not defined."""
+        """The outputs where input i is moved along a direction (of its real parts); None where f is not defined."""
         inputs = list(self.inputs)
         own = np.asarray(inputs[i])
-        there = own.astype(np.float64) + amount * direction
+        there = own.astype(widest(own.dtype)) + amount * from_parts(direction, own)
         inputs[i] = there if isinstance(self.inputs[i], np.ndarray) else there[()]
         if not self.wide:
             inputs[i] = inputs[i].astype(own.dtype)
@@ -129,7 +130,7 @@ class Problem:
                     if np.shape(z0) != np.shape(z1):
                         return np.nan
                     with np.errstate(all="ignore"):
-                        total += float(np.sum(dz * (np.asarray(z1, float) - np.asarray(z0, float))))
+                        total += float(dot(dz, z1.astype(widest(z1.dtype)) - z0.astype(widest(z0.dtype))))
             return total
 
         return change
@@ -148,7 +149,7 @@ class Problem:
         """Below this a difference is rounding: terms of this problem's size that cancel leave as much."""
         outputs = [z.value if type(z) is Node else z for z in self.graph.outputs]
         size = sum(_largest(dz * z) for dz, z in zip(self.seeds, outputs, strict=True) if is_inexact(z))
-        steps = max(typical_step(np.asarray(x)) for x in self.inputs)
+        steps = max(typical_step(real_parts(x)) for x in self.inputs)
         return 1e3 * self.rough * max(size / steps, *(_largest(g) for g in self.gradients))
 
 
@@ -156,13 +157,18 @@ def precision(values: Sequence[Any]) -> float:
     """The epsilon of the coarsest floating dtype among some values."""
     dtypes = {np.asarray(v).dtype for v in values if is_inexact(v)}
     return max(
-        (float(np.finfo(d).eps) if d.kind == "f" else 2.0**-7 for d in dtypes), default=float(np.finfo(float).eps)
+        (float(np.finfo(d).eps) if d.kind in "fc" else 2.0**-7 for d in dtypes), default=float(np.finfo(float).eps)
     )
 
 
 def _largest(x: Any) -> float:
-    x = np.abs(np.asarray(x, dtype=float))
+    x = np.abs(np.asarray(x)).astype(float)
     return float(np.max(x, where=np.isfinite(x), initial=0.0))
+
+
+def _is_wide(x: Any) -> bool:
+    dtype = np.asarray(x).dtype
+    return dtype == widest(dtype)
 
 
 def _relative(ours: np.ndarray, theirs: np.ndarray, scale: Any) -> np.ndarray:
@@ -188,14 +194,14 @@ def compare_values(problem: Problem, outputs: Sequence[Any], plain: Sequence[Any
     floor = 1e3 * problem.rough * max((_largest(x) for x in problem.inputs), default=0.0)
     for n, i in enumerate(floating):
         label = "value" if len(floating) == 1 else f"value {n}"
-        ours = np.asarray(outputs[i], dtype=float)
+        ours = np.asarray(outputs[i])
         references = {} if plain is None else {"plain NumPy": plain[i]}
         for library in problem.libraries:
             answer = problem.answer(library)
             if isinstance(answer, Answer) and type(problem.graph.outputs[i]) is Node:
                 references[library] = answer.values.get(problem.graph.outputs[i], ours)
         for name, value in references.items():
-            rows.append(compare_arrays(label, name, ours, np.asarray(value, dtype=float), tolerance, floor))
+            rows.append(compare_arrays(label, name, ours, np.asarray(value), tolerance, floor))
     return rows
 
 
@@ -208,7 +214,7 @@ def compare_arrays(
     floor: float,
     excused: Callable[[tuple[int, ...], float, float], bool] | None = None,
 ) -> Comparison:
-    """Two arrays that should be equal.
+    """Two arrays that should be equal; of complex ones the real and the imaginary parts.
 
     `excused` says of an entry where they differ whether that is no mistake (a kink).
     """
@@ -218,8 +224,11 @@ def compare_arrays(
             hint = "; its transpose is right"
         problem = f"has shape {theirs.shape}, should have {ours.shape}{hint}"
         return Comparison(label, ours.shape, reference, np.inf, tolerance, problem=problem)
+    shape = ours.shape
     if not ours.size:
-        return Comparison(label, ours.shape, reference, 0.0, tolerance)
+        return Comparison(label, shape, reference, 0.0, tolerance)
+    split = is_complex(ours) or is_complex(theirs)
+    ours, theirs = real_parts(ours, split), real_parts(theirs, split)
     floor = floor / tolerance
     relative = _relative(ours, theirs, _scale(ours, theirs, floor))
     kinks, unsettled = 0, 0
@@ -227,8 +236,13 @@ def compare_arrays(
         kinks, unsettled = _excuse(relative, tolerance, lambda k: excused(k, float(ours[k]), float(theirs[k])))
     worst = int(np.argmax(np.where(relative > 0, relative, 0.0) if np.any(relative > 0) else np.abs(ours)))
     index = tuple(int(k) for k in np.unravel_index(worst, ours.shape))
-    numbers = float(relative[index]), tolerance, index, float(ours[index]), float(theirs[index])
-    return Comparison(label, ours.shape, reference, *numbers, kinks=kinks, unsettled=unsettled)
+    numbers = float(relative[index]), tolerance, *_place(index, split), float(ours[index]), float(theirs[index])
+    return Comparison(label, shape, reference, *numbers, kinks=kinks, unsettled=unsettled)
+
+
+def _place(index: tuple[int, ...], split: bool) -> tuple[tuple[int, ...], str]:
+    """An index of real parts as the index of an entry, and which part of it is meant."""
+    return (index[:-1], ("re", "im")[index[-1]]) if split else (index, "")
 
 
 def _excuse(relative: np.ndarray, tolerance: float, excused: Callable[[tuple[int, ...]], bool]) -> tuple[int, int]:
@@ -255,7 +269,7 @@ def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None =
     tolerance = float(np.sqrt(problem.rough))
     rows = []
     for i, label in enumerate(problem.labels):
-        ours = np.asarray(problem.gradients[i], dtype=float)
+        ours = np.asarray(problem.gradients[i])
         references: dict[str, Any] = {}
         for library in problem.libraries:
             answer = problem.answer(library)
@@ -267,8 +281,7 @@ def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None =
             return _between_slopes(problem, i, entry, (ours, theirs))
 
         for name, theirs in references.items():
-            theirs = np.asarray(theirs, dtype=float)
-            rows.append(compare_arrays(label, name, ours, theirs, tolerance, problem.floor, excused))
+            rows.append(compare_arrays(label, name, ours, np.asarray(theirs), tolerance, problem.floor, excused))
         if problem.f is not None and ours.size:
             rows.append(compare_with_differences(problem, i, max(tolerance, 1e-6)))
     return rows
@@ -276,7 +289,7 @@ def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None =
 
 def _between_slopes(problem: Problem, i: int, entry: tuple[int, ...], numbers: Sequence[float]) -> bool:
     """Whether f has a kink at this entry, and the numbers are all between the slopes on its two sides."""
-    x = np.asarray(problem.inputs[i])
+    x = real_parts(problem.inputs[i])
     kink = problem.kink(i, _unit(x.shape, entry), typical_step(x, entry))
     if kink is None:
         return False
@@ -292,11 +305,12 @@ def _unit(shape: tuple[int, ...], entry: tuple[int, ...]) -> np.ndarray:
 
 def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comparison:
     """One gradient against finite differences, entry by entry or along random directions."""
-    ours = np.asarray(problem.gradients[i], dtype=float)
-    x = np.asarray(problem.inputs[i])
+    x = real_parts(problem.inputs[i])
+    split = is_complex(np.asarray(problem.inputs[i]))
+    ours = real_parts(problem.gradients[i], split)
     # How precise to be: relative to a gradient that is not the one in question, if there is one.
     answers = [a for a in map(problem.answer, problem.libraries) if isinstance(a, Answer)]
-    believed = answers[0].gradients[i] if answers else ours
+    believed = real_parts(answers[0].gradients[i], split) if answers else ours
     places: list[Any]
     if ours.size <= min(ENTRIES, SECONDS / (8 * problem.timed[1])):
         places = list(np.ndindex(ours.shape))
@@ -347,11 +361,11 @@ def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comp
         there = _measure(problem, i, _unit(x.shape, index), typical_step(x, index), tolerance * scale)
     return Comparison(
         problem.labels[i],
-        ours.shape,
+        np.shape(problem.gradients[i]),
         DIFFERENCES,
         float(relative[worst]),
         tolerance,
-        index,
+        *((None, "") if index is None else _place(index, split)),
         number,
         there.value,
         kinks=len(at_kink),
@@ -367,7 +381,7 @@ def _measure(problem: Problem, i: int, direction: np.ndarray, step: float, allow
 
 def _worst_entry(problem: Problem, i: int, ours: np.ndarray, direction: np.ndarray, allowed: float) -> tuple[int, ...]:
     """An entry that is wrong, found by halving: the half of a direction along which the difference is larger."""
-    step = typical_step(np.asarray(problem.inputs[i]))
+    step = typical_step(real_parts(problem.inputs[i]))
     places = np.arange(ours.size)
     while len(places) > 1:
         off: list[tuple[float, int, np.ndarray]] = []

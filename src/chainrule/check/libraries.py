@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.check.parts import widest
 from chainrule.graph import Graph
 from chainrule.node import Node
 
@@ -35,7 +36,7 @@ def pytorch(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarr
     active = [torch.tensor(x, requires_grad=True) for x in inputs]
     values = graph.values(xp, active, np.float64, stop=lambda node, value: value.detach())
     pairs = [
-        (values[out], torch.tensor(dz))
+        (values[out], torch.tensor(dz).to(values[out].dtype))
         for out, dz in zip(graph.outputs, seeds, strict=True)
         if type(out) is Node and out in values and values[out].requires_grad
     ]
@@ -43,13 +44,13 @@ def pytorch(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarr
     if pairs:
         gradients = torch.autograd.grad([z for z, _ in pairs], active, [dz for _, dz in pairs], allow_unused=True)
     return Answer(
-        {node: z.detach().numpy() for node, z in values.items() if hasattr(z, "detach")},
-        [np.zeros(x.shape) if g is None else g.numpy() for x, g in zip(inputs, gradients, strict=True)],
+        {node: z.numpy(force=True) for node, z in values.items() if hasattr(z, "detach")},
+        [np.zeros(x.shape) if g is None else g.numpy(force=True) for x, g in zip(inputs, gradients, strict=True)],
     )
 
 
 def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
-    """By jax.vjp, with 64-bit numbers for as long as it runs."""
+    """By jax.vjp, with 64-bit numbers for as long as it runs. JAX's complex gradients are the conjugates of ours."""
     import jax
     import jax.numpy as jnp
 
@@ -67,10 +68,13 @@ def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray])
         return [values.get(graph.outputs[i], jnp.zeros(seeds[i].shape)) for i in kept], list(values.values())
 
     with enable_x64(True):
-        _, pullback, values = jax.vjp(run, *(jnp.asarray(x) for x in inputs), has_aux=True)
-        gradients = pullback([jnp.asarray(seeds[i]) for i in kept])
+        outputs, pullback, values = jax.vjp(run, *(jnp.asarray(x) for x in inputs), has_aux=True)
+        seeds_of_kept = [jnp.asarray(np.conj(seeds[i]), dtype=z.dtype) for i, z in zip(kept, outputs, strict=True)]
+        gradients = pullback(seeds_of_kept)
         nodes = (*graph.inputs, *graph.nodes)
-        return Answer(dict(zip(nodes, map(np.asarray, values), strict=True)), [np.asarray(g) for g in gradients])
+        return Answer(
+            dict(zip(nodes, map(np.asarray, values), strict=True)), [np.conj(np.asarray(g)) for g in gradients]
+        )
 
 
 LIBRARIES: dict[str, Callable[..., Answer]] = {"PyTorch": pytorch, "JAX": jax}
@@ -78,8 +82,8 @@ LIBRARIES: dict[str, Callable[..., Answer]] = {"PyTorch": pytorch, "JAX": jax}
 
 def answer_of(library: str, graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
     """Run a graph in a library, in double precision; raises Unavailable with the reason where that cannot be done."""
-    inputs = [np.array(x, dtype=np.float64) for x in inputs]
-    seeds = [np.array(dz, dtype=np.float64) for dz in seeds]
+    inputs = [np.array(x, dtype=widest(np.asarray(x).dtype)) for x in inputs]
+    seeds = [np.array(dz, dtype=widest(np.asarray(dz).dtype)) for dz in seeds]
     try:
         return LIBRARIES[library](graph, inputs, seeds)
     except Unavailable:

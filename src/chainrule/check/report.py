@@ -22,6 +22,7 @@ class Comparison:
     difference : the largest difference, relative to the largest entry of the array.
     tolerance : the difference that is accepted.
     index : the entry that differs most; None where a random direction does, or where there is no entry.
+    part : which part of a complex entry that is: "re" or "im".
     ours, theirs : both numbers there.
     kinks : how many entries are at a kink, so that several numbers are right.
     unsettled : how many entries could not be compared: no step gives stable differences.
@@ -36,6 +37,7 @@ class Comparison:
     difference: float
     tolerance: float
     index: tuple[int, ...] | None = None
+    part: str = ""
     ours: float = 0.0
     theirs: float = 0.0
     kinks: int = 0
@@ -65,7 +67,7 @@ class Comparison:
         """Where the difference is largest."""
         if not self.has_numbers:
             return ""
-        return "direction" if self.index is None else index_text(self.index)
+        return "direction" if self.index is None else f"{index_text(self.index)} {self.part}".strip()
 
     @property
     def has_numbers(self) -> bool:
