@@ -236,8 +236,11 @@ def compare_arrays(
         kinks, unsettled = _excuse(relative, tolerance, lambda k: excused(k, float(ours[k]), float(theirs[k])))
     worst = int(np.argmax(np.where(relative > 0, relative, 0.0) if np.any(relative > 0) else np.abs(ours)))
     index = tuple(int(k) for k in np.unravel_index(worst, ours.shape))
-    numbers = float(relative[index]), tolerance, *_place(index, split), float(ours[index]), float(theirs[index])
-    return Comparison(label, shape, reference, *numbers, kinks=kinks, unsettled=unsettled)
+    difference, entry_and_part = float(relative[index]), _place(index, split)
+    numbers = float(ours[index]), float(theirs[index])
+    return Comparison(
+        label, shape, reference, difference, tolerance, *entry_and_part, *numbers, kinks=kinks, unsettled=unsettled
+    )
 
 
 def _place(index: tuple[int, ...], split: bool) -> tuple[tuple[int, ...], str]:
@@ -359,13 +362,15 @@ def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comp
         index = _worst_entry(problem, i, ours, lines[worst][0], tolerance * scale)
         number = float(ours[index])
         there = _measure(problem, i, _unit(x.shape, index), typical_step(x, index), tolerance * scale)
+    entry, part = (None, "") if index is None else _place(index, split)
     return Comparison(
         problem.labels[i],
         np.shape(problem.gradients[i]),
         DIFFERENCES,
         float(relative[worst]),
         tolerance,
-        *((None, "") if index is None else _place(index, split)),
+        entry,
+        part,
         number,
         there.value,
         kinks=len(at_kink),
