@@ -179,6 +179,14 @@ class Block:
         """Whether a backward rule was written; if not, it is derived from the inside of the forward rule."""
         return self._joint is not None or bool(self._by_operand)
 
+    @property
+    def result(self) -> str:
+        """What the backward rule calls the result: p for softmax, most often z."""
+        rule = self._joint or next(iter(self._by_operand.values()), None)
+        parameters = [] if rule is None else list(inspect.signature(rule).parameters.values())
+        named = len(parameters) > 2 and parameters[2].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return parameters[2].name if named else "z"
+
     def pull(
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:

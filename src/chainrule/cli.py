@@ -1,4 +1,4 @@
-"""The command `chainrule`: explain, check, notes.
+"""The command `chainrule`: explain, check, blocks, notes.
 
 Exit codes: 0 all is well, 1 a check failed or the user's function raised an error, 2 the command line is wrong.
 """
@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   chainrule explain "s = W @ x; p = softmax(s); L = cross_entropy_loss(p, 0)" W="[[1,2],[3,4]]" x="[1,-1]"
   chainrule explain train.py:loss --arg x=@batch.npy
   chainrule check "sum(tanh(x)**2)" x="[0.1, 0.2]"
+  chainrule blocks softmax
   chainrule notes
 """
 
@@ -100,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_target(check)
     check.set_defaults(run=_check)
 
+    blocks = commands.add_parser("blocks", help="list the library's blocks, or show some in full")
+    blocks.add_argument("names", nargs="*", metavar="name", help="a block, or what one answers for: softmax, np.exp")
+    form = blocks.add_mutually_exclusive_group()
+    form.add_argument("--check", action="store_true", help="check every block (or those named) on its example")
+    form.add_argument("--markdown", action="store_true", help="print the catalogue as Markdown")
+    blocks.set_defaults(run=_blocks)
+
     notes = commands.add_parser("notes", help="recompute the notes on backpropagation, each line checked")
     notes.set_defaults(run=_notes)
     return parser
@@ -133,6 +141,14 @@ def _check(options: argparse.Namespace) -> int:
     report = _called(options, check)
     print(report)
     return 0 if report.ok else 1
+
+
+def _blocks(options: argparse.Namespace) -> int:
+    from chainrule.catalogue import command
+
+    if options.check:
+        return command.check(options.names)
+    return command.markdown(options.names) if options.markdown else command.blocks(options.names)
 
 
 def _notes(options: argparse.Namespace) -> int:

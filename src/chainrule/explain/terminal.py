@@ -17,7 +17,7 @@ from chainrule.explain import values
 from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
 from chainrule.explain.printers import unicode
 
-__all__ = ["renderables", "text"]
+__all__ = ["columns", "equation", "renderables", "text"]
 
 WIDTH = 80
 
@@ -46,7 +46,7 @@ def renderables(explanation: Explanation, width: int) -> Iterator[Any]:
         yield Text()
         yield Text("Closed forms", style="bold")
         for form in explanation.closed_forms:
-            yield _equation(unicode(form.name), [unicode(form.formula)], width)
+            yield equation(unicode(form.name), [unicode(form.formula)], width)
 
 
 def _forward_table(steps: tuple[Step, ...]) -> Table:
@@ -75,7 +75,7 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
     result = values.lines(gradient.value)
     if not gradient.factors:
         one = np.ndim(gradient.value) == 0 and gradient.value == 1
-        yield _equation(name, result, width, style="green", note="" if one else "no influence on the loss")
+        yield equation(name, result, width, style="green", note="" if one else "no influence on the loss")
         return
     chain = " + ".join(f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors)
     told = [chain]
@@ -91,7 +91,7 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
         told.append(result[0])
     note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
     line = where(gradient.factors[0].line)
-    yield _equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=result[1:])
+    yield equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=result[1:])
     for factor in gradient.factors:
         if factor.matrix is not None:
             yield from _matrix(factor)
@@ -108,13 +108,13 @@ def _matrix(factor: Factor) -> Iterator[Any]:
     assert factor.matrix is not None
     rows = values.lines(factor.matrix)
     if not values.is_small(factor.matrix):
-        rows = _columns(factor.matrix)
+        rows = columns(factor.matrix)
     yield Padding(Text(f"{unicode(factor.local)} =", style="dim"), (0, 0, 0, 4))
     for row in rows:
         yield Padding(Text(row, style="dim"), (0, 0, 0, 8))
 
 
-def _columns(matrix: np.ndarray) -> list[str]:
+def columns(matrix: np.ndarray) -> list[str]:
     """A local gradient that is larger than a value may be, still row by row."""
     cells = [[values.short(v) for v in row] for row in matrix]
     widths = [max(len(row[j]) for row in cells) for j in range(matrix.shape[1])]
@@ -125,7 +125,7 @@ def _columns(matrix: np.ndarray) -> list[str]:
     return [f"{values.shape_text(matrix)}, {zeros:.0%} zeros"]
 
 
-def _equation(
+def equation(
     name: str, told: list[str], width: int, style: str = "", note: str = "", more: list[str] | None = None
 ) -> Text:
     """`name = first` and below it `= second` …; what is too long for a line is broken at a space."""

@@ -1,0 +1,354 @@
+"""The checks of a block, run on its example: everything that must hold of every block, against whatever is installed.
+
+The comparisons are those of `chainrule.check`: PyTorch and JAX run the forward rule on their own arrays and
+differentiate it themselves; finite differences use the plain forward rule alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import value_of
+from chainrule.block import Block, Elementwise
+from chainrule.catalogue.entry import Sample, sample_of
+from chainrule.check.blame import roughness
+from chainrule.check.compare import Problem, compare_arrays, compare_gradients, compare_values, precision
+from chainrule.check.libraries import LIBRARIES, Unavailable
+from chainrule.check.parts import dot, random_like, widest
+from chainrule.check.report import Comparison
+from chainrule.domains import Example, Operand
+from chainrule.graph import graph_between
+from chainrule.recording import record_call
+from chainrule.transforms import jvp, vjp
+
+__all__ = ["BlockReport", "Result", "check_block"]
+
+SINGLE = (np.float32,)
+EDGES: tuple[tuple[int, ...], ...] = ((), (0,), (2, 0, 3), (1, 1))
+BROADCASTS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (((2, 3), (3,)), ((3,), (2, 1)), ((2, 3), ()))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One comparison.
+
+    Attributes
+    ----------
+    dtype : the dtype of the operands.
+    check : what was checked, such as "first derivative".
+    operand : of which operand, or "" where it is about all of them.
+    against : what it was compared with.
+    comparison : the numbers; None where the check did not get that far.
+    problem : then what happened.
+    """
+
+    dtype: str
+    check: str
+    operand: str
+    against: str
+    comparison: Comparison | None = None
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.comparison is not None and self.comparison.ok
+
+    @property
+    def difference(self) -> float:
+        return self.comparison.difference if self.comparison is not None else np.inf
+
+    def __str__(self) -> str:
+        what = f"{self.dtype}, {self.check}" + (f", operand {self.operand}" if self.operand else "")
+        if self.comparison is None:
+            return f"{what}: {self.problem}"
+        c = self.comparison
+        if c.problem:
+            return f"{what}, against {self.against}: {c.problem}"
+        place = f" at {c.place}" if c.place else ""
+        return f"{what}, against {self.against}{place}: {c.ours:.6g}, should be {c.theirs:.6g}"
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """What the checks of one block found.
+
+    Attributes
+    ----------
+    results : one for each comparison.
+    missing : for each library with which nothing could be compared the reason.
+    """
+
+    block: Block
+    results: tuple[Result, ...]
+    missing: dict[str, str]
+
+    @property
+    def wrong(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if not r.ok)
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.results) and not self.wrong
+
+    def largest(self, single: bool) -> float:
+        """The largest relative difference, in single or in double precision."""
+        chosen = [r.difference for r in self.results if (r.dtype == "float32") is single]
+        return max(chosen, default=0.0)
+
+    def compared_with(self, reference: str) -> bool:
+        return any(r.against == reference for r in self.results)
+
+
+def check_block(block: Block, libraries: Sequence[str] = tuple(LIBRARIES)) -> BlockReport:
+    """Run every check of a block. What raises an error is a result that is not ok."""
+    if block.example is None:
+        return BlockReport(block, (Result("", "example", "", "", problem="the block has no example"),), {})
+    missing: dict[str, str] = {}
+    results: list[Result] = []
+    dtypes = [np.float64, np.float32, *([np.complex128] if block.complex else [])]
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for dtype in dtypes:
+            chosen = [x for x in libraries if x != "JAX" or dtype not in SINGLE]  # JAX compiles, which takes its time
+            results += _Checks(block, dtype, chosen, missing).run()
+    return BlockReport(block, tuple(results), missing)
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """The checks of a block in one dtype."""
+
+    block: Block
+    dtype: Any
+    libraries: Sequence[str]
+    missing: dict[str, str]
+
+    def run(self) -> Iterator[Result]:
+        checks: list[tuple[str, Callable[[], Iterator[Result]]]] = [("value", self.values)]
+        if self.task().labels:
+            checks += [
+                ("first derivative", self.first),
+                ("second derivative", self.second),
+                ("leading axes", self.leading_axes),
+                ("forward mode", self.forward_mode),
+                ("memory layout", self.layouts),
+            ]
+        if isinstance(self.block, Elementwise):
+            checks += [("edge shapes", self.edges)]
+        for label, check in checks:
+            try:
+                yield from check()
+            except Exception as error:
+                yield self.result(label, "", "", problem=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+    def result(self, check: str, operand: str, against: str, comparison: Any = None, problem: str = "") -> Result:
+        return Result(np.dtype(self.dtype).name, check, operand, against, comparison, problem)
+
+    def told(self, check: str, comparisons: Sequence[Comparison]) -> Iterator[Result]:
+        for c in comparisons:
+            operand = "" if c.label.startswith("value") else c.label
+            yield self.result(check, operand, c.reference, c)
+        if not any(c.settled for c in comparisons):
+            yield self.result(check, "", "", problem="nothing could be compared")
+
+    def same(self, check: str, operand: str, against: str, ours: Any, theirs: Any, rough: float) -> Result:
+        """Two ways to compute the same thing on the same numbers differ by rounding alone."""
+        ours, theirs = np.asarray(ours), np.asarray(theirs)
+        tolerance = min(1e4 * rough, rough**0.5)
+        floor = 1e3 * rough * float(np.max(np.abs(theirs), initial=1.0))
+        comparison = compare_arrays(operand, against, ours, theirs, tolerance, floor)
+        if ours.dtype != theirs.dtype:
+            comparison = replace(comparison, problem=f"is of dtype {ours.dtype}, should be of {theirs.dtype}")
+        return self.result(check, operand, against, comparison)
+
+    # The block as a function --------------------------------------------------------------------------------
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The same numbers in every run."""
+        return np.random.default_rng(zlib.crc32(self.block.name.encode()))
+
+    def task(self, arrays: Sequence[np.ndarray] | None = None) -> _Task:
+        return _Task.of(sample_of(self.block, self.dtype, arrays), self.rng)
+
+    # Values and derivatives -----------------------------------------------------------------------------------
+
+    def values(self) -> Iterator[Result]:
+        """The recorded value against that of plain arrays and of other libraries."""
+        task = self.task()
+        if not task.labels:  # integers, booleans, what has no derivative
+            yield self.same("value", "", "plain NumPy", task.value, task.plain(), task.rough)
+            return
+        problem = task.problem(self.libraries)
+        yield from self.told("value", compare_values(problem, [task.value], [task.plain()]))
+        for library in self.libraries:
+            if isinstance(why := problem.answer(library), Unavailable):
+                self.missing.setdefault(library, str(why))
+
+    def first(self) -> Iterator[Result]:
+        task = self.task()
+        problem = task.problem(self.libraries)
+        yield from self.told("first derivative", compare_gradients(problem))
+        for x, g, label in zip(task.inputs, task.gradients, task.labels, strict=True):
+            if g.dtype != x.dtype:
+                wrong = f"the gradient is of dtype {g.dtype}, should be of {x.dtype}"
+                yield self.result("first derivative", label, "", problem=wrong)
+
+    def second(self) -> Iterator[Result]:
+        """The derivative of the recorded backward rule."""
+        task = self.task()
+        positions = tuple(enumerate(task.labels))
+        recording = record_call(task.slopes, positions, tuple(task.inputs), {})
+        graph = graph_between(recording.inputs, recording.outputs)
+        seeds = [np.asarray(random_like(task.rng, g), dtype=g.dtype) for g in map(value_of, recording.outputs)]
+
+        def f(leaves: Sequence[Any], wide: bool) -> Any:
+            return task.slopes(*leaves, wide=wide)
+
+        gradients = [np.asarray(value_of(g)) for g in recording.pull(seeds)]
+        rough = max(task.rough, roughness(graph))
+        libraries = [name for name in self.libraries if name != "JAX"]
+        problem = Problem(task.labels, graph, f, task.inputs, seeds, gradients, rough, libraries)
+        yield from self.told("second derivative", compare_gradients(problem))
+
+    def leading_axes(self) -> Iterator[Result]:
+        """A stack of cotangents gives the stack of gradients."""
+        task = self.task()
+        for lead in ((2, 3), (0,)):
+            shape = (*lead, *np.shape(task.value))
+            dz = np.asarray(random_like(task.rng, np.zeros(shape, task.dz.dtype)), dtype=task.dz.dtype)
+            together = task.pullback(dz)
+            apart = [task.pullback(dz[at]) for at in np.ndindex(lead)]
+            for i, (x, label) in enumerate(zip(task.inputs, task.labels, strict=True)):
+                rows = np.reshape(np.array([g[i] for g in apart], dtype=x.dtype), lead + x.shape)
+                yield self.same("leading axes", label, "one by one", together[i], rows, task.rough)
+
+    def forward_mode(self) -> Iterator[Result]:
+        """⟨dz, J t⟩ = ⟨Jᵀ dz, t⟩: tangents pushed forward against gradients pulled back."""
+        task = self.task()
+        tangents = [np.asarray(random_like(task.rng, x), dtype=x.dtype) for x in task.inputs]
+        pushed = jvp(task.sample.f, tuple(task.inputs), tuple(tangents))[1]
+        back = sum(dot(g, t) for g, t in zip(task.gradients, tangents, strict=True))
+        forth = np.asarray(dot(task.dz, pushed))
+        yield self.same("forward mode", "", "the transpose", forth, np.asarray(back, dtype=forth.dtype), task.rough)
+
+    # Memory and shapes ----------------------------------------------------------------------------------------
+
+    def layouts(self) -> Iterator[Result]:
+        """Fortran order, strides, reversed axes and read-only memory change nothing."""
+        task = self.task()
+        arrays = task.sample.values
+        for label, lay in LAYOUTS.items():
+            other = self.task([lay(np.asarray(x)) for x in arrays])
+            yield self.same(label, "", "contiguous memory", other.value, task.value, task.rough)
+            for ours, theirs, operand in zip(other.gradients, task.gradients, task.labels, strict=True):
+                yield self.same(label, operand, "contiguous memory", ours, theirs, task.rough)
+
+    def edges(self) -> Iterator[Result]:
+        """No axes, no entries, axes of length 1, and operands that broadcast against each other."""
+        assert self.block.example is not None
+        operands = self.block.example.operands
+        shapes: list[tuple[tuple[int, ...], ...]] = [(shape,) * len(operands) for shape in EDGES]
+        if len(operands) > 1:
+            shapes += [(first, *(rest,) * (len(operands) - 1)) for first, rest in BROADCASTS]
+        for of_operands in shapes:
+            reshaped = tuple(Operand(shape, o.sample) for shape, o in zip(of_operands, operands, strict=True))
+            arrays = Example(reshaped).arrays(self.block.name, self.dtype)
+            if tuple(x.shape for x in arrays) != of_operands:
+                continue  # an operand with fixed entries
+            label = "shape " + " and ".join(dict.fromkeys(str(s).replace(",)", ")") for s in of_operands))
+            task = self.task(arrays)
+            plain = np.asarray(task.plain())
+            yield self.same(label, "", "plain NumPy", task.value, plain, task.rough)
+            if not self.block.differentiable:
+                continue
+            for x, g, operand in zip(task.inputs, task.gradients, task.labels, strict=True):
+                if (g.shape, g.dtype) != (x.shape, x.dtype):
+                    wrong = f"the gradient is {g.dtype} {g.shape}, should be {x.dtype} {x.shape}"
+                    yield self.result(label, operand, "", problem=wrong)
+            for c in compare_gradients(task.problem(())):
+                yield self.result(label, c.label, c.reference, c)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A block, recorded on its operands, with a random cotangent dz and the gradients that come of it."""
+
+    sample: Sample
+    rng: np.random.Generator
+    dz: np.ndarray
+    pullback: Callable[[Any], Any]
+    gradients: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, sample: Sample, rng: np.random.Generator) -> _Task:
+        z = sample.node.value
+        if not sample.places:
+            return cls(sample, rng, np.zeros(np.shape(z)), lambda dz: (), ())
+        dz = np.asarray(random_like(rng, z), dtype=z.dtype)
+        _, pullback = vjp(sample.f, *sample.inputs)
+        return cls(sample, rng, dz, pullback, tuple(map(np.asarray, pullback(dz))))
+
+    @property
+    def value(self) -> Any:
+        return self.sample.node.value
+
+    @property
+    def inputs(self) -> list[Any]:
+        return self.sample.inputs
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.sample.labels[i] for i in self.sample.places]
+
+    @property
+    def rough(self) -> float:
+        return precision([*self.sample.values, self.value])
+
+    def plain(self) -> Any:
+        """What plain arrays give."""
+        return self.sample.f(*self.inputs)
+
+    def slopes(self, *inputs: Any, wide: bool = False) -> Any:
+        """The gradients as a function of the inputs."""
+        return vjp(self.sample.f, *inputs)[1](self.dz.astype(widest(self.dz.dtype)) if wide else self.dz)
+
+    def problem(self, libraries: Sequence[str]) -> Problem:
+        nodes = [x._node for x in (self.sample.operands[i] for i in self.sample.places)]
+        graph = graph_between(nodes, [self.sample.node])
+
+        def f(leaves: Sequence[Any], wide: bool) -> Any:
+            return graph.run(np, leaves, np.float64 if wide else None)
+
+        return Problem(self.labels, graph, f, self.inputs, [self.dz], self.gradients, self.rough, libraries)
+
+
+def _fortran(x: np.ndarray) -> np.ndarray:
+    return np.array(x, order="F")
+
+
+def _strided(x: np.ndarray) -> np.ndarray:
+    wide = np.zeros((*x.shape, 2), x.dtype)
+    wide[..., 0] = x
+    return wide[..., 0]
+
+
+def _reversed(x: np.ndarray) -> np.ndarray:
+    backwards = (slice(None, None, -1),) * x.ndim
+    return x[backwards].copy()[backwards]
+
+
+def _read_only(x: np.ndarray) -> np.ndarray:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+LAYOUTS = {"Fortran order": _fortran, "strides": _strided, "reversed axes": _reversed, "read-only": _read_only}
+

@@ -1,0 +1,296 @@
+"""An entry of the catalogue: what one block is, as its rules say. Nothing here is written by hand for a block.
+
+The block is recorded on its example, its backward rule is recorded over a fresh ∂L/∂z, and both are read as formulas.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.block import Block, Elementwise, minus_one, one
+from chainrule.catalogue.names import Answers, answers_of
+from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
+from chainrule.explain.reader import LONGEST
+from chainrule.formula import Formula, formula, name, number, partial
+from chainrule.graph import inside, nodes_above
+from chainrule.libraries import is_inexact
+from chainrule.namespace import RECORDING
+from chainrule.node import Node
+from chainrule.errors import GradientError, RecordingError
+from chainrule.simplify import simplify
+
+__all__ = ["NO_DERIVATIVE", "Entry", "Gradient", "Sample", "sample_of"]
+
+LOSS = name("L")
+NO_DERIVATIVE = "no derivative in closed form"
+INSIDE = "derived from its inside"
+LONG = "a rule too long for one line"
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The backward rule for one operand.
+
+    Attributes
+    ----------
+    name : ∂L/∂x.
+    rule : its formula over ∂L/∂z, the operands and the result; None where there is none that can be read.
+    local : the local gradient ∂z/∂x as a formula, entry by entry or as the gradient of a number; else None.
+    told : in words, where there is no formula.
+    """
+
+    name: Formula
+    rule: Formula | None
+    local: Formula | None
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A block, recorded on its example.
+
+    Attributes
+    ----------
+    operands : a recorded array for each operand of a floating type, the plain value of every other.
+    labels : their names.
+    node : the recorded step.
+    """
+
+    block: Block
+    operands: tuple[Any, ...]
+    labels: tuple[str, ...]
+    node: Node
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """Where the operands stand by which there is a derivative: of a floating type, and some functions have one by
+        a few of these only."""
+        if not self.block.differentiable or not is_inexact(self.node.value):
+            return ()
+        return tuple(i for i, x in enumerate(self.operands) if type(x) is Array and self._has_derivative(i))
+
+    def _has_derivative(self, index: int) -> bool:
+        z = self.node.value
+        wanted = [i == index for i in range(len(self.operands))]
+        try:
+            with np.errstate(all="ignore"):
+                self.block.pull(np, np.ones_like(z), z, self.values, self.node.params, wanted)
+        except GradientError:
+            return False
+        return True
+
+    @property
+    def values(self) -> list[Any]:
+        return [x._node.value if type(x) is Array else x for x in self.operands]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The values of the operands by which there is a derivative."""
+        return [self.values[i] for i in self.places]
+
+    def f(self, *inputs: Any) -> Any:
+        """The block as a function of the inputs."""
+        assert self.block.example is not None
+        operands = self.values
+        for i, x in zip(self.places, inputs, strict=True):
+            operands[i] = x
+        return self.block(*operands, **self.block.example.params)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The operands without a gradient, by name: indices, labels, conditions."""
+        return {label: x for label, x in zip(self.labels, self.operands, strict=True) if type(x) is not Array}
+
+
+def sample_of(block: Block, dtype: Any = np.float64, arrays: Sequence[np.ndarray] | None = None) -> Sample:
+    """The block on its example in a dtype, or on other operands with the example's parameters."""
+    assert block.example is not None
+    arrays = block.example.arrays(block.name, dtype) if arrays is None else arrays
+    labels = _labels(block, len(arrays))
+    operands = tuple(
+        Array(Node(None, (), {}, x, name=label)) if is_inexact(x) else x
+        for x, label in zip(arrays, labels, strict=True)
+    )
+    return Sample(block, operands, labels, block(*operands, **block.example.params)._node)
+
+
+def _labels(block: Block, count: int) -> tuple[str, ...]:
+    """What the operands are called: as in the forward rule, or as in the table of derivatives."""
+    if not block.variadic:
+        return block.operands
+    if isinstance(block, Elementwise) and (rule := next(filter(None, block.derivatives), None)):
+        parameters = list(inspect.signature(rule).parameters.values())[2:]
+        if len(parameters) == count and all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
+            return tuple(p.name for p in parameters)
+    return ("x",) if count == 1 else tuple(f"x{i}" for i in range(count))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the catalogue knows of a block."""
+
+    block: Block
+
+    @property
+    def name(self) -> str:
+        return self.block.name
+
+    @property
+    def elementwise(self) -> bool:
+        return isinstance(self.block, Elementwise)
+
+    @property
+    def family(self) -> str:
+        """The file under blocks/ where the block is defined."""
+        return self.block.__module__.rpartition(".")[2]
+
+    @property
+    def place(self) -> str:
+        """File and line of the forward rule."""
+        rule = inspect.unwrap(self.block)
+        code = getattr(rule, "__code__", None)
+        return f"{self.family}.py" if code is None else f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}"
+
+    @property
+    def description(self) -> str:
+        """The docstring, without the examples of how to call it."""
+        return inspect.cleandoc(self.block.__doc__ or "").partition("\n>>>")[0].strip()
+
+    @property
+    def answers(self) -> Answers:
+        return answers_of(self.block)
+
+    @cached_property
+    def sample(self) -> Sample | None:
+        dtype = np.complex128 if self.family == "complex_numbers" else np.float64
+        example = self.block.example
+        return None if example is None or not example.operands else sample_of(self.block, dtype)
+
+    # Formulas ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def result(self) -> Formula:
+        """The result's name, as the backward rule has it."""
+        label = self.block.result
+        taken = () if self.sample is None else self.sample.labels
+        return name(next(n for n in (label, "z", "y", "out") if n not in taken), self._shape)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return () if self.sample is None else np.shape(self.sample.node.value)
+
+    def symbol(self, x: Any) -> Formula:
+        """A node of the sample by its name, a constant as it is written."""
+        return name(x.name, np.shape(x.value)) if type(x) is Node else self._constant(x)
+
+    def _constant(self, x: Any) -> Formula:
+        return constant_formula(x, {} if self.sample is None else self.sample.plain)
+
+    @cached_property
+    def symbols(self) -> dict[Node, Formula]:
+        assert self.sample is not None
+        found = {x._node: self.symbol(x._node) for x in self.sample.operands if type(x) is Array}
+        return {**found, self.sample.node: self.result}
+
+    @cached_property
+    def forward(self) -> Formula | None:
+        """How the block is written."""
+        return None if self.sample is None else step_formula(self.sample.node, self.symbol)
+
+    @cached_property
+    def inside(self) -> Formula | None:
+        """The forward rule as a formula, where it is more than a function of NumPy and can be read."""
+        if self.sample is None or self.forward is None:
+            return None
+        try:
+            graph = inside(self.sample.node)
+        except (RecordingError, TypeError, AttributeError):  # it computes with NumPy alone
+            return None
+        (out,) = graph.outputs
+        if type(out) is not Node or out.block in (None, self.block):
+            return None
+        leaves = dict(zip(graph.inputs, map(self.symbol, graph.inputs), strict=True))
+        found = self._read(Array(out), leaves)
+        return None if found == self.forward else found
+
+    def _read(self, x: Any, leaves: Mapping[Node, Formula]) -> Formula | None:
+        """The simplified formula of a recorded value over the leaves; None where it is too long to read."""
+        x = simplify(x, leaves)
+        if type(x) is not Array:
+            return self._constant(x)
+        if len(nodes_above(x._node, leaves, LONGEST)) > LONGEST:
+            return None
+        found = formula_of(x._node, leaves, self._constant)
+        return None if is_longer(found, LONGEST) else formula(found)
+
+    # The backward rule ------------------------------------------------------------------------------------
+
+    @cached_property
+    def upstream(self) -> Formula:
+        """∂L/∂z."""
+        return partial(LOSS, self.result).of_shape(self._shape)
+
+    @cached_property
+    def backward(self) -> tuple[Gradient, ...]:
+        """One for each operand that has a gradient; empty for a block that is not differentiable."""
+        if self.sample is None or not self.block.differentiable:
+            return ()
+        return tuple(self._gradients(self.sample))
+
+    def size_of(self, gradient: Gradient) -> str:
+        """The size of a local gradient that is a matrix in the notes' layout."""
+        if gradient.told == NO_DERIVATIVE:
+            return ""
+        rows, columns = (int(np.prod(f.shape, dtype=int)) for f in (gradient.name, self.result))
+        return f"{rows}×{columns} matrix"
+
+    def _gradients(self, sample: Sample) -> Iterator[Gradient]:
+        dz = Node(None, (), {}, np.ones_like(sample.node.value))
+        leaves: Mapping[Node, Formula] = ChainMap({dz: self.upstream}, self.symbols)
+        for index, x in enumerate(sample.operands):
+            if type(x) is not Array:
+                continue
+            gradient = partial(LOSS, self.symbols[x._node])
+            try:
+                dx = _pull(sample, Array(dz), index)
+            except GradientError:
+                yield Gradient(gradient, None, None, NO_DERIVATIVE)
+                continue
+            if dx is None:
+                yield Gradient(gradient, number(0), number(0))
+                continue
+            rule = self._read(dx, leaves)
+            told = INSIDE if not self.block.has_rule else "" if rule else LONG
+            yield Gradient(gradient, rule, self._local(sample, index), told)
+
+    def _local(self, sample: Sample, index: int) -> Formula | None:
+        """∂z/∂x: of an elementwise block from its table; of one whose result is a number, the rule for ∂L/∂z = 1."""
+        if isinstance(self.block, Elementwise):
+            derivative = self.block.derivatives[index]
+            if derivative in (one, minus_one):
+                return number(1 if derivative is one else -1)
+            slope = derivative(RECORDING, Array(sample.node), *sample.operands, **sample.node.params)
+            return self._read(slope, self.symbols)
+        if self._shape != ():
+            return None
+        try:
+            slope = _pull(sample, np.ones_like(sample.node.value), index)
+        except (RecordingError, TypeError, AttributeError):
+            return None
+        return None if slope is None else self._read(slope, self.symbols)
+
+
+def _pull(sample: Sample, dz: Any, index: int) -> Any:
+    """What the block's backward rule, recorded alone, gives for one operand."""
+    wanted = [i == index for i in range(len(sample.operands))]
+    pulled = sample.block.pull(RECORDING, dz, Array(sample.node), sample.operands, sample.node.params, wanted)
+    return pulled[index] if index < len(pulled) else None

@@ -1,0 +1,169 @@
+"""Which functions of NumPy, SciPy and chainrule a block answers for, and finding a block by any of these names."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import chainrule
+from chainrule.array import ANSWERS, full_name, getitem_key, setitem_key
+from chainrule.block import BLOCKS, Block
+from chainrule.errors import ExpressionError
+
+__all__ = ["Answers", "Composite", "answers_of", "composites", "find", "steps"]
+
+SPELLED = {getitem_key: "x[key]", setitem_key: "x[key] = y"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The names that a block answers for.
+
+    Attributes
+    ----------
+    itself : functions that it is called for as it is.
+    within : functions that are composed of it, and perhaps of others.
+    """
+
+    itself: tuple[str, ...]
+    within: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A function that is composed of blocks, with NumPy's signature; its gradient follows from theirs."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    blocks: tuple[str, ...]
+
+    def is_called(self, block: str) -> bool:
+        """Whether one of its names is that of the block."""
+        return any(n.rpartition(".")[2] == block for n in self.names)
+
+    @property
+    def family(self) -> str:
+        return self.function.__module__.rpartition(".")[2]
+
+
+def spelled(function: Any) -> str:
+    """A function as a user writes it: np.exp, np.add.reduce, scipy.special.erf, x[key]."""
+    if isinstance(function, str):
+        return function
+    if isinstance(function, tuple):
+        return f"{spelled(function[0])}.{function[1]}"
+    if function in SPELLED:
+        return SPELLED[function]
+    if isinstance(function, types.MethodDescriptorType):
+        return f"x.{function.__name__}"
+    found = full_name(function)
+    return "np." + found.removeprefix("numpy.") if found.startswith("numpy.") else found
+
+
+@cache
+def _handlers() -> dict[Any, tuple[str, ...]]:
+    """What answers, and for which names; in the order in which it is defined."""
+    import chainrule.blocks  # noqa: F401  the library registers itself
+
+    found: dict[Any, list[str]] = {}
+    for function, handler in list(ANSWERS.items()):
+        label = spelled(function)
+        if label not in found.setdefault(handler, []):
+            found[handler].append(label)
+    for label in dir(chainrule):
+        value = getattr(chainrule, label)
+        if isinstance(value, Block) or getattr(value, "__module__", "").startswith("chainrule.blocks."):
+            found.setdefault(value, []).append(f"cr.{label}")
+    return {handler: tuple(sorted(names, key=_numpy_first)) for handler, names in found.items()}
+
+
+def _numpy_first(label: str) -> tuple[int, str]:
+    return (0 if label.startswith(("np.", "x[")) else 1 if label.startswith("scipy.") else 2, label)
+
+
+def answers_of(block: Block) -> Answers:
+    """The names for which a block, or a function composed of it, answers.
+
+    A function of NumPy of the block's own name is the block, called with NumPy's signature.
+    """
+    users = [c for c in _functions() if block.name in c.blocks]
+    same = [n for c in users if c.is_called(block.name) for n in c.names]
+    itself = sorted({*_handlers().get(block, ()), *same}, key=_numpy_first)
+    return Answers(tuple(itself), tuple(n for c in users if not c.is_called(block.name) for n in c.names))
+
+
+@cache
+def composites() -> tuple[Composite, ...]:
+    """The functions that are no block but composed of some."""
+    return tuple(c for c in _functions() if not any(map(c.is_called, c.blocks)))
+
+
+@cache
+def _functions() -> tuple[Composite, ...]:
+    """The functions that answer and are no blocks."""
+    return tuple(
+        Composite(handler, names, tuple(dict.fromkeys(_blocks_in(handler))))
+        for handler, names in _handlers().items()
+        if not isinstance(handler, Block) and callable(handler)
+    )
+
+
+def _blocks_in(function: Any, seen: set[Any] | None = None) -> Iterator[str]:
+    """The blocks that a function's text names, also through the helpers that it calls."""
+    seen = set() if seen is None else seen
+    code = getattr(function, "__code__", None)
+    if code is None or function in seen:
+        return
+    seen.add(function)
+    for cell in function.__closure__ or ():
+        if isinstance(cell.cell_contents, Block) and BLOCKS.get(cell.cell_contents.name) is cell.cell_contents:
+            yield cell.cell_contents.name
+    codes = [code]
+    while codes:
+        code = codes.pop()
+        codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        for label in code.co_names:
+            value = function.__globals__.get(label, None)
+            if value is None:
+                value = ANSWERS.get(getattr(np, label, None)) if "np" in code.co_names else None
+            if isinstance(value, Block):
+                if BLOCKS.get(value.name) is value:
+                    yield value.name
+            elif isinstance(value, types.FunctionType) and value.__module__.startswith("chainrule.blocks"):
+                yield from _blocks_in(value, seen)
+
+
+def steps() -> tuple[Block, ...]:
+    """Blocks without a gradient that are not in the library's table: sign, floor, comparisons, …"""
+    handlers = _handlers()
+    return tuple(b for b in handlers if isinstance(b, Block) and not b.differentiable and BLOCKS.get(b.name) is not b)
+
+
+def find(text: str) -> Block | Composite:
+    """The block of that name, or what answers for a function of that name.
+
+    Raises ExpressionError, with the names that are closest, where there is none.
+    """
+    known: dict[str, Any] = {}
+    for composite in _functions():
+        known |= dict.fromkeys(composite.names, composite)
+    for handler, names in _handlers().items():
+        if isinstance(handler, Block):
+            known |= dict.fromkeys(names, handler)
+    for block in BLOCKS.values():
+        known |= dict.fromkeys(answers_of(block).itself, block)
+    known |= {block.name: block for block in steps()}
+    known |= BLOCKS
+    text = "np." + text.removeprefix("numpy.") if text.startswith("numpy.") else text
+    for spelling in (text, f"np.{text}", f"cr.{text}", f"np.linalg.{text}", f"scipy.special.{text}"):
+        if spelling in known:
+            return known[spelling]
+    close = difflib.get_close_matches(text, known, n=5, cutoff=0.6)
+    hint = f"; close to it: {', '.join(close)}" if close else ""
+    raise ExpressionError(f"there is no block {text!r}, and none answers for that name{hint}")
