@@ -41,6 +41,7 @@ class Block:
     example : operands and parameters on which it is shown and checked.
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
+    result : what its backward rule calls the result.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Block:
         self._has_axis = "axis" in self.defaults
         # A call with all operands by position needs no binding, if its axis is already counted from the right.
         self._simple = not self.variadic and (not self._has_axis or self.defaults["axis"] == -1)
+        self.result = "z"  # what the backward rule calls the result: p for softmax, most often z
         self._joint: Callable[..., Any] | None = None
         self._by_operand: dict[str, Callable[..., Any]] = {}
         self._rules: tuple[Callable[..., Any], ...] = ()
@@ -165,7 +167,8 @@ class Block:
         """A backward rule takes dz, z, and what the forward rule takes."""
         signature = inspect.signature(rule)
         names = list(signature.parameters)
-        count = (names[:1] == ["xp"]) + 2 + len(self.operands)
+        first = int(names[:1] == ["xp"])
+        count = first + 2 + len(self.operands)
         try:
             signature.bind(*[None] * count, **self.defaults)
         except TypeError:
@@ -173,19 +176,13 @@ class Block:
             raise BlockError(
                 f"a backward rule of block {self.name} takes ({wanted}), not ({', '.join(names)})" + at_line()
             ) from None
+        if first + 1 < len(names):
+            self.result = names[first + 1]
 
     @property
     def has_rule(self) -> bool:
         """Whether a backward rule was written; if not, it is derived from the inside of the forward rule."""
         return self._joint is not None or bool(self._by_operand)
-
-    @property
-    def result(self) -> str:
-        """What the backward rule calls the result: p for softmax, most often z."""
-        rule = self._joint or next(iter(self._by_operand.values()), None)
-        parameters = [] if rule is None else list(inspect.signature(rule).parameters.values())
-        named = len(parameters) > 2 and parameters[2].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return parameters[2].name if named else "z"
 
     def pull(
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]

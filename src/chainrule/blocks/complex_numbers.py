@@ -67,7 +67,11 @@ def imag_backward(xp, dz, z, x):
 @library_block(notation=lambda x: call("arg", x), complex=True, example=example(far_from_zero(2, 3)))
 def phase(xp, x):
     """The angle between x and the positive real axis, in radians. At 0 the gradient is 0, as in PyTorch."""
-    return xp.atan2(xp.imag(x), xp.real(x)) if is_complex(x) else xp.where(x < 0, math.pi, 0.0)
+    return (
+        xp.atan2(xp.imag(x), xp.real(x))
+        if is_complex(x)
+        else xp.where(x < 0, xp.full_like(x, math.pi), xp.zeros_like(x))
+    )
 
 
 @phase.backward

@@ -131,22 +131,32 @@ class _Checks:
     missing: dict[str, str]
 
     def run(self) -> Iterator[Result]:
-        checks: list[tuple[str, Callable[[], Iterator[Result]]]] = [("value", self.values)]
-        if self.task().labels:
-            checks += [
-                ("first derivative", self.first),
-                ("second derivative", self.second),
-                ("leading axes", self.leading_axes),
-                ("forward mode", self.forward_mode),
-                ("memory layout", self.layouts),
-            ]
+        yield from self.guarded("value", self.values)
+        if self.block.differentiable:
+            yield from self.guarded("first derivative", self.derivatives)
+
+    def guarded(self, label: str, check: Callable[[], Iterator[Result]]) -> Iterator[Result]:
+        """The results of a check; an error is one too."""
+        try:
+            yield from check()
+        except Exception as error:
+            yield self.result(label, "", "", problem=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+    def derivatives(self) -> Iterator[Result]:
+        if not sample_of(self.block, self.dtype).places:
+            yield self.result("first derivative", "", "", problem="no operand of the example has a derivative")
+            return
+        checks = {
+            "first derivative": self.first,
+            "second derivative": self.second,
+            "leading axes": self.leading_axes,
+            "forward mode": self.forward_mode,
+            "memory layout": self.layouts,
+        }
         if isinstance(self.block, Elementwise):
-            checks += [("edge shapes", self.edges)]
-        for label, check in checks:
-            try:
-                yield from check()
-            except Exception as error:
-                yield self.result(label, "", "", problem=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            checks["edge shapes"] = self.edges
+        for label, check in checks.items():
+            yield from self.guarded(label, check)
 
     def result(self, check: str, operand: str, against: str, comparison: Any = None, problem: str = "") -> Result:
         return Result(np.dtype(self.dtype).name, check, operand, against, comparison, problem)
@@ -350,4 +360,3 @@ def _read_only(x: np.ndarray) -> np.ndarray:
 
 
 LAYOUTS = {"Fortran order": _fortran, "strides": _strided, "reversed axes": _reversed, "read-only": _read_only}
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
@@ -66,7 +67,7 @@ def check(names: Sequence[str]) -> int:
     if len(chosen) > 1:
         _print(console, line_of("total", reports), all(r.ok for r in reports))
     for text in told(reports, full=bool(names)):
-        console.print(Text(text))
+        print(textwrap.fill(text, console.width, subsequent_indent="  ", break_on_hyphens=False))
     return 0 if all(r.ok for r in reports) else 1
 
 
@@ -81,7 +82,9 @@ def _only(family: Family, wanted: Iterable[Block]) -> Family:
     return Family(family.name, tuple(e for e in family.entries if e.block in wanted), (), ())
 
 
-HEAD = f"{'family':<16}{'blocks':>7}{'checks':>8}{'PyTorch':>9}{'JAX':>5}{'differences':>13}{'double':>10}{'single':>10}"
+HEAD = (
+    f"{'family':<16}{'blocks':>7}{'checks':>8}{'PyTorch':>9}{'JAX':>5}{'differences':>13}{'double':>10}{'single':>10}"
+)
 
 
 def line_of(label: str, reports: Sequence[BlockReport]) -> str:

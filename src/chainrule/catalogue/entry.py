@@ -6,7 +6,7 @@ The block is recorded on its example, its backward rule is recorded over a fresh
 from __future__ import annotations
 
 import inspect
-import os
+import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.block import Block, Elementwise, minus_one, one
-from chainrule.catalogue.names import Answers, answers_of
+from chainrule.catalogue.names import Answers, answers_of, family_of, place_of
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.reader import LONGEST
 from chainrule.formula import Formula, formula, name, number, partial
 from chainrule.graph import inside, nodes_above
-from chainrule.libraries import is_inexact
+from chainrule.libraries import NUMPY_NAMESPACE, is_inexact
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 from chainrule.errors import GradientError, RecordingError
@@ -83,9 +83,9 @@ class Sample:
         wanted = [i == index for i in range(len(self.operands))]
         try:
             with np.errstate(all="ignore"):
-                self.block.pull(np, np.ones_like(z), z, self.values, self.node.params, wanted)
-        except GradientError:
-            return False
+                self.block.pull(NUMPY_NAMESPACE, np.ones_like(z), z, self.values, self.node.params, wanted)
+        except Exception as error:  # a rule that fails for another reason has a derivative, and its check will tell
+            return not _is_refusal(error)
         return True
 
     @property
@@ -123,6 +123,11 @@ def sample_of(block: Block, dtype: Any = np.float64, arrays: Sequence[np.ndarray
     return Sample(block, operands, labels, block(*operands, **block.example.params)._node)
 
 
+def _is_refusal(error: Exception) -> bool:
+    """Whether a rule says that mathematics knows no derivative by this operand (as `special` does)."""
+    return isinstance(error, GradientError) and bool(re.match(r"the derivative of \S+ with respect to", str(error)))
+
+
 def _labels(block: Block, count: int) -> tuple[str, ...]:
     """What the operands are called: as in the forward rule, or as in the table of derivatives."""
     if not block.variadic:
@@ -150,15 +155,13 @@ class Entry:
 
     @property
     def family(self) -> str:
-        """The file under blocks/ where the block is defined."""
-        return self.block.__module__.rpartition(".")[2]
+        """The file or folder under blocks/ where the block is defined."""
+        return family_of(self.block.__module__)
 
     @property
     def place(self) -> str:
         """File and line of the forward rule."""
-        rule = inspect.unwrap(self.block)
-        code = getattr(rule, "__code__", None)
-        return f"{self.family}.py" if code is None else f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}"
+        return place_of(inspect.unwrap(self.block))
 
     @property
     def description(self) -> str:
@@ -262,7 +265,9 @@ class Entry:
             gradient = partial(LOSS, self.symbols[x._node])
             try:
                 dx = _pull(sample, Array(dz), index)
-            except GradientError:
+            except GradientError as error:
+                if not _is_refusal(error):
+                    raise
                 yield Gradient(gradient, None, None, NO_DERIVATIVE)
                 continue
             if dx is None:

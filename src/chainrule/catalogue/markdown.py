@@ -64,7 +64,12 @@ def _row(entry: Entry) -> str:
     local = [_local(entry, g) for g in entry.backward]
     if not entry.block.differentiable:
         backward = ["no derivative"]
-    cells = [f"`{entry.name}`", _forward(entry), *("<br>".join(c) for c in (backward, local)), _names(entry.answers.itself)]
+    cells = [
+        f"`{entry.name}`",
+        _forward(entry),
+        *("<br>".join(c) for c in (backward, local)),
+        _names(entry.answers.itself),
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import dis
+import os
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,18 @@ from chainrule.errors import ExpressionError
 __all__ = ["Answers", "Composite", "answers_of", "composites", "find", "steps"]
 
 SPELLED = {getitem_key: "x[key]", setitem_key: "x[key] = y"}
+
+
+def family_of(module: str) -> str:
+    """The file or folder under blocks/ that a module is, or is in."""
+    return module.removeprefix("chainrule.blocks.").partition(".")[0]
+
+
+def place_of(function: Any) -> str:
+    """File and line of a rule, from blocks/ on."""
+    code = function.__code__
+    path = code.co_filename.replace(os.sep, "/").rpartition("/blocks/")[2]
+    return f"{path}:{code.co_firstlineno}"
 
 
 @dataclass(frozen=True)
@@ -49,13 +63,17 @@ class Composite:
 
     @property
     def family(self) -> str:
-        return self.function.__module__.rpartition(".")[2]
+        return family_of(self.function.__module__)
+
+    @property
+    def place(self) -> str:
+        return place_of(self.function)
 
 
 def spelled(function: Any) -> str:
     """A function as a user writes it: np.exp, np.add.reduce, scipy.special.erf, x[key]."""
     if isinstance(function, str):
-        return function
+        return ".".join(part for part in function.split(".") if not part.startswith("_"))
     if isinstance(function, tuple):
         return f"{spelled(function[0])}.{function[1]}"
     if function in SPELLED:
@@ -124,19 +142,24 @@ def _blocks_in(function: Any, seen: set[Any] | None = None) -> Iterator[str]:
     for cell in function.__closure__ or ():
         if isinstance(cell.cell_contents, Block) and BLOCKS.get(cell.cell_contents.name) is cell.cell_contents:
             yield cell.cell_contents.name
-    codes = [code]
-    while codes:
-        code = codes.pop()
-        codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        for label in code.co_names:
-            value = function.__globals__.get(label, None)
-            if value is None:
-                value = ANSWERS.get(getattr(np, label, None)) if "np" in code.co_names else None
-            if isinstance(value, Block):
-                if BLOCKS.get(value.name) is value:
-                    yield value.name
-            elif isinstance(value, types.FunctionType) and value.__module__.startswith("chainrule.blocks"):
-                yield from _blocks_in(value, seen)
+    for value in _called(code, function.__globals__):
+        if isinstance(value, Block):
+            if BLOCKS.get(value.name) is value:
+                yield value.name
+        elif isinstance(value, types.FunctionType) and value.__module__.startswith("chainrule.blocks"):
+            yield from _blocks_in(value, seen)
+
+
+def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[Any]:
+    """The functions that a code object reads from its module, and what answers for those that it reads from np."""
+    steps = list(dis.get_instructions(code))
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        if isinstance(step.argval, types.CodeType):
+            yield from _called(step.argval, names)
+        elif step.opname == "LOAD_GLOBAL" and step.argval in names:
+            yield names[step.argval]
+            if names[step.argval] is np and following is not None and following.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+                yield ANSWERS.get(getattr(np, following.argval, None))
 
 
 def steps() -> tuple[Block, ...]:

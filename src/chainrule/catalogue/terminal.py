@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -271,14 +270,12 @@ def status(report: BlockReport) -> str:
 
 def composite_page(composite: Composite, text: str, width: int) -> Iterator[Any]:
     """A function that is no block of its own."""
-    code = composite.function.__code__
-    place = f"blocks/{os.path.basename(code.co_filename)}:{code.co_firstlineno}"
-    yield _head(text, f"{composite.family} · {place}", width)
+    yield _head(text, f"{composite.family} · blocks/{composite.place}", width)
     described = inspect.cleandoc(composite.function.__doc__ or "").partition("\n>>>")[0].strip()
     if described:
         yield Text(described)
     yield Text()
     yield Text("Composed of blocks: its gradient follows from theirs by the chain rule.")
     if composite.blocks:
-        yield Text.assemble(("Blocks  ", "bold"), ", ".join(composite.blocks))
+        yield Text.assemble(("Calls  ", "bold"), ", ".join(composite.blocks))
     yield Text.assemble(("Answers for  ", "bold"), ", ".join(composite.names))
