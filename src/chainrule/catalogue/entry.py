@@ -18,6 +18,7 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.block import Block, Elementwise, minus_one, one
 from chainrule.catalogue.names import Answers, answers_of, family_of, place_of
+from chainrule.errors import GradientError, RecordingError
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.reader import LONGEST
 from chainrule.formula import Formula, formula, name, number, partial
@@ -25,7 +26,6 @@ from chainrule.graph import inside, nodes_above
 from chainrule.libraries import NUMPY_NAMESPACE, is_inexact
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
-from chainrule.errors import GradientError, RecordingError
 from chainrule.simplify import simplify
 
 __all__ = ["NO_DERIVATIVE", "Entry", "Gradient", "Sample", "sample_of"]

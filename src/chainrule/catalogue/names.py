@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import chainrule
 from chainrule.array import ANSWERS, full_name, getitem_key, setitem_key
 from chainrule.block import BLOCKS, Block
 from chainrule.errors import ExpressionError
@@ -87,7 +86,7 @@ def spelled(function: Any) -> str:
 @cache
 def _handlers() -> dict[Any, tuple[str, ...]]:
     """What answers, and for which names; in the order in which it is defined."""
-    import chainrule.blocks  # noqa: F401  the library registers itself
+    import chainrule.blocks
 
     found: dict[Any, list[str]] = {}
     for function, handler in list(ANSWERS.items()):

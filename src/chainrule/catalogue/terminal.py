@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.catalogue.checks import BlockReport
-from chainrule.catalogue.entry import Entry, Gradient, Sample
+from chainrule.catalogue.entry import Entry, Sample
 from chainrule.catalogue.families import Family
 from chainrule.catalogue.names import Composite
 from chainrule.catalogue.worked import work
