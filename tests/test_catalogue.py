@@ -143,8 +143,17 @@ def test_names_of_the_result_are_those_of_the_backward_rule():
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("softmax", "softmax"), ("np.exp", "exp"), ("numpy.exp", "exp"), ("np.max", "max"), ("np.radians", "deg2rad")]
-    + [("cr.relu", "relu"), ("scipy.special.softmax", "softmax"), ("scipy.special.erf", "erf"), ("floor", "floor")],
+    [
+        ("softmax", "softmax"),
+        ("np.exp", "exp"),
+        ("numpy.exp", "exp"),
+        ("np.max", "max"),
+        ("np.radians", "deg2rad"),
+        ("cr.relu", "relu"),
+        ("scipy.special.softmax", "softmax"),
+        ("scipy.special.erf", "erf"),
+        ("floor", "floor"),
+    ],
 )
 def test_a_block_is_found_by_what_it_answers_for(text, name):
     assert find(text).name == name
@@ -174,7 +183,7 @@ def test_an_unknown_name_is_an_error_with_close_ones(capsys):
 
 
 def test_an_unknown_name_without_close_ones_is_a_plain_error():
-    with pytest.raises(ExpressionError, match="answers for that name$"):
+    with pytest.raises(ExpressionError, match=r"answers for that name$"):
         find("qqqqqqqqqqqqqqq")
 
 

@@ -82,9 +82,7 @@ def _only(family: Family, wanted: Iterable[Block]) -> Family:
     return Family(family.name, tuple(e for e in family.entries if e.block in wanted), (), ())
 
 
-HEAD = (
-    f"{'family':<16}{'blocks':>7}{'checks':>8}{'PyTorch':>9}{'JAX':>5}{'differences':>13}{'double':>10}{'single':>10}"
-)
+HEAD = "family           blocks  checks  PyTorch  JAX  differences    double    single"
 
 
 def line_of(label: str, reports: Sequence[BlockReport]) -> str:
@@ -112,8 +110,8 @@ def told(reports: Sequence[BlockReport], full: bool) -> Iterator[str]:
     yield (
         "Checked on the example of each block: value, first and second derivative, leading axes, forward mode, "
         "memory layouts, and for elementwise blocks edge shapes; in float64, float32 and, where the block takes them, "
-        "complex128. PyTorch and JAX differentiate the forward rule themselves; the columns count the blocks whose rule "
-        "runs there. double, single: the largest relative difference."
+        "complex128. PyTorch and JAX differentiate the forward rule themselves; their columns count the blocks whose "
+        "rule runs there. double, single: the largest relative difference."
     )
     for library in LIBRARIES:
         missing = {r.block.name: r.missing[library] for r in reports if library in r.missing}

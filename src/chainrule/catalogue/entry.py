@@ -193,7 +193,7 @@ class Entry:
 
     def symbol(self, x: Any) -> Formula:
         """A node of the sample by its name, a constant as it is written."""
-        return name(x.name, np.shape(x.value)) if type(x) is Node else self._constant(x)
+        return name(x.name or "x", np.shape(x.value)) if type(x) is Node else self._constant(x)
 
     def _constant(self, x: Any) -> Formula:
         return constant_formula(x, {} if self.sample is None else self.sample.plain)
