@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     form = blocks.add_mutually_exclusive_group()
     form.add_argument("--check", action="store_true", help="check every block (or those named) on its example")
     form.add_argument("--markdown", action="store_true", help="print the catalogue as Markdown")
+    blocks.add_argument("--jax", action="store_true", help="with --check: JAX for every block that it can run")
     blocks.set_defaults(run=_blocks)
 
     notes = commands.add_parser("notes", help="recompute the notes on backpropagation, each line checked")
@@ -147,7 +148,7 @@ def _blocks(options: argparse.Namespace) -> int:
     from chainrule.catalogue import command
 
     if options.check:
-        return command.check(options.names)
+        return command.check(options.names, options.jax)
     return command.markdown(options.names) if options.markdown else command.blocks(options.names)
 
 

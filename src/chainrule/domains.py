@@ -21,6 +21,7 @@ __all__ = [
     "exactly",
     "example",
     "far_from_zero",
+    "hermitian",
     "inside",
     "integers",
     "normal",
@@ -34,10 +35,17 @@ Sample = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 @dataclass(frozen=True)
 class Operand:
-    """An operand: its shape and the domain from which its entries come."""
+    """An operand: its shape and the domain from which its entries come.
+
+    Attributes
+    ----------
+    project : where entries depend on each other, as those of a symmetric matrix do, what moves an array onto the
+        domain. Derivatives are then checked along the domain: a block may read one triangle only.
+    """
 
     shape: tuple[int, ...]
     sample: Sample
+    project: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,8 @@ class Example:
         Complex operands have the domain's numbers as real parts and small imaginary parts.
         """
         rng = np.random.default_rng(zlib.crc32(name.encode()))
-        return [_in_dtype(np.asarray(o.sample(rng, o.shape)), np.dtype(dtype), rng) for o in self.operands]
+        arrays = [_in_dtype(np.asarray(o.sample(rng, o.shape)), np.dtype(dtype), rng) for o in self.operands]
+        return [x if o.project is None else o.project(x) for o, x in zip(self.operands, arrays, strict=True)]
 
 
 def _in_dtype(x: np.ndarray, dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
@@ -138,6 +147,11 @@ def positive_definite(rng: np.random.Generator, shape: tuple[int, ...]) -> np.nd
     """Symmetric positive definite matrices."""
     a = rng.normal(size=shape)
     return a @ np.swapaxes(a, -1, -2) + shape[-1] * np.eye(shape[-1])
+
+
+def hermitian(*shape: int) -> Operand:
+    """Symmetric (of complex numbers Hermitian) positive definite matrices, for what is defined on them alone."""
+    return Operand(shape, positive_definite(*shape).sample, lambda x: (x + np.conj(np.swapaxes(x, -1, -2))) / 2)
 
 
 def integers(high: int) -> Callable[..., Operand]:

@@ -98,11 +98,12 @@ class Sample:
         return [self.values[i] for i in self.places]
 
     def f(self, *inputs: Any) -> Any:
-        """The block as a function of the inputs."""
+        """The block as a function of the inputs, along the domains of its example."""
         assert self.block.example is not None
         operands = self.values
         for i, x in zip(self.places, inputs, strict=True):
-            operands[i] = x
+            project = self.block.example.operands[i].project
+            operands[i] = x if project is None else project(x)
         return self.block(*operands, **self.block.example.params)
 
     @property
