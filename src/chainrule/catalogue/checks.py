@@ -116,17 +116,15 @@ def check_block(block: Block, libraries: Sequence[str] = tuple(LIBRARIES), spari
     results: list[Result] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        dtypes: list[Any] = [np.float64, np.float32]
+        dtypes: list[Any] = [np.float32, np.float64]
         if block.complex:
             if reason := _not_complex(block):
                 missing["complex128"] = reason
             else:
-                dtypes = [np.float64, np.complex128, np.float32]
+                dtypes.append(np.complex128)
         for dtype in dtypes:
             # JAX compiles every function, which takes its time: once for a block will do.
-            jax = "JAX" in libraries and dtype is dtypes[-2]
-            if jax and sparing and any(r.against == "PyTorch" for r in results):
-                jax = False
+            jax = dtype is dtypes[-1] and not (sparing and any(r.against == "PyTorch" for r in results))
             results += _Checks(block, dtype, [x for x in libraries if x != "JAX" or jax], missing).run()
     return BlockReport(block, tuple(results), missing)
 
