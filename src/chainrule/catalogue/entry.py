@@ -44,14 +44,22 @@ class Gradient:
     ----------
     name : ∂L/∂x.
     rule : its formula over ∂L/∂z, the operands and the result; None where there is none that can be read.
-    local : the local gradient ∂z/∂x as a formula, entry by entry or as the gradient of a number; else None.
+    local : the local gradient ∂z/∂x as a formula: entry by entry, or of a number; of a vector that of its first entry,
+        ∂z[0]/∂x, which is the first column of the matrix. None where there is none that can be read.
+    of : z, or z[0].
     told : in words, where there is no formula.
     """
 
     name: Formula
     rule: Formula | None
     local: Formula | None
+    of: Formula
     told: str = ""
+
+    @property
+    def local_name(self) -> Formula:
+        """∂z/∂x, or ∂z[0]/∂x."""
+        return partial(self.of, self.name.parts[1])
 
 
 @dataclass(frozen=True)
@@ -269,27 +277,31 @@ class Entry:
             except GradientError as error:
                 if not _is_refusal(error):
                     raise
-                yield Gradient(gradient, None, None, NO_DERIVATIVE)
+                yield Gradient(gradient, None, None, self.result, NO_DERIVATIVE)
                 continue
             if dx is None:
-                yield Gradient(gradient, number(0), number(0))
+                yield Gradient(gradient, number(0), number(0), self.result)
                 continue
             rule = self._read(dx, leaves)
             told = INSIDE if not self.block.has_rule else "" if rule else LONG
-            yield Gradient(gradient, rule, self._local(sample, index), told)
+            local = self._local(sample, index)
+            first = not self.elementwise and local is not None and self._shape != ()
+            yield Gradient(gradient, rule, local, self.result.at("0") if first else self.result, told)
 
     def _local(self, sample: Sample, index: int) -> Formula | None:
-        """∂z/∂x: of an elementwise block from its table; of one whose result is a number, the rule for ∂L/∂z = 1."""
+        """∂z/∂x: of an elementwise block from its table; of others the rule for ∂L/∂z = 1, or e₀ if z is a vector."""
         if isinstance(self.block, Elementwise):
             derivative = self.block.derivatives[index]
             if derivative in (one, minus_one):
                 return number(1 if derivative is one else -1)
             slope = derivative(RECORDING, Array(sample.node), *sample.operands, **sample.node.params)
             return self._read(slope, self.symbols)
-        if self._shape != ():
+        if len(self._shape) > 1 or 0 in self._shape:
             return None
+        seed = np.zeros_like(sample.node.value)
+        seed[(0,) * len(self._shape)] = 1
         try:
-            slope = _pull(sample, np.ones_like(sample.node.value), index)
+            slope = _pull(sample, seed[()], index)
         except (RecordingError, TypeError, AttributeError):
             return None
         return None if slope is None else self._read(slope, self.symbols)

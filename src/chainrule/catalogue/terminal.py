@@ -156,7 +156,9 @@ def _gradients(entry: Entry, backward: int, local: int) -> list[tuple[Text, Text
             rule = _fitting(f"{left} = {unicode(gradient.rule)}", backward)
             rule = rule if rule.plain != "…" else Text(f"{left} = …")
         slope = Text(entry.size_of(gradient), style="dim")
-        rows.append((rule, slope if gradient.local is None else _fitting(unicode(gradient.local), local)))
+        if gradient.local is not None and gradient.of == entry.result:
+            slope = _fitting(unicode(gradient.local), local)
+        rows.append((rule, slope))
     return rows
 
 
@@ -192,7 +194,7 @@ def page(entry: Entry, width: int, report: BlockReport | None) -> Iterator[Any]:
         yield from _part("Local gradient", "entry by entry" if entry.elementwise else "")
         for gradient in local:
             assert gradient.local is not None
-            yield equation(_local_name(entry, gradient.name.parts[1]), [unicode(gradient.local)], width)
+            yield equation(unicode(gradient.local_name), [unicode(gradient.local)], width)
     if entry.sample is not None:
         yield from _example(entry, entry.sample, width)
     yield from _facts(entry, report)
