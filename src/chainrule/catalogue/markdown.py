@@ -27,7 +27,8 @@ compute; none is written by hand. `chainrule blocks softmax` shows one block in 
 $`L`$ is the loss, $`z`$ the result of a block (or as its backward rule calls it). $`[c]`$ is 1 where the condition
 $`c`$ holds and 0 elsewhere. The local gradient of an elementwise block is the derivative of each entry of the result by
 the same entry of the operand; of other blocks it is a matrix with a row for each entry of the operand, whose size is
-given for the block's example; where the result is a vector, its first column is $`\\partial z_{0} / \\partial x`$. Operands that broadcast get the sum over what was repeated.
+given for the block's example; where the result is a vector, $`\\partial z_{0} / \\partial x`$ is its first column.
+Operands that broadcast get the sum over what was repeated.
 """
 
 
@@ -102,6 +103,8 @@ def _local(entry: Entry, gradient: Gradient) -> str:
         return entry.size_of(gradient).replace("×", " × ")
     if gradient.of != entry.result and _is_short(gradient.local):
         return _math(f"{latex(gradient.local_name)} = {latex(gradient.local)}")
+    if not entry.elementwise and not _is_short(gradient.local):
+        return entry.size_of(gradient).replace("×", " × ")
     return _math(latex(gradient.local)) if _is_short(gradient.local) else "…"
 
 
