@@ -23,7 +23,7 @@ from chainrule.array import owned, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.matrices import identity, solve
-from chainrule.domains import apart, example, normal, positive_definite
+from chainrule.domains import apart, example, hermitian, normal
 from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, namespace_of
@@ -123,7 +123,7 @@ def of_triangle(xp, dx, x, lower=True):
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------------------
 
 
-@library_block(notation=lambda x, lower: call("eigh", x), complex=True, example=example(positive_definite(2, 2)))
+@library_block(notation=lambda x, lower: call("eigh", x), complex=True, example=example(hermitian(2, 2)))
 def eigh(xp, x, lower=True):
     """The eigenvectors of a Hermitian x as columns, and under each its eigenvalue, in ascending order."""
     w, v = xp.linalg.eigh(x) if lower else xp.linalg.eigh(x, UPLO="U")
@@ -165,7 +165,7 @@ def numpy_eigvalsh(a, UPLO="L"):
 @library_block(
     notation=lambda x: call("eig", x),
     complex=True,
-    example=example(positive_definite(2, 2)),
+    example=example(hermitian(2, 2)),
 )
 def eig(xp, x):
     """The eigenvectors of x as columns of length 1, and under each its eigenvalue."""
@@ -381,7 +381,7 @@ def numpy_qr(a, mode="reduced"):
 # Cholesky ------------------------------------------------------------------------------------------------------
 
 
-@library_block(notation=lambda x: call("chol", x), complex=True, example=example(positive_definite(2, 2)))
+@library_block(notation=lambda x: call("chol", x), complex=True, example=example(hermitian(2, 2)))
 def cholesky(xp, x):
     """The lower triangular z with z z* = x, for a Hermitian positive definite x. The gradient is Hermitian too."""
     return xp.linalg.cholesky(x)
