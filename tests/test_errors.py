@@ -153,6 +153,11 @@ def test_a_function_that_takes_plain_numbers_only_is_told_what_to_write():
     assert "@cr.block" in "".join(caught.value.__notes__)
 
 
+def test_striding_over_memory_is_refused():
+    told = message_of(RecordingError, cr.grad(lambda x: np.lib.stride_tricks.as_strided(x, (2,), (8,)).sum()), ONES)
+    assert "sliding_window_view" in told
+
+
 def test_math_functions_are_told_to_be_numpys():
     assert "np.exp" in message_of(RecordingError, cr.grad(lambda x: math.exp(x)), 1.0)
 

@@ -10,31 +10,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from types import NoneType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule.errors import BlockError, ChainruleError, RecordingError
+from chainrule.instead import function_to_write_instead
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
 from chainrule.node import Node, at_line, user_frame
-from chainrule.scipy_linalg import instead_of_scipy
+from chainrule.views import Index, View, same_steps, view_of
 
 __all__ = [
     "ANSWERS",
     "NO_PARAMS",
     "Array",
-    "Index",
-    "View",
     "answer",
     "constant",
     "is_number",
     "owned",
     "record",
     "value_of",
-    "view_of",
 ]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
@@ -149,84 +146,6 @@ def owned(x: Any) -> Any:
     if type(x) is Array:
         x._view = None
     return x
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Index:
-    """The step from an array to a part of it: `x[key]`."""
-
-    key: Any
-
-    def __call__(self, x: Any) -> Any:
-        return x[self.key]
-
-
-class View(NamedTuple):
-    """That a handle shares, in NumPy's sense, the memory of another.
-
-    Values cannot share memory here, for a node never changes. So a view remembers how it was taken: read after a write
-    to the root, it is taken again; written to, it writes to the root.
-
-    Attributes
-    ----------
-    root : the handle whose memory it is; no view itself.
-    seen : what the root pointed at when the view was taken; if the root has moved on, the view is stale.
-    steps : how it was taken from the root, each step a function of recorded and of plain arrays; None for a number that
-        NumPy reads from shared memory when asked, which cannot be taken again.
-    """
-
-    root: Array
-    seen: Node
-    steps: tuple[Callable[[Any], Any], ...] | None
-
-    @property
-    def stale(self) -> bool:
-        """Whether the memory was written to since."""
-        return self.root._own is not self.seen
-
-    def taken_again(self) -> Array:
-        """The same part of the root as it is now."""
-        if self.steps is None:
-            raise RecordingError(
-                "this number comes from an array that was written to since; read it again after the write" + at_line()
-            )
-        made: Any = self.root
-        for step in self.steps:
-            made = step(made)
-        return made
-
-    def write(self, new: Array) -> View:
-        """Write into the root what stands in the view; returns the view of the root as it is then."""
-        assert self.steps is not None
-        if new.dtype != self.root.dtype:
-            raise RecordingError(
-                "an update in place of the real or imaginary part of an array; update the complex array itself"
-                + at_line()
-            )
-        if len(self.steps) == 1 and type(self.steps[0]) is Index:
-            self.root[self.steps[0].key] = new
-        else:
-            positions: Any = np.arange(self.root.size).reshape(self.root.shape)
-            for step in self.steps:
-                positions = step(positions)
-            if np.unique(positions).size < np.size(positions):
-                raise RecordingError(
-                    "an update in place of a view in which entries stand several times (np.broadcast_to); copy it first"
-                    + at_line()
-                )
-            entries = call(np.ravel, self.root)
-            entries._view = None
-            entries[positions] = new
-            self.root._write(call(np.reshape, entries, self.root.shape))
-        return self._replace(seen=self.root._own)
-
-
-def view_of(source: Array, *steps: Callable[[Any], Any]) -> View:
-    """That an array was taken from a source by some steps, and shares its memory."""
-    if source._view is None:
-        return View(source, source._own, steps)
-    root, seen, before = source._view
-    return View(root, seen, None if before is None else before + steps)
 
 
 def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exception:
@@ -485,7 +404,7 @@ class Array:
         """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable:
             return np.array(self._node.value, dtype=dtype)
-        if (found := instead_of_scipy()) is not None:
+        if (found := function_to_write_instead()) is not None:
             raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
         if dtype not in (None, object, np.dtype(object)):
             self._refuse(f"np.asarray(x, dtype={dtype}), or writing x into a plain array,")
@@ -609,7 +528,7 @@ class Array:
     def __setitem__(self, key: Any, new: Any) -> None:
         if type(new) is Array and new._view is not None and not new._view.stale:
             mine = view_of(self, Index(key))
-            if new._view.root is mine.root and _same_steps(new._view.steps, mine.steps):
+            if new._view.root is mine.root and same_steps(new._view.steps, mine.steps):
                 return  # the second half of `x[key] += v`: the view has written itself already
         self._write(call(setitem_key, self, new, key))
 
@@ -772,16 +691,6 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
 
 def _has_ellipsis(key: Any) -> bool:
     return key is Ellipsis or (type(key) is tuple and any(part is Ellipsis for part in key))
-
-
-def _same_steps(a: Any, b: Any) -> bool:
-    """Whether two views of a root were taken by the very same steps."""
-    return (
-        a is not None
-        and b is not None
-        and len(a) == len(b)
-        and all(s is t or (type(s) is Index and type(t) is Index and s.key is t.key) for s, t in zip(a, b, strict=True))
-    )
 
 
 def getitem_key(x: Any, key: Any) -> Any:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, call, is_number, view_of
+from chainrule.array import Array, call, is_number
 from chainrule.errors import RecordingError
 from chainrule.node import at_line, is_internal
+from chainrule.views import view_of
 
 __all__ = ["from_objects", "holds_recorded", "to_objects"]
 

@@ -6,13 +6,14 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import owned, value_of, view_of
+from chainrule.array import owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
+from chainrule.views import view_of
 
 
 def _entries_at(x, positions):

@@ -9,12 +9,13 @@ import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, is_number, value_of, view_of
+from chainrule.array import ANSWERS, Array, is_number, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
 from chainrule.libraries import is_complex
+from chainrule.views import view_of
 
 __all__ = ["adjoint", "conj"]
 

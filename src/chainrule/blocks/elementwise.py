@@ -263,7 +263,7 @@ def _share(wins, x, y, z):
 # Selection ---------------------------------------------------------------------------------------------------
 
 
-@library_block(notation=cases, complex=True, example=example(integers(2)(2, 3), normal(2, 3), normal(3)))
+@library_block(notation=cases, complex=True, example=example(exactly([[True, False, True], [False, True, True]]), normal(2, 3), normal(3)))
 def where(xp, condition, x, y):
     """x where the condition holds, else y. It selects and never multiplies, so a NaN not chosen stays out."""
     return xp.where(condition, x, y)

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from chainrule.array import Array, getitem_key, is_number, owned, record, setitem_key, value_of, view_of
+from chainrule.array import Array, getitem_key, is_number, owned, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
@@ -18,6 +18,7 @@ from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
 from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
+from chainrule.views import view_of
 
 
 def index_text(key):

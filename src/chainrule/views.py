@@ -1,0 +1,102 @@
+"""Views: arrays that share, in NumPy's sense, the memory of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.errors import RecordingError
+from chainrule.node import Node, at_line
+
+__all__ = ["Index", "View", "same_steps", "view_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
+    """The step from an array to a part of it: `x[key]`."""
+
+    key: Any
+
+    def __call__(self, x: Any) -> Any:
+        return x[self.key]
+
+
+class View(NamedTuple):
+    """That a handle shares, in NumPy's sense, the memory of another.
+
+    Values cannot share memory here, for a node never changes. So a view remembers how it was taken: read after a write
+    to the root, it is taken again; written to, it writes to the root.
+
+    Attributes
+    ----------
+    root : the handle whose memory it is; no view itself.
+    seen : what the root pointed at when the view was taken; if the root has moved on, the view is stale.
+    steps : how it was taken from the root, each step a function of recorded and of plain arrays; None for a number that
+        NumPy reads from shared memory when asked, which cannot be taken again.
+    """
+
+    root: Any
+    seen: Node
+    steps: tuple[Callable[[Any], Any], ...] | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether the memory was written to since."""
+        return self.root._own is not self.seen
+
+    def taken_again(self) -> Any:
+        """The same part of the root as it is now."""
+        if self.steps is None:
+            raise RecordingError(
+                "this number comes from an array that was written to since; read it again after the write" + at_line()
+            )
+        made: Any = self.root
+        for step in self.steps:
+            made = step(made)
+        return made
+
+    def write(self, new: Any) -> View:
+        """Write into the root what stands in the view; returns the view of the root as it is then."""
+        assert self.steps is not None
+        if new.dtype != self.root.dtype:
+            raise RecordingError(
+                "an update in place of the real or imaginary part of an array; update the complex array itself"
+                + at_line()
+            )
+        if len(self.steps) == 1 and type(self.steps[0]) is Index:
+            self.root[self.steps[0].key] = new
+        else:
+            positions: Any = np.arange(self.root.size).reshape(self.root.shape)
+            for step in self.steps:
+                positions = step(positions)
+            if np.unique(positions).size < np.size(positions):
+                raise RecordingError(
+                    "an update in place of a view in which entries stand several times (np.broadcast_to); copy it first"
+                    + at_line()
+                )
+            entries: Any = np.ravel(self.root)
+            entries._view = None
+            entries[positions] = new
+            self.root._write(np.reshape(entries, self.root.shape))
+        return self._replace(seen=self.root._own)
+
+
+def view_of(source: Any, *steps: Callable[[Any], Any]) -> View:
+    """That an array was taken from a source by some steps, and shares its memory."""
+    if source._view is None:
+        return View(source, source._own, steps)
+    root, seen, before = source._view
+    return View(root, seen, None if before is None else before + steps)
+
+
+def same_steps(a: Any, b: Any) -> bool:
+    """Whether two views of a root were taken by the very same steps."""
+    return (
+        a is not None
+        and b is not None
+        and len(a) == len(b)
+        and all(s is t or (type(s) is Index and type(t) is Index and s.key is t.key) for s, t in zip(a, b, strict=True))
+    )
