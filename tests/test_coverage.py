@@ -105,6 +105,8 @@ CALLS: dict[str, Any] = {
     **_every("numpy", "extract", lambda f, x: f(KEEP, x)),
     **_every("numpy", "reshape", lambda f, x: f(x, (9,))),
     **_every("numpy", "resize broadcast_to", lambda f, x: f(x, (2, 3, 3))),
+    "chainrule.cho_solve": lambda x: cr.cho_solve(cr.cho_factor(x), X),
+    "chainrule.solve_triangular": lambda x: cr.solve_triangular(x, X),
     "numpy.angle": lambda x: np.angle(x + 1j),
     "numpy.apply_along_axis": lambda x: np.apply_along_axis(np.sum, 0, x),
     "numpy.apply_over_axes": lambda x: np.apply_over_axes(np.sum, x, 0),

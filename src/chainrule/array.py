@@ -165,12 +165,16 @@ def value_of(x: Any) -> Any:
 
 def answer(function: Any) -> Callable[..., Any] | None:
     """What answers for a function of NumPy or SciPy, or None."""
-    found = ANSWERS.get(function)
+    found = ANSWERS.get(function) or _named.get(function)
     if found is None:
         for name in _names_of(function):
             if name in ANSWERS:
-                found = ANSWERS[function] = ANSWERS[name]
+                found = _named[function] = ANSWERS[name]
     return found
+
+
+_named: dict[Any, Callable[..., Any]] = {}
+"""The answers that were found by name, so that each is looked for once."""
 
 
 def _names_of(function: Any) -> Iterator[str]:

@@ -1,9 +1,14 @@
-"""What to write instead of functions that ask for a plain array, and no protocol: those of scipy.linalg, as_strided."""
+"""What to write instead of functions that ask for plain arrays and for no protocol.
+
+Those of scipy.linalg hand their arguments to LAPACK, some of scipy.special turn them into plain arrays first. They are
+recognised by their frames, while they ask.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from chainrule.node import is_internal
@@ -12,10 +17,17 @@ __all__ = ["function_to_write_instead"]
 
 _CHAINRULE = "expm logm sqrtm solve_triangular cho_factor cho_solve solve_sylvester block_diag"
 _NUMPY = "inv solve det pinv norm lstsq cholesky qr svd svdvals eig eigvals eigh eigvalsh"
+_SPECIAL = (
+    "comb diric factorial log_softmax logsumexp multigammaln perm polygamma spherical_in spherical_jn spherical_kn "
+    "spherical_yn"
+)
 
 INSTEAD = {
     **{f"scipy.linalg.{name}": f"cr.{name}" for name in _CHAINRULE.split()},
     **{f"scipy.linalg.{name}": f"np.linalg.{name}" for name in _NUMPY.split()},
+    **{
+        f"scipy.special.{name}": f"`from chainrule import special`, then special.{name}(…)" for name in _SPECIAL.split()
+    },
     # It would read beyond the memory of an array of dtype object.
     "numpy.lib.stride_tricks.as_strided": "np.lib.stride_tricks.sliding_window_view, or an index as x[i[:, None] + j]",
 }
@@ -23,6 +35,7 @@ INSTEAD = {
 
 _FOLDERS = {
     os.path.join("scipy", "linalg") + os.sep: "scipy.linalg",
+    os.path.join("scipy", "special") + os.sep: "scipy.special",
     os.path.join("numpy", "lib", "_stride_tricks_impl"): "numpy.lib.stride_tricks",
 }
 
@@ -32,20 +45,22 @@ def function_to_write_instead() -> tuple[str, str] | None:
     frame: Any = sys._getframe(1)
     found = None
     while is_internal(frame.f_code.co_filename) and frame.f_back is not None:
-        name = _function_of(frame)
-        if name in INSTEAD:
-            found = name, INSTEAD[name]  # the outermost is the one that the user called
+        for name in _functions_of(frame):
+            if name == "scipy.special.softmax":
+                return None  # it needs nothing but NumPy's functions, which compute with recorded numbers one by one
+            if name in INSTEAD:
+                found = name, INSTEAD[name]  # the outermost is the one that the user called
         frame = frame.f_back
     return found
 
 
-def _function_of(frame: Any) -> str:
-    """The full name of the function that runs in a frame, or that its wrapper for stacks is about to call."""
-    if frame.f_code.co_name == "wrapper":
-        wrapped = frame.f_locals.get("f")
-        if str(getattr(wrapped, "__module__", "")).startswith("scipy.linalg"):
-            return f"scipy.linalg.{wrapped.__name__}"
+def _functions_of(frame: Any) -> Iterator[str]:
+    """The full names of the function that runs in a frame, and of the one that a decorator of SciPy's goes round."""
     for folder, module in _FOLDERS.items():
         if folder in frame.f_code.co_filename:
-            return f"{module}.{frame.f_code.co_name}"
-    return ""
+            yield f"{module}.{frame.f_code.co_name}"
+    for variable in ("f", "fun"):
+        wrapped = frame.f_locals.get(variable)
+        module = str(getattr(wrapped, "__module__", ""))
+        if module.startswith(("scipy.linalg", "scipy.special")):
+            yield f"{'.'.join(module.split('.')[:2])}.{getattr(wrapped, '__name__', '')}"

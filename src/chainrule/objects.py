@@ -7,15 +7,11 @@ is returned, it is stacked back to one recorded array.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 import numpy as np
 
 from chainrule.array import Array, call, is_number
-from chainrule.errors import RecordingError
-from chainrule.node import at_line, is_internal
 from chainrule.views import view_of
 
 __all__ = ["from_objects", "holds_recorded", "to_objects"]
@@ -27,7 +23,6 @@ def to_objects(x: Array, shared: bool) -> np.ndarray:
     Where NumPy's result would share the memory of x, a write into either would show in the other. It cannot here, so
     the array is read-only, and the use of its entries after a write to x is an error.
     """
-    _refuse_in_scipy_special()
     objects = np.empty(x.shape, dtype=object)
     entries = call(np.ravel, x)
     view = None
@@ -39,31 +34,6 @@ def to_objects(x: Array, shared: bool) -> np.ndarray:
         objects.reshape(-1)[i] = entry
     objects.flags.writeable = not shared
     return objects
-
-
-def _refuse_in_scipy_special() -> None:
-    """SciPy's ufuncs do not compute with objects, so a function of scipy.special that makes some cannot go on.
-
-    It is recognised by its frame; `softmax` makes them too, but needs NumPy's functions only.
-    """
-    frame: Any = sys._getframe(1)
-    called: list[str] = []
-    while frame is not None and is_internal(frame.f_code.co_filename):
-        frame = frame.f_back
-    while frame is not None and f"{os.sep}scipy{os.sep}" in frame.f_code.co_filename:
-        if f"{os.sep}special{os.sep}" in frame.f_code.co_filename:
-            called.append(frame.f_code.co_name)
-            called.append(getattr(frame.f_locals.get("fun"), "__name__", ""))  # what SciPy's decorators go round
-        frame = frame.f_back
-    if not called or "softmax" in called:
-        return
-    from chainrule import special
-
-    for name in set(called) & set(special.__all__):
-        raise RecordingError(
-            f"scipy.special.{name} turns its arguments into plain arrays, so its gradient would be lost; "
-            f"write `from chainrule import special`, then special.{name}(…)" + at_line()
-        )
 
 
 def holds_recorded(x: Any) -> bool:
