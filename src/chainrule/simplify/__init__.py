@@ -1,5 +1,5 @@
 """Simplify: rewrite a recorded result into an equal one with fewer blocks."""
 
-from chainrule.simplify.engine import simplify
+from chainrule.simplify.results import simplify
 
 __all__ = ["simplify"]

@@ -18,7 +18,7 @@ from chainrule.block import BLOCKS
 from chainrule.node import Node
 
 if TYPE_CHECKING:
-    from chainrule.simplify.engine import Builder
+    from chainrule.simplify.results import Reader
 
 __all__ = ["Polynomials"]
 
@@ -43,7 +43,7 @@ ONE: Monomial = frozenset()
 class Polynomials:
     """The polynomials of recorded values, and the values of polynomials."""
 
-    def __init__(self, build: Builder):
+    def __init__(self, build: Reader):
         self.build = build
         self._of: dict[Node, Polynomial] = {}
         self._constants: set[Node] = set()
@@ -84,7 +84,7 @@ class Polynomials:
     def _constant(self, c: np.ndarray) -> Node:
         """One node for each constant array, so that equal ones cancel."""
         key = (c.dtype.str, c.shape, c.tobytes())
-        known = self.build._known
+        known = self.build.atoms
         if key not in known:
             known[key] = Node(None, (), {}, c)
             self._constants.add(known[key])
@@ -126,7 +126,7 @@ class Polynomials:
         read = answer(getitem_key)
         assert read is not None
         key = (atom, "entry", unit.index)
-        known = self.build._known
+        known = self.build.atoms
         if key not in known:
             known[key] = self.build.block(BLOCKS["getitem"], [Array(atom)], {"key": (unit.index,)})
         return known[key]._node

@@ -1,78 +1,305 @@
-"""Rules for single blocks: each is an identity, named after what it says, or None where it does not apply."""
+"""The table of rules: for each block what may be made of it.
+
+Most rules are identities of `identities.py`. Those about shapes, structured constants and matrix products need a few
+lines of Python; each says in its docstring what it is as an identity.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.block import BLOCKS, Elementwise
+from chainrule.node import Node
+from chainrule.simplify.builder import Builder, shape_and_dtype
+from chainrule.simplify.identities import EXACT, REAL, STABLE
+from chainrule.simplify.patterns import Identity
+from chainrule.simplify.structure import is_library
 
-__all__ = ["RULES"]
+__all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rule"]
 
-RULES: dict[str, list[Callable[..., Any]]] = {}
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule in Python: `function(build, *operands, **params)` returns an equal value, or None where it does not apply."""
+
+    blocks: tuple[str, ...]
+    function: Callable[..., Any]
+
+    def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        return self.function(build, *operands, **params)
+
+
+STRUCTURAL: list[Rule] = []
 
 
 def rule(*blocks: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: an identity for these blocks; gets their operands and parameters."""
+    """Decorator: a rule for these blocks."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        for block in blocks:
-            RULES.setdefault(block, []).append(function)
+        STRUCTURAL.append(Rule(blocks, function))
         return function
 
     return register
 
 
+def _inner(x: Any, build: Builder, *names: str) -> Node | None:
+    """x, if it is the result of a block of one of these names."""
+    found = type(x) is Node and is_library(x.block, *names) and not build.is_leaf(x)
+    return x if found else None
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    return np.shape(x.value if type(x) is Node else x)
+
+
+# Arranging ---------------------------------------------------------------------------------------------------------
+
+
 @rule("broadcast_to", "reshape")
-def to_the_same_shape(x: Any, shape: tuple[int, ...]) -> Any:
+def to_the_same_shape(build: Builder, x: Any, **params: Any) -> Any:
     """reshape(x, x.shape) = x."""
-    return x if tuple(shape) == x.shape else None
+    return x if params["shape"] == shape(x) else None
+
+
+@rule("reshape")
+def reshape_twice(build: Builder, x: Any, **params: Any) -> Any:
+    """reshape(reshape(x, a), b) = reshape(x, b)."""
+    inner = _inner(x, build, "reshape")
+    return build.call("reshape", inner.inputs[0], **params) if inner else None
+
+
+@rule("broadcast_to")
+def broadcast_twice(build: Builder, x: Any, **params: Any) -> Any:
+    """broadcast_to(broadcast_to(x, a), b) = broadcast_to(x, b)."""
+    inner = _inner(x, build, "broadcast_to")
+    return build.call("broadcast_to", inner.inputs[0], **params) if inner else None
 
 
 @rule("cast")
-def to_the_same_dtype(x: Any, dtype: Any) -> Any:
+def to_the_same_dtype(build: Builder, x: Any, dtype: Any) -> Any:
     """cast(x, x.dtype) = x."""
-    return x if x.dtype == dtype else None
+    return x if shape_and_dtype(x)[1] == dtype else None
 
 
 @rule("transpose")
-def transpose_twice(x: Any, axes: tuple[int, ...]) -> Any:
+def transpose_twice(build: Builder, x: Any, axes: tuple[int, ...]) -> Any:
     """(xᵀ)ᵀ = x, and a transpose that moves nothing is nothing."""
-    if axes == tuple(range(-x.ndim, 0)):
+    still = tuple(range(-len(axes), 0))
+    if axes == still:
         return x
-    if type(x) is Array and x._node.block is not None and x._node.block.name == "transpose":
-        inner = x._node.params["axes"]
-        if tuple(inner[a] for a in axes) == tuple(range(-x.ndim, 0)):
-            return Array(x._node.inputs[0])
-    return None
-
-
-@rule("matmul")
-def product_with_the_identity(x: Any, y: Any) -> Any:
-    """I x = x and x I = x."""
-    if _is_identity(x) and np.ndim(y) > 0:
-        return y
-    return x if _is_identity(y) and np.ndim(x) > 0 else None
-
-
-def _is_identity(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, np.eye(len(x)))
+    inner = _inner(x, build, "transpose")
+    if inner is None:
+        return None
+    both = tuple(inner.params["axes"][a] for a in axes)
+    return inner.inputs[0] if both == still else build.call("transpose", inner.inputs[0], axes=both)
 
 
 @rule("where")
-def where_of_equals(condition: Any, x: Any, y: Any) -> Any:
+def where_of_equals(build: Builder, condition: Any, x: Any, y: Any) -> Any:
     """where(c, x, x) = x."""
-    same = type(x) is Array and type(y) is Array and x._node is y._node
-    return x if same and x.shape == np.broadcast_shapes(np.shape(condition), x.shape) else None
+    return x if type(x) is Node and x is y and shape(x) == np.broadcast_shapes(shape(condition), shape(x)) else None
 
 
-@rule("exp")
-def exp_of_log(x: Any) -> Any:
-    """e^{log x} = x."""
-    return (
-        Array(x._node.inputs[0])
-        if type(x) is Array and x._node.block is not None and x._node.block.name == "log"
-        else None
-    )
+@rule("where")
+def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> Any:
+    """where((dz = 0) ∧ (s = ±∞), 0, dz s) = dz s, where dz s has been given a stable form.
+
+    The backward pass masks a local derivative s that is infinite where it is recorded.
+    """
+    if type(condition) is not Node or condition.block.name != "bitwise_and" or build.uniform(x) != 0:
+        return None
+    zero, infinite = condition.inputs
+    if type(zero) is not Node or zero.block.name != "equal" or type(infinite) is not Node:
+        return None
+    finite = infinite.inputs[0]
+    if infinite.block.name != "invert" or type(finite) is not Node or finite.block.name != "isfinite":
+        return None
+    dz, s = zero.inputs[0], finite.inputs[0]
+    multiplied = _inner(y, build, "multiply")
+    if multiplied is not None and {id(i) for i in multiplied.inputs} == {id(dz), id(s)}:
+        return None
+    return y if y in build.improved or _inner(y, build, "sigmoid", "softmax") else None
+
+
+# Broadcasting --------------------------------------------------------------------------------------------------------
+
+
+@rule("sum")
+def sum_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Σ of n times x is n x."""
+    found = _reduced_once(build, "sum", x, axis, keepdims)
+    return None if found is None else build.call("multiply", found[0], float(found[1]))
+
+
+@rule("mean")
+def mean_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The mean of n times x is x."""
+    found = _reduced_once(build, "mean", x, axis, keepdims)
+    return None if found is None else found[0]
+
+
+def _reduced_once(build: Builder, name: str, x: Any, axis: Any, keepdims: bool) -> tuple[Any, int] | None:
+    """The reduction of what is repeated, over those axes along which it is not; and how often it is repeated."""
+    inner = _inner(x, build, "broadcast_to")
+    if inner is None:
+        return None
+    y, large = inner.inputs[0], shape(x)
+    small = (1,) * (len(large) - len(shape(y))) + shape(y)
+    axes = {a % len(large) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    repeats = math.prod(large[a] for a in axes if small[a] != large[a])
+    if repeats <= 1:
+        return None
+    if shape(y) != small:
+        y = build.call("reshape", y, shape=small)
+    real = tuple(a - len(large) for a in sorted(axes) if small[a] == large[a])
+    if real:
+        y = build.call(name, y, axis=real, keepdims=True)
+    kept = tuple(1 if a in axes else n for a, n in enumerate(large))
+    if shape(y) != kept:
+        y = build.call("broadcast_to", y, shape=kept)
+    if not keepdims:
+        y = build.call("reshape", y, shape=tuple(n for a, n in enumerate(kept) if a not in axes))
+    return y, repeats
+
+
+ELEMENTWISE = tuple(
+    name for name, block in BLOCKS.items() if isinstance(block, Elementwise) and len(block.operands) > 1
+) + ("where",)
+
+
+def _repeated_in(name: str) -> Callable[..., Any]:
+    def rule_for_one_block(build: Builder, *xs: Any, **params: Any) -> Any:
+        """f(broadcast_to(x), y) = f(x, y), and a constant of equal entries is a number: f repeats them itself."""
+        for i, x in enumerate(xs):
+            inner = _inner(x, build, "broadcast_to")
+            small = inner.inputs[0] if inner else None
+            if inner is None and np.ndim(x) > 0:
+                small = build.uniform(x)
+            if small is not None and not (name == "where" and i == 0):
+                rest = (*xs[:i], small, *xs[i + 1 :])
+                if any(type(y) is Node for y in rest) and _result_shape(rest) == _result_shape(xs):
+                    return build.call(name, *rest, **params)
+        return None
+
+    return rule_for_one_block
+
+
+def _result_shape(xs: Iterable[Any]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*map(shape, xs))
+
+
+for _name in ELEMENTWISE:
+    rule(_name)(_repeated_in(_name))
+
+
+# Structured constants ------------------------------------------------------------------------------------------------
+
+
+@rule("matmul")
+def rows_of_identity(build: Builder, x: Any, y: Any) -> Any:
+    """I x = x."""
+    return y if build.is_identity(x) and len(shape(y)) > 0 else None
+
+
+@rule("matmul")
+def rows_of_one_hot(build: Builder, x: Any, y: Any) -> Any:
+    """E y = y[labels] for one-hot rows E."""
+    hot = build.one_hot(x)
+    if hot is None or build.is_identity(x) or len(shape(y)) not in (1, 2) or len(shape(x)) < 2:
+        return None
+    if hot.labels.shape != (hot.size,) or not np.array_equal(hot.labels, np.arange(hot.size)):
+        key = (hot.labels,) if len(shape(y)) == 1 else (hot.labels, slice(None))
+        y = build.call("getitem", y, key=key)
+    return y if hot.number == 1 else build.call("multiply", y, hot.number)
+
+
+@rule("matmul")
+def product_with_the_identity(build: Builder, x: Any, y: Any) -> Any:
+    """x I = x."""
+    return x if build.is_identity(y) and len(shape(x)) > 0 else None
+
+
+@rule("matmul")
+def seeds_of_matrices(build: Builder, x: Any, y: Any) -> Any:
+    """Σ_l δ_ik δ_jl y_l = δ_ik y_j: the seeds of a Jacobian by a matrix leave their last axis to y."""
+    axes = len(shape(x)) // 2
+    if axes < 2 or not build.is_seed(x) or len(shape(y)) not in (1, 2):
+        return None
+    outer = shape(x)[: axes - 1]
+    ones, m = (1,) * len(outer), shape(y)[1:]
+    delta = np.eye(math.prod(outer), dtype=x.dtype).reshape(outer + (1,) + outer + (1,) * len(m))
+    return build.call("multiply", delta, build.call("reshape", y, shape=shape(y)[:1] + ones + m))
+
+
+@rule("matmul")
+def diagonal_times_matrix(build: Builder, x: Any, y: Any) -> Any:
+    """diag(v) y = v[:, None] * y."""
+    v = _diagonal(build, x)
+    if v is None or len(shape(y)) not in (1, 2):
+        return None
+    return build.call("multiply", _as_shape(build, v, (-1, 1) if len(shape(y)) == 2 else (-1,)), y)
+
+
+@rule("matmul")
+def matrix_times_diagonal(build: Builder, x: Any, y: Any) -> Any:
+    """x diag(v) = x * v."""
+    v = _diagonal(build, y)
+    return None if v is None or not shape(x) else build.call("multiply", x, _as_shape(build, v, (-1,)))
+
+
+def _diagonal(build: Builder, x: Any) -> Any:
+    """v, where x is diag(v): the identity times a row, a column or a number."""
+    product = _inner(x, build, "multiply")
+    if product is None:
+        return None
+    for eye, v in (product.inputs, product.inputs[::-1]):
+        if build.is_identity(eye) and len([n for n in shape(v) if n != 1]) <= 1 and len(shape(v)) <= 2:
+            return v
+    return None
+
+
+def _as_shape(build: Builder, v: Any, wanted: tuple[int, ...]) -> Any:
+    size = math.prod(shape(v))
+    if size == 1:
+        return v if shape(v) == () else build.call("reshape", v, shape=())
+    exact = tuple(size if n == -1 else n for n in wanted)
+    return v if shape(v) == exact else build.call("reshape", v, shape=exact)
+
+
+# Rank one --------------------------------------------------------------------------------------------------------------
+
+
+@rule("matmul")
+def rank_one_times_vector(build: Builder, x: Any, y: Any) -> Any:
+    """(u vᵀ) y = (v · y) u, and x (u vᵀ) = (x · u) v."""
+    for product, other, inner, outer in ((x, y, 1, 0), (y, x, 0, 1)):
+        rank_one = _inner(product, build, "outer")
+        if rank_one is not None and len(shape(other)) == 1 and all(len(shape(v)) == 1 for v in rank_one.inputs):
+            u, v = rank_one.inputs[outer], rank_one.inputs[inner]
+            return build.call("multiply", u, build.call("matmul", v, other))
+    return None
+
+
+# The tables ------------------------------------------------------------------------------------------------------------
+
+
+def _by_block(*tables: Iterable[Identity | Rule]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for table in tables:
+        for r in table:
+            for name in (r.left.block,) if isinstance(r, Identity) else r.blocks:
+                found.setdefault(name, []).append(r)
+    return found
+
+
+FOR_COMPUTATIONS = _by_block([Rule(("alias",), lambda build, x: x)], STABLE, EXACT, STRUCTURAL)
+"""What may be used where numbers are computed."""
+
+_SHORTER = {to_the_same_shape, to_the_same_dtype, transpose_twice, where_of_equals, rows_of_identity, product_with_the_identity}
+FOR_READING = _by_block([r for r in STRUCTURAL if r.function in _SHORTER], REAL)
+"""What makes a formula easier to read: nothing that replaces a block by another."""

@@ -1,20 +1,24 @@
-"""The engine: rebuild a recording from its leaves up, sharing what is equal and rewriting what has a simpler form.
+"""Simplify a result for reading: rebuild a recording from its leaves up, sharing what is equal, rewriting what has a simpler form.
 
 It records the new form as it goes, so a simplified result carries its value and can be compared with the original.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, record
+from chainrule.array import Array
+from chainrule.block import BLOCKS
 from chainrule.graph import nodes_above
 from chainrule.node import Node
+from chainrule.recording import alias
+from chainrule.simplify.builder import Builder
 from chainrule.simplify.polynomials import Polynomials
-from chainrule.simplify.rules import RULES
+from chainrule.simplify.rules import FOR_READING
 
 __all__ = ["simplify"]
 
@@ -40,7 +44,7 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     order = nodes_above(result._node, leaves, size)
     if len(order) > size:
         return result
-    build = Builder(leaves)
+    build = Reader(leaves)
     new: dict[Node, Any] = {}
     for node in order:
         if node.block is None or node in build.leaves:
@@ -51,29 +55,28 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     return new[result._node]
 
 
-class Builder:
-    """Records blocks, each equal one only once, in their simplest form."""
+class Reader(Builder):
+    """Makes nodes for a formula: by the rules for reading, and sums of products in their normal form."""
 
     def __init__(self, leaves: Container[Node]):
-        self.leaves = leaves
+        super().__init__({}, Counter(), leaves)
         self.polynomials = Polynomials(self)
-        self._known: dict[Any, Any] = {}
+        self.atoms: dict[Any, Any] = {}
+
+    def is_pure(self, block: Any) -> bool:
+        return True  # nothing is computed from a formula
 
     def block(self, block: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        """The block applied to the operands; the same node as last time if they are the same."""
-        if not any(type(x) is Array for x in operands):
-            return block(*operands, **params)
-        key = (block.name, tuple(_key(x) for x in operands), repr(sorted(params.items())))
-        if key not in self._known:
-            self._known[key] = record(block, tuple(operands), params)
-        return self._known[key]
+        """The block applied to recorded arrays; the same node as last time if they are the same."""
+        made = self.make(block, [_node(x) for x in operands], params)
+        return Array(made) if type(made) is Node else made
 
     def simplest(self, block: Any, operands: Sequence[Any], params: dict[str, Any], value: Any) -> Any:
         """What the rules make of a block, if they make it simpler; else the block itself."""
-        for rule in RULES.get(block.name, ()):
-            found = rule(*operands, **params)
-            if found is not None and np.shape(_value(found)) == np.shape(value):
-                return found
+        for rule in FOR_READING.get(block.name, ()) if BLOCKS.get(block.name, alias) is block else ():
+            found = rule.apply(self, tuple(_node(x) for x in operands), params)
+            if found is not None and np.shape(found.value if type(found) is Node else found) == np.shape(value):
+                return Array(found) if type(found) is Node else found
         made = self.block(block, operands, params)
         expanded = self.polynomials.simpler(made)
         return made if expanded is None else expanded
@@ -87,12 +90,5 @@ class Builder:
         )
 
 
-def _value(x: Any) -> Any:
-    return x._node.value if type(x) is Array else x
-
-
-def _key(x: Any) -> Any:
-    if type(x) is Array:
-        return x._node
-    x = np.asarray(x)
-    return (x.dtype.str, x.shape, x.tobytes())
+def _node(x: Any) -> Any:
+    return x._node if type(x) is Array else x

@@ -1,0 +1,187 @@
+"""Builder: makes nodes, each equal one only once, in the simplest form that the rules know."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.block import BLOCKS, Elementwise
+from chainrule.libraries import namespace_of
+from chainrule.node import Node
+from chainrule.recording import alias
+from chainrule.simplify import structure
+
+__all__ = ["Builder", "key_of", "shape_and_dtype"]
+
+Rules = Mapping[str, Sequence[Any]]
+
+
+class Builder:
+    """Makes nodes by the rules of a table.
+
+    Parameters
+    ----------
+    rules : for the name of each block of the library what may be made of it: objects with
+        `apply(build, operands, params)`, which returns an equal value or None.
+    uses : how often each node is used in the graph that is being simplified; kept up to date for new nodes.
+    leaves : nodes that are not looked into.
+    """
+
+    def __init__(self, rules: Rules, uses: Counter[Node], leaves: Container[Node] = ()):
+        self.rules = rules
+        self.uses = uses
+        self.leaves = leaves
+        self.improved: set[Node] = set()
+        """Nodes whose value is not that of the original: a stable form of what over- or underflowed."""
+        self._known: dict[Any, Node] = {}
+        self._facts: dict[tuple[str, int], tuple[Any, Any]] = {}
+
+    # What rules ask ---------------------------------------------------------------------------------------
+
+    def is_leaf(self, x: Node) -> bool:
+        """Whether a node is not to be looked into."""
+        return x.block is None or x in self.leaves
+
+    def dies(self, x: Node) -> bool:
+        """Whether nothing uses a node but the one that is being replaced."""
+        return self.uses[x] <= 1
+
+    def same(self, x: Any, y: Any) -> bool:
+        """Whether two operands are equal: the same node, or constants with the same entries."""
+        return x is y or (type(x) is not Node and type(y) is not Node and self._key(x) == self._key(y))
+
+    def is_pure(self, block: Any) -> bool:
+        """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
+        return BLOCKS.get(block.name, alias) is block or isinstance(block, Elementwise)
+
+    def uniform(self, x: Any) -> Any:
+        return self._fact("uniform", structure.uniform, x)
+
+    def one_hot(self, x: Any) -> structure.OneHot | None:
+        return None if type(x) is Node else self._fact("one_hot", structure.one_hot, x)
+
+    def is_identity(self, x: Any) -> bool:
+        return type(x) is np.ndarray and self._fact("identity", lambda c: structure.is_identity(self.one_hot(c)), x)
+
+    def is_seed(self, x: Any) -> bool:
+        """Whether a constant is the seed of a Jacobian by a matrix: an identity matrix, reshaped to S + S."""
+        return type(x) is np.ndarray and self._fact("seed", structure.is_seed, x)
+
+    def _fact(self, name: str, find: Any, x: Any) -> Any:
+        """What `find` says of a constant, looked for once."""
+        if not isinstance(x, np.ndarray):
+            return find(x)
+        known = self._facts.get((name, id(x)))
+        if known is None:
+            known = self._facts[(name, id(x))] = (x, find(x))  # x itself is kept, so that its id stays its own
+        return known[1]
+
+    # What rules make --------------------------------------------------------------------------------------
+
+    def call(self, name: str, *operands: Any, **params: Any) -> Any:
+        """The library's block of this name, applied: a node, or a plain value where all operands are plain."""
+        block = BLOCKS[name]
+        return self.make(block, operands, {**block.defaults, **params})
+
+    def make(self, block: Any, operands: Sequence[Any], params: dict[str, Any], like: Node | None = None) -> Any:
+        """A block, applied to operands, in its simplest form.
+
+        `like` is the original whose place it takes: the result has its shape, dtype, name and line.
+        """
+        operands = tuple(operands)
+        if not any(type(x) is Node for x in operands):
+            return self.forward(block, operands, params)
+        key = None
+        if self.is_pure(block):
+            key = (block, tuple([x if type(x) is Node else self._key(x) for x in operands]), key_of(params))
+            known = self._known.get(key)
+            if known is not None:
+                self._used(known, like)
+                return known
+        made = self._new(block, operands, params, like)
+        found = made
+        if BLOCKS.get(block.name, alias) is block:
+            for rule in self.rules.get(block.name, ()):
+                x = rule.apply(self, operands, params)
+                if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
+                    found = x
+                    break
+        if key is not None:
+            self._known[key] = found
+        if found is not made:
+            self._replaced(made, found)
+        self._used(found, like)
+        return found
+
+    def _used(self, found: Any, like: Node | None) -> None:
+        if type(found) is Node and found is not like:
+            self.uses[found] += 1 if like is None else self.uses[like]
+
+    def _new(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], like: Node | None) -> Node:
+        if like is None:
+            return Node(block, operands, params, self.forward(block, operands, params))
+        if like.block is block and all(x is y for x, y in zip(operands, like.inputs, strict=True)):
+            return like
+        if not any(x in self.improved for x in operands if type(x) is Node):
+            return Node(block, operands, params, like.value, like.code, like.lasti, like.name)
+        made = Node(block, operands, params, self.forward(block, operands, params), like.code, like.lasti, like.name)
+        if not _close(made.value, like.value):
+            self.improved.add(made)
+        return made
+
+    def _replaced(self, original: Node, found: Any) -> None:
+        if type(found) is not Node:
+            return
+        if original in self.improved or not _close(found.value, original.value):
+            self.improved.add(found)
+        if found.name is None and found.block is not None:
+            found.name = original.name
+        if found.code is None:
+            found.code, found.lasti = original.code, original.lasti
+
+    def forward(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The value of a block. Whether it overflows is not this graph's business: it is run later."""
+        values = [x.value if type(x) is Node else x for x in operands]
+        with np.errstate(all="ignore"):
+            return block.forward(namespace_of(values), *values, **params)
+
+    def _key(self, x: Any) -> Any:
+        return self._fact("key", key_of, x) if isinstance(x, np.ndarray) else key_of(x)
+
+
+def key_of(x: Any) -> Any:
+    """What tells constants and parameters apart: type, shape, dtype and entries."""
+    if isinstance(x, np.ndarray):
+        data = np.ascontiguousarray(x)
+        content = data.tobytes() if data.nbytes <= 64 else hashlib.blake2b(data.data, digest_size=16).digest()
+        return (x.dtype.str, x.shape, content)
+    if isinstance(x, np.generic):
+        return (x.dtype.str, (), x.tobytes())
+    if isinstance(x, dict):
+        return tuple([(name, key_of(value)) for name, value in x.items()])
+    if isinstance(x, tuple | list):
+        return tuple([key_of(part) for part in x])
+    if isinstance(x, slice):
+        return ("slice", key_of(x.start), key_of(x.stop), key_of(x.step))
+    if x is None or isinstance(x, str | np.dtype | type):
+        return x
+    if isinstance(x, bool | int | float | complex):
+        return (type(x), repr(x))
+    return (type(x), id(x))
+
+
+def shape_and_dtype(x: Any) -> Any:
+    value = x.value if type(x) is Node else x
+    return np.shape(value), getattr(value, "dtype", None) or np.asarray(value).dtype
+
+
+def _close(x: Any, y: Any) -> bool:
+    x, y = np.asarray(x), np.asarray(y)
+    if x.dtype.kind not in "fc":
+        return np.array_equal(x, y)
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(x, y, rtol=1e-5, atol=0, equal_nan=True))

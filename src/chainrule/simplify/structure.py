@@ -1,0 +1,160 @@
+"""Structure: what is known of a value from its block and operands, or of a constant from its entries.
+
+Constants: all entries one number (`uniform`), one number at one place of each row and zeros elsewhere (`one_hot`, of which
+the identity matrix is the case "row i at place i").
+Results: positive, bounded. These are statements about real numbers: a softmax is positive although it may round to 0.
+
+The zeros of a one-hot matrix are places where nothing is, not factors: they say which entries are meant (the seeds of a
+Jacobian, a label). So rules may leave out what stands beside them, though it be NaN or infinite there. A zero that was
+computed, or any other constant that has zeros, is a number: 0·NaN stays NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.block import BLOCKS
+from chainrule.node import Node
+
+__all__ = ["OneHot", "is_bounded", "is_identity", "is_library", "is_positive", "is_seed", "one_hot", "origins", "uniform"]
+
+
+class OneHot(NamedTuple):
+    """Rows of zeros with one number at the place that each row's label names.
+
+    Attributes
+    ----------
+    labels : integers, of the shape of the array without its last axis.
+    size : the length of a row.
+    number : what stands there, the same in each row.
+    """
+
+    labels: np.ndarray
+    size: int
+    number: Any
+
+
+def uniform(x: Any) -> Any:
+    """The number that all entries of a constant are; None where they differ, and for NaN."""
+    if isinstance(x, bool | np.bool_) or x is None or isinstance(x, str):
+        return None
+    if isinstance(x, int | float):
+        return x if x == x else None
+    if not isinstance(x, np.ndarray | np.generic) or x.dtype.kind not in "fiu" or x.size == 0:
+        return None
+    first = x.flat[0] if isinstance(x, np.ndarray) else x
+    if first != first or (x.size > 1 and x.flat[-1] != first):
+        return None
+    if x.size > 1 and not (x == first).all():
+        return None
+    if first == 0 and x.dtype.kind == "f" and x.size > 1 and np.signbit(x).any() != np.signbit(x).all():
+        return None
+    return first.item()
+
+
+def one_hot(x: Any) -> OneHot | None:
+    """A constant as one-hot rows, or None."""
+    if not isinstance(x, np.ndarray) or x.ndim == 0 or x.dtype.kind != "f" or x.shape[-1] < 2:
+        return None
+    rows = math.prod(x.shape[:-1])
+    if rows == 0 or np.count_nonzero(x.reshape(-1, x.shape[-1])[0]) != 1 or np.count_nonzero(x) != rows:
+        return None
+    labels = np.argmax(x != 0, axis=-1)
+    picked = np.take_along_axis(x, labels[..., None], axis=-1)
+    number = picked.flat[0]
+    if not np.isfinite(number) or not (picked == number).all():
+        return None
+    return OneHot(labels, x.shape[-1], number.item())
+
+
+def is_identity(hot: OneHot | None) -> bool:
+    """Whether one-hot rows are an identity matrix."""
+    return (
+        hot is not None
+        and hot.number == 1
+        and hot.labels.shape == (hot.size,)
+        and bool((hot.labels == np.arange(hot.size)).all())
+    )
+
+
+def is_seed(x: np.ndarray) -> bool:
+    """Whether a constant is an identity matrix, reshaped to S + S: the cotangents of an output of shape S."""
+    half = x.ndim // 2
+    n = math.prod(x.shape[:half])
+    if x.dtype.kind != "f" or x.ndim % 2 or n < 2 or x.shape[:half] != x.shape[half:] or np.count_nonzero(x) != n:
+        return False
+    return bool((x.reshape(n, n).diagonal() == 1).all())
+
+
+def is_library(block: Any, *names: str) -> bool:
+    """Whether a block is the library's of one of these names: a user's block may have the same name."""
+    return block is not None and block.name in names and BLOCKS.get(block.name) is block
+
+
+# What a block says of its result --------------------------------------------------------------------------------
+
+_KEEP = ("getitem", "reshape", "broadcast_to", "transpose", "cast", "flip")
+"""Blocks that only choose and arrange."""
+_DEPTH = 6
+"""How far the statements below look."""
+
+
+def is_positive(x: Any, depth: int = _DEPTH) -> bool:
+    """Whether a value is a positive number, as mathematics has it, wherever it is not NaN."""
+    if type(x) is not Node:
+        return bool(np.asarray(x).dtype.kind in "fiu" and np.size(x) and np.min(x) > 0 and np.all(np.isfinite(x)))
+    if depth == 0 or x.block is None:
+        return False
+    if is_library(x.block, "softmax", "sigmoid", "exp", "exp2", "cosh"):
+        return np.asarray(x.value).dtype.kind == "f"
+    if is_library(x.block, "add", "multiply", "divide"):
+        return all(is_positive(i, depth - 1) for i in x.inputs)
+    if is_library(x.block, "sum", "mean", "max", "min", "sqrt", "square", *_KEEP):
+        return is_positive(x.inputs[0], depth - 1)
+    return _is_complement(x)
+
+
+def is_bounded(x: Any, depth: int = _DEPTH) -> bool:
+    """Whether a value lies in a bounded range, far from overflow, wherever it is not NaN."""
+    if type(x) is not Node:
+        return bool(np.asarray(x).dtype.kind in "fiub" and np.all(abs(np.asarray(x, float)) < 1e100))
+    if depth == 0 or x.block is None:
+        return False
+    if is_library(x.block, "softmax", "sigmoid", "tanh", "sin", "cos", "erf"):
+        return True
+    if is_library(x.block, "add", "subtract", "multiply", "negative", "mean", "max", "min", *_KEEP):
+        return all(is_bounded(i, depth - 1) for i in x.inputs)
+    return False
+
+
+def _is_complement(x: Node) -> bool:
+    """1 − σ and 1 − p, for a probability p."""
+    if not is_library(x.block, "subtract") or uniform(x.inputs[0]) != 1:
+        return False
+    y = x.inputs[1]
+    while type(y) is Node and is_library(y.block, *_KEEP):
+        y = y.inputs[0]
+    return type(y) is Node and is_library(y.block, "softmax", "sigmoid")
+
+
+_THROUGH = frozenset(
+    "negative exp exp2 sigmoid softplus softmax log_softmax logsumexp tanh log log1p sqrt square sum reciprocal".split()
+)
+
+
+def origins(x: Any) -> Iterator[Node]:
+    """The nodes from which a value is NaN wherever they are: itself, and what it is a function of entry by entry."""
+    stack = [x]
+    for _ in range(4 * _DEPTH):
+        if not stack:
+            return
+        x = stack.pop()
+        if type(x) is not Node:
+            continue
+        yield x
+        if x.block is not None and is_library(x.block, *_THROUGH, *_KEEP, "add", "subtract", "multiply", "divide"):
+            stack.extend(x.inputs)
