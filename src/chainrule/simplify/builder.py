@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from chainrule.libraries import namespace_of
 from chainrule.node import Node
 from chainrule.recording import alias
 from chainrule.simplify import structure
+
+if TYPE_CHECKING:
+    from chainrule.simplify.forms import Forms
 
 __all__ = ["Builder", "key_of", "shape_and_dtype"]
 
@@ -35,6 +38,7 @@ class Builder:
         self.rules = rules
         self.uses = uses
         self.leaves = leaves
+        self.forms: Forms | None = None
         self.improved: set[Node] = set()
         """Nodes whose value is not that of the original: a stable form of what over- or underflowed."""
         self._known: dict[Any, Node] = {}
@@ -52,7 +56,7 @@ class Builder:
 
     def same(self, x: Any, y: Any) -> bool:
         """Whether two operands are equal: the same node, or constants with the same entries."""
-        return x is y or (type(x) is not Node and type(y) is not Node and self._key(x) == self._key(y))
+        return x is y or (type(x) is not Node and type(y) is not Node and self.key(x) == self.key(y))
 
     def is_pure(self, block: Any) -> bool:
         """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
@@ -97,19 +101,25 @@ class Builder:
             return self.forward(block, operands, params)
         key = None
         if self.is_pure(block):
-            key = (block, tuple([x if type(x) is Node else self._key(x) for x in operands]), key_of(params))
+            key = (block, tuple([x if type(x) is Node else self.key(x) for x in operands]), key_of(params))
             known = self._known.get(key)
             if known is not None:
                 self._used(known, like)
                 return known
         made = self._new(block, operands, params, like)
         found = made
+        if key is not None:
+            self._known[key] = made  # a rule may ask for what it is applied to
         if BLOCKS.get(block.name, alias) is block:
             for rule in self.rules.get(block.name, ()):
                 x = rule.apply(self, operands, params)
                 if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
                     found = x
                     break
+            else:
+                x = self.forms.simpler(made) if self.forms else None
+                if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
+                    found = x
         if key is not None:
             self._known[key] = found
         if found is not made:
@@ -149,7 +159,7 @@ class Builder:
         with np.errstate(all="ignore"):
             return block.forward(namespace_of(values), *values, **params)
 
-    def _key(self, x: Any) -> Any:
+    def key(self, x: Any) -> Any:
         return self._fact("key", key_of, x) if isinstance(x, np.ndarray) else key_of(x)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
+from chainrule.simplify.forms import Forms
 from chainrule.simplify.products import associate
 from chainrule.simplify.rules import FOR_COMPUTATIONS
 
@@ -42,10 +43,10 @@ def simplify_graph(graph: Graph) -> Graph:
 
 
 def uses_of(graph: Graph) -> Counter[Node]:
-    """How often each node is used, by other nodes and as an output."""
+    """How many other nodes use each node, and how often it is an output."""
     uses: Counter[Node] = Counter()
     for node in graph.nodes:
-        uses.update(x for x in node.inputs if type(x) is Node)
+        uses.update({x for x in node.inputs if type(x) is Node})
     uses.update(out for out in graph.outputs if type(out) is Node)
     return uses
 
@@ -53,6 +54,7 @@ def uses_of(graph: Graph) -> Counter[Node]:
 def _rebuilt(graph: Graph) -> Graph:
     """Each node made again from its simplified operands, oldest first."""
     build = Builder(FOR_COMPUTATIONS, uses_of(graph), frozenset(graph.inputs))
+    build.forms = Forms(build)
     new: dict[Node, Any] = {node: node for node in graph.inputs}
     for node in graph.nodes:
         operands = [new.get(x, x.value) if type(x) is Node else x for x in node.inputs]

@@ -1,0 +1,600 @@
+"""Forms: sums of products, as they stand in a backward pass, where factors cancel that no single block sees together.
+
+A form is read through the blocks that add, multiply and arrange, down to *atoms*: results of other blocks and constants.
+What may happen to it, so that a computation keeps its values:
+- A factor cancels its inverse only where mathematics says that it is positive: p/p = 1 for a softmax, a sigmoid, 1 + e^x.
+  Then p/p was NaN only by underflow, or where p is NaN, and a form is taken only if what has cancelled is still in it.
+- Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on it.
+- A product is multiplied out only by factors that are bounded, so no infinity arises.
+- p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `structure`).
+- e^y / (1 + e^y) = σ(y), e^y σ(−y) = σ(y) and e^y / Σ e^y = softmax(y): these do not overflow.
+- Factors are multiplied smallest first, so a row of numbers is scaled before it meets a matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.node import Node
+from chainrule.simplify.structure import is_bounded, is_library, is_positive, origins, uniform
+
+if TYPE_CHECKING:
+    from chainrule.simplify.builder import Builder
+
+__all__ = ["Forms"]
+
+TERMS = 12
+FACTORS = 12
+"""Beyond these numbers a form is not multiplied out, so that the work for each node is bounded."""
+
+OVERHEAD = 16
+"""What a block costs beside its entries, in entries."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hot:
+    """One-hot rows; one object for each content."""
+
+    labels: np.ndarray
+    size: int
+    dtype: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.labels.shape, self.size)
+
+
+Atom = Node | Hot
+Product = frozenset[tuple[Atom, int]]
+ONE: Product = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """Σ coefficient · Π atom^exponent.
+
+    Attributes
+    ----------
+    terms : the coefficient of each product: a number or a constant array.
+    cost : what the blocks cost that it is read from and that go away with it.
+    lost : the atoms that have cancelled somewhere.
+    stable : whether a stable form was found somewhere.
+    gain : whether anything was found.
+    """
+
+    terms: dict[Product, Any]
+    cost: int = 0
+    lost: frozenset[Any] = frozenset()
+    stable: bool = False
+    gain: bool = False
+
+
+class _UnreadableError(Exception):
+    """A form that may not, or need not, be read through."""
+
+
+def shape_of(atom: Any) -> tuple[int, ...]:
+    if isinstance(atom, Hot):
+        return atom.shape
+    return np.shape(atom.value if type(atom) is Node else atom)
+
+
+class Forms:
+    """The forms of nodes, and what is cheaper or more stable."""
+
+    def __init__(self, build: Builder):
+        self.build = build
+        self._of: dict[Node, Form] = {}
+        self._hots: dict[Any, Hot] = {}
+
+    def simpler(self, node: Node) -> Any:
+        """The node from its form, if that is cheaper or more stable; else None."""
+        if node.block.name not in READ or not _is_real_float(node.value):
+            return None
+        form = self.of(node)
+        if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or _mixes_sizes(form)):
+            return None
+        if not form.terms or not _covers(form.terms, form.lost):
+            return None
+        found = self._expression(form, np.shape(node.value))
+        if not form.stable and found.cost >= form.cost:
+            return None
+        return found.built(self.build)
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def of(self, x: Any) -> Form:
+        """The form of an operand."""
+        if type(x) is not Node:
+            return self._of_constant(x)
+        if x not in self._of:
+            self._of[x] = self._read(x)
+        return self._of[x]
+
+    def _read(self, x: Node) -> Form:
+        atom = Form({frozenset([(x, 1)]): 1.0})
+        if x.block is None or not is_library(x.block, *READ) or self.build.is_leaf(x) or not _is_real_float(x.value):
+            return atom
+        if x.block.name in ("add", "subtract") and is_positive(x):
+            return atom  # 1 + e^x and 1 − σ are factors
+        try:
+            form = READ[x.block.name](self, x)
+        except _UnreadableError:
+            return atom
+        if len(form.terms) > TERMS or any(len(product) > FACTORS for product in form.terms):
+            return atom
+        below = sum(self.of(i).cost for i in set(filter(_is_node, x.inputs)) if self.build.dies(i))
+        return replace(form, cost=OVERHEAD + np.size(x.value) + below)
+
+    def _of_constant(self, c: Any) -> Form:
+        number = self.build.uniform(c)
+        if number is not None and math.isfinite(number) and number != 0:
+            return Form({ONE: float(number)})
+        if not isinstance(c, np.ndarray) or c.dtype.kind != "f" or not c.ndim or not c.size:
+            raise _UnreadableError
+        hot = self.build.one_hot(c)
+        if hot is not None:
+            return Form({frozenset([(self.hot(hot.labels, hot.size, c.dtype), 1)]): float(hot.number)})
+        return Form({ONE: c})
+
+    def hot(self, labels: np.ndarray, size: int, dtype: Any) -> Hot:
+        return self._hots.setdefault((self.build.key(labels), size, str(dtype)), Hot(labels, size, dtype))
+
+    # Arithmetic ---------------------------------------------------------------------------------------------
+
+    def times(self, a: Form, b: Form) -> Form:
+        if len(a.terms) > 1 and len(b.terms) > 1:
+            raise _UnreadableError
+        large: set[Any] = set()
+        for many, single in ((a, b), (b, a)):
+            if len(many.terms) > 1:
+                large = {f[0] for product in single.terms for f in product if not _is_bounded_power(f)}
+        terms: dict[Product, Any] = {}
+        notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain)
+        for p, x in a.terms.items():
+            for q, y in b.terms.items():
+                product, scale = self._product(p, q, _scaled(x, y), notes)
+                if any(atom in large for atom, _ in product):
+                    raise _UnreadableError  # unless it has become part of something bounded
+                self._add(terms, product, scale, notes)
+        return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain)
+
+    def plus(self, a: Form, b: Form, sign: float) -> Form:
+        notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain)
+        terms = dict(a.terms)
+        for product, c in b.terms.items():
+            self._add(terms, product, c if sign == 1 else -c, notes)
+        return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain)
+
+    def inverse(self, a: Form, x: Any) -> Form:
+        if len(a.terms) != 1:
+            if type(x) is not Node:
+                raise _UnreadableError
+            return Form({frozenset([(x, -1)]): 1.0})
+        ((product, c),) = a.terms.items()
+        if any(isinstance(atom, Hot) for atom, _ in product):
+            raise _UnreadableError
+        return replace(a, terms={frozenset((atom, -e) for atom, e in product): _inverse(c)})
+
+    def _add(self, terms: dict[Product, Any], product: Product, c: Any, notes: _Notes) -> None:
+        if product not in terms:
+            terms[product] = c
+            return
+        before = terms[product]
+        _same_size(before, c)
+        total = before + c
+        if np.any(before * c < 0):
+            if not any(type(atom) is Node and is_positive(atom) for atom, _ in product):
+                raise _UnreadableError
+            notes.lost |= {atom for atom, _ in product}
+            gone = abs(total) <= 1e-15 * abs(c)
+            total = np.where(gone, 0, total).astype(np.asarray(total).dtype) if np.ndim(total) else 0.0 if gone else total
+        notes.gain = True
+        terms[product] = total
+        if not np.any(total):
+            del terms[product]
+
+    def _product(self, p: Product, q: Product, c: Any, notes: _Notes) -> tuple[Product, Any]:
+        """p q, and what becomes of its coefficient."""
+        exponents: Counter[Any] = Counter()
+        for atom, e in (*p, *q):
+            if exponents[atom] * e < 0:
+                if type(atom) is not Node or not is_positive(atom):
+                    raise _UnreadableError
+                notes.lost.add(atom)
+                notes.gain = True
+            exponents[atom] += e
+        hots = [atom for atom in exponents if isinstance(atom, Hot)]
+        if len(hots) > 1:
+            raise _UnreadableError
+        if hots:
+            exponents = self._picked(hots[0], exponents, notes)
+            c = self._entry(c, hots[0])
+        self._settle(exponents, notes)
+        return frozenset((atom, e) for atom, e in exponents.items() if e), c
+
+    def _picked(self, hot: Hot, exponents: Counter[Any], notes: _Notes) -> Counter[Any]:
+        """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c."""
+        picked: Counter[Any] = Counter({hot: 1})
+        for atom, e in exponents.items():
+            if atom is hot or not e:
+                continue
+            entry = self._entry(atom, hot)
+            if picked[entry] * e < 0:
+                if not is_positive(entry):
+                    raise _UnreadableError
+                notes.lost.add(entry)
+                notes.gain = True
+            picked[entry] += e
+        return picked
+
+    def _entry(self, atom: Any, hot: Hot) -> Any:
+        """p[c], for each row, with an axis of length 1 in place of the row."""
+        shape = shape_of(atom)
+        if not shape or shape[-1] == 1:
+            return atom
+        lead = hot.labels.shape
+        if shape == hot.shape:
+            key = (*np.ix_(*map(np.arange, lead)), hot.labels) if lead else (int(hot.labels),)
+        elif shape == (hot.size,):
+            key = (hot.labels,)
+        else:
+            raise _UnreadableError
+        if type(atom) is not Node:
+            return np.asarray(atom[key]).reshape((*lead, 1))
+        if shape == (hot.size,) and np.array_equal(hot.labels.ravel(), np.arange(hot.size)):
+            entries = atom
+        else:
+            entries = self.build.call("getitem", atom, key=key)
+        return self.build.call("reshape", entries, shape=(*lead, 1)) if lead else entries
+
+    def _settle(self, exponents: Counter[Any], notes: _Notes) -> None:
+        """Exponentials over what contains them become sigmoids and softmaxes."""
+        for e in [atom for atom, n in exponents.items() if n > 0 and _is(atom, "exp")]:
+            y = e.inputs[0]
+            for atom in list(exponents):
+                settled = None
+                if exponents[atom] < 0:
+                    if _is(atom, "add") and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
+                        settled = self.build.call("sigmoid", y)
+                    elif (total := _sum_of(atom)) is not None and total.inputs[0] is e and _spans(atom, total):
+                        settled = self.build.call("softmax", y, axis=total.params["axis"])
+                elif _is(atom, "sigmoid") and self._are_opposite(atom.inputs[0], y):
+                    settled = self.build.call("sigmoid", y)
+                if type(settled) is not Node:
+                    continue
+                times = min(exponents[e], abs(exponents[atom]))
+                if times > 0:
+                    exponents[e] -= times
+                    exponents[atom] -= int(math.copysign(times, exponents[atom]))
+                    exponents[settled] += times
+                    notes.stable = notes.gain = True
+                    notes.lost |= {e, atom}
+
+    def _are_opposite(self, x: Any, y: Any) -> bool:
+        """Whether x = −y by their forms."""
+        a, b = self.of(x).terms, self.of(y).terms
+        return a.keys() == b.keys() and all(np.array_equal(a[p], -b[p]) for p in a)
+
+    # Arranging -----------------------------------------------------------------------------------------------
+
+    def moved(self, form: Form, old: tuple[int, ...], new: tuple[int, ...]) -> Form:
+        """The form of x, reshaped so that only axes of length 1 come or go."""
+        if old == new:
+            return form
+        if [n for n in old if n != 1] != [n for n in new if n != 1]:
+            raise _UnreadableError
+        terms = {}
+        for product, c in form.terms.items():
+            terms[frozenset((self._moved(atom, old, new), e) for atom, e in product)] = self._moved(c, old, new)
+        return replace(form, terms=terms)
+
+    def _moved(self, atom: Any, old: tuple[int, ...], new: tuple[int, ...]) -> Any:
+        shape = shape_of(atom)
+        if math.prod(shape) == 1 and not shape:
+            return atom
+        if isinstance(atom, Hot):
+            raise _UnreadableError
+        padded = (1,) * (len(old) - len(shape)) + shape
+        lengths = iter([n for n, full in zip(padded, old, strict=True) if full != 1])
+        wanted = tuple(1 if n == 1 else next(lengths) for n in new)
+        while len(wanted) > 0 and wanted[0] == 1 and len(wanted) > len(shape):
+            wanted = wanted[1:]
+        if wanted == shape:
+            return atom
+        if type(atom) is not Node:
+            return atom.reshape(wanted)
+        return self.build.call("reshape", atom, shape=wanted)
+
+    def summed(self, form: Form, shape: tuple[int, ...]) -> Form:
+        """Σ over the last axis, which stays with length 1: Σ e_c = 1, and n times what does not change along it."""
+        terms: dict[Product, Any] = {}
+        notes = _Notes(form.lost, form.stable, True)
+        for product, c in form.terms.items():
+            hots = {(atom, e) for atom, e in product if isinstance(atom, Hot)}
+            rest = product - hots
+            if any(shape_of(atom)[-1:] not in ((), (1,)) for atom, _ in rest):
+                raise _UnreadableError
+            if not hots:
+                c = np.sum(c, axis=-1, keepdims=True) if shape_of(c)[-1:] not in ((), (1,)) else c * shape[-1]
+            self._add(terms, rest, c, notes)
+        return Form(terms, 0, frozenset(notes.lost), notes.stable, True)
+
+    # Back to blocks --------------------------------------------------------------------------------------------
+
+    def _expression(self, form: Form, shape: tuple[int, ...]) -> Expression:
+        total = self._sum(form.terms)
+        return total if total.shape == shape else Expression("broadcast_to", (total,), shape, {"shape": shape})
+
+    def _sum(self, terms: dict[Product, Any]) -> Expression:
+        common = _common_factor(terms)
+        if common:
+            return self._term(common, 1.0, self._sum({_without(p, common): c for p, c in terms.items()}))
+        total = None
+        for product, c in sorted(terms.items(), key=lambda term: (_is_negative(term[1]), _age(term[0]))):
+            if total is None:
+                total = self._term(product, c)
+            elif _is_negative(c):
+                total = _binary("subtract", total, self._term(product, -c))
+            else:
+                total = _binary("add", total, self._term(product, c))
+        assert total is not None
+        return total
+
+    def _term(self, product: Product, c: Any, *others: Expression) -> Expression:
+        """A product, smallest factors first. A number multiplies the smallest of them."""
+        factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node] + [(x, 1) for x in others]
+        for atom, _ in product:
+            if isinstance(atom, Hot):
+                rows = np.zeros(atom.shape, atom.dtype)
+                np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
+                c = rows if np.ndim(c) == 0 and c == 1 else rows * c
+        if np.ndim(c):
+            factors.append((_leaf(c), 1))
+            c = 1.0
+        total: Expression | None = None
+        for x, e in sorted(factors, key=lambda f: (f[0].size, f[1] < 0, _age_of(f[0].value))):
+            if e == 2:
+                x, e = Expression("square", (x,), x.shape), 1
+            for _ in range(abs(e)):
+                if total is None and e > 0:
+                    total = x
+                elif total is None:
+                    total, c = _binary("divide", _leaf(c), x), 1.0
+                else:
+                    total = _binary("multiply" if e > 0 else "divide", total, x)
+                if c != 1.0:
+                    total, c = _binary("multiply", total, _leaf(c)), 1.0
+        return _leaf(c) if total is None else total
+
+
+@dataclass
+class _Notes:
+    """What is noticed while forms are multiplied and added."""
+
+    lost: Any
+    stable: bool
+    gain: bool
+
+    def __post_init__(self) -> None:
+        self.lost = set(self.lost)
+
+
+# Expressions: blocks that are not built yet, so that their cost can be compared --------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """A block on expressions, or a value (a node or a constant) where `block` is empty."""
+
+    block: str
+    operands: tuple[Expression, ...]
+    shape: tuple[int, ...]
+    params: Any = None
+    value: Any = None
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def cost(self) -> int:
+        return OVERHEAD + self.size + sum(x.cost for x in self.operands) if self.block else 0
+
+    def built(self, build: Builder) -> Any:
+        if not self.block:
+            return self.value
+        return build.call(self.block, *(x.built(build) for x in self.operands), **(self.params or {}))
+
+
+def _leaf(x: Any) -> Expression:
+    return Expression("", (), shape_of(x), value=x)
+
+
+def _binary(block: str, x: Expression, y: Expression) -> Expression:
+    return Expression(block, (x, y), np.broadcast_shapes(x.shape, y.shape))
+
+
+def _age(product: Product) -> int:
+    return max((_age_of(atom) for atom, _ in product), default=-1)
+
+
+def _age_of(x: Any) -> int:
+    return x.order if type(x) is Node else -1
+
+
+def _common_factor(terms: dict[Product, Any]) -> Product:
+    """What all terms have in common, if what is left of each is bounded: no infinity arises by adding first."""
+    if len(terms) < 2:
+        return ONE
+    first, *others = (dict(p) for p in terms)
+    common = {}
+    for atom, e in first.items():
+        least = min([e, *(p.get(atom, 0) for p in others)])
+        if least > 0 and not isinstance(atom, Hot):
+            common[atom] = least
+    found = frozenset(common.items())
+    return found if all(_is_bounded_power(f) for p in terms for f in _without(p, found)) else ONE
+
+
+def _without(product: Product, factor: Product) -> Product:
+    taken = dict(factor)
+    return frozenset((atom, e - taken.get(atom, 0)) for atom, e in product if e != taken.get(atom, 0))
+
+
+# Coefficients: numbers and constant arrays ----------------------------------------------------------------------------
+
+
+def _scaled(x: Any, y: Any) -> Any:
+    """The product of two coefficients, unless it over- or underflows, or is larger than both."""
+    if np.ndim(x) == 0 and np.ndim(y) == 0:
+        return _finite(x * y)
+    if np.ndim(x) == 0 or np.ndim(y) == 0:
+        x, y = (y, x) if np.ndim(x) == 0 else (x, y)
+        if y == 1:
+            return x
+    _same_size(x, y)
+    with np.errstate(all="ignore"):
+        z = x * y
+    if np.count_nonzero(abs(z) > 1e-30) != np.count_nonzero(np.broadcast_to(x, z.shape) * np.sign(y)):
+        raise _UnreadableError
+    return z
+
+
+def _inverse(c: Any) -> Any:
+    if np.ndim(c) == 0:
+        return _finite(1 / c)
+    if not ((abs(c) > 1e-30) & (abs(c) < 1e30)).all():
+        raise _UnreadableError
+    return 1 / c
+
+
+def _finite(c: float) -> float:
+    if not 1e-30 < abs(c) < 1e30:
+        raise _UnreadableError
+    return c
+
+
+def _same_size(x: Any, y: Any) -> None:
+    if np.broadcast_shapes(np.shape(x), np.shape(y)) not in (np.shape(x), np.shape(y)):
+        raise _UnreadableError
+
+
+def _is_negative(c: Any) -> bool:
+    return bool(np.ndim(c) == 0 and c < 0)
+
+
+# Questions -----------------------------------------------------------------------------------------------------------
+
+
+def _is_real_float(value: Any) -> bool:
+    return getattr(value, "dtype", np.dtype(bool)).kind == "f" and np.size(value) > 0
+
+
+def _is_node(x: Any) -> bool:
+    return type(x) is Node
+
+
+def _is(atom: Any, name: str) -> bool:
+    return type(atom) is Node and is_library(atom.block, name)
+
+
+def _is_bounded_power(factor: tuple[Any, int]) -> bool:
+    atom, e = factor
+    return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
+
+
+def _mixes_sizes(form: Form) -> bool:
+    """Whether a product has at least three factors, of several sizes: then their order matters."""
+    for product, c in form.terms.items():
+        scaled = np.ndim(c) > 0 or c not in (1.0, -1.0)
+        if len(product) + scaled > 1 and len({shape_of(x) for x in (*(atom for atom, _ in product), c)}) > 1:
+            return True
+    return False
+
+
+def _covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
+    """Whether a form is NaN wherever an atom is that has cancelled: because it is still made of it."""
+    wanted = [atom for atom in lost if type(atom) is Node]
+    if not wanted:
+        return True
+    kept = {node for product in terms for atom, _ in product for node in origins(atom)}
+    return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
+
+
+def _sources(atom: Node) -> list[Node]:
+    """What a node that has cancelled is made of: where that is NaN, so is the node."""
+    found = [atom]
+    while is_library(atom.block, "getitem", "reshape", "broadcast_to", "add", "sum", "subtract", "exp", "sigmoid", "softmax"):
+        inner = [x for x in atom.inputs if type(x) is Node]
+        if len(inner) != 1:
+            break
+        atom = inner[0]
+        found.append(atom)
+    return found
+
+
+def _sum_of(atom: Any) -> Node | None:
+    """The sum of exponentials that an atom is, behind changes of shape."""
+    while type(atom) is Node and is_library(atom.block, "reshape", "getitem", "broadcast_to"):
+        atom = atom.inputs[0]
+    found = _is(atom, "sum") and _is(atom.inputs[0], "exp")
+    return atom if found else None
+
+
+def _spans(atom: Node, total: Node) -> bool:
+    """Whether a sum stands beside what it sums with its summed axes of length 1, so that it is a row's own sum."""
+    full = np.shape(total.inputs[0].value)
+    axis = total.params["axis"]
+    axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
+    kept = tuple(1 if i in axes else n for i, n in enumerate(full))
+    shape = np.shape(atom.value)
+    return (1,) * (len(kept) - len(shape)) + shape == kept and (np.size(atom.value) == np.size(total.value))
+
+
+# How the form of each block follows from those of its operands -------------------------------------------------------
+
+
+def _arranged(forms: Forms, x: Node) -> Form:
+    """reshape and getitem that only bring or drop axes of length 1."""
+    if x.block.name == "getitem" and any(part is not None and part != slice(None) for part in map(_plain, x.params["key"])):
+        raise _UnreadableError
+    return forms.moved(forms.of(x.inputs[0]), np.shape(x.inputs[0].value), np.shape(x.value))
+
+
+def _plain(part: Any) -> Any:
+    return "array" if isinstance(part, np.ndarray) else part
+
+
+def _summed(forms: Forms, x: Node) -> Form:
+    axis = x.params["axis"]
+    shape = np.shape(x.inputs[0].value)
+    if axis not in (-1, (-1,)) or not shape:
+        raise _UnreadableError
+    total = forms.summed(forms.of(x.inputs[0]), shape)
+    return total if x.params["keepdims"] else forms.moved(total, (*shape[:-1], 1), shape[:-1])
+
+
+def _divided(forms: Forms, x: Node) -> Form:
+    above, below = x.inputs
+    return forms.times(forms.of(above), forms.inverse(forms.of(below), below))
+
+
+READ: dict[str, Any] = {
+    "add": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), 1.0),
+    "subtract": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), -1.0),
+    "multiply": lambda forms, x: forms.times(forms.of(x.inputs[0]), forms.of(x.inputs[1])),
+    "divide": _divided,
+    "square": lambda forms, x: forms.times(forms.of(x.inputs[0]), forms.of(x.inputs[0])),
+    "negative": lambda forms, x: forms.times(Form({ONE: -1.0}), forms.of(x.inputs[0])),
+    "reshape": _arranged,
+    "getitem": _arranged,
+    "broadcast_to": lambda forms, x: forms.of(x.inputs[0]),
+    "sum": _summed,
+}
