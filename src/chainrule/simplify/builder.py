@@ -18,7 +18,9 @@ from chainrule.simplify import structure
 if TYPE_CHECKING:
     from chainrule.simplify.forms import Forms
 
-__all__ = ["Builder", "key_of", "shape_and_dtype"]
+__all__ = ["CONSTANT", "Builder", "key_of", "shape_and_dtype"]
+
+CONSTANT, INPUT = "a constant", "an input"
 
 Rules = Mapping[str, Sequence[Any]]
 
@@ -29,7 +31,8 @@ class Builder:
     Parameters
     ----------
     rules : for the name of each block of the library what may be made of it: objects with
-        `apply(build, operands, params)`, which returns an equal value or None.
+        `apply(build, operands, params)`, which returns an equal value or None, and `may_apply(names)`, which says
+        quickly whether it can by the names of the blocks that made the operands.
     uses : how often each node is used in the graph that is being simplified; kept up to date for new nodes.
     leaves : nodes that are not looked into.
     """
@@ -99,9 +102,8 @@ class Builder:
         operands = tuple(operands)
         if not any(type(x) is Node for x in operands):
             return self.forward(block, operands, params)
-        key = None
-        if self.is_pure(block):
-            key = (block, tuple([x if type(x) is Node else self.key(x) for x in operands]), key_of(params))
+        key = self._key(block, operands, params)
+        if key is not None:
             known = self._known.get(key)
             if known is not None:
                 self._used(known, like)
@@ -111,7 +113,10 @@ class Builder:
         if key is not None:
             self._known[key] = made  # a rule may ask for what it is applied to
         if BLOCKS.get(block.name, alias) is block:
+            names = {_name(x) for x in operands}
             for rule in self.rules.get(block.name, ()):
+                if not rule.may_apply(names):
+                    continue
                 x = rule.apply(self, operands, params)
                 if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
                     found = x
@@ -130,6 +135,17 @@ class Builder:
     def _used(self, found: Any, like: Node | None) -> None:
         if type(found) is Node and found is not like:
             self.uses[found] += 1 if like is None else self.uses[like]
+
+    def keep(self, node: Node) -> Node:
+        """A node as it is; or an equal one that was there before."""
+        key = self._key(node.block, node.inputs, node.params)
+        return node if key is None else self._known.setdefault(key, node)
+
+    def _key(self, block: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What equal nodes have in common; None where a block may give another result each time."""
+        if not self.is_pure(block):
+            return None
+        return (block, tuple([x if type(x) is Node else self.key(x) for x in operands]), key_of(params))
 
     def _new(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], like: Node | None) -> Node:
         if like is None:
@@ -184,6 +200,13 @@ def key_of(x: Any) -> Any:
     return (type(x), id(x))
 
 
+def _name(x: Any) -> str:
+    """What a rule may need an operand to be: the result of a block of some name, an input, or a constant."""
+    if type(x) is not Node:
+        return CONSTANT
+    return INPUT if x.block is None else x.block.name
+
+
 def shape_and_dtype(x: Any) -> Any:
     value = x.value if type(x) is Node else x
     return np.shape(value), getattr(value, "dtype", None) or np.asarray(value).dtype
@@ -191,6 +214,8 @@ def shape_and_dtype(x: Any) -> Any:
 
 def _close(x: Any, y: Any) -> bool:
     x, y = np.asarray(x), np.asarray(y)
+    if (x == y).all():
+        return True
     if x.dtype.kind not in "fc":
         return np.array_equal(x, y)
     with np.errstate(all="ignore"):

@@ -5,7 +5,7 @@ What may happen to it, so that a computation keeps its values:
 - A factor cancels its inverse only where mathematics says that it is positive: p/p = 1 for a softmax, a sigmoid, 1 + e^x.
   Then p/p was NaN only by underflow, or where p is NaN, and a form is taken only if what has cancelled is still in it.
 - Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on it.
-- A product is multiplied out only by factors that are bounded, so no infinity arises.
+- A sum is multiplied out only where something comes of it, by factors that are bounded, so no infinity arises.
 - p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `structure`).
 - e^y / (1 + e^y) = σ(y), e^y σ(−y) = σ(y) and e^y / Σ e^y = softmax(y): these do not overflow.
 - Factors are multiplied smallest first, so a row of numbers is scaled before it meets a matrix.
@@ -32,6 +32,9 @@ __all__ = ["Forms"]
 TERMS = 12
 FACTORS = 12
 """Beyond these numbers a form is not multiplied out, so that the work for each node is bounded."""
+
+DEPTH = 16
+"""How many blocks deep a form is read that was not read before."""
 
 OVERHEAD = 16
 """What a block costs beside its entries, in entries."""
@@ -82,7 +85,7 @@ class _UnreadableError(Exception):
 def shape_of(atom: Any) -> tuple[int, ...]:
     if isinstance(atom, Hot):
         return atom.shape
-    return np.shape(atom.value if type(atom) is Node else atom)
+    return atom.value.shape if type(atom) is Node else getattr(atom, "shape", ())
 
 
 class Forms:
@@ -91,6 +94,7 @@ class Forms:
     def __init__(self, build: Builder):
         self.build = build
         self._of: dict[Node, Form] = {}
+        self._depth = 0
         self._hots: dict[Any, Hot] = {}
 
     def simpler(self, node: Node) -> Any:
@@ -101,6 +105,8 @@ class Forms:
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or _mixes_sizes(form)):
             return None
         if not form.terms or not _covers(form.terms, form.lost):
+            return None
+        if not form.stable and _least_cost(form) >= form.cost:
             return None
         found = self._expression(form, np.shape(node.value))
         if not form.stable and found.cost >= form.cost:
@@ -114,11 +120,15 @@ class Forms:
         if type(x) is not Node:
             return self._of_constant(x)
         if x not in self._of:
+            if self._depth == DEPTH:
+                return _atom(x)
+            self._depth += 1
             self._of[x] = self._read(x)
+            self._depth -= 1
         return self._of[x]
 
     def _read(self, x: Node) -> Form:
-        atom = Form({frozenset([(x, 1)]): 1.0})
+        atom = _atom(x)
         if x.block is None or not is_library(x.block, *READ) or self.build.is_leaf(x) or not _is_real_float(x.value):
             return atom
         if x.block.name in ("add", "subtract") and is_positive(x):
@@ -127,10 +137,10 @@ class Forms:
             form = READ[x.block.name](self, x)
         except _UnreadableError:
             return atom
-        if len(form.terms) > TERMS or any(len(product) > FACTORS for product in form.terms):
+        if len(form.terms) > TERMS or any(sum([abs(e) for _, e in p]) > FACTORS for p in form.terms):
             return atom
-        below = sum(self.of(i).cost for i in set(filter(_is_node, x.inputs)) if self.build.dies(i))
-        return replace(form, cost=OVERHEAD + np.size(x.value) + below)
+        below = sum([self.of(i).cost for i in {i for i in x.inputs if type(i) is Node} if self.build.dies(i)])
+        return Form(form.terms, OVERHEAD + x.value.size + below, form.lost, form.stable, form.gain)
 
     def _of_constant(self, c: Any) -> Form:
         number = self.build.uniform(c)
@@ -149,21 +159,27 @@ class Forms:
     # Arithmetic ---------------------------------------------------------------------------------------------
 
     def times(self, a: Form, b: Form) -> Form:
-        if len(a.terms) > 1 and len(b.terms) > 1:
+        """The product. A sum is multiplied out by a number, or where something comes of it."""
+        if len(b.terms) > 1:
+            a, b = b, a
+        if len(b.terms) > 1 or not b.terms:
             raise _UnreadableError
-        large: set[Any] = set()
-        for many, single in ((a, b), (b, a)):
-            if len(many.terms) > 1:
-                large = {f[0] for product in single.terms for f in product if not _is_bounded_power(f)}
+        ((factor, y),) = b.terms.items()
+        multiplied_out = len(a.terms) > 1 and bool(factor)
+        if multiplied_out and not _may_meet(a.terms, factor):
+            raise _UnreadableError
+        large = {f[0] for f in factor if not _is_bounded_power(f)} if multiplied_out else ()
         terms: dict[Product, Any] = {}
-        notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain)
+        notes = _Notes(a.lost | b.lost, a.stable or b.stable, not multiplied_out and (a.gain or b.gain))
         for p, x in a.terms.items():
-            for q, y in b.terms.items():
-                product, scale = self._product(p, q, _scaled(x, y), notes)
-                if any(atom in large for atom, _ in product):
-                    raise _UnreadableError  # unless it has become part of something bounded
-                self._add(terms, product, scale, notes)
-        return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain)
+            product, scale = self._product(p, factor, _scaled(x, y), notes)
+            if large and any(atom in large for atom, _ in product):
+                raise _UnreadableError  # unless it has become part of something bounded
+            self._add(terms, product, scale, notes)
+        if multiplied_out and not notes.gain:
+            raise _UnreadableError
+        merged = len(a.terms) == 1 and not _is_unit(y) and not _is_unit(next(iter(a.terms.values())))
+        return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain or merged)
 
     def plus(self, a: Form, b: Form, sign: float) -> Form:
         notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain)
@@ -194,7 +210,7 @@ class Forms:
                 raise _UnreadableError
             notes.lost |= {atom for atom, _ in product}
             gone = abs(total) <= 1e-15 * abs(c)
-            total = np.where(gone, 0, total).astype(np.asarray(total).dtype) if np.ndim(total) else 0.0 if gone else total
+            total = np.where(gone, 0, total).astype(np.asarray(total).dtype) if _is_array(total) else 0.0 if gone else total
         notes.gain = True
         terms[product] = total
         if not np.any(total):
@@ -210,6 +226,7 @@ class Forms:
                 notes.lost.add(atom)
                 notes.gain = True
             exponents[atom] += e
+        self._into_sums(p, q, exponents, notes)
         hots = [atom for atom in exponents if isinstance(atom, Hot)]
         if len(hots) > 1:
             raise _UnreadableError
@@ -218,6 +235,34 @@ class Forms:
             c = self._entry(c, hots[0])
         self._settle(exponents, notes)
         return frozenset((atom, e) for atom, e in exponents.items() if e), c
+
+    def _into_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: _Notes) -> None:
+        """(… + …) t where the sum is a factor of p and t one of q: multiplied out if something comes of it."""
+        for sums, others in ((p, q), (q, p)):
+            for atom, e in sums:
+                if e != 1 or type(atom) is not Node or exponents[atom] != 1:
+                    continue
+                inner = self.of(atom)
+                if len(inner.terms) < 2:
+                    continue
+                for factor in others:
+                    single: Product = frozenset([factor])
+                    if exponents[factor[0]] != factor[1] or not _may_meet(inner.terms, single):
+                        continue
+                    try:
+                        form = self.times(inner, Form({single: 1.0}))
+                    except _UnreadableError:
+                        continue
+                    if not form.terms or not _covers(form.terms, form.lost):
+                        continue
+                    shape = _broadcast(shape_of(atom), shape_of(factor[0]))
+                    made = self._expression(form, shape).built(self.build)
+                    if type(made) is Node:
+                        exponents[atom] -= 1
+                        exponents[factor[0]] -= factor[1]
+                        exponents[made] += 1
+                        notes.gain, notes.stable = True, notes.stable or form.stable
+                        break
 
     def _picked(self, hot: Hot, exponents: Counter[Any], notes: _Notes) -> Counter[Any]:
         """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c."""
@@ -275,7 +320,6 @@ class Forms:
                     exponents[atom] -= int(math.copysign(times, exponents[atom]))
                     exponents[settled] += times
                     notes.stable = notes.gain = True
-                    notes.lost |= {e, atom}
 
     def _are_opposite(self, x: Any, y: Any) -> bool:
         """Whether x = −y by their forms."""
@@ -336,6 +380,9 @@ class Forms:
         common = _common_factor(terms)
         if common:
             return self._term(common, 1.0, self._sum({_without(p, common): c for p, c in terms.items()}))
+        scale = _common_scale(terms)
+        if scale != 1.0:
+            return self._term(ONE, scale, self._sum({p: math.copysign(1.0, c) for p, c in terms.items()}))
         total = None
         for product, c in sorted(terms.items(), key=lambda term: (_is_negative(term[1]), _age(term[0]))):
             if total is None:
@@ -354,8 +401,8 @@ class Forms:
             if isinstance(atom, Hot):
                 rows = np.zeros(atom.shape, atom.dtype)
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
-                c = rows if np.ndim(c) == 0 and c == 1 else rows * c
-        if np.ndim(c):
+                c = rows if not _is_array(c) and c == 1 else rows * c
+        if _is_array(c):
             factors.append((_leaf(c), 1))
             c = 1.0
         total: Expression | None = None
@@ -389,23 +436,21 @@ class _Notes:
 # Expressions: blocks that are not built yet, so that their cost can be compared --------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
 class Expression:
     """A block on expressions, or a value (a node or a constant) where `block` is empty."""
 
-    block: str
-    operands: tuple[Expression, ...]
-    shape: tuple[int, ...]
-    params: Any = None
-    value: Any = None
+    __slots__ = ("block", "cost", "operands", "params", "shape", "size", "value")
 
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def cost(self) -> int:
-        return OVERHEAD + self.size + sum(x.cost for x in self.operands) if self.block else 0
+    def __init__(
+        self, block: str, operands: tuple[Expression, ...], shape: tuple[int, ...], params: Any = None, value: Any = None
+    ):
+        self.block = block
+        self.operands = operands
+        self.shape = shape
+        self.params = params
+        self.value = value
+        self.size = math.prod(shape)
+        self.cost = OVERHEAD + self.size + sum([x.cost for x in operands]) if block else 0
 
     def built(self, build: Builder) -> Any:
         if not self.block:
@@ -418,7 +463,11 @@ def _leaf(x: Any) -> Expression:
 
 
 def _binary(block: str, x: Expression, y: Expression) -> Expression:
-    return Expression(block, (x, y), np.broadcast_shapes(x.shape, y.shape))
+    return Expression(block, (x, y), _broadcast(x.shape, y.shape))
+
+
+def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    return a if a == b or not b else b if not a else np.broadcast_shapes(a, b)
 
 
 def _age(product: Product) -> int:
@@ -430,7 +479,7 @@ def _age_of(x: Any) -> int:
 
 
 def _common_factor(terms: dict[Product, Any]) -> Product:
-    """What all terms have in common, if what is left of each is bounded: no infinity arises by adding first."""
+    """What all terms have in common."""
     if len(terms) < 2:
         return ONE
     first, *others = (dict(p) for p in terms)
@@ -439,8 +488,16 @@ def _common_factor(terms: dict[Product, Any]) -> Product:
         least = min([e, *(p.get(atom, 0) for p in others)])
         if least > 0 and not isinstance(atom, Hot):
             common[atom] = least
-    found = frozenset(common.items())
-    return found if all(_is_bounded_power(f) for p in terms for f in _without(p, found)) else ONE
+    return frozenset(common.items())
+
+
+def _common_scale(terms: dict[Product, Any]) -> float:
+    """The number by which all terms are scaled, where none can be large."""
+    scales = {None if _is_array(c) else abs(c) for c in terms.values()}
+    (scale,) = scales if len(scales) == 1 else (None,)
+    if scale is None or len(terms) < 2 or not all(_is_bounded_power(f) for p in terms for f in p):
+        return 1.0
+    return scale
 
 
 def _without(product: Product, factor: Product) -> Product:
@@ -448,15 +505,25 @@ def _without(product: Product, factor: Product) -> Product:
     return frozenset((atom, e - taken.get(atom, 0)) for atom, e in product if e != taken.get(atom, 0))
 
 
+def _may_meet(terms: Iterable[Product], factor: Product) -> bool:
+    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
+    if any(isinstance(t, Hot) or _is(t, "exp") for t, _ in factor):
+        return True
+    powers = dict(factor)
+    return any(
+        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or _is(atom, "exp") for product in terms for atom, e in product
+    )
+
+
 # Coefficients: numbers and constant arrays ----------------------------------------------------------------------------
 
 
 def _scaled(x: Any, y: Any) -> Any:
     """The product of two coefficients, unless it over- or underflows, or is larger than both."""
-    if np.ndim(x) == 0 and np.ndim(y) == 0:
+    if not _is_array(x) and not _is_array(y):
         return _finite(x * y)
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
-        x, y = (y, x) if np.ndim(x) == 0 else (x, y)
+    if not _is_array(x) or not _is_array(y):
+        x, y = (x, y) if _is_array(x) else (y, x)
         if y == 1:
             return x
     _same_size(x, y)
@@ -468,7 +535,7 @@ def _scaled(x: Any, y: Any) -> Any:
 
 
 def _inverse(c: Any) -> Any:
-    if np.ndim(c) == 0:
+    if not _is_array(c):
         return _finite(1 / c)
     if not ((abs(c) > 1e-30) & (abs(c) < 1e30)).all():
         raise _UnreadableError
@@ -482,12 +549,20 @@ def _finite(c: float) -> float:
 
 
 def _same_size(x: Any, y: Any) -> None:
-    if np.broadcast_shapes(np.shape(x), np.shape(y)) not in (np.shape(x), np.shape(y)):
+    if _broadcast(np.shape(x), np.shape(y)) not in (np.shape(x), np.shape(y)):
         raise _UnreadableError
 
 
 def _is_negative(c: Any) -> bool:
-    return bool(np.ndim(c) == 0 and c < 0)
+    return not _is_array(c) and c < 0
+
+
+def _is_unit(c: Any) -> bool:
+    return not _is_array(c) and (c == 1 or c == -1)
+
+
+def _is_array(c: Any) -> bool:
+    return type(c) is np.ndarray
 
 
 # Questions -----------------------------------------------------------------------------------------------------------
@@ -495,10 +570,6 @@ def _is_negative(c: Any) -> bool:
 
 def _is_real_float(value: Any) -> bool:
     return getattr(value, "dtype", np.dtype(bool)).kind == "f" and np.size(value) > 0
-
-
-def _is_node(x: Any) -> bool:
-    return type(x) is Node
 
 
 def _is(atom: Any, name: str) -> bool:
@@ -513,10 +584,18 @@ def _is_bounded_power(factor: tuple[Any, int]) -> bool:
 def _mixes_sizes(form: Form) -> bool:
     """Whether a product has at least three factors, of several sizes: then their order matters."""
     for product, c in form.terms.items():
-        scaled = np.ndim(c) > 0 or c not in (1.0, -1.0)
-        if len(product) + scaled > 1 and len({shape_of(x) for x in (*(atom for atom, _ in product), c)}) > 1:
-            return True
+        if len(product) + (not _is_unit(c)) > 2:
+            shapes = {shape_of(atom) for atom, _ in product}
+            if len(shapes) > 1 or (_is_array(c) and c.shape not in shapes):
+                return True
     return False
+
+
+def _least_cost(form: Form) -> int:
+    """What a form costs at least: each atom and each term needs a block."""
+    atoms = {atom for product in form.terms for atom, _ in product}
+    least = min([math.prod(shape_of(atom)) for atom in atoms], default=1)
+    return (len(atoms) + len(form.terms) - 2) * (OVERHEAD + least)
 
 
 def _covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
@@ -581,17 +660,37 @@ def _summed(forms: Forms, x: Node) -> Form:
     return total if x.params["keepdims"] else forms.moved(total, (*shape[:-1], 1), shape[:-1])
 
 
+def _multiplied(forms: Forms, x: Any, y: Any) -> Form:
+    return _times(forms, x, forms.of(x), y, forms.of(y))
+
+
 def _divided(forms: Forms, x: Node) -> Form:
     above, below = x.inputs
-    return forms.times(forms.of(above), forms.inverse(forms.of(below), below))
+    return _times(forms, above, forms.of(above), None, forms.inverse(forms.of(below), below))
+
+
+def _times(forms: Forms, x: Any, a: Form, y: Any, b: Form) -> Form:
+    """The product, multiplied out if that is allowed; else with the sums as factors."""
+    try:
+        return forms.times(a, b)
+    except _UnreadableError:
+        if len(a.terms) == 1 and len(b.terms) == 1:
+            raise
+    a = _atom(x) if type(x) is Node and len(a.terms) > 1 else a
+    b = _atom(y) if type(y) is Node and len(b.terms) > 1 else b
+    return forms.times(a, b)
+
+
+def _atom(x: Node) -> Form:
+    return Form({frozenset([(x, 1)]): 1.0})
 
 
 READ: dict[str, Any] = {
     "add": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), 1.0),
     "subtract": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), -1.0),
-    "multiply": lambda forms, x: forms.times(forms.of(x.inputs[0]), forms.of(x.inputs[1])),
+    "multiply": lambda forms, x: _multiplied(forms, *x.inputs),
     "divide": _divided,
-    "square": lambda forms, x: forms.times(forms.of(x.inputs[0]), forms.of(x.inputs[0])),
+    "square": lambda forms, x: _multiplied(forms, x.inputs[0], x.inputs[0]),
     "negative": lambda forms, x: forms.times(Form({ONE: -1.0}), forms.of(x.inputs[0])),
     "reshape": _arranged,
     "getitem": _arranged,

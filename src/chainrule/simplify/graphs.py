@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.forms import Forms
-from chainrule.simplify.products import associate
+from chainrule.simplify.products import associate, uses_of
 from chainrule.simplify.rules import FOR_COMPUTATIONS
 
 __all__ = ["simplify_graph"]
 
-PASSES = 6
+PASSES = 8
+NEAR = 4
+"""How far below a node its rules look."""
 
 
 def simplify_graph(graph: Graph) -> Graph:
@@ -34,29 +37,32 @@ def simplify_graph(graph: Graph) -> Graph:
     >>> graph.run(np, graph.inputs[0].value[None])
     (array([1000.,    0.]),)
     """
+    simplest: set[Node] = set()
+    before: Counter[Node] = Counter()
     for _ in range(PASSES):
-        simpler = associate(_rebuilt(graph))
-        if simpler.nodes == graph.nodes:
+        uses = uses_of(graph)
+        # A node in its simplest form is made again only where something near it has changed.
+        changed = {node for node in graph.nodes if node not in simplest or (before[node] > 1) != (uses[node] > 1)}
+        simpler = associate(_rebuilt(graph, uses, changed))
+        if simpler.nodes == graph.nodes and simpler.outputs == graph.outputs:
             break
-        graph = simpler
+        graph, before = simpler, uses  # with what has been counted for the new nodes
+        simplest.update(graph.nodes)
     return graph
 
 
-def uses_of(graph: Graph) -> Counter[Node]:
-    """How many other nodes use each node, and how often it is an output."""
-    uses: Counter[Node] = Counter()
-    for node in graph.nodes:
-        uses.update({x for x in node.inputs if type(x) is Node})
-    uses.update(out for out in graph.outputs if type(out) is Node)
-    return uses
-
-
-def _rebuilt(graph: Graph) -> Graph:
-    """Each node made again from its simplified operands, oldest first."""
-    build = Builder(FOR_COMPUTATIONS, uses_of(graph), frozenset(graph.inputs))
+def _rebuilt(graph: Graph, uses: Counter[Node], changed: Container[Node]) -> Graph:
+    """Each node made again from its simplified operands, oldest first, where it or something near it has changed."""
+    build = Builder(FOR_COMPUTATIONS, uses, frozenset(graph.inputs))
     build.forms = Forms(build)
     new: dict[Node, Any] = {node: node for node in graph.inputs}
+    near: dict[Node, int] = {}
     for node in graph.nodes:
+        inputs = [x for x in node.inputs if type(x) is Node]
+        near[node] = NEAR if node in changed else max([near.get(x, 0) for x in inputs]) - 1
+        if near[node] <= 0 and all(new.get(x) is x for x in inputs):
+            new[node] = build.keep(node)
+            continue
         operands = [new.get(x, x.value) if type(x) is Node else x for x in node.inputs]
         new[node] = build.make(node.block, operands, node.params, like=node)
     outputs = [new.get(out, out.value) if type(out) is Node else out for out in graph.outputs]

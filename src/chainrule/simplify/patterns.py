@@ -8,17 +8,16 @@ for it; `axis=a` binds a parameter. Sums and products match in either order.
 from __future__ import annotations
 
 import ast
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule.block import BLOCKS
 from chainrule.libraries import is_complex
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.simplify.results import Builder
+from chainrule.simplify.builder import CONSTANT, Builder
 
 __all__ = ["Call", "Identity", "Number", "Variable", "identities"]
 
@@ -80,6 +79,15 @@ class Identity:
     left: Call
     right: Pattern
     once: bool = False
+
+    def may_apply(self, names: Set[str]) -> bool:
+        """Whether operands made by blocks of these names can match the left side."""
+        return self.needs <= names
+
+    @functools.cached_property
+    def needs(self) -> frozenset[str]:
+        inner = [x for x in self.left.operands if not isinstance(x, Variable)]
+        return frozenset(x.block if isinstance(x, Call) else CONSTANT for x in inner)
 
     def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The right side, where the block of the left side, applied to these operands, matches it; else None."""

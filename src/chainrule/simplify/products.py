@@ -1,5 +1,157 @@
-"""Products of several matrices, associated so that they cost least."""
-from chainrule.graph import Graph
+"""Products of several matrices, associated so that they cost least: A B x as A (B x).
+
+The order is found by dynamic programming over the chain. Source: T. H. Cormen et al., Introduction to Algorithms,
+section "Matrix-chain multiplication".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Graph, graph_between
+from chainrule.node import Node
+from chainrule.simplify.builder import Builder
+from chainrule.simplify.structure import is_library
+
+__all__ = ["associate", "uses_of"]
+
+LONGEST = 24
+"""A longer chain is cut: the work is cubic in its length."""
+
+Factor = tuple[Any, bool]
+"""A matrix (or a vector at an end), and whether it is transposed."""
+
+
+def uses_of(graph: Graph) -> Counter[Node]:
+    """How many other nodes use each node, and how often it is an output."""
+    uses: Counter[Node] = Counter()
+    for node in graph.nodes:
+        uses.update({x for x in node.inputs if type(x) is Node})
+    uses.update(out for out in graph.outputs if type(out) is Node)
+    return uses
+
 
 def associate(graph: Graph) -> Graph:
-    return graph
+    """The graph with its products of several matrices in the cheapest order."""
+    uses = uses_of(graph)
+    inside = set(graph.nodes)
+    orders: dict[Node, tuple[list[Factor], Any]] = {}
+    taken: set[Node] = set()
+    for node in reversed(graph.nodes):
+        if node in taken or not _is_product(node):
+            continue
+        factors = _chain(node, uses, inside, taken)
+        if len(factors) > 2:
+            cost, order = _cheapest(_lengths(factors))
+            if cost < _cost_as_written(node, uses, inside, len(factors)):
+                orders[node] = (factors, order)
+    return _reordered(graph, orders) if orders else graph
+
+
+def _is_product(x: Any) -> bool:
+    return type(x) is Node and is_library(x.block, "matmul") and all(np.ndim(_value(i)) in (1, 2) for i in x.inputs)
+
+
+def _is_transpose(x: Any) -> bool:
+    return type(x) is Node and is_library(x.block, "transpose") and x.params["axes"] == (-1, -2)
+
+
+def _value(x: Any) -> Any:
+    return x.value if type(x) is Node else x
+
+
+def _chain(top: Node, uses: Mapping[Node, int], inside: set[Node], taken: set[Node]) -> list[Factor]:
+    """The factors of a product, through products that nothing else uses. Vectors stand only at the ends."""
+    factors: list[Factor] = [(top, False)]
+    at = 0
+    while at < len(factors) and len(factors) < LONGEST:
+        x, transposed = factors[at]
+        if _is_transpose(x) and x in inside and _is_open(x.inputs[0], uses, inside):
+            factors[at] = (x.inputs[0], not transposed)
+        elif (x is top or _is_open(x, uses, inside)) and _fits(x, at, len(factors)):
+            left, right = x.inputs
+            factors[at : at + 1] = [(right, True), (left, True)] if transposed else [(left, False), (right, False)]
+            taken.add(x)
+        else:
+            at += 1
+    return factors
+
+
+def _is_open(x: Any, uses: Mapping[Node, int], inside: set[Node]) -> bool:
+    return _is_product(x) and x in inside and uses[x] <= 1
+
+
+def _fits(x: Node, at: int, count: int) -> bool:
+    """Whether the factors of a product may stand in its place: a vector only at its own end of the chain."""
+    left, right = (np.ndim(_value(i)) for i in x.inputs)
+    return (left == 2 or at == 0) and (right == 2 or at == count - 1)
+
+
+def _lengths(factors: list[Factor]) -> list[int]:
+    """The numbers of rows of the factors, and the number of columns of the last. A vector is a row or a column."""
+    shapes = [np.shape(_value(x))[::-1] if transposed else np.shape(_value(x)) for x, transposed in factors]
+    shapes[0] = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
+    shapes[-1] = shapes[-1] if len(shapes[-1]) == 2 else (*shapes[-1], 1)
+    return [shape[0] for shape in shapes] + [shapes[-1][1]]
+
+
+def _cheapest(n: list[int]) -> tuple[int, Any]:
+    """The number of multiplications, and the order as nested pairs of places."""
+    count = len(n) - 1
+    best: dict[tuple[int, int], tuple[int, Any]] = {(i, i): (0, i) for i in range(count)}
+    for width in range(1, count):
+        for i in range(count - width):
+            j = i + width
+            costs = [best[i, k][0] + best[k + 1, j][0] + n[i] * n[k + 1] * n[j + 1] for k in range(i, j)]
+            k = i + int(np.argmin(costs))
+            best[i, j] = (costs[k - i], (best[i, k][1], best[k + 1, j][1]))
+    return best[0, count - 1]
+
+
+def _cost_as_written(top: Node, uses: Mapping[Node, int], inside: set[Node], count: int) -> int:
+    """The number of multiplications in the order in which the product stands."""
+    cost, stack, left = 0, [top], count - 1
+    while stack and left:
+        x = stack.pop()
+        if _is_transpose(x):
+            stack.append(x.inputs[0])
+        elif x is top or _is_open(x, uses, inside):
+            rows = np.shape(_value(x.inputs[0]))
+            cost += int(np.prod(rows)) * (np.shape(_value(x.inputs[1]))[1] if np.ndim(_value(x.inputs[1])) == 2 else 1)
+            stack.extend(i for i in x.inputs if type(i) is Node)
+            left -= 1
+    return cost
+
+
+def _reordered(graph: Graph, orders: dict[Node, tuple[list[Factor], Any]]) -> Graph:
+    build = Builder({}, Counter(), frozenset(graph.inputs))
+    new: dict[Node, Any] = {node: node for node in graph.inputs}
+
+    def now(x: Any) -> Any:
+        return new.get(x, x.value) if type(x) is Node else x
+
+    for node in graph.nodes:
+        if node in orders:
+            factors, order = orders[node]
+            made = _built(build, [_as_factor(build, now(x), transposed) for x, transposed in factors], order)
+            made.name, made.code, made.lasti = node.name, node.code, node.lasti
+            new[node] = made
+        else:
+            new[node] = build.make(node.block, [now(x) for x in node.inputs], node.params, like=node)
+    return graph_between(graph.inputs, [now(out) for out in graph.outputs])
+
+
+def _as_factor(build: Builder, x: Any, transposed: bool) -> Any:
+    if not transposed or np.ndim(_value(x)) < 2:
+        return x
+    return x.inputs[0] if _is_transpose(x) else build.call("transpose", x, axes=(-1, -2))
+
+
+def _built(build: Builder, factors: list[Any], order: Any) -> Any:
+    if isinstance(order, int):
+        return factors[order]
+    return build.call("matmul", *(_built(build, factors, half) for half in order))

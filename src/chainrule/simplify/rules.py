@@ -7,7 +7,7 @@ lines of Python; each says in its docstring what it is as an identity.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.block import BLOCKS, Elementwise
 from chainrule.node import Node
-from chainrule.simplify.builder import Builder, shape_and_dtype
+from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
 from chainrule.simplify.identities import EXACT, REAL, STABLE
 from chainrule.simplify.patterns import Identity
 from chainrule.simplify.structure import is_library
@@ -29,6 +29,11 @@ class Rule:
 
     blocks: tuple[str, ...]
     function: Callable[..., Any]
+    of: frozenset[str] = frozenset()
+    """One of the operands must be the result of one of these; any operand will do where it is empty."""
+
+    def may_apply(self, names: Set[str]) -> bool:
+        return not self.of or not self.of.isdisjoint(names)
 
     def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return self.function(build, *operands, **params)
@@ -37,11 +42,11 @@ class Rule:
 STRUCTURAL: list[Rule] = []
 
 
-def rule(*blocks: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: a rule for these blocks."""
+def rule(*blocks: str, of: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: a rule for these blocks, of results of those."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        STRUCTURAL.append(Rule(blocks, function))
+        STRUCTURAL.append(Rule(blocks, function, frozenset(of)))
         return function
 
     return register
@@ -66,14 +71,14 @@ def to_the_same_shape(build: Builder, x: Any, **params: Any) -> Any:
     return x if params["shape"] == shape(x) else None
 
 
-@rule("reshape")
+@rule("reshape", of=("reshape",))
 def reshape_twice(build: Builder, x: Any, **params: Any) -> Any:
     """reshape(reshape(x, a), b) = reshape(x, b)."""
     inner = _inner(x, build, "reshape")
     return build.call("reshape", inner.inputs[0], **params) if inner else None
 
 
-@rule("broadcast_to")
+@rule("broadcast_to", of=("broadcast_to",))
 def broadcast_twice(build: Builder, x: Any, **params: Any) -> Any:
     """broadcast_to(broadcast_to(x, a), b) = broadcast_to(x, b)."""
     inner = _inner(x, build, "broadcast_to")
@@ -129,14 +134,14 @@ def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> A
 # Broadcasting --------------------------------------------------------------------------------------------------------
 
 
-@rule("sum")
+@rule("sum", of=("broadcast_to",))
 def sum_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
     """Σ of n times x is n x."""
     found = _reduced_once(build, "sum", x, axis, keepdims)
     return None if found is None else build.call("multiply", found[0], float(found[1]))
 
 
-@rule("mean")
+@rule("mean", of=("broadcast_to",))
 def mean_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
     """The mean of n times x is x."""
     found = _reduced_once(build, "mean", x, axis, keepdims)
@@ -194,7 +199,7 @@ def _result_shape(xs: Iterable[Any]) -> tuple[int, ...]:
 
 
 for _name in ELEMENTWISE:
-    rule(_name)(_repeated_in(_name))
+    rule(_name, of=("broadcast_to", CONSTANT))(_repeated_in(_name))
 
 
 # Structured constants ------------------------------------------------------------------------------------------------
