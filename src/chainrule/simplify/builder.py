@@ -136,6 +136,10 @@ class Builder:
         if type(found) is Node and found is not like:
             self.uses[found] += 1 if like is None else self.uses[like]
 
+    def known(self, name: str, *operands: Any) -> Node | None:
+        """The node of a block without parameters on these operands, if it is there already."""
+        return self._known.get(self._key(BLOCKS[name], operands, {}))
+
     def keep(self, node: Node) -> Node:
         """A node as it is; or an equal one that was there before."""
         key = self._key(node.block, node.inputs, node.params)

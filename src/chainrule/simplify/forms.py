@@ -13,6 +13,7 @@ What may happen to it, so that a computation keeps its values:
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -47,6 +48,11 @@ class Hot:
     labels: np.ndarray
     size: int
     dtype: Any
+
+    @functools.cached_property
+    def is_identity(self) -> bool:
+        """Whether it is an identity matrix, perhaps with axes of length 1 between."""
+        return self.labels.size == self.size and bool((self.labels.ravel() == np.arange(self.size)).all())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -282,9 +288,15 @@ class Forms:
     def _entry(self, atom: Any, hot: Hot) -> Any:
         """p[c], for each row, with an axis of length 1 in place of the row."""
         shape = shape_of(atom)
+        lead = hot.labels.shape
+        if hot.is_identity:  # I v = diag(v), for a row v and for a column v; it is kept as a row
+            full = (1,) * (len(lead) + 1 - len(shape)) + shape
+            if full == (*lead, 1) and math.prod(shape) > 1:
+                return atom.reshape(hot.size) if type(atom) is not Node else self.build.call("reshape", atom, shape=(hot.size,))
+            if full[-1] == hot.size and math.prod(full) == hot.size:
+                return atom
         if not shape or shape[-1] == 1:
             return atom
-        lead = hot.labels.shape
         if shape == hot.shape:
             key = (*np.ix_(*map(np.arange, lead)), hot.labels) if lead else (int(hot.labels),)
         elif shape == (hot.size,):
@@ -292,11 +304,11 @@ class Forms:
         else:
             raise _UnreadableError
         if type(atom) is not Node:
-            return np.asarray(atom[key]).reshape((*lead, 1))
-        if shape == (hot.size,) and np.array_equal(hot.labels.ravel(), np.arange(hot.size)):
-            entries = atom
-        else:
-            entries = self.build.call("getitem", atom, key=key)
+            entries = np.asarray(atom[key])
+            return entries.reshape(hot.size if hot.is_identity and entries.size == hot.size else (*lead, 1))
+        entries = self.build.call("getitem", atom, key=key)
+        if hot.is_identity and entries.value.size == hot.size:
+            return self.build.call("reshape", entries, shape=(hot.size,))
         return self.build.call("reshape", entries, shape=(*lead, 1)) if lead else entries
 
     def _settle(self, exponents: Counter[Any], notes: _Notes) -> None:
@@ -363,12 +375,23 @@ class Forms:
         for product, c in form.terms.items():
             hots = {(atom, e) for atom, e in product if isinstance(atom, Hot)}
             rest = product - hots
+            for hot, _ in hots:
+                if hot.is_identity:
+                    rest = frozenset((self._column(atom, hot), e) for atom, e in rest)
+                    c = self._column(c, hot)
             if any(shape_of(atom)[-1:] not in ((), (1,)) for atom, _ in rest):
                 raise _UnreadableError
             if not hots:
                 c = np.sum(c, axis=-1, keepdims=True) if shape_of(c)[-1:] not in ((), (1,)) else c * shape[-1]
             self._add(terms, rest, c, notes)
         return Form(terms, 0, frozenset(notes.lost), notes.stable, True)
+
+    def _column(self, atom: Any, hot: Hot) -> Any:
+        """A factor of an identity matrix as a column, if it is a row."""
+        if shape_of(atom)[-1:] != (hot.size,):
+            return atom
+        shape = (*hot.labels.shape, 1)
+        return self.build.call("reshape", atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
 
     # Back to blocks --------------------------------------------------------------------------------------------
 
@@ -408,7 +431,7 @@ class Forms:
         total: Expression | None = None
         for x, e in sorted(factors, key=lambda f: (f[0].size, f[1] < 0, _age_of(f[0].value))):
             if e == 2:
-                x, e = Expression("square", (x,), x.shape), 1
+                x, e = self._square(x), 1
             for _ in range(abs(e)):
                 if total is None and e > 0:
                     total = x
@@ -419,6 +442,10 @@ class Forms:
                 if c != 1.0:
                     total, c = _binary("multiply", total, _leaf(c)), 1.0
         return _leaf(c) if total is None else total
+
+    def _square(self, x: Expression) -> Expression:
+        known = None if x.block else self.build.known("square", x.value)
+        return Expression("square", (x,), x.shape) if known is None else _leaf(known)
 
 
 @dataclass
@@ -486,7 +513,7 @@ def _common_factor(terms: dict[Product, Any]) -> Product:
     common = {}
     for atom, e in first.items():
         least = min([e, *(p.get(atom, 0) for p in others)])
-        if least > 0 and not isinstance(atom, Hot):
+        if least > 0:
             common[atom] = least
     return frozenset(common.items())
 

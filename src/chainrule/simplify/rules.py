@@ -131,6 +131,15 @@ def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> A
     return y if y in build.improved or _inner(y, build, "sigmoid", "softmax") else None
 
 
+@rule("power", of=(CONSTANT,))
+def power_zero(build: Builder, x: Any, y: Any) -> Any:
+    """x⁰ = 1, for NaN too."""
+    if build.uniform(y) != 0:
+        return None
+    form, dtype = np.broadcast_shapes(shape(x), shape(y)), np.result_type(x.value, y)
+    return np.broadcast_to(np.ones((), dtype), form)[()]
+
+
 # Broadcasting --------------------------------------------------------------------------------------------------------
 
 
