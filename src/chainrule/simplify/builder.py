@@ -127,9 +127,9 @@ class Builder:
                     found = x
         if key is not None:
             self._known[key] = found
+        self._used(found, like)
         if found is not made:
             self._replaced(made, found)
-        self._used(found, like)
         return found
 
     def _used(self, found: Any, like: Node | None) -> None:
@@ -149,7 +149,7 @@ class Builder:
         """What equal nodes have in common; None where a block may give another result each time."""
         if not self.is_pure(block):
             return None
-        return (block, tuple([x if type(x) is Node else self.key(x) for x in operands]), key_of(params))
+        return (block, tuple([x if type(x) is Node else self.key(x) for x in operands]), _key_of_params(params))
 
     def _new(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], like: Node | None) -> Node:
         if like is None:
@@ -166,6 +166,7 @@ class Builder:
     def _replaced(self, original: Node, found: Any) -> None:
         if type(found) is not Node:
             return
+        self.uses[found] -= 1  # it was counted when it was made (or as an operand), and is the same use
         if original in self.improved or not _close(found.value, original.value):
             self.improved.add(found)
         if found.name is None and found.block is not None:
@@ -183,8 +184,16 @@ class Builder:
         return self._fact("key", key_of, x) if isinstance(x, np.ndarray) else key_of(x)
 
 
+def _key_of_params(params: dict[str, Any]) -> Any:
+    """What tells parameters apart. An index is the same in every type of integers."""
+    if "key" in params:
+        index = [x.astype(np.intp) if isinstance(x, np.ndarray) else x for x in params["key"]]
+        params = {**params, "key": index}
+    return key_of(params)
+
+
 def key_of(x: Any) -> Any:
-    """What tells constants and parameters apart: type, shape, dtype and entries."""
+    """What tells constants apart: type, shape, dtype and entries."""
     if isinstance(x, np.ndarray):
         data = np.ascontiguousarray(x)
         content = data.tobytes() if data.nbytes <= 64 else hashlib.blake2b(data.data, digest_size=16).digest()

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.node import Node
-from chainrule.simplify.structure import is_bounded, is_library, is_positive, origins, uniform
+from chainrule.simplify.structure import is_bounded, is_library, is_positive, one_hot, origins, uniform
 
 if TYPE_CHECKING:
     from chainrule.simplify.builder import Builder
@@ -73,7 +73,7 @@ class Form:
     terms : the coefficient of each product: a number or a constant array.
     cost : what the blocks cost that it is read from and that go away with it.
     lost : the atoms that have cancelled somewhere.
-    stable : whether a stable form was found somewhere.
+    stable : whether something was found that is worth more than its cost: factors that cancel or no longer overflow.
     gain : whether anything was found.
     """
 
@@ -115,7 +115,7 @@ class Forms:
         if not form.stable and _least_cost(form) >= form.cost:
             return None
         found = self._expression(form, np.shape(node.value))
-        if not form.stable and found.cost >= form.cost:
+        if found.cost >= (2 * form.cost + 8 * OVERHEAD if form.stable else form.cost):
             return None
         return found.built(self.build)
 
@@ -132,6 +132,12 @@ class Forms:
             self._of[x] = self._read(x)
             self._depth -= 1
         return self._of[x]
+
+    def factor(self, x: Any, other: Any) -> Form:
+        """The form of a factor. A single row with one number in it, beside another row, is data and no label."""
+        if type(x) is np.ndarray and x.ndim == 1 and shape_of(other)[-1:] == x.shape and self.build.one_hot(x):
+            return Form({ONE: x})
+        return self.of(x)
 
     def _read(self, x: Node) -> Form:
         atom = _atom(x)
@@ -215,6 +221,7 @@ class Forms:
             if not any(type(atom) is Node and is_positive(atom) for atom, _ in product):
                 raise _UnreadableError
             notes.lost |= {atom for atom, _ in product}
+            notes.stable = True
             gone = abs(total) <= 1e-15 * abs(c)
             total = np.where(gone, 0, total).astype(np.asarray(total).dtype) if _is_array(total) else 0.0 if gone else total
         notes.gain = True
@@ -230,8 +237,9 @@ class Forms:
                 if type(atom) is not Node or not is_positive(atom):
                     raise _UnreadableError
                 notes.lost.add(atom)
-                notes.gain = True
+                notes.gain = notes.stable = True
             exponents[atom] += e
+        self._settle(exponents, notes)
         self._into_sums(p, q, exponents, notes)
         hots = [atom for atom in exponents if isinstance(atom, Hot)]
         if len(hots) > 1:
@@ -281,7 +289,7 @@ class Forms:
                 if not is_positive(entry):
                     raise _UnreadableError
                 notes.lost.add(entry)
-                notes.gain = True
+                notes.gain = notes.stable = True
             picked[entry] += e
         return picked
 
@@ -403,9 +411,10 @@ class Forms:
         common = _common_factor(terms)
         if common:
             return self._term(common, 1.0, self._sum({_without(p, common): c for p, c in terms.items()}))
-        scale = _common_scale(terms)
-        if scale != 1.0:
-            return self._term(ONE, scale, self._sum({p: math.copysign(1.0, c) for p, c in terms.items()}))
+        signs = _signs_of_one_scale(terms)
+        if signs:
+            scale = next(iter(terms.values()))
+            return self._term(ONE, scale, self._sum(dict(zip(terms, signs, strict=True))))
         total = None
         for product, c in sorted(terms.items(), key=lambda term: (_is_negative(term[1]), _age(term[0]))):
             if total is None:
@@ -518,13 +527,21 @@ def _common_factor(terms: dict[Product, Any]) -> Product:
     return frozenset(common.items())
 
 
-def _common_scale(terms: dict[Product, Any]) -> float:
-    """The number by which all terms are scaled, where none can be large."""
-    scales = {None if _is_array(c) else abs(c) for c in terms.values()}
-    (scale,) = scales if len(scales) == 1 else (None,)
-    if scale is None or len(terms) < 2 or not all(_is_bounded_power(f) for p in terms for f in p):
-        return 1.0
-    return scale
+def _signs_of_one_scale(terms: dict[Product, Any]) -> list[float] | None:
+    """The sign with which each term has the coefficient of the first, if all have it up to rounding and it is not 1."""
+    first, *others = terms.values()
+    if not others or _is_unit(first):
+        return None
+    signs = [1.0]
+    for c in others:
+        if np.shape(c) != np.shape(first):
+            return None
+        near = 4 * np.finfo(np.asarray(first).dtype).eps * abs(first)
+        sign = next((s for s in (1.0, -1.0) if np.all(abs(c - s * first) <= near)), None)
+        if sign is None:
+            return None
+        signs.append(sign)
+    return signs
 
 
 def _without(product: Product, factor: Product) -> Product:
@@ -687,8 +704,23 @@ def _summed(forms: Forms, x: Node) -> Form:
     return total if x.params["keepdims"] else forms.moved(total, (*shape[:-1], 1), shape[:-1])
 
 
+def _put(forms: Forms, x: Node) -> Form:
+    """add_at that puts one number into each row is that number times e_c."""
+    v, key, shape = x.inputs[0], x.params["key"], x.params["shape"]
+    if shape != x.value.shape:
+        raise _UnreadableError
+    hot = one_hot(x.block.forward(np, np.ones(v.value.shape, v.value.dtype), key=key, shape=shape))
+    if hot is None or hot.number != 1 or v.value.shape != hot.labels.shape:
+        raise _UnreadableError
+    if v.value.ndim > 1 or (v.value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
+        raise _UnreadableError
+    column = forms.moved(forms.of(v), v.value.shape, (*v.value.shape, 1)) if v.value.ndim else forms.of(v)
+    e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype), 1)]): 1.0})
+    return _times(forms, v, column, None, e_c)
+
+
 def _multiplied(forms: Forms, x: Any, y: Any) -> Form:
-    return _times(forms, x, forms.of(x), y, forms.of(y))
+    return _times(forms, x, forms.factor(x, y), y, forms.factor(y, x))
 
 
 def _divided(forms: Forms, x: Node) -> Form:
@@ -723,4 +755,5 @@ READ: dict[str, Any] = {
     "getitem": _arranged,
     "broadcast_to": lambda forms, x: forms.of(x.inputs[0]),
     "sum": _summed,
+    "add_at": _put,
 }

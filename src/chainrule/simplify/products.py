@@ -6,6 +6,7 @@ section "Matrix-chain multiplication".
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from chainrule.simplify.structure import is_library
 
 __all__ = ["associate", "uses_of"]
 
-LONGEST = 24
+LONGEST = 64
 """A longer chain is cut: the work is cubic in its length."""
 
 Factor = tuple[Any, bool]
@@ -44,10 +45,11 @@ def associate(graph: Graph) -> Graph:
     for node in reversed(graph.nodes):
         if node in taken or not _is_product(node):
             continue
-        factors = _chain(node, uses, inside, taken)
+        factors, products = _chain(node, uses, inside)
+        taken.update(products)
         if len(factors) > 2:
             cost, order = _cheapest(_lengths(factors))
-            if cost < _cost_as_written(node, uses, inside, len(factors)):
+            if cost < sum(map(_multiplications, products)):
                 orders[node] = (factors, order)
     return _reordered(graph, orders) if orders else graph
 
@@ -64,9 +66,10 @@ def _value(x: Any) -> Any:
     return x.value if type(x) is Node else x
 
 
-def _chain(top: Node, uses: Mapping[Node, int], inside: set[Node], taken: set[Node]) -> list[Factor]:
-    """The factors of a product, through products that nothing else uses. Vectors stand only at the ends."""
+def _chain(top: Node, uses: Mapping[Node, int], inside: set[Node]) -> tuple[list[Factor], list[Node]]:
+    """The factors of a product, through products that nothing else uses; and these. Vectors stand only at the ends."""
     factors: list[Factor] = [(top, False)]
+    products: list[Node] = []
     at = 0
     while at < len(factors) and len(factors) < LONGEST:
         x, transposed = factors[at]
@@ -75,10 +78,10 @@ def _chain(top: Node, uses: Mapping[Node, int], inside: set[Node], taken: set[No
         elif (x is top or _is_open(x, uses, inside)) and _fits(x, at, len(factors)):
             left, right = x.inputs
             factors[at : at + 1] = [(right, True), (left, True)] if transposed else [(left, False), (right, False)]
-            taken.add(x)
+            products.append(x)
         else:
             at += 1
-    return factors
+    return factors, products
 
 
 def _is_open(x: Any, uses: Mapping[Node, int], inside: set[Node]) -> bool:
@@ -112,19 +115,10 @@ def _cheapest(n: list[int]) -> tuple[int, Any]:
     return best[0, count - 1]
 
 
-def _cost_as_written(top: Node, uses: Mapping[Node, int], inside: set[Node], count: int) -> int:
-    """The number of multiplications in the order in which the product stands."""
-    cost, stack, left = 0, [top], count - 1
-    while stack and left:
-        x = stack.pop()
-        if _is_transpose(x):
-            stack.append(x.inputs[0])
-        elif x is top or _is_open(x, uses, inside):
-            rows = np.shape(_value(x.inputs[0]))
-            cost += int(np.prod(rows)) * (np.shape(_value(x.inputs[1]))[1] if np.ndim(_value(x.inputs[1])) == 2 else 1)
-            stack.extend(i for i in x.inputs if type(i) is Node)
-            left -= 1
-    return cost
+def _multiplications(product: Node) -> int:
+    """The number of multiplications in one product."""
+    x, y = (np.shape(_value(i)) for i in product.inputs)
+    return math.prod(x) * (y[1] if len(y) == 2 else 1)
 
 
 def _reordered(graph: Graph, orders: dict[Node, tuple[list[Factor], Any]]) -> Graph:

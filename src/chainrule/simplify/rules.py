@@ -85,6 +85,38 @@ def broadcast_twice(build: Builder, x: Any, **params: Any) -> Any:
     return build.call("broadcast_to", inner.inputs[0], **params) if inner else None
 
 
+REDUCTIONS = ("sum", "mean", "max", "min", "prod", "logsumexp")
+
+
+@rule("reshape", "getitem", of=REDUCTIONS)
+def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
+    """sum(x, axis)[…, None] = sum(x, axis, keepdims=True), and so for other reductions."""
+    inner = _inner(x, build, *REDUCTIONS)
+    if inner is None or inner.params["keepdims"] or not build.dies(inner):
+        return None
+    key = params.get("key", ())
+    if not all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key):
+        return None
+    full, axis = shape(inner.inputs[0]), inner.params["axis"]
+    axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
+    kept = tuple(1 if a in axes else n for a, n in enumerate(full))
+    made = params.get("shape") or _indexed_shape(key, shape(x))
+    return build.call(inner.block.name, inner.inputs[0], axis=axis, keepdims=True) if made == kept else None
+
+
+@rule("add_at")
+def put_back_axes(build: Builder, x: Any, key: Any, shape: tuple[int, ...]) -> Any:
+    """What puts back an array that was only read with new axes is a reshape."""
+    only = all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key)
+    return build.call("reshape", x, shape=shape) if only and x.value.size == math.prod(shape) else None
+
+
+def _indexed_shape(key: tuple[Any, ...], old: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape after an index of new axes and full slices, which stand for the last axes."""
+    rest = list(old[len(old) - sum(part is not None for part in key) :])
+    return old[: len(old) - len(rest)] + tuple(1 if part is None else rest.pop(0) for part in key)
+
+
 @rule("cast")
 def to_the_same_dtype(build: Builder, x: Any, dtype: Any) -> Any:
     """cast(x, x.dtype) = x."""
@@ -168,16 +200,16 @@ def _reduced_once(build: Builder, name: str, x: Any, axis: Any, keepdims: bool) 
     repeats = math.prod(large[a] for a in axes if small[a] != large[a])
     if repeats <= 1:
         return None
-    if shape(y) != small:
-        y = build.call("reshape", y, shape=small)
-    real = tuple(a - len(large) for a in sorted(axes) if small[a] == large[a])
-    if real:
-        y = build.call(name, y, axis=real, keepdims=True)
-    kept = tuple(1 if a in axes else n for a, n in enumerate(large))
-    if shape(y) != kept:
-        y = build.call("broadcast_to", y, shape=kept)
-    if not keepdims:
-        y = build.call("reshape", y, shape=tuple(n for a, n in enumerate(kept) if a not in axes))
+    own = [a - len(large) for a in sorted(axes) if a >= len(large) - len(shape(y))]
+    if any(small[a] != 1 for a in own):
+        y = build.call(name, y, axis=tuple(own), keepdims=keepdims)
+    wanted = tuple(1 if a in axes else n for a, n in enumerate(large) if keepdims or a not in axes)
+    if math.prod(shape(y)) == math.prod(wanted) and shape(y) != wanted:
+        y = build.call("reshape", y, shape=wanted)
+    elif shape(y) != wanted:
+        if not keepdims:
+            y = build.call("reshape", y, shape=tuple(n for a, n in enumerate(small) if a not in axes))
+        y = build.call("broadcast_to", y, shape=wanted)
     return y, repeats
 
 
