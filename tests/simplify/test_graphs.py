@@ -35,7 +35,7 @@ def largest(graph):
     return max(np.size(node.value) for node in graph.nodes)
 
 
-# Softmax followed by cross-entropy --------------------------------------------------------------------------------
+# Softmax followed by cross-entropy -------------------------------------------------------------------------------
 
 
 def test_gradient_of_softmax_and_cross_entropy_is_p_minus_e_c():
@@ -86,7 +86,7 @@ def test_a_nan_score_makes_the_whole_row_nan():
     np.testing.assert_array_equal(np.isnan(gradient), [[True] * 3, [False] * 3])
 
 
-# Hessians ------------------------------------------------------------------------------------------------------------
+# Hessians --------------------------------------------------------------------------------------------------------
 
 
 def by_softplus(w, x, y):
@@ -169,7 +169,7 @@ def test_hessian_by_a_matrix_leaves_the_seeds_alone():
     assert sum(np.size(node.value) for node in graph.nodes) < 3 * 4 * 3 * 4 * 2
 
 
-# Stable forms ----------------------------------------------------------------------------------------------------------
+# Stable forms ----------------------------------------------------------------------------------------------------
 
 EXTREMES = np.array([-1000.0, -40.0, -1.5, 0.0, 0.5, 30.0, 1000.0])
 
@@ -245,7 +245,7 @@ def test_log_softmax_at_extremes():
     np.testing.assert_allclose(gradient, [0.0, 1.0, -1.0], atol=1e-15)
 
 
-# What must not change --------------------------------------------------------------------------------------------------
+# What must not change --------------------------------------------------------------------------------------------
 
 KEPT = {
     "0 x": lambda x: 0 * x,
@@ -276,7 +276,8 @@ def test_zeros_of_one_hot_rows_are_absent():
     """Documented: what stands beside such a zero is not multiplied by it."""
     x = np.array([1.0, 2.0, 3.0])
     graph = simplify_graph(record_graph(lambda x: np.eye(3) @ x, x))
-    assert graph.nodes == () and graph.run(np, [np.array([1.0, np.nan, 3.0])])[0][0] == 1.0
+    assert graph.nodes == ()
+    assert graph.run(np, [np.array([1.0, np.nan, 3.0])])[0][0] == 1.0
 
 
 def test_outputs_keep_their_number_and_may_coincide_or_be_constants():
@@ -304,7 +305,7 @@ def test_nothing_to_do_returns_the_same_nodes():
     assert simplify_graph(graph).nodes == graph.nodes
 
 
-# Structure -----------------------------------------------------------------------------------------------------------
+# Structure -------------------------------------------------------------------------------------------------------
 
 A = RNG.normal(size=(3, 3))
 V = RNG.normal(size=3)
@@ -320,7 +321,10 @@ STRUCTURE = {
     "rows of one-hot": (lambda x: ONE_HOT @ x, ["getitem"]),
     "diagonal times": (lambda x: (np.eye(3) * np.exp(x[0])) @ x, ["getitem", "exp", "reshape", "multiply"]),
     "times diagonal": (lambda x: x @ (np.exp(x[0]) * np.eye(3)), ["getitem", "exp", "multiply"]),
-    "diagonal of rows times vector": (lambda x: (np.eye(3) * x[:, :1]) @ x[0], ["getitem"] * 2 + ["reshape", "multiply"]),
+    "diagonal of rows times vector": (
+        lambda x: (np.eye(3) * x[:, :1]) @ x[0],
+        ["getitem"] * 2 + ["reshape", "multiply"],
+    ),
     "row sums of a diagonal": (lambda x: np.sum(np.eye(3) * np.exp(x[0]), axis=1), ["getitem", "exp"]),
     "transpose twice": (lambda x: x.T.T, []),
     "transposes of three axes": (
@@ -375,7 +379,7 @@ def test_large_labels_that_differ_late_are_not_the_same():
     assert names(graph) == ["getitem", "getitem", "stack"]
 
 
-# Products ------------------------------------------------------------------------------------------------------------
+# Products --------------------------------------------------------------------------------------------------------
 
 
 def multiplications(graph):
@@ -436,7 +440,7 @@ def test_a_long_chain_of_products():
     np.testing.assert_allclose(found.run(np, [x, v])[0], graph.run(np, [x, v])[0], rtol=1e-9)
 
 
-# Large graphs -------------------------------------------------------------------------------------------------------
+# Large graphs ----------------------------------------------------------------------------------------------------
 
 STEPS = {
     "sums": lambda y, x, i: y + x * (i + 1.0),

@@ -118,7 +118,7 @@ def test_stable_identities_keep_nan(identity):
 
 @stable
 def test_the_right_side_of_a_stable_identity_is_accurate(identity):
-    """Both sides agree in extended precision, up to what the left side loses; the right side loses nothing in double."""
+    """Both sides agree in extended precision, up to what the left side loses; the right loses nothing in double."""
     names = variables(identity.left)
     xs = [np.array([[-20.0, -3.0, 0.7], [15.0, 0.001, 4.0]]), np.array([[2.0, -7.0, 0.1], [-0.3, 9.0, 1.0]])]
     if identity.text == "log(1 + x) = log1p(x)":

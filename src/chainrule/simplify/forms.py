@@ -1,10 +1,12 @@
 """Forms: sums of products, as they stand in a backward pass, where factors cancel that no single block sees together.
 
-A form is read through the blocks that add, multiply and arrange, down to *atoms*: results of other blocks and constants.
-What may happen to it, so that a computation keeps its values:
-- A factor cancels its inverse only where mathematics says that it is positive: p/p = 1 for a softmax, a sigmoid, 1 + e^x.
-  Then p/p was NaN only by underflow, or where p is NaN, and a form is taken only if what has cancelled is still in it.
-- Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on it.
+A form is read through the blocks that add, multiply and arrange, down to *atoms*: one-hot rows, and results of other
+blocks. What may happen to it, so that a computation keeps its values:
+- A factor cancels its inverse only where mathematics says that it is positive: p/p = 1 for a softmax, a sigmoid,
+  1 + e^x. Then p/p was NaN only by underflow, or where p is NaN; and a form is taken only if what has cancelled is still
+  somewhere in it, so that it is NaN there too.
+- Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on
+  that.
 - A sum is multiplied out only where something comes of it, by factors that are bounded, so no infinity arises.
 - p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `structure`).
 - e^y / (1 + e^y) = σ(y), e^y σ(−y) = σ(y) and e^y / Σ e^y = softmax(y): these do not overflow.
@@ -13,20 +15,35 @@ What may happen to it, so that a computation keeps its values:
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainrule.node import Node
-from chainrule.simplify.structure import is_bounded, is_library, is_positive, one_hot, origins, uniform
-
-if TYPE_CHECKING:
-    from chainrule.simplify.builder import Builder
+from chainrule.simplify.builder import Builder
+from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
+from chainrule.simplify.structure import is_library, is_positive, one_hot, origins, uniform
+from chainrule.simplify.terms import (
+    ONE,
+    Form,
+    Hot,
+    Product,
+    UnreadableError,
+    atom_form,
+    broadcast,
+    has_same_size,
+    inverse,
+    is_array,
+    is_bounded_power,
+    is_result_of,
+    is_unit,
+    scaled,
+    shape_of,
+)
 
 __all__ = ["Forms"]
 
@@ -36,62 +53,6 @@ FACTORS = 12
 
 DEPTH = 16
 """How many blocks deep a form is read that was not read before."""
-
-OVERHEAD = 16
-"""What a block costs beside its entries, in entries."""
-
-
-@dataclass(frozen=True, eq=False)
-class Hot:
-    """One-hot rows; one object for each content."""
-
-    labels: np.ndarray
-    size: int
-    dtype: Any
-
-    @functools.cached_property
-    def is_identity(self) -> bool:
-        """Whether it is an identity matrix, perhaps with axes of length 1 between."""
-        return self.labels.size == self.size and bool((self.labels.ravel() == np.arange(self.size)).all())
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (*self.labels.shape, self.size)
-
-
-Atom = Node | Hot
-Product = frozenset[tuple[Atom, int]]
-ONE: Product = frozenset()
-
-
-@dataclass(frozen=True, eq=False)
-class Form:
-    """Σ coefficient · Π atom^exponent.
-
-    Attributes
-    ----------
-    terms : the coefficient of each product: a number or a constant array.
-    cost : what the blocks cost that it is read from and that go away with it.
-    lost : the atoms that have cancelled somewhere.
-    stable : whether something was found that is worth more than its cost: factors that cancel or no longer overflow.
-    gain : whether anything was found.
-    """
-
-    terms: dict[Product, Any]
-    cost: int = 0
-    lost: frozenset[Any] = frozenset()
-    stable: bool = False
-    gain: bool = False
-
-
-class _UnreadableError(Exception):
-    """A form that may not, or need not, be read through."""
-
-
-def shape_of(atom: Any) -> tuple[int, ...]:
-    if isinstance(atom, Hot):
-        return atom.shape
-    return atom.value.shape if type(atom) is Node else getattr(atom, "shape", ())
 
 
 class Forms:
@@ -108,13 +69,13 @@ class Forms:
         if node.block.name not in READ or not _is_real_float(node.value):
             return None
         form = self.of(node)
-        if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or _mixes_sizes(form)):
+        if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
             return None
         if not form.terms or not _covers(form.terms, form.lost):
             return None
-        if not form.stable and _least_cost(form) >= form.cost:
+        if not form.stable and least_cost(form) >= form.cost:
             return None
-        found = self._expression(form, np.shape(node.value))
+        found = expression_of(form, np.shape(node.value), self.build.known)
         if found.cost >= (2 * form.cost + 8 * OVERHEAD if form.stable else form.cost):
             return None
         return found.built(self.build)
@@ -127,7 +88,7 @@ class Forms:
             return self._of_constant(x)
         if x not in self._of:
             if self._depth == DEPTH:
-                return _atom(x)
+                return atom_form(x)
             self._depth += 1
             self._of[x] = self._read(x)
             self._depth -= 1
@@ -140,14 +101,14 @@ class Forms:
         return self.of(x)
 
     def _read(self, x: Node) -> Form:
-        atom = _atom(x)
+        atom = atom_form(x)
         if x.block is None or not is_library(x.block, *READ) or self.build.is_leaf(x) or not _is_real_float(x.value):
             return atom
         if x.block.name in ("add", "subtract") and is_positive(x):
             return atom  # 1 + e^x and 1 − σ are factors
         try:
             form = READ[x.block.name](self, x)
-        except _UnreadableError:
+        except UnreadableError:
             return atom
         if len(form.terms) > TERMS or any(sum([abs(e) for _, e in p]) > FACTORS for p in form.terms):
             return atom
@@ -159,7 +120,7 @@ class Forms:
         if number is not None and math.isfinite(number) and number != 0:
             return Form({ONE: float(number)})
         if not isinstance(c, np.ndarray) or c.dtype.kind != "f" or not c.ndim or not c.size:
-            raise _UnreadableError
+            raise UnreadableError
         hot = self.build.one_hot(c)
         if hot is not None:
             return Form({frozenset([(self.hot(hot.labels, hot.size, c.dtype), 1)]): float(hot.number)})
@@ -175,22 +136,22 @@ class Forms:
         if len(b.terms) > 1:
             a, b = b, a
         if len(b.terms) > 1 or not b.terms:
-            raise _UnreadableError
+            raise UnreadableError
         ((factor, y),) = b.terms.items()
         multiplied_out = len(a.terms) > 1 and bool(factor)
         if multiplied_out and not _may_meet(a.terms, factor):
-            raise _UnreadableError
-        large = {f[0] for f in factor if not _is_bounded_power(f)} if multiplied_out else ()
+            raise UnreadableError
+        large = {f[0] for f in factor if not is_bounded_power(f)} if multiplied_out else ()
         terms: dict[Product, Any] = {}
         notes = _Notes(a.lost | b.lost, a.stable or b.stable, not multiplied_out and (a.gain or b.gain))
         for p, x in a.terms.items():
-            product, scale = self._product(p, factor, _scaled(x, y), notes)
+            product, scale = self._product(p, factor, scaled(x, y), notes)
             if large and any(atom in large for atom, _ in product):
-                raise _UnreadableError  # unless it has become part of something bounded
+                raise UnreadableError  # unless it has become part of something bounded
             self._add(terms, product, scale, notes)
         if multiplied_out and not notes.gain:
-            raise _UnreadableError
-        merged = len(a.terms) == 1 and not _is_unit(y) and not _is_unit(next(iter(a.terms.values())))
+            raise UnreadableError
+        merged = len(a.terms) == 1 and not is_unit(y) and not is_unit(next(iter(a.terms.values())))
         return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain or merged)
 
     def plus(self, a: Form, b: Form, sign: float) -> Form:
@@ -203,27 +164,29 @@ class Forms:
     def inverse(self, a: Form, x: Any) -> Form:
         if len(a.terms) != 1:
             if type(x) is not Node:
-                raise _UnreadableError
+                raise UnreadableError
             return Form({frozenset([(x, -1)]): 1.0})
         ((product, c),) = a.terms.items()
         if any(isinstance(atom, Hot) for atom, _ in product):
-            raise _UnreadableError
-        return replace(a, terms={frozenset((atom, -e) for atom, e in product): _inverse(c)})
+            raise UnreadableError
+        return replace(a, terms={frozenset((atom, -e) for atom, e in product): inverse(c)})
 
     def _add(self, terms: dict[Product, Any], product: Product, c: Any, notes: _Notes) -> None:
         if product not in terms:
             terms[product] = c
             return
         before = terms[product]
-        _same_size(before, c)
+        has_same_size(before, c)
         total = before + c
         if np.any(before * c < 0):
             if not any(type(atom) is Node and is_positive(atom) for atom, _ in product):
-                raise _UnreadableError
+                raise UnreadableError
             notes.lost |= {atom for atom, _ in product}
             notes.stable = True
             gone = abs(total) <= 1e-15 * abs(c)
-            total = np.where(gone, 0, total).astype(np.asarray(total).dtype) if _is_array(total) else 0.0 if gone else total
+            total = (
+                np.where(gone, 0, total).astype(np.asarray(total).dtype) if is_array(total) else 0.0 if gone else total
+            )
         notes.gain = True
         terms[product] = total
         if not np.any(total):
@@ -235,7 +198,7 @@ class Forms:
         for atom, e in (*p, *q):
             if exponents[atom] * e < 0:
                 if type(atom) is not Node or not is_positive(atom):
-                    raise _UnreadableError
+                    raise UnreadableError
                 notes.lost.add(atom)
                 notes.gain = notes.stable = True
             exponents[atom] += e
@@ -243,7 +206,7 @@ class Forms:
         self._into_sums(p, q, exponents, notes)
         hots = [atom for atom in exponents if isinstance(atom, Hot)]
         if len(hots) > 1:
-            raise _UnreadableError
+            raise UnreadableError
         if hots:
             exponents = self._picked(hots[0], exponents, notes)
             c = self._entry(c, hots[0])
@@ -265,12 +228,12 @@ class Forms:
                         continue
                     try:
                         form = self.times(inner, Form({single: 1.0}))
-                    except _UnreadableError:
+                    except UnreadableError:
                         continue
                     if not form.terms or not _covers(form.terms, form.lost):
                         continue
-                    shape = _broadcast(shape_of(atom), shape_of(factor[0]))
-                    made = self._expression(form, shape).built(self.build)
+                    shape = broadcast(shape_of(atom), shape_of(factor[0]))
+                    made = expression_of(form, shape, self.build.known).built(self.build)
                     if type(made) is Node:
                         exponents[atom] -= 1
                         exponents[factor[0]] -= factor[1]
@@ -287,7 +250,7 @@ class Forms:
             entry = self._entry(atom, hot)
             if picked[entry] * e < 0:
                 if not is_positive(entry):
-                    raise _UnreadableError
+                    raise UnreadableError
                 notes.lost.add(entry)
                 notes.gain = notes.stable = True
             picked[entry] += e
@@ -300,7 +263,11 @@ class Forms:
         if hot.is_identity:  # I v = diag(v), for a row v and for a column v; it is kept as a row
             full = (1,) * (len(lead) + 1 - len(shape)) + shape
             if full == (*lead, 1) and math.prod(shape) > 1:
-                return atom.reshape(hot.size) if type(atom) is not Node else self.build.call("reshape", atom, shape=(hot.size,))
+                return (
+                    atom.reshape(hot.size)
+                    if type(atom) is not Node
+                    else self.build.call("reshape", atom, shape=(hot.size,))
+                )
             if full[-1] == hot.size and math.prod(full) == hot.size:
                 return atom
         if not shape or shape[-1] == 1:
@@ -310,7 +277,7 @@ class Forms:
         elif shape == (hot.size,):
             key = (hot.labels,)
         else:
-            raise _UnreadableError
+            raise UnreadableError
         if type(atom) is not Node:
             entries = np.asarray(atom[key])
             return entries.reshape(hot.size if hot.is_identity and entries.size == hot.size else (*lead, 1))
@@ -321,16 +288,16 @@ class Forms:
 
     def _settle(self, exponents: Counter[Any], notes: _Notes) -> None:
         """Exponentials over what contains them become sigmoids and softmaxes."""
-        for e in [atom for atom, n in exponents.items() if n > 0 and _is(atom, "exp")]:
+        for e in [atom for atom, n in exponents.items() if n > 0 and is_result_of(atom, "exp")]:
             y = e.inputs[0]
             for atom in list(exponents):
                 settled = None
                 if exponents[atom] < 0:
-                    if _is(atom, "add") and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
+                    if is_result_of(atom, "add") and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
                         settled = self.build.call("sigmoid", y)
                     elif (total := _sum_of(atom)) is not None and total.inputs[0] is e and _spans(atom, total):
                         settled = self.build.call("softmax", y, axis=total.params["axis"])
-                elif _is(atom, "sigmoid") and self._are_opposite(atom.inputs[0], y):
+                elif is_result_of(atom, "sigmoid") and self._are_opposite(atom.inputs[0], y):
                     settled = self.build.call("sigmoid", y)
                 if type(settled) is not Node:
                     continue
@@ -353,7 +320,7 @@ class Forms:
         if old == new:
             return form
         if [n for n in old if n != 1] != [n for n in new if n != 1]:
-            raise _UnreadableError
+            raise UnreadableError
         terms = {}
         for product, c in form.terms.items():
             terms[frozenset((self._moved(atom, old, new), e) for atom, e in product)] = self._moved(c, old, new)
@@ -364,7 +331,7 @@ class Forms:
         if math.prod(shape) == 1 and not shape:
             return atom
         if isinstance(atom, Hot):
-            raise _UnreadableError
+            raise UnreadableError
         padded = (1,) * (len(old) - len(shape)) + shape
         lengths = iter([n for n, full in zip(padded, old, strict=True) if full != 1])
         wanted = tuple(1 if n == 1 else next(lengths) for n in new)
@@ -388,7 +355,7 @@ class Forms:
                     rest = frozenset((self._column(atom, hot), e) for atom, e in rest)
                     c = self._column(c, hot)
             if any(shape_of(atom)[-1:] not in ((), (1,)) for atom, _ in rest):
-                raise _UnreadableError
+                raise UnreadableError
             if not hots:
                 c = np.sum(c, axis=-1, keepdims=True) if shape_of(c)[-1:] not in ((), (1,)) else c * shape[-1]
             self._add(terms, rest, c, notes)
@@ -400,61 +367,6 @@ class Forms:
             return atom
         shape = (*hot.labels.shape, 1)
         return self.build.call("reshape", atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
-
-    # Back to blocks --------------------------------------------------------------------------------------------
-
-    def _expression(self, form: Form, shape: tuple[int, ...]) -> Expression:
-        total = self._sum(form.terms)
-        return total if total.shape == shape else Expression("broadcast_to", (total,), shape, {"shape": shape})
-
-    def _sum(self, terms: dict[Product, Any]) -> Expression:
-        common = _common_factor(terms)
-        if common:
-            return self._term(common, 1.0, self._sum({_without(p, common): c for p, c in terms.items()}))
-        signs = _signs_of_one_scale(terms)
-        if signs:
-            scale = next(iter(terms.values()))
-            return self._term(ONE, scale, self._sum(dict(zip(terms, signs, strict=True))))
-        total = None
-        for product, c in sorted(terms.items(), key=lambda term: (_is_negative(term[1]), _age(term[0]))):
-            if total is None:
-                total = self._term(product, c)
-            elif _is_negative(c):
-                total = _binary("subtract", total, self._term(product, -c))
-            else:
-                total = _binary("add", total, self._term(product, c))
-        assert total is not None
-        return total
-
-    def _term(self, product: Product, c: Any, *others: Expression) -> Expression:
-        """A product, smallest factors first. A number multiplies the smallest of them."""
-        factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node] + [(x, 1) for x in others]
-        for atom, _ in product:
-            if isinstance(atom, Hot):
-                rows = np.zeros(atom.shape, atom.dtype)
-                np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
-                c = rows if not _is_array(c) and c == 1 else rows * c
-        if _is_array(c):
-            factors.append((_leaf(c), 1))
-            c = 1.0
-        total: Expression | None = None
-        for x, e in sorted(factors, key=lambda f: (f[0].size, f[1] < 0, _age_of(f[0].value))):
-            if e == 2:
-                x, e = self._square(x), 1
-            for _ in range(abs(e)):
-                if total is None and e > 0:
-                    total = x
-                elif total is None:
-                    total, c = _binary("divide", _leaf(c), x), 1.0
-                else:
-                    total = _binary("multiply" if e > 0 else "divide", total, x)
-                if c != 1.0:
-                    total, c = _binary("multiply", total, _leaf(c)), 1.0
-        return _leaf(c) if total is None else total
-
-    def _square(self, x: Expression) -> Expression:
-        known = None if x.block else self.build.known("square", x.value)
-        return Expression("square", (x,), x.shape) if known is None else _leaf(known)
 
 
 @dataclass
@@ -469,177 +381,23 @@ class _Notes:
         self.lost = set(self.lost)
 
 
-# Expressions: blocks that are not built yet, so that their cost can be compared --------------------------------------
-
-
-class Expression:
-    """A block on expressions, or a value (a node or a constant) where `block` is empty."""
-
-    __slots__ = ("block", "cost", "operands", "params", "shape", "size", "value")
-
-    def __init__(
-        self, block: str, operands: tuple[Expression, ...], shape: tuple[int, ...], params: Any = None, value: Any = None
-    ):
-        self.block = block
-        self.operands = operands
-        self.shape = shape
-        self.params = params
-        self.value = value
-        self.size = math.prod(shape)
-        self.cost = OVERHEAD + self.size + sum([x.cost for x in operands]) if block else 0
-
-    def built(self, build: Builder) -> Any:
-        if not self.block:
-            return self.value
-        return build.call(self.block, *(x.built(build) for x in self.operands), **(self.params or {}))
-
-
-def _leaf(x: Any) -> Expression:
-    return Expression("", (), shape_of(x), value=x)
-
-
-def _binary(block: str, x: Expression, y: Expression) -> Expression:
-    return Expression(block, (x, y), _broadcast(x.shape, y.shape))
-
-
-def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    return a if a == b or not b else b if not a else np.broadcast_shapes(a, b)
-
-
-def _age(product: Product) -> int:
-    return max((_age_of(atom) for atom, _ in product), default=-1)
-
-
-def _age_of(x: Any) -> int:
-    return x.order if type(x) is Node else -1
-
-
-def _common_factor(terms: dict[Product, Any]) -> Product:
-    """What all terms have in common."""
-    if len(terms) < 2:
-        return ONE
-    first, *others = (dict(p) for p in terms)
-    common = {}
-    for atom, e in first.items():
-        least = min([e, *(p.get(atom, 0) for p in others)])
-        if least > 0:
-            common[atom] = least
-    return frozenset(common.items())
-
-
-def _signs_of_one_scale(terms: dict[Product, Any]) -> list[float] | None:
-    """The sign with which each term has the coefficient of the first, if all have it up to rounding and it is not 1."""
-    first, *others = terms.values()
-    if not others or _is_unit(first):
-        return None
-    signs = [1.0]
-    for c in others:
-        if np.shape(c) != np.shape(first):
-            return None
-        near = 4 * np.finfo(np.asarray(first).dtype).eps * abs(first)
-        sign = next((s for s in (1.0, -1.0) if np.all(abs(c - s * first) <= near)), None)
-        if sign is None:
-            return None
-        signs.append(sign)
-    return signs
-
-
-def _without(product: Product, factor: Product) -> Product:
-    taken = dict(factor)
-    return frozenset((atom, e - taken.get(atom, 0)) for atom, e in product if e != taken.get(atom, 0))
-
-
-def _may_meet(terms: Iterable[Product], factor: Product) -> bool:
-    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
-    if any(isinstance(t, Hot) or _is(t, "exp") for t, _ in factor):
-        return True
-    powers = dict(factor)
-    return any(
-        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or _is(atom, "exp") for product in terms for atom, e in product
-    )
-
-
-# Coefficients: numbers and constant arrays ----------------------------------------------------------------------------
-
-
-def _scaled(x: Any, y: Any) -> Any:
-    """The product of two coefficients, unless it over- or underflows, or is larger than both."""
-    if not _is_array(x) and not _is_array(y):
-        return _finite(x * y)
-    if not _is_array(x) or not _is_array(y):
-        x, y = (x, y) if _is_array(x) else (y, x)
-        if y == 1:
-            return x
-    _same_size(x, y)
-    with np.errstate(all="ignore"):
-        z = x * y
-    if np.count_nonzero(abs(z) > 1e-30) != np.count_nonzero(np.broadcast_to(x, z.shape) * np.sign(y)):
-        raise _UnreadableError
-    return z
-
-
-def _inverse(c: Any) -> Any:
-    if not _is_array(c):
-        return _finite(1 / c)
-    if not ((abs(c) > 1e-30) & (abs(c) < 1e30)).all():
-        raise _UnreadableError
-    return 1 / c
-
-
-def _finite(c: float) -> float:
-    if not 1e-30 < abs(c) < 1e30:
-        raise _UnreadableError
-    return c
-
-
-def _same_size(x: Any, y: Any) -> None:
-    if _broadcast(np.shape(x), np.shape(y)) not in (np.shape(x), np.shape(y)):
-        raise _UnreadableError
-
-
-def _is_negative(c: Any) -> bool:
-    return not _is_array(c) and c < 0
-
-
-def _is_unit(c: Any) -> bool:
-    return not _is_array(c) and (c == 1 or c == -1)
-
-
-def _is_array(c: Any) -> bool:
-    return type(c) is np.ndarray
-
-
-# Questions -----------------------------------------------------------------------------------------------------------
+# Questions -------------------------------------------------------------------------------------------------------
 
 
 def _is_real_float(value: Any) -> bool:
     return getattr(value, "dtype", np.dtype(bool)).kind == "f" and np.size(value) > 0
 
 
-def _is(atom: Any, name: str) -> bool:
-    return type(atom) is Node and is_library(atom.block, name)
-
-
-def _is_bounded_power(factor: tuple[Any, int]) -> bool:
-    atom, e = factor
-    return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
-
-
-def _mixes_sizes(form: Form) -> bool:
-    """Whether a product has at least three factors, of several sizes: then their order matters."""
-    for product, c in form.terms.items():
-        if len(product) + (not _is_unit(c)) > 2:
-            shapes = {shape_of(atom) for atom, _ in product}
-            if len(shapes) > 1 or (_is_array(c) and c.shape not in shapes):
-                return True
-    return False
-
-
-def _least_cost(form: Form) -> int:
-    """What a form costs at least: each atom and each term needs a block."""
-    atoms = {atom for product in form.terms for atom, _ in product}
-    least = min([math.prod(shape_of(atom)) for atom in atoms], default=1)
-    return (len(atoms) + len(form.terms) - 2) * (OVERHEAD + least)
+def _may_meet(terms: Iterable[Product], factor: Product) -> bool:
+    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
+    if any(isinstance(t, Hot) or is_result_of(t, "exp") for t, _ in factor):
+        return True
+    powers = dict(factor)
+    return any(
+        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, "exp")
+        for product in terms
+        for atom, e in product
+    )
 
 
 def _covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
@@ -654,7 +412,9 @@ def _covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
 def _sources(atom: Node) -> list[Node]:
     """What a node that has cancelled is made of: where that is NaN, so is the node."""
     found = [atom]
-    while is_library(atom.block, "getitem", "reshape", "broadcast_to", "add", "sum", "subtract", "exp", "sigmoid", "softmax"):
+    while is_library(
+        atom.block, "getitem", "reshape", "broadcast_to", "add", "sum", "subtract", "exp", "sigmoid", "softmax"
+    ):
         inner = [x for x in atom.inputs if type(x) is Node]
         if len(inner) != 1:
             break
@@ -667,7 +427,7 @@ def _sum_of(atom: Any) -> Node | None:
     """The sum of exponentials that an atom is, behind changes of shape."""
     while type(atom) is Node and is_library(atom.block, "reshape", "getitem", "broadcast_to"):
         atom = atom.inputs[0]
-    found = _is(atom, "sum") and _is(atom.inputs[0], "exp")
+    found = is_result_of(atom, "sum") and is_result_of(atom.inputs[0], "exp")
     return atom if found else None
 
 
@@ -681,13 +441,15 @@ def _spans(atom: Node, total: Node) -> bool:
     return (1,) * (len(kept) - len(shape)) + shape == kept and (np.size(atom.value) == np.size(total.value))
 
 
-# How the form of each block follows from those of its operands -------------------------------------------------------
+# How the form of each block follows from those of its operands ---------------------------------------------------
 
 
 def _arranged(forms: Forms, x: Node) -> Form:
     """reshape and getitem that only bring or drop axes of length 1."""
-    if x.block.name == "getitem" and any(part is not None and part != slice(None) for part in map(_plain, x.params["key"])):
-        raise _UnreadableError
+    if x.block.name == "getitem" and any(
+        part is not None and part != slice(None) for part in map(_plain, x.params["key"])
+    ):
+        raise UnreadableError
     return forms.moved(forms.of(x.inputs[0]), np.shape(x.inputs[0].value), np.shape(x.value))
 
 
@@ -699,7 +461,7 @@ def _summed(forms: Forms, x: Node) -> Form:
     axis = x.params["axis"]
     shape = np.shape(x.inputs[0].value)
     if axis not in (-1, (-1,)) or not shape:
-        raise _UnreadableError
+        raise UnreadableError
     total = forms.summed(forms.of(x.inputs[0]), shape)
     return total if x.params["keepdims"] else forms.moved(total, (*shape[:-1], 1), shape[:-1])
 
@@ -708,12 +470,12 @@ def _put(forms: Forms, x: Node) -> Form:
     """add_at that puts one number into each row is that number times e_c."""
     v, key, shape = x.inputs[0], x.params["key"], x.params["shape"]
     if shape != x.value.shape:
-        raise _UnreadableError
+        raise UnreadableError
     hot = one_hot(x.block.forward(np, np.ones(v.value.shape, v.value.dtype), key=key, shape=shape))
     if hot is None or hot.number != 1 or v.value.shape != hot.labels.shape:
-        raise _UnreadableError
+        raise UnreadableError
     if v.value.ndim > 1 or (v.value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
-        raise _UnreadableError
+        raise UnreadableError
     column = forms.moved(forms.of(v), v.value.shape, (*v.value.shape, 1)) if v.value.ndim else forms.of(v)
     e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype), 1)]): 1.0})
     return _times(forms, v, column, None, e_c)
@@ -732,16 +494,12 @@ def _times(forms: Forms, x: Any, a: Form, y: Any, b: Form) -> Form:
     """The product, multiplied out if that is allowed; else with the sums as factors."""
     try:
         return forms.times(a, b)
-    except _UnreadableError:
+    except UnreadableError:
         if len(a.terms) == 1 and len(b.terms) == 1:
             raise
-    a = _atom(x) if type(x) is Node and len(a.terms) > 1 else a
-    b = _atom(y) if type(y) is Node and len(b.terms) > 1 else b
+    a = atom_form(x) if type(x) is Node and len(a.terms) > 1 else a
+    b = atom_form(y) if type(y) is Node and len(b.terms) > 1 else b
     return forms.times(a, b)
-
-
-def _atom(x: Node) -> Form:
-    return Form({frozenset([(x, 1)]): 1.0})
 
 
 READ: dict[str, Any] = {

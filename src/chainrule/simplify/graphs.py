@@ -26,8 +26,10 @@ def simplify_graph(graph: Graph) -> Graph:
     Values, NaN, infinities, signed zeros, dtypes and shapes stay as they are, up to rounding, with these exceptions:
     - Where the original over- or underflows a stable form may give the value that mathematics has
       (`log(1 + exp(x))` at 1000 is 1000, not inf).
-    - The zeros of one-hot matrices (labels, the seeds of Jacobians) are absent, not multiplied: NaN beside one is left out.
-    - Products are associated by cost. That may over- or underflow where a product of some factors alone does.
+    - The zeros of one-hot matrices (labels, the seeds of Jacobians) are absent, not multiplied: what is NaN beside one
+      is left out.
+    - Products are associated by cost, and common factors taken out of sums. That may over- or underflow where a product
+      or a sum of some of the parts alone does.
 
     >>> import numpy as np
     >>> from chainrule.graph import record_graph

@@ -2,11 +2,12 @@
 
 They are in three tables by what they keep:
 - EXACT keeps value, NaN, infinities and signed zeros, up to rounding.
-- STABLE keeps them too, but where the left side over- or underflows, or cancels, the right side has the value of mathematics.
+- STABLE keeps them too, but where the left side over- or underflows, or cancels, the right side has the value that
+  mathematics has.
 - REAL holds for real numbers only, so it is for formulas that are read, not for numbers.
 
-Each line is tested on random values, with its gradient. Shape and dtype are held by the engine, which takes a right side
-only where both are those of the left. They are for real operands; complex ones are left alone.
+Each line is tested on random values, with its gradient. Shape and dtype are kept by the builder, which takes a right
+side only where both are those of the left. They are for real operands; complex ones are left alone.
 """
 
 from chainrule.simplify.patterns import identities

@@ -1,8 +1,8 @@
 """Identities as text: `log(1 + exp(x)) = softplus(x)` is read once into a pattern and a replacement.
 
 A name is a variable: it stands for any operand, the same wherever it is written. A number stands for a constant whose
-entries are all that number, of either sign of zero as written. A function is a block, an operator the block that answers
-for it; `axis=a` binds a parameter. Sums and products match in either order.
+entries are all that number; −0 is not 0. A function is a block, an operator the block that answers for it; `axis=a`
+binds a parameter, `axis=-1` asks for one. Sums and products match in either order.
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ def _read(tree: ast.AST) -> Pattern:
     match tree:
         case ast.Name(id=name):
             return Variable(name)
-        case ast.Constant(value=value):
+        case ast.Constant(value=int() | float() as value):
             return Number(value)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return Number(-float(value))
         case ast.UnaryOp(op=op, operand=x):
             return Call(OPERATORS[type(op)], (_read(x),), ())

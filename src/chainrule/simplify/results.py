@@ -1,4 +1,4 @@
-"""Simplify a result for reading: rebuild a recording from its leaves up, sharing what is equal, rewriting what has a simpler form.
+"""Simplify a result that is read: rebuild it from its leaves up, sharing what is equal, in the simplest form.
 
 It records the new form as it goes, so a simplified result carries its value and can be compared with the original.
 """

@@ -25,7 +25,7 @@ __all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rule"]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule in Python: `function(build, *operands, **params)` returns an equal value, or None where it does not apply."""
+    """A rule in Python: `function(build, *operands, **params)` returns an equal value, or None."""
 
     blocks: tuple[str, ...]
     function: Callable[..., Any]
@@ -62,7 +62,7 @@ def shape(x: Any) -> tuple[int, ...]:
     return np.shape(x.value if type(x) is Node else x)
 
 
-# Arranging ---------------------------------------------------------------------------------------------------------
+# Arranging -------------------------------------------------------------------------------------------------------
 
 
 @rule("broadcast_to", "reshape")
@@ -172,7 +172,7 @@ def power_zero(build: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(np.ones((), dtype), form)[()]
 
 
-# Broadcasting --------------------------------------------------------------------------------------------------------
+# Broadcasting ----------------------------------------------------------------------------------------------------
 
 
 @rule("sum", of=("broadcast_to",))
@@ -213,9 +213,7 @@ def _reduced_once(build: Builder, name: str, x: Any, axis: Any, keepdims: bool) 
     return y, repeats
 
 
-ELEMENTWISE = tuple(
-    name for name, block in BLOCKS.items() if isinstance(block, Elementwise) and len(block.operands) > 1
-) + ("where",)
+_ELEMENTWISE = [name for name, block in BLOCKS.items() if isinstance(block, Elementwise) and len(block.operands) > 1]
 
 
 def _repeated_in(name: str) -> Callable[..., Any]:
@@ -239,11 +237,11 @@ def _result_shape(xs: Iterable[Any]) -> tuple[int, ...]:
     return np.broadcast_shapes(*map(shape, xs))
 
 
-for _name in ELEMENTWISE:
+for _name in (*_ELEMENTWISE, "where"):
     rule(_name, of=("broadcast_to", CONSTANT))(_repeated_in(_name))
 
 
-# Structured constants ------------------------------------------------------------------------------------------------
+# Structured constants --------------------------------------------------------------------------------------------
 
 
 @rule("matmul")
@@ -317,7 +315,7 @@ def _as_shape(build: Builder, v: Any, wanted: tuple[int, ...]) -> Any:
     return v if shape(v) == exact else build.call("reshape", v, shape=exact)
 
 
-# Rank one --------------------------------------------------------------------------------------------------------------
+# Rank one --------------------------------------------------------------------------------------------------------
 
 
 @rule("matmul")
@@ -331,7 +329,7 @@ def rank_one_times_vector(build: Builder, x: Any, y: Any) -> Any:
     return None
 
 
-# The tables ------------------------------------------------------------------------------------------------------------
+# The tables ------------------------------------------------------------------------------------------------------
 
 
 def _by_block(*tables: Iterable[Identity | Rule]) -> dict[str, list[Any]]:
@@ -346,6 +344,13 @@ def _by_block(*tables: Iterable[Identity | Rule]) -> dict[str, list[Any]]:
 FOR_COMPUTATIONS = _by_block([Rule(("alias",), lambda build, x: x)], STABLE, EXACT, STRUCTURAL)
 """What may be used where numbers are computed."""
 
-_SHORTER = {to_the_same_shape, to_the_same_dtype, transpose_twice, where_of_equals, rows_of_identity, product_with_the_identity}
+_SHORTER = {
+    to_the_same_shape,
+    to_the_same_dtype,
+    transpose_twice,
+    where_of_equals,
+    rows_of_identity,
+    product_with_the_identity,
+}
 FOR_READING = _by_block([r for r in STRUCTURAL if r.function in _SHORTER], REAL)
 """What makes a formula easier to read: nothing that replaces a block by another."""

@@ -1,7 +1,7 @@
 """Structure: what is known of a value from its block and operands, or of a constant from its entries.
 
-Constants: all entries one number (`uniform`), one number at one place of each row and zeros elsewhere (`one_hot`, of which
-the identity matrix is the case "row i at place i").
+Constants: all entries one number (`uniform`), one number at one place of each row and zeros elsewhere (`one_hot`, of
+which the identity matrix is the case "row i at place i"), the seeds of a Jacobian (`is_seed`).
 Results: positive, bounded. These are statements about real numbers: a softmax is positive although it may round to 0.
 
 The zeros of a one-hot matrix are places where nothing is, not factors: they say which entries are meant (the seeds of a
@@ -20,7 +20,17 @@ import numpy as np
 from chainrule.block import BLOCKS
 from chainrule.node import Node
 
-__all__ = ["OneHot", "is_bounded", "is_identity", "is_library", "is_positive", "is_seed", "one_hot", "origins", "uniform"]
+__all__ = [
+    "OneHot",
+    "is_bounded",
+    "is_identity",
+    "is_library",
+    "is_positive",
+    "is_seed",
+    "one_hot",
+    "origins",
+    "uniform",
+]
 
 
 class OneHot(NamedTuple):

@@ -1,0 +1,177 @@
+"""Expressions: the blocks that a form would take, not built yet, so that their cost can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.node import Node
+from chainrule.simplify.builder import Builder
+from chainrule.simplify.terms import ONE, Form, Hot, Product, broadcast, is_array, is_negative, is_unit, shape_of
+
+__all__ = ["OVERHEAD", "Expression", "expression_of", "least_cost", "mixes_sizes"]
+
+OVERHEAD = 16
+"""What a block costs beside its entries, in entries."""
+
+Known = Callable[..., Node | None]
+"""Tells whether the node of a block on some operands is there already."""
+
+
+class Expression:
+    """A block on expressions, or a value (a node or a constant) where `block` is empty."""
+
+    __slots__ = ("block", "cost", "operands", "params", "shape", "size", "value")
+
+    def __init__(
+        self,
+        block: str,
+        operands: tuple[Expression, ...],
+        shape: tuple[int, ...],
+        params: Any = None,
+        value: Any = None,
+    ):
+        self.block = block
+        self.operands = operands
+        self.shape = shape
+        self.params = params
+        self.value = value
+        self.size = math.prod(shape)
+        self.cost: int = OVERHEAD + self.size + sum([x.cost for x in operands]) if block else 0
+
+    def built(self, build: Builder) -> Any:
+        if not self.block:
+            return self.value
+        return build.call(self.block, *(x.built(build) for x in self.operands), **(self.params or {}))
+
+
+def _leaf(x: Any) -> Expression:
+    return Expression("", (), shape_of(x), value=x)
+
+
+def _binary(block: str, x: Expression, y: Expression) -> Expression:
+    return Expression(block, (x, y), broadcast(x.shape, y.shape))
+
+
+def _age(product: Product) -> int:
+    return max((_age_of(atom) for atom, _ in product), default=-1)
+
+
+def _age_of(x: Any) -> int:
+    return x.order if type(x) is Node else -1
+
+
+def _common_factor(terms: dict[Product, Any]) -> Product:
+    """What all terms have in common."""
+    if len(terms) < 2:
+        return ONE
+    first, *others = (dict(p) for p in terms)
+    common = {}
+    for atom, e in first.items():
+        least = min([e, *(p.get(atom, 0) for p in others)])
+        if least > 0:
+            common[atom] = least
+    return frozenset(common.items())
+
+
+def _signs_of_one_scale(terms: dict[Product, Any]) -> list[float] | None:
+    """The sign with which each term has the coefficient of the first, if all have it up to rounding and it is not 1."""
+    first, *others = terms.values()
+    if not others or is_unit(first):
+        return None
+    signs = [1.0]
+    for c in others:
+        if np.shape(c) != np.shape(first):
+            return None
+        near = 4 * np.finfo(np.asarray(first).dtype).eps * abs(first)
+        sign = next((s for s in (1.0, -1.0) if np.all(abs(c - s * first) <= near)), None)
+        if sign is None:
+            return None
+        signs.append(sign)
+    return signs
+
+
+def _without(product: Product, factor: Product) -> Product:
+    taken = dict(factor)
+    return frozenset((atom, e - taken.get(atom, 0)) for atom, e in product if e != taken.get(atom, 0))
+
+
+# From a form to an expression ------------------------------------------------------------------------------------
+
+
+def expression_of(form: Form, shape: tuple[int, ...], known: Known) -> Expression:
+    """The blocks of a form."""
+    total = _sum(form.terms, known)
+    return total if total.shape == shape else Expression("broadcast_to", (total,), shape, {"shape": shape})
+
+
+def _sum(terms: dict[Product, Any], known: Known) -> Expression:
+    common = _common_factor(terms)
+    if common:
+        return _term(common, 1.0, known, _sum({_without(p, common): c for p, c in terms.items()}, known))
+    signs = _signs_of_one_scale(terms)
+    if signs:
+        scale = next(iter(terms.values()))
+        return _term(ONE, scale, known, _sum(dict(zip(terms, signs, strict=True)), known))
+    total = None
+    for product, c in sorted(terms.items(), key=lambda term: (is_negative(term[1]), _age(term[0]))):
+        if total is None:
+            total = _term(product, c, known)
+        elif is_negative(c):
+            total = _binary("subtract", total, _term(product, -c, known))
+        else:
+            total = _binary("add", total, _term(product, c, known))
+    assert total is not None
+    return total
+
+
+def _term(product: Product, c: Any, known: Known, *others: Expression) -> Expression:
+    """A product, smallest factors first. A number multiplies the smallest of them."""
+    factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node] + [(x, 1) for x in others]
+    for atom, _ in product:
+        if isinstance(atom, Hot):
+            rows = np.zeros(atom.shape, atom.dtype)
+            np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
+            c = rows if not is_array(c) and c == 1 else rows * c
+    if is_array(c):
+        factors.append((_leaf(c), 1))
+        c = 1.0
+    total: Expression | None = None
+    for x, e in sorted(factors, key=lambda f: (f[0].size, f[1] < 0, _age_of(f[0].value))):
+        if e == 2:
+            x, e = _square(x, known), 1
+        for _ in range(abs(e)):
+            if total is None and e > 0:
+                total = x
+            elif total is None:
+                total, c = _binary("divide", _leaf(c), x), 1.0
+            else:
+                total = _binary("multiply" if e > 0 else "divide", total, x)
+            if c != 1.0:
+                total, c = _binary("multiply", total, _leaf(c)), 1.0
+    return _leaf(c) if total is None else total
+
+
+def _square(x: Expression, known: Known) -> Expression:
+    found = None if x.block else known("square", x.value)
+    return Expression("square", (x,), x.shape) if found is None else _leaf(found)
+
+
+def mixes_sizes(form: Form) -> bool:
+    """Whether a product has at least three factors, of several sizes: then their order matters."""
+    for product, c in form.terms.items():
+        if len(product) + (not is_unit(c)) > 2:
+            shapes = {shape_of(atom) for atom, _ in product}
+            if len(shapes) > 1 or (is_array(c) and c.shape not in shapes):
+                return True
+    return False
+
+
+def least_cost(form: Form) -> int:
+    """What a form costs at least: each atom and each term needs a block."""
+    atoms = {atom for product in form.terms for atom, _ in product}
+    least = min([math.prod(shape_of(atom)) for atom in atoms], default=1)
+    return (len(atoms) + len(form.terms) - 2) * (OVERHEAD + least)

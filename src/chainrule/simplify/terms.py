@@ -1,0 +1,155 @@
+"""Forms, as data: sums of products of atoms, and their coefficients."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.node import Node
+from chainrule.simplify.structure import is_bounded, is_library
+
+__all__ = [
+    "ONE",
+    "Atom",
+    "Form",
+    "Hot",
+    "Product",
+    "UnreadableError",
+    "atom_form",
+    "broadcast",
+    "has_same_size",
+    "inverse",
+    "is_array",
+    "is_bounded_power",
+    "is_negative",
+    "is_result_of",
+    "is_unit",
+    "scaled",
+    "shape_of",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Hot:
+    """One-hot rows; one object for each content."""
+
+    labels: np.ndarray
+    size: int
+    dtype: Any
+
+    @functools.cached_property
+    def is_identity(self) -> bool:
+        """Whether it is an identity matrix, perhaps with axes of length 1 between."""
+        return self.labels.size == self.size and bool((self.labels.ravel() == np.arange(self.size)).all())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.labels.shape, self.size)
+
+
+Atom = Node | Hot
+Product = frozenset[tuple[Atom, int]]
+ONE: Product = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """Σ coefficient · Π atom^exponent.
+
+    Attributes
+    ----------
+    terms : the coefficient of each product: a number or a constant array.
+    cost : what the blocks cost that it is read from and that go away with it.
+    lost : the atoms that have cancelled somewhere.
+    stable : whether something was found that is worth more than its cost: factors that cancel or no longer overflow.
+    gain : whether anything was found.
+    """
+
+    terms: dict[Product, Any]
+    cost: int = 0
+    lost: frozenset[Any] = frozenset()
+    stable: bool = False
+    gain: bool = False
+
+
+class UnreadableError(Exception):
+    """A form that may not, or need not, be read through."""
+
+
+def shape_of(atom: Any) -> tuple[int, ...]:
+    if isinstance(atom, Hot):
+        return atom.shape
+    return atom.value.shape if type(atom) is Node else getattr(atom, "shape", ())
+
+
+def atom_form(x: Node) -> Form:
+    return Form({frozenset([(x, 1)]): 1.0})
+
+
+def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    return a if a == b or not b else b if not a else np.broadcast_shapes(a, b)
+
+
+# Questions -------------------------------------------------------------------------------------------------------
+
+
+def is_result_of(atom: Any, name: str) -> bool:
+    return type(atom) is Node and is_library(atom.block, name)
+
+
+def is_bounded_power(factor: tuple[Any, int]) -> bool:
+    atom, e = factor
+    return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
+
+
+# Coefficients: numbers and constant arrays -----------------------------------------------------------------------
+
+
+def scaled(x: Any, y: Any) -> Any:
+    """The product of two coefficients, unless it over- or underflows, or is larger than both."""
+    if not is_array(x) and not is_array(y):
+        return _finite(x * y)
+    if not is_array(x) or not is_array(y):
+        x, y = (x, y) if is_array(x) else (y, x)
+        if y == 1:
+            return x
+    has_same_size(x, y)
+    with np.errstate(all="ignore"):
+        z = x * y
+    if np.count_nonzero(abs(z) > 1e-30) != np.count_nonzero(np.broadcast_to(x, z.shape) * np.sign(y)):
+        raise UnreadableError
+    return z
+
+
+def inverse(c: Any) -> Any:
+    if not is_array(c):
+        return _finite(1 / c)
+    if not ((abs(c) > 1e-30) & (abs(c) < 1e30)).all():
+        raise UnreadableError
+    return 1 / c
+
+
+def _finite(c: float) -> float:
+    if not 1e-30 < abs(c) < 1e30:
+        raise UnreadableError
+    return c
+
+
+def has_same_size(x: Any, y: Any) -> None:
+    if broadcast(np.shape(x), np.shape(y)) not in (np.shape(x), np.shape(y)):
+        raise UnreadableError
+
+
+def is_negative(c: Any) -> bool:
+    return not is_array(c) and c < 0
+
+
+def is_unit(c: Any) -> bool:
+    return not is_array(c) and (c == 1 or c == -1)
+
+
+def is_array(c: Any) -> bool:
+    return type(c) is np.ndarray
