@@ -3,8 +3,8 @@
 A form is read through the blocks that add, multiply and arrange, down to *atoms*: one-hot rows, and results of other
 blocks. What may happen to it, so that a computation keeps its values:
 - A factor cancels its inverse only where mathematics says that it is positive: p/p = 1 for a softmax, a sigmoid,
-  1 + e^x. Then p/p was NaN only by underflow, or where p is NaN; and a form is taken only if what has cancelled is still
-  somewhere in it, so that it is NaN there too.
+  1 + e^x. Then p/p was NaN only by underflow, or where p is NaN; and a form is taken only if what has cancelled is
+  still somewhere in it, so that it is NaN there too.
 - Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on
   that.
 - A sum is multiplied out only where something comes of it, by factors that are bounded, so no infinity arises.
