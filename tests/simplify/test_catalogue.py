@@ -8,7 +8,9 @@ from catalogue import CASES
 from chainrule.array import value_of
 from chainrule.graph import record_graph
 from chainrule.libraries import is_inexact
+from chainrule.node import Node
 from chainrule.simplify import simplify_graph
+from chainrule.simplify.structure import one_hot
 
 
 def scalar(f):
@@ -43,6 +45,34 @@ def test_simplified_graphs_run_alike(case):
     runs_alike(record_graph(gradient, *xs, argnums=where), inputs)
     second = cr.grad(lambda *xs: sum(np.sum(np.cos(g)) for g in gradient(*xs)[1]), argnums=where)
     runs_alike(record_graph(second, *xs, argnums=where), inputs, rtol=1e-7, atol=1e-8)
+
+
+def has_one_hot_constant(graph):
+    """Whether zeros of a one-hot constant are absent in the simplified graph, as documented."""
+    return any(one_hot(x) for node in graph.nodes for x in node.inputs if type(x) is not Node)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_nan_and_infinities_stay_where_they_are(case):
+    """Numbers are compared where the original is finite; NaN may go only beside the zeros of a one-hot constant."""
+    xs = case.arrays()
+    where = tuple(i for i, x in enumerate(xs) if is_inexact(x))
+    graph = record_graph(cr.value_and_grad(scalar(case.f), argnums=where), *xs, argnums=where)
+    simple = simplify_graph(graph)
+    rng = np.random.default_rng(0)
+    for special in (np.nan, np.inf, -0.0):
+        inputs = [xs[i].copy() for i in where]
+        for x in inputs:
+            x.flat[rng.integers(x.size)] = special
+        with np.errstate(all="ignore"):
+            try:
+                expected = graph.run(np, inputs)
+            except np.linalg.LinAlgError:  # of NaN
+                continue
+            found = simple.run(np, inputs)
+        for a, b in zip(found, expected, strict=True):
+            known = np.isfinite(b) if has_one_hot_constant(graph) else np.ones(np.shape(b), bool)
+            np.testing.assert_allclose(np.asarray(a)[known], np.asarray(b)[known], rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -10,7 +10,18 @@ import numpy as np
 
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
-from chainrule.simplify.terms import ONE, Form, Hot, Product, broadcast, is_array, is_negative, is_unit, shape_of
+from chainrule.simplify.terms import (
+    ONE,
+    Form,
+    Hot,
+    Product,
+    UnreadableError,
+    broadcast,
+    is_array,
+    is_negative,
+    is_unit,
+    shape_of,
+)
 
 __all__ = ["OVERHEAD", "Expression", "expression_of", "least_cost", "mixes_sizes"]
 
@@ -130,6 +141,9 @@ def _sum(terms: dict[Product, Any], known: Known) -> Expression:
 
 def _term(product: Product, c: Any, known: Known, *others: Expression) -> Expression:
     """A product, smallest factors first. A number multiplies the smallest of them."""
+    put = next((atom for atom, _ in product if isinstance(atom, Hot) and atom.put), None)
+    if put is not None and (others or any(type(atom) is Node for atom, _ in product)):
+        return _put(put, _term(_without(product, frozenset([(put, 1)])), c, known, *others))
     factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node] + [(x, 1) for x in others]
     for atom, _ in product:
         if isinstance(atom, Hot):
@@ -153,6 +167,17 @@ def _term(product: Product, c: Any, known: Known, *others: Expression) -> Expres
             if c != 1.0:
                 total, c = _binary("multiply", total, _leaf(c)), 1.0
     return _leaf(c) if total is None else total
+
+
+def _put(hot: Hot, v: Expression) -> Expression:
+    """v e_c, for a number v in each row, with no zero multiplied by v."""
+    lead = hot.labels.shape
+    if v.size != hot.labels.size:
+        raise UnreadableError
+    if v.shape != lead:
+        v = Expression("reshape", (v,), lead, {"shape": lead})
+    key = (np.arange(*lead), hot.labels) if lead else (int(hot.labels),)
+    return Expression("add_at", (v,), hot.shape, {"key": key, "shape": hot.shape})
 
 
 def _square(x: Expression, known: Known) -> Expression:

@@ -75,7 +75,10 @@ class Forms:
             return None
         if not form.stable and least_cost(form) >= form.cost:
             return None
-        found = expression_of(form, np.shape(node.value), self.build.known)
+        try:
+            found = expression_of(form, np.shape(node.value), self.build.known)
+        except UnreadableError:
+            return None
         if found.cost >= (2 * form.cost + 8 * OVERHEAD if form.stable else form.cost):
             return None
         return found.built(self.build)
@@ -126,8 +129,9 @@ class Forms:
             return Form({frozenset([(self.hot(hot.labels, hot.size, c.dtype), 1)]): float(hot.number)})
         return Form({ONE: c})
 
-    def hot(self, labels: np.ndarray, size: int, dtype: Any) -> Hot:
-        return self._hots.setdefault((self.build.key(labels), size, str(dtype)), Hot(labels, size, dtype))
+    def hot(self, labels: np.ndarray, size: int, dtype: Any, put: bool = False) -> Hot:
+        key = (self.build.key(labels), size, str(dtype), put)
+        return self._hots.setdefault(key, Hot(labels, size, dtype, put))
 
     # Arithmetic ---------------------------------------------------------------------------------------------
 
@@ -226,14 +230,14 @@ class Forms:
                     single: Product = frozenset([factor])
                     if exponents[factor[0]] != factor[1] or not _may_meet(inner.terms, single):
                         continue
+                    shape = broadcast(shape_of(atom), shape_of(factor[0]))
                     try:
                         form = self.times(inner, Form({single: 1.0}))
+                        if not form.terms or not _covers(form.terms, form.lost):
+                            continue
+                        made = expression_of(form, shape, self.build.known).built(self.build)
                     except UnreadableError:
                         continue
-                    if not form.terms or not _covers(form.terms, form.lost):
-                        continue
-                    shape = broadcast(shape_of(atom), shape_of(factor[0]))
-                    made = expression_of(form, shape, self.build.known).built(self.build)
                     if type(made) is Node:
                         exponents[atom] -= 1
                         exponents[factor[0]] -= factor[1]
@@ -477,7 +481,7 @@ def _put(forms: Forms, x: Node) -> Form:
     if v.value.ndim > 1 or (v.value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
         raise UnreadableError
     column = forms.moved(forms.of(v), v.value.shape, (*v.value.shape, 1)) if v.value.ndim else forms.of(v)
-    e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype), 1)]): 1.0})
+    e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype, put=True), 1)]): 1.0})
     return _times(forms, v, column, None, e_c)
 
 

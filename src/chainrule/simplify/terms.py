@@ -34,11 +34,18 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Hot:
-    """One-hot rows; one object for each content."""
+    """One-hot rows; one object for each content.
+
+    Attributes
+    ----------
+    labels, size : as in `structure.OneHot`.
+    put : whether it stands for an `add_at`, which puts a number at its place and multiplies nothing by zero.
+    """
 
     labels: np.ndarray
     size: int
     dtype: Any
+    put: bool = False
 
     @functools.cached_property
     def is_identity(self) -> bool:
