@@ -106,7 +106,9 @@ class Builder:
         if key is not None:
             known = self._known.get(key)
             if known is not None:
-                self._used(known, like)
+                if like is not None and known is not like:
+                    self._count_uses(operands, -1)
+                    self.uses[known] += self.uses[like]
                 return known
         made = self._new(block, operands, params, like)
         found = made
@@ -127,14 +129,15 @@ class Builder:
                     found = x
         if key is not None:
             self._known[key] = found
-        self._used(found, like)
         if found is not made:
             self._replaced(made, found)
+        if like is not None and found is not like and type(found) is Node:
+            self.uses[found] += self.uses[like]
         return found
 
-    def _used(self, found: Any, like: Node | None) -> None:
-        if type(found) is Node and found is not like:
-            self.uses[found] += 1 if like is None else self.uses[like]
+    def _count_uses(self, operands: Sequence[Any], change: int) -> None:
+        for x in {x for x in operands if type(x) is Node}:
+            self.uses[x] += change
 
     def known(self, name: str, *operands: Any) -> Node | None:
         """The node of a block without parameters on these operands, if it is there already."""
@@ -153,6 +156,7 @@ class Builder:
 
     def _new(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], like: Node | None) -> Node:
         if like is None:
+            self._count_uses(operands, 1)
             return Node(block, operands, params, self.forward(block, operands, params))
         if like.block is block and all(x is y for x, y in zip(operands, like.inputs, strict=True)):
             return like
@@ -164,9 +168,9 @@ class Builder:
         return made
 
     def _replaced(self, original: Node, found: Any) -> None:
+        self._count_uses(original.inputs, -1)
         if type(found) is not Node:
             return
-        self.uses[found] -= 1  # it was counted when it was made (or as an operand), and is the same use
         if original in self.improved or not _close(found.value, original.value):
             self.improved.add(found)
         if found.name is None and found.block is not None:

@@ -88,21 +88,22 @@ def _common_factor(terms: dict[Product, Any]) -> Product:
     return frozenset(common.items())
 
 
-def _signs_of_one_scale(terms: dict[Product, Any]) -> list[float] | None:
-    """The sign with which each term has the coefficient of the first, if all have it up to rounding and it is not 1."""
-    first, *others = terms.values()
-    if not others or is_unit(first):
-        return None
-    signs = [1.0]
-    for c in others:
-        if np.shape(c) != np.shape(first):
-            return None
-        near = 4 * np.finfo(np.asarray(first).dtype).eps * abs(first)
-        sign = next((s for s in (1.0, -1.0) if np.all(abs(c - s * first) <= near)), None)
+def _one_scale(terms: dict[Product, Any]) -> tuple[Any, list[float]]:
+    """The coefficient that all terms have up to sign and rounding, unless it is 1, and their signs."""
+    scale, *others = terms.values()
+    if not others or is_unit(scale):
+        return 1.0, []
+    scale = scale if is_array(scale) else abs(scale)
+    near = 4 * np.finfo(np.asarray(scale).dtype).eps * abs(scale)
+    signs = []
+    for c in terms.values():
+        sign = next(
+            (s for s in (1.0, -1.0) if np.shape(c) == np.shape(scale) and np.all(abs(c - s * scale) <= near)), None
+        )
         if sign is None:
-            return None
+            return 1.0, []
         signs.append(sign)
-    return signs
+    return scale, signs
 
 
 def _without(product: Product, factor: Product) -> Product:
@@ -123,9 +124,8 @@ def _sum(terms: dict[Product, Any], known: Known) -> Expression:
     common = _common_factor(terms)
     if common:
         return _term(common, 1.0, known, _sum({_without(p, common): c for p, c in terms.items()}, known))
-    signs = _signs_of_one_scale(terms)
+    scale, signs = _one_scale(terms)
     if signs:
-        scale = next(iter(terms.values()))
         return _term(ONE, scale, known, _sum(dict(zip(terms, signs, strict=True)), known))
     total = None
     for product, c in sorted(terms.items(), key=lambda term: (is_negative(term[1]), _age(term[0]))):

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +25,7 @@ import numpy as np
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
-from chainrule.simplify.structure import is_library, is_positive, one_hot, origins, uniform
+from chainrule.simplify.structure import is_library, is_positive, is_row_sum, one_hot, sum_of_exponentials, uniform
 from chainrule.simplify.terms import (
     ONE,
     Form,
@@ -35,12 +34,14 @@ from chainrule.simplify.terms import (
     UnreadableError,
     atom_form,
     broadcast,
+    covers,
     has_same_size,
     inverse,
     is_array,
     is_bounded_power,
     is_result_of,
     is_unit,
+    may_meet,
     scaled,
     shape_of,
 )
@@ -71,7 +72,7 @@ class Forms:
         form = self.of(node)
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
             return None
-        if not form.terms or not _covers(form.terms, form.lost):
+        if not form.terms or not covers(form.terms, form.lost):
             return None
         if not form.stable and least_cost(form) >= form.cost:
             return None
@@ -143,7 +144,7 @@ class Forms:
             raise UnreadableError
         ((factor, y),) = b.terms.items()
         multiplied_out = len(a.terms) > 1 and bool(factor)
-        if multiplied_out and not _may_meet(a.terms, factor):
+        if multiplied_out and not may_meet(a.terms, factor):
             raise UnreadableError
         large = {f[0] for f in factor if not is_bounded_power(f)} if multiplied_out else ()
         terms: dict[Product, Any] = {}
@@ -228,12 +229,12 @@ class Forms:
                     continue
                 for factor in others:
                     single: Product = frozenset([factor])
-                    if exponents[factor[0]] != factor[1] or not _may_meet(inner.terms, single):
+                    if exponents[factor[0]] != factor[1] or not may_meet(inner.terms, single):
                         continue
                     shape = broadcast(shape_of(atom), shape_of(factor[0]))
                     try:
                         form = self.times(inner, Form({single: 1.0}))
-                        if not form.terms or not _covers(form.terms, form.lost):
+                        if not form.terms or not covers(form.terms, form.lost):
                             continue
                         made = expression_of(form, shape, self.build.known).built(self.build)
                     except UnreadableError:
@@ -299,7 +300,11 @@ class Forms:
                 if exponents[atom] < 0:
                     if is_result_of(atom, "add") and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
                         settled = self.build.call("sigmoid", y)
-                    elif (total := _sum_of(atom)) is not None and total.inputs[0] is e and _spans(atom, total):
+                    elif (
+                        (total := sum_of_exponentials(atom)) is not None
+                        and total.inputs[0] is e
+                        and is_row_sum(atom, total)
+                    ):
                         settled = self.build.call("softmax", y, axis=total.params["axis"])
                 elif is_result_of(atom, "sigmoid") and self._are_opposite(atom.inputs[0], y):
                     settled = self.build.call("sigmoid", y)
@@ -390,59 +395,6 @@ class _Notes:
 
 def _is_real_float(value: Any) -> bool:
     return getattr(value, "dtype", np.dtype(bool)).kind == "f" and np.size(value) > 0
-
-
-def _may_meet(terms: Iterable[Product], factor: Product) -> bool:
-    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
-    if any(isinstance(t, Hot) or is_result_of(t, "exp") for t, _ in factor):
-        return True
-    powers = dict(factor)
-    return any(
-        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, "exp")
-        for product in terms
-        for atom, e in product
-    )
-
-
-def _covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
-    """Whether a form is NaN wherever an atom is that has cancelled: because it is still made of it."""
-    wanted = [atom for atom in lost if type(atom) is Node]
-    if not wanted:
-        return True
-    kept = {node for product in terms for atom, _ in product for node in origins(atom)}
-    return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
-
-
-def _sources(atom: Node) -> list[Node]:
-    """What a node that has cancelled is made of: where that is NaN, so is the node."""
-    found = [atom]
-    while is_library(
-        atom.block, "getitem", "reshape", "broadcast_to", "add", "sum", "subtract", "exp", "sigmoid", "softmax"
-    ):
-        inner = [x for x in atom.inputs if type(x) is Node]
-        if len(inner) != 1:
-            break
-        atom = inner[0]
-        found.append(atom)
-    return found
-
-
-def _sum_of(atom: Any) -> Node | None:
-    """The sum of exponentials that an atom is, behind changes of shape."""
-    while type(atom) is Node and is_library(atom.block, "reshape", "getitem", "broadcast_to"):
-        atom = atom.inputs[0]
-    found = is_result_of(atom, "sum") and is_result_of(atom.inputs[0], "exp")
-    return atom if found else None
-
-
-def _spans(atom: Node, total: Node) -> bool:
-    """Whether a sum stands beside what it sums with its summed axes of length 1, so that it is a row's own sum."""
-    full = np.shape(total.inputs[0].value)
-    axis = total.params["axis"]
-    axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
-    kept = tuple(1 if i in axes else n for i, n in enumerate(full))
-    shape = np.shape(atom.value)
-    return (1,) * (len(kept) - len(shape)) + shape == kept and (np.size(atom.value) == np.size(total.value))
 
 
 # How the form of each block follows from those of its operands ---------------------------------------------------

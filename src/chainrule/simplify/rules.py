@@ -148,13 +148,10 @@ def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> A
 
     The backward pass masks a local derivative s that is infinite where it is recorded.
     """
-    if type(condition) is not Node or condition.block.name != "bitwise_and" or build.uniform(x) != 0:
-        return None
-    zero, infinite = condition.inputs
-    if type(zero) is not Node or zero.block.name != "equal" or type(infinite) is not Node:
-        return None
-    finite = infinite.inputs[0]
-    if infinite.block.name != "invert" or type(finite) is not Node or finite.block.name != "isfinite":
+    both = _step(condition, "bitwise_and")
+    zero, infinite = map(_step, both.inputs, ("equal", "invert")) if both else (None, None)
+    finite = _step(infinite.inputs[0], "isfinite") if infinite else None
+    if zero is None or finite is None or build.uniform(x) != 0:
         return None
     dz, s = zero.inputs[0], finite.inputs[0]
     multiplied = _inner(y, build, "multiply")
@@ -170,6 +167,11 @@ def power_zero(build: Builder, x: Any, y: Any) -> Any:
         return None
     form, dtype = np.broadcast_shapes(shape(x), shape(y)), np.result_type(x.value, y)
     return np.broadcast_to(np.ones((), dtype), form)[()]
+
+
+def _step(x: Any, name: str) -> Node | None:
+    """x, if it is the result of the library's step function of this name."""
+    return x if type(x) is Node and isinstance(x.block, Elementwise) and x.block.name == name else None
 
 
 # Broadcasting ----------------------------------------------------------------------------------------------------

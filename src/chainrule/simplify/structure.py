@@ -168,3 +168,28 @@ def origins(x: Any) -> Iterator[Node]:
         yield x
         if x.block is not None and is_library(x.block, *_THROUGH, *_KEEP, "add", "subtract", "multiply", "divide"):
             stack.extend(x.inputs)
+
+
+# Sums of exponentials ----------------------------------------------------------------------------------------------
+
+
+def sum_of_exponentials(atom: Any) -> Node | None:
+    """The sum of exponentials that an atom is, behind changes of shape."""
+    while type(atom) is Node and is_library(atom.block, "reshape", "getitem", "broadcast_to"):
+        atom = atom.inputs[0]
+    found = _is(atom, "sum") and _is(atom.inputs[0], "exp")
+    return atom if found else None
+
+
+def is_row_sum(atom: Node, total: Node) -> bool:
+    """Whether a sum stands beside what it sums with its summed axes of length 1, so that it is a row's own sum."""
+    full = np.shape(total.inputs[0].value)
+    axis = total.params["axis"]
+    axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
+    kept = tuple(1 if i in axes else n for i, n in enumerate(full))
+    shape = np.shape(atom.value)
+    return (1,) * (len(kept) - len(shape)) + shape == kept and (np.size(atom.value) == np.size(total.value))
+
+
+def _is(x: Any, name: str) -> bool:
+    return type(x) is Node and is_library(x.block, name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.node import Node
-from chainrule.simplify.structure import is_bounded, is_library
+from chainrule.simplify.structure import is_bounded, is_library, origins
 
 __all__ = [
     "ONE",
@@ -20,6 +21,7 @@ __all__ = [
     "UnreadableError",
     "atom_form",
     "broadcast",
+    "covers",
     "has_same_size",
     "inverse",
     "is_array",
@@ -27,6 +29,7 @@ __all__ = [
     "is_negative",
     "is_result_of",
     "is_unit",
+    "may_meet",
     "scaled",
     "shape_of",
 ]
@@ -110,6 +113,41 @@ def is_result_of(atom: Any, name: str) -> bool:
 def is_bounded_power(factor: tuple[Any, int]) -> bool:
     atom, e = factor
     return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
+
+
+def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
+    """Whether a form is NaN wherever an atom is that has cancelled: because it is still made of it."""
+    wanted = [atom for atom in lost if type(atom) is Node]
+    if not wanted:
+        return True
+    kept = {node for product in terms for atom, _ in product for node in origins(atom)}
+    return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
+
+
+def _sources(atom: Node) -> list[Node]:
+    """What a node that has cancelled is made of: where that is NaN, so is the node."""
+    found = [atom]
+    while is_library(
+        atom.block, "getitem", "reshape", "broadcast_to", "add", "sum", "subtract", "exp", "sigmoid", "softmax"
+    ):
+        inner = [x for x in atom.inputs if type(x) is Node]
+        if len(inner) != 1:
+            break
+        atom = inner[0]
+        found.append(atom)
+    return found
+
+
+def may_meet(terms: Iterable[Product], factor: Product) -> bool:
+    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
+    if any(isinstance(t, Hot) or is_result_of(t, "exp") for t, _ in factor):
+        return True
+    powers = dict(factor)
+    return any(
+        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, "exp")
+        for product in terms
+        for atom, e in product
+    )
 
 
 # Coefficients: numbers and constant arrays -----------------------------------------------------------------------
