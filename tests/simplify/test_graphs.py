@@ -371,6 +371,12 @@ def test_a_constant_that_only_looks_like_an_identity_is_none():
     assert names(graph) == ["matmul"]
 
 
+def test_numbers_put_on_a_diagonal_that_are_sums():
+    x = RNG.normal(size=(2, 3))
+    simplified(cr.grad(lambda x: np.sum(np.sin(np.diagonal(x))) + np.mean(np.diagonal(x) * np.diagonal(x))), x)
+    simplified(lambda x: cr.grad(lambda x: np.sum(np.cos(np.diagonal(x)) + np.diagonal(x)[0]))(x), x)
+
+
 def test_large_labels_that_differ_late_are_not_the_same():
     first, second = np.zeros(5000, int), np.zeros(5000, int)
     second[2500] = 1

@@ -432,9 +432,9 @@ def _put(forms: Forms, x: Node) -> Form:
         raise UnreadableError
     if v.value.ndim > 1 or (v.value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
         raise UnreadableError
-    column = forms.moved(forms.of(v), v.value.shape, (*v.value.shape, 1)) if v.value.ndim else forms.of(v)
+    column = forms.build.call("reshape", v, shape=(*v.value.shape, 1)) if v.value.ndim else v
     e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype, put=True), 1)]): 1.0})
-    return _times(forms, v, column, None, e_c)
+    return _times(forms, column, forms.of(column), None, e_c)
 
 
 def _multiplied(forms: Forms, x: Any, y: Any) -> Form:
