@@ -377,6 +377,11 @@ def test_numbers_put_on_a_diagonal_that_are_sums():
     simplified(lambda x: cr.grad(lambda x: np.sum(np.cos(np.diagonal(x)) + np.diagonal(x)[0]))(x), x)
 
 
+def test_equal_nodes_that_become_constants():
+    graph = simplified(lambda x: np.sum(x**0) + np.sum(x**0) * x, V)
+    assert names(graph) == ["multiply", "add"]
+
+
 def test_large_labels_that_differ_late_are_not_the_same():
     first, second = np.zeros(5000, int), np.zeros(5000, int)
     second[2500] = 1

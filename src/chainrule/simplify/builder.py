@@ -108,7 +108,8 @@ class Builder:
             if known is not None:
                 if like is not None and known is not like:
                     self._count_uses(operands, -1)
-                    self.uses[known] += self.uses[like]
+                    if type(known) is Node:  # else it has become a constant
+                        self.uses[known] += self.uses[like]
                 return known
         made = self._new(block, operands, params, like)
         found = made
