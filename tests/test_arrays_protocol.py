@@ -691,6 +691,96 @@ def write_into_a_real_part(x):
     return np.sum(np.real(z * z))
 
 
+# Where entries lie in memory decides whether NumPy's reshape is a view ----------------------------------------------
+
+
+LAID_OUT = {
+    "a copy of a transposed array": lambda x: x.T.copy(),
+    "a copy in C order": lambda x: np.copy(x.T, order="C"),
+    "a copy in Fortran's order": lambda x: x.copy("F"),
+    "a turned copy": lambda x: np.rot90(x).copy(),
+    "a copy of a broadcast view": lambda x: np.broadcast_to(x[0], (2, 3)).copy(),
+    "a sum of transposed arrays": lambda x: x.T + x.T,
+    "columns of object arrays": lambda x: np.c_[x.T, x.T],
+}
+
+MAYBE = {
+    "entries taken": lambda x: np.take(x, [0, 1], axis=1),
+    "a grid": lambda x: np.meshgrid(x[0], x[0])[0],
+    "an einsum": lambda x: np.einsum("ij,kj->ik", x, x) + 1,
+    "a padded array": lambda x: np.pad(x.T, 1),
+    "a partition": lambda x: np.partition(x.T, 1, axis=0),
+}
+"""What is computed here in another way than in NumPy, so may lie in another order."""
+
+
+def write_into_the_reshaped(make):
+    def f(x):
+        made = make(x)
+        made.reshape(-1)[1] = 10 * x[0, 0]
+        return np.sum(made)
+
+    return f
+
+
+def use_only_the_reshaped(make):
+    def f(x):
+        flat = make(x).reshape(-1)
+        flat[1] = 10 * x[0, 0]
+        return np.sum(flat)
+
+    return f
+
+
+M = np.array([[1.0, 2.5, 3.5], [4.0, 5.5, 7.0]])
+
+
+@pytest.mark.parametrize("make", LAID_OUT.values(), ids=LAID_OUT)
+@pytest.mark.parametrize("use", [write_into_the_reshaped, use_only_the_reshaped])
+def test_a_reshape_is_a_view_where_it_is_in_numpy(use, make):
+    f = use(make)
+    assert cr.value_and_grad(f)(M)[0] == f(M)
+
+
+@pytest.mark.parametrize("make", MAYBE.values(), ids=MAYBE)
+def test_a_reshape_that_may_be_a_view_may_not_be_used_beside_its_base(make):
+    f = use_only_the_reshaped(make)
+    assert cr.value_and_grad(f)(M)[0] == f(M)
+    with pytest.raises(RecordingError, match="may share the memory"):
+        cr.grad(write_into_the_reshaped(make))(M)
+
+
+def test_a_reshape_of_an_input_with_gaps_may_not_be_used_beside_it():
+    gaps = np.arange(12.0).reshape(2, 6)[:, ::2]
+    with pytest.raises(RecordingError, match="may share the memory"):
+        cr.grad(write_into_the_reshaped(lambda x: x))(gaps)
+
+
+def test_flat_reads_and_writes():
+    def f(x):
+        gram = x @ x.T
+        gram.flat[::3] += x[0, 0]
+        gram.flat[1] = 2 * gram.flat[2]
+        return np.linalg.slogdet(gram)[1] + sum(gram.flat) + len(gram.flat)
+
+    value, gradient = cr.value_and_grad(f)(M)
+    np.testing.assert_allclose(value, f(M), rtol=1e-14)
+    for at in np.ndindex(M.shape):
+        h = np.zeros_like(M)
+        h[at] = 1e-6
+        np.testing.assert_allclose(gradient[at], (f(M + h) - f(M - h)) / 2e-6, rtol=1e-5, atol=1e-6)
+
+
+def test_integers_written_into_round_and_have_no_gradient():
+    def f(x):
+        buffer = np.zeros_like(x, dtype=int)
+        buffer[:] = 2 * x
+        return np.sum(buffer) * 1.0
+
+    assert f(M) == cr.value_and_grad(f)(M)[0]
+    np.testing.assert_array_equal(cr.grad(f)(M), np.zeros_like(M))
+
+
 LOSING = [
     write_into_a_real_part,
     write_into_a_broadcast_view,

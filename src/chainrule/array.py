@@ -91,12 +91,14 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     inputs = []
     values = []
     xp = NUMPY_NAMESPACE
+    unsure = False
     for operand in operands:
         kind = type(operand)
         if kind is not Array and kind not in PLAIN:
             operand = constant(operand)
             kind = type(operand)
         if kind is Array:
+            unsure = unsure or operand._unsure
             operand = operand._own if operand._view is None else operand._node
             value = operand.value
         else:
@@ -124,9 +126,12 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         )
     frame = user_frame()
     result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
+    result._unsure = unsure
     if block.view and type(operands[0]) is Array:
         source = operands[0]
-        if isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or _is_entry(source)):
+        if unsure and block.name == "reshape" and source.ndim > 1:
+            result._view = view_of(source)._replace(steps=None)
+        elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or _is_entry(source)):
             result._view = view_of(source, partial(block, **params))
     return result
 
@@ -239,10 +244,31 @@ def _method(function: Any) -> Any:
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what answers for a function of NumPy."""
+    out = kwargs.get("out")
+    if out is not None:
+        return _into(out, full_name(function), function, None, args, {**kwargs, "out": None})
     handler = answer(function)
     if handler is None:
         raise no_block_for(full_name(function))
-    return handler(*args, **kwargs)
+    result = handler(*args, **kwargs)
+    if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
+        for made in result if isinstance(result, tuple | list) else (result,):
+            if type(made) is Array and made._view is None and not any(made is arg for arg in args):
+                made._unsure = True
+    return result
+
+
+SAME_LAYOUT: set[Any] = {
+    *(np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.matmul, np.dot, np.where, np.clip),
+    *(np.outer, np.inner, np.diag, np.tril, np.triu, np.roll, np.cumprod, np.diff, np.nan_to_num, np.round),
+    *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate),
+    *(np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.zeros, np.ones, np.empty, np.full),
+}
+"""Functions whose results lie in memory as NumPy's do.
+
+Others compute the same numbers in another way, so their results may lie in another order. It matters only to a
+`reshape`, which NumPy makes a view or a copy depending on it: of such results it counts as either (see `View`).
+"""
 
 
 class Array:
@@ -260,12 +286,13 @@ class Array:
     Array([2., 4.], block=multiply)
     """
 
-    __slots__ = ("__weakref__", "_own", "_view")
+    __slots__ = ("__weakref__", "_own", "_unsure", "_view")
     __array_priority__ = 1000
 
     def __init__(self, node: Node):
         self._own = node
         self._view: View | None = None
+        self._unsure = False  # whether its entries may lie in another order in memory than NumPy's would
 
     @property
     def _node(self) -> Node:
@@ -379,7 +406,7 @@ class Array:
         return operator.index(self._node.value)
 
     def __float__(self) -> float:
-        self._refuse("float(x) (math.exp(x) calls it too: write np.exp(x)), or writing x into a plain array,")
+        self._refuse("float(x) (math.exp(x) calls it: write np.exp(x)), or writing x into a plain array,")
         return float(self._node.value)
 
     def __complex__(self) -> complex:
@@ -421,7 +448,7 @@ class Array:
             raise RecordingError(
                 f"{what} would lose the gradient of a recorded array{at_line()}\n"
                 "  keep computing with the recorded array itself: np.stack or np.concatenate join several,\n"
-                "  np.zeros_like(x) makes one to write into;\n"
+                "  np.zeros_like(x), np.zeros_like(x, shape=(2, 3), dtype=complex) make one to write into;\n"
                 "  where no gradient is wanted, write cr.stop_gradient(x) first, or read x.value"
             )
 
@@ -458,9 +485,6 @@ class Array:
         return handler(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        out = kwargs.get("out")
-        if out is not None:
-            return _into(out, full_name(function), function, None, args, {**kwargs, "out": None})
         return call(function, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -623,7 +647,7 @@ class Array:
 
     def copy(self, order: str = "C") -> Any:
         """As ndarray.copy."""
-        return call(np.astype, self, self.dtype) if is_number(self) else call(np.copy, self)
+        return call(np.astype, self, self.dtype) if is_number(self) else call(np.copy, self, order)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """As ndarray.reshape: the shape as one tuple or as several integers."""
@@ -654,8 +678,13 @@ class Array:
         return call(np.imag, self)
 
     @property
-    def flat(self) -> Any:
-        return iter(call(np.ravel, self))
+    def flat(self) -> Flat:
+        """As ndarray.flat: the entries in C order, to read and to write."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, new: Any) -> None:
+        Flat(self)[:] = new
 
     def backward(self, gradient: Any = None) -> None:
         """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
@@ -676,6 +705,31 @@ class Array:
         from chainrule.transforms import backward_from
 
         backward_from(self, gradient)
+
+
+class Flat:
+    """What `x.flat` is: the entries of x in C order. What is read is a copy, what is written goes into x."""
+
+    def __init__(self, x: Array):
+        self.x = x
+
+    def __len__(self) -> int:
+        return self.x.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(call(np.ravel, self.x))
+
+    def __getitem__(self, key: Any) -> Any:
+        return owned(owned(call(np.ravel, self.x))[key])
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        places = np.arange(self.x.size)[key]
+        new = call(np.resize, new, np.shape(places)) if np.ndim(new) else new  # a shorter one is repeated, as in NumPy
+        self.x[np.unravel_index(places, self.x.shape)] = new
+
+    def copy(self) -> Any:
+        """As ndarray.flatten."""
+        return self.x.flatten()
 
 
 def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:

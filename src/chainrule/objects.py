@@ -23,7 +23,7 @@ def to_objects(x: Array, shared: bool) -> np.ndarray:
     Where NumPy's result would share the memory of x, a write into either would show in the other. It cannot here, so
     the array is read-only, and the use of its entries after a write to x is an error.
     """
-    objects = np.empty(x.shape, dtype=object)
+    objects = np.empty(x.shape, dtype=object, order="F" if np.isfortran(x._node.value) else "C")
     entries = call(np.ravel, x)
     view = None
     if shared and not is_number(x):
@@ -31,7 +31,7 @@ def to_objects(x: Array, shared: bool) -> np.ndarray:
     for i in range(x.size):
         entry = entries[i]
         entry._view = view
-        objects.reshape(-1)[i] = entry
+        objects[np.unravel_index(i, x.shape)] = entry
     objects.flags.writeable = not shared
     return objects
 

@@ -155,9 +155,9 @@ def _released(out: Any, recorded: bool) -> Any:
 
 
 ONE_BY_ONE = (
-    "If this comes from a function that turns its arguments into arrays with np.asarray (SciPy's do): recorded\n"
-    "arrays arrive there as numbers one by one, in an array of dtype object. Write it with NumPy's functions or\n"
-    "chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
+    "np.array([…]) and np.asarray(…) of recorded numbers give an array of dtype object, with which most functions cannot\n"
+    "compute. Join the numbers with np.stack or np.block instead. If SciPy made it of an argument: write that with NumPy's\n"
+    "functions or chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
 )
 """What is said beside an error that an array of dtype object may have caused."""
 
@@ -182,7 +182,11 @@ def record_call(
         nodes = [input_node(leaf, f, name or position) for leaf in leaves]
         if len(nodes) == 1 and name:
             nodes[0].name = name
-        tree = rebuild([Array(node) for node in nodes])
+        handles = [Array(node) for node in nodes]
+        for handle, leaf in zip(handles, leaves, strict=True):
+            # Recorded is a copy without gaps, so a reshape of it is a view where NumPy's may be a copy.
+            handle._unsure = isinstance(leaf, np.ndarray) and leaf.strides != handle._own.value.strides
+        tree = rebuild(handles)
         if by_position:
             new_args[position] = tree
         else:

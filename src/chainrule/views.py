@@ -34,8 +34,9 @@ class View(NamedTuple):
     ----------
     root : the handle whose memory it is; no view itself.
     seen : what the root pointed at when the view was taken; if the root has moved on, the view is stale.
-    steps : how it was taken from the root, each step a function of recorded and of plain arrays; None for a number that
-        NumPy reads from shared memory when asked, which cannot be taken again.
+    steps : how it was taken from the root, each step a function of recorded and of plain arrays. None where it cannot
+        be told: a number out of an array of dtype object, or a reshape of entries whose order in memory is not known
+        to be NumPy's, which there may be a view or a copy. Then neither may be used after a write to the other.
     """
 
     root: Any
@@ -51,16 +52,19 @@ class View(NamedTuple):
         """The same part of the root as it is now."""
         if self.steps is None:
             raise RecordingError(
-                "this number comes from an array that was written to since; read it again after the write" + at_line()
+                "this array (or number) may share the memory of one that was written to since, or be a copy of it: "
+                "take it again after the write, or take a copy (x.reshape(…).copy()) before" + at_line()
             )
         made: Any = self.root
         for step in self.steps:
             made = step(made)
         return made
 
-    def write(self, new: Any) -> View:
+    def write(self, new: Any) -> View | None:
         """Write into the root what stands in the view; returns the view of the root as it is then."""
-        assert self.steps is not None
+        if self.steps is None:
+            _forbid(self.root)
+            return None
         if new.dtype != self.root.dtype:
             raise RecordingError(
                 "an update in place of the real or imaginary part of an array; update the complex array itself"
@@ -82,6 +86,13 @@ class View(NamedTuple):
             entries[positions] = new
             self.root._write(np.reshape(entries, self.root.shape))
         return self._replace(seen=self.root._own)
+
+
+def _forbid(root: Any) -> None:
+    """Nobody may read this array any more, nor a view of it: what stands in it depends on the order in memory."""
+    node = root._own
+    root._own = Node(node.block, node.inputs, node.params, node.value, node.code, node.lasti, node.name)
+    root._view = View(root, node, None)
 
 
 def view_of(source: Any, *steps: Callable[[Any], Any]) -> View:

@@ -16,7 +16,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
-from chainrule.libraries import is_complex, is_numpy
+from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
 from chainrule.views import view_of
 
@@ -232,6 +232,8 @@ def write(x, new, key):
     """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
     if is_complex(value_of(new)) and not is_complex(x.value):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
+    if not is_inexact(x.value) and is_inexact(value_of(new)):
+        new = np.astype(new, x.dtype)  # rounded towards zero, so the gradient ends here
     key = full_key(key, x.shape)
     if _has_arrays(key) or None in [part if part is None else 0 for part in key]:
         positions = np.arange(x.size).reshape(x.shape)[key]

@@ -153,6 +153,19 @@ def cast_to_integer(xp, x, dtype=None):
     return cast(x, dtype=dtype)
 
 
+@library_block(notation=lambda x, order: formula(x), complex=True, example=example(normal(2, 3)))
+def copy(xp, x, order="K"):
+    """The same entries in memory of their own, in C or Fortran's order ("C", "F") or as they lie ("K")."""
+    if is_numpy(xp):
+        return np.array(x, order=order)
+    return x.clone() if hasattr(x, "clone") else x  # other libraries have no order in memory
+
+
+@copy.backward
+def copy_backward(xp, dz, z, x, order="K"):
+    return dz
+
+
 # NumPy's own signatures: each is one of the blocks above ---------------------------------------------------------
 
 
@@ -362,6 +375,4 @@ def numpy_astype(x, dtype, /, *, copy=True, device=None):
 
 @answers(np.copy)
 def numpy_copy(a, order="K", subok=False):
-    if isinstance(a.value, np.generic):
-        return owned(broadcast_to(a, shape=()))  # NumPy makes an array of a number, which can be written into
-    return np.astype(a, a.dtype)
+    return copy(a, order=order)  # of a number NumPy makes an array, which can be written into
