@@ -6,15 +6,20 @@
 NumPy arrays go in and NumPy arrays come out of every run, and all gradients must agree before anything is timed.
 Each library is used as its users would: its own fused functions where it has them. "plain NumPy" is code without a call
 to chainrule. "by hand" is the limit: the arithmetic alone, forward and backward written out in NumPy.
-Ratios are times divided by that of the first row. One thread for all (see `benchmarks/__init__.py`).
+Ratios are times divided by that of the first row. One thread for all, unless OMP_NUM_THREADS says otherwise: idle
+threads of one library spin for a while after its run and slow down the next one. It must be set before NumPy is
+imported.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import argparse
 import importlib
 import itertools
-import os
 import platform
 import time
 import tracemalloc

@@ -110,6 +110,7 @@ from chainrule.blocks.regression import (
 )
 from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
 from chainrule.check import check
+from chainrule.compile import compile
 from chainrule.explain import Explanation, explain
 from chainrule.transforms import (
     grad,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import partial
 from types import NoneType
 from typing import Any, Protocol
@@ -25,9 +26,11 @@ from chainrule.views import Index, View, same_steps, view_of
 __all__ = [
     "ANSWERS",
     "NO_PARAMS",
+    "WATCHER",
     "Array",
     "answer",
     "constant",
+    "form_of",
     "is_number",
     "owned",
     "record",
@@ -163,8 +166,25 @@ def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exceptio
     return error
 
 
+WATCHER: ContextVar[Callable[[Node, str], None] | None] = ContextVar("WATCHER", default=None)
+"""Who is told when a concrete value is read, so that what follows may depend on it: `chainrule.compile`, or nobody."""
+
+
+def read(node: Node, how: str = "value") -> Any:
+    """The value of a node, on which what the caller does next may depend; `how` says which part of it counts."""
+    watcher = WATCHER.get()
+    if watcher is not None:
+        watcher(node, how)
+    return node.value
+
+
 def value_of(x: Any) -> Any:
     """The plain value of a recorded array; anything else as it is."""
+    return read(x._node) if type(x) is Array else x
+
+
+def form_of(x: Any) -> Any:
+    """As value_of, where only its shape, its dtype and its library count."""
     return x._node.value if type(x) is Array else x
 
 
@@ -308,7 +328,7 @@ class Array:
     @property
     def value(self) -> Any:
         """The plain value, read-only: a write into it would change what was recorded."""
-        value = self._node.value
+        value = read(self._node)
         if isinstance(value, np.ndarray):
             value = value.view()
             value.flags.writeable = False
@@ -333,7 +353,8 @@ class Array:
 
     @property
     def dtype(self) -> Any:
-        return self._node.value.dtype
+        value = self._node.value
+        return value.dtype if hasattr(value, "dtype") else np.result_type(type(value))
 
     @property
     def ndim(self) -> int:
@@ -377,9 +398,9 @@ class Array:
     def __repr__(self) -> str:
         node = self._node
         text = (
-            np.array2string(np.asarray(node.value), separator=", ", prefix="Array(")
+            np.array2string(np.asarray(read(node)), separator=", ", prefix="Array(")
             if node.block is None or (isinstance(node.value, np.ndarray | np.generic))
-            else repr(node.value)
+            else repr(read(node))
         )
         told = [text]
         if node.name:
@@ -389,52 +410,52 @@ class Array:
         return f"Array({', '.join(told)})"
 
     def __str__(self) -> str:
-        return str(self._node.value)
+        return str(read(self._node))
 
     def __format__(self, spec: str) -> str:
-        return format(self._node.value, spec)
+        return format(read(self._node), spec)
 
     # Plain values: control flow may depend on them, gradients may not be lost through them ------------------
 
     def __bool__(self) -> bool:
-        return bool(self._node.value)
+        return bool(read(self._node, "truth"))
 
     def __int__(self) -> int:
-        return int(self._node.value)
+        return int(read(self._node, "integer"))
 
     def __index__(self) -> int:
-        return operator.index(self._node.value)
+        return operator.index(read(self._node))
 
     def __float__(self) -> float:
         self._refuse("float(x) (math.exp(x) calls it: write np.exp(x)), or writing x into a plain array,")
-        return float(self._node.value)
+        return float(read(self._node))
 
     def __complex__(self) -> complex:
         self._refuse("complex(x)")
-        return complex(self._node.value)
+        return complex(read(self._node))
 
     def item(self, *args: Any) -> Any:
         self._refuse("x.item()")
-        return self._node.value.item(*args)
+        return read(self._node).item(*args)
 
     def tolist(self) -> Any:
         self._refuse("x.tolist()")
-        return self._node.value.tolist()
+        return read(self._node).tolist()
 
     def tobytes(self, *args: Any) -> bytes:
         self._refuse("x.tobytes()")
-        return self._node.value.tobytes(*args)
+        return read(self._node).tobytes(*args)
 
     def tofile(self, *args: Any, **kwargs: Any) -> None:
-        self._node.value.tofile(*args, **kwargs)  # writes a file and nothing that is computed with
+        read(self._node).tofile(*args, **kwargs)  # writes a file and nothing that is computed with
 
     def dump(self, file: Any) -> None:
-        self._node.value.dump(file)
+        read(self._node).dump(file)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable:
-            return np.array(self._node.value, dtype=dtype)
+            return np.array(read(self._node), dtype=dtype)
         if (found := function_to_write_instead()) is not None:
             raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
         if dtype not in (None, object, np.dtype(object)):

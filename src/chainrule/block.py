@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, joined, record
+from chainrule.array import ANSWERS, WATCHER, Array, joined, record
 from chainrule.domains import Example, normal
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_numpy, namespace_of
@@ -439,7 +439,10 @@ class Elementwise(Block):
                     slope = derivative(xp, z, *operands, **params)
                     if is_complex(slope):
                         slope = xp.conj(slope)
-                    grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
+                    if WATCHER.get() is not None:
+                        grad = _product_for_any(xp, dz, slope)
+                    else:
+                        grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
                 shape = z.shape
                 if operand.shape != shape or grad.shape != dz.shape:
                     grad = sum_to(xp, grad, operand.shape, shape)
@@ -506,6 +509,21 @@ def _masked(xp: Any, dz: Any, slope: Any) -> Any:
     with np.errstate(invalid="ignore"):
         dx = xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dz * slope)
     return dx[()] if is_numpy(xp) else dx
+
+
+def _product_for_any(xp: Any, dz: Any, slope: Any) -> Any:
+    """The same for values that come only at run time."""
+    if type(slope) is not Array:
+        return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
+    if slope.dtype.kind in "biu" or (type(dz) is not Array and np.all(dz != 0)):
+        return dz * slope
+    return product_or_zero(dz, slope)
+
+
+@functools.partial(Block, leading_axes=True, notation=lambda dz, slope: dz * slope)
+def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
+    """dz times a local derivative; 0 where dz is 0, though the derivative be infinite or NaN there."""
+    return _masked(xp, dz, slope)
 
 
 def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import answer, no_block_for, value_of
+from chainrule.array import answer, form_of, no_block_for, value_of
 
 __all__ = ["RECORDING"]
 
@@ -19,6 +19,8 @@ PLAIN_FUNCTIONS = frozenset(
     "broadcast_shapes dtype errstate ndim shape size zeros_like ones_like empty_like".split()
 )
 """Functions that only make or describe plain values."""
+OF_FORM = frozenset("isdtype result_type can_cast ndim shape size zeros_like ones_like empty_like".split())
+"""Those of them that look at shapes and dtypes only."""
 
 
 class _Namespace(types.ModuleType):
@@ -31,7 +33,7 @@ class _Namespace(types.ModuleType):
         if name == "asarray":
             found: Any = _asarray
         elif name in PLAIN_FUNCTIONS:
-            found = _of_value(function)
+            found = _of_value(function, form_of if name in OF_FORM else value_of)
         elif not callable(function) or isinstance(function, type):
             found = function
         elif (handler := answer(function)) is not None:
@@ -42,12 +44,12 @@ class _Namespace(types.ModuleType):
         return found
 
 
-def _of_value(function: Any) -> Any:
-    return lambda *args, **kwargs: function(*(value_of(x) for x in args), **kwargs)
+def _of_value(function: Any, plain: Any) -> Any:
+    return lambda *args, **kwargs: function(*(plain(x) for x in args), **kwargs)
 
 
 def _asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, **kwargs: Any) -> Any:
-    if value_of(x) is x:
+    if form_of(x) is x:
         return np.asarray(x, dtype=dtype, copy=copy, **kwargs)
     if dtype is not None and dtype != x.dtype:
         return answer(np.astype)(x, dtype)  # type: ignore[misc]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Array, constant, joined, record, value_of
+from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, record
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError, RecordingError
@@ -32,13 +32,25 @@ alias.leading_axes = True
 alias.backward(lambda xp, dz, z, x: dz)
 
 
+@partial(Block, notation=lambda x: x)
+def as_array_number(xp: Any, x: Any) -> Any:
+    """One of Python's numbers, recorded, as NumPy's: only those are differentiated."""
+    return np.float64(x)
+
+
+as_array_number.leading_axes = True
+as_array_number.backward(lambda xp, dz, z, x: dz)
+
+
 def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
     """A new input of a recording with the value of x, the argument (or a part of it) of f."""
     if type(x) is np.ndarray and x.dtype.kind in "fc":  # the common case
         return Node(None, (), NO_PARAMS, constant(x))
     if isinstance(x, (float, complex, list, tuple)):
         x = np.asarray(x)[()]
-    _must_be_floating(value_of(x), f, argument)
+    _must_be_floating(form_of(x), f, argument)
+    if type(x) is Array and type(x._node.value) is float:
+        x = record(as_array_number, (x,))
     return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
 
 
@@ -130,7 +142,7 @@ class Recording(NamedTuple):
 
     def _no_influence(self, node: Node, seeds: Sequence[Any]) -> Any:
         """Zeros, with the leading axes of the cotangents."""
-        seed, out = seeds[0], value_of(self.outputs[0])
+        seed, out = seeds[0], form_of(self.outputs[0])
         lead = tuple(seed.shape[: len(seed.shape) - len(np.shape(out))])
         return namespace_of((node.value,)).zeros(lead + tuple(node.value.shape), dtype=node.value.dtype)
 
@@ -217,7 +229,7 @@ def record_call(
         return tuple(result)
 
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
-    recorded = path.free or alias in [node.block for node in inputs]
+    recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
     return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path, recorded)
 
 
@@ -231,7 +243,7 @@ def scalar_loss(recording: Recording, title: str) -> Any:
             f"a gradient needs a function that returns one scalar; {title} returned {len(outputs)} arrays; "
             "use vjp or jacobian for several outputs" + at_line()
         )
-    loss = value_of(outputs[0])
+    loss = form_of(outputs[0])
     if getattr(loss, "shape", ()) != ():
         raise GradientError(
             f"a gradient needs a scalar loss; {title} returned an array of shape {np.shape(loss)}; "

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import WATCHER, Array, form_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
@@ -142,7 +142,7 @@ def derived_from(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Cal
 
 
 def _ones(out: Any) -> Any:
-    value = value_of(out)
+    value = form_of(out)
     if isinstance(value, float):
         return np.float64(1.0)
     if isinstance(value, np.generic):
@@ -182,7 +182,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
 
 def _seed(seed: Any, out: Any) -> Any:
     """A cotangent, checked against its output."""
-    value = value_of(out)
+    value = form_of(out)
     shape = np.shape(value)
     if type(seed) is not Array and not hasattr(seed, "dtype"):
         seed = np.asarray(seed, dtype=getattr(value, "dtype", None))
@@ -207,10 +207,9 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
     if len(args) != len(tangents):
         raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
     for x, t in zip(flatten(tuple(args))[0], flatten(tuple(tangents))[0], strict=True):
-        if np.shape(value_of(x)) != np.shape(value_of(t)):
+        if np.shape(form_of(x)) != np.shape(form_of(t)):
             raise GradientError(
-                f"an argument of shape {np.shape(value_of(x))} has a tangent of shape {np.shape(value_of(t))}"
-                + at_line()
+                f"an argument of shape {np.shape(form_of(x))} has a tangent of shape {np.shape(form_of(t))}" + at_line()
             )
     recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
     # The pullback is linear, so it may be recorded at any dz. Not at zeros: they stand for what is masked out.
@@ -245,7 +244,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         rows = []
         for i, out in enumerate(recording.outputs):
             pulled = recording.pull(_identity_seeds(recording.outputs, i))
-            if is_complex(value_of(out)):
+            if is_complex(form_of(out)):
                 pulled = _of_complex_result(recording, i, pulled)
             rows.append(_one_or_all(argnums, recording.rebuild_inputs(pulled)))
         return recording.rebuild_outputs(rows)
@@ -255,10 +254,10 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
 def _identity_seeds(outputs: list[Any], which: int) -> list[Any]:
     """An identity matrix of cotangents for one of the outputs, zeros for the others."""
-    shape = np.shape(value_of(outputs[which]))
+    shape = np.shape(form_of(outputs[which]))
     seeds = []
     for i, out in enumerate(outputs):
-        value = value_of(out)
+        value = form_of(out)
         xp, dtype = namespace_of((value,)), getattr(value, "dtype", None)
         if i == which:
             seeds.append(xp.reshape(xp.eye(math.prod(shape), dtype=dtype), shape + shape))
@@ -350,7 +349,7 @@ def local_gradient(f: Callable[..., Any], *inputs: Any, layout: str = "notes", *
     if layout not in ("notes", "usual"):
         raise GradientError(f'layout is "notes" or "usual", not {layout!r}')
     inputs = tuple(np.asarray(x) if isinstance(x, list | tuple) else x for x in inputs)
-    chosen = tuple(i for i, x in enumerate(inputs) if is_inexact(value_of(x)))
+    chosen = tuple(i for i, x in enumerate(inputs) if is_inexact(form_of(x)))
     if not chosen:
         raise GradientError(f"no input of {name_of(f)} is of a floating type, so it has no local gradient" + at_line())
 
@@ -368,7 +367,7 @@ def local_gradient(f: Callable[..., Any], *inputs: Any, layout: str = "notes", *
 
 
 def _rows_by_input(j: Any, x: Any) -> Any:
-    inner = len(np.shape(value_of(x)))
+    inner = len(np.shape(form_of(x)))
     outer = len(j.shape) - inner
     return np.transpose(j, (*range(outer, outer + inner), *range(outer)))
 
@@ -386,7 +385,7 @@ def backward_from(loss: Array, gradient: Any = None) -> None:
             )
         gradient = _ones(loss)
     elif type(gradient) is Array:
-        gradient = gradient.value
+        gradient = gradient.value if WATCHER.get() is None else gradient
     if not loss._node.differentiable:
         raise GradientError(
             "backward() of an array of integers or booleans, or of one that has no gradient" + at_line()
@@ -395,7 +394,7 @@ def backward_from(loss: Array, gradient: Any = None) -> None:
     path = find_path(sources, [loss._node])
     seed = _seed(gradient, loss)
     taken = {id(seed)}
-    for node, dz in backpropagate(path, {loss._node: seed}, recorded=False).items():
+    for node, dz in backpropagate(path, {loss._node: seed}, recorded=WATCHER.get() is not None).items():
         value = node.value
         if dz is None:
             dz = namespace_of((value,)).zeros_like(value)

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import owned, value_of
+from chainrule.array import form_of, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
 from chainrule.blocks.reductions import axes_of
@@ -248,7 +248,7 @@ def numpy_piecewise(x, condlist, funclist, *args, **kw):
     if np.ndim(x) == 0:
         found = numpy_piecewise(np.reshape(x, (1,)), [np.reshape(mask, (1,)) for mask in masks], funclist, *args, **kw)
         return np.reshape(found, ())
-    z = np.zeros_like(value_of(x))
+    z = np.zeros_like(form_of(x))
     for mask, function in zip(masks, funclist, strict=True):
         if mask.any():
             z = write(z, function(x[mask], *args, **kw) if callable(function) else function, mask)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import Array
 from chainrule.blocks.dropout import dropout
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.layers import linear
@@ -56,7 +56,7 @@ def scaled_dot_product_attention(
     scores = matmul(q * scale, swapped(k))
     allowed = None
     if attn_mask is not None:
-        allowed = np.asarray(value_of(attn_mask))
+        allowed = attn_mask if type(attn_mask) is Array else np.asarray(attn_mask)
         if allowed.dtype != bool:
             allowed = allowed != -np.inf
             scores = scores + where(allowed, attn_mask, 0.0)

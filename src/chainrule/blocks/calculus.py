@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import Array, form_of, owned
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
@@ -58,7 +58,7 @@ def numpy_ediff1d(ary, to_end=None, to_begin=None):
 def numpy_gradient(f, *varargs, axis=None, edge_order=1):
     """np.gradient: slopes by differences of second order inside, of the given order at the ends."""
     f = as_array(f)
-    f = f if is_inexact(value_of(f)) else f.astype(np.float64)
+    f = f if is_inexact(form_of(f)) else f.astype(np.float64)
     axes = axis_from_right(axis if axis is None or isinstance(axis, tuple) else (axis,), f.ndim)
     spacings = varargs or (1.0,)
     if len(spacings) == 1:
@@ -170,7 +170,7 @@ def _only_axis(x, axis):
 
 def _with_initial(z, initial, axis):
     axis = -1 if axis is None else axis_from_right(axis, z.ndim)
-    return np.concatenate([np.full_like(_until(z.value, 1, axis), initial), z], axis=axis)
+    return np.concatenate([np.full_like(_until(form_of(z), 1, axis), initial), z], axis=axis)
 
 
 # Convolution and interpolation -------------------------------------------------------------------------------------
@@ -235,13 +235,13 @@ def _overlap(full, n, m, mode):
 def numpy_interp(x, xp, fp, left=None, right=None, period=None):
     """np.interp: straight lines between the points (xp, fp); at a point the gradient by x is the slope after it."""
     x, xp, fp = (as_array(a) for a in (x, xp, fp))
-    if is_complex(value_of(x)) or is_complex(value_of(xp)):
+    if is_complex(form_of(x)) or is_complex(form_of(xp)):
         raise BlockError("interp between complex places; only its values fp may be complex" + at_line())
     x, xp = x.astype(np.float64), xp.astype(np.float64)
-    fp = fp.astype(np.complex128 if is_complex(value_of(fp)) else np.float64)
+    fp = fp.astype(np.complex128 if is_complex(form_of(fp)) else np.float64)
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
-        order = np.argsort(value_of(xp))
+        order = np.argsort(xp)
         xp, fp = xp[order], fp[order]
         xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
@@ -249,7 +249,7 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
     if n == 1:
         inside = np.broadcast_to(fp[0], np.shape(x))
     else:
-        i = np.clip(np.searchsorted(value_of(xp), value_of(x), side="right") - 1, 0, n - 2)
+        i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, n - 2)
         inside = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]) * (x - xp[i]) + fp[i]
     beyond = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, beyond)

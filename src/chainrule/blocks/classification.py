@@ -9,16 +9,18 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import form_of, value_of
 from chainrule.block import elementwise, library_block
 from chainrule.blocks.activations import relu, sigmoid, softplus
 from chainrule.blocks.elementwise import clip, where
 from chainrule.blocks.indexing import one_hot
+from chainrule.blocks.integers import at_run_time
 from chainrule.blocks.losses import (
     IGNORED,
     check_label,
     chosen,
     class_weight,
+    of_label,
     reduced,
     weighted,
     weighted_mean,
@@ -76,7 +78,7 @@ def softmax_cross_entropy_(xp, s, label, weight=None, label_smoothing=0.0, ignor
     loss = total - chosen(s - top, label)
     if weight is not None or label_smoothing:
         weight = class_weight(xp, s, weight)
-        loss = (1 - label_smoothing) * weight[np.asarray(label)] * loss
+        loss = (1 - label_smoothing) * of_label(weight, label) * loss
     if label_smoothing:
         every = xp.sum(weight * (total[..., None] - (s - top)), axis=-1)
         loss = loss + label_smoothing / s.shape[-1] * every
@@ -92,7 +94,7 @@ def softmax_cross_entropy_ds(xp, dz, z, s, label, weight=None, label_smoothing=0
     if weight is None and not label_smoothing:
         return dz[..., None] * (softmax(s) - target)
     weight = class_weight(xp, s, weight)
-    target = (1 - label_smoothing) * weight[np.asarray(label)][..., None] * target
+    target = (1 - label_smoothing) * of_label(weight, label)[..., None] * target
     target = target + label_smoothing / s.shape[-1] * weight
     return dz[..., None] * (softmax(s) * xp.sum(target, axis=-1, keepdims=True) - target)
 
@@ -122,7 +124,7 @@ def softmax_cross_entropy(s, label, weight=None, label_smoothing=0.0, ignore_ind
     >>> cr.softmax_cross_entropy(np.zeros((2, 4)), np.array([1, -100]), reduction="mean") == np.log(4)
     np.True_
     """
-    if is_inexact(value_of(label)):
+    if is_inexact(form_of(label)):
         return reduced(_of_probabilities(s, label, weight, label_smoothing), reduction)
     options = {"weight": weight, "label_smoothing": label_smoothing, "ignore_index": ignore_index}
     losses = softmax_cross_entropy_(s, label, **options)
@@ -132,7 +134,10 @@ def softmax_cross_entropy(s, label, weight=None, label_smoothing=0.0, ignore_ind
 def _counted(s, label, weight, ignore_index):
     """How much each row counts in a mean: 0 where it is ignored, else the weight of its class."""
     label, counts = with_ignored(check_label(s, label, ignore_index), ignore_index)
-    weights = class_weight(np, s, value_of(weight))[np.asarray(label)]
+    if weight is None and at_run_time(label):
+        weights = np.ones(label.shape, dtype=s.dtype)
+    else:
+        weights = of_label(class_weight(np, s, value_of(weight)), label)
     return weights if counts is None else weights * counts
 
 
@@ -265,7 +270,7 @@ def multi_margin_loss(s, label, p=1, margin=1.0, weight=None, reduction="mean"):
     if p not in (1, 2):
         raise BlockError(f"multi_margin_loss: p is 1 or 2, not {p!r}" + at_line())
     losses = (hinge_loss if p == 1 else squared_hinge_loss)(s, label, margin=margin) / s.shape[-1]
-    factors = None if weight is None else class_weight(np, s, value_of(weight))[np.asarray(check_label(s, label))]
+    factors = None if weight is None else of_label(class_weight(np, s, value_of(weight)), check_label(s, label))
     return weighted(losses, factors, reduction)
 
 
@@ -354,7 +359,7 @@ def binary_cross_entropy(p, target, weight=None, reduction="mean"):
     >>> cr.binary_cross_entropy(np.array([0.5, 1.0]), np.array([1.0, 0.0]), reduction="none")
     array([  0.69314718, 100.        ])
     """
-    if np.any((value_of(p) < 0) | (value_of(p) > 1)):
+    if np.any((p < 0) | (p > 1)):
         raise BlockError("binary_cross_entropy: p must be from 0 to 1; scores go to …_with_logits" + at_line())
     return weighted(_binary_cross_entropy(p, target), weight, reduction)
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, is_number, value_of
+from chainrule.array import ANSWERS, Array, form_of, is_number, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
@@ -86,18 +86,18 @@ def phase_backward(xp, dz, z, x):
 @answers(np.conjugate)
 def numpy_conj(x):
     """np.conj; of real numbers they themselves."""
-    return conj(x) if is_complex(x.value if isinstance(x, Array) else x) else +x
+    return conj(x) if is_complex(form_of(x)) else +x
 
 
 @answers(np.real)
 def numpy_real(val):
     """np.real; a real array is its own real part."""
-    return _part(val, np.real, real(val)) if is_complex(value_of(val)) else val
+    return _part(val, np.real, real(val)) if is_complex(form_of(val)) else val
 
 
 @answers(np.imag)
 def numpy_imag(val):
-    return _part(val, np.imag, imag(val)) if is_complex(value_of(val)) else imag(val)
+    return _part(val, np.imag, imag(val)) if is_complex(form_of(val)) else imag(val)
 
 
 def _part(z, function, part):
@@ -115,7 +115,7 @@ def numpy_angle(z, deg=False):
 @answers(np.real_if_close)
 def numpy_real_if_close(a, tol=100):
     """np.real_if_close: the real part where all imaginary parts are close to zero."""
-    return np.real(a) if is_complex(a.value) and not np.iscomplexobj(np.real_if_close(a.value, tol)) else a
+    return np.real(a) if is_complex(form_of(a)) and not np.iscomplexobj(np.real_if_close(a.value, tol)) else a
 
 
 def _complex_where(function, outside):
@@ -152,7 +152,7 @@ def numpy_emath_power(x, p):
 @answers(np.sign)
 def numpy_sign(x):
     """np.sign: a step for real numbers; x/|x| for complex ones, and 0 at 0."""
-    if not is_complex(x.value):
+    if not is_complex(form_of(x)):
         return _step_sign(x)
     size = abs(x)
     return x / np.where(size == 0, 1.0, size)

@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import WATCHER, value_of
 from chainrule.blocks.elementwise import where
+from chainrule.blocks.integers import at_run_time
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -42,8 +43,13 @@ def _kept(name, shape, p, rng, mask):
         raise BlockError(f"{name}: p is a probability, from 0 to 1, not {p}" + at_line())
     if (rng is None) == (mask is None):
         raise BlockError(f"{name}: give either rng=np.random.default_rng(seed) or mask=" + at_line())
-    kept = rng.random(shape) >= p if mask is None else np.asarray(value_of(mask))
-    return np.zeros_like(kept, dtype=bool) if p == 1 else kept
+    if mask is None:
+        if WATCHER.get() is not None:
+            raise BlockError(f"{name}: a compiled function would keep one mask for ever; give mask=" + at_line())
+        kept = rng.random(shape) >= p
+    else:
+        kept = mask if at_run_time(mask) and mask.dtype == bool else np.asarray(value_of(mask))
+    return np.zeros(kept.shape, dtype=bool) if p == 1 else kept
 
 
 def _channels(name, n, x):

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from chainrule.array import Array, getitem_key, is_number, owned, record, setitem_key, value_of
+from chainrule.array import WATCHER, Array, form_of, getitem_key, is_number, owned, record, setitem_key, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
@@ -19,6 +19,27 @@ from chainrule.formula import call, unit
 from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
 from chainrule.views import view_of
+
+
+def at_run_time(x):
+    """Whether x is a recorded value that must not be taken as a constant: somebody compiles what is recorded."""
+    return type(x) is Array and WATCHER.get() is not None
+
+
+def _is_at_run_time(key):
+    return any(type(part) is Array for part in key)
+
+
+def _as_index(part):
+    """Integers as an array; those that are known only at run time stay recorded."""
+    return part if at_run_time(part) else np.asarray(value_of(part))
+
+
+def _integers():
+    """The room for indices that are known only at run time, which knows this one."""
+    from chainrule.blocks import integers
+
+    return integers
 
 
 def index_text(key):
@@ -37,7 +58,7 @@ def _part_text(part):
 
 
 def _has_arrays(key):
-    return any(isinstance(part, np.ndarray) for part in key)
+    return any(isinstance(part, np.ndarray | Array) for part in key)
 
 
 def _getitem_notation(x, key):
@@ -158,6 +179,9 @@ def full_key(key, shape):
     """An index with one part for each axis: `...` in full, masks as integer arrays, recorded integers as plain ones."""
     parts = []
     for part in key if isinstance(key, tuple) else (key,):
+        if at_run_time(part) and part.dtype.kind in "iu":
+            parts.append(part)
+            continue
         part = value_of(part)
         if part is None or part is Ellipsis or isinstance(part, slice):
             parts.append(_plain_slice(part) if isinstance(part, slice) else part)
@@ -185,7 +209,7 @@ def full_key(key, shape):
 
 def _is_array(part):
     """Integers beside an array count as arrays, as in NumPy."""
-    return isinstance(part, np.ndarray | int)
+    return isinstance(part, np.ndarray | int | Array)
 
 
 def _fits(mask, before, shape):
@@ -218,23 +242,27 @@ def read(x, key):
     basic = tuple(slice(None) if a else part for part, a in zip(key, isarray, strict=True))
     if any(part != slice(None) for part in basic):
         x = getitem(x, key=basic)
-    parts = [np.asarray(part) if a else slice(None) for part, a in zip(key, isarray, strict=True)]
+    parts = [_as_index(part) if a else slice(None) for part, a in zip(key, isarray, strict=True)]
     axes = [i for i, a in enumerate(isarray) if a]
     if separated or axes != list(range(axes[0], axes[-1] + 1)):  # NumPy puts separated arrays first
         rest = [i for i in range(len(parts)) if i not in axes]
         x = np.transpose(x, (*axes, *rest))
         parts = [*(parts[i] for i in axes), *(slice(None) for _ in rest)]
+    if _is_at_run_time(parts):
+        return _integers().gathered(x, parts)
     return getitem(x, key=tuple(parts))
 
 
 @answers(setitem_key)
 def write(x, new, key):
     """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
-    if is_complex(value_of(new)) and not is_complex(x.value):
+    if is_complex(form_of(new)) and not is_complex(form_of(x)):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
-    if not is_inexact(x.value) and is_inexact(value_of(new)):
+    if not is_inexact(form_of(x)) and is_inexact(form_of(new)):
         new = np.astype(new, x.dtype)  # rounded towards zero, so the gradient ends here
     key = full_key(key, x.shape)
+    if _is_at_run_time(key):
+        return _integers().written(x, new, key)
     if _has_arrays(key) or None in [part if part is None else 0 for part in key]:
         positions = np.arange(x.size).reshape(x.shape)[key]
         new = np.broadcast_to(as_array(new), positions.shape)
@@ -250,7 +278,11 @@ def numpy_add_at(a, indices, b):
         raise RecordingError("np.add.at of a recorded array into a plain one would lose its gradient" + at_line())
     if is_number(a):
         raise RecordingError("np.add.at of a number, which cannot be written into; write x = x + v" + at_line())
-    positions = np.arange(a.size).reshape(a.shape)[full_key(indices, a.shape)]
+    key = full_key(indices, a.shape)
+    if _is_at_run_time(key):
+        a += _integers().added(a, b, key)
+        return
+    positions = np.arange(a.size).reshape(a.shape)[key]
     b = np.broadcast_to(b, positions.shape)
     a += np.reshape(add_at(b, key=(positions,), shape=(a.size,)), a.shape)
 
@@ -260,18 +292,18 @@ def numpy_take(a, indices, axis=None, out=None, mode="raise"):
     if out is not None:
         raise RecordingError("np.take with out= and a recorded array: use the returned array" + at_line())
     a = as_array(a)
-    indices = np.asarray(value_of(indices))
+    indices = _as_index(indices)
     if axis is None:
         a, axis = np.ravel(a), 0
     if mode != "raise":
         places = np.arange(a.shape[axis])
-        indices = np.take(places, indices, mode=mode)
+        indices = np.take(places, np.asarray(value_of(indices)), mode=mode)
     return owned(a[(slice(None),) * (axis % a.ndim) + (indices,)])
 
 
 @answers(np.take_along_axis)
 def numpy_take_along_axis(arr, indices, axis=-1):
-    indices = np.asarray(value_of(indices))
+    indices = _as_index(indices)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
@@ -300,19 +332,22 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
         a, axis = np.ravel(a), -1
     if not a.ndim:
         raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
-    if a.ndim > 1 and a.value.flags.fnc:  # the result keeps Fortran's order, on which it depends what is a view of it
+    if a.ndim > 1 and form_of(a).flags.fnc:  # the result keeps Fortran's order: it decides what is a view of it
         return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
-    return owned(np.take_along_axis(a, np.argsort(a.value, axis=axis, kind=kind or "stable"), axis))
+    return owned(np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis))
 
 
 @answers(np.argsort)
 def numpy_argsort(a, *args, **kwargs):
     """Integers have no gradient, so the plain result is enough."""
-    return np.argsort(a.value, *args, **kwargs)
+    recorded = _integers().of_values(lambda x: np.argsort(x, *args, **kwargs), a)
+    return np.argsort(value_of(a), *args, **kwargs) if recorded is None else recorded
 
 
 def one_hot(xp, label, classes, like):
     """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
+    if at_run_time(label):
+        return _integers().one_hot_rows(label, classes=classes, dtype=like.dtype)
     dtype = like.dtype if isinstance(like.dtype, np.dtype) else np.float64
     if type(label) is int:
         rows = np.zeros(classes, dtype)

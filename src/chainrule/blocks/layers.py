@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.blocks.elementwise import where
+from chainrule.blocks.integers import at_run_time, labels_fit, one_hot_rows
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.reductions import max_
 from chainrule.blocks.reductions import sum as sum_
@@ -192,6 +193,9 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
+    if at_run_time(labels) and num_classes is not None:
+        labels = _indices(labels, num_classes, "one_hot", "classes")
+        return one_hot_rows(labels, classes=num_classes, dtype=np.dtype(dtype))
     labels = np.asarray(value_of(labels))
     if num_classes is None or num_classes == -1:
         if not labels.size:
@@ -202,6 +206,8 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
 
 def _indices(indices, count, name, what):
     """Plain integers from 0 to count − 1."""
+    if at_run_time(indices) and indices.dtype.kind in "iu" and labels_fit(indices, classes=count):
+        return indices
     indices = np.asarray(value_of(indices))
     if indices.dtype.kind not in "iu":
         raise BlockError(f"{name}: the indices must be integers, not {indices.dtype}" + at_line())

@@ -12,7 +12,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import WATCHER, Array, form_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
@@ -24,16 +24,21 @@ __all__ = ["quotient"]
 
 def quotient(xp, dz, z):
     """dz / z, for a dz of shape K + z.shape. Where z = 0 it is the limit if dz = 0 too, else 0."""
-    zero = value_of(z) == 0
-    plain = namespace_of((value_of(z),))
+    zero = _looked_at(z) == 0
+    plain = namespace_of((form_of(z),))
     if type(z) is not Array or not bool(plain.any(zero)):
         return dz / xp.where(z == 0, 1.0, z)
-    both = zero & (value_of(dz) == 0)
+    both = zero & (_looked_at(dz) == 0)
     away = xp.where(zero, 0.0, dz / xp.where(zero, 1.0, z))
     slope = _derivative(dz, z) if bool(plain.any(both)) else None
     if slope is None:
         return away
     return xp.where(both, slope if _is_constant(slope, z) else first_order_only(slope), away)
+
+
+def _looked_at(x):
+    """The plain value, or the recorded one where somebody compiles: what is decided by it then becomes a guard."""
+    return x if WATCHER.get() is not None else value_of(x)
 
 
 def _is_constant(slope, z):
@@ -42,8 +47,7 @@ def _is_constant(slope, z):
         slope = _derivative(slope, z)
         if slope is None:
             return True
-        value = value_of(slope)
-        if bool(namespace_of((value,)).any(value != 0)):
+        if bool(namespace_of((form_of(slope),)).any(_looked_at(slope) != 0)):
             return False
     return False
 
@@ -54,7 +58,7 @@ def _derivative(dz, z):
         return None
     lead = dz.shape[: dz.ndim - z.ndim]
     seed = np.eye(math.prod(lead)).reshape(lead + lead + (1,) * z.ndim)
-    value = value_of(dz)
+    value = form_of(dz)
     seed = namespace_of((value,)).asarray(np.broadcast_to(seed, lead + dz.shape).copy(), dtype=value.dtype)
     same = _computed_alike(dz._node, z._node)
     gradients = backpropagate(find_path(same, [dz._node]), {dz._node: seed}, recorded=True)

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import value_of
+from chainrule.blocks.integers import Slot, at_run_time, gather, labels_fit
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.errors import BlockError
@@ -45,14 +46,23 @@ def weighted_mean(losses, counts, reduction):
 def chosen(scores, label):
     """The entry of each row that its label names: shape label.shape."""
     if type(label) is int or label.ndim == 0:
-        return scores[..., int(label)]
+        return scores[..., label if at_run_time(label) else int(label)]
     rows = np.indices(label.shape, sparse=True)
-    return scores[(..., *rows, np.asarray(label))]
+    return scores[(..., *rows, label if at_run_time(label) else np.asarray(label))]
+
+
+def _fits(scores, label, ignore_index):
+    """Whether labels that are known only at run time fit; `check_label` says what is wrong where they do not."""
+    if label.dtype.kind not in "iu" or not scores.ndim or tuple(scores.shape[:-1]) != label.shape:
+        return False
+    return bool(labels_fit(label, classes=scores.shape[-1], ignored=ignore_index))
 
 
 def check_label(scores, label, ignore_index=None):
     """A label is an integer (or one for each row) between 0 and C − 1, or that of the ignored rows."""
     if type(label) is int and scores.ndim == 1 and 0 <= label < scores.shape[0]:
+        return label
+    if at_run_time(label) and _fits(scores, label, ignore_index):
         return label
     label = np.asarray(value_of(label))
     classes = scores.shape[-1] if scores.ndim else 0
@@ -72,10 +82,17 @@ def check_label(scores, label, ignore_index=None):
 
 def with_ignored(label, ignore_index):
     """Labels that all name a class, and where they count: None if everywhere."""
-    counts = np.asarray(label) != ignore_index
+    counts = (label if at_run_time(label) else np.asarray(label)) != ignore_index
     if counts.all():
         return label, None
     return np.where(counts, label, 0), counts
+
+
+def of_label(weight, label):
+    """The weight of the class of each label."""
+    if at_run_time(label):
+        return gather(weight, label, key=(Slot(0),))
+    return weight[np.asarray(label)]
 
 
 def class_weight(xp, s, weight):

@@ -11,7 +11,7 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import Array, form_of, owned, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing import add_at
@@ -24,7 +24,7 @@ from chainrule.node import at_line
 
 def identity(n, like):
     """A plain identity matrix of the array library and dtype of another array."""
-    return namespace_of((value_of(like),)).eye(n, dtype=like.dtype)
+    return namespace_of((form_of(like),)).eye(n, dtype=like.dtype)
 
 
 # Inverses and systems of equations -----------------------------------------------------------------------------

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from chainrule.array import value_of
 from chainrule.block import answers
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
 
 def _filled(a, neutral):
-    return np.where(np.isnan(value_of(a)), neutral, a)
+    return np.where(np.isnan(a), neutral, a)
 
 
 def _without_nan(function, plain, neutral):
@@ -31,7 +30,7 @@ def _over_the_rest(function, plain):
 
     @answers(function)
     def numpy_nan_reduction(a, *args, where=True, **kwargs):
-        return plain(a, *args, where=~np.isnan(value_of(a)) & value_of(where), **kwargs)
+        return plain(a, *args, where=~np.isnan(a) & where, **kwargs)
 
 
 _over_the_rest(np.nanmean, np.mean)
@@ -48,7 +47,7 @@ def _nan_extreme(function, plain, neutral):
         if initial is not None:
             return plain(_filled(a, neutral), initial=initial, where=where, **options)
         z = plain(_filled(a, neutral), **options)
-        nothing = np.all(np.isnan(value_of(a)), axis=axis, keepdims=keepdims)
+        nothing = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
         return np.where(nothing, np.nan, z)[()] if nothing.any() else z
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import owned, value_of
+from chainrule.array import form_of, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.limits import quotient
 from chainrule.blocks.matrices import inv
@@ -39,7 +39,7 @@ def _vector_norm(x, order, axis, keepdims):
     if order in (None, 2):
         return norm(x, **options)
     if order == 0:
-        return np.sum(np.astype(x != 0, x.value.real.dtype), **options)
+        return np.sum(np.astype(x != 0, form_of(x).real.dtype), **options)
     x = np.abs(x)
     if abs(order) == math.inf:
         return np.max(x, **options) if order > 0 else np.min(x, **options)

@@ -6,14 +6,17 @@ Most answer with the plain value that NumPy gives. What makes an array like a re
 
 import numpy as np
 
-from chainrule.array import Array, record, value_of
+from chainrule.array import Array, form_of, record
 from chainrule.block import Block, answers
+from chainrule.blocks.integers import of_values
 from chainrule.formula import name, number
 
 
 def _of_values(function):
     @answers(function)
     def plain(*args, **kwargs):
+        if function in BLOCKS_AT_RUN_TIME and (recorded := of_values(function, *args, **kwargs)) is not None:
+            return recorded
         return function(*map(plain_of, args), **plain_of(kwargs))
 
     return plain
@@ -28,14 +31,21 @@ def plain_of(a):
     return a.value if isinstance(a, Array) else a
 
 
+def _of_forms(function):
+    @answers(function)
+    def plain(*args, **kwargs):
+        return function(*(form_of(a) for a in args), **kwargs)
+
+    return plain
+
+
+BLOCKS_AT_RUN_TIME = frozenset([np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.searchsorted, np.digitize])
+BLOCKS_AT_RUN_TIME |= {np.isin, np.argpartition, np.nanargmax, np.nanargmin, np.isclose, np.allclose, np.array_equal}
+"""Those whose result has one shape whatever the values are: steps of what is compiled."""
+
+for _form in (np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj):
+    _of_forms(_form)
 for _function in (
-    # what an array looks like
-    np.shape,
-    np.ndim,
-    np.size,
-    np.result_type,
-    np.iscomplexobj,
-    np.isrealobj,
     # where something holds
     np.nonzero,
     np.flatnonzero,
@@ -108,18 +118,18 @@ def numpy_empty_like(prototype, dtype=None, order="K", subok=True, shape=None, *
 
 @answers(np.zeros_like)
 def numpy_zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    return _writable(np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape))
+    return _writable(np.zeros_like(form_of(a), dtype=dtype, order=order, shape=shape))
 
 
 @answers(np.ones_like)
 def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    return _writable(np.ones_like(value_of(a), dtype=dtype, order=order, shape=shape))
+    return _writable(np.ones_like(form_of(a), dtype=dtype, order=order, shape=shape))
 
 
 @answers(np.full_like)
 def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """np.full_like; a recorded fill value keeps its gradient."""
-    made = np.zeros_like(value_of(a), dtype=dtype, order=order, shape=shape)
+    made = np.zeros_like(form_of(a), dtype=dtype, order=order, shape=shape)
     if isinstance(fill_value, Array):
         return np.astype(np.broadcast_to(fill_value, made.shape), made.dtype)
     made[...] = fill_value

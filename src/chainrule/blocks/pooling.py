@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import value_of
-from chainrule.block import library_block
+from chainrule.block import Block, library_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import absolute, where
 from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.integers import Slot, at_run_time, scatter
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import axes_text, each, padded, pairs, places, positions_of
@@ -40,18 +41,32 @@ def max_pool(xp, x, kernel=(), stride=(), padding=(), dilation=()):
 @max_pool.backward
 def max_pool_backward(xp, dz, z, x, **how):
     lead = dz.shape[: dz.ndim - z.ndim]
-    found = _first_largest(np.asarray(value_of(x)), np.asarray(value_of(z)), **how)
+    found = first_largest(x, z, **how)
+    if not at_run_time(found):
+        found = np.asarray(value_of(found))
     if np.any(found < 0):
         dz = xp.where(xp.asarray(found < 0), 0.0, dz)
     dz = xp.reshape(dz, (*lead, found.size))
     entries = (np.maximum(found, 0) + _first_of_channels(x, len(how["kernel"]))).reshape(-1)
-    return xp.reshape(add_at(dz, key=(entries,), shape=(math.prod(x.shape),)), (*lead, *x.shape))
+    shape = (math.prod(x.shape),)
+    added = (
+        scatter(dz, entries, key=(Slot(0),), shape=shape)
+        if at_run_time(entries)
+        else add_at(dz, key=(entries,), shape=shape)
+    )
+    return xp.reshape(added, (*lead, *x.shape))
 
 
 def _first_of_channels(x, n):
     """For each channel where it begins in x flattened, with n axes of length 1 for its positions."""
     batch, size = tuple(x.shape[:-n]), math.prod(x.shape[-n:])
     return (np.arange(math.prod(batch)) * size).reshape(batch + (1,) * n)
+
+
+@functools.partial(Block, differentiable=False, leading_axes=True)
+def first_largest(xp, x, z, kernel=(), stride=(), padding=(), dilation=()):
+    """For each window the index, in its channel, of its first entry that is the largest."""
+    return _first_largest(np.asarray(x), np.asarray(z), kernel, stride, padding, dilation)
 
 
 def _first_largest(x, z, kernel, stride, padding, dilation):
@@ -241,7 +256,7 @@ def _lp_pool(n, x, norm_type, kernel_size, stride, ceil_mode):
         return sign * _max_pool(n, sign * absolute(x), kernel_size, stride, 0, 1, ceil_mode, False)
     kernel = each(kernel_size, n, f"lp_pool{n}d", "kernel_size")
     sums = _avg_pool(n, x**norm_type, kernel, stride, 0, ceil_mode) * math.prod(kernel)
-    zero = value_of(sums) == 0
+    zero = sums == 0
     return where(zero, 0.0, where(zero, 1.0, sums) ** (1 / norm_type))
 
 

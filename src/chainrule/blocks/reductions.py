@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import record, value_of
+from chainrule.array import record
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.limits import quotient
 from chainrule.blocks.plain import plain_of
@@ -231,7 +231,7 @@ _NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 
 def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     """A reduction of the entries where a condition holds."""
-    where = np.broadcast_to(value_of(where), a.shape)
+    where = np.broadcast_to(where, a.shape)
     if made.name in _NEUTRAL:
         if initial is None and made.name in ("max", "min"):
             raise RecordingError(f"numpy.{made.name} with where= needs initial=, as in NumPy" + at_line())

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import form_of
 from chainrule.block import elementwise, library_block, sum_to
 from chainrule.blocks.elementwise import absolute, clip, exp, log, square, where
 from chainrule.blocks.losses import reduced, weighted
@@ -37,7 +37,7 @@ def mean_squared_error(xp, x, y):
 def mean_squared_error_backward(xp, dz, z, x, y):
     difference = x - y
     d = dz[(..., *(None,) * difference.ndim)] * (2 / max(math.prod(difference.shape), 1) * difference)
-    return tuple(sum_to(xp, g, np.shape(value_of(o)), difference.shape) for g, o in ((d, x), (-d, y)))
+    return tuple(sum_to(xp, g, np.shape(form_of(o)), difference.shape) for g, o in ((d, x), (-d, y)))
 
 
 def _by_weight(losses, weight, reduction):
@@ -205,7 +205,7 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     >>> cr.gaussian_nll_loss(np.array([1.0, 2.0]), np.array([0.0, 0.0]), np.array([1.0, 1.0]))
     np.float64(1.25)
     """
-    if np.any(value_of(var) < 0):
+    if np.any(var < 0):
         raise BlockError("gaussian_nll_loss: a variance is negative" + at_line())
     losses = _gaussian_nll(x - target, var, eps=eps)
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, joined, owned, value_of
+from chainrule.array import Array, form_of, joined, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
@@ -173,7 +173,7 @@ def copy_backward(xp, dz, z, x, order="K"):
 def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
     shape = newshape if shape is None else shape
     if order == "A":
-        order = "F" if a.value.flags.fnc else "C"
+        order = "F" if form_of(a).flags.fnc else "C"
     if order != "C":
         if order != "F":
             raise BlockError(f"reshape with order={order!r} is not covered; use 'C', 'F' or 'A'" + at_line())

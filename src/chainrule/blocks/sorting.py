@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import Array, form_of, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.reductions import axes_of, expand, spread
 from chainrule.blocks.shaping import as_array
@@ -35,7 +35,7 @@ def order_statistic_backward(xp, dz, z, x, rank=0, axis=-1):
 def numpy_partition(a, kth, axis=-1, kind="introselect", order=None):
     if axis is None:
         a, axis = np.ravel(a), -1
-    return np.take_along_axis(a, np.argpartition(value_of(a), kth, axis=axis, kind=kind), axis)
+    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis)
 
 
 def _last_axis(a, axis):
@@ -66,7 +66,7 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     if out is not None:
         raise BlockError("quantiles with out= and a recorded array: use the returned array" + at_line())
     a = as_array(a)
-    if is_complex(value_of(a)):
+    if is_complex(form_of(a)):
         raise BlockError("complex numbers have no quantiles; take them of np.real(x) or np.abs(x)" + at_line())
     recorded = q if isinstance(q, Array) else None
     if recorded is not None and (method != "linear" or weights is not None or between is _between_numbers):
@@ -109,7 +109,7 @@ def _between(rows, q, method):
     below = min(int(value_of(position)), max(n - 2, 0))
     low, high = order_statistic(rows, rank=below), order_statistic(rows, rank=min(below + 1, n - 1))
     z = _mixed(low, high, position - below)
-    missing = np.isnan(value_of(rows)).any(axis=-1)
+    missing = np.isnan(rows).any(axis=-1)
     return np.where(missing, np.nan, z)[()] if missing.any() else z
 
 
@@ -171,7 +171,7 @@ def numpy_nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=Fals
 def numpy_sort_complex(a):
     """np.sort_complex: sorted by the real part, then by the imaginary part."""
     a = np.sort(a)
-    return a if is_complex(a.value) else np.astype(a, np.result_type(a.dtype, np.complex128))
+    return a if is_complex(form_of(a)) else np.astype(a, np.result_type(a.dtype, np.complex128))
 
 
 @answers(np.ptp)

@@ -5,46 +5,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import string
-import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
-from chainrule.node import Node, is_internal
+from chainrule.locals import watch_locals
+from chainrule.node import Node
 
 __all__ = ["Names", "watch_locals"]
-
-
-@contextlib.contextmanager
-def watch_locals(plain: dict[str, Any]) -> Iterator[None]:
-    """While user code runs, name each recorded value after the first local variable that holds it.
-
-    Plain arrays that are seen are added to `plain` under their names.
-    """
-
-    def look(frame: Any, event: str, argument: Any) -> Any:
-        for name, value in frame.f_locals.items():
-            if type(value) is Array:
-                if value._node.name is None:
-                    value._node.name = name
-            elif type(value) is np.ndarray:
-                plain.setdefault(name, value)
-        return look
-
-    def enter(frame: Any, event: str, argument: Any) -> Any:
-        filename = frame.f_code.co_filename
-        if filename == "<string>" and frame.f_back is not None:  # what namedtuple and dataclass generate
-            filename = frame.f_back.f_code.co_filename
-        return None if is_internal(filename) else look
-
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 def captured(f: Callable[..., Any]) -> dict[str, Any]:

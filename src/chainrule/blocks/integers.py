@@ -1,0 +1,165 @@
+"""Blocks that take integers as operands: recorded labels and indices that may change from call to call.
+
+An index is a parameter of `getitem`, because mostly it is known when code is written. A function that is compiled
+is called with other labels later, so there an index that is recorded stays an operand: it is read on each run.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, record
+from chainrule.block import Block, sum_to
+from chainrule.blocks.indexing import add_at, at_run_time, getitem
+from chainrule.libraries import is_numpy
+
+__all__ = ["Slot", "at_run_time", "gather", "labels_fit", "of_values", "one_hot_rows", "put", "scatter", "slots"]
+
+
+class Slot(int):
+    """In a key, the place of the operand with this number."""
+
+    def __repr__(self) -> str:
+        return f"index{int(self)}"
+
+
+def slots(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Array]]:
+    """A key with a slot for each recorded part, and those parts."""
+    indices: list[Array] = []
+    parts = []
+    for part in key:
+        if type(part) is Array:
+            parts.append(Slot(len(indices)))
+            indices.append(part)
+        else:
+            parts.append(part)
+    return tuple(parts), indices
+
+
+def _filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(np.asarray(indices[part]) if type(part) is Slot else part for part in key)
+
+
+def gathered(x: Any, key: Any) -> Any:
+    """x[key] for a plain key with recorded parts."""
+    template, indices = slots(tuple(key))
+    return gather(x, *indices, key=template)
+
+
+def _positions(x: Any, key: Any) -> Any:
+    """Where, in x flattened, the entries at the key are."""
+    return np.reshape(_index_of(x.shape), x.shape)[key]
+
+
+def _index_of(shape: tuple[int, ...]) -> Any:
+    return record(constant_index, (), {"shape": shape})
+
+
+def written(x: Any, new: Any, key: Any) -> Any:
+    """x with x[key] = new done, for a key with recorded parts."""
+    positions = _positions(x, key)
+    new = np.broadcast_to(new if type(new) is Array else np.asarray(new), positions.shape)
+    return np.reshape(put(np.reshape(x, (-1,)), new, positions), x.shape)
+
+
+def added(x: Any, v: Any, key: Any) -> Any:
+    """Zeros like x with v added at a key with recorded parts."""
+    positions = _positions(x, key)
+    v = np.broadcast_to(v, positions.shape)
+    return np.reshape(scatter(v, positions, key=(Slot(0),), shape=(x.size,)), x.shape)
+
+
+def _made(**options: Any) -> Any:
+    return lambda rule: Block(rule, leading_axes=True, **options)
+
+
+@_made()
+def gather(xp, x, *indices, key=()):
+    """z = x[key], with operands in the slots of the key."""
+    if not is_numpy(xp):
+        return record(gather, (x, *indices), {"key": key})
+    return getitem.forward(xp, x, key=_filled(key, indices))
+
+
+@gather.backward
+def gather_backward(xp, dz, z, x, *indices, key=()):
+    return scatter(dz, *indices, key=key, shape=tuple(x.shape)), *(None for _ in indices)
+
+
+@_made()
+def scatter(xp, v, *indices, key=(), shape=()):
+    """Zeros of the given shape with v added at the key, which has operands in its slots."""
+    if not is_numpy(xp):
+        return record(scatter, (v, *indices), {"key": key, "shape": shape})
+    return add_at.forward(xp, v, key=_filled(key, indices), shape=shape)
+
+
+@scatter.backward
+def scatter_backward(xp, dz, z, v, *indices, key=(), shape=()):
+    return gather(dz, *indices, key=key), *(None for _ in indices)
+
+
+@_made()
+def put(xp, x, new, positions):
+    """The vector x with the entries at the positions replaced by `new`; the last one counts."""
+    z = np.array(x)
+    z[..., positions] = new
+    return z
+
+
+@put.backward("x")
+def put_dx(xp, dz, z, x, new, positions):
+    return put(dz, 0.0, positions)
+
+
+@put.backward("new")
+def put_dnew(xp, dz, z, x, new, positions):
+    key, indices = slots((positions,))
+    dnew = gather(dz, *indices, key=key)
+    dnew = xp.where(written_last(positions, size=math.prod(x.shape)), dnew, 0.0)
+    return sum_to(xp, dnew, tuple(new.shape), tuple(positions.shape))
+
+
+@_made(differentiable=False)
+def constant_index(xp, shape=()):
+    """0, 1, 2, …: recorded, so that it can be indexed with recorded integers."""
+    return np.arange(math.prod(shape))
+
+
+@_made(differentiable=False)
+def written_last(xp, positions, size=0):
+    """Where a write at these positions is not written over by a later one."""
+    times = np.empty(size, dtype=int)
+    written = np.arange(math.prod(positions.shape)).reshape(positions.shape)
+    times[positions] = written
+    return times[positions] == written
+
+
+@_made(differentiable=False)
+def labels_fit(xp, label, classes=1, ignored=None):
+    """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
+    fits = (label >= 0) & (label < classes)
+    return np.all(fits if ignored is None else fits | (label == ignored))
+
+
+@_made(differentiable=False)
+def one_hot_rows(xp, label, classes=1, dtype=None):
+    """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
+    rows = np.zeros((*np.shape(label), classes), dtype)
+    np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
+    return rows
+
+
+def of_values(function: Any, *operands: Any, **params: Any) -> Any:
+    """A function of plain values that has no gradient: what it returns now, or a block where somebody compiles."""
+    if not any(at_run_time(x) for x in operands) or any(type(p) is Array for p in params.values()):
+        return None
+
+    def rule(xp, *operands):
+        return function(*operands, **params)
+
+    rule.__name__ = function.__name__
+    return record(Block(rule, differentiable=False), operands)

@@ -1,0 +1,278 @@
+"""cr.compile: a function that records on its first call, and runs native code from then on."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.compile.blas import all_threads
+from chainrule.compile.dispatch import fast_path, numbers_path, takes_leaves
+from chainrule.compile.recorder import Recorded, Signature, record, signature_of
+from chainrule.errors import ChainruleError
+from chainrule.node import Node
+from chainrule.recording import name_of
+from chainrule.trees import leaf_names
+
+__all__ = ["Compiled", "compile"]
+
+MANY = 8
+"""More versions than this for one signature are a sign that branching on values does not pay."""
+TOO_MANY = 32
+
+
+def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled:
+    """A function that computes what f computes, at native speed.
+
+    The first call runs f on recorded arrays and returns what it returned; the next one compiles what was recorded, for
+    these shapes and dtypes. What f calls inside (`cr.grad`, `cr.hessian`, a whole training step) is compiled with it.
+    Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are part of
+    what is compiled: another one is another version. So is the outcome of a branch on values, which each run checks.
+    What f takes from outside (globals, its closure) is read once, when it is recorded.
+
+    Parameters
+    ----------
+    f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded.
+        Its arguments are not changed, also where f writes into them.
+    donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
+        written into them, as a training step does with parameters.
+
+    Raises
+    ------
+    ImportError : Numba is not installed.
+    RecordingError : an argument, or what f does, cannot be compiled.
+
+    >>> import numpy as np, chainrule as cr
+    >>> area = cr.compile(lambda x, y: np.sum(x * y))
+    >>> area(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    np.float64(11.0)
+    """
+    return Compiled(f, donate)
+
+
+class Compiled:
+    """What `cr.compile` returns. Call it like the function."""
+
+    def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
+        _require_numba()
+        self.__wrapped__ = f
+        self.__name__ = name_of(f)
+        self.__doc__ = f.__doc__
+        self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
+        self._versions: dict[Any, list[Any]] = {}
+        self._latest: Any = None
+        self._fast: Callable[..., Any] | None = None
+        self._lock = threading.RLock()
+        self._warned = False
+
+    def __repr__(self) -> str:
+        versions = sum(len(v) for v in self._versions.values())
+        return f"<compiled {self.__name__}: {versions} version(s)>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        fast = self._fast
+        if fast is not None and not kwargs:
+            try:
+                return fast(*args)
+            except Exception:  # other arguments, or an error: both are found out below
+                pass
+        return self._call(args, kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        signature = signature_of(args, kwargs, self.__name__)
+        versions = self._versions.setdefault(signature.key, [])
+        for version in list(versions):
+            with self._lock:
+                version.prepare()
+            self._latest = version
+            done, result = version.run(signature.leaves)
+            if done:
+                if self._fast is None or version is not versions[0] or self._fast is not version.fast:
+                    self._fast = version.fast
+                return result
+        recorded = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
+        if len(versions) >= TOO_MANY:
+            return recorded.result
+        if len(versions) == MANY and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self.__name__} has taken {MANY} different paths, and each is compiled by itself; what it looks at: "
+                f"{_what_is_looked_at(recorded)}. Use np.where, or compile the parts between the branches",
+                stacklevel=3,
+            )
+        version = Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature))
+        versions.append(version)
+        self._latest = version
+        return recorded.result
+
+    def _names(self, args: tuple[Any, ...], kwargs: dict[str, Any], signature: Signature) -> list[str]:
+        """A name for each leaf, by the function's parameters."""
+        try:
+            bound = inspect.signature(self.__wrapped__).bind(*args, **kwargs).arguments
+        except (TypeError, ValueError):
+            bound = {}
+        names: dict[int, str] = {}
+        for parameter, argument in bound.items():
+            from chainrule.trees import flatten
+
+            for leaf, name in zip(flatten(argument)[0], leaf_names(argument, parameter), strict=False):
+                names.setdefault(id(leaf), name)
+        return [names.get(id(leaf), f"x{i}") for i, leaf in enumerate(signature.leaves)]
+
+    def _donated(self, args: tuple[Any, ...], kwargs: dict[str, Any], signature: Signature) -> list[int]:
+        """Which leaves may be overwritten."""
+        if not self._donate:
+            return []
+        from chainrule.recording import positions_of
+        from chainrule.trees import flatten
+
+        ids: set[int] = set()
+        for position, name in positions_of(self.__wrapped__, self._donate):
+            given = args[position] if 0 <= position < len(args) else kwargs.get(name)
+            ids |= {id(leaf) for leaf in flatten(given)[0] if isinstance(leaf, np.ndarray)}
+        return [i for i, leaf in enumerate(signature.leaves) if id(leaf) in ids]
+
+    def source(self) -> str:
+        """The Python source of the version that ran last."""
+        if self._latest is None:
+            raise ChainruleError(f"{self.__name__} has not been called yet, so there is nothing to show")
+        with self._lock:
+            self._latest.prepare()
+        return self._latest.program.text
+
+    def memory(self) -> int:
+        """The most bytes that the version that ran last takes for what it computes in between."""
+        if self._latest is None:
+            raise ChainruleError(f"{self.__name__} has not been called yet")
+        with self._lock:
+            self._latest.prepare()
+        return self._latest.program.memory()
+
+
+def _what_is_looked_at(recorded: Recorded) -> str:
+    lines = {str(g.node.line) for g in recorded.guards if g.node.line is not None}
+    return ", ".join(sorted(lines)[:3]) or "values"
+
+
+def _require_numba() -> None:
+    if importlib.util.find_spec("numba") is None:  # it is imported when something is compiled: that takes a while
+        raise ImportError('cr.compile needs Numba: pip install "chainrule[compile]"')
+
+
+class Version:
+    """A function compiled for one signature and one path through it."""
+
+    def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int]):
+        self.name = name
+        self.recorded: Recorded | None = recorded
+        self.donated = donated
+        self.fast: Callable[..., Any] | None = None
+        self.kinds = [_kind(out.value) if type(out) is Node else None for out in recorded.outputs]
+        self.constants = [None if type(out) is Node else out for out in recorded.outputs]
+        self.rebuild = recorded.rebuild
+        self.expected = [(g.how, g.outcome) for g in recorded.guards]
+        self.signature = signature
+        self.program: Any = None
+        self.failure: Exception | None = None
+        self.function: Callable[..., Any] | None = None
+
+    def prepare(self) -> None:
+        """Compile, if that has not been done."""
+        if self.function is not None:
+            return
+        from chainrule.compile.lowering import lower
+        from chainrule.compile.program import write_program
+
+        recorded = self.recorded
+        assert recorded is not None
+        nodes = [*recorded.outputs, *(g.node for g in recorded.guards)]
+        inputs, values, further = lower(recorded.inputs, nodes, recorded.names)
+        self.expected += [(how, outcome) for _, how, outcome in further]
+        outputs = [*(v for v in values if v is not None), *(v for v, _, _ in further)]
+        self.program = write_program(self.name, inputs, outputs)
+        try:
+            self.function = self.program.load()
+        except Exception:
+            if not self.program.native:
+                raise
+            self.program = write_program(self.name, inputs, outputs, native=False)
+            self.function = self.program.load()
+        self.used = [i for i, v in enumerate(inputs) if v in set(self.program.inputs)]
+        self.recorded = None  # its values are not needed any more
+        self.fast = self._fast_path() if self.expected else numbers_path(self, inputs, outputs) or self._fast_path()
+
+    def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
+        """Whether this is the version for these values, and then what the function returns."""
+        given = [_plain(leaves[i]) for i in self.used]
+        try:
+            results = self.function(*given)  # type: ignore[misc]
+        except Exception as error:
+            all_threads()
+            self.failure = error  # the function itself says what is wrong, or takes another path
+            return False, None
+        count = sum(kind is not None for kind in self.kinds)
+        for (how, found), value in zip(self.expected, results[count:], strict=True):
+            if not _as_found(how, found, value):
+                return False, None
+        made = iter(results[:count])
+        outputs = [
+            _boxed(kind, next(made)) if kind is not None else _copied(constant)
+            for kind, constant in zip(self.kinds, self.constants, strict=True)
+        ]
+        if self.donated:
+            outputs = self._into_donated(outputs, leaves)
+        return True, self.rebuild(outputs)
+
+    def _into_donated(self, outputs: list[Any], leaves: Sequence[Any]) -> list[Any]:
+        """Results of the shape and dtype of a donated array are written into it."""
+        free = [leaves[i] for i in self.donated]
+        for k, out in enumerate(outputs):
+            if not isinstance(out, np.ndarray):
+                continue
+            for i, target in enumerate(free):
+                if target.shape == out.shape and target.dtype == out.dtype and target.flags.writeable:
+                    np.copyto(target, out)
+                    outputs[k] = free.pop(i)
+                    break
+        return outputs
+
+    def _fast_path(self) -> Callable[..., Any] | None:
+        """The shortest way from the arguments to the results, if there is one."""
+        return fast_path(self) if takes_leaves(self) else None
+
+
+def _kind(value: Any) -> tuple[str, Any]:
+    """How a result is handed out: as an array, an array without axes, or a number of a type."""
+    if isinstance(value, np.ndarray):
+        return ("array", None) if value.ndim else ("0-d", value.dtype)
+    return ("number", type(value))
+
+
+def _boxed(kind: tuple[str, Any], value: Any) -> Any:
+    if kind[0] == "array":
+        return value
+    return np.array(value, kind[1]) if kind[0] == "0-d" else value if type(value) is kind[1] else kind[1](value)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _plain(leaf: Any) -> Any:
+    if type(leaf) is np.ndarray:
+        return np.ascontiguousarray(leaf) if leaf.ndim else leaf[()]
+    return leaf
+
+
+def _as_found(how: str, found: Any, value: Any) -> bool:
+    if how == "truth":
+        return bool(value) is found
+    if how == "integer":
+        return int(value) == found
+    value = np.asarray(value)
+    return np.array_equal(value, found, equal_nan=value.dtype.kind in "fc")

@@ -1,0 +1,207 @@
+"""Lowering: from recorded blocks to the few operations of which kernels and calls are made.
+
+A composite block (softmax, a loss, a user's own) is replaced by what it does inside where all of that has an operation;
+else it stays one call of its own rule. Equal steps are made once, and what does not depend on an input is a constant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import ANSWERS, WATCHER
+from chainrule.block import BLOCKS, Block, product_or_zero
+from chainrule.blocks import integers
+from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
+from chainrule.compile.recorder import found
+from chainrule.compile.rules import RULES
+from chainrule.compile.values import Value
+from chainrule.graph import Graph, graph_between, inside
+from chainrule.node import Node
+from chainrule.recording import alias, as_array_number
+from chainrule.transforms import stop_gradient
+
+__all__ = ["Lowering", "lower"]
+
+WHOLE = frozenset("convolution convolution_transpose convolution_kernel max_pool avg_pool".split())
+"""Blocks whose own rule is faster than what it is made of: matrix products over columns."""
+
+
+class Lowering:
+    """Makes values, each equal one once."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Value] = {}
+        self.of: dict[Node, Value] = {}
+        self.guards: list[tuple[Value, str, Any]] = []
+
+    def make(self, op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool = False, **params: Any) -> Value:
+        key: Any = (op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items())))
+        if op == "call":  # two calls are the same only if their parameters can be told to be
+            key = (*key, params["block"], None if _is_simple(params["block_params"]) else len(self.known))
+        if key not in self.known:
+            made = Value(op, tuple(args), params, shape, dtype, weak)
+            made.order = len(self.known)
+            self.known[key] = made
+        return self.known[key]
+
+    def constant(self, value: Any, shape: Any = None, dtype: Any = None) -> Value:
+        """A number, or a whole array; an array of one number everywhere is kept as that number."""
+        weak = type(value) in (bool, int, float, complex) and dtype is None  # np.float64 is a float, but not weak
+        array = np.asarray(value, dtype=dtype)
+        if array.size and (array.ndim == 0 or _is_uniform(array)):
+            number = array.reshape(-1)[0]
+            key: Any = ("number", number.tobytes(), array.dtype, array.shape if shape is None else tuple(shape), weak)
+            if key not in self.known:
+                made = Value("constant", (), {"number": number}, key[3], array.dtype, weak)
+                made.order = len(self.known)
+                self.known[key] = made
+            return self.known[key]
+        key = ("array", array.dtype.str, array.shape, array.tobytes())
+        if key not in self.known:
+            made = Value("constant", (), {"array": np.ascontiguousarray(array)}, array.shape, array.dtype)
+            made.order = len(self.known)
+            self.known[key] = made
+        return self.known[key]
+
+    def value(self, operand: Any) -> Value:
+        """The value of an operand of a node."""
+        if type(operand) is Node:
+            return self.of[operand] if operand in self.of else self.constant(operand.value)
+        if operand is None:
+            return Value("none")
+        return self.constant(operand)
+
+    # Nodes ------------------------------------------------------------------------------------------------
+
+    def lower(self, node: Node) -> Value:
+        args = [self.value(operand) for operand in node.inputs]
+        made = self.operation(node, args)
+        if made is None:
+            made = self.expanded(node, args)
+        if made is None:
+            made = self.call(node, args)
+        if node.name and made.op not in ("input", "constant") and made.name is None:
+            made.name = node.name
+        return made
+
+    def operation(self, node: Node, args: list[Value]) -> Value | None:
+        lowered = RULES.get(node.block.name)
+        if lowered is None or not _is_ours(node.block) or any(a.op == "none" for a in args):
+            return None
+        if 0 in np.shape(node.value) or any(0 in a.shape for a in args):
+            return None  # reductions of nothing are NumPy's business
+        if any(a.dtype not in COMPUTED for a in args) or np.asarray(node.value).dtype not in COMPUTED:
+            return None
+        return lowered(self, node, args)
+
+    def expanded(self, node: Node, args: list[Value]) -> Value | None:
+        """What the block does inside, if all of it has operations."""
+        if not node.block.differentiable or node.block.name in WHOLE:
+            return None
+        read: dict[tuple[Node, str], Any] = {}
+        token = WATCHER.set(lambda node, how: read.setdefault((node, how), found(node.value, how)))
+        try:
+            graph = inside(node)
+        except Exception:
+            return None  # its rule does not record; it is run as it is
+        finally:
+            WATCHER.reset(token)
+        if any(how == "value" for _, how in read) or len(graph.outputs) != 1 or type(graph.outputs[0]) is not Node:
+            return None
+        graph = graph_between(graph.inputs, [*graph.outputs, *(node for node, _ in read)])
+        if np.shape(graph.outputs[0].value) != np.shape(node.value):
+            return None
+        if np.asarray(graph.outputs[0].value).dtype != np.asarray(node.value).dtype:
+            return None
+        if any(n.block is node.block for n in graph.nodes):
+            return None
+        operands = [a for a, i in zip(args, node.inputs, strict=True) if type(i) is Node]
+        self.of.update(zip(graph.inputs, operands, strict=True))
+        for inner in graph.nodes:
+            made = self.lower(inner)
+            if made.op == "call":
+                return None
+            self.of[inner] = made
+        for (node, how), outcome in read.items():
+            guard = (self.value(node), how, outcome)
+            if guard not in self.guards:
+                self.guards.append(guard)
+        return self.value(graph.outputs[0])
+
+    def call(self, node: Node, args: list[Value]) -> Value:
+        value = node.value
+        return self.make(
+            "call",
+            args,
+            np.shape(value),
+            np.asarray(value).dtype,
+            isinstance(value, int | float | complex) and not isinstance(value, np.generic),
+            block=node.block,
+            block_params=node.params,
+            text=node.block.name,
+        )
+
+
+def _is_uniform(array: np.ndarray) -> bool:
+    flat = array.reshape(-1)
+    return flat[0] == flat[0] and bool((flat == flat[0]).all()) and not (flat[0] == 0 and np.signbit(flat).any())
+
+
+def _is_simple(x: Any) -> bool:
+    """Whether a parameter is nothing but numbers and texts, so that its repr tells all."""
+    if isinstance(x, tuple | list):
+        return all(map(_is_simple, x))
+    if isinstance(x, dict):
+        return all(map(_is_simple, x.values()))
+    return isinstance(x, bool | int | float | str | slice | type(None) | np.dtype)
+
+
+def _is_ours(block: Block) -> bool:
+    return BLOCKS.get(block.name) is block or any(block is other for other in _OTHERS)
+
+
+STEPS = COMPARISONS | LOGICAL | frozenset("sign floor ceil trunc rint bitwise_and bitwise_or invert".split())
+_OTHERS = (
+    *(ANSWERS[getattr(np, name)] for name in sorted(STEPS)),
+    alias,
+    as_array_number,
+    stop_gradient,
+    product_or_zero,
+    integers.gather,
+    integers.one_hot_rows,
+    integers.labels_fit,
+)
+
+
+def lower(
+    inputs: Sequence[Node], outputs: Sequence[Any], names: Sequence[str]
+) -> tuple[list[Value], list[Value | None], list[tuple[Value, str, Any]]]:
+    """The values of the inputs, of the outputs (None for one that is no recorded array), and further guards.
+
+    Those are what composite blocks looked at when they were replaced by what is inside.
+    """
+    lowering = Lowering()
+    values = []
+    for node, name in zip(inputs, names, strict=True):
+        value = node.value
+        made = Value("input", (), {}, np.shape(value), np.asarray(value).dtype, type(value) in (float, complex), name)
+        made.order = len(lowering.known)
+        lowering.known[id(node)] = made
+        lowering.of[node] = made
+        values.append(made)
+    graph = simplified(graph_between(inputs, [out for out in outputs if type(out) is Node]))
+    for node in graph.nodes:
+        lowering.of[node] = lowering.lower(node)
+    results = iter([lowering.value(out) for out in graph.outputs])
+    return values, [next(results) if type(out) is Node else None for out in outputs], lowering.guards
+
+
+def simplified(graph: Graph) -> Graph:
+    """The graph with fewer or cheaper blocks, where the rules for that are there."""
+
+    simplify_graph = getattr(sys.modules["chainrule.simplify"], "simplify_graph", None)
+    return graph if simplify_graph is None else simplify_graph(graph)

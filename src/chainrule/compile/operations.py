@@ -1,0 +1,99 @@
+"""The operations of kernels on one entry: which blocks they are, and how they are written in compiled code.
+
+`{T}` stands for the dtype of the result. Where NumPy's result at NaN, Inf or 0 differs from that of the plain operator,
+the text says it NumPy's way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.compile.values import KERNEL_OPS
+
+__all__ = ["CHEAP", "FLOAT_ONLY", "text_of"]
+
+KERNEL_OPS.update(
+    add="({0} + {1})",
+    subtract="({0} - {1})",
+    multiply="({0} * {1})",
+    divide="({0} / {1})",
+    negative="(-{0})",
+    square="({0} * {0})",
+    reciprocal="({T}(1) / {0})",
+    sqrt="math.sqrt({0})",
+    absolute="abs({0})",
+    maximum="vm.maximum({0}, {1})",
+    minimum="vm.minimum({0}, {1})",
+    relu="vm.select({0} <= {T}(0), {T}(0), {0})",
+    where="vm.select({0}, {1}, {2})",
+    product_or_zero="vm.product_or_zero({0}, {1})",
+    exp="vm.exp({0})",
+    expm1="vm.expm1({0})",
+    log="vm.log({0})",
+    log1p="vm.log1p({0})",
+    tanh="vm.tanh({0})",
+    sigmoid="vm.sigmoid({0})",
+    softplus="vm.softplus({0})",
+    exp2="{T}(np.exp2({0}))",
+    log2="{T}(np.log2({0}))",
+    log10="{T}(np.log10({0}))",
+    sin="{T}(math.sin({0}))",
+    cos="{T}(math.cos({0}))",
+    tan="{T}(math.tan({0}))",
+    arcsin="{T}(np.arcsin({0}))",
+    arccos="{T}(np.arccos({0}))",
+    arctan="{T}(np.arctan({0}))",
+    arctan2="{T}(np.arctan2({0}, {1}))",
+    sinh="{T}(np.sinh({0}))",
+    cosh="{T}(np.cosh({0}))",
+    arcsinh="{T}(np.arcsinh({0}))",
+    arccosh="{T}(np.arccosh({0}))",
+    arctanh="{T}(np.arctanh({0}))",
+    hypot="{T}(np.hypot({0}, {1}))",
+    erf="{T}(math.erf({0}))",
+    power="{T}({0} ** {1})",
+    sign="vm.select({0} > {T}(0), {T}(1), vm.select({0} < {T}(0), {T}(-1), {0} * {T}(0)))",
+    floor="{T}(np.floor({0}))",
+    ceil="{T}(np.ceil({0}))",
+    trunc="{T}(np.trunc({0}))",
+    rint="{T}(np.rint({0}))",
+    less="({0} < {1})",
+    less_equal="({0} <= {1})",
+    greater="({0} > {1})",
+    greater_equal="({0} >= {1})",
+    equal="({0} == {1})",
+    not_equal="({0} != {1})",
+    isnan="({0} != {0})",
+    isfinite="(abs({0}) < np.inf)",
+    isinf="(abs({0}) == np.inf)",
+    logical_and="({0} & {1})",
+    logical_or="({0} | {1})",
+    logical_not="(not {0})",
+    cast="{T}({0})",
+    view="{0}",
+    transpose="{0}",
+    broadcast="{0}",
+    one_hot="",
+)
+
+COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal isnan isfinite isinf".split())
+LOGICAL = frozenset("logical_and logical_or logical_not".split())
+ON_INTEGERS = frozenset("add subtract multiply negative square view transpose broadcast where cast".split())
+FLOAT_ONLY = frozenset(KERNEL_OPS) - COMPARISONS - LOGICAL - ON_INTEGERS - {"one_hot"}
+
+CHEAP = (
+    COMPARISONS
+    | LOGICAL
+    | frozenset(
+        "add subtract multiply negative square absolute maximum minimum relu where product_or_zero cast view transpose "
+        "broadcast one_hot sign".split()
+    )
+)
+"""What is computed anew rather than stored and read again."""
+
+COMPUTED = frozenset(map(np.dtype, [np.float32, np.float64, np.int32, np.int64, np.bool_]))
+"""The dtypes of which kernels compute."""
+
+
+def text_of(dtype: np.dtype) -> str:
+    return f"np.{np.dtype(dtype).name}" if np.dtype(dtype) != np.bool_ else "bool"

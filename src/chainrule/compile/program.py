@@ -1,0 +1,467 @@
+"""Programs as source: one function that runs the kernels, the matrix products and the calls in order.
+
+A small program is compiled as a whole, so that a call costs about a microsecond. A large one stays a Python function,
+which is then a small part of its time; NumPy does its matrix products, and all that has no kernel.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
+from chainrule.compile.buffers import Lifetime, Workspace, share
+from chainrule.compile.kernels import number_text, write_kernel
+from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
+from chainrule.compile.values import Value, axes_of, size_of
+
+__all__ = ["Program", "write_program"]
+
+SMALL = 40_000
+"""Programs that compute fewer numbers than this are compiled as a whole."""
+FEW_STEPS = 60
+LOOPS = 2_000
+"""Matrix products of fewer multiplications are loops."""
+RESERVED = frozenset(
+    "np math vm kernel read written dense OtherInputs one_thread all_threads shared work buffers".split()
+    + "results first last start full i j k z total".split()
+) | frozenset(name for name in dir(builtins) if name.islower())
+"""Names that the text itself uses."""
+
+
+class Program:
+    """A program as text, and what it needs from outside.
+
+    Attributes
+    ----------
+    text : the module.
+    name : the function in it.
+    inputs : the inputs that it takes, in order.
+    outside : what the module's names stand for that cannot be written: blocks' rules, large constants.
+    native : whether it is compiled as a whole.
+    lifetimes : of the arrays that it uses in between.
+    """
+
+    def __init__(self, name: str, native: bool):
+        self.name, self.native = name, native
+        self.text = ""
+        self.inputs: list[Value] = []
+        self.outside: dict[str, Any] = {}
+        self.lifetimes: list[Lifetime] = []
+
+    def memory(self) -> int:
+        """The most bytes that it takes for what it computes in between."""
+        return sum(share(self.lifetimes)[1])
+
+    def load(self) -> Callable[..., Any]:
+        """The program, compiled."""
+        from chainrule.compile.cache import load_module
+
+        module = load_module(self.text, self.name)
+        function = getattr(module, self.name)
+        if not self.native:
+            vars(module).update(self.outside)
+            return function
+        large = tuple(self.outside.values())
+        return (lambda *inputs: function(*inputs, *large)) if large else function
+
+
+def write_program(title: str, inputs: Sequence[Value], outputs: Sequence[Value], native: bool | None = None) -> Program:
+    """The program that computes the outputs from the inputs."""
+    return _Writer(title, inputs, outputs, native).program
+
+
+def _cost(value: Value) -> int:
+    if value.op == "matmul":
+        x = value.args[0]
+        inner = x.shape[-2 if value.params["turned"][0] and len(x.shape) > 1 else -1]
+        return size_of(value) * inner
+    return max([size_of(value), *(size_of(a) for a in value.args)])
+
+
+class _Writer:
+    def __init__(self, title: str, inputs: Sequence[Value], outputs: Sequence[Value], native: bool | None):
+        self.names: dict[Value, str] = {}
+        self.taken: set[str] = set(RESERVED)
+        self.outputs = list(outputs)
+        self.escaping = {base_of(v) for v in outputs}
+        steps = schedule(self.outputs)
+        values = needed(self.outputs)
+        if native is None:
+            native = (
+                sum(_cost(v) for v in values) <= SMALL
+                and len(steps) <= FEW_STEPS
+                and all(_is_native(s.value) for s in steps if isinstance(s, Step))
+            )
+        self.native = native
+        self.title = _identifier(title) or "program"
+        if keyword.iskeyword(self.title) or self.title in RESERVED:
+            self.title = f"{self.title}_".replace("lambda_", "unnamed")
+        self.taken.add(self.title)
+        self.program = Program(self.title, native)
+        self.program.inputs = [v for v in inputs if v in set(values)]
+        for v in self.program.inputs:
+            self.name_of(v)
+        self.functions: list[str] = []
+        self.written: set[Value] = set()
+        self.alike: dict[str, str] = {}
+        self.several = True
+        self.seen: dict[str, str] = {}
+        self.body: list[str] = []
+        users: dict[Value, set[int]] = {}
+        for i, step in enumerate(steps):
+            for v in step.values():
+                for a in v.args:
+                    users.setdefault(a, set()).add(i)
+        self.last = _last_uses(values, users)
+        self.buffers: list[str] = []
+        for self.at, step in enumerate(steps):
+            i = self.at
+            if isinstance(step, Kernel):
+                wanted = {v for v in step.values() if users.get(v, set()) - {i} or v in self.outputs}
+                self._kernel(step, wanted)
+            else:
+                self._step(step.value)
+        self._finish()
+
+    # Names ------------------------------------------------------------------------------------------------
+
+    def name_of(self, value: Value) -> str:
+        if value not in self.names:
+            base = _identifier(value.name or "") or _identifier(str(value.params.get("text", ""))) or value.op
+            base = base if base not in ("input", "constant") else {"input": "x", "constant": "c"}[base]
+            base = f"{base}_" if re.fullmatch(r"i\d+", base) else base  # those are loops
+            name, i = base, 1
+            while name in self.taken or f"{name}_out" in self.taken or keyword.iskeyword(name):
+                i += 1
+                name = f"{base}{i}"
+            self.taken |= {name, f"{name}_out", f"{name}_row", f"{name}_part", f"{name}_here", f"{name}_there"}
+            self.names[value] = name
+        return self.names[value]
+
+    def _free(self, name: str) -> str:
+        i, base = 1, name
+        while name in self.taken:
+            i += 1
+            name = f"{base}{i}"
+        self.taken.add(name)
+        return name
+
+    # Operands ---------------------------------------------------------------------------------------------
+
+    def text(self, value: Value) -> str:
+        """A value in the program: a variable, or a constant."""
+        if value.op == "none":
+            return "None"
+        if base_of(value) is not value or (value.shape and _is_held_as_number(value)):
+            return self.shaped(value, value.shape)
+        if value.op != "constant":
+            return self.name_of(value)
+        if "number" in value.params:
+            number = value.params["number"]
+            if not value.shape:
+                return repr(number.item()) if value.weak and np.isfinite(number) else _number(number)
+            if not self.native:
+                return self._outside(value, np.full(value.shape, number, value.dtype))
+            return f"np.full({value.shape}, {number_text(number)})"
+        array = value.params["array"]
+        if self.native and array.size <= 64 and value not in self.written:
+            self.written.add(value)
+            self.functions.insert(0, f"{self.name_of(value)} = np.array({array.tolist()}, {_dtype(value)})")
+        return self.name_of(value) if self.native and array.size <= 64 else self._outside(value, array)
+
+    def _outside(self, value: Value, array: Any) -> str:
+        name = self.name_of(value)
+        self.program.outside[name] = array
+        return name
+
+    def shaped(self, value: Value, shape: tuple[int, ...]) -> str:
+        base = base_of(value)
+        if base.op == "constant" and "number" in base.params and shape != base.shape:
+            return number_text(base.params["number"]) if not shape else f"{self.text(base)}.reshape({shape})"
+        if _is_held_as_number(base):
+            text = self.name_of(base) if base.op != "constant" else self.text(base)
+            return text if not shape else f"np.full({shape}, {text}, {_dtype(base)})"
+        text = self.text(base)
+        if not shape and base.shape:
+            return f"{text}[{', '.join('0' * len(base.shape))}]"
+        return text if base.shape == shape else f"{text}.reshape({shape})"
+
+    # Steps ------------------------------------------------------------------------------------------------
+
+    def _kernel(self, kernel: Kernel, wanted: set[Value]) -> None:
+        aliases = [v for v in kernel.values() if v in wanted and v.op == "view"]
+        for v in aliases:  # the same entries: stored once
+            wanted.discard(v)
+            if base_of(v) in kernel.loops:
+                wanted.add(base_of(v))
+        roots = [v for v in kernel.values() if v in wanted]
+        if not roots:
+            return
+        name = self._free(f"{self.title}_{_words(roots[0] if roots else next(iter(kernel.values())), self.name_of)}")
+        source = write_kernel(kernel, wanted, name, self.name_of, may_share=not self.native)
+        arguments = [self.shaped(v, source.shapes.get(v, ())) for v in source.arrays]
+        for v in source.stored:
+            self._allocate(v)
+            arguments.append(self.shaped(v, source.shapes[v]))
+        if self.native:
+            decorator = "@kernel()"
+        else:
+            kinds = [f'read("{v.dtype.name}", {len(source.shapes.get(v, ()))})' for v in source.arrays]
+            kinds += [f'written("{v.dtype.name}", {len(source.shapes[v])})' for v in source.stored]
+            kinds = ['read("int64", 0)'] * 2 + kinds if source.shared is not None else kinds
+            decorator = f"@kernel({', '.join(kinds)})"
+        text = f"{decorator}\n{source.text}"
+        alike = self.alike.setdefault(_canonical(text), name)
+        if alike == name:
+            self.functions.append(text)
+        name = alike
+        results = ", ".join(self.name_of(v) for v in source.returned)
+        if source.shared is None:
+            call = f"{name}({', '.join(arguments)})"
+        else:
+            call = f"shared({', '.join([name, str(source.shared), str(source.step), *arguments])})"
+        self.body.append(f"{results} = {call}" if results else call)
+        if not self.native:
+            self._typed(source.returned)
+
+    def _typed(self, values: Sequence[Value]) -> None:
+        """Numba returns Python's numbers; elsewhere they count as NumPy's."""
+        for v in values:
+            if (not v.weak and v.dtype != np.float64) or v.dtype.kind != "f":
+                name = self.name_of(v)
+                self.body.append(f"{name} = {_dtype(v)}({name})")
+
+    def _allocate(self, value: Value) -> None:
+        """An array to be written: a fresh one for a result, else a buffer."""
+        name = self.name_of(value)
+        if value not in self.escaping:
+            self.program.lifetimes.append(Lifetime(value.shape, value.dtype, self.at, self.last.get(value, self.at)))
+            if not self.native:
+                self.buffers.append(name)
+                return
+        self.body.append(f"{name} = np.empty({value.shape}, {_dtype(value)})")
+
+    def _step(self, value: Value) -> None:
+        getattr(self, f"_{value.op}")(value)
+
+    def _reshape(self, value: Value) -> None:
+        """Nothing to do: who reads it reads the same entries in the other shape."""
+
+    def _slice(self, value: Value) -> None:
+        key = _key_text(value.params["key"], len(value.args[0].shape))
+        text = f"{self.text(value.args[0])}[{key}]"
+        self.body.append(f"{self.name_of(value)} = {f'{text}.copy()' if value.shape else text}")
+
+    def _place(self, value: Value) -> None:
+        name = self.name_of(value)
+        self.body.append(f"{name} = np.zeros({value.shape}, {_dtype(value)})")
+        self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self.text(value.args[0])}")
+
+    def _set(self, value: Value) -> None:
+        name = self.name_of(value)
+        self.body.append(f"{name} = {self.text(value.args[0])}.copy()")
+        self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self.text(value.args[1])}")
+
+    def _concatenate(self, value: Value) -> None:
+        parts = ", ".join(self.text(a) for a in value.args)
+        self.body.append(f"{self.name_of(value)} = np.concatenate(({parts},), {value.params['axis']})")
+
+    def _call(self, value: Value) -> None:
+        block, params = value.params["block"], value.params["block_params"]
+        name = self._free(f"numpy_{_identifier(block.name) or 'block'}")
+        self.program.outside[name] = _bound(block, params)
+        operands = ", ".join(self._plain(a) for a in value.args)
+        dtype = f"np.dtype({value.dtype.name!r})"
+        result = f"{name}({operands})"
+        self._threads(max(map(size_of, [value, *value.args])) >= WORTH_THREADS)
+        if not value.weak:
+            result = f"dense({result}, {dtype}, {value.shape})"
+        self.body.append(f"{self.name_of(value)} = {result}")
+
+    def _plain(self, value: Value) -> str:
+        """An operand as NumPy's own rule takes it: its numbers are NumPy's."""
+        text = self.text(value)
+        if value.shape or value.op in ("none", "call", "constant") or value.weak:
+            return text
+        return f"{_dtype(value)}({text})"
+
+    def _matmul(self, value: Value) -> None:
+        x, y = value.args
+        turned_x, turned_y = value.params["turned"]
+        name = self.name_of(value)
+        if self.native and _cost(value) <= LOOPS:
+            self._product_in_loops(value)
+            return
+        left = self.text(x) + (_turned(x) if turned_x else "")
+        right = self.text(y) + (_turned(y) if turned_y else "")
+        if self.native:
+            self.body.append(f"{name} = np.dot({left}, {right})")
+        elif value.shape:
+            self._allocate(value)
+            inner = x.shape[-2 if turned_x and len(x.shape) > 1 else -1]
+            rows = size_of(x) // inner if len(value.shape) <= 2 else x.shape[-1 if turned_x else -2]
+            self._threads(is_worth_threads(rows, inner, size_of(value) // rows if len(value.shape) <= 2 else 1))
+            self.body.append(f"np.matmul({left}, {right}, out={name})")
+        else:
+            self.body.append(f"{name} = {_dtype(value)}(np.dot({left}, {right}))")
+
+    def _threads(self, several: bool) -> None:
+        """Say how many threads NumPy's own functions have from here on."""
+        if several != self.several:
+            self.body.append("all_threads()" if several else "one_thread()")
+            self.several = several
+
+    def _product_in_loops(self, value: Value) -> None:
+        x, y = value.args
+        turned_x, turned_y = value.params["turned"]
+        name, function = self.name_of(value), self._free(f"{self.title}_{self.name_of(value)}")
+        a, b = self.name_of(x) if x.op != "constant" else "x", self.name_of(y) if y.op != "constant" else "y"
+        b = b if b != a else f"{b}_"
+        inner = x.shape[-1] if len(x.shape) == 1 else x.shape[0 if turned_x else 1]
+        rows = 0 if len(x.shape) == 1 else x.shape[1 if turned_x else 0]
+        columns = 0 if len(y.shape) == 1 else y.shape[0 if turned_y else 1]
+        at_x = "k" if not rows else "k, i" if turned_x else "i, k"
+        at_y = "k" if not columns else "j, k" if turned_y else "k, j"
+        place = ", ".join(["i"] * bool(rows) + ["j"] * bool(columns))
+        lines = [f"def {function}({a}, {b}{', z' if place else ''}):"]
+        indent = "    "
+        for letter, n in (("i", rows), ("j", columns)):
+            if n:
+                lines.append(f"{indent}for {letter} in range({n}):")
+                indent += "    "
+        kind = _dtype(value)
+        lines += [f"{indent}total = {kind}(0)", f"{indent}for k in range({inner}):"]
+        lines.append(f"{indent}    total += {a}[{at_x}] * {b}[{at_y}]")
+        lines.append(f"{indent}z[{place}] = total" if place else f"{indent}return total")
+        self.functions.append("@kernel()\n" + "\n".join(lines))
+        if place:
+            self._allocate(value)
+            self.body.append(f"{function}({self.text(x)}, {self.text(y)}, {name})")
+        else:
+            self.body.append(f"{name} = {function}({self.text(x)}, {self.text(y)})")
+
+    # The whole --------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        results: list[str] = []
+        given: set[Value] = set()
+        for out in self.outputs:
+            text, base = self.text(out), base_of(out)
+            if out.shape and base.shape and (base in given or base.op in ("input", "constant", "call")):
+                text = f"{text}.copy()"
+            given.add(base)
+            results.append(text)
+        checks = []
+        self._threads(True)
+        if self.native:
+            for v in self.program.inputs:
+                if v.shape:
+                    checks.append(f"if {self.name_of(v)}.shape != {v.shape}:\n        raise OtherInputs")
+        large = list(self.program.outside) if self.native else []
+        parameters = [*(self.name_of(v) for v in self.program.inputs), *large]
+        decorator = ""
+        if self.native:
+            kinds = [f'read("{v.dtype.name}", {len(v.shape)})' for v in self.program.inputs]
+            for name in large:
+                array = self.program.outside[name]
+                kinds.append(f'read("{array.dtype.name}", {array.ndim})')
+            decorator = f"@kernel({', '.join(kinds)})\n" if kinds else "@kernel()\n"
+        lines = [*checks, *self.body, f"return ({', '.join(results)},)"]
+        if self.buffers:
+            self.program.outside["work"] = Workspace(self.program.lifetimes)
+            names = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
+            take = ["buffers = work.take()", f"{names} = buffers"]
+            lines = [*take, *self.body, f"results = ({', '.join(results)},)", "work.give(buffers)", "return results"]
+        main = f"{decorator}def {self.title}({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
+        head = f'"""{self.title}, written by chainrule.compile."""\n\nimport math\n\nimport numpy as np\n\n'
+        head += "from chainrule.compile.blas import all_threads, one_thread\n"
+        head += "from chainrule.compile.runtime import OtherInputs, dense, kernel, read, vm, written\n"
+        head += "from chainrule.compile.threads import shared\n\n\n"
+        self.program.text = head + "\n\n\n".join([*self.functions, main]) + "\n"
+
+
+def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Value, int]:
+    """The last step that reads each value, or what shares its memory."""
+    last: dict[Value, int] = {}
+    for value in reversed(values):
+        last[value] = max([*users.get(value, ()), last.get(value, -1)])
+        if value.op in ("view", "reshape", "call"):  # a call may return a view of what it is given
+            for operand in value.args:
+                last[operand] = max(last.get(operand, -1), last[value])
+    return last
+
+
+def _is_held_as_number(value: Value) -> bool:
+    """Whether a kernel returns a value as a number: it has one entry, whatever its shape."""
+    return not value.shape or (is_for_kernels(value) and not axes_of(value.shape))
+
+
+def base_of(value: Value) -> Value:
+    """The value whose memory this one is."""
+    while value.op in ("view", "reshape"):
+        value = value.args[0]
+    return value
+
+
+def _is_native(value: Value) -> bool:
+    if value.op == "call":
+        return False
+    return value.op != "matmul" or (len(value.shape) <= 2 and all(len(a.shape) <= 2 for a in value.args))
+
+
+def _bound(block: Any, params: dict[str, Any]) -> Callable[..., Any]:
+    from chainrule.libraries import NUMPY_NAMESPACE
+
+    return lambda *operands: block.forward(NUMPY_NAMESPACE, *operands, **params)
+
+
+def _turned(x: Value) -> str:
+    return ".T" if len(x.shape) == 2 else ".swapaxes(-1, -2)"
+
+
+def _dtype(value: Value) -> str:
+    return f"np.{'bool_' if value.dtype == bool else value.dtype.name}"
+
+
+def _number(number: Any) -> str:
+    text = number_text(number)
+    return text if text.startswith("np.") or isinstance(number, np.bool_) else f"np.float64({text})"
+
+
+def _key_text(key: tuple[Any, ...], ndim: int) -> str:
+    used = sum(part is not None for part in key)
+    return ", ".join([":"] * (ndim - used) + [_part_text(part) for part in key])
+
+
+def _part_text(part: Any) -> str:
+    if isinstance(part, slice):
+        start, stop, step = ("" if p is None else str(int(p)) for p in (part.start, part.stop, part.step))
+        return f"{start}:{stop}" + (f":{step}" if step else "")
+    return "None" if part is None else str(int(part))
+
+
+def _canonical(text: str) -> str:
+    """The text of a function with its names numbered, so that functions that do the same can be told to be equal."""
+    numbers: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        name = match[0]
+        return name if name in RESERVED or keyword.iskeyword(name) else numbers.setdefault(name, f"_{len(numbers)}")
+
+    return re.sub(r"(?<![.\w\"])[A-Za-z_]\w*", number, text)
+
+
+def _identifier(text: str) -> str:
+    text = re.sub(r"\W+", "_", text).strip("_")
+    text = text.encode("ascii", "ignore").decode()
+    return text if text and not text[0].isdigit() else ""
+
+
+def _words(value: Value, name_of: Callable[[Value], str]) -> str:
+    return _identifier(name_of(value))

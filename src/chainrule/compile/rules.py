@@ -1,0 +1,426 @@
+"""Rules: what each block is in the operations of kernels, products and copies.
+
+A rule returns None where a block, or the way it is called, has no such form; it is then expanded, or stays a call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.blocks import integers
+from chainrule.compile.operations import COMPARISONS, COMPUTED, FLOAT_ONLY, LOGICAL, ON_INTEGERS
+from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
+from chainrule.node import Node
+
+if TYPE_CHECKING:
+    from chainrule.compile.lowering import Lowering
+
+__all__ = ["RULES"]
+
+Rule = Callable[["Lowering", Node, list[Value]], "Value | None"]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    def register(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+# Entry by entry ------------------------------------------------------------------------------------------------
+
+
+def _kind_of(node: Node) -> np.dtype:
+    return np.asarray(node.value).dtype
+
+
+def _is_weak(node: Node) -> bool:
+    return type(node.value) in (int, float, bool)
+
+
+def _cast(low: Lowering, x: Value, dtype: Any) -> Value:
+    dtype = np.dtype(dtype)
+    if x.dtype == dtype:
+        return x
+    if x.op == "constant" and "number" in x.params:
+        return low.constant(dtype.type(x.params["number"]), x.shape, dtype) if not x.shape else _filled(low, x, dtype)
+    return low.make("cast", [x], x.shape, dtype)
+
+
+def _filled(low: Lowering, x: Value, dtype: np.dtype) -> Value:
+    return low.constant(dtype.type(x.params["number"]), x.shape, dtype)
+
+
+def _pointwise(low: Lowering, op: str, node: Node, args: list[Value]) -> Value | None:
+    dtype = _kind_of(node)
+    if op in FLOAT_ONLY and dtype.kind != "f":
+        return None
+    if op in ON_INTEGERS and dtype.kind == "b" and op not in ("where", "cast", "view"):
+        return None
+    if op in COMPARISONS:
+        kinds = [_representative(a) for a in args]
+        common = np.result_type(*kinds) if len(kinds) > 1 else args[0].dtype
+        if common.kind == "b" or common not in COMPUTED:
+            return None
+        args = [_cast(low, a, common) for a in args]
+    elif op in LOGICAL:
+        if any(a.dtype != bool for a in args):
+            return None
+    elif op == "where":
+        condition = args[0] if args[0].dtype == bool else None
+        if condition is None:
+            return None
+        args = [condition, *(_cast(low, a, dtype) for a in args[1:])]
+    elif op != "cast":
+        args = [_cast(low, a, dtype) for a in args]
+    shape = np.shape(node.value)
+    if (turned := _turned_outside(low, op, args, shape, dtype)) is not None:
+        return turned
+    return _simpler(low, low.make(op, args, shape, dtype, _is_weak(node)))
+
+
+def _turned_outside(low: Lowering, op: str, args: list[Value], shape: tuple[int, ...], dtype: np.dtype) -> Value | None:
+    """xᵀ · v as (x · v)ᵀ: the rows of x are then read in order, and a product takes the transpose as it is."""
+    orders = {a.params["order"] for a in args if a.op == "transpose" and a.shape == shape}
+    if len(orders) != 1:
+        return None
+    order = orders.pop()
+    inner: list[Value] = []
+    for a in args:
+        if a.op == "transpose" and a.shape == shape:
+            inner.append(a.args[0])
+        elif _number(a) is not None:
+            inner.append(low.constant(_number(a), (), a.dtype))
+        elif sum(n != 1 for n in a.shape) <= 1:
+            padded = (1,) * (len(shape) - len(a.shape)) + a.shape
+            inner.append(reshaped(low, a, tuple(padded[order.index(j)] for j in range(len(shape)))))
+        else:
+            return None
+    made = low.make(op, inner, tuple(shape[order.index(j)] for j in range(len(shape))), dtype)
+    return low.make("transpose", [_simpler(low, made)], shape, dtype, order=order)
+
+
+def _representative(a: Value) -> Any:
+    return a.dtype if not a.weak else {"f": 0.0, "i": 0, "b": False}[a.dtype.kind]
+
+
+def _number(a: Value) -> Any:
+    return a.params.get("number") if a.op == "constant" else None
+
+
+def _simpler(low: Lowering, made: Value) -> Value:
+    """Multiplying by one, and the like: exact for every number, NaN and Inf too."""
+    if made.op in ("multiply", "divide", "subtract", "add") and made.dtype.kind == "f":
+        x, y = made.args
+        neutral = 1 if made.op in ("multiply", "divide") else 0
+        if _number(y) is not None and _number(y) == neutral and not (made.op == "add" or np.signbit(_number(y))):
+            return _as_shape(low, x, made.shape)
+        if made.op == "multiply" and _number(x) is not None and _number(x) == 1:
+            return _as_shape(low, y, made.shape)
+    if made.op == "negative" and made.args[0].op == "negative":
+        return made.args[0].args[0]
+    if made.args and all(_number(a) is not None for a in made.args) and made.op in ("multiply", "negative", "add"):
+        numbers = [_number(a) for a in made.args]
+        with np.errstate(all="ignore"):
+            result = {"multiply": np.multiply, "negative": np.negative, "add": np.add}[made.op](*numbers)
+        return low.constant(result, made.shape, made.dtype)
+    return made
+
+
+def _as_shape(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
+    if x.shape == shape:
+        return x
+    if _number(x) is not None:
+        return low.constant(_number(x), shape, x.dtype)
+    op = "view" if size_of(x) == math.prod(shape) else "broadcast"
+    return low.make(op, [x], shape, x.dtype)
+
+
+def _same_name(name: str, op: str) -> None:
+    rule(name)(lambda low, node, args: _pointwise(low, op, node, args) if not _odd(node) else None)
+
+
+def _odd(node: Node) -> bool:
+    """Whether a block has parameters that its operation does not know."""
+    return any(not name.startswith("_") for name in node.params)  # `_name` tells a table's rules apart
+
+
+for _op in KERNEL_OPS:
+    if _op not in ("cast", "view", "transpose", "broadcast", "one_hot", "where", "power"):
+        _same_name(_op, _op)
+_same_name("where", "where")
+
+
+@rule("bitwise_and", "bitwise_or", "invert")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    names = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "invert": "logical_not"}
+    return _pointwise(low, names[node.block.name], node, args)
+
+
+@rule("power")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    dtype = _kind_of(node)
+    if dtype.kind != "f":
+        return None
+    exponent = _number(args[1])
+    shape = np.shape(node.value)
+    x = _cast(low, args[0], dtype)
+    if exponent is not None and x.shape == shape:
+        weak = _is_weak(node)
+        if exponent == 1:
+            return x
+        if exponent == 2:
+            return low.make("square", [x], shape, dtype, weak)
+        if exponent == 3:
+            return low.make("multiply", [low.make("square", [x], shape, dtype, weak), x], shape, dtype, weak)
+        if exponent == -1:
+            return low.make("reciprocal", [x], shape, dtype, weak)
+        if exponent == 0.5:
+            return low.make("sqrt", [x], shape, dtype, weak)
+    return _pointwise(low, "power", node, args)
+
+
+@rule("positive", "alias", "stop_gradient")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    return args[0]
+
+
+@rule("as_array_number")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    return low.make("cast", args, (), np.float64)
+
+
+@rule("clip")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    dtype, shape = _kind_of(node), np.shape(node.value)
+    if dtype.kind != "f":
+        return None
+    x, below, above = (_cast(low, a, dtype) for a in args)
+    return low.make("minimum", [low.make("maximum", [x, below], shape, dtype), above], shape, dtype)
+
+
+@rule("cast", "cast_to_integer")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    dtype = _kind_of(node)
+    if dtype.kind in "ib" and args[0].dtype.kind == "f":
+        return None  # what NumPy makes of NaN and of numbers that do not fit
+    if dtype.kind == "b" and args[0].dtype.kind != "b":
+        return low.make("not_equal", [args[0], low.constant(args[0].dtype.type(0))], np.shape(node.value), dtype)
+    return _cast(low, args[0], dtype)
+
+
+# Shapes --------------------------------------------------------------------------------------------------------
+
+
+@rule("reshape")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    return reshaped(low, args[0], np.shape(node.value))
+
+
+def reshaped(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
+    if x.shape == shape:
+        return x
+    if _number(x) is not None:
+        return low.constant(_number(x), shape, x.dtype)
+    if x.op in ("view", "reshape"):
+        return reshaped(low, x.args[0], shape)
+    same = tuple(n for n in x.shape if n != 1) == tuple(n for n in shape if n != 1)
+    in_kernel = x.op in KERNEL_OPS or x.op in REDUCTIONS
+    return low.make("view" if same and (in_kernel or not x.shape) else "reshape", [x], shape, x.dtype)
+
+
+@rule("transpose")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    x = args[0]
+    order = tuple(a + len(x.shape) for a in node.params["axes"])
+    if _number(x) is not None:
+        return low.constant(_number(x), np.shape(node.value), x.dtype)
+    if order == tuple(range(len(order))):
+        return x
+    if x.op == "transpose":
+        inner = x.params["order"]
+        order = tuple(inner[i] for i in order)
+        if order == tuple(range(len(order))):
+            return x.args[0]
+        return low.make("transpose", [x.args[0]], np.shape(node.value), x.dtype, order=order)
+    return low.make("transpose", [x], np.shape(node.value), x.dtype, order=order)
+
+
+@rule("broadcast_to")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    return _as_shape(low, args[0], np.shape(node.value))
+
+
+@rule("getitem")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    key = node.params["key"]
+    shape = np.shape(node.value)
+    if all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key):
+        return reshaped(low, args[0], shape)
+    if not all(part is None or isinstance(part, slice | int) for part in key):
+        return None
+    if _number(args[0]) is not None:
+        return low.constant(_number(args[0]), shape, args[0].dtype)
+    x = args[0]
+    rows = all(part == slice(None) for part in key[:-1])
+    if type(key[-1]) is int and rows and _is_entry(x, shape):
+        label = low.constant(np.int64(key[-1] % x.shape[-1]))
+        return low.make("pick", [x, label], shape, x.dtype, axes=(len(x.shape) - 1,))
+    return low.make("slice", args, shape, x.dtype, key=key)
+
+
+def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
+    """Whether a result is one entry of a vector, or of each row of a matrix, with lengths that are not 1."""
+    return len(shape) == len(x.shape) - 1 <= 1 and x.shape[-1] > 1 and shape != (1,)
+
+
+@rule("add_at")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    key, shape = node.params["key"], np.shape(node.value)
+    if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != _kind_of(node):
+        return None
+    if not key:
+        return args[0]
+    if args[0].shape == () and len(shape) == 1 and len(key) == 1 and type(key[0]) is int and shape[0] > 1:
+        here = low.make("one_hot", [low.constant(np.int64(key[0] % shape[0]))], shape, bool)
+        return low.make("where", [here, args[0], low.constant(args[0].dtype.type(0))], shape, args[0].dtype)
+    return low.make("place", args, shape, args[0].dtype, key=key)
+
+
+@rule("set_at")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    key = node.params["key"]
+    if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != _kind_of(node) or not args[0].shape:
+        return None
+    return low.make("set", [args[0], _cast(low, args[1], args[0].dtype)], np.shape(node.value), args[0].dtype, key=key)
+
+
+@rule("concatenate", "stack")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    shape, dtype = np.shape(node.value), _kind_of(node)
+    axis = node.params["axis"] + len(shape)
+    args = [_cast(low, a, dtype) for a in args]
+    if node.block.name == "stack":
+        args = [reshaped(low, a, (*a.shape[:axis], 1, *a.shape[axis:])) for a in args]
+    return low.make("concatenate", args, shape, dtype, axis=axis)
+
+
+# Reductions and products ---------------------------------------------------------------------------------------
+
+
+def _reduced_axes(node: Node, x: Value) -> tuple[int, ...]:
+    axis = node.params["axis"]
+    if axis is None:
+        return tuple(range(len(x.shape)))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a % len(x.shape) for a in axes)) if x.shape else ()
+
+
+def reduced(low: Lowering, op: str, x: Value, axes: tuple[int, ...], shape: tuple[int, ...]) -> Value:
+    """A reduction; over axes of length 1 it is a view."""
+    if all(x.shape[a] == 1 for a in axes):
+        return reshaped(low, x, shape)
+    if _number(x) is not None and op in ("max", "min"):
+        return low.constant(_number(x), shape, x.dtype)
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    return reshaped(low, low.make(op, [x], kept, x.dtype, axes=axes), shape)
+
+
+@rule("sum", "max", "min", "mean", "all", "any")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    x, dtype, shape, op = args[0], _kind_of(node), np.shape(node.value), node.block.name
+    if (dtype.kind == "b" and op in ("max", "min", "sum")) or (op in ("all", "any") and x.dtype != bool):
+        return None
+    x = _cast(low, x, dtype)
+    axes = _reduced_axes(node, x)
+    if op != "mean":
+        return reduced(low, op, x, axes, shape)
+    if dtype.kind != "f":
+        return None
+    total = reduced(low, "sum", x, axes, shape)
+    n = math.prod(x.shape[a] for a in axes)
+    return total if n == 1 else low.make("divide", [total, low.constant(dtype.type(n), (), dtype)], shape, dtype)
+
+
+@rule("outer")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    dtype, shape = _kind_of(node), np.shape(node.value)
+    if dtype.kind != "f":
+        return None
+    x, y = (_cast(low, a, dtype) for a in args)
+    x = reshaped(low, x, (*x.shape, 1))
+    y = reshaped(low, y, (*y.shape[:-1], 1, y.shape[-1]))
+    return _simpler(low, low.make("multiply", [x, y], shape, dtype))
+
+
+@rule("matmul")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    dtype = _kind_of(node)
+    if dtype.kind != "f":
+        return None
+    x, y = (_cast(low, a, dtype) for a in args)
+    if len(x.shape) == 2 and _is_identity(x):  # the seed of a Jacobian
+        return reshaped(low, y, np.shape(node.value))
+    x, turned_x = _untransposed(x)
+    y, turned_y = _untransposed(y)
+    return low.make("matmul", [x, y], np.shape(node.value), dtype, turned=(turned_x, turned_y))
+
+
+def _is_identity(x: Value) -> bool:
+    array = x.params.get("array") if x.op == "constant" else None
+    return array is not None and np.array_equal(array, np.eye(x.shape[0], x.shape[1]))
+
+
+def _untransposed(x: Value) -> tuple[Value, bool]:
+    """A transposed matrix is read the other way round by the product itself."""
+    if x.op == "transpose" and len(x.shape) >= 2:
+        n = len(x.shape)
+        if x.params["order"] == (*range(n - 2), n - 1, n - 2):
+            return x.args[0], True
+    return x, False
+
+
+# Labels that are known only at run time ------------------------------------------------------------------------
+
+
+@rule("gather")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    """One entry of each row, by its label: x[arange(N), label], or x[label] of a vector."""
+    x, key = args[0], node.params["key"]
+    if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or x.shape[-1:] == (1,):
+        return None
+    if len(x.shape) == 1 and len(key) == 1 and args[1].shape == ():
+        return low.make("pick", args, (), x.dtype, axes=(0,))
+    if len(x.shape) == 2 and len(key) == 2 and isinstance(key[0], np.ndarray) and type(key[1]) is integers.Slot:
+        rows = x.shape[0]
+        if key[0].shape == (rows,) == args[1].shape and np.array_equal(key[0], np.arange(rows)) and rows > 1:
+            return low.make("pick", args, (rows,), x.dtype, axes=(1,))
+    return None
+
+
+@rule("one_hot_rows")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    label = args[0]
+    if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or np.shape(node.value)[-1] == 1:
+        return None
+    return low.make("one_hot", [label], np.shape(node.value), _kind_of(node))
+
+
+@rule("labels_fit")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    label = args[0]
+    if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
+        return None
+    low_enough = low.make("less", [label, low.constant(label.dtype.type(node.params["classes"]))], label.shape, bool)
+    not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
+    fits = low.make("logical_and", [not_negative, low_enough], label.shape, bool)
+    if node.params["ignored"] is not None:
+        ignored = low.make("equal", [label, low.constant(label.dtype.type(node.params["ignored"]))], label.shape, bool)
+        fits = low.make("logical_or", [fits, ignored], label.shape, bool)
+    return reduced(low, "all", fits, tuple(range(len(label.shape))), ())

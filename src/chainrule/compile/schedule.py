@@ -1,0 +1,274 @@
+"""Scheduling: which values are computed together, in one pair of nested loops, and in which order all is done.
+
+A *kernel* is a loop nest: outer loops over rows, inner loops along a row. In it are
+
+- full values, one number for each entry of each row;
+- row values, one number for each row: reductions along the row, and what is computed from them;
+- totals: sums over everything, and sums over the rows, ready only after the loops.
+
+Values are placed from the last to the first, each into the kernel that uses it first. What nothing yet placed uses (a
+loss, the gradient of a bias) waits until one of its operands is placed, and goes there, where that is still at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, domain_of, kept_axes, reads, size_of
+
+__all__ = ["Kernel", "Step", "schedule"]
+
+MOST = 150
+"""The most values of one kernel."""
+STRIDED = 4096
+"""Up to this size a reduction may go down the columns; beyond it rows are read in order."""
+
+
+class Step:
+    """One step outside of kernels: a matrix product, a copy, a call."""
+
+    def __init__(self, value: Value):
+        self.value = value
+
+    def values(self) -> Iterable[Value]:
+        return [self.value]
+
+
+class Kernel:
+    """Values that are computed in one loop nest.
+
+    Attributes
+    ----------
+    lengths : of its loops, outermost first.
+    inner : which of them go along a row; None while that is open.
+    loops : for each value, which loop goes along each axis of its domain.
+    along : for each value, which loop goes along each axis of its result.
+    kind : "full", "row" or "total" for each value.
+    """
+
+    def __init__(self, value: Value):
+        self.lengths = list(domain_of(value))
+        self.inner: tuple[int, ...] | None = None
+        self.loops: dict[Value, tuple[int, ...]] = {}
+        self.along: dict[Value, tuple[int, ...]] = {}
+        self.kind: dict[Value, str] = {}
+        domain = tuple(range(len(self.lengths)))
+        if value.op in REDUCTIONS:
+            self._reduce(value, domain, tuple(i for i in domain if i not in kept_axes(value)))
+        else:
+            self._add(value, domain, domain, "full")
+
+    def values(self) -> Iterable[Value]:
+        return sorted(self.loops, key=lambda v: v.order)
+
+    @property
+    def outer(self) -> tuple[int, ...]:
+        inner = self.inner or ()
+        return tuple(i for i in range(len(self.lengths)) if i not in inner)
+
+    def _add(self, value: Value, loops: tuple[int, ...], along: tuple[int, ...], kind: str) -> bool:
+        self.loops[value], self.along[value], self.kind[value] = loops, along, kind
+        return True
+
+    def _decide(self, inner: tuple[int, ...]) -> None:
+        """Fix which loops go along a row. What was full stays so: it has all loops."""
+        self.inner = inner
+
+    def required(self, value: Value) -> tuple[int, ...] | None:
+        """How the users of a value in this kernel read it; None if they differ, or if it is ready too late."""
+        found = set()
+        for user in self.loops:
+            for k, operand in enumerate(user.args):
+                if operand is value:
+                    found.add(tuple(self.loops[user][i] for i in reads(user, k)))
+        return found.pop() if len(found) == 1 else None
+
+    def join(self, value: Value) -> bool:
+        """Take in a value that is used here, if it can be computed here in time."""
+        along = self.required(value)
+        if along is None or len(self.loops) >= MOST:
+            return False
+        if value.op in REDUCTIONS:
+            return self._join_reduction(value, along)
+        return self._place(value, along)
+
+    def _place(self, value: Value, along: tuple[int, ...]) -> bool:
+        axes, every = set(along), set(range(len(self.lengths)))
+        if len(axes) != len(along):
+            return False
+        if axes == every:
+            return self._add(value, along, along, "full")
+        if self.inner is None:
+            rest = tuple(i for i in range(len(self.lengths)) if i not in axes)
+            if axes != set(range(len(along))) or not (axes or len(self.lengths) == 1):
+                return False
+            self._decide(rest)
+        return axes == set(self.outer) and self._add(value, along, along, "row")
+
+    def _join_reduction(self, value: Value, along: tuple[int, ...]) -> bool:
+        lengths = domain_of(value)
+        kept = kept_axes(value)
+        reduced = [i for i in range(len(lengths)) if i not in kept]
+        in_order = not kept or not reduced or max(kept) < min(reduced)
+        if len(set(along)) != len(along) or not (in_order or size_of(value.args[0]) <= STRIDED):
+            return False
+        inner = self.inner
+        if inner is None:
+            rest = tuple(i for i in range(len(self.lengths)) if i not in along)
+            if rest:
+                if set(along) != set(range(len(along))) or [self.lengths[i] for i in rest] != [
+                    lengths[i] for i in reduced
+                ]:
+                    return False
+                if not along and len(self.lengths) > 1:
+                    return False
+                self._decide(rest)
+            else:
+                if any(v.op in REDUCTIONS and self.kind[v] != "total" for v in self.loops):
+                    return False
+                start = len(self.lengths)
+                self.lengths += [lengths[i] for i in reduced]
+                for v in self.kind:
+                    self.kind[v] = "row" if self.kind[v] == "full" else self.kind[v]
+                self._decide(tuple(range(start, len(self.lengths))))
+            inner = self.inner
+        assert inner is not None
+        if set(along) != set(self.outer) or [self.lengths[i] for i in inner] != [lengths[i] for i in reduced]:
+            return False
+        loops = dict(zip(kept, along, strict=True)) | dict(zip(reduced, inner, strict=True))
+        return self._add(value, tuple(loops[i] for i in range(len(lengths))), along, "row")
+
+    def attach(self, value: Value, operand: Value) -> bool:
+        """Take in a value that nothing placed uses yet, because its operand is computed here."""
+        if len(self.loops) >= MOST:
+            return False
+        known: dict[int, int] = {}
+        for k, x in enumerate(value.args):
+            if x in self.along:
+                if self.kind[x] == "total":
+                    return False
+                for position, loop in zip(reads(value, k), self.along[x], strict=True):
+                    if known.setdefault(position, loop) != loop:
+                        return False
+        domain = domain_of(value)
+        if len(known) != len(domain):
+            return False
+        loops = tuple(known[i] for i in range(len(domain)))
+        if value.op in REDUCTIONS:
+            kept = kept_axes(value)
+            return self._reduce(value, loops, tuple(loops[i] for i in range(len(domain)) if i not in kept))
+        return self._place(value, loops)
+
+    def _reduce(self, value: Value, loops: tuple[int, ...], over: tuple[int, ...]) -> bool:
+        """Take in a reduction of something that is computed (or read) here."""
+        every = tuple(range(len(self.lengths)))
+        along = tuple(loops[i] for i in kept_axes(value))
+        if len(set(loops)) != len(loops):
+            return False
+        if set(loops) != set(every):  # of row values
+            if value.op != "sum" or self.inner is None or set(loops) != set(self.outer) or set(over) != set(loops):
+                return False
+            return self._add(value, loops, along, "total")
+        if self.inner is None:
+            if set(over) == set(every):
+                if len(every) == 1 or value.op != "sum":
+                    self._decide(every)
+                    return self._add(value, loops, along, "row")
+                return self._add(value, loops, along, "total")
+            if set(over) == set(every[len(every) - len(over) :]):
+                self._decide(tuple(sorted(over)))
+            elif set(over) == set(every[: len(over)]) and value.op == "sum":
+                self._decide(every[len(over) :])
+            else:
+                self._decide(tuple(sorted(over)))
+        if set(over) == set(self.inner or ()):
+            return self._add(value, loops, along, "row")
+        if value.op == "sum" and (set(over) == set(every) or set(over) == set(self.outer)):
+            return self._add(value, loops, along, "total")
+        return False
+
+
+def is_for_kernels(value: Value) -> bool:
+    return value.op in KERNEL_OPS or value.op in REDUCTIONS
+
+
+def schedule(outputs: Sequence[Value]) -> list[Kernel | Step]:
+    """All that is needed for the outputs, in order."""
+    return _Scheduler(outputs).steps
+
+
+def needed(outputs: Sequence[Value]) -> list[Value]:
+    """What the outputs are computed from, in order."""
+    seen: set[Value] = set()
+    stack = list(outputs)
+    while stack:
+        value = stack.pop()
+        if value not in seen:
+            seen.add(value)
+            stack.extend(value.args)
+    return sorted(seen, key=lambda v: v.order)
+
+
+class _Scheduler:
+    def __init__(self, outputs: Sequence[Value]):
+        self.steps: list[Kernel | Step] = []
+        self.group: dict[Value, Kernel | Step] = {}
+        self.waiting: dict[Value, None] = {}
+        self.users: dict[Value, list[Value]] = {}
+        values = [v for v in needed(outputs) if v.op not in ("input", "constant", "none")]
+        for value in values:
+            for operand in value.args:
+                self.users.setdefault(operand, []).append(value)
+        for value in reversed(values):
+            if is_for_kernels(value) and not any(u in self.group for u in self.users.get(value, ())):
+                self.waiting[value] = None
+            else:
+                self._place(value)
+        while self.waiting:  # results of the whole that found no place: begin with the largest that nothing else needs
+            last = [v for v in self.waiting if not any(u in self.waiting for u in self.users.get(v, ()))]
+            first = max(last, key=lambda v: (max([size_of(v), *map(size_of, v.args)]), v.order))
+            del self.waiting[first]
+            self._place(first)
+            for value in sorted(self.waiting, key=lambda v: -v.order):
+                if value in self.waiting and any(u in self.group for u in self.users.get(value, ())):
+                    del self.waiting[value]
+                    self._place(value)
+
+    def _place(self, value: Value) -> None:
+        placed = [self.group[u] for u in self.users.get(value, ()) if u in self.group]
+        at = min((self.steps.index(g) for g in placed), default=len(self.steps))
+        if not is_for_kernels(value):
+            self._insert(at, Step(value))
+        else:
+            first = self.steps[at] if at < len(self.steps) else None
+            if not (isinstance(first, Kernel) and first.join(value)):
+                first = Kernel(value)
+                if value not in first.loops:
+                    raise AssertionError(f"no kernel for {value}")
+                self._insert(at, first)
+            self.group[value] = first
+            self._attach_waiting(first, value)
+
+    def _insert(self, at: int, step: Kernel | Step) -> None:
+        self.steps.insert(at, step)
+        for value in step.values():
+            self.group[value] = step
+
+    def _attach_waiting(self, kernel: Kernel, value: Value) -> None:
+        """Where an operand of what waits is placed, that may be computed there too."""
+        for user in sorted(self.users.get(value, ()), key=lambda v: v.order):
+            if user not in self.waiting or not self._in_time(user, kernel):
+                continue
+            if kernel.attach(user, value):
+                del self.waiting[user]
+                self.group[user] = kernel
+                self._attach_waiting(kernel, user)
+
+    def _in_time(self, user: Value, kernel: Kernel) -> bool:
+        at = self.steps.index(kernel)
+        for operand in user.args:
+            if operand in self.waiting:
+                return False
+            if operand in self.group and self.steps.index(self.group[operand]) > at:
+                return False
+        return True

@@ -1,0 +1,99 @@
+"""Value: one step of a program that is to be compiled, as the lowering makes it and the kernels take it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["KERNEL_OPS", "REDUCTIONS", "VIEWS", "Value", "axes_of", "reads", "size_of"]
+
+REDUCTIONS = frozenset(["sum", "max", "min", "all", "any", "pick"])
+"""What goes over some axes of its first operand; `pick` takes one entry of the last axis of each row."""
+
+VIEWS = frozenset(["view", "transpose", "broadcast"])
+"""The same entries, found elsewhere: axes of length 1 more or less, axes in another order, repeated axes."""
+
+
+class Value:
+    """The result of an operation.
+
+    Attributes
+    ----------
+    op : what computes it: "input", "constant", "call" (a block's own rule, in NumPy), or the name of an operation.
+    args : the values that it is computed from.
+    params : what else the operation needs to know.
+    shape, dtype : of the array.
+    weak : whether it is one of Python's numbers, which does not decide the dtype of a result.
+    name : the user's name, or None.
+    """
+
+    __slots__ = ("args", "dtype", "name", "op", "order", "params", "shape", "weak")
+
+    def __init__(
+        self,
+        op: str,
+        args: tuple[Value, ...] = (),
+        params: dict[str, Any] | None = None,
+        shape: tuple[int, ...] = (),
+        dtype: Any = np.float64,
+        weak: bool = False,
+        name: str | None = None,
+    ):
+        self.op = op
+        self.args = args
+        self.params = params or {}
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.weak = weak
+        self.name = name
+        self.order = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.name or '·'} = {self.op}, {self.dtype} {self.shape}>"
+
+
+def axes_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that loops go over: those whose length is not 1."""
+    return tuple(i for i, n in enumerate(shape) if n != 1)
+
+
+def size_of(value: Value) -> int:
+    size = 1
+    for n in value.shape:
+        size *= n
+    return size
+
+
+def domain_of(value: Value) -> tuple[int, ...]:
+    """The lengths of the loops in which a value is computed."""
+    shape = value.args[0].shape if value.op in REDUCTIONS else value.shape
+    return tuple(n for n in shape if n != 1)
+
+
+def kept_axes(value: Value) -> tuple[int, ...]:
+    """Of a reduction: the places, among its loops, of those that its result keeps."""
+    axes = axes_of(value.args[0].shape)
+    reduced = value.params["axes"]
+    return tuple(i for i, a in enumerate(axes) if a not in reduced)
+
+
+def reads(value: Value, k: int) -> tuple[int, ...]:
+    """For each loop axis of the operand k, which loop of the value it goes along."""
+    operand = value.args[k]
+    if value.op in REDUCTIONS:
+        return tuple(range(len(domain_of(value)))) if k == 0 else kept_axes(value)
+    if value.op == "one_hot":
+        return tuple(range(len(axes_of(operand.shape))))
+    if value.op == "view":
+        return tuple(range(len(axes_of(operand.shape))))
+    own = {axis: i for i, axis in enumerate(axes_of(value.shape))}
+    if value.op == "transpose":
+        order = value.params["order"]
+        return tuple(own[order.index(a)] for a in axes_of(operand.shape))
+    shift = len(value.shape) - len(operand.shape)
+    return tuple(own[a + shift] for a in axes_of(operand.shape))
+
+
+KERNEL_OPS: dict[str, str] = {}
+"""The operations on one entry, and how each is written; filled by `chainrule.compile.operations`."""

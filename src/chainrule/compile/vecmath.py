@@ -1,0 +1,338 @@
+"""Elementary functions that LLVM vectorises: polynomials after a range reduction, and bit casts for powers of two.
+
+A call of the C library inside a loop keeps the loop scalar. These have no branches and no calls, are within 4 units in
+the last place, and right at NaN, ±Inf, ±0 and denormals. They are compiled without reassociation, because the range
+reductions live from the order of their additions.
+
+Sources: W. J. Cody and W. Waite, Software manual for the elementary functions (1980): range reductions; J.-M. Muller,
+Elementary functions (3rd edition, 2016), chapters 3 and 11: minimax polynomials, log by atanh; W. Kahan's log1p.
+"""
+
+# What Numba compiles has types of its own.
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, overload, register_jitable
+
+__all__ = [
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "product_or_zero",
+    "select",
+    "sigmoid",
+    "softplus",
+    "tanh",
+]
+
+f32, f64 = np.float32, np.float64
+i32, i64 = np.int32, np.int64
+EXACT = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
+
+
+# What LLVM has and Python has not ------------------------------------------------------------------------------
+
+
+def _bit_cast(source, target, llvm):
+    @intrinsic
+    def cast(context, x):
+        return target(source), lambda cg, builder, signature, arguments: builder.bitcast(arguments[0], llvm)
+
+    return cast
+
+
+bits64 = _bit_cast(types.float64, types.int64, ir.IntType(64))
+from_bits64 = _bit_cast(types.int64, types.float64, ir.DoubleType())
+bits32 = _bit_cast(types.float32, types.int32, ir.IntType(32))
+from_bits32 = _bit_cast(types.int32, types.float32, ir.FloatType())
+
+
+def _extreme(name):
+    @intrinsic
+    def extreme(context, x, y):
+        """The larger (smaller) one, NaN if one is."""
+
+        def generate(cg, builder, signature, arguments):
+            kind = arguments[0].type
+            function = builder.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind, kind]))
+            return builder.call(function, arguments)
+
+        return x(x, x), generate
+
+    return extreme
+
+
+maximum, minimum = _extreme("llvm.maximum"), _extreme("llvm.minimum")
+
+
+@intrinsic
+def select(context, condition, x, y):
+    """x where the condition holds, else y, without a branch."""
+
+    def generate(cg, builder, signature, arguments):
+        return builder.select(cg.cast(builder, arguments[0], types.boolean, types.boolean), arguments[1], arguments[2])
+
+    return x(types.boolean, x, x), generate
+
+
+@register_jitable(**EXACT)
+def product_or_zero(dz, slope):
+    """dz · slope, and 0 where dz is 0 though the slope be infinite or NaN."""
+    return select(dz == 0, dz, dz * slope)
+
+
+# exp -------------------------------------------------------------------------------------------------------------
+
+LOG2E = 1.4426950408889634
+LN2_HIGH, LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
+ROUND64, ROUND32 = 6755399441055744.0, f32(12582912.0)  # 1.5 · 2^52 and 1.5 · 2^23: adding one rounds to an integer
+
+
+@njit(**EXACT)
+def _reduced64(x):
+    """k and r with x = k ln 2 + r and |r| ≤ ln 2 / 2; k as an integer and as a number."""
+    t = x * LOG2E + ROUND64
+    k = t - ROUND64
+    return bits64(t) - bits64(ROUND64), (x - k * LN2_HIGH) - k * LN2_LOW
+
+
+@njit(**EXACT)
+def _expm1_near_0_64(r):
+    """e^r − 1 for |r| ≤ 0.35: the Taylor series to r^13."""
+    p = 1 / 6227020800.0
+    p = p * r + 1 / 479001600.0
+    p = p * r + 1 / 39916800.0
+    p = p * r + 1 / 3628800.0
+    p = p * r + 1 / 362880.0
+    p = p * r + 1 / 40320.0
+    p = p * r + 1 / 5040.0
+    p = p * r + 1 / 720.0
+    p = p * r + 1 / 120.0
+    p = p * r + 1 / 24.0
+    p = p * r + 1 / 6.0
+    p = p * r + 0.5
+    return p * (r * r) + r
+
+
+@njit(**EXACT)
+def _power_of_2_64(k):
+    return from_bits64((k + i64(1023)) << i64(52))
+
+
+@njit(**EXACT)
+def exp64(x):
+    x = select(x < -746.0, -746.0, x)
+    x = select(x > 710.0, 710.0, x)
+    k, r = _reduced64(x)
+    p = 1.0 + _expm1_near_0_64(r)
+    half = k >> i64(1)  # in two steps, so that the ends of the range are reached through numbers that exist
+    return p * _power_of_2_64(half) * _power_of_2_64(k - half)
+
+
+@njit(**EXACT)
+def expm1_64(x):
+    big = select(x > 709.0, 1.0, 0.0)
+    y = select(x < -40.0, -40.0, x)
+    y = select(y > 709.0, 709.0, y)
+    k, r = _reduced64(y)
+    scale = _power_of_2_64(k - i64(1))
+    z = 2.0 * (scale * _expm1_near_0_64(r) + (scale - 0.5))
+    z = select(big == 1.0, exp64(x), z)
+    return select(x == 0.0, x, z)
+
+
+@njit(**EXACT)
+def _reduced32(x):
+    t = x * f32(LOG2E) + ROUND32
+    k = t - ROUND32
+    return bits32(t) - bits32(ROUND32), (x - k * f32(0.693359375)) - k * f32(-2.12194440e-4)
+
+
+@njit(**EXACT)
+def _expm1_near_0_32(r):
+    p = f32(1 / 5040.0)
+    p = p * r + f32(1 / 720.0)
+    p = p * r + f32(1 / 120.0)
+    p = p * r + f32(1 / 24.0)
+    p = p * r + f32(1 / 6.0)
+    p = p * r + f32(0.5)
+    return p * (r * r) + r
+
+
+@njit(**EXACT)
+def _power_of_2_32(k):
+    return from_bits32((k + i32(127)) << i32(23))
+
+
+@njit(**EXACT)
+def exp32(x):
+    x = select(x < f32(-104.0), f32(-104.0), x)
+    x = select(x > f32(89.0), f32(89.0), x)
+    k, r = _reduced32(x)
+    p = f32(1.0) + _expm1_near_0_32(r)
+    half = k >> i32(1)
+    return p * _power_of_2_32(half) * _power_of_2_32(k - half)
+
+
+@njit(**EXACT)
+def expm1_32(x):
+    y = select(x < f32(-20.0), f32(-20.0), x)
+    y = select(y > f32(88.0), f32(88.0), y)
+    k, r = _reduced32(y)
+    scale = _power_of_2_32(k - i32(1))
+    z = f32(2.0) * (scale * _expm1_near_0_32(r) + (scale - f32(0.5)))
+    z = select(x > f32(88.0), exp32(x), z)
+    return select(x == f32(0.0), x, z)
+
+
+# log -------------------------------------------------------------------------------------------------------------
+
+
+@njit(**EXACT)
+def _log_of_parts64(m_bits, k):
+    """log(m 2^k) for m in [√½, √2): k ln 2 + 2 atanh(f / (2 + f)), f = m − 1."""
+    f = from_bits64(m_bits) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    # 2 atanh(s) = 2 s + s R(s²), the minimax polynomial on |s| ≤ 0.1716
+    t1 = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01))
+    t2 = z * (
+        6.666666666666735130e-01
+        + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))
+    )
+    half = 0.5 * f * f
+    return k * LN2_HIGH - ((half - (s * (half + (t1 + t2)) + k * LN2_LOW)) - f)
+
+
+@njit(**EXACT)
+def log64(x):
+    tiny = x < 2.2250738585072014e-308
+    y = select(tiny, x * 18014398509481984.0, x)
+    bits = bits64(y)
+    shifted = bits + (i64(0x3FF0000000000000) - i64(0x3FE6A09E667F3BCD))
+    exponent = (shifted >> i64(52)) - i64(1023)
+    m = (shifted & i64(0x000FFFFFFFFFFFFF)) + i64(0x3FE6A09E667F3BCD)
+    # an integer to a number by its bits: processors without AVX-512 have no vector instruction for it
+    k = from_bits64(exponent + i64(0x4338000000000000)) - ROUND64
+    z = _log_of_parts64(m, select(tiny, k - 54.0, k))
+    z = select(x == math.inf, math.inf, z)
+    z = select(x == 0.0, -math.inf, z)
+    return select(x >= 0.0, z, math.nan)
+
+
+@njit(**EXACT)
+def log1p_64(x):
+    u = 1.0 + x
+    z = log64(u) + (x - (u - 1.0)) / u
+    z = select(u == math.inf, u, z)
+    z = select(u == 0.0, -math.inf, z)
+    return select(u == 1.0, x, z)
+
+
+@njit(**EXACT)
+def log32(x):
+    tiny = x < f32(1.1754944e-38)
+    y = select(tiny, x * f32(16777216.0), x)
+    bits = bits32(y)
+    shifted = bits + (i32(0x3F800000) - i32(0x3F3504F3))
+    exponent = (shifted >> i32(23)) - i32(127)
+    f = from_bits32((shifted & i32(0x007FFFFF)) + i32(0x3F3504F3)) - f32(1.0)
+    k = f32(exponent)
+    k = select(tiny, k - f32(24.0), k)
+    s = f / (f32(2.0) + f)
+    z = s * s
+    w = z * z
+    t1 = w * (f32(0.40000972152) + w * f32(0.24279078841))
+    t2 = z * (f32(0.66666662693) + w * f32(0.28498786688))
+    half = f32(0.5) * f * f
+    r = k * f32(6.9313812256e-01) - ((half - (s * (half + (t1 + t2)) + k * f32(9.0580006145e-06))) - f)
+    r = select(x == f32(math.inf), f32(math.inf), r)
+    r = select(x == f32(0.0), f32(-math.inf), r)
+    return select(x >= f32(0.0), r, f32(math.nan))
+
+
+@njit(**EXACT)
+def log1p_32(x):
+    u = f32(1.0) + x
+    z = log32(u) + (x - (u - f32(1.0))) / u
+    z = select(u == f32(math.inf), u, z)
+    z = select(u == f32(0.0), f32(-math.inf), z)
+    return select(u == f32(1.0), x, z)
+
+
+# What is made of them --------------------------------------------------------------------------------------------
+
+
+@njit(**EXACT)
+def tanh64(x):
+    y = -2.0 * abs(x)
+    k, r = _reduced64(select(y < -40.0, -40.0, y))
+    scale = _power_of_2_64(k)
+    t = scale * _expm1_near_0_64(r) + (scale - 1.0)  # e^y − 1
+    return math.copysign(t / (t + 2.0), x)
+
+
+@njit(**EXACT)
+def tanh32(x):
+    y = f32(-2.0) * abs(x)
+    k, r = _reduced32(select(y < f32(-20.0), f32(-20.0), y))
+    scale = _power_of_2_32(k)
+    t = scale * _expm1_near_0_32(r) + (scale - f32(1.0))
+    return f32(math.copysign(t / (t + f32(2.0)), x))
+
+
+@njit(**EXACT)
+def sigmoid64(x):
+    e = exp64(-abs(x))
+    return select(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+@njit(**EXACT)
+def sigmoid32(x):
+    e = exp32(-abs(x))
+    return select(x >= f32(0.0), f32(1.0), e) / (f32(1.0) + e)
+
+
+@njit(**EXACT)
+def softplus64(x):
+    return maximum(x, 0.0) + log1p_64(exp64(-abs(x)))
+
+
+@njit(**EXACT)
+def softplus32(x):
+    return maximum(x, f32(0.0)) + log1p_32(exp32(-abs(x)))
+
+
+def _of_both(name, of64, of32):
+    """The function for both kinds of numbers, for use in compiled code."""
+
+    def function(x):
+        raise NotImplementedError("in compiled code only")
+
+    def choose(x):
+        if x == types.float32:
+            return lambda x: of32(x)
+        return (lambda x: of64(x)) if x == types.float64 else None
+
+    function.__name__ = name
+    overload(function, jit_options=EXACT)(choose)
+    return function
+
+
+exp = _of_both("exp", exp64, exp32)
+expm1 = _of_both("expm1", expm1_64, expm1_32)
+log = _of_both("log", log64, log32)
+log1p = _of_both("log1p", log1p_64, log1p_32)
+tanh = _of_both("tanh", tanh64, tanh32)
+sigmoid = _of_both("sigmoid", sigmoid64, sigmoid32)
+softplus = _of_both("softplus", softplus64, softplus32)

@@ -1,0 +1,542 @@
+"""What `cr.compile` promises besides equal numbers: guards, labels, trees, threads, donated arrays, the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.compile.cache import cache_folder
+from chainrule.errors import RecordingError
+from compile.interpreted import interpreted
+from compile.test_catalogue import assert_same
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "chainrule"))
+
+
+@pytest.fixture
+def by_python():
+    with interpreted():
+        yield
+
+
+def versions(compiled):
+    return sum(len(v) for v in compiled._versions.values())
+
+
+RNG = np.random.default_rng(0)
+W, X = RNG.normal(size=(3, 2)), RNG.normal(size=2)
+
+
+# Native code -----------------------------------------------------------------------------------------------------
+
+
+def notes_loss(W, x):
+    s = W @ x
+    p = cr.softmax(s)
+    return cr.cross_entropy_loss(p, 0)
+
+
+def test_the_notes_example_in_native_code():
+    f = cr.value_and_grad(notes_loss, ("W", "x"))
+    compiled = cr.compile(f)
+    assert_same(compiled(W, X), f(W, X), 1e-14)
+    for _ in range(2):
+        V, y = RNG.normal(size=(3, 2)), RNG.normal(size=2)
+        assert_same(compiled(V, y), f(V, y), 1e-13)
+    assert versions(compiled) == 1
+    assert "def value_and_grad_notes_loss(W, x):" in compiled.source()
+    value = compiled(W, X)[0]
+    assert type(value) is np.float64
+
+
+def test_numbers_in_native_code():
+    f = cr.value_and_grad(lambda x, y, z: (2 * x + 3 * y) * z, (0, 1, 2))
+    compiled = cr.compile(f)
+    for _ in range(3):
+        assert compiled(1.0, 2.0, 3.0) == f(1.0, 2.0, 3.0)
+    assert versions(compiled) == 1
+    assert [type(g) for g in compiled(1.0, 2.0, 3.0)[1]] == [np.float64] * 3
+
+
+def test_other_shapes_and_dtypes_compile_anew():
+    compiled = cr.compile(lambda x: np.sum(x * x))
+    for x in (np.ones(3), np.ones(4), np.ones((2, 2)), np.ones(3, np.float32), [1.0, 2.0] and np.arange(3.0)):
+        for _ in range(2):
+            value = compiled(x)
+            assert value == np.sum(x * x)
+            assert value.dtype == x.dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_with_an_update_in_native_code(dtype):
+    rng = np.random.default_rng(1)
+    parameters = {"U": rng.normal(size=(5, 8)).astype(dtype), "b": rng.normal(size=8).astype(dtype)}
+    V = rng.normal(size=(8, 3)).astype(dtype)
+
+    def step(parameters, V, x, label, rate):
+        def loss(parameters, V):
+            h = np.tanh(x @ parameters["U"] + parameters["b"])
+            return np.mean(cr.softmax_cross_entropy(h @ V, label))
+
+        L, (dp, dV) = cr.value_and_grad(loss, (0, 1))(parameters, V)
+        return L, {k: p - rate * dp[k] for k, p in parameters.items()}, V - rate * dV
+
+    compiled = cr.compile(step)
+    for _ in range(3):
+        x, label = rng.normal(size=(6, 5)).astype(dtype), rng.integers(0, 3, 6)
+        actual, expected = compiled(parameters, V, x, label, 0.1), step(parameters, V, x, label, 0.1)
+        rtol = 1e-5 if dtype == np.float32 else 1e-13
+        assert list(actual[1]) == ["U", "b"]
+        assert_same(
+            [actual[0], *actual[1].values(), actual[2]], [expected[0], *expected[1].values(), expected[2]], rtol
+        )
+    assert versions(compiled) == 1
+
+
+def test_long_sums_are_as_exact_as_numpy_s():
+    x = RNG.uniform(size=300_001).astype(np.float32)
+    compiled = cr.compile(lambda x: (np.sum(x), np.mean(np.exp(x))))
+    for _ in range(2):
+        total, mean = compiled(x)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(total, exact.sum(), rtol=3e-7)
+    np.testing.assert_allclose(mean, np.exp(exact).mean(), rtol=3e-7)
+
+
+def test_nan_and_inf_go_where_numpy_lets_them():
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-310, 1000.0, -1000.0])
+    functions = {
+        "softmax": cr.softmax,
+        "relu": cr.relu,
+        "exp": np.exp,
+        "log": np.log,
+        "tanh": np.tanh,
+        "sigmoid": cr.sigmoid,
+        "maximum": lambda x: np.maximum(x, 0.5),
+        "max": np.max,
+        "sign": np.sign,
+        "where": lambda x: np.where(x > 0, x, 0.0),
+    }
+
+    def all_of(x):
+        return [f(x) for f in functions.values()]
+
+    compiled = cr.compile(all_of)
+    with np.errstate(all="ignore"):
+        compiled(np.arange(8.0))
+        for actual, expected in zip(compiled(x), all_of(x), strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-14)
+
+
+# Integers --------------------------------------------------------------------------------------------------------
+
+
+def test_labels_may_change(by_python):
+    def losses(s, labels):
+        def f(s):
+            p = cr.softmax(s)
+            return (
+                np.sum(cr.softmax_cross_entropy(s, labels))
+                + np.sum(cr.cross_entropy_loss(p, labels))
+                + np.sum(cr.hinge_loss(s, labels))
+                + np.sum(cr.squared_hinge_loss(s, labels))
+                + cr.nll_loss(cr.log_softmax(s), labels)
+                + np.sum(cr.one_hot(labels, 4) * s)
+                + np.sum(s[np.arange(5), labels] ** 2)
+                + np.sum(np.take_along_axis(s, labels[:, None], axis=1) ** 3)
+            )
+
+        return cr.value_and_grad(f)(s)
+
+    compiled = cr.compile(losses)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        s, labels = rng.normal(size=(5, 4)), rng.integers(0, 4, 5)
+        assert_same(compiled(s, labels), losses(s, labels), 1e-12)
+    assert versions(compiled) == 1
+
+
+def test_one_label_that_is_an_array_or_a_number_of_numpy(by_python):
+    f = cr.value_and_grad(lambda s, label: cr.softmax_cross_entropy(s, label))
+    compiled = cr.compile(f)
+    for label in (np.int64(2), np.int64(0), np.int64(1)):
+        assert_same(compiled(X, label % 2), f(X, label % 2), 1e-13)
+    assert versions(compiled) == 1
+
+
+def test_indices_may_change(by_python):
+    def f(table, indices, values):
+        def loss(table):
+            z = np.zeros_like(table)
+            z[indices] = values
+            np.add.at(z, indices, 2 * values)
+            rows = cr.embedding(table, indices)
+            return np.sum(rows**2) + np.sum(z * table) + np.sum(np.take(table, indices, axis=1) ** 2)
+
+        return cr.value_and_grad(loss)(table)
+
+    compiled = cr.compile(f)
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        args = rng.normal(size=(4, 4)), rng.integers(0, 4, 3), rng.normal(size=(3, 4))
+        assert_same(compiled(*args), f(*args), 1e-12)
+    assert versions(compiled) == 1
+
+
+def test_sorted_and_largest_places_may_change(by_python):
+    f = cr.value_and_grad(lambda x: np.sum(np.sort(x)[1:] * np.arange(1.0, 5.0)) + x[np.argmax(x)] ** 2 + np.max(x))
+    compiled = cr.compile(f)
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        x = rng.normal(size=5)
+        assert_same(compiled(x), f(x), 1e-12)
+    assert versions(compiled) == 1
+
+
+def test_a_wrong_label_is_the_error_of_the_uncompiled_function(by_python):
+    f = cr.compile(lambda s, labels: np.sum(cr.softmax_cross_entropy(s, labels)))
+    s = RNG.normal(size=(2, 3))
+    for _ in range(2):
+        f(s, np.array([0, 2]))
+    with pytest.raises(cr.errors.BlockError, match="label 3 is not one of the 3 classes"):
+        f(s, np.array([0, 3]))
+
+
+def test_a_boolean_mask_is_guarded(by_python):
+    f = lambda x, mask: np.sum(x[mask] ** 2)  # noqa: E731
+    compiled = cr.compile(f)
+    x = np.arange(4.0)
+    for mask in ([True, False, True, True], [False, True, True, True], [True, False, False, False]):
+        for _ in range(2):
+            assert compiled(x, np.array(mask)) == f(x, np.array(mask))
+
+
+# Guards ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_path_of_a_branch_is_compiled(by_python):
+    def f(x):
+        return np.sum(x) * 2 if np.sum(x) > 0 else np.sum(x * x)
+
+    compiled = cr.compile(cr.value_and_grad(f))
+    for _ in range(3):
+        for x in (np.ones(3), -np.ones(3)):
+            assert_same(compiled(x), cr.value_and_grad(f)(x), 1e-14)
+    assert versions(compiled) == 2
+
+
+def test_a_loop_whose_length_depends_on_values(by_python):
+    def halved(x):
+        while np.max(x) > 1:
+            x = x / 2
+        return np.sum(x)
+
+    compiled = cr.compile(halved)
+    for _ in range(2):
+        for scale in (1.0, 3.0, 9.0, 0.5):
+            assert compiled(np.full(3, scale)) == halved(np.full(3, scale))
+    assert versions(compiled) == 4 - 1  # 1.0 and 0.5 take no step
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * int(x[0]),
+        lambda x: x[: int(x[0])],
+        lambda x: x * x.value[0],
+        lambda x: np.sum(x) * (1.0 if str(x).startswith("[1") else 3.0),
+        lambda x: x + np.asarray(cr.stop_gradient(x)),
+        lambda x: x * cr.stop_gradient(x[0]).item(),
+        lambda x: x * len(f"{x[0]:.0f}"),
+    ],
+)
+def test_whatever_looks_at_a_value_is_right_for_other_values(by_python, f):
+    compiled = cr.compile(f)
+    for _ in range(2):
+        for x in (np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 13.0]), np.array([11.0, 0.0, 1.0])):
+            expected = f(cr.variable(x))
+            np.testing.assert_array_equal(compiled(x), getattr(expected, "value", expected))
+
+
+def test_many_paths_warn_and_stay_right(by_python):
+    f = cr.compile(lambda x: x * int(x))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for n in range(12):
+            assert f(np.float64(n)) == n * n
+    assert ["different paths" in str(w.message) for w in said] == [True]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(12, 45):
+            assert f(np.float64(n)) == n * n
+
+
+def test_a_gradient_of_something_else_depends_on_the_input(by_python):
+    """The inner gradient is by a constant; that the input scales it must not be forgotten."""
+
+    def f(x, k):
+        g = cr.grad(lambda w: np.sum(w * cr.stop_gradient(x)) * np.sum(w * k))(np.ones(3))
+        w = cr.variable(np.ones(3))
+        L = np.sum(w * w * x)
+        L.backward()
+        return g, w.grad
+
+    compiled = cr.compile(f)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x, k = rng.normal(size=3), rng.integers(0, 9, 3)
+        g, wg = compiled(x, k)
+        np.testing.assert_allclose(g, x * np.sum(k) + np.sum(x) * k, rtol=1e-13)
+        np.testing.assert_allclose(wg, 2 * x, rtol=1e-13)
+
+
+def test_masked_out_poles_stay_out(by_python):
+    f = cr.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(np.abs(x)), 0.0)))
+    compiled = cr.compile(f)
+    with np.errstate(all="ignore"):
+        for x in (np.array([1.0, 4.0]), np.array([0.0, 4.0]), np.array([0.0, 0.0])):
+            np.testing.assert_array_equal(compiled(x), f(x))
+
+
+# Refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_random_numbers_are_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(RecordingError, match="drew random numbers"):
+        cr.compile(lambda x: x * rng.normal(size=3))(np.ones(3))
+    with pytest.raises(RecordingError, match="drew random numbers"):
+        cr.compile(lambda x: x * np.random.normal(size=3))(np.ones(3))
+    with pytest.raises(RecordingError, match="Generator cannot be compiled"):
+        cr.compile(lambda x, rng: x * rng.normal(size=3))(np.ones(3), rng)
+    with pytest.raises(cr.errors.BlockError, match="give mask="):
+        cr.compile(lambda x: cr.dropout(x, rng=rng))(np.ones(3))
+
+
+def test_without_numba_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None)
+    with pytest.raises(ImportError, match=r'pip install "chainrule\[compile\]"'):
+        cr.compile(np.sin)
+
+
+# Arguments and results -------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Parameters:
+    W: np.ndarray
+    b: np.ndarray
+
+
+def test_trees_go_in_and_come_out(by_python):
+    def f(p, scale, flag):
+        g = cr.grad(lambda p: np.sum(np.tanh(p.W @ p.W + p.b)))(p)
+        return {"g": g, "both": (p.W * scale, [flag, "text", None])}
+
+    compiled = cr.compile(f)
+    for _ in range(3):
+        p = Parameters(RNG.normal(size=(2, 2)), RNG.normal(size=2))
+        out, expected = compiled(p, scale=2.0, flag=3), f(p, 2.0, 3)
+        assert type(out["g"]) is Parameters
+        np.testing.assert_allclose(out["g"].W, expected["g"].W, rtol=1e-12)
+        np.testing.assert_allclose(out["both"][0], expected["both"][0])
+        assert out["both"][1] == [3, "text", None]
+
+
+def test_inputs_are_not_changed_and_results_are_fresh(by_python):
+    def f(x, y):
+        x[0] = 5.0
+        y += 1.0
+        return x, y, x, np.reshape(y, (1, 3)), y.T, np.ones(2)
+
+    compiled = cr.compile(f)
+    x, y = np.zeros(3), np.zeros(3)
+    first = compiled(x, y)
+    second = compiled(x, y)
+    assert not x.any()
+    assert not y.any()
+    for result in (first, second, compiled(x, y)):
+        np.testing.assert_array_equal(result[0], [5, 0, 0])
+        for i, a in enumerate(result):
+            assert a.flags.writeable
+            for j, b in enumerate(result):
+                assert i == j or not np.shares_memory(a, b)
+            assert not np.shares_memory(a, x)
+            a[...] = 7.0
+    np.testing.assert_array_equal(compiled(x, y)[5], [1, 1])
+
+
+def test_layouts_and_read_only_arrays(by_python):
+    f = lambda x: x.T @ x + np.sum(x[::2])  # noqa: E731
+    compiled = cr.compile(f)
+    base = RNG.normal(size=(6, 8))
+    frozen = base[:3, :4].copy()
+    frozen.flags.writeable = False
+    for x in (base[:3, :4].copy(), np.asfortranarray(base[:3, :4]), base[::2, ::2], frozen, base.T[:3, :4]):
+        for _ in range(2):
+            np.testing.assert_allclose(compiled(x), f(x), rtol=1e-12)
+
+
+def test_donated_arrays_hold_the_results(by_python):
+    def step(W, x):
+        return W - 0.5 * cr.grad(lambda W: np.sum(np.tanh(W @ x)))(W)
+
+    compiled = cr.compile(step, donate="W")
+    compiled(W, X)
+    for _ in range(3):
+        mine = W.copy()
+        expected = step(W, X)
+        out = compiled(mine, X)
+        assert out is mine
+        np.testing.assert_allclose(out, expected, rtol=1e-13)
+
+
+def test_several_threads_at_once():
+    f = cr.value_and_grad(lambda W, x: np.sum(np.tanh(W @ x) ** 2))
+    compiled = cr.compile(f)
+    wrong = []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(30):
+            A, x = rng.normal(size=(60, 60)), rng.normal(size=(60, 60))
+            (value, g), (expected, h) = compiled(A, x), f(A, x)
+            if not (np.isclose(value, expected) and np.allclose(g, h)):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+# The cache -------------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_cache_is_made_again():
+    def f(x):
+        return np.sum(np.exp(x) * 3)
+
+    x = np.arange(3.0)
+
+    def run():
+        compiled = cr.compile(f)
+        compiled(x)
+        assert np.isclose(compiled(x), f(x))
+        assert versions(compiled) == 1
+
+    run()
+    files = [p for p in cache_folder().rglob("*") if p.suffix in (".nbi", ".nbc") or p.name == "digest"]
+    assert len(files) >= 3
+    for damage in (b"", b"nonsense", None):
+        for file in [p for p in cache_folder().rglob("*") if p.suffix in (".nbi", ".nbc", ".py") or p.name == "digest"]:
+            file.write_bytes(damage) if damage is not None else file.unlink()
+        run()
+
+
+def test_without_a_folder_to_write_in(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path / "file" / "below"))
+    compiled = cr.compile(lambda x: x * 2.5)
+    for _ in range(2):
+        assert compiled(2.0) == 5.0
+
+
+def test_source_and_memory():
+    compiled = cr.compile(notes_loss)
+    with pytest.raises(cr.errors.ChainruleError, match="not been called"):
+        compiled.source()
+    compiled(W, X)
+    assert "vm.exp" in compiled.source()
+    assert 0 < compiled.memory() < 1000
+
+
+def test_what_is_not_needed_at_once_shares_memory(by_python):
+    def chain(x, A):
+        for _ in range(6):
+            x = np.tanh(A @ x)
+        return np.sum(x)
+
+    compiled = cr.compile(chain)
+    A, x = RNG.normal(size=(60, 60)), RNG.normal(size=(60, 60))
+    for _ in range(3):
+        assert_same(compiled(x, A), chain(x, A), 1e-12)
+    assert compiled.memory() <= 3 * x.nbytes
+
+
+def test_a_view_that_a_call_returns_outlives_its_operand(by_python):
+    def f(x, A):
+        z = A @ x
+        turned = np.flip(z, axis=0)  # a view of z
+        w = A @ (A @ (A @ x))
+        return turned @ w
+
+    compiled = cr.compile(f)
+    A, x = RNG.normal(size=(60, 60)), RNG.normal(size=(60, 60))
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(x, A), f(x, A), rtol=1e-12, atol=1e-9)
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path):
+    program = (
+        "import numpy as np, chainrule as cr\n"
+        "from numba.core import event\n"
+        "f = cr.compile(cr.value_and_grad(lambda W, x: np.sum(np.tanh(W @ x))))\n"
+        "A = np.ones((60, 60))\n"
+        "f(A, A)\n"
+        "with event.install_recorder('numba:compile') as recorder:\n"
+        "    f(A, A)\n"
+        "print(len(recorder.buffer))\n"
+    )
+    environment = os.environ | {"CHAINRULE_CACHE_DIR": str(tmp_path)}
+    compiled = []
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        compiled.append(int(run.stdout))
+    assert compiled[0] > 0
+    assert compiled[1] == 0
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5003)).astype(np.float32)
+    labels = rng.integers(0, 5003, 300)
+    flat = rng.normal(size=1_000_003).astype(np.float32)
+
+    def f(x, labels, flat):
+        def loss(x, flat):
+            return np.mean(cr.softmax_cross_entropy(x, labels)) + np.sum(np.tanh(flat) * np.exp(-(flat**2)))
+
+        return cr.value_and_grad(loss, (0, 1))(x, flat)
+
+    compiled = cr.compile(f)
+    expected = compiled(x, labels, flat)
+    results = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("CHAINRULE_NUM_THREADS", threads)
+        results.append(compiled(x, labels, flat))
+    assert "shared(" in compiled.source()
+    assert versions(compiled) == 1, compiled._latest.failure
+    for L, (dx, dflat) in results:
+        np.testing.assert_allclose(L, results[0][0], rtol=1e-6)  # where arrays lie decides the last digit of a sum
+        np.testing.assert_array_equal(dx, results[0][1][0])
+        np.testing.assert_array_equal(dflat, results[0][1][1])
+        np.testing.assert_allclose(L, expected[0], rtol=1e-6)
+        np.testing.assert_allclose(dx, expected[1][0], rtol=1e-4, atol=1e-9)
+        np.testing.assert_allclose(dflat, expected[1][1], rtol=1e-4, atol=1e-6)

@@ -1,0 +1,69 @@
+"""Random NumPy programs give, compiled, what they give uncompiled: value and gradients, for other values too."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from compile.interpreted import interpreted
+from compile.test_catalogue import assert_same, looks_at_values
+from programs import write_program
+
+CHUNK = 25
+
+
+@pytest.mark.parametrize("start", range(0, 300, CHUNK))
+def test_programs_compiled_are_programs(start):
+    for index in range(start, start + CHUNK):
+        program = write_program(0, index, mixed=index % 3 == 0)
+        try:
+            compare(program)
+        except Exception as error:
+            error.add_note(str(program))
+            raise
+
+
+def compare(program):
+    g = cr.value_and_grad(program.function(), tuple(range(len(program.inputs))))
+    compiled = cr.compile(g)
+    xs = list(program.inputs.values())
+    exact = all(x.dtype != np.float32 for x in xs)
+    with interpreted(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            expected = g(*xs)
+        except cr.errors.ChainruleError:
+            return  # a program that has no gradient
+        for _ in range(2):
+            check(compiled(*xs), expected, exact)
+        assert "1 version" in repr(compiled) or looks_at_values(compiled)
+        others = [(x * np.asarray(0.97, x.dtype)) for x in xs]
+        try:
+            expected = g(*others)
+        except Exception:
+            return  # outside of a domain
+        for _ in range(2):
+            check(compiled(*others), expected, exact)
+
+
+def check(actual, expected, exact):
+    (L, grads), (M, wanted) = actual, expected
+    assert_same([L, *grads], [M, *wanted], 1e-9 if exact else 2e-3)
+
+
+@pytest.mark.parametrize("index", [0, 3, 5])
+def test_programs_in_native_code(index, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path))
+    program = write_program(1, index)
+    g = cr.value_and_grad(program.function(), tuple(range(len(program.inputs))))
+    compiled = cr.compile(g)
+    xs = list(program.inputs.values())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = g(*xs)
+        for _ in range(2):
+            check(compiled(*xs), expected, True)
+    assert "1 version" in repr(compiled) or looks_at_values(compiled)

@@ -1,0 +1,69 @@
+"""The elementary functions of compiled code: accuracy against extended precision, and what happens at the edges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numba import njit
+
+from chainrule.compile import vecmath
+
+REFERENCE = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softplus": lambda x: np.where(x > 0, x, 0) + np.log1p(np.exp(-abs(x))),
+}
+EDGES = [0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -1.0, 5e-324, 1e-310, -1e-310, 1e-45, 3e-39, -3e-39]
+EDGES += [710, -746, -745.1, 88.9, -104, 709.5, -708.5, 0.9999999999999999, 1.0000000000000002]
+ULPS = 4
+
+
+def compiled(name):
+    function = getattr(vecmath, name)
+
+    @njit(error_model="numpy", fastmath={"reassoc", "contract"})
+    def every(x, z):
+        for i in range(x.shape[0]):
+            z[i] = function(x[i])
+
+    return every
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double has no more digits than double")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", REFERENCE)
+def test_within_four_units_in_the_last_place(name, dtype):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=20_000) * s for s in (1e-8, 1e-3, 0.3, 1, 10, 100)])
+    if name == "log":
+        x = np.concatenate([abs(x), np.exp(rng.uniform(-80, 80, 20_000))])
+    elif name == "log1p":
+        x = np.concatenate([x[x > -1], np.exp(rng.uniform(-30, 0, 20_000)) - 1])
+    x = np.concatenate([x, EDGES]).astype(dtype)
+    z = np.empty_like(x)
+    compiled(name)(x, z)
+    with np.errstate(all="ignore"):
+        exact = REFERENCE[name](x.astype(np.longdouble))
+        rounded = exact.astype(dtype)
+        finite = np.isfinite(rounded)
+        ulp = np.spacing(np.abs(rounded[finite])).astype(np.longdouble)
+    assert np.max(np.abs(z[finite] - exact[finite]) / ulp) <= ULPS
+    np.testing.assert_array_equal(z[~finite], rounded[~finite])
+    np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_extremes_are_nan_if_an_operand_is(dtype):
+    @njit
+    def both(x, y):
+        return vecmath.maximum(x, y), vecmath.minimum(x, y)
+
+    one, nan = dtype(1), dtype(math.nan)
+    assert both(one, dtype(2)) == (2, 1)
+    assert all(math.isnan(v) for v in (*both(one, nan), *both(nan, one)))
