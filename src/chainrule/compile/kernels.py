@@ -355,14 +355,14 @@ class _Writer:
             (g,) = self.inner
             n = self.length[g]
             block = next((b for b in range(BLOCK, BLOCK // 8, -1) if n % b == 0), BLOCK)
-            first, last = "0", str(n)
+            last = str(n)
             if self.shared and not self.outer:
-                self.source.step, first, last = block, "first", "last"
+                self.source.step, last = block, "count"
             full = last if n % block == 0 else "full"
             if n % block:
                 text.append(f"full = {last} - {last} % {block}")
             # Blocks of one length let LLVM see exactly which memory is touched; else it may have to assume more.
-            text.append(f"for start in range({first}, {full}, {block}):")
+            text.append(f"for start in range(0, {full}, {block}):")
             text += ["    " + line for line in starts]
             text.append(f"    for i{g} in range(start, start + {block}):")
             text += ["        " + line for line in lines]
@@ -379,7 +379,7 @@ class _Writer:
     def _range(self, g: int) -> str:
         """The length of a loop; of a single loop it is read off an array, so that one text serves all sizes."""
         if self.shared and not self.outer:
-            return "first, last"
+            return "count"
         full = [v for v in self.stored if self._is_full(v)]
         if len(self.groups) == 1 and full and self.length[g] > BLOCK:
             return f"{self._stored_name(full[0])}.shape[0]"
@@ -461,6 +461,13 @@ class _Writer:
         if self.shared:
             parameters = ["first", "last", *parameters]
             source.shared = self.length[(self.outer or self.inner)[0]]
+            if not self.outer:  # a piece of each array, so that LLVM sees where it begins and ends
+                own = {
+                    **{v: self.name_of(v) for v in source.arrays},
+                    **{v: self._stored_name(v) for v in source.stored},
+                }
+                pieces = [f"    {name} = {name}[first:last]" for v, name in own.items() if v in source.shapes]
+                body = [*pieces, "    count = last - first", *body]
         lines = [f"def {name}({', '.join(parameters)}):", *body]
         if source.returned:
             kind = _total_type if self.shared else _type

@@ -6,7 +6,6 @@ else it stays one call of its own rule. Equal steps are made once, and what does
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,9 +18,10 @@ from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
 from chainrule.compile.values import Value
-from chainrule.graph import Graph, graph_between, inside
+from chainrule.graph import graph_between, inside
 from chainrule.node import Node
 from chainrule.recording import alias, as_array_number
+from chainrule.simplify import simplify_graph
 from chainrule.transforms import stop_gradient
 
 __all__ = ["Lowering", "lower"]
@@ -193,15 +193,8 @@ def lower(
         lowering.known[id(node)] = made
         lowering.of[node] = made
         values.append(made)
-    graph = simplified(graph_between(inputs, [out for out in outputs if type(out) is Node]))
+    graph = simplify_graph(graph_between(inputs, [out for out in outputs if type(out) is Node]))
     for node in graph.nodes:
         lowering.of[node] = lowering.lower(node)
     results = iter([lowering.value(out) for out in graph.outputs])
     return values, [next(results) if type(out) is Node else None for out in outputs], lowering.guards
-
-
-def simplified(graph: Graph) -> Graph:
-    """The graph with fewer or cheaper blocks, where the rules for that are there."""
-
-    simplify_graph = getattr(sys.modules["chainrule.simplify"], "simplify_graph", None)
-    return graph if simplify_graph is None else simplify_graph(graph)

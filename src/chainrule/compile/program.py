@@ -29,7 +29,7 @@ LOOPS = 2_000
 """Matrix products of fewer multiplications are loops."""
 RESERVED = frozenset(
     "np math vm kernel read written dense OtherInputs one_thread all_threads shared work buffers".split()
-    + "results first last start full i j k z total".split()
+    + "results first last count start full i j k z total".split()
 ) | frozenset(name for name in dir(builtins) if name.islower())
 """Names that the text itself uses."""
 
