@@ -1,5 +1,19 @@
 """Compile: a recorded function as native code."""
 
+import sys
+import types
+from typing import Any
+
 from chainrule.compile.compiled import Compiled, compile
 
 __all__ = ["Compiled", "compile"]
+
+
+class _Callable(types.ModuleType):
+    """`cr.compile` is the function, but some importers (pytest's) set the package in its place: then it acts as one."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return compile(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable
