@@ -167,9 +167,9 @@ def _released(out: Any, recorded: bool) -> Any:
 
 
 ONE_BY_ONE = (
-    "np.array([…]) and np.asarray(…) of recorded numbers give an array of dtype object, with which most functions cannot\n"
-    "compute. Join the numbers with np.stack or np.block instead. If SciPy made it of an argument: write that with NumPy's\n"
-    "functions or chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
+    "np.array([…]) and np.asarray(…) of recorded numbers give an array of dtype object, with which most functions\n"
+    "cannot compute. Join the numbers with np.stack or np.block instead. If SciPy made it of an argument: write that\n"
+    "with NumPy's functions or chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
 )
 """What is said beside an error that an array of dtype object may have caused."""
 
