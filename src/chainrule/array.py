@@ -556,6 +556,9 @@ class Array:
     __abs__ = _unary(np.abs)
     __invert__ = _unary(np.invert)
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return call(np.round, self, ndigits or 0)
+
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
 

@@ -366,7 +366,7 @@ def numpy_repeat(a, repeats, axis=None):
 
 
 @answers(np.astype)
-def numpy_astype(x, dtype, /, *, copy=True, device=None):
+def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=True, device=None):
     dtype = np.dtype(dtype)
     if not copy and dtype == x.dtype:
         return x

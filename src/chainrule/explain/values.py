@@ -17,13 +17,25 @@ def short(x: Any) -> str:
 
     >>> short(np.float32(0.1)), short(2.0), short(1234567.0), short(True)
     ('0.1', '2', '1.23457e+06', 'True')
+    >>> short(1 - 2j), short(-3j)
+    ('(1-2j)', '-3j')
     """
     if isinstance(x, bool | np.bool_ | int | np.integer):
         return str(x)
     if isinstance(x, complex | np.complexfloating):
-        return f"{x:.4g}"
+        return _complex(complex(x))
     text = f"{float(x):.6g}" if abs(x) >= 1000 or x == 0 else f"{float(x):.4g}"
     return "0" if text == "-0" else text
+
+
+def _complex(x: complex) -> str:
+    """A complex number that can stand in a formula: `3j`, `(1-2j)`."""
+    if not x.imag:
+        return short(x.real)
+    imaginary = f"{short(x.imag)}j"
+    if not x.real:
+        return imaginary
+    return f"({short(x.real)}{'' if imaginary.startswith('-') else '+'}{imaginary})"
 
 
 def is_small(x: Any) -> bool:
