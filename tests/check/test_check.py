@@ -162,6 +162,20 @@ def test_recorded_arguments_are_checked_at_their_values():
 
 
 @pytest.mark.parametrize(
+    "f",
+    [
+        lambda S: np.linalg.eigvalsh(S)[0],
+        lambda S: np.sum(np.log(np.diag(np.linalg.cholesky(S)))),
+        lambda S: np.linalg.cholesky(S)[1, 0] * S[0, 1],
+        lambda S: np.sum(np.abs(np.linalg.eigh(S)[1])),
+    ],
+)
+def test_functions_of_symmetric_matrices_are_moved_along_symmetric_matrices(f):
+    report = check(f)(np.array([[3.0, 0.5, 0.2], [0.5, 2.0, -0.4], [0.2, -0.4, 1.0]]))
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
     ("f", "args", "argnums", "message"),
     [
         (lambda n: n * 2, (3,), None, "no argument of .* is of a floating type"),

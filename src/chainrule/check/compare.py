@@ -60,6 +60,19 @@ class Problem:
     libraries: Sequence[str] = tuple(LIBRARIES)
     _answers: dict[str, Answer | Unavailable] = field(default_factory=dict)
 
+    def direction(self, i: int, d: np.ndarray) -> np.ndarray:
+        """A direction in which an input may be moved: a symmetric matrix stays symmetric where one triangle is read."""
+        x = np.asarray(self.inputs[i])
+        if x.ndim < 2 or is_complex(x) or not self._reads_a_triangle or not np.array_equal(x, np.swapaxes(x, -1, -2)):
+            return d
+        return (d + np.swapaxes(d, -1, -2)) / 2
+
+    @property
+    def _reads_a_triangle(self) -> bool:
+        """Whether a block is for symmetric matrices only; its example says so."""
+        examples = [node.block.example for node in self.graph.nodes if node.block.example]
+        return any(operand.project is not None for example in examples for operand in example.operands)
+
     def answer(self, library: str) -> Answer | Unavailable:
         """What a library computes for this problem, or why it does not."""
         if library not in self._answers:
@@ -317,15 +330,14 @@ def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comp
     places: list[Any]
     if ours.size <= min(ENTRIES, SECONDS / (8 * problem.timed[1])):
         places = list(np.ndindex(ours.shape))
-        lines = [(_unit(x.shape, entry), typical_step(x, entry)) for entry in places]
-        numbers = ours.ravel()
+        lines = [(problem.direction(i, _unit(x.shape, entry)), typical_step(x, entry)) for entry in places]
         scale = _scale(believed, believed, problem.floor / tolerance)
     else:
         rng = np.random.default_rng(0)
         places = [None] * DIRECTIONS
-        lines = [(rng.standard_normal(x.shape), typical_step(x)) for _ in places]
-        numbers = np.array([np.sum(ours * d) for d, _ in lines])
+        lines = [(problem.direction(i, rng.standard_normal(x.shape)), typical_step(x)) for _ in places]
         scale = max(float(np.linalg.norm(believed.ravel())), problem.floor / tolerance)
+    numbers = np.array([np.sum(ours * d) for d, _ in lines])
     measured = [_measure(problem, i, d, step, tolerance * scale) for d, step in lines]
     theirs = np.array([m.value for m in measured])
     errors = np.array([m.error for m in measured])
