@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from jax import numpy as jnp
 
-from programs import program
+import chainrule as cr
+from chainrule.errors import RecordingError
+from programs import program, write_program
 from programs.compare import compare, sound
 from programs.jaxprs import evaluate
-from programs.many import reports
+from programs.many import is_refused, reports
 from programs.shrink import shrink
 
 CHUNK = 100
@@ -21,6 +23,19 @@ CHUNK = 100
 def test_random_programs_agree_with_pytorch_and_jax(start):
     found = reports(0, range(start, start + CHUNK))
     assert not found, "\n".join(found)
+
+
+def test_hardly_any_program_is_refused():
+    refused = 0
+    for index in range(300):
+        program = write_program(0, index)
+        try:
+            cr.vjp(program.function(), *program.inputs.values())
+        except RecordingError as error:
+            if not is_refused(error):
+                raise
+            refused += 1
+    assert refused <= 5
 
 
 # Programs that were wrong once -----------------------------------------------------------------------------------

@@ -281,7 +281,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
 SAME_LAYOUT: set[Any] = {
     *(np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.matmul, np.dot, np.where, np.clip),
     *(np.outer, np.inner, np.diag, np.tril, np.triu, np.roll, np.cumprod, np.diff, np.nan_to_num, np.round),
-    *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate),
+    *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate, np.sort),
     *(np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.zeros, np.ones, np.empty, np.full),
 }
 """Functions whose results lie in memory as NumPy's do.

@@ -35,10 +35,10 @@ def compare(program):
         warnings.simplefilter("ignore")
         try:
             expected = g(*xs)
+            compiled(*xs)
         except cr.errors.ChainruleError:
             return  # a program that has no gradient
-        for _ in range(2):
-            check(compiled(*xs), expected, exact)
+        check(compiled(*xs), expected, exact)
         assert "1 version" in repr(compiled) or looks_at_values(compiled)
         others = [(x * np.asarray(0.97, x.dtype)) for x in xs]
         try:

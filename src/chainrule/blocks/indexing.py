@@ -334,7 +334,9 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
         raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
     if a.ndim > 1 and form_of(a).flags.fnc:  # the result keeps Fortran's order: it decides what is a view of it
         return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
-    return owned(np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis))
+    z = owned(np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis))
+    z._unsure = not form_of(a).flags.c_contiguous
+    return z
 
 
 @answers(np.argsort)
