@@ -1,6 +1,8 @@
 """The command `chainrule blocks`: formulas, examples and checks of every block of the library."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +212,30 @@ def test_a_block_without_a_gradient_says_so(capsys):
     code, out, _ = run(capsys, "blocks", "floor")
     assert code == 0
     assert "The gradient ends here" in out
+
+
+WITHOUT_PEERS = """
+import importlib.abc
+import sys
+
+from chainrule.cli import main
+
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("jax", "torch"):
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, Missing())
+sys.exit(main(["blocks"]))
+"""
+
+
+def test_every_block_is_listed_where_pytorch_and_jax_are_not_installed():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_PEERS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "expm" in done.stdout
 
 
 def test_the_document_is_current():
