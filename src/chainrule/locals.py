@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,11 +15,20 @@ from chainrule.node import is_internal
 __all__ = ["watch_locals"]
 
 
+class Calls(Protocol):
+    """Who hears of the calls of user functions."""
+
+    def enter(self, frame: Any) -> int | None: ...
+
+    def leave(self, depth: int) -> None: ...
+
+
 @contextlib.contextmanager
-def watch_locals(plain: dict[str, Any]) -> Iterator[None]:
+def watch_locals(plain: dict[str, Any], calls: Calls | None = None) -> Iterator[None]:
     """While user code runs, name each recorded value after the first local variable that holds it.
 
-    Plain arrays that are seen are added to `plain` under their names.
+    Plain arrays that are seen are added to `plain` under their names. `calls` hears when a user's function is entered,
+    and, if it wants to (by not returning None), when it is left.
     """
 
     def look(frame: Any, event: str, argument: Any) -> Any:
@@ -35,7 +44,19 @@ def watch_locals(plain: dict[str, Any]) -> Iterator[None]:
         filename = frame.f_code.co_filename
         if filename == "<string>" and frame.f_back is not None:  # what namedtuple and dataclass generate
             filename = frame.f_back.f_code.co_filename
-        return None if is_internal(filename) else look
+        if is_internal(filename):
+            return None
+        depth = None if calls is None else calls.enter(frame)
+        return look if calls is None or depth is None else look_and_tell(calls, depth)
+
+    def look_and_tell(calls: Calls, depth: int) -> Any:
+        def look_until_left(frame: Any, event: str, argument: Any) -> Any:
+            look(frame, event, argument)
+            if event == "return":  # an exception that leaves the function ends in one too
+                calls.leave(depth)
+            return look_until_left
+
+        return look_until_left
 
     before = sys.gettrace()
     sys.settrace(enter)

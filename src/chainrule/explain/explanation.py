@@ -16,6 +16,7 @@ from chainrule.errors import GradientError
 from chainrule.explain.names import Names, captured, variables_of, watch_locals
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.reader import LONGEST, Factor, Reader
+from chainrule.explain.scopes import NO_SCOPES, Scope, Scopes, collect_scopes
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.libraries import is_inexact
@@ -24,7 +25,7 @@ from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify
 from chainrule.trees import flatten, leaf_names
 
-__all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Step", "explain"]
+__all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Scope", "Step", "explain"]
 
 FAR = 150
 
@@ -41,6 +42,7 @@ class Step:
     value : what came out.
     line : the line of user code.
     operands : which earlier rows go in, by their places in the forward pass.
+    scope : the place of the innermost scope that it belongs to in `Explanation.scopes`; None for the explained function.
     """
 
     name: Formula
@@ -49,6 +51,7 @@ class Step:
     value: Any
     line: Line | None
     operands: tuple[int, ...] = ()
+    scope: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Explanation:
     forward: tuple[Step, ...]
     backward: tuple[Gradient, ...]
     closed_forms: tuple[ClosedForm, ...]
+    scopes: tuple[Scope, ...] = ()
 
     def __str__(self) -> str:
         from chainrule.explain.terminal import text
@@ -152,16 +156,19 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     """
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
-        recording, plain = recorded_with_names(f, args, kwargs)
-        return explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f))
+        recording, plain, scopes = recorded_with_names(f, args, kwargs)
+        return explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f), scopes)
 
     return explained
 
 
 def recorded_with_names(
     f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Recording, dict[str, Any]]:
-    """Run f with all its floating arguments recorded and its locals watched; also the plain arrays that have names."""
+) -> tuple[Recording, dict[str, Any], Scopes]:
+    """Run f with all its floating arguments recorded, its locals and its calls watched.
+
+    Returns the recording, the plain arrays that have names, and the scopes.
+    """
     bound = _bind(f, args, kwargs)
     chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if _has_floats(value))
     if not chosen:
@@ -170,12 +177,12 @@ def recorded_with_names(
         )
     plain = captured(f)
     plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not _has_floats(v)})
-    with watch_locals(plain):
+    with collect_scopes() as scopes, watch_locals(plain, scopes):
         recording = record_call(f, chosen, args, kwargs)
     labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
     for node, label in zip(recording.inputs, labels, strict=True):
         node.name = node.name or label
-    return recording, plain
+    return recording, plain, scopes
 
 
 def _bind(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -202,11 +209,16 @@ def _has_floats(x: Any) -> bool:
 
 
 def explain_recording(
-    recording: Recording, title: str, plain: Mapping[str, Any], reserved: Collection[str] = ()
+    recording: Recording,
+    title: str,
+    plain: Mapping[str, Any],
+    reserved: Collection[str] = (),
+    scopes: Scopes = NO_SCOPES,
 ) -> Explanation:
     """Explain a recording whose one output is the loss.
 
-    `plain` are the user's plain arrays by name, `reserved` the names that what has none may not be given.
+    `plain` are the user's plain arrays by name, `reserved` the names that what has none may not be given, `scopes`
+    what was collected while it was recorded.
     """
     loss = scalar_loss(recording, title)
     if type(loss) is not Array:
@@ -225,6 +237,7 @@ def explain_recording(
 
     outside = _Outside(recording.inputs)
     places = {node: place for place, node in enumerate(nodes)}
+    opened, innermost = scopes.of(nodes)
     forward = tuple(
         Step(symbols[node], None, "input", node.value, None)
         if node.block is None or node in outside
@@ -235,8 +248,9 @@ def explain_recording(
             node.value,
             node.line,
             tuple(places[i] for i in node.inputs if type(i) is Node),
+            scope,
         )
-        for node in nodes
+        for node, scope in zip(nodes, innermost, strict=True)
     )
     gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
     values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
@@ -247,9 +261,8 @@ def explain_recording(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
         for node in _backward_order(recording)
     )
-    return Explanation(
-        title, top, forward, backward, tuple(_closed_forms(recording, gradients, symbols, top, constants))
-    )
+    closed_forms = tuple(_closed_forms(recording, gradients, symbols, top, constants))
+    return Explanation(title, top, forward, backward, closed_forms, opened)
 
 
 def _backward_order(recording: Recording) -> list[Node]:
