@@ -35,6 +35,22 @@ def test_a_value_where_a_function_belongs_is_told():
     assert "cr.grad(f)(x)" in message_of(GradientError, cr.grad, np.sum, ONES)
 
 
+@pytest.mark.parametrize("transform", [cr.check, cr.compile, cr.explain])
+def test_what_returns_a_function_needs_one(transform):
+    assert f"cr.{transform.__name__}(f)(x)" in message_of(GradientError, transform, 3.0)
+    assert "chainrule" in message_of(GradientError, transform, "a * b")
+
+
+@pytest.mark.parametrize("transform", [cr.check, cr.jacobian, cr.hvp])
+def test_arguments_given_beside_the_function_are_told(transform):
+    assert f"cr.{transform.__name__}(f)(x)" in message_of(GradientError, transform, np.sum, ONES)
+
+
+def test_a_missing_vector_is_told():
+    assert "cr.hvp(f)(x, v)" in message_of(GradientError, cr.hvp(np.sum), ONES)
+    assert "cr.jvp(f, (x,), (v,))" in message_of(GradientError, cr.jvp, np.sum, ONES, ONES)
+
+
 def test_a_complex_number_is_refused():
     assert "complex" in message_of(GradientError, cr.grad(lambda z: z * z), 1j)
 

@@ -261,6 +261,22 @@ def test_higher_derivatives_of_a_squared_norm_at_zero():
         third(lambda x: linalg.norm(x) ** 3)  # it has none
 
 
+@pytest.mark.parametrize(
+    "f", [lambda x: linalg.norm(x) * linalg.norm(2 * x), lambda x: linalg.norm(x) * np.std(x)], ids=["norms", "std"]
+)
+def test_two_norms_that_are_both_zero_have_no_second_derivative_here(f):
+    """The first has Hessian 4 I, the second none; the rules cannot tell, so it is an error and no wrong number."""
+    np.testing.assert_array_equal(cr.grad(f)(np.zeros(2)), 0)
+    with pytest.raises(GradientError, match=r"product of two norms.*np\.sum\(x \* x\)"):
+        cr.hessian(f)(np.zeros(2))
+
+
+def test_norms_of_different_vectors_may_both_be_zero():
+    second = cr.hessian(lambda x, y: linalg.norm(x) ** 2 + linalg.norm(y) ** 2, (0, 1))(np.zeros(2), np.zeros(2))
+    np.testing.assert_array_equal(second[0][0], 2 * np.eye(2))
+    np.testing.assert_array_equal(second[0][1], 0)
+
+
 def test_squared_norm_of_complex_numbers_at_zero():
     z = np.zeros(2, complex)
     gradient = cr.grad(lambda z: linalg.norm(z) ** 2)

@@ -64,18 +64,23 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
         raise GradientError(f"{what} is of type {kind}, which has no gradient; {hint}" + at_line())
 
 
-def positions_of(f: Callable[..., Any], argnums: Argnums) -> tuple[tuple[int, str], ...]:
-    """Each chosen argument as (position, name)."""
+def needs_function(f: Any, what: str) -> None:
+    """Raise unless f can be called: the function that is given to `what` (grad, check, …), not what it returns."""
     if not callable(f):
-        raise GradientError(
-            f"the first argument must be a function, not {type(f).__name__}; write cr.grad(f)(x), not cr.grad(f(x))"
-            + at_line()
-        )
+        hint = f"write cr.{what}(f)(x), not cr.{what}(f(x))"
+        if isinstance(f, str):
+            hint = f"write a function; a text is read by the command line: chainrule {what} {f!r} x=1"
+        raise GradientError(f"the first argument must be a function, not {type(f).__name__}; {hint}" + at_line())
+
+
+def positions_of(f: Callable[..., Any], argnums: Argnums, what: str = "grad") -> tuple[tuple[int, str], ...]:
+    """Each chosen argument as (position, name). `what` is the transform that errors speak of."""
+    needs_function(f, what)
     chosen = argnums if isinstance(argnums, tuple | list) else (argnums,)
     if not all(isinstance(which, int | str) and not isinstance(which, bool) for which in chosen):
         raise GradientError(
-            f"argnums must be positions or names of arguments, not {type(argnums).__name__}; write cr.grad(f)(x), "
-            "not cr.grad(f, x)" + at_line()
+            f"argnums must be positions or names of arguments, not {type(argnums).__name__}; write cr.{what}(f)(x), "
+            f"not cr.{what}(f, x)" + at_line()
         )
     try:
         parameters = list(inspect.signature(f).parameters.values())

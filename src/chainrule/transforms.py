@@ -204,6 +204,8 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
     >>> cr.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
+    if not (isinstance(args, tuple | list) and isinstance(tangents, tuple | list)):
+        raise GradientError("args and tangents are tuples: write cr.jvp(f, (x,), (v,))" + at_line())
     if len(args) != len(tangents):
         raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
     for x, t in zip(flatten(tuple(args))[0], flatten(tuple(tangents))[0], strict=True):
@@ -237,7 +239,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
            [1., 1., 0.],
            [1., 1., 1.]])
     """
-    positions = positions_of(f, argnums)
+    positions = positions_of(f, argnums, "jacobian")
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         recording = record_call(f, positions, args, kwargs)
@@ -309,13 +311,15 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> cr.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.5]))
     array([6., 6.])
     """
-    positions = positions_of(f, argnums)
+    positions = positions_of(f, argnums, "hvp")
     gradient = grad(f, argnums if isinstance(argnums, tuple | list) else (argnums,))
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        if not args:
-            raise GradientError(f"hvp of {name_of(f)} needs its arguments and then v" + at_line())
-        *rest, v = args
+        *rest, v = args or (None,)
+        if any(i >= len(rest) and name not in kwargs for i, name in positions):
+            raise GradientError(
+                f"hvp of {name_of(f)} needs its arguments and then v: cr.hvp(f)(x, v), v of the shape of x" + at_line()
+            )
         recording = record_call(gradient, positions, tuple(rest), kwargs)
         vectors, _ = flatten(v)
         if len(vectors) != len(recording.outputs):

@@ -357,6 +357,33 @@ def test_a_gradient_beyond_the_slopes_of_a_kink_is_wrong(slope):
     assert [c.reference for c in report.comparisons if not c.ok] == ["by hand"]
 
 
+@pytest.mark.parametrize(
+    "f", [np.linalg.norm, lambda x: np.linalg.norm(x) ** 2, np.std], ids=["norm", "norm squared", "std"]
+)
+def test_where_a_reference_gives_nan_the_slopes_decide(f):
+    """PyTorch and JAX have NaN for the gradient of a root at 0."""
+    report = check(f)(np.zeros(3))
+    assert report.ok
+    assert [c.verdict for c in report.comparisons if c.reference == "JAX" and c.label != "value"] == ["NaN"]
+    assert any("JAX gives NaN for 3" in note for note in report.notes)
+
+
+def test_a_nan_of_a_reference_excuses_nothing():
+    @cr.block
+    def root(x):
+        return np.sqrt(np.sum(x * x))
+
+    @root.backward
+    def root_backward(dz, z, x):
+        return dz * (x + 2.0)
+
+    assert not check(lambda x: root(x) ** 2 + np.linalg.norm(x) + 3 * np.sum(x) - root(x))(np.zeros(3)).ok
+
+
+def test_a_function_that_ignores_its_argument_has_a_gradient_of_zeros():
+    assert check(lambda x: 3.0)(1.0).ok
+
+
 def test_a_bend_is_no_kink():
     report = check(lambda x: np.sum(1e4 * x**2), against=lambda x: 2e4 * x + 1.0)(np.array([1e-3, 0.0]))
     assert not report.ok

@@ -16,6 +16,7 @@ from chainrule.array import WATCHER, Array, form_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
+from chainrule.graph import nodes_above
 from chainrule.libraries import namespace_of
 from chainrule.node import Node, at_line
 
@@ -30,6 +31,8 @@ def quotient(xp, dz, z):
         return dz / xp.where(z == 0, 1.0, z)
     both = zero & (_looked_at(dz) == 0)
     away = xp.where(zero, 0.0, dz / xp.where(zero, 1.0, z))
+    if bool(plain.any(both)):
+        _refuse_another_root(dz, z)
     slope = _derivative(dz, z) if bool(plain.any(both)) else None
     if slope is None:
         return away
@@ -79,6 +82,29 @@ def _computed_alike(start, z):
         seen |= new
         stack += new
     return same
+
+
+ROOTS: set[Block] = set()
+"""The blocks whose rule divides by their result: each joins where it is defined."""
+
+
+def _refuse_another_root(dz, z):
+    """Raise where dz is made of another norm of the same things that is 0 too, as in norm(x) * norm(2 * x).
+
+    The quotient of the two has no limit in general (it may depend on the direction), and dz does not show it.
+    """
+    if type(dz) is not Array:
+        return
+    own, same = set(nodes_above(z._node, ())), set(_computed_alike(dz._node, z._node))
+    others = (node for node in nodes_above(dz._node, own) if node.block in ROOTS and node not in same)
+    for other in others:
+        is_zero = bool(np.any(np.asarray(value_of(other.value)) == 0))
+        if is_zero and own & set(nodes_above(other, ())):
+            raise GradientError(
+                "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is "
+                f"not known: {other.block.name} and {z._node.block.name}; write the function with np.sum(x * x), "
+                "which is smooth there" + at_line()
+            )
 
 
 @Block

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.array import form_of, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block
-from chainrule.blocks.limits import quotient
+from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
 from chainrule.domains import example, normal
@@ -32,6 +32,9 @@ def norm(xp, x, axis=None, keepdims=False):
 @norm.backward
 def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
     return spread(xp, quotient(xp, dz, z), z, x, axis) * x
+
+
+ROOTS.add(norm)
 
 
 def _vector_norm(x, order, axis, keepdims):

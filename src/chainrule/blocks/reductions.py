@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.array import record
 from chainrule.block import answers, axis_from_right, library_block
-from chainrule.blocks.limits import quotient
+from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
@@ -155,6 +155,9 @@ def std(xp, x, axis=None, ddof=0, keepdims=False):
 @std.backward
 def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
     return spread(xp, quotient(xp, dz, z) / (count(x, axis) - ddof), z, x, axis) * _deviation(xp, x, axis)
+
+
+ROOTS.add(std)
 
 
 @library_block(notation=lambda x, axis: call("cumsum", x), complex=True, example=example(normal(2, 3)))

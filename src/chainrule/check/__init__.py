@@ -19,7 +19,7 @@ from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node, at_line
-from chainrule.recording import Argnums, record_call
+from chainrule.recording import Argnums, positions_of, record_call
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 
@@ -59,6 +59,8 @@ def check(
     >>> wrong.findings[0].split(";")[0]
     'The gradient written by hand is wrong for x: it gives 3, chainrule 6'
     """
+
+    positions_of(f, () if argnums is None else argnums, "check")
 
     def checked(*args: Any, **kwargs: Any) -> Report:
         call = Call.of(f, argnums, args, kwargs)
@@ -266,8 +268,11 @@ def _notes(
         if lost := int(np.sum(~np.isfinite(gradient))):
             notes.append(f"{lost} of ∂L/∂{label} {'is' if lost == 1 else 'are'} not finite.")
         mine = [c for c in comparisons if c.label == label]
-        if kinks := max((c.kinks for c in mine), default=0):
-            names = _and([c.reference for c in mine if c.kinks])
+        for c in mine:
+            if c.lost:
+                notes.append(f"∂L/∂{label}: {c.reference} gives NaN for {c.lost}; the function's own slopes are right.")
+        if kinks := max((c.kinks - c.lost for c in mine), default=0):
+            names = _and([c.reference for c in mine if c.kinks > c.lost])
             notes.append(
                 f"∂L/∂{label}: {kinks} at a kink, where any number between the slopes on both sides is right ({names})."
             )

@@ -25,6 +25,7 @@ class Comparison:
     part : which part of a complex entry that is: "re" or "im".
     ours, theirs : both numbers there.
     kinks : how many entries are at a kink, so that several numbers are right.
+    lost : where the reference gives NaN, and the function's own slopes agree with chainrule: how many entries.
     unsettled : how many entries could not be compared: no step gives stable differences.
     lines : how many entries or directions were differenced.
     step : the step of the differences at that entry.
@@ -41,6 +42,7 @@ class Comparison:
     ours: float = 0.0
     theirs: float = 0.0
     kinks: int = 0
+    lost: int = 0
     unsettled: int = 0
     lines: int = 0
     step: float | None = None
@@ -57,9 +59,11 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """ok, WRONG, kink (right, and some entries are at a kink) or open (nothing could be compared)."""
+        """ok, WRONG, kink (right, and some entries are at a kink), NaN (the reference's) or open (not compared)."""
         if not self.ok:
             return "WRONG"
+        if self.lost:
+            return "NaN"
         return "open" if not self.settled else "kink" if self.kinks else "ok"
 
     @property

@@ -16,7 +16,7 @@ from chainrule.compile.dispatch import fast_path, numbers_path, takes_leaves
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.errors import ChainruleError
 from chainrule.node import Node
-from chainrule.recording import name_of
+from chainrule.recording import name_of, needs_function
 from chainrule.trees import leaf_names
 
 __all__ = ["Compiled", "compile"]
@@ -59,6 +59,7 @@ class Compiled:
     """What `cr.compile` returns. Call it like the function."""
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
+        needs_function(f, "compile")
         _require_numba()
         self.__wrapped__ = f
         self.__name__ = name_of(f)

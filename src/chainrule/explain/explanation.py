@@ -21,7 +21,7 @@ from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.libraries import is_inexact
 from chainrule.node import Line, Node, at_line
-from chainrule.recording import Recording, record_call, scalar_loss
+from chainrule.recording import Recording, needs_function, record_call, scalar_loss
 from chainrule.simplify import simplify
 from chainrule.trees import flatten, leaf_names
 
@@ -154,6 +154,8 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     >>> [str(step.value) for step in explanation.forward]
     ['2.0', '3.0', '6.0']
     """
+
+    needs_function(f, "explain")
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
         recording, plain, scopes = recorded_with_names(f, args, kwargs)
