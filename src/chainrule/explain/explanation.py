@@ -42,7 +42,7 @@ class Step:
     value : what came out.
     line : the line of user code.
     operands : which earlier rows go in, by their places in the forward pass.
-    scope : the place of the innermost scope that it belongs to in `Explanation.scopes`; None for the explained function.
+    scope : the place in `Explanation.scopes` of the innermost one that it belongs to; None for the explained function.
     """
 
     name: Formula

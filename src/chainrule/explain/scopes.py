@@ -42,12 +42,12 @@ class Scopes:
     def __init__(self) -> None:
         self._opened: list[Scope] = []
         self._spans: list[list[int]] = []  # from and to which node number
-        self._open: list[int | None] = []  # places of those that are open, outermost first; None for the function itself
+        self._open: list[int | None] = []  # places of the open ones, outermost first; None: the function itself
 
     def enter(self, frame: Any) -> int | None:
         """A user's function is called. Returns what `leave` wants, or None where the call is no scope."""
         code = frame.f_code
-        if code.co_name.startswith("<") and code.co_name != "<lambda>" or _is_library(code.co_filename):
+        if (code.co_name.startswith("<") and code.co_name != "<lambda>") or _is_library(code.co_filename):
             return None
         if not self._open:  # the explained function itself
             self._open.append(None)
@@ -80,9 +80,7 @@ class Scopes:
         kept = sorted(used)
         places = {old: new for new, old in enumerate(kept)}
         scopes = [self._opened[old] for old in kept]
-        moved = tuple(
-            Scope(s.name, s.kind, None if s.parent is None else places[s.parent], s.line) for s in scopes
-        )
+        moved = tuple(Scope(s.name, s.kind, None if s.parent is None else places[s.parent], s.line) for s in scopes)
         return moved, [None if place is None else places[place] for place in innermost]
 
     def _innermost(self, nodes: Sequence[Node]) -> list[int | None]:
