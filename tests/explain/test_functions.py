@@ -1,9 +1,9 @@
 """The functions that others are tested with are right themselves, whatever their sizes."""
 
 import pytest
-from explain.functions import FUNCTIONS
 
 import chainrule as cr
+from explain.functions import FUNCTIONS
 
 
 @pytest.mark.parametrize("sizes", [{}, {"n": 3, "d": 2, "m": 4, "k": 5, "h": 3}], ids=["usual", "other"])
