@@ -39,6 +39,7 @@ DOCUMENTS = {
     "markdown": "Markdown",
     "svg": "a picture of the graph",
     "dot": "the graph for Graphviz",
+    "health": "how large values and gradients are, and what stands out",
 }
 """What an explanation can be printed as: methods of `Explanation`."""
 
@@ -130,7 +131,8 @@ def _explain(options: argparse.Namespace) -> int:
 
     explanation = _called(options, explain)
     if options.document:
-        print(getattr(explanation, options.document)(), end="")
+        text = str(getattr(explanation, options.document)())
+        print(text, end="" if text.endswith("\n") else "\n")
     else:
         explanation.show()
     return 0

@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from chainrule.node import Line, Node, at_line
 from chainrule.recording import Recording, needs_function, record_call, scalar_loss
 from chainrule.simplify import simplify
 from chainrule.trees import flatten, leaf_names
+
+if TYPE_CHECKING:
+    from chainrule.explain.health import Health
 
 __all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Scope", "Step", "explain"]
 
@@ -76,7 +79,7 @@ class Explanation:
     """The forward and the backward pass of a function at given inputs.
 
     `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
-    `markdown()` return documents, `svg()` and `dot()` pictures.
+    `markdown()` return documents, `svg()` and `dot()` pictures, `health()` what the numbers say.
     """
 
     title: str
@@ -126,6 +129,18 @@ class Explanation:
         from chainrule.explain.picture import dot
 
         return dot(self)
+
+    def health(self) -> Health:
+        """How large the values and gradients are, the first NaN or Inf, dead units, gradients that vanish or explode.
+
+        >>> import numpy as np, chainrule as cr
+        >>> health = cr.explain(lambda x: np.sum(np.sqrt(x)))(np.array([4.0, 0.0])).health()
+        >>> health.findings[0].split(",")[0]
+        'The first Inf of the backward pass: ∂L/∂x[1]'
+        """
+        from chainrule.explain.health import health_of
+
+        return health_of(self)
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""
