@@ -1,8 +1,8 @@
 """Health: what the numbers of a forward and a backward pass say about a network.
 
-How large are the values and the gradients of each block, how are they spread, how many are zero; where NaN or Inf first
-arose; which units are dead; do gradients vanish or explode with depth (X. Glorot, Y. Bengio, Understanding the difficulty
-of training deep feedforward neural networks, 2010).
+How large are the values and the gradients of each block, how are they spread, how many are zero; where NaN or Inf
+first arose; which units are dead; do gradients vanish or explode with depth (X. Glorot, Y. Bengio, Understanding the
+difficulty of training deep feedforward neural networks, 2010).
 """
 
 from __future__ import annotations
@@ -273,10 +273,9 @@ def _dead(vitals: Sequence[Vital]) -> Iterator[str]:
     for vital in vitals:
         if vital.dead is not None and vital.dead[0]:
             dead, units = vital.dead
-            yield (
-                f"{dead} of {units} units of {unicode(vital.name)} ({_place(vital.block, vital.line)}) {'is' if dead == 1 else 'are'} 0 for "
-                "every sample; no gradient passes through them."
-            )
+            units_of = f"{unicode(vital.name)} ({_place(vital.block, vital.line)})"
+            are = "is" if dead == 1 else "are"
+            yield f"{dead} of {units} units of {units_of} {are} 0 for every sample; no gradient passes through."
 
 
 # With depth --------------------------------------------------------------------------------------------------
