@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,8 @@ class ClosedForm:
 class Explanation:
     """The forward and the backward pass of a function at given inputs.
 
+    `nodes` are what was recorded, one for each row of the forward pass; `plain` are the user's plain arrays by name.
+
     `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
     `markdown()` return documents, `svg()` and `dot()` pictures, `health()` what the numbers say.
     """
@@ -88,6 +90,8 @@ class Explanation:
     backward: tuple[Gradient, ...]
     closed_forms: tuple[ClosedForm, ...]
     scopes: tuple[Scope, ...] = ()
+    nodes: tuple[Node, ...] = field(default=(), repr=False, compare=False)
+    plain: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         from chainrule.explain.terminal import text
@@ -272,14 +276,14 @@ def explain_recording(
     gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
     values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
     top = symbols[loss._node]
-    reader = Reader(symbols, top, values, constants)
-    factors = reader.factors(recording)
+    reader = Reader(symbols, top, values, constants, places)
+    factors = reader.factors(recording.path)
     backward = tuple(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
         for node in _backward_order(recording)
     )
     closed_forms = tuple(_closed_forms(recording, gradients, symbols, top, constants))
-    return Explanation(title, top, forward, backward, closed_forms, opened)
+    return Explanation(title, top, forward, backward, closed_forms, opened, tuple(nodes), plain)
 
 
 def _backward_order(recording: Recording) -> list[Node]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.array import Array, value_of
+from chainrule.backward import Path
 from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.values import inline
 from chainrule.formula import Formula, name, number, partial
@@ -17,7 +18,6 @@ from chainrule.graph import nodes_above
 from chainrule.libraries import is_complex
 from chainrule.namespace import RECORDING
 from chainrule.node import Line, Node
-from chainrule.recording import Recording
 from chainrule.simplify import simplify
 
 __all__ = ["LONGEST", "Factor", "Reader"]
@@ -42,6 +42,8 @@ class Factor:
     block : the block's name.
     matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
     line : the line of user code where the block was used.
+    step : the place of the block's row in the forward pass.
+    operand : which of the block's operands it is.
     """
 
     local: Formula
@@ -52,24 +54,32 @@ class Factor:
     block: str
     matrix: np.ndarray | None
     line: Line | None
+    step: int = 0
+    operand: int = 0
 
 
 class Reader:
     """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
 
     def __init__(
-        self, symbols: dict[Node, Formula], top: Formula, values: dict[Node, Any], constants: Callable[[Any], Formula]
+        self,
+        symbols: dict[Node, Formula],
+        top: Formula,
+        values: dict[Node, Any],
+        constants: Callable[[Any], Formula],
+        places: Mapping[Node, int],
     ):
         self.symbols = symbols
         self.top = top
         self.values = values
         self.constants = constants
+        self.places = places
 
-    def factors(self, recording: Recording) -> dict[Node, list[Factor]]:
+    def factors(self, path: Path) -> dict[Node, list[Factor]]:
         """For each node the ways on which the loss depends on it, latest first."""
         found: dict[Node, list[Factor]] = {}
-        on_path = {*recording.inputs, *recording.path.between}
-        for node in reversed(recording.path.between):
+        on_path = {*path.inputs, *path.between}
+        for node in reversed(path.between):
             wanted = [type(i) is Node and i in on_path for i in node.inputs]
             dz = Node(None, (), {}, self.values[node])
             operands = [Array(i) if type(i) is Node else i for i in node.inputs]
@@ -103,6 +113,8 @@ class Reader:
             block=node.block.name,
             matrix=matrix if matrix is not None and matrix.size > 1 else None,
             line=node.line,
+            step=self.places[node],
+            operand=index,
         )
 
     def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
