@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 from chainrule.errors import ExpressionError
 from chainrule.expression import parse, parse_value
@@ -157,3 +158,32 @@ def test_a_file_that_is_no_npy_file_is_refused(tmp_path):
     for name in ("x.csv", "x.npz"):
         with pytest.raises(ExpressionError, match=r"must be a \.npy file"):
             parse_value(f"@{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("erf(x)", special.erf),
+        ("special.gammaln(x)", special.gammaln),
+        ("np.linalg.norm(x)", np.linalg.norm),
+        ("norm(x)", np.linalg.norm),
+        ("sum(abs(np.fft.fft(x)))", lambda x: np.sum(np.abs(np.fft.fft(x)))),
+    ],
+)
+def test_functions_of_scipy_and_of_numpys_parts(text, meant):
+    x = np.array([0.5, 1.5])
+    np.testing.assert_allclose(parse(text).function(x), meant(x))
+
+
+@pytest.mark.parametrize(
+    "text", ["special.loadtxt(x)", "np.linalg.LinAlgError(x)", "np.linalg.linalg.norm(x)", "special.os"]
+)
+def test_only_functions_with_a_block_are_reached_through_a_library(text):
+    with pytest.raises(ExpressionError, match="not in the expression language"):
+        parse(text)
+
+
+def test_complex_numbers():
+    assert parse_value("1+2j") == 1 + 2j
+    assert parse_value("[1j, 2]").tolist() == [1j, 2]
+    assert parse("abs(z + 2j)").function(0j) == 2

@@ -8,6 +8,8 @@ function, whose parameters are the names that it does not assign.
 from __future__ import annotations
 
 import ast
+import functools
+import importlib
 import itertools
 import linecache
 import re
@@ -86,22 +88,38 @@ def _as_float(x: Any) -> Any:
     return float(x) if isinstance(x, int) else x
 
 
-def functions() -> dict[str, Any]:
-    """The functions that an expression may call: chainrule's blocks, and NumPy's functions that have one."""
-    return numpy_functions() | blocks()
+def functions(text: str) -> dict[str, Any]:
+    """The functions that an expression may call by their names alone; the first library that has one is meant."""
+    found: dict[str, Any] = {}
+    for library in reversed(LIBRARIES):
+        if library != "special" or _calls_beyond_numpy(text):  # SciPy takes a while to import
+            found |= functions_of(library)
+    return found
 
 
-def numpy_functions() -> dict[str, Any]:
-    found = {name: getattr(np, name) for name in dir(np) if not name.startswith("_") and callable(getattr(np, name))}
-    return {name: f for name, f in found.items() if name in PLAIN_FUNCTIONS or answer(f) is not None}
+LIBRARIES = ("cr", "np", "np.linalg", "np.fft", "special")
+"""What may stand before a function's name."""
+ROOTS = {library.partition(".")[0] for library in LIBRARIES}
 
 
-def blocks() -> dict[str, Any]:
-    return {
-        name: f
-        for name, f in vars(chainrule).items()
-        if isinstance(f, Block) or getattr(f, "__module__", "").startswith("chainrule.blocks.")
-    }
+@functools.cache
+def functions_of(library: str) -> dict[str, Any]:
+    """The functions of a library that have a block: chainrule's own, and those of NumPy and SciPy that are answered."""
+    if library == "cr":
+        return {
+            name: f
+            for name, f in vars(chainrule).items()
+            if isinstance(f, Block) or getattr(f, "__module__", "").startswith("chainrule.blocks.")
+        }
+    module = importlib.import_module({"np": "numpy", "special": "scipy.special"}.get(library, f"numpy{library[2:]}"))
+    found = {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}
+    plain = PLAIN_FUNCTIONS if library == "np" else ()
+    return {name: f for name, f in found.items() if callable(f) and (name in plain or answer(f) is not None)}
+
+
+def _calls_beyond_numpy(text: str) -> bool:
+    called = set(re.findall(r"(\w+)\s*\(", text))
+    return "special" in text or any(not any(name in functions_of(one) for one in LIBRARIES[:-1]) for name in called)
 
 
 def parse(text: str) -> Expression:
@@ -125,7 +143,7 @@ def parse(text: str) -> Expression:
         raise ExpressionError(
             f"cannot read the expression: {getattr(error, 'msg', error)}{_pointer(error, text)}"
         ) from None
-    known = functions()
+    known = functions(text)
     for node in ast.walk(tree):
         _allowed(node, known, text)
     if not tree.body:
@@ -143,7 +161,7 @@ def parse(text: str) -> Expression:
                 parameters.setdefault(node.id)
         assigned |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     for name in [*parameters, *assigned]:
-        if name in ("np", "cr"):
+        if name in ROOTS:
             raise ExpressionError(f"{name} is the name of a library; choose another for the variable")
     return Expression(_compiled(tree, tuple(parameters), known), tuple(parameters), _integer_names(tree, known))
 
@@ -169,7 +187,7 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
         raise ExpressionError(f"assign to a name{shown}")
     if isinstance(node, ast.Name) and node.id.startswith("__"):
         raise ExpressionError(f"names do not start with two underscores{shown}")
-    if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | type(...) | None):
+    if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | complex | str | type(...) | None):
         raise ExpressionError(f"only numbers and the subscripts of einsum may be literals{shown}")
     if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.BitXor):
         raise ExpressionError(f"^ is not a power in Python; write **{shown}")
@@ -181,10 +199,11 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
         and all(_is_integer(x) for x in (node.left, node.right))
     ):
         raise ExpressionError(f"write a power of two whole numbers as a float{shown}")
-    if isinstance(node, ast.Attribute):
-        library = node.value.id if isinstance(node.value, ast.Name) and node.value.id in ("np", "cr") else None
-        if node.attr not in (METHODS if library is None else numpy_functions() if library == "np" else blocks()):
-            hint = "no function with a block is called so" if library else f"known are {', '.join(sorted(METHODS))}"
+    if isinstance(node, ast.Attribute) and ast.unparse(node) not in LIBRARIES:
+        library = ast.unparse(node.value)
+        if node.attr not in (functions_of(library) if library in LIBRARIES else METHODS):
+            found = library in LIBRARIES
+            hint = "no function with a block is called so" if found else f"known are {', '.join(sorted(METHODS))}"
             raise ExpressionError(f".{node.attr} is not in the expression language ({hint}){shown}")
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known:
         raise ExpressionError(f"there is no function {node.func.id} with a block{shown}")
@@ -196,7 +215,8 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
 
 def _is_integer(node: ast.expr) -> bool:
     return not any(
-        isinstance(n, ast.Name | ast.Attribute) or (isinstance(n, ast.Constant) and isinstance(n.value, float))
+        isinstance(n, ast.Name | ast.Attribute)
+        or (isinstance(n, ast.Constant) and isinstance(n.value, float | complex))
         for n in ast.walk(node)
     )
 
@@ -205,7 +225,7 @@ def _called_names(tree: ast.Module) -> set[str]:
     """Names of functions and of the libraries before them; they are no parameters."""
     called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     libraries = {n.value.id for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
-    return called | (libraries & {"np", "cr"})
+    return called | (libraries & ROOTS)
 
 
 def _integer_names(tree: ast.Module, known: dict[str, Any]) -> frozenset[str]:
@@ -243,6 +263,8 @@ def _compiled(tree: ast.Module, parameters: tuple[str, ...], known: dict[str, An
     filename = "<expression>" if (n := next(_numbers)) == 1 else f"<expression {n}>"
     linecache.cache[filename] = (len(source), None, [line + "\n" for line in shown], filename)
     space: dict[str, Any] = {"np": np, "cr": chainrule, **CONSTANTS, **known}
+    if "special" in source:
+        space["special"] = importlib.import_module("scipy.special")
     exec(compile(module, filename, "exec"), space)  # only what _allowed let through
     made = space["expression"]
     made.__name__ = "the expression"
@@ -285,9 +307,9 @@ def parse_value(text: str) -> Any:
             array = np.array(value)
         except ValueError:
             raise ExpressionError(f"the rows of {text} are not equally long") from None
-        if array.dtype.kind not in "iufb":
+        if array.dtype.kind not in "iufbc":
             raise ExpressionError(f"{text} is not a list of numbers")
         return array
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float | complex):
         raise ExpressionError(f"{text!r} is not a number, a list of numbers, or @file.npy")
     return value
