@@ -71,7 +71,6 @@ def test_value_of(text, given, expected):
         "x; del x",
         "{1: x}",
         "(x + 1)(2)",
-        "1j * x",
     ],
 )
 def test_what_is_not_in_the_language_is_refused(text):

@@ -144,8 +144,10 @@ def parse(text: str) -> Expression:
             f"cannot read the expression: {getattr(error, 'msg', error)}{_pointer(error, text)}"
         ) from None
     known = functions(text)
+    before_a_dot = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
-        _allowed(node, known, text)
+        if not (id(node) in before_a_dot and ast.unparse(node) in LIBRARIES):
+            _allowed(node, known, text)
     if not tree.body:
         raise ExpressionError("the expression is empty; write something like 'L = (2*x + 3*y)*z'")
     for statement in tree.body[:-1]:
@@ -199,7 +201,7 @@ def _allowed(node: ast.AST, known: dict[str, Any], text: str) -> None:
         and all(_is_integer(x) for x in (node.left, node.right))
     ):
         raise ExpressionError(f"write a power of two whole numbers as a float{shown}")
-    if isinstance(node, ast.Attribute) and ast.unparse(node) not in LIBRARIES:
+    if isinstance(node, ast.Attribute):
         library = ast.unparse(node.value)
         if node.attr not in (functions_of(library) if library in LIBRARIES else METHODS):
             found = library in LIBRARIES
