@@ -146,6 +146,12 @@ class Explanation:
 
         return health_of(self)
 
+    def html(self) -> str:
+        """The page: one HTML file that works offline, with the graph, each step, and the derivation."""
+        from chainrule.explain.page import page
+
+        return page(self)
+
     def markdown(self) -> str:
         """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""
         from chainrule.explain.document import markdown_document

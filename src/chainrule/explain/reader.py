@@ -20,7 +20,7 @@ from chainrule.namespace import RECORDING
 from chainrule.node import Line, Node
 from chainrule.simplify import simplify
 
-__all__ = ["LONGEST", "Factor", "Reader"]
+__all__ = ["LONGEST", "Factor", "Reader", "local_columns", "local_gradient"]
 
 LOCAL = 64
 """A local gradient is shown as a matrix up to this number of entries."""
@@ -103,7 +103,7 @@ class Reader:
             rule = self.constants(rule_array)
         readable = not is_longer(rule, LONGEST)
         block = step_formula(node, lambda x: self.symbols[x] if type(x) is Node else self.constants(x))
-        matrix = self._local_gradient(node, index)
+        matrix = local_gradient(node, index)
         return Factor(
             local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
             upstream=upstream,
@@ -134,19 +134,26 @@ class Reader:
                 leaves[node] = _number(node.value)
         return formula_of(dx._node, leaves, self.constants)
 
-    def _local_gradient(self, node: Node, index: int) -> np.ndarray | None:
-        """The block's Jacobian at the recorded operands, a row for each entry of the operand."""
-        operand = node.inputs[index]
-        n_in, n_out = np.size(operand.value), np.size(node.value)
-        if not 0 < n_in * n_out <= LOCAL:
-            return None
-        seeds = np.eye(n_out, dtype=np.asarray(node.value).dtype).reshape((n_out, *np.shape(node.value)))
-        plain = [i.value if type(i) is Node else i for i in node.inputs]
-        wanted = [i == index for i in range(len(plain))]
-        columns = node.block.pull(np, seeds, node.value, plain, node.params, wanted)[index]
-        if columns is None:
-            return np.zeros((n_in, n_out))
-        return np.asarray(columns).reshape(n_out, n_in).T
+
+def local_gradient(node: Node, index: int, limit: int = LOCAL) -> np.ndarray | None:
+    """A block's Jacobian at its recorded operands, a row for each entry of the operand; None beyond `limit` entries."""
+    n_in, n_out = np.size(node.inputs[index].value), np.size(node.value)
+    return local_columns(node, index, np.arange(n_out)) if 0 < n_in * n_out <= limit else None
+
+
+def local_columns(node: Node, index: int, outputs: np.ndarray) -> np.ndarray:
+    """Those columns of the Jacobian that belong to some entries of the result, given by their flat positions."""
+    n_out = np.size(node.value)
+    seeds = np.zeros((len(outputs), n_out), dtype=np.asarray(node.value).dtype)
+    seeds[np.arange(len(outputs)), outputs] = 1
+    seeds = seeds.reshape((len(outputs), *np.shape(node.value)))
+    plain = [i.value if type(i) is Node else i for i in node.inputs]
+    wanted = [i == index for i in range(len(plain))]
+    columns = node.block.pull(np, seeds, node.value, plain, node.params, wanted)[index]
+    n_in = np.size(node.inputs[index].value)
+    if columns is None:
+        return np.zeros((n_in, len(outputs)))
+    return np.asarray(columns).reshape(len(outputs), n_in).T
 
 
 def _number(x: Any) -> Formula:

@@ -1,0 +1,131 @@
+// Layout: each open box is laid out on its own, so that opening one never costs more than what is in it.
+//
+// A box's layout places its items in layers from left to right (dagre) between ports: at the left edge one for each value
+// that comes in, at the right edge one for each that goes out.
+
+const GAP = { ranksep: 44, nodesep: 18, edgesep: 10 };
+const PADDING = 16, TITLE = 30, PORTS = 24;
+
+/** Sizes of the items in sight are asked of `sizeOf(item)` → {width, height}. Returns the placed box. */
+function layoutOf(box, sizeOf) {
+  const children = new Map();
+  for (const item of box.items) {
+    const placed = isOpen(item) ? layoutOf(item, sizeOf) : { ...sizeOf(item), item };
+    children.set(item, placed);
+  }
+  const key = [...children].map(([item, c]) => `${isBox(item) ? item.id : item}:${c.width}:${c.height}`).join();
+  if (box.layout?.key !== key) box.layout = { ...place(box, children), key };
+  return { ...box.layout, item: box, children };
+}
+
+function place(box, children) {
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
+  graph.setGraph({ rankdir: "LR", ranker: children.size > 60 ? "tight-tree" : "network-simplex", ...GAP });
+  graph.setDefaultEdgeLabel(() => ({}));
+  const idOf = (item) => (isBox(item) ? `b${item.id}` : `s${item}`);
+  for (const [item, { width, height }] of children) graph.setNode(idOf(item), { width, height });
+  const inner = box !== root;
+  const taken = inner ? takenBy(box) : [], made = inner ? madeBy(box) : [];
+  const ports = taken.length <= PORTS ? taken : [];
+  for (const value of ports) graph.setNode(`in${value}`, { width: 8, height: 14 });
+  for (const value of made) graph.setNode(`out${value}`, { width: 8, height: 14 });
+  const wires = [];
+  const connect = (value, from, to, item) => {
+    graph.setEdge(from, to, {}, `${value}`);
+    wires.push({ value, from, to, item });
+  };
+  for (const item of children.keys()) {
+    for (const value of takenBy(item)) {
+      const source = itemWith(box, value);
+      if (source !== null) connect(value, idOf(source), idOf(item), item);
+      else if (ports.includes(value)) connect(value, `in${value}`, idOf(item), item);
+    }
+  }
+  for (const value of made) {
+    const source = box.kind === "inside" ? chainrule.steps[box.step].out : value;
+    connect(value, idOf(itemWith(box, source)), `out${value}`, null);
+  }
+  dagre.layout(graph);
+  const { width = 0, height = 0 } = graph.graph();
+  const at = new Map();
+  for (const item of children.keys()) at.set(item, corner(graph.node(idOf(item))));
+  for (const wire of wires) wire.points = graph.edge({ v: wire.from, w: wire.to, name: `${wire.value}` }).points;
+  const heightOf = (id) => graph.node(id).y;
+  const top = inner ? TITLE : 0;
+  return {
+    width: width + 2 * PADDING, height: height + 2 * PADDING + top, dx: PADDING, dy: PADDING + top, at, wires, idOf,
+    taken: new Map(ports.map((value) => [value, heightOf(`in${value}`)])),
+    made: new Map(made.map((value) => [value, heightOf(`out${value}`)])),
+  };
+}
+
+const corner = ({ x, y, width, height }) => ({ x: x - width / 2, y: y - height / 2 });
+
+/** Everything placed on one plane: items with their corners, open boxes as frames, wires as paths. */
+function flatten(placed, x = 0, y = 0, out = { items: [], frames: [], wires: [] }) {
+  const { item: box, children, at, dx, dy } = placed;
+  if (box !== root) out.frames.push({ box, x, y, width: placed.width, height: placed.height });
+  const ends = new Map(); // where wires leave an item, by value
+  const starts = new Map(); // where they enter it
+  for (const [item, child] of children) {
+    const [left, top] = [x + dx + at.get(item).x, y + dy + at.get(item).y];
+    if (isOpen(item)) {
+      flatten(child, left, top, out);
+      for (const [value, port] of child.made) ends.set(`${value}`, { x: left + child.width, y: top + child.dy + port });
+      for (const [value, port] of child.taken) starts.set(`${child.idOf(item)}:${value}`, { x: left, y: top + child.dy + port });
+      starts.set(child.idOf(item), { x: left, y: top, height: child.height });
+    } else {
+      out.items.push({ item, x: left, y: top, width: child.width, height: child.height });
+      const middle = top + child.height / 2;
+      for (const value of madeBy(item)) ends.set(`${value}`, { x: left + child.width, y: middle });
+      starts.set(placed.idOf(item), { x: left, y: top, height: child.height });
+    }
+  }
+  if (box !== root) {
+    for (const [value, port] of placed.taken) ends.set(`${value}`, ends.get(`${value}`) ?? { x, y: y + dy + port });
+    if (box.kind === "inside") {
+      const out_ = chainrule.steps[box.step].out;
+      ends.set(`${box.step}`, ends.get(`${out_}`));
+    }
+  }
+  spread(placed.wires, starts, (wire) => ends.get(`${wire.value}`), at, y + dy);
+  for (const wire of placed.wires) {
+    const from = ends.get(`${wire.value}`);
+    const to = wire.item === null
+      ? { x: x + placed.width, y: y + dy + placed.made.get(wire.value) }
+      : starts.get(`${wire.to}:${wire.value}`) ?? { x: starts.get(wire.to).x, y: wire.end };
+    const bends = wire.points.slice(1, -1).map((p) => ({ x: p.x + x + dx, y: p.y + y + dy }));
+    out.wires.push({ value: wire.value, item: wire.item, path: curve([from, ...bends, to]), from, to });
+  }
+  return out;
+}
+
+/** Give the wires that enter one item their own heights, in the order in which they come. */
+function spread(wires, starts, fromOf) {
+  const entering = new Map();
+  for (const wire of wires) {
+    if (wire.item === null || starts.has(`${wire.to}:${wire.value}`)) continue;
+    if (!entering.has(wire.to)) entering.set(wire.to, []);
+    entering.get(wire.to).push(wire);
+  }
+  for (const [to, group] of entering) {
+    const { y, height } = starts.get(to);
+    const slope = (wire) => (wire.points.length > 2 ? wire.points.at(-2).y : fromOf(wire).y);
+    group.sort((a, b) => slope(a) - slope(b));
+    const step = Math.min(14, (height - 12) / group.length);
+    group.forEach((wire, i) => { wire.end = y + height / 2 + (i - (group.length - 1) / 2) * step; });
+  }
+}
+
+/** A smooth path through points from left to right, level at each. */
+function curve(points) {
+  let path = `M${r(points[0].x)} ${r(points[0].y)}`;
+  for (let i = 1; i < points.length; i++) {
+    const [p, q] = [points[i - 1], points[i]];
+    const reach = Math.max(8, (q.x - p.x) / 2);
+    path += `C${r(p.x + reach)} ${r(p.y)} ${r(q.x - reach)} ${r(q.y)} ${r(q.x)} ${r(q.y)}`;
+  }
+  return path;
+}
+
+const r = (x) => Math.round(x * 10) / 10;

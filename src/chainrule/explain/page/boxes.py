@@ -1,0 +1,203 @@
+"""Boxes: what opens and closes on the page. Functions, modules, composite blocks, loops, long stretches in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.explanation import Scope
+from chainrule.explain.page.insides import Row
+from chainrule.explain.printers import unicode
+
+__all__ = ["Box", "boxes_of"]
+
+CROWD = 40
+"""A box with more items than this is cut in pieces, so that each can be laid out and looked at."""
+AT_FIRST = 26
+"""Functions are open at first as long as no more items than this are in sight."""
+FEW_INPUTS = 12
+"""So many inputs stay in sight on their own; more of them move to the only box that uses them, and fold."""
+REPEATS, REPEATED = 3, 6
+"""A loop folds if it turns so many times and has so many items."""
+LONGEST_TURN = 64
+
+
+@dataclass
+class Box:
+    """Several items under one name.
+
+    Attributes
+    ----------
+    kind : "function", "module", "inside" (of a composite block), "repeat" (a loop), "turn" (once through it), "group".
+    name : what it is called.
+    items : the places of rows, and boxes.
+    step : of an inside, the place of the composite block.
+    open : whether it is open at first.
+    """
+
+    kind: str
+    name: str
+    items: list[int | Box] = field(default_factory=list)
+    step: int | None = None
+    open: bool = False
+
+    def story(self) -> dict[str, Any]:
+        items = [item.story() if isinstance(item, Box) else item for item in self.items]
+        told: dict[str, Any] = {"kind": self.kind, "name": self.name, "items": items, "open": self.open}
+        return told if self.step is None else told | {"step": self.step}
+
+
+def boxes_of(rows: Sequence[Row], scopes: Sequence[Scope], title: str) -> Box:
+    """The explained function as a box with everything in it."""
+    root = _scoped(rows, scopes, title)
+    inputs = [place for place in root.items if isinstance(place, int) and rows[place].formula is None]
+    if len(inputs) > FEW_INPUTS:
+        _move_to_their_users(root, rows, inputs)
+    signatures: dict[Any, int] = {}
+    _fold(root, rows, signatures, len(inputs) <= FEW_INPUTS)
+    _open_some(root)
+    return root
+
+
+def _scoped(rows: Sequence[Row], scopes: Sequence[Scope], title: str) -> Box:
+    root = Box("function", title, open=True)
+    boxes = [Box(scope.kind, scope.name) for scope in scopes]
+    placed: set[int] = set()
+
+    def box_of(scope: int | None) -> Box:
+        if scope is None:
+            return root
+        if scope not in placed:
+            placed.add(scope)
+            box_of(scopes[scope].parent).items.append(boxes[scope])
+        return boxes[scope]
+
+    insides = {
+        place: Box("inside", unicode(row.name), step=place) for place, row in enumerate(rows) if row.out is not None
+    }
+    for place, row in enumerate(rows):
+        box = box_of(row.scope) if row.within is None else insides[row.within]
+        box.items.append(insides.get(place, place))
+    return root
+
+
+def _move_to_their_users(root: Box, rows: Sequence[Row], inputs: list[int]) -> None:
+    """Weights stand in the layer that uses them, if it is the only one."""
+    users: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        if row.within is None:
+            for operand in row.operands:
+                if operand is not None:
+                    users.setdefault(operand, []).append(place)
+    above = _boxes_above(root)
+    for place in inputs:
+        chains = [above[user] for user in users.get(place, ())]
+        common = _common(chains) if chains else [root]
+        if common[-1] is not root:
+            root.items.remove(place)
+            common[-1].items.insert(0, place)
+
+
+def _boxes_above(root: Box) -> dict[int, list[Box]]:
+    """For each row the boxes around it, outermost first."""
+    found: dict[int, list[Box]] = {}
+    stack = [[root]]
+    while stack:
+        chain = stack.pop()
+        for item in chain[-1].items:
+            if isinstance(item, int):
+                found[item] = chain
+            elif item.step is not None:
+                found[item.step] = chain
+            else:
+                stack.append([*chain, item])
+    return found
+
+
+def _common(chains: list[list[Box]]) -> list[Box]:
+    length = 0
+    while all(len(c) > length for c in chains) and all(c[length] is chains[0][length] for c in chains):
+        length += 1
+    return chains[0][:length]
+
+
+# Folding -----------------------------------------------------------------------------------------------------
+
+
+def _fold(box: Box, rows: Sequence[Row], signatures: dict[Any, int], inputs_stay: bool) -> int:
+    """Fold what repeats in a box, from the inside out. Returns a number that is the same for equal boxes."""
+
+    def signature(item: int | Box) -> int:
+        if isinstance(item, Box):
+            return _fold(item, rows, signatures, inputs_stay)
+        row = rows[item]
+        kind = "input" if row.formula is None else row.node.block.name
+        return signatures.setdefault((kind, np.shape(row.node.value)), len(signatures))
+
+    marks = [signature(item) for item in box.items]
+    fixed = [inputs_stay and isinstance(item, int) and rows[item].formula is None for item in box.items]
+    own = signatures.setdefault((box.kind, box.name if box.step is None else "", tuple(marks)), len(signatures))
+    if box.kind != "inside":
+        box.items = _repeats_folded(box.items, marks, fixed)
+    _cut(box, rows)
+    return own
+
+
+def _repeats_folded(items: list[int | Box], marks: list[int], fixed: list[bool]) -> list[int | Box]:
+    folded: list[int | Box] = []
+    at = 0
+    while at < len(items):
+        length, times = (1, 1) if fixed[at] else _repetition(marks, at)
+        if times == 1:
+            folded.append(items[at])
+            at += 1
+            continue
+        turns = [items[at + k * length : at + (k + 1) * length] for k in range(times)]
+        whole = [
+            turn[0] if len(turn) == 1 else Box("turn", f"{k + 1} of {times}", turn) for k, turn in enumerate(turns)
+        ]
+        folded.append(Box("repeat", f"×{times}", whole))
+        at += length * times
+    return folded
+
+
+def _repetition(marks: list[int], at: int) -> tuple[int, int]:
+    """The length and the number of turns of the loop that begins here and covers most; (1, 1) if there is none."""
+    best = (1, 1)
+    for length in range(1, min(LONGEST_TURN, (len(marks) - at) // REPEATS) + 1):
+        if marks[at] != marks[at + length]:
+            continue
+        times, end = 1, at + length
+        while marks[end : end + length] == marks[at : at + length]:
+            times, end = times + 1, end + length
+        if times >= REPEATS and times * length >= REPEATED and times * length > best[0] * best[1]:
+            best = (length, times)
+    return best
+
+
+def _cut(box: Box, rows: Sequence[Row]) -> None:
+    """Cut a long box in pieces of about the same length, and those again if they are many."""
+    while len(box.items) > CROWD:
+        pieces = max(2, -(-len(box.items) // CROWD))
+        size = -(-len(box.items) // pieces)
+        groups = [box.items[i : i + size] for i in range(0, len(box.items), size)]
+        box.items = [Box("group", f"{_name(g[0], rows)} … {_name(g[-1], rows)}", g) for g in groups]
+
+
+def _name(item: int | Box, rows: Sequence[Row]) -> str:
+    return unicode(rows[item].name) if isinstance(item, int) else item.name.split(" … ")[0]
+
+
+def _open_some(root: Box) -> None:
+    """Open functions and modules from the outside in, as long as there is room."""
+    seen = len(root.items)
+    waiting = [item for item in root.items if isinstance(item, Box)]
+    while waiting:
+        box = waiting.pop(0)
+        if box.kind in ("function", "module") and seen + len(box.items) - 1 <= AT_FIRST:
+            box.open = True
+            seen += len(box.items) - 1
+            waiting += [item for item in box.items if isinstance(item, Box)]

@@ -1,0 +1,146 @@
+"""One sentence on what a block does with the gradient, read off its rule and its local gradient.
+
+No block has a sentence of its own: addition hands on because its rule is ∂L/∂z itself, `max` routes because its local
+gradient picks an entry, and a user's block is described as well as the library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from chainrule.explain.page.insides import Row
+from chainrule.explain.page.local_gradients import LocalGradient
+from chainrule.explain.printers import unicode
+from chainrule.explain.reader import Factor
+from chainrule.formula import Formula
+
+__all__ = ["Phrase", "intuition", "phrase"]
+
+
+class Phrase(NamedTuple):
+    """What happens to the gradient on its way to one operand.
+
+    Attributes
+    ----------
+    kind : same, negated, scaled, swap, slope, gate, route, spread, sum, mix, stop.
+    detail : a number or a name that the sentence mentions.
+    """
+
+    kind: str
+    detail: str = ""
+
+
+def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) -> Phrase:
+    """What one block does on the way to one operand."""
+    rule, upstream = _stripped(factor.rule), _stripped(factor.upstream)
+    gathered = rule.kind == "sum"
+    inner = _stripped(rule.parts[0]) if gathered else rule
+    if inner == upstream:
+        return Phrase("sum" if gathered else "same")
+    if inner.kind == "neg" and _stripped(inner.parts[0]) == upstream:
+        return Phrase("negated")
+    others = {_stripped(f).text for f in factor.local.parts[0].parts if f.kind == "name"} - {unicode(operand.name)}
+    if inner.kind == "mul" and _stripped(inner.parts[1]) == upstream:
+        by = _stripped(inner.parts[0])
+        if by.kind == "number" or (by.kind == "neg" and by.parts[0].kind == "number"):
+            return Phrase("scaled", unicode(by))
+        if by.kind == "name" and by.text in others and not gathered:
+            return Phrase("swap", by.text)
+    if inner.kind == "matmul" and any(_plain(part).text in others for part in inner.parts):
+        found = next(part for part in inner.parts if _plain(part).text in others)
+        return Phrase("swap", unicode(found))
+    return _from_matrix(row, operand, local)
+
+
+def _from_matrix(row: Row, operand: Row, local: LocalGradient | None) -> Phrase:
+    if local is None or local.matrix is None:
+        return Phrase("")
+    J, structure = local.matrix, local.structure
+    if J.dtype.kind not in "fiub":
+        return Phrase("")
+    if not local.whole:
+        return Phrase("slope") if local.diagonal else Phrase("")
+    if structure == "zero":
+        return Phrase("stop")
+    if J.size == 1:
+        return Phrase("slope", f"{J.flat[0]:.4g}")
+    n = np.size(operand.node.value)
+    if structure == "identity":
+        return Phrase("same")
+    if structure == "diagonal of zeros and ones":
+        return Phrase("gate", f"{int(J.sum())} of {n}")
+    if structure in ("picks one entry", "each result is one of the entries", "permutation"):
+        return Phrase("route", f"{np.count_nonzero(J.any(axis=1))} of {n}")
+    if structure.endswith("× identity"):
+        return Phrase("scaled", structure.split(" ")[0])
+    if structure == "copies":
+        return Phrase("sum")
+    if structure == "diagonal":
+        d = np.diag(J)
+        return Phrase("slope", f"{d.min():.4g} … {d.max():.4g}")
+    if structure.endswith("everywhere"):
+        return Phrase("spread", "" if structure.startswith("1 ") else structure.split(" ")[0])
+    if np.shape(row.node.value) == ():
+        return Phrase("slope")
+    return Phrase("mix" if not structure.endswith("zeros") else "")
+
+
+def _stripped(f: Formula) -> Formula:
+    """A formula without its shape, so that it can be compared."""
+    return Formula(f.kind, tuple(_stripped(part) for part in f.parts), f.text)
+
+
+def _plain(f: Formula) -> Formula:
+    return f.parts[0] if f.kind == "transpose" else f
+
+
+def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> str:
+    """The sentence; "" where nothing simple can be said."""
+    if not phrases or any(p.kind == "" for p in phrases):
+        return ""
+    names = [unicode(operand.name) for operand in operands]
+    kinds = {p.kind for p in phrases}
+    if len(names) > 1 and kinds == {"same"}:
+        return f"Hands the gradient on to {_and(names)}, unchanged: each gets all of it."
+    if len(names) > 1 and kinds == {"swap"}:
+        swaps = [f"the gradient to {n} is multiplied by {p.detail}" for n, p in zip(names, phrases, strict=True)]
+        return f"Swaps its operands: {_and(swaps)}."
+    if len(names) == 1:
+        return _capital(_alone(names[0], phrases[0])) + "."
+    return _capital("; ".join(f"to {n}: {_alone(n, p)}" for n, p in zip(names, phrases, strict=True))) + "."
+
+
+def _alone(name: str, p: Phrase) -> str:
+    match p.kind:
+        case "same":
+            return "hands the gradient on, unchanged"
+        case "negated":
+            return "hands the gradient on with its sign turned"
+        case "scaled":
+            return f"multiplies the gradient by {p.detail}"
+        case "swap":
+            return f"multiplies the gradient by the other operand, {p.detail}"
+        case "slope":
+            return "multiplies the gradient by its slope" + (f", here {p.detail}" if p.detail else ", entry by entry")
+        case "gate":
+            return f"a gate: lets the gradient through where it is open ({p.detail} entries), stops it elsewhere"
+        case "route":
+            return f"routes the gradient to what was chosen ({p.detail} entries); the rest gets zero"
+        case "spread":
+            return "gives every entry the same gradient" + (f", times {p.detail}" if p.detail else "")
+        case "sum":
+            return f"adds up what comes back from every use of {name}"
+        case "stop":
+            return "lets no gradient through here"
+    return "every result depends on every entry, so the gradient is mixed by the whole local gradient"
+
+
+def _and(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

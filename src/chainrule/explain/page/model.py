@@ -1,0 +1,128 @@
+"""The story: everything that the page shows of an explanation, as one JSON document.
+
+The page's scripts only lay it out. Rules, numbers, structures and sentences come from the recorded blocks, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.explain.explanation import Explanation, Factor
+from chainrule.explain.mathml import mathml
+from chainrule.explain.page import numbers
+from chainrule.explain.page.boxes import boxes_of
+from chainrule.explain.page.insides import Row, rows_of
+from chainrule.explain.page.intuition import intuition, phrase
+from chainrule.explain.page.local_gradients import LocalGradient, local_gradient_of
+from chainrule.explain.page.sources import sources_of
+from chainrule.explain.printers import latex, unicode
+from chainrule.formula import Formula
+from chainrule.node import Line
+
+__all__ = ["story"]
+
+MANY = 400
+"""Explanations with more rows than this are told without local gradients that are not small already."""
+
+
+def story(explanation: Explanation) -> dict[str, Any]:
+    """The document.
+
+    ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
+    composite blocks. ``ways`` of a step are the ways on which the loss depends on its value, each through one block.
+    """
+    rows = rows_of(explanation)
+    teller = _Teller(explanation, rows)
+    return {
+        "title": explanation.title,
+        "loss": next(i for i, step in enumerate(explanation.forward) if step.name == explanation.loss),
+        "count": len(explanation.forward),
+        "steps": [teller.step(place, row) for place, row in enumerate(rows)],
+        "order": [unicode(g.name.parts[1]) for g in explanation.backward],
+        "closed": [
+            {"name": told(c.name), "formula": told(c.formula), "of": unicode(c.name.parts[1])}
+            for c in explanation.closed_forms
+        ],
+        "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
+        "sources": teller.sources,
+    }
+
+
+def told(f: Formula) -> dict[str, str]:
+    """A formula in its three spellings: MathML, LaTeX, text."""
+    return {"m": mathml(f), "l": latex(f), "t": unicode(f)}
+
+
+class _Teller:
+    """Tells each row; knows what they share."""
+
+    def __init__(self, explanation: Explanation, rows: Sequence[Row]):
+        self.explanation = explanation
+        self.rows = rows
+        self.lines = [self._line(row) for row in rows]
+        self.sources = sources_of([*self.lines, *(scope.line for scope in explanation.scopes)])
+        self.files = {source["file"]: place for place, source in enumerate(self.sources)}
+        for source in self.sources:
+            del source["file"]  # the page may be handed on; the paths of a disk are nobody's business
+        self.lean = len(rows) > MANY
+        self.local: dict[tuple[int, int], LocalGradient | None] = {}
+
+    def _line(self, row: Row) -> Line | None:
+        return row.node.line if row.within is None and row.formula is not None else None
+
+    def step(self, place: int, row: Row) -> dict[str, Any]:
+        line = self.lines[place]
+        block = row.node.block.name if row.formula is not None else "input"
+        made: dict[str, Any] = {
+            "name": told(row.name),
+            "block": block,
+            "value": numbers.array(row.node.value),
+            "operands": [i for i in row.operands if i is not None],
+            "ways": [self.way(place, factor) for factor in row.factors],
+        }
+        if row.formula is not None:
+            made["formula"] = told(row.formula)
+        if row.gradient is not None:
+            made["gradient"] = numbers.array(row.gradient)
+        if line is not None:
+            made["line"] = [self.files[line.file], line.number]
+        if row.within is not None:
+            made["within"] = row.within
+        if row.out is not None:
+            made["out"] = row.out
+        if sentence := self._intuition(place):
+            made["intuition"] = sentence
+        return made
+
+    def way(self, place: int, factor: Factor) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "step": factor.step,
+            "operand": factor.operand,
+            "local": told(factor.local),
+            "upstream": told(factor.upstream),
+            "rule": told(factor.rule),
+            "value": numbers.array(factor.value),
+        }
+        gradient = self._local(factor.step, factor.operand)
+        if gradient is not None:
+            made["matrix"] = gradient.story()
+        return made
+
+    def _local(self, step: int, operand: int) -> LocalGradient | None:
+        key = (step, operand)
+        if key not in self.local:
+            self.local[key] = local_gradient_of(self.rows[step].node, operand)
+        return self.local[key]
+
+    def _intuition(self, place: int) -> str:
+        """What the block does with the gradient, in a sentence."""
+        row = self.rows[place]
+        ways = [
+            (self.rows[operand], factor)
+            for operand in dict.fromkeys(i for i in row.operands if i is not None)
+            for factor in self.rows[operand].factors
+            if factor.step == place
+        ]
+        phrases = [phrase(row, operand, factor, self._local(place, factor.operand)) for operand, factor in ways]
+        return intuition(row, [operand for operand, _ in ways], phrases)
