@@ -409,6 +409,17 @@ class Array:
             told.append(f"block={node.block.name}")
         return f"Array({', '.join(told)})"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows, as IPython asks for it."""
+        from chainrule.display import chosen
+        from chainrule.explain.notebook import array_bundle
+
+        return chosen(array_bundle(self), include, exclude)
+
+    def _mime_(self) -> tuple[str, str]:
+        """The same, as marimo asks for it."""
+        return "text/html", self._repr_mimebundle_()["text/html"]
+
     def __str__(self) -> str:
         return str(read(self._node))
 

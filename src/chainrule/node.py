@@ -32,9 +32,24 @@ class Line(NamedTuple):
     def text(self) -> str:
         return linecache.getline(self.file, self.number).strip()
 
+    @property
+    def short(self) -> str:
+        """The file's name without its folder, and the number."""
+        return f"{cell_of(self.file) or os.path.basename(self.file)}:{self.number}"
+
     def __str__(self) -> str:
         text = self.text
-        return f"{self.file}:{self.number}" + (f": {text}" if text else "")
+        return f"{cell_of(self.file) or self.file}:{self.number}" + (f": {text}" if text else "")
+
+
+def cell_of(file: str) -> str:
+    """What a notebook calls the cell that it keeps in a file of this name, such as In[3]; "" for any other file."""
+    if os.path.basename(file).startswith("__marimo__cell_"):
+        return "cell"
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    told = None if shell is None else shell.compile.format_code_name(file)
+    return told[1] if told else ""
 
 
 class Node:

@@ -37,7 +37,9 @@ def show(parts: Iterable[Any], width: int | None = None) -> None:
             console.print(part)
         return
     out = io.StringIO()
-    console = Console(file=out, width=width or NARROW, color_system=None, highlight=False, legacy_windows=False)
+    console = Console(
+        file=out, width=width or NARROW, color_system=None, highlight=False, legacy_windows=False, force_jupyter=False
+    )
     for part in parts:
         console.print(part)
     print("\n".join(line.rstrip() for line in out.getvalue().splitlines()))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
+from chainrule.display import chosen, pre, table
 from chainrule.errors import CheckFailed
 from chainrule.node import Line
 
@@ -159,11 +162,27 @@ class Report:
             return "WRONG"
         return "nothing could be compared"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows, as IPython asks for it."""
+        bundle = {"text/plain": str(self), "text/markdown": self._repr_markdown_(), "text/html": self._html()}
+        return chosen(bundle, include, exclude)
+
+    def _mime_(self) -> tuple[str, str]:
+        """The same, as marimo asks for it."""
+        return "text/html", self._html()
+
+    def _html(self) -> str:
+        head, *rows = [[escape(cell) for cell in row] for row in _rows(self.comparisons)]
+        parts = [f"<p><b>check of {escape(self.title)}: {escape(self.conclusion)}</b></p>", table(rows, head)]
+        return f"<div>{''.join(parts + [pre([text]) for text in self._remarks()])}</div>"
+
     def _repr_markdown_(self) -> str:
         rows = ["| " + " | ".join(row) + " |" for row in _rows(self.comparisons)]
         rows.insert(1, "|" + " --- |" * len(HEAD))
-        rest = [*self.findings, *([f"To blame: {self.blame}"] if self.blame else []), *self.notes]
-        return "\n\n".join([f"**check of `{self.title}`: {self.conclusion}**", "\n".join(rows), *rest])
+        return "\n\n".join([f"**check of `{self.title}`: {self.conclusion}**", "\n".join(rows), *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        return [*self.findings, *([f"To blame: {self.blame}"] if self.blame else []), *self.notes]
 
 
 HEAD = ("gradient", "against", "relative", "at", "chainrule", "reference", "")

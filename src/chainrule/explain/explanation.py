@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
+from chainrule.display import chosen
 from chainrule.errors import GradientError
 from chainrule.explain.names import Names, captured, variables_of, watch_locals
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
@@ -101,6 +101,16 @@ class Explanation:
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows, as IPython asks for it."""
+        from chainrule.explain.notebook import explanation_bundle
+
+        return chosen(explanation_bundle(self), include, exclude)
+
+    def _mime_(self) -> tuple[str, str]:
+        """The same, as marimo asks for it."""
+        return "text/html", self._repr_mimebundle_()["text/html"]
+
     def __rich_console__(self, console: Any, options: Any) -> Any:
         from chainrule.explain.terminal import renderables
 
@@ -110,7 +120,7 @@ class Explanation:
         """Print to the terminal, in colour where it has it."""
         from rich.console import Console
 
-        console = Console(highlight=False)
+        console = Console(highlight=False, force_jupyter=False)
         if console.is_terminal:
             console.print(self)
         else:
@@ -344,7 +354,7 @@ def _is_far(g: Any, symbols: Mapping[Node, Formula]) -> bool:
 
 def where(line: Line | None) -> str:
     """A line of user code, short: file name and number. An expression has no file to point at."""
-    return "" if line is None or line.file.startswith("<expression") else f"{os.path.basename(line.file)}:{line.number}"
+    return "" if line is None or line.file.startswith("<expression") else line.short
 
 
 __all__ += ["explain_recording", "recorded_with_names", "where"]

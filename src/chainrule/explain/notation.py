@@ -56,13 +56,20 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
         return found
     filled = bool(x.size and (x == x.flat[0]).all())
     for label, value in () if filled else known.items():
-        if np.shape(value) == x.shape and np.array_equal(value, x, equal_nan=x.dtype.kind == "f"):
+        if np.shape(value) == x.shape and _same(value, x):
             return name(label, x.shape)
     if filled:
         return number(inline(x.flat[0]), x.shape)  # it broadcasts, as in NumPy
     if is_small(x):
         return Formula("number", text=inline(x), shape=x.shape)
     return name(f"const_{shape_text(x)}", x.shape)
+
+
+def _same(value: Any, x: np.ndarray) -> bool:
+    """Equal, and not by chance: a mask is not what zeros and ones in a computation are."""
+    return (np.asarray(value).dtype == bool) == (x.dtype == bool) and np.array_equal(
+        value, x, equal_nan=x.dtype.kind == "f"
+    )
 
 
 def is_one_hot(x: np.ndarray) -> bool:

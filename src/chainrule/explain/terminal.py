@@ -17,7 +17,7 @@ from chainrule.explain import values
 from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
 from chainrule.explain.printers import unicode
 
-__all__ = ["columns", "equation", "renderables", "text"]
+__all__ = ["columns", "derivation", "equation", "matrix_lines", "renderables", "text"]
 
 WIDTH = 80
 
@@ -25,7 +25,9 @@ WIDTH = 80
 def text(explanation: Explanation, width: int = WIDTH) -> str:
     """The explanation as plain text."""
     out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, legacy_windows=False)
+    console = Console(
+        file=out, width=width, color_system=None, highlight=False, legacy_windows=False, force_jupyter=False
+    )
     for part in renderables(explanation, width):
         console.print(part)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
@@ -72,15 +74,31 @@ def _forward_table(steps: tuple[Step, ...]) -> Table:
 
 def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
     name = unicode(gradient.name)
-    result = values.lines(gradient.value)
+    told, more = derivation(gradient)
     if not gradient.factors:
         one = np.ndim(gradient.value) == 0 and gradient.value == 1
-        yield equation(name, result, width, style="green", note="" if one else "no influence on the loss")
+        yield equation(name, [*told, *more], width, style="green", note="" if one else "no influence on the loss")
         return
-    chain = " + ".join(f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors)
-    told = [chain]
-    single = len(gradient.factors) == 1
-    if single:
+    note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
+    line = where(gradient.factors[0].line)
+    yield equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=more)
+    for factor in gradient.factors:
+        if factor.matrix is not None:
+            yield Padding(Text(f"{unicode(factor.local)} =", style="dim"), (0, 0, 0, 4))
+            for row in matrix_lines(factor):
+                yield Padding(Text(row, style="dim"), (0, 0, 0, 8))
+
+
+def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:
+    """What a gradient equals, step by step: the chain rule, the rule of the block, the numbers put in, the value.
+
+    The second list has the further lines of the value.
+    """
+    result = values.lines(gradient.value)
+    if not gradient.factors:
+        return result[:1], result[1:]
+    told = [" + ".join(f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors)]
+    if len(gradient.factors) == 1:
         told += _rule(gradient.factors[0])
     else:
         for option in ("rule", "numbers"):
@@ -89,12 +107,7 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
                 told.append(" + ".join(unicode(p) for p in pieces))
     if len(result) > 1 or told[-1] != result[0]:
         told.append(result[0])
-    note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
-    line = where(gradient.factors[0].line)
-    yield equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=result[1:])
-    for factor in gradient.factors:
-        if factor.matrix is not None:
-            yield from _matrix(factor)
+    return told, result[1:]
 
 
 def _rule(factor: Factor) -> list[str]:
@@ -104,14 +117,10 @@ def _rule(factor: Factor) -> list[str]:
     return told
 
 
-def _matrix(factor: Factor) -> Iterator[Any]:
+def matrix_lines(factor: Factor) -> list[str]:
+    """The local gradient of a factor that has one, row by row."""
     assert factor.matrix is not None
-    rows = values.lines(factor.matrix)
-    if not values.is_small(factor.matrix):
-        rows = columns(factor.matrix)
-    yield Padding(Text(f"{unicode(factor.local)} =", style="dim"), (0, 0, 0, 4))
-    for row in rows:
-        yield Padding(Text(row, style="dim"), (0, 0, 0, 8))
+    return values.lines(factor.matrix) if values.is_small(factor.matrix) else columns(factor.matrix)
 
 
 def columns(matrix: np.ndarray) -> list[str]:

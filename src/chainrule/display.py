@@ -1,0 +1,68 @@
+"""What notebooks show: HTML that is still whole after a sanitizer has been through it.
+
+An untrusted notebook loses scripts, style sheets, SVG, MathML and frames. What is left is plain: tables, preformatted
+text, `details`, and pictures as data. Only inline styles are used: those that are not allowed are dropped one by one.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterable, Sequence
+from html import escape
+
+__all__ = ["chosen", "details", "picture", "pre", "table"]
+
+Bundle = dict[str, str]
+"""The same thing in several MIME types; a notebook shows the best that it can."""
+
+LEFT = "text-align:left;vertical-align:top"
+
+
+def chosen(bundle: Bundle, include: Collection[str] | None, exclude: Collection[str] | None) -> Bundle:
+    """Of a bundle what IPython asks for.
+
+    >>> chosen({"text/plain": "x", "text/html": "<b>x</b>"}, None, {"text/html"})
+    {'text/plain': 'x'}
+    """
+    return {
+        mime: data
+        for mime, data in bundle.items()
+        if (not include or mime in include) and (not exclude or mime not in exclude)
+    }
+
+
+def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """A table of cells that are HTML already; the first of each row heads it where there is no head.
+
+    >>> table([["shape", "3×2"]])
+    '<table><tbody><tr><th style="text-align:left;vertical-align:top">shape</th>\
+<td style="text-align:left;vertical-align:top">3×2</td></tr></tbody></table>'
+    """
+    first = "td" if head else "th"
+    body = "".join(
+        f"<tr>{''.join(_cell(first if i == 0 else 'td', cell) for i, cell in enumerate(row))}</tr>" for row in rows
+    )
+    top = f"<thead><tr>{''.join(_cell('th', cell) for cell in head)}</tr></thead>" if head else ""
+    return f"<table>{top}<tbody>{body}</tbody></table>"
+
+
+def _cell(tag: str, content: str) -> str:
+    return f'<{tag} style="{LEFT}">{content}</{tag}>'
+
+
+def pre(lines: Iterable[str]) -> str:
+    """Text whose columns stay aligned; nothing where there is none."""
+    text = escape("\n".join(lines), quote=False)
+    return f'<pre style="margin:0;padding:0;background:none">{text}</pre>' if text else ""
+
+
+def details(summary: str, content: str, *, opened: bool = False) -> str:
+    """A part that opens and closes."""
+    return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def picture(svg: str, description: str) -> str:
+    """An SVG file as an image, which sanitizers leave alone; it scrolls where it is wider than the page."""
+    data = base64.b64encode(svg.encode()).decode()
+    image = f'<img alt="{escape(description)}" style="max-width:none" src="data:image/svg+xml;base64,{data}">'
+    return f'<div style="overflow-x:auto">{image}</div>'

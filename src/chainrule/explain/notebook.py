@@ -1,0 +1,141 @@
+"""What a notebook shows of an explanation, and of a recorded array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.display import Bundle, details, picture, pre, table
+from chainrule.explain import values
+from chainrule.explain.document import markdown_document
+from chainrule.explain.explanation import Explanation, Gradient, Step, where
+from chainrule.explain.notation import constant_formula, is_longer, step_formula
+from chainrule.explain.printers import unicode
+from chainrule.explain.terminal import derivation, matrix_lines
+from chainrule.formula import Formula, name
+from chainrule.node import Node
+
+__all__ = ["array_bundle", "explanation_bundle"]
+
+MOST = 60
+"""Steps up to which tables and picture are shown in full. Beyond it nobody reads them, and notebooks grow."""
+
+
+# Explanation -----------------------------------------------------------------------------------------------------
+
+
+def explanation_bundle(explanation: Explanation) -> Bundle:
+    """Text, Markdown and HTML."""
+    if len(explanation.forward) > MOST:
+        return {"text/plain": _summary(explanation), "text/html": static(explanation)}
+    return {
+        "text/plain": str(explanation),
+        "text/markdown": markdown_document(explanation),
+        "text/html": static(explanation),
+    }
+
+
+def _summary(explanation: Explanation) -> str:
+    return f"Explanation of {explanation.title}: {len(explanation.forward)} steps; print it to see all of them"
+
+
+def static(explanation: Explanation) -> str:
+    """Picture and tables that need neither scripts nor styles."""
+    steps, gradients, forms = explanation.forward, explanation.backward, explanation.closed_forms
+    loss = unicode(explanation.loss)
+    few = len(steps) <= MOST
+    told = [
+        picture(explanation.svg(), f"Computation graph of {explanation.title}")
+        if few
+        else f"<p>{escape(_summary(explanation))}.</p>",
+        details(
+            f"Forward pass of {explanation.title}",
+            table(map(_forward_row, steps[:MOST]), ("name", "formula", "value", "block", "shape", "line")),
+        ),
+        details(
+            f"Backward pass: ∂{loss}/∂x is the gradient of the loss, ∂[…]/∂x the local gradient of one block",
+            table(map(_backward_row, gradients[:MOST]), HEAD),
+        ),
+    ]
+    if forms:
+        rows = [(pre([unicode(f.name)]), pre([f"= {unicode(f.formula)}"])) for f in forms[:MOST]]
+        told.append(details("Closed forms", table(rows)))
+    return "<div>" + "".join(told) + "</div>"
+
+
+HEAD = ("gradient", "step by step", "local gradient", "block", "line")
+
+
+def _forward_row(step: Step) -> tuple[str, ...]:
+    return (
+        pre([unicode(step.name)]),
+        pre([unicode(step.formula)] if step.formula else []),
+        pre(values.lines(step.value)),
+        escape(step.block),
+        values.shape_text(step.value),
+        escape(where(step.line)),
+    )
+
+
+def _backward_row(gradient: Gradient) -> tuple[str, ...]:
+    told, more = derivation(gradient)
+    matrices = [
+        line for f in gradient.factors if f.matrix is not None for line in [f"{unicode(f.local)} =", *matrix_lines(f)]
+    ]
+    return (
+        pre([unicode(gradient.name)]),
+        pre([*(f"= {line}" for line in told), *(f"  {line}" for line in more)]),
+        pre(matrices),
+        escape(", ".join(dict.fromkeys(f.block for f in gradient.factors))),
+        escape(", ".join(dict.fromkeys(filter(None, (where(f.line) for f in gradient.factors))))),
+    )
+
+
+# Array -----------------------------------------------------------------------------------------------------------
+
+
+def array_bundle(array: Array) -> Bundle:
+    """A table: value, shape, dtype, where it comes from, and its gradient if it has one."""
+    rows = [(label, content) for label, content in _properties(array) if content]
+    return {"text/plain": repr(array), "text/html": table(rows)}
+
+
+def _properties(array: Array) -> Iterator[tuple[str, str]]:
+    value, node = np.asarray(array.value), array._node
+    yield "name", escape(node.name or "")
+    yield "value", pre(values.lines(value))
+    yield "shape", values.shape_text(value)
+    yield "dtype", escape(str(value.dtype))
+    if node.block is not None:
+        yield "formula", pre([unicode(formula)] if (formula := _origin(node)) else [])
+        yield "block", escape(node.block.name)
+        yield "line", escape(f"{where(node.line)}  {node.line.text}".strip() if node.line else "")
+    if array.grad is not None:
+        yield "gradient", pre(values.lines(array.grad))
+
+
+LONGEST = 24
+"""A formula of an array has at most so many pieces."""
+
+
+def _origin(node: Node) -> Formula | None:
+    """How an array was computed, over what has a name; None where that is long."""
+    made = _over_names(node, depth=4)
+    return None if is_longer(made, LONGEST) else made
+
+
+def _over_names(node: Node, depth: int) -> Formula:
+    def operand(x: Any) -> Formula:
+        if type(x) is not Node:
+            return constant_formula(x, {})
+        if x.name:
+            return name(x.name, np.shape(x.value))
+        if x.block is None:
+            return constant_formula(x.value, {})
+        return _over_names(x, depth - 1) if depth else name("…", np.shape(x.value))
+
+    return step_formula(node, operand)
