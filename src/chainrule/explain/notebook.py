@@ -111,21 +111,21 @@ def _properties(array: Array) -> Iterator[tuple[str, str]]:
     yield "shape", values.shape_text(value)
     yield "dtype", escape(str(value.dtype))
     if node.block is not None:
-        yield "formula", pre([unicode(formula)] if (formula := _origin(node)) else [])
+        yield "formula", pre([unicode(_origin(node))])
         yield "block", escape(node.block.name)
         yield "line", escape(f"{where(node.line)}  {node.line.text}".strip() if node.line else "")
     if array.grad is not None:
         yield "gradient", pre(values.lines(array.grad))
 
 
-LONGEST = 24
+LONGEST = 16
 """A formula of an array has at most so many pieces."""
 
 
-def _origin(node: Node) -> Formula | None:
-    """How an array was computed, over what has a name; None where that is long."""
-    made = _over_names(node, depth=4)
-    return None if is_longer(made, LONGEST) else made
+def _origin(node: Node) -> Formula:
+    """How an array was computed, over what has a name, and no further back than is short to read."""
+    formulas = [_over_names(node, depth) for depth in range(4)]
+    return next((f for f in reversed(formulas) if not is_longer(f, LONGEST)), formulas[0])
 
 
 def _over_names(node: Node, depth: int) -> Formula:
