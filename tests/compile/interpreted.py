@@ -12,7 +12,7 @@ import numpy as np
 import scipy.special
 
 from chainrule.compile.program import Program
-from chainrule.compile.runtime import OtherInputs, dense
+from chainrule.compile.runtime import dense
 from chainrule.compile.threads import shared
 
 VM = types.SimpleNamespace(
@@ -30,21 +30,22 @@ VM = types.SimpleNamespace(
 )
 
 
-def _load(program: Program) -> Any:
+def _load(program: Program, entries: Any) -> Any:
     scope: dict[str, Any] = {
         "np": np,
         "math": types.SimpleNamespace(
             sqrt=np.sqrt, sin=np.sin, cos=np.cos, tan=np.tan, erf=scipy.special.erf, inf=math.inf
         ),
         "vm": VM,
-        "kernel": lambda *signature: lambda f: f,
+        "kernel": _kernel,
+        "program": lambda *signature: lambda f: f,
         "read": lambda dtype, ndim: None,
         "written": lambda dtype, ndim: None,
+        "scratch": lambda dtype, shape: np.full(shape, 7, dtype),
         "dense": dense,
         "shared": shared,
         "one_thread": lambda: None,
         "all_threads": lambda: None,
-        "OtherInputs": OtherInputs,
     }
     last = "import shared\n"
     body = program.text[program.text.index(last) + len(last) :]
@@ -54,9 +55,31 @@ def _load(program: Program) -> Any:
 
     def quietly(*inputs: Any) -> Any:
         with np.errstate(all="ignore"):
-            return function(*inputs, *(program.outside.values() if program.native else ()))
+            return _called(program, function, inputs) if program.native else function(*inputs)
 
-    return quietly
+    return {program.name: quietly}
+
+
+def _kernel(*takes: Any) -> Any:
+    """A kernel brings its own scratch memory along."""
+    own = [a for a in takes if a is not None]
+    return lambda f: lambda *arguments: f(*arguments, *(a.copy() for a in own))
+
+
+def _called(program: Program, function: Any, inputs: Any) -> Any:
+    """The results of a native program's function: what it wrote into memory, and the numbers that it returned."""
+    results, arguments = {}, []
+    for p in program.parameters:
+        if p.role == "input":
+            arguments.append(inputs[p.place])
+        elif p.role == "constant":
+            arguments.append(list(program.outside.values())[p.place])
+        else:
+            arguments.append(np.full(p.shape, 7, p.dtype))  # whatever was in the memory before
+            if p.role == "result":
+                results[p.place] = arguments[-1]
+    numbers = iter(function(*arguments) or ())
+    return [results[k].reshape(v.shape) if v.shape else next(numbers) for k, v in enumerate(program.outputs)]
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.compile.cache import cache_folder
 from chainrule.errors import RecordingError
 from compile.interpreted import interpreted
 from compile.test_catalogue import assert_same
@@ -56,7 +55,7 @@ def test_the_notes_example_in_native_code():
         V, y = RNG.normal(size=(3, 2)), RNG.normal(size=2)
         assert_same(compiled(V, y), f(V, y), 1e-13)
     assert versions(compiled) == 1
-    assert "def value_and_grad_notes_loss(W, x):" in compiled.source()
+    assert "def value_and_grad_notes_loss(W, x, " in compiled.source()
     value = compiled(W, X)[0]
     assert type(value) is np.float64
 
@@ -68,6 +67,93 @@ def test_numbers_in_native_code():
         assert compiled(1.0, 2.0, 3.0) == f(1.0, 2.0, 3.0)
     assert versions(compiled) == 1
     assert [type(g) for g in compiled(1.0, 2.0, 3.0)[1]] == [np.float64] * 3
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: (np.sum(x), np.zeros_like(x), np.full_like(x, 2.0), np.zeros(4), 1, True, None),
+        lambda x: (x[1] > 0, x > 0, np.argmax(x), x.reshape(1, 3), x[:1], x[:1].reshape(1, 1), x[1:2] * 2.0),
+        lambda x: [(x * 2)[::2], x[::-1], {"a": x, "b": (x + 1, [x + 1])}],
+        lambda x: np.tensordot(x.reshape(1, 3), x.reshape(3, 1), 1)[0, 0],
+        lambda x: (np.concatenate([x, 2 * x, x[:1]]), np.stack([x, x**2], axis=1), x * np.zeros(3, complex)),
+        lambda x: (x.astype(np.float32) * np.float32(3), np.sum(x > 0) * 2, np.asarray(x[0] * 2), np.sum(x) * 1.5),
+    ],
+)
+def test_results_of_every_kind_in_native_code(f):
+    compiled = cr.compile(f)
+    for k in range(4):
+        x = np.array([1.0, -2.0, 3.0]) * (k + 1)
+        assert_alike(compiled(x), f(x))
+    assert versions(compiled) == 1, compiled._latest.failure
+
+
+def assert_alike(actual, desired):
+    if isinstance(desired, tuple | list | dict):
+        assert type(actual) is type(desired)
+        pairs = desired if isinstance(desired, dict) else range(len(desired))
+        for k in pairs:
+            assert_alike(actual[k], desired[k])
+        return
+    assert type(actual) is type(desired)
+    if desired is not None:
+        assert np.asarray(actual).dtype == np.asarray(desired).dtype
+        np.testing.assert_allclose(actual, desired, rtol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_arguments_of_every_kind_in_native_code(seed):
+    """Numbers of Python and NumPy, dtypes, memory that is not in order, and arguments that are never used."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(2, 3))
+    kinds = [
+        1.5,
+        np.float64(2.5),
+        np.float32(3.5),
+        np.int64(4),
+        np.int32(5),
+        np.bool_(True),
+        np.array(2.5),
+        np.array(7),
+    ]
+    compiled = cr.compile(lambda x, n, unused: x * n + np.sum(x))
+    for again in range(2):
+        for n in kinds:
+            for other in (
+                x,
+                np.asfortranarray(x),
+                x[:, ::-1],
+                x.astype(np.float32),
+                x.astype(">f8"),
+                (9 * x).astype(int),
+            ):
+                expected = other.astype(other.dtype.newbyteorder("=")) * n + np.sum(other)
+                actual = compiled(other, n, rng.normal(size=again + 1))
+                assert actual.dtype == expected.dtype
+                np.testing.assert_allclose(actual, expected, rtol=1e-6 if actual.dtype == np.float32 else 1e-13)
+
+
+def test_what_compiled_code_does_not_expect_is_not_read():
+    compiled = cr.compile(lambda x, y: x * y)
+    x = np.arange(3.0)
+    for _ in range(2):
+        compiled(x, 2.0)
+    fast = compiled._fast
+    for wrong in [
+        (),
+        (x,),
+        (x, 2.0, 3.0),
+        (x, 2),
+        (x, np.float64(2)),
+        (x[:2], 2.0),
+        (x[None], 2.0),
+        ([1.0, 2.0, 3.0], 2.0),
+    ]:
+        with pytest.raises(TypeError):
+            fast(*wrong)
+    for wrong in (x[::-1], x.astype(np.float32), x.astype(int), x.astype(">f8"), None, x.view(np.recarray)):
+        with pytest.raises(TypeError):
+            fast(wrong, 2.0)
 
 
 def test_other_shapes_and_dtypes_compile_anew():
@@ -427,25 +513,33 @@ def test_several_threads_at_once():
 # The cache -------------------------------------------------------------------------------------------------------
 
 
-def test_a_damaged_cache_is_made_again():
-    def f(x):
-        return np.sum(np.exp(x) * 3)
-
+def test_a_damaged_cache_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path))
+    f = cr.value_and_grad(lambda x: np.sum(np.exp(x) * 3))
     x = np.arange(3.0)
 
-    def run():
-        compiled = cr.compile(f)
+    def run(g=f):
+        compiled = cr.compile(g)
         compiled(x)
-        assert np.isclose(compiled(x), f(x))
+        assert_same(compiled(x), g(x), 1e-14)
         assert versions(compiled) == 1
 
     run()
-    files = [p for p in cache_folder().rglob("*") if p.suffix in (".nbi", ".nbc") or p.name == "digest"]
-    assert len(files) >= 3
-    for damage in (b"", b"nonsense", None):
-        for file in [p for p in cache_folder().rglob("*") if p.suffix in (".nbi", ".nbc", ".py") or p.name == "digest"]:
-            file.write_bytes(damage) if damage is not None else file.unlink()
+    (code,) = tmp_path.rglob("*.code")
+    whole = code.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    run(cr.value_and_grad(lambda x: np.sum(np.exp(x) * 5)))
+    (other,) = {*tmp_path.rglob("*.code")} - {code}
+    for damage in (b"", b"nonsense", whole[:40], whole[:-1], bytes(flipped), other.read_bytes(), None):
+        code.write_bytes(damage) if damage is not None else code.unlink()
+        for source in tmp_path.rglob("*.py"):
+            source.write_text("raise SystemExit")
         run()
+        assert sorted(tmp_path.rglob("*.code")) == sorted([code, other])  # no temporary file is left
+        assert code.stat().st_size == len(whole)
+        if damage is not None:
+            assert code.read_bytes() != damage
 
 
 def test_without_a_folder_to_write_in(monkeypatch, tmp_path):
@@ -491,26 +585,41 @@ def test_a_view_that_a_call_returns_outlives_its_operand(by_python):
         np.testing.assert_allclose(compiled(x, A), f(x, A), rtol=1e-12, atol=1e-9)
 
 
-def test_a_second_process_finds_what_the_first_compiled(tmp_path):
+def test_a_second_process_finds_what_the_first_compiled_and_needs_no_numba(tmp_path):
     program = (
-        "import numpy as np, chainrule as cr\n"
-        "from numba.core import event\n"
-        "f = cr.compile(cr.value_and_grad(lambda W, x: np.sum(np.tanh(W @ x))))\n"
-        "A = np.ones((60, 60))\n"
-        "f(A, A)\n"
-        "with event.install_recorder('numba:compile') as recorder:\n"
-        "    f(A, A)\n"
-        "print(len(recorder.buffer))\n"
+        "import sys, numpy as np, chainrule as cr\n"
+        "labels = np.arange({n})\n"
+        "f = cr.value_and_grad(lambda W, x: np.sum(np.tanh(W @ x)) + np.sum(cr.softmax_cross_entropy(W, labels)))\n"
+        "A = np.cos(np.arange({n}.0**2)).reshape({n}, {n})\n"
+        "g = cr.compile(f)\n"
+        "expected = g(A, A)\n"
+        "np.testing.assert_allclose(g(A, A)[0], expected[0], rtol=1e-13)\n"
+        "np.testing.assert_allclose(g(A, A)[1], expected[1], rtol=1e-12, atol=1e-13)\n"
+        "print('numba' in sys.modules, repr(g))\n"
     )
     environment = os.environ | {"CHAINRULE_CACHE_DIR": str(tmp_path)}
-    compiled = []
-    for _ in range(2):
-        run = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-        )
-        compiled.append(int(run.stdout))
-    assert compiled[0] > 0
-    assert compiled[1] == 0
+    for n in (3, 60):
+        said = []
+        for _ in range(2):
+            command = [sys.executable, "-c", program.format(n=n)]
+            run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            said.append(run.stdout.split())
+        assert [words[0] for words in said] == ["True", "False"]
+        assert all("1 version(s)" in " ".join(words) for words in said)
+
+
+def test_several_processes_share_an_empty_cache(tmp_path):
+    program = (
+        "import numpy as np, chainrule as cr\n"
+        "f = cr.compile(cr.grad(lambda x: np.sum(np.tanh(x) * x)))\n"
+        "x = np.linspace(0, 1, 50)\n"
+        "a, b = f(x), f(x)\n"
+        "np.testing.assert_allclose(a, b, rtol=1e-13)\n"
+    )
+    environment = os.environ | {"CHAINRULE_CACHE_DIR": str(tmp_path)}
+    running = [subprocess.Popen([sys.executable, "-c", program], env=environment) for _ in range(3)]
+    assert [p.wait() for p in running] == [0, 0, 0]
+    assert {p.suffix for p in tmp_path.rglob("*.*")} == {".py", ".code"}
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):

@@ -1,8 +1,8 @@
-"""The disk cache: modules by the content of their source, next to the machine code that Numba makes of them.
+"""The disk cache: programs by the content of their source, next to the machine code that was made of them.
 
-A folder belongs to one source, on one processor, with one version of chainrule, Numba, NumPy and Python. Beside what
-Numba writes there stands a digest of it, written last: files that do not match it (a crash, a full disk, another
-process at work) are thrown away and made again.
+A folder belongs to one source, on one processor, with one version of chainrule, Numba, llvmlite, NumPy and Python. The
+machine code is one file, replaced in one step, that begins with a digest of the rest and of the folder's name: a file
+that does not match it (a crash, a full disk, a copy from elsewhere) is made again, and nothing of it is loaded.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import hashlib
 import importlib.util
 import os
 import platform
-import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from chainrule.compile.machine import Entry, initialize, load
+
 __all__ = ["cache_folder", "load_module"]
+
+OURS = ("vecmath.py", "native.py", "entry.py", "machine.py")
+"""What machine code depends on besides its source."""
 
 
 def cache_folder() -> Path:
@@ -38,120 +44,103 @@ def cache_folder() -> Path:
 
 
 def _identity() -> str:
-    """What machine code depends on besides its source."""
-    import llvmlite.binding as llvm
-    import numba
-
+    """What machine code depends on besides the source of its program."""
     import chainrule
 
-    parts = [
-        chainrule.__version__,
-        numba.__version__,
-        np.__version__,
-        platform.python_version(),
-        llvm.get_host_cpu_name(),
-    ]
+    llvm = initialize()
+    versions = [chainrule.__version__, np.__version__, platform.python_version(), sys.abiflags]
+    versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__, _version_of_numba()]
+    processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
+    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")]
     here = Path(__file__).parent
-    parts += [(here / name).read_text() for name in ("vecmath.py", "runtime.py")]
-    return "\n".join([*parts, str(sorted(llvm.get_host_cpu_features().items()))])
+    return "\n".join([*versions, *processor, *settings, *((here / name).read_text("utf-8") for name in OURS)])
+
+
+def _version_of_numba() -> str:
+    """What stands in Numba's file of its version, without importing Numba."""
+    spec = importlib.util.find_spec("numba")
+    if spec is None or spec.origin is None:
+        return ""
+    return (Path(spec.origin).parent / "_version.py").read_text("utf-8")
 
 
 _identity_known: list[str] = []
 
 
-def load_module(text: str, name: str) -> ModuleType:
-    """The module of this source, its functions compiled; from the cache if it is there and whole."""
+def load_module(
+    text: str, name: str, entries: Mapping[str, Entry], constants: Sequence[np.ndarray]
+) -> tuple[ModuleType, dict[str, Callable[..., Any]]]:
+    """The module of this source, and its compiled functions: from the cache if they are there and whole.
+
+    Parameters
+    ----------
+    text : the source.
+    name : of the program.
+    entries : the ways in which Python calls the main function of a native program, by name.
+    constants : arrays that it reads.
+    """
     if not _identity_known:
         _identity_known.append(_identity())
-    digest = hashlib.sha256((_identity_known[0] + text).encode()).hexdigest()[:32]
+    content = "\n".join([_identity_known[0], repr(sorted(entries.items())), text])
+    digest = hashlib.sha256(content.encode()).hexdigest()[:32]
     folder = cache_folder() / digest
-    try:
-        file = _written(folder, name, text)
-        if not _is_whole(folder):
-            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-            (folder / "digest").unlink(missing_ok=True)
-    except OSError:
-        return _load_without_cache(text, name, digest)
-    try:
-        module = _load(file, f"{name}_{digest}")
-    except Exception:  # whatever a damaged file may do to Numba
-        shutil.rmtree(folder, ignore_errors=True)
-        return _load_without_cache(text, name, digest)
+    file = folder / f"{name}.code"
+    module = ModuleType(f"{name}_{digest}")
+    exec(compile(text, str(folder / f"{name}.py"), "exec"), vars(module))
+    kernels = [
+        n for n, f in vars(module).items() if getattr(f, "takes", None) is not None and not (entries and n == name)
+    ]
+    names = [*kernels, *entries]
+    kept = _read(file, digest)
+    if kept is not None:
+        with contextlib.suppress(Exception):  # made again, then
+            return module, _loaded(kept, names, constants)
+    from chainrule.compile.native import compiled
+
+    code, outside = compiled(module, name, entries, len(constants))
+    made = ",".join(outside).encode() + b"\0" + code
     with contextlib.suppress(OSError):
-        _seal(folder)
-    return module
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / f"{name}.py", text.encode())
+        _replace(file, _seal(made, digest) + made)
+    return module, _loaded(made, names, constants)
 
 
-def _written(folder: Path, name: str, text: str) -> Path:
-    """The source as a file, written in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.py"
+def _loaded(kept: bytes, names: Sequence[str], constants: Sequence[np.ndarray]) -> dict[str, Callable[..., Any]]:
+    outside, code = kept.split(b"\0", 1)
+    llvm = initialize()
+    wanted = outside.decode().split(",") if outside else []
+    if any(llvm.address_of_symbol(name) is None for name in wanted):  # something that comes with Numba: products
+        from numba.core.registry import cpu_target
+        from numba.core.runtime import rtsys
+
+        rtsys.initialize(cpu_target.target_context)
+        missing = [name for name in wanted if llvm.address_of_symbol(name) is None]
+        if missing:
+            raise ImportError(f"compiled code calls {', '.join(missing)}, which is nowhere")
+    return load(code, names, constants)
+
+
+def _seal(content: bytes, digest: str) -> bytes:
+    return hashlib.sha256(digest.encode() + content).digest()
+
+
+def _read(file: Path, digest: str) -> bytes | None:
+    """What is in a file of the cache, if it is whole."""
     try:
-        if file.read_text(encoding="utf-8") == text:
-            return file
-    except (OSError, UnicodeDecodeError):
-        pass
-    _replace(file, text)
-    return file
+        found = file.read_bytes()
+    except OSError:
+        return None
+    size = hashlib.sha256().digest_size
+    return found[size:] if len(found) > size and found[:size] == _seal(found[size:], digest) else None
 
 
-def _replace(file: Path, text: str) -> None:
+def _replace(file: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=file.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         os.replace(temporary, file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _machine_code(folder: Path) -> list[Path]:
-    return sorted(p for p in (folder / "__pycache__").glob("*") if p.suffix in (".nbi", ".nbc"))
-
-
-def _digest(folder: Path) -> str:
-    total = hashlib.sha256()
-    for path in _machine_code(folder):
-        total.update(path.name.encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        sealed = (folder / "digest").read_text(encoding="utf-8")
-        return bool(_machine_code(folder)) and sealed == _digest(folder)
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _seal(folder: Path) -> None:
-    """Write the digest of what Numba wrote, if it is new."""
-    if not _is_whole(folder):
-        _replace(folder / "digest", _digest(folder))
-
-
-def _load(file: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # Numba looks functions up by their module's name, in what it has kept too
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = before
-    return module
-
-
-def _load_without_cache(text: str, name: str, digest: str) -> ModuleType:
-    """The same where nothing can be written, or what was written cannot be read."""
-    module = ModuleType(f"{name}_{digest}")
-    sys.modules[module.__name__] = module
-    text = text.replace(
-        "import OtherInputs, dense, kernel,", "import OtherInputs, dense, kernel_without_cache as kernel,"
-    )
-    exec(compile(text, f"<{name}>", "exec"), vars(module))
-    return module

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.compile.blas import all_threads
-from chainrule.compile.dispatch import fast_path, numbers_path, takes_leaves
+from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
+from chainrule.compile.values import Value
 from chainrule.errors import ChainruleError
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
@@ -181,6 +182,7 @@ class Version:
         self.program: Any = None
         self.failure: Exception | None = None
         self.function: Callable[..., Any] | None = None
+        self.entry: Callable[..., Any] | None = None
 
     def prepare(self) -> None:
         """Compile, if that has not been done."""
@@ -197,19 +199,26 @@ class Version:
         outputs = [*(v for v in values if v is not None), *(v for v, _, _ in further)]
         self.program = write_program(self.name, inputs, outputs)
         try:
-            self.function = self.program.load()
+            self._load(inputs)
         except Exception:
             if not self.program.native:
                 raise
             self.program = write_program(self.name, inputs, outputs, native=False)
-            self.function = self.program.load()
-        self.used = [i for i, v in enumerate(inputs) if v in set(self.program.inputs)]
+            self._load(inputs)
         self.recorded = None  # its values are not needed any more
-        self.fast = self._fast_path() if self.expected else numbers_path(self, inputs, outputs) or self._fast_path()
+
+    def _load(self, inputs: Sequence[Value]) -> None:
+        program = self.program
+        entries = entries_of(self, inputs) if program.native else {}
+        functions = program.load(entries)
+        self.used = [i for i, v in enumerate(inputs) if v in set(program.inputs)]
+        self.function = functions[program.name]
+        self.entry = functions.get(FAST)
+        self.fast = fast_path(self)
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         """Whether this is the version for these values, and then what the function returns."""
-        given = [_plain(leaves[i]) for i in self.used]
+        given = [plain(leaves[i]) for i in self.used]
         try:
             results = self.function(*given)  # type: ignore[misc]
         except Exception as error:
@@ -242,10 +251,6 @@ class Version:
                     break
         return outputs
 
-    def _fast_path(self) -> Callable[..., Any] | None:
-        """The shortest way from the arguments to the results, if there is one."""
-        return fast_path(self) if takes_leaves(self) else None
-
 
 def _kind(value: Any) -> tuple[str, Any]:
     """How a result is handed out: as an array, an array without axes, or a number of a type."""
@@ -262,12 +267,6 @@ def _boxed(kind: tuple[str, Any], value: Any) -> Any:
 
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _plain(leaf: Any) -> Any:
-    if type(leaf) is np.ndarray:
-        return np.ascontiguousarray(leaf) if leaf.ndim else leaf[()]
-    return leaf
 
 
 def _as_found(how: str, found: Any, value: Any) -> bool:

@@ -1,7 +1,8 @@
-"""Dispatch: the shortest way from a call to compiled code, for functions of arrays and numbers alone.
+"""Dispatch: the shortest way from a call to compiled code.
 
-It is written as source too, once for each version. Whatever it does not expect it leaves, by an exception, to the way
-that looks at everything.
+For a native program that is an entry of machine code, which looks at its arguments itself. Where arguments are trees or
+not all arrays and numbers, or the program is a Python function, a few lines of Python come before it, written for each
+version. Whatever they do not expect they leave, by an exception, to the way that looks at everything.
 """
 
 from __future__ import annotations
@@ -11,135 +12,179 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.compile.schedule import needed
+from chainrule.compile.machine import DTYPES, Entry, Leaf
 from chainrule.compile.values import Value
 
-__all__ = ["fast_path", "numbers_path", "takes_leaves"]
+__all__ = ["FAST", "entries_of", "fast_path", "plain"]
+
+FAST = "fast"
+"""The name of the entry that gives the results as the function does."""
+PARALLEL = 1000
+"""Programs of more work than this let other threads run meanwhile."""
+
+CANONICAL = {np.dtype(name): np.dtype(name) for name in DTYPES}
 
 
-def takes_leaves(version: Any) -> bool:
-    """Whether each argument of the call is one array or number, and none is overwritten."""
-    args, kwargs = version.signature.rebuild(list(range(len(version.signature.leaves))))
-    return not version.donated and not kwargs and args == tuple(range(len(args)))
+def plain(leaf: Any) -> Any:
+    """An argument as compiled code takes it."""
+    if type(leaf) is np.ndarray:
+        dtype: Any = CANONICAL.get(leaf.dtype, leaf.dtype)  # int64 has several names, of which compiled code knows one
+        if not leaf.ndim:
+            return dtype.type(leaf[()])
+        if leaf.dtype is not dtype or not leaf.flags.aligned or not leaf.flags.c_contiguous:
+            return np.require(leaf, dtype, ["C", "A"])
+        return leaf
+    if isinstance(leaf, np.generic) and leaf.dtype in CANONICAL:
+        return CANONICAL[leaf.dtype].type(leaf)
+    return leaf
 
 
-ARITHMETIC = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "negative": "-{0}",
-    "square": "{0} * {0}",
-    "product_or_zero": "{0} * {1} if {0} else {0}",
-    "cast": "{0}",
-    "view": "{0}",
-}
-"""What Python computes with its own numbers as NumPy does: no division, which raises where NumPy gives Inf."""
-
-FEW = 40
-
-
-def numbers_path(version: Any, inputs: Sequence[Value], outputs: Sequence[Value]) -> Callable[..., Any] | None:
-    """A few sums and products of numbers: Python itself is faster than the way into native code."""
-    if not takes_leaves(version) or any(type(leaf) is not float for leaf in version.signature.leaves):
-        return None
-    names = {v: f"x{i}" for i, v in enumerate(inputs)}
-    lines = [f"    if {' or '.join(f'type(x{i}) is not float' for i in range(len(inputs)))}: raise TypeError"]
-    values = needed(outputs)
-    if len(values) > FEW:
-        return None
-    for v in values:
-        if v.shape or v.dtype != np.float64:
-            return None
-        if v.op == "constant" and np.isfinite(v.params["number"]):
-            names[v] = f"({float(v.params['number'])!r})"
-        elif v.op in ARITHMETIC:
-            names[v] = f"v{v.order}"
-            lines.append(f"    v{v.order} = {ARITHMETIC[v.op].format(*(names[a] for a in v.args))}")
-        elif v.op != "input":
-            return None
-    texts = []
-    for kind, out in zip(version.kinds, outputs, strict=True):
-        if kind is None or kind not in (("number", float), ("number", np.float64)):
-            return None
-        texts.append(names[out] if kind[1] is float else f"float64({names[out]})")
-    result = _structure_text(version.rebuild([_Slot(i) for i in range(len(texts))]), texts)
-    if result is None:
-        return None
-    scope: dict[str, Any] = {}
-    header = f"def fast({', '.join(names[v] for v in inputs)}, *, float64=float64, float=float):"
-    scope["float64"] = np.float64
-    exec("\n".join([header, *lines, f"    return {result}"]), scope)
-    return scope["fast"]
+def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
+    """The entries of a native program: with flat results, guards among them; if that goes, as the function too."""
+    program = version.program
+    leaves = [_taken(v, leaf) for v, leaf in zip(inputs, version.signature.leaves, strict=True)]
+    place = {v: i for i, v in enumerate(inputs)}
+    used = [place[v] for v in program.inputs]
+    kinds = [kind for kind in version.kinds if kind is not None]
+    results = [_given(v, kind) for v, kind in zip(program.outputs, kinds, strict=False)]
+    guards = [_given(v, ("guard", None)) for v in program.outputs[len(kinds) :]]
+    parallel = program.work > PARALLEL
+    parameters = tuple(program.parameters)
+    flat = Entry(tuple(leaves[i] for i in used), parameters, (*results, *guards), (), None, parallel)
+    structure = _structure(version)
+    if structure is None or not all(map(_is_simple, version.expected, guards)):
+        return {program.name: flat}
+    expected = tuple((how, int(found)) for how, found in version.expected)
+    parameters = tuple(p._replace(place=used[p.place]) if p.role == "input" else p for p in parameters)
+    return {program.name: flat, FAST: Entry(tuple(leaves), parameters, flat.results, expected, structure, parallel)}
 
 
-def fast_path(version: Any) -> Callable[..., Any] | None:
-    """A function of the arguments themselves that runs the program.
+def _taken(value: Value, leaf: Any) -> Leaf:
+    if np.ndim(leaf):
+        return Leaf(value.dtype.name, value.shape)
+    return Leaf(value.dtype.name, (), "float" if type(leaf) is float else f"numpy.{value.dtype.name}")
 
-    Numba checks the types of the arrays for a program that is native as a whole, and the program itself their shapes,
-    so nothing else has to look at them.
-    """
-    leaves = version.signature.leaves
-    names = [f"a{i}" for i in range(len(leaves))]
-    checks = []
-    given = []
-    for i, leaf in enumerate(leaves):
-        if type(leaf) is np.ndarray:
-            if not leaf.shape or (i not in version.used and version.program.native):
-                return None
-            if not version.program.native:
-                if not leaf.flags.c_contiguous:
-                    return None
-                a = names[i]
-                checks.append(f"type({a}) is not ndarray or {a}.shape != shape{i} or {a}.dtype != dtype{i}")
-                checks.append(f"not {a}.flags.c_contiguous")
-        else:
-            checks.append(f"type({names[i]}) is not kinds[{i}]")
-    given = [names[i] for i in version.used]
-    structure = version.rebuild([_Slot(i) for i in range(len(version.kinds))])
-    count_out = len(version.kinds)
-    results = [f"r{i}" for i in range(count_out)] + [f"g{i}" for i in range(len(version.expected))]
-    boxed = []
-    for i, kind in enumerate(version.kinds):
-        if kind is None:
-            return None
-        boxed.append(f"box{i}(r{i})" if kind[0] == "number" and kind[1] is not float else f"r{i}")
-        if kind[0] == "0-d":
-            return None
-    text = _structure_text(structure, boxed)
-    if text is None:
-        return None
-    scope: dict[str, Any] = {"function": version.function, "kinds": [type(x) for x in leaves], "ndarray": np.ndarray}
-    for i, leaf in enumerate(leaves):
-        scope |= {f"shape{i}": np.shape(leaf), f"dtype{i}": getattr(leaf, "dtype", None)}
-    for i, kind in enumerate(version.kinds):
-        if kind is not None:
-            scope[f"box{i}"] = kind[1]
-    guards = []
-    for i, (how, found) in enumerate(version.expected):
-        if how == "truth":
-            guards.append(f"    if {'not ' if found else ''}g{i}: raise ValueError")
-        else:
-            return None
-    lines = [f"def fast({', '.join(names)}):"]
-    if checks:
-        lines.append(f"    if {' or '.join(checks)}: raise ValueError")
-    lines.append(f"    {', '.join(results)}, = function({', '.join(given)})")
-    lines += [*guards, f"    return {text}"]
-    exec("\n".join(lines), scope)
-    return scope["fast"]
+
+def _given(value: Value, kind: tuple[str, Any]) -> Leaf:
+    if value.shape or kind[0] == "0-d":
+        return Leaf(value.dtype.name, value.shape)
+    if kind[0] == "guard":
+        return Leaf(value.dtype.name, (), {"f": "float", "i": "int", "b": "bool"}[value.dtype.kind])
+    return Leaf(
+        value.dtype.name, (), kind[1].__name__ if kind[1] in (float, int, bool) else f"numpy.{value.dtype.name}"
+    )
+
+
+def _is_simple(expected: tuple[str, Any], guard: Leaf) -> bool:
+    """Whether machine code can tell that a guard is as it was found."""
+    how = expected[0]
+    return not guard.shape and (how == "truth" or (how == "integer" and guard.dtype.startswith("int")))
 
 
 class _Slot(int):
-    pass
+    """The place of a result or an argument in a structure."""
 
 
-def _structure_text(structure: Any, parts: list[str]) -> str | None:
+def _structure(version: Any) -> Any:
+    """The results as nested tuples and lists of their places; None if they are anything else, or not all fresh."""
+    if version.donated or None in version.kinds:
+        return None
+    return _places(version.rebuild([_Slot(i) for i in range(len(version.kinds))]))
+
+
+def _places(structure: Any) -> Any:
     if type(structure) is _Slot:
-        return parts[structure]
-    if type(structure) in (tuple, list):
-        inner = [_structure_text(item, parts) for item in structure]
-        if None in inner:
-            return None
-        joined = ", ".join(inner)  # type: ignore[arg-type]
-        return f"[{joined}]" if type(structure) is list else f"({joined}{',' if len(inner) == 1 else ''})"
-    return None
+        return int(structure)
+    if type(structure) not in (tuple, list):
+        return None
+    parts = [_places(part) for part in structure]
+    return None if None in parts else type(structure)(parts)
+
+
+# A few lines of Python ---------------------------------------------------------------------------------------------
+
+
+def fast_path(version: Any) -> Callable[..., Any] | None:
+    """The function, for arguments like those of the version; None if that is no shorter than to look at everything."""
+    lines: list[str] = []
+    scope: dict[str, Any] = {"ndarray": np.ndarray}
+    args, kwargs = version.signature.rebuild([_Slot(i) for i in range(len(version.signature.leaves))])
+    if kwargs:
+        return None
+    names = [f"x{arg}" if type(arg) is _Slot else f"a{i}" for i, arg in enumerate(args)]
+    if not all(_take_apart(name, arg, lines, scope) for name, arg in zip(names, args, strict=True)):
+        return None
+    leaves = [f"x{i}" for i in range(len(version.signature.leaves))]
+    if version.entry is not None:
+        scope["function"] = version.entry
+        if names == leaves and not lines:
+            return version.entry
+        lines.append(f"    return function({', '.join(leaves)})")
+    elif not _run_program(version, leaves, lines, scope):
+        return None
+    exec("\n".join([f"def fast({', '.join(names)}):", *lines]), scope)
+    return scope["fast"]
+
+
+def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any]) -> bool:
+    """Write how the leaves of an argument are found in it, and that the rest of it is what it was."""
+    kind = type(argument)
+    if kind is _Slot:
+        if name != f"x{argument}":
+            lines.append(f"    x{argument} = {name}")
+        return True
+    scope[f"type_{name}"] = kind
+    if kind in (tuple, list, dict):
+        lines.append(f"    if type({name}) is not type_{name} or len({name}) != {len(argument)}: raise TypeError")
+        parts = argument.items() if kind is dict else enumerate(argument)
+        found = []
+        for i, (key, part) in enumerate(parts):
+            if type(key) not in (str, int):
+                return False
+            lines.append(f"    {name}_{i} = {name}[{key!r}]")
+            found.append(_take_apart(f"{name}_{i}", part, lines, scope))
+        return all(found)
+    if kind not in (bool, int, str, bytes, type(None)):
+        return False
+    scope[f"is_{name}"] = argument
+    lines.append(f"    if type({name}) is not type_{name} or {name} != is_{name}: raise TypeError")
+    return True
+
+
+def _run_program(version: Any, leaves: list[str], lines: list[str], scope: dict[str, Any]) -> bool:
+    """Write how a program that is a Python function is run: its arguments looked at, its results put together."""
+    structure = _structure(version)
+    if structure is None or any(kind[0] == "0-d" for kind in version.kinds):
+        return False
+    if any(how != "truth" for how, _ in version.expected):
+        return False
+    for i, leaf in enumerate(version.signature.leaves):
+        scope[f"type{i}"] = type(leaf)
+        lines.append(f"    if type(x{i}) is not type{i}: raise TypeError")
+        if type(leaf) is np.ndarray:
+            scope |= {f"shape{i}": leaf.shape, f"dtype{i}": leaf.dtype}
+            lines.append(f"    if x{i}.shape != shape{i} or x{i}.dtype != dtype{i}: raise TypeError")
+            lines.append(f"    if not x{i}.flags.c_contiguous or not x{i}.flags.aligned: raise TypeError")
+    scope["function"] = version.function
+    results = [f"r{i}" for i in range(len(version.kinds))]
+    guards = [f"g{i}" for i in range(len(version.expected))]
+    lines.append(f"    {', '.join([*results, *guards])}, = function({', '.join(leaves[i] for i in version.used)})")
+    lines += [
+        f"    if {'not ' if found else ''}{g}: raise ValueError"
+        for g, (_, found) in zip(guards, version.expected, strict=True)
+    ]
+    for i, kind in enumerate(version.kinds):
+        scope[f"kind{i}"] = kind[1]
+        if kind[0] == "number":
+            lines.append(f"    if type(r{i}) is not kind{i}: r{i} = kind{i}(r{i})")
+    lines.append(f"    return {_text(structure)}")
+    return True
+
+
+def _text(structure: Any) -> str:
+    if type(structure) is int:
+        return f"r{structure}"
+    inner = ", ".join(map(_text, structure))
+    if type(structure) is list:
+        return f"[{inner}]"
+    return f"({inner}{',' if len(structure) == 1 else ''})"

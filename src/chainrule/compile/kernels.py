@@ -31,6 +31,7 @@ class Source:
     text : the function.
     arrays : what it reads, in the order of its parameters; numbers too.
     stored : what it writes into arrays, the parameters after those.
+    scratch : memory for its own use, the last parameters: name, dtype and shape of each.
     returned : what it returns, all of it numbers.
     shapes : the shape in which each array must be handed over.
     shared : how many rows there are to divide between threads, at multiples of `step`; None if it is called as a whole.
@@ -40,6 +41,7 @@ class Source:
         self.text = ""
         self.arrays: list[Value] = []
         self.stored: list[Value] = []
+        self.scratch: list[tuple[str, np.dtype, tuple[int, ...]]] = []
         self.returned: list[Value] = []
         self.shapes: dict[Value, tuple[int, ...]] = {}
         self.shared: int | None = None
@@ -182,9 +184,6 @@ class _Writer:
                     lines.append(f"{indent}{name}[...] = 0")
                 else:
                     lines.append(f"{indent}{name} = {_total_type(v)}(0)")
-        for v in sorted(self.buffered, key=lambda v: v.order):
-            shape = tuple(self.length[g] for g in self.inner)
-            lines.append(f"{indent}{self.name_of(v)}_row = np.empty({shape}, {_array_type(v)})")
         for g in self.outer:
             length = "first, last" if self.shared and g == self.outer[0] else str(self.length[g])
             lines.append(f"{indent}for i{g} in range({length}):")
@@ -458,6 +457,9 @@ class _Writer:
         totals = {v for v in self.nodes if kernel.kind[v] == "total"}
         parameters = [self.name_of(v) for v in source.arrays]
         parameters += [self.name_of(v) if v in totals else self._stored_name(v) for v in source.stored]
+        for v in sorted(self.buffered, key=lambda v: v.order):
+            source.scratch.append((f"{self.name_of(v)}_row", v.dtype, tuple(self.length[g] for g in self.inner)))
+        parameters += [name for name, _, _ in source.scratch]
         if self.shared:
             parameters = ["first", "last", *parameters]
             source.shared = self.length[(self.outer or self.inner)[0]]
@@ -485,10 +487,6 @@ def _together(access: tuple[int, ...], first: int, second: int) -> bool:
 
 def _type(v: Value) -> str:
     return text_of(v.dtype)
-
-
-def _array_type(v: Value) -> str:
-    return f"np.{'bool_' if v.dtype == bool else v.dtype.name}"
 
 
 def _total_type(v: Value) -> str:

@@ -148,7 +148,9 @@ class Lowering:
 
 def _is_uniform(array: np.ndarray) -> bool:
     flat = array.reshape(-1)
-    return flat[0] == flat[0] and bool((flat == flat[0]).all()) and not (flat[0] == 0 and np.signbit(flat).any())
+    if flat[0] != flat[0] or not (flat == flat[0]).all():
+        return False
+    return flat[0] != 0 or not (np.signbit(flat.real).any() or np.signbit(flat.imag).any())
 
 
 def _is_simple(x: Any) -> bool:

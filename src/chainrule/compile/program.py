@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.buffers import Lifetime, Workspace, share
 from chainrule.compile.kernels import number_text, write_kernel
+from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
 from chainrule.compile.values import Value, axes_of, size_of
 
@@ -28,7 +29,7 @@ FEW_STEPS = 60
 LOOPS = 2_000
 """Matrix products of fewer multiplications are loops."""
 RESERVED = frozenset(
-    "np math vm kernel read written dense OtherInputs one_thread all_threads shared work buffers".split()
+    "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
     + "results first last count start full i j k z total".split()
 ) | frozenset(name for name in dir(builtins) if name.islower())
 """Names that the text itself uses."""
@@ -42,33 +43,39 @@ class Program:
     text : the module.
     name : the function in it.
     inputs : the inputs that it takes, in order.
+    outputs : what it computes.
     outside : what the module's names stand for that cannot be written: blocks' rules, large constants.
     native : whether it is compiled as a whole.
+    parameters : of the function, if it is: where its inputs, results and buffers come from.
     lifetimes : of the arrays that it uses in between.
+    work : the numbers that it computes, roughly.
     """
 
     def __init__(self, name: str, native: bool):
         self.name, self.native = name, native
         self.text = ""
         self.inputs: list[Value] = []
+        self.outputs: list[Value] = []
         self.outside: dict[str, Any] = {}
+        self.parameters: list[Parameter] = []
         self.lifetimes: list[Lifetime] = []
+        self.work = 0
 
     def memory(self) -> int:
         """The most bytes that it takes for what it computes in between."""
         return sum(share(self.lifetimes)[1])
 
-    def load(self) -> Callable[..., Any]:
-        """The program, compiled."""
+    def load(self, entries: Mapping[str, Entry]) -> dict[str, Callable[..., Any]]:
+        """The program, compiled: by the names of its entries if it is native, else by its own."""
         from chainrule.compile.cache import load_module
 
-        module = load_module(self.text, self.name)
-        function = getattr(module, self.name)
-        if not self.native:
-            vars(module).update(self.outside)
-            return function
-        large = tuple(self.outside.values())
-        return (lambda *inputs: function(*inputs, *large)) if large else function
+        constants = [np.ascontiguousarray(array) for array in self.outside.values()] if self.native else []
+        module, functions = load_module(self.text, self.name, entries, constants)
+        if self.native:
+            return functions
+        vars(module).update(functions)
+        vars(module).update(self.outside)
+        return {self.name: getattr(module, self.name)}
 
 
 def write_program(title: str, inputs: Sequence[Value], outputs: Sequence[Value], native: bool | None = None) -> Program:
@@ -104,6 +111,8 @@ class _Writer:
             self.title = f"{self.title}_".replace("lambda_", "unnamed")
         self.taken.add(self.title)
         self.program = Program(self.title, native)
+        self.program.work = sum(_cost(v) for v in values)
+        self.program.outputs = self.outputs
         self.program.inputs = [v for v in inputs if v in set(values)]
         for v in self.program.inputs:
             self.name_of(v)
@@ -120,6 +129,7 @@ class _Writer:
                     users.setdefault(a, set()).add(i)
         self.last = _last_uses(values, users)
         self.buffers: list[str] = []
+        self.allocated: list[Value] = []
         for self.at, step in enumerate(steps):
             i = self.at
             if isinstance(step, Kernel):
@@ -211,9 +221,14 @@ class _Writer:
             arguments.append(self.shaped(v, source.shapes[v]))
         if self.native:
             decorator = "@kernel()"
+            for own, dtype, shape in source.scratch:
+                arguments.append(self._free(own))
+                self.program.lifetimes.append(Lifetime(shape, dtype, self.at, self.at))
+                self.buffers.append(arguments[-1])
         else:
             kinds = [f'read("{v.dtype.name}", {len(source.shapes.get(v, ()))})' for v in source.arrays]
             kinds += [f'written("{v.dtype.name}", {len(source.shapes[v])})' for v in source.stored]
+            kinds += [f'scratch("{dtype.name}", {shape})' for _, dtype, shape in source.scratch]
             kinds = ['read("int64", 0)'] * 2 + kinds if source.shared is not None else kinds
             decorator = f"@kernel({', '.join(kinds)})"
         text = f"{decorator}\n{source.text}"
@@ -242,10 +257,11 @@ class _Writer:
         name = self.name_of(value)
         if value not in self.escaping:
             self.program.lifetimes.append(Lifetime(value.shape, value.dtype, self.at, self.last.get(value, self.at)))
-            if not self.native:
-                self.buffers.append(name)
-                return
-        self.body.append(f"{name} = np.empty({value.shape}, {_dtype(value)})")
+            self.buffers.append(name)
+        elif self.native:
+            self.allocated.append(value)
+        else:
+            self.body.append(f"{name} = np.empty({value.shape}, {_dtype(value)})")
 
     def _step(self, value: Value) -> None:
         getattr(self, f"_{value.op}")(value)
@@ -256,21 +272,35 @@ class _Writer:
     def _slice(self, value: Value) -> None:
         key = _key_text(value.params["key"], len(value.args[0].shape))
         text = f"{self.text(value.args[0])}[{key}]"
-        self.body.append(f"{self.name_of(value)} = {f'{text}.copy()' if value.shape else text}")
+        if value.shape:
+            self._allocate(value)
+            self.body.append(f"{self.name_of(value)}[...] = {text}")
+        else:
+            self.body.append(f"{self.name_of(value)} = {text}")
 
     def _place(self, value: Value) -> None:
         name = self.name_of(value)
-        self.body.append(f"{name} = np.zeros({value.shape}, {_dtype(value)})")
+        self._allocate(value)
+        self.body.append(f"{name}[...] = 0")
         self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self.text(value.args[0])}")
 
     def _set(self, value: Value) -> None:
         name = self.name_of(value)
-        self.body.append(f"{name} = {self.text(value.args[0])}.copy()")
+        self._allocate(value)
+        self.body.append(f"{name}[...] = {self.text(value.args[0])}")
         self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self.text(value.args[1])}")
 
     def _concatenate(self, value: Value) -> None:
-        parts = ", ".join(self.text(a) for a in value.args)
-        self.body.append(f"{self.name_of(value)} = np.concatenate(({parts},), {value.params['axis']})")
+        name, axis = self.name_of(value), value.params["axis"]
+        self._allocate(value)
+        if not self.native:
+            self.body.append(f"np.concatenate(({', '.join(self.text(a) for a in value.args)},), {axis}, out={name})")
+            return
+        start = 0
+        for a in value.args:
+            stop = start + a.shape[axis]
+            self.body.append(f"{name}[{', '.join([':'] * axis + [f'{start}:{stop}'])}] = {self.text(a)}")
+            start = stop
 
     def _call(self, value: Value) -> None:
         block, params = value.params["block"], value.params["block_params"]
@@ -349,6 +379,14 @@ class _Writer:
     # The whole --------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
+        main = self._native_main() if self.native else self._python_main()
+        head = f'"""{self.title}, written by chainrule.compile."""\n\nimport math\n\nimport numpy as np\n\n'
+        head += "from chainrule.compile.blas import all_threads, one_thread\n"
+        head += "from chainrule.compile.runtime import dense, kernel, program, read, scratch, vm, written\n"
+        head += "from chainrule.compile.threads import shared\n\n\n"
+        self.program.text = head + "\n\n\n".join([*self.functions, main]) + "\n"
+
+    def _python_main(self) -> str:
         results: list[str] = []
         given: set[Value] = set()
         for out in self.outputs:
@@ -357,33 +395,62 @@ class _Writer:
                 text = f"{text}.copy()"
             given.add(base)
             results.append(text)
-        checks = []
         self._threads(True)
-        if self.native:
-            for v in self.program.inputs:
-                if v.shape:
-                    checks.append(f"if {self.name_of(v)}.shape != {v.shape}:\n        raise OtherInputs")
-        large = list(self.program.outside) if self.native else []
-        parameters = [*(self.name_of(v) for v in self.program.inputs), *large]
-        decorator = ""
-        if self.native:
-            kinds = [f'read("{v.dtype.name}", {len(v.shape)})' for v in self.program.inputs]
-            for name in large:
-                array = self.program.outside[name]
-                kinds.append(f'read("{array.dtype.name}", {array.ndim})')
-            decorator = f"@kernel({', '.join(kinds)})\n" if kinds else "@kernel()\n"
-        lines = [*checks, *self.body, f"return ({', '.join(results)},)"]
+        lines = [*self.body, f"return ({', '.join(results)},)"]
         if self.buffers:
             self.program.outside["work"] = Workspace(self.program.lifetimes)
             names = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
             take = ["buffers = work.take()", f"{names} = buffers"]
             lines = [*take, *self.body, f"results = ({', '.join(results)},)", "work.give(buffers)", "return results"]
-        main = f"{decorator}def {self.title}({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
-        head = f'"""{self.title}, written by chainrule.compile."""\n\nimport math\n\nimport numpy as np\n\n'
-        head += "from chainrule.compile.blas import all_threads, one_thread\n"
-        head += "from chainrule.compile.runtime import OtherInputs, dense, kernel, read, vm, written\n"
-        head += "from chainrule.compile.threads import shared\n\n\n"
-        self.program.text = head + "\n\n\n".join([*self.functions, main]) + "\n"
+        return self._function(list(map(self.name_of, self.program.inputs)), lines)
+
+    def _native_main(self) -> str:
+        """It is handed over the memory that it writes into, and returns the results that are numbers."""
+        program = self.program
+        names, kinds = [], []
+
+        def parameter(name: str, role: str, index: int, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+            program.parameters.append(Parameter(role, index, dtype.name, shape))
+            names.append(name)
+            kinds.append(f'{"read" if role in ("input", "constant") else "written"}("{dtype.name}", {len(shape)})')
+
+        results: dict[int, tuple[str, Value]] = {}
+        numbers: list[str] = []
+        for k, out in enumerate(self.outputs):
+            base = base_of(out)
+            if not out.shape:
+                numbers.append(self.text(out))
+            elif base in self.allocated and all(v is not base for _, v in results.values()):
+                results[k] = (self.name_of(base), base)
+            else:
+                name = self._free(f"{_words(out, self.name_of)}_result")
+                self.body.append(f"{name}[...] = {self._filling(out)}")
+                results[k] = (name, out)
+        for v in self.allocated:  # of which only an entry comes out, as a number
+            if all(v is not base for _, base in results.values()):
+                program.lifetimes.append(Lifetime(v.shape, v.dtype, 0, self.at))
+                self.buffers.append(self.name_of(v))
+        for i, v in enumerate(program.inputs):
+            parameter(self.name_of(v), "input", i, v.dtype, v.shape)
+        for k, (name, v) in results.items():
+            parameter(name, "result", k, v.dtype, v.shape)
+        chosen, sizes = share(program.lifetimes)
+        for name, life, slot in zip(self.buffers, program.lifetimes, chosen, strict=True):
+            parameter(name, "buffer", sum(sizes[:slot]), life.dtype, life.shape)
+        for i, (name, array) in enumerate(program.outside.items()):
+            parameter(name, "constant", i, array.dtype, array.shape)
+        lines = [*self.body, f"return ({', '.join(numbers)},)" if numbers else "return"]
+        return f"@program({', '.join(kinds)})\n{self._function(names, lines)}"
+
+    def _filling(self, value: Value) -> str:
+        """What is written into the memory of a result: an array, or the number that all its entries are."""
+        base = base_of(value)
+        if base.op == "constant" and "number" in base.params:
+            return number_text(base.params["number"])
+        return self.name_of(base) if _is_held_as_number(base) else self.text(value)
+
+    def _function(self, parameters: list[str], lines: list[str]) -> str:
+        return f"def {self.title}({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
 
 
 def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Value, int]:

@@ -1,37 +1,57 @@
-"""What the generated modules import: how their functions are compiled, and how arrays are told apart."""
+"""What the generated modules import: which functions are compiled, for what, and how arrays are told apart."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
 
-from chainrule.compile import vecmath as vm
+from chainrule.compile.machine import Argument
 
-__all__ = ["KERNEL", "OtherInputs", "dense", "kernel", "njit", "read", "vm", "written"]
+__all__ = ["OtherInputs", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
 
-KERNEL: dict[str, Any] = {"error_model": "numpy", "fastmath": {"reassoc", "contract"}, "nogil": True}
-"""Sums may be reassociated and products added in one step; NaN, Inf and the sign of zero keep their meaning."""
+vm: Any = None
+"""`chainrule.compile.vecmath`, where something is compiled: it needs Numba, which code from the cache does not."""
 
 
 class OtherInputs(Exception):
     """The arguments are not those for which a function was compiled."""
 
 
-def read(dtype: str, ndim: int) -> Any:
-    """The type of an array that is only read."""
-    return types.Array(getattr(types, dtype), ndim, "C", readonly=True) if ndim else getattr(types, dtype)
+def read(dtype: str, ndim: int) -> Argument:
+    """The type of an array that is only read, or of a number."""
+    return Argument(dtype, ndim)
 
 
-def written(dtype: str, ndim: int) -> Any:
+def written(dtype: str, ndim: int) -> Argument:
     """The type of an array that is written."""
-    return types.Array(getattr(types, dtype), ndim, "C")
+    return Argument(dtype, ndim, written=True)
 
 
-def kernel(*signature: Any) -> Any:
-    """Decorator: compile a function, for one signature, or (without one) within those that call it."""
-    return njit(signature, cache=True, **KERNEL) if signature else njit(**KERNEL)
+def scratch(dtype: str, shape: tuple[int, ...]) -> Argument:
+    """Memory that a function is given for its own use; who calls it does not know of it."""
+    return Argument(dtype, len(shape), written=True, scratch=shape)
+
+
+def kernel(*takes: Argument) -> Callable[[Any], Any]:
+    """Decorator: compile a function, to be called by Python with these arguments, or (without any) by others."""
+
+    def mark(function: Any) -> Any:
+        function.takes = takes or None
+        return function
+
+    return mark
+
+
+def program(*takes: Argument) -> Callable[[Any], Any]:
+    """Decorator: compile the main function of a program that is native as a whole."""
+
+    def mark(function: Any) -> Any:
+        function.takes = takes
+        return function
+
+    return mark
 
 
 def dense(x: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
@@ -39,8 +59,3 @@ def dense(x: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
     if np.shape(x) != shape or np.asarray(x).dtype != dtype:
         raise OtherInputs(f"a call returned {np.asarray(x).dtype} {np.shape(x)} instead of {dtype} {shape}")
     return np.ascontiguousarray(x) if shape else x[()] if isinstance(x, np.ndarray) else x
-
-
-def kernel_without_cache(*signature: Any) -> Any:
-    """As `kernel`, where there is no file beside which machine code could be kept."""
-    return njit(signature, **KERNEL) if signature else njit(**KERNEL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Container
 from typing import Any
@@ -46,7 +47,7 @@ def simplify_graph(graph: Graph) -> Graph:
         # A node in its simplest form is made again only where something near it has changed.
         changed = {node for node in graph.nodes if node not in simplest or (before[node] > 1) != (uses[node] > 1)}
         simpler = associate(_rebuilt(graph, uses, changed))
-        if simpler.nodes == graph.nodes and simpler.outputs == graph.outputs:
+        if simpler.nodes == graph.nodes and all(map(operator.is_, simpler.outputs, graph.outputs)):
             break
         graph, before = simpler, uses  # with what has been counted for the new nodes
         simplest.update(graph.nodes)
