@@ -38,7 +38,8 @@ class Statistics:
     minimum, maximum, mean, std : of the finite entries; NaN where there are none.
     zeros : the share of entries that are exactly zero.
     nans, infinities : how many there are.
-    histogram : how many finite entries fall into each of the bins of equal width between minimum and maximum.
+    histogram : how many finite entries fall into each of the bins of equal width between minimum and maximum; empty
+        where these are equal.
     """
 
     size: int
@@ -79,7 +80,8 @@ def statistics(x: Any) -> Statistics:
     low, high = float(finite.min()), float(finite.max())
     mean = top * float(np.mean(finite / top))
     std = top * float(np.std(finite / top))
-    counts = [finite.size] if low == high else np.histogram(finite / top, BINS, (low / top, high / top))[0]
+    width = high / top - low / top
+    counts = np.bincount(np.minimum((finite / top - low / top) / width * BINS, BINS - 1).astype(int)) if width else []
     return Statistics(
         size=x.size,
         norm=norm,

@@ -102,7 +102,7 @@ class Reader:
         else:
             rule = self.constants(rule_array)
         readable = not is_longer(rule, LONGEST)
-        block = step_formula(node, lambda x: self.symbols[x] if type(x) is Node else self.constants(x))
+        block = step_formula(node, self._written)
         matrix = local_gradient(node, index)
         return Factor(
             local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
@@ -116,6 +116,12 @@ class Reader:
             step=self.places[node],
             operand=index,
         )
+
+    def _written(self, x: Any) -> Formula:
+        """An operand by its name, or as a constant: inside of a block there are nodes without a name."""
+        if x.__class__ is not Node:
+            return self.constants(x)
+        return self.symbols[x] if x in self.symbols else self.constants(x.value)
 
     def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
         """The rule with the numbers put in: for scalars, local gradient times upstream, as one does by hand."""

@@ -27,6 +27,7 @@ SCRIPTS = (
     "panel.js",
     "stepping.js",
     "derivation.js",
+    "health.js",
     "start.js",
 )
 LARGE = 250_000
@@ -39,7 +40,7 @@ def page(explanation: Explanation) -> str:
     return fill(
         asset("template.html"),
         title=escape(explanation.title),
-        style=asset("page.css"),
+        style=asset("page.css") + asset("more.css"),
         story=_script_data(told),
         layout=f"/*{_license()}*/\n" + asset("dagre/dagre.min.js"),
         scripts="\n".join(asset(script) for script in SCRIPTS),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.explain.explanation import Explanation, Factor
+from chainrule.explain.health import Health, Statistics, health_of
 from chainrule.explain.mathml import mathml
 from chainrule.explain.page import numbers
 from chainrule.explain.page.boxes import boxes_of
@@ -34,9 +35,10 @@ def story(explanation: Explanation) -> dict[str, Any]:
     """
     rows = rows_of(explanation)
     teller = _Teller(explanation, rows)
+    loss = next(i for i, step in enumerate(explanation.forward) if step.name == explanation.loss)
     return {
         "title": explanation.title,
-        "loss": next(i for i, step in enumerate(explanation.forward) if step.name == explanation.loss),
+        "loss": loss,
         "count": len(explanation.forward),
         "steps": [teller.step(place, row) for place, row in enumerate(rows)],
         "order": [unicode(g.name.parts[1]) for g in explanation.backward],
@@ -46,7 +48,28 @@ def story(explanation: Explanation) -> dict[str, Any]:
         ],
         "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
         "sources": teller.sources,
+        "health": _health(health_of(explanation)),
     }
+
+
+def _health(health: Health) -> dict[str, Any]:
+    def told_of(s: Statistics | None) -> dict[str, Any] | None:
+        if s is None:
+            return None
+        numbers_of = {key: numbers.plain_number(x) for key, x in vars(s).items() if key != "histogram"}
+        return numbers_of | {"histogram": list(s.histogram)}
+
+    vitals = [
+        {
+            "step": v.step,
+            "depth": v.depth,
+            "value": told_of(v.value),
+            "gradient": told_of(v.gradient),
+            "dead": v.dead and list(v.dead),
+        }
+        for v in health.vitals
+    ]
+    return {"findings": list(health.findings), "vitals": vitals}
 
 
 def told(f: Formula) -> dict[str, str]:
