@@ -81,7 +81,8 @@ def statistics(x: Any) -> Statistics:
     mean = top * float(np.mean(finite / top))
     std = top * float(np.std(finite / top))
     width = high / top - low / top
-    counts = np.bincount(np.minimum((finite / top - low / top) / width * BINS, BINS - 1).astype(int)) if width else []
+    places = np.minimum((finite / top - low / top) / (width or 1.0) * BINS, BINS - 1).astype(int)
+    counts = np.bincount(places, minlength=BINS) if width else np.zeros(0, int)
     return Statistics(
         size=x.size,
         norm=norm,

@@ -25,7 +25,7 @@ function vitalRow({ step, value, gradient, dead }) {
   return el("tr", {},
     el("th", { scope: "row" }, el("button.link", { onclick: go }, math(name.m))), el("td", {}, block),
     el("td", {}, histogram(value, "value")), el("td.number", {}, amount(value, "norm")), el("td.number", {}, amount(value, "rms")),
-    el("td.number", {}, share(value), dead?.[0] ? el("span.note", {}, ` ${dead[0]} of ${dead[1]} units dead`) : null),
+    el("td.number", {}, share(value), dead?.[0] ? el("span.kind", {}, `, ${dead[0]} of ${dead[1]} units dead`) : null),
     el("td", {}, gradient && histogram(gradient, "gradient")), el("td.number", {}, gradient && amount(gradient, "rms")),
     el("td.number", {}, gradient && share(gradient)));
 }
