@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,15 +24,19 @@ class Calls(Protocol):
 
 
 @contextlib.contextmanager
-def watch_locals(plain: dict[str, Any], calls: Calls | None = None) -> Iterator[None]:
+def watch_locals(
+    plain: dict[str, Any], calls: Calls | None = None, revealed: Callable[[Any], Any] = lambda value: value
+) -> Iterator[None]:
     """While user code runs, name each recorded value after the first local variable that holds it.
 
     Plain arrays that are seen are added to `plain` under their names. `calls` hears when a user's function is entered,
-    and, if it wants to (by not returning None), when it is left.
+    and, if it wants to (by not returning None), when it is left. `revealed` says which array a local variable holds,
+    where that is not the array itself.
     """
 
     def look(frame: Any, event: str, argument: Any) -> Any:
-        for name, value in frame.f_locals.items():
+        for name, local in frame.f_locals.items():
+            value = revealed(local)
             if type(value) is Array:
                 if value._node.name is None:
                     value._node.name = name

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.libraries import is_inexact
 
-__all__ = ["Line", "Node", "at_line", "hide_file", "is_internal", "now", "user_frame"]
+__all__ = ["Line", "Node", "at_line", "hide_file", "hide_folder", "is_internal", "now", "user_frame"]
 
 _clock = itertools.count()
 
@@ -114,7 +114,7 @@ class Node:
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.path.dirname(np.__file__)
-_LIBRARIES = (_HERE, _NUMPY + os.sep, os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep, "<frozen ")
+_LIBRARIES: tuple[str, ...] = (_HERE, _NUMPY + os.sep, os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep, "<frozen ")
 _internal: dict[str, bool] = {}
 
 
@@ -129,6 +129,13 @@ def is_internal(filename: str) -> bool:
 def hide_file(filename: str) -> None:
     """Let a file count as internal: the script that starts the command line, say."""
     _internal[filename] = True
+
+
+def hide_folder(folder: str) -> None:
+    """Let all files of a library count as internal."""
+    global _LIBRARIES
+    _LIBRARIES += (folder + os.sep,)
+    _internal.clear()
 
 
 def user_frame() -> Any:

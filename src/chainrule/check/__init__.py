@@ -19,7 +19,8 @@ from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node, at_line
-from chainrule.recording import Argnums, positions_of, record_call
+from chainrule.pytorch import network_of
+from chainrule.recording import Argnums, needs_function, record_call
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 
@@ -41,9 +42,11 @@ def check(
 
     Parameters
     ----------
-    f : a function that returns a scalar, or an array or tree of arrays. What is not a real scalar is reduced to
+    f : a function that returns a scalar, or an array or tree of arrays; or one of PyTorch's tensors, as in `explain`,
+        whose own backward pass is a reference too. What is not a real scalar is reduced to
         one by fixed random weights. A block's rule is also checked for being linear in dz.
-    argnums : the position or name of the argument, or a tuple of them; by default all of a floating type.
+    argnums : the position or name of the argument, or a tuple of them; by default all of a floating type. Parameters of
+        a PyTorch network have their dotted names.
     against : a gradient written by hand, `against(*args)`: it returns the gradient of the first checked argument, or a
         tuple with one for each, in the structure of the arguments.
 
@@ -60,20 +63,25 @@ def check(
     'The gradient written by hand is wrong for x: it gives 3, chainrule 6'
     """
 
-    positions_of(f, () if argnums is None else argnums, "check")
+    needs_function(f, "check")
 
     def checked(*args: Any, **kwargs: Any) -> Report:
-        call = Call.of(f, argnums, args, kwargs)
+        if (network := network_of(f, args, kwargs)) is not None:
+            call, args, kwargs = Call.of_network(network, argnums), tuple(network.values), {}
+        else:
+            call = Call.of(f, argnums, args, kwargs)
         written = None if against is None else _written(against, call, args, kwargs)
-        return _report(call, written)
+        return _report(call, written, network)
 
     return derived_from(checked, f, "check")
 
 
 BY_HAND = "by hand"
+NETWORK = "autograd"
+"""The reference that a network of PyTorch has in itself: its own backward pass, in its own precision."""
 
 
-def _report(call: Call, written: list[Any] | None) -> Report:
+def _report(call: Call, written: list[Any] | None, network: Any = None) -> Report:
     positions = tuple(enumerate(call.labels))
     call_of_leaves = _titled(call)
     recording = record_call(call_of_leaves, positions, tuple(call.leaves), {})
@@ -97,7 +105,10 @@ def _report(call: Call, written: list[Any] | None) -> Report:
     inputs = [np.asarray(x)[()] if type(x) in (float, complex) else x for x in call.leaves]
     problem = Problem(labels, graph, f, inputs, seeds, gradients, rough)
     values = compare_values(problem, outputs, plain if steady else None)
-    slopes = compare_gradients(problem, None if written is None else {BY_HAND: written})
+    extra = {} if written is None else {BY_HAND: written}
+    if network is not None:
+        extra[NETWORK] = [network.gradients(seeds)[argument.key] for argument in call.checked]
+    slopes = compare_gradients(problem, extra)
     own = [c for c in (*values, *slopes) if not c.ok and c.reference != BY_HAND]
     suspects = newest_first if own else users(newest_first)
     blame = wrong_rule(suspects, path)

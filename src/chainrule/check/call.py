@@ -64,6 +64,24 @@ class Call:
             chosen = [replace(a, checked=tuple(range(len(a.leaves)))) if a.key in wanted else a for a in arguments]
         return cls(f, tuple(chosen))
 
+    @classmethod
+    def of_network(cls, network: Any, argnums: Argnums | None) -> Call:
+        """The call of a network of PyTorch with its own values."""
+        names = network.names
+        wanted = names if argnums is None else list(argnums) if isinstance(argnums, tuple | list) else [argnums]
+        wanted = [names[n] if isinstance(n, int) else n for n in wanted]
+        if missing := [name for name in wanted if name not in names]:
+            raise GradientError(
+                f"{name_of(network)} has no argument or parameter {missing[0]!r}; it has {', '.join(names)}" + at_line()
+            )
+        return cls(
+            network,
+            tuple(
+                Argument(i, name, (value,), (name,), lambda leaves: leaves[0], (0,) if name in wanted else ())
+                for i, (name, value) in enumerate(zip(names, network.values, strict=True))
+            ),
+        )
+
     def __str__(self) -> str:
         return f"{name_of(self.f)}({', '.join(a.name for a in self.arguments)})"
 

@@ -193,6 +193,10 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     needs_function(f, "explain")
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
+        from chainrule.pytorch import network_of
+
+        if (network := network_of(f, args, kwargs)) is not None:
+            return explain_network(network)
         recording, plain, scopes = recorded_with_names(f, args, kwargs)
         return explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f), scopes)
 
@@ -220,6 +224,20 @@ def recorded_with_names(
     for node, label in zip(recording.inputs, labels, strict=True):
         node.name = node.name or label
     return recording, plain, scopes
+
+
+def explain_network(network: Any) -> Explanation:
+    """Explain a network of PyTorch (a `chainrule.pytorch.network.Network`): its inputs and all its parameters."""
+    plain = dict(network.named_arrays)
+    with collect_scopes() as scopes, watch_locals(plain, network.calls(scopes), network.revealed):
+        recording = record_call(network, tuple(enumerate(network.names)), tuple(network.values), {})
+    try:
+        scalar_loss(recording, network.__name__)
+    except GradientError as error:
+        raise GradientError(
+            f"{error}\n  as in cr.explain(lambda x: torch.nn.functional.cross_entropy(model(x), labels))(x)"
+        ) from None
+    return explain_recording(recording, network.__name__, plain, network.variables, scopes)
 
 
 def _bind(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

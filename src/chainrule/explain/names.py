@@ -17,7 +17,12 @@ __all__ = ["Names", "watch_locals"]
 
 
 def captured(f: Callable[..., Any]) -> dict[str, Any]:
-    """The plain arrays that a function reads from outside: its closure and the globals that it names."""
+    """The plain arrays that a function reads from outside."""
+    return {name: value for name, value in variables_read(f).items() if isinstance(value, np.ndarray)}
+
+
+def variables_read(f: Callable[..., Any]) -> dict[str, Any]:
+    """What a function reads from outside: its closure and the globals that it names."""
     code = getattr(f, "__code__", None)
     if code is None:
         return {}
@@ -25,7 +30,7 @@ def captured(f: Callable[..., Any]) -> dict[str, Any]:
     for name, cell in zip(code.co_freevars, getattr(f, "__closure__", None) or (), strict=False):
         with contextlib.suppress(ValueError):  # a cell that is still empty
             found[name] = cell.cell_contents
-    return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    return found
 
 
 def variables_of(f: Callable[..., Any]) -> set[str]:

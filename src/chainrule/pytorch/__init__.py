@@ -1,0 +1,37 @@
+"""Networks of PyTorch: a function of tensors, recorded as a function of NumPy arrays.
+
+Nothing here imports PyTorch before somebody who has imported it asks for a network.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.explain.names import variables_read
+from chainrule.libraries import is_inexact
+from chainrule.trees import flatten
+
+__all__ = ["network_of"]
+
+
+def network_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The call f(*args, **kwargs) as a `Network`, if it is one of PyTorch: f is a module, a method of one or reads one from
+    outside; or an argument holds a tensor, or f reads one from outside and no argument is a floating array. Else None.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not _concerns(torch, f, flatten((args, kwargs))[0]):
+        return None
+    from chainrule.pytorch.network import Network
+
+    return Network(f, args, kwargs)
+
+
+def _concerns(torch: Any, f: Any, leaves: list[Any]) -> bool:
+    read = [f, getattr(f, "__self__", None), *variables_read(f).values()]
+    if any(isinstance(value, torch.nn.Module) for value in read):
+        return True
+    if any(isinstance(leaf, torch.Tensor) for leaf in leaves):
+        return True
+    return not any(is_inexact(leaf) for leaf in leaves) and any(isinstance(value, torch.Tensor) for value in read)

@@ -1,0 +1,406 @@
+"""Records what PyTorch computes: each operator that it runs is also run on recorded arrays, by its rule in `operators`.
+
+A dispatch mode hears of every operator, below PyTorch's own autograd, so with all that is called `linear` or
+`layer_norm` still whole. PyTorch computes too: a branch on values goes as it goes there, what is drawn at random is what
+it drew, and each result of a rule is compared with PyTorch's own.
+
+A tensor that depends on an input has a *handle*, the recorded array that stands for it. All other tensors are constants.
+As in PyTorch, no gradient flows through what is computed under `no_grad`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from chainrule.array import NO_PARAMS, Array, record
+from chainrule.errors import RecordingError
+from chainrule.node import Line, Node, at_line, user_frame
+from chainrule.pytorch.operators import OPERATORS, NotCovered, fixed, without_gradient
+from chainrule.views import view_of
+
+__all__ = ["Guard", "Recorder", "Uncovered", "plain", "tensors_in"]
+
+
+def plain(t: torch.Tensor) -> Any:
+    """The value of a tensor in NumPy. It may share the tensor's memory."""
+    if t.dtype is torch.bfloat16:
+        raise RecordingError("NumPy has no bfloat16; convert the network with model.float(), or .double()" + at_line())
+    return t.detach().resolve_conj().resolve_neg().cpu().numpy()
+
+
+def tensors_in(x: Any) -> Iterator[torch.Tensor]:
+    """The tensors among the arguments or the results of an operator."""
+    if isinstance(x, torch.Tensor):
+        yield x
+    elif isinstance(x, tuple | list):
+        for part in x:
+            yield from tensors_in(part)
+    elif isinstance(x, dict):
+        yield from tensors_in(tuple(x.values()))
+
+
+def _mapped(change: Callable[[Any], Any], x: Any) -> Any:
+    if isinstance(x, tuple | list):
+        return type(x)(_mapped(change, part) for part in x)
+    return {k: _mapped(change, v) for k, v in x.items()} if isinstance(x, dict) else change(x)
+
+
+def _is_inexact(t: torch.Tensor) -> bool:
+    return t.dtype.is_floating_point or t.dtype.is_complex
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """An operator without a rule.
+
+    Attributes
+    ----------
+    operator : its name, and what it is about the call where that is not covered alone.
+    module : the dotted path of the module that used it; "" outside of all.
+    line : the line of user code.
+    """
+
+    operator: str
+    module: str
+    line: Line
+
+
+class Recorder(TorchDispatchMode):
+    """Records the operators that PyTorch runs.
+
+    Parameters
+    ----------
+    replaced : for the identity of a tensor (a parameter, most often) the tensor that takes its place.
+    module_path : says in which module we are.
+    dtypes : dtypes that are replaced too, as float32 by float64, so that a network computes in double precision.
+    """
+
+    def __init__(
+        self,
+        replaced: dict[int, torch.Tensor],
+        module_path: Callable[[], str],
+        dtypes: dict[torch.dtype, torch.dtype],
+    ):
+        super().__init__()
+        self.uncovered: list[Uncovered] = []
+        self._replaced = replaced
+        self._module_path = module_path
+        self._dtypes = dtypes
+        self._handles: Any = WeakTensorKeyDictionary()
+        self._constant_roots: dict[int, Array] = {}  # handles that stand for constants, until something is written
+        self._loose: dict[int, torch.Tensor] = {}  # memory that is shared in a way that handles do not follow
+        self._recording = False
+        self._taken_apart: list[str] = []  # the operators of which we are inside, outermost first
+
+    # Handles ------------------------------------------------------------------------------------------------------
+
+    def put(self, t: torch.Tensor, handle: Array) -> None:
+        """Let a handle stand for a tensor."""
+        self._handles[t] = handle
+        self._recording = True
+
+    def handle_of(self, t: Any) -> Array | None:
+        """The recorded array that stands for a tensor; None for a constant."""
+        handle = self._handles.get(self.exchanged(t)) if isinstance(t, torch.Tensor) else None
+        return None if handle is None or id(_root(handle)) in self._constant_roots else handle
+
+    def exchanged(self, t: torch.Tensor) -> torch.Tensor:
+        """What takes the place of a tensor in this run."""
+        return self._replaced.get(id(t), t)
+
+    def _handle_to_write(self, t: torch.Tensor) -> Array:
+        """The handle of a tensor into which something recorded is written; a constant gets one."""
+        handle = self._handles.get(t)
+        if handle is None:
+            handle = self._handles[t] = record(fixed, (plain(t).copy(),))
+        self._constant_roots.pop(id(_root(handle)), None)
+        return handle
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # it would be imported, which takes a second
+
+    # Each operator ------------------------------------------------------------------------------------------------
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        written = _written(func, args, kwargs or {})
+        args, kwargs = self._exchanged(args, written), self._exchanged(kwargs or {}, written)
+        if not self._recording:
+            return func(*args, **kwargs)
+        if all(self.handle_of(t) is None for t in tensors_in((args, kwargs))):
+            return self._of_constants(func, args, kwargs, written)
+        if not torch.is_grad_enabled():
+            return self._under_no_grad(func, args, kwargs, written)
+        rule = rule_for(func)
+        if rule is without_gradient:
+            return self._of_constants(func, args, kwargs, written)
+        if rule is None:
+            return self._without_rule(func, args, kwargs, written)
+        return self._by_rule(rule, func, args, kwargs, written)
+
+    def _exchanged(self, args: Any, written: Sequence[torch.Tensor]) -> Any:
+        """The arguments, with parameters replaced by their values of this run."""
+        if not self._replaced and not self._dtypes:
+            return args
+
+        def exchange(x: Any) -> Any:
+            if isinstance(x, torch.dtype):
+                return self._dtypes.get(x, x)
+            if not isinstance(x, torch.Tensor):
+                return x
+            x = self.exchanged(x)
+            dtype = self._dtypes.get(x.dtype)
+            return x if dtype is None or any(x is w for w in written) else x.to(dtype)
+
+        return _mapped(exchange, args)
+
+    def _by_rule(self, rule: Any, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
+        wants_result = hasattr(rule, "wants_result")
+        theirs = func(*args, **kwargs) if wants_result else None
+        given = [_mapped(self._lowered, theirs)] if wants_result else []
+        operands = _mapped(self._lowered, args)
+        options = {k: v for k, v in _mapped(self._lowered, kwargs).items() if k not in IGNORED}
+        try:
+            with np.errstate(all="ignore"):  # PyTorch says nothing either
+                ours = rule(*given, *operands, **options)
+        except NotCovered as why:
+            return self._not_covered(f"{func} with {why}", func, args, kwargs, written)
+        if ours is NotImplemented:
+            return self._without_rule(func, args, kwargs, written)
+        if not wants_result:
+            theirs = func(*args, **kwargs)
+        if torch.Tag.inplace_view in func.tags:  # transpose_ and its like: no number changes
+            self._handles[written[0]] = ours
+            return theirs
+        if written:
+            return self._write(func, written, ours, theirs)
+        sources = [t for t in tensors_in((args, kwargs)) if self.handle_of(t) is not None]
+        for t, made in zip(_as_list(theirs), _as_list(ours), strict=True):
+            if type(made) is Array and _is_inexact(t) and not any(t is s for s in sources):
+                self.put(t, self._fitted(func, made, t, sources))
+        return theirs
+
+    def _lowered(self, x: Any) -> Any:
+        """An argument as a rule takes it."""
+        if isinstance(x, torch.Tensor):
+            handle = self.handle_of(x)
+            return plain(x) if handle is None else handle
+        return _numpy_dtype(x) if isinstance(x, torch.dtype) else x
+
+    def _fitted(self, func: Any, made: Array, t: torch.Tensor, sources: Sequence[torch.Tensor]) -> Array:
+        """A rule's result as the handle of PyTorch's: with its dtype, and sharing memory where that does."""
+        _must_agree(func, made, t)
+        if made.dtype != (dtype := _numpy_dtype(t.dtype)):
+            made = np.astype(made, dtype)  # type: ignore[call-overload]
+        shared = next((s for s in sources if _same_memory(s, t)), None)
+        handles = [self.handle_of(s) for s in sources]
+        if shared is None:
+            return Array(made._node) if made._view is not None or any(made is h for h in handles) else made
+        made._unsure = False  # PyTorch tells what is a view
+        if made._view is None and not any(made is h for h in handles):
+            node, source = made._own, self.handle_of(shared)
+            if source is not None and node.block is not None and node.block.view and node.inputs[0] is source._node:
+                made._view = view_of(source, partial(node.block, **node.params))
+            else:
+                self._loose[t.untyped_storage().data_ptr()] = t
+        return made
+
+    def _write(self, func: Any, written: Sequence[torch.Tensor], ours: Any, theirs: Any) -> Any:
+        """An operator in place: the handle of what is written into moves on."""
+        (target,) = written
+        if target.untyped_storage().data_ptr() in self._loose:
+            self._note(f"{func} into memory that is shared by other than a view")
+            return theirs
+        handle = self._handle_to_write(target)
+        if type(ours) is Array and ours.shape == handle.shape:
+            handle._write(ours)
+        else:
+            handle[...] = ours
+        _must_agree(func, handle, target)
+        return theirs
+
+    # What is not recorded -----------------------------------------------------------------------------------------
+
+    def _of_constants(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
+        """PyTorch's own result is a constant. A view of one gets a handle, for something recorded may be written there."""
+        result = func(*args, **kwargs)
+        for t in written:
+            if (handle := self._handles.get(t)) is not None:
+                handle[...] = plain(t).copy()
+        if not written and args and isinstance(args[0], torch.Tensor) and _is_view(func) and _is_inexact(args[0]):
+            self._follow_view(func, args, kwargs, result)
+        return result
+
+    def _follow_view(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        rule = rule_for(func)
+        if rule is None or rule is without_gradient:
+            return
+        source = self._handles.get(args[0])
+        if source is None:
+            source = record(fixed, (plain(args[0]).copy(),))
+            self._handles[args[0]] = self._constant_roots[id(source)] = source
+        made = rule(source, *_mapped(self._lowered, args[1:]), **_mapped(self._lowered, kwargs))
+        for t, handle in zip(_as_list(result), _as_list(made), strict=True):
+            if t is not args[0] and type(handle) is Array and handle._view is not None:
+                self._handles[t] = handle
+
+    def _under_no_grad(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
+        function = _custom_function()
+        if function is not None:
+            return self._not_covered(f"{function}, which has a backward pass of its own", func, args, kwargs, written)
+        if any(self.handle_of(t) is not None for t in written):
+            return self._not_covered(f"{func} under no_grad", func, args, kwargs, written)
+        return self._of_constants(func, args, kwargs, written)
+
+    def _without_rule(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
+        """Take an operator apart into simpler ones; if PyTorch does not know how, it is not covered."""
+        if not written and torch.Tag.nondeterministic_seeded not in func.tags:
+            with torch.random.fork_rng(devices=[]):
+                result = func(*args, **kwargs)
+            if not any(_is_inexact(t) for t in tensors_in(result)):
+                return result  # a comparison, a place: it has no gradient
+        simpler = _simpler(func)
+        if simpler is None:
+            return self._not_covered(str(func), func, args, kwargs, written)
+        self._taken_apart.append(str(func))
+        try:
+            with self:
+                return simpler(*args, **kwargs)
+        finally:
+            self._taken_apart.pop()
+
+    def _not_covered(self, what: str, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
+        """Note it, and go on with PyTorch's result, to find all that is not covered."""
+        self._note(what)
+        result = func(*args, **kwargs)
+        known = [t for t in tensors_in((args, kwargs)) if not any(t is w for w in written)]
+        for t in tensors_in(result):
+            if _is_inexact(t) and not any(t is k for k in known):
+                self.put(t, Array(Node(None, (), NO_PARAMS, plain(t))))
+        return result
+
+    def _note(self, what: str) -> None:
+        frame = user_frame()
+        if self._taken_apart:
+            what = f"{self._taken_apart[0]} (it takes {what})"
+        self.uncovered.append(Uncovered(what, self._module_path(), Line(frame.f_code.co_filename, frame.f_lineno)))
+
+
+IGNORED = frozenset(["out", "generator", "memory_format", "layout", "device", "pin_memory", "non_blocking"])
+"""Options of operators that say nothing of values."""
+
+
+def rule_for(func: Any) -> Callable[..., Any] | None:
+    space, name = func._schema.name.split("::")
+    if space != "aten":
+        return None
+    if name.endswith("_") and not name.endswith("__"):
+        name = name[:-1]
+    return OPERATORS.get(f"{name}.{func._overloadname}") or OPERATORS.get(name)
+
+
+def _simpler(func: Any) -> Callable[..., Any] | None:
+    """An operator as a function that calls simpler ones: PyTorch's own, else what it has for exporting."""
+    composite = torch._C.DispatchKey.CompositeImplicitAutograd
+    if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), composite):
+        return partial(func._op_dk, composite)
+    return torch._decomp.decomposition_table.get(func)
+
+
+def _written(func: Any, args: Any, kwargs: Any) -> list[torch.Tensor]:
+    """The arguments into which an operator writes."""
+    schema = func._schema
+    if not schema.is_mutable:
+        return []
+    names = [a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+    given = dict(zip([a.name for a in schema.arguments], args, strict=False)) | kwargs
+    return list(tensors_in([given.get(name) for name in names]))
+
+
+def _is_view(func: Any) -> bool:
+    return any(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns)
+
+
+def _as_list(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, tuple | list) else [x]
+
+
+def _root(handle: Array) -> Array:
+    return handle if handle._view is None else handle._view.root
+
+
+def _same_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return b.numel() > 0 and a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+def _numpy_dtype(dtype: torch.dtype) -> Any:
+    return plain(torch.empty(0, dtype=dtype)).dtype
+
+
+def _must_agree(func: Any, made: Array, t: torch.Tensor) -> None:
+    """A rule gives PyTorch's numbers, or the rule (or its place in the table) is wrong."""
+    ours, theirs = made._node.value, plain(t)
+    if np.shape(ours) != theirs.shape:
+        raise RecordingError(
+            f"chainrule gives {func} the shape {np.shape(ours)}, PyTorch {theirs.shape}; please report this" + at_line()
+        )
+    known = np.isfinite(theirs)
+    if not known.all():  # where PyTorch overflows, a stable form need not
+        ours, theirs = np.asarray(ours)[known], theirs[known]
+    if theirs.size == 0:
+        return
+    difference = np.max(np.abs(ours - theirs))
+    precision = np.finfo(theirs.dtype).eps ** 0.5  # far beyond rounding, far below a wrong rule
+    if not difference <= precision * max(np.max(np.abs(theirs)), 1.0):
+        raise RecordingError(
+            f"chainrule's {func} differs from PyTorch's by up to {difference:.2g}; please report this" + at_line()
+        )
+
+
+def _custom_function() -> str | None:
+    """The name of the `torch.autograd.Function` in whose forward we are, if in one."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "apply" and frame.f_code.co_filename.endswith("autograd/function.py"):
+            return f"{frame.f_locals['cls'].__name__}.apply"
+        frame = frame.f_back
+    return None
+
+
+# What would lose a gradient without notice -----------------------------------------------------------------------
+
+REFUSED: dict[Any, str] = {
+    torch.Tensor.numpy: "x.numpy() leaves PyTorch, and would lose the gradient; write x.detach().numpy() if it may",
+    torch.Tensor.__array__: "np.asarray(x) leaves PyTorch, and would lose the gradient; write x.detach() if it may",
+    torch.Tensor.register_hook: "a hook on a tensor changes its gradient unseen; leave it out of what is explained",
+    torch.Tensor.backward: "x.backward() inside what is explained; return the loss instead",
+    torch.autograd.grad: "torch.autograd.grad inside what is explained; return the loss instead",
+    torch.autograd.backward: "torch.autograd.backward inside what is explained; return the loss instead",
+}
+
+
+class Guard(TorchFunctionMode):
+    """Refuses what PyTorch too would refuse for a tensor that requires a gradient, or what means another gradient."""
+
+    def __init__(self, recorder: Recorder):
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.retain_grad:
+            return None  # every gradient is kept
+        if func in REFUSED:
+            handles = [self._recorder.handle_of(t) for t in tensors_in(args)]
+            if any(h is not None and h._node.differentiable for h in handles):
+                raise RecordingError(REFUSED[func] + at_line())
+        return func(*args, **(kwargs or {}))
