@@ -114,7 +114,12 @@ class Node:
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.path.dirname(np.__file__)
-_LIBRARIES: tuple[str, ...] = (_HERE, _NUMPY + os.sep, os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep, "<frozen ")
+_LIBRARIES: tuple[str, ...] = (
+    _HERE,
+    _NUMPY + os.sep,
+    os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep,
+    "<frozen ",
+)
 _internal: dict[str, bool] = {}
 
 

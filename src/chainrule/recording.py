@@ -73,15 +73,21 @@ def needs_function(f: Any, what: str) -> None:
         raise GradientError(f"the first argument must be a function, not {type(f).__name__}; {hint}" + at_line())
 
 
-def positions_of(f: Callable[..., Any], argnums: Argnums, what: str = "grad") -> tuple[tuple[int, str], ...]:
-    """Each chosen argument as (position, name). `what` is the transform that errors speak of."""
-    needs_function(f, what)
+def chosen_arguments(argnums: Argnums, what: str = "grad") -> tuple[int | str, ...]:
+    """What argnums names, as a tuple."""
     chosen = argnums if isinstance(argnums, tuple | list) else (argnums,)
     if not all(isinstance(which, int | str) and not isinstance(which, bool) for which in chosen):
         raise GradientError(
             f"argnums must be positions or names of arguments, not {type(argnums).__name__}; write cr.{what}(f)(x), "
             f"not cr.{what}(f, x)" + at_line()
         )
+    return tuple(chosen)
+
+
+def positions_of(f: Callable[..., Any], argnums: Argnums, what: str = "grad") -> tuple[tuple[int, str], ...]:
+    """Each chosen argument as (position, name). `what` is the transform that errors speak of."""
+    needs_function(f, what)
+    chosen = chosen_arguments(argnums, what)
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):

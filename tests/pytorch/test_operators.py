@@ -179,6 +179,7 @@ CASES = [
     ("bmm", torch.bmm, [normal(2, 3, 4), normal(2, 4, 5)]),
     ("mv", torch.mv, [X, normal(4)]),
     ("dot", torch.dot, [V, normal(5)]),
+    ("vdot", torch.vdot, [V, normal(5)]),
     ("inner", torch.inner, [X, normal(2, 4)]),
     ("outer", torch.outer, [V, normal(3)]),
     ("kron", torch.kron, [X, normal(2, 2)]),

@@ -20,7 +20,7 @@ from chainrule.graph import Graph, graph_between
 from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node, at_line
 from chainrule.pytorch import network_of
-from chainrule.recording import Argnums, needs_function, record_call
+from chainrule.recording import Argnums, chosen_arguments, needs_function, record_call
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 
@@ -64,6 +64,7 @@ def check(
     """
 
     needs_function(f, "check")
+    chosen_arguments(() if argnums is None else argnums, "check")
 
     def checked(*args: Any, **kwargs: Any) -> Report:
         if (network := network_of(f, args, kwargs)) is not None:
@@ -105,9 +106,10 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
     inputs = [np.asarray(x)[()] if type(x) in (float, complex) else x for x in call.leaves]
     problem = Problem(labels, graph, f, inputs, seeds, gradients, rough)
     values = compare_values(problem, outputs, plain if steady else None)
-    extra = {} if written is None else {BY_HAND: written}
+    extra: dict[str, Sequence[Any]] = {} if written is None else {BY_HAND: written}
     if network is not None:
-        extra[NETWORK] = [network.gradients(seeds)[argument.key] for argument in call.checked]
+        own = network.gradients(seeds)
+        extra[NETWORK] = [own[argument.key] for argument in call.checked]
     slopes = compare_gradients(problem, extra)
     own = [c for c in (*values, *slopes) if not c.ok and c.reference != BY_HAND]
     suspects = newest_first if own else users(newest_first)

@@ -13,7 +13,7 @@ from chainrule.check.parts import widest
 from chainrule.errors import GradientError
 from chainrule.libraries import is_inexact
 from chainrule.node import at_line
-from chainrule.recording import Argnums, positions_of
+from chainrule.recording import Argnums, chosen_arguments, positions_of
 from chainrule.transforms import name_of
 from chainrule.trees import Rebuild, flatten
 
@@ -68,8 +68,8 @@ class Call:
     def of_network(cls, network: Any, argnums: Argnums | None) -> Call:
         """The call of a network of PyTorch with its own values."""
         names = network.names
-        wanted = names if argnums is None else list(argnums) if isinstance(argnums, tuple | list) else [argnums]
-        wanted = [names[n] if isinstance(n, int) else n for n in wanted]
+        wanted = names if argnums is None else chosen_arguments(argnums, "check")
+        wanted = [names[which] if isinstance(which, int) else which for which in wanted]
         if missing := [name for name in wanted if name not in names]:
             raise GradientError(
                 f"{name_of(network)} has no argument or parameter {missing[0]!r}; it has {', '.join(names)}" + at_line()

@@ -17,8 +17,10 @@ __all__ = ["network_of"]
 
 
 def network_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The call f(*args, **kwargs) as a `Network`, if it is one of PyTorch: f is a module, a method of one or reads one from
-    outside; or an argument holds a tensor, or f reads one from outside and no argument is a floating array. Else None.
+    """The call f(*args, **kwargs) as a `Network`, if it is one of PyTorch, else None.
+
+    It is where f is a module, a method of one, or reads one from outside; where an argument holds a tensor; and where f
+    reads a tensor from outside and no argument is a floating array.
     """
     torch = sys.modules.get("torch")
     if torch is None or not _concerns(torch, f, flatten((args, kwargs))[0]):

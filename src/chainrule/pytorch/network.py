@@ -195,7 +195,7 @@ def _as_the_next_call() -> Iterator[None]:
     """With the random numbers that the next call would draw, and without what hides how a layer computes."""
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.mkldnn.enabled = False  # its recurrent layers cannot be taken apart
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # its recurrent layers cannot be taken apart
     try:
         with torch.enable_grad(), torch.random.fork_rng(devices=[]):
             yield
@@ -236,9 +236,13 @@ def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any])
         positional = []
     labels = []
     for i, _ in enumerate(args):
-        p = positional[min(i, len(positional) - 1)] if positional else None
-        several = p is None or p.kind is p.VAR_POSITIONAL
-        labels.append(f"{p.name if p else 'x'}{i if p is None else i - positional.index(p)}" if several else p.name)
+        place = min(i, len(positional) - 1)
+        if place < 0:
+            labels.append(f"x{i}")
+        elif positional[place].kind is inspect.Parameter.VAR_POSITIONAL:
+            labels.append(f"{positional[place].name}{i - place}")
+        else:
+            labels.append(positional[place].name)
     return [name for label, x in [*zip(labels, args, strict=True), *kwargs.items()] for name in leaf_names(x, label)]
 
 

@@ -27,7 +27,7 @@ from chainrule.transforms import stop_gradient
 __all__ = ["OPERATORS", "NotCovered", "chosen_by_pytorch", "fixed", "without_gradient"]
 
 
-class NotCovered(Exception):  # noqa: N818 - it is no error of its own, but one of several reasons in one
+class NotCovered(Exception):
     """An operator is covered, but not with these arguments."""
 
 
@@ -76,8 +76,7 @@ def subtract(x, y, alpha=1):
 
 
 def divide(x, y, rounding_mode=None):
-    rounded = {None: lambda z: z, "floor": np.floor, "trunc": np.trunc}
-    return rounded[rounding_mode](x / y)
+    return x / y if rounding_mode is None else {"floor": np.floor, "trunc": np.trunc}[rounding_mode](x / y)
 
 
 def elu(x, alpha=1.0, scale=1.0, input_scale=1.0):
@@ -260,7 +259,8 @@ def pad(x, widths, mode="constant", value=None):
     if mode != "constant":
         if min(widths) < 0:
             raise NotCovered(f"a negative padding with mode {mode!r}")
-        return np.pad(x, pairs, mode={"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode])
+        name: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+        return np.pad(x, pairs, mode=name)
     cut = [slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, np.shape(x), strict=True)]
     x = x if min(widths, default=0) >= 0 else x[tuple(cut)]
     return np.pad(x, [(max(a, 0), max(b, 0)) for a, b in pairs], constant_values=value or 0)
@@ -604,6 +604,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "bmm": np.matmul,
     "mv": np.matmul,
     "dot": np.matmul,
+    "vdot": np.vdot,
     "inner": np.inner,
     "outer": np.outer,
     "kron": np.kron,
