@@ -21,7 +21,7 @@ from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import (
-    columns_of,
+    columns,
     each,
     exchange,
     from_columns,
@@ -38,9 +38,17 @@ from chainrule.node import at_line
 
 
 def _by_group(xp, w, n, groups):
-    """A kernel (…, O, C/groups, *kernel) as matrices (…, groups, O/groups, C/groups · kernel)."""
+    """A kernel (…, O, C/groups, *kernel) as matrices (…, groups, O/groups, kernel · C/groups)."""
     lead, outputs = w.shape[: -n - 2], w.shape[-n - 2]
+    w = xp.permute_dims(w, (*range(len(lead) + 1), *range(w.ndim - n, w.ndim), w.ndim - n - 1))
     return xp.reshape(w, (*lead, groups, outputs // groups, math.prod(w.shape[-n - 1 :])))
+
+
+def _from_group(xp, w, n, kernel):
+    """Undo `_by_group`."""
+    lead, (groups, outputs, rows) = w.shape[:-3], w.shape[-3:]
+    w = xp.reshape(w, (*lead, groups * outputs, *kernel, rows // math.prod(kernel)))
+    return xp.permute_dims(w, (*range(len(lead) + 1), w.ndim - 1, *range(w.ndim - n - 1, w.ndim - 1)))
 
 
 def _z_by_group(xp, z, n, groups):
@@ -69,8 +77,9 @@ def convolution(xp, x, w, stride=(), padding=(), dilation=(), groups=1):
     """
     n = len(stride)
     kernel = tuple(w.shape[-n:])
-    z = _by_group(xp, w, n, groups) @ columns_of(xp, x, kernel, stride, padding, dilation, groups)
-    positions = positions_of(x.shape[-n:], kernel, stride, padding, dilation)
+    how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    z = _by_group(xp, w, n, groups) @ columns.forward(xp, x, groups=groups, **how)
+    positions = positions_of(x.shape[-n:], **how)
     z = xp.reshape(z, (*z.shape[:-3], w.shape[-n - 2], x.shape[-n - 2], *positions))
     return exchange(xp, z, n)
 
@@ -83,9 +92,9 @@ def convolution(xp, x, w, stride=(), padding=(), dilation=(), groups=1):
 def convolution_transpose(xp, z, w, size=(), stride=(), padding=(), dilation=(), groups=1):
     """The transpose of `convolution` with respect to x, for an x with `size` entries along each axis of positions."""
     n = len(stride)
-    columns = xp.matrix_transpose(_by_group(xp, w, n, groups)) @ _z_by_group(xp, z, n, groups)
-    channels = w.shape[-n - 1] * groups
-    return from_columns(xp, columns, z.shape[-n - 2], channels, size, tuple(w.shape[-n:]), stride, padding, dilation)
+    x = xp.matrix_transpose(_by_group(xp, w, n, groups)) @ _z_by_group(xp, z, n, groups)
+    how = {"kernel": tuple(w.shape[-n:]), "stride": stride, "padding": padding, "dilation": dilation}
+    return from_columns.forward(xp, x, batch=z.shape[-n - 2], size=size, **how)
 
 
 @library_block(
@@ -96,9 +105,9 @@ def convolution_transpose(xp, z, w, size=(), stride=(), padding=(), dilation=(),
 def convolution_kernel(xp, x, z, kernel=(), stride=(), padding=(), dilation=(), groups=1):
     """The transpose of `convolution` with respect to w, for a w with `kernel` entries along each axis of positions."""
     n = len(stride)
-    columns = columns_of(xp, x, kernel, stride, padding, dilation, groups)
-    w = _z_by_group(xp, z, n, groups) @ xp.matrix_transpose(columns)
-    return xp.reshape(w, (*w.shape[:-3], z.shape[-n - 1], x.shape[-n - 1] // groups, *kernel))
+    how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    met = columns.forward(xp, x, groups=groups, **how)
+    return _from_group(xp, _z_by_group(xp, z, n, groups) @ xp.matrix_transpose(met), n, kernel)
 
 
 def _summed(xp, dx, x, z, n):

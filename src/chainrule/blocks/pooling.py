@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import Array, value_of
 from chainrule.block import Block, library_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import absolute, where
 from chainrule.blocks.indexing import add_at, getitem
-from chainrule.blocks.integers import Slot, at_run_time, scatter
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import axes_text, each, padded, pairs, places, positions_of
@@ -40,33 +39,55 @@ def max_pool(xp, x, kernel=(), stride=(), padding=(), dilation=()):
 
 @max_pool.backward
 def max_pool_backward(xp, dz, z, x, **how):
-    lead = dz.shape[: dz.ndim - z.ndim]
-    found = first_largest(x, z, **how)
-    if not at_run_time(found):
-        found = np.asarray(value_of(found))
-    if np.any(found < 0):
-        dz = xp.where(xp.asarray(found < 0), 0.0, dz)
-    dz = xp.reshape(dz, (*lead, found.size))
-    entries = (np.maximum(found, 0) + _first_of_channels(x, len(how["kernel"]))).reshape(-1)
-    shape = (math.prod(x.shape),)
-    added = (
-        scatter(dz, entries, key=(Slot(0),), shape=shape)
-        if at_run_time(entries)
-        else add_at(dz, key=(entries,), shape=shape)
-    )
+    return max_pool_transpose(dz, x, z, **how)
+
+
+@functools.partial(Block, leading_axes=True, notation=lambda dz, x, z, **_: call("max_poolᵀ", dz))
+def max_pool_transpose(xp, dz, x, z, kernel=(), stride=(), padding=(), dilation=()):
+    """For z = max_pool(x): each ∂L/∂z goes to the first largest entry of its window."""
+    how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    if Array in map(type, (dz, x, z)):
+        return max_pool_transpose(dz, x, z, **how)
+    lead, entries, outside = _chosen(dz, x, z, **how)
+    if outside is not None:
+        dz = xp.where(xp.asarray(outside), 0.0, dz)
+    added = add_at(xp.reshape(dz, (*lead, entries.size)), key=(entries,), shape=(math.prod(x.shape),))
     return xp.reshape(added, (*lead, *x.shape))
+
+
+@functools.partial(Block, leading_axes=True, notation=lambda dx, x, z, **_: call("max_pool′", dx))
+def max_pool_tangent(xp, dx, x, z, kernel=(), stride=(), padding=(), dilation=()):
+    """For z = max_pool(x): what each window takes from dx, at its first largest entry."""
+    how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    if Array in map(type, (dx, x, z)):
+        return max_pool_tangent(dx, x, z, **how)
+    lead, entries, outside = _chosen(dx, x, z, **how)
+    dz = xp.reshape(getitem(xp.reshape(dx, (*lead, math.prod(x.shape))), key=(entries,)), (*lead, *z.shape))
+    return dz if outside is None else xp.where(xp.asarray(outside), 0.0, dz)
+
+
+@max_pool_transpose.backward
+def max_pool_transpose_backward(xp, dy, y, dz, x, z, **how):
+    return max_pool_tangent(dy, x, z, **how), None, None
+
+
+@max_pool_tangent.backward
+def max_pool_tangent_backward(xp, dy, y, dx, x, z, **how):
+    return max_pool_transpose(dy, x, z, **how), None, None
+
+
+def _chosen(dz, x, z, **how):
+    """Leading axes, the places in x flattened of the windows' first largest entries, and which windows have none."""
+    x = np.asarray(x)
+    found = _first_largest(x, np.asarray(z), **how)
+    entries = (np.maximum(found, 0) + _first_of_channels(x, len(how["kernel"]))).reshape(-1)
+    return dz.shape[: dz.ndim - z.ndim], entries, found < 0 if np.any(found < 0) else None
 
 
 def _first_of_channels(x, n):
     """For each channel where it begins in x flattened, with n axes of length 1 for its positions."""
     batch, size = tuple(x.shape[:-n]), math.prod(x.shape[-n:])
     return (np.arange(math.prod(batch)) * size).reshape(batch + (1,) * n)
-
-
-@functools.partial(Block, differentiable=False, leading_axes=True)
-def first_largest(xp, x, z, kernel=(), stride=(), padding=(), dilation=()):
-    """For each window the index, in its channel, of its first entry that is the largest."""
-    return _first_largest(np.asarray(x), np.asarray(z), kernel, stride, padding, dilation)
 
 
 def _first_largest(x, z, kernel, stride, padding, dilation):

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.block import library_block
 from chainrule.blocks.pooling import along_axes, averages
 from chainrule.blocks.shaping import reshape, transpose
-from chainrule.blocks.windows import columns_of, each, from_columns, pairs, positions_of, with_batch
+from chainrule.blocks.windows import each, from_columns, pairs, positions_of, windows_of, with_batch
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
@@ -27,10 +27,11 @@ _TWO_BY_TWO = {"kernel": (2, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0)), 
 )
 def patches(xp, x, kernel=(), stride=(), padding=(), dilation=()):
     """What a kernel meets at each position: x of shape (N, C, *size) becomes (N, C · kernel, positions)."""
-    lead, batch = x.shape[: -len(kernel) - 2], x.shape[-len(kernel) - 2]
-    columns = columns_of(xp, x, kernel, stride, padding, dilation, 1)
-    positions = math.prod(positions_of(x.shape[-len(kernel) :], kernel, stride, padding, dilation))
-    return _exchanged(xp, xp.reshape(columns, (*lead, columns.shape[-2], batch, positions)))
+    n, a = len(kernel), x.ndim - len(kernel)
+    windows = windows_of(xp, x, kernel, stride, padding, dilation)  # (…, N, C, *positions, *kernel)
+    rows, positions = x.shape[a - 1] * math.prod(kernel), math.prod(windows.shape[a : a + n])
+    windows = xp.permute_dims(windows, (*range(a), *range(a + n, a + 2 * n), *range(a, a + n)))
+    return xp.reshape(windows, (*x.shape[: a - 1], rows, positions))
 
 
 @library_block(
@@ -40,14 +41,13 @@ def patches(xp, x, kernel=(), stride=(), padding=(), dilation=()):
 )
 def sum_of_patches(xp, z, size=(), kernel=(), stride=(), padding=(), dilation=()):
     """The transpose of `patches`, for an x with `size` entries along each axis: overlapping patches are added."""
-    *lead, batch, rows, columns = z.shape
-    z = xp.reshape(_exchanged(xp, z), (*lead, 1, rows, batch * columns))
-    return from_columns(xp, z, batch, rows // math.prod(kernel), size, kernel, stride, padding, dilation)
-
-
-def _exchanged(xp, x):
-    """The axes -3 and -2 exchanged."""
-    return xp.permute_dims(x, (*range(x.ndim - 3), x.ndim - 2, x.ndim - 3, x.ndim - 1))
+    *lead, batch, rows, positions = z.shape
+    a, places = len(lead), math.prod(kernel)
+    z = xp.reshape(z, (*lead, batch, rows // places, places, positions))
+    z = xp.permute_dims(z, (*range(a), a + 2, a + 1, a, a + 3))  # (…, kernel, C, N, positions)
+    z = xp.reshape(z, (*lead, 1, rows, batch * positions))
+    how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    return from_columns.forward(xp, z, batch=batch, size=size, **how)
 
 
 @patches.backward

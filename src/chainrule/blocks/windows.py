@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.array import Array
+from chainrule.block import Block
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.shaping import reshape
 from chainrule.errors import BlockError
+from chainrule.formula import call
 from chainrule.libraries import is_numpy
 from chainrule.node import at_line
 
@@ -59,38 +62,51 @@ def inner(size, padding):
     return tuple(slice(low, low + n) for n, (low, _) in zip(size, padding, strict=True))
 
 
-def columns_of(xp, x, kernel, stride, padding, dilation, groups):
-    """The columns: x of shape (…, N, C, *size) becomes (…, groups, C/groups · kernel, N · positions)."""
+def windows_of(xp, x, kernel, stride, padding, dilation):
+    """What the kernel meets: x of shape (…, N, C, *size) becomes (…, N, C, *positions, *kernel)."""
     n = len(kernel)
-    lead, (batch, channels), size = x.shape[: -n - 2], x.shape[-n - 2 : -n], x.shape[-n:]
-    positions = positions_of(size, kernel, stride, padding, dilation)
+    positions = positions_of(x.shape[-n:], kernel, stride, padding, dilation)
     x = padded(xp, x, padding)
     if is_numpy(xp):
         extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
         windows: Any = np.lib.stride_tricks.sliding_window_view(x, extent, axis=tuple(range(-n, 0)))
-        windows = windows[(..., *(slice(None, None, step) for step in (*stride, *dilation)))]
-    else:
-        windows = xp.stack([x[(..., *place)] for place in places(kernel, positions, stride, dilation)], axis=-1)
-        windows = xp.reshape(windows, (*lead, batch, channels, *positions, *kernel))
-    # (…, N, C, *positions, *kernel) to (…, C, *kernel, N, *positions)
+        return windows[(..., *(slice(None, None, step) for step in (*stride, *dilation)))]
+    windows = xp.stack([x[(..., *place)] for place in places(kernel, positions, stride, dilation)], axis=-1)
+    return xp.reshape(windows, (*x.shape[:-n], *positions, *kernel))
+
+
+@functools.partial(Block, leading_axes=True, notation=lambda x, **_: call("columns", x))
+def columns(xp, x, kernel=(), stride=(), padding=(), dilation=(), groups=1):
+    """The columns (im2col): x of shape (…, N, C, *size) becomes (…, groups, kernel · C/groups, N · positions)."""
+    if type(x) is Array:
+        return columns(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    n, channels = len(kernel), x.shape[-len(kernel) - 1] // groups
+    windows = windows_of(xp, x, kernel, stride, padding, dilation)
+    lead, batch, positions = x.shape[: -n - 2], x.shape[-n - 2], windows.shape[-2 * n : -n]
+    windows = xp.reshape(windows, (*lead, batch, groups, channels, *positions, *kernel))
+    # (…, N, groups, C, *positions, *kernel) to (…, groups, *kernel, C, N, *positions)
     a = len(lead)
-    order = (*range(a), a + 1, *range(a + 2 + n, a + 2 + 2 * n), a, *range(a + 2, a + 2 + n))
-    rows = channels // groups * math.prod(kernel)
+    order = (*range(a), a + 1, *range(a + 3 + n, a + 3 + 2 * n), a + 2, a, *range(a + 3, a + 3 + n))
+    rows = math.prod(kernel) * channels
     return xp.reshape(xp.permute_dims(windows, order), (*lead, groups, rows, batch * math.prod(positions)))
 
 
-def from_columns(xp, columns, batch, channels, size, kernel, stride, padding, dilation):
-    """The transpose of `columns_of`: each entry of x gets the sum of the entries of the columns that it went to."""
-    lead = columns.shape[:-3]
-    n = len(kernel)
-    positions = positions_of(size, kernel, stride, padding, dilation)
-    columns = xp.reshape(columns, (*lead, channels, math.prod(kernel), batch, *positions))
+@functools.partial(Block, leading_axes=True, notation=lambda z, **_: call("columnsᵀ", z))
+def from_columns(xp, z, batch=1, size=(), kernel=(), stride=(), padding=(), dilation=()):
+    """The transpose of `columns`: each entry of x gets the sum of the entries of the columns that it went to."""
+    how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    if type(z) is Array:
+        return from_columns(z, batch=batch, size=size, **how)
+    lead, (groups, rows), n = z.shape[:-3], z.shape[-3:-1], len(kernel)
+    channels = rows // math.prod(kernel)
+    positions = positions_of(size, **how)
+    z = xp.reshape(z, (*lead, groups, math.prod(kernel), channels, batch, *positions))
     shape = tuple(low + m + high for m, (low, high) in zip(size, padding, strict=True))
-    every = (slice(None),) * (n + 1)
-    pieces = [columns[(..., i, *every)] for i in range(math.prod(kernel))]
+    every = (slice(None),) * (n + 2)
+    pieces = [z[(..., i, *every)] for i in range(math.prod(kernel))]
     where = places(kernel, positions, stride, dilation)
     if is_numpy(xp):
-        x = np.zeros((*lead, channels, batch, *shape), columns.dtype)
+        x = np.zeros((*lead, groups, channels, batch, *shape), z.dtype)
         for piece, place in zip(pieces, where, strict=True):
             x[(..., *place)] += piece
     else:
@@ -98,7 +114,19 @@ def from_columns(xp, columns, batch, channels, size, kernel, stride, padding, di
             lambda a, b: a + b,
             (add_at(piece, key=place, shape=shape) for piece, place in zip(pieces, where, strict=True)),
         )
-    return exchange(xp, x[(..., *inner(size, padding))], n)
+    x = xp.reshape(x[(..., *inner(size, padding))], (*lead, groups * channels, batch, *size))
+    return exchange(xp, x, n)
+
+
+@columns.backward
+def columns_backward(xp, dz, z, x, groups=1, **how):
+    n = len(how["kernel"])
+    return from_columns(dz, batch=x.shape[-n - 2], size=tuple(x.shape[-n:]), **how)
+
+
+@from_columns.backward
+def from_columns_backward(xp, dx, x, z, batch=1, size=(), **how):
+    return columns(dx, groups=z.shape[-3], **how)
 
 
 def exchange(xp, x, n):

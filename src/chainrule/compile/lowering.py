@@ -13,11 +13,12 @@ import numpy as np
 
 from chainrule.array import ANSWERS, WATCHER
 from chainrule.block import BLOCKS, Block, product_or_zero
-from chainrule.blocks import integers
+from chainrule.blocks import integers, pooling, windows
 from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
 from chainrule.compile.values import Value
+from chainrule.compile.window_rules import WINDOW_RULES
 from chainrule.graph import graph_between, inside
 from chainrule.node import Node
 from chainrule.recording import alias, as_array_number
@@ -25,9 +26,6 @@ from chainrule.simplify import simplify_graph
 from chainrule.transforms import stop_gradient
 
 __all__ = ["Lowering", "lower"]
-
-WHOLE = frozenset("convolution convolution_transpose convolution_kernel max_pool avg_pool".split())
-"""Blocks whose own rule is faster than what it is made of: matrix products over columns."""
 
 
 class Lowering:
@@ -89,7 +87,7 @@ class Lowering:
         return made
 
     def operation(self, node: Node, args: list[Value]) -> Value | None:
-        lowered = RULES.get(node.block.name)
+        lowered = RULES.get(node.block.name) or WINDOW_RULES.get(node.block.name)
         if lowered is None or not _is_ours(node.block) or any(a.op == "none" for a in args):
             return None
         if 0 in np.shape(node.value) or any(0 in a.shape for a in args):
@@ -100,7 +98,7 @@ class Lowering:
 
     def expanded(self, node: Node, args: list[Value]) -> Value | None:
         """What the block does inside, if all of it has operations."""
-        if not node.block.differentiable or node.block.name in WHOLE:
+        if not node.block.differentiable:
             return None
         read: dict[tuple[Node, str], Any] = {}
         token = WATCHER.set(lambda node, how: read.setdefault((node, how), found(node.value, how)))
@@ -176,6 +174,10 @@ _OTHERS = (
     integers.gather,
     integers.one_hot_rows,
     integers.labels_fit,
+    windows.columns,
+    windows.from_columns,
+    pooling.max_pool_transpose,
+    pooling.max_pool_tangent,
 )
 
 

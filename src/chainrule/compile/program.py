@@ -20,11 +20,14 @@ from chainrule.compile.kernels import number_text, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
 from chainrule.compile.values import Value, axes_of, size_of
+from chainrule.compile.windows import samples_of, work_of, write_windows
 
 __all__ = ["Program", "write_program"]
 
 SMALL = 40_000
 """Programs that compute fewer numbers than this are compiled as a whole."""
+WORTH_THREADS_WINDOWS = 1_000_000
+"""Entries of windows from which on their samples are shared between threads."""
 FEW_STEPS = 60
 LOOPS = 2_000
 """Matrix products of fewer multiplications are loops."""
@@ -340,6 +343,32 @@ class _Writer:
             self.body.append(f"np.matmul({left}, {right}, out={name})")
         else:
             self.body.append(f"{name} = {_dtype(value)}(np.dot({left}, {right}))")
+
+    def _windows(self, value: Value) -> None:
+        """Columns and pooling: loops of their own."""
+        name = self._free(f"{self.title}_{self.name_of(value)}")
+        text = write_windows(value, name)
+        if self.native:
+            decorator = "@kernel()"
+        else:
+            kinds = ['read("int64", 0)'] * 2 + [f'read("{v.dtype.name}", {len(v.shape)})' for v in value.args]
+            decorator = f"@kernel({', '.join([*kinds, self._written(value)])})"
+        text = f"{decorator}\n{text}"
+        alike = self.alike.setdefault(_canonical(text), name)
+        if alike == name:
+            self.functions.append(text)
+        self._allocate(value)
+        arguments = ", ".join([*(self.text(a) for a in value.args), self.name_of(value)])
+        if not self.native and work_of(value) >= WORTH_THREADS_WINDOWS:
+            self.body.append(f"shared({alike}, {samples_of(value)}, 1, {arguments})")
+        else:
+            self.body.append(f"{alike}(0, {samples_of(value)}, {arguments})")
+
+    _columns = _from_columns = _max_pool = _max_pool_transpose = _max_pool_tangent = _windows
+
+    @staticmethod
+    def _written(value: Value) -> str:
+        return f'written("{value.dtype.name}", {len(value.shape)})'
 
     def _threads(self, several: bool) -> None:
         """Say how many threads NumPy's own functions have from here on."""

@@ -5,7 +5,9 @@ A rule returns None where a block, or the way it is called, has no such form; it
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from chainrule.node import Node
 if TYPE_CHECKING:
     from chainrule.compile.lowering import Lowering
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "Rule", "reshaped", "transposed", "untransposed"]
 
 Rule = Callable[["Lowering", Node, list[Value]], "Value | None"]
 RULES: dict[str, Rule] = {}
@@ -50,6 +52,8 @@ def _cast(low: Lowering, x: Value, dtype: Any) -> Value:
         return x
     if x.op == "constant" and "number" in x.params:
         return low.constant(dtype.type(x.params["number"]), x.shape, dtype) if not x.shape else _filled(low, x, dtype)
+    if x.op == "transpose":
+        return transposed(low, _cast(low, x.args[0], dtype), x.params["order"])
     return low.make("cast", [x], x.shape, dtype)
 
 
@@ -230,26 +234,57 @@ def reshaped(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
         return low.constant(_number(x), shape, x.dtype)
     if x.op in ("view", "reshape"):
         return reshaped(low, x.args[0], shape)
+    if x.op == "transpose" and (turned := _turned_reshape(low, x, shape)) is not None:
+        return turned
     same = tuple(n for n in x.shape if n != 1) == tuple(n for n in shape if n != 1)
     in_kernel = x.op in KERNEL_OPS or x.op in REDUCTIONS
     return low.make("view" if same and (in_kernel or not x.shape) else "reshape", [x], shape, x.dtype)
 
 
+def _turned_reshape(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value | None:
+    """The reshape of a transpose as a transpose of a reshape, where the axes that are merged lie together in memory."""
+    order, parts = x.params["order"], _parts(x.shape, shape)
+    memory: list[tuple[list[int], list[int]]] = []  # of each part its axes before, and after
+    for before, after in parts:
+        places = [order[a] for a in before if x.shape[a] != 1]
+        if places and places != [a for a in range(min(places), max(places) + 1) if x.args[0].shape[a] != 1]:
+            return None
+        memory.append((places, after))
+    # parts by where they lie; those of length 1 go last
+    placed = sorted(range(len(parts)), key=lambda i: (memory[i][0] or [len(order)], i))
+    new = [a for i in placed for a in memory[i][1]]
+    made = reshaped(low, x.args[0], tuple(shape[a] for a in new))
+    return transposed(low, made, tuple(new.index(a) for a in range(len(shape))))
+
+
+def _parts(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """The axes of two shapes in as many parts as possible, so that a part has as many entries before as after."""
+    ends = [list(itertools.accumulate(shape, operator.mul)) for shape in (before, after)]
+    cuts = sorted(set(ends[0]) & set(ends[1]))
+
+    def axes(of: list[int], low: int, high: int) -> list[int]:
+        return [a for a, end in enumerate(of) if low < end <= high]
+
+    return [(axes(ends[0], low, high), axes(ends[1], low, high)) for low, high in itertools.pairwise([0, *cuts])]
+
+
 @rule("transpose")
 def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
-    x = args[0]
-    order = tuple(a + len(x.shape) for a in node.params["axes"])
+    return transposed(low, args[0], tuple(a + len(args[0].shape) for a in node.params["axes"]))
+
+
+def transposed(low: Lowering, x: Value, order: tuple[int, ...]) -> Value:
+    """x with its axes in another order: axis j of the result is axis order[j] of x."""
+    if x.op == "transpose":
+        order, x = tuple(x.params["order"][i] for i in order), x.args[0]
+    shape = tuple(x.shape[a] for a in order)
     if _number(x) is not None:
-        return low.constant(_number(x), np.shape(node.value), x.dtype)
+        return low.constant(_number(x), shape, x.dtype)
     if order == tuple(range(len(order))):
         return x
-    if x.op == "transpose":
-        inner = x.params["order"]
-        order = tuple(inner[i] for i in order)
-        if order == tuple(range(len(order))):
-            return x.args[0]
-        return low.make("transpose", [x.args[0]], np.shape(node.value), x.dtype, order=order)
-    return low.make("transpose", [x], np.shape(node.value), x.dtype, order=order)
+    if [a for a in order if x.shape[a] != 1] == [a for a in range(len(order)) if x.shape[a] != 1]:
+        return reshaped(low, x, shape)
+    return low.make("transpose", [x], shape, x.dtype, order=order)
 
 
 @rule("broadcast_to")
@@ -328,6 +363,11 @@ def reduced(low: Lowering, op: str, x: Value, axes: tuple[int, ...], shape: tupl
         return reshaped(low, x, shape)
     if _number(x) is not None and op in ("max", "min"):
         return low.constant(_number(x), shape, x.dtype)
+    if x.op == "transpose":  # what is kept must come out in its order
+        order = x.params["order"]
+        rest = [order[a] for a in range(len(order)) if a not in axes]
+        if rest == sorted(rest):
+            return reduced(low, op, x.args[0], tuple(sorted(order[a] for a in axes)), shape)
     kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
     return reshaped(low, low.make(op, [x], kept, x.dtype, axes=axes), shape)
 
@@ -367,9 +407,29 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     x, y = (_cast(low, a, dtype) for a in args)
     if len(x.shape) == 2 and _is_identity(x):  # the seed of a Jacobian
         return reshaped(low, y, np.shape(node.value))
-    x, turned_x = _untransposed(x)
-    y, turned_y = _untransposed(y)
-    return low.make("matmul", [x, y], np.shape(node.value), dtype, turned=(turned_x, turned_y))
+    x, turned_x = untransposed(low, x)
+    y, turned_y = untransposed(low, y)
+    shape = np.shape(node.value)
+    if turned_y and (turned_x or _has_positions(y)):  # x @ y as (yᵀ @ xᵀ)ᵀ
+        n = len(shape)
+        made = _product(low, y, x, (*shape[:-2], shape[-1], shape[-2]), not turned_y, not turned_x)
+        return transposed(low, made, (*range(n - 2), n - 1, n - 2))
+    return _product(low, x, y, shape, turned_x, turned_y)
+
+
+def _product(low: Lowering, x: Value, y: Value, shape: tuple[int, ...], turned_x: bool, turned_y: bool) -> Value:
+    """A product; leading axes of length 1 are left out."""
+    if len(shape) > 2 and math.prod(shape[:-2]) == 1:
+        x, y = (reshaped(low, a, a.shape[-2:]) for a in (x, y))
+        return reshaped(low, _product(low, x, y, shape[-2:], turned_x, turned_y), shape)
+    return low.make("matmul", [x, y], shape, x.dtype, turned=(turned_x, turned_y))
+
+
+def _has_positions(x: Value) -> bool:
+    """Whether a matrix has the positions of a convolution as its rows, so that the result should have them too."""
+    while x.op in ("view", "reshape"):
+        x = x.args[0]
+    return x.op == "columns"
 
 
 def _is_identity(x: Value) -> bool:
@@ -377,12 +437,14 @@ def _is_identity(x: Value) -> bool:
     return array is not None and np.array_equal(array, np.eye(x.shape[0], x.shape[1]))
 
 
-def _untransposed(x: Value) -> tuple[Value, bool]:
+def untransposed(low: Lowering, x: Value) -> tuple[Value, bool]:
     """A transposed matrix is read the other way round by the product itself."""
     if x.op == "transpose" and len(x.shape) >= 2:
-        n = len(x.shape)
-        if x.params["order"] == (*range(n - 2), n - 1, n - 2):
-            return x.args[0], True
+        n, order = len(x.shape), x.params["order"]
+        wanted = (*range(n - 2), n - 1, n - 2)  # of the axes of x, in the order in which they lie in memory
+        lies = sorted(range(n), key=lambda a: order[a])
+        if [a for a in lies if x.shape[a] != 1] == [a for a in wanted if x.shape[a] != 1]:
+            return reshaped(low, x.args[0], tuple(x.shape[a] for a in wanted)), True
     return x, False
 
 

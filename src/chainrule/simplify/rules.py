@@ -157,7 +157,7 @@ def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> A
     multiplied = _inner(y, build, "multiply")
     if multiplied is not None and {id(i) for i in multiplied.inputs} == {id(dz), id(s)}:
         return None
-    return y if y in build.improved or _inner(y, build, "sigmoid", "softmax") else None
+    return y if (type(y) is Node and y in build.improved) or _inner(y, build, "sigmoid", "softmax") else None
 
 
 @rule("power", of=(CONSTANT,))
