@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 import chainrule
 
 FOLDER = Path(__file__).parent
+FRAMES = re.compile(r"<(style|iframe)\b.*?</\1>", re.DOTALL)
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
@@ -32,7 +33,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
         cell.metadata.pop("execution", None)  # the times
         for output in cell.get("outputs", ()):
             if "text/html" in output.get("data", {}):
-                output.data["text/html"] = re.sub("<iframe .*?</iframe>", "", output.data["text/html"], flags=re.DOTALL)
+                output.data["text/html"] = FRAMES.sub("", output.data["text/html"])
     return notebook
 
 

@@ -10,12 +10,12 @@ import base64
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
-__all__ = ["chosen", "details", "picture", "pre", "table"]
+__all__ = ["chosen", "details", "picture", "pre", "table", "text"]
 
 Bundle = dict[str, str]
 """The same thing in several MIME types; a notebook shows the best that it can."""
 
-LEFT = "text-align:left;vertical-align:top"
+LEFT = "text-align:left;vertical-align:top;padding:3px 12px"
 
 
 def chosen(bundle: Bundle, include: Collection[str] | None, exclude: Collection[str] | None) -> Bundle:
@@ -31,12 +31,17 @@ def chosen(bundle: Bundle, include: Collection[str] | None, exclude: Collection[
     }
 
 
+def text(x: str) -> str:
+    """Text as HTML: what looks like a tag in it stays text."""
+    return escape(x, quote=False)
+
+
 def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
     """A table of cells that are HTML already; the first of each row heads it where there is no head.
 
     >>> table([["shape", "3×2"]])
-    '<table><tbody><tr><th style="text-align:left;vertical-align:top">shape</th>\
-<td style="text-align:left;vertical-align:top">3×2</td></tr></tbody></table>'
+    '<table><tbody><tr><th style="text-align:left;vertical-align:top;padding:3px 12px">shape</th>\
+<td style="text-align:left;vertical-align:top;padding:3px 12px">3×2</td></tr></tbody></table>'
     """
     first = "td" if head else "th"
     body = "".join(
@@ -52,13 +57,13 @@ def _cell(tag: str, content: str) -> str:
 
 def pre(lines: Iterable[str]) -> str:
     """Text whose columns stay aligned; nothing where there is none."""
-    text = escape("\n".join(lines), quote=False)
-    return f'<pre style="margin:0;padding:0;background:none">{text}</pre>' if text else ""
+    content = text("\n".join(lines))
+    return f'<pre style="margin:0;padding:0;font-size:1em">{content}</pre>' if content else ""
 
 
 def details(summary: str, content: str, *, opened: bool = False) -> str:
     """A part that opens and closes."""
-    return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{content}</details>"
+    return f"<details{' open' if opened else ''}><summary>{text(summary)}</summary>{content}</details>"
 
 
 def picture(svg: str, description: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.libraries import is_inexact
 
-__all__ = ["Line", "Node", "at_line", "hide_file", "hide_folder", "is_internal", "now", "user_frame"]
+__all__ = ["Line", "Node", "at_line", "cell_of", "hide_file", "hide_folder", "is_internal", "now", "user_frame"]
 
 _clock = itertools.count()
 

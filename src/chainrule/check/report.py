@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from chainrule.display import chosen, pre, table
+from chainrule.display import chosen, table
+from chainrule.display import text as escaped
 from chainrule.errors import CheckFailed
 from chainrule.node import Line
 
@@ -172,9 +172,10 @@ class Report:
         return "text/html", self._html()
 
     def _html(self) -> str:
-        head, *rows = [[escape(cell) for cell in row] for row in _rows(self.comparisons)]
-        parts = [f"<p><b>check of {escape(self.title)}: {escape(self.conclusion)}</b></p>", table(rows, head)]
-        return f"<div>{''.join(parts + [pre([text]) for text in self._remarks()])}</div>"
+        head, *rows = [[escaped(cell) for cell in row] for row in _rows(self.comparisons)]
+        title = f"<b>check of {escaped(self.title)}: {self.conclusion}</b>"
+        remarks = [escaped(remark).replace("\n", "<br>") for remark in self._remarks()]
+        return f"<div><p>{title}</p>{table(rows, head)}{''.join(f'<p>{remark}</p>' for remark in remarks)}</div>"
 
     def _repr_markdown_(self) -> str:
         rows = ["| " + " | ".join(row) + " |" for row in _rows(self.comparisons)]

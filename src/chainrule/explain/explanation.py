@@ -108,8 +108,10 @@ class Explanation:
         return chosen(explanation_bundle(self), include, exclude)
 
     def _mime_(self) -> tuple[str, str]:
-        """The same, as marimo asks for it."""
-        return "text/html", self._repr_mimebundle_()["text/html"]
+        """The same, as marimo asks for it; it leaves frames alone but drops style sheets."""
+        from chainrule.explain.notebook import frame, static
+
+        return "text/html", frame(self) or static(self)
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
         from chainrule.explain.terminal import renderables

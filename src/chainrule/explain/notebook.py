@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.display import Bundle, details, picture, pre, table
+from chainrule.display import Bundle, details, picture, pre, table, text
 from chainrule.explain import values
 from chainrule.explain.document import markdown_document
 from chainrule.explain.explanation import Explanation, Gradient, Step, where
@@ -30,13 +32,54 @@ MOST = 60
 
 def explanation_bundle(explanation: Explanation) -> Bundle:
     """Text, Markdown and HTML."""
+    html = f"<div>{HIDE}{frame(explanation)}{static(explanation)}</div>"
     if len(explanation.forward) > MOST:
-        return {"text/plain": _summary(explanation), "text/html": static(explanation)}
-    return {
-        "text/plain": str(explanation),
-        "text/markdown": markdown_document(explanation),
-        "text/html": static(explanation),
-    }
+        return {"text/plain": _summary(explanation), "text/html": html}
+    return {"text/plain": str(explanation), "text/markdown": markdown_document(explanation), "text/html": html}
+
+
+HIDE = "<style>iframe.chainrule-page + div { display: none }</style>"
+"""Where there is the page, the picture and the tables below it are not needed."""
+LARGEST = 1_000_000
+"""A page of more characters than this, compressed, is left out of notebooks."""
+HEIGHT = 620
+"""The height of the page in a notebook, in pixels; it scrolls, and its lower edge can be dragged."""
+
+# A frame keeps names, styles and keys of several pages apart. Its page is compressed, and unpacked without a request,
+# which a notebook may forbid. Links inside the page would lead to the notebook, whose address counts as the frame's.
+# Whether the page is light or dark depends on what it stands on.
+LOADER = """<!doctype html><meta charset="utf-8"><script>(async () => {
+const packed = Uint8Array.from(atob("%s"), c => c.charCodeAt(0));
+const page = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+document.open(); document.write(page); document.close();
+document.addEventListener("click", event => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link) return;
+  event.preventDefault();
+  document.querySelector(link.getAttribute("href")).scrollIntoView();
+});
+const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+for (let e = window.frameElement; e; e = e.parentElement) {
+  canvas.fillStyle = getComputedStyle(e).backgroundColor;
+  canvas.fillRect(0, 0, 1, 1);
+  const [r, g, b, opaque] = canvas.getImageData(0, 0, 1, 1).data;
+  if (!opaque) continue;
+  document.documentElement.dataset.theme = r + g + b < 382 ? "dark" : "light";
+  break;
+}
+})()</script>"""
+
+
+def frame(explanation: Explanation) -> str:
+    """The page, for notebooks that are trusted; sanitizers drop it. Nothing where it is too large."""
+    packed = base64.b64encode(gzip.compress(explanation.html().encode(), mtime=0)).decode()
+    if len(packed) > LARGEST:
+        return ""
+    return (
+        f'<iframe class="chainrule-page" title="Explanation of {escape(explanation.title)}" '
+        f'style="width:100%;height:{HEIGHT}px;border:1px solid #8886;border-radius:6px;resize:vertical" '
+        f'srcdoc="{escape(LOADER % packed)}"></iframe>'
+    )
 
 
 def _summary(explanation: Explanation) -> str:
@@ -51,7 +94,7 @@ def static(explanation: Explanation) -> str:
     told = [
         picture(explanation.svg(), f"Computation graph of {explanation.title}")
         if few
-        else f"<p>{escape(_summary(explanation))}.</p>",
+        else f"<p>{text(_summary(explanation))}.</p>",
         details(
             f"Forward pass of {explanation.title}",
             table(map(_forward_row, steps[:MOST]), ("name", "formula", "value", "block", "shape", "line")),
@@ -64,7 +107,7 @@ def static(explanation: Explanation) -> str:
     if forms:
         rows = [(pre([unicode(f.name)]), pre([f"= {unicode(f.formula)}"])) for f in forms[:MOST]]
         told.append(details("Closed forms", table(rows)))
-    return "<div>" + "".join(told) + "</div>"
+    return f"<div>{''.join(told)}</div>"
 
 
 HEAD = ("gradient", "step by step", "local gradient", "block", "line")
@@ -75,9 +118,9 @@ def _forward_row(step: Step) -> tuple[str, ...]:
         pre([unicode(step.name)]),
         pre([unicode(step.formula)] if step.formula else []),
         pre(values.lines(step.value)),
-        escape(step.block),
+        text(step.block),
         values.shape_text(step.value),
-        escape(where(step.line)),
+        text(where(step.line)),
     )
 
 
@@ -90,8 +133,8 @@ def _backward_row(gradient: Gradient) -> tuple[str, ...]:
         pre([unicode(gradient.name)]),
         pre([*(f"= {line}" for line in told), *(f"  {line}" for line in more)]),
         pre(matrices),
-        escape(", ".join(dict.fromkeys(f.block for f in gradient.factors))),
-        escape(", ".join(dict.fromkeys(filter(None, (where(f.line) for f in gradient.factors))))),
+        text(", ".join(dict.fromkeys(f.block for f in gradient.factors))),
+        text(", ".join(dict.fromkeys(filter(None, (where(f.line) for f in gradient.factors))))),
     )
 
 
@@ -106,14 +149,14 @@ def array_bundle(array: Array) -> Bundle:
 
 def _properties(array: Array) -> Iterator[tuple[str, str]]:
     value, node = np.asarray(array.value), array._node
-    yield "name", escape(node.name or "")
+    yield "name", text(node.name or "")
     yield "value", pre(values.lines(value))
     yield "shape", values.shape_text(value)
-    yield "dtype", escape(str(value.dtype))
+    yield "dtype", text(str(value.dtype))
     if node.block is not None:
         yield "formula", pre([unicode(_origin(node))])
-        yield "block", escape(node.block.name)
-        yield "line", escape(f"{where(node.line)}  {node.line.text}".strip() if node.line else "")
+        yield "block", text(node.block.name)
+        yield "line", text(f"{where(node.line)}  {node.line.text}".strip() if node.line else "")
     if array.grad is not None:
         yield "gradient", pre(values.lines(array.grad))
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from chainrule.node import Line
+from chainrule.node import Line, cell_of
 
 __all__ = ["sources_of"]
 
@@ -35,7 +35,7 @@ def _source(file: str, used: set[int]) -> dict[str, Any]:
     for number in used - shown:
         shown.update(range(number - AROUND, number + AROUND + 1))
     kept = sorted(n for n in shown if 1 <= n <= len(text))
-    name = "" if file.startswith("<expression") else os.path.basename(file)
+    name = "" if file.startswith("<expression") else cell_of(file) or os.path.basename(file)
     return {"file": file, "name": name, "lines": [[n, text[n - 1].rstrip("\n")] for n in kept]}
 
 
