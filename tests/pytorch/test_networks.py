@@ -491,3 +491,10 @@ def test_documents_and_pictures_of_a_network():
 def test_a_network_of_a_hundred_blocks():
     model = nn.Sequential(*(models.Block(8) for _ in range(100)), nn.Linear(8, 3)).double()
     assert_as_pytorch(lambda z: F.cross_entropy(model(z).mean(1), LABELS), [sequence()], [model], ["z"], 1e-10)
+
+
+def test_a_convolutional_network_has_a_page():
+    """Some rules do not record what they do inside; those boxes stay closed."""
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))
+    page = cr.explain(lambda x: net(x).square().mean())(torch.ones(2, 1, 6, 6)).html()
+    assert "max_pool" in page
