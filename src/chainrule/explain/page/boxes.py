@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,12 +138,20 @@ def _fold(box: Box, rows: Sequence[Row], signatures: dict[Any, int], inputs_stay
         return signatures.setdefault((kind, np.shape(row.node.value)), len(signatures))
 
     marks = [signature(item) for item in box.items]
-    fixed = [inputs_stay and isinstance(item, int) and rows[item].formula is None for item in box.items]
-    own = signatures.setdefault((box.kind, box.name if box.step is None else "", tuple(marks)), len(signatures))
+    fixed = [inputs_stay and _is_input(item, rows) for item in box.items]
+    blocks = tuple(mark for mark, item in zip(marks, box.items, strict=True) if not _is_input(item, rows))
+    own = signatures.setdefault((box.kind, box.name if box.step is None else "", blocks), len(signatures))
     if box.kind != "inside":
         box.items = _repeats_folded(box.items, marks, fixed)
-    _cut(box, rows)
+    for item in box.items:
+        if isinstance(item, Box) and item.kind == "repeat":
+            _cut(item, lambda first, last, times=len(item.items): f"{first + 1}–{last + 1} of {times}")
+    _cut(box, lambda first, last, items=tuple(box.items): f"{_name(items[first], rows)} … {_name(items[last], rows)}")
     return own
+
+
+def _is_input(item: int | Box, rows: Sequence[Row]) -> bool:
+    return isinstance(item, int) and rows[item].formula is None
 
 
 def _repeats_folded(items: list[int | Box], marks: list[int], fixed: list[bool]) -> list[int | Box]:
@@ -178,13 +186,18 @@ def _repetition(marks: list[int], at: int) -> tuple[int, int]:
     return best
 
 
-def _cut(box: Box, rows: Sequence[Row]) -> None:
-    """Cut a long box in pieces of about the same length, and those again if they are many."""
+def _cut(box: Box, name: Callable[[int, int], str]) -> None:
+    """Cut a long box in pieces of about the same length, and those again if they are many.
+
+    `name` names the piece from one item to another, by their places.
+    """
+    spans = [(i, i) for i in range(len(box.items))]
     while len(box.items) > CROWD:
-        pieces = max(2, -(-len(box.items) // CROWD))
+        pieces = -(-len(box.items) // CROWD)
         size = -(-len(box.items) // pieces)
-        groups = [box.items[i : i + size] for i in range(0, len(box.items), size)]
-        box.items = [Box("group", f"{_name(g[0], rows)} … {_name(g[-1], rows)}", g) for g in groups]
+        cuts = [slice(i, i + size) for i in range(0, len(box.items), size)]
+        spans = [(spans[cut][0][0], spans[cut][-1][1]) for cut in cuts]
+        box.items = [Box("group", name(*span), box.items[cut]) for span, cut in zip(spans, cuts, strict=True)]
 
 
 def _name(item: int | Box, rows: Sequence[Row]) -> str:

@@ -25,7 +25,7 @@ class Phrase(NamedTuple):
 
     Attributes
     ----------
-    kind : same, negated, scaled, swap, slope, gate, route, spread, sum, mix, stop.
+    kind : same, negated, scaled, swap, slope, slopes, gate, route, spread, sum, mix, stop.
     detail : a number or a name that the sentence mentions.
     """
 
@@ -39,7 +39,8 @@ def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) 
     gathered = rule.kind == "sum"
     inner = _stripped(rule.parts[0]) if gathered else rule
     if inner == upstream:
-        return Phrase("sum" if gathered else "same")
+        wide = np.size(operand.node.value) > np.size(row.node.value)
+        return Phrase("sum" if gathered else "spread" if wide else "same")
     if inner.kind == "neg" and _stripped(inner.parts[0]) == upstream:
         return Phrase("negated")
     others = {_stripped(f).text for f in factor.local.parts[0].parts if f.kind == "name"} - {unicode(operand.name)}
@@ -81,10 +82,12 @@ def _from_matrix(row: Row, operand: Row, local: LocalGradient | None) -> Phrase:
     if structure == "diagonal":
         d = np.diag(J)
         return Phrase("slope", f"{d.min():.4g} … {d.max():.4g}")
+    if structure.endswith("everywhere") and n == 1:
+        return Phrase("sum" if structure.startswith("1 ") else "negated" if structure.startswith("-1 ") else "")
     if structure.endswith("everywhere"):
         return Phrase("spread", "" if structure.startswith("1 ") else structure.split(" ")[0])
-    if np.shape(row.node.value) == ():
-        return Phrase("slope")
+    if np.size(row.node.value) == 1:
+        return Phrase("slopes")
     return Phrase("mix" if not structure.endswith("zeros") else "")
 
 
@@ -125,6 +128,8 @@ def _alone(name: str, p: Phrase) -> str:
             return f"multiplies the gradient by the other operand, {p.detail}"
         case "slope":
             return "multiplies the gradient by its slope" + (f", here {p.detail}" if p.detail else ", entry by entry")
+        case "slopes":
+            return "multiplies the gradient by the slope along each entry"
         case "gate":
             return f"a gate: lets the gradient through where it is open ({p.detail} entries), stops it elsewhere"
         case "route":

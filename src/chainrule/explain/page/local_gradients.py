@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Elementwise
-from chainrule.explain.page.numbers import heat, plain_number
+from chainrule.explain.page.numbers import heat, plain_numbers
 from chainrule.explain.reader import local_columns, local_gradient
 from chainrule.node import Node
 
@@ -44,12 +44,13 @@ class LocalGradient:
             self.matrix = local_columns(node, index, outputs)
         self.structure = structure(self.matrix) if self.whole else "diagonal" if self.diagonal else ""
 
-    def story(self) -> dict[str, Any]:
+    def story(self, most: int = NUMBERS) -> dict[str, Any]:
+        """It as JSON, number by number up to `most` entries."""
         told: dict[str, Any] = {"shape": list(self.shape), "structure": self.structure, "whole": self.whole}
         if self.matrix is None or self.matrix.dtype.kind not in "fiub":
             return told
-        if self.whole and self.matrix.size <= NUMBERS:
-            told["numbers"] = [plain_number(x) for x in self.matrix.ravel()]
+        if self.whole and self.matrix.size <= most:
+            told["numbers"] = plain_numbers(self.matrix)
         elif self.whole or not self.diagonal:
             told["heat"] = heat(self.matrix)
         return told

@@ -24,7 +24,8 @@ from chainrule.node import Line
 __all__ = ["story"]
 
 MANY = 400
-"""Explanations with more rows than this are told without local gradients that are not small already."""
+"""In explanations with more rows than this, local gradients of more than `FEW` entries are told as colours."""
+FEW = 9
 
 
 def story(explanation: Explanation) -> dict[str, Any]:
@@ -122,14 +123,12 @@ class _Teller:
         made: dict[str, Any] = {
             "step": factor.step,
             "operand": factor.operand,
-            "local": told(factor.local),
-            "upstream": told(factor.upstream),
             "rule": told(factor.rule),
             "value": numbers.array(factor.value),
         }
         gradient = self._local(factor.step, factor.operand)
         if gradient is not None:
-            made["matrix"] = gradient.story()
+            made["matrix"] = gradient.story(*[FEW] * self.lean)
         return made
 
     def _local(self, step: int, operand: int) -> LocalGradient | None:

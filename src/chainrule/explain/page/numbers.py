@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.explain import values
 
-__all__ = ["array", "heat", "plain_number"]
+__all__ = ["array", "heat", "plain_number", "plain_numbers"]
 
 FULL = 64
 """Arrays up to this size are in the page number by number."""
@@ -21,11 +21,13 @@ PIXELS = 40
 def array(x: Any) -> dict[str, Any]:
     """What the page shows of a value: its shape, its text, its numbers or a map of them."""
     x = np.asarray(x)
-    told: dict[str, Any] = {"shape": list(x.shape), "dtype": str(x.dtype), "lines": values.lines(x)}
+    told: dict[str, Any] = {"shape": list(x.shape), "dtype": str(x.dtype)}
     if x.dtype.kind not in "fiub":
-        return told
+        return told | {"lines": values.lines(x)}
+    if not values.is_small(x):
+        told["lines"] = values.lines(x)
     if x.size <= FULL and x.ndim <= 2:
-        told["numbers"] = [plain_number(entry) for entry in x.ravel()]
+        told["numbers"] = plain_numbers(x)
     else:
         told["heat"] = heat(_rows(x))
     if x.size:
@@ -63,6 +65,13 @@ def heat(x: np.ndarray) -> dict[str, Any]:
 
 def _thinned(n: int) -> np.ndarray:
     return np.arange(n) if n <= PIXELS else np.linspace(0, n - 1, PIXELS).astype(int)
+
+
+def plain_numbers(x: np.ndarray) -> list[Any]:
+    """All numbers of an array, row by row."""
+    if x.dtype.kind != "f" or np.isfinite(x).all():
+        return x.ravel().tolist()
+    return [plain_number(entry) for entry in x.ravel()]
 
 
 def plain_number(x: Any) -> Any:

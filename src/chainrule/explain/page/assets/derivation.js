@@ -27,9 +27,9 @@ function derivationRow(place) {
   const plus = (parts) => (parts.some((p) => !p) ? null : parts.join("<mo>+</mo>"));
   const chain = ways.length === 0
     ? [gradientMath(place), "<mn>1</mn>"].slice(0, place === chainrule.story.loss ? 2 : 1)
-    : [gradientMath(place), plus(ways.map((way) => row(way.local.m, '<mspace width="0.2em"/>', way.upstream.m))),
-      plus(ways.map((way) => way.rule.m)), plus(ways.map((way) => withNumbers(way.rule)))];
-  const result = isSmall(step.gradient) ? valueMath(step.gradient) : valueMath(step.gradient);
+    : [gradientMath(place), plus(ways.map((way) => chainMath(place, way))),
+      plus(ways.map((way) => way.rule.m)), plus(ways.map((way) => numbersOf(way)))];
+  const result = valueMath(step.gradient);
   const blocks = [...new Set(ways.map((way) => chainrule.steps[way.step].block))].join(", ");
   return el("li", { "data-step": place },
     ways.length > 6 ? equation([gradientMath(place), result], el("span.note", {}, `a sum over ${ways.length} ways`)) : equation([...chain, result]),
@@ -38,14 +38,17 @@ function derivationRow(place) {
 
 function latexOf(place) {
   const step = chainrule.steps[place];
-  const loss = chainrule.steps[chainrule.story.loss].name.l;
   const ways = step.ways.filter((way) => chainrule.steps[way.step].within == null);
   const lines = ways.length
-    ? [ways.map((way) => `${way.local.l} \\, ${way.upstream.l}`).join(" + "), ways.map((way) => way.rule.l).join(" + ")] : [];
+    ? [ways.map((way) => `${localLatex(place, way)} \\, ${gradientLatex(way.step)}`).join(" + "), ways.map((way) => way.rule.l).join(" + ")] : [];
   if (isSmall(step.gradient)) lines.push(valueLatex(step.gradient));
   const different = lines.filter((line, i) => lines.indexOf(line) === i);
-  return `\\[\n\\begin{aligned}\n\\frac{\\partial ${loss}}{\\partial ${step.name.l}} &= ${different.join(" \\\\\n&= ")}\n\\end{aligned}\n\\]`;
+  return `\\[\n\\begin{aligned}\n${gradientLatex(place)} &= ${different.join(" \\\\\n&= ")}\n\\end{aligned}\n\\]`;
 }
+
+const gradientLatex = (place) => `\\frac{\\partial ${chainrule.steps[chainrule.story.loss].name.l}}{\\partial ${chainrule.steps[place].name.l}}`;
+const localLatex = (place, way) =>
+  `\\frac{\\partial \\left[${chainrule.steps[way.step].formula.l}\\right]}{\\partial ${chainrule.steps[place].name.l}}`;
 
 function valueLatex(v) {
   const number = (x) => short(x).replace("inf", "\\infty").replace("nan", "\\mathrm{NaN}").replace(/e([+-]\d+)/, (_, e) => ` \\times 10^{${Number(e)}}`);

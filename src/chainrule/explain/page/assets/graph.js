@@ -52,8 +52,9 @@ function boxFace(box) {
 function titleOf(box) {
   if (box.kind === "turn") return `turn ${box.name}`;
   if (box.kind !== "repeat") return box.name;
-  const [first] = box.items;
-  const what = isBox(first) ? (first.kind === "turn" ? first.items.slice(-1).map(shortName)[0] : first.name) : shortName(first);
+  let [first] = box.items;
+  while (isBox(first) && first.kind === "group") [first] = first.items;
+  const what = isBox(first) && first.kind === "turn" ? shortName(first.items.at(-1)) : shortName(first);
   return `${what} ${box.name}`;
 }
 const shortName = (item) => (isBox(item) ? titleOf(item) : chainrule.steps[item].block);
@@ -90,6 +91,7 @@ function drawGraph() {
   world.replaceChildren();
   graph.drawn.clear();
   const items = itemsInSight();
+  mostLines = items.length <= 8 ? 5 : 3;
   for (const item of items) {
     const made = drawnItem(item);
     graph.drawn.set(item, made);
@@ -104,8 +106,7 @@ function drawGraph() {
   graph.width = width; graph.height = height;
   world.style.width = `${width}px`;
   world.style.height = `${height}px`;
-  drawFrames(world);
-  drawWires(world, width, height);
+  world.prepend(...drawnFrames(), drawnWires(width, height));
   for (const { item, x, y } of graph.plane.items) move(graph.drawn.get(item), x, y);
 }
 
@@ -114,8 +115,8 @@ function move(element, x, y) {
   element.style.top = `${r(y)}px`;
 }
 
-function drawFrames(world) {
-  for (const { box, x, y, width, height } of graph.plane.frames) {
+function drawnFrames() {
+  return graph.plane.frames.map(({ box, x, y, width, height }) => {
     const title = box.kind === "inside" ? `${chainrule.steps[box.step].name.t} = ${chainrule.steps[box.step].block}` : titleOf(box);
     const frame = el(`div.frame.${box.kind}`, {}, el("button.title", {
       "aria-expanded": "true", "aria-label": `${FUNCTIONS[box.kind]} ${title}, open; close it`, title: "Close",
@@ -124,11 +125,11 @@ function drawFrames(world) {
     move(frame, x, y);
     frame.style.width = `${width}px`;
     frame.style.height = `${height}px`;
-    world.prepend(frame);
-  }
+    return frame;
+  });
 }
 
-function drawWires(world, width, height) {
+function drawnWires(width, height) {
   const picture = svg("svg", { class: "wires", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   graph.wires = graph.plane.wires.map((wire) => {
     const band = svg("path", { d: wire.path, class: "band" });
@@ -149,16 +150,16 @@ function drawWires(world, width, height) {
     picture.append(band, line);
     graph.wires.push({ value: made[0], item: null, stub: item, band, line });
   }
-  world.prepend(picture);
   sizeBands();
+  return picture;
 }
 
-/** The width of the band on a wire: by the size of the gradient that comes back on it, on a scale of four decades. */
+/** The width of the band on a wire: by the size of the gradient that comes back on it. Its root, so that small ones are seen too. */
 function sizeBands() {
   const sizeOf = (v) => (v && Number.isFinite(v.size) ? v.size : 0);
   const all = chainrule.steps.map((step) => sizeOf(step.gradient)).filter((x) => x > 0);
   const top = Math.max(...all, 1e-300);
-  const widthOf = (size) => (size > 0 ? 2 + 9 * Math.max(0, 1 + Math.log10(size / top) / 4) : 0);
+  const widthOf = (size) => (size > 0 ? 1.8 + 10 * (size / top) ** 0.35 : 0);
   for (const wire of graph.wires) {
     const step = chainrule.steps[wire.value];
     const ways = waysInSight(wire.value);
@@ -190,17 +191,32 @@ function light(name) {
 
 // Zoom and pan ----------------------------------------------------------------------------------------------------
 
-const LEGIBLE = 0.62;
+const LEGIBLE = 0.5, FIRST = 0.8;
 
 function transform() {
   byId("world").style.transform = `translate(${r(graph.x)}px, ${r(graph.y)}px) scale(${graph.scale})`;
 }
 
+/** At first, close functions from the inside out until what is left can be read as a whole. */
+function closeWhatIsTooMuch() {
+  const open = () => graph.plane.frames.map(({ box }) => box);
+  while (open().length && wholeScale() < LEGIBLE) {
+    const depth = Math.max(...open().map((box) => box.depth));
+    for (const box of open()) if (box.depth === depth) box.open = false;
+    drawGraph();
+  }
+}
+
+function wholeScale() {
+  const { clientWidth: width, clientHeight: height } = byId("graph");
+  return Math.min((width - 24) / graph.width, (height - 40) / graph.height, 1.25);
+}
+
 /** Show everything; where that would be too small to read, the beginning. */
 function fit(force = false) {
   const { clientWidth: width, clientHeight: height } = byId("graph");
-  const whole = Math.min((width - 24) / graph.width, (height - 40) / graph.height, 1.25);
-  graph.scale = force ? whole : Math.max(whole, LEGIBLE);
+  const whole = wholeScale();
+  graph.scale = force || whole > LEGIBLE ? whole : FIRST;
   graph.x = Math.max(12, (width - graph.width * graph.scale) / 2);
   graph.y = (height - graph.height * graph.scale) / 2;
   if (!force && graph.height * graph.scale > height) graph.y = 12;

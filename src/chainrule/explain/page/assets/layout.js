@@ -3,7 +3,7 @@
 // A box's layout places its items in layers from left to right (dagre) between ports: at the left edge one for each value
 // that comes in, at the right edge one for each that goes out.
 
-const GAP = { ranksep: 44, nodesep: 18, edgesep: 10 };
+const GAP = { ranksep: 34, nodesep: 16, edgesep: 10 };
 const PADDING = 16, TITLE = 30, PORTS = 24;
 
 /** Sizes of the items in sight are asked of `sizeOf(item)` → {width, height}. Returns the placed box. */
@@ -49,7 +49,17 @@ function place(box, children) {
   const { width = 0, height = 0 } = graph.graph();
   const at = new Map();
   for (const item of children.keys()) at.set(item, corner(graph.node(idOf(item))));
-  for (const wire of wires) wire.points = graph.edge({ v: wire.from, w: wire.to, name: `${wire.value}` }).points;
+  const ranks = new Map(); // the middle of each layer → its width
+  for (const id of graph.nodes()) {
+    const { x, width } = graph.node(id);
+    ranks.set(r(x), Math.max(ranks.get(r(x)) ?? 0, width));
+  }
+  for (const wire of wires) {
+    wire.bends = graph.edge({ v: wire.from, w: wire.to, name: `${wire.value}` }).points.slice(1, -1).flatMap(({ x, y }) => {
+      const half = (ranks.get(r(x)) ?? -1) / 2; // past a layer a wire runs level; between layers it need not bend
+      return half < 0 ? [] : [{ x: x - half, y }, { x: x + half, y }];
+    });
+  }
   const heightOf = (id) => graph.node(id).y;
   const top = inner ? TITLE : 0;
   return {
@@ -88,20 +98,20 @@ function flatten(placed, x = 0, y = 0, out = { items: [], frames: [], wires: [] 
       ends.set(`${box.step}`, ends.get(`${out_}`));
     }
   }
-  spread(placed.wires, starts, (wire) => ends.get(`${wire.value}`), at, y + dy);
+  spread(placed.wires, starts, (wire) => ends.get(`${wire.value}`), y + dy);
   for (const wire of placed.wires) {
     const from = ends.get(`${wire.value}`);
     const to = wire.item === null
       ? { x: x + placed.width, y: y + dy + placed.made.get(wire.value) }
       : starts.get(`${wire.to}:${wire.value}`) ?? { x: starts.get(wire.to).x, y: wire.end };
-    const bends = wire.points.slice(1, -1).map((p) => ({ x: p.x + x + dx, y: p.y + y + dy }));
+    const bends = wire.bends.map((p) => ({ x: p.x + x + dx, y: p.y + y + dy }));
     out.wires.push({ value: wire.value, item: wire.item, path: curve([from, ...bends, to]), from, to });
   }
   return out;
 }
 
 /** Give the wires that enter one item their own heights, in the order in which they come. */
-function spread(wires, starts, fromOf) {
+function spread(wires, starts, fromOf, dy) {
   const entering = new Map();
   for (const wire of wires) {
     if (wire.item === null || starts.has(`${wire.to}:${wire.value}`)) continue;
@@ -110,7 +120,7 @@ function spread(wires, starts, fromOf) {
   }
   for (const [to, group] of entering) {
     const { y, height } = starts.get(to);
-    const slope = (wire) => (wire.points.length > 2 ? wire.points.at(-2).y : fromOf(wire).y);
+    const slope = (wire) => (wire.bends.length ? wire.bends.at(-1).y + dy : fromOf(wire).y);
     group.sort((a, b) => slope(a) - slope(b));
     const step = Math.min(14, (height - 12) / group.length);
     group.forEach((wire, i) => { wire.end = y + height / 2 + (i - (group.length - 1) / 2) * step; });
@@ -122,6 +132,7 @@ function curve(points) {
   let path = `M${r(points[0].x)} ${r(points[0].y)}`;
   for (let i = 1; i < points.length; i++) {
     const [p, q] = [points[i - 1], points[i]];
+    if (Math.abs(p.y - q.y) < 0.5) { path += `H${r(q.x)}`; continue; }
     const reach = Math.max(8, (q.x - p.x) / 2);
     path += `C${r(p.x + reach)} ${r(p.y)} ${r(q.x - reach)} ${r(q.y)} ${r(q.x)} ${r(q.y)}`;
   }

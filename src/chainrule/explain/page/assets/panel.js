@@ -18,8 +18,8 @@ function toldBlock(place) {
   return [
     el("h2", {}, math(step.name.m), el("span.kind", {}, step.formula ? step.block : "input")),
     ...checkOf(step),
-    step.formula && part("Forward", equation([step.name.m, step.formula.m, withNumbers(step.formula)])),
-    part(step.formula ? "Result" : "Value", dimensions(step.value), picture(step.value, `value of ${step.name.t}`)),
+    step.formula && part("Forward", equation([step.name.m, step.formula.m, withNumbers(step.formula), isScalar(step.value) ? valueMath(step.value) : null])),
+    !(step.formula && isScalar(step.value)) && part(step.formula ? "Result" : "Value", valuePart(step.value, `value of ${step.name.t}`)),
     ...gradientPart(place),
     step.intuition && el("p.intuition", {}, step.intuition),
     ...ways.map(({ value, way }) => wayPart(value, way)),
@@ -27,15 +27,15 @@ function toldBlock(place) {
 }
 
 const part = (title, ...children) => el("section.part", {}, el("h3", {}, title), ...children);
+const valuePart = (v, label) => (isScalar(v) && v.numbers ? el("div.equation", {}, math(valueMath(v))) : el("div", {}, dimensions(v), picture(v, label)));
 const dimensions = (v) => v.shape.length > 0 && el("span.shape", {}, `${shapeText(v.shape)}, ${v.dtype}`);
 
 function gradientPart(place) {
   const step = chainrule.steps[place];
   if (!step.gradient) return [el("p.hint", {}, "No gradient: the loss does not depend on this smoothly.")];
   const sum = waysInSight(place).length > 1;
-  return [part(step.formula ? "Gradient that comes in" : "Gradient", el("div.equation", {}, math(row(gradientMath(place), "<mo>=</mo>",
-    isSmall(step.gradient) ? valueMath(step.gradient) : "<mo>…</mo>"))),
-  !isScalar(step.gradient) && picture(step.gradient, `gradient of ${step.name.t}`),
+  return [part(el("span", {}, step.formula ? "Gradient that comes in, " : "Gradient, ", math(gradientMath(place))),
+    valuePart(step.gradient, `gradient of ${step.name.t}`),
   sum && el("button.note", { onclick: () => chainrule.select({ wire: place }) }, `a sum over ${waysInSight(place).length} ways`))];
 }
 
@@ -44,18 +44,19 @@ function wayPart(value, way) {
   const name = chainrule.steps[value].name;
   const local = way.matrix;
   return part(el("span", {}, "Backward to ", math(name.m)),
-    equation([row(gradientMath(value)), way.rule.m, withNumbers(way.rule), isSmall(way.value) ? valueMath(way.value) : null].filter(Boolean)),
-    local && el("div.local", {}, el("h4", {}, "Local gradient ", math(way.local.m)), el("span.shape", {}, structureOf(local)), localPicture(local)),
+    equation([gradientMath(value), way.rule.m, numbersOf(way), isSmall(way.value) ? valueMath(way.value) : null]),
+    local && el("div.local", {}, el("h4", {}, "Local gradient ", math(localMath(value, way))), el("span.shape", {}, structureOf(local)), localPicture(local)),
     !isSmall(way.value) && picture(way.value, `gradient handed to ${name.t}`));
 }
 
 function structureOf(local) {
-  const size = local.shape[0] * local.shape[1] > 1 ? `${shapeText(local.shape)}` : "a number";
+  const size = local.shape[0] * local.shape[1] > 1 ? `${shapeText(local.shape)}` : "";
   const told = [local.structure, local.whole || !local.heat ? size : `${size}, some columns`];
   return told.filter(Boolean).join(" · ");
 }
 
 function localPicture(local) {
+  if (local.numbers?.length === 1) return el("span.equation", {}, math(numberMath(local.numbers[0])));
   if (local.numbers) return numberTable(local, "local gradient, a row for each entry of the operand");
   if (local.heat) return heatMap(local.heat, "local gradient, a row for each entry of the operand");
   return local.structure === "diagonal" && el("div.pattern.diagonal", { role: "img", "aria-label": "diagonal pattern" });
@@ -66,8 +67,8 @@ function toldWire(place) {
   const ways = waysInSight(place);
   return [
     el("h2", {}, math(step.name.m), el("span.kind", {}, "a wire")),
-    part("Value", dimensions(step.value), picture(step.value, `value of ${step.name.t}`)),
-    step.gradient && part("Gradient", picture(step.gradient, `gradient of ${step.name.t}`)),
+    part("Value", valuePart(step.value, `value of ${step.name.t}`)),
+    step.gradient && part(el("span", {}, "Gradient, ", math(gradientMath(place))), valuePart(step.gradient, `gradient of ${step.name.t}`)),
     step.gradient && ways.length > 0 && part(ways.length === 1 ? "It comes from the one block that uses it" : `It is the sum over ${ways.length} ways`,
       el("p", {}, math(row(gradientMath(place), "<mo>=</mo>", ways.slice(0, 12).map((way) => way.rule.m).join("<mo>+</mo>"), ways.length > 12 ? "<mo>+</mo><mo>…</mo>" : ""))),
       el("table.sum", {}, el("tbody", {}, ways.map((way) => el("tr", {},

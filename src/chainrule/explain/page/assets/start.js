@@ -89,12 +89,22 @@ function listenToNames() {
   });
 }
 
-function redraw() {
+function redraw(box) {
   const before = stepping.stops[stepping.at];
+  const at = cornerOf(box);
   drawGraph();
+  const moved = cornerOf(box);
+  if (at && moved) { // the box that was opened or closed stays under the pointer
+    graph.x += (at.x - moved.x) * graph.scale;
+    graph.y += (at.y - moved.y) * graph.scale;
+    transform();
+  }
   stopAgain(before);
   drawPanel(chainrule.selected);
 }
+
+const cornerOf = (box) => box && graph.plane &&
+  (graph.plane.frames.find((frame) => frame.box === box) ?? graph.plane.items.find(({ item }) => item === box));
 
 async function start() {
   chainrule.story = await readStory();
@@ -114,8 +124,10 @@ async function start() {
   drawHeader();
   drawSource();
   chainrule.on("select", (selected) => drawPanel(selected));
-  chainrule.on("shape", () => redraw());
+  chainrule.on("shape", redraw);
   chainrule.on("values", () => { drawHeader(); redraw(); });
+  drawGraph();
+  closeWhatIsTooMuch();
   redraw();
   fit();
   drawSections();

@@ -159,21 +159,34 @@ function toldBackward(item) {
   const parts = contributions(item);
   if (place == null) return toldBox("Backward", item, parts.map(({ value }) => [gradientMath(value), valueMath(chainrule.steps[value].gradient)]));
   const step = chainrule.steps[place];
-  return [heading("Backward", el("strong", {}, step.block), " takes ", math(gradientMath(place)), " = ", math(valueMath(step.gradient))),
+  return [heading("Backward", el("strong", {}, step.block), " takes ", math(gradientMath(place)), isScalar(step.gradient) && [" = ", math(valueMath(step.gradient))]),
     step.intuition && el("p.intuition", {}, step.intuition),
     el("div.equations", {}, parts.flatMap(({ value, ways, others }) => ways.map((way) => backwardEquation(value, way, others + ways.length > 1))))];
 }
 
 /** ∂L/∂x = local gradient · ∂L/∂z = the rule = numbers = result. */
 function backwardEquation(value, way, partOfSum) {
-  const chain = [gradientMath(value), row(way.local.m, '<mspace width="0.2em"/>', way.upstream.m), way.rule.m, withNumbers(way.rule), valueMath(way.value)];
+  const chain = [gradientMath(value), chainMath(value, way), way.rule.m, numbersOf(way), valueMath(way.value)];
   return equation(chain, partOfSum ? sumNote(value) : null);
+}
+
+/** A rule with its numbers; not where it is a number and the result is an array filled with it. */
+function numbersOf(way) {
+  const found = withNumbers(way.rule);
+  return found && (isScalar(way.value) || found.includes("mtable")) ? found : null;
 }
 
 function sumNote(value) {
   const ways = waysInSight(value).length;
   return el("button.note", { onclick: () => chainrule.select({ wire: value }) }, `one of ${ways} ways; they add up`);
 }
+
+/** ∂[block]/∂x · ∂L/∂z */
+const chainMath = (value, way) => row(localMath(value, way), '<mspace width="0.2em"/>', gradientMath(way.step));
+
+/** ∂[block]/∂x: the local gradient of a block. */
+const localMath = (value, way) =>
+  `<mfrac>${row("<mo>∂</mo>", "<mo>[</mo>", chainrule.steps[way.step].formula.m, "<mo>]</mo>")}${row("<mo>∂</mo>", chainrule.steps[value].name.m)}</mfrac>`;
 
 /** ∂L/∂x of a step. */
 function gradientMath(place) {
@@ -203,7 +216,7 @@ function play(on = !stepping.timer) {
     }, PACE);
   }
   const button = byId("play");
-  button.textContent = on ? "⏸" : "▶";
+  button.classList.toggle("playing", on);
   button.setAttribute("aria-label", on ? "Pause" : "Play");
 }
 

@@ -42,13 +42,23 @@ function linesOf(v) {
   return cells.map((r) => `[${r.map((c, j) => c.padStart(widths[j])).join(" ")}]`);
 }
 
-const MOST_LINES = 4, MOST_CHARACTERS = 44;
+const MOST_CHARACTERS = 40;
+let mostLines = 5;
 
-/** The lines of a value for a wire, cut where they are many or long. */
+/** The lines of a value for a wire: vectors are columns there too. What is too long is cut. */
 function labelOf(v) {
-  let lines = linesOf(v).flatMap((line) => (line.length > MOST_CHARACTERS ? line.split(/, (?=mean|first)/) : [line]));
-  if (lines.length > MOST_LINES) lines = [...lines.slice(0, MOST_LINES - 1), "⋮"];
+  let lines = isSmall(v) && v.shape.length === 1 && v.numbers.length > 1 ? columnOf(v.numbers) : linesOf(v);
+  lines = lines.flatMap((line) => line.split(/, (?=mean|first|\d[\d.]*%)/));
+  if (lines.length > mostLines) lines = [...lines.slice(0, mostLines - 1), "⋮"];
   return lines.map((line) => (line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS - 1)}…` : line));
+}
+
+/** Numbers one below the other in brackets. */
+function columnOf(numbers) {
+  if (numbers.length > mostLines) return [...columnOf(numbers.slice(0, mostLines - 1)), "⋮"];
+  const cells = numbers.map(short);
+  const width = Math.max(...cells.map((cell) => cell.length));
+  return cells.map((cell) => `[${cell.padStart(width)}]`);
 }
 
 // As mathematics ------------------------------------------------------------------------------------------------
