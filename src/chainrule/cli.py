@@ -11,6 +11,8 @@ import inspect
 import os
 import re
 import sys
+import tempfile
+import webbrowser
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +30,7 @@ EXAMPLES = """examples:
   chainrule explain "a = 2*x; b = 3*y; c = a + b; L = c*z" x=1 y=2 z=3
   chainrule explain "s = W @ x; p = softmax(s); L = cross_entropy_loss(p, 0)" W="[[1,2],[3,4]]" x="[1,-1]"
   chainrule explain train.py:loss --arg x=@batch.npy
+  chainrule explain train.py:loss --html loss.html --open
   chainrule check "sum(tanh(x)**2)" x="[0.1, 0.2]"
   chainrule blocks softmax
   chainrule notes
@@ -96,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         form.add_argument(
             f"--{name}", dest="document", action="store_const", const=name, help=f"print {what} instead of tables"
         )
+    form.add_argument("--html", metavar="file", help="write the page, one HTML file that works offline")
+    explain.add_argument("--open", action="store_true", help="show the page in the browser")
+    explain.add_argument("--check", action="store_true", help="check the gradients too, and show it on the page")
     explain.set_defaults(run=_explain)
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
@@ -130,12 +136,30 @@ def _explain(options: argparse.Namespace) -> int:
     from chainrule.explain import explain
 
     explanation = _called(options, explain)
-    if options.document:
+    if options.html or options.open:
+        _write_page(options, explanation)
+    elif options.document:
         text = str(getattr(explanation, options.document)())
         print(text, end="" if text.endswith("\n") else "\n")
     else:
         explanation.show()
     return 0
+
+
+def _write_page(options: argparse.Namespace, explanation: Any) -> None:
+    """The page, to the file named or to one of our own, and into the browser if asked."""
+    from chainrule.check import check
+
+    page = explanation.html(_called(options, check) if options.check else None)
+    path = options.html
+    if path is None:
+        handle, path = tempfile.mkstemp(prefix="chainrule-", suffix=".html")
+        os.close(handle)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(page)
+    print(path)
+    if options.open:
+        webbrowser.open(f"file://{os.path.abspath(path)}")
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -158,11 +158,20 @@ class Explanation:
 
         return health_of(self)
 
-    def html(self) -> str:
-        """The page: one HTML file that works offline, with the graph, each step, and the derivation."""
+    def html(self, check: Any = None) -> str:
+        """The page: one HTML file that works offline, with the graph, each step, and the derivation.
+
+        `check` is the report of `cr.check` for the same call, if the page shall show what it found.
+
+        >>> import chainrule as cr
+        >>> square = lambda x: x * x
+        >>> page = cr.explain(square)(3.0).html(check=cr.check(square)(3.0))
+        >>> page[:15], "http://www.w3.org/" in page
+        ('<!doctype html>', True)
+        """
         from chainrule.explain.page import page
 
-        return page(self)
+        return page(self, check)
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""

@@ -12,6 +12,7 @@ import json
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 from chainrule.explain.explanation import Explanation
 from chainrule.explain.page.model import story
@@ -34,9 +35,9 @@ LARGE = 250_000
 """A story of more characters than this is compressed in the page."""
 
 
-def page(explanation: Explanation) -> str:
-    """The page as the text of an HTML file."""
-    told = json.dumps(story(explanation), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def page(explanation: Explanation, check: Any = None) -> str:
+    """The page as the text of an HTML file; with what a report of `cr.check` found, if there is one."""
+    told = json.dumps(story(explanation, check), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return fill(
         asset("template.html"),
         title=escape(explanation.title),

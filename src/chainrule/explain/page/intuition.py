@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chainrule.block import Elementwise
 from chainrule.explain.page.insides import Row
 from chainrule.explain.page.local_gradients import LocalGradient
 from chainrule.explain.printers import unicode
@@ -43,7 +44,10 @@ def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) 
         return Phrase("sum" if gathered else "spread" if wide else "same")
     if inner.kind == "neg" and _stripped(inner.parts[0]) == upstream:
         return Phrase("negated")
-    others = {_stripped(f).text for f in factor.local.parts[0].parts if f.kind == "name"} - {unicode(operand.name)}
+    named = [f.text for f in map(_plain, factor.local.parts[0].parts) if f.kind == "name"]
+    if operand.name.text in named:
+        named.remove(operand.name.text)
+    others = set(named)
     if inner.kind == "mul" and _stripped(inner.parts[1]) == upstream:
         by = _stripped(inner.parts[0])
         if by.kind == "number" or (by.kind == "neg" and by.parts[0].kind == "number"):
@@ -69,6 +73,8 @@ def _from_matrix(row: Row, operand: Row, local: LocalGradient | None) -> Phrase:
     if J.size == 1:
         return Phrase("slope", f"{J.flat[0]:.4g}")
     n = np.size(operand.node.value)
+    if isinstance(row.node.block, Elementwise) and "identity" in structure:  # by chance: all slopes are the same here
+        return Phrase("slope", "1" if structure == "identity" else structure.split(" ")[0])
     if structure == "identity":
         return Phrase("same")
     if structure == "diagonal of zeros and ones":
@@ -109,6 +115,10 @@ def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> s
     if len(names) > 1 and kinds == {"same"}:
         return f"Hands the gradient on to {_and(names)}, unchanged: each gets all of it."
     if len(names) > 1 and kinds == {"swap"}:
+        if len(set(names)) == 1 and len({p.detail for p in phrases}) == 1:
+            return (
+                f"{names[0]} goes in twice, so it gets the gradient twice, each time multiplied by {phrases[0].detail}."
+            )
         swaps = [f"the gradient to {n} is multiplied by {p.detail}" for n, p in zip(names, phrases, strict=True)]
         return f"Swaps its operands: {_and(swaps)}."
     if len(names) == 1:

@@ -28,8 +28,8 @@ MANY = 400
 FEW = 9
 
 
-def story(explanation: Explanation) -> dict[str, Any]:
-    """The document.
+def story(explanation: Explanation, check: Any = None) -> dict[str, Any]:
+    """The document; `check` is a report of `cr.check`, or None.
 
     ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
     composite blocks. ``ways`` of a step are the ways on which the loss depends on its value, each through one block.
@@ -50,6 +50,7 @@ def story(explanation: Explanation) -> dict[str, Any]:
         "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
         "sources": teller.sources,
         "health": _health(health_of(explanation)),
+        "check": None if check is None else _check(check),
     }
 
 
@@ -71,6 +72,19 @@ def _health(health: Health) -> dict[str, Any]:
         for v in health.vitals
     ]
     return {"findings": list(health.findings), "vitals": vitals}
+
+
+def _check(report: Any) -> dict[str, Any]:
+    """What a check found, by the names of the inputs, and the block to blame."""
+    of: dict[str, list[dict[str, Any]]] = {}
+    for c in report.comparisons:
+        found = c.problem or f"{c.reference}: {c.verdict}, differs by {c.difference:.1e}"
+        of.setdefault(c.label, []).append({"ok": c.ok, "text": found})
+    blame = None
+    if report.blame is not None:
+        line = report.blame.line
+        blame = {"block": report.blame.block, "line": line and line.number, "text": str(report.blame).split("\n")[0]}
+    return {"ok": report.ok, "text": report.conclusion, "of": of, "blame": blame}
 
 
 def told(f: Formula) -> dict[str, str]:

@@ -81,8 +81,12 @@ function toldWire(place) {
 
 /** What `cr.check` said of a value's gradient. */
 function checkOf(step) {
-  const found = chainrule.story.check?.of[step.name.t];
-  return (found ?? []).map((c) => el(`p.check.${c.ok ? "right" : "wrong"}`, {}, `${c.ok ? "✓" : "✗"} ${c.text}`));
+  const { check, loss } = chainrule.story;
+  if (!check) return [];
+  const blamed = check.blame && check.blame.block === step.block && (check.blame.line == null || check.blame.line === step.line?.[1]);
+  const found = [...(check.of[step.name.t] ?? []), ...(step === chainrule.steps[loss] ? check.of.value ?? [] : [])];
+  if (blamed) found.unshift({ ok: false, text: check.blame.text });
+  return found.map((c) => el(`p.check.${c.ok ? "right" : "wrong"}`, {}, `${c.ok ? "✓" : "✗"} ${c.text}`));
 }
 
 // The source --------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 // The start: read the story, draw everything once, and listen.
 
 function drawHeader() {
-  const { title, loss, count } = chainrule.story;
+  const { title, loss, count, check } = chainrule.story;
   byId("title").textContent = title;
   const step = chainrule.steps[loss];
   const blocks = count - chainrule.steps.slice(0, count).filter((s) => !s.formula).length;
-  byId("summary").replaceChildren(math(row(step.name.m, "<mo>=</mo>", valueMath(step.value))), el("span", {}, `${blocks} blocks`));
+  byId("summary").replaceChildren(math(row(step.name.m, "<mo>=</mo>", valueMath(step.value))), el("span", {}, `${blocks} block${blocks === 1 ? "" : "s"}`),
+    check && el(`span.check.${check.ok ? "right" : "wrong"}`, { title: "by PyTorch, JAX and finite differences, where they are there" },
+      check.ok ? "✓ checked: every gradient agrees" : `✗ checked: ${check.text}`));
 }
 
 function drawSections() {

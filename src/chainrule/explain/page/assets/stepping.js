@@ -115,7 +115,15 @@ function overview() {
       + "and hands it on to its operands. A value that is used several times gets the sum."),
     el("p.hint", {}, "Press ", el("kbd", {}, "→"), " or Next for one step, ", el("kbd", {}, "space"),
       " to play. Click a block or a wire to look into it."),
+    ...closedFormsOfInputs(),
   ];
+}
+
+/** Where it all leads: the gradients of the inputs in closed form, if there are few. */
+function closedFormsOfInputs() {
+  const found = chainrule.story.closed.filter((closed) => isInput(chainrule.byName.get(closed.of)));
+  if (!found.length || found.length > 4) return [];
+  return [el("p", {}, "It comes to"), el("div.closed", {}, found.map((closed) => equation([closed.name.m, closed.formula.m])))];
 }
 
 function told(stop) {
@@ -173,7 +181,8 @@ function backwardEquation(value, way, partOfSum) {
 /** A rule with its numbers; not where it is a number and the result is an array filled with it. */
 function numbersOf(way) {
   const found = withNumbers(way.rule);
-  return found && (isScalar(way.value) || found.includes("mtable")) ? found : null;
+  const plain = found && /^[\d.]+$/.test(math(found).textContent.replaceAll("−", ""));
+  return plain && !isScalar(way.value) ? null : found;
 }
 
 function sumNote(value) {

@@ -33,11 +33,12 @@ function rowsOf(v) {
 }
 
 /** A value on as many lines as it needs: a matrix row by row, in columns; a large array in words. */
-function linesOf(v) {
+function linesOf(v, narrow = false) {
   if (!v.numbers || !isSmall(v)) return v.lines;
   if (isScalar(v)) return [short(v.numbers[0])];
   const cells = rowsOf(v).map((r) => r.map(short));
   if (v.shape.length === 1) return [`[${cells.flat().join(" ")}]`];
+  if (narrow && cells[0]?.length > 4) for (const c of cells) c.splice(3, c.length, "…");
   const widths = cells[0]?.map((_, j) => Math.max(...cells.map((r) => r[j].length))) ?? [];
   return cells.map((r) => `[${r.map((c, j) => c.padStart(widths[j])).join(" ")}]`);
 }
@@ -47,7 +48,7 @@ let mostLines = 5;
 
 /** The lines of a value for a wire: vectors are columns there too. What is too long is cut. */
 function labelOf(v) {
-  let lines = isSmall(v) && v.shape.length === 1 && v.numbers.length > 1 ? columnOf(v.numbers) : linesOf(v);
+  let lines = isSmall(v) && v.shape.length === 1 && v.numbers.length > 1 ? columnOf(v.numbers) : linesOf(v, true);
   lines = lines.flatMap((line) => line.split(/, (?=mean|first|\d[\d.]*%)/));
   if (lines.length > mostLines) lines = [...lines.slice(0, mostLines - 1), "⋮"];
   return lines.map((line) => (line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS - 1)}…` : line));
@@ -95,6 +96,11 @@ function withNumbers(formula) {
     if (step == null) continue;
     const v = node.dataset.gradient != null ? chainrule.steps[step].gradient : chainrule.steps[step].value;
     if (!v || !isSmall(v)) return null;
+    const index = node.nextElementSibling;
+    if (node.parentElement.localName === "msub" && v.shape.length === 1 && /^\d+$/.test(index?.textContent) && !node.previousElementSibling) {
+      node.parentElement.outerHTML = numberMath(v.numbers[Number(index.textContent)]); // an entry of a vector
+      continue;
+    }
     const negative = isScalar(v) && short(v.numbers[0]).startsWith("-");
     const first = !node.previousElementSibling && node.parentElement === made;
     const text = valueMath(v);

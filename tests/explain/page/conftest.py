@@ -1,0 +1,49 @@
+"""A real browser, for the tests that click."""
+
+import os
+import shutil
+
+import pytest
+
+CANDIDATES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, or a skipped test where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
+    path = next((found for name in CANDIDATES if (found := shutil.which(name)) and os.access(found, os.X_OK)), None)
+    if path is None:
+        pytest.skip("the page is tested in Chromium, which is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Opens an explanation's page. What the console says, an error, or a request makes the test fail."""
+    contexts, troubles = [], []
+
+    def open_page(explanation, width=1280, height=800, scheme="light", check=None):
+        path = tmp_path / f"page{len(contexts)}.html"
+        path.write_text(explanation.html(check), encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else troubles.append(r.url))
+        page.goto(path.as_uri())
+        page.wait_for_function("chainrule.ready === true")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
