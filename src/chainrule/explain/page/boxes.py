@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,8 +145,8 @@ def _fold(box: Box, rows: Sequence[Row], signatures: dict[Any, int], inputs_stay
         box.items = _repeats_folded(box.items, marks, fixed)
     for item in box.items:
         if isinstance(item, Box) and item.kind == "repeat":
-            _cut(item, lambda first, last, times=len(item.items): f"{first + 1}–{last + 1} of {times}")
-    _cut(box, lambda first, last, items=tuple(box.items): f"{_name(items[first], rows)} … {_name(items[last], rows)}")
+            _cut(item, [str(i + 1) for i in range(len(item.items))], "–", f" of {len(item.items)}")
+    _cut(box, [_name(item, rows) for item in box.items], " … ")
     return own
 
 
@@ -186,10 +186,10 @@ def _repetition(marks: list[int], at: int) -> tuple[int, int]:
     return best
 
 
-def _cut(box: Box, name: Callable[[int, int], str]) -> None:
+def _cut(box: Box, names: Sequence[str], between: str, after: str = "") -> None:
     """Cut a long box in pieces of about the same length, and those again if they are many.
 
-    `name` names the piece from one item to another, by their places.
+    A piece is called by the names of its first and its last item.
     """
     spans = [(i, i) for i in range(len(box.items))]
     while len(box.items) > CROWD:
@@ -197,7 +197,10 @@ def _cut(box: Box, name: Callable[[int, int], str]) -> None:
         size = -(-len(box.items) // pieces)
         cuts = [slice(i, i + size) for i in range(0, len(box.items), size)]
         spans = [(spans[cut][0][0], spans[cut][-1][1]) for cut in cuts]
-        box.items = [Box("group", name(*span), box.items[cut]) for span, cut in zip(spans, cuts, strict=True)]
+        box.items = [
+            Box("group", f"{names[span[0]]}{between}{names[span[1]]}{after}", box.items[cut])
+            for span, cut in zip(spans, cuts, strict=True)
+        ]
 
 
 def _name(item: int | Box, rows: Sequence[Row]) -> str:
