@@ -411,3 +411,13 @@ def test_markdown_shows_a_lambda_as_code():
 def test_latex_of_a_large_array_has_no_dollar_inside_mathematics():
     document = cr.explain(lambda x: np.sum(x))(np.arange(60.0)).latex()
     assert r"60\text{: 0 to 59, mean 29.5, 1.7\% zeros}" in document
+
+
+def test_loss_without_a_name_is_not_taken_for_a_variable_called_L():
+    def f(x):
+        L = x * 2.0
+        return np.sum(L)
+
+    explanation = cr.explain(f)(X)
+    assert [unicode(s.name) for s in explanation.forward] == ["x", "L", "J"]
+    assert unicode(explanation.backward[-1].name) == "∂J/∂x"

@@ -39,6 +39,10 @@ def variables_of(f: Callable[..., Any]) -> set[str]:
     return set() if code is None else {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
 
 
+LOSS = ("L", "J", "E")
+"""What a loss without a name is called. Not L2, say, where the user's own L is something else."""
+
+
 class Names:
     """A name for each node, no two the same.
 
@@ -54,7 +58,8 @@ class Names:
             if node.name:
                 self.of[node] = _free(node.name, taken)
         if last not in self.of:
-            self.of[last] = _free("L", taken)
+            self.of[last] = next((n for n in LOSS if n not in taken), None) or _free("L", taken)
+            taken.add(self.of[last])
         taken |= set(reserved)
         letters = (
             "".join(word)

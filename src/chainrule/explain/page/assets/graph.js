@@ -139,6 +139,7 @@ function drawnWires(width, height) {
     hit.addEventListener("mouseenter", () => light(nameOf(wire.value), true));
     hit.addEventListener("mouseleave", () => light(null));
     picture.append(band, line, hit);
+    if (wire.tag) picture.append(tagOf(wire));
     return { ...wire, band, line };
   });
   for (const { item, x, y, width: w, height: h } of graph.plane.items) {
@@ -152,6 +153,14 @@ function drawnWires(width, height) {
   }
   sizeBands();
   return picture;
+}
+
+/** The name of a value that comes from afar, where its wire would begin. */
+function tagOf({ value, from }) {
+  const tag = svg("text", { x: r(from.x - 4), y: r(from.y + 4), "text-anchor": "end", class: "tag", "data-name": nameOf(value) });
+  tag.textContent = nameOf(value);
+  tag.addEventListener("click", () => chainrule.select({ wire: value }));
+  return tag;
 }
 
 /** The width of the band on a wire: by the size of the gradient that comes back on it. Its root, so that small ones are seen too. */

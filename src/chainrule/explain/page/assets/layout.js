@@ -5,6 +5,7 @@
 
 const GAP = { ranksep: 34, nodesep: 16, edgesep: 10 };
 const PADDING = 16, TITLE = 30, PORTS = 24;
+const FAN = 8, TAG = 22; // a value with more users than this has a tag with its name at each, not a wire to it
 
 /** Sizes of the items in sight are asked of `sizeOf(item)` → {width, height}. Returns the placed box. */
 function layoutOf(box, sizeOf) {
@@ -30,9 +31,14 @@ function place(box, children) {
   for (const value of ports) graph.setNode(`in${value}`, { width: 8, height: 14 });
   for (const value of made) graph.setNode(`out${value}`, { width: 8, height: 14 });
   const wires = [];
+  const uses = new Map();
+  for (const item of children.keys()) for (const value of takenBy(item)) uses.set(value, (uses.get(value) ?? 0) + 1);
+  const tagged = new Set([...uses].filter(([, count]) => count > FAN).map(([value]) => value));
+  if (tagged.size) graph.graph().ranksep += 2 * TAG;
   const connect = (value, from, to, item) => {
-    graph.setEdge(from, to, {}, `${value}`);
-    wires.push({ value, from, to, item });
+    const tag = item !== null && tagged.has(value);
+    if (!tag) graph.setEdge(from, to, {}, `${value}`);
+    wires.push({ value, from, to, item, tag });
   };
   for (const item of children.keys()) {
     for (const value of takenBy(item)) {
@@ -55,7 +61,7 @@ function place(box, children) {
     ranks.set(r(x), Math.max(ranks.get(r(x)) ?? 0, width));
   }
   for (const wire of wires) {
-    wire.bends = graph.edge({ v: wire.from, w: wire.to, name: `${wire.value}` }).points.slice(1, -1).flatMap(({ x, y }) => {
+    wire.bends = wire.tag ? [] : graph.edge({ v: wire.from, w: wire.to, name: `${wire.value}` }).points.slice(1, -1).flatMap(({ x, y }) => {
       const half = (ranks.get(r(x)) ?? -1) / 2; // past a layer a wire runs level; between layers it need not bend
       return half < 0 ? [] : [{ x: x - half, y }, { x: x + half, y }];
     });
@@ -104,6 +110,11 @@ function flatten(placed, x = 0, y = 0, out = { items: [], frames: [], wires: [] 
     const to = wire.item === null
       ? { x: x + placed.width, y: y + dy + placed.made.get(wire.value) }
       : starts.get(`${wire.to}:${wire.value}`) ?? { x: starts.get(wire.to).x, y: wire.end };
+    if (wire.tag) {
+      const start = { x: to.x - TAG, y: to.y };
+      out.wires.push({ value: wire.value, item: wire.item, path: curve([start, to]), from: start, to, tag: true });
+      continue;
+    }
     const bends = wire.bends.map((p) => ({ x: p.x + x + dx, y: p.y + y + dy }));
     out.wires.push({ value: wire.value, item: wire.item, path: curve([from, ...bends, to]), from, to });
   }
@@ -120,8 +131,8 @@ function spread(wires, starts, fromOf, dy) {
   }
   for (const [to, group] of entering) {
     const { y, height } = starts.get(to);
-    const slope = (wire) => (wire.bends.length ? wire.bends.at(-1).y + dy : fromOf(wire).y);
-    group.sort((a, b) => slope(a) - slope(b));
+    const slope = (wire) => (wire.tag ? Infinity : wire.bends.length ? wire.bends.at(-1).y + dy : fromOf(wire).y);
+    group.sort((a, b) => (slope(a) === slope(b) ? 0 : slope(a) - slope(b)));
     const step = Math.min(14, (height - 12) / group.length);
     group.forEach((wire, i) => { wire.end = y + height / 2 + (i - (group.length - 1) / 2) * step; });
   }

@@ -5,9 +5,10 @@ function drawHeader() {
   byId("title").textContent = title;
   const step = chainrule.steps[loss];
   const blocks = count - chainrule.steps.slice(0, count).filter((s) => !s.formula).length;
-  byId("summary").replaceChildren(math(row(step.name.m, "<mo>=</mo>", valueMath(step.value))), el("span", {}, `${blocks} block${blocks === 1 ? "" : "s"}`),
-    check && el(`span.check.${check.ok ? "right" : "wrong"}`, { title: "by PyTorch, JAX and finite differences, where they are there" },
-      check.ok ? "✓ checked: every gradient agrees" : `✗ checked: ${check.text}`));
+  byId("summary").replaceChildren();
+  byId("summary").append(math(row(step.name.m, "<mo>=</mo>", valueMath(step.value))), el("span", {}, `${blocks} block${blocks === 1 ? "" : "s"}`),
+    ...(check ? [el(`span.check.${check.ok ? "right" : "wrong"}`, { title: "by PyTorch, JAX and finite differences, where they are there" },
+      check.ok ? "✓ checked: every gradient agrees" : `✗ checked: ${check.text}`)] : []));
 }
 
 function drawSections() {
@@ -120,7 +121,7 @@ async function start() {
       const key = step.line.join(":");
       chainrule.byLine.set(key, [...(chainrule.byLine.get(key) ?? []), place]);
     }
-    for (const operand of step.operands) chainrule.users.set(operand, [...(chainrule.users.get(operand) ?? []), place]);
+    for (const operand of step.within == null ? step.operands : []) chainrule.users.set(operand, [...(chainrule.users.get(operand) ?? []), place]);
   });
   root = growBoxes(chainrule.story.box);
   drawHeader();

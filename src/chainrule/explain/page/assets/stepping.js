@@ -121,8 +121,9 @@ function overview() {
 
 /** Where it all leads: the gradients of the inputs in closed form, if there are few. */
 function closedFormsOfInputs() {
-  const found = chainrule.story.closed.filter((closed) => isInput(chainrule.byName.get(closed.of)));
-  if (!found.length || found.length > 4) return [];
+  const found = chainrule.story.closed.filter((closed) => isInput(chainrule.byName.get(closed.of)) && closed.formula.t.length < 60);
+  const inputs = chainrule.steps.filter((step) => !step.formula).length;
+  if (!found.length || inputs > 5) return [];
   return [el("p", {}, "It comes to"), el("div.closed", {}, found.map((closed) => equation([closed.name.m, closed.formula.m])))];
 }
 
@@ -152,7 +153,7 @@ function toldForward(item) {
 function toldBox(kind, item, equations) {
   const shown = equations.slice(0, 6);
   return [heading(kind, el("strong", {}, titleOf(item)), ` ${stepsIn(item).length} blocks in one step; open the box to see each`),
-    el("div.equations", {}, shown.map(equation)),
+    el("div.equations", {}, shown.map((terms) => equation(terms))),
     equations.length > shown.length && el("p", {}, `and ${equations.length - shown.length} more`)];
 }
 
