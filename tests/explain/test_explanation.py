@@ -413,7 +413,7 @@ def test_latex_of_a_large_array_has_no_dollar_inside_mathematics():
     assert r"60\text{: 0 to 59, mean 29.5, 1.7\% zeros}" in document
 
 
-def test_loss_without_a_name_is_not_taken_for_a_variable_called_L():
+def test_loss_without_a_name_is_not_taken_for_another_variable():
     def f(x):
         L = x * 2.0
         return np.sum(L)

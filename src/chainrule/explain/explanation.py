@@ -365,9 +365,10 @@ def _closed_forms(
 ) -> list[ClosedForm]:
     """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first."""
     found = []
+    far: set[Node] = set()
     for node in _backward_order(recording):
         g = gradients[node]
-        if g is None or symbols[node] == top or _is_far(g, symbols):
+        if g is None or symbols[node] == top or _is_far(g, symbols, far):
             continue
         simple = simplify(g, symbols)
         f = formula_of(simple._node, symbols, constants) if type(simple) is Array else constants(simple)
@@ -376,9 +377,24 @@ def _closed_forms(
     return found
 
 
-def _is_far(g: Any, symbols: Mapping[Node, Formula]) -> bool:
-    """Whether so many blocks stand between a gradient and the forward pass that no short formula is in sight."""
-    return type(g) is Array and len(nodes_above(g._node, symbols, FAR)) > FAR
+def _is_far(g: Any, symbols: Mapping[Node, Formula], far: set[Node]) -> bool:
+    """Whether so many blocks stand between a gradient and the forward pass that no short formula is in sight.
+
+    `far` are the gradients of which that is known: what is computed from one is far too.
+    """
+    if type(g) is not Array:
+        return False
+    seen = {g._node}
+    stack = [g._node]
+    while stack:
+        node = stack.pop()
+        if node in far or len(seen) > FAR:
+            far.add(g._node)
+            return True
+        new = () if node in symbols else [i for i in node.inputs if type(i) is Node and i not in seen]
+        seen.update(new)
+        stack.extend(new)
+    return False
 
 
 def where(line: Line | None) -> str:

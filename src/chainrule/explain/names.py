@@ -54,11 +54,12 @@ class Names:
     def __init__(self, nodes: list[Node], last: Node, taken: set[str], reserved: Collection[str] = ()):
         self.of: dict[Node, str] = {}
         taken = set(taken)
+        counts: dict[str, int] = {}  # up to which number a name is taken
         for node in nodes:
             if node.name:
-                self.of[node] = _free(node.name, taken)
+                self.of[node] = _free(node.name, taken, counts)
         if last not in self.of:
-            self.of[last] = next((n for n in LOSS if n not in taken), None) or _free("L", taken)
+            self.of[last] = next((n for n in LOSS if n not in taken), None) or _free("L", taken, counts)
             taken.add(self.of[last])
         taken |= set(reserved)
         letters = (
@@ -73,8 +74,11 @@ class Names:
                 taken.add(self.of[node])
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str], counts: dict[str, int]) -> str:
     """The name, or the first of name2, name3, … that is free; takes it."""
-    found = next(n for n in itertools.chain([name], (f"{name}{i}" for i in itertools.count(2))) if n not in taken)
+    found = name
+    while found in taken:
+        counts[name] = counts.get(name, 1) + 1
+        found = f"{name}{counts[name]}"
     taken.add(found)
     return found
