@@ -94,7 +94,7 @@ def test_scan_that_is_explained_is_one_of_the_data_set(digits):
 def test_a_transformer_learns_digits_and_is_explained():
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")
-    done = run(NETWORK, "--epochs", "4")
+    done = run(NETWORK, "--epochs", "8")
     assert done.returncode == 0, done.stderr
     told = re.search(r"^training loss \S+, held-out accuracy (0\.\d+)$", done.stdout, re.MULTILINE)
     assert told is not None, done.stdout
