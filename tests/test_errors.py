@@ -319,3 +319,15 @@ def test_an_update_in_place_that_does_not_fit_is_refused():
         return np.sum(y)
 
     assert "(3,)" in message_of(BlockError, cr.grad(f), ONES)
+
+
+def test_a_hidden_file_stays_hidden_when_a_folder_is_hidden_too(monkeypatch):
+    from chainrule import node
+
+    for name in ("_told", "_internal"):
+        monkeypatch.setattr(node, name, dict(getattr(node, name)))
+    monkeypatch.setattr(node, "_LIBRARIES", node._LIBRARIES)
+    node.hide_file("/somewhere/script.py")
+    node.hide_folder("/somewhere/else")
+    assert node.is_internal("/somewhere/script.py")
+    assert not node.is_internal("/somewhere/other.py")

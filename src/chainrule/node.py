@@ -120,6 +120,7 @@ _LIBRARIES: tuple[str, ...] = (
     os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep,
     "<frozen ",
 )
+_told = {_HERE + "notes.py": False}  # the notes come with the library, but they are code that uses it
 _internal: dict[str, bool] = {}
 
 
@@ -127,13 +128,13 @@ def is_internal(filename: str) -> bool:
     """Whether a file belongs to chainrule, NumPy or SciPy, so is not the user's."""
     known = _internal.get(filename)
     if known is None:
-        known = _internal[filename] = filename.startswith(_LIBRARIES)
+        known = _internal[filename] = _told.get(filename, filename.startswith(_LIBRARIES))
     return known
 
 
 def hide_file(filename: str) -> None:
     """Let a file count as internal: the script that starts the command line, say."""
-    _internal[filename] = True
+    _told[filename] = _internal[filename] = True
 
 
 def hide_folder(folder: str) -> None:

@@ -1,28 +1,6 @@
 """A real browser, for the tests that click."""
 
-import os
-import shutil
-
 import pytest
-
-CANDIDATES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, or a skipped test where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
-    path = next((found for name in CANDIDATES if (found := shutil.which(name)) and os.access(found, os.X_OK)), None)
-    if path is None:
-        pytest.skip("the page is tested in Chromium, which is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
