@@ -14,6 +14,9 @@ import chainrule as cr
 DIGITS = Path(__file__).parents[1] / "examples" / "digits.py"
 
 
+NETWORK = DIGITS.with_name("network.py")
+
+
 def run(*arguments):
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
@@ -83,3 +86,25 @@ def test_scan_that_is_explained_is_one_of_the_data_set(digits):
     datasets = pytest.importorskip("sklearn.datasets")
     scans, labels = datasets.load_digits(return_X_y=True)
     assert any(np.array_equal(x, digits.SCAN.ravel()) for x in scans[labels == digits.LABEL_STEP])
+
+
+# A network of PyTorch ----------------------------------------------------------------------------------------------
+
+
+def test_a_transformer_learns_digits_and_is_explained():
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    done = run(NETWORK, "--epochs", "8")
+    assert done.returncode == 0, done.stderr
+    told = re.search(r"^training loss \S+, held-out accuracy (0\.\d+)$", done.stdout, re.MULTILINE)
+    assert told is not None, done.stdout
+    assert float(told[1]) > 0.7
+    assert "block: TransformerEncoderLayer, self_attn: MultiheadAttention" in done.stdout
+    assert "classify.weight" in done.stdout
+
+
+def test_the_network_from_the_command_line():
+    pytest.importorskip("torch")
+    done = run("-m", "chainrule", "explain", f"{NETWORK}:loss")
+    assert done.returncode == 0, done.stderr
+    assert "∂L/∂block.self_attn.in_proj_weight" in done.stdout

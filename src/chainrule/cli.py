@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--html", metavar="file", help="write the page, one HTML file that works offline")
     explain.add_argument("--open", action="store_true", help="show the page in the browser")
     explain.add_argument("--check", action="store_true", help="check the gradients too, and show it on the page")
+    form.add_argument(
+        "--code", metavar="LIBRARY", choices=("numpy", "torch", "jax"), help="print code for numpy, torch or jax"
+    )
     explain.set_defaults(run=_explain)
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
@@ -138,8 +141,8 @@ def _explain(options: argparse.Namespace) -> int:
     explanation = _called(options, explain)
     if options.html or options.open:
         _write_page(options, explanation)
-    elif options.document:
-        text = str(getattr(explanation, options.document)())
+    elif options.document or options.code:
+        text = explanation.code(options.code) if options.code else str(getattr(explanation, options.document)())
         print(text, end="" if text.endswith("\n") else "\n")
     else:
         explanation.show()

@@ -93,5 +93,7 @@ def _foreign_namespace(values: Any) -> Any:
 
 def special_functions_of(xp: Any) -> Any:
     """Where the library of xp keeps its special functions. SciPy is slow to import, so only when one is called."""
+    if hasattr(xp, "special_functions"):  # a namespace that stands for another
+        return xp.special_functions
     modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}
     return importlib.import_module(modules.get(xp.__name__, "scipy.special"))

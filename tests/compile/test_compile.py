@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import itertools
 import os
 import subprocess
 import sys
@@ -637,7 +638,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
     compiled = cr.compile(f)
     expected = compiled(x, labels, flat)
     results = []
-    for threads in ("1", "2", "3"):
+    for threads in ("1", "2", "3", "5"):
         monkeypatch.setenv("CHAINRULE_NUM_THREADS", threads)
         results.append(compiled(x, labels, flat))
     assert "shared(" in compiled.source()
@@ -649,3 +650,38 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
         np.testing.assert_allclose(L, expected[0], rtol=1e-5)  # terms of both signs
         np.testing.assert_allclose(dx, expected[1][0], rtol=1e-4, atol=1e-9)
         np.testing.assert_allclose(dflat, expected[1][1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_kernel_runs_on_where_no_other_thread_answers(monkeypatch):
+    """As in a forked process, or where all threads are busy: who calls takes all pieces."""
+    from chainrule.compile import threads
+
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "3")
+    monkeypatch.setattr(threads._workers, "ask", lambda job: None)
+    done = []
+
+    def kernel(cuts, turns, parts, weight):
+        while turns[0] < len(parts):
+            piece = turns[0]
+            parts[piece] = weight * (cuts[piece + 1] - cuts[piece]), piece
+            done.append((int(cuts[piece]), int(cuts[piece + 1])))
+            turns += 1
+
+    assert threads.shared(kernel, 1000, 7, 2, 0.5) == (500.0, sum(range(threads.PIECES)))
+    assert done[0][0] == 0
+    assert done[-1][1] == 1000
+    assert all(a[1] == b[0] and a[1] % 7 == 0 for a, b in itertools.pairwise(done))
+
+
+def test_what_fails_in_another_thread_is_raised(monkeypatch):
+    from chainrule.compile import threads
+
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
+    mine = threading.current_thread()
+
+    def kernel(cuts, turns, parts):
+        if threading.current_thread() is not mine:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        threads.shared(kernel, 1000, 1, 0)

@@ -264,6 +264,14 @@ def test_numpy_arrays_become_tensors_of_the_network():
     assert gradients(explanation)[1]["x"].dtype == np.float32
 
 
+def test_keywords_in_any_order():
+    model, x = Loss(), torch.randn(3, 5)
+    _, named = gradients(cr.explain(model)(x=x, labels=LABELS))
+    _, same = gradients(cr.explain(model)(labels=LABELS, x=x))
+    for name, gradient in named.items():
+        np.testing.assert_array_equal(gradient, same[name])
+
+
 def test_trees_of_tensors():
     linear = nn.Linear(8, 8).double()
 

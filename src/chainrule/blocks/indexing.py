@@ -108,13 +108,15 @@ def _add_at_notation(v, key, shape):
 def add_at(xp, v, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is named several times gets the sum."""
     lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
-    if not is_numpy(xp):
-        return _add_at_elsewhere(xp, v, key, shape, lead)
-    z = np.zeros(lead + shape, dtype=v.dtype)
-    if _has_arrays(key):
-        np.add.at(z, (..., *key), v)
-    else:
+    z = xp.zeros(lead + shape, dtype=v.dtype)
+    if is_numpy(xp) and _has_arrays(key):
+        xp.add.at(z, (..., *key), v)
+    elif hasattr(z, "at"):  # JAX's arrays cannot be written into
+        z = z.at[(..., *key)].add(v)
+    elif is_numpy(xp) or _is_basic(key):
         z[(..., *key)] = v
+    else:
+        z = _added_in_pytorch(xp, z, v, key, shape, lead)
     return z
 
 
@@ -125,14 +127,16 @@ def _selected_ndim(key, shape):
     return np.broadcast_to(np.False_, shape)[(..., *key)].ndim
 
 
-def _add_at_elsewhere(xp, v, key, shape, lead):
+def _is_basic(key):
+    """Whether a key names each entry once, in a way that PyTorch knows: no arrays, no slices with a negative step."""
+    return not _has_arrays(key) and not any(isinstance(part, slice) and (part.step or 1) < 0 for part in key)
+
+
+def _added_in_pytorch(xp, z, v, key, shape, lead):
     size = math.prod(shape)
-    positions = np.arange(size).reshape(shape)[(..., *key)].reshape(-1)
+    positions = np.arange(size).reshape(shape)[(..., *key)].flatten()
     v = xp.reshape(v, (*lead, positions.size))
-    z = xp.zeros((*lead, size), dtype=v.dtype)
-    torch = hasattr(z, "index_add")
-    z = z.index_add(-1, xp.asarray(positions), v) if torch else z.at[..., positions].add(v)
-    return xp.reshape(z, lead + shape)
+    return xp.reshape(xp.reshape(z, (*lead, size)).index_add(-1, xp.asarray(positions), v), lead + shape)
 
 
 @add_at.backward
@@ -149,7 +153,7 @@ def set_at(xp, x, new, key=()):
     """x with the entries at the key replaced by `new`."""
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[(..., *key)].set(new)
-    z = np.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else x.clone()
+    z = xp.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else x.clone()
     z[(..., *key)] = new
     return z
 
@@ -342,6 +346,8 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
 @answers(np.argsort)
 def numpy_argsort(a, *args, **kwargs):
     """Integers have no gradient, so the plain result is enough."""
+    if at_run_time(a) and not args and set(kwargs) <= {"axis", "kind"} and kwargs.get("axis", -1) is not None:
+        return record(_integers().argsort, (a,), {"axis": kwargs.get("axis", -1)})
     recorded = _integers().of_values(lambda x: np.argsort(x, *args, **kwargs), a)
     return np.argsort(value_of(a), *args, **kwargs) if recorded is None else recorded
 

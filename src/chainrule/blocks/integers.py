@@ -16,7 +16,18 @@ from chainrule.block import Block, sum_to
 from chainrule.blocks.indexing import add_at, at_run_time, getitem
 from chainrule.libraries import is_numpy
 
-__all__ = ["Slot", "at_run_time", "gather", "labels_fit", "of_values", "one_hot_rows", "put", "scatter", "slots"]
+__all__ = [
+    "Slot",
+    "argsort",
+    "at_run_time",
+    "gather",
+    "labels_fit",
+    "of_values",
+    "one_hot_rows",
+    "put",
+    "scatter",
+    "slots",
+]
 
 
 class Slot(int):
@@ -40,7 +51,16 @@ def slots(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Array]]:
 
 
 def _filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(np.asarray(indices[part]) if type(part) is Slot else part for part in key)
+    """The key with the operands in its slots; plain integers as arrays, so that they count as such."""
+    return tuple(_as_index(indices[part]) if type(part) is Slot else part for part in key)
+
+
+def _as_index(x: Any) -> Any:
+    return np.asarray(x) if isinstance(x, int | np.ndarray | np.generic) else x
+
+
+def _is_recorded(*operands: Any) -> bool:
+    return any(type(x) is Array for x in operands)
 
 
 def gathered(x: Any, key: Any) -> Any:
@@ -79,7 +99,7 @@ def _made(**options: Any) -> Any:
 @_made()
 def gather(xp, x, *indices, key=()):
     """z = x[key], with operands in the slots of the key."""
-    if not is_numpy(xp):
+    if _is_recorded(x, *indices):
         return record(gather, (x, *indices), {"key": key})
     return getitem.forward(xp, x, key=_filled(key, indices))
 
@@ -92,9 +112,29 @@ def gather_backward(xp, dz, z, x, *indices, key=()):
 @_made()
 def scatter(xp, v, *indices, key=(), shape=()):
     """Zeros of the given shape with v added at the key, which has operands in its slots."""
-    if not is_numpy(xp):
+    if _is_recorded(v, *indices):
         return record(scatter, (v, *indices), {"key": key, "shape": shape})
-    return add_at.forward(xp, v, key=_filled(key, indices), shape=shape)
+    filled = _filled(key, indices)
+    if all(isinstance(x, np.ndarray) for x in filled if not isinstance(x, slice)):
+        return add_at.forward(xp, v, key=filled, shape=shape)
+    lead = v.shape[: v.ndim - _ndim_at(key, indices, shape)]
+    z = xp.zeros(lead + shape, dtype=v.dtype)
+    if hasattr(z, "at"):  # JAX
+        return z.at[(..., *filled)].add(v)
+    if is_numpy(xp):
+        xp.add.at(z, (..., *filled), v)
+        return z
+    if not lead and not any(isinstance(x, slice) for x in filled):
+        return z.index_put(tuple(xp.asarray(x) for x in filled), v, accumulate=True)
+    positions = xp.reshape(xp.reshape(xp.arange(math.prod(shape)), shape)[filled], (-1,))
+    flat = xp.reshape(z, (*lead, -1)).index_add(-1, positions, xp.reshape(v, (*lead, -1)))
+    return xp.reshape(flat, lead + shape)
+
+
+def _ndim_at(key: tuple[Any, ...], indices: tuple[Any, ...], shape: tuple[int, ...]) -> int:
+    """The number of axes of an array of this shape after indexing with this key."""
+    places = [np.zeros(np.shape(i), int) for i in indices]
+    return np.broadcast_to(np.False_, shape)[_filled(key, tuple(places))].ndim
 
 
 @scatter.backward
@@ -105,7 +145,9 @@ def scatter_backward(xp, dz, z, v, *indices, key=(), shape=()):
 @_made()
 def put(xp, x, new, positions):
     """The vector x with the entries at the positions replaced by `new`; the last one counts."""
-    z = np.array(x)
+    if hasattr(x, "at"):  # JAX's arrays cannot be written into
+        return x.at[..., positions].set(new)
+    z = xp.array(x) if is_numpy(xp) else x.clone()
     z[..., positions] = new
     return z
 
@@ -148,9 +190,13 @@ def labels_fit(xp, label, classes=1, ignored=None):
 @_made(differentiable=False)
 def one_hot_rows(xp, label, classes=1, dtype=None):
     """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
-    rows = np.zeros((*np.shape(label), classes), dtype)
-    np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
-    return rows
+    return xp.astype(label[..., None] == xp.arange(classes), dtype)
+
+
+@_made(differentiable=False)
+def argsort(xp, x, axis=-1):
+    """The indices that sort x; equal entries stay in their order."""
+    return np.argsort(x, axis=axis, kind="stable") if isinstance(x, np.ndarray) else xp.argsort(x, axis=axis)
 
 
 def of_values(function: Any, *operands: Any, **params: Any) -> Any:

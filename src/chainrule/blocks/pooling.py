@@ -48,11 +48,27 @@ def max_pool_transpose(xp, dz, x, z, kernel=(), stride=(), padding=(), dilation=
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     if Array in map(type, (dz, x, z)):
         return max_pool_transpose(dz, x, z, **how)
+    if not isinstance(x, np.ndarray):
+        return _transpose_by_places(xp, dz, x, z, **how)
     lead, entries, outside = _chosen(dz, x, z, **how)
     if outside is not None:
         dz = xp.where(xp.asarray(outside), 0.0, dz)
     added = add_at(xp.reshape(dz, (*lead, entries.size)), key=(entries,), shape=(math.prod(x.shape),))
     return xp.reshape(added, (*lead, *x.shape))
+
+
+def _transpose_by_places(xp, dz, x, z, kernel, stride, padding, dilation):
+    """The same on the arrays of any library: for each place in a window, what goes there."""
+    low = [slice(p, p + n) for (p, _), n in zip(padding, x.shape[-len(kernel) :], strict=True)]
+    x = padded(xp, x, padding, -math.inf)
+    dx: Any = 0.0
+    found: Any = None
+    for place in places(kernel, z.shape[-len(kernel) :], stride, dilation):
+        largest = x[(..., *place)] == z
+        first = largest if found is None else largest & ~found
+        found = largest if found is None else largest | found
+        dx = dx + add_at.forward(xp, xp.where(first, dz, 0.0), key=tuple(place), shape=tuple(x.shape))
+    return dx[(..., *low)] if any(map(any, padding)) else dx
 
 
 @functools.partial(Block, leading_axes=True, notation=lambda dx, x, z, **_: call("max_pool′", dx))

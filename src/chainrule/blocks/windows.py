@@ -106,13 +106,13 @@ def from_columns(xp, z, batch=1, size=(), kernel=(), stride=(), padding=(), dila
     pieces = [z[(..., i, *every)] for i in range(math.prod(kernel))]
     where = places(kernel, positions, stride, dilation)
     if is_numpy(xp):
-        x = np.zeros((*lead, groups, channels, batch, *shape), z.dtype)
+        x = xp.zeros((*lead, groups, channels, batch, *shape), dtype=z.dtype)
         for piece, place in zip(pieces, where, strict=True):
             x[(..., *place)] += piece
     else:
         x = functools.reduce(
             lambda a, b: a + b,
-            (add_at(piece, key=place, shape=shape) for piece, place in zip(pieces, where, strict=True)),
+            (add_at.forward(xp, piece, key=place, shape=shape) for piece, place in zip(pieces, where, strict=True)),
         )
     x = xp.reshape(x[(..., *inner(size, padding))], (*lead, groups * channels, batch, *size))
     return exchange(xp, x, n)

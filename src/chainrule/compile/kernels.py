@@ -15,7 +15,7 @@ from chainrule.compile.operations import CHEAP, text_of
 from chainrule.compile.schedule import Kernel
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, VIEWS, Value, reads
 
-__all__ = ["Source", "write_kernel"]
+__all__ = ["Source", "over_pieces", "write_kernel"]
 
 WORTH_THREADS = 10_000_000
 """Operations from which on a kernel is shared between threads; a function of libm counts for eight."""
@@ -32,7 +32,7 @@ class Source:
     arrays : what it reads, in the order of its parameters; numbers too.
     stored : what it writes into arrays, the parameters after those.
     scratch : memory for its own use, the last parameters: name, dtype and shape of each.
-    returned : what it returns, all of it numbers.
+    returned : what it returns, all of it numbers; if it is shared, the sums that each piece leaves in `parts`.
     shapes : the shape in which each array must be handed over.
     shared : how many rows there are to divide between threads, at multiples of `step`; None if it is called as a whole.
     """
@@ -53,7 +53,8 @@ def write_kernel(
 ) -> Source:
     """Write a kernel as a function; `wanted` is what others use of it.
 
-    A large one that may be shared takes the first and the last of its rows, so that threads can divide them.
+    A large one that may be shared takes one piece of its rows after the other, as long as there are any, so that
+    several threads can run it at once (`chainrule.compile.threads`).
     """
     return _Writer(kernel, wanted, name, name_of, may_share).source
 
@@ -87,13 +88,14 @@ class _Writer:
         """Whether threads may divide the rows, and it is worth it."""
         kernel = self.kernel
         work = int(np.prod(self.length)) * sum(1 if v.op in CHEAP else 8 for v in self.nodes)
-        if work < WORTH_THREADS or any(kernel.kind[v] == "total" and kernel.along[v] for v in self.nodes):
+        totals = [v for v in self.nodes if kernel.kind[v] == "total"]
+        if work < WORTH_THREADS or any(kernel.along[v] or v.dtype.kind != "f" for v in totals):
             return False
         if self.outer:
             return True
         sums = [v for v in self.nodes if v.op in REDUCTIONS]
         used = {a for v in self.nodes for a in v.args}
-        return len(self.inner) == 1 and all(v.op == "sum" and v not in used for v in sums)
+        return len(self.inner) == 1 and all(v.op == "sum" and v not in used and v.dtype.kind == "f" for v in sums)
 
     # Loops ------------------------------------------------------------------------------------------------
 
@@ -455,27 +457,47 @@ class _Writer:
             else:
                 source.returned.append(v)
         totals = {v for v in self.nodes if kernel.kind[v] == "total"}
-        parameters = [self.name_of(v) for v in source.arrays]
-        parameters += [self.name_of(v) if v in totals else self._stored_name(v) for v in source.stored]
+        parameters = {v: self.name_of(v) for v in source.arrays}
+        parameters |= {v: self.name_of(v) if v in totals else self._stored_name(v) for v in source.stored}
         for v in sorted(self.buffered, key=lambda v: v.order):
             source.scratch.append((f"{self.name_of(v)}_row", v.dtype, tuple(self.length[g] for g in self.inner)))
-        parameters += [name for name, _, _ in source.scratch]
+        own = [name for name, _, _ in source.scratch]
         if self.shared:
-            parameters = ["first", "last", *parameters]
-            source.shared = self.length[(self.outer or self.inner)[0]]
-            if not self.outer:  # a piece of each array, so that LLVM sees where it begins and ends
-                own = {
-                    **{v: self.name_of(v) for v in source.arrays},
-                    **{v: self._stored_name(v) for v in source.stored},
-                }
-                pieces = [f"    {name} = {name}[first:last]" for v, name in own.items() if v in source.shapes]
-                body = [*pieces, "    count = last - first", *body]
-        lines = [f"def {name}({', '.join(parameters)}):", *body]
-        if source.returned:
-            kind = _total_type if self.shared else _type
-            texts = [f"{kind(v)}({self.name_of(v)})" if v in totals else self.name_of(v) for v in source.returned]
-            lines.append(f"    return {', '.join(texts)}")
+            lines = self._shared_lines(name, parameters, own, body)
+        else:
+            lines = [f"def {name}({', '.join([*parameters.values(), *own])}):", *body]
+            if source.returned:
+                texts = [f"{_type(v)}({self.name_of(v)})" if v in totals else self.name_of(v) for v in source.returned]
+                lines.append(f"    return {', '.join(texts)}")
         source.text = "\n".join(lines)
+
+    def _shared_lines(self, name: str, parameters: dict[Value, str], own: list[str], body: list[str]) -> list[str]:
+        source = self.source
+        source.shared = self.length[(self.outer or self.inner)[0]]
+        given = dict(parameters)
+        before: list[str] = []
+        if not self.outer:  # a slice of each array, so that LLVM sees where it begins and ends
+            for v, parameter in parameters.items():
+                if v in source.shapes:
+                    given[v] = f"{parameter}_all"
+                    before.append(f"{parameter} = {given[v]}[first:last]")
+            before.append("count = last - first")
+        sums = [f"parts[piece, {i}] = {self.name_of(v)}" for i, v in enumerate(source.returned)]
+        inner = [line.removeprefix("    ") for line in body]
+        return over_pieces(name, [*given.values(), *own], [*before, *inner, *sums])
+
+
+def over_pieces(name: str, parameters: list[str], lines: list[str]) -> list[str]:
+    """A function that goes over the next piece, from first to last, while there is one: see `threads.shared`."""
+    return [
+        f"def {name}({', '.join(['cuts', 'turns', 'parts', *parameters])}):",
+        "    piece = vm.take(turns)",
+        "    while piece < len(parts):",
+        "        first, last = cuts[piece], cuts[piece + 1]",
+        *("        " + line for line in lines),
+        "        vm.finish(turns)",
+        "        piece = vm.take(turns)",
+    ]
 
 
 def _together(access: tuple[int, ...], first: int, second: int) -> bool:

@@ -16,11 +16,11 @@ import numpy as np
 
 from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.buffers import Lifetime, Workspace, share
-from chainrule.compile.kernels import number_text, write_kernel
+from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
 from chainrule.compile.values import Value, axes_of, size_of
-from chainrule.compile.windows import samples_of, work_of, write_windows
+from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_windows
 
 __all__ = ["Program", "write_program"]
 
@@ -33,9 +33,13 @@ LOOPS = 2_000
 """Matrix products of fewer multiplications are loops."""
 RESERVED = frozenset(
     "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
-    + "results first last count start full i j k z total".split()
+    + "results cuts turns parts piece first last count start full i j k z total".split()
 ) | frozenset(name for name in dir(builtins) if name.islower())
 """Names that the text itself uses."""
+SUFFIXES = ("out", "all", "out_all", "row", "part", "here", "there")
+"""What kernels append to the name of a value."""
+PIECES = ('read("int64", 1)', 'written("int64", 1)', 'written("float64", 2)')
+"""The first parameters of a kernel that threads share: cuts, turns and parts."""
 
 
 class Program:
@@ -150,10 +154,10 @@ class _Writer:
             base = base if base not in ("input", "constant") else {"input": "x", "constant": "c"}[base]
             base = f"{base}_" if re.fullmatch(r"i\d+", base) else base  # those are loops
             name, i = base, 1
-            while name in self.taken or f"{name}_out" in self.taken or keyword.iskeyword(name):
+            while keyword.iskeyword(name) or {name, *(f"{name}_{suffix}" for suffix in SUFFIXES)} & self.taken:
                 i += 1
                 name = f"{base}{i}"
-            self.taken |= {name, f"{name}_out", f"{name}_row", f"{name}_part", f"{name}_here", f"{name}_there"}
+            self.taken |= {name, *(f"{name}_{suffix}" for suffix in SUFFIXES)}
             self.names[value] = name
         return self.names[value]
 
@@ -232,7 +236,7 @@ class _Writer:
             kinds = [f'read("{v.dtype.name}", {len(source.shapes.get(v, ()))})' for v in source.arrays]
             kinds += [f'written("{v.dtype.name}", {len(source.shapes[v])})' for v in source.stored]
             kinds += [f'scratch("{dtype.name}", {shape})' for _, dtype, shape in source.scratch]
-            kinds = ['read("int64", 0)'] * 2 + kinds if source.shared is not None else kinds
+            kinds = [*PIECES, *kinds] if source.shared is not None else kinds
             decorator = f"@kernel({', '.join(kinds)})"
         text = f"{decorator}\n{source.text}"
         alike = self.alike.setdefault(_canonical(text), name)
@@ -243,7 +247,8 @@ class _Writer:
         if source.shared is None:
             call = f"{name}({', '.join(arguments)})"
         else:
-            call = f"shared({', '.join([name, str(source.shared), str(source.step), *arguments])})"
+            numbers = map(str, (source.shared, source.step, len(source.returned)))
+            call = f"shared({', '.join([name, *numbers, *arguments])})"
         self.body.append(f"{results} = {call}" if results else call)
         if not self.native:
             self._typed(source.returned)
@@ -347,20 +352,26 @@ class _Writer:
     def _windows(self, value: Value) -> None:
         """Columns and pooling: loops of their own."""
         name = self._free(f"{self.title}_{self.name_of(value)}")
-        text = write_windows(value, name)
+        shares = not self.native and work_of(value) >= WORTH_THREADS_WINDOWS
+        kinds = [*(f'read("{v.dtype.name}", {len(v.shape)})' for v in value.args), self._written(value)]
         if self.native:
-            decorator = "@kernel()"
+            text = f"@kernel()\n{write_windows(value, name)}"
+        elif shares:
+            own = self._free(f"{name}_piece")
+            parameters = [*WINDOWS[value.op][0], "out"]
+            driver = over_pieces(name, parameters, [f"{own}(first, last, {', '.join(parameters)})"])
+            text = f"@kernel()\n{write_windows(value, own)}\n\n\n@kernel({', '.join([*PIECES, *kinds])})\n"
+            text += "\n".join(driver)
         else:
-            kinds = ['read("int64", 0)'] * 2 + [f'read("{v.dtype.name}", {len(v.shape)})' for v in value.args]
-            decorator = f"@kernel({', '.join([*kinds, self._written(value)])})"
-        text = f"{decorator}\n{text}"
+            numbers = ['read("int64", 0)'] * 2
+            text = f"@kernel({', '.join([*numbers, *kinds])})\n{write_windows(value, name)}"
         alike = self.alike.setdefault(_canonical(text), name)
         if alike == name:
             self.functions.append(text)
         self._allocate(value)
         arguments = ", ".join([*(self.text(a) for a in value.args), self.name_of(value)])
-        if not self.native and work_of(value) >= WORTH_THREADS_WINDOWS:
-            self.body.append(f"shared({alike}, {samples_of(value)}, 1, {arguments})")
+        if shares:
+            self.body.append(f"shared({alike}, {samples_of(value)}, 1, 0, {arguments})")
         else:
             self.body.append(f"{alike}(0, {samples_of(value)}, {arguments})")
 

@@ -23,6 +23,7 @@ from numba.extending import intrinsic, overload, register_jitable
 __all__ = [
     "exp",
     "expm1",
+    "finish",
     "log",
     "log1p",
     "maximum",
@@ -31,6 +32,7 @@ __all__ = [
     "select",
     "sigmoid",
     "softplus",
+    "take",
     "tanh",
 ]
 
@@ -82,6 +84,30 @@ def select(context, condition, x, y):
         return builder.select(cg.cast(builder, arguments[0], types.boolean, types.boolean), arguments[1], arguments[2])
 
     return x(types.boolean, x, x), generate
+
+
+def _add_one(place):
+    @intrinsic
+    def add_one(context, array):
+        """Add one to an entry of an array of integers, whatever other threads do with it; what it was before."""
+
+        def generate(cg, builder, signature, arguments):
+            data = cg.make_array(signature.args[0])(cg, builder, arguments[0]).data
+            here = builder.gep(data, [ir.Constant(ir.IntType(64), place)])
+            return builder.atomic_rmw("add", here, ir.Constant(ir.IntType(64), 1), "seq_cst")
+
+        return types.int64(array), generate
+
+    return add_one
+
+
+take, finish = _add_one(0), _add_one(1)  # turns: how many pieces have been taken, and how many are done
+
+
+@intrinsic
+def shift_right(context, x, n):
+    """The bits of x moved down by n, zeros coming in: `>>` makes a number of 64 bits, so twice as many vectors."""
+    return x(x, x), lambda cg, builder, signature, arguments: builder.lshr(*arguments)
 
 
 @register_jitable(**EXACT)
@@ -177,10 +203,16 @@ def _power_of_2_32(k):
 def exp32(x):
     x = select(x < f32(-104.0), f32(-104.0), x)
     x = select(x > f32(89.0), f32(89.0), x)
-    k, r = _reduced32(x)
-    p = f32(1.0) + _expm1_near_0_32(r)
-    half = k >> i32(1)
-    return p * _power_of_2_32(half) * _power_of_2_32(k - half)
+    t = x * f32(LOG2E) + ROUND32
+    k = t - ROUND32
+    r = (x - k * f32(0.693359375)) - k * f32(-2.12194440e-4)
+    r2 = r * r
+    p = (f32(0.00831611679732) * r + f32(0.0418912070472)) * r2 + (f32(0.166670859318) * r + f32(0.499992235902))
+    p = p * r2 + (r + f32(1.0))
+    # times 2^k in two steps, as in exp64; the first one by adding to the exponent
+    half = shift_right(bits32(t), i32(1))
+    p = from_bits32(i32(bits32(p) + (half << i32(23))))
+    return p * from_bits32(i32(((bits32(t) - half) << i32(23)) + i32(0x3F800000)))
 
 
 @njit(**EXACT)
@@ -284,11 +316,16 @@ def tanh64(x):
 
 @njit(**EXACT)
 def tanh32(x):
-    y = f32(-2.0) * abs(x)
-    k, r = _reduced32(select(y < f32(-20.0), f32(-20.0), y))
-    scale = _power_of_2_32(k)
-    t = scale * _expm1_near_0_32(r) + (scale - f32(1.0))
-    return f32(math.copysign(t / (t + f32(2.0)), x))
+    """h / (h + 1) with h = (e^2x − 1) / 2, and x = k ln 2 / 2 + r."""
+    y = select(x < f32(-10.0), f32(-10.0), x)
+    y = select(y > f32(10.0), f32(10.0), y)
+    t = y * f32(2 * LOG2E) + ROUND32
+    r = y - (t - ROUND32) * f32(math.log(2) / 2)
+    p = (f32(0.044426411168) * r + f32(0.13386547278784)) * (r * r) + (f32(0.3333375464776) * r + f32(0.666661723868))
+    q = ((p * r + f32(0.999999963202)) * r + f32(1.0)) * r  # (e^2r − 1) / 2, and −0 where r is
+    scale = from_bits32(i32((bits32(t) << i32(23)) + i32(0x3F800000)))
+    h = scale * q - (f32(0.5) - f32(0.5) * scale)
+    return h / (h + f32(1.0))
 
 
 @njit(**EXACT)

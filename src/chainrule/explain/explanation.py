@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +12,13 @@ from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.display import chosen
 from chainrule.errors import GradientError
+from chainrule.explain.arguments import bound_arguments, has_floats
 from chainrule.explain.names import Names, captured, variables_of, watch_locals
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.reader import LONGEST, Factor, Reader
 from chainrule.explain.scopes import NO_SCOPES, Scope, Scopes, collect_scopes
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
-from chainrule.libraries import is_inexact
 from chainrule.node import Line, Node, at_line
 from chainrule.recording import Recording, needs_function, record_call, scalar_loss
 from chainrule.simplify import simplify
@@ -74,14 +73,31 @@ class ClosedForm:
     formula: Formula
 
 
+class Call(NamedTuple):
+    """A function and what it was called with."""
+
+    f: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """A call, with copies of the arrays: they may be written into later."""
+    leaves, rebuild = flatten((args, kwargs))
+    args, kwargs = rebuild([x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
+    return Call(f, args, kwargs)
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The forward and the backward pass of a function at given inputs.
 
-    `nodes` are what was recorded, one for each row of the forward pass; `plain` are the user's plain arrays by name.
+    `nodes` are what was recorded, one for each row of the forward pass; `plain` are the user's plain arrays by name,
+    and `call` is what was explained.
 
     `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
-    `markdown()` return documents, `svg()` and `dot()` pictures, `health()` what the numbers say.
+    `markdown()` return documents, `svg()` and `dot()` pictures, `code()` functions that compute it, `health()` what the
+    numbers say.
     """
 
     title: str
@@ -92,6 +108,7 @@ class Explanation:
     scopes: tuple[Scope, ...] = ()
     nodes: tuple[Node, ...] = field(default=(), repr=False, compare=False)
     plain: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    call: Call | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         from chainrule.explain.terminal import text
@@ -173,6 +190,33 @@ class Explanation:
 
         return page(self, check)
 
+    def code(self, library: str = "numpy") -> str:
+        """The forward and the backward pass as source text: functions that need a library of arrays, and no chainrule.
+
+        Parameters
+        ----------
+        library : "numpy", for a forward and a backward function and one that returns value and gradient; "torch", for
+            a `torch.autograd.Function` and a function that applies it; "jax", for a function with a `custom_vjp`.
+
+        Loops are unrolled, branches are those that were taken, and Python's integers are part of the code, as are
+        shapes. Plain arrays that the function takes from outside become arguments.
+
+        Raises CodeError where a block cannot be written in that library; it names all of them.
+
+        >>> import numpy as np, chainrule as cr
+        >>> def loss(x):
+        ...     return np.sum(x**2)
+        >>> exec(cr.explain(loss)(np.array([1.0, 2.0])).code(), functions := {})
+        >>> functions["loss_and_gradient"](np.array([1.0, 2.0]))
+        (np.float64(5.0), array([2., 4.]))
+        """
+        from chainrule.code import code_of
+        from chainrule.explain.derivation import derivation
+
+        if self.call is None:
+            raise GradientError("code is written of a function that is explained by cr.explain(f)(…)")
+        return code_of(*self.call, library, lambda names: derivation(self, names))
+
     def markdown(self) -> str:
         """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""
         from chainrule.explain.document import markdown_document
@@ -208,8 +252,10 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
 
         if (network := network_of(f, args, kwargs)) is not None:
             return explain_network(network)
+        call = kept_call(f, args, kwargs)
         recording, plain, scopes = recorded_with_names(f, args, kwargs)
-        return explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f), scopes)
+        explanation = explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f), scopes)
+        return replace(explanation, call=call)
 
     return explained
 
@@ -221,14 +267,14 @@ def recorded_with_names(
 
     Returns the recording, the plain arrays that have names, and the scopes.
     """
-    bound = _bind(f, args, kwargs)
-    chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if _has_floats(value))
+    bound = bound_arguments(f, args, kwargs)
+    chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if has_floats(value))
     if not chosen:
         raise GradientError(
             f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line()
         )
     plain = captured(f)
-    plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not _has_floats(v)})
+    plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not has_floats(v)})
     with collect_scopes() as scopes, watch_locals(plain, scopes):
         recording = record_call(f, chosen, args, kwargs)
     labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
@@ -249,29 +295,6 @@ def explain_network(network: Any) -> Explanation:
             f"{error}\n  as in cr.explain(lambda x: torch.nn.functional.cross_entropy(model(x), labels))(x)"
         ) from None
     return explain_recording(recording, network.__name__, plain, network.variables, scopes)
-
-
-def _bind(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    try:
-        bound = inspect.signature(f).bind(*args, **kwargs)
-    except ValueError:  # no signature, as for NumPy's own functions
-        return {"x" if len(args) == 1 else f"x{i}": a for i, a in enumerate(args)} | kwargs
-    named: dict[str, Any] = {}
-    for label, value in bound.arguments.items():
-        if bound.signature.parameters[label].kind is inspect.Parameter.VAR_POSITIONAL:
-            named |= {f"{label}{i}": v for i, v in enumerate(value)}
-        elif bound.signature.parameters[label].kind is inspect.Parameter.VAR_KEYWORD:
-            named |= value
-        else:
-            named[label] = value
-    return named
-
-
-def _has_floats(x: Any) -> bool:
-    if isinstance(x, str | bytes | type(None) | bool | int) or callable(x):
-        return False
-    leaves, _ = flatten(x)
-    return bool(leaves) and all(is_inexact(value_of(leaf)) for leaf in leaves)
 
 
 def explain_recording(

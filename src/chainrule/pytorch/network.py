@@ -57,7 +57,8 @@ class Network:
         if isinstance(self._owner, torch.nn.Module):
             known = {"": self._owner}
         self._modules = Modules(known)
-        self._given, self._rebuild = flatten((args, kwargs))
+        self._given, self._rebuild = flatten((args, tuple(kwargs.values())))  # a dict would be sorted
+        self._keywords = tuple(kwargs)
         self._given = [self._as_tensor(leaf) for leaf in self._given]
         names = _names(self._function, args, kwargs)
         self._inputs = {i: Leaf(names[i], t) for i, t in enumerate(self._given) if _is_floating(t)}
@@ -142,8 +143,8 @@ class Network:
         return rebuild([_output(recorder, out) for out in outputs])
 
     def _call(self, given: Sequence[Any]) -> Any:
-        args, kwargs = self._rebuild(list(given))
-        return self._f(*args, **kwargs)
+        args, values = self._rebuild(list(given))
+        return self._f(*args, **dict(zip(self._keywords, values, strict=True)))
 
     def gradients(self, seeds: Sequence[np.ndarray]) -> list[np.ndarray]:
         """∂L/∂argument as PyTorch's own backward pass has it, from ∂L/∂output for each output."""

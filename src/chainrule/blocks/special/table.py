@@ -14,6 +14,9 @@ from chainrule.node import at_line
 FUNCTIONS: dict[str, tuple[str, int | None]] = {}
 """Of each block of these tables: the function of `scipy.special`, and which of its results it is if it has several."""
 
+OTHER_NAMES = {"psi": "digamma"}
+"""What some libraries call a function."""
+
 chance = between(0.15, 0.7)
 """A probability, neither near 0 nor near 1."""
 
@@ -22,7 +25,8 @@ def special_function(name: str, *derivatives: Any, **options: Any) -> Elementwis
     """One line of the table: the function's name in `scipy.special`, and its local derivative for each operand."""
 
     def forward(xp, *xs):
-        return getattr(special_functions_of(xp), name)(*xs)
+        special = special_functions_of(xp)
+        return getattr(special, name if hasattr(special, name) else OTHER_NAMES.get(name, name))(*xs)
 
     made = elementwise(name, forward, *derivatives, answers_for=(f"scipy.special.{name}",), **options)
     made.__doc__ = f"scipy.special.{name}, entry by entry."

@@ -1,0 +1,207 @@
+"""What is written for each library around the statements of a forward and a backward pass."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import NamedTuple
+
+from chainrule.code.expressions import Dialect
+
+__all__ = ["LIBRARIES", "Leaf", "Library", "Parts"]
+
+WIDTH = 110
+
+
+class Leaf(NamedTuple):
+    """An array among the arguments: its name, how it is reached from a parameter, the name of its gradient."""
+
+    name: str
+    access: str
+    gradient: str | None
+
+
+class Parts(NamedTuple):
+    """What the functions are put together from.
+
+    Attributes
+    ----------
+    name : the user's function's.
+    parameters : its arguments, and arrays that it takes from outside.
+    leaves : the arrays in them.
+    gradients : for each parameter what is returned as its gradient, None where it has none.
+    forward, backward : statements.
+    loss, cotangent : the names of the result and of ∂L/∂L.
+    saved : names that the backward pass takes from the forward pass.
+    summary, derivation : lines for the docstrings of the forward and the backward pass.
+    """
+
+    name: str
+    parameters: list[str]
+    leaves: list[Leaf]
+    gradients: list[str | None]
+    forward: list[str]
+    backward: list[str]
+    loss: str
+    cotangent: str
+    saved: list[str]
+    summary: list[str]
+    derivation: list[str]
+
+    @property
+    def unpacking(self) -> list[str]:
+        return [f"{leaf.name} = {leaf.access}" for leaf in self.leaves if leaf.name != leaf.access]
+
+
+class Library(NamedTuple):
+    """How code for a library is written: its dialect, what it imports (if the code uses it), its functions."""
+
+    dialect: Dialect
+    imports: dict[str, str]
+    write: Callable[[Parts], list[str]]
+
+
+def numpy_functions(parts: Parts) -> list[str]:
+    forward, backward = f"{parts.name}_forward", f"{parts.name}_backward"
+    both = f"{parts.name}_and_gradient"
+    gradients = [g for g in parts.gradients if g]
+    call = f"{forward}({', '.join(parts.parameters)})"
+    return [
+        function(forward, parts.parameters, parts.summary, [*parts.unpacking, *parts.forward, *returned_saved(parts)]),
+        function(
+            backward,
+            ["saved", f"{parts.cotangent}=1.0"],
+            parts.derivation,
+            [*unpacked(parts, "saved"), *parts.backward, *returned(gradients)],
+        ),
+        function(
+            both,
+            parts.parameters,
+            [f"The value of {parts.name} and its gradient."],
+            [f"{parts.loss}, saved = {call}", f"return {parts.loss}, {backward}(saved)"],
+        ),
+    ]
+
+
+def jax_functions(parts: Parts) -> list[str]:
+    forward, backward = f"{parts.name}_forward", f"{parts.name}_backward"
+    call = f"{forward}({', '.join(parts.parameters)})"
+    gradients = [g or "None" for g in parts.gradients]
+    return [
+        "@jax.custom_vjp\n" + function(parts.name, parts.parameters, parts.summary, [f"return {call}[0]"]),
+        function(
+            forward,
+            parts.parameters,
+            [f"The value of {parts.name}, and what its backward pass needs."],
+            [*parts.unpacking, *parts.forward, *returned_saved(parts)],
+        ),
+        function(
+            backward,
+            ["saved", parts.cotangent],
+            parts.derivation,
+            [*unpacked(parts, "saved"), *parts.backward, *returned(gradients, always_tuple=True)],
+        ),
+        f"{parts.name}.defvjp({forward}, {backward})\n",
+    ]
+
+
+def torch_functions(parts: Parts) -> list[str]:
+    title = "".join(word[:1].upper() + word[1:] for word in parts.name.split("_")) or "Function"
+    title = title if title != parts.name else f"{title}Function"
+    leaves = [leaf.name for leaf in parts.leaves]
+    tensors = ", ".join(parts.saved)
+    save = wrapped("ctx.save_for_backward(", parts.saved, ")", 2) if tensors else []
+    gradients = [leaf.gradient or "None" for leaf in parts.leaves]
+    methods = [
+        "@staticmethod\n" + function("forward", ["ctx", *leaves], [], [*parts.forward, *save, f"return {parts.loss}"]),
+        "@staticmethod\n@once_differentiable\n"
+        + function(
+            "backward",
+            ["ctx", parts.cotangent],
+            parts.derivation,
+            [*unpacked(parts, "ctx.saved_tensors"), *parts.backward, *returned(gradients)],
+        ),
+    ]
+    body = "\n".join(textwrap.indent(method, "    ") for method in methods)
+    accesses = [leaf.access for leaf in parts.leaves]
+    return [
+        f'class {title}(torch.autograd.Function):\n    """{parts.name} with a backward pass of its own."""\n\n{body}',
+        function(parts.name, parts.parameters, parts.summary, wrapped(f"return {title}.apply(", accesses, ")")),
+    ]
+
+
+LIBRARIES = {
+    "numpy": Library(
+        Dialect("np", "array", "float64"),
+        {"np": "import numpy as np", "special": "from scipy import special", "linalg": "from scipy import linalg"},
+        numpy_functions,
+    ),
+    "torch": Library(
+        Dialect("torch", "tensor", "float32"),
+        {
+            "torch": "import torch",
+            "once_differentiable": "from torch.autograd.function import once_differentiable",
+        },
+        torch_functions,
+    ),
+    "jax": Library(
+        Dialect("jnp", "array", "float"),
+        {
+            "jax": "import jax",
+            "jnp": "import jax.numpy as jnp",
+            "special": "from jax.scipy import special",
+            "linalg": "from jax.scipy import linalg",
+        },
+        jax_functions,
+    ),
+}
+
+
+# Pieces of text -----------------------------------------------------------------------------------------------
+
+
+def function(name: str, parameters: list[str], doc: list[str], body: list[str]) -> str:
+    """The text of a function."""
+    text = "\n".join(wrapped(f"def {name}(", parameters, "):", 0)) + "\n"
+    if len(doc) == 1:
+        text += indented([f'"""{doc[0]}"""'])
+    elif doc:
+        text += indented([f'"""{doc[0]}', *doc[1:], '"""'])
+    return text + indented(body)
+
+
+def indented(lines: list[str]) -> str:
+    return "".join(f"    {line}\n" if line else "\n" for line in lines)
+
+
+def wrapped(before: str, names: list[str], after: str, depth: int = 1) -> list[str]:
+    """`before names after`; over several lines where one is too long."""
+    line = f"{before}{', '.join(names)}{after}"
+    if len(line) + 4 * depth <= WIDTH:
+        return [line]
+    inside = textwrap.wrap(", ".join(names) + ",", WIDTH - 4 * depth - 4, break_long_words=False)
+    return [before, *(f"    {part}" for part in inside), after]
+
+
+def returned(gradients: list[str], always_tuple: bool = False) -> list[str]:
+    if len(gradients) == 1:
+        return [f"return ({gradients[0]},)" if always_tuple else f"return {gradients[0]}"]
+    one_line = f"return {', '.join(gradients)}"
+    return [one_line] if len(one_line) <= WIDTH - 8 else wrapped("return (", gradients, ")")
+
+
+def returned_saved(parts: Parts) -> list[str]:
+    if not parts.saved:
+        return [f"return {parts.loss}, ()"]
+    comma = "," if len(parts.saved) == 1 else ""
+    one_line = f"return {parts.loss}, ({', '.join(parts.saved)}{comma})"
+    return [one_line] if len(one_line) <= WIDTH - 4 else wrapped(f"return {parts.loss}, (", parts.saved, ")")
+
+
+def unpacked(parts: Parts, source: str) -> list[str]:
+    if not parts.saved:
+        return []
+    if len(parts.saved) == 1:
+        return [f"({parts.saved[0]},) = {source}"]
+    one_line = f"{', '.join(parts.saved)} = {source}"
+    return [one_line] if len(one_line) <= WIDTH - 8 else wrapped("(", parts.saved, f") = {source}")

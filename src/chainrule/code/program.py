@@ -1,0 +1,167 @@
+"""A function, recorded so that code can be written from it: forward and backward pass in one simplified graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.array import NO_PARAMS, WATCHER, Array, value_of
+from chainrule.backward import backpropagate
+from chainrule.block import BLOCKS, product_or_zero
+from chainrule.errors import GradientError
+from chainrule.explain.arguments import bound_arguments, has_floats
+from chainrule.explain.names import captured
+from chainrule.graph import Graph, graph_between
+from chainrule.locals import watch_locals
+from chainrule.node import Node, at_line
+from chainrule.recording import Recording, record_call, scalar_loss
+from chainrule.simplify import simplify_graph
+from chainrule.trees import leaf_names
+
+__all__ = ["Program", "program_of"]
+
+
+class Program(NamedTuple):
+    """What code is written from.
+
+    Attributes
+    ----------
+    name : the function's.
+    arguments : its arguments by name: trees of nodes where they are recorded, plain values where they are part of
+        the code.
+    inputs : the nodes with a gradient, in the order of the gradients.
+    graph : from all nodes of the arguments and ∂L/∂L (the last input) to the loss and the gradients.
+    gradients : for each value of the forward pass its name, the value, and the value of its gradient.
+    captured : plain arrays that the function takes from outside, by name.
+    branches : values on which the function branched.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    inputs: list[Node]
+    graph: Graph
+    gradients: list[tuple[str | None, np.ndarray, np.ndarray]]
+    captured: dict[str, np.ndarray]
+    branches: list[Any]
+
+
+def program_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Program:
+    """Record f. Arrays of integers (labels) become arguments of the code, unless what f does depends on them."""
+    fixed: set[str] = set()
+    while True:
+        program, read = _recorded(f, args, dict(kwargs), fixed)
+        if read <= fixed:
+            return program
+        fixed |= read
+
+
+def _recorded(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], fixed: set[str]
+) -> tuple[Program, set[str]]:
+    """The program, and the names of the integer arguments on whose values the recording depends."""
+    bound = bound_arguments(f, args, kwargs)
+    chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if has_floats(value))
+    integers = {
+        label: Node(None, (), NO_PARAMS, np.array(value)[()], name=label)
+        for label, value in bound.items()
+        if label not in fixed and _is_integers(value)
+    }
+    args = tuple(Array(integers[label]) if label in integers else x for label, x in zip(bound, args, strict=False))
+    kwargs = {label: Array(integers[label]) if label in integers else x for label, x in kwargs.items()}
+    reads: dict[tuple[Node, str], Any] = {}
+    token = WATCHER.set(lambda node, how: reads.setdefault((node, how), node.value))
+    try:
+        with watch_locals({}):
+            recording = record_call(f, chosen, args, kwargs)
+        loss = scalar_loss(recording, getattr(f, "__name__", "f"))
+        if type(loss) is not Array:
+            raise GradientError("the function returned a plain number: it does not depend on its arguments" + at_line())
+        seed = Node(None, (), NO_PARAMS, np.float64(1.0).astype(loss.dtype), name="dL")
+        gradients = backpropagate(recording.path, {loss._node: Array(seed)}, recorded=True)
+    finally:
+        WATCHER.reset(token)
+    labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
+    for node, label in zip(recording.inputs, labels, strict=True):
+        node.name = node.name or label
+    wanted = [_zeros_if_none(gradients[node], node) for node in recording.inputs]
+    inputs = [*recording.inputs, *integers.values(), seed]
+    graph = simplify_graph(_plain_products(graph_between(inputs, [loss, *wanted])))
+    pairs = [
+        (node.name, np.asarray(node.value), np.asarray(value_of(gradients[node])))
+        for node in recording.path.between
+        if gradients[node] is not None
+    ]
+    trees = _trees_of(recording, [label for _, label in chosen])
+    arguments = {label: trees.get(label, integers.get(label, value)) for label, value in bound.items()}
+    name = getattr(f, "__name__", "")
+    program = Program(
+        name if name.isidentifier() else "loss",
+        arguments,
+        recording.inputs,
+        graph,
+        pairs,
+        captured(f),
+        [node for (node, how) in reads if how == "truth" and not _is_about_labels(node)],
+    )
+    return program, _reads_of(reads, integers)
+
+
+def _is_integers(x: Any) -> bool:
+    """Whether an argument may change though it has no gradient. Python's own integers are part of the code."""
+    if isinstance(x, np.ndarray | np.generic):
+        return x.dtype.kind in "iu"
+    return False
+
+
+def _is_about_labels(node: Node) -> bool:
+    """Whether a block has only made sure that labels are labels, and that none is to be ignored."""
+    return node.block is not None and node.block.name in ("labels_fit", "all")
+
+
+def _reads_of(reads: Mapping[tuple[Node, str], Any], integers: Mapping[str, Node]) -> set[str]:
+    """The integer arguments from which numbers were computed that decided what the function does."""
+    found: set[str] = set()
+    by_node = {node: label for label, node in integers.items()}
+    stack = [node for node, how in reads if not (how == "truth" and _is_about_labels(node))]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if node in by_node:
+            found.add(by_node[node])
+        for x in node.inputs:
+            if type(x) is Node and x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return found
+
+
+def _zeros_if_none(gradient: Any, node: Node) -> Any:
+    return np.zeros_like(node.value) if gradient is None else gradient
+
+
+def _trees_of(recording: Recording, labels: list[str]) -> dict[str, Any]:
+    return dict(zip(labels, recording.rebuild_inputs(list(recording.inputs)), strict=True))
+
+
+def _plain_products(graph: Graph) -> Graph:
+    """With products in place of products that ask at run time whether a local derivative is infinite.
+
+    Where one is, at the recorded values, the question stays: its answer matters there.
+    """
+    new: dict[Node, Node] = {}
+    for node in graph.nodes:
+        inputs = tuple(new.get(x, x) if type(x) is Node else x for x in node.inputs)
+        block = node.block
+        if block is product_or_zero and np.all(np.isfinite(value_of_operand(inputs[1]))):
+            block = BLOCKS["multiply"]
+        elif inputs == node.inputs:
+            continue
+        new[node] = Node(block, inputs, node.params, node.value, node.code, node.lasti, node.name)
+    outputs = [new.get(out, out) if type(out) is Node else out for out in graph.outputs]
+    return graph_between(graph.inputs, outputs)
+
+
+def value_of_operand(x: Any) -> Any:
+    return x.value if type(x) is Node else x

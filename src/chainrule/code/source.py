@@ -1,0 +1,214 @@
+"""From a tape to the text of functions: what is needed, what gets a name, what stands inside an expression."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from chainrule.code.expressions import Dialect, expression, literal, written
+from chainrule.code.tape import CONSTANT, WRITE, Value, values_in
+from chainrule.code.tidy import short_key
+
+__all__ = ["LIMIT", "Body", "closure", "free_name"]
+
+LIMIT = 88
+"""How long a line may get before a part of it gets a line of its own."""
+
+
+def closure(outputs: Iterable[Any], stop: Iterable[Value] = ()) -> list[Value]:
+    """The values that the outputs are computed from, themselves included, in the order of the tape."""
+    seen: set[Value] = set(stop)
+    found = []
+    stack = [x for x in outputs if isinstance(x, Value)]
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        found.append(value)
+        stack.extend(value.operands)
+    return sorted(found, key=lambda v: v.order)
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """The name, or with a number if it is taken; takes it."""
+    wanted = re.sub(r"\W", "_", wanted)
+    if not wanted.isidentifier() or keyword.iskeyword(wanted):
+        wanted = f"{wanted}_"
+    name, n = wanted, 2
+    while name in taken:
+        name, n = f"{wanted}{'' if not wanted[-1].isdigit() else '_'}{n}", n + 1
+    taken.add(name)
+    return name
+
+
+def assignment(name: str, made: ast.expr) -> list[str]:
+    """`name = made`, over several lines where a list of numbers is long."""
+    line = f"{name} = {written(made)}"
+    if len(line) <= 110 or not isinstance(made, ast.Call):
+        return [line]
+    opening, rest = line.split("(", 1)
+    inside = textwrap.wrap(rest[:-1], 100, break_long_words=False)
+    return [f"{opening}(", *(f"    {part}" for part in inside), ")"]
+
+
+class Body:
+    """The statements of one function.
+
+    Parameters
+    ----------
+    values : what it computes, in order.
+    names : of what it is given; it adds those of what it computes.
+    kept : values that get a variable of their own, because they are returned.
+    """
+
+    def __init__(
+        self, values: list[Value], names: dict[Value, str], kept: set[Value], taken: set[str], dialect: Dialect
+    ):
+        self.values, self.names, self.kept, self.taken, self.dialect = values, names, kept, taken, dialect
+        self.lines: list[str] = []
+        self.inline: dict[Value, ast.expr] = {}
+        self.uses = Counter(x for v in values for x in v.operands)
+        self.written_into = Counter(v.args[0] for v in values if v.function == WRITE)
+        for value in values:
+            if value not in self.names:
+                self._statement(value)
+
+    def show(self, value: Value) -> ast.expr:
+        return ast.Name(self.names[value]) if value in self.names else self.inline[value]
+
+    def _statement(self, value: Value) -> None:
+        if value.function == WRITE:
+            self._write(value)
+            return
+        if value.shape is None and self._parts(value) > 1:
+            self._unpacked(value)
+            return
+        made = self._made_like(value) or expression(value, self.show, self.dialect)
+        if self._has_line(value, made):
+            made = self._shorter(value, made)
+            name = free_name(value.name or value.hint or self._temporary(value), self.taken)
+            self.names[value] = name
+            self.lines += assignment(name, made)
+        else:
+            self.inline[value] = made
+
+    def _parts(self, value: Value) -> int:
+        return len({x.args[1] for x in self.values if x.function == "[]" and x.args[0] is value})
+
+    def _unpacked(self, value: Value) -> None:
+        """U, S, Vh = np.linalg.svd(X)."""
+        parts = {x.args[1]: x for x in self.values if x.function == "[]" and x.args[0] is value}
+        names = []
+        for i, field in enumerate(value.content):
+            if i in parts:
+                field = self.names[parts[i]] = free_name(parts[i].name or field, self.taken)
+            names.append(field if i in parts else "_")
+        self.lines.append(f"{', '.join(names)} = {written(expression(value, self.show, self.dialect))}")
+
+    def _has_line(self, value: Value, made: ast.expr) -> bool:
+        if value in self.kept or value.name:
+            return True
+        if value.function == CONSTANT:
+            return len(written(made)) > 40 or (self.uses[value] > 1 and len(written(made)) > 16)
+        if self.uses[value] == self.written_into[value]:
+            return False
+        if self.uses[value] > 1:
+            return not (value.function == ".T property" and isinstance(made.value, ast.Name))  # type: ignore[attr-defined]
+        return any(x.function == WRITE for x in value.operands)
+
+    def _shorter(self, value: Value, made: ast.expr) -> ast.expr:
+        """An expression whose longest parts have got lines of their own, until it fits."""
+        while len(written(made)) > LIMIT and (longest := self._longest(value.operands)):
+            self._give_line(longest)
+            made = expression(value, self.show, self.dialect)
+        return made
+
+    def _longest(self, parts: Iterable[Value]) -> Value | None:
+        """Of what stands inside an expression the longest part that is worth a line of its own."""
+        inside = [x for x in parts if x in self.inline and len(written(self.inline[x])) > 12]
+        return max(inside, key=lambda x: len(written(self.inline[x])), default=None)
+
+    def _give_line(self, value: Value) -> None:
+        made = self._shorter(value, expression(value, self.show, self.dialect))
+        name = free_name(value.hint or self._temporary(value), self.taken)
+        del self.inline[value]
+        self.names[value] = name
+        self.lines += assignment(name, made)
+
+    def _write(self, value: Value) -> None:
+        """A write into an array that is made for it, or is used no more."""
+        old, template, key, new = value.args
+        if old.function == WRITE and self.uses[old] == 1:
+            name = self.names[old]
+        else:
+            name = free_name(value.name or value.hint or self._temporary(value), self.taken)
+            fresh = self._fresh(old)
+            self.lines.append(
+                f"{name} = {written(self.show(old))}.copy()" if old.function == WRITE else f"{name} = {written(fresh)}"
+            )
+        self.names[value] = name
+        key = short_key(key, len(old.shape or ()))
+
+        def line() -> str:
+            place, entries = (literal(x, self.show, self.dialect) for x in (key, new))
+            if template in ("[]=", "[]+="):
+                return f"{written(ast.Subscript(ast.Name(name), place))} {template[2:]} {written(entries)}"
+            return written(ast.Call(ast.Name(template), [ast.Name(name), place, entries], []))
+
+        while len(line()) > LIMIT and (longest := self._longest(values_in((key, new)))):
+            self._give_line(longest)
+        self.lines.append(line())
+
+    def _fresh(self, old: Value) -> ast.expr:
+        """What is written into: made anew, or copied where it is still needed as it is."""
+        if old.function == WRITE:
+            return ast.Call(
+                ast.Attribute(self.show(old), "clone" if self.dialect.prefix == "torch" else "copy"), [], []
+            )
+        return self._made_like(old) or expression(old, self.show, self.dialect)
+
+    def _made_like(self, value: Value) -> ast.expr | None:
+        """zeros_like(x) for zeros of a shape that something has."""
+        prefix, _, name = value.function.rpartition(".")
+        if name not in ("zeros", "ones") or not value.shape:
+            return None
+        like = next((v for v in self.names if v.shape == value.shape and v.dtype == value.dtype), None)
+        return None if like is None else ast.Call(ast.Name(f"{prefix}.{name}_like"), [self.show(like)], [])
+
+    def _temporary(self, value: Value) -> str:
+        """A name for what has none: after the function and what it is applied to."""
+        if value.gradient_of is not None and value.gradient_of in self.names:
+            return f"d{self.names[value.gradient_of]}"
+        operands = [self.names[x] for x in value.operands if x in self.names]
+        function = value.function.split()[0].split(".")[-1]
+        if value.function == "@" and sum(map(len, operands)) <= 4:
+            return "".join(operands)
+        word = WORDS.get(value.function, function)
+        if not word.isidentifier():
+            word = "t"
+        if value.function in WORDS or not operands or len(operands[0]) > 8:
+            return word
+        return f"{word}_{operands[0]}"
+
+
+WORDS = {
+    "+": "total",
+    "-": "difference",
+    "*": "product",
+    "/": "ratio",
+    "@": "product",
+    "**": "power",
+    "[]": "part",
+    "-x": "negative",
+    WRITE: "scattered",
+    CONSTANT: "constant",
+    ".T property": "transposed",
+    ".reshape": "reshaped",
+}
+"""What temporaries are called that have no name in mathematics."""

@@ -1,0 +1,307 @@
+"""Which calls of an array library the blocks of a graph come down to.
+
+The rules of the blocks are run once more, on arrays that write down what is done with them. So what is printed is what
+the rules do, in the words of the library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import ANSWERS, WATCHER
+from chainrule.code.program import Program
+from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
+from chainrule.code.tape import Tape, Value
+from chainrule.errors import ChainruleError, RecordingError
+from chainrule.graph import Graph, inside
+from chainrule.node import Node
+
+__all__ = ["CodeError", "trace"]
+
+
+class CodeError(ChainruleError):
+    """A function of which no code can be written."""
+
+
+class Tracer:
+    """Runs rules on the arrays of NumPy, with its functions written down."""
+
+    prefix = "np"
+
+    def __init__(self) -> None:
+        self.tape = Tape(self.prefix)
+        self.xp: Any = Namespace(self.tape, np, "np")
+        self.xp.special_functions = Namespace(self.tape, importlib.import_module("scipy.special"), "special")
+        self.running: Any = contextlib.nullcontext()
+
+    def argument(self, name: str, array: Any) -> Any:
+        array = np.array(array)
+        return Traced(self.tape, self.tape.argument(name, array.shape, array.dtype), array)
+
+    def constant(self, x: Any) -> Any:
+        """A plain operand of a block. A number stays a number."""
+        if isinstance(x, np.ndarray) and x.ndim:
+            return Traced(self.tape, self.tape.constant(x), x)
+        return plain_number(x)
+
+    def value(self, x: Any) -> Any:
+        return x.value if isinstance(x, Traced) else x
+
+    def array(self, x: Any) -> Any:
+        """What a rule returned, as a plain array."""
+        return np.asarray(content_of(x))
+
+    def dtype(self, dtype: np.dtype) -> Any:
+        return dtype
+
+    def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
+        """A function of NumPy or SciPy for which a block answers, called in its place."""
+        name = _path_of(function)
+        return None if name is None else traced_call(self.tape, name, function, operands, params)
+
+
+class JaxTracer(Tracer):
+    """The same for JAX."""
+
+    prefix = "jnp"
+
+    def __init__(self) -> None:
+        import jax
+
+        super().__init__()
+        self.xp = Namespace(self.tape, jax.numpy, "jnp")
+        self.xp.special_functions = Namespace(self.tape, importlib.import_module("jax.scipy.special"), "special")
+        try:
+            from jax import enable_x64
+        except ImportError:  # older versions
+            from jax.experimental import enable_x64  # type: ignore[attr-defined, no-redef]
+        self.running = enable_x64(True)
+
+    def argument(self, name: str, array: Any) -> Any:
+        import jax.numpy as jnp
+
+        array = jnp.asarray(array)
+        return Traced(self.tape, self.tape.argument(name, array.shape, array.dtype), array)
+
+    def constant(self, x: Any) -> Any:
+        import jax.numpy as jnp
+
+        if isinstance(x, np.ndarray) and x.ndim:
+            return Traced(self.tape, self.tape.constant(x), jnp.asarray(x))
+        return plain_number(x)
+
+    def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
+        name = _path_of(function)
+        if name is None:
+            return None
+        name = name.replace("np.", "jnp.", 1) if name.startswith("np.") else name
+        *path, last = name.split(".")
+        found: Any = importlib.import_module({"jnp": "jax.numpy"}.get(path[0], f"jax.scipy.{path[0]}"))
+        for part in (*path[1:], last):
+            found = getattr(found, part, None)
+        return None if found is None else traced_call(self.tape, name, found, operands, params)
+
+
+class TorchTracer(Tracer):
+    """The same for PyTorch: what is written down are the functions that array_api_compat calls."""
+
+    prefix = "torch"
+
+    def __init__(self) -> None:
+        from array_api_compat import torch as xp
+
+        from chainrule.code.torch_calls import TorchCalls
+
+        self.tape = Tape(self.prefix)
+        self.xp = xp
+        self.running = self.calls = TorchCalls(self.tape)
+
+    def argument(self, name: str, array: Any) -> Any:
+        return self.calls.argument(name, array)
+
+    def constant(self, x: Any) -> Any:
+        if isinstance(x, np.ndarray) and x.ndim:
+            import torch
+
+            tensor = torch.tensor(np.array(x))
+            self.calls.know(tensor, self.tape.constant(x))
+            return tensor
+        return plain_number(x)
+
+    def value(self, x: Any) -> Any:
+        return self.calls.values.get(id(x), x)
+
+    def array(self, x: Any) -> Any:
+        return x.numpy(force=True) if hasattr(x, "numpy") else np.asarray(x)
+
+    def dtype(self, dtype: np.dtype) -> Any:
+        return getattr(self.xp, dtype.name)
+
+    def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
+        return None
+
+
+def plain_number(x: Any) -> Any:
+    """A plain operand without axes: as one of Python's numbers, which leaves the precision to the arrays beside it."""
+    return x.item() if isinstance(x, np.ndarray | np.generic) else x
+
+
+TRACERS = {"numpy": Tracer, "torch": TorchTracer, "jax": JaxTracer}
+
+
+class Traces:
+    """The outputs of a program on a tape."""
+
+    def __init__(self, tape: Tape, arguments: dict[Node, Value], values: dict[Node, Any], outputs: list[Any]):
+        self.tape, self.arguments, self.values, self.outputs = tape, arguments, values, outputs
+
+
+def trace(program: Program, library: str) -> Traces:
+    """Run the graph of a program, and write down the calls."""
+    tracer = TRACERS[library]()
+    made: dict[Node, Any] = {}
+    failed: dict[str, str] = {}
+    with tracer.running, np.errstate(all="ignore"):
+        for node in program.graph.inputs:
+            made[node] = tracer.argument(node.name or "x", node.value)
+        arguments = {node: tracer.value(made[node]) for node in program.graph.inputs}
+        for node in program.graph.nodes:
+            operands = [_operand(tracer, made, x) for x in node.inputs]
+            if any(x is FAILED for x in operands):
+                made[node] = FAILED
+                continue
+            try:
+                made[node] = _traced(tracer, node, operands)
+            except Exception as error:
+                failed.setdefault(
+                    node.block.name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                )
+                made[node] = FAILED
+        if failed:
+            raise CodeError(
+                f"no code for {library} can be written of "
+                + "; ".join(f"block {name} ({why})" for name, why in failed.items())
+            )
+        outputs = [_operand(tracer, made, out) for out in program.graph.outputs]
+        values = {node: tracer.value(x) for node, x in made.items()}
+        return Traces(tracer.tape, arguments, values, [tracer.value(x) for x in outputs])
+
+
+FAILED = object()
+
+
+def _operand(tracer: Tracer, made: dict[Node, Any], x: Any) -> Any:
+    if type(x) is Node:
+        if x in made:
+            return made[x]
+        x = x.value
+    return tracer.constant(x)
+
+
+def _traced(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
+    """What a block does, in calls of the library: its rule, one function that is the same, or what is inside it."""
+    block = node.block
+    params = {k: tracer.dtype(p) if isinstance(p, np.dtype) else p for k, p in node.params.items()}
+    before = len(tracer.tape.values)
+    result, error = None, None
+    if block.takes_xp:
+        try:
+            with _named_locals(tracer):
+                result = block.forward(tracer.xp, *operands, **params)
+        except Exception as problem:
+            error = problem
+        if result is not None and len(tracer.tape.values) - before <= 1:
+            return result
+    if (direct := _direct(tracer, node, operands)) is not None:
+        return direct
+    if result is not None:
+        return result
+    try:
+        graph = _inside(node)
+    except Exception as problem:
+        raise error or problem from None
+    if any(step.block is block for step in graph.nodes):
+        raise error or RecursionError(block.name)
+    made = dict(
+        zip(graph.inputs, [x for x, i in zip(operands, node.inputs, strict=True) if type(i) is Node], strict=True)
+    )
+    for step in graph.nodes:
+        made[step] = _traced(tracer, step, [_operand(tracer, made, x) for x in step.inputs])
+    return _operand(tracer, made, graph.outputs[0])
+
+
+def _inside(node: Node) -> Graph:
+    """What a block does inside, if that is the same for other values of its operands."""
+    reads: list[str] = []
+    token = WATCHER.set(lambda node, how: reads.append(how))
+    try:
+        graph = inside(node)
+    finally:
+        WATCHER.reset(token)
+    if any(how != "truth" for how in reads):
+        raise RecordingError("its rule takes an array as plain numbers")
+    return graph
+
+
+def _direct(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
+    """The block as one call of a function for which it answers, if that has the value of the block."""
+    params = {k: p for k, p in node.params.items() if not _same(p, node.block.defaults.get(k))}
+    for function, handler in ANSWERS.items():
+        if handler is node.block and callable(function):
+            try:
+                result = tracer.direct(function, operands, params)
+            except Exception:
+                continue
+            if result is not None and not isinstance(result, tuple):
+                plain = tracer.array(result)
+                if plain.shape == np.shape(node.value) and np.allclose(plain, node.value, equal_nan=True):
+                    return result
+    return None
+
+
+def _same(x: Any, y: Any) -> bool:
+    return type(x) is type(y) and repr(x) == repr(y)
+
+
+def _path_of(function: Any) -> str | None:
+    """A function of NumPy or SciPy as it is written in code: np.linalg.inv."""
+    name = getattr(function, "__name__", "")
+    for module, prefix in (
+        ("numpy", "np"),
+        ("numpy.linalg", "np.linalg"),
+        ("numpy.fft", "np.fft"),
+        ("scipy.special", "special"),
+        ("scipy.linalg", "linalg"),
+    ):
+        if getattr(importlib.import_module(module), name, None) is function:
+            return f"{prefix}.{name}"
+    return None
+
+
+@contextlib.contextmanager
+def _named_locals(tracer: Tracer) -> Iterator[None]:
+    """While a rule runs, what its variables hold gets their names as hints."""
+
+    def look(frame: types.FrameType, event: str, argument: Any) -> None:
+        if event == "return" and "chainrule" in frame.f_code.co_filename and "blocks" in frame.f_code.co_filename:
+            parameters = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+            for name, x in frame.f_locals.items():
+                if name in parameters:
+                    continue
+                value = tracer.value(x) if is_array(x) or isinstance(x, Traced) else None
+                if isinstance(value, Value) and value.hint is None and (len(name) > 1 or name == "e"):
+                    value.hint = name
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)

@@ -1,0 +1,260 @@
+"""The source text of a function's forward and backward pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.code.expressions import literal, written
+from chainrule.code.libraries import LIBRARIES, Leaf, Library, Parts
+from chainrule.code.program import Program, program_of
+from chainrule.code.source import Body, closure, free_name
+from chainrule.code.tape import ARGUMENT, CONSTANT, Value
+from chainrule.code.tidy import tidied
+from chainrule.code.tracing import CodeError, Traces, trace
+from chainrule.node import Node
+
+__all__ = ["code_of"]
+
+MOST = 100
+"""A plain array of more entries is not written out."""
+
+
+def code_of(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    library: str,
+    derivation: Callable[[Collection[str]], Sequence[str]] = lambda names: (),
+) -> str:
+    """Source text: functions that compute f and its gradient in a library, without chainrule.
+
+    Parameters
+    ----------
+    args, kwargs : what f is recorded with. Their shapes, the branches that f takes with them and the number of times
+        that it loops are part of the code.
+    library : "numpy", "torch" or "jax".
+    derivation : lines for the docstring of the backward pass, given the names that need no explanation.
+
+    Raises
+    ------
+    CodeError : a block whose rules cannot be written in calls of that library. It names all of them.
+    ValueError : another library.
+    """
+    if library not in LIBRARIES:
+        raise ValueError(f"code can be written for {', '.join(LIBRARIES)}, not for {library!r}")
+    program = program_of(f, args, kwargs)
+    return _Writer(program, trace(program, library), LIBRARIES[library]).source(derivation)
+
+
+class _Writer:
+    def __init__(self, program: Program, traces: Traces, library: Library):
+        self.program, self.traces, self.library = program, traces, library
+        self.taken = {*library.imports, *dir(__builtins__), program.name, "saved", "ctx"}
+        self.names: dict[Value, str] = {}
+        self._name_values()
+        self.loss, *gradients = tidied(traces.tape, traces.outputs)
+        self.gradients = [self._gradient(node, g) for node, g in zip(program.inputs, gradients, strict=True)]
+
+    def _name_values(self) -> None:
+        """Names of the user's for what has one in his function, and for its gradient."""
+        traces, graph = self.traces, self.program.graph
+        for node in graph.nodes:
+            value = traces.values[node]
+            if isinstance(value, Value) and node.name and value.function not in (ARGUMENT, CONSTANT):
+                value.name = value.name or node.name
+        for node, out in zip(self.program.inputs, traces.outputs[1:], strict=True):
+            if isinstance(out, Value) and not out.name:
+                out.hint = f"d{node.name}"
+        backward = _depending_on(graph.inputs[-1], graph.nodes)
+        forward = [node for node in graph.nodes if node not in backward]
+        for name, content, gradient in reversed(self.program.gradients):
+            x, dx = (self._value_equal_to(c, nodes) for c, nodes in ((content, forward), (gradient, backward)))
+            if dx is None or dx.gradient_of or dx.function == ARGUMENT:
+                continue
+            if name and dx.name is None:
+                dx.name = f"d{name}"
+            dx.gradient_of = x
+
+    def _gradient(self, node: Node, gradient: Any) -> Value:
+        """A gradient as an array, zeros where an argument has no influence."""
+        x = self.traces.arguments[node]
+        if isinstance(gradient, Value) and not (gradient.function == CONSTANT and not gradient.content.any()):
+            return gradient
+        tape = self.traces.tape
+        return tape.call(f"{tape.prefix}.zeros_like", (x,), {}, x.shape, x.dtype)
+
+    def _value_equal_to(self, content: np.ndarray, nodes: Sequence[Node]) -> Value | None:
+        """The value with these entries: names are given by what values are, whatever rules made them."""
+        for node in nodes:
+            if np.shape(node.value) == content.shape and np.array_equal(node.value, content):
+                value = self.traces.values[node]
+                return value if isinstance(value, Value) else None
+        return None
+
+    def source(self, derivation: Callable[[Collection[str]], Sequence[str]]) -> str:
+        """The whole text."""
+        self._constants()
+        parameters, leaves = self._parameters()
+        seed = self.traces.arguments[self.program.graph.inputs[-1]]
+        cotangent = self.names[seed] = free_name("dL", self.taken)
+        given = dict(self.names)
+        first = [v for v in closure([self.loss, *self._parts_of_tuples()]) if v not in given]
+        computed = {v for v in first if v.function != CONSTANT}
+        last = [v for v in closure(self.gradients, computed) if v not in given]
+        wanted = [g for g in self.gradients if isinstance(g, Value)]
+        read = {x for v in last for x in v.operands} | set(wanted)
+        shared = read & computed
+
+        loss = self.loss
+        if isinstance(loss, Value) and loss not in given:
+            loss.name = loss.name or "L"
+        dialect = self.library.dialect
+        forward = Body(first, dict(given), shared | _values([loss]), self.taken, dialect)
+        passed = [v for v in sorted(read & (computed | given.keys()), key=lambda v: v.order) if v is not seed]
+        names = {v: forward.names[v] for v in [*passed, seed]}
+        backward = Body(last, names, set(wanted), self.taken | {forward.names.get(loss, "L")}, dialect)
+
+        def shown(body: Body, x: Any) -> str:
+            return written(literal(x, body.show, dialect))
+
+        gradient_of = {node: shown(backward, g) for node, g in zip(self.program.inputs, self.gradients, strict=True)}
+        forward_lines, name_of_loss = forward.lines, shown(forward, loss)
+        if not name_of_loss.isidentifier():
+            name_of_loss = free_name("L", self.taken)
+            forward_lines = [*forward_lines, f"{name_of_loss} = {shown(forward, loss)}"]
+        parts = Parts(
+            self.program.name,
+            parameters,
+            [Leaf(name, access, gradient_of.get(node) if node else None) for node, name, access in leaves],
+            [_tree_text(self.program.arguments.get(p), gradient_of) for p in parameters],
+            forward_lines,
+            backward.lines,
+            name_of_loss,
+            cotangent,
+            [names[v] for v in passed],
+            self._summary(),
+            ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
+        )
+        text = "\n\n".join(self.library.write(parts))
+        used = [line for word, line in self.library.imports.items() if re.search(rf"(?<![\w.]){word}\b", text)]
+        return "\n".join(used) + "\n" * 3 * bool(used) + text
+
+    def _parts_of_tuples(self) -> list[Value]:
+        """The factors of a decomposition of the forward pass: they are passed on one by one."""
+        tuples = {v for v in closure([self.loss]) if v.shape is None}
+        return [v for v in closure(self.gradients) if v.function == "[]" and v.args[0] in tuples]
+
+    def _constants(self) -> None:
+        """Plain arrays: those of the user's own become arguments; what is too large to be written out is an error."""
+        values = [v for v in closure([self.loss, *self.gradients]) if v.function == CONSTANT]
+        for value in values:
+            for label, array in self.program.captured.items():
+                if value.shape == array.shape and np.array_equal(value.content, array):
+                    value.function, value.name = ARGUMENT, label
+                    self.names[value] = free_name(label, self.taken)
+        large = [v for v in values if v.function == CONSTANT and v.content.size > MOST and not _is_regular(v)]
+        if large:
+            raise CodeError(
+                "the function has plain arrays inside that are too large to be written out, of shape "
+                + ", ".join(str(v.shape) for v in large)
+                + "; give them as arguments"
+            )
+
+    def _parameters(self) -> tuple[list[str], list[tuple[Node | None, str, str]]]:
+        """The parameters, and for each array in them its node, its name, and how it is reached."""
+        parameters, leaves = [], []
+        outside = list(self.names.values())
+        for label, tree in self.program.arguments.items():
+            found = list(_leaves_of(tree, label))
+            if not found:
+                continue
+            parameters.append(label)
+            self.taken.add(label)
+            for node, access in found:
+                value = self.traces.arguments[node]
+                name = label if access == label else free_name(node.name or label, self.taken)
+                self.names[value] = name
+                leaves.append((node, name, access))
+        for name in outside:
+            parameters.append(name)
+            leaves.append((None, name, name))
+        return parameters, leaves
+
+    def _summary(self) -> list[str]:
+        """The first docstring: what the code was made for."""
+        shapes = [
+            f"{node.name} {np.shape(node.value)}" for node in self.program.graph.inputs[:-1] if np.ndim(node.value)
+        ]
+        fixed = [
+            f"{label} = {value!r}"
+            for label, value in self.program.arguments.items()
+            if not list(_leaves_of(value, label))
+        ]
+        lines = [f"The value of {self.program.name}" + (f" at {', '.join(fixed)}" if fixed else "") + "."]
+        if shapes:
+            lines += ["", f"Written for {', '.join(shapes)}."]
+        return lines
+
+
+def _spaced(lines: Sequence[str]) -> list[str]:
+    return ["", *(line.replace("\\", "\\\\") for line in lines)] if lines else []
+
+
+def _values(xs: list[Any]) -> set[Value]:
+    return {x for x in xs if isinstance(x, Value)}
+
+
+def _is_regular(value: Value) -> bool:
+    x = value.content
+    return bool((x == x.flat[0]).all()) or (x.ndim == 1 and bool(np.all(np.diff(x) == x[1] - x[0])))
+
+
+def _depending_on(start: Node, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes that depend on one, in their order."""
+    found = {start: None}
+    for node in nodes:
+        if any(type(x) is Node and x in found for x in node.inputs):
+            found[node] = None
+    return [node for node in found if node is not start]
+
+
+def _leaves_of(tree: Any, access: str) -> Any:
+    """The nodes in an argument, each with the expression that reaches it."""
+    if type(tree) is Node:
+        yield tree, access
+    elif isinstance(tree, dict):
+        for key, part in tree.items():
+            yield from _leaves_of(part, f"{access}[{_quoted(key)}]")
+    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        for name in tree._fields:
+            yield from _leaves_of(getattr(tree, name), f"{access}.{name}")
+    elif isinstance(tree, tuple | list):
+        for i, part in enumerate(tree):
+            yield from _leaves_of(part, f"{access}[{i}]")
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        for field in dataclasses.fields(tree):
+            yield from _leaves_of(getattr(tree, field.name), f"{access}.{field.name}")
+
+
+def _quoted(key: Any) -> str:
+    return f'"{key}"' if isinstance(key, str) and '"' not in key else repr(key)
+
+
+def _tree_text(tree: Any, gradient_of: Mapping[Node, str]) -> str | None:
+    """A tree of gradients like a tree of arguments; one of fields as a dictionary of them."""
+    if type(tree) is Node:
+        return gradient_of.get(tree)
+    if isinstance(tree, dict):
+        parts = {_quoted(key): _tree_text(part, gradient_of) for key, part in tree.items()}
+    elif isinstance(tree, tuple | list) and not hasattr(tree, "_fields"):
+        items = [str(_tree_text(part, gradient_of)) for part in tree]
+        text = ", ".join(items)
+        return f"[{text}]" if isinstance(tree, list) else f"({text}{',' if len(items) == 1 else ''})"
+    else:
+        return None
+    return "{" + ", ".join(f"{key}: {text}" for key, text in parts.items()) + "}"

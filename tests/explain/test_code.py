@@ -1,0 +1,226 @@
+"""The code that an explanation writes is run, and compared with chainrule, and with PyTorch and JAX."""
+
+import functools
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule.code import CodeError
+from chainrule.explain.arguments import has_floats
+from chainrule.trees import flatten
+from explain import functions
+from explain.functions import FUNCTIONS
+
+LIBRARIES = ("numpy", "torch", "jax")
+OTHER = {"n": 3, "d": 2, "m": 4, "k": 5, "h": 3}
+NOT_IN_TORCH = {"beta_likelihood"}
+"""PyTorch has no betaln."""
+OF_ITS_VALUES = {"branch", "masked"}
+"""Functions that do something else for other values."""
+
+
+@functools.cache
+def code(name, library, seed=0, **sizes):
+    return cr.explain(FUNCTIONS[name].f)(**FUNCTIONS[name].arguments(seed, **sizes)).code(library)
+
+
+def run(text):
+    exec(compile(text, "<code>", "exec"), namespace := {})
+    return namespace
+
+
+def call_of(name, function, arguments):
+    """The arguments that the code takes: the user's arrays, and those that his function takes from outside."""
+    return [arguments[p] if p in arguments else getattr(functions, p) for p in inspect.signature(function).parameters]
+
+
+def expected(name, arguments):
+    """The value and the gradients by chainrule, by leaves."""
+    chosen = tuple(k for k, x in arguments.items() if has_floats(x))
+    value, gradients = cr.value_and_grad(FUNCTIONS[name].f, argnums=chosen)(**arguments)
+    return chosen, value, flatten(gradients)[0]
+
+
+def assert_same(value, gradients, wanted_value, wanted):
+    np.testing.assert_allclose(value, wanted_value, rtol=1e-10)
+    assert len(gradients) == len(wanted)
+    for x, y in zip(gradients, wanted, strict=True):
+        assert np.shape(x) == np.shape(y)
+        np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-10)
+
+
+def assert_numpy_code_is_right(name, text, arguments):
+    both = run(text)[f"{name}_and_gradient"]
+    value, gradients = both(*call_of(name, both, arguments))
+    _, *wanted = expected(name, arguments)
+    assert_same(value, flatten(gradients)[0], *wanted)
+
+
+@pytest.mark.parametrize("sizes", [{}, OTHER], ids=["usual", "other"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpy_code_gives_the_value_and_the_gradients(name, sizes):
+    assert_numpy_code_is_right(name, code(name, "numpy", **sizes), FUNCTIONS[name].arguments(**sizes))
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in OF_ITS_VALUES])
+def test_numpy_code_is_right_for_other_values_and_labels(name):
+    assert_numpy_code_is_right(name, code(name, "numpy"), FUNCTIONS[name].arguments(seed=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(FUNCTIONS)),
+    st.fixed_dictionaries({letter: st.integers(1, 5) for letter in "ndmh"} | {"k": st.integers(2, 5)}),
+    st.integers(0, 100),
+)
+def test_numpy_code_is_right_for_any_sizes(name, sizes, seed):
+    if name == "rosenbrock" or name == "slices":
+        sizes["n"], sizes["d"] = sizes["n"] + 1, sizes["d"] + 1
+    arguments = FUNCTIONS[name].arguments(seed, **sizes)
+    with np.errstate(all="ignore"):
+        value = FUNCTIONS[name].f(**arguments)
+    if np.isfinite(value):
+        assert_numpy_code_is_right(name, code(name, "numpy", seed, **sizes), arguments)
+
+
+@pytest.mark.parametrize("sizes", [{}, OTHER], ids=["usual", "other"])
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in NOT_IN_TORCH])
+def test_torch_code_gives_the_gradients_that_gradcheck_measures(name, sizes):
+    torch = pytest.importorskip("torch")
+    import optree
+
+    arguments = FUNCTIONS[name].arguments(**sizes)
+    chosen, *wanted = expected(name, arguments)
+    function = run(code(name, "torch", **sizes))[name]
+
+    def tensor(x):
+        x = torch.tensor(np.array(x))
+        return x.requires_grad_(x.is_floating_point())
+
+    call = optree.tree_map(tensor, call_of(name, function, arguments))
+    parameters = list(inspect.signature(function).parameters)
+    active = [x for p, part in zip(parameters, call, strict=True) if p in chosen for x in optree.tree_leaves(part)]
+    value = function(*call)
+    gradients = torch.autograd.grad(value, active)
+    assert_same(value.numpy(force=True), [g.numpy() for g in gradients], *wanted)
+    if name != "gaussian_process":  # of a symmetric matrix: gradcheck would change one triangle
+        assert torch.autograd.gradcheck(lambda *_: function(*call), active)
+
+
+@pytest.mark.parametrize("sizes", [{}, OTHER], ids=["usual", "other"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_jax_code_gives_the_gradients_under_grad_and_jit(name, sizes):
+    jax = pytest.importorskip("jax")
+    arguments = FUNCTIONS[name].arguments(**sizes)
+    chosen, *wanted = expected(name, arguments)
+    function = run(code(name, "jax", **sizes))[name]
+    parameters = list(inspect.signature(function).parameters)
+    argnums = tuple(i for i, p in enumerate(parameters) if p in chosen)
+    with jax.enable_x64(True):
+        value, gradients = jax.jit(jax.value_and_grad(function, argnums))(*call_of(name, function, arguments))
+        assert_same(value, flatten(gradients)[0], *wanted)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_jax_differentiates_the_forward_function_to_the_same_gradients(name):
+    """Of what is printed as forward pass, JAX's own gradient is that of the backward pass that is printed."""
+    jax = pytest.importorskip("jax")
+    arguments = FUNCTIONS[name].arguments()
+    chosen, *wanted = expected(name, arguments)
+    forward = run(code(name, "jax"))[f"{name}_forward"]
+    argnums = tuple(i for i, p in enumerate(inspect.signature(forward).parameters) if p in chosen)
+    with jax.enable_x64(True):
+        (value, _), gradients = jax.value_and_grad(forward, argnums, has_aux=True)(*call_of(name, forward, arguments))
+        assert_same(value, flatten(gradients)[0], *wanted)
+
+
+def texts():
+    return {
+        (name, library): code(name, library)
+        for name in FUNCTIONS
+        for library in LIBRARIES
+        if library != "torch" or name not in NOT_IN_TORCH
+    }
+
+
+def test_ruff_finds_nothing_in_the_code(tmp_path):
+    for (name, library), text in texts().items():
+        (tmp_path / f"{name}_{library}.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", str(tmp_path)], capture_output=True, text=True
+    )
+    if "No module named ruff" in done.stderr:
+        pytest.skip("ruff is not installed")
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_line_is_too_long_and_nothing_is_said_of_chainrule():
+    for text in texts().values():
+        assert max(map(len, text.splitlines())) <= 120
+        assert "chainrule" not in text
+
+
+def test_code_is_as_long_as_the_function():
+    """It grows with the number of blocks, not faster, though a value may be used many times."""
+    for (name, _), text in texts().items():
+        blocks = len(cr.explain(FUNCTIONS[name].f)(**FUNCTIONS[name].arguments()).forward)
+        assert len(text.splitlines()) <= 60 + 12 * blocks, name
+
+
+def test_a_block_that_a_library_lacks_is_named():
+    def f(a, b):
+        return scipy.special.betaln(a, b) + scipy.special.ellipk(0.5 * a)
+
+    explanation = cr.explain(f)(0.5, 1.5)
+    with pytest.raises(CodeError, match=r"torch.*betaln.*ellipk"):
+        explanation.code("torch")
+
+
+def test_a_block_of_the_users_own_is_written_with_its_own_rule():
+    @cr.block
+    def swish(x):
+        return x / (1 + np.exp(-x))
+
+    @swish.backward
+    def swish_backward(dz, z, x):
+        return dz * (z + (1 - z) / (1 + np.exp(-x)))
+
+    def loss(x):
+        h = swish(x)
+        return np.sum(h**2)
+
+    x = np.array([0.5, -1.0])
+    for library in LIBRARIES:
+        assert "exp" in cr.explain(loss)(x).code(library)
+    both = run(cr.explain(loss)(x).code())["loss_and_gradient"]
+    np.testing.assert_allclose(both(x)[1], cr.grad(loss)(x), rtol=1e-12)
+
+
+def test_arrays_of_integers_stay_arguments():
+    labels = np.array([0, 2, 1, 1])
+    text = code("softmax_regression", "numpy")
+    both = run(text)["softmax_regression_and_gradient"]
+    arguments = FUNCTIONS["softmax_regression"].arguments() | {"labels": labels}
+    _, value, gradients = expected("softmax_regression", arguments)
+    assert_same(*(lambda v, g: (v, list(g)))(*both(**arguments)), value, gradients)
+
+
+def test_a_cotangent_may_be_given():
+    arguments = FUNCTIONS["least_squares"].arguments()
+    made = run(code("least_squares", "numpy"))
+    _, saved = made["least_squares_forward"](**arguments)
+    once, thrice = made["least_squares_backward"](saved), made["least_squares_backward"](saved, 3.0)
+    for x, y in zip(once, thrice, strict=True):
+        np.testing.assert_allclose(3 * x, y)
+
+
+def test_another_library_is_an_error():
+    with pytest.raises(ValueError, match="numpy, torch, jax"):
+        cr.explain(lambda x: x * x)(1.0).code("mxnet")
