@@ -50,7 +50,9 @@ class Traced:
         return len(self.content)
 
     def __bool__(self) -> bool:
-        return bool(self.content)
+        truth = bool(self.content)
+        self.tape.asked.append((self.value, truth))
+        return truth
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise RecordingError("its rule takes an array as plain numbers")

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import ANSWERS, WATCHER
-from chainrule.code.program import Program
 from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
 from chainrule.code.tape import Tape, Value
 from chainrule.errors import ChainruleError, RecordingError
@@ -163,16 +162,16 @@ class Traces:
         self.tape, self.arguments, self.values, self.outputs = tape, arguments, values, outputs
 
 
-def trace(program: Program, library: str) -> Traces:
-    """Run the graph of a program, and write down the calls."""
+def trace(graph: Graph, library: str) -> Traces:
+    """Run a graph, and write down the calls."""
     tracer = TRACERS[library]()
     made: dict[Node, Any] = {}
     failed: dict[str, str] = {}
     with tracer.running, np.errstate(all="ignore"):
-        for node in program.graph.inputs:
+        for node in graph.inputs:
             made[node] = tracer.argument(node.name or "x", node.value)
-        arguments = {node: tracer.value(made[node]) for node in program.graph.inputs}
-        for node in program.graph.nodes:
+        arguments = {node: tracer.value(made[node]) for node in graph.inputs}
+        for node in graph.nodes:
             operands = [_operand(tracer, made, x) for x in node.inputs]
             if any(x is FAILED for x in operands):
                 made[node] = FAILED
@@ -189,7 +188,7 @@ def trace(program: Program, library: str) -> Traces:
                 f"no code for {library} can be written of "
                 + "; ".join(f"block {name} ({why})" for name, why in failed.items())
             )
-        outputs = [_operand(tracer, made, out) for out in program.graph.outputs]
+        outputs = [_operand(tracer, made, out) for out in graph.outputs]
         values = {node: tracer.value(x) for node, x in made.items()}
         return Traces(tracer.tape, arguments, values, [tracer.value(x) for x in outputs])
 

@@ -48,7 +48,7 @@ def code_of(
     if library not in LIBRARIES:
         raise ValueError(f"code can be written for {', '.join(LIBRARIES)}, not for {library!r}")
     program = program_of(f, args, kwargs)
-    return _Writer(program, trace(program, library), LIBRARIES[library]).source(derivation)
+    return _Writer(program, trace(program.graph, library), LIBRARIES[library]).source(derivation)
 
 
 class _Writer:

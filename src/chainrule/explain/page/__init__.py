@@ -28,6 +28,8 @@ SCRIPTS = (
     "panel.js",
     "stepping.js",
     "derivation.js",
+    "numpy.js",
+    "whatif.js",
     "health.js",
     "start.js",
 )

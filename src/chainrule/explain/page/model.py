@@ -17,6 +17,7 @@ from chainrule.explain.page.insides import Row, rows_of
 from chainrule.explain.page.intuition import intuition, phrase
 from chainrule.explain.page.local_gradients import LocalGradient, local_gradient_of
 from chainrule.explain.page.sources import sources_of
+from chainrule.explain.page.whatif import program_of
 from chainrule.explain.printers import latex, unicode
 from chainrule.formula import Formula
 from chainrule.node import Line
@@ -50,6 +51,7 @@ def story(explanation: Explanation, check: Any = None) -> dict[str, Any]:
         "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
         "sources": teller.sources,
         "health": _health(health_of(explanation)),
+        "program": program_of(rows, loss),
         "check": None if check is None else _check(check),
     }
 

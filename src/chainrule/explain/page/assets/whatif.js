@@ -1,0 +1,128 @@
+// What if: the inputs as fields to write in. The recorded calls are made again, and all numbers of the page follow.
+
+chainrule.section("what-if", "What if", (section) => {
+  const program = chainrule.story.program;
+  if (!program) return;
+  const missing = unknownFunctions(program);
+  if (missing.length) return;
+  const fields = new Map(program.inputs.map((place) => [place, inputFields(place, change)]));
+  const told = el("p.result", { "aria-live": "polite" });
+  const original = new Map(program.inputs.map((place) => [place, [...chainrule.steps[place].value.numbers]]));
+  section.append(
+    el("p", {}, "Write other numbers; every value and gradient on this page follows. The blocks stay those that were recorded."),
+    el("div.inputs", {}, [...fields].map(([place, { element }]) =>
+      el("figure.input", {}, el("figcaption", {}, math(chainrule.steps[place].name.m)), element))),
+    el("p", {}, el("button", { onclick: reset }, "The recorded numbers")), told);
+  tell();
+
+  function change() {
+    for (const [place, { read }] of fields) {
+      const numbers = read();
+      if (numbers.some(Number.isNaN)) { told.textContent = `${nameOf(place)} has a field that is not a number.`; return; }
+      chainrule.steps[place].value.numbers = numbers;
+    }
+    try {
+      computeAgain(program);
+    } catch (error) {
+      told.textContent = `This cannot be computed: ${error.message}.`;
+      return;
+    }
+    tell();
+    chainrule.emit("values");
+  }
+
+  function reset() {
+    for (const [place, { write }] of fields) write(original.get(place));
+    change();
+  }
+
+  function tell() {
+    const loss = chainrule.steps[chainrule.story.loss];
+    told.replaceChildren(math(row(loss.name.m, "<mo>=</mo>", valueMath(loss.value))));
+  }
+});
+
+/** A field for each entry of an input, in rows as it is shaped. */
+function inputFields(place, changed) {
+  const { value, name } = chainrule.steps[place];
+  const columns = value.shape.length ? value.shape[value.shape.length - 1] : 1;
+  const fields = value.numbers.map((x, i) => {
+    const index = value.shape.length > 1 ? `[${Math.floor(i / columns)}, ${i % columns}]` : value.shape.length ? `[${i}]` : "";
+    return el("input", { type: "number", step: "any", value: exact(x), "aria-label": `${name.t}${index}`, oninput: changed });
+  });
+  const rows = [];
+  for (let i = 0; i < fields.length; i += columns) rows.push(el("tr", {}, fields.slice(i, i + columns).map((field) => el("td", {}, field))));
+  return {
+    element: el("div.scroll", {}, el("table.fields", { role: "presentation" }, el("tbody", {}, rows))),
+    read: () => fields.map((field) => field.valueAsNumber),
+    write: (numbers) => fields.forEach((field, i) => { field.value = exact(numbers[i]); }),
+  };
+}
+
+const exact = (x) => (typeof x === "string" ? "" : String(x));
+
+function unknownFunctions({ calls }) {
+  return [...new Set(calls.map(([name]) => name))].filter((name) => !["argument", "constant"].includes(name) && !numpy.find(name));
+}
+
+/** Make all calls again with the inputs as they are now, and put the results into the steps. */
+function computeAgain({ inputs, calls, rows, guards }) {
+  const fresh = [...inputs];
+  const results = [];
+  for (const [name, ...rest] of calls) {
+    if (name === "argument") {
+      const { value } = chainrule.steps[fresh.shift()];
+      results.push(numpy.array(value.shape, value.numbers.map(Number), value.dtype));
+    } else if (name === "constant") results.push(constant(rest[0]));
+    else results.push(numpy.find(name)(rest[0].map((x) => argument(x, results)), mapped(rest[1], (x) => argument(x, results))));
+  }
+  for (const [call, truth] of guards) {
+    if (Boolean(results[call].data[0]) !== truth) throw new Error("a rule takes another way at these numbers");
+  }
+  rows.forEach(({ value, gradient, ways }, place) => {
+    const step = chainrule.steps[place];
+    retell(step.value, results[value]);
+    if (step.gradient) retell(step.gradient, results[gradient]);
+    ways.forEach(([contribution, jacobian], i) => {
+      retell(step.ways[i].value, results[contribution]);
+      if (step.ways[i].matrix?.numbers) retell(step.ways[i].matrix, results[jacobian]);
+      delete step.ways[i].numbers;
+    });
+    delete step.numbers;
+  });
+}
+
+const mapped = (object, f) => Object.fromEntries(Object.entries(object).map(([key, x]) => [key, f(x)]));
+const constant = ({ shape, data, dtype }) => numpy.array(shape, data.map(Number), dtype);
+
+function argument(x, results) {
+  if (!Array.isArray(x)) return x;
+  const [kind, ...parts] = x;
+  if (kind === "v") return results[parts[0]];
+  if (kind === "l") return parts.map((part) => argument(part, results));
+  if (kind === "s") return { slice: parts.map((part) => argument(part, results)) };
+  if (kind === "e") return "...";
+  if (kind === "a") return constant(parts[0]);
+  return kind === "n" ? Number(parts[0]) : parts[0];
+}
+
+/** What the page shows of an array, for other numbers in it. */
+function retell(shown, result) {
+  if (!result) return;
+  const data = Array.from(result.data);
+  const wide = data.length === 1 && product(shown.shape) > 1 ? new Array(product(shown.shape)).fill(data[0]) : data;
+  if (shown.numbers) shown.numbers = shown.dtype === "bool" ? wide.map(Boolean) : wide;
+  if (shown.heat) repaint(shown.heat, wide);
+  if ("size" in shown) shown.size = Math.sqrt(wide.reduce((sum, x) => sum + x * x, 0) / wide.length);
+  const finite = wide.filter(Number.isFinite);
+  shown.lines = [`${short(Math.min(...finite))} … ${short(Math.max(...finite))}, mean ${short(finite.reduce((a, b) => a + b, 0) / finite.length)}`];
+}
+
+const product = (shape) => shape.reduce((a, b) => a * b, 1);
+
+function repaint(heat, data) {
+  if (heat.rows < heat.shape[0] || heat.columns < heat.shape[1]) return;
+  heat.top = Math.max(0, ...data.filter(Number.isFinite).map(Math.abs));
+  const bytes = data.map((x) => (Number.isFinite(x) ? 128 + Math.round((127 * x) / (heat.top || 1)) : 0));
+  heat.pixels = btoa(String.fromCharCode(...bytes));
+}

@@ -1,0 +1,198 @@
+"""What if: numbers changed on the page lead to what Python computes for them."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+import chainrule as cr
+from chainrule.explain.page import asset, story
+
+RNG = np.random.default_rng(1)
+A = RNG.standard_normal((2, 3))
+V = np.array([0.5, -0.5])
+W = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+
+
+def cross_entropy(W, x):
+    s = W @ x
+    p = cr.softmax(s)
+    return cr.cross_entropy_loss(p, 0)
+
+
+def loop(x, w):
+    for _ in range(4):
+        x = np.tanh(w * x) + x
+    return np.sum(x)
+
+
+FUNCTIONS = {
+    "cross entropy": (cross_entropy, W, V),
+    "circuit": (lambda x, y, z: (2 * x + 3 * y) * z, 1.0, 2.0, 3.0),
+    "hinge": (lambda W, x: cr.hinge_loss(W @ x, 0), W, V),
+    "softmax cross-entropy": (lambda s: np.mean(cr.softmax_cross_entropy(s, np.array([0, 1]))), A),
+    "layer norm": (lambda s: np.sum(cr.layer_norm(s) ** 2 * s), A),
+    "attention": (lambda q, k, v: np.sum(cr.scaled_dot_product_attention(q, k, v)), A, A + 1, A - 1),
+    "activations": (lambda s: np.sum(cr.gelu(s) + cr.sigmoid(s) * cr.silu(s) + cr.softplus(s) + cr.relu(s)), A),
+    "loop": (loop, V, np.array([0.3, 0.7])),
+    "norm": (lambda x: np.linalg.norm(x) / np.mean(x + 2), V),
+    "standard deviation": (lambda s: np.sum(np.std(s, axis=0) * np.var(s, axis=0)), A),
+    "kinks": (lambda s: np.max(s) + np.sum(np.clip(s, -0.5, 0.5) + np.abs(s) + np.maximum(s, 0.1)), A),
+    "indices": (lambda s: s[0, 1] * np.sum(s[:, ::-1] * s) + np.prod(s[1]) + s[-1, [0, 2]].sum(), A),
+    "where": (lambda s: np.sum(np.where(s > 0, s**2, np.sin(s))), A),
+    "joining": (lambda a, b: np.sum(np.concatenate([a, b]) ** 2 * np.arange(4.0)), V, V + 1),
+    "products": (lambda a, b: np.sum(np.outer(a, b) ** 2) + np.einsum("i,i->", a, b) + a @ b, V, V + 2),
+    "matrices": (lambda M: np.linalg.det(M) + np.trace(np.linalg.inv(M) @ M.T), np.eye(2) + 0.1),
+    "cumulative sums": (lambda s: np.sum(np.cumsum(s, axis=1) ** 2), A),
+    "powers": (lambda s, t: np.sum(np.abs(s) ** t), A, A + 2),
+    "log sum exp": (lambda s: np.sum(np.log(np.sum(np.exp(s), axis=1))), A),
+    "error function": (lambda s: np.sum(special.erf(s) * special.expit(s)), A),
+}
+
+
+def moved(x):
+    x = np.asarray(x)
+    return (x + 0.05 * np.cos(np.arange(x.size).reshape(x.shape) + 1)).astype(x.dtype)[()]
+
+
+def write(page, numbers):
+    page.evaluate(
+        """numbers => {
+            const fields = [...document.querySelectorAll("#what-if input")];
+            fields.forEach((field, i) => { field.value = String(numbers[i]); });
+            fields[0].dispatchEvent(new Event("input"));
+        }""",
+        [float(x) for x in numbers],
+    )
+
+
+def numbers_of(array):
+    return None if array is None else array.get("numbers")
+
+
+def compare(got, expected, rtol):
+    """All numbers of two stories: values, gradients, what each way contributes, local gradients."""
+    compared = 0
+    assert len(got) == len(expected)
+    for ours, theirs in zip(got, expected, strict=True):
+        pairs = [(ours["value"], theirs["value"]), (ours.get("gradient"), theirs.get("gradient"))]
+        for a, b in zip(ours["ways"], theirs["ways"], strict=True):
+            pairs += [(a["value"], b["value"]), (a.get("matrix"), b.get("matrix"))]
+        for a, b in pairs:
+            if numbers_of(b) is not None:
+                a, b = (np.array(x["numbers"], dtype=float) for x in (a, b))
+                np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol, err_msg=ours["name"]["t"])
+                compared += 1
+    assert compared > len(got)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_all_numbers_follow(opened, name):
+    f, *inputs = FUNCTIONS[name]
+    page = opened(cr.explain(f)(*inputs))
+    new = [moved(x) for x in inputs]
+    write(page, np.concatenate([np.ravel(x) for x in new]))
+    compare(page.evaluate("chainrule.steps"), story(cr.explain(f)(*new))["steps"], 1e-12)
+    page.click("#what-if >> text=The recorded numbers")
+    compare(page.evaluate("chainrule.steps"), story(cr.explain(f)(*inputs))["steps"], 1e-12)
+
+
+def test_single_precision_stays_single(opened):
+    def f(x):
+        return np.sum(np.tanh(x) * np.exp(-(x**2)))
+
+    x = V.astype(np.float32)
+    page = opened(cr.explain(f)(x))
+    write(page, moved(x))
+    compare(page.evaluate("chainrule.steps"), story(cr.explain(f)(moved(x)))["steps"], 1e-6)
+
+
+def test_typing_into_a_field_changes_the_page(opened):
+    page = opened(cr.explain(FUNCTIONS["circuit"][0])(1.0, 2.0, 3.0))
+    page.get_by_label("z", exact=True).fill("5")
+    assert "40" in page.inner_text("#what-if .result")
+    assert "40" in page.inner_text("#summary")
+    page.get_by_label("z", exact=True).fill("")
+    assert "not a number" in page.inner_text("#what-if .result")
+
+
+def test_where_a_rule_decides_otherwise_the_page_says_so(opened):
+    """The rule of a norm looks whether it is 0."""
+    page = opened(cr.explain(lambda x: np.linalg.norm(x))(V))
+    write(page, [0.0, 0.0])
+    assert "cannot be computed" in page.inner_text("#what-if .result")
+    write(page, [3.0, 4.0])
+    assert "5" in page.inner_text("#what-if .result")
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [(lambda x: np.sum(x**2), np.ones(200)), (lambda A: np.sum(np.linalg.svd(A)[1] ** 3), A), (np.median, V)],
+    ids=["large", "decomposition", "order"],
+)
+def test_what_the_page_cannot_compute_has_no_fields(opened, f, x):
+    page = opened(cr.explain(f)(x))
+    assert page.locator("#what-if").count() == 0
+
+
+ARRAYS = {"x": A, "y": RNG.standard_normal((3, 2)), "v": RNG.standard_normal(3), "t": RNG.standard_normal((2, 2, 3))}
+CALLS = [
+    *[
+        (f"np.{f}", (A,), {})
+        for f in "exp expm1 sin cos tan tanh arctan sinh negative sign square floor rint cbrt".split()
+    ],
+    *[(f"np.{f}", (np.abs(A) + 0.1,), {}) for f in "log log1p log2 log10 sqrt reciprocal".split()],
+    *[(f"np.{f}", (A, A[0]), {}) for f in "maximum minimum arctan2 hypot logaddexp less equal".split()],
+    *[
+        (f"np.{f}", (A,), kwargs)
+        for f in "sum prod max min mean var std any all argmax argmin".split()
+        for kwargs in ({}, {"axis": 0}, {"axis": -1, "keepdims": True})
+    ],
+    ("np.matmul", (ARRAYS["t"], ARRAYS["y"]), {}),
+    ("np.matmul", (ARRAYS["v"], ARRAYS["y"]), {}),
+    ("np.transpose", (ARRAYS["t"], (2, 0, 1)), {}),
+    ("np.moveaxis", (ARRAYS["t"], 0, -1), {}),
+    ("np.sum", (ARRAYS["t"],), {"axis": (0, 2)}),
+    ("np.einsum", ("...ij,kj->...ik", ARRAYS["t"], A), {}),
+    ("np.einsum", ("ij->", A), {}),
+    ("np.cumsum", (A,), {"axis": 0}),
+    ("np.flip", (A,), {}),
+    ("np.linalg.inv", (RNG.standard_normal((2, 3, 3)),), {}),
+    ("np.linalg.det", (RNG.standard_normal((2, 3, 3)),), {}),
+    ("special.erf", (3 * A,), {}),
+    ("special.erfc", (3 * A,), {}),
+    ("special.ndtr", (3 * A,), {}),
+]
+
+
+def test_the_pages_numpy_is_numpy(browser):
+    page = browser.new_page()
+    results = page.evaluate(
+        "([source, calls]) => {"
+        "  const numpy = new Function(`${source}; return numpy;`)();"
+        "  const array = (x) => (x && x.data ? numpy.array(x.shape, x.data, x.dtype) : x);"
+        "  return calls.map(([name, args, kwargs]) => {"
+        "    const { shape, data, dtype } = numpy.find(name)(args.map(array), kwargs);"
+        "    return { shape, data: [...data], dtype };"
+        "  });"
+        "}",
+        [asset("numpy.js"), [[name, [_told(x) for x in args], kwargs] for name, args, kwargs in CALLS]],
+    )
+    page.close()
+    for (name, args, kwargs), got in zip(CALLS, results, strict=True):
+        expected = np.asarray(_function(name)(*args, **kwargs))
+        assert (got["shape"], got["dtype"]) == (list(expected.shape), expected.dtype.name), name
+        data = np.array(got["data"]).reshape(expected.shape)
+        np.testing.assert_allclose(data, expected.astype(float), rtol=1e-13, atol=1e-15, err_msg=name)
+
+
+def _function(name):
+    found = {"np": np, "special": special}[name.split(".")[0]]
+    for part in name.split(".")[1:]:
+        found = getattr(found, part)
+    return found
+
+
+def _told(x):
+    if isinstance(x, np.ndarray):
+        return {"shape": list(x.shape), "data": x.ravel().tolist(), "dtype": x.dtype.name}
+    return list(x) if isinstance(x, tuple) else x
