@@ -1,13 +1,18 @@
 """The story: the document that the page shows, and the text of the page around it."""
 
+import base64
+import gzip
 import json
 import re
+import sys
+import webbrowser
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.cli import main
 from chainrule.explain.mathml import mathml
 from chainrule.explain.page import page, story
 from chainrule.explain.page.local_gradients import structure
@@ -228,3 +233,22 @@ def test_mathml_is_well_formed_with_the_right_number_of_parts(formula):
 def test_mathml_writes_greek_letters_indices_and_signs():
     text = "".join(ElementTree.fromstring(f"<math>{mathml(name('theta_1') - number('-2'))}</math>").itertext())
     assert text in ("θ1+2", "θ1−−2")
+
+
+def test_command_writes_the_page_and_opens_it(tmp_path, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(webbrowser, "open", shown.append)
+    path = tmp_path / "page.html"
+    assert main(["explain", "x*x", "x=3", "--html", str(path)]) == 0
+    assert capsys.readouterr().out.strip() == str(path)
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert shown == []
+    assert main(["explain", "x*x", "x=3", "--html", str(path), "--open"]) == 0
+    assert shown == [path.as_uri()]
+
+
+def test_large_stories_are_compressed(monkeypatch):
+    monkeypatch.setattr(sys.modules[page.__module__], "LARGE", 0)
+    explanation = cr.explain(cross_entropy)(W, X)
+    (packed,) = re.findall(r'<script id="story" type="application/gzip">(.*?)</script>', page(explanation))
+    assert json.loads(gzip.decompress(base64.b64decode(packed))) == story(explanation)

@@ -84,6 +84,8 @@ def structure(J: np.ndarray | None) -> str:
         return f"{_short(J.flat[0])} everywhere"
     if found := _kronecker(J):
         return found
+    if np.count_nonzero(J) == 1:
+        return "a single entry"
     if rows == columns and np.allclose(J, J.T, rtol=1e-12, atol=1e-14 * np.abs(J).max()):
         return "symmetric"
     if rows == columns and (not np.triu(J, 1).any() or not np.tril(J, -1).any()):

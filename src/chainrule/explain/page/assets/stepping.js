@@ -100,7 +100,7 @@ const itemOfValue = (value) => {
 function narrate(stop) {
   const narration = byId("narration");
   narration.className = stop ? (stop.phase === "forward" ? "forward" : "backward") : "overview";
-  narration.replaceChildren(...(stop ? told(stop) : overview()));
+  narration.replaceChildren(...(stop ? told(stop) : overview()).filter(Boolean));
   narration.scrollTop = 0;
 }
 
@@ -147,8 +147,12 @@ function toldForward(item) {
   if (place == null) return toldBox("Forward", item, madeBy(item).map((value) => [chainrule.steps[value].name.m, valueMath(chainrule.steps[value].value)]));
   const step = chainrule.steps[place];
   return [heading("Forward", el("strong", {}, step.block)),
-    equation([step.name.m, step.formula.m, withNumbers(step.formula), valueMath(step.value)])];
+    equation([step.name.m, step.formula.m, withNumbers(step.formula), inEquation(step.value)]),
+    !inEquation(step.value) && picture(step.value, `value of ${step.name.t}`)];
 }
+
+/** A value as a term of an equation; null if it is too large for one. */
+const inEquation = (v) => (isSmall(v) || isScalar(v) ? valueMath(v) : null);
 
 function toldBox(kind, item, equations) {
   const shown = equations.slice(0, 6);
@@ -175,8 +179,10 @@ function toldBackward(item) {
 
 /** ∂L/∂x = local gradient · ∂L/∂z = the rule = numbers = result. */
 function backwardEquation(value, way, partOfSum) {
-  const chain = [gradientMath(value), chainMath(value, way), way.rule.m, numbersOf(way), valueMath(way.value)];
-  return equation(chain, partOfSum ? sumNote(value) : null);
+  const chain = [gradientMath(value), chainMath(value, way), way.rule.m, numbersOf(way), inEquation(way.value)];
+  const shown = equation(chain, partOfSum ? sumNote(value) : null);
+  if (chain.at(-1)) return shown;
+  return el("div", {}, shown, picture(way.value, `gradient handed to ${nameOf(value)}`));
 }
 
 /** A rule with its numbers; not where it is a number and the result is an array filled with it. */

@@ -79,13 +79,19 @@ const signed = (text) =>
 
 /** A value in an equation: a number, a matrix in brackets (a vector is a column), or its shape where it is large. */
 function valueMath(v) {
-  if (!v.numbers) return row(`<mtext>${escaped(shapeText(v.shape) || v.lines[0])}</mtext>`);
+  if (!v.numbers) return row(`<mtext>${escaped(v.shape.length ? `${shapeText(v.shape)} …` : v.lines[0])}</mtext>`);
   if (isScalar(v)) return numberMath(v.numbers[0]);
-  if (!isSmall(v)) return row(`<mtext>${escaped(shapeText(v.shape))}</mtext>`);
+  if (!isSmall(v)) return row(`<mtext>${escaped(shapeText(v.shape))} …</mtext>`);
   const rows = v.shape.length === 1 ? v.numbers.map((x) => [x]) : rowsOf(v);
-  const table = rows.map((r) => `<mtr>${r.map((x) => `<mtd>${numberMath(x)}</mtd>`).join("")}</mtr>`).join("");
+  const cell = (x) => `<mtd>${x === null ? "<mo>⋮</mo>" : numberMath(x)}</mtd>`;
+  const table = shortened(rows, (r) => r.map(() => null)).map((r) => `<mtr>${r.map(cell).join("")}</mtr>`).join("");
   return row("<mo>[</mo>", `<mtable>${table}</mtable>`, "<mo>]</mo>");
 }
+
+const LONG = 6;
+
+/** Of many rows the first and the last, with what `gap` makes of one between them. */
+const shortened = (rows, gap) => (rows.length > LONG ? [...rows.slice(0, LONG - 2), gap(rows[0]), rows.at(-1)] : rows);
 
 /** A formula with the numbers put in: each name becomes its value, each ∂L/∂x its gradient. Null if one is large. */
 function withNumbers(formula) {
