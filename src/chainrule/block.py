@@ -194,7 +194,7 @@ class Block:
                 for rule, want in zip(self._rules, wanted, strict=True)
             ]
         if not self.has_rule:
-            return self._pull_through_inside(dz, operands, params, wanted)
+            return self.pull_through_inside(dz, operands, params, wanted)
         if self.leading_axes:
             return self._apply_rules(xp, dz, z, operands, params, wanted)
         extra = len(dz.shape) - len(z.shape)
@@ -230,7 +230,7 @@ class Block:
                 )
         return grads
 
-    def _pull_through_inside(
+    def pull_through_inside(
         self, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
         from chainrule.transforms import vjp

@@ -20,7 +20,7 @@ class Formula:
     Attributes
     ----------
     kind : what it is: name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, transpose, call, index, sum,
-        sqrt, abs, cases, indicator.
+        sqrt, abs, norm, cases, indicator, relation.
     parts : the formulas that it is made of.
     text : the name, the number, the function's or the index's text.
     shape : the shape of the value that it stands for.

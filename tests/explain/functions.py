@@ -463,6 +463,296 @@ def recurrent(xs, Wx, Wh, b):
     return np.sum(h**2)
 
 
+# More of the textbooks' gradients, and other ways to write the same function ---------------------------------
+
+
+@function("Matrix Cookbook 99", X="d d")
+def trace(X):
+    return np.trace(X)
+
+
+@function("Matrix Cookbook 106", X="d d")
+def trace_of_square(X):
+    return np.trace(X @ X)
+
+
+@function("Matrix Cookbook 115, written as a trace", X="n d")
+def trace_of_gram(X):
+    return np.trace(X.T @ X)
+
+
+@function("the same by einsum", X="n d")
+def gram_by_einsum(X):
+    return np.einsum("ij,ij->", X, X)
+
+
+@function("the same by np.linalg.norm", X="n d")
+def square_of_norm(X):
+    return np.linalg.norm(X) ** 2
+
+
+@function("the same by a method", X="n d")
+def sum_of_squares(X):
+    return (X * X).sum()
+
+
+@function("Matrix Cookbook 109, B symmetric by construction", X="n d", M="n n")
+def symmetric_trace(X, M):
+    B = M + M.T
+    return np.trace(X.T @ B @ X)
+
+
+@function("Matrix Cookbook 63, X⁻¹ alone", X="invertible d", A="d d")
+def trace_with_inverse(X, A):
+    return np.trace(np.linalg.inv(X) @ A)
+
+
+@function("Matrix Cookbook 61, by solving", a="d", X="invertible d", b="d")
+def solved_between_vectors(a, X, b):
+    return a @ np.linalg.solve(X, b)
+
+
+@function("Matrix Cookbook 57, log of the determinant", X="spd d")
+def log_of_determinant(X):
+    return np.log(np.linalg.det(X))
+
+
+@function("Matrix Cookbook 55", X="8 d")
+def determinant_of_gram(X):
+    return np.linalg.slogdet(X.T @ X)[1]
+
+
+@function("Matrix Cookbook 97, A symmetric by construction", x="d", M="d d")
+def symmetric_quadratic_form(x, M):
+    A = M + M.T
+    return x @ A @ x
+
+
+@function("Matrix Cookbook 69", a="d", x="d")
+def inner_product(a, x):
+    return a @ x
+
+
+@function("Boyd and Vandenberghe, Convex Optimization, A.4", A="spd d", b="d", x="d")
+def quadratic_function(A, b, x):
+    return 0.5 * x @ A @ x - b @ x
+
+
+@function("least squares as a squared norm", X="n d", w="d", y="n")
+def residual_norm(X, w, y):
+    return np.linalg.norm(X @ w - y) ** 2
+
+
+@function("mean squared error", X="n d", w="d", y="n")
+def mean_squared_error(X, w, y):
+    return np.mean((X @ w - y) ** 2)
+
+
+@function("least squares with several outputs", X="n d", W="d m", Y="n m")
+def multivariate_least_squares(X, W, Y):
+    return np.sum((X @ W - Y) ** 2)
+
+
+@function("ridge in one line", X="n d", w="d", y="n", lam=0.1)
+def ridge_in_one_line(X, w, y, lam):
+    return np.sum((X @ w - y) ** 2) + lam * w @ w
+
+
+@function("logistic regression, labels 0 and 1, by logaddexp", X="n d", w="d", y="probabilities n")
+def logistic_by_logaddexp(X, w, y):
+    z = X @ w
+    return np.sum(np.logaddexp(0, z) - y * z)
+
+
+@function("softmax regression with one-hot rows Y", X="n d", W="d k", Y="probabilities n k")
+def softmax_of_matrix(X, W, Y):
+    P = cr.softmax(X @ W)
+    return -np.sum(Y * np.log(P))
+
+
+@function("a vector times softmax: its Jacobian is diag(p) − p pᵀ", s="k", v="k")
+def softmax_times_vector(s, v):
+    p = cr.softmax(s)
+    return v @ p
+
+
+@function("log-sum-exp", s="k")
+def log_sum_exp(s):
+    return cr.logsumexp(s)
+
+
+@function("log-sum-exp by hand", s="k")
+def log_sum_exp_by_hand(s):
+    return np.log(np.sum(np.exp(s)))
+
+
+@function("logarithm of a sum", x="positive d")
+def log_of_sum(x):
+    return np.log(np.sum(x))
+
+
+@function("Boyd and Vandenberghe: log barrier", A="n d", x="d", b="positive n")
+def log_barrier(A, x, b):
+    return -np.sum(np.log(b + 20 - A @ x))
+
+
+@function("entropy of probabilities", p="probabilities k")
+def entropy_of_probabilities(p):
+    return -np.sum(p * np.log(p))
+
+
+@function("Gaussian likelihood in the precision matrix", x="d", mu="d", Lambda="spd d")
+def gaussian_of_precision(x, mu, Lambda):
+    r = x - mu
+    return 0.5 * r @ Lambda @ r - 0.5 * np.linalg.slogdet(Lambda)[1]
+
+
+@function("Gaussian likelihood, covariance symmetric by construction", x="d", mu="d", B="invertible d")
+def gaussian_of_factor(x, mu, B):
+    Sigma = B @ B.T
+    r = x - mu
+    return 0.5 * r @ np.linalg.solve(Sigma, r)
+
+
+@function("distance of Mahalanobis", x="d", mu="d", B="d d")
+def mahalanobis(x, mu, B):
+    M = B @ B.T
+    r = x - mu
+    return np.sqrt(r @ M @ r)
+
+
+@function("squared distance", x="d", y="d")
+def squared_distance(x, y):
+    return np.sum((x - y) ** 2)
+
+
+@function("Gaussian kernel", x="d", y="d", gamma=0.4)
+def gaussian_kernel(x, y, gamma):
+    k = np.exp(-gamma * np.sum((x - y) ** 2))
+    return 1.0 * k
+
+
+@function("polynomial kernel", x="d", y="d", c=1.0)
+def polynomial_kernel(x, y, c):
+    return (x @ y + c) ** 3
+
+
+@function("norm of a vector", x="d")
+def vector_norm(x):
+    return np.linalg.norm(x)
+
+
+@function("norm of a vector by hand", x="d")
+def norm_by_hand(x):
+    return np.sqrt(x @ x)
+
+
+@function("1-norm of a vector", x="d")
+def one_norm(x):
+    return np.sum(np.abs(x))
+
+
+@function("largest entry", x="d")
+def largest_entry(x):
+    return np.max(x)
+
+
+@function("largest eigenvalue of a symmetric matrix", A="spd d")
+def largest_eigenvalue(A):
+    return np.linalg.eigvalsh(A)[-1]
+
+
+@function("sum of tanh", x="d")
+def sum_of_tanh(x):
+    return np.sum(np.tanh(x))
+
+
+@function("sum of sigmoids", x="d")
+def sum_of_sigmoids(x):
+    return np.sum(1 / (1 + np.exp(-x)))
+
+
+@function("softplus by hand", x="d")
+def softplus_by_hand(x):
+    return np.sum(np.log(1 + np.exp(x)))
+
+
+@function("swish", x="d")
+def sum_of_swish(x):
+    return np.sum(x * cr.sigmoid(x))
+
+
+@function("gelu", x="d")
+def sum_of_gelu(x):
+    return np.sum(cr.gelu(x))
+
+
+@function("product of all entries", x="positive d")
+def product_of_entries(x):
+    return np.prod(x)
+
+
+@function("a power of each entry", x="positive d")
+def sum_of_cubes(x):
+    return np.sum(x**3)
+
+
+@function("two linear layers", X="n d", W1="d h", W2="h m", Y="n m")
+def linear_network(X, W1, W2, Y):
+    return 0.5 * np.sum((X @ W1 @ W2 - Y) ** 2)
+
+
+@function("matrix factorisation with weights decayed", R="n d", U="n m", V="d m", lam=0.1)
+def regularized_factorization(R, U, V, lam):
+    E = R - U @ V.T
+    return np.sum(E**2) + lam * np.sum(U**2) + lam * np.sum(V**2)
+
+
+@function("layer norm of one vector", x="d", v="d")
+def layer_norm_of_vector(x, v):
+    mu = np.mean(x)
+    sigma = np.sqrt(np.mean((x - mu) ** 2))
+    xhat = (x - mu) / sigma
+    return v @ xhat
+
+
+@function("RMS norm of one vector", x="d", v="d")
+def rms_norm_of_vector(x, v):
+    r = np.sqrt(np.mean(x**2))
+    return v @ (x / r)
+
+
+@function("attention of one query", q="d", K="n d", V="n h", v="h")
+def attention_of_query(q, K, V, v):
+    a = cr.softmax(K @ q)
+    return v @ (V.T @ a)
+
+
+@function("hinge loss of one sample", w="d", x="d", y=1.0)
+def hinge_of_sample(w, x, y):
+    return np.maximum(0, 1 - y * (w @ x))
+
+
+@function("total variation of neighbours by a matrix", D="n d", x="d")
+def graph_smoothness(D, x):
+    return x @ D.T @ D @ x
+
+
+@function("Stein's loss of a covariance", S="spd d", Sigma="spd d")
+def stein_loss(S, Sigma):
+    return np.trace(np.linalg.inv(Sigma) @ S) + np.linalg.slogdet(Sigma)[1]
+
+
+@function("cross-entropy of two distributions", p="probabilities k", q="probabilities k")
+def cross_entropy_of_distributions(p, q):
+    return -np.sum(p * np.log(q))
+
+
+@function("orthogonality penalty", W="n d")
+def orthogonality(W):
+    return np.sum((W.T @ W - np.eye(W.shape[1])) ** 2)
+
+
 # What Python code does ---------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.array import record
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
@@ -92,6 +93,15 @@ def prod(xp, x, axis=None, keepdims=False):
     z = x_rows[..., 0] if x_rows.shape[-1] else xp.ones(kept, dtype=x.dtype)
     z = expand(xp, z, x, axis) if keepdims else z
     return z[()] if is_numpy(xp) else z  # a number where NumPy gives a number
+
+
+@prod.backward
+def prod_backward(xp, dz, z, x, axis=None, keepdims=False):
+    """z/x where nothing is zero, nor so small or large that z has lost digits; else through the products of halves."""
+    sizes = abs(z)
+    if bool(xp.all((sizes > 1e-30) & (sizes < 1e30))):
+        return spread(xp, dz * conjugate(xp, z), z, x, axis) / conjugate(xp, x)
+    return prod.pull_through_inside(dz, [x], {"axis": axis, "keepdims": keepdims}, [True])[0]
 
 
 def _extreme(function, name):

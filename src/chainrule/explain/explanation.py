@@ -13,23 +13,21 @@ from chainrule.backward import backpropagate
 from chainrule.display import chosen
 from chainrule.errors import GradientError
 from chainrule.explain.arguments import bound_arguments, has_floats
+from chainrule.explain.closed import ClosedForms
 from chainrule.explain.names import Names, captured, variables_of, watch_locals
-from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
-from chainrule.explain.reader import LONGEST, Factor, Reader
+from chainrule.explain.notation import constant_formula, step_formula
+from chainrule.explain.reader import Factor, Reader
 from chainrule.explain.scopes import NO_SCOPES, Scope, Scopes, collect_scopes
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.node import Line, Node, at_line
 from chainrule.recording import Recording, needs_function, record_call, scalar_loss
-from chainrule.simplify import simplify
 from chainrule.trees import flatten, leaf_names
 
 if TYPE_CHECKING:
     from chainrule.explain.health import Health
 
 __all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Scope", "Step", "explain"]
-
-FAR = 150
 
 
 @dataclass(frozen=True)
@@ -350,7 +348,7 @@ def explain_recording(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
         for node in _backward_order(recording)
     )
-    closed_forms = tuple(_closed_forms(recording, gradients, symbols, top, constants))
+    closed_forms = tuple(_closed_forms(recording, nodes, gradients, symbols, constants))
     return Explanation(title, top, forward, backward, closed_forms, opened, tuple(nodes), plain)
 
 
@@ -381,43 +379,26 @@ class _Outside:
 
 def _closed_forms(
     recording: Recording,
+    nodes: list[Node],
     gradients: Mapping[Node, Any],
     symbols: dict[Node, Formula],
-    top: Formula,
     constants: Callable[[Any], Formula],
 ) -> list[ClosedForm]:
-    """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first."""
+    """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first.
+
+    Only what the user has named has one: what he left unnamed is written out in the others.
+    """
+    loss = nodes[-1]
+    closed = ClosedForms(nodes, recording.inputs, symbols, constants)
     found = []
-    far: set[Node] = set()
     for node in _backward_order(recording):
         g = gradients[node]
-        if g is None or symbols[node] == top or _is_far(g, symbols, far):
+        if g is None or node is loss or not (node.name or node in recording.inputs):
             continue
-        simple = simplify(g, symbols)
-        f = formula_of(simple._node, symbols, constants) if type(simple) is Array else constants(simple)
-        if not is_longer(f, LONGEST):
-            found.append(ClosedForm(partial(top, symbols[node]), f))
+        f = closed.of(g._node if type(g) is Array else g)
+        if f is not None:
+            found.append(ClosedForm(partial(symbols[loss], symbols[node]), f))
     return found
-
-
-def _is_far(g: Any, symbols: Mapping[Node, Formula], far: set[Node]) -> bool:
-    """Whether so many blocks stand between a gradient and the forward pass that no short formula is in sight.
-
-    `far` are the gradients of which that is known: what is computed from one is far too.
-    """
-    if type(g) is not Array:
-        return False
-    seen = {g._node}
-    stack = [g._node]
-    while stack:
-        node = stack.pop()
-        if node in far or len(seen) > FAR:
-            far.add(g._node)
-            return True
-        new = () if node in symbols else [i for i in node.inputs if type(i) is Node and i not in seen]
-        seen.update(new)
-        stack.extend(new)
-    return False
 
 
 def where(line: Line | None) -> str:

@@ -10,17 +10,19 @@ import re
 from html import escape
 
 from chainrule.explain.printers import (
+    DIGITS,
     GREEK,
     POWER,
     PRODUCT,
-    SIGN,
     SUM,
     _all_numbers,
     _base,
     _factor,
     _in,
+    _is_inverse,
     _is_scalar_product,
     _left,
+    _times,
 )
 from chainrule.formula import Formula
 
@@ -74,15 +76,19 @@ def mathml(f: Formula) -> str:
             return _row('<mo form="prefix">−</mo>', inside(p[0], PRODUCT))
         case "mul":
             sign = "⊙" if not _is_scalar_product(f) else "×" if _all_numbers(f) else "·"
-            return _row(_left(p[0], PRODUCT, mathml, *PARENTHESES), f"<mo>{sign}</mo>", inside(p[1], SIGN))
+            return _row(_left(p[0], PRODUCT, mathml, *PARENTHESES), f"<mo>{sign}</mo>", inside(p[1], _times(f)))
         case "div":
             return f"<mfrac>{mathml(p[0])}{mathml(p[1])}</mfrac>"
         case "pow":
-            return f"<msup>{base(p[0])}{mathml(p[1])}</msup>"
+            exponent = _row("<mo>∘</mo>", mathml(p[1])) if f.text else mathml(p[1])
+            return f"<msup>{base(p[0])}{exponent}</msup>"
         case "matmul":
             left, right = (_factor(p[0], PRODUCT, mathml, *PARENTHESES), _factor(p[1], POWER, mathml, *PARENTHESES))
             return _row(left, '<mspace width="0.2em"/>', right)
         case "transpose":
+            if _is_inverse(p[0]):
+                inverted = _row('<mo form="prefix">−</mo>', '<mi mathvariant="normal">⊤</mi>')
+                return f"<msup>{base(p[0].parts[0])}{inverted}</msup>"
             return f'<msup>{base(p[0])}<mi mathvariant="normal">⊤</mi></msup>'
         case "call":
             return _row(_function(p[0]), "<mo>&#x2061;</mo>", _arguments(p[1:]))
@@ -95,6 +101,8 @@ def mathml(f: Formula) -> str:
             return f"<msqrt>{mathml(p[0])}</msqrt>"
         case "abs":
             return _row('<mo form="prefix">|</mo>', mathml(p[0]), '<mo form="postfix">|</mo>')
+        case "norm":
+            return _row('<mo form="prefix">‖</mo>', mathml(p[0]), '<mo form="postfix">‖</mo>')
         case "relation":
             return _row(mathml(p[0]), f"<mo>{escape(f.text)}</mo>", mathml(p[1]))
         case "indicator":
@@ -120,7 +128,8 @@ def _arguments(parts: tuple[Formula, ...]) -> str:
 
 def _name(text: str) -> str:
     """A name: Greek letters, digits at the end as an index, as `latex_name` has it."""
-    stem, index = re.fullmatch(r"(.*?)_?(\d*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    stem, index = re.fullmatch(r"(.*?)_?([0-9₀-₉]*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    index = index.translate(DIGITS)
     told = f' data-name="{escape(text)}"'
     shown = escape(LETTERS.get(stem, stem))
     return f"<msub{told}><mi>{shown}</mi><mn>{index}</mn></msub>" if index else f"<mi{told}>{shown}</mi>"

@@ -27,6 +27,7 @@ BINDS = {
 
 SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
+DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 Printer = Callable[[Formula], str]
 
@@ -60,6 +61,21 @@ def _base(f: Formula, show: Printer, left: str = "(", right: str = ")") -> str:
 
 def _is_scalar_product(f: Formula) -> bool:
     return any(set(part.shape) <= {1} or _is_plain_number(part) for part in f.parts)
+
+
+def _times(f: Formula) -> int:
+    """How tightly the right factor of a product must bind: behind a number none are needed: 2·(A B) = 2·A B."""
+    left, right = f.parts
+    loose = right.kind in ("matmul", "mul") and set(left.shape) <= {1}
+    return PRODUCT if loose else SIGN
+
+
+def _is_inverse(f: Formula) -> bool:
+    """A⁻¹, whose transpose is written A⁻ᵀ."""
+    if f.kind != "pow" or f.ndim != 2:
+        return False
+    exponent = f.parts[1]
+    return exponent.kind == "neg" and exponent.parts[0].text == "1"
 
 
 def _is_plain_number(f: Formula) -> bool:
@@ -100,18 +116,20 @@ def unicode(f: Formula) -> str:
             return f"−{_in(p[0], PRODUCT, unicode)}"
         case "mul":
             sign = " ⊙ " if not _is_scalar_product(f) else " × " if _all_numbers(f) else "·"
-            return f"{_left(p[0], PRODUCT, unicode)}{sign}{_in(p[1], SIGN, unicode)}"
+            return f"{_left(p[0], PRODUCT, unicode)}{sign}{_in(p[1], _times(f), unicode)}"
         case "div":
             return f"{_left(p[0], PRODUCT, unicode)}/{_in(p[1], POWER, unicode)}"
         case "pow":
             exponent = unicode(p[1])
+            if f.text:  # a power entry by entry
+                return f"{_base(p[0], unicode)}^∘{exponent}"
             if re.fullmatch(r"[−-]?\d+", exponent):
                 return _base(p[0], unicode) + exponent.translate(SUPERSCRIPTS)
             return f"{_base(p[0], unicode)}^{_in(p[1], ATOM, unicode)}"
         case "matmul":
             return f"{_factor(p[0], PRODUCT, unicode)} {_factor(p[1], POWER, unicode)}"
         case "transpose":
-            return f"{_base(p[0], unicode)}ᵀ"
+            return f"{_base(p[0].parts[0], unicode)}⁻ᵀ" if _is_inverse(p[0]) else f"{_base(p[0], unicode)}ᵀ"
         case "call":
             return f"{unicode(p[0])}({', '.join(unicode(a) for a in p[1:])})"
         case "index":
@@ -123,6 +141,8 @@ def unicode(f: Formula) -> str:
             return f"√{_in(p[0], ATOM, unicode)}"
         case "abs":
             return f"|{unicode(p[0])}|"
+        case "norm":
+            return f"‖{unicode(p[0])}‖"
         case "relation":
             return f"{unicode(p[0])} {f.text} {unicode(p[1])}"
         case "indicator":
@@ -149,7 +169,8 @@ def latex_name(text: str) -> str:
     >>> latex_name("W2"), latex_name("theta"), latex_name("hidden_size")
     ('W_{2}', '\\\\theta', '\\\\mathrm{hidden\\\\_size}')
     """
-    stem, index = re.fullmatch(r"(.*?)_?(\d*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    stem, index = re.fullmatch(r"(.*?)_?([0-9₀-₉]*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    index = index.translate(DIGITS)
     if stem in GREEK:
         shown = rf"\{stem}"
     elif len(stem) == 1:
@@ -195,14 +216,17 @@ def latex(f: Formula) -> str:
             return f"-{inside(p[0], PRODUCT)}"
         case "mul":
             sign = r" \odot " if not _is_scalar_product(f) else r" \times " if _all_numbers(f) else r" \cdot "
-            return f"{_left(p[0], PRODUCT, latex, *BRACKETS)}{sign}{inside(p[1], SIGN)}"
+            return f"{_left(p[0], PRODUCT, latex, *BRACKETS)}{sign}{inside(p[1], _times(f))}"
         case "div":
             return rf"\frac{{{latex(p[0])}}}{{{latex(p[1])}}}"
         case "pow":
-            return f"{_base(p[0], latex, *BRACKETS)}^{{{latex(p[1])}}}"
+            entrywise = r"\circ " if f.text else ""
+            return f"{_base(p[0], latex, *BRACKETS)}^{{{entrywise}{latex(p[1])}}}"
         case "matmul":
             return f"{_factor(p[0], PRODUCT, latex, *BRACKETS)} {_factor(p[1], POWER, latex, *BRACKETS)}"
         case "transpose":
+            if _is_inverse(p[0]):
+                return rf"{_base(p[0].parts[0], latex, *BRACKETS)}^{{-\top}}"
             return rf"{_base(p[0], latex, *BRACKETS)}^{{\top}}"
         case "call":
             return rf"{_latex_function(p[0])}\left({', '.join(latex(a) for a in p[1:])}\right)"
@@ -215,6 +239,8 @@ def latex(f: Formula) -> str:
             return rf"\sqrt{{{latex(p[0])}}}"
         case "abs":
             return rf"\left|{latex(p[0])}\right|"
+        case "norm":
+            return rf"\left\|{latex(p[0])}\right\|"
         case "relation":
             return f"{latex(p[0])} {RELATIONS[f.text]} {latex(p[1])}"
         case "indicator":

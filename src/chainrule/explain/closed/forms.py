@@ -1,0 +1,155 @@
+"""Which closed form is shown: over the user's names, over the inputs, whichever is shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.explain.closed.matrices import Writing
+from chainrule.explain.closed.parts import Part
+from chainrule.explain.closed.read import Reading
+from chainrule.explain.closed.rules import simpler
+from chainrule.explain.closed.terms import Atoms, UnreadableError
+from chainrule.explain.notation import formula_of
+from chainrule.formula import Formula
+from chainrule.node import Node
+from chainrule.simplify import simplify
+
+__all__ = ["ClosedForms"]
+
+FAR = 80
+"""With so many blocks between a gradient and what it is written over no short formula is in sight."""
+LONGEST = 60
+"""A formula with more pieces than this is left out: nobody reads it."""
+WORTH = 7
+"""By how many pieces the name of the loss must shorten a formula to be used in it."""
+
+
+class ClosedForms:
+    """Writes gradients over the names of a forward pass.
+
+    Parameters
+    ----------
+    nodes : of the forward pass, oldest first, the loss last. Those with a name of the user's are called by it.
+    inputs : those that the function is given.
+    symbols : the formula of each node's name.
+    constants : the formula of a constant.
+    """
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        inputs: list[Node],
+        symbols: Mapping[Node, Formula],
+        constants: Callable[[Any], Formula],
+    ):
+        self.symbols = symbols
+        self.constants = constants
+        self.atoms = Atoms(rules=simpler)
+        self.inputs = set(inputs) | {node for node in nodes if node.block is None}
+        named = {node for node in nodes[:-1] if node.name} | self.inputs
+        self.from_inputs = Reading(self.atoms, self.inputs)
+        self.from_names = Reading(self.atoms, named, self._is_symmetric)
+        self.from_loss = Reading(self.atoms, named | {nodes[-1]}, self._is_symmetric)
+        self.far: dict[Reading, set[Node]] = {r: set() for r in (self.from_inputs, self.from_names, self.from_loss)}
+        self.far_from_all: set[Node] = set()
+        self.names: dict[Any, Formula] = {}
+        self.is_short = len(nodes) <= FAR
+        for node in nodes[:-1] if self.is_short else ():
+            if node in named and node not in self.inputs:
+                self._remember(node)
+
+    def _remember(self, node: Node) -> None:
+        """The value of a named node, so that it can be called by its name wherever it turns up."""
+        try:
+            value = self.from_inputs.of(node)
+        except UnreadableError:
+            return
+        if value.terms and set(value.used()) == set(value.free()):
+            self.names.setdefault((self.atoms.key(value), value.shape), self.symbols[node])
+
+    def _is_symmetric(self, node: Node) -> bool:
+        if np.ndim(node.value) != 2 or node in self.inputs or not self.is_short:
+            return False
+        try:
+            value = self.from_inputs.of(node)
+        except UnreadableError:
+            return False
+        free = value.free()
+        square = len(free) == 2 and free[0].size == free[1].size
+        return square and self.atoms.key(value) == self.atoms.key(value, free[::-1])
+
+    def of(self, gradient: Any) -> Formula | None:
+        """A gradient (a node or a constant) as a formula; None where there is no short one."""
+        if type(gradient) is not Node:
+            return self._of_constant(gradient)
+        found = [
+            self._over(self.from_names, gradient, {}),
+            self._over(self.from_inputs, gradient, self.names) if self.is_short else None,
+        ]
+        best = min((f for f in found if f is not None), key=pieces, default=None)
+        with_loss = self._over(self.from_loss, gradient, {})
+        if with_loss is not None and (best is None or pieces(with_loss) + WORTH <= pieces(best)):
+            best = with_loss
+        if best is None or pieces(best) > LONGEST:
+            best = self._plainly(gradient)
+        return None if best is None or pieces(best) > LONGEST else best
+
+    def _of_constant(self, c: Any) -> Formula:
+        try:
+            return Writing(self.atoms, self._leaf).formula(self.from_names.of(c))
+        except UnreadableError:
+            return self.constants(c)
+
+    def _over(self, reading: Reading, gradient: Node, names: Mapping[Any, Formula]) -> Formula | None:
+        if _is_far(gradient, reading.leaves, self.far[reading]):
+            return None
+        try:
+            return Writing(self.atoms, self._leaf, names).formula(reading.of(gradient))
+        except UnreadableError:
+            return None
+
+    def _plainly(self, gradient: Node) -> Formula | None:
+        """What index notation has no way to write: block by block, over all names."""
+        if _is_far(gradient, self.symbols, self.far_from_all):
+            return None
+        simple = simplify(Array(gradient), self.symbols)
+        if type(simple) is not Array:
+            return self._of_constant(simple)
+        return formula_of(simple._node, self.symbols, self.constants)
+
+    def _leaf(self, x: Any) -> Formula:
+        if isinstance(x, Part):
+            return x.formula({f.text for f in self.symbols.values()})
+        return self.symbols[x] if type(x) is Node and x in self.symbols else self.constants(x)
+
+
+def _is_far(gradient: Node, leaves: Container[Node], far: set[Node]) -> bool:
+    """Whether so many blocks stand between a gradient and the leaves that no short formula is in sight.
+
+    `far` are the gradients of which that is known: what is computed from one is far too.
+    """
+    seen = {gradient}
+    stack = [gradient]
+    while stack:
+        node = stack.pop()
+        if node in far or len(seen) > FAR:
+            far.add(gradient)
+            return True
+        new = () if node in leaves else [i for i in node.inputs if type(i) is Node and i not in seen]
+        seen.update(new)
+        stack.extend(new)
+    return False
+
+
+def pieces(f: Formula) -> int:
+    """The number of pieces of a formula, as far as it matters."""
+    count = 0
+    stack = [f]
+    while stack and count < 10 * LONGEST:
+        stack.extend(stack.pop().parts)
+        count += 1
+    return count

@@ -1,0 +1,384 @@
+"""What may be made of the factors of a term: identities of real numbers that do not show in index notation alone.
+
+Each rule is given a term and the indices that are not summed over, and returns an equal term, a list of them, or None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from chainrule.block import BLOCKS
+from chainrule.explain.closed.parts import Part
+from chainrule.explain.closed.terms import Atom, Atoms, Expr, Factor, Factors, Index, Term, summed, uses
+
+__all__ = ["call", "simpler"]
+
+ONE = Fraction(1)
+PASSES = 40
+
+
+def simpler(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> list[Term]:
+    """The term in its normal form: a list, since a sum in brackets may be opened on the way."""
+    done: list[Term] = []
+    todo = [term]
+    for _ in range(PASSES):
+        if not todo:
+            break
+        term = todo.pop(0)
+        for rule in RULES:
+            found = rule(atoms, term, free)
+            if found is not None:
+                todo[:0] = [found] if isinstance(found, Term) else found
+                break
+        else:
+            done.append(term)
+    return done + todo
+
+
+# Identity matrices and one-hot rows ----------------------------------------------------------------------------
+
+
+def identity_renames(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """Σ_j δ_ij x_j = x_i."""
+    for (atom, idx), _e in term.factors.items():
+        if atom.kind != "delta":
+            continue
+        i, j = idx
+        rest = Term(term.number, {f: k for f, k in term.factors.items() if f != (atom, idx)})
+        if i is j:
+            return rest if i in free else summed(rest, {i})
+        if i not in free or j not in free:
+            old, new = (j, i) if j not in free else (i, j)
+            rest = rest.renamed({old: new})
+            return rest if new in free or new in rest.indices() else summed(rest, {new})
+    return None
+
+
+def one_hot_rows_pick(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """e_c e_c = e_c; Σ e_c = 1; p e_c = p[c] e_c."""
+    for hot, idx in [f for f in term.factors if f[0].kind == "hot"]:
+        rest: Factors = dict(term.factors)
+        e = rest.pop((hot, idx))
+        if e > 1:
+            return Term(term.number, rest | {(hot, idx): ONE})
+        k = idx[-1]
+        if k not in free and not any(k in i for _, i in rest) and hot.content.ndim == 0:
+            return Term(term.number, rest)
+        if hot.content.ndim == 1 and k not in free and not any(k in i for _, i in rest):
+            return summed(Term(term.number, rest), {idx[0]} - set(free))
+        columns = [f for f in rest if k in f[1] and isinstance(f[0].content, Part) and f[0].content.column is None]
+        if k not in free and hot.content.ndim == 0 and columns and all(k in f[1] for f in columns):
+            return _columns(atoms, Term(term.number, dict(term.factors)), (hot, idx), columns)
+        for (atom, there), power in list(rest.items()):
+            if atom.kind in ("leaf", "call") and there == idx:
+                rest.pop((atom, there))
+                picked = _picked(atoms, atom, idx, hot.content)
+                inner = picked.renamed(dict(zip(picked.free(), idx[:-1], strict=True)))
+                for (a, i), n in inner.terms[0].factors.items():
+                    rest[a, i] = rest.get((a, i), 0) + n * power
+                return Term(term.number, {f: n for f, n in rest.items() if n} | {(hot, idx): ONE})
+    return None
+
+
+def _columns(atoms: Atoms, term: Term, hot: Factor, columns: list[Factor]) -> Term:
+    """Σ_k U_ik e_k = u: one vector of a decomposition."""
+    (k,) = hot[1]
+    rest = {f: n for f, n in term.factors.items() if f not in columns}
+    for atom, (i, _) in columns:
+        part = dataclasses.replace(atom.content, shape=atom.shape[:1], column=int(hot[0].content))
+        key = ("part", id(part.of), part.letter, part.column)
+        column = atoms.atom(key, kind="leaf", axes=1, content=part, shape=part.shape)
+        rest[column, (i,)] = rest.get((column, (i,)), ONE * 0) + term.factors[atom, (i, k)]
+    return Term(term.number, rest)
+
+
+def _picked(atoms: Atoms, atom: Atom, idx: tuple[Index, ...], labels: np.ndarray) -> Expr:
+    """p[c], or p[rows, labels]."""
+    key = (int(labels),) if labels.ndim == 0 else (np.arange(len(labels)), labels)
+    return call(atoms, BLOCKS["getitem"], {"key": key}, [Expr((Term(ONE, {(atom, idx): ONE}),), idx)], idx[:-1])
+
+
+def call(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr], axes: tuple[Index | None, ...]) -> Expr:
+    """A block on values, as an atom that depends on all its axes."""
+    idx = tuple(i for i in axes if i is not None)
+    # Two indices are the same in the result and in an operand only where a block works row by row; this does not say.
+    own = tuple(a.fresh() for a in args)
+    key = ("call", block.name, id(block), _text(params), tuple((atoms.key(a), a.shape) for a in own))
+    shape = tuple(1 if i is None else i.size for i in axes)
+    atom = atoms.atom(key, kind="call", axes=len(idx), block=block, params=params, args=own, shape=shape)
+    return Expr((Term(ONE, {(atom, idx): ONE}),), axes)
+
+
+def _text(params: Any) -> Any:
+    if isinstance(params, np.ndarray):
+        return (params.shape, params.tolist().__repr__())
+    if isinstance(params, dict):
+        return tuple((k, _text(v)) for k, v in params.items())
+    if isinstance(params, tuple | list):
+        return tuple(map(_text, params))
+    return int(params) if isinstance(params, np.integer) else repr(params)
+
+
+# Functions ------------------------------------------------------------------------------------------------------
+
+
+def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """Σ_j A⁻¹_ij A_jk = δ_ik."""
+    count = uses(term)
+    for (inverse, (i, j)), e in [f for f in term.factors.items() if f[0][0].name == "inv" and f[0][0].axes == 2]:
+        inner = inverse.args[0]
+        if e != 1 or len(inner.terms) != 1 or i is j:
+            continue
+        ((base, _),) = inner.terms[0].factors
+        for (other, idx), k in term.factors.items():
+            if other is not base or k != 1 or idx[0] is idx[1]:
+                continue
+            pairs = [(j, i, 0), (i, j, 1)]
+            for shared, outer, place in pairs:
+                sides = (0, 1) if base.symmetric else (place,)
+                for side in sides:
+                    if idx[side] is shared and shared not in free and count[shared] == 2:
+                        rest = {f: n for f, n in term.factors.items() if f not in ((inverse, (i, j)), (other, idx))}
+                        delta = identity(atoms, shared.size)
+                        return Term(term.number, rest | {(delta, (outer, idx[1 - side])): ONE})
+    return None
+
+
+def identity(atoms: Atoms, n: int) -> Atom:
+    return atoms.atom(("delta", n), kind="delta", axes=2, shape=(n, n), symmetric=True)
+
+
+def _is_one_plus_exp(atom: Atom) -> tuple[Atom, tuple[Index, ...], Fraction] | None:
+    """The exponential E in 1 + E or 1 + 1/E, with its exponent."""
+    if atom.kind != "sum" or atom.value is None or len(atom.value.terms) != 2:
+        return None
+    one, other = sorted(atom.value.terms, key=lambda t: len(t.factors))
+    if one.factors or one.number != 1 or other.number != 1 or len(other.factors) != 1:
+        return None
+    (((inner, idx), e),) = other.factors.items()
+    return (inner, idx, e) if inner.name == "exp" and abs(e) == 1 else None
+
+
+def logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """e^u/(1 + e^u) = σ(u), and 1/(1 + e^u) = σ(−u)."""
+    for (atom, idx), e in term.factors.items():
+        found = _is_one_plus_exp(atom) if e < 0 and e.denominator == 1 else None
+        if found is None:
+            continue
+        inner, local, sign = found
+        assert atom.value is not None
+        place = dict(zip(atom.value.free(), idx, strict=True))
+        exp = (inner, tuple(place[i] for i in local))
+        rest = {f: n for f, n in term.factors.items() if f != (atom, idx)}
+        u = inner.args[0].renamed(dict(zip(inner.args[0].free(), exp[1], strict=True)))
+        if rest.get(exp, ONE * 0) * sign > 0:
+            rest[exp] -= sign
+            rest = {f: n for f, n in rest.items() if n}
+        else:
+            sign = -sign
+        made = elementwise(atoms, BLOCKS["sigmoid"], {}, [u.scaled(sign).along(exp[1])])
+        (factor,) = made.terms[0].factors
+        if e != -1:
+            rest[atom, idx] = e + 1
+        rest[factor] = rest.get(factor, ONE * 0) + 1
+        return Term(term.number, rest)
+    return None
+
+
+def tails_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """e^−u σ(u) = σ(−u)."""
+    for (atom, idx), e in term.factors.items():
+        if atom.name != "sigmoid" or e < 1:
+            continue
+        u = atom.args[0]
+        for (exp, there), k in term.factors.items():
+            if exp.name != "exp" or e.denominator != 1 or k.denominator != 1:
+                continue
+            for sign in (1, -1):
+                v = exp.args[0].renamed(dict(zip(exp.args[0].free(), there, strict=True)))
+                w = u.renamed(dict(zip(u.free(), idx, strict=True)))
+                if k * sign < 0 and set(there) == set(idx) and atoms.key(v, idx) == atoms.key(w.scaled(sign), idx):
+                    rest = dict(term.factors)
+                    made = elementwise(atoms, BLOCKS["sigmoid"], {}, [w.scaled(-1).along(idx)])
+                    for f, n in (((atom, idx), -1), ((exp, there), sign), (next(iter(made.terms[0].factors)), 1)):
+                        rest[f] = rest.get(f, ONE * 0) + n
+                    return Term(term.number, {f: n for f, n in rest.items() if n})
+    return None
+
+
+def derivative_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """σ(u) σ(−u) = σ(u) (1 − σ(u))."""
+    logistics = [f for f, e in term.factors.items() if f[0].name == "sigmoid" and e == 1]
+    for a, idx in logistics:
+        for b, there in logistics:
+            if a is b or set(there) != set(idx):
+                continue
+            u = a.args[0].renamed(dict(zip(a.args[0].free(), idx, strict=True)))
+            v = b.args[0].renamed(dict(zip(b.args[0].free(), there, strict=True)))
+            negative = all(t.number < 0 for t in v.terms)
+            if negative and atoms.key(u, idx) == atoms.key(v.scaled(-1), idx):
+                one = Expr((Term(ONE, {}), Term(-ONE, {(a, idx): ONE})), idx)
+                rest = {f: n for f, n in term.factors.items() if f != (b, there)}
+                return Term(term.number, rest | atoms.in_brackets(one).factors)
+    return None
+
+
+def step_of_a_maximum(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """max(x, y) [x > y] = x [x > y], and max(0, x) [x > 0] = max(0, x)."""
+    for (atom, idx), e in term.factors.items():
+        if atom.name not in ("maximum", "relu") or e < 1:
+            continue
+        for (test, there), k in term.factors.items():
+            if test.name != "greater" or k != 1 or there != idx:
+                continue
+            zero, x = test.args[1], test.args[0]
+            keys = {atoms.key(a) for a in atom.args}
+            if not zero.terms and atoms.key(x) in keys:
+                return Term(term.number, {f: n for f, n in term.factors.items() if f != (test, there)})
+    return None
+
+
+def softmax_of_exponentials(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """e^(u_k) / Σ_k e^(u_k) = softmax(u)."""
+    for (atom, idx), e in term.factors.items():
+        if atom.kind != "sum" or e >= 0 or atom.value is None or len(atom.value.terms) != 1:
+            continue
+        inner = atom.value.terms[0]
+        if len(inner.factors) != 1 or inner.number != 1:
+            continue
+        (((exp, local), power),) = inner.factors.items()
+        if exp.name != "exp" or power != 1:
+            continue
+        place = dict(zip(atom.value.free(), idx, strict=True))
+        for (other, there), k in term.factors.items():
+            if other is not exp or k < 1:
+                continue
+            dummies = [n for n, i in enumerate(local) if i not in place]
+            if len(dummies) != 1 or any(place[i] is not t for i, t in zip(local, there, strict=True) if i in place):
+                continue
+            u = exp.args[0].renamed(dict(zip(exp.args[0].free(), there, strict=True))).along(there)
+            soft = softmax(atoms, u, dummies[0])
+            rest = dict(term.factors)
+            for f, n in (((atom, idx), 1), ((other, there), -1), (next(iter(soft.terms[0].factors)), 1)):
+                rest[f] = rest.get(f, ONE * 0) + n
+            return Term(term.number, {f: n for f, n in rest.items() if n})
+    return None
+
+
+def softmax(atoms: Atoms, u: Expr, place: int) -> Expr:
+    """softmax(u) along an axis; what is constant along it makes no difference."""
+    k = u.axes[place]
+    there = [t for t in u.terms if k in t.indices()]
+    axis = place - len(u.axes)
+    return call(atoms, BLOCKS["softmax"], {"axis": axis}, [Expr(tuple(there), u.axes)], u.axes)
+
+
+def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """Σ_k softmax(u)_k = 1."""
+    count = uses(term)
+    for (atom, idx), e in term.factors.items():
+        if atom.name != "softmax" or e != 1 or not isinstance(atom.params["axis"], int):
+            continue
+        if len(idx) == len(atom.shape):
+            k = idx[atom.params["axis"]]
+            if k not in free and count[k] == 1:
+                rest = Term(term.number, {f: n for f, n in term.factors.items() if f != (atom, idx)})
+                return summed(rest, {i for i in idx if i is not k} - set(free))
+    return None
+
+
+def indicator_is_its_own_power(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """[c]² = [c]."""
+    for f, e in term.factors.items():
+        if f[0].name in COMPARISONS and e > 1:
+            return Term(term.number, term.factors | {f: ONE})
+    return None
+
+
+COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
+
+
+def signs_and_magnitudes(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """|x|² = x², and sign(x) |x| = x."""
+    for (atom, idx), e in term.factors.items():
+        if atom.name != "absolute":
+            continue
+        rest = dict(term.factors)
+        x = atom.args[0].renamed(dict(zip(atom.args[0].free(), idx, strict=True)))
+        inner = atoms.bracketed(x)
+        if inner is None or inner.indices() - set(idx):
+            continue
+        if e.denominator == 1 and e % 2 == 0:
+            rest.pop((atom, idx))
+            return summed(_with_power(Term(term.number, rest), inner, e), set(idx) - set(free))
+    return None
+
+
+def _with_power(term: Term, inner: Term, e: Fraction) -> Term:
+    factors = dict(term.factors)
+    for f, n in inner.factors.items():
+        factors[f] = factors.get(f, ONE * 0) + n * e
+    return Term(term.number * inner.number**e, {f: n for f, n in factors.items() if n})
+
+
+def single_terms_need_no_brackets(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
+    """(Σ_k x_k)¹ = Σ_k x_k, where that is one term; and what is the power of a product is the product of powers."""
+    for (atom, idx), e in term.factors.items():
+        if atom.kind == "sum" and atom.value is not None and len(atom.value.terms) == 1 and e == 1:
+            rest = Term(term.number, {f: n for f, n in term.factors.items() if f != (atom, idx)})
+            inner = atom.value.terms[0].renamed(dict(zip(atom.value.free(), idx, strict=True)))
+            names = {i: Index(i.size) for i in inner.indices() if i not in idx}
+            return summed(_with_power(rest, inner.renamed(names), ONE), set(idx) - set(free))
+    return None
+
+
+RULES = [
+    identity_renames,
+    single_terms_need_no_brackets,
+    softmax_of_exponentials,
+    one_hot_rows_pick,
+    inverse_cancels,
+    logistic,
+    tails_of_the_logistic,
+    derivative_of_the_logistic,
+    step_of_a_maximum,
+    probabilities_sum_to_one,
+    indicator_is_its_own_power,
+    signs_and_magnitudes,
+]
+
+
+# Functions of each entry -----------------------------------------------------------------------------------------
+
+
+def elementwise(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr]) -> Expr:
+    """A function of each entry: an atom over the indices on which its operands depend."""
+    axes = args[0].axes
+    fresh = [a.with_fresh_dummies() for a in args]
+    together = Expr(tuple(t for a in fresh for t in a.terms), axes)
+    idx = atoms.sorted_indices(together)
+    keys = [
+        ("each", block.name, id(block), _text(params), tuple(atoms.key(a, order) for a in fresh))
+        for order in (idx, idx[::-1])
+    ]
+    if keys[1] in atoms.known:
+        return Expr((Term(ONE, {(atoms.known[keys[1]], idx[::-1]): ONE}),), axes)
+    key = keys[0]
+    atom = atoms.atom(
+        key,
+        kind="call",
+        axes=len(idx),
+        block=block,
+        params=params,
+        args=tuple(a.along(idx) for a in fresh),
+        shape=tuple(i.size for i in idx),
+        symmetric=len(idx) == 2
+        and idx[0].size == idx[1].size
+        and all(atoms.key(a, idx) == atoms.key(a, idx[::-1]) for a in fresh),
+    )
+    return Expr((Term(ONE, {(atom, idx): ONE}),), axes)
