@@ -490,6 +490,69 @@ def test_donated_arrays_hold_the_results(by_python):
         np.testing.assert_allclose(out, expected, rtol=1e-13)
 
 
+def large_step(parameters, x, labels, rate):
+    """A step of a network that is too large to be compiled as a whole, with a guard (the labels fit)."""
+
+    def loss(parameters):
+        W, b, V = parameters
+        return np.mean(cr.softmax_cross_entropy(np.tanh(x @ W + b) @ V, labels))
+
+    L, grads = cr.value_and_grad(loss)(parameters)
+    return L, [p - rate * g for p, g in zip(parameters, grads, strict=True)]
+
+
+def large_problem():
+    rng = np.random.default_rng(0)
+    parameters = [rng.normal(size=shape) for shape in ((60, 60), (60,), (60, 7))]
+    return parameters, rng.normal(size=(50, 60)), rng.integers(0, 7, 50)
+
+
+def test_a_large_step_updates_donated_arrays_in_place(by_python):
+    parameters, x, labels = large_problem()
+    compiled = cr.compile(large_step, donate="parameters")
+    compiled(parameters, x, labels, 0.1)
+    before = [p.copy() for p in parameters]
+    expected, updated = large_step(before, x, labels, 0.1)
+    L, out = compiled(parameters, x, labels, 0.1)
+    np.testing.assert_allclose(L, expected, rtol=1e-12)
+    for new, mine, right in zip(out, parameters, updated, strict=True):
+        assert new is mine
+        np.testing.assert_allclose(new, right, rtol=1e-12)
+    body = compiled.source().split("\ndef ")[-1]
+    assert not any(f"np.empty({p.shape}" in body for p in parameters)
+
+
+def test_a_run_that_takes_another_path_has_not_overwritten_anything(by_python):
+    parameters, x, labels = large_problem()
+    compiled = cr.compile(large_step, donate="parameters")
+    for _ in range(2):
+        compiled(parameters, x, labels, 0.1)
+    before = [p.copy() for p in parameters]
+    wrong = labels.copy()
+    wrong[3] = 7
+    with pytest.raises(Exception, match="label"):
+        compiled(parameters, x, wrong, 0.1)
+    for p, b in zip(parameters, before, strict=True):
+        np.testing.assert_array_equal(p, b)
+
+
+def test_donated_arrays_that_share_memory_or_cannot_be_written(by_python):
+    def f(a, b, c):
+        return a + 0.5 * np.sum(c), np.sin(b) + np.sum(a @ c)
+
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 60, 60))
+    compiled = cr.compile(f, donate=("a", "b"))
+    compiled(a.copy(), b.copy(), c)
+    assert_same(compiled(a.copy(), b.copy(), c), f(a, b, c), 1e-11)
+    both = a.copy()
+    assert_same(compiled(both, b.copy(), both), f(a, b, a), 1e-11)
+    locked = a.copy()
+    locked.flags.writeable = False
+    assert_same(compiled(locked, b.copy(), c), f(a, b, c), 1e-11)
+    np.testing.assert_array_equal(locked, a)
+
+
 def test_several_threads_at_once():
     f = cr.value_and_grad(lambda W, x: np.sum(np.tanh(W @ x) ** 2))
     compiled = cr.compile(f)

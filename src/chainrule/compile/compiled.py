@@ -40,8 +40,9 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     ----------
     f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded.
         Its arguments are not changed, also where f writes into them.
-    donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
-        written into them, as a training step does with parameters.
+    donate : positions or names of arguments whose arrays are consumed: results of the same shape and dtype are
+        written into them, as a training step does with parameters, and are these arrays. A large program computes them
+        there, without allocating; the result of the first call, which records, is fresh.
 
     Raises
     ------
@@ -197,13 +198,17 @@ class Version:
         inputs, values, further = lower(recorded.inputs, nodes, recorded.names)
         self.expected += [(how, outcome) for _, how, outcome in further]
         outputs = [*(v for v in values if v is not None), *(v for v, _, _ in further)]
-        self.program = write_program(self.name, inputs, outputs)
+        count = len(outputs) - len(self.expected)
+        guards = [(v, found) for v, (_, found) in zip(outputs[count:], self.expected, strict=True)]
+        overwritable = all(how == "truth" for how, _ in self.expected)
+        donated = [inputs[i] for i in self.donated] if overwritable else []
+        self.program = write_program(self.name, inputs, outputs, None, donated, guards)
         try:
             self._load(inputs)
         except Exception:
             if not self.program.native:
                 raise
-            self.program = write_program(self.name, inputs, outputs, native=False)
+            self.program = write_program(self.name, inputs, outputs, False, donated, guards)
             self._load(inputs)
         self.recorded = None  # its values are not needed any more
 
@@ -212,6 +217,7 @@ class Version:
         entries = entries_of(self, inputs) if program.native else {}
         functions = program.load(entries)
         self.used = [i for i, v in enumerate(inputs) if v in set(program.inputs)]
+        self.overwritten = [i for i, v in enumerate(inputs) if v in program.overwritten]
         self.function = functions[program.name]
         self.entry = functions.get(FAST)
         self.fast = fast_path(self)
@@ -219,6 +225,8 @@ class Version:
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         """Whether this is the version for these values, and then what the function returns."""
         given = [plain(leaves[i]) for i in self.used]
+        if self.overwritten:
+            given = self._with_own_memory(given)
         try:
             results = self.function(*given)  # type: ignore[misc]
         except Exception as error:
@@ -238,11 +246,22 @@ class Version:
             outputs = self._into_donated(outputs, leaves)
         return True, self.rebuild(outputs)
 
+    def _with_own_memory(self, given: list[Any]) -> list[Any]:
+        """What will be overwritten, copied if it is read-only or if another argument lies in the same memory."""
+        spans = [_span(x) if isinstance(x, np.ndarray) else (0, 0) for x in given]
+        for k, i in enumerate(self.used):
+            if i in self.overwritten:
+                low, high = spans[k]
+                shares = any(a < high and low < b for j, (a, b) in enumerate(spans) if j != k)
+                if shares or not given[k].flags.writeable:
+                    given[k] = given[k].copy()
+        return given
+
     def _into_donated(self, outputs: list[Any], leaves: Sequence[Any]) -> list[Any]:
         """Results of the shape and dtype of a donated array are written into it."""
-        free = [leaves[i] for i in self.donated]
+        free = [leaves[i] for i in self.donated if not any(leaves[i] is out for out in outputs)]
         for k, out in enumerate(outputs):
-            if not isinstance(out, np.ndarray):
+            if not isinstance(out, np.ndarray) or any(out is leaves[i] for i in self.donated):
                 continue
             for i, target in enumerate(free):
                 if target.shape == out.shape and target.dtype == out.dtype and target.flags.writeable:
@@ -250,6 +269,12 @@ class Version:
                     outputs[k] = free.pop(i)
                     break
         return outputs
+
+
+def _span(x: np.ndarray) -> tuple[int, int]:
+    """Where a contiguous array begins and ends in memory."""
+    start = x.__array_interface__["data"][0]
+    return start, start + x.nbytes
 
 
 def _kind(value: Any) -> tuple[str, Any]:

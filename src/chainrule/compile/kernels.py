@@ -6,7 +6,7 @@ that sums. What a later pass needs again is computed anew if that is cheap, else
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,19 +49,33 @@ class Source:
 
 
 def write_kernel(
-    kernel: Kernel, wanted: set[Value], name: str, name_of: Callable[[Value], str], may_share: bool = False
+    kernel: Kernel,
+    wanted: set[Value],
+    name: str,
+    name_of: Callable[[Value], str],
+    may_share: bool = False,
+    in_place: Mapping[Value, Value] | None = None,
 ) -> Source:
     """Write a kernel as a function; `wanted` is what others use of it.
 
     A large one that may be shared takes one piece of its rows after the other, as long as there are any, so that
-    several threads can run it at once (`chainrule.compile.threads`).
+    several threads can run it at once (`chainrule.compile.threads`). What is `in_place` is read from the array of the
+    result that overwrites it: LLVM would take two arrays at one place for overlapping ones, and not vectorise.
     """
-    return _Writer(kernel, wanted, name, name_of, may_share).source
+    return _Writer(kernel, wanted, name, name_of, may_share, in_place or {}).source
 
 
 class _Writer:
-    def __init__(self, kernel: Kernel, wanted: set[Value], name: str, name_of: Callable[[Value], str], may_share: bool):
-        self.kernel, self.name_of = kernel, name_of
+    def __init__(
+        self,
+        kernel: Kernel,
+        wanted: set[Value],
+        name: str,
+        name_of: Callable[[Value], str],
+        may_share: bool,
+        in_place: Mapping[Value, Value],
+    ):
+        self.kernel, self.name_of, self.in_place = kernel, name_of, in_place
         self.nodes = list(kernel.values())
         self.source = Source()
         self.stored = [v for v in self.nodes if v in wanted]
@@ -250,6 +264,8 @@ class _Writer:
         """An operand that is computed elsewhere."""
         if operand.op == "constant" and "number" in operand.params:
             return number_text(operand.params["number"])
+        if operand in self.in_place:
+            return f"{self._stored_name(self.in_place[operand])}[{', '.join(self._index(along, point))}]"
         if operand not in self.source.arrays:
             self.source.arrays.append(operand)
         if not along:

@@ -19,7 +19,7 @@ from chainrule.compile.buffers import Lifetime, Workspace, share
 from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
-from chainrule.compile.values import Value, axes_of, size_of
+from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_windows
 
 __all__ = ["Program", "write_program"]
@@ -55,6 +55,7 @@ class Program:
     native : whether it is compiled as a whole.
     parameters : of the function, if it is: where its inputs, results and buffers come from.
     lifetimes : of the arrays that it uses in between.
+    overwritten : the donated inputs that hold results afterwards.
     work : the numbers that it computes, roughly.
     """
 
@@ -66,6 +67,7 @@ class Program:
         self.outside: dict[str, Any] = {}
         self.parameters: list[Parameter] = []
         self.lifetimes: list[Lifetime] = []
+        self.overwritten: list[Value] = []
         self.work = 0
 
     def memory(self) -> int:
@@ -85,9 +87,20 @@ class Program:
         return {self.name: getattr(module, self.name)}
 
 
-def write_program(title: str, inputs: Sequence[Value], outputs: Sequence[Value], native: bool | None = None) -> Program:
-    """The program that computes the outputs from the inputs."""
-    return _Writer(title, inputs, outputs, native).program
+def write_program(
+    title: str,
+    inputs: Sequence[Value],
+    outputs: Sequence[Value],
+    native: bool | None = None,
+    donated: Sequence[Value] = (),
+    guards: Sequence[tuple[Value, bool]] = (),
+) -> Program:
+    """The program that computes the outputs from the inputs.
+
+    Results may be written into the donated inputs. So that a run that takes another path has not yet overwritten
+    anything, the guards (with the truth that is expected of each) are then computed first, and refuse it.
+    """
+    return _Writer(title, inputs, outputs, native, donated, guards).program
 
 
 def _cost(value: Value) -> int:
@@ -99,7 +112,15 @@ def _cost(value: Value) -> int:
 
 
 class _Writer:
-    def __init__(self, title: str, inputs: Sequence[Value], outputs: Sequence[Value], native: bool | None):
+    def __init__(
+        self,
+        title: str,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        native: bool | None,
+        donated: Sequence[Value],
+        guards: Sequence[tuple[Value, bool]],
+    ):
         self.names: dict[Value, str] = {}
         self.taken: set[str] = set(RESERVED)
         self.outputs = list(outputs)
@@ -129,6 +150,11 @@ class _Writer:
         self.several = True
         self.seen: dict[str, str] = {}
         self.body: list[str] = []
+        checked = 0
+        if any(isinstance(step, Step) and step.value.op == "call" for step in steps):
+            donated = ()  # a call may refuse what it is given, when something has been overwritten already
+        if donated and not native:
+            steps, checked = _needed_first(steps, [value for value, _ in guards])
         users: dict[Value, set[int]] = {}
         for i, step in enumerate(steps):
             for v in step.values():
@@ -137,8 +163,13 @@ class _Writer:
         self.last = _last_uses(values, users)
         self.buffers: list[str] = []
         self.allocated: list[Value] = []
+        self.donated = [] if native else [v for v in donated if v in self.program.inputs and v not in self.escaping]
+        self.may_overwrite = False
         for self.at, step in enumerate(steps):
             i = self.at
+            if i == checked and self.donated:
+                self._check(guards)
+                self.may_overwrite = True
             if isinstance(step, Kernel):
                 wanted = {v for v in step.values() if users.get(v, set()) - {i} or v in self.outputs}
                 self._kernel(step, wanted)
@@ -221,10 +252,12 @@ class _Writer:
         if not roots:
             return
         name = self._free(f"{self.title}_{_words(roots[0] if roots else next(iter(kernel.values())), self.name_of)}")
-        source = write_kernel(kernel, wanted, name, self.name_of, may_share=not self.native)
+        in_place = self._in_place(kernel, roots)
+        source = write_kernel(kernel, wanted, name, self.name_of, not self.native, in_place)
         arguments = [self.shaped(v, source.shapes.get(v, ())) for v in source.arrays]
+        targets = {result: v for v, result in in_place.items()}
         for v in source.stored:
-            self._allocate(v)
+            self._allocate(v, targets.get(v))
             arguments.append(self.shaped(v, source.shapes[v]))
         if self.native:
             decorator = "@kernel()"
@@ -260,9 +293,37 @@ class _Writer:
                 name = self.name_of(v)
                 self.body.append(f"{name} = {_dtype(v)}({name})")
 
-    def _allocate(self, value: Value) -> None:
-        """An array to be written: a fresh one for a result, else a buffer."""
+    def _check(self, guards: Sequence[tuple[Value, bool]]) -> None:
+        tests = dict.fromkeys(f"{'not ' if truth else ''}{self.text(value)}" for value, truth in guards)
+        if tests:
+            self.body.append(f"if {' or '.join(tests)}:\n        raise OtherInputs")
+
+    def _in_place(self, kernel: Kernel, roots: Sequence[Value]) -> dict[Value, Value]:
+        """Donated inputs that a kernel without reductions reads for the last time, each with the result put there."""
+        chosen: dict[Value, Value] = {}
+        if not self.may_overwrite or any(v.op in REDUCTIONS or v.op == "one_hot" for v in kernel.values()):
+            return chosen
+        for result in roots:
+            if not kernel.along[result] or self.outputs.count(result) != 1:
+                continue
+            for v in self.donated:
+                fits = v not in chosen and (v.shape, v.dtype) == (result.shape, result.dtype)
+                if fits and self.last.get(v, -1) == self.at and kernel.required(v) == kernel.along[result]:
+                    chosen[v] = result
+                    break
+        return chosen
+
+    def _allocate(self, value: Value, target: Value | None = None) -> None:
+        """An array to be written: a donated one or a fresh one for a result, else a buffer."""
         name = self.name_of(value)
+        if target is None and self.may_overwrite and self.outputs.count(value) == 1:  # one that nobody reads any more
+            dead = [v for v in self.donated if (v.shape, v.dtype) == (value.shape, value.dtype)]
+            target = next((v for v in dead if self.last.get(v, -1) < self.at), None)
+        if target is not None:
+            self.donated.remove(target)
+            self.body.append(f"{name} = {self.name_of(target)}")
+            self.program.overwritten.append(target)
+            return
         if value not in self.escaping:
             self.program.lifetimes.append(Lifetime(value.shape, value.dtype, self.at, self.last.get(value, self.at)))
             self.buffers.append(name)
@@ -491,6 +552,20 @@ class _Writer:
 
     def _function(self, parameters: list[str], lines: list[str]) -> str:
         return f"def {self.title}({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _needed_first(steps: list[Kernel | Step], values: Sequence[Value]) -> tuple[list[Kernel | Step], int]:
+    """The steps with those first that the values need, and how many those are."""
+    made = {v: i for i, step in enumerate(steps) for v in step.values()}
+    wanted: set[int] = set()
+    stack = [made[v] for v in values if v in made]
+    while stack:
+        i = stack.pop()
+        if i not in wanted:
+            wanted.add(i)
+            stack += [made[a] for v in steps[i].values() for a in v.args if a in made]
+    first = [step for i, step in enumerate(steps) if i in wanted]
+    return first + [step for i, step in enumerate(steps) if i not in wanted], len(first)
 
 
 def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Value, int]:
