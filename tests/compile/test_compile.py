@@ -553,6 +553,19 @@ def test_donated_arrays_that_share_memory_or_cannot_be_written(by_python):
     np.testing.assert_array_equal(locked, a)
 
 
+def test_a_donated_array_is_read_before_it_is_overwritten(by_python):
+    """Two results of one kernel need it, and one that is summed along the row."""
+
+    def f(a, b, c):
+        return a - c, a * b, b - np.sum(a * b, axis=1, keepdims=True), np.sum(a @ c)
+
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 60, 60))
+    compiled = cr.compile(f, donate=("a", "b"))
+    for _ in range(3):
+        assert_same(compiled(a.copy(), b.copy(), c), f(a, b, c), 1e-11)
+
+
 def test_several_threads_at_once():
     f = cr.value_and_grad(lambda W, x: np.sum(np.tanh(W @ x) ** 2))
     compiled = cr.compile(f)

@@ -299,19 +299,20 @@ class _Writer:
             self.body.append(f"if {' or '.join(tests)}:\n        raise OtherInputs")
 
     def _in_place(self, kernel: Kernel, roots: Sequence[Value]) -> dict[Value, Value]:
-        """Donated inputs that a kernel without reductions reads for the last time, each with the result put there."""
-        chosen: dict[Value, Value] = {}
-        if not self.may_overwrite or any(v.op in REDUCTIONS or v.op == "one_hot" for v in kernel.values()):
-            return chosen
-        for result in roots:
-            if not kernel.along[result] or self.outputs.count(result) != 1:
-                continue
-            for v in self.donated:
-                fits = v not in chosen and (v.shape, v.dtype) == (result.shape, result.dtype)
-                if fits and self.last.get(v, -1) == self.at and kernel.required(v) == kernel.along[result]:
-                    chosen[v] = result
-                    break
-        return chosen
+        """The donated input that a kernel overwrites, and its result: where that is all that the kernel computes.
+
+        With another result, or a second pass over the row, the input could be read after it has been overwritten.
+        """
+        (result, *others), values = roots, list(kernel.values())
+        if not self.may_overwrite or others or any(v.op in REDUCTIONS or v.op == "one_hot" for v in values):
+            return {}
+        if not kernel.along[result] or self.outputs.count(result) != 1:
+            return {}
+        for v in self.donated:
+            fits = (v.shape, v.dtype) == (result.shape, result.dtype) and self.last.get(v, -1) == self.at
+            if fits and kernel.required(v) == kernel.along[result]:
+                return {v: result}
+        return {}
 
     def _allocate(self, value: Value, target: Value | None = None) -> None:
         """An array to be written: a donated one or a fresh one for a result, else a buffer."""
