@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks import classifier, elementwise, hessian, networks, perceptron, scores, small, startup
-from benchmarks.peers import versions
+from benchmarks.peers import ask_for_torch_compile, versions
 
 WORKLOADS = {
     "small": small,
@@ -29,7 +29,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compiled value and gradient, beside other libraries.")
     parser.add_argument("workloads", nargs="*", choices=[[], *WORKLOADS], help="which (default: all)")
     parser.add_argument("--rounds", type=int, default=30, help="measurements of each run (default: %(default)s)")
+    parser.add_argument("--torch-compile", action="store_true", help="measure torch.compile too (needs a C++ compiler)")
     options = parser.parse_args()
+    if options.torch_compile:
+        ask_for_torch_compile()
     print(versions(), end="\n\n")
     for name in options.workloads or WORKLOADS:
         WORKLOADS[name].main(options.rounds)

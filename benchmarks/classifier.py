@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import chainrule as cr
-from benchmarks.peers import jax, measure, torch, with_jax, with_torch
+from benchmarks.peers import jax, measure, torch, torch_runs, with_jax
 
 
 def main(rounds: int) -> None:
@@ -41,6 +41,6 @@ def main(rounds: int) -> None:
                     return torch.nn.functional.cross_entropy(s, labels)
                 return torch.nn.functional.multi_margin_loss(s, labels, reduction="mean") * 10
 
-            runs["PyTorch eager"] = with_torch(in_torch, (0,), (W, x, labels))
+            runs |= torch_runs(in_torch, (0,), (W, x, labels))
         limits = {"its two products, NumPy": lambda: (x @ W, x.T @ ds)}
         print(measure(f"linear classifier 256×3072×10, {name}, float32", runs, limits, "µs", rounds, 1e-4), "\n")

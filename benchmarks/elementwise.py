@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import chainrule as cr
-from benchmarks.peers import jax, measure, pytensor, torch, with_jax, with_torch
+from benchmarks.peers import jax, measure, pytensor, torch, torch_runs, with_jax
 
 
 def main(rounds: int) -> None:
@@ -16,7 +16,7 @@ def main(rounds: int) -> None:
         jnp = jax.numpy
         runs["JAX jit"] = with_jax(lambda x: jnp.sum(jnp.tanh(2 * x + 1) * jnp.exp(-(x**2))), 0, (x,))
     if torch:
-        runs["PyTorch eager"] = with_torch(lambda x: torch.sum(torch.tanh(2 * x + 1) * torch.exp(-(x**2))), (0,), (x,))
+        runs |= torch_runs(lambda x: torch.sum(torch.tanh(2 * x + 1) * torch.exp(-(x**2))), (0,), (x,))
     if pytensor:
         import pytensor.tensor as pt
 

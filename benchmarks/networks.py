@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from benchmarks.peers import jax, measure, torch, with_jax, with_torch
+from benchmarks.peers import jax, measure, torch, torch_runs, with_jax
 
 
 def convolutional(rounds: int) -> None:
@@ -47,7 +47,7 @@ def convolutional(rounds: int) -> None:
             g = F.max_pool2d(torch.relu(F.conv2d(h, M, padding=1)), 2)
             return F.cross_entropy(g.reshape(64, 128) @ W, labels)
 
-        runs["PyTorch eager"] = with_torch(in_torch, (0, 1, 2), arrays)
+        runs |= torch_runs(in_torch, (0, 1, 2), arrays)
     print(measure("convolutional network on 8×8 images, batch 64, float32", runs, {}, "ms", rounds, 1e-3), "\n")
 
 

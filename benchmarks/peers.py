@@ -52,6 +52,28 @@ def with_torch(loss: Callable[..., Any], which: Sequence[int], arrays: Sequence[
     return run
 
 
+_asked_for: set[str] = set()
+
+
+def ask_for_torch_compile() -> None:
+    """From here on `torch.compile` is measured too: it takes a C++ compiler, and up to a minute for each workload."""
+    _asked_for.add("torch.compile")
+
+
+def torch_runs(loss: Callable[..., Any], which: Sequence[int], arrays: Sequence[Any]) -> dict[str, Run]:
+    """Eager, and compiled if that was asked for; where it fails it is left out, and said so."""
+    runs = {"PyTorch eager": with_torch(loss, which, arrays)}
+    if "torch.compile" in _asked_for:
+        compiled = with_torch(torch.compile(loss), which, arrays)
+        try:
+            compiled()
+        except Exception as error:  # no compiler, or something that it does not know
+            print(f"torch.compile is left out: {type(error).__name__}: {str(error).strip().splitlines()[0]}")
+        else:
+            runs["torch.compile"] = compiled
+    return runs
+
+
 def check(runs: dict[str, Run], rtol: float) -> None:
     """All runs give what the first gives."""
     first, *others = runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import chainrule as cr
-from benchmarks.peers import jax, measure, torch, with_jax, with_torch
+from benchmarks.peers import jax, measure, torch, torch_runs, with_jax
 
 
 def main(rounds: int) -> None:
@@ -20,7 +20,7 @@ def main(rounds: int) -> None:
             lambda s, labels: -jax.numpy.mean(jax.nn.log_softmax(s)[rows, labels]), 0, (s, labels)
         )
     if torch:
-        runs["PyTorch eager"] = with_torch(torch.nn.functional.cross_entropy, (0,), (s, labels))
+        runs |= torch_runs(torch.nn.functional.cross_entropy, (0,), (s, labels))
     limits = {"one copy of the scores": s.copy}
     print(
         measure("softmax cross-entropy on scores 1024×32768, float32", runs, limits, "ms", rounds // 3 or 1, 1e-3), "\n"

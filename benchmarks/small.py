@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from benchmarks.peers import hips, jax, measure, micrograd, mygrad, pytensor, torch, with_jax, with_torch
+from benchmarks.peers import hips, jax, measure, micrograd, mygrad, pytensor, torch, torch_runs, with_jax
 from benchmarks.timing import Run
 
 
@@ -20,7 +20,7 @@ def cross_entropy(W: np.ndarray, x: np.ndarray) -> dict[str, Run]:
     if jax:
         runs["JAX jit"] = with_jax(lambda W, x: -jax.nn.log_softmax(W @ x)[0], (0, 1), (W, x))
     if torch:
-        runs["PyTorch eager"] = with_torch(lambda W, x: -torch.log(torch.softmax(W @ x, 0)[0]), (0, 1), (W, x))
+        runs |= torch_runs(lambda W, x: -torch.log(torch.softmax(W @ x, 0)[0]), (0, 1), (W, x))
     if pytensor:
         runs["PyTensor, Numba"] = _in_pytensor(lambda s, pt: -pt.log(pt.special.softmax(s)[0]), W, x)
     if hips:
@@ -66,7 +66,7 @@ def hinge(W: np.ndarray, x: np.ndarray) -> dict[str, Run]:
             s = W @ x
             return torch.sum(mask * torch.relu(s - s[0] + 1))
 
-        runs["PyTorch eager"] = with_torch(in_torch, (0, 1), (W, x))
+        runs |= torch_runs(in_torch, (0, 1), (W, x))
     if pytensor:
         runs["PyTensor, Numba"] = _in_pytensor(lambda s, pt: pt.sum(others * pt.maximum(s - s[0] + 1, 0)), W, x)
     return runs
