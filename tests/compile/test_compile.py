@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -261,6 +262,16 @@ def test_one_label_that_is_an_array_or_a_number_of_numpy(by_python):
     for label in (np.int64(2), np.int64(0), np.int64(1)):
         assert_same(compiled(X, label % 2), f(X, label % 2), 1e-13)
     assert versions(compiled) == 1
+
+
+def test_labels_of_python_are_each_compiled_once():
+    f = cr.value_and_grad(lambda s, label, scale: scale * cr.softmax_cross_entropy(s, label))
+    compiled = cr.compile(f)
+    for _ in range(3):
+        for label, scale in ((0, 1.0), (1, 2.0), (2, 3.0), (True, 3.0)):
+            s = RNG.normal(size=3)
+            assert_same(compiled(s, label, scale), f(s, label, scale), 1e-13)
+    assert versions(compiled) == 4
 
 
 def test_indices_may_change(by_python):
@@ -585,6 +596,45 @@ def test_several_threads_at_once():
     for t in threads:
         t.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("n", [30, 600])
+def test_other_threads_run_while_compiled_code_runs(n):
+    """A native program and one of kernels let go of Python's lock; nobody is made to, within this test."""
+
+    def slow(x):
+        for _ in range(10):
+            x = np.tanh(np.exp(-x) + x)
+        return np.sum(x)
+
+    compiled = cr.compile(slow)
+    x = np.linspace(0, 1, 20 * n).reshape(20, n)
+    compiled(x)
+    compiled(x)
+    done = threading.Event()
+    counted = [0]
+
+    def count():
+        while not done.is_set():
+            counted[0] += 1
+            time.sleep(0)  # lets go of the lock
+
+    thread = threading.Thread(target=count, daemon=True)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60.0)
+    try:
+        thread.start()
+        before = counted[0]
+        for _ in range(2000):
+            compiled(x)
+            if counted[0] > before + 3:
+                break
+        after = counted[0]
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        thread.join(10)
+    assert after > before + 3
 
 
 # The cache -------------------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class Compiled:
         self._versions: dict[Any, list[Any]] = {}
         self._latest: Any = None
         self._fast: Callable[..., Any] | None = None
+        self._known: list[Callable[..., Any]] = []
         self._lock = threading.RLock()
         self._warned = False
 
@@ -87,6 +88,13 @@ class Compiled:
         return self._call(args, kwargs)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for fast in self._known if not kwargs else ():  # another label, and the like
+            try:
+                result = fast(*args)
+            except Exception:
+                continue
+            self._fast = fast
+            return result
         signature = signature_of(args, kwargs, self.__name__)
         versions = self._versions.setdefault(signature.key, [])
         for version in list(versions):
@@ -95,8 +103,9 @@ class Compiled:
             self._latest = version
             done, result = version.run(signature.leaves)
             if done:
-                if self._fast is None or version is not versions[0] or self._fast is not version.fast:
-                    self._fast = version.fast
+                self._fast = version.fast
+                if version.fast is not None and not version.expected and version.fast not in self._known:
+                    self._known = [version.fast, *self._known[: MANY - 1]]
                 return result
         recorded = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
         if len(versions) >= TOO_MANY:

@@ -89,6 +89,7 @@ class _Writer:
         self.length = [int(np.prod([kernel.lengths[a] for a in group])) for group in self.groups]
         self.level: dict[Value, int] = {}
         self._assign_levels()
+        self.may_share = may_share
         self.shared = may_share and self._is_shared()
         self.buffered: set[Value] = set()
         while True:  # what must be kept shows while it is written
@@ -398,7 +399,7 @@ class _Writer:
         if self.shared and not self.outer:
             return "count"
         full = [v for v in self.stored if self._is_full(v)]
-        if len(self.groups) == 1 and full and self.length[g] > BLOCK:
+        if len(self.groups) == 1 and full and (self.may_share or self.length[g] > BLOCK):
             return f"{self._stored_name(full[0])}.shape[0]"
         return str(self.length[g])
 

@@ -38,7 +38,13 @@ __all__ = [
 
 f32, f64 = np.float32, np.float64
 i32, i64 = np.int32, np.int64
-EXACT = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
+EXACT = {
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 # What LLVM has and Python has not ------------------------------------------------------------------------------
