@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 
-from chainrule.array import owned, value_of
+from chainrule.array import looked_at, owned, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.matrices import identity, solve
@@ -73,7 +73,7 @@ def _any(condition):
 
 def _nearly_equal(values):
     """Which values (in the last axis) are equal to which others, as far as rounding can tell."""
-    values = value_of(values)
+    values = looked_at(values)
     xp = namespace_of((values,))
     scale = xp.max(abs(values), axis=-1, keepdims=True)[..., None] if values.shape[-1] else 0.0
     return abs(values[..., None, :] - values[..., :, None]) <= _rounding(values) * scale
@@ -85,7 +85,7 @@ def _reciprocal_gaps(xp, values, cotangents, what):
     off_diagonal = ~np.eye(values.shape[-1], dtype=bool)
     off_diagonal = namespace_of((near,)).asarray(off_diagonal)
     for cotangent in cotangents:
-        if _any((value_of(cotangent) != 0) & near & off_diagonal):
+        if _any((looked_at(cotangent) != 0) & near & off_diagonal):
             raise GradientError(
                 f"the loss (or its gradient, differentiated again) depends on {what} of a repeated value: they are any "
                 "basis of their space, and have no derivative. Write the loss with the values alone, or without the "
@@ -98,7 +98,7 @@ def _reciprocal_gaps(xp, values, cotangents, what):
 
 def _must_not_depend_on_phase(phase, like, what):
     """Complex vectors are known up to a phase e^{iφ}; the derivative of the loss by φ must be zero."""
-    phase, size = value_of(phase), value_of(like)
+    phase, size = looked_at(phase), looked_at(like)
     xp = namespace_of((phase,))
     if phase.shape[-1] and _any(abs(phase) > math.sqrt(_rounding(size)) * xp.max(abs(size), axis=(-2, -1))[..., None]):
         raise GradientError(
@@ -109,7 +109,7 @@ def _must_not_depend_on_phase(phase, like, what):
 
 def of_triangle(xp, dx, x, lower=True):
     """The gradient of what reads one triangle of x: Hermitian if x is Hermitian, else of that triangle alone."""
-    value = value_of(x)
+    value = looked_at(x)
     plain = namespace_of((value,))
     if 0 in x.shape or not _any(
         abs(value - adjoint(plain, value)) > math.sqrt(_rounding(value)) * plain.max(abs(value))
@@ -190,7 +190,7 @@ def eig_backward(xp, dz, z, x):
 
 def _must_be_diagonalizable(v, dz):
     """Eigenvectors with the condition number κ give derivatives with a relative error ε κ²: no digit is left here."""
-    v, dz = value_of(v), value_of(dz)
+    v, dz = looked_at(v), looked_at(dz)
     if 0 in v.shape:
         return
     xp = namespace_of((v,))
@@ -233,7 +233,7 @@ def _unpack_svd(xp, z, m, k):
 def svd_backward(xp, dz, z, x, full=False):
     m, n = x.shape[-2:]
     k = min(m, n)
-    if _any(value_of(dz)[..., k:] != 0):
+    if _any(looked_at(dz)[..., k:] != 0):
         raise GradientError(
             "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or "
@@ -246,7 +246,7 @@ def svd_backward(xp, dz, z, x, full=False):
     rates = _reciprocal_gaps(xp, s, [turn_u, turn_v], "singular vectors")
     skew_u, skew_v = turn_u - adjoint(xp, turn_u), turn_v - adjoint(xp, turn_v)
     sums = s[..., None, :] + s[..., :, None]
-    both_zero = value_of(sums) == 0
+    both_zero = looked_at(sums) == 0
     sums = xp.where(both_zero, math.inf, sums)
     # By 1 / (s_j² − s_i²) in two parts: U and V turning alike, and against each other.
     inner = 0.5 * ((skew_u + skew_v) * rates + (skew_u - skew_v) / sums)
@@ -265,10 +265,10 @@ def svd_backward(xp, dz, z, x, full=False):
 
 def _over_singular(xp, turn, s):
     """turn / s: how a vector turns out of the space of the others, or against its partner. Not known where s = 0."""
-    zero = value_of(s)
+    zero = looked_at(s)
     plain = namespace_of((zero,))
     zero = zero <= _rounding(zero) * plain.max(zero, axis=-1, keepdims=True) if zero.shape[-1] else zero == 0
-    if _any((value_of(turn) != 0) & zero):
+    if _any((looked_at(turn) != 0) & zero):
         raise GradientError(
             "the loss depends on the singular vectors of the singular value 0, which have no derivative; "
             "use those of the others" + at_line()
@@ -328,7 +328,7 @@ def qr(xp, x, complete=False):
 def qr_backward(xp, dz, z, x, complete=False):
     m, n = x.shape[-2:]
     k = min(m, n)
-    if _any(value_of(dz)[..., :m, k:] != 0):
+    if _any(looked_at(dz)[..., :m, k:] != 0):
         raise GradientError(
             "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
@@ -352,7 +352,7 @@ def _qr_of_columns(xp, dq, dr, q, r):
 
 
 def _must_have_full_rank(r):
-    r = value_of(r)
+    r = looked_at(r)
     xp = namespace_of((r,))
     if 0 in r.shape:
         return

@@ -11,7 +11,7 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from chainrule.array import Array, form_of, owned, value_of
+from chainrule.array import Array, form_of, looked_at, owned, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing import add_at
@@ -122,7 +122,7 @@ def numpy_lstsq(a, b, rcond=None):
     if rank == n and m > n:
         residuals = np.sum(np.real(left_over * np.conj(left_over)), axis=0)
     else:
-        residuals = np.empty(0, value_of(left_over).real.dtype)
+        residuals = np.empty(0, form_of(left_over).real.dtype)
     return (owned(z[:, 0]) if b.ndim == 1 else z), residuals, rank, np.linalg.svdvals(a)
 
 
@@ -208,12 +208,12 @@ def logabsdet_backward(xp, dz, z, x):
 
 def _regular(xp, x, dz, z):
     """x, with the identity in place of singular matrices; log |det x| has no derivative there."""
-    z = value_of(z)
+    z = looked_at(z)
     plain = namespace_of((z,))
     singular = z == -math.inf
     if not bool(plain.any(singular)):
         return x
-    if bool(plain.any((value_of(dz) != 0) & singular)):
+    if bool(plain.any((looked_at(dz) != 0) & singular)):
         raise GradientError("log |det x| of a singular matrix has no derivative; np.linalg.det has one" + at_line())
     return xp.where(singular[..., None, None], identity(x.shape[-1], x), x)
 

@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import owned, value_of
+from chainrule.array import form_of, owned, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
@@ -38,7 +38,7 @@ def _value(p, x, zero):
 
 @answers(np.polyval)
 def numpy_polyval(p, x):
-    return _value(p, x, np.zeros_like(value_of(x)))
+    return _value(p, x, np.zeros_like(form_of(x)))
 
 
 def _added(add):
@@ -71,7 +71,7 @@ def numpy_polydiv(u, v):
         quotient.append(leading)
         rest = u[1:n] - leading * v[1:]
         u = np.concatenate([rest, u[n:]])
-    q = np.stack(quotient) if quotient else np.zeros(1, value_of(u).dtype)
+    q = np.stack(quotient) if quotient else np.zeros(1, form_of(u).dtype)
     if len(u) == 0:
         u = np.zeros(1, q.dtype)
     while len(u) > 1 and np.allclose(value_of(u[0]), 0, rtol=1e-14):

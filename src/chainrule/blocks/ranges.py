@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, form_of
 from chainrule.block import answers
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
@@ -17,7 +17,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
     start, stop = _in_common(start, stop)
     shares, steps = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
-    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, value_of(start).real.dtype))
+    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, form_of(start).real.dtype))
     if dtype is not None and np.issubdtype(dtype, np.integer):
         z = np.floor(z)
     z = _finished(z, dtype, axis)
@@ -27,7 +27,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
 def _in_common(start, stop):
     """Both as arrays of one floating type; a number of Python takes that of the other."""
     ends = [a if isinstance(a, Array | int | float | complex) else np.asarray(a) for a in (start, stop)]
-    dtype = np.result_type(*(value_of(a) for a in ends), 0.0)
+    dtype = np.result_type(*(form_of(a) for a in ends), 0.0)
     return [np.astype(as_array(a), dtype) for a in ends]
 
 
@@ -58,10 +58,10 @@ def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, ax
 def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """np.geomspace: start (stop / start)^t, along a logarithmic spiral where they are complex; in double precision."""
     start, stop = (np.astype(a, np.result_type(a.dtype, np.float64)) for a in _in_common(start, stop))
-    if np.any(value_of(start) == 0) or np.any(value_of(stop) == 0):
+    if bool(np.any(start == 0)) or bool(np.any(stop == 0)):
         raise BlockError("a geometric range cannot begin or end with 0" + at_line())
     shares, _ = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
-    between = start * (stop / start) ** np.astype(shares, value_of(start).real.dtype)
+    between = start * (stop / start) ** np.astype(shares, form_of(start).real.dtype)
     z = np.where(shares == 0, start, np.where(shares == 1, stop, between))
     return _finished(z, dtype, axis)

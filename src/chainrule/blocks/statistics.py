@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, form_of, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.reductions import axes_of
@@ -22,11 +22,11 @@ def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False)
     a = as_array(a)
     if weights is None:
         z = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.full_like(value_of(z), a.size / max(z.size, 1))
+        total = np.full_like(form_of(z), a.size / max(z.size, 1))
         return (z, total) if returned else z
     weights = weights_along(as_array(weights), a, axis)
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
-    if np.any(value_of(total) == 0):
+    if bool(np.any(total == 0)):
         raise ZeroDivisionError("the weights of np.average sum to zero" + at_line())
     z = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (z, np.broadcast_to(total, z.shape)) if returned else z
@@ -83,7 +83,7 @@ def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
         return c / c
     deviation = np.sqrt(np.real(np.diagonal(c)))
     c = c / deviation[:, None] / deviation
-    if is_complex(value_of(c)):
+    if is_complex(form_of(c)):
         return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
     return np.clip(c, -1, 1)
 
@@ -93,7 +93,7 @@ def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
 
 def _of_real(weights):
     weights = as_array(weights)
-    if is_complex(value_of(weights)):
+    if is_complex(form_of(weights)):
         raise BlockError("complex weights; count those of np.real(w) and of np.imag(w)" + at_line())
     return weights
 
