@@ -157,7 +157,7 @@ def test_a_long_explanation_stays_small():
 
 
 def test_a_small_explanation_is_smaller_still(shown):
-    assert len(shown["explanation"]["text/html"]) < 120_000
+    assert len(shown["explanation"]["text/html"]) < 150_000
 
 
 # In a browser ----------------------------------------------------------------------------------------------------
