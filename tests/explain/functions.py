@@ -657,8 +657,9 @@ def largest_entry(x):
     return np.max(x)
 
 
-@function("largest eigenvalue of a symmetric matrix", A="spd d")
-def largest_eigenvalue(A):
+@function("largest eigenvalue of a matrix that is symmetric by construction", B="spd d")
+def largest_eigenvalue(B):
+    A = B + B.T
     return np.linalg.eigvalsh(A)[-1]
 
 

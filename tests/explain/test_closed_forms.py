@@ -192,7 +192,7 @@ def vectors(name, arguments):
         U, _, Vh = np.linalg.svd(arguments["X"], full_matrices=False)
         return {"U": U, "V": Vh.T, "u₁": U[:, 0], "v₁": Vh[0]}
     if name == "largest_eigenvalue":
-        _, V = np.linalg.eigh(arguments["A"])
+        _, V = np.linalg.eigh(arguments["B"] + arguments["B"].T)
         return {f"v{'₀₁₂₃₄₅₆'[len(V)]}": V[:, -1]}
     return {}
 
