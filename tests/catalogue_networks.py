@@ -141,13 +141,13 @@ NORMALISATION = [
     ),
     Case(
         "batch_norm",
-        cr.batch_norm,
+        lambda x, w, b: cr.batch_norm(x, weight=w, bias=b),
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
         (normal(4, 3), normal(3), normal(3)),
     ),
     Case(
         "batch_norm of images",
-        partial(cr.batch_norm, eps=0.1),
+        lambda x, w, b: cr.batch_norm(x, weight=w, bias=b, eps=0.1),
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True, eps=0.1),
         (normal(2, 3, 2, 2), normal(3), normal(3)),
     ),
@@ -159,7 +159,9 @@ NORMALISATION = [
     ),
     Case(
         "batch_norm by running statistics",
-        partial(cr.batch_norm, training=False, running_mean=np.arange(3.0), running_var=np.arange(1.0, 4.0)),
+        lambda x, w, b: cr.batch_norm(
+            x, weight=w, bias=b, training=False, running_mean=np.arange(3.0), running_var=np.arange(1.0, 4.0)
+        ),
         lambda x, w, b: F.batch_norm(x, torch.arange(3.0).to(x), torch.arange(1.0, 4.0).to(x), w, b),
         (normal(2, 3, 2), normal(3), normal(3)),
     ),
@@ -180,7 +182,7 @@ NORMALISATION = [
     ),
     Case(
         "instance_norm",
-        cr.instance_norm,
+        lambda x, w, b: cr.instance_norm(x, weight=w, bias=b),
         lambda x, w, b: F.instance_norm(x, weight=w, bias=b),
         (normal(2, 3, 4), normal(3), normal(3)),
     ),

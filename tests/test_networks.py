@@ -857,6 +857,7 @@ WRONG = {
     "prelu of too many slopes": (lambda: cr.prelu(s, np.ones(2)), "needs 1 or 3 slopes"),
     "layer_norm with another weight": (lambda: cr.layer_norm(s, np.ones(2)), r"weight of shape (2,)"),
     "layer_norm with another bias": (lambda: cr.layer_norm(s, np.ones(3), np.ones((2, 3))), r"bias of shape (2, 3)"),
+    "layer_norm as PyTorch has it": (lambda: cr.layer_norm(np.ones((2, 3)), (3,)), "axis="),
     "batch_norm of a vector": (lambda: cr.batch_norm(np.ones(3)), "(N, C, …)"),
     "batch_norm of one sample": (lambda: cr.batch_norm(np.ones((1, 3))), "more than one entry"),
     "group_norm of uneven groups": (lambda: cr.group_norm(x1, 3), "do not split evenly into 3"),
@@ -999,3 +1000,10 @@ def test_a_recording_runs_on_pytorch_and_jax_with_the_same_gradients(name):
     report = cr.check(case.f)(*case.arrays())
     assert report.ok
     assert {"PyTorch", "JAX"} <= {c.reference for c in report.comparisons}
+
+
+@pytest.mark.parametrize("norm", [cr.batch_norm, cr.instance_norm])
+def test_weights_and_statistics_are_given_by_name(norm):
+    """PyTorch has the running statistics first: by position they could be taken for weights."""
+    with pytest.raises(TypeError):
+        norm(np.ones((2, 3, 4)), np.zeros(3), np.ones(3))

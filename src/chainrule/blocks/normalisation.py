@@ -181,8 +181,12 @@ def rms_norm(x, weight=None, axis=-1, eps=None):
     return _affine(divide_by_rms(x, axis=axis, eps=eps), weight, None, axis)
 
 
-def batch_norm(x, weight=None, bias=None, eps=1e-5, running_mean=None, running_var=None, training=True, momentum=0.1):
+def batch_norm(
+    x, *, weight=None, bias=None, eps=1e-5, running_mean=None, running_var=None, training=True, momentum=0.1
+):
     """Standardise each channel over the batch, times weight plus bias.
+
+    All but x are given by name: PyTorch has them in another order.
 
     Parameters
     ----------
@@ -270,9 +274,11 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
 
 
 def instance_norm(
-    x, weight=None, bias=None, eps=1e-5, running_mean=None, running_var=None, use_input_stats=True, momentum=0.1
+    x, *, weight=None, bias=None, eps=1e-5, running_mean=None, running_var=None, use_input_stats=True, momentum=0.1
 ):
     """Standardise each channel of each sample over its positions, times weight plus bias.
+
+    All but x are given by name: PyTorch has them in another order.
 
     Parameters
     ----------
@@ -343,6 +349,11 @@ def _affine(z, weight, bias, axis):
 
 def _along(parameter, z, axis, name):
     """A parameter with the lengths of some axes of z, with axes of length 1 between, so that it broadcasts."""
+    if not hasattr(parameter, "shape"):
+        raise BlockError(
+            f"the {name} is {parameter!r}, should be an array; which axes are normalised says axis=, as in "
+            "cr.layer_norm(x, weight, bias, axis=-1)" + at_line()
+        )
     axes = sorted(axes_of(axis_from_right(axis, z.ndim)))
     expected = tuple(z.shape[a] for a in axes)
     if tuple(parameter.shape) != expected:
