@@ -150,6 +150,66 @@ def texts():
     }
 
 
+LARGER = {"n": 6, "d": 4, "k": 4, "m": 3, "h": 3}
+"""Sizes of which those are equal that are so by default."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_code_is_right_for_other_sizes_or_says_that_it_is_not_for_them(name):
+    text, arguments = code(name, "numpy"), FUNCTIONS[name].arguments(seed=2, **LARGER)
+    if "Written for" in text:
+        both = run(text)[f"{name}_and_gradient"]
+        if {k: np.shape(x) for k, x in arguments.items()} != {
+            k: np.shape(x) for k, x in FUNCTIONS[name].arguments().items()
+        }:
+            with pytest.raises(AssertionError):
+                both(*call_of(name, both, arguments))
+    else:
+        assert_numpy_code_is_right(name, text, arguments)
+
+
+def test_a_mean_divides_by_the_number_of_rows_that_there_are():
+    def loss(X, w, y):
+        return np.mean((X @ w - y) ** 2)
+
+    rng = np.random.default_rng(0)
+    both = run(cr.explain(loss)(rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=4)).code())[
+        "loss_and_gradient"
+    ]
+    arguments = rng.normal(size=(7, 2)), rng.normal(size=2), rng.normal(size=7)
+    value, gradients = both(*arguments)
+    wanted, wanted_gradients = cr.value_and_grad(loss, argnums=(0, 1, 2))(*arguments)
+    assert_same(value, gradients, wanted, wanted_gradients)
+
+
+def test_arrays_of_one_size_by_chance_are_checked_to_be_so_again():
+    """Where the code takes one length for another it must not be silent when they differ."""
+
+    def loss(x, y):
+        return np.mean(np.exp(x)) + np.mean(np.exp(y))
+
+    both = run(cr.explain(loss)(np.ones(3), np.ones(3)).code())["loss_and_gradient"]
+    with pytest.raises(AssertionError):
+        both(np.ones(4), np.ones(5))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_another_branch_and_another_mask_are_errors(library):
+    def leaky(x):
+        if np.sum(x) > 0:
+            return np.sum(x[x > 0] ** 2)
+        return np.sum(x)
+
+    x = np.array([1.0, -2.0, 3.0])
+    made = run(cr.explain(leaky)(x).code(library))
+    function = made["leaky_and_gradient" if library == "numpy" else "leaky"]
+    array = np.array if library == "numpy" else pytest.importorskip("torch").tensor
+    function(array([2.0, -1.0, 1.0]))
+    for other in ([-1.0, 2.0, 3.0], [1.0, -9.0, 3.0]):
+        with pytest.raises(AssertionError):
+            function(array(other))
+
+
 def test_ruff_finds_nothing_in_the_code(tmp_path):
     for (name, library), text in texts().items():
         (tmp_path / f"{name}_{library}.py").write_text(text)

@@ -59,6 +59,8 @@ class Library(NamedTuple):
     dialect: Dialect
     imports: dict[str, str]
     write: Callable[[Parts], list[str]]
+    checks_values: bool = True
+    """Whether a function may look at values: not under `jax.jit`."""
 
 
 def numpy_functions(parts: Parts) -> list[str]:
@@ -153,6 +155,7 @@ LIBRARIES = {
             "linalg": "from jax.scipy import linalg",
         },
         jax_functions,
+        checks_values=False,
     ),
 }
 

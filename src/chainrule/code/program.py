@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,12 +16,14 @@ from chainrule.explain.arguments import bound_arguments, has_floats
 from chainrule.explain.names import captured
 from chainrule.graph import Graph, graph_between
 from chainrule.locals import watch_locals
-from chainrule.node import Node, at_line
+from chainrule.node import Node, at_line, is_internal
 from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify_graph
 from chainrule.trees import leaf_names
 
 __all__ = ["Program", "program_of"]
+
+ARRAY = Array.__bool__.__code__.co_filename
 
 
 class Program(NamedTuple):
@@ -32,10 +35,11 @@ class Program(NamedTuple):
     arguments : its arguments by name: trees of nodes where they are recorded, plain values where they are part of
         the code.
     inputs : the nodes with a gradient, in the order of the gradients.
-    graph : from all nodes of the arguments and ∂L/∂L (the last input) to the loss and the gradients.
+    graph : from all nodes of the arguments and ∂L/∂L (the last input) to the loss, the gradients, and the conditions on
+        which the function branched.
     gradients : for each value of the forward pass its name, the value, and the value of its gradient.
     captured : plain arrays that the function takes from outside, by name.
-    branches : values on which the function branched.
+    outcomes : what the conditions were.
     """
 
     name: str
@@ -44,7 +48,7 @@ class Program(NamedTuple):
     graph: Graph
     gradients: list[tuple[str | None, np.ndarray, np.ndarray]]
     captured: dict[str, np.ndarray]
-    branches: list[Any]
+    outcomes: list[np.ndarray]
 
 
 def program_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Program:
@@ -71,7 +75,14 @@ def _recorded(
     args = tuple(Array(integers[label]) if label in integers else x for label, x in zip(bound, args, strict=False))
     kwargs = {label: Array(integers[label]) if label in integers else x for label, x in kwargs.items()}
     reads: dict[tuple[Node, str], Any] = {}
-    token = WATCHER.set(lambda node, how: reads.setdefault((node, how), node.value))
+    branches: dict[Node, None] = {}
+
+    def watch(node: Node, how: str) -> None:
+        reads.setdefault((node, how), node.value)
+        if np.asarray(node.value).dtype.kind == "b" and (_is_mask(node, how) or _user_asks()):
+            branches[node] = None
+
+    token = WATCHER.set(watch)
     try:
         with watch_locals({}):
             recording = record_call(f, chosen, args, kwargs)
@@ -87,7 +98,7 @@ def _recorded(
         node.name = node.name or label
     wanted = [_zeros_if_none(gradients[node], node) for node in recording.inputs]
     inputs = [*recording.inputs, *integers.values(), seed]
-    graph = simplify_graph(_plain_products(graph_between(inputs, [loss, *wanted])))
+    graph = simplify_graph(_plain_products(graph_between(inputs, [loss, *wanted, *branches])))
     pairs = [
         (node.name, np.asarray(node.value), np.asarray(value_of(gradients[node])))
         for node in recording.path.between
@@ -103,9 +114,22 @@ def _recorded(
         graph,
         pairs,
         captured(f),
-        [node for (node, how) in reads if how == "truth" and not _is_about_labels(node)],
+        [np.asarray(node.value) for node in branches],
     )
     return program, _reads_of(reads, integers)
+
+
+def _is_mask(node: Node, how: str) -> bool:
+    """Whether a condition says which entries are taken: x[x > 0]."""
+    return how == "value" and np.ndim(node.value) > 0
+
+
+def _user_asks() -> bool:
+    """Whether it is the user's function that looks at a value, not the rule of a block."""
+    frame: Any = sys._getframe(2)
+    while frame.f_code.co_filename == ARRAY:
+        frame = frame.f_back
+    return not is_internal(frame.f_code.co_filename)
 
 
 def _is_integers(x: Any) -> bool:

@@ -14,9 +14,9 @@ from chainrule.code.expressions import Dialect, expression, literal, written
 from chainrule.code.tape import CONSTANT, WRITE, Value, values_in
 from chainrule.code.tidy import short_key
 
-__all__ = ["LIMIT", "Body", "closure", "free_name"]
+__all__ = ["LIMIT", "Body", "assignment", "closure", "free_name"]
 
-LIMIT = 88
+LIMIT = 80
 """How long a line may get before a part of it gets a line of its own."""
 
 
@@ -72,6 +72,7 @@ class Body:
     ):
         self.values, self.names, self.kept, self.taken, self.dialect = values, names, kept, taken, dialect
         self.lines: list[str] = []
+        self.alike: list[tuple[int, ...]] = []
         self.inline: dict[Value, ast.expr] = {}
         self.uses = Counter(x for v in values for x in v.operands)
         self.written_into = Counter(v.args[0] for v in values if v.function == WRITE)
@@ -179,7 +180,10 @@ class Body:
         if name not in ("zeros", "ones") or not value.shape:
             return None
         like = next((v for v in self.names if v.shape == value.shape and v.dtype == value.dtype), None)
-        return None if like is None else ast.Call(ast.Name(f"{prefix}.{name}_like"), [self.show(like)], [])
+        if like is None:
+            return None
+        self.alike.append(tuple(value.shape))
+        return ast.Call(ast.Name(f"{prefix}.{name}_like"), [self.show(like)], [])
 
     def _temporary(self, value: Value) -> str:
         """A name for what has none: after the function and what it is applied to."""

@@ -327,6 +327,27 @@ def _is_float(x: Value) -> bool:
     return "float" in str(x.dtype)
 
 
+def _numbers(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+    """(0.5 x) (2 y) = x y."""
+    if value.function != "*":
+        return None
+    (a, x), (b, y) = map(_coefficient, args)
+    if a is None or b is None:
+        return None
+    if a * b != 1:
+        x = tape.call("*", (x, a * b), {}, x.shape, value.dtype)
+    return _call(tape, value, "*", x, y)
+
+
+def _coefficient(x: Any) -> tuple[Any, Any]:
+    """A number with which a value is multiplied, and the value; None for no number."""
+    if isinstance(x, Value) and x.function == "*":
+        for number, rest in (x.args, x.args[::-1]):
+            if isinstance(number, int | float) and isinstance(rest, Value) and rest.shape == x.shape:
+                return number, rest
+    return None, x
+
+
 def _outer(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
     """x[:, None] * y is an outer product; so is its transpose."""
     prefix = tape.prefix
@@ -416,7 +437,7 @@ def _zeros(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
     if not any(zero) or value.shape is None or not _is_float(value):
         return None
     nothing = tape.call(f"{tape.prefix}.zeros", (value.shape,), {"dtype": value.dtype}, value.shape, value.dtype)
-    if value.function in ("*", "@") or (value.function in ("/", "-x", ".T property", "[]", ".reshape") and zero[0]):
+    if value.function in ("*", "@") or (zero[0] and (value.function in ("/", "-x", "[]") or name in MOVES)):
         return nothing
     if value.function in ("+", "-") and len(args) == 2:
         rest = args[0] if zero[1] else args[1]
@@ -425,6 +446,10 @@ def _zeros(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
         if isinstance(rest, Value) and rest.shape == value.shape:
             return rest if zero[1] or value.function == "+" else _call(tape, value, "-x", rest)
     return None
+
+
+MOVES = frozenset(["matrix_transpose", "T property", "mT property", "reshape", "permute_dims"])
+"""What leaves entries as they are, in other places."""
 
 
 def _read_of_written(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
@@ -436,12 +461,15 @@ def _read_of_written(tape: Tape, value: Value, name: str, args: Any, kwargs: Any
         return None
     places = np.zeros(old.shape, bool)
     places[key] = True
-    read = places[args[1]]
+    read = places[args[1]].copy()
     if not read.any():
         return tape.call(f"{tape.prefix}.zeros", (value.shape,), {"dtype": value.dtype}, value.shape, value.dtype)
     places[args[1]] = False
-    same = read.all() and not places.any() and isinstance(new, Value)
-    return new if same and new.shape == value.shape else None
+    if not (read.all() and not places.any() and isinstance(new, Value)):
+        return None
+    if new.shape == value.shape:
+        return new
+    return _call(tape, value, f"{tape.prefix}.broadcast_to", new, value.shape)
 
 
 def _has_values(x: Any) -> bool:
@@ -499,6 +527,7 @@ RULES: tuple[Callable[..., Any], ...] = (
     _transposed,
     _shaped,
     _cast,
+    _numbers,
     _double_transpose,
     _diagonal_product,
     _outer,

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import contextlib
 import dataclasses
 import re
+import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.code.expressions import literal, written
+from chainrule.code.expressions import constant, literal, written
 from chainrule.code.libraries import LIBRARIES, Leaf, Library, Parts
 from chainrule.code.program import Program, program_of
-from chainrule.code.source import Body, closure, free_name
+from chainrule.code.sizes import Sizes
+from chainrule.code.source import Body, assignment, closure, free_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, Value
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
 from chainrule.node import Node
+from chainrule.trees import flatten
 
 __all__ = ["code_of"]
 
@@ -47,18 +53,98 @@ def code_of(
     """
     if library not in LIBRARIES:
         raise ValueError(f"code can be written for {', '.join(LIBRARIES)}, not for {library!r}")
-    program = program_of(f, args, kwargs)
-    return _Writer(program, trace(program.graph, library), LIBRARIES[library]).source(derivation)
+
+    def draft(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Draft:
+        program = program_of(f, args, kwargs)
+        return _Writer(program, trace(program.graph, library), LIBRARIES[library]).draft(derivation)
+
+    first = draft(args, kwargs)
+    parts = None
+    with contextlib.suppress(Exception), np.errstate(all="ignore"):  # whatever it is that the function refuses
+        parts = _of_any_sizes(first, draft(*_enlarged(args, kwargs)))
+    return _text(parts or _of_these_sizes(first), LIBRARIES[library])
+
+
+class Draft(NamedTuple):
+    """Code for the sizes that it was recorded with.
+
+    Attributes
+    ----------
+    given, passed : the shapes of what the forward and the backward pass start with, by name.
+    alike : shapes of which something else was taken to make an array like it.
+    """
+
+    parts: Parts
+    given: dict[str, tuple[int, ...]]
+    passed: dict[str, tuple[int, ...]]
+    alike: list[tuple[int, ...]]
+
+
+def _of_any_sizes(first: Draft, second: Draft) -> Parts | None:
+    """The code with lengths of axes in place of numbers, from that for two sets of sizes."""
+    a, b = first.parts, second.parts
+    if (a.saved, a.gradients, a.loss) != (b.saved, b.gradients, b.loss) or len(first.alike) != len(second.alike):
+        return None
+    sizes = Sizes(_pairs(first.given, second.given))
+    forward = sizes.lines(a.forward, b.forward, _pairs(first.given, second.given))
+    backward = sizes.lines(a.backward, b.backward, _pairs(first.passed, second.passed))
+    if forward is None or backward is None:
+        return None
+    for x, y in zip(first.alike, second.alike, strict=True):
+        sizes.used += [(m, n) for m, n in zip(x, y, strict=True) if m != n]
+    said = a.derivation
+    if sizes.used and len(said) > 1:
+        said = [said[0], "", "In the sizes that this was written with:", *said[2:]]
+    return a._replace(forward=[*sizes.checks(), *forward], backward=backward, derivation=said)
+
+
+def _pairs(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (shape, second[name]) for name, shape in first.items()}
+
+
+def _of_these_sizes(draft: Draft) -> Parts:
+    """The code with a check of the shapes: numbers of it depend on them, and would give a wrong result for others."""
+    arrays = {name: shape for name, shape in draft.given.items() if shape}
+    names, shapes = ", ".join(f"{name}.shape" for name in arrays), ", ".join(map(str, arrays.values()))
+    check = [f"assert ({names}) == ({shapes})"]
+    if len(arrays) < 2 or len(check[0]) > 100:
+        check = [f"assert {name}.shape == {shape}" for name, shape in arrays.items()]
+    said = textwrap.wrap(f"Written for {', '.join(f'{name} {shape}' for name, shape in arrays.items())}.", 90)
+    parts = draft.parts
+    summary = [*parts.summary, "", *said] if arrays else parts.summary
+    return parts._replace(forward=[*check, *parts.forward], summary=summary)
+
+
+def _text(parts: Parts, library: Library) -> str:
+    text = "\n\n".join(library.write(parts))
+    used = [line for word, line in library.imports.items() if re.search(rf"(?<![\w.]){word}\b", text)]
+    return "\n".join(used) + "\n" * 3 * bool(used) + text
+
+
+def _enlarged(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with every axis longer by one: the entries repeated, but no two the same, as names go by values."""
+    leaves, rebuild = flatten((args, dict(kwargs)))
+    larger: Any = rebuild([_enlarged_array(x) if isinstance(x, np.ndarray) else x for x in leaves])
+    return larger
+
+
+def _enlarged_array(x: np.ndarray) -> np.ndarray:
+    larger = np.resize(x, [n + (n > 1) for n in x.shape])
+    if x.dtype.kind == "f" and larger.size:
+        larger = larger * (1 + 0.01 * np.sin(np.arange(larger.size).reshape(larger.shape))).astype(x.dtype)
+    return larger
 
 
 class _Writer:
     def __init__(self, program: Program, traces: Traces, library: Library):
         self.program, self.traces, self.library = program, traces, library
-        self.taken = {*library.imports, *dir(__builtins__), program.name, "saved", "ctx"}
+        self.taken = {*library.imports, *dir(builtins), program.name, "saved", "ctx"}
         self.names: dict[Value, str] = {}
         self._name_values()
-        self.loss, *gradients = tidied(traces.tape, traces.outputs)
-        self.gradients = [self._gradient(node, g) for node, g in zip(program.inputs, gradients, strict=True)]
+        self.loss, *others = tidied(traces.tape, traces.outputs)
+        n = len(program.inputs)
+        self.gradients = [self._gradient(node, g) for node, g in zip(program.inputs, others[:n], strict=True)]
+        self.conditions = others[n:] if library.checks_values else []
 
     def _name_values(self) -> None:
         """Names of the user's for what has one in his function, and for its gradient."""
@@ -67,7 +153,7 @@ class _Writer:
             value = traces.values[node]
             if isinstance(value, Value) and node.name and value.function not in (ARGUMENT, CONSTANT):
                 value.name = value.name or node.name
-        for node, out in zip(self.program.inputs, traces.outputs[1:], strict=True):
+        for node, out in zip(self.program.inputs, traces.outputs[1:], strict=False):
             if isinstance(out, Value) and not out.name:
                 out.hint = f"d{node.name}"
         backward = _depending_on(graph.inputs[-1], graph.nodes)
@@ -82,29 +168,34 @@ class _Writer:
 
     def _gradient(self, node: Node, gradient: Any) -> Value:
         """A gradient as an array, zeros where an argument has no influence."""
-        x = self.traces.arguments[node]
+        x, tape = self.traces.arguments[node], self.traces.tape
+        if isinstance(gradient, Value) and gradient.function == "np.broadcast_to":  # it could not be written into
+            copy = tape.call(".copy", (gradient,), {}, gradient.shape, gradient.dtype)
+            copy.hint, gradient.hint = f"d{node.name}", None
+            return copy
         if isinstance(gradient, Value) and not (gradient.function == CONSTANT and not gradient.content.any()):
             return gradient
-        tape = self.traces.tape
-        return tape.call(f"{tape.prefix}.zeros_like", (x,), {}, x.shape, x.dtype)
+        zeros = tape.call(f"{tape.prefix}.zeros_like", (x,), {}, x.shape, x.dtype)
+        zeros.hint = zeros.hint or f"d{node.name}"
+        return zeros
 
     def _value_equal_to(self, content: np.ndarray, nodes: Sequence[Node]) -> Value | None:
         """The value with these entries: names are given by what values are, whatever rules made them."""
         for node in nodes:
-            if np.shape(node.value) == content.shape and np.array_equal(node.value, content):
+            if np.shape(node.value) == content.shape and np.allclose(node.value, content, rtol=1e-9, atol=0):
                 value = self.traces.values[node]
                 return value if isinstance(value, Value) else None
         return None
 
-    def source(self, derivation: Callable[[Collection[str]], Sequence[str]]) -> str:
-        """The whole text."""
+    def draft(self, derivation: Callable[[Collection[str]], Sequence[str]]) -> Draft:
+        """The functions, for the sizes of the recording."""
         self._constants()
         parameters, leaves = self._parameters()
         seed = self.traces.arguments[self.program.graph.inputs[-1]]
         cotangent = self.names[seed] = free_name("dL", self.taken)
         given = dict(self.names)
-        first = [v for v in closure([self.loss, *self._parts_of_tuples()]) if v not in given]
-        computed = {v for v in first if v.function != CONSTANT}
+        first = [v for v in closure([self.loss, *self._parts_of_tuples(), *self.conditions]) if v not in given]
+        computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
         last = [v for v in closure(self.gradients, computed) if v not in given]
         wanted = [g for g in self.gradients if isinstance(g, Value)]
         read = {x for v in last for x in v.operands} | set(wanted)
@@ -132,7 +223,7 @@ class _Writer:
             parameters,
             [Leaf(name, access, gradient_of.get(node) if node else None) for node, name, access in leaves],
             [_tree_text(self.program.arguments.get(p), gradient_of) for p in parameters],
-            forward_lines,
+            [*forward_lines, *self._checks(forward)],
             backward.lines,
             name_of_loss,
             cotangent,
@@ -140,9 +231,9 @@ class _Writer:
             self._summary(),
             ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
         )
-        text = "\n\n".join(self.library.write(parts))
-        used = [line for word, line in self.library.imports.items() if re.search(rf"(?<![\w.]){word}\b", text)]
-        return "\n".join(used) + "\n" * 3 * bool(used) + text
+        shapes = {name: tuple(v.shape) for v, name in given.items() if v is not seed}
+        passed_shapes = {names[v]: tuple(v.shape) for v in passed}
+        return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
 
     def _parts_of_tuples(self) -> list[Value]:
         """The factors of a decomposition of the forward pass: they are passed on one by one."""
@@ -185,24 +276,44 @@ class _Writer:
             leaves.append((None, name, name))
         return parameters, leaves
 
+    def _checks(self, body: Body) -> list[str]:
+        """The conditions on which the function branched: for others this is not its code."""
+        lines = []
+        for condition, outcome in zip(self.conditions, self.program.outcomes, strict=False):
+            if not isinstance(condition, Value):
+                continue
+            shown = literal(condition, body.show, self.library.dialect)
+            if outcome.ndim:
+                tape = self.traces.tape
+                mask = constant(outcome, self.library.dialect)
+                equal = f"{tape.prefix}.{'equal' if tape.prefix == 'torch' else 'array_equal'}"
+                lines += assignment("mask", mask)
+                lines.append(f"assert {equal}({written(shown)}, mask)")
+            else:
+                made = shown if outcome else ast.UnaryOp(ast.Not(), shown)
+                lines.append(f"assert {written(made)}")
+        return lines
+
     def _summary(self) -> list[str]:
         """The first docstring: what the code was made for."""
-        shapes = [
-            f"{node.name} {np.shape(node.value)}" for node in self.program.graph.inputs[:-1] if np.ndim(node.value)
-        ]
         fixed = [
             f"{label} = {value!r}"
             for label, value in self.program.arguments.items()
             if not list(_leaves_of(value, label))
         ]
         lines = [f"The value of {self.program.name}" + (f" at {', '.join(fixed)}" if fixed else "") + "."]
-        if shapes:
-            lines += ["", f"Written for {', '.join(shapes)}."]
+        if self.program.outcomes:
+            lines += ["", "Branches are those that were taken when this was written."]
         return lines
 
 
 def _spaced(lines: Sequence[str]) -> list[str]:
     return ["", *(line.replace("\\", "\\\\") for line in lines)] if lines else []
+
+
+def _is_transposed(value: Value) -> bool:
+    """What costs nothing to make again, so is not passed on."""
+    return value.function == ".T property" and (value.args[0].function == ARGUMENT or bool(value.args[0].name))
 
 
 def _values(xs: list[Any]) -> set[Value]:

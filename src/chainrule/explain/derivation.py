@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from chainrule.explain.explanation import Explanation
 from chainrule.explain.printers import unicode
@@ -11,6 +12,8 @@ from chainrule.formula import Formula
 __all__ = ["derivation"]
 
 LONGEST = 100
+DEEPEST = 12
+"""How far a formula is followed: what is deeper is too long to be shown."""
 
 
 def derivation(explanation: Explanation, known: Collection[str] = ()) -> list[str]:
@@ -30,24 +33,38 @@ def derivation(explanation: Explanation, known: Collection[str] = ()) -> list[st
     steps = {step.name.text: step for step in explanation.forward}
     arguments = {name for name, step in steps.items() if step.formula is None}
     forms = [c for c in explanation.closed_forms if c.name.parts[1].text in arguments]
-    lines = [f"{unicode(c.name)} = {unicode(c.formula)}" for c in forms]
+    unnamed = {
+        step.name.text: step.formula
+        for step, node in zip(explanation.forward, explanation.nodes, strict=True)
+        if step.formula is not None and node.name is None
+    }
+    written = {c.name.parts[1].text: _with(c.formula, unnamed) for c in forms}
+    lines = [f"{unicode(c.name)} = {unicode(written[c.name.parts[1].text])}" for c in forms]
     short = [i for i, line in enumerate(lines) if len(line) <= LONGEST]
     needed: set[str] = set()
-    stack = [forms[i].formula for i in short]
+    stack = [written[forms[i].name.parts[1].text] for i in short]
     while stack:
         for name in _names_in(stack.pop()):
             step = steps.get(name)
             if name not in needed and step is not None and step.formula is not None:
                 needed.add(name)
-                stack.append(step.formula)
+                stack.append(_with(step.formula, unnamed))
     found = [
-        f"{name} = {unicode(step.formula)}"
+        f"{name} = {unicode(_with(step.formula, unnamed))}"
         for name, step in steps.items()
         if name in needed and name not in known and step.formula is not None
     ]
     order = {argument: i for i, argument in enumerate(steps)}
     short.sort(key=lambda i: order[forms[i].name.parts[1].text])
     return [line for line in found if len(line) <= LONGEST] + [lines[i] for i in short]
+
+
+def _with(f: Formula, formulas: Mapping[str, Formula], depth: int = 0) -> Formula:
+    """A formula with the formulas of what the user has not named in place of its letters."""
+    if f.kind == "name" and f.text in formulas and depth < DEEPEST:
+        return _with(formulas[f.text], formulas, depth + 1)
+    parts = tuple(_with(part, formulas, depth + 1) for part in f.parts)
+    return f if parts == f.parts else replace(f, parts=parts)
 
 
 def _names_in(f: Formula) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from chainrule.explain import values
 from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
 from chainrule.explain.printers import latex, latex_rows
 
-__all__ = ["latex_document", "markdown_document"]
+__all__ = ["latex_document", "latex_gradient", "latex_step", "markdown_document"]
 
 
 def _value(x: Any) -> str:
@@ -50,13 +51,15 @@ def _matrix(factor: Factor) -> str:
     return f"{latex(factor.local)} = {latex_rows(values.inline(factor.matrix))}"
 
 
-def _forward_equation(step: Step) -> str:
-    name = latex(step.name)
-    return (
-        f"{name} &= {_value(step.value)}"
-        if step.formula is None
-        else f"{name} &= {latex(step.formula)} = {_value(step.value)}"
-    )
+def latex_step(step: Step, equals: str = "=") -> str:
+    """One step as an equation: name = formula = value."""
+    right = [_value(step.value)] if step.formula is None else [latex(step.formula), _value(step.value)]
+    return f"{latex(step.name)} {equals} {' = '.join(right)}"
+
+
+def latex_gradient(gradient: Gradient) -> str:
+    """One gradient as equations, one below the other."""
+    return next(_gradient(gradient))
 
 
 LEGEND = (
@@ -75,7 +78,7 @@ def latex_document(explanation: Explanation) -> str:
         r"\begin{document}",
         rf"\section*{{{_title(explanation)}}}",
         r"\subsection*{Forward pass}",
-        "\\begin{align*}\n" + " \\\\\n".join(_forward_equation(s) for s in explanation.forward) + "\n\\end{align*}",
+        "\\begin{align*}\n" + " \\\\\n".join(latex_step(s, "&=") for s in explanation.forward) + "\n\\end{align*}",
         r"\subsection*{Backward pass}",
         LEGEND % loss,
     ]
@@ -110,25 +113,39 @@ def markdown_document(explanation: Explanation) -> str:
         "| name | formula | value | block | shape | line |\n|---|---|---|---|---|---|\n"
         + "\n".join(_row(step) for step in explanation.forward),
         "### Backward pass",
-        LEGEND % loss,
+        re.sub(r"\$(.*?)\$", r"$`\1`$", LEGEND % loss),
     ]
     for gradient in explanation.backward:
-        out += [f"```math\n{equation}\n```" for equation in _gradient(gradient)]
+        out += [_block(equation) for equation in _gradient(gradient)]
     if explanation.closed_forms:
         out.append("### Closed forms")
-        out += [f"```math\n{latex(c.name)} = {latex(c.formula)}\n```" for c in explanation.closed_forms]
+        out += [_block(form.latex()) for form in explanation.closed_forms]
     return "\n\n".join(out) + "\n"
+
+
+def _block(formula: str) -> str:
+    return f"```math\n{_for_github(formula)}\n```"
+
+
+def _inline(formula: str) -> str:
+    """A formula in a line. Between dollars alone GitHub would take some backslashes for its own."""
+    return f"$`{_for_github(formula)}`$"
+
+
+def _for_github(formula: str) -> str:
+    """GitHub refuses the macro operatorname."""
+    return formula.replace(r"\operatorname", r"\mathrm")
 
 
 def _row(step: Step) -> str:
     value = _value(step.value)
     cells = [
-        f"${latex(step.name)}$",
-        f"${latex(step.formula)}$" if step.formula else "",
-        f"${value}$",
+        _inline(latex(step.name)),
+        _inline(latex(step.formula)) if step.formula else "",
+        _inline(value),
         f"`{step.block}`",
         values.shape_text(step.value),
         where(step.line).replace("<", "&lt;"),
     ]
-    # A bar would end the cell; LaTeX has a name for it. A double backslash needs its own escape inside a table.
+    # A bar would end the cell; LaTeX has a name for it.
     return "| " + " | ".join(cell.replace("|", r"\vert ") for cell in cells) + " |"

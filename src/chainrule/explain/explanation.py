@@ -53,6 +53,12 @@ class Step:
     operands: tuple[int, ...] = ()
     scope: int | None = None
 
+    def latex(self) -> str:
+        """The step as an equation in LaTeX: name = formula = value."""
+        from chainrule.explain.document import latex_step
+
+        return latex_step(self)
+
 
 @dataclass(frozen=True)
 class Gradient:
@@ -62,6 +68,12 @@ class Gradient:
     factors: tuple[Factor, ...]
     value: Any
 
+    def latex(self) -> str:
+        """The chain rule for this gradient in LaTeX, `aligned`: with names, with numbers, and what comes out."""
+        from chainrule.explain.document import latex_gradient
+
+        return latex_gradient(self)
+
 
 @dataclass(frozen=True)
 class ClosedForm:
@@ -69,6 +81,12 @@ class ClosedForm:
 
     name: Formula
     formula: Formula
+
+    def latex(self) -> str:
+        """The closed form as an equation in LaTeX."""
+        from chainrule.explain.printers import latex
+
+        return f"{latex(self.name)} = {latex(self.formula)}"
 
 
 class Call(NamedTuple):
@@ -144,7 +162,14 @@ class Explanation:
             print(self)
 
     def latex(self) -> str:
-        """The derivation as a LaTeX document (needs amsmath only)."""
+        """The derivation as a LaTeX document (needs amsmath only).
+
+        Its steps, gradients and closed forms have a `latex()` each, for formulas to put elsewhere.
+
+        >>> import chainrule as cr
+        >>> print(cr.explain(lambda x: x**2)(3.0).closed_forms[0].latex())
+        \\frac{\\partial L}{\\partial x} = 2 \\cdot x
+        """
         from chainrule.explain.document import latex_document
 
         return latex_document(self)

@@ -231,7 +231,10 @@ def latex(f: Formula) -> str:
         case "call":
             return rf"{_latex_function(p[0])}\left({', '.join(latex(a) for a in p[1:])}\right)"
         case "index":
-            return f"{_base(p[0], latex, *BRACKETS)}_{{{_latex_index(f.text)}}}"
+            base = _base(p[0], latex, *BRACKETS)
+            if base.endswith("}"):  # it may end in an index, and LaTeX does not take a second one
+                base = f"{{{base}}}"
+            return f"{base}_{{{_latex_index(f.text)}}}"
         case "sum":
             below = f"_{{{_latex_index(f.text)}}}" if f.text else ""
             return rf"\sum{below} {inside(p[0], PRODUCT)}"

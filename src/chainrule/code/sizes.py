@@ -1,0 +1,120 @@
+"""Sizes in code: which of its numbers are lengths of axes, found by comparing the code for two sets of sizes.
+
+A recording knows numbers, not where they come from: the mean over four rows divides by 4. Written once more for five
+rows it divides by 5, so what stands there is the number of rows of some array.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["Sizes"]
+
+Shapes = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+
+
+class NotASize(Exception):
+    """Two numbers differ, and no length of an axis explains it."""
+
+
+class Sizes:
+    """Lines of code for two sets of sizes, as one.
+
+    Parameters
+    ----------
+    arguments : the shapes of the arguments, by name, for both.
+    """
+
+    def __init__(self, arguments: Shapes):
+        self.arguments = arguments
+        self.used: list[tuple[int, int]] = []
+
+    def lines(self, first: list[str], second: list[str], shapes: Shapes) -> list[str] | None:
+        """The lines with lengths of the arrays in `shapes` in place of the numbers that differ; None if that fails."""
+        if len(first) != len(second):
+            return None
+        try:
+            return [x if x == y else self._line(x, y, shapes) for x, y in zip(first, second, strict=True)]
+        except (NotASize, SyntaxError):
+            return None
+
+    def checks(self) -> list[str]:
+        """That axes of the arguments which were as long as one another are so again, where the code relies on it."""
+        found = []
+        for pair in dict.fromkeys(self.used):
+            axes = [
+                f"{name}.shape[{i}]"
+                for name, (first, second) in self.arguments.items()
+                for i, lengths in enumerate(zip(first, second, strict=True))
+                if lengths == pair
+            ]
+            if len(axes) > 1:
+                found.append(f"assert {' == '.join(axes)}")
+        return found
+
+    def _line(self, first: str, second: str, shapes: Shapes) -> str:
+        made = self._same(ast.parse(first), ast.parse(second), shapes)
+        return ast.unparse(ast.fix_missing_locations(made))
+
+    def _same(self, x: Any, y: Any, shapes: Shapes) -> Any:
+        if isinstance(x, ast.Constant) and isinstance(y, ast.Constant):
+            return x if x.value == y.value else self._size(x.value, y.value, shapes)
+        if type(x) is not type(y):
+            raise NotASize
+        if isinstance(x, list):
+            if len(x) != len(y):
+                raise NotASize
+            return [self._same(a, b, shapes) for a, b in zip(x, y, strict=True)]
+        if not isinstance(x, ast.AST):
+            if x != y:
+                raise NotASize
+            return x
+        for name in x._fields:
+            setattr(x, name, self._same(getattr(x, name), getattr(y, name), shapes))
+        return _as_quotient(x)
+
+    def _size(self, a: Any, b: Any, shapes: Shapes) -> ast.expr:
+        for length, (m, n), text in _lengths(shapes):
+            if isinstance(a, int) and isinstance(b, int):
+                found = (a, b) == (m, n)
+                made = text
+            elif math.isclose(a * m, b * n, rel_tol=1e-12):
+                found, made = True, f"{a * m:.12g} / {text}"
+            else:
+                found = math.isclose(a / m, b / n, rel_tol=1e-12)
+                made = text if a == m else f"{a / m:.12g} * {text}"
+            if found:
+                self.used += length
+                return ast.parse(made, mode="eval").body
+        raise NotASize
+
+
+def _lengths(shapes: Shapes) -> Iterator[tuple[list[tuple[int, int]], tuple[int, int], str]]:
+    """Every length of an axis, then of two axes of one array: its axes, the numbers, how it is written."""
+    for count in (1, 2):
+        for name, (first, second) in shapes.items():
+            pairs = list(enumerate(zip(first, second, strict=False)))
+            for some in itertools.combinations(pairs, count):
+                axes = [pair for _, pair in some if pair[0] != pair[1]]
+                if len(axes) == count:
+                    text = " * ".join(f"{name}.shape[{i}]" for i, _ in some)
+                    numbers = math.prod(m for m, _ in axes), math.prod(n for _, n in axes)
+                    yield axes, numbers, f"({text})" if count > 1 else text
+
+
+def _as_quotient(x: ast.AST) -> ast.AST:
+    """x * (1 / n) as x / n."""
+    if not (isinstance(x, ast.BinOp) and isinstance(x.op, ast.Mult)):
+        return x
+    quotient, factor = x.right, x.left
+    if isinstance(quotient, ast.BinOp) and isinstance(quotient.op, ast.Div) and _is_one(quotient.left):
+        return ast.BinOp(factor, ast.Div(), quotient.right)
+    return x
+
+
+def _is_one(x: ast.AST) -> bool:
+    return isinstance(x, ast.Constant) and x.value == 1
