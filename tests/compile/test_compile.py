@@ -843,3 +843,16 @@ def test_other_values_are_no_other_path(by_python, f):
         x = np.random.default_rng(seed).normal(size=(3, 3))
         assert_same(compiled(x), g(x), 1e-9)
     assert versions(compiled) == 1
+
+
+def test_a_number_of_python_beside_a_loss():
+    """Its form was read as that of an array."""
+
+    def scaled(s, label, scale):
+        return scale * cr.softmax_cross_entropy(s, label)
+
+    s, expected = np.array([1.0, 2.0, 3.0]), cr.value_and_grad(scaled)
+    compiled = cr.compile(expected)
+    for scale in (2.0, 2.0, 0.5):
+        for a, b in zip(compiled(s, 1, scale), expected(s, 1, scale), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-14)

@@ -92,7 +92,7 @@ class UnreadableError(Exception):
 def shape_of(atom: Any) -> tuple[int, ...]:
     if isinstance(atom, Hot):
         return atom.shape
-    return atom.value.shape if type(atom) is Node else getattr(atom, "shape", ())
+    return np.shape(atom.value) if type(atom) is Node else getattr(atom, "shape", ())
 
 
 def atom_form(x: Node) -> Form:
