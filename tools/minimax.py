@@ -24,7 +24,6 @@ class Fit(NamedTuple):
     first: mpf
     last: mpf
     degree: int
-    denominator: int = 0
 
 
 def remez(basis: list[Function], f: Function, weight: Function, first: mpf, last: mpf) -> tuple[list[mpf], mpf]:
@@ -71,13 +70,46 @@ def polynomial(fit: Fit) -> tuple[list[mpf], mpf]:
     return remez(basis, fit.f, fit.weight, fit.first, fit.last)
 
 
-def quotient(fit: Fit) -> tuple[list[mpf], list[mpf], mpf]:
-    """A quotient p/q with q(0) = 1: p − (q − 1) f is fitted to f, weighted by the last q, until that stays."""
-    q = [mpf(1)]
-    for _ in range(12):
-        basis = [lambda x, i=i: x**i for i in range(fit.degree + 1)]
-        basis += [lambda x, i=i: -(x**i) * fit.f(x) for i in range(1, fit.denominator + 1)]
-        weight = lambda x, q=tuple(q): fit.weight(x) / mp.polyval(q[::-1], x)  # noqa: E731
-        found, worst = remez(basis, fit.f, weight, fit.first, fit.last)
-        p, q = found[: fit.degree + 1], [mpf(1), *found[fit.degree + 1 :]]
-    return p, q, worst
+SMALL = mpf("0.001")
+K = mpf("3.75")
+
+
+def _arcsin(z: mpf) -> mpf:
+    s = mp.sqrt(z)
+    return (mp.asin(s) - s) / (s * z)
+
+
+def _arctan(z: mpf) -> mpf:
+    s = mp.sqrt(z)
+    return (mp.atan(s) - s) / (s * z)
+
+
+def _erf(z: mpf) -> mpf:
+    return mp.erf(mp.sqrt(z)) / mp.sqrt(z)
+
+
+def _erfc(t: mpf) -> mpf:
+    x = K * (1 + t) / (1 - t)
+    return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+
+def _exp(r: mpf) -> mpf:
+    return (mp.expm1(r) - r) / r**2 if abs(r) > mpf(10) ** -12 else mpf(1) / 2 + r / 6
+
+
+RADIUS = mp.log(2) / 2 * mpf("1.001")
+EIGHTH = mp.tan(mp.pi / 8) ** 2 * mpf("1.0002")
+FITS = [
+    Fit("exp, float32", _exp, lambda r: r**2 / mp.exp(r), -RADIUS, RADIUS * mpf("1.003"), 3),
+    Fit("tanh, float32", _exp, lambda r: r**2 / abs(mp.expm1(r)) if r else r, -RADIUS, RADIUS * mpf("1.0003"), 4),
+    Fit("arcsin", _arcsin, lambda z: z / (1 + z * _arcsin(z)), mpf("0.0002"), mpf("0.2501"), 12),
+    Fit("arctan", _arctan, lambda z: z / (1 + z * _arctan(z)), EIGHTH * SMALL, EIGHTH, 11),
+    Fit("erf", _erf, lambda z: 1 / _erf(z), SMALL / 2, mpf(1), 12),
+    Fit("erfc", _erfc, lambda t: 1 / _erfc(t), mpf(-1), (mpf("27.3") - K) / (mpf("27.3") + K), 22),
+]
+
+if __name__ == "__main__":
+    for fit in FITS:
+        coefficients, worst = polynomial(fit)
+        print(f"{fit.name}: within 2^{float(mp.log(worst, 2)):.1f}")
+        print("   ", ", ".join(mp.nstr(c, 18) for c in coefficients))

@@ -19,8 +19,24 @@ REFERENCE = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "softplus": lambda x: np.where(x > 0, x, 0) + np.log1p(np.exp(-abs(x))),
 }
+THROUGH_FLOAT64 = {
+    "exp2": np.exp2,
+    "log2": np.log2,
+    "log10": np.log10,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "arcsinh": np.arcsinh,
+    "arccosh": np.arccosh,
+    "arctanh": np.arctanh,
+    "arcsin": np.arcsin,
+    "arccos": np.arccos,
+    "arctan": np.arctan,
+    "cbrt": np.cbrt,
+}
+REFERENCE |= THROUGH_FLOAT64
 EDGES = [0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -1.0, 5e-324, 1e-310, -1e-310, 1e-45, 3e-39, -3e-39]
 EDGES += [710, -746, -745.1, 88.9, -104, 709.5, -708.5, 0.9999999999999999, 1.0000000000000002]
+EDGES += [1e5, -1e5, 0.41421, 0.4142136, 0.49999999, 0.5, -0.5, 0.50000001, 0.999999, 2.0**-60, 710.4, 1e300, -1e300]
 ULPS = 4
 
 
@@ -41,15 +57,84 @@ def compiled(name):
 def test_within_four_units_in_the_last_place(name, dtype):
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(size=20_000) * s for s in (1e-8, 1e-3, 0.3, 1, 10, 100)])
-    if name == "log":
+    if name.startswith("log") and name != "log1p":
         x = np.concatenate([abs(x), np.exp(rng.uniform(-80, 80, 20_000))])
     elif name == "log1p":
         x = np.concatenate([x[x > -1], np.exp(rng.uniform(-30, 0, 20_000)) - 1])
-    x = np.concatenate([x, EDGES]).astype(dtype)
+    with np.errstate(over="ignore"):
+        x = np.concatenate([x, EDGES]).astype(dtype)
     z = np.empty_like(x)
     compiled(name)(x, z)
     with np.errstate(all="ignore"):
         exact = REFERENCE[name](x.astype(np.longdouble))
+        rounded = exact.astype(dtype)
+        finite = np.isfinite(rounded)
+        ulp = np.spacing(np.abs(rounded[finite])).astype(np.longdouble)
+    assert np.max(np.abs(z[finite] - exact[finite]) / ulp) <= ULPS
+    np.testing.assert_array_equal(z[~finite], rounded[~finite])
+    np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+SPREAD = [
+    0.41,
+    0.4142135,
+    0.4143,
+    0.49999999,
+    0.5,
+    0.50000001,
+    0.999999,
+    1.000001,
+    2.4142,
+    26.5,
+    27.2,
+    28.5,
+    300.0,
+    1e5,
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["erf", "erfc"])
+def test_error_functions_are_within_four_units_in_the_last_place(name, dtype):
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(1)
+    x = np.concatenate([rng.normal(size=1_500) * s for s in (1e-8, 0.5, 2, 10)])
+    with np.errstate(over="ignore"):
+        x = np.concatenate([x, np.multiply.outer([1, -1], SPREAD).ravel(), EDGES]).astype(dtype)
+    z = np.empty_like(x)
+    compiled(name)(x, z)
+    with mpmath.workdps(40):
+        for a, b in zip(x, z, strict=True):
+            exact = getattr(mpmath, name)(mpmath.mpf(float(np.clip(a, -100, 100))))  # no change beyond
+            rounded = dtype(float(exact))
+            if np.isnan(rounded):
+                assert np.isnan(b)
+            else:
+                assert abs(mpmath.mpf(float(b)) - exact) <= ULPS * float(np.spacing(abs(rounded))), (a, b)
+                assert np.signbit(b) == (np.signbit(a) if name == "erf" else False)  # mpmath has no −0
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double has no more digits than double")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["arctan2", "hypot"])
+def test_functions_of_two_are_within_four_units_in_the_last_place(name, dtype):
+    function = getattr(vecmath, name)
+
+    @njit(error_model="numpy", fastmath={"reassoc", "contract"})
+    def every(x, y, z):
+        for i in range(x.shape[0]):
+            z[i] = function(x[i], y[i])
+
+    rng = np.random.default_rng(2)
+    x, y = (rng.normal(size=50_000) * np.exp(rng.normal(size=50_000) * 5) for _ in range(2))
+    large = float(np.finfo(dtype).max)
+    edges = np.array([*EDGES[:13], large, -large, large / 2]).astype(dtype).astype(float)
+    x = np.concatenate([x, np.repeat(edges, len(edges))]).astype(dtype)
+    y = np.concatenate([y, np.tile(edges, len(edges))]).astype(dtype)
+    z = np.empty_like(x)
+    every(x, y, z)
+    with np.errstate(all="ignore"):
+        exact = getattr(np, name)(x.astype(np.longdouble), y.astype(np.longdouble))
         rounded = exact.astype(dtype)
         finite = np.isfinite(rounded)
         ulp = np.spacing(np.abs(rounded[finite])).astype(np.longdouble)

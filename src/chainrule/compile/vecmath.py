@@ -21,16 +21,32 @@ from numba import njit, types
 from numba.extending import intrinsic, overload, register_jitable
 
 __all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "cosh",
+    "erf",
+    "erfc",
     "exp",
+    "exp2",
     "expm1",
     "finish",
+    "hypot",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "maximum",
     "minimum",
     "product_or_zero",
     "select",
     "sigmoid",
+    "sinh",
     "softplus",
     "take",
     "tanh",
@@ -253,19 +269,30 @@ def _log_of_parts64(m_bits, k):
 
 
 @njit(**EXACT)
-def log64(x):
+def _split64(x):
+    """The bits of m, and k, with x = m 2^k."""
     tiny = x < 2.2250738585072014e-308
-    y = select(tiny, x * 18014398509481984.0, x)
-    bits = bits64(y)
+    bits = bits64(select(tiny, x * 18014398509481984.0, x))
     shifted = bits + (i64(0x3FF0000000000000) - i64(0x3FE6A09E667F3BCD))
     exponent = (shifted >> i64(52)) - i64(1023)
     m = (shifted & i64(0x000FFFFFFFFFFFFF)) + i64(0x3FE6A09E667F3BCD)
     # an integer to a number by its bits: processors without AVX-512 have no vector instruction for it
     k = from_bits64(exponent + i64(0x4338000000000000)) - ROUND64
-    z = _log_of_parts64(m, select(tiny, k - 54.0, k))
+    return m, select(tiny, k - 54.0, k)
+
+
+@njit(**EXACT)
+def _log_edges64(x, z):
+    """What a logarithm is at infinity, at zero, and below."""
     z = select(x == math.inf, math.inf, z)
     z = select(x == 0.0, -math.inf, z)
     return select(x >= 0.0, z, math.nan)
+
+
+@njit(**EXACT)
+def log64(x):
+    m, k = _split64(x)
+    return _log_edges64(x, _log_of_parts64(m, k))
 
 
 @njit(**EXACT)
@@ -356,16 +383,295 @@ def softplus32(x):
     return maximum(x, f32(0.0)) + log1p_32(exp32(-abs(x)))
 
 
-def _of_both(name, of64, of32):
-    """The function for both kinds of numbers, for use in compiled code."""
+# Through float64 where float32 is asked for -------------------------------------------------------------------
+
+QUARTER_PI, QUARTER_PI_LOW = 0.7853981633974483, 3.061616997868383e-17
+
+
+@njit(**EXACT)
+def exp2_64(x):
+    y = select(x < -1080.0, -1080.0, x)
+    y = select(y > 1025.0, 1025.0, y)
+    t = y + ROUND64
+    k = bits64(t) - bits64(ROUND64)
+    p = 1.0 + _expm1_near_0_64((y - (t - ROUND64)) * 0.6931471805599453)
+    half = k >> i64(1)
+    return p * _power_of_2_64(half) * _power_of_2_64(k - half)
+
+
+@njit(**EXACT)
+def log2_64(x):
+    m, k = _split64(x)
+    return _log_edges64(x, k + _log_of_parts64(m, 0.0) * LOG2E)
+
+
+@njit(**EXACT)
+def log10_64(x):
+    m, k = _split64(x)
+    z = k * 3.69423907715893078616e-13 + _log_of_parts64(m, 0.0) * 0.4342944819032518
+    return _log_edges64(x, k * 3.01029995663611771306e-01 + z)
+
+
+@njit(**EXACT)
+def sinh64(x):
+    """u + u / (2u + 1) with u = (e^|x| − 1) / 2."""
+    y = abs(x)
+    k, r = _reduced64(select(y > 710.5, 710.5, y))
+    scale = _power_of_2_64(k - i64(2))
+    u = 2.0 * (scale * _expm1_near_0_64(r) + (scale - 0.25))
+    return math.copysign(u + select(u < 1e300, u / (2.0 * u + 1.0), 0.0), x)
+
+
+@njit(**EXACT)
+def cosh64(x):
+    """a + 1 / 4a with a = e^|x| / 2."""
+    y = abs(x)
+    k, r = _reduced64(select(y > 710.5, 710.5, y))
+    a = 2.0 * (_power_of_2_64(k - i64(2)) * (1.0 + _expm1_near_0_64(r)))
+    return a + 0.25 / a
+
+
+@njit(**EXACT)
+def arcsinh64(x):
+    y = abs(x)
+    big = y > 268435456.0
+    s = select(big, 1.0, y)
+    z = select(big, y, s + s * s / (1.0 + math.sqrt(1.0 + s * s)))
+    return math.copysign(log1p_64(z) + select(big, 0.6931471805599453, 0.0), x)
+
+
+@njit(**EXACT)
+def arccosh64(x):
+    big = x > 268435456.0
+    t = select(big, 1.0, x - 1.0)
+    z = select(big, x, t + math.sqrt(2.0 * t + t * t))
+    return select(x >= 1.0, log1p_64(z) + select(big, 0.6931471805599453, 0.0), math.nan)
+
+
+@njit(**EXACT)
+def arctanh64(x):
+    y = abs(x)
+    return math.copysign(0.5 * log1p_64(2.0 * y / (1.0 - y)), x)
+
+
+@njit(**EXACT)
+def _arcsin_series64(z):
+    """(arcsin(s) − s) / s³ with z = s², up to s = 1/2: minimax, by tools/minimax.py."""
+    p = 0.032653687081578564
+    p = p * z - 0.021038124622195287
+    p = p * z + 0.021734317073036465
+    p = p * z + 0.0036956733813436407
+    p = p * z + 0.01078301118042568
+    p = p * z + 0.011398435461449526
+    p = p * z + 0.013980876876400903
+    p = p * z + 0.017351607482775297
+    p = p * z + 0.02237221523015145
+    p = p * z + 0.030381942699534342
+    p = p * z + 0.04464285717477623
+    p = p * z + 0.07499999999970636
+    p = p * z + 0.1666666666666676
+    return p
+
+
+@njit(**EXACT)
+def _arcsin_part64(y):
+    """arcsin(y) up to 1/2; above, arcsin √((1 − y)/2), of which twice is missing from π/2."""
+    big = y > 0.5
+    z = select(big, 0.5 * (1.0 - y), y * y)
+    s = select(big, math.sqrt(z), y)
+    return s + s * (z * _arcsin_series64(z))
+
+
+@njit(**EXACT)
+def arcsin64(x):
+    y = abs(x)
+    r = _arcsin_part64(y)
+    return math.copysign(select(y > 0.5, 2.0 * QUARTER_PI - 2.0 * (r - QUARTER_PI_LOW), r), x)
+
+
+@njit(**EXACT)
+def arccos64(x):
+    y = abs(x)
+    r = _arcsin_part64(y)
+    big = select(x > 0.0, 2.0 * r, 4.0 * QUARTER_PI - 2.0 * (r - 2.0 * QUARTER_PI_LOW))
+    return select(y > 0.5, big, 2.0 * QUARTER_PI - (math.copysign(r, x) - 2.0 * QUARTER_PI_LOW))
+
+
+@njit(**EXACT)
+def _arctan_series64(z):
+    """(arctan(t) − t) / t³ with z = t², up to t = tan(π/8): minimax, by tools/minimax.py."""
+    p = 0.015191762764905864
+    p = p * z - 0.03347051241309051
+    p = p * z + 0.04503351593076481
+    p = p * z - 0.05218348086210488
+    p = p * z + 0.05877011745333944
+    p = p * z - 0.06666225583621836
+    p = p * z + 0.07692282668146815
+    p = p * z - 0.09090908139984087
+    p = p * z + 0.11111111088035154
+    p = p * z - 0.14285714285385423
+    p = p * z + 0.19999999999997645
+    p = p * z - 0.33333333333333326
+    return p
+
+
+@njit(**EXACT)
+def _arctan_of_quotient64(a, b):
+    """arctan(a / b) of two numbers that are not negative, by one division."""
+    swapped = a > b
+    small, large = select(swapped, b, a), select(swapped, a, b)
+    shifted = small > 0.41421356237309503 * large  # arctan(s / l) = π/4 + arctan((s − l) / (s + l))
+    t = select(shifted, small - large, small) / select(shifted, small + large, large)
+    z = t * t
+    r = t + t * (z * _arctan_series64(z))
+    r = select(shifted, QUARTER_PI + (r + QUARTER_PI_LOW), r)
+    return select(swapped, 2.0 * QUARTER_PI - (r - 2.0 * QUARTER_PI_LOW), r)
+
+
+@njit(**EXACT)
+def arctan64(x):
+    return math.copysign(_arctan_of_quotient64(abs(x), 1.0), x)
+
+
+@njit(**EXACT)
+def arctan2_64(y, x):
+    a, b = abs(y), abs(x)
+    scale = select(maximum(a, b) > 1e300, 2.0**-600, 1.0)  # a sum may be too large
+    a, b = scale * a, scale * b
+    infinite = maximum(a, b) == math.inf
+    a = select(infinite, select(a == math.inf, 1.0, 0.0), a)
+    b = select(infinite, select(b == math.inf, 1.0, 0.0), b)
+    r = _arctan_of_quotient64(a, select(maximum(a, b) == 0.0, 1.0, b))
+    r = select(math.copysign(1.0, x) < 0.0, 4.0 * QUARTER_PI - (r - 4.0 * QUARTER_PI_LOW), r)
+    return math.copysign(r, y)
+
+
+@njit(**EXACT)
+def hypot64(x, y):
+    a, b = abs(x), abs(y)
+    large, small = maximum(a, b), minimum(a, b)
+    r = small / select(large == 0.0, 1.0, large)
+    z = select(large == 0.0, 0.0, large * math.sqrt(1.0 + r * r))
+    return select((a == math.inf) | (b == math.inf), math.inf, z)
+
+
+@njit(**EXACT)
+def cbrt64(x):
+    """x = w 2^3q; Halley's iteration twice, for the cube root of w between 0.35 and 2.83."""
+    y = abs(x)
+    bits, k = _split64(y)
+    t = k * (1 / 3) + ROUND64
+    q = bits64(t) - bits64(ROUND64)
+    rest = bits64((k - 3.0 * (t - ROUND64)) + ROUND64) - bits64(ROUND64)
+    w = from_bits64(bits) * _power_of_2_64(rest)
+    c = ((0.032712 * w - 0.225579) * w + 0.704830) * w + 0.489440
+    cube = c * c * c
+    c = c - c * ((cube - w) / (2.0 * cube + w))
+    cube = c * c * c
+    c = c - c * ((cube - w) / (2.0 * cube + w))
+    z = c * _power_of_2_64(q)
+    return select((y > 0.0) & (y < math.inf), math.copysign(z, x), x)
+
+
+@njit(**EXACT)
+def _erf_series64(z):
+    """erf(x) / x with z = x², up to x = 1: minimax, by tools/minimax.py."""
+    p = 5.943873335952074e-11
+    p = p * z - 1.1364802080891173e-09
+    p = p * z + 1.4657643248835613e-08
+    p = p * z - 1.63499877152472e-07
+    p = p * z + 1.6460969009390796e-06
+    p = p * z - 1.4925593248319261e-05
+    p = p * z + 0.00012055331024985228
+    p = p * z - 0.0008548326978372212
+    p = p * z + 0.005223977624773331
+    p = p * z - 0.026866170645071942
+    p = p * z + 0.11283791670954851
+    p = p * z - 0.3761263890318375
+    p = p * z + 1.1283791670955126
+    return p
+
+
+@njit(**EXACT)
+def _erfc_scaled64(z):
+    """(1 + 2y) e^(y²) erfc(y) with z = (y − 3.75) / (y + 3.75): minimax, by tools/minimax.py; the form is Shepherd and
+    Laframboise's, Chebyshev approximation of (1 + 2x) exp(x²) erfc x, Math. Comp. 36 (1981).
+    """
+    p = -2.2433650611194055e-09
+    p = p * z - 4.156823494965909e-10
+    p = p * z + 3.275779697452888e-08
+    p = p * z + 1.4739767775427092e-08
+    p = p * z - 2.5314783310996583e-07
+    p = p * z - 4.672871473003951e-08
+    p = p * z + 1.7491023440138536e-06
+    p = p * z - 9.810477399526544e-07
+    p = p * z - 1.1443774327030855e-05
+    p = p * z + 2.2387576493241502e-05
+    p = p * z + 5.1649265982240274e-05
+    p = p * z - 0.00029015503158111354
+    p = p * z + 0.0002937135706470626
+    p = p * z + 0.0017556260245432393
+    p = p * z - 0.009746579537793027
+    p = p * z + 0.028362277400154092
+    p = p * z - 0.05869339859177273
+    p = p * z + 0.09230432116151999
+    p = p * z - 0.10880393014164283
+    p = p * z + 0.0822767384901131
+    p = p * z + 0.003585415485462496
+    p = p * z - 0.1402405985855467
+    p = p * z + 1.2375126308378275
+    return p
+
+
+@njit(**EXACT)
+def _erfc_of_positive64(y):
+    y = select(y > 28.0, 28.0, y)
+    high = from_bits64(bits64(y) & i64(-134217728))  # its square is exact
+    d = (high - y) * (high + y)
+    e = exp64(-high * high)
+    e = e + e * (d + d * d * (0.5 + d * (1 / 6)))  # d is below 3e-5
+    return e * (_erfc_scaled64((y - 3.75) / (y + 3.75)) / (1.0 + 2.0 * y))
+
+
+@njit(**EXACT)
+def erf64(x):
+    y = abs(x)
+    return select(y < 1.0, x * _erf_series64(x * x), math.copysign(1.0 - _erfc_of_positive64(y), x))
+
+
+@njit(**EXACT)
+def erfc64(x):
+    r = _erfc_of_positive64(abs(x))
+    r = select(x < 0.0, 2.0 - r, r)
+    return select(abs(x) < 0.5, 1.0 - x * _erf_series64(x * x), r)
+
+
+def _of_both(name, of64, of32=None):
+    """The function for both kinds of numbers, for use in compiled code; of float32 through float64 if it has no own."""
 
     def function(x):
         raise NotImplementedError("in compiled code only")
 
     def choose(x):
         if x == types.float32:
-            return lambda x: of32(x)
+            return (lambda x: of32(x)) if of32 is not None else (lambda x: f32(of64(f64(x))))
         return (lambda x: of64(x)) if x == types.float64 else None
+
+    function.__name__ = name
+    overload(function, jit_options=EXACT)(choose)
+    return function
+
+
+def _of_two(name, of64):
+    """The same for two arguments."""
+
+    def function(x, y):
+        raise NotImplementedError("in compiled code only")
+
+    def choose(x, y):
+        if x == types.float32 and y == types.float32:
+            return lambda x, y: f32(of64(f64(x), f64(y)))
+        return (lambda x, y: of64(x, y)) if x == types.float64 and y == types.float64 else None
 
     function.__name__ = name
     overload(function, jit_options=EXACT)(choose)
@@ -379,3 +685,19 @@ log1p = _of_both("log1p", log1p_64, log1p_32)
 tanh = _of_both("tanh", tanh64, tanh32)
 sigmoid = _of_both("sigmoid", sigmoid64, sigmoid32)
 softplus = _of_both("softplus", softplus64, softplus32)
+exp2 = _of_both("exp2", exp2_64)
+log2 = _of_both("log2", log2_64)
+log10 = _of_both("log10", log10_64)
+sinh = _of_both("sinh", sinh64)
+cosh = _of_both("cosh", cosh64)
+arcsinh = _of_both("arcsinh", arcsinh64)
+arccosh = _of_both("arccosh", arccosh64)
+arctanh = _of_both("arctanh", arctanh64)
+arcsin = _of_both("arcsin", arcsin64)
+arccos = _of_both("arccos", arccos64)
+arctan = _of_both("arctan", arctan64)
+cbrt = _of_both("cbrt", cbrt64)
+erf = _of_both("erf", erf64)
+erfc = _of_both("erfc", erfc64)
+arctan2 = _of_two("arctan2", arctan2_64)
+hypot = _of_two("hypot", hypot64)
