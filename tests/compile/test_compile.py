@@ -856,3 +856,21 @@ def test_a_number_of_python_beside_a_loss():
     for scale in (2.0, 2.0, 0.5):
         for a, b in zip(compiled(s, 1, scale), expected(s, 1, scale), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+def test_a_variable_named_like_the_index_of_a_loop():
+    """A second `i` was called i2, as the third loop is."""
+
+    def program(x, i):
+        j = np.exp(x)
+        i = i * j
+        i = i + np.sum(i, axis=1, keepdims=True)
+        i2 = np.sin(i)
+        return np.sum(i2 * i)
+
+    x, i = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+    compiled, expected = cr.compile(cr.value_and_grad(program)), cr.value_and_grad(program)(x, i)
+    for _ in range(3):
+        for a, b in zip(compiled(x, i), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert "1 version" in repr(compiled)
