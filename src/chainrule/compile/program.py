@@ -183,9 +183,8 @@ class _Writer:
         if value not in self.names:
             base = _identifier(value.name or "") or _identifier(str(value.params.get("text", ""))) or value.op
             base = base if base not in ("input", "constant") else {"input": "x", "constant": "c"}[base]
-            base = (
-                f"{base}_" if re.fullmatch(r"i\d*", base) else base
-            )  # those are loops: i2 too, which a second i would be
+            if re.fullmatch(r"i\d*", base):  # loops are i0, i1, …, and a second i would be i2
+                base += "_"
             name, i = base, 1
             while keyword.iskeyword(name) or {name, *(f"{name}_{suffix}" for suffix in SUFFIXES)} & self.taken:
                 i += 1
