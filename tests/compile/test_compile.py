@@ -874,3 +874,18 @@ def test_a_variable_named_like_the_index_of_a_loop():
         for a, b in zip(compiled(x, i), expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
     assert "1 version" in repr(compiled)
+
+
+def test_where_the_compiler_fails_the_function_runs_as_it_is(monkeypatch):
+    cache = importlib.import_module("chainrule.compile.cache")
+
+    def fails(*args):
+        raise NotImplementedError("another Numba")
+
+    monkeypatch.setattr(cache, "load_module", fails)
+    gradient = cr.grad(lambda x: np.sum(np.tanh(x) ** 3))
+    compiled, x = cr.compile(gradient), np.array([0.5, 1.0])
+    np.testing.assert_array_equal(compiled(x), gradient(x))
+    with pytest.warns(RuntimeWarning, match="runs uncompiled.*another Numba"):
+        np.testing.assert_array_equal(compiled(x), gradient(x))
+    np.testing.assert_array_equal(compiled(2 * x), gradient(2 * x))

@@ -72,7 +72,7 @@ class Compiled:
         self._fast: Callable[..., Any] | None = None
         self._known: list[Callable[..., Any]] = []
         self._lock = threading.RLock()
-        self._warned = False
+        self._warned = self._failed = False
 
     def __repr__(self) -> str:
         versions = sum(len(v) for v in self._versions.values())
@@ -87,7 +87,19 @@ class Compiled:
                 pass
         return self._call(args, kwargs)
 
+    def _uncompiled(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What records runs, even where the compiler fails: a version of Numba that is not known yet, a full disk."""
+        if not self._failed:
+            self._failed = True
+            told = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            warnings.warn(
+                f"{self.__name__} cannot be compiled and runs uncompiled ({told})", RuntimeWarning, stacklevel=4
+            )
+        return self.__wrapped__(*args, **kwargs)
+
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._failed:
+            return self.__wrapped__(*args, **kwargs)
         for fast in self._known if not kwargs else ():  # another label, and the like
             try:
                 result = fast(*args)
@@ -98,8 +110,11 @@ class Compiled:
         signature = signature_of(args, kwargs, self.__name__)
         versions = self._versions.setdefault(signature.key, [])
         for version in list(versions):
-            with self._lock:
-                version.prepare()
+            try:
+                with self._lock:
+                    version.prepare()
+            except Exception as error:
+                return self._uncompiled(error, args, kwargs)
             self._latest = version
             done, result = version.run(signature.leaves)
             if done:
