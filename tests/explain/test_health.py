@@ -25,7 +25,11 @@ def test_statistics_are_numpys(x):
     np.testing.assert_allclose(told, expected, rtol=1e-10, atol=1e-9)
     assert s.zeros == np.mean(x == 0)
     if x.min() < x.max():
-        np.testing.assert_array_equal(s.histogram, np.histogram(x, 20)[0])
+        assert sum(s.histogram) == x.size
+        bins = (x - x.min()) / (x.max() - x.min()) * 20
+        near_an_edge = np.abs(bins - np.rint(bins)) < 1e-6
+        if not np.any(near_an_edge & (0 < bins) & (bins < 20)):  # there, rounding decides
+            np.testing.assert_array_equal(s.histogram, np.histogram(x, 20)[0])
 
 
 def test_numbers_that_differ_in_the_last_digit_have_a_histogram():
