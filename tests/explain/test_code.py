@@ -284,3 +284,11 @@ def test_a_cotangent_may_be_given():
 def test_another_library_is_an_error():
     with pytest.raises(ValueError, match="numpy, torch, jax"):
         cr.explain(lambda x: x * x)(1.0).code("mxnet")
+
+
+def test_a_library_that_is_not_installed_is_told(monkeypatch):
+    from importlib import util
+
+    monkeypatch.setattr(util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install .chainrule\[torch\]"):
+        cr.explain(lambda x: x * x)(2.0).code("torch")

@@ -6,6 +6,7 @@ import ast
 import builtins
 import contextlib
 import dataclasses
+import importlib.util
 import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -49,10 +50,13 @@ def code_of(
     Raises
     ------
     CodeError : a block whose rules cannot be written in calls of that library. It names all of them.
+    ImportError : the library is not installed; its calls are written down as it makes them.
     ValueError : another library.
     """
     if library not in LIBRARIES:
         raise ValueError(f"code can be written for {', '.join(LIBRARIES)}, not for {library!r}")
+    if importlib.util.find_spec(library) is None:
+        raise ImportError(f'code for {library} is written with its help: pip install "chainrule[{library}]"')
 
     def draft(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Draft:
         program = program_of(f, args, kwargs)

@@ -252,3 +252,9 @@ def test_large_stories_are_compressed(monkeypatch):
     explanation = cr.explain(cross_entropy)(W, X)
     (packed,) = re.findall(r'<script id="story" type="application/gzip">(.*?)</script>', page(explanation))
     assert json.loads(gzip.decompress(base64.b64decode(packed))) == story(explanation)
+
+
+def test_a_transpose_hands_every_entry_back():
+    told = story(cr.explain(lambda A: np.sum(A.T * np.arange(2.0)))(np.ones((2, 3))))
+    (transpose,) = [step for step in told["steps"] if step["block"] == "transpose"]
+    assert "back to where it came from" in transpose["intuition"]

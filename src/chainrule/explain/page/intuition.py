@@ -79,7 +79,9 @@ def _from_matrix(row: Row, operand: Row, local: LocalGradient | None) -> Phrase:
         return Phrase("same")
     if structure == "diagonal of zeros and ones":
         return Phrase("gate", f"{int(J.sum())} of {n}")
-    if structure in ("picks one entry", "each result is one of the entries", "permutation"):
+    if structure == "permutation":
+        return Phrase("moved")
+    if structure in ("picks one entry", "each result is one of the entries"):
         return Phrase("route", f"{np.count_nonzero(J.any(axis=1))} of {n}")
     if structure.endswith("× identity"):
         return Phrase("scaled", structure.split(" ")[0])
@@ -130,6 +132,8 @@ def _alone(name: str, p: Phrase) -> str:
     match p.kind:
         case "same":
             return "hands the gradient on, unchanged"
+        case "moved":
+            return "hands the gradient on, each entry back to where it came from"
         case "negated":
             return "hands the gradient on with its sign turned"
         case "scaled":
