@@ -25,7 +25,7 @@ from chainrule.compile.machine import Entry, initialize, load
 
 __all__ = ["cache_folder", "load_module"]
 
-OURS = ("vecmath.py", "native.py", "entry.py", "machine.py")
+OURS = ("vecmath/*.py", "native.py", "entry.py", "machine.py")
 """What machine code depends on besides its source."""
 
 
@@ -53,7 +53,8 @@ def _identity() -> str:
     processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
     settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")]
     here = Path(__file__).parent
-    return "\n".join([*versions, *processor, *settings, *((here / name).read_text("utf-8") for name in OURS)])
+    ours = [file for pattern in OURS for file in sorted(here.glob(pattern))]
+    return "\n".join([*versions, *processor, *settings, *(file.read_text("utf-8") for file in ours)])
 
 
 def _version_of_numba() -> str:

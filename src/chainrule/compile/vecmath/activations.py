@@ -1,0 +1,50 @@
+"""What networks are made of besides the field's old functions."""
+
+# What Numba compiles has types of its own.
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+from chainrule.compile.vecmath.exponentials import exp32, exp64
+from chainrule.compile.vecmath.intrinsics import exact, f32, maximum, of_both, of_two, select
+from chainrule.compile.vecmath.logarithms import log1p_32, log1p_64
+
+__all__ = ["product_or_zero", "sigmoid", "softplus"]
+
+
+@exact
+def product_or_zero64(dz, slope):
+    """dz · slope, and 0 where dz is 0 though the slope be infinite or NaN."""
+    return select(dz == 0.0, dz, dz * slope)
+
+
+@exact
+def product_or_zero32(dz, slope):
+    return select(dz == f32(0.0), dz, dz * slope)
+
+
+@exact
+def sigmoid64(x):
+    e = exp64(-abs(x))
+    return select(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+@exact
+def sigmoid32(x):
+    e = exp32(-abs(x))
+    return select(x >= f32(0.0), f32(1.0), e) / (f32(1.0) + e)
+
+
+@exact
+def softplus64(x):
+    return maximum(x, 0.0) + log1p_64(exp64(-abs(x)))
+
+
+@exact
+def softplus32(x):
+    return maximum(x, f32(0.0)) + log1p_32(exp32(-abs(x)))
+
+
+sigmoid = of_both("sigmoid", sigmoid64, sigmoid32)
+product_or_zero = of_two("product_or_zero", product_or_zero64, product_or_zero32)
+softplus = of_both("softplus", softplus64, softplus32)
