@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.array import ANSWERS
+from chainrule.answers import ANSWERS
 from chainrule.block import BLOCKS, Elementwise
 from chainrule.catalogue import Entry, check_block, families, find
 from chainrule.catalogue import names as catalogue_names

@@ -15,7 +15,8 @@ import scipy
 
 import chainrule as cr
 from chainrule import coverage, special
-from chainrule.array import Array, answer
+from chainrule.answers import answer
+from chainrule.array import Array
 from chainrule.block import Block
 from chainrule.libraries import is_inexact
 from chainrule.trees import flatten

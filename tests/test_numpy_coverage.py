@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.array import ANSWERS, Array, answer
+from chainrule.answers import ANSWERS, answer
+from chainrule.array import Array
 from chainrule.block import Block
 from chainrule.errors import ChainruleError
 

@@ -17,11 +17,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from chainrule.answers import (
+    ANSWERS,
+    SAME_LAYOUT,
+    answer,
+    full_name,
+    getitem_key,
+    no_block_for,
+    setitem_key,
+)
 from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.instead import function_to_write_instead
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
+from chainrule.methods import Methods
 from chainrule.node import Node, at_line, user_frame
-from chainrule.views import Index, View, same_steps, view_of
+from chainrule.views import Index, View, is_entry, is_number, same_steps, view_of
 
 __all__ = [
     "ANSWERS",
@@ -37,13 +47,6 @@ __all__ = [
     "record",
     "value_of",
 ]
-
-ANSWERS: dict[Any, Callable[..., Any]] = {}
-"""Which block (or function made of blocks) answers for which function of NumPy or SciPy.
-
-Filled where the blocks are defined, by `chainrule.block`. A key may be a dotted name such as
-`"scipy.special.expit"`: SciPy is slow to import, and whoever calls its functions has imported it already.
-"""
 
 NO_PARAMS: dict[str, Any] = {}
 
@@ -135,19 +138,9 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         source = operands[0]
         if unsure and block.name == "reshape" and source.ndim > 1:
             result._view = view_of(source)._replace(steps=None)
-        elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or _is_entry(source)):
+        elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
             result._view = view_of(source, partial(block, **params))
     return result
-
-
-def is_number(x: Array) -> bool:
-    """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
-    return isinstance(x._node.value, np.generic) and (x._view is None or x._view.steps is None)
-
-
-def _is_entry(x: Array) -> bool:
-    """Whether x is a view without axes, as x[..., 0], which shares memory though its value here is a number."""
-    return isinstance(x._node.value, np.generic) and not is_number(x)
 
 
 def owned(x: Any) -> Any:
@@ -194,48 +187,6 @@ def looked_at(x: Any) -> Any:
     return x if WATCHER.get() is not None else value_of(x)
 
 
-def answer(function: Any) -> Callable[..., Any] | None:
-    """What answers for a function of NumPy or SciPy, or None."""
-    found = ANSWERS.get(function) or _named.get(function)
-    if found is None:
-        for name in _names_of(function):
-            if name in ANSWERS:
-                found = _named[function] = ANSWERS[name]
-    return found
-
-
-_named: dict[Any, Callable[..., Any]] = {}
-"""The answers that were found by name, so that each is looked for once."""
-
-
-def _names_of(function: Any) -> Iterator[str]:
-    name = getattr(function, "__name__", "")
-    module = getattr(function, "__module__", None)
-    if isinstance(function, np.ufunc):  # ufuncs did not always know their module
-        yield f"scipy.special.{name}"
-    if module:
-        yield f"{module}.{name}"
-
-
-def full_name(function: Any) -> str:
-    name = getattr(function, "__name__", "")
-    module = getattr(function, "__module__", None)
-    if isinstance(function, np.ufunc) and module in (None, "numpy"):
-        module = "numpy" if getattr(np, name, None) is function else "scipy.special"
-    return f"{module}.{getattr(function, '__name__', function)}".lstrip(".")
-
-
-def no_block_for(name: str) -> RecordingError:
-    return RecordingError(
-        f"{name} has no block, so its gradient is not known{at_line()}\n"
-        f"  write it with functions that have one, or make a block of it:\n"
-        f"      @cr.block\n"
-        f"      def my_block(x): ...            # plain NumPy\n"
-        f"      @my_block.backward\n"
-        f"      def my_block_backward(dz, z, x): ...   # ∂L/∂x from dz = ∂L/∂z"
-    )
-
-
 # The handle ------------------------------------------------------------------------------------------------
 
 
@@ -260,14 +211,6 @@ def _unary(function: Any) -> Any:
     return lambda self: record(ANSWERS[function], (self,))
 
 
-def _method(function: Any) -> Any:
-    def method(self: Array, *args: Any, **kwargs: Any) -> Any:
-        return call(function, self, *args, **kwargs)
-
-    method.__doc__ = f"As numpy.{function.__name__}."
-    return method
-
-
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what answers for a function of NumPy."""
     out = kwargs.get("out")
@@ -284,20 +227,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     return result
 
 
-SAME_LAYOUT: set[Any] = {
-    *(np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.matmul, np.dot, np.where, np.clip),
-    *(np.outer, np.inner, np.diag, np.tril, np.triu, np.roll, np.cumprod, np.diff, np.nan_to_num, np.round),
-    *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate, np.sort),
-    *(np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.zeros, np.ones, np.empty, np.full),
-}
-"""Functions whose results lie in memory as NumPy's do.
-
-Others compute the same numbers in another way, so their results may lie in another order. It matters only to a
-`reshape`, which NumPy makes a view or a copy depending on it: of such results it counts as either (see `View`).
-"""
-
-
-class Array:
+class Array(Methods):
     """A recorded array: a value plus where it came from.
 
     You get one as the argument of a function that chainrule differentiates or explains, or from `cr.variable`.
@@ -314,6 +244,7 @@ class Array:
 
     __slots__ = ("__weakref__", "_own", "_unsure", "_view")
     __array_priority__ = 1000
+    _call = staticmethod(call)
 
     def __init__(self, node: Node):
         self._own = node
@@ -503,12 +434,10 @@ class Array:
             handler = ANSWERS.get((ufunc, method))
             if handler is None:
                 raise no_block_for(f"{full_name(ufunc)}.{method}")
-        else:
-            handler = answer(ufunc)
-            if handler is None:
-                raise no_block_for(full_name(ufunc))
-        if method != "__call__":
             return handler(*inputs, **kwargs)
+        handler = answer(ufunc)
+        if handler is None:
+            raise no_block_for(full_name(ufunc))
         dtype = kwargs.pop("dtype", None)
         kwargs = {k: v for k, v in kwargs.items() if k not in ("casting", "order", "subok")}
         if kwargs:
@@ -616,116 +545,7 @@ class Array:
         self._own = result._node
         return self
 
-    # Methods ----------------------------------------------------------------------------------------------
-
-    sum = _method(np.sum)
-    mean = _method(np.mean)
-    prod = _method(np.prod)
-    max = _method(np.max)
-    min = _method(np.min)
-    std = _method(np.std)
-    var = _method(np.var)
-    any = _method(np.any)
-    all = _method(np.all)
-    argmax = _method(np.argmax)
-    argmin = _method(np.argmin)
-    argsort = _method(np.argsort)
-    cumsum = _method(np.cumsum)
-    dot = _method(np.dot)
-    clip = _method(np.clip)
-    take = _method(np.take)
-    repeat = _method(np.repeat)
-    squeeze = _method(np.squeeze)
-    swapaxes = _method(np.swapaxes)
-    diagonal = _method(np.diagonal)
-    trace = _method(np.trace)
-    ravel = _method(np.ravel)
-    astype = _method(np.astype)
-    round = _method(np.round)
-    cumprod = _method(np.cumprod)
-    nonzero = _method(np.nonzero)
-    searchsorted = _method(np.searchsorted)
-    argpartition = _method(np.argpartition)
-    choose = _method(np.choose)
-    put = _method(np.put)
-
-    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
-        """As ndarray.compress: the slices where the condition holds."""
-        return call(np.compress, condition, self, axis, out)
-
-    def sort(self, *args: Any, **kwargs: Any) -> None:
-        """As ndarray.sort: in place."""
-        self._write(call(np.sort, self, *args, **kwargs))
-
-    def partition(self, *args: Any, **kwargs: Any) -> None:
-        """As ndarray.partition: in place."""
-        self._write(call(np.partition, self, *args, **kwargs))
-
-    def fill(self, value: Any) -> None:
-        """As ndarray.fill."""
-        self[...] = value
-
-    def resize(self, *shape: Any, refcheck: bool = True) -> None:
-        """As ndarray.resize: in place, with zeros where the array grows."""
-        if self._view is not None:
-            raise RecordingError("a view cannot be resized; resize a copy of it" + at_line())
-        new_shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        size, flat = int(np.prod(new_shape, dtype=int)), call(np.ravel, self)
-        flat = flat[:size] if size <= self.size else call(np.pad, flat, (0, size - self.size))
-        self._own = call(np.reshape, flat, new_shape)._node
-
-    def view(self, dtype: Any = None, type: Any = None) -> Any:
-        """As ndarray.view without a change of the dtype."""
-        if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
-            raise RecordingError(f"x.view({dtype or type!r}) has no gradient; write x.astype(dtype)" + at_line())
-        return call(np.reshape, self, self.shape)
-
-    def conj(self) -> Any:
-        """As ndarray.conj: real numbers are left as they are, without a copy."""
-        return call(np.conjugate, self) if self.dtype.kind == "c" else self
-
-    conjugate = conj
-
-    def copy(self, order: str = "C") -> Any:
-        """As ndarray.copy."""
-        return call(np.astype, self, self.dtype) if is_number(self) else call(np.copy, self, order)
-
-    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
-        """As ndarray.reshape: the shape as one tuple or as several integers."""
-        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
-
-    def flatten(self, order: str = "C") -> Any:
-        """As ndarray.flatten: what ravel gives, as a copy."""
-        return owned(call(np.ravel, self, order))
-
-    def transpose(self, *axes: Any) -> Any:
-        """As ndarray.transpose: the axes as one tuple, as several integers, or none to reverse them."""
-        return call(np.transpose, self, axes[0] if len(axes) == 1 else (axes or None))
-
-    @property
-    def T(self) -> Any:  # noqa: N802
-        return self.transpose()
-
-    @property
-    def mT(self) -> Any:  # noqa: N802
-        return call(np.matrix_transpose, self)
-
-    @property
-    def real(self) -> Any:
-        return call(np.real, self)
-
-    @property
-    def imag(self) -> Any:
-        return call(np.imag, self)
-
-    @property
-    def flat(self) -> Flat:
-        """As ndarray.flat: the entries in C order, to read and to write."""
-        return Flat(self)
-
-    @flat.setter
-    def flat(self, new: Any) -> None:
-        Flat(self)[:] = new
+    # Backpropagation ----------------------------------------------------------------------------------------
 
     def backward(self, gradient: Any = None) -> None:
         """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
@@ -748,31 +568,6 @@ class Array:
         backward_from(self, gradient)
 
 
-class Flat:
-    """What `x.flat` is: the entries of x in C order. What is read is a copy, what is written goes into x."""
-
-    def __init__(self, x: Array):
-        self.x = x
-
-    def __len__(self) -> int:
-        return self.x.size
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(call(np.ravel, self.x))
-
-    def __getitem__(self, key: Any) -> Any:
-        return owned(owned(call(np.ravel, self.x))[key])
-
-    def __setitem__(self, key: Any, new: Any) -> None:
-        places = np.arange(self.x.size)[key]
-        new = call(np.resize, new, np.shape(places)) if np.ndim(new) else new  # a shorter one is repeated, as in NumPy
-        self.x[np.unravel_index(places, self.x.shape)] = new
-
-    def copy(self) -> Any:
-        """As ndarray.flatten."""
-        return self.x.flatten()
-
-
 def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:
     """The result of a function of NumPy, written into `out`, which must be a recorded array."""
     if type(out) is not Array:
@@ -790,13 +585,3 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
 
 def _has_ellipsis(key: Any) -> bool:
     return key is Ellipsis or (type(key) is tuple and any(part is Ellipsis for part in key))
-
-
-def getitem_key(x: Any, key: Any) -> Any:
-    """Stands for `x[key]` in the table of answers, where NumPy has no function for it."""
-    return x[key]
-
-
-def setitem_key(x: Any, new: Any, key: Any) -> Any:
-    """Stands for `x[key] = new` in the table of answers."""
-    x[key] = new

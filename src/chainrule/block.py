@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, WATCHER, Array, joined, record
+from chainrule.answers import ANSWERS
+from chainrule.array import WATCHER, Array, joined, record
 from chainrule.domains import Example, normal
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_numpy, namespace_of

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import chainrule
-from chainrule.array import answer
+from chainrule.answers import answer
 from chainrule.block import Block
 
 __all__ = [

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import chainrule
-from chainrule.array import answer
+from chainrule.answers import answer
 from chainrule.block import Block
 from chainrule.errors import ExpressionError
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import answer, form_of, no_block_for, value_of
+from chainrule.answers import answer, no_block_for
+from chainrule.array import form_of, value_of
 
 __all__ = ["RECORDING"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, call, is_number
-from chainrule.views import view_of
+from chainrule.array import Array, call
+from chainrule.views import is_number, view_of
 
 __all__ = ["from_objects", "holds_recorded", "to_objects"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import RecordingError
 from chainrule.node import Node, at_line
 
-__all__ = ["Index", "View", "same_steps", "view_of"]
+__all__ = ["Index", "View", "is_entry", "is_number", "same_steps", "view_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,3 +111,13 @@ def same_steps(a: Any, b: Any) -> bool:
         and len(a) == len(b)
         and all(s is t or (type(s) is Index and type(t) is Index and s.key is t.key) for s, t in zip(a, b, strict=True))
     )
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
+    return isinstance(x._node.value, np.generic) and (x._view is None or x._view.steps is None)
+
+
+def is_entry(x: Any) -> bool:
+    """Whether x is a view without axes, as x[..., 0], which shares memory though its value here is a number."""
+    return isinstance(x._node.value, np.generic) and not is_number(x)

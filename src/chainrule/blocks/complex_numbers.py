@@ -9,13 +9,14 @@ import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, form_of, is_number, value_of
+from chainrule.answers import ANSWERS
+from chainrule.array import Array, form_of, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
 from chainrule.libraries import is_complex
-from chainrule.views import view_of
+from chainrule.views import is_number, view_of
 
 __all__ = ["adjoint", "conj"]
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import ANSWERS
+from chainrule.answers import ANSWERS
 from chainrule.block import Elementwise, answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive

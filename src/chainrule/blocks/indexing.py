@@ -10,7 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, form_of, getitem_key, is_number, owned, record, setitem_key, value_of
+from chainrule.answers import getitem_key, setitem_key
+from chainrule.array import WATCHER, Array, form_of, owned, record, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
@@ -18,7 +19,7 @@ from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
 from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
-from chainrule.views import view_of
+from chainrule.views import is_number, view_of
 
 
 def at_run_time(x):

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, Array, is_number, owned, value_of
+from chainrule.answers import ANSWERS
+from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import full_key, write
 from chainrule.blocks.plain import plain_of
@@ -16,6 +17,7 @@ from chainrule.blocks.reductions import axes_of, logsumexp
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError, RecordingError
 from chainrule.node import at_line
+from chainrule.views import is_number
 
 # Those that have a block of their own --------------------------------------------------------------------------------
 

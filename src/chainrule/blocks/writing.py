@@ -7,11 +7,12 @@ written several times the last one counts.
 
 import numpy as np
 
-from chainrule.array import Array, is_number, value_of
+from chainrule.array import Array, value_of
 from chainrule.block import answers
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.views import is_number
 
 
 def _read_from_both(a, values, places):

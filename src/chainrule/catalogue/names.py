@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, full_name, getitem_key, setitem_key
+from chainrule.answers import ANSWERS, full_name, getitem_key, setitem_key
 from chainrule.block import BLOCKS, Block
 from chainrule.errors import ExpressionError
 

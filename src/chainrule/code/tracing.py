@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, WATCHER
+from chainrule.answers import ANSWERS
+from chainrule.array import WATCHER
 from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
 from chainrule.code.tape import Tape, Value
 from chainrule.errors import ChainruleError, RecordingError

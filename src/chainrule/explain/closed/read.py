@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS
+from chainrule.answers import ANSWERS
 from chainrule.block import BLOCKS, Elementwise
 from chainrule.explain.closed import rules
 from chainrule.explain.closed.parts import Part

@@ -1,0 +1,87 @@
+"""Answers: which block, or function made of blocks, stands in for which function of NumPy or SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
+
+__all__ = ["ANSWERS", "SAME_LAYOUT", "answer", "full_name", "getitem_key", "no_block_for", "setitem_key"]
+
+ANSWERS: dict[Any, Callable[..., Any]] = {}
+"""What answers, by the function that it answers for.
+
+Filled where the blocks are defined, by `chainrule.block`. A key may be a dotted name such as
+`"scipy.special.expit"`: SciPy is slow to import, and whoever calls its functions has imported it already.
+"""
+
+
+def answer(function: Any) -> Callable[..., Any] | None:
+    """What answers for a function of NumPy or SciPy, or None."""
+    found = ANSWERS.get(function) or _named.get(function)
+    if found is None:
+        for name in _names_of(function):
+            if name in ANSWERS:
+                found = _named[function] = ANSWERS[name]
+    return found
+
+
+_named: dict[Any, Callable[..., Any]] = {}
+"""The answers that were found by name, so that each is looked for once."""
+
+
+def _names_of(function: Any) -> Iterator[str]:
+    name = getattr(function, "__name__", "")
+    module = getattr(function, "__module__", None)
+    if isinstance(function, np.ufunc):  # ufuncs did not always know their module
+        yield f"scipy.special.{name}"
+    if module:
+        yield f"{module}.{name}"
+
+
+def full_name(function: Any) -> str:
+    """What a function of NumPy or SciPy is called in an error: `numpy.linalg.svd`."""
+    name = getattr(function, "__name__", "")
+    module = getattr(function, "__module__", None)
+    if isinstance(function, np.ufunc) and module in (None, "numpy"):
+        module = "numpy" if getattr(np, name, None) is function else "scipy.special"
+    return f"{module}.{getattr(function, '__name__', function)}".lstrip(".")
+
+
+def no_block_for(name: str) -> RecordingError:
+    """The error where nothing answers for a function."""
+    return RecordingError(
+        f"{name} has no block, so its gradient is not known{at_line()}\n"
+        f"  write it with functions that have one, or make a block of it:\n"
+        f"      @cr.block\n"
+        f"      def my_block(x): ...            # plain NumPy\n"
+        f"      @my_block.backward\n"
+        f"      def my_block_backward(dz, z, x): ...   # ∂L/∂x from dz = ∂L/∂z"
+    )
+
+
+def getitem_key(x: Any, key: Any) -> Any:
+    """Stands for `x[key]` in the table of answers, where NumPy has no function for it."""
+    return x[key]
+
+
+def setitem_key(x: Any, new: Any, key: Any) -> Any:
+    """Stands for `x[key] = new` in the table of answers."""
+    x[key] = new
+
+
+SAME_LAYOUT: set[Any] = {
+    *(np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.matmul, np.dot, np.where, np.clip),
+    *(np.outer, np.inner, np.diag, np.tril, np.triu, np.roll, np.cumprod, np.diff, np.nan_to_num, np.round),
+    *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate, np.sort),
+    *(np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.zeros, np.ones, np.empty, np.full),
+}
+"""Functions whose results lie in memory as NumPy's do.
+
+Others compute the same numbers in another way, so their results may lie in another order. It matters only to a
+`reshape`, which NumPy makes a view or a copy depending on it: of such results it counts as either (see `View`).
+"""

@@ -1,0 +1,167 @@
+"""NumPy's methods of arrays (`x.sum()`, `x.reshape(2, 3)`, `x.T`), each by the function of NumPy that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
+from chainrule.views import is_number
+
+__all__ = ["Methods"]
+
+
+def _method(function: Any) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._call(function, self, *args, **kwargs)
+
+    method.__doc__ = f"As numpy.{function.__name__}."
+    return method
+
+
+class Methods:
+    """The methods of `Array`, which has NumPy's functions called by `_call`."""
+
+    __slots__ = ()
+
+    sum = _method(np.sum)
+    mean = _method(np.mean)
+    prod = _method(np.prod)
+    max = _method(np.max)
+    min = _method(np.min)
+    std = _method(np.std)
+    var = _method(np.var)
+    any = _method(np.any)
+    all = _method(np.all)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    cumsum = _method(np.cumsum)
+    dot = _method(np.dot)
+    clip = _method(np.clip)
+    take = _method(np.take)
+    repeat = _method(np.repeat)
+    squeeze = _method(np.squeeze)
+    swapaxes = _method(np.swapaxes)
+    diagonal = _method(np.diagonal)
+    trace = _method(np.trace)
+    ravel = _method(np.ravel)
+    astype = _method(np.astype)
+    round = _method(np.round)
+    cumprod = _method(np.cumprod)
+    nonzero = _method(np.nonzero)
+    searchsorted = _method(np.searchsorted)
+    argpartition = _method(np.argpartition)
+    choose = _method(np.choose)
+    put = _method(np.put)
+
+    def compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        """As ndarray.compress: the slices where the condition holds."""
+        return self._call(np.compress, condition, self, axis, out)
+
+    def sort(self: Any, *args: Any, **kwargs: Any) -> None:
+        """As ndarray.sort: in place."""
+        self._write(self._call(np.sort, self, *args, **kwargs))
+
+    def partition(self: Any, *args: Any, **kwargs: Any) -> None:
+        """As ndarray.partition: in place."""
+        self._write(self._call(np.partition, self, *args, **kwargs))
+
+    def fill(self: Any, value: Any) -> None:
+        """As ndarray.fill."""
+        self[...] = value
+
+    def resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
+        """As ndarray.resize: in place, with zeros where the array grows."""
+        if self._view is not None:
+            raise RecordingError("a view cannot be resized; resize a copy of it" + at_line())
+        new_shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        size, flat = int(np.prod(new_shape, dtype=int)), self._call(np.ravel, self)
+        flat = flat[:size] if size <= self.size else self._call(np.pad, flat, (0, size - self.size))
+        self._own = self._call(np.reshape, flat, new_shape)._node
+
+    def view(self: Any, dtype: Any = None, type: Any = None) -> Any:
+        """As ndarray.view without a change of the dtype."""
+        if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
+            raise RecordingError(f"x.view({dtype or type!r}) has no gradient; write x.astype(dtype)" + at_line())
+        return self._call(np.reshape, self, self.shape)
+
+    def conj(self: Any) -> Any:
+        """As ndarray.conj: real numbers are left as they are, without a copy."""
+        return self._call(np.conjugate, self) if self.dtype.kind == "c" else self
+
+    conjugate = conj
+
+    def copy(self: Any, order: str = "C") -> Any:
+        """As ndarray.copy."""
+        return self._call(np.astype, self, self.dtype) if is_number(self) else self._call(np.copy, self, order)
+
+    def reshape(self: Any, *shape: Any, **kwargs: Any) -> Any:
+        """As ndarray.reshape: the shape as one tuple or as several integers."""
+        return self._call(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+    def flatten(self: Any, order: str = "C") -> Any:
+        """As ndarray.flatten: what ravel gives, as a copy."""
+        entries = self._call(np.ravel, self, order)
+        entries._view = None
+        return entries
+
+    def transpose(self: Any, *axes: Any) -> Any:
+        """As ndarray.transpose: the axes as one tuple, as several integers, or none to reverse them."""
+        return self._call(np.transpose, self, axes[0] if len(axes) == 1 else (axes or None))
+
+    @property
+    def T(self: Any) -> Any:  # noqa: N802
+        return self.transpose()
+
+    @property
+    def mT(self: Any) -> Any:  # noqa: N802
+        return self._call(np.matrix_transpose, self)
+
+    @property
+    def real(self: Any) -> Any:
+        return self._call(np.real, self)
+
+    @property
+    def imag(self: Any) -> Any:
+        return self._call(np.imag, self)
+
+    @property
+    def flat(self: Any) -> Flat:
+        """As ndarray.flat: the entries in C order, to read and to write."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self: Any, new: Any) -> None:
+        Flat(self)[:] = new
+
+
+class Flat:
+    """What `x.flat` is: the entries of x in C order. What is read is a copy, what is written goes into x."""
+
+    def __init__(self, x: Any):
+        self.x = x
+
+    def __len__(self) -> int:
+        return self.x.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.x.ravel())
+
+    def __getitem__(self, key: Any) -> Any:
+        entries = self.x.flatten()[key]
+        entries._view = None
+        return entries
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        places = np.arange(self.x.size)[key]
+        if np.ndim(new):
+            new = self.x._call(np.resize, new, np.shape(places))  # a shorter one is repeated, as in NumPy
+        self.x[np.unravel_index(places, self.x.shape)] = new
+
+    def copy(self) -> Any:
+        """As ndarray.flatten."""
+        return self.x.flatten()
