@@ -1,15 +1,7 @@
-"""Block: a forward rule, a backward rule, and how it is written in mathematics.
-
-Both rules are written against an array namespace `xp`. Given plain arrays they compute; given recorded arrays they
-record. So one text is run, differentiated again, and printed.
-
-The contract of a backward rule: it is linear in its cotangent `dz`, and accepts a `dz` with extra *leading* axes
-(shape K + z.shape), giving gradients of shape K + x.shape. Axes are therefore counted from the right.
-"""
+"""A block: its forward rule and its backward rule, and what calling and pulling back do with them."""
 
 from __future__ import annotations
 
-import cmath
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -17,17 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.answers import ANSWERS
-from chainrule.array import WATCHER, Array, joined, record
-from chainrule.domains import Example, normal
+from chainrule.array import Array, joined, record
+from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_numpy, namespace_of
+from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
 from chainrule.node import at_line
 
-__all__ = ["BLOCKS", "Block", "answers", "block", "elementwise", "library_block", "singular", "sum_to"]
-
-BLOCKS: dict[str, Block] = {}
-"""The library's blocks by name, in the order of their definition."""
+__all__ = ["Block", "axis_from_right"]
 
 
 class Block:
@@ -234,6 +222,8 @@ class Block:
     def pull_through_inside(
         self, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
+        """The gradients where no backward rule was written: by the chain rule over the inside of the forward rule."""
+        from chainrule.namespace import RECORDING
         from chainrule.transforms import vjp
 
         chosen = [i for i, want in enumerate(wanted) if want]
@@ -242,7 +232,7 @@ class Block:
             full = list(operands)
             for i, a in zip(chosen, active, strict=True):
                 full[i] = a
-            return self.forward(_RECORDING(), *full, **params)
+            return self.forward(RECORDING, *full, **params)
 
         _, pullback = vjp(inside, *(operands[i] for i in chosen))
         grads: list[Any] = [None] * len(operands)
@@ -301,12 +291,6 @@ def _with_xp(rule: Callable[..., Any]) -> Callable[..., Any]:
     return rule if parameters and parameters[0] == "xp" else _without_xp(rule)
 
 
-def _RECORDING() -> Any:  # noqa: N802
-    from chainrule.namespace import RECORDING
-
-    return RECORDING
-
-
 def axis_from_right(axis: Any, ndim: int) -> Any:
     """An axis, or a tuple of them, as negative numbers; None means all axes and stays a tuple of all.
 
@@ -324,230 +308,3 @@ def axis_from_right(axis: Any, ndim: int) -> Any:
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(axis, ndim)
     return axis - ndim if axis >= 0 else axis
-
-
-# Making blocks ---------------------------------------------------------------------------------------------
-
-
-def answers(*functions: Any) -> Callable[[Any], Any]:
-    """Decorator: what is called when one of these functions of NumPy or SciPy meets a recorded array."""
-
-    def register(handler: Any) -> Any:
-        for function in functions:
-            ANSWERS[function] = handler
-        return handler
-
-    return register
-
-
-def block(
-    rule: Callable[..., Any] | None = None,
-    *,
-    notation: Callable[..., Any] | None = None,
-    differentiable: bool = True,
-    view: bool = False,
-    leading_axes: bool = False,
-    complex: bool = True,
-    example: Example | None = None,
-) -> Any:
-    """Make a block of a function: recorded as one node, shown as one box.
-
-    Arguments without a default are operands (arrays with a gradient), arguments with a default are parameters. If the
-    first argument is called `xp` the rule gets the array namespace, so that it runs on any array library.
-    Without a backward rule the gradient is derived from what the function does inside.
-
-    Parameters
-    ----------
-    rule : the forward rule.
-    notation : how it is written: a function of the operands' formulas (see `chainrule.formula`). Default `name(x, y)`.
-    differentiable : False for a block whose gradient is zero everywhere (as `np.sign`).
-    view : True if the result may be a view of the first operand.
-    leading_axes : True promises that the backward rule accepts cotangents with extra leading axes. Without it
-        Jacobians call the rule once for each row.
-    complex : False refuses gradients of complex numbers. A rule that takes them follows PyTorch's convention: the
-        gradient of a real loss is ∂L/∂Re x + i ∂L/∂Im x, so a holomorphic f multiplies by the conjugate of f′.
-    example : operands and parameters to show and check the block with (see `chainrule.domains`).
-
-    >>> import numpy as np, chainrule as cr
-    >>> @cr.block
-    ... def cube(x):
-    ...     return x**3
-    >>> @cube.backward
-    ... def cube_backward(dz, z, x):
-    ...     return dz * 3 * x**2
-    >>> cr.grad(cube)(2.0)
-    np.float64(12.0)
-    """
-
-    def make(rule: Callable[..., Any]) -> Block:
-        return Block(
-            rule,
-            notation=notation,
-            differentiable=differentiable,
-            view=view,
-            leading_axes=leading_axes,
-            complex=complex,
-            example=example,
-        )
-
-    return make if rule is None else make(rule)
-
-
-def library_block(*functions: Any, complex: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Block]:
-    """Decorator: a block of the library, which answers for these functions of NumPy or SciPy.
-
-    A property test holds each to the contract of leading axes. `complex=True` says that its rules are right for complex
-    numbers; without it their gradient is an error.
-    """
-
-    def make(rule: Callable[..., Any]) -> Block:
-        made = Block(rule, leading_axes=True, complex=complex, **options)
-        BLOCKS[made.name] = made
-        answers(*functions)(made)
-        return made
-
-    return make
-
-
-class Elementwise(Block):
-    """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand.
-
-    For complex numbers the cotangent is multiplied by the conjugate of the derivative (PyTorch's convention).
-    Where ∂L/∂z is exactly 0 so is ∂L/∂x, though ∂z/∂x be infinite or NaN there: the entry was masked out, or something
-    as small multiplies it (x √x at 0).
-    """
-
-    def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
-        super().__init__(rule, leading_axes=True, **options)
-        self.derivatives = derivatives
-
-    @property
-    def has_rule(self) -> bool:
-        return True
-
-    def pull(
-        self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
-    ) -> Sequence[Any]:
-        grads: list[Any] = []
-        for operand, derivative, want in zip(operands, self.derivatives, wanted):  # noqa: B905, it costs
-            grad = None
-            if want and derivative is not None:
-                if derivative is one:
-                    grad = dz
-                elif derivative is minus_one:
-                    grad = -dz
-                else:
-                    slope = derivative(xp, z, *operands, **params)
-                    if is_complex(slope):
-                        slope = xp.conj(slope)
-                    if WATCHER.get() is not None:
-                        grad = _product_for_any(xp, dz, slope)
-                    else:
-                        grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
-                shape = z.shape
-                if operand.shape != shape or grad.shape != dz.shape:
-                    grad = sum_to(xp, grad, operand.shape, shape)
-            grads.append(grad)
-        return grads
-
-
-def one(xp: Any, z: Any, *operands: Any) -> Any:
-    """The local derivative 1: the cotangent passes unchanged."""
-    return xp.ones_like(z)
-
-
-def minus_one(xp: Any, z: Any, *operands: Any) -> Any:
-    """The local derivative −1."""
-    return -xp.ones_like(z)
-
-
-def elementwise(
-    name: str,
-    forward: Callable[..., Any],
-    *derivatives: Callable[..., Any] | None,
-    notation: Callable[..., Any] | None = None,
-    answers_for: tuple[Any, ...] = (),
-    differentiable: bool = True,
-    complex: bool = False,
-    example: Example | None = None,
-) -> Elementwise:
-    """One line of the table of elementwise blocks.
-
-    Parameters
-    ----------
-    forward : the rule `(xp, x, …)`.
-    derivatives : for each operand the local derivative ∂z/∂x as a rule `(xp, z, x, …)`, entry by entry; None for zero.
-        One with poles is wrapped in `singular`.
-    complex : whether it takes complex numbers. ∂z/∂x is then the complex derivative; its conjugate is taken for you.
-    example : operands to show and check it with; by default any numbers.
-    Arguments of `forward` with a default are parameters, and the derivatives take them too.
-    """
-    example = example or Example((normal(2, 3),) * len(derivatives))
-    made = Elementwise(
-        forward, derivatives, notation=notation, differentiable=differentiable, complex=complex, example=example
-    )
-    made.name = name
-    vars(made).update(__name__=name, __qualname__=name)
-    if differentiable:
-        BLOCKS[name] = made
-    answers(*answers_for)(made)
-    return made
-
-
-def _is_finite(slope: Any) -> bool:
-    """Whether a local derivative is known to have no infinite and no NaN entry. It must cost next to nothing."""
-    value = slope._node.value if type(slope) is Array else slope
-    if type(value) is np.ndarray:
-        return np.count_nonzero(np.isfinite(value)) == value.size  # half the time of `.all()`
-    return type(value) in NUMPY and cmath.isfinite(value)
-
-
-def _masked(xp: Any, dz: Any, slope: Any) -> Any:
-    """dz times a local derivative, and 0 where dz is 0 though the derivative be infinite or NaN there.
-
-    A derivative of this selects too, so what was masked out stays zero in every order.
-    """
-    with np.errstate(invalid="ignore"):
-        dx = xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dz * slope)
-    return dx[()] if is_numpy(xp) else dx
-
-
-def _product_for_any(xp: Any, dz: Any, slope: Any) -> Any:
-    """The same for values that come only at run time."""
-    if type(slope) is not Array:
-        return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
-    if slope.dtype.kind in "biu" or (type(dz) is not Array and np.all(dz != 0)):
-        return dz * slope
-    return product_or_zero(dz, slope)
-
-
-@functools.partial(Block, leading_axes=True, notation=lambda dz, slope: dz * slope)
-def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
-    """dz times a local derivative; 0 where dz is 0, though the derivative be infinite or NaN there."""
-    return _masked(xp, dz, slope)
-
-
-def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: a local derivative with poles. Whether one matters shows in the gradient, so it does not warn."""
-
-    @functools.wraps(derivative)
-    def quietly(*args: Any, **params: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return derivative(*args, **params)
-
-    return quietly
-
-
-def sum_to(xp: Any, dz: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -> Any:
-    """Undo broadcasting: sum a cotangent of shape K + z_shape over the axes along which `shape` was repeated."""
-    if not shape and dz.shape == z_shape:
-        return xp.sum(dz)
-    if dz.ndim < len(z_shape) or dz.shape[dz.ndim - len(z_shape) :] != z_shape:
-        # A rule may return fewer axes than z has where it did not need them all.
-        dz = xp.broadcast_to(dz, np.broadcast_shapes(dz.shape, z_shape))
-    lead = dz.shape[: dz.ndim - len(z_shape)]
-    missing = len(z_shape) - len(shape)
-    axes = tuple(i - len(z_shape) for i, n in enumerate(z_shape) if i < missing or (shape[i - missing] == 1 and n != 1))
-    if axes:
-        dz = xp.sum(dz, axis=axes, keepdims=not missing)
-    return dz if dz.shape == lead + shape else xp.reshape(dz, lead + shape)

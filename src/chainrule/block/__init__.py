@@ -1,0 +1,28 @@
+"""Block: a forward rule, a backward rule, and how it is written in mathematics.
+
+Both rules are written against an array namespace `xp`. Given plain arrays they compute; given recorded arrays they
+record. So one text is run, differentiated again, and printed.
+
+The contract of a backward rule: it is linear in its cotangent `dz`, and accepts a `dz` with extra *leading* axes
+(shape K + z.shape), giving gradients of shape K + x.shape. Axes are therefore counted from the right.
+"""
+
+from chainrule.block.elementwise import Elementwise, elementwise, minus_one, one, product_or_zero, singular, sum_to
+from chainrule.block.making import BLOCKS, answers, block, library_block
+from chainrule.block.rules import Block, axis_from_right
+
+__all__ = [
+    "BLOCKS",
+    "Block",
+    "Elementwise",
+    "answers",
+    "axis_from_right",
+    "block",
+    "elementwise",
+    "library_block",
+    "minus_one",
+    "one",
+    "product_or_zero",
+    "singular",
+    "sum_to",
+]

@@ -1,0 +1,162 @@
+"""Elementwise blocks: of each operand only the local derivative is written; the chain rule and broadcasting follow."""
+
+from __future__ import annotations
+
+import cmath
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import WATCHER, Array
+from chainrule.block.making import BLOCKS, answers
+from chainrule.block.rules import Block
+from chainrule.domains import Example, normal
+from chainrule.libraries import NUMPY, is_complex, is_numpy
+
+__all__ = ["Elementwise", "elementwise", "minus_one", "one", "product_or_zero", "singular", "sum_to"]
+
+
+class Elementwise(Block):
+    """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand.
+
+    For complex numbers the cotangent is multiplied by the conjugate of the derivative (PyTorch's convention).
+    Where ∂L/∂z is exactly 0 so is ∂L/∂x, though ∂z/∂x be infinite or NaN there: the entry was masked out, or something
+    as small multiplies it (x √x at 0).
+    """
+
+    def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
+        super().__init__(rule, leading_axes=True, **options)
+        self.derivatives = derivatives
+
+    @property
+    def has_rule(self) -> bool:
+        return True
+
+    def pull(
+        self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
+    ) -> Sequence[Any]:
+        grads: list[Any] = []
+        for operand, derivative, want in zip(operands, self.derivatives, wanted):  # noqa: B905, it costs
+            grad = None
+            if want and derivative is not None:
+                if derivative is one:
+                    grad = dz
+                elif derivative is minus_one:
+                    grad = -dz
+                else:
+                    slope = derivative(xp, z, *operands, **params)
+                    if is_complex(slope):
+                        slope = xp.conj(slope)
+                    if WATCHER.get() is not None:
+                        grad = _product_for_any(xp, dz, slope)
+                    else:
+                        grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
+                shape = z.shape
+                if operand.shape != shape or grad.shape != dz.shape:
+                    grad = sum_to(xp, grad, operand.shape, shape)
+            grads.append(grad)
+        return grads
+
+
+def one(xp: Any, z: Any, *operands: Any) -> Any:
+    """The local derivative 1: the cotangent passes unchanged."""
+    return xp.ones_like(z)
+
+
+def minus_one(xp: Any, z: Any, *operands: Any) -> Any:
+    """The local derivative −1."""
+    return -xp.ones_like(z)
+
+
+def elementwise(
+    name: str,
+    forward: Callable[..., Any],
+    *derivatives: Callable[..., Any] | None,
+    notation: Callable[..., Any] | None = None,
+    answers_for: tuple[Any, ...] = (),
+    differentiable: bool = True,
+    complex: bool = False,
+    example: Example | None = None,
+) -> Elementwise:
+    """One line of the table of elementwise blocks.
+
+    Parameters
+    ----------
+    forward : the rule `(xp, x, …)`.
+    derivatives : for each operand the local derivative ∂z/∂x as a rule `(xp, z, x, …)`, entry by entry; None for zero.
+        One with poles is wrapped in `singular`.
+    complex : whether it takes complex numbers. ∂z/∂x is then the complex derivative; its conjugate is taken for you.
+    example : operands to show and check it with; by default any numbers.
+    Arguments of `forward` with a default are parameters, and the derivatives take them too.
+    """
+    example = example or Example((normal(2, 3),) * len(derivatives))
+    made = Elementwise(
+        forward, derivatives, notation=notation, differentiable=differentiable, complex=complex, example=example
+    )
+    made.name = name
+    vars(made).update(__name__=name, __qualname__=name)
+    if differentiable:
+        BLOCKS[name] = made
+    answers(*answers_for)(made)
+    return made
+
+
+def _is_finite(slope: Any) -> bool:
+    """Whether a local derivative is known to have no infinite and no NaN entry. It must cost next to nothing."""
+    value = slope._node.value if type(slope) is Array else slope
+    if type(value) is np.ndarray:
+        return np.count_nonzero(np.isfinite(value)) == value.size  # half the time of `.all()`
+    return type(value) in NUMPY and cmath.isfinite(value)
+
+
+def _masked(xp: Any, dz: Any, slope: Any) -> Any:
+    """dz times a local derivative, and 0 where dz is 0 though the derivative be infinite or NaN there.
+
+    A derivative of this selects too, so what was masked out stays zero in every order.
+    """
+    with np.errstate(invalid="ignore"):
+        dx = xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dz * slope)
+    return dx[()] if is_numpy(xp) else dx
+
+
+def _product_for_any(xp: Any, dz: Any, slope: Any) -> Any:
+    """The same for values that come only at run time."""
+    if type(slope) is not Array:
+        return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
+    if slope.dtype.kind in "biu" or (type(dz) is not Array and np.all(dz != 0)):
+        return dz * slope
+    return product_or_zero(dz, slope)
+
+
+@functools.partial(Block, leading_axes=True, notation=lambda dz, slope: dz * slope)
+def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
+    """dz times a local derivative; 0 where dz is 0, though the derivative be infinite or NaN there."""
+    return _masked(xp, dz, slope)
+
+
+def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a local derivative with poles. Whether one matters shows in the gradient, so it does not warn."""
+
+    @functools.wraps(derivative)
+    def quietly(*args: Any, **params: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return derivative(*args, **params)
+
+    return quietly
+
+
+def sum_to(xp: Any, dz: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: sum a cotangent of shape K + z_shape over the axes along which `shape` was repeated."""
+    if not shape and dz.shape == z_shape:
+        return xp.sum(dz)
+    if dz.ndim < len(z_shape) or dz.shape[dz.ndim - len(z_shape) :] != z_shape:
+        # A rule may return fewer axes than z has where it did not need them all.
+        dz = xp.broadcast_to(dz, np.broadcast_shapes(dz.shape, z_shape))
+    lead = dz.shape[: dz.ndim - len(z_shape)]
+    missing = len(z_shape) - len(shape)
+    axes = tuple(i - len(z_shape) for i, n in enumerate(z_shape) if i < missing or (shape[i - missing] == 1 and n != 1))
+    if axes:
+        dz = xp.sum(dz, axis=axes, keepdims=not missing)
+    return dz if dz.shape == lead + shape else xp.reshape(dz, lead + shape)

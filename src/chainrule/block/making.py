@@ -1,0 +1,95 @@
+"""Making blocks: `cr.block` for everybody, and `library_block` for those that answer for functions of NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.answers import ANSWERS
+from chainrule.block.rules import Block
+from chainrule.domains import Example
+
+__all__ = ["BLOCKS", "answers", "block", "library_block"]
+
+BLOCKS: dict[str, Block] = {}
+"""The library's blocks by name, in the order of their definition."""
+
+
+def answers(*functions: Any) -> Callable[[Any], Any]:
+    """Decorator: what is called when one of these functions of NumPy or SciPy meets a recorded array."""
+
+    def register(handler: Any) -> Any:
+        for function in functions:
+            ANSWERS[function] = handler
+        return handler
+
+    return register
+
+
+def block(
+    rule: Callable[..., Any] | None = None,
+    *,
+    notation: Callable[..., Any] | None = None,
+    differentiable: bool = True,
+    view: bool = False,
+    leading_axes: bool = False,
+    complex: bool = True,
+    example: Example | None = None,
+) -> Any:
+    """Make a block of a function: recorded as one node, shown as one box.
+
+    Arguments without a default are operands (arrays with a gradient), arguments with a default are parameters. If the
+    first argument is called `xp` the rule gets the array namespace, so that it runs on any array library.
+    Without a backward rule the gradient is derived from what the function does inside.
+
+    Parameters
+    ----------
+    rule : the forward rule.
+    notation : how it is written: a function of the operands' formulas (see `chainrule.formula`). Default `name(x, y)`.
+    differentiable : False for a block whose gradient is zero everywhere (as `np.sign`).
+    view : True if the result may be a view of the first operand.
+    leading_axes : True promises that the backward rule accepts cotangents with extra leading axes. Without it
+        Jacobians call the rule once for each row.
+    complex : False refuses gradients of complex numbers. A rule that takes them follows PyTorch's convention: the
+        gradient of a real loss is ∂L/∂Re x + i ∂L/∂Im x, so a holomorphic f multiplies by the conjugate of f′.
+    example : operands and parameters to show and check the block with (see `chainrule.domains`).
+
+    >>> import numpy as np, chainrule as cr
+    >>> @cr.block
+    ... def cube(x):
+    ...     return x**3
+    >>> @cube.backward
+    ... def cube_backward(dz, z, x):
+    ...     return dz * 3 * x**2
+    >>> cr.grad(cube)(2.0)
+    np.float64(12.0)
+    """
+
+    def make(rule: Callable[..., Any]) -> Block:
+        return Block(
+            rule,
+            notation=notation,
+            differentiable=differentiable,
+            view=view,
+            leading_axes=leading_axes,
+            complex=complex,
+            example=example,
+        )
+
+    return make if rule is None else make(rule)
+
+
+def library_block(*functions: Any, complex: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Block]:
+    """Decorator: a block of the library, which answers for these functions of NumPy or SciPy.
+
+    A property test holds each to the contract of leading axes. `complex=True` says that its rules are right for complex
+    numbers; without it their gradient is an error.
+    """
+
+    def make(rule: Callable[..., Any]) -> Block:
+        made = Block(rule, leading_axes=True, complex=complex, **options)
+        BLOCKS[made.name] = made
+        answers(*functions)(made)
+        return made
+
+    return make
