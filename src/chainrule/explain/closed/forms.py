@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
+from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.read import Reading
 from chainrule.explain.closed.rules import simpler
-from chainrule.explain.closed.terms import Atoms, UnreadableError
+from chainrule.explain.closed.terms import UnreadableError
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula
 from chainrule.node import Node

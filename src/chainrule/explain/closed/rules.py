@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import BLOCKS
+from chainrule.explain.closed.atoms import Atoms
+from chainrule.explain.closed.calls import call, elementwise, identity, softmax
 from chainrule.explain.closed.parts import Part
-from chainrule.explain.closed.terms import Atom, Atoms, Expr, Factor, Factors, Index, Term, summed, uses
+from chainrule.explain.closed.terms import ONE, Atom, Expr, Factor, Factors, Index, Term, summed, uses
 
-__all__ = ["call", "simpler"]
+__all__ = ["simpler"]
 
-ONE = Fraction(1)
 PASSES = 40
 
 
@@ -103,27 +104,6 @@ def _picked(atoms: Atoms, atom: Atom, idx: tuple[Index, ...], labels: np.ndarray
     return call(atoms, BLOCKS["getitem"], {"key": key}, [Expr((Term(ONE, {(atom, idx): ONE}),), idx)], idx[:-1])
 
 
-def call(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr], axes: tuple[Index | None, ...]) -> Expr:
-    """A block on values, as an atom that depends on all its axes."""
-    idx = tuple(i for i in axes if i is not None)
-    # Two indices are the same in the result and in an operand only where a block works row by row; this does not say.
-    own = tuple(a.fresh() for a in args)
-    key = ("call", block.name, id(block), _text(params), tuple((atoms.key(a), a.shape) for a in own))
-    shape = tuple(1 if i is None else i.size for i in axes)
-    atom = atoms.atom(key, kind="call", axes=len(idx), block=block, params=params, args=own, shape=shape)
-    return Expr((Term(ONE, {(atom, idx): ONE}),), axes)
-
-
-def _text(params: Any) -> Any:
-    if isinstance(params, np.ndarray):
-        return (params.shape, params.tolist().__repr__())
-    if isinstance(params, dict):
-        return tuple((k, _text(v)) for k, v in params.items())
-    if isinstance(params, tuple | list):
-        return tuple(map(_text, params))
-    return int(params) if isinstance(params, np.integer) else repr(params)
-
-
 # Functions ------------------------------------------------------------------------------------------------------
 
 
@@ -147,10 +127,6 @@ def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term
                         delta = identity(atoms, shared.size)
                         return Term(term.number, rest | {(delta, (outer, idx[1 - side])): ONE})
     return None
-
-
-def identity(atoms: Atoms, n: int) -> Atom:
-    return atoms.atom(("delta", n), kind="delta", axes=2, shape=(n, n), symmetric=True)
 
 
 def _is_one_plus_exp(atom: Atom) -> tuple[Atom, tuple[Index, ...], Fraction] | None:
@@ -270,14 +246,6 @@ def softmax_of_exponentials(atoms: Atoms, term: Term, free: Mapping[Index, Any])
     return None
 
 
-def softmax(atoms: Atoms, u: Expr, place: int) -> Expr:
-    """softmax(u) along an axis; what is constant along it makes no difference."""
-    k = u.axes[place]
-    there = [t for t in u.terms if k in t.indices()]
-    axis = place - len(u.axes)
-    return call(atoms, BLOCKS["softmax"], {"axis": axis}, [Expr(tuple(there), u.axes)], u.axes)
-
-
 def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """Σ_k softmax(u)_k = 1."""
     count = uses(term)
@@ -351,34 +319,3 @@ RULES = [
     indicator_is_its_own_power,
     signs_and_magnitudes,
 ]
-
-
-# Functions of each entry -----------------------------------------------------------------------------------------
-
-
-def elementwise(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr]) -> Expr:
-    """A function of each entry: an atom over the indices on which its operands depend."""
-    axes = args[0].axes
-    fresh = [a.with_fresh_dummies() for a in args]
-    together = Expr(tuple(t for a in fresh for t in a.terms), axes)
-    idx = atoms.sorted_indices(together)
-    keys = [
-        ("each", block.name, id(block), _text(params), tuple(atoms.key(a, order) for a in fresh))
-        for order in (idx, idx[::-1])
-    ]
-    if keys[1] in atoms.known:
-        return Expr((Term(ONE, {(atoms.known[keys[1]], idx[::-1]): ONE}),), axes)
-    key = keys[0]
-    atom = atoms.atom(
-        key,
-        kind="call",
-        axes=len(idx),
-        block=block,
-        params=params,
-        args=tuple(a.along(idx) for a in fresh),
-        shape=tuple(i.size for i in idx),
-        symmetric=len(idx) == 2
-        and idx[0].size == idx[1].size
-        and all(atoms.key(a, idx) == atoms.key(a, idx[::-1]) for a in fresh),
-    )
-    return Expr((Term(ONE, {(atom, idx): ONE}),), axes)

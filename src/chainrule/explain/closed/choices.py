@@ -1,0 +1,114 @@
+"""Reading choices, and what guards a computation where something is zero or infinite, which nothing is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.answers import ANSWERS
+from chainrule.explain.closed import calls
+from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_shape
+from chainrule.node import Node
+
+if TYPE_CHECKING:
+    from chainrule.explain.closed.read import Reading
+
+__all__ = ["CHOICES"]
+
+
+def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | None:
+    """where(c, x, 0) = x [c]; what guards against zero is left out where nothing is zero."""
+    chosen = _always_chosen(node)
+    if chosen is not None:
+        return r.of(chosen)
+    if _is_mask(node) or _replaces_zero(node):
+        return r.of(y)
+    if not r.of(x).terms and not r.of(y).terms:
+        return r.of(y if type(y) is Node else x)
+    if type(condition) is not Node or np.ndim(condition.value) == 0:
+        return None
+    for value, holds in ((x, True), (y, False)):
+        other = y if holds else x
+        if type(other) is not Node and not np.any(other):
+            chosen = r.of(condition)
+            if not holds and condition.block is not None and condition.block.name in NEGATED:
+                a, b = (r.of(i) for i in condition.inputs)
+                axes, args = aligned([a, b])
+                block = STEPS[NEGATED[condition.block.name]]
+                chosen = calls.elementwise(r.atoms, block, {}, args).along(axes)
+            elif not holds:
+                chosen = r.atoms.plus(r.atoms.number(1, ()), chosen.scaled(-1))
+            return r.atoms.times(r.of(value), chosen)
+    return None
+
+
+def needed(node: Node) -> tuple[Any, ...]:
+    chosen = _always_chosen(node)
+    if chosen is not None:
+        return (chosen,)
+    return node.inputs[1:] if _is_mask(node) or _replaces_zero(node) else node.inputs
+
+
+def _is_mask(node: Node) -> bool:
+    """where((dz = 0) ∧ ¬finite(s), 0, dz s), which is dz s wherever s is finite."""
+    if node.block is None or node.block.name != "where" or type(node.inputs[0]) is not Node:
+        return False
+    both = node.inputs[0]
+    return (
+        both.block is not None
+        and both.block.name == "bitwise_and"
+        and any(type(x) is Node and x.block is not None and x.block.name == "invert" for x in both.inputs)
+    )
+
+
+def _always_chosen(node: Node) -> Any:
+    """What a selection by a constant takes everywhere."""
+    if node.block is None or node.block.name != "where" or type(node.inputs[0]) is Node:
+        return None
+    condition, x, y = node.inputs
+    return x if np.all(condition) else y if not np.any(condition) else None
+
+
+def _replaces_zero(node: Node) -> bool:
+    """where(z = 0, c, z), which is z wherever that is not zero."""
+    if node.block is None or node.block.name != "where" or type(node.inputs[0]) is not Node:
+        return False
+    test, c, z = node.inputs
+    return (
+        type(c) is not Node
+        and test.block is not None
+        and test.block.name == "equal"
+        and test.inputs[0] is z
+        and not np.any(test.value)
+    )
+
+
+NEGATED = {"less": "greater_equal", "less_equal": "greater", "greater": "less_equal", "greater_equal": "less"}
+
+STEPS = {step: ANSWERS[getattr(np, step)] for step in NEGATED}
+
+
+def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
+    """Where nothing is equal, as almost everywhere, [x = y] is 0; [x = max x] is e_c for the largest entry x_c."""
+    hits = np.asarray(node.value)
+    axes = axes_of_shape(np.shape(node.value))
+    if not hits.any():
+        return r.atoms.number(0, axes)
+    if _is_extreme(y) and hits.ndim in (1, 2) and None not in axes and (hits.sum(axis=-1) == 1).all():
+        return Expr((Term(ONE, r.hot(np.argmax(hits, axis=-1), hits.shape[-1], axes)),), axes)  # type: ignore[arg-type]
+    return None
+
+
+def _is_extreme(x: Any) -> bool:
+    while type(x) is Node and x.block is not None and x.block.name in ("reshape", "broadcast_to", "getitem"):
+        x = x.inputs[0]
+    return type(x) is Node and x.block is not None and x.block.name in ("max", "min")
+
+
+CHOICES: dict[str, Callable[..., Expr | None]] = {
+    "where": _where,
+    "equal": _equal,
+}
+"""How choices are read."""

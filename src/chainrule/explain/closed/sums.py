@@ -1,0 +1,175 @@
+"""Reading what is sums, products and powers underneath, with the axes on which it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.explain.closed.terms import ONE, Expr, Index
+from chainrule.node import Node
+
+if TYPE_CHECKING:
+    from chainrule.explain.closed.read import Reading
+
+__all__ = ["SUMS"]
+
+HALF = Fraction(1, 2)
+
+
+def _add(r: Reading, node: Node, x: Any, y: Any) -> Expr:
+    return r.atoms.plus(r.of(x), r.of(y))
+
+
+def _subtract(r: Reading, node: Node, x: Any, y: Any) -> Expr:
+    return r.atoms.plus(r.of(x), r.of(y).scaled(-1))
+
+
+def _negative(r: Reading, node: Node, x: Any) -> Expr:
+    return r.of(x).scaled(-1)
+
+
+def _same(r: Reading, node: Node, x: Any, **params: Any) -> Expr:
+    return r.of(x)
+
+
+def _multiply(r: Reading, node: Node, x: Any, y: Any) -> Expr:
+    return r.atoms.times(r.of(x), r.of(y))
+
+
+def _divide(r: Reading, node: Node, x: Any, y: Any) -> Expr:
+    if type(y) is not Node:
+        return r.atoms.times(r.of(x), r.of(1 / np.asarray(y)))
+    return r.atoms.times(r.of(x), r.atoms.power(r.of(y), -ONE))
+
+
+def _square(r: Reading, node: Node, x: Any) -> Expr:
+    return r.atoms.power(r.of(x), 2 * ONE)
+
+
+def _sqrt(r: Reading, node: Node, x: Any) -> Expr:
+    return r.atoms.power(r.of(x), HALF)
+
+
+def _reciprocal(r: Reading, node: Node, x: Any) -> Expr:
+    return r.atoms.power(r.of(x), -ONE)
+
+
+def _power(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
+    if type(y) is Node or np.ndim(y) or float(y) * 2 != int(float(y) * 2) or y == 0:
+        return None
+    return r.atoms.power(r.of(x), Fraction(float(y)))
+
+
+def _sum(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
+    value = r.of(x).fresh()
+    over = {a % len(value.axes) for a in (axis if isinstance(axis, tuple) else (axis,))} if value.axes else set()
+    rest = tuple(None if a in over else i for a, i in enumerate(value.axes) if keepdims or a not in over)
+    return r.atoms.sum(value, {i for a, i in enumerate(value.axes) if a in over and i is not None}, rest)
+
+
+def _mean(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
+    count = np.size(x.value) // max(np.size(node.value), 1)
+    return _sum(r, node, x, axis, keepdims).scaled(Fraction(1, count))
+
+
+def _norm(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
+    squares = r.atoms.power(r.of(x), 2 * ONE)
+    over = {a % len(squares.axes) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    rest = tuple(None if a in over else i for a, i in enumerate(squares.axes) if keepdims or a not in over)
+    total = r.atoms.sum(squares, {i for a, i in enumerate(squares.axes) if a in over and i is not None}, rest)
+    return r.atoms.power(total, HALF)
+
+
+def _broadcast(r: Reading, node: Node, x: Any, shape: tuple[int, ...]) -> Expr:
+    return r.of(x)
+
+
+def _reshape(r: Reading, node: Node, x: Any, shape: tuple[int, ...]) -> Expr | None:
+    value = r.of(x)
+    if [n for n in value.shape if n != 1] != [n for n in shape if n != 1]:
+        return None
+    idx = iter(value.free())
+    return value.along(tuple(None if n == 1 else next(idx) for n in shape))
+
+
+def _transpose(r: Reading, node: Node, x: Any, axes: tuple[int, ...]) -> Expr:
+    value = r.of(x)
+    lead = len(value.axes) - len(axes)
+    return value.along((*value.axes[:lead], *(value.axes[a] for a in axes)))
+
+
+def _matmul(r: Reading, node: Node, x: Any, y: Any) -> Expr:
+    a, b = r.of(x).fresh(), r.of(y).fresh()
+    rows, columns = a.axes[-2:-1], b.axes[-1:] if len(b.axes) > 1 else ()
+    inner = (a.axes[-1], b.axes[-2] if len(b.axes) > 1 else b.axes[0])
+    left, right = a.axes[:-2], b.axes[:-2]
+    lead_a = (None,) * (len(right) - len(left)) + left
+    lead_b = (None,) * (len(left) - len(right)) + right
+    names = {i: j for i, j in zip(lead_b, lead_a, strict=True) if i is not None and j is not None}
+    if inner[0] is not None and inner[1] is not None:
+        names[inner[1]] = inner[0]
+    b = b.renamed(names)
+    lead = tuple(j if j is not None else i for i, j in zip(lead_b, lead_a, strict=True))
+    return r.atoms.shorter(r.atoms.product(a, b, (*lead, *rows, *columns)))
+
+
+def _outer(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
+    a, b = r.of(x).fresh(), r.of(y).fresh()
+    if len(a.axes) != 1 or len(b.axes) != 1:
+        return None
+    return r.atoms.shorter(r.atoms.product(a, b, (a.axes[0], b.axes[0])))
+
+
+def _einsum(r: Reading, node: Node, *xs: Any, subscripts: str) -> Expr | None:
+    inputs, output = subscripts.split("->")
+    letters: dict[str, Index | None] = {}
+    total: Expr | None = None
+    for x, term in zip(xs, inputs.split(","), strict=True):
+        value = r.of(x).fresh()
+        own = term.replace("...", "")
+        if len(own) != len(value.axes) or ("..." in output and len(output) - 3 != np.ndim(node.value)):
+            return None
+        names: dict[Index, Index] = {}
+        for letter, i in zip(own, value.axes, strict=True):
+            known = letters.setdefault(letter, i)
+            if i is not None and known is not None:
+                names[i] = known
+        value = value.renamed(names)
+        if len(set(value.free())) < len(value.free()):  # a repeated letter reads a diagonal
+            value = Expr(value.terms, tuple(dict.fromkeys(value.free())))
+        so_far = () if total is None else total.free()
+        axes = tuple(dict.fromkeys((*so_far, *value.free())))
+        total = value.along(axes) if total is None else r.atoms.product(total, value, axes)
+    assert total is not None
+    kept = tuple(letters[c] for c in output.replace("...", ""))
+    over = set(total.free()) - set(kept)
+    return r.atoms.sum(total, over, kept)
+
+
+SUMS: dict[str, Callable[..., Expr | None]] = {
+    "add": _add,
+    "subtract": _subtract,
+    "negative": _negative,
+    "positive": _same,
+    "cast": _same,
+    "copy": _same,
+    "multiply": _multiply,
+    "divide": _divide,
+    "square": _square,
+    "sqrt": _sqrt,
+    "reciprocal": _reciprocal,
+    "power": _power,
+    "sum": _sum,
+    "mean": _mean,
+    "norm": _norm,
+    "broadcast_to": _broadcast,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "matmul": _matmul,
+    "outer": _outer,
+    "einsum": _einsum,
+}
+"""How each such block is read."""
