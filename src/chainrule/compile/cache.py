@@ -1,6 +1,6 @@
 """The disk cache: programs by the content of their source, next to the machine code that was made of them.
 
-A folder belongs to one source, on one processor, with one version of chainrule, Numba, llvmlite, NumPy and Python. The
+A folder belongs to one source, on one processor, with one version of chainrule, llvmlite, NumPy and Python. The
 machine code is one file, replaced in one step, that begins with a digest of the rest and of the folder's name: a file
 that does not match it (a crash, a full disk, a copy from elsewhere) is made again, and nothing of it is loaded.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import platform
 import sys
@@ -25,7 +24,7 @@ from chainrule.compile.machine import Entry, initialize, load
 
 __all__ = ["cache_folder", "load_module"]
 
-OURS = ("vecmath/*.py", "native.py", "entry.py", "machine.py")
+OURS = ("vecmath/*.py", "translate.py", "native.py", "entry.py", "machine.py")
 """What machine code depends on besides its source."""
 
 
@@ -49,20 +48,11 @@ def _identity() -> str:
 
     llvm = initialize()
     versions = [chainrule.__version__, np.__version__, platform.python_version(), sys.abiflags]
-    versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__, _version_of_numba()]
+    versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__]
     processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
-    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")]
     here = Path(__file__).parent
     ours = [file for pattern in OURS for file in sorted(here.glob(pattern))]
-    return "\n".join([*versions, *processor, *settings, *(file.read_text("utf-8") for file in ours)])
-
-
-def _version_of_numba() -> str:
-    """What stands in Numba's file of its version, without importing Numba."""
-    spec = importlib.util.find_spec("numba")
-    if spec is None or spec.origin is None:
-        return ""
-    return (Path(spec.origin).parent / "_version.py").read_text("utf-8")
+    return "\n".join([*versions, *processor, *(file.read_text("utf-8") for file in ours)])
 
 
 _identity_known: list[str] = []
@@ -98,7 +88,7 @@ def load_module(
             return module, _loaded(kept, names, constants)
     from chainrule.compile.native import compiled
 
-    code, outside = compiled(module, name, entries, len(constants))
+    code, outside = compiled(module, text, name, entries, len(constants))
     made = ",".join(outside).encode() + b"\0" + code
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,15 +100,9 @@ def load_module(
 def _loaded(kept: bytes, names: Sequence[str], constants: Sequence[np.ndarray]) -> dict[str, Callable[..., Any]]:
     outside, code = kept.split(b"\0", 1)
     llvm = initialize()
-    wanted = outside.decode().split(",") if outside else []
-    if any(llvm.address_of_symbol(name) is None for name in wanted):  # something that comes with Numba: products
-        from numba.core.registry import cpu_target
-        from numba.core.runtime import rtsys
-
-        rtsys.initialize(cpu_target.target_context)
-        missing = [name for name in wanted if llvm.address_of_symbol(name) is None]
-        if missing:
-            raise ImportError(f"compiled code calls {', '.join(missing)}, which is nowhere")
+    missing = [name for name in outside.decode().split(",") if name and llvm.address_of_symbol(name) is None]
+    if missing:  # LLVM would end the process
+        raise ImportError(f"compiled code calls {', '.join(missing)}, which is nowhere")
     return load(code, names, constants)
 
 

@@ -1,4 +1,4 @@
-"""Entries: what Python calls, written in LLVM's language around a function that Numba has compiled.
+"""Entries: what Python calls, written in LLVM's language around a compiled function.
 
 An entry looks at the types, dtypes and shapes of what it is given, and raises TypeError for anything else than it is
 for; makes the arrays that the function fills; lets other threads run while it runs; and makes Python's objects of what
@@ -6,21 +6,18 @@ it returns.
 Everything it knows of Python's and NumPy's objects are the offsets below, which are part of their binary interfaces.
 """
 
-# Numba and llvmlite have no types.
-# mypy: ignore-errors
-
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 from llvmlite import ir
-from numba import from_dtype, types
-from numba.core import cgutils
-from numba.np.arrayobj import make_array, populate_array
 
-from chainrule.compile.machine import TABLE, Entry
+from chainrule.compile.machine import TABLE, Argument, Entry, Leaf, Parameter, Result
+from chainrule.compile.translate import IN_MEMORY, KINDS, LONG, Array, Number, Translator, begun, contiguous, loaded, stored
 
 __all__ = ["write_entry", "write_kernel_entry"]
 
@@ -30,8 +27,9 @@ TYPE = HEAD - 8
 DATA, NDIM, SHAPE, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
 C_CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 
-BYTE, INT, LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
-POINTER = BYTE.as_pointer()
+INT = ir.IntType(32)
+POINTER = ir.IntType(8).as_pointer()
+NULL = POINTER(None)
 TAKES = {  # of the functions in the table: result and arguments
     "PyErr_Occurred": (POINTER, ()),
     "PyErr_SetNone": (ir.VoidType(), (POINTER,)),
@@ -54,45 +52,38 @@ TAKES = {  # of the functions in the table: result and arguments
     "PyArray_Scalar": (POINTER, (POINTER, POINTER, POINTER)),
     "PyArray_Empty": (POINTER, (INT, LONG.as_pointer(), POINTER, INT)),
 }
-NUMBERS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": INT, "int64": LONG, "bool": BYTE}
 SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
 ON_STACK = 1 << 14
 """Buffers of up to so many bytes lie on the stack."""
 
 
-def write_kernel_entry(context, function, name, takes, length):
-    """The module of an entry that takes what the function takes, and gives what it returns."""
+def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argument], table: ir.GlobalVariable) -> None:
+    """An entry that takes what the function takes, and gives what it returns."""
     own = [a for a in takes if a.scratch is not None]  # the last ones
-    places = list(itertools.accumulate((math.prod(a.scratch) * SIZES[a.dtype] for a in own), initial=0))
-    given = function.argtypes[: len(takes) - len(own)]
-    writer = _Writer(context, function, name, length, len(given))
-    arguments = [writer.argument(i, kind) for i, kind in enumerate(given)]
+    places = list(itertools.accumulate((math.prod(a.scratch or ()) * SIZES[a.dtype] for a in own), initial=0))
+    given = takes[: len(takes) - len(own)]
+    writer = _Writer(translator, name, table, len(given))
+    arguments = [writer.argument(i, a) for i, a in enumerate(given)]
     memory = writer.space(places[-1]) if own else None
-    for a, place, kind in zip(own, places, function.argtypes[len(given) :], strict=False):
-        data = writer.builder.gep(memory, [ir.Constant(LONG, place)])
-        arguments.append(writer.array(kind, data, [ir.Constant(LONG, n) for n in a.scratch]))
-    returned = writer.run(arguments, parallel=True)
-    kind = function.restype
-    if isinstance(kind, types.NoneType):
+    for a, place in zip(own, places, strict=False):
+        data = writer.builder.gep(memory, [LONG(place)])
+        arguments.append(writer.array(a.dtype, data, a.scratch or ()))
+    returned = writer.run(name, arguments, parallel=True)
+    made = [writer.number(number, "") for number in returned]
+    if not made:
         writer.call("Py_IncRef", writer.known("None"))
-        writer.builder.ret(writer.known("None"))
-    elif isinstance(kind, types.BaseTuple):
-        numbers = [writer.builder.extract_value(returned, i) for i in range(len(kind))]
-        made = [writer.number(value, str(k), "") for value, k in zip(numbers, kind, strict=True)]
-        writer.builder.ret(writer.packed("Tuple", made))
-    else:
-        writer.builder.ret(writer.number(returned, str(kind), ""))
-    return writer.module
+        made = [writer.known("None")]
+    writer.builder.ret(made[0] if len(made) == 1 else writer.packed("Tuple", made))
 
 
-def write_entry(context, function, name, entry: Entry, length):
-    """The module of the entry of a native program's main function."""
-    writer = _Writer(context, function, name, length, len(entry.leaves))
+def write_entry(translator: Translator, function: str, name: str, entry: Entry, table: ir.GlobalVariable) -> None:
+    """An entry of a native program's main function."""
+    writer = _Writer(translator, name, table, len(entry.leaves))
     given = [writer.leaf(i, leaf) for i, leaf in enumerate(entry.leaves)]
     arrays = {k: writer.fresh(r) for k, r in enumerate(entry.results) if r.is_array}
     buffers = writer.buffers(entry.parameters)
-    arguments = []
-    for i, (p, kind) in enumerate(zip(entry.parameters, function.argtypes, strict=True)):
+    arguments: list[Any] = []
+    for i, p in enumerate(entry.parameters):
         if not p.shape:
             arguments.append(given[p.place])
             continue
@@ -102,66 +93,60 @@ def write_entry(context, function, name, entry: Entry, length):
             data = writer.field(arrays[p.place], DATA, POINTER)
         else:
             data = buffers[i] if p.role == "buffer" else writer.slot(len(TABLE) + p.place)
-        arguments.append(writer.array(kind, data, [ir.Constant(LONG, n) for n in p.shape]))
-    returned = writer.run(arguments, entry.parallel)
-    numbers, at = {}, 0
-    for k, r in enumerate(entry.results):
-        if not r.shape:
-            number = writer.builder.extract_value(returned, at)
-            numbers[k] = writer.cast(number, function.restype[at], r.dtype)
-            at += 1
+        arguments.append(writer.array(p.dtype, data, p.shape))
+    returned = iter(writer.run(function, arguments, entry.parallel))
+    numbers = {k: writer.translated.cast(next(returned), r.dtype) for k, r in enumerate(entry.results) if not r.shape}
     count = len(entry.results) - len(entry.guards)
     for k, outcome in zip(range(count, len(entry.results)), entry.guards, strict=True):
-        writer.guard(numbers[k], entry.results[k].dtype, outcome)
+        writer.guard(numbers[k], outcome)
     objects = []
     for k, r in enumerate(entry.results[:count]):
         if r.is_array and not r.shape:
-            place = writer.field(arrays[k], DATA, POINTER)
-            writer.builder.store(numbers[k], writer.builder.bitcast(place, NUMBERS[r.dtype].as_pointer()))
-        objects.append(arrays[k] if r.is_array else writer.number(numbers[k], r.dtype, r.type))
+            place = writer.builder.bitcast(writer.field(arrays[k], DATA, POINTER), IN_MEMORY[r.dtype].as_pointer())
+            writer.builder.store(stored(writer.builder, numbers[k]), place)
+        objects.append(arrays[k] if r.is_array else writer.number(numbers[k], r.type))
     writer.made.clear()
     structure = tuple(range(count)) if entry.structure is None else entry.structure
     writer.builder.ret(writer.built(structure, objects))
-    return writer.module
 
 
 class _Writer:
-    def __init__(self, context, function, name, length, takes):
-        self.context, self.function = context, function
-        self.module = context.create_module(f"entry of {name}")
+    """One entry, line by line."""
+
+    def __init__(self, translator: Translator, name: str, table: ir.GlobalVariable, takes: int):
+        self.table = table
         kind = ir.FunctionType(POINTER, [POINTER, POINTER.as_pointer(), LONG])
-        self.entry = ir.Function(self.module, kind, f"chainrule.{name}")
-        callee = context.call_conv.get_function_type(function.restype, function.argtypes)
-        self.callee = ir.Function(self.module, callee, function.llvm_func_name)
-        self.table = ir.GlobalVariable(self.module, ir.ArrayType(POINTER, length), "chainrule.table")
-        self.builder = ir.IRBuilder(self.entry.append_basic_block("entry"))
-        self.made = []  # arrays, to be given back where something goes wrong
-        self.memory = None
-        self.require(self.equal(self.entry.args[2], ir.Constant(LONG, takes)))
+        entry = ir.Function(translator.module, kind, f"chainrule.{name}")
+        self.builder, memory = begun(entry)
+        self.given_all = entry.args[1]
+        self.translated = translator.inside(self.builder, memory)
+        self.made: list[ir.Value] = []  # arrays, to be given back where something goes wrong
+        self.memory: ir.Value | None = None
+        self.require(self.equal(entry.args[2], LONG(takes)))
 
     # The table, memory, errors ------------------------------------------------------------------------------
 
-    def slot(self, index):
-        return self.builder.load(self.builder.gep(self.table, [ir.Constant(INT, 0), ir.Constant(INT, index)]))
+    def slot(self, index: int) -> ir.Value:
+        return self.builder.load(self.builder.gep(self.table, [INT(0), INT(index)]))
 
-    def known(self, name):
+    def known(self, name: str) -> ir.Value:
         return self.slot(TABLE.index(name))
 
-    def call(self, name, *arguments):
+    def call(self, name: str, *arguments: ir.Value) -> ir.Value:
         result, takes = TAKES[name]
         function = self.builder.bitcast(self.known(name), ir.FunctionType(result, takes).as_pointer())
         return self.builder.call(function, arguments)
 
-    def field(self, thing, offset, kind):
-        place = self.builder.gep(thing, [ir.Constant(LONG, offset)])
+    def field(self, thing: ir.Value, offset: int, kind: ir.Type) -> ir.Value:
+        place = self.builder.gep(thing, [LONG(offset)])
         return self.builder.load(self.builder.bitcast(place, kind.as_pointer()))
 
-    def equal(self, x, y):
+    def equal(self, x: ir.Value, y: ir.Value) -> ir.Value:
         if isinstance(x.type, ir.PointerType):
             x, y = (self.builder.ptrtoint(v, LONG) for v in (x, y))
         return self.builder.icmp_signed("==", x, y)
 
-    def require(self, condition, error="TypeError"):
+    def require(self, condition: ir.Value, error: str | None = "TypeError") -> None:
         """Go on only where the condition holds; else give back what was made, and raise (None: something has)."""
         with self.builder.if_then(self.builder.not_(condition), likely=False):
             for array in self.made:
@@ -170,174 +155,154 @@ class _Writer:
                 self.call("PyMem_RawFree", self.memory)
             if error is not None:
                 self.call("PyErr_SetNone", self.known(error))
-            self.builder.ret(ir.Constant(POINTER, None))
+            self.builder.ret(NULL)
 
-    def exists(self, thing):
-        return self.builder.not_(self.equal(thing, ir.Constant(POINTER, None)))
+    def exists(self, thing: ir.Value) -> ir.Value:
+        return self.builder.not_(self.equal(thing, NULL))
 
     # What is given -----------------------------------------------------------------------------------------
 
-    def given(self, i):
-        thing = self.builder.load(self.builder.gep(self.entry.args[1], [ir.Constant(LONG, i)]))
+    def given(self, i: int) -> tuple[ir.Value, ir.Value]:
+        """An argument, and its type."""
+        thing = self.builder.load(self.builder.gep(self.given_all, [LONG(i)]))
         return thing, self.field(thing, TYPE, POINTER)
 
-    def leaf(self, i, leaf):
+    def leaf(self, i: int, leaf: Leaf) -> Any:
         """The data of an array, or a number."""
         if not leaf.type:
             return self.array_given(i, leaf.dtype, len(leaf.shape), leaf.shape)[0]
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known(leaf.type)))
-        return self.compiled(self.field(thing, HEAD, NUMBERS[leaf.dtype]), leaf.dtype)
+        return loaded(self.builder, leaf.dtype, self.place(thing, leaf.dtype))
 
-    def argument(self, i, kind):
+    def place(self, thing: ir.Value, dtype: str) -> ir.Value:
+        """Where an object of NumPy or Python has its number."""
+        return self.builder.bitcast(self.builder.gep(thing, [LONG(HEAD)]), IN_MEMORY[dtype].as_pointer())
+
+    def argument(self, i: int, takes: Argument) -> Number | Array:
         """What a kernel takes."""
-        if isinstance(kind, types.Array):
-            data, lengths = self.array_given(i, str(kind.dtype), kind.ndim, None, kind.mutable)
-            return self.array(kind, data, lengths)
-        return self.number_given(i, str(kind))
+        if not takes.ndim:
+            return self.number_given(i, takes.dtype)
+        data, lengths = self.array_given(i, takes.dtype, takes.ndim, None, takes.written)
+        return self.array(takes.dtype, data, lengths)
 
-    def array_given(self, i, dtype, ndim, shape, written=False):
+    def array_given(
+        self, i: int, dtype: str, ndim: int, shape: Sequence[int] | None, written: bool = False
+    ) -> tuple[ir.Value, list[ir.Value]]:
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known("ndarray")))
-        flags = ir.Constant(INT, C_CONTIGUOUS | ALIGNED | (WRITEABLE if written else 0))
+        flags = INT(C_CONTIGUOUS | ALIGNED | (WRITEABLE if written else 0))
         fits = self.equal(self.builder.and_(self.field(thing, FLAGS, INT), flags), flags)
-        fits = self.builder.and_(fits, self.equal(self.field(thing, NDIM, INT), ir.Constant(INT, ndim)))
+        fits = self.builder.and_(fits, self.equal(self.field(thing, NDIM, INT), INT(ndim)))
         self.require(
             self.builder.and_(fits, self.equal(self.field(thing, DTYPE, POINTER), self.known(f"dtype {dtype}")))
         )
         along = self.field(thing, SHAPE, LONG.as_pointer())
-        lengths = [self.builder.load(self.builder.gep(along, [ir.Constant(LONG, k)])) for k in range(ndim)]
-        if shape is not None and shape:
-            fits = [self.equal(n, ir.Constant(LONG, m)) for n, m in zip(lengths, shape, strict=True)]
-            for other in fits[1:]:
-                fits[0] = self.builder.and_(fits[0], other)
-            self.require(fits[0])
+        lengths = [self.builder.load(self.builder.gep(along, [LONG(k)])) for k in range(ndim)]
+        if shape:
+            same = [self.equal(n, LONG(m)) for n, m in zip(lengths, shape, strict=True)]
+            self.require(functools.reduce(self.builder.and_, same))
         return self.field(thing, DATA, POINTER), lengths
 
-    def number_given(self, i, dtype):
+    def number_given(self, i: int, dtype: str) -> Number:
         """A number for a kernel: NumPy's of the same dtype, or any that Python can make one of."""
         thing, kind = self.given(i)
-        place = cgutils.alloca_once(self.builder, NUMBERS[dtype])
+        value = self.translated.variable(KINDS[dtype])
         with self.builder.if_else(self.equal(kind, self.known(f"numpy.{dtype}"))) as (same, other):
             with same:
-                self.builder.store(self.field(thing, HEAD, NUMBERS[dtype]), place)
+                self.builder.store(loaded(self.builder, dtype, self.place(thing, dtype)).value, value)
             with other:
                 if dtype.startswith("float"):
-                    value = self.call("PyFloat_AsDouble", thing)
-                    value = value if dtype == "float64" else self.builder.fptrunc(value, NUMBERS[dtype])
+                    found = Number("float64", self.call("PyFloat_AsDouble", thing))
                 elif dtype == "bool":
-                    value = self.builder.trunc(self.call("PyObject_IsTrue", thing), BYTE)
+                    found = Number("int32", self.call("PyObject_IsTrue", thing))
                 else:
-                    value = self.call("PyLong_AsLongLong", thing)
-                    value = value if dtype == "int64" else self.builder.trunc(value, NUMBERS[dtype])
+                    found = Number("int64", self.call("PyLong_AsLongLong", thing))
                 self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))), None)
-                self.builder.store(value, place)
-        return self.compiled(self.builder.load(place), dtype)
+                self.builder.store(self.translated.cast(found, dtype).value, value)
+        return Number(dtype, self.builder.load(value))
 
-    def cast(self, value, kind, dtype):
-        return self.context.cast(self.builder, value, types.unliteral(kind), from_dtype(np.dtype(dtype)))
-
-    def compiled(self, value, dtype):
-        """A number as compiled functions take it."""
-        return self.builder.trunc(value, ir.IntType(1)) if dtype == "bool" else value
-
-    def array(self, kind, data, lengths):
-        """The description of an array as Numba has it."""
-        size = SIZES[str(kind.dtype)]
-        strides = [ir.Constant(LONG, size)] * len(lengths)
-        for k in reversed(range(len(lengths) - 1)):
-            strides[k] = self.builder.mul(strides[k + 1], lengths[k + 1])
-        made = make_array(kind)(self.context, self.builder)
-        data = self.builder.bitcast(data, self.context.get_data_type(kind.dtype).as_pointer())
-        populate_array(made, data, lengths, strides, ir.Constant(LONG, size), meminfo=None)
-        return made._getvalue()
+    def array(self, dtype: str, data: ir.Value, shape: Sequence[Any]) -> Array:
+        """An array as compiled functions take it, its data being an address of bytes."""
+        data = self.builder.bitcast(data, IN_MEMORY[dtype].as_pointer())
+        return contiguous(dtype, data, shape, self.builder)
 
     # Memory ------------------------------------------------------------------------------------------------
 
-    def fresh(self, result):
+    def fresh(self, result: Result) -> ir.Value:
         """A new array."""
-        lengths = cgutils.alloca_once(self.builder, ir.ArrayType(LONG, max(len(result.shape), 1)))
-        self.builder.store(ir.Constant(ir.ArrayType(LONG, max(len(result.shape), 1)), [*result.shape] or [0]), lengths)
+        n = len(result.shape)
+        lengths = self.translated.variable(ir.ArrayType(LONG, max(n, 1)))
+        self.builder.store(ir.ArrayType(LONG, max(n, 1))([*result.shape] or [0]), lengths)
         dtype = self.known(f"dtype {result.dtype}")
         self.call("Py_IncRef", dtype)  # PyArray_Empty takes it over
-        lengths = self.builder.bitcast(lengths, LONG.as_pointer())
-        array = self.call("PyArray_Empty", ir.Constant(INT, len(result.shape)), lengths, dtype, ir.Constant(INT, 0))
+        array = self.call("PyArray_Empty", INT(n), self.builder.bitcast(lengths, LONG.as_pointer()), dtype, INT(0))
         self.require(self.exists(array), None)
         self.made.append(array)
         return array
 
-    def buffers(self, parameters):
+    def buffers(self, parameters: Sequence[Parameter]) -> dict[int, ir.Value]:
         """Memory for what is computed in between."""
         places = {i: p.place for i, p in enumerate(parameters) if p.role == "buffer"}
         if not places:
             return {}
-        memory = self.space(
-            max(p + math.prod(parameters[i].shape) * SIZES[parameters[i].dtype] for i, p in places.items())
-        )
-        return {i: self.builder.gep(memory, [ir.Constant(LONG, place)]) for i, place in places.items()}
+        ends = (place + math.prod(parameters[i].shape) * SIZES[parameters[i].dtype] for i, place in places.items())
+        memory = self.space(max(ends))
+        return {i: self.builder.gep(memory, [LONG(place)]) for i, place in places.items()}
 
-    def space(self, size):
+    def space(self, size: int) -> ir.Value:
         """Memory until the function has run: on the stack if it is little."""
         if size <= ON_STACK:
-            memory = cgutils.alloca_once(self.builder, ir.ArrayType(BYTE, size))
+            memory = self.translated.variable(ir.ArrayType(ir.IntType(8), size))
             memory.align = 64
             return self.builder.bitcast(memory, POINTER)
-        self.memory = self.call("PyMem_RawMalloc", ir.Constant(LONG, size))
+        self.memory = self.call("PyMem_RawMalloc", LONG(size))
         self.require(self.exists(self.memory), "MemoryError")
         return self.memory
 
     # Running, and what comes out -----------------------------------------------------------------------------
 
-    def run(self, arguments, parallel):
+    def run(self, function: str, arguments: Sequence[Number | Array], parallel: bool) -> list[Number]:
         """The call itself; where `parallel` is set other threads may run meanwhile."""
-        f = self.function
         state = self.call("PyEval_SaveThread") if parallel else None
-        status, returned = self.context.call_conv.call_function(
-            self.builder, self.callee, f.restype, f.argtypes, arguments
-        )
+        returned = self.translated.call_function(function, arguments)
         if parallel:
             self.call("PyEval_RestoreThread", state)
         if self.memory is not None:
             self.call("PyMem_RawFree", self.memory)
             self.memory = None
-        self.require(self.builder.not_(status.is_error), "ArithmeticError")
         return returned
 
-    def guard(self, value, dtype, outcome):
+    def guard(self, number: Number, outcome: tuple[str, int]) -> None:
         """Where something else comes out than was found when the function was recorded, this is not its path."""
         how, found = outcome
         if how == "truth":
-            kind = value.type
-            compare = self.builder.fcmp_unordered if dtype.startswith("float") else self.builder.icmp_signed
-            truth = compare("!=", value, kind(0))
+            truth = self.translated.cast(number, "bool").value
             self.require(truth if found else self.builder.not_(truth))
         else:
-            self.require(self.equal(value, value.type(found)))
+            self.require(self.equal(number.value, number.value.type(found)))
 
-    def number(self, value, dtype, kind):
+    def number(self, number: Number, kind: str) -> ir.Value:
         """A number as an object: NumPy's, or Python's own."""
         if kind.startswith("numpy."):
-            place = cgutils.alloca_once(self.builder, NUMBERS[dtype])
-            self.builder.store(self.builder.zext(value, BYTE) if value.type == ir.IntType(1) else value, place)
-            null = ir.Constant(POINTER, None)
+            place = self.translated.variable(IN_MEMORY[number.dtype])
+            self.builder.store(stored(self.builder, number), place)
             place = self.builder.bitcast(place, POINTER)
-            return self.call("PyArray_Scalar", place, self.known(f"dtype {dtype}"), null)
-        if dtype == "bool":
-            return self.call("PyBool_FromLong", self.builder.zext(value, LONG))
-        if dtype.startswith("int"):
-            return self.call("PyLong_FromLongLong", value if dtype == "int64" else self.builder.sext(value, LONG))
-        return self.call(
-            "PyFloat_FromDouble", value if dtype == "float64" else self.builder.fpext(value, NUMBERS["float64"])
-        )
+            return self.call("PyArray_Scalar", place, self.known(f"dtype {number.dtype}"), NULL)
+        if number.dtype == "bool":
+            return self.call("PyBool_FromLong", self.builder.zext(number.value, LONG))
+        if number.dtype.startswith("float"):
+            return self.call("PyFloat_FromDouble", self.translated.cast(number, "float64").value)
+        return self.call("PyLong_FromLongLong", self.translated.cast(number, "int64").value)
 
-    def built(self, structure, objects):
+    def built(self, structure: Any, objects: Sequence[ir.Value]) -> ir.Value:
         if isinstance(structure, int):
             return objects[structure]
         parts = [self.built(part, objects) for part in structure]
         return self.packed("List" if isinstance(structure, list) else "Tuple", parts)
 
-    def packed(self, kind, parts):
-        whole = self.call(f"Py{kind}_New", ir.Constant(LONG, len(parts)))
+    def packed(self, kind: str, parts: Sequence[ir.Value]) -> ir.Value:
+        whole = self.call(f"Py{kind}_New", LONG(len(parts)))
         for i, part in enumerate(parts):
-            self.call(f"Py{kind}_SetItem", whole, ir.Constant(LONG, i), part)
+            self.call(f"Py{kind}_SetItem", whole, LONG(i), part)
         return whole

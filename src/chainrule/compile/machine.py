@@ -2,8 +2,7 @@
 
 An *entry* is machine code that Python can call: it takes arrays and numbers as Python has them, runs compiled code, and
 makes Python's objects of the results. What it needs of Python and NumPy (types, functions of their C interfaces) it
-finds in a table that is filled in when the code is loaded. So code from the cache runs without Numba, whose import
-takes most of a second; llvmlite alone puts it into memory.
+finds in a table that is filled in when the code is loaded; so code from the cache runs in any process.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["DTYPES", "TABLE", "Argument", "Entry", "Leaf", "Parameter", "Result", "initialize", "load"]
+__all__ = ["DTYPES", "TABLE", "Argument", "Entry", "Leaf", "Parameter", "Result", "initialize", "load", "processor"]
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
 """The dtypes of arrays and numbers that entries take and give."""
@@ -154,6 +153,15 @@ def initialize() -> Any:
             llvm.initialize_native_asmprinter()
             _machine.append(llvm.Target.from_triple(llvm.get_process_triple()))
     return llvm
+
+
+def processor() -> Any:
+    """The processor of this machine, with all that it can do, as LLVM's target."""
+    llvm = initialize()
+    features = llvm.get_host_cpu_features().flatten()
+    return _machine[0].create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features, opt=3, codemodel="jitdefault", jit=True
+    )
 
 
 def load(code: bytes, names: Sequence[str], constants: Sequence[np.ndarray] = ()) -> dict[str, Callable[..., Any]]:

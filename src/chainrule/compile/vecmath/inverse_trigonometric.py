@@ -1,13 +1,12 @@
 """arcsin, arccos, arctan and arctan2: minimax polynomials near 0, and identities that lead there."""
 
-# What Numba compiles has types of its own.
-# mypy: ignore-errors
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 from __future__ import annotations
 
 import math
 
-from chainrule.compile.vecmath.intrinsics import exact, maximum, of_both, of_two, select
+from chainrule.compile.vecmath.intrinsics import exact, maximum, of_both, of_both, select
 
 __all__ = ["arccos", "arcsin", "arctan", "arctan2"]
 
@@ -109,4 +108,4 @@ def arctan2_64(y, x):
 arcsin = of_both("arcsin", arcsin64)
 arccos = of_both("arccos", arccos64)
 arctan = of_both("arctan", arctan64)
-arctan2 = of_two("arctan2", arctan2_64)
+arctan2 = of_both("arctan2", arctan2_64)

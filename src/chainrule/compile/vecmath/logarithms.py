@@ -3,8 +3,7 @@
 Logarithms by atanh: Muller, chapter 11. log1p corrects log(1 + x) by what rounding took from 1 + x: W. Kahan.
 """
 
-# What Numba compiles has types of its own.
-# mypy: ignore-errors
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
 """Roots: cbrt and hypot."""
 
-# What Numba compiles has types of its own.
-# mypy: ignore-errors
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 from __future__ import annotations
 
 import math
 
 from chainrule.compile.vecmath.exponentials import ROUND64, power_of_2_64
-from chainrule.compile.vecmath.intrinsics import bits64, exact, from_bits64, maximum, minimum, of_both, of_two, select
+from chainrule.compile.vecmath.intrinsics import bits64, exact, from_bits64, maximum, minimum, of_both, of_both, select
 from chainrule.compile.vecmath.logarithms import split64
 
 __all__ = ["cbrt", "hypot"]
@@ -42,4 +41,4 @@ def cbrt64(x):
 
 
 cbrt = of_both("cbrt", cbrt64)
-hypot = of_two("hypot", hypot64)
+hypot = of_both("hypot", hypot64)
