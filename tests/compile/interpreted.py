@@ -1,4 +1,4 @@
-"""Compiled programs run by Python itself: the same source without Numba, so that hundreds are quick to test."""
+"""Compiled programs run by Python itself: the same source, not compiled, so that hundreds are quick to test."""
 
 from __future__ import annotations
 

@@ -423,7 +423,7 @@ def test_random_numbers_are_refused():
         cr.compile(lambda x: cr.dropout(x, rng=rng))(np.ones(3))
 
 
-def test_without_numba_it_says_how_to_install_it(monkeypatch):
+def test_without_llvmlite_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None)
     with pytest.raises(ImportError, match=r'pip install "chainrule\[compile\]"'):
         cr.compile(np.sin)
@@ -712,7 +712,7 @@ def test_a_view_that_a_call_returns_outlives_its_operand(by_python):
         np.testing.assert_allclose(compiled(x, A), f(x, A), rtol=1e-12, atol=1e-9)
 
 
-def test_a_second_process_finds_what_the_first_compiled_and_needs_no_numba(tmp_path):
+def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     program = (
         "import sys, numpy as np, chainrule as cr\n"
         "labels = np.arange({n})\n"
@@ -880,12 +880,12 @@ def test_where_the_compiler_fails_the_function_runs_as_it_is(monkeypatch):
     cache = importlib.import_module("chainrule.compile.cache")
 
     def fails(*args):
-        raise NotImplementedError("another Numba")
+        raise NotImplementedError("another llvmlite")
 
     monkeypatch.setattr(cache, "load_module", fails)
     gradient = cr.grad(lambda x: np.sum(np.tanh(x) ** 3))
     compiled, x = cr.compile(gradient), np.array([0.5, 1.0])
     np.testing.assert_array_equal(compiled(x), gradient(x))
-    with pytest.warns(RuntimeWarning, match="runs uncompiled.*another Numba"):
+    with pytest.warns(RuntimeWarning, match="runs uncompiled.*another llvmlite"):
         np.testing.assert_array_equal(compiled(x), gradient(x))
     np.testing.assert_array_equal(compiled(2 * x), gradient(2 * x))

@@ -46,7 +46,7 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
 
     Raises
     ------
-    ImportError : Numba is not installed.
+    ImportError : llvmlite is not installed.
     RecordingError : an argument, or what f does, cannot be compiled.
 
     >>> import numpy as np, chainrule as cr
@@ -62,7 +62,7 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
         needs_function(f, "compile")
-        _require_numba()
+        _require_llvm()
         self.__wrapped__ = f
         self.__name__ = name_of(f)
         self.__doc__ = f.__doc__
@@ -88,7 +88,7 @@ class Compiled:
         return self._call(args, kwargs)
 
     def _uncompiled(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What records runs, even where the compiler fails: a version of Numba that is not known yet, a full disk."""
+        """What records runs, even where the compiler fails: a new version of llvmlite, a full disk."""
         if not self._failed:
             self._failed = True
             told = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
@@ -186,9 +186,9 @@ def _what_is_looked_at(recorded: Recorded) -> str:
     return ", ".join(sorted(lines)[:3]) or "values"
 
 
-def _require_numba() -> None:
-    if importlib.util.find_spec("numba") is None:  # it is imported when something is compiled: that takes a while
-        raise ImportError('cr.compile needs Numba: pip install "chainrule[compile]"')
+def _require_llvm() -> None:
+    if importlib.util.find_spec("llvmlite") is None:  # it is imported when something is compiled
+        raise ImportError('cr.compile needs llvmlite, the compiler: pip install "chainrule[compile]"')
 
 
 class Version:

@@ -1,4 +1,4 @@
-"""Kernels as source: the loops of one kernel, written as a Python function for Numba.
+"""Kernels as source: the loops of one kernel, written as a Python function that is then compiled.
 
 A row is gone over in as few passes as its reductions allow: what needs the sum of a row comes in the pass after the one
 that sums. What a later pass needs again is computed anew if that is cheap, else kept in a buffer of one row.

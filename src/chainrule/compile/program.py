@@ -20,7 +20,7 @@ from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
-from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_windows
+from chainrule.compile.windows import WINDOWS, Text, samples_of, work_of, write_windows
 
 __all__ = ["Program", "write_program"]
 
@@ -29,8 +29,6 @@ SMALL = 40_000
 WORTH_THREADS_WINDOWS = 1_000_000
 """Entries of windows from which on their samples are shared between threads."""
 FEW_STEPS = 60
-LOOPS = 2_000
-"""Matrix products of fewer multiplications are loops."""
 RESERVED = frozenset(
     "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
     + "results cuts turns parts piece first last count start full i j k z total".split()
@@ -288,7 +286,7 @@ class _Writer:
             self._typed(source.returned)
 
     def _typed(self, values: Sequence[Value]) -> None:
-        """Numba returns Python's numbers; elsewhere they count as NumPy's."""
+        """Compiled code returns Python's numbers; elsewhere they count as NumPy's."""
         for v in values:
             if (not v.weak and v.dtype != np.float64) or v.dtype.kind != "f":
                 name = self.name_of(v)
@@ -396,14 +394,12 @@ class _Writer:
         x, y = value.args
         turned_x, turned_y = value.params["turned"]
         name = self.name_of(value)
-        if self.native and _cost(value) <= LOOPS:
+        if self.native:
             self._product_in_loops(value)
             return
         left = self.text(x) + (_turned(x) if turned_x else "")
         right = self.text(y) + (_turned(y) if turned_y else "")
-        if self.native:
-            self.body.append(f"{name} = np.dot({left}, {right})")
-        elif value.shape:
+        if value.shape:
             self._allocate(value)
             inner = x.shape[-2 if turned_x and len(x.shape) > 1 else -1]
             rows = size_of(x) // inner if len(value.shape) <= 2 else x.shape[-1 if turned_x else -2]
@@ -451,28 +447,43 @@ class _Writer:
             self.several = several
 
     def _product_in_loops(self, value: Value) -> None:
+        """The innermost loop goes along what lies next to each other: the columns of y, or else what is summed over."""
         x, y = value.args
         turned_x, turned_y = value.params["turned"]
         name, function = self.name_of(value), self._free(f"{self.title}_{self.name_of(value)}")
         a, b = self.name_of(x) if x.op != "constant" else "x", self.name_of(y) if y.op != "constant" else "y"
         b = b if b != a else f"{b}_"
         inner = x.shape[-1] if len(x.shape) == 1 else x.shape[0 if turned_x else 1]
-        rows = 0 if len(x.shape) == 1 else x.shape[1 if turned_x else 0]
-        columns = 0 if len(y.shape) == 1 else y.shape[0 if turned_y else 1]
-        at_x = "k" if not rows else "k, i" if turned_x else "i, k"
-        at_y = "k" if not columns else "j, k" if turned_y else "k, j"
-        place = ", ".join(["i"] * bool(rows) + ["j"] * bool(columns))
-        lines = [f"def {function}({a}, {b}{', z' if place else ''}):"]
-        indent = "    "
-        for letter, n in (("i", rows), ("j", columns)):
-            if n:
-                lines.append(f"{indent}for {letter} in range({n}):")
-                indent += "    "
-        kind = _dtype(value)
-        lines += [f"{indent}total = {kind}(0)", f"{indent}for k in range({inner}):"]
-        lines.append(f"{indent}    total += {a}[{at_x}] * {b}[{at_y}]")
-        lines.append(f"{indent}z[{place}] = total" if place else f"{indent}return total")
-        self.functions.append("@kernel()\n" + "\n".join(lines))
+        lengths = {"i": 0 if len(x.shape) == 1 else x.shape[1 if turned_x else 0], "k": inner}
+        lengths["j"] = 0 if len(y.shape) == 1 else y.shape[0 if turned_y else 1]
+        at_x = "k" if not lengths["i"] else "k, i" if turned_x else "i, k"
+        at_y = "k" if not lengths["j"] else "j, k" if turned_y else "k, j"
+        place = [letter for letter in "ij" if lengths[letter]]
+        product, kind = f"{a}[{at_x}] * {b}[{at_y}]", _dtype(value)
+        text = Text()
+        text.open(f"def {function}({a}, {b}{', z' if place else ''}):")
+        if lengths["j"] and not turned_y:
+            along, around = "j", place[:-1]
+        elif turned_x and not lengths["j"]:
+            along, around = "i", []
+        else:
+            along, around = "k", place
+        for letter in around:
+            text.open(f"for {letter} in range({lengths[letter]}):")
+        if along == "k":
+            text.add(f"total = {kind}(0)")
+            text.open(f"for k in range({inner}):")
+            text.add(f"total += {product}")
+            text.close()
+            text.add(f"z[{', '.join(place)}] = total" if place else "return total")
+        else:
+            text.open(f"for {along} in range({lengths[along]}):")
+            text.add(f"z[{', '.join(place)}] = {kind}(0)")
+            text.close()
+            text.open(f"for k in range({inner}):")
+            text.open(f"for {along} in range({lengths[along]}):")
+            text.add(f"z[{', '.join(place)}] += {product}")
+        self.functions.append("@kernel()\n" + "\n".join(text.lines))
         if place:
             self._allocate(value)
             self.body.append(f"{function}({self.text(x)}, {self.text(y)}, {name})")

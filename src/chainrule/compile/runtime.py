@@ -12,7 +12,7 @@ from chainrule.compile.machine import Argument
 __all__ = ["OtherInputs", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
 
 vm: Any = None
-"""`chainrule.compile.vecmath`, where something is compiled: it needs Numba, which code from the cache does not."""
+"""`chainrule.compile.vecmath`, while something is compiled."""
 
 
 class OtherInputs(Exception):

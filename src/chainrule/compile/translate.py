@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 import math
 import operator
 import sys
@@ -77,7 +78,7 @@ class Overloaded(NamedTuple):
     of32: Callable[..., Any] | None = None
 
 
-PYTHON = {
+PYTHON: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -96,8 +97,8 @@ PYTHON = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-ON_FLOATS = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
-ON_INTEGERS = {
+ON_FLOATS: dict[type, str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
+ON_INTEGERS: dict[type, str] = {
     ast.Add: "add",
     ast.Sub: "sub",
     ast.Mult: "mul",
@@ -106,7 +107,7 @@ ON_INTEGERS = {
     ast.LShift: "shl",
     ast.RShift: "ashr",
 }
-COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+COMPARED: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
 class Translator:
@@ -456,7 +457,7 @@ class _Function:
 
     def compared(self, node: ast.Compare) -> Any:
         operands = [self.value(part) for part in [node.left, *node.comparators]]
-        found = [self.compare(type(op), *pair) for op, pair in zip(node.ops, _pairs(operands), strict=True)]
+        found = [self.compare(type(op), *pair) for op, pair in zip(node.ops, itertools.pairwise(operands), strict=True)]
         return functools.reduce(lambda x, y: self.binary(ast.BitAnd, x, y), found)
 
     def compare(self, op: type, x: Any, y: Any) -> Any:
@@ -564,7 +565,10 @@ class _Function:
 
     def reshaped(self, array: Array, *shape: Any) -> Array:
         new = shape[0] if isinstance(shape[0], tuple) else shape
-        if not all(isinstance(n, int) for n in (*array.shape, *new)) or array.strides != contiguous(array.dtype, array.data, array.shape).strides:
+        if (
+            not all(isinstance(n, int) for n in (*array.shape, *new))
+            or array.strides != contiguous(array.dtype, array.data, array.shape).strides
+        ):
             raise Untranslatable("reshape of a part of an array")
         return contiguous(array.dtype, array.data, new)
 
@@ -670,8 +674,14 @@ class _Function:
 
 
 BUILTINS = {"abs": abs, "min": min, "max": max, "bool": bool, "len": len, "True": True, "False": False}
-CASTS = {bool: "bool", np.float32: "float32", np.float64: "float64", np.int32: "int32", np.int64: "int64"}
-CASTS |= {np.bool_: "bool", float: "float64", int: "int64"}
+CASTS: dict[Any, str] = {
+    bool: "bool",
+    np.float32: "float32",
+    np.float64: "float64",
+    np.int32: "int32",
+    np.int64: "int64",
+}
+CASTS |= {np.int64: "int64", np.bool_: "bool", float: "float64", int: "int64"}
 MATH: dict[Any, Callable[..., Any]] = {
     abs: _Function.absolute,
     min: lambda t, x, y: t.extreme(ast.Lt, x, y),
@@ -758,10 +768,6 @@ def _common(dtypes: tuple[str, ...]) -> str:
 
 
 WEAK = {"a float": "float64", "an int": "index", "a bool": "bool"}
-
-
-def _pairs(operands: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip(operands, operands[1:], strict=False))
 
 
 def _read_again(target: ast.expr) -> ast.expr:

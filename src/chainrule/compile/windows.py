@@ -1,4 +1,4 @@
-"""Windows as source: columns of what a kernel meets, their sum put back, and the largest entries, as loops for Numba.
+"""Windows as source: columns of what a kernel meets, their sum put back, and the largest entries, as loops.
 
 The lowering lays arrays out so that the channels come last: all inner loops then run along the channels, and what one
 step writes is what the next one reads in order. Each entry of a result is written by one pass, never from two samples,
@@ -16,7 +16,7 @@ from chainrule.blocks.windows import positions_of
 from chainrule.compile.operations import text_of
 from chainrule.compile.values import Value, size_of
 
-__all__ = ["WINDOWS", "samples_of", "write_windows"]
+__all__ = ["WINDOWS", "Text", "samples_of", "work_of", "write_windows"]
 
 
 _WINDOW = ("kernel", "stride", "padding", "dilation")
@@ -24,7 +24,7 @@ _WINDOW = ("kernel", "stride", "padding", "dilation")
 
 def write_windows(value: Value, name: str) -> str:
     """A function (first, last, *operands, out) that computes the samples from first to last."""
-    text = _Text()
+    text = Text()
     names = WINDOWS[value.op][0]
     text.open(f"def {name}(first, last, {', '.join(names)}, out):")
     WINDOWS[value.op][1](text, value)
@@ -40,7 +40,7 @@ def samples_of(value: Value) -> int:
     return value.shape[how["orders"][-1][0]]
 
 
-class _Text:
+class Text:
     """Lines of source, indented by the loops that are open."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ def _numbered(letter: str, n: int) -> list[str]:
 # Columns ---------------------------------------------------------------------------------------------------------
 
 
-def _columns(text: _Text, value: Value) -> None:
+def _columns(text: Text, value: Value) -> None:
     """out[…, g, n, p, k, c] = x[…, n, c, p · stride + k · dilation − padding], or 0 outside."""
     how, (x,) = value.params, value.args
     n, order = len(how["kernel"]), how["orders"][0]
@@ -100,7 +100,7 @@ def _columns(text: _Text, value: Value) -> None:
         text.add(f"{out} = 0")
 
 
-def _entries(text: _Text, how: dict[str, Any], size: Any, positions: Any) -> str:
+def _entries(text: Text, how: dict[str, Any], size: Any, positions: Any) -> str:
     """Which entry i is met at position p and place k; what is returned says whether it lies inside."""
     inside = []
     for a, (m, count, kernel, step, (low, _), apart) in enumerate(
@@ -121,7 +121,7 @@ def _in_memory(names: list[str], order: tuple[int, ...]) -> list[str]:
     return [names[order.index(a)] for a in range(len(order))]
 
 
-def _from_columns(text: _Text, value: Value) -> None:
+def _from_columns(text: Text, value: Value) -> None:
     """out[…, n, i, c] is the sum of the columns' entries that were taken from x[…, n, c, i]."""
     how = value.params
     n, groups = len(how["kernel"]), how["groups"]
@@ -164,7 +164,7 @@ class _Pool:
     at : the text of an entry of an array, by the array's name.
     """
 
-    def __init__(self, text: _Text, value: Value, x: int, z: int | None):
+    def __init__(self, text: Text, value: Value, x: int, z: int | None):
         how = value.params
         self.text, self.how, self.n = text, how, len(how["kernel"])
         self.order, z_order = how["orders"][x], how["orders"][-1 if z is None else z]
@@ -247,7 +247,7 @@ class _Pool:
         return fits and all(p * s == m for p, s, m in zip(self.positions, how["stride"], self.size, strict=True))
 
 
-def _max_pool(text: _Text, value: Value) -> None:
+def _max_pool(text: Text, value: Value) -> None:
     pool = _Pool(text, value, x=0, z=None)
     lowest = f"{text_of(value.dtype)}(-np.inf)"
     padded = any(map(any, value.params["padding"]))
@@ -259,7 +259,7 @@ FOUND = "{inside} and (entry == {z} or entry != entry)"
 """Whether an entry is the largest of its window: NaN is, where there is one."""
 
 
-def _max_pool_transpose(text: _Text, value: Value) -> None:
+def _max_pool_transpose(text: Text, value: Value) -> None:
     pool = _Pool(text, value, x=1, z=2)
     zero, tiles = f"{text_of(value.dtype)}(0)", pool.tiles()
     if not tiles:
@@ -269,14 +269,14 @@ def _max_pool_transpose(text: _Text, value: Value) -> None:
     pool.over_windows("left = {dz}", found)
 
 
-def _max_pool_tangent(text: _Text, value: Value) -> None:
+def _max_pool_tangent(text: Text, value: Value) -> None:
     pool = _Pool(text, value, x=1, z=2)
     start = f"searching, taken = True, {text_of(value.dtype)}(0)"
     take = ["taken = vm.select(found, {dx}, taken)", "searching = searching and not found"]
     pool.over_windows(start, ["entry = {x}", f"found = searching and {FOUND}", *take], "{out} = taken")
 
 
-WINDOWS: dict[str, tuple[tuple[str, ...], Callable[[_Text, Value], None]]] = {
+WINDOWS: dict[str, tuple[tuple[str, ...], Callable[[Text, Value], None]]] = {
     "columns": (("x",), _columns),
     "from_columns": (("z",), _from_columns),
     "max_pool": (("x",), _max_pool),

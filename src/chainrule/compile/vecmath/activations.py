@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from chainrule.compile.vecmath.exponentials import exp32, exp64
-from chainrule.compile.vecmath.intrinsics import exact, f32, maximum, of_both, of_both, select
+from chainrule.compile.vecmath.intrinsics import exact, f32, maximum, of_both, select
 from chainrule.compile.vecmath.logarithms import log1p_32, log1p_64
 
 __all__ = ["product_or_zero", "sigmoid", "softplus"]

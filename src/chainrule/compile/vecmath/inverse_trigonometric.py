@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from chainrule.compile.vecmath.intrinsics import exact, maximum, of_both, of_both, select
+from chainrule.compile.vecmath.intrinsics import exact, maximum, of_both, select
 
 __all__ = ["arccos", "arcsin", "arctan", "arctan2"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 from chainrule.compile.vecmath.exponentials import ROUND64, power_of_2_64
-from chainrule.compile.vecmath.intrinsics import bits64, exact, from_bits64, maximum, minimum, of_both, of_both, select
+from chainrule.compile.vecmath.intrinsics import bits64, exact, from_bits64, maximum, minimum, of_both, select
 from chainrule.compile.vecmath.logarithms import split64
 
 __all__ = ["cbrt", "hypot"]
