@@ -23,7 +23,7 @@ from chainrule.explain.closed.terms import (
     with_fresh_dummies,
 )
 
-__all__ = ["content"]
+__all__ = ["Atoms", "content", "exactly"]
 
 LONGEST = 100
 """A value that costs more to read than this is not read."""
@@ -189,7 +189,7 @@ class Atoms:
             rest[factor] = e - 1
         outside = Term(term.number, rest)
         kept = set(idx) | term.indices() | free
-        inner = atom.value.renamed(dict(zip(atom.value.free(), idx, strict=True)))
+        inner = atom.value.at(idx)
         made = [_product(outside, with_fresh_dummies(t, set(idx)), kept) for t in inner.terms]
         return [summed(t, set(idx) - free) for t in made]
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from chainrule.block import BLOCKS
 from chainrule.explain.closed.atoms import Atoms
-from chainrule.explain.closed.terms import ONE, Atom, Expr, Index, Term
+from chainrule.explain.closed.terms import Atom, Expr, Index, single
 
-__all__ = ["ONE", "call", "elementwise", "identity", "softmax"]
+__all__ = ["call", "elementwise", "identity", "softmax"]
 
 
 def call(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr], axes: tuple[Index | None, ...]) -> Expr:
@@ -21,7 +21,7 @@ def call(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr], axe
     key = ("call", block.name, id(block), _text(params), tuple((atoms.key(a), a.shape) for a in own))
     shape = tuple(1 if i is None else i.size for i in axes)
     atom = atoms.atom(key, kind="call", axes=len(idx), block=block, params=params, args=own, shape=shape)
-    return Expr((Term(ONE, {(atom, idx): ONE}),), axes)
+    return single(atom, idx, axes)
 
 
 def elementwise(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr]) -> Expr:
@@ -35,7 +35,7 @@ def elementwise(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Exp
         for order in (idx, idx[::-1])
     ]
     if keys[1] in atoms.known:
-        return Expr((Term(ONE, {(atoms.known[keys[1]], idx[::-1]): ONE}),), axes)
+        return single(atoms.known[keys[1]], idx[::-1], axes)
     key = keys[0]
     atom = atoms.atom(
         key,
@@ -49,7 +49,7 @@ def elementwise(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Exp
         and idx[0].size == idx[1].size
         and all(atoms.key(a, idx) == atoms.key(a, idx[::-1]) for a in fresh),
     )
-    return Expr((Term(ONE, {(atom, idx): ONE}),), axes)
+    return single(atom, idx, axes)
 
 
 def identity(atoms: Atoms, n: int) -> Atom:

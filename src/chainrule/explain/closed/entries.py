@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.parts import Part
-from chainrule.explain.closed.terms import ONE, Expr, Term, axes_of_shape
+from chainrule.explain.closed.terms import ONE, Expr, Term, axes_of_shape, single
 from chainrule.node import Node
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _add_at(r: Reading, node: Node, v: Any, key: tuple[Any, ...], shape: tuple[i
         hot = Expr((Term(ONE, r.hot(int(key[0]) % shape[0], shape[0], free)),), axes)
         return r.atoms.times(hot, value)
     if _is_diagonal(key, shape):
-        delta = Expr((Term(ONE, {(calls.identity(r.atoms, shape[0]), free): ONE}),), axes)
+        delta = single(calls.identity(r.atoms, shape[0]), free, axes)
         return r.atoms.times(delta, value.along((*value.axes, None)))
     if len(shape) == len(key) == 2 and len(value.free()) == 1 and len(free) == 2:
         rows, labels = (np.asarray(k) for k in key)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from chainrule.block import BLOCKS
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms
-from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnreadableError
+from chainrule.explain.closed.terms import ONE, Expr, Factors, Index, Term, UnreadableError, single
 from chainrule.node import Node
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def _exponential(r: Reading, value: Expr) -> Expr:
             continue
         rest = Expr(tuple(t for t in value.terms if t is not term), value.axes)
         if atom.name == "log":
-            inner = atom.args[0].renamed(dict(zip(atom.args[0].free(), idx, strict=True))).along(value.axes)
+            inner = atom.args[0].at(idx).along(value.axes)
             power = r.atoms.power(inner, ONE * int(term.number))
             return r.atoms.times(_exponential(r, rest), power) if rest.terms else power
         if atom.name == "log_softmax" and idx == value.free() and not rest.terms and term.number == 1:
@@ -94,10 +93,10 @@ def inverse(atoms: Atoms, x: Expr) -> Expr:
     if chain is None:
         term = atoms.in_brackets(x)
         chain = list(term.factors)
-    terms = Term(1 / term.number if isinstance(term.number, Fraction) else term.number**-1, {})
+    factors: Factors = {}
     for atom, (a, b) in chain:
         local = (Index(a.size), Index(b.size))
-        inner = Expr((Term(ONE, {(atom, local): ONE}),), local)
+        inner = single(atom, local)
         made = atoms.atom(
             ("call", "inv", atom.number),
             kind="call",
@@ -108,9 +107,9 @@ def inverse(atoms: Atoms, x: Expr) -> Expr:
             shape=atom.shape,
             symmetric=atom.symmetric,
         )
-        terms = Term(terms.number, terms.factors | {(made, (b, a)): ONE})
+        factors[made, (b, a)] = ONE
     # The indices of a chain stay, each factor with its two exchanged; rows and columns of the whole are exchanged too.
-    return atoms.collected([Term(terms.number, terms.factors)], (j, i))
+    return atoms.collected([Term(term.number**-1, factors)], (j, i))
 
 
 def _chain(term: Term, i: Index, j: Index) -> list[Any] | None:

@@ -16,7 +16,7 @@ from chainrule.block import Elementwise
 from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import Network, Parts
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
-from chainrule.explain.closed.terms import ONE, Atom, Expr, Factor, Index, Term, UnreadableError
+from chainrule.explain.closed.terms import ONE, Atom, Expr, Factor, Index, Term, UnreadableError, multiplied, single
 from chainrule.formula import Formula, call, indicator, name, number, unit
 
 __all__ = ["Writing"]
@@ -94,10 +94,7 @@ class Writing:
         if not shared and abs(number) == 1:
             return None
         bracket = self.atoms.in_brackets(rest)
-        factors = dict(shared)
-        for f, e in bracket.factors.items():
-            factors[f] = factors.get(f, ONE * 0) + e
-        return Term(bracket.number, factors)
+        return Term(bracket.number, multiplied(shared, *bracket.factors.items()))
 
     # Products ------------------------------------------------------------------------------------------------
 
@@ -130,7 +127,7 @@ class Writing:
         """An atom on its own indices in their order."""
         if atom not in self.written:
             idx = tuple(Index(n) for n in atom.shape if n != 1)
-            alone = Expr((Term(ONE, {(atom, idx): ONE}),), idx)
+            alone = single(atom, idx)
             found = self.named(alone) if len(idx) == atom.axes and atom.kind == "call" else None
             self.written[atom] = self._atom(atom) if found is None else found
         return self.written[atom]

@@ -20,7 +20,7 @@ from chainrule.explain.closed.choices import CHOICES, needed
 from chainrule.explain.closed.entries import ENTRIES
 from chainrule.explain.closed.functions import FUNCTIONS
 from chainrule.explain.closed.sums import SUMS
-from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnreadableError, aligned, axes_of_shape
+from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnreadableError, aligned, axes_of_shape, single
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 
@@ -74,7 +74,7 @@ class Reading:
         axes = axes_of_shape(shape)
         idx = tuple(i for i in axes if i is not None)
         atom = self.atoms.atom(key, kind="leaf", axes=len(idx), content=content, shape=shape, symmetric=symmetric)
-        return Expr((Term(ONE, {(atom, idx): ONE}),), axes)
+        return single(atom, idx, axes)
 
     def _constant(self, x: Any) -> Expr:
         if x is None or isinstance(x, str):
@@ -87,7 +87,7 @@ class Reading:
         if (c == c.flat[0]).all():
             return self.atoms.number(c.flat[0].item(), axes)
         if c.ndim == 2 and c.shape[0] == c.shape[1] and np.array_equal(c, c[0, 0] * np.eye(len(c))):
-            return Expr((Term(exactly(c[0, 0]), {(calls.identity(self.atoms, len(c)), idx): ONE}),), axes)
+            return single(calls.identity(self.atoms, len(c)), idx).scaled(exactly(c[0, 0]))
         if c.ndim == 2 and np.count_nonzero(c) == 1 and len(idx) == 2:  # c e_i e_jᵀ
             places = [int(k[0]) for k in np.nonzero(c)]
             hots = [self.hot(k, i.size, (i,)) for k, i in zip(places, idx, strict=True)]

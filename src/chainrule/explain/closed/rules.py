@@ -16,7 +16,20 @@ from chainrule.block import BLOCKS
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.calls import call, elementwise, identity, softmax
 from chainrule.explain.closed.parts import Part
-from chainrule.explain.closed.terms import ONE, Atom, Expr, Factor, Factors, Index, Term, summed, uses
+from chainrule.explain.closed.terms import (
+    ONE,
+    Atom,
+    Expr,
+    Factor,
+    Factors,
+    Index,
+    Term,
+    multiplied,
+    single,
+    summed,
+    uses,
+    without,
+)
 
 __all__ = ["simpler"]
 
@@ -50,7 +63,7 @@ def identity_renames(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Ter
         if atom.kind != "delta":
             continue
         i, j = idx
-        rest = Term(term.number, {f: k for f, k in term.factors.items() if f != (atom, idx)})
+        rest = Term(term.number, without(term.factors, (atom, idx)))
         if i is j:
             return rest if i in free else summed(rest, {i})
         if i not in free or j not in free:
@@ -77,31 +90,28 @@ def one_hot_rows_pick(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Te
             return _columns(atoms, Term(term.number, dict(term.factors)), (hot, idx), columns)
         for (atom, there), power in list(rest.items()):
             if atom.kind in ("leaf", "call") and there == idx:
-                rest.pop((atom, there))
-                picked = _picked(atoms, atom, idx, hot.content)
-                inner = picked.renamed(dict(zip(picked.free(), idx[:-1], strict=True)))
-                for (a, i), n in inner.terms[0].factors.items():
-                    rest[a, i] = rest.get((a, i), 0) + n * power
-                return Term(term.number, {f: n for f, n in rest.items() if n} | {(hot, idx): ONE})
+                (picked,) = _picked(atoms, atom, idx, hot.content).at(idx[:-1]).terms
+                made = _with_power(Term(term.number, without(rest, (atom, there))), picked, power)
+                return Term(term.number, made.factors | {(hot, idx): ONE})
     return None
 
 
 def _columns(atoms: Atoms, term: Term, hot: Factor, columns: list[Factor]) -> Term:
     """Σ_k U_ik e_k = u: one vector of a decomposition."""
     (k,) = hot[1]
-    rest = {f: n for f, n in term.factors.items() if f not in columns}
+    rest = without(term.factors, *columns)
     for atom, (i, _) in columns:
         part = dataclasses.replace(atom.content, shape=atom.shape[:1], column=int(hot[0].content))
         key = ("part", id(part.of), part.letter, part.column)
         column = atoms.atom(key, kind="leaf", axes=1, content=part, shape=part.shape)
-        rest[column, (i,)] = rest.get((column, (i,)), ONE * 0) + term.factors[atom, (i, k)]
+        rest = multiplied(rest, ((column, (i,)), term.factors[atom, (i, k)]))
     return Term(term.number, rest)
 
 
 def _picked(atoms: Atoms, atom: Atom, idx: tuple[Index, ...], labels: np.ndarray) -> Expr:
     """p[c], or p[rows, labels]."""
     key = (int(labels),) if labels.ndim == 0 else (np.arange(len(labels)), labels)
-    return call(atoms, BLOCKS["getitem"], {"key": key}, [Expr((Term(ONE, {(atom, idx): ONE}),), idx)], idx[:-1])
+    return call(atoms, BLOCKS["getitem"], {"key": key}, [single(atom, idx)], idx[:-1])
 
 
 # Functions ------------------------------------------------------------------------------------------------------
@@ -123,7 +133,7 @@ def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term
                 sides = (0, 1) if base.symmetric else (place,)
                 for side in sides:
                     if idx[side] is shared and shared not in free and count[shared] == 2:
-                        rest = {f: n for f, n in term.factors.items() if f not in ((inverse, (i, j)), (other, idx))}
+                        rest = without(term.factors, (inverse, (i, j)), (other, idx))
                         delta = identity(atoms, shared.size)
                         return Term(term.number, rest | {(delta, (outer, idx[1 - side])): ONE})
     return None
@@ -150,19 +160,13 @@ def logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None
         assert atom.value is not None
         place = dict(zip(atom.value.free(), idx, strict=True))
         exp = (inner, tuple(place[i] for i in local))
-        rest = {f: n for f, n in term.factors.items() if f != (atom, idx)}
-        u = inner.args[0].renamed(dict(zip(inner.args[0].free(), exp[1], strict=True)))
-        if rest.get(exp, ONE * 0) * sign > 0:
-            rest[exp] -= sign
-            rest = {f: n for f, n in rest.items() if n}
+        rest = multiplied(term.factors, ((atom, idx), 1))
+        if rest.get(exp, 0) * sign > 0:
+            rest = multiplied(rest, (exp, -sign))
         else:
             sign = -sign
-        made = elementwise(atoms, BLOCKS["sigmoid"], {}, [u.scaled(sign).along(exp[1])])
-        (factor,) = made.terms[0].factors
-        if e != -1:
-            rest[atom, idx] = e + 1
-        rest[factor] = rest.get(factor, ONE * 0) + 1
-        return Term(term.number, rest)
+        made = elementwise(atoms, BLOCKS["sigmoid"], {}, [inner.args[0].at(exp[1]).scaled(sign).along(exp[1])])
+        return Term(term.number, multiplied(rest, *made.terms[0].factors.items()))
     return None
 
 
@@ -176,14 +180,12 @@ def tails_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -
             if exp.name != "exp" or e.denominator != 1 or k.denominator != 1:
                 continue
             for sign in (1, -1):
-                v = exp.args[0].renamed(dict(zip(exp.args[0].free(), there, strict=True)))
-                w = u.renamed(dict(zip(u.free(), idx, strict=True)))
+                v = exp.args[0].at(there)
+                w = u.at(idx)
                 if k * sign < 0 and set(there) == set(idx) and atoms.key(v, idx) == atoms.key(w.scaled(sign), idx):
-                    rest = dict(term.factors)
                     made = elementwise(atoms, BLOCKS["sigmoid"], {}, [w.scaled(-1).along(idx)])
-                    for f, n in (((atom, idx), -1), ((exp, there), sign), (next(iter(made.terms[0].factors)), 1)):
-                        rest[f] = rest.get(f, ONE * 0) + n
-                    return Term(term.number, {f: n for f, n in rest.items() if n})
+                    powers = (((atom, idx), -1), ((exp, there), sign), *made.terms[0].factors.items())
+                    return Term(term.number, multiplied(term.factors, *powers))
     return None
 
 
@@ -194,12 +196,12 @@ def derivative_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, An
         for b, there in logistics:
             if a is b or set(there) != set(idx):
                 continue
-            u = a.args[0].renamed(dict(zip(a.args[0].free(), idx, strict=True)))
-            v = b.args[0].renamed(dict(zip(b.args[0].free(), there, strict=True)))
+            u = a.args[0].at(idx)
+            v = b.args[0].at(there)
             negative = all(t.number < 0 for t in v.terms)
             if negative and atoms.key(u, idx) == atoms.key(v.scaled(-1), idx):
                 one = Expr((Term(ONE, {}), Term(-ONE, {(a, idx): ONE})), idx)
-                rest = {f: n for f, n in term.factors.items() if f != (b, there)}
+                rest = without(term.factors, (b, there))
                 return Term(term.number, rest | atoms.in_brackets(one).factors)
     return None
 
@@ -215,7 +217,7 @@ def step_of_a_maximum(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Te
             zero, x = test.args[1], test.args[0]
             keys = {atoms.key(a) for a in atom.args}
             if not zero.terms and atoms.key(x) in keys:
-                return Term(term.number, {f: n for f, n in term.factors.items() if f != (test, there)})
+                return Term(term.number, without(term.factors, (test, there)))
     return None
 
 
@@ -237,12 +239,10 @@ def softmax_of_exponentials(atoms: Atoms, term: Term, free: Mapping[Index, Any])
             dummies = [n for n, i in enumerate(local) if i not in place]
             if len(dummies) != 1 or any(place[i] is not t for i, t in zip(local, there, strict=True) if i in place):
                 continue
-            u = exp.args[0].renamed(dict(zip(exp.args[0].free(), there, strict=True))).along(there)
+            u = exp.args[0].at(there).along(there)
             soft = softmax(atoms, u, dummies[0])
-            rest = dict(term.factors)
-            for f, n in (((atom, idx), 1), ((other, there), -1), (next(iter(soft.terms[0].factors)), 1)):
-                rest[f] = rest.get(f, ONE * 0) + n
-            return Term(term.number, {f: n for f, n in rest.items() if n})
+            powers = (((atom, idx), 1), ((other, there), -1), *soft.terms[0].factors.items())
+            return Term(term.number, multiplied(term.factors, *powers))
     return None
 
 
@@ -255,7 +255,7 @@ def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]
         if len(idx) == len(atom.shape):
             k = idx[atom.params["axis"]]
             if k not in free and count[k] == 1:
-                rest = Term(term.number, {f: n for f, n in term.factors.items() if f != (atom, idx)})
+                rest = Term(term.number, without(term.factors, (atom, idx)))
                 return summed(rest, {i for i in idx if i is not k} - set(free))
     return None
 
@@ -277,7 +277,7 @@ def signs_and_magnitudes(atoms: Atoms, term: Term, free: Mapping[Index, Any]) ->
         if atom.name != "absolute":
             continue
         rest = dict(term.factors)
-        x = atom.args[0].renamed(dict(zip(atom.args[0].free(), idx, strict=True)))
+        x = atom.args[0].at(idx)
         inner = atoms.bracketed(x)
         if inner is None or inner.indices() - set(idx):
             continue
@@ -288,17 +288,15 @@ def signs_and_magnitudes(atoms: Atoms, term: Term, free: Mapping[Index, Any]) ->
 
 
 def _with_power(term: Term, inner: Term, e: Fraction) -> Term:
-    factors = dict(term.factors)
-    for f, n in inner.factors.items():
-        factors[f] = factors.get(f, ONE * 0) + n * e
-    return Term(term.number * inner.number**e, {f: n for f, n in factors.items() if n})
+    powers = ((f, n * e) for f, n in inner.factors.items())
+    return Term(term.number * inner.number**e, multiplied(term.factors, *powers))
 
 
 def single_terms_need_no_brackets(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """(Σ_k x_k)¹ = Σ_k x_k, where that is one term; and what is the power of a product is the product of powers."""
     for (atom, idx), e in term.factors.items():
         if atom.kind == "sum" and atom.value is not None and len(atom.value.terms) == 1 and e == 1:
-            rest = Term(term.number, {f: n for f, n in term.factors.items() if f != (atom, idx)})
+            rest = Term(term.number, without(term.factors, (atom, idx)))
             inner = atom.value.terms[0].renamed(dict(zip(atom.value.free(), idx, strict=True)))
             names = {i: Index(i.size) for i in inner.indices() if i not in idx}
             return summed(_with_power(rest, inner.renamed(names), ONE), set(idx) - set(free))

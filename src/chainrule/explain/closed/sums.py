@@ -64,10 +64,14 @@ def _power(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
 
 
 def _sum(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
-    value = r.of(x).fresh()
-    over = {a % len(value.axes) for a in (axis if isinstance(axis, tuple) else (axis,))} if value.axes else set()
-    rest = tuple(None if a in over else i for a, i in enumerate(value.axes) if keepdims or a not in over)
-    return r.atoms.sum(value, {i for a, i in enumerate(value.axes) if a in over and i is not None}, rest)
+    return _summed(r, r.of(x), axis, keepdims)
+
+
+def _summed(r: Reading, x: Expr, axis: Any, keepdims: bool) -> Expr:
+    x = x.fresh()
+    over = {a % len(x.axes) for a in (axis if isinstance(axis, tuple) else (axis,))} if x.axes else set()
+    rest = tuple(None if a in over else i for a, i in enumerate(x.axes) if keepdims or a not in over)
+    return r.atoms.sum(x, {i for a, i in enumerate(x.axes) if a in over and i is not None}, rest)
 
 
 def _mean(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
@@ -77,10 +81,7 @@ def _mean(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
 
 def _norm(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
     squares = r.atoms.power(r.of(x), 2 * ONE)
-    over = {a % len(squares.axes) for a in (axis if isinstance(axis, tuple) else (axis,))}
-    rest = tuple(None if a in over else i for a, i in enumerate(squares.axes) if keepdims or a not in over)
-    total = r.atoms.sum(squares, {i for a, i in enumerate(squares.axes) if a in over and i is not None}, rest)
-    return r.atoms.power(total, HALF)
+    return r.atoms.power(_summed(r, squares, axis, keepdims), HALF)
 
 
 def _broadcast(r: Reading, node: Node, x: Any, shape: tuple[int, ...]) -> Expr:

@@ -17,9 +17,11 @@ from fractions import Fraction
 from typing import Any
 
 __all__ = [
+    "ONE",
     "Atom",
     "Expr",
     "Factor",
+    "Factors",
     "Index",
     "Term",
     "UnreadableError",
@@ -27,9 +29,13 @@ __all__ = [
     "axes_of_shape",
     "cost",
     "join",
+    "multiplied",
+    "single",
     "summed",
     "term_key",
+    "uses",
     "with_fresh_dummies",
+    "without",
 ]
 
 ONE = Fraction(1)
@@ -123,6 +129,21 @@ def join(factors: Factors, atom: Atom, idx: tuple[Index, ...], e: Any) -> None:
         factors.pop((atom, idx), None)
 
 
+def multiplied(factors: Factors, *more: tuple[Factor, Any]) -> Factors:
+    """Factors times powers of some; what cancels is gone."""
+    made = dict(factors)
+    for factor, e in more:
+        made[factor] = made.get(factor, ONE * 0) + e
+        if not made[factor]:
+            del made[factor]
+    return made
+
+
+def without(factors: Factors, *gone: Factor) -> Factors:
+    """Those that are left."""
+    return {f: e for f, e in factors.items() if f not in gone}
+
+
 @dataclass(frozen=True)
 class Expr:
     """A sum of terms.
@@ -162,6 +183,10 @@ class Expr:
             tuple(None if i is None else names.get(i, i) for i in self.axes),
         )
 
+    def at(self, idx: tuple[Index, ...]) -> Expr:
+        """The value at other indices: A_ij at k, l is A_kl."""
+        return self.renamed(dict(zip(self.free(), idx, strict=True)))
+
     def with_fresh_dummies(self) -> Expr:
         free = set(self.free())
         return Expr(tuple(with_fresh_dummies(t, free) for t in self.terms), self.axes)
@@ -178,6 +203,11 @@ def with_fresh_dummies(term: Term, free: set[Index]) -> Term:
 
 
 # Values side by side, and how long they are --------------------------------------------------------------------
+
+
+def single(atom: Atom, idx: tuple[Index, ...], axes: tuple[Index | None, ...] | None = None) -> Expr:
+    """The value of one atom."""
+    return Expr((Term(ONE, {(atom, idx): ONE}),), idx if axes is None else axes)
 
 
 def axes_of_shape(shape: tuple[int, ...]) -> tuple[Index | None, ...]:
