@@ -97,11 +97,34 @@ def _exp(r: mpf) -> mpf:
     return (mp.expm1(r) - r) / r**2 if abs(r) > mpf(10) ** -12 else mpf(1) / 2 + r / 6
 
 
+def _sin(z: mpf) -> mpf:
+    s = mp.sqrt(z)
+    return (mp.sin(s) - s) / (s * z)
+
+
+def _cos(z: mpf) -> mpf:
+    return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+
+def _sin_of_turns(z: mpf) -> mpf:
+    return mp.sin(mp.pi / 2 * mp.sqrt(z)) / mp.sqrt(z)
+
+
+def _cos_of_turns(z: mpf) -> mpf:
+    return (mp.cos(mp.pi / 2 * mp.sqrt(z)) - 1) / z
+
+
 RADIUS = mp.log(2) / 2 * mpf("1.001")
 EIGHTH = mp.tan(mp.pi / 8) ** 2 * mpf("1.0002")
+QUARTER = (mp.pi / 4 * mpf("1.0001")) ** 2
+HALF = mpf("0.532") ** 2  # of a quarter turn, and what rounding by the first part alone may leave
 FITS = [
     Fit("exp, float32", _exp, lambda r: r**2 / mp.exp(r), -RADIUS, RADIUS * mpf("1.003"), 3),
     Fit("tanh, float32", _exp, lambda r: r**2 / abs(mp.expm1(r)) if r else r, -RADIUS, RADIUS * mpf("1.0003"), 4),
+    Fit("sin", _sin, lambda z: z / (1 + z * _sin(z)), QUARTER * SMALL / 100, QUARTER, 5),
+    Fit("cos", _cos, lambda z: z**2, QUARTER * SMALL / 100, QUARTER, 5),
+    Fit("sin, float32", _sin_of_turns, lambda z: 1 / _sin_of_turns(z), HALF * SMALL / 100, HALF, 3),
+    Fit("cos, float32", _cos_of_turns, lambda z: z, HALF * SMALL / 100, HALF, 3),
     Fit("arcsin", _arcsin, lambda z: z / (1 + z * _arcsin(z)), mpf("0.0002"), mpf("0.2501"), 12),
     Fit("arctan", _arctan, lambda z: z / (1 + z * _arctan(z)), EIGHTH * SMALL, EIGHTH, 11),
     Fit("erf", _erf, lambda z: 1 / _erf(z), SMALL / 2, mpf(1), 12),

@@ -35,6 +35,9 @@ VM = types.SimpleNamespace(
     exp2=np.exp2,
     log2=np.log2,
     log10=np.log10,
+    sin=np.sin,
+    cos=np.cos,
+    tan=np.tan,
     sinh=np.sinh,
     cosh=np.cosh,
     arcsinh=np.arcsinh,
@@ -57,9 +60,7 @@ VM = types.SimpleNamespace(
 def _load(program: Program, entries: Any) -> Any:
     scope: dict[str, Any] = {
         "np": np,
-        "math": types.SimpleNamespace(
-            sqrt=np.sqrt, sin=np.sin, cos=np.cos, tan=np.tan, erf=scipy.special.erf, inf=math.inf
-        ),
+        "math": types.SimpleNamespace(sqrt=np.sqrt, erf=scipy.special.erf, inf=math.inf),
         "vm": VM,
         "kernel": _kernel,
         "program": lambda *signature: lambda f: f,

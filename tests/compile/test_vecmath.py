@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -16,6 +18,9 @@ REFERENCE = {
     "log": np.log,
     "log1p": np.log1p,
     "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "softplus": lambda x: np.where(x > 0, x, 0) + np.log1p(np.exp(-abs(x))),
 }
@@ -95,7 +100,6 @@ SPREAD = [
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", ["erf", "erfc"])
 def test_error_functions_are_within_four_units_in_the_last_place(name, dtype):
-    mpmath = pytest.importorskip("mpmath")
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(size=1_500) * s for s in (1e-8, 0.5, 2, 10)])
     with np.errstate(over="ignore"):
@@ -133,6 +137,49 @@ def test_functions_of_two_are_within_four_units_in_the_last_place(name, dtype):
     assert np.max(np.abs(z[finite] - exact[finite]) / ulp) <= ULPS
     np.testing.assert_array_equal(z[~finite], rounded[~finite])
     np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+def nearest_to_multiples_of_half_pi(digits, exponents):
+    """For each exponent the integer of so many digits that is, times 2^exponent, nearest to a multiple of π/2: the
+    denominator of a convergent of 2^exponent 2/π.
+    """
+    for exponent in exponents:
+        with mpmath.workprec(1300):
+            ratio = mpmath.ldexp(2 / mpmath.pi, exponent)
+            rest = Fraction(int(mpmath.ldexp(ratio, 1250)), 2**1250) % 1
+        before, denominator = 0, 1
+        while rest:
+            whole, rest = divmod(1 / rest, 1)
+            before, denominator = denominator, whole * denominator + before
+            if denominator >= 2**digits:
+                break
+        yield math.ldexp(before, exponent)
+
+
+@pytest.mark.parametrize(("dtype", "digits", "exponents"), [(np.float64, 53, (-52, 971)), (np.float32, 24, (-23, 104))])
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_trigonometric_functions_next_to_multiples_of_half_pi(name, dtype, digits, exponents):
+    x = np.array(list(nearest_to_multiples_of_half_pi(digits, range(*exponents))))
+    assert digits != 53 or 6381956970095103 * 2.0**797 in x  # the nearest of all: Muller, chapter 11
+    x = np.concatenate([x, -x]).astype(dtype)
+    z = np.empty_like(x)
+    compiled(name, x.dtype.name)(x, z)
+    with mpmath.workprec(1300):
+        for a, b in zip(x, z, strict=True):
+            exact = getattr(mpmath, name)(mpmath.mpf(float(a)))
+            assert abs(mpmath.mpf(float(b)) - exact) <= np.spacing(abs(dtype(float(exact)))), (a, b)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_trigonometric_functions_of_a_million_float32_of_all_sizes(name):
+    x = np.arange(0, 2**32, 4093, dtype=np.uint32).view(np.float32)
+    z = np.empty_like(x)
+    compiled(name, "float32")(x, z)
+    with np.errstate(invalid="ignore"):
+        exact = getattr(np, name)(x.astype(np.float64))
+    finite = np.isfinite(x)
+    assert np.all(np.isnan(z[~finite]))
+    assert np.max(np.abs(z - exact)[finite] / np.spacing(np.abs(exact[finite].astype(np.float32)))) < 0.7
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -18,6 +18,7 @@ from chainrule.compile.vecmath.intrinsics import finish, maximum, minimum, selec
 from chainrule.compile.vecmath.inverse_trigonometric import arccos, arcsin, arctan, arctan2
 from chainrule.compile.vecmath.logarithms import log, log1p, log2, log10
 from chainrule.compile.vecmath.powers import cbrt, hypot
+from chainrule.compile.vecmath.trigonometric import cos, sin, tan
 
 __all__ = [
     "arccos",
@@ -28,6 +29,7 @@ __all__ = [
     "arctan2",
     "arctanh",
     "cbrt",
+    "cos",
     "cosh",
     "erf",
     "erfc",
@@ -45,8 +47,10 @@ __all__ = [
     "product_or_zero",
     "select",
     "sigmoid",
+    "sin",
     "sinh",
     "softplus",
     "take",
+    "tan",
     "tanh",
 ]
