@@ -200,7 +200,7 @@ def tan64(x):
     return select(abs(x) < TINY64, x, y)
 
 
-# float32: in float64, where s times the first number of the line is exact, and one rounding more does no harm ----------
+# float32: through float64, where s times the first number of the line is exact ------------------------------------
 
 
 @strict
