@@ -85,7 +85,8 @@ def table64() -> np.ndarray:
 
 def table32() -> np.ndarray:
     """Two numbers for each k: multiples of 2^-5, of which products with 24 bits are exact, and the rest."""
-    return with_nan(*carried(*digits(128, 24, (30, 53)), 2.0**-5, 2.0**25))
+    high, low = digits(128, 24, (30, 53))
+    return with_nan(*carried(high, low, 2.0**-5, 2.0**25))
 
 
 def with_nan(*parts: np.ndarray) -> np.ndarray:
