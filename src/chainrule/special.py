@@ -29,6 +29,7 @@ from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch
 from chainrule.blocks.special.orthogonal import eval_chebyu
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.transforms import stop_gradient
 
 __all__ = [
     "comb",
@@ -143,7 +144,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
         return (z, np.ones_like(z)) if return_sign else z
     a = np.where(b == 0, -np.inf, a)
     top = np.max(a, axis=axis, keepdims=True)
-    top = top.value if type(top) is Array else top
+    top = stop_gradient(top) if type(top) is Array else top
     top = np.where(np.isfinite(top), top, 0.0)
     total = np.sum(b * np.exp(a - top), axis=axis, keepdims=keepdims)
     top = top if keepdims else np.squeeze(top, axis=axis)

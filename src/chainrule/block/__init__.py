@@ -8,7 +8,7 @@ The contract of a backward rule: it is linear in its cotangent `dz`, and accepts
 """
 
 from chainrule.block.elementwise import Elementwise, elementwise, minus_one, one, product_or_zero, singular, sum_to
-from chainrule.block.making import BLOCKS, answers, block, library_block
+from chainrule.block.making import BLOCKS, answers, block, block_named, library_block, unlisted_block
 from chainrule.block.rules import Block, axis_from_right
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "answers",
     "axis_from_right",
     "block",
+    "block_named",
     "elementwise",
     "library_block",
     "minus_one",
@@ -25,4 +26,5 @@ __all__ = [
     "product_or_zero",
     "singular",
     "sum_to",
+    "unlisted_block",
 ]

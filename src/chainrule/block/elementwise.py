@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER, Array
-from chainrule.block.making import BLOCKS, answers
+from chainrule.block.making import BLOCKS, answers, unlisted_block
 from chainrule.block.rules import Block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_numpy
@@ -130,10 +130,32 @@ def _product_for_any(xp: Any, dz: Any, slope: Any) -> Any:
     return product_or_zero(dz, slope)
 
 
-@functools.partial(Block, leading_axes=True, notation=lambda dz, slope: dz * slope)
+@unlisted_block(notation=lambda dz, slope: dz * slope)
 def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative; 0 where dz is 0, though the derivative be infinite or NaN there."""
     return _masked(xp, dz, slope)
+
+
+@product_or_zero.backward
+def product_or_zero_backward(xp: Any, dx: Any, z: Any, dz: Any, slope: Any) -> Any:
+    """What was masked out stays zero in every order."""
+    dx = unless_masked(dx, dz, slope)
+    operands = ((dz, slope), (slope, dz))
+    return tuple(
+        sum_to(xp, _product_for_any(xp, dx, xp.conj(y) if is_complex(y) else y), np.shape(x), z.shape)
+        for x, y in operands
+    )
+
+
+@unlisted_block(notation=lambda dx, dz, slope: dx)
+def unless_masked(xp: Any, dx: Any, dz: Any, slope: Any) -> Any:
+    """dx, and 0 where `product_or_zero(dz, slope)` does not multiply."""
+    return xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dx)
+
+
+@unless_masked.backward
+def unless_masked_backward(xp: Any, dz2: Any, z: Any, dx: Any, dz: Any, slope: Any) -> Any:
+    return sum_to(xp, unless_masked(dz2, dz, slope), np.shape(dx), z.shape), None, None
 
 
 def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:

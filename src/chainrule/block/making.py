@@ -9,10 +9,18 @@ from chainrule.answers import ANSWERS
 from chainrule.block.rules import Block
 from chainrule.domains import Example
 
-__all__ = ["BLOCKS", "answers", "block", "library_block"]
+__all__ = ["BLOCKS", "answers", "block", "block_named", "library_block", "unlisted_block"]
 
 BLOCKS: dict[str, Block] = {}
 """The library's blocks by name, in the order of their definition."""
+
+UNLISTED: dict[str, Block] = {}
+"""More blocks of the library, which nobody calls by name: recordings hold them where somebody compiles."""
+
+
+def block_named(name: str) -> Block | None:
+    """The library's block of this name."""
+    return BLOCKS.get(name) or UNLISTED.get(name)
 
 
 def answers(*functions: Any) -> Callable[[Any], Any]:
@@ -90,6 +98,17 @@ def library_block(*functions: Any, complex: bool = False, **options: Any) -> Cal
         made = Block(rule, leading_axes=True, complex=complex, **options)
         BLOCKS[made.name] = made
         answers(*functions)(made)
+        return made
+
+    return make
+
+
+def unlisted_block(**options: Any) -> Callable[[Callable[..., Any]], Block]:
+    """Decorator: a block of the library that no page lists."""
+
+    def make(rule: Callable[..., Any]) -> Block:
+        made = Block(rule, leading_axes=True, **options)
+        UNLISTED[made.name] = made
         return made
 
     return make

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import form_of, owned, value_of
+from chainrule.array import form_of, looked_at, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
+from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
@@ -169,7 +170,7 @@ def numpy_trim_zeros(filt, trim="fb", axis=None):
     if set(trim) - set("fb"):
         raise BlockError(f"trim={trim!r}; it is 'f', 'b' or 'fb'" + at_line())
     axes = axes_of(axis_from_right(axis, filt.ndim))
-    places = np.argwhere(value_of(filt))
+    places = np.argwhere(value_of(looked_at(filt) != 0))
     key = [slice(None)] * filt.ndim
     for i in axes:
         if not len(places):
@@ -217,8 +218,9 @@ def numpy_choose(a, choices, out=None, mode="raise"):
     if out is not None:
         raise BlockError("numpy.choose(out=…) with a recorded array: use the returned array" + at_line())
     choices = list(choices)
-    which, *choices = np.broadcast_arrays(value_of(a), *choices)
-    order = np.choose(which, np.arange(len(choices))[(slice(None), *(None,) * which.ndim)], mode=mode)
+    which, *choices = np.broadcast_arrays(looked_at(as_array(a)), *choices)
+    places = np.arange(len(choices))[(slice(None), *(None,) * which.ndim)]
+    order = step(lambda which: np.choose(which, places, mode=mode), which)
     return np.take_along_axis(np.stack(choices), order[None], axis=0)[0]
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from chainrule.array import Array, form_of, owned
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.complex_numbers import conjugate
+from chainrule.blocks.integers import entries_at, step
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
@@ -250,7 +251,8 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
         inside = np.broadcast_to(fp[0], np.shape(x))
     else:
         i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, n - 2)
-        inside = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]) * (x - xp[i]) + fp[i]
+        x0, x1, f0, f1 = (entries_at(a, j) for a in (xp, fp) for j in (i, i + 1))
+        inside = (f1 - f0) / (x1 - x0) * (x - x0) + f0
     beyond = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, beyond)
 
@@ -258,6 +260,10 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
 @answers(np.unwrap)
 def numpy_unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
     """np.unwrap: whole periods are added where a step is too large; they are constants."""
-    plain = p.value
-    turns = np.round((np.unwrap(plain, discont, axis, period=period) - plain) / period)
-    return p + np.asarray(turns * period, dtype=plain.dtype)
+    return p + step(lambda plain: _whole_periods(plain, discont, axis, period), p)
+
+
+def _whole_periods(p, discont, axis, period):
+    """What np.unwrap adds."""
+    turns = np.round((np.unwrap(p, discont, axis, period=period) - p) / period)
+    return np.asarray(turns * period, dtype=p.dtype)

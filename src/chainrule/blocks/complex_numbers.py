@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from chainrule.answers import ANSWERS
-from chainrule.array import Array, form_of, value_of
+from chainrule.array import Array, form_of, looked_at
 from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
@@ -129,9 +129,8 @@ def _complex_where(function, outside):
 
 def as_complex_where(x, outside):
     """x, as complex numbers if any entry is real and lies where there is no real result."""
-    plain = value_of(x)
-    needed = not is_complex(plain) and np.any(outside(plain))
-    return np.astype(x, np.result_type(plain.dtype, np.complex64)) if needed else x
+    needed = not is_complex(form_of(x)) and bool(np.any(outside(looked_at(x))))
+    return np.astype(x, np.result_type(form_of(x).dtype, np.complex64)) if needed else x
 
 
 for _function in (np.sqrt, np.log, np.log2, np.log10):

@@ -22,6 +22,7 @@ from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 from chainrule.array import looked_at, owned, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
+from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
 from chainrule.errors import BlockError, GradientError
@@ -295,8 +296,8 @@ def numpy_svd(a, full_matrices=True, compute_uv=True, hermitian=False):
 def _svd_of_hermitian(a):
     """From eigenvalues and eigenvectors, as NumPy does it: their signs go into V."""
     w, v = numpy_eigh(a)
-    order = np.argsort(abs(w.value), axis=-1)[..., ::-1]
-    signs = np.take_along_axis(np.copysign(1.0, w.value), order, axis=-1)
+    order = step(lambda w: np.argsort(abs(w), axis=-1)[..., ::-1], w)
+    signs = np.take_along_axis(step(lambda w: np.copysign(1.0, w), w), order, axis=-1)
     u = np.take_along_axis(v, order[..., None, :], axis=-1)
     return SVDResult(u, np.take_along_axis(abs(w), order, axis=-1), owned(adjoint(np, u * signs[..., None, :])))
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from chainrule.answers import ANSWERS
+from chainrule.array import form_of
 from chainrule.block import Elementwise, answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
@@ -342,7 +343,7 @@ answers(np.fix)(ANSWERS[np.trunc])
 @answers(np.nan_to_num)
 def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     """np.nan_to_num: the gradient passes where x is finite, for each part of a complex number."""
-    if is_complex(x.value):
+    if is_complex(form_of(x)):
         parts = [numpy_nan_to_num(part(x), True, nan, posinf, neginf) for part in (np.real, np.imag)]
         z = parts[0] + 1j * parts[1]
     else:

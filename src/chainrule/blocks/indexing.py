@@ -313,6 +313,8 @@ def numpy_take_along_axis(arr, indices, axis=-1):
         arr, axis = np.ravel(arr), 0
     key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
     key[axis % arr.ndim] = indices
+    if at_run_time(indices) and type(arr) is not Array:  # a plain array would look at the indices
+        return _integers().gathered(arr, key)
     return arr[tuple(key)]
 
 

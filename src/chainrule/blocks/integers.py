@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, record
-from chainrule.block import Block, sum_to
+from chainrule.array import Array, record, value_of
+from chainrule.block import Block, sum_to, unlisted_block
 from chainrule.blocks.indexing import add_at, at_run_time, getitem
 from chainrule.libraries import is_numpy
 
@@ -20,6 +20,7 @@ __all__ = [
     "Slot",
     "argsort",
     "at_run_time",
+    "entries_at",
     "gather",
     "labels_fit",
     "of_values",
@@ -27,6 +28,7 @@ __all__ = [
     "put",
     "scatter",
     "slots",
+    "step",
 ]
 
 
@@ -69,6 +71,11 @@ def gathered(x: Any, key: Any) -> Any:
     return gather(x, *indices, key=template)
 
 
+def entries_at(x: Any, indices: Any) -> Any:
+    """x[indices], where a plain x does not look at recorded indices."""
+    return gathered(x, (indices,)) if at_run_time(indices) else x[indices]
+
+
 def _positions(x: Any, key: Any) -> Any:
     """Where, in x flattened, the entries at the key are."""
     return np.reshape(_index_of(x.shape), x.shape)[key]
@@ -92,11 +99,7 @@ def added(x: Any, v: Any, key: Any) -> Any:
     return np.reshape(scatter(v, positions, key=(Slot(0),), shape=(x.size,)), x.shape)
 
 
-def _made(**options: Any) -> Any:
-    return lambda rule: Block(rule, leading_axes=True, **options)
-
-
-@_made()
+@unlisted_block()
 def gather(xp, x, *indices, key=()):
     """z = x[key], with operands in the slots of the key."""
     if _is_recorded(x, *indices):
@@ -109,7 +112,7 @@ def gather_backward(xp, dz, z, x, *indices, key=()):
     return scatter(dz, *indices, key=key, shape=tuple(x.shape)), *(None for _ in indices)
 
 
-@_made()
+@unlisted_block()
 def scatter(xp, v, *indices, key=(), shape=()):
     """Zeros of the given shape with v added at the key, which has operands in its slots."""
     if _is_recorded(v, *indices):
@@ -142,7 +145,7 @@ def scatter_backward(xp, dz, z, v, *indices, key=(), shape=()):
     return gather(dz, *indices, key=key), *(None for _ in indices)
 
 
-@_made()
+@unlisted_block()
 def put(xp, x, new, positions):
     """The vector x with the entries at the positions replaced by `new`; the last one counts."""
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
@@ -165,13 +168,13 @@ def put_dnew(xp, dz, z, x, new, positions):
     return sum_to(xp, dnew, tuple(new.shape), tuple(positions.shape))
 
 
-@_made(differentiable=False)
+@unlisted_block(differentiable=False)
 def constant_index(xp, shape=()):
     """0, 1, 2, …: recorded, so that it can be indexed with recorded integers."""
     return np.arange(math.prod(shape))
 
 
-@_made(differentiable=False)
+@unlisted_block(differentiable=False)
 def written_last(xp, positions, size=0):
     """Where a write at these positions is not written over by a later one."""
     times = np.empty(size, dtype=int)
@@ -180,23 +183,32 @@ def written_last(xp, positions, size=0):
     return times[positions] == written
 
 
-@_made(differentiable=False)
+@unlisted_block(differentiable=False)
 def labels_fit(xp, label, classes=1, ignored=None):
     """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
     fits = (label >= 0) & (label < classes)
     return np.all(fits if ignored is None else fits | (label == ignored))
 
 
-@_made(differentiable=False)
+@unlisted_block(differentiable=False)
 def one_hot_rows(xp, label, classes=1, dtype=None):
     """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
     return xp.astype(label[..., None] == xp.arange(classes), dtype)
 
 
-@_made(differentiable=False)
+@unlisted_block(differentiable=False)
 def argsort(xp, x, axis=-1):
     """The indices that sort x; equal entries stay in their order."""
     return np.argsort(x, axis=axis, kind="stable") if isinstance(x, np.ndarray) else xp.argsort(x, axis=axis)
+
+
+def step(function: Any, *operands: Any) -> Any:
+    """What a function of values returns that has no gradient: computed here, or on each run where somebody compiles.
+
+    Its result has one shape, whatever the values are.
+    """
+    recorded = of_values(function, *operands)
+    return function(*map(value_of, operands)) if recorded is None else recorded
 
 
 def of_values(function: Any, *operands: Any, **params: Any) -> Any:
@@ -207,5 +219,5 @@ def of_values(function: Any, *operands: Any, **params: Any) -> Any:
     def rule(xp, *operands):
         return function(*operands, **params)
 
-    rule.__name__ = function.__name__
+    rule.__name__ = getattr(function, "__name__", "step")
     return record(Block(rule, differentiable=False), operands)

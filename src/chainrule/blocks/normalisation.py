@@ -4,6 +4,7 @@ Source of softmax: C. M. Bishop, Pattern Recognition and Machine Learning (2006)
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from chainrule.block import axis_from_right, library_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import square
 from chainrule.blocks.indexing import one_hot
+from chainrule.blocks.integers import at_run_time, step
 from chainrule.blocks.reductions import axes_of
-from chainrule.blocks.shaping import reshape
+from chainrule.blocks.shaping import as_array, reshape
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError, RecordingError
 from chainrule.formula import call
@@ -219,13 +221,13 @@ def batch_norm(
         raise BlockError(
             f"batch_norm of shape {tuple(x.shape)}: a variance needs more than one entry for each channel" + at_line()
         )
-    _update(running_mean, running_var, value_of(x), axes, momentum)
+    _update(running_mean, running_var, x, axes, momentum)
     return _affine(standardize(x, axis=axes, eps=eps), weight, bias, 1)
 
 
 def _check_statistics(name, statistics, channels):
     for statistic in statistics:
-        if isinstance(statistic, Array):
+        if isinstance(statistic, Array) and not at_run_time(statistic):
             raise RecordingError(f"{name}: a running statistic has no gradient; give a plain array" + at_line())
         if statistic is not None and np.shape(statistic) != (channels,):
             raise BlockError(
@@ -237,15 +239,16 @@ def _by_statistics(name, x, mean, var, eps):
     if mean is None or var is None:
         raise BlockError(f"{name}: without statistics of the input, give running_mean= and running_var=" + at_line())
     shape = (-1, *(1,) * (x.ndim - 2))
-    mean, var = (np.asarray(s, dtype=x.dtype).reshape(shape) for s in (mean, var))
+    mean, var = (np.reshape(np.astype(as_array(s), x.dtype), shape) for s in (mean, var))
     return (x - mean) * (1 / np.sqrt(var + eps))
 
 
 def _update(mean, var, x, axes, momentum):
     """Move the running statistics towards those of x. Those of several samples are averaged."""
-    for running, statistic in ((mean, lambda: np.mean(x, axis=axes)), (var, lambda: np.var(x, axis=axes, ddof=1))):
+    for running, statistic in ((mean, np.mean), (var, partial(np.var, ddof=1))):
         if running is not None:
-            new = statistic()
+            of_batch = partial(statistic, axis=axes)
+            new = step(of_batch, x) if type(running) is Array else of_batch(value_of(x))
             running += momentum * ((new if new.ndim == 1 else new.mean(axis=0)) - running)
 
 
@@ -305,7 +308,7 @@ def instance_norm(
         raise BlockError(
             f"instance_norm of shape {tuple(x.shape)}: a variance needs more than one position" + at_line()
         )
-    _update(running_mean, running_var, value_of(x), axes, momentum)
+    _update(running_mean, running_var, x, axes, momentum)
     return _affine(standardize(x, axis=axes, eps=eps), weight, bias, 1)
 
 

@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of, owned, value_of
+from chainrule.array import form_of, looked_at, owned
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.integers import step
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
@@ -109,10 +110,13 @@ def numpy_cond(x, p=None):
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
         above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
-        singular = value_of(below) == 0
-        return np.where(singular, math.inf, above / np.where(singular, 1.0, below)) if singular.any() else above / below
-    singular = np.isinf(np.linalg.cond(x.value, p))
-    if singular.any():
+        singular = looked_at(below) == 0
+        if not bool(np.any(singular)):
+            return above / below
+        return np.where(singular, math.inf, above / np.where(singular, 1.0, below))
+    singular = step(lambda value: np.isinf(np.linalg.cond(value, p)), x)
+    any_singular = bool(np.any(singular))
+    if any_singular:
         x = np.where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
     z = _matrix_norm(x, p, (-2, -1), False) * _matrix_norm(inv(x), p, (-2, -1), False)
-    return np.where(singular, math.inf, z)[()] if singular.any() else z
+    return np.where(singular, math.inf, z)[()] if any_singular else z

@@ -4,9 +4,10 @@ import operator
 
 import numpy as np
 
-from chainrule.array import form_of, owned, value_of
+from chainrule.array import form_of, looked_at, owned
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import conjugate
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
@@ -21,8 +22,10 @@ def _coefficients(p):
 
 
 def _without_leading_zeros(p):
-    nonzero = np.flatnonzero(value_of(p))
-    return p[nonzero[0] if len(nonzero) else p.shape[0] :]
+    plain, first = looked_at(p), 0
+    while first < p.shape[0] and bool(plain[first] == 0):
+        first += 1
+    return p[first:]
 
 
 # Values, sums and products -----------------------------------------------------------------------------------------
@@ -74,7 +77,7 @@ def numpy_polydiv(u, v):
     q = np.stack(quotient) if quotient else np.zeros(1, form_of(u).dtype)
     if len(u) == 0:
         u = np.zeros(1, q.dtype)
-    while len(u) > 1 and np.allclose(value_of(u[0]), 0, rtol=1e-14):
+    while len(u) > 1 and bool(np.allclose(looked_at(u[0]), 0, rtol=1e-14)):
         u = u[1:]
     return q, owned(u)
 
@@ -144,9 +147,12 @@ def numpy_polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     c = fitted / scales
     if not (full or cov):
         return c
-    _, residuals, rank, singular_values = np.linalg.lstsq(value_of(powers), value_of(y), rcond)
     if full:
-        left = np.reshape(np.sum((powers @ fitted - y) ** 2, axis=0), -1) if residuals.size else residuals
+        rank = int(step(lambda powers: np.linalg.lstsq(powers, np.empty((len(powers), 0)), rcond)[2], powers))
+        singular_values = step(lambda powers: np.linalg.svd(powers, compute_uv=False), powers)
+        left = np.empty(0)
+        if rank == order < x.shape[0]:
+            left = np.reshape(np.sum((powers @ fitted - y) ** 2, axis=0), -1)
         return c, left, rank, singular_values, rcond
     covariance = np.linalg.inv(powers.T @ powers) / np.outer(scale, scale)
     if cov != "unscaled":
@@ -186,8 +192,13 @@ def roots_backward(xp, dz, z, p):
 def numpy_roots(p):
     """np.roots; a leading coefficient that is 0 lowers the degree."""
     p = np.atleast_1d(p)
-    p = _without_leading_zeros(p if is_inexact(p.value) else p.astype(np.float64))
+    p = _without_leading_zeros(p if is_inexact(form_of(p)) else p.astype(np.float64))
     return roots(p) if p.shape[0] > 1 else np.zeros(0)
+
+
+def _are_paired(z):
+    """Whether the complex numbers among some are pairs of conjugates."""
+    return np.all(np.sort(z) == np.sort(z.conj()))
 
 
 @answers(np.poly)
@@ -203,6 +214,5 @@ def numpy_poly(seq_of_zeros):
     a = np.ones(1, zeros.dtype)
     for i in range(zeros.shape[0]):
         a = np.convolve(a, np.stack([np.ones((), zeros.dtype), -zeros[i]]))
-    plain = value_of(zeros)
-    paired = is_complex(plain) and np.all(np.sort(plain) == np.sort(plain.conj()))
+    paired = is_complex(form_of(zeros)) and bool(step(_are_paired, zeros))
     return np.real(a) if paired else a

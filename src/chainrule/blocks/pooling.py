@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, value_of
-from chainrule.block import Block, library_block
+from chainrule.array import Array
+from chainrule.block import library_block, unlisted_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import absolute, where
 from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.integers import at_run_time, step
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import axes_text, each, padded, pairs, places, positions_of
@@ -42,7 +43,7 @@ def max_pool_backward(xp, dz, z, x, **how):
     return max_pool_transpose(dz, x, z, **how)
 
 
-@functools.partial(Block, leading_axes=True, notation=lambda dz, x, z, **_: call("max_poolᵀ", dz))
+@unlisted_block(notation=lambda dz, x, z, **_: call("max_poolᵀ", dz))
 def max_pool_transpose(xp, dz, x, z, kernel=(), stride=(), padding=(), dilation=()):
     """For z = max_pool(x): each ∂L/∂z goes to the first largest entry of its window."""
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
@@ -71,7 +72,7 @@ def _transpose_by_places(xp, dz, x, z, kernel, stride, padding, dilation):
     return dx[(..., *low)] if any(map(any, padding)) else dx
 
 
-@functools.partial(Block, leading_axes=True, notation=lambda dx, x, z, **_: call("max_pool′", dx))
+@unlisted_block(notation=lambda dx, x, z, **_: call("max_pool′", dx))
 def max_pool_tangent(xp, dx, x, z, kernel=(), stride=(), padding=(), dilation=()):
     """For z = max_pool(x): what each window takes from dx, at its first largest entry."""
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
@@ -173,7 +174,7 @@ def _max_pool(n, x, kernel_size, stride, padding, dilation, ceil_mode, return_in
     z = max_pool(x, kernel=kernel, **how)
     if not return_indices:
         return z
-    return z, _first_largest(np.asarray(value_of(x)), np.asarray(value_of(z)), kernel, **how)
+    return z, step(lambda x, z: _first_largest(np.asarray(x), np.asarray(z), kernel, **how), x, z)
 
 
 def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
@@ -417,16 +418,24 @@ def adaptive_avg_pool3d(x, output_size):
 def _adaptive_max_pool(n, x, output_size, return_indices):
     """The entries that are largest in their windows, taken from x: of several as large the first."""
     size = _output_size(n, f"adaptive_max_pool{n}d", x, output_size)
-    value, inside = np.asarray(value_of(x)), tuple(x.shape[-n:])
+    found = step(lambda x: _largest_of_shares(np.asarray(x), size), x)
+    entries, flat = found + _first_of_channels(x, n), reshape(x, shape=(math.prod(x.shape),))
+    z = flat[entries] if at_run_time(found) else getitem(flat, key=(entries,))
+    return (z, found) if return_indices else z
+
+
+def _largest_of_shares(x, size):
+    """For each window its first largest entry, or NaN: where it is in its channel flattened."""
+    n = len(size)
+    inside = x.shape[-n:]
     place = np.arange(math.prod(inside)).reshape(inside)
     found = np.empty((*x.shape[:-n], *size), int)
-    for at in np.ndindex(size):
+    for at in np.ndindex(*size):
         shares = (_shares(a, b)[i] for a, b, i in zip(inside, size, at, strict=True))
         window: tuple[Any, ...] = tuple(slice(*share) for share in shares)
-        largest = np.argmax(value[(..., *window)].reshape(*value.shape[:-n], -1), axis=-1)
+        largest = np.argmax(x[(..., *window)].reshape(*x.shape[:-n], -1), axis=-1)
         found[(..., *at)] = place[window].reshape(-1)[largest]
-    z = getitem(reshape(x, shape=(math.prod(x.shape),)), key=(found + _first_of_channels(x, n),))
-    return (z, found) if return_indices else z
+    return found
 
 
 def adaptive_max_pool1d(x, output_size, return_indices=False):

@@ -5,6 +5,7 @@ from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, Uni
 
 from chainrule.array import value_of
 from chainrule.block import answers
+from chainrule.blocks.indexing import at_run_time
 from chainrule.blocks.shaping import as_array
 
 
@@ -17,10 +18,21 @@ def numpy_unique(
     ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
 ):
     """np.unique: of equal entries the first has the gradient."""
+    if axis is None and not (return_index or return_inverse or return_counts) and at_run_time(ar):
+        return _unique_at_run_time(ar, equal_nan)
     found = np.unique(value_of(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
     entries = _flat(ar)[found[1]] if axis is None else np.take(ar, found[1], axis=axis)
     rest = found[1:] if return_index else found[2:]
     return (entries, *rest) if rest else entries
+
+
+def _unique_at_run_time(ar, equal_nan):
+    """How many entries are equal decides the shape of the result; which they are does not."""
+    entries = np.sort(_flat(ar))
+    new = entries[1:] != entries[:-1]
+    if equal_nan:
+        new = new & ~(np.isnan(entries[1:]) & np.isnan(entries[:-1]))
+    return entries[np.flatnonzero(np.concatenate([[True] * min(len(entries), 1), value_of(new)]))]
 
 
 @answers(np.unique_values)

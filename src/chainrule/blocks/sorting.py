@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from chainrule.array import Array, form_of, owned, value_of
+from chainrule.array import Array, form_of, looked_at, owned
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of, expand, spread
 from chainrule.blocks.shaping import as_array
 from chainrule.blocks.statistics import weights_along
@@ -58,7 +59,7 @@ def numpy_nanquantile(
     a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None
 ):
     """np.nanquantile: the quantiles of the entries that are not NaN."""
-    has_nan = np.isnan(value_of(a)).any()
+    has_nan = bool(np.any(np.isnan(looked_at(a))))
     return _quantiles(a, q, axis, out, method, keepdims, weights, _between_numbers if has_nan else _between)
 
 
@@ -71,9 +72,9 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     recorded = q if isinstance(q, Array) else None
     if recorded is not None and (method != "linear" or weights is not None or between is _between_numbers):
         raise BlockError("a recorded q is covered for method='linear', without weights and NaN" + at_line())
-    dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(value_of(q)).dtype)
-    q = np.asarray(value_of(q))
-    if not np.all((q >= 0) & (q <= 1)):
+    dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(form_of(q)).dtype)
+    q = looked_at(as_array(q))
+    if not bool(np.all((q >= 0) & (q <= 1))):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
     a = np.astype(a, np.result_type(dtype, np.float16))
     rows, kept = _last_axis(a, axis)
@@ -81,10 +82,9 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
         parts = [float(part) for part in q.ravel()] if recorded is None else np.reshape(recorded, -1)
         found = [between(rows, part, method) for part in parts]
     else:
-        plain_weights = weights_along(np.asarray(value_of(weights)), a, axis)
-        plain_weights, _ = _last_axis(np.broadcast_to(plain_weights, a.shape), axis)
+        weights, _ = _last_axis(np.broadcast_to(weights_along(looked_at(as_array(weights)), a, axis), a.shape), axis)
         skips_nan = between is _between_numbers
-        found = [_weighted(rows, float(part), method, plain_weights, skips_nan) for part in q.ravel()]
+        found = [_weighted(rows, float(part), method, weights, skips_nan) for part in q.ravel()]
     if q.ndim == 0 and not keepdims:
         return found[0]
     shape = kept if keepdims else found[0].shape
@@ -106,38 +106,53 @@ def _mixed(low, high, share):
 def _between(rows, q, method):
     n = rows.shape[-1]
     position = _position(n, q, method)
-    below = min(int(value_of(position)), max(n - 2, 0))
+    below = min(int(looked_at(position)), max(n - 2, 0))
     low, high = order_statistic(rows, rank=below), order_statistic(rows, rank=min(below + 1, n - 1))
     z = _mixed(low, high, position - below)
-    missing = np.isnan(rows).any(axis=-1)
-    return np.where(missing, np.nan, z)[()] if missing.any() else z
+    missing = np.any(np.isnan(looked_at(rows)), axis=-1)
+    return np.where(missing, np.nan, z)[()] if bool(np.any(missing)) else z
 
 
 def _between_numbers(rows, q, method):
     """The same in each row's entries that are not NaN; these are last when sorted."""
-    plain = value_of(rows)
-    counts = np.count_nonzero(~np.isnan(plain), axis=-1)
+
+    def ranked(above):
+        place = step(lambda rows: _place_of_rank(rows, q, method, above), rows)
+        return np.take_along_axis(rows, place[..., None], -1)[..., 0]
+
+    return owned(_mixed(ranked(0), ranked(1), step(lambda rows: _share(rows, q, method), rows)))
+
+
+def _ranks(rows, q, method):
+    """For each row how many numbers it has, and between which of these the quantile lies."""
+    counts = np.count_nonzero(~np.isnan(rows), axis=-1)
     position = np.zeros(counts.shape)
     for n in np.unique(counts[counts > 0]):
         position[counts == n] = _position(int(n), q, method)
-    below = np.clip(position.astype(int), 0, np.maximum(counts - 2, 0))
-    order = np.argsort(plain, axis=-1, kind="stable")
+    return counts, np.clip(position.astype(int), 0, np.maximum(counts - 2, 0)), position
 
-    def ranked(rank):
-        return np.take_along_axis(rows, np.take_along_axis(order, rank[..., None], -1), -1)[..., 0]
 
-    low, high = ranked(below), ranked(np.minimum(below + 1, np.maximum(counts - 1, 0)))
-    return owned(_mixed(low, high, (position - below).astype(plain.dtype)))
+def _place_of_rank(rows, q, method, above):
+    """Where the entry is that comes next below a quantile, or `above` entries after it."""
+    counts, below, _ = _ranks(rows, q, method)
+    rank = np.minimum(below + above, np.maximum(counts - 1, 0))
+    return np.take_along_axis(np.argsort(rows, axis=-1, kind="stable"), rank[..., None], -1)[..., 0]
+
+
+def _share(rows, q, method):
+    """How far a quantile lies beyond the entry below it."""
+    _, below, position = _ranks(rows, q, method)
+    return (position - below).astype(rows.dtype)
 
 
 def _weighted(rows, q, method, weights, skips_nan):
     """The entry that NumPy finds; it stays the same entry while the weights change little, so they have no gradient."""
-    plain = value_of(rows)
-    z = (np.nanquantile if skips_nan else np.quantile)(plain, q, axis=-1, method=method, weights=weights)
-    which = np.argmax(plain == np.expand_dims(z, -1), axis=-1)
+    quantile = np.nanquantile if skips_nan else np.quantile
+    z = step(lambda rows, weights: quantile(rows, q, axis=-1, method=method, weights=weights), rows, weights)
+    which = step(lambda rows, z: np.argmax(rows == np.expand_dims(z, -1), axis=-1), rows, z)
     missing = np.isnan(z)
     found = owned(np.take_along_axis(rows, which[..., None], -1)[..., 0])
-    found = np.where(missing, np.nan, found) if missing.any() else found
+    found = np.where(missing, np.nan, found) if bool(np.any(missing)) else found
     return found if found.ndim else np.copy(found)  # NumPy gives an array here, not a number
 
 

@@ -1,12 +1,14 @@
 """Statistics: averages, covariances, and counts in bins."""
 
+import math
 import operator
 
 import numpy as np
 
 from chainrule.array import Array, form_of, value_of
 from chainrule.block import answers, axis_from_right
-from chainrule.blocks.indexing import add_at
+from chainrule.blocks.indexing import add_at, at_run_time
+from chainrule.blocks.integers import Slot, scatter, step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
@@ -101,13 +103,14 @@ def _of_real(weights):
 @answers(np.bincount)
 def numpy_bincount(x, /, weights=None, minlength=0):
     """np.bincount: integers, or sums of weights, which have a gradient."""
-    x = np.asarray(value_of(x))
+    x = as_array(x)
+    count = int(step(lambda x: np.asarray(len(np.bincount(x, minlength=minlength))), x))
     if weights is None:
-        return np.bincount(x, minlength=minlength)
+        return step(lambda x: np.bincount(x, minlength=count), x)
     weights = np.astype(_of_real(weights), np.float64)
     if weights.shape != x.shape or x.ndim != 1:
         raise BlockError(f"bincount of shape {x.shape} with weights of shape {weights.shape}" + at_line())
-    return add_at(weights, key=(x,), shape=(len(np.bincount(x, minlength=minlength)),))
+    return _added(weights, x, count)
 
 
 @answers(np.histogram_bin_edges)
@@ -115,6 +118,10 @@ def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
     """np.histogram_bin_edges: they move with the smallest and the largest entry where no range is given."""
     if np.ndim(bins) == 1:
         return as_array(bins)
+    if range is None and isinstance(bins, int) and at_run_time(a) and a.size and bool(np.min(a) != np.max(a)):
+        return np.linspace(np.min(a), np.max(a), bins + 1)
+    if range is not None and isinstance(bins, int):
+        return np.histogram_bin_edges(np.empty(0, form_of(as_array(a)).dtype), bins, value_of(range))
     plain = np.asarray(value_of(a))
     edges = np.histogram_bin_edges(plain, bins, value_of(range), value_of(weights))
     if range is not None or not isinstance(a, Array) or not plain.size or plain.min() == plain.max():
@@ -124,6 +131,10 @@ def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
 
 def _bins_of(places, edges):
     """The number of the bin of each place; the number of bins where there is none. The last bin holds its end."""
+    return step(_numbers_of_bins, places, edges)
+
+
+def _numbers_of_bins(places, edges):
     n = len(edges) - 1
     which = np.searchsorted(edges, places, side="right") - 1
     which = np.where(places == edges[-1], n - 1, which)
@@ -132,22 +143,34 @@ def _bins_of(places, edges):
 
 def _counted(which, shape, weights):
     """How often each bin is named, or the sum of weights there."""
-    inside = np.all([i < n for i, n in zip(which, shape, strict=True)], axis=0)
-    key = tuple(i[inside] for i in which)
+    bins = math.prod(shape)
+    places = step(lambda *which: _places_of_bins(which, shape), *which)
     if weights is None:
-        counts = np.zeros(shape, int)
-        np.add.at(counts, key, 1)
-        return counts
-    weights = np.ravel(as_array(weights))
-    return add_at(weights[inside], key=key, shape=shape)
+        counts = step(lambda places: np.bincount(places, minlength=bins + 1), places)
+    else:
+        counts = _added(np.ravel(as_array(weights)), places, bins + 1)
+    return np.reshape(counts[:bins], shape)
+
+
+def _places_of_bins(which, shape):
+    """The place of each bin in all bins flattened; their number for what lies in none."""
+    inside = np.all([i < n for i, n in zip(which, shape, strict=True)], axis=0)
+    inner = [np.minimum(i, n - 1) for i, n in zip(which, shape, strict=True)]
+    return np.where(inside, np.ravel_multi_index(inner, shape), math.prod(shape))
+
+
+def _added(v, places, count):
+    """The sums of the v that have the same place."""
+    if at_run_time(places):
+        return scatter(v, places, key=(Slot(0),), shape=(count,))
+    return add_at(v, key=(value_of(places),), shape=(count,))
 
 
 @answers(np.histogram)
 def numpy_histogram(a, bins=10, range=None, density=None, weights=None):
     """np.histogram: counts are integers; sums of weights have a gradient, and so have densities by the edges."""
     edges = numpy_histogram_bin_edges(a, bins, range, weights)
-    places = np.ravel(np.asarray(value_of(a)))
-    counts = _counted([_bins_of(places, value_of(edges))], (len(edges) - 1,), weights)
+    counts = _counted([_bins_of(np.ravel(as_array(a)), edges)], (len(edges) - 1,), weights)
     if density:
         counts = counts / np.diff(edges) / np.sum(counts)
     return counts, edges
@@ -166,7 +189,7 @@ def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
     if len(bins) != n or len(ranges) != n:
         raise BlockError(f"a histogram of {n} variables with {len(bins)} bins and {len(ranges)} ranges" + at_line())
     edges = [numpy_histogram_bin_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges, strict=True))]
-    which = [_bins_of(value_of(sample)[:, i], value_of(e)) for i, e in enumerate(edges)]
+    which = [_bins_of(sample[:, i], e) for i, e in enumerate(edges)]
     counts = _counted(which, tuple(len(e) - 1 for e in edges), weights)
     counts = np.astype(_of_real(counts), np.float64)
     if density:

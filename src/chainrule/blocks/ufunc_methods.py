@@ -12,6 +12,7 @@ from chainrule.answers import ANSWERS
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import full_key, write
+from chainrule.blocks.integers import step
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.reductions import axes_of, logsumexp
 from chainrule.blocks.shaping import as_array
@@ -67,15 +68,18 @@ def _running_extreme(ufunc):
     """The best so far: read from where it was first met, so that a tie is the first's."""
 
     def running_extreme(a, axis):
-        value = np.moveaxis(value_of(a), axis, -1)
-        best = ufunc.accumulate(value, axis=-1)
-        new = np.ones(value.shape, bool)
-        now, before = best[..., 1:], best[..., :-1]
-        new[..., 1:] = (now != before) & ~(np.isnan(now) & np.isnan(before))
-        positions = np.maximum.accumulate(np.where(new, np.arange(value.shape[-1]), 0), axis=-1)
-        return owned(np.take_along_axis(a, np.moveaxis(positions, -1, axis), axis))
+        return owned(np.take_along_axis(a, step(lambda value: _first_met(ufunc, value, axis), a), axis))
 
     return running_extreme
+
+
+def _first_met(ufunc, value, axis):
+    """For each place along the axis, where the best up to it was first met."""
+    best = ufunc.accumulate(np.moveaxis(value, axis, -1), axis=-1)
+    new = np.ones(best.shape, bool)
+    now, before = best[..., 1:], best[..., :-1]
+    new[..., 1:] = (now != before) & ~(np.isnan(now) & np.isnan(before))
+    return np.moveaxis(np.maximum.accumulate(np.where(new, np.arange(best.shape[-1]), 0), axis=-1), -1, axis)
 
 
 _accumulate(np.add, np.cumsum)
@@ -230,6 +234,6 @@ def numpy_divmod(x1, x2):
 
 @answers(np.frexp)
 def numpy_frexp(x):
-    """np.frexp: x = m 2^e, with plain integers e."""
-    _, exponent = np.frexp(x.value)
+    """np.frexp: x = m 2^e, with integers e."""
+    exponent = step(lambda value: np.frexp(value)[1], x)
     return np.ldexp(x, -exponent), exponent

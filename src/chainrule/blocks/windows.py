@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.block import Block
+from chainrule.block import unlisted_block
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.shaping import reshape
 from chainrule.errors import BlockError
@@ -75,7 +75,7 @@ def windows_of(xp, x, kernel, stride, padding, dilation):
     return xp.reshape(windows, (*x.shape[:-n], *positions, *kernel))
 
 
-@functools.partial(Block, leading_axes=True, notation=lambda x, **_: call("columns", x))
+@unlisted_block(notation=lambda x, **_: call("columns", x))
 def columns(xp, x, kernel=(), stride=(), padding=(), dilation=(), groups=1):
     """The columns (im2col): x of shape (…, N, C, *size) becomes (…, groups, kernel · C/groups, N · positions)."""
     if type(x) is Array:
@@ -91,7 +91,7 @@ def columns(xp, x, kernel=(), stride=(), padding=(), dilation=(), groups=1):
     return xp.reshape(xp.permute_dims(windows, order), (*lead, groups, rows, batch * math.prod(positions)))
 
 
-@functools.partial(Block, leading_axes=True, notation=lambda z, **_: call("columnsᵀ", z))
+@unlisted_block(notation=lambda z, **_: call("columnsᵀ", z))
 def from_columns(xp, z, batch=1, size=(), kernel=(), stride=(), padding=(), dilation=()):
     """The transpose of `columns`: each entry of x gets the sum of the entries of the columns that it went to."""
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}

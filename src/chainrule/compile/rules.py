@@ -457,13 +457,58 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     x, key = args[0], node.params["key"]
     if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or x.shape[-1:] == (1,):
         return None
-    if len(x.shape) == 1 and len(key) == 1 and args[1].shape == ():
+    if len(x.shape) == 1 and len(key) == 1 and args[1].shape == () and _are_labels(low, node, args[1], x.shape[0]):
         return low.make("pick", args, (), x.dtype, axes=(0,))
     if len(x.shape) == 2 and len(key) == 2 and isinstance(key[0], np.ndarray) and type(key[1]) is integers.Slot:
         rows = x.shape[0]
-        if key[0].shape == (rows,) == args[1].shape and np.array_equal(key[0], np.arange(rows)) and rows > 1:
+        in_order = key[0].shape == (rows,) == args[1].shape and np.array_equal(key[0], np.arange(rows))
+        if in_order and rows > 1 and _are_labels(low, node, args[1], x.shape[1]):
             return low.make("pick", args, (rows,), x.dtype, axes=(1,))
     return None
+
+
+@rule("scatter")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    """A number in each row, at its label."""
+    v, key, shape = args[0], node.params["key"], np.shape(node.value)
+    if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or shape[-1] == 1:
+        return None
+    if node.params["shape"] != shape or len(shape) > 2 or not (args[1].shape == v.shape == shape[:-1]):
+        return None
+    if len(key) != len(shape) or type(key[-1]) is not integers.Slot or shape[0] == 1:
+        return None
+    if len(shape) == 2 and not (isinstance(key[0], np.ndarray) and np.array_equal(key[0], np.arange(shape[0]))):
+        return None
+    if not _are_labels(low, node, args[1], shape[-1]):
+        return None
+    if _number(v) == 1:
+        return low.make("one_hot", [args[1]], shape, v.dtype)
+    here = low.make("one_hot", [args[1]], shape, bool)
+    zero = low.constant(v.dtype.type(0))
+    return low.make("where", [here, reshaped(low, v, (*v.shape, 1)) if v.shape else v, zero], shape, v.dtype)
+
+
+def _are_labels(low: Lowering, node: Node, label: Value, classes: int) -> bool:
+    """Whether all indices are between 0 and classes − 1, as they are from now on: others are another path.
+
+    An index that counts from the end, or beyond it, is NumPy's business.
+    """
+    found = node.inputs[1].value if type(node.inputs[1]) is Node else node.inputs[1]
+    if not np.all((found >= 0) & (found < classes)):
+        return False
+    low.guard(_fit(low, label, classes), "truth", True)
+    return True
+
+
+def _fit(low: Lowering, label: Value, classes: int, ignored: int | None = None) -> Value:
+    """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
+    low_enough = low.make("less", [label, low.constant(label.dtype.type(classes))], label.shape, bool)
+    not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
+    fits = low.make("logical_and", [not_negative, low_enough], label.shape, bool)
+    if ignored is not None:
+        is_ignored = low.make("equal", [label, low.constant(label.dtype.type(ignored))], label.shape, bool)
+        fits = low.make("logical_or", [fits, is_ignored], label.shape, bool)
+    return reduced(low, "all", fits, tuple(range(len(label.shape))), ())
 
 
 @rule("one_hot_rows")
@@ -479,10 +524,4 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     label = args[0]
     if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
         return None
-    low_enough = low.make("less", [label, low.constant(label.dtype.type(node.params["classes"]))], label.shape, bool)
-    not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
-    fits = low.make("logical_and", [not_negative, low_enough], label.shape, bool)
-    if node.params["ignored"] is not None:
-        ignored = low.make("equal", [label, low.constant(label.dtype.type(node.params["ignored"]))], label.shape, bool)
-        fits = low.make("logical_or", [fits, ignored], label.shape, bool)
-    return reduced(low, "all", fits, tuple(range(len(label.shape))), ())
+    return _fit(low, label, node.params["classes"], node.params["ignored"])

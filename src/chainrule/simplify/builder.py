@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.block import BLOCKS, Elementwise
+from chainrule.block import Elementwise, block_named
 from chainrule.libraries import namespace_of
 from chainrule.node import Node
 from chainrule.recording import alias
@@ -44,6 +44,8 @@ class Builder:
         self.forms: Forms | None = None
         self.improved: set[Node] = set()
         """Nodes whose value is not that of the original: a stable form of what over- or underflowed."""
+        self.negated: set[Any] = set()
+        """Nodes x for which σ(−x) is in the graph anyway."""
         self._known: dict[Any, Node] = {}
         self._facts: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -63,7 +65,7 @@ class Builder:
 
     def is_pure(self, block: Any) -> bool:
         """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
-        return BLOCKS.get(block.name, alias) is block or isinstance(block, Elementwise)
+        return _is_library(block) or isinstance(block, Elementwise)
 
     def uniform(self, x: Any) -> Any:
         return self._fact("uniform", structure.uniform, x)
@@ -91,7 +93,8 @@ class Builder:
 
     def call(self, name: str, *operands: Any, **params: Any) -> Any:
         """The library's block of this name, applied: a node, or a plain value where all operands are plain."""
-        block = BLOCKS[name]
+        block = block_named(name)
+        assert block is not None
         return self.make(block, operands, {**block.defaults, **params})
 
     def make(self, block: Any, operands: Sequence[Any], params: dict[str, Any], like: Node | None = None) -> Any:
@@ -115,7 +118,7 @@ class Builder:
         found = made
         if key is not None:
             self._known[key] = made  # a rule may ask for what it is applied to
-        if BLOCKS.get(block.name, alias) is block:
+        if _is_library(block):
             names = {_name(x) for x in operands}
             for rule in self.rules.get(block.name, ()):
                 if not rule.may_apply(names):
@@ -142,7 +145,7 @@ class Builder:
 
     def known(self, name: str, *operands: Any) -> Node | None:
         """The node of a block without parameters on these operands, if it is there already."""
-        return self._known.get(self._key(BLOCKS[name], operands, {}))
+        return self._known.get(self._key(block_named(name), operands, {}))
 
     def keep(self, node: Node) -> Node:
         """A node as it is; or an equal one that was there before."""
@@ -187,6 +190,10 @@ class Builder:
 
     def key(self, x: Any) -> Any:
         return self._fact("key", key_of, x) if isinstance(x, np.ndarray) else key_of(x)
+
+
+def _is_library(block: Any) -> bool:
+    return block is alias or block_named(block.name) is block
 
 
 def _key_of_params(params: dict[str, Any]) -> Any:

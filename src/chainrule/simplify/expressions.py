@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
+from chainrule.simplify.structure import is_bounded
 from chainrule.simplify.terms import (
     ONE,
     Form,
@@ -17,6 +18,7 @@ from chainrule.simplify.terms import (
     Product,
     UnreadableError,
     broadcast,
+    covers,
     is_array,
     is_negative,
     is_unit,
@@ -116,68 +118,112 @@ def _without(product: Product, factor: Product) -> Product:
 
 def expression_of(form: Form, shape: tuple[int, ...], known: Known) -> Expression:
     """The blocks of a form."""
-    total = _sum(form.terms, known)
+    total = _Writer(known, form.slopes).sum(form.terms)
     return total if total.shape == shape else Expression("broadcast_to", (total,), shape, {"shape": shape})
 
 
-def _sum(terms: dict[Product, Any], known: Known) -> Expression:
-    common = _common_factor(terms)
-    if common:
-        return _term(common, 1.0, known, _sum({_without(p, common): c for p, c in terms.items()}, known))
-    scale, signs = _one_scale(terms)
-    if signs:
-        return _term(ONE, scale, known, _sum(dict(zip(terms, signs, strict=True)), known))
-    total = None
-    for product, c in sorted(terms.items(), key=lambda term: (is_negative(term[1]), _age(term[0]))):
-        if total is None:
-            total = _term(product, c, known)
-        elif is_negative(c):
-            total = _binary("subtract", total, _term(product, -c, known))
-        else:
-            total = _binary("add", total, _term(product, c, known))
-    assert total is not None
-    return total
+class _Writer:
+    """Writes sums and products. Slopes are multiplied last, and only with what is not 0."""
 
+    def __init__(self, known: Known, slopes: frozenset[Any]):
+        self.known = known
+        self.slopes = slopes
 
-def _term(product: Product, c: Any, known: Known, *others: Expression) -> Expression:
-    """A product, smallest factors first. A number multiplies the smallest of them."""
-    put = next((atom for atom, _ in product if isinstance(atom, Hot) and atom.put), None)
-    if put is not None and (others or any(type(atom) is Node for atom, _ in product)):
-        return _put(put, _term(_without(product, frozenset([(put, 1)])), c, known, *others))
-    factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node] + [(x, 1) for x in others]
-    for atom, _ in product:
-        if isinstance(atom, Hot):
-            rows = np.zeros(atom.shape, atom.dtype)
-            np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
-            c = rows if not is_array(c) and c == 1 else rows * c
-    if is_array(c):
-        factors.append((_leaf(c), 1))
-        c = 1.0
-    total: Expression | None = None
-    for x, e in sorted(factors, key=lambda f: (f[0].size, f[1] < 0, _age_of(f[0].value))):
-        if e == 2:
-            x, e = _square(x, known), 1
-        for _ in range(abs(e)):
-            if total is None and e > 0:
-                total = x
-            elif total is None:
-                total, c = _binary("divide", _leaf(c), x), 1.0
+    def sum(self, terms: dict[Product, Any]) -> Expression:
+        common = _common_factor(terms)
+        if common:
+            rest = {_without(p, common): c for p, c in terms.items()}
+            return self.term(common, 1.0, self.sum(rest), any(map(self._has_slope, rest)))
+        scale, signs = _one_scale(terms)
+        if signs:
+            terms = dict(zip(terms, signs, strict=True))
+            return self.term(ONE, scale, self.sum(terms), any(map(self._has_slope, terms)))
+        total = None
+        for product, c in sorted(terms.items(), key=lambda term: (is_negative(term[1]), _age(term[0]))):
+            if total is None:
+                total = self.term(product, c)
+            elif is_negative(c):
+                total = _binary("subtract", total, self.term(product, -c))
             else:
-                total = _binary("multiply" if e > 0 else "divide", total, x)
-            if c != 1.0:
-                total, c = _binary("multiply", total, _leaf(c)), 1.0
-    return _leaf(c) if total is None else total
+                total = _binary("add", total, self.term(product, c))
+        assert total is not None
+        return total
+
+    def _has_slope(self, product: Product) -> bool:
+        return any(atom in self.slopes for atom, _ in product)
+
+    def term(self, product: Product, c: Any, other: Expression | None = None, is_slope: bool = False) -> Expression:
+        """A product, smallest factors first, times another factor. A number multiplies the smallest of them."""
+        put = next((atom for atom, _ in product if isinstance(atom, Hot) and atom.put), None)
+        if put is not None and (put.at_run_time or other or any(type(atom) is Node for atom, _ in product)):
+            return _put(put, self.term(_without(product, frozenset([(put, 1)])), c, other, is_slope))
+        factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node and atom not in self.slopes]
+        slopes = [(_leaf(atom), e) for atom, e in product if type(atom) is Node and atom in self.slopes]
+        plain: Product = frozenset((atom, e) for atom, e in product if atom not in self.slopes)
+        for x, e in list(slopes):  # finite, but where the rest is NaN too
+            if e > 0 and is_bounded(x.value) and covers([plain], [x.value]):
+                slopes.remove((x, e))
+                factors.append((x, e))
+        if other is not None:
+            (slopes if is_slope and factors else factors).append((other, 1))
+        for atom, _ in product:
+            if isinstance(atom, Hot) and atom.at_run_time:
+                params = {"classes": atom.size, "dtype": atom.dtype}
+                factors.append((Expression("one_hot_rows", (_leaf(atom.labels),), atom.shape, params), 1))
+            elif isinstance(atom, Hot):
+                rows = np.zeros(atom.shape, atom.dtype)
+                np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
+                c = rows if not is_array(c) and c == 1 else rows * c
+        if is_array(c):
+            factors.append((_leaf(c), 1))
+            c = 1.0
+        total: Expression | None = None
+        for x, e in sorted(factors, key=_smallest_first):
+            if e == 2:
+                x, e = _square(x, self.known), 1
+            for _ in range(abs(e)):
+                if total is None and e > 0:
+                    total = x
+                elif total is None:
+                    total, c = _binary("divide", _leaf(c), x), 1.0
+                else:
+                    total = _binary("multiply" if e > 0 else "divide", total, x)
+                if c != 1.0:
+                    total, c = _binary("multiply", total, _leaf(c)), 1.0
+        for x, e in sorted(slopes, key=_newest_first):
+            if abs(e) == 2:
+                x, e = _square(x, self.known), e // 2
+            for _ in range(abs(e)):
+                if total is None:
+                    total, c = (x, c) if e > 0 else (_binary("divide", _leaf(c), x), 1.0)
+                else:
+                    slope = x if e > 0 else _binary("divide", _leaf(1.0), x)
+                    total = _binary("product_or_zero", total, slope)
+                if c != 1.0:
+                    total, c = _binary("multiply", total, _leaf(c)), 1.0
+        return _leaf(c) if total is None else total
+
+
+def _smallest_first(factor: tuple[Expression, int]) -> Any:
+    x, e = factor
+    return x.size, e < 0, _age_of(x.value)
+
+
+def _newest_first(factor: tuple[Expression, int]) -> Any:
+    """The order of the chain rule: a slope that is 0 stands before the infinite ones that it masks."""
+    return -_age_of(factor[0].value)
 
 
 def _put(hot: Hot, v: Expression) -> Expression:
     """v e_c, for a number v in each row, with no zero multiplied by v."""
-    lead = hot.labels.shape
-    if v.size != hot.labels.size:
+    if v.block == "" and v.size == 1 and type(v.value) is not Node:
+        v = _leaf(np.full(hot.rows, v.value, hot.dtype))
+    if v.size != math.prod(hot.rows):
         raise UnreadableError
-    if v.shape != lead:
-        v = Expression("reshape", (v,), lead, {"shape": lead})
-    key = (np.arange(*lead), hot.labels) if lead else (int(hot.labels),)
-    return Expression("add_at", (v,), hot.shape, {"key": key, "shape": hot.shape})
+    if v.shape != hot.rows:
+        v = Expression("reshape", (v,), hot.rows, {"shape": hot.rows})
+    block, labels = ("scatter", (_leaf(hot.labels),)) if hot.at_run_time else ("add_at", ())
+    return Expression(block, (v, *labels), hot.shape, {"key": hot.key, "shape": hot.shape})
 
 
 def _square(x: Expression, known: Known) -> Expression:

@@ -117,7 +117,7 @@ class Forms:
         if len(form.terms) > TERMS or any(sum([abs(e) for _, e in p]) > FACTORS for p in form.terms):
             return atom
         below = sum([self.of(i).cost for i in {i for i in x.inputs if type(i) is Node} if self.build.dies(i)])
-        return Form(form.terms, OVERHEAD + x.value.size + below, form.lost, form.stable, form.gain)
+        return replace(form, cost=OVERHEAD + x.value.size + below)
 
     def _of_constant(self, c: Any) -> Form:
         number = self.build.uniform(c)
@@ -130,8 +130,8 @@ class Forms:
             return Form({frozenset([(self.hot(hot.labels, hot.size, c.dtype), 1)]): float(hot.number)})
         return Form({ONE: c})
 
-    def hot(self, labels: np.ndarray, size: int, dtype: Any, put: bool = False) -> Hot:
-        key = (self.build.key(labels), size, str(dtype), put)
+    def hot(self, labels: Any, size: int, dtype: Any, put: bool = False) -> Hot:
+        key = (labels if type(labels) is Node else self.build.key(labels), size, str(dtype), put)
         return self._hots.setdefault(key, Hot(labels, size, dtype, put))
 
     # Arithmetic ---------------------------------------------------------------------------------------------
@@ -148,7 +148,9 @@ class Forms:
             raise UnreadableError
         large = {f[0] for f in factor if not is_bounded_power(f)} if multiplied_out else ()
         terms: dict[Product, Any] = {}
-        notes = _Notes(a.lost | b.lost, a.stable or b.stable, not multiplied_out and (a.gain or b.gain))
+        notes = _Notes(
+            a.lost | b.lost, a.stable or b.stable, not multiplied_out and (a.gain or b.gain), a.slopes | b.slopes
+        )
         for p, x in a.terms.items():
             product, scale = self._product(p, factor, scaled(x, y), notes)
             if large and any(atom in large for atom, _ in product):
@@ -157,14 +159,14 @@ class Forms:
         if multiplied_out and not notes.gain:
             raise UnreadableError
         merged = len(a.terms) == 1 and not is_unit(y) and not is_unit(next(iter(a.terms.values())))
-        return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain or merged)
+        return notes.form(terms, notes.gain or merged)
 
     def plus(self, a: Form, b: Form, sign: float) -> Form:
-        notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain)
+        notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain, a.slopes | b.slopes)
         terms = dict(a.terms)
         for product, c in b.terms.items():
             self._add(terms, product, c if sign == 1 else -c, notes)
-        return Form(terms, 0, frozenset(notes.lost), notes.stable, notes.gain)
+        return notes.form(terms, notes.gain)
 
     def inverse(self, a: Form, x: Any) -> Form:
         if len(a.terms) != 1:
@@ -215,6 +217,8 @@ class Forms:
         if hots:
             exponents = self._picked(hots[0], exponents, notes)
             c = self._entry(c, hots[0])
+            if type(c) is Node:
+                raise UnreadableError
         self._settle(exponents, notes)
         return frozenset((atom, e) for atom, e in exponents.items() if e), c
 
@@ -229,17 +233,19 @@ class Forms:
                     continue
                 for factor in others:
                     single: Product = frozenset([factor])
+                    slopes = frozenset([factor[0]]) & notes.slopes
                     if exponents[factor[0]] != factor[1] or not may_meet(inner.terms, single):
                         continue
                     shape = broadcast(shape_of(atom), shape_of(factor[0]))
                     try:
-                        form = self.times(inner, Form({single: 1.0}))
+                        form = self.times(inner, Form({single: 1.0}, slopes=slopes))
                         if not form.terms or not covers(form.terms, form.lost):
                             continue
                         made = expression_of(form, shape, self.build.known).built(self.build)
                     except UnreadableError:
                         continue
                     if type(made) is Node:
+                        notes.from_(made, atom)
                         exponents[atom] -= 1
                         exponents[factor[0]] -= factor[1]
                         exponents[made] += 1
@@ -252,7 +258,7 @@ class Forms:
         for atom, e in exponents.items():
             if atom is hot or not e:
                 continue
-            entry = self._entry(atom, hot)
+            entry = notes.from_(self._entry(atom, hot), atom)
             if picked[entry] * e < 0:
                 if not is_positive(entry):
                     raise UnreadableError
@@ -264,7 +270,7 @@ class Forms:
     def _entry(self, atom: Any, hot: Hot) -> Any:
         """p[c], for each row, with an axis of length 1 in place of the row."""
         shape = shape_of(atom)
-        lead = hot.labels.shape
+        lead = hot.rows
         if hot.is_identity:  # I v = diag(v), for a row v and for a column v; it is kept as a row
             full = (1,) * (len(lead) + 1 - len(shape)) + shape
             if full == (*lead, 1) and math.prod(shape) > 1:
@@ -277,12 +283,12 @@ class Forms:
                 return atom
         if not shape or shape[-1] == 1:
             return atom
-        if shape == hot.shape:
-            key = (*np.ix_(*map(np.arange, lead)), hot.labels) if lead else (int(hot.labels),)
-        elif shape == (hot.size,):
-            key = (hot.labels,)
-        else:
+        if shape not in (hot.shape, (hot.size,)):
             raise UnreadableError
+        key = hot.key if shape == hot.shape else hot.key[-1:]
+        if hot.at_run_time:
+            entries = self.build.call("gather", atom, hot.labels, key=key)
+            return self.build.call("reshape", entries, shape=(*lead, 1)) if lead else entries
         if type(atom) is not Node:
             entries = np.asarray(atom[key])
             return entries.reshape(hot.size if hot.is_identity and entries.size == hot.size else (*lead, 1))
@@ -312,6 +318,7 @@ class Forms:
                     continue
                 times = min(exponents[e], abs(exponents[atom]))
                 if times > 0:
+                    notes.from_(settled, e, atom)
                     exponents[e] -= times
                     exponents[atom] -= int(math.copysign(times, exponents[atom]))
                     exponents[settled] += times
@@ -333,7 +340,7 @@ class Forms:
         terms = {}
         for product, c in form.terms.items():
             terms[frozenset((self._moved(atom, old, new), e) for atom, e in product)] = self._moved(c, old, new)
-        return replace(form, terms=terms)
+        return replace(form, terms=terms, slopes=frozenset(self._moved(atom, old, new) for atom in form.slopes))
 
     def _moved(self, atom: Any, old: tuple[int, ...], new: tuple[int, ...]) -> Any:
         shape = shape_of(atom)
@@ -355,26 +362,26 @@ class Forms:
     def summed(self, form: Form, shape: tuple[int, ...]) -> Form:
         """Σ over the last axis, which stays with length 1: Σ e_c = 1, and n times what does not change along it."""
         terms: dict[Product, Any] = {}
-        notes = _Notes(form.lost, form.stable, True)
+        notes = _Notes(form.lost, form.stable, True, form.slopes)
         for product, c in form.terms.items():
             hots = {(atom, e) for atom, e in product if isinstance(atom, Hot)}
             rest = product - hots
             for hot, _ in hots:
                 if hot.is_identity:
-                    rest = frozenset((self._column(atom, hot), e) for atom, e in rest)
+                    rest = frozenset((notes.from_(self._column(atom, hot), atom), e) for atom, e in rest)
                     c = self._column(c, hot)
             if any(shape_of(atom)[-1:] not in ((), (1,)) for atom, _ in rest):
                 raise UnreadableError
             if not hots:
                 c = np.sum(c, axis=-1, keepdims=True) if shape_of(c)[-1:] not in ((), (1,)) else c * shape[-1]
             self._add(terms, rest, c, notes)
-        return Form(terms, 0, frozenset(notes.lost), notes.stable, True)
+        return notes.form(terms, True)
 
     def _column(self, atom: Any, hot: Hot) -> Any:
         """A factor of an identity matrix as a column, if it is a row."""
         if shape_of(atom)[-1:] != (hot.size,):
             return atom
-        shape = (*hot.labels.shape, 1)
+        shape = (*hot.rows, 1)
         return self.build.call("reshape", atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
 
 
@@ -385,9 +392,19 @@ class _Notes:
     lost: Any
     stable: bool
     gain: bool
+    slopes: Any
 
     def __post_init__(self) -> None:
-        self.lost = set(self.lost)
+        self.lost, self.slopes = set(self.lost), set(self.slopes)
+
+    def from_(self, made: Any, *atoms: Any) -> Any:
+        """A new atom that takes the place of others: a slope if one of them is."""
+        if type(made) is Node and not self.slopes.isdisjoint(atoms):
+            self.slopes.add(made)
+        return made
+
+    def form(self, terms: dict[Product, Any], gain: bool) -> Form:
+        return Form(terms, 0, frozenset(self.lost), self.stable, gain, frozenset(self.slopes))
 
 
 # Questions -------------------------------------------------------------------------------------------------------
@@ -437,8 +454,39 @@ def _put(forms: Forms, x: Node) -> Form:
     return _times(forms, column, forms.of(column), None, e_c)
 
 
+def _one_hot_rows(forms: Forms, x: Node) -> Form:
+    """e_c, for labels that are known only at run time."""
+    if type(x.inputs[0]) is not Node or len(shape_of(x.inputs[0])) > 1:
+        raise UnreadableError
+    hot = forms.hot(x.inputs[0], x.params["classes"], x.value.dtype)
+    return Form({frozenset([(hot, 1)]): 1.0})
+
+
+def _scattered(forms: Forms, x: Node) -> Form:
+    """What puts one number into each row, at a label that is known only at run time, is that number times e_c."""
+    v, *labels = x.inputs
+    if len(labels) != 1 or type(labels[0]) is not Node or x.params["shape"] != x.value.shape:
+        raise UnreadableError
+    hot = forms.hot(labels[0], x.value.shape[-1], x.value.dtype, put=True)
+    if hot.shape != x.value.shape or shape_of(v) != hot.rows or len(hot.rows) > 1:
+        raise UnreadableError
+    if forms.build.key(x.params["key"]) != forms.build.key(hot.key):
+        raise UnreadableError
+    column = v
+    if hot.rows:
+        column = forms.build.call("reshape", v, shape=(*hot.rows, 1))
+    return _times(forms, column, forms.of(column), None, Form({frozenset([(hot, 1)]): 1.0}))
+
+
 def _multiplied(forms: Forms, x: Any, y: Any) -> Form:
     return _times(forms, x, forms.factor(x, y), y, forms.factor(y, x))
+
+
+def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
+    """A product whose second factor is a slope."""
+    dz, slope = x.inputs
+    b = forms.factor(slope, dz)
+    return _times(forms, dz, forms.factor(dz, slope), slope, replace(b, slopes=b.slopes | b.atoms | {slope}))
 
 
 def _divided(forms: Forms, x: Node) -> Form:
@@ -454,7 +502,7 @@ def _times(forms: Forms, x: Any, a: Form, y: Any, b: Form) -> Form:
         if len(a.terms) == 1 and len(b.terms) == 1:
             raise
     a = atom_form(x) if type(x) is Node and len(a.terms) > 1 else a
-    b = atom_form(y) if type(y) is Node and len(b.terms) > 1 else b
+    b = replace(atom_form(y), slopes=b.slopes & {y}) if type(y) is Node and len(b.terms) > 1 else b
     return forms.times(a, b)
 
 
@@ -462,6 +510,7 @@ READ: dict[str, Any] = {
     "add": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), 1.0),
     "subtract": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), -1.0),
     "multiply": lambda forms, x: _multiplied(forms, *x.inputs),
+    "product_or_zero": _multiplied_or_zero,
     "divide": _divided,
     "square": lambda forms, x: _multiplied(forms, x.inputs[0], x.inputs[0]),
     "negative": lambda forms, x: forms.times(Form({ONE: -1.0}), forms.of(x.inputs[0])),
@@ -470,4 +519,6 @@ READ: dict[str, Any] = {
     "broadcast_to": lambda forms, x: forms.of(x.inputs[0]),
     "sum": _summed,
     "add_at": _put,
+    "one_hot_rows": _one_hot_rows,
+    "scatter": _scattered,
 }

@@ -13,6 +13,7 @@ from chainrule.simplify.builder import Builder
 from chainrule.simplify.forms import Forms
 from chainrule.simplify.products import associate, uses_of
 from chainrule.simplify.rules import FOR_COMPUTATIONS
+from chainrule.simplify.structure import is_library
 
 __all__ = ["simplify_graph"]
 
@@ -60,13 +61,22 @@ def _rebuilt(graph: Graph, uses: Counter[Node], changed: Container[Node]) -> Gra
     build.forms = Forms(build)
     new: dict[Node, Any] = {node: node for node in graph.inputs}
     near: dict[Node, int] = {}
+    negated = {node.inputs[0].inputs[0] for node in graph.nodes if _is_sigmoid_of_negative(node)}
+    build.negated.update(x for x in negated if x in new)
     for node in graph.nodes:
         inputs = [x for x in node.inputs if type(x) is Node]
         near[node] = NEAR if node in changed else max([near.get(x, 0) for x in inputs]) - 1
         if near[node] <= 0 and all(new.get(x) is x for x in inputs):
             new[node] = build.keep(node)
-            continue
-        operands = [new.get(x, x.value) if type(x) is Node else x for x in node.inputs]
-        new[node] = build.make(node.block, operands, node.params, like=node)
+        else:
+            operands = [new.get(x, x.value) if type(x) is Node else x for x in node.inputs]
+            new[node] = build.make(node.block, operands, node.params, like=node)
+        if node in negated:
+            build.negated.add(new[node])
     outputs = [new.get(out, out.value) if type(out) is Node else out for out in graph.outputs]
     return graph_between(graph.inputs, outputs)
+
+
+def _is_sigmoid_of_negative(node: Node) -> bool:
+    inner = node.inputs[0] if is_library(node.block, "sigmoid") else None
+    return type(inner) is Node and is_library(inner.block, "negative") and type(inner.inputs[0]) is Node

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.block import BLOCKS
+from chainrule.block import block_named
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 from chainrule.simplify.builder import CONSTANT, Builder
@@ -144,7 +144,7 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
             c = build.uniform(x)
             if c is not None and c == pattern.value and (c != 0 or _signs_agree(c, pattern.value)):
                 yield binding
-    elif type(x) is Node and x.block is not None and x.block is BLOCKS.get(pattern.block) and not build.is_leaf(x):
+    elif type(x) is Node and x.block is not None and x.block is block_named(pattern.block) and not build.is_leaf(x):
         binding = binding | {_MATCHED: (*binding.get(_MATCHED, ()), x)}
         yield from _match_operands(pattern, build, x.inputs, x.params, binding)
 

@@ -160,6 +160,36 @@ def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> A
     return y if (type(y) is Node and y in build.improved) or _inner(y, build, "sigmoid", "softmax") else None
 
 
+@rule("subtract", of=("sigmoid",))
+def complement_that_is_there(build: Builder, one: Any, y: Any) -> Any:
+    """1 − σ(x) = σ(−x), where that is computed anyway: then the two can cancel."""
+    inner = _inner(y, build, "sigmoid")
+    if inner is None or build.uniform(one) != 1 or inner.inputs[0] not in build.negated:
+        return None
+    return build.call("sigmoid", build.call("negative", inner.inputs[0]))
+
+
+@rule("product_or_zero", of=(CONSTANT,))
+def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
+    """dz s, where dz is a constant without zeros or s one that is finite."""
+    if type(slope) is not Node:
+        never = bool(np.all(np.isfinite(slope)))
+    else:
+        never = type(dz) is not Node and bool(np.all(np.asarray(dz) != 0))
+    return build.call("multiply", dz, slope) if never else None
+
+
+@rule("unless_masked", of=("product_or_zero", "multiply"))
+def mask_of_another_form(build: Builder, dx: Any, dz: Any, slope: Any) -> Any:
+    """Where dz s has been given a stable form, that has another mask, or none."""
+    product = build.call("product_or_zero", dz, slope)
+    if _inner(product, build, "product_or_zero"):
+        if product.inputs[0] is dz and product.inputs[1] is slope:
+            return None
+        return build.call("unless_masked", dx, *product.inputs)
+    return dx
+
+
 @rule("power", of=(CONSTANT,))
 def power_zero(build: Builder, x: Any, y: Any) -> Any:
     """x⁰ = 1, for NaN too."""

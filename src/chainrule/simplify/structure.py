@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.block import BLOCKS
+from chainrule.block import block_named
 from chainrule.node import Node
 
 __all__ = [
@@ -102,12 +102,12 @@ def is_seed(x: np.ndarray) -> bool:
 
 def is_library(block: Any, *names: str) -> bool:
     """Whether a block is the library's of one of these names: a user's block may have the same name."""
-    return block is not None and block.name in names and BLOCKS.get(block.name) is block
+    return block is not None and block.name in names and block_named(block.name) is block
 
 
 # What a block says of its result --------------------------------------------------------------------------------
 
-_KEEP = ("getitem", "reshape", "broadcast_to", "transpose", "cast", "flip")
+_KEEP = ("getitem", "gather", "reshape", "broadcast_to", "transpose", "cast", "flip")
 """Blocks that only choose and arrange."""
 _DEPTH = 6
 """How far the statements below look."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.blocks.integers import Slot
 from chainrule.node import Node
 from chainrule.simplify.structure import is_bounded, is_library, origins
 
@@ -41,11 +42,11 @@ class Hot:
 
     Attributes
     ----------
-    labels, size : as in `structure.OneHot`.
+    labels, size : as in `structure.OneHot`; or a node, for labels that are known only at run time.
     put : whether it stands for an `add_at`, which puts a number at its place and multiplies nothing by zero.
     """
 
-    labels: np.ndarray
+    labels: Any
     size: int
     dtype: Any
     put: bool = False
@@ -53,11 +54,28 @@ class Hot:
     @functools.cached_property
     def is_identity(self) -> bool:
         """Whether it is an identity matrix, perhaps with axes of length 1 between."""
-        return self.labels.size == self.size and bool((self.labels.ravel() == np.arange(self.size)).all())
+        if self.at_run_time or self.labels.size != self.size:
+            return False
+        return bool((self.labels.ravel() == np.arange(self.size)).all())
+
+    @property
+    def at_run_time(self) -> bool:
+        return type(self.labels) is Node
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The shape of the labels."""
+        return shape_of(self.labels)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (*self.labels.shape, self.size)
+        return (*self.rows, self.size)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The index of the entries at the labels. At run time these are an operand, which has a slot in it."""
+        label = Slot(0) if self.at_run_time else self.labels if self.rows else int(self.labels)
+        return (*np.ix_(*map(np.arange, self.rows)), label)
 
 
 Atom = Node | Hot
@@ -76,6 +94,7 @@ class Form:
     lost : the atoms that have cancelled somewhere.
     stable : whether something was found that is worth more than its cost: factors that cancel or no longer overflow.
     gain : whether anything was found.
+    slopes : the atoms that multiply only what is not 0 (see `product_or_zero`): they may be infinite or NaN beside it.
     """
 
     terms: dict[Product, Any]
@@ -83,6 +102,11 @@ class Form:
     lost: frozenset[Any] = frozenset()
     stable: bool = False
     gain: bool = False
+    slopes: frozenset[Any] = frozenset()
+
+    @property
+    def atoms(self) -> frozenset[Any]:
+        return frozenset(atom for product in self.terms for atom, _ in product)
 
 
 class UnreadableError(Exception):
@@ -124,13 +148,14 @@ def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
     return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
 
 
+_FROM_ONE = "getitem gather reshape broadcast_to add sum subtract negative exp sigmoid softmax".split()
+
+
 def _sources(atom: Node) -> list[Node]:
     """What a node that has cancelled is made of: where that is NaN, so is the node."""
     found = [atom]
-    while is_library(
-        atom.block, "getitem", "reshape", "broadcast_to", "add", "sum", "subtract", "exp", "sigmoid", "softmax"
-    ):
-        inner = [x for x in atom.inputs if type(x) is Node]
+    while is_library(atom.block, *_FROM_ONE):
+        inner = [x for x in atom.inputs if type(x) is Node and np.asarray(x.value).dtype.kind == "f"]
         if len(inner) != 1:
             break
         atom = inner[0]

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import form_of
 from chainrule.block import Elementwise, answers, singular
+from chainrule.blocks.integers import step
 from chainrule.blocks.special.information import xlog1py, xlogy
 from chainrule.blocks.special.table import chance, special_function, symbol, unknown
 from chainrule.domains import above_one, exactly, example, inside, positive
@@ -98,16 +99,21 @@ def gamma_density(xp, a, x):
 
 def gammainc_by_a(xp, a, x):
     """∂P(a, x)/∂a, of P(a, x) = Σ_k x^(a+k) e^(−x) / Γ(a + k + 1)."""
-    largest = np.max(np.asarray(value_of(x)), initial=0.0, where=np.isfinite(value_of(x)))
-    terms = int(largest + 10 * math.sqrt(largest) + 40)  # the weights are those of a Poisson distribution of mean x
-    if terms * np.size(value_of(x)) > 10**8:
+    terms = int(step(_terms, x))
+    if terms * math.prod(x.shape) > 10**8:
         raise GradientError(
-            f"the derivative of scipy.special.gammainc with respect to a takes {terms} terms of a series for x = "
-            f"{largest:g}, too many; give a as a plain number, or as cr.stop_gradient(a)" + at_line()
+            f"the derivative of scipy.special.gammainc with respect to a takes {terms} terms of a series for numbers "
+            f"as large as these, too many; give a as a plain number, or as cr.stop_gradient(a)" + at_line()
         )
-    a, x = xp.asarray(a)[..., None] + np.arange(terms, dtype=np.asarray(value_of(x)).dtype), xp.asarray(x)[..., None]
+    a, x = xp.asarray(a)[..., None] + np.arange(terms, dtype=np.asarray(form_of(x)).dtype), xp.asarray(x)[..., None]
     log = xp.log(xp.where(x == 0, 1.0, x))
     return xp.sum(xp.exp(xlogy(a, x) - x - gammaln(a + 1)) * (log - digamma(a + 1)), axis=-1)
+
+
+def _terms(x):
+    """The weights are those of a Poisson distribution of mean x. Few numbers of terms: each compiles by itself."""
+    largest = np.max(np.asarray(x), initial=0.0, where=np.isfinite(x))
+    return np.asarray(64 << int(np.log2((largest + 10 * math.sqrt(largest) + 40) / 64) + 1))
 
 
 def beta_density(xp, a, b, x):
