@@ -564,6 +564,24 @@ def test_donated_arrays_that_share_memory_or_cannot_be_written(by_python):
     np.testing.assert_array_equal(locked, a)
 
 
+@pytest.mark.parametrize("n", [3, 60])
+def test_results_are_not_written_over_each_other(by_python, n):
+    """Donated arrays that overlap, or that are one, cannot hold two results."""
+
+    def f(a, b):
+        return a + 2 * b, a * b
+
+    compiled = cr.compile(f, donate=("a", "b"))
+    rows = np.random.default_rng(0).normal(size=(n + 1, n))
+    for _ in range(3):
+        whole = rows.copy()
+        assert_same(compiled(whole[:-1], whole[1:]), f(rows[:-1], rows[1:]), 1e-13)
+        whole = np.asfortranarray(rows)
+        assert_same(compiled(whole[:-1], whole[1:]), f(rows[:-1], rows[1:]), 1e-13)
+        one = rows[:-1].copy()
+        assert_same(compiled(one, one), f(rows[:-1], rows[:-1]), 1e-13)
+
+
 def test_a_donated_array_is_read_before_it_is_overwritten(by_python):
     """Two results of one kernel need it, and one that is summed along the row."""
 
@@ -596,6 +614,22 @@ def test_several_threads_at_once():
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_threads_that_call_first_record_one_version(by_python):
+    inside = threading.Barrier(4)
+
+    def f(x):
+        inside.wait(10)  # all are recording
+        return np.sum(x * x)
+
+    compiled = cr.compile(f)
+    threads = [threading.Thread(target=compiled, args=(np.arange(3.0),)) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert versions(compiled) == 1
 
 
 @pytest.mark.parametrize("n", [30, 600])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.blas import all_threads
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
@@ -109,7 +110,8 @@ class Compiled:
             return result
         signature = signature_of(args, kwargs, self.__name__)
         versions = self._versions.setdefault(signature.key, [])
-        for version in list(versions):
+        tried = len(versions)
+        for version in versions[:tried]:
             try:
                 with self._lock:
                     version.prepare()
@@ -133,8 +135,10 @@ class Compiled:
                 stacklevel=3,
             )
         version = Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature))
-        versions.append(version)
-        self._latest = version
+        with self._lock:
+            if len(versions) == tried:  # else another thread has recorded meanwhile, perhaps the same path
+                versions.append(version)
+                self._latest = version
         return recorded.result
 
     def _names(self, args: tuple[Any, ...], kwargs: dict[str, Any], signature: Signature) -> list[str]:
@@ -272,18 +276,16 @@ class Version:
 
     def _with_own_memory(self, given: list[Any]) -> list[Any]:
         """What will be overwritten, copied if it is read-only or if another argument lies in the same memory."""
-        spans = [_span(x) if isinstance(x, np.ndarray) else (0, 0) for x in given]
+        sharing = _sharing(given)
         for k, i in enumerate(self.used):
-            if i in self.overwritten:
-                low, high = spans[k]
-                shares = any(a < high and low < b for j, (a, b) in enumerate(spans) if j != k)
-                if shares or not given[k].flags.writeable:
-                    given[k] = given[k].copy()
+            if i in self.overwritten and (k in sharing or not given[k].flags.writeable):
+                given[k] = given[k].copy()
         return given
 
     def _into_donated(self, outputs: list[Any], leaves: Sequence[Any]) -> list[Any]:
-        """Results of the shape and dtype of a donated array are written into it."""
-        free = [leaves[i] for i in self.donated if not any(leaves[i] is out for out in outputs)]
+        """Results of the shape and dtype of a donated array are written into it, if it lies in memory of its own."""
+        sharing = _sharing(leaves)
+        free = [leaves[i] for i in self.donated if i not in sharing and not any(leaves[i] is out for out in outputs)]
         for k, out in enumerate(outputs):
             if not isinstance(out, np.ndarray) or any(out is leaves[i] for i in self.donated):
                 continue
@@ -295,10 +297,23 @@ class Version:
         return outputs
 
 
+def _sharing(arrays: Sequence[Any]) -> set[int]:
+    """Which of several arrays may lie in the same memory as another: their places."""
+    spans = sorted((*_span(x), k) for k, x in enumerate(arrays) if isinstance(x, np.ndarray) and x.nbytes)
+    found: set[int] = set()
+    end, last = 0, -1
+    for low, high, k in spans:
+        if low < end:
+            found |= {k, last}
+        if high > end:
+            end, last = high, k
+    return found
+
+
 def _span(x: np.ndarray) -> tuple[int, int]:
-    """Where a contiguous array begins and ends in memory."""
+    """Where an array begins and ends in memory."""
     start = x.__array_interface__["data"][0]
-    return start, start + x.nbytes
+    return (start, start + x.nbytes) if x.flags.forc else byte_bounds(x)
 
 
 def _kind(value: Any) -> tuple[str, Any]:

@@ -100,7 +100,7 @@ def gamma_density(xp, a, x):
 def gammainc_by_a(xp, a, x):
     """∂P(a, x)/∂a, of P(a, x) = Σ_k x^(a+k) e^(−x) / Γ(a + k + 1)."""
     terms = int(step(_terms, x))
-    if terms * math.prod(x.shape) > 10**8:
+    if terms * np.size(form_of(x)) > 10**8:
         raise GradientError(
             f"the derivative of scipy.special.gammainc with respect to a takes {terms} terms of a series for numbers "
             f"as large as these, too many; give a as a plain number, or as cr.stop_gradient(a)" + at_line()
