@@ -12,7 +12,7 @@ from typing import Any
 
 from chainrule.code.expressions import Dialect, expression, literal, written
 from chainrule.code.tape import CONSTANT, WRITE, Value, values_in
-from chainrule.code.tidy import short_key
+from chainrule.code.tidy.calls import short_key
 
 __all__ = ["LIMIT", "Body", "assignment", "closure", "free_name"]
 
