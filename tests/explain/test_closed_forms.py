@@ -141,6 +141,9 @@ LITERATURE = [
     ("attention_of_query", "K", "(a ⊙ (V v − aᵀ V v)) qᵀ", "(diag(a) − a aᵀ) V v qᵀ"),
     ("rms_norm_of_vector", "x", "(v − vᵀ x/(3·r²)·x)/r", "B. Zhang and R. Sennrich, RMSNorm (2019)"),
     ("layer_norm", "beta", "yᵀ 𝟏", "J. Ba et al., Layer normalization (2016)"),
+    ("layer_norm_of_vector", "x", "(v − vᵀ xhat/3·xhat − (Σ v)/3)/sigma", "(v − mean(v) − x̂ mean(v ⊙ x̂))/σ"),
+    ("layer_norm_of_vector", "mu", "−(Σ v)/sigma", "S. Ioffe and C. Szegedy, Batch normalization (2015): −Σ v/σ"),
+    ("gaussian_process", "C", "diag(diag(C))⁻¹ I − C⁻ᵀ z zᵀ", "C⁻ᵀ z (C⁻¹ y)ᵀ, where z = C⁻¹ y"),
 ]
 # fmt: on
 
@@ -255,3 +258,25 @@ def test_a_constant_gradient_is_a_vector_of_ones():
 
     (form,) = cr.explain(loss)(np.ones(3)).closed_forms
     assert unicode(form.formula) == "𝟏"
+
+
+def gradient_of_x(loss):
+    rng = np.random.default_rng(0)
+    explanation = cr.explain(loss)(rng.normal(size=3), rng.normal(size=(4, 3)), rng.normal(size=4))
+    return next(unicode(c.formula) for c in explanation.closed_forms if unicode(c.name) == "∂L/∂x")
+
+
+def test_a_multiple_of_a_named_sum_is_written_by_its_name():
+    def loss(x, A, b):
+        r = A @ x - b
+        return (r - b) @ (A @ x)
+
+    assert gradient_of_x(loss) == "2·Aᵀ r"  # Aᵀ (r − b) + Aᵀ A x
+
+
+def test_what_is_no_multiple_of_a_named_sum_keeps_its_terms():
+    def loss(x, A, b):
+        r = A @ x - b
+        return (r + 3 * b) @ (A @ x)
+
+    assert gradient_of_x(loss) == "2·Aᵀ (A x + b)"

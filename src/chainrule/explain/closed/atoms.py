@@ -23,7 +23,7 @@ from chainrule.explain.closed.terms import (
     with_fresh_dummies,
 )
 
-__all__ = ["Atoms", "content", "exactly"]
+__all__ = ["Atoms", "content", "exactly", "product"]
 
 LONGEST = 100
 """A value that costs more to read than this is not read."""
@@ -84,7 +84,7 @@ class Atoms:
         if a is None or b is None:
             return Expr((), axes)
         shared = set(x.free()) | set(y.free())
-        return self.collected([summed(_product(a, b, shared), shared - set(axes))], axes)
+        return self.collected([summed(product(a, b, shared), shared - set(axes))], axes)
 
     def sum(self, x: Expr, over: set[Index], axes: tuple[Index | None, ...]) -> Expr:
         """The sum over some indices of a value."""
@@ -190,11 +190,11 @@ class Atoms:
         outside = Term(term.number, rest)
         kept = set(idx) | term.indices() | free
         inner = atom.value.at(idx)
-        made = [_product(outside, with_fresh_dummies(t, set(idx)), kept) for t in inner.terms]
+        made = [product(outside, with_fresh_dummies(t, set(idx)), kept) for t in inner.terms]
         return [summed(t, set(idx) - free) for t in made]
 
 
-def _product(a: Term, b: Term, free: set[Index]) -> Term:
+def product(a: Term, b: Term, free: set[Index]) -> Term:
     """The product of two terms; summed indices of the second get other names where the first has them too."""
     taken = a.indices()
     b = b.renamed({i: Index(i.size) for i in b.indices() if i in taken and i not in free})

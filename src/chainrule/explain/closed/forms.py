@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.matrices import Writing
+from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.read import Reading
 from chainrule.explain.closed.rules import simpler
-from chainrule.explain.closed.terms import UnreadableError
+from chainrule.explain.closed.terms import Expr, UnreadableError
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula
 from chainrule.node import Node
@@ -55,10 +56,17 @@ class ClosedForms:
         self.from_inputs = Reading(self.atoms, self.inputs)
         self.from_names = Reading(self.atoms, named, self._is_symmetric)
         self.from_loss = Reading(self.atoms, named | {nodes[-1]}, self._is_symmetric)
-        self.far: dict[Reading, set[Node]] = {r: set() for r in (self.from_inputs, self.from_names, self.from_loss)}
         self.far_from_all: set[Node] = set()
         self.names: dict[Any, Formula] = {}
         self.is_short = len(nodes) <= FAR
+        sums = named - set(self._multiples(named))
+        self.from_sums = self.from_names if sums == named else Reading(self.atoms, sums, self._is_symmetric)
+        readings = (self.from_inputs, self.from_names, self.from_sums, self.from_loss)
+        self.far: dict[Reading, set[Node]] = {reading: set() for reading in readings}
+        self.definitions = {
+            self.from_names: tuple(self._definitions(named, named)),
+            self.from_sums: tuple(self._definitions(named, sums)),
+        }
         for node in nodes[:-1] if self.is_short else ():
             if node in named and node not in self.inputs:
                 self._remember(node)
@@ -71,6 +79,30 @@ class ClosedForms:
             return
         if value.terms and set(value.used()) == set(value.free()):
             self.names.setdefault((self.atoms.key(value), value.shape), self.symbols[node])
+
+    def _value(self, node: Node, leaves: Container[Node]) -> Expr | None:
+        try:
+            return Reading(self.atoms, leaves, self._is_symmetric).of(node)
+        except UnreadableError:
+            return None
+
+    def _multiples(self, named: set[Node]) -> Iterator[Node]:
+        """Named values that are a number times another or its sum, as a mean is: over the other more is equal."""
+        for node in named - self.inputs if self.is_short else ():
+            value = self._value(node, named - {node})
+            if value is not None and len(value.terms) == 1:
+                factors = value.terms[0].factors
+                if len(factors) == 1 and all(atom.kind == "leaf" and e == 1 for (atom, _), e in factors.items()):
+                    yield node
+
+    def _definitions(self, named: set[Node], leaves: set[Node]) -> Iterator[Definition]:
+        """What the named values are over the leaves."""
+        for node in named - self.inputs if self.is_short else ():
+            value = self._value(node, leaves - {node})
+            if value is None:
+                continue
+            for opened in (value, *self.atoms.opened(value)):
+                yield Definition(self.from_names.of(node), opened)
 
     def _is_symmetric(self, node: Node) -> bool:
         if np.ndim(node.value) != 2 or node in self.inputs or not self.is_short:
@@ -90,6 +122,7 @@ class ClosedForms:
         found = [
             self._over(self.from_names, gradient, {}),
             self._over(self.from_inputs, gradient, self.names) if self.is_short else None,
+            *(f for reading in self.definitions for f in self._by_definitions(reading, gradient)),
         ]
         best = min((f for f in found if f is not None), key=pieces, default=None)
         with_loss = self._over(self.from_loss, gradient, {})
@@ -112,6 +145,20 @@ class ClosedForms:
             return Writing(self.atoms, self._leaf, names).formula(reading.of(gradient))
         except UnreadableError:
             return None
+
+    def _by_definitions(self, reading: Reading, gradient: Node) -> Iterator[Formula]:
+        """The formulas in which a sum of terms is written by the name that it has."""
+        definitions = self.definitions[reading]
+        if not definitions or _is_far(gradient, reading.leaves, self.far[reading]):
+            return
+        try:
+            value = reading.of(gradient)
+            for opened in (value, *self.atoms.opened(value)):
+                found = folded(self.atoms, opened, definitions)
+                if found is not opened:
+                    yield Writing(self.atoms, self._leaf).formula(found)
+        except UnreadableError:
+            return
 
     def _plainly(self, gradient: Node) -> Formula | None:
         """What index notation has no way to write: block by block, over all names."""
