@@ -52,24 +52,22 @@ class ClosedForms:
         self.constants = constants
         self.atoms = Atoms(rules=simpler)
         self.inputs = set(inputs) | {node for node in nodes if node.block is None}
-        named = {node for node in nodes[:-1] if node.name} | self.inputs
+        self.named = {node for node in nodes[:-1] if node.name} | self.inputs
+        self.is_short = len(nodes) <= FAR
+        self.computed = [n for n in nodes[:-1] if n in self.named - self.inputs] if self.is_short else []
         self.from_inputs = Reading(self.atoms, self.inputs)
-        self.from_names = Reading(self.atoms, named, self._is_symmetric)
-        self.from_loss = Reading(self.atoms, named | {nodes[-1]}, self._is_symmetric)
+        self.from_names = Reading(self.atoms, self.named, self._is_symmetric)
+        self.from_loss = Reading(self.atoms, self.named | {nodes[-1]}, self._is_symmetric)
+        self.definitions = {self.from_names: tuple(self._definitions(self.named))}
+        few = self.named.difference(self._multiples())
+        if few != self.named:
+            self.definitions[Reading(self.atoms, few, self._is_symmetric)] = tuple(self._definitions(few))
+        readings = (self.from_inputs, self.from_loss, *self.definitions)
+        self.far: dict[Reading, set[Node]] = {reading: set() for reading in readings}
         self.far_from_all: set[Node] = set()
         self.names: dict[Any, Formula] = {}
-        self.is_short = len(nodes) <= FAR
-        sums = named - set(self._multiples(named))
-        self.from_sums = self.from_names if sums == named else Reading(self.atoms, sums, self._is_symmetric)
-        readings = (self.from_inputs, self.from_names, self.from_sums, self.from_loss)
-        self.far: dict[Reading, set[Node]] = {reading: set() for reading in readings}
-        self.definitions = {
-            self.from_names: tuple(self._definitions(named, named)),
-            self.from_sums: tuple(self._definitions(named, sums)),
-        }
-        for node in nodes[:-1] if self.is_short else ():
-            if node in named and node not in self.inputs:
-                self._remember(node)
+        for node in self.computed:
+            self._remember(node)
 
     def _remember(self, node: Node) -> None:
         """The value of a named node, so that it can be called by its name wherever it turns up."""
@@ -86,18 +84,18 @@ class ClosedForms:
         except UnreadableError:
             return None
 
-    def _multiples(self, named: set[Node]) -> Iterator[Node]:
+    def _multiples(self) -> Iterator[Node]:
         """Named values that are a number times another or its sum, as a mean is: over the other more is equal."""
-        for node in named - self.inputs if self.is_short else ():
-            value = self._value(node, named - {node})
+        for node in self.computed:
+            value = self._value(node, self.named - {node})
             if value is not None and len(value.terms) == 1:
                 factors = value.terms[0].factors
                 if len(factors) == 1 and all(atom.kind == "leaf" and e == 1 for (atom, _), e in factors.items()):
                     yield node
 
-    def _definitions(self, named: set[Node], leaves: set[Node]) -> Iterator[Definition]:
-        """What the named values are over the leaves."""
-        for node in named - self.inputs if self.is_short else ():
+    def _definitions(self, leaves: set[Node]) -> Iterator[Definition]:
+        """What the named values are over the leaves, the last of the forward pass first: it says most."""
+        for node in reversed(self.computed):
             value = self._value(node, leaves - {node})
             if value is None:
                 continue
@@ -119,11 +117,10 @@ class ClosedForms:
         """A gradient (a node or a constant) as a formula; None where there is no short one."""
         if type(gradient) is not Node:
             return self._of_constant(gradient)
-        found = [
-            self._over(self.from_names, gradient, {}),
-            self._over(self.from_inputs, gradient, self.names) if self.is_short else None,
-            *(f for reading in self.definitions for f in self._by_definitions(reading, gradient)),
-        ]
+        found = [self._over(self.from_names, gradient, {})]
+        if self.is_short:
+            found.append(self._over(self.from_inputs, gradient, self.names))
+        found += (f for reading in self.definitions for f in self._by_definitions(reading, gradient))
         best = min((f for f in found if f is not None), key=pieces, default=None)
         with_loss = self._over(self.from_loss, gradient, {})
         if with_loss is not None and (best is None or pieces(with_loss) + WORTH <= pieces(best)):
@@ -146,15 +143,16 @@ class ClosedForms:
         except UnreadableError:
             return None
 
-    def _by_definitions(self, reading: Reading, gradient: Node) -> Iterator[Formula]:
-        """The formulas in which a sum of terms is written by the name that it has."""
-        definitions = self.definitions[reading]
-        if not definitions or _is_far(gradient, reading.leaves, self.far[reading]):
+    def _by_definitions(self, reading: Reading, gradient: Node) -> Iterator[Formula | None]:
+        """The formulas over names in which a multiple of a name's terms is written by the name."""
+        if reading is not self.from_names:
+            yield self._over(reading, gradient, {})
+        if not self.definitions[reading] or _is_far(gradient, reading.leaves, self.far[reading]):
             return
         try:
             value = reading.of(gradient)
             for opened in (value, *self.atoms.opened(value)):
-                found = folded(self.atoms, opened, definitions)
+                found = folded(self.atoms, opened, self.definitions[reading])
                 if found is not opened:
                     yield Writing(self.atoms, self._leaf).formula(found)
         except UnreadableError:
