@@ -135,6 +135,20 @@ def test_random_arguments_of_every_kind_in_native_code(seed):
                 np.testing.assert_allclose(actual, expected, rtol=1e-6 if actual.dtype == np.float32 else 1e-13)
 
 
+def test_an_array_without_axes_is_no_number():
+    """One can be written into, through a view of it too."""
+
+    def f(x):
+        a = x[None]
+        x += 2
+        return a * x, x
+
+    compiled = cr.compile(f)
+    for x in (np.array(1.5), np.float64(1.5), np.array(2.5), np.float64(2.5), np.array(1.5), np.float64(1.5)):
+        for _ in range(2):
+            assert_alike(compiled(x), f(x.copy()))
+
+
 def test_what_compiled_code_does_not_expect_is_not_read():
     compiled = cr.compile(lambda x, y: x * y)
     x = np.arange(3.0)

@@ -99,6 +99,16 @@ def test_other_values_are_no_other_path(case):
     assert versions(compiled) == 1
 
 
+def written(x, y, mask, label):
+    """Writes at places that are known only at run time."""
+    where, put, copied, largest = x * 1, x * 1, x * 1, x * 1
+    where[mask] = 0.5
+    np.put(put, label, y[:3])
+    np.copyto(copied, y, where=mask)
+    np.putmask(largest, x > y, y)
+    return where * x, put * x, copied * x, largest * x
+
+
 def test_operands_without_a_gradient_may_change():
     def losses(x, y, target, weight, label):
         return (
@@ -107,6 +117,11 @@ def test_operands_without_a_gradient_may_change():
             np.choose(label, [x[0, :3], x[1, :3], x[2, :3]]),
             np.bincount(label, x[0, :3], minlength=4),
             np.interp(x[0], np.sort(y[0]), y[1]),
+            cr.nll_loss(cr.log_softmax(x), label, weight=weight),
+            cr.multi_margin_loss(x, label, weight=weight),
+            cr.multilabel_margin_loss(x[0], np.append(label, [-1, 2])),
+            np.take(x, label - 2, axis=1, mode="wrap"),
+            *written(x[0], y[0], target > 0, label),
         )
 
     compiled = cr.compile(losses)

@@ -9,12 +9,12 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of, value_of
+from chainrule.array import form_of, looked_at
 from chainrule.block import elementwise, library_block
 from chainrule.blocks.activations import relu, sigmoid, softplus
 from chainrule.blocks.elementwise import clip, where
 from chainrule.blocks.indexing import one_hot
-from chainrule.blocks.integers import at_run_time
+from chainrule.blocks.integers import at_run_time, step
 from chainrule.blocks.losses import (
     IGNORED,
     check_label,
@@ -29,6 +29,7 @@ from chainrule.blocks.losses import (
 from chainrule.blocks.normalisation import log_softmax, softmax
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, exactly, example, normal, probabilities
 from chainrule.errors import BlockError
 from chainrule.formula import call, total
@@ -137,7 +138,7 @@ def _counted(s, label, weight, ignore_index):
     if weight is None and at_run_time(label):
         weights = np.ones(label.shape, dtype=s.dtype)
     else:
-        weights = of_label(class_weight(np, s, value_of(weight)), label)
+        weights = of_label(class_weight(np, s, weight), label)
     return weights if counts is None else weights * counts
 
 
@@ -151,7 +152,7 @@ def _of_probabilities(s, target, weight, label_smoothing):
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / s.shape[-1]
     if weight is not None:
-        target = target * class_weight(np, s, value_of(weight))
+        target = target * class_weight(np, s, weight)
     return -sum_(log_softmax(s) * target, axis=-1)
 
 
@@ -270,7 +271,7 @@ def multi_margin_loss(s, label, p=1, margin=1.0, weight=None, reduction="mean"):
     if p not in (1, 2):
         raise BlockError(f"multi_margin_loss: p is 1 or 2, not {p!r}" + at_line())
     losses = (hinge_loss if p == 1 else squared_hinge_loss)(s, label, margin=margin) / s.shape[-1]
-    factors = None if weight is None else of_label(class_weight(np, s, value_of(weight)), check_label(s, label))
+    factors = None if weight is None else of_label(class_weight(np, s, weight), check_label(s, label))
     return weighted(losses, factors, reduction)
 
 
@@ -290,20 +291,30 @@ def multilabel_margin_loss(s, label, reduction="mean"):
     >>> cr.multilabel_margin_loss(np.array([0.0, 0.5, 0.0, -3.0]), np.array([0, 2, -1, -1]))
     np.float64(0.75)
     """
-    label = np.asarray(value_of(label))
+    label = looked_at(as_array(label))
     classes = s.shape[-1] if s.ndim else 0
     if label.dtype.kind not in "iu" or label.shape != tuple(s.shape) or s.ndim not in (1, 2):
         raise BlockError(
             f"multilabel_margin_loss: scores {tuple(s.shape)} and labels {label.shape} of {label.dtype}; "
             "give integers of the same shape, (C,) or (N, C)" + at_line()
         )
-    listed = np.logical_and.accumulate(label >= 0, axis=-1)
-    if np.any(label[listed] >= classes):
-        raise BlockError(f"label {label[listed].max()} is not one of the {classes} classes" + at_line())
-    right = np.sum((label[..., None] == np.arange(classes)) & listed[..., None], axis=-2)  # how often it is listed
-    pairs = np.asarray(right[..., :, None] * (right[..., None, :] == 0), dtype=s.dtype)
+    largest = step(lambda label: np.max(label, initial=-1, where=_listed(label)), label)
+    if bool(largest >= classes):
+        raise BlockError(f"label {int(largest)} is not one of the {classes} classes" + at_line())
+    pairs = step(lambda label: _pairs(label, classes, s.dtype), label)
     losses = sum_(relu(s[..., None, :] - s[..., :, None] + 1) * pairs, axis=(-2, -1)) / classes
     return reduced(losses, reduction)
+
+
+def _listed(label):
+    """Which labels stand before the first negative one."""
+    return np.logical_and.accumulate(label >= 0, axis=-1)
+
+
+def _pairs(label, classes, dtype):
+    """How often each right class is listed, for each of the others."""
+    right = np.sum((label[..., None] == np.arange(classes)) & _listed(label)[..., None], axis=-2)
+    return np.asarray(right[..., :, None] * (right[..., None, :] == 0), dtype=dtype)
 
 
 def multilabel_soft_margin_loss(s, target, weight=None, reduction="mean"):

@@ -265,6 +265,9 @@ def write(x, new, key):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if not is_inexact(form_of(x)) and is_inexact(form_of(new)):
         new = np.astype(new, x.dtype)  # rounded towards zero, so the gradient ends here
+    if at_run_time(key) and key.dtype == bool and np.ndim(new) == 0 and key.shape == x.shape[: key.ndim]:
+        mask = np.reshape(key, key.shape + (1,) * (x.ndim - key.ndim))
+        return np.where(mask, np.astype(as_array(new), x.dtype), x)
     key = full_key(key, x.shape)
     if _is_at_run_time(key):
         return _integers().written(x, new, key)
@@ -302,7 +305,7 @@ def numpy_take(a, indices, axis=None, out=None, mode="raise"):
         a, axis = np.ravel(a), 0
     if mode != "raise":
         places = np.arange(a.shape[axis])
-        indices = np.take(places, np.asarray(value_of(indices)), mode=mode)
+        indices = _integers().step(lambda indices: np.take(places, indices, mode=mode), indices)
     return owned(a[(slice(None),) * (axis % a.ndim) + (indices,)])
 
 

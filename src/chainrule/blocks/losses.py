@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import value_of
-from chainrule.blocks.integers import Slot, at_run_time, gather, labels_fit
+from chainrule.blocks.integers import Slot, at_run_time, gather, labels_fit, step
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.errors import BlockError
@@ -104,4 +104,6 @@ def class_weight(xp, s, weight):
             f"the weight of shape {np.shape(weight)} should have one number for each of the {s.shape[-1]} classes"
             + at_line()
         )
-    return xp.asarray(weight, dtype=s.dtype)
+    if at_run_time(weight):
+        return np.astype(step(lambda weight: weight, weight), s.dtype)  # it has no gradient
+    return xp.asarray(value_of(weight), dtype=s.dtype)

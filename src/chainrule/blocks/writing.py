@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.array import Array, value_of
 from chainrule.block import answers
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
@@ -28,15 +29,15 @@ def _places(a, values):
     return old, a.size + np.arange(np.prod(shape, dtype=int)).reshape(shape)
 
 
-def _write(function, a, values, write):
-    """Let a be what NumPy's function makes of it; `write(old, new)` writes the places."""
+def _write(function, a, values, write, *where):
+    """Let a be what NumPy's function makes of it; `write(old, new, *where)` writes the places."""
     if not isinstance(a, Array):
         if isinstance(values, Array) and values._node.differentiable:
             raise RecordingError(
                 f"np.{function.__name__} of a recorded array into a plain one would lose its gradient; "
                 "make the array with np.zeros_like(x), or np.empty(shape, like=x), of a recorded x" + at_line()
             )
-        write(a, value_of(values))
+        write(a, value_of(values), *map(value_of, where))
         return
     if is_number(a):
         raise RecordingError(f"np.{function.__name__} into a number, which cannot be written into" + at_line())
@@ -44,35 +45,40 @@ def _write(function, a, values, write):
     if not np.can_cast(values.dtype, a.dtype, "same_kind"):
         raise TypeError(f"an array of dtype {a.dtype} does not hold values of {values.dtype}{at_line()}")
     old, new = _places(a, values)
-    write(old, new)
-    a._write(_read_from_both(a, values, old))
+
+    def places(*where):
+        written = old.copy()
+        write(written, new, *where)
+        return written
+
+    a._write(_read_from_both(a, values, step(places, *where)))
 
 
 @answers(np.put)
 def numpy_put(a, ind, v, mode="raise"):
-    _write(np.put, a, v, lambda old, new: np.put(old, value_of(ind), new, mode))
+    _write(np.put, a, v, lambda old, new, ind: np.put(old, ind, new, mode), ind)
 
 
 @answers(np.place)
 def numpy_place(arr, mask, vals):
-    _write(np.place, arr, vals, lambda old, new: np.place(old, value_of(mask), new))
+    _write(np.place, arr, vals, lambda old, new, mask: np.place(old, mask, new), mask)
 
 
 @answers(np.putmask)
 def numpy_putmask(a, mask, values):
-    _write(np.putmask, a, values, lambda old, new: np.putmask(old, value_of(mask), new))
+    _write(np.putmask, a, values, lambda old, new, mask: np.putmask(old, mask, new), mask)
 
 
 @answers(np.copyto)
 def numpy_copyto(dst, src, casting="same_kind", where=True):
     if casting != "same_kind" and isinstance(dst, Array):
         raise RecordingError(f"np.copyto with casting={casting!r} into a recorded array is not covered" + at_line())
-    _write(np.copyto, dst, src, lambda old, new: np.copyto(old, new, where=value_of(where)))
+    _write(np.copyto, dst, src, lambda old, new, where: np.copyto(old, new, where=where), where)
 
 
 @answers(np.put_along_axis)
 def numpy_put_along_axis(arr, indices, values, axis):
-    _write(np.put_along_axis, arr, values, lambda old, new: np.put_along_axis(old, value_of(indices), new, axis))
+    _write(np.put_along_axis, arr, values, lambda old, new, at: np.put_along_axis(old, at, new, axis), indices)
 
 
 @answers(np.fill_diagonal)
