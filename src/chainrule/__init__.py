@@ -27,6 +27,14 @@ from chainrule.blocks.activations import (
     tanhshrink,
     threshold,
 )
+from chainrule.blocks.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from chainrule.blocks.attention import multi_head_attention, scaled_dot_product_attention
 from chainrule.blocks.classification import (
     binary_cross_entropy,
@@ -80,12 +88,6 @@ from chainrule.blocks.normalisation import (
     softmin,
 )
 from chainrule.blocks.pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    adaptive_max_pool3d,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,

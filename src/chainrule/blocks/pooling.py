@@ -1,7 +1,7 @@
 """Pooling: the largest entry, the mean or a norm of each window, as in torch.nn.functional.
 
-A window slides over the last one, two or three axes; or, where it is adaptive, is as large as a result of a given size
-asks for. What goes in has the shape (N, C, …) or (C, …), and so has what comes out.
+A window slides over the last one, two or three axes. What goes in has the shape (N, C, …) or (C, …), and so has what
+comes out.
 """
 
 import functools
@@ -15,16 +15,13 @@ from chainrule.block import library_block, unlisted_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import absolute, where
 from chainrule.blocks.indexing import add_at, getitem
-from chainrule.blocks.integers import at_run_time, step
-from chainrule.blocks.linalg import matmul
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import axes_text, each, padded, pairs, places, positions_of
 from chainrule.domains import apart, example
 from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.node import at_line
-
-# Windows that slide ----------------------------------------------------------------------------------------------
 
 
 @library_block(
@@ -97,11 +94,11 @@ def _chosen(dz, x, z, **how):
     """Leading axes, the places in x flattened of the windows' first largest entries, and which windows have none."""
     x = np.asarray(x)
     found = _first_largest(x, np.asarray(z), **how)
-    entries = (np.maximum(found, 0) + _first_of_channels(x, len(how["kernel"]))).reshape(-1)
+    entries = (np.maximum(found, 0) + first_of_channels(x, len(how["kernel"]))).reshape(-1)
     return dz.shape[: dz.ndim - z.ndim], entries, found < 0 if np.any(found < 0) else None
 
 
-def _first_of_channels(x, n):
+def first_of_channels(x, n):
     """For each channel where it begins in x flattened, with n axes of length 1 for its positions."""
     batch, size = tuple(x.shape[:-n]), math.prod(x.shape[-n:])
     return (np.arange(math.prod(batch)) * size).reshape(batch + (1,) * n)
@@ -134,7 +131,7 @@ def _first_largest(x, z, kernel, stride, padding, dilation):
 
 def _pool(n, name, x, kernel_size, stride, padding, ceil_mode, dilation=1):
     """The parameters of a window, checked."""
-    _check_axes(n, name, x)
+    check_axes(n, name, x)
     kernel = each(kernel_size, n, name, "kernel_size")
     how = {
         "stride": kernel if stride is None else each(stride, n, name, "stride"),
@@ -150,7 +147,7 @@ def _pool(n, name, x, kernel_size, stride, padding, ceil_mode, dilation=1):
     return kernel, how
 
 
-def _check_axes(n, name, x):
+def check_axes(n, name, x):
     if x.ndim not in (n + 1, n + 2):
         raise BlockError(
             f"{name} needs an array (N, C, {axes_text(n)}) or (C, {axes_text(n)}), this one has shape {tuple(x.shape)}"
@@ -332,142 +329,3 @@ def lp_pool3d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     array([[[[6.]]]])
     """
     return _lp_pool(3, x, norm_type, kernel_size, stride, ceil_mode)
-
-
-# Results of a given size -----------------------------------------------------------------------------------------
-
-
-def along_axes(x, matrices):
-    """x with each of its last axes mapped by a plain matrix (length of the result, length of the axis)."""
-    for axis, matrix in enumerate(matrices, -len(matrices)):
-        matrix = np.asarray(matrix, dtype=x.dtype)
-        if axis == -1:
-            x = matmul(x, matrix.T)
-        else:
-            rows, rest = tuple(x.shape[:axis]), tuple(x.shape[axis + 1 :])
-            x = matmul(matrix, reshape(x, shape=(*rows, x.shape[axis], math.prod(rest))))
-            x = reshape(x, shape=(*rows, len(matrix), *rest))
-    return x
-
-
-def averages(length, result):
-    """The matrix of means over windows that share out an axis: window i goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉."""
-    matrix = np.zeros((result, length))
-    for i, (start, stop) in enumerate(_shares(length, result)):
-        matrix[i, start:stop] = 1 / (stop - start)
-    return matrix
-
-
-def _shares(length, result):
-    return [(i * length // result, -(-(i + 1) * length // result)) for i in range(result)]
-
-
-def _output_size(n, name, x, output_size):
-    """The size of the result along each axis; None keeps that of x."""
-    _check_axes(n, name, x)
-    wanted = (output_size,) * n if output_size is None or np.ndim(output_size) == 0 else tuple(output_size)
-    if len(wanted) != n or any(w is not None and (not isinstance(w, int | np.integer) or w < 0) for w in wanted):
-        raise BlockError(f"{name}: output_size is an integer or {n} of them (or None), not {output_size!r}" + at_line())
-    if 0 in x.shape[-n:]:
-        raise BlockError(f"{name}: there is nothing in an array {tuple(x.shape)}" + at_line())
-    return tuple(int(x.shape[i - n] if w is None else w) for i, w in enumerate(wanted))
-
-
-def _adaptive_avg_pool(n, x, output_size):
-    size = _output_size(n, f"adaptive_avg_pool{n}d", x, output_size)
-    return along_axes(x, [averages(a, b) for a, b in zip(x.shape[-n:], size, strict=True)])
-
-
-def adaptive_avg_pool1d(x, output_size):
-    """Means of windows such that the result has a given length: as `adaptive_avg_pool2d`, for (N, C, L) or (C, L).
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.adaptive_avg_pool1d(np.array([[1.0, 3.0, 5.0]]), 2)
-    array([[2., 4.]])
-    """
-    return _adaptive_avg_pool(1, x, output_size)
-
-
-def adaptive_avg_pool2d(x, output_size):
-    """Means of windows such that the result has a given size.
-
-    Parameters
-    ----------
-    x : shape (N, C, H, W) or (C, H, W).
-    output_size : the size of the result; an integer, or one for each axis, None to keep that of x.
-
-    Window i of m goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉, so neighbours may share an entry.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.adaptive_avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 1)
-    array([[[7.5]]])
-    """
-    return _adaptive_avg_pool(2, x, output_size)
-
-
-def adaptive_avg_pool3d(x, output_size):
-    """Means of windows such that the result has a given size: as `adaptive_avg_pool2d`, for volumes.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.adaptive_avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 1)
-    array([[[[3.5]]]])
-    """
-    return _adaptive_avg_pool(3, x, output_size)
-
-
-def _adaptive_max_pool(n, x, output_size, return_indices):
-    """The entries that are largest in their windows, taken from x: of several as large the first."""
-    size = _output_size(n, f"adaptive_max_pool{n}d", x, output_size)
-    found = step(lambda x: _largest_of_shares(np.asarray(x), size), x)
-    entries, flat = found + _first_of_channels(x, n), reshape(x, shape=(math.prod(x.shape),))
-    z = flat[entries] if at_run_time(found) else getitem(flat, key=(entries,))
-    return (z, found) if return_indices else z
-
-
-def _largest_of_shares(x, size):
-    """For each window its first largest entry, or NaN: where it is in its channel flattened."""
-    n = len(size)
-    inside = x.shape[-n:]
-    place = np.arange(math.prod(inside)).reshape(inside)
-    found = np.empty((*x.shape[:-n], *size), int)
-    for at in np.ndindex(*size):
-        shares = (_shares(a, b)[i] for a, b, i in zip(inside, size, at, strict=True))
-        window: tuple[Any, ...] = tuple(slice(*share) for share in shares)
-        largest = np.argmax(x[(..., *window)].reshape(*x.shape[:-n], -1), axis=-1)
-        found[(..., *at)] = place[window].reshape(-1)[largest]
-    return found
-
-
-def adaptive_max_pool1d(x, output_size, return_indices=False):
-    """The largest entries of windows such that the result has a given length: as `adaptive_max_pool2d`.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.adaptive_max_pool1d(np.array([[1.0, 5.0, 3.0]]), 2)
-    array([[5., 5.]])
-    """
-    return _adaptive_max_pool(1, x, output_size, return_indices)
-
-
-def adaptive_max_pool2d(x, output_size, return_indices=False):
-    """The largest entries of windows such that the result has a given size.
-
-    Parameters
-    ----------
-    x, output_size : as in `adaptive_avg_pool2d`, with the same windows.
-    return_indices : True to return also where they were: their places in their channels flattened.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.adaptive_max_pool2d(np.arange(16.0).reshape(1, 4, 4), (1, 2))
-    array([[[13., 15.]]])
-    """
-    return _adaptive_max_pool(2, x, output_size, return_indices)
-
-
-def adaptive_max_pool3d(x, output_size, return_indices=False):
-    """The largest entries of windows such that the result has a given size: as `adaptive_max_pool2d`, for volumes.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.adaptive_max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 1)
-    array([[[[7.]]]])
-    """
-    return _adaptive_max_pool(3, x, output_size, return_indices)

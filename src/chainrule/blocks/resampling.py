@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from chainrule.block import library_block
-from chainrule.blocks.pooling import along_axes, averages
+from chainrule.blocks.adaptive_pooling import along_axes, averages
 from chainrule.blocks.shaping import reshape, transpose
 from chainrule.blocks.windows import each, from_columns, pairs, positions_of, windows_of, with_batch
 from chainrule.domains import example, normal
