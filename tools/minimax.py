@@ -114,10 +114,25 @@ def _cos_of_turns(z: mpf) -> mpf:
     return (mp.cos(mp.pi / 2 * mp.sqrt(z)) - 1) / z
 
 
+def _atanh_tail(z: mpf) -> mpf:
+    s = mp.sqrt(z)
+    return ((mp.atanh(s) / s - 1) / z - mpf(1) / 3) / z
+
+
+def _log2(z: mpf) -> mpf:
+    s = mp.sqrt(z)
+    return 2 / mp.log(2) * mp.atanh(s) / s
+
+
+def _exp2(r: mpf) -> mpf:
+    return mpf(2) ** r
+
+
 RADIUS = mp.log(2) / 2 * mpf("1.001")
 EIGHTH = mp.tan(mp.pi / 8) ** 2 * mpf("1.0002")
 QUARTER = (mp.pi / 4 * mpf("1.0001")) ** 2
 HALF = mpf("0.532") ** 2  # of a quarter turn, and what rounding by the first part alone may leave
+ROOT = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mpf("1.0001")) ** 2
 FITS = [
     Fit("exp, float32", _exp, lambda r: r**2 / mp.exp(r), -RADIUS, RADIUS * mpf("1.003"), 3),
     Fit("tanh, float32", _exp, lambda r: r**2 / abs(mp.expm1(r)) if r else r, -RADIUS, RADIUS * mpf("1.0003"), 4),
@@ -125,6 +140,9 @@ FITS = [
     Fit("cos", _cos, lambda z: z**2, QUARTER * SMALL / 100, QUARTER, 5),
     Fit("sin, float32", _sin_of_turns, lambda z: 1 / _sin_of_turns(z), HALF * SMALL / 100, HALF, 3),
     Fit("cos, float32", _cos_of_turns, lambda z: z, HALF * SMALL / 100, HALF, 3),
+    Fit("power, atanh", _atanh_tail, lambda z: z**2, ROOT * SMALL, ROOT, 7),
+    Fit("power, log2, float32", _log2, lambda z: 1 / _log2(z), ROOT * SMALL, ROOT, 5),
+    Fit("power, exp2, float32", _exp2, lambda r: 1 / _exp2(r), mpf("-0.5001"), mpf("0.5001"), 6),
     Fit("arcsin", _arcsin, lambda z: z / (1 + z * _arcsin(z)), mpf("0.0002"), mpf("0.2501"), 12),
     Fit("arctan", _arctan, lambda z: z / (1 + z * _arctan(z)), EIGHTH * SMALL, EIGHTH, 11),
     Fit("erf", _erf, lambda z: 1 / _erf(z), SMALL / 2, mpf(1), 12),

@@ -51,6 +51,7 @@ VM = types.SimpleNamespace(
     erfc=scipy.special.erfc,
     arctan2=np.arctan2,
     hypot=np.hypot,
+    power=np.power,
     softplus=lambda x: np.logaddexp(x, np.zeros_like(x)),
     take=lambda turns: _add_one(turns, 0),
     finish=lambda turns: _add_one(turns, 1),

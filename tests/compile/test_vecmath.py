@@ -6,6 +6,8 @@ import functools
 import math
 from fractions import Fraction
 
+import hypothesis
+import hypothesis.strategies as st
 import mpmath
 import numpy as np
 import pytest
@@ -41,7 +43,23 @@ THROUGH_FLOAT64 = {
 REFERENCE |= THROUGH_FLOAT64
 EDGES = [0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -1.0, 5e-324, 1e-310, -1e-310, 1e-45, 3e-39, -3e-39]
 EDGES += [710, -746, -745.1, 88.9, -104, 709.5, -708.5, 0.9999999999999999, 1.0000000000000002]
-EDGES += [1e5, -1e5, 0.41421, 0.4142136, 0.49999999, 0.5, -0.5, 0.50000001, 0.999999, 2.0**-60, 710.4, 1e300, -1e300]
+EDGES += [
+    1e5,
+    -1e5,
+    0.41421,
+    0.4142136,
+    0.49999999,
+    0.5,
+    -0.5,
+    0.50000001,
+    0.999999,
+    2.0**-60,
+    710.4,
+    3e8,
+    -3e8,
+    1e300,
+    -1e300,
+]
 ULPS = 4
 
 
@@ -139,6 +157,56 @@ def test_functions_of_two_are_within_four_units_in_the_last_place(name, dtype):
     np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
 
 
+def within_four_units(z, exact):
+    """Finite results to 4 units in the last place; NaN, Inf and the sign of zeros as they are."""
+    rounded = exact.astype(z.dtype)
+    finite = np.isfinite(rounded)
+    ulp = np.spacing(np.abs(rounded[finite])).astype(np.longdouble)
+    off = np.abs(z[finite] - exact[finite]) / ulp
+    edge = np.isinf(z[finite]) & (np.abs(rounded[finite]) == np.finfo(z.dtype).max)
+    assert np.all((off <= ULPS) | edge)
+    np.testing.assert_array_equal(z[~finite], rounded[~finite])
+    np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double has no more digits than double")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_powers_are_within_four_units_in_the_last_place(dtype):
+    rng = np.random.default_rng(3)
+    n = 100_000
+    largest = float(np.log(np.finfo(dtype).max))
+    x = np.exp(rng.uniform(-largest, largest, n))
+    x = np.concatenate([x, 1 + rng.normal(size=n) * 1e-3, 1 + rng.normal(size=n) * 1e-7, rng.uniform(0, 4, n)])
+    y = rng.uniform(-1.05, 1.05, 4 * n) * largest / np.maximum(np.abs(np.log(x)), 1e-10)  # results of all sizes
+    x = np.concatenate([x, np.round(rng.normal(size=n) * 50)])
+    y = np.concatenate([y, np.round(rng.normal(size=n) * 50)])
+    x, y = x.astype(dtype), y.astype(dtype)
+    z = np.empty_like(x)
+    compiled("power", x.dtype.name, "xy")(x, y, z)
+    with np.errstate(all="ignore"):
+        within_four_units(z, np.power(x.astype(np.longdouble), y.astype(np.longdouble)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_powers_at_the_edges_are_those_of_c(dtype):
+    some = [0.0, 1, 2, 3, 0.5, 1.5, 1024, 1074, 1e5, 2.0**23 + 1, 2.0**24, 2.0**52 + 1, 2.0**53, 2.0**51 + 0.5]
+    some += [5e-324, 1e-310, 1e-45, 3e-39, 1e300, 1e-300, 0.9999999999999999, 0.9999999, math.inf, math.nan]
+    with np.errstate(over="ignore"):
+        some = np.array([*some, *(-v for v in some)]).astype(dtype)
+    x, y = np.repeat(some, len(some)), np.tile(some, len(some))
+    z = np.empty_like(x)
+    compiled("power", x.dtype.name, "xy")(x, y, z)
+    with np.errstate(all="ignore"):
+        expected = np.power(x, y)
+    np.testing.assert_array_equal(np.isnan(z), np.isnan(expected))
+    np.testing.assert_allclose(z, expected, rtol=5 * np.finfo(dtype).eps, atol=2 * np.finfo(dtype).smallest_subnormal)
+    np.testing.assert_array_equal(np.signbit(z)[~np.isnan(z)], np.signbit(expected)[~np.isnan(z)])
+    for a, b, expected in [(1, math.nan, 1), (math.nan, 0, 1), (-1, math.inf, 1), (-1, -math.inf, 1), (-2, 3, -8)]:
+        x, y, z = (np.full(5, v, dtype) for v in (a, b, 0))
+        compiled("power", x.dtype.name, "xy")(x, y, z)
+        assert np.all(z == expected)
+
+
 def nearest_to_multiples_of_half_pi(digits, exponents):
     """For each exponent the integer of so many digits that is, times 2^exponent, nearest to a multiple of π/2: the
     denominator of a convergent of 2^exponent 2/π.
@@ -180,6 +248,44 @@ def test_trigonometric_functions_of_a_million_float32_of_all_sizes(name):
     finite = np.isfinite(x)
     assert np.all(np.isnan(z[~finite]))
     assert np.max(np.abs(z - exact)[finite] / np.spacing(np.abs(exact[finite].astype(np.float32)))) < 0.7
+
+
+OF_ONE = [*REFERENCE, "erf", "erfc"]
+OF_TWO = ["arctan2", "hypot", "power"]
+
+
+def exactly(name, *given):
+    """The result by mpmath, correctly rounded to a long double; edges by NumPy."""
+    if name in ("erf", "erfc"):
+        with mpmath.workdps(40):
+            value = getattr(mpmath, name)(mpmath.mpf(float(np.clip(given[0], -100, 100))))
+            return np.longdouble(mpmath.nstr(value, 30)) * (1 if value else np.copysign(1, given[0]))
+    function = REFERENCE.get(name) or getattr(np, name)
+    return function(*(np.longdouble(x) for x in given))
+
+
+def of_any_size(width):
+    return st.integers(0, 2**width - 1).map(
+        lambda bits: np.array(bits, f"u{width // 8}").view(f"f{width // 8}")[()]
+    ) | st.floats(-10, 10, width=width).map(np.dtype(f"f{width // 8}").type)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double has no more digits than double")
+@pytest.mark.parametrize("width", [64, 32])
+@pytest.mark.parametrize("name", [*OF_ONE, *OF_TWO])
+def test_any_number_is_within_four_units_in_the_last_place(name, width):
+    count = 2 if name in OF_TWO else 1
+
+    @hypothesis.settings(deadline=None, max_examples=300, database=None)
+    @hypothesis.given(st.tuples(*[of_any_size(width)] * count))
+    def holds(given):
+        arrays = [np.array([x]) for x in given]
+        z = np.empty_like(arrays[0])
+        compiled(name, z.dtype.name, "xy"[:count])(*arrays, z)
+        with np.errstate(all="ignore"):
+            within_four_units(z, np.array([exactly(name, *given)]))
+
+    holds()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -53,7 +53,7 @@ KERNEL_OPS.update(
     erf="vm.erf({0})",
     cbrt="vm.cbrt({0})",
     erfc="vm.erfc({0})",
-    power="{T}({0} ** {1})",
+    power="vm.power({0}, {1})",
     sign="vm.select({0} > {T}(0), {T}(1), vm.select({0} < {T}(0), {T}(-1), {0} * {T}(0)))",
     floor="{T}(np.floor({0}))",
     ceil="{T}(np.ceil({0}))",

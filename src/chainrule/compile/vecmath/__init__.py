@@ -17,7 +17,7 @@ from chainrule.compile.vecmath.hyperbolic import arccosh, arcsinh, arctanh, cosh
 from chainrule.compile.vecmath.intrinsics import finish, maximum, minimum, select, take
 from chainrule.compile.vecmath.inverse_trigonometric import arccos, arcsin, arctan, arctan2
 from chainrule.compile.vecmath.logarithms import log, log1p, log2, log10
-from chainrule.compile.vecmath.powers import cbrt, hypot
+from chainrule.compile.vecmath.powers import cbrt, hypot, power
 from chainrule.compile.vecmath.trigonometric import cos, sin, tan
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "log10",
     "maximum",
     "minimum",
+    "power",
     "product_or_zero",
     "select",
     "sigmoid",

@@ -125,9 +125,9 @@ def exp32(x):
     r2 = r * r
     p = (f32(0.00831611679732) * r + f32(0.0418912070472)) * r2 + (f32(0.166670859318) * r + f32(0.499992235902))
     p = p * r2 + (r + f32(1.0))
-    # times 2^k in two steps, as in exp64; the first one by adding to the exponent
+    # times 2^k in two steps, as in exp64; adding to the exponent of p instead would make numbers of some NaN
     half = shift_right(bits32(t), i32(1))
-    p = from_bits32(i32(bits32(p) + (half << i32(23))))
+    p = p * from_bits32(i32((half << i32(23)) + i32(0x3F800000)))
     return p * from_bits32(i32(((bits32(t) - half) << i32(23)) + i32(0x3F800000)))
 
 

@@ -58,17 +58,17 @@ def cosh64(x):
 @exact
 def arcsinh64(x):
     y = abs(x)
-    big = y > 268435456.0
+    big = y > 268435456.0  # log 2y, as log1p(y − 1) + log 2
     s = select(big, 1.0, y)
-    z = select(big, y, s + s * s / (1.0 + math.sqrt(1.0 + s * s)))
+    z = select(big, y - 1.0, s + s * s / (1.0 + math.sqrt(1.0 + s * s)))
     return math.copysign(log1p_64(z) + select(big, 0.6931471805599453, 0.0), x)
 
 
 @exact
 def arccosh64(x):
-    big = x > 268435456.0
+    big = x > 268435456.0  # log 2x, as log1p(x − 1) + log 2
     t = select(big, 1.0, x - 1.0)
-    z = select(big, x, t + math.sqrt(2.0 * t + t * t))
+    z = select(big, x - 1.0, t + math.sqrt(2.0 * t + t * t))
     return select(x >= 1.0, log1p_64(z) + select(big, 0.6931471805599453, 0.0), math.nan)
 
 

@@ -1,4 +1,12 @@
-"""Roots: cbrt and hypot."""
+"""power for all numbers, and roots: cbrt and hypot.
+
+power is 2^(y log2 x). The product may be 1024, and its error is the relative error of the result; so log2 x and the
+product are computed as sums of two numbers, by products that are exact with what `fma` leaves. For float32, float64 is
+exact enough. What comes out at 0, ±1, Inf and NaN is that of C's pow.
+
+Sources: T. Dekker, A floating-point technique for extending the available precision, Numer. Math. 18 (1971); log by
+atanh: J.-M. Muller, Elementary functions (2016), chapter 11; the edges: ISO C, annex F.
+"""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
@@ -6,11 +14,150 @@ from __future__ import annotations
 
 import math
 
-from chainrule.compile.vecmath.exponentials import ROUND64, power_of_2_64
-from chainrule.compile.vecmath.intrinsics import bits64, exact, from_bits64, maximum, minimum, of_both, select
+import numpy as np
+
+from chainrule.compile.vecmath.exponentials import ROUND64, expm1_near_0_64, power_of_2_64
+from chainrule.compile.vecmath.intrinsics import (
+    bits64,
+    exact,
+    f32,
+    f64,
+    fma,
+    from_bits64,
+    i64,
+    maximum,
+    minimum,
+    of_both,
+    select,
+    strict,
+)
 from chainrule.compile.vecmath.logarithms import split64
 
-__all__ = ["cbrt", "hypot"]
+__all__ = ["cbrt", "hypot", "power"]
+
+# Of each number what is missing from the float64.
+THIRD, THIRD_LOW = 1 / 3, 1.850371707708594e-17
+TWO_LOG2E, TWO_LOG2E_LOW = 2.8853900817779268, 4.0710547481862066e-17
+LN2, LN2_LOW = 0.6931471805599453, 2.3190468138462996e-17
+
+
+@exact
+def atanh_tail64(z):
+    """((atanh(s) / s − 1) / z − 1/3) / z with z = s², up to s = 0.1716: minimax, by tools/minimax.py."""
+    p = 0.05994551097120679
+    p = p * z + 0.058374041602595086
+    p = p * z + 0.06668158946585125
+    p = p * z + 0.07692278429739652
+    p = p * z + 0.09090909435235126
+    p = p * z + 0.11111111108767659
+    p = p * z + 0.1428571428572256
+    return p * z + 0.1999999999999999
+
+
+@strict
+def log2_in_two64(x):
+    """log2 of a positive number, k + 2 atanh(s) / ln 2 with s = f / (2 + f), as a sum of two numbers."""
+    bits, k = split64(x)
+    f = from_bits64(bits) - 1.0
+    d = 2.0 + f
+    d_low = (2.0 - d) + f
+    inverse = 1.0 / d
+    s = f * inverse
+    s_low = inverse * fma(-s, d_low, fma(-s, d, f))
+    z = s * s
+    z_low = fma(2.0 * s, s_low, fma(s, s, -z))
+    # atanh(s) = s + s u, u = z (1/3 + z tail)
+    v = z * atanh_tail64(z)
+    h = THIRD + v
+    h_low = ((THIRD - h) + v) + THIRD_LOW
+    u = z * h
+    u_low = fma(z, h_low, fma(z_low, h, fma(z, h, -u)))
+    su = s * u
+    su_low = fma(s, u_low, fma(s_low, u, fma(s, u, -su)))
+    a = s + su
+    a_low = ((s - a) + su) + (su_low + s_low)
+    p = a * TWO_LOG2E
+    p_low = fma(a_low, TWO_LOG2E, fma(a, TWO_LOG2E_LOW, fma(a, TWO_LOG2E, -p)))
+    t = k + p
+    return t, ((k - t) + p) + p_low
+
+
+@strict
+def exp2_of_two64(p, p_low):
+    p = select(p < -1080.0, -1080.0, p)
+    p = select(p > 1025.0, 1025.0, p)
+    n = p + ROUND64
+    r = p - (n - ROUND64)
+    x = r * LN2
+    x_low = fma(p_low, LN2, fma(r, LN2_LOW, fma(r, LN2, -x)))
+    e = expm1_near_0_64(x)
+    e = 1.0 + (e + fma(x_low, e, x_low))
+    k = bits64(n) - bits64(ROUND64)
+    half = k >> i64(1)  # in two steps, as in exp64
+    return e * power_of_2_64(half) * power_of_2_64(k - half)
+
+
+@exact
+def power_of_any64(x, y, z):
+    """x^y, where z is |x|^y."""
+    a, half = abs(x), 0.5 * y
+    odd = (np.floor(y) == y) & (np.floor(half) != half)
+    z = select(odd, math.copysign(z, x), z)
+    z = select((x < 0.0) & (a < math.inf) & (np.floor(y) != y), math.nan, z)
+    z = select((a == 1.0) & (abs(y) == math.inf), 1.0, z)
+    return select((x == 1.0) | (y == 0.0), 1.0, z)
+
+
+@strict
+def power64(x, y):
+    a = abs(x)
+    t, t_low = log2_in_two64(a)
+    t = select(a == 0.0, -math.inf, select(a < math.inf, t, a))
+    p = y * t
+    p_low = select(abs(p) < 1100.0, fma(y, t_low, fma(y, t, -p)), 0.0)
+    return power_of_any64(x, y, exp2_of_two64(p, p_low))
+
+
+@exact
+def log2_32(x):
+    """Of a positive float64 that came from float32, within 2^-45 of itself: minimax, by tools/minimax.py."""
+    bits = bits64(x) + (i64(0x3FF0000000000000) - i64(0x3FE6A09E667F3BCD))
+    k = from_bits64((bits >> i64(52)) - i64(1023) + i64(0x4338000000000000)) - ROUND64
+    f = from_bits64((bits & i64(0x000FFFFFFFFFFFFF)) + i64(0x3FE6A09E667F3BCD)) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.28292490043547824
+    p = p * z + 0.31990374372361147
+    p = p * z + 0.4122093084323539
+    p = p * z + 0.577077941661153
+    p = p * z + 0.9617966941169489
+    p = p * z + 2.8853900817778446
+    return k + s * p
+
+
+@exact
+def exp2_32(p):
+    """2^p, in float64, within 2^-29 of itself: minimax, by tools/minimax.py."""
+    p = select(p < -160.0, -160.0, p)
+    p = select(p > 130.0, 130.0, p)
+    n = p + ROUND64
+    r = p - (n - ROUND64)
+    e = 0.00015345814528891646
+    e = e * r + 0.001339996091567243
+    e = e * r + 0.009618489156776025
+    e = e * r + 0.055503287012772434
+    e = e * r + 0.24022646886665125
+    e = e * r + 0.6931472057739158
+    e = e * r + 1.0000000005552379
+    return from_bits64(bits64(e) + (bits64(n) << i64(52)))
+
+
+@exact
+def power32(x, y):
+    x, y = f64(x), f64(y)
+    a = abs(x)
+    t = select(a == 0.0, -math.inf, select(a < math.inf, log2_32(a), a))
+    return f32(power_of_any64(x, y, exp2_32(y * t)))
 
 
 @exact
@@ -42,3 +189,4 @@ def cbrt64(x):
 
 cbrt = of_both("cbrt", cbrt64)
 hypot = of_both("hypot", hypot64)
+power = of_both("power", power64, power32)
