@@ -78,5 +78,6 @@ def test_value_and_gradients_are_those_of_the_uncompiled_function(case, dtype):
         assert_same(compiled(*xs), f(*xs), rtol)
         for again in (xs, other_arrays(case, dtype)):
             assert_same(compiled(*again), f(*again), rtol)
+            assert not compiled._failed
             if again is xs and not looks_at_values(compiled):
                 assert "1 version" in repr(compiled)  # it ran what was compiled

@@ -33,6 +33,7 @@ def by_python():
 
 
 def versions(compiled):
+    assert not compiled._failed, "it runs uncompiled"
     return sum(len(v) for v in compiled._versions.values())
 
 

@@ -39,6 +39,7 @@ def compare(program):
         except cr.errors.ChainruleError:
             return  # a program that has no gradient
         check(compiled(*xs), expected, exact)
+        assert not compiled._failed
         assert "1 version" in repr(compiled) or looks_at_values(compiled)
         others = [(x * np.asarray(0.97, x.dtype)) for x in xs]
         try:
@@ -66,4 +67,5 @@ def test_programs_in_native_code(index, tmp_path, monkeypatch):
         expected = g(*xs)
         for _ in range(2):
             check(compiled(*xs), expected, True)
+    assert not compiled._failed
     assert "1 version" in repr(compiled) or looks_at_values(compiled)

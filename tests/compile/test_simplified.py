@@ -135,6 +135,28 @@ def test_logistic_hessian_is_a_product_of_x_a_diagonal_and_x(loss):
     np.testing.assert_allclose(compiled(w, x, y), (x.T * (p * (1 - p) / n)) @ x, rtol=1e-10)
 
 
+DERIVATIVES = {
+    "jacobian": cr.jacobian(lambda x: np.exp(x) * x[1]),
+    "jacobian of a softmax": cr.jacobian(lambda x: np.exp(x) / np.sum(np.exp(x))),
+    "jacobian of rows": cr.jacobian(lambda x: np.tanh(x[:, None] * x) @ np.sqrt(abs(x))),
+    "hessian": cr.hessian(lambda x: np.sum(np.sin(x) * x[0] / (1 + np.exp(x)))),
+    "hessian of a product": cr.hessian(lambda x: np.prod(np.log(abs(x)))),
+    "jvp": lambda x: cr.jvp(lambda t: np.tanh(t) / t, (x,), (x,)),
+    "hvp": lambda x: cr.hvp(lambda t: np.sum(np.log(1 + np.exp(t)) * t[::-1]))(x, x),
+    "third": cr.grad(lambda x: np.sum(cr.hessian(lambda t: np.sum(np.exp(t) / abs(t)))(x) * x)),
+}
+
+
+@pytest.mark.parametrize("f", DERIVATIVES.values(), ids=DERIVATIVES)
+def test_derivatives_of_every_kind(f):
+    compiled = cr.compile(f)
+    for _ in range(3):
+        x = RNG.normal(size=5)
+        assert_same(compiled(x), f(x), 1e-11)
+    assert versions(compiled) == 1
+    assert not compiled._failed
+
+
 # What is masked out stays out --------------------------------------------------------------------------------------
 
 MASKED = {

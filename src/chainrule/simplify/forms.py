@@ -337,10 +337,10 @@ class Forms:
             return form
         if [n for n in old if n != 1] != [n for n in new if n != 1]:
             raise UnreadableError
-        terms = {}
+        terms, slopes = {}, form.slopes & form.atoms
         for product, c in form.terms.items():
             terms[frozenset((self._moved(atom, old, new), e) for atom, e in product)] = self._moved(c, old, new)
-        return replace(form, terms=terms, slopes=frozenset(self._moved(atom, old, new) for atom in form.slopes))
+        return replace(form, terms=terms, slopes=frozenset(self._moved(atom, old, new) for atom in slopes))
 
     def _moved(self, atom: Any, old: tuple[int, ...], new: tuple[int, ...]) -> Any:
         shape = shape_of(atom)
