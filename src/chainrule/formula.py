@@ -49,6 +49,8 @@ class Formula:
 
     def __sub__(self, other: Any) -> Formula:
         x, y = formula(self), formula(other)
+        if y.kind == "neg":
+            return x + y.parts[0]
         return Formula("sub", (x, y), shape=_broadcast(x, y))
 
     def __rsub__(self, other: Any) -> Formula:

@@ -116,6 +116,11 @@ def test_every_gradient_is_its_local_gradients_times_upstream():
             np.testing.assert_allclose(np.asarray(g.value).ravel(), total, rtol=1e-12, atol=1e-15)
 
 
+def test_a_negative_number_that_is_subtracted_is_added():
+    (*_, step) = cr.explain(lambda x: x - (-2.0))(1.0).forward
+    assert unicode(step.formula) == "x + 2"
+
+
 def test_a_value_used_twice_sums_over_its_uses():
     explanation = cr.explain(hinge)(W, X)
     assert len(row(explanation, "s").factors) == 2
