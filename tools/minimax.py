@@ -141,11 +141,13 @@ FITS = [
     Fit("sin, float32", _sin_of_turns, lambda z: 1 / _sin_of_turns(z), HALF * SMALL / 100, HALF, 3),
     Fit("cos, float32", _cos_of_turns, lambda z: z, HALF * SMALL / 100, HALF, 3),
     Fit("power, atanh", _atanh_tail, lambda z: z**2, ROOT * SMALL, ROOT, 7),
-    Fit("power, log2, float32", _log2, lambda z: 1 / _log2(z), ROOT * SMALL, ROOT, 5),
-    Fit("power, exp2, float32", _exp2, lambda r: 1 / _exp2(r), mpf("-0.5001"), mpf("0.5001"), 6),
+    Fit("log2, float32", _log2, lambda z: 1 / _log2(z), ROOT * SMALL, ROOT, 5),
+    Fit("exp2, float32", _exp2, lambda r: 1 / _exp2(r), mpf("-0.5001"), mpf("0.5001"), 6),
     Fit("arcsin", _arcsin, lambda z: z / (1 + z * _arcsin(z)), mpf("0.0002"), mpf("0.2501"), 12),
     Fit("arctan", _arctan, lambda z: z / (1 + z * _arctan(z)), EIGHTH * SMALL, EIGHTH, 11),
     Fit("erf", _erf, lambda z: 1 / _erf(z), SMALL / 2, mpf(1), 12),
+    Fit("erf, float32", _erf, lambda z: 1 / _erf(z), SMALL / 60, mpf(16), 17),
+    Fit("erfc, float32", _erfc, lambda t: 1 / _erfc(t), mpf(-1), (mpf("10.1") - K) / (mpf("10.1") + K), 11),
     Fit("erfc", _erfc, lambda t: 1 / _erfc(t), mpf(-1), (mpf("27.3") - K) / (mpf("27.3") + K), 22),
 ]
 

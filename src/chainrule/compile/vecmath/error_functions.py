@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import math
 
-from chainrule.compile.vecmath.exponentials import exp64
-from chainrule.compile.vecmath.intrinsics import bits64, exact, from_bits64, i64, of_both, select
+from chainrule.compile.vecmath.exponentials import LOG2E, exp2_short64, exp64
+from chainrule.compile.vecmath.intrinsics import bits64, exact, f32, f64, from_bits64, i64, of_both, select
 
 __all__ = ["erf", "erfc"]
 
@@ -85,5 +85,54 @@ def erfc64(x):
     return select(abs(x) < 0.5, 1.0 - x * erf_series64(x * x), r)
 
 
-erf = of_both("erf", erf64)
-erfc = of_both("erfc", erfc64)
+@exact
+def erf32(x):
+    """x times a polynomial in x², up to 4, in float64, where its terms of both signs leave enough: tools/minimax.py."""
+    x = f64(x)
+    x = select(abs(x) > 4.0, math.copysign(4.0, x), x)
+    z = x * x
+    p = -9.87464554879432e-20
+    p = p * z + 1.5521641539455858e-17
+    p = p * z - 1.1393774830664383e-15
+    p = p * z + 5.204558424633031e-14
+    p = p * z - 1.6652077712663196e-12
+    p = p * z + 3.98911491123317e-11
+    p = p * z - 7.484131788524183e-10
+    p = p * z + 1.1381939011690081e-08
+    p = p * z - 1.4433725916054278e-07
+    p = p * z + 1.5615252165402723e-06
+    p = p * z - 1.4643474951223623e-05
+    p = p * z + 0.00011985842495062421
+    p = p * z - 0.0008536154221125814
+    p = p * z + 0.005222541899625056
+    p = p * z - 0.02686512217113668
+    p = p * z + 0.11283750497418557
+    p = p * z - 0.3761263234279334
+    p = p * z + 1.1283791653039088
+    return f32(x * p)
+
+
+@exact
+def erfc32(x):
+    """As erfc64, by a shorter polynomial, in float64, where x² is exact."""
+    y = f64(abs(x))
+    y = select(y > 12.0, 12.0, y)
+    z = (y - 3.75) / (y + 3.75)
+    p = -0.00019724270188822097
+    p = p * z + 0.0005219503388781834
+    p = p * z + 0.0018414820680373047
+    p = p * z - 0.009832427810178892
+    p = p * z + 0.028304426203885392
+    p = p * z - 0.05868433417218802
+    p = p * z + 0.0923151616074268
+    p = p * z - 0.10880398871713684
+    p = p * z + 0.08227598539672364
+    p = p * z + 0.003585398622199684
+    p = p * z - 0.14024058402699113
+    p = p * z + 1.2375126309620985
+    r = exp2_short64(y * y * -LOG2E) * p / (1.0 + 2.0 * y)
+    return f32(select(x < f32(0.0), 2.0 - r, r))
+
+
+erf = of_both("erf", erf64, erf32)
+erfc = of_both("erfc", erfc64, erfc32)

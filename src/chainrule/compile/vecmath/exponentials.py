@@ -12,6 +12,7 @@ from chainrule.compile.vecmath.intrinsics import (
     bits64,
     exact,
     f32,
+    f64,
     from_bits32,
     from_bits64,
     i32,
@@ -93,6 +94,28 @@ def exp2_64(x):
 
 
 @exact
+def exp2_short64(p):
+    """2^p for what becomes a float32, within 2^-29 of itself: minimax, by tools/minimax.py."""
+    p = select(p < -160.0, -160.0, p)
+    p = select(p > 130.0, 130.0, p)
+    n = p + ROUND64
+    r = p - (n - ROUND64)
+    e = 0.00015345814528891646
+    e = e * r + 0.001339996091567243
+    e = e * r + 0.009618489156776025
+    e = e * r + 0.055503287012772434
+    e = e * r + 0.24022646886665125
+    e = e * r + 0.6931472057739158
+    e = e * r + 1.0000000005552379
+    return from_bits64(bits64(e) + (bits64(n) << i64(52)))
+
+
+@exact
+def exp2_32(x):
+    return f32(exp2_short64(f64(x)))
+
+
+@exact
 def reduced32(x):
     t = x * f32(LOG2E) + ROUND32
     k = t - ROUND32
@@ -144,4 +167,4 @@ def expm1_32(x):
 
 exp = of_both("exp", exp64, exp32)
 expm1 = of_both("expm1", expm1_64, expm1_32)
-exp2 = of_both("exp2", exp2_64)
+exp2 = of_both("exp2", exp2_64, exp2_32)

@@ -15,6 +15,7 @@ from chainrule.compile.vecmath.intrinsics import (
     bits64,
     exact,
     f32,
+    f64,
     from_bits32,
     from_bits64,
     i32,
@@ -93,6 +94,35 @@ def log10_64(x):
 
 
 @exact
+def log2_short64(x):
+    """Of a positive float64 that came from float32, within 2^-45 of itself: minimax, by tools/minimax.py."""
+    bits = bits64(x) + (i64(0x3FF0000000000000) - i64(0x3FE6A09E667F3BCD))
+    k = from_bits64((bits >> i64(52)) - i64(1023) + i64(0x4338000000000000)) - ROUND64
+    f = from_bits64((bits & i64(0x000FFFFFFFFFFFFF)) + i64(0x3FE6A09E667F3BCD)) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.28292490043547824
+    p = p * z + 0.31990374372361147
+    p = p * z + 0.4122093084323539
+    p = p * z + 0.577077941661153
+    p = p * z + 0.9617966941169489
+    p = p * z + 2.8853900817778446
+    return k + s * p
+
+
+@exact
+def log2_32(x):
+    x = f64(x)
+    return f32(log_edges64(x, log2_short64(x)))
+
+
+@exact
+def log10_32(x):
+    x = f64(x)
+    return f32(log_edges64(x, log2_short64(x) * 0.30102999566398120))
+
+
+@exact
 def log32(x):
     tiny = x < f32(1.1754944e-38)
     y = select(tiny, x * f32(16777216.0), x)
@@ -125,5 +155,5 @@ def log1p_32(x):
 
 log = of_both("log", log64, log32)
 log1p = of_both("log1p", log1p_64, log1p_32)
-log2 = of_both("log2", log2_64)
-log10 = of_both("log10", log10_64)
+log2 = of_both("log2", log2_64, log2_32)
+log10 = of_both("log10", log10_64, log10_32)

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from chainrule.compile.vecmath.exponentials import ROUND64, expm1_near_0_64, power_of_2_64
+from chainrule.compile.vecmath.exponentials import ROUND64, exp2_short64, expm1_near_0_64, power_of_2_64
 from chainrule.compile.vecmath.intrinsics import (
     bits64,
     exact,
@@ -31,7 +31,7 @@ from chainrule.compile.vecmath.intrinsics import (
     select,
     strict,
 )
-from chainrule.compile.vecmath.logarithms import split64
+from chainrule.compile.vecmath.logarithms import log2_short64, split64
 
 __all__ = ["cbrt", "hypot", "power"]
 
@@ -119,45 +119,11 @@ def power64(x, y):
 
 
 @exact
-def log2_32(x):
-    """Of a positive float64 that came from float32, within 2^-45 of itself: minimax, by tools/minimax.py."""
-    bits = bits64(x) + (i64(0x3FF0000000000000) - i64(0x3FE6A09E667F3BCD))
-    k = from_bits64((bits >> i64(52)) - i64(1023) + i64(0x4338000000000000)) - ROUND64
-    f = from_bits64((bits & i64(0x000FFFFFFFFFFFFF)) + i64(0x3FE6A09E667F3BCD)) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    p = 0.28292490043547824
-    p = p * z + 0.31990374372361147
-    p = p * z + 0.4122093084323539
-    p = p * z + 0.577077941661153
-    p = p * z + 0.9617966941169489
-    p = p * z + 2.8853900817778446
-    return k + s * p
-
-
-@exact
-def exp2_32(p):
-    """2^p, in float64, within 2^-29 of itself: minimax, by tools/minimax.py."""
-    p = select(p < -160.0, -160.0, p)
-    p = select(p > 130.0, 130.0, p)
-    n = p + ROUND64
-    r = p - (n - ROUND64)
-    e = 0.00015345814528891646
-    e = e * r + 0.001339996091567243
-    e = e * r + 0.009618489156776025
-    e = e * r + 0.055503287012772434
-    e = e * r + 0.24022646886665125
-    e = e * r + 0.6931472057739158
-    e = e * r + 1.0000000005552379
-    return from_bits64(bits64(e) + (bits64(n) << i64(52)))
-
-
-@exact
 def power32(x, y):
     x, y = f64(x), f64(y)
     a = abs(x)
-    t = select(a == 0.0, -math.inf, select(a < math.inf, log2_32(a), a))
-    return f32(power_of_any64(x, y, exp2_32(y * t)))
+    t = select(a == 0.0, -math.inf, select(a < math.inf, log2_short64(a), a))
+    return f32(power_of_any64(x, y, exp2_short64(y * t)))
 
 
 @exact
