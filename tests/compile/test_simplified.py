@@ -170,7 +170,10 @@ MASKED = {
     "relu of a quotient": lambda x: cr.relu(-np.exp(x) / abs(x)),
     "a factor that is 0": lambda x: x * np.sqrt(abs(x)) * np.exp(-x),
     "overflow": lambda x: np.where(x < 100, np.exp(np.exp(x)), 1.0),
+    "constants": lambda x: np.where(MIDDLE, x, 0.0) * MIDDLE * (np.log(abs(x)) + np.sqrt(abs(x))),
+    "constants of two slopes": lambda x: MIDDLE * (np.log(abs(x)) / np.sqrt(abs(x)) + np.exp(x) / (1 + np.exp(x)) / x),
 }
+MIDDLE = np.array([0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0])
 SPECIAL = np.array([np.nan, 0.0, -0.0, 1.0, -2.0, 0.5, 300.0, -300.0])
 
 
@@ -183,6 +186,7 @@ def test_what_is_masked_out_stays_zero(f, order):
         derivative = cr.grad(lambda x: np.sum(first(x)))
     compiled = cr.compile(derivative)
     compiled(np.linspace(-1.1, 1.3, 8))
+    assert not compiled._failed
     for x in (SPECIAL, SPECIAL[::-1].copy(), np.where(np.isnan(SPECIAL), 2.0, SPECIAL)):
         np.testing.assert_allclose(compiled(x), derivative(x), rtol=1e-12, atol=1e-14)
 

@@ -61,6 +61,10 @@ class Expression:
         return build.call(self.block, *(x.built(build) for x in self.operands), **(self.params or {}))
 
 
+Factor = tuple[Expression, int]
+"""An expression and its exponent."""
+
+
 def _leaf(x: Any) -> Expression:
     return Expression("", (), shape_of(x), value=x)
 
@@ -157,16 +161,22 @@ class _Writer:
         put = next((atom for atom, _ in product if isinstance(atom, Hot) and atom.put), None)
         if put is not None and (put.at_run_time or other or any(type(atom) is Node for atom, _ in product)):
             return _put(put, self.term(_without(product, frozenset([(put, 1)])), c, other, is_slope))
-        factors = [(_leaf(atom), e) for atom, e in product if type(atom) is Node and atom not in self.slopes]
-        slopes = [(_leaf(atom), e) for atom, e in product if type(atom) is Node and atom in self.slopes]
-        plain: Product = frozenset((atom, e) for atom, e in product if atom not in self.slopes)
-        for x, e in list(slopes):  # finite, but where the rest is NaN too
-            if e > 0 and is_bounded(x.value) and covers([plain], [x.value]):
-                slopes.remove((x, e))
-                factors.append((x, e))
+        factors, slopes, c = self._factors(product, c)
         if other is not None:
             (slopes if is_slope and factors else factors).append((other, 1))
-        for atom, _ in product:
+        total: Expression | None = None
+        for x, e in sorted(factors, key=_smallest_first):
+            total, c = self._times(total, c, x, e)
+        for x, e in sorted(slopes, key=_newest_first):
+            total, c = self._times(total, c, x, e, is_slope=True)
+        return _leaf(c) if total is None else total
+
+    def _factors(self, product: Product, c: Any) -> tuple[list[Factor], list[Factor], Any]:
+        """The factors of a product, those of them that are slopes, and the number that is left of its coefficient."""
+        factors: list[Factor] = []
+        slopes: list[Factor] = []
+        plain: Product = frozenset((atom, e) for atom, e in product if atom not in self.slopes)
+        for atom, e in product:
             if isinstance(atom, Hot) and atom.at_run_time:
                 params = {"classes": atom.size, "dtype": atom.dtype}
                 factors.append((Expression("one_hot_rows", (_leaf(atom.labels),), atom.shape, params), 1))
@@ -174,42 +184,41 @@ class _Writer:
                 rows = np.zeros(atom.shape, atom.dtype)
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
                 c = rows if not is_array(c) and c == 1 else rows * c
+            elif atom not in self.slopes or (e > 0 and is_bounded(atom) and covers([plain], [atom])):
+                factors.append((_leaf(atom), e))  # a bounded slope is NaN only where the rest is
+            else:
+                slopes.append((_leaf(atom), e))
         if is_array(c):
             factors.append((_leaf(c), 1))
             c = 1.0
-        total: Expression | None = None
-        for x, e in sorted(factors, key=_smallest_first):
-            if e == 2:
-                x, e = _square(x, self.known), 1
-            for _ in range(abs(e)):
-                if total is None and e > 0:
-                    total = x
-                elif total is None:
-                    total, c = _binary("divide", _leaf(c), x), 1.0
-                else:
-                    total = _binary("multiply" if e > 0 else "divide", total, x)
-                if c != 1.0:
-                    total, c = _binary("multiply", total, _leaf(c)), 1.0
-        for x, e in sorted(slopes, key=_newest_first):
-            if abs(e) == 2:
-                x, e = _square(x, self.known), e // 2
-            for _ in range(abs(e)):
-                if total is None:
-                    total, c = (x, c) if e > 0 else (_binary("divide", _leaf(c), x), 1.0)
-                else:
-                    slope = x if e > 0 else _binary("divide", _leaf(1.0), x)
-                    total = _binary("product_or_zero", total, slope)
-                if c != 1.0:
-                    total, c = _binary("multiply", total, _leaf(c)), 1.0
-        return _leaf(c) if total is None else total
+        return factors, slopes, c
+
+    def _times(
+        self, total: Expression | None, c: Any, x: Expression, e: int, is_slope: bool = False
+    ) -> tuple[Expression | None, Any]:
+        """total · xᵉ, where there is a total; c times that, once there is something to multiply, and then 1."""
+        if e == 2:
+            x, e = _square(x, self.known), 1
+        for _ in range(abs(e)):
+            if total is None and e > 0:
+                total = x
+            elif total is None:
+                total, c = _binary("divide", _leaf(c), x), 1.0
+            elif is_slope:
+                total = _binary("product_or_zero", total, x if e > 0 else _binary("divide", _leaf(1.0), x))
+            else:
+                total = _binary("multiply" if e > 0 else "divide", total, x)
+            if c != 1.0:
+                total, c = _binary("multiply", total, _leaf(c)), 1.0
+        return total, c
 
 
-def _smallest_first(factor: tuple[Expression, int]) -> Any:
+def _smallest_first(factor: Factor) -> Any:
     x, e = factor
     return x.size, e < 0, _age_of(x.value)
 
 
-def _newest_first(factor: tuple[Expression, int]) -> Any:
+def _newest_first(factor: Factor) -> Any:
     """The order of the chain rule: a slope that is 0 stands before the infinite ones that it masks."""
     return -_age_of(factor[0].value)
 
