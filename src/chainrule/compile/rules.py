@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.blocks import integers
+from chainrule.compile.bounds import is_plain_product
 from chainrule.compile.operations import COMPARISONS, COMPUTED, FLOAT_ONLY, LOGICAL, ON_INTEGERS
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
 from chainrule.node import Node
@@ -159,6 +160,14 @@ for _op in KERNEL_OPS:
     if _op not in ("cast", "view", "transpose", "broadcast", "one_hot", "where", "power"):
         _same_name(_op, _op)
 _same_name("where", "where")
+
+
+@rule("product_or_zero")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    made = _pointwise(low, "product_or_zero", node, args)
+    if made is not None and made.op == "product_or_zero" and is_plain_product(*made.args):
+        return low.make("multiply", made.args, made.shape, made.dtype, made.weak)
+    return made
 
 
 @rule("bitwise_and", "bitwise_or", "invert")

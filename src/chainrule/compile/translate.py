@@ -50,6 +50,11 @@ SUMS = ("reassoc", "contract")
 """
 
 
+INTERLEAVED = 4
+LONG_LOOP = 256
+"""From so many entries on a loop that calls elementary functions computes INTERLEAVED vectors at once."""
+
+
 class Untranslatable(Exception):
     """Python that is not among what is translated."""
 
@@ -125,6 +130,17 @@ class Translator:
         self.definitions = _definitions(ast.parse(text))
         self.functions: dict[Any, tuple[ir.Function, list[str]]] = {}
         self.constants: dict[int, ir.GlobalVariable] = {}
+        self.written_out = 0  # how many functions of vecmath so far
+
+    def interleaved(self) -> Any:
+        """What tells LLVM to compute several vectors at once.
+
+        An elementary function is a long chain of operations, each of which waits for the one before.
+        """
+        how = self.module.add_metadata(["llvm.loop.interleave.count", ir.IntType(32)(INTERLEAVED)])
+        loop = self.module.add_metadata([how, ir.IntType(32)(len(self.module.metadata))])
+        loop.operands = (loop, how)  # a loop's name begins with itself
+        return loop
 
     def function(self, name: str, takes: Sequence[Any]) -> tuple[ir.Function, list[str]]:
         """LLVM's function for arguments like these (Numbers and Arrays), and the dtypes of the numbers that it returns.
@@ -286,7 +302,7 @@ class _Function:
             self.statement(line)
 
     def loop(self, start: Any, stop: Any, step: Any, body: Callable[[Number], None]) -> None:
-        builder = self.builder
+        builder, long = self.builder, _is_long(start, stop)
         start, stop, step = (self.cast(x, "index").value for x in (start, stop, step))
         place = self.variable(LONG)
         builder.store(start, place)
@@ -296,9 +312,12 @@ class _Function:
         builder.cbranch(builder.icmp_signed("<", builder.load(place), stop), inside, after)
         builder.position_at_end(inside)
         i = builder.load(place)
+        before = self.translator.written_out
         body(Number("index", i))
         builder.store(builder.add(i, step, flags=("nsw",)), place)
-        builder.branch(condition)
+        back = builder.branch(condition)
+        if long and self.translator.written_out > before:
+            back.set_metadata("llvm.loop", self.translator.interleaved())
         builder.position_at_end(after)
 
     def _while(self, line: ast.While) -> None:
@@ -641,6 +660,7 @@ class _Function:
         """A function of vecmath, inside this one."""
         if not hasattr(function, "flags"):
             raise Untranslatable(f"{function!r} is not among what is translated")
+        self.translator.written_out += 1
         inside = _Function(self.translator, self.builder, self.memory, function.flags)
         returned = inside.run(_definition_of(function), function.__globals__, list(map(self.number, given)))
         return returned[0] if len(returned) == 1 else tuple(returned)  # type: ignore[return-value]
@@ -717,6 +737,11 @@ def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRB
         else:
             strides[k] = builder.mul(_long(n), _long(stride), flags=("nsw",))  # type: ignore[union-attr]
     return Array(dtype, data, tuple(shape), tuple(strides))
+
+
+def _is_long(start: Any, stop: Any) -> bool:
+    """Whether a loop has many entries, as far as is known."""
+    return isinstance(start, Number) or isinstance(stop, Number) or stop - start >= LONG_LOOP
 
 
 def _long(x: Any) -> ir.Value:
