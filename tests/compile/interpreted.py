@@ -49,6 +49,8 @@ VM = types.SimpleNamespace(
     cbrt=np.cbrt,
     erf=scipy.special.erf,
     erfc=scipy.special.erfc,
+    ndtr=scipy.special.ndtr,
+    logaddexp=np.logaddexp,
     arctan2=np.arctan2,
     hypot=np.hypot,
     power=np.power,
@@ -61,7 +63,7 @@ VM = types.SimpleNamespace(
 def _load(program: Program, entries: Any) -> Any:
     scope: dict[str, Any] = {
         "np": np,
-        "math": types.SimpleNamespace(sqrt=np.sqrt, erf=scipy.special.erf, inf=math.inf),
+        "math": types.SimpleNamespace(sqrt=np.sqrt, copysign=np.copysign, erf=scipy.special.erf, inf=math.inf),
         "vm": VM,
         "kernel": _kernel,
         "program": lambda *signature: lambda f: f,

@@ -925,6 +925,38 @@ def test_a_variable_named_like_the_index_of_a_loop():
     assert "1 version" in repr(compiled)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.sign,
+        np.abs,
+        cr.softplus,
+        lambda x: cr.softplus(x, beta=2.0),
+        cr.logsigmoid,
+        cr.mish,
+        cr.gelu,
+        cr.softshrink,
+        lambda x: np.logaddexp(x, 0.5),
+        lambda x: np.log(1 + np.exp(x)),
+        lambda x: np.fmax(x, 0.5) * np.fmin(x, 1.5),
+        lambda x: np.copysign(2.0, x) * x,
+        lambda x: np.sin(x) * np.cos(x) + np.tan(x / 3) + np.abs(x) ** 1.5,
+    ],
+)
+def test_what_works_entry_by_entry_is_a_kernel(f, dtype):
+    x = np.array([-3.0, -0.5, -0.1, 0.2, 1.0, 2.5, 30.0], dtype)
+    function = cr.value_and_grad(lambda x: np.sum(f(x)))
+    compiled, (value, gradient) = cr.compile(function), function(x)
+    for _ in range(2):
+        again = compiled(x)
+    tolerance = 1e-12 if dtype == np.float64 else 2e-5
+    np.testing.assert_allclose(again[0], value, rtol=tolerance)
+    np.testing.assert_allclose(again[1], gradient, rtol=tolerance, atol=tolerance)
+    assert again[1].dtype == dtype
+    assert "numpy_" not in compiled.source()
+
+
 def test_where_the_compiler_fails_the_function_runs_as_it_is(monkeypatch):
     cache = importlib.import_module("chainrule.compile.cache")
 

@@ -97,6 +97,7 @@ def test_within_four_units_in_the_last_place(name, dtype):
     np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
 
 
+EXACT_IN_MPMATH = {"erf": mpmath.erf, "erfc": mpmath.erfc, "ndtr": mpmath.ncdf}
 SPREAD = [
     0.41,
     0.4142135,
@@ -116,7 +117,7 @@ SPREAD = [
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", ["erf", "erfc"])
+@pytest.mark.parametrize("name", ["erf", "erfc", "ndtr"])
 def test_error_functions_are_within_four_units_in_the_last_place(name, dtype):
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(size=1_500) * s for s in (1e-8, 0.5, 2, 10)])
@@ -126,7 +127,7 @@ def test_error_functions_are_within_four_units_in_the_last_place(name, dtype):
     compiled(name, x.dtype.name)(x, z)
     with mpmath.workdps(40):
         for a, b in zip(x, z, strict=True):
-            exact = getattr(mpmath, name)(mpmath.mpf(float(np.clip(a, -100, 100))))  # no change beyond
+            exact = EXACT_IN_MPMATH[name](mpmath.mpf(float(np.clip(a, -100, 100))))  # no change beyond
             rounded = dtype(float(exact))
             if np.isnan(rounded):
                 assert np.isnan(b)
@@ -155,6 +156,24 @@ def test_functions_of_two_are_within_four_units_in_the_last_place(name, dtype):
     assert np.max(np.abs(z[finite] - exact[finite]) / ulp) <= ULPS
     np.testing.assert_array_equal(z[~finite], rounded[~finite])
     np.testing.assert_array_equal(np.signbit(z[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_logaddexp_is_as_near_as_its_operands_allow(dtype):
+    rng = np.random.default_rng(3)
+    x, y = (rng.normal(size=50_000) * np.exp(rng.normal(size=50_000) * 3) for _ in range(2))
+    edges = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1000, -1000, 1e-30])
+    x = np.concatenate([x, x, np.repeat(edges, len(edges))]).astype(dtype)
+    y = np.concatenate([y, x[: len(y)], np.tile(edges, len(edges))]).astype(dtype)
+    z = np.empty_like(x)
+    compiled("logaddexp", x.dtype.name, "xy")(x, y, z)
+    with np.errstate(all="ignore"):
+        exact = np.logaddexp(x.astype(np.longdouble), y.astype(np.longdouble))
+        finite = np.isfinite(exact)
+        size = np.maximum(np.where(np.isinf(x), 0, abs(x)), np.where(np.isinf(y), 0, abs(y)))
+        scale = np.spacing(np.maximum(size, dtype(math.log(2))))
+        assert np.max(abs(z - exact)[finite] / scale[finite]) <= ULPS
+    np.testing.assert_array_equal(z[~finite], exact[~finite].astype(dtype))
 
 
 def within_four_units(z, exact):

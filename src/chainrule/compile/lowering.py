@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.array import ANSWERS, WATCHER
 from chainrule.block import Block, block_named
+from chainrule.blocks.complex_numbers import step_sign
 from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
@@ -166,11 +167,12 @@ def _is_ours(block: Block) -> bool:
     return block_named(block.name) is block or any(block is other for other in _OTHERS)
 
 
-STEPS = COMPARISONS | LOGICAL | frozenset("sign floor ceil trunc rint bitwise_and bitwise_or invert".split())
+STEPS = COMPARISONS | LOGICAL | frozenset("floor ceil trunc rint bitwise_and bitwise_or invert".split())
 _OTHERS = (
     *(ANSWERS[getattr(np, name)] for name in sorted(STEPS)),
     alias,
     as_array_number,
+    step_sign,
     stop_gradient,
 )
 

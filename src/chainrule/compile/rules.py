@@ -157,7 +157,7 @@ def _odd(node: Node) -> bool:
 
 
 for _op in KERNEL_OPS:
-    if _op not in ("cast", "view", "transpose", "broadcast", "one_hot", "where", "power"):
+    if _op not in ("cast", "view", "transpose", "broadcast", "one_hot", "where", "power", "softplus"):
         _same_name(_op, _op)
 _same_name("where", "where")
 
@@ -168,6 +168,11 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     if made is not None and made.op == "product_or_zero" and is_plain_product(*made.args):
         return low.make("multiply", made.args, made.shape, made.dtype, made.weak)
     return made
+
+
+@rule("softplus")
+def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+    return _pointwise(low, "softplus", node, args) if node.params.get("beta", 1.0) == 1 else None
 
 
 @rule("bitwise_and", "bitwise_or", "invert")

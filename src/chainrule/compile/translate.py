@@ -51,8 +51,8 @@ SUMS = ("reassoc", "contract")
 
 
 INTERLEAVED = 4
-LONG_LOOP = 256
-"""From so many entries on a loop that calls elementary functions computes INTERLEAVED vectors at once."""
+LONG_LOOP, LONG_CHAIN = 256, 4
+"""A loop of so many entries computes INTERLEAVED vectors at once, if a function in it has so many lines."""
 
 
 class Untranslatable(Exception):
@@ -130,7 +130,7 @@ class Translator:
         self.definitions = _definitions(ast.parse(text))
         self.functions: dict[Any, tuple[ir.Function, list[str]]] = {}
         self.constants: dict[int, ir.GlobalVariable] = {}
-        self.written_out = 0  # how many functions of vecmath so far
+        self.written_out = 0  # how many long functions of vecmath so far
 
     def interleaved(self) -> Any:
         """What tells LLVM to compute several vectors at once.
@@ -660,9 +660,10 @@ class _Function:
         """A function of vecmath, inside this one."""
         if not hasattr(function, "flags"):
             raise Untranslatable(f"{function!r} is not among what is translated")
-        self.translator.written_out += 1
+        definition = _definition_of(function)
+        self.translator.written_out += len(definition.body) >= LONG_CHAIN
         inside = _Function(self.translator, self.builder, self.memory, function.flags)
-        returned = inside.run(_definition_of(function), function.__globals__, list(map(self.number, given)))
+        returned = inside.run(definition, function.__globals__, list(map(self.number, given)))
         return returned[0] if len(returned) == 1 else tuple(returned)  # type: ignore[return-value]
 
     def intrinsic(self, name: str, *given: Any) -> Number:

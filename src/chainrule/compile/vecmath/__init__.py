@@ -10,8 +10,8 @@ Elementary functions (3rd edition, 2016), chapters 3 and 11: minimax polynomials
 
 from __future__ import annotations
 
-from chainrule.compile.vecmath.activations import product_or_zero, sigmoid, softplus
-from chainrule.compile.vecmath.error_functions import erf, erfc
+from chainrule.compile.vecmath.activations import logaddexp, product_or_zero, sigmoid, softplus
+from chainrule.compile.vecmath.error_functions import erf, erfc, ndtr
 from chainrule.compile.vecmath.exponentials import exp, exp2, expm1
 from chainrule.compile.vecmath.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
 from chainrule.compile.vecmath.intrinsics import finish, maximum, minimum, select, take
@@ -42,8 +42,10 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "logaddexp",
     "maximum",
     "minimum",
+    "ndtr",
     "power",
     "product_or_zero",
     "select",

@@ -8,7 +8,7 @@ from chainrule.compile.vecmath.exponentials import exp32, exp64
 from chainrule.compile.vecmath.intrinsics import exact, f32, maximum, of_both, select
 from chainrule.compile.vecmath.logarithms import log1p_32, log1p_64
 
-__all__ = ["product_or_zero", "sigmoid", "softplus"]
+__all__ = ["logaddexp", "product_or_zero", "sigmoid", "softplus"]
 
 
 @exact
@@ -44,6 +44,18 @@ def softplus32(x):
     return maximum(x, f32(0.0)) + log1p_32(exp32(-abs(x)))
 
 
+@exact
+def logaddexp64(x, y):
+    """The larger one, and what the other adds to it; two equal ones may be infinite."""
+    return maximum(x, y) + log1p_64(exp64(-abs(select(x == y, 0.0, x - y))))
+
+
+@exact
+def logaddexp32(x, y):
+    return maximum(x, y) + log1p_32(exp32(-abs(select(x == y, f32(0.0), x - y))))
+
+
 sigmoid = of_both("sigmoid", sigmoid64, sigmoid32)
 product_or_zero = of_both("product_or_zero", product_or_zero64, product_or_zero32)
+logaddexp = of_both("logaddexp", logaddexp64, logaddexp32)
 softplus = of_both("softplus", softplus64, softplus32)

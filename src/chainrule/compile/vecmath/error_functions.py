@@ -7,9 +7,9 @@ from __future__ import annotations
 import math
 
 from chainrule.compile.vecmath.exponentials import LOG2E, exp2_short64, exp64
-from chainrule.compile.vecmath.intrinsics import bits64, exact, f32, f64, from_bits64, i64, of_both, select
+from chainrule.compile.vecmath.intrinsics import bits64, exact, f32, f64, fma, from_bits64, i64, of_both, select
 
-__all__ = ["erf", "erfc"]
+__all__ = ["erf", "erfc", "ndtr"]
 
 
 @exact
@@ -63,10 +63,11 @@ def erfc_scaled64(z):
 
 
 @exact
-def erfc_of_positive64(y):
+def erfc_of_positive64(y, low):
+    """erfc(y + low), low being what y was rounded by: it counts 2y-fold in the exponent."""
     y = select(y > 28.0, 28.0, y)
     high = from_bits64(bits64(y) & i64(-134217728))  # its square is exact
-    d = (high - y) * (high + y)
+    d = (high - y) * (high + y) - 2.0 * y * low
     e = exp64(-high * high)
     e = e + e * (d + d * d * (0.5 + d * (1 / 6)))  # d is below 3e-5
     return e * (erfc_scaled64((y - 3.75) / (y + 3.75)) / (1.0 + 2.0 * y))
@@ -75,12 +76,12 @@ def erfc_of_positive64(y):
 @exact
 def erf64(x):
     y = abs(x)
-    return select(y < 1.0, x * erf_series64(x * x), math.copysign(1.0 - erfc_of_positive64(y), x))
+    return select(y < 1.0, x * erf_series64(x * x), math.copysign(1.0 - erfc_of_positive64(y, 0.0), x))
 
 
 @exact
 def erfc64(x):
-    r = erfc_of_positive64(abs(x))
+    r = erfc_of_positive64(abs(x), 0.0)
     r = select(x < 0.0, 2.0 - r, r)
     return select(abs(x) < 0.5, 1.0 - x * erf_series64(x * x), r)
 
@@ -134,5 +135,19 @@ def erfc32(x):
     return f32(select(x < f32(0.0), 2.0 - r, r))
 
 
+SQRT_HALF, SQRT_HALF_LOW = 0.7071067811865476, -4.833646656726457e-17
+
+
+@exact
+def ndtr64(x):
+    """erfc(−x / √2) / 2, the quotient in two numbers."""
+    y = abs(x) * SQRT_HALF
+    low = fma(abs(x), SQRT_HALF, -y) + abs(x) * SQRT_HALF_LOW
+    r = 0.5 * erfc_of_positive64(y, select(y < 28.0, low, 0.0))
+    r = select(x > 0.0, 1.0 - r, r)
+    return select(y < 0.5, 0.5 + 0.5 * (x * SQRT_HALF) * erf_series64(y * y), r)
+
+
 erf = of_both("erf", erf64, erf32)
 erfc = of_both("erfc", erfc64, erfc32)
+ndtr = of_both("ndtr", ndtr64)
