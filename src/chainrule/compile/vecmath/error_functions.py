@@ -143,6 +143,7 @@ def ndtr64(x):
     """erfc(−x / √2) / 2, the quotient in two numbers."""
     y = abs(x) * SQRT_HALF
     low = fma(abs(x), SQRT_HALF, -y) + abs(x) * SQRT_HALF_LOW
+    low = low + low / (2.0 * y * (y + 0.5))  # −erfc′ / erfc is about 2y + 1 / (y + ½)
     r = 0.5 * erfc_of_positive64(y, select(y < 28.0, low, 0.0))
     r = select(x > 0.0, 1.0 - r, r)
     return select(y < 0.5, 0.5 + 0.5 * (x * SQRT_HALF) * erf_series64(y * y), r)
