@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+import types
 from fractions import Fraction
 
 import hypothesis
 import hypothesis.strategies as st
+import llvmlite.binding as llvm
 import mpmath
 import numpy as np
 import pytest
 
+from chainrule.compile import native
 from chainrule.compile.cache import load_module
 
 REFERENCE = {
@@ -63,14 +66,17 @@ EDGES += [
 ULPS = 4
 
 
-@functools.cache
-def compiled(name, dtype, arguments="x"):
-    """The function over whole arrays, in a loop as kernels have it."""
+def source(name, dtype, arguments):
+    """A kernel with the function in a loop over whole arrays."""
     text = "from chainrule.compile.runtime import kernel, read, vm, written\n\n"
     kinds = [*(f'read("{dtype}", 1)' for _ in arguments), f'written("{dtype}", 1)']
     text += f"@kernel({', '.join(kinds)})\ndef every({', '.join(arguments)}, z):\n    for i in range(z.shape[0]):\n"
-    text += f"        z[i] = vm.{name}({', '.join(f'{a}[i]' for a in arguments)})\n"
-    return load_module(text, "every", {}, [])[1]["every"]
+    return text + f"        z[i] = vm.{name}({', '.join(f'{a}[i]' for a in arguments)})\n"
+
+
+@functools.cache
+def compiled(name, dtype, arguments="x"):
+    return load_module(source(name, dtype, arguments), "every", {}, [])[1]["every"]
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double has no more digits than double")
@@ -305,6 +311,17 @@ def test_any_number_is_within_four_units_in_the_last_place(name, width):
             within_four_units(z, np.array([exactly(name, *given)]))
 
     holds()
+
+
+@pytest.mark.skipif(not llvm.get_host_cpu_features().get("fma"), reason="without fma, that is a call")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", [*OF_ONE, *OF_TWO])
+def test_nothing_outside_is_called(name, dtype):
+    """A call keeps a loop from being vectorised."""
+    text = source(name, dtype, "xy" if name in OF_TWO else "x")
+    module = types.ModuleType("every")
+    exec(text, vars(module))
+    assert native.compiled(module, text, "every", {})[1] == []
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
