@@ -957,6 +957,37 @@ def test_what_works_entry_by_entry_is_a_kernel(f, dtype):
     assert "numpy_" not in compiled.source()
 
 
+def test_buffers_of_a_small_program_may_share_memory():
+    def f(y):
+        b = y / 2
+        b[...] += 2
+        return np.sum(b[0]), np.sum((b * b)[0])
+
+    compiled, y = cr.compile(f), np.arange(6.0).reshape(2, 3)
+    for _ in range(3):
+        assert compiled(y) == (7.5, 19.25)
+
+
+def test_a_result_that_is_a_view_of_a_buffer_keeps_it():
+    def f(x, A):
+        y = np.einsum("ij->ij", A @ x)
+        return y, A @ (A @ (A @ (x * np.sum(y))))
+
+    x, A = np.random.default_rng(0).normal(size=(2, 60, 60))
+    compiled = cr.compile(f)
+    for _ in range(3):
+        for found, expected in zip(compiled(x, A), f(x, A), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+@pytest.mark.parametrize("function", [np.max, np.min, lambda x: np.maximum(x, 4), lambda x: np.minimum(x, x[::-1])])
+def test_extremes_of_integers(function, dtype):
+    compiled, x = cr.compile(function), np.array([3, -1, 7, 5], dtype)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(x), function(x))
+
+
 def test_where_the_compiler_fails_the_function_runs_as_it_is(monkeypatch):
     cache = importlib.import_module("chainrule.compile.cache")
 

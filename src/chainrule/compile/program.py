@@ -158,6 +158,8 @@ class _Writer:
             for v in step.values():
                 for a in v.args:
                     users.setdefault(a, set()).add(i)
+        for v in self.outputs:
+            users.setdefault(v, set()).add(len(steps))  # they are handed out at the end
         self.last = _last_uses(values, users)
         self.buffers: list[str] = []
         self.allocated: list[Value] = []

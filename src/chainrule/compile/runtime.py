@@ -38,7 +38,7 @@ def kernel(*takes: Argument) -> Callable[[Any], Any]:
     """Decorator: compile a function, to be called by Python with these arguments, or (without any) by others."""
 
     def mark(function: Any) -> Any:
-        function.takes = takes or None
+        function.takes, function.is_program = takes or None, False
         return function
 
     return mark
@@ -48,7 +48,7 @@ def program(*takes: Argument) -> Callable[[Any], Any]:
     """Decorator: compile the main function of a program that is native as a whole."""
 
     def mark(function: Any) -> Any:
-        function.takes = takes
+        function.takes, function.is_program = takes, True
         return function
 
     return mark

@@ -146,7 +146,8 @@ class Translator:
         """LLVM's function for arguments like these (Numbers and Arrays), and the dtypes of the numbers that it returns.
 
         It is handed over the addresses of the arrays, such lengths of theirs as are not known, and the numbers, in the
-        order of its parameters; at last an address, at which it leaves the numbers, eight bytes apart.
+        order of its parameters; at last an address, at which it leaves the numbers, eight bytes apart. What a kernel
+        writes never lies in the memory of another argument; the buffers of a program may share theirs.
         """
         key = (name, *map(_kind, takes))
         if key not in self.functions:
@@ -163,7 +164,8 @@ class Translator:
                     here.append(Number(given.dtype, next(parameters)))
                     continue
                 data = next(parameters)
-                data.add_attribute("noalias")  # two parameters never lie in the same memory, unless both are only read
+                if not self.scope[name].is_program:
+                    data.add_attribute("noalias")
                 lengths = tuple(n if isinstance(n, int) else next(parameters) for n in given.shape)
                 here.append(contiguous(given.dtype, data, lengths, body))
             writer = _Function(self, body, memory, SUMS)
@@ -683,15 +685,18 @@ class _Function:
         function = module.globals.get(name) or ir.Function(module, kinds, name)
         return Number("float64", self.builder.call(function, [self.cast(x, "float64").value for x in given]))
 
-    def extreme(self, op: type, x: Any, y: Any) -> Number:
-        """The smaller or larger of two integers."""
+    def extreme(self, name: str, x: Any, y: Any) -> Number:
+        """The maximum or minimum of two numbers."""
         x, y = self.together(x, y)
-        return Number(x.dtype, self.builder.select(self.compare(op, x, y).value, x.value, y.value))
+        if x.dtype.startswith("float"):
+            return self.intrinsic(name, x, y)
+        first = self.compare(ast.Gt if name == "maximum" else ast.Lt, x, y)
+        return Number(x.dtype, self.builder.select(first.value, x.value, y.value))
 
     def absolute(self, x: Number) -> Number:
         if x.dtype.startswith("float"):
             return self.intrinsic("fabs", x)
-        return self.extreme(ast.Gt, x, self.unary(ast.USub, x))
+        return self.extreme("maximum", x, self.unary(ast.USub, x))
 
 
 BUILTINS = {"abs": abs, "min": min, "max": max, "bool": bool, "len": len, "True": True, "False": False}
@@ -705,8 +710,8 @@ CASTS: dict[Any, str] = {
 CASTS |= {np.int64: "int64", np.bool_: "bool", float: "float64", int: "int64"}
 MATH: dict[Any, Callable[..., Any]] = {
     abs: _Function.absolute,
-    min: lambda t, x, y: t.extreme(ast.Lt, x, y),
-    max: lambda t, x, y: t.extreme(ast.Gt, x, y),
+    min: lambda t, x, y: t.extreme("minimum", x, y),
+    max: lambda t, x, y: t.extreme("maximum", x, y),
     len: lambda t, x: t.attribute(x, "shape")[0],
     math.sqrt: lambda t, x: t.intrinsic("sqrt", x),
     math.copysign: lambda t, x, y: t.intrinsic("copysign", x, y),

@@ -77,13 +77,13 @@ bits32, from_bits32 = _bits("float32", "int32"), _bits("int32", "float32")
 @intrinsic
 def maximum(to: Any, x: Any, y: Any) -> Number:
     """The larger one, NaN if one is."""
-    return to.intrinsic("maximum", x, y)
+    return to.extreme("maximum", x, y)
 
 
 @intrinsic
 def minimum(to: Any, x: Any, y: Any) -> Number:
     """The smaller one, NaN if one is."""
-    return to.intrinsic("minimum", x, y)
+    return to.extreme("minimum", x, y)
 
 
 @intrinsic
