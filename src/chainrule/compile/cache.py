@@ -24,7 +24,7 @@ from chainrule.compile.machine import Entry, initialize, load
 
 __all__ = ["cache_folder", "load_module"]
 
-OURS = ("vecmath/*.py", "translate.py", "native.py", "entry.py", "machine.py")
+OURS = "vecmath/*.py typed.py arithmetic.py indexing.py translate.py native.py entry.py machine.py".split()
 """What machine code depends on besides its source."""
 
 

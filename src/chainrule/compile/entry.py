@@ -17,18 +17,8 @@ from typing import Any
 from llvmlite import ir
 
 from chainrule.compile.machine import TABLE, Argument, Entry, Leaf, Parameter, Result
-from chainrule.compile.translate import (
-    IN_MEMORY,
-    KINDS,
-    LONG,
-    Array,
-    Number,
-    Translator,
-    begun,
-    contiguous,
-    loaded,
-    stored,
-)
+from chainrule.compile.translate import Translator
+from chainrule.compile.typed import IN_MEMORY, KINDS, LONG, Array, Number, begun, contiguous, loaded, stored
 
 __all__ = ["write_entry", "write_kernel_entry"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.compile.translate import KINDS, LONG, Number, Overloaded
+from chainrule.compile.typed import KINDS, LONG, Number, Overloaded
 
 __all__ = [
     "bits32",

@@ -1,0 +1,193 @@
+"""Arithmetic of compiled code: NumPy's, in LLVM's instructions, on numbers of one dtype each.
+
+Python's own numbers take the dtype of what they meet; what is known while translating is computed then.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.compile.typed import KINDS, Number, Untranslatable, common, dtype_of
+
+__all__ = ["Arithmetic"]
+
+PYTHON: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+ON_FLOATS: dict[type, str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
+ON_INTEGERS: dict[type, str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.BitAnd: "and_",
+    ast.BitOr: "or_",
+    ast.LShift: "shl",
+    ast.RShift: "ashr",
+}
+COMPARED: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+
+
+class Arithmetic:
+    """Writes instructions where the builder is.
+
+    Attributes
+    ----------
+    module : LLVM's module.
+    builder, memory : where instructions go, and the block for what is needed on the stack.
+    flags : what LLVM may do to sums and products of floats.
+    """
+
+    def __init__(self, module: ir.Module, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...]):
+        self.module, self.builder, self.memory, self.flags = module, builder, memory, flags
+
+    def variable(self, kind: ir.Type) -> ir.Value:
+        """A place on the stack."""
+        with self.builder.goto_block(self.memory):
+            return self.builder.alloca(kind)
+
+    def number(self, x: Any) -> Number:
+        """What is known to Python as a number of the code."""
+        if isinstance(x, Number):
+            return x
+        dtype = {bool: "bool", int: "index", float: "float64"}.get(type(x)) or np.asarray(x).dtype.name
+        if dtype not in KINDS:
+            raise Untranslatable(f"{x!r} is not a number of the code")
+        return Number(dtype, KINDS[dtype](x.item() if isinstance(x, np.generic) else x))
+
+    def cast(self, x: Any, dtype: str) -> Number:
+        if not isinstance(x, Number):
+            kind = np.dtype("int64" if dtype == "index" else dtype)
+            with np.errstate(all="ignore"):
+                return Number(dtype, KINDS[dtype](kind.type(x).item()))
+        builder, before, value = self.builder, x.dtype, x.value
+        if before == dtype or {before, dtype} == {"int64", "index"}:
+            return Number(dtype, value)
+        to_float, from_float = dtype.startswith("float"), before.startswith("float")
+        if dtype == "bool":
+            compare = builder.fcmp_unordered if from_float else builder.icmp_signed
+            return Number(dtype, compare("!=", value, value.type(0)))
+        if from_float and to_float:
+            change = builder.fpext if dtype == "float64" else builder.fptrunc
+        elif to_float:
+            change = builder.uitofp if before == "bool" else builder.sitofp
+        elif from_float:
+            change = builder.fptosi
+        elif before == "bool":
+            change = builder.zext
+        else:
+            change = builder.trunc if dtype == "int32" else builder.sext
+        return Number(dtype, change(value, KINDS[dtype]))
+
+    def together(self, *given: Any) -> list[Number]:
+        """Numbers of one dtype."""
+        dtype = common(tuple(dtype_of(x) for x in given))
+        return [self.cast(x, dtype) for x in given]
+
+    def binary(self, op: type, x: Any, y: Any) -> Any:
+        if not isinstance(x, Number) and not isinstance(y, Number):
+            with np.errstate(all="ignore"):
+                return PYTHON[op](x, y)
+        x, y = self.together(x, y)
+        builder, dtype = self.builder, x.dtype
+        if op is ast.Div and not dtype.startswith("float"):
+            x, y = self.cast(x, "float64"), self.cast(y, "float64")
+            dtype = "float64"
+        if op is ast.Pow:
+            return self.cast(self.of_libm("pow", x, y), dtype)
+        if dtype.startswith("float"):
+            if op not in ON_FLOATS:
+                raise Untranslatable(f"{op.__name__} of {dtype}")
+            return Number(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=self.flags))
+        if op in (ast.FloorDiv, ast.Mod):
+            return self.divided(op, x, y)
+        if dtype == "bool" and op not in (ast.BitAnd, ast.BitOr):
+            raise Untranslatable(f"{op.__name__} of truth values")
+        wraps = dtype != "index" or op in (ast.BitAnd, ast.BitOr, ast.RShift)
+        flags = () if wraps else ("nsw",)
+        if op in (ast.BitAnd, ast.BitOr):
+            return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value))
+        return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=flags))
+
+    def divided(self, op: type, x: Number, y: Number) -> Number:
+        """Rounded down, as Python does."""
+        builder = self.builder
+        quotient, rest = builder.sdiv(x.value, y.value), builder.srem(x.value, y.value)
+        zero = rest.type(0)
+        apart = builder.icmp_signed("<", builder.xor(rest, y.value), zero)
+        below = builder.and_(builder.icmp_signed("!=", rest, zero), apart)
+        if op is ast.FloorDiv:
+            return Number(x.dtype, builder.sub(quotient, builder.zext(below, quotient.type)))
+        return Number(x.dtype, builder.select(below, builder.add(rest, y.value), rest))
+
+    def unary(self, op: type, x: Any) -> Any:
+        if not isinstance(x, Number):
+            return not x if op is ast.Not else -x
+        if op is ast.Not:
+            return Number("bool", self.builder.not_(self.cast(x, "bool").value))
+        if op is not ast.USub:
+            raise Untranslatable(op.__name__)
+        if x.dtype.startswith("float"):
+            return Number(x.dtype, self.builder.fneg(x.value, flags=self.flags))
+        return Number(x.dtype, self.builder.neg(x.value))
+
+    def compare(self, op: type, x: Any, y: Any) -> Any:
+        if not isinstance(x, Number) and not isinstance(y, Number):
+            return bool(PYTHON[op](x, y))
+        x, y = self.together(x, y)
+        if x.dtype.startswith("float"):
+            compare = self.builder.fcmp_unordered if op is ast.NotEq else self.builder.fcmp_ordered
+        else:
+            compare = self.builder.icmp_unsigned if x.dtype == "bool" else self.builder.icmp_signed
+        return Number("bool", compare(COMPARED[op], x.value, y.value))
+
+    def intrinsic(self, name: str, *given: Any) -> Number:
+        """One of LLVM's own functions of floats."""
+        numbers = self.together(*given)
+        if not numbers[0].dtype.startswith("float"):
+            numbers = [self.cast(x, "float64") for x in numbers]
+        kind = KINDS[numbers[0].dtype]
+        kinds = ir.FunctionType(kind, [kind] * len(numbers))
+        function = self.module.declare_intrinsic(f"llvm.{name}", [kind], kinds)
+        return Number(numbers[0].dtype, self.builder.call(function, [x.value for x in numbers]))
+
+    def of_libm(self, name: str, *given: Any) -> Number:
+        """A function of the C library, in double precision."""
+        module, kind = self.module, KINDS["float64"]
+        kinds = ir.FunctionType(kind, [kind] * len(given))
+        function = module.globals.get(name) or ir.Function(module, kinds, name)
+        return Number("float64", self.builder.call(function, [self.cast(x, "float64").value for x in given]))
+
+    def extreme(self, name: str, x: Any, y: Any) -> Number:
+        """The maximum or minimum of two numbers."""
+        x, y = self.together(x, y)
+        if x.dtype.startswith("float"):
+            return self.intrinsic(name, x, y)
+        first = self.compare(ast.Gt if name == "maximum" else ast.Lt, x, y)
+        return Number(x.dtype, self.builder.select(first.value, x.value, y.value))
+
+    def absolute(self, x: Number) -> Number:
+        if x.dtype.startswith("float"):
+            return self.intrinsic("fabs", x)
+        return self.extreme("maximum", x, self.unary(ast.USub, x))

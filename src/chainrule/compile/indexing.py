@@ -1,0 +1,165 @@
+"""Arrays in compiled code: where an entry is, parts of arrays, and loops over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.compile.arithmetic import Arithmetic
+from chainrule.compile.typed import IN_MEMORY, LONG, Array, Number, Untranslatable, contiguous, loaded, long, stored
+
+__all__ = ["Indexing"]
+
+INTERLEAVED = 4
+LONG_LOOP = 256
+"""A loop of so many entries computes INTERLEAVED vectors at once, if there is a long function in it."""
+
+
+class Indexing(Arithmetic):
+    """Reads and writes arrays.
+
+    Attributes
+    ----------
+    chains : how many long functions have been written out so far.
+    """
+
+    chains = 0
+
+    def loop(self, start: Any, stop: Any, step: Any, body: Callable[[Number], None]) -> None:
+        builder, long = self.builder, _is_long(start, stop)
+        start, stop, step = (self.cast(x, "index").value for x in (start, stop, step))
+        place = self.variable(LONG)
+        builder.store(start, place)
+        condition, inside, after = (builder.append_basic_block(name) for name in ("for", "do", "done"))
+        builder.branch(condition)
+        builder.position_at_end(condition)
+        builder.cbranch(builder.icmp_signed("<", builder.load(place), stop), inside, after)
+        builder.position_at_end(inside)
+        i = builder.load(place)
+        before = self.chains
+        body(Number("index", i))
+        builder.store(builder.add(i, step, flags=("nsw",)), place)
+        back = builder.branch(condition)
+        if long and self.chains > before:
+            back.set_metadata("llvm.loop", _interleaved(self.module))
+        builder.position_at_end(after)
+
+    def place(self, array: Array, parts: Sequence[Any]) -> Any:
+        """Where an entry is; the part of the array, if there are slices among the indices."""
+        if ... in parts:
+            if len(parts) != 1:
+                raise Untranslatable("an ellipsis among other indices")
+            return array if array.shape else array.data
+        offset: Any = 0
+        shape: list[Any] = []
+        strides: list[Any] = []
+        axis = 0
+        for part in parts:
+            if part is None:
+                shape.append(1)
+                strides.append(0)
+                continue
+            length, stride = array.shape[axis], array.strides[axis]
+            axis += 1
+            if isinstance(part, slice):
+                start, length, step = self.cut(part, length)
+                offset = self.index("add", offset, self.index("mul", start, stride))
+                shape.append(length)
+                strides.append(self.index("mul", stride, step))
+                continue
+            if not isinstance(part, Number):
+                part = part + length if part < 0 else int(part)
+            offset = self.index("add", offset, self.index("mul", part, stride))
+        if axis > len(array.shape):
+            raise Untranslatable("too many indices")
+        shape += array.shape[axis:]
+        strides += array.strides[axis:]
+        data = self.builder.gep(array.data, [long(offset)], inbounds=True)
+        return Array(array.dtype, data, tuple(shape), tuple(strides)) if shape else data
+
+    def cut(self, part: slice, length: Any) -> tuple[Any, Any, Any]:
+        """Where a slice begins, how many entries it has, and how far apart they are."""
+        bounds = [part.start, part.stop, part.step]
+        if isinstance(length, int) and not any(isinstance(b, Number) for b in bounds):
+            places = range(*slice(*bounds).indices(length))
+            return places.start, len(places), places.step
+        start, stop = (0 if bounds[0] is None else bounds[0]), (length if bounds[1] is None else bounds[1])
+        if bounds[2] is not None:
+            raise Untranslatable("a step between bounds that are not known")
+        return start, self.index("sub", stop, start), 1
+
+    def index(self, op: str, x: Any, y: Any) -> Any:
+        """Arithmetic on places in arrays; ints stay ints."""
+        x, y = (v.value if isinstance(v, Number) and v.dtype in ("index", "int64") else v for v in (x, y))
+        x, y = (self.cast(v, "index").value if isinstance(v, Number) else v for v in (x, y))
+        if isinstance(x, int) and isinstance(y, int):
+            return {"add": x + y, "sub": x - y, "mul": x * y}[op]
+        if (op, x) == ("add", 0) or (op, x) == ("mul", 1):
+            return y
+        if (op, y) in (("add", 0), ("sub", 0), ("mul", 1)):
+            return x
+        if op == "mul" and (x == 0 or y == 0):
+            return 0
+        return getattr(self.builder, op)(long(x), long(y), flags=("nsw",))
+
+    def fill(self, array: Array, value: Any) -> None:
+        """array[...] = value: a number, or an array that is broadcast."""
+        if not isinstance(value, Array):
+            number = self.cast(value, array.dtype)
+
+        def along(axis: int, at: Any, source: Any) -> None:
+            if axis == len(array.shape):
+                entry = number if source is None else loaded(self.builder, value.dtype, source)
+                self.builder.store(stored(self.builder, self.cast(entry, array.dtype)), at)
+                return
+            missing = len(array.shape) - len(value.shape) if source is not None else 0
+
+            def step(i: Number) -> None:
+                there = self.builder.gep(at, [long(self.index("mul", i, array.strides[axis]))], inbounds=True)
+                if source is None or axis < missing or value.shape[axis - missing] == 1 != array.shape[axis]:
+                    along(axis + 1, there, source)
+                    return
+                move = long(self.index("mul", i, value.strides[axis - missing]))
+                along(axis + 1, there, self.builder.gep(source, [move], inbounds=True))
+
+            length = array.shape[axis]
+            self.loop(0, length if isinstance(length, int) else Number("index", length), 1, step)
+
+        along(0, array.data, value.data if isinstance(value, Array) else None)
+
+    def reshaped(self, array: Array, *shape: Any) -> Array:
+        new = shape[0] if isinstance(shape[0], tuple) else shape
+        if (
+            not all(isinstance(n, int) for n in (*array.shape, *new))
+            or array.strides != contiguous(array.dtype, array.data, array.shape).strides
+        ):
+            raise Untranslatable("reshape of a part of an array")
+        return contiguous(array.dtype, array.data, new)
+
+    def full(self, shape: tuple[int, ...], value: Any, dtype: Any = None) -> Array:
+        name = np.dtype(dtype).name if dtype is not None else self.number(value).dtype
+        place = self.variable(ir.ArrayType(IN_MEMORY[name], math.prod(shape)))
+        data = self.builder.bitcast(place, IN_MEMORY[name].as_pointer())
+        array = contiguous(name, data, shape)
+        self.fill(array, value)
+        return array
+
+
+def _is_long(start: Any, stop: Any) -> bool:
+    """Whether a loop has many entries, as far as is known."""
+    return isinstance(start, Number) or isinstance(stop, Number) or stop - start >= LONG_LOOP
+
+
+def _interleaved(module: ir.Module) -> Any:
+    """What tells LLVM to compute several vectors at once.
+
+    An elementary function is a long chain of operations, each of which waits for the one before.
+    """
+    how = module.add_metadata(["llvm.loop.interleave.count", ir.IntType(32)(INTERLEAVED)])
+    loop = module.add_metadata([how, ir.IntType(32)(len(module.metadata))])
+    loop.operands = (loop, how)  # a loop's name begins with itself
+    return loop

@@ -1,0 +1,134 @@
+"""Numbers and arrays of compiled code, as the translation has them: LLVM's values with their dtypes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+__all__ = [
+    "IN_MEMORY",
+    "KINDS",
+    "LONG",
+    "Array",
+    "Number",
+    "Overloaded",
+    "Untranslatable",
+    "begun",
+    "common",
+    "contiguous",
+    "dtype_of",
+    "kind_of",
+    "loaded",
+    "long",
+    "parts_of",
+    "stored",
+]
+
+LONG = ir.IntType(64)
+BIT = ir.IntType(1)
+KINDS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": ir.IntType(32), "int64": LONG, "bool": BIT}
+KINDS["index"] = LONG
+"""`index` is what counts loops and places in arrays: an int64 that never overflows, which LLVM makes use of."""
+IN_MEMORY = KINDS | {"bool": ir.IntType(8)}
+
+
+class Untranslatable(Exception):
+    """Python that is not among what is translated."""
+
+
+class Number(NamedTuple):
+    """A number that is known when the code runs."""
+
+    dtype: str
+    value: ir.Value
+
+
+class Array(NamedTuple):
+    """An array: where its entries are; lengths and strides (in entries) are ints, or LLVM's numbers."""
+
+    dtype: str
+    data: ir.Value
+    shape: tuple[Any, ...]
+    strides: tuple[Any, ...]
+
+
+class Overloaded(NamedTuple):
+    """A function of numbers, by their dtype; of float32 through float64 if there is none."""
+
+    name: str
+    of64: Callable[..., Any]
+    of32: Callable[..., Any] | None = None
+
+
+def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRBuilder | None = None) -> Array:
+    """An array whose entries lie one after the other; the builder multiplies lengths that are not known."""
+    strides: list[Any] = [1] * len(shape)
+    for k in reversed(range(len(shape) - 1)):
+        n, stride = shape[k + 1], strides[k + 1]
+        if isinstance(n, int) and isinstance(stride, int):
+            strides[k] = n * stride
+        else:
+            strides[k] = builder.mul(long(n), long(stride), flags=("nsw",))  # type: ignore[union-attr]
+    return Array(dtype, data, tuple(shape), tuple(strides))
+
+
+def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
+    """What writes the body of a function, and the block before it, for what it needs on the stack."""
+    memory, start = function.append_basic_block("memory"), function.append_basic_block("start")
+    ir.IRBuilder(memory).branch(start)
+    return ir.IRBuilder(start), memory
+
+
+def stored(builder: ir.IRBuilder, number: Number) -> ir.Value:
+    """A number as it lies in memory: truth values take a byte."""
+    return builder.zext(number.value, IN_MEMORY["bool"]) if number.dtype == "bool" else number.value
+
+
+def loaded(builder: ir.IRBuilder, dtype: str, place: ir.Value) -> Number:
+    value = builder.load(place)
+    return Number(dtype, builder.trunc(value, BIT) if dtype == "bool" else value)
+
+
+def long(x: Any) -> ir.Value:
+    return LONG(x) if isinstance(x, int) else x.value if isinstance(x, Number) else x
+
+
+def kind_of(given: Number | Array) -> Any:
+    """What a function is translated for."""
+    if isinstance(given, Number):
+        return given.dtype
+    return given.dtype, tuple(n if isinstance(n, int) else None for n in given.shape)
+
+
+def parts_of(given: Number | Array) -> list[ir.Value]:
+    """What is handed over of an argument."""
+    if isinstance(given, Number):
+        return [given.value]
+    return [given.data, *(n for n in given.shape if not isinstance(n, int))]
+
+
+def dtype_of(x: Any) -> str:
+    if isinstance(x, Number):
+        return x.dtype
+    return {bool: "a bool", int: "an int", float: "a float"}.get(type(x)) or np.asarray(x).dtype.name
+
+
+@functools.cache
+def common(dtypes: tuple[str, ...]) -> str:
+    """The dtype of what is computed from these: Python's numbers, "a float", take that of others."""
+    strong = {d for d in dtypes if " " not in d}
+    if not strong:
+        return next(d for weak, d in WEAK.items() if weak in dtypes)
+    if strong <= {"index", "bool"} and "index" in strong and "a float" not in dtypes:
+        return "index"
+    found = np.result_type(*("int64" if d == "index" else d for d in strong))
+    if "a float" in dtypes and found.kind != "f":
+        return "float64"
+    return "int64" if "an int" in dtypes and found.kind == "b" else found.name
+
+
+WEAK = {"a float": "float64", "an int": "index", "a bool": "bool"}
