@@ -50,6 +50,14 @@ def test_when_a_masked_product_is_a_plain_one(dz, slope, plain):
     assert is_plain_product(dz, slope) is plain
 
 
+def test_long_chains_are_looked_at_from_their_end():
+    dz = slope = X
+    for _ in range(5000):
+        dz, slope = of("tanh", dz), of("tanh", slope)
+    assert not is_plain_product(dz, slope)  # too far from x to be seen
+    assert is_plain_product(of("exp", slope), slope)
+
+
 def test_gradients_at_the_edges_are_those_of_the_function_as_it_is():
     def f(x):
         return np.sum(np.tanh(2 * x + 1) * np.exp(-(x**2)))

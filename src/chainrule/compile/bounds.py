@@ -16,6 +16,9 @@ from chainrule.compile.values import Value
 
 __all__ = ["is_plain_product"]
 
+DEPTH, MOST = 12, 64
+"""How far to look back: so many operations deep for bounds, at so many values for NaN."""
+
 Range = tuple[float, float]
 ALL: Range = (-math.inf, math.inf)
 
@@ -29,34 +32,30 @@ def is_plain_product(dz: Value, slope: Value) -> bool:
     (True, False)
     """
     leaves: set[Value] = set()
-    bounds = _range(slope, leaves, {})
+    bounds = _range(slope, leaves, DEPTH, {})
     return bounds is not None and all(map(math.isfinite, bounds)) and leaves <= _spreads_nan(dz)
 
 
-def _range(value: Value, leaves: set[Value], known: dict[Value, Range | None]) -> Range | None:
+def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Range | None]) -> Range | None:
     """Between which numbers a value lies; None if it can be NaN where none of the leaves is."""
-    if value in known:
-        return known[value]
     if value.op == "constant" and "number" in value.params:
         number = float(value.params["number"])
-        found: Range | None = None if math.isnan(number) else (number, number)
-    elif value.op in RANGES and _goes_along(value):
-        operands = [_range(a, leaves, known) for a in value.args]
-        found = None if None in operands else RANGES[value.op](*operands)
-        if found is not None and any(map(math.isnan, found)):
-            found = None
-    else:
+        return None if math.isnan(number) else (number, number)
+    if depth == 0 or value.op not in RANGES or not _goes_along(value):
         leaves.add(value)
-        found = ALL
-    known[value] = found
-    return found
+        return ALL
+    if value not in known:
+        operands = [_range(a, leaves, depth - 1, known) for a in value.args]
+        found = None if None in operands else RANGES[value.op](*operands)
+        known[value] = None if found is None or any(map(math.isnan, found)) else found
+    return known[value]
 
 
 def _spreads_nan(value: Value) -> set[Value]:
     """The values whose NaN this one has too, entry by entry."""
     found: set[Value] = set()
     stack = [value]
-    while stack:
+    while stack and len(found) < MOST:
         v = stack.pop()
         if v in found:
             continue
