@@ -1001,3 +1001,30 @@ def test_where_the_compiler_fails_the_function_runs_as_it_is(monkeypatch):
     with pytest.warns(RuntimeWarning, match="runs uncompiled.*another llvmlite"):
         np.testing.assert_array_equal(compiled(x), gradient(x))
     np.testing.assert_array_equal(compiled(2 * x), gradient(2 * x))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: x * y * x,
+        lambda x, y: x * 1e-200 * 1e-200 + y,
+        lambda x, y: x * 1e200 * 1e200 + y,
+        lambda x, y: x / 1e-200 * 1e-200 + y,
+        lambda x, y: 1e200 / x * 1e200 + y,
+        lambda x, y: x / y * y,
+        lambda x, y: (x + 2.0**52) - 2.0**52 + y,
+    ],
+)
+def test_what_is_not_a_sum_is_computed_in_its_order(f):
+    x, y = np.array([1e200, 1.1, -1e200, 3e-200, 1e250]), np.array([3e-200, 1.1, 1e-200, 1e200, 1e-100])
+    compiled = cr.compile(f)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            np.testing.assert_array_equal(compiled(x, y), f(x, y))
+    assert versions(compiled) == 1
+
+
+def test_equal_squares_cancel():
+    compiled, x = cr.compile(lambda x, y: np.sqrt(x * x - y * y)), np.random.default_rng(0).uniform(0.1, 1, 50)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(x, x.copy()), 0)

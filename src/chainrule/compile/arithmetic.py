@@ -56,10 +56,11 @@ class Arithmetic:
     ----------
     module : LLVM's module.
     builder, memory : where instructions go, and the block for what is needed on the stack.
-    flags : what LLVM may do to sums and products of floats.
+    flags : what LLVM may do to sums and products of floats; None in a kernel, where only products may be added to
+        what is summed up.
     """
 
-    def __init__(self, module: ir.Module, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...]):
+    def __init__(self, module: ir.Module, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...] | None):
         self.module, self.builder, self.memory, self.flags = module, builder, memory, flags
 
     def variable(self, kind: ir.Type) -> ir.Value:
@@ -105,7 +106,7 @@ class Arithmetic:
         dtype = common(tuple(dtype_of(x) for x in given))
         return [self.cast(x, dtype) for x in given]
 
-    def binary(self, op: type, x: Any, y: Any) -> Any:
+    def binary(self, op: type, x: Any, y: Any, flags: tuple[str, ...] | None = None) -> Any:
         if not isinstance(x, Number) and not isinstance(y, Number):
             with np.errstate(all="ignore"):
                 return PYTHON[op](x, y)
@@ -119,16 +120,18 @@ class Arithmetic:
         if dtype.startswith("float"):
             if op not in ON_FLOATS:
                 raise Untranslatable(f"{op.__name__} of {dtype}")
-            return Number(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=self.flags))
+            flags = self.flags if flags is None else flags
+            if flags is None:
+                flags = ("contract",) if op is ast.Mult else ()
+            return Number(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=flags))
         if op in (ast.FloorDiv, ast.Mod):
             return self.divided(op, x, y)
         if dtype == "bool" and op not in (ast.BitAnd, ast.BitOr):
             raise Untranslatable(f"{op.__name__} of truth values")
         wraps = dtype != "index" or op in (ast.BitAnd, ast.BitOr, ast.RShift)
-        flags = () if wraps else ("nsw",)
         if op in (ast.BitAnd, ast.BitOr):
             return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value))
-        return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=flags))
+        return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=() if wraps else ("nsw",)))
 
     def divided(self, op: type, x: Number, y: Number) -> Number:
         """Rounded down, as Python does."""
@@ -149,7 +152,7 @@ class Arithmetic:
         if op is not ast.USub:
             raise Untranslatable(op.__name__)
         if x.dtype.startswith("float"):
-            return Number(x.dtype, self.builder.fneg(x.value, flags=self.flags))
+            return Number(x.dtype, self.builder.fneg(x.value, flags=self.flags or ()))
         return Number(x.dtype, self.builder.neg(x.value))
 
     def compare(self, op: type, x: Any, y: Any) -> Any:

@@ -43,7 +43,9 @@ from chainrule.compile.typed import (
 __all__ = ["Translator"]
 
 SUMS = ("reassoc", "contract")
-"""Sums in kernels may be reassociated and products added in one step; NaN, Inf and the sign of zero keep their meaning.
+"""What kernels sum up (`total += x * y`) may be reassociated, and products added to it in one step; NaN, Inf and the
+sign of zero keep their meaning. All else is computed as it is written: x · y · x is not x² · y where x² overflows, and
+√(x² − y²) is 0, not NaN, where x = y.
 """
 LONG_CHAIN = 4
 """A function of vecmath of so many lines is a long one."""
@@ -91,7 +93,7 @@ class Translator:
                     data.add_attribute("noalias")
                 lengths = tuple(n if isinstance(n, int) else next(parameters) for n in given.shape)
                 here.append(contiguous(given.dtype, data, lengths, body))
-            writer = _Function(self, body, memory, SUMS)
+            writer = _Function(self, body, memory)
             returned = writer.run(self.definitions[name], self.scope, here)
             place = function.args[-1]
             for k, number in enumerate(returned):
@@ -103,7 +105,7 @@ class Translator:
 
     def inside(self, builder: ir.IRBuilder, memory: ir.Block) -> _Function:
         """What writes code where the builder is; what it needs on the stack is made in the block `memory`."""
-        return _Function(self, builder, memory, SUMS)
+        return _Function(self, builder, memory)
 
     def constant(self, array: np.ndarray) -> Array:
         """An array that is known, as a constant of the module."""
@@ -127,7 +129,9 @@ class _Function(Indexing):
     straight : whether there are neither loops nor branches, so that names stand for values.
     """
 
-    def __init__(self, translator: Translator, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...]):
+    def __init__(
+        self, translator: Translator, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...] | None = None
+    ):
         super().__init__(translator.module, builder, memory, flags)
         self.translator = translator
         self.names: dict[str, Any] = {}
@@ -179,7 +183,7 @@ class _Function(Indexing):
 
     def _augassign(self, line: ast.AugAssign) -> None:
         now = self.value(ast.copy_location(_read_again(line.target), line))
-        value = self.binary(type(line.op), now, self.value(line.value))
+        value = self.binary(type(line.op), now, self.value(line.value), SUMS if self.flags is None else self.flags)
         self.put(line.target, self.cast(value, now.dtype) if isinstance(now, Number) else value)
 
     def put(self, target: ast.expr, value: Any) -> None:
