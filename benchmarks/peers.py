@@ -119,7 +119,7 @@ def table(title: str, times: dict[str, Times], peers: int, unit: str) -> str:
 
 
 def versions() -> str:
-    names = ("numpy", "numba", *PEERS)
+    names = ("numpy", "llvmlite", *PEERS)
     found = []
     for name in names:
         try:

@@ -29,8 +29,13 @@ __all__ = [
 ]
 
 LONG = ir.IntType(64)
-BIT = ir.IntType(1)
-KINDS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": ir.IntType(32), "int64": LONG, "bool": BIT}
+KINDS = {
+    "float32": ir.FloatType(),
+    "float64": ir.DoubleType(),
+    "int32": ir.IntType(32),
+    "int64": LONG,
+    "bool": ir.IntType(1),
+}
 KINDS["index"] = LONG
 """`index` is what counts loops and places in arrays: an int64 that never overflows, which LLVM makes use of."""
 IN_MEMORY = KINDS | {"bool": ir.IntType(8)}
@@ -90,7 +95,7 @@ def stored(builder: ir.IRBuilder, number: Number) -> ir.Value:
 
 def loaded(builder: ir.IRBuilder, dtype: str, place: ir.Value) -> Number:
     value = builder.load(place)
-    return Number(dtype, builder.trunc(value, BIT) if dtype == "bool" else value)
+    return Number(dtype, builder.icmp_unsigned("!=", value, value.type(0)) if dtype == "bool" else value)
 
 
 def long(x: Any) -> ir.Value:
