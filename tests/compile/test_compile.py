@@ -1028,3 +1028,47 @@ def test_equal_squares_cancel():
     compiled, x = cr.compile(lambda x, y: np.sqrt(x * x - y * y)), np.random.default_rng(0).uniform(0.1, 1, 50)
     for _ in range(3):
         np.testing.assert_array_equal(compiled(x, x.copy()), 0)
+
+
+MASK = np.array([[True, False, True], [False, True, True]])
+ODD = {
+    np.float64: np.array([np.nan, np.inf, -np.inf, 5e-324, -0.0, 1.7e308]),
+    np.float32: np.array([np.nan, np.inf, -np.inf, 1e-45, -0.0, 3e38], np.float32),
+    np.int64: np.array([2**53 + 1, 2**63 - 1, -(2**63), 1, 2, 3]),
+    np.int32: np.array([2**31 - 1, -(2**31), -1, 1, 2, 3], np.int32),
+}
+
+
+@pytest.mark.parametrize("dtype", ODD)
+def test_constants_of_a_small_program(dtype):
+    def f(x, y):
+        return np.where(MASK, x, y), x + ODD[dtype].reshape(2, 3), x == ODD[dtype].reshape(2, 3)
+
+    compiled, (x, y) = cr.compile(f), np.arange(12).reshape(2, 2, 3).astype(dtype)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            assert_same(compiled(x, y), f(x, y), 0)
+    assert versions(compiled) == 1
+    assert compiled._latest.program.native
+
+
+@pytest.mark.parametrize("limit", [2**31 - 1, 2**31, 2**40, -(2**31) - 1, 2**63])
+def test_integers_are_compared_with_numbers_beyond_them(limit):
+    def f(x):
+        return x < limit, x == limit, x != limit, x >= limit
+
+    compiled, x = cr.compile(f), np.array([2**31 - 1, -(2**31), 0, 1], np.int32)
+    for _ in range(3):
+        assert_same(compiled(x), f(x), 0)
+
+
+@pytest.mark.parametrize("dtype", [">f8", np.uint8, np.float16, np.complex128, np.longdouble, np.longlong])
+@pytest.mark.parametrize("f", [lambda a, x: x * 2, lambda a, x: (a, x * 2)])
+@pytest.mark.parametrize("number", [False, True])
+def test_arguments_of_other_dtypes_beside_those_that_are_computed_with(f, dtype, number):
+    compiled, a, x = cr.compile(f), np.arange(3).astype(dtype), np.arange(4.0)
+    a = a[1] if number else a
+    for _ in range(3):
+        assert_same(compiled(a, x), f(a, x), 0)
+    assert versions(compiled) == 1
+    assert compiled._fast is not None, "each call looks at everything"

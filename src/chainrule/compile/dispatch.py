@@ -52,7 +52,8 @@ def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
     parameters = tuple(program.parameters)
     flat = Entry(tuple(leaves[i] for i in used), parameters, (*results, *guards), (), None, parallel)
     structure = _structure(version)
-    if structure is None or not all(map(_is_simple, version.expected, guards)):
+    unknown = any(np.asarray(leaf).dtype not in CANONICAL for leaf in version.signature.leaves)
+    if structure is None or unknown or not all(map(_is_simple, version.expected, guards)):
         return {program.name: flat}
     expected = tuple((how, int(found)) for how, found in version.expected)
     parameters = tuple(p._replace(place=used[p.place]) if p.role == "input" else p for p in parameters)

@@ -18,6 +18,7 @@ from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.buffers import Lifetime, Workspace, share
 from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
+from chainrule.compile.operations import COMPUTED
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 from chainrule.compile.windows import WINDOWS, Text, samples_of, work_of, write_windows
@@ -129,6 +130,7 @@ class _Writer:
             native = (
                 sum(_cost(v) for v in values) <= SMALL
                 and len(steps) <= FEW_STEPS
+                and all(v.dtype in COMPUTED for v in values)
                 and all(_is_native(s.value) for s in steps if isinstance(s, Step))
             )
         self.native = native
@@ -221,7 +223,8 @@ class _Writer:
         array = value.params["array"]
         if self.native and array.size <= 64 and value not in self.written:
             self.written.add(value)
-            self.functions.insert(0, f"{self.name_of(value)} = np.array({array.tolist()}, {_dtype(value)})")
+            numbers = re.sub("nan|inf", r"np.\g<0>", str(array.tolist()))
+            self.functions.insert(0, f"{self.name_of(value)} = np.array({numbers}, {_dtype(value)})")
         return self.name_of(value) if self.native and array.size <= 64 else self._outside(value, array)
 
     def _outside(self, value: Value, array: Any) -> str:

@@ -71,7 +71,7 @@ def _pointwise(low: Lowering, op: str, node: Node, args: list[Value]) -> Value |
     if op in COMPARISONS:
         kinds = [_representative(a) for a in args]
         common = np.result_type(*kinds) if len(kinds) > 1 else args[0].dtype
-        if common.kind == "b" or common not in COMPUTED:
+        if common.kind == "b" or common not in COMPUTED or any(_is_beyond(a, common) for a in args):
             return None
         args = [_cast(low, a, common) for a in args]
     elif op in LOGICAL:
@@ -113,6 +113,11 @@ def _turned_outside(low: Lowering, op: str, args: list[Value], shape: tuple[int,
 
 def _representative(a: Value) -> Any:
     return a.dtype if not a.weak else {"f": 0.0, "i": 0, "b": False}[a.dtype.kind]
+
+
+def _is_beyond(a: Value, dtype: np.dtype) -> bool:
+    """Whether a number of Python is none of this dtype: NumPy compares integers with it all the same."""
+    return a.weak and dtype.kind == "i" and a.dtype.kind == "i" and int(dtype.type(_number(a))) != int(_number(a))
 
 
 def _number(a: Value) -> Any:

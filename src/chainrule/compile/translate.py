@@ -108,15 +108,15 @@ class Translator:
         return _Function(self, builder, memory)
 
     def constant(self, array: np.ndarray) -> Array:
-        """An array that is known, as a constant of the module."""
+        """An array that is known, as a constant of the module: its bytes, which are faster to write than numbers."""
         dtype = array.dtype.name
         if id(array) not in self.constants:
-            kind = ir.ArrayType(IN_MEMORY[dtype], array.size)
+            kind = ir.ArrayType(ir.IntType(8), array.nbytes)
             known = ir.GlobalVariable(self.module, kind, f"constant.{len(self.constants)}")
-            known.initializer, known.global_constant, known.linkage = kind(array.ravel().tolist()), True, "internal"
+            known.initializer, known.global_constant, known.linkage = kind(bytearray(array.tobytes())), True, "internal"
+            known.align = array.itemsize
             self.constants[id(array)] = known
-        known = self.constants[id(array)]
-        data = known.gep([LONG(0), LONG(0)]) if array.size else known.bitcast(IN_MEMORY[dtype].as_pointer())
+        data = self.constants[id(array)].bitcast(IN_MEMORY[dtype].as_pointer())
         return contiguous(dtype, data, array.shape)
 
 
