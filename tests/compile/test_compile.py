@@ -1072,3 +1072,46 @@ def test_arguments_of_other_dtypes_beside_those_that_are_computed_with(f, dtype,
         assert_same(compiled(a, x), f(a, x), 0)
     assert versions(compiled) == 1
     assert compiled._fast is not None, "each call looks at everything"
+
+
+FORKS = """
+import os, signal, threading
+import numpy as np
+import chainrule as cr
+
+x = np.linspace(0.1, 1, 7)
+
+
+def compile_one(k):
+    f = lambda x: np.sin(x * k) + np.exp(-x) * k
+    compiled = cr.compile(f)
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(x), f(x), rtol=1e-13)
+
+
+def compile_many():
+    k = 1000
+    while not done:
+        k += 1
+        compile_one(k)
+
+
+done = False
+thread = threading.Thread(target=compile_many)
+thread.start()
+for i in range(5):
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        compile_one(i)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+done = True
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_fork_while_another_thread_compiles():
+    out = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["0"] * 5, out.stderr

@@ -8,13 +8,26 @@ finds in a table that is filled in when the code is loaded; so code from the cac
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["DTYPES", "TABLE", "Argument", "Entry", "Leaf", "Parameter", "Result", "initialize", "load", "processor"]
+__all__ = [
+    "DTYPES",
+    "LLVM",
+    "TABLE",
+    "Argument",
+    "Entry",
+    "Leaf",
+    "Parameter",
+    "Result",
+    "initialize",
+    "load",
+    "processor",
+]
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
 """The dtypes of arrays and numbers that entries take and give."""
@@ -139,7 +152,10 @@ class _Code:
         return make(ctypes.addressof(definition), self, None)
 
 
-_lock = threading.Lock()
+LLVM = threading.RLock()
+"""Held while LLVM works. A fork waits for it: in the new process, which has one thread, it would be taken for ever."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=LLVM.acquire, after_in_parent=LLVM.release, after_in_child=LLVM.release)
 _machine: list[Any] = []
 
 
@@ -147,7 +163,7 @@ def initialize() -> Any:
     """llvmlite's binding, ready for this processor."""
     import llvmlite.binding as llvm
 
-    with _lock:
+    with LLVM:
         if not _machine:
             llvm.initialize_native_target()
             llvm.initialize_native_asmprinter()
@@ -167,7 +183,7 @@ def processor() -> Any:
 def load(code: bytes, names: Sequence[str], constants: Sequence[np.ndarray] = ()) -> dict[str, Callable[..., Any]]:
     """The entries of these names in an object file, as functions; `constants` are contiguous arrays that it reads."""
     llvm = initialize()
-    with _lock:
+    with LLVM:
         machine = _machine[0].create_target_machine(codemodel="jitdefault", jit=True)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))

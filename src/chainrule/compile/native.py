@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from chainrule.compile import vecmath
 from chainrule.compile.entry import POINTER, write_entry, write_kernel_entry
-from chainrule.compile.machine import TABLE, Entry, initialize, processor
+from chainrule.compile.machine import LLVM, TABLE, Entry, initialize, processor
 from chainrule.compile.translate import Translator
 
 __all__ = ["compiled"]
@@ -26,6 +26,13 @@ def compiled(
     main, entries : the main function of a native program, and an Entry for each way in which Python calls it.
     constants : how many arrays the code reads that come with it.
     """
+    with LLVM:
+        return _compiled(module, text, main, entries, constants)
+
+
+def _compiled(
+    module: ModuleType, text: str, main: str, entries: Mapping[str, Entry], constants: int
+) -> tuple[bytes, list[str]]:
     llvm = initialize()
     scope = vars(module) | {"vm": vecmath}
     code = ir.Module(module.__name__)
