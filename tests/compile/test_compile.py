@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib.util
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -1072,6 +1074,16 @@ def test_arguments_of_other_dtypes_beside_those_that_are_computed_with(f, dtype,
         assert_same(compiled(a, x), f(a, x), 0)
     assert versions(compiled) == 1
     assert compiled._fast is not None, "each call looks at everything"
+
+
+def test_it_can_be_copied_and_pickled():
+    compiled = cr.compile(notes_loss, donate="x")
+    for _ in range(2):
+        compiled(W, X)
+    for other in (copy.copy(compiled), copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
+        assert other._donate == compiled._donate
+        for _ in range(2):
+            np.testing.assert_allclose(other(W, X), notes_loss(W, X), rtol=1e-14)
 
 
 FORKS = """

@@ -79,6 +79,10 @@ class Compiled:
         versions = sum(len(v) for v in self._versions.values())
         return f"<compiled {self.__name__}: {versions} version(s)>"
 
+    def __reduce__(self) -> Any:
+        """Copied or sent to another process it is compiled anew, or found in the cache: machine code is not sent."""
+        return Compiled, (self.__wrapped__, self._donate)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         fast = self._fast
         if fast is not None and not kwargs:
