@@ -944,3 +944,37 @@ def test_an_ellipsis_that_stands_for_no_axis_separates_arrays_all_the_same(key):
         return y
 
     np.testing.assert_array_equal(written(cr.variable(x)).value, written(x))
+
+
+WHERE = np.array([True, False, True])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda d: np.sum(d, dtype=np.int32),
+        lambda d: np.prod(d, dtype=np.int32),
+        lambda d: np.cumsum(d, dtype=np.int32),
+        lambda d: np.mean(d, dtype=np.int64),
+        lambda d: np.sum(d, dtype=np.int32, where=WHERE, initial=5),
+        lambda d: np.sum(d, where=WHERE),
+        lambda d: np.sum(d > 5, where=WHERE),
+        lambda d: np.prod(d, where=WHERE),
+        lambda d: np.max(d, where=WHERE, initial=-3),
+        lambda d: np.min(d, where=WHERE, initial=2**62),
+        lambda d: np.mean(d, where=WHERE),
+        lambda d: np.var(np.astype(d, np.float32), where=WHERE),
+        lambda d: np.std(d % 7, where=WHERE),
+    ],
+)
+def test_reductions_of_integers_have_numpys_dtype(f):
+    seen, d = [], np.array([2**53 + 1, 3, 2**31])
+
+    def watch(x):
+        seen.append(f(np.astype(x, np.int64) * 0 + d))
+        return np.sum(x)
+
+    cr.grad(watch)(np.ones(3))
+    found, expected = seen[0].value, f(d)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype

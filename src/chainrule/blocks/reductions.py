@@ -225,12 +225,14 @@ def _numpy_reduction(function, made):
         if "correction" in others:  # the Array API's name
             others["ddof"] = others.pop("correction")
         if where is not True or "mean" in others:
-            return _reduced_where(made, a, axis, keepdims, initial, where, **others)
-        if others:
+            z = _reduced_where(made, a, axis, keepdims, initial, where, **others)
+        elif others:
             z = made(a, axis=axis, keepdims=keepdims, **others)
         else:
             z = record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
-        return z if initial is None else _JOIN[made.name](z, initial)
+        if initial is not None:
+            z = _JOIN[made.name](z, initial)
+        return z if dtype is None or z.dtype == dtype else np.astype(z, dtype)  # NumPy's sums of int32 are int64
 
     return numpy_reduction
 
@@ -238,7 +240,7 @@ def _numpy_reduction(function, made):
 _JOIN = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 """What puts the initial value into a reduction."""
 
-_NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+_NEUTRAL = {"sum": 0, "prod": 1, "max": -math.inf, "min": math.inf}
 """What changes nothing in a reduction: it stands where an entry is left out."""
 
 
@@ -248,8 +250,10 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     if made.name in _NEUTRAL:
         if initial is None and made.name in ("max", "min"):
             raise RecordingError(f"numpy.{made.name} with where= needs initial=, as in NumPy" + at_line())
-        z = made(np.where(where, a, _NEUTRAL[made.name]), axis=axis, keepdims=keepdims, **others)
-        return z if initial is None else _JOIN[made.name](z, initial)
+        neutral = _NEUTRAL[made.name]
+        if a.dtype.kind in "iu" and made.name in ("max", "min"):
+            neutral = np.iinfo(a.dtype).min if made.name == "max" else np.iinfo(a.dtype).max
+        return made(np.where(where, a, neutral), axis=axis, keepdims=keepdims, **others)
     n = np.sum(where, axis=axis, keepdims=True)
     given = others.pop("mean", None)
     center = sum(np.where(where, a, 0.0), axis=axis, keepdims=True) / n if given is None else given
@@ -263,7 +267,8 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
     if others:
         raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
-    z = np.astype(z, np.empty(0, a.dtype).real.dtype if made.name in ("var", "std") else a.dtype)
+    dtype = a.dtype if a.dtype.kind in "fc" else np.dtype(np.float64)
+    z = np.astype(z, np.empty(0, dtype).real.dtype if made.name in ("var", "std") else dtype)
     return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
 
 
@@ -287,7 +292,8 @@ def numpy_cumsum(a, axis=None, dtype=None, out=None):
     if out is not None:
         raise RecordingError("numpy.cumsum(out=…) with a recorded array: use the returned array" + at_line())
     a = a if dtype is None else np.astype(a, dtype)
-    return cumsum(np.ravel(a)) if axis is None else cumsum(a, axis=axis)
+    z = cumsum(np.ravel(a)) if axis is None else cumsum(a, axis=axis)
+    return z if dtype is None or z.dtype == dtype else np.astype(z, dtype)
 
 
 def _counting(function):
