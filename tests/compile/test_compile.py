@@ -1086,6 +1086,40 @@ def test_it_can_be_copied_and_pickled():
             np.testing.assert_allclose(other(W, X), notes_loss(W, X), rtol=1e-14)
 
 
+SMALL_STACK = """
+import threading
+import numpy as np
+import chainrule as cr
+
+
+def f(x):
+    y = np.concatenate([np.full(9000, 1.5), x, np.full(3, x[0])])
+    z = np.zeros_like(x, shape=2000) + np.full(2000, 2.5)
+    z[1:4] = x
+    return y, z
+
+
+x = np.arange(3.0)
+compiled = cr.compile(f)
+for _ in range(2):
+    compiled(x)
+threading.stack_size(64 * 1024)
+found = []
+thread = threading.Thread(target=lambda: found.append(compiled(x)))
+thread.start()
+thread.join()
+for y, z in zip(found[0], f(x), strict=True):
+    np.testing.assert_array_equal(y, z)
+print(compiled._latest.program.native)
+"""
+
+
+def test_constants_need_little_of_the_stack():
+    out = subprocess.run([sys.executable, "-c", SMALL_STACK], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split() == ["True"]
+
+
 FORKS = """
 import os, signal, threading
 import numpy as np

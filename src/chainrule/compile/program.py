@@ -30,6 +30,8 @@ SMALL = 40_000
 WORTH_THREADS_WINDOWS = 1_000_000
 """Entries of windows from which on their samples are shared between threads."""
 FEW_STEPS = 60
+FEW_ENTRIES = 64
+"""Constants of so many entries are written into small programs; larger ones would not always fit on the stack."""
 RESERVED = frozenset(
     "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
     + "results cuts turns parts piece first last count start full i j k z total".split()
@@ -217,15 +219,16 @@ class _Writer:
             number = value.params["number"]
             if not value.shape:
                 return repr(number.item()) if value.weak and np.isfinite(number) else _number(number)
-            if not self.native:
+            if not self.native or size_of(value) > FEW_ENTRIES:
                 return self._outside(value, np.full(value.shape, number, value.dtype))
             return f"np.full({value.shape}, {number_text(number)})"
         array = value.params["array"]
-        if self.native and array.size <= 64 and value not in self.written:
+        few = self.native and array.size <= FEW_ENTRIES
+        if few and value not in self.written:
             self.written.add(value)
             numbers = re.sub("nan|inf", r"np.\g<0>", str(array.tolist()))
             self.functions.insert(0, f"{self.name_of(value)} = np.array({numbers}, {_dtype(value)})")
-        return self.name_of(value) if self.native and array.size <= 64 else self._outside(value, array)
+        return self.name_of(value) if few else self._outside(value, array)
 
     def _outside(self, value: Value, array: Any) -> str:
         name = self.name_of(value)
@@ -356,13 +359,13 @@ class _Writer:
         name = self.name_of(value)
         self._allocate(value)
         self.body.append(f"{name}[...] = 0")
-        self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self.text(value.args[0])}")
+        self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self._filling(value.args[0])}")
 
     def _set(self, value: Value) -> None:
         name = self.name_of(value)
         self._allocate(value)
-        self.body.append(f"{name}[...] = {self.text(value.args[0])}")
-        self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self.text(value.args[1])}")
+        self.body.append(f"{name}[...] = {self._filling(value.args[0])}")
+        self.body.append(f"{name}[{_key_text(value.params['key'], len(value.shape))}] = {self._filling(value.args[1])}")
 
     def _concatenate(self, value: Value) -> None:
         name, axis = self.name_of(value), value.params["axis"]
@@ -373,7 +376,7 @@ class _Writer:
         start = 0
         for a in value.args:
             stop = start + a.shape[axis]
-            self.body.append(f"{name}[{', '.join([':'] * axis + [f'{start}:{stop}'])}] = {self.text(a)}")
+            self.body.append(f"{name}[{', '.join([':'] * axis + [f'{start}:{stop}'])}] = {self._filling(a)}")
             start = stop
 
     def _call(self, value: Value) -> None:
