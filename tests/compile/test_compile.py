@@ -1086,6 +1086,12 @@ def test_it_can_be_copied_and_pickled():
             np.testing.assert_allclose(other(W, X), notes_loss(W, X), rtol=1e-14)
 
 
+def test_the_square_of_an_integer_may_be_negative():
+    compiled, x = cr.compile(lambda x: abs(x * x)), np.array([1236836151, 3, 2**31 - 1, -(2**31)], np.int32)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(x), abs(x * x))
+
+
 SMALL_STACK = """
 import threading
 import numpy as np

@@ -36,7 +36,6 @@ EXACT = identities("""
     square(abs(x)) = square(x)
     abs(-x) = abs(x)
     abs(abs(x)) = abs(x)
-    abs(square(x)) = square(x)
     maximum(x, x) = x
     minimum(x, x) = x
     exp(log_softmax(x, axis=a)) = softmax(x, axis=a)

@@ -123,6 +123,12 @@ def to_the_same_dtype(build: Builder, x: Any, dtype: Any) -> Any:
     return x if shape_and_dtype(x)[1] == dtype else None
 
 
+@rule("absolute", of=("square",))
+def absolute_of_square(build: Builder, x: Any) -> Any:
+    """|x²| = x² of floats: the square of an integer that does not fit may be negative."""
+    return x if _inner(x, build, "square") is not None and shape_and_dtype(x)[1].kind == "f" else None
+
+
 @rule("transpose")
 def transpose_twice(build: Builder, x: Any, axes: tuple[int, ...]) -> Any:
     """(xᵀ)ᵀ = x, and a transpose that moves nothing is nothing."""
