@@ -18,7 +18,7 @@ NETWORK = DIGITS.with_name("network.py")
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
