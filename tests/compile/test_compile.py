@@ -1148,6 +1148,7 @@ def compile_many():
         compile_one(k)
 
 
+compile_one(999)  # a module that a thread imports during a fork stays locked in the child, in any Python program
 done = False
 thread = threading.Thread(target=compile_many)
 thread.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -154,8 +155,26 @@ class _Code:
 
 LLVM = threading.RLock()
 """Held while LLVM works. A fork waits for it: in the new process, which has one thread, it would be taken for ever."""
+
+
+def _locks() -> list[Any]:
+    """Ours, and llvmlite's own, which what is thrown away takes at any time."""
+    own = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
+    return [LLVM] if own is None else [LLVM, own]
+
+
+def _before_fork() -> None:
+    for lock in _locks():
+        lock.__enter__()
+
+
+def _after_fork() -> None:
+    for lock in reversed(_locks()):
+        lock.__exit__(None, None, None)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=LLVM.acquire, after_in_parent=LLVM.release, after_in_child=LLVM.release)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 _machine: list[Any] = []
 
 
