@@ -115,8 +115,6 @@ class Arithmetic:
         if op is ast.Div and not dtype.startswith("float"):
             x, y = self.cast(x, "float64"), self.cast(y, "float64")
             dtype = "float64"
-        if op is ast.Pow:
-            return self.cast(self.of_libm("pow", x, y), dtype)
         if dtype.startswith("float"):
             if op not in ON_FLOATS:
                 raise Untranslatable(f"{op.__name__} of {dtype}")
@@ -174,13 +172,6 @@ class Arithmetic:
         kinds = ir.FunctionType(kind, [kind] * len(numbers))
         function = self.module.declare_intrinsic(f"llvm.{name}", [kind], kinds)
         return Number(numbers[0].dtype, self.builder.call(function, [x.value for x in numbers]))
-
-    def of_libm(self, name: str, *given: Any) -> Number:
-        """A function of the C library, in double precision."""
-        module, kind = self.module, KINDS["float64"]
-        kinds = ir.FunctionType(kind, [kind] * len(given))
-        function = module.globals.get(name) or ir.Function(module, kinds, name)
-        return Number("float64", self.builder.call(function, [self.cast(x, "float64").value for x in given]))
 
     def extreme(self, name: str, x: Any, y: Any) -> Number:
         """The maximum or minimum of two numbers."""

@@ -404,10 +404,6 @@ MATH: dict[Any, Callable[..., Any]] = {
     np.ceil: lambda t, x: t.intrinsic("ceil", x),
     np.trunc: lambda t, x: t.intrinsic("trunc", x),
     np.rint: lambda t, x: t.intrinsic("rint", x),
-    math.sin: lambda t, x: t.of_libm("sin", x),
-    math.cos: lambda t, x: t.of_libm("cos", x),
-    math.tan: lambda t, x: t.of_libm("tan", x),
-    math.pow: lambda t, x, y: t.of_libm("pow", x, y),
 }
 
 
