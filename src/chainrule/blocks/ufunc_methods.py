@@ -1,6 +1,10 @@
 """Methods of ufuncs (reduce, accumulate, reduceat, outer, at), and ufuncs with two results.
 
 Like NumPy's, reduce and accumulate work along the first axis if none is given.
+
+Ufuncs without a block of their own are reduced step by step, from the left, as NumPy defines it. With AVX-512
+NumPy's own `power.reduce`, `arctan2.reduce` and their `reduceat` are wrong where the reduced axis is contiguous (seen
+with NumPy 2.4).
 """
 
 import math
