@@ -245,7 +245,7 @@ def numpy_einsum(subscripts, *operands, out=None, optimize=False, dtype=None, or
         output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
     if "..." in inputs:
         terms, output = name_ellipsis(terms, output, [x.ndim for x in operands])
-        operands, terms = _without_unit_axes(operands, terms, output)
+    operands, terms = _without_unit_axes(operands, terms)
     return einsum(*operands, subscripts=f"{','.join(terms)}->{output}")
 
 
@@ -266,15 +266,21 @@ def numpy_einsum_path(*operands, **options):
     return np.einsum_path(*(value_of(x) for x in operands), **options)
 
 
-def _without_unit_axes(operands, terms, output):
-    """Under "..." an axis of length 1 broadcasts against a longer one; a letter does not, so drop such axes."""
+def _without_unit_axes(operands, terms):
+    """An axis of length 1 broadcasts against others with its letter, which the block's axes do not: drop it."""
     sizes: dict[str, int] = {}
     for x, term in zip(operands, terms, strict=True):
+        if len(term) != x.ndim:
+            raise BlockError(f"einsum's term {term!r} for an array of shape {x.shape}" + at_line())
         for letter, n in zip(term, x.shape, strict=True):
-            sizes[letter] = max(sizes.get(letter, 1), n)
+            if n != 1 and sizes.setdefault(letter, n) != n:
+                raise BlockError(f"einsum's axis {letter!r} has the lengths {sizes[letter]} and {n}" + at_line())
     new_operands, new_terms = [], []
     for x, term in zip(operands, terms, strict=True):
-        drop = {i for i, (c, n) in enumerate(zip(term, x.shape, strict=True)) if n == 1 and sizes[c] != 1}
+        drop = {i for i, (c, n) in enumerate(zip(term, x.shape, strict=True)) if n == 1 and sizes.get(c, 1) != 1}
+        for c in {term[i] for i in drop}:
+            if any(x.shape[i] != 1 for i, other in enumerate(term) if other == c):
+                raise BlockError(f"einsum's axis {c!r} has the lengths 1 and {sizes[c]} in one array" + at_line())
         new_operands.append(np.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in drop)) if drop else x)
         new_terms.append("".join(c for i, c in enumerate(term) if i not in drop))
     return tuple(new_operands), new_terms
