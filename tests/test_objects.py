@@ -1,7 +1,11 @@
 """Arrays of dtype object: what NumPy makes of recorded arrays where its protocols do not ask."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from scipy.spatial.distance import squareform
 
 import chainrule as cr
 from chainrule.array import Array
@@ -216,3 +220,40 @@ def test_dtype_of_a_ufunc_is_that_of_the_computation():
     assert value.dtype == np.float32
     assert gradient.dtype == np.float64
     np.testing.assert_allclose(gradient, np.exp(X), rtol=1e-6)
+
+
+# C code of SciPy that moves the bytes of any dtype --------------------------------------------------------------------
+
+MOVING_BYTES = """
+import gc
+import numpy as np, chainrule as cr
+from chainrule.errors import RecordingError
+from scipy.ndimage import distance_transform_cdt
+from scipy.spatial.distance import squareform
+D = np.ones((3, 3)) - np.eye(3)
+for function, x in [(squareform, np.arange(3.0)), (squareform, D), (distance_transform_cdt, np.eye(3))]:
+    try:
+        cr.grad(lambda x: np.sum(function(x)))(x)
+    except RecordingError as error:
+        assert function.__name__ in str(error) and "write" in str(error), error
+    else:
+        raise AssertionError(function)
+    gc.collect()
+"""
+
+
+def test_functions_of_scipy_that_copy_objects_uncounted_are_refused():
+    """They crashed the interpreter, so they are called in another."""
+    assert subprocess.run([sys.executable, "-c", MOVING_BYTES]).returncode == 0
+
+
+def test_the_distances_that_squareform_arranges_can_be_written():
+    def f(x):
+        D = np.zeros_like(x, shape=(3, 3))
+        D[np.triu_indices(3, 1)] = x
+        D = D + D.T
+        return np.sum(D * np.arange(9.0).reshape(3, 3)), D
+
+    x = np.array([1.0, 2.0, 5.0])
+    np.testing.assert_array_equal(f(cr.variable(x))[1].value, squareform(x))
+    np.testing.assert_array_equal(cr.grad(lambda x: f(x)[0])(x), [4.0, 8.0, 12.0])

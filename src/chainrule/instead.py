@@ -1,7 +1,8 @@
 """What to write instead of functions that ask for plain arrays and for no protocol.
 
-Those of scipy.linalg hand their arguments to LAPACK, some of scipy.special turn them into plain arrays first. They are
-recognised by their frames, while they ask.
+Those of scipy.linalg hand their arguments to LAPACK, some of scipy.special turn them into plain arrays first. A few
+move the bytes of any dtype in C: entries of an array of dtype object would be copied without being counted, and Python
+would crash when it frees them. They are recognised by their frames, while they ask.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ INSTEAD = {
     **{
         f"scipy.special.{name}": f"`from chainrule import special`, then special.{name}(…)" for name in _SPECIAL.split()
     },
-    # It would read beyond the memory of an array of dtype object.
+    # These move bytes.
+    "scipy.spatial.distance.squareform": "D = np.zeros_like(x, shape=(n, n)); D[np.triu_indices(n, 1)] = x; D + D.T, "
+    "or D[np.triu_indices(n, 1)] for the way back",
+    "scipy.ndimage.distance_transform_cdt": "it of x.value: its result is integers, which have no gradient",
     "numpy.lib.stride_tricks.as_strided": "np.lib.stride_tricks.sliding_window_view, or an index as x[i[:, None] + j]",
 }
 """What does the same, by the full name of the function."""
@@ -36,6 +40,8 @@ INSTEAD = {
 _FOLDERS = {
     os.path.join("scipy", "linalg") + os.sep: "scipy.linalg",
     os.path.join("scipy", "special") + os.sep: "scipy.special",
+    os.path.join("scipy", "spatial", "distance.py"): "scipy.spatial.distance",
+    os.path.join("scipy", "ndimage") + os.sep: "scipy.ndimage",
     os.path.join("numpy", "lib", "_stride_tricks_impl"): "numpy.lib.stride_tricks",
 }
 

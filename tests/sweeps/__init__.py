@@ -1,0 +1,1 @@
+"""Sweeps: one property, tried on everything; the tests run a sample of each, a command runs it whole."""
