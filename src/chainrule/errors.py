@@ -1,6 +1,14 @@
 """The kinds of error that chainrule raises. Each message says what was wrong, where, and what to write instead."""
 
-__all__ = ["BlockError", "ChainruleError", "CheckFailed", "ExpressionError", "GradientError", "RecordingError"]
+__all__ = [
+    "BlockError",
+    "ChainruleError",
+    "CheckFailed",
+    "CompilerError",
+    "ExpressionError",
+    "GradientError",
+    "RecordingError",
+]
 
 
 class ChainruleError(Exception):
@@ -25,3 +33,7 @@ class ExpressionError(ChainruleError, ValueError):
 
 class CheckFailed(ChainruleError, AssertionError):
     """A gradient differs from its references."""
+
+
+class CompilerError(ChainruleError, AssertionError):
+    """A compiled program does not fit together: a mistake of chainrule's own, found before the program could run."""

@@ -16,7 +16,7 @@ from chainrule.compile.blas import all_threads
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.values import Value
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, CompilerError
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
 from chainrule.trees import leaf_names
@@ -119,6 +119,8 @@ class Compiled:
             try:
                 with self._lock:
                     version.prepare()
+            except CompilerError:
+                raise
             except Exception as error:
                 return self._uncompiled(error, args, kwargs)
             self._latest = version
@@ -237,6 +239,8 @@ class Version:
         self.program = write_program(self.name, inputs, outputs, None, donated, guards)
         try:
             self._load(inputs)
+        except CompilerError:
+            raise
         except Exception:
             if not self.program.native:
                 raise

@@ -17,6 +17,7 @@ from chainrule.blocks.complex_numbers import step_sign
 from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
+from chainrule.compile.sizes import require_fitting
 from chainrule.compile.values import Value
 from chainrule.compile.window_rules import WINDOW_RULES
 from chainrule.graph import graph_between, inside
@@ -42,6 +43,7 @@ class Lowering:
             key = (*key, params["block"], None if _is_simple(params["block_params"]) else len(self.known))
         if key not in self.known:
             made = Value(op, tuple(args), params, shape, dtype, weak)
+            require_fitting(made)
             made.order = len(self.known)
             self.known[key] = made
         return self.known[key]

@@ -1,0 +1,124 @@
+"""Sizes: whether a step of a program fits its operands.
+
+Compiled code does not ask where an array ends. So each step is looked at when it is made: what an operation reads of
+its operands must be there, and what it writes must be all of its result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value
+from chainrule.errors import CompilerError
+
+__all__ = ["require_fitting"]
+
+Shape = tuple[int, ...]
+
+
+def require_fitting(value: Value) -> None:
+    """Raise CompilerError where a step does not fit its operands.
+
+    >>> x = Value("input", shape=(2,))
+    >>> require_fitting(Value("reshape", (x,), shape=(2, 1)))
+    >>> require_fitting(Value("reshape", (x,), shape=(2, 2)))
+    Traceback (most recent call last):
+        ...
+    chainrule.errors.CompilerError: a step that does not fit: reshape of (2,) to (2, 2)
+    """
+    fits = FITS.get(value.op, _entry_by_entry if value.op in KERNEL_OPS else None)
+    if fits is not None and not fits(value, *(a.shape for a in value.args)):
+        operands = " and ".join(str(a.shape) for a in value.args)
+        raise CompilerError(f"a step that does not fit: {value.op} of {operands} to {value.shape}")
+
+
+def _entry_by_entry(value: Value, *operands: Shape) -> bool:
+    return all(_repeats(shape, value.shape) for shape in operands)
+
+
+def _repeats(small: Shape, large: Shape) -> bool:
+    """Whether an array can be broadcast to a shape."""
+    along = large[len(large) - len(small) :]
+    return len(small) <= len(large) and all(n in (1, m) for n, m in zip(small, along, strict=True))
+
+
+def _view(value: Value, x: Shape) -> bool:
+    return [n for n in x if n != 1] == [n for n in value.shape if n != 1]
+
+
+def _reshape(value: Value, x: Shape) -> bool:
+    return math.prod(x) == math.prod(value.shape)
+
+
+def _transpose(value: Value, x: Shape) -> bool:
+    order = value.params["order"]
+    return sorted(order) == list(range(len(x))) and value.shape == tuple(x[a] for a in order)
+
+
+def _one_hot(value: Value, labels: Shape) -> bool:
+    return value.shape[:-1] == labels
+
+
+def _reduction(value: Value, x: Shape) -> bool:
+    return value.shape == _kept(value, x)
+
+
+def _pick(value: Value, x: Shape, label: Shape) -> bool:
+    """One label for each row, or one number for all of them."""
+    return value.shape == _kept(value, x) and (label == value.shape or "number" in value.args[1].params)
+
+
+def _kept(value: Value, x: Shape) -> Shape:
+    return tuple(n for a, n in enumerate(x) if a not in value.params["axes"])
+
+
+def _matmul(value: Value, x: Shape, y: Shape) -> bool:
+    x, y = (
+        (*shape[:-2], shape[-1], shape[-2]) if turned and len(shape) > 1 else shape
+        for shape, turned in zip((x, y), value.params["turned"], strict=True)
+    )
+    inner = y[-2] if len(y) > 1 else y[0]
+    lead = np.broadcast_shapes(x[:-2], y[:-2])
+    return x[-1] == inner and value.shape == (*lead, *x[-2:-1], *(y[-1:] if len(y) > 1 else ()))
+
+
+def _part(value: Value, shape: Shape) -> Shape:
+    """The shape of the part of an array that a key chooses."""
+    return np.broadcast_to(0, shape)[(..., *value.params["key"])].shape
+
+
+def _slice(value: Value, x: Shape) -> bool:
+    return value.shape == _part(value, x)
+
+
+def _place(value: Value, x: Shape) -> bool:
+    return _repeats(x, _part(value, value.shape))
+
+
+def _set(value: Value, x: Shape, y: Shape) -> bool:
+    return _repeats(x, value.shape) and _repeats(y, _part(value, value.shape))
+
+
+def _concatenate(value: Value, *operands: Shape) -> bool:
+    axis = value.params["axis"]
+    others = {(*x[:axis], *x[axis + 1 :]) for x in (*operands, value.shape)}
+    return len(others) == 1 and sum(x[axis] for x in operands) == value.shape[axis]
+
+
+FITS: dict[str, Callable[..., bool]] = {
+    "view": _view,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "one_hot": _one_hot,
+    "pick": _pick,
+    "matmul": _matmul,
+    "slice": _slice,
+    "place": _place,
+    "set": _set,
+    "concatenate": _concatenate,
+    **dict.fromkeys(REDUCTIONS - {"pick"}, _reduction),
+}
+"""Whether a value, of such an operation, fits operands of these shapes."""
