@@ -51,6 +51,7 @@ class Block:
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
+        self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.leading_axes = leading_axes  # whether the backward rule is known to keep the contract above
         parameters = list(inspect.signature(rule).parameters.values())
         self.takes_xp = bool(parameters) and parameters[0].name == "xp"

@@ -66,6 +66,9 @@ def logm(xp, x):
     return _each(scipy_logm, x)
 
 
+logm.draws = True  # SciPy estimates a norm
+
+
 @logm.backward
 def logm_backward(xp, dz, z, x):
     return _adjoint_derivative(xp, logm, x, dz)

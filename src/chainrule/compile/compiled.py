@@ -15,8 +15,9 @@ from numpy.lib.array_utils import byte_bounds
 from chainrule.compile.blas import all_threads
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
+from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.values import Value
-from chainrule.errors import ChainruleError, CompilerError
+from chainrule.errors import ChainruleError, CompilerError, RecordingError
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
 from chainrule.trees import leaf_names
@@ -26,20 +27,28 @@ __all__ = ["Compiled", "compile"]
 MANY = 8
 """More versions than this for one signature are a sign that branching on values does not pay."""
 TOO_MANY = 32
+SIGNATURES = 128
+"""Versions are kept for so many signatures (shapes, dtypes, texts, …), those that were asked for last."""
 
 
 def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled:
     """A function that computes what f computes, at native speed.
 
-    The first call runs f on recorded arrays and returns what it returned; the next one compiles what was recorded, for
-    these shapes and dtypes. What f calls inside (`cr.grad`, `cr.hessian`, a whole training step) is compiled with it.
+    The first call runs f on recorded arrays and returns what it returned. The next one records once more, compares the
+    two, and compiles what was recorded, for these shapes and dtypes; so does each new shape, dtype or path. What f
+    calls inside (`cr.grad`, `cr.hessian`, a whole training step) is compiled with it.
     Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are part of
     what is compiled: another one is another version. So is the outcome of a branch on values, which each run checks.
-    What f takes from outside (globals, its closure) is read once, when it is recorded.
+
+    What f takes from outside (globals, its closure) is read when it is recorded. What changes from run to run is
+    refused: random numbers, the time, a counter, a file. Draw outside and give the numbers as an argument:
+    `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a generator with a fixed seed
+    that f makes anew, since it draws the same on each call, and weights that f draws on its first run and keeps.
 
     Parameters
     ----------
-    f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded.
+    f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded,
+        twice for each version.
         Its arguments are not changed, also where f writes into them.
     donate : positions or names of arguments whose arrays are consumed: results of the same shape and dtype are
         written into them, as a training step does with parameters, and are these arrays. A large program computes them
@@ -48,7 +57,7 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     Raises
     ------
     ImportError : llvmlite is not installed.
-    RecordingError : an argument, or what f does, cannot be compiled.
+    RecordingError : an argument, or what f does, cannot be compiled; f does not do the same in two runs.
 
     >>> import numpy as np, chainrule as cr
     >>> area = cr.compile(lambda x, y: np.sum(x * y))
@@ -68,11 +77,12 @@ class Compiled:
         self.__name__ = name_of(f)
         self.__doc__ = f.__doc__
         self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
-        self._versions: dict[Any, list[Any]] = {}
+        self._versions: dict[Any, list[Version]] = {}
         self._latest: Any = None
         self._fast: Callable[..., Any] | None = None
         self._known: list[Callable[..., Any]] = []
         self._lock = threading.RLock()
+        self._refused: str | None = None
         self._warned = self._failed = False
 
     def __repr__(self) -> str:
@@ -112,40 +122,110 @@ class Compiled:
                 continue
             self._fast = fast
             return result
+        if self._refused is not None:
+            raise RecordingError(self._refused)
         signature = signature_of(args, kwargs, self.__name__)
-        versions = self._versions.setdefault(signature.key, [])
+        versions = self._versions_of(signature)
         tried = len(versions)
         for version in versions[:tried]:
-            try:
-                with self._lock:
-                    version.prepare()
-            except CompilerError:
-                raise
-            except Exception as error:
-                return self._uncompiled(error, args, kwargs)
-            self._latest = version
-            done, result = version.run(signature.leaves)
-            if done:
-                self._fast = version.fast
-                if version.fast is not None and not version.expected and version.fast not in self._known:
-                    self._known = [version.fast, *self._known[: MANY - 1]]
-                return result
+            if version.steady:
+                done, result = self._run(version, signature, args, kwargs)
+                if done:
+                    return result
         recorded = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
-        if len(versions) >= TOO_MANY:
-            return recorded.result
+        first = recorded.result
+        if recorded.drew:  # weights made on the first call, or random numbers on each: a second run tells
+            again = record(self.__wrapped__, signature, recorded.names)
+            if again.drew:
+                raise self._refusal(recorded, again)
+            recorded = again
+        told = recorded.told()
+        for k, version in enumerate(versions[:tried]):
+            if not version.steady and self._same_path(version.told, told, recorded):
+                version = self._version(signature, recorded, told, args, kwargs)
+                version.steady = True
+                with self._lock:
+                    versions[k] = version
+                return self._run(version, signature, args, kwargs, first)[1]
+        if len(versions) < TOO_MANY:
+            self._keep(versions, tried, self._version(signature, recorded, told, args, kwargs))
+        return first
+
+    def _versions_of(self, signature: Signature) -> list[Version]:
+        """The versions for a signature, which is now the one that was asked for last."""
+        with self._lock:
+            versions = self._versions.pop(signature.key, [])
+            self._versions[signature.key] = versions
+            while len(self._versions) > SIGNATURES:
+                del self._versions[next(iter(self._versions))]
+        return versions
+
+    def _run(
+        self,
+        version: Version,
+        signature: Signature,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        otherwise: Any = None,
+    ) -> tuple[bool, Any]:
+        """Whether a version is the one for these values, and what the function returns: `otherwise` if it is not."""
+        try:
+            with self._lock:
+                version.prepare()
+        except CompilerError:
+            raise
+        except Exception as error:
+            return True, self._uncompiled(error, args, kwargs)
+        self._latest = version
+        done, result = version.run(signature.leaves)
+        if not done:
+            return False, otherwise
+        self._fast = version.fast
+        if version.fast is not None and not version.expected and version.fast not in self._known:
+            self._known = [version.fast, *self._known[: MANY - 1]]
+        return True, result
+
+    def _version(
+        self, signature: Signature, recorded: Recorded, told: list[Told], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Version:
+        return Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature), told)
+
+    def _keep(self, versions: list[Version], tried: int, version: Version) -> None:
+        """Add a version, to be compiled when a second recording says the same. Only the latest keeps its recording."""
         if len(versions) == MANY and not self._warned:
             self._warned = True
             warnings.warn(
                 f"{self.__name__} has taken {MANY} different paths, and each is compiled by itself; what it looks at: "
-                f"{_what_is_looked_at(recorded)}. Use np.where, or compile the parts between the branches",
-                stacklevel=3,
+                f"{_what_is_looked_at(version.recorded)}. Use np.where, or compile the parts between the branches",
+                stacklevel=4,
             )
-        version = Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature))
         with self._lock:
             if len(versions) == tried:  # else another thread has recorded meanwhile, perhaps the same path
                 versions.append(version)
+                if self._latest is not None and not self._latest.steady:
+                    self._latest.forget()
                 self._latest = version
-        return recorded.result
+
+    def _same_path(self, told: list[Told], again: list[Told], recorded: Recorded) -> bool:
+        """Whether a recording repeats an earlier one. Refuses a function that is not the same on every call."""
+        try:
+            same = agree(told, again)
+        except Differs as error:
+            raise self._refusal(recorded, None, error.step) from None
+        if same and recorded.drew:
+            raise self._refusal(recorded)
+        return same
+
+    def _refusal(self, recorded: Recorded, again: Recorded | None = None, step: Told | None = None) -> RecordingError:
+        """The error for a function that is not the same on every call; it is that from now on."""
+        if again is not None:
+            try:
+                agree(recorded.told(), again.told())
+            except Differs as error:
+                step = error.step
+        refused = refusal(self.__name__, self.__wrapped__, step, recorded.drew, recorded.seeded)
+        self._refused = str(refused)
+        return refused
 
     def _names(self, args: tuple[Any, ...], kwargs: dict[str, Any], signature: Signature) -> list[str]:
         """A name for each leaf, by the function's parameters."""
@@ -191,7 +271,8 @@ class Compiled:
         return self._latest.program.memory()
 
 
-def _what_is_looked_at(recorded: Recorded) -> str:
+def _what_is_looked_at(recorded: Recorded | None) -> str:
+    assert recorded is not None
     lines = {str(g.node.line) for g in recorded.guards if g.node.line is not None}
     return ", ".join(sorted(lines)[:3]) or "values"
 
@@ -202,9 +283,17 @@ def _require_llvm() -> None:
 
 
 class Version:
-    """A function compiled for one signature and one path through it."""
+    """A function compiled for one signature and one path through it.
 
-    def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int]):
+    Attributes
+    ----------
+    steady : whether it was recorded twice, alike: only then it is run.
+    told : what the recording says, to compare with.
+    """
+
+    def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int], told: list[Told]):
+        self.steady = False
+        self.told = told
         self.name = name
         self.recorded: Recorded | None = recorded
         self.donated = donated
@@ -218,6 +307,11 @@ class Version:
         self.failure: Exception | None = None
         self.function: Callable[..., Any] | None = None
         self.entry: Callable[..., Any] | None = None
+
+    def forget(self) -> None:
+        """Let go of the recording: another one will be made before this is compiled."""
+        if self.function is None:
+            self.recorded, self.constants = None, []
 
     def prepare(self) -> None:
         """Compile, if that has not been done."""
@@ -246,7 +340,7 @@ class Version:
                 raise
             self.program = write_program(self.name, inputs, outputs, False, donated, guards)
             self._load(inputs)
-        self.recorded = None  # its values are not needed any more
+        self.recorded, self.told = None, []  # not needed any more
 
     def _load(self, inputs: Sequence[Value]) -> None:
         program = self.program

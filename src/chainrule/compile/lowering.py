@@ -18,6 +18,7 @@ from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
 from chainrule.compile.sizes import require_fitting
+from chainrule.compile.steady import same_inside
 from chainrule.compile.values import Value
 from chainrule.compile.window_rules import WINDOW_RULES
 from chainrule.graph import graph_between, inside
@@ -106,6 +107,8 @@ class Lowering:
         token = WATCHER.set(lambda node, how: read.setdefault((node, how), found(node.value, how)))
         try:
             graph = inside(node)
+            if not _is_ours(node.block) and not same_inside(graph, inside(node)):
+                return None  # it draws random numbers, say: its own rule is run each time
         except Exception:
             return None  # its rule does not record; it is run as it is
         finally:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.array import NO_PARAMS, WATCHER, Array, constant, joined
+from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.graph import graph_between
 from chainrule.locals import watch_locals
-from chainrule.node import Node, at_line
+from chainrule.node import Line, Node, at_line
 from chainrule.trees import flatten
 
 __all__ = ["Guard", "Recorded", "Signature", "found", "record", "signature_of"]
@@ -84,6 +85,12 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Si
         elif isinstance(leaf, STATIC):
             key.append((kind, leaf) if kind is not slice else (kind, repr(leaf)))
             continue
+        elif is_generator(leaf):
+            raise RecordingError(
+                f"{name}: an argument of type {kind.__name__} cannot be compiled: a compiled function draws nothing.\n"
+                "Draw outside and give the numbers: noise = rng.normal(size=3), or mask = rng.random(x.shape) >= p for "
+                "cr.dropout(x, p, mask=mask)" + at_line()
+            )
         else:
             raise RecordingError(
                 f"{name}: an argument of type {kind.__name__} cannot be compiled, because nobody can tell when it "
@@ -110,10 +117,17 @@ class Recorded(NamedTuple):
     result: Any
     guards: list[Guard]
     names: list[str]
+    drew: bool
+    """Whether it drew random numbers."""
+    seeded: Line | None
+    """Where it made a generator without a seed."""
+
+    def told(self) -> list[Told]:
+        return told(self.inputs, self.outputs, self.guards)
 
 
 def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Recorded:
-    """Run f on recorded inputs, watching which concrete values it looks at."""
+    """Run f on recorded inputs, watching which concrete values it looks at, and whether it draws random numbers."""
     inputs = [
         Node(None, (), NO_PARAMS, constant(leaf), name=name) for leaf, name in zip(signature.leaves, names, strict=True)
     ]
@@ -124,10 +138,10 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
             seen[node, how] = Guard(node, how, found(node.value, how))
 
     args, kwargs = signature.rebuild([Array(node) for node in inputs])
-    generators = _Generators(f)
+    draws = Draws(f)
     token = WATCHER.set(watch)
     try:
-        with watch_locals({}):
+        with watch_locals({}, draws):
             returned = f(*args, **kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):
@@ -138,11 +152,9 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     outputs, rebuild = flatten(returned)
     outputs = [joined(out) if isinstance(out, np.ndarray) else out for out in outputs]
     nodes = [out._node if type(out) is Array else out for out in outputs]
-    recorded = graph_between(inputs, nodes).nodes
-    if not any(node.block.name in DRAWING for node in recorded):
-        generators.refuse_if_used()
+    drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
     result = rebuild([_copied(out.value if type(out) is Node else out) for out in nodes])
-    return Recorded(inputs, nodes, rebuild, result, list(seen.values()), names)
+    return Recorded(inputs, nodes, rebuild, result, list(seen.values()), names, drew, draws.seeded)
 
 
 def found(value: Any, how: str) -> Any:
@@ -152,53 +164,3 @@ def found(value: Any, how: str) -> Any:
 
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
-
-
-DRAWING = frozenset(["logm"])
-"""Blocks whose own algorithm draws random numbers, on which the result does not depend."""
-
-
-class _Generators:
-    """The random generators that a function can reach: what they draw would be the same on every call."""
-
-    def __init__(self, f: Callable[..., Any]):
-        self.f = f
-        self.before = self._states()
-
-    def _states(self) -> list[str]:
-        found: dict[int, Any] = {}
-        stack: list[Any] = [self.f]
-        seen: set[int] = set()
-        while stack:
-            item = stack.pop()
-            if id(item) in seen:
-                continue
-            seen.add(id(item))
-            if isinstance(item, np.random.Generator):
-                found[id(item)] = item.bit_generator.state
-            elif isinstance(item, np.random.RandomState):
-                found[id(item)] = item.get_state(legacy=False)
-            code = getattr(item, "__code__", None)
-            if code is not None:
-                stack += [item.__globals__[n] for n in code.co_names if n in item.__globals__]
-                stack += [cell.cell_contents for cell in item.__closure__ or () if _is_filled(cell)]
-                stack += list(item.__defaults__ or ())
-            if type(item) in (list, tuple):
-                stack += item
-        found[0] = np.random.get_state(legacy=False)
-        return [repr(state) for state in found.values()]
-
-    def refuse_if_used(self) -> None:
-        if self._states() != self.before:
-            raise RecordingError(
-                "a compiled function drew random numbers; they would be the same on every call. "
-                "Draw them outside and give them as an argument" + at_line()
-            )
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True

@@ -1,0 +1,358 @@
+"""Is a function the same on every call? What it takes from outside its arguments is compiled as it was recorded.
+
+Random numbers, the time, a counter or a file would then stay what they were for ever. So a function is recorded twice
+before it is compiled, and the two recordings are compared step by step: where they differ and no argument says why,
+it is refused. What is drawn may by chance be the same twice (a mask of three entries is, one time in eight); so the
+random generators that the function can reach are watched too.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+import sys
+import sysconfig
+import types
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.block import Block, block_named
+from chainrule.errors import RecordingError
+from chainrule.graph import Graph, graph_between
+from chainrule.node import Line, Node, is_internal
+
+__all__ = ["Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
+
+ADVICE = (
+    "A compiled function would use what was recorded for ever. Give what changes from call to call (random numbers, "
+    "the time, a counter, an array that is written to) as an argument: "
+    "cr.dropout(x, p, mask=mask) with mask = rng.random(x.shape) >= p drawn outside"
+)
+
+
+# Two recordings ------------------------------------------------------------------------------------------------------
+
+
+class Told(NamedTuple):
+    """One step of a recording, told without its values: what must be equal in another recording of the function.
+
+    Attributes
+    ----------
+    what : how the step is computed and of what, or which result is returned.
+    outcome : what was found, for a guard; None for anything else.
+    node : where in the user's code it is: a code object and an offset.
+    """
+
+    what: Any
+    outcome: Any
+    place: tuple[Any, int]
+
+    @property
+    def line(self) -> Line | None:
+        return Node(None, (), {}, None, *self.place).line
+
+
+def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] = ()) -> list[Told]:
+    """A recording as a list: before each guard the steps that lead to it, then those that lead to the results."""
+    targets = [*(g.node for g in guards), *outputs]
+    dependent = set(graph_between(inputs, targets).nodes)
+    places: dict[Node, int] = {node: i for i, node in enumerate(inputs)}
+    found: list[Told] = []
+
+    def key(x: Any) -> Any:
+        return _key(x, lambda node: ("step", places[node]) if node in places else _key(node.value))
+
+    def add_steps(target: Any) -> None:
+        for node in _new_steps(target, dependent, places):
+            places[node] = len(places)
+            inputs_of = tuple(key(x) for x in node.inputs)
+            what = (_key_of_block(node.block), inputs_of, key(node.params), _form(node.value))
+            found.append(Told(what, None, (node.code, node.lasti)))
+
+    for guard in guards:
+        add_steps(guard.node)
+        outcome = _key(guard.outcome)
+        found.append(Told(("guard", guard.how, key(guard.node)), outcome, (guard.node.code, guard.node.lasti)))
+    for out in outputs:
+        add_steps(out)
+        place = (out.code, out.lasti) if type(out) is Node else (None, 0)
+        found.append(Told(("result", key(out)), None, place))
+    return found
+
+
+def _new_steps(target: Any, dependent: set[Node], known: dict[Node, int]) -> list[Node]:
+    """The steps above a result that are not known yet, oldest first."""
+    found: set[Node] = set()
+    stack = [target]
+    while stack:
+        node = stack.pop()
+        if type(node) is Node and node in dependent and node not in known and node not in found:
+            found.add(node)
+            stack += node.inputs
+    return sorted(found, key=attrgetter("order"))
+
+
+def _form(value: Any) -> Any:
+    return (type(value) if np.ndim(value) == 0 else np.ndarray, np.shape(value), getattr(value, "dtype", None))
+
+
+def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
+    """Whether two recordings are the same; False if a guard sent them on different paths.
+
+    Raises Differs, with the step, if they differ though all guards before found the same.
+    """
+    for a, b in zip(one, other, strict=False):
+        if a.what != b.what:
+            raise Differs(b)
+        if a.outcome != b.outcome:
+            return False
+    if len(one) != len(other):
+        raise Differs(max(one, other, key=len)[min(len(one), len(other))])
+    return True
+
+
+class Differs(Exception):
+    """Two recordings of one function differ at a step."""
+
+    def __init__(self, step: Told):
+        super().__init__(step.what)
+        self.step = step
+
+
+def same_inside(one: Graph, other: Graph) -> bool:
+    """Whether two recordings of what a block does inside are the same."""
+    try:
+        return agree(told(one.inputs, one.outputs), told(other.inputs, other.outputs))
+    except Differs:
+        return False
+
+
+# What can be compared ------------------------------------------------------------------------------------------------
+
+DEPTH = 12
+"""Values that are nested deeper are not looked into."""
+
+
+def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -> Any:
+    """A value by its content, as something that can be compared and that does not hold on to it."""
+
+    def key(part: Any) -> Any:
+        return _key(part, of_node, depth + 1)
+
+    if type(x) is Array:
+        x = x._node
+    if type(x) is Node:
+        return of_node(x) if of_node is not None else _form(x.value)  # a rule may ask for the dtype of what it holds
+    if isinstance(x, np.ndarray) and x.dtype.kind == "O":
+        return x.shape, key(x.ravel().tolist())
+    if isinstance(x, np.ndarray | np.generic):
+        content = x.tobytes()
+        short = content if len(content) <= 32 else hashlib.blake2b(content, digest_size=16).digest()
+        return type(x), x.dtype.str, x.shape, short
+    if isinstance(x, float | complex):
+        return type(x), repr(x)  # tells −0.0 from 0.0, and NaN is equal to NaN
+    if x is None or isinstance(x, int | str | bytes | type | np.dtype | types.CodeType | types.BuiltinFunctionType):
+        return type(x), x
+    if depth > DEPTH:
+        return type(x)
+    if isinstance(x, tuple | list):
+        return type(x), tuple(map(key, x))
+    if isinstance(x, set | frozenset):
+        return type(x), frozenset(map(key, x))
+    if isinstance(x, dict):
+        return type(x), tuple((key(k), key(v)) for k, v in x.items())
+    if isinstance(x, slice):
+        return slice, key((x.start, x.stop, x.step))
+    if isinstance(x, functools.partial):
+        return type(x), key((x.func, x.args, x.keywords))
+    if isinstance(x, Block):
+        return _key_of_block(x, depth)
+    if isinstance(x, types.FunctionType):
+        cells = [c.cell_contents for c in x.__closure__ or () if _is_filled(c)]
+        return x.__code__, key((cells, x.__defaults__, x.__kwdefaults__))
+    if isinstance(x, types.MethodType):
+        return types.MethodType, key((x.__func__, x.__self__))
+    if hasattr(x, "__array__"):
+        return type(x), key(np.asarray(x))
+    return type(x), key(getattr(x, "__dict__", None)) if not isinstance(x, types.ModuleType) else x.__name__
+
+
+def _key_of_block(block: Block, depth: int = 0) -> Any:
+    """A block of the library by its identity; another one, which may be made anew on each call, by its rule."""
+    return block if block_named(block.name) is block else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+# Random generators ---------------------------------------------------------------------------------------------------
+
+REACH = 20_000
+"""So many objects are looked at for generators."""
+ENTROPY = {random.SystemRandom.getrandbits.__code__, random.SystemRandom.random.__code__}
+"""What a generator of NumPy without a seed is seeded by."""
+SEED = random.Random.seed.__code__
+
+
+class Draws:
+    """Whether a function draws random numbers while it runs: from a generator that it can reach, or the system's."""
+
+    def __init__(self, f: Callable[..., Any]):
+        self.generators = _generators(f)
+        self.before = self._states()
+        self.seeded: Line | None = None
+
+    def _states(self) -> list[Any]:
+        return [_key(state()) for state in self.generators]
+
+    def enter(self, frame: Any) -> None:
+        """As `watch_locals` tells it: a function is called."""
+        code = frame.f_code
+        if self.seeded is None and (code in ENTROPY or (code is SEED and frame.f_locals["a"] is None)):
+            self.seeded = _caller(frame)
+
+    def leave(self, depth: int) -> None:
+        """Nothing to do."""
+
+    def happened(self) -> bool:
+        return self.seeded is not None or self._states() != self.before
+
+
+def _caller(frame: Any) -> Line:
+    """The user's line from which a function of Python's own `random` was called."""
+    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
+        frame = frame.f_back
+    return Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _generators(f: Callable[..., Any]) -> list[Callable[[], Any]]:
+    """What tells the state of each random generator that a function can reach."""
+    found: list[Callable[[], Any]] = [random.getstate, lambda: np.random.get_state(legacy=False)]
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        found.append(torch.get_rng_state)
+    return found + [state for item in _reached(f) if (state := _state_of(item)) is not None]
+
+
+def _reached(f: Any) -> Iterator[Any]:
+    """What a function can take from outside: itself, what it names and encloses, and what those hold."""
+    seen: set[int] = set()
+    queue: deque[Any] = deque([f])
+    while queue and len(seen) < REACH:
+        item = queue.popleft()
+        if id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            queue += _parts(item)
+
+
+def is_generator(x: Any) -> bool:
+    """Whether x draws random numbers."""
+    return _state_of(x) is not None
+
+
+def _state_of(item: Any) -> Callable[[], Any] | None:
+    if isinstance(item, np.random.Generator):
+        return lambda: item.bit_generator.state
+    if isinstance(item, np.random.BitGenerator):
+        return lambda: item.state
+    if isinstance(item, np.random.RandomState):
+        return lambda: item.get_state(legacy=False)
+    if isinstance(item, random.Random) and not isinstance(item, random.SystemRandom):
+        return item.getstate
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "Generator") and isinstance(item, torch.Generator):
+        return item.get_state
+    return None
+
+
+def _parts(item: Any) -> list[Any]:
+    """What a function can take of an object that it can reach."""
+    if item is None or isinstance(item, str | bytes | int | float | complex | np.ndarray | np.generic):
+        return []
+    if isinstance(item, type):
+        return (
+            [] if _is_library(getattr(sys.modules.get(item.__module__), "__file__", None)) else [*vars(item).values()]
+        )
+    if isinstance(item, list | tuple | set | frozenset):
+        return list(item)
+    if isinstance(item, dict):
+        return list(item.values())
+    if isinstance(item, functools.partial):
+        return [item.func, *item.args, *item.keywords.values()]
+    if isinstance(item, types.MethodType):
+        return [item.__self__, item.__func__]
+    if isinstance(item, types.FunctionType):
+        parts = [cell.cell_contents for cell in item.__closure__ or () if _is_filled(cell)]
+        parts += [*(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values(), getattr(item, "__wrapped__", None)]
+        return parts if _is_library(item.__code__.co_filename) else parts + _named(item.__code__, item.__globals__)
+    if isinstance(item, types.ModuleType):
+        return []
+    slots = [getattr(item, n, None) for c in type(item).__mro__ for n in _slots(c)]
+    return [*getattr(item, "__dict__", {}).values(), *slots, type(item)]
+
+
+LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def _is_library(file: str | None) -> bool:
+    """Whether code is not the user's, so that what it names is not looked into: it has no generators of his."""
+    return file is None or is_internal(file) or file.startswith(LIBRARIES)
+
+
+def _slots(kind: type) -> list[str]:
+    slots = kind.__dict__.get("__slots__", ())
+    return [n for n in ([slots] if isinstance(slots, str) else slots) if n not in ("__dict__", "__weakref__")]
+
+
+def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Any]:
+    """The globals that a function's code names, and what it names of modules and classes among them."""
+    names = set(code.co_names)
+    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    found = [scope[n] for n in names if n in scope]
+    for owner in [x for x in found if isinstance(x, types.ModuleType | type)]:
+        if owner is not np:
+            found += [vars(owner)[n] for n in names if n in vars(owner)]
+    for part in inner:
+        found += _named(part, scope)
+    return found
+
+
+# The refusal ---------------------------------------------------------------------------------------------------------
+
+
+def _line_of_function(f: Callable[..., Any]) -> Line | None:
+    """Where the user's function begins: of cr.grad(f), that is f."""
+    for item in _reached(f):
+        if isinstance(item, types.FunctionType) and not _is_library(item.__code__.co_filename):
+            return Line(item.__code__.co_filename, item.__code__.co_firstlineno)
+    return None
+
+
+def refusal(name: str, f: Callable[..., Any], step: Told | None, drawn: bool, seeded: Line | None) -> RecordingError:
+    """The error for a function that is not the same on every call.
+
+    Parameters
+    ----------
+    step : where two recordings differ, or None if they do not.
+    drawn : whether random numbers were drawn.
+    seeded : the line where a generator without a seed was made, if known.
+    """
+    line = (step.line if step is not None else None) or seeded or _line_of_function(f)
+    what = (
+        "it drew random numbers"
+        if drawn
+        else "two runs differ where no argument does, because something that it takes from outside has changed"
+    )
+    return RecordingError(f"{name} cannot be compiled: {what}" + (f"\n  at {line}" if line else "") + f"\n{ADVICE}")
