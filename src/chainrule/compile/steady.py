@@ -214,7 +214,7 @@ class Draws:
         self.seeded: Line | None = None
 
     def _states(self) -> list[Any]:
-        return [_key(state()) for state in self.generators]
+        return [state if type(state) is tuple else _key(state) for state in (take() for take in self.generators)]
 
     def enter(self, frame: Any) -> None:
         """As `watch_locals` tells it: a function is called."""
@@ -279,7 +279,7 @@ def _state_of(item: Any) -> Callable[[], Any] | None:
 
 def _parts(item: Any) -> list[Any]:
     """What a function can take of an object that it can reach."""
-    if item is None or isinstance(item, str | bytes | int | float | complex | np.ndarray | np.generic):
+    if item is None or isinstance(item, str | bytes | int | float | complex | np.ndarray | np.generic | Array | Node):
         return []
     if isinstance(item, type):
         return (
