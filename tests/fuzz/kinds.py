@@ -1,0 +1,147 @@
+"""The kinds of programs: how each is made, and what must hold of it."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from programs import Program, write_program
+from programs.answers import numbers
+from programs.compare import (
+    assert_close,
+    compare_double,
+    compare_explained,
+    compare_mixed,
+    compare_simplified,
+    compare_simplified_graph,
+)
+from programs.many import is_refused
+from programs.shrink import shrink
+
+from .calls import Refused, compare_call, draw_call
+
+__all__ = ["KINDS", "Kind", "Refused"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of program.
+
+    Attributes
+    ----------
+    make : a program from a seed and a number.
+    compare : raises AssertionError where something does not hold, `Refused` where chainrule declines.
+    shrinks : whether what fails can be made small.
+    """
+
+    make: Callable[[int, int], Any]
+    compare: Callable[[Any], None]
+    shrinks: bool = True
+
+    def failure(self, program: Any) -> BaseException | None:
+        """What is wrong with a program, or None."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                self.compare(program)
+            except Refused:
+                raise
+            except Exception as error:  # whatever it is, it is reported
+                if is_refused(error):
+                    raise Refused from error
+                return error
+        return None
+
+    def smaller(self, program: Any, error: BaseException) -> Any:
+        """A smaller program that fails in the same way."""
+
+        def fails(candidate: Program) -> bool:
+            try:
+                return type(self.failure(candidate)) is type(error)
+            except Refused:
+                return False
+
+        return shrink(program, fails) if self.shrinks else program
+
+
+def _gradients(program: Program) -> Callable[..., Any]:
+    return cr.value_and_grad(program.function(), numbers(len(program.inputs)))
+
+
+def compare_compiled(program: Program) -> None:
+    """Native code gives what the uncompiled function gives, for the recorded numbers and for others."""
+    g = _gradients(program)
+    compiled = cr.compile(g)
+    xs = list(program.inputs.values())
+    exact = all(x.dtype not in (np.float32, np.complex64) for x in xs)
+    for values in (xs, xs, [x * np.asarray(0.97, x.dtype) for x in xs], [np.asfortranarray(x[()]) for x in xs]):
+        with np.errstate(all="ignore"):
+            try:
+                value, gradients = g(*values)
+            except (ArithmeticError, np.linalg.LinAlgError):
+                return  # outside of a domain
+            found, slopes = compiled(*values)
+        for a, b in zip([found, *slopes], [value, *gradients], strict=True):
+            assert np.asarray(a).dtype == np.asarray(b).dtype, f"dtype {np.asarray(a).dtype}, uncompiled {b.dtype}"
+            if np.all(np.isfinite(b)):
+                assert_close(a, b, "compiled", 1e-8 if exact else 2e-3)
+
+
+def compare_code(program: Program) -> None:
+    """The printed code of each library gives the value and the gradients."""
+    xs = program.inputs
+    value, gradients = _gradients(program)(*xs.values())
+    explanation = cr.explain(program.function())(*xs.values())
+    try:
+        text = explanation.code("numpy")
+    except cr.errors.ChainruleError as error:
+        raise Refused(str(error)) from error
+    exec(compile(text, "<code>", "exec"), namespace := {})
+    both = namespace["program_and_gradient"]
+    found, slopes = both(*(xs[p] for p in inspect.signature(both).parameters))
+    slopes = slopes if isinstance(slopes, tuple) else (slopes,)
+    exact = all(x.dtype not in (np.float32, np.complex64) for x in xs.values())
+    for a, b in zip([found, *slopes], [value, *gradients], strict=True):
+        assert_close(a, b, f"code\n{text}", 1e-8 if exact else 2e-3)
+
+
+def compare_checked(program: Program) -> None:
+    """`check` calls no right gradient wrong."""
+    report = cr.check(program.function())(*program.inputs.values())
+    assert report.ok, str(report)
+
+
+def compare_written_afterwards(program: Program) -> None:
+    """Writing into the arguments after the forward pass changes no gradient."""
+    xs = [x.copy() for x in program.inputs.values()]
+    expected = _gradients(program)(*program.inputs.values())[1]
+    _, pullback = cr.vjp(program.function(), *xs)
+    for x in xs:
+        x[...] = np.nan
+    for a, b in zip(pullback(1.0), expected, strict=True):
+        assert_close(a, b, "gradient after a write")
+
+
+def _mixed(seed: int, index: int) -> Program:
+    return write_program(seed, index, mixed=True)
+
+
+KINDS: dict[str, Kind] = {
+    "libraries": Kind(write_program, compare_double),
+    "compiled": Kind(write_program, compare_compiled),
+    "calls": Kind(draw_call, compare_call, shrinks=False),
+    "code": Kind(write_program, compare_code),
+    "float32": Kind(_mixed, compare_mixed),
+    "compiled float32": Kind(_mixed, compare_compiled),
+    "simplified": Kind(_mixed, lambda p: (compare_simplified(p), compare_simplified_graph(p))[0]),
+    "explained": Kind(_mixed, compare_explained),
+    "checked": Kind(write_program, compare_checked),
+    "written afterwards": Kind(write_program, compare_written_afterwards),
+}
+"""Each kind gets the same time."""
