@@ -136,7 +136,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     result._unsure = unsure
     if block.view and type(operands[0]) is Array:
         source = operands[0]
-        if unsure and block.name == "reshape" and source.ndim > 1:
+        if unsure and block.library_name == "reshape" and source.ndim > 1:
             result._view = view_of(source)._replace(steps=None)
         elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
             result._view = view_of(source, partial(block, **params))

@@ -54,7 +54,7 @@ def from_objects(objects: np.ndarray) -> Any:
 def _taken_apart(entries: list[Any]) -> Any:
     """The recorded vector of which these are all the entries in order, if there is one."""
     first = entries[0]
-    if type(first) is not Array or first._node.block is None or first._node.block.name != "getitem":
+    if type(first) is not Array or first._node.block is None or first._node.block.library_name != "getitem":
         return None
     source = first._node.inputs[0]
     if source.value.shape != (len(entries),):

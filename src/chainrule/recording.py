@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, record
 from chainrule.backward import Path, backpropagate, find_path
-from chainrule.block import Block
+from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError, RecordingError
 from chainrule.libraries import is_complex, is_inexact, namespace_of
 from chainrule.node import Node, at_line
@@ -22,23 +21,21 @@ __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "rec
 Argnums = int | str | tuple[int | str, ...] | list[int | str]
 
 
-@partial(Block, notation=lambda x: x)
+@unlisted_block(notation=lambda x: x)
 def alias(xp: Any, x: Any) -> Any:
     """The same value under a new identity, so that a gradient inside a gradient cannot mistake one for the other."""
     return x
 
 
-alias.leading_axes = True
 alias.backward(lambda xp, dz, z, x: dz)
 
 
-@partial(Block, notation=lambda x: x)
+@unlisted_block(notation=lambda x: x)
 def as_array_number(xp: Any, x: Any) -> Any:
     """One of Python's numbers, recorded, as NumPy's: only those are differentiated."""
     return np.float64(x)
 
 
-as_array_number.leading_axes = True
 as_array_number.backward(lambda xp, dz, z, x: dz)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.array import WATCHER, Array, form_of, value_of
 from chainrule.backward import backpropagate, find_path
-from chainrule.block import Block
+from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
 from chainrule.libraries import is_complex, is_inexact, namespace_of
 from chainrule.node import Node, at_line
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-@Block
+@unlisted_block(differentiable=False, view=True)
 def stop_gradient(xp: Any, x: Any) -> Any:
     """The value of x, through which no gradient flows.
 
@@ -45,10 +45,6 @@ def stop_gradient(xp: Any, x: Any) -> Any:
     np.float64(3.0)
     """
     return x
-
-
-stop_gradient.differentiable = False
-stop_gradient.view = True
 
 
 def variable(value: Any, name: str | None = None) -> Array:

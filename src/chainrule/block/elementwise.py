@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER, Array
-from chainrule.block.making import BLOCKS, answers, unlisted_block
+from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.block.rules import Block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_numpy
@@ -97,8 +97,7 @@ def elementwise(
     )
     made.name = name
     vars(made).update(__name__=name, __qualname__=name)
-    if differentiable:
-        BLOCKS[name] = made
+    (BLOCKS if differentiable else UNLISTED)[of_the_library(made)] = made
     answers(*answers_for)(made)
     return made
 

@@ -23,6 +23,13 @@ def block_named(name: str) -> Block | None:
     return BLOCKS.get(name) or UNLISTED.get(name)
 
 
+def of_the_library(made: Block) -> str:
+    """Mark a block as one of the library's own; its name, which no other of them has."""
+    assert block_named(made.name) is None, f"the library has a block {made.name} already"
+    made.library_name = made.name
+    return made.name
+
+
 def answers(*functions: Any) -> Callable[[Any], Any]:
     """Decorator: what is called when one of these functions of NumPy or SciPy meets a recorded array."""
 
@@ -96,7 +103,7 @@ def library_block(*functions: Any, complex: bool = False, **options: Any) -> Cal
 
     def make(rule: Callable[..., Any]) -> Block:
         made = Block(rule, leading_axes=True, complex=complex, **options)
-        BLOCKS[made.name] = made
+        BLOCKS[of_the_library(made)] = made
         answers(*functions)(made)
         return made
 
@@ -108,7 +115,7 @@ def unlisted_block(**options: Any) -> Callable[[Callable[..., Any]], Block]:
 
     def make(rule: Callable[..., Any]) -> Block:
         made = Block(rule, leading_axes=True, **options)
-        UNLISTED[made.name] = made
+        UNLISTED[of_the_library(made)] = made
         return made
 
     return make

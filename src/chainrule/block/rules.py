@@ -26,7 +26,9 @@ class Block:
 
     Attributes
     ----------
-    name : the name of the forward rule.
+    name : the name of the forward rule, for people to read.
+    library_name : the name of one of the library's own blocks, None for a user's. What is known of a block is looked up
+        by it: a user's block may be called softmax and be something else.
     example : operands and parameters on which it is shown and checked.
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
@@ -46,6 +48,7 @@ class Block:
     ):
         functools.update_wrapper(self, rule)
         self.name = rule.__name__.rstrip("_")
+        self.library_name: str | None = None
         self.notation = notation
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand

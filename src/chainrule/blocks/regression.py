@@ -78,7 +78,7 @@ def l1_loss(x, y, reduction="mean", weight=None):
 
 
 _huber = elementwise(
-    "huber",
+    "huber_penalty",
     lambda xp, d, delta=1.0: xp.where(abs(d) < delta, 0.5 * d * d, delta * (abs(d) - 0.5 * delta)),
     lambda xp, z, d, delta: xp.where(abs(d) < delta, d, delta * xp.sign(d)),
     notation=lambda d, delta: call("huber", d),

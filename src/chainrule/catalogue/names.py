@@ -109,7 +109,7 @@ def answers_of(block: Block) -> Answers:
 
     A function of NumPy of the block's own name is the block, called with NumPy's signature.
     """
-    users = [c for c in _functions() if block.name in c.blocks]
+    users = [c for c in _functions() if block.library_name in c.blocks]
     same = [n for c in users if c.is_called(block.name) for n in c.names]
     itself = sorted({*_handlers().get(block, ()), *same}, key=_numpy_first)
     return Answers(tuple(itself), tuple(n for c in users if not c.is_called(block.name) for n in c.names))
@@ -139,11 +139,11 @@ def _blocks_in(function: Any, seen: set[Any] | None = None) -> Iterator[str]:
         return
     seen.add(function)
     for cell in function.__closure__ or ():
-        if isinstance(cell.cell_contents, Block) and BLOCKS.get(cell.cell_contents.name) is cell.cell_contents:
+        if isinstance(cell.cell_contents, Block) and cell.cell_contents.library_name in BLOCKS:
             yield cell.cell_contents.name
     for value in _called(code, function.__globals__):
         if isinstance(value, Block):
-            if BLOCKS.get(value.name) is value:
+            if value.library_name in BLOCKS:
                 yield value.name
         elif isinstance(value, types.FunctionType) and value.__module__.startswith("chainrule.blocks"):
             yield from _blocks_in(value, seen)
@@ -164,7 +164,7 @@ def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[Any]:
 def steps() -> tuple[Block, ...]:
     """Blocks without a gradient that are not in the library's table: sign, floor, comparisons, …"""
     handlers = _handlers()
-    return tuple(b for b in handlers if isinstance(b, Block) and not b.differentiable and BLOCKS.get(b.name) is not b)
+    return tuple(b for b in handlers if isinstance(b, Block) and not b.differentiable and b.library_name not in BLOCKS)
 
 
 def find(text: str) -> Block | Composite:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import NO_PARAMS
-from chainrule.block import BLOCKS
 from chainrule.check.compare import Problem, compare_gradients, precision
 from chainrule.check.libraries import Answer
 from chainrule.check.parts import random_like
@@ -29,7 +28,7 @@ def users(nodes: Iterable[Node]) -> Iterator[Node]:
     seen: Counter[Any] = Counter()
     for node in nodes:
         block = node.block
-        if BLOCKS.get(block.name) is not block and not block.leading_axes:
+        if block.library_name is None and not block.leading_axes:
             kind = (id(block), *(np.shape(i.value if type(i) is Node else i) for i in node.inputs))
             seen[kind] += 1
             if seen[kind] <= 3:

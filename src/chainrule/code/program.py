@@ -141,7 +141,7 @@ def _is_integers(x: Any) -> bool:
 
 def _is_about_labels(node: Node) -> bool:
     """Whether a block has only made sure that labels are labels, and that none is to be ignored."""
-    return node.block is not None and node.block.name in ("labels_fit", "all")
+    return node.block is not None and node.block.library_name in ("labels_fit", "all")
 
 
 def _reads_of(reads: Mapping[tuple[Node, str], Any], integers: Mapping[str, Node]) -> set[str]:

@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS, WATCHER
-from chainrule.block import Block, block_named
-from chainrule.blocks.complex_numbers import step_sign
+from chainrule.array import WATCHER
 from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
@@ -23,9 +21,7 @@ from chainrule.compile.values import Value
 from chainrule.compile.window_rules import WINDOW_RULES
 from chainrule.graph import graph_between, inside
 from chainrule.node import Node
-from chainrule.recording import alias, as_array_number
 from chainrule.simplify import simplify_graph
-from chainrule.transforms import stop_gradient
 
 __all__ = ["Lowering", "lower"]
 
@@ -90,8 +86,8 @@ class Lowering:
         return made
 
     def operation(self, node: Node, args: list[Value]) -> Value | None:
-        lowered = RULES.get(node.block.name) or WINDOW_RULES.get(node.block.name)
-        if lowered is None or not _is_ours(node.block) or any(a.op == "none" for a in args):
+        lowered = RULES.get(node.block.library_name) or WINDOW_RULES.get(node.block.library_name)
+        if lowered is None or any(a.op == "none" for a in args):
             return None
         if 0 in np.shape(node.value) or any(0 in a.shape for a in args):
             return None  # reductions of nothing are NumPy's business
@@ -168,18 +164,7 @@ def _is_simple(x: Any) -> bool:
     return isinstance(x, bool | int | float | str | slice | type(None) | np.dtype)
 
 
-def _is_ours(block: Block) -> bool:
-    return block_named(block.name) is block or any(block is other for other in _OTHERS)
-
-
 STEPS = COMPARISONS | LOGICAL | frozenset("floor ceil trunc rint bitwise_and bitwise_or invert".split())
-_OTHERS = (
-    *(ANSWERS[getattr(np, name)] for name in sorted(STEPS)),
-    alias,
-    as_array_number,
-    step_sign,
-    stop_gradient,
-)
 
 
 def lower(

@@ -183,7 +183,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 @rule("bitwise_and", "bitwise_or", "invert")
 def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     names = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "invert": "logical_not"}
-    return _pointwise(low, names[node.block.name], node, args)
+    return _pointwise(low, names[node.block.library_name], node, args)
 
 
 @rule("power")
@@ -360,7 +360,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     shape, dtype = np.shape(node.value), _kind_of(node)
     axis = node.params["axis"] + len(shape)
     args = [_cast(low, a, dtype) for a in args]
-    if node.block.name == "stack":
+    if node.block.library_name == "stack":
         args = [reshaped(low, a, (*a.shape[:axis], 1, *a.shape[axis:])) for a in args]
     return low.make("concatenate", args, shape, dtype, axis=axis)
 
@@ -393,7 +393,7 @@ def reduced(low: Lowering, op: str, x: Value, axes: tuple[int, ...], shape: tupl
 
 @rule("sum", "max", "min", "mean", "all", "any")
 def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
-    x, dtype, shape, op = args[0], _kind_of(node), np.shape(node.value), node.block.name
+    x, dtype, shape, op = args[0], _kind_of(node), np.shape(node.value), node.block.library_name
     if (dtype.kind == "b" and op in ("max", "min", "sum")) or (op in ("all", "any") and x.dtype != bool):
         return None
     x = _cast(low, x, dtype)

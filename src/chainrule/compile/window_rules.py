@@ -82,7 +82,7 @@ def _permuted(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]
 def _of_largest(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     """The two linear maps of a pooling; one with leading axes is left to NumPy."""
     arrays, orders = zip(*map(_in_memory, args), strict=True)
-    shape, op = np.shape(node.value), node.block.name
+    shape, op = np.shape(node.value), node.block.library_name
     dtypes = {a.dtype for a in arrays}
     if len(shape) != len(args[1].shape) or len(dtypes) != 1 or arrays[0].dtype.kind != "f":
         return None

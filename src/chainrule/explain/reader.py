@@ -136,7 +136,7 @@ class Reader:
                 if not _fits_a_line(node.value):
                     return None
                 leaves[node] = _number(node.value)
-            elif node.block is not None and node.block.name == "getitem" and np.size(node.value) == 1:
+            elif node.block is not None and node.block.library_name == "getitem" and np.size(node.value) == 1:
                 leaves[node] = _number(node.value)
         return formula_of(dx._node, leaves, self.constants)
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.block import Elementwise, block_named
+from chainrule.block import block_named
 from chainrule.libraries import namespace_of
 from chainrule.node import Node
-from chainrule.recording import alias
 from chainrule.simplify import structure
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Builder:
 
     def is_pure(self, block: Any) -> bool:
         """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
-        return _is_library(block) or isinstance(block, Elementwise)
+        return block.library_name is not None
 
     def uniform(self, x: Any) -> Any:
         return self._fact("uniform", structure.uniform, x)
@@ -118,9 +117,9 @@ class Builder:
         found = made
         if key is not None:
             self._known[key] = made  # a rule may ask for what it is applied to
-        if _is_library(block):
+        if block.library_name:
             names = {_name(x) for x in operands}
-            for rule in self.rules.get(block.name, ()):
+            for rule in self.rules.get(block.library_name, ()):
                 if not rule.may_apply(names):
                     continue
                 x = rule.apply(self, operands, params)
@@ -192,10 +191,6 @@ class Builder:
         return self._fact("key", key_of, x) if isinstance(x, np.ndarray) else key_of(x)
 
 
-def _is_library(block: Any) -> bool:
-    return block is alias or block_named(block.name) is block
-
-
 def _key_of_params(params: dict[str, Any]) -> Any:
     """What tells parameters apart. An index is the same in every type of integers."""
     if "key" in params:
@@ -225,11 +220,11 @@ def key_of(x: Any) -> Any:
     return (type(x), id(x))
 
 
-def _name(x: Any) -> str:
-    """What a rule may need an operand to be: the result of a block of some name, an input, or a constant."""
+def _name(x: Any) -> str | None:
+    """What a rule may need an operand to be: the result of a block of the library, an input, or a constant."""
     if type(x) is not Node:
         return CONSTANT
-    return INPUT if x.block is None else x.block.name
+    return INPUT if x.block is None else x.block.library_name
 
 
 def shape_and_dtype(x: Any) -> Any:

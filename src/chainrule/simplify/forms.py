@@ -67,7 +67,7 @@ class Forms:
 
     def simpler(self, node: Node) -> Any:
         """The node from its form, if that is cheaper or more stable; else None."""
-        if node.block.name not in READ or not _is_real_float(node.value):
+        if node.block.library_name not in READ or not _is_real_float(node.value):
             return None
         form = self.of(node)
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
@@ -108,10 +108,10 @@ class Forms:
         atom = atom_form(x)
         if x.block is None or not is_library(x.block, *READ) or self.build.is_leaf(x) or not _is_real_float(x.value):
             return atom
-        if x.block.name in ("add", "subtract") and is_positive(x):
+        if x.block.library_name in ("add", "subtract") and is_positive(x):
             return atom  # 1 + e^x and 1 − σ are factors
         try:
-            form = READ[x.block.name](self, x)
+            form = READ[x.block.library_name](self, x)
         except UnreadableError:
             return atom
         if len(form.terms) > TERMS or any(sum([abs(e) for _, e in p]) > FACTORS for p in form.terms):
@@ -419,7 +419,7 @@ def _is_real_float(value: Any) -> bool:
 
 def _arranged(forms: Forms, x: Node) -> Form:
     """reshape and getitem that only bring or drop axes of length 1."""
-    if x.block.name == "getitem" and any(
+    if x.block.library_name == "getitem" and any(
         part is not None and part != slice(None) for part in map(_plain, x.params["key"])
     ):
         raise UnreadableError

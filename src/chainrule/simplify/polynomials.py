@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.array import Array, answer, getitem_key
 from chainrule.block import BLOCKS
 from chainrule.node import Node
+from chainrule.simplify.structure import is_library
 
 if TYPE_CHECKING:
     from chainrule.simplify.results import Reader
@@ -50,7 +51,7 @@ class Polynomials:
 
     def simpler(self, x: Any) -> Any:
         """x from its normal form, if that takes fewer blocks; else None."""
-        if type(x) is not Array or x._node.block is None or x._node.block.name not in READ:
+        if type(x) is not Array or not is_library(x._node.block, *READ):
             return None
         value = x._node.value
         if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
@@ -65,7 +66,7 @@ class Polynomials:
             return self._of_constant(np.asarray(x))
         node = x._node
         if node not in self._of:
-            read = None if node.block is None or node in self.build.leaves else READ.get(node.block.name)
+            read = None if node.block is None or node in self.build.leaves else READ.get(node.block.library_name)
             found = None
             if read is not None:
                 operands = [Array(i) if type(i) is Node else i for i in node.inputs]

@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.block import BLOCKS
 from chainrule.graph import nodes_above
 from chainrule.node import Node
-from chainrule.recording import alias
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.polynomials import Polynomials
 from chainrule.simplify.rules import FOR_READING
@@ -73,7 +71,7 @@ class Reader(Builder):
 
     def simplest(self, block: Any, operands: Sequence[Any], params: dict[str, Any], value: Any) -> Any:
         """What the rules make of a block, if they make it simpler; else the block itself."""
-        for rule in FOR_READING.get(block.name, ()) if BLOCKS.get(block.name, alias) is block else ():
+        for rule in FOR_READING.get(block.library_name, ()):
             found = rule.apply(self, tuple(_node(x) for x in operands), params)
             if found is not None and np.shape(found.value if type(found) is Node else found) == np.shape(value):
                 return Array(found) if type(found) is Node else found

@@ -101,7 +101,7 @@ def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
     axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
     kept = tuple(1 if a in axes else n for a, n in enumerate(full))
     made = params.get("shape") or _indexed_shape(key, shape(x))
-    return build.call(inner.block.name, inner.inputs[0], axis=axis, keepdims=True) if made == kept else None
+    return build.call(inner.block.library_name, inner.inputs[0], axis=axis, keepdims=True) if made == kept else None
 
 
 @rule("add_at")
@@ -207,7 +207,7 @@ def power_zero(build: Builder, x: Any, y: Any) -> Any:
 
 def _step(x: Any, name: str) -> Node | None:
     """x, if it is the result of the library's step function of this name."""
-    return x if type(x) is Node and isinstance(x.block, Elementwise) and x.block.name == name else None
+    return x if type(x) is Node and is_library(x.block, name) else None
 
 
 # Broadcasting ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.block import block_named
 from chainrule.node import Node
 
 __all__ = [
@@ -102,7 +101,7 @@ def is_seed(x: np.ndarray) -> bool:
 
 def is_library(block: Any, *names: str) -> bool:
     """Whether a block is the library's of one of these names: a user's block may have the same name."""
-    return block is not None and block.name in names and block_named(block.name) is block
+    return block is not None and block.library_name in names
 
 
 # What a block says of its result --------------------------------------------------------------------------------

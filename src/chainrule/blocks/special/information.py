@@ -2,13 +2,13 @@
 
 import math
 
-from chainrule.block import Elementwise, answers, singular
+from chainrule.block import Elementwise, answers, elementwise, singular
 from chainrule.blocks import elementwise as ufuncs
 from chainrule.blocks.activations import softplus
 from chainrule.blocks.special.table import chance, near_zero, special_function
 from chainrule.domains import above_one, apart, example, far_from_zero, inside, normal, positive
 from chainrule.formula import call
-from chainrule.libraries import is_complex
+from chainrule.libraries import is_complex, special_functions_of
 
 
 @answers("scipy.special.log_expit")
@@ -135,4 +135,9 @@ radian = special_function(  # degrees, minutes and seconds
 
 for _name in ("exp2", "expm1", "log1p", "cbrt"):  # SciPy has ufuncs of its own for these
     answers(f"scipy.special.{_name}")(getattr(ufuncs, _name))
-special_function("round", differentiable=False)
+elementwise(  # np.round is another function, with decimals
+    "special_round",
+    lambda xp, x: special_functions_of(xp).round(x),
+    differentiable=False,
+    answers_for=("scipy.special.round",),
+)

@@ -33,10 +33,10 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
         other = y if holds else x
         if type(other) is not Node and not np.any(other):
             chosen = r.of(condition)
-            if not holds and condition.block is not None and condition.block.name in NEGATED:
+            if not holds and condition.block is not None and condition.block.library_name in NEGATED:
                 a, b = (r.of(i) for i in condition.inputs)
                 axes, args = aligned([a, b])
-                block = STEPS[NEGATED[condition.block.name]]
+                block = STEPS[NEGATED[condition.block.library_name]]
                 chosen = calls.elementwise(r.atoms, block, {}, args).along(axes)
             elif not holds:
                 chosen = r.atoms.plus(r.atoms.number(1, ()), chosen.scaled(-1))
@@ -53,19 +53,19 @@ def needed(node: Node) -> tuple[Any, ...]:
 
 def _is_mask(node: Node) -> bool:
     """where((dz = 0) ∧ ¬finite(s), 0, dz s), which is dz s wherever s is finite."""
-    if node.block is None or node.block.name != "where" or type(node.inputs[0]) is not Node:
+    if node.block is None or node.block.library_name != "where" or type(node.inputs[0]) is not Node:
         return False
     both = node.inputs[0]
     return (
         both.block is not None
-        and both.block.name == "bitwise_and"
-        and any(type(x) is Node and x.block is not None and x.block.name == "invert" for x in both.inputs)
+        and both.block.library_name == "bitwise_and"
+        and any(type(x) is Node and x.block is not None and x.block.library_name == "invert" for x in both.inputs)
     )
 
 
 def _always_chosen(node: Node) -> Any:
     """What a selection by a constant takes everywhere."""
-    if node.block is None or node.block.name != "where" or type(node.inputs[0]) is Node:
+    if node.block is None or node.block.library_name != "where" or type(node.inputs[0]) is Node:
         return None
     condition, x, y = node.inputs
     return x if np.all(condition) else y if not np.any(condition) else None
@@ -73,13 +73,13 @@ def _always_chosen(node: Node) -> Any:
 
 def _replaces_zero(node: Node) -> bool:
     """where(z = 0, c, z), which is z wherever that is not zero."""
-    if node.block is None or node.block.name != "where" or type(node.inputs[0]) is not Node:
+    if node.block is None or node.block.library_name != "where" or type(node.inputs[0]) is not Node:
         return False
     test, c, z = node.inputs
     return (
         type(c) is not Node
         and test.block is not None
-        and test.block.name == "equal"
+        and test.block.library_name == "equal"
         and test.inputs[0] is z
         and not np.any(test.value)
     )
@@ -102,9 +102,9 @@ def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
 
 
 def _is_extreme(x: Any) -> bool:
-    while type(x) is Node and x.block is not None and x.block.name in ("reshape", "broadcast_to", "getitem"):
+    while type(x) is Node and x.block is not None and x.block.library_name in ("reshape", "broadcast_to", "getitem"):
         x = x.inputs[0]
-    return type(x) is Node and x.block is not None and x.block.name in ("max", "min")
+    return type(x) is Node and x.block is not None and x.block.library_name in ("max", "min")
 
 
 CHOICES: dict[str, Callable[..., Expr | None]] = {

@@ -40,7 +40,7 @@ def _getitem(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | Non
 
 def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
     """The vectors in the array into which a decomposition packs its factors."""
-    if type(x) is not Node or x in r.leaves or x.block is None or x.block.name not in ("eigh", "svd"):
+    if type(x) is not Node or x in r.leaves or x.block is None or x.block.library_name not in ("eigh", "svd"):
         return None
     if len(key) != 2 or not all(isinstance(k, slice) for k in key) or np.ndim(x.value) != 2:
         return None
@@ -48,19 +48,19 @@ def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
     if type(of) is not Node:
         return None
     rows = range(*key[0].indices(len(x.value)))
-    first = {range(np.shape(of.value)[0]): "U" if x.block.name == "svd" else "V"}
-    if x.block.name == "svd":
+    first = {range(np.shape(of.value)[0]): "U" if x.block.library_name == "svd" else "V"}
+    if x.block.library_name == "svd":
         first[range(np.shape(of.value)[0] + 1, len(x.value))] = "V"
     letter = first.get(rows)
     shape = np.shape(node.value)
     if letter is None or None in axes_of_shape(shape):
         return None
-    return r.whole(("part", x.block.name, id(of), letter, shape), shape, content=Part(letter, shape, of))
+    return r.whole(("part", x.block.library_name, id(of), letter, shape), shape, content=Part(letter, shape, of))
 
 
 def _read_back(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
     """What is read where something was put alone: that, or zeros."""
-    if type(x) is not Node or x in r.leaves or x.block is None or x.block.name != "add_at":
+    if type(x) is not Node or x in r.leaves or x.block is None or x.block.library_name != "add_at":
         return None
     places = np.arange(np.size(x.value)).reshape(np.shape(x.value))
     put, read = places[(..., *x.params["key"])], places[(..., *key)]

@@ -146,10 +146,10 @@ class Writing:
                 assert atom.value is not None
                 return self.formula(atom.value)
         assert atom.block is not None
-        each = isinstance(atom.block, Elementwise) or atom.block.name == "where"
+        each = isinstance(atom.block, Elementwise) or atom.block.library_name == "where"
         whole = each and any(len(a.used()) == atom.axes for a in atom.args)
         args = [self.formula(a, beside=whole) for a in atom.args]
-        if atom.block.name == "inv":
+        if atom.block.library_name == "inv":
             return Formula("pow", (args[0], Formula("neg", (number(1),))), shape=atom.shape)
         if atom.block.notation is not None:
             made = atom.block.notation(*args, **atom.params)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.block import BLOCKS, Elementwise
+from chainrule.block import Elementwise
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms, exactly
 from chainrule.explain.closed.choices import CHOICES, needed
@@ -117,15 +117,14 @@ class Reading:
         if is_complex(node.value):
             raise UnreadableError
         block = node.block
-        ours = BLOCKS.get(block.name) is block or isinstance(block, Elementwise)
-        if ours and block.name in READ:
-            found = READ[block.name](self, node, *node.inputs, **node.params)
+        if block.library_name in READ:
+            found = READ[block.library_name](self, node, *node.inputs, **node.params)
             if found is not None:
                 return found.along(_checked(found, np.shape(node.value)))
-        if block.name == "alias":
+        if block.library_name == "alias":
             return self.of(node.inputs[0])
         args = [self.of(x) for x in node.inputs]
-        if isinstance(block, Elementwise) or block.name == "where":
+        if isinstance(block, Elementwise) or block.library_name == "where":
             axes, args = aligned(args)
             found = calls.elementwise(self.atoms, block, node.params, args)
             return found.along(axes)

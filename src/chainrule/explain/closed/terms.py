@@ -83,8 +83,9 @@ class Atom:
     symmetric: bool = False
 
     @property
-    def name(self) -> str:
-        return self.block.name if self.block is not None else self.kind
+    def name(self) -> str | None:
+        """The name of the library's block that it is the result of; None for a user's block."""
+        return self.block.library_name if self.block is not None else self.kind
 
     @functools.cached_property
     def cost(self) -> float:
