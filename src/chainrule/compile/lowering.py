@@ -103,7 +103,7 @@ class Lowering:
         token = WATCHER.set(lambda node, how: read.setdefault((node, how), found(node.value, how)))
         try:
             graph = inside(node)
-            if not _is_ours(node.block) and not same_inside(graph, inside(node)):
+            if node.block.library_name is None and not same_inside(graph, inside(node)):
                 return None  # it draws random numbers, say: its own rule is run each time
         except Exception:
             return None  # its rule does not record; it is run as it is
