@@ -15,6 +15,18 @@ ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 
+SMOKE = """
+test_traps test_transforms test_block test_errors test_graph test_objects test_ufunc_methods test_bounds
+test_simplified test_identities test_notes test_cli test_finite_differences test_explanation test_scopes
+""".split()
+"""The files of the smoke suite, `pytest -m smoke`: something of each room, in less than a minute."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in SMOKE:
+            item.add_marker(pytest.mark.smoke)
+
 
 @pytest.fixture(scope="session")
 def browser():
