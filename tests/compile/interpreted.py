@@ -57,6 +57,8 @@ VM = types.SimpleNamespace(
     softplus=lambda x: np.logaddexp(x, np.zeros_like(x)),
     take=lambda turns: _add_one(turns, 0),
     finish=lambda turns: _add_one(turns, 1),
+    piece_of=lambda cuts, piece, n: (int(cuts[piece]), int(cuts[piece + 1]), int(cuts[piece + 1] - cuts[piece])),
+    whole=lambda n, block: n - n % block,
 )
 
 
@@ -67,8 +69,8 @@ def _load(program: Program, entries: Any) -> Any:
         "vm": VM,
         "kernel": _kernel,
         "program": lambda *signature: lambda f: f,
-        "read": lambda dtype, ndim: None,
-        "written": lambda dtype, ndim: None,
+        "read": lambda dtype, shape: None,
+        "written": lambda dtype, shape: None,
         "scratch": lambda dtype, shape: np.full(shape, 7, dtype),
         "dense": dense,
         "shared": shared,

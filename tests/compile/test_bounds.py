@@ -41,6 +41,9 @@ SLOPE = of("subtract", of("tanh", X), number(1.0))
         (X, of("sin", of("tanh", X)), True),
         (X, of("sigmoid", of("subtract", X, X)), False),  # ∞ − ∞
         (X, of("tanh", of("multiply", X, of("exp", X))), False),  # 0 · ∞
+        (X, of("tanh", of("multiply", of("sigmoid", X), of("exp", X))), False),  # 0 · ∞, where 0 is the least
+        (X, of("tanh", of("multiply", of("exp", X), of("negative", of("sigmoid", X)))), False),  # or the largest
+        (X, of("tanh", of("multiply", of("exp", X), of("add", of("sigmoid", X), number(1.0)))), True),
         (X, of("tanh", of("log", X)), False),
         (X, number(math.inf), False),
         (X, number(3.0), True),

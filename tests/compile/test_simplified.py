@@ -214,3 +214,46 @@ def test_an_index_from_the_end_or_beyond_it_is_numpy_s(f):
                 compiled(s, np.array([wrong, 0, 3]))
         from_the_end = np.array([-1, 0, -4])
         assert_same(compiled(s, from_the_end), f(s, from_the_end), 1e-13)
+
+
+def test_a_constant_slope_that_is_infinite_is_masked():
+    c = np.array([0.0, 2.0, 4.0])
+
+    def f(x):
+        with np.errstate(divide="ignore"):
+            return np.sum(np.where(c == 0, 0.0, x / c) ** 2)
+
+    compiled, x = cr.compile(cr.grad(f)), np.array([1.0, 2.0, 3.0])
+    for k in (1.0, 2.0, 3.0):
+        np.testing.assert_allclose(compiled(k * x), [0.0, 2 * k * 2 / 4, 2 * k * 3 / 16], rtol=1e-14)
+    assert not compiled._failed
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x + 0.0,
+        lambda x: 0.0 + x,
+        lambda x: x + -0.0,
+        lambda x: x - 0.0,
+        lambda x: x - -0.0,
+        lambda x: 0.0 - x,
+        lambda x: x * 1.0,
+        lambda x: x / 1.0,
+        lambda x: x * -1.0,
+        lambda x: np.negative(-x),
+        lambda x: x + np.zeros(3),
+        lambda x: x * 0.0,
+        lambda x: x**1.0,
+        lambda x: np.maximum(x, x),
+        lambda x: x * np.zeros(3) + x,
+        lambda x: x + x * -0.0,
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_zeros_keep_their_sign(f, dtype):
+    compiled, x = cr.compile(f), np.array([-0.0, 0.0, -3.0], dtype)
+    for _ in range(2):
+        found = compiled(x)
+        np.testing.assert_array_equal(found, f(x))
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(f(x)))

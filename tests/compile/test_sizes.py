@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.compile.cache import load_module
 from chainrule.compile.lowering import Lowering
 from chainrule.compile.values import Value
 from chainrule.errors import CompilerError
@@ -48,3 +49,74 @@ def test_a_part_of_an_identity_chooses_rows():
         compiled = cr.compile(f)
         for k in (1.0, 2.0, 3.0):
             np.testing.assert_array_equal(compiled(k * a), f(k * a))
+
+
+# The text of a program, when it is translated --------------------------------------------------------------------
+
+HEAD = "import numpy as np\nfrom chainrule.compile.runtime import kernel, read, scratch, vm, written\n\n"
+
+
+def translated(body, *takes, parameters="x, y"):
+    lines = "\n".join(f"    {line}" for line in body)
+    text = f"{HEAD}@kernel({', '.join(takes)})\ndef each({parameters}):\n{lines}\n"
+    return load_module(text, "each", {}, [])[1]["each"]
+
+
+ROWS = ('read("float64", (3, 4))', 'written("float64", (3, 4))')
+ANY_LENGTH = ('read("float64", ("n",))', 'written("float64", ("n",))')
+
+
+@pytest.mark.parametrize(
+    ("body", "takes"),
+    [
+        (["for i in range(3):", "    for j in range(4):", "        y[i, j] = x[i, j + 1]"], ROWS),
+        (["for i in range(3):", "    for j in range(4):", "        y[i, j] = x[j, i]"], ROWS),
+        (["for i in range(3):", "    for j in range(5):", "        y[i, j] = 0.0"], ROWS),
+        (["for i in range(3):", "    y[i, i - 1] = 0.0"], ROWS),
+        (["y[3, 0] = x[0, 0]"], ROWS),
+        (["y[-4, 0] = x[0, 0]"], ROWS),
+        (["y[...] = x.reshape(4, 4)"], ROWS),
+        (["y[0] = x[:, 0]"], ROWS),
+        (["for i in range(3):", "    k = np.int64(x[i, 0])", "    y[i, k] = 1.0"], ROWS),
+        (["for i in range(3):", "    k = max(np.int64(x[i, 0]), 0)", "    y[i, k] = 1.0"], ROWS),
+        (["for i in range(3):", "    k = min(max(np.int64(x[i, 0]), 0), 4)", "    y[i, k] = 1.0"], ROWS),
+        (["for i in range(3):", "    k = i * 2 - 1", "    if k < 4:", "        y[i, k] = 1.0"], ROWS),
+        (["for i in range(3):", "    k = i", "    k = i + 2", "    y[i, k] = 1.0"], ROWS),
+        (["for i in range(10):", "    y[i] = x[i]"], ANY_LENGTH),
+        (["for i in range(y.shape[0]):", "    y[i] = x[i + 1]"], ANY_LENGTH),
+        (["for i in range(0, y.shape[0], 8):", "    y[i + 7] = x[i]"], ANY_LENGTH),
+        (["for i in range(y.shape[0]):", "    y[i] = x[i]"], (ANY_LENGTH[0], 'written("float64", ("m",))')),
+    ],
+)
+def test_an_index_that_may_lie_outside_of_its_array_is_not_translated(body, takes):
+    with pytest.raises(CompilerError, match=r"outside|another size|written into"):
+        translated(body, *takes)
+
+
+def test_indices_that_lie_inside_are_translated():
+    body = ["full = vm.whole(len(y), 8)", "for s in range(0, full, 8):", "    for i in range(s, s + 8):"]
+    body += ["        y[i] = 2.0 * x[i]", "for i in range(full, len(y)):", "    y[i] = 3.0 * x[i]"]
+    each = translated(body, *ANY_LENGTH)
+    x, y = np.arange(11.0), np.empty(11)
+    each(x, y)
+    np.testing.assert_array_equal(y, [*2 * x[:8], *3 * x[8:]])
+
+
+def test_arrays_of_other_lengths_than_a_kernel_is_for_are_refused_when_it_is_called():
+    each = translated(["for i in range(y.shape[0]):", "    y[i] = x[i]"], *ANY_LENGTH)
+    with pytest.raises(TypeError):
+        each(np.arange(3.0), np.empty(4))
+    fixed = translated(["for i in range(3):", "    y[i, 0] = x[i, 0]"], *ROWS)
+    with pytest.raises(TypeError):
+        fixed(np.ones((3, 5)), np.ones((3, 4)))
+
+
+def test_a_piece_of_rows_lies_within_them_whatever_the_cuts_are():
+    body = ["first, last, count = vm.piece_of(x, 0, len(y))", "part = y[first:last]"]
+    body += ["for i in range(count):", "    part[i] = 1.0"]
+    each = translated(body, 'read("int64", (2,))', 'written("float64", ("n",))')
+    for cuts in ([0, 4], [-100, 100], [3, 1], [50, 60]):
+        whole = np.full(12, np.nan)
+        each(np.array(cuts), whole[4:8])
+        assert np.isnan(whole[:4]).all()
+        assert np.isnan(whole[8:]).all()

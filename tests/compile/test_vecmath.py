@@ -69,7 +69,7 @@ ULPS = 4
 def source(name, dtype, arguments):
     """A kernel with the function in a loop over whole arrays."""
     text = "from chainrule.compile.runtime import kernel, read, vm, written\n\n"
-    kinds = [*(f'read("{dtype}", 1)' for _ in arguments), f'written("{dtype}", 1)']
+    kinds = [*(f'read("{dtype}", ("n",))' for _ in arguments), f'written("{dtype}", ("n",))']
     text += f"@kernel({', '.join(kinds)})\ndef every({', '.join(arguments)}, z):\n    for i in range(z.shape[0]):\n"
     return text + f"        z[i] = vm.{name}({', '.join(f'{a}[i]' for a in arguments)})\n"
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile.typed import KINDS, Number, Untranslatable, common, dtype_of
+from chainrule.compile.spans import ANY, Span, combined, exactly, extreme, wraps
+from chainrule.compile.typed import KINDS, Number, Untranslatable, common, dtype_of, span_of
 
 __all__ = ["Arithmetic"]
 
@@ -75,16 +76,19 @@ class Arithmetic:
         dtype = {bool: "bool", int: "index", float: "float64"}.get(type(x)) or np.asarray(x).dtype.name
         if dtype not in KINDS:
             raise Untranslatable(f"{x!r} is not a number of the code")
-        return Number(dtype, KINDS[dtype](x.item() if isinstance(x, np.generic) else x))
+        value = x.item() if isinstance(x, np.generic) else x
+        return Number(dtype, KINDS[dtype](value), _known(value, dtype))
 
     def cast(self, x: Any, dtype: str) -> Number:
         if not isinstance(x, Number):
             kind = np.dtype("int64" if dtype == "index" else dtype)
             with np.errstate(all="ignore"):
-                return Number(dtype, KINDS[dtype](kind.type(x).item()))
+                value = kind.type(x).item()
+            return Number(dtype, KINDS[dtype](value), _known(value, dtype))
         builder, before, value = self.builder, x.dtype, x.value
+        span = x.span if dtype in ("int64", "index") else ANY
         if before == dtype or {before, dtype} == {"int64", "index"}:
-            return Number(dtype, value)
+            return x._replace(dtype=dtype)
         to_float, from_float = dtype.startswith("float"), before.startswith("float")
         if dtype == "bool":
             compare = builder.fcmp_unordered if from_float else builder.icmp_signed
@@ -99,7 +103,7 @@ class Arithmetic:
             change = builder.zext
         else:
             change = builder.trunc if dtype == "int32" else builder.sext
-        return Number(dtype, change(value, KINDS[dtype]))
+        return Number(dtype, change(value, KINDS[dtype]), span)
 
     def together(self, *given: Any) -> list[Number]:
         """Numbers of one dtype."""
@@ -112,6 +116,7 @@ class Arithmetic:
                 return PYTHON[op](x, y)
         x, y = self.together(x, y)
         builder, dtype = self.builder, x.dtype
+        span = _span_of_result(op, x, y)
         if op is ast.Div and not dtype.startswith("float"):
             x, y = self.cast(x, "float64"), self.cast(y, "float64")
             dtype = "float64"
@@ -123,13 +128,13 @@ class Arithmetic:
                 flags = ("contract",) if op is ast.Mult else ()
             return Number(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=flags))
         if op in (ast.FloorDiv, ast.Mod):
-            return self.divided(op, x, y)
+            return self.divided(op, x, y)._replace(span=span)
         if dtype == "bool" and op not in (ast.BitAnd, ast.BitOr):
             raise Untranslatable(f"{op.__name__} of truth values")
         wraps = dtype != "index" or op in (ast.BitAnd, ast.BitOr, ast.RShift)
         if op in (ast.BitAnd, ast.BitOr):
-            return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value))
-        return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=() if wraps else ("nsw",)))
+            return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value), span)
+        return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=() if wraps else ("nsw",)), span)
 
     def divided(self, op: type, x: Number, y: Number) -> Number:
         """Rounded down, as Python does."""
@@ -179,9 +184,26 @@ class Arithmetic:
         if x.dtype.startswith("float"):
             return self.intrinsic(name, x, y)
         first = self.compare(ast.Gt if name == "maximum" else ast.Lt, x, y)
-        return Number(x.dtype, self.builder.select(first.value, x.value, y.value))
+        return Number(
+            x.dtype, self.builder.select(first.value, x.value, y.value), extreme(name, span_of(x), span_of(y))
+        )
 
     def absolute(self, x: Number) -> Number:
         if x.dtype.startswith("float"):
             return self.intrinsic("fabs", x)
         return self.extreme("maximum", x, self.unary(ast.USub, x))
+
+
+def _known(value: Any, dtype: str) -> Span:
+    return exactly(value) if type(value) is int and dtype in BITS else ANY
+
+
+def _span_of_result(op: type, x: Number, y: Number) -> Span:
+    """What is known of the result of an operation on integers of one dtype; an `index` never overflows."""
+    if x.dtype not in BITS:
+        return ANY
+    span = combined(op, span_of(x), span_of(y))
+    return span if x.dtype == "index" or not wraps(span, BITS[x.dtype]) else ANY
+
+
+BITS = {"int32": 32, "int64": 64, "index": 64}

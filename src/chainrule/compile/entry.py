@@ -8,7 +8,6 @@ Everything it knows of Python's and NumPy's objects are the offsets below, which
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -17,8 +16,10 @@ from typing import Any
 from llvmlite import ir
 
 from chainrule.compile.machine import TABLE, Argument, Entry, Leaf, Parameter, Result
+from chainrule.compile.spans import Span
 from chainrule.compile.translate import Translator
-from chainrule.compile.typed import IN_MEMORY, KINDS, LONG, Array, Number, begun, contiguous, loaded, stored
+from chainrule.compile.typed import IN_MEMORY, KINDS, LONG, Array, Number, begun, contiguous, loaded, long, stored
+from chainrule.errors import CompilerError
 
 __all__ = ["write_entry", "write_kernel_entry"]
 
@@ -60,15 +61,15 @@ ON_STACK = 1 << 14
 
 def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argument], table: ir.GlobalVariable) -> None:
     """An entry that takes what the function takes, and gives what it returns."""
-    own = [a for a in takes if a.scratch is not None]  # the last ones
-    places = list(itertools.accumulate((math.prod(a.scratch or ()) * SIZES[a.dtype] for a in own), initial=0))
+    own = [a for a in takes if a.is_scratch]  # the last ones
+    places = list(itertools.accumulate((math.prod(a.shape) * SIZES[a.dtype] for a in own), initial=0))  # type: ignore[arg-type]
     given = takes[: len(takes) - len(own)]
     writer = _Writer(translator, name, table, len(given))
     arguments = [writer.argument(i, a) for i, a in enumerate(given)]
-    memory = writer.space(places[-1]) if own else None
+    memory = writer.space(int(places[-1])) if own else None
     for a, place in zip(own, places, strict=False):
         data = writer.builder.gep(memory, [LONG(place)])
-        arguments.append(writer.array(a.dtype, data, a.scratch or ()))
+        arguments.append(writer.array(a.dtype, data, a.shape))
     returned = writer.run(name, arguments, parallel=True)
     made = [writer.number(number, "") for number in returned]
     if not made:
@@ -79,6 +80,7 @@ def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argume
 
 def write_entry(translator: Translator, function: str, name: str, entry: Entry, table: ir.GlobalVariable) -> None:
     """An entry of a native program's main function."""
+    _require_memory(entry)
     writer = _Writer(translator, name, table, len(entry.leaves))
     given = [writer.leaf(i, leaf) for i, leaf in enumerate(entry.leaves)]
     arrays = {k: writer.fresh(r) for k, r in enumerate(entry.results) if r.is_array}
@@ -111,6 +113,15 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
     writer.builder.ret(writer.built(structure, objects))
 
 
+def _require_memory(entry: Entry) -> None:
+    """Whether what is handed over has the shapes that the function sees."""
+    for p in entry.parameters:
+        if p.role in ("input", "result"):
+            given = (entry.leaves if p.role == "input" else entry.results)[p.place]
+            if given.dtype != p.dtype or (math.prod(given.shape) != math.prod(p.shape)):
+                raise CompilerError(f"{p.role} {p.place} has the shape {given.shape}, not {p.shape}")
+
+
 class _Writer:
     """One entry, line by line."""
 
@@ -121,6 +132,7 @@ class _Writer:
         self.builder, memory = begun(entry)
         self.given_all = entry.args[1]
         self.translated = translator.inside(self.builder, memory)
+        self.lengths: dict[str, Number] = {}
         self.made: list[ir.Value] = []  # arrays, to be given back where something goes wrong
         self.memory: ir.Value | None = None
         self.require(self.equal(entry.args[2], LONG(takes)))
@@ -171,7 +183,7 @@ class _Writer:
     def leaf(self, i: int, leaf: Leaf) -> Any:
         """The data of an array, or a number."""
         if not leaf.type:
-            return self.array_given(i, leaf.dtype, len(leaf.shape), leaf.shape)[0]
+            return self.array_given(i, leaf.dtype, leaf.shape)[0]
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known(leaf.type)))
         return loaded(self.builder, leaf.dtype, self.place(thing, leaf.dtype))
@@ -182,27 +194,29 @@ class _Writer:
 
     def argument(self, i: int, takes: Argument) -> Number | Array:
         """What a kernel takes."""
-        if not takes.ndim:
+        if not takes.shape:
             return self.number_given(i, takes.dtype)
-        data, lengths = self.array_given(i, takes.dtype, takes.ndim, None, takes.written)
-        return self.array(takes.dtype, data, lengths)
+        return self.array(takes.dtype, *self.array_given(i, takes.dtype, takes.shape, takes.is_written))
 
     def array_given(
-        self, i: int, dtype: str, ndim: int, shape: Sequence[int] | None, written: bool = False
-    ) -> tuple[ir.Value, list[ir.Value]]:
+        self, i: int, dtype: str, shape: Sequence[int | str], written: bool = False
+    ) -> tuple[ir.Value, list[Any]]:
+        """The data of an array, and its lengths; a length that is not known becomes known with the first array."""
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known("ndarray")))
         flags = INT(C_CONTIGUOUS | ALIGNED | (WRITEABLE if written else 0))
         fits = self.equal(self.builder.and_(self.field(thing, FLAGS, INT), flags), flags)
-        fits = self.builder.and_(fits, self.equal(self.field(thing, NDIM, INT), INT(ndim)))
+        fits = self.builder.and_(fits, self.equal(self.field(thing, NDIM, INT), INT(len(shape))))
         self.require(
             self.builder.and_(fits, self.equal(self.field(thing, DTYPE, POINTER), self.known(f"dtype {dtype}")))
         )
         along = self.field(thing, SHAPE, LONG.as_pointer())
-        lengths = [self.builder.load(self.builder.gep(along, [LONG(k)])) for k in range(ndim)]
-        if shape:
-            same = [self.equal(n, LONG(m)) for n, m in zip(lengths, shape, strict=True)]
-            self.require(functools.reduce(self.builder.and_, same))
+        lengths: list[Any] = []
+        for k, n in enumerate(shape):
+            found = self.builder.load(self.builder.gep(along, [LONG(k)]))
+            known = n if isinstance(n, int) else self.lengths.setdefault(n, Number("index", found, Span(0), n))
+            self.require(self.equal(found, long(known)))
+            lengths.append(known)
         return self.field(thing, DATA, POINTER), lengths
 
     def number_given(self, i: int, dtype: str) -> Number:

@@ -10,7 +10,20 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.compile.arithmetic import Arithmetic
-from chainrule.compile.typed import IN_MEMORY, LONG, Array, Number, Untranslatable, contiguous, loaded, long, stored
+from chainrule.compile.spans import ANY, Span, along
+from chainrule.compile.typed import (
+    IN_MEMORY,
+    LONG,
+    Array,
+    Number,
+    Untranslatable,
+    contiguous,
+    loaded,
+    long,
+    span_of,
+    stored,
+)
+from chainrule.errors import CompilerError
 
 __all__ = ["Indexing"]
 
@@ -31,6 +44,7 @@ class Indexing(Arithmetic):
 
     def loop(self, start: Any, stop: Any, step: Any, body: Callable[[Number], None]) -> None:
         builder, long = self.builder, _is_long(start, stop)
+        span = along(span_of(start), span_of(stop), step) if isinstance(step, int) else ANY
         start, stop, step = (self.cast(x, "index").value for x in (start, stop, step))
         place = self.variable(LONG)
         builder.store(start, place)
@@ -41,7 +55,7 @@ class Indexing(Arithmetic):
         builder.position_at_end(inside)
         i = builder.load(place)
         before = self.chains
-        body(Number("index", i))
+        body(Number("index", i, span))
         builder.store(builder.add(i, step, flags=("nsw",)), place)
         back = builder.branch(condition)
         if long and self.chains > before:
@@ -73,6 +87,7 @@ class Indexing(Arithmetic):
                 continue
             if not isinstance(part, Number):
                 part = part + length if part < 0 else int(part)
+            _require_inside(part, length)
             offset = self.index("add", offset, self.index("mul", part, stride))
         if axis > len(array.shape):
             raise Untranslatable("too many indices")
@@ -90,7 +105,12 @@ class Indexing(Arithmetic):
         start, stop = (0 if bounds[0] is None else bounds[0]), (length if bounds[1] is None else bounds[1])
         if bounds[2] is not None:
             raise Untranslatable("a step between bounds that are not known")
-        return start, self.index("sub", stop, start), 1
+        low = span_of(start).low
+        if low is None or low < 0 or not _is_at_most(span_of(stop), length, 0):
+            raise CompilerError("a part of an array that may lie outside of it")
+        tokens = tuple(n.token if isinstance(n, Number) else n for n in (stop, start))
+        token = None if None in tokens else ("-", *tokens)
+        return start, Number("index", long(self.index("sub", stop, start)), token=token), 1
 
     def index(self, op: str, x: Any, y: Any) -> Any:
         """Arithmetic on places in arrays; ints stay ints."""
@@ -108,6 +128,10 @@ class Indexing(Arithmetic):
 
     def fill(self, array: Array, value: Any) -> None:
         """array[...] = value: a number, or an array that is broadcast."""
+        if isinstance(value, Array):
+            along_axes = array.shape[len(array.shape) - len(value.shape) :]
+            if len(value.shape) > len(array.shape) or not all(map(_repeats, value.shape, along_axes)):
+                raise CompilerError(f"an array of shape {value.shape} is written into one of shape {array.shape}")
         if not isinstance(value, Array):
             number = self.cast(value, array.dtype)
 
@@ -127,7 +151,7 @@ class Indexing(Arithmetic):
                 along(axis + 1, there, self.builder.gep(source, [move], inbounds=True))
 
             length = array.shape[axis]
-            self.loop(0, length if isinstance(length, int) else Number("index", length), 1, step)
+            self.loop(0, length, 1, step)
 
         along(0, array.data, value.data if isinstance(value, Array) else None)
 
@@ -138,6 +162,8 @@ class Indexing(Arithmetic):
             or array.strides != contiguous(array.dtype, array.data, array.shape).strides
         ):
             raise Untranslatable("reshape of a part of an array")
+        if math.prod(new) != math.prod(array.shape):
+            raise CompilerError(f"a reshape of {array.shape} to {new}, which has another size")
         return contiguous(array.dtype, array.data, new)
 
     def full(self, shape: tuple[int, ...], value: Any, dtype: Any = None) -> Array:
@@ -147,6 +173,29 @@ class Indexing(Arithmetic):
         array = contiguous(name, data, shape)
         self.fill(array, value)
         return array
+
+
+def _require_inside(index: Any, length: Any) -> None:
+    """An index that could lie outside of its array is a mistake of whoever wrote the code."""
+    span = span_of(index)
+    if span.low is None or span.low < 0 or not _is_at_most(span, length, -1):
+        size = length if isinstance(length, int) else length.token
+        raise CompilerError(f"an index that may lie outside of its array: {span} for a length of {size}")
+
+
+def _is_at_most(span: Span, length: Any, more: int) -> bool:
+    """Whether a number is surely at most a length, plus so many more."""
+    if isinstance(length, int) and span.high is not None and span.high <= length + more:
+        return True
+    token = getattr(length, "token", None)
+    return token is not None and any(token == name and n <= more for name, n in span.below)
+
+
+def _repeats(small: Any, large: Any) -> bool:
+    """Whether an axis of one length can be written along an axis of another."""
+    if isinstance(small, int):
+        return small in (1, large)
+    return not isinstance(large, int) and small.token is not None and small.token == large.token
 
 
 def _is_long(start: Any, stop: Any) -> bool:

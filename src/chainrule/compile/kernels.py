@@ -34,6 +34,7 @@ class Source:
     scratch : memory for its own use, the last parameters: name, dtype and shape of each.
     returned : what it returns, all of it numbers; if it is shared, the sums that each piece leaves in `parts`.
     shapes : the shape in which each array must be handed over.
+    takes : the shapes for which it is written: where its text has no length, it is for any.
     shared : how many rows there are to divide between threads, at multiples of `step`; None if it is called as a whole.
     """
 
@@ -44,6 +45,7 @@ class Source:
         self.scratch: list[tuple[str, np.dtype, tuple[int, ...]]] = []
         self.returned: list[Value] = []
         self.shapes: dict[Value, tuple[int, ...]] = {}
+        self.takes: dict[Value, tuple[int | str, ...]] = {}
         self.shared: int | None = None
         self.step = 1
 
@@ -94,6 +96,7 @@ class _Writer:
         self.buffered: set[Value] = set()
         while True:  # what must be kept shows while it is written
             before = set(self.buffered)
+            self.has_length = False
             body = self._write()
             if self.buffered == before:
                 break
@@ -202,7 +205,7 @@ class _Writer:
                 else:
                     lines.append(f"{indent}{name} = {_total_type(v)}(0)")
         for g in self.outer:
-            length = "first, last" if self.shared and g == self.outer[0] else str(self.length[g])
+            length = "first, last" if self.shared and g == self.outer[0] else self._known_length(g)
             lines.append(f"{indent}for i{g} in range({length}):")
             indent += "    "
         body: list[str] = []
@@ -247,6 +250,7 @@ class _Writer:
         """The label of the row, moved into the row if it lies outside: a guard has refused it, but memory is safe."""
         name = f"{self.name_of(label)}_here"
         given = self.name_of(label) if label in self.kernel.loops else self._outside(label, along)
+        self.has_length = True
         text = f"{name} = min(max(np.int64({given}), 0), {classes - 1})"
         if text not in lines:
             lines.append(text)
@@ -376,9 +380,11 @@ class _Writer:
             last = str(n)
             if self.shared and not self.outer:
                 self.source.step, last = block, "count"
+            else:
+                self.has_length = True
             full = last if n % block == 0 else "full"
             if n % block:
-                text.append(f"full = {last} - {last} % {block}")
+                text.append(f"full = vm.whole({last}, {block})")
             # Blocks of one length let LLVM see exactly which memory is touched; else it may have to assume more.
             text.append(f"for start in range(0, {full}, {block}):")
             text += ["    " + line for line in starts]
@@ -401,6 +407,10 @@ class _Writer:
         full = [v for v in self.stored if self._is_full(v)]
         if len(self.groups) == 1 and full and (self.may_share or self.length[g] > BLOCK):
             return f"{self._stored_name(full[0])}.shape[0]"
+        return self._known_length(g)
+
+    def _known_length(self, g: int) -> str:
+        self.has_length = True
         return str(self.length[g])
 
     def _pass_of(self, v: Value) -> int:
@@ -479,6 +489,8 @@ class _Writer:
         for v in sorted(self.buffered, key=lambda v: v.order):
             source.scratch.append((f"{self.name_of(v)}_row", v.dtype, tuple(self.length[g] for g in self.inner)))
         own = [name for name, _, _ in source.scratch]
+        any_length = len(self.groups) == 1 and not self.has_length and not own
+        source.takes = {v: ("n",) * len(shape) if any_length else shape for v, shape in source.shapes.items()}
         if self.shared:
             lines = self._shared_lines(name, parameters, own, body)
         else:
@@ -498,19 +510,19 @@ class _Writer:
                 if v in source.shapes:
                     given[v] = f"{parameter}_all"
                     before.append(f"{parameter} = {given[v]}[first:last]")
-            before.append("count = last - first")
         sums = [f"parts[piece, {i}] = {self.name_of(v)}" for i, v in enumerate(source.returned)]
         inner = [line.removeprefix("    ") for line in body]
-        return over_pieces(name, [*given.values(), *own], [*before, *inner, *sums])
+        rows = str(source.shared) if self.outer else f"len({next(given[v] for v in parameters if v in source.shapes)})"
+        return over_pieces(name, [*given.values(), *own], rows, [*before, *inner, *sums])
 
 
-def over_pieces(name: str, parameters: list[str], lines: list[str]) -> list[str]:
-    """A function that goes over the next piece, from first to last, while there is one: see `threads.shared`."""
+def over_pieces(name: str, parameters: list[str], rows: str, lines: list[str]) -> list[str]:
+    """A function that goes over the next piece of its rows while there is one: see `threads.shared`."""
     return [
         f"def {name}({', '.join(['cuts', 'turns', 'parts', *parameters])}):",
         "    piece = vm.take(turns)",
         "    while piece < len(parts):",
-        "        first, last = cuts[piece], cuts[piece + 1]",
+        f"        first, last, count = vm.piece_of(cuts, piece, {rows})",
         *("        " + line for line in lines),
         "        vm.finish(turns)",
         "        piece = vm.take(turns)",

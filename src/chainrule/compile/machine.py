@@ -35,12 +35,18 @@ DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
 
 class Argument(NamedTuple):
-    """A parameter of a compiled function: an array (without axes: a number), or memory for its own use."""
+    """A parameter of a compiled function: an array (without axes: a number), or memory for its own use.
+
+    Attributes
+    ----------
+    dtype, shape : of the array; a length that is no integer is any, but the same wherever it has the same name.
+    is_written, is_scratch : whether the function writes into it; whether whoever calls it does not know of it.
+    """
 
     dtype: str
-    ndim: int
-    written: bool = False
-    scratch: tuple[int, ...] | None = None
+    shape: tuple[int | str, ...]
+    is_written: bool = False
+    is_scratch: bool = False
 
 
 class Leaf(NamedTuple):

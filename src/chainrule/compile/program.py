@@ -20,6 +20,7 @@ from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.operations import COMPUTED
 from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
+from chainrule.compile.threads import PIECES
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 from chainrule.compile.windows import WINDOWS, Text, samples_of, work_of, write_windows
 
@@ -39,8 +40,11 @@ RESERVED = frozenset(
 """Names that the text itself uses."""
 SUFFIXES = ("out", "all", "out_all", "row", "part", "here", "there")
 """What kernels append to the name of a value."""
-PIECES = ('read("int64", 1)', 'written("int64", 1)', 'written("float64", 2)')
-"""The first parameters of a kernel that threads share: cuts, turns and parts."""
+
+
+def _of_pieces(sums: int) -> list[str]:
+    """The first parameters of a kernel that threads share: cuts, turns and parts, with a column for each sum."""
+    return [f'read("int64", ({PIECES + 1},))', 'written("int64", (2,))', f'written("float64", ({PIECES}, {sums}))']
 
 
 class Program:
@@ -273,10 +277,10 @@ class _Writer:
                 self.program.lifetimes.append(Lifetime(shape, dtype, self.at, self.at))
                 self.buffers.append(arguments[-1])
         else:
-            kinds = [f'read("{v.dtype.name}", {len(source.shapes.get(v, ()))})' for v in source.arrays]
-            kinds += [f'written("{v.dtype.name}", {len(source.shapes[v])})' for v in source.stored]
+            kinds = [f'read("{v.dtype.name}", {source.takes.get(v, ())})' for v in source.arrays]
+            kinds += [f'written("{v.dtype.name}", {source.takes[v]})' for v in source.stored]
             kinds += [f'scratch("{dtype.name}", {shape})' for _, dtype, shape in source.scratch]
-            kinds = [*PIECES, *kinds] if source.shared is not None else kinds
+            kinds = [*_of_pieces(len(source.returned)), *kinds] if source.shared is not None else kinds
             decorator = f"@kernel({', '.join(kinds)})"
         text = f"{decorator}\n{source.text}"
         alike = self.alike.setdefault(_canonical(text), name)
@@ -420,33 +424,30 @@ class _Writer:
         """Columns and pooling: loops of their own."""
         name = self._free(f"{self.title}_{self.name_of(value)}")
         shares = not self.native and work_of(value) >= WORTH_THREADS_WINDOWS
-        kinds = [*(f'read("{v.dtype.name}", {len(v.shape)})' for v in value.args), self._written(value)]
-        if self.native:
-            text = f"@kernel()\n{write_windows(value, name)}"
-        elif shares:
-            own = self._free(f"{name}_piece")
-            parameters = [*WINDOWS[value.op][0], "out"]
-            driver = over_pieces(name, parameters, [f"{own}(first, last, {', '.join(parameters)})"])
-            text = f"@kernel()\n{write_windows(value, own)}\n\n\n@kernel({', '.join([*PIECES, *kinds])})\n"
-            text += "\n".join(driver)
+        kinds = [*(f'read("{v.dtype.name}", {v.shape})' for v in value.args), self._written(value)]
+        own, parameters, rows = self._free(f"{name}_piece"), [*WINDOWS[value.op][0], "out"], samples_of(value)
+        if shares:
+            kinds = [*_of_pieces(0), *kinds]
+            driver = over_pieces(name, parameters, str(rows), [f"{own}(first, last, {', '.join(parameters)})"])
         else:
-            numbers = ['read("int64", 0)'] * 2
-            text = f"@kernel({', '.join([*numbers, *kinds])})\n{write_windows(value, name)}"
+            driver = [f"def {name}({', '.join(parameters)}):", f"    {own}(0, {rows}, {', '.join(parameters)})"]
+        kernel = "@kernel()" if self.native else f"@kernel({', '.join(kinds)})"
+        text = "\n".join([f"@kernel()\n{write_windows(value, own)}\n\n", kernel, *driver])
         alike = self.alike.setdefault(_canonical(text), name)
         if alike == name:
             self.functions.append(text)
         self._allocate(value)
         arguments = ", ".join([*(self.text(a) for a in value.args), self.name_of(value)])
         if shares:
-            self.body.append(f"shared({alike}, {samples_of(value)}, 1, 0, {arguments})")
+            self.body.append(f"shared({alike}, {rows}, 1, 0, {arguments})")
         else:
-            self.body.append(f"{alike}(0, {samples_of(value)}, {arguments})")
+            self.body.append(f"{alike}({arguments})")
 
     _columns = _from_columns = _max_pool = _max_pool_transpose = _max_pool_tangent = _windows
 
     @staticmethod
     def _written(value: Value) -> str:
-        return f'written("{value.dtype.name}", {len(value.shape)})'
+        return f'written("{value.dtype.name}", {value.shape})'
 
     def _threads(self, several: bool) -> None:
         """Say how many threads NumPy's own functions have from here on."""
@@ -534,7 +535,7 @@ class _Writer:
         def parameter(name: str, role: str, index: int, dtype: np.dtype, shape: tuple[int, ...]) -> None:
             program.parameters.append(Parameter(role, index, dtype.name, shape))
             names.append(name)
-            kinds.append(f'{"read" if role in ("input", "constant") else "written"}("{dtype.name}", {len(shape)})')
+            kinds.append(f'{"read" if role in ("input", "constant") else "written"}("{dtype.name}", {shape})')
 
         results: dict[int, tuple[str, Value]] = {}
         numbers: list[str] = []

@@ -19,19 +19,19 @@ class OtherInputs(Exception):
     """The arguments are not those for which a function was compiled."""
 
 
-def read(dtype: str, ndim: int) -> Argument:
+def read(dtype: str, shape: tuple[int | str, ...]) -> Argument:
     """The type of an array that is only read, or of a number."""
-    return Argument(dtype, ndim)
+    return Argument(dtype, shape)
 
 
-def written(dtype: str, ndim: int) -> Argument:
+def written(dtype: str, shape: tuple[int | str, ...]) -> Argument:
     """The type of an array that is written."""
-    return Argument(dtype, ndim, written=True)
+    return Argument(dtype, shape, is_written=True)
 
 
 def scratch(dtype: str, shape: tuple[int, ...]) -> Argument:
     """Memory that a function is given for its own use; who calls it does not know of it."""
-    return Argument(dtype, len(shape), written=True, scratch=shape)
+    return Argument(dtype, shape, is_written=True, is_scratch=True)
 
 
 def kernel(*takes: Argument) -> Callable[[Any], Any]:

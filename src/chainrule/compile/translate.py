@@ -2,8 +2,8 @@
 
 What is translated is a small part of Python, with NumPy's meaning: numbers of one dtype each, contiguous arrays, loops
 over ranges, branches, one return at the end. Python's own numbers take the dtype of what they meet. What can be
-computed while translating is. Nothing is checked while the code runs: an index outside of its array is the writer's
-mistake.
+computed while translating is. Nothing is checked while the code runs: an index that cannot be seen to lie inside its
+array (`spans.py`) is an error here.
 
 A function is translated anew for each combination of dtypes and shapes that it is called with. Functions of vecmath are
 written out where they are called.
@@ -12,18 +12,20 @@ written out where they are called.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 import itertools
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
 from chainrule.compile.indexing import Indexing
+from chainrule.compile.spans import ANY, Span, joined
 from chainrule.compile.typed import (
     IN_MEMORY,
     KINDS,
@@ -37,6 +39,7 @@ from chainrule.compile.typed import (
     kind_of,
     loaded,
     parts_of,
+    span_of,
     stored,
 )
 
@@ -86,12 +89,12 @@ class Translator:
             here: list[Any] = []
             for given in takes:
                 if isinstance(given, Number):
-                    here.append(Number(given.dtype, next(parameters)))
+                    here.append(given._replace(value=next(parameters), token=None))
                     continue
                 data = next(parameters)
                 if not self.scope[name].is_program:
                     data.add_attribute("noalias")
-                lengths = tuple(n if isinstance(n, int) else next(parameters) for n in given.shape)
+                lengths = tuple(n if isinstance(n, int) else n._replace(value=next(parameters)) for n in given.shape)
                 here.append(contiguous(given.dtype, data, lengths, body))
             writer = _Function(self, body, memory)
             returned = writer.run(self.definitions[name], self.scope, here)
@@ -137,6 +140,9 @@ class _Function(Indexing):
         self.names: dict[str, Any] = {}
         self.variables: dict[str, Number] = {}
         self.straight = False
+        self.assigned: dict[str, set[str]] = {}
+        self.known: dict[str, Number] = {}
+        self.refined: dict[str, Span] = {}
 
     def run(self, definition: ast.FunctionDef, scope: dict[str, Any], given: Sequence[Any]) -> list[Any]:
         """Translate the body with these arguments; what it returns."""
@@ -146,10 +152,10 @@ class _Function(Indexing):
             raise Untranslatable(f"{definition.name} takes {len(parameters)} arguments, not {len(given)}")
         body = definition.body
         self.straight = all(isinstance(line, ast.Assign | ast.Return | ast.Expr) for line in body)
-        assigned = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.assigned = _assigned(definition)
         for name, x in zip(parameters, given, strict=True):
             self.names[name] = x
-            if name in assigned and isinstance(x, Number) and not self.straight:
+            if name in self.assigned and isinstance(x, Number) and not self.straight:
                 self.assign(name, x)
         returned: list[Any] = []
         for line in body:
@@ -215,6 +221,17 @@ class _Function(Indexing):
         if known is None or known.dtype != number.dtype:
             self.variables[name] = known = Number(number.dtype, self.variable(KINDS[number.dtype]))
         self.builder.store(number.value, known.value)
+        self._learn(name, number)
+
+    def _learn(self, name: str, number: Number) -> None:
+        """What is known of a variable: something only if the same is assigned to it wherever it is."""
+        self.refined.pop(name, None)
+        if len(self.assigned[name]) > 1:
+            self.known[name] = number._replace(span=ANY, token=None)
+        elif name in self.known:
+            self.known[name] = number._replace(span=joined(self.known[name].span, number.span), token=None)
+        else:
+            self.known[name] = number if number.token is not None else number._replace(token=(name, id(self)))
 
     def _for(self, line: ast.For) -> None:
         bounds = [self.value(a) for a in line.iter.args]  # type: ignore[attr-defined]
@@ -232,10 +249,12 @@ class _Function(Indexing):
         condition, inside, after = (builder.append_basic_block(name) for name in ("while", "do", "done"))
         builder.branch(condition)
         builder.position_at_end(condition)
-        builder.cbranch(self.cast(self.value(line.test), "bool").value, inside, after)
+        test, refined = self.cast(self.value(line.test), "bool"), self._refined(line.test)
+        builder.cbranch(test.value, inside, after)
         builder.position_at_end(inside)
-        for each in line.body:
-            self.statement(each)
+        with self._where(refined):
+            for each in line.body:
+                self.statement(each)
         builder.branch(condition)
         builder.position_at_end(after)
 
@@ -245,11 +264,44 @@ class _Function(Indexing):
             for each in line.body if test else line.orelse:
                 self.statement(each)
             return
+        refined = self._refined(line.test)
         with self.builder.if_else(self.cast(test, "bool").value) as (then, otherwise):
-            for block, body in ((then, line.body), (otherwise, line.orelse)):
-                with block:
+            for block, body, known in ((then, line.body, refined), (otherwise, line.orelse, {})):
+                with block, self._where(known):
                     for each in body:
                         self.statement(each)
+
+    def _refined(self, test: ast.expr) -> dict[str, Span]:
+        """What is known of variables where a condition holds: between which numbers it says that they lie."""
+        tests = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+        found: dict[str, Span] = {}
+        for part in tests:
+            if not isinstance(part, ast.Compare):
+                continue
+            for x, op, y in zip([part.left, *part.comparators], part.ops, part.comparators, strict=False):
+                if isinstance(op, ast.Lt | ast.LtE):
+                    self._refine(found, x, y, 0 if isinstance(op, ast.LtE) else 1)
+        return found
+
+    def _refine(self, found: dict[str, Span], x: ast.expr, y: ast.expr, apart: int) -> None:
+        """x + apart ≤ y."""
+        low, high = (span_of(v) if isinstance(v := self.value(part), int | Number) else ANY for part in (x, y))
+        if isinstance(x, ast.Name) and x.id in self.variables:
+            known = found.get(x.id, low)
+            highs = [n for n in (known.high, None if high.high is None else high.high - apart) if n is not None]
+            below = tuple((token, n - apart) for token, n in high.below)
+            found[x.id] = known._replace(high=min(highs, default=None), below=known.below + below)
+        if isinstance(y, ast.Name) and y.id in self.variables:
+            known = found.get(y.id, high)
+            lows = [n for n in (known.low, None if low.low is None else low.low + apart) if n is not None]
+            found[y.id] = known._replace(low=max(lows, default=None))
+
+    @contextlib.contextmanager
+    def _where(self, refined: dict[str, Span]) -> Iterator[None]:
+        """Within this, more is known of variables, until they are assigned to."""
+        before, self.refined = self.refined, self.refined | refined
+        yield
+        self.refined = before
 
     # Expressions ------------------------------------------------------------------------------------------
 
@@ -282,7 +334,9 @@ class _Function(Indexing):
     def name(self, name: str) -> Any:
         if name in self.variables:
             place = self.variables[name]
-            return Number(place.dtype, self.builder.load(place.value))
+            about = self.known[name]
+            span = self.refined.get(name, about.span)
+            return Number(place.dtype, self.builder.load(place.value), span, about.token)
         if name in self.names:
             return self.names[name]
         known = self.scope[name] if name in self.scope else BUILTINS[name]
@@ -291,7 +345,7 @@ class _Function(Indexing):
     def attribute(self, thing: Any, name: str) -> Any:
         if isinstance(thing, Array):
             if name == "shape":
-                return tuple(n if isinstance(n, int) else Number("index", n) for n in thing.shape)
+                return thing.shape
             if name == "reshape":
                 return functools.partial(self.reshaped, thing)
         return getattr(thing, name)
@@ -405,6 +459,23 @@ MATH: dict[Any, Callable[..., Any]] = {
     np.trunc: lambda t, x: t.intrinsic("trunc", x),
     np.rint: lambda t, x: t.intrinsic("rint", x),
 }
+
+
+def _assigned(definition: ast.FunctionDef) -> dict[str, set[str]]:
+    """For each name that is assigned to, the texts of what is."""
+    found: dict[str, set[str]] = {}
+    for line in ast.walk(definition):
+        if isinstance(line, ast.Assign | ast.AugAssign):
+            text = ast.unparse(line.value) if isinstance(line, ast.Assign) else ast.unparse(line)
+            for target in line.targets if isinstance(line, ast.Assign) else [line.target]:
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                for name in names:
+                    if isinstance(name, ast.Name):
+                        found.setdefault(name.id, set()).add(text)
+    for parameter in definition.args.args:
+        if parameter.arg in found:
+            found[parameter.arg].add("what is given")
+    return found
 
 
 def _read_again(target: ast.expr) -> ast.expr:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from chainrule.compile.spans import ANY, Span, exactly
+
 __all__ = [
     "IN_MEMORY",
     "KINDS",
@@ -25,6 +27,7 @@ __all__ = [
     "loaded",
     "long",
     "parts_of",
+    "span_of",
     "stored",
 ]
 
@@ -46,14 +49,23 @@ class Untranslatable(Exception):
 
 
 class Number(NamedTuple):
-    """A number that is known when the code runs."""
+    """A number that is known when the code runs.
+
+    Attributes
+    ----------
+    dtype, value : its dtype, and where LLVM has it.
+    span : of an integer, what is known of it.
+    token : of a length, its name: equal tokens are equal lengths.
+    """
 
     dtype: str
     value: ir.Value
+    span: Span = ANY
+    token: Any = None
 
 
 class Array(NamedTuple):
-    """An array: where its entries are; lengths and strides (in entries) are ints, or LLVM's numbers."""
+    """An array: where its entries are; lengths and strides (in entries) are ints, or Numbers."""
 
     dtype: str
     data: ir.Value
@@ -77,7 +89,7 @@ def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRB
         if isinstance(n, int) and isinstance(stride, int):
             strides[k] = n * stride
         else:
-            strides[k] = builder.mul(long(n), long(stride), flags=("nsw",))  # type: ignore[union-attr]
+            strides[k] = Number("index", builder.mul(long(n), long(stride), flags=("nsw",)))  # type: ignore[union-attr]
     return Array(dtype, data, tuple(shape), tuple(strides))
 
 
@@ -105,15 +117,22 @@ def long(x: Any) -> ir.Value:
 def kind_of(given: Number | Array) -> Any:
     """What a function is translated for."""
     if isinstance(given, Number):
-        return given.dtype
-    return given.dtype, tuple(n if isinstance(n, int) else None for n in given.shape)
+        return given.dtype, given.span
+    return given.dtype, tuple(n if isinstance(n, int) else n.token for n in given.shape)
 
 
 def parts_of(given: Number | Array) -> list[ir.Value]:
     """What is handed over of an argument."""
     if isinstance(given, Number):
         return [given.value]
-    return [given.data, *(n for n in given.shape if not isinstance(n, int))]
+    return [given.data, *(n.value for n in given.shape if not isinstance(n, int))]
+
+
+def span_of(x: Any) -> Span:
+    """What is known of an integer, be it known as a whole or not."""
+    if isinstance(x, int):
+        return exactly(x)
+    return x.span if x.token is None else x.span._replace(below=(*x.span.below, (x.token, 0)))
 
 
 def dtype_of(x: Any) -> str:

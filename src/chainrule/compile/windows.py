@@ -61,10 +61,7 @@ class Text:
         """Open a loop for each name; a length is a number, or the text of a range."""
         before = self.depth
         for name, length in zip(names, lengths, strict=True):
-            if length == 1:
-                self.add(f"{name} = 0")
-            else:
-                self.open(f"for {name} in range({length}):")
+            self.open(f"for {name} in range({length}):")
         return self.depth - before
 
 

@@ -483,8 +483,10 @@ def _multiplied(forms: Forms, x: Any, y: Any) -> Form:
 
 
 def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
-    """A product whose second factor is a slope."""
+    """A product whose second factor is a slope; a constant one that is still masked is infinite or NaN somewhere."""
     dz, slope = x.inputs
+    if type(slope) is not Node:
+        raise UnreadableError
     b = forms.factor(slope, dz)
     return _times(forms, dz, forms.factor(dz, slope), slope, replace(b, slopes=b.slopes | b.atoms | {slope}))
 

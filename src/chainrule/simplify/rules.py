@@ -279,6 +279,20 @@ for _name in (*_ELEMENTWISE, "where"):
     rule(_name, of=("broadcast_to", CONSTANT))(_repeated_in(_name))
 
 
+def _of_one_dtype(name: str) -> Callable[..., Any]:
+    def sums_of_one_dtype(build: Builder, x: Any, y: Any) -> Any:
+        """f(c, y) = f(cast(c), y) for a constant of another dtype: NumPy casts it too, but on each call."""
+        dtype = np.result_type(*(v.value if type(v) is Node else v for v in (x, y)))
+        cast = [v.astype(dtype) if type(v) is np.ndarray and v.dtype != dtype else v for v in (x, y)]
+        return build.call(name, *cast) if dtype.kind == "f" and not (cast[0] is x and cast[1] is y) else None
+
+    return sums_of_one_dtype
+
+
+for _name in ("add", "subtract", "multiply", "divide", "matmul"):
+    rule(_name, of=(CONSTANT,))(_of_one_dtype(_name))
+
+
 # Structured constants --------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from chainrule.compile.vecmath.activations import logaddexp, product_or_zero, si
 from chainrule.compile.vecmath.error_functions import erf, erfc, ndtr
 from chainrule.compile.vecmath.exponentials import exp, exp2, expm1
 from chainrule.compile.vecmath.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
-from chainrule.compile.vecmath.intrinsics import finish, maximum, minimum, select, take
+from chainrule.compile.vecmath.intrinsics import finish, maximum, minimum, piece_of, select, take, whole
 from chainrule.compile.vecmath.inverse_trigonometric import arccos, arcsin, arctan, arctan2
 from chainrule.compile.vecmath.logarithms import log, log1p, log2, log10
 from chainrule.compile.vecmath.powers import cbrt, hypot, power
@@ -46,6 +46,7 @@ __all__ = [
     "maximum",
     "minimum",
     "ndtr",
+    "piece_of",
     "power",
     "product_or_zero",
     "select",
@@ -56,4 +57,5 @@ __all__ = [
     "take",
     "tan",
     "tanh",
+    "whole",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from chainrule.compile.typed import KINDS, LONG, Number, Overloaded
+from chainrule.compile.spans import Span, combined
+from chainrule.compile.typed import KINDS, LONG, Number, Overloaded, loaded, span_of
 
 __all__ = [
     "bits32",
@@ -24,10 +26,12 @@ __all__ = [
     "maximum",
     "minimum",
     "of_both",
+    "piece_of",
     "select",
     "shift_right",
     "strict",
     "take",
+    "whole",
 ]
 
 
@@ -55,7 +59,7 @@ of_both = Overloaded
 # What LLVM has ---------------------------------------------------------------------------------------------------
 
 
-def intrinsic(emit: Callable[..., Number]) -> Callable[..., Any]:
+def intrinsic(emit: Callable[..., Any]) -> Callable[..., Any]:
     """A function of compiled code; `emit` writes it, and is given what translates the function around it."""
 
     def function(*given: Any) -> Any:
@@ -103,16 +107,42 @@ def select(to: Any, condition: Any, x: Any, y: Any) -> Number:
 def shift_right(to: Any, x: Any, n: Any) -> Number:
     """The bits of x moved down by n, zeros coming in."""
     x, n = to.together(x, n)
-    return Number(x.dtype, to.builder.lshr(x.value, n.value))
+    return Number(x.dtype, to.builder.lshr(x.value, n.value), combined(ast.RShift, span_of(x), span_of(n)))
 
 
 def _add_one(place: int) -> Callable[..., Any]:
     def add_one(to: Any, array: Any) -> Number:
         """Add one to an entry of an array of integers, whatever other threads do with it; what it was before."""
-        here = to.builder.gep(array.data, [LONG(place)])
-        return Number("int64", to.builder.atomic_rmw("add", here, LONG(1), "seq_cst"))
+        here = to.place(array, [place])
+        return Number("int64", to.builder.atomic_rmw("add", here, LONG(1), "seq_cst"), Span(0))
 
     return intrinsic(add_one)
 
 
 take, finish = _add_one(0), _add_one(1)  # turns: how many pieces have been taken, and how many are done
+
+
+@intrinsic
+def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[Number, Number, Number]:
+    """Where a piece of n rows begins and ends, and how many rows it has; within 0 and n whatever the cuts are."""
+    n, zero = to.number(n), to.number(0)
+    ends = [loaded(to.builder, "int64", to.place(cuts, [part])) for part in (piece, to.binary(ast.Add, piece, 1))]
+    first = to.extreme("minimum", to.extreme("maximum", ends[0], zero), n)
+    last = to.extreme("minimum", to.extreme("maximum", ends[1], first), n)
+    count = to.builder.sub(last.value, first.value)
+    below = span_of(n).below
+    token = ("piece", id(count))
+    return (
+        Number("index", first.value, Span(0, n.span.high, below), ("first", token)),
+        Number("index", last.value, Span(0, n.span.high, below), ("last", token)),
+        Number("index", count, Span(0, n.span.high), ("-", ("last", token), ("first", token))),
+    )
+
+
+@intrinsic
+def whole(to: Any, n: Any, block: int) -> Number:
+    """The largest multiple of a number that is at most n."""
+    n = to.number(n)
+    full = to.binary(ast.Sub, n, to.binary(ast.Mod, n, block))
+    low = 0 if n.span.low is not None and n.span.low >= 0 else None
+    return Number("index", full.value, Span(low, n.span.high, span_of(n).below, block))

@@ -31,6 +31,7 @@ from chainrule.compile.vecmath.intrinsics import (
     from_bits64,
     i32,
     i64,
+    maximum,
     of_both,
     select,
     shift_right,
@@ -107,7 +108,7 @@ def scaled64(x):
     """s, and where its line of the table begins."""
     bits, one = bits64(x), i64(0x3FF0000000000000)
     exponent = bits & i64(0x7FF0000000000000)
-    above = select(exponent > one, exponent, one) - one
+    above = maximum(exponent, one) - one
     return from_bits64(bits - above), shift_right(above, i64(50))
 
 
@@ -208,7 +209,7 @@ def tan64(x):
 def quarter_turns32(x):
     bits, one = bits32(x), i32(0x3F800000)
     exponent = bits & i32(0x7F800000)
-    above = select(exponent > one, exponent, one) - one
+    above = maximum(exponent, one) - one
     s, k = f64(from_bits32(bits - above)), i64(shift_right(above, i32(22)))
     p = s * TABLE32[k]
     q = p + ROUND64

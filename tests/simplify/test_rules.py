@@ -1,0 +1,178 @@
+"""Each rule that is a Python function fires where it should, and its guard refuses where the identity does not hold.
+
+Both graphs, the original and the simplified one, are run on values that tell a wrong rule from a right one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.block import block_named
+from chainrule.graph import record_graph
+from chainrule.simplify import rules, simplify_graph
+
+RNG = np.random.default_rng(0)
+V, W3, M, N23 = RNG.normal(size=3), RNG.normal(size=3), RNG.normal(size=(3, 3)), RNG.normal(size=(2, 3))
+ONE_HOT = np.eye(3)[[2, 0, 0, 1]]
+X0 = np.array([0.0, 1.0, 2.0])
+INF = np.array([np.inf, 1.0, 2.0])
+
+
+def block(name: str, *operands: Any, **params: Any) -> Any:
+    """A block of the library, called by its name."""
+    return block_named(name)(*operands, **params)
+
+
+def masked(dz: Any, s: Any) -> Any:
+    return np.where((dz == 0) & ~np.isfinite(s), 0.0, dz * s)
+
+
+def complements(x: Any, y: Any) -> Any:
+    s = cr.sigmoid(x)
+    return (1 - s) * np.exp(s) + cr.sigmoid(-y)
+
+
+FIRES: dict[str, tuple[Any, ...]] = {
+    "to_the_same_shape": (lambda x: block("reshape", x, shape=(3,)) * 2, V),
+    "reshape_twice": (lambda x: np.reshape(np.reshape(x, (3, 2)), (6,)), N23),
+    "broadcast_twice": (lambda x: np.broadcast_to(np.broadcast_to(x, (2, 3)), (4, 2, 3)), V),
+    "kept_axes": (lambda x: np.sum(x, axis=1)[:, None], M),
+    "put_back_axes": (lambda x: block("add_at", x, key=(slice(None), None), shape=(3,)), M[:, :1]),
+    "to_the_same_dtype": (lambda x: block("cast", x, dtype=np.dtype(float)) * 2, V),
+    "absolute_of_square": (lambda x: np.abs(np.square(x)), np.array([-2.0, -0.0, np.nan])),
+    "transpose_twice": (lambda x: np.transpose(np.transpose(x)) * 2, N23),
+    "where_of_equals": (lambda x, c: np.where(c > 0, x, x), V, W3),
+    "mask_that_is_not_needed": (lambda x: masked(np.exp(x), cr.sigmoid(-x)), np.array([0.0, -1.0, 3.0])),
+    "complement_that_is_there": (lambda x: complements(x, x), V),
+    "product_that_is_never_masked": (lambda x: block("product_or_zero", x, W3), X0),
+    "mask_of_another_form": (lambda x, y: block("unless_masked", y * W3, np.exp(x), cr.sigmoid(-x)), V, W3),
+    "power_zero": (lambda x: np.power(x, 0.0), np.array([np.nan, 0.0, np.inf])),
+    "sum_of_repeated": (lambda x: np.sum(np.broadcast_to(x, (4, 3)), axis=0), V),
+    "mean_of_repeated": (lambda x: np.mean(np.broadcast_to(x, (4, 3)), axis=0), V),
+    "rule_for_one_block": (lambda x, y: np.broadcast_to(x, (2, 3)) + y, V, N23),
+    "rows_of_identity": (lambda x: np.eye(3) @ x, M),
+    "rows_of_one_hot": (lambda x: ONE_HOT @ x, M),
+    "product_with_the_identity": (lambda x: x @ np.eye(3), N23),
+    "seeds_of_matrices": (lambda x: np.eye(4).reshape(2, 2, 2, 2) @ x, M[:2, :2]),
+    "diagonal_times_matrix": (lambda v, x: (np.eye(3) * v) @ x, V, M),
+    "matrix_times_diagonal": (lambda v, x: x @ (v[:, None] * np.eye(3)), V, M),
+    "rank_one_times_vector": (lambda u, v: np.outer(u, v) @ W3, V, W3),
+    "sums_of_one_dtype": (lambda x: x * np.array([1, 2, 3]), V),
+}
+"""For each rule a function where it fires, and its arguments."""
+
+REFUSES: dict[str, list[tuple[Any, ...]]] = {
+    "to_the_same_shape": [(lambda x: np.reshape(x, (3, 2)), N23), (lambda x: np.broadcast_to(x, (2, 3)), V)],
+    "reshape_twice": [(lambda x: np.reshape(x.T, (6,)), N23)],
+    "broadcast_twice": [(lambda x: np.broadcast_to(np.exp(x), (2, 3)), V)],
+    "kept_axes": [
+        (lambda x: np.sum(x, axis=1)[None, :], M),
+        (lambda x: np.sum(x, axis=1)[:2], M),
+        (lambda x: np.reshape(np.sum(x, axis=0), (2, 2)), RNG.normal(size=(3, 4))),
+    ],
+    "put_back_axes": [
+        (lambda x: block("add_at", x, key=(slice(1, 3),), shape=(3,)), V[:2]),
+        (lambda x: block("add_at", x, key=(slice(None, None, -1),), shape=(3,)), V),
+        (lambda x: block("add_at", x, key=(), shape=(3,)), N23),
+    ],
+    "to_the_same_dtype": [(lambda x: block("cast", x, dtype=np.dtype("f4")), V)],
+    "absolute_of_square": [(lambda x: np.abs(np.square(x.astype(np.int32))) * x, np.array([46341.0, 50000.0]))],
+    "transpose_twice": [
+        (lambda x: np.transpose(x), N23),
+        (lambda x: np.transpose(np.exp(np.transpose(x))), N23),
+    ],
+    "where_of_equals": [
+        (lambda x, y: np.where(x > 0, x, y), V, W3),
+        (lambda x, c: np.where(c > 0, x, x), V, N23),
+    ],
+    "mask_that_is_not_needed": [
+        (lambda x, s: masked(x, s), X0, INF),
+        (lambda x, s: masked(np.tanh(x), s), X0, INF),
+    ],
+    "complement_that_is_there": [
+        (lambda x: (2 - cr.sigmoid(x)) * np.exp(cr.sigmoid(-x)), V),
+        (complements, V, W3),
+    ],
+    "product_that_is_never_masked": [
+        (lambda x, y: block("product_or_zero", x, y), X0, INF),
+        (lambda x: block("product_or_zero", x, INF), X0),
+        (lambda y: block("product_or_zero", X0, y), INF),
+    ],
+    "mask_of_another_form": [(lambda x, y: block("unless_masked", x, x, y), X0, INF)],
+    "power_zero": [(lambda x: np.power(x, 3.0), V), (lambda x: np.power(x, np.array([0.0, 1.0, 0.0])), V)],
+    "sum_of_repeated": [
+        (lambda x: np.sum(np.broadcast_to(x, (4, 3)), axis=1), V),
+        (lambda x: np.sum(np.exp(x), axis=0), N23),
+    ],
+    "mean_of_repeated": [(lambda x: np.mean(np.broadcast_to(x, (4, 3)), axis=1), V)],
+    "rule_for_one_block": [(lambda x: np.broadcast_to(np.exp(x), (2, 3)) * 3.0, V), (lambda x, y: x * y, V, W3)],
+    "rows_of_identity": [
+        (lambda x: np.eye(2, 3) @ x, M),
+        (lambda x: np.eye(3)[::-1] @ x, M),
+        (lambda x: 2 * np.eye(3) @ x, M),
+        (lambda x: np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 2]]) @ x, M),
+    ],
+    "rows_of_one_hot": [
+        (lambda x: np.array([[1.0, 1, 0], [0, 0, 1]]) @ x, M),
+        (lambda x: np.array([[1.0, 0, 0], [0, 0, 0]]) @ x, M),
+        (lambda x: np.array([[1.0, 0, 0], [0, 0, 3]]) @ x, M),
+    ],
+    "product_with_the_identity": [(lambda x: x @ np.eye(3, 2), N23), (lambda x: x @ np.eye(3)[::-1], N23)],
+    "seeds_of_matrices": [
+        (lambda x: np.eye(4)[::-1].reshape(2, 2, 2, 2) @ x, M[:2, :2]),
+        (lambda x: (2 * np.eye(4)).reshape(2, 2, 2, 2) @ x, M[:2, :2]),
+    ],
+    "diagonal_times_matrix": [
+        (lambda v, x: (np.eye(3) * v) @ x, M, M),
+        (lambda v, x: (np.eye(3)[::-1] * v) @ x, V, M),
+    ],
+    "matrix_times_diagonal": [(lambda v, x: x @ (np.eye(3) * v), M, M)],
+    "rank_one_times_vector": [(lambda u, v, x: np.outer(u, v) @ x, V, W3, M)],
+    "sums_of_one_dtype": [(lambda x: x * W3, V), (lambda x: x.astype(np.int32) * np.array([1, 2, 3]) * x, V)],
+}
+"""For each rule functions of its block where it must not fire."""
+
+NAMES = {rule.function.__name__ for rule in rules.STRUCTURAL}
+
+
+def fired(monkeypatch, f, *xs):
+    """The names of the rules that fired while f was simplified; its values stay."""
+    found = set()
+    apply = rules.Rule.apply
+
+    def noted(self, build, operands, params):
+        made = apply(self, build, operands, params)
+        if made is not None:
+            found.add(self.function.__name__)
+        return made
+
+    with monkeypatch.context() as patched, np.errstate(all="ignore"):
+        graph = record_graph(f, *xs)
+        patched.setattr(rules.Rule, "apply", noted)
+        simple = simplify_graph(graph)
+        for a, b in zip(simple.run(np, xs), graph.run(np, xs), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13)
+            assert np.asarray(a).dtype == np.asarray(b).dtype
+    return found
+
+
+def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_refuses():
+    assert set(FIRES) == NAMES
+    assert set(REFUSES) == NAMES
+
+
+@pytest.mark.parametrize("name", FIRES)
+def test_a_rule_fires_where_its_identity_holds(name, monkeypatch):
+    assert name in fired(monkeypatch, *FIRES[name])
+
+
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in REFUSES.items() for case in cases])
+def test_a_rule_refuses_where_its_identity_does_not_hold(name, case, monkeypatch):
+    with np.errstate(all="ignore"):
+        blocks = {node.block.name for node in record_graph(*case).nodes}
+    assert blocks & {b for rule in rules.STRUCTURAL if rule.function.__name__ == name for b in rule.blocks}
+    assert name not in fired(monkeypatch, *case)
