@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.blas import all_threads
+from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
@@ -39,6 +40,7 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     calls inside (`cr.grad`, `cr.hessian`, a whole training step) is compiled with it.
     Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are part of
     what is compiled: another one is another version. So is the outcome of a branch on values, which each run checks.
+    An integer that took several values, as a counter of steps does, may change too if only arithmetic depends on it.
 
     What f takes from outside (globals, its closure) is read when it is recorded. What changes from run to run is
     refused: random numbers, the time, a counter, a file. Draw outside and give the numbers as an argument:
@@ -82,6 +84,7 @@ class Compiled:
         self._fast: Callable[..., Any] | None = None
         self._known: list[Callable[..., Any]] = []
         self._lock = threading.RLock()
+        self._counters = Counters()
         self._refused: str | None = None
         self._warned = self._failed = False
 
@@ -124,7 +127,7 @@ class Compiled:
             return result
         if self._refused is not None:
             raise RecordingError(self._refused)
-        signature = signature_of(args, kwargs, self.__name__)
+        signature = self._signature(args, kwargs)
         versions = self._versions_of(signature)
         tried = len(versions)
         for version in versions[:tried]:
@@ -150,6 +153,29 @@ class Compiled:
         if len(versions) < TOO_MANY:
             self._keep(versions, tried, self._version(signature, recorded, told, args, kwargs))
         return first
+
+    def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Signature:
+        """The signature of a call; integers that took many values are leaves of it where only arithmetic needs them."""
+        signature = signature_of(args, kwargs, self.__name__)
+        ranges = self._counters.ranges(signature) if signature.integers else None
+        if not ranges:
+            return signature
+        wider = signature_of(args, kwargs, self.__name__, ranges)
+        if wider.key in self._versions or self._computes_only(signature, wider, args, kwargs):
+            return wider
+        self._counters.refuse(signature, ranges)
+        return signature
+
+    def _computes_only(
+        self, signature: Signature, wider: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool:
+        """Whether integers may be operands: the function is run with and without, and must do the same."""
+        with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
+        try:
+            with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider))
+        except Exception:  # what the user's code says of an integer that is recorded; with plain ones it runs
+            return False
+        return only_arithmetic(with_recorded, wider.ranges) and same_result(with_plain, with_recorded)
 
     def _versions_of(self, signature: Signature) -> list[Version]:
         """The versions for a signature, which is now the one that was asked for last."""

@@ -42,7 +42,10 @@ def plain(leaf: Any) -> Any:
 def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
     """The entries of a native program: with flat results, guards among them; if that goes, as the function too."""
     program = version.program
-    leaves = [_taken(v, leaf) for v, leaf in zip(inputs, version.signature.leaves, strict=True)]
+    ranges = version.signature.ranges
+    leaves = [
+        _taken(v, leaf, ranges.get(i)) for i, (v, leaf) in enumerate(zip(inputs, version.signature.leaves, strict=True))
+    ]
     place = {v: i for i, v in enumerate(inputs)}
     used = [place[v] for v in program.inputs]
     kinds = [kind for kind in version.kinds if kind is not None]
@@ -60,7 +63,9 @@ def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
     return {program.name: flat, FAST: Entry(tuple(leaves), parameters, flat.results, expected, structure, parallel)}
 
 
-def _taken(value: Value, leaf: Any) -> Leaf:
+def _taken(value: Value, leaf: Any, within: tuple[int, int] | None) -> Leaf:
+    if within is not None:
+        return Leaf(value.dtype.name, (), "int", within)
     if np.ndim(leaf):
         return Leaf(value.dtype.name, value.shape)
     return Leaf(value.dtype.name, (), "float" if type(leaf) is float else f"numpy.{value.dtype.name}")
@@ -164,6 +169,9 @@ def _run_program(version: Any, leaves: list[str], lines: list[str], scope: dict[
     for i, leaf in enumerate(version.signature.leaves):
         scope[f"type{i}"] = type(leaf)
         lines.append(f"    if type(x{i}) is not type{i}: raise TypeError")
+        if i in version.signature.ranges:
+            low, high = version.signature.ranges[i]
+            lines.append(f"    if not {low} <= x{i} <= {high}: raise TypeError")
         if type(leaf) is np.ndarray:
             scope |= {f"shape{i}": leaf.shape, f"dtype{i}": leaf.dtype}
             lines.append(f"    if x{i}.shape != shape{i} or x{i}.dtype != dtype{i}: raise TypeError")

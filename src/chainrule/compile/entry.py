@@ -186,7 +186,19 @@ class _Writer:
             return self.array_given(i, leaf.dtype, leaf.shape)[0]
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known(leaf.type)))
+        if leaf.type == "int":
+            return self.integer(thing, *leaf.range)
         return loaded(self.builder, leaf.dtype, self.place(thing, leaf.dtype))
+
+    def integer(self, thing: ir.Value, low: int, high: int) -> Number:
+        """One of Python's integers, which must lie in a range."""
+        value = self.call("PyLong_AsLongLong", thing)
+        self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))), None)
+        above, below = (
+            self.builder.icmp_signed(*test) for test in ((">=", value, LONG(low)), ("<=", value, LONG(high)))
+        )
+        self.require(self.builder.and_(above, below))
+        return Number("int64", value)
 
     def place(self, thing: ir.Value, dtype: str) -> ir.Value:
         """Where an object of NumPy or Python has its number."""

@@ -178,7 +178,9 @@ def lower(
     values = []
     for node, name in zip(inputs, names, strict=True):
         value = node.value
-        made = Value("input", (), {}, np.shape(value), np.asarray(value).dtype, type(value) in (float, complex), name)
+        made = Value(
+            "input", (), {}, np.shape(value), np.asarray(value).dtype, type(value) in (int, float, complex), name
+        )
         made.order = len(lowering.known)
         lowering.known[id(node)] = made
         lowering.of[node] = made

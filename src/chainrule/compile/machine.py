@@ -50,11 +50,15 @@ class Argument(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """What an entry takes: an array, or a number of a type: "float", "int", "bool" are Python's, "numpy.…" NumPy's."""
+    """What an entry takes: an array, or a number of a type: "float", "int", "bool" are Python's, "numpy.…" NumPy's.
+
+    One of Python's integers that is taken lies in a range.
+    """
 
     dtype: str
     shape: tuple[int, ...]
     type: str = ""
+    range: tuple[int, int] = (0, 0)
 
     @property
     def is_array(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,11 +41,17 @@ class Signature(NamedTuple):
     key : what a compiled version is for: structure, shapes, dtypes and whatever is no array.
     leaves : the arrays and numbers, in order.
     rebuild : puts other leaves in their places and returns (args, kwargs).
+    family : the key of all calls that differ in their integers only.
+    integers : those, by their places among all that is given.
+    ranges : the leaves that are Python's integers, by their places: from which to which they may be.
     """
 
     key: Any
     leaves: list[Any]
     rebuild: Callable[[list[Any]], Any]
+    family: Any
+    integers: dict[int, int]
+    ranges: dict[int, tuple[int, int]]
 
 
 STATIC = (
@@ -65,7 +71,16 @@ STATIC = (
 """Types of arguments that are part of what is compiled: another value is another version."""
 
 
-def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Signature:
+def signature_of(
+    args: tuple[Any, ...], kwargs: dict[str, Any], name: str, operands: Mapping[int, tuple[int, int]] | None = None
+) -> Signature:
+    """The signature of a call.
+
+    Parameters
+    ----------
+    name : of the function, for errors.
+    operands : the integers that are leaves, by their places among all that is given, with their ranges.
+    """
     import optree
 
     flatten((args, kwargs))  # makes the tree library know the dataclasses in it
@@ -74,14 +89,21 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Si
     key: list[Any] = []
     leaves: list[Any] = []
     at: list[int] = []
+    integers: dict[int, int] = {}
+    ranges: dict[int, tuple[int, int]] = {}
     for i, leaf in enumerate(everything):
         kind = type(leaf)
+        if kind is int:
+            integers[i] = leaf
         if kind is np.ndarray:
             if leaf.dtype.kind not in "fciub":
                 raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
             key.append((leaf.dtype, leaf.shape, leaf.flags.fnc))
         elif kind is float or kind is complex or isinstance(leaf, np.number | np.bool_):
             key.append(kind)
+        elif kind is int and operands and i in operands:
+            ranges[len(leaves)] = operands[i]
+            key.append(operands[i])
         elif isinstance(leaf, STATIC):
             key.append((kind, leaf) if kind is not slice else (kind, repr(leaf)))
             continue
@@ -105,7 +127,8 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Si
             full[i] = leaf
         return optree.tree_unflatten(structure, full)
 
-    return Signature((structure, tuple(key)), leaves, rebuild)
+    family = (structure, tuple(int if i in integers else part for i, part in enumerate(key)))
+    return Signature((structure, tuple(key)), leaves, rebuild, family, integers, ranges)
 
 
 class Recorded(NamedTuple):

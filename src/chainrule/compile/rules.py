@@ -117,7 +117,9 @@ def _representative(a: Value) -> Any:
 
 def _is_beyond(a: Value, dtype: np.dtype) -> bool:
     """Whether a number of Python is none of this dtype: NumPy compares integers with it all the same."""
-    return a.weak and dtype.kind == "i" and a.dtype.kind == "i" and int(dtype.type(_number(a))) != int(_number(a))
+    if _number(a) is None or not a.weak or dtype.kind != "i" or a.dtype.kind != "i":
+        return False
+    return int(dtype.type(_number(a))) != int(_number(a))
 
 
 def _number(a: Value) -> Any:

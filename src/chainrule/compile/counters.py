@@ -1,0 +1,185 @@
+"""Python's integers among the arguments: part of what is compiled, or operands that change from call to call.
+
+An integer may be a length, an axis, a number of steps; so each one is another version at first. A counter, such as the
+t of Adam, would mean a new version for ever. After a few values the function is therefore recorded with the integer as
+an operand. It stays one if only arithmetic depends on it, which stays exact for all integers of a range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.array import ANSWERS
+from chainrule.compile.recorder import Recorded, Signature
+from chainrule.graph import graph_between
+from chainrule.node import Node
+
+__all__ = ["Counters", "Range", "only_arithmetic", "same_result"]
+
+FEW = 4
+"""So many values of an integer are versions of their own."""
+MOST = 1 << 26
+"""The square of a larger integer is not exact in float64."""
+EXACT = 1 << 53
+FAMILIES = 128
+
+
+class Range(NamedTuple):
+    """The integers from low to high, both included."""
+
+    low: int
+    high: int
+
+
+POSITIVE, NEGATIVE = Range(1, MOST), Range(-MOST, -1)
+"""The ranges of an operand. 0 is left out: where it is divided by, Python refuses what NumPy calls infinite."""
+
+
+class _Place:
+    """What one integer among the arguments has been so far."""
+
+    def __init__(self) -> None:
+        self.values: set[int] = set()
+        self.refused: set[Range] = set()
+
+    def range_with(self, value: int) -> Range | None:
+        """The range in which this integer is an operand, now that it is `value`; None if it is no operand."""
+        if len(self.values) <= FEW:
+            self.values.add(value)
+        within = POSITIVE if value > 0 else NEGATIVE
+        often = len(self.values) > FEW and within not in self.refused
+        return within if often and within.low <= value <= within.high else None
+
+
+class Counters:
+    """What is known of the integers among the arguments of one function."""
+
+    def __init__(self) -> None:
+        self._families: dict[Any, dict[int, _Place]] = {}
+
+    def ranges(self, signature: Signature) -> dict[int, Range]:
+        """The integers that are operands for this call, by their places among all that is given."""
+        places = self._families.pop(signature.family, {})
+        self._families[signature.family] = places  # the one that was asked for last
+        while len(self._families) > FAMILIES:
+            del self._families[next(iter(self._families))]
+        found = {
+            place: places.setdefault(place, _Place()).range_with(value) for place, value in signature.integers.items()
+        }
+        return {place: within for place, within in found.items() if within is not None}
+
+    def refuse(self, signature: Signature, ranges: Mapping[int, Range]) -> None:
+        """More than arithmetic depends on these integers: each is part of what is compiled."""
+        for place, within in ranges.items():
+            self._families[signature.family][place].refused.add(within)
+
+
+# Whether only arithmetic depends on an integer -----------------------------------------------------------------------
+
+
+def only_arithmetic(recorded: Recorded, ranges: Mapping[int, tuple[int, int]]) -> bool:
+    """Whether all that depends on some inputs, Python's integers, is arithmetic that is exact in their ranges.
+
+    Parameters
+    ----------
+    ranges : by the places of those inputs.
+    """
+    bounds: dict[Any, Range] = {recorded.inputs[i]: Range(*within) for i, within in ranges.items()}
+    dependent: set[Any] = set(bounds)
+    for node in graph_between(recorded.inputs, [*recorded.outputs, *(g.node for g in recorded.guards)]).nodes:
+        if not any(type(x) is Node and x in dependent for x in node.inputs):
+            continue
+        dependent.add(node)
+        if any(type(x) is Node and x in bounds for x in node.inputs):
+            operands = [bounds.get(x) or _range_of(x) if type(x) is Node else _range_of(x) for x in node.inputs]
+            if not _is_exact(node, operands, bounds):
+                return False
+    return all(guard.how == "truth" for guard in recorded.guards if guard.node in dependent)
+
+
+def _range_of(x: Any) -> Range | None:
+    """The range of an operand that is one of Python's integers; None for anything else."""
+    value = x.value if type(x) is Node else x
+    return Range(value, value) if type(value) is int and (type(x) is not Node or x.block is None) else None
+
+
+def _is_exact(node: Node, operands: list[Range | None], bounds: dict[Any, Range]) -> bool:
+    """Whether one step computes with integers as with any other number; notes the range of a result that is one."""
+    values = [x.value if type(x) is Node else x for x in node.inputs]
+    if any(np.asarray(v).dtype.kind not in "fc" and r is None for v, r in zip(values, operands, strict=True)):
+        return False  # with an array of integers it may wrap, or be refused
+    kind = np.asarray(node.value).dtype.kind
+    if kind in "fc":
+        return not _may_be_undefined(node, operands)
+    if kind == "b":
+        return True
+    rule = RANGES.get(node.block)
+    if rule is None or type(node.value) is not int or any(r is None for r in operands) or node.params:
+        return False
+    found = rule(*operands)
+    if found is None or max(-found.low, found.high) > EXACT:
+        return False
+    bounds[node] = found
+    return True
+
+
+def _may_be_undefined(node: Node, operands: list[Range | None]) -> bool:
+    """Whether Python may refuse what NumPy calls infinite, or make a complex number of what NumPy calls NaN."""
+    if node.block is ANSWERS[np.divide]:
+        return operands[1] is not None and _holds_zero(operands[1])
+    if node.block is ANSWERS[np.power]:
+        base, exponent = operands
+        may_be_zero = type(node.inputs[0]) is Node and type(node.inputs[0].value) is float
+        return (base is not None and base.low < 1) or (exponent is not None and exponent.low < 0 and may_be_zero)
+    return False
+
+
+def _holds_zero(x: Range) -> bool:
+    return x.low <= 0 <= x.high
+
+
+def _product(x: Range, y: Range) -> Range:
+    corners = [a * b for a in x for b in y]
+    return Range(min(corners), max(corners))
+
+
+def _power(x: Range, y: Range) -> Range | None:
+    if y.low != y.high or not 0 <= y.low <= 8:
+        return None
+    powers = [x.low**y.low, x.high**y.low] + ([0] if _holds_zero(x) else [])
+    return Range(min(powers), max(powers))
+
+
+def _remainder(x: Range, y: Range) -> Range | None:
+    return Range(0, y.low - 1) if y.low == y.high and y.low > 0 else None
+
+
+RANGES: dict[Any, Callable[..., Range | None]] = {
+    ANSWERS[np.add]: lambda x, y: Range(x.low + y.low, x.high + y.high),
+    ANSWERS[np.subtract]: lambda x, y: Range(x.low - y.high, x.high - y.low),
+    ANSWERS[np.multiply]: _product,
+    ANSWERS[np.negative]: lambda x: Range(-x.high, -x.low),
+    ANSWERS[np.absolute]: lambda x: Range(0, max(-x.low, x.high)),
+    ANSWERS[np.power]: _power,
+    ANSWERS[np.remainder]: _remainder,
+}
+"""The range of the result, by those of the operands; None if it has none."""
+
+
+def same_result(one: Recorded, other: Recorded) -> bool:
+    """Whether two runs returned the same, to the bit, with the same dtypes and types."""
+    if len(one.outputs) != len(other.outputs):
+        return False
+    for a, b in zip(one.outputs, other.outputs, strict=True):
+        x, y = (out.value if type(out) is Node else out for out in (a, b))
+        if type(x) is not type(y) or np.shape(x) != np.shape(y):
+            return False
+        if isinstance(x, np.ndarray | np.generic | float | complex):
+            if np.asarray(x).dtype != np.asarray(y).dtype or np.asarray(x).tobytes() != np.asarray(y).tobytes():
+                return False
+        elif x is not y and x != y:
+            return False
+    return True
