@@ -3,6 +3,7 @@
 A folder belongs to one source, on one processor, with one version of chainrule, llvmlite, NumPy and Python. The
 machine code is one file, replaced in one step, that begins with a digest of the rest and of the folder's name: a file
 that does not match it (a crash, a full disk, a copy from elsewhere) is made again, and nothing of it is loaded.
+Nor is anything loaded that somebody else owns or may write; `kept.py` sees to that, and to what is removed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile.kept import own_folder, prune, read_own, replace
 from chainrule.compile.machine import Entry, initialize, load
 
 __all__ = ["cache_folder", "load_module"]
@@ -28,18 +29,33 @@ OURS = "vecmath/*.py typed.py arithmetic.py indexing.py translate.py native.py e
 """What machine code depends on besides its source."""
 
 
-def cache_folder() -> Path:
-    """Where compiled programs are kept: `CHAINRULE_CACHE_DIR`, or the user's cache folder."""
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept: `CHAINRULE_CACHE_DIR`, or the user's cache folder; None if there is none.
+
+    A variable that is empty or names a relative folder counts as unset, as the XDG specification says.
+    """
     chosen = os.environ.get("CHAINRULE_CACHE_DIR")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).absolute()
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        base = _absolute(os.environ.get("LOCALAPPDATA")) or _home("AppData", "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home("Library", "Caches")
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "chainrule"
+        base = _absolute(os.environ.get("XDG_CACHE_HOME")) or _home(".cache")
+    return base / "chainrule" if base is not None else None
+
+
+def _absolute(text: str | None) -> Path | None:
+    return Path(text) if text and os.path.isabs(text) else None
+
+
+def _home(*parts: str) -> Path | None:
+    try:
+        home = Path.home()
+    except RuntimeError:  # no home
+        return None
+    return home.joinpath(*parts) if home.is_absolute() else None
 
 
 def _identity() -> str:
@@ -74,15 +90,14 @@ def load_module(
         _identity_known.append(_identity())
     content = "\n".join([_identity_known[0], repr(sorted(entries.items())), text])
     digest = hashlib.sha256(content.encode()).hexdigest()[:32]
-    folder = cache_folder() / digest
-    file = folder / f"{name}.code"
+    folder = _opened(digest)
     module = ModuleType(f"{name}_{digest}")
-    exec(compile(text, str(folder / f"{name}.py"), "exec"), vars(module))
+    exec(compile(text, str(folder / f"{name}.py") if folder is not None else f"<{name}>", "exec"), vars(module))
     kernels = [
         n for n, f in vars(module).items() if getattr(f, "takes", None) is not None and not (entries and n == name)
     ]
     names = [*kernels, *entries]
-    kept = _read(file, digest)
+    kept = _read(folder / f"{name}.code", digest) if folder is not None else None
     if kept is not None:
         with contextlib.suppress(Exception):  # made again, then
             return module, _loaded(kept, names, constants)
@@ -90,11 +105,23 @@ def load_module(
 
     code, outside = compiled(module, text, name, entries, len(constants))
     made = ",".join(outside).encode() + b"\0" + code
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / f"{name}.py", text.encode())
-        _replace(file, _seal(made, digest) + made)
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            replace(folder / f"{name}.py", text.encode())
+            replace(folder / f"{name}.code", _seal(made, digest) + made)
+            prune(folder.parent)
     return module, _loaded(made, names, constants)
+
+
+def _opened(digest: str) -> Path | None:
+    """The folder of a program, made if it is not there; None if nothing can, or should, be kept there."""
+    cache = cache_folder()
+    if cache is None:
+        return None
+    try:
+        return own_folder(own_folder(cache) / digest)
+    except OSError:
+        return None
 
 
 def _loaded(kept: bytes, names: Sequence[str], constants: Sequence[np.ndarray]) -> dict[str, Callable[..., Any]]:
@@ -113,19 +140,8 @@ def _seal(content: bytes, digest: str) -> bytes:
 def _read(file: Path, digest: str) -> bytes | None:
     """What is in a file of the cache, if it is whole."""
     try:
-        found = file.read_bytes()
+        found = read_own(file)
     except OSError:
         return None
     size = hashlib.sha256().digest_size
     return found[size:] if len(found) > size and found[:size] == _seal(found[size:], digest) else None
-
-
-def _replace(file: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
