@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import linecache
 import os
@@ -93,10 +94,7 @@ class Node:
         """The line of user code that recorded this node. Worked out only when asked: it is slow."""
         if self.code is None:
             return None
-        for start, end, number in self.code.co_lines():
-            if number is not None and start <= self.lasti < end:
-                return Line(self.code.co_filename, number)
-        return Line(self.code.co_filename, self.code.co_firstlineno)
+        return Line(self.code.co_filename, _line_number(self.code, self.lasti))
 
     @property
     def differentiable(self) -> bool:
@@ -108,6 +106,22 @@ class Node:
     def __repr__(self) -> str:
         what = self.block.name if self.block else "input"
         return f"<Node {self.order}: {self.name or '·'} = {what}, shape {np.shape(self.value)}>"
+
+
+def _line_number(code: Any, lasti: int) -> int:
+    """The line of the instruction at an offset of a code object."""
+    found = _lines.get(id(code))
+    if found is None or found[0] is not code:
+        if len(_lines) > 1000:
+            _lines.clear()
+        rows = [(start, number or code.co_firstlineno) for start, _, number in code.co_lines()]
+        found = _lines[id(code)] = (code, [start for start, _ in rows], [number for _, number in rows])
+    _, starts, numbers = found
+    return numbers[max(0, bisect.bisect_right(starts, lasti) - 1)]
+
+
+_lines: dict[int, tuple[Any, list[int], list[int]]] = {}
+"""Where the lines of code objects begin, and their numbers, by the object's id: a long function has many nodes."""
 
 
 # Where the user's code is ----------------------------------------------------------------------------------

@@ -1,0 +1,268 @@
+"""Limits on what an expression may make: every operation of it goes through a `Meter`.
+
+Numbers come from anywhere (`zeros(n**n)`), so it is the operands that are looked at, each time the expression runs,
+before the operation is done; its result is looked at afterwards.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.errors import ExpressionError
+from chainrule.expression.language import METHODS, Function, in_matmul, indexed, of_einsum, of_matmul, size, together
+from chainrule.node import user_frame
+from chainrule.objects import holds_recorded
+
+__all__ = ["LARGEST", "MOST_BITS", "OPERATORS", "Meter", "shortened"]
+
+LARGEST = 20_000_000
+"""How many numbers an expression may make in all."""
+MOST_WORK = 2_000_000_000
+"""How many multiplications it may do: some seconds."""
+AS_OBJECT = 50
+"""How many numbers of an array an object of Python counts as."""
+DEEPEST_LIST = 32
+MOST_BITS = 1024
+"""The length of a whole number; a float ends there too."""
+NUMERIC = "biufc"
+WRITING = {"copy", "like", "out", "overwrite_input"}
+"""Arguments by which functions write into arrays, and `like`, by which they call their methods."""
+WORD = re.compile(r"[A-Za-z_]\w{0,30}")
+
+OPERATORS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "Add": ("+", operator.add),
+    "Sub": ("-", operator.sub),
+    "Mult": ("*", operator.mul),
+    "Div": ("/", operator.truediv),
+    "FloorDiv": ("//", operator.floordiv),
+    "Mod": ("%", operator.mod),
+    "Pow": ("**", operator.pow),
+    "MatMult": ("@", operator.matmul),
+    "BitAnd": ("&", operator.and_),
+    "BitOr": ("|", operator.or_),
+    "USub": ("-", operator.neg),
+    "UAdd": ("+", operator.pos),
+    "Not": ("not", operator.not_),
+    "Invert": ("~", operator.invert),
+    "Eq": ("==", operator.eq),
+    "NotEq": ("!=", operator.ne),
+    "Lt": ("<", operator.lt),
+    "LtE": ("<=", operator.le),
+    "Gt": (">", operator.gt),
+    "GtE": (">=", operator.ge),
+}
+"""The operators of the language, by what `ast` calls them."""
+
+
+class Meter:
+    """Does the operations of an expression, within limits."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """A new run of the expression."""
+        self.numbers = LARGEST
+        self.work = MOST_WORK
+
+    def operate(self, name: str, *operands: Any) -> Any:
+        """An operator, by its name in `OPERATORS`."""
+        sign, do = OPERATORS[name]
+        return self.done(sign, do, do, operands)
+
+    def update(self, name: str, x: Any, y: Any) -> Any:
+        """x += y and its like, which write into an array."""
+        sign, do = OPERATORS[name]
+        return self.done(f"{sign}=", do, getattr(operator, f"i{do.__name__.strip('_')}"), (x, y))
+
+    def done(self, sign: str, meant: Callable[..., Any], do: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+        for x in operands:
+            _check_operand(x, operands)
+        if meant is operator.pow:
+            _check_power(*operands)
+        makes, works = (of_matmul, in_matmul) if meant is operator.matmul else (together, together)
+        self.expect(sign, makes(*operands), works(*operands))
+        return self.made(sign, do(*operands))
+
+    def compare(self, names: tuple[str, ...], *operands: Any) -> Any:
+        """A comparison, or a chain of them: a < b < c."""
+        *first, last = zip(names, operands, operands[1:], strict=False)
+        for name, a, b in first:
+            if not (result := self.operate(name, a, b)):
+                return result
+        return self.operate(*last)
+
+    def call(self, function: Function, *args: Any, **options: Any) -> Any:
+        """A function of the language."""
+        for argument in (*args, *options.values()):
+            self.check_argument(function, argument)
+        _check_signature(function, args, options)
+        self.ask(function.name, function.makes, function.works, args, options)
+        return self.made(function.name, function.call(*args, **options))
+
+    def method(self, x: Any, name: str, *args: Any, **options: Any) -> Any:
+        """A method of an array."""
+        _check_array(x, name)
+        positions, makes, works = METHODS[name]
+        if len(args) > positions or options.keys() & WRITING:
+            raise refused(f".{name} takes {positions} arguments by position, and no {' or '.join(sorted(WRITING))}")
+        for argument in (*args, *options.values()):
+            self.check_argument(None, argument)
+        self.ask(f".{name}", makes, works, (x, *args), options)
+        return self.made(f".{name}", getattr(x, name)(*args, **options))
+
+    def ask(self, what: str, makes: Any, works: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """Refuse a call that would make too much."""
+        try:
+            numbers, work = makes(*args, **options), works(*args, **options)
+        except ExpressionError as error:
+            raise refused(f"{what}: {error}") from None
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            reason = re.sub(r"^\S*\(\) ", "", str(error))
+            raise refused(f"{what} cannot be called so: {reason}") from None
+        self.expect(what, numbers, work)
+
+    def check_argument(self, function: Function | None, x: Any) -> None:
+        """Refuse what is no argument of a function: text that is neither a word nor subscripts, an object."""
+        if isinstance(x, list | tuple):
+            self.numbers -= AS_OBJECT * size(x)  # it takes as long to look at
+            for entry in x:
+                self.check_argument(function, entry)
+        elif isinstance(x, str):
+            if function is not None and function.makes is of_einsum:
+                return
+            if not WORD.fullmatch(x) or not _is_numeric(x):
+                raise refused(f"{shortened(repr(x))} is no text that a function of the language takes")
+        elif not (x is None or x is Ellipsis or _is_number(x)):
+            raise refused(f"a {type(x).__name__} is no argument of a function of the language")
+
+    def index(self, x: Any, key: Any) -> Any:
+        """An entry, or several."""
+        if isinstance(x, Array | np.ndarray):
+            self.expect("[…]", indexed(x, key), 0)
+        elif not isinstance(x, list | tuple):
+            raise refused(f"a {type(x).__name__} has no entries")
+        return self.made("[…]", x[key])
+
+    def attribute(self, x: Any, name: str) -> Any:
+        _check_array(x, name)
+        return getattr(x, name)
+
+    def listed(self, *entries: Any) -> list[Any]:
+        if nesting(entries) > DEEPEST_LIST:
+            raise refused(f"lists are nested more than {DEEPEST_LIST} deep")
+        cost = AS_OBJECT * size(entries)
+        self.expect("a list", cost, 0)
+        self.numbers -= cost
+        return list(entries)
+
+    def tupled(self, *entries: Any) -> tuple[Any, ...]:
+        return tuple(self.listed(*entries))
+
+    def expect(self, what: str, numbers: float, work: float) -> None:
+        """Refuse what would make too much."""
+        if numbers > self.numbers:
+            what += f" would make {_told(numbers)} numbers; an expression may make {LARGEST:,} in all"
+        elif work > self.work:
+            what += f" would take {_told(work)} multiplications; an expression may do {MOST_WORK:,} in all"
+        else:
+            self.work -= int(work)
+            return
+        raise refused(f"{what}. A function in a file may do more: chainrule explain file.py:function")
+
+    def made(self, what: str, x: Any) -> Any:
+        """Count what an operation has made, and refuse what is no number."""
+        made = _numbers(what, x)
+        self.expect(what, made, 0)
+        self.numbers -= made
+        return x
+
+
+def refused(message: str) -> ExpressionError:
+    """The error for an operation that is not done, with the number of its statement."""
+    return ExpressionError(f"statement {user_frame().f_lineno}: {message}")
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def nesting(x: Any) -> int:
+    return 1 + max(map(nesting, x), default=0) if isinstance(x, list | tuple) else 0
+
+
+def _told(n: float) -> str:
+    return f"{int(n):,}" if n < 1e15 else "more than 10¹⁵"
+
+
+def _is_number(x: Any) -> bool:
+    """Whether a value is a number or an array of numbers."""
+    return isinstance(x, int | float | complex | Array) or (
+        isinstance(x, np.ndarray | np.generic) and (x.dtype.kind in NUMERIC or holds_recorded(x))
+    )
+
+
+def _is_numeric(word: str) -> bool:
+    """False for a word that NumPy takes for a dtype of anything but numbers: O, S1000000, datetime64."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            dtype = np.dtype(word)
+    except TypeError:
+        return True
+    return dtype.kind in NUMERIC or dtype.itemsize == 0
+
+
+def _check_array(x: Any, name: str) -> None:
+    if not isinstance(x, Array | np.ndarray | np.generic):
+        raise refused(f".{name} is for arrays, and this is a {type(x).__name__}")
+
+
+def _check_operand(x: Any, operands: tuple[Any, ...]) -> None:
+    beside_an_array = isinstance(x, list | tuple) and any(isinstance(y, Array | np.ndarray) for y in operands)
+    if not beside_an_array and not _is_number(x):
+        raise refused(f"a {type(x).__name__} is no operand; write array([…]) for a list of numbers")
+
+
+def _check_power(base: Any, exponent: Any) -> None:
+    """Whole numbers of Python grow without bound: 9**9**9 has 369,693,100 digits."""
+    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > MOST_BITS:
+        raise refused(f"a whole number ** a whole number has more than {MOST_BITS} bits; write one of them as a float")
+
+
+def _check_signature(function: Function, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Refuse arguments that are written to: NumPy's `out`, and `copy`, by which `nan_to_num` writes."""
+    given = set(options)
+    if isinstance(function.call, np.ufunc):
+        if len(args) > function.call.nin:
+            raise refused(f"{function.name} takes {function.call.nin} arguments, and {len(args)} were given")
+    elif function.signature is not None:
+        try:
+            given |= function.signature.bind(*args, **options).arguments.keys()
+        except TypeError as error:
+            raise refused(f"{function.name}: {error}") from None
+    if given & WRITING:
+        raise refused(f"{function.name} has no argument {' or '.join(sorted(given & WRITING))} in an expression")
+
+
+def _numbers(what: str, x: Any) -> int:
+    """How many numbers a value has; an error if it has anything else."""
+    if isinstance(x, list | tuple):
+        return sum(_numbers(what, entry) for entry in x) + 1
+    if isinstance(x, int):
+        if x.bit_length() > MOST_BITS:
+            raise refused(f"{what} makes a whole number of more than {MOST_BITS} bits; write a float")
+        return 1
+    if not _is_number(x):
+        kind = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+        raise refused(f"{what} makes {kind}, which is no number")
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return AS_OBJECT * sum(_numbers(what, entry) for entry in x.flat)
+    return size(x)
