@@ -92,6 +92,7 @@ def positions_of(f: Callable[..., Any], argnums: Argnums, what: str = "grad") ->
     if isinstance(f, Block) and f.takes_xp:
         parameters = parameters[1:]
     names = [p.name for p in parameters]
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     found: list[tuple[int, str]] = []
     for which in chosen:
@@ -103,8 +104,19 @@ def positions_of(f: Callable[..., Any], argnums: Argnums, what: str = "grad") ->
                 )
             found.append((positional.index(which) if which in positional else -1, which))
         else:
+            if which < 0 and several:
+                raise GradientError(
+                    f"{name_of(f)} takes any number of arguments, so argument {which} counts from no fixed end; "
+                    "count from the start" + at_line()
+                )
             index = which + len(positional) if which < 0 else which
-            found.append((index, positional[index] if index < len(positional) else ""))
+            found.append((index, positional[index] if 0 <= index < len(positional) else ""))
+    for index, (position, name) in enumerate(found):
+        if (position, name) in found[:index]:
+            raise GradientError(
+                f"argnums {argnums!r} chooses the argument {name or position} of {name_of(f)} twice; "
+                "choose each argument once" + at_line()
+            )
     return tuple(found)
 
 
