@@ -10,6 +10,7 @@ import torch
 
 import chainrule as cr
 from chainrule.array import Array
+from chainrule.errors import GradientError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 3))
@@ -414,3 +415,35 @@ def test_threads_do_not_disturb_each_other():
         t.join()
     for k, g in found.items():
         np.testing.assert_allclose(g, k * 2.0 ** (k - 1))
+
+
+# Chosen arguments --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transform", [cr.grad, cr.value_and_grad, cr.jacobian, cr.hessian, cr.hvp, cr.check])
+@pytest.mark.parametrize("argnums", [(0, "x"), ("x", 0), (0, 0), ("x", "x"), (-2, 0), ("y", -1)], ids=str)
+def test_an_argument_that_is_chosen_twice_is_an_error(transform, argnums):
+    x = np.array([1.0, 2.0])
+    args = (x, x, (x, x)) if transform is cr.hvp else (x, x)
+    with pytest.raises(GradientError, match=r"chooses the argument . of .* twice"):
+        transform(lambda x, y: np.sum(x * y), argnums=argnums)(*args)
+
+
+def test_arguments_by_name_and_from_the_end():
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+
+    def f(x, y):
+        return np.sum(x * x * y)
+
+    for argnums in ((0, -1), ("x", 1), (-2, "y")):
+        for got, expected in zip(cr.grad(f, argnums)(x, y), (2 * x * y, x * x), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_a_negative_position_with_any_number_of_arguments_is_an_error():
+    def f(x, *rest):
+        return np.sum(x) + sum(map(np.sum, rest))
+
+    with pytest.raises(GradientError, match="takes any number of arguments"):
+        cr.grad(f, -1)(np.ones(2), np.ones(2))
+    np.testing.assert_array_equal(cr.grad(f, 2)(np.ones(2), np.ones(2), np.ones(3)), np.ones(3))

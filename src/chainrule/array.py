@@ -9,6 +9,7 @@ There is no tape and no mode: a node knows where it came from, and is freed when
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
@@ -28,9 +29,18 @@ from chainrule.answers import (
 )
 from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.instead import function_to_write_instead
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_foreign, namespace_of
 from chainrule.methods import Methods
-from chainrule.node import Node, at_line, user_frame
+from chainrule.node import Node, at_line, is_internal, user_frame
+from chainrule.operands import (
+    NUMERIC,
+    ComputesItself,
+    check_argument,
+    gives_way,
+    numeric,
+    plain_array,
+    taken_apart_by,
+)
 from chainrule.views import Index, View, is_entry, is_number, same_steps, view_of
 
 __all__ = [
@@ -66,22 +76,26 @@ class BlockLike(Protocol):
 def constant(operand: Any) -> Any:
     """A plain operand as a node may keep it: the user may write into his own array later, so a copy is kept.
 
-    What holds recorded arrays one by one (a list, an array of dtype object) becomes one recorded array.
+    What holds recorded arrays one by one (a list, an array of dtype object) becomes one recorded array. What is of
+    another class becomes the array that NumPy makes of it, or an error.
     """
-    if isinstance(operand, (np.ndarray, list, tuple)):
-        if type(operand) is not np.ndarray or operand.dtype.kind == "O":
-            operand = joined(operand)
-            if type(operand) is Array:
-                return operand
-        return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
-    clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
-    return clone() if clone is not None else operand
+    if type(operand) is not np.ndarray or operand.dtype.kind not in NUMERIC:
+        if isinstance(operand, str):  # the format of einsum
+            return operand
+        if is_foreign(operand):
+            clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
+            return clone() if clone is not None else operand
+        operand = joined(operand)
+        if type(operand) is Array:
+            return operand
+        operand = numeric(operand)
+    return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
 
 
 def joined(operand: Any) -> Any:
     """Numbers in a list or an array of dtype object as one array: a recorded one if any of them is recorded."""
-    if isinstance(operand, (list, tuple)):
-        operand = np.asarray(operand)
+    if type(operand) is not np.ndarray:
+        operand = np.asarray(operand) if isinstance(operand, (list, tuple)) else plain_array(operand)
     if operand.dtype.kind != "O":
         return operand
     from chainrule.objects import from_objects, holds_recorded
@@ -190,16 +204,40 @@ def looked_at(x: Any) -> Any:
 # The handle ------------------------------------------------------------------------------------------------
 
 
-def _binary(function: Any) -> tuple[Any, Any, Any]:
+MIRRORED = {
+    name: f"__{other}__" for name, other in zip("lt le gt ge eq ne".split(), "gt ge lt le eq ne".split(), strict=True)
+}
+"""The comparison that the other operand is asked for."""
+
+
+def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     """The operator, its reflection and its in-place form for a NumPy function."""
+    mirrored = MIRRORED.get(name, f"__r{name}__")
 
     def forward(self: Array, other: Any) -> Any:
+        kind = type(other)
+        if kind not in NUMPY and kind is not Array:
+            return _with_other(self, other)
         return record(ANSWERS[function], (self, other))
 
+    def _with_other(self: Array, other: Any) -> Any:
+        """The other operand is of a class that may compute for itself."""
+        if gives_way(self, other, mirrored):
+            return NotImplemented
+        if isinstance(other, (list, tuple)):
+            return record(ANSWERS[function], (self, other))
+        if isinstance(other, (str, bytes)) and function in (np.equal, np.not_equal):
+            return getattr(read(self._node), f"__{name}__")(other)
+        return function(self, other)  # NumPy asks both
+
     def reflected(self: Array, other: Any) -> Any:
+        if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
+            return NotImplemented
         return record(ANSWERS[function], (other, self))
 
     def in_place(self: Array, other: Any) -> Array:
+        if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
+            return NotImplemented
         result = record(ANSWERS[function], (self, other))
         # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
         return result if is_number(self) else self._write(result)
@@ -219,6 +257,9 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     handler = answer(function)
     if handler is None:
         raise no_block_for(full_name(function))
+    for arg in (*args, *kwargs.values()) if kwargs else args:
+        if type(arg) not in PLAIN and type(arg) is not Array:
+            check_argument(arg)
     result = handler(*args, **kwargs)
     if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
         for made in result if isinstance(result, tuple | list) else (result,):
@@ -265,6 +306,8 @@ class Array(Methods):
     @property
     def value(self) -> Any:
         """The plain value, read-only: a write into it would change what was recorded."""
+        if _asks_for_a_quantity(sys._getframe(1)):
+            self._refuse("a class with units, which takes x.value for the numbers of a quantity,")
         value = read(self._node)
         if isinstance(value, np.ndarray):
             value = value.view()
@@ -404,6 +447,8 @@ class Array(Methods):
         """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable:
             return np.array(read(self._node), dtype=dtype)
+        if (advice := taken_apart_by(sys._getframe(1))) is not None:
+            raise RecordingError(advice + at_line())
         if (found := function_to_write_instead()) is not None:
             raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
         if dtype not in (None, object, np.dtype(object)):
@@ -424,6 +469,16 @@ class Array(Methods):
     # NumPy's protocols ------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        try:
+            return self._ufunc(ufunc, method, inputs, kwargs)
+        except ComputesItself:
+            if any(
+                getattr(type(x), "__array_ufunc__", None) and not isinstance(x, (Array, np.ndarray)) for x in inputs
+            ):
+                return NotImplemented
+            raise
+
+    def _ufunc(self, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
         if not kwargs and method == "__call__" and ufunc in ANSWERS:
             handler: Any = ANSWERS[ufunc]
             return record(handler, inputs) if hasattr(handler, "forward") else handler(*inputs)
@@ -452,6 +507,11 @@ class Array(Methods):
         return handler(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if not all(issubclass(kind, (Array, np.ndarray)) for kind in types):
+            return NotImplemented
+        if any(kind is not Array and kind is not np.ndarray for kind in types):
+            for x in _with_parts((*args, *kwargs.values())):
+                check_argument(x)
         return call(function, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -477,25 +537,25 @@ class Array(Methods):
 
     # Operators --------------------------------------------------------------------------------------------
 
-    __add__, __radd__, __iadd__ = _binary(np.add)
-    __sub__, __rsub__, __isub__ = _binary(np.subtract)
-    __mul__, __rmul__, __imul__ = _binary(np.multiply)
-    __truediv__, __rtruediv__, __itruediv__ = _binary(np.divide)
-    __floordiv__, __rfloordiv__, __ifloordiv__ = _binary(np.floor_divide)
-    __mod__, __rmod__, __imod__ = _binary(np.remainder)
-    __pow__, __rpow__, __ipow__ = _binary(np.power)
-    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul)
-    __lshift__, __rlshift__, __ilshift__ = _binary(np.left_shift)
-    __rshift__, __rrshift__, __irshift__ = _binary(np.right_shift)
-    __and__, __rand__, __iand__ = _binary(np.bitwise_and)
-    __or__, __ror__, __ior__ = _binary(np.bitwise_or)
-    __xor__, __rxor__, __ixor__ = _binary(np.bitwise_xor)
-    __lt__ = _binary(np.less)[0]
-    __le__ = _binary(np.less_equal)[0]
-    __gt__ = _binary(np.greater)[0]
-    __ge__ = _binary(np.greater_equal)[0]
-    __eq__ = _binary(np.equal)[0]  # type: ignore[assignment]
-    __ne__ = _binary(np.not_equal)[0]  # type: ignore[assignment]
+    __add__, __radd__, __iadd__ = _binary(np.add, "add")
+    __sub__, __rsub__, __isub__ = _binary(np.subtract, "sub")
+    __mul__, __rmul__, __imul__ = _binary(np.multiply, "mul")
+    __truediv__, __rtruediv__, __itruediv__ = _binary(np.divide, "truediv")
+    __floordiv__, __rfloordiv__, __ifloordiv__ = _binary(np.floor_divide, "floordiv")
+    __mod__, __rmod__, __imod__ = _binary(np.remainder, "mod")
+    __pow__, __rpow__, __ipow__ = _binary(np.power, "pow")
+    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul, "matmul")
+    __lshift__, __rlshift__, __ilshift__ = _binary(np.left_shift, "lshift")
+    __rshift__, __rrshift__, __irshift__ = _binary(np.right_shift, "rshift")
+    __and__, __rand__, __iand__ = _binary(np.bitwise_and, "and")
+    __or__, __ror__, __ior__ = _binary(np.bitwise_or, "or")
+    __xor__, __rxor__, __ixor__ = _binary(np.bitwise_xor, "xor")
+    __lt__ = _binary(np.less, "lt")[0]
+    __le__ = _binary(np.less_equal, "le")[0]
+    __gt__ = _binary(np.greater, "gt")[0]
+    __ge__ = _binary(np.greater_equal, "ge")[0]
+    __eq__ = _binary(np.equal, "eq")[0]  # type: ignore[assignment]
+    __ne__ = _binary(np.not_equal, "ne")[0]  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
     __neg__ = _unary(np.negative)
     __pos__ = _unary(np.positive)
@@ -581,6 +641,24 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
     with np.errstate(all="ignore" if where is not True else None):
         result = getattr(function, method)(*args, **kwargs)
     return out._write(result if where is True else call(np.where, where, result, out))
+
+
+def _with_parts(args: tuple[Any, ...]) -> Iterator[Any]:
+    """Plain arguments, and what stands in lists and tuples among them."""
+    for x in args:
+        if isinstance(x, (list, tuple)):
+            yield from _with_parts(tuple(x))
+        elif type(x) is not Array:
+            yield x
+
+
+def _asks_for_a_quantity(frame: Any) -> bool:
+    """Whether another class computes just now: one with units asks each operand whether it is a quantity too."""
+    while frame.f_code.co_name in ("<listcomp>", "<genexpr>"):
+        frame = frame.f_back
+    return frame.f_code.co_name in ("__array_ufunc__", "__array_function__") and not is_internal(
+        frame.f_code.co_filename
+    )
 
 
 def _has_ellipsis(key: Any) -> bool:

@@ -14,13 +14,16 @@ __all__ = [
     "NUMPY_NAMESPACE",
     "PLAIN",
     "is_complex",
+    "is_foreign",
     "is_inexact",
     "is_numpy",
     "namespace_of",
     "special_functions_of",
 ]
 
-PLAIN = frozenset([bool, int, float, complex, type(None)] + [t for t in np.sctypeDict.values() if t is not np.object_])
+_NUMBERS = [t for t in np.sctypeDict.values() if issubclass(t, np.number | np.bool) and t is not np.timedelta64]
+
+PLAIN = frozenset([bool, int, float, complex, type(None), *_NUMBERS])
 """Types of operands that cannot change under our hands, so a node may hold them as they are."""
 
 NUMPY = PLAIN | {np.ndarray}
@@ -89,6 +92,20 @@ def _foreign_namespace(values: Any) -> Any:
 
     arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
     return array_api_compat.array_namespace(*arrays) if arrays else NUMPY_NAMESPACE
+
+
+def is_foreign(x: Any) -> bool:
+    """Whether x is an array of another library than NumPy."""
+    kind = type(x)
+    if isinstance(x, np.ndarray | np.generic | list | tuple):
+        return False
+    if hasattr(kind, "__array_namespace__"):
+        return True
+    import array_api_compat as api
+
+    if hasattr(kind, "__array_ufunc__"):  # what wraps arrays (xarray, pint) passes the question on to them
+        return bool(api.is_dask_array(x) or api.is_cupy_array(x) or api.is_pydata_sparse_array(x))
+    return bool(api.is_array_api_obj(x))
 
 
 def special_functions_of(xp: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +13,10 @@ from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError, RecordingError
-from chainrule.libraries import is_complex, is_inexact, namespace_of
+from chainrule.libraries import is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import Node, at_line
-from chainrule.trees import flatten
+from chainrule.operands import class_name, holds_numbers, result, to_write_instead
+from chainrule.trees import Tree, flatten
 
 __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "record_call", "scalar_loss"]
 
@@ -45,10 +47,20 @@ def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
         return Node(None, (), NO_PARAMS, constant(x))
     if isinstance(x, (float, complex, list, tuple)):
         x = np.asarray(x)[()]
+    must_be_plain(x, f, argument)
     _must_be_floating(form_of(x), f, argument)
     if type(x) is Array and type(x._node.value) is float:
         x = record(as_array_number, (x,))
     return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
+
+
+def must_be_plain(x: Any, f: Callable[..., Any], argument: int | str) -> None:
+    """Raise if x is of a class of arrays or quantities that is neither NumPy's nor another array library's."""
+    if type(x) is not Array and not is_foreign(x) and holds_numbers(x):
+        raise GradientError(
+            f"argument {argument} of {name_of(f)} is a {class_name(x)}, which has no gradient; {to_write_instead(x)}"
+            + at_line()
+        )
 
 
 def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> None:
@@ -128,13 +140,23 @@ class Recording(NamedTuple):
     """A function, run once on recorded inputs."""
 
     inputs: list[Node]
-    rebuild_inputs: Callable[[list[Any]], Any]
+    trees: list[Tree]
     given: list[Any]
     outputs: list[Any]
     rebuild_outputs: Callable[[list[Any]], Any]
     path: Path
     recorded: bool
     """Whether gradients must be recorded too, because somebody outside may differentiate them again."""
+
+    def gradients(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """One value for each input, put together as the arguments are; None stands where a leaf has no gradient."""
+        rest = iter(leaves)
+        return tuple(tree.gradient(list(islice(rest, len(tree.leaves)))) for tree in self.trees)
+
+    def arguments(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments, with these values in place of the inputs."""
+        rest = iter(leaves)
+        return tuple(tree.argument(list(islice(rest, len(tree.leaves)))) for tree in self.trees)
 
     def result(self) -> Any:
         """What the function returned; as plain values unless it depends on recorded arrays beyond its inputs."""
@@ -202,7 +224,7 @@ def record_call(
     new_kwargs = dict(kwargs)
     inputs: list[Node] = []
     given: list[Any] = []
-    rebuilds = []
+    trees: list[Tree] = []
     for position, name in positions:
         by_position = 0 <= position < len(args)
         if not by_position and name not in kwargs:
@@ -210,24 +232,23 @@ def record_call(
                 f"{name_of(f)} is differentiated by its argument {name or position}, but was called without it"
                 + at_line()
             )
-        leaves, rebuild = flatten(args[position] if by_position else kwargs[name])
-        nodes = [input_node(leaf, f, name or position) for leaf in leaves]
+        tree = Tree(args[position] if by_position else kwargs[name])
+        nodes = [input_node(leaf, f, name or position) for leaf in tree.leaves]
         if len(nodes) == 1 and name:
             nodes[0].name = name
         handles = [Array(node) for node in nodes]
-        for handle, leaf in zip(handles, leaves, strict=True):
+        for handle, leaf in zip(handles, tree.leaves, strict=True):
             # Recorded is a copy without gaps, so a reshape of it is a view where NumPy's may be a copy.
             handle._unsure = isinstance(leaf, np.ndarray) and leaf.strides != handle._own.value.strides
-        tree = rebuild(handles)
         if by_position:
-            new_args[position] = tree
+            new_args[position] = tree.argument(handles)
         else:
-            new_kwargs[name] = tree
+            new_kwargs[name] = tree.argument(handles)
         inputs += nodes
-        given += leaves
-        rebuilds.append((rebuild, len(leaves)))
+        given += tree.leaves
+        trees.append(tree)
     try:
-        result = f(*new_args, **new_kwargs)
+        returned = f(*new_args, **new_kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into
             raise error.__cause__ from None
@@ -238,19 +259,19 @@ def record_call(
         if any(words in str(error) for words in ("not supported for the input types", "no callable", "dtype('O')")):
             error.add_note(ONE_BY_ONE)
         raise
-    outputs, rebuild_outputs = flatten(result)
-    outputs = [joined(out) if isinstance(out, np.ndarray) else out for out in outputs]
-
-    def rebuild_inputs(leaves: list[Any]) -> tuple[Any, ...]:
-        result, start = [], 0
-        for rebuild, count in rebuilds:
-            result.append(rebuild(leaves[start : start + count]))
-            start += count
-        return tuple(result)
-
+    outputs, rebuild_outputs = flatten(returned)
+    outputs = [checked_result(out, name_of(f)) for out in outputs]
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
     recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
-    return Recording(inputs, rebuild_inputs, given, outputs, rebuild_outputs, path, recorded)
+    return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
+
+
+def checked_result(out: Any, title: str) -> Any:
+    """A result of a function: recorded, or a plain array or number; an error if it is anything else."""
+    if type(out) is Array:
+        return out
+    out = result(out, title)
+    return joined(out) if isinstance(out, np.ndarray) else out
 
 
 def scalar_loss(recording: Recording, title: str) -> Any:

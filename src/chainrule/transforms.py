@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, form_of, value_of
+from chainrule.array import WATCHER, Array, form_of, joined, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
-from chainrule.libraries import is_complex, is_inexact, namespace_of
+from chainrule.libraries import PLAIN, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import Node, at_line
+from chainrule.operands import numeric
 from chainrule.recording import Argnums, fresh, input_node, name_of, positions_of, record_call, scalar_loss
-from chainrule.trees import flatten
+from chainrule.trees import Tree, flatten
 
 __all__ = [
     "grad",
@@ -81,8 +82,9 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     ----------
     f : a function that returns a scalar (the loss).
     argnums : the position or name of the argument, or a tuple of them. An argument may be an array or nested tuples,
-        lists, dicts, named tuples or dataclasses of arrays; its gradient has the same structure, shapes and dtypes.
-        An argument that does not influence the loss gets zeros.
+        lists, dicts, named tuples, dataclasses or attrs classes of arrays; its gradient has the same structure, shapes
+        and dtypes. What has no gradient in such a tree (an integer, a text, a function) is passed through, and None
+        stands in its place. An argument that does not influence the loss gets zeros.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
         recording = record_call(f, positions, args, kwargs)
         loss = scalar_loss(recording, name_of(f))
         grads = recording.pull([_ones(loss)])
-        return recording.result(), _one_or_all(argnums, recording.rebuild_inputs(grads))
+        return recording.result(), _one_or_all(argnums, recording.gradients(grads))
 
     return derived_from(differentiated, f, "value_and_grad")
 
@@ -171,7 +173,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
                 f"{name_of(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line()
             )
         seeds = [_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
-        return recording.rebuild_inputs(recording.pull(seeds))
+        return recording.gradients(recording.pull(seeds))
 
     return recording.result(), pullback
 
@@ -180,8 +182,12 @@ def _seed(seed: Any, out: Any) -> Any:
     """A cotangent, checked against its output."""
     value = form_of(out)
     shape = np.shape(value)
-    if type(seed) is not Array and not hasattr(seed, "dtype"):
-        seed = np.asarray(seed, dtype=getattr(value, "dtype", None))
+    if isinstance(seed, bool | int | float | complex | list | tuple) and not isinstance(seed, np.generic):
+        seed = joined(np.asarray(seed))
+        if type(seed) is not Array:
+            seed = seed.astype(getattr(value, "dtype", seed.dtype))
+    elif type(seed) is not Array and not is_foreign(seed):
+        seed = seed if type(seed) in PLAIN else numeric(joined(seed))
     if tuple(seed.shape[len(seed.shape) - len(shape) :]) != shape:
         raise GradientError(
             f"the cotangent of an output of shape {shape} cannot be of shape {tuple(seed.shape)}" + at_line()
@@ -204,7 +210,9 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
         raise GradientError("args and tangents are tuples: write cr.jvp(f, (x,), (v,))" + at_line())
     if len(args) != len(tangents):
         raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
-    for x, t in zip(flatten(tuple(args))[0], flatten(tuple(tangents))[0], strict=True):
+    trees = [Tree(x) for x in args]
+    vectors = _tangents(trees, tangents, "tangents")
+    for x, t in zip([leaf for tree in trees for leaf in tree.leaves], vectors, strict=True):
         if np.shape(form_of(x)) != np.shape(form_of(t)):
             raise GradientError(
                 f"an argument of shape {np.shape(form_of(x))} has a tangent of shape {np.shape(form_of(t))}" + at_line()
@@ -213,11 +221,22 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
     # The pullback is linear, so it may be recorded at any dz. Not at zeros: they stand for what is masked out.
     ones = [_ones(out) for out in recording.outputs]
     push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(ones))), tuple(ones), {})
-    vectors, _ = flatten(tuple(tangents))
     pushed = push.pull([_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
     if not (recording.recorded or any(type(v) is Array for v in vectors)):
         pushed = [value_of(t) for t in pushed]
     return recording.result(), recording.rebuild_outputs(pushed)
+
+
+def _tangents(trees: Sequence[Tree], given: Sequence[Any], what: str) -> list[Any]:
+    """The leaves of a tangent for each argument, one for each leaf to differentiate."""
+    tangents = [tree.of_tangents(t) for tree, t in zip(trees, given, strict=True)]
+    for tree, t in zip(trees, tangents, strict=True):
+        if len(t) != len(tree.leaves):
+            raise GradientError(
+                f"{what} of an argument with {len(tree.leaves)} arrays to differentiate: {len(t)} arrays were given"
+                + at_line()
+            )
+    return [leaf for t in tangents for leaf in t]
 
 
 # Jacobians and second derivatives --------------------------------------------------------------------------
@@ -244,7 +263,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
             pulled = recording.pull(_identity_seeds(recording.outputs, i))
             if is_complex(form_of(out)):
                 pulled = _of_complex_result(recording, i, pulled)
-            rows.append(_one_or_all(argnums, recording.rebuild_inputs(pulled)))
+            rows.append(_one_or_all(argnums, recording.gradients(pulled)))
         return recording.rebuild_outputs(rows)
 
     return derived_from(differentiated, f, "jacobian")
@@ -317,12 +336,13 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
                 f"hvp of {name_of(f)} needs its arguments and then v: cr.hvp(f)(x, v), v of the shape of x" + at_line()
             )
         recording = record_call(gradient, positions, tuple(rest), kwargs)
-        vectors, _ = flatten(v)
-        if len(vectors) != len(recording.outputs):
-            raise GradientError(f"v has {len(vectors)} arrays, the gradient has {len(recording.outputs)}" + at_line())
+        several = isinstance(argnums, tuple | list)
+        if several and len(v) != len(recording.trees):
+            raise GradientError(f"v has {len(v)} parts for {len(recording.trees)} arguments" + at_line())
+        vectors = _tangents(recording.trees, v if several else (v,), "v")
         seeds = [_seed(v, out) for v, out in zip(vectors, recording.outputs, strict=True)]
         # The Hessian is symmetric, so the gradient's pullback of v is H v.
-        return _one_or_all(argnums, recording.rebuild_inputs(recording.pull(seeds)))
+        return _one_or_all(argnums, recording.gradients(recording.pull(seeds)))
 
     product.__name__ = product.__qualname__ = f"hvp({name_of(f)})"
     return product

@@ -1,19 +1,35 @@
-"""Pytrees: arguments and results may be arrays, or tuples, lists, dicts, named tuples and dataclasses of them."""
+"""Pytrees: arguments and results may be arrays, or tuples, lists, dicts and objects of declared fields of them.
+
+Such objects are named tuples, dataclasses, attrs classes, namespaces, and those of classes that are registered with
+optree, JAX or PyTorch. They are put together again without their `__init__`, which may compute or refuse: what is put
+in may be gradients.
+"""
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
-from collections.abc import Callable
+import functools
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, form_of
+from chainrule.libraries import is_foreign, is_inexact
+from chainrule.operands import holds_numbers
 
-__all__ = ["flatten", "leaf_names"]
+__all__ = ["Tree", "flatten", "leaf_names"]
 
 SINGLE = (np.ndarray, Array, float, complex, np.generic)
 """What is a leaf by itself."""
+
+NAMESPACE = "chainrule"
 
 Rebuild = Callable[[list[Any]], Any]
 
@@ -31,8 +47,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         return [tree], _only
     import optree
 
-    _register_dataclasses(tree, optree)
-    leaves, structure = optree.tree_flatten(tree, namespace="chainrule")  # type: ignore[arg-type]
+    leaves, structure = optree.tree_flatten(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
     return leaves, lambda new: optree.tree_unflatten(structure, new)
 
 
@@ -40,8 +55,55 @@ def _only(leaves: list[Any]) -> Any:
     return leaves[0]
 
 
+class Tree:
+    """An argument, of which the leaves of a floating type are differentiated and all others are passed through.
+
+    Attributes
+    ----------
+    leaves : the leaves to differentiate; all leaves where none is of a floating type, for an error to speak of.
+
+    >>> tree = Tree({"W": 1.0, "steps": 3, "act": np.tanh})
+    >>> tree.leaves
+    [1.0]
+    >>> tree.gradient([0.5])
+    {'W': 0.5, 'steps': None, 'act': None}
+    """
+
+    def __init__(self, tree: Any):
+        self._all, self._rebuild = flatten(tree)
+        places = [i for i, leaf in enumerate(self._all) if is_inexact(form_of(leaf)) or _is_container(leaf)]
+        self._places = places or list(range(len(self._all)))
+        self.leaves = [self._all[i] for i in self._places]
+
+    def argument(self, new: Sequence[Any]) -> Any:
+        """The argument with other leaves in the places of those to differentiate."""
+        return self._filled(list(self._all), new)
+
+    def gradient(self, new: Sequence[Any]) -> Any:
+        """The gradient of the argument: None where a leaf has none."""
+        return self._filled([None] * len(self._all), new)
+
+    def of_tangents(self, tree: Any) -> list[Any]:
+        """The leaves of a tree that is like the argument or like its gradient, in the places of those to differentiate.
+
+        What stands in place of the others does not count.
+        """
+        leaves, _ = flatten(tree)
+        return [leaves[i] for i in self._places] if len(leaves) == len(self._all) else leaves
+
+    def _filled(self, full: list[Any], new: Sequence[Any]) -> Any:
+        for i, leaf in zip(self._places, new, strict=True):
+            full[i] = leaf
+        return self._rebuild(full)
+
+
+def _is_container(leaf: Any) -> bool:
+    """Whether a leaf has a class of arrays that is not differentiated (a DataFrame, a sparse matrix): an error."""
+    return type(leaf) is not Array and not isinstance(leaf, SINGLE) and not is_foreign(leaf) and holds_numbers(leaf)
+
+
 def leaf_names(tree: Any, name: str) -> list[str]:
-    """A name for each leaf of an argument: its key or field where it has one, else the argument's name and its place.
+    """A name for each leaf to differentiate of an argument: its key or field, else the argument's name and its place.
 
     >>> leaf_names({"W": 1.0, "b": (2.0, 3.0)}, "params")
     ['W', 'b0', 'b1']
@@ -50,8 +112,8 @@ def leaf_names(tree: Any, name: str) -> list[str]:
         return [name]
     import optree
 
-    _register_dataclasses(tree, optree)
-    return [_path_name(path, name) for path in optree.tree_paths(tree, namespace="chainrule")]  # type: ignore[arg-type]
+    paths = optree.tree_paths(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
+    return [_path_name(paths[i], name) for i in Tree(tree)._places]
 
 
 def _path_name(path: tuple[Any, ...], name: str) -> str:
@@ -61,20 +123,166 @@ def _path_name(path: tuple[Any, ...], name: str) -> str:
     return name + "_".join(str(part) for part in path)
 
 
-_registered: set[type] = set()
+# Classes that the tree library does not know -----------------------------------------------------------------------
+
+Parts = tuple[Callable[[Any], tuple[Sequence[Any], Any, Sequence[Any]]], Callable[[Any, Sequence[Any]], Any]]
+"""How an object is taken apart (children, what else it is, names of the children) and put together again."""
+
+_known: set[type] = {
+    *(int, bool, str, bytes, types.NoneType, types.FunctionType, types.BuiltinFunctionType, *SINGLE),
+    *(tuple, list, dict, collections.OrderedDict, collections.defaultdict, collections.deque),
+}
+_lock = threading.Lock()
 
 
-def _register_dataclasses(tree: Any, optree: Any) -> None:
-    """Make the tree library know the dataclasses in a tree, on first sight."""
-    for leaf in optree.tree_leaves(tree, namespace="chainrule"):
-        kind = type(leaf)
-        if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type) and kind not in _registered:
-            names = [field.name for field in dataclasses.fields(leaf)]
-            optree.register_pytree_node(
-                kind,
-                lambda x, names=names: ([getattr(x, n) for n in names], None, names),
-                lambda _, children, kind=kind, names=names: kind(**dict(zip(names, children, strict=True))),
-                namespace="chainrule",
-            )
-            _registered.add(kind)
-            return _register_dataclasses(tree, optree)  # its fields may hold more of them
+def _learn(x: Any) -> bool:
+    """Make the tree library know the class of x, on first sight, if it has parts. It asks whether x is a leaf."""
+    kind = type(x)
+    if kind not in _known:
+        import optree
+
+        with _lock:
+            entry = optree.register_pytree_node.get(kind, namespace=NAMESPACE)  # type: ignore[attr-defined]
+            registered = entry is not None and entry.type is kind  # it has one for all named tuples
+            parts = None if registered else _parts_of(x)
+            if parts is not None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # it has a rule for all named tuples, and says so
+                    optree.register_pytree_node(kind, *parts, namespace=NAMESPACE)  # type: ignore[arg-type]
+            if registered or parts is not None or isinstance(x, tuple):
+                _known.add(kind)
+    return False
+
+
+def _parts_of(x: Any) -> Parts | None:
+    """How objects of the class of x are taken apart, or None if they are leaves."""
+    kind = type(x)
+    if isinstance(x, tuple):
+        makes = next(c for c in kind.__mro__ if "__new__" in vars(c))
+        plain = "_fields" in vars(makes) or not issubclass(kind, tuple) or hasattr(kind, "n_sequence_fields")
+        return None if plain else _sequence(tuple)  # a named tuple is known already, unless it is made in its own way
+    for library, module in (("jax", "jax.tree_util"), ("torch", "torch.utils._pytree")):
+        if library in sys.modules and module in sys.modules:
+            parts = _registered_with(sys.modules[module], x)
+            if parts is not None:
+                return parts
+    if callable(getattr(kind, "tree_flatten", None)) and callable(getattr(kind, "tree_unflatten", None)):
+        return _by_methods(kind)
+    if isinstance(x, list):
+        return _sequence(list)
+    if isinstance(x, dict):
+        return _mapping(kind)
+    if isinstance(x, types.SimpleNamespace) or dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__"):
+        return _by_attributes(kind)
+    return None
+
+
+def _registered_with(trees: Any, x: Any) -> Parts | None:
+    """The parts of an object that is registered with JAX or PyTorch, as they see them."""
+
+    def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        children, structure = trees.tree_flatten(x, is_leaf=lambda part: part is not x)
+        return children, structure, range(len(children))
+
+    children = flatten(x)[0]
+    if len(children) == 1 and children[0] is x:
+        return None
+    if trees.__name__.startswith("jax"):
+        return flatten, lambda structure, children: trees.tree_unflatten(structure, children)
+    return flatten, lambda structure, children: trees.tree_unflatten(children, structure)
+
+
+def _by_methods(kind: Any) -> Parts:
+    """The parts of an object whose class has `tree_flatten` and `tree_unflatten`, as JAX asks for them."""
+
+    def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        children, rest = x.tree_flatten()
+        return children, rest, range(len(children))
+
+    return flatten, lambda rest, children: kind.tree_unflatten(rest, children)
+
+
+def _sequence(base: Any) -> Parts:
+    """The parts of a subclass of list or of tuple: its items, and whatever attributes it has beside them."""
+
+    def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        attributes = dict(getattr(x, "__dict__", {}))
+        names = (*range(len(x)), *attributes)
+        return [*base.__iter__(x), *attributes.values()], (type(x), len(x), tuple(attributes)), names
+
+    def unflatten(rest: Any, children: Sequence[Any]) -> Any:
+        kind, count, names = rest
+        new = base.__new__(kind, children[:count]) if base is tuple else base.__new__(kind)
+        if base is list:
+            list.extend(new, children[:count])
+        if names:
+            new.__dict__.update(zip(names, children[count:], strict=True))
+        return new
+
+    return flatten, unflatten
+
+
+def _mapping(kind: Any) -> Parts:
+    """The parts of a subclass of dict: its values, and whatever attributes it has beside them."""
+
+    def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        keys, attributes = tuple(dict.keys(x)), dict(getattr(x, "__dict__", {}))
+        children = [*dict.values(x), *attributes.values()]
+        return children, (keys, tuple(attributes)), (*keys, *attributes)
+
+    def unflatten(rest: Any, children: Sequence[Any]) -> Any:
+        keys, names = rest
+        new = kind.__new__(kind)
+        for key, child in zip(keys, children, strict=False):
+            dict.__setitem__(new, key, child)
+        if names:
+            new.__dict__.update(zip(names, children[len(keys) :], strict=True))
+        return new
+
+    return flatten, unflatten
+
+
+def _by_attributes(kind: Any) -> Parts | None:
+    """The parts of an object with declared fields: these, and attributes that it was given later."""
+    make = types.SimpleNamespace.__new__ if issubclass(kind, types.SimpleNamespace) else object.__new__
+    try:
+        make(kind)
+    except TypeError:  # it is a number, a dict or an exception too
+        return None
+    slots = tuple(
+        name
+        for c in reversed(kind.__mro__)
+        for name, slot in vars(c).items()
+        if isinstance(slot, types.MemberDescriptorType) and name != "__dict__"
+    )
+    declared = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    declared += [f.name for f in getattr(kind, "__attrs_attrs__", ())]
+    cached = frozenset(
+        name for c in kind.__mro__ for name, x in vars(c).items() if isinstance(x, functools.cached_property)
+    )
+
+    def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        own = dict(_attributes(x, slots))
+        of_class = [name for name in declared if name not in own and hasattr(x, name)]  # a default that was never set
+        names = dict.fromkeys([*(n for n in declared if n in own), *of_class, *own])
+        found = {name: own[name] if name in own else getattr(x, name) for name in names if name not in cached}
+        return list(found.values()), tuple(found), tuple(found)
+
+    def unflatten(names: tuple[str, ...], children: Sequence[Any]) -> Any:
+        new = make(kind)
+        for name, child in zip(names, children, strict=True):
+            if name in slots:
+                object.__setattr__(new, name, child)
+            else:  # past descriptors, and though the class may be frozen
+                vars(new)[name] = child
+        return new
+
+    return flatten, unflatten
+
+
+def _attributes(x: Any, slots: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """The attributes that an object itself has, not its class."""
+    for name in slots:
+        with contextlib.suppress(AttributeError):  # where it is not set
+            yield name, object.__getattribute__(x, name)
+    yield from getattr(x, "__dict__", {}).items()

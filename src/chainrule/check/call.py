@@ -11,9 +11,10 @@ import numpy as np
 from chainrule.array import Array, value_of
 from chainrule.check.parts import widest
 from chainrule.errors import GradientError
-from chainrule.libraries import is_inexact
+from chainrule.libraries import is_foreign, is_inexact
 from chainrule.node import at_line
-from chainrule.recording import Argnums, chosen_arguments, positions_of
+from chainrule.operands import holds_numbers
+from chainrule.recording import Argnums, chosen_arguments, must_be_plain, positions_of
 from chainrule.transforms import name_of
 from chainrule.trees import Rebuild, flatten
 
@@ -51,6 +52,9 @@ class Call:
         names = positions_of(f, tuple(range(len(args))))
         arguments = [_argument(i, name or f"argument {i}", x) for (i, name), x in zip(names, args, strict=True)]
         arguments += [_argument(name, name, x) for name, x in kwargs.items()]
+        for a in arguments:
+            for leaf in a.leaves:
+                must_be_plain(leaf, f, a.key)
         if argnums is None:
             chosen = [replace(a, checked=_floating(a.leaves)) for a in arguments]
             if not any(a.checked for a in chosen):
@@ -61,7 +65,10 @@ class Call:
             wanted = [i if 0 <= i < len(args) else name for i, name in positions_of(f, argnums)]
             if missing := [key for key in wanted if key not in {a.key for a in arguments}]:
                 raise GradientError(f"{name_of(f)} was called without its argument {missing[0]!r}" + at_line())
-            chosen = [replace(a, checked=tuple(range(len(a.leaves)))) if a.key in wanted else a for a in arguments]
+            chosen = [
+                replace(a, checked=_floating(a.leaves) or tuple(range(len(a.leaves)))) if a.key in wanted else a
+                for a in arguments
+            ]
         return cls(f, tuple(chosen))
 
     @classmethod
@@ -133,6 +140,8 @@ def _argument(key: int | str, name: str, tree: Any) -> Argument:
 def _plain(leaf: Any) -> Any:
     """A leaf as NumPy has it: differences are taken on plain values."""
     leaf = value_of(leaf) if isinstance(leaf, Array) else leaf
+    if holds_numbers(leaf) and not is_foreign(leaf):
+        return leaf
     if is_inexact(leaf) and not isinstance(leaf, np.ndarray | np.generic | float | complex):
         return np.asarray(leaf)
     return leaf

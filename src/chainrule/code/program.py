@@ -166,7 +166,7 @@ def _zeros_if_none(gradient: Any, node: Node) -> Any:
 
 
 def _trees_of(recording: Recording, labels: list[str]) -> dict[str, Any]:
-    return dict(zip(labels, recording.rebuild_inputs(list(recording.inputs)), strict=True))
+    return dict(zip(labels, recording.arguments(recording.inputs), strict=True))
 
 
 def _plain_products(graph: Graph) -> Graph:

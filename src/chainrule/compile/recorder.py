@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant, joined
+from chainrule.array import NO_PARAMS, WATCHER, Array, constant
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.graph import graph_between
+from chainrule.libraries import PLAIN
 from chainrule.locals import watch_locals
 from chainrule.node import Line, Node, at_line
+from chainrule.recording import checked_result, name_of
 from chainrule.trees import flatten
 
 __all__ = ["Guard", "Recorded", "Signature", "found", "record", "signature_of"]
@@ -67,6 +70,7 @@ STATIC = (
     type(lambda: 0),
     type(np.sin),
     type(len),
+    enum.Enum,
 )
 """Types of arguments that are part of what is compiled: another value is another version."""
 
@@ -99,7 +103,7 @@ def signature_of(
             if leaf.dtype.kind not in "fciub":
                 raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
             key.append((leaf.dtype, leaf.shape, leaf.flags.fnc))
-        elif kind is float or kind is complex or isinstance(leaf, np.number | np.bool_):
+        elif kind is float or kind is complex or (kind in PLAIN and isinstance(leaf, np.number | np.bool_)):
             key.append(kind)
         elif kind is int and operands and i in operands:
             ranges[len(leaves)] = operands[i]
@@ -173,7 +177,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     finally:
         WATCHER.reset(token)
     outputs, rebuild = flatten(returned)
-    outputs = [joined(out) if isinstance(out, np.ndarray) else out for out in outputs]
+    outputs = [out if isinstance(out, STATIC) else checked_result(out, name_of(f)) for out in outputs]
     nodes = [out._node if type(out) is Array else out for out in outputs]
     drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
     result = rebuild([_copied(out.value if type(out) is Node else out) for out in nodes])

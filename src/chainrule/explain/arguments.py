@@ -31,8 +31,8 @@ def bound_arguments(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
 
 
 def has_floats(x: Any) -> bool:
-    """Whether an argument is an array (or a tree of arrays) of a floating type."""
+    """Whether an argument is an array of a floating type, or a tree that has one."""
     if isinstance(x, str | bytes | type(None) | bool | int) or callable(x):
         return False
     leaves, _ = flatten(x)
-    return bool(leaves) and all(is_inexact(value_of(leaf)) for leaf in leaves)
+    return any(is_inexact(value_of(leaf)) for leaf in leaves)
