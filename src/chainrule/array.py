@@ -107,8 +107,8 @@ def joined(operand: Any) -> Any:
     )
 
 
-def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS) -> Array:
-    """Run the block's forward rule on the operands' values and return the recorded result."""
+def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS, known: Any = None) -> Any:
+    """Run the block's forward rule on the operands' values and return the recorded result; `known` if it has run."""
     inputs = []
     values = []
     xp = NUMPY_NAMESPACE
@@ -129,12 +129,14 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         if type(value) not in NUMPY:
             xp = None
     try:
-        value = block.forward(xp or namespace_of(values), *values, **params)
+        value = block.forward(xp or namespace_of(values), *values, **params) if known is None else known
     except ChainruleError:
         raise
     except Exception as error:
         raise explained(error, block, values) from error
     if isinstance(value, (tuple, list, dict, NoneType)):
+        if value is not None and hasattr(block, "several"):
+            return block.several(value, operands, params)
         raise RecordingError(
             f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
         )

@@ -14,6 +14,13 @@ from chainrule.views import is_number
 __all__ = ["Methods"]
 
 
+def _part_is_set(part: str, instead: str) -> RecordingError:
+    return RecordingError(
+        f"z.{part} = v writes into a part of a complex array; update the complex array itself: z = {instead}"
+        + at_line()
+    )
+
+
 def _method(function: Any) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self._call(function, self, *args, **kwargs)
@@ -125,9 +132,21 @@ class Methods:
     def real(self: Any) -> Any:
         return self._call(np.real, self)
 
+    @real.setter
+    def real(self: Any, value: Any) -> None:
+        if self.dtype.kind == "c":
+            raise _part_is_set("real", "v + 1j * z.imag")
+        self[...] = value
+
     @property
     def imag(self: Any) -> Any:
         return self._call(np.imag, self)
+
+    @imag.setter
+    def imag(self: Any, value: Any) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("a real array has no imaginary part to set" + at_line())
+        raise _part_is_set("imag", "z.real + 1j * v")
 
     @property
     def flat(self: Any) -> Flat:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.answers import ANSWERS
+from chainrule.block.own import OwnBlock
 from chainrule.block.rules import Block
 from chainrule.domains import Example
 
@@ -55,7 +56,8 @@ def block(
 
     Arguments without a default are operands (arrays with a gradient), arguments with a default are parameters. If the
     first argument is called `xp` the rule gets the array namespace, so that it runs on any array library.
-    Without a backward rule the gradient is derived from what the function does inside.
+    Without a backward rule the gradient is derived from what the function does inside. Several results (a tuple, a list
+    or a dict of arrays) come as such, and the backward rule is given their cotangents in the same form.
 
     Parameters
     ----------
@@ -80,9 +82,13 @@ def block(
     np.float64(12.0)
     """
 
-    def make(rule: Callable[..., Any]) -> Block:
-        return Block(
-            rule,
+    def make(rule: Any) -> Any:
+        if isinstance(rule, property):
+            return property(make(rule.fget))
+        of_class = isinstance(rule, classmethod)
+        return OwnBlock(
+            rule.__func__ if isinstance(rule, staticmethod | classmethod) else rule,
+            of_class=of_class,
             notation=notation,
             differentiable=differentiable,
             view=view,

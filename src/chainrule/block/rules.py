@@ -12,10 +12,10 @@ import numpy as np
 from chainrule.array import Array, joined, record
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
+from chainrule.libraries import namespace_of
 from chainrule.node import at_line
 
-__all__ = ["Block", "axis_from_right"]
+__all__ = ["Block", "Rule", "axis_from_right", "parameters_of"]
 
 
 class Block:
@@ -46,33 +46,49 @@ class Block:
         complex: bool = True,
         example: Example | None = None,
     ):
-        functools.update_wrapper(self, rule)
-        self.name = rule.__name__.rstrip("_")
+        if not callable(rule):
+            raise BlockError(f"a block is made of a function, not of {type(rule).__name__}" + at_line())
+        functools.update_wrapper(self, rule, updated=())
+        self.rule = rule
+        self.name = _name_of(rule)
         self.library_name: str | None = None
         self.notation = notation
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
+        self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
-        self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.leading_axes = leading_axes  # whether the backward rule is known to keep the contract above
-        parameters = list(inspect.signature(rule).parameters.values())
+        parameters = parameters_of(rule)
+        first = parameters[0].name if parameters else ""
+        self.takes_self = first if first in ("self", "cls") else ""  # that of a method not bound to an object yet
+        parameters = parameters[bool(self.takes_self) :]
         self.takes_xp = bool(parameters) and parameters[0].name == "xp"
-        if self.takes_xp:
-            parameters = parameters[1:]
-        self.forward = (rule if leading_axes else _with_real_numpy(rule)) if self.takes_xp else _without_xp(rule)
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.operands = tuple(p.name for p in parameters if p.default is p.empty and p.kind is not p.KEYWORD_ONLY)
+        parameters = parameters[self.takes_xp :]
+        self.forward = rule if self.takes_xp and not self.takes_self else Rule(rule, self.takes_xp)
+        kinds = {kind: [p for p in parameters if p.kind is kind] for kind in {p.kind for p in parameters}}
+        self.variadic = _Kind.VAR_POSITIONAL in kinds
+        self.open = _Kind.VAR_KEYWORD in kinds  # whether it takes parameters of any name
+        self.required = tuple(p.name for p in kinds.get(_Kind.KEYWORD_ONLY, ()) if p.default is p.empty)
+        positional = [p for p in parameters if p.kind not in (_Kind.KEYWORD_ONLY, _Kind.VAR_KEYWORD)]
+        self.operands = tuple(p.name for p in positional if p.default is p.empty)
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        by_position = tuple(p.name for p in positional if p.default is not p.empty)
+        if self.variadic and by_position:
+            raise BlockError(
+                f"block {self.name} has the parameter {by_position[0]} before *{self.operands[-1]}; "
+                f"write it after: *{self.operands[-1]}, {by_position[0]}={self.defaults[by_position[0]]!r}" + at_line()
+            )
+        self._by_position = self.operands + by_position
         self._arity = len(self.operands)
-        self._names = self.operands + tuple(self.defaults)
+        self._names = (*self.operands, *self.defaults, *self.required)
         self._has_axis = "axis" in self.defaults
         # A call with all operands by position needs no binding, if its axis is already counted from the right.
-        self._simple = not self.variadic and (not self._has_axis or self.defaults["axis"] == -1)
+        self._simple = not (self.variadic or self.required) and (not self._has_axis or self.defaults["axis"] == -1)
         self.result = "z"  # what the backward rule calls the result: p for softmax, most often z
-        self._joint: Callable[..., Any] | None = None
-        self._by_operand: dict[str, Callable[..., Any]] = {}
-        self._rules: tuple[Callable[..., Any], ...] = ()
+        self._joint: Any = None
+        self._by_operand: dict[str, Any] = {}
+        self._rules: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Block {self.name}({', '.join(self._names)})>"
@@ -97,21 +113,23 @@ class Block:
         params = dict(self.defaults)
         if self.variadic:
             operands = args
+            missing = self.operands[len(args) : -1]
         else:
-            if len(args) > len(self._names):
+            if len(args) > len(self._by_position):
                 raise BlockError(
-                    f"block {self.name} takes {len(self._names)} arguments, {len(args)} were given" + at_line()
+                    f"block {self.name} takes {len(self._by_position)} arguments by position, {len(args)} were given"
+                    + at_line()
                 )
-            given = dict(zip(self._names, args, strict=False))
+            given = dict(zip(self._by_position, args, strict=False))
             if twice := given.keys() & kwargs.keys():
                 raise BlockError(f"block {self.name}: {', '.join(sorted(twice))} is given twice" + at_line())
             kwargs = given | kwargs
-            missing = [name for name in self.operands if name not in kwargs]
-            if missing:
-                raise BlockError(f"block {self.name} misses its argument {', '.join(missing)}" + at_line())
-            operands = tuple(kwargs.pop(name) for name in self.operands)
-        unknown = [name for name in kwargs if name not in self.defaults]
-        if unknown:
+            missing = tuple(name for name in self.operands if name not in kwargs)
+            operands = tuple(kwargs.pop(name) for name in self.operands if name in kwargs)
+        if missing := (*missing, *(name for name in self.required if name not in kwargs)):
+            raise BlockError(f"block {self.name} misses its argument {', '.join(missing)}" + at_line())
+        unknown = [name for name in kwargs if name not in self.defaults and name not in self.required]
+        if unknown and not self.open:
             raise BlockError(
                 f"block {self.name} does not cover the argument {', '.join(f'{n}=' for n in unknown)}"
                 f" (it knows {', '.join(self._names)})" + at_line()
@@ -147,25 +165,32 @@ class Block:
 
             def attach(function: Callable[..., Any]) -> Callable[..., Any]:
                 self._check_arguments(function)
-                self._by_operand[operand] = _with_xp(function)
+                self._by_operand[operand] = self._rule(function)
                 self._rules = tuple(self._by_operand.get(name) or _no_rule(self, name) for name in self.operands)
                 return function
 
             return attach
         self._check_arguments(rule)
-        self._joint = _with_xp(rule)
+        self._joint = self._rule(rule)
         return rule
+
+    def _rule(self, function: Callable[..., Any]) -> Any:
+        """A backward rule as it is called: with a namespace."""
+        first = [p.name for p in parameters_of(function)][bool(self.takes_self) :]
+        return function if first[:1] == ["xp"] else Rule(function, False)
 
     def _check_arguments(self, rule: Callable[..., Any]) -> None:
         """A backward rule takes dz, z, and what the forward rule takes."""
         signature = inspect.signature(rule)
         names = list(signature.parameters)
-        first = int(names[:1] == ["xp"])
-        count = first + 2 + len(self.operands)
+        own = int(bool(self.takes_self))
+        first = own + int(names[own : own + 1] == ["xp"])
+        operands = self.operands[:-1] if self.variadic else self.operands
         try:
-            signature.bind(*[None] * count, **self.defaults)
+            signature.bind(*[None] * (first + 2 + len(operands)), **self.defaults, **dict.fromkeys(self.required))
         except TypeError:
-            wanted = ", ".join(["dz", "z", *self.operands, *(f"{n}={v!r}" for n, v in self.defaults.items())])
+            params = [*(f"{n}={v!r}" for n, v in self.defaults.items()), *self.required]
+            wanted = ", ".join([*names[:own], "dz", "z", *self.operands, *params])
             raise BlockError(
                 f"a backward rule of block {self.name} takes ({wanted}), not ({', '.join(names)})" + at_line()
             ) from None
@@ -181,47 +206,15 @@ class Block:
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
         """∂L/∂operand for each wanted operand, from dz = ∂L/∂z; None for the others and where it is zero."""
-        if self.leading_axes and self._rules:
+        if self._rules:
             return [
                 rule(xp, dz, z, *operands, **params) if want else None
                 for rule, want in zip(self._rules, wanted, strict=True)
             ]
-        if not self.has_rule:
-            return self.pull_through_inside(dz, operands, params, wanted)
-        if self.leading_axes:
-            return self._apply_rules(xp, dz, z, operands, params, wanted)
-        extra = len(dz.shape) - len(z.shape)
-        if extra:
-            return self._pull_one_by_one(xp, dz, z, operands, params, wanted, extra)
-        grads = self._apply_rules(xp, dz, z, operands, params, wanted)
-        return [
-            _checked(self, xp, grad, operand) if want and grad is not None else None
-            for grad, operand, want in zip(grads, operands, wanted, strict=False)
-        ]
-
-    def _apply_rules(
-        self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
-    ) -> Sequence[Any]:
         if self._joint is None:
-            return [
-                rule(xp, dz, z, *operands, **params) if want else None
-                for rule, want in zip(self._rules, wanted, strict=True)
-            ]
+            return self.pull_through_inside(dz, operands, params, wanted)
         grads = self._joint(xp, dz, z, *operands, **params)
-        if grads is None:
-            raise GradientError(
-                f"the backward rule of block {self.name} returned None; does it end with return? "
-                "Where a gradient is zero, return it in a tuple: (None,)"
-            )
-        if not isinstance(grads, (tuple, list)):
-            grads = (grads,)
-        for index, want in enumerate(wanted):
-            if want and index >= len(grads):
-                raise GradientError(
-                    f"the backward rule of block {self.name} returns {len(grads)} gradient(s), but that of operand "
-                    f"{index + 1} of {len(operands)} is wanted; return one for each operand (None where there is none)"
-                )
-        return grads
+        return grads if isinstance(grads, tuple | list) else (grads,)
 
     def pull_through_inside(
         self, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
@@ -244,55 +237,58 @@ class Block:
             grads[i] = g
         return grads
 
-    def _pull_one_by_one(
-        self, xp: Any, dz: Any, z: Any, operands: Any, params: Any, wanted: Any, extra: int
-    ) -> Sequence[Any]:
-        """A user's rule need not know of leading axes: call it for each cotangent and stack what it returns."""
-        lead, shape = dz.shape[:extra], dz.shape[extra:]
-        rows = xp.reshape(dz, (-1, *shape)) if 0 not in dz.shape else xp.zeros((int(np.prod(lead)), *shape))
-        many = [self.pull(xp, rows[i], z, operands, params, wanted) for i in range(rows.shape[0])]
-        grads: list[Any] = []
-        for index, (operand, want) in enumerate(zip(operands, wanted, strict=True)):
-            mine = [g[index] for g in many] if want else []
-            if not any(g is not None for g in mine):
-                grads.append(None)
-                continue
-            mine = [xp.zeros(operand.shape, dtype=operand.dtype) if g is None else g for g in mine]
-            grads.append(xp.reshape(xp.stack(mine), lead + operand.shape))
-        return grads
+
+class Rule:
+    """A rule as a block calls it: `rule(xp, …)`, though the function may take no namespace, or be a method."""
+
+    __slots__ = ("function", "owner", "takes_xp")
+
+    def __init__(self, function: Callable[..., Any], takes_xp: bool, owner: tuple[Any, ...] = ()):
+        self.function = function
+        self.takes_xp = takes_xp
+        self.owner = owner
+
+    def __call__(self, xp: Any, *args: Any, **params: Any) -> Any:
+        if self.takes_xp:
+            return self.function(*self.owner, xp, *args, **params)
+        return self.function(*self.owner, *args, **params)
+
+    def bound_to(self, owner: Any) -> Rule:
+        return Rule(self.function, self.takes_xp, (owner,))
 
 
-def _no_rule(block: Block, operand: str) -> Callable[..., Any]:
+def _no_rule(block: Block, operand: str) -> Any:
     def rule(*args: Any, **kwargs: Any) -> Any:
         raise GradientError(f"block {block.name} has no backward rule for its operand {operand}")
 
-    return rule
+    return block._rule(rule)
 
 
-def _checked(block: Block, xp: Any, grad: Any, operand: Any) -> Any:
-    """A gradient that a user's rule returned, as an array; its shape must be that of the operand."""
-    if not hasattr(grad, "dtype"):
-        grad = xp.asarray(grad)
-    if tuple(grad.shape) != tuple(operand.shape):
-        raise GradientError(
-            f"the backward rule of block {block.name} returned a gradient of shape {tuple(grad.shape)} "
-            f"for an operand of shape {tuple(operand.shape)}"
-        )
-    return grad
+_Kind = inspect._ParameterKind
 
 
-def _without_xp(rule: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda xp, *args, **kwargs: rule(*args, **kwargs)
+def parameters_of(rule: Any) -> list[inspect.Parameter]:
+    """What a rule takes. A function of NumPy's own may not say it, a ufunc says more than it is."""
+    if isinstance(rule, np.ufunc):
+        names = ["x"] if rule.nin == 1 else [f"x{i + 1}" for i in range(rule.nin)]
+        return [inspect.Parameter(name, _Kind.POSITIONAL_OR_KEYWORD) for name in names]
+    try:
+        parameters = list(inspect.signature(rule).parameters.values())
+    except ValueError:
+        name = getattr(rule, "__name__", "f")
+        raise BlockError(
+            f"{name} does not say which arguments it takes; write a function that does: def {name}(x): …" + at_line()
+        ) from None
+    if isinstance(rule, Block):
+        return parameters[rule.takes_xp :]
+    return [p for p in parameters if not (p.name == "out" and p.default is None)]
 
 
-def _with_real_numpy(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's rule may ask `xp is np`; the library's own use a NumPy with shorter ways."""
-    return lambda xp, *args, **kwargs: rule(np if xp is NUMPY_NAMESPACE else xp, *args, **kwargs)
-
-
-def _with_xp(rule: Callable[..., Any]) -> Callable[..., Any]:
-    parameters = list(inspect.signature(rule).parameters)
-    return rule if parameters and parameters[0] == "xp" else _without_xp(rule)
+def _name_of(rule: Any) -> str:
+    while isinstance(rule, functools.partial):
+        rule = rule.func
+    name = getattr(rule, "__name__", type(rule).__name__).rstrip("_")
+    return "lambda" if name == "<lambda>" else name
 
 
 def axis_from_right(axis: Any, ndim: int) -> Any:

@@ -96,7 +96,9 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
         try:
             grads, others, both = pull(dz), pull(other), pull(dz - 1000 * other)
         except Exception as error:
-            what = str(error).split("\n")[0].removeprefix(f"the backward rule of block {block.name} ")
+            what = ", ".join(map(str.strip, str(error).split("\n"))).removeprefix(
+                f"the backward rule of block {block.name} "
+            )
             return Blame(block.name, "", node.line, f"its backward rule fails: {what or type(error).__name__}")
     chosen = _only(names, wanted)
     for name, g, o, b in zip(chosen, grads, others, both, strict=True):
