@@ -151,3 +151,8 @@ def test_a_series_is_named_and_its_numbers_are_right():
         with pytest.raises(RecordingError, match=r"pandas.Series|pandas\.core"):
             cr.grad(f)(np.ones(2))
     np.testing.assert_array_equal(cr.grad(lambda w: np.mean((np.ones((3, 2)) @ w - y.to_numpy()) ** 2))(np.ones(2)), 0)
+
+
+def test_a_number_of_python_does_not_change_a_dtype_in_compiled_code():
+    x = np.ones(2, np.float32)
+    assert cr.compile(lambda x, n: x * n)(x, 1.5).dtype == np.float32

@@ -80,7 +80,7 @@ def constant(operand: Any) -> Any:
     another class becomes the array that NumPy makes of it, or an error.
     """
     if type(operand) is not np.ndarray or operand.dtype.kind not in NUMERIC:
-        if isinstance(operand, str):  # the format of einsum
+        if type(operand) in PLAIN or isinstance(operand, str):  # a text is the format of einsum
             return operand
         if is_foreign(operand):
             clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
