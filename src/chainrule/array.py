@@ -29,6 +29,7 @@ from chainrule.answers import (
 )
 from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.instead import function_to_write_instead
+from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_foreign, namespace_of
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
@@ -54,6 +55,7 @@ __all__ = [
     "is_number",
     "looked_at",
     "owned",
+    "read_only",
     "record",
     "value_of",
 ]
@@ -68,6 +70,7 @@ class BlockLike(Protocol):
     forward: Callable[..., Any]
     differentiable: bool
     view: bool
+    may_copy: bool
 
 
 # Recording -------------------------------------------------------------------------------------------------
@@ -89,7 +92,7 @@ def constant(operand: Any) -> Any:
         if type(operand) is Array:
             return operand
         operand = numeric(operand)
-    return operand.copy(order="K") if operand.flags.writeable or operand.base is not None else operand
+    return copied_as_it_lies(operand)
 
 
 def joined(operand: Any) -> Any:
@@ -152,7 +155,7 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
     result._unsure = unsure
     if block.view and type(operands[0]) is Array:
         source = operands[0]
-        if unsure and block.library_name == "reshape" and source.ndim > 1:
+        if unsure and block.may_copy and not is_contiguous(source._node.value):
             result._view = view_of(source)._replace(steps=None)
         elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
             result._view = view_of(source, partial(block, **params))
@@ -163,6 +166,13 @@ def owned(x: Any) -> Any:
     """A result that is a new array in NumPy, not a view of an operand or of an intermediate result."""
     if type(x) is Array:
         x._view = None
+    return x
+
+
+def read_only(x: Any) -> Any:
+    """A result that NumPy does not let anybody write into."""
+    if type(x) is Array and isinstance(x._own.value, np.ndarray):
+        x._own.value.flags.writeable = False
     return x
 
 
@@ -266,7 +276,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
         for made in result if isinstance(result, tuple | list) else (result,):
             if type(made) is Array and made._view is None and not any(made is arg for arg in args):
-                made._unsure = True
+                made._unsure = not is_contiguous(made._own.value)
     return result
 
 
@@ -590,10 +600,14 @@ class Array(Methods):
             mine = view_of(self, Index(key))
             if new._view.root is mine.root and same_steps(new._view.steps, mine.steps):
                 return  # the second half of `x[key] += v`: the view has written itself already
+        if is_number(self):
+            raise RecordingError("a number cannot be written into; write x = np.full((), v, like=x)" + at_line())
         self._write(call(setitem_key, self, new, key))
 
     def _write(self, result: Array) -> Array:
         """Take over the result of an update in place, with this array's shape and dtype, as NumPy does."""
+        if isinstance(self._own.value, np.ndarray) and not self._own.value.flags.writeable:
+            raise BlockError("this array is read-only, as in NumPy; write into a copy of it (x.copy())" + at_line())
         if result.shape != self.shape:
             raise BlockError(f"an array of shape {self.shape} cannot hold a result of shape {result.shape}" + at_line())
         if result.dtype != self.dtype:

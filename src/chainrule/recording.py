@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, record
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
-from chainrule.errors import GradientError, RecordingError
+from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
@@ -216,6 +216,13 @@ ONE_BY_ONE = (
 """What is said beside an error that an array of dtype object may have caused."""
 
 
+SHARED = (
+    "np.asarray(x), np.ascontiguousarray(x) and their like share the memory of a recorded x in NumPy; here they are\n"
+    "read-only. Write into x itself or into a copy, x.copy()."
+)
+"""What is said beside an error that a write into such an array has caused."""
+
+
 def record_call(
     f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Recording:
@@ -238,8 +245,7 @@ def record_call(
             nodes[0].name = name
         handles = [Array(node) for node in nodes]
         for handle, leaf in zip(handles, tree.leaves, strict=True):
-            # Recorded is a copy without gaps, so a reshape of it is a view where NumPy's may be a copy.
-            handle._unsure = isinstance(leaf, np.ndarray) and leaf.strides != handle._own.value.strides
+            handle._unsure = type(leaf) is Array and leaf._unsure
         if by_position:
             new_args[position] = tree.argument(handles)
         else:
@@ -252,6 +258,8 @@ def record_call(
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into
             raise error.__cause__ from None
+        if "read-only" in str(error) and not isinstance(error, BlockError):
+            error.add_note(SHARED)
         if "object" in str(error):
             error.add_note(ONE_BY_ONE)
         raise

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import form_of, looked_at, owned, value_of
+from chainrule.array import form_of, looked_at, owned, read_only, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import write
 from chainrule.blocks.integers import step
@@ -32,9 +32,11 @@ def _positions(x):
 @answers(np.rot90)
 def numpy_rot90(m, k=1, axes=(0, 1)):
     """np.rot90: k quarter turns in the plane of two axes, from the first towards the second."""
+    if len({operator.index(axis) % m.ndim for axis in axes}) != 2:
+        raise BlockError(f"rot90 turns in the plane of two axes; axes={axes} of shape {m.shape}" + at_line())
     k %= 4
     if k == 0:
-        return np.copy(m)
+        return m[:]
     if k == 2:
         return np.flip(m, axes)
     if k == 1:
@@ -97,6 +99,8 @@ def numpy_append(arr, values, axis=None):
 @answers(np.block)
 def numpy_block(arrays):
     """np.block: nested lists, joined along the last axis innermost, the one before outside of that, and so on."""
+    if not isinstance(arrays, list):
+        return np.copy(arrays)
     depth = _depth(arrays)
     ndim = max([depth, *(np.ndim(a) for a in _leaves(arrays))])
     return _joined(arrays, ndim, -depth)
@@ -118,16 +122,22 @@ def _joined(arrays, ndim, axis):
 
 @answers(np.vsplit)
 def numpy_vsplit(ary, indices_or_sections):
+    if ary.ndim < 2:
+        raise BlockError(f"vsplit of an array of shape {ary.shape}; it takes 2 or more axes" + at_line())
     return np.split(ary, indices_or_sections, axis=0)
 
 
 @answers(np.hsplit)
 def numpy_hsplit(ary, indices_or_sections):
+    if not ary.ndim:
+        raise BlockError("hsplit of a number; it takes 1 or more axes" + at_line())
     return np.split(ary, indices_or_sections, axis=1 if ary.ndim > 1 else 0)
 
 
 @answers(np.dsplit)
 def numpy_dsplit(ary, indices_or_sections):
+    if ary.ndim < 3:
+        raise BlockError(f"dsplit of an array of shape {ary.shape}; it takes 3 or more axes" + at_line())
     return np.split(ary, indices_or_sections, axis=2)
 
 
@@ -152,13 +162,15 @@ def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writea
     """np.lib.stride_tricks.sliding_window_view."""
     windows = _entries_at(x, sliding_window_view(_positions(x), window_shape, axis))
     windows._view = view_of(x, partial(sliding_window_view, window_shape=window_shape, axis=axis))
-    return windows
+    return windows if writeable else read_only(windows)
 
 
 @answers(np.ix_)
 def numpy_ix_(*args):
     """np.ix_: vectors along axes of their own; masks become the places where they hold."""
     vectors = [np.flatnonzero(value_of(a)) if a.dtype.kind == "b" else a for a in map(as_array, args)]
+    if any(a.ndim != 1 for a in vectors):
+        raise BlockError(f"ix_ takes vectors, not arrays of shape {[a.shape for a in vectors]}" + at_line())
     n = len(vectors)
     return tuple(np.reshape(a, tuple(-1 if i == j else 1 for j in range(n))) for i, a in enumerate(vectors))
 

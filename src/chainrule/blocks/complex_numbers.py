@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from chainrule.answers import ANSWERS
-from chainrule.array import Array, form_of, looked_at
+from chainrule.array import Array, form_of, looked_at, read_only
 from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
@@ -98,7 +98,7 @@ def numpy_real(val):
 
 @answers(np.imag)
 def numpy_imag(val):
-    return _part(val, np.imag, imag(val)) if is_complex(form_of(val)) else imag(val)
+    return _part(val, np.imag, imag(val)) if is_complex(form_of(val)) else read_only(imag(val))
 
 
 def _part(z, function, part):

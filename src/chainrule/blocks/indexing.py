@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from chainrule.answers import getitem_key, setitem_key
-from chainrule.array import WATCHER, Array, form_of, owned, record, value_of
+from chainrule.array import WATCHER, Array, form_of, owned, read_only, record, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
@@ -328,7 +328,7 @@ def numpy_diagonal(a, offset=0, axis1=0, axis2=1):
     i = np.arange(n)
     z = a[..., i + max(-offset, 0), i + max(offset, 0)]
     z._view = view_of(source, partial(np.diagonal, offset=offset, axis1=axis1, axis2=axis2))  # NumPy's is a view
-    return z
+    return read_only(z)
 
 
 @answers(np.trace)

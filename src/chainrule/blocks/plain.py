@@ -126,12 +126,17 @@ def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=
     return _writable(np.ones_like(form_of(a), dtype=dtype, order=order, shape=shape))
 
 
+def _filled(shape, fill_value, dtype, order):
+    """A recorded value in each place, in memory of its own."""
+    return np.copy(np.broadcast_to(np.astype(fill_value, dtype, copy=False), shape), order=order)
+
+
 @answers(np.full_like)
 def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """np.full_like; a recorded fill value keeps its gradient."""
     made = np.zeros_like(form_of(a), dtype=dtype, order=order, shape=shape)
     if isinstance(fill_value, Array):
-        return np.astype(np.broadcast_to(fill_value, made.shape), made.dtype)
+        return _filled(made.shape, fill_value, made.dtype, "F" if made.flags.fnc else "C")
     made[...] = fill_value
     return _writable(made)
 
@@ -150,9 +155,5 @@ def numpy_ones(shape, dtype=None, order="C", *, device=None):
 @answers(np.full)
 def numpy_full(shape, fill_value, dtype=None, order="C", *, device=None):
     if isinstance(fill_value, Array):
-        return (
-            np.broadcast_to(fill_value, shape)
-            if dtype is None
-            else np.astype(np.broadcast_to(fill_value, shape), dtype)
-        )
+        return _filled(shape, fill_value, fill_value.dtype if dtype is None else dtype, order)
     return _writable(np.full(shape, fill_value, dtype, order))

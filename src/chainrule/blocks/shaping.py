@@ -34,6 +34,9 @@ def reshape(xp, x, shape=()):
     return xp.reshape(x, shape)
 
 
+reshape.may_copy = True
+
+
 @reshape.backward
 def reshape_backward(xp, dz, z, x, shape=()):
     return xp.reshape(dz, lead_of(dz, z) + x.shape)
@@ -173,12 +176,26 @@ def copy_backward(xp, dz, z, x, order="K"):
 def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
     shape = newshape if shape is None else shape
     if order == "A":
-        order = "F" if form_of(a).flags.fnc else "C"
+        order = _order_of(a)
     if order != "C":
         if order != "F":
             raise BlockError(f"reshape with order={order!r} is not covered; use 'C', 'F' or 'A'" + at_line())
-        return np.transpose(numpy_reshape(np.transpose(a), tuple(_shape(shape, a))[::-1]))
-    return reshape(a, shape=_shape(shape, a))
+        return np.transpose(numpy_reshape(np.transpose(a), tuple(_shape(shape, a))[::-1], copy=copy))
+    z = reshape(a, shape=_shape(shape, a))
+    if copy is None:
+        return z
+    if copy:
+        return owned(numpy_copy(z, "C"))
+    if z._view is None or z._view.steps is None:
+        raise BlockError(f"reshape with copy=False: the entries may not lie as {z.shape} needs them" + at_line())
+    return z
+
+
+def _order_of(a):
+    """What order="A" means for this array."""
+    if a._unsure:
+        raise BlockError('order="A" of an array that may lie in either order; write order="C" or "F"' + at_line())
+    return "F" if form_of(a).flags.fnc else "C"
 
 
 def _shape(shape, a):
@@ -194,7 +211,17 @@ def _shape(shape, a):
 
 @answers(np.ravel)
 def numpy_ravel(a, order="C"):
-    return numpy_reshape(a, (a.size,), order=order)
+    """As np.ravel: entries that lie one after the other are a view, a copy of others."""
+    z = numpy_reshape(a, (a.size,), order=order)
+    value = form_of(z)
+    if not isinstance(value, np.ndarray) or z._view is None or z._view.steps is None:
+        return z
+    if order == "A":
+        order = _order_of(a)
+    flags = form_of(a).flags
+    if flags.c_contiguous if order == "C" else flags.f_contiguous:
+        return z
+    return owned(z if value.flags.c_contiguous else numpy_copy(z, "C"))
 
 
 @answers(np.transpose)

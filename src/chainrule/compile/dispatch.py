@@ -114,7 +114,10 @@ def fast_path(version: Any) -> Callable[..., Any] | None:
     """The function, for arguments like those of the version; None if that is no shorter than to look at everything."""
     lines: list[str] = []
     scope: dict[str, Any] = {"ndarray": np.ndarray}
-    if any(type(leaf) is np.ndarray and not leaf.ndim for leaf in version.signature.leaves):
+    arrays = [leaf for leaf in version.signature.leaves if type(leaf) is np.ndarray]
+    if not all(leaf.flags.c_contiguous for leaf in arrays):
+        return None  # what is written here takes arrays in C order, which are another signature
+    if not all(leaf.ndim for leaf in arrays):
         return None  # compiled code takes it as a number, but a number is another argument: it cannot be written into
     args, kwargs = version.signature.rebuild([_Slot(i) for i in range(len(version.signature.leaves))])
     if kwargs:

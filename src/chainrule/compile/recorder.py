@@ -12,6 +12,7 @@ from chainrule.array import NO_PARAMS, WATCHER, Array, constant
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.graph import graph_between
+from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN
 from chainrule.locals import watch_locals
 from chainrule.node import Line, Node, at_line
@@ -102,7 +103,7 @@ def signature_of(
         if kind is np.ndarray:
             if leaf.dtype.kind not in "fciub":
                 raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
-            key.append((leaf.dtype, leaf.shape, leaf.flags.fnc))
+            key.append((leaf.dtype, leaf.shape, layout_of(leaf)))
         elif kind is float or kind is complex or (kind in PLAIN and isinstance(leaf, np.number | np.bool_)):
             key.append(kind)
         elif kind is int and operands and i in operands:

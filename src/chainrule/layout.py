@@ -1,0 +1,51 @@
+"""Layout: where the entries of an array lie in memory, on which it depends what is a view in NumPy and what a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["copied_as_it_lies", "is_contiguous", "layout_of"]
+
+
+def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
+    """A copy whose entries lie as those of x do: in that order, forwards or backwards, with gaps where x has some.
+
+    What NumPy makes of the copy is then a view, or contiguous, where it is of x. Gaps are made small. The copy is
+    read-only if x is.
+    """
+    flags = x.flags
+    if flags.forc or type(x) is not np.ndarray:
+        copy = x.copy(order="K")
+    else:
+        strides = layout_of(x) or x.strides
+        reach = [(n - 1) * s for n, s in zip(x.shape, strides, strict=True)]
+        before = -sum(r for r in reach if r < 0)
+        memory = np.empty(before + sum(r for r in reach if r > 0) + x.itemsize, np.uint8)
+        copy = np.ndarray(x.shape, x.dtype, memory, before, strides)
+        copy[...] = x
+    if not flags.writeable:
+        copy.flags.writeable = False
+    return copy
+
+
+def layout_of(x: np.ndarray) -> tuple[int, ...]:
+    """The strides of x with gaps of one entry: two arrays with the same have the same views. Empty for C order."""
+    if x.flags.c_contiguous:
+        return ()
+    strides = [0] * x.ndim
+    inner = gapless = x.itemsize  # the stride that the next axis has at least, here and in x
+    for i in sorted((i for i, n in enumerate(x.shape) if n > 1), key=lambda i: abs(x.strides[i])):
+        stride = abs(x.strides[i])
+        if stride < gapless:
+            return x.strides  # entries that share their place
+        strides[i] = inner if stride == gapless else inner + x.itemsize
+        inner, gapless = strides[i] * x.shape[i], stride * x.shape[i]
+        strides[i] *= -1 if x.strides[i] < 0 else 1
+    return tuple(strides)
+
+
+def is_contiguous(x: Any) -> bool:
+    """Whether the entries lie one after the other in C and in Fortran's order, so that there is no other order."""
+    return not isinstance(x, np.ndarray) or (x.flags.c_contiguous and x.flags.f_contiguous)
