@@ -12,10 +12,27 @@ import numpy as np
 from chainrule.array import Array, joined, record
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import namespace_of
+from chainrule.libraries import PLAIN, namespace_of
 from chainrule.node import at_line
 
 __all__ = ["Block", "Rule", "axis_from_right", "parameters_of"]
+
+FIXED = frozenset([*PLAIN, slice, str, type, np.dtype, type(Ellipsis)])
+"""Types of parameters that cannot change."""
+
+
+def kept(param: Any) -> Any:
+    """A parameter as a node may keep it: the user may write into his own arrays and lists later."""
+    kind = type(param)
+    if kind in FIXED or (kind is tuple and FIXED.issuperset(map(type, param))):
+        return param
+    if isinstance(param, np.ndarray):
+        return param.copy()
+    if kind in (list, tuple):
+        return kind(map(kept, param))
+    if kind is dict:
+        return {key: kept(part) for key, part in param.items()}
+    return param
 
 
 class Block:
@@ -103,11 +120,16 @@ class Block:
             operands, params = self.bind(args, kwargs)
         for operand in operands:
             if type(operand) is Array:
-                return record(self, operands, params)
+                return self._recorded(operands, params)
         operands = tuple(joined(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in operands)
         if any(type(x) is Array for x in operands):
-            return record(self, operands, params)
+            return self._recorded(operands, params)
         return self.forward(namespace_of(operands), *operands, **params)
+
+    def _recorded(self, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if params and params is not self.defaults:
+            params = {name: kept(param) for name, param in params.items()}
+        return record(self, operands, params)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into operands and parameters, with axes counted from the right."""

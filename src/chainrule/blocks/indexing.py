@@ -193,7 +193,7 @@ def full_key(key, shape):
             continue
         if isinstance(part, bool | np.bool_):
             raise RecordingError("an index that is a single boolean is not covered; use np.where" + at_line())
-        array = np.array(part) if np.size(part) else np.asarray(part, dtype=getattr(part, "dtype", int))
+        array = np.asarray(part) if np.size(part) else np.asarray(part, dtype=getattr(part, "dtype", int))
         if array.dtype.kind == "b":
             _fits(array, parts, shape)
             parts.extend(array.nonzero())

@@ -1,0 +1,90 @@
+"""What is written to afterwards: the user's own arrays and lists, views and copies, the results of a backward pass."""
+
+import itertools
+
+import numpy as np
+import pytest
+from tests.sweeps import views, writes
+
+import chainrule as cr
+from catalogue import CASES
+
+# Arrays and lists of the user --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("only_arrays", [False, True], ids=["as they are", "arrays for lists"])
+@pytest.mark.parametrize("case", CASES[::5], ids=lambda case: case.name)
+def test_what_is_overwritten_after_its_use_does_not_change_the_gradient(case, only_arrays):
+    for told, f, xs in writes.runs(case):
+        assert writes.fault(f, xs, writes.User(only_arrays)) in ("", "refused"), told
+
+
+def counted(x):
+    places = np.array([0, 0, 1])
+    y = np.bincount(places, weights=x)
+    places[:] = 1
+    return y
+
+
+def picked(x):
+    i, mask = np.array([0, 2, 2]), np.array([True, False, True])
+    y = x[i] + np.sum(x[mask])
+    i[:], mask[:] = 0, True
+    return y
+
+
+def weighted(x):
+    weight, label = np.array([1.0, 2.0, 3.0]), np.array([0, 2])
+    y = cr.softmax_cross_entropy(np.stack([x, 2 * x]), label, weight=weight)
+    weight[:], label[:] = 0, 0
+    return y
+
+
+def added(x):
+    i = [0, 0, 1]
+    y = np.zeros_like(x)
+    np.add.at(y, i, x)
+    i[:] = [2, 2, 2]
+    return y * x
+
+
+def of_lists(x):
+    rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    y = rows @ x
+    rows[0][:] = [0.0, 0.0, 0.0]
+    return y
+
+
+@pytest.mark.parametrize("f", [counted, picked, weighted, added, of_lists])
+@pytest.mark.parametrize("way", [lambda f: f, cr.compile], ids=["recorded", "compiled"])
+def test_an_index_a_weight_a_label_or_a_list_written_to_afterwards_is_what_it_was(f, way):
+    x = np.array([1.0, 2.0, 4.0])
+    expected = f(x)
+    dz = np.arange(1.0, 1 + np.size(expected))
+    gradient = way(cr.grad(lambda x: np.sum(dz * f(x))))
+    step = 1e-6 * np.eye(3)
+    by_differences = [np.sum(dz * (f(x + e) - f(x - e))) / 2e-6 for e in step]
+    for _ in range(2):
+        np.testing.assert_allclose(gradient(x), by_differences, rtol=1e-6)
+
+
+def test_an_array_that_was_locked_when_it_was_used_may_be_written_to_afterwards():
+    b = np.array([5.0, 6.0, 7.0])
+    other_name = b[:]
+    b.flags.writeable = False
+    _, pullback = cr.vjp(lambda x: x * b, np.ones(3))
+    other_name[:] = 0
+    np.testing.assert_array_equal(pullback(np.ones(3))[0], [5, 6, 7])
+
+
+# Views and copies --------------------------------------------------------------------------------------------------
+
+SOME = list(itertools.islice(views.cases(), 100, None, 911))
+
+
+@pytest.mark.parametrize("case", SOME, ids=lambda case: case.name)
+def test_a_view_is_a_view_and_a_copy_a_copy(case):
+    with np.errstate(all="ignore"):
+        expected = case.numpys()
+        for way in views.WAYS:
+            assert views.outcome(case, way, expected) in ("right", "refused", "refused as in NumPy")
