@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tests.sweeps import bytes as order_of_bytes
 from tests.sweeps import views, writes
 
 import chainrule as cr
@@ -88,3 +89,27 @@ def test_a_view_is_a_view_and_a_copy_a_copy(case):
         expected = case.numpys()
         for way in views.WAYS:
             assert views.outcome(case, way, expected) in ("right", "refused", "refused as in NumPy")
+
+
+# Bytes -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", order_of_bytes.WAYS.values(), ids=order_of_bytes.WAYS)
+@pytest.mark.parametrize("case", CASES[::11], ids=lambda case: case.name)
+def test_the_order_of_bytes_and_their_address_do_not_matter(case, way):
+    assert order_of_bytes.fault(case, way) == ""
+
+
+@pytest.mark.parametrize("function", [cr.expm, cr.logm, cr.sqrtm])
+def test_functions_of_matrices_do_not_misread_bytes_in_the_other_order(function):
+    x = np.array([[2.0, 0.5], [0.25, 3.0]])
+    np.testing.assert_array_equal(function(order_of_bytes.swapped(x)), function(x))
+    gradients = [cr.grad(lambda x: np.sum(function(x)))(y) for y in (x, order_of_bytes.swapped(x))]
+    np.testing.assert_allclose(gradients[1], gradients[0], rtol=1e-14)
+
+
+def test_complex_numbers_in_the_other_byte_order_keep_their_imaginary_part():
+    v = cr.variable(np.array([1 + 2j]).astype(">c16"))
+    v *= 2
+    assert v.dtype == np.dtype(">c16")
+    np.testing.assert_array_equal(v.value, [2 + 4j])

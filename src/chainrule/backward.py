@@ -105,7 +105,11 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                 if dx.dtype is not operand.value.dtype:  # most often the same object
                     dx = _as_input(dx, operand)
                 sofar = gradients[operand]
-                gradients[operand] = dx if sofar is None else sofar + dx
+                if sofar is not None:
+                    dx = sofar + dx
+                    if dx.dtype is not operand.value.dtype:  # a sum has its bytes in the processor's order
+                        dx = _as_input(dx, operand)
+                gradients[operand] = dx
     return gradients
 
 

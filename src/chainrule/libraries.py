@@ -14,6 +14,7 @@ __all__ = [
     "NUMPY_NAMESPACE",
     "PLAIN",
     "is_complex",
+    "is_complex_dtype",
     "is_foreign",
     "is_inexact",
     "is_numpy",
@@ -72,6 +73,11 @@ def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 NUMPY_NAMESPACE = _numpy_without_its_python_layer()
+
+
+def is_complex_dtype(dtype: Any) -> bool:
+    """Whether a dtype is complex, in any array library and byte order."""
+    return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
 
 
 def is_numpy(xp: Any) -> bool:

@@ -48,7 +48,12 @@ def expm(xp, x):
         return jax_expm(x)
     from scipy.linalg import expm as scipy_expm
 
-    return scipy_expm(x) if x.size else x.copy()
+    return scipy_expm(_native(x)) if x.size else x.copy()
+
+
+def _native(x):
+    """x with its bytes in the processor's order: SciPy's functions in C misread another one, or refuse it."""
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 @expm.backward
@@ -71,6 +76,12 @@ logm.draws = True  # SciPy estimates a norm
 
 @logm.backward
 def logm_backward(xp, dz, z, x):
+    plain = namespace_of((value_of(x),))
+    if not is_numpy(plain):
+        raise GradientError(
+            f"logm has no gradient for arrays of {plain.__name__.split('.')[-1]}: it is read off a matrix without a "
+            "basis of eigenvectors; give NumPy's arrays: np.asarray(x)" + at_line()
+        )
     return _adjoint_derivative(xp, logm, x, dz)
 
 
@@ -124,6 +135,7 @@ def _each(function, x):
     """A function of SciPy for each matrix of a stack, in the precision of x. It may be complex where x is real."""
     if x.size == 0:
         return x.copy()
+    x = _native(x)
     matrices = x.reshape(-1, *x.shape[-2:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # "may be inaccurate", at the rounding of float32

@@ -9,7 +9,7 @@ from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
-from chainrule.libraries import is_complex, is_numpy
+from chainrule.libraries import is_complex, is_complex_dtype, is_numpy
 from chainrule.node import at_line
 
 
@@ -136,7 +136,7 @@ def cast(xp, x, dtype=None):
 
     The gradient comes back in the dtype of x.
     """
-    if is_complex(x) and "complex" not in str(dtype):
+    if is_complex(x) and not is_complex_dtype(dtype):
         x = xp.real(x)
     return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
 
