@@ -99,7 +99,7 @@ CALLS: dict[str, Any] = {
     **_every("numpy", "quantile nanquantile", lambda f, x: f(x, 0.3)),
     **_every("numpy", "percentile nanpercentile", lambda f, x: f(x, 30.0)),
     **_every("numpy", "moveaxis swapaxes", lambda f, x: f(x, 0, 1)),
-    **_every("numpy", "polyder polyint roots", lambda f, x: f(x[0])),
+    **_every("numpy", "polyder polyint roots ix_ vander", lambda f, x: f(x[0])),
     **_every("numpy", "cumulative_prod cumulative_sum", lambda f, x: f(x, axis=0)),
     **_every("numpy", "linspace logspace geomspace", lambda f, x: f(x[0, 0], 2.0, 4)),
     **_every("numpy", "compress", lambda f, x: f([True, False, True], x)),

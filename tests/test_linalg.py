@@ -351,7 +351,7 @@ DEFICIENT = np.array([[1.0, 2.0], [2.0, 4.0], [-1.0, -2.0]])
 def test_least_squares_of_a_matrix_without_full_rank_has_the_gradient_at_constant_rank():
     b = WEIGHTS[:, 0]
     x, residuals, rank, _ = linalg.lstsq(cr.variable(DEFICIENT), b)
-    assert (rank, type(rank), residuals.shape, x.shape) == (1, int, (0,), (2,))
+    assert (rank, type(rank), residuals.shape, x.shape) == (1, np.int32, (0,), (2,))
 
     def along(t):  # a way along which the rank stays 1
         return np.outer([1.0 + t, 2.0, -1.0 + t], [1.0, 2.0 - 3 * t])

@@ -145,7 +145,9 @@ def test_norm_with_a_zero_and_a_tie_does_as_pytorch(order):
     x = np.array([0.0, 1.0, 1.0])
     t = tensor(x).requires_grad_()
     torch.linalg.vector_norm(t, order).backward()
-    np.testing.assert_allclose(cr.grad(lambda x: np.linalg.norm(x, order))(x), t.grad, rtol=1e-12)
+    with np.errstate(divide="ignore"):  # NumPy takes 0 to the power of -1
+        gradient = cr.grad(lambda x: np.linalg.norm(x, order))(x)
+    np.testing.assert_allclose(gradient, t.grad, rtol=1e-12)
 
 
 def test_standard_deviation_of_equal_entries_has_gradient_0():
@@ -285,6 +287,27 @@ def test_what_is_not_covered_is_a_clear_error(f, told):
         cr.grad(lambda x: np.sum(f(x)))(np.ones((2, 2)))
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.average(x, weights=np.ones(3)),
+        lambda x: np.bincount([0, 1], weights=x[0] * 1j),
+        lambda x: np.interp(x * 1j, [0.0, 1.0], [0.0, 1.0]),
+        lambda x: np.quantile(x * 1j, 0.5),
+        lambda x: np.multiply(x * 1j, x, dtype=float),
+        lambda x: np.vecdot(x, np.ones(3)),
+        lambda x: np.linalg.inv(x[:1]),
+    ],
+)
+def test_what_numpy_refuses_is_refused_with_its_error_and_the_line(f):
+    with pytest.raises((TypeError, ValueError)) as own:
+        f(np.ones((2, 2)))
+    with pytest.raises(own.type) as told:
+        cr.grad(lambda x: np.sum(f(x)))(np.ones((2, 2)))
+    assert str(own.value) in str(told.value)
+    assert "test_traps.py" in str(told.value) + "".join(getattr(told.value, "__notes__", []))
+
+
 @pytest.mark.parametrize("f", [np.fix, np.spacing, lambda x: np.nextafter(x, 9.0), special.round, special.gammasgn])
 def test_steps_have_gradient_0(f):
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum(f(x)) + np.sum(x))(np.array([0.3, 2.7])), [1.0, 1.0])
@@ -332,7 +355,7 @@ def test_unique_over_ties_is_the_first():
 
 def test_nan_quantiles_leave_nan_out():
     x = np.array([[np.nan, 3.0, 1.0], [np.nan, np.nan, np.nan]])
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="All-NaN slice"):  # as of NumPy
         value, pullback = cr.vjp(lambda x: np.nanmedian(x, axis=1), x)
     np.testing.assert_array_equal(value, [2.0, np.nan])
     np.testing.assert_array_equal(pullback(np.array([1.0, 0.0]))[0], [[0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
@@ -437,12 +460,8 @@ def test_a_fit_through_all_its_points_has_the_interpolating_polynomial():
         (lambda x: np.put(np.zeros(3), [0], x), "lose its gradient"),
         (lambda x: np.multiply.at(np.zeros(3), [0], x[0]), "lose its gradient"),
         (lambda x: np.geomspace(x, 0.0, 3), "cannot begin or end with 0"),
-        (lambda x: np.average(x, weights=np.ones(3)), "weights of shape"),
         (lambda x: np.bincount([0, 1], weights=x), "bincount"),
         (lambda x: np.polyfit(x[0], x[0], -1), "degree -1"),
-        (lambda x: np.bincount([0, 1], weights=x[0] * 1j), "complex weights"),
-        (lambda x: np.interp(x * 1j, [0.0, 1.0], [0.0, 1.0]), "complex places"),
-        (lambda x: np.quantile(x * 1j, 0.5), "complex numbers have no quantiles"),
         (lambda x: np.lib.stride_tricks.as_strided(x, (2,), x.strides[:1]), "sliding_window_view"),
         (lambda x: x.view(np.int64), r"astype"),
         (lambda x: x.tobytes(), "gradient"),

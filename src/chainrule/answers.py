@@ -10,7 +10,18 @@ import numpy as np
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 
-__all__ = ["ANSWERS", "SAME_LAYOUT", "answer", "full_name", "getitem_key", "no_block_for", "setitem_key"]
+__all__ = [
+    "ANSWERS",
+    "AS_NUMPY",
+    "SAME_LAYOUT",
+    "STEP_BY_STEP",
+    "WRITES",
+    "answer",
+    "full_name",
+    "getitem_key",
+    "no_block_for",
+    "setitem_key",
+]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
 """What answers, by the function that it answers for.
@@ -73,6 +84,30 @@ def setitem_key(x: Any, new: Any, key: Any) -> Any:
     """Stands for `x[key] = new` in the table of answers."""
     x[key] = new
 
+
+AS_NUMPY: set[Any] = {
+    *(getitem_key, setitem_key),
+    *(np.sum, np.mean, np.prod, np.max, np.min, np.amax, np.amin, np.var, np.std, np.where, np.reshape, np.ravel),
+    *(np.transpose, np.concatenate, np.concat, np.stack, np.astype, np.copy, np.broadcast_to),
+    *(np.zeros_like, np.ones_like, np.empty_like, np.zeros, np.ones, np.empty),
+    *(np.apply_along_axis, np.apply_over_axes, np.piecewise),  # they call functions of the user
+}
+"""Functions whose answers see to it themselves that the value is NumPy's: those that are called most.
+
+For all others NumPy's own function says the value, and what answers records (see `answered` in `array.py`).
+"""
+
+STEP_BY_STEP: set[Any] = set()
+"""Methods of ufuncs whose answers follow the definition, one entry after the other from the left.
+
+Their own value stays: with AVX-512 NumPy's `power.reduce` and `arctan2.reduce` along the last axis are wrong.
+"""
+
+WRITES: set[Any] = {
+    *(np.put, np.place, np.putmask, np.copyto, np.put_along_axis, np.fill_diagonal),
+    *(np.median, np.nanmedian, np.quantile, np.nanquantile, np.percentile, np.nanpercentile, np.nan_to_num),
+}
+"""Functions that write into an argument."""
 
 SAME_LAYOUT: set[Any] = {
     *(np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.matmul, np.dot, np.where, np.clip),

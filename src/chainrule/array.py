@@ -8,9 +8,10 @@ There is no tape and no mode: a node knows where it came from, and is freed when
 
 from __future__ import annotations
 
+import copy
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from types import NoneType
@@ -20,7 +21,10 @@ import numpy as np
 
 from chainrule.answers import (
     ANSWERS,
+    AS_NUMPY,
     SAME_LAYOUT,
+    STEP_BY_STEP,
+    WRITES,
     answer,
     full_name,
     getitem_key,
@@ -32,7 +36,7 @@ from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_foreign, namespace_of
 from chainrule.methods import Methods
-from chainrule.node import Node, at_line, is_internal, user_frame
+from chainrule.node import Node, at_line, is_internal, now, user_frame
 from chainrule.operands import (
     NUMERIC,
     ComputesItself,
@@ -110,8 +114,18 @@ def joined(operand: Any) -> Any:
     )
 
 
-def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS, known: Any = None) -> Any:
-    """Run the block's forward rule on the operands' values and return the recorded result; `known` if it has run."""
+def record(
+    block: Any,
+    operands: tuple[Any, ...],
+    params: dict[str, Any] = NO_PARAMS,
+    run: Callable[..., Any] | None = None,
+    known: Any = None,
+) -> Any:
+    """Run the block's forward rule on the operands' values and return the recorded result; `known` if it has run.
+
+    `run` is the function of NumPy or the operator that was called, if it takes the very operands: on NumPy's arrays it
+    runs instead of the rule, so value, dtype, errors and warnings are its own.
+    """
     inputs = []
     values = []
     xp = NUMPY_NAMESPACE
@@ -132,11 +146,16 @@ def record(block: Any, operands: tuple[Any, ...], params: dict[str, Any] = NO_PA
         if type(value) not in NUMPY:
             xp = None
     try:
-        value = block.forward(xp or namespace_of(values), *values, **params) if known is None else known
+        if known is not None:
+            value = known
+        elif run is not None and xp is not None:
+            value = run(*values)
+        else:
+            value = block.forward(xp or namespace_of(values), *values, **params)
     except ChainruleError:
         raise
     except Exception as error:
-        raise explained(error, block, values) from error
+        raise explained(error, f"block {block.name}", values) from error
     if isinstance(value, (tuple, list, dict, NoneType)):
         if value is not None and hasattr(block, "several"):
             return block.several(value, operands, params)
@@ -176,10 +195,10 @@ def read_only(x: Any) -> Any:
     return x
 
 
-def explained(error: Exception, block: BlockLike, values: list[Any]) -> Exception:
-    """The error of a forward rule, with the block, the shapes and the user's line."""
-    shapes = " and ".join(str(np.shape(v)) if not isinstance(v, str) else repr(v) for v in values)
-    where = f"in block {block.name}, inputs of shape {shapes}{at_line()}"
+def explained(error: Exception, what: str, values: Sequence[Any]) -> Exception:
+    """The error of a forward rule or of a function of NumPy, with its name, the shapes and the user's line."""
+    shapes = " and ".join(str(np.shape(v)) if type(v) in NUMPY else repr(v) for v in values)
+    where = f"in {what}, inputs of shape {shapes}{at_line()}"
     if type(error) is ValueError:
         return BlockError(f"{error}\n  {where}")
     error.add_note(where)  # keeps the kind of error that the code may be waiting for (LinAlgError, IndexError, …)
@@ -213,6 +232,124 @@ def looked_at(x: Any) -> Any:
     return x if WATCHER.get() is not None else value_of(x)
 
 
+# As NumPy has it -------------------------------------------------------------------------------------------
+
+
+class _NotNumPy(Exception):
+    """An argument is not NumPy's, so NumPy's own function cannot tell the result."""
+
+
+def answered(
+    handler: Any, name: str, run: Any, args: Any, kwargs: Any, writes: bool = False, own_value: bool = False
+) -> Any:
+    """The result of what answers for a function of NumPy, with the value that NumPy's own function has.
+
+    NumPy's function runs first, on the plain values: what it refuses is refused, with its error, and its warnings are
+    given. What answers then records how to differentiate and compile it, and may compute in another way; the recorded
+    result takes over NumPy's value, to the bit, with its dtype and its kind (a number or an array without axes).
+
+    Parameters
+    ----------
+    run : NumPy's function, on plain arguments.
+    writes : whether it writes into an argument; then it gets copies of all.
+    own_value : whether the answer's own value stays, in NumPy's dtype.
+    """
+    try:
+        plain_args, plain_kwargs = _plain(args), _plain(kwargs)
+    except _NotNumPy:
+        return handler(*args, **kwargs)
+    if writes:
+        plain_args, plain_kwargs = copy.deepcopy((plain_args, plain_kwargs))
+    try:
+        value = run(*plain_args, **plain_kwargs)
+    except Exception as error:
+        raise explained(error, name, plain_args) from error
+    if _has_no_entries(args):
+        return _constants(value)
+    start = now()
+    with np.errstate(all="ignore"):  # NumPy has warned
+        result = handler(*args, **kwargs)
+    if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
+        _adopted(args[0], plain_args[0], start, name)  # what was written into
+    if own_value:
+        return result if result.dtype == value.dtype else ANSWERS[np.astype](result, value.dtype)
+    return _adopted(result, value, start, name)
+
+
+def _plain(x: Any) -> Any:
+    """An argument of a function of NumPy with the values of recorded arrays, which nobody is told of."""
+    kind = type(x)
+    if kind is Array:
+        x = np.asarray(x._node.value) if is_entry(x) else x._node.value
+        kind = type(x)
+    if kind in NUMPY:
+        if kind is np.ndarray and x.dtype.kind == "O":
+            raise _NotNumPy
+        return x
+    if kind is tuple or kind is list:
+        return kind([_plain(part) for part in x])
+    if kind is dict:
+        return {key: _plain(part) for key, part in x.items()}
+    if kind in _DESCRIBING or isinstance(x, np.dtype | type):
+        return x
+    raise _NotNumPy
+
+
+_DESCRIBING = frozenset([str, slice, range, type(Ellipsis), type(np._NoValue)])
+"""Types of arguments that hold no numbers to compute with."""
+
+
+def _has_no_entries(args: Any) -> bool:
+    """Whether recorded arrays are among the arguments, all of them empty: there is nothing to differentiate by."""
+    found = [x for arg in args for x in (arg if type(arg) in (list, tuple) else (arg,)) if type(x) is Array]
+    return bool(found) and not any(map(_size_of, found))
+
+
+def _size_of(x: Array) -> int:
+    return x._node.value.size
+
+
+def _constants(value: Any) -> Any:
+    """NumPy's result of empty arrays, recorded."""
+    if isinstance(value, tuple | list):
+        parts = [_constants(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return _recorded(value) if type(value) in _HAVE_DTYPE and value.dtype.kind in "fc" else value
+
+
+def _recorded(value: Any) -> Array:
+    """A plain array, recorded."""
+    from chainrule.blocks.plain import constant_array
+
+    return record(constant_array, (), {"value": value})
+
+
+def _adopted(result: Any, value: Any, start: int, name: str) -> Any:
+    """A recorded result (or several) with NumPy's value. `start` is a number before the nodes that were made for it."""
+    kind = type(result)
+    if kind is Array:
+        if type(value) in _HAVE_DTYPE and value.dtype.kind != "O" and result._own.order > start:
+            node = result._own
+            if node.value.shape != value.shape:
+                raise BlockError(
+                    f"{name}: what is recorded has the shape {node.value.shape}, NumPy's result {value.shape}; "
+                    f"this is a fault of chainrule, please report it{at_line()}"
+                )
+            if node.value.dtype != value.dtype:
+                result = ANSWERS[np.astype](result, value.dtype)
+            result._own.value = value
+        return result
+    if kind in NUMPY and type(value) in _HAVE_DTYPE:
+        return value
+    if isinstance(result, tuple | list) and isinstance(value, tuple | list) and len(result) == len(value):
+        parts = [_adopted(part, own, start, name) for part, own in zip(result, value, strict=True)]
+        return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+    return result
+
+
+_HAVE_DTYPE = NUMPY - {bool, int, float, complex, NoneType}
+
+
 # The handle ------------------------------------------------------------------------------------------------
 
 
@@ -223,14 +360,15 @@ MIRRORED = {
 
 
 def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
-    """The operator, its reflection and its in-place form for a NumPy function."""
+    """The operator, its reflection and its in-place form for a NumPy function; plain values have Python's operator."""
+    run = getattr(operator, f"__{name}__")
     mirrored = MIRRORED.get(name, f"__r{name}__")
 
     def forward(self: Array, other: Any) -> Any:
         kind = type(other)
         if kind not in NUMPY and kind is not Array:
             return _with_other(self, other)
-        return record(ANSWERS[function], (self, other))
+        return record(ANSWERS[function], (self, other), NO_PARAMS, run)
 
     def _with_other(self: Array, other: Any) -> Any:
         """The other operand is of a class that may compute for itself."""
@@ -245,34 +383,39 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
             return NotImplemented
-        return record(ANSWERS[function], (other, self))
+        return record(ANSWERS[function], (other, self), NO_PARAMS, run)
 
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        result = record(ANSWERS[function], (self, other))
+        result = record(ANSWERS[function], (self, other), NO_PARAMS, run)
         # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
         return result if is_number(self) else self._write(result)
 
     return forward, reflected, in_place
 
 
-def _unary(function: Any) -> Any:
-    return lambda self: record(ANSWERS[function], (self,))
+def _unary(function: Any, run: Any) -> Any:
+    return lambda self: record(ANSWERS[function], (self,), NO_PARAMS, run)
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what answers for a function of NumPy."""
-    out = kwargs.get("out")
-    if out is not None:
-        return _into(out, full_name(function), function, None, args, {**kwargs, "out": None})
+    if "out" in kwargs:
+        out = kwargs["out"]
+        kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+        if out is not None:
+            return _into(out, full_name(function), function, None, args, kwargs)
     handler = answer(function)
     if handler is None:
         raise no_block_for(full_name(function))
     for arg in (*args, *kwargs.values()) if kwargs else args:
         if type(arg) not in PLAIN and type(arg) is not Array:
             check_argument(arg)
-    result = handler(*args, **kwargs)
+    if function in AS_NUMPY:
+        result = handler(*args, **kwargs)
+    else:
+        result = answered(handler, full_name(function), function, args, kwargs, function in WRITES)
     if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
         for made in result if isinstance(result, tuple | list) else (result,):
             if type(made) is Array and made._view is None and not any(made is arg for arg in args):
@@ -493,30 +636,21 @@ class Array(Methods):
     def _ufunc(self, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
         if not kwargs and method == "__call__" and ufunc in ANSWERS:
             handler: Any = ANSWERS[ufunc]
-            return record(handler, inputs) if hasattr(handler, "forward") else handler(*inputs)
+            if hasattr(handler, "forward"):
+                return record(handler, inputs, NO_PARAMS, ufunc)
+            return answered(handler, full_name(ufunc), ufunc, inputs, kwargs)
         out = kwargs.pop("out", (None,))
         if any(o is not None for o in out):
             return _into(out[0] if len(out) == 1 else out, full_name(ufunc), ufunc, method, inputs, kwargs)
-        if method != "__call__":
-            handler = ANSWERS.get((ufunc, method))
-            if handler is None:
-                raise no_block_for(f"{full_name(ufunc)}.{method}")
-            return handler(*inputs, **kwargs)
-        handler = answer(ufunc)
+        name = full_name(ufunc) + (f".{method}" if method != "__call__" else "")
+        handler = answer(ufunc) if method == "__call__" else ANSWERS.get((ufunc, method))
         if handler is None:
-            raise no_block_for(full_name(ufunc))
-        dtype = kwargs.pop("dtype", None)
-        kwargs = {k: v for k, v in kwargs.items() if k not in ("casting", "order", "subok")}
-        if kwargs:
-            hint = "; where= needs out= too, for what is not computed" if "where" in kwargs else ""
-            raise RecordingError(
-                f"{full_name(ufunc)} with {', '.join(f'{k}=' for k in kwargs)} is not covered for recorded arrays"
-                + hint
-                + at_line()
-            )
-        if dtype is not None:
-            inputs = tuple(call(np.astype, x, dtype) if type(x) is Array else np.asarray(x, dtype) for x in inputs)
-        return handler(*inputs)
+            raise no_block_for(name)
+        if method != "__call__":
+            run = getattr(ufunc, method)
+            return answered(handler, name, run, inputs, kwargs, method == "at", (ufunc, method) in STEP_BY_STEP)
+        _must_be_covered(handler, name, kwargs)
+        return answered(partial(_with_dtype, handler), name, ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if not all(issubclass(kind, (Array, np.ndarray)) for kind in types):
@@ -569,19 +703,21 @@ class Array(Methods):
     __eq__ = _binary(np.equal, "eq")[0]  # type: ignore[assignment]
     __ne__ = _binary(np.not_equal, "ne")[0]  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
-    __neg__ = _unary(np.negative)
-    __pos__ = _unary(np.positive)
-    __abs__ = _unary(np.abs)
-    __invert__ = _unary(np.invert)
+    __neg__ = _unary(np.negative, operator.neg)
+    __pos__ = _unary(np.positive, operator.pos)
+    __abs__ = _unary(np.abs, operator.abs)
+    __invert__ = _unary(np.invert, operator.invert)
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return call(np.round, self, ndigits or 0)
+        if not is_number(self):
+            raise TypeError("type numpy.ndarray doesn't define __round__ method" + at_line())
+        return round(read(self._node)) if ndigits is None else call(np.round, self, ndigits)
 
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
-        return self // other, self % other
+    def __divmod__(self, other: Any) -> Any:
+        return np.divmod(self, other)
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
-        return other // self, other % self
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.divmod(other, self)
 
     def __contains__(self, item: Any) -> bool:
         return bool(np.any(np.equal(self._node.value, value_of(item))))
@@ -591,6 +727,7 @@ class Array(Methods):
         # NumPy's x[..., 0] is no number but a view without axes, which writes through.
         if result._view is not None or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
             result._view = view_of(self, Index(key))
+            result._own.value = np.asarray(result._own.value)
         return result
 
     # Updates in place: the handle moves on to a new node ----------------------------------------------------
@@ -644,6 +781,26 @@ class Array(Methods):
         backward_from(self, gradient)
 
 
+_ABOUT_DTYPES = frozenset(["dtype", "casting", "order", "subok"])
+
+
+def _must_be_covered(handler: Any, name: str, options: dict[str, Any]) -> None:
+    """Raise for a keyword argument of a ufunc that is not about dtypes, unless the answer takes it."""
+    taken = () if hasattr(handler, "forward") else handler.__code__.co_varnames
+    if refused := [key for key in options if key not in _ABOUT_DTYPES and key not in taken]:
+        hint = "; where= needs out= too, for what is not computed" if "where" in refused else ""
+        raise RecordingError(
+            f"{name} with {', '.join(f'{key}=' for key in refused)} is not covered for recorded arrays{hint}{at_line()}"
+        )
+
+
+def _with_dtype(handler: Any, *inputs: Any, dtype: Any = None, **options: Any) -> Any:
+    """A ufunc with keyword arguments: with dtype= the operands are cast first, as in NumPy."""
+    if dtype is not None:
+        inputs = tuple(call(np.astype, x, dtype) if type(x) is Array else np.asarray(x, dtype) for x in inputs)
+    return handler(*inputs, **{key: value for key, value in options.items() if key not in _ABOUT_DTYPES})
+
+
 def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:
     """The result of a function of NumPy, written into `out`, which must be a recorded array."""
     if type(out) is not Array:
@@ -651,12 +808,36 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
             f"out= of {name} with a recorded array: the result belongs in a new array, or in a recorded one; "
             f"write z = {name.replace('numpy.', 'np.')}(…) (or y = y + x instead of y += x for a plain y)" + at_line()
         )
-    if method is None:
-        return out._write(call(function, *args, **kwargs))
-    where = kwargs.pop("where", True)
-    with np.errstate(all="ignore" if where is not True else None):
-        result = getattr(function, method)(*args, **kwargs)
-    return out._write(result if where is True else call(np.where, where, result, out))
+    if is_number(out):
+        raise TypeError("return arrays must be of ArrayType" + at_line())
+    run = function if method is None else getattr(function, method)
+    written = _written_by_numpy(run, name, args, kwargs, out)
+    where = kwargs.pop("where", True) if method is not None else True
+    with np.errstate(all="ignore" if written is not None or where is not True else None):
+        result = call(function, *args, **kwargs) if method is None else run(*args, **kwargs)
+    if where is not True:
+        result = call(np.where, where, result, out)
+    result = result if type(result) is Array else _recorded(result)
+    if written is not None:
+        result = call(np.broadcast_to, result, out.shape) if result.shape != out.shape else result
+        result = call(np.astype, result, out.dtype) if result.dtype != out.dtype else result
+    out._write(result)
+    if written is not None and out._view is None:
+        out._own.value = written
+    return out
+
+
+def _written_by_numpy(run: Any, name: str, args: Any, kwargs: Any, out: Array) -> Any:
+    """What NumPy's function writes into a copy of `out`; None if not all arguments are NumPy's."""
+    try:
+        plain_args, plain_kwargs, written = _plain(args), _plain(kwargs), np.array(_plain(out))
+    except _NotNumPy:
+        return None
+    try:
+        run(*plain_args, **plain_kwargs, out=written)
+    except Exception as error:
+        raise explained(error, name, plain_args) from error
+    return written
 
 
 def _with_parts(args: tuple[Any, ...]) -> Iterator[Any]:

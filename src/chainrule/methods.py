@@ -78,7 +78,9 @@ class Methods:
         self._write(self._call(np.partition, self, *args, **kwargs))
 
     def fill(self: Any, value: Any) -> None:
-        """As ndarray.fill."""
+        """As ndarray.fill: one number everywhere."""
+        if np.ndim(value):
+            raise ValueError("setting an array element with a sequence.")
         self[...] = value
 
     def resize(self: Any, *shape: Any, refcheck: bool = True) -> None:

@@ -124,7 +124,7 @@ class OwnBlock(Block):
         """Record a call that returned several arrays: one node that holds them all, and each taken out of it."""
         made = self._copy()
         made.results = results_of(self.name, value)
-        whole = record(made, operands, params, made.results.packed(np, value))
+        whole = record(made, operands, params, known=made.results.packed(np, value))
         return made.results.taken_from(whole)
 
     def _rule(self, function: Callable[..., Any]) -> Rule:

@@ -320,7 +320,7 @@ def axis_from_right(axis: Any, ndim: int) -> Any:
     >>> axis_from_right((0, -1), 3)
     (-3, -1)
     """
-    if axis is None:
+    if axis is None or (ndim == 0 and axis in (0, -1)):  # of a number NumPy takes these two for all axes
         return tuple(range(-ndim, 0))
     if isinstance(axis, tuple | list):
         result = tuple(axis_from_right(a, ndim) for a in axis)

@@ -215,7 +215,7 @@ def numpy_apply_along_axis(func1d, axis, arr, *args, **kwargs):
 def numpy_apply_over_axes(func, a, axes):
     """np.apply_over_axes: a reduction along one axis after the other, each of which stays with length 1."""
     for axis in np.atleast_1d(axes):
-        axis = int(axis) % np.ndim(a)
+        axis = int(axis) % max(np.ndim(a), 1)
         found = func(a, axis)
         a = found if np.ndim(found) == np.ndim(a) else np.expand_dims(found, axis)
     return a
@@ -230,7 +230,8 @@ def numpy_choose(a, choices, out=None, mode="raise"):
     if out is not None:
         raise BlockError("numpy.choose(out=…) with a recorded array: use the returned array" + at_line())
     choices = list(choices)
-    which, *choices = np.broadcast_arrays(looked_at(as_array(a)), *choices)
+    shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
+    which, *choices = (np.broadcast_to(x, shape) for x in (looked_at(as_array(a)), *choices))
     places = np.arange(len(choices))[(slice(None), *(None,) * which.ndim)]
     order = step(lambda which: np.choose(which, places, mode=mode), which)
     return np.take_along_axis(np.stack(choices), order[None], axis=0)[0]

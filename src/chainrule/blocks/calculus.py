@@ -25,8 +25,9 @@ def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
     axis = axis_from_right(axis, a.ndim)
     ends = [a if end is a else _end(end, a, axis) for end in (prepend, a, append) if end is not None]
     a = np.concatenate(ends, axis=axis) if len(ends) > 1 else a
+    difference = np.not_equal if a.dtype.kind == "b" else np.subtract
     for _ in range(n):
-        a = _from(a, 1, axis) - _until(a, -1, axis)
+        a = difference(_from(a, 1, axis), _until(a, -1, axis))
     return a
 
 
@@ -146,7 +147,7 @@ def numpy_cumprod(a, axis=None, dtype=None, out=None):
     if out is not None:
         raise BlockError("numpy.cumprod(out=…) with a recorded array: use the returned array" + at_line())
     a = a if dtype is None else np.astype(a, dtype)
-    return cumprod(np.ravel(a)) if axis is None else cumprod(a, axis=axis)
+    return cumprod(np.ravel(a)) if axis is None or not a.ndim else cumprod(a, axis=axis)
 
 
 @answers(np.cumulative_prod)
@@ -164,13 +165,13 @@ def numpy_cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initi
 
 
 def _only_axis(x, axis):
-    if axis is None and x.ndim != 1:
+    if axis is None and x.ndim > 1:
         raise BlockError(f"a running sum or product of an array with {x.ndim} axes needs axis=" + at_line())
     return -1 if axis is None else axis
 
 
 def _with_initial(z, initial, axis):
-    axis = -1 if axis is None else axis_from_right(axis, z.ndim)
+    axis = -1 if axis is None or z.ndim == 1 else axis_from_right(axis, z.ndim)
     return np.concatenate([np.full_like(_until(form_of(z), 1, axis), initial), z], axis=axis)
 
 
@@ -217,7 +218,7 @@ def numpy_convolve(a, v, mode="full"):
 @answers(np.correlate)
 def numpy_correlate(a, v, mode="valid"):
     """np.correlate: Σ_n a_(k+n) conj(v_n), a convolution with v reversed; NumPy slides the shorter along the longer."""
-    a, v = as_array(a), np.conj(as_array(v))
+    a, v = as_array(a), conjugate(np, as_array(v))
     n, m = a.shape[0], v.shape[0]
     if n < m:
         return owned(np.flip(_overlap(convolve(v, np.flip(a)), m, n, mode)))
@@ -266,4 +267,4 @@ def numpy_unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
 def _whole_periods(p, discont, axis, period):
     """What np.unwrap adds."""
     turns = np.round((np.unwrap(p, discont, axis, period=period) - p) / period)
-    return np.asarray(turns * period, dtype=p.dtype)
+    return np.asarray(turns * period, dtype=np.result_type(p, period))

@@ -15,7 +15,7 @@ from chainrule.block import answers, library_block
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
-from chainrule.libraries import is_complex
+from chainrule.libraries import is_complex, is_inexact
 from chainrule.views import is_number, view_of
 
 __all__ = ["adjoint", "conj"]
@@ -110,6 +110,8 @@ def _part(z, function, part):
 
 @answers(np.angle)
 def numpy_angle(z, deg=False):
+    if not is_inexact(form_of(z)):
+        z = np.astype(z, np.float64)
     return np.rad2deg(phase(z)) if deg else phase(z)
 
 

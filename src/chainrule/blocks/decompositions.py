@@ -27,7 +27,7 @@ from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
 from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
-from chainrule.libraries import is_complex, namespace_of
+from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
 
 # Packing -------------------------------------------------------------------------------------------------------
@@ -127,8 +127,17 @@ def of_triangle(xp, dx, x, lower=True):
 @library_block(notation=lambda x, lower: call("eigh", x), complex=True, example=example(hermitian(2, 2)))
 def eigh(xp, x, lower=True):
     """The eigenvectors of a Hermitian x as columns, and under each its eigenvalue, in ascending order."""
+    if is_numpy(xp) and not np.isfinite(x).all():
+        return _eigh_of_values_that_are_not_finite(x, "L" if lower else "U")
     w, v = xp.linalg.eigh(x) if lower else xp.linalg.eigh(x, UPLO="U")
     return _pack(xp, v, w[..., None, :])
+
+
+def _eigh_of_values_that_are_not_finite(x, UPLO):
+    """As eigh; where an entry is inf or NaN the vectors are NaN, for LAPACK may not find them."""
+    finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
+    v = np.linalg.eigh(np.where(finite, x, 0.0), UPLO=UPLO).eigenvectors
+    return _pack(np, np.where(finite, v, np.nan), np.linalg.eigvalsh(x, UPLO=UPLO)[..., None, :])
 
 
 @eigh.backward
@@ -222,8 +231,18 @@ def numpy_eigvals(a):
 @library_block(notation=lambda x, full: call("svd", x), complex=True, example=example(apart(3, 2)))
 def svd(xp, x, full=False):
     """x = U diag(s) V*: the columns of U, under them the singular values, under them the columns of V."""
+    if is_numpy(xp) and not np.isfinite(x).all():
+        return _svd_of_values_that_are_not_finite(x, full)
     u, s, v_h = xp.linalg.svd(x, full_matrices=full)
     return _pack(xp, u, s[..., None, :], adjoint(xp, v_h))
+
+
+def _svd_of_values_that_are_not_finite(x, full):
+    """As svd; where an entry is inf or NaN the vectors are NaN, for LAPACK looks for some of them without end."""
+    finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
+    u, s, v_h = np.linalg.svd(np.where(finite, x, 0.0), full_matrices=full)
+    s = np.where(finite[..., 0], s, np.linalg.svdvals(x))
+    return _pack(np, np.where(finite, u, np.nan), s[..., None, :], adjoint(np, np.where(finite, v_h, np.nan)))
 
 
 def _unpack_svd(xp, z, m, k):

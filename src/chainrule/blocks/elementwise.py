@@ -15,7 +15,7 @@ from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation, sqrt
-from chainrule.libraries import is_complex, is_numpy
+from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
 
 E = name("e")
@@ -318,9 +318,16 @@ def clip_dhigh(xp, dz, z, x, low, high):
 
 
 @answers(np.clip)
-def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None):
+def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None, casting=None):
     """np.clip: the bounds by position, or as `min` and `max`."""
-    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+    low, high = (min if a_min is None else a_min, max if a_max is None else a_max)
+    if dtype is not None:
+        a = np.astype(a, dtype)
+    if a.dtype.kind in "iu":  # an integer of Python beyond those of the dtype is no bound
+        ends = np.iinfo(a.dtype)
+        low = None if type(low) is int and low < ends.min else low
+        high = None if type(high) is int and high > ends.max else high
+    return clip(a, low, high)
 
 
 # Steps: the gradient is zero wherever it exists, so it ends here -----------------------------------------------
@@ -343,6 +350,8 @@ answers(np.fix)(ANSWERS[np.trunc])
 @answers(np.nan_to_num)
 def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     """np.nan_to_num: the gradient passes where x is finite, for each part of a complex number."""
+    if not is_inexact(form_of(x)):
+        return np.copy(x) if copy else x
     if is_complex(form_of(x)):
         parts = [numpy_nan_to_num(part(x), True, nan, posinf, neginf) for part in (np.real, np.imag)]
         z = parts[0] + 1j * parts[1]

@@ -7,6 +7,7 @@ one part for each of the last axes, arrays side by side, so that it still fits w
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -261,10 +262,12 @@ def read(x, key):
 @answers(setitem_key)
 def write(x, new, key):
     """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
+    if type(new) in (bool, int, float, complex):
+        new = np.array(new, x.dtype)  # an error where the dtype does not hold it
     if is_complex(form_of(new)) and not is_complex(form_of(x)):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if not is_inexact(form_of(x)) and is_inexact(form_of(new)):
-        new = np.astype(new, x.dtype)  # rounded towards zero, so the gradient ends here
+        new = np.astype(as_array(new), x.dtype)  # rounded towards zero, so the gradient ends here
     if at_run_time(key) and key.dtype == bool and np.ndim(new) == 0 and key.shape == x.shape[: key.ndim]:
         mask = np.reshape(key, key.shape + (1,) * (x.ndim - key.ndim))
         return np.where(mask, np.astype(as_array(new), x.dtype), x)
@@ -291,8 +294,14 @@ def numpy_add_at(a, indices, b):
         a += _integers().added(a, b, key)
         return
     positions = np.arange(a.size).reshape(a.shape)[key]
-    b = np.broadcast_to(b, positions.shape)
-    a += np.reshape(add_at(b, key=(positions,), shape=(a.size,)), a.shape)
+    b = as_array(b)
+    b = np.broadcast_to(np.astype(b, np.result_type(form_of(a), form_of(b))), positions.shape)
+    sums = np.reshape(add_at(b, key=(positions,), shape=(a.size,)), a.shape)
+    total: Any = np.astype(np.add(a, sums), a.dtype)
+    a._write(total)
+
+
+_INDEX_DTYPES = frozenset(map(np.dtype, np.typecodes["AllInteger"]))
 
 
 @answers(np.take)
@@ -300,12 +309,12 @@ def numpy_take(a, indices, axis=None, out=None, mode="raise"):
     if out is not None:
         raise RecordingError("np.take with out= and a recorded array: use the returned array" + at_line())
     a = as_array(a)
-    indices = _as_index(indices)
-    if axis is None:
+    if axis is None or a.ndim == 0:
         a, axis = np.ravel(a), 0
-    if mode != "raise":
+    if mode != "raise" or getattr(indices, "dtype", None) not in _INDEX_DTYPES:  # True and 1.5 are 1 here, not a mask
         places = np.arange(a.shape[axis])
         indices = _integers().step(lambda indices: np.take(places, indices, mode=mode), indices)
+    indices = _as_index(indices)
     return owned(a[(slice(None),) * (axis % a.ndim) + (indices,)])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import Array, owned, value_of
 from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
@@ -100,7 +101,7 @@ def numpy_dot(a, b):
     """np.dot: a product for numbers, matmul up to matrices; beyond, over a's last axis and b's last but one."""
     na, nb = np.ndim(a), np.ndim(b)
     if na == 0 or nb == 0:
-        return a * b
+        return as_array(a) * as_array(b)
     if nb <= 2:
         return matmul(a, b)
     return np.tensordot(a, b, axes=((-1,), (-2,)))
@@ -111,7 +112,7 @@ def numpy_inner(a, b):
     """np.inner: the sum over the last axes of both."""
     na, nb = np.ndim(a), np.ndim(b)
     if na == 0 or nb == 0:
-        return a * b
+        return as_array(a) * as_array(b)
     if nb == 1:
         return matmul(a, b)
     return np.tensordot(a, b, axes=((-1,), (-1,)))
@@ -119,12 +120,16 @@ def numpy_inner(a, b):
 
 @answers(np.vdot)
 def numpy_vdot(a, b):
-    return matmul(np.conj(np.ravel(a)), np.ravel(b))
+    a, b = np.ravel(as_array(a)), np.ravel(as_array(b))
+    return matmul(conjugate(np, a), b)
 
 
 @answers(np.vecdot, np.linalg.vecdot)
 def numpy_vecdot(x1, x2, /, *, axis=-1):
-    return np.sum(np.conj(x1) * x2, axis=axis)
+    x1, x2 = as_array(x1), as_array(x2)
+    if axis != -1:
+        x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
+    return np.sum(conjugate(np, x1) * x2, axis=-1)
 
 
 @answers(np.tensordot, np.linalg.tensordot)

@@ -16,10 +16,11 @@ from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.integers import step
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal, positive_definite
 from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_numpy, namespace_of
+from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
 
 
@@ -115,7 +116,7 @@ def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
 @answers(np.linalg.lstsq)
 def numpy_lstsq(a, b, rcond=None):
     """np.linalg.lstsq: all but the rank, an integer, have gradients."""
-    a, b = (x if isinstance(x, Array) else np.asarray(x) for x in (a, b))
+    a, b = (x if is_inexact(form_of(x)) else np.astype(x, np.float64) for x in (as_array(a), as_array(b)))
     (m, n), columns = a.shape, b[:, None] if b.ndim == 1 else b
     z = lstsq(a, columns, rtol=_precision(a) if rcond is None else rcond)
     rank = int(step(lambda plain: np.linalg.lstsq(plain, np.empty((m, 0)), rcond=rcond)[2], a))
@@ -247,6 +248,8 @@ def numpy_multi_dot(arrays, *, out=None):
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     if out is not None or not 2 <= len(arrays) < len(letters):
         raise BlockError("multi_dot is covered for 2 to 50 arrays, without out=" + at_line())
+    if len(arrays) == 2:
+        return np.dot(*arrays)
     terms = [letters[i : i + 2] for i in range(len(arrays))]
     first, last = terms[0][0], terms[-1][1]
     if np.ndim(arrays[0]) == 1:
@@ -261,12 +264,12 @@ if hasattr(np, "matvec"):  # new in NumPy 2.2
     @answers(np.matvec)
     def numpy_matvec(x1, x2):
         """Stacks of matrices times stacks of vectors."""
-        return owned((x1 @ x2[..., None])[..., 0])
+        return owned((as_array(x1) @ as_array(x2)[..., None])[..., 0])
 
     @answers(np.vecmat)
     def numpy_vecmat(x1, x2):
         """Stacks of vectors times stacks of matrices."""
-        return owned((np.conj(x1)[..., None, :] @ x2)[..., 0, :])
+        return owned((conjugate(np, as_array(x1))[..., None, :] @ as_array(x2))[..., 0, :])
 
 
 @answers(np.kron)

@@ -22,6 +22,8 @@ def numpy_pad(array, pad_width, mode="constant", **kwargs):
         raise BlockError(f"np.pad has no mode={mode!r}; it has {', '.join(map(repr, _ALLOWED))}" + at_line())
     if unknown := kwargs.keys() - _ALLOWED[mode]:
         raise BlockError(f"np.pad with mode={mode!r} does not take {', '.join(sorted(unknown))}" + at_line())
+    if not array.ndim:
+        return np.copy(array)
     widths = _widths(pad_width, array.ndim)
     if mode == "empty":
         mode = "constant"  # NumPy promises no values there

@@ -137,7 +137,7 @@ def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None
     made = np.zeros_like(form_of(a), dtype=dtype, order=order, shape=shape)
     if isinstance(fill_value, Array):
         return _filled(made.shape, fill_value, made.dtype, "F" if made.flags.fnc else "C")
-    made[...] = fill_value
+    np.copyto(made, fill_value, casting="unsafe")
     return _writable(made)
 
 

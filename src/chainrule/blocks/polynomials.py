@@ -61,25 +61,28 @@ _added(np.polysub)
 def numpy_polymul(a1, a2):
     """np.polymul: a convolution, without leading zeros."""
     a1, a2 = (_without_leading_zeros(_coefficients(a)) for a in (a1, a2))
-    return np.convolve(a1, a2) if a1.size and a2.size else np.zeros(1)
+    a1, a2 = (a if a.size else np.zeros(1, a.dtype) for a in (a1, a2))
+    return np.convolve(a1, a2)
 
 
 @answers(np.polydiv)
 def numpy_polydiv(u, v):
     """np.polydiv: quotient and remainder by long division."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
-    n, quotient = v.shape[0], []
+    dtype = np.result_type(form_of(u), form_of(v))
+    u, v = np.astype(u, dtype), np.astype(v, dtype)
+    n, quotient, scale = v.shape[0], [], 1.0 / v[0]
+    dividend = u
     while u.shape[0] >= n:
-        leading = u[0] / v[0]
+        leading = scale * u[0]
         quotient.append(leading)
         rest = u[1:n] - leading * v[1:]
         u = np.concatenate([rest, u[n:]])
     q = np.stack(quotient) if quotient else np.zeros(1, form_of(u).dtype)
-    if len(u) == 0:
-        u = np.zeros(1, q.dtype)
-    while len(u) > 1 and bool(np.allclose(looked_at(u[0]), 0, rtol=1e-14)):
-        u = u[1:]
-    return q, owned(u)
+    # What rounding leaves of the coefficients that cancel NumPy keeps or not; they are 0, so they have no gradient.
+    count = int(step(lambda u, v: np.asarray(len(np.polydiv(u, v)[1])), dividend, v))
+    u = np.concatenate([np.zeros(max(count - len(u), 0), q.dtype), u])
+    return q, owned(u[len(u) - count :])
 
 
 @answers(np.polyder)

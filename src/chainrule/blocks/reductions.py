@@ -1,17 +1,18 @@
 """Reductions: sums, means, products, extremes and spreads along axes. Axes arrive counted from the right."""
 
+import inspect
 import math
 
 import numpy as np
 
-from chainrule.array import record
+from chainrule.array import Array, answered, form_of, record
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
-from chainrule.errors import RecordingError
+from chainrule.errors import BlockError, RecordingError
 from chainrule.formula import call, total
 from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
@@ -83,6 +84,8 @@ def mean_backward(xp, dz, z, x, axis=None, keepdims=False):
 )
 def prod(xp, x, axis=None, keepdims=False):
     """z = Π x along the axes. Multiplies halves with each other, so that the gradient is exact where x has zeros."""
+    if is_numpy(xp):
+        return np.prod(x, axis=axis, keepdims=keepdims)
     axes = sorted(axes_of(axis))
     rest = [i for i in range(-x.ndim, 0) if i not in axes]
     kept = tuple(x.shape[i] for i in rest)
@@ -91,8 +94,7 @@ def prod(xp, x, axis=None, keepdims=False):
         halves = x_rows[..., : n // 2] * x_rows[..., n // 2 : n // 2 * 2]
         x_rows = xp.concat([halves, x_rows[..., n - 1 :]], axis=-1) if n % 2 else halves
     z = x_rows[..., 0] if x_rows.shape[-1] else xp.ones(kept, dtype=x.dtype)
-    z = expand(xp, z, x, axis) if keepdims else z
-    return z[()] if is_numpy(xp) else z  # a number where NumPy gives a number
+    return expand(xp, z, x, axis) if keepdims else z
 
 
 @prod.backward
@@ -134,6 +136,8 @@ min_ = _extreme(np.min, "min")
 )
 def var(xp, x, axis=None, ddof=0, keepdims=False):
     """z = Σ (x − mean x)² / (n − ddof) along the axes."""
+    if is_numpy(xp):
+        return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
     return xp.sum(square_of(xp, _deviation(xp, x, axis)), axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
 
 
@@ -158,6 +162,8 @@ def var_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
 )
 def std(xp, x, axis=None, ddof=0, keepdims=False):
     """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
+    if is_numpy(xp):
+        return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
     squares = square_of(xp, _deviation(xp, x, axis))
     return xp.sqrt(xp.sum(squares, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof))
 
@@ -215,12 +221,13 @@ def logsumexp_backward(xp, dz, z, x, axis=None, keepdims=False):
 def _numpy_reduction(function, made):
     """Answer for NumPy's function, whose signature is wider than the block's."""
 
-    @answers(function)
-    def numpy_reduction(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True, **others):
-        if out is not None:
-            raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
+    def general(a, axis=None, dtype=None, keepdims=False, initial=None, where=True, **others):
         a = as_array(a)
+        initial = None if initial is np._NoValue else initial
+        keepdims = keepdims is not np._NoValue and bool(keepdims)
         if dtype is not None:
+            if made in (var, std) and is_complex(form_of(a)) and np.dtype(dtype).kind != "c":
+                raise BlockError(f"the {made.name} of complex numbers with a real dtype; leave dtype= out" + at_line())
             a = np.astype(a, dtype)
         if "correction" in others:  # the Array API's name
             others["ddof"] = others.pop("correction")
@@ -229,10 +236,21 @@ def _numpy_reduction(function, made):
         elif others:
             z = made(a, axis=axis, keepdims=keepdims, **others)
         else:
-            z = record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
+            z = made(a, axis=axis, keepdims=keepdims)
         if initial is not None:
             z = _JOIN[made.name](z, initial)
         return z if dtype is None or z.dtype == dtype else np.astype(z, dtype)  # NumPy's sums of int32 are int64
+
+    signature = inspect.signature(function)
+
+    @answers(function)
+    def numpy_reduction(a, axis=None, *args, keepdims=False, **others):
+        if type(a) is Array and a.ndim and not args and not others and (keepdims is True or keepdims is False):
+            return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
+        given = signature.bind(a, axis, *args, keepdims=keepdims, **others).arguments
+        if given.pop("out", None) is not None:
+            raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
+        return answered(general, f"numpy.{made.name}", function, (given.pop("a"),), given)
 
     return numpy_reduction
 
@@ -246,7 +264,7 @@ _NEUTRAL = {"sum": 0, "prod": 1, "max": -math.inf, "min": math.inf}
 
 def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     """A reduction of the entries where a condition holds."""
-    where = np.broadcast_to(where, a.shape)
+    where = np.broadcast_to(where.astype(bool) if isinstance(where, Array) else np.asarray(where, bool), a.shape)
     if made.name in _NEUTRAL:
         if initial is None and made.name in ("max", "min"):
             raise RecordingError(f"numpy.{made.name} with where= needs initial=, as in NumPy" + at_line())
@@ -292,7 +310,7 @@ def numpy_cumsum(a, axis=None, dtype=None, out=None):
     if out is not None:
         raise RecordingError("numpy.cumsum(out=…) with a recorded array: use the returned array" + at_line())
     a = a if dtype is None else np.astype(a, dtype)
-    z = cumsum(np.ravel(a)) if axis is None else cumsum(a, axis=axis)
+    z = cumsum(np.ravel(a)) if axis is None or not a.ndim else cumsum(a, axis=axis)
     return z if dtype is None or z.dtype == dtype else np.astype(z, dtype)
 
 

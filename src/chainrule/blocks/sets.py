@@ -37,7 +37,9 @@ def _unique_at_run_time(ar, equal_nan):
 
 @answers(np.unique_values)
 def numpy_unique_values(x):
-    return numpy_unique(x, equal_nan=False)
+    """np.unique_values: in NumPy's order, which need not be the sorted one."""
+    order = np.argsort(np.argsort(np.unique_values(value_of(x)), kind="stable"), kind="stable")
+    return numpy_unique(x, equal_nan=False)[order]
 
 
 @answers(np.unique_counts)
@@ -78,6 +80,7 @@ def numpy_setdiff1d(ar1, ar2, assume_unique=False):
 def numpy_setxor1d(ar1, ar2, assume_unique=False):
     both = [_flat(a) if assume_unique else numpy_unique(a) for a in (ar1, ar2)]
     joined = np.concatenate(both)
-    found, counts = np.unique(value_of(joined), return_counts=True)
     place = np.argsort(value_of(joined), kind="stable")
-    return joined[place[np.isin(value_of(joined)[place], found[counts == 1])]]
+    ordered = value_of(joined)[place]
+    new = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
+    return joined[place[new[1:] & new[:-1]]]

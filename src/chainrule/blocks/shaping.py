@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, form_of, joined, owned, value_of
+from chainrule.array import Array, answered, form_of, joined, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
@@ -136,7 +136,7 @@ def cast(xp, x, dtype=None):
 
     The gradient comes back in the dtype of x.
     """
-    if is_complex(x) and not is_complex_dtype(dtype):
+    if is_complex(x) and not is_complex_dtype(dtype) and "bool" not in str(dtype):
         x = xp.real(x)
     return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
 
@@ -177,6 +177,8 @@ def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
     shape = newshape if shape is None else shape
     if order == "A":
         order = _order_of(a)
+    if order == "K" and form_of(a).flags.forc:
+        order = "C" if form_of(a).flags.c_contiguous else "F"
     if order != "C":
         if order != "F":
             raise BlockError(f"reshape with order={order!r} is not covered; use 'C', 'F' or 'A'" + at_line())
@@ -304,6 +306,13 @@ def numpy_broadcast_arrays(*arrays, subok=False):
 @answers(np.concatenate, np.concat)
 def numpy_concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     _no_out(out, "concatenate")
+    if dtype is None and axis is not None and _are_arrays(arrays):
+        return _concatenate(arrays, axis)
+    options = {"axis": axis, "dtype": dtype, "casting": casting}
+    return answered(_concatenate, "numpy.concatenate", np.concatenate, (arrays,), options)
+
+
+def _concatenate(arrays, axis=0, dtype=None, casting=None):
     arrays = _arrays(arrays, dtype)
     if axis is None:
         arrays, axis = [np.ravel(a) for a in arrays], 0
@@ -313,8 +322,24 @@ def numpy_concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
 @answers(np.stack)
 def numpy_stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     _no_out(out, "stack")
+    if dtype is None and _are_arrays(arrays):
+        return _stack(arrays, axis)
+    options = {"axis": axis, "dtype": dtype, "casting": casting}
+    return answered(_stack, "numpy.stack", np.stack, (arrays,), options)
+
+
+def _stack(arrays, axis=0, dtype=None, casting=None):
     arrays = _arrays(arrays, dtype)
     return stack(*arrays, axis=axis_from_right(axis, arrays[0].ndim + 1))
+
+
+def _are_arrays(arrays):
+    """Whether there is at least one, and all are arrays (not numbers, whose dtype follows the arrays'), with axes."""
+    return (
+        type(arrays) in (list, tuple)
+        and len(arrays) > 0
+        and all(type(a) in (Array, np.ndarray) and a.ndim for a in arrays)
+    )
 
 
 def _arrays(arrays, dtype):
@@ -387,7 +412,7 @@ def numpy_tile(A, reps):
 @answers(np.repeat)
 def numpy_repeat(a, repeats, axis=None):
     a, repeats = as_array(a), value_of(repeats)
-    if axis is None:
+    if axis is None or not a.ndim:
         a, axis = np.ravel(a), 0
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
 
@@ -395,6 +420,17 @@ def numpy_repeat(a, repeats, axis=None):
 @answers(np.astype)
 def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=True, device=None):
     dtype = np.dtype(dtype)
+    if casting != "unsafe" or (is_complex(form_of(x)) and dtype.kind not in "cb"):
+        options = {"casting": casting, "copy": copy}
+        return answered(_astype, "numpy.astype", _cast_by_numpy, (x, dtype), options)  # refuses, or warns
+    return _astype(x, dtype, copy=copy)
+
+
+def _cast_by_numpy(x, dtype, **options):
+    return np.asarray(x).astype(dtype, **options)[()]
+
+
+def _astype(x, dtype, casting=None, copy=True):
     if not copy and dtype == x.dtype:
         return x
     return cast(x, dtype=dtype) if dtype.kind in "fc" else cast_to_integer(x, dtype=dtype)

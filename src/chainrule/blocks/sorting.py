@@ -1,5 +1,7 @@
 """Order statistics: partition, median, quantile, ptp."""
 
+import math
+
 import numpy as np
 
 from chainrule.array import Array, form_of, looked_at, owned
@@ -45,7 +47,7 @@ def _last_axis(a, axis):
     rest = [i for i in range(-a.ndim, 0) if i not in axes]
     kept = tuple(1 if i in axes else a.shape[i] for i in range(-a.ndim, 0))
     rows = np.transpose(a, (*rest, *sorted(axes))) if a.ndim > 1 else a
-    return np.reshape(rows, (*(a.shape[i] for i in rest), -1)), kept
+    return np.reshape(rows, (*(a.shape[i] for i in rest), math.prod(a.shape[i] for i in axes))), kept
 
 
 @answers(np.quantile)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.answers import ANSWERS
-from chainrule.array import Array, owned, value_of
+from chainrule.answers import ANSWERS, STEP_BY_STEP
+from chainrule.array import Array, form_of, owned, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing import full_key, write
 from chainrule.blocks.integers import step
@@ -37,8 +37,11 @@ def _prepared(array, dtype, out):
 def _reduce(ufunc, function):
     @answers((ufunc, "reduce"))
     def numpy_ufunc_reduce(array, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
-        array = _prepared(array, dtype, out)
-        return function(array, axis=axis, keepdims=keepdims, initial=initial, where=where)
+        array, where = _prepared(array, dtype, out), value_of(where)
+        if not array.ndim:
+            axis = None
+        options = {"axis": axis, "keepdims": keepdims, "where": where}
+        return function(array, **options, **({} if initial is None else {"initial": initial}))
 
 
 _reduce(np.add, np.sum)
@@ -50,7 +53,7 @@ _reduce(np.fmin, np.nanmin)
 
 
 def _reduce_from_neutral(ufunc, function, neutral):
-    def reduce(array, axis, keepdims, initial, where):
+    def reduce(array, axis, keepdims, where, initial=None):
         array = array if where is True else np.where(value_of(where), array, neutral)
         z = function(array, axis=axis, keepdims=keepdims)
         return z if initial is None else ufunc(z, initial)
@@ -104,7 +107,7 @@ def _running(ufunc, rows, z=None, where=None):
 
 
 def _fold(ufunc):
-    def reduce(array, axis, keepdims, initial, where):
+    def reduce(array, axis, keepdims, where, initial=None):
         axes = sorted(axes_of(axis_from_right(axis, array.ndim)))
         if len(axes) > 1 and ufunc.identity is None:
             raise BlockError(f"numpy.{ufunc.__name__}.reduce has an order, so it goes along one axis" + at_line())
@@ -113,7 +116,7 @@ def _fold(ufunc):
         rest = [i for i in range(-array.ndim, 0) if i not in axes]
         kept = tuple(array.shape[i] for i in rest)
         rows, where = (
-            np.reshape(np.transpose(a, axes + rest), (-1, *kept))
+            np.reshape(np.transpose(a, axes + rest), (math.prod(array.shape[i] for i in axes), *kept))
             for a in (array, np.broadcast_to(value_of(where), array.shape))
         )
         if initial is not None:
@@ -124,6 +127,7 @@ def _fold(ufunc):
         return owned(np.reshape(z, shape) if keepdims else z)
 
     _reduce(ufunc, reduce)
+    STEP_BY_STEP.add((ufunc, "reduce"))
 
 
 def _fold_running(ufunc):
@@ -132,12 +136,14 @@ def _fold_running(ufunc):
         return np.stack(list(_running(ufunc, rows)), axis=axis) if rows.shape[0] else array
 
     _accumulate(ufunc, accumulate)
+    STEP_BY_STEP.add((ufunc, "accumulate"))
 
 
 def _outer(ufunc):
     @answers((ufunc, "outer"))
     def numpy_ufunc_outer(a, b, **others):
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **others)
+        a, b = as_array(a), as_array(b)
+        return ufunc(np.reshape(a, a.shape + (1,) * b.ndim), b, **others)
 
 
 def _reduceat(ufunc):
@@ -151,7 +157,7 @@ def _reduceat(ufunc):
         if any(not 0 <= start < rows.shape[0] for start in starts):
             raise IndexError(f"the indices {starts} of reduceat for an axis of length {rows.shape[0]}{at_line()}")
         parts = [
-            ufunc.reduce(rows[start:stop], axis=0) if start < stop else rows[start]
+            ufunc.reduce(rows[start:stop], axis=0) if start + 1 < stop else rows[start]
             for start, stop in zip(starts, stops, strict=True)
         ]
         return np.moveaxis(np.stack(parts), 0, axis)
@@ -209,6 +215,7 @@ for _ufunc, _answer in list(ANSWERS.items()):
             _reduceat(_ufunc)
             if (_ufunc, "reduce") not in ANSWERS:
                 _fold(_ufunc)
+                STEP_BY_STEP.add((_ufunc, "reduceat"))
             if (_ufunc, "accumulate") not in ANSWERS:
                 _fold_running(_ufunc)
         else:
@@ -218,7 +225,8 @@ for _ufunc, _answer in list(ANSWERS.items()):
 @answers((np.subtract, "at"))
 def numpy_subtract_at(a, indices, b):
     """np.subtract.at: x[key] −= v, where an entry that is named several times loses the sum."""
-    np.add.at(a, indices, -b)
+    b = as_array(b)
+    np.add.at(a, indices, -np.astype(b, np.result_type(form_of(a), form_of(b))))
 
 
 # Ufuncs with two results ---------------------------------------------------------------------------------------------

@@ -42,8 +42,6 @@ def _write(function, a, values, write, *where):
     if is_number(a):
         raise RecordingError(f"np.{function.__name__} into a number, which cannot be written into" + at_line())
     values = as_array(values)
-    if not np.can_cast(values.dtype, a.dtype, "same_kind"):
-        raise TypeError(f"an array of dtype {a.dtype} does not hold values of {values.dtype}{at_line()}")
     old, new = _places(a, values)
 
     def places(*where):
@@ -73,7 +71,7 @@ def numpy_putmask(a, mask, values):
 def numpy_copyto(dst, src, casting="same_kind", where=True):
     if casting != "same_kind" and isinstance(dst, Array):
         raise RecordingError(f"np.copyto with casting={casting!r} into a recorded array is not covered" + at_line())
-    _write(np.copyto, dst, src, lambda old, new, where: np.copyto(old, new, where=where), where)
+    _write(np.copyto, dst, src, lambda old, new, where: np.copyto(old, new, casting, where), where)
 
 
 @answers(np.put_along_axis)
