@@ -10,7 +10,7 @@ import ctypes
 import glob
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,14 @@ def is_worth_threads(rows: int, inner: int, columns: int) -> bool:
     return min(rows, columns) >= THIN and rows * inner * columns >= WORTH_THREADS
 
 
-def _functions() -> tuple[Callable[[int], Any], int] | None:
-    """What sets the number of threads of the OpenBLAS that comes with NumPy, and that number now."""
+class _Library(NamedTuple):
+    """The OpenBLAS that comes with NumPy."""
+
+    put: Callable[[int], Any]
+    get: Callable[[], int]
+
+
+def _find() -> _Library | None:
     here = os.path.dirname(np.__file__)
     for pattern in ("../numpy.libs/*openblas*", ".libs/*openblas*", ".dylibs/*openblas*"):
         for path in glob.glob(os.path.join(here, pattern)):
@@ -39,27 +45,30 @@ def _functions() -> tuple[Callable[[int], Any], int] | None:
                     put = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
                     get = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
                     if put is not None and get is not None:
-                        return put, int(get())
+                        return _Library(put, get)
     return None
 
 
-_known: list[Any] = []
+class _Threads:
+    """What was found, and the number of threads before a program set it to one."""
 
-
-def _set(several: bool) -> None:
-    if not _known:
-        _known.append(_functions())
-    if _known[0] is not None:
-        put, most = _known[0]
-        if most > 1:
-            put(most if several else 1)
+    library: _Library | None = None
+    sought = False
+    before = 0  # 0 while nobody has set it
 
 
 def one_thread() -> None:
     """From here on one thread."""
-    _set(False)
+    if not _Threads.sought:
+        _Threads.library = _find()
+        _Threads.sought = True
+    if _Threads.library is not None and not _Threads.before:
+        _Threads.before = int(_Threads.library.get())
+        _Threads.library.put(1)
 
 
 def all_threads() -> None:
-    """From here on as many threads as before the first call."""
-    _set(True)
+    """From here on as many threads as before `one_thread`. Interrupted at any place, it can be called again."""
+    if _Threads.library is not None and _Threads.before:
+        _Threads.library.put(_Threads.before)
+        _Threads.before = 0

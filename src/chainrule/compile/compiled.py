@@ -97,13 +97,17 @@ class Compiled:
         return Compiled, (self.__wrapped__, self._donate)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        fast = self._fast
-        if fast is not None and not kwargs:
-            try:
-                return fast(*args)
-            except Exception:  # other arguments, or an error: both are found out below
-                pass
-        return self._call(args, kwargs)
+        try:
+            fast = self._fast
+            if fast is not None and not kwargs:
+                try:
+                    return fast(*args)
+                except Exception:  # other arguments, or an error: both are found out below
+                    pass
+            return self._call(args, kwargs)
+        except BaseException:  # a program gives the threads back; where Ctrl-C interrupts just that, it is done here
+            all_threads()
+            raise
 
     def _uncompiled(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What records runs, even where the compiler fails: a new version of llvmlite, a full disk."""
@@ -328,7 +332,7 @@ class Version:
         self.constants = [None if type(out) is Node else out for out in recorded.outputs]
         self.rebuild = recorded.rebuild
         self.expected = [(g.how, g.outcome) for g in recorded.guards]
-        self.signature = signature
+        self.signature: Signature | None = signature
         self.program: Any = None
         self.failure: Exception | None = None
         self.function: Callable[..., Any] | None = None
@@ -337,7 +341,7 @@ class Version:
     def forget(self) -> None:
         """Let go of the recording: another one will be made before this is compiled."""
         if self.function is None:
-            self.recorded, self.constants = None, []
+            self.recorded, self.signature, self.constants = None, None, []
 
     def prepare(self) -> None:
         """Compile, if that has not been done."""
@@ -350,7 +354,7 @@ class Version:
         assert recorded is not None
         nodes = [*recorded.outputs, *(g.node for g in recorded.guards)]
         inputs, values, further = lower(recorded.inputs, nodes, recorded.names)
-        self.expected += [(how, outcome) for _, how, outcome in further]
+        self.expected = [*((g.how, g.outcome) for g in recorded.guards), *(guard[1:] for guard in further)]
         outputs = [*(v for v in values if v is not None), *(v for v, _, _ in further)]
         count = len(outputs) - len(self.expected)
         guards = [(v, found) for v, (_, found) in zip(outputs[count:], self.expected, strict=True)]
@@ -366,7 +370,7 @@ class Version:
                 raise
             self.program = write_program(self.name, inputs, outputs, False, donated, guards)
             self._load(inputs)
-        self.recorded, self.told = None, []  # not needed any more
+        self.recorded, self.signature, self.told = None, None, []  # not needed any more
 
     def _load(self, inputs: Sequence[Value]) -> None:
         program = self.program
@@ -374,9 +378,9 @@ class Version:
         functions = program.load(entries)
         self.used = [i for i, v in enumerate(inputs) if v in set(program.inputs)]
         self.overwritten = [i for i, v in enumerate(inputs) if v in program.overwritten]
-        self.function = functions[program.name]
         self.entry = functions.get(FAST)
-        self.fast = fast_path(self)
+        self.fast = fast_path(self, functions[program.name])
+        self.function = functions[program.name]  # the last: an interrupted compilation starts again
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         """Whether this is the version for these values, and then what the function returns."""
@@ -386,7 +390,6 @@ class Version:
         try:
             results = self.function(*given)  # type: ignore[misc]
         except Exception as error:
-            all_threads()
             self.failure = error  # the function itself says what is wrong, or takes another path
             return False, None
         count = sum(kind is not None for kind in self.kinds)

@@ -110,7 +110,7 @@ def _places(structure: Any) -> Any:
 # A few lines of Python ---------------------------------------------------------------------------------------------
 
 
-def fast_path(version: Any) -> Callable[..., Any] | None:
+def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] | None:
     """The function, for arguments like those of the version; None if that is no shorter than to look at everything."""
     lines: list[str] = []
     scope: dict[str, Any] = {"ndarray": np.ndarray}
@@ -131,7 +131,7 @@ def fast_path(version: Any) -> Callable[..., Any] | None:
         if names == leaves and not lines:
             return version.entry
         lines.append(f"    return function({', '.join(leaves)})")
-    elif not _run_program(version, leaves, lines, scope):
+    elif not _run_program(version, function, leaves, lines, scope):
         return None
     exec("\n".join([f"def fast({', '.join(names)}):", *lines]), scope)
     return scope["fast"]
@@ -162,7 +162,9 @@ def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any
     return True
 
 
-def _run_program(version: Any, leaves: list[str], lines: list[str], scope: dict[str, Any]) -> bool:
+def _run_program(
+    version: Any, function: Callable[..., Any], leaves: list[str], lines: list[str], scope: dict[str, Any]
+) -> bool:
     """Write how a program that is a Python function is run: its arguments looked at, its results put together."""
     structure = _structure(version)
     if structure is None or any(kind[0] == "0-d" for kind in version.kinds):
@@ -179,7 +181,7 @@ def _run_program(version: Any, leaves: list[str], lines: list[str], scope: dict[
             scope |= {f"shape{i}": leaf.shape, f"dtype{i}": leaf.dtype}
             lines.append(f"    if x{i}.shape != shape{i} or x{i}.dtype != dtype{i}: raise TypeError")
             lines.append(f"    if not x{i}.flags.c_contiguous or not x{i}.flags.aligned: raise TypeError")
-    scope["function"] = version.function
+    scope["function"] = function
     results = [f"r{i}" for i in range(len(version.kinds))]
     guards = [f"g{i}" for i in range(len(version.expected))]
     lines.append(f"    {', '.join([*results, *guards])}, = function({', '.join(leaves[i] for i in version.used)})")

@@ -307,7 +307,7 @@ class _Writer:
     def _check(self, guards: Sequence[tuple[Value, bool]]) -> None:
         tests = dict.fromkeys(f"{'not ' if truth else ''}{self.text(value)}" for value, truth in guards)
         if tests:
-            self.body.append(f"if {' or '.join(tests)}:\n        raise OtherInputs")
+            self.body += [f"if {' or '.join(tests)}:", "    raise OtherInputs"]
 
     def _in_place(self, kernel: Kernel, roots: Sequence[Value]) -> dict[Value, Value]:
         """The donated input that a kernel overwrites, and its result: where that is all that the kernel computes.
@@ -525,6 +525,8 @@ class _Writer:
             names = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
             take = ["buffers = work.take()", f"{names} = buffers"]
             lines = [*take, *self.body, f"results = ({', '.join(results)},)", "work.give(buffers)", "return results"]
+        if "one_thread()" in self.body:  # whatever interrupts it, the threads are given back
+            lines = ["try:", *(f"    {line}" for line in lines), "finally:", "    all_threads()"]
         return self._function(list(map(self.name_of, self.program.inputs)), lines)
 
     def _native_main(self) -> str:

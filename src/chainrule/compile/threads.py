@@ -44,10 +44,15 @@ def shared(function: Callable[..., Any], count: int, step: int, sums: int, *argu
     parts = np.zeros((PIECES, sums))
     turns = np.zeros(2, np.int64)
     job = _Job(function, (_cuts(count, step), turns, parts, *arguments))
-    for _ in range(min(number_of_threads(), PIECES) - 1):
-        _workers.ask(job)
-    job.run()
-    job.wait(turns)
+    try:
+        for _ in range(min(number_of_threads(), PIECES) - 1):
+            _workers.ask(job)
+        job.run()
+        job.wait(turns)
+    except BaseException:  # Ctrl-C: nobody may write into these arrays any more when the caller goes on
+        job.run()
+        job.wait(turns)
+        raise
     if sums == 0:
         return None
     totals = parts.sum(axis=0).tolist()
