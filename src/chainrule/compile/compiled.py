@@ -376,8 +376,9 @@ class Version:
         program = self.program
         entries = entries_of(self, inputs) if program.native else {}
         functions = program.load(entries)
-        self.used = [i for i, v in enumerate(inputs) if v in set(program.inputs)]
-        self.overwritten = [i for i, v in enumerate(inputs) if v in program.overwritten]
+        used, overwritten = set(program.inputs), set(program.overwritten)
+        self.used = [i for i, v in enumerate(inputs) if v in used]
+        self.overwritten = [i for i, v in enumerate(inputs) if v in overwritten]
         self.entry = functions.get(FAST)
         self.fast = fast_path(self, functions[program.name])
         self.function = functions[program.name]  # the last: an interrupted compilation starts again

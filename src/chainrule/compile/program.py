@@ -128,6 +128,7 @@ class _Writer:
     ):
         self.names: dict[Value, str] = {}
         self.taken: set[str] = set(RESERVED)
+        self.tried: dict[tuple[str, tuple[str, ...]], int] = {}
         self.outputs = list(outputs)
         self.escaping = {base_of(v) for v in outputs}
         steps = schedule(self.outputs)
@@ -147,7 +148,8 @@ class _Writer:
         self.program = Program(self.title, native)
         self.program.work = sum(_cost(v) for v in values)
         self.program.outputs = self.outputs
-        self.program.inputs = [v for v in inputs if v in set(values)]
+        used = set(values)
+        self.program.inputs = [v for v in inputs if v in used]
         for v in self.program.inputs:
             self.name_of(v)
         self.functions: list[str] = []
@@ -193,20 +195,26 @@ class _Writer:
             base = base if base not in ("input", "constant") else {"input": "x", "constant": "c"}[base]
             if re.fullmatch(r"i\d*", base):  # loops are i0, i1, …, and a second i would be i2
                 base += "_"
-            name, i = base, 1
-            while keyword.iskeyword(name) or {name, *(f"{name}_{suffix}" for suffix in SUFFIXES)} & self.taken:
-                i += 1
-                name = f"{base}{i}"
-            self.taken |= {name, *(f"{name}_{suffix}" for suffix in SUFFIXES)}
-            self.names[value] = name
+            self.names[value] = self._unused(base, SUFFIXES)
         return self.names[value]
 
     def _free(self, name: str) -> str:
-        i, base = 1, name
-        while name in self.taken:
+        return self._unused(name, ())
+
+    def _unused(self, base: str, suffixes: tuple[str, ...]) -> str:
+        """The name, or the first of name2, name3, … that is not taken, nor is it with a suffix; it is taken then.
+
+        What is taken stays taken, so the search goes on where the last one ended.
+        """
+        i = self.tried.get((base, suffixes), 0)
+        while True:
             i += 1
-            name = f"{base}{i}"
-        self.taken.add(name)
+            name = f"{base}{i}" if i > 1 else base
+            wanted = {name, *(f"{name}_{suffix}" for suffix in suffixes)}
+            if not keyword.iskeyword(name) and not wanted & self.taken:
+                break
+        self.tried[base, suffixes] = i
+        self.taken |= wanted
         return name
 
     # Operands ---------------------------------------------------------------------------------------------
