@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding.newpassmanagers import NewPassManager
 
 from chainrule.compile import vecmath
 from chainrule.compile.entry import POINTER, write_entry, write_kernel_entry
@@ -48,10 +50,21 @@ def _compiled(
             write_kernel_entry(translator, name, function.takes, table)
     target = processor()
     code.triple, code.data_layout = llvm.get_process_triple(), str(target.target_data)
-    made = llvm.parse_assembly(str(code))
+    made = llvm.parse_assembly(str(code), llvm.create_context())  # its types and constants go with the context
     settings = llvm.create_pipeline_tuning_options(speed_level=3)
     settings.loop_vectorization = settings.loop_interleaving = settings.loop_unrolling = True
     builder = llvm.create_pass_builder(target, settings)
-    builder.getModulePassManager().run(made, builder)
+    passes = builder.getModulePassManager()
+    passes.run(made, builder)
+    _let_go(passes)
     outside = [f.name for f in made.functions if f.is_declaration and not f.name.startswith("llvm.")]
     return target.emit_object(made), outside
+
+
+def _let_go(passes: Any) -> None:
+    """Free a pass manager, some 100 KB: llvmlite inherits two ways to do so, and takes the one that does nothing."""
+    if type(passes)._dispose is not NewPassManager._dispose:
+        NewPassManager._dispose(passes)
+        passes.detach()
+    else:
+        passes.close()
