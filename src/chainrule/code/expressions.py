@@ -85,6 +85,12 @@ def expression(value: Value, show: Show, dialect: Dialect) -> ast.expr:
 
 
 def index(key: Any, show: Show, dialect: Dialect) -> ast.expr:
+    """What stands in brackets, where a slice is written with colons."""
+    if isinstance(key, slice):
+        parts = (None if p is None else literal(p, show, dialect) for p in (key.start, key.stop, key.step))
+        return ast.Slice(*parts)
+    if type(key) is tuple and key:
+        return ast.Tuple([index(part, show, dialect) for part in key], ast.Load())
     return literal(key, show, dialect)
 
 
@@ -99,8 +105,9 @@ def literal(x: Any, show: Show, dialect: Dialect) -> ast.expr:
     if isinstance(x, list):
         return ast.List([literal(part, show, dialect) for part in x], ast.Load())
     if isinstance(x, slice):
-        start, stop, step = (None if p is None else literal(p, show, dialect) for p in (x.start, x.stop, x.step))
-        return ast.Slice(start, stop, step)
+        parts = [x.start, x.stop, x.step] if x.step is not None else [x.start, x.stop]
+        parts = parts[1:] if parts[0] is None and len(parts) == 2 else parts
+        return ast.Call(ast.Name("slice"), [literal(part, show, dialect) for part in parts], [])
     if isinstance(x, bool | int | float | complex | str) or x is None or x is Ellipsis:
         return number(x, dialect) if isinstance(x, float | int) and not isinstance(x, bool) else ast.Constant(x)
     if isinstance(x, np.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
@@ -154,7 +161,7 @@ def constant(x: np.ndarray, dialect: Dialect) -> ast.expr:
 def _dtype_of(x: np.ndarray, dialect: Dialect, bool_is_natural: bool = True) -> list[ast.keyword]:
     """The dtype, where the library would make another one of plain numbers."""
     natural = {"int64", dialect.float_type} | ({"bool"} if bool_is_natural else set())
-    if x.dtype.name in natural:
+    if x.dtype.name in natural and (x.size or x.dtype.kind == "f"):
         return []
     return [ast.keyword("dtype", literal(x.dtype, lambda v: ast.Constant(None), dialect))]
 

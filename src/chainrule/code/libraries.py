@@ -56,6 +56,7 @@ class Parts(NamedTuple):
 class Library(NamedTuple):
     """How code for a library is written: its dialect, what it imports (if the code uses it), its functions."""
 
+    name: str
     dialect: Dialect
     imports: dict[str, str]
     write: Callable[[Parts], list[str]]
@@ -134,11 +135,13 @@ def torch_functions(parts: Parts) -> list[str]:
 
 LIBRARIES = {
     "numpy": Library(
+        "numpy",
         Dialect("np", "array", "float64"),
         {"np": "import numpy as np", "special": "from scipy import special", "linalg": "from scipy import linalg"},
         numpy_functions,
     ),
     "torch": Library(
+        "torch",
         Dialect("torch", "tensor", "float32"),
         {
             "torch": "import torch",
@@ -147,6 +150,7 @@ LIBRARIES = {
         torch_functions,
     ),
     "jax": Library(
+        "jax",
         Dialect("jnp", "array", "float"),
         {
             "jax": "import jax",

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["Sizes"]
+__all__ = ["Sizes", "required"]
 
 Shapes = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
@@ -53,7 +53,7 @@ class Sizes:
                 if lengths == pair
             ]
             if len(axes) > 1:
-                found.append(f"assert {' == '.join(axes)}")
+                found.append(required(" == ".join(axes), "these axes must be as long as one another"))
         return found
 
     def _line(self, first: str, second: str, shapes: Shapes) -> str:
@@ -91,6 +91,11 @@ class Sizes:
                 self.used += length
                 return ast.parse(made, mode="eval").body
         raise NotASize
+
+
+def required(condition: str, otherwise: str) -> str:
+    """A line of code that raises unless a condition holds. An `assert` would be gone under `python -O`."""
+    return f'require({condition}, "{otherwise}")'
 
 
 def _lengths(shapes: Shapes) -> Iterator[tuple[list[tuple[int, int]], tuple[int, int], str]]:

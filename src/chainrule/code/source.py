@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from chainrule.code.expressions import Dialect, expression, literal, written
+from chainrule.code.expressions import Dialect, expression, index, literal, written
 from chainrule.code.tape import CONSTANT, WRITE, Value, values_in
 from chainrule.code.tidy.calls import short_key
 
@@ -157,9 +157,11 @@ class Body:
         key = short_key(key, len(old.shape or ()))
 
         def line() -> str:
-            place, entries = (literal(x, self.show, self.dialect) for x in (key, new))
+            entries = literal(new, self.show, self.dialect)
             if template in ("[]=", "[]+="):
+                place = index(key, self.show, self.dialect)
                 return f"{written(ast.Subscript(ast.Name(name), place))} {template[2:]} {written(entries)}"
+            place = literal(key, self.show, self.dialect)
             return written(ast.Call(ast.Name(template), [ast.Name(name), place, entries], []))
 
         while len(line()) > LIMIT and (longest := self._longest(values_in((key, new)))):

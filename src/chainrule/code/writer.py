@@ -17,15 +17,20 @@ import numpy as np
 from chainrule.code.expressions import constant, literal, written
 from chainrule.code.libraries import LIBRARIES, Leaf, Library, Parts
 from chainrule.code.program import Program, program_of
-from chainrule.code.sizes import Sizes
+from chainrule.code.sizes import Sizes, required
 from chainrule.code.source import Body, assignment, closure, free_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, Value
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
+from chainrule.code.verifying import verify
+from chainrule.explain.arguments import bound_arguments
 from chainrule.node import Node
 from chainrule.trees import flatten
 
 __all__ = ["code_of"]
+
+BRANCH = "the function takes another branch here than when this was written"
+SIZES = "this was written for other sizes"
 
 MOST = 100
 """A plain array of more entries is not written out."""
@@ -58,15 +63,25 @@ def code_of(
     if importlib.util.find_spec(library) is None:
         raise ImportError(f'code for {library} is written with its help: pip install "chainrule[{library}]"')
 
-    def draft(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Draft:
-        program = program_of(f, args, kwargs)
-        return _Writer(program, trace(program.graph, library), LIBRARIES[library]).draft(derivation)
+    kind = LIBRARIES[library]
 
-    first = draft(args, kwargs)
+    def draft(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Draft, Callable[[Parts], None]]:
+        program = program_of(f, args, kwargs)
+        known = {**program.captured, **bound_arguments(f, args, dict(kwargs))}
+        made = _Writer(program, trace(program.graph, library), kind).draft(derivation)
+        return made, lambda parts: verify(parts, _preamble(parts, kind), program, known, kind)
+
+    first, verify_first = draft(args, kwargs)
     parts = None
     with contextlib.suppress(Exception), np.errstate(all="ignore"):  # whatever it is that the function refuses
-        parts = _of_any_sizes(first, draft(*_enlarged(args, kwargs)))
-    return _text(parts or _of_these_sizes(first), LIBRARIES[library])
+        second, verify_second = draft(*_enlarged(args, kwargs))
+        parts = _of_any_sizes(first, second)
+        if parts is not None:
+            verify_second(parts)
+    if parts is None:
+        parts = _of_these_sizes(first)
+    verify_first(parts)
+    return _preamble(parts, kind) + "\n\n".join(kind.write(parts))
 
 
 class Draft(NamedTuple):
@@ -110,19 +125,28 @@ def _of_these_sizes(draft: Draft) -> Parts:
     """The code with a check of the shapes: numbers of it depend on them, and would give a wrong result for others."""
     arrays = {name: shape for name, shape in draft.given.items() if shape}
     names, shapes = ", ".join(f"{name}.shape" for name in arrays), ", ".join(map(str, arrays.values()))
-    check = [f"assert ({names}) == ({shapes})"]
+    check = [required(f"({names}) == ({shapes})", SIZES)]
     if len(arrays) < 2 or len(check[0]) > 100:
-        check = [f"assert {name}.shape == {shape}" for name, shape in arrays.items()]
+        check = [required(f"{name}.shape == {shape}", SIZES) for name, shape in arrays.items()]
     said = textwrap.wrap(f"Written for {', '.join(f'{name} {shape}' for name, shape in arrays.items())}.", 90)
     parts = draft.parts
     summary = [*parts.summary, "", *said] if arrays else parts.summary
     return parts._replace(forward=[*check, *parts.forward], summary=summary)
 
 
-def _text(parts: Parts, library: Library) -> str:
+def _preamble(parts: Parts, library: Library) -> str:
+    """What stands before the functions: imports, and what checks a condition."""
     text = "\n\n".join(library.write(parts))
     used = [line for word, line in library.imports.items() if re.search(rf"(?<![\w.]){word}\b", text)]
-    return "\n".join(used) + "\n" * 3 * bool(used) + text
+    imports = "\n".join(used) + "\n" * 3 * bool(used)
+    return imports + (f"{REQUIRE}\n\n" if re.search(r"^ +require\(", text, re.MULTILINE) else "")
+
+
+REQUIRE = '''def require(condition, otherwise):
+    """Raise unless a condition holds on which this code relies."""
+    if not condition:
+        raise ValueError(otherwise)
+'''
 
 
 def _enlarged(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -142,7 +166,7 @@ def _enlarged_array(x: np.ndarray) -> np.ndarray:
 class _Writer:
     def __init__(self, program: Program, traces: Traces, library: Library):
         self.program, self.traces, self.library = program, traces, library
-        self.taken = {*library.imports, *dir(builtins), program.name, "saved", "ctx"}
+        self.taken = {*library.imports, *dir(builtins), program.name, "saved", "ctx", "require"}
         self.names: dict[Value, str] = {}
         self._name_values()
         self.loss, *others = tidied(traces.tape, traces.outputs)
@@ -292,10 +316,10 @@ class _Writer:
                 mask = constant(outcome, self.library.dialect)
                 equal = f"{tape.prefix}.{'equal' if tape.prefix == 'torch' else 'array_equal'}"
                 lines += assignment("mask", mask)
-                lines.append(f"assert {equal}({written(shown)}, mask)")
+                lines.append(required(f"{equal}({written(shown)}, mask)", BRANCH))
             else:
                 made = shown if outcome else ast.UnaryOp(ast.Not(), shown)
-                lines.append(f"assert {written(made)}")
+                lines.append(required(written(made), BRANCH))
         return lines
 
     def _summary(self) -> list[str]:

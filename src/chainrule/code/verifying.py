@@ -1,0 +1,104 @@
+"""Code is run once before it is given away, and what it computes compared with the recording."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.code.libraries import Library, Parts, function
+from chainrule.code.program import Program
+from chainrule.code.tracing import CodeError
+from chainrule.node import Node
+from chainrule.trees import flatten
+
+__all__ = ["verify"]
+
+
+def verify(parts: Parts, preamble: str, program: Program, arguments: Mapping[str, Any], library: Library) -> None:
+    """Raise CodeError unless the code computes the recorded value and gradients from the recorded arguments.
+
+    Parameters
+    ----------
+    preamble : imports and what the statements call.
+    arguments : those of the function by name, and the arrays that it takes from outside.
+    """
+    gradients = [leaf.gradient or "None" for leaf in parts.leaves]
+    text = preamble + function(
+        "run",
+        [*parts.parameters, parts.cotangent],
+        [],
+        [*parts.unpacking, *parts.forward, *parts.backward, f"return {parts.loss}, [{', '.join(gradients)}]"],
+    )
+    made: dict[str, Any] = {}
+    with _running(library) as array, np.errstate(all="ignore"):
+        given = [_arrays_in(arguments[label], array) for label in parts.parameters]
+        seed = array(program.graph.inputs[-1].value)
+        try:
+            exec(compile(text, "<the code>", "exec"), made)
+            value, found = made["run"](*given, seed)
+        except Exception as error:  # whatever a library raises: no such code is given away
+            raise CodeError(
+                f"the code that was written for {library.name} fails: {type(error).__name__}: {_first_line(error)}"
+            ) from error
+        results = [_plain(value), *(_plain(g) for g in found if g is not None)]
+    recorded = [_value(out) for out in program.graph.outputs[: 1 + len(program.inputs)]]
+    for label, ours, wanted in zip(
+        ["the value", *(node.name for node in program.inputs)], results, recorded, strict=True
+    ):
+        if ours.shape != wanted.shape or not _close(ours, wanted):
+            raise CodeError(
+                f"the code that was written for {library.name} computes another number for {label}: "
+                f"{_told(ours)} for {_told(wanted)}"
+            )
+
+
+@contextlib.contextmanager
+def _running(library: Library) -> Any:
+    """How an array is made; with double precision."""
+    if library.name == "torch":
+        torch = importlib.import_module("torch")
+        with torch.no_grad():
+            yield lambda x: torch.tensor(np.array(x))
+    elif library.name == "jax":
+        import jax
+
+        from chainrule.code.tracing import JaxTracer
+
+        with JaxTracer().running:
+            yield lambda x: jax.numpy.asarray(x)
+    else:
+        yield np.array
+
+
+def _arrays_in(tree: Any, array: Callable[[Any], Any]) -> Any:
+    leaves, rebuild = flatten(tree)
+    return rebuild([array(x) if isinstance(x, np.ndarray | np.generic | float | complex) else x for x in leaves])
+
+
+def _plain(x: Any) -> np.ndarray:
+    return np.asarray(x.numpy(force=True) if hasattr(x, "numpy") else x)
+
+
+def _value(out: Any) -> np.ndarray:
+    return np.asarray(out.value if type(out) is Node else out)
+
+
+def _close(ours: np.ndarray, wanted: np.ndarray) -> bool:
+    """Equal up to the rounding of the coarser of the two."""
+    kinds = [x.dtype for x in (ours, wanted) if x.dtype.kind in "fc"]
+    tolerance = max([float(np.finfo(dtype).eps) for dtype in kinds], default=0.0) ** 0.4
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    size = float(np.max(finite, initial=0.0))
+    return bool(np.allclose(ours, wanted, rtol=tolerance, atol=tolerance * size, equal_nan=True))
+
+
+def _told(x: np.ndarray) -> str:
+    return f"an array of shape {x.shape}" if x.ndim else f"{x:.6g}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0]
