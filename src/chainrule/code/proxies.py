@@ -62,6 +62,10 @@ class Traced:
 
     __index__ = __int__ = __float__  # type: ignore[assignment]
 
+    def __array_namespace__(self, api_version: Any = None) -> Any:
+        """What a block that a rule calls computes with."""
+        return self.tape.namespace
+
     # Operations
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

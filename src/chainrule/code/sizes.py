@@ -95,7 +95,8 @@ class Sizes:
 
 def required(condition: str, otherwise: str) -> str:
     """A line of code that raises unless a condition holds. An `assert` would be gone under `python -O`."""
-    return f'require({condition}, "{otherwise}")'
+    line = f'require({condition}, "{otherwise}")'
+    return line if len(line) <= 100 else f'require(\n        {condition},\n        "{otherwise}",\n    )'
 
 
 def _lengths(shapes: Shapes) -> Iterator[tuple[list[tuple[int, int]], tuple[int, int], str]]:

@@ -62,6 +62,7 @@ class Tape:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix  # how the library is called in the code: np
+        self.namespace: Any = None  # what writes its functions down here
         self.values: list[Value] = []
         self.asked: list[tuple[Value, bool]] = []  # truths by which a rule decided what to do
         self._known: dict[Any, Value] = {}

@@ -38,6 +38,7 @@ class Tracer:
     def __init__(self) -> None:
         self.tape = Tape(self.prefix)
         self.xp: Any = Namespace(self.tape, np, "np")
+        self.tape.namespace = self.xp
         self.xp.special_functions = Namespace(self.tape, importlib.import_module("scipy.special"), "special")
         self.running: Any = contextlib.nullcontext()
 
@@ -76,7 +77,7 @@ class JaxTracer(Tracer):
         import jax
 
         super().__init__()
-        self.xp = Namespace(self.tape, jax.numpy, "jnp")
+        self.xp = self.tape.namespace = Namespace(self.tape, jax.numpy, "jnp")
         self.xp.special_functions = Namespace(self.tape, importlib.import_module("jax.scipy.special"), "special")
         try:
             from jax import enable_x64
