@@ -189,7 +189,9 @@ def outcome(f: Callable[..., Any], args: tuple[Any, ...], library: str) -> str:
             return "right"  # `code` has run it
         exec(compile(text, "<code>", "exec"), made := {})
         both = next(g for name, g in made.items() if name.endswith("_and_gradient"))
-        given = list(args[: len(inspect.signature(both).parameters)])
+        named = dict(zip(inspect.signature(f).parameters, args, strict=False)) | inspect.getclosurevars(f).nonlocals
+        named |= {f"xs{i}": x for i, x in enumerate(args)}
+        given = [named[label] if label in named else args[0] for label in inspect.signature(both).parameters]
         try:
             coded, codeds = both(*given)
         except Exception as error:

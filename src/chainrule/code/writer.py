@@ -170,6 +170,8 @@ class _Writer:
         self.names: dict[Value, str] = {}
         self._name_values()
         self.loss, *others = tidied(traces.tape, traces.outputs)
+        out = program.graph.outputs[0]
+        self.loss = self._of_dtype(self.loss, np.asarray(out.value if type(out) is Node else out).dtype)
         n = len(program.inputs)
         self.gradients = [self._gradient(node, g) for node, g in zip(program.inputs, others[:n], strict=True)]
         self.conditions = others[n:] if library.checks_values else []
@@ -197,6 +199,7 @@ class _Writer:
     def _gradient(self, node: Node, gradient: Any) -> Value:
         """A gradient as an array, zeros where an argument has no influence."""
         x, tape = self.traces.arguments[node], self.traces.tape
+        gradient = self._of_dtype(gradient, np.asarray(node.value).dtype)
         if isinstance(gradient, Value) and gradient.function == "np.broadcast_to":  # it could not be written into
             copy = tape.call(".copy", (gradient,), {}, gradient.shape, gradient.dtype)
             copy.hint, gradient.hint = f"d{node.name}", None
@@ -246,6 +249,9 @@ class _Writer:
         if not name_of_loss.isidentifier():
             name_of_loss = free_name("L", self.taken)
             forward_lines = [*forward_lines, f"{name_of_loss} = {shown(forward, loss)}"]
+        if self._needs_dtype(cotangent, [*backward.lines, *gradient_of.values()]):
+            dtype = self.program.graph.inputs[-1].value.dtype
+            backward.lines.insert(0, f"{cotangent} = np.{dtype.name}({cotangent})")
         parts = Parts(
             self.program.name,
             parameters,
@@ -262,6 +268,18 @@ class _Writer:
         shapes = {name: tuple(v.shape) for v, name in given.items() if v is not seed}
         passed_shapes = {names[v]: tuple(v.shape) for v in passed}
         return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
+
+    def _needs_dtype(self, cotangent: str, lines: list[str]) -> bool:
+        """Whether it matters that ∂L/∂L is a number of Python's unless one is given."""
+        *inputs, seed = (np.asarray(node.value).dtype for node in self.program.graph.inputs)
+        used = any(re.search(rf"\b{cotangent}(\.|\[)", line) for line in lines)
+        return self.library.name == "numpy" and (used or seed != np.float64 or any(x != seed for x in inputs))
+
+    def _of_dtype(self, x: Any, dtype: np.dtype) -> Any:
+        """A value in the dtype that the recording has, where the library's own promotion makes another one."""
+        if not isinstance(x, Value) or self.library.name != "numpy" or x.dtype == dtype:
+            return x
+        return self.traces.tape.call(".astype", (x, dtype), {}, x.shape, dtype)
 
     def _parts_of_tuples(self) -> list[Value]:
         """The factors of a decomposition of the forward pass: they are passed on one by one."""
