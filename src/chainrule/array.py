@@ -32,6 +32,7 @@ from chainrule.answers import (
     setitem_key,
 )
 from chainrule.errors import BlockError, ChainruleError, RecordingError
+from chainrule.forks import imported
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_foreign, namespace_of
@@ -105,10 +106,9 @@ def joined(operand: Any) -> Any:
         operand = np.asarray(operand) if isinstance(operand, (list, tuple)) else plain_array(operand)
     if operand.dtype.kind != "O":
         return operand
-    from chainrule.objects import from_objects, holds_recorded
-
-    if holds_recorded(operand):
-        return from_objects(operand)
+    objects = imported("chainrule.objects")
+    if objects.holds_recorded(operand):
+        return objects.from_objects(operand)
     raise RecordingError(
         "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype" + at_line()
     )
@@ -608,9 +608,7 @@ class Array(Methods):
             raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
         if dtype not in (None, object, np.dtype(object)):
             self._refuse(f"np.asarray(x, dtype={dtype}), or writing x into a plain array,")
-        from chainrule.objects import to_objects
-
-        return to_objects(self, shared=not copy)
+        return imported("chainrule.objects").to_objects(self, shared=not copy)
 
     def _refuse(self, what: str) -> None:
         if self._node.differentiable:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, form_of
+from chainrule.forks import imported, waited_for
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.operands import holds_numbers
 
@@ -45,8 +46,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """
     if isinstance(tree, SINGLE):  # the common case needs no tree library
         return [tree], _only
-    import optree
-
+    optree = imported("optree")
     leaves, structure = optree.tree_flatten(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
     return leaves, lambda new: optree.tree_unflatten(structure, new)
 
@@ -110,8 +110,7 @@ def leaf_names(tree: Any, name: str) -> list[str]:
     """
     if isinstance(tree, SINGLE):
         return [name]
-    import optree
-
+    optree = imported("optree")
     paths = optree.tree_paths(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
     return [_path_name(paths[i], name) for i in Tree(tree)._places]
 
@@ -132,15 +131,14 @@ _known: set[type] = {
     *(int, bool, str, bytes, types.NoneType, types.FunctionType, types.BuiltinFunctionType, *SINGLE),
     *(tuple, list, dict, collections.OrderedDict, collections.defaultdict, collections.deque),
 }
-_lock = threading.Lock()
+_lock = waited_for(threading.Lock())
 
 
 def _learn(x: Any) -> bool:
     """Make the tree library know the class of x, on first sight, if it has parts. It asks whether x is a leaf."""
     kind = type(x)
     if kind not in _known:
-        import optree
-
+        optree = imported("optree")
         with _lock:
             entry = optree.register_pytree_node.get(kind, namespace=NAMESPACE)  # type: ignore[attr-defined]
             registered = entry is not None and entry.type is kind  # it has one for all named tuples

@@ -21,6 +21,7 @@ from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity
 from chainrule.domains import example, normal, positive_definite
 from chainrule.errors import BlockError, GradientError
+from chainrule.forks import imported
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
@@ -46,8 +47,7 @@ def expm(xp, x):
         from jax.scipy.linalg import expm as jax_expm
 
         return jax_expm(x)
-    from scipy.linalg import expm as scipy_expm
-
+    scipy_expm = imported("scipy.linalg").expm
     return scipy_expm(_native(x)) if x.size else x.copy()
 
 
@@ -66,8 +66,7 @@ def logm(xp, x):
     """The principal logarithm z of matrices: exp(z) = x. As scipy.linalg.logm, for stacks of matrices too."""
     if not is_numpy(xp):
         return _by_eigenvalues(xp, xp.log, x)
-    from scipy.linalg import logm as scipy_logm
-
+    scipy_logm = imported("scipy.linalg").logm
     return _each(scipy_logm, x)
 
 
@@ -106,8 +105,7 @@ def sqrtm(xp, x):
     """The principal square root z of matrices: z z = x. As scipy.linalg.sqrtm, for stacks of matrices too."""
     if not is_numpy(xp):
         return _by_eigenvalues(xp, xp.sqrt, x)
-    from scipy.linalg import sqrtm as scipy_sqrtm
-
+    scipy_sqrtm = imported("scipy.linalg").sqrtm
     return _each(scipy_sqrtm, x)
 
 
@@ -162,8 +160,7 @@ def _by_eigenvalues(xp, f, x):
 )
 def solve_sylvester(xp, a, b, q):
     """The z for which a z + z b = q. As scipy.linalg.solve_sylvester, for stacks of matrices too."""
-    from scipy.linalg import solve_sylvester as scipy_solve_sylvester
-
+    scipy_solve_sylvester = imported("scipy.linalg").solve_sylvester
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2])
     dtype = np.result_type(a, b, q)  # SciPy's answer is wrong where one matrix is real and another complex
     a, b, q = (x.astype(dtype) for x in (a, b, q))
@@ -196,8 +193,7 @@ def solve_sylvester_backward(xp, dz, z, a, b, q):
 def triangular_solve(xp, a, b, lower=False, unit_diagonal=False):
     """z = a⁻¹ b for a matrix b and a triangular a, of which only that triangle is read."""
     if is_numpy(xp) and a.ndim == 2 and b.size and a.dtype == b.dtype:
-        from scipy.linalg import solve_triangular as scipy_solve_triangular
-
+        scipy_solve_triangular = imported("scipy.linalg").solve_triangular
         columns = np.moveaxis(b, -2, 0)
         z = scipy_solve_triangular(a, columns.reshape(len(a), -1), lower=lower, unit_diagonal=unit_diagonal)
         return np.ascontiguousarray(np.moveaxis(z.reshape(columns.shape), 0, -2))

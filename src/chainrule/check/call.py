@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import Array, value_of
 from chainrule.check.parts import widest
 from chainrule.errors import GradientError
+from chainrule.forks import imported
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.node import at_line
 from chainrule.operands import holds_numbers
@@ -131,7 +132,7 @@ def _argument(key: int | str, name: str, tree: Any) -> Argument:
     leaves, rebuild = flatten(tree)
     labels: tuple[str, ...] = (name,)
     if len(leaves) != 1 or leaves[0] is not tree:
-        import optree
+        optree = imported("optree")
 
         labels = tuple(a.codify(name) for a in optree.tree_accessors(tree, namespace="chainrule"))
     return Argument(key, name, tuple(_plain(x) for x in leaves), labels, rebuild)

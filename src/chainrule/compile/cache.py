@@ -22,6 +22,7 @@ import numpy as np
 
 from chainrule.compile.kept import own_folder, prune, read_own, replace
 from chainrule.compile.machine import Entry, initialize, load
+from chainrule.forks import imported
 
 __all__ = ["cache_folder", "load_module"]
 
@@ -101,9 +102,7 @@ def load_module(
     if kept is not None:
         with contextlib.suppress(Exception):  # made again, then
             return module, _loaded(kept, names, constants)
-    from chainrule.compile.native import compiled
-
-    code, outside = compiled(module, text, name, entries, len(constants))
+    code, outside = imported("chainrule.compile.native").compiled(module, text, name, entries, len(constants))
     made = ",".join(outside).encode() + b"\0" + code
     if folder is not None:
         with contextlib.suppress(OSError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.values import Value
 from chainrule.errors import ChainruleError, CompilerError, RecordingError
+from chainrule.forks import IMPORTING
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
 from chainrule.trees import leaf_names
@@ -84,6 +87,7 @@ class Compiled:
         self._fast: Callable[..., Any] | None = None
         self._known: list[Callable[..., Any]] = []
         self._lock = threading.RLock()
+        _every.add(self)
         self._counters = Counters()
         self._refused: str | None = None
         self._warned = self._failed = False
@@ -301,6 +305,19 @@ class Compiled:
         return self._latest.program.memory()
 
 
+_every: weakref.WeakSet[Compiled] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """What another thread was compiling is compiled anew in the new process."""
+    for compiled in list(_every):
+        compiled._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def _what_is_looked_at(recorded: Recorded | None) -> str:
     assert recorded is not None
     lines = {str(g.node.line) for g in recorded.guards if g.node.line is not None}
@@ -347,8 +364,9 @@ class Version:
         """Compile, if that has not been done."""
         if self.function is not None:
             return
-        from chainrule.compile.lowering import lower
-        from chainrule.compile.program import write_program
+        with IMPORTING:  # a fork waits
+            from chainrule.compile.lowering import lower
+            from chainrule.compile.program import write_program
 
         recorded = self.recorded
         assert recorded is not None

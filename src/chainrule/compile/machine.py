@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.forks import IMPORTING, imported
+
 __all__ = [
     "DTYPES",
     "LLVM",
@@ -167,20 +169,22 @@ LLVM = threading.RLock()
 """Held while LLVM works. A fork waits for it: in the new process, which has one thread, it would be taken for ever."""
 
 
-def _locks() -> list[Any]:
-    """Ours, and llvmlite's own, which what is thrown away takes at any time."""
-    own = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
-    return [LLVM] if own is None else [LLVM, own]
+_held: list[Any] = []
 
 
 def _before_fork() -> None:
-    for lock in _locks():
+    """Take the lock of imports first, since an import may make llvmlite's own; then that, which any disposal takes."""
+    IMPORTING.__enter__()
+    own = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
+    _held[:] = [LLVM] if own is None else [LLVM, own]
+    for lock in _held:
         lock.__enter__()
 
 
 def _after_fork() -> None:
-    for lock in reversed(_locks()):
+    for lock in reversed(_held):
         lock.__exit__(None, None, None)
+    IMPORTING.__exit__(None, None, None)
 
 
 if hasattr(os, "register_at_fork"):
@@ -190,8 +194,7 @@ _machine: list[Any] = []
 
 def initialize() -> Any:
     """llvmlite's binding, ready for this processor."""
-    import llvmlite.binding as llvm
-
+    llvm = imported("llvmlite.binding")
     with LLVM:
         if not _machine:
             llvm.initialize_native_target()

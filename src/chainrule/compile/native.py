@@ -28,14 +28,14 @@ def compiled(
     main, entries : the main function of a native program, and an Entry for each way in which Python calls it.
     constants : how many arrays the code reads that come with it.
     """
+    llvm = initialize()
     with LLVM:
-        return _compiled(module, text, main, entries, constants)
+        return _compiled(llvm, module, text, main, entries, constants)
 
 
 def _compiled(
-    module: ModuleType, text: str, main: str, entries: Mapping[str, Entry], constants: int
+    llvm: Any, module: ModuleType, text: str, main: str, entries: Mapping[str, Entry], constants: int
 ) -> tuple[bytes, list[str]]:
-    llvm = initialize()
     scope = vars(module) | {"vm": vecmath}
     code = ir.Module(module.__name__)
     kind = ir.ArrayType(POINTER, len(TABLE) + constants)

@@ -23,6 +23,7 @@ from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, sch
 from chainrule.compile.threads import PIECES
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 from chainrule.compile.windows import WINDOWS, Text, samples_of, work_of, write_windows
+from chainrule.forks import imported
 
 __all__ = ["Program", "write_program"]
 
@@ -81,8 +82,7 @@ class Program:
 
     def load(self, entries: Mapping[str, Entry]) -> dict[str, Callable[..., Any]]:
         """The program, compiled: by the names of its entries if it is native, else by its own."""
-        from chainrule.compile.cache import load_module
-
+        load_module = imported("chainrule.compile.cache").load_module
         constants = [np.ascontiguousarray(array) for array in self.outside.values()] if self.native else []
         module, functions = load_module(self.text, self.name, entries, constants)
         if self.native:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import NO_PARAMS, WATCHER, Array, constant
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
+from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN
@@ -86,8 +87,7 @@ def signature_of(
     name : of the function, for errors.
     operands : the integers that are leaves, by their places among all that is given, with their ranges.
     """
-    import optree
-
+    optree = imported("optree")
     flatten((args, kwargs))  # makes the tree library know the dataclasses in it
     everything: list[Any]
     everything, structure = optree.tree_flatten((args, kwargs), namespace="chainrule")  # type: ignore[arg-type]

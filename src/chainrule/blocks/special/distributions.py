@@ -17,6 +17,7 @@ from chainrule.blocks.special.gamma_functions import beta_density, betaln, gamma
 from chainrule.blocks.special.information import boxcox
 from chainrule.blocks.special.table import chance, special_function, symbol, through, unknown, whole
 from chainrule.domains import above_one, between, exactly, example, normal, positive
+from chainrule.forks import imported
 
 _INTEGRAL = "needs that of the incomplete beta function by its parameters, which has no closed form"
 
@@ -232,8 +233,7 @@ def _smirnov_sum(xp, n, d):
 
 def log_binomial(n, j):
     """log C(n, j), −∞ where j > n."""
-    from scipy.special import gammaln
-
+    gammaln = imported("scipy.special").gammaln
     n = np.asarray(value_of(n), dtype=float)
     return np.where(j > n, -np.inf, gammaln(n + 1) - gammaln(j + 1) - gammaln(np.maximum(n - j, 0) + 1))
 

@@ -1,0 +1,56 @@
+"""Forks: what a new process must not find half done.
+
+It has one thread. A lock that another thread held, or a module that another thread was importing, stays locked in it
+for ever. So a fork waits for the locks that are named here, and for imports that are made on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+__all__ = ["IMPORTING", "imported", "waited_for"]
+
+Lock = TypeVar("Lock", bound=AbstractContextManager[Any])
+
+IMPORTING = threading.RLock()
+"""Held while a module is imported on first use. It is taken before any other lock here."""
+
+_locks: list[AbstractContextManager[Any]] = [IMPORTING]
+_imported: dict[str, Any] = {}
+
+
+def imported(name: str) -> Any:
+    """A module, imported on first use.
+
+    >>> imported("math").sqrt(9)
+    3.0
+    """
+    found = _imported.get(name)
+    if found is None:
+        with IMPORTING:
+            found = _imported[name] = importlib.import_module(name)
+    return found
+
+
+def waited_for(lock: Lock) -> Lock:
+    """The lock, which a fork waits for from now on."""
+    _locks.append(lock)
+    return lock
+
+
+def _before_fork() -> None:
+    for lock in _locks:
+        lock.__enter__()
+
+
+def _after_fork() -> None:
+    for lock in reversed(_locks):
+        lock.__exit__(None, None, None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
