@@ -240,7 +240,7 @@ class _NotNumPy(Exception):
 
 
 def answered(
-    handler: Any, name: str, run: Any, args: Any, kwargs: Any, writes: bool = False, own_value: bool = False
+    handler: Any, what: Any, run: Any, args: Any, kwargs: Any, writes: bool = False, own_value: bool = False
 ) -> Any:
     """The result of what answers for a function of NumPy, with the value that NumPy's own function has.
 
@@ -250,12 +250,16 @@ def answered(
 
     Parameters
     ----------
+    what : what was called: a function of NumPy, or its name.
     run : NumPy's function, on plain arguments.
     writes : whether it writes into an argument; then it gets copies of all.
     own_value : whether the answer's own value stays, in NumPy's dtype.
     """
+    if _ANSWERING.get():
+        return handler(*args, **kwargs)
     try:
-        plain_args, plain_kwargs = _plain(args), _plain(kwargs)
+        plain_args = [_plain(arg) for arg in args]
+        plain_kwargs = _plain(kwargs) if kwargs else kwargs
     except _NotNumPy:
         return handler(*args, **kwargs)
     if writes:
@@ -263,17 +267,29 @@ def answered(
     try:
         value = run(*plain_args, **plain_kwargs)
     except Exception as error:
-        raise explained(error, name, plain_args) from error
+        raise explained(error, _name(what), plain_args) from error
     if _has_no_entries(args):
         return _constants(value)
     start = now()
-    with np.errstate(all="ignore"):  # NumPy has warned
-        result = handler(*args, **kwargs)
+    answering = _ANSWERING.set(True)
+    try:
+        with np.errstate(all="ignore"):  # NumPy has warned
+            result = handler(*args, **kwargs)
+    finally:
+        _ANSWERING.reset(answering)
     if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
-        _adopted(args[0], plain_args[0], start, name)  # what was written into
+        _adopted(args[0], plain_args[0], start, what)  # what was written into
     if own_value:
         return result if result.dtype == value.dtype else ANSWERS[np.astype](result, value.dtype)
-    return _adopted(result, value, start, name)
+    return _adopted(result, value, start, what)
+
+
+def _name(what: Any) -> str:
+    return what if isinstance(what, str) else full_name(what)
+
+
+_ANSWERING: ContextVar[bool] = ContextVar("_ANSWERING", default=False)
+"""Whether an answer runs whose value is known: then NumPy is not asked for the values of its steps."""
 
 
 def _plain(x: Any) -> Any:
@@ -301,12 +317,18 @@ _DESCRIBING = frozenset([str, slice, range, type(Ellipsis), type(np._NoValue)])
 
 def _has_no_entries(args: Any) -> bool:
     """Whether recorded arrays are among the arguments, all of them empty: there is nothing to differentiate by."""
-    found = [x for arg in args for x in (arg if type(arg) in (list, tuple) else (arg,)) if type(x) is Array]
-    return bool(found) and not any(map(_size_of, found))
-
-
-def _size_of(x: Array) -> int:
-    return x._node.value.size
+    found = False
+    for arg in args:
+        if type(arg) is Array:
+            found = True
+            if arg._own.value.size:
+                return False
+        elif type(arg) is list or type(arg) is tuple:
+            recorded = [x for x in arg if type(x) is Array]
+            if any(x._own.value.size for x in recorded):
+                return False
+            found = found or bool(recorded)
+    return found
 
 
 def _constants(value: Any) -> Any:
@@ -324,7 +346,7 @@ def _recorded(value: Any) -> Array:
     return record(constant_array, (), {"value": value})
 
 
-def _adopted(result: Any, value: Any, start: int, name: str) -> Any:
+def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
     """A recorded result (or several) with NumPy's value. `start` is a number before the nodes that were made for it."""
     kind = type(result)
     if kind is Array:
@@ -332,7 +354,7 @@ def _adopted(result: Any, value: Any, start: int, name: str) -> Any:
             node = result._own
             if node.value.shape != value.shape:
                 raise BlockError(
-                    f"{name}: what is recorded has the shape {node.value.shape}, NumPy's result {value.shape}; "
+                    f"{_name(what)}: what is recorded has the shape {node.value.shape}, NumPy's result {value.shape}; "
                     f"this is a fault of chainrule, please report it{at_line()}"
                 )
             if node.value.dtype != value.dtype:
@@ -342,7 +364,7 @@ def _adopted(result: Any, value: Any, start: int, name: str) -> Any:
     if kind in NUMPY and type(value) in _HAVE_DTYPE:
         return value
     if isinstance(result, tuple | list) and isinstance(value, tuple | list) and len(result) == len(value):
-        parts = [_adopted(part, own, start, name) for part, own in zip(result, value, strict=True)]
+        parts = [_adopted(part, own, start, what) for part, own in zip(result, value, strict=True)]
         return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
     return result
 
@@ -415,7 +437,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     if function in AS_NUMPY:
         result = handler(*args, **kwargs)
     else:
-        result = answered(handler, full_name(function), function, args, kwargs, function in WRITES)
+        result = answered(handler, function, function, args, kwargs, function in WRITES)
     if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
         for made in result if isinstance(result, tuple | list) else (result,):
             if type(made) is Array and made._view is None and not any(made is arg for arg in args):
@@ -636,7 +658,7 @@ class Array(Methods):
             handler: Any = ANSWERS[ufunc]
             if hasattr(handler, "forward"):
                 return record(handler, inputs, NO_PARAMS, ufunc)
-            return answered(handler, full_name(ufunc), ufunc, inputs, kwargs)
+            return answered(handler, ufunc, ufunc, inputs, kwargs)
         out = kwargs.pop("out", (None,))
         if any(o is not None for o in out):
             return _into(out[0] if len(out) == 1 else out, full_name(ufunc), ufunc, method, inputs, kwargs)

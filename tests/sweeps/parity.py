@@ -400,11 +400,11 @@ class Rules:
         self.adopted = recorded_array._adopted
         found: list[str] = []
 
-        def watching(result: Any, value: Any, start: int, name: str) -> Any:
+        def watching(result: Any, value: Any, start: int, what: Any) -> Any:
             if type(result) is not Array or result._own.order > start:
                 pairs = zip(plainly(result), plainly(value), strict=False)
-                found.extend(f"{name}: {told}" for mine, own in pairs if (told := _far_away(mine, own)))
-            return self.adopted(result, value, start, name)
+                found.extend(f"{what}: {told}" for mine, own in pairs if (told := _far_away(mine, own)))
+            return self.adopted(result, value, start, what)
 
         recorded_array._adopted = watching
         return found
@@ -444,6 +444,24 @@ EXPECTED: list[tuple[str, str, str]] = [
     ("refused", "np.std", "real dtype"),
     ("refused", "np.var", "real dtype"),
     ("refused", "into(", "into a number"),
+    ("refused", "into(", "complex number"),
+    ("refused", "np.piecewise", "complex number"),
+    ("error", "np.unwrap(x,period=y)", "broadcast"),
+    # Which of two errors comes first.
+    ("error's class", "set(", "for"),
+    ("error's class", "np.repeat", "for"),
+    # It calls functions of the user, so it is not run twice.
+    ("accepted", "np.piecewise", ""),
+    ("error's class", "np.piecewise", ""),
+    # Truth values in functions made of several ufuncs.
+    ("error", "sp.log_expit", "bool"),
+    # NumPy takes some polynomials with two axes.
+    ("error", "np.polydiv", "dimensions"),
+    ("refused", "np.polydiv", "dimensions"),
+    ("refused", "into(", "a number cannot be written into"),
+    ("kind", "real_if_close", "for ndarray"),
+    ("kind", "ifftn", "for ndarray"),
+    ("kind", "out(np.dot,x,y,x)", "ndarray for"),
     # A recorded number has the attributes of an array.
     ("accepted", "like=x", "`like` argument"),
     ("accepted", "x.dot(x)", "has no attribute"),
@@ -455,6 +473,7 @@ EXPECTED: list[tuple[str, str, str]] = [
     ("value", ".reduce", "for"),
     ("rule", ".reduce", "for"),
     # Integers have no gradient, and inf and NaN none that a rule could tell.
+    ("rule", "np.histogram", "complex"),
     ("rule", "where=y", "mean"),  # of truths that are numbers NumPy counts some twice
     ("rule", "", "float16"),
     ("rule", "", "int"),

@@ -11,6 +11,8 @@ import operator
 import numpy as np
 
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.complex_numbers import conjugate
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
@@ -129,7 +131,7 @@ def irfft_of(a, n=None, axis=-1, norm=None, out=None):
 @answers(np.fft.hfft)
 def hfft_of(a, n=None, axis=-1, norm=None, out=None):
     """np.fft.hfft: the real spectrum of a signal that is its own mirrored conjugate, of which half is given."""
-    return irfft_of(np.conj(a), n, axis, _OTHER[_norm(norm)], out)
+    return irfft_of(conjugate(np, as_array(a)), n, axis, _OTHER[_norm(norm)], out)
 
 
 @answers(np.fft.ihfft)

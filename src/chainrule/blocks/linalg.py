@@ -93,16 +93,16 @@ def outer_dy(xp, dz, z, x, y):
 @answers(np.outer, np.linalg.outer)
 def numpy_outer(a, b):
     """np.outer flattens what is not a vector."""
-    return outer(*(x if np.ndim(x) == 1 else np.ravel(x) for x in (a, b)))
+    return outer(*(x if x.ndim == 1 else np.ravel(x) for x in (as_array(a), as_array(b))))
 
 
 @answers(np.dot)
 def numpy_dot(a, b):
     """np.dot: a product for numbers, matmul up to matrices; beyond, over a's last axis and b's last but one."""
-    na, nb = np.ndim(a), np.ndim(b)
-    if na == 0 or nb == 0:
-        return as_array(a) * as_array(b)
-    if nb <= 2:
+    a, b = as_array(a), as_array(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if b.ndim <= 2:
         return matmul(a, b)
     return np.tensordot(a, b, axes=((-1,), (-2,)))
 
@@ -110,10 +110,10 @@ def numpy_dot(a, b):
 @answers(np.inner)
 def numpy_inner(a, b):
     """np.inner: the sum over the last axes of both."""
-    na, nb = np.ndim(a), np.ndim(b)
-    if na == 0 or nb == 0:
-        return as_array(a) * as_array(b)
-    if nb == 1:
+    a, b = as_array(a), as_array(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if b.ndim == 1:
         return matmul(a, b)
     return np.tensordot(a, b, axes=((-1,), (-1,)))
 

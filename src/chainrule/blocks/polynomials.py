@@ -68,11 +68,11 @@ def numpy_polymul(a1, a2):
 @answers(np.polydiv)
 def numpy_polydiv(u, v):
     """np.polydiv: quotient and remainder by long division."""
-    u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
+    given = u, v = _coefficients(u), _coefficients(v)
+    u, v = u + 0.0, v + 0.0
     dtype = np.result_type(form_of(u), form_of(v))
     u, v = np.astype(u, dtype), np.astype(v, dtype)
     n, quotient, scale = v.shape[0], [], 1.0 / v[0]
-    dividend = u
     while u.shape[0] >= n:
         leading = scale * u[0]
         quotient.append(leading)
@@ -80,7 +80,7 @@ def numpy_polydiv(u, v):
         u = np.concatenate([rest, u[n:]])
     q = np.stack(quotient) if quotient else np.zeros(1, form_of(u).dtype)
     # What rounding leaves of the coefficients that cancel NumPy keeps or not; they are 0, so they have no gradient.
-    count = int(step(lambda u, v: np.asarray(len(np.polydiv(u, v)[1])), dividend, v))
+    count = int(step(lambda u, v: np.asarray(len(np.polydiv(u, v)[1])), *given))
     u = np.concatenate([np.zeros(max(count - len(u), 0), q.dtype), u])
     return q, owned(u[len(u) - count :])
 

@@ -120,7 +120,11 @@ def _between_numbers(rows, q, method):
 
     def ranked(above):
         place = step(lambda rows: _place_of_rank(rows, q, method, above), rows)
-        return np.take_along_axis(rows, place[..., None], -1)[..., 0]
+        chosen = np.take_along_axis(rows, place[..., None], -1)
+        if not bool(np.any(np.count_nonzero(looked_at(rows) == looked_at(chosen), axis=-1) > 1)):
+            return chosen[..., 0]
+        ties = step(lambda rows, chosen: rows == chosen, rows, chosen)  # they share the gradient evenly
+        return np.sum(np.where(ties, rows, 0.0), axis=-1) / np.maximum(np.sum(ties, axis=-1), 1)
 
     return owned(_mixed(ranked(0), ranked(1), step(lambda rows: _share(rows, q, method), rows)))
 
