@@ -1,5 +1,6 @@
 """What the tests share: the modules beside this file, such as `catalogue`, and a browser."""
 
+import importlib
 import os
 import shutil
 import sys
@@ -39,3 +40,10 @@ def browser():
         browser = running.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _compiled_functions_run_compiled(request, monkeypatch):
+    """In the tests of the compiler a function that would run uncompiled is an error."""
+    if "compile" in request.path.parts or "sweep" in request.path.name:
+        monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", True)

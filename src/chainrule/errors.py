@@ -2,6 +2,7 @@
 
 __all__ = [
     "BlockError",
+    "CannotRecord",
     "ChainruleError",
     "CheckFailed",
     "CompilerError",
@@ -21,6 +22,10 @@ class BlockError(ChainruleError, ValueError):
 
 class RecordingError(ChainruleError, TypeError):
     """The code would lose a gradient without notice, or uses a function that no block answers for."""
+
+
+class CannotRecord(RecordingError):
+    """A block's rule does not record what it does inside; the block is one step then."""
 
 
 class GradientError(ChainruleError, TypeError):

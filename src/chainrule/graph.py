@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import NO_PARAMS, Array
-from chainrule.errors import GradientError
+from chainrule.errors import CannotRecord, ChainruleError
 from chainrule.libraries import is_numpy
 from chainrule.node import Node
 
@@ -168,20 +168,35 @@ def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwarg
     return graph_between(recording.inputs, recording.outputs)
 
 
+OF_PLAIN_RULES = (
+    ChainruleError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+)
+"""What a rule that was written for plain arrays may raise when it is given recorded ones."""
+
+
 def inside(node: Node) -> Graph:
     """What a block does inside: its forward rule, recorded on the operands of one node.
 
-    The inputs of the graph stand for the operands that are nodes, in order. Raises RecordingError where the rule
-    uses a function that no block answers for.
+    The inputs of the graph stand for the operands that are nodes, in order. Raises CannotRecord where the rule uses a
+    function that no block answers for, or cannot do with recorded arrays what it does with plain ones.
     """
     from chainrule.namespace import RECORDING
 
     inputs = [Node(None, (), NO_PARAMS, i.value, name=i.name) for i in node.inputs if type(i) is Node]
     fresh = iter(inputs)
     operands = [Array(next(fresh)) if type(i) is Node else i for i in node.inputs]
-    out = node.block.forward(RECORDING, *operands, **node.params)
+    try:
+        out = node.block.forward(RECORDING, *operands, **node.params)
+    except OF_PLAIN_RULES as error:
+        raise CannotRecord(f"block {node.block.name} cannot be looked into: {error}") from error
     if inputs and not isinstance(out, Array):
-        raise GradientError(f"block {node.block.name} does not record what it does inside")
+        raise CannotRecord(f"block {node.block.name} does not record what it does inside")
     return graph_between(inputs, [out])
 
 

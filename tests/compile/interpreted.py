@@ -12,7 +12,7 @@ import numpy as np
 import scipy.special
 
 from chainrule.compile.program import Program
-from chainrule.compile.runtime import dense
+from chainrule.compile.runtime import OtherInputs, dense
 from chainrule.compile.threads import shared
 
 
@@ -73,6 +73,7 @@ def _load(program: Program, entries: Any) -> Any:
         "written": lambda dtype, shape: None,
         "scratch": lambda dtype, shape: np.full(shape, 7, dtype),
         "dense": dense,
+        "OtherInputs": OtherInputs,
         "shared": shared,
         "one_thread": lambda: None,
         "all_threads": lambda: None,

@@ -34,6 +34,12 @@ def by_python():
         yield
 
 
+@pytest.fixture
+def may_run_uncompiled(monkeypatch):
+    """What is an error in the other tests."""
+    monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", False)
+
+
 def versions(compiled):
     assert not compiled._failed, "it runs uncompiled"
     return sum(len(v) for v in compiled._versions.values())
@@ -385,7 +391,7 @@ def test_whatever_looks_at_a_value_is_right_for_other_values(by_python, f):
             np.testing.assert_array_equal(compiled(x), getattr(expected, "value", expected))
 
 
-def test_many_paths_warn_and_stay_right(by_python):
+def test_many_paths_warn_and_stay_right(by_python, may_run_uncompiled):
     f = cr.compile(lambda x: x * int(x))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -990,13 +996,60 @@ def test_extremes_of_integers(function, dtype):
         np.testing.assert_array_equal(compiled(x), function(x))
 
 
-def test_where_the_compiler_fails_the_function_runs_as_it_is(monkeypatch):
-    cache = importlib.import_module("chainrule.compile.cache")
+def test_a_mistake_of_the_compiler_is_no_reason_to_run_uncompiled(monkeypatch, may_run_uncompiled):
+    lowering = importlib.import_module("chainrule.compile.lowering")
+    monkeypatch.setitem(lowering.RULES, next(iter(k for k in lowering.RULES if _name_of(k) == "tanh")), _mistaken)
+    compiled, x = cr.compile(lambda x: np.tanh(x)), np.array([0.5, 1.0])
+    compiled(x)
+    with pytest.raises(NameError, match="mistaken"):
+        compiled(x)
 
-    def fails(*args):
+
+def _mistaken(low, node, args):
+    raise NameError("mistaken")
+
+
+def _name_of(key):
+    return key if isinstance(key, str) else key.name
+
+
+def test_an_error_in_a_rule_of_numpy_is_that_of_the_function_as_it_is():
+    compiled = cr.compile(lambda a: np.linalg.inv(a))
+    for _ in range(2):
+        compiled(np.eye(3))
+    for _ in range(2):
+        with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+            compiled(np.zeros((3, 3)))
+    np.testing.assert_array_equal(compiled(2 * np.eye(3)), np.eye(3) / 2)
+    assert versions(compiled) == 1
+
+
+def test_an_error_on_a_path_that_is_not_taken_is_none():
+    compiled = cr.compile(lambda a, x: np.linalg.inv(a) if x > 0 else 3 * a)
+    for _ in range(2):
+        compiled(np.eye(3), 1.0)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(np.zeros((3, 3)), -1.0), np.zeros((3, 3)))
+
+
+def test_another_number_of_arguments_is_the_functions_own_error():
+    compiled = cr.compile(lambda x, y: {"z": x["a"] * y})
+    for _ in range(3):
+        compiled({"a": np.ones(2)}, np.ones(2))
+    for args in (({"a": np.ones(2)},), ({"a": np.ones(2)}, np.ones(2), np.ones(2))):
+        with pytest.raises(TypeError, match="positional argument"):
+            compiled(*args)
+    with pytest.raises(KeyError, match="a"):
+        compiled({"b": np.ones(2)}, np.ones(2))
+
+
+def test_where_llvm_fails_the_function_runs_as_it_is(monkeypatch, may_run_uncompiled):
+    native = importlib.import_module("chainrule.compile.native")
+
+    def fails():
         raise NotImplementedError("another llvmlite")
 
-    monkeypatch.setattr(cache, "load_module", fails)
+    monkeypatch.setattr(native, "processor", fails)
     gradient = cr.grad(lambda x: np.sum(np.tanh(x) ** 3))
     compiled, x = cr.compile(gradient), np.array([0.5, 1.0])
     np.testing.assert_array_equal(compiled(x), gradient(x))

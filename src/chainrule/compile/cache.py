@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile.failures import CannotCompile
 from chainrule.compile.kept import own_folder, prune, read_own, replace
 from chainrule.compile.machine import Entry, initialize, load
 from chainrule.forks import imported
@@ -100,7 +101,7 @@ def load_module(
     names = [*kernels, *entries]
     kept = _read(folder / f"{name}.code", digest) if folder is not None else None
     if kept is not None:
-        with contextlib.suppress(Exception):  # made again, then
+        with contextlib.suppress(CannotCompile):  # made again, then
             return module, _loaded(kept, names, constants)
     code, outside = imported("chainrule.compile.native").compiled(module, text, name, entries, len(constants))
     made = ",".join(outside).encode() + b"\0" + code
@@ -128,7 +129,7 @@ def _loaded(kept: bytes, names: Sequence[str], constants: Sequence[np.ndarray]) 
     llvm = initialize()
     missing = [name for name in outside.decode().split(",") if name and llvm.address_of_symbol(name) is None]
     if missing:  # LLVM would end the process
-        raise ImportError(f"compiled code calls {', '.join(missing)}, which is nowhere")
+        raise CannotCompile(f"compiled code calls {', '.join(missing)}, which is nowhere")
     return load(code, names, constants)
 
 

@@ -17,11 +17,13 @@ from numpy.lib.array_utils import byte_bounds
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
+from chainrule.compile.failures import LEFT, CallFailed, CannotCompile
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.values import Value
 from chainrule.errors import ChainruleError, CompilerError, RecordingError
 from chainrule.forks import IMPORTING
+from chainrule.graph import OF_PLAIN_RULES
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
 from chainrule.trees import leaf_names
@@ -31,6 +33,8 @@ __all__ = ["Compiled", "compile"]
 MANY = 8
 """More versions than this for one signature are a sign that branching on values does not pay."""
 TOO_MANY = 32
+STRICT = False
+"""Whether a function that would run uncompiled is an error instead; the tests say so."""
 SIGNATURES = 128
 """Versions are kept for so many signatures (shapes, dtypes, texts, …), those that were asked for last."""
 
@@ -106,18 +110,20 @@ class Compiled:
             if fast is not None and not kwargs:
                 try:
                     return fast(*args)
-                except Exception:  # other arguments, or an error: both are found out below
+                except LEFT:  # other arguments, or an error: both are found out below
                     pass
             return self._call(args, kwargs)
         except BaseException:  # a program gives the threads back; where Ctrl-C interrupts just that, it is done here
             all_threads()
             raise
 
-    def _uncompiled(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What records runs, even where the compiler fails: a new version of llvmlite, a full disk."""
+    def _uncompiled(self, error: CannotCompile, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What records runs, even where LLVM fails: another version of it, a full disk."""
+        if STRICT:
+            raise error
         if not self._failed:
             self._failed = True
-            told = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            told = str(error).strip().splitlines()[0]
             warnings.warn(
                 f"{self.__name__} cannot be compiled and runs uncompiled ({told})", RuntimeWarning, stacklevel=4
             )
@@ -129,7 +135,7 @@ class Compiled:
         for fast in self._known if not kwargs else ():  # another label, and the like
             try:
                 result = fast(*args)
-            except Exception:
+            except LEFT:
                 continue
             self._fast = fast
             return result
@@ -158,6 +164,8 @@ class Compiled:
                 with self._lock:
                     versions[k] = version
                 return self._run(version, signature, args, kwargs, first)[1]
+        if STRICT:
+            self._require_compiled(versions[:tried], recorded)
         if len(versions) < TOO_MANY:
             self._keep(versions, tried, self._version(signature, recorded, told, args, kwargs))
         return first
@@ -181,9 +189,18 @@ class Compiled:
         with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
         try:
             with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider))
-        except Exception:  # what the user's code says of an integer that is recorded; with plain ones it runs
+        except OF_PLAIN_RULES:  # what the user's code says of an integer that is recorded; with plain ones it runs
             return False
         return only_arithmetic(with_recorded, wider.ranges) and same_result(with_plain, with_recorded)
+
+    def _require_compiled(self, versions: list[Version], recorded: Recorded) -> None:
+        """A call of a block has not failed where the function itself runs; nor are there too many paths."""
+        path = [(g.how, g.outcome) for g in recorded.guards]
+        for version in versions:
+            if isinstance(version.failure, CallFailed) and repr(version.expected[: len(path)]) == repr(path):
+                raise CompilerError(f"{self.__name__} runs, but not as it was compiled") from version.failure
+        if len(versions) >= TOO_MANY:
+            raise CompilerError(f"{self.__name__} has more than {TOO_MANY} paths and ran uncompiled")
 
     def _versions_of(self, signature: Signature) -> list[Version]:
         """The versions for a signature, which is now the one that was asked for last."""
@@ -206,9 +223,7 @@ class Compiled:
         try:
             with self._lock:
                 version.prepare()
-        except CompilerError:
-            raise
-        except Exception as error:
+        except CannotCompile as error:
             return True, self._uncompiled(error, args, kwargs)
         self._latest = version
         done, result = version.run(signature.leaves)
@@ -379,15 +394,7 @@ class Version:
         overwritable = all(how == "truth" for how, _ in self.expected)
         donated = [inputs[i] for i in self.donated] if overwritable else []
         self.program = write_program(self.name, inputs, outputs, None, donated, guards)
-        try:
-            self._load(inputs)
-        except CompilerError:
-            raise
-        except Exception:
-            if not self.program.native:
-                raise
-            self.program = write_program(self.name, inputs, outputs, False, donated, guards)
-            self._load(inputs)
+        self._load(inputs)
         self.recorded, self.signature, self.told = None, None, []  # not needed any more
 
     def _load(self, inputs: Sequence[Value]) -> None:
@@ -403,12 +410,13 @@ class Version:
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         """Whether this is the version for these values, and then what the function returns."""
+        self.failure = None
         given = [plain(leaves[i]) for i in self.used]
         if self.overwritten:
             given = self._with_own_memory(given)
         try:
             results = self.function(*given)  # type: ignore[misc]
-        except Exception as error:
+        except LEFT as error:
             self.failure = error  # the function itself says what is wrong, or takes another path
             return False, None
         count = sum(kind is not None for kind in self.kinds)

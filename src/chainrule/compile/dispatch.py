@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile.failures import OtherInputs
 from chainrule.compile.machine import DTYPES, Entry, Leaf
 from chainrule.compile.values import Value
 
@@ -113,7 +114,7 @@ def _places(structure: Any) -> Any:
 def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] | None:
     """The function, for arguments like those of the version; None if that is no shorter than to look at everything."""
     lines: list[str] = []
-    scope: dict[str, Any] = {"ndarray": np.ndarray}
+    scope: dict[str, Any] = {"ndarray": np.ndarray, "OtherInputs": OtherInputs, "missing": object()}
     arrays = [leaf for leaf in version.signature.leaves if type(leaf) is np.ndarray]
     if not all(leaf.flags.c_contiguous for leaf in arrays):
         return None  # what is written here takes arrays in C order, which are another signature
@@ -133,7 +134,8 @@ def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] 
         lines.append(f"    return function({', '.join(leaves)})")
     elif not _run_program(version, function, leaves, lines, scope):
         return None
-    exec("\n".join([f"def fast({', '.join(names)}):", *lines]), scope)
+    parameters = [f"{name}=missing" for name in names]  # a wrong number of arguments is for the function to tell
+    exec("\n".join([f"def fast({', '.join(parameters)}, *more):", "    if more: raise OtherInputs", *lines]), scope)
     return scope["fast"]
 
 
@@ -146,7 +148,11 @@ def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any
         return True
     scope[f"type_{name}"] = kind
     if kind in (tuple, list, dict):
-        lines.append(f"    if type({name}) is not type_{name} or len({name}) != {len(argument)}: raise TypeError")
+        if kind is dict:
+            scope[f"keys_{name}"] = argument.keys()
+            lines.append(f"    if type({name}) is not dict or {name}.keys() != keys_{name}: raise OtherInputs")
+        else:
+            lines.append(f"    if type({name}) is not type_{name} or len({name}) != {len(argument)}: raise OtherInputs")
         parts = argument.items() if kind is dict else enumerate(argument)
         found = []
         for i, (key, part) in enumerate(parts):
@@ -158,7 +164,7 @@ def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any
     if kind not in (bool, int, str, bytes, type(None)):
         return False
     scope[f"is_{name}"] = argument
-    lines.append(f"    if type({name}) is not type_{name} or {name} != is_{name}: raise TypeError")
+    lines.append(f"    if type({name}) is not type_{name} or {name} != is_{name}: raise OtherInputs")
     return True
 
 
@@ -173,20 +179,20 @@ def _run_program(
         return False
     for i, leaf in enumerate(version.signature.leaves):
         scope[f"type{i}"] = type(leaf)
-        lines.append(f"    if type(x{i}) is not type{i}: raise TypeError")
+        lines.append(f"    if type(x{i}) is not type{i}: raise OtherInputs")
         if i in version.signature.ranges:
             low, high = version.signature.ranges[i]
-            lines.append(f"    if not {low} <= x{i} <= {high}: raise TypeError")
+            lines.append(f"    if not {low} <= x{i} <= {high}: raise OtherInputs")
         if type(leaf) is np.ndarray:
             scope |= {f"shape{i}": leaf.shape, f"dtype{i}": leaf.dtype}
-            lines.append(f"    if x{i}.shape != shape{i} or x{i}.dtype != dtype{i}: raise TypeError")
-            lines.append(f"    if not x{i}.flags.c_contiguous or not x{i}.flags.aligned: raise TypeError")
+            lines.append(f"    if x{i}.shape != shape{i} or x{i}.dtype != dtype{i}: raise OtherInputs")
+            lines.append(f"    if not x{i}.flags.c_contiguous or not x{i}.flags.aligned: raise OtherInputs")
     scope["function"] = function
     results = [f"r{i}" for i in range(len(version.kinds))]
     guards = [f"g{i}" for i in range(len(version.expected))]
     lines.append(f"    {', '.join([*results, *guards])}, = function({', '.join(leaves[i] for i in version.used)})")
     lines += [
-        f"    if {'not ' if found else ''}{g}: raise ValueError"
+        f"    if {'not ' if found else ''}{g}: raise OtherInputs"
         for g, (_, found) in zip(guards, version.expected, strict=True)
     ]
     for i, kind in enumerate(version.kinds):

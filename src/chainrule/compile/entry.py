@@ -1,6 +1,6 @@
 """Entries: what Python calls, written in LLVM's language around a compiled function.
 
-An entry looks at the types, dtypes and shapes of what it is given, and raises TypeError for anything else than it is
+An entry looks at the types, dtypes and shapes of what it is given, and raises OtherInputs for anything else than it is
 for; makes the arrays that the function fills; lets other threads run while it runs; and makes Python's objects of what
 it returns.
 Everything it knows of Python's and NumPy's objects are the offsets below, which are part of their binary interfaces.
@@ -159,7 +159,7 @@ class _Writer:
             x, y = (self.builder.ptrtoint(v, LONG) for v in (x, y))
         return self.builder.icmp_signed("==", x, y)
 
-    def require(self, condition: ir.Value, error: str | None = "TypeError") -> None:
+    def require(self, condition: ir.Value, error: str | None = "OtherInputs") -> None:
         """Go on only where the condition holds; else give back what was made, and raise (None: something has)."""
         with self.builder.if_then(self.builder.not_(condition), likely=False):
             for array in self.made:

@@ -19,6 +19,7 @@ from chainrule.compile.sizes import require_fitting
 from chainrule.compile.steady import same_inside
 from chainrule.compile.values import Value
 from chainrule.compile.window_rules import WINDOW_RULES
+from chainrule.errors import CannotRecord
 from chainrule.graph import graph_between, inside
 from chainrule.node import Node
 from chainrule.simplify import simplify_graph
@@ -105,7 +106,7 @@ class Lowering:
             graph = inside(node)
             if node.block.library_name is None and not same_inside(graph, inside(node)):
                 return None  # it draws random numbers, say: its own rule is run each time
-        except Exception:
+        except CannotRecord:
             return None  # its rule does not record; it is run as it is
         finally:
             WATCHER.reset(token)

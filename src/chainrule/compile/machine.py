@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.compile.failures import OtherInputs, asking_llvm
 from chainrule.forks import IMPORTING, imported
 
 __all__ = [
@@ -114,7 +115,7 @@ FUNCTIONS = (
     "PyEval_SaveThread PyEval_RestoreThread PyMem_RawMalloc PyMem_RawFree"
 ).split()
 OBJECTS: dict[str, Any] = {"None": None, "ndarray": np.ndarray, "float": float, "int": int, "bool": bool}
-OBJECTS |= {"TypeError": TypeError, "ArithmeticError": ArithmeticError, "MemoryError": MemoryError}
+OBJECTS |= {"OtherInputs": OtherInputs, "MemoryError": MemoryError}
 OBJECTS |= {f"dtype {name}": np.dtype(name) for name in DTYPES}
 OBJECTS |= {f"numpy.{name}": np.dtype(name).type for name in DTYPES}
 OF_NUMPY = {"PyArray_Scalar": 60, "PyArray_Empty": 184}
@@ -194,8 +195,9 @@ _machine: list[Any] = []
 
 def initialize() -> Any:
     """llvmlite's binding, ready for this processor."""
-    llvm = imported("llvmlite.binding")
-    with LLVM:
+    with asking_llvm():
+        llvm = imported("llvmlite.binding")
+    with LLVM, asking_llvm():
         if not _machine:
             llvm.initialize_native_target()
             llvm.initialize_native_asmprinter()
@@ -215,7 +217,7 @@ def processor() -> Any:
 def load(code: bytes, names: Sequence[str], constants: Sequence[np.ndarray] = ()) -> dict[str, Callable[..., Any]]:
     """The entries of these names in an object file, as functions; `constants` are contiguous arrays that it reads."""
     llvm = initialize()
-    with LLVM:
+    with LLVM, asking_llvm():
         machine = _machine[0].create_target_machine(codemodel="jitdefault", jit=True)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))

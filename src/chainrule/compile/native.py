@@ -11,6 +11,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 
 from chainrule.compile import vecmath
 from chainrule.compile.entry import POINTER, write_entry, write_kernel_entry
+from chainrule.compile.failures import asking_llvm
 from chainrule.compile.machine import LLVM, TABLE, Entry, initialize, processor
 from chainrule.compile.translate import Translator
 
@@ -48,6 +49,12 @@ def _compiled(
                 write_entry(translator, main, way, entry, table)
         elif getattr(function, "takes", None):
             write_kernel_entry(translator, name, function.takes, table)
+    with asking_llvm():
+        return _optimised(llvm, code)
+
+
+def _optimised(llvm: Any, code: ir.Module) -> tuple[bytes, list[str]]:
+    """The object code of LLVM's module, for this processor."""
     target = processor()
     code.triple, code.data_layout = llvm.get_process_triple(), str(target.target_data)
     made = llvm.parse_assembly(str(code), llvm.create_context())  # its types and constants go with the context

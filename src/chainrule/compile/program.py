@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.buffers import Lifetime, Workspace, share
+from chainrule.compile.failures import CallFailed
 from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.operations import COMPUTED
@@ -36,7 +37,7 @@ FEW_ENTRIES = 64
 """Constants of so many entries are written into small programs; larger ones would not always fit on the stack."""
 RESERVED = frozenset(
     "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
-    + "results cuts turns parts piece first last count start full i j k z total".split()
+    + "OtherInputs results cuts turns parts piece first last count start full i j k z total".split()
 ) | frozenset(name for name in dir(builtins) if name.islower())
 """Names that the text itself uses."""
 SUFFIXES = ("out", "all", "out_all", "row", "part", "here", "there")
@@ -513,6 +514,7 @@ class _Writer:
         main = self._native_main() if self.native else self._python_main()
         head = f'"""{self.title}, written by chainrule.compile."""\n\nimport math\n\nimport numpy as np\n\n'
         head += "from chainrule.compile.blas import all_threads, one_thread\n"
+        head += "from chainrule.compile.failures import OtherInputs\n"
         head += "from chainrule.compile.runtime import dense, kernel, program, read, scratch, vm, written\n"
         head += "from chainrule.compile.threads import shared\n\n\n"
         self.program.text = head + "\n\n\n".join([*self.functions, main]) + "\n"
@@ -526,7 +528,6 @@ class _Writer:
                 text = f"{text}.copy()"
             given.add(base)
             results.append(text)
-        self._threads(True)
         lines = [*self.body, f"return ({', '.join(results)},)"]
         if self.buffers:
             self.program.outside["work"] = Workspace(self.program.lifetimes)
@@ -632,7 +633,25 @@ def _is_native(value: Value) -> bool:
 def _bound(block: Any, params: dict[str, Any]) -> Callable[..., Any]:
     from chainrule.libraries import NUMPY_NAMESPACE
 
-    return lambda *operands: block.forward(NUMPY_NAMESPACE, *operands, **params)
+    def call(*operands: Any) -> Any:
+        with _FOREIGN:
+            return block.forward(NUMPY_NAMESPACE, *operands, **params)
+
+    return call
+
+
+class _Foreign:
+    """Within this a rule runs: whatever it raises, the function itself will tell, if it comes this way at all."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, Exception):
+            raise CallFailed from error
+
+
+_FOREIGN = _Foreign()
 
 
 def _turned(x: Value) -> str:

@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile.failures import OtherInputs
 from chainrule.compile.machine import Argument
 
 __all__ = ["OtherInputs", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
 
 vm: Any = None
 """`chainrule.compile.vecmath`, while something is compiled."""
-
-
-class OtherInputs(Exception):
-    """The arguments are not those for which a function was compiled."""
 
 
 def read(dtype: str, shape: tuple[int | str, ...]) -> Argument:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.backward import backpropagate, find_path
+from chainrule.errors import CannotRecord
 from chainrule.explain.explanation import Explanation
 from chainrule.explain.names import Names
 from chainrule.explain.notation import constant_formula, step_formula
@@ -145,7 +146,7 @@ def _graph(node: Node) -> Graph | None:
     try:
         with np.errstate(all="ignore"):
             graph = inside(node)
-    except Exception:  # a rule that does not record what it does has no inside to show
+    except CannotRecord:  # it has no inside to show
         return None
     (out,) = graph.outputs
     if not 1 < len(graph.nodes) <= LARGEST or type(out) is not Node or out is not graph.nodes[-1]:
