@@ -47,3 +47,9 @@ def _compiled_functions_run_compiled(request, monkeypatch):
     """In the tests of the compiler a function that would run uncompiled is an error."""
     if "compile" in request.path.parts or "sweep" in request.path.name:
         monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", True)
+
+
+@pytest.fixture
+def may_run_uncompiled(monkeypatch, _compiled_functions_run_compiled):
+    """For the tests in which it is none."""
+    monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", False)

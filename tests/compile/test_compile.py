@@ -34,12 +34,6 @@ def by_python():
         yield
 
 
-@pytest.fixture
-def may_run_uncompiled(monkeypatch):
-    """What is an error in the other tests."""
-    monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", False)
-
-
 def versions(compiled):
     assert not compiled._failed, "it runs uncompiled"
     return sum(len(v) for v in compiled._versions.values())

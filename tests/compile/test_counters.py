@@ -109,7 +109,7 @@ MANY = {
 
 
 @pytest.mark.parametrize("call", MANY.values(), ids=MANY)
-def test_many_different_calls_keep_a_bounded_number_of_versions_and_no_recordings(call):
+def test_many_different_calls_keep_a_bounded_number_of_versions_and_no_recordings(call, may_run_uncompiled):
     compiled = cr.compile(call(0)[0])
     sizes = []
     for n in range(260):

@@ -193,7 +193,7 @@ class _Writer:
     def integer(self, thing: ir.Value, low: int, high: int) -> Number:
         """One of Python's integers, which must lie in a range."""
         value = self.call("PyLong_AsLongLong", thing)
-        self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))), None)
+        self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))))
         above, below = (
             self.builder.icmp_signed(*test) for test in ((">=", value, LONG(low)), ("<=", value, LONG(high)))
         )
