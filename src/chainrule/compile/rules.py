@@ -211,7 +211,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     return _pointwise(low, "power", node, args)
 
 
-@rule("positive", "alias", "stop_gradient")
+@rule("positive", "stop_gradient")
 def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     return args[0]
 
