@@ -143,11 +143,6 @@ def test_incomplete_gamma_function_by_a_of_large_and_zero_x():
     np.testing.assert_allclose(cr.grad(lambda a: np.sum(special.gammainc(a, x)))(a), differences, atol=1e-9)
 
 
-def test_incomplete_gamma_function_by_a_says_when_its_series_is_too_long():
-    with pytest.raises(GradientError, match="too many"):
-        cr.grad(special.gammainc)(1e9, 1e9)
-
-
 def test_huber_has_the_same_slope_on_both_sides_of_its_seam():
     np.testing.assert_array_equal(cr.grad(special.huber, (0, 1))(2.0, 2.0), (0.0, 2.0))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from chainrule.array import Array
+from chainrule.array import WATCHER, Array, value_of
+from chainrule.block.elementwise import sum_to
 from chainrule.errors import GradientError
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
@@ -100,6 +102,8 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                 wanted.append(False)
         xp = RECORDING if recorded else NUMPY_NAMESPACE if type(dz) in NUMPY else namespace_of((dz,))
         grads = node.block.pull(xp, dz, Array(node) if recorded else node.value, operands, node.params, wanted)
+        if node.block.flat_at_infinity and WATCHER.get() is None:
+            grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
                 if dx.dtype is not operand.value.dtype:  # most often the same object
@@ -111,6 +115,29 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                         dx = _as_input(dx, operand)
                 gradients[operand] = dx
     return gradients
+
+
+def _unknown_after_overflow(
+    xp: Any, dz: Any, node: Node, grads: Sequence[Any], inputs: Sequence[Node]
+) -> Sequence[Any]:
+    """The gradients of log, sqrt and their like, NaN instead of 0 where the operand is infinite and no input is.
+
+    Then the operand has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
+    it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
+    """
+    plain = namespace_of((node.value,))
+    infinite = plain.isinf(node.value)
+    if not plain.any(infinite) or not all(plain.all(plain.isfinite(i.value)) for i in inputs if is_inexact(i.value)):
+        return grads
+    unknown = []
+    for operand, dx in zip(node.inputs, grads, strict=False):
+        if dx is not None and is_inexact(operand.value):
+            lost = infinite & plain.isinf(operand.value) & (value_of(dz) != 0)
+            if lost.shape != dx.shape:
+                lost = sum_to(plain, plain.astype(lost, node.value.dtype), operand.value.shape, node.value.shape) > 0
+            dx = xp.where(lost & (value_of(dx) == 0), math.nan, dx)
+        unknown.append(dx)
+    return unknown
 
 
 def _must_be_real(node: Node, dz: Any) -> None:

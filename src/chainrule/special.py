@@ -25,7 +25,8 @@ from chainrule.blocks import normalisation
 from chainrule.blocks.elementwise import log
 from chainrule.blocks.reductions import logsumexp as logsumexp_
 from chainrule.blocks.special.bessel import SPHERICAL, spherical_by_x
-from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch, zeta
+from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch
+from chainrule.blocks.special.gamma_functions import zeta as hurwitz_zeta
 from chainrule.blocks.special.orthogonal import eval_chebyu
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
@@ -80,7 +81,7 @@ def _inexact(exact: Any, function: str) -> None:
 def polygamma(n: Any, x: Any) -> Any:
     """The n-th derivative of ψ(x), 5.15 and 25.11.12; n a plain integer, 1 or more (0 is `special.psi`)."""
     n = np.asarray(_plain("polygamma", n, "n"))
-    return (-1.0) ** (n + 1) * gamma(n + 1.0) * zeta(n + 1.0, x)
+    return (-1.0) ** (n + 1) * gamma(n + 1.0) * hurwitz_zeta(n + 1.0, x)
 
 
 def multigammaln(a: Any, d: int) -> Any:

@@ -79,6 +79,8 @@ def elementwise(
     differentiable: bool = True,
     complex: bool = False,
     example: Example | None = None,
+    listed: bool = True,
+    flat_at_infinity: bool = False,
 ) -> Elementwise:
     """One line of the table of elementwise blocks.
 
@@ -89,6 +91,8 @@ def elementwise(
         One with poles is wrapped in `singular`.
     complex : whether it takes complex numbers. ∂z/∂x is then the complex derivative; its conjugate is taken for you.
     example : operands to show and check it with; by default any numbers.
+    listed : False for a block that nobody calls by name, which no page lists.
+    flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt.
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
     example = example or Example((normal(2, 3),) * len(derivatives))
@@ -96,8 +100,9 @@ def elementwise(
         forward, derivatives, notation=notation, differentiable=differentiable, complex=complex, example=example
     )
     made.name = name
+    made.flat_at_infinity = flat_at_infinity
     vars(made).update(__name__=name, __qualname__=name)
-    (BLOCKS if differentiable else UNLISTED)[of_the_library(made)] = made
+    (BLOCKS if differentiable and listed else UNLISTED)[of_the_library(made)] = made
     answers(*answers_for)(made)
     return made
 

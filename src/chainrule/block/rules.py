@@ -49,6 +49,7 @@ class Block:
     example : operands and parameters on which it is shown and checked.
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
+    flat_at_infinity : whether its derivative is 0 where operand and result are infinite, as that of log and of sqrt.
     result : what its backward rule calls the result.
     """
 
@@ -98,6 +99,7 @@ class Block:
                 f"write it after: *{self.operands[-1]}, {by_position[0]}={self.defaults[by_position[0]]!r}" + at_line()
             )
         self._by_position = self.operands + by_position
+        self.flat_at_infinity = False
         self._arity = len(self.operands)
         self._names = (*self.operands, *self.defaults, *self.required)
         self._has_axis = "axis" in self.defaults

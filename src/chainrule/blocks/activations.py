@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.block import elementwise, library_block, sum_to
+from chainrule.block import elementwise, library_block, singular, sum_to
 from chainrule.blocks.elementwise import clip
 from chainrule.blocks.shaping import reshape
 from chainrule.domains import exactly, example, far_from_zero, normal
@@ -80,6 +80,24 @@ softplus.__doc__ = """log(1 + e^{beta x}) / beta, entry by entry, without overfl
     np.float64(1000.0)
     """
 
+# The share of each term comes from x − y: from x − z it would be NaN where z is infinite, and rounded where x is large.
+
+logaddexp = elementwise(
+    "logaddexp",
+    lambda xp, x, y: xp.logaddexp(x, y),
+    singular(lambda xp, z, x, y: sigmoid(x - y)),
+    singular(lambda xp, z, x, y: sigmoid(y - x)),
+    notation=lambda x, y: call("log", name("e") ** x + name("e") ** y),
+    answers_for=(np.logaddexp,),
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    lambda xp, x, y: xp.logaddexp2(x, y),
+    singular(lambda xp, z, x, y: sigmoid(math.log(2) * (x - y))),
+    singular(lambda xp, z, x, y: sigmoid(math.log(2) * (y - x))),
+    notation=lambda x, y: call("log₂", 2**x + 2**y),
+    answers_for=(np.logaddexp2,),
+)
 
 _WIDE = example(exactly([[-4.0, -2.0, -0.25], [0.75, 2.0, 7.0]]))
 """Operands on all pieces of what is piecewise linear."""

@@ -60,16 +60,15 @@ square = elementwise(
 
 
 def _power_by_base(xp, z, x, y):
-    """y x^(y−1), and 0 where y = 0 whatever x is."""
+    """y x^(y−1), and 0 where both are 0, for x⁰ is 1 there too."""
     if isinstance(y, int | float):
         return xp.zeros_like(x) if y == 0 else y * x ** (y - 1) if y >= 1 else _root_by_base(x, y)
-    zero = y == 0
-    return xp.where(zero, 0.0, _root_by_base(x, y, xp.where(zero, 1.0, y - 1)))
+    return xp.where(abs(x) + abs(y) == 0, 0.0, _root_by_base(x, y))
 
 
 @singular
-def _root_by_base(x, y, less=None):
-    return y * x ** (y - 1 if less is None else less)
+def _root_by_base(x, y):
+    return y * x ** (y - 1)
 
 
 @singular
@@ -83,6 +82,7 @@ def _power_by_exponent(xp, z, x, y):
 power = elementwise(
     "power", lambda xp, x, y: x**y, _power_by_base, _power_by_exponent,
     notation=lambda x, y: x**y, answers_for=(np.power,), complex=True, example=example(positive(2, 3), normal(2, 3)),
+    flat_at_infinity=True,
 )
 @answers(np.float_power)
 def numpy_float_power(x1, x2):
@@ -118,25 +118,14 @@ expm1 = elementwise(
     "expm1", lambda xp, x: xp.expm1(x), lambda xp, z, x: xp.exp(x),
     notation=lambda x: E ** x - 1, answers_for=(np.expm1,), complex=True,
 )
-log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), answers_for=(np.log,), complex=True, example=example(positive(2, 3)))
-log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)))
-log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,), complex=True, example=example(positive(2, 3)))
-log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,), complex=True, example=example(positive(2, 3)))
-sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, answers_for=(np.sqrt,), complex=True, example=example(positive(2, 3)))
-cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,), example=example(far_from_zero(2, 3)))
-logaddexp = elementwise(
-    "logaddexp", lambda xp, x, y: xp.logaddexp(x, y),
-    lambda xp, z, x, y: xp.exp(x - z),
-    lambda xp, z, x, y: xp.exp(y - z),
-    notation=lambda x, y: call("log", E ** x + E ** y), answers_for=(np.logaddexp,),
-)
-logaddexp2 = elementwise(
-    "logaddexp2", lambda xp, x, y: xp.logaddexp2(x, y),
-    lambda xp, z, x, y: xp.exp2(x - z),
-    lambda xp, z, x, y: xp.exp2(y - z),
-    notation=lambda x, y: call("log₂", 2 ** x + 2 ** y), answers_for=(np.logaddexp2,),
-)
-hypot = elementwise(
+log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), answers_for=(np.log,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, answers_for=(np.sqrt,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,), example=example(far_from_zero(2, 3)), flat_at_infinity=True)
+
+hypot: Elementwise = elementwise(
     "hypot", lambda xp, x, y: xp.hypot(x, y),
     lambda xp, z, x, y: x / xp.where(z == 0, 1.0, z),  # the norm's derivative at 0 is 0
     lambda xp, z, x, y: y / xp.where(z == 0, 1.0, z),
@@ -148,8 +137,15 @@ hypot = elementwise(
 
 
 def _leg(xp, function, z, x):
-    """sqrt(1 − x²); of a complex x on the side of the cut on which z = arcsin x or arccos x is."""
-    return function(z) if is_complex(x) else xp.sqrt(1 - x * x)
+    """√(1 − x²), without the rounding of x²; of a complex x on the side of the cut on which z = arcsin x or arccos x is."""
+    return function(z) if is_complex(x) else xp.sqrt((1 - x) * (1 + x))
+
+
+@singular
+def _over_square_of_hypot(xp, leg, x, y):
+    """leg / (x² + y²), though the squares over- or underflow; 0 at the origin, as in PyTorch."""
+    z = hypot(x, y)
+    return xp.where(z == 0, 0.0, leg / z / z)
 
 
 sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,), complex=True)
@@ -160,16 +156,16 @@ arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, 
 arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,), complex=True)
 arctan2 = elementwise(
     "arctan2", lambda xp, y, x: xp.atan2(y, x),
-    singular(lambda xp, z, y, x: x / (x * x + y * y)),
-    singular(lambda xp, z, y, x: -y / (x * x + y * y)),
+    lambda xp, z, y, x: _over_square_of_hypot(xp, x, x, y),
+    lambda xp, z, y, x: _over_square_of_hypot(xp, -y, x, y),
     answers_for=(np.arctan2,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
 sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,), complex=True)
 cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), answers_for=(np.cosh,), complex=True)
 tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, answers_for=(np.tanh,), complex=True)
-arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,), complex=True)
-arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)))
-arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x * x)), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
+arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,), complex=True, flat_at_infinity=True)
+arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)), flat_at_infinity=True)
+arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / ((1 - x) * (1 + x))), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
 deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
 rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
 
@@ -182,9 +178,12 @@ def _sinc(xp, x, order):
     """
     near = abs(x) < 0.5
     far, close = xp.where(near, 1.0, x), xp.where(near, x, 0.0)
-    f = xp.sin(math.pi * far) / (math.pi * far)
+    turns = xp.round(xp.real(far) if is_complex(far) else far)  # so that sin(πx) is right for large x too
+    sine, cosine = (f(math.pi * (far - turns)) * (1 - 2 * (turns % 2)) for f in (xp.sin, xp.cos))
+    shifted = (sine, cosine, -sine, -cosine)  # by nπ/2
+    f = sine / (math.pi * far)
     for n in range(1, order + 1):
-        f = (math.pi ** (n - 1) * xp.sin(math.pi * far + n * math.pi / 2) - n * f) / far
+        f = (math.pi ** (n - 1) * shifted[n % 4] - n * f) / far
     powers = [k for k in range(28) if k % 2 == 0 and k >= order]
     series = sum((-1) ** (k // 2) * math.pi**k / (k + 1) / math.factorial(k - order) * close ** (k - order) for k in powers)
     z = xp.where(near, series, f)

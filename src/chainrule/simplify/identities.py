@@ -85,4 +85,5 @@ STABLE = [
 
 REAL = identities("""
     exp(log(x)) = x
+    (1 - x) * (1 + x) = 1 - square(x)
 """)

@@ -13,9 +13,36 @@ from chainrule.block import BLOCKS, Elementwise, answers, singular
 from chainrule.blocks.special.gamma_functions import rgamma
 from chainrule.blocks.special.table import near_zero, result_of, special_function, symbol, together, unknown, whole
 from chainrule.domains import exactly, example, far_from_zero, inside, normal, positive
-from chainrule.libraries import special_functions_of
+from chainrule.libraries import is_complex, special_functions_of
 
 DEGREE = math.pi / 180
+
+
+# Scaled functions are C y^(−1/2) Σ (±1)^k a_k(v) / y^k far out (10.17.1, 10.40(i)). Their derivative is small there, and
+# as a difference of neighbouring orders and the function itself it would cancel.
+
+TERMS = 24
+
+
+def _is_far(xp, v, y):
+    """Where the series has all digits."""
+    return (abs(y) > 30) & (4 * abs(y) > v * v)
+
+
+def _far_fall(xp, v, y, sign):
+    """−y f′(y)/f(y) of such a function f: the sum with a factor k + ½, over the sum."""
+    total, slope, term = 0.0, 0.0, 1.0
+    for k in range(TERMS):
+        total, slope = total + term, slope + (k + 0.5) * term
+        term = term * (sign * (4 * v * v - (2 * k + 1) ** 2) / (8 * (k + 1))) / y
+    return slope / total
+
+
+def _scaled(xp, z, v, x, y, sign, near):
+    """f′(x) of a scaled function, where y is x or a multiple of it; near(v, x) where the series does not hold."""
+    far = _is_far(xp, v, y)
+    order, place = xp.where(far, v, 0.0), xp.where(far, y, 40.0)
+    return xp.where(far, -z / xp.where(far, x, 1.0) * _far_fall(xp, order, place, sign), near(xp.where(far, 1.0, x)))
 
 
 # fmt: off
@@ -27,12 +54,12 @@ kv: Elementwise = special_function("kv", unknown("kv", "v"), lambda xp, z, v, x:
 hankel1: Elementwise = special_function("hankel1", unknown("hankel1", "v"), lambda xp, z, v, x: 0.5 * (hankel1(v - 1, x) - hankel1(v + 1, x)), notation=symbol("H⁽¹⁾"), complex=True, example=example(exactly(2), positive(2, 3)))
 hankel2: Elementwise = special_function("hankel2", unknown("hankel2", "v"), lambda xp, z, v, x: 0.5 * (hankel2(v - 1, x) - hankel2(v + 1, x)), notation=symbol("H⁽²⁾"), complex=True, example=example(exactly(2), positive(2, 3)))
 # Scaled by e^(∓iz) and e^z, which are holomorphic, or by e^(−|Im z|) and e^(−|Re z|), which are not.
-hankel1e: Elementwise = special_function("hankel1e", unknown("hankel1e", "v"), lambda xp, z, v, x: 0.5 * (hankel1e(v - 1, x) - hankel1e(v + 1, x)) - 1j * z, complex=True, example=example(exactly(2), positive(2, 3)))
-hankel2e: Elementwise = special_function("hankel2e", unknown("hankel2e", "v"), lambda xp, z, v, x: 0.5 * (hankel2e(v - 1, x) - hankel2e(v + 1, x)) + 1j * z, complex=True, example=example(exactly(2), positive(2, 3)))
-kve: Elementwise = special_function("kve", unknown("kve", "v"), lambda xp, z, v, x: z - 0.5 * (kve(v - 1, x) + kve(v + 1, x)), complex=True, example=example(exactly(2), positive(2, 3)))
+hankel1e: Elementwise = special_function("hankel1e", unknown("hankel1e", "v"), lambda xp, z, v, x: _scaled(xp, z, v, x, -1j * x, 1, lambda x: 0.5 * (hankel1e(v - 1, x) - hankel1e(v + 1, x)) - 1j * z), complex=True, example=example(exactly(2), positive(2, 3)))
+hankel2e: Elementwise = special_function("hankel2e", unknown("hankel2e", "v"), lambda xp, z, v, x: _scaled(xp, z, v, x, 1j * x, 1, lambda x: 0.5 * (hankel2e(v - 1, x) - hankel2e(v + 1, x)) + 1j * z), complex=True, example=example(exactly(2), positive(2, 3)))
+kve: Elementwise = special_function("kve", unknown("kve", "v"), lambda xp, z, v, x: _scaled(xp, z, v, x, x, 1, lambda x: z - 0.5 * (kve(v - 1, x) + kve(v + 1, x))), complex=True, example=example(exactly(2), positive(2, 3)))
 jve: Elementwise = special_function("jve", unknown("jve", "v"), lambda xp, z, v, x: 0.5 * (jve(v - 1, x) - jve(v + 1, x)), example=example(exactly(2), normal(2, 3)))
 yve: Elementwise = special_function("yve", unknown("yve", "v"), lambda xp, z, v, x: 0.5 * (yve(v - 1, x) - yve(v + 1, x)), example=example(exactly(2), positive(2, 3)))
-ive: Elementwise = special_function("ive", unknown("ive", "v"), lambda xp, z, v, x: 0.5 * (ive(v - 1, x) + ive(v + 1, x)) - xp.sign(x) * z, example=example(exactly(2), far_from_zero(2, 3)))
+ive: Elementwise = special_function("ive", unknown("ive", "v"), lambda xp, z, v, x: _scaled(xp, z, v, x, abs(x), -1, lambda x: 0.5 * (ive(v - 1, x) + ive(v + 1, x)) - xp.sign(x) * z), example=example(exactly(2), far_from_zero(2, 3)))
 yn: Elementwise = special_function("yn", whole("yn", "n"), lambda xp, z, n, x: 0.5 * (yn(n - 1, x) - yn(n + 1, x)), notation=symbol("Y"), example=example(exactly(2), positive(2, 3)))
 kn: Elementwise = special_function("kn", whole("kn", "n"), lambda xp, z, n, x: -0.5 * (kn(n - 1, x) + kn(n + 1, x)), notation=symbol("K"), example=example(exactly(2), positive(2, 3)))
 j0 = special_function("j0", lambda xp, z, x: -j1(x), notation=symbol("J₀"))
@@ -43,10 +70,10 @@ i0 = special_function("i0", lambda xp, z, x: i1(x), notation=symbol("I₀"))
 i1: Elementwise = special_function("i1", lambda xp, z, x: 0.5 * (i0(x) + iv(2.0, x)), notation=symbol("I₁"))
 k0 = special_function("k0", lambda xp, z, x: -k1(x), notation=symbol("K₀"), example=example(positive(2, 3)))
 k1: Elementwise = special_function("k1", lambda xp, z, x: -0.5 * (k0(x) + kv(2.0, x)), notation=symbol("K₁"), example=example(positive(2, 3)))
-i0e = special_function("i0e", lambda xp, z, x: i1e(x) - xp.sign(x) * z, example=example(far_from_zero(2, 3)))
-i1e: Elementwise = special_function("i1e", lambda xp, z, x: 0.5 * (i0e(x) + ive(2.0, x)) - xp.sign(x) * z, example=example(far_from_zero(2, 3)))
-k0e = special_function("k0e", lambda xp, z, x: z - k1e(x), example=example(positive(2, 3)))
-k1e: Elementwise = special_function("k1e", lambda xp, z, x: z - 0.5 * (k0e(x) + kve(2.0, x)), example=example(positive(2, 3)))
+i0e = special_function("i0e", lambda xp, z, x: _scaled(xp, z, 0.0, x, abs(x), -1, lambda x: i1e(x) - xp.sign(x) * z), example=example(far_from_zero(2, 3)))
+i1e: Elementwise = special_function("i1e", lambda xp, z, x: _scaled(xp, z, 1.0, x, abs(x), -1, lambda x: 0.5 * (i0e(x) + ive(2.0, x)) - xp.sign(x) * z), example=example(far_from_zero(2, 3)))
+k0e = special_function("k0e", lambda xp, z, x: _scaled(xp, z, 0.0, x, x, 1, lambda x: z - k1e(x)), example=example(positive(2, 3)))
+k1e: Elementwise = special_function("k1e", lambda xp, z, x: _scaled(xp, z, 1.0, x, x, 1, lambda x: z - 0.5 * (k0e(x) + kve(2.0, x))), example=example(positive(2, 3)))
 answers(np.i0)(i0)
 
 
@@ -128,10 +155,18 @@ def _root(xp, x):
     return xp.where(x > 0, xp.sqrt(xp.where(x > 0, x, 1.0)), 0.0)
 
 
-airye_ai = result_of("airye", 0, "Ai", lambda xp, z, x: airye_aip(x) + xp.sqrt(x) * z, complex=True, example=example(positive(2, 3)))
-airye_aip: Elementwise = result_of("airye", 1, "Ai′", lambda xp, z, x: x * airye_ai(x) + xp.sqrt(x) * z, complex=True, example=example(positive(2, 3)))
-airye_bi = result_of("airye", 2, "Bi", lambda xp, z, x: airye_bip(x) - _root(xp, x) * z, example=example(far_from_zero(2, 3)))
-airye_bip: Elementwise = result_of("airye", 3, "Bi′", lambda xp, z, x: x * airye_bi(x) - _root(xp, x) * z, example=example(far_from_zero(2, 3)))
+def _scaled_air(xp, z, x, order, power, sign, near):
+    """The derivative by x of c x^power f(ζ), ζ = (2/3) x^(3/2), with a scaled Bessel function f of this order (9.6(i))."""
+    far = (xp.real(x) if is_complex(x) else x) > 30
+    place = xp.where(far, x, 40.0)
+    zeta = place * xp.sqrt(place) / 1.5
+    return xp.where(far, z / place * (power - 1.5 * _far_fall(xp, order, zeta, sign)), near(xp.where(far, 1.0, x)))
+
+
+airye_ai = result_of("airye", 0, "Ai", lambda xp, z, x: _scaled_air(xp, z, x, 1 / 3, 0.5, 1, lambda x: airye_aip(x) + xp.sqrt(x) * z), complex=True, example=example(positive(2, 3)))
+airye_aip: Elementwise = result_of("airye", 1, "Ai′", lambda xp, z, x: _scaled_air(xp, z, x, 2 / 3, 1.0, 1, lambda x: x * airye_ai(x) + xp.sqrt(x) * z), complex=True, example=example(positive(2, 3)))
+airye_bi = result_of("airye", 2, "Bi", lambda xp, z, x: _scaled_air(xp, z, x, 1 / 3, 0.5, -1, lambda x: airye_bip(x) - _root(xp, x) * z), example=example(far_from_zero(2, 3)))
+airye_bip: Elementwise = result_of("airye", 3, "Bi′", lambda xp, z, x: _scaled_air(xp, z, x, 2 / 3, 1.0, -1, lambda x: x * airye_bi(x) - _root(xp, x) * z), example=example(far_from_zero(2, 3)))
 together("airye", airye_ai, airye_aip, airye_bi, airye_bip)
 together(
     "itairy",  # ∫₀ˣ Ai(t), ∫₀ˣ Bi(t), ∫₀ˣ Ai(−t), ∫₀ˣ Bi(−t)
@@ -172,7 +207,16 @@ def _struve_power(xp, v, x):
     return (0.5 * x) ** v * rgamma(v + 1.5) / math.sqrt(math.pi)
 
 
-struve: Elementwise = special_function("struve", unknown("struve", "v"), lambda xp, z, v, x: 0.5 * (struve(v - 1, x) - struve(v + 1, x) + _struve_power(xp, v, x)), notation=symbol("H"), example=example(exactly(2), positive(2, 3)))
+@singular
+def _struve_by_x(xp, z, v, x):
+    """H_(v−1) − (v/x) H_v where x is large, for then the power outgrows the rest."""
+    far = x > 1
+    y, near = xp.where(far, x, 1.0), xp.where(far, 1.0, x)
+    below = 0.5 * (struve(v - 1, near) - struve(v + 1, near) + _struve_power(xp, v, near))
+    return xp.where(far, struve(v - 1, y) - v / y * z, below)
+
+
+struve: Elementwise = special_function("struve", unknown("struve", "v"), _struve_by_x, notation=symbol("H"), example=example(exactly(2), positive(2, 3)))
 modstruve: Elementwise = special_function("modstruve", unknown("modstruve", "v"), lambda xp, z, v, x: 0.5 * (modstruve(v - 1, x) + modstruve(v + 1, x) + _struve_power(xp, v, x)), notation=symbol("L"), example=example(exactly(2), positive(2, 3)))
 itstruve0 = special_function("itstruve0", lambda xp, z, x: struve(0.0, x), notation=symbol("∫H₀"), example=example(positive(2, 3)))
 it2struve0 = special_function("it2struve0", singular(lambda xp, z, x: -struve(0.0, x) / x), notation=symbol("∫H₀/t"), example=example(positive(2, 3)))  # from x to ∞

@@ -13,7 +13,13 @@ from chainrule.array import value_of
 from chainrule.block import Elementwise, answers, singular
 from chainrule.blocks.special.bessel import ive
 from chainrule.blocks.special.error_functions import ndtri
-from chainrule.blocks.special.gamma_functions import beta_density, betaln, gamma_density, gammainc_by_a
+from chainrule.blocks.special.gamma_functions import (
+    beta_density,
+    betaln,
+    gamma_density,
+    gamma_quantile_by_a,
+    gammainc_by_a,
+)
 from chainrule.blocks.special.information import boxcox
 from chainrule.blocks.special.table import chance, special_function, symbol, through, unknown, whole
 from chainrule.domains import above_one, between, exactly, example, normal, positive
@@ -56,21 +62,21 @@ gdtrc = special_function(
 gdtria = special_function(  # the a of gdtr(a, b, x) = p; p depends on a x
     "gdtria",
     singular(lambda xp, a, p, b, x: 1 / (x * gamma_density(xp, b, a * x))),
-    singular(lambda xp, a, p, b, x: -gammainc_by_a(xp, b, a * x) / (x * gamma_density(xp, b, a * x))),
+    singular(lambda xp, a, p, b, x: gamma_quantile_by_a(b, a * x) / x),
     singular(lambda xp, a, p, b, x: -a / x),
     example=example(chance(2, 3), positive(2, 3), positive(2, 3)),
 )
 gdtrib = special_function(
     "gdtrib",
-    singular(lambda xp, b, a, p, x: -x * gamma_density(xp, b, a * x) / gammainc_by_a(xp, b, a * x)),
+    singular(lambda xp, b, a, p, x: x / gamma_quantile_by_a(b, a * x)),
     singular(lambda xp, b, a, p, x: 1 / gammainc_by_a(xp, b, a * x)),
-    singular(lambda xp, b, a, p, x: -a * gamma_density(xp, b, a * x) / gammainc_by_a(xp, b, a * x)),
+    singular(lambda xp, b, a, p, x: a / gamma_quantile_by_a(b, a * x)),
     example=example(positive(2, 3), chance(2, 3), positive(2, 3)),
 )
 gdtrix = special_function(
     "gdtrix",
     singular(lambda xp, x, a, b, p: -x / a),
-    singular(lambda xp, x, a, b, p: -gammainc_by_a(xp, b, a * x) / (a * gamma_density(xp, b, a * x))),
+    singular(lambda xp, x, a, b, p: gamma_quantile_by_a(b, a * x) / a),
     singular(lambda xp, x, a, b, p: 1 / (a * gamma_density(xp, b, a * x))),
     example=example(positive(2, 3), positive(2, 3), chance(2, 3)),
 )
@@ -88,14 +94,14 @@ chdtrc = special_function(
 )
 chdtri = special_function(  # the x of chdtrc(v, x) = p
     "chdtri",
-    singular(lambda xp, x, v, p: -gammainc_by_a(xp, 0.5 * v, 0.5 * x) / gamma_density(xp, 0.5 * v, 0.5 * x)),
+    singular(lambda xp, x, v, p: gamma_quantile_by_a(0.5 * v, 0.5 * x)),
     singular(lambda xp, x, v, p: -2 / gamma_density(xp, 0.5 * v, 0.5 * x)),
     example=example(positive(2, 3), chance(2, 3)),
 )
 chdtriv = special_function(  # the v of chdtr(v, x) = p
     "chdtriv",
     singular(lambda xp, v, p, x: 2 / gammainc_by_a(xp, 0.5 * v, 0.5 * x)),
-    singular(lambda xp, v, p, x: -gamma_density(xp, 0.5 * v, 0.5 * x) / gammainc_by_a(xp, 0.5 * v, 0.5 * x)),
+    singular(lambda xp, v, p, x: 1 / gamma_quantile_by_a(0.5 * v, 0.5 * x)),
     example=example(chance(2, 3), positive(2, 3)),
 )
 pdtr = special_function("pdtr", whole("pdtr", "k"), lambda xp, z, k, m: -gamma_density(xp, _whole(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))  # Q(k + 1, m)
@@ -104,7 +110,7 @@ pdtri = special_function("pdtri", whole("pdtri", "k"), singular(lambda xp, m, k,
 pdtrik = special_function(  # the k of Q(k + 1, m) = p, a real number
     "pdtrik",
     singular(lambda xp, k, p, m: -1 / gammainc_by_a(xp, k + 1, m)),
-    singular(lambda xp, k, p, m: -gamma_density(xp, k + 1, m) / gammainc_by_a(xp, k + 1, m)),
+    singular(lambda xp, k, p, m: 1 / gamma_quantile_by_a(k + 1, m)),
     example=example(chance(2, 3), above_one(2, 3)),
 )
 
@@ -113,7 +119,7 @@ pdtrik = special_function(  # the k of Q(k + 1, m) = p, a real number
 def _binomial_density(xp, k, n, p):
     """−∂/∂p of the sum of the first k + 1 terms, I_(1−p)(n − k, k + 1)."""
     k = _whole(xp, k)
-    return beta_density(xp, n - k, k + 1, 1 - p)
+    return beta_density(xp, k + 1, n - k, p)
 
 
 _counts = example(exactly(2), exactly(5), chance(2, 3))
@@ -133,7 +139,7 @@ def _t_density(xp, df, t):
 def _f_density(xp, n, d, x):
     """I_w(n/2, d/2) of w = n x / (d + n x), by x."""
     total = d + n * x
-    return beta_density(xp, 0.5 * n, 0.5 * d, n * x / total) * n * d / (total * total)
+    return beta_density(xp, 0.5 * n, 0.5 * d, n * x / total, d / total) * n * d / (total * total)
 
 
 stdtr = special_function("stdtr", *_of_beta("stdtr", "df"), lambda xp, z, df, t: _t_density(xp, df, t), example=example(exactly(3), normal(2, 3)))
@@ -147,9 +153,20 @@ fdtri = special_function("fdtri", *_of_beta("fdtri", "dfn", "dfd"), singular(lam
 
 @singular
 def _noncentral_density(xp, x, df, nc):
-    """½ e^(−(x + nc)/2) (x/nc)^(df/4 − ½) I_(df/2 − 1)(√(nc x)); by nc, minus that of df + 2."""
-    root_x, root_nc = xp.sqrt(x), xp.sqrt(nc)
-    return 0.5 * xp.exp(-0.5 * (root_x - root_nc) ** 2) * (root_x / root_nc) ** (0.5 * df - 1) * ive(0.5 * df - 1, root_x * root_nc)
+    """½ e^(−(x + nc)/2) (x/nc)^(df/4 − ½) I_(df/2 − 1)(√(nc x)); by nc, minus that of df + 2.
+
+    Where nc x is small, by the power series of I (10.25.2), which has no 0/0.
+    """
+    small = nc * x < 1
+    product, halves = xp.where(small, nc * x, 0.0), 0.5 * df
+    term = series = 1.0
+    for k in range(1, 16):
+        term = term * product / (4 * k * (halves + (k - 1)))
+        series = series + term
+    near = 0.5 * gamma_density(xp, halves, 0.5 * x) * xp.exp(-0.5 * nc) * series
+    root_x, root_nc = xp.sqrt(xp.where(small, 1.0, x)), xp.sqrt(xp.where(small, 1.0, nc))
+    far = 0.5 * xp.exp(-0.5 * (root_x - root_nc) ** 2) * (root_x / root_nc) ** (halves - 1) * ive(halves - 1, root_x * root_nc)
+    return xp.where(small, near, far)
 
 
 chndtr = special_function(

@@ -3,82 +3,141 @@
 Derivatives are in R. C. Carlson's symmetric integrals, which have no 0/0 at m = 0.
 """
 
+import functools
 import math
 
+import numpy as np
+
+from chainrule.array import form_of, value_of
 from chainrule.block import Elementwise, singular
-from chainrule.blocks.special.table import chance, result_of, special_function, symbol, through, together
+from chainrule.blocks.shaping import cast
+from chainrule.blocks.special.table import chance, hidden, result_of, special_function, symbol, together
 from chainrule.domains import above_one, example, inside, positive
+from chainrule.libraries import is_complex
 
-# Symmetric integrals (19.16). ∂R_F/∂x = −R_D(y, z, x)/6 by 19.18.1 ------------------------------------------------------
+# Symmetric integrals (19.16) --------------------------------------------------------------------------------------------
 
 
-def _rd_by_duplication(xp, x, y, z):
-    """R_D(x, y, z) by B. C. Carlson's duplication theorem (19.36(i), 19.26.20).
+def _symmetric(xp, x, y, z, p, powers=(0.5, 0.5, 0.5, 1.0), rise=0):
+    """∫₀^∞ t^rise (t+x)^(−p₁) (t+y)^(−p₂) (t+z)^(−p₃) (t+p)^(−p₄) dt, R. C. Carlson's R but for a factor (19.16.9).
 
-    Each step brings the three nearer together by a factor of 4; after ten, the series 19.36.2 is exact in doubles.
+    By x it is −p₁ times the same with p₁ + 1, so derivatives of every order are integrals of one sign, and nothing
+    cancels where arguments coincide. With t = eᵘ the integrand is analytic in a strip and falls exponentially to both sides: the
+    trapezoidal rule has all digits (L. N. Trefethen and J. A. C. Weideman, The exponentially convergent trapezoidal rule, 2014).
     """
-    total, power = 0.0, 1.0
-    for _ in range(10):
-        root_x, root_y, root_z = xp.sqrt(x), xp.sqrt(y), xp.sqrt(z)
-        shift = root_x * root_y + root_y * root_z + root_z * root_x
-        total = total + 3 * power / (root_z * (z + shift))
-        power = power / 4
-        x, y, z = (x + shift) / 4, (y + shift) / 4, (z + shift) / 4
-    mean = (x + y + 3 * z) / 5
-    dx, dy = 1 - x / mean, 1 - y / mean
-    dz = -(dx + dy) / 3
-    e2 = dx * dy - 6 * dz * dz
-    e3 = (3 * dx * dy - 8 * dz * dz) * dz
-    return total + power * mean**-1.5 * (1 - 3 / 14 * e2 + e3 / 6 + 9 / 88 * e2 * e2)
+    used = [(x, power) for x, power in zip((x, y, z, p), powers, strict=True) if power]
+    size = functools.reduce(xp.maximum, [xp.asarray(abs(x)) for x, _ in used])
+    size = xp.where(xp.isfinite(size) & (size > 0), size, 1.0)
+    scaled = [(x / size, power) for x, power in used]
+    u, step = _places(scaled, rise)
+    t = xp.exp(xp.reshape(xp.asarray(u), (-1,) + (1,) * size.ndim))  # in double precision, or its powers overflow
+    integrand, at_0 = t ** (rise + 1.0), rise + 1.0
+    for x, power in scaled:
+        integrand = integrand * (t + x) ** -power
+        at_0 = at_0 - power * (x == 0)
+    degree = rise + 1.0 - sum(powers)
+    integral = xp.where(at_0 > 0, size**degree * step * xp.sum(integrand, axis=0), math.inf)
+    return cast(integral, dtype=functools.reduce(np.promote_types, [form_of(x).dtype for x, _ in scaled]))
 
 
-def _rg_by_x(xp, x, y, z):
-    """∂R_G/∂x, from 2 R_G = z R_F − (x − z)(y − z) R_D/3 + √(xy/z), 19.21.10."""
-    return (xp.sqrt(y / (x * z)) / 2 - (y * elliprd(y, z, x) + (y - z) * elliprd(x, y, z)) / 6) / 2
+def _places(xs, rise):
+    """Where the integrand of `_symmetric` is more than rounding, and the step between the places.
+
+    The integrand's singularities are at u = log(−x): as far from the real axis as x is from the negative one.
+    """
+    xs = [(np.asarray(value_of(x)), power) for x, power in xs]
+    sizes = np.concatenate([abs(x[(x != 0) & np.isfinite(x)]).ravel() for x, _ in xs])
+    at_0 = rise + 1.0 - sum(power for x, power in xs if np.any(x == 0))
+    fall = sum(power for _, power in xs) - rise - 1.0
+    start = np.log(sizes.min(initial=1.0)) - 40 / max(at_0, 0.5)
+    width = min(math.pi - abs(np.angle(x[np.isfinite(x)])).max(initial=0.0) for x, _ in xs)
+    step = max(width, 0.3) / 6.5
+    return np.arange(max(start, -700.0), 40 / fall + step, step), step
+
+
+def _by_operand(i):
+    def derivative(xp, r, *xs, powers, rise):
+        more = tuple(power + (i == j) for j, power in enumerate(powers))
+        return -powers[i] * symmetric(*xs, powers=more, rise=rise)
+
+    return derivative
+
+
+symmetric: Elementwise = hidden("symmetric", _symmetric, *map(_by_operand, range(4)), complex=True)
+
+
+def _integral_of(factor, *powers, rise=0):
+    """The rule of a multiple of the integral above. Operands whose power is 0 do not matter."""
+    return lambda xp, r, *xs: factor * symmetric(*xs, *[1.0] * (4 - len(xs)), powers=powers, rise=rise)
+
+
+def _is_left(xp, x):
+    return (xp.real(x) if is_complex(x) else x) < 0
 
 
 @singular
-def _rj_by_x(xp, rj, x, y, z, p):
-    """∂R_J/∂x: 1/((t+x)(t+p)) in the integrand, as partial fractions."""
-    return (elliprd(y, z, x) - rj) / (2 * (x - p))
+def _rc_by_x(xp, r, x, y):
+    """∂R_C/∂x; of a negative y, for which R_C is a principal value, by partial fractions."""
+    left = _is_left(xp, y)
+    away = -0.25 * symmetric(x, 1.0, 1.0, xp.where(left, 1.0, y), powers=(1.5, 0.0, 0.0, 1.0))
+    return xp.where(left, (r - 1 / xp.sqrt(x)) / (2 * (xp.where(left, y, -1.0) - x)), away)
 
 
 @singular
-def _rj_by_p(xp, rj, x, y, z, p):
-    """R_J is homogeneous of degree −3/2 (19.20)."""
-    by_x, by_y, by_z = _rj_by_x(xp, rj, x, y, z, p), _rj_by_x(xp, rj, y, x, z, p), _rj_by_x(xp, rj, z, x, y, p)
-    return -(1.5 * rj + x * by_x + y * by_y + z * by_z) / p
+def _rc_by_y(xp, r, x, y):
+    """∂R_C/∂y; of a negative y from that by x, for R_C is homogeneous of degree −1/2."""
+    left = _is_left(xp, y)
+    away = -0.5 * symmetric(x, 1.0, 1.0, xp.where(left, 1.0, y), powers=(0.5, 0.0, 0.0, 2.0))
+    return xp.where(left, -(0.5 * r + x * _rc_by_x(xp, r, x, y)) / y, away)
+
+
+@singular
+def _rj_by_x(xp, r, x, y, z, p):
+    """∂R_J/∂x; of a negative p, for which R_J is a principal value, by partial fractions: 1/((t+x)(t+p))."""
+    left = _is_left(xp, p)
+    away = -0.75 * symmetric(x, y, z, xp.where(left, 1.0, p), powers=(1.5, 0.5, 0.5, 1.0))
+    return xp.where(left, (elliprd(y, z, x) - r) / (2 * (x - xp.where(left, p, -1.0))), away)
+
+
+@singular
+def _rj_by_p(xp, r, x, y, z, p):
+    """∂R_J/∂p; of a negative p from the others, for R_J is homogeneous of degree −3/2."""
+    left = _is_left(xp, p)
+    away = -1.5 * symmetric(x, y, z, xp.where(left, 1.0, p), powers=(0.5, 0.5, 0.5, 2.0))
+    by_x, by_y, by_z = _rj_by_x(xp, r, x, y, z, p), _rj_by_x(xp, r, y, x, z, p), _rj_by_x(xp, r, z, x, y, p)
+    return xp.where(left, -(1.5 * r + x * by_x + y * by_y + z * by_z) / p, away)
 
 
 # fmt: off
 
-elliprd: Elementwise = special_function("elliprd", *(singular(through(_rd_by_duplication, i)) for i in range(3)), notation=symbol("R_D"), complex=True, example=example(positive(2, 3), positive(2, 3), positive(2, 3)))
-elliprf = special_function(
+elliprd: Elementwise = special_function(  # (3/2) ∫, 19.16.5
+    "elliprd",
+    _integral_of(-0.75, 1.5, 0.5, 1.5, 0.0),
+    _integral_of(-0.75, 0.5, 1.5, 1.5, 0.0),
+    _integral_of(-2.25, 0.5, 0.5, 2.5, 0.0),
+    notation=symbol("R_D"), complex=True, example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
+)
+elliprf = special_function(  # ½ ∫, 19.16.1
     "elliprf",
-    lambda xp, r, x, y, z: elliprd(y, z, x) / -6,
-    lambda xp, r, x, y, z: elliprd(z, x, y) / -6,
-    lambda xp, r, x, y, z: elliprd(x, y, z) / -6,
+    _integral_of(-0.25, 1.5, 0.5, 0.5, 0.0),
+    _integral_of(-0.25, 0.5, 1.5, 0.5, 0.0),
+    _integral_of(-0.25, 0.5, 0.5, 1.5, 0.0),
     notation=symbol("R_F"), complex=True, example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
 )
-elliprc = special_function(  # R_F(x, y, y), 19.16.6
-    "elliprc",
-    lambda xp, r, x, y: elliprd(y, y, x) / -6,
-    lambda xp, r, x, y: elliprd(x, y, y) / -3,
-    notation=symbol("R_C"), complex=True, example=example(positive(2, 3), positive(2, 3)),
-)
-elliprg = special_function(
+elliprc = special_function("elliprc", _rc_by_x, _rc_by_y, notation=symbol("R_C"), complex=True, example=example(positive(2, 3), positive(2, 3)))  # R_F(x, y, y), 19.16.6
+elliprg = special_function(  # R of the power 1/2, 19.16.9
     "elliprg",
-    singular(lambda xp, r, x, y, z: _rg_by_x(xp, x, y, z)),
-    singular(lambda xp, r, x, y, z: _rg_by_x(xp, y, z, x)),
-    singular(lambda xp, r, x, y, z: _rg_by_x(xp, z, x, y)),
+    _integral_of(0.125, 1.5, 0.5, 0.5, 0.0, rise=1),
+    _integral_of(0.125, 0.5, 1.5, 0.5, 0.0, rise=1),
+    _integral_of(0.125, 0.5, 0.5, 1.5, 0.0, rise=1),
     notation=symbol("R_G"), complex=True, example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
 )
-elliprj = special_function(
+elliprj = special_function(  # (3/2) ∫, 19.16.2
     "elliprj",
-    lambda xp, r, x, y, z, p: _rj_by_x(xp, r, x, y, z, p),
+    _rj_by_x,
     lambda xp, r, x, y, z, p: _rj_by_x(xp, r, y, x, z, p),
     lambda xp, r, x, y, z, p: _rj_by_x(xp, r, z, x, y, p),
-    lambda xp, r, x, y, z, p: _rj_by_p(xp, r, x, y, z, p),
+    _rj_by_p,
     notation=symbol("R_J"), complex=True, example=example(chance(2, 3), chance(2, 3), chance(2, 3), above_one(2, 3)),
 )
 

@@ -6,19 +6,31 @@ import numpy as np
 
 from chainrule.array import form_of
 from chainrule.block import Elementwise, answers, singular
-from chainrule.blocks.integers import step
-from chainrule.blocks.special.information import xlog1py, xlogy
-from chainrule.blocks.special.table import chance, special_function, symbol, unknown
+from chainrule.blocks.special.information import xlogy
+from chainrule.blocks.special.table import chance, hidden, special_function, symbol, through, unknown
 from chainrule.domains import above_one, exactly, example, inside, positive
-from chainrule.errors import GradientError
 from chainrule.libraries import is_complex
-from chainrule.node import at_line
 
 BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330]
 """B₂, B₄, B₆, … (24.2(iv))."""
 
 
-def _zeta_by_s(xp, s, a):
+def sinpi(xp, x):
+    """sin(πx), exactly 0 at the integers."""
+    turns = xp.round(xp.real(x) if is_complex(x) else x)
+    return (1 - 2 * (turns % 2)) * xp.sin(math.pi * (x - turns))
+
+
+def cospi(xp, x):
+    """cos(πx)."""
+    turns = xp.round(xp.real(x) if is_complex(x) else x)
+    return (1 - 2 * (turns % 2)) * xp.cos(math.pi * (x - turns))
+
+
+# ζ by s ------------------------------------------------------------------------------------------------------------------
+
+
+def _zeta_sum_by_s(xp, s, a):
     """∂ζ(s, a)/∂s, term by term of the Euler-Maclaurin sum for ζ(s, a) (25.11.28, with ten terms before it)."""
     y = a + 10.0
     log = xp.log(y)
@@ -36,6 +48,28 @@ def _zeta_by_s(xp, s, a):
     return slope
 
 
+zeta_by_s: Elementwise = hidden(  # by a: 25.11.17, differentiated by s
+    "zeta_by_s",
+    _zeta_sum_by_s,
+    through(_zeta_sum_by_s, 0),
+    lambda xp, z, s, a: -zeta(s + 1, a) - s * zeta_by_s(s + 1, a),
+)
+
+
+def _riemann_by_s(xp, s):
+    """ζ′(s); left of −1 by the reflection 25.4.2, ζ(s) = 2 (2π)^(s−1) sin(πs/2) Γ(1−s) ζ(1−s)."""
+    left = s < -1
+    y = xp.where(left, 1 - s, 3.0)
+    sine, cosine = sinpi(xp, (1 - y) / 2), cospi(xp, (1 - y) / 2)
+    factor = 2 * xp.exp(gammaln(y) - y * math.log(2 * math.pi))
+    slope = (math.log(2 * math.pi) - digamma(y)) * sine + (math.pi / 2) * cosine
+    reflected = factor * ((1 + zetac(y)) * slope - sine * zeta_by_s(y, 1.0))
+    return xp.where(left, reflected, zeta_by_s(xp.where(left, 3.0, s), 1.0))
+
+
+# ψ, its derivative, and differences of it --------------------------------------------------------------------------------
+
+
 def _complex_trigamma(xp, x):
     """ψ′: reflected to the right half-plane (5.15.6), moved far out (5.15.5), and there the asymptotic series (5.15.8)."""
     left = xp.real(x) < 0.5
@@ -46,79 +80,248 @@ def _complex_trigamma(xp, x):
         sum_ = sum_ + 1 / (y + k) ** 2
     for k, b in enumerate(BERNOULLI[:8], start=1):
         sum_ = sum_ + b * far ** (-2.0 * k - 1)
-    sine = xp.sin(math.pi * xp.where(left, x, 0.5))
+    sine = sinpi(xp, xp.where(left, x, 0.5))
     return xp.where(left, (math.pi / sine) ** 2 - sum_, sum_)
 
 
+@singular
 def _trigamma(xp, z, x):
-    """ψ′(x); scipy.special has it for real x only."""
-    return _complex_trigamma(xp, x) if is_complex(x) else zeta(2.0, x)
+    """ψ′(x) = ζ(2, x) (5.15.1), of a negative x by reflection (5.15.6); scipy.special has it for real x only."""
+    if is_complex(x):
+        return _complex_trigamma(xp, x)
+    left = x < 0
+    reflected = (math.pi / sinpi(xp, xp.where(left, x, 0.5))) ** 2 - zeta(2.0, xp.where(left, 1 - x, 1.0))
+    return xp.where(left, reflected, zeta(2.0, xp.where(left, 1.0, x)))
+
+
+def _polygamma_step(xp, a, b, order=0):
+    """ψ⁽ⁿ⁾(a + b) − ψ⁽ⁿ⁾(a) of positive a and a + b, without cancelling: 5.15.5 moves far out, where 5.15.9 holds."""
+    log = xp.log1p(b / (a + 12))
+    total = log if order == 0 else math.factorial(order - 1) * _power_step(xp, a + 12, log, order)
+    sign = 1.0 if order == 0 else (-1.0) ** (order + 1)
+    rest = 0.5 * math.factorial(order) * _power_step(xp, a + 12, log, order + 1)
+    for k in range(12):
+        rest = rest + math.factorial(order) * _power_step(xp, a + k, xp.log1p(b / (a + k)), order + 1)
+    for k, bernoulli in enumerate(BERNOULLI[:8], start=1):
+        factor = bernoulli * math.factorial(2 * k + order - 1) / math.factorial(2 * k)
+        rest = rest + factor * _power_step(xp, a + 12, log, 2 * k + order)
+    return sign * total + (-1.0) ** (order + 1) * rest
+
+
+def _power_step(xp, x, log, n):
+    """(x + b)^(−n) − x^(−n), where log is that of 1 + b/x."""
+    return x ** float(-n) * xp.expm1(-n * log)
+
+
+polygamma_step: Elementwise = hidden(
+    "polygamma_step",
+    _polygamma_step,
+    lambda xp, z, a, b, order=0: polygamma_step(a, b, order=order + 1),
+    lambda xp, z, a, b, order=0: (-1.0) ** order * math.factorial(order + 1) * zeta(order + 2.0, a + b),
+)
+
+
+@singular
+def _digamma_step(xp, a, b):
+    """ψ(a + b) − ψ(a). If both arguments are left of 0, by reflection (5.5.4), which keeps the limit at two poles."""
+    right, left = (a > 0) & (a + b > 0), (a <= 0) & (a + b <= 0)
+    stable = polygamma_step(xp.where(right, a, xp.where(left, 1 - a, 1.0)), xp.where(right, b, xp.where(left, -b, 1.0)))
+    over, under = math.pi * sinpi(xp, b), sinpi(xp, a) * sinpi(xp, a + b)
+    both_poles = (over == 0) & (under == 0)
+    reflected = xp.where(both_poles, 0.0, over / xp.where(both_poles, 1.0, under))
+    apart = ~(right | left)
+    plain = digamma(xp.where(apart, a + b, 1.0)) - digamma(xp.where(apart, a, 1.0))
+    return xp.where(apart, plain, stable + xp.where(left, reflected, 0.0))
+
+
+# Functions with Γ in the denominator, at whose poles they are 0 and their derivatives are not ---------------------------
+
+
+@singular
+def _rgamma_by_x(xp, z, x):
+    """(1/Γ)′; left of ½ that of sin(πx) Γ(1−x) / π (5.5.3)."""
+    left = (xp.real(x) if is_complex(x) else x) < 0.5
+    y = xp.where(left, x, 0.0)
+    reflected = gamma(1 - y) * (cospi(xp, y) - sinpi(xp, y) * digamma(1 - y) / math.pi)
+    return xp.where(left, reflected, -z * digamma(xp.where(left, 1.0, x)))
+
+
+def _slope_of_rgamma(xp, x):
+    return _rgamma_by_x(xp, rgamma(x), x)
+
+
+@singular
+def _poch_by_a(xp, z, a, m):
+    """z (ψ(a + m) − ψ(a)); nearer to a pole of Γ(a) than of Γ(a + m) it is Γ(a + m) times a derivative of 1/Γ."""
+    inner = (a + m > 0) | (abs(sinpi(xp, a)) < abs(sinpi(xp, a + m)))
+    near = (a < 0.01 * abs(m)) & (a < 0.5) & (a > -170) & (a + m < 170) & inner
+    pole, sum_ = xp.where(near, a, 1.0), xp.where(near, a + m, 1.0)
+    at_poles = gamma(sum_) * (_slope_of_rgamma(xp, pole) + rgamma(pole) * digamma(sum_))
+    return xp.where(near, at_poles, z * _digamma_step(xp, xp.where(near, 1.0, a), m))
+
+
+def _is_pole(xp, k):
+    """Whether Γ(k + 1) has a pole at k or next to it, and is not beyond all numbers."""
+    return (k < -0.5) & (k > -170) & (abs(sinpi(xp, k)) < 0.01)
+
+
+@singular
+def _binom_at_poles(xp, upper, pole, psi_of):
+    """∂/∂pole of poch(upper − pole + 1, pole) / Γ(pole + 1), but for the sign of what is within poch: see its callers."""
+    ratio = poch(upper - pole + 1, pole)
+    return ratio * (_slope_of_rgamma(xp, pole + 1) + rgamma(pole + 1) * digamma(psi_of))
+
+
+@singular
+def _binom_by_n(xp, z, n, k):
+    """z (ψ(n + 1) − ψ(n − k + 1)); where Γ(n − k + 1) has poles, of poch(k + 1, n − k) / Γ(n − k + 1)."""
+    near = _is_pole(xp, n - k)
+    n1, k1 = xp.where(near, n, 1.0), xp.where(near, k, 0.0)
+    away = z * _digamma_step(xp, xp.where(near, 1.0, n - k + 1), k)
+    return xp.where(near, _binom_at_poles(xp, n1, n1 - k1, n1 + 1), away)
+
+
+@singular
+def _binom_by_k(xp, z, n, k):
+    """z (ψ(n − k + 1) − ψ(k + 1)); where Γ(k + 1) has poles, of poch(n − k + 1, k) / Γ(k + 1), and so with n − k for k."""
+    right = _is_pole(xp, n - k)
+    near = right | _is_pole(xp, k)
+    n1, pole = xp.where(near, n, 1.0), xp.where(near, xp.where(right, n - k, k), 0.0)
+    at_poles = _binom_at_poles(xp, n1, pole, n1 - pole + 1)
+    away = z * _digamma_step(xp, xp.where(near, 1.0, k + 1), n - 2 * k)
+    return xp.where(near, xp.where(right, -at_poles, at_poles), away)
 
 
 # fmt: off
 
-zeta: Elementwise = special_function("zeta", lambda xp, z, s, a: _zeta_by_s(xp, s, a), lambda xp, z, s, a: -s * zeta(s + 1, a), notation=symbol("ζ"), example=example(above_one(2, 3), positive(2, 3)))  # 25.11.17
-zetac = special_function("zetac", lambda xp, z, s: _zeta_by_s(xp, s, 1.0), notation=lambda s: symbol("ζ")(s) - 1, example=example(above_one(2, 3)))
-digamma = special_function("psi", _trigamma, notation=symbol("ψ"), complex=True, example=example(positive(2, 3)))  # 5.15.1
-gamma = special_function("gamma", lambda xp, z, x: z * digamma(x), notation=symbol("Γ"), complex=True, example=example(positive(2, 3)))  # 5.2.2
-gammaln = special_function("gammaln", lambda xp, z, x: digamma(x), notation=symbol("log Γ"), example=example(positive(2, 3)))
+zeta: Elementwise = special_function("zeta", lambda xp, z, s, a: zeta_by_s(s, a), lambda xp, z, s, a: -s * zeta(s + 1, a), notation=symbol("ζ"), example=example(above_one(2, 3), positive(2, 3)))  # 25.11.17
+zetac: Elementwise = special_function("zetac", lambda xp, z, s: _riemann_by_s(xp, s), notation=lambda s: symbol("ζ")(s) - 1, example=example(above_one(2, 3)))
+digamma: Elementwise = special_function("psi", _trigamma, notation=symbol("ψ"), complex=True, example=example(positive(2, 3)))  # 5.15.1
+gamma: Elementwise = special_function("gamma", lambda xp, z, x: z * digamma(x), notation=symbol("Γ"), complex=True, example=example(positive(2, 3)))  # 5.2.2
+gammaln: Elementwise = special_function("gammaln", lambda xp, z, x: digamma(x), notation=symbol("log Γ"), example=example(positive(2, 3)))
 loggamma = special_function("loggamma", lambda xp, z, x: digamma(x), notation=symbol("log Γ"), complex=True, example=example(positive(2, 3)))
-rgamma = special_function("rgamma", lambda xp, z, x: -z * digamma(x), notation=lambda x: 1 / symbol("Γ")(x), complex=True, example=example(positive(2, 3)))
+rgamma: Elementwise = special_function("rgamma", _rgamma_by_x, notation=lambda x: 1 / symbol("Γ")(x), complex=True, example=example(positive(2, 3)))
 beta = special_function(  # 5.12.1
     "beta",
-    lambda xp, z, a, b: z * (digamma(a) - digamma(a + b)),
-    lambda xp, z, a, b: z * (digamma(b) - digamma(a + b)),
+    lambda xp, z, a, b: -z * _digamma_step(xp, a, b),
+    lambda xp, z, a, b: -z * _digamma_step(xp, b, a),
     notation=symbol("B"), example=example(positive(2, 3), positive(2, 3)),
 )
 betaln = special_function(
     "betaln",
-    lambda xp, z, a, b: digamma(a) - digamma(a + b),
-    lambda xp, z, a, b: digamma(b) - digamma(a + b),
+    lambda xp, z, a, b: -_digamma_step(xp, a, b),
+    lambda xp, z, a, b: -_digamma_step(xp, b, a),
     notation=symbol("log B"), example=example(positive(2, 3), positive(2, 3)),
 )
 binom = special_function(  # 1.2.6
     "binom",
-    lambda xp, z, n, k: z * (digamma(n + 1) - digamma(n - k + 1)),
-    lambda xp, z, n, k: z * (digamma(n - k + 1) - digamma(k + 1)),
+    _binom_by_n,
+    _binom_by_k,
     example=example(above_one(2, 3), inside(2, 3)),
 )
-poch = special_function(  # 5.2.5
+poch: Elementwise = special_function(  # 5.2.5
     "poch",
-    lambda xp, z, a, m: z * (digamma(a + m) - digamma(a)),
+    _poch_by_a,
     lambda xp, z, a, m: z * digamma(a + m),
     example=example(positive(2, 3), positive(2, 3)),
 )
 
 
-# Incomplete gamma functions (chapter 8). P by a: the power series 8.7.1, term by term; every term is positive --------
+# Incomplete gamma functions (chapter 8) ----------------------------------------------------------------------------------
 
+def stirling(xp, a):
+    """log Γ(a) − (a − ½) log a + a − ½ log 2π of an a above 10, 5.11.1."""
+    series = 0.0
+    for k in range(8, 0, -1):
+        series = series / (a * a) + BERNOULLI[k - 1] / (2 * k * (2 * k - 1))
+    return series / a
+
+
+def excess(xp, x, a):
+    """μ − log(1 + μ) of 1 + μ = x/a; where μ is small by log(1 + μ) = 2 artanh v, v = μ/(2 + μ) (C. Loader, 2000)."""
+    mu = (x - a) / a
+    near = abs(mu) < 0.3
+    v = xp.where(near, mu, 0.0) / (2 + xp.where(near, mu, 0.0))
+    series = 0.0
+    for k in range(10, -1, -1):
+        series = series * v * v + 2 / (2 * k + 3)
+    return xp.where(near, 2 * v * v / (1 - v) - v**3 * series, xp.where(near, 0.0, mu) - xp.log(xp.where(near, 1.0, x / a)))
+
+
+@singular
 def gamma_density(xp, a, x):
-    """∂P(a, x)/∂x = x^(a−1) e^(−x) / Γ(a), 8.8.13."""
-    return xp.exp(xlogy(a - 1, x) - x - gammaln(a))
+    """∂P(a, x)/∂x = x^(a−1) e^(−x) / Γ(a), 8.8.13. For large a the factors are far from 1, their product is not."""
+    large = (a > 10) & (x > 0)
+    b, y = xp.where(large, a, 11.0), xp.where(large, x, 11.0)
+    together = xp.sqrt(b / (2 * math.pi)) / y * xp.exp(-b * excess(xp, y, b) - stirling(xp, b))
+    b, y = xp.where(large, 1.0, a), xp.where(large, 1.0, x)
+    return xp.where(large, together, xp.exp(xlogy(b - 1, y) - y - gammaln(b)))
+
+
+def _log_less_digamma(xp, x, a):
+    """log x − ψ(a), of a large a near x by log(x/a) and the series of log a − ψ(a) (5.11.2)."""
+    large = a > 10
+    b = xp.where(large, a, 11.0)
+    series = 0.0
+    for k in range(8, 0, -1):
+        series = series / (b * b) + BERNOULLI[k - 1] / (2 * k)
+    ratio = (x - b) / b
+    close = abs(ratio) < 0.5
+    log = xp.where(close, xp.log1p(xp.where(close, ratio, 0.0)), xp.log(xp.where(close, 1.0, x / b)))
+    return xp.where(large, log + 0.5 / b + series / (b * b), xp.log(x) - digamma(xp.where(large, 1.0, a)))
+
+
+_U = np.arange(-3.6, 4.05, 0.05)
+_V, _DV = np.exp(_U - np.exp(-_U)), 0.05 * np.exp(_U - np.exp(-_U)) * (1 + np.exp(-_U))
+"""Double exponential quadrature over (0, ∞) of what falls like e^(−v) (H. Takahasi and M. Mori, 1974): nodes and weights."""
+
+
+def _gamma_moment(xp, a, x):
+    """−∂P(a, x)/∂a Γ(a + 1) x^(−a) e^x, from terms of one sign.
+
+    For small x by the power series 8.7.1. Else by Γ(a) ∂P/∂a = ∫₀ˣ t^(a−1) e^(−t) (log t − ψ(a)) dt, and minus the same from x
+    to ∞: on the side of x that is away from the maximum near a, t = x e^(±v).
+    """
+    small = x < 1.5
+    y, term, psi, series = xp.where(small, x, 1.0), 1.0, digamma(a + 1), 0.0
+    log = xp.log(y)
+    for k in range(30):
+        series = series + term * (psi - log)
+        psi, term = psi + 1 / (a + k + 1), term * y / (a + k + 1)
+    x, a = xp.where(small, 2.0, x)[..., None], xp.where(small, 2.0, a)[..., None]
+    sign = xp.where(x < a, -1.0, 1.0)
+    scale = 1 / (sign * (x - a) + xp.sqrt(x))
+    v = scale * np.asarray(_V, dtype=np.asarray(form_of(x)).dtype)
+    exponent = x * (xp.expm1(sign * v) - sign * v) + sign * (x - a) * v
+    integrand = xp.exp(-exponent) * (sign * _log_less_digamma(xp, x, a) + v)
+    weights = np.asarray(_DV, dtype=np.asarray(form_of(x)).dtype)
+    return xp.where(small, series, xp.sum(integrand * weights, axis=-1) * (a * scale)[..., 0])
+
+
+gamma_moment = hidden("gamma_moment", _gamma_moment, through(_gamma_moment, 0), through(_gamma_moment, 1))
 
 
 def gammainc_by_a(xp, a, x):
-    """∂P(a, x)/∂a, of P(a, x) = Σ_k x^(a+k) e^(−x) / Γ(a + k + 1)."""
-    terms = int(step(_terms, x))
-    if terms * np.size(form_of(x)) > 10**8:
-        raise GradientError(
-            f"the derivative of scipy.special.gammainc with respect to a takes {terms} terms of a series for numbers "
-            f"as large as these, too many; give a as a plain number, or as cr.stop_gradient(a)" + at_line()
-        )
-    a, x = xp.asarray(a)[..., None] + np.arange(terms, dtype=np.asarray(form_of(x)).dtype), xp.asarray(x)[..., None]
-    log = xp.log(xp.where(x == 0, 1.0, x))
-    return xp.sum(xp.exp(xlogy(a, x) - x - gammaln(a + 1)) * (log - digamma(a + 1)), axis=-1)
+    """∂P(a, x)/∂a = −∂Q(a, x)/∂a."""
+    return -gamma_density(xp, a + 1, x) * gamma_moment(a, xp.where(x == 0, 1.0, x))
 
 
-def _terms(x):
-    """The weights are those of a Poisson distribution of mean x. Few numbers of terms: each compiles by itself."""
-    largest = np.max(np.asarray(x), initial=0.0, where=np.isfinite(x))
-    return np.asarray(64 << int(np.log2((largest + 10 * math.sqrt(largest) + 40) / 64) + 1))
+def gamma_quantile_by_a(a, x):
+    """∂x/∂a of P(a, x) = p."""
+    return x / a * gamma_moment(a, x)
 
 
-def beta_density(xp, a, b, x):
-    """∂I_x(a, b)/∂x = x^(a−1) (1−x)^(b−1) / B(a, b), 8.17.2."""
-    return xp.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+def beta_density(xp, a, b, x, rest=None):
+    """∂I_x(a, b)/∂x = x^(a−1) (1−x)^(b−1) / B(a, b), 8.17.2. `rest` is 1 − x, where that has more digits."""
+    rest = 1 - x if rest is None else rest
+    large = (a > 10) & (b > 10) & (x > 0) & (rest > 0)
+    c, d, y, y1 = (xp.where(large, t, default) for t, default in ((a, 11.0), (b, 11.0), (x, 0.5), (rest, 0.5)))
+    n = c + d
+    exponent = c * excess(xp, n * y, c) + d * excess(xp, n * y1, d) + stirling(xp, c) + stirling(xp, d) - stirling(xp, n)
+    together = xp.sqrt(c * d / (2 * math.pi * n)) * xp.exp(-exponent) / (y * y1)
+    c, d = xp.where(large, 1.0, a), xp.where(large, 1.0, b)
+    apart = xp.exp(xlogy(c - 1, xp.where(large, 0.5, x)) + xlogy(d - 1, xp.where(large, 0.5, rest)) - betaln(c, d))
+    return xp.where(large, together, apart)
 
 
 _of_shape = example(positive(2, 3), positive(2, 3))
@@ -127,13 +330,13 @@ gammainc = special_function("gammainc", lambda xp, z, a, x: gammainc_by_a(xp, a,
 gammaincc = special_function("gammaincc", lambda xp, z, a, x: -gammainc_by_a(xp, a, x), lambda xp, z, a, x: -gamma_density(xp, a, x), notation=symbol("Q"), example=_of_shape)
 gammaincinv = special_function(
     "gammaincinv",
-    singular(lambda xp, z, a, p: -gammainc_by_a(xp, a, z) / gamma_density(xp, a, z)),  # of P(a, z) = p
+    singular(lambda xp, z, a, p: gamma_quantile_by_a(a, z)),  # of P(a, z) = p
     singular(lambda xp, z, a, p: 1 / gamma_density(xp, a, z)),
     notation=symbol("P⁻¹"), example=_inverse_of_shape,
 )
 gammainccinv = special_function(
     "gammainccinv",
-    singular(lambda xp, z, a, q: -gammainc_by_a(xp, a, z) / gamma_density(xp, a, z)),
+    singular(lambda xp, z, a, q: gamma_quantile_by_a(a, z)),
     singular(lambda xp, z, a, q: -1 / gamma_density(xp, a, z)),
     notation=symbol("Q⁻¹"), example=_inverse_of_shape,
 )

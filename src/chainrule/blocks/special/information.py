@@ -17,8 +17,9 @@ def scipy_log_expit(x):
     return -softplus(-x)
 
 
-def _log_unless(xp, both, y):
-    return xp.where(both, 0.0, xp.log(xp.where(both, 1.0, y)))
+def _unless(xp, both, y, log):
+    """log(y), and 0 where both are 0."""
+    return xp.where(both, 0.0, log(xp.where(both, 1.0, y)))
 
 
 def _no_log(y, least):
@@ -26,9 +27,28 @@ def _no_log(y, least):
     return y == least if is_complex(y) else y <= least
 
 
+@singular
+def _log_ratio(xp, x, y):
+    """log(x/y): near 1 from the difference, which is exact, and far from it without the quotient, which may overflow."""
+    close = abs(x - y) < 0.5 * abs(y)
+    near = xp.log1p(xp.where(close, x - y, 0.0) / xp.where(close, y, 1.0))
+    return xp.where(close, near, xp.log(xp.where(close, 1.0, x)) - xp.log(xp.where(close, 1.0, y)))
+
+
 def _exprel_by_x(xp, z, x):
+    """(e^x (x − 1) + 1) / x²; of a large x from z = (e^x − 1)/x, for e^x overflows before z does."""
     coefficients = [(k + 1) / math.factorial(k + 2) for k in range(15)]
-    return near_zero(xp, x, 0.5, coefficients, lambda x: (xp.exp(x) * (x - 1) + 1) / (x * x))
+    right = x > 1
+    above = z * (1 - 1 / xp.where(right, x, 1.0)) + 1 / xp.where(right, x, 1.0)
+    x = xp.where(right, 1.0, x)
+    return xp.where(right, above, near_zero(xp, x, 0.5, coefficients, lambda x: (xp.exp(x) * (x - 1) + 1) / (x * x)))
+
+
+@singular
+def _kl_div_by_y(xp, z, x, y):
+    """1 − x/y; near x = y from the difference, which is exact."""
+    close = abs(x - y) < 0.5 * abs(y)
+    return xp.where(close, (y - x) / xp.where(close, y, 1.0), 1 - x / y)
 
 
 # fmt: off
@@ -36,27 +56,29 @@ def _exprel_by_x(xp, z, x):
 logit = special_function("logit", singular(lambda xp, z, x: 1 / (x * (1 - x))), example=example(chance(2, 3)))
 xlogy = special_function(
     "xlogy",
-    singular(lambda xp, z, x, y: _log_unless(xp, (x == 0) & _no_log(y, 0), y)),
+    singular(lambda xp, z, x, y: _unless(xp, (x == 0) & _no_log(y, 0), y, xp.log)),
     singular(lambda xp, z, x, y: x / y),
     notation=lambda x, y: x * call("log", y), complex=True, example=example(normal(2, 3), positive(2, 3)),
+    flat_at_infinity=True,
 )
 xlog1py = special_function(
     "xlog1py",
-    singular(lambda xp, z, x, y: _log_unless(xp, (x == 0) & _no_log(y, -1), 1 + y)),
+    singular(lambda xp, z, x, y: _unless(xp, (x == 0) & _no_log(y, -1), y, xp.log1p)),
     singular(lambda xp, z, x, y: x / (1 + y)),
     notation=lambda x, y: x * call("log", 1 + y), complex=True, example=example(normal(2, 3), positive(2, 3)),
+    flat_at_infinity=True,
 )
 entr = special_function("entr", singular(lambda xp, z, x: -xp.log(x) - 1), notation=lambda x: -x * call("log", x), example=example(positive(2, 3)))
 rel_entr = special_function(
     "rel_entr",
-    singular(lambda xp, z, x, y: xp.log(x / y) + 1),
+    lambda xp, z, x, y: _log_ratio(xp, x, y) + 1,
     singular(lambda xp, z, x, y: -x / y),
     notation=lambda x, y: x * call("log", x / y), example=example(positive(2, 3), positive(2, 3)),
 )
 kl_div = special_function(
     "kl_div",
-    singular(lambda xp, z, x, y: xp.log(x / y)),
-    singular(lambda xp, z, x, y: 1 - x / y),
+    lambda xp, z, x, y: _log_ratio(xp, x, y),
+    _kl_div_by_y,
     notation=lambda x, y: x * call("log", x / y) - x + y, example=example(positive(2, 3), positive(2, 3)),
 )
 huber = special_function(
@@ -67,8 +89,8 @@ huber = special_function(
 )
 pseudo_huber = special_function(
     "pseudo_huber",
-    singular(lambda xp, z, delta, r: z * z / (delta**3 * (1 + z / delta**2))),  # δ (s − 1)² / s of s = √(1 + (r/δ)²)
-    singular(lambda xp, z, delta, r: r / (1 + z / delta**2)),
+    singular(lambda xp, z, delta, r: (z / delta) * ((z / delta) / (delta + z / delta))),  # δ (s − 1)² / s of s = √(1 + (r/δ)²)
+    singular(lambda xp, z, delta, r: r * (delta / (delta + z / delta))),
     example=example(positive(2, 3), normal(2, 3)),
 )
 
@@ -83,19 +105,24 @@ def _inverse_by_lambda(xp, w):
     return near_zero(xp, w, 0.2, coefficients, singular(lambda w: (w / (1 + w) - xp.log1p(w)) / (w * w)))
 
 
+def _boxcox_by_lambda(xp, z, log, lmbda):
+    """log² x exprel′(λ log x)."""
+    return log * log * _exprel_by_x(xp, exprel(lmbda * log), lmbda * log)
+
+
 boxcox = special_function(  # log x · exprel(λ log x)
     "boxcox",
     singular(lambda xp, z, x, lmbda: x ** (lmbda - 1)),
-    singular(lambda xp, z, x, lmbda: xp.log(x) ** 2 * _exprel_by_x(xp, None, lmbda * xp.log(x))),
-    example=example(positive(2, 3), far_from_zero(2, 3)),
+    singular(lambda xp, z, x, lmbda: _boxcox_by_lambda(xp, z, xp.log(x), lmbda)),
+    example=example(positive(2, 3), far_from_zero(2, 3)), flat_at_infinity=True,
 )
 boxcox1p = special_function(
     "boxcox1p",
-    singular(lambda xp, z, x, lmbda: (1 + x) ** (lmbda - 1)),
-    singular(lambda xp, z, x, lmbda: xp.log1p(x) ** 2 * _exprel_by_x(xp, None, lmbda * xp.log1p(x))),
-    example=example(positive(2, 3), far_from_zero(2, 3)),
+    singular(lambda xp, z, x, lmbda: xp.exp((lmbda - 1) * xp.log1p(x))),
+    singular(lambda xp, z, x, lmbda: _boxcox_by_lambda(xp, z, xp.log1p(x), lmbda)),
+    example=example(positive(2, 3), far_from_zero(2, 3)), flat_at_infinity=True,
 )
-inv_boxcox = special_function(
+inv_boxcox: Elementwise = special_function(
     "inv_boxcox",
     singular(lambda xp, z, y, lmbda: z / (1 + lmbda * y)),
     singular(lambda xp, z, y, lmbda: z * y * y * _inverse_by_lambda(xp, lmbda * y)),
@@ -103,14 +130,14 @@ inv_boxcox = special_function(
 )
 inv_boxcox1p = special_function(
     "inv_boxcox1p",
-    singular(lambda xp, z, y, lmbda: (1 + z) / (1 + lmbda * y)),
-    singular(lambda xp, z, y, lmbda: (1 + z) * y * y * _inverse_by_lambda(xp, lmbda * y)),
+    singular(lambda xp, z, y, lmbda: inv_boxcox(y, lmbda) / (1 + lmbda * y)),
+    singular(lambda xp, z, y, lmbda: inv_boxcox(y, lmbda) * y * y * _inverse_by_lambda(xp, lmbda * y)),
     example=example(inside(2, 3), inside(2, 3)),
 )
 powm1 = special_function(
     "powm1",
     singular(lambda xp, z, x, y: y * x ** (y - 1)),
-    singular(lambda xp, z, x, y: (1 + z) * xp.log(x)),
+    singular(lambda xp, z, x, y: x**y * xp.log(x)),
     notation=lambda x, y: x**y - 1, example=example(positive(2, 3), far_from_zero(2, 3)),
 )
 

@@ -2,7 +2,7 @@
 
 import math
 
-from chainrule.block import answers, elementwise, singular
+from chainrule.block import Elementwise, answers, elementwise, singular
 from chainrule.blocks.special.table import FUNCTIONS, near_zero, result_of, special_function, symbol, together, whole
 from chainrule.domains import above_one, exactly, example, normal, positive
 from chainrule.formula import call
@@ -12,7 +12,15 @@ from chainrule.libraries import special_functions_of
 
 exp1 = special_function("exp1", singular(lambda xp, z, x: -xp.exp(-x) / x), notation=symbol("E₁"), complex=True, example=example(positive(2, 3)))  # 6.2.1
 expi = special_function("expi", singular(lambda xp, z, x: xp.exp(x) / x), notation=symbol("Ei"), complex=True, example=example(positive(2, 3)))  # 6.2.5
-expn = special_function("expn", whole("expn", "n"), singular(lambda xp, z, n, x: ((n - 1) * z - xp.exp(-x)) / x), notation=symbol("E"), example=example(exactly(3), positive(2, 3)))  # 8.19.13
+
+
+@singular
+def _expn_by_x(xp, z, n, x):
+    """−E_(n−1)(x), and E_(−1)(x) = e^(−x) (1 + x) / x²."""
+    return xp.where(n == 0, -xp.exp(-x) * (1 + x) / (x * x), -expn(xp.maximum(n - 1, 0), x))
+
+
+expn: Elementwise = special_function("expn", whole("expn", "n"), _expn_by_x, notation=symbol("E"), example=example(exactly(3), positive(2, 3)))  # 8.19.13
 
 
 def _sine_over(xp, z, x):
@@ -41,9 +49,12 @@ together(
 )
 
 
+@singular
 def _spence_by_x(xp, z, x):
     coefficients = [(-1) ** (k + 1) / (k + 1) for k in range(24)]
-    return near_zero(xp, x - 1, 0.2, coefficients, singular(lambda y: -xp.log1p(y) / y))
+    near = abs(x - 1) < 0.2
+    series = near_zero(xp, xp.where(near, x - 1, 0.0), 0.2, coefficients, abs)
+    return xp.where(near, series, xp.log(xp.where(near, 1.0, x)) / (1 - xp.where(near, 0.0, x)))
 
 
 spence = special_function("spence", _spence_by_x, notation=lambda x: call("Li₂", 1 - x), complex=True, example=example(above_one(2, 3)))  # 25.12.1

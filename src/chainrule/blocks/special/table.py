@@ -3,6 +3,8 @@
 import functools
 from typing import Any
 
+import numpy as np
+
 from chainrule.block import Elementwise, answers, elementwise
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.domains import between
@@ -45,6 +47,17 @@ def result_of(function: str, index: int, name: str, *derivatives: Any, **options
     made.__doc__ = f"scipy.special.{function}(…)[{index}], entry by entry."
     FUNCTIONS[made.name] = function, index
     return made
+
+
+def hidden(name: str, algorithm: Any, *derivatives: Any, **options: Any) -> Elementwise:
+    """A function that SciPy lacks, of which derivatives are made: an algorithm in xp, and its local derivatives."""
+
+    @functools.wraps(algorithm)
+    def forward(xp, *xs, **params):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return as_number(xp, algorithm(xp, *xs, **params))
+
+    return elementwise(name, forward, *derivatives, listed=False, **options)
 
 
 def together(function: str, *results: Elementwise) -> None:

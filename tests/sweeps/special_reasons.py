@@ -1,0 +1,26 @@
+"""Why a derivative has an error above the limit, or is NaN, at some of the points of the sweep of special functions."""
+
+ROUNDED_SIGMOID = (
+    "σ′ = σ (1 − σ) of the rounded σ, as in PyTorch and JAX: where 1 − σ rounds, the absolute error is 1e-16"
+)
+ROUNDED_TANH = "tanh′ = 1 − tanh² of the rounded tanh, as in PyTorch and JAX: the absolute error is 1e-16"
+NEAR_ZERO = "near a zero of the derivative: the absolute error is that of SciPy's values"
+NEAR_POLE = "the second derivative is the difference of two large numbers near a pole of Γ; a + m and n − k round there"
+SCIPY = "SciPy's own values have no more digits"
+ROOT = "1 − x² is (1 − x)(1 + x), exact near ±1; its derivative has an absolute error of 1e-16 near 0"
+
+REASONS: dict[str, str] = {
+    **dict.fromkeys(
+        ["sigmoid", "softplus", "logsigmoid", "log_expit", "silu", "mish", "logaddexp", "logaddexp2"], ROUNDED_SIGMOID
+    ),
+    **dict.fromkeys(["tanh", "tanhshrink"], ROUNDED_TANH),
+    **dict.fromkeys(["logsumexp", "log_softmax"], "1 − p of a rounded probability p: the absolute error is 1e-16"),
+    **dict.fromkeys(["arcsin", "arccos", "arctanh"], ROOT),
+    "hypot": "y²/z³ is the difference 1/z − x²/z³ by the chain rule: an absolute error of 1e-16/z where y is small",
+    "pseudo_huber": "δ³/s³ is a difference by the chain rule: an absolute error of 1e-16 where r is large",
+    "polygamma 2": NEAR_ZERO,
+    **dict.fromkeys(["beta", "binom", "poch"], NEAR_POLE),
+    **dict.fromkeys(["gammainc", "gammaincc"], "the second derivative by a, near its zero at a = x"),
+    **dict.fromkeys(["cotdg", "hyperu"], SCIPY),
+    **dict.fromkeys(["eval_legendre", "eval_chebyc", "lpmv"], NEAR_ZERO),
+}

@@ -1,0 +1,156 @@
+"""Derivatives of special and elementary functions at the edges of their domains, against mpmath and known values.
+
+The sweep over all of them is `tests/sweeps/special.py`; here a sample of its points.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.special
+from mpmath import mp
+
+import chainrule as cr
+from chainrule import special
+from sweeps.special import compare, is_explained, points_of
+from sweeps.special_functions import TABLE
+
+SAMPLE = (
+    "power logaddexp arctan2 hypot arcsin arctanh sinc exprel boxcox inv_boxcox1p kl_div pseudo_huber powm1 psi "
+    "rgamma poch betaln binom zetac erfcx dawsn log_ndtr ndtri_exp fresnel_S expn spence elliprc ellipk kve i0e "
+    "airye_Ai spherical_jn eval_jacobi wrightomega kolmogorov nbdtr"
+).split()
+"""Functions whose derivatives need care, and that mpmath computes fast."""
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_value_and_derivatives_at_a_sample_of_the_sweep(name):
+    report = compare(TABLE[name], points_of(TABLE[name], most=3))
+    assert is_explained(report), report.errors[:3] + report.missing[1] + report.missing[2]
+
+
+# Single points, and what they stand for -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "expected"),
+    [
+        # derivatives by a parameter in the tail
+        (lambda a: np.log(special.gammaincc(a, 50.0)), (2.0,), 3.5092),
+        # poles of Γ, where the function is 0 and its derivative is not
+        (special.rgamma, (0.0,), 1.0),
+        (special.rgamma, (-1.0,), -1.0),
+        (special.rgamma, (-2.0,), 2.0),
+        (lambda a: special.poch(a, 3.0), (0.0,), 2.0),
+        (lambda a: special.poch(a, 2.0), (-3.0,), -5.0),
+        (lambda n: special.binom(n, 5.0), (3.0,), -1 / 20),
+        (lambda k: special.binom(3.0, k), (5.0,), 1 / 20),
+        # coinciding arguments
+        (lambda p: special.elliprj(1.0, 2.0, 3.0, p), (3.0,), -0.06307),
+        # cancellation
+        (lambda a: special.betaln(a, 0.5), (1e12,), -0.5e-12),
+        (special.erfcx, (1e10,), -1e-20 / np.sqrt(np.pi)),
+        (special.dawsn, (1e10,), -0.5e-20),
+        (cr.grad(special.log_ndtr), (-1000.0,), -1 + 1e-6 - 6e-12),
+        (scipy.special.zeta, (-20.5,), 300.578),
+        (lambda x: special.kve(0.0, x), (1e8,), -0.5e-8 * np.sqrt(np.pi / 2e8)),
+    ],
+)
+def test_derivative_at_an_edge(f, args, expected):
+    np.testing.assert_allclose(cr.grad(f)(*args), expected, rtol=2e-5 if len(f"{expected:g}") > 5 else 1e-9)
+
+
+@pytest.mark.parametrize("a", [1e4, 1e6, 1e9, 1e12])
+def test_incomplete_gamma_function_by_a_large_a_near_its_quantile(a):
+    """∫₀ˣ t^(a−1) e^(−t) (log t − ψ(a)) dt / Γ(a), with t = x e^(−v)."""
+    x = a + np.sqrt(a)
+    with mp.workdps(50):
+        shape, end = mp.mpf(a), mp.mpf(x)
+        scale = 1 / (mp.sqrt(end) + abs(end - shape))
+
+        def integrand(v):
+            return mp.exp(shape * v - end * mp.expm1(v)) * (mp.log(end) + v - mp.psi(0, shape))
+
+        tail = mp.quad(integrand, [0, scale, 4 * scale, 16 * scale, 64 * scale])
+        expected = tail * mp.exp(shape * mp.log(end) - end - mp.loggamma(shape))
+        np.testing.assert_allclose(cr.grad(special.gammaincc)(a, x), float(expected), rtol=1e-11)
+
+
+def test_zeta_of_one_argument_is_that_of_riemann():
+    assert special.zeta(2.0) == scipy.special.zeta(2.0)
+    np.testing.assert_allclose(cr.grad(special.zeta)(3.0), float(mpmath.zeta(3, derivative=1)), rtol=1e-13)
+
+
+# Elementary functions at infinity, at the origin, and after an overflow ----------------------------------------------
+
+
+@pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2])
+def test_logaddexp_of_one_infinite_number_passes_the_gradient_to_it(f):
+    np.testing.assert_array_equal(cr.grad(f, (0, 1))(1.0, np.inf), (0.0, 1.0))
+    np.testing.assert_array_equal(cr.grad(f, (0, 1))(np.inf, 1.0), (1.0, 0.0))
+    np.testing.assert_array_equal(cr.grad(f, (0, 1))(-np.inf, 1.0), (0.0, 1.0))
+
+
+def test_logaddexp_of_large_numbers_depends_on_their_difference_only():
+    np.testing.assert_allclose(cr.grad(np.logaddexp)(1e15, 1e15 + 1), 1 / (1 + np.e), rtol=1e-15)
+
+
+def test_angle_and_length_at_the_origin_have_pytorchs_gradient_zero():
+    np.testing.assert_array_equal(cr.grad(np.arctan2, (0, 1))(0.0, 0.0), (0.0, 0.0))
+    np.testing.assert_array_equal(cr.grad(np.hypot, (0, 1))(0.0, 0.0), (0.0, 0.0))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+def test_arctan2_of_tiny_and_huge_numbers(size):
+    np.testing.assert_allclose(cr.grad(np.arctan2, (0, 1))(size, size), (0.5 / size, -0.5 / size), rtol=1e-14)
+
+
+def test_power_by_its_base_and_its_exponent_where_the_exponent_is_0():
+    np.testing.assert_allclose(cr.hessian(lambda v: np.power(v[0], v[1]))(np.array([8.0, 0.0]))[0, 1], 1 / 8)
+    np.testing.assert_array_equal(cr.grad(np.power)(np.float64(0.0), np.float64(0.0)), 0.0)
+
+
+OVERFLOWED = {
+    "log(1 + exp(x))": (lambda x: np.log(1 + np.exp(x)), 800.0),
+    "log1p(x²)": (lambda x: np.log1p(x * x), 1e200),
+    "sqrt(x²)": (lambda x: np.sqrt(x * x), 1e200),
+    "log of a power": (lambda x: np.log(np.power(x, 200.0)), 1e10),
+    "log of a sum": (lambda x: np.log(np.sum(np.exp(x * np.ones(2)))), 800.0),
+    "log of a product": (lambda x: np.log(np.prod(x * np.ones(2))), 1e200),
+    "a root as a power": (lambda x: np.exp(x) ** 0.1, 800.0),
+    "arcsinh(exp(x))": (lambda x: np.arcsinh(np.exp(x)), 800.0),
+    "xlogy": (lambda x: special.xlogy(2.0, np.exp(x)), 800.0),
+    "second derivative": (cr.grad(lambda x: x * np.log(np.exp(x))), 800.0),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), OVERFLOWED.values(), ids=OVERFLOWED)
+def test_a_gradient_through_an_overflow_is_nan_not_0(f, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of the overflow
+        assert np.isnan(cr.grad(f)(x))
+
+
+MASKED = {
+    "by where": (lambda x: np.where(x > 700, x, np.log(1 + np.exp(x))), 800.0, 1.0),
+    "by a factor 0": (lambda x: x + 0.0 * np.minimum(np.log(1 + np.exp(x)), 1.0), 800.0, 1.0),
+    "a finite limit": (lambda x: 1 / (1 + np.exp(x)), 800.0, 0.0),
+    "an infinite input": (np.log, np.inf, 0.0),
+    "an infinite input, later": (lambda x: np.sqrt(1 + x), np.inf, 0.0),
+}
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), MASKED.values(), ids=MASKED)
+def test_what_an_overflow_does_not_reach_keeps_its_gradient(f, x, expected):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        np.testing.assert_array_equal(cr.grad(f)(x), expected)
+
+
+def test_only_the_entries_that_overflowed_are_nan():
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient = cr.grad(lambda x: np.sum(np.log(1 + np.exp(x))))(np.array([0.0, 800.0]))
+    np.testing.assert_array_equal(gradient, [0.5, np.nan])
