@@ -42,6 +42,7 @@ def test_constants_of_other_libraries_are_right_or_refused(library):
     ],
     ids=["masked", "matrix", "sparse", "fraction", "records"],
 )
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # np.matrix
 @pytest.mark.parametrize("on_the_left", [True, False], ids=["c * x", "x * c"])
 def test_a_constant_that_computes_for_itself_is_named_with_what_to_write(constant, told, on_the_left):
     with pytest.raises(RecordingError, match=told):

@@ -10,7 +10,7 @@ import torch
 
 import chainrule as cr
 from chainrule.array import Array
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, RecordingError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 3))
@@ -447,3 +447,45 @@ def test_a_negative_position_with_any_number_of_arguments_is_an_error():
     with pytest.raises(GradientError, match="takes any number of arguments"):
         cr.grad(f, -1)(np.ones(2), np.ones(2))
     np.testing.assert_array_equal(cr.grad(f, 2)(np.ones(2), np.ones(2), np.ones(3)), np.ones(3))
+
+
+# Arguments that share memory ---------------------------------------------------------------------------------
+
+
+def _writes(x, y):
+    x += 1
+    return np.sum(x * y)
+
+
+def _writes_a_part(x, y):
+    part = x[:1].reshape(1)
+    part[...] = 3.0
+    return np.sum(x * y)
+
+
+@pytest.mark.parametrize("f", [_writes, _writes_a_part])
+@pytest.mark.parametrize("argnums", [0, (0, 1)])
+def test_an_update_in_place_of_an_argument_that_shares_its_memory_is_an_error(f, argnums):
+    memory = np.arange(1.0, 5.0)
+    for x, y in ((memory, memory), (memory[:2], memory[1:3]), (memory[::2], memory[2::-2])):
+        with pytest.raises(RecordingError, match=r"shares its memory with .*give the function a copy"):
+            cr.grad(f, argnums)(x, y)
+        with pytest.raises(RecordingError, match=r"shares its memory with .*give the function a copy"):
+            cr.grad(lambda p: f(p["x"], p["y"]))({"x": x, "y": y})
+    for x, y in ((memory, memory.copy()), (memory[::2], memory[1::2])):
+        assert cr.value_and_grad(f)(x, y)[0] == f(x.copy(), y.copy())
+
+
+def test_a_plain_argument_that_shares_memory_with_a_differentiated_one_cannot_be_written_into():
+    b = np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match="read-only") as caught:
+        cr.grad(lambda x, y: _writes(y, x))(b, b)
+    assert "give the function a copy" in str(caught.value.__notes__)
+    np.testing.assert_array_equal(b, [1.0, 2.0])
+
+
+def test_arguments_that_share_memory_and_are_only_read_are_as_any_other():
+    b = np.array([1.0, 2.0])
+    x, y = cr.grad(lambda x, y: np.sum(x * x * y), (0, 1))(b, b)
+    np.testing.assert_array_equal(x, 2 * b * b)
+    np.testing.assert_array_equal(y, b * b)

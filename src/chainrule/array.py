@@ -35,7 +35,8 @@ from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.forks import imported
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, is_contiguous
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_foreign, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_complex, is_foreign, namespace_of
+from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, now, user_frame
 from chainrule.operands import (
@@ -47,7 +48,7 @@ from chainrule.operands import (
     plain_array,
     taken_apart_by,
 )
-from chainrule.views import Index, View, is_entry, is_number, same_steps, view_of
+from chainrule.views import Index, View, is_entry, is_number, refuse_shared, same_steps, view_of
 
 __all__ = [
     "ANSWERS",
@@ -60,6 +61,7 @@ __all__ = [
     "is_number",
     "looked_at",
     "owned",
+    "python_class",
     "read_only",
     "record",
     "value_of",
@@ -390,7 +392,10 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         kind = type(other)
         if kind not in NUMPY and kind is not Array:
             return _with_other(self, other)
-        return record(ANSWERS[function], (self, other), NO_PARAMS, run)
+        result = record(ANSWERS[function], (self, other), NO_PARAMS, run)
+        if self._python is not None:
+            _stays_pythons(result, other)
+        return result
 
     def _with_other(self: Array, other: Any) -> Any:
         """The other operand is of a class that may compute for itself."""
@@ -405,20 +410,55 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
             return NotImplemented
-        return record(ANSWERS[function], (other, self), NO_PARAMS, run)
+        result = record(ANSWERS[function], (other, self), NO_PARAMS, run)
+        if self._python is not None:
+            _stays_pythons(result, other)
+        return result
 
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        result = record(ANSWERS[function], (self, other), NO_PARAMS, run)
         # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
-        return result if is_number(self) else self._write(result)
+        if is_number(self):
+            return forward(self, other)
+        return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
 
     return forward, reflected, in_place
 
 
 def _unary(function: Any, run: Any) -> Any:
-    return lambda self: record(ANSWERS[function], (self,), NO_PARAMS, run)
+    def method(self: Array) -> Any:
+        result = record(ANSWERS[function], (self,), NO_PARAMS, run)
+        if self._python is not None:
+            _stays_pythons(result, 0)
+        return result
+
+    return method
+
+
+PYTHONS = {
+    np.float64: float,
+    np.complex128: complex,
+    np.bool: bool,
+    float: float,
+    complex: complex,
+    int: int,
+    bool: bool,
+}
+"""The number of Python that stands where a number of NumPy is recorded."""
+
+
+def python_class(x: Any) -> type | None:
+    """The class of a number of Python, recorded or not; None for all else."""
+    if type(x) is Array:
+        return x._python
+    return type(x) if type(x) in (float, complex) else None
+
+
+def _stays_pythons(result: Array, other: Any) -> None:
+    """An operator makes a number of Python from two of Python's; it is recorded as NumPy's."""
+    if type(other) in (int, float, complex, bool) or (type(other) is Array and other._python is not None):
+        result._python = PYTHONS.get(type(result._own.value))
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -445,7 +485,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     return result
 
 
-class Array(Methods):
+class Array(Methods, metaclass=ArrayClass):
     """A recorded array: a value plus where it came from.
 
     You get one as the argument of a function that chainrule differentiates or explains, or from `cr.variable`.
@@ -460,7 +500,7 @@ class Array(Methods):
     Array([2., 4.], block=multiply)
     """
 
-    __slots__ = ("__weakref__", "_own", "_unsure", "_view")
+    __slots__ = ("__weakref__", "_own", "_python", "_shares", "_unsure", "_view")
     __array_priority__ = 1000
     _call = staticmethod(call)
 
@@ -468,6 +508,22 @@ class Array(Methods):
         self._own = node
         self._view: View | None = None
         self._unsure = False  # whether its entries may lie in another order in memory than NumPy's would
+        self._shares = ""  # the other argument of the function whose memory it shares
+        self._python: type | None = None  # what it is where it is a number of Python: float, complex or bool
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What `isinstance` takes it for in user code: the class of the plain value. See `likeness`."""
+        return Array if is_told_the_truth(sys._getframe(1)) else self._class
+
+    @property
+    def _class(self) -> type:
+        kind = type(self._own.value)
+        if kind is np.ndarray or kind not in PLAIN:
+            return np.ndarray if kind is np.ndarray else Array
+        if self._view is not None and self._view.steps is not None:
+            return np.ndarray  # x[..., 0]
+        return self._python or kind
 
     @property
     def _node(self) -> Node:
@@ -544,13 +600,17 @@ class Array(Methods):
     def device(self) -> Any:
         return getattr(self._node.value, "device", "cpu")
 
-    def __len__(self) -> int:
+    def _length(self) -> int:
         return len(self._node.value)
+
+    __len__ = OfArrays(_length, "object of type {} has no len()")
 
     def __iter__(self) -> Iterator[Any]:
         if self.ndim == 0:
-            raise TypeError("iteration over a 0-d array")
-        return (self[i] for i in range(len(self)))
+            kind = self._class
+            told = f"{kind.__name__!r} object is not iterable" if kind in PLAIN else "iteration over a 0-d array"
+            raise TypeError(told)
+        return (self[i] for i in range(self.shape[0]))
 
     def __repr__(self) -> str:
         node = self._node
@@ -630,6 +690,11 @@ class Array(Methods):
             raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
         if dtype not in (None, object, np.dtype(object)):
             self._refuse(f"np.asarray(x, dtype={dtype}), or writing x into a plain array,")
+        if is_complex(self._node.value):
+            raise RecordingError(
+                "np.array([…]) or np.asarray(…) of recorded complex numbers gives an array of dtype object; NumPy "
+                "takes the wrong real and imaginary parts of it; join the numbers with np.stack([…])" + at_line()
+            )
         return imported("chainrule.objects").to_objects(self, shared=not copy)
 
     def _refuse(self, what: str) -> None:
@@ -685,6 +750,8 @@ class Array(Methods):
         ufunc = getattr(np, name, None)
         if isinstance(ufunc, np.ufunc) and ufunc in ANSWERS:
             return partial(ufunc, self)
+        if name == "is_integer" and issubclass(self._class, np.floating | np.integer | float):
+            return lambda: bool(np.equal(np.floor(self), self))
         raise AttributeError(f"a recorded array has no attribute {name!r}")
 
     def __copy__(self) -> Any:
@@ -729,9 +796,18 @@ class Array(Methods):
     __invert__ = _unary(np.invert, operator.invert)
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        if not is_number(self):
+        if self._class is np.ndarray:
             raise TypeError("type numpy.ndarray doesn't define __round__ method" + at_line())
-        return round(read(self._node)) if ndigits is None else call(np.round, self, ndigits)
+        return _whole(np.rint, self, "__round__") if ndigits is None else call(np.round, self, ndigits)
+
+    def __floor__(self) -> int:
+        return _whole(np.floor, self, "__floor__")
+
+    def __ceil__(self) -> int:
+        return _whole(np.ceil, self, "__ceil__")
+
+    def __trunc__(self) -> int:
+        return _whole(np.trunc, self, "__trunc__")
 
     def __divmod__(self, other: Any) -> Any:
         return np.divmod(self, other)
@@ -739,8 +815,10 @@ class Array(Methods):
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
 
-    def __contains__(self, item: Any) -> bool:
+    def _holds(self, item: Any) -> bool:
         return bool(np.any(np.equal(self._node.value, value_of(item))))
+
+    __contains__ = OfArrays(_holds, "argument of type {} is not iterable")
 
     def __getitem__(self, key: Any) -> Any:
         result = call(getitem_key, self, key)
@@ -765,6 +843,8 @@ class Array(Methods):
         """Take over the result of an update in place, with this array's shape and dtype, as NumPy does."""
         if isinstance(self._own.value, np.ndarray) and not self._own.value.flags.writeable:
             raise BlockError("this array is read-only, as in NumPy; write into a copy of it (x.copy())" + at_line())
+        if self._shares:
+            refuse_shared(self)
         if result.shape != self.shape:
             raise BlockError(f"an array of shape {self.shape} cannot hold a result of shape {result.shape}" + at_line())
         if result.dtype != self.dtype:
@@ -819,6 +899,13 @@ def _with_dtype(handler: Any, *inputs: Any, dtype: Any = None, **options: Any) -
     if dtype is not None:
         inputs = tuple(call(np.astype, x, dtype) if type(x) is Array else np.asarray(x, dtype) for x in inputs)
     return handler(*inputs, **{key: value for key, value in options.items() if key not in _ABOUT_DTYPES})
+
+
+def _whole(rounded: Any, x: Array, name: str) -> int:
+    """A number as an integer of Python, which has no gradient; arrays have no such method."""
+    if x.ndim:
+        raise TypeError(f"type numpy.ndarray doesn't define {name} method" + at_line())
+    return int(rounded(x))
 
 
 def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, record
+from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, python_class, record
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.libraries import PLAIN, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
+from chainrule.sharing import sharing_pairs
 from chainrule.trees import Tree, flatten
 
 __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "record_call", "scalar_loss"]
@@ -223,6 +224,13 @@ SHARED = (
 """What is said beside an error that a write into such an array has caused."""
 
 
+OF_OBJECTS = (
+    *("not supported for the input types", "no callable", "dtype('O')"),
+    *("'float' object has no attribute", "'int' object has no attribute", "'complex' object has no attribute"),
+)
+"""What such an error says."""
+
+
 def record_call(
     f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Recording:
@@ -230,6 +238,7 @@ def record_call(
     new_args = list(args)
     new_kwargs = dict(kwargs)
     inputs: list[Node] = []
+    recorded_inputs: list[Array] = []
     given: list[Any] = []
     trees: list[Tree] = []
     for position, name in positions:
@@ -245,14 +254,18 @@ def record_call(
             nodes[0].name = name
         handles = [Array(node) for node in nodes]
         for handle, leaf in zip(handles, tree.leaves, strict=True):
+            handle._python = python_class(leaf)
             handle._unsure = type(leaf) is Array and leaf._unsure
         if by_position:
             new_args[position] = tree.argument(handles)
         else:
             new_kwargs[name] = tree.argument(handles)
         inputs += nodes
+        recorded_inputs += handles
         given += tree.leaves
         trees.append(tree)
+    if len(args) + len(kwargs) > 1 or len(given) > 1:
+        _mark_shared(recorded_inputs, given, new_args, new_kwargs)
     try:
         returned = f(*new_args, **new_kwargs)
     except ValueError as error:
@@ -262,9 +275,14 @@ def record_call(
             error.add_note(SHARED)
         if "object" in str(error):
             error.add_note(ONE_BY_ONE)
+        if "read-only" in str(error):
+            error.add_note(
+                "a plain argument that shares its memory with one that is differentiated cannot be written into: "
+                "in NumPy both change; give the function a copy"
+            )
         raise
-    except TypeError as error:
-        if any(words in str(error) for words in ("not supported for the input types", "no callable", "dtype('O')")):
+    except (TypeError, AttributeError) as error:
+        if any(words in str(error) for words in OF_OBJECTS):
             error.add_note(ONE_BY_ONE)
         raise
     outputs, rebuild_outputs = flatten(returned)
@@ -272,6 +290,38 @@ def record_call(
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
     recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
+
+
+def _mark_shared(handles: list[Array], given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Let an update in place be an error where an argument shares its memory with another one.
+
+    `given` are the arrays that the handles stand for; among args and kwargs are the arguments that stay plain. Those of
+    them that share memory become read-only.
+    """
+    plain = [x for x in (*args, *kwargs.values()) if type(x) not in PLAIN and type(x) is not Array]
+    others = [leaf for x in plain for leaf in flatten(x)[0] if type(leaf) is np.ndarray]
+    pairs = sharing_pairs([*given, *others])
+    for pair in pairs:
+        for i, j in (pair, pair[::-1]):
+            if i < len(handles):
+                handles[i]._shares = handles[j]._own.name or "another argument" if j < len(handles) else "an argument"
+    read_only = {id(others[j - len(handles)]) for i, j in pairs if i < len(handles) <= j}
+    if read_only:
+
+        def guarded(x: Any) -> Any:
+            if type(x) in PLAIN or type(x) is Array:
+                return x
+            leaves, rebuild = flatten(x)
+            return rebuild([_read_only(leaf) if id(leaf) in read_only else leaf for leaf in leaves])
+
+        args[:] = [guarded(x) for x in args]
+        kwargs.update({name: guarded(x) for name, x in kwargs.items()})
+
+
+def _read_only(x: np.ndarray) -> np.ndarray:
+    x = x.view()
+    x.flags.writeable = False
+    return x
 
 
 def checked_result(out: Any, title: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import RecordingError
 from chainrule.node import Node, at_line
 
-__all__ = ["Index", "View", "is_entry", "is_number", "same_steps", "view_of"]
+__all__ = ["Index", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,8 @@ class View(NamedTuple):
     def write(self, new: Any) -> View | None:
         """Write into the root what stands in the view; returns the view of the root as it is then."""
         if self.steps is None:
+            if self.root._shares:
+                refuse_shared(self.root)
             _forbid(self.root)
             return None
         if new.dtype != self.root.dtype:
@@ -86,6 +88,14 @@ class View(NamedTuple):
             entries[positions] = new
             self.root._write(np.reshape(entries, self.root.shape))
         return self._replace(seen=self.root._own)
+
+
+def refuse_shared(x: Any) -> None:
+    """The error for an update in place of an argument that shares its memory with another one."""
+    raise RecordingError(
+        f"an update in place of an argument that shares its memory with {x._shares}: in NumPy both change, so there is "
+        "no gradient by the one alone; give the function a copy of one of them" + at_line()
+    )
 
 
 def _forbid(root: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant
+from chainrule.array import NO_PARAMS, WATCHER, Array, constant, python_class
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
@@ -165,7 +165,10 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
         if (node, how) not in seen and (node, "value") not in seen:
             seen[node, how] = Guard(node, how, found(node.value, how))
 
-    args, kwargs = signature.rebuild([Array(node) for node in inputs])
+    handles = [Array(node) for node in inputs]
+    for handle, leaf in zip(handles, signature.leaves, strict=True):
+        handle._python = python_class(leaf)
+    args, kwargs = signature.rebuild(handles)
     draws = Draws(f)
     token = WATCHER.set(watch)
     try:

@@ -1,0 +1,70 @@
+"""What a recorded array answers when it is asked what it is, as `isinstance(x, np.ndarray)` or `hasattr(x, "__len__")`.
+
+User code takes the branch that it takes for the plain value: a recorded array is an ndarray there, a recorded number is
+one of NumPy's numbers, or of Python's where no function of NumPy has made it yet. Python asks `x.__class__` for
+that, after `type(x)`, so `isinstance(x, cr.Array)` holds too. Inside this library a recorded array is only what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ArrayClass", "NumberHasNone", "OfArrays", "is_told_the_truth"]
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_ABSTRACT_CLASSES = ("abc", "_py_abc")
+_WARY = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.")
+"""Modules that hand arrays of NumPy to code in C, or keep them in their own way."""
+
+
+def is_told_the_truth(frame: Any) -> bool:
+    """Whether code of this library asks, or of one that would take x apart if it took it for an array of NumPy."""
+    if frame.f_code.co_filename.startswith(_HERE):
+        return True
+    while frame.f_globals.get("__name__") in _ABSTRACT_CLASSES and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(_HERE) or f"{frame.f_globals.get('__name__')}.".startswith(_WARY)
+
+
+class _AnArray:
+    """What the abstract classes of `collections.abc` find in Array: nothing that a number would not have."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class ArrayClass(type):
+    """The class of Array.
+
+    `isinstance(x, Iterable)` looks for `__iter__` in `type(x).__mro__`, which is one for numbers and arrays. It looks
+    in `x.__class__` too, so there it finds whether x is an array, and here nothing.
+    """
+
+    @property
+    def __mro__(cls) -> tuple[type, ...]:  # type: ignore[override]
+        if sys._getframe(1).f_code.co_name == "_check_methods":
+            return (_AnArray, object)
+        return type.__dict__["__mro__"].__get__(cls)
+
+
+class NumberHasNone(TypeError, AttributeError):
+    """A number has no length and no entries; TypeError for who asks for them, AttributeError for who looks."""
+
+
+class OfArrays:
+    """A method that arrays have and numbers have not: `hasattr(x, "__len__")` tells them apart."""
+
+    def __init__(self, method: Any, told: str):
+        self.method = method
+        self.told = told
+
+    def __get__(self, x: Any, kind: type) -> Any:
+        if x is None:
+            return self.method
+        if x._class is not np.ndarray and x._class is not kind:
+            raise NumberHasNone(self.told.format(repr(x._class.__name__)))
+        return MethodType(self.method, x)

@@ -1,0 +1,44 @@
+"""Memory that arguments share: an update in place of one of them changes the other, in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["sharing_pairs"]
+
+
+def sharing_pairs(arrays: Sequence[Any]) -> list[tuple[int, int]]:
+    """The places of those plain arrays that have entries in common, as pairs; what is no array shares nothing.
+
+    >>> x = np.arange(4.0)
+    >>> sharing_pairs([x, x[::2], x[1::2], x.copy()])
+    [(0, 1), (0, 2)]
+    """
+    owners: dict[int, list[int]] = {}
+    for i, x in enumerate(arrays):
+        if isinstance(x, np.ndarray) and x.size:
+            owners.setdefault(id(_owner(x)), []).append(i)
+    return [
+        (i, j)
+        for places in owners.values()
+        for n, i in enumerate(places)
+        for j in places[n + 1 :]
+        if _overlap(arrays[i], arrays[j])
+    ]
+
+
+def _owner(x: Any) -> Any:
+    """The object whose memory an array lies in."""
+    while isinstance(x, np.ndarray) and x.base is not None:
+        x = x.base
+    return x.obj if isinstance(x, memoryview) else x
+
+
+def _overlap(x: Any, y: Any) -> bool:
+    try:
+        return np.shares_memory(x, y, max_work=10_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
