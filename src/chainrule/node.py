@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import inspect
 import itertools
 import linecache
 import os
@@ -134,7 +135,10 @@ _LIBRARIES: tuple[str, ...] = (
     os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep,
     "<frozen ",
 )
-_told = {_HERE + "notes.py": False}  # the notes come with the library, but they are code that uses it
+_told = {
+    _HERE + "notes.py": False,  # the notes come with the library, but they are code that uses it
+    inspect.__file__: True,  # it binds arguments where NumPy's functions are answered
+}
 _internal: dict[str, bool] = {}
 
 
