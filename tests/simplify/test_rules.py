@@ -92,6 +92,7 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
     "mask_that_is_not_needed": [
         (lambda x, s: masked(x, s), X0, INF),
         (lambda x, s: masked(np.tanh(x), s), X0, INF),
+        (lambda x, s: np.where((x == 0) & ~np.isfinite(s), 0.0, np.tanh(x) * s), X0, INF),
     ],
     "complement_that_is_there": [
         (lambda x: (2 - cr.sigmoid(x)) * np.exp(cr.sigmoid(-x)), V),
@@ -176,3 +177,11 @@ def test_a_rule_refuses_where_its_identity_does_not_hold(name, case, monkeypatch
         blocks = {node.block.name for node in record_graph(*case).nodes}
     assert blocks & {b for rule in rules.STRUCTURAL if rule.function.__name__ == name for b in rule.blocks}
     assert name not in fired(monkeypatch, *case)
+
+
+def test_a_mask_stays_where_only_a_factor_has_a_stable_form():
+    dz, x = np.zeros(2), np.array([1000.0, 2000.0])
+    with np.errstate(all="ignore"):
+        graph = simplify_graph(record_graph(lambda dz, x: masked(dz, np.log(1 + np.exp(x))), dz, x))
+        assert "softplus" in {node.block.name for node in graph.nodes}
+        np.testing.assert_array_equal(graph.run(np, [dz, np.array([np.inf, 1.0])])[0], dz)
