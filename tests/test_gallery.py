@@ -37,7 +37,7 @@ def test_a_page_opens_without_a_word_on_the_console(browser, pages, name):
     page.goto((pages / f"{name}.html").as_uri())
     page.wait_for_selector("#world *")
     page.keyboard.press("End")
-    page.wait_for_function("document.querySelector('#at').textContent.startsWith('backward')")
+    page.locator("#at", has_text="backward").wait_for()
     page.close()
     assert messages == []
 

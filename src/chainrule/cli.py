@@ -12,15 +12,18 @@ import os
 import re
 import sys
 import tempfile
+import unicodedata
 import webbrowser
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 import chainrule
 from chainrule.errors import ChainruleError, ExpressionError
+from chainrule.escape import printable
 from chainrule.expression import parse, parse_value
+from chainrule.expression.limits import shortened
 from chainrule.libraries import is_inexact
 from chainrule.node import hide_file
 
@@ -52,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     hide_file(sys._getframe(1).f_code.co_filename)  # the script that starts us is no user code
     if hasattr(sys.stdout, "reconfigure") and not (sys.stdout.encoding or "").lower().startswith("utf"):
         sys.stdout.reconfigure(encoding="utf-8")
-    options = _parser().parse_args(argv)
     try:
+        options = _parser().parse_args(argv)
         code = options.run(options)
         print(end="", flush=True)
         return code
@@ -64,26 +67,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except ExpressionError as error:
         return _fail(error, 2)
-    except OSError as error:
+    except (OSError, ImportError, _UserError, ChainruleError) as error:
         return _fail(error, 1)
-    except _UserError as error:
-        return _fail(error, 1)
-    except ChainruleError as error:
-        return _fail(error, 1)
+    except RecursionError:
+        return _fail("a formula is nested too deep to be written; give parts of it names: a = …; b = …", 1)
+    except MemoryError:
+        return _fail("there is not enough memory for this", 1)
 
 
 class _UserError(Exception):
     """An error in the user's own function, told without a traceback through chainrule."""
 
 
-def _fail(error: BaseException, code: int) -> int:
+def _fail(error: BaseException | str, code: int) -> int:
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
-    print(f"chainrule: {error}{notes}", file=sys.stderr)
+    told = "\n".join(printable(line) for line in f"{error}{notes}".split("\n"))
+    print(f"chainrule: {told}", file=sys.stderr)
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong command line in one short line that can be printed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {shortened(printable(message), 300)}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chainrule",
         description="Backpropagation you can see: explain and check the gradients of NumPy code.",
         epilog=EXAMPLES,
@@ -227,8 +239,8 @@ def _innermost(error: BaseException) -> str:
 def _pair(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip().isidentifier():
-        raise ExpressionError(f"{text!r} is not of the form name=value")
-    return name.strip(), parse_value(value.strip())
+        raise ExpressionError(f"{shortened(text)!r} is not of the form name=value")
+    return unicodedata.normalize("NFKC", name.strip()), parse_value(value.strip())
 
 
 def _function(path: str, name: str) -> Callable[..., Any]:

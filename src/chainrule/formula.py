@@ -10,6 +10,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.escape import printable
+
 __all__ = ["Formula", "call", "cases", "indicator", "name", "number", "partial", "sqrt", "total", "unit"]
 
 
@@ -30,6 +32,10 @@ class Formula:
     parts: tuple[Formula, ...] = ()
     text: str = ""
     shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.text.isprintable():
+            object.__setattr__(self, "text", printable(self.text))
 
     @property
     def ndim(self) -> int:

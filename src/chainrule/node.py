@@ -12,9 +12,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.escape import printable
 from chainrule.libraries import is_inexact
 
-__all__ = ["Line", "Node", "at_line", "cell_of", "hide_file", "hide_folder", "is_internal", "now", "user_frame"]
+__all__ = [
+    "Line",
+    "Node",
+    "at_line",
+    "cell_of",
+    "hide_file",
+    "hide_folder",
+    "is_internal",
+    "lines_of",
+    "now",
+    "user_frame",
+]
 
 _clock = itertools.count()
 
@@ -32,16 +44,25 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        return linecache.getline(self.file, self.number).strip()
+        lines = lines_of(self.file)
+        return lines[self.number - 1].strip() if 0 < self.number <= len(lines) else ""
 
     @property
     def short(self) -> str:
         """The file's name without its folder, and the number."""
-        return f"{cell_of(self.file) or os.path.basename(self.file)}:{self.number}"
+        return f"{printable(cell_of(self.file) or os.path.basename(self.file))}:{self.number}"
 
     def __str__(self) -> str:
-        text = self.text
-        return f"{cell_of(self.file) or self.file}:{self.number}" + (f": {text}" if text else "")
+        text = printable(self.text)
+        return f"{printable(cell_of(self.file) or self.file)}:{self.number}" + (f": {text}" if text else "")
+
+
+def lines_of(file: str) -> list[str]:
+    """The lines of a file of source text; none where there is no such file."""
+    try:
+        return linecache.getlines(file)
+    except ValueError:  # a name that no file can have: code may be compiled under any
+        return []
 
 
 def cell_of(file: str) -> str:

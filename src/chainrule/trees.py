@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, form_of
+from chainrule.escape import printable
 from chainrule.forks import imported, waited_for
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.operands import holds_numbers
@@ -109,7 +110,7 @@ def leaf_names(tree: Any, name: str) -> list[str]:
     ['W', 'b0', 'b1']
     """
     if isinstance(tree, SINGLE):
-        return [name]
+        return [printable(name)]
     optree = imported("optree")
     paths = optree.tree_paths(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
     return [_path_name(paths[i], name) for i in Tree(tree)._places]
@@ -119,7 +120,7 @@ def _path_name(path: tuple[Any, ...], name: str) -> str:
     keys = [i for i, part in enumerate(path) if isinstance(part, str)]
     if keys:
         name, path = path[keys[-1]], path[keys[-1] + 1 :]
-    return name + "_".join(str(part) for part in path)
+    return printable(name + "_".join(str(part) for part in path))
 
 
 # Classes that the tree library does not know -----------------------------------------------------------------------

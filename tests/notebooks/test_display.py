@@ -202,14 +202,14 @@ def test_links_inside_the_page_stay_in_it(shows, shown):
     page = shows(shown["explanation"]["text/html"])
     (frame,) = frames(page, 1)
     frame.click("#sections a")
-    frame.wait_for_function("scrollY > 0")
+    frame.evaluate("async () => { while (scrollY === 0) await new Promise((done) => setTimeout(done, 20)); }")
     assert frame.url == "about:srcdoc"
 
 
 @pytest.mark.parametrize(("background", "theme"), [("white", "light"), ("#111", "dark"), ("oklch(0.98 0 0)", "light")])
 def test_the_page_is_as_light_or_dark_as_the_notebook(shows, shown, background, theme):
     (frame,) = frames(shows(shown["explanation"]["text/html"], background), 1)
-    frame.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
+    frame.locator(f"html[data-theme={theme}]").wait_for(state="attached")
 
 
 def test_an_untrusted_notebook_shows_picture_and_tables(shows, shown):

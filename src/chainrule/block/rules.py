@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.array import Array, joined, record
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
+from chainrule.escape import printable
 from chainrule.libraries import PLAIN, namespace_of
 from chainrule.node import at_line
 
@@ -68,7 +69,7 @@ class Block:
             raise BlockError(f"a block is made of a function, not of {type(rule).__name__}" + at_line())
         functools.update_wrapper(self, rule, updated=())
         self.rule = rule
-        self.name = _name_of(rule)
+        self.name = printable(_name_of(rule))
         self.library_name: str | None = None
         self.notation = notation
         self.differentiable = differentiable

@@ -16,6 +16,7 @@ from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
 from chainrule.check.report import Blame, Comparison, Report
 from chainrule.errors import GradientError
+from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node, at_line
@@ -97,7 +98,7 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
         blame = wrong_rule(newest_first, path)
         if blame is None:
             raise
-        return Report(str(call), (), blame)
+        return Report(printable(str(call)), (), blame)
 
     stopped = [node for node in graph.nodes if node.block is stop_gradient]
     plain, steady = _run_twice(call)
@@ -120,7 +121,7 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
     if own and blame is None:
         findings += _other_reasons(call, own)
     notes = _notes(problem, slopes, stopped, steady, weighted)
-    return Report(str(call), (*values, *slopes), blame, tuple(findings), tuple(notes))
+    return Report(printable(str(call)), (*values, *slopes), blame, tuple(findings), tuple(notes))
 
 
 def _titled(call: Call) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import Array, value_of
 from chainrule.check.parts import widest
 from chainrule.errors import GradientError
+from chainrule.escape import printable
 from chainrule.forks import imported
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.node import at_line
@@ -130,11 +131,11 @@ class Call:
 
 def _argument(key: int | str, name: str, tree: Any) -> Argument:
     leaves, rebuild = flatten(tree)
-    labels: tuple[str, ...] = (name,)
+    labels: tuple[str, ...] = (printable(name),)
     if len(leaves) != 1 or leaves[0] is not tree:
         optree = imported("optree")
 
-        labels = tuple(a.codify(name) for a in optree.tree_accessors(tree, namespace="chainrule"))
+        labels = tuple(printable(a.codify(name)) for a in optree.tree_accessors(tree, namespace="chainrule"))
     return Argument(key, name, tuple(_plain(x) for x in leaves), labels, rebuild)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from chainrule.display import chosen, table
 from chainrule.display import text as escaped
 from chainrule.errors import CheckFailed
+from chainrule.escape import markdown, markdown_code
 from chainrule.node import Line
 
 __all__ = ["Blame", "Comparison", "Report"]
@@ -178,12 +179,23 @@ class Report:
         return f"<div><p>{title}</p>{table(rows, head)}{''.join(f'<p>{remark}</p>' for remark in remarks)}</div>"
 
     def _repr_markdown_(self) -> str:
-        rows = ["| " + " | ".join(row) + " |" for row in _rows(self.comparisons)]
+        rows = ["| " + " | ".join(map(markdown, row)) + " |" for row in _rows(self.comparisons)]
         rows.insert(1, "|" + " --- |" * len(HEAD))
-        return "\n\n".join([f"**check of `{self.title}`: {self.conclusion}**", "\n".join(rows), *self._remarks()])
+        return "\n\n".join(
+            [
+                f"**check of {markdown_code(self.title)}: {self.conclusion}**",
+                "\n".join(rows),
+                *map(_paragraph, self._remarks()),
+            ]
+        )
 
     def _remarks(self) -> list[str]:
         return [*self.findings, *([f"To blame: {self.blame}"] if self.blame else []), *self.notes]
+
+
+def _paragraph(text: str) -> str:
+    """Text of several lines as one paragraph of Markdown."""
+    return "\n".join(markdown(line) for line in text.split("\n"))
 
 
 HEAD = ("gradient", "against", "relative", "at", "chainrule", "reference", "")

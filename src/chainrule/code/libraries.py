@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chainrule.code.expressions import Dialect
+from chainrule.escape import docstring
 
 __all__ = ["LIBRARIES", "Leaf", "Library", "Parts"]
 
@@ -170,6 +171,7 @@ LIBRARIES = {
 def function(name: str, parameters: list[str], doc: list[str], body: list[str]) -> str:
     """The text of a function."""
     text = "\n".join(wrapped(f"def {name}(", parameters, "):", 0)) + "\n"
+    doc = [docstring(part) for line in doc for part in line.split("\n")]
     if len(doc) == 1:
         text += indented([f'"""{doc[0]}"""'])
     elif doc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ from chainrule.trees import leaf_names
 
 __all__ = ["Program", "program_of"]
 
+LIBRARIES = ("np", "jnp", "jax", "torch", "special", "linalg", "once_differentiable")
+"""What code imports: a function of such a name would hide it."""
 ARRAY = Array.__bool__.__code__.co_filename
 
 
@@ -108,7 +111,7 @@ def _recorded(
     arguments = {label: trees.get(label, integers.get(label, value)) for label, value in bound.items()}
     name = getattr(f, "__name__", "")
     program = Program(
-        name if name.isidentifier() else "loss",
+        name if name.isidentifier() and not keyword.iskeyword(name) and name not in LIBRARIES else "loss",
         arguments,
         recording.inputs,
         graph,

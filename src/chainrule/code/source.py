@@ -38,7 +38,9 @@ def closure(outputs: Iterable[Any], stop: Iterable[Value] = ()) -> list[Value]:
 def free_name(wanted: str, taken: set[str]) -> str:
     """The name, or with a number if it is taken; takes it."""
     wanted = re.sub(r"\W", "_", wanted)
-    if not wanted.isidentifier() or keyword.iskeyword(wanted):
+    if not wanted.isidentifier():  # it starts with a digit, or is empty
+        wanted = f"_{wanted}"
+    if keyword.iskeyword(wanted):
         wanted = f"{wanted}_"
     name, n = wanted, 2
     while name in taken:

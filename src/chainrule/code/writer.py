@@ -7,6 +7,7 @@ import builtins
 import contextlib
 import dataclasses
 import importlib.util
+import keyword
 import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -68,7 +69,9 @@ def code_of(
     def draft(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Draft, Callable[[Parts], None]]:
         program = program_of(f, args, kwargs)
         known = {**program.captured, **bound_arguments(f, args, dict(kwargs))}
-        made = _Writer(program, trace(program.graph, library), kind).draft(derivation)
+        writer = _Writer(program, trace(program.graph, library), kind)
+        made = writer.draft(derivation)
+        known |= {parameter: known[label] for parameter, label in writer.renamed.items()}
         return made, lambda parts: verify(parts, _preamble(parts, kind), program, known, kind)
 
     first, verify_first = draft(args, kwargs)
@@ -163,11 +166,16 @@ def _enlarged_array(x: np.ndarray) -> np.ndarray:
     return larger
 
 
+RESERVED = ("saved", "ctx", "require")
+"""Names of the code's own."""
+
+
 class _Writer:
     def __init__(self, program: Program, traces: Traces, library: Library):
         self.program, self.traces, self.library = program, traces, library
-        self.taken = {*library.imports, *dir(builtins), program.name, "saved", "ctx", "require"}
+        self.taken = {*library.imports, *dir(builtins), program.name, *RESERVED}
         self.names: dict[Value, str] = {}
+        self.renamed: dict[str, str] = {}  # parameters of the code, where an argument's name cannot be one
         self._name_values()
         self.loss, *others = tidied(traces.tape, traces.outputs)
         out = program.graph.outputs[0]
@@ -307,14 +315,17 @@ class _Writer:
         parameters, leaves = [], []
         outside = list(self.names.values())
         for label, tree in self.program.arguments.items():
-            found = list(_leaves_of(tree, label))
+            usable = label.isidentifier() and not keyword.iskeyword(label)
+            root = label if usable and label not in {*self.library.imports, *RESERVED} else free_name(label, self.taken)
+            found = list(_leaves_of(tree, root))
             if not found:
                 continue
-            parameters.append(label)
-            self.taken.add(label)
+            parameters.append(root)
+            self.renamed |= {} if root == label else {root: label}
+            self.taken.add(root)
             for node, access in found:
                 value = self.traces.arguments[node]
-                name = label if access == label else free_name(node.name or label, self.taken)
+                name = root if access == root else free_name(node.name or label, self.taken)
                 self.names[value] = name
                 leaves.append((node, name, access))
         for name in outside:
@@ -354,7 +365,7 @@ class _Writer:
 
 
 def _spaced(lines: Sequence[str]) -> list[str]:
-    return ["", *(line.replace("\\", "\\\\") for line in lines)] if lines else []
+    return ["", *lines] if lines else []
 
 
 def _is_transposed(value: Value) -> bool:
@@ -399,7 +410,16 @@ def _leaves_of(tree: Any, access: str) -> Any:
 
 
 def _quoted(key: Any) -> str:
-    return f'"{key}"' if isinstance(key, str) and '"' not in key else repr(key)
+    """A key of a dictionary, as the code writes it."""
+    if not _is_literal(key):
+        raise CodeError(f"a key of an argument is a {type(key).__name__}; code can only name texts, numbers and tuples")
+    return f'"{key}"' if isinstance(key, str) and re.fullmatch(r"[\w .-]*", key) else repr(key)
+
+
+def _is_literal(key: Any) -> bool:
+    if type(key) is tuple:
+        return all(map(_is_literal, key))
+    return key is None or type(key) in (str, int, float, complex, bool)
 
 
 def _tree_text(tree: Any, gradient_of: Mapping[Node, str]) -> str | None:

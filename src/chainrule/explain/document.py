@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.escape import latex_text, markdown, markdown_code
 from chainrule.explain import values
 from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
 from chainrule.explain.printers import latex, latex_rows
@@ -76,7 +77,7 @@ def latex_document(explanation: Explanation) -> str:
         r"\usepackage{amsmath}",
         r"\setcounter{MaxMatrixCols}{32}",
         r"\begin{document}",
-        rf"\section*{{{_title(explanation)}}}",
+        rf"\section*{{{latex_text(explanation.title)}}}",
         r"\subsection*{Forward pass}",
         "\\begin{align*}\n" + " \\\\\n".join(latex_step(s, "&=") for s in explanation.forward) + "\n\\end{align*}",
         r"\subsection*{Backward pass}",
@@ -91,24 +92,11 @@ def latex_document(explanation: Explanation) -> str:
     return "\n".join([*parts, r"\end{document}", ""])
 
 
-def _title(explanation: Explanation) -> str:
-    special: dict[str, str | int | None] = {
-        "\\": "",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "_": r"\_",
-        "&": r"\&",
-        "#": r"\#",
-        "%": r"\%",
-    }
-    return explanation.title.translate(str.maketrans(special))
-
-
 def markdown_document(explanation: Explanation) -> str:
     """Markdown as GitHub renders it: tables, and formulas in math blocks."""
     loss = latex(explanation.loss)
     out = [
-        f"## `{explanation.title.replace('`', '')}`",
+        f"## {markdown_code(explanation.title)}",
         "### Forward pass",
         "| name | formula | value | block | shape | line |\n|---|---|---|---|---|---|\n"
         + "\n".join(_row(step) for step in explanation.forward),
@@ -143,9 +131,8 @@ def _row(step: Step) -> str:
         _inline(latex(step.name)),
         _inline(latex(step.formula)) if step.formula else "",
         _inline(value),
-        f"`{step.block}`",
-        values.shape_text(step.value),
-        where(step.line).replace("<", "&lt;"),
     ]
     # A bar would end the cell; LaTeX has a name for it.
-    return "| " + " | ".join(cell.replace("|", r"\vert ") for cell in cells) + " |"
+    cells = [cell.replace("|", r"\vert ") for cell in cells]
+    cells += [markdown_code(step.block), values.shape_text(step.value), markdown(where(step.line))]
+    return "| " + " | ".join(cells) + " |"

@@ -12,6 +12,7 @@ from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.display import chosen
 from chainrule.errors import GradientError
+from chainrule.escape import printable
 from chainrule.explain.arguments import bound_arguments, has_floats
 from chainrule.explain.closed import ClosedForms
 from chainrule.explain.names import Names, captured, variables_of, watch_locals
@@ -374,7 +375,7 @@ def explain_recording(
         for node in _backward_order(recording)
     )
     closed_forms = tuple(_closed_forms(recording, nodes, gradients, symbols, constants))
-    return Explanation(title, top, forward, backward, closed_forms, opened, tuple(nodes), plain)
+    return Explanation(printable(title), top, forward, backward, closed_forms, opened, tuple(nodes), plain)
 
 
 def _backward_order(recording: Recording) -> list[Node]:

@@ -48,7 +48,8 @@ HEIGHT = 620
 # A frame keeps names, styles and keys of several pages apart. Its page is compressed, and unpacked without a request,
 # which a notebook may forbid. Links inside the page would lead to the notebook, whose address counts as the frame's.
 # Whether the page is light or dark depends on what it stands on.
-LOADER = """<!doctype html><meta charset="utf-8"><script>(async () => {
+LOADER = """<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="\
+default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"><script>(async () => {
 const packed = Uint8Array.from(atob("%s"), c => c.charCodeAt(0));
 const page = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 document.open(); document.write(page); document.close();

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from chainrule.escape import dot as dot_line
 from chainrule.explain import values
 from chainrule.explain.explanation import Explanation, Step
 from chainrule.explain.printers import unicode
@@ -184,5 +185,5 @@ def dot(explanation: Explanation) -> str:
 
 
 def _quoted(lines: list[str]) -> str:
-    text = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines if line)
+    text = "\\n".join(dot_line(line) for line in lines if line)
     return f'"{text}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from chainrule.escape import latex_index, latex_math
 from chainrule.formula import Formula
 
 __all__ = ["latex", "unicode"]
@@ -174,14 +175,10 @@ def latex_name(text: str) -> str:
     if stem in GREEK:
         shown = rf"\{stem}"
     elif len(stem) == 1:
-        shown = {"σ": r"\sigma", "𝟏": r"\mathbf{1}"}.get(stem, stem if stem.isalnum() else _escaped(stem))
+        shown = {"𝟏": r"\mathbf{1}"}.get(stem, stem if stem.isascii() and stem.isalnum() else latex_math(stem))
     else:
-        shown = rf"\mathrm{{{_escaped(stem)}}}"
+        shown = rf"\mathrm{{{latex_math(stem)}}}"
     return f"{shown}_{{{index}}}" if index else shown
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([_%&#${}])", r"\\\1", text).replace("'", r"{'}")
 
 
 def latex(f: Formula) -> str:
@@ -207,7 +204,7 @@ def latex(f: Formula) -> str:
         case "local":
             return rf"\frac{{\partial \left[{latex(p[0])}\right]}}{{\partial {latex(p[1])}}}"
         case "unit":
-            return f"e_{{{f.text}}}"
+            return f"e_{{{latex_index(f.text)}}}"
         case "add":
             return f"{inside(p[0], SUM)} + {inside(p[1], SUM + 1)}"
         case "sub":
@@ -234,9 +231,9 @@ def latex(f: Formula) -> str:
             base = _base(p[0], latex, *BRACKETS)
             if base.endswith("}"):  # it may end in an index, and LaTeX does not take a second one
                 base = f"{{{base}}}"
-            return f"{base}_{{{_latex_index(f.text)}}}"
+            return f"{base}_{{{latex_index(f.text)}}}"
         case "sum":
-            below = f"_{{{_latex_index(f.text)}}}" if f.text else ""
+            below = f"_{{{latex_index(f.text)}}}" if f.text else ""
             return rf"\sum{below} {inside(p[0], PRODUCT)}"
         case "sqrt":
             return rf"\sqrt{{{latex(p[0])}}}"
@@ -256,20 +253,10 @@ def latex(f: Formula) -> str:
 
 def _latex_function(head: Formula) -> str:
     if head.kind == "index":
-        return f"{_latex_function(head.parts[0])}_{{{_latex_index(head.text)}}}"
+        return f"{_latex_function(head.parts[0])}_{{{latex_index(head.text)}}}"
     if head.text in FUNCTIONS:
         return rf"\{head.text}"
-    return latex_name(head.text) if len(head.text) == 1 else rf"\operatorname{{{_escaped(head.text)}}}"
-
-
-def _latex_index(text: str) -> str:
-    return (
-        text.replace("≠", r" \ne ")
-        .replace("…", r"\dots")
-        .replace("×", r"\times ")
-        .replace("->", r"\to ")
-        .replace("_", r"\_")
-    )
+    return latex_name(head.text) if len(head.text) == 1 else rf"\operatorname{{{latex_math(head.text)}}}"
 
 
 def _latex_number(text: str) -> str:
@@ -278,7 +265,9 @@ def _latex_number(text: str) -> str:
     exponent = re.fullmatch(r"([\d.]+)e([+-]\d+)", text)
     if exponent:
         return rf"{exponent[1]} \times 10^{{{int(exponent[2])}}}"
-    return {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(text, text)
+    if text.isascii() and re.fullmatch(r"-?[\w.+]*(-?[\w.+]*)", text):
+        return {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(text, text.replace("_", r"\_"))
+    return latex_math(text)
 
 
 def latex_rows(text: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -666,9 +667,12 @@ class Function:
         self.works = works
 
     @functools.cached_property
-    def signature(self) -> inspect.Signature | None:
-        """None for a ufunc and for a block, which bind their arguments by themselves."""
-        return None if isinstance(self.call, np.ufunc | Block) else inspect.signature(self.call)
+    def positions(self) -> tuple[str, ...]:
+        """The names of the parameters that are given by position; none for a block, which writes nowhere."""
+        if isinstance(self.call, Block):
+            return ()
+        parameters = inspect.signature(self.call).parameters.values()
+        return tuple(p.name for p in itertools.takewhile(lambda p: p.kind is not p.VAR_POSITIONAL, parameters))
 
 
 @functools.cache

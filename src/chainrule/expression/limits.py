@@ -190,8 +190,8 @@ def refused(message: str) -> ExpressionError:
     return ExpressionError(f"statement {user_frame().f_lineno}: {message}")
 
 
-def shortened(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "…"
+def shortened(text: str, longest: int = 60) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "…"
 
 
 def nesting(x: Any) -> int:
@@ -243,11 +243,8 @@ def _check_signature(function: Function, args: tuple[Any, ...], options: dict[st
     if isinstance(function.call, np.ufunc):
         if len(args) > function.call.nin:
             raise refused(f"{function.name} takes {function.call.nin} arguments, and {len(args)} were given")
-    elif function.signature is not None:
-        try:
-            given |= function.signature.bind(*args, **options).arguments.keys()
-        except TypeError as error:
-            raise refused(f"{function.name}: {error}") from None
+    else:
+        given.update(function.positions[: len(args)])
     if given & WRITING:
         raise refused(f"{function.name} has no argument {' or '.join(sorted(given & WRITING))} in an expression")
 

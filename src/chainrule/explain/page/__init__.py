@@ -40,6 +40,7 @@ LARGE = 250_000
 def page(explanation: Explanation, check: Any = None) -> str:
     """The page as the text of an HTML file; with what a report of `cr.check` found, if there is one."""
     told = json.dumps(story(explanation, check), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: JSON may have it, a file may not
     return fill(
         asset("template.html"),
         title=escape(explanation.title),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import os
 from collections.abc import Iterable
 from typing import Any
 
-from chainrule.node import Line, cell_of
+from chainrule.node import Line, cell_of, lines_of
 
 __all__ = ["sources_of"]
 
@@ -27,7 +26,7 @@ def sources_of(lines: Iterable[Line | None]) -> list[dict[str, Any]]:
 
 
 def _source(file: str, used: set[int]) -> dict[str, Any]:
-    text = linecache.getlines(file)
+    text = lines_of(file)
     shown: set[int] = set()
     for start, end in _functions(text, used):
         if end - start < LONGEST:
