@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from scipy.spatial.distance import squareform
+from tests.sweeps import object_arrays
 
 import chainrule as cr
 from chainrule.array import Array
@@ -257,3 +258,22 @@ def test_the_distances_that_squareform_arranges_can_be_written():
     x = np.array([1.0, 2.0, 5.0])
     np.testing.assert_array_equal(f(cr.variable(x))[1].value, squareform(x))
     np.testing.assert_array_equal(cr.grad(lambda x: f(x)[0])(x), [4.0, 8.0, 12.0])
+
+
+# Every function of NumPy ------------------------------------------------------------------------------------------
+
+
+def test_functions_of_object_arrays_are_right_or_say_what_to_write():
+    wrong, count = object_arrays.sweep(every=9)
+    assert not wrong
+    assert count > 1000
+
+
+def test_recorded_complex_numbers_in_an_object_array_are_refused_for_numpy_takes_no_parts_of_them():
+    def f(t, join):
+        return np.sum(join([np.exp(1j * t), 2j * t]).imag) + t
+
+    with pytest.raises(RecordingError, match=r"join the numbers with np.stack"):
+        cr.grad(f)(0.5, np.array)
+    value, gradient = cr.value_and_grad(f)(0.5, np.stack)
+    np.testing.assert_allclose([value, gradient], [np.sin(0.5) + 1.5, np.cos(0.5) + 3])

@@ -225,7 +225,7 @@ SHARED = (
 
 
 OF_OBJECTS = (
-    *("not supported for the input types", "no callable", "dtype('O')"),
+    *("not supported for the input types", "no callable", "dtype('O')", "must be of ArrayType", "dtype of `to_end`"),
     *("'float' object has no attribute", "'int' object has no attribute", "'complex' object has no attribute"),
 )
 """What such an error says."""
