@@ -13,9 +13,9 @@ from unittest import mock
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile import buffers, entry, program
+from chainrule.compile import buffers, entry, kernels, program
 
-__all__ = ["among_nan", "large", "poisoned"]
+__all__ = ["among_nan", "large", "poisoned", "shared"]
 
 MARGIN = 32
 
@@ -58,6 +58,17 @@ def poisoned() -> Iterator[None]:
 def large() -> Iterator[None]:
     """Within this, every program is written as a large one: a Python function that calls kernels and NumPy."""
     with mock.patch.object(program, "SMALL", -1):
+        yield
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Within this, every program is a large one whose kernels are shared between threads, however little they do."""
+    with (
+        large(),
+        mock.patch.object(kernels, "WORTH_THREADS", 0),
+        mock.patch.object(program, "WORTH_THREADS_WINDOWS", 0),
+    ):
         yield
 
 
