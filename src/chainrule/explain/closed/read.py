@@ -80,8 +80,8 @@ class Reading:
         if x is None or isinstance(x, str):
             raise UnreadableError
         c = np.asarray(x)
-        if c.dtype.kind not in "fiub" or c.size == 0:
-            raise UnreadableError
+        if c.dtype.kind not in "fiub" or c.size == 0 or not np.isfinite(c).all():
+            raise UnreadableError  # 0·∞ is not 0, and no sum with NaN in it cancels
         axes = axes_of_shape(c.shape)
         idx = tuple(i for i in axes if i is not None)
         if (c == c.flat[0]).all():

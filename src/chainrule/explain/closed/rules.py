@@ -250,7 +250,7 @@ def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]
     """Σ_k softmax(u)_k = 1."""
     count = uses(term)
     for (atom, idx), e in term.factors.items():
-        if atom.name != "softmax" or e != 1 or not isinstance(atom.params["axis"], int):
+        if atom.name != "softmax" or e != 1 or not isinstance(atom.params["axis"], int) or not atom.shape:
             continue
         if len(idx) == len(atom.shape):
             k = idx[atom.params["axis"]]

@@ -74,8 +74,10 @@ def _summed(r: Reading, x: Expr, axis: Any, keepdims: bool) -> Expr:
     return r.atoms.sum(x, {i for a, i in enumerate(x.axes) if a in over and i is not None}, rest)
 
 
-def _mean(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr:
-    count = np.size(x.value) // max(np.size(node.value), 1)
+def _mean(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Expr | None:
+    count = np.size(x.value if type(x) is Node else x) // max(np.size(node.value), 1)
+    if count == 0:
+        return None
     return _sum(r, node, x, axis, keepdims).scaled(Fraction(1, count))
 
 
