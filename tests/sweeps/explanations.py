@@ -143,7 +143,11 @@ def wrong_form(explanation: Any) -> str | None:
             continue
         try:
             value = np.asarray(value_of_formula(text, names, gradient.shape))
-        except (UnknownNotationError, ValueError, TypeError):  # vectors are columns in print, which leaves some axes open
+        except (
+            UnknownNotationError,
+            ValueError,
+            TypeError,
+        ):  # vectors are columns in print, which leaves some axes open
             continue
         rough = 1e-3  # numbers are printed with four digits
         size = float(np.max(np.abs(gradient), initial=0.0))

@@ -76,6 +76,7 @@ class Block:
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.may_copy = False  # whether it is a view or a copy depending on where the operand's entries lie
+        self.free_signs = False  # whether another choice of signs is as right, as for eigenvectors
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
         self.leading_axes = leading_axes  # whether the backward rule is known to keep the contract above

@@ -140,6 +140,9 @@ def _eigh_of_values_that_are_not_finite(x, UPLO):
     return _pack(np, np.where(finite, v, np.nan), np.linalg.eigvalsh(x, UPLO=UPLO)[..., None, :])
 
 
+eigh.free_signs = True
+
+
 @eigh.backward
 def eigh_backward(xp, dz, z, x, lower=True):
     v, w = z[..., :-1, :], _real(xp, z[..., -1, :])
@@ -181,6 +184,9 @@ def eig(xp, x):
     """The eigenvectors of x as columns of length 1, and under each its eigenvalue."""
     w, v = xp.linalg.eig(x)
     return _pack(xp, v, w[..., None, :])
+
+
+eig.free_signs = True
 
 
 @eig.backward
@@ -247,6 +253,9 @@ def _svd_of_values_that_are_not_finite(x, full):
 
 def _unpack_svd(xp, z, m, k):
     return z[..., :m, :k], _real(xp, z[..., m, :k]), z[..., m + 1 :, :k]
+
+
+svd.free_signs = True
 
 
 @svd.backward
@@ -342,6 +351,9 @@ def qr(xp, x, complete=False):
     """x = Q R: the columns of Q, under them those of R*."""
     q, r = xp.linalg.qr(x, mode="complete" if complete else "reduced")
     return _pack(xp, q, adjoint(xp, r))
+
+
+qr.free_signs = True
 
 
 @qr.backward

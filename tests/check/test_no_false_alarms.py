@@ -1,0 +1,64 @@
+"""Right gradients at infinite slopes, ties, kinks and free signs are not called wrong; wrong ones there still are."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+FOUR_TIES = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 3.0])
+MATRIX = np.random.default_rng(0).normal(size=(4, 4))
+
+RIGHT = {
+    "median of four ties": (np.median, FOUR_TIES),
+    "median of three ties": (np.median, np.array([1.0, 1.0, 1.0, 2.0, 3.0])),
+    "median of ties along an axis": (lambda x: np.sum(np.median(x, axis=1)), np.array([FOUR_TIES, FOUR_TIES + 1])),
+    "quantile of ties": (lambda x: np.quantile(x, 0.3), np.array([1.0, 1.0, 1.0, 2.0, 3.0])),
+    "percentile of four ties": (lambda x: np.percentile(x, 25), np.array([2.0, 2.0, 2.0, 2.0, 5.0])),
+    "sqrt at 0": (lambda x: np.sum(np.sqrt(x)), np.array([0.0, 1.0])),
+    "power at 0": (lambda x: np.sum(x**0.5), np.array([0.0, 1.0])),
+    "cbrt at 0": (lambda x: np.sum(np.cbrt(x)), np.array([0.0, 1.0])),
+    "arcsin at 1": (lambda x: np.sum(np.arcsin(x)), np.array([1.0, 0.5])),
+    "arccos at -1": (lambda x: np.sum(np.arccos(x)), np.array([-1.0, 0.5])),
+    "arccosh at 1": (lambda x: np.sum(np.arccosh(x)), np.array([1.0, 1.5])),
+    "x log x at 0": (lambda x: np.sum(x * np.log(x)), np.array([0.0, 1.0])),
+    "norm at 0": (np.linalg.norm, np.zeros(3)),
+    "eigenvectors": (lambda x: np.sum(np.linalg.eigh(x + x.T)[1]), MATRIX),
+    "singular vectors": (lambda x: np.sum(np.linalg.svd(x)[0]), MATRIX),
+}
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_gradient_is_not_called_wrong(name):
+    f, x = RIGHT[name]
+    report = cr.check(f)(x)
+    assert report.ok, str(report)
+
+
+def block_of(forward, backward):
+    made = cr.block(forward)
+    made.backward(backward)
+    return made
+
+
+SHARED = np.array([0.0, 0.25, 0.25, 0.25, 0.25, 0.0])
+
+WRONG = {
+    "sqrt at 0": (lambda x: np.sqrt(x), lambda dz, z, x: 0.4 * dz / z, np.array([0.0, 1.0])),
+    "cbrt at 0": (lambda x: np.cbrt(x), lambda dz, z, x: dz / np.abs(z), np.array([0.0, 8.0])),
+    "shares too large": (lambda x: np.median(x), lambda dz, z, x: 2 * dz * SHARED, FOUR_TIES),
+    "shares of both signs": (lambda x: np.median(x), lambda dz, z, x: dz * (9 * SHARED**2 - SHARED), FOUR_TIES),
+    "a share of what is no tie": (lambda x: np.median(x), lambda dz, z, x: dz * (SHARED + (x > 2)), FOUR_TIES),
+    "a smooth function of ties": (lambda x: np.sum(x**2), lambda dz, z, x: dz * np.sum(x) * SHARED, FOUR_TIES),
+    "no function of ties at all": (lambda x: x * x, lambda dz, z, x: dz * x, np.array([1.0, 1.0, 1.0])),
+}
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_rule_at_the_same_places_is_blamed(name):
+    forward, backward, x = WRONG[name]
+    block = block_of(forward, backward)
+    report = cr.check(lambda x: np.sum(block(x)))(x)
+    assert not report.ok
+    assert report.blame.block == "lambda"
