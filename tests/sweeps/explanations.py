@@ -136,6 +136,8 @@ def wrong_form(explanation: Any) -> str | None:
     """A printed closed form that has not the value of the gradient."""
     names = {unicode(step.name): step.value for step in explanation.forward} | dict(explanation.plain)
     gradients = {unicode(g.name): np.asarray(g.value) for g in explanation.backward}
+    if any(np.isinf(step.value).any() for step in explanation.forward if step.formula is None):
+        return None  # laws such as √x·√x = x are those of numbers
     for form in explanation.closed_forms:
         label, text = unicode(form.name), unicode(form.formula)
         gradient = gradients[label]

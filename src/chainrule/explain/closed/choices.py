@@ -33,7 +33,7 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
         other = y if holds else x
         if type(other) is not Node and not np.any(other):
             chosen = r.of(condition)
-            if not holds and condition.block is not None and condition.block.library_name in NEGATED:
+            if not holds and _is_negated_by_another(condition):
                 a, b = (r.of(i) for i in condition.inputs)
                 axes, args = aligned([a, b])
                 block = STEPS[NEGATED[condition.block.library_name]]
@@ -42,6 +42,14 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
                 chosen = r.atoms.plus(r.atoms.number(1, ()), chosen.scaled(-1))
             return r.atoms.times(r.of(value), chosen)
     return None
+
+
+def _is_negated_by_another(condition: Node) -> bool:
+    """Whether ¬(x < y) is x ≥ y: not where there is NaN, for which neither holds."""
+    if condition.block is None or condition.block.library_name not in NEGATED:
+        return False
+    values = [i.value if type(i) is Node else i for i in condition.inputs]
+    return not any(np.isnan(value).any() for value in values)
 
 
 def needed(node: Node) -> tuple[Any, ...]:
