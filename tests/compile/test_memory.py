@@ -1,4 +1,4 @@
-"""What a compilation leaves behind: nothing once the compiled function is gone."""
+"""What a compilation costs: no memory once the compiled function is gone, and work as its size is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from compile.interpreted import interpreted
 
 X = np.linspace(0.1, 1.0, 5)
 FACTORS = itertools.count(1000)
@@ -85,3 +86,28 @@ def test_the_arguments_of_earlier_calls_are_let_go(calls):
     del x
     gc.collect()
     assert gone() is None
+
+
+def steps_of_compilation(arguments):
+    """How many calls it takes to compile a function of so many arguments, and its gradient."""
+
+    def loss(*xs):
+        return sum((np.sum(np.tanh(x)) for x in xs), 0.0)
+
+    compiled = cr.compile(cr.value_and_grad(loss, tuple(range(arguments))))
+    xs = [np.full(3, 0.1 * k) for k in range(arguments)]
+    compiled(*xs)
+    count = itertools.count()
+    sys.setprofile(lambda frame, event, argument: next(count) if event.endswith("call") else None)
+    try:
+        compiled.memory()
+    finally:
+        sys.setprofile(None)
+    return next(count)
+
+
+def test_the_work_of_a_compilation_grows_as_the_number_of_arguments():
+    with interpreted():
+        steps_of_compilation(5)  # imports what is imported on first use
+        few, many = steps_of_compilation(100), steps_of_compilation(400)
+    assert many < 4.5 * few

@@ -12,6 +12,7 @@ loss, the gradient of a bias) waits until one of its operands is placed, and goe
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, domain_of, kept_axes, reads, size_of
@@ -209,12 +210,17 @@ def needed(outputs: Sequence[Value]) -> list[Value]:
     return sorted(seen, key=lambda v: v.order)
 
 
+def _largest_first(value: Value) -> tuple[int, int]:
+    return -max([size_of(value), *map(size_of, value.args)]), -value.order
+
+
 class _Scheduler:
     def __init__(self, outputs: Sequence[Value]):
         self.steps: list[Kernel | Step] = []
         self.group: dict[Value, Kernel | Step] = {}
         self.waiting: dict[Value, None] = {}
         self.users: dict[Value, list[Value]] = {}
+        self.ready: list[tuple[int, int, Value]] = []
         values = [v for v in needed(outputs) if v.op not in ("input", "constant", "none")]
         for value in values:
             for operand in value.args:
@@ -224,15 +230,26 @@ class _Scheduler:
                 self.waiting[value] = None
             else:
                 self._place(value)
-        while self.waiting:  # results of the whole that found no place: begin with the largest that nothing else needs
-            last = [v for v in self.waiting if not any(u in self.waiting for u in self.users.get(v, ()))]
-            first = max(last, key=lambda v: (max([size_of(v), *map(size_of, v.args)]), v.order))
-            del self.waiting[first]
-            self._place(first)
-            for value in sorted(self.waiting, key=lambda v: -v.order):
-                if value in self.waiting and any(u in self.group for u in self.users.get(value, ())):
-                    del self.waiting[value]
-                    self._place(value)
+        # Results of the whole that found no place, largest first. All else that waits has users that wait.
+        for first in sorted((v for v in self.waiting if v not in self.users), key=_largest_first):
+            if first in self.waiting:
+                del self.waiting[first]
+                self._place(first)
+                self._place_operands()
+
+    def _place_operands(self) -> None:
+        """Place what waited for a user that has been placed, latest first."""
+        while self.ready:
+            *_, value = heapq.heappop(self.ready)
+            if value in self.waiting:
+                del self.waiting[value]
+                self._place(value)
+
+    def _put(self, value: Value, step: Kernel | Step) -> None:
+        self.group[value] = step
+        for operand in value.args:
+            if operand in self.waiting:
+                heapq.heappush(self.ready, (-operand.order, id(operand), operand))
 
     def _place(self, value: Value) -> None:
         placed = [self.group[u] for u in self.users.get(value, ()) if u in self.group]
@@ -246,13 +263,13 @@ class _Scheduler:
                 if value not in first.loops:
                     raise AssertionError(f"no kernel for {value}")
                 self._insert(at, first)
-            self.group[value] = first
+            self._put(value, first)
             self._attach_waiting(first, value)
 
     def _insert(self, at: int, step: Kernel | Step) -> None:
         self.steps.insert(at, step)
         for value in step.values():
-            self.group[value] = step
+            self._put(value, step)
 
     def _attach_waiting(self, kernel: Kernel, value: Value) -> None:
         """Where an operand of what waits is placed, that may be computed there too."""
@@ -261,7 +278,7 @@ class _Scheduler:
                 continue
             if kernel.attach(user, value):
                 del self.waiting[user]
-                self.group[user] = kernel
+                self._put(user, kernel)
                 self._attach_waiting(kernel, user)
 
     def _in_time(self, user: Value, kernel: Kernel) -> bool:
