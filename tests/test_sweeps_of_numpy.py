@@ -128,3 +128,12 @@ def test_the_operator_and_the_function_each_have_their_own_value():
 
 def test_frexp_of_a_subnormal_number():
     assert np.frexp(cr.variable(1e-320))[0].value == np.frexp(1e-320)[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_norm_that_is_the_largest_of_computed_values_keeps_its_gradient(seed):
+    """LAPACK's singular values without vectors have other last digits than those with them."""
+    x = np.random.default_rng(seed).normal(size=(2, 3, 3))
+    u, _, vh = np.linalg.svd(x)
+    gradient = cr.grad(lambda x: np.sum(np.linalg.matrix_norm(x, ord=2)))(x)
+    np.testing.assert_allclose(gradient, u[:, :, :1] * vh[:, :1, :], atol=1e-12)

@@ -361,6 +361,8 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                 )
             if node.value.dtype != value.dtype:
                 result = ANSWERS[np.astype](result, value.dtype)
+            if result._view is None and value.dtype.kind in "fc" and not np.array_equal(result._own.value, value):
+                result = _under_another_value(result, value)
             result._own.value = value
         return result
     if kind in NUMPY and type(value) in _HAVE_DTYPE:
@@ -369,6 +371,13 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
         parts = [_adopted(part, own, start, what) for part, own in zip(result, value, strict=True)]
         return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
     return result
+
+
+def _under_another_value(result: Array, value: Any) -> Array:
+    """A result with other last digits, one step on: rules such as that of max compare result and operands."""
+    from chainrule.recording import alias
+
+    return record(alias, (result,), known=value)
 
 
 _HAVE_DTYPE = NUMPY - {bool, int, float, complex, NoneType}
