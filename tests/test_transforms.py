@@ -489,3 +489,17 @@ def test_arguments_that_share_memory_and_are_only_read_are_as_any_other():
     x, y = cr.grad(lambda x, y: np.sum(x * x * y), (0, 1))(b, b)
     np.testing.assert_array_equal(x, 2 * b * b)
     np.testing.assert_array_equal(y, b * b)
+
+
+def test_an_update_in_place_of_an_argument_that_shares_memory_is_an_error_inside_other_transforms():
+    b = np.array([1.0, 2.0])
+    for ask in (
+        lambda: cr.compile(cr.value_and_grad(_writes))(b, b),
+        lambda: cr.grad(lambda b: np.sum(cr.grad(_writes)(b, b)))(b),
+        lambda: cr.hessian(_writes, (0, 1))(b, b),
+        lambda: cr.explain(_writes)(b, b),
+    ):
+        with pytest.raises(RecordingError, match="shares its memory with"):
+            ask()
+    np.testing.assert_array_equal(cr.grad(lambda b: np.sum(cr.grad(_writes)(b, b.copy())))(b), [1.0, 1.0])
+    assert cr.value_and_grad(lambda p: np.sum(p["a"] * p["b"]))({"a": b, "b": b})[0] == 5.0

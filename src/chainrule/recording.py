@@ -298,14 +298,26 @@ def _mark_shared(handles: list[Array], given: list[Any], args: list[Any], kwargs
     `given` are the arrays that the handles stand for; among args and kwargs are the arguments that stay plain. Those of
     them that share memory become read-only.
     """
-    plain = [x for x in (*args, *kwargs.values()) if type(x) not in PLAIN and type(x) is not Array]
-    others = [leaf for x in plain for leaf in flatten(x)[0] if type(leaf) is np.ndarray]
+    plain = [x for x in (*args, *kwargs.values()) if type(x) not in PLAIN]
+    ours = {id(handle) for handle in handles}
+    others = [
+        leaf for x in plain for leaf in flatten(x)[0] if type(leaf) in (np.ndarray, Array) and id(leaf) not in ours
+    ]
     pairs = sharing_pairs([*given, *others])
+    first: dict[int, int] = {}  # the first place of each recorded array among them
+    for i, x in enumerate((*given, *others)):
+        if type(x) is Array:
+            j = first.setdefault(id(x if x._view is None else x._view.root), i)
+            if j != i:
+                pairs.append((j, i))
+    for handle, leaf in zip(handles, given, strict=True):
+        handle._shares = leaf._shares if type(leaf) is Array else ""
     for pair in pairs:
         for i, j in (pair, pair[::-1]):
             if i < len(handles):
                 handles[i]._shares = handles[j]._own.name or "another argument" if j < len(handles) else "an argument"
-    read_only = {id(others[j - len(handles)]) for i, j in pairs if i < len(handles) <= j}
+    beside = [others[j - len(handles)] for i, j in pairs if i < len(handles) <= j]
+    read_only = {id(x) for x in beside if type(x) is np.ndarray}
     if read_only:
 
         def guarded(x: Any) -> Any:

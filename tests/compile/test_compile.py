@@ -1215,3 +1215,19 @@ thread.join()
 def test_a_fork_while_another_thread_compiles():
     out = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["0"] * 5, out.stderr
+
+
+def test_an_update_in_place_of_an_argument_that_shares_its_memory_is_an_error_in_compiled_code_too():
+    def f(x, y):
+        x += 1
+        return np.sum(x * y)
+
+    compiled, b = cr.compile(f), np.array([1.0, 2.0])
+    for _ in range(3):
+        assert compiled(b, b.copy()) == 8.0
+    for shared in ((b, b), (b, b[::-1])):
+        with pytest.raises(RecordingError, match="shares its memory with"):
+            compiled(*shared)
+    assert compiled(b, b.copy()) == 8.0
+    only_read = cr.compile(lambda x, y: np.sum(x * y))
+    assert [only_read(b, b), only_read(b, b), only_read(b, b + 1)] == [5.0, 5.0, 8.0]

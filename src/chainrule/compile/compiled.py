@@ -229,6 +229,8 @@ class Compiled:
         done, result = version.run(signature.leaves)
         if not done:
             return False, otherwise
+        if version.writes and len(signature.leaves) > 1:
+            return True, result  # the short way does not ask whether arguments share memory
         self._fast = version.fast
         if version.fast is not None and not version.expected and version.fast not in self._known:
             self._known = [version.fast, *self._known[: MANY - 1]]
@@ -359,6 +361,7 @@ class Version:
         self.name = name
         self.recorded: Recorded | None = recorded
         self.donated = donated
+        self.writes = recorded.writes
         self.fast: Callable[..., Any] | None = None
         self.kinds = [_kind(out.value) if type(out) is Node else None for out in recorded.outputs]
         self.constants = [None if type(out) is Node else out for out in recorded.outputs]

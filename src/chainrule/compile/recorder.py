@@ -18,6 +18,7 @@ from chainrule.libraries import PLAIN
 from chainrule.locals import watch_locals
 from chainrule.node import Line, Node, at_line
 from chainrule.recording import checked_result, name_of
+from chainrule.sharing import sharing_pairs
 from chainrule.trees import flatten
 
 __all__ = ["Guard", "Recorded", "Signature", "found", "record", "signature_of"]
@@ -132,6 +133,8 @@ def signature_of(
             full[i] = leaf
         return optree.tree_unflatten(structure, full)
 
+    if pairs := sharing_pairs(leaves):
+        key.append(("shared memory", *pairs))
     family = (structure, tuple(int if i in integers else part for i, part in enumerate(key)))
     return Signature((structure, tuple(key)), leaves, rebuild, family, integers, ranges)
 
@@ -149,6 +152,8 @@ class Recorded(NamedTuple):
     """Whether it drew random numbers."""
     seeded: Line | None
     """Where it made a generator without a seed."""
+    writes: bool
+    """Whether it updates an argument in place, so that memory that arguments share would matter."""
 
     def told(self) -> list[Told]:
         return told(self.inputs, self.outputs, self.guards)
@@ -168,6 +173,9 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     handles = [Array(node) for node in inputs]
     for handle, leaf in zip(handles, signature.leaves, strict=True):
         handle._python = python_class(leaf)
+    for pair in sharing_pairs(signature.leaves):
+        for i, j in (pair, pair[::-1]):
+            handles[i]._shares = names[j]
     args, kwargs = signature.rebuild(handles)
     draws = Draws(f)
     token = WATCHER.set(watch)
@@ -180,12 +188,13 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
         raise
     finally:
         WATCHER.reset(token)
+    writes = any(handle._own is not node for handle, node in zip(handles, inputs, strict=True))
     outputs, rebuild = flatten(returned)
     outputs = [out if isinstance(out, STATIC) else checked_result(out, name_of(f)) for out in outputs]
     nodes = [out._node if type(out) is Array else out for out in outputs]
     drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
     result = rebuild([_copied(out.value if type(out) is Node else out) for out in nodes])
-    return Recorded(inputs, nodes, rebuild, result, list(seen.values()), names, drew, draws.seeded)
+    return Recorded(inputs, nodes, rebuild, result, list(seen.values()), names, drew, draws.seeded, writes)
 
 
 def found(value: Any, how: str) -> Any:
