@@ -208,8 +208,9 @@ together("ellipj", jacobi_sn, jacobi_cn, jacobi_dn, jacobi_ph)
 def _mean_by_first(xp, z, a, b):
     """∂M(a, b)/∂a of M = π (a + b) / (4 K(m)), m = ((a − b)/(a + b))², 19.8.5."""
     total = a + b
-    slope_of_log_k = elliprd(0.0, 1.0, 4 * a * b / total**2) * z * 4 / (6 * math.pi * total)
-    return z * (1 / total - slope_of_log_k * 4 * b * (a - b) / total**3)
+    u, v = a / total, b / total
+    slope_of_log_k = elliprd(0.0, 1.0, 4 * u * v) * (z / total) * 4 / (6 * math.pi)
+    return z / total * (1 - slope_of_log_k * 4 * v * (u - v))
 
 
 agm = special_function("agm", lambda xp, z, a, b: _mean_by_first(xp, z, a, b), lambda xp, z, a, b: _mean_by_first(xp, z, b, a), example=example(positive(2, 3), positive(2, 3)))

@@ -1,5 +1,6 @@
 """Error functions and their relatives (DLMF, chapter 7)."""
 
+import cmath
 import math
 
 import numpy as np
@@ -138,7 +139,7 @@ for _function, _sign, _names in ("modfresnelp", 1, ("F₊", "K₊")), ("modfresn
         result_of(_function, 0, _names[0], lambda xp, z, x, i=1j * _sign: -xp.exp(i * x * x), complex=True, example=example(between(0.3, 2)(2, 3))),
         result_of(
             _function, 1, _names[1],
-            lambda xp, z, x, i=1j * _sign: -2 * i * x * z - (1 - i) / (math.sqrt(2) * ROOT_PI),  # e^(∓iπ/4) = (1 ∓ i)/√2
+            lambda xp, z, x, turn=cmath.exp(-0.25j * math.pi * _sign): 0.5 * turn * _erfcx_by_x(xp, 2 * z, turn * x),  # K(x) = erfcx(e^(∓iπ/4) x) / 2
             complex=True, example=example(between(0.3, 2)(2, 3)),
         ),
     )
