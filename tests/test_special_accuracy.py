@@ -6,6 +6,7 @@ The sweep over all of them is `tests/sweeps/special.py`; here a sample of its po
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -15,8 +16,11 @@ from mpmath import mp
 
 import chainrule as cr
 from chainrule import special
-from sweeps.special import compare, is_explained, points_of
-from sweeps.special_functions import TABLE
+from chainrule.blocks.special.table import FUNCTIONS
+from sweeps.special import LIMIT, compare, is_explained, points_of
+from sweeps.special_functions import TABLE, WITHOUT_REFERENCE
+
+ROOT = Path(__file__).parents[1]
 
 SAMPLE = (
     "power logaddexp arctan2 hypot arcsin arctanh sinc exprel boxcox inv_boxcox1p kl_div pseudo_huber powm1 psi "
@@ -30,6 +34,23 @@ SAMPLE = (
 def test_value_and_derivatives_at_a_sample_of_the_sweep(name):
     report = compare(TABLE[name], points_of(TABLE[name], most=3))
     assert is_explained(report), report.errors[:3] + report.missing[1] + report.missing[2]
+
+
+def test_the_sweep_has_every_special_block_and_so_has_the_table_of_accuracy():
+    table = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    for name in FUNCTIONS:
+        assert name in TABLE or name.startswith(tuple(WITHOUT_REFERENCE)), name
+        assert f"`{name}`" in table, name
+
+
+def test_the_table_says_why_where_an_error_is_large():
+    rows = [
+        line.split("|") for line in (ROOT / "docs" / "accuracy.md").read_text("utf-8").splitlines() if "| `" in line
+    ]
+    assert rows
+    for _, name, _, value, first, second, missing, _, why, _ in rows:
+        errors = [float(cell) for cell in (first, second) if cell.strip()]
+        assert why.strip() or (max(errors, default=0) <= LIMIT and not missing.strip()), (name, value)
 
 
 # Single points, and what they stand for -------------------------------------------------------------------------------
