@@ -188,6 +188,10 @@ def test_all_operations_together_are_bounded():
     assert LARGEST == 20_000_000
 
 
+def test_a_sum_is_counted_as_the_number_that_it_is():
+    assert run("a = ones(9000000); b = a*2; sum(a) + sum(b) + a.sum()") == 4 * 9_000_000
+
+
 def test_each_run_of_an_expression_starts_anew():
     expression = parse("sum(x * ones(9999999)[0])")
     for _ in range(4):

@@ -16,7 +16,17 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.errors import ExpressionError
-from chainrule.expression.language import METHODS, Function, in_matmul, indexed, of_einsum, of_matmul, size, together
+from chainrule.expression.language import (
+    METHODS,
+    Function,
+    in_matmul,
+    indexed,
+    of_einsum,
+    of_matmul,
+    same,
+    size,
+    together,
+)
 from chainrule.node import user_frame
 from chainrule.objects import holds_recorded
 
@@ -127,6 +137,8 @@ class Meter:
         except (TypeError, ValueError, IndexError, OverflowError) as error:
             reason = re.sub(r"^\S*\(\) ", "", str(error))
             raise refused(f"{what} cannot be called so: {reason}") from None
+        if makes is same:  # it may make far less, as a sum does: what it has made is counted
+            numbers = min(numbers, self.numbers) if numbers <= LARGEST else numbers
         self.expect(what, numbers, work)
 
     def check_argument(self, function: Function | None, x: Any) -> None:
