@@ -35,6 +35,15 @@ def test_a_right_gradient_is_not_called_wrong(name):
     assert report.ok, str(report)
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_number_of_pythons_is_one_of_numpys_so_that_one_over_zero_is_infinite(capsys):
+    from chainrule.cli import main
+
+    assert cr.check(lambda x: 1 / x)(0.0).ok
+    assert main(["check", "L = 1/x", "x=0"]) in (0, None)
+    assert "every gradient agrees" in capsys.readouterr().out
+
+
 def block_of(forward, backward):
     made = cr.block(forward)
     made.backward(backward)

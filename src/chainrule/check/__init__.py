@@ -149,11 +149,14 @@ def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool
     return seeds, random
 
 
+def _plain(x: Any) -> Any:
+    """A leaf for a plain run: a copy, and one of Python's numbers as NumPy's, which is recorded too: 1 / 0 is inf."""
+    return np.copy(x) if isinstance(x, np.ndarray) else np.asarray(x)[()]
+
+
 def _run_twice(call: Call) -> tuple[list[Any], bool]:
     """What f returns for plain values, and whether it returns the same a second time."""
-    first, second = (
-        flatten(call.run([np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves]))[0] for _ in range(2)
-    )
+    first, second = (flatten(call.run([_plain(x) for x in call.leaves]))[0] for _ in range(2))
     same = len(first) == len(second) and all(
         not is_inexact(a) or np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)
     )
