@@ -2,13 +2,18 @@
 
 import itertools
 
+import array_api_strict
+import jax
 import numpy as np
 import pytest
+import torch
 from tests.sweeps import bytes as order_of_bytes
-from tests.sweeps import views, writes
+from tests.sweeps import libraries, views, writes
 
 import chainrule as cr
 from catalogue import CASES
+from chainrule.block import BLOCKS
+from chainrule.errors import GradientError, RecordingError
 
 # Arrays and lists of the user --------------------------------------------------------------------------------------
 
@@ -113,3 +118,70 @@ def test_complex_numbers_in_the_other_byte_order_keep_their_imaginary_part():
     v *= 2
     assert v.dtype == np.dtype(">c16")
     np.testing.assert_array_equal(v.value, [2 + 4j])
+
+
+# Arrays of other libraries -----------------------------------------------------------------------------------------
+
+SHOWN = [block for block in BLOCKS.values() if block.example and block.differentiable]
+MUTABLE = {"torch": torch.asarray, "strict": array_api_strict.asarray}
+
+
+@pytest.mark.parametrize("library", libraries.LIBRARIES)
+@pytest.mark.parametrize("block", SHOWN[::7], ids=lambda block: block.name)
+def test_a_block_is_right_on_arrays_of_another_library_or_names_it(block, library):
+    with jax.enable_x64(True):
+        told = libraries.outcome(block, library)
+    assert told == "right" or (told.startswith("refused:") and library in told), told
+
+
+@pytest.mark.parametrize("library", libraries.LIBRARIES)
+def test_logm_of_another_library_has_no_gradient(library):
+    x = libraries.LIBRARIES[library](np.array([[2.0, 0.5], [0.25, 3.0]]))
+    with pytest.raises(GradientError, match=f"logm has no gradient for arrays of .*{library}"):
+        cr.vjp(cr.logm, x)[1](x)
+
+
+@pytest.mark.parametrize("make", MUTABLE.values(), ids=MUTABLE)
+def test_arrays_of_another_library_may_be_written_to_afterwards(make):
+    x, b, seed = (make(np.array(entries)) for entries in ([1.0, 2.0, 3.0], [5.0, 6.0, 7.0], [1.0, 1.0, 1.0]))
+    value, pullback = cr.vjp(lambda x: x * b + x, x)
+    for array in (x, b, value, pullback(seed)[0]):
+        array[...] = 0
+    np.testing.assert_array_equal(np.asarray(seed), np.ones(3))
+    np.testing.assert_array_equal(np.asarray(pullback(seed)[0]), [6, 7, 8])
+
+
+@pytest.mark.parametrize("make", MUTABLE.values(), ids=MUTABLE)
+def test_what_may_be_a_view_in_another_library_is_not_used_after_a_write(make):
+    def f(x):
+        x = x * 1
+        y = x[:2]
+        y += 1
+        return x
+
+    with pytest.raises(RecordingError, match="may share the memory"):
+        cr.vjp(f, make(np.ones(3)))
+
+
+def test_an_array_that_cannot_change_is_not_changed_by_an_update_in_place():
+    def f(x):
+        y = x
+        y += 1
+        return x * y
+
+    x = jax.numpy.asarray([1.0, 2.0])
+    value, pullback = cr.vjp(f, x)
+    np.testing.assert_array_equal(np.asarray(value), np.asarray(f(x)))
+    np.testing.assert_array_equal(np.asarray(pullback(value * 0 + 1)[0]), [3, 5])
+
+
+@pytest.mark.parametrize("make", MUTABLE.values(), ids=MUTABLE)
+def test_an_entry_of_another_library_is_written(make):
+    def f(x):
+        x = x * 1
+        x[0] = 5
+        return x * x
+
+    value, pullback = cr.vjp(f, make(np.array([1.0, 2.0])))
+    np.testing.assert_array_equal(np.asarray(value), [25, 4])
+    np.testing.assert_array_equal(np.asarray(pullback(make(np.ones(2)))[0]), [0, 4])

@@ -35,7 +35,17 @@ from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.forks import imported
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, is_contiguous
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_complex, is_foreign, namespace_of
+from chainrule.libraries import (
+    NUMPY,
+    NUMPY_NAMESPACE,
+    PLAIN,
+    copied,
+    is_complex,
+    is_foreign,
+    is_numpy,
+    library_of,
+    namespace_of,
+)
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, now, user_frame
@@ -93,8 +103,7 @@ def constant(operand: Any) -> Any:
         if type(operand) in PLAIN or isinstance(operand, str):  # a text is the format of einsum
             return operand
         if is_foreign(operand):
-            clone = getattr(operand, "clone", None)  # PyTorch's tensors are mutable too
-            return clone() if clone is not None else operand
+            return copied(operand)
         operand = joined(operand)
         if type(operand) is Array:
             return operand
@@ -157,6 +166,8 @@ def record(
     except ChainruleError:
         raise
     except Exception as error:
+        if xp is None and isinstance(error, NOT_THERE) and not is_numpy(used := namespace_of(values)):
+            raise not_covered(block, used, str(error)) from error
         raise explained(error, f"block {block.name}", values) from error
     if isinstance(value, (tuple, list, dict, NoneType)):
         if value is not None and hasattr(block, "several"):
@@ -164,6 +175,8 @@ def record(
         raise RecordingError(
             f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
         )
+    if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(used := namespace_of(values)):
+        raise not_covered(block, used, "its result is NumPy's")
     if type(value) is complex:  # what Python makes of 1j * np.float64(2.0)
         value = np.complex128(value)
     if type(value) is Array:
@@ -180,6 +193,8 @@ def record(
             result._view = view_of(source)._replace(steps=None)
         elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
             result._view = view_of(source, partial(block, **params))
+        elif xp is None and not _is_immutable(value):  # in other libraries it may be either
+            result._view = view_of(source)._replace(steps=None)
     return result
 
 
@@ -205,6 +220,18 @@ def explained(error: Exception, what: str, values: Sequence[Any]) -> Exception:
         return BlockError(f"{error}\n  {where}")
     error.add_note(where)  # keeps the kind of error that the code may be waiting for (LinAlgError, IndexError, …)
     return error
+
+
+NOT_THERE = (AttributeError, TypeError, NotImplementedError, ModuleNotFoundError, RuntimeError, IndexError, KeyError)
+"""What is raised where a library lacks a function, or its function takes less than NumPy's."""
+
+
+def not_covered(block: BlockLike, xp: Any, why: str) -> RecordingError:
+    """The error where a rule of a block cannot compute with the arrays of another library."""
+    name = library_of(xp)
+    return RecordingError(
+        f"block {block.name} does not compute with arrays of {name} ({why}); give it NumPy's: np.asarray(x)" + at_line()
+    )
 
 
 WATCHER: ContextVar[Callable[[Node, str], None] | None] = ContextVar("WATCHER", default=None)
@@ -427,12 +454,17 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        # A NumPy scalar cannot change: `s += 1` names a new one, and whoever else holds the old one keeps it.
-        if is_number(self):
+        # What cannot change is not changed: `s += 1` names a new one, and whoever else holds the old one keeps it.
+        if is_number(self) or _is_immutable(self._own.value):
             return forward(self, other)
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
 
     return forward, reflected, in_place
+
+
+def _is_immutable(value: Any) -> bool:
+    """Whether a value is an array of a library whose arrays cannot change, as JAX's."""
+    return type(value) not in NUMPY and not hasattr(type(value), "__iadd__")
 
 
 def _unary(function: Any, run: Any) -> Any:
@@ -832,7 +864,8 @@ class Array(Methods, metaclass=ArrayClass):
     def __getitem__(self, key: Any) -> Any:
         result = call(getitem_key, self, key)
         # NumPy's x[..., 0] is no number but a view without axes, which writes through.
-        if result._view is not None or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
+        known = result._view is not None and result._view.steps is not None
+        if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
             result._view = view_of(self, Index(key))
             result._own.value = np.asarray(result._own.value)
         return result

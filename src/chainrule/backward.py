@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from chainrule.array import WATCHER, Array, value_of
+import numpy as np
+
+from chainrule.array import NOT_THERE, WATCHER, Array, not_covered, value_of
 from chainrule.block.elementwise import sum_to
-from chainrule.errors import GradientError
+from chainrule.errors import ChainruleError, GradientError
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
@@ -101,7 +103,11 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                 operands.append(i)
                 wanted.append(False)
         xp = RECORDING if recorded else NUMPY_NAMESPACE if type(dz) in NUMPY else namespace_of((dz,))
-        grads = node.block.pull(xp, dz, Array(node) if recorded else node.value, operands, node.params, wanted)
+        z = Array(node) if recorded else node.value
+        if recorded or xp is NUMPY_NAMESPACE:
+            grads = node.block.pull(xp, dz, z, operands, node.params, wanted)
+        else:
+            grads = _pull_in_library(node.block, xp, dz, z, operands, node.params, wanted)
         if node.block.flat_at_infinity and WATCHER.get() is None:
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
@@ -115,6 +121,19 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                         dx = _as_input(dx, operand)
                 gradients[operand] = dx
     return gradients
+
+
+def _pull_in_library(block: Any, xp: Any, *args: Any) -> Any:
+    """The gradients as arrays of another library than NumPy; what it lacks is an error that names the block."""
+    try:
+        grads = block.pull(xp, *args)
+    except ChainruleError:
+        raise
+    except NOT_THERE as error:
+        raise not_covered(block, xp, f"its backward rule: {error}") from error
+    if any(isinstance(dx, np.ndarray | np.generic) for dx in grads):
+        raise not_covered(block, xp, "its gradient is NumPy's")
+    return grads
 
 
 def _unknown_after_overflow(

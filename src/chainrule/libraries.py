@@ -13,11 +13,13 @@ __all__ = [
     "NUMPY",
     "NUMPY_NAMESPACE",
     "PLAIN",
+    "copied",
     "is_complex",
     "is_complex_dtype",
     "is_foreign",
     "is_inexact",
     "is_numpy",
+    "library_of",
     "namespace_of",
     "special_functions_of",
 ]
@@ -112,6 +114,22 @@ def is_foreign(x: Any) -> bool:
     if hasattr(kind, "__array_ufunc__"):  # what wraps arrays (xarray, pint) passes the question on to them
         return bool(api.is_dask_array(x) or api.is_cupy_array(x) or api.is_pydata_sparse_array(x))
     return bool(api.is_array_api_obj(x))
+
+
+def copied(x: Any) -> Any:
+    """A copy of an array of another library, which no later write into x reaches; x itself if it cannot change."""
+    import array_api_compat as api
+
+    if api.is_jax_array(x):
+        return x
+    if hasattr(x, "clone"):  # PyTorch
+        return x.clone()
+    return api.array_namespace(x).asarray(x, copy=True)
+
+
+def library_of(xp: Any) -> str:
+    """The name of the library that a namespace is of, as in an error."""
+    return xp.__name__.removeprefix("array_api_compat.").split(".")[0]
 
 
 def special_functions_of(xp: Any) -> Any:

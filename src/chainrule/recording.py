@@ -13,7 +13,7 @@ from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import PLAIN, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.libraries import PLAIN, copied, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
 from chainrule.sharing import sharing_pairs
@@ -199,6 +199,8 @@ def fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
             g = g.copy(order="C")
         taken.add(id(g))
         return g
+    if is_foreign(g):
+        return copied(g)
     return np.asarray(g) if as_array and isinstance(g, np.generic) else g
 
 
@@ -206,7 +208,9 @@ def _released(out: Any, recorded: bool) -> Any:
     if type(out) is not Array or recorded:
         return out
     value = out._node.value
-    return value.copy() if isinstance(value, np.ndarray) else value  # the recording keeps its own
+    if isinstance(value, np.ndarray):  # the recording keeps its own
+        return value.copy()
+    return copied(value) if is_foreign(value) else value
 
 
 ONE_BY_ONE = (

@@ -18,7 +18,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import RecordingError
 from chainrule.formula import call, unit
-from chainrule.libraries import is_complex, is_inexact, is_numpy
+from chainrule.libraries import copied, is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
 from chainrule.views import is_number, view_of
 
@@ -155,7 +155,7 @@ def set_at(xp, x, new, key=()):
     """x with the entries at the key replaced by `new`."""
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[(..., *key)].set(new)
-    z = xp.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else x.clone()
+    z = xp.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else copied(x)
     z[(..., *key)] = new
     return z
 
@@ -263,7 +263,8 @@ def read(x, key):
 def write(x, new, key):
     """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
     if type(new) in (bool, int, float, complex):
-        new = np.array(new, x.dtype)  # an error where the dtype does not hold it
+        xp = namespace_of((form_of(x),))
+        new = np.array(new, x.dtype) if is_numpy(xp) else xp.asarray(new, dtype=x.dtype)  # an error if it does not fit
     if is_complex(form_of(new)) and not is_complex(form_of(x)):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if not is_inexact(form_of(x)) and is_inexact(form_of(new)):

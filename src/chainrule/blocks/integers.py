@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.array import Array, record, value_of
 from chainrule.block import Block, sum_to, unlisted_block
 from chainrule.blocks.indexing import add_at, at_run_time, getitem
-from chainrule.libraries import is_numpy
+from chainrule.libraries import copied, is_numpy
 
 __all__ = [
     "Slot",
@@ -150,7 +150,7 @@ def put(xp, x, new, positions):
     """The vector x with the entries at the positions replaced by `new`; the last one counts."""
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[..., positions].set(new)
-    z = xp.array(x) if is_numpy(xp) else x.clone()
+    z = xp.array(x) if is_numpy(xp) else copied(x)
     z[..., positions] = new
     return z
 

@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from chainrule.array import Array, looked_at, owned, value_of
+from chainrule.array import Array, looked_at, not_covered, owned, value_of
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -23,7 +23,7 @@ from chainrule.domains import example, normal, positive_definite
 from chainrule.errors import BlockError, GradientError
 from chainrule.forks import imported
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_numpy, namespace_of
+from chainrule.libraries import is_complex, is_numpy, library_of, namespace_of
 from chainrule.node import at_line
 
 __all__ = ["block_diag", "cho_factor", "cho_solve", "expm", "logm", "solve_sylvester", "solve_triangular", "sqrtm"]
@@ -78,7 +78,7 @@ def logm_backward(xp, dz, z, x):
     plain = namespace_of((value_of(x),))
     if not is_numpy(plain):
         raise GradientError(
-            f"logm has no gradient for arrays of {plain.__name__.split('.')[-1]}: it is read off a matrix without a "
+            f"logm has no gradient for arrays of {library_of(plain)}: it is read off a matrix without a "
             "basis of eigenvectors; give NumPy's arrays: np.asarray(x)" + at_line()
         )
     return _adjoint_derivative(xp, logm, x, dz)
@@ -160,6 +160,8 @@ def _by_eigenvalues(xp, f, x):
 )
 def solve_sylvester(xp, a, b, q):
     """The z for which a z + z b = q. As scipy.linalg.solve_sylvester, for stacks of matrices too."""
+    if not is_numpy(xp):
+        raise not_covered(solve_sylvester, xp, "SciPy computes it")
     scipy_solve_sylvester = imported("scipy.linalg").solve_sylvester
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2])
     dtype = np.result_type(a, b, q)  # SciPy's answer is wrong where one matrix is real and another complex

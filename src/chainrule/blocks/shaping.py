@@ -9,13 +9,13 @@ from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
-from chainrule.libraries import is_complex, is_complex_dtype, is_numpy
+from chainrule.libraries import copied, is_complex, is_complex_dtype, is_foreign, is_numpy
 from chainrule.node import at_line
 
 
 def as_array(a):
     """A recorded array as it is, anything else as an array; recorded numbers in a list as one recorded array."""
-    return a if isinstance(a, Array) else joined(np.asarray(a))
+    return a if isinstance(a, Array) or is_foreign(a) else joined(np.asarray(a))
 
 
 def lead_of(dz, z):
@@ -161,7 +161,7 @@ def copy(xp, x, order="K"):
     """The same entries in memory of their own, in C or Fortran's order ("C", "F") or as they lie ("K")."""
     if is_numpy(xp):
         return np.array(x, order=order)
-    return x.clone() if hasattr(x, "clone") else x  # other libraries have no order in memory
+    return copied(x)  # other libraries have no order in memory
 
 
 @copy.backward
