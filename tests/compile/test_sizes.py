@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.sweeps.memory import shared
 
 import chainrule as cr
 from chainrule.compile.cache import load_module
@@ -120,3 +121,19 @@ def test_a_piece_of_rows_lies_within_them_whatever_the_cuts_are():
         each(np.array(cuts), whole[4:8])
         assert np.isnan(whole[:4]).all()
         assert np.isnan(whole[8:]).all()
+
+
+def test_a_number_that_a_shared_kernel_computes_besides_is_not_added_up():
+    def f(x, y):
+        z = np.maximum(x @ y, 0.25) * 2
+        return z * x, z * y
+
+    x, y = np.array([1.0, 2.0, 3.0]), np.array([0.5, -1.0, 2.0])
+    with shared():
+        compiled = cr.compile(cr.grad(lambda x, y: np.sum((x.reshape(-1) @ y) ** 2), (0, 1)))
+        also = cr.compile(f)
+        for _ in range(3):
+            for found, expected in zip(compiled(x[:, None], y), (2 * 4.5 * y[:, None], 2 * 4.5 * x), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-14)
+            for found, expected in zip(also(x, y), f(x, y), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-14)

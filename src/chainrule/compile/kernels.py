@@ -107,6 +107,8 @@ class _Writer:
         kernel = self.kernel
         work = int(np.prod(self.length)) * sum(1 if v.op in CHEAP else 8 for v in self.nodes)
         totals = [v for v in self.nodes if kernel.kind[v] == "total"]
+        if any(not kernel.along[v] and v.op != "sum" for v in self.stored):
+            return False  # a number that each piece computes as a whole: the pieces' numbers are added
         if work < WORTH_THREADS or any(kernel.along[v] or v.dtype.kind != "f" for v in totals):
             return False
         if self.outer:
