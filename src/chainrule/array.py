@@ -350,14 +350,45 @@ def _has_no_entries(args: Any) -> bool:
     for arg in args:
         if type(arg) is Array:
             found = True
-            if arg._own.value.size:
+            if np.size(arg._own.value):
                 return False
         elif type(arg) is list or type(arg) is tuple:
             recorded = [x for x in arg if type(x) is Array]
-            if any(x._own.value.size for x in recorded):
+            if any(np.size(x._own.value) for x in recorded):
                 return False
             found = found or bool(recorded)
     return found
+
+
+def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
+    """The operands of a ufunc in the dtypes in which NumPy or SciPy computes: of integers and float16 mostly others.
+
+    Rules are written for floating numbers, so `expm1` of bytes would be computed with three digits when it is compiled,
+    and −x of an unsigned integer would wrap. `dtype` is that of the keyword argument.
+    """
+    dtypes = [_dtype_of(x) for x in inputs]
+    if dtype is None and all(kind in _FLOATING for kind in dtypes):
+        return inputs
+    signature = None if dtype is None else (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)
+    try:
+        loop = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout), signature=signature, casting="unsafe")
+    except TypeError:
+        return inputs  # NumPy refuses them itself when it is called
+    return [
+        ANSWERS[np.astype](x, taken) if type(x) is Array and x.dtype != taken and taken.kind in "fciu" else x
+        for x, taken in zip(inputs, loop, strict=False)
+    ]
+
+
+def _dtype_of(x: Any) -> Any:
+    """An operand's dtype, or the type of a number of Python."""
+    if type(x) is Array:
+        x = x._node.value
+    kind = type(x)
+    return x.dtype if kind in _HAVE_DTYPE else kind if kind in (int, float, complex) else np.asarray(x).dtype
+
+
+_FLOATING = frozenset(map(np.dtype, "fdFD")) | {float, complex}
 
 
 def _constants(value: Any) -> Any:
@@ -762,6 +793,7 @@ class Array(Methods, metaclass=ArrayClass):
     def _ufunc(self, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
         if not kwargs and method == "__call__" and ufunc in ANSWERS:
             handler: Any = ANSWERS[ufunc]
+            inputs = _as_the_loop_takes(ufunc, inputs)
             if hasattr(handler, "forward"):
                 return record(handler, inputs, NO_PARAMS, ufunc)
             return answered(handler, ufunc, ufunc, inputs, kwargs)
@@ -776,7 +808,7 @@ class Array(Methods, metaclass=ArrayClass):
             run = getattr(ufunc, method)
             return answered(handler, name, run, inputs, kwargs, method == "at", (ufunc, method) in STEP_BY_STEP)
         _must_be_covered(handler, name, kwargs)
-        return answered(partial(_with_dtype, handler), name, ufunc, inputs, kwargs)
+        return answered(partial(_in_the_loop, ufunc, handler), name, ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if not all(issubclass(kind, (Array, np.ndarray)) for kind in types):
@@ -936,10 +968,9 @@ def _must_be_covered(handler: Any, name: str, options: dict[str, Any]) -> None:
         )
 
 
-def _with_dtype(handler: Any, *inputs: Any, dtype: Any = None, **options: Any) -> Any:
-    """A ufunc with keyword arguments: with dtype= the operands are cast first, as in NumPy."""
-    if dtype is not None:
-        inputs = tuple(call(np.astype, x, dtype) if type(x) is Array else np.asarray(x, dtype) for x in inputs)
+def _in_the_loop(ufunc: Any, handler: Any, *inputs: Any, dtype: Any = None, **options: Any) -> Any:
+    """What answers for a ufunc, given the operands in the dtypes in which the ufunc computes with dtype=."""
+    inputs = _as_the_loop_takes(ufunc, inputs, dtype)
     return handler(*inputs, **{key: value for key, value in options.items() if key not in _ABOUT_DTYPES})
 
 

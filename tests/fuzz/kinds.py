@@ -24,7 +24,7 @@ from programs.compare import (
 from programs.many import is_refused
 from programs.shrink import shrink
 
-from .calls import Refused, compare_call, draw_call
+from .calls import Refused, compare_call, compare_compiled_call, draw_call
 
 __all__ = ["KINDS", "Kind", "Refused"]
 
@@ -136,6 +136,7 @@ KINDS: dict[str, Kind] = {
     "libraries": Kind(write_program, compare_double),
     "compiled": Kind(write_program, compare_compiled),
     "calls": Kind(draw_call, compare_call, shrinks=False),
+    "compiled calls": Kind(draw_call, compare_compiled_call, shrinks=False),
     "code": Kind(write_program, compare_code),
     "float32": Kind(_mixed, compare_mixed),
     "compiled float32": Kind(_mixed, compare_compiled),

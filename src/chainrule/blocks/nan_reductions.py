@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from chainrule.array import form_of
 from chainrule.block import answers
 from chainrule.errors import BlockError
+from chainrule.libraries import is_inexact
 from chainrule.node import at_line
 
 
@@ -34,8 +36,26 @@ def _over_the_rest(function, plain):
 
 
 _over_the_rest(np.nanmean, np.mean)
-_over_the_rest(np.nanvar, np.var)
-_over_the_rest(np.nanstd, np.std)
+
+
+def _spread_of_the_rest(function, plain):
+    """A variance or standard deviation of the entries that are not NaN; NaN where there are no more than `ddof`."""
+
+    @answers(function)
+    def numpy_nan_spread(
+        a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, correction=None, **given
+    ):
+        here = ~np.isnan(a) & where
+        ddof = ddof if correction is None else correction
+        z = plain(a, axis, dtype, out, ddof, keepdims, where=here, **given)
+        enough = np.sum(here, axis=axis, keepdims=keepdims) > ddof
+        if np.all(enough) or not is_inexact(form_of(a)):  # where nothing can be NaN it is NumPy's variance
+            return z
+        return np.where(enough, z, np.nan)[()]
+
+
+_spread_of_the_rest(np.nanvar, np.var)
+_spread_of_the_rest(np.nanstd, np.std)
 
 
 def _nan_extreme(function, plain, neutral):

@@ -247,7 +247,9 @@ def _numpy_reduction(function, made):
     def numpy_reduction(a, axis=None, *args, keepdims=False, **others):
         if type(a) is Array and a.ndim and not args and not others and (keepdims is True or keepdims is False):
             return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
-        given = signature.bind(a, axis, *args, keepdims=keepdims, **others).arguments
+        if keepdims is not False:  # else it may be among the others by position
+            others["keepdims"] = keepdims
+        given = signature.bind(a, axis, *args, **others).arguments
         if given.pop("out", None) is not None:
             raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())
         return answered(general, f"numpy.{made.name}", function, (given.pop("a"),), given)
@@ -285,7 +287,7 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
     if others:
         raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
-    dtype = a.dtype if a.dtype.kind in "fc" else np.dtype(np.float64)
+    dtype = np.result_type(a.dtype if a.dtype.kind in "fc" else np.float64, *[] if given is None else [given.dtype])
     z = np.astype(z, np.empty(0, dtype).real.dtype if made.name in ("var", "std") else dtype)
     return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
 

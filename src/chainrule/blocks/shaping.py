@@ -138,12 +138,14 @@ def cast(xp, x, dtype=None):
     """
     if is_complex(x) and not is_complex_dtype(dtype) and "bool" not in str(dtype):
         x = xp.real(x)
+    if type(x) in (bool, int, float, complex):
+        return np.asarray(x).astype(dtype)[()]
     return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
 
 
 @cast.backward
 def cast_backward(xp, dz, z, x, dtype=None):
-    return cast(dz, dtype=x.dtype)
+    return cast(dz, dtype=x.dtype if hasattr(x, "dtype") else np.result_type(x))
 
 
 @library_block(
@@ -228,7 +230,9 @@ def numpy_ravel(a, order="C"):
 
 @answers(np.transpose)
 def numpy_transpose(a, axes=None):
-    axes = tuple(range(-1, -a.ndim - 1, -1)) if axes is None else axis_from_right(tuple(axes), a.ndim)
+    if axes is None:
+        axes = range(-a.ndim, 0)[::-1]
+    axes = axis_from_right((axes,) if isinstance(axes, int | np.integer) else tuple(axes), a.ndim)
     if len(axes) != a.ndim:
         raise BlockError(f"transpose of an array with {a.ndim} axes by {len(axes)} axes" + at_line())
     return transpose(a, axes=axes) if a.ndim > 1 else a
@@ -263,8 +267,8 @@ def numpy_moveaxis(a, source, destination):
 def numpy_squeeze(a, axis=None):
     drop = [i for i, n in enumerate(a.shape) if n == 1]
     if axis is not None:
-        axes = axis_from_right(axis if isinstance(axis, tuple | list) else (axis,), a.ndim)
-        drop = [i + a.ndim for i in axes]
+        axes = axis_from_right(axis, a.ndim)
+        drop = [i + a.ndim for i in (axes if isinstance(axes, tuple) else (axes,))]
         if any(a.shape[i] != 1 for i in drop):
             raise BlockError(f"squeeze of an axis whose length is not 1: axis {axis} of shape {a.shape}" + at_line())
     if not drop:

@@ -202,7 +202,8 @@ def scipy_nrdtrimn(p, std, x):
 @answers("scipy.special.nrdtrisd")
 def scipy_nrdtrisd(mn, p, x):
     """The standard deviation for which a normal variable is less than x with probability p."""
-    return (x - mn) / ndtri(p)
+    quantile = ndtri(p)
+    return (x - mn) / np.where(np.isinf(quantile), np.nan, quantile)[()]
 
 
 # Tukey's λ: Q(F) = boxcox(F, λ) − boxcox(1 − F, λ) is the inverse -------------------------------------------------------
