@@ -369,15 +369,20 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
     dtypes = [_dtype_of(x) for x in inputs]
     if dtype is None and all(kind in _FLOATING for kind in dtypes):
         return inputs
-    signature = None if dtype is None else (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)
+    wanted = {} if dtype is None else {"signature": (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)}
     try:
-        loop = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout), signature=signature, casting="unsafe")
+        loop = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout), casting="unsafe", **wanted)
     except TypeError:
         return inputs  # NumPy refuses them itself when it is called
-    return [
-        ANSWERS[np.astype](x, taken) if type(x) is Array and x.dtype != taken and taken.kind in "fciu" else x
-        for x, taken in zip(inputs, loop, strict=False)
-    ]
+    return [_as_taken(x, taken) for x, taken in zip(inputs, loop, strict=False)]
+
+
+def _as_taken(x: Any, dtype: Any) -> Any:
+    if type(x) is Array:
+        return ANSWERS[np.astype](x, dtype) if x.dtype != dtype and dtype.kind in "fciu" else x
+    if type(x) in _HAVE_DTYPE and x.dtype.kind in "ub" and dtype.kind in "fc":
+        return x.astype(dtype)
+    return x
 
 
 def _dtype_of(x: Any) -> Any:

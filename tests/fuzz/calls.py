@@ -41,7 +41,7 @@ LEFT_OUT = {
 LEFT_OUT |= {name for name in dir(scipy.special) if name.startswith(("mathieu", "modfresnel"))}
 """What writes files, returns whatever stood in memory, crashes or is wrong in plain SciPy, or is about dtypes.
 
-And `nextafter`, a step here and in JAX, though differences see a slope."""
+And `nextafter`, a step here and in JAX, though differences see a slope; `polydiv`, whose remainder may be rounding."""
 
 SHAPES = [(), (), (1,), (3,), (3,), (4,), (2, 3), (3, 3), (3, 3), (3, 1), (1, 3), (2, 3, 3), (0,), (2, 0), (1, 1)]
 DTYPES = ["f8"] * 8 + ["f4", "f4", "f2", "c16", "c16", "c8", "?", "i1", "i8", "i8", "i4", "u1", "u8"]
@@ -103,7 +103,9 @@ def draw_call(seed: int, index: int) -> Call:
         optional = p.default is not p.empty
         if p.kind is p.VAR_POSITIONAL:
             given += [_operand(rng, shape) for _ in range(rng.randint(1, 2))]
-        elif p.kind is p.VAR_KEYWORD or (optional and (p.name in ("out", "like", "order") or rng.random() < 0.6)):
+        elif p.kind is p.VAR_KEYWORD or (
+            optional and (p.name in ("out", "like", "order", "device") or rng.random() < 0.6)
+        ):
             continue
         elif optional:
             keywords[p.name] = _parameter(rng, p.name, shape, p.default)

@@ -10,7 +10,7 @@ from chainrule.node import at_line
 
 
 def _filled(a, neutral):
-    return np.where(np.isnan(a), neutral, a)
+    return np.where(np.isnan(a), neutral, a) if is_inexact(form_of(a)) else a
 
 
 def _without_nan(function, plain, neutral):
@@ -63,6 +63,8 @@ def _nan_extreme(function, plain, neutral):
     def numpy_nan_extreme(a, axis=None, out=None, keepdims=False, initial=None, where=True):
         if initial is None and where is not True:
             raise BlockError(f"numpy.{function.__name__} with where= needs initial=" + at_line())
+        if not is_inexact(form_of(a)):
+            return plain(a, axis, out, keepdims, initial, where)
         options = {"axis": axis, "out": out, "keepdims": keepdims}
         if initial is not None:
             return plain(_filled(a, neutral), initial=initial, where=where, **options)

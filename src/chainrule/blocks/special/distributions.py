@@ -196,14 +196,18 @@ chndtrinc = special_function(  # the nc of chndtr(x, df, nc) = p
 @answers("scipy.special.nrdtrimn")
 def scipy_nrdtrimn(p, std, x):
     """The mean for which a normal variable is less than x with probability p."""
-    return x - std * ndtri(p)
+    return x - np.where(std > 0, std, np.nan)[()] * _finite(ndtri(p))
 
 
 @answers("scipy.special.nrdtrisd")
 def scipy_nrdtrisd(mn, p, x):
     """The standard deviation for which a normal variable is less than x with probability p."""
-    quantile = ndtri(p)
-    return (x - mn) / np.where(np.isinf(quantile), np.nan, quantile)[()]
+    return (x - mn) / _finite(ndtri(p))
+
+
+def _finite(quantile):
+    """NaN where a quantile is infinite: no parameter fits the probabilities 0 and 1."""
+    return np.where(np.isinf(quantile), np.nan, quantile)[()]
 
 
 # Tukey's λ: Q(F) = boxcox(F, λ) − boxcox(1 − F, λ) is the inverse -------------------------------------------------------
