@@ -224,6 +224,8 @@ def _numpy_reduction(function, made):
     def general(a, axis=None, dtype=None, keepdims=False, initial=None, where=True, **others):
         a = as_array(a)
         initial = None if initial is np._NoValue else initial
+        if initial is not None and made in (max_, min_) and a.dtype.kind == "b":
+            initial = bool(initial)
         keepdims = keepdims is not np._NoValue and bool(keepdims)
         if dtype is not None:
             if made in (var, std) and is_complex(form_of(a)) and np.dtype(dtype).kind != "c":
