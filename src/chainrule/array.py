@@ -367,7 +367,7 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
     and −x of an unsigned integer would wrap. `dtype` is that of the keyword argument.
     """
     dtypes = [_dtype_of(x) for x in inputs]
-    if dtype is None and all(kind in _FLOATING for kind in dtypes):
+    if None in dtypes or (dtype is None and all(kind in _FLOATING for kind in dtypes)):
         return inputs
     wanted = {} if dtype is None else {"signature": (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)}
     try:
@@ -386,11 +386,13 @@ def _as_taken(x: Any, dtype: Any) -> Any:
 
 
 def _dtype_of(x: Any) -> Any:
-    """An operand's dtype, or the type of a number of Python."""
+    """An operand's dtype, or the type of a number of Python; None if it is of another library."""
     if type(x) is Array:
         x = x._node.value
     kind = type(x)
-    return x.dtype if kind in _HAVE_DTYPE else kind if kind in (int, float, complex) else np.asarray(x).dtype
+    if kind in _HAVE_DTYPE:
+        return x.dtype
+    return kind if kind in (int, float, complex) else np.dtype(bool) if kind is bool else None
 
 
 _FLOATING = frozenset(map(np.dtype, "fdFD")) | {float, complex}

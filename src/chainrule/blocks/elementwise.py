@@ -99,8 +99,19 @@ fmod = elementwise(
     "fmod", lambda xp, x, y: xp.fmod(x, y), one, singular(lambda xp, z, x, y: -xp.trunc(x / y)),
     notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,), example=example(normal(2, 3), far_from_zero(2, 3)),
 )
+def _ldexp(xp, x, i):
+    """x 2^i in three steps, since 2^i alone may overflow; one step where |i| is at most 1000, so that it is rounded once."""
+    if is_numpy(xp):
+        return xp.ldexp(x, i)
+    clip = np.clip if isinstance(i, np.ndarray | np.integer | int) else xp.clip
+    for _ in range(3):
+        part = clip(i, -1000, 1000)
+        x, i = x * 2.0**part, i - part
+    return x
+
+
 ldexp = elementwise(
-    "ldexp", lambda xp, x, i: xp.ldexp(x, i) if is_numpy(xp) else x * 2.0**i, lambda xp, z, x, i: 2.0**i, None,  # i are integers
+    "ldexp", _ldexp, lambda xp, z, x, i: 2.0**i, None,  # i are integers
     notation=lambda x, i: x * 2**i, answers_for=(np.ldexp,), example=example(normal(2, 3), integers(4)(2, 3)),
 )
 
