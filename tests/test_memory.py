@@ -13,7 +13,7 @@ from tests.sweeps import libraries, views, writes
 import chainrule as cr
 from catalogue import CASES
 from chainrule.block import BLOCKS
-from chainrule.errors import GradientError, RecordingError
+from chainrule.errors import ChainruleError, GradientError, RecordingError
 
 # Arrays and lists of the user --------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ def test_an_array_that_was_locked_when_it_was_used_may_be_written_to_afterwards(
 
 # Views and copies --------------------------------------------------------------------------------------------------
 
-SOME = list(itertools.islice(views.cases(), 100, None, 911))
+SOME = list(itertools.islice(views.cases(), 100, None, 1301))
 
 
 @pytest.mark.parametrize("case", SOME, ids=lambda case: case.name)
@@ -94,6 +94,37 @@ def test_a_view_is_a_view_and_a_copy_a_copy(case):
         expected = case.numpys()
         for way in views.WAYS:
             assert views.outcome(case, way, expected) in ("right", "refused", "refused as in NumPy")
+
+
+@pytest.mark.parametrize("order", ["A", "K", "k"])
+@pytest.mark.parametrize("way", [lambda f, x: f(cr.variable(x)).value, lambda f, x: cr.compile(f)(x)])
+def test_ravel_in_the_order_of_memory_is_a_view(order, way):
+    def f(x):
+        z = x * x
+        y = np.ravel(z, order=order)
+        y[0] = 5 * y[0]
+        return z
+
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(way(f, x), f(x))
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(f(x)))(x), [[10, 4], [6, 8]])
+
+
+def test_astype_lays_the_entries_in_the_order_that_is_asked_for():
+    def f(x):
+        return x.astype(np.float64, order="F").ravel("K")
+
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(f(cr.variable(x)).value, f(x))
+
+
+def test_an_order_that_numpy_refuses_is_refused():
+    with pytest.raises(ValueError, match="not permitted for reshaping"):
+        np.reshape(cr.variable(np.ones((2, 3))), 6, order="K")
+    with pytest.raises(ValueError, match="order must be one of"):
+        cr.variable(np.ones((2, 3))).ravel("X")
+    with pytest.raises(ChainruleError, match='write "C" or "F"'):
+        np.ravel(cr.variable(np.ones((2, 3)))[:, ::2], order="K")
 
 
 # Bytes -------------------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class Methods:
 
     def copy(self: Any, order: str = "C") -> Any:
         """As ndarray.copy."""
-        return self._call(np.astype, self, self.dtype) if is_number(self) else self._call(np.copy, self, order)
+        return self._call(np.astype, self, self.dtype) if is_number(self) else self._call(np.copy, self, order or "C")
 
     def reshape(self: Any, *shape: Any, **kwargs: Any) -> Any:
         """As ndarray.reshape: the shape as one tuple or as several integers."""

@@ -9,6 +9,7 @@ from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
+from chainrule.layout import is_contiguous
 from chainrule.libraries import copied, is_complex, is_complex_dtype, is_foreign, is_numpy
 from chainrule.node import at_line
 
@@ -177,14 +178,11 @@ def copy_backward(xp, dz, z, x, order="K"):
 @answers(np.reshape)
 def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
     shape = newshape if shape is None else shape
-    if order == "A":
-        order = _order_of(a)
-    if order == "K" and form_of(a).flags.forc:
-        order = "C" if form_of(a).flags.c_contiguous else "F"
     if order != "C":
-        if order != "F":
-            raise BlockError(f"reshape with order={order!r} is not covered; use 'C', 'F' or 'A'" + at_line())
-        return np.transpose(numpy_reshape(np.transpose(a), tuple(_shape(shape, a))[::-1], copy=copy))
+        if order in ("K", "k"):
+            raise BlockError('order \'K\' is not permitted for reshaping; write "C", "F" or "A"' + at_line())
+        if _in_memory(order, a) == "F":
+            return np.transpose(numpy_reshape(np.transpose(a), tuple(_shape(shape, a))[::-1], copy=copy))
     z = reshape(a, shape=_shape(shape, a))
     if copy is None:
         return z
@@ -195,11 +193,30 @@ def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
     return z
 
 
-def _order_of(a):
-    """What order="A" means for this array."""
+def _in_memory(order, a):
+    """ "C" or "F": which of them NumPy's order= stands for, given how the entries of `a` lie in memory."""
+    order = _letter(order, "C")
+    value = form_of(a)
+    if order in ("C", "F"):
+        return order
+    if is_contiguous(value):
+        return "C"
     if a._unsure:
-        raise BlockError('order="A" of an array that may lie in either order; write order="C" or "F"' + at_line())
-    return "F" if form_of(a).flags.fnc else "C"
+        raise BlockError(f'order="{order}" of an array that may lie in either order; write "C" or "F"' + at_line())
+    if order == "K" and not value.flags.forc:
+        raise BlockError(
+            'order="K" of entries that lie neither in C nor in Fortran\'s order is not covered; write '
+            '"C" or "F"' + at_line()
+        )
+    return "F" if value.flags.fnc else "C"
+
+
+def _letter(order, default):
+    """NumPy's order= as a capital letter."""
+    letter = default if order is None else str(order).upper()
+    if letter not in ("C", "F", "A", "K"):
+        raise BlockError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})" + at_line())
+    return letter
 
 
 def _shape(shape, a):
@@ -216,12 +233,12 @@ def _shape(shape, a):
 @answers(np.ravel)
 def numpy_ravel(a, order="C"):
     """As np.ravel: entries that lie one after the other are a view, a copy of others."""
+    if order != "C":
+        order = _in_memory(order, a)
     z = numpy_reshape(a, (a.size,), order=order)
     value = form_of(z)
     if not isinstance(value, np.ndarray) or z._view is None or z._view.steps is None:
         return z
-    if order == "A":
-        order = _order_of(a)
     flags = form_of(a).flags
     if flags.c_contiguous if order == "C" else flags.f_contiguous:
         return z
@@ -424,22 +441,41 @@ def numpy_repeat(a, repeats, axis=None):
 @answers(np.astype)
 def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=True, device=None):
     dtype = np.dtype(dtype)
+    options = {"order": order, "copy": copy}
     if casting != "unsafe" or (is_complex(form_of(x)) and dtype.kind not in "cb"):
-        options = {"casting": casting, "copy": copy}
+        options["casting"] = casting
         return answered(_astype, "numpy.astype", _cast_by_numpy, (x, dtype), options)  # refuses, or warns
-    return _astype(x, dtype, copy=copy)
+    return _astype(x, dtype, **options)
 
 
 def _cast_by_numpy(x, dtype, **options):
     return np.asarray(x).astype(dtype, **options)[()]
 
 
-def _astype(x, dtype, casting=None, copy=True):
-    if not copy and dtype == x.dtype:
+def _astype(x, dtype, casting=None, order="K", copy=True):
+    if not copy and dtype == x.dtype and _lies(x, order):
         return x
-    return cast(x, dtype=dtype) if dtype.kind in "fc" else cast_to_integer(x, dtype=dtype)
+    z = cast(x, dtype=dtype) if dtype.kind in "fc" else cast_to_integer(x, dtype=dtype)
+    return z if order == "K" or is_contiguous(form_of(z)) else numpy_copy(z, order)
+
+
+def _lies(x, order):
+    """Whether the entries of x lie in the order that is asked for, so that NumPy need not copy them."""
+    order, value = _letter(order, "K"), form_of(x)
+    if order == "K" or is_contiguous(value):
+        return True
+    if x._unsure:
+        raise BlockError(
+            f'copy=False with order="{order}" of an array that may lie in either order: in NumPy it may '
+            "be a copy or not; write copy=True" + at_line()
+        )
+    return {"C": value.flags.c_contiguous, "F": value.flags.f_contiguous, "A": value.flags.forc}[order]
 
 
 @answers(np.copy)
 def numpy_copy(a, order="K", subok=False):
-    return copy(a, order=order)  # of a number NumPy makes an array, which can be written into
+    """Of a number NumPy makes an array, which can be written into."""
+    letter = _letter(order, "K")
+    if letter == "A":
+        letter = _in_memory(letter, a)
+    return copy(a, order=letter)
