@@ -367,7 +367,9 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
     and −x of an unsigned integer would wrap. `dtype` is that of the keyword argument.
     """
     dtypes = [_dtype_of(x) for x in inputs]
-    if None in dtypes or (dtype is None and all(kind in _FLOATING for kind in dtypes)):
+    if dtype is None and all(kind in _FLOATING for kind in dtypes):
+        return inputs
+    if any(kind is None for kind in dtypes):
         return inputs
     wanted = {} if dtype is None else {"signature": (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)}
     try:
