@@ -429,7 +429,10 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
             if node.value.dtype != value.dtype:
                 result = ANSWERS[np.astype](result, value.dtype)
             if result._view is None and value.dtype.kind in "fc" and not np.array_equal(result._own.value, value):
-                result = _under_another_value(result, value)
+                if WATCHER.get() is not None:  # compiled code computes by the rule, and digits are no other path
+                    value = np.asarray(result._own.value, value.dtype)[() if isinstance(value, np.generic) else ...]
+                else:
+                    result = _under_another_value(result, value)
             result._own.value = value
         return result
     if kind in NUMPY and type(value) in _HAVE_DTYPE:

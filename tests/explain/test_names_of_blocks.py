@@ -77,13 +77,13 @@ def test_compiled_and_written_code_compute_what_own_blocks_compute():
     """All names at once, each with numbers of its own: a mistaken one would show in the sum."""
     ones = [own_block(name, 1 + i / 7, with_rule=i % 2 == 0) for i, name in enumerate(NAMES)]
     twos = [own_block_of_two(name, 1 + i / 5) for i, name in enumerate(NAMES)]
-    chosen = ones[::3] + twos[::3]
+    chosen = ones[::9] + twos[::9]
 
     def loss(x, blocks=None):
         total = 0.0
         for i, (made, rule) in enumerate(chosen):
             f = rule if blocks == "plain" else made
-            total = total + np.sum(f(x) if i < len(ones[::3]) else f(x, x + 1))
+            total = total + np.sum(f(x) if i < len(ones[::9]) else f(x, x + 1))
         return total
 
     value, gradient = cr.value_and_grad(lambda x: loss(x, "plain"))(X)
