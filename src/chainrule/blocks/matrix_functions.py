@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from chainrule.array import Array, looked_at, not_covered, owned, value_of
+from chainrule.array import Array, form_of, looked_at, not_covered, owned, value_of
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -75,7 +75,7 @@ logm.draws = True  # SciPy estimates a norm
 
 @logm.backward
 def logm_backward(xp, dz, z, x):
-    plain = namespace_of((value_of(x),))
+    plain = namespace_of((form_of(x),))
     if not is_numpy(plain):
         raise GradientError(
             f"logm has no gradient for arrays of {library_of(plain)}: it is read off a matrix without a "

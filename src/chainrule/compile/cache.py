@@ -27,9 +27,6 @@ from chainrule.forks import imported
 
 __all__ = ["cache_folder", "load_module"]
 
-OURS = "vecmath/*.py typed.py arithmetic.py indexing.py translate.py native.py entry.py machine.py".split()
-"""What machine code depends on besides its source."""
-
 
 def cache_folder() -> Path | None:
     """Where compiled programs are kept: `CHAINRULE_CACHE_DIR`, or the user's cache folder; None if there is none.
@@ -68,8 +65,7 @@ def _identity() -> str:
     versions = [chainrule.__version__, np.__version__, platform.python_version(), sys.abiflags]
     versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__]
     processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
-    here = Path(__file__).parent
-    ours = [file for pattern in OURS for file in sorted(here.glob(pattern))]
+    ours = sorted(Path(__file__).parent.rglob("*.py"))  # the translator, its checks, the vector math
     return "\n".join([*versions, *processor, *(file.read_text("utf-8") for file in ours)])
 
 
