@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from chainrule import absent
 from chainrule.answers import (
     ANSWERS,
     AS_NUMPY,
@@ -108,7 +109,7 @@ def constant(operand: Any) -> Any:
         if type(operand) is Array:
             return operand
         operand = numeric(operand)
-    return copied_as_it_lies(operand)
+    return absent.made_of(copied_as_it_lies(operand), operand)
 
 
 def joined(operand: Any) -> Any:

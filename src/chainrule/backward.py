@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import has_absent_zeros, made_of
 from chainrule.array import NOT_THERE, WATCHER, Array, not_covered, value_of
 from chainrule.block.elementwise import sum_to
 from chainrule.errors import ChainruleError, GradientError
@@ -110,6 +111,9 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             grads = _pull_in_library(node.block, xp, dz, z, operands, node.params, wanted)
         if node.block.flat_at_infinity and WATCHER.get() is None:
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
+        if recorded and has_absent_zeros(dz):  # then what is no recorded array was made of dz and constants
+            constants = [x for x in operands if type(x) is not Array]
+            grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
                 if dx.dtype is not operand.value.dtype:  # most often the same object

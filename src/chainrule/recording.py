@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.absent import has_absent_zeros
 from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, python_class, record
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
@@ -191,11 +192,14 @@ class Recording(NamedTuple):
 
 
 def fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
-    """A result that its owner may write into: no view, no read-only array, not the same array twice."""
+    """A result that its owner may write into: no view, no read-only array, not the same array twice.
+
+    In his hands its zeros are numbers.
+    """
     if isinstance(g, np.ndarray):
         if g.ndim == 0 and not as_array:
             return g[()]
-        if g.base is not None or not g.flags.writeable or id(g) in taken:
+        if g.base is not None or not g.flags.writeable or id(g) in taken or has_absent_zeros(g):
             g = g.copy(order="C")
         taken.add(id(g))
         return g

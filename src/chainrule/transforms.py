@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import with_absent_zeros
 from chainrule.array import WATCHER, Array, form_of, joined, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block, unlisted_block
@@ -277,7 +278,7 @@ def _identity_seeds(outputs: list[Any], which: int) -> list[Any]:
         value = form_of(out)
         xp, dtype = namespace_of((value,)), getattr(value, "dtype", None)
         if i == which:
-            seeds.append(xp.reshape(xp.eye(math.prod(shape), dtype=dtype), shape + shape))
+            seeds.append(xp.reshape(with_absent_zeros(xp.eye(math.prod(shape), dtype=dtype)), shape + shape))
         else:
             seeds.append(xp.zeros(shape + np.shape(value), dtype=dtype))
     return seeds

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.absent import with_absent_zeros
 from chainrule.graph import record_graph
 from chainrule.simplify import simplify_graph
 
@@ -272,12 +273,42 @@ def test_nan_infinities_signed_zeros_and_rounding_stay(f):
     np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
 
 
-def test_zeros_of_one_hot_rows_are_absent():
+def test_the_zeros_of_seeds_and_labels_are_absent():
     """Documented: what stands beside such a zero is not multiplied by it."""
     x = np.array([1.0, 2.0, 3.0])
-    graph = simplify_graph(record_graph(lambda x: np.eye(3) @ x, x))
+    graph = simplify_graph(record_graph(lambda x: EYE @ x, x))
     assert graph.nodes == ()
     assert graph.run(np, [np.array([1.0, np.nan, 3.0])])[0][0] == 1.0
+
+
+WRITTEN = {
+    "an identity": lambda x: np.eye(3) @ x,
+    "behind": lambda x: x @ np.eye(3),
+    "a permutation": lambda x: np.eye(3)[[1, 2, 0]] @ x,
+    "one-hot rows": lambda x: np.sum(np.eye(3)[[1, 1, 0]] * x, axis=1),
+    "rows of labels": lambda x: cr.one_hot(np.array([1, 1, 0]), 3) @ x,
+    "a diagonal": lambda x: (np.eye(3) * np.exp(x[:, 0])) @ x,
+    "seeds": lambda x: np.eye(9).reshape(3, 3, 3, 3) @ x,
+    "a Jacobian that is constant": lambda x: cr.jacobian(lambda x: 2 * x)(x[0]) @ x,
+    "cotangents": lambda x: cr.vjp(lambda y: y @ x, x)[1](np.eye(9).reshape(9, 3, 3))[0],
+}
+
+
+@pytest.mark.parametrize("f", WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_the_zeros_of_an_array_that_a_user_wrote_are_numbers(f, special):
+    x = np.arange(1.0, 10).reshape(3, 3)
+    graph = simplify_graph(record_graph(f, x))
+    x[1, 2] = special
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(graph.run(np, [x])[0], f(x))
+
+
+def test_a_seed_and_an_equal_array_that_a_user_wrote_are_told_apart():
+    x = np.array([1.0, 2.0, 3.0])
+    graph = simplify_graph(record_graph(lambda x: (EYE @ x, np.eye(3) @ x), x))
+    found = graph.run(np, [np.array([np.nan, 1.0, 2.0])])
+    np.testing.assert_array_equal(found, [[np.nan, 1, 2], [np.nan] * 3])
 
 
 def test_outputs_keep_their_number_and_may_coincide_or_be_constants():
@@ -309,23 +340,24 @@ def test_nothing_to_do_returns_the_same_nodes():
 
 A = RNG.normal(size=(3, 3))
 V = RNG.normal(size=3)
-ONE_HOT = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+ONE_HOT = with_absent_zeros(np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]))
+EYE = with_absent_zeros(np.eye(3))
 
 STRUCTURE = {
     "times ones": (lambda x: x * np.ones((3, 3)), []),
     "divided by ones": (lambda x: x / np.ones(3), []),
     "times a constant broadcast": (lambda x: x * np.full((3, 3), 2.0), ["multiply"]),
-    "identity times": (lambda x: np.eye(3) @ x, []),
-    "times identity": (lambda x: x @ np.eye(3), []),
-    "scaled identity": (lambda x: (2 * np.eye(3)) @ x, ["multiply"]),
+    "identity times": (lambda x: EYE @ x, []),
+    "times identity": (lambda x: x @ EYE, []),
+    "scaled identity": (lambda x: with_absent_zeros(2 * EYE) @ x, ["multiply"]),
     "rows of one-hot": (lambda x: ONE_HOT @ x, ["getitem"]),
-    "diagonal times": (lambda x: (np.eye(3) * np.exp(x[0])) @ x, ["getitem", "exp", "reshape", "multiply"]),
-    "times diagonal": (lambda x: x @ (np.exp(x[0]) * np.eye(3)), ["getitem", "exp", "multiply"]),
+    "diagonal times": (lambda x: (EYE * np.exp(x[0])) @ x, ["getitem", "exp", "reshape", "multiply"]),
+    "times diagonal": (lambda x: x @ (np.exp(x[0]) * EYE), ["getitem", "exp", "multiply"]),
     "diagonal of rows times vector": (
-        lambda x: (np.eye(3) * x[:, :1]) @ x[0],
+        lambda x: (EYE * x[:, :1]) @ x[0],
         ["getitem"] * 2 + ["reshape", "multiply"],
     ),
-    "row sums of a diagonal": (lambda x: np.sum(np.eye(3) * np.exp(x[0]), axis=1), ["getitem", "exp"]),
+    "row sums of a diagonal": (lambda x: np.sum(EYE * np.exp(x[0]), axis=1), ["getitem", "exp"]),
     "transpose twice": (lambda x: x.T.T, []),
     "transposes of three axes": (
         lambda x: np.transpose(np.transpose(x[None], (1, 2, 0)), (2, 0, 1)),
@@ -365,7 +397,7 @@ def test_structure_is_known(f, blocks, dtype):
 
 
 def test_a_constant_that_only_looks_like_an_identity_is_none():
-    almost = np.eye(3)
+    almost = with_absent_zeros(np.eye(3))
     almost[2, 0] = 1e-300
     graph = simplify_graph(record_graph(lambda x: almost @ x, A))
     assert names(graph) == ["matmul"]

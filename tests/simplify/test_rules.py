@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.absent import with_absent_zeros
 from chainrule.block import block_named
 from chainrule.graph import record_graph
 from chainrule.simplify import rules, simplify_graph
 
 RNG = np.random.default_rng(0)
 V, W3, M, N23 = RNG.normal(size=3), RNG.normal(size=3), RNG.normal(size=(3, 3)), RNG.normal(size=(2, 3))
-ONE_HOT = np.eye(3)[[2, 0, 0, 1]]
+EYE = with_absent_zeros(np.eye(3))
+ONE_HOT = with_absent_zeros(np.eye(3)[[2, 0, 0, 1]])
+SEED = with_absent_zeros(np.eye(4).reshape(2, 2, 2, 2))
 X0 = np.array([0.0, 1.0, 2.0])
 INF = np.array([np.inf, 1.0, 2.0])
 
@@ -54,12 +57,12 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "sum_of_repeated": (lambda x: np.sum(np.broadcast_to(x, (4, 3)), axis=0), V),
     "mean_of_repeated": (lambda x: np.mean(np.broadcast_to(x, (4, 3)), axis=0), V),
     "rule_for_one_block": (lambda x, y: np.broadcast_to(x, (2, 3)) + y, V, N23),
-    "rows_of_identity": (lambda x: np.eye(3) @ x, M),
+    "rows_of_identity": (lambda x: EYE @ x, M),
     "rows_of_one_hot": (lambda x: ONE_HOT @ x, M),
-    "product_with_the_identity": (lambda x: x @ np.eye(3), N23),
-    "seeds_of_matrices": (lambda x: np.eye(4).reshape(2, 2, 2, 2) @ x, M[:2, :2]),
-    "diagonal_times_matrix": (lambda v, x: (np.eye(3) * v) @ x, V, M),
-    "matrix_times_diagonal": (lambda v, x: x @ (v[:, None] * np.eye(3)), V, M),
+    "product_with_the_identity": (lambda x: x @ EYE, N23),
+    "seeds_of_matrices": (lambda x: SEED @ x, M[:2, :2]),
+    "diagonal_times_matrix": (lambda v, x: (EYE * v) @ x, V, M),
+    "matrix_times_diagonal": (lambda v, x: x @ (v[:, None] * EYE), V, M),
     "rank_one_times_vector": (lambda u, v: np.outer(u, v) @ W3, V, W3),
     "sums_of_one_dtype": (lambda x: x * np.array([1, 2, 3]), V),
 }
@@ -112,26 +115,37 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
     "mean_of_repeated": [(lambda x: np.mean(np.broadcast_to(x, (4, 3)), axis=1), V)],
     "rule_for_one_block": [(lambda x: np.broadcast_to(np.exp(x), (2, 3)) * 3.0, V), (lambda x, y: x * y, V, W3)],
     "rows_of_identity": [
-        (lambda x: np.eye(2, 3) @ x, M),
-        (lambda x: np.eye(3)[::-1] @ x, M),
-        (lambda x: 2 * np.eye(3) @ x, M),
-        (lambda x: np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 2]]) @ x, M),
+        (lambda x: np.eye(3) @ x, M),
+        (lambda x: with_absent_zeros(np.eye(2, 3)) @ x, M),
+        (lambda x: EYE[::-1] @ x, M),
+        (lambda x: with_absent_zeros(2 * np.eye(3)) @ x, M),
+        (lambda x: with_absent_zeros(np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 2]])) @ x, M),
     ],
     "rows_of_one_hot": [
-        (lambda x: np.array([[1.0, 1, 0], [0, 0, 1]]) @ x, M),
-        (lambda x: np.array([[1.0, 0, 0], [0, 0, 0]]) @ x, M),
-        (lambda x: np.array([[1.0, 0, 0], [0, 0, 3]]) @ x, M),
+        (lambda x: np.eye(3)[[2, 0, 0, 1]] @ x, M),
+        (lambda x: with_absent_zeros(np.array([[1.0, 1, 0], [0, 0, 1]])) @ x, M),
+        (lambda x: with_absent_zeros(np.array([[1.0, 0, 0], [0, 0, 0]])) @ x, M),
+        (lambda x: with_absent_zeros(np.array([[1.0, 0, 0], [0, 0, 3]])) @ x, M),
     ],
-    "product_with_the_identity": [(lambda x: x @ np.eye(3, 2), N23), (lambda x: x @ np.eye(3)[::-1], N23)],
+    "product_with_the_identity": [
+        (lambda x: x @ np.eye(3), N23),
+        (lambda x: x @ with_absent_zeros(np.eye(3, 2)), N23),
+        (lambda x: x @ EYE[::-1], N23),
+    ],
     "seeds_of_matrices": [
-        (lambda x: np.eye(4)[::-1].reshape(2, 2, 2, 2) @ x, M[:2, :2]),
-        (lambda x: (2 * np.eye(4)).reshape(2, 2, 2, 2) @ x, M[:2, :2]),
+        (lambda x: np.eye(4).reshape(2, 2, 2, 2) @ x, M[:2, :2]),
+        (lambda x: with_absent_zeros(np.eye(4)[::-1].reshape(2, 2, 2, 2)) @ x, M[:2, :2]),
+        (lambda x: with_absent_zeros((2 * np.eye(4)).reshape(2, 2, 2, 2)) @ x, M[:2, :2]),
     ],
     "diagonal_times_matrix": [
-        (lambda v, x: (np.eye(3) * v) @ x, M, M),
-        (lambda v, x: (np.eye(3)[::-1] * v) @ x, V, M),
+        (lambda v, x: (np.eye(3) * v) @ x, V, M),
+        (lambda v, x: (EYE * v) @ x, M, M),
+        (lambda v, x: (EYE[::-1] * v) @ x, V, M),
     ],
-    "matrix_times_diagonal": [(lambda v, x: x @ (np.eye(3) * v), M, M)],
+    "matrix_times_diagonal": [
+        (lambda v, x: x @ (v[:, None] * np.eye(3)), V, M),
+        (lambda v, x: x @ (EYE * v), M, M),
+    ],
     "rank_one_times_vector": [(lambda u, v, x: np.outer(u, v) @ x, V, W3, M)],
     "sums_of_one_dtype": [(lambda x: x * W3, V), (lambda x: x.astype(np.int32) * np.array([1, 2, 3]) * x, V)],
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import with_absent_zeros
 from chainrule.answers import getitem_key, setitem_key
 from chainrule.array import WATCHER, Array, form_of, owned, read_only, record, value_of
 from chainrule.block import answers, library_block, sum_to
@@ -369,9 +370,9 @@ def numpy_argsort(a, *args, **kwargs):
 
 
 def one_hot(xp, label, classes, like):
-    """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
+    """Rows of zeros, which are absent, with a one at each label: shape label.shape + (classes,)."""
     if at_run_time(label):
-        return _integers().one_hot_rows(label, classes=classes, dtype=like.dtype)
+        return _integers().one_hot_rows(label, classes=classes, dtype=like.dtype, absent=True)
     dtype = like.dtype if isinstance(like.dtype, np.dtype) else np.float64
     if type(label) is int:
         rows = np.zeros(classes, dtype)
@@ -379,4 +380,5 @@ def one_hot(xp, label, classes, like):
     else:
         rows = np.zeros((*np.shape(label), classes), dtype)
         np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
+    rows = with_absent_zeros(rows)
     return rows if dtype is like.dtype else xp.asarray(rows, dtype=like.dtype)

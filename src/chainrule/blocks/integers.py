@@ -191,8 +191,8 @@ def labels_fit(xp, label, classes=1, ignored=None):
 
 
 @unlisted_block(differentiable=False)
-def one_hot_rows(xp, label, classes=1, dtype=None):
-    """Rows of zeros with a one at each label: shape label.shape + (classes,)."""
+def one_hot_rows(xp, label, classes=1, dtype=None, absent=False):
+    """Rows of zeros with a one at each label: shape label.shape + (classes,). `absent`: whether the zeros are."""
     return xp.astype(label[..., None] == xp.arange(classes), dtype)
 
 

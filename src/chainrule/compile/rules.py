@@ -426,8 +426,6 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     if dtype.kind != "f":
         return None
     x, y = (_cast(low, a, dtype) for a in args)
-    if _is_identity(x):  # the seed of a Jacobian
-        return reshaped(low, y, np.shape(node.value))
     x, turned_x = untransposed(low, x)
     y, turned_y = untransposed(low, y)
     shape = np.shape(node.value)
@@ -451,12 +449,6 @@ def _has_positions(x: Value) -> bool:
     while x.op in ("view", "reshape"):
         x = x.args[0]
     return x.op == "columns"
-
-
-def _is_identity(x: Value) -> bool:
-    """Whether a value is an identity matrix; a part of one, that is not square, chooses or moves rows."""
-    array = x.params.get("array") if x.op == "constant" and len(x.shape) == 2 and x.shape[0] == x.shape[1] else None
-    return array is not None and np.array_equal(array, np.eye(len(array)))
 
 
 def untransposed(low: Lowering, x: Value) -> tuple[Value, bool]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule import absent
 from chainrule.block import block_named
 from chainrule.libraries import namespace_of
 from chainrule.node import Node
@@ -66,18 +67,23 @@ class Builder:
         """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
         return block.library_name is not None
 
+    def has_absent_zeros(self, x: Any) -> bool:
+        """Whether what stands beside the zeros of a constant may be left out."""
+        return absent.has_absent_zeros(x)
+
     def uniform(self, x: Any) -> Any:
         return self._fact("uniform", structure.uniform, x)
 
     def one_hot(self, x: Any) -> structure.OneHot | None:
-        return None if type(x) is Node else self._fact("one_hot", structure.one_hot, x)
+        """A constant as one-hot rows whose zeros are absent, or None."""
+        return self._fact("one_hot", structure.one_hot, x) if self.has_absent_zeros(x) else None
 
     def is_identity(self, x: Any) -> bool:
         return type(x) is np.ndarray and self._fact("identity", lambda c: structure.is_identity(self.one_hot(c)), x)
 
     def is_seed(self, x: Any) -> bool:
         """Whether a constant is the seed of a Jacobian by a matrix: an identity matrix, reshaped to S + S."""
-        return type(x) is np.ndarray and self._fact("seed", structure.is_seed, x)
+        return self.has_absent_zeros(x) and self._fact("seed", structure.is_seed, x)
 
     def _fact(self, name: str, find: Any, x: Any) -> Any:
         """What `find` says of a constant, looked for once."""
@@ -103,7 +109,7 @@ class Builder:
         """
         operands = tuple(operands)
         if not any(type(x) is Node for x in operands):
-            return self.forward(block, operands, params)
+            return absent.made_of(self.forward(block, operands, params), *operands)
         key = self._key(block, operands, params)
         if key is not None:
             known = self._known.get(key)
@@ -188,7 +194,10 @@ class Builder:
             return block.forward(namespace_of(values), *values, **params)
 
     def key(self, x: Any) -> Any:
-        return self._fact("key", key_of, x) if isinstance(x, np.ndarray) else key_of(x)
+        """What tells constants apart: also whether their zeros are numbers."""
+        if not isinstance(x, np.ndarray):
+            return key_of(x)
+        return self._fact("key", key_of, x), self.has_absent_zeros(x)
 
 
 def _key_of_params(params: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import with_absent_zeros
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.structure import is_bounded
@@ -178,12 +179,12 @@ class _Writer:
         plain: Product = frozenset((atom, e) for atom, e in product if atom not in self.slopes)
         for atom, e in product:
             if isinstance(atom, Hot) and atom.at_run_time:
-                params = {"classes": atom.size, "dtype": atom.dtype}
+                params = {"classes": atom.size, "dtype": atom.dtype, "absent": True}
                 factors.append((Expression("one_hot_rows", (_leaf(atom.labels),), atom.shape, params), 1))
             elif isinstance(atom, Hot):
                 rows = np.zeros(atom.shape, atom.dtype)
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
-                c = rows if not is_array(c) and c == 1 else rows * c
+                c = with_absent_zeros(rows if not is_array(c) and c == 1 else rows * c)
             elif atom not in self.slopes or (e > 0 and is_bounded(atom) and covers([plain], [atom])):
                 factors.append((_leaf(atom), e))  # a bounded slope is NaN only where the rest is
             else:

@@ -8,7 +8,7 @@ blocks. What may happen to it, so that a computation keeps its values:
 - Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on
   that.
 - A sum is multiplied out only where something comes of it, by factors that are bounded, so no infinity arises.
-- p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `structure`).
+- p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `chainrule.absent`).
 - e^y / (1 + e^y) = σ(y), e^y σ(−y) = σ(y) and e^y / Σ e^y = softmax(y): these do not overflow.
 - Factors are multiplied smallest first, so a row of numbers is scaled before it meets a matrix.
 """
@@ -456,7 +456,7 @@ def _put(forms: Forms, x: Node) -> Form:
 
 def _one_hot_rows(forms: Forms, x: Node) -> Form:
     """e_c, for labels that are known only at run time."""
-    if type(x.inputs[0]) is not Node or len(shape_of(x.inputs[0])) > 1:
+    if type(x.inputs[0]) is not Node or len(shape_of(x.inputs[0])) > 1 or not x.params["absent"]:
         raise UnreadableError
     hot = forms.hot(x.inputs[0], x.params["classes"], x.value.dtype)
     return Form({frozenset([(hot, 1)]): 1.0})

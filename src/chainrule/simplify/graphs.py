@@ -28,8 +28,8 @@ def simplify_graph(graph: Graph) -> Graph:
     Values, NaN, infinities, signed zeros, dtypes and shapes stay as they are, up to rounding, with these exceptions:
     - Where the original over- or underflows a stable form may give the value that mathematics has
       (`log(1 + exp(x))` at 1000 is 1000, not inf).
-    - The zeros of one-hot matrices (labels, the seeds of Jacobians) are absent, not multiplied: what is NaN beside one
-      is left out.
+    - The zeros of labels' one-hot rows and of the seeds of Jacobians are absent, not multiplied: what is NaN beside one
+      is left out (see `chainrule.absent`).
     - Products are associated by cost, and common factors taken out of sums. That may over- or underflow where a product
       or a sum of some of the parts alone does.
 

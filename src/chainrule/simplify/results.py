@@ -64,6 +64,9 @@ class Reader(Builder):
     def is_pure(self, block: Any) -> bool:
         return True  # nothing is computed from a formula
 
+    def has_absent_zeros(self, x: Any) -> bool:
+        return type(x) is np.ndarray  # there is no NaN in mathematics
+
     def block(self, block: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         """The block applied to recorded arrays; the same node as last time if they are the same."""
         made = self.make(block, [_node(x) for x in operands], params)

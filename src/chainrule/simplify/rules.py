@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import absent
 from chainrule.block import BLOCKS, Elementwise
 from chainrule.node import Node
 from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
@@ -283,10 +284,14 @@ def _of_one_dtype(name: str) -> Callable[..., Any]:
     def sums_of_one_dtype(build: Builder, x: Any, y: Any) -> Any:
         """f(c, y) = f(cast(c), y) for a constant of another dtype: NumPy casts it too, but on each call."""
         dtype = np.result_type(*(v.value if type(v) is Node else v for v in (x, y)))
-        cast = [v.astype(dtype) if type(v) is np.ndarray and v.dtype != dtype else v for v in (x, y)]
+        cast = [_cast(v, dtype) if type(v) is np.ndarray and v.dtype != dtype else v for v in (x, y)]
         return build.call(name, *cast) if dtype.kind == "f" and not (cast[0] is x and cast[1] is y) else None
 
     return sums_of_one_dtype
+
+
+def _cast(c: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return absent.made_of(c.astype(dtype), c)
 
 
 for _name in ("add", "subtract", "multiply", "divide", "matmul"):
@@ -328,7 +333,8 @@ def seeds_of_matrices(build: Builder, x: Any, y: Any) -> Any:
         return None
     outer = shape(x)[: axes - 1]
     ones, m = (1,) * len(outer), shape(y)[1:]
-    delta = np.eye(math.prod(outer), dtype=x.dtype).reshape(outer + (1,) + outer + (1,) * len(m))
+    delta = absent.with_absent_zeros(np.eye(math.prod(outer), dtype=x.dtype))
+    delta = delta.reshape(outer + (1,) + outer + (1,) * len(m))
     return build.call("multiply", delta, build.call("reshape", y, shape=shape(y)[:1] + ones + m))
 
 

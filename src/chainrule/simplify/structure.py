@@ -4,9 +4,8 @@ Constants: all entries one number (`uniform`), one number at one place of each r
 which the identity matrix is the case "row i at place i"), the seeds of a Jacobian (`is_seed`).
 Results: positive, bounded. These are statements about real numbers: a softmax is positive although it may round to 0.
 
-The zeros of a one-hot matrix are places where nothing is, not factors: they say which entries are meant (the seeds of a
-Jacobian, a label). So rules may leave out what stands beside them, though it be NaN or infinite there. A zero that was
-computed, or any other constant that has zeros, is a number: 0·NaN stays NaN.
+Some zeros are absent (see `chainrule.absent`): rules may leave out what stands beside them, though it be NaN or
+infinite there. Any other zero is a number, in an array with the same entries too: 0·NaN stays NaN.
 """
 
 from __future__ import annotations
