@@ -257,3 +257,45 @@ def test_zeros_keep_their_sign(f, dtype):
         found = compiled(x)
         np.testing.assert_array_equal(found, f(x))
         np.testing.assert_array_equal(np.signbit(found), np.signbit(f(x)))
+
+
+# Constants with zeros --------------------------------------------------------------------------------------------
+
+A_LABEL = np.array([2, 0, 1])
+WRITTEN = {
+    "identity": lambda x, y, c: np.eye(3) @ y,
+    "identity behind": lambda x, y, c: x @ np.eye(3),
+    "integer identity": lambda x, y, c: np.eye(3, dtype=int) @ y,
+    "permutation": lambda x, y, c: np.eye(3)[[1, 2, 0]] @ y,
+    "one-hot rows": lambda x, y, c: np.sum(np.eye(3)[[1, 1, 0]] * y, axis=1),
+    "rows of labels": lambda x, y, c: np.sum(cr.one_hot(A_LABEL, 3) * y, axis=1),
+    "rows of labels that are given": lambda x, y, c: np.sum(cr.one_hot(c, 3) * y, axis=1),
+    "rows of labels that are given, multiplied": lambda x, y, c: cr.one_hot(c, 3) @ y,
+    "rows of an identity": lambda x, y, c: np.sum(np.eye(3)[c] * y, axis=1),
+    "comparison": lambda x, y, c: np.sum((c[:, None] == np.arange(3)) * y, axis=1),
+    "diagonal": lambda x, y, c: (np.eye(3) * np.exp(x)) @ y,
+    "np.diag": lambda x, y, c: np.diag(x) @ y,
+    "written zeros": lambda x, y, c: _written(x) * y,
+    "tensordot": lambda x, y, c: np.tensordot(np.eye(3), y, 1),
+    "a power": lambda x, y, c: np.linalg.matrix_power(y, 0) @ y,
+    "a Jacobian": lambda x, y, c: cr.jacobian(lambda x: 2 * x)(x) @ y,
+    "gradient": lambda x, y, c: cr.grad(lambda x: np.sum((np.eye(3) @ x) ** 2))(x),
+    "cotangents": lambda x, y, c: cr.vjp(lambda x: np.exp(x) @ y, x)[1](np.eye(3))[0],
+}
+
+
+def _written(x):
+    z = np.zeros_like(x)
+    z[1] = x[0]
+    return z
+
+
+@pytest.mark.parametrize("f", WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_zeros_that_a_user_wrote_are_numbers(f, special):
+    x, y = np.array([0.5, 2.0, 1.0]), np.arange(1.0, 10).reshape(3, 3)
+    compiled = cr.compile(f)
+    compiled(x, y, A_LABEL)
+    x[2] = y[1, 2] = special
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(compiled(x, y, A_LABEL), f(x, y, A_LABEL))
