@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from tests.sweeps import contractions, parity
+from tests.sweeps import contractions, parity, precision
 
 import chainrule as cr
 
@@ -35,6 +35,29 @@ def test_a_product_is_refused_where_numpy_refuses_it():
     sample = itertools.islice(contractions.products(), 0, None, 23)
     found = {f"{name} {shapes}": contractions.fault(f, shapes, seed) for seed, (name, f, shapes) in enumerate(sample)}
     assert {name: told for name, told in found.items() if told} == {}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:future versions:FutureWarning")
+def test_a_sample_of_derivatives_has_the_digits_of_the_result_where_an_operand_has_fewer():
+    sample = list(itertools.islice(precision.calls(), 0, None, 5))
+    found = {call.name: precision.fault(call, "grad") for call in sample}
+    assert sum(told == "" for told in found.values()) > 1000
+    assert {name: told for name, told in found.items() if told not in ("", "refused", "no question")} == {}
+
+
+@pytest.mark.parametrize("transform", [cr.grad, lambda f: cr.compile(cr.grad(f))], ids=["recorded", "compiled"])
+def test_the_derivative_of_a_quotient_by_a_smaller_dtype_has_sixteen_digits(transform):
+    x = np.array([0.3, 0.7])
+    for divisor in (np.float32([3, 7]), np.int8([3, 100]), np.float16([3, 7]), np.uint8([3, 200])):
+        np.testing.assert_array_equal(transform(lambda x, c=divisor: np.sum(x / c))(x), 1 / divisor.astype(float))
+
+
+def test_second_derivatives_have_the_digits_of_the_result_too():
+    c = np.float32([0.1, 0.7])
+    x = np.array([0.3, 0.7])
+    wide = c.astype(float)
+    found = cr.grad(lambda x: np.sum(cr.grad(lambda x: np.sum(x**3 / c**1))(x)))(x)
+    np.testing.assert_allclose(found, 6 * x / wide, rtol=1e-15)
 
 
 # One by one ----------------------------------------------------------------------------------------------------------

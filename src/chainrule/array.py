@@ -365,10 +365,12 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
     """The operands of a ufunc in the dtypes in which NumPy or SciPy computes: of integers and float16 mostly others.
 
     Rules are written for floating numbers, so `expm1` of bytes would be computed with three digits when it is compiled,
-    and −x of an unsigned integer would wrap. `dtype` is that of the keyword argument.
+    and −x of an unsigned integer would wrap; of a float32 beside float64, a step would be rounded to seven digits.
+    `dtype` is that of the keyword argument.
     """
     dtypes = [_dtype_of(x) for x in inputs]
-    if dtype is None and all(kind in _FLOATING for kind in dtypes):
+    kinds = {*dtypes}
+    if dtype is None and kinds <= _FLOATING and not kinds >= _MIXED:
         return inputs
     if any(kind is None for kind in dtypes):
         return inputs
@@ -383,8 +385,10 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
 def _as_taken(x: Any, dtype: Any) -> Any:
     if type(x) is Array:
         return ANSWERS[np.astype](x, dtype) if x.dtype != dtype and dtype.kind in "fciu" else x
-    if type(x) in _HAVE_DTYPE and x.dtype.kind in "ub" and dtype.kind in "fc":
-        return x.astype(dtype)
+    if type(x) in _HAVE_DTYPE:
+        kind, other = x.dtype.kind, dtype.kind
+        if (kind in "ub" and other in "fc") or (kind == other == "f" and x.dtype.itemsize < dtype.itemsize):
+            return x.astype(dtype)
     return x
 
 
@@ -399,6 +403,7 @@ def _dtype_of(x: Any) -> Any:
 
 
 _FLOATING = frozenset(map(np.dtype, "fdFD")) | {float, complex}
+_MIXED = frozenset(map(np.dtype, "fd"))
 
 
 def _constants(value: Any) -> Any:

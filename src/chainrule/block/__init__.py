@@ -7,7 +7,17 @@ The contract of a backward rule: it is linear in its cotangent `dz`, and accepts
 (shape K + z.shape), giving gradients of shape K + x.shape. Axes are therefore counted from the right.
 """
 
-from chainrule.block.elementwise import Elementwise, elementwise, minus_one, one, product_or_zero, singular, sum_to
+from chainrule.block.elementwise import (
+    Elementwise,
+    elementwise,
+    in_one_precision,
+    in_precision,
+    minus_one,
+    one,
+    product_or_zero,
+    singular,
+    sum_to,
+)
 from chainrule.block.making import BLOCKS, answers, block, block_named, library_block, unlisted_block
 from chainrule.block.rules import Block, axis_from_right
 
@@ -20,6 +30,8 @@ __all__ = [
     "block",
     "block_named",
     "elementwise",
+    "in_one_precision",
+    "in_precision",
     "library_block",
     "minus_one",
     "one",

@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER, Array
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.block.rules import Block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_numpy
 
-__all__ = ["Elementwise", "elementwise", "minus_one", "one", "product_or_zero", "singular", "sum_to"]
+__all__ = [
+    "Elementwise",
+    "elementwise",
+    "in_one_precision",
+    "in_precision",
+    "minus_one",
+    "one",
+    "product_or_zero",
+    "singular",
+    "sum_to",
+]
 
 
 class Elementwise(Block):
@@ -38,6 +49,7 @@ class Elementwise(Block):
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
         grads: list[Any] = []
+        taken = None
         for operand, derivative, want in zip(operands, self.derivatives, wanted):  # noqa: B905, it costs
             grad = None
             if want and derivative is not None:
@@ -46,7 +58,9 @@ class Elementwise(Block):
                 elif derivative is minus_one:
                     grad = -dz
                 else:
-                    slope = derivative(xp, z, *operands, **params)
+                    if taken is None:
+                        taken = _with_the_digits_of(z, operands) if len(operands) > 1 else operands
+                    slope = derivative(xp, z, *taken, **params)
                     if is_complex(slope):
                         slope = xp.conj(slope)
                     if WATCHER.get() is not None:
@@ -58,6 +72,53 @@ class Elementwise(Block):
                     grad = sum_to(xp, grad, operand.shape, shape)
             grads.append(grad)
         return grads
+
+
+def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
+    """The operands in the precision in which the forward pass took them, which is that of z.
+
+    In their own dtypes 1/y of a float32 beside float64 would have seven digits, and y² of an int8 would wrap.
+    Integers stay integers, for some degrees must be, but of 64 bits.
+    """
+    dtype = z.dtype
+    for x in operands:
+        if getattr(x, "dtype", dtype) is not dtype:
+            return [_as_int64(x) if _is_small_integer(x) else in_precision(x, dtype) for x in operands]
+    return operands
+
+
+def _is_small_integer(x: Any) -> bool:
+    """Whether x is NumPy's, of truths or of integers, and all its numbers are among those of int64."""
+    own = getattr(x, "dtype", None)
+    return isinstance(own, np.dtype) and own.kind in "biu" and own != np.uint64
+
+
+def _as_int64(x: Any) -> Any:
+    return ANSWERS[np.astype](x, np.int64, copy=False)
+
+
+def in_precision(x: Any, dtype: Any) -> Any:
+    """x with at least the digits of a dtype; real numbers stay real."""
+    own = getattr(x, "dtype", dtype)
+    if not isinstance(own, np.dtype) or not isinstance(dtype, np.dtype) or dtype.kind not in "fc":
+        return x
+    if own.kind != "c":
+        dtype = np.finfo(dtype).dtype
+    if own.kind in "biu" or (own.kind == dtype.kind and own.itemsize < dtype.itemsize):
+        return ANSWERS[np.astype](x, dtype)
+    return x
+
+
+def in_one_precision(*arrays: Any) -> tuple[Any, ...]:
+    """Arrays with the digits of their common dtype, as NumPy takes the operands of a function of several.
+
+    A product of two int8 among them would wrap, one of two float32 be rounded to seven digits.
+    """
+    dtypes = {x.dtype for x in arrays}
+    if len(dtypes) == 1 or not all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return arrays
+    common = np.result_type(*dtypes)
+    return tuple(in_precision(x, common) for x in arrays)
 
 
 def one(xp: Any, z: Any, *operands: Any) -> Any:

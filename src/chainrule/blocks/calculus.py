@@ -77,7 +77,11 @@ def _slopes(f, h, axis, edge_order):
     n = f.shape[-1]
     if n < edge_order + 1:
         raise BlockError(f"gradient with edge_order={edge_order} needs at least {edge_order + 1} samples" + at_line())
-    steps = np.diff(h) if np.ndim(h) else h * np.ones(n - 1)
+    if np.ndim(h):
+        h = as_array(h)
+        steps = np.diff(h if is_inexact(form_of(h)) else np.astype(h, np.float64))  # those of bytes would wrap
+    else:
+        steps = h * np.ones(n - 1)
     a, b = steps[:-1], steps[1:]  # before and after an inner sample
     inner = -b / (a * (a + b)) * f[..., :-2] + (b - a) / (a * b) * f[..., 1:-1] + a / (b * (a + b)) * f[..., 2:]
     if edge_order == 1:

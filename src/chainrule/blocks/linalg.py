@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import Array, owned, value_of
-from chainrule.block import answers, library_block, sum_to
+from chainrule.block import answers, in_one_precision, library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
@@ -241,6 +241,7 @@ def numpy_einsum(subscripts, *operands, out=None, optimize=False, dtype=None, or
     operands = tuple(x if isinstance(x, Array) else np.asarray(x) for x in operands)
     if dtype is not None:
         operands = tuple(x.astype(dtype) for x in operands)
+    operands = in_one_precision(*operands)
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):

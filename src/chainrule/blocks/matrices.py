@@ -12,7 +12,7 @@ import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
 from chainrule.array import Array, form_of, looked_at, owned, value_of
-from chainrule.block import answers, library_block, sum_to
+from chainrule.block import answers, in_one_precision, in_precision, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing import add_at
 from chainrule.blocks.integers import step
@@ -104,6 +104,7 @@ def lstsq(xp, a, b, rtol=0.0):
 @lstsq.backward
 def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
     """From z = a⁺ b and the derivative of the pseudoinverse, with the products ordered so that all are small."""
+    a = in_precision(a, z.dtype)
     p = pinv(a, rtol=rtol)
     p_h = adjoint(xp, p)
     db = p_h @ dz
@@ -117,6 +118,7 @@ def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
 def numpy_lstsq(a, b, rcond=None):
     """np.linalg.lstsq: all but the rank, an integer, have gradients."""
     a, b = (x if is_inexact(form_of(x)) else np.astype(x, np.float64) for x in (as_array(a), as_array(b)))
+    a, b = in_one_precision(a, b)
     (m, n), columns = a.shape, b[:, None] if b.ndim == 1 else b
     z = lstsq(a, columns, rtol=_precision(a) if rcond is None else rcond)
     rank = int(step(lambda plain: np.linalg.lstsq(plain, np.empty((m, 0)), rcond=rcond)[2], a))

@@ -27,6 +27,7 @@ def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False)
         total = np.full_like(form_of(z), a.size / max(z.size, 1))
         return (z, total) if returned else z
     weights = weights_along(as_array(weights), a, axis)
+    weights = np.astype(weights, np.result_type(form_of(a), form_of(weights)), copy=False)
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     if bool(np.any(total == 0)):
         raise ZeroDivisionError("the weights of np.average sum to zero" + at_line())
@@ -57,7 +58,7 @@ def numpy_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, awei
     weights = None
     for given in (fweights, aweights):
         if given is not None:
-            given = as_array(given)
+            given = np.astype(as_array(given), np.float64, copy=False)  # as NumPy does: those of bytes would wrap
             weights = given if weights is None else weights * given
     mean, total = np.average(x, axis=1, weights=weights, returned=True)
     norm = total[0] - ddof
