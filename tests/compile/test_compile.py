@@ -829,6 +829,19 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
         np.testing.assert_allclose(dflat, expected[1][1], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(3000, 1000), (3_000_000,), (2_999_999,), (1000, 3001)])
+def test_sums_shared_by_threads_have_any_length(shape):
+    x = np.random.default_rng(0).uniform(size=shape)
+    constant = x + 1.0
+    compiled = cr.compile(cr.value_and_grad(lambda a, x: np.sum(np.exp(x) * x) + np.sum(a / constant), (0, 1)))
+    for _ in range(2):
+        value, (da, dx) = compiled(2.0, x)
+    assert "shared(" in compiled.source()
+    np.testing.assert_allclose(value, np.sum(np.exp(x) * x) + np.sum(2.0 / constant), rtol=1e-12)
+    np.testing.assert_allclose(da, np.sum(1 / constant), rtol=1e-12)
+    np.testing.assert_allclose(dx, np.exp(x) * (x + 1), rtol=1e-12)
+
+
 def test_a_kernel_runs_on_where_no_other_thread_answers(monkeypatch):
     """As in a forked process, or where all threads are busy: who calls takes all pieces."""
     from chainrule.compile import threads

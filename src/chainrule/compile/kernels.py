@@ -384,8 +384,8 @@ class _Writer:
                 self.source.step, last = block, "count"
             else:
                 self.has_length = True
-            full = last if n % block == 0 else "full"
-            if n % block:
+            full = "full" if n % block or last == "count" else last
+            if full == "full":  # pieces are multiples of the block, which nobody can see where they are taken
                 text.append(f"full = vm.whole({last}, {block})")
             # Blocks of one length let LLVM see exactly which memory is touched; else it may have to assume more.
             text.append(f"for start in range(0, {full}, {block}):")
