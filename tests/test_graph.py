@@ -72,7 +72,8 @@ CASES = {
 def test_run_on_numpy_equals_the_recording(name):
     f, args = CASES[name]
     graph = record_graph(f, *args)
-    np.testing.assert_array_equal(graph.run(np, args)[0], graph.outputs[0].value)
+    # A recorded call has the last digits of NumPy's own function, the graph those of the block's rule.
+    np.testing.assert_allclose(graph.run(np, args)[0], graph.outputs[0].value, rtol=1e-15 if name == "einsum" else 0)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -916,7 +916,8 @@ class Array(Methods, metaclass=ArrayClass):
         # NumPy's x[..., 0] is no number but a view without axes, which writes through.
         known = result._view is not None and result._view.steps is not None
         if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
-            result._view = view_of(self, Index(key))
+            if not is_number(self):  # of a number it is an array of its own
+                result._view = view_of(self, Index(key))
             result._own.value = np.asarray(result._own.value)
         return result
 

@@ -263,11 +263,11 @@ def read(x, key):
 @answers(setitem_key)
 def write(x, new, key):
     """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
+    if (type(new) is complex or is_complex(form_of(new))) and not is_complex(form_of(x)):
+        raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if type(new) in (bool, int, float, complex):
         xp = namespace_of((form_of(x),))
         new = np.array(new, x.dtype) if is_numpy(xp) else xp.asarray(new, dtype=x.dtype)  # an error if it does not fit
-    if is_complex(form_of(new)) and not is_complex(form_of(x)):
-        raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if not is_inexact(form_of(x)) and is_inexact(form_of(new)):
         new = np.astype(as_array(new), x.dtype)  # rounded towards zero, so the gradient ends here
     if at_run_time(key) and key.dtype == bool and np.ndim(new) == 0 and key.shape == x.shape[: key.ndim]:
