@@ -88,9 +88,9 @@ def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
 
 
 def _is_small_integer(x: Any) -> bool:
-    """Whether x is NumPy's, of truths or of integers, and all its numbers are among those of int64."""
+    """Whether x is NumPy's, of integers, and all its numbers are among those of int64."""
     own = getattr(x, "dtype", None)
-    return isinstance(own, np.dtype) and own.kind in "biu" and own != np.uint64
+    return isinstance(own, np.dtype) and own.kind in "iu" and own != np.uint64
 
 
 def _as_int64(x: Any) -> Any:

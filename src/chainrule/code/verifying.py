@@ -46,12 +46,13 @@ def verify(parts: Parts, preamble: str, program: Program, arguments: Mapping[str
             ) from error
         results = [_plain(value), *(_plain(g) for g in found if g is not None)]
     recorded = [_value(out) for out in program.graph.outputs[: 1 + len(program.inputs)]]
+    scale = max(_size(np.asarray(x)) for x in [*recorded, *(_value(node) for node in program.inputs)])
     for label, ours, wanted in zip(
         ["the value", *(node.name for node in program.inputs)], results, recorded, strict=True
     ):
         if library.name == "numpy" and ours.dtype != wanted.dtype:
             raise CodeError(f"the code that was written computes {label} in {ours.dtype}, not in {wanted.dtype}")
-        if ours.shape != wanted.shape or not _close(ours, wanted):
+        if ours.shape != wanted.shape or not _close(ours, wanted, scale):
             raise CodeError(
                 f"the code that was written for {library.name} computes another number for {label}: "
                 f"{_told(ours)} for {_told(wanted)}"
@@ -89,13 +90,18 @@ def _value(out: Any) -> np.ndarray:
     return np.asarray(out.value if type(out) is Node else out)
 
 
-def _close(ours: np.ndarray, wanted: np.ndarray) -> bool:
-    """Equal up to the rounding of the coarser of the two."""
+def _close(ours: np.ndarray, wanted: np.ndarray, scale: float) -> bool:
+    """Equal up to the rounding of the coarser of the two, where terms as large as `scale` may have cancelled."""
     kinds = [x.dtype for x in (ours, wanted) if x.dtype.kind in "fc"]
-    tolerance = max([float(np.finfo(dtype).eps) for dtype in kinds], default=0.0) ** 0.4
-    finite = np.abs(wanted[np.isfinite(wanted)])
-    size = float(np.max(finite, initial=0.0))
-    return bool(np.allclose(ours, wanted, rtol=tolerance, atol=tolerance * size, equal_nan=True))
+    eps = max([float(np.finfo(dtype).eps) for dtype in kinds], default=0.0)
+    tolerance = eps**0.4
+    room = max(tolerance * _size(wanted), 1e4 * eps * scale)
+    return bool(np.allclose(ours, wanted, rtol=tolerance, atol=room, equal_nan=True))
+
+
+def _size(x: np.ndarray) -> float:
+    """The largest finite entry."""
+    return float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)) if x.dtype.kind in "fc" else 0.0
 
 
 def _told(x: np.ndarray) -> str:
