@@ -175,3 +175,8 @@ def test_only_the_entries_that_overflowed_are_nan():
     with np.errstate(over="ignore", invalid="ignore"):
         gradient = cr.grad(lambda x: np.sum(np.log(1 + np.exp(x))))(np.array([0.0, 800.0]))
     np.testing.assert_array_equal(gradient, [0.5, np.nan])
+
+
+def test_tukeys_lambda_is_flat_outside_of_its_support():
+    assert cr.grad(scipy.special.tklmbda, (0, 1))(-1.814, 1.0) == (0.0, 0.0)
+    assert cr.grad(scipy.special.tklmbda)(0.3, 1.0) == 0.5  # the uniform distribution on [−1, 1]

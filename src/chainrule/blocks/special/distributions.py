@@ -212,10 +212,15 @@ def _finite(quantile):
 
 # Tukey's λ: Q(F) = boxcox(F, λ) − boxcox(1 − F, λ) is the inverse -------------------------------------------------------
 
+def _within_the_support(xp, f, slope):
+    """A derivative of Tukey's λ, which is 0 where f is 0 or 1."""
+    return xp.where((f == 0) | (f == 1), 0.0, slope)
+
+
 tklmbda = special_function(
     "tklmbda",
-    singular(lambda xp, f, x, lmbda: 1 / (f ** (lmbda - 1) + (1 - f) ** (lmbda - 1))),
-    singular(lambda xp, f, x, lmbda: (_log_boxcox(xp, f, 1 - f, lmbda) - _log_boxcox(xp, f, f, lmbda)) / (f ** (lmbda - 1) + (1 - f) ** (lmbda - 1))),
+    singular(lambda xp, f, x, lmbda: _within_the_support(xp, f, 1 / (f ** (lmbda - 1) + (1 - f) ** (lmbda - 1)))),
+    singular(lambda xp, f, x, lmbda: _within_the_support(xp, f, (_log_boxcox(xp, f, 1 - f, lmbda) - _log_boxcox(xp, f, f, lmbda)) / (f ** (lmbda - 1) + (1 - f) ** (lmbda - 1)))),
     example=example(between(-0.7, 0.7)(2, 3), chance(2, 3)),
 )
 
