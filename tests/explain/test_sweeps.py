@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.block import BLOCKS
 from chainrule.code import CodeError
 from sweeps import explanations, generated_code
 
@@ -48,6 +49,29 @@ def test_code_for_operands_of_other_dtypes(name, dtype):
         generated_code.OTHERS[name], (generated_code.X, generated_code.second(dtype)), "numpy"
     )
     assert not found.startswith("WRONG"), found
+
+
+@pytest.mark.parametrize("name", [name for name in generated_code.OTHERS if name != "unwrap"])
+def test_code_for_real_operands_is_written(name):
+    args = (generated_code.X, generated_code.second("float64"))
+    assert generated_code.outcome(generated_code.OTHERS[name], args, "numpy") == "right"
+
+
+def test_code_that_would_hold_for_these_numbers_alone_is_refused_by_the_functions_name():
+    with pytest.raises(CodeError, match="of block numpy_unwrap"):
+        cr.explain(lambda x: np.sum(np.unwrap(x * 9.0)))(X).code()
+
+
+NOT_WRITTEN = {"expm", "logm", "sqrtm", "solve_sylvester"}
+"""Blocks whose derivatives look at the numbers in a matrix, so no code is right for all of them."""
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_code_of_every_block_is_written(part):
+    blocks = [b for b in BLOCKS.values() if b.example is not None and ".special" not in b.forward.__module__]
+    blocks = [b for b in blocks if b.library_name not in NOT_WRITTEN][part::4]
+    found = {b.library_name: generated_code.outcome(*generated_code.of_block(b), "numpy") for b in blocks}
+    assert found == dict.fromkeys(found, "right")
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype")

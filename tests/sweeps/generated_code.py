@@ -109,6 +109,9 @@ OTHERS: dict[str, Callable[..., Any]] = {
     "float32 loss": lambda x, y: np.sum(x * y).astype(np.float32),
     "float32 inside": lambda x, y: np.sum(x.astype(np.float32) * y),
     "item": lambda x, y: (x * y)[1, 2],
+    "copy": lambda x, y: np.sum(x.copy() * y),
+    "copy in Fortran's order": lambda x, y: np.sum(np.copy(x, order="F") * y),
+    "array of an array": lambda x, y: np.sum(np.array(x) * y),
     "squeeze": lambda x, y: np.squeeze(np.sum(x * y, keepdims=True)),
     "take": lambda x, y: np.sum(np.take(x, [0, 0, 5]) * 3.0) + np.sum(y),
     "take_along_axis": lambda x, y: np.sum(np.take_along_axis(x, np.array([[0], [0], [3]]), 1) * y),
@@ -157,17 +160,18 @@ def cases() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
         yield f"{name} of NaN", f, (nan, second("float64"))
     for name, block in BLOCKS.items():
         if block.example is not None:
-            arrays = block.example.arrays(name, np.float64)
-            yield f"block {name}", _of_block(block), tuple(arrays)
+            yield f"block {name}", *of_block(block)
 
 
-def _of_block(block: Any) -> Callable[..., Any]:
+def of_block(block: Any) -> tuple[Callable[..., Any], tuple[np.ndarray, ...]]:
+    """A loss of a block's example, and the example's operands."""
+
     def loss(*xs: Any) -> Any:
         z = block(*xs, **block.example.params)
         z = z.real + 2.0 * z.imag if z.dtype.kind == "c" else z
         return np.sum(z * np.cos(np.arange(float(z.size)).reshape(z.shape)))
 
-    return loss
+    return loss, tuple(block.example.arrays(block.library_name, np.float64))
 
 
 def outcome(f: Callable[..., Any], args: tuple[Any, ...], library: str) -> str:

@@ -219,5 +219,5 @@ def of_values(function: Any, *operands: Any, **params: Any) -> Any:
     def rule(xp, *operands):
         return function(*operands, **params)
 
-    rule.__name__ = getattr(function, "__name__", "step")
+    rule.__name__ = getattr(function, "__qualname__", "step").split(".")[0]  # of a lambda: the function it stands in
     return record(Block(rule, differentiable=False), operands)

@@ -163,7 +163,7 @@ def cast_to_integer(xp, x, dtype=None):
 def copy(xp, x, order="K"):
     """The same entries in memory of their own, in C or Fortran's order ("C", "F") or as they lie ("K")."""
     if is_numpy(xp):
-        return np.array(x, order=order)
+        return xp.copy(x, order=order)
     return copied(x)  # other libraries have no order in memory
 
 
