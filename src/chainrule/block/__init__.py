@@ -17,6 +17,7 @@ from chainrule.block.elementwise import (
     product_or_zero,
     singular,
     sum_to,
+    unless_masked,
 )
 from chainrule.block.making import BLOCKS, answers, block, block_named, library_block, unlisted_block
 from chainrule.block.rules import Block, axis_from_right
@@ -38,5 +39,6 @@ __all__ = [
     "product_or_zero",
     "singular",
     "sum_to",
+    "unless_masked",
     "unlisted_block",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "product_or_zero",
     "singular",
     "sum_to",
+    "unless_masked",
 ]
 
 

@@ -71,6 +71,7 @@ class Block:
         self.rule = rule
         self.name = printable(_name_of(rule))
         self.library_name: str | None = None
+        self.pure = False  # whether it is known to give the same result each time; a user's own may draw random numbers
         self.notation = notation
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand

@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 
-from chainrule.answers import ANSWERS
 from chainrule.array import form_of
 from chainrule.block import Elementwise, answers, elementwise, library_block, minus_one, one, singular, sum_to
 from chainrule.blocks.shaping import cast
@@ -342,19 +341,35 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None, cas
 
 # Steps: the gradient is zero wherever it exists, so it ends here -----------------------------------------------
 
-_STANDARD = {"rint": "round", "invert": "bitwise_invert"}  # NumPy's name, and the Array API's where a library has only that
+_STANDARD = {np.rint: "round", np.invert: "bitwise_invert"}  # the Array API's name where a library has only that
 
-for _name in "sign floor ceil trunc rint floor_divide isfinite isinf isnan signbit logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift nextafter spacing gcd lcm bitwise_count".split():
-    elementwise(_name, lambda xp, *xs, _name=_name: getattr(xp, _name if hasattr(xp, _name) else _STANDARD[_name])(*xs), answers_for=(getattr(np, _name),), differentiable=False)
-for _name, _symbol in {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}.items():
-    elementwise(
-        _name, lambda xp, x, y, _name=_name: getattr(xp, _name)(x, y),
-        notation=lambda x, y, _symbol=_symbol: relation(_symbol, x, y),
-        answers_for=(getattr(np, _name),), differentiable=False,
+
+def _step(function, notation=None):
+    """A ufunc without a derivative."""
+    name = function.__name__
+    return elementwise(
+        name, lambda xp, *xs: getattr(xp, name if hasattr(xp, name) else _STANDARD[function])(*xs),
+        notation=notation, answers_for=(function,), differentiable=False,
     )
 
 
-answers(np.fix)(ANSWERS[np.trunc])
+def _comparison(function, symbol):
+    return _step(function, lambda x, y: relation(symbol, x, y))
+
+
+sign, floor, ceil, trunc, rint = map(_step, (np.sign, np.floor, np.ceil, np.trunc, np.rint))
+floor_divide = _step(np.floor_divide)
+isfinite, isinf, isnan, signbit = map(_step, (np.isfinite, np.isinf, np.isnan, np.signbit))
+logical_not, logical_and, logical_or, logical_xor = map(_step, (np.logical_not, np.logical_and, np.logical_or, np.logical_xor))
+bitwise_and, bitwise_or, bitwise_xor, invert = map(_step, (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert))
+left_shift, right_shift, nextafter, spacing = map(_step, (np.left_shift, np.right_shift, np.nextafter, np.spacing))
+gcd, lcm, bitwise_count = map(_step, (np.gcd, np.lcm, np.bitwise_count))
+less, less_equal = _comparison(np.less, "<"), _comparison(np.less_equal, "≤")
+greater, greater_equal = _comparison(np.greater, ">"), _comparison(np.greater_equal, "≥")
+equal, not_equal = _comparison(np.equal, "="), _comparison(np.not_equal, "≠")
+
+
+answers(np.fix)(trunc)
 
 
 @answers(np.nan_to_num)

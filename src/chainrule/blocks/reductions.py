@@ -240,7 +240,7 @@ def _numpy_reduction(function, made):
         else:
             z = made(a, axis=axis, keepdims=keepdims)
         if initial is not None:
-            z = _JOIN[made.name](z, initial)
+            z = _JOIN[made](z, initial)
         return z if dtype is None or z.dtype == dtype else np.astype(z, dtype)  # NumPy's sums of int32 are int64
 
     signature = inspect.signature(function)
@@ -259,38 +259,38 @@ def _numpy_reduction(function, made):
     return numpy_reduction
 
 
-_JOIN = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+_JOIN = {sum: np.add, prod: np.multiply, max_: np.maximum, min_: np.minimum}
 """What puts the initial value into a reduction."""
 
-_NEUTRAL = {"sum": 0, "prod": 1, "max": -math.inf, "min": math.inf}
+_NEUTRAL = {sum: 0, prod: 1, max_: -math.inf, min_: math.inf}
 """What changes nothing in a reduction: it stands where an entry is left out."""
 
 
 def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     """A reduction of the entries where a condition holds."""
     where = np.broadcast_to(where.astype(bool) if isinstance(where, Array) else np.asarray(where, bool), a.shape)
-    if made.name in _NEUTRAL:
-        if initial is None and made.name in ("max", "min"):
+    if made in _NEUTRAL:
+        if initial is None and made in (max_, min_):
             raise RecordingError(f"numpy.{made.name} with where= needs initial=, as in NumPy" + at_line())
-        neutral = _NEUTRAL[made.name]
-        if a.dtype.kind in "iu" and made.name in ("max", "min"):
-            neutral = np.iinfo(a.dtype).min if made.name == "max" else np.iinfo(a.dtype).max
+        neutral = _NEUTRAL[made]
+        if a.dtype.kind in "iu" and made in (max_, min_):
+            neutral = np.iinfo(a.dtype).min if made is max_ else np.iinfo(a.dtype).max
         return made(np.where(where, a, neutral), axis=axis, keepdims=keepdims, **others)
     n = np.sum(where, axis=axis, keepdims=True)
     given = others.pop("mean", None)
     center = sum(np.where(where, a, 0.0), axis=axis, keepdims=True) / n if given is None else given
-    if made.name == "mean":
+    if made is mean:
         z = center
     else:
         squares = np.where(where, square_of(np, np.where(where, a - center, 0.0)), 0.0)
         z = sum(squares, axis=axis, keepdims=True) / np.maximum(n - others.pop("ddof", 0), 0)
-        if made.name == "std":
+        if made is std:
             flat = z == 0  # there the gradient is 0, as for a norm
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
     if others:
         raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
     dtype = np.result_type(a.dtype if a.dtype.kind in "fc" else np.float64, *[] if given is None else [given.dtype])
-    z = np.astype(z, np.empty(0, dtype).real.dtype if made.name in ("var", "std") else dtype)
+    z = np.astype(z, np.empty(0, dtype).real.dtype if made in (var, std) else dtype)
     return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
 
 
@@ -337,6 +337,8 @@ def _counting(function):
             return function(plain_of(a), axis, *map(plain_of, args), keepdims=keepdims, **plain_of(others))
         return made(a, axis=axis, keepdims=keepdims)
 
+    return made
 
-for _function in (np.argmax, np.argmin, np.any, np.all, np.count_nonzero):
-    _counting(_function)
+
+argmax, argmin, any_, all_ = map(_counting, (np.argmax, np.argmin, np.any, np.all))
+count_nonzero = _counting(np.count_nonzero)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import absent
-from chainrule.block import block_named
+from chainrule.block import Block
 from chainrule.libraries import namespace_of
 from chainrule.node import Node
 from chainrule.simplify import structure
@@ -22,7 +22,7 @@ __all__ = ["CONSTANT", "Builder", "key_of", "shape_and_dtype"]
 
 CONSTANT, INPUT = "a constant", "an input"
 
-Rules = Mapping[str, Sequence[Any]]
+Rules = Mapping[Block, Sequence[Any]]
 
 
 class Builder:
@@ -30,9 +30,8 @@ class Builder:
 
     Parameters
     ----------
-    rules : for the name of each block of the library what may be made of it: objects with
-        `apply(build, operands, params)`, which returns an equal value or None, and `may_apply(names)`, which says
-        quickly whether it can by the names of the blocks that made the operands.
+    rules : for each block what may be made of it: objects with `apply(build, operands, params)`, which returns an equal
+        value or None, and `may_apply(kinds)`, which says quickly whether it can, by the blocks that made the operands.
     uses : how often each node is used in the graph that is being simplified; kept up to date for new nodes.
     leaves : nodes that are not looked into.
     """
@@ -65,7 +64,7 @@ class Builder:
 
     def is_pure(self, block: Any) -> bool:
         """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
-        return block.library_name is not None
+        return block.pure
 
     def has_absent_zeros(self, x: Any) -> bool:
         """Whether what stands beside the zeros of a constant may be left out."""
@@ -96,10 +95,8 @@ class Builder:
 
     # What rules make --------------------------------------------------------------------------------------
 
-    def call(self, name: str, *operands: Any, **params: Any) -> Any:
-        """The library's block of this name, applied: a node, or a plain value where all operands are plain."""
-        block = block_named(name)
-        assert block is not None
+    def call(self, block: Block, *operands: Any, **params: Any) -> Any:
+        """A block, applied with its defaults: a node, or a plain value where all operands are plain."""
         return self.make(block, operands, {**block.defaults, **params})
 
     def make(self, block: Any, operands: Sequence[Any], params: dict[str, Any], like: Node | None = None) -> Any:
@@ -123,10 +120,10 @@ class Builder:
         found = made
         if key is not None:
             self._known[key] = made  # a rule may ask for what it is applied to
-        if block.library_name:
-            names = {_name(x) for x in operands}
-            for rule in self.rules.get(block.library_name, ()):
-                if not rule.may_apply(names):
+        if block.pure:
+            kinds = {_kind(x) for x in operands}
+            for rule in self.rules.get(block, ()):
+                if not rule.may_apply(kinds):
                     continue
                 x = rule.apply(self, operands, params)
                 if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
@@ -148,9 +145,9 @@ class Builder:
         for x in {x for x in operands if type(x) is Node}:
             self.uses[x] += change
 
-    def known(self, name: str, *operands: Any) -> Node | None:
+    def known(self, block: Block, *operands: Any) -> Node | None:
         """The node of a block without parameters on these operands, if it is there already."""
-        return self._known.get(self._key(block_named(name), operands, {}))
+        return self._known.get(self._key(block, operands, {}))
 
     def keep(self, node: Node) -> Node:
         """A node as it is; or an equal one that was there before."""
@@ -229,11 +226,11 @@ def key_of(x: Any) -> Any:
     return (type(x), id(x))
 
 
-def _name(x: Any) -> str | None:
-    """What a rule may need an operand to be: the result of a block of the library, an input, or a constant."""
+def _kind(x: Any) -> Any:
+    """What a rule may need an operand to be: the result of a block, an input, or a constant."""
     if type(x) is not Node:
         return CONSTANT
-    return INPUT if x.block is None else x.block.library_name
+    return INPUT if x.block is None else x.block
 
 
 def shape_and_dtype(x: Any) -> Any:

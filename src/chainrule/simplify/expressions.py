@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
+from chainrule.block import Block, product_or_zero
+from chainrule.blocks.elementwise import add, divide, multiply, square, subtract
+from chainrule.blocks.indexing import add_at
+from chainrule.blocks.integers import one_hot_rows, scatter
+from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.structure import is_bounded
@@ -36,13 +41,13 @@ Known = Callable[..., Node | None]
 
 
 class Expression:
-    """A block on expressions, or a value (a node or a constant) where `block` is empty."""
+    """A block on expressions, or a value (a node or a constant) where `block` is None."""
 
     __slots__ = ("block", "cost", "operands", "params", "shape", "size", "value")
 
     def __init__(
         self,
-        block: str,
+        block: Block | None,
         operands: tuple[Expression, ...],
         shape: tuple[int, ...],
         params: Any = None,
@@ -54,10 +59,10 @@ class Expression:
         self.params = params
         self.value = value
         self.size = math.prod(shape)
-        self.cost: int = OVERHEAD + self.size + sum([x.cost for x in operands]) if block else 0
+        self.cost: int = OVERHEAD + self.size + sum([x.cost for x in operands]) if block is not None else 0
 
     def built(self, build: Builder) -> Any:
-        if not self.block:
+        if self.block is None:
             return self.value
         return build.call(self.block, *(x.built(build) for x in self.operands), **(self.params or {}))
 
@@ -67,10 +72,10 @@ Factor = tuple[Expression, int]
 
 
 def _leaf(x: Any) -> Expression:
-    return Expression("", (), shape_of(x), value=x)
+    return Expression(None, (), shape_of(x), value=x)
 
 
-def _binary(block: str, x: Expression, y: Expression) -> Expression:
+def _binary(block: Block, x: Expression, y: Expression) -> Expression:
     return Expression(block, (x, y), broadcast(x.shape, y.shape))
 
 
@@ -124,7 +129,7 @@ def _without(product: Product, factor: Product) -> Product:
 def expression_of(form: Form, shape: tuple[int, ...], known: Known) -> Expression:
     """The blocks of a form."""
     total = _Writer(known, form.slopes).sum(form.terms)
-    return total if total.shape == shape else Expression("broadcast_to", (total,), shape, {"shape": shape})
+    return total if total.shape == shape else Expression(broadcast_to, (total,), shape, {"shape": shape})
 
 
 class _Writer:
@@ -148,9 +153,9 @@ class _Writer:
             if total is None:
                 total = self.term(product, c)
             elif is_negative(c):
-                total = _binary("subtract", total, self.term(product, -c))
+                total = _binary(subtract, total, self.term(product, -c))
             else:
-                total = _binary("add", total, self.term(product, c))
+                total = _binary(add, total, self.term(product, c))
         assert total is not None
         return total
 
@@ -180,7 +185,7 @@ class _Writer:
         for atom, e in product:
             if isinstance(atom, Hot) and atom.at_run_time:
                 params = {"classes": atom.size, "dtype": atom.dtype, "absent": True}
-                factors.append((Expression("one_hot_rows", (_leaf(atom.labels),), atom.shape, params), 1))
+                factors.append((Expression(one_hot_rows, (_leaf(atom.labels),), atom.shape, params), 1))
             elif isinstance(atom, Hot):
                 rows = np.zeros(atom.shape, atom.dtype)
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
@@ -204,13 +209,13 @@ class _Writer:
             if total is None and e > 0:
                 total = x
             elif total is None:
-                total, c = _binary("divide", _leaf(c), x), 1.0
+                total, c = _binary(divide, _leaf(c), x), 1.0
             elif is_slope:
-                total = _binary("product_or_zero", total, x if e > 0 else _binary("divide", _leaf(1.0), x))
+                total = _binary(product_or_zero, total, x if e > 0 else _binary(divide, _leaf(1.0), x))
             else:
-                total = _binary("multiply" if e > 0 else "divide", total, x)
+                total = _binary(multiply if e > 0 else divide, total, x)
             if c != 1.0:
-                total, c = _binary("multiply", total, _leaf(c)), 1.0
+                total, c = _binary(multiply, total, _leaf(c)), 1.0
         return total, c
 
 
@@ -226,19 +231,19 @@ def _newest_first(factor: Factor) -> Any:
 
 def _put(hot: Hot, v: Expression) -> Expression:
     """v e_c, for a number v in each row, with no zero multiplied by v."""
-    if v.block == "" and v.size == 1 and type(v.value) is not Node:
+    if v.block is None and v.size == 1 and type(v.value) is not Node:
         v = _leaf(np.full(hot.rows, v.value, hot.dtype))
     if v.size != math.prod(hot.rows):
         raise UnreadableError
     if v.shape != hot.rows:
-        v = Expression("reshape", (v,), hot.rows, {"shape": hot.rows})
-    block, labels = ("scatter", (_leaf(hot.labels),)) if hot.at_run_time else ("add_at", ())
+        v = Expression(reshape, (v,), hot.rows, {"shape": hot.rows})
+    block, labels = (scatter, (_leaf(hot.labels),)) if hot.at_run_time else (add_at, ())
     return Expression(block, (v, *labels), hot.shape, {"key": hot.key, "shape": hot.shape})
 
 
 def _square(x: Expression, known: Known) -> Expression:
-    found = None if x.block else known("square", x.value)
-    return Expression("square", (x,), x.shape) if found is None else _leaf(found)
+    found = None if x.block is not None else known(square, x.value)
+    return Expression(square, (x,), x.shape) if found is None else _leaf(found)
 
 
 def mixes_sizes(form: Form) -> bool:

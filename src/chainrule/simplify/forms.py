@@ -22,10 +22,18 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.block import Block, product_or_zero
+from chainrule.blocks.activations import sigmoid
+from chainrule.blocks.elementwise import add, divide, exp, multiply, negative, square, subtract
+from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.integers import gather, one_hot_rows, scatter
+from chainrule.blocks.normalisation import softmax
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
-from chainrule.simplify.structure import is_library, is_positive, is_row_sum, one_hot, sum_of_exponentials, uniform
+from chainrule.simplify.structure import is_positive, is_result_of, is_row_sum, one_hot, sum_of_exponentials, uniform
 from chainrule.simplify.terms import (
     ONE,
     Form,
@@ -39,7 +47,6 @@ from chainrule.simplify.terms import (
     inverse,
     is_array,
     is_bounded_power,
-    is_result_of,
     is_unit,
     may_meet,
     scaled,
@@ -67,7 +74,7 @@ class Forms:
 
     def simpler(self, node: Node) -> Any:
         """The node from its form, if that is cheaper or more stable; else None."""
-        if node.block.library_name not in READ or not _is_real_float(node.value):
+        if node.block not in READ or not _is_real_float(node.value):
             return None
         form = self.of(node)
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
@@ -106,12 +113,12 @@ class Forms:
 
     def _read(self, x: Node) -> Form:
         atom = atom_form(x)
-        if x.block is None or not is_library(x.block, *READ) or self.build.is_leaf(x) or not _is_real_float(x.value):
+        if x.block not in READ or self.build.is_leaf(x) or not _is_real_float(x.value):
             return atom
-        if x.block.library_name in ("add", "subtract") and is_positive(x):
+        if is_result_of(x, add, subtract) and is_positive(x):
             return atom  # 1 + e^x and 1 − σ are factors
         try:
-            form = READ[x.block.library_name](self, x)
+            form = READ[x.block](self, x)
         except UnreadableError:
             return atom
         if len(form.terms) > TERMS or any(sum([abs(e) for _, e in p]) > FACTORS for p in form.terms):
@@ -277,7 +284,7 @@ class Forms:
                 return (
                     atom.reshape(hot.size)
                     if type(atom) is not Node
-                    else self.build.call("reshape", atom, shape=(hot.size,))
+                    else self.build.call(reshape, atom, shape=(hot.size,))
                 )
             if full[-1] == hot.size and math.prod(full) == hot.size:
                 return atom
@@ -287,33 +294,33 @@ class Forms:
             raise UnreadableError
         key = hot.key if shape == hot.shape else hot.key[-1:]
         if hot.at_run_time:
-            entries = self.build.call("gather", atom, hot.labels, key=key)
-            return self.build.call("reshape", entries, shape=(*lead, 1)) if lead else entries
+            entries = self.build.call(gather, atom, hot.labels, key=key)
+            return self.build.call(reshape, entries, shape=(*lead, 1)) if lead else entries
         if type(atom) is not Node:
             entries = np.asarray(atom[key])
             return entries.reshape(hot.size if hot.is_identity and entries.size == hot.size else (*lead, 1))
-        entries = self.build.call("getitem", atom, key=key)
+        entries = self.build.call(getitem, atom, key=key)
         if hot.is_identity and entries.value.size == hot.size:
-            return self.build.call("reshape", entries, shape=(hot.size,))
-        return self.build.call("reshape", entries, shape=(*lead, 1)) if lead else entries
+            return self.build.call(reshape, entries, shape=(hot.size,))
+        return self.build.call(reshape, entries, shape=(*lead, 1)) if lead else entries
 
     def _settle(self, exponents: Counter[Any], notes: _Notes) -> None:
         """Exponentials over what contains them become sigmoids and softmaxes."""
-        for e in [atom for atom, n in exponents.items() if n > 0 and is_result_of(atom, "exp")]:
+        for e in [atom for atom, n in exponents.items() if n > 0 and is_result_of(atom, exp)]:
             y = e.inputs[0]
             for atom in list(exponents):
                 settled = None
                 if exponents[atom] < 0:
-                    if is_result_of(atom, "add") and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
-                        settled = self.build.call("sigmoid", y)
+                    if is_result_of(atom, add) and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
+                        settled = self.build.call(sigmoid, y)
                     elif (
                         (total := sum_of_exponentials(atom)) is not None
                         and total.inputs[0] is e
                         and is_row_sum(atom, total)
                     ):
-                        settled = self.build.call("softmax", y, axis=total.params["axis"])
-                elif is_result_of(atom, "sigmoid") and self._are_opposite(atom.inputs[0], y):
-                    settled = self.build.call("sigmoid", y)
+                        settled = self.build.call(softmax, y, axis=total.params["axis"])
+                elif is_result_of(atom, sigmoid) and self._are_opposite(atom.inputs[0], y):
+                    settled = self.build.call(sigmoid, y)
                 if type(settled) is not Node:
                     continue
                 times = min(exponents[e], abs(exponents[atom]))
@@ -357,7 +364,7 @@ class Forms:
             return atom
         if type(atom) is not Node:
             return atom.reshape(wanted)
-        return self.build.call("reshape", atom, shape=wanted)
+        return self.build.call(reshape, atom, shape=wanted)
 
     def summed(self, form: Form, shape: tuple[int, ...]) -> Form:
         """Σ over the last axis, which stays with length 1: Σ e_c = 1, and n times what does not change along it."""
@@ -382,7 +389,7 @@ class Forms:
         if shape_of(atom)[-1:] != (hot.size,):
             return atom
         shape = (*hot.rows, 1)
-        return self.build.call("reshape", atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
+        return self.build.call(reshape, atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
 
 
 @dataclass
@@ -419,9 +426,7 @@ def _is_real_float(value: Any) -> bool:
 
 def _arranged(forms: Forms, x: Node) -> Form:
     """reshape and getitem that only bring or drop axes of length 1."""
-    if x.block.library_name == "getitem" and any(
-        part is not None and part != slice(None) for part in map(_plain, x.params["key"])
-    ):
+    if x.block is getitem and any(part is not None and part != slice(None) for part in map(_plain, x.params["key"])):
         raise UnreadableError
     return forms.moved(forms.of(x.inputs[0]), np.shape(x.inputs[0].value), np.shape(x.value))
 
@@ -449,7 +454,7 @@ def _put(forms: Forms, x: Node) -> Form:
         raise UnreadableError
     if v.value.ndim > 1 or (v.value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
         raise UnreadableError
-    column = forms.build.call("reshape", v, shape=(*v.value.shape, 1)) if v.value.ndim else v
+    column = forms.build.call(reshape, v, shape=(*v.value.shape, 1)) if v.value.ndim else v
     e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype, put=True), 1)]): 1.0})
     return _times(forms, column, forms.of(column), None, e_c)
 
@@ -474,7 +479,7 @@ def _scattered(forms: Forms, x: Node) -> Form:
         raise UnreadableError
     column = v
     if hot.rows:
-        column = forms.build.call("reshape", v, shape=(*hot.rows, 1))
+        column = forms.build.call(reshape, v, shape=(*hot.rows, 1))
     return _times(forms, column, forms.of(column), None, Form({frozenset([(hot, 1)]): 1.0}))
 
 
@@ -508,19 +513,19 @@ def _times(forms: Forms, x: Any, a: Form, y: Any, b: Form) -> Form:
     return forms.times(a, b)
 
 
-READ: dict[str, Any] = {
-    "add": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), 1.0),
-    "subtract": lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), -1.0),
-    "multiply": lambda forms, x: _multiplied(forms, *x.inputs),
-    "product_or_zero": _multiplied_or_zero,
-    "divide": _divided,
-    "square": lambda forms, x: _multiplied(forms, x.inputs[0], x.inputs[0]),
-    "negative": lambda forms, x: forms.times(Form({ONE: -1.0}), forms.of(x.inputs[0])),
-    "reshape": _arranged,
-    "getitem": _arranged,
-    "broadcast_to": lambda forms, x: forms.of(x.inputs[0]),
-    "sum": _summed,
-    "add_at": _put,
-    "one_hot_rows": _one_hot_rows,
-    "scatter": _scattered,
+READ: dict[Block, Any] = {
+    add: lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), 1.0),
+    subtract: lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), -1.0),
+    multiply: lambda forms, x: _multiplied(forms, *x.inputs),
+    product_or_zero: _multiplied_or_zero,
+    divide: _divided,
+    square: lambda forms, x: _multiplied(forms, x.inputs[0], x.inputs[0]),
+    negative: lambda forms, x: forms.times(Form({ONE: -1.0}), forms.of(x.inputs[0])),
+    reshape: _arranged,
+    getitem: _arranged,
+    broadcast_to: lambda forms, x: forms.of(x.inputs[0]),
+    sum_: _summed,
+    add_at: _put,
+    one_hot_rows: _one_hot_rows,
+    scatter: _scattered,
 }

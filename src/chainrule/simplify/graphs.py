@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Container
 from typing import Any
 
+from chainrule.blocks.activations import sigmoid
+from chainrule.blocks.elementwise import negative
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.forms import Forms
 from chainrule.simplify.products import associate, uses_of
 from chainrule.simplify.rules import FOR_COMPUTATIONS
-from chainrule.simplify.structure import is_library
+from chainrule.simplify.structure import is_result_of
 
 __all__ = ["simplify_graph"]
 
@@ -78,5 +80,7 @@ def _rebuilt(graph: Graph, uses: Counter[Node], changed: Container[Node]) -> Gra
 
 
 def _is_sigmoid_of_negative(node: Node) -> bool:
-    inner = node.inputs[0] if is_library(node.block, "sigmoid") else None
-    return type(inner) is Node and is_library(inner.block, "negative") and type(inner.inputs[0]) is Node
+    if node.block is not sigmoid:
+        return False
+    inner = node.inputs[0]
+    return is_result_of(inner, negative) and type(inner.inputs[0]) is Node

@@ -14,7 +14,11 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.block import block_named
+import chainrule.blocks  # noqa: F401  the library registers itself
+from chainrule.block import Block, block_named
+from chainrule.blocks.activations import logaddexp
+from chainrule.blocks.elementwise import absolute, add, divide, multiply, negative, power, subtract
+from chainrule.blocks.linalg import matmul
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 from chainrule.simplify.builder import CONSTANT, Builder
@@ -22,16 +26,16 @@ from chainrule.simplify.builder import CONSTANT, Builder
 __all__ = ["Call", "Identity", "Number", "Variable", "identities"]
 
 OPERATORS = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.Pow: "power",
-    ast.MatMult: "matmul",
-    ast.USub: "negative",
+    ast.Add: add,
+    ast.Sub: subtract,
+    ast.Mult: multiply,
+    ast.Div: divide,
+    ast.Pow: power,
+    ast.MatMult: matmul,
+    ast.USub: negative,
 }
-NAMES = {"abs": "absolute"}
-COMMUTE = {"add", "multiply", "logaddexp"}
+BUILTINS = {"abs": absolute}
+COMMUTE = {add, multiply, logaddexp}
 
 Binding = dict[str, Any]
 _MATCHED = ""
@@ -56,7 +60,7 @@ class Number:
 class Call:
     """A block applied to operands; `params` says which variable (a name) or value each parameter has."""
 
-    block: str
+    block: Block
     operands: tuple[Any, ...]
     params: tuple[tuple[str, Any], ...]
 
@@ -80,12 +84,12 @@ class Identity:
     right: Pattern
     once: bool = False
 
-    def may_apply(self, names: Set[str]) -> bool:
-        """Whether operands made by blocks of these names can match the left side."""
-        return self.needs <= names
+    def may_apply(self, kinds: Set[Any]) -> bool:
+        """Whether operands made by these blocks can match the left side."""
+        return self.needs <= kinds
 
     @functools.cached_property
-    def needs(self) -> frozenset[str]:
+    def needs(self) -> frozenset[Any]:
         inner = [x for x in self.left.operands if not isinstance(x, Variable)]
         return frozenset(x.block if isinstance(x, Call) else CONSTANT for x in inner)
 
@@ -144,7 +148,7 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
             c = build.uniform(x)
             if c is not None and c == pattern.value and (c != 0 or _signs_agree(c, pattern.value)):
                 yield binding
-    elif type(x) is Node and x.block is not None and x.block is block_named(pattern.block) and not build.is_leaf(x):
+    elif type(x) is Node and x.block is pattern.block and not build.is_leaf(x):
         binding = binding | {_MATCHED: (*binding.get(_MATCHED, ()), x)}
         yield from _match_operands(pattern, build, x.inputs, x.params, binding)
 
@@ -160,7 +164,7 @@ def identities(text: str, once: bool = False) -> list[Identity]:
     """The identities of a table, one a line.
 
     >>> [identity.left.block for identity in identities("log(exp(x)) = x")]
-    ['log']
+    [<Block log(x)>]
     """
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     found = []
@@ -185,8 +189,15 @@ def _read(tree: ast.AST) -> Pattern:
             return Call(OPERATORS[type(op)], (_read(x), _read(y)), ())
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             params = tuple((k.arg or "", _param(k.value)) for k in keywords)
-            return Call(NAMES.get(name, name), tuple(map(_read, args)), params)
+            return Call(_block_of(name), tuple(map(_read, args)), params)
     raise ValueError(f"not a formula: {ast.unparse(tree)}")
+
+
+def _block_of(name: str) -> Block:
+    """The block that a function in the text stands for."""
+    block = BUILTINS.get(name) or block_named(name)
+    assert block is not None, f"no block is called {name}"
+    return block
 
 
 def _param(tree: ast.expr) -> Any:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.array import Array, answer, getitem_key
-from chainrule.block import BLOCKS
+from chainrule.block import Block
+from chainrule.blocks.elementwise import add, divide, multiply, negative, power, square, subtract
+from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
-from chainrule.simplify.structure import is_library
 
 if TYPE_CHECKING:
     from chainrule.simplify.results import Reader
@@ -51,7 +54,7 @@ class Polynomials:
 
     def simpler(self, x: Any) -> Any:
         """x from its normal form, if that takes fewer blocks; else None."""
-        if type(x) is not Array or not is_library(x._node.block, *READ):
+        if type(x) is not Array or x._node.block not in READ:
             return None
         value = x._node.value
         if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
@@ -66,7 +69,7 @@ class Polynomials:
             return self._of_constant(np.asarray(x))
         node = x._node
         if node not in self._of:
-            read = None if node.block is None or node in self.build.leaves else READ.get(node.block.library_name)
+            read = None if node.block is None or node in self.build.leaves else READ.get(node.block)
             found = None
             if read is not None:
                 operands = [Array(i) if type(i) is Node else i for i in node.inputs]
@@ -129,7 +132,7 @@ class Polynomials:
         key = (atom, "entry", unit.index)
         known = self.build.atoms
         if key not in known:
-            known[key] = self.build.block(BLOCKS["getitem"], [Array(atom)], {"key": (unit.index,)})
+            known[key] = self.build.block(getitem, [Array(atom)], {"key": (unit.index,)})
         return known[key]._node
 
     def power(self, a: Polynomial, exponent: int) -> Polynomial | None:
@@ -157,14 +160,14 @@ class Polynomials:
         for monomial, c in sorted(polynomial.items(), key=lambda term: term[1] < 0):
             term = self._term(monomial, abs(c), dtype)
             if total is None:
-                total = term if c > 0 else self._apply("negative", term)
+                total = term if c > 0 else self._apply(negative, term)
             else:
-                total = self._apply("add" if c > 0 else "subtract", total, term)
+                total = self._apply(add if c > 0 else subtract, total, term)
         if type(total) is not Array:
             return np.full(shape, 0.0 if total is None else total, dtype)[()]
         if total.ndim > len(shape):  # axes of length 1, which its atoms had and the result has not
-            total = self.build.block(BLOCKS["reshape"], [total], {"shape": total.shape[total.ndim - len(shape) :]})
-        return total if total.shape == shape else self.build.block(BLOCKS["broadcast_to"], [total], {"shape": shape})
+            total = self.build.block(reshape, [total], {"shape": total.shape[total.ndim - len(shape) :]})
+        return total if total.shape == shape else self.build.block(broadcast_to, [total], {"shape": shape})
 
     def _term(self, monomial: Monomial, c: float, dtype: Any) -> Any:
         over: Any = None if c == 1.0 else c
@@ -178,20 +181,20 @@ class Polynomials:
             else:
                 factor = atom.value if atom in self._constants else Array(atom)
             if abs(exponent) == 2:
-                factor = self._apply("square", factor)
+                factor = self._apply(square, factor)
             elif abs(exponent) > 2:
-                factor = self._apply("power", factor, abs(exponent))
+                factor = self._apply(power, factor, abs(exponent))
             if exponent > 0:
-                over = factor if over is None else self._apply("multiply", over, factor)
+                over = factor if over is None else self._apply(multiply, over, factor)
             else:
-                under = factor if under is None else self._apply("multiply", under, factor)
+                under = factor if under is None else self._apply(multiply, under, factor)
         over = 1.0 if over is None else over
         if np.asarray(_plain(over)).dtype.kind == "b":  # NumPy adds booleans as truths
-            over = self._apply("multiply", 1.0, over)
-        return over if under is None else self._apply("divide", over, under)
+            over = self._apply(multiply, 1.0, over)
+        return over if under is None else self._apply(divide, over, under)
 
-    def _apply(self, block: str, *operands: Any) -> Any:
-        return self.build.block(BLOCKS[block], operands, {})
+    def _apply(self, block: Block, *operands: Any) -> Any:
+        return self.build.block(block, operands, {})
 
 
 def _plain(x: Any) -> Any:
@@ -256,7 +259,7 @@ def _sum(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | None:
         if not inside:
             c *= np.size(_plain(x))
         elif not any(isinstance(a, Unit) for a, _ in inside):
-            part = p.build.block(BLOCKS["sum"], [p._term(inside, 1.0, node.value.dtype)], node.params)
+            part = p.build.block(sum_, [p._term(inside, 1.0, node.value.dtype)], node.params)
             if type(part) is Array:
                 found = p._monomial_times(outside, frozenset([(part._node, 1)]))
                 assert found is not None
@@ -282,17 +285,17 @@ def _same(p: Polynomials, node: Node, xs: Sequence[Any]) -> Polynomial | None:
     return p.of(xs[0]) if np.size(_plain(xs[0])) == 1 else None
 
 
-READ: dict[str, Any] = {
-    "add": _plus,
-    "subtract": _minus,
-    "negative": _negative,
-    "multiply": _multiply,
-    "divide": _divide,
-    "square": _square,
-    "power": _power,
-    "sum": _sum,
-    "add_at": _entry_alone,
-    "broadcast_to": _same,
-    "reshape": _same,
-    "getitem": _same,
+READ: dict[Block, Any] = {
+    add: _plus,
+    subtract: _minus,
+    negative: _negative,
+    multiply: _multiply,
+    divide: _divide,
+    square: _square,
+    power: _power,
+    sum_: _sum,
+    add_at: _entry_alone,
+    broadcast_to: _same,
+    reshape: _same,
+    getitem: _same,
 }

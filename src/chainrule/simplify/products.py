@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.blocks.linalg import matmul
+from chainrule.blocks.shaping import transpose
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
-from chainrule.simplify.structure import is_library
+from chainrule.simplify.structure import is_result_of
 
 __all__ = ["associate", "uses_of"]
 
@@ -55,11 +57,11 @@ def associate(graph: Graph) -> Graph:
 
 
 def _is_product(x: Any) -> bool:
-    return type(x) is Node and is_library(x.block, "matmul") and all(np.ndim(_value(i)) in (1, 2) for i in x.inputs)
+    return is_result_of(x, matmul) and all(np.ndim(_value(i)) in (1, 2) for i in x.inputs)
 
 
 def _is_transpose(x: Any) -> bool:
-    return type(x) is Node and is_library(x.block, "transpose") and x.params["axes"] == (-1, -2)
+    return is_result_of(x, transpose) and x.params["axes"] == (-1, -2)
 
 
 def _value(x: Any) -> Any:
@@ -142,10 +144,10 @@ def _reordered(graph: Graph, orders: dict[Node, tuple[list[Factor], Any]]) -> Gr
 def _as_factor(build: Builder, x: Any, transposed: bool) -> Any:
     if not transposed or np.ndim(_value(x)) < 2:
         return x
-    return x.inputs[0] if _is_transpose(x) else build.call("transpose", x, axes=(-1, -2))
+    return x.inputs[0] if _is_transpose(x) else build.call(transpose, x, axes=(-1, -2))
 
 
 def _built(build: Builder, factors: list[Any], order: Any) -> Any:
     if isinstance(order, int):
         return factors[order]
-    return build.call("matmul", *(_built(build, factors, half) for half in order))
+    return build.call(matmul, *(_built(build, factors, half) for half in order))

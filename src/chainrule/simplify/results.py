@@ -74,7 +74,7 @@ class Reader(Builder):
 
     def simplest(self, block: Any, operands: Sequence[Any], params: dict[str, Any], value: Any) -> Any:
         """What the rules make of a block, if they make it simpler; else the block itself."""
-        for rule in FOR_READING.get(block.library_name, ()):
+        for rule in FOR_READING.get(block, ()):
             found = rule.apply(self, tuple(_node(x) for x in operands), params)
             if found is not None and np.shape(found.value if type(found) is Node else found) == np.shape(value):
                 return Array(found) if type(found) is Node else found

@@ -14,12 +14,35 @@ from typing import Any
 import numpy as np
 
 from chainrule import absent
-from chainrule.block import BLOCKS, Elementwise
+from chainrule.block import BLOCKS, Block, Elementwise, product_or_zero, unless_masked
+from chainrule.blocks.activations import sigmoid
+from chainrule.blocks.elementwise import (
+    absolute,
+    add,
+    bitwise_and,
+    divide,
+    equal,
+    invert,
+    isfinite,
+    multiply,
+    negative,
+    power,
+    square,
+    subtract,
+    where,
+)
+from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.linalg import matmul, outer
+from chainrule.blocks.normalisation import softmax
+from chainrule.blocks.reductions import logsumexp, max_, mean, min_, prod
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, cast, reshape, transpose
 from chainrule.node import Node
+from chainrule.recording import alias
 from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
 from chainrule.simplify.identities import EXACT, REAL, STABLE
 from chainrule.simplify.patterns import Identity
-from chainrule.simplify.structure import is_library
+from chainrule.simplify.structure import is_result_of
 
 __all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rule"]
 
@@ -28,13 +51,13 @@ __all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rule"]
 class Rule:
     """A rule in Python: `function(build, *operands, **params)` returns an equal value, or None."""
 
-    blocks: tuple[str, ...]
+    blocks: tuple[Block, ...]
     function: Callable[..., Any]
-    of: frozenset[str] = frozenset()
+    of: frozenset[Any] = frozenset()
     """One of the operands must be the result of one of these; any operand will do where it is empty."""
 
-    def may_apply(self, names: Set[str]) -> bool:
-        return not self.of or not self.of.isdisjoint(names)
+    def may_apply(self, kinds: Set[Any]) -> bool:
+        return not self.of or not self.of.isdisjoint(kinds)
 
     def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return self.function(build, *operands, **params)
@@ -43,7 +66,7 @@ class Rule:
 STRUCTURAL: list[Rule] = []
 
 
-def rule(*blocks: str, of: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def rule(*blocks: Block, of: tuple[Any, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: a rule for these blocks, of results of those."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,10 +76,9 @@ def rule(*blocks: str, of: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]
     return register
 
 
-def _inner(x: Any, build: Builder, *names: str) -> Node | None:
-    """x, if it is the result of a block of one of these names."""
-    found = type(x) is Node and is_library(x.block, *names) and not build.is_leaf(x)
-    return x if found else None
+def _inner(x: Any, build: Builder, *blocks: Block) -> Node | None:
+    """x, if it is the result of one of these blocks."""
+    return x if is_result_of(x, *blocks) and not build.is_leaf(x) else None
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -66,30 +88,30 @@ def shape(x: Any) -> tuple[int, ...]:
 # Arranging -------------------------------------------------------------------------------------------------------
 
 
-@rule("broadcast_to", "reshape")
+@rule(broadcast_to, reshape)
 def to_the_same_shape(build: Builder, x: Any, **params: Any) -> Any:
     """reshape(x, x.shape) = x."""
     return x if params["shape"] == shape(x) else None
 
 
-@rule("reshape", of=("reshape",))
+@rule(reshape, of=(reshape,))
 def reshape_twice(build: Builder, x: Any, **params: Any) -> Any:
     """reshape(reshape(x, a), b) = reshape(x, b)."""
-    inner = _inner(x, build, "reshape")
-    return build.call("reshape", inner.inputs[0], **params) if inner else None
+    inner = _inner(x, build, reshape)
+    return build.call(reshape, inner.inputs[0], **params) if inner else None
 
 
-@rule("broadcast_to", of=("broadcast_to",))
+@rule(broadcast_to, of=(broadcast_to,))
 def broadcast_twice(build: Builder, x: Any, **params: Any) -> Any:
     """broadcast_to(broadcast_to(x, a), b) = broadcast_to(x, b)."""
-    inner = _inner(x, build, "broadcast_to")
-    return build.call("broadcast_to", inner.inputs[0], **params) if inner else None
+    inner = _inner(x, build, broadcast_to)
+    return build.call(broadcast_to, inner.inputs[0], **params) if inner else None
 
 
-REDUCTIONS = ("sum", "mean", "max", "min", "prod", "logsumexp")
+REDUCTIONS = (sum_, mean, max_, min_, prod, logsumexp)
 
 
-@rule("reshape", "getitem", of=REDUCTIONS)
+@rule(reshape, getitem, of=REDUCTIONS)
 def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
     """sum(x, axis)[…, None] = sum(x, axis, keepdims=True), and so for other reductions."""
     inner = _inner(x, build, *REDUCTIONS)
@@ -102,14 +124,14 @@ def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
     axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
     kept = tuple(1 if a in axes else n for a, n in enumerate(full))
     made = params.get("shape") or _indexed_shape(key, shape(x))
-    return build.call(inner.block.library_name, inner.inputs[0], axis=axis, keepdims=True) if made == kept else None
+    return build.call(inner.block, inner.inputs[0], axis=axis, keepdims=True) if made == kept else None
 
 
-@rule("add_at")
+@rule(add_at)
 def put_back_axes(build: Builder, x: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """What puts back an array that was only read with new axes is a reshape."""
     only = all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key)
-    return build.call("reshape", x, shape=shape) if only and x.value.size == math.prod(shape) else None
+    return build.call(reshape, x, shape=shape) if only and x.value.size == math.prod(shape) else None
 
 
 def _indexed_shape(key: tuple[Any, ...], old: tuple[int, ...]) -> tuple[int, ...]:
@@ -118,86 +140,86 @@ def _indexed_shape(key: tuple[Any, ...], old: tuple[int, ...]) -> tuple[int, ...
     return old[: len(old) - len(rest)] + tuple(1 if part is None else rest.pop(0) for part in key)
 
 
-@rule("cast")
+@rule(cast)
 def to_the_same_dtype(build: Builder, x: Any, dtype: Any) -> Any:
     """cast(x, x.dtype) = x."""
     return x if shape_and_dtype(x)[1] == dtype else None
 
 
-@rule("absolute", of=("square",))
+@rule(absolute, of=(square,))
 def absolute_of_square(build: Builder, x: Any) -> Any:
     """|x²| = x² of floats: the square of an integer that does not fit may be negative."""
-    return x if _inner(x, build, "square") is not None and shape_and_dtype(x)[1].kind == "f" else None
+    return x if _inner(x, build, square) is not None and shape_and_dtype(x)[1].kind == "f" else None
 
 
-@rule("transpose")
+@rule(transpose)
 def transpose_twice(build: Builder, x: Any, axes: tuple[int, ...]) -> Any:
     """(xᵀ)ᵀ = x, and a transpose that moves nothing is nothing."""
     still = tuple(range(-len(axes), 0))
     if axes == still:
         return x
-    inner = _inner(x, build, "transpose")
+    inner = _inner(x, build, transpose)
     if inner is None:
         return None
     both = tuple(inner.params["axes"][a] for a in axes)
-    return inner.inputs[0] if both == still else build.call("transpose", inner.inputs[0], axes=both)
+    return inner.inputs[0] if both == still else build.call(transpose, inner.inputs[0], axes=both)
 
 
-@rule("where")
+@rule(where)
 def where_of_equals(build: Builder, condition: Any, x: Any, y: Any) -> Any:
     """where(c, x, x) = x."""
     return x if type(x) is Node and x is y and shape(x) == np.broadcast_shapes(shape(condition), shape(x)) else None
 
 
-@rule("where")
+@rule(where)
 def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> Any:
     """where((dz = 0) ∧ (s = ±∞), 0, dz s) = dz s, where dz s has been given a stable form.
 
     The backward pass masks a local derivative s that is infinite where it is recorded.
     """
-    both = _step(condition, "bitwise_and")
-    zero, infinite = map(_step, both.inputs, ("equal", "invert")) if both else (None, None)
-    finite = _step(infinite.inputs[0], "isfinite") if infinite else None
+    both = _step(condition, bitwise_and)
+    zero, infinite = map(_step, both.inputs, (equal, invert)) if both else (None, None)
+    finite = _step(infinite.inputs[0], isfinite) if infinite else None
     if zero is None or finite is None or build.uniform(x) != 0:
         return None
     dz, s = zero.inputs[0], finite.inputs[0]
-    multiplied = _inner(y, build, "multiply")
+    multiplied = _inner(y, build, multiply)
     if multiplied is not None and {id(i) for i in multiplied.inputs} == {id(dz), id(s)}:
         return None
-    return y if (type(y) is Node and y in build.improved) or _inner(y, build, "sigmoid", "softmax") else None
+    return y if (type(y) is Node and y in build.improved) or _inner(y, build, sigmoid, softmax) else None
 
 
-@rule("subtract", of=("sigmoid",))
+@rule(subtract, of=(sigmoid,))
 def complement_that_is_there(build: Builder, one: Any, y: Any) -> Any:
     """1 − σ(x) = σ(−x), where that is computed anyway: then the two can cancel."""
-    inner = _inner(y, build, "sigmoid")
+    inner = _inner(y, build, sigmoid)
     if inner is None or build.uniform(one) != 1 or inner.inputs[0] not in build.negated:
         return None
-    return build.call("sigmoid", build.call("negative", inner.inputs[0]))
+    return build.call(sigmoid, build.call(negative, inner.inputs[0]))
 
 
-@rule("product_or_zero", of=(CONSTANT,))
+@rule(product_or_zero, of=(CONSTANT,))
 def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
     """dz s, where dz is a constant without zeros or s one that is finite."""
     if type(slope) is not Node:
         never = bool(np.all(np.isfinite(slope)))
     else:
         never = type(dz) is not Node and bool(np.all(np.asarray(dz) != 0))
-    return build.call("multiply", dz, slope) if never else None
+    return build.call(multiply, dz, slope) if never else None
 
 
-@rule("unless_masked", of=("product_or_zero", "multiply"))
+@rule(unless_masked, of=(product_or_zero, multiply))
 def mask_of_another_form(build: Builder, dx: Any, dz: Any, slope: Any) -> Any:
     """Where dz s has been given a stable form, that has another mask, or none."""
-    product = build.call("product_or_zero", dz, slope)
-    if _inner(product, build, "product_or_zero"):
+    product = build.call(product_or_zero, dz, slope)
+    if _inner(product, build, product_or_zero):
         if product.inputs[0] is dz and product.inputs[1] is slope:
             return None
-        return build.call("unless_masked", dx, *product.inputs)
+        return build.call(unless_masked, dx, *product.inputs)
     return dx
 
 
-@rule("power", of=(CONSTANT,))
+@rule(power, of=(CONSTANT,))
 def power_zero(build: Builder, x: Any, y: Any) -> Any:
     """x⁰ = 1, for NaN too."""
     if build.uniform(y) != 0:
@@ -206,31 +228,31 @@ def power_zero(build: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(np.ones((), dtype), form)[()]
 
 
-def _step(x: Any, name: str) -> Node | None:
-    """x, if it is the result of the library's step function of this name."""
-    return x if type(x) is Node and is_library(x.block, name) else None
+def _step(x: Any, block: Block) -> Node | None:
+    """x, if it is the result of this step function."""
+    return x if is_result_of(x, block) else None
 
 
 # Broadcasting ----------------------------------------------------------------------------------------------------
 
 
-@rule("sum", of=("broadcast_to",))
+@rule(sum_, of=(broadcast_to,))
 def sum_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
     """Σ of n times x is n x."""
-    found = _reduced_once(build, "sum", x, axis, keepdims)
-    return None if found is None else build.call("multiply", found[0], float(found[1]))
+    found = _reduced_once(build, sum_, x, axis, keepdims)
+    return None if found is None else build.call(multiply, found[0], float(found[1]))
 
 
-@rule("mean", of=("broadcast_to",))
+@rule(mean, of=(broadcast_to,))
 def mean_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
     """The mean of n times x is x."""
-    found = _reduced_once(build, "mean", x, axis, keepdims)
+    found = _reduced_once(build, mean, x, axis, keepdims)
     return None if found is None else found[0]
 
 
-def _reduced_once(build: Builder, name: str, x: Any, axis: Any, keepdims: bool) -> tuple[Any, int] | None:
+def _reduced_once(build: Builder, block: Block, x: Any, axis: Any, keepdims: bool) -> tuple[Any, int] | None:
     """The reduction of what is repeated, over those axes along which it is not; and how often it is repeated."""
-    inner = _inner(x, build, "broadcast_to")
+    inner = _inner(x, build, broadcast_to)
     if inner is None:
         return None
     y, large = inner.inputs[0], shape(x)
@@ -241,32 +263,32 @@ def _reduced_once(build: Builder, name: str, x: Any, axis: Any, keepdims: bool) 
         return None
     own = [a - len(large) for a in sorted(axes) if a >= len(large) - len(shape(y))]
     if any(small[a] != 1 for a in own):
-        y = build.call(name, y, axis=tuple(own), keepdims=keepdims)
+        y = build.call(block, y, axis=tuple(own), keepdims=keepdims)
     wanted = tuple(1 if a in axes else n for a, n in enumerate(large) if keepdims or a not in axes)
     if math.prod(shape(y)) == math.prod(wanted) and shape(y) != wanted:
-        y = build.call("reshape", y, shape=wanted)
+        y = build.call(reshape, y, shape=wanted)
     elif shape(y) != wanted:
         if not keepdims:
-            y = build.call("reshape", y, shape=tuple(n for a, n in enumerate(small) if a not in axes))
-        y = build.call("broadcast_to", y, shape=wanted)
+            y = build.call(reshape, y, shape=tuple(n for a, n in enumerate(small) if a not in axes))
+        y = build.call(broadcast_to, y, shape=wanted)
     return y, repeats
 
 
-_ELEMENTWISE = [name for name, block in BLOCKS.items() if isinstance(block, Elementwise) and len(block.operands) > 1]
+_ELEMENTWISE = [block for block in BLOCKS.values() if isinstance(block, Elementwise) and len(block.operands) > 1]
 
 
-def _repeated_in(name: str) -> Callable[..., Any]:
+def _repeated_in(block: Block) -> Callable[..., Any]:
     def rule_for_one_block(build: Builder, *xs: Any, **params: Any) -> Any:
         """f(broadcast_to(x), y) = f(x, y), and a constant of equal entries is a number: f repeats them itself."""
         for i, x in enumerate(xs):
-            inner = _inner(x, build, "broadcast_to")
+            inner = _inner(x, build, broadcast_to)
             small = inner.inputs[0] if inner else None
             if inner is None and np.ndim(x) > 0:
                 small = build.uniform(x)
-            if small is not None and not (name == "where" and i == 0):
+            if small is not None and not (block is where and i == 0):
                 rest = (*xs[:i], small, *xs[i + 1 :])
                 if any(type(y) is Node for y in rest) and _result_shape(rest) == _result_shape(xs):
-                    return build.call(name, *rest, **params)
+                    return build.call(block, *rest, **params)
         return None
 
     return rule_for_one_block
@@ -276,16 +298,16 @@ def _result_shape(xs: Iterable[Any]) -> tuple[int, ...]:
     return np.broadcast_shapes(*map(shape, xs))
 
 
-for _name in (*_ELEMENTWISE, "where"):
-    rule(_name, of=("broadcast_to", CONSTANT))(_repeated_in(_name))
+for _block in (*_ELEMENTWISE, where):
+    rule(_block, of=(broadcast_to, CONSTANT))(_repeated_in(_block))
 
 
-def _of_one_dtype(name: str) -> Callable[..., Any]:
+def _of_one_dtype(block: Block) -> Callable[..., Any]:
     def sums_of_one_dtype(build: Builder, x: Any, y: Any) -> Any:
         """f(c, y) = f(cast(c), y) for a constant of another dtype: NumPy casts it too, but on each call."""
         dtype = np.result_type(*(v.value if type(v) is Node else v for v in (x, y)))
         cast = [_cast(v, dtype) if type(v) is np.ndarray and v.dtype != dtype else v for v in (x, y)]
-        return build.call(name, *cast) if dtype.kind == "f" and not (cast[0] is x and cast[1] is y) else None
+        return build.call(block, *cast) if dtype.kind == "f" and not (cast[0] is x and cast[1] is y) else None
 
     return sums_of_one_dtype
 
@@ -294,20 +316,20 @@ def _cast(c: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return absent.made_of(c.astype(dtype), c)
 
 
-for _name in ("add", "subtract", "multiply", "divide", "matmul"):
-    rule(_name, of=(CONSTANT,))(_of_one_dtype(_name))
+for _block in (add, subtract, multiply, divide, matmul):
+    rule(_block, of=(CONSTANT,))(_of_one_dtype(_block))
 
 
 # Structured constants --------------------------------------------------------------------------------------------
 
 
-@rule("matmul")
+@rule(matmul)
 def rows_of_identity(build: Builder, x: Any, y: Any) -> Any:
     """I x = x."""
     return y if build.is_identity(x) and len(shape(y)) > 0 else None
 
 
-@rule("matmul")
+@rule(matmul)
 def rows_of_one_hot(build: Builder, x: Any, y: Any) -> Any:
     """E y = y[labels] for one-hot rows E."""
     hot = build.one_hot(x)
@@ -315,48 +337,48 @@ def rows_of_one_hot(build: Builder, x: Any, y: Any) -> Any:
         return None
     if hot.labels.shape != (hot.size,) or not np.array_equal(hot.labels, np.arange(hot.size)):
         key = (hot.labels,) if len(shape(y)) == 1 else (hot.labels, slice(None))
-        y = build.call("getitem", y, key=key)
-    return y if hot.number == 1 else build.call("multiply", y, hot.number)
+        y = build.call(getitem, y, key=key)
+    return y if hot.number == 1 else build.call(multiply, y, hot.number)
 
 
-@rule("matmul")
+@rule(matmul)
 def product_with_the_identity(build: Builder, x: Any, y: Any) -> Any:
     """x I = x."""
     return x if build.is_identity(y) and len(shape(x)) > 0 else None
 
 
-@rule("matmul")
+@rule(matmul)
 def seeds_of_matrices(build: Builder, x: Any, y: Any) -> Any:
     """Σ_l δ_ik δ_jl y_l = δ_ik y_j: the seeds of a Jacobian by a matrix leave their last axis to y."""
     axes = len(shape(x)) // 2
     if axes < 2 or not build.is_seed(x) or len(shape(y)) not in (1, 2):
         return None
-    outer = shape(x)[: axes - 1]
-    ones, m = (1,) * len(outer), shape(y)[1:]
-    delta = absent.with_absent_zeros(np.eye(math.prod(outer), dtype=x.dtype))
-    delta = delta.reshape(outer + (1,) + outer + (1,) * len(m))
-    return build.call("multiply", delta, build.call("reshape", y, shape=shape(y)[:1] + ones + m))
+    rows = shape(x)[: axes - 1]
+    ones, m = (1,) * len(rows), shape(y)[1:]
+    delta = absent.with_absent_zeros(np.eye(math.prod(rows), dtype=x.dtype))
+    delta = delta.reshape(rows + (1,) + rows + (1,) * len(m))
+    return build.call(multiply, delta, build.call(reshape, y, shape=shape(y)[:1] + ones + m))
 
 
-@rule("matmul")
+@rule(matmul)
 def diagonal_times_matrix(build: Builder, x: Any, y: Any) -> Any:
     """diag(v) y = v[:, None] * y."""
     v = _diagonal(build, x)
     if v is None or len(shape(y)) not in (1, 2):
         return None
-    return build.call("multiply", _as_shape(build, v, (-1, 1) if len(shape(y)) == 2 else (-1,)), y)
+    return build.call(multiply, _as_shape(build, v, (-1, 1) if len(shape(y)) == 2 else (-1,)), y)
 
 
-@rule("matmul")
+@rule(matmul)
 def matrix_times_diagonal(build: Builder, x: Any, y: Any) -> Any:
     """x diag(v) = x * v."""
     v = _diagonal(build, y)
-    return None if v is None or not shape(x) else build.call("multiply", x, _as_shape(build, v, (-1,)))
+    return None if v is None or not shape(x) else build.call(multiply, x, _as_shape(build, v, (-1,)))
 
 
 def _diagonal(build: Builder, x: Any) -> Any:
     """v, where x is diag(v): the identity times a row, a column or a number."""
-    product = _inner(x, build, "multiply")
+    product = _inner(x, build, multiply)
     if product is None:
         return None
     for eye, v in (product.inputs, product.inputs[::-1]):
@@ -368,38 +390,38 @@ def _diagonal(build: Builder, x: Any) -> Any:
 def _as_shape(build: Builder, v: Any, wanted: tuple[int, ...]) -> Any:
     size = math.prod(shape(v))
     if size == 1:
-        return v if shape(v) == () else build.call("reshape", v, shape=())
+        return v if shape(v) == () else build.call(reshape, v, shape=())
     exact = tuple(size if n == -1 else n for n in wanted)
-    return v if shape(v) == exact else build.call("reshape", v, shape=exact)
+    return v if shape(v) == exact else build.call(reshape, v, shape=exact)
 
 
 # Rank one --------------------------------------------------------------------------------------------------------
 
 
-@rule("matmul")
+@rule(matmul)
 def rank_one_times_vector(build: Builder, x: Any, y: Any) -> Any:
     """(u vᵀ) y = (v · y) u, and x (u vᵀ) = (x · u) v."""
-    for product, other, inner, outer in ((x, y, 1, 0), (y, x, 0, 1)):
-        rank_one = _inner(product, build, "outer")
+    for product, other, met, left in ((x, y, 1, 0), (y, x, 0, 1)):
+        rank_one = _inner(product, build, outer)
         if rank_one is not None and len(shape(other)) == 1 and all(len(shape(v)) == 1 for v in rank_one.inputs):
-            u, v = rank_one.inputs[outer], rank_one.inputs[inner]
-            return build.call("multiply", u, build.call("matmul", v, other))
+            u, v = rank_one.inputs[left], rank_one.inputs[met]
+            return build.call(multiply, u, build.call(matmul, v, other))
     return None
 
 
 # The tables ------------------------------------------------------------------------------------------------------
 
 
-def _by_block(*tables: Iterable[Identity | Rule]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _by_block(*tables: Iterable[Identity | Rule]) -> dict[Block, list[Any]]:
+    found: dict[Block, list[Any]] = {}
     for table in tables:
         for r in table:
-            for name in (r.left.block,) if isinstance(r, Identity) else r.blocks:
-                found.setdefault(name, []).append(r)
+            for block in (r.left.block,) if isinstance(r, Identity) else r.blocks:
+                found.setdefault(block, []).append(r)
     return found
 
 
-FOR_COMPUTATIONS = _by_block([Rule(("alias",), lambda build, x: x)], STABLE, EXACT, STRUCTURAL)
+FOR_COMPUTATIONS = _by_block([Rule((alias,), lambda build, x: x)], STABLE, EXACT, STRUCTURAL)
 """What may be used where numbers are computed."""
 
 _SHORTER = {

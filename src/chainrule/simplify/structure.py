@@ -16,14 +16,41 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.block import Block
+from chainrule.blocks.activations import sigmoid, softplus
+from chainrule.blocks.elementwise import (
+    add,
+    cos,
+    cosh,
+    divide,
+    exp,
+    exp2,
+    log,
+    log1p,
+    multiply,
+    negative,
+    reciprocal,
+    sin,
+    sqrt_,
+    square,
+    subtract,
+    tanh,
+)
+from chainrule.blocks.indexing import getitem
+from chainrule.blocks.integers import gather
+from chainrule.blocks.normalisation import log_softmax, softmax
+from chainrule.blocks.reductions import logsumexp, max_, mean, min_
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, cast, flip, reshape, transpose
+from chainrule.blocks.special.error_functions import erf
 from chainrule.node import Node
 
 __all__ = [
     "OneHot",
     "is_bounded",
     "is_identity",
-    "is_library",
     "is_positive",
+    "is_result_of",
     "is_seed",
     "one_hot",
     "origins",
@@ -98,14 +125,14 @@ def is_seed(x: np.ndarray) -> bool:
     return bool((x.reshape(n, n).diagonal() == 1).all())
 
 
-def is_library(block: Any, *names: str) -> bool:
-    """Whether a block is the library's of one of these names: a user's block may have the same name."""
-    return block is not None and block.library_name in names
+def is_result_of(x: Any, *blocks: Block) -> bool:
+    """Whether a value is the result of one of these blocks."""
+    return type(x) is Node and x.block in blocks
 
 
 # What a block says of its result --------------------------------------------------------------------------------
 
-_KEEP = ("getitem", "gather", "reshape", "broadcast_to", "transpose", "cast", "flip")
+_KEEP = (getitem, gather, reshape, broadcast_to, transpose, cast, flip)
 """Blocks that only choose and arrange."""
 _DEPTH = 6
 """How far the statements below look."""
@@ -117,11 +144,11 @@ def is_positive(x: Any, depth: int = _DEPTH) -> bool:
         return bool(np.asarray(x).dtype.kind in "fiu" and np.size(x) and np.min(x) > 0 and np.all(np.isfinite(x)))
     if depth == 0 or x.block is None:
         return False
-    if is_library(x.block, "softmax", "sigmoid", "exp", "exp2", "cosh"):
+    if is_result_of(x, softmax, sigmoid, exp, exp2, cosh):
         return np.asarray(x.value).dtype.kind == "f"
-    if is_library(x.block, "add", "multiply", "divide"):
+    if is_result_of(x, add, multiply, divide):
         return all(is_positive(i, depth - 1) for i in x.inputs)
-    if is_library(x.block, "sum", "mean", "max", "min", "sqrt", "square", *_KEEP):
+    if is_result_of(x, sum_, mean, max_, min_, sqrt_, square, *_KEEP):
         return is_positive(x.inputs[0], depth - 1)
     return _is_complement(x)
 
@@ -132,26 +159,25 @@ def is_bounded(x: Any, depth: int = _DEPTH) -> bool:
         return bool(np.asarray(x).dtype.kind in "fiub" and np.all(abs(np.asarray(x, float)) < 1e100))
     if depth == 0 or x.block is None:
         return False
-    if is_library(x.block, "softmax", "sigmoid", "tanh", "sin", "cos", "erf"):
+    if is_result_of(x, softmax, sigmoid, tanh, sin, cos, erf):
         return True
-    if is_library(x.block, "add", "subtract", "multiply", "negative", "mean", "max", "min", *_KEEP):
+    if is_result_of(x, add, subtract, multiply, negative, mean, max_, min_, *_KEEP):
         return all(is_bounded(i, depth - 1) for i in x.inputs)
     return False
 
 
 def _is_complement(x: Node) -> bool:
     """1 − σ and 1 − p, for a probability p."""
-    if not is_library(x.block, "subtract") or uniform(x.inputs[0]) != 1:
+    if not is_result_of(x, subtract) or uniform(x.inputs[0]) != 1:
         return False
     y = x.inputs[1]
-    while type(y) is Node and is_library(y.block, *_KEEP):
+    while is_result_of(y, *_KEEP):
         y = y.inputs[0]
-    return type(y) is Node and is_library(y.block, "softmax", "sigmoid")
+    return is_result_of(y, softmax, sigmoid)
 
 
-_THROUGH = frozenset(
-    "negative exp exp2 sigmoid softplus softmax log_softmax logsumexp tanh log log1p sqrt square sum reciprocal".split()
-)
+_ENTRY_BY_ENTRY = (add, subtract, multiply, divide, negative, reciprocal, square, sqrt_)
+_THROUGH = (*_ENTRY_BY_ENTRY, exp, exp2, log, log1p, tanh, sigmoid, softplus, softmax, log_softmax, logsumexp, sum_)
 
 
 def origins(x: Any) -> Iterator[Node]:
@@ -164,7 +190,7 @@ def origins(x: Any) -> Iterator[Node]:
         if type(x) is not Node:
             continue
         yield x
-        if x.block is not None and is_library(x.block, *_THROUGH, *_KEEP, "add", "subtract", "multiply", "divide"):
+        if is_result_of(x, *_THROUGH, *_KEEP):
             stack.extend(x.inputs)
 
 
@@ -173,9 +199,9 @@ def origins(x: Any) -> Iterator[Node]:
 
 def sum_of_exponentials(atom: Any) -> Node | None:
     """The sum of exponentials that an atom is, behind changes of shape."""
-    while type(atom) is Node and is_library(atom.block, "reshape", "getitem", "broadcast_to"):
+    while is_result_of(atom, reshape, getitem, broadcast_to):
         atom = atom.inputs[0]
-    found = _is(atom, "sum") and _is(atom.inputs[0], "exp")
+    found = is_result_of(atom, sum_) and is_result_of(atom.inputs[0], exp)
     return atom if found else None
 
 
@@ -187,7 +213,3 @@ def is_row_sum(atom: Node, total: Node) -> bool:
     kept = tuple(1 if i in axes else n for i, n in enumerate(full))
     shape = np.shape(atom.value)
     return (1,) * (len(kept) - len(shape)) + shape == kept and (np.size(atom.value) == np.size(total.value))
-
-
-def _is(x: Any, name: str) -> bool:
-    return type(x) is Node and is_library(x.block, name)

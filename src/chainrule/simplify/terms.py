@@ -9,9 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.integers import Slot
+from chainrule.blocks.activations import sigmoid
+from chainrule.blocks.elementwise import add, exp, negative, subtract
+from chainrule.blocks.indexing import getitem
+from chainrule.blocks.integers import Slot, gather
+from chainrule.blocks.normalisation import softmax
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
-from chainrule.simplify.structure import is_bounded, is_library, origins
+from chainrule.simplify.structure import is_bounded, is_result_of, origins
 
 __all__ = [
     "ONE",
@@ -28,7 +34,6 @@ __all__ = [
     "is_array",
     "is_bounded_power",
     "is_negative",
-    "is_result_of",
     "is_unit",
     "may_meet",
     "scaled",
@@ -130,10 +135,6 @@ def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 # Questions -------------------------------------------------------------------------------------------------------
 
 
-def is_result_of(atom: Any, name: str) -> bool:
-    return type(atom) is Node and is_library(atom.block, name)
-
-
 def is_bounded_power(factor: tuple[Any, int]) -> bool:
     atom, e = factor
     return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
@@ -148,13 +149,13 @@ def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
     return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
 
 
-_FROM_ONE = "getitem gather reshape broadcast_to add sum subtract negative exp sigmoid softmax".split()
+_FROM_ONE = (getitem, gather, reshape, broadcast_to, add, sum_, subtract, negative, exp, sigmoid, softmax)
 
 
 def _sources(atom: Node) -> list[Node]:
     """What a node that has cancelled is made of: where that is NaN, so is the node."""
     found = [atom]
-    while is_library(atom.block, *_FROM_ONE):
+    while is_result_of(atom, *_FROM_ONE):
         inner = [x for x in atom.inputs if type(x) is Node and np.asarray(x.value).dtype.kind == "f"]
         if len(inner) != 1:
             break
@@ -165,11 +166,11 @@ def _sources(atom: Node) -> list[Node]:
 
 def may_meet(terms: Iterable[Product], factor: Product) -> bool:
     """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
-    if any(isinstance(t, Hot) or is_result_of(t, "exp") for t, _ in factor):
+    if any(isinstance(t, Hot) or is_result_of(t, exp) for t, _ in factor):
         return True
     powers = dict(factor)
     return any(
-        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, "exp")
+        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, exp)
         for product in terms
         for atom, e in product
     )
