@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from chainrule.blocks.activations import sigmoid
+from chainrule.blocks.elementwise import exp
+from chainrule.blocks.matrices import inv
+from chainrule.blocks.normalisation import softmax
+from chainrule.blocks.norms import norm
+from chainrule.blocks.reductions import std
 from chainrule.explain.closed.terms import (
     Atom,
     Expr,
@@ -139,7 +145,7 @@ class Atoms:
         for term in x.terms:
             for atom, idx in term.factors:
                 for place, i in enumerate(idx):
-                    if i in slots and len(idx) > 1 and atom.name != "inv":
+                    if i in slots and len(idx) > 1 and atom.block is not inv:
                         slots[i].append(place)
         mean = {i: Fraction(sum(s), max(len(s), 1)) for i, s in slots.items()}
         return tuple(sorted(used, key=lambda i: (mean[i], used.index(i))))
@@ -259,12 +265,12 @@ def _root(number: Fraction, e: Fraction) -> Fraction:
     return Fraction(math.isqrt(number.numerator), math.isqrt(number.denominator)) ** e.numerator
 
 
-POSITIVE = {"exp", "softmax", "sigmoid", "norm", "std"}
+POSITIVE = {exp, softmax, sigmoid, norm, std}
 
 
 def _is_positive(term: Term) -> bool:
     """Whether each factor has roots: √(x y) is √x √y only then."""
     return term.number > 0 and all(
-        atom.name in POSITIVE or (atom.kind == "sum" and len(term.factors) == 1 and e == 1) or (e.denominator == 2)
+        atom.block in POSITIVE or (atom.kind == "sum" and len(term.factors) == 1 and e == 1) or (e.denominator == 2)
         for (atom, _), e in term.factors.items()
     )

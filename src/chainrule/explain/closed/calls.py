@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.block import BLOCKS
+from chainrule.blocks import normalisation
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.terms import Atom, Expr, Index, single
 
@@ -18,7 +18,7 @@ def call(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr], axe
     idx = tuple(i for i in axes if i is not None)
     # Two indices are the same in the result and in an operand only where a block works row by row; this does not say.
     own = tuple(a.fresh() for a in args)
-    key = ("call", block.name, id(block), _text(params), tuple((atoms.key(a), a.shape) for a in own))
+    key = ("call", block, _text(params), tuple((atoms.key(a), a.shape) for a in own))
     shape = tuple(1 if i is None else i.size for i in axes)
     atom = atoms.atom(key, kind="call", axes=len(idx), block=block, params=params, args=own, shape=shape)
     return single(atom, idx, axes)
@@ -30,10 +30,7 @@ def elementwise(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Exp
     fresh = [a.with_fresh_dummies() for a in args]
     together = Expr(tuple(t for a in fresh for t in a.terms), axes)
     idx = atoms.sorted_indices(together)
-    keys = [
-        ("each", block.name, id(block), _text(params), tuple(atoms.key(a, order) for a in fresh))
-        for order in (idx, idx[::-1])
-    ]
+    keys = [("each", block, _text(params), tuple(atoms.key(a, order) for a in fresh)) for order in (idx, idx[::-1])]
     if keys[1] in atoms.known:
         return single(atoms.known[keys[1]], idx[::-1], axes)
     key = keys[0]
@@ -61,7 +58,7 @@ def softmax(atoms: Atoms, u: Expr, place: int) -> Expr:
     k = u.axes[place]
     there = [t for t in u.terms if k in t.indices()]
     axis = place - len(u.axes)
-    return call(atoms, BLOCKS["softmax"], {"axis": axis}, [Expr(tuple(there), u.axes)], u.axes)
+    return call(atoms, normalisation.softmax, {"axis": axis}, [Expr(tuple(there), u.axes)], u.axes)
 
 
 def _text(params: Any) -> Any:

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.answers import ANSWERS
+from chainrule.block import Block
+from chainrule.blocks.elementwise import (
+    bitwise_and,
+    equal,
+    greater,
+    greater_equal,
+    invert,
+    less,
+    less_equal,
+    where,
+)
+from chainrule.blocks.indexing import getitem
+from chainrule.blocks.reductions import max_, min_
+from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_shape
 from chainrule.node import Node
@@ -36,8 +49,7 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
             if not holds and _is_negated_by_another(condition):
                 a, b = (r.of(i) for i in condition.inputs)
                 axes, args = aligned([a, b])
-                block = STEPS[NEGATED[condition.block.library_name]]
-                chosen = calls.elementwise(r.atoms, block, {}, args).along(axes)
+                chosen = calls.elementwise(r.atoms, NEGATED[condition.block], {}, args).along(axes)
             elif not holds:
                 chosen = r.atoms.plus(r.atoms.number(1, ()), chosen.scaled(-1))
             return r.atoms.times(r.of(value), chosen)
@@ -46,7 +58,7 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
 
 def _is_negated_by_another(condition: Node) -> bool:
     """Whether ¬(x < y) is x ≥ y: not where there is NaN, for which neither holds."""
-    if condition.block is None or condition.block.library_name not in NEGATED:
+    if condition.block not in NEGATED:
         return False
     values = [i.value if type(i) is Node else i for i in condition.inputs]
     return not any(np.isnan(value).any() for value in values)
@@ -61,19 +73,15 @@ def needed(node: Node) -> tuple[Any, ...]:
 
 def _is_mask(node: Node) -> bool:
     """where((dz = 0) ∧ ¬finite(s), 0, dz s), which is dz s wherever s is finite."""
-    if node.block is None or node.block.library_name != "where" or type(node.inputs[0]) is not Node:
+    if node.block is not where or type(node.inputs[0]) is not Node:
         return False
     both = node.inputs[0]
-    return (
-        both.block is not None
-        and both.block.library_name == "bitwise_and"
-        and any(type(x) is Node and x.block is not None and x.block.library_name == "invert" for x in both.inputs)
-    )
+    return both.block is bitwise_and and any(type(x) is Node and x.block is invert for x in both.inputs)
 
 
 def _always_chosen(node: Node) -> Any:
     """What a selection by a constant takes everywhere."""
-    if node.block is None or node.block.library_name != "where" or type(node.inputs[0]) is Node:
+    if node.block is not where or type(node.inputs[0]) is Node:
         return None
     condition, x, y = node.inputs
     return x if np.all(condition) else y if not np.any(condition) else None
@@ -81,21 +89,13 @@ def _always_chosen(node: Node) -> Any:
 
 def _replaces_zero(node: Node) -> bool:
     """where(z = 0, c, z), which is z wherever that is not zero."""
-    if node.block is None or node.block.library_name != "where" or type(node.inputs[0]) is not Node:
+    if node.block is not where or type(node.inputs[0]) is not Node:
         return False
     test, c, z = node.inputs
-    return (
-        type(c) is not Node
-        and test.block is not None
-        and test.block.library_name == "equal"
-        and test.inputs[0] is z
-        and not np.any(test.value)
-    )
+    return type(c) is not Node and test.block is equal and test.inputs[0] is z and not np.any(test.value)
 
 
-NEGATED = {"less": "greater_equal", "less_equal": "greater", "greater": "less_equal", "greater_equal": "less"}
-
-STEPS = {step: ANSWERS[getattr(np, step)] for step in NEGATED}
+NEGATED = {less: greater_equal, less_equal: greater, greater: less_equal, greater_equal: less}
 
 
 def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
@@ -110,13 +110,13 @@ def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
 
 
 def _is_extreme(x: Any) -> bool:
-    while type(x) is Node and x.block is not None and x.block.library_name in ("reshape", "broadcast_to", "getitem"):
+    while type(x) is Node and x.block in (reshape, broadcast_to, getitem):
         x = x.inputs[0]
-    return type(x) is Node and x.block is not None and x.block.library_name in ("max", "min")
+    return type(x) is Node and x.block in (max_, min_)
 
 
-CHOICES: dict[str, Callable[..., Expr | None]] = {
-    "where": _where,
-    "equal": _equal,
+CHOICES: dict[Block, Callable[..., Expr | None]] = {
+    where: _where,
+    equal: _equal,
 }
 """How choices are read."""

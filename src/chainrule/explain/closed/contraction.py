@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from chainrule.blocks.elementwise import exp
 from chainrule.explain.closed.products import Link, chain, trace, turned
 from chainrule.explain.closed.terms import ONE, Atom, Factor, Index, Term, UnreadableError
 from chainrule.formula import Formula, call, name, number, sqrt, total
@@ -76,7 +77,7 @@ class Network:
 
     def _add(self, factor: Factor, e: Fraction) -> None:
         atom, idx = factor
-        if atom.name == "exp" and e < 0 and len(idx) <= 2:
+        if atom.block is exp and e < 0 and len(idx) <= 2:
             self._place(_exp_of_minus(self.write(atom)), idx, -e, atom)
             return
         if not idx:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.block import Block
+from chainrule.blocks.decompositions import eigh, svd
+from chainrule.blocks.indexing import add_at, getitem
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.terms import ONE, Expr, Term, axes_of_shape, single
@@ -40,7 +43,7 @@ def _getitem(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | Non
 
 def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
     """The vectors in the array into which a decomposition packs its factors."""
-    if type(x) is not Node or x in r.leaves or x.block is None or x.block.library_name not in ("eigh", "svd"):
+    if type(x) is not Node or x in r.leaves or x.block not in (eigh, svd):
         return None
     if len(key) != 2 or not all(isinstance(k, slice) for k in key) or np.ndim(x.value) != 2:
         return None
@@ -48,19 +51,19 @@ def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
     if type(of) is not Node:
         return None
     rows = range(*key[0].indices(len(x.value)))
-    first = {range(np.shape(of.value)[0]): "U" if x.block.library_name == "svd" else "V"}
-    if x.block.library_name == "svd":
+    first = {range(np.shape(of.value)[0]): "U" if x.block is svd else "V"}
+    if x.block is svd:
         first[range(np.shape(of.value)[0] + 1, len(x.value))] = "V"
     letter = first.get(rows)
     shape = np.shape(node.value)
     if letter is None or None in axes_of_shape(shape):
         return None
-    return r.whole(("part", x.block.library_name, id(of), letter, shape), shape, content=Part(letter, shape, of))
+    return r.whole(("part", x.block, id(of), letter, shape), shape, content=Part(letter, shape, of))
 
 
 def _read_back(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
     """What is read where something was put alone: that, or zeros."""
-    if type(x) is not Node or x in r.leaves or x.block is None or x.block.library_name != "add_at":
+    if type(x) is not Node or x in r.leaves or x.block is not add_at:
         return None
     places = np.arange(np.size(x.value)).reshape(np.shape(x.value))
     put, read = places[(..., *x.params["key"])], places[(..., *key)]
@@ -112,8 +115,8 @@ def _is_diagonal(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
     )
 
 
-ENTRIES: dict[str, Callable[..., Expr | None]] = {
-    "getitem": _getitem,
-    "add_at": _add_at,
+ENTRIES: dict[Block, Callable[..., Expr | None]] = {
+    getitem: _getitem,
+    add_at: _add_at,
 }
 """How taking and putting are read."""

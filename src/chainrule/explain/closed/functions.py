@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chainrule.block import BLOCKS
+from chainrule.block import Block
+from chainrule.blocks.activations import logaddexp, ndtr
+from chainrule.blocks.elementwise import exp, log
+from chainrule.blocks.matrices import inv, solve
+from chainrule.blocks.normalisation import log_softmax, softmax
+from chainrule.blocks.reductions import logsumexp
+from chainrule.blocks.special.error_functions import log_ndtr
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.terms import ONE, Expr, Factors, Index, Term, UnreadableError, single
@@ -32,26 +38,25 @@ def _exponential(r: Reading, value: Expr) -> Expr:
         if e != 1:
             continue
         rest = Expr(tuple(t for t in value.terms if t is not term), value.axes)
-        if atom.name == "log":
+        if atom.block is log:
             inner = atom.args[0].at(idx).along(value.axes)
             power = r.atoms.power(inner, ONE * int(term.number))
             return r.atoms.times(_exponential(r, rest), power) if rest.terms else power
-        if atom.name == "log_softmax" and idx == value.free() and not rest.terms and term.number == 1:
-            return calls.call(r.atoms, BLOCKS["softmax"], atom.params, list(atom.args), value.axes)
+        if atom.block is log_softmax and idx == value.free() and not rest.terms and term.number == 1:
+            return calls.call(r.atoms, softmax, atom.params, list(atom.args), value.axes)
         found = _is_logsumexp(r, value, term)
         if found is not None:
             return found
-    block = BLOCKS["exp"]
     if all(t.number < 0 for t in value.terms):
-        return r.atoms.power(calls.elementwise(r.atoms, block, {}, [value.scaled(-1)]), -ONE)
-    return calls.elementwise(r.atoms, block, {}, [value])
+        return r.atoms.power(calls.elementwise(r.atoms, exp, {}, [value.scaled(-1)]), -ONE)
+    return calls.elementwise(r.atoms, exp, {}, [value])
 
 
 def _is_logsumexp(r: Reading, value: Expr, term: Term) -> Expr | None:
     if term.number != -1 or len(term.factors) != 1:
         return None
     (((atom, idx), e),) = term.factors.items()
-    if atom.name != "logsumexp" or e != 1:
+    if atom.block is not logsumexp or e != 1:
         return None
     u = atom.args[0]
     axis = atom.params["axis"]
@@ -69,12 +74,12 @@ def _logaddexp(r: Reading, node: Node, x: Any, y: Any) -> Expr:
     """log(e^x + e^y)."""
     exps = [_exponential(r, r.of(v)) for v in (x, y)]
     total = r.atoms.plus(*exps)
-    return calls.elementwise(r.atoms, BLOCKS["log"], {}, [total])
+    return calls.elementwise(r.atoms, log, {}, [total])
 
 
 def _log_ndtr(r: Reading, node: Node, x: Any) -> Expr:
     """log Φ(x)."""
-    return calls.elementwise(r.atoms, BLOCKS["log"], {}, [calls.elementwise(r.atoms, BLOCKS["ndtr"], {}, [r.of(x)])])
+    return calls.elementwise(r.atoms, log, {}, [calls.elementwise(r.atoms, ndtr, {}, [r.of(x)])])
 
 
 def _inv(r: Reading, node: Node, x: Any) -> Expr | None:
@@ -84,7 +89,7 @@ def _inv(r: Reading, node: Node, x: Any) -> Expr | None:
 def inverse(atoms: Atoms, x: Expr) -> Expr:
     """(c A)⁻¹ = A⁻¹/c, (A B)⁻¹ = B⁻¹ A⁻¹, (Aᵀ)⁻¹ = (A⁻¹)ᵀ."""
     if len(x.axes) != 2 or None in x.axes:
-        return calls.call(atoms, BLOCKS["inv"], {}, [x], x.axes)
+        return calls.call(atoms, inv, {}, [x], x.axes)
     i, j = x.free()
     term = atoms.bracketed(x)
     if term is None:
@@ -98,10 +103,10 @@ def inverse(atoms: Atoms, x: Expr) -> Expr:
         local = (Index(a.size), Index(b.size))
         inner = single(atom, local)
         made = atoms.atom(
-            ("call", "inv", atom.number),
+            ("call", inv, atom.number),
             kind="call",
             axes=2,
-            block=BLOCKS["inv"],
+            block=inv,
             params={},
             args=(inner,),
             shape=atom.shape,
@@ -138,11 +143,11 @@ def _solve(r: Reading, node: Node, a: Any, b: Any) -> Expr | None:
     return r.atoms.shorter(r.atoms.product(made, right, (made.axes[0], right.axes[1])))
 
 
-FUNCTIONS: dict[str, Callable[..., Expr | None]] = {
-    "inv": _inv,
-    "solve": _solve,
-    "exp": _exp,
-    "logaddexp": _logaddexp,
-    "log_ndtr": _log_ndtr,
+FUNCTIONS: dict[Block, Callable[..., Expr | None]] = {
+    inv: _inv,
+    solve: _solve,
+    exp: _exp,
+    logaddexp: _logaddexp,
+    log_ndtr: _log_ndtr,
 }
 """How such functions are read."""

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Elementwise
+from chainrule.blocks.elementwise import where
+from chainrule.blocks.matrices import inv
 from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import Network, Parts
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
@@ -146,10 +148,10 @@ class Writing:
                 assert atom.value is not None
                 return self.formula(atom.value)
         assert atom.block is not None
-        each = isinstance(atom.block, Elementwise) or atom.block.library_name == "where"
+        each = isinstance(atom.block, Elementwise) or atom.block is where
         whole = each and any(len(a.used()) == atom.axes for a in atom.args)
         args = [self.formula(a, beside=whole) for a in atom.args]
-        if atom.block.library_name == "inv":
+        if atom.block is inv:
             return Formula("pow", (args[0], Formula("neg", (number(1),))), shape=atom.shape)
         if atom.block.notation is not None:
             made = atom.block.notation(*args, **atom.params)

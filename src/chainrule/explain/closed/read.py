@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Elementwise
+from chainrule.blocks.elementwise import where
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms, exactly
 from chainrule.explain.closed.choices import CHOICES, needed
@@ -23,6 +24,7 @@ from chainrule.explain.closed.sums import SUMS
 from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnreadableError, aligned, axes_of_shape, single
 from chainrule.libraries import is_complex
 from chainrule.node import Node
+from chainrule.recording import alias
 
 __all__ = ["Reading"]
 
@@ -117,14 +119,14 @@ class Reading:
         if is_complex(node.value):
             raise UnreadableError
         block = node.block
-        if block.library_name in READ:
-            found = READ[block.library_name](self, node, *node.inputs, **node.params)
+        if block in READ:
+            found = READ[block](self, node, *node.inputs, **node.params)
             if found is not None:
                 return found.along(_checked(found, np.shape(node.value)))
-        if block.library_name == "alias":
+        if block is alias:
             return self.of(node.inputs[0])
         args = [self.of(x) for x in node.inputs]
-        if isinstance(block, Elementwise) or block.library_name == "where":
+        if isinstance(block, Elementwise) or block is where:
             axes, args = aligned(args)
             found = calls.elementwise(self.atoms, block, node.params, args)
             return found.along(axes)

@@ -12,9 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.block import BLOCKS
+from chainrule.blocks.activations import relu, sigmoid
+from chainrule.blocks.elementwise import (
+    absolute,
+    equal,
+    exp,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    maximum,
+    not_equal,
+)
+from chainrule.blocks.indexing import getitem
+from chainrule.blocks.matrices import inv
+from chainrule.blocks.normalisation import softmax
+from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms
-from chainrule.explain.closed.calls import call, elementwise, identity, softmax
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.terms import (
     ONE,
@@ -111,7 +125,7 @@ def _columns(atoms: Atoms, term: Term, hot: Factor, columns: list[Factor]) -> Te
 def _picked(atoms: Atoms, atom: Atom, idx: tuple[Index, ...], labels: np.ndarray) -> Expr:
     """p[c], or p[rows, labels]."""
     key = (int(labels),) if labels.ndim == 0 else (np.arange(len(labels)), labels)
-    return call(atoms, BLOCKS["getitem"], {"key": key}, [single(atom, idx)], idx[:-1])
+    return calls.call(atoms, getitem, {"key": key}, [single(atom, idx)], idx[:-1])
 
 
 # Functions ------------------------------------------------------------------------------------------------------
@@ -120,7 +134,7 @@ def _picked(atoms: Atoms, atom: Atom, idx: tuple[Index, ...], labels: np.ndarray
 def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """Σ_j A⁻¹_ij A_jk = δ_ik."""
     count = uses(term)
-    for (inverse, (i, j)), e in [f for f in term.factors.items() if f[0][0].name == "inv" and f[0][0].axes == 2]:
+    for (inverse, (i, j)), e in [f for f in term.factors.items() if f[0][0].block is inv and f[0][0].axes == 2]:
         inner = inverse.args[0]
         if e != 1 or len(inner.terms) != 1 or i is j:
             continue
@@ -134,7 +148,7 @@ def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term
                 for side in sides:
                     if idx[side] is shared and shared not in free and count[shared] == 2:
                         rest = without(term.factors, (inverse, (i, j)), (other, idx))
-                        delta = identity(atoms, shared.size)
+                        delta = calls.identity(atoms, shared.size)
                         return Term(term.number, rest | {(delta, (outer, idx[1 - side])): ONE})
     return None
 
@@ -147,7 +161,7 @@ def _is_one_plus_exp(atom: Atom) -> tuple[Atom, tuple[Index, ...], Fraction] | N
     if one.factors or one.number != 1 or other.number != 1 or len(other.factors) != 1:
         return None
     (((inner, idx), e),) = other.factors.items()
-    return (inner, idx, e) if inner.name == "exp" and abs(e) == 1 else None
+    return (inner, idx, e) if inner.block is exp and abs(e) == 1 else None
 
 
 def logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
@@ -159,13 +173,13 @@ def logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None
         inner, local, sign = found
         assert atom.value is not None
         place = dict(zip(atom.value.free(), idx, strict=True))
-        exp = (inner, tuple(place[i] for i in local))
+        power = (inner, tuple(place[i] for i in local))
         rest = multiplied(term.factors, ((atom, idx), 1))
-        if rest.get(exp, 0) * sign > 0:
-            rest = multiplied(rest, (exp, -sign))
+        if rest.get(power, 0) * sign > 0:
+            rest = multiplied(rest, (power, -sign))
         else:
             sign = -sign
-        made = elementwise(atoms, BLOCKS["sigmoid"], {}, [inner.args[0].at(exp[1]).scaled(sign).along(exp[1])])
+        made = calls.elementwise(atoms, sigmoid, {}, [inner.args[0].at(power[1]).scaled(sign).along(power[1])])
         return Term(term.number, multiplied(rest, *made.terms[0].factors.items()))
     return None
 
@@ -173,25 +187,25 @@ def logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None
 def tails_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """e^−u σ(u) = σ(−u)."""
     for (atom, idx), e in term.factors.items():
-        if atom.name != "sigmoid" or e < 1:
+        if atom.block is not sigmoid or e < 1:
             continue
         u = atom.args[0]
-        for (exp, there), k in term.factors.items():
-            if exp.name != "exp" or e.denominator != 1 or k.denominator != 1:
+        for (other, there), k in term.factors.items():
+            if other.block is not exp or e.denominator != 1 or k.denominator != 1:
                 continue
             for sign in (1, -1):
-                v = exp.args[0].at(there)
+                v = other.args[0].at(there)
                 w = u.at(idx)
                 if k * sign < 0 and set(there) == set(idx) and atoms.key(v, idx) == atoms.key(w.scaled(sign), idx):
-                    made = elementwise(atoms, BLOCKS["sigmoid"], {}, [w.scaled(-1).along(idx)])
-                    powers = (((atom, idx), -1), ((exp, there), sign), *made.terms[0].factors.items())
+                    made = calls.elementwise(atoms, sigmoid, {}, [w.scaled(-1).along(idx)])
+                    powers = (((atom, idx), -1), ((other, there), sign), *made.terms[0].factors.items())
                     return Term(term.number, multiplied(term.factors, *powers))
     return None
 
 
 def derivative_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """σ(u) σ(−u) = σ(u) (1 − σ(u))."""
-    logistics = [f for f, e in term.factors.items() if f[0].name == "sigmoid" and e == 1]
+    logistics = [f for f, e in term.factors.items() if f[0].block is sigmoid and e == 1]
     for a, idx in logistics:
         for b, there in logistics:
             if a is b or set(there) != set(idx):
@@ -209,10 +223,10 @@ def derivative_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, An
 def step_of_a_maximum(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """max(x, y) [x > y] = x [x > y], and max(0, x) [x > 0] = max(0, x)."""
     for (atom, idx), e in term.factors.items():
-        if atom.name not in ("maximum", "relu") or e < 1:
+        if atom.block not in (maximum, relu) or e < 1:
             continue
         for (test, there), k in term.factors.items():
-            if test.name != "greater" or k != 1 or there != idx:
+            if test.block is not greater or k != 1 or there != idx:
                 continue
             zero, x = test.args[1], test.args[0]
             keys = {atoms.key(a) for a in atom.args}
@@ -229,18 +243,18 @@ def softmax_of_exponentials(atoms: Atoms, term: Term, free: Mapping[Index, Any])
         inner = atom.value.terms[0]
         if len(inner.factors) != 1 or inner.number != 1:
             continue
-        (((exp, local), power),) = inner.factors.items()
-        if exp.name != "exp" or power != 1:
+        (((summand, local), power),) = inner.factors.items()
+        if summand.block is not exp or power != 1:
             continue
         place = dict(zip(atom.value.free(), idx, strict=True))
         for (other, there), k in term.factors.items():
-            if other is not exp or k < 1:
+            if other is not summand or k < 1:
                 continue
             dummies = [n for n, i in enumerate(local) if i not in place]
             if len(dummies) != 1 or any(place[i] is not t for i, t in zip(local, there, strict=True) if i in place):
                 continue
-            u = exp.args[0].at(there).along(there)
-            soft = softmax(atoms, u, dummies[0])
+            u = summand.args[0].at(there).along(there)
+            soft = calls.softmax(atoms, u, dummies[0])
             powers = (((atom, idx), 1), ((other, there), -1), *soft.terms[0].factors.items())
             return Term(term.number, multiplied(term.factors, *powers))
     return None
@@ -250,7 +264,7 @@ def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]
     """Σ_k softmax(u)_k = 1."""
     count = uses(term)
     for (atom, idx), e in term.factors.items():
-        if atom.name != "softmax" or e != 1 or not isinstance(atom.params["axis"], int) or not atom.shape:
+        if atom.block is not softmax or e != 1 or not isinstance(atom.params["axis"], int) or not atom.shape:
             continue
         if len(idx) == len(atom.shape):
             k = idx[atom.params["axis"]]
@@ -263,18 +277,18 @@ def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]
 def indicator_is_its_own_power(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """[c]² = [c]."""
     for f, e in term.factors.items():
-        if f[0].name in COMPARISONS and e > 1:
+        if f[0].block in COMPARISONS and e > 1:
             return Term(term.number, term.factors | {f: ONE})
     return None
 
 
-COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
+COMPARISONS = {less, less_equal, greater, greater_equal, equal, not_equal}
 
 
 def signs_and_magnitudes(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """|x|² = x², and sign(x) |x| = x."""
     for (atom, idx), e in term.factors.items():
-        if atom.name != "absolute":
+        if atom.block is not absolute:
             continue
         rest = dict(term.factors)
         x = atom.args[0].at(idx)

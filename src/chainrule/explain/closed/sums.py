@@ -8,6 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.block import Block
+from chainrule.blocks.elementwise import (
+    add,
+    divide,
+    multiply,
+    negative,
+    positive_,
+    power,
+    reciprocal,
+    sqrt_,
+    square,
+    subtract,
+)
+from chainrule.blocks.linalg import einsum, matmul, outer
+from chainrule.blocks.norms import norm
+from chainrule.blocks.reductions import mean
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, cast, copy, reshape, transpose
 from chainrule.explain.closed.terms import ONE, Expr, Index
 from chainrule.node import Node
 
@@ -152,27 +170,27 @@ def _einsum(r: Reading, node: Node, *xs: Any, subscripts: str) -> Expr | None:
     return r.atoms.sum(total, over, kept)
 
 
-SUMS: dict[str, Callable[..., Expr | None]] = {
-    "add": _add,
-    "subtract": _subtract,
-    "negative": _negative,
-    "positive": _same,
-    "cast": _same,
-    "copy": _same,
-    "multiply": _multiply,
-    "divide": _divide,
-    "square": _square,
-    "sqrt": _sqrt,
-    "reciprocal": _reciprocal,
-    "power": _power,
-    "sum": _sum,
-    "mean": _mean,
-    "norm": _norm,
-    "broadcast_to": _broadcast,
-    "reshape": _reshape,
-    "transpose": _transpose,
-    "matmul": _matmul,
-    "outer": _outer,
-    "einsum": _einsum,
+SUMS: dict[Block, Callable[..., Expr | None]] = {
+    add: _add,
+    subtract: _subtract,
+    negative: _negative,
+    positive_: _same,
+    cast: _same,
+    copy: _same,
+    multiply: _multiply,
+    divide: _divide,
+    square: _square,
+    sqrt_: _sqrt,
+    reciprocal: _reciprocal,
+    power: _power,
+    sum_: _sum,
+    mean: _mean,
+    norm: _norm,
+    broadcast_to: _broadcast,
+    reshape: _reshape,
+    transpose: _transpose,
+    matmul: _matmul,
+    outer: _outer,
+    einsum: _einsum,
 }
 """How each such block is read."""

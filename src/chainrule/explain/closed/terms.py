@@ -82,11 +82,6 @@ class Atom:
     shape: tuple[int, ...] = ()
     symmetric: bool = False
 
-    @property
-    def name(self) -> str | None:
-        """The name of the library's block that it is the result of; None for a user's block."""
-        return self.block.library_name if self.block is not None else self.kind
-
     @functools.cached_property
     def cost(self) -> float:
         """How long it is to read."""
