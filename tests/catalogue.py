@@ -25,7 +25,7 @@ from catalogue_special import SPECIAL_CASES, SPECIAL_ELEMENTWISE
 from catalogue_statistics import STATISTICS_CASES
 from catalogue_ufunc_methods import UFUNC_METHOD_CASES
 from catalogue_writing import WRITING_CASES
-from chainrule.blocks.indexing import add_at
+from chainrule.blocks.indexing.entries import add_at
 from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
 F = torch.nn.functional

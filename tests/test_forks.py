@@ -32,10 +32,6 @@ def tree():
     cr.grad(lambda p: np.sum(p["a"] ** 2))({"a": np.ones(3)})
 
 
-def objects():
-    cr.grad(lambda x: np.sum(np.array([x[0], 2 * x[1]])))(np.ones(2))
-
-
 def matrices():
     cr.expm(np.eye(2))
 
@@ -62,7 +58,6 @@ thread.join()
 
 FIRST_USES = {
     "optree": "tree",
-    "chainrule.objects": "objects",
     "scipy.linalg": "matrices",
     "llvmlite.binding": "compiled",
     "chainrule.compile.lowering": "compiled",

@@ -1,5 +1,7 @@
 """chainrule: backpropagation you can see, for plain NumPy code and any array library."""
 
+import chainrule.objects
+import chainrule.special
 from chainrule.array import Array
 from chainrule.block import Block, block
 from chainrule.blocks.activations import (
@@ -126,5 +128,4 @@ from chainrule.transforms import (
     variable,
     vjp,
 )
-
-__version__ = "0.1.0"
+from chainrule.version import __version__ as __version__

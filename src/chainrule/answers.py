@@ -16,11 +16,15 @@ __all__ = [
     "SAME_LAYOUT",
     "STEP_BY_STEP",
     "WRITES",
+    "Above",
     "answer",
+    "from_objects",
     "full_name",
     "getitem_key",
     "no_block_for",
+    "recorded_constant",
     "setitem_key",
+    "under_another_value",
 ]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
@@ -84,6 +88,37 @@ def setitem_key(x: Any, new: Any, key: Any) -> Any:
     """Stands for `x[key] = new` in the table of answers."""
     x[key] = new
 
+
+class Above:
+    """A function that recording calls but cannot import: it is made of blocks, which are defined above it.
+
+    >>> double = Above()
+    >>> @double.is_
+    ... def by_adding(x):
+    ...     return x + x
+    >>> double(3)
+    6
+    """
+
+    __slots__ = ("function",)
+
+    def is_(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: this is the function."""
+        self.function = function
+        return function
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+
+recorded_constant = Above()
+"""A plain array, recorded so that recorded values can be written into it."""
+
+under_another_value = Above()
+"""A recorded result with other last digits, one step on: rules such as that of max compare result and operands."""
+
+from_objects = Above()
+"""The entries of an array of dtype object, stacked to one recorded array."""
 
 AS_NUMPY: set[Any] = {
     *(getitem_key, setitem_key),

@@ -27,13 +27,15 @@ from chainrule.answers import (
     STEP_BY_STEP,
     WRITES,
     answer,
+    from_objects,
     full_name,
     getitem_key,
     no_block_for,
+    recorded_constant,
     setitem_key,
+    under_another_value,
 )
 from chainrule.errors import BlockError, ChainruleError, RecordingError
-from chainrule.forks import imported
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import (
@@ -69,6 +71,7 @@ __all__ = [
     "answer",
     "constant",
     "form_of",
+    "holds_recorded",
     "is_number",
     "looked_at",
     "owned",
@@ -118,12 +121,16 @@ def joined(operand: Any) -> Any:
         operand = np.asarray(operand) if isinstance(operand, (list, tuple)) else plain_array(operand)
     if operand.dtype.kind != "O":
         return operand
-    objects = imported("chainrule.objects")
-    if objects.holds_recorded(operand):
-        return objects.from_objects(operand)
+    if holds_recorded(operand):
+        return from_objects(operand)
     raise RecordingError(
         "an array of dtype object cannot be recorded; use np.stack, np.concatenate or a numeric dtype" + at_line()
     )
+
+
+def holds_recorded(x: Any) -> bool:
+    """Whether a value is an array of dtype object with a recorded array among its entries."""
+    return isinstance(x, np.ndarray) and x.dtype == object and any(type(entry) is Array for entry in x.flat)
 
 
 def record(
@@ -411,14 +418,7 @@ def _constants(value: Any) -> Any:
     if isinstance(value, tuple | list):
         parts = [_constants(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return _recorded(value) if type(value) in _HAVE_DTYPE and value.dtype.kind in "fc" else value
-
-
-def _recorded(value: Any) -> Array:
-    """A plain array, recorded."""
-    from chainrule.blocks.plain import constant_array
-
-    return record(constant_array, (), {"value": value})
+    return recorded_constant(value) if type(value) in _HAVE_DTYPE and value.dtype.kind in "fc" else value
 
 
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
@@ -438,7 +438,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                 if WATCHER.get() is not None:  # compiled code computes by the rule, and digits are no other path
                     value = np.asarray(result._own.value, value.dtype)[() if isinstance(value, np.generic) else ...]
                 else:
-                    result = _under_another_value(result, value)
+                    result = under_another_value(result, value)
             result._own.value = value
         return result
     if kind in NUMPY and type(value) in _HAVE_DTYPE:
@@ -447,13 +447,6 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
         parts = [_adopted(part, own, start, what) for part, own in zip(result, value, strict=True)]
         return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
     return result
-
-
-def _under_another_value(result: Array, value: Any) -> Array:
-    """A result with other last digits, one step on: rules such as that of max compare result and operands."""
-    from chainrule.recording import alias
-
-    return record(alias, (result,), known=value)
 
 
 _HAVE_DTYPE = NUMPY - {bool, int, float, complex, NoneType}
@@ -593,6 +586,11 @@ class Array(Methods, metaclass=ArrayClass):
     __slots__ = ("__weakref__", "_own", "_python", "_shares", "_unsure", "_view")
     __array_priority__ = 1000
     _call = staticmethod(call)
+
+    # Methods that need what stands above this file; the files named set them.
+    backward: Callable[..., None]  # transforms.py
+    __array_namespace__: Callable[..., Any]  # namespace.py
+    _to_objects: Callable[..., np.ndarray]  # objects.py
 
     def __init__(self, node: Node):
         self._own = node
@@ -785,7 +783,7 @@ class Array(Methods, metaclass=ArrayClass):
                 "np.array([…]) or np.asarray(…) of recorded complex numbers gives an array of dtype object; NumPy "
                 "takes the wrong real and imaginary parts of it; join the numbers with np.stack([…])" + at_line()
             )
-        return imported("chainrule.objects").to_objects(self, shared=not copy)
+        return self._to_objects(shared=not copy)
 
     def _refuse(self, what: str) -> None:
         if self._node.differentiable:
@@ -853,11 +851,6 @@ class Array(Methods, metaclass=ArrayClass):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()  # a copy of the value that remembers where it came from
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        from chainrule.namespace import RECORDING
-
-        return RECORDING
 
     # Operators --------------------------------------------------------------------------------------------
 
@@ -951,28 +944,6 @@ class Array(Methods, metaclass=ArrayClass):
         self._own = result._node
         return self
 
-    # Backpropagation ----------------------------------------------------------------------------------------
-
-    def backward(self, gradient: Any = None) -> None:
-        """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
-
-        Each call writes fresh gradients; nothing is added to those of an earlier call.
-
-        Parameters
-        ----------
-        gradient : ∂L/∂self, of this array's shape; may be left out where self is the loss itself, a scalar.
-
-        >>> import chainrule as cr
-        >>> x = cr.variable(3.0, name="x")
-        >>> L = x * x
-        >>> L.backward()
-        >>> x.grad
-        np.float64(6.0)
-        """
-        from chainrule.transforms import backward_from
-
-        backward_from(self, gradient)
-
 
 _ABOUT_DTYPES = frozenset(["dtype", "casting", "order", "subok"])
 
@@ -1016,7 +987,7 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
         result = call(function, *args, **kwargs) if method is None else run(*args, **kwargs)
     if where is not True:
         result = call(np.where, where, result, out)
-    result = result if type(result) is Array else _recorded(result)
+    result = result if type(result) is Array else recorded_constant(result)
     if written is not None:
         result = call(np.broadcast_to, result, out.shape) if result.shape != out.shape else result
         result = call(np.astype, result, out.dtype) if result.dtype != out.dtype else result

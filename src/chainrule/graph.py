@@ -13,7 +13,9 @@ import numpy as np
 from chainrule.array import NO_PARAMS, Array
 from chainrule.errors import CannotRecord, ChainruleError
 from chainrule.libraries import is_numpy
+from chainrule.namespace import RECORDING
 from chainrule.node import Node
+from chainrule.recording import positions_of, record_call
 
 __all__ = ["Graph", "graph_between", "inside", "nodes_above", "record_graph"]
 
@@ -160,8 +162,6 @@ def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwarg
     >>> [node.block.name for node in graph.nodes]
     ['multiply']
     """
-    from chainrule.recording import positions_of, record_call
-
     if argnums is None:
         argnums = tuple(range(len(args)))
     recording = record_call(f, positions_of(f, argnums), args, kwargs)
@@ -186,8 +186,6 @@ def inside(node: Node) -> Graph:
     The inputs of the graph stand for the operands that are nodes, in order. Raises CannotRecord where the rule uses a
     function that no block answers for, or cannot do with recorded arrays what it does with plain ones.
     """
-    from chainrule.namespace import RECORDING
-
     inputs = [Node(None, (), NO_PARAMS, i.value, name=i.name) for i in node.inputs if type(i) is Node]
     fresh = iter(inputs)
     operands = [Array(next(fresh)) if type(i) is Node else i for i in node.inputs]

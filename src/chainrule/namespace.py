@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import answer, no_block_for
-from chainrule.array import form_of, value_of
+from chainrule.array import Array, form_of, value_of
 
 __all__ = ["RECORDING"]
 
@@ -26,10 +26,6 @@ OF_FORM = frozenset("isdtype result_type can_cast ndim shape size zeros_like one
 
 class _Namespace(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
-        if name == "special":  # where SciPy looks, once SCIPY_ARRAY_API is set
-            import chainrule.special
-
-            return chainrule.special
         function = getattr(np, name)  # an AttributeError here is the right error
         if name == "asarray":
             found: Any = _asarray
@@ -59,3 +55,11 @@ def _asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, **kwargs: A
 
 RECORDING: Any = _Namespace("chainrule.namespace.RECORDING", "NumPy's functions, recorded.")
 RECORDING.__array_api_version__ = "2024.12"
+
+
+def array_namespace(self: Array, *, api_version: str | None = None) -> Any:
+    """The namespace that computes with this array, as the Array API standard asks for it."""
+    return RECORDING
+
+
+Array.__array_namespace__ = array_namespace

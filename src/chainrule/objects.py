@@ -11,37 +11,37 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.answers import from_objects
 from chainrule.array import Array, call
 from chainrule.views import is_number, view_of
 
-__all__ = ["from_objects", "holds_recorded", "to_objects"]
+__all__ = ["stacked", "to_objects"]
 
 
-def to_objects(x: Array, shared: bool) -> np.ndarray:
-    """An array of dtype object, of the shape of x, with a recorded number in each place.
+def to_objects(self: Array, shared: bool) -> np.ndarray:
+    """An array of dtype object, of the shape of this one, with a recorded number in each place.
 
-    Where NumPy's result would share the memory of x, a write into either would show in the other. It cannot here, so
-    the array is read-only, and the use of its entries after a write to x is an error.
+    Where NumPy's result would share memory, a write into either would show in the other. It cannot here, so
+    the array is read-only, and the use of its entries after a write to this array is an error.
     """
-    objects = np.empty(x.shape, dtype=object, order="F" if np.isfortran(x._node.value) else "C")
-    entries = call(np.ravel, x)
+    objects = np.empty(self.shape, dtype=object, order="F" if np.isfortran(self._node.value) else "C")
+    entries = call(np.ravel, self)
     view = None
-    if shared and not is_number(x):
-        view = view_of(x)._replace(steps=None)
-    for i in range(x.size):
+    if shared and not is_number(self):
+        view = view_of(self)._replace(steps=None)
+    for i in range(self.size):
         entry = entries[i]
         entry._view = view
-        objects[np.unravel_index(i, x.shape)] = entry
+        objects[np.unravel_index(i, self.shape)] = entry
     objects.flags.writeable = not shared
     return objects
 
 
-def holds_recorded(x: Any) -> bool:
-    """Whether a value is an array of dtype object with a recorded array among its entries."""
-    return isinstance(x, np.ndarray) and x.dtype == object and any(type(entry) is Array for entry in x.flat)
+Array._to_objects = to_objects
 
 
-def from_objects(objects: np.ndarray) -> Any:
+@from_objects.is_
+def stacked(objects: np.ndarray) -> Any:
     """The entries of an array of dtype object, stacked to one recorded array; the very one that it was made from."""
     entries = objects.reshape(-1).tolist()
     whole = _taken_apart(entries)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch
 from chainrule.blocks.special.gamma_functions import zeta as hurwitz_zeta
 from chainrule.blocks.special.orthogonal import eval_chebyu
 from chainrule.errors import RecordingError
+from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.transforms import stop_gradient
 
@@ -47,6 +49,8 @@ __all__ = [
     "spherical_kn",
     "spherical_yn",
 ]
+
+RECORDING.special = sys.modules[__name__]  # where SciPy looks, once SCIPY_ARRAY_API is set
 
 
 def __getattr__(name: str) -> Any:

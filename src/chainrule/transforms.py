@@ -19,6 +19,7 @@ from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
 from chainrule.libraries import PLAIN, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 from chainrule.operands import numeric
 from chainrule.recording import Argnums, fresh, input_node, name_of, positions_of, record_call, scalar_loss
@@ -393,33 +394,75 @@ def _rows_by_input(j: Any, x: Any) -> Any:
     return np.transpose(j, (*range(outer, outer + inner), *range(outer)))
 
 
+# Rules that nobody wrote -----------------------------------------------------------------------------------
+
+
+def pull_through_inside(
+    self: Block, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
+) -> Sequence[Any]:
+    """The gradients where no backward rule was written: by the chain rule over the inside of the forward rule."""
+    chosen = [i for i, want in enumerate(wanted) if want]
+
+    def inside(*active: Any) -> Any:
+        full = list(operands)
+        for i, a in zip(chosen, active, strict=True):
+            full[i] = a
+        return self.forward(RECORDING, *full, **params)
+
+    _, pullback = vjp(inside, *(operands[i] for i in chosen))
+    grads: list[Any] = [None] * len(operands)
+    for i, g in zip(chosen, pullback(dz), strict=True):
+        grads[i] = g
+    return grads
+
+
+Block.pull_through_inside = pull_through_inside
+
+
 # Imperative use --------------------------------------------------------------------------------------------
 
 
-def backward_from(loss: Array, gradient: Any = None) -> None:
-    """What `Array.backward` does: set `.grad` of the loss and of everything that it was computed from."""
+def backward(self: Array, gradient: Any = None) -> None:
+    """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
+
+    Each call writes fresh gradients; nothing is added to those of an earlier call.
+
+    Parameters
+    ----------
+    gradient : ∂L/∂self, of this array's shape; may be left out where self is the loss itself, a scalar.
+
+    >>> import chainrule as cr
+    >>> x = cr.variable(3.0, name="x")
+    >>> L = x * x
+    >>> L.backward()
+    >>> x.grad
+    np.float64(6.0)
+    """
     if gradient is None:
-        if loss.shape != ():
+        if self.shape != ():
             raise GradientError(
-                f"backward() starts from a scalar loss; this array has shape {loss.shape}; "
+                f"backward() starts from a scalar loss; this array has shape {self.shape}; "
                 "reduce it (with np.sum or np.mean), or give ∂L/∂self: z.backward(gradient)" + at_line()
             )
-        gradient = _ones(loss)
+        gradient = _ones(self)
     elif type(gradient) is Array:
         gradient = gradient.value if WATCHER.get() is None else gradient
-    if not loss._node.differentiable:
+    if not self._node.differentiable:
         raise GradientError(
             "backward() of an array of integers or booleans, or of one that has no gradient" + at_line()
         )
-    sources = _sources(loss._node)
-    path = find_path(sources, [loss._node])
-    seed = _seed(gradient, loss)
+    sources = _sources(self._node)
+    path = find_path(sources, [self._node])
+    seed = _seed(gradient, self)
     taken = {id(seed)}
-    for node, dz in backpropagate(path, {loss._node: seed}, recorded=WATCHER.get() is not None).items():
+    for node, dz in backpropagate(path, {self._node: seed}, recorded=WATCHER.get() is not None).items():
         value = node.value
         if dz is None:
             dz = namespace_of((value,)).zeros_like(value)
         node.grad = fresh(dz, isinstance(value, np.ndarray), taken)
+
+
+Array.backward = backward
 
 
 def _sources(node: Node) -> list[Node]:

@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.array import Array
-from chainrule.blocks.indexing import add_at
+from chainrule.blocks.indexing.entries import add_at
 from chainrule.simplify import simplify
 from chainrule.simplify.results import Reader
 

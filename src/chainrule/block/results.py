@@ -10,7 +10,9 @@ import numpy as np
 
 from chainrule.array import Array, owned
 from chainrule.errors import RecordingError
+from chainrule.namespace import RECORDING
 from chainrule.node import at_line
+from chainrule.trees import flatten
 
 __all__ = ["Results", "results_of"]
 
@@ -60,8 +62,6 @@ class Results(NamedTuple):
 
     def taken_from(self, whole: Array) -> Any:
         """The tuple of recorded arrays, each taken out of the one that holds them all."""
-        from chainrule.namespace import RECORDING
-
         parts = []
         for start, shape, dtype in zip(self._starts(), self.shapes, self.dtypes, strict=True):
             part: Any = whole[start] if shape == () else whole[start : start + math.prod(shape)]
@@ -76,8 +76,6 @@ class Results(NamedTuple):
 
 def results_of(block: str, value: Any) -> Results:
     """How what a forward rule returned is packed."""
-    from chainrule.trees import flatten
-
     leaves, rebuild = flatten(value)
     plain = [np.asarray(leaf) for leaf in leaves]
     bad = next((x for x in plain if x.dtype.kind not in "fciub"), None)
@@ -92,8 +90,6 @@ def results_of(block: str, value: Any) -> Results:
 
 
 def _leaves(value: Any) -> list[Any]:
-    from chainrule.trees import flatten
-
     return flatten(value)[0]
 
 

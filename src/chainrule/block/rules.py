@@ -54,6 +54,9 @@ class Block:
     result : what its backward rule calls the result.
     """
 
+    pull_through_inside: Callable[..., Sequence[Any]]
+    """The gradients of a block without a backward rule; `transforms.py`, which stands above this file, sets it."""
+
     def __init__(
         self,
         rule: Callable[..., Any],
@@ -243,27 +246,6 @@ class Block:
             return self.pull_through_inside(dz, operands, params, wanted)
         grads = self._joint(xp, dz, z, *operands, **params)
         return grads if isinstance(grads, tuple | list) else (grads,)
-
-    def pull_through_inside(
-        self, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
-    ) -> Sequence[Any]:
-        """The gradients where no backward rule was written: by the chain rule over the inside of the forward rule."""
-        from chainrule.namespace import RECORDING
-        from chainrule.transforms import vjp
-
-        chosen = [i for i, want in enumerate(wanted) if want]
-
-        def inside(*active: Any) -> Any:
-            full = list(operands)
-            for i, a in zip(chosen, active, strict=True):
-                full[i] = a
-            return self.forward(RECORDING, *full, **params)
-
-        _, pullback = vjp(inside, *(operands[i] for i in chosen))
-        grads: list[Any] = [None] * len(operands)
-        for i, g in zip(chosen, pullback(dz), strict=True):
-            grads[i] = g
-        return grads
 
 
 class Rule:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.indexing import getitem
+from chainrule.blocks.indexing.entries import getitem
 from chainrule.blocks.integers import at_run_time, step
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.pooling import check_axes, first_of_channels

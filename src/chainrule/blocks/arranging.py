@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.array import form_of, looked_at, owned, read_only, value_of
 from chainrule.block import answers, axis_from_right
-from chainrule.blocks.indexing import write
+from chainrule.blocks.indexing.keys import write
 from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array

@@ -13,8 +13,7 @@ from chainrule.array import form_of, looked_at
 from chainrule.block import elementwise, library_block
 from chainrule.blocks.activations import relu, sigmoid, softplus
 from chainrule.blocks.elementwise import clip, where
-from chainrule.blocks.indexing import one_hot
-from chainrule.blocks.integers import at_run_time, step
+from chainrule.blocks.integers import at_run_time, one_hot, step
 from chainrule.blocks.losses import (
     IGNORED,
     check_label,

@@ -18,7 +18,7 @@ import math
 
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
-from chainrule.blocks.indexing import add_at
+from chainrule.blocks.indexing.entries import add_at
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import (
     columns,

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import with_absent_zeros
 from chainrule.array import Array, record, value_of
 from chainrule.block import Block, sum_to, unlisted_block
-from chainrule.blocks.indexing import add_at, at_run_time, getitem
+from chainrule.blocks.indexing.entries import add_at, at_run_time, getitem
 from chainrule.libraries import copied, is_numpy
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "gather",
     "labels_fit",
     "of_values",
+    "one_hot",
     "one_hot_rows",
     "put",
     "scatter",
@@ -221,3 +223,18 @@ def of_values(function: Any, *operands: Any, **params: Any) -> Any:
 
     rule.__name__ = getattr(function, "__qualname__", "step").split(".")[0]  # of a lambda: the function it stands in
     return record(Block(rule, differentiable=False), operands)
+
+
+def one_hot(xp, label, classes, like):
+    """Rows of zeros, which are absent, with a one at each label: shape label.shape + (classes,)."""
+    if at_run_time(label):
+        return one_hot_rows(label, classes=classes, dtype=like.dtype, absent=True)
+    dtype = like.dtype if isinstance(like.dtype, np.dtype) else np.float64
+    if type(label) is int:
+        rows = np.zeros(classes, dtype)
+        rows[label] = 1
+    else:
+        rows = np.zeros((*np.shape(label), classes), dtype)
+        np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
+    rows = with_absent_zeros(rows)
+    return rows if dtype is like.dtype else xp.asarray(rows, dtype=like.dtype)

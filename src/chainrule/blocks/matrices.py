@@ -14,7 +14,7 @@ from numpy.linalg._linalg import SlogdetResult
 from chainrule.array import Array, form_of, looked_at, owned, value_of
 from chainrule.block import answers, in_one_precision, in_precision, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
-from chainrule.blocks.indexing import add_at
+from chainrule.blocks.indexing.entries import add_at
 from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal, positive_definite

@@ -12,8 +12,7 @@ from chainrule.array import Array, value_of
 from chainrule.block import axis_from_right, library_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import square
-from chainrule.blocks.indexing import one_hot
-from chainrule.blocks.integers import at_run_time, step
+from chainrule.blocks.integers import at_run_time, one_hot, step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array, reshape
 from chainrule.domains import example, normal

@@ -6,6 +6,7 @@ Most answer with the plain value that NumPy gives. What makes an array like a re
 
 import numpy as np
 
+from chainrule.answers import recorded_constant
 from chainrule.array import Array, form_of, record
 from chainrule.block import Block, answers
 from chainrule.blocks.integers import of_values
@@ -107,6 +108,7 @@ constant_array.differentiable = False
 constant_array.notation = _constant_notation
 
 
+@recorded_constant.is_
 def _writable(value):
     return record(constant_array, (), {"value": value})
 

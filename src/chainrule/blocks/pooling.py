@@ -14,7 +14,7 @@ from chainrule.array import Array
 from chainrule.block import library_block, unlisted_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import absolute, where
-from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.indexing.entries import add_at, getitem
 from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import axes_text, each, padded, pairs, places, positions_of

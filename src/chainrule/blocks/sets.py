@@ -5,7 +5,7 @@ from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, Uni
 
 from chainrule.array import value_of
 from chainrule.block import answers
-from chainrule.blocks.indexing import at_run_time
+from chainrule.blocks.indexing.entries import at_run_time
 from chainrule.blocks.shaping import as_array
 
 

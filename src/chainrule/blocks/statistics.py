@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.array import Array, form_of, value_of
 from chainrule.block import answers, axis_from_right
-from chainrule.blocks.indexing import add_at, at_run_time
+from chainrule.blocks.indexing.entries import add_at, at_run_time
 from chainrule.blocks.integers import Slot, scatter, step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.answers import ANSWERS, STEP_BY_STEP
 from chainrule.array import Array, form_of, owned, value_of
 from chainrule.block import answers, axis_from_right
-from chainrule.blocks.indexing import full_key, write
+from chainrule.blocks.indexing.keys import full_key, write
 from chainrule.blocks.integers import step
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.reductions import axes_of, logsumexp

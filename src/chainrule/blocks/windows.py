@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.block import unlisted_block
-from chainrule.blocks.indexing import add_at
+from chainrule.blocks.indexing.entries import add_at
 from chainrule.blocks.shaping import reshape
 from chainrule.errors import BlockError
 from chainrule.formula import call

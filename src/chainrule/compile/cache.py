@@ -24,6 +24,7 @@ from chainrule.compile.failures import CannotCompile
 from chainrule.compile.kept import own_folder, prune, read_own, replace
 from chainrule.compile.machine import Entry, initialize, load
 from chainrule.forks import imported
+from chainrule.version import __version__
 
 __all__ = ["cache_folder", "load_module"]
 
@@ -59,10 +60,8 @@ def _home(*parts: str) -> Path | None:
 
 def _identity() -> str:
     """What machine code depends on besides the source of its program."""
-    import chainrule
-
     llvm = initialize()
-    versions = [chainrule.__version__, np.__version__, platform.python_version(), sys.abiflags]
+    versions = [__version__, np.__version__, platform.python_version(), sys.abiflags]
     versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__]
     processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
     ours = sorted(Path(__file__).parent.rglob("*.py"))  # the translator, its checks, the vector math

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, holds_recorded
 from chainrule.errors import ExpressionError
 from chainrule.expression.language import (
     METHODS,
@@ -28,7 +28,6 @@ from chainrule.expression.language import (
     together,
 )
 from chainrule.node import user_frame
-from chainrule.objects import holds_recorded
 
 __all__ = ["LARGEST", "MOST_BITS", "OPERATORS", "Meter", "shortened"]
 

@@ -11,7 +11,9 @@ from chainrule.domains import between
 from chainrule.errors import GradientError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, special_functions_of
+from chainrule.namespace import RECORDING
 from chainrule.node import at_line
+from chainrule.transforms import vjp
 
 FUNCTIONS: dict[str, tuple[str, int | None]] = {}
 """Of each block of these tables: the function of `scipy.special`, and which of its results it is if it has several."""
@@ -96,9 +98,6 @@ def through(algorithm: Any, index: int) -> Any:
     """The local derivative by one operand of what an algorithm written in xp computes: the chain rule inside it."""
 
     def derivative(xp, z, *xs):
-        from chainrule.namespace import RECORDING
-        from chainrule.transforms import vjp
-
         def of_one(x):
             return algorithm(RECORDING, *xs[:index], x, *xs[index + 1 :])
 

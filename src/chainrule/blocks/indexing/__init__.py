@@ -1,0 +1,9 @@
+"""Indexing: reading some entries, and writing some.
+
+Importing this package registers its blocks and its answers.
+"""
+
+from chainrule.blocks.indexing import keys
+from chainrule.blocks.indexing.entries import add_at, getitem, set_at
+
+__all__ = ["add_at", "getitem", "keys", "set_at"]
