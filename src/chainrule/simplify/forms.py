@@ -62,6 +62,10 @@ FACTORS = 12
 DEPTH = 16
 """How many blocks deep a form is read that was not read before."""
 
+NESTED = 2
+"""A sum that is a factor is multiplied out, and a sum that is a factor in that; deeper ones stay. Each level
+multiplies the work by the number of terms: without a limit a chain of x = a x + b would double it with each block."""
+
 
 class Forms:
     """The forms of nodes, and what is cheaper or more stable."""
@@ -70,6 +74,7 @@ class Forms:
         self.build = build
         self._of: dict[Node, Form] = {}
         self._depth = 0
+        self._nested = 0
         self._hots: dict[Any, Hot] = {}
 
     def simpler(self, node: Node) -> Any:
@@ -233,31 +238,39 @@ class Forms:
         """(… + …) t where the sum is a factor of p and t one of q: multiplied out if something comes of it."""
         for sums, others in ((p, q), (q, p)):
             for atom, e in sums:
-                if e != 1 or type(atom) is not Node or exponents[atom] != 1:
-                    continue
-                inner = self.of(atom)
-                if len(inner.terms) < 2:
+                if e != 1 or type(atom) is not Node or exponents[atom] != 1 or len(self.of(atom).terms) < 2:
                     continue
                 for factor in others:
-                    single: Product = frozenset([factor])
-                    slopes = frozenset([factor[0]]) & notes.slopes
-                    if exponents[factor[0]] != factor[1] or not may_meet(inner.terms, single):
+                    if exponents[factor[0]] != factor[1]:
                         continue
-                    shape = broadcast(shape_of(atom), shape_of(factor[0]))
-                    try:
-                        form = self.times(inner, Form({single: 1.0}, slopes=slopes))
-                        if not form.terms or not covers(form.terms, form.lost):
-                            continue
-                        made = expression_of(form, shape, self.build.known).built(self.build)
-                    except UnreadableError:
-                        continue
-                    if type(made) is Node:
+                    found = self._multiplied_out(atom, factor, factor[0] in notes.slopes)
+                    if found is not None:
+                        made, is_stable = found
                         notes.from_(made, atom)
                         exponents[atom] -= 1
                         exponents[factor[0]] -= factor[1]
                         exponents[made] += 1
-                        notes.gain, notes.stable = True, notes.stable or form.stable
+                        notes.gain, notes.stable = True, notes.stable or is_stable
                         break
+
+    def _multiplied_out(self, total: Node, factor: tuple[Any, int], is_slope: bool) -> tuple[Node, bool] | None:
+        """A sum times a factor, and whether that is more stable; None if nothing comes of it."""
+        inner = self.of(total)
+        single: Product = frozenset([factor])
+        if self._nested == NESTED or not may_meet(inner.terms, single):
+            return None
+        self._nested += 1
+        try:
+            form = self.times(inner, Form({single: 1.0}, slopes=frozenset([factor[0]] if is_slope else [])))
+            if not form.terms or not covers(form.terms, form.lost):
+                return None
+            shape = broadcast(shape_of(total), shape_of(factor[0]))
+            made = expression_of(form, shape, self.build.known).built(self.build)
+        except UnreadableError:
+            return None
+        finally:
+            self._nested -= 1
+        return (made, form.stable) if type(made) is Node else None
 
     def _picked(self, hot: Hot, exponents: Counter[Any], notes: _Notes) -> Counter[Any]:
         """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c."""
