@@ -591,6 +591,7 @@ class Array(Methods, metaclass=ArrayClass):
     backward: Callable[..., None]  # transforms.py
     __array_namespace__: Callable[..., Any]  # namespace.py
     _to_objects: Callable[..., np.ndarray]  # objects.py
+    _repr_mimebundle_: Callable[..., dict[str, str]]  # explain/arrays.py
 
     def __init__(self, node: Node):
         self._own = node
@@ -714,15 +715,8 @@ class Array(Methods, metaclass=ArrayClass):
             told.append(f"block={node.block.name}")
         return f"Array({', '.join(told)})"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows, as IPython asks for it."""
-        from chainrule.display import chosen
-        from chainrule.explain.notebook import array_bundle
-
-        return chosen(array_bundle(self), include, exclude)
-
     def _mime_(self) -> tuple[str, str]:
-        """The same, as marimo asks for it."""
+        """What a notebook shows, as marimo asks for it."""
         return "text/html", self._repr_mimebundle_()["text/html"]
 
     def __str__(self) -> str:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.code import CodeError
-from chainrule.explain.arguments import has_floats
 from chainrule.trees import flatten
+from chainrule.watching.arguments import has_floats
 from explain import functions
 from explain.functions import FUNCTIONS
 

@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.explain.printers import unicode
-from chainrule.explain.scopes import collect_scopes, scope
+from chainrule.watching.scopes import collect_scopes, scope
 
 
 def affine(W, x):

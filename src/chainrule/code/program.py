@@ -13,14 +13,14 @@ from chainrule.array import NO_PARAMS, WATCHER, Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.block import BLOCKS, product_or_zero
 from chainrule.errors import GradientError
-from chainrule.explain.arguments import bound_arguments, has_floats
-from chainrule.explain.names import captured
 from chainrule.graph import Graph, graph_between
-from chainrule.locals import watch_locals
 from chainrule.node import Node, at_line, is_internal
 from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify_graph
 from chainrule.trees import leaf_names
+from chainrule.watching.arguments import bound_arguments, has_floats
+from chainrule.watching.locals import watch_locals
+from chainrule.watching.names import captured
 
 __all__ = ["Program", "program_of"]
 

@@ -24,9 +24,9 @@ from chainrule.code.tape import ARGUMENT, CONSTANT, Value
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
 from chainrule.code.verifying import verify
-from chainrule.explain.arguments import bound_arguments
 from chainrule.node import Node
 from chainrule.trees import flatten
+from chainrule.watching.arguments import bound_arguments
 
 __all__ = ["code_of"]
 

@@ -15,11 +15,11 @@ from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN
-from chainrule.locals import watch_locals
 from chainrule.node import Line, Node, at_line
 from chainrule.recording import checked_result, name_of
 from chainrule.sharing import sharing_pairs
 from chainrule.trees import flatten
+from chainrule.watching.locals import watch_locals
 
 __all__ = ["Guard", "Recorded", "Signature", "found", "record", "signature_of"]
 

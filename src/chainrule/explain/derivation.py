@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from chainrule.explain.explanation import Explanation
 from chainrule.explain.printers import unicode
+from chainrule.explain.steps import Explained
 from chainrule.formula import Formula
 
 __all__ = ["derivation"]
@@ -16,7 +16,7 @@ DEEPEST = 12
 """How far a formula is followed: what is deeper is too long to be shown."""
 
 
-def derivation(explanation: Explanation, known: Collection[str] = ()) -> list[str]:
+def derivation(explanation: Explained, known: Collection[str] = ()) -> list[str]:
     """The closed forms of the arguments' gradients, after the steps of the forward pass that they name.
 
     A name in `known` needs no explanation.

@@ -1,10 +1,10 @@
-"""What an explanation consists of, and how it is made from a recording."""
+"""Explaining a recording, and what an explanation can be shown as."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,89 +13,25 @@ from chainrule.backward import backpropagate
 from chainrule.display import chosen
 from chainrule.errors import GradientError
 from chainrule.escape import printable
-from chainrule.explain.arguments import bound_arguments, has_floats
 from chainrule.explain.closed import ClosedForms
-from chainrule.explain.names import Names, captured, variables_of, watch_locals
 from chainrule.explain.notation import constant_formula, step_formula
-from chainrule.explain.reader import Factor, Reader
-from chainrule.explain.scopes import NO_SCOPES, Scope, Scopes, collect_scopes
+from chainrule.explain.reader import Reader
+from chainrule.explain.steps import Call, ClosedForm, Explained, Gradient, Step
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
-from chainrule.node import Line, Node, at_line
+from chainrule.node import Node, at_line
+from chainrule.pytorch import network_of
 from chainrule.recording import Recording, needs_function, record_call, scalar_loss
 from chainrule.trees import flatten, leaf_names
+from chainrule.watching.arguments import bound_arguments, has_floats
+from chainrule.watching.locals import watch_locals
+from chainrule.watching.names import Names, captured, variables_of
+from chainrule.watching.scopes import NO_SCOPES, Scopes, collect_scopes
 
 if TYPE_CHECKING:
     from chainrule.explain.health import Health
 
-__all__ = ["ClosedForm", "Explanation", "Factor", "Gradient", "Scope", "Step", "explain"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One row of the forward pass.
-
-    Attributes
-    ----------
-    name : what the value is called.
-    formula : how its block is written over its operands' names; None for an input.
-    block : the block's name, or "input".
-    value : what came out.
-    line : the line of user code.
-    operands : which earlier rows go in, by their places in the forward pass.
-    scope : the place in `Explanation.scopes` of the innermost one that it belongs to; None for the explained function.
-    """
-
-    name: Formula
-    formula: Formula | None
-    block: str
-    value: Any
-    line: Line | None
-    operands: tuple[int, ...] = ()
-    scope: int | None = None
-
-    def latex(self) -> str:
-        """The step as an equation in LaTeX: name = formula = value."""
-        from chainrule.explain.document import latex_step
-
-        return latex_step(self)
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """One row of the backward pass: ∂L/∂x, as the sum over the blocks that use x. The loss itself has none."""
-
-    name: Formula
-    factors: tuple[Factor, ...]
-    value: Any
-
-    def latex(self) -> str:
-        """The chain rule for this gradient in LaTeX, `aligned`: with names, with numbers, and what comes out."""
-        from chainrule.explain.document import latex_gradient
-
-        return latex_gradient(self)
-
-
-@dataclass(frozen=True)
-class ClosedForm:
-    """∂L/∂x as one formula over the names of the forward pass."""
-
-    name: Formula
-    formula: Formula
-
-    def latex(self) -> str:
-        """The closed form as an equation in LaTeX."""
-        from chainrule.explain.printers import latex
-
-        return f"{latex(self.name)} = {latex(self.formula)}"
-
-
-class Call(NamedTuple):
-    """A function and what it was called with."""
-
-    f: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+__all__ = ["Explanation", "explain", "explain_recording", "recorded_with_names"]
 
 
 def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -105,27 +41,13 @@ def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     return Call(f, args, kwargs)
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Explained):
     """The forward and the backward pass of a function at given inputs.
-
-    `nodes` are what was recorded, one for each row of the forward pass; `plain` are the user's plain arrays by name,
-    and `call` is what was explained.
 
     `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
     `markdown()` return documents, `svg()` and `dot()` pictures, `code()` functions that compute it, `health()` what the
     numbers say.
     """
-
-    title: str
-    loss: Formula
-    forward: tuple[Step, ...]
-    backward: tuple[Gradient, ...]
-    closed_forms: tuple[ClosedForm, ...]
-    scopes: tuple[Scope, ...] = ()
-    nodes: tuple[Node, ...] = field(default=(), repr=False, compare=False)
-    plain: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    call: Call | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         from chainrule.explain.terminal import text
@@ -272,8 +194,6 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     needs_function(f, "explain")
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
-        from chainrule.pytorch import network_of
-
         if (network := network_of(f, args, kwargs)) is not None:
             return explain_network(network)
         call = kept_call(f, args, kwargs)
@@ -425,11 +345,3 @@ def _closed_forms(
         if f is not None:
             found.append(ClosedForm(partial(symbols[loss], symbols[node]), f))
     return found
-
-
-def where(line: Line | None) -> str:
-    """A line of user code, short: file name and number. An expression has no file to point at."""
-    return "" if line is None or line.file.startswith("<expression") else line.short
-
-
-__all__ += ["explain_recording", "recorded_with_names", "where"]

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.explain import values
-from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
 from chainrule.explain.printers import unicode
+from chainrule.explain.steps import Explained, Factor, Gradient, Step, where
 from chainrule.formula import Formula
 from chainrule.node import Line
 
@@ -156,7 +156,7 @@ def _row(vital: Vital) -> tuple[str, ...]:
     return (unicode(vital.name), vital.block, *told(vital.value), *told(vital.gradient), where(vital.line))
 
 
-def health_of(explanation: Explanation) -> Health:
+def health_of(explanation: Explained) -> Health:
     """The health of what an explanation shows: its numbers alone are read, nothing is computed again."""
     gradients = {gradient.name.parts[1]: gradient for gradient in explanation.backward}
     vitals: list[Vital] = []
@@ -200,7 +200,7 @@ def _first_not_finite(steps: Sequence[Step]) -> Iterator[str]:
         return
 
 
-def _first_gradient_not_finite(explanation: Explanation, gradients: dict[Formula, Gradient]) -> Iterator[str]:
+def _first_gradient_not_finite(explanation: Explained, gradients: dict[Formula, Gradient]) -> Iterator[str]:
     steps = {step.name: step for step in explanation.forward}
     if not all(_not_finite(step.value) is None for step in explanation.forward):
         return  # what follows from that says nothing new

@@ -1,27 +1,22 @@
-"""What a notebook shows of an explanation, and of a recorded array."""
+"""What a notebook shows of an explanation."""
 
 from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator
 from html import escape
-from typing import Any
 
-import numpy as np
-
-from chainrule.array import Array
 from chainrule.display import Bundle, details, picture, pre, table, text
 from chainrule.explain import values
 from chainrule.explain.document import markdown_document
-from chainrule.explain.explanation import Explanation, Gradient, Step, where
-from chainrule.explain.notation import constant_formula, is_longer, step_formula
+from chainrule.explain.page import page
+from chainrule.explain.picture import svg
 from chainrule.explain.printers import unicode
+from chainrule.explain.steps import Explained, Gradient, Step, where
 from chainrule.explain.terminal import derivation, matrix_lines
-from chainrule.formula import Formula, name
-from chainrule.node import Node
+from chainrule.explain.terminal import text as as_text
 
-__all__ = ["array_bundle", "explanation_bundle"]
+__all__ = ["explanation_bundle"]
 
 MOST = 60
 """Steps up to which tables and picture are shown in full. Beyond it nobody reads them, and notebooks grow."""
@@ -30,12 +25,12 @@ MOST = 60
 # Explanation -----------------------------------------------------------------------------------------------------
 
 
-def explanation_bundle(explanation: Explanation) -> Bundle:
+def explanation_bundle(explanation: Explained) -> Bundle:
     """Text, Markdown and HTML."""
     html = f"<div>{HIDE}{frame(explanation)}{static(explanation)}</div>"
     if len(explanation.forward) > MOST:
         return {"text/plain": _summary(explanation), "text/html": html}
-    return {"text/plain": str(explanation), "text/markdown": markdown_document(explanation), "text/html": html}
+    return {"text/plain": as_text(explanation), "text/markdown": markdown_document(explanation), "text/html": html}
 
 
 HIDE = "<style>iframe.chainrule-page + div { display: none }</style>"
@@ -71,9 +66,9 @@ for (let e = window.frameElement; e; e = e.parentElement) {
 })()</script>"""
 
 
-def frame(explanation: Explanation) -> str:
+def frame(explanation: Explained) -> str:
     """The page, for notebooks that are trusted; sanitizers drop it. Nothing where it is too large."""
-    packed = base64.b64encode(gzip.compress(explanation.html().encode(), mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(page(explanation).encode(), mtime=0)).decode()
     if len(packed) > LARGEST:
         return ""
     return (
@@ -83,17 +78,17 @@ def frame(explanation: Explanation) -> str:
     )
 
 
-def _summary(explanation: Explanation) -> str:
+def _summary(explanation: Explained) -> str:
     return f"Explanation of {explanation.title}: {len(explanation.forward)} steps; print it to see all of them"
 
 
-def static(explanation: Explanation) -> str:
+def static(explanation: Explained) -> str:
     """Picture and tables that need neither scripts nor styles."""
     steps, gradients, forms = explanation.forward, explanation.backward, explanation.closed_forms
     loss = unicode(explanation.loss)
     few = len(steps) <= MOST
     told = [
-        picture(explanation.svg(), f"Computation graph of {explanation.title}")
+        picture(svg(explanation), f"Computation graph of {explanation.title}")
         if few
         else f"<p>{text(_summary(explanation))}.</p>",
         details(
@@ -137,49 +132,3 @@ def _backward_row(gradient: Gradient) -> tuple[str, ...]:
         text(", ".join(dict.fromkeys(f.block for f in gradient.factors))),
         text(", ".join(dict.fromkeys(filter(None, (where(f.line) for f in gradient.factors))))),
     )
-
-
-# Array -----------------------------------------------------------------------------------------------------------
-
-
-def array_bundle(array: Array) -> Bundle:
-    """A table: value, shape, dtype, where it comes from, and its gradient if it has one."""
-    rows = [(label, content) for label, content in _properties(array) if content]
-    return {"text/plain": repr(array), "text/html": table(rows)}
-
-
-def _properties(array: Array) -> Iterator[tuple[str, str]]:
-    value, node = np.asarray(array.value), array._node
-    yield "name", text(node.name or "")
-    yield "value", pre(values.lines(value))
-    yield "shape", values.shape_text(value)
-    yield "dtype", text(str(value.dtype))
-    if node.block is not None:
-        yield "formula", pre([unicode(_origin(node))])
-        yield "block", text(node.block.name)
-        yield "line", text(f"{where(node.line)}  {node.line.text}".strip() if node.line else "")
-    if array.grad is not None:
-        yield "gradient", pre(values.lines(array.grad))
-
-
-LONGEST = 16
-"""A formula of an array has at most so many pieces."""
-
-
-def _origin(node: Node) -> Formula:
-    """How an array was computed, over what has a name, and no further back than is short to read."""
-    formulas = [_over_names(node, depth) for depth in range(4)]
-    return next((f for f in reversed(formulas) if not is_longer(f, LONGEST)), formulas[0])
-
-
-def _over_names(node: Node, depth: int) -> Formula:
-    def operand(x: Any) -> Formula:
-        if type(x) is not Node:
-            return constant_formula(x, {})
-        if x.name:
-            return name(x.name, np.shape(x.value))
-        if x.block is None:
-            return constant_formula(x.value, {})
-        return _over_names(x, depth - 1) if depth else name("…", np.shape(x.value))
-
-    return step_formula(node, operand)

@@ -12,8 +12,8 @@ from typing import Any
 
 from chainrule.escape import dot as dot_line
 from chainrule.explain import values
-from chainrule.explain.explanation import Explanation, Step
 from chainrule.explain.printers import unicode
+from chainrule.explain.steps import Explained, Step
 
 __all__ = ["dot", "svg"]
 
@@ -73,7 +73,7 @@ class Box:
         return max(self.height, 2 * max(len(self.above), len(self.below)) * LINE + PAD)
 
 
-def _boxes(explanation: Explanation) -> list[Box]:
+def _boxes(explanation: Explained) -> list[Box]:
     gradients = {gradient.name.parts[1]: gradient.value for gradient in explanation.backward}
     return [_box(step, gradients.get(step.name)) for step in explanation.forward]
 
@@ -104,7 +104,7 @@ def _edges(steps: Sequence[Step]) -> list[tuple[int, int]]:
 # SVG -------------------------------------------------------------------------------------------------------------
 
 
-def svg(explanation: Explanation) -> str:
+def svg(explanation: Explained) -> str:
     """The graph as an SVG file of its own, in light and in dark."""
     import graphlay
 
@@ -168,7 +168,7 @@ def _text(text: str, x: float, y: float, anchor: str, kind: str) -> str:
 # Graphviz --------------------------------------------------------------------------------------------------------
 
 
-def dot(explanation: Explanation) -> str:
+def dot(explanation: Explained) -> str:
     """The graph in Graphviz's language: values and gradients are labels of the edges."""
     boxes = _boxes(explanation)
     out = ["digraph chainrule {", "  rankdir=LR;", '  node [shape=box, style=rounded, fontname="monospace"];']

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,50 +11,21 @@ import numpy as np
 from chainrule.array import Array, value_of
 from chainrule.backward import Path
 from chainrule.explain.notation import formula_of, is_longer, step_formula
+from chainrule.explain.steps import Factor
 from chainrule.explain.values import inline
 from chainrule.formula import Formula, name, number, partial
 from chainrule.graph import nodes_above
 from chainrule.libraries import is_complex
 from chainrule.namespace import RECORDING
-from chainrule.node import Line, Node
+from chainrule.node import Node
 from chainrule.simplify import simplify
 
-__all__ = ["LONGEST", "Factor", "Reader", "local_columns", "local_gradient"]
+__all__ = ["LONGEST", "Reader", "local_columns", "local_gradient"]
 
 LOCAL = 64
 """A local gradient is shown as a matrix up to this number of entries."""
 LONGEST = 60
 """A formula with more pieces than this is left out: nobody reads it."""
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One way on which the loss depends on a value: through one block that uses it.
-
-    Attributes
-    ----------
-    local : the block's local gradient, written ∂[block]/∂x.
-    upstream : ∂L/∂z of the block's result z.
-    rule : ∂L/∂z pulled back by the block's rule, over ∂L/∂z and names.
-    numbers : the rule with the numbers put in, where that is readable; else None.
-    value : what this way contributes to ∂L/∂x.
-    block : the block's name.
-    matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
-    line : the line of user code where the block was used.
-    step : the place of the block's row in the forward pass.
-    operand : which of the block's operands it is.
-    """
-
-    local: Formula
-    upstream: Formula
-    rule: Formula
-    numbers: Formula | None
-    value: Any
-    block: str
-    matrix: np.ndarray | None
-    line: Line | None
-    step: int = 0
-    operand: int = 0
 
 
 class Reader:

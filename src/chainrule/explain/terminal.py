@@ -14,15 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.explain import values
-from chainrule.explain.explanation import Explanation, Factor, Gradient, Step, where
 from chainrule.explain.printers import unicode
+from chainrule.explain.steps import Explained, Factor, Gradient, Step, where
 
 __all__ = ["columns", "derivation", "equation", "matrix_lines", "renderables", "text"]
 
 WIDTH = 80
 
 
-def text(explanation: Explanation, width: int = WIDTH) -> str:
+def text(explanation: Explained, width: int = WIDTH) -> str:
     """The explanation as plain text."""
     out = io.StringIO()
     console = Console(
@@ -33,7 +33,7 @@ def text(explanation: Explanation, width: int = WIDTH) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def renderables(explanation: Explanation, width: int) -> Iterator[Any]:
+def renderables(explanation: Explained, width: int) -> Iterator[Any]:
     """The parts to print, one after another."""
     loss = unicode(explanation.loss)
     yield Text(f"Forward pass of {explanation.title}", style="bold")

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.explain.names import variables_read
 from chainrule.libraries import is_inexact
 from chainrule.trees import flatten
+from chainrule.watching.names import variables_read
 
 __all__ = ["network_of"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn.modules import module as hooks
 
-from chainrule.explain.scopes import scope
+from chainrule.watching.scopes import scope
 
 __all__ = ["CallsOfFunctions", "Modules", "captured_modules"]
 

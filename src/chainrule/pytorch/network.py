@@ -15,11 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from chainrule.array import Array, value_of
 from chainrule.errors import GradientError, RecordingError
-from chainrule.explain.names import variables_of, variables_read
 from chainrule.node import at_line, hide_folder
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
 from chainrule.pytorch.recorder import Guard, Recorder, Uncovered, plain, tensors_in
 from chainrule.trees import flatten, leaf_names
+from chainrule.watching.names import variables_of, variables_read
 
 __all__ = ["Network"]
 

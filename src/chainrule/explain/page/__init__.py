@@ -14,8 +14,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from chainrule.explain.explanation import Explanation
 from chainrule.explain.page.model import story
+from chainrule.explain.steps import Explained
 
 __all__ = ["asset", "fill", "page", "story"]
 
@@ -37,7 +37,7 @@ LARGE = 250_000
 """A story of more characters than this is compressed in the page."""
 
 
-def page(explanation: Explanation, check: Any = None) -> str:
+def page(explanation: Explained, check: Any = None) -> str:
     """The page as the text of an HTML file; with what a report of `cr.check` found, if there is one."""
     told = json.dumps(story(explanation, check), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: JSON may have it, a file may not

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.explanation import Scope
 from chainrule.explain.page.insides import Row
 from chainrule.explain.printers import unicode
+from chainrule.watching.scopes import Scope
 
 __all__ = ["Box", "boxes_of"]
 

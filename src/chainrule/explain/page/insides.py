@@ -11,13 +11,13 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.errors import CannotRecord
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.names import Names
 from chainrule.explain.notation import constant_formula, step_formula
-from chainrule.explain.reader import Factor, Reader
+from chainrule.explain.reader import Reader
+from chainrule.explain.steps import Explained, Factor
 from chainrule.formula import Formula, name
 from chainrule.graph import Graph, inside
 from chainrule.node import Node
+from chainrule.watching.names import Names
 
 __all__ = ["Row", "rows_of"]
 
@@ -56,7 +56,7 @@ class Row:
     out: int | None = None
 
 
-def rows_of(explanation: Explanation) -> list[Row]:
+def rows_of(explanation: Explained) -> list[Row]:
     """The rows of the forward pass in order, and after them those inside of composite blocks."""
     symbols = {node: step.name for node, step in zip(explanation.nodes, explanation.forward, strict=True)}
     gradients = {g.name.parts[1]: g for g in explanation.backward}
@@ -74,7 +74,7 @@ def _operands(node: Node, places: Mapping[Node, int]) -> tuple[int | None, ...]:
     return tuple(places.get(i) if type(i) is Node else None for i in node.inputs)
 
 
-def _open_all(explanation: Explanation, rows: list[Row], symbols: dict[Node, Formula], places: dict[Node, int]) -> None:
+def _open_all(explanation: Explained, rows: list[Row], symbols: dict[Node, Formula], places: dict[Node, int]) -> None:
     """Append the rows inside of composite blocks, theirs too, as long as there is room."""
     taken = {f.text for f in symbols.values()}
     room = BUDGET
@@ -93,7 +93,7 @@ def _open_all(explanation: Explanation, rows: list[Row], symbols: dict[Node, For
 
 
 def _inside(
-    explanation: Explanation, row: Row, place: int, start: int, taken: set[str], rows: list[Row]
+    explanation: Explained, row: Row, place: int, start: int, taken: set[str], rows: list[Row]
 ) -> Iterator[Row]:
     """The rows inside of one block; none where it has no inside to show."""
     graph = _graph(row.node)

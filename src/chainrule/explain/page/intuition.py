@@ -15,7 +15,7 @@ from chainrule.block import Elementwise
 from chainrule.explain.page.insides import Row
 from chainrule.explain.page.local_gradients import LocalGradient
 from chainrule.explain.printers import unicode
-from chainrule.explain.reader import Factor
+from chainrule.explain.steps import Factor
 from chainrule.formula import Formula
 
 __all__ = ["Phrase", "intuition", "phrase"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.explain.explanation import Explanation, Factor
 from chainrule.explain.health import Health, Statistics, health_of
 from chainrule.explain.mathml import mathml
 from chainrule.explain.page import numbers
@@ -19,6 +18,7 @@ from chainrule.explain.page.local_gradients import LocalGradient, local_gradient
 from chainrule.explain.page.sources import sources_of
 from chainrule.explain.page.whatif import program_of
 from chainrule.explain.printers import latex, unicode
+from chainrule.explain.steps import Explained, Factor
 from chainrule.formula import Formula
 from chainrule.node import Line
 
@@ -29,7 +29,7 @@ MANY = 400
 FEW = 9
 
 
-def story(explanation: Explanation, check: Any = None) -> dict[str, Any]:
+def story(explanation: Explained, check: Any = None) -> dict[str, Any]:
     """The document; `check` is a report of `cr.check`, or None.
 
     ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
@@ -97,7 +97,7 @@ def told(f: Formula) -> dict[str, str]:
 class _Teller:
     """Tells each row; knows what they share."""
 
-    def __init__(self, explanation: Explanation, rows: Sequence[Row]):
+    def __init__(self, explanation: Explained, rows: Sequence[Row]):
         self.explanation = explanation
         self.rows = rows
         self.lines = [self._line(row) for row in rows]

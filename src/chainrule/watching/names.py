@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.locals import watch_locals
 from chainrule.node import Node
 
-__all__ = ["Names", "watch_locals"]
+__all__ = ["Names", "captured", "variables_of", "variables_read"]
 
 
 def captured(f: Callable[..., Any]) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What a notebook shows of a recorded array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.display import Bundle, chosen, pre, table, text
+from chainrule.explain import values
+from chainrule.explain.notation import constant_formula, is_longer, step_formula
+from chainrule.explain.printers import unicode
+from chainrule.explain.steps import where
+from chainrule.formula import Formula, name
+from chainrule.node import Node
+
+__all__ = ["array_bundle"]
+
+
+def mime_bundle(self: Array, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    """What a notebook shows, as IPython asks for it."""
+    return chosen(array_bundle(self), include, exclude)
+
+
+Array._repr_mimebundle_ = mime_bundle
+
+
+def array_bundle(array: Array) -> Bundle:
+    """A table: value, shape, dtype, where it comes from, and its gradient if it has one."""
+    rows = [(label, content) for label, content in _properties(array) if content]
+    return {"text/plain": repr(array), "text/html": table(rows)}
+
+
+def _properties(array: Array) -> Iterator[tuple[str, str]]:
+    value, node = np.asarray(array.value), array._node
+    yield "name", text(node.name or "")
+    yield "value", pre(values.lines(value))
+    yield "shape", values.shape_text(value)
+    yield "dtype", text(str(value.dtype))
+    if node.block is not None:
+        yield "formula", pre([unicode(_origin(node))])
+        yield "block", text(node.block.name)
+        yield "line", text(f"{where(node.line)}  {node.line.text}".strip() if node.line else "")
+    if array.grad is not None:
+        yield "gradient", pre(values.lines(array.grad))
+
+
+LONGEST = 16
+"""A formula of an array has at most so many pieces."""
+
+
+def _origin(node: Node) -> Formula:
+    """How an array was computed, over what has a name, and no further back than is short to read."""
+    formulas = [_over_names(node, depth) for depth in range(4)]
+    return next((f for f in reversed(formulas) if not is_longer(f, LONGEST)), formulas[0])
+
+
+def _over_names(node: Node, depth: int) -> Formula:
+    def operand(x: Any) -> Formula:
+        if type(x) is not Node:
+            return constant_formula(x, {})
+        if x.name:
+            return name(x.name, np.shape(x.value))
+        if x.block is None:
+            return constant_formula(x.value, {})
+        return _over_names(x, depth - 1) if depth else name("…", np.shape(x.value))
+
+    return step_formula(node, operand)

@@ -1,0 +1,195 @@
+"""What an explanation consists of: the rows of the forward and of the backward pass, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.explain import values
+from chainrule.explain.printers import latex, latex_rows
+from chainrule.formula import Formula
+from chainrule.node import Line, Node
+from chainrule.watching.scopes import Scope
+
+__all__ = [
+    "Call",
+    "ClosedForm",
+    "Explained",
+    "Factor",
+    "Gradient",
+    "Step",
+    "latex_equations",
+    "latex_step",
+    "latex_value",
+    "where",
+]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One way on which the loss depends on a value: through one block that uses it.
+
+    Attributes
+    ----------
+    local : the block's local gradient, written ∂[block]/∂x.
+    upstream : ∂L/∂z of the block's result z.
+    rule : ∂L/∂z pulled back by the block's rule, over ∂L/∂z and names.
+    numbers : the rule with the numbers put in, where that is readable; else None.
+    value : what this way contributes to ∂L/∂x.
+    block : the block's name.
+    matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
+    line : the line of user code where the block was used.
+    step : the place of the block's row in the forward pass.
+    operand : which of the block's operands it is.
+    """
+
+    local: Formula
+    upstream: Formula
+    rule: Formula
+    numbers: Formula | None
+    value: Any
+    block: str
+    matrix: np.ndarray | None
+    line: Line | None
+    step: int = 0
+    operand: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the forward pass.
+
+    Attributes
+    ----------
+    name : what the value is called.
+    formula : how its block is written over its operands' names; None for an input.
+    block : the block's name, or "input".
+    value : what came out.
+    line : the line of user code.
+    operands : which earlier rows go in, by their places in the forward pass.
+    scope : the place in `Explanation.scopes` of the innermost one that it belongs to; None for the explained function.
+    """
+
+    name: Formula
+    formula: Formula | None
+    block: str
+    value: Any
+    line: Line | None
+    operands: tuple[int, ...] = ()
+    scope: int | None = None
+
+    def latex(self) -> str:
+        """The step as an equation in LaTeX: name = formula = value."""
+        return latex_step(self)
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """One row of the backward pass: ∂L/∂x, as the sum over the blocks that use x. The loss itself has none."""
+
+    name: Formula
+    factors: tuple[Factor, ...]
+    value: Any
+
+    def latex(self) -> str:
+        """The chain rule for this gradient in LaTeX, `aligned`: with names, with numbers, and what comes out."""
+        return next(latex_equations(self))
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """∂L/∂x as one formula over the names of the forward pass."""
+
+    name: Formula
+    formula: Formula
+
+    def latex(self) -> str:
+        """The closed form as an equation in LaTeX."""
+        return f"{latex(self.name)} = {latex(self.formula)}"
+
+
+class Call(NamedTuple):
+    """A function and what it was called with."""
+
+    f: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class Explained:
+    """The forward and the backward pass of a function at given inputs; `Explanation` shows them.
+
+    Attributes
+    ----------
+    title : the name of the function.
+    loss : its result.
+    forward, backward, closed_forms : what is shown.
+    scopes : the calls of functions and modules to which the steps belong.
+    nodes : what was recorded, one for each row of the forward pass.
+    plain : the user's plain arrays by name.
+    call : what was explained.
+    """
+
+    title: str
+    loss: Formula
+    forward: tuple[Step, ...]
+    backward: tuple[Gradient, ...]
+    closed_forms: tuple[ClosedForm, ...]
+    scopes: tuple[Scope, ...] = ()
+    nodes: tuple[Node, ...] = field(default=(), compare=False)
+    plain: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    call: Call | None = field(default=None, compare=False)
+
+
+def where(line: Line | None) -> str:
+    """A line of user code, short: file name and number. An expression has no file to point at."""
+    return "" if line is None or line.file.startswith("<expression") else line.short
+
+
+# In LaTeX ----------------------------------------------------------------------------------------------------
+
+
+def latex_value(x: Any) -> str:
+    """A value in LaTeX: a number, a matrix, or in words if it is large."""
+    x = np.asarray(x)
+    if x.ndim and not values.is_small(x):
+        shape = values.shape_text(x).replace("×", r" \times ")
+        return rf"{shape}\text{{: {', '.join(values.lines(x)).replace(' … ', ' to ').replace('%', chr(92) + '%')}}}"
+    text = values.inline(x)
+    return latex_rows(text) if text.startswith("[") else text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
+
+
+def _aligned(left: str, right: list[str]) -> str:
+    lines = [f"{left} &= {right[0]}", *(f"&= {r}" for r in right[1:])]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def latex_equations(gradient: Gradient) -> Iterator[str]:
+    """The equations of one gradient: the chain, and the local gradients where they are matrices."""
+    name, factors = latex(gradient.name), gradient.factors
+    chain = []
+    if factors:
+        chain.append(" + ".join(rf"{latex(f.local)} \, {latex(f.upstream)}" for f in factors))
+        chain.append(" + ".join(latex(f.rule) for f in factors))
+        if all(f.numbers is not None for f in factors):
+            chain.append(" + ".join(latex(f.numbers) for f in factors if f.numbers is not None))
+    value = latex_value(gradient.value)
+    if not chain or chain[-1] != value:
+        chain.append(value)
+    yield _aligned(name, chain)
+    yield from (_matrix(f) for f in factors if f.matrix is not None and values.is_small(f.matrix))
+
+
+def _matrix(factor: Factor) -> str:
+    assert factor.matrix is not None
+    return f"{latex(factor.local)} = {latex_rows(values.inline(factor.matrix))}"
+
+
+def latex_step(step: Step, equals: str = "=") -> str:
+    """One step as an equation: name = formula = value."""
+    right = [latex_value(step.value)] if step.formula is None else [latex(step.formula), latex_value(step.value)]
+    return f"{latex(step.name)} {equals} {' = '.join(right)}"
