@@ -259,8 +259,14 @@ def _rms_norm(x: Any, eps: float) -> Any:
     return x / jnp.sqrt(jnp.mean(x**2, -1, keepdims=True) + eps)
 
 
+def _median_of_jax(x: jax.Array, axis: Any = None, keepdims: bool = False) -> jax.Array:
+    """As NumPy's: JAX's gives an axis to the median of a number, with keepdims."""
+    return jnp.median(x, axis=axis, keepdims=keepdims and x.ndim > 0)
+
+
 JAX = types.SimpleNamespace(
-    **{name: getattr(jnp, name) for name in dir(jnp) if not name.startswith("__")} | {"asarray": np.asarray}
+    **{name: getattr(jnp, name) for name in dir(jnp) if not name.startswith("__")}
+    | {"asarray": np.asarray, "median": _median_of_jax}
 )
 JAX_BLOCKS = types.SimpleNamespace(
     **{
