@@ -12,7 +12,7 @@ from chainrule.array import WATCHER, Array
 from chainrule.block import library_block, sum_to
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
-from chainrule.libraries import copied, is_numpy
+from chainrule.libraries import NUMPY, copied, is_numpy
 
 
 def at_run_time(x):
@@ -128,7 +128,16 @@ def add_at_backward(xp, dz, z, v, key=(), shape=()):
     example=example(normal(3), normal(), key=(1,)),
 )
 def set_at(xp, x, new, key=()):
-    """x with the entries at the key replaced by `new`."""
+    """x with the entries at the key replaced by `new`; of an entry that is named several times the last one counts."""
+    if not is_numpy(xp) and type(new) not in NUMPY and new.dtype != x.dtype:
+        new = xp.astype(new, x.dtype)  # PyTorch writes no real numbers into complex ones
+    if not is_numpy(xp) and has_arrays(key) and not (last := _last_of_each(key, x.shape)).all():
+        # Other libraries leave open which one is written, and PyTorch gives all of them its gradient.
+        where = np.arange(math.prod(x.shape)).reshape(x.shape)[(..., *key)]
+        entries = new
+        if getattr(new, "shape", ()):
+            entries = xp.broadcast_to(xp.reshape(new, new.shape[max(new.ndim - where.ndim, 0) :]), where.shape)[last]
+        return xp.reshape(set_at(xp.reshape(x, (-1,)), entries, key=(where[last],)), x.shape)
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[(..., *key)].set(new)
     z = xp.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else copied(x)
@@ -143,12 +152,17 @@ def set_at_dx(xp, dz, z, x, new, key=()):
 
 @set_at.backward("new")
 def set_at_dnew(xp, dz, z, x, new, key=()):
-    where = (..., *key)
-    shape = np.broadcast_to(np.False_, x.shape)[where].shape
     dnew = getitem(dz, key=key)
-    if has_arrays(key):  # an entry that is named several times keeps only what was written last
-        times = np.empty(x.shape, dtype=int)
-        written = np.arange(math.prod(shape)).reshape(shape)
-        times[where] = written
-        dnew = xp.where(times[where] == written, dnew, 0.0)
+    shape = np.broadcast_to(np.False_, x.shape)[(..., *key)].shape
+    if has_arrays(key):
+        dnew = xp.where(_last_of_each(key, x.shape), dnew, 0.0)
     return sum_to(xp, dnew, new.shape, shape)
+
+
+def _last_of_each(key, shape):
+    """Whether a write to a key puts an entry where nothing is written after it, for each entry of what is written."""
+    where = (..., *key)
+    times = np.empty(shape, dtype=int)
+    written = np.arange(times[where].size).reshape(times[where].shape)
+    times[where] = written
+    return times[where] == written
