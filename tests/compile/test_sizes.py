@@ -6,7 +6,7 @@ from tests.sweeps.memory import shared
 
 import chainrule as cr
 from chainrule.compile.cache import load_module
-from chainrule.compile.lowering import Lowering
+from chainrule.compile.making import Maker
 from chainrule.compile.values import Value
 from chainrule.errors import CompilerError
 
@@ -40,7 +40,7 @@ def input_of(*shape):
 )
 def test_a_step_that_does_not_fit_its_operands_cannot_be_made(op, operands, shape, params):
     with pytest.raises(CompilerError, match=op):
-        Lowering().make(op, [input_of(*s) for s in operands], shape, np.float64, **params)
+        Maker().make(op, [input_of(*s) for s in operands], shape, np.float64, **params)
 
 
 def test_a_part_of_an_identity_chooses_rows():

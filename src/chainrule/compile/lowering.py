@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER
+from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
-from chainrule.compile.sizes import require_fitting
 from chainrule.compile.steady import same_inside
 from chainrule.compile.values import Value
 from chainrule.compile.window_rules import WINDOW_RULES
@@ -27,43 +27,12 @@ from chainrule.simplify import simplify_graph
 __all__ = ["Lowering", "lower"]
 
 
-class Lowering:
-    """Makes values, each equal one once."""
+class Lowering(Maker):
+    """Replaces nodes by values."""
 
     def __init__(self) -> None:
-        self.known: dict[Any, Value] = {}
+        super().__init__()
         self.of: dict[Node, Value] = {}
-        self.guards: list[tuple[Value, str, Any]] = []
-
-    def make(self, op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool = False, **params: Any) -> Value:
-        key: Any = (op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items())))
-        if op == "call":  # two calls are the same only if their parameters can be told to be
-            key = (*key, params["block"], None if _is_simple(params["block_params"]) else len(self.known))
-        if key not in self.known:
-            made = Value(op, tuple(args), params, shape, dtype, weak)
-            require_fitting(made)
-            made.order = len(self.known)
-            self.known[key] = made
-        return self.known[key]
-
-    def constant(self, value: Any, shape: Any = None, dtype: Any = None) -> Value:
-        """A number, or a whole array; an array of one number everywhere is kept as that number."""
-        weak = type(value) in (bool, int, float, complex) and dtype is None  # np.float64 is a float, but not weak
-        array = np.asarray(value, dtype=dtype)
-        if array.size and (array.ndim == 0 or _is_uniform(array)):
-            number = array.reshape(-1)[0]
-            key: Any = ("number", number.tobytes(), array.dtype, array.shape if shape is None else tuple(shape), weak)
-            if key not in self.known:
-                made = Value("constant", (), {"number": number}, key[3], array.dtype, weak)
-                made.order = len(self.known)
-                self.known[key] = made
-            return self.known[key]
-        key = ("array", array.dtype.str, array.shape, array.tobytes())
-        if key not in self.known:
-            made = Value("constant", (), {"array": np.ascontiguousarray(array)}, array.shape, array.dtype)
-            made.order = len(self.known)
-            self.known[key] = made
-        return self.known[key]
 
     def value(self, operand: Any) -> Value:
         """The value of an operand of a node."""
@@ -130,11 +99,6 @@ class Lowering:
             self.guard(self.value(node), how, outcome)
         return self.value(graph.outputs[0])
 
-    def guard(self, value: Value, how: str, outcome: Any) -> None:
-        """Ask on each run whether a value is as it was found."""
-        if (value, how, outcome) not in self.guards:
-            self.guards.append((value, how, outcome))
-
     def call(self, node: Node, args: list[Value]) -> Value:
         value = node.value
         return self.make(
@@ -147,22 +111,6 @@ class Lowering:
             block_params=node.params,
             text=node.block.name,
         )
-
-
-def _is_uniform(array: np.ndarray) -> bool:
-    flat = array.reshape(-1)
-    if flat[0] != flat[0] or not (flat == flat[0]).all():
-        return False
-    return flat[0] != 0 or not (np.signbit(flat.real).any() or np.signbit(flat.imag).any())
-
-
-def _is_simple(x: Any) -> bool:
-    """Whether a parameter is nothing but numbers and texts, so that its repr tells all."""
-    if isinstance(x, tuple | list):
-        return all(map(_is_simple, x))
-    if isinstance(x, dict):
-        return all(map(_is_simple, x.values()))
-    return isinstance(x, bool | int | float | str | slice | type(None) | np.dtype)
 
 
 STEPS = COMPARISONS | LOGICAL | frozenset("floor ceil trunc rint bitwise_and bitwise_or invert".split())

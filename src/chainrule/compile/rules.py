@@ -9,22 +9,20 @@ import itertools
 import math
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainrule.blocks import integers
 from chainrule.compile.bounds import is_plain_product
+from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPARISONS, COMPUTED, FLOAT_ONLY, LOGICAL, ON_INTEGERS
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
 from chainrule.node import Node
 
-if TYPE_CHECKING:
-    from chainrule.compile.lowering import Lowering
-
 __all__ = ["RULES", "Rule", "reshaped", "transposed", "untransposed"]
 
-Rule = Callable[["Lowering", Node, list[Value]], "Value | None"]
+Rule = Callable[[Maker, Node, list[Value]], Value | None]
 RULES: dict[str, Rule] = {}
 
 
@@ -47,7 +45,7 @@ def _is_weak(node: Node) -> bool:
     return type(node.value) in (int, float, bool)
 
 
-def _cast(low: Lowering, x: Value, dtype: Any) -> Value:
+def _cast(low: Maker, x: Value, dtype: Any) -> Value:
     dtype = np.dtype(dtype)
     if x.dtype == dtype:
         return x
@@ -58,11 +56,11 @@ def _cast(low: Lowering, x: Value, dtype: Any) -> Value:
     return low.make("cast", [x], x.shape, dtype)
 
 
-def _filled(low: Lowering, x: Value, dtype: np.dtype) -> Value:
+def _filled(low: Maker, x: Value, dtype: np.dtype) -> Value:
     return low.constant(dtype.type(x.params["number"]), x.shape, dtype)
 
 
-def _pointwise(low: Lowering, op: str, node: Node, args: list[Value]) -> Value | None:
+def _pointwise(low: Maker, op: str, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if op in FLOAT_ONLY and dtype.kind != "f":
         return None
@@ -90,7 +88,7 @@ def _pointwise(low: Lowering, op: str, node: Node, args: list[Value]) -> Value |
     return _simpler(low, low.make(op, args, shape, dtype, _is_weak(node)))
 
 
-def _turned_outside(low: Lowering, op: str, args: list[Value], shape: tuple[int, ...], dtype: np.dtype) -> Value | None:
+def _turned_outside(low: Maker, op: str, args: list[Value], shape: tuple[int, ...], dtype: np.dtype) -> Value | None:
     """xᵀ · v as (x · v)ᵀ: the rows of x are then read in order, and a product takes the transpose as it is."""
     orders = {a.params["order"] for a in args if a.op == "transpose" and a.shape == shape}
     if len(orders) != 1:
@@ -126,7 +124,7 @@ def _number(a: Value) -> Any:
     return a.params.get("number") if a.op == "constant" else None
 
 
-def _simpler(low: Lowering, made: Value) -> Value:
+def _simpler(low: Maker, made: Value) -> Value:
     """Multiplying by one, and the like: exact for every number, NaN and Inf too."""
     if made.op in ("multiply", "divide", "subtract", "add") and made.dtype.kind == "f":
         x, y = made.args
@@ -145,7 +143,7 @@ def _simpler(low: Lowering, made: Value) -> Value:
     return made
 
 
-def _as_shape(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
+def _as_shape(low: Maker, x: Value, shape: tuple[int, ...]) -> Value:
     if x.shape == shape:
         return x
     if _number(x) is not None:
@@ -170,7 +168,7 @@ _same_name("where", "where")
 
 
 @rule("product_or_zero")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     made = _pointwise(low, "product_or_zero", node, args)
     if made is not None and made.op == "product_or_zero" and is_plain_product(*made.args):
         return low.make("multiply", made.args, made.shape, made.dtype, made.weak)
@@ -178,18 +176,18 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("softplus")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _pointwise(low, "softplus", node, args) if node.params.get("beta", 1.0) == 1 else None
 
 
 @rule("bitwise_and", "bitwise_or", "invert")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     names = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "invert": "logical_not"}
     return _pointwise(low, names[node.block.library_name], node, args)
 
 
 @rule("power")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if dtype.kind != "f":
         return None
@@ -212,17 +210,17 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("positive", "stop_gradient")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return args[0]
 
 
 @rule("as_array_number")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("cast", args, (), np.float64)
 
 
 @rule("clip")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype, shape = _kind_of(node), np.shape(node.value)
     if dtype.kind != "f":
         return None
@@ -231,7 +229,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("cast", "cast_to_integer")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if dtype.kind in "ib" and args[0].dtype.kind == "f":
         return None  # what NumPy makes of NaN and of numbers that do not fit
@@ -244,11 +242,11 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("reshape")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return reshaped(low, args[0], np.shape(node.value))
 
 
-def reshaped(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
+def reshaped(low: Maker, x: Value, shape: tuple[int, ...]) -> Value:
     if x.shape == shape:
         return x
     if _number(x) is not None:
@@ -262,7 +260,7 @@ def reshaped(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
     return low.make("view" if same and (in_kernel or not x.shape) else "reshape", [x], shape, x.dtype)
 
 
-def _turned_reshape(low: Lowering, x: Value, shape: tuple[int, ...]) -> Value | None:
+def _turned_reshape(low: Maker, x: Value, shape: tuple[int, ...]) -> Value | None:
     """The reshape of a transpose as a transpose of a reshape, where the axes that are merged lie together in memory."""
     order, parts = x.params["order"], _parts(x.shape, shape)
     memory: list[tuple[list[int], list[int]]] = []  # of each part its axes before, and after
@@ -290,11 +288,11 @@ def _parts(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[i
 
 
 @rule("transpose")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return transposed(low, args[0], tuple(a + len(args[0].shape) for a in node.params["axes"]))
 
 
-def transposed(low: Lowering, x: Value, order: tuple[int, ...]) -> Value:
+def transposed(low: Maker, x: Value, order: tuple[int, ...]) -> Value:
     """x with its axes in another order: axis j of the result is axis order[j] of x."""
     if x.op == "transpose":
         order, x = tuple(x.params["order"][i] for i in order), x.args[0]
@@ -309,12 +307,12 @@ def transposed(low: Lowering, x: Value, order: tuple[int, ...]) -> Value:
 
 
 @rule("broadcast_to")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _as_shape(low, args[0], np.shape(node.value))
 
 
 @rule("getitem")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key = node.params["key"]
     shape = np.shape(node.value)
     if all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key):
@@ -337,7 +335,7 @@ def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
 
 
 @rule("add_at")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key, shape = node.params["key"], np.shape(node.value)
     if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != _kind_of(node):
         return None
@@ -350,7 +348,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("set_at")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key = node.params["key"]
     if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != _kind_of(node) or not args[0].shape:
         return None
@@ -358,7 +356,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("concatenate", "stack")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     shape, dtype = np.shape(node.value), _kind_of(node)
     axis = node.params["axis"] + len(shape)
     args = [_cast(low, a, dtype) for a in args]
@@ -378,7 +376,7 @@ def _reduced_axes(node: Node, x: Value) -> tuple[int, ...]:
     return tuple(sorted(a % len(x.shape) for a in axes)) if x.shape else ()
 
 
-def reduced(low: Lowering, op: str, x: Value, axes: tuple[int, ...], shape: tuple[int, ...]) -> Value:
+def reduced(low: Maker, op: str, x: Value, axes: tuple[int, ...], shape: tuple[int, ...]) -> Value:
     """A reduction; over axes of length 1 it is a view."""
     if all(x.shape[a] == 1 for a in axes):
         return reshaped(low, x, shape)
@@ -394,7 +392,7 @@ def reduced(low: Lowering, op: str, x: Value, axes: tuple[int, ...], shape: tupl
 
 
 @rule("sum", "max", "min", "mean", "all", "any")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     x, dtype, shape, op = args[0], _kind_of(node), np.shape(node.value), node.block.library_name
     if (dtype.kind == "b" and op in ("max", "min", "sum")) or (op in ("all", "any") and x.dtype != bool):
         return None
@@ -410,7 +408,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("outer")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype, shape = _kind_of(node), np.shape(node.value)
     if dtype.kind != "f":
         return None
@@ -421,7 +419,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("matmul")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if dtype.kind != "f":
         return None
@@ -436,7 +434,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     return _product(low, x, y, shape, turned_x, turned_y)
 
 
-def _product(low: Lowering, x: Value, y: Value, shape: tuple[int, ...], turned_x: bool, turned_y: bool) -> Value:
+def _product(low: Maker, x: Value, y: Value, shape: tuple[int, ...], turned_x: bool, turned_y: bool) -> Value:
     """A product; leading axes of length 1 are left out."""
     if len(shape) > 2 and math.prod(shape[:-2]) == 1:
         x, y = (reshaped(low, a, a.shape[-2:]) for a in (x, y))
@@ -451,7 +449,7 @@ def _has_positions(x: Value) -> bool:
     return x.op == "columns"
 
 
-def untransposed(low: Lowering, x: Value) -> tuple[Value, bool]:
+def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
     """A transposed matrix is read the other way round by the product itself."""
     if x.op == "transpose" and len(x.shape) >= 2:
         n, order = len(x.shape), x.params["order"]
@@ -466,7 +464,7 @@ def untransposed(low: Lowering, x: Value) -> tuple[Value, bool]:
 
 
 @rule("gather")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     """One entry of each row, by its label: x[arange(N), label], or x[label] of a vector."""
     x, key = args[0], node.params["key"]
     if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or x.shape[-1:] == (1,):
@@ -482,7 +480,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("scatter")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     """A number in each row, at its label."""
     v, key, shape = args[0], node.params["key"], np.shape(node.value)
     if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or shape[-1] == 1:
@@ -502,7 +500,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     return low.make("where", [here, reshaped(low, v, (*v.shape, 1)) if v.shape else v, zero], shape, v.dtype)
 
 
-def _are_labels(low: Lowering, node: Node, label: Value, classes: int) -> bool:
+def _are_labels(low: Maker, node: Node, label: Value, classes: int) -> bool:
     """Whether all indices are between 0 and classes − 1, as they are from now on: others are another path.
 
     An index that counts from the end, or beyond it, is NumPy's business.
@@ -514,7 +512,7 @@ def _are_labels(low: Lowering, node: Node, label: Value, classes: int) -> bool:
     return True
 
 
-def _fit(low: Lowering, label: Value, classes: int, ignored: int | None = None) -> Value:
+def _fit(low: Maker, label: Value, classes: int, ignored: int | None = None) -> Value:
     """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
     low_enough = low.make("less", [label, low.constant(label.dtype.type(classes))], label.shape, bool)
     not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
@@ -526,7 +524,7 @@ def _fit(low: Lowering, label: Value, classes: int, ignored: int | None = None) 
 
 
 @rule("one_hot_rows")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     label = args[0]
     if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or np.shape(node.value)[-1] == 1:
         return None
@@ -534,7 +532,7 @@ def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
 
 
 @rule("labels_fit")
-def _(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     label = args[0]
     if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
         return None

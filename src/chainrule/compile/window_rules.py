@@ -7,17 +7,14 @@ stay as they come out of the product, positions first and channels last, and are
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule.blocks.windows import positions_of
+from chainrule.compile.making import Maker
 from chainrule.compile.rules import Rule, reshaped, transposed, untransposed
 from chainrule.compile.values import Value
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.compile.lowering import Lowering
 
 __all__ = ["WINDOW_RULES"]
 
@@ -33,7 +30,7 @@ def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(order.index(a) for a in range(len(order)))
 
 
-def _columns(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _columns(low: Maker, node: Node, args: list[Value]) -> Value | None:
     how, n = node.params, len(node.params["kernel"])
     x, order = _in_memory(args[0])
     *lead, batch, channels = args[0].shape[:-n]
@@ -51,7 +48,7 @@ def _window(how: dict) -> dict:
     return {name: how[name] for name in ("kernel", "stride", "padding", "dilation")}
 
 
-def _from_columns(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _from_columns(low: Maker, node: Node, args: list[Value]) -> Value | None:
     how, n = node.params, len(node.params["kernel"])
     z, by_position = untransposed(low, args[0])
     *lead, groups, rows, _ = args[0].shape
@@ -65,7 +62,7 @@ def _from_columns(low: Lowering, node: Node, args: list[Value]) -> Value | None:
     return transposed(low, made, (*range(a + 1), a + 1 + n, *range(a + 1, a + 1 + n)))
 
 
-def _max_pool(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _max_pool(low: Maker, node: Node, args: list[Value]) -> Value | None:
     x, order = _in_memory(args[0])
     if x.dtype.kind != "f":
         return None
@@ -79,7 +76,7 @@ def _permuted(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]
     return tuple(shape[a] for a in _inverse(order))
 
 
-def _of_largest(low: Lowering, node: Node, args: list[Value]) -> Value | None:
+def _of_largest(low: Maker, node: Node, args: list[Value]) -> Value | None:
     """The two linear maps of a pooling; one with leading axes is left to NumPy."""
     arrays, orders = zip(*map(_in_memory, args), strict=True)
     shape, op = np.shape(node.value), node.block.library_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,14 +15,19 @@ from chainrule.libraries import namespace_of
 from chainrule.node import Node
 from chainrule.simplify import structure
 
-if TYPE_CHECKING:
-    from chainrule.simplify.forms import Forms
-
 __all__ = ["CONSTANT", "Builder", "key_of", "shape_and_dtype"]
 
 CONSTANT, INPUT = "a constant", "an input"
 
 Rules = Mapping[Block, Sequence[Any]]
+
+
+class Simpler(Protocol):
+    """What sees more than one block at a time: `forms.py` has one."""
+
+    def simpler(self, node: Node) -> Any:
+        """An equal value that is cheaper or more stable, or None."""
+        ...
 
 
 class Builder:
@@ -40,7 +45,7 @@ class Builder:
         self.rules = rules
         self.uses = uses
         self.leaves = leaves
-        self.forms: Forms | None = None
+        self.forms: Simpler | None = None
         self.improved: set[Node] = set()
         """Nodes whose value is not that of the original: a stable form of what over- or underflowed."""
         self.negated: set[Any] = set()

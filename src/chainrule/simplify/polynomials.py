@@ -7,9 +7,9 @@ e_c e_c = e_c, p e_c = p[c] e_c and Σ e_c = 1, so softmax followed by cross-ent
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.simplify.results import Reader
 
 __all__ = ["Polynomials"]
 
@@ -44,10 +41,31 @@ Polynomial = dict[Monomial, float]
 ONE: Monomial = frozenset()
 
 
+class Making(Protocol):
+    """What makes the values of polynomials: `results.py` has one.
+
+    Attributes
+    ----------
+    leaves : nodes that are not looked into.
+    atoms : one node for each constant array.
+    """
+
+    leaves: Container[Node]
+    atoms: dict[Any, Any]
+
+    def block(self, block: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        """The block applied to recorded arrays."""
+        ...
+
+    def cost(self, x: Any) -> int:
+        """How many blocks stand between a result and the leaves."""
+        ...
+
+
 class Polynomials:
     """The polynomials of recorded values, and the values of polynomials."""
 
-    def __init__(self, build: Reader):
+    def __init__(self, build: Making):
         self.build = build
         self._of: dict[Node, Polynomial] = {}
         self._constants: set[Node] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +22,9 @@ from chainrule.blocks.indexing import getitem
 from chainrule.blocks.reductions import max_, min_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.explain.closed import calls
+from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_shape
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.explain.closed.read import Reading
 
 __all__ = ["CHOICES"]
 

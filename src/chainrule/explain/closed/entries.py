@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,9 @@ from chainrule.blocks.decompositions import eigh, svd
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.parts import Part
+from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Term, axes_of_shape, single
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.explain.closed.read import Reading
 
 __all__ = ["ENTRIES"]
 

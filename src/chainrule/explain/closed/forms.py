@@ -12,7 +12,7 @@ from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
-from chainrule.explain.closed.read import Reading
+from chainrule.explain.closed.read import GraphReading
 from chainrule.explain.closed.rules import simpler
 from chainrule.explain.closed.terms import Expr, UnreadableError
 from chainrule.explain.notation import formula_of
@@ -55,15 +55,15 @@ class ClosedForms:
         self.named = {node for node in nodes[:-1] if node.name} | self.inputs
         self.is_short = len(nodes) <= FAR
         self.computed = [n for n in nodes[:-1] if n in self.named - self.inputs] if self.is_short else []
-        self.from_inputs = Reading(self.atoms, self.inputs)
-        self.from_names = Reading(self.atoms, self.named, self._is_symmetric)
-        self.from_loss = Reading(self.atoms, self.named | {nodes[-1]}, self._is_symmetric)
+        self.from_inputs = GraphReading(self.atoms, self.inputs)
+        self.from_names = GraphReading(self.atoms, self.named, self._is_symmetric)
+        self.from_loss = GraphReading(self.atoms, self.named | {nodes[-1]}, self._is_symmetric)
         self.definitions = {self.from_names: tuple(self._definitions(self.named))}
         few = self.named.difference(self._multiples())
         if few != self.named:
-            self.definitions[Reading(self.atoms, few, self._is_symmetric)] = tuple(self._definitions(few))
+            self.definitions[GraphReading(self.atoms, few, self._is_symmetric)] = tuple(self._definitions(few))
         readings = (self.from_inputs, self.from_loss, *self.definitions)
-        self.far: dict[Reading, set[Node]] = {reading: set() for reading in readings}
+        self.far: dict[GraphReading, set[Node]] = {reading: set() for reading in readings}
         self.far_from_all: set[Node] = set()
         self.names: dict[Any, Formula] = {}
         for node in self.computed:
@@ -80,7 +80,7 @@ class ClosedForms:
 
     def _value(self, node: Node, leaves: Container[Node]) -> Expr | None:
         try:
-            return Reading(self.atoms, leaves, self._is_symmetric).of(node)
+            return GraphReading(self.atoms, leaves, self._is_symmetric).of(node)
         except UnreadableError:
             return None
 
@@ -135,7 +135,7 @@ class ClosedForms:
         except UnreadableError:
             return self.constants(c)
 
-    def _over(self, reading: Reading, gradient: Node, names: Mapping[Any, Formula]) -> Formula | None:
+    def _over(self, reading: GraphReading, gradient: Node, names: Mapping[Any, Formula]) -> Formula | None:
         if _is_far(gradient, reading.leaves, self.far[reading]):
             return None
         try:
@@ -143,7 +143,7 @@ class ClosedForms:
         except UnreadableError:
             return None
 
-    def _by_definitions(self, reading: Reading, gradient: Node) -> Iterator[Formula | None]:
+    def _by_definitions(self, reading: GraphReading, gradient: Node) -> Iterator[Formula | None]:
         """The formulas over names in which a multiple of a name's terms is written by the name."""
         if reading is not self.from_names:
             yield self._over(reading, gradient, {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule.block import Block
 from chainrule.blocks.activations import logaddexp, ndtr
@@ -14,11 +14,9 @@ from chainrule.blocks.reductions import logsumexp
 from chainrule.blocks.special.error_functions import log_ndtr
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms
+from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Factors, Index, Term, UnreadableError, single
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.explain.closed.read import Reading
 
 __all__ = ["FUNCTIONS"]
 

@@ -20,18 +20,19 @@ from chainrule.explain.closed.atoms import Atoms, exactly
 from chainrule.explain.closed.choices import CHOICES, needed
 from chainrule.explain.closed.entries import ENTRIES
 from chainrule.explain.closed.functions import FUNCTIONS
+from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.sums import SUMS
 from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnreadableError, aligned, axes_of_shape, single
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 from chainrule.recording import alias
 
-__all__ = ["Reading"]
+__all__ = ["GraphReading"]
 
 READ = SUMS | ENTRIES | CHOICES | FUNCTIONS
 
 
-class Reading:
+class GraphReading(Reading):
     """Reads nodes as values in index notation, down to leaves.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +26,9 @@ from chainrule.blocks.norms import norm
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, cast, copy, reshape, transpose
+from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Index
 from chainrule.node import Node
-
-if TYPE_CHECKING:
-    from chainrule.explain.closed.read import Reading
 
 __all__ = ["SUMS"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-import chainrule as cr
 from chainrule.array import Array
+from chainrule.blocks import activations, normalisation
 from chainrule.pytorch.operators.rules import cast
 
 __all__ = ["ELEMENTWISE"]
@@ -28,11 +28,11 @@ def divide(x, y, rounding_mode=None):
 
 
 def elu(x, alpha=1.0, scale=1.0, input_scale=1.0):
-    return cr.elu(x, alpha=alpha) if scale == input_scale == 1 else NotImplemented
+    return activations.elu(x, alpha=alpha) if scale == input_scale == 1 else NotImplemented
 
 
 def softplus(x, beta=1.0, threshold=20.0):
-    z = cr.softplus(x, beta=beta)
+    z = activations.softplus(x, beta=beta)
     linear = beta * np.asarray(x.value if type(x) is Array else x) > threshold  # there PyTorch rounds to x itself
     return np.where(linear, x, z) if linear.any() else z
 
@@ -85,30 +85,30 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "frac": lambda x: x - np.trunc(x),
     "nan_to_num": lambda x, nan=None, posinf=None, neginf=None: np.nan_to_num(x, True, nan or 0.0, posinf, neginf),
     # Activations
-    "relu": cr.relu,
-    "relu6": cr.relu6,
-    "leaky_relu": lambda x, negative_slope=0.01: cr.leaky_relu(x, negative_slope=negative_slope),
-    "prelu": cr.prelu,
+    "relu": activations.relu,
+    "relu6": activations.relu6,
+    "leaky_relu": lambda x, negative_slope=0.01: activations.leaky_relu(x, negative_slope=negative_slope),
+    "prelu": activations.prelu,
     "elu": elu,
-    "celu": lambda x, alpha=1.0: cr.celu(x, alpha=alpha),
-    "selu": cr.selu,
-    "gelu": lambda x, approximate="none": cr.gelu(x, approximate=approximate),
-    "silu": cr.silu,
-    "mish": cr.mish,
-    "sigmoid": cr.sigmoid,
-    "log_sigmoid": cr.logsigmoid,
+    "celu": lambda x, alpha=1.0: activations.celu(x, alpha=alpha),
+    "selu": activations.selu,
+    "gelu": lambda x, approximate="none": activations.gelu(x, approximate=approximate),
+    "silu": activations.silu,
+    "mish": activations.mish,
+    "sigmoid": activations.sigmoid,
+    "log_sigmoid": activations.logsigmoid,
     "softplus": softplus,
-    "hardtanh": lambda x, min_val=-1.0, max_val=1.0: cr.hardtanh(x, min_val=min_val, max_val=max_val),
-    "hardsigmoid": cr.hardsigmoid,
-    "hardswish": cr.hardswish,
-    "softshrink": lambda x, lambd=0.5: cr.softshrink(x, lambd=lambd),
-    "hardshrink": lambda x, lambd=0.5: cr.hardshrink(x, lambd=lambd),
-    "threshold": lambda x, threshold, value: cr.threshold(x, threshold=threshold, value=value),
-    "glu": lambda x, dim=-1: cr.glu(x, axis=dim),
-    "softmax": lambda x, dim, dtype=None: cr.softmax(cast(x, dtype), axis=dim),
-    "_softmax": lambda x, dim, half_to_float: cr.softmax(x, axis=dim),
-    "log_softmax": lambda x, dim, dtype=None: cr.log_softmax(cast(x, dtype), axis=dim),
-    "_log_softmax": lambda x, dim, half_to_float: cr.log_softmax(x, axis=dim),
+    "hardtanh": lambda x, min_val=-1.0, max_val=1.0: activations.hardtanh(x, min_val=min_val, max_val=max_val),
+    "hardsigmoid": activations.hardsigmoid,
+    "hardswish": activations.hardswish,
+    "softshrink": lambda x, lambd=0.5: activations.softshrink(x, lambd=lambd),
+    "hardshrink": lambda x, lambd=0.5: activations.hardshrink(x, lambd=lambd),
+    "threshold": lambda x, threshold, value: activations.threshold(x, threshold=threshold, value=value),
+    "glu": lambda x, dim=-1: activations.glu(x, axis=dim),
+    "softmax": lambda x, dim, dtype=None: normalisation.softmax(cast(x, dtype), axis=dim),
+    "_softmax": lambda x, dim, half_to_float: normalisation.softmax(x, axis=dim),
+    "log_softmax": lambda x, dim, dtype=None: normalisation.log_softmax(cast(x, dtype), axis=dim),
+    "_log_softmax": lambda x, dim, half_to_float: normalisation.log_softmax(x, axis=dim),
     # Elementwise, several operands
     "add": add,
     "sub": subtract,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-import chainrule as cr
+from chainrule.blocks import layers
 
 __all__ = ["PRODUCTS"]
 
@@ -34,8 +34,8 @@ def cholesky(x, upper=False):
 
 
 PRODUCTS: dict[str, Callable[..., Any]] = {
-    "linear": cr.linear,
-    "bilinear": cr.bilinear,
+    "linear": layers.linear,
+    "bilinear": layers.bilinear,
     "matmul": np.matmul,
     "mm": np.matmul,
     "bmm": np.matmul,

@@ -1,0 +1,72 @@
+"""Making values: what the rules make of a block, each equal one once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.compile.sizes import require_fitting
+from chainrule.compile.values import Value
+
+__all__ = ["Maker"]
+
+
+class Maker:
+    """Makes values, each equal one once, and collects what is asked of them on each run."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Value] = {}
+        self.guards: list[tuple[Value, str, Any]] = []
+
+    def make(self, op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool = False, **params: Any) -> Value:
+        key: Any = (op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items())))
+        if op == "call":  # two calls are the same only if their parameters can be told to be
+            key = (*key, params["block"], None if _is_simple(params["block_params"]) else len(self.known))
+        if key not in self.known:
+            made = Value(op, tuple(args), params, shape, dtype, weak)
+            require_fitting(made)
+            made.order = len(self.known)
+            self.known[key] = made
+        return self.known[key]
+
+    def constant(self, value: Any, shape: Any = None, dtype: Any = None) -> Value:
+        """A number, or a whole array; an array of one number everywhere is kept as that number."""
+        weak = type(value) in (bool, int, float, complex) and dtype is None  # np.float64 is a float, but not weak
+        array = np.asarray(value, dtype=dtype)
+        if array.size and (array.ndim == 0 or _is_uniform(array)):
+            number = array.reshape(-1)[0]
+            key: Any = ("number", number.tobytes(), array.dtype, array.shape if shape is None else tuple(shape), weak)
+            if key not in self.known:
+                made = Value("constant", (), {"number": number}, key[3], array.dtype, weak)
+                made.order = len(self.known)
+                self.known[key] = made
+            return self.known[key]
+        key = ("array", array.dtype.str, array.shape, array.tobytes())
+        if key not in self.known:
+            made = Value("constant", (), {"array": np.ascontiguousarray(array)}, array.shape, array.dtype)
+            made.order = len(self.known)
+            self.known[key] = made
+        return self.known[key]
+
+    def guard(self, value: Value, how: str, outcome: Any) -> None:
+        """Ask on each run whether a value is as it was found."""
+        if (value, how, outcome) not in self.guards:
+            self.guards.append((value, how, outcome))
+
+
+def _is_uniform(array: np.ndarray) -> bool:
+    flat = array.reshape(-1)
+    if flat[0] != flat[0] or not (flat == flat[0]).all():
+        return False
+    return flat[0] != 0 or not (np.signbit(flat.real).any() or np.signbit(flat.imag).any())
+
+
+def _is_simple(x: Any) -> bool:
+    """Whether a parameter is nothing but numbers and texts, so that its repr tells all."""
+    if isinstance(x, tuple | list):
+        return all(map(_is_simple, x))
+    if isinstance(x, dict):
+        return all(map(_is_simple, x.values()))
+    return isinstance(x, bool | int | float | str | slice | type(None) | np.dtype)
