@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.array import WATCHER
 from chainrule.compile.making import Maker
-from chainrule.compile.operations import COMPARISONS, COMPUTED, LOGICAL
+from chainrule.compile.operations import COMPUTED
 from chainrule.compile.recorder import found
 from chainrule.compile.rules import RULES
 from chainrule.compile.steady import same_inside
@@ -56,7 +56,7 @@ class Lowering(Maker):
         return made
 
     def operation(self, node: Node, args: list[Value]) -> Value | None:
-        lowered = RULES.get(node.block.library_name) or WINDOW_RULES.get(node.block.library_name)
+        lowered = RULES.get(node.block) or WINDOW_RULES.get(node.block)
         if lowered is None or any(a.op == "none" for a in args):
             return None
         if 0 in np.shape(node.value) or any(0 in a.shape for a in args):
@@ -73,7 +73,7 @@ class Lowering(Maker):
         token = WATCHER.set(lambda node, how: read.setdefault((node, how), found(node.value, how)))
         try:
             graph = inside(node)
-            if node.block.library_name is None and not same_inside(graph, inside(node)):
+            if not node.block.pure and not same_inside(graph, inside(node)):
                 return None  # it draws random numbers, say: its own rule is run each time
         except CannotRecord:
             return None  # its rule does not record; it is run as it is
@@ -111,9 +111,6 @@ class Lowering(Maker):
             block_params=node.params,
             text=node.block.name,
         )
-
-
-STEPS = COMPARISONS | LOGICAL | frozenset("floor ceil trunc rint bitwise_and bitwise_or invert".split())
 
 
 def lower(

@@ -13,22 +13,45 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks import integers
+from chainrule.block import Block, product_or_zero
+from chainrule.blocks import activations, integers
+from chainrule.blocks import elementwise as ufuncs
+from chainrule.blocks.activations import softplus
+from chainrule.blocks.elementwise import clip, positive_, power
+from chainrule.blocks.indexing import add_at, getitem, set_at
+from chainrule.blocks.integers import gather, labels_fit, one_hot_rows, scatter
+from chainrule.blocks.linalg import matmul, outer
+from chainrule.blocks.reductions import all_, any_, max_, mean, min_
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import (
+    broadcast_to,
+    cast,
+    cast_to_integer,
+    concatenate,
+    reshape,
+    stack,
+    transpose,
+)
+from chainrule.blocks.special.error_functions import erf, erfc
 from chainrule.compile.bounds import is_plain_product
 from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPARISONS, COMPUTED, FLOAT_ONLY, LOGICAL, ON_INTEGERS
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
 from chainrule.node import Node
+from chainrule.recording import as_array_number
+from chainrule.transforms import stop_gradient
 
 __all__ = ["RULES", "Rule", "reshaped", "transposed", "untransposed"]
 
 Rule = Callable[[Maker, Node, list[Value]], Value | None]
-RULES: dict[str, Rule] = {}
+RULES: dict[Block, Rule] = {}
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+def rule(*blocks: Block) -> Callable[[Rule], Rule]:
+    """Decorator: what these blocks are."""
+
     def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names, function))
+        RULES.update(dict.fromkeys(blocks, function))
         return function
 
     return register
@@ -152,22 +175,82 @@ def _as_shape(low: Maker, x: Value, shape: tuple[int, ...]) -> Value:
     return low.make(op, [x], shape, x.dtype)
 
 
-def _same_name(name: str, op: str) -> None:
-    rule(name)(lambda low, node, args: _pointwise(low, op, node, args) if not _odd(node) else None)
+ENTRY_BY_ENTRY: dict[Block, str] = {
+    ufuncs.add: "add",
+    ufuncs.subtract: "subtract",
+    ufuncs.multiply: "multiply",
+    ufuncs.divide: "divide",
+    ufuncs.negative: "negative",
+    ufuncs.square: "square",
+    ufuncs.reciprocal: "reciprocal",
+    ufuncs.sqrt_: "sqrt",
+    ufuncs.absolute: "absolute",
+    ufuncs.maximum: "maximum",
+    ufuncs.minimum: "minimum",
+    ufuncs.fmax: "fmax",
+    ufuncs.fmin: "fmin",
+    ufuncs.copysign: "copysign",
+    activations.relu: "relu",
+    ufuncs.where: "where",
+    ufuncs.exp: "exp",
+    ufuncs.expm1: "expm1",
+    ufuncs.log: "log",
+    ufuncs.log1p: "log1p",
+    ufuncs.tanh: "tanh",
+    activations.sigmoid: "sigmoid",
+    activations.logaddexp: "logaddexp",
+    ufuncs.exp2: "exp2",
+    ufuncs.log2: "log2",
+    ufuncs.log10: "log10",
+    ufuncs.sin: "sin",
+    ufuncs.cos: "cos",
+    ufuncs.tan: "tan",
+    ufuncs.arcsin: "arcsin",
+    ufuncs.arccos: "arccos",
+    ufuncs.arctan: "arctan",
+    ufuncs.arctan2: "arctan2",
+    ufuncs.sinh: "sinh",
+    ufuncs.cosh: "cosh",
+    ufuncs.arcsinh: "arcsinh",
+    ufuncs.arccosh: "arccosh",
+    ufuncs.arctanh: "arctanh",
+    ufuncs.hypot: "hypot",
+    erf: "erf",
+    ufuncs.cbrt: "cbrt",
+    erfc: "erfc",
+    activations.ndtr: "ndtr",
+    ufuncs.sign: "sign",
+    ufuncs.floor: "floor",
+    ufuncs.ceil: "ceil",
+    ufuncs.trunc: "trunc",
+    ufuncs.rint: "rint",
+    ufuncs.less: "less",
+    ufuncs.less_equal: "less_equal",
+    ufuncs.greater: "greater",
+    ufuncs.greater_equal: "greater_equal",
+    ufuncs.equal: "equal",
+    ufuncs.not_equal: "not_equal",
+    ufuncs.isnan: "isnan",
+    ufuncs.isfinite: "isfinite",
+    ufuncs.isinf: "isinf",
+    ufuncs.logical_and: "logical_and",
+    ufuncs.logical_or: "logical_or",
+    ufuncs.logical_not: "logical_not",
+    ufuncs.bitwise_and: "logical_and",
+    ufuncs.bitwise_or: "logical_or",
+    ufuncs.invert: "logical_not",
+}
+"""The blocks that are one operation on each entry."""
 
 
-def _odd(node: Node) -> bool:
-    """Whether a block has parameters that its operation does not know."""
-    return any(not name.startswith("_") for name in node.params)  # `_name` tells a table's rules apart
+def _entry_by_entry(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    return _pointwise(low, ENTRY_BY_ENTRY[node.block], node, args)
 
 
-for _op in KERNEL_OPS:
-    if _op not in ("cast", "view", "transpose", "broadcast", "one_hot", "where", "power", "softplus"):
-        _same_name(_op, _op)
-_same_name("where", "where")
+rule(*ENTRY_BY_ENTRY)(_entry_by_entry)
 
 
-@rule("product_or_zero")
+@rule(product_or_zero)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     made = _pointwise(low, "product_or_zero", node, args)
     if made is not None and made.op == "product_or_zero" and is_plain_product(*made.args):
@@ -175,18 +258,12 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return made
 
 
-@rule("softplus")
+@rule(softplus)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _pointwise(low, "softplus", node, args) if node.params.get("beta", 1.0) == 1 else None
 
 
-@rule("bitwise_and", "bitwise_or", "invert")
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    names = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "invert": "logical_not"}
-    return _pointwise(low, names[node.block.library_name], node, args)
-
-
-@rule("power")
+@rule(power)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if dtype.kind != "f":
@@ -209,17 +286,17 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _pointwise(low, "power", node, args)
 
 
-@rule("positive", "stop_gradient")
+@rule(positive_, stop_gradient)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return args[0]
 
 
-@rule("as_array_number")
+@rule(as_array_number)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("cast", args, (), np.float64)
 
 
-@rule("clip")
+@rule(clip)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype, shape = _kind_of(node), np.shape(node.value)
     if dtype.kind != "f":
@@ -228,7 +305,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("minimum", [low.make("maximum", [x, below], shape, dtype), above], shape, dtype)
 
 
-@rule("cast", "cast_to_integer")
+@rule(cast, cast_to_integer)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if dtype.kind in "ib" and args[0].dtype.kind == "f":
@@ -241,7 +318,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 # Shapes --------------------------------------------------------------------------------------------------------
 
 
-@rule("reshape")
+@rule(reshape)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return reshaped(low, args[0], np.shape(node.value))
 
@@ -287,7 +364,7 @@ def _parts(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[i
     return [(axes(ends[0], low, high), axes(ends[1], low, high)) for low, high in itertools.pairwise([0, *cuts])]
 
 
-@rule("transpose")
+@rule(transpose)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return transposed(low, args[0], tuple(a + len(args[0].shape) for a in node.params["axes"]))
 
@@ -306,12 +383,12 @@ def transposed(low: Maker, x: Value, order: tuple[int, ...]) -> Value:
     return low.make("transpose", [x], shape, x.dtype, order=order)
 
 
-@rule("broadcast_to")
+@rule(broadcast_to)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _as_shape(low, args[0], np.shape(node.value))
 
 
-@rule("getitem")
+@rule(getitem)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key = node.params["key"]
     shape = np.shape(node.value)
@@ -334,7 +411,7 @@ def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
     return len(shape) == len(x.shape) - 1 <= 1 and x.shape[-1] > 1 and shape != (1,)
 
 
-@rule("add_at")
+@rule(add_at)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key, shape = node.params["key"], np.shape(node.value)
     if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != _kind_of(node):
@@ -347,7 +424,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("place", args, shape, args[0].dtype, key=key)
 
 
-@rule("set_at")
+@rule(set_at)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key = node.params["key"]
     if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != _kind_of(node) or not args[0].shape:
@@ -355,12 +432,12 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("set", [args[0], _cast(low, args[1], args[0].dtype)], np.shape(node.value), args[0].dtype, key=key)
 
 
-@rule("concatenate", "stack")
+@rule(concatenate, stack)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     shape, dtype = np.shape(node.value), _kind_of(node)
     axis = node.params["axis"] + len(shape)
     args = [_cast(low, a, dtype) for a in args]
-    if node.block.library_name == "stack":
+    if node.block is stack:
         args = [reshaped(low, a, (*a.shape[:axis], 1, *a.shape[axis:])) for a in args]
     return low.make("concatenate", args, shape, dtype, axis=axis)
 
@@ -391,23 +468,33 @@ def reduced(low: Maker, op: str, x: Value, axes: tuple[int, ...], shape: tuple[i
     return reshaped(low, low.make(op, [x], kept, x.dtype, axes=axes), shape)
 
 
-@rule("sum", "max", "min", "mean", "all", "any")
+@rule(sum_, max_, min_, all_, any_)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    x, dtype, shape, op = args[0], _kind_of(node), np.shape(node.value), node.block.library_name
+    return _reduction(low, REDUCTION[node.block], node, args[0])
+
+
+REDUCTION = {sum_: "sum", max_: "max", min_: "min", all_: "all", any_: "any"}
+
+
+def _reduction(low: Maker, op: str, node: Node, x: Value) -> Value | None:
+    dtype = _kind_of(node)
     if (dtype.kind == "b" and op in ("max", "min", "sum")) or (op in ("all", "any") and x.dtype != bool):
         return None
     x = _cast(low, x, dtype)
-    axes = _reduced_axes(node, x)
-    if op != "mean":
-        return reduced(low, op, x, axes, shape)
-    if dtype.kind != "f":
-        return None
-    total = reduced(low, "sum", x, axes, shape)
-    n = math.prod(x.shape[a] for a in axes)
-    return total if n == 1 else low.make("divide", [total, low.constant(dtype.type(n), (), dtype)], shape, dtype)
+    return reduced(low, op, x, _reduced_axes(node, x), np.shape(node.value))
 
 
-@rule("outer")
+@rule(mean)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    x, dtype = args[0], _kind_of(node)
+    total = _reduction(low, "sum", node, x) if dtype.kind == "f" else None
+    n = math.prod(x.shape[a] for a in _reduced_axes(node, x))
+    if total is None or n == 1:
+        return total
+    return low.make("divide", [total, low.constant(dtype.type(n), (), dtype)], total.shape, dtype)
+
+
+@rule(outer)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype, shape = _kind_of(node), np.shape(node.value)
     if dtype.kind != "f":
@@ -418,7 +505,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _simpler(low, low.make("multiply", [x, y], shape, dtype))
 
 
-@rule("matmul")
+@rule(matmul)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = _kind_of(node)
     if dtype.kind != "f":
@@ -463,7 +550,7 @@ def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
 # Labels that are known only at run time ------------------------------------------------------------------------
 
 
-@rule("gather")
+@rule(gather)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     """One entry of each row, by its label: x[arange(N), label], or x[label] of a vector."""
     x, key = args[0], node.params["key"]
@@ -479,7 +566,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return None
 
 
-@rule("scatter")
+@rule(scatter)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     """A number in each row, at its label."""
     v, key, shape = args[0], node.params["key"], np.shape(node.value)
@@ -523,7 +610,7 @@ def _fit(low: Maker, label: Value, classes: int, ignored: int | None = None) -> 
     return reduced(low, "all", fits, tuple(range(len(label.shape))), ())
 
 
-@rule("one_hot_rows")
+@rule(one_hot_rows)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     label = args[0]
     if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or np.shape(node.value)[-1] == 1:
@@ -531,7 +618,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("one_hot", [label], np.shape(node.value), _kind_of(node))
 
 
-@rule("labels_fit")
+@rule(labels_fit)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     label = args[0]
     if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):

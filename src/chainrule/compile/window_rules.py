@@ -10,7 +10,9 @@ import math
 
 import numpy as np
 
-from chainrule.blocks.windows import positions_of
+from chainrule.block import Block
+from chainrule.blocks.pooling import max_pool, max_pool_tangent, max_pool_transpose
+from chainrule.blocks.windows import columns, from_columns, positions_of
 from chainrule.compile.making import Maker
 from chainrule.compile.rules import Rule, reshaped, transposed, untransposed
 from chainrule.compile.values import Value
@@ -38,8 +40,8 @@ def _columns(low: Maker, node: Node, args: list[Value]) -> Value | None:
     positions = positions_of(args[0].shape[-n:], **_window(how))
     shape = (*lead, groups, batch, *positions, *how["kernel"], channels // groups)
     made = low.make("columns", [x], shape, x.dtype, **_window(how), groups=groups, orders=(order,))
-    columns = batch * math.prod(positions)
-    made = reshaped(low, made, (*lead, groups, columns, math.prod(how["kernel"]) * channels // groups))
+    count = batch * math.prod(positions)
+    made = reshaped(low, made, (*lead, groups, count, math.prod(how["kernel"]) * channels // groups))
     a = len(lead)
     return transposed(low, made, (*range(a + 1), a + 2, a + 1))
 
@@ -76,24 +78,29 @@ def _permuted(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]
     return tuple(shape[a] for a in _inverse(order))
 
 
+LARGEST = {max_pool_transpose: ("max_pool_transpose", 1), max_pool_tangent: ("max_pool_tangent", 2)}
+"""The operation of a block, and the operand whose axes lie in memory as those of its result do."""
+
+
 def _of_largest(low: Maker, node: Node, args: list[Value]) -> Value | None:
     """The two linear maps of a pooling; one with leading axes is left to NumPy."""
     arrays, orders = zip(*map(_in_memory, args), strict=True)
-    shape, op = np.shape(node.value), node.block.library_name
+    shape = np.shape(node.value)
     dtypes = {a.dtype for a in arrays}
     if len(shape) != len(args[1].shape) or len(dtypes) != 1 or arrays[0].dtype.kind != "f":
         return None
-    order = orders[1] if op == "max_pool_transpose" else orders[2]
+    op, like = LARGEST[node.block]
+    order = orders[like]
     made = low.make(
         op, arrays, _permuted(shape, order), arrays[0].dtype, **_window(node.params), orders=(*orders, order)
     )
     return transposed(low, made, order)
 
 
-WINDOW_RULES: dict[str, Rule] = {
-    "columns": _columns,
-    "from_columns": _from_columns,
-    "max_pool": _max_pool,
-    "max_pool_transpose": _of_largest,
-    "max_pool_tangent": _of_largest,
+WINDOW_RULES: dict[Block, Rule] = {
+    columns: _columns,
+    from_columns: _from_columns,
+    max_pool: _max_pool,
+    max_pool_transpose: _of_largest,
+    max_pool_tangent: _of_largest,
 }
