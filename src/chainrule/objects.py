@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.answers import from_objects
 from chainrule.array import Array, call
+from chainrule.blocks.indexing.entries import getitem
 from chainrule.views import is_number, view_of
 
 __all__ = ["stacked", "to_objects"]
@@ -54,7 +55,7 @@ def stacked(objects: np.ndarray) -> Any:
 def _taken_apart(entries: list[Any]) -> Any:
     """The recorded vector of which these are all the entries in order, if there is one."""
     first = entries[0]
-    if type(first) is not Array or first._node.block is None or first._node.block.library_name != "getitem":
+    if type(first) is not Array or first._node.block is not getitem:
         return None
     source = first._node.inputs[0]
     if source.value.shape != (len(entries),):
@@ -63,7 +64,7 @@ def _taken_apart(entries: list[Any]) -> Any:
         if type(entry) is not Array or (entry._view is not None and entry._view.stale):
             return None
         node = entry._node
-        if node.block is not first._node.block or node.inputs[0] is not source:
+        if node.block is not getitem or node.inputs[0] is not source:
             return None
         if node.params["key"] != (i,):
             return None

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.block import BLOCKS
+from chainrule.block import Block
 from chainrule.blocks import normalisation
 from chainrule.blocks.elementwise import log
 from chainrule.blocks.reductions import logsumexp as logsumexp_
-from chainrule.blocks.special.bessel import SPHERICAL, spherical_by_x
+from chainrule.blocks.special import bessel
 from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch
 from chainrule.blocks.special.gamma_functions import zeta as hurwitz_zeta
 from chainrule.blocks.special.orthogonal import eval_chebyu
@@ -117,20 +117,20 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
 # Spherical Bessel functions (10.47(ii)) ----------------------------------------------------------------------------
 
 
-def _spherical(name: str) -> Any:
+def _spherical(block: Block) -> Any:
     def function(n: Any, z: Any, derivative: bool = False) -> Any:
-        n = _plain(name, n, "n")
-        return spherical_by_x(BLOCKS[name], SPHERICAL[name], n, z) if derivative else BLOCKS[name](n, z)
+        n = _plain(block.name, n, "n")
+        return bessel.spherical_by_x(block, n, z) if derivative else block(n, z)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As scipy.special.{name}: the function of order n, or its derivative."
+    function.__name__ = function.__qualname__ = block.name
+    function.__doc__ = f"As scipy.special.{block.name}: the function of order n, or its derivative."
     return function
 
 
-spherical_jn = _spherical("spherical_jn")
-spherical_yn = _spherical("spherical_yn")
-spherical_in = _spherical("spherical_in")
-spherical_kn = _spherical("spherical_kn")
+spherical_jn = _spherical(bessel.spherical_jn)
+spherical_yn = _spherical(bessel.spherical_yn)
+spherical_in = _spherical(bessel.spherical_in)
+spherical_kn = _spherical(bessel.spherical_kn)
 
 
 def diric(x: Any, n: Any) -> Any:

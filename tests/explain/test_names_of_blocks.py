@@ -1,5 +1,6 @@
 """A user's block may be called as one of the library's and be something else: readings go by the block itself."""
 
+import ast
 import re
 import warnings
 from pathlib import Path
@@ -117,14 +118,103 @@ def test_simplify_health_and_check_do_not_take_an_own_block_for_the_librarys(nam
     str(cr.explain(loss)(X).health())
 
 
-def test_no_file_compares_the_name_of_a_block():
-    """Names are for people to read; `library_name` is None for a user's block."""
-    source = Path(cr.__file__).parent
-    compares = re.compile(r"\bblock\.name (==|!=|in|not in)\b|\[[\w.]*block\.name\]|get\([\w.]*block\.name\b")
+# The source -----------------------------------------------------------------------------------------------------
+
+SOURCE = Path(cr.__file__).parent
+OTHER_NAMES = {
+    "blocks": "where blocks are defined; modes and reductions that a user asks for",
+    "code": "functions of NumPy, PyTorch and JAX, as they are written in code",
+    "compile": "operations of kernels, and functions in generated code",
+    "expression": "functions that a user may write in an expression",
+    "pytorch": "PyTorch's operators",
+    "explain/printers.py": "kinds of formulas, and functions of LaTeX",
+    "explain/mathml.py": "kinds of formulas",
+    "libraries.py": "functions of the Array API",
+}
+"""Rooms that read names of another language, some of which are spelled as blocks are."""
+OTHER_WORDS = {
+    "array.py": {"where"},
+    "coverage.py": {"all"},
+    "escape.py": {"beta", "gamma", "psi", "zeta"},
+    "explain/page/numbers.py": {"columns"},
+    "explain/picture.py": {"spacing"},
+}
+"""Words that are no block there: arguments of functions, Greek letters, keys of JSON."""
+KINDS = {"kind"}
+"""Attributes that have words of their own: a formula or an atom of kind sum."""
+
+
+def texts_in(tree):
+    """The texts that an expression is, or has as its entries: "exp", ("exp", "log"), "exp log".split()."""
+    match tree:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            return set().union(*map(texts_in, parts))
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split")):
+            return set(text.split())
+        case ast.Call(func=ast.Name(id="frozenset" | "set"), args=[inner]):
+            return texts_in(inner)
+    return set()
+
+
+def lookups(tree):
+    """What is compared, matched or looked up: the texts, and the attribute that is asked."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare():
+                sides = [node.left, *node.comparators]
+                asked = {side.attr for side in sides if isinstance(side, ast.Attribute)}
+                yield set().union(*map(texts_in, sides)), asked
+            case ast.Dict():
+                yield set().union(*(texts_in(key) for key in node.keys if key)), set()
+            case ast.Match(subject=subject):
+                patterns = [c for case in node.cases for c in ast.walk(case.pattern) if isinstance(c, ast.Constant)]
+                asked = {subject.attr} if isinstance(subject, ast.Attribute) else set()
+                yield {c.value for c in patterns}, asked
+            case ast.Set() | ast.Call():
+                yield texts_in(node), set()
+
+
+def names_asked_in(text):
+    """The names of blocks for which a source asks."""
+    found = [texts for texts, asked in lookups(ast.parse(text)) if not asked & KINDS]
+    return set().union(*found) & set(NAMES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'node.block.name == "exp"',
+        'name in ("exp", "log")',
+        'READ = {"reshape": 1}',
+        'KEEP = frozenset("reshape transpose".split())',
+        'match name:\n    case "softmax":\n        pass',
+    ],
+)
+def test_asking_for_a_block_by_its_name_is_found(text):
+    assert names_asked_in(text)
+
+
+def test_no_reader_asks_for_a_block_by_its_name():
+    """Facts are declared with the block or registered for it, so an own block of the same name has none of them."""
+    found = {}
+    for file in SOURCE.rglob("*.py"):
+        place = file.relative_to(SOURCE)
+        if place.parts[0] not in OTHER_NAMES and place.as_posix() not in OTHER_NAMES:
+            found[place.as_posix()] = names_asked_in(file.read_text()) - OTHER_WORDS.get(place.as_posix(), set())
+    assert len(found) > 100
+    assert not {place: names for place, names in found.items() if names}
+
+
+def test_no_file_looks_anything_up_by_the_name_of_a_block():
+    by_name = re.compile(
+        r"\bblock\.name (==|!=|in|not in)\b|\[[\w.]*block\.name\]|get\([\w.]*block\.name\b|library_name"
+    )
     found = [
-        f"{p.name}: {line}"
-        for p in source.rglob("*.py")
-        for line in p.read_text().splitlines()
-        if compares.search(line)
+        f"{file.name}: {line}"
+        for file in SOURCE.rglob("*.py")
+        for line in file.read_text().splitlines()
+        if by_name.search(line)
     ]
     assert not found

@@ -69,8 +69,8 @@ NOT_WRITTEN = {"expm", "logm", "sqrtm", "solve_sylvester"}
 @pytest.mark.parametrize("part", range(4))
 def test_code_of_every_block_is_written(part):
     blocks = [b for b in BLOCKS.values() if b.example is not None and ".special" not in b.forward.__module__]
-    blocks = [b for b in blocks if b.library_name not in NOT_WRITTEN][part::4]
-    found = {b.library_name: generated_code.outcome(*generated_code.of_block(b), "numpy") for b in blocks}
+    blocks = [b for b in blocks if b.name not in NOT_WRITTEN][part::4]
+    found = {b.name: generated_code.outcome(*generated_code.of_block(b), "numpy") for b in blocks}
     assert found == dict.fromkeys(found, "right")
 
 

@@ -171,7 +171,7 @@ def of_block(block: Any) -> tuple[Callable[..., Any], tuple[np.ndarray, ...]]:
         z = z.real + 2.0 * z.imag if z.dtype.kind == "c" else z
         return np.sum(z * np.cos(np.arange(float(z.size)).reshape(z.shape)))
 
-    return loss, tuple(block.example.arrays(block.library_name, np.float64))
+    return loss, tuple(block.example.arrays(block.name, np.float64))
 
 
 def outcome(f: Callable[..., Any], args: tuple[Any, ...], library: str) -> str:

@@ -27,7 +27,6 @@ def block_named(name: str) -> Block | None:
 def of_the_library(made: Block) -> str:
     """Mark a block as one of the library's own; its name, which no other of them has."""
     assert block_named(made.name) is None, f"the library has a block {made.name} already"
-    made.library_name = made.name
     made.pure = True
     return made.name
 

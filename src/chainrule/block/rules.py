@@ -44,9 +44,10 @@ class Block:
 
     Attributes
     ----------
-    name : the name of the forward rule, for people to read.
-    library_name : the name of one of the library's own blocks, None for a user's. What is known of a block is looked up
-        by it: a user's block may be called softmax and be something else.
+    name : the name of the forward rule, for people to read. Nothing is looked up by it: a user's block may be called
+        softmax and be something else.
+    pure : whether it is known to give the same result each time, as all of the library's; a user's may draw random
+        numbers.
     example : operands and parameters on which it is shown and checked.
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
@@ -73,8 +74,7 @@ class Block:
         functools.update_wrapper(self, rule, updated=())
         self.rule = rule
         self.name = printable(_name_of(rule))
-        self.library_name: str | None = None
-        self.pure = False  # whether it is known to give the same result each time; a user's own may draw random numbers
+        self.pure = False
         self.notation = notation
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand

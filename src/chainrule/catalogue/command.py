@@ -76,9 +76,7 @@ def check(names: Sequence[str], jax: bool = False) -> int:
 
 def blocks_of(found: Block | Composite) -> list[Block]:
     """A block, or those that a function is composed of."""
-    from chainrule.block import BLOCKS
-
-    return [BLOCKS[name] for name in found.blocks] if isinstance(found, Composite) else [found]
+    return list(found.blocks) if isinstance(found, Composite) else [found]
 
 
 def _only(family: Family, wanted: Iterable[Block]) -> Family:

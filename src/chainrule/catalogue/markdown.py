@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from chainrule.catalogue.entry import Entry, Gradient
 from chainrule.catalogue.families import Family
+from chainrule.catalogue.names import Composite
 from chainrule.explain.printers import latex, unicode
 from chainrule.formula import Formula
 
@@ -50,10 +51,15 @@ def _family(family: Family) -> Iterator[str]:
         yield from (_row(entry) for entry in family.entries)
         yield ""
     if family.composites:
-        composed = (f"{_names(c.names)}" + (f" ({', '.join(c.blocks)})" if c.blocks else "") for c in family.composites)
+        composed = (_names(c.names) + _called(c) for c in family.composites)
         yield f"Composed of blocks: {'; '.join(composed)}.\n"
     if family.steps:
         yield f"Without a derivative: {_names([s.name for s in family.steps])}.\n"
+
+
+def _called(composite: Composite) -> str:
+    """The blocks that a function calls, in parentheses."""
+    return f" ({', '.join(block.name for block in composite.blocks)})" if composite.blocks else ""
 
 
 def _names(names: Sequence[str]) -> str:

@@ -54,11 +54,11 @@ class Composite:
 
     function: Callable[..., Any]
     names: tuple[str, ...]
-    blocks: tuple[str, ...]
+    blocks: tuple[Block, ...]
 
-    def is_called(self, block: str) -> bool:
-        """Whether one of its names is that of the block."""
-        return any(n.rpartition(".")[2] == block for n in self.names)
+    def is_called(self, block: Block) -> bool:
+        """Whether it is called as the block is."""
+        return any(n.rpartition(".")[2] == block.name for n in self.names)
 
     @property
     def family(self) -> str:
@@ -109,10 +109,10 @@ def answers_of(block: Block) -> Answers:
 
     A function of NumPy of the block's own name is the block, called with NumPy's signature.
     """
-    users = [c for c in _functions() if block.library_name in c.blocks]
-    same = [n for c in users if c.is_called(block.name) for n in c.names]
+    users = [c for c in _functions() if block in c.blocks]
+    same = [n for c in users if c.is_called(block) for n in c.names]
     itself = sorted({*_handlers().get(block, ()), *same}, key=_numpy_first)
-    return Answers(tuple(itself), tuple(n for c in users if not c.is_called(block.name) for n in c.names))
+    return Answers(tuple(itself), tuple(n for c in users if not c.is_called(block) for n in c.names))
 
 
 @cache
@@ -131,22 +131,27 @@ def _functions() -> tuple[Composite, ...]:
     )
 
 
-def _blocks_in(function: Any, seen: set[Any] | None = None) -> Iterator[str]:
-    """The blocks that a function's text names, also through the helpers that it calls."""
+def _blocks_in(function: Any, seen: set[Any] | None = None) -> Iterator[Block]:
+    """The listed blocks that a function's text names, also through the helpers that it calls."""
     seen = set() if seen is None else seen
     code = getattr(function, "__code__", None)
     if code is None or function in seen:
         return
     seen.add(function)
     for cell in function.__closure__ or ():
-        if isinstance(cell.cell_contents, Block) and cell.cell_contents.library_name in BLOCKS:
-            yield cell.cell_contents.name
+        if isinstance(cell.cell_contents, Block) and cell.cell_contents in _listed():
+            yield cell.cell_contents
     for value in _called(code, function.__globals__):
         if isinstance(value, Block):
-            if value.library_name in BLOCKS:
-                yield value.name
+            if value in _listed():
+                yield value
         elif isinstance(value, types.FunctionType) and value.__module__.startswith("chainrule.blocks"):
             yield from _blocks_in(value, seen)
+
+
+@cache
+def _listed() -> frozenset[Block]:
+    return frozenset(BLOCKS.values())
 
 
 def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[Any]:
@@ -164,7 +169,7 @@ def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[Any]:
 def steps() -> tuple[Block, ...]:
     """Blocks without a gradient that are not in the library's table: sign, floor, comparisons, …"""
     handlers = _handlers()
-    return tuple(b for b in handlers if isinstance(b, Block) and not b.differentiable and b.library_name not in BLOCKS)
+    return tuple(b for b in handlers if isinstance(b, Block) and not b.differentiable and b not in _listed())
 
 
 def find(text: str) -> Block | Composite:

@@ -281,5 +281,5 @@ def composite_page(composite: Composite, text: str, width: int) -> Iterator[Any]
     yield Text()
     yield Text("Composed of blocks: its gradient follows from theirs by the chain rule.")
     if composite.blocks:
-        yield Text.assemble(("Calls  ", "bold"), ", ".join(composite.blocks))
+        yield Text.assemble(("Calls  ", "bold"), ", ".join(block.name for block in composite.blocks))
     yield Text.assemble(("Answers for  ", "bold"), ", ".join(composite.names))

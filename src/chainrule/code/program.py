@@ -11,7 +11,10 @@ import numpy as np
 
 from chainrule.array import NO_PARAMS, WATCHER, Array, value_of
 from chainrule.backward import backpropagate
-from chainrule.block import BLOCKS, product_or_zero
+from chainrule.block import product_or_zero
+from chainrule.blocks.elementwise import multiply
+from chainrule.blocks.integers import labels_fit
+from chainrule.blocks.reductions import all_
 from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Node, at_line, is_internal
@@ -144,7 +147,7 @@ def _is_integers(x: Any) -> bool:
 
 def _is_about_labels(node: Node) -> bool:
     """Whether a block has only made sure that labels are labels, and that none is to be ignored."""
-    return node.block is not None and node.block.library_name in ("labels_fit", "all")
+    return node.block in (labels_fit, all_)
 
 
 def _reads_of(reads: Mapping[tuple[Node, str], Any], integers: Mapping[str, Node]) -> set[str]:
@@ -182,7 +185,7 @@ def _plain_products(graph: Graph) -> Graph:
         inputs = tuple(new.get(x, x) if type(x) is Node else x for x in node.inputs)
         block = node.block
         if block is product_or_zero and np.all(np.isfinite(value_of_operand(inputs[1]))):
-            block = BLOCKS["multiply"]
+            block = multiply
         elif inputs == node.inputs:
             continue
         new[node] = Node(block, inputs, node.params, node.value, node.code, node.lasti, node.name)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.block import Block, block_named
+from chainrule.block import Block
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Line, Node, is_internal
@@ -185,7 +185,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
 
 def _key_of_block(block: Block, depth: int = 0) -> Any:
     """A block of the library by its identity; another one, which may be made anew on each call, by its rule."""
-    return block if block_named(block.name) is block else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
+    return block if block.pure else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
 
 
 def _is_filled(cell: Any) -> bool:

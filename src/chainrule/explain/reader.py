@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.array import Array, value_of
 from chainrule.backward import Path
+from chainrule.blocks.indexing.entries import getitem
 from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.steps import Factor
 from chainrule.explain.values import inline
@@ -106,7 +107,7 @@ class Reader:
                 if not _fits_a_line(node.value):
                     return None
                 leaves[node] = _number(node.value)
-            elif node.block is not None and node.block.library_name == "getitem" and np.size(node.value) == 1:
+            elif node.block is getitem and np.size(node.value) == 1:
                 leaves[node] = _number(node.value)
         return formula_of(dx._node, leaves, self.constants)
 

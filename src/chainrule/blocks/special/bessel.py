@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import value_of
-from chainrule.block import BLOCKS, Elementwise, answers, singular
+from chainrule.block import Elementwise, answers, singular
 from chainrule.blocks.special.gamma_functions import rgamma
 from chainrule.blocks.special.table import near_zero, result_of, special_function, symbol, together, unknown, whole
 from chainrule.domains import exactly, example, far_from_zero, inside, normal, positive
@@ -79,19 +79,28 @@ answers(np.i0)(i0)
 
 # Spherical Bessel functions by x (10.51.1 and 10.51.4): between the neighbouring orders too. n j_(n−1) is 0 for n = 0.
 
-def spherical_by_x(function, signs, n, x):
-    below, above = signs
+SPHERICAL: dict[Elementwise, tuple[int, int]] = {}
+"""For each spherical Bessel function the signs of the orders below and above in its derivative."""
+
+
+def spherical_by_x(function, n, x):
+    below, above = SPHERICAL[function]
     return (below * n * function(np.maximum(n - 1, 0), x) + above * (n + 1) * function(n + 1, x)) / (2 * n + 1)
 
 
-SPHERICAL = {"spherical_jn": (1, -1), "spherical_yn": (1, -1), "spherical_in": (1, 1), "spherical_kn": (-1, -1)}
-
-for _name, _signs in SPHERICAL.items():
-    special_function(
-        _name, whole(_name, "n"),
-        lambda xp, z, n, x, name=_name, signs=_signs: spherical_by_x(BLOCKS[name], signs, n, x),
-        notation=symbol(_name[-2]), complex=True, example=example(exactly(1), positive(2, 3)),
+def _spherical(name, below, above):
+    made: Elementwise = special_function(
+        name, whole(name, "n"), lambda xp, z, n, x: spherical_by_x(made, n, x),
+        notation=symbol(name[-2]), complex=True, example=example(exactly(1), positive(2, 3)),
     )
+    SPHERICAL[made] = below, above
+    return made
+
+
+spherical_jn = _spherical("spherical_jn", 1, -1)
+spherical_yn = _spherical("spherical_yn", 1, -1)
+spherical_in = _spherical("spherical_in", 1, 1)
+spherical_kn = _spherical("spherical_kn", -1, -1)
 
 
 # Integrals of Bessel functions (10.22(i), 10.43(i)) ---------------------------------------------------------------------
