@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import absent
+from chainrule.backward import numpy_number
 from chainrule.block import BLOCKS, Block, Elementwise, product_or_zero, unless_masked
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import (
@@ -432,5 +433,7 @@ _SHORTER = {
     rows_of_identity,
     product_with_the_identity,
 }
-FOR_READING = _by_block([r for r in STRUCTURAL if r.function in _SHORTER], REAL)
+FOR_READING = _by_block(
+    [Rule((numpy_number,), lambda build, x, dtype: x)], [r for r in STRUCTURAL if r.function in _SHORTER], REAL
+)
 """What makes a formula easier to read: nothing that replaces a block by another."""
