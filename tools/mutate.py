@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "chainrule"
 
 TESTS = {
+    "algebra": ["tests/simplify", "tests/explain/test_closed_rules.py"],
     "simplify": ["tests/simplify"],
     "compile/vecmath": ["tests/compile/test_vecmath.py"],
     "compile": [f"tests/compile/test_{name}.py" for name in ("bounds", "simplified", "windows", "compile")],

@@ -22,14 +22,16 @@ def entropy(s):
     return -np.sum(p * np.log(p))
 
 
+SOFTMAX = "exp(x) / sum(exp(x), axis=a, keepdims=True) = softmax(x, axis=a)"
+
 FIRES = {
     "identity_renames": (lambda x, a: np.trace(a @ np.diag(x)), X, A),
     "single_terms_need_no_brackets": (lambda x, y: np.sum(x * y) ** 2 / np.sum(x * y), X, Y),
-    "softmax_of_exponentials": (softmax_by_hand, X, Y),
+    SOFTMAX: (softmax_by_hand, X, Y),
     "one_hot_rows_pick": (lambda x: cr.cross_entropy_loss(cr.softmax(x), 1), X),
     "inverse_cancels": (lambda a, b: np.log(np.linalg.det(a @ b)), A, B),
-    "logistic": (lambda x: np.sum(np.log(1 + np.exp(x))), X),
-    "tails_of_the_logistic": (lambda x: np.sum(1 / (1 + np.exp(-x))), X),
+    "x / (1 + exp(y)) = x * sigmoid(-y)": (lambda x: np.sum(np.log(1 + np.exp(x))), X),
+    "exp(x) * sigmoid(-x) = sigmoid(x)": (lambda x: np.sum(1 / (1 + np.exp(-x))), X),
     "derivative_of_the_logistic": (lambda x: np.sum(1 / (1 + np.exp(-x))), X),
     "step_of_a_maximum": (lambda x: np.sum(cr.relu(x) ** 2), X),
     "probabilities_sum_to_one": (entropy, X),
@@ -41,11 +43,14 @@ FIRES = {
 REFUSES = {
     "identity_renames": (lambda x, a: np.sum(a @ x), X, A),
     "single_terms_need_no_brackets": (lambda x, y: np.sum(x * y + x) ** 2, X, Y),
-    "softmax_of_exponentials": (lambda x: np.sum(np.exp(x) / np.sum(x * x)), X),
+    "exp(x) / sum(exp(x), axis=a, keepdims=True) = softmax(x, axis=a)": (
+        lambda x: np.sum(np.exp(x) / np.sum(x * x)),
+        X,
+    ),
     "one_hot_rows_pick": (lambda x: np.sum(np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]) @ np.exp(x)), X),
     "inverse_cancels": (lambda a, b: np.trace(np.linalg.inv(a) @ b), A, B),
-    "logistic": (lambda x: np.sum(np.log(2 + np.exp(x))), X),
-    "tails_of_the_logistic": (lambda x, y: np.sum(np.exp(-y) * cr.sigmoid(x)), X, Y),
+    "x / (1 + exp(y)) = x * sigmoid(-y)": (lambda x: np.sum(np.log(2 + np.exp(x))), X),
+    "exp(x) * sigmoid(-x) = sigmoid(x)": (lambda x, y: np.sum(np.exp(-y) * cr.sigmoid(x)), X, Y),
     "derivative_of_the_logistic": (lambda x, y: np.sum(cr.sigmoid(x) * cr.sigmoid(y)), X, Y),
     "step_of_a_maximum": (lambda x, y: np.sum(np.maximum(x, y) ** 2), X, Y),
     "probabilities_sum_to_one": (lambda x, y: np.sum(y * cr.softmax(x)), X, Y),

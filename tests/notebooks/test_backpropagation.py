@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import notes
+
+from chainrule import notes
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")

@@ -6,7 +6,8 @@ import sys
 
 import numpy as np
 import pytest
-from examples import notes
+
+from chainrule import notes
 
 SECTIONS = notes.sections()
 

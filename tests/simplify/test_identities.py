@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.algebra.identities import EXACT, REAL, STABLE
+from chainrule.algebra.patterns import Call, Number, Variable
 from chainrule.array import Array
 from chainrule.blocks.integers import Slot, gather
 from chainrule.graph import graph_between, record_graph
 from chainrule.node import Node
 from chainrule.simplify import simplify_graph
-from chainrule.simplify.identities import EXACT, REAL, STABLE
-from chainrule.simplify.patterns import Call, Number, Variable
 
 X = np.array([[0.3, 1.7, 0.9], [2.1, 0.4, 1.2]])
 Y = np.array([[1.1, 0.6, 2.3], [0.5, 1.9, 0.8]])

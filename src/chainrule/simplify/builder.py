@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule import absent
 from chainrule.block import Block
+from chainrule.blocks.elementwise import negative
 from chainrule.libraries import namespace_of
 from chainrule.node import Node
 from chainrule.simplify import structure
@@ -66,6 +67,13 @@ class Builder:
     def same(self, x: Any, y: Any) -> bool:
         """Whether two operands are equal: the same node, or constants with the same entries."""
         return x is y or (type(x) is not Node and type(y) is not Node and self.key(x) == self.key(y))
+
+    def are_opposite(self, x: Any, y: Any) -> bool:
+        """Whether x = −y, as far as that shows."""
+        for a, b in ((x, y), (y, x)):
+            if type(a) is Node and a.block is negative and self.same(a.inputs[0], b):
+                return True
+        return self.forms is not None and self.forms.are_opposite(x, y)
 
     def is_pure(self, block: Any) -> bool:
         """Whether a block is known to give the same result each time. A user's own may draw random numbers."""

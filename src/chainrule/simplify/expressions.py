@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
+from chainrule.algebra.products import common, over
 from chainrule.block import Block, product_or_zero
 from chainrule.blocks.elementwise import add, divide, multiply, square, subtract
 from chainrule.blocks.indexing import add_at
@@ -88,16 +89,10 @@ def _age_of(x: Any) -> int:
 
 
 def _common_factor(terms: dict[Product, Any]) -> Product:
-    """What all terms have in common."""
+    """What all terms have in common, divisors left out: a sum of quotients stays one."""
     if len(terms) < 2:
         return ONE
-    first, *others = (dict(p) for p in terms)
-    common = {}
-    for atom, e in first.items():
-        least = min([e, *(p.get(atom, 0) for p in others)])
-        if least > 0:
-            common[atom] = least
-    return frozenset(common.items())
+    return frozenset((atom, e) for atom, e in common(map(dict, terms)).items() if e > 0)
 
 
 def _one_scale(terms: dict[Product, Any]) -> tuple[Any, list[float]]:
@@ -119,8 +114,7 @@ def _one_scale(terms: dict[Product, Any]) -> tuple[Any, list[float]]:
 
 
 def _without(product: Product, factor: Product) -> Product:
-    taken = dict(factor)
-    return frozenset((atom, e - taken.get(atom, 0)) for atom, e in product if e != taken.get(atom, 0))
+    return frozenset(over(dict(product), dict(factor)).items())
 
 
 # From a form to an expression ------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ blocks. What may happen to it, so that a computation keeps its values:
   that.
 - A sum is multiplied out only where something comes of it, by factors that are bounded, so no infinity arises.
 - p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `chainrule.absent`).
-- e^y / (1 + e^y) = σ(y), e^y σ(−y) = σ(y) and e^y / Σ e^y = softmax(y): these do not overflow.
+- Factors that together are one of another kind become that by the identities of products (`algebra/identities.py`), as
+  e^y σ(−y) = σ(y): these do not overflow.
 - Factors are multiplied smallest first, so a row of numbers is scaled before it meets a matrix.
 """
 
@@ -22,18 +23,18 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.algebra.identities import PRODUCTS
 from chainrule.block import Block, product_or_zero
-from chainrule.blocks.activations import sigmoid
-from chainrule.blocks.elementwise import add, divide, exp, multiply, negative, square, subtract
+from chainrule.blocks.elementwise import add, divide, multiply, negative, square, subtract
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.integers import gather, one_hot_rows, scatter
-from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
-from chainrule.simplify.structure import is_positive, is_result_of, is_row_sum, one_hot, sum_of_exponentials, uniform
+from chainrule.simplify.matching import made, match_factors
+from chainrule.simplify.structure import is_positive, is_result_of, one_hot
 from chainrule.simplify.terms import (
     ONE,
     Form,
@@ -318,34 +319,24 @@ class Forms:
         return self.build.call(reshape, entries, shape=(*lead, 1)) if lead else entries
 
     def _settle(self, exponents: Counter[Any], notes: _Notes) -> None:
-        """Exponentials over what contains them become sigmoids and softmaxes."""
-        for e in [atom for atom, n in exponents.items() if n > 0 and is_result_of(atom, exp)]:
-            y = e.inputs[0]
-            for atom in list(exponents):
-                settled = None
-                if exponents[atom] < 0:
-                    if is_result_of(atom, add) and e in atom.inputs and any(uniform(i) == 1 for i in atom.inputs):
-                        settled = self.build.call(sigmoid, y)
-                    elif (
-                        (total := sum_of_exponentials(atom)) is not None
-                        and total.inputs[0] is e
-                        and is_row_sum(atom, total)
-                    ):
-                        settled = self.build.call(softmax, y, axis=total.params["axis"])
-                elif is_result_of(atom, sigmoid) and self._are_opposite(atom.inputs[0], y):
-                    settled = self.build.call(sigmoid, y)
-                if type(settled) is not Node:
+        """Factors become others by the identities of products: e^y σ(−y) is σ(y)."""
+        for identity in PRODUCTS:
+            left, right = identity.factors
+            for atoms, binding in list(match_factors(left, self.build, exponents, {})):
+                times = min([abs(exponents[atom]) for atom in atoms])
+                found = {made(pattern, self.build, binding): e for pattern, e in right.items()}
+                if times == 0 or not all(type(atom) is Node for atom in found):
                     continue
-                times = min(exponents[e], abs(exponents[atom]))
-                if times > 0:
-                    notes.from_(settled, e, atom)
-                    exponents[e] -= times
-                    exponents[atom] -= int(math.copysign(times, exponents[atom]))
-                    exponents[settled] += times
-                    notes.stable = notes.gain = True
+                for atom, e in zip(atoms, left.values(), strict=True):
+                    exponents[atom] -= times * e
+                for atom, e in found.items():
+                    exponents[notes.from_(atom, *atoms)] += times * e
+                notes.stable = notes.gain = True
 
-    def _are_opposite(self, x: Any, y: Any) -> bool:
+    def are_opposite(self, x: Any, y: Any) -> bool:
         """Whether x = −y by their forms."""
+        if type(x) is not Node or type(y) is not Node:
+            return False
         a, b = self.of(x).terms, self.of(y).terms
         return a.keys() == b.keys() and all(np.array_equal(a[p], -b[p]) for p in a)
 

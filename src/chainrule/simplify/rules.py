@@ -1,7 +1,7 @@
 """The table of rules: for each block what may be made of it.
 
-Most rules are identities of `identities.py`. Those about shapes, structured constants and matrix products need a few
-lines of Python; each says in its docstring what it is as an identity.
+Most rules are identities of `algebra/identities.py`. Those about shapes, structured constants and matrix products need
+a few lines of Python; each says in its docstring what it is as an identity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import absent
-from chainrule.backward import numpy_number
+from chainrule.algebra.identities import EXACT, REAL, STABLE
 from chainrule.block import BLOCKS, Block, Elementwise, product_or_zero, unless_masked
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import (
@@ -41,8 +41,7 @@ from chainrule.blocks.shaping import broadcast_to, cast, reshape, transpose
 from chainrule.node import Node
 from chainrule.recording import alias
 from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
-from chainrule.simplify.identities import EXACT, REAL, STABLE
-from chainrule.simplify.patterns import Identity
+from chainrule.simplify.matching import IdentityRule
 from chainrule.simplify.structure import is_result_of
 
 __all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rule"]
@@ -413,16 +412,17 @@ def rank_one_times_vector(build: Builder, x: Any, y: Any) -> Any:
 # The tables ------------------------------------------------------------------------------------------------------
 
 
-def _by_block(*tables: Iterable[Identity | Rule]) -> dict[Block, list[Any]]:
+def _by_block(*rules: IdentityRule | Rule) -> dict[Block, list[Any]]:
     found: dict[Block, list[Any]] = {}
-    for table in tables:
-        for r in table:
-            for block in (r.left.block,) if isinstance(r, Identity) else r.blocks:
-                found.setdefault(block, []).append(r)
+    for r in rules:
+        for block in r.blocks:
+            found.setdefault(block, []).append(r)
     return found
 
 
-FOR_COMPUTATIONS = _by_block([Rule((alias,), lambda build, x: x)], STABLE, EXACT, STRUCTURAL)
+FOR_COMPUTATIONS = _by_block(
+    Rule((alias,), lambda build, x: x), *map(IdentityRule, STABLE), *map(IdentityRule, EXACT), *STRUCTURAL
+)
 """What may be used where numbers are computed."""
 
 _SHORTER = {
@@ -433,7 +433,5 @@ _SHORTER = {
     rows_of_identity,
     product_with_the_identity,
 }
-FOR_READING = _by_block(
-    [Rule((numpy_number,), lambda build, x, dtype: x)], [r for r in STRUCTURAL if r.function in _SHORTER], REAL
-)
+FOR_READING = _by_block(*(r for r in STRUCTURAL if r.function in _SHORTER), *map(IdentityRule, REAL))
 """What makes a formula easier to read: nothing that replaces a block by another."""

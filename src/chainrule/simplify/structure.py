@@ -194,22 +194,20 @@ def origins(x: Any) -> Iterator[Node]:
             stack.extend(x.inputs)
 
 
-# Sums of exponentials ----------------------------------------------------------------------------------------------
+# Reductions whose axes are kept ------------------------------------------------------------------------------------
 
 
-def sum_of_exponentials(atom: Any) -> Node | None:
-    """The sum of exponentials that an atom is, behind changes of shape."""
-    while is_result_of(atom, reshape, getitem, broadcast_to):
-        atom = atom.inputs[0]
-    found = is_result_of(atom, sum_) and is_result_of(atom.inputs[0], exp)
-    return atom if found else None
-
-
-def is_row_sum(atom: Node, total: Node) -> bool:
-    """Whether a sum stands beside what it sums with its summed axes of length 1, so that it is a row's own sum."""
-    full = np.shape(total.inputs[0].value)
-    axis = total.params["axis"]
+def kept_reduction(x: Node, reduction: Block) -> Node | None:
+    """The reduction that a value is, if it stands beside what is reduced: with its axes kept, each of length 1."""
+    inner: Any = x
+    while is_result_of(inner, reshape, getitem, broadcast_to):
+        inner = inner.inputs[0]
+    if not is_result_of(inner, reduction):
+        return None
+    full = np.shape(inner.inputs[0].value)
+    axis = inner.params["axis"]
     axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
     kept = tuple(1 if i in axes else n for i, n in enumerate(full))
-    shape = np.shape(atom.value)
-    return (1,) * (len(kept) - len(shape)) + shape == kept and (np.size(atom.value) == np.size(total.value))
+    shape = np.shape(x.value)
+    is_kept = (1,) * (len(kept) - len(shape)) + shape == kept and np.size(x.value) == np.size(inner.value)
+    return inner if is_kept else None

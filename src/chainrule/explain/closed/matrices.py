@@ -7,18 +7,18 @@ multiplies each row by a number of its own is diag(u) A.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from chainrule.algebra.products import common, multiplied, over
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.matrices import inv
 from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import Network, Parts
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
-from chainrule.explain.closed.terms import ONE, Atom, Expr, Factor, Index, Term, UnreadableError, multiplied, single
+from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnreadableError, single
 from chainrule.formula import Formula, call, indicator, name, number, unit
 
 __all__ = ["Writing"]
@@ -84,14 +84,9 @@ class Writing:
 
     def _common(self, x: Expr) -> Term | None:
         """The sum as a product, if all its terms have factors or a number in common."""
-        first, *others = x.terms
         free = set(x.free())
-        shared: dict[Factor, Fraction] = {}
-        for f, e in first.factors.items():
-            powers = [e, *(t.factors.get(f, ONE * 0) for t in others)]
-            if all(i in free for i in f[1]) and (min(powers) > 0 or max(powers) < 0):
-                shared[f] = min(powers) if e > 0 else max(powers)
-        rest = Expr(tuple(Term(t.number, _without(t.factors, shared)) for t in x.terms), x.axes)
+        shared = {f: e for f, e in common(t.factors for t in x.terms).items() if all(i in free for i in f[1])}
+        rest = Expr(tuple(Term(t.number, over(t.factors, shared)) for t in x.terms), x.axes)
         number = content(rest)
         if not shared and abs(number) == 1:
             return None
@@ -165,7 +160,3 @@ class Writing:
 
 def _rows(atom: Atom) -> Any:
     return np.eye(atom.shape[-1])[atom.content]
-
-
-def _without(factors: Mapping[Factor, Fraction], shared: Mapping[Factor, Fraction]) -> dict[Factor, Fraction]:
-    return {f: e - shared.get(f, 0) for f, e in factors.items() if e != shared.get(f, 0)}

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from chainrule.algebra.products import multiplied
 from chainrule.explain.closed.atoms import Atoms, product
-from chainrule.explain.closed.terms import Expr, Factor, Factors, Index, Term, cost, multiplied, summed
+from chainrule.explain.closed.terms import Expr, Factor, Factors, Index, Term, cost, summed
 
 __all__ = ["Definition", "folded"]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.algebra.products import multiplied
 from chainrule.blocks.activations import relu, sigmoid
 from chainrule.blocks.elementwise import (
     absolute,
     equal,
-    exp,
     greater,
     greater_equal,
     less,
@@ -27,7 +27,7 @@ from chainrule.blocks.elementwise import (
 from chainrule.blocks.indexing import getitem
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.normalisation import softmax
-from chainrule.explain.closed import calls
+from chainrule.explain.closed import calls, identities
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.terms import (
@@ -38,7 +38,6 @@ from chainrule.explain.closed.terms import (
     Factors,
     Index,
     Term,
-    multiplied,
     single,
     summed,
     uses,
@@ -153,56 +152,6 @@ def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term
     return None
 
 
-def _is_one_plus_exp(atom: Atom) -> tuple[Atom, tuple[Index, ...], Fraction] | None:
-    """The exponential E in 1 + E or 1 + 1/E, with its exponent."""
-    if atom.kind != "sum" or atom.value is None or len(atom.value.terms) != 2:
-        return None
-    one, other = sorted(atom.value.terms, key=lambda t: len(t.factors))
-    if one.factors or one.number != 1 or other.number != 1 or len(other.factors) != 1:
-        return None
-    (((inner, idx), e),) = other.factors.items()
-    return (inner, idx, e) if inner.block is exp and abs(e) == 1 else None
-
-
-def logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
-    """e^u/(1 + e^u) = σ(u), and 1/(1 + e^u) = σ(−u)."""
-    for (atom, idx), e in term.factors.items():
-        found = _is_one_plus_exp(atom) if e < 0 and e.denominator == 1 else None
-        if found is None:
-            continue
-        inner, local, sign = found
-        assert atom.value is not None
-        place = dict(zip(atom.value.free(), idx, strict=True))
-        power = (inner, tuple(place[i] for i in local))
-        rest = multiplied(term.factors, ((atom, idx), 1))
-        if rest.get(power, 0) * sign > 0:
-            rest = multiplied(rest, (power, -sign))
-        else:
-            sign = -sign
-        made = calls.elementwise(atoms, sigmoid, {}, [inner.args[0].at(power[1]).scaled(sign).along(power[1])])
-        return Term(term.number, multiplied(rest, *made.terms[0].factors.items()))
-    return None
-
-
-def tails_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
-    """e^−u σ(u) = σ(−u)."""
-    for (atom, idx), e in term.factors.items():
-        if atom.block is not sigmoid or e < 1:
-            continue
-        u = atom.args[0]
-        for (other, there), k in term.factors.items():
-            if other.block is not exp or e.denominator != 1 or k.denominator != 1:
-                continue
-            for sign in (1, -1):
-                v = other.args[0].at(there)
-                w = u.at(idx)
-                if k * sign < 0 and set(there) == set(idx) and atoms.key(v, idx) == atoms.key(w.scaled(sign), idx):
-                    made = calls.elementwise(atoms, sigmoid, {}, [w.scaled(-1).along(idx)])
-                    powers = (((atom, idx), -1), ((other, there), sign), *made.terms[0].factors.items())
-                    return Term(term.number, multiplied(term.factors, *powers))
-    return None
-
-
 def derivative_of_the_logistic(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
     """σ(u) σ(−u) = σ(u) (1 − σ(u))."""
     logistics = [f for f, e in term.factors.items() if f[0].block is sigmoid and e == 1]
@@ -232,31 +181,6 @@ def step_of_a_maximum(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Te
             keys = {atoms.key(a) for a in atom.args}
             if not zero.terms and atoms.key(x) in keys:
                 return Term(term.number, without(term.factors, (test, there)))
-    return None
-
-
-def softmax_of_exponentials(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
-    """e^(u_k) / Σ_k e^(u_k) = softmax(u)."""
-    for (atom, idx), e in term.factors.items():
-        if atom.kind != "sum" or e >= 0 or atom.value is None or len(atom.value.terms) != 1:
-            continue
-        inner = atom.value.terms[0]
-        if len(inner.factors) != 1 or inner.number != 1:
-            continue
-        (((summand, local), power),) = inner.factors.items()
-        if summand.block is not exp or power != 1:
-            continue
-        place = dict(zip(atom.value.free(), idx, strict=True))
-        for (other, there), k in term.factors.items():
-            if other is not summand or k < 1:
-                continue
-            dummies = [n for n, i in enumerate(local) if i not in place]
-            if len(dummies) != 1 or any(place[i] is not t for i, t in zip(local, there, strict=True) if i in place):
-                continue
-            u = summand.args[0].at(there).along(there)
-            soft = calls.softmax(atoms, u, dummies[0])
-            powers = (((atom, idx), 1), ((other, there), -1), *soft.terms[0].factors.items())
-            return Term(term.number, multiplied(term.factors, *powers))
     return None
 
 
@@ -320,11 +244,9 @@ def single_terms_need_no_brackets(atoms: Atoms, term: Term, free: Mapping[Index,
 RULES = [
     identity_renames,
     single_terms_need_no_brackets,
-    softmax_of_exponentials,
+    *identities.of_products(),
     one_hot_rows_pick,
     inverse_cancels,
-    logistic,
-    tails_of_the_logistic,
     derivative_of_the_logistic,
     step_of_a_maximum,
     probabilities_sum_to_one,

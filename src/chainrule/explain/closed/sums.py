@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backward import numpy_number
 from chainrule.block import Block
 from chainrule.blocks.elementwise import (
     add,
@@ -175,7 +174,6 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     negative: _negative,
     positive_: _same,
     cast: _same,
-    numpy_number: _same,
     copy: _same,
     multiply: _multiply,
     divide: _divide,

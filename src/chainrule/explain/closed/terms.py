@@ -29,7 +29,6 @@ __all__ = [
     "axes_of_shape",
     "cost",
     "join",
-    "multiplied",
     "single",
     "summed",
     "term_key",
@@ -123,16 +122,6 @@ def join(factors: Factors, atom: Atom, idx: tuple[Index, ...], e: Any) -> None:
         factors[atom, idx] = total
     else:
         factors.pop((atom, idx), None)
-
-
-def multiplied(factors: Factors, *more: tuple[Factor, Any]) -> Factors:
-    """Factors times powers of some; what cancels is gone."""
-    made = dict(factors)
-    for factor, e in more:
-        made[factor] = made.get(factor, ONE * 0) + e
-        if not made[factor]:
-            del made[factor]
-    return made
 
 
 def without(factors: Factors, *gone: Factor) -> Factors:

@@ -1,18 +1,20 @@
 """The identities: one line each. The left side is replaced by the right side.
 
-They are in three tables by what they keep:
+They are in tables by what they keep:
 - EXACT keeps value, NaN, infinities and signed zeros, up to rounding.
 - STABLE keeps them too, but where the left side over- or underflows, or cancels, the right side has the value that
   mathematics has.
+- PRODUCTS are those of STABLE that are about factors of a product. They are used wherever these stand in a product, in
+  the sums of products of `simplify` and in those of closed forms.
 - REAL holds for real numbers only, so it is for formulas that are read, not for numbers.
 
 Each line is tested on random values, with its gradient. Shape and dtype are kept by the builder, which takes a right
 side only where both are those of the left. They are for real operands; complex ones are left alone.
 """
 
-from chainrule.simplify.patterns import identities
+from chainrule.algebra.patterns import identities
 
-__all__ = ["EXACT", "REAL", "STABLE"]
+__all__ = ["EXACT", "PRODUCTS", "REAL", "STABLE"]
 
 EXACT = identities("""
     x * 1 = x
@@ -45,7 +47,14 @@ EXACT = identities("""
     flip(flip(x, axis=a), axis=a) = x
 """)
 
+PRODUCTS = identities("""
+    x / (1 + exp(y)) = x * sigmoid(-y)
+    exp(x) * sigmoid(-x) = sigmoid(x)
+    exp(x) / sum(exp(x), axis=a, keepdims=True) = softmax(x, axis=a)
+""")
+
 STABLE = [
+    *PRODUCTS,
     # Tails of exponentials and logarithms. Source: M. Mächler, Accurately computing log(1 − exp(−|a|)) (2012).
     *identities("""
     log(1 + exp(x)) = softplus(x)
@@ -56,10 +65,6 @@ STABLE = [
     log(1 - sigmoid(x)) = -softplus(x)
     log1p(-sigmoid(x)) = -softplus(x)
     softplus(x) - x = softplus(-x)
-    x / (1 + exp(y)) = x * sigmoid(-y)
-    exp(x) / (1 + exp(x)) = sigmoid(x)
-    exp(x) * sigmoid(-x) = sigmoid(x)
-    exp(-x) * sigmoid(x) = sigmoid(-x)
     log(sum(exp(x), axis=a, keepdims=k)) = logsumexp(x, axis=a, keepdims=k)
     log(softmax(x, axis=a)) = log_softmax(x, axis=a)
     log(getitem(softmax(x, axis=a), key=k)) = getitem(log_softmax(x, axis=a), key=k)
@@ -69,7 +74,6 @@ STABLE = [
     cross_entropy_loss(softmax(x, axis=-1), label) = softmax_cross_entropy(x, label)
     log(exp(x)) = x
     sqrt(square(x)) = abs(x)
-    exp(x) / sum(exp(x), axis=a, keepdims=True) = softmax(x, axis=a)
     """),
     # Cancellation: only where the left side goes away, so that no second exponential is paid for.
     *identities(

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import ast
 import functools
-import math
-from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
 import chainrule.blocks  # noqa: F401  the library registers itself
+from chainrule.algebra.products import common, multiplied, over
 from chainrule.block import Block, block_named
 from chainrule.blocks.activations import logaddexp
 from chainrule.blocks.elementwise import absolute, add, divide, multiply, negative, power, subtract
 from chainrule.blocks.linalg import matmul
-from chainrule.libraries import is_complex
-from chainrule.node import Node
-from chainrule.simplify.builder import CONSTANT, Builder
 
-__all__ = ["Call", "Identity", "Number", "Variable", "identities"]
+__all__ = ["COMMUTE", "Call", "Identity", "Number", "Pattern", "Product", "Variable", "identities"]
 
 OPERATORS = {
     ast.Add: add,
@@ -36,10 +32,7 @@ OPERATORS = {
 }
 BUILTINS = {"abs": absolute}
 COMMUTE = {add, multiply, logaddexp}
-
-Binding = dict[str, Any]
-_MATCHED = ""
-"""Under this name a binding keeps the nodes below the first that the pattern has matched."""
+"""Their operands match in either order."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,7 @@ class Call:
 
 
 Pattern = Variable | Number | Call
+Product = dict[Pattern, int]
 
 
 @dataclass(frozen=True)
@@ -84,77 +78,21 @@ class Identity:
     right: Pattern
     once: bool = False
 
-    def may_apply(self, kinds: Set[Any]) -> bool:
-        """Whether operands made by these blocks can match the left side."""
-        return self.needs <= kinds
-
     @functools.cached_property
-    def needs(self) -> frozenset[Any]:
-        inner = [x for x in self.left.operands if not isinstance(x, Variable)]
-        return frozenset(x.block if isinstance(x, Call) else CONSTANT for x in inner)
-
-    def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """The right side, where the block of the left side, applied to these operands, matches it; else None."""
-        for binding in _match_operands(self.left, build, operands, params, {}):
-            if any(is_complex(x.value if type(x) is Node else x) for name, x in binding.items() if name):
-                continue
-            if not self.once or all(map(build.dies, binding.get(_MATCHED, ()))):
-                return self._made(self.right, build, binding)
-        return None
-
-    def _made(self, pattern: Pattern, build: Builder, binding: Binding) -> Any:
-        if isinstance(pattern, Variable):
-            return binding[pattern.name]
-        if isinstance(pattern, Number):
-            return pattern.value
-        operands = [self._made(x, build, binding) for x in pattern.operands]
-        params = {name: binding[v] if isinstance(v, str) else v for name, v in pattern.params}
-        return build.call(pattern.block, *operands, **params)
+    def factors(self) -> tuple[Product, Product]:
+        """Both sides as products, without the factors that they share: what takes the place of what in a product."""
+        left, right = _product_of(self.left), _product_of(self.right)
+        shared = common((left, right))
+        return over(left, shared), over(right, shared)
 
 
-def _match_operands(
-    pattern: Call, build: Builder, operands: tuple[Any, ...], params: dict[str, Any], binding: Binding
-) -> Iterator[Binding]:
-    if len(operands) != len(pattern.operands):
-        return
-    for name, variable in pattern.params:
-        if not isinstance(variable, str):
-            if params[name] != variable:
-                return
-            continue
-        if binding.get(variable, params[name]) != params[name]:
-            return
-        binding = binding | {variable: params[name]}
-    orders = [operands]
-    if pattern.block in COMMUTE:
-        orders.append(operands[::-1])
-    for order in orders:
-        found: list[Binding] = [binding]
-        for inner, x in zip(pattern.operands, order, strict=True):
-            found = [more for b in found for more in _match(inner, build, x, b)]
-            if not found:
-                break
-        yield from found
-
-
-def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterator[Binding]:
-    if isinstance(pattern, Variable):
-        if pattern.name not in binding:
-            yield binding | {pattern.name: x}
-        elif build.same(binding[pattern.name], x):
-            yield binding
-    elif isinstance(pattern, Number):
-        if type(x) is not Node:
-            c = build.uniform(x)
-            if c is not None and c == pattern.value and (c != 0 or _signs_agree(c, pattern.value)):
-                yield binding
-    elif type(x) is Node and x.block is pattern.block and not build.is_leaf(x):
-        binding = binding | {_MATCHED: (*binding.get(_MATCHED, ()), x)}
-        yield from _match_operands(pattern, build, x.inputs, x.params, binding)
-
-
-def _signs_agree(a: Any, b: float) -> bool:
-    return isinstance(a, int) or math.copysign(1.0, float(a)) == math.copysign(1.0, b)
+def _product_of(pattern: Pattern) -> Product:
+    if isinstance(pattern, Number) and pattern.value == 1:
+        return {}
+    if isinstance(pattern, Call) and pattern.block in (multiply, divide):
+        x, y = map(_product_of, pattern.operands)
+        return over(x, y) if pattern.block is divide else multiplied(x, *y.items())
+    return {pattern: 1}
 
 
 # Reading the text ------------------------------------------------------------------------------------------------
