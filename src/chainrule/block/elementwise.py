@@ -79,7 +79,7 @@ def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
     """The operands in the precision in which the forward pass took them, which is that of z.
 
     In their own dtypes 1/y of a float32 beside float64 would have seven digits, and y² of an int8 would wrap.
-    Integers stay integers, for some degrees must be, but of 64 bits.
+    Integers and truth values become integers of 64 bits, for some degrees must be integers.
     """
     dtype = z.dtype
     for x in operands:
@@ -89,9 +89,9 @@ def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
 
 
 def _is_small_integer(x: Any) -> bool:
-    """Whether x is NumPy's, of integers, and all its numbers are among those of int64."""
+    """Whether x is NumPy's, of integers or truth values, and all its numbers are among those of int64."""
     own = getattr(x, "dtype", None)
-    return isinstance(own, np.dtype) and own.kind in "iu" and own != np.uint64
+    return isinstance(own, np.dtype) and own.kind in "biu" and own != np.uint64
 
 
 def _as_int64(x: Any) -> Any:

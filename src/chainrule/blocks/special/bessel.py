@@ -11,7 +11,16 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.block import Elementwise, answers, singular
 from chainrule.blocks.special.gamma_functions import rgamma
-from chainrule.blocks.special.table import near_zero, result_of, special_function, symbol, together, unknown, whole
+from chainrule.blocks.special.table import (
+    near_zero,
+    result_of,
+    special_function,
+    symbol,
+    together,
+    unknown,
+    whole,
+    whole_part,
+)
 from chainrule.domains import exactly, example, far_from_zero, inside, normal, positive
 from chainrule.libraries import is_complex, special_functions_of
 
@@ -60,8 +69,8 @@ kve: Elementwise = special_function("kve", unknown("kve", "v"), lambda xp, z, v,
 jve: Elementwise = special_function("jve", unknown("jve", "v"), lambda xp, z, v, x: 0.5 * (jve(v - 1, x) - jve(v + 1, x)), example=example(exactly(2), normal(2, 3)))
 yve: Elementwise = special_function("yve", unknown("yve", "v"), lambda xp, z, v, x: 0.5 * (yve(v - 1, x) - yve(v + 1, x)), example=example(exactly(2), positive(2, 3)))
 ive: Elementwise = special_function("ive", unknown("ive", "v"), lambda xp, z, v, x: _scaled(xp, z, v, x, abs(x), -1, lambda x: 0.5 * (ive(v - 1, x) + ive(v + 1, x)) - xp.sign(x) * z), example=example(exactly(2), far_from_zero(2, 3)))
-yn: Elementwise = special_function("yn", whole("yn", "n"), lambda xp, z, n, x: 0.5 * (yn(n - 1, x) - yn(n + 1, x)), notation=symbol("Y"), example=example(exactly(2), positive(2, 3)))
-kn: Elementwise = special_function("kn", whole("kn", "n"), lambda xp, z, n, x: -0.5 * (kn(n - 1, x) + kn(n + 1, x)), notation=symbol("K"), example=example(exactly(2), positive(2, 3)))
+yn: Elementwise = special_function("yn", whole("yn", "n"), lambda xp, z, n, x: 0.5 * (yn(whole_part(xp, n) - 1, x) - yn(whole_part(xp, n) + 1, x)), notation=symbol("Y"), example=example(exactly(2), positive(2, 3)))
+kn: Elementwise = special_function("kn", whole("kn", "n"), lambda xp, z, n, x: -0.5 * (kn(whole_part(xp, n) - 1, x) + kn(whole_part(xp, n) + 1, x)), notation=symbol("K"), example=example(exactly(2), positive(2, 3)))
 j0 = special_function("j0", lambda xp, z, x: -j1(x), notation=symbol("J₀"))
 j1: Elementwise = special_function("j1", lambda xp, z, x: 0.5 * (j0(x) - jv(2.0, x)), notation=symbol("J₁"))
 y0 = special_function("y0", lambda xp, z, x: -y1(x), notation=symbol("Y₀"), example=example(positive(2, 3)))
@@ -177,11 +186,18 @@ airye_aip: Elementwise = result_of("airye", 1, "Ai′", lambda xp, z, x: _scaled
 airye_bi = result_of("airye", 2, "Bi", lambda xp, z, x: _scaled_air(xp, z, x, 1 / 3, 0.5, -1, lambda x: airye_bip(x) - _root(xp, x) * z), example=example(far_from_zero(2, 3)))
 airye_bip: Elementwise = result_of("airye", 3, "Bi′", lambda xp, z, x: _scaled_air(xp, z, x, 2 / 3, 1.0, -1, lambda x: x * airye_bi(x) - _root(xp, x) * z), example=example(far_from_zero(2, 3)))
 together("airye", airye_ai, airye_aip, airye_bi, airye_bip)
+
+
+def _ai(xp, x):
+    """Ai(x), 0 where it underflows; SciPy's is NaN for large x."""
+    return xp.where(x < 110, airy_ai(xp.minimum(x, 110.0)), 0.0)
+
+
 together(
     "itairy",  # ∫₀ˣ Ai(t), ∫₀ˣ Bi(t), ∫₀ˣ Ai(−t), ∫₀ˣ Bi(−t)
-    result_of("itairy", 0, "∫Ai", lambda xp, z, x: airy_ai(x)),
+    result_of("itairy", 0, "∫Ai", lambda xp, z, x: _ai(xp, x)),
     result_of("itairy", 1, "∫Bi", lambda xp, z, x: airy_bi(x)),
-    result_of("itairy", 2, "∫Ai(−t)", lambda xp, z, x: airy_ai(-x)),
+    result_of("itairy", 2, "∫Ai(−t)", lambda xp, z, x: _ai(xp, -x)),
     result_of("itairy", 3, "∫Bi(−t)", lambda xp, z, x: airy_bi(-x)),
 )
 
@@ -210,25 +226,28 @@ def scipy_kelvin(x):
 
 # Struve functions: 11.4.24 and 11.4.26 ----------------------------------------------------------------------------------
 
-@singular
-def _struve_power(xp, v, x):
-    """(x/2)^v / (√π Γ(v + 3/2))."""
-    return (0.5 * x) ** v * rgamma(v + 1.5) / math.sqrt(math.pi)
+def _struve_near(xp, v, x, sign):
+    """By x of Σ (±1)^k (x/2)^(2k+v+1) / (Γ(k + 3/2) Γ(k + v + 3/2)), 11.2.1 and 11.2.2, for |x| ≤ 1."""
+    slope = 0.0
+    for k in range(12):
+        coefficient = sign**k * (0.5 * (2 * k + v + 1)) / math.gamma(k + 1.5)
+        power = xp.where(coefficient == 0, 1.0, 2 * k + v)
+        slope = slope + coefficient * rgamma(k + v + 1.5) * (0.5 * x) ** power
+    return slope
 
 
 @singular
-def _struve_by_x(xp, z, v, x):
-    """H_(v−1) − (v/x) H_v where x is large, for then the power outgrows the rest."""
-    far = x > 1
-    y, near = xp.where(far, x, 1.0), xp.where(far, 1.0, x)
-    below = 0.5 * (struve(v - 1, near) - struve(v + 1, near) + _struve_power(xp, v, near))
-    return xp.where(far, struve(v - 1, y) - v / y * z, below)
+def _struve_by_x(xp, z, v, x, function, sign):
+    """H_(v−1) − (v/x) H_v, and so of L; near 0, where these cancel, the series."""
+    far = abs(x) > 1
+    y = xp.where(far, x, 1.0)
+    return xp.where(far, function(v - 1, y) - v / y * z, _struve_near(xp, v, xp.where(far, 1.0, x), sign))
 
 
-struve: Elementwise = special_function("struve", unknown("struve", "v"), _struve_by_x, notation=symbol("H"), example=example(exactly(2), positive(2, 3)))
-modstruve: Elementwise = special_function("modstruve", unknown("modstruve", "v"), lambda xp, z, v, x: 0.5 * (modstruve(v - 1, x) + modstruve(v + 1, x) + _struve_power(xp, v, x)), notation=symbol("L"), example=example(exactly(2), positive(2, 3)))
+struve: Elementwise = special_function("struve", unknown("struve", "v"), lambda xp, z, v, x: _struve_by_x(xp, z, v, x, struve, -1), notation=symbol("H"), example=example(exactly(2), positive(2, 3)))
+modstruve: Elementwise = special_function("modstruve", unknown("modstruve", "v"), lambda xp, z, v, x: _struve_by_x(xp, z, v, x, modstruve, 1), notation=symbol("L"), example=example(exactly(2), positive(2, 3)))
 itstruve0 = special_function("itstruve0", lambda xp, z, x: struve(0.0, x), notation=symbol("∫H₀"), example=example(positive(2, 3)))
-it2struve0 = special_function("it2struve0", singular(lambda xp, z, x: -struve(0.0, x) / x), notation=symbol("∫H₀/t"), example=example(positive(2, 3)))  # from x to ∞
+it2struve0 = special_function("it2struve0", lambda xp, z, x: -_over_x(xp, struve(0.0, x), x, 2 / math.pi), notation=symbol("∫H₀/t"), example=example(positive(2, 3)))  # from x to ∞
 itmodstruve0 = special_function("itmodstruve0", lambda xp, z, x: modstruve(0.0, x), notation=symbol("∫L₀"), example=example(positive(2, 3)))
 
 # The function of E. M. Wright, Σ_k x^k / (k! Γ(ak + b)), 10.46.1 -------------------------------------------------------
@@ -241,13 +260,23 @@ log_wright_bessel: Elementwise = special_function("log_wright_bessel", unknown("
 # Solutions of a differential equation y″ = c(x) y, with y and y′ as the two results ----------------------------------
 
 
+def _product(xp, c, y):
+    """c y, and 0 where y is 0 though c be infinite or not known."""
+    return xp.where(y == 0, 0.0, c * y)
+
+
 def _solution(function, parameters, coefficient, domain, per_unit=1.0):
     """The blocks of y and y′. `per_unit` is how much the equation's variable grows with that of SciPy's function."""
     unknowns = [unknown(function, name) for name in parameters]
     options = {"example": example(*(exactly(n) for n in parameters.values()), domain(2, 3))}
     y = result_of(function, 0, "y", *unknowns, lambda xp, z, *xs: per_unit * dy(*xs), **options)
     dy: Elementwise = result_of(
-        function, 1, "y′", *unknowns, lambda xp, z, *xs: per_unit * coefficient(xp, *xs) * y(*xs), **options
+        function,
+        1,
+        "y′",
+        *unknowns,
+        lambda xp, z, *xs: per_unit * _product(xp, coefficient(xp, *xs), y(*xs)),
+        **options,
     )
     together(function, y, dy)
 

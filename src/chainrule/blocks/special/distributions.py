@@ -21,7 +21,7 @@ from chainrule.blocks.special.gamma_functions import (
     gammainc_by_a,
 )
 from chainrule.blocks.special.information import boxcox
-from chainrule.blocks.special.table import chance, special_function, symbol, through, unknown, whole
+from chainrule.blocks.special.table import chance, special_function, symbol, through, unknown, whole, whole_part
 from chainrule.domains import above_one, between, exactly, example, normal, positive
 from chainrule.forks import imported
 
@@ -36,9 +36,16 @@ def _log_boxcox(xp, z, x, lmbda):
     return boxcox.derivatives[1](xp, z, x, lmbda)
 
 
-def _whole(xp, k):
-    """The integer part of a count, as SciPy takes it."""
-    return k if isinstance(k, int) else xp.floor(k)
+def _times_density(xp, factor, a, x):
+    """factor ∂P(a, x)/∂x of an x that is 0 where the factor is 0, and with it P."""
+    nothing = factor == 0
+    return factor * gamma_density(xp, a, xp.where(nothing, 1.0, x))
+
+
+@singular
+def _over_quantile_by_a(xp, factor, a, x):
+    """factor ∂a/∂x of P(a, x) = p."""
+    return xp.where((a == 0) | (factor == 0), 0.0, factor / gamma_quantile_by_a(xp, a, x))
 
 
 # fmt: off
@@ -47,36 +54,36 @@ def _whole(xp, k):
 
 gdtr = special_function(
     "gdtr",
-    lambda xp, z, a, b, x: x * gamma_density(xp, b, a * x),
+    lambda xp, z, a, b, x: _times_density(xp, x, b, a * x),
     lambda xp, z, a, b, x: gammainc_by_a(xp, b, a * x),
-    lambda xp, z, a, b, x: a * gamma_density(xp, b, a * x),
+    lambda xp, z, a, b, x: _times_density(xp, a, b, a * x),
     example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
 )
 gdtrc = special_function(
     "gdtrc",
-    lambda xp, z, a, b, x: -x * gamma_density(xp, b, a * x),
+    lambda xp, z, a, b, x: -_times_density(xp, x, b, a * x),
     lambda xp, z, a, b, x: -gammainc_by_a(xp, b, a * x),
-    lambda xp, z, a, b, x: -a * gamma_density(xp, b, a * x),
+    lambda xp, z, a, b, x: -_times_density(xp, a, b, a * x),
     example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
 )
 gdtria = special_function(  # the a of gdtr(a, b, x) = p; p depends on a x
     "gdtria",
     singular(lambda xp, a, p, b, x: 1 / (x * gamma_density(xp, b, a * x))),
-    singular(lambda xp, a, p, b, x: gamma_quantile_by_a(b, a * x) / x),
+    singular(lambda xp, a, p, b, x: gamma_quantile_by_a(xp, b, a * x) / x),
     singular(lambda xp, a, p, b, x: -a / x),
     example=example(chance(2, 3), positive(2, 3), positive(2, 3)),
 )
-gdtrib = special_function(
+gdtrib = special_function(  # the b of P(b, a x) = p, which is 0 where p is 1 or a x is 0
     "gdtrib",
-    singular(lambda xp, b, a, p, x: x / gamma_quantile_by_a(b, a * x)),
+    lambda xp, b, a, p, x: _over_quantile_by_a(xp, x, b, a * x),
     singular(lambda xp, b, a, p, x: 1 / gammainc_by_a(xp, b, a * x)),
-    singular(lambda xp, b, a, p, x: a / gamma_quantile_by_a(b, a * x)),
+    lambda xp, b, a, p, x: _over_quantile_by_a(xp, a, b, a * x),
     example=example(positive(2, 3), chance(2, 3), positive(2, 3)),
 )
 gdtrix = special_function(
     "gdtrix",
     singular(lambda xp, x, a, b, p: -x / a),
-    singular(lambda xp, x, a, b, p: gamma_quantile_by_a(b, a * x) / a),
+    singular(lambda xp, x, a, b, p: gamma_quantile_by_a(xp, b, a * x) / a),
     singular(lambda xp, x, a, b, p: 1 / (a * gamma_density(xp, b, a * x))),
     example=example(positive(2, 3), positive(2, 3), chance(2, 3)),
 )
@@ -94,41 +101,48 @@ chdtrc = special_function(
 )
 chdtri = special_function(  # the x of chdtrc(v, x) = p
     "chdtri",
-    singular(lambda xp, x, v, p: gamma_quantile_by_a(0.5 * v, 0.5 * x)),
+    singular(lambda xp, x, v, p: gamma_quantile_by_a(xp, 0.5 * v, 0.5 * x)),
     singular(lambda xp, x, v, p: -2 / gamma_density(xp, 0.5 * v, 0.5 * x)),
     example=example(positive(2, 3), chance(2, 3)),
 )
 chdtriv = special_function(  # the v of chdtr(v, x) = p
     "chdtriv",
     singular(lambda xp, v, p, x: 2 / gammainc_by_a(xp, 0.5 * v, 0.5 * x)),
-    singular(lambda xp, v, p, x: 1 / gamma_quantile_by_a(0.5 * v, 0.5 * x)),
+    singular(lambda xp, v, p, x: 1 / gamma_quantile_by_a(xp, 0.5 * v, 0.5 * x)),
     example=example(chance(2, 3), positive(2, 3)),
 )
-pdtr = special_function("pdtr", whole("pdtr", "k"), lambda xp, z, k, m: -gamma_density(xp, _whole(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))  # Q(k + 1, m)
-pdtrc = special_function("pdtrc", whole("pdtrc", "k"), lambda xp, z, k, m: gamma_density(xp, _whole(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))
-pdtri = special_function("pdtri", whole("pdtri", "k"), singular(lambda xp, m, k, y: -1 / gamma_density(xp, _whole(xp, k) + 1, m)), example=example(exactly(2), chance(2, 3)))
-pdtrik = special_function(  # the k of Q(k + 1, m) = p, a real number
+pdtr = special_function("pdtr", whole("pdtr", "k"), lambda xp, z, k, m: -gamma_density(xp, whole_part(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))  # Q(k + 1, m)
+pdtrc = special_function("pdtrc", whole("pdtrc", "k"), lambda xp, z, k, m: gamma_density(xp, whole_part(xp, k) + 1, m), example=example(exactly(2), positive(2, 3)))
+pdtri = special_function("pdtri", whole("pdtri", "k"), singular(lambda xp, m, k, y: -1 / gamma_density(xp, whole_part(xp, k) + 1, m)), example=example(exactly(2), chance(2, 3)))
+pdtrik = special_function(  # the k of Q(k + 1, m) = p, a real number; 0 where p is less than Q(1, m)
     "pdtrik",
-    singular(lambda xp, k, p, m: -1 / gammainc_by_a(xp, k + 1, m)),
-    singular(lambda xp, k, p, m: 1 / gamma_quantile_by_a(k + 1, m)),
+    singular(lambda xp, k, p, m: xp.where(k == 0, 0.0, -1 / gammainc_by_a(xp, k + 1, m))),
+    singular(lambda xp, k, p, m: xp.where(k == 0, 0.0, 1 / gamma_quantile_by_a(xp, k + 1, m))),
     example=example(chance(2, 3), above_one(2, 3)),
 )
 
 # Binomial and negative binomial -----------------------------------------------------------------------------------------
 
 def _binomial_density(xp, k, n, p):
-    """−∂/∂p of the sum of the first k + 1 terms, I_(1−p)(n − k, k + 1)."""
-    k = _whole(xp, k)
-    return beta_density(xp, k + 1, n - k, p)
+    """−∂/∂p of the sum of the first k + 1 terms, I_(1−p)(n − k, k + 1); 0 for the sum of none and for that of all."""
+    n, positive_ = whole_part(xp, n), k >= 0
+    k = whole_part(xp, k)
+    some = positive_ & (k < n)
+    return xp.where(some, beta_density(xp, xp.where(some, k + 1, 1), xp.where(some, n - k, 1), p), 0.0)
+
+
+def _negative_binomial_density(xp, k, n, p):
+    """∂/∂p of the sum of the first k + 1 terms, I_p(n, k + 1)."""
+    return beta_density(xp, whole_part(xp, n), whole_part(xp, k) + 1, p)
 
 
 _counts = example(exactly(2), exactly(5), chance(2, 3))
 bdtr = special_function("bdtr", whole("bdtr", "k"), whole("bdtr", "n"), lambda xp, z, k, n, p: -_binomial_density(xp, k, n, p), example=_counts)
 bdtrc = special_function("bdtrc", whole("bdtrc", "k"), whole("bdtrc", "n"), lambda xp, z, k, n, p: _binomial_density(xp, k, n, p), example=_counts)
 bdtri = special_function("bdtri", whole("bdtri", "k"), whole("bdtri", "n"), singular(lambda xp, p, k, n, y: -1 / _binomial_density(xp, k, n, p)), example=_counts)
-nbdtr = special_function("nbdtr", whole("nbdtr", "k"), whole("nbdtr", "n"), lambda xp, z, k, n, p: beta_density(xp, n, k + 1, p), example=_counts)
-nbdtrc = special_function("nbdtrc", whole("nbdtrc", "k"), whole("nbdtrc", "n"), lambda xp, z, k, n, p: -beta_density(xp, n, k + 1, p), example=_counts)
-nbdtri = special_function("nbdtri", whole("nbdtri", "k"), whole("nbdtri", "n"), singular(lambda xp, p, k, n, y: 1 / beta_density(xp, n, k + 1, p)), example=_counts)
+nbdtr = special_function("nbdtr", whole("nbdtr", "k"), whole("nbdtr", "n"), lambda xp, z, k, n, p: _negative_binomial_density(xp, k, n, p), example=_counts)
+nbdtrc = special_function("nbdtrc", whole("nbdtrc", "k"), whole("nbdtrc", "n"), lambda xp, z, k, n, p: -_negative_binomial_density(xp, k, n, p), example=_counts)
+nbdtri = special_function("nbdtri", whole("nbdtri", "k"), whole("nbdtri", "n"), singular(lambda xp, p, k, n, y: 1 / _negative_binomial_density(xp, k, n, p)), example=_counts)
 
 # Student's t, Fisher's F ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +183,13 @@ def _noncentral_density(xp, x, df, nc):
     return xp.where(small, near, far)
 
 
+@singular
+def _noncentral_quantile_by_nc(xp, x, df, nc):
+    """∂x/∂nc of chndtr(x, df, nc) = p; 0 at x = 0, where p is 0."""
+    y = xp.where(x == 0, 1.0, x)
+    return xp.where(x == 0, 0.0, _noncentral_density(xp, y, df + 2, nc) / _noncentral_density(xp, y, df, nc))
+
+
 chndtr = special_function(
     "chndtr",
     lambda xp, z, x, df, nc: _noncentral_density(xp, x, df, nc),
@@ -180,14 +201,14 @@ chndtrix = special_function(  # the x of chndtr(x, df, nc) = p
     "chndtrix",
     singular(lambda xp, x, p, df, nc: 1 / _noncentral_density(xp, x, df, nc)),
     unknown("chndtrix", "df"),
-    singular(lambda xp, x, p, df, nc: _noncentral_density(xp, x, df + 2, nc) / _noncentral_density(xp, x, df, nc)),
+    singular(lambda xp, x, p, df, nc: _noncentral_quantile_by_nc(xp, x, df, nc)),
     example=example(chance(2, 3), exactly(3), positive(2, 3)),
 )
-chndtrinc = special_function(  # the nc of chndtr(x, df, nc) = p
+chndtrinc = special_function(  # the nc of chndtr(x, df, nc) = p; SciPy's is 10⁻³¹⁵ where p is more than chndtr(x, df, 0)
     "chndtrinc",
-    singular(lambda xp, nc, x, df, p: _noncentral_density(xp, x, df, nc) / _noncentral_density(xp, x, df + 2, nc)),
+    singular(lambda xp, nc, x, df, p: xp.where(nc < 1e-300, 0.0, 1 / _noncentral_quantile_by_nc(xp, x, df, nc))),
     unknown("chndtrinc", "df"),
-    singular(lambda xp, nc, x, df, p: -1 / _noncentral_density(xp, x, df + 2, nc)),
+    singular(lambda xp, nc, x, df, p: xp.where(nc < 1e-300, 0.0, -1 / _noncentral_density(xp, x, df + 2, nc))),
     example=example(between(5, 8)(2, 3), exactly(3), between(0.2, 0.4)(2, 3)),
 )
 
@@ -249,8 +270,9 @@ kolmogi = special_function(
 
 def _smirnov_sum(xp, n, d):
     """Σ_j C(n, j) d (d + j/n)^(j−1) (1 − d − j/n)^(n−j) over the j for which 1 − d − j/n is positive."""
-    total = 0.0
-    for j in range(int(np.max(value_of(n))) + 1):
+    n = np.trunc(value_of(n))
+    total = (1 - d) ** n  # of j = 0, where d is divided by d
+    for j in range(1, int(np.max(n)) + 1):
         rest = 1 - d - j / n
         inside = rest > 0
         log_term = log_binomial(n, j) + (j - 1) * xp.log(d + j / n) + (n - j) * xp.log(xp.where(inside, rest, 1.0))
@@ -261,7 +283,7 @@ def _smirnov_sum(xp, n, d):
 def log_binomial(n, j):
     """log C(n, j), −∞ where j > n."""
     gammaln = imported("scipy.special").gammaln
-    n = np.asarray(value_of(n), dtype=float)
+    n = np.asarray(n, dtype=float)
     return np.where(j > n, -np.inf, gammaln(n + 1) - gammaln(j + 1) - gammaln(np.maximum(n - j, 0) + 1))
 
 

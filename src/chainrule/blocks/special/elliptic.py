@@ -75,20 +75,31 @@ def _is_left(xp, x):
     return (xp.real(x) if is_complex(x) else x) < 0
 
 
+# R_C has closed derivatives, which cancel where x is near y; there the integral is used. Of a negative y it is a
+# principal value, and the closed ones hold.
+
+
+def _is_near(xp, x, y):
+    return abs(x - y) < 0.5 * abs(y)
+
+
 @singular
 def _rc_by_x(xp, r, x, y):
-    """∂R_C/∂x; of a negative y, for which R_C is a principal value, by partial fractions."""
-    left = _is_left(xp, y)
-    away = -0.25 * symmetric(x, 1.0, 1.0, xp.where(left, 1.0, y), powers=(1.5, 0.0, 0.0, 1.0))
-    return xp.where(left, (r - 1 / xp.sqrt(x)) / (2 * (xp.where(left, y, -1.0) - x)), away)
+    """∂R_C/∂x by partial fractions."""
+    near = _is_near(xp, x, y)
+    x1, y1 = xp.where(near, x, 1.0), xp.where(near, y, 1.0)
+    integral = -0.25 * symmetric(x1, 1.0, 1.0, y1, powers=(1.5, 0.0, 0.0, 1.0))
+    return xp.where(near, integral, (r - 1 / xp.sqrt(x)) / (2 * (xp.where(near, 0.0, y) - xp.where(near, 1.0, x))))
 
 
 @singular
 def _rc_by_y(xp, r, x, y):
-    """∂R_C/∂y; of a negative y from that by x, for R_C is homogeneous of degree −1/2."""
-    left = _is_left(xp, y)
-    away = -0.5 * symmetric(x, 1.0, 1.0, xp.where(left, 1.0, y), powers=(0.5, 0.0, 0.0, 2.0))
-    return xp.where(left, -(0.5 * r + x * _rc_by_x(xp, r, x, y)) / y, away)
+    """∂R_C/∂y: −(½ R_C + x ∂R_C/∂x)/y, for R_C is homogeneous of degree −1/2."""
+    near = _is_near(xp, x, y)
+    x1, y1 = xp.where(near, x, 1.0), xp.where(near, y, 1.0)
+    integral = -0.5 * symmetric(x1, 1.0, 1.0, y1, powers=(0.5, 0.0, 0.0, 2.0))
+    x, y = xp.where(near, 1.0, x), xp.where(near, 0.5, y)
+    return xp.where(near, integral, -(0.5 * r + (x * r - xp.sqrt(x)) / (2 * (y - x))) / y)
 
 
 @singular
@@ -104,8 +115,10 @@ def _rj_by_p(xp, r, x, y, z, p):
     """∂R_J/∂p; of a negative p from the others, for R_J is homogeneous of degree −3/2."""
     left = _is_left(xp, p)
     away = -1.5 * symmetric(x, y, z, xp.where(left, 1.0, p), powers=(0.5, 0.5, 0.5, 2.0))
-    by_x, by_y, by_z = _rj_by_x(xp, r, x, y, z, p), _rj_by_x(xp, r, y, x, z, p), _rj_by_x(xp, r, z, x, y, p)
-    return xp.where(left, -(1.5 * r + x * by_x + y * by_y + z * by_z) / p, away)
+    total = 1.5 * r
+    for side, *others in ((x, y, z), (y, x, z), (z, x, y)):
+        total = total + xp.where(side == 0, 0.0, side * _rj_by_x(xp, r, side, *others, p))
+    return xp.where(left, -total / p, away)
 
 
 # fmt: off
@@ -206,11 +219,20 @@ together("ellipj", jacobi_sn, jacobi_cn, jacobi_dn, jacobi_ph)
 
 @singular
 def _mean_by_first(xp, z, a, b):
-    """∂M(a, b)/∂a of M = π (a + b) / (4 K(m)), m = ((a − b)/(a + b))², 19.8.5."""
-    total = a + b
-    u, v = a / total, b / total
+    """∂M(a, b)/∂a of M = π (a + b) / (4 K(m)), m = ((a − b)/(a + b))², 19.8.5; M is 0 for every a where b is 0.
+
+    Where the one is 10²⁰ times the other, of M = πa / (2 log(4a/b)), 19.12.1.
+    """
+    more, less = abs(b) < 1e-20 * abs(a), abs(a) < 1e-20 * abs(b)
+    far = more | less | (b == 0)
+    c, d = xp.where(far, 1.0, a), xp.where(far, 1.0, b)
+    total = c + d
+    u, v = c / total, d / total
     slope_of_log_k = elliprd(0.0, 1.0, 4 * u * v) * (z / total) * 4 / (6 * math.pi)
-    return z / total * (1 - slope_of_log_k * 4 * v * (u - v))
+    near = z / total * (1 - slope_of_log_k * 4 * v * (u - v))
+    log = math.log(4.0) + abs(xp.log(abs(a)) - xp.log(abs(b)))
+    beyond = xp.where(more, z / a * (1 - 1 / log), xp.where(a == 0, math.inf, z / a / log))
+    return xp.where(far, xp.where(b == 0, 0.0, beyond), near)
 
 
 agm = special_function("agm", lambda xp, z, a, b: _mean_by_first(xp, z, a, b), lambda xp, z, a, b: _mean_by_first(xp, z, b, a), example=example(positive(2, 3), positive(2, 3)))

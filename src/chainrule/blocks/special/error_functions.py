@@ -71,11 +71,14 @@ def _wofz_by_x(xp, z, x):
 
 
 def _wofz_curvature(xp, x):
-    """w″(x) of an x above the real axis."""
+    """w″(x), as w′."""
     far, y = _is_far(xp, x)
+    curvature = -2j / ROOT_PI * y * _far_slope(y * y, 1) + 4 * (2 * y - 1 / y) * _gaussian_of(
+        xp, far & (xp.imag(x) < 0), x
+    )
     near = xp.where(far, 0.0, x)
     w = wofz(near)
-    return xp.where(far, -2j / ROOT_PI * y * _far_slope(y * y, 1), -2 * w - 2 * near * _wofz_by_x(xp, w, near))
+    return xp.where(far, curvature, -2 * w - 2 * near * _wofz_by_x(xp, w, near))
 
 
 # φ/Φ and Φ/φ of the left tail by erfcx, for there Φ(x) = e^(−x²/2) erfcx(−x/√2) / 2.
@@ -121,7 +124,7 @@ ndtri_exp = special_function("ndtri_exp", _ndtri_exp_by_x, example=example(betwe
 owens_t = special_function(  # D. B. Owen, Tables for computing bivariate normal probabilities (1956), equation 2.1
     "owens_t",
     lambda xp, z, h, a: -xp.exp(-0.5 * h * h) * erf(a * h / math.sqrt(2)) / (2 * ROOT_2PI),
-    lambda xp, z, h, a: xp.exp(-0.5 * h * h * (1 + a * a)) / (2 * math.pi * (1 + a * a)),
+    lambda xp, z, h, a: xp.exp(-0.5 * (h * h + (h * a) ** 2)) / (2 * math.pi * (1 + a * a)),
     notation=symbol("T"),
 )
 
@@ -146,21 +149,31 @@ for _function, _sign, _names in ("modfresnelp", 1, ("F₊", "K₊")), ("modfresn
 # fmt: on
 
 
-def _voigt(part):
-    """The profile is Re w(u) / (σ √(2π)) of u = (x + iγ) / (σ √2), 7.19(i)."""
+# Voigt's profile is Re w(u) / (σ √(2π)) of u = (x + iγ) / (σ √2), 7.19(i), and Re i / (π (x + iγ)) where σ = 0.
 
-    def derivative(xp, z, x, sigma, gamma):
-        u = (x + 1j * gamma) / (sigma * math.sqrt(2))
-        return part(xp, u, sigma) / (sigma * ROOT_2PI)
 
-    return singular(derivative)
+@singular
+def _voigt_slope(xp, x, sigma, gamma):
+    """The derivative by x + iγ of the number whose real part the profile is."""
+    place, sharp = x + 1j * gamma, sigma == 0
+    width = xp.where(sharp, 1.0, sigma) * math.sqrt(2)
+    u = place / width
+    return xp.where(sharp, -1j / (math.pi * place * place), _wofz_by_x(xp, wofz(u), u) / (width * width * ROOT_PI))
+
+
+def _voigt_by_sigma(xp, x, sigma, gamma):
+    """σ ∂²V/∂x², for the Gaussian's width is a time of the heat equation."""
+    sharp = sigma == 0
+    width = xp.where(sharp, 1.0, sigma) * math.sqrt(2)
+    curvature = xp.real(_wofz_curvature(xp, (x + 1j * gamma) / width)) / (width * width * ROOT_2PI)
+    return xp.where(sharp, 0.0, curvature)
 
 
 voigt_profile = special_function(
     "voigt_profile",
-    _voigt(lambda xp, u, sigma: xp.real(_wofz_by_x(xp, wofz(u), u)) / (sigma * math.sqrt(2))),
-    _voigt(lambda xp, u, sigma: xp.real(_wofz_curvature(xp, u)) / (2 * sigma)),  # ∂V/∂σ = σ ∂²V/∂x²
-    _voigt(lambda xp, u, sigma: -xp.imag(_wofz_by_x(xp, wofz(u), u)) / (sigma * math.sqrt(2))),
+    lambda xp, z, x, sigma, gamma: xp.real(_voigt_slope(xp, x, sigma, gamma)),
+    lambda xp, z, x, sigma, gamma: _voigt_by_sigma(xp, x, sigma, gamma),
+    lambda xp, z, x, sigma, gamma: -xp.imag(_voigt_slope(xp, x, sigma, gamma)),
     notation=symbol("V"),
     example=example(normal(2, 3), positive(2, 3), positive(2, 3)),
 )

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.array import form_of
 from chainrule.block import Elementwise, answers, singular
 from chainrule.blocks.special.information import xlogy
-from chainrule.blocks.special.table import chance, hidden, special_function, symbol, through, unknown
+from chainrule.blocks.special.table import chance, hidden, near_zero, special_function, symbol, through, unknown
 from chainrule.domains import above_one, exactly, example, inside, positive
 from chainrule.libraries import is_complex
 
@@ -31,17 +31,20 @@ def cospi(xp, x):
 
 
 def _zeta_sum_by_s(xp, s, a):
-    """∂ζ(s, a)/∂s, term by term of the Euler-Maclaurin sum for ζ(s, a) (25.11.28, with ten terms before it)."""
+    """∂ζ(s, a)/∂s, term by term of the Euler-Maclaurin sum for ζ(s, a) (25.11.28, with ten terms before it).
+
+    What comes after these terms is 0 to all digits from s = 1000 on, where its factors would overflow.
+    """
     y = a + 10.0
     log = xp.log(y)
     slope = 0.0
     for k in range(10):
         slope = slope - xp.log(a + k) * (a + k) ** -s
-    tail = y ** (1 - s)
-    slope = slope - tail * (log / (s - 1) + 1 / (s - 1) ** 2) - 0.5 * log * y**-s
+    last, s = y**-s, xp.where(s < 1000, s, 0.0)
+    slope = slope - y * last * (log / (s - 1) + 1 / (s - 1) ** 2) - 0.5 * log * last
     rising, by_s = s, 1.0  # s (s + 1) ⋯ (s + 2k − 2) and its derivative
     for k, b in enumerate(BERNOULLI, start=1):
-        power = (b / math.factorial(2 * k)) * y ** (1.0 - 2 * k) * y**-s
+        power = (b / math.factorial(2 * k)) * y ** (1.0 - 2 * k) * last
         slope = slope + power * (by_s - rising * log)
         step, step_by_s = (s + 2 * k - 1) * (s + 2 * k), 2 * s + 4 * k - 1
         rising, by_s = rising * step, by_s * step + rising * step_by_s
@@ -123,8 +126,9 @@ polygamma_step: Elementwise = hidden(
 
 @singular
 def _digamma_step(xp, a, b):
-    """ψ(a + b) − ψ(a). If both arguments are left of 0, by reflection (5.5.4), which keeps the limit at two poles."""
-    right, left = (a > 0) & (a + b > 0), (a <= 0) & (a + b <= 0)
+    """ψ(a + b) − ψ(a). If both arguments are left of 1, by reflection (5.5.4), which keeps the limit at two poles."""
+    right = (a > 0) & (a + b > 0)
+    left = (a < 1) & (a + b < 1) & ~right
     stable = polygamma_step(xp.where(right, a, xp.where(left, 1 - a, 1.0)), xp.where(right, b, xp.where(left, -b, 1.0)))
     over, under = math.pi * sinpi(xp, b), sinpi(xp, a) * sinpi(xp, a + b)
     both_poles = (over == 0) & (under == 0)
@@ -153,11 +157,22 @@ def _slope_of_rgamma(xp, x):
 @singular
 def _poch_by_a(xp, z, a, m):
     """z (ψ(a + m) − ψ(a)); nearer to a pole of Γ(a) than of Γ(a + m) it is Γ(a + m) times a derivative of 1/Γ."""
-    inner = (a + m > 0) | (abs(sinpi(xp, a)) < abs(sinpi(xp, a + m)))
+    inner = (a + m > 0) | (
+        2 * abs(sinpi(xp, a)) < abs(sinpi(xp, a + m))
+    )  # of a whole m they are equal but for rounding
     near = (a < 0.01 * abs(m)) & (a < 0.5) & (a > -170) & (a + m < 170) & inner
     pole, sum_ = xp.where(near, a, 1.0), xp.where(near, a + m, 1.0)
     at_poles = gamma(sum_) * (_slope_of_rgamma(xp, pole) + rgamma(pole) * digamma(sum_))
     return xp.where(near, at_poles, z * _digamma_step(xp, xp.where(near, 1.0, a), m))
+
+
+@singular
+def _beta_by_a(xp, z, a, b):
+    """z (ψ(a) − ψ(a + b)); where Γ(a + b) has a pole, and the others have none, of Γ(a) Γ(b) / Γ(a + b)."""
+    near = _is_pole(xp, a + b - 1) & (abs(sinpi(xp, a)) > 0.01) & (abs(a) < 170) & (abs(b) < 170)
+    pole, first = xp.where(near, a + b, 1.0), xp.where(near, a, 1.0)
+    at_pole = gamma(first) * gamma(pole - first) * (_slope_of_rgamma(xp, pole) + digamma(first) * rgamma(pole))
+    return xp.where(near, at_pole, -z * _digamma_step(xp, xp.where(near, 1.0, a), b))
 
 
 def _is_pole(xp, k):
@@ -203,8 +218,8 @@ loggamma = special_function("loggamma", lambda xp, z, x: digamma(x), notation=sy
 rgamma: Elementwise = special_function("rgamma", _rgamma_by_x, notation=lambda x: 1 / symbol("Γ")(x), complex=True, example=example(positive(2, 3)))
 beta = special_function(  # 5.12.1
     "beta",
-    lambda xp, z, a, b: -z * _digamma_step(xp, a, b),
-    lambda xp, z, a, b: -z * _digamma_step(xp, b, a),
+    _beta_by_a,
+    lambda xp, z, a, b: _beta_by_a(xp, z, b, a),
     notation=symbol("B"), example=example(positive(2, 3), positive(2, 3)),
 )
 betaln = special_function(
@@ -259,7 +274,7 @@ def gamma_density(xp, a, x):
 
 
 def _log_less_digamma(xp, x, a):
-    """log x − ψ(a), of a large a near x by log(x/a) and the series of log a − ψ(a) (5.11.2)."""
+    """a (log x − ψ(a)), of a large a near x by log(x/a) and the series of log a − ψ(a) (5.11.2)."""
     large = a > 10
     b = xp.where(large, a, 11.0)
     series = 0.0
@@ -268,7 +283,13 @@ def _log_less_digamma(xp, x, a):
     ratio = (x - b) / b
     close = abs(ratio) < 0.5
     log = xp.where(close, xp.log1p(xp.where(close, ratio, 0.0)), xp.log(xp.where(close, 1.0, x / b)))
-    return xp.where(large, log + 0.5 / b + series / (b * b), xp.log(x) - digamma(xp.where(large, 1.0, a)))
+    small = xp.where(large, 1.0, a)
+    return xp.where(large, b * (log + 0.5 / b + series / (b * b)), small * (xp.log(x) - digamma(small + 1)) + 1)
+
+
+def _expm1_less(xp, v):
+    """e^v − 1 − v."""
+    return near_zero(xp, v, 0.3, [0.0, 0.0, *(1 / math.factorial(k) for k in range(2, 14))], lambda v: xp.expm1(v) - v)
 
 
 _U = np.arange(-3.6, 4.05, 0.05)
@@ -292,10 +313,10 @@ def _gamma_moment(xp, a, x):
     sign = xp.where(x < a, -1.0, 1.0)
     scale = 1 / (sign * (x - a) + xp.sqrt(x))
     v = scale * np.asarray(_V, dtype=np.asarray(form_of(x)).dtype)
-    exponent = x * (xp.expm1(sign * v) - sign * v) + sign * (x - a) * v
-    integrand = xp.exp(-exponent) * (sign * _log_less_digamma(xp, x, a) + v)
+    exponent = x * _expm1_less(xp, sign * v) + sign * (x - a) * v
+    integrand = xp.exp(-exponent) * (sign * _log_less_digamma(xp, x, a) + a * v)
     weights = np.asarray(_DV, dtype=np.asarray(form_of(x)).dtype)
-    return xp.where(small, series, xp.sum(integrand * weights, axis=-1) * (a * scale)[..., 0])
+    return xp.where(small, series, xp.sum(integrand * weights, axis=-1) * scale[..., 0])
 
 
 gamma_moment = hidden("gamma_moment", _gamma_moment, through(_gamma_moment, 0), through(_gamma_moment, 1))
@@ -303,12 +324,15 @@ gamma_moment = hidden("gamma_moment", _gamma_moment, through(_gamma_moment, 0), 
 
 def gammainc_by_a(xp, a, x):
     """∂P(a, x)/∂a = −∂Q(a, x)/∂a."""
-    return -gamma_density(xp, a + 1, x) * gamma_moment(a, xp.where(x == 0, 1.0, x))
+    density = gamma_density(xp, a + 1, x)
+    underflows = density == 0  # at x = 0 it is 0, and where a and x are far apart the moment may be NaN
+    return -density * gamma_moment(xp.where(underflows, 1.0, a), xp.where(underflows, 1.0, x))
 
 
-def gamma_quantile_by_a(a, x):
-    """∂x/∂a of P(a, x) = p."""
-    return x / a * gamma_moment(a, x)
+@singular
+def gamma_quantile_by_a(xp, a, x):
+    """∂x/∂a of P(a, x) = p; 0 at x = 0, where p is 0."""
+    return xp.where(x == 0, 0.0, x / a * gamma_moment(a, xp.where(x == 0, 1.0, x)))
 
 
 def beta_density(xp, a, b, x, rest=None):
@@ -330,13 +354,13 @@ gammainc = special_function("gammainc", lambda xp, z, a, x: gammainc_by_a(xp, a,
 gammaincc = special_function("gammaincc", lambda xp, z, a, x: -gammainc_by_a(xp, a, x), lambda xp, z, a, x: -gamma_density(xp, a, x), notation=symbol("Q"), example=_of_shape)
 gammaincinv = special_function(
     "gammaincinv",
-    singular(lambda xp, z, a, p: gamma_quantile_by_a(a, z)),  # of P(a, z) = p
+    singular(lambda xp, z, a, p: gamma_quantile_by_a(xp, a, z)),  # of P(a, z) = p
     singular(lambda xp, z, a, p: 1 / gamma_density(xp, a, z)),
     notation=symbol("P⁻¹"), example=_inverse_of_shape,
 )
 gammainccinv = special_function(
     "gammainccinv",
-    singular(lambda xp, z, a, q: gamma_quantile_by_a(a, z)),
+    singular(lambda xp, z, a, q: gamma_quantile_by_a(xp, a, z)),
     singular(lambda xp, z, a, q: -1 / gamma_density(xp, a, z)),
     notation=symbol("Q⁻¹"), example=_inverse_of_shape,
 )

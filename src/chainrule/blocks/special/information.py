@@ -22,6 +22,11 @@ def _unless(xp, both, y, log):
     return xp.where(both, 0.0, log(xp.where(both, 1.0, y)))
 
 
+def _over(xp, x, y):
+    """x / y, and 0 where both are 0."""
+    return xp.where((x == 0) & (y == 0), 0.0, x / y)
+
+
 def _no_log(y, least):
     """Where log(y − least) does not exist."""
     return y == least if is_complex(y) else y <= least
@@ -51,20 +56,35 @@ def _kl_div_by_y(xp, z, x, y):
     return xp.where(close, (y - x) / xp.where(close, y, 1.0), 1 - x / y)
 
 
+def _rise(xp, z, delta, r):
+    """z/δ = δ (s − 1) of the pseudo-Huber loss z, with s = √(1 + (r/δ)²), and its limit |r| at δ = 0."""
+    return xp.where(delta == 0, abs(r), z / _one_if_0(xp, delta))
+
+
+def _pseudo_huber_by_delta(xp, z, delta, r):
+    """δ (s − 1)² / s."""
+    rise = _rise(xp, z, delta, r)
+    return rise * (rise / _one_if_0(xp, delta + rise))
+
+
+def _one_if_0(xp, x):
+    return xp.where(x == 0, 1.0, x)
+
+
 # fmt: off
 
 logit = special_function("logit", singular(lambda xp, z, x: 1 / (x * (1 - x))), example=example(chance(2, 3)))
 xlogy = special_function(
     "xlogy",
     singular(lambda xp, z, x, y: _unless(xp, (x == 0) & _no_log(y, 0), y, xp.log)),
-    singular(lambda xp, z, x, y: x / y),
+    singular(lambda xp, z, x, y: _over(xp, x, y)),
     notation=lambda x, y: x * call("log", y), complex=True, example=example(normal(2, 3), positive(2, 3)),
     flat_at_infinity=True,
 )
 xlog1py = special_function(
     "xlog1py",
     singular(lambda xp, z, x, y: _unless(xp, (x == 0) & _no_log(y, -1), y, xp.log1p)),
-    singular(lambda xp, z, x, y: x / (1 + y)),
+    singular(lambda xp, z, x, y: _over(xp, x, 1 + y)),
     notation=lambda x, y: x * call("log", 1 + y), complex=True, example=example(normal(2, 3), positive(2, 3)),
     flat_at_infinity=True,
 )
@@ -89,8 +109,8 @@ huber = special_function(
 )
 pseudo_huber = special_function(
     "pseudo_huber",
-    singular(lambda xp, z, delta, r: (z / delta) * ((z / delta) / (delta + z / delta))),  # δ (s − 1)² / s of s = √(1 + (r/δ)²)
-    singular(lambda xp, z, delta, r: r * (delta / (delta + z / delta))),
+    _pseudo_huber_by_delta,
+    lambda xp, z, delta, r: r * (delta / _one_if_0(xp, delta + _rise(xp, z, delta, r))),  # r/s
     example=example(positive(2, 3), normal(2, 3)),
 )
 
@@ -99,15 +119,23 @@ pseudo_huber = special_function(
 exprel = special_function("exprel", _exprel_by_x)
 
 
-def _inverse_by_lambda(xp, w):
-    """(w/(1+w) − log(1+w)) / w²: what remains of ∂/∂λ (1 + λy)^(1/λ) but for z y²."""
+@singular
+def _inverse_by_lambda(xp, y, lmbda):
+    """∂/∂λ log (1 + λy)^(1/λ) = y² (w/(1+w) − log(1+w)) / w² of w = λy, whose squares may overflow."""
+    w = lmbda * y
+    near = abs(w) < 0.2
     coefficients = [(-1) ** (k + 1) * (k - 1) / k for k in range(2, 26)]
-    return near_zero(xp, w, 0.2, coefficients, singular(lambda w: (w / (1 + w) - xp.log1p(w)) / (w * w)))
+    series = y * y * near_zero(xp, xp.where(near, w, 0.0), 0.2, coefficients, abs)
+    w, scale = xp.where(near, 1.0, w), xp.where(near, 1.0, lmbda)
+    log = xp.where(abs(w) < 1e30, xp.log1p(w), xp.log(abs(y)) + xp.log(abs(scale)))
+    return xp.where(near, series, (1 / (1 + 1 / w) - log) / scale / scale)
 
 
 def _boxcox_by_lambda(xp, z, log, lmbda):
-    """log² x exprel′(λ log x)."""
-    return log * log * _exprel_by_x(xp, exprel(lmbda * log), lmbda * log)
+    """log² x exprel′(λ log x); of (0^λ − 1)/λ = −1/λ for a positive λ."""
+    at_0 = (log == -math.inf) & (lmbda > 0)
+    log = xp.where(at_0, 0.0, log)
+    return xp.where(at_0, z * z, log * log * _exprel_by_x(xp, exprel(lmbda * log), lmbda * log))
 
 
 boxcox = special_function(  # log x · exprel(λ log x)
@@ -125,19 +153,19 @@ boxcox1p = special_function(
 inv_boxcox: Elementwise = special_function(
     "inv_boxcox",
     singular(lambda xp, z, y, lmbda: z / (1 + lmbda * y)),
-    singular(lambda xp, z, y, lmbda: z * y * y * _inverse_by_lambda(xp, lmbda * y)),
+    singular(lambda xp, z, y, lmbda: z * _inverse_by_lambda(xp, y, lmbda)),
     example=example(inside(2, 3), inside(2, 3)),
 )
 inv_boxcox1p = special_function(
     "inv_boxcox1p",
     singular(lambda xp, z, y, lmbda: inv_boxcox(y, lmbda) / (1 + lmbda * y)),
-    singular(lambda xp, z, y, lmbda: inv_boxcox(y, lmbda) * y * y * _inverse_by_lambda(xp, lmbda * y)),
+    singular(lambda xp, z, y, lmbda: inv_boxcox(y, lmbda) * _inverse_by_lambda(xp, y, lmbda)),
     example=example(inside(2, 3), inside(2, 3)),
 )
 powm1 = special_function(
     "powm1",
-    singular(lambda xp, z, x, y: y * x ** (y - 1)),
-    singular(lambda xp, z, x, y: x**y * xp.log(x)),
+    ufuncs.power.derivatives[0],
+    lambda xp, z, x, y: ufuncs.power.derivatives[1](xp, x**y, x, y),
     notation=lambda x, y: x**y - 1, example=example(positive(2, 3), far_from_zero(2, 3)),
 )
 

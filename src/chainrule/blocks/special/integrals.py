@@ -3,7 +3,16 @@
 import math
 
 from chainrule.block import Elementwise, answers, elementwise, singular
-from chainrule.blocks.special.table import FUNCTIONS, near_zero, result_of, special_function, symbol, together, whole
+from chainrule.blocks.special.table import (
+    FUNCTIONS,
+    near_zero,
+    result_of,
+    special_function,
+    symbol,
+    together,
+    whole,
+    whole_part,
+)
 from chainrule.domains import above_one, exactly, example, normal, positive
 from chainrule.formula import call
 from chainrule.libraries import special_functions_of
@@ -17,6 +26,7 @@ expi = special_function("expi", singular(lambda xp, z, x: xp.exp(x) / x), notati
 @singular
 def _expn_by_x(xp, z, n, x):
     """−E_(n−1)(x), and E_(−1)(x) = e^(−x) (1 + x) / x²."""
+    n = whole_part(xp, n)
     return xp.where(n == 0, -xp.exp(-x) * (1 + x) / (x * x), -expn(xp.maximum(n - 1, 0), x))
 
 

@@ -4,6 +4,7 @@ SciPy's n need not be an integer, so most of these are hypergeometric functions;
 """
 
 from chainrule.block import Elementwise, singular
+from chainrule.blocks.special.gamma_functions import binom, poch
 from chainrule.blocks.special.table import special_function, symbol, unknown, whole
 from chainrule.domains import between, exactly, example, inside, normal, positive
 
@@ -24,37 +25,67 @@ def _polynomial(name, by_x, *parameters, domain=inside, notation=None, complex=T
     )
 
 
-def _one_less(xp, n):
-    """n − 1, and 0 where n = 0: SciPy's Hermite polynomials have no degree −1. The factor n is 0 there."""
-    return xp.maximum(n - 1, 0)
+# SciPy's polynomials of negative degree are those of another degree, or 0. Those that are 0, to which the derivatives lead,
+# are NaN for some x and some dtypes of n.
 
 
-def _by_jacobi(xp, n, a, b, x):
-    """P of degree n − 1, and 0 where n = 0: SciPy's is NaN there if x is ±1."""
-    return xp.where(n == 0, 0.0, eval_jacobi(xp.where(n == 0, 0.0, n - 1.0), a, b, x))
+def _lower(xp, n, polynomial):
+    """A polynomial of degree n − 1, and 0 where n is 0 or a negative integer."""
+    flat = (n - 1 == -1) | ((n < 0) & (n % 1 == 0))
+    return xp.where(flat, 0.0, polynomial(xp.where(flat, 1, n) - 1))
+
+
+def _legendre_by_x(xp, n, x):
+    """(n + 1)/2 P of degree n − 1 and parameters 1 (18.9.15); P_(−n−1) = P_n (14.9.5)."""
+    n = xp.where(n < -0.5, -n - 1, n)
+    return 0.5 * (n + 1) * _lower(xp, n, lambda m: eval_jacobi(m, 1.0, 1.0, x))
+
+
+def _chebyt_by_x(xp, n, x):
+    """n U_(n−1) (18.9.21); T_(−n) = T_n."""
+    n = abs(n)
+    return n * _lower(xp, n, lambda m: eval_chebyu(m, x))
+
+
+def _chebyu_by_x(xp, n, x):
+    """2 C_(n−1) of the parameter 2 (18.7.4 and 18.9.19); U_(−n−2) = −U_n."""
+    slope = _lower(xp, xp.where(n < -1, -n - 2, n), lambda m: eval_gegenbauer(m, 2.0, x))
+    return xp.where(n < -1, -2, 2) * slope
+
+
+@singular
+def _lpmv_by_x(xp, z, m, v, x):
+    """14.10.5; at ±1, where it is 0/0, that of (1 − x²) P″ if m is 2 (14.6.1), and 0 if it is larger."""
+    end = abs(x) == 1
+    inside = ((v + 1) * x * z - (v - m + 1) * lpmv(m, v + 1, x)) / (1 - x * x)
+    second = -0.5 * x * (v + 1) * (v + 2) * eval_jacobi(v - 2, 2.0, 2.0, x) / xp.where(m < 0, poch(v - 1, 4.0), 1.0)
+    at_end = xp.where(
+        m == 0, _legendre_by_x(xp, v, x), xp.where(abs(m) == 2, second, xp.where(abs(m) > 2, 0.0, inside))
+    )
+    return xp.where(end, at_end, inside)
 
 
 # fmt: off
 
-eval_jacobi: Elementwise = _polynomial("eval_jacobi", lambda xp, z, n, a, b, x: 0.5 * (n + a + b + 1) * _by_jacobi(xp, n, a + 1, b + 1, x), "alpha", "beta", notation="P")  # 18.9.15
-eval_legendre = _polynomial("eval_legendre", lambda xp, z, n, x: 0.5 * (n + 1) * _by_jacobi(xp, n, 1.0, 1.0, x), notation="P")
-eval_gegenbauer: Elementwise = _polynomial("eval_gegenbauer", lambda xp, z, n, a, x: 2 * a * eval_gegenbauer(n - 1, a + 1, x), "alpha", notation="C")  # 18.9.19
-eval_chebyt = _polynomial("eval_chebyt", lambda xp, z, n, x: n * eval_chebyu(n - 1, x), notation="T")  # 18.9.21
-eval_chebyu: Elementwise = _polynomial("eval_chebyu", lambda xp, z, n, x: 2 * eval_gegenbauer(n - 1, 2.0, x), notation="U")  # 18.7.4 and 18.9.19
-eval_chebyc = _polynomial("eval_chebyc", lambda xp, z, n, x: n * eval_chebys(n - 1, x), notation="C")  # C(x) = 2 T(x/2)
-eval_chebys: Elementwise = _polynomial("eval_chebys", lambda xp, z, n, x: eval_gegenbauer(n - 1, 2.0, 0.5 * x), notation="S")  # S(x) = U(x/2)
-eval_genlaguerre: Elementwise = _polynomial("eval_genlaguerre", lambda xp, z, n, a, x: -eval_genlaguerre(n - 1, a + 1, x), "alpha", domain=positive, notation="L")  # 18.9.23
-eval_laguerre = _polynomial("eval_laguerre", lambda xp, z, n, x: -eval_genlaguerre(n - 1, 1.0, x), domain=positive, notation="L")
-eval_hermite: Elementwise = _polynomial("eval_hermite", lambda xp, z, n, x: 2 * n * eval_hermite(_one_less(xp, n), x), domain=normal, notation="H", complex=False)  # 18.9.25
-eval_hermitenorm: Elementwise = _polynomial("eval_hermitenorm", lambda xp, z, n, x: n * eval_hermitenorm(_one_less(xp, n), x), domain=normal, notation="He", complex=False)  # 18.9.27
-# Shifted: of 2x − 1 (18.7(i)); a monic polynomial of degree n has n times a monic one as its derivative.
-eval_sh_legendre = _polynomial("eval_sh_legendre", lambda xp, z, n, x: (n + 1) * _by_jacobi(xp, n, 1.0, 1.0, 2 * x - 1), notation="P*")
-eval_sh_chebyt = _polynomial("eval_sh_chebyt", lambda xp, z, n, x: 2 * n * eval_chebyu(n - 1, 2 * x - 1), notation="T*")
-eval_sh_chebyu = _polynomial("eval_sh_chebyu", lambda xp, z, n, x: 4 * eval_gegenbauer(n - 1, 2.0, 2 * x - 1), notation="U*")
-eval_sh_jacobi: Elementwise = _polynomial("eval_sh_jacobi", lambda xp, z, n, p, q, x: n * eval_sh_jacobi(_one_less(xp, n), p + 2, q + 1, x), "p", "q", notation="G")
+eval_jacobi: Elementwise = _polynomial("eval_jacobi", lambda xp, z, n, a, b, x: 0.5 * (n + a + b + 1) * _lower(xp, n, lambda m: eval_jacobi(m, a + 1, b + 1, x)), "alpha", "beta", notation="P")  # 18.9.15
+eval_legendre = _polynomial("eval_legendre", lambda xp, z, n, x: _legendre_by_x(xp, n, x), notation="P")
+eval_gegenbauer: Elementwise = _polynomial("eval_gegenbauer", lambda xp, z, n, a, x: 2 * a * _lower(xp, n, lambda m: eval_gegenbauer(m, a + 1, x)), "alpha", notation="C")  # 18.9.19
+eval_chebyt = _polynomial("eval_chebyt", lambda xp, z, n, x: _chebyt_by_x(xp, n, x), notation="T")
+eval_chebyu: Elementwise = _polynomial("eval_chebyu", lambda xp, z, n, x: _chebyu_by_x(xp, n, x), notation="U")
+eval_chebyc = _polynomial("eval_chebyc", lambda xp, z, n, x: _chebyt_by_x(xp, n, 0.5 * x), notation="C")  # C(x) = 2 T(x/2)
+eval_chebys: Elementwise = _polynomial("eval_chebys", lambda xp, z, n, x: 0.5 * _chebyu_by_x(xp, n, 0.5 * x), notation="S")  # S(x) = U(x/2)
+eval_genlaguerre: Elementwise = _polynomial("eval_genlaguerre", lambda xp, z, n, a, x: -_lower(xp, n, lambda m: eval_genlaguerre(m, a + 1, x)), "alpha", domain=positive, notation="L")  # 18.9.23
+eval_laguerre = _polynomial("eval_laguerre", lambda xp, z, n, x: -_lower(xp, n, lambda m: eval_genlaguerre(m, 1.0, x)), domain=positive, notation="L")
+eval_hermite: Elementwise = _polynomial("eval_hermite", lambda xp, z, n, x: 2 * n * _lower(xp, n, lambda m: eval_hermite(m, x)), domain=normal, notation="H", complex=False)  # 18.9.25
+eval_hermitenorm: Elementwise = _polynomial("eval_hermitenorm", lambda xp, z, n, x: n * _lower(xp, n, lambda m: eval_hermitenorm(m, x)), domain=normal, notation="He", complex=False)  # 18.9.27
+# Shifted: of 2x − 1 (18.7(i)); that of Jacobi has a factor by which it is monic.
+eval_sh_legendre = _polynomial("eval_sh_legendre", lambda xp, z, n, x: 2 * _legendre_by_x(xp, n, 2 * x - 1), notation="P*")
+eval_sh_chebyt = _polynomial("eval_sh_chebyt", lambda xp, z, n, x: 2 * _chebyt_by_x(xp, n, 2 * x - 1), notation="T*")
+eval_sh_chebyu = _polynomial("eval_sh_chebyu", lambda xp, z, n, x: 2 * _chebyu_by_x(xp, n, 2 * x - 1), notation="U*")
+eval_sh_jacobi: Elementwise = _polynomial("eval_sh_jacobi", singular(lambda xp, z, n, p, q, x: (n + p) * _lower(xp, n, lambda m: eval_jacobi(m, p - q + 1, q, 2 * x - 1)) / binom(2.0 * n + p - 1, n)), "p", "q", notation="G")
 
 lpmv: Elementwise = special_function(
     "lpmv", whole("lpmv", "m"), unknown("lpmv", "v"),
-    singular(lambda xp, z, m, v, x: ((v + 1) * x * z - (v - m + 1) * lpmv(m, v + 1, x)) / (1 - x * x)),  # 14.10.5
+    lambda xp, z, m, v, x: _lpmv_by_x(xp, z, m, xp.where(v < -0.5, -v - 1, v), x),  # 14.9.5
     notation=symbol("P"), example=example(exactly(1), exactly(3), between(-0.7, 0.7)(2, 3)),
 )

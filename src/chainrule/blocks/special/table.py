@@ -90,6 +90,11 @@ def whole(function: str, operand: str) -> Any:
     return unknown(function, operand, "is not defined, it is an integer")
 
 
+def whole_part(xp: Any, n: Any) -> Any:
+    """The number that SciPy takes where a function wants an integer: it cuts off what is behind the point."""
+    return n if isinstance(n, int) else xp.trunc(n)
+
+
 def symbol(name: str) -> Any:
     return functools.partial(call, name)
 
