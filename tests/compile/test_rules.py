@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.block import block_named
-from chainrule.compile.rules import RULES
+from chainrule.compile.lowering_rules import RULES
 from chainrule.compile.window_rules import WINDOW_RULES
 from compile.interpreted import interpreted
 from compile.test_catalogue import assert_same

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.explain.closed import rules
+from chainrule.explain.closed import index_rules
 from chainrule.explain.printers import unicode
 from explain.read_formula import UnknownNotationError, value_of_formula
 
@@ -74,7 +74,7 @@ def fired(monkeypatch, f, *xs):
         return apply
 
     with monkeypatch.context() as patched:
-        patched.setattr(rules, "RULES", [noted(rule) for rule in rules.RULES])
+        patched.setattr(index_rules, "RULES", [noted(rule) for rule in index_rules.RULES])
         explanation = cr.explain(f)(*xs)
     names = {unicode(step.name): step.value for step in explanation.forward} | dict(explanation.plain)
     gradients = {unicode(g.name): np.asarray(g.value) for g in explanation.backward}
@@ -89,7 +89,7 @@ def fired(monkeypatch, f, *xs):
 
 
 def test_every_rule_has_a_function_for_which_it_fires_and_one_for_which_it_refuses():
-    assert {rule.__name__ for rule in rules.RULES} == set(FIRES) == set(REFUSES)
+    assert {rule.__name__ for rule in index_rules.RULES} == set(FIRES) == set(REFUSES)
 
 
 @pytest.mark.parametrize("name", FIRES)

@@ -7,6 +7,7 @@ The contract of a backward rule: it is linear in its cotangent `dz`, and accepts
 (shape K + z.shape), giving gradients of shape K + x.shape. Axes are therefore counted from the right.
 """
 
+from chainrule.block.base import Block, axis_from_right
 from chainrule.block.elementwise import (
     Elementwise,
     elementwise,
@@ -20,7 +21,6 @@ from chainrule.block.elementwise import (
     unless_masked,
 )
 from chainrule.block.making import BLOCKS, answers, block, block_named, library_block, unlisted_block
-from chainrule.block.rules import Block, axis_from_right
 
 __all__ = [
     "BLOCKS",

@@ -11,8 +11,8 @@ import numpy as np
 
 from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER, Array
+from chainrule.block.base import Block
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
-from chainrule.block.rules import Block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_numpy
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.answers import ANSWERS
+from chainrule.block.base import Block
 from chainrule.block.own import OwnBlock
-from chainrule.block.rules import Block
 from chainrule.domains import Example
 
 __all__ = ["BLOCKS", "answers", "block", "block_named", "library_block", "unlisted_block"]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, constant, record
+from chainrule.block.base import AdaptedRule, Block
 from chainrule.block.results import Results, results_of
-from chainrule.block.rules import Block, Rule
 from chainrule.domains import Example
 from chainrule.errors import BlockError, ChainruleError, GradientError, RecordingError
 from chainrule.libraries import NUMPY_NAMESPACE
@@ -127,8 +127,8 @@ class OwnBlock(Block):
         whole = record(made, operands, params, known=made.results.packed(np, value))
         return made.results.taken_from(whole)
 
-    def _rule(self, function: Callable[..., Any]) -> Rule:
-        return Rule(function, super()._rule(function) is function)
+    def _rule(self, function: Callable[..., Any]) -> AdaptedRule:
+        return AdaptedRule(function, super()._rule(function) is function)
 
     # The backward rule ------------------------------------------------------------------------------------
 
@@ -159,7 +159,14 @@ class OwnBlock(Block):
         ]
 
     def _called(
-        self, rule: Rule, given: _Given, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any]
+        self,
+        rule: AdaptedRule,
+        given: _Given,
+        xp: Any,
+        dz: Any,
+        z: Any,
+        operands: Sequence[Any],
+        params: dict[str, Any],
     ) -> Any:
         try:
             grads = rule(np if xp is NUMPY_NAMESPACE else xp, dz, z, *operands, **params)

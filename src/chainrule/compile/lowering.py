@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER
+from chainrule.compile.lowering_rules import RULES
 from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPUTED
 from chainrule.compile.recorder import found
-from chainrule.compile.rules import RULES
 from chainrule.compile.steady import same_inside
 from chainrule.compile.values import Value
 from chainrule.compile.window_rules import WINDOW_RULES

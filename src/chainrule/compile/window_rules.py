@@ -13,8 +13,8 @@ import numpy as np
 from chainrule.block import Block
 from chainrule.blocks.pooling import max_pool, max_pool_tangent, max_pool_transpose
 from chainrule.blocks.windows import columns, from_columns, positions_of
+from chainrule.compile.lowering_rules import LoweringRule, reshaped, transposed, untransposed
 from chainrule.compile.making import Maker
-from chainrule.compile.rules import Rule, reshaped, transposed, untransposed
 from chainrule.compile.values import Value
 from chainrule.node import Node
 
@@ -97,7 +97,7 @@ def _of_largest(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return transposed(low, made, order)
 
 
-WINDOW_RULES: dict[Block, Rule] = {
+WINDOW_RULES: dict[Block, LoweringRule] = {
     columns: _columns,
     from_columns: _from_columns,
     max_pool: _max_pool,

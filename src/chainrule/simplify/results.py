@@ -16,7 +16,7 @@ from chainrule.graph import nodes_above
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.polynomials import Polynomials
-from chainrule.simplify.rules import FOR_READING
+from chainrule.simplify.rewrites import FOR_READING
 
 __all__ = ["simplify"]
 

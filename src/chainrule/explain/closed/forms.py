@@ -9,11 +9,11 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.explain.closed.atoms import Atoms
+from chainrule.explain.closed.index_rules import simpler
 from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.read import GraphReading
-from chainrule.explain.closed.rules import simpler
 from chainrule.explain.closed.terms import Expr, UnreadableError
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula

@@ -12,13 +12,13 @@ has no gradient.
 from collections.abc import Callable
 from typing import Any
 
+from chainrule.pytorch.operators.conventions import NotCovered, chosen_by_pytorch, fixed, without_gradient
 from chainrule.pytorch.operators.elementwise import ELEMENTWISE
 from chainrule.pytorch.operators.entries import ENTRIES
 from chainrule.pytorch.operators.layers import LAYERS
 from chainrule.pytorch.operators.losses import LOSSES
 from chainrule.pytorch.operators.products import PRODUCTS
 from chainrule.pytorch.operators.reductions import REDUCTIONS
-from chainrule.pytorch.operators.rules import NotCovered, chosen_by_pytorch, fixed, without_gradient
 from chainrule.pytorch.operators.shapes import SHAPES
 
 __all__ = ["OPERATORS", "NotCovered", "chosen_by_pytorch", "fixed", "without_gradient"]

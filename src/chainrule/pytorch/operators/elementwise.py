@@ -10,7 +10,7 @@ from scipy import special
 
 from chainrule.array import Array
 from chainrule.blocks import activations, normalisation
-from chainrule.pytorch.operators.rules import cast
+from chainrule.pytorch.operators.conventions import cast
 
 __all__ = ["ELEMENTWISE"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, record
-from chainrule.pytorch.operators.rules import NotCovered, cast, fixed, same_node
+from chainrule.pytorch.operators.conventions import NotCovered, cast, fixed, same_node
 from chainrule.pytorch.operators.shapes import along, expand
 
 __all__ = ["ENTRIES"]

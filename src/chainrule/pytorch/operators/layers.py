@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.blocks import adaptive_pooling, attention, convolution, layers, normalisation, pooling, resampling
-from chainrule.pytorch.operators.rules import NotCovered
+from chainrule.pytorch.operators.conventions import NotCovered
 
 __all__ = ["LAYERS"]
 

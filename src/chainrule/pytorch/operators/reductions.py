@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks import reductions
-from chainrule.pytorch.operators.rules import axes_of, cast, chosen_by_pytorch, same_node
+from chainrule.pytorch.operators.conventions import axes_of, cast, chosen_by_pytorch, same_node
 
 __all__ = ["REDUCTIONS"]
 

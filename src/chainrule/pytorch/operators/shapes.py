@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.pytorch.operators.rules import NotCovered, cast, same_node
+from chainrule.pytorch.operators.conventions import NotCovered, cast, same_node
 from chainrule.transforms import stop_gradient
 
 __all__ = ["SHAPES", "along", "expand"]

@@ -16,7 +16,7 @@ from chainrule.escape import printable
 from chainrule.libraries import PLAIN, namespace_of
 from chainrule.node import at_line
 
-__all__ = ["Block", "Rule", "axis_from_right", "parameters_of"]
+__all__ = ["AdaptedRule", "Block", "axis_from_right", "parameters_of"]
 
 FIXED = frozenset([*PLAIN, slice, str, type, np.dtype, type(Ellipsis)])
 """Types of parameters that cannot change."""
@@ -90,7 +90,7 @@ class Block:
         parameters = parameters[bool(self.takes_self) :]
         self.takes_xp = bool(parameters) and parameters[0].name == "xp"
         parameters = parameters[self.takes_xp :]
-        self.forward = rule if self.takes_xp and not self.takes_self else Rule(rule, self.takes_xp)
+        self.forward = rule if self.takes_xp and not self.takes_self else AdaptedRule(rule, self.takes_xp)
         kinds = {kind: [p for p in parameters if p.kind is kind] for kind in {p.kind for p in parameters}}
         self.variadic = _Kind.VAR_POSITIONAL in kinds
         self.open = _Kind.VAR_KEYWORD in kinds  # whether it takes parameters of any name
@@ -208,7 +208,7 @@ class Block:
     def _rule(self, function: Callable[..., Any]) -> Any:
         """A backward rule as it is called: with a namespace."""
         first = [p.name for p in parameters_of(function)][bool(self.takes_self) :]
-        return function if first[:1] == ["xp"] else Rule(function, False)
+        return function if first[:1] == ["xp"] else AdaptedRule(function, False)
 
     def _check_arguments(self, rule: Callable[..., Any]) -> None:
         """A backward rule takes dz, z, and what the forward rule takes."""
@@ -248,7 +248,7 @@ class Block:
         return grads if isinstance(grads, tuple | list) else (grads,)
 
 
-class Rule:
+class AdaptedRule:
     """A rule as a block calls it: `rule(xp, …)`, though the function may take no namespace, or be a method."""
 
     __slots__ = ("function", "owner", "takes_xp")
@@ -263,8 +263,8 @@ class Rule:
             return self.function(*self.owner, xp, *args, **params)
         return self.function(*self.owner, *args, **params)
 
-    def bound_to(self, owner: Any) -> Rule:
-        return Rule(self.function, self.takes_xp, (owner,))
+    def bound_to(self, owner: Any) -> AdaptedRule:
+        return AdaptedRule(self.function, self.takes_xp, (owner,))
 
 
 def _no_rule(block: Block, operand: str) -> Any:

@@ -41,16 +41,16 @@ from chainrule.node import Node
 from chainrule.recording import as_array_number
 from chainrule.transforms import stop_gradient
 
-__all__ = ["RULES", "Rule", "reshaped", "transposed", "untransposed"]
+__all__ = ["RULES", "LoweringRule", "reshaped", "transposed", "untransposed"]
 
-Rule = Callable[[Maker, Node, list[Value]], Value | None]
-RULES: dict[Block, Rule] = {}
+LoweringRule = Callable[[Maker, Node, list[Value]], Value | None]
+RULES: dict[Block, LoweringRule] = {}
 
 
-def rule(*blocks: Block) -> Callable[[Rule], Rule]:
+def rule(*blocks: Block) -> Callable[[LoweringRule], LoweringRule]:
     """Decorator: what these blocks are."""
 
-    def register(function: Rule) -> Rule:
+    def register(function: LoweringRule) -> LoweringRule:
         RULES.update(dict.fromkeys(blocks, function))
         return function
 

@@ -44,11 +44,11 @@ from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
 from chainrule.simplify.matching import IdentityRule
 from chainrule.simplify.structure import is_result_of
 
-__all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rule"]
+__all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rewrite"]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rewrite:
     """A rule in Python: `function(build, *operands, **params)` returns an equal value, or None."""
 
     blocks: tuple[Block, ...]
@@ -63,14 +63,14 @@ class Rule:
         return self.function(build, *operands, **params)
 
 
-STRUCTURAL: list[Rule] = []
+STRUCTURAL: list[Rewrite] = []
 
 
 def rule(*blocks: Block, of: tuple[Any, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: a rule for these blocks, of results of those."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        STRUCTURAL.append(Rule(blocks, function, frozenset(of)))
+        STRUCTURAL.append(Rewrite(blocks, function, frozenset(of)))
         return function
 
     return register
@@ -412,7 +412,7 @@ def rank_one_times_vector(build: Builder, x: Any, y: Any) -> Any:
 # The tables ------------------------------------------------------------------------------------------------------
 
 
-def _by_block(*rules: IdentityRule | Rule) -> dict[Block, list[Any]]:
+def _by_block(*rules: IdentityRule | Rewrite) -> dict[Block, list[Any]]:
     found: dict[Block, list[Any]] = {}
     for r in rules:
         for block in r.blocks:
@@ -421,7 +421,7 @@ def _by_block(*rules: IdentityRule | Rule) -> dict[Block, list[Any]]:
 
 
 FOR_COMPUTATIONS = _by_block(
-    Rule((alias,), lambda build, x: x), *map(IdentityRule, STABLE), *map(IdentityRule, EXACT), *STRUCTURAL
+    Rewrite((alias,), lambda build, x: x), *map(IdentityRule, STABLE), *map(IdentityRule, EXACT), *STRUCTURAL
 )
 """What may be used where numbers are computed."""
 
