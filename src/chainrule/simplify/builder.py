@@ -30,6 +30,10 @@ class Simpler(Protocol):
         """An equal value that is cheaper or more stable, or None."""
         ...
 
+    def are_opposite(self, x: Any, y: Any) -> bool:
+        """Whether x = −y."""
+        ...
+
 
 class Builder:
     """Makes nodes by the rules of a table.
