@@ -347,7 +347,7 @@ def main() -> None:
             print(f"{name} is not installed: skipped")
     print(versions(), end="\n\n")
 
-    from chainrule.notes import sections
+    from examples.notes import sections
 
     inputs = next(section.inputs for section in sections() if section.cell == 63)
     runs = cross_entropy(np.array(inputs["W"]), np.array(inputs["x"]))

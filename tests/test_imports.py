@@ -55,6 +55,18 @@ def test_no_circle_of_imports():
     graphlib.TopologicalSorter(found).prepare()  # a CycleError names the circle
 
 
+def test_no_circle_of_rooms():
+    """A room is a folder of the library, or a file beside them."""
+
+    def room(module: str) -> str:
+        return ".".join(module.split(".")[:2])
+
+    rooms: dict[str, set[str]] = {}
+    for module, others in imports(ROOT).items():
+        rooms.setdefault(room(module), set()).update({room(other) for other in others} - {room(module)})
+    graphlib.TopologicalSorter(rooms).prepare()
+
+
 CIRCLES = {
     "plain": ("from house.b import x", "import house.a"),
     "in a function": ("from house.b import x", "def f():\n    from house.a import y"),

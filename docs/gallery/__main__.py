@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 from docs.gallery.cases import CASES
+from examples import notes
 
 import chainrule as cr
-from chainrule import notes
 from chainrule.node import hide_file
 
 FOLDER = Path(__file__).parent

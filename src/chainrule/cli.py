@@ -194,9 +194,10 @@ def _blocks(options: argparse.Namespace) -> int:
 
 
 def _notes(options: argparse.Namespace) -> int:
-    from chainrule import notes
-
-    return notes.main(sys.stdout)
+    """Run the notes: a wheel has them in the library's folder, a checkout among the examples."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    files = (os.path.join(folder, "examples", "notes.py") for folder in (here, os.path.dirname(os.path.dirname(here))))
+    return _loaded(next(filter(os.path.exists, files))).main(sys.stdout)
 
 
 def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
@@ -247,14 +248,9 @@ def _function(path: str, name: str) -> Callable[..., Any]:
     """A function of the user's file."""
     if not os.path.exists(path):
         raise ExpressionError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(spec.name, module)  # dataclasses look their module up
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     try:
-        spec.loader.exec_module(module)
+        module = _loaded(path)
     except (Exception, SystemExit) as error:
         raise _UserError(f"{path} cannot be run: {type(error).__name__}: {error}{_innermost(error)}") from error
     function = getattr(module, name, None)
@@ -262,6 +258,17 @@ def _function(path: str, name: str) -> Callable[..., Any]:
         known = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
         raise ExpressionError(f"{path} has no function {name}" + (f"; it has {', '.join(known)}" if known else ""))
     return function
+
+
+def _loaded(path: str) -> Any:
+    """The module of a file."""
+    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(spec.name, module)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def _defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -157,7 +157,6 @@ _LIBRARIES: tuple[str, ...] = (
     "<frozen ",
 )
 _told = {
-    _HERE + "notes.py": False,  # the notes come with the library, but they are code that uses it
     inspect.__file__: True,  # it binds arguments where NumPy's functions are answered
 }
 _internal: dict[str, bool] = {}

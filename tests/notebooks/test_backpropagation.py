@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from chainrule import notes
+from examples import notes
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from examples import notes
 
 import chainrule as cr
-from chainrule import notes
 
 SECTIONS = {section.cell: section for section in notes.sections()}
 

@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-
-from chainrule import notes
+from examples import notes
 
 SECTIONS = notes.sections()
 

@@ -2,7 +2,8 @@
 
 Every section of the notes (Machine Learning Notes: Backpropagation, 7 May 2021) is a `Section`: a forward pass in plain
 NumPy, its inputs, and what the notes say about it, as printed numbers, as formulas derived by hand, or both.
-`main` runs all of them and sets chainrule's values beside the notes' and beside PyTorch's.
+`chainrule notes` (or `python examples/notes.py`) runs all of them and sets chainrule's values beside the notes' and
+beside PyTorch's.
 
 The code cells of the notes are lost, their outputs are not. The inputs here are chosen so that the outputs come out:
 
@@ -15,6 +16,7 @@ The code cells of the notes are lost, their outputs are not. The inputs here are
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -618,3 +620,7 @@ def text_of(value: Any) -> list[str]:
         "[" + " ".join(f"{entry:>{width}}" for entry in entries[i : i + columns]) + "]"
         for i in range(0, len(entries), columns)
     ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.stdout))
