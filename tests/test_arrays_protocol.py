@@ -980,7 +980,9 @@ def test_iteration_yields_recorded_rows():
 
 
 def test_iteration_over_a_number_is_an_error_as_in_numpy():
-    for x, message in ((1.0, "'float64' object is not iterable"), (np.array(1.0), "iteration over a 0-d array")):
+    told = "object is not iterable"
+    numbers = ((1.0, f"'float' {told}"), (np.float64(1.0), f"'float64' {told}"))
+    for x, message in (*numbers, (np.array(1.0), "iteration over a 0-d array")):
         with pytest.raises(TypeError, match=message):
             iter(cr.variable(x))
 
@@ -1080,3 +1082,20 @@ def test_reductions_of_integers_have_numpys_dtype(f):
     found, expected = seen[0].value, f(d)
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("small", ["float32", "float16", "int32", "int8"])
+@pytest.mark.parametrize(
+    "f", [np.divide, np.power, np.hypot, np.arctan2, lambda x, c: c / x, lambda x, c: np.einsum("i,i->i", x, c)]
+)
+def test_derivatives_have_the_precision_of_the_result_where_operands_of_pytorch_have_another(f, small):
+    torch = pytest.importorskip("torch")
+    x, c = np.array([1.5, 0.7]), np.array([3.0, 7.0])
+
+    def loss(c):
+        return lambda x: np.sum(f(x, c))
+
+    c_small = torch.tensor(c).to(getattr(torch, small))
+    for derivative in (cr.grad, lambda f: cr.jacobian(cr.grad(f))):
+        got = derivative(loss(c_small))(torch.tensor(x))
+        np.testing.assert_allclose(got.numpy(), derivative(loss(c))(x), rtol=1e-14, atol=1e-15)

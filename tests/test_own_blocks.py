@@ -428,3 +428,41 @@ def test_setting_the_real_part_says_what_to_write():
     with pytest.raises(RecordingError, match="update the complex array itself"):
         cr.grad(of)(X + 1j)
     np.testing.assert_allclose(cr.grad(lambda x: (setattr(x, "real", 2.0), np.sum(x**2))[1])(X), 0.0)
+
+
+def block_that_keeps(kept, which):
+    """A block whose backward rule uses what the forward rule has kept; `which` says what."""
+
+    @cr.block
+    def kept_relu(x):
+        kept["x"], kept["mask"], kept["shape"] = x, x > 0, x.shape
+        return np.maximum(x, 0)
+
+    @kept_relu.backward
+    def kept_relu_backward(dz, z, x):
+        if which == "mask":
+            return dz * kept["mask"]
+        if which == "operand":
+            return np.where(kept["x"] > 0, dz, 0.0)
+        return dz.reshape(kept["shape"]) * (x > 0)
+
+    return kept_relu
+
+
+@pytest.mark.parametrize("which", ["mask", "operand"])
+def test_a_rule_that_uses_what_its_last_call_kept_is_refused_where_the_program_runs_again(which):
+    f = block_that_keeps({}, which)
+    gradient = cr.grad(lambda x: np.sum(3 * f(x)))
+    x = np.array([1.0, -2.0])
+    np.testing.assert_array_equal(gradient(x), [3, 0])
+    with pytest.raises(RecordingError, match="kept_relu uses what was kept"):
+        cr.compile(gradient)(x)
+    with pytest.raises(RecordingError, match="kept_relu uses what was kept"):
+        cr.explain(lambda x: np.sum(3 * f(x)))(x).code()
+
+
+def test_a_rule_may_keep_what_does_not_depend_on_the_numbers():
+    f = block_that_keeps({}, "shape")
+    compiled = cr.compile(cr.grad(lambda x: np.sum(3 * f(x))))
+    for x in ([1.0, -2.0], [-1.0, 2.0], [1.0, 2.0]):
+        np.testing.assert_array_equal(compiled(np.array(x)), 3.0 * (np.array(x) > 0))

@@ -42,7 +42,9 @@ from chainrule.libraries import (
     NUMPY,
     NUMPY_NAMESPACE,
     PLAIN,
+    PYTHON,
     copied,
+    dtype_of,
     is_complex,
     is_foreign,
     is_numpy,
@@ -74,8 +76,8 @@ __all__ = [
     "holds_recorded",
     "is_number",
     "looked_at",
+    "node_of",
     "owned",
-    "python_class",
     "read_only",
     "record",
     "value_of",
@@ -168,7 +170,10 @@ def record(
         if known is not None:
             value = known
         elif run is not None and xp is not None:
-            value = run(*values)
+            try:
+                value = run(*values)
+            except (ZeroDivisionError, OverflowError):  # Python's numbers refuse what NumPy's call infinite
+                value = run(*(np.asarray(x)[()] if type(x) in (float, complex) else x for x in values))
         else:
             value = block.forward(xp or namespace_of(values), *values, **params)
     except ChainruleError:
@@ -185,8 +190,6 @@ def record(
         )
     if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(used := namespace_of(values)):
         raise not_covered(block, used, "its result is NumPy's")
-    if type(value) is complex:  # what Python makes of 1j * np.float64(2.0)
-        value = np.complex128(value)
     if type(value) is Array:
         raise RecordingError(
             f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
@@ -257,6 +260,11 @@ def read(node: Node, how: str = "value") -> Any:
 def value_of(x: Any) -> Any:
     """The plain value of a recorded array; anything else as it is."""
     return read(x._node) if type(x) is Array else x
+
+
+def node_of(x: Array) -> Node:
+    """The step that a recorded array stands for, as it is now."""
+    return x._node
 
 
 def form_of(x: Any) -> Any:
@@ -425,18 +433,18 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
     """A recorded result (or several) with NumPy's value. `start` is a number before the nodes that were made for it."""
     kind = type(result)
     if kind is Array:
-        if type(value) in _HAVE_DTYPE and value.dtype.kind != "O" and result._own.order > start:
-            node = result._own
-            if node.value.shape != value.shape:
+        dtype = dtype_of(value) if type(value) in _HAVE_DTYPE or type(value) in PYTHON else np.dtype(object)
+        if dtype.kind != "O" and result._own.order > start:
+            if result.shape != np.shape(value):
                 raise BlockError(
-                    f"{_name(what)}: what is recorded has the shape {node.value.shape}, NumPy's result {value.shape}; "
+                    f"{_name(what)}: what is recorded has the shape {result.shape}, NumPy's result {np.shape(value)}; "
                     f"this is a fault of chainrule, please report it{at_line()}"
                 )
-            if node.value.dtype != value.dtype:
-                result = ANSWERS[np.astype](result, value.dtype)
-            if result._view is None and value.dtype.kind in "fc" and not np.array_equal(result._own.value, value):
+            if result.dtype != dtype:
+                result = ANSWERS[np.astype](result, dtype)
+            if result._view is None and dtype.kind in "fc" and not np.array_equal(result._own.value, value):
                 if WATCHER.get() is not None:  # compiled code computes by the rule, and digits are no other path
-                    value = np.asarray(result._own.value, value.dtype)[() if isinstance(value, np.generic) else ...]
+                    value = _of_kind(value, np.asarray(result._own.value, dtype))
                 else:
                     result = under_another_value(result, value)
             result._own.value = value
@@ -447,6 +455,13 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
         parts = [_adopted(part, own, start, what) for part, own in zip(result, value, strict=True)]
         return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
     return result
+
+
+def _of_kind(value: Any, digits: np.ndarray) -> Any:
+    """Other digits as an array, a number of NumPy or one of Python, as a value is."""
+    if type(value) in PYTHON:
+        return digits.item()
+    return digits[()] if isinstance(value, np.generic) else digits
 
 
 _HAVE_DTYPE = NUMPY - {bool, int, float, complex, NoneType}
@@ -470,10 +485,9 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         kind = type(other)
         if kind not in NUMPY and kind is not Array:
             return _with_other(self, other)
-        result = record(ANSWERS[function], (self, other), NO_PARAMS, run)
-        if self._python is not None:
-            _stays_pythons(result, other)
-        return result
+        if function is np.power:
+            _looks_whether_real(self, other)
+        return record(ANSWERS[function], (self, other), NO_PARAMS, run)
 
     def _with_other(self: Array, other: Any) -> Any:
         """The other operand is of a class that may compute for itself."""
@@ -488,10 +502,9 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
             return NotImplemented
-        result = record(ANSWERS[function], (other, self), NO_PARAMS, run)
-        if self._python is not None:
-            _stays_pythons(result, other)
-        return result
+        if function is np.power:
+            _looks_whether_real(other, self)
+        return record(ANSWERS[function], (other, self), NO_PARAMS, run)
 
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
@@ -504,6 +517,15 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     return forward, reflected, in_place
 
 
+def _looks_whether_real(base: Any, exponent: Any) -> None:
+    """Python makes a complex number of (−8.0) ** 0.5: for its numbers the sign of the base decides, as in a branch."""
+    x, y = form_of(base), form_of(exponent)
+    if type(x) not in (int, float) or type(y) is not float or (type(exponent) is not Array and y.is_integer()):
+        return
+    if base < 0 and type(exponent) is Array:
+        bool(exponent % 1 == 0)
+
+
 def _is_immutable(value: Any) -> bool:
     """Whether a value is an array of a library whose arrays cannot change, as JAX's."""
     return type(value) not in NUMPY and not hasattr(type(value), "__iadd__")
@@ -511,37 +533,9 @@ def _is_immutable(value: Any) -> bool:
 
 def _unary(function: Any, run: Any) -> Any:
     def method(self: Array) -> Any:
-        result = record(ANSWERS[function], (self,), NO_PARAMS, run)
-        if self._python is not None:
-            _stays_pythons(result, 0)
-        return result
+        return record(ANSWERS[function], (self,), NO_PARAMS, run)
 
     return method
-
-
-PYTHONS = {
-    np.float64: float,
-    np.complex128: complex,
-    np.bool: bool,
-    float: float,
-    complex: complex,
-    int: int,
-    bool: bool,
-}
-"""The number of Python that stands where a number of NumPy is recorded."""
-
-
-def python_class(x: Any) -> type | None:
-    """The class of a number of Python, recorded or not; None for all else."""
-    if type(x) is Array:
-        return x._python
-    return type(x) if type(x) in (float, complex) else None
-
-
-def _stays_pythons(result: Array, other: Any) -> None:
-    """An operator makes a number of Python from two of Python's; it is recorded as NumPy's."""
-    if type(other) in (int, float, complex, bool) or (type(other) is Array and other._python is not None):
-        result._python = PYTHONS.get(type(result._own.value))
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -583,7 +577,7 @@ class Array(Methods, metaclass=ArrayClass):
     Array([2., 4.], block=multiply)
     """
 
-    __slots__ = ("__weakref__", "_own", "_python", "_shares", "_unsure", "_view")
+    __slots__ = ("__weakref__", "_own", "_shares", "_unsure", "_view")
     __array_priority__ = 1000
     _call = staticmethod(call)
 
@@ -598,7 +592,6 @@ class Array(Methods, metaclass=ArrayClass):
         self._view: View | None = None
         self._unsure = False  # whether its entries may lie in another order in memory than NumPy's would
         self._shares = ""  # the other argument of the function whose memory it shares
-        self._python: type | None = None  # what it is where it is a number of Python: float, complex or bool
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -612,7 +605,7 @@ class Array(Methods, metaclass=ArrayClass):
             return np.ndarray if kind is np.ndarray else Array
         if self._view is not None and self._view.steps is not None:
             return np.ndarray  # x[..., 0]
-        return self._python or kind
+        return kind
 
     @property
     def _node(self) -> Node:
@@ -876,7 +869,19 @@ class Array(Methods, metaclass=ArrayClass):
     def __round__(self, ndigits: int | None = None) -> Any:
         if self._class is np.ndarray:
             raise TypeError("type numpy.ndarray doesn't define __round__ method" + at_line())
-        return _whole(np.rint, self, "__round__") if ndigits is None else call(np.round, self, ndigits)
+        if ndigits is None:
+            return _whole(np.rint, self, "__round__")
+        if self._class in PYTHON:
+            return record(ANSWERS[round], (self,), {"ndigits": operator.index(ndigits)})
+        return call(np.round, self, ndigits)
+
+    def conj(self) -> Any:
+        """As ndarray.conj; as complex.conjugate for a number of Python's."""
+        if self._class is complex:
+            return answered(ANSWERS[np.conjugate], "conjugate", complex.conjugate, (self,), {})
+        return super().conj()
+
+    conjugate = conj
 
     def __floor__(self) -> int:
         return _whole(np.floor, self, "__floor__")
@@ -888,10 +893,10 @@ class Array(Methods, metaclass=ArrayClass):
         return _whole(np.trunc, self, "__trunc__")
 
     def __divmod__(self, other: Any) -> Any:
-        return np.divmod(self, other)
+        return (self // other, self % other) if self._class in PYTHON else np.divmod(self, other)
 
     def __rdivmod__(self, other: Any) -> Any:
-        return np.divmod(other, self)
+        return (other // self, other % self) if self._class in PYTHON else np.divmod(other, self)
 
     def _holds(self, item: Any) -> bool:
         return bool(np.any(np.equal(self._node.value, value_of(item))))

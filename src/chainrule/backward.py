@@ -10,14 +10,25 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import has_absent_zeros, made_of
-from chainrule.array import NOT_THERE, WATCHER, Array, not_covered, value_of
+from chainrule.array import NOT_THERE, WATCHER, Array, node_of, not_covered, record, value_of
+from chainrule.block import unlisted_block
 from chainrule.block.elementwise import sum_to
 from chainrule.errors import ChainruleError, GradientError
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, is_complex, is_inexact, namespace_of
+from chainrule.libraries import (
+    NUMPY,
+    NUMPY_NAMESPACE,
+    PYTHON,
+    as_numpy_number,
+    dtype_of,
+    is_complex,
+    is_complex_dtype,
+    is_inexact,
+    namespace_of,
+)
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
-__all__ = ["Path", "backpropagate", "find_path"]
+__all__ = ["Path", "as_rule_takes", "as_rules_take", "backpropagate", "find_path", "numpy_number"]
 
 
 class Path:
@@ -27,7 +38,8 @@ class Path:
     ----------
     inputs : the inputs.
     between : the nodes through which the outputs depend on them, oldest first (a topological order).
-    free : whether the outputs also depend on recorded arrays beyond the inputs, so that their gradients do too.
+    free : whether the outputs also depend on recorded arrays that are older than the inputs, so that somebody outside
+        may differentiate them again. Newer ones are the inputs of gradients that were taken inside.
     """
 
     __slots__ = ("between", "free", "inputs")
@@ -54,7 +66,7 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
         block = node.block
         if block is None or node.order < start or not block.differentiable:
             elsewhere = True
-            free = free or node.differentiable
+            free = free or (node.order < start and node.differentiable)
             continue
         found.append(node)
         for operand in node.inputs:
@@ -96,15 +108,19 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             _must_be_real(node, dz)
         operands = []
         wanted = []
+        has_pythons = node.value.__class__ in PYTHON
         for i in node.inputs:
             if i.__class__ is Node:
                 operands.append(Array(i) if recorded else i.value)
                 wanted.append(i in gradients)
+                has_pythons = has_pythons or i.value.__class__ in PYTHON
             else:
                 operands.append(i)
                 wanted.append(False)
         xp = RECORDING if recorded else NUMPY_NAMESPACE if type(dz) in NUMPY else namespace_of((dz,))
         z = Array(node) if recorded else node.value
+        if has_pythons:
+            z, operands = as_rules_take(node, recorded)
         if recorded or xp is NUMPY_NAMESPACE:
             grads = node.block.pull(xp, dz, z, operands, node.params, wanted)
         else:
@@ -116,15 +132,48 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
-                if dx.dtype is not operand.value.dtype:  # most often the same object
-                    dx = _as_input(dx, operand)
+                dtype = dtype_of(operand.value)
+                if dx.dtype is not dtype:  # most often the same object
+                    dx = _as_input(dx, dtype)
                 sofar = gradients[operand]
                 if sofar is not None:
                     dx = sofar + dx
-                    if dx.dtype is not operand.value.dtype:  # a sum has its bytes in the processor's order
-                        dx = _as_input(dx, operand)
+                    if dx.dtype is not dtype:  # a sum has its bytes in the processor's order
+                        dx = _as_input(dx, dtype)
                 gradients[operand] = dx
     return gradients
+
+
+@unlisted_block(notation=lambda x, dtype: x)
+def numpy_number(xp: Any, x: Any, dtype: Any = np.dtype(np.float64)) -> Any:
+    """One of Python's numbers, recorded, as NumPy's."""
+    return as_numpy_number(x, dtype)
+
+
+numpy_number.backward(lambda xp, dz, z, x, dtype: dz)
+
+
+def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
+    """The result and the operands of a step as its backward rule takes them.
+
+    Python's numbers are NumPy's for a rule: they have a dtype and a shape, and 1/x at 0 is infinite, not an error. As
+    in the forward pass, those beside a float32 array are numbers of float32. Constants stay as they are.
+    """
+    dtype = dtype_of(node.value)
+
+    def taken(x: Any) -> Any:
+        if type(x) is not Node:
+            return x
+        return as_rule_takes(Array(x), dtype) if recorded else as_numpy_number(x.value, dtype)
+
+    return taken(node), [taken(x) for x in node.inputs]
+
+
+def as_rule_takes(x: Any, dtype: Any) -> Any:
+    """A recorded operand of a rule; as one of NumPy's numbers if it is one of Python's."""
+    if type(x) is Array and type(node_of(x).value) in PYTHON:
+        return record(numpy_number, (x,), {"dtype": dtype})
+    return x
 
 
 def _pull_in_library(block: Any, xp: Any, *args: Any) -> Any:
@@ -157,7 +206,9 @@ def _unknown_after_overflow(
         if dx is not None and is_inexact(operand.value):
             lost = infinite & plain.isinf(operand.value) & (value_of(dz) != 0)
             if lost.shape != dx.shape:
-                lost = sum_to(plain, plain.astype(lost, node.value.dtype), operand.value.shape, node.value.shape) > 0
+                lost = (
+                    sum_to(plain, plain.astype(lost, dtype_of(node.value)), operand.value.shape, node.value.shape) > 0
+                )
             dx = xp.where(lost & (value_of(dx) == 0), math.nan, dx)
         unknown.append(dx)
     return unknown
@@ -176,12 +227,11 @@ def _must_be_real(node: Node, dz: Any) -> None:
             )
 
 
-def _as_input(dx: Any, operand: Node) -> Any:
-    """A gradient has the dtype of what it is the gradient of: of a real array, the real part."""
-    dtype = operand.value.dtype
+def _as_input(dx: Any, dtype: Any) -> Any:
+    """A gradient in the dtype of what it is the gradient of: of a real array, the real part."""
     if dx.dtype == dtype:
         return dx
-    if is_complex(dx) and not is_complex(operand.value):
+    if is_complex(dx) and not is_complex_dtype(dtype):
         dx = RECORDING.real(dx) if type(dx) is Array else dx.real
         if dx.dtype == dtype:
             return dx

@@ -42,3 +42,15 @@ class CheckFailed(ChainruleError, AssertionError):
 
 class CompilerError(ChainruleError, AssertionError):
     """A compiled program does not fit together: a mistake of chainrule's own, found before the program could run."""
+
+
+OF_PLAIN_RULES = (
+    ChainruleError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+)
+"""What a rule that was written for plain arrays may raise when it is given recorded ones."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import NO_PARAMS, Array
-from chainrule.errors import CannotRecord, ChainruleError
+from chainrule.errors import OF_PLAIN_RULES, CannotRecord
 from chainrule.libraries import is_numpy
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
@@ -166,18 +166,6 @@ def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwarg
         argnums = tuple(range(len(args)))
     recording = record_call(f, positions_of(f, argnums), args, kwargs)
     return graph_between(recording.inputs, recording.outputs)
-
-
-OF_PLAIN_RULES = (
-    ChainruleError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    NotImplementedError,
-)
-"""What a rule that was written for plain arrays may raise when it is given recorded ones."""
 
 
 def inside(node: Node) -> Graph:

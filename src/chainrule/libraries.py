@@ -13,7 +13,10 @@ __all__ = [
     "NUMPY",
     "NUMPY_NAMESPACE",
     "PLAIN",
+    "PYTHON",
+    "as_numpy_number",
     "copied",
+    "dtype_of",
     "is_complex",
     "is_complex_dtype",
     "is_foreign",
@@ -29,8 +32,28 @@ _NUMBERS = [t for t in np.sctypeDict.values() if issubclass(t, np.number | np.bo
 PLAIN = frozenset([bool, int, float, complex, type(None), *_NUMBERS])
 """Types of operands that cannot change under our hands, so a node may hold them as they are."""
 
+PYTHON = frozenset([bool, int, float, complex])
+"""Python's own numbers. They do not decide the dtype of a result: `2.0 * x` has the dtype of x."""
+
 NUMPY = PLAIN | {np.ndarray}
 """Types that NumPy computes with; what is not among them needs a look at which library it is from."""
+
+
+def as_numpy_number(value: Any, dtype: Any) -> Any:
+    """One of Python's numbers as NumPy's, as NumPy takes it where a result has the given dtype; other values unchanged.
+
+    >>> as_numpy_number(2.0, np.dtype("float32")), as_numpy_number(3, np.dtype("float32"))
+    (np.float32(2.0), np.int64(3))
+    """
+    kind = type(value)
+    if kind not in PYTHON:
+        return value
+    if isinstance(dtype, np.dtype):
+        if kind is float and dtype.kind in "fc":
+            return np.finfo(dtype).dtype.type(value)
+        if kind is complex and dtype.kind == "c":
+            return dtype.type(value)
+    return np.asarray(value)[()]
 
 
 def is_inexact(value: Any) -> bool:
@@ -75,6 +98,14 @@ def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 NUMPY_NAMESPACE = _numpy_without_its_python_layer()
+
+
+def dtype_of(value: Any) -> Any:
+    """The dtype of a plain value; of one of Python's numbers that of NumPy's number."""
+    try:
+        return value.dtype
+    except AttributeError:
+        return np.asarray(value).dtype
 
 
 def is_complex_dtype(dtype: Any) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "is_internal",
     "lines_of",
     "now",
+    "same_steps",
     "user_frame",
 ]
 
@@ -144,6 +145,38 @@ def _line_number(code: Any, lasti: int) -> int:
 
 _lines: dict[int, tuple[Any, list[int], list[int]]] = {}
 """Where the lines of code objects begin, and their numbers, by the object's id: a long function has many nodes."""
+
+
+def same_steps(one: Any, other: Any) -> bool:
+    """Whether two nodes, plain values or sequences of them are equal, or computed alike from the same inputs.
+
+    Alike is by blocks of the same names, from equal constants.
+    """
+    stack = [(one, other)]
+    known: set[tuple[int, int]] = set()
+    while stack:
+        x: Any
+        y: Any
+        x, y = stack.pop()
+        if x is y or (id(x), id(y)) in known:
+            continue
+        known.add((id(x), id(y)))
+        if type(x) is not type(y):
+            return False
+        if type(x) is Node:
+            if x.block is None or y.block is None or x.block.name != y.block.name:
+                return False
+            stack += [(x.inputs, y.inputs), (tuple(x.params.items()), tuple(y.params.items()))]
+        elif isinstance(x, tuple | list):
+            if len(x) != len(y):
+                return False
+            stack += zip(x, y, strict=True)
+        elif isinstance(x, np.ndarray | np.generic | float | complex):
+            if not np.array_equal(x, y, equal_nan=np.asarray(x).dtype.kind in "fc"):
+                return False
+        elif isinstance(x, bool | int | str) and x != y:
+            return False
+    return True
 
 
 # Where the user's code is ----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def to_objects(self: Array, shared: bool) -> np.ndarray:
     Where NumPy's result would share memory, a write into either would show in the other. It cannot here, so
     the array is read-only, and the use of its entries after a write to this array is an error.
     """
-    objects = np.empty(self.shape, dtype=object, order="F" if np.isfortran(self._node.value) else "C")
+    objects = np.empty(self.shape, dtype=object, order="F" if np.isfortran(np.asarray(self._node.value)) else "C")
     entries = call(np.ravel, self)
     view = None
     if shared and not is_number(self):

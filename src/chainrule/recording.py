@@ -11,11 +11,11 @@ import numpy as np
 
 from chainrule.absent import has_absent_zeros
 from chainrule.answers import under_another_value
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, python_class, record
+from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, record
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import PLAIN, copied, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
 from chainrule.sharing import sharing_pairs
@@ -40,25 +40,16 @@ def _aliased(result: Array, value: Any) -> Array:
     return record(alias, (result,), known=value)
 
 
-@unlisted_block(notation=lambda x: x)
-def as_array_number(xp: Any, x: Any) -> Any:
-    """One of Python's numbers, recorded, as NumPy's: only those are differentiated."""
-    return np.float64(x)
-
-
-as_array_number.backward(lambda xp, dz, z, x: dz)
-
-
 def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
     """A new input of a recording with the value of x, the argument (or a part of it) of f."""
     if type(x) is np.ndarray and x.dtype.kind in "fc":  # the common case
         return Node(None, (), NO_PARAMS, constant(x))
+    if type(x) is float or type(x) is complex:  # Python's numbers stay what they are
+        return Node(None, (), NO_PARAMS, x)
     if isinstance(x, (float, complex, list, tuple)):
         x = np.asarray(x)[()]
     must_be_plain(x, f, argument)
     _must_be_floating(form_of(x), f, argument)
-    if type(x) is Array and type(x._node.value) is float:
-        x = record(as_array_number, (x,))
     return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
 
 
@@ -194,7 +185,7 @@ class Recording(NamedTuple):
         """Zeros, with the leading axes of the cotangents."""
         seed, out = seeds[0], form_of(self.outputs[0])
         lead = tuple(seed.shape[: len(seed.shape) - len(np.shape(out))])
-        return namespace_of((node.value,)).zeros(lead + tuple(node.value.shape), dtype=node.value.dtype)
+        return namespace_of((node.value,)).zeros(lead + tuple(np.shape(node.value)), dtype=dtype_of(node.value))
 
 
 def fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
@@ -268,7 +259,6 @@ def record_call(
             nodes[0].name = name
         handles = [Array(node) for node in nodes]
         for handle, leaf in zip(handles, tree.leaves, strict=True):
-            handle._python = python_class(leaf)
             handle._unsure = type(leaf) is Array and leaf._unsure
         if by_position:
             new_args[position] = tree.argument(handles)

@@ -18,7 +18,7 @@ from chainrule.array import WATCHER, Array, form_of, joined, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
-from chainrule.libraries import PLAIN, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.libraries import PLAIN, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 from chainrule.operands import numeric
@@ -94,7 +94,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
 
     >>> import chainrule as cr
     >>> cr.value_and_grad(lambda x, y: x * y, argnums=("x", "y"))(2.0, 3.0)
-    (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
+    (6.0, (np.float64(3.0), np.float64(2.0)))
     """
     positions = positions_of(f, argnums)
 
@@ -145,6 +145,8 @@ def _ones(out: Any) -> Any:
     value = form_of(out)
     if isinstance(value, float):
         return np.float64(1.0)
+    if type(value) is complex:
+        return np.complex128(1.0)
     if isinstance(value, np.generic):
         return type(value)(1)
     return namespace_of((value,)).ones_like(value)
@@ -277,7 +279,7 @@ def _identity_seeds(outputs: list[Any], which: int) -> list[Any]:
     seeds = []
     for i, out in enumerate(outputs):
         value = form_of(out)
-        xp, dtype = namespace_of((value,)), getattr(value, "dtype", None)
+        xp, dtype = namespace_of((value,)), dtype_of(value)
         if i == which:
             seeds.append(xp.reshape(with_absent_zeros(xp.eye(math.prod(shape), dtype=dtype)), shape + shape))
         else:

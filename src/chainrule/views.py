@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import RecordingError
+from chainrule.libraries import PYTHON
 from chainrule.node import Node, at_line
 
 __all__ = ["Index", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
@@ -125,9 +126,13 @@ def same_steps(a: Any, b: Any) -> bool:
 
 def is_number(x: Any) -> bool:
     """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
-    return isinstance(x._node.value, np.generic) and (x._view is None or x._view.steps is None)
+    return _has_no_memory(x._node.value) and (x._view is None or x._view.steps is None)
 
 
 def is_entry(x: Any) -> bool:
     """Whether x is a view without axes, as x[..., 0], which shares memory though its value here is a number."""
     return isinstance(x._node.value, np.generic) and not is_number(x)
+
+
+def _has_no_memory(value: Any) -> bool:
+    return isinstance(value, np.generic) or type(value) in PYTHON

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS
-from chainrule.array import WATCHER, Array
+from chainrule.array import WATCHER, Array, form_of, record
 from chainrule.block.base import Block
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
-from chainrule.libraries import NUMPY, is_complex, is_numpy
+from chainrule.libraries import NUMPY, is_complex, is_numpy, namespace_of
 
 __all__ = [
     "Elementwise",
@@ -101,6 +101,8 @@ def _as_int64(x: Any) -> Any:
 def in_precision(x: Any, dtype: Any) -> Any:
     """x with at least the digits of a dtype; real numbers stay real."""
     own = getattr(x, "dtype", dtype)
+    if not isinstance(own, np.dtype) and not isinstance(dtype, np.dtype):
+        return _in_precision_of_library(x, dtype)
     if not isinstance(own, np.dtype) or not isinstance(dtype, np.dtype) or dtype.kind not in "fc":
         return x
     if own.kind != "c":
@@ -110,15 +112,38 @@ def in_precision(x: Any, dtype: Any) -> Any:
     return x
 
 
+def _in_precision_of_library(x: Any, dtype: Any) -> Any:
+    """The same for an array and a dtype of another library. PyTorch has 1/n of integers in its default precision."""
+    if x.dtype == dtype:
+        return x
+    xp = namespace_of((form_of(x),))
+    floating = ("real floating", "complex floating")
+    if not xp.isdtype(dtype, floating):
+        return x
+    if xp.isdtype(dtype, "complex floating") and not xp.isdtype(x.dtype, "complex floating"):
+        dtype = xp.real(xp.zeros(1, dtype=dtype)).dtype
+    if xp.isdtype(x.dtype, floating):
+        alike = xp.isdtype(x.dtype, "complex floating") == xp.isdtype(dtype, "complex floating")
+        if not alike or xp.finfo(x.dtype).bits >= xp.finfo(dtype).bits:
+            return x
+    return record(BLOCKS["cast"], (x,), {"dtype": dtype}) if type(x) is Array else xp.astype(x, dtype)
+
+
 def in_one_precision(*arrays: Any) -> tuple[Any, ...]:
     """Arrays with the digits of their common dtype, as NumPy takes the operands of a function of several.
 
     A product of two int8 among them would wrap, one of two float32 be rounded to seven digits.
     """
     dtypes = {x.dtype for x in arrays}
-    if len(dtypes) == 1 or not all(isinstance(dtype, np.dtype) for dtype in dtypes):
+    if len(dtypes) == 1:
         return arrays
-    common = np.result_type(*dtypes)
+    numpys = sum(isinstance(dtype, np.dtype) for dtype in dtypes)
+    if numpys == len(dtypes):
+        common = np.result_type(*dtypes)
+    elif numpys:
+        return arrays
+    else:
+        common = namespace_of([form_of(x) for x in arrays]).result_type(*dtypes)
     return tuple(in_precision(x, common) for x in arrays)
 
 

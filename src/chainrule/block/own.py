@@ -6,6 +6,7 @@ rule is given can be written to, what it returns is checked and copied, and an e
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import linecache
@@ -14,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, constant, record
+from chainrule.array import WATCHER, Array, constant, form_of, node_of, record
 from chainrule.block.base import AdaptedRule, Block
 from chainrule.block.results import Results, results_of
 from chainrule.domains import Example
-from chainrule.errors import BlockError, ChainruleError, GradientError, RecordingError
-from chainrule.libraries import NUMPY_NAMESPACE
-from chainrule.node import Line, at_line, is_internal
+from chainrule.errors import OF_PLAIN_RULES, BlockError, ChainruleError, GradientError, RecordingError
+from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
+from chainrule.node import Line, at_line, is_internal, same_steps
 
 __all__ = ["OwnBlock"]
 
@@ -137,6 +138,39 @@ class OwnBlock(Block):
     ) -> Sequence[Any]:
         if not self.has_rule:
             return self.pull_through_inside(dz, operands, params, wanted)
+        grads = self._pulled(xp, dz, z, operands, params, wanted)
+        if WATCHER.get() is not None and any(type(x) is Array for x in operands):  # it is run later, on other numbers
+            self._refuse_state(grads, xp, dz, z, operands, params, wanted)
+        return grads
+
+    def _refuse_state(
+        self, grads: Sequence[Any], xp: Any, dz: Any, z: Any, operands: Any, params: Any, wanted: Any
+    ) -> None:
+        """Raise if the backward rule uses what the forward rule has kept in a global, say, when it was called last.
+
+        So the forward rule is called on other numbers, then the backward rule must do what it did before.
+        """
+        plain = [form_of(x) for x in operands]
+        token = WATCHER.set(lambda node, how: None)
+        try:
+            with np.errstate(all="ignore"):
+                with contextlib.suppress(*OF_PLAIN_RULES):  # they may be numbers that the rule is not made for
+                    self.forward(namespace_of(plain), *map(_other_numbers, plain), **params)
+                again = self._pulled(xp, dz, z, operands, params, wanted)
+                self.forward(namespace_of(plain), *plain, **params)
+        finally:
+            WATCHER.reset(token)
+        if not same_steps(*([node_of(g) if type(g) is Array else g for g in found] for found in (grads, again))):
+            raise RecordingError(
+                f"the backward rule of block {self.name} uses what was kept when the block was called last (in a "
+                "global or an attribute), so it cannot be compiled or written as code: it would stay as it is; "
+                "compute it in the backward rule from its arguments, or let the block return it as a further result"
+                + _at(self._joint.function if self._joint else next(iter(self._by_operand.values())).function)
+            )
+
+    def _pulled(
+        self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
+    ) -> Sequence[Any]:
         extra = len(dz.shape) - len(z.shape)
         if extra and not self.leading_axes:
             return self._pull_one_by_one(xp, dz, z, operands, params, wanted, extra)
@@ -255,6 +289,11 @@ class OwnBlock(Block):
             mine = [xp.zeros(operand.shape, dtype=operand.dtype) if g is None else g for g in mine]
             grads.append(xp.reshape(xp.stack(mine), lead + operand.shape))
         return grads
+
+
+def _other_numbers(x: Any) -> Any:
+    """An operand with other numbers, on which a forward rule is likely to do something else."""
+    return 0.5 - x if isinstance(x, np.ndarray | float) and np.asarray(x).dtype.kind == "f" else x
 
 
 class _Given:

@@ -15,7 +15,7 @@ from chainrule.blocks.elementwise import sign
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_inexact
+from chainrule.libraries import dtype_of, is_complex, is_inexact
 from chainrule.views import is_number, view_of
 
 __all__ = ["adjoint", "conj"]
@@ -130,7 +130,7 @@ def _complex_where(function, outside):
 def as_complex_where(x, outside):
     """x, as complex numbers if any entry is real and lies where there is no real result."""
     needed = not is_complex(form_of(x)) and bool(np.any(outside(looked_at(x))))
-    return np.astype(x, np.result_type(form_of(x).dtype, np.complex64)) if needed else x
+    return np.astype(x, np.result_type(dtype_of(x), np.complex64)) if needed else x
 
 
 for _function in (np.sqrt, np.log, np.log2, np.log10):

@@ -4,12 +4,23 @@ The chain rule (times ∂L/∂z) and the undoing of broadcasting are added by `e
 ones (Abramowitz & Stegun, chapters 4 and 7); at kinks and ties the conventions of PyTorch are followed, and said beside the line.
 """
 
+import builtins
 import math
 
 import numpy as np
 
 from chainrule.array import form_of
-from chainrule.block import Elementwise, answers, elementwise, library_block, minus_one, one, singular, sum_to
+from chainrule.block import (
+    Elementwise,
+    answers,
+    elementwise,
+    library_block,
+    minus_one,
+    one,
+    singular,
+    sum_to,
+    unlisted_block,
+)
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
@@ -392,6 +403,15 @@ def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 def round(xp, x, decimals=0):
     """The nearest number with so many decimals."""
     return xp.round(x, decimals=decimals)
+
+
+@unlisted_block(differentiable=False, notation=lambda x, ndigits: call("round", x))
+def python_round(xp, x, ndigits=0):
+    """Python's round(x, n) of one of its numbers. It rounds the decimal digits; NumPy's multiplies by 10^n first."""
+    return builtins.round(x.item() if isinstance(x, np.generic) else x, ndigits)
+
+
+answers(builtins.round)(python_round)
 
 
 @answers(np.round, np.around)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import owned, value_of
 from chainrule.block import answers, in_one_precision, library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
@@ -238,7 +238,7 @@ def numpy_einsum(subscripts, *operands, out=None, optimize=False, dtype=None, or
         raise BlockError("einsum(out=…) with a recorded array: use the returned array" + at_line())
     if not isinstance(subscripts, str):
         subscripts, operands = _from_sublists((subscripts, *operands))
-    operands = tuple(x if isinstance(x, Array) else np.asarray(x) for x in operands)
+    operands = tuple(as_array(x) for x in operands)
     if dtype is not None:
         operands = tuple(x.astype(dtype) for x in operands)
     operands = in_one_precision(*operands)

@@ -17,6 +17,7 @@ from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
+from chainrule.libraries import dtype_of
 from chainrule.node import at_line
 
 
@@ -43,7 +44,7 @@ def _vector_norm(x, order, axis, keepdims):
     if order in (None, 2):
         return norm(x, **options)
     if order == 0:
-        return np.sum(np.astype(x != 0, form_of(x).real.dtype), **options)
+        return np.sum(np.astype(x != 0, dtype_of(form_of(x).real)), **options)
     x = np.abs(x)
     if abs(order) == math.inf:
         return np.max(x, **options) if order > 0 else np.min(x, **options)

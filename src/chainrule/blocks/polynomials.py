@@ -12,7 +12,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_inexact, is_numpy
+from chainrule.libraries import dtype_of, is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
 
 
@@ -78,7 +78,7 @@ def numpy_polydiv(u, v):
         quotient.append(leading)
         rest = u[1:n] - leading * v[1:]
         u = np.concatenate([rest, u[n:]])
-    q = np.stack(quotient) if quotient else np.zeros(1, form_of(u).dtype)
+    q = np.stack(quotient) if quotient else np.zeros(1, dtype_of(u))
     # What rounding leaves of the coefficients that cancel NumPy keeps or not; they are 0, so they have no gradient.
     count = int(step(lambda u, v: np.asarray(len(np.polydiv(u, v)[1])), *given))
     u = np.concatenate([np.zeros(max(count - len(u), 0), q.dtype), u])

@@ -8,6 +8,7 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
+from chainrule.libraries import dtype_of
 from chainrule.node import at_line
 
 
@@ -17,7 +18,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
     start, stop = _in_common(start, stop)
     shares, steps = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
-    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, form_of(start).real.dtype))
+    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, dtype_of(form_of(start).real)))
     if dtype is not None and np.issubdtype(dtype, np.integer):
         z = np.floor(z)
     z = _finished(z, dtype, axis)
@@ -62,6 +63,6 @@ def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
         raise BlockError("a geometric range cannot begin or end with 0" + at_line())
     shares, _ = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
-    between = start * (stop / start) ** np.astype(shares, form_of(start).real.dtype)
+    between = start * (stop / start) ** np.astype(shares, dtype_of(form_of(start).real))
     z = np.where(shares == 0, start, np.where(shares == 1, stop, between))
     return _finished(z, dtype, axis)

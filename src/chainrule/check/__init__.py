@@ -18,7 +18,7 @@ from chainrule.check.report import Blame, Comparison, Report
 from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
-from chainrule.libraries import is_complex, is_inexact
+from chainrule.libraries import as_numpy_number, is_complex, is_inexact
 from chainrule.node import Node, at_line
 from chainrule.pytorch import network_of
 from chainrule.recording import Argnums, chosen_arguments, needs_function, record_call
@@ -88,7 +88,7 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
     call_of_leaves = _titled(call)
     recording = record_call(call_of_leaves, positions, tuple(call.leaves), {})
     graph = graph_between(recording.inputs, recording.outputs)
-    outputs = [value_of(out) for out in recording.outputs]
+    outputs = [_as_numpys(value_of(out)) for out in recording.outputs]
     seeds, weighted = _seeds(outputs, random=isinstance(call.f, Block))
     path = {*recording.path.inputs, *recording.path.between}
     newest_first = recording.path.between[::-1]
@@ -104,7 +104,7 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
     plain, steady = _run_twice(call)
     f = None if not steady else _with_stops(graph) if stopped else call.run
     labels, rough = call.labels, roughness(graph)
-    inputs = [np.asarray(x)[()] if type(x) in (float, complex) else x for x in call.leaves]
+    inputs = [_as_numpys(x) for x in call.leaves]
     problem = Problem(labels, graph, f, inputs, seeds, gradients, rough)
     values = compare_values(problem, outputs, plain if steady else None)
     extra: dict[str, Sequence[Any]] = {} if written is None else {BY_HAND: written}
@@ -122,6 +122,10 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
         findings += _other_reasons(call, own)
     notes = _notes(problem, slopes, stopped, steady, weighted)
     return Report(printable(str(call)), (*values, *slopes), blame, tuple(findings), tuple(notes))
+
+
+def _as_numpys(x: Any) -> Any:
+    return as_numpy_number(x, np.dtype(np.float64))
 
 
 def _titled(call: Call) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import NO_PARAMS
+from chainrule.backward import as_rules_take
 from chainrule.check.compare import Problem, compare_gradients, precision
 from chainrule.check.libraries import Answer
 from chainrule.check.parts import random_like
@@ -73,9 +74,8 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
     wanted = [type(i) is Node and i in path and i.differentiable for i in node.inputs]
     if not any(wanted) or not node.differentiable:
         return None
-    operands = [i.value if type(i) is Node else i for i in node.inputs]
+    z, operands = as_rules_take(node, recorded=False)
     names = _operand_names(node)
-    z = node.value
 
     def pull(dz: Any) -> list[Any]:
         grads = block.pull(np, np.asarray(dz, dtype=z.dtype)[()], z, operands, node.params, wanted)

@@ -21,9 +21,8 @@ from chainrule.compile.failures import LEFT, CallFailed, CannotCompile
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.values import Value
-from chainrule.errors import ChainruleError, CompilerError, RecordingError
+from chainrule.errors import OF_PLAIN_RULES, ChainruleError, CompilerError, RecordingError
 from chainrule.forks import IMPORTING
-from chainrule.graph import OF_PLAIN_RULES
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
 from chainrule.trees import leaf_names
@@ -49,10 +48,12 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     what is compiled: another one is another version. So is the outcome of a branch on values, which each run checks.
     An integer that took several values, as a counter of steps does, may change too if only arithmetic depends on it.
 
-    What f takes from outside (globals, its closure) is read when it is recorded. What changes from run to run is
-    refused: random numbers, the time, a counter, a file. Draw outside and give the numbers as an argument:
-    `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a generator with a fixed seed
-    that f makes anew, since it draws the same on each call, and weights that f draws on its first run and keeps.
+    What f takes from outside (globals, its closure, attributes of objects) is read when it is recorded, and stays what
+    it was then: give what changes as an argument. Refused are a rule of a block of your own that uses what its last
+    call has kept, and what changes from run to run: random numbers, the time, a counter, a file. Draw outside and give
+    the numbers as an argument: `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a
+    generator with a fixed seed that f makes anew, since it draws the same on each call, and weights that f draws on
+    its first run and keeps.
 
     Parameters
     ----------

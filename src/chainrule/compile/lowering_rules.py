@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backward import numpy_number
 from chainrule.block import Block, product_or_zero
 from chainrule.blocks import activations, integers
 from chainrule.blocks import elementwise as ufuncs
@@ -38,7 +39,6 @@ from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPARISONS, COMPUTED, FLOAT_ONLY, LOGICAL, ON_INTEGERS
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
 from chainrule.node import Node
-from chainrule.recording import as_array_number
 from chainrule.transforms import stop_gradient
 
 __all__ = ["RULES", "LoweringRule", "reshaped", "transposed", "untransposed"]
@@ -238,7 +238,6 @@ ENTRY_BY_ENTRY: dict[Block, str] = {
     ufuncs.logical_not: "logical_not",
     ufuncs.bitwise_and: "logical_and",
     ufuncs.bitwise_or: "logical_or",
-    ufuncs.invert: "logical_not",
 }
 """The blocks that are one operation on each entry."""
 
@@ -248,6 +247,13 @@ def _entry_by_entry(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 
 rule(*ENTRY_BY_ENTRY)(_entry_by_entry)
+
+
+@rule(ufuncs.invert)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    if type(node.value) is int:  # Python's ~True is −2
+        return low.make("subtract", [low.constant(-1), _cast(low, args[0], np.int64)], (), np.int64, True)
+    return _pointwise(low, "logical_not", node, args)
 
 
 @rule(product_or_zero)
@@ -281,7 +287,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
             return low.make("multiply", [low.make("square", [x], shape, dtype, weak), x], shape, dtype, weak)
         if exponent == -1:
             return low.make("reciprocal", [x], shape, dtype, weak)
-        if exponent == 0.5:
+        if exponent == 0.5 and not weak:  # √−0 is −0, and Python's (−0.0) ** 0.5 is 0
             return low.make("sqrt", [x], shape, dtype, weak)
     return _pointwise(low, "power", node, args)
 
@@ -291,9 +297,9 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return args[0]
 
 
-@rule(as_array_number)
+@rule(numpy_number)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    return low.make("cast", args, (), np.float64)
+    return low.make("cast", args, (), _kind_of(node))
 
 
 @rule(clip)

@@ -7,8 +7,6 @@ which is then a small part of its time; NumPy does its matrix products, and all 
 from __future__ import annotations
 
 import builtins
-import collections
-import itertools
 import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +32,7 @@ SMALL = 40_000
 """Programs that compute fewer numbers than this are compiled as a whole."""
 WORTH_THREADS_WINDOWS = 1_000_000
 """Entries of windows from which on their samples are shared between threads."""
-FEW_STEPS = 1000
+FEW_STEPS = 60
 FEW_ENTRIES = 64
 """Constants of so many entries are written into small programs; larger ones would not always fit on the stack."""
 RESERVED = frozenset(
@@ -133,7 +131,6 @@ class _Writer:
         self.taken: set[str] = set(RESERVED)
         self.tried: dict[tuple[str, tuple[str, ...]], int] = {}
         self.outputs = list(outputs)
-        self.times_out = collections.Counter(outputs)
         self.escaping = {base_of(v) for v in outputs}
         steps = schedule(self.outputs)
         values = needed(self.outputs)
@@ -177,8 +174,7 @@ class _Writer:
         self.last = _last_uses(values, users)
         self.buffers: list[str] = []
         self.allocated: list[Value] = []
-        given = set(self.program.inputs)
-        self.donated = [] if native else [v for v in donated if v in given and v not in self.escaping]
+        self.donated = [] if native else [v for v in donated if v in self.program.inputs and v not in self.escaping]
         self.may_overwrite = False
         for self.at, step in enumerate(steps):
             i = self.at
@@ -186,7 +182,7 @@ class _Writer:
                 self._check(guards)
                 self.may_overwrite = True
             if isinstance(step, Kernel):
-                wanted = {v for v in step.values() if users.get(v, set()) - {i} or v in self.times_out}
+                wanted = {v for v in step.values() if users.get(v, set()) - {i} or v in self.outputs}
                 self._kernel(step, wanted)
             else:
                 self._step(step.value)
@@ -296,7 +292,10 @@ class _Writer:
             kinds = [*_of_pieces(len(source.returned)), *kinds] if source.shared is not None else kinds
             decorator = f"@kernel({', '.join(kinds)})"
         text = f"{decorator}\n{source.text}"
-        name = self._defined(name, text)
+        alike = self.alike.setdefault(_canonical(text), name)
+        if alike == name:
+            self.functions.append(text)
+        name = alike
         results = ", ".join(self.name_of(v) for v in source.returned)
         if source.shared is None:
             call = f"{name}({', '.join(arguments)})"
@@ -306,13 +305,6 @@ class _Writer:
         self.body.append(f"{results} = {call}" if results else call)
         if not self.native:
             self._typed(source.returned)
-
-    def _defined(self, name: str, text: str) -> str:
-        """Add a function, unless there is one that does the same; the name of the one that there is then."""
-        alike = self.alike.setdefault(_canonical(text), name)
-        if alike == name:
-            self.functions.append(text)
-        return alike
 
     def _typed(self, values: Sequence[Value]) -> None:
         """Compiled code returns Python's numbers; elsewhere they count as NumPy's."""
@@ -334,7 +326,7 @@ class _Writer:
         (result, *others), values = roots, list(kernel.values())
         if not self.may_overwrite or others or any(v.op in REDUCTIONS or v.op == "one_hot" for v in values):
             return {}
-        if not kernel.along[result] or self.times_out[result] != 1:
+        if not kernel.along[result] or self.outputs.count(result) != 1:
             return {}
         for v in self.donated:
             fits = (v.shape, v.dtype) == (result.shape, result.dtype) and self.last.get(v, -1) == self.at
@@ -345,7 +337,7 @@ class _Writer:
     def _allocate(self, value: Value, target: Value | None = None) -> None:
         """An array to be written: a donated one or a fresh one for a result, else a buffer."""
         name = self.name_of(value)
-        if target is None and self.may_overwrite and self.times_out[value] == 1:  # one that nobody reads any more
+        if target is None and self.may_overwrite and self.outputs.count(value) == 1:  # one that nobody reads any more
             dead = [v for v in self.donated if (v.shape, v.dtype) == (value.shape, value.dtype)]
             target = next((v for v in dead if self.last.get(v, -1) < self.at), None)
         if target is not None:
@@ -450,7 +442,9 @@ class _Writer:
             driver = [f"def {name}({', '.join(parameters)}):", f"    {own}(0, {rows}, {', '.join(parameters)})"]
         kernel = "@kernel()" if self.native else f"@kernel({', '.join(kinds)})"
         text = "\n".join([f"@kernel()\n{write_windows(value, own)}\n\n", kernel, *driver])
-        alike = self._defined(name, text)
+        alike = self.alike.setdefault(_canonical(text), name)
+        if alike == name:
+            self.functions.append(text)
         self._allocate(value)
         arguments = ", ".join([*(self.text(a) for a in value.args), self.name_of(value)])
         if shares:
@@ -507,7 +501,7 @@ class _Writer:
             text.open(f"for k in range({inner}):")
             text.open(f"for {along} in range({lengths[along]}):")
             text.add(f"z[{', '.join(place)}] += {product}")
-        function = self._defined(function, "@kernel()\n" + "\n".join(text.lines))
+        self.functions.append("@kernel()\n" + "\n".join(text.lines))
         if place:
             self._allocate(value)
             self.body.append(f"{function}({self.text(x)}, {self.text(y)}, {name})")
@@ -555,22 +549,19 @@ class _Writer:
             kinds.append(f'{"read" if role in ("input", "constant") else "written"}("{dtype.name}", {shape})')
 
         results: dict[int, tuple[str, Value]] = {}
-        handed_out: set[Value] = set()
-        allocated = set(self.allocated)
         numbers: list[str] = []
         for k, out in enumerate(self.outputs):
             base = base_of(out)
             if not out.shape:
                 numbers.append(self.text(out))
-            elif base in allocated and base not in handed_out:
-                handed_out.add(base)
+            elif base in self.allocated and all(v is not base for _, v in results.values()):
                 results[k] = (self.name_of(base), base)
             else:
                 name = self._free(f"{_words(out, self.name_of)}_result")
                 self.body.append(f"{name}[...] = {self._filling(out)}")
                 results[k] = (name, out)
         for v in self.allocated:  # of which only an entry comes out, as a number
-            if v not in handed_out:
+            if all(v is not base for _, base in results.values()):
                 program.lifetimes.append(Lifetime(v.shape, v.dtype, 0, self.at))
                 self.buffers.append(self.name_of(v))
         for i, v in enumerate(program.inputs):
@@ -578,9 +569,8 @@ class _Writer:
         for k, (name, v) in results.items():
             parameter(name, "result", k, v.dtype, v.shape)
         chosen, sizes = share(program.lifetimes)
-        starts = list(itertools.accumulate(sizes, initial=0))
         for name, life, slot in zip(self.buffers, program.lifetimes, chosen, strict=True):
-            parameter(name, "buffer", starts[slot], life.dtype, life.shape)
+            parameter(name, "buffer", sum(sizes[:slot]), life.dtype, life.shape)
         for i, (name, array) in enumerate(program.outside.items()):
             parameter(name, "constant", i, array.dtype, array.shape)
         lines = [*self.body, f"return ({', '.join(numbers)},)" if numbers else "return"]

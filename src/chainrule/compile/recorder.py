@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant, python_class
+from chainrule.array import NO_PARAMS, WATCHER, Array, constant
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
@@ -171,8 +171,6 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
             seen[node, how] = Guard(node, how, found(node.value, how))
 
     handles = [Array(node) for node in inputs]
-    for handle, leaf in zip(handles, signature.leaves, strict=True):
-        handle._python = python_class(leaf)
     for pair in sharing_pairs(signature.leaves):
         for i, j in (pair, pair[::-1]):
             handles[i]._shares = names[j]

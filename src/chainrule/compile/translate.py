@@ -69,7 +69,6 @@ class Translator:
         self.definitions = _definitions(ast.parse(text))
         self.functions: dict[Any, tuple[ir.Function, list[str]]] = {}
         self.constants: dict[int, ir.GlobalVariable] = {}
-        self.known_assigned: dict[ast.FunctionDef, dict[str, set[str]]] = {}
 
     def function(self, name: str, takes: Sequence[Any]) -> tuple[ir.Function, list[str]]:
         """LLVM's function for arguments like these (Numbers and Arrays), and the dtypes of the numbers that it returns.
@@ -106,12 +105,6 @@ class Translator:
             body.ret_void()
             self.functions[key] = function, [number.dtype for number in returned]
         return self.functions[key]
-
-    def assigned(self, definition: ast.FunctionDef) -> dict[str, set[str]]:
-        """For each name that is assigned to in a function, the texts of what is."""
-        if definition not in self.known_assigned:
-            self.known_assigned[definition] = _assigned(definition)
-        return self.known_assigned[definition]
 
     def inside(self, builder: ir.IRBuilder, memory: ir.Block) -> _Function:
         """What writes code where the builder is; what it needs on the stack is made in the block `memory`."""
@@ -159,7 +152,7 @@ class _Function(Indexing):
             raise Untranslatable(f"{definition.name} takes {len(parameters)} arguments, not {len(given)}")
         body = definition.body
         self.straight = all(isinstance(line, ast.Assign | ast.Return | ast.Expr) for line in body)
-        self.assigned = self.translator.assigned(definition)
+        self.assigned = _assigned(definition)
         for name, x in zip(parameters, given, strict=True):
             self.names[name] = x
             if name in self.assigned and isinstance(x, Number) and not self.straight:

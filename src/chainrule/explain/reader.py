@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, value_of
-from chainrule.backward import Path
+from chainrule.backward import Path, as_rules_take
 from chainrule.blocks.indexing.entries import getitem
 from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.steps import Factor
@@ -53,8 +53,8 @@ class Reader:
         for node in reversed(path.between):
             wanted = [type(i) is Node and i in on_path for i in node.inputs]
             dz = Node(None, (), {}, self.values[node])
-            operands = [Array(i) if type(i) is Node else i for i in node.inputs]
-            pulled = node.block.pull(RECORDING, Array(dz), Array(node), operands, node.params, wanted)
+            z, operands = as_rules_take(node, recorded=True)
+            pulled = node.block.pull(RECORDING, Array(dz), z, operands, node.params, wanted)
             for index, (operand, want) in enumerate(zip(node.inputs, wanted, strict=True)):
                 if want and index < len(pulled) and pulled[index] is not None:
                     dx = pulled[index]
@@ -124,9 +124,9 @@ def local_columns(node: Node, index: int, outputs: np.ndarray) -> np.ndarray:
     seeds = np.zeros((len(outputs), n_out), dtype=np.asarray(node.value).dtype)
     seeds[np.arange(len(outputs)), outputs] = 1
     seeds = seeds.reshape((len(outputs), *np.shape(node.value)))
-    plain = [i.value if type(i) is Node else i for i in node.inputs]
+    z, plain = as_rules_take(node, recorded=False)
     wanted = [i == index for i in range(len(plain))]
-    columns = node.block.pull(np, seeds, node.value, plain, node.params, wanted)[index]
+    columns = node.block.pull(np, seeds, z, plain, node.params, wanted)[index]
     n_in = np.size(node.inputs[index].value)
     if columns is None:
         return np.zeros((n_in, len(outputs)))

@@ -19,6 +19,7 @@ from chainrule.blocks.elementwise import add, divide, multiply, negative, power,
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.libraries import dtype_of
 from chainrule.node import Node
 
 __all__ = ["Polynomials"]
@@ -78,8 +79,9 @@ class Polynomials:
         if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
             return None
         polynomial = self.of(x)
-        found = self.value(polynomial, np.shape(value), value.dtype)
-        return found if found.dtype == value.dtype and self.build.cost(found) < self.build.cost(x) else None
+        dtype = dtype_of(value)
+        found = self.value(polynomial, np.shape(value), dtype)
+        return found if found.dtype == dtype and self.build.cost(found) < self.build.cost(x) else None
 
     def of(self, x: Any) -> Polynomial:
         """The polynomial of a recorded array or a constant."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule import absent
 from chainrule.algebra.identities import EXACT, REAL, STABLE
+from chainrule.backward import numpy_number
 from chainrule.block import BLOCKS, Block, Elementwise, product_or_zero, unless_masked
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import (
@@ -433,5 +434,9 @@ _SHORTER = {
     rows_of_identity,
     product_with_the_identity,
 }
-FOR_READING = _by_block(*(r for r in STRUCTURAL if r.function in _SHORTER), *map(IdentityRule, REAL))
+FOR_READING = _by_block(
+    Rewrite((numpy_number,), lambda build, x, dtype: x),
+    *(r for r in STRUCTURAL if r.function in _SHORTER),
+    *map(IdentityRule, REAL),
+)
 """What makes a formula easier to read: nothing that replaces a block by another."""

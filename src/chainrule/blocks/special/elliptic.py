@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of, value_of
+from chainrule.array import value_of
 from chainrule.block import Elementwise, singular
 from chainrule.blocks.shaping import cast
 from chainrule.blocks.special.table import chance, hidden, result_of, special_function, symbol, together
 from chainrule.domains import above_one, example, inside, positive
-from chainrule.libraries import is_complex
+from chainrule.libraries import dtype_of, is_complex
 
 # Symmetric integrals (19.16) --------------------------------------------------------------------------------------------
 
@@ -37,7 +37,7 @@ def _symmetric(xp, x, y, z, p, powers=(0.5, 0.5, 0.5, 1.0), rise=0):
         at_0 = at_0 - power * (x == 0)
     degree = rise + 1.0 - sum(powers)
     integral = xp.where(at_0 > 0, size**degree * step * xp.sum(integrand, axis=0), math.inf)
-    return cast(integral, dtype=functools.reduce(np.promote_types, [form_of(x).dtype for x, _ in scaled]))
+    return cast(integral, dtype=functools.reduce(np.promote_types, [dtype_of(x) for x, _ in scaled]))
 
 
 def _places(xs, rise):

@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of
 from chainrule.block import Elementwise, singular
 from chainrule.blocks.special.table import chance, result_of, special_function, symbol, together
 from chainrule.domains import between, example, inside, normal, positive
-from chainrule.libraries import is_complex
+from chainrule.libraries import dtype_of, is_complex
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2PI = math.sqrt(2 * math.pi)
@@ -101,7 +100,7 @@ def _quarter_turns(xp, x):
     """x² modulo 4, with what rounding the square leaves out (T. J. Dekker, 1971): else no digit is left from 10⁸ on."""
     if is_complex(x):
         return x * x
-    split = (4097.0 if form_of(x).dtype == np.float32 else 134217729.0) * x
+    split = (4097.0 if dtype_of(x) == np.float32 else 134217729.0) * x
     high = split - (split - x)
     low, square = x - high, x * x
     return square % 4.0 + (((high * high - square) + 2 * high * low) + low * low)

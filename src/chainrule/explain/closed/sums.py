@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backward import numpy_number
 from chainrule.block import Block
 from chainrule.blocks.elementwise import (
     add,
@@ -174,6 +175,7 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     negative: _negative,
     positive_: _same,
     cast: _same,
+    numpy_number: _same,
     copy: _same,
     multiply: _multiply,
     divide: _divide,

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER, Array, record
+from chainrule.backward import as_rule_takes
 from chainrule.code.tape import ARGUMENT, CONSTANT, WRITE, Value
 from chainrule.code.tracing import trace
 from chainrule.errors import ChainruleError
 from chainrule.explain.page.insides import Row
 from chainrule.explain.page.numbers import plain_number
 from chainrule.graph import graph_between
+from chainrule.libraries import dtype_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
@@ -99,7 +101,9 @@ class _Passes:
     def _pulled(self, place: int, dz: Any) -> dict[int, Any]:
         row = self.rows[place]
         wanted = [i is not None and _is_real(self.rows[i].node.value) for i in row.operands]
-        pulled = row.node.block.pull(RECORDING, dz, self.made[place], self._operands(row), row.node.params, wanted)
+        dtype = dtype_of(row.node.value)
+        z, *operands = [as_rule_takes(x, dtype) for x in (self.made[place], *self._operands(row))]
+        pulled = row.node.block.pull(RECORDING, dz, z, operands, row.node.params, wanted)
         return {i: dx for i, (dx, want) in enumerate(zip(pulled, wanted, strict=False)) if want and dx is not None}
 
     def _local_gradients(self, place: int) -> None:
