@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import chainrule
-from chainrule.errors import ChainruleError, ExpressionError
+from chainrule.errors import ChainruleError, ExpressionError, NoAnswer, asking_others
 from chainrule.escape import printable
 from chainrule.expression import parse, parse_value
 from chainrule.expression.limits import shortened
@@ -216,13 +216,14 @@ def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
         expression = parse(options.target)
         function, arguments = expression.function, expression.arguments(given)
     try:
-        return transform(function)(**arguments)
-    except ChainruleError:
-        raise
-    except Exception as error:
-        user = _UserError(f"{type(error).__name__}: {error}{_innermost(error)}")
-        user.__notes__ = getattr(error, "__notes__", [])
-        raise user from error
+        with asking_others():
+            return transform(function)(**arguments)
+    except NoAnswer as none:
+        if isinstance(none.error, ChainruleError):
+            raise none.error from None
+        user = _UserError(f"{type(none.error).__name__}: {none.error}{_innermost(none.error)}")
+        user.__notes__ = getattr(none.error, "__notes__", [])
+        raise user from none.error
 
 
 def _innermost(error: BaseException) -> str:
@@ -250,8 +251,10 @@ def _function(path: str, name: str) -> Callable[..., Any]:
         raise ExpressionError(f"there is no file {path}")
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     try:
-        module = _loaded(path)
-    except (Exception, SystemExit) as error:
+        with asking_others():
+            module = _loaded(path)
+    except (NoAnswer, SystemExit) as none:
+        error = none.error if isinstance(none, NoAnswer) else none
         raise _UserError(f"{path} cannot be run: {type(error).__name__}: {error}{_innermost(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):

@@ -1,14 +1,25 @@
 """The kinds of error that chainrule raises. Each message says what was wrong, where, and what to write instead."""
 
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
 __all__ = [
     "BlockError",
     "CannotRecord",
     "ChainruleError",
     "CheckFailed",
     "CompilerError",
+    "DependsOnPhase",
     "ExpressionError",
     "GradientError",
+    "NoAnswer",
+    "NoDerivative",
     "RecordingError",
+    "asking_others",
+    "is_own_mistake",
 ]
 
 
@@ -32,6 +43,14 @@ class GradientError(ChainruleError, TypeError):
     """What was asked for is not defined: a gradient of an integer, of a loss that is not a scalar."""
 
 
+class NoDerivative(GradientError):
+    """Mathematics knows no derivative by this operand, or none that can be computed."""
+
+
+class DependsOnPhase(GradientError):
+    """The loss depends on the phase of complex eigenvectors, which is arbitrary."""
+
+
 class ExpressionError(ChainruleError, ValueError):
     """A text is not in the expression language, or a name or argument in it cannot be found."""
 
@@ -44,13 +63,56 @@ class CompilerError(ChainruleError, AssertionError):
     """A compiled program does not fit together: a mistake of chainrule's own, found before the program could run."""
 
 
-OF_PLAIN_RULES = (
-    ChainruleError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    NotImplementedError,
-)
-"""What a rule that was written for plain arrays may raise when it is given recorded ones."""
+# Code of others ------------------------------------------------------------------------------------------------------
+
+
+class NoAnswer(Exception):
+    """Code of others has raised `error` where it was asked for something that can be done without."""
+
+    def __init__(self, error: Exception):
+        super().__init__(f"{type(error).__name__}: {first_line(error)}")
+        self.error = error
+
+
+@contextlib.contextmanager
+def asking_others() -> Iterator[None]:
+    """Within this runs code of others: the user's function, a rule on another library's arrays. It may raise anything.
+
+    Whatever it raises becomes NoAnswer, and who asks goes on without the answer. This is the only place in chainrule
+    that catches errors of all classes: NumPy, PyTorch, JAX and users have their own. A mistake of chainrule itself
+    that comes up meanwhile is no answer of others, and is raised as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_own_mistake(error):
+            raise
+        raise NoAnswer(error) from error
+
+
+def is_own_mistake(error: Exception) -> bool:
+    """Whether an error can only be a mistake in chainrule, whatever was given to it.
+
+    Such are a name that is not defined, an assertion that fails and an attribute that a class of chainrule does not
+    have, if they are raised in a file of chainrule. An array that stands for others' (recorded, or written down) may
+    lack an attribute that theirs have.
+    """
+    if isinstance(error, CompilerError):
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not trace.tb_frame.f_code.co_filename.startswith(_HERE):
+        return False
+    if isinstance(error, AttributeError):
+        kind = type(error.obj)
+        return kind.__module__.startswith("chainrule.") and not hasattr(kind, "__array_ufunc__")
+    return isinstance(error, NameError | AssertionError) and not isinstance(error, ChainruleError)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).strip().splitlines()), "")
+
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import NO_PARAMS, Array
-from chainrule.errors import OF_PLAIN_RULES, CannotRecord
+from chainrule.errors import CannotRecord, NoAnswer, asking_others
 from chainrule.libraries import is_numpy
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
@@ -178,9 +178,10 @@ def inside(node: Node) -> Graph:
     fresh = iter(inputs)
     operands = [Array(next(fresh)) if type(i) is Node else i for i in node.inputs]
     try:
-        out = node.block.forward(RECORDING, *operands, **node.params)
-    except OF_PLAIN_RULES as error:
-        raise CannotRecord(f"block {node.block.name} cannot be looked into: {error}") from error
+        with asking_others():
+            out = node.block.forward(RECORDING, *operands, **node.params)
+    except NoAnswer as none:
+        raise CannotRecord(f"block {node.block.name} cannot be looked into: {none.error}") from none.error
     if inputs and not isinstance(out, Array):
         raise CannotRecord(f"block {node.block.name} does not record what it does inside")
     return graph_between(inputs, [out])

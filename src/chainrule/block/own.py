@@ -19,7 +19,7 @@ from chainrule.array import WATCHER, Array, constant, form_of, node_of, record
 from chainrule.block.base import AdaptedRule, Block
 from chainrule.block.results import Results, results_of
 from chainrule.domains import Example
-from chainrule.errors import OF_PLAIN_RULES, BlockError, ChainruleError, GradientError, RecordingError
+from chainrule.errors import BlockError, ChainruleError, GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
 from chainrule.node import Line, at_line, is_internal, same_steps
 
@@ -154,7 +154,10 @@ class OwnBlock(Block):
         token = WATCHER.set(lambda node, how: None)
         try:
             with np.errstate(all="ignore"):
-                with contextlib.suppress(*OF_PLAIN_RULES):  # they may be numbers that the rule is not made for
+                with (
+                    contextlib.suppress(NoAnswer),
+                    asking_others(),
+                ):  # they may be numbers that the rule is not made for
                     self.forward(namespace_of(plain), *map(_other_numbers, plain), **params)
                 again = self._pulled(xp, dz, z, operands, params, wanted)
                 self.forward(namespace_of(plain), *plain, **params)

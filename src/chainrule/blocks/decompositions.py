@@ -25,7 +25,7 @@ from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
-from chainrule.errors import BlockError, GradientError
+from chainrule.errors import BlockError, DependsOnPhase, GradientError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
@@ -102,7 +102,7 @@ def _must_not_depend_on_phase(phase, like, what):
     phase, size = looked_at(phase), looked_at(like)
     xp = namespace_of((phase,))
     if phase.shape[-1] and _any(abs(phase) > math.sqrt(_rounding(size)) * xp.max(abs(size), axis=(-2, -1))[..., None]):
-        raise GradientError(
+        raise DependsOnPhase(
             f"the loss depends on the phase of {what}, which is arbitrary: each is known up to a factor e^iφ. "
             "Write a loss that does not, with np.abs(v) or v v* for instance" + at_line()
         )

@@ -23,7 +23,7 @@ from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import dot, random_like, widest
 from chainrule.check.report import Comparison
 from chainrule.domains import Example, Operand
-from chainrule.errors import GradientError
+from chainrule.errors import DependsOnPhase, NoAnswer, asking_others
 from chainrule.graph import Graph, graph_between
 from chainrule.recording import record_call
 from chainrule.transforms import jvp, vjp
@@ -132,16 +132,14 @@ def check_block(block: Block, libraries: Sequence[str] = tuple(LIBRARIES), spari
 def _not_complex(block: Block) -> str:
     """Why the example cannot be complex, although the block takes complex numbers; "" where it can."""
     try:
-        _Task.of(sample_of(block, np.complex128), np.random.default_rng(0))
-    except GradientError as error:
-        if "depends on the phase" in str(error):  # of eigenvectors: no random ∂L/∂z will do
-            return str(error).partition(":")[0]
-    except TypeError:
-        if np.iscomplexobj(sample_of(block).node.value):
+        with asking_others():
+            _Task.of(sample_of(block, np.complex128), np.random.default_rng(0))
+    except NoAnswer as none:
+        if isinstance(none.error, DependsOnPhase):  # no random ∂L/∂z will do
+            return str(none.error).partition(":")[0]
+        if isinstance(none.error, TypeError) and np.iscomplexobj(sample_of(block).node.value):
             return "its operands are real, its result is complex"
-    except Exception:  # its checks will tell
-        return ""
-    return ""
+    return ""  # if something else is wrong, its checks will tell
 
 
 @dataclass(frozen=True)
@@ -161,9 +159,10 @@ class _Checks:
     def guarded(self, label: str, check: Callable[[], Iterator[Result]]) -> Iterator[Result]:
         """The results of a check; an error is one too."""
         try:
-            yield from check()
-        except Exception as error:
-            yield self.result(label, "", "", problem=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            with asking_others():
+                yield from check()
+        except NoAnswer as none:
+            yield self.result(label, "", "", problem=str(none))
 
     def derivatives(self) -> Iterator[Result]:
         if not sample_of(self.block, self.dtype).places:

@@ -15,7 +15,7 @@ from chainrule.check.compare import DIFFERENCES, Problem, compare_gradients, com
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
 from chainrule.check.report import Blame, Comparison, Report
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, NoAnswer, asking_others
 from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import as_numpy_number, is_complex, is_inexact
@@ -93,11 +93,12 @@ def _report(call: Call, written: list[Any] | None, network: Any = None) -> Repor
     path = {*recording.path.inputs, *recording.path.between}
     newest_first = recording.path.between[::-1]
     try:
-        gradients = [np.asarray(value_of(g)) for g in recording.pull(seeds)]
-    except Exception:
+        with asking_others():
+            gradients = [np.asarray(value_of(g)) for g in recording.pull(seeds)]
+    except NoAnswer as none:
         blame = wrong_rule(newest_first, path)
         if blame is None:
-            raise
+            raise none.error from None
         return Report(printable(str(call)), (), blame)
 
     stopped = [node for node in graph.nodes if node.block is stop_gradient]

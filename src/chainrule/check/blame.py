@@ -14,6 +14,7 @@ from chainrule.check.compare import Problem, compare_gradients, precision
 from chainrule.check.libraries import Answer
 from chainrule.check.parts import random_like
 from chainrule.check.report import Blame, Comparison
+from chainrule.errors import CannotRecord, NoAnswer, asking_others
 from chainrule.graph import Graph, graph_between, inside
 from chainrule.libraries import is_complex
 from chainrule.node import Node
@@ -64,7 +65,7 @@ def _wrong_inside(node: Node) -> Blame | None:
         return None
     try:
         graph = inside(node)
-    except Exception:  # what it does inside cannot be recorded; then it is looked at from outside
+    except CannotRecord:  # then it is looked at from outside
         return None
     return wrong_rule(reversed(graph.nodes), {*graph.inputs, *graph.nodes})
 
@@ -94,12 +95,13 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
     rough = roughness(step)
     with np.errstate(all="ignore"):
         try:
-            grads, others, both = pull(dz), pull(other), pull(dz - 1000 * other)
-        except Exception as error:
-            what = ", ".join(map(str.strip, str(error).split("\n"))).removeprefix(
+            with asking_others():
+                grads, others, both = pull(dz), pull(other), pull(dz - 1000 * other)
+        except NoAnswer as none:
+            what = ", ".join(map(str.strip, str(none.error).split("\n"))).removeprefix(
                 f"the backward rule of block {block.name} "
             )
-            return Blame(block.name, "", node.line, f"its backward rule fails: {what or type(error).__name__}")
+            return Blame(block.name, "", node.line, f"its backward rule fails: {what or type(none.error).__name__}")
     chosen = _only(names, wanted)
     for name, g, o, b in zip(chosen, grads, others, both, strict=True):
         size = np.max(np.abs([g, 1000 * o, b]), initial=0.0, where=np.isfinite([g, o, b]))

@@ -15,6 +15,7 @@ from chainrule.check.finite_differences import Derivative, along, slopes, typica
 from chainrule.check.libraries import LIBRARIES, Answer, Unavailable, answer_of
 from chainrule.check.parts import dot, from_parts, real_parts, widest
 from chainrule.check.report import Comparison
+from chainrule.errors import NoAnswer, asking_others
 from chainrule.graph import Graph
 from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node
@@ -107,8 +108,9 @@ class Problem:
         if all(_is_wide(x) for x in self.inputs):
             return True
         try:
-            outputs = self.outputs(self.inputs, wide=True)
-        except Exception:
+            with asking_others():
+                outputs = self.outputs(self.inputs, wide=True)
+        except NoAnswer:
             return False
         return all(_is_wide(z) for z in outputs if is_inexact(z))
 
@@ -143,8 +145,9 @@ class Problem:
         if not self.wide:
             inputs[i] = inputs[i].astype(own.dtype)
         try:
-            return self.outputs(inputs, self.wide)
-        except Exception:  # outside of the domain
+            with asking_others():
+                return self.outputs(inputs, self.wide)
+        except NoAnswer:  # outside of the domain
             return None
 
     def change(self, i: int, direction: np.ndarray) -> Callable[[float, float], float]:

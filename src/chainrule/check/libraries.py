@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.check.parts import widest
+from chainrule.errors import NoAnswer, asking_others
 from chainrule.graph import Graph
 from chainrule.node import Node
 
@@ -85,12 +86,12 @@ def answer_of(library: str, graph: Graph, inputs: Sequence[np.ndarray], seeds: S
     inputs = [np.array(x, dtype=widest(np.asarray(x).dtype)) for x in inputs]
     seeds = [np.array(dz, dtype=widest(np.asarray(dz).dtype)) for dz in seeds]
     try:
-        return LIBRARIES[library](graph, inputs, seeds)
-    except Unavailable:
-        raise
-    except ImportError:
-        raise Unavailable("not installed, so not compared") from None
-    except Exception as error:  # whatever a library raises, it only means that it has no answer
-        first = str(error).strip().split("\n")[0]
-        where = "".join(f" ({note})" for note in getattr(error, "__notes__", [])[:1])
-        raise Unavailable(f"cannot run this graph{where}: {type(error).__name__}: {first}") from error
+        with asking_others():
+            return LIBRARIES[library](graph, inputs, seeds)
+    except NoAnswer as none:
+        if isinstance(none.error, Unavailable):
+            raise none.error from None
+        if isinstance(none.error, ImportError):
+            raise Unavailable("not installed, so not compared") from None
+        where = "".join(f" ({note})" for note in getattr(none.error, "__notes__", [])[:1])
+        raise Unavailable(f"cannot run this graph{where}: {none}") from none.error

@@ -19,7 +19,7 @@ from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER
 from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
 from chainrule.code.tape import Tape, Value
-from chainrule.errors import ChainruleError, RecordingError
+from chainrule.errors import ChainruleError, NoAnswer, RecordingError, asking_others
 from chainrule.graph import Graph, inside
 from chainrule.node import Node
 
@@ -179,11 +179,10 @@ def trace(graph: Graph, library: str) -> Traces:
                 made[node] = FAILED
                 continue
             try:
-                made[node] = _traced(tracer, node, operands)
-            except Exception as error:
-                failed.setdefault(
-                    node.block.name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-                )
+                with asking_others():
+                    made[node] = _traced(tracer, node, operands)
+            except NoAnswer as none:
+                failed.setdefault(node.block.name, str(none))
                 made[node] = FAILED
         if failed:
             raise CodeError(
@@ -211,13 +210,14 @@ def _traced(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
     block = node.block
     params = {k: tracer.dtype(p) if isinstance(p, np.dtype) else p for k, p in node.params.items()}
     before = len(tracer.tape.values)
-    result, error = None, None
+    result: Any = None
+    error: Exception | None = None
     if block.takes_xp:
         try:
-            with _named_locals(tracer):
+            with asking_others(), _named_locals(tracer):
                 result = block.forward(tracer.xp, *operands, **params)
-        except Exception as problem:
-            error = problem
+        except NoAnswer as none:
+            error = none.error
         if result is not None and len(tracer.tape.values) - before <= 1:
             return result
     if (direct := _direct(tracer, node, operands)) is not None:
@@ -226,7 +226,7 @@ def _traced(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
         return result
     try:
         graph = _inside(node)
-    except Exception as problem:
+    except RecordingError as problem:
         raise error or problem from None
     if any(step.block is block for step in graph.nodes):
         raise error or RecursionError(block.name)
@@ -257,8 +257,9 @@ def _direct(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
     for function, handler in ANSWERS.items():
         if handler is node.block and callable(function):
             try:
-                result = tracer.direct(function, operands, params)
-            except Exception:
+                with asking_others():
+                    result = tracer.direct(function, operands, params)
+            except NoAnswer:
                 continue
             if result is not None and not isinstance(result, tuple):
                 plain = tracer.array(result)

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.code.libraries import Library, Parts, function
 from chainrule.code.program import Program
 from chainrule.code.tracing import CodeError
+from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Node
 from chainrule.trees import flatten
 
@@ -38,12 +39,11 @@ def verify(parts: Parts, preamble: str, program: Program, arguments: Mapping[str
         given = [_arrays_in(arguments[label], array) for label in parts.parameters]
         seed = 1.0 if library.name == "numpy" else array(program.graph.inputs[-1].value)
         try:
-            exec(compile(text, "<the code>", "exec"), made)
-            value, found = made["run"](*given, seed)
-        except Exception as error:  # whatever a library raises: no such code is given away
-            raise CodeError(
-                f"the code that was written for {library.name} fails: {type(error).__name__}: {_first_line(error)}"
-            ) from error
+            with asking_others():
+                exec(compile(text, "<the code>", "exec"), made)
+                value, found = made["run"](*given, seed)
+        except NoAnswer as none:
+            raise CodeError(f"the code that was written for {library.name} fails: {none}") from none.error
         results = [_plain(value), *(_plain(g) for g in found if g is not None)]
     recorded = [_value(out) for out in program.graph.outputs[: 1 + len(program.inputs)]]
     scale = max(_size(np.asarray(x)) for x in [*recorded, *(_value(node) for node in program.inputs)])
@@ -106,7 +106,3 @@ def _size(x: np.ndarray) -> float:
 
 def _told(x: np.ndarray) -> str:
     return f"an array of shape {x.shape}" if x.ndim else f"{x:.6g}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n")[0]

@@ -24,6 +24,7 @@ from chainrule.code.tape import ARGUMENT, CONSTANT, Value
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
 from chainrule.code.verifying import verify
+from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Node
 from chainrule.trees import flatten
 from chainrule.watching.arguments import bound_arguments
@@ -66,18 +67,22 @@ def code_of(
 
     kind = LIBRARIES[library]
 
-    def draft(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Draft, Callable[[Parts], None]]:
-        program = program_of(f, args, kwargs)
+    def draft(
+        program: Program, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Draft, Callable[[Parts], None]]:
         known = {**program.captured, **bound_arguments(f, args, dict(kwargs))}
         writer = _Writer(program, trace(program.graph, library), kind)
         made = writer.draft(derivation)
         known |= {parameter: known[label] for parameter, label in writer.renamed.items()}
         return made, lambda parts: verify(parts, _preamble(parts, kind), program, known, kind)
 
-    first, verify_first = draft(args, kwargs)
+    first, verify_first = draft(program_of(f, args, kwargs), args, kwargs)
     parts = None
-    with contextlib.suppress(Exception), np.errstate(all="ignore"):  # whatever it is that the function refuses
-        second, verify_second = draft(*_enlarged(args, kwargs))
+    with contextlib.suppress(NoAnswer, CodeError), np.errstate(all="ignore"):  # where f does not take other sizes
+        args, kwargs = _enlarged(args, kwargs)
+        with asking_others():
+            larger = program_of(f, args, kwargs)
+        second, verify_second = draft(larger, args, kwargs)
         parts = _of_any_sizes(first, second)
         if parts is not None:
             verify_second(parts)

@@ -21,7 +21,7 @@ from chainrule.compile.failures import LEFT, CallFailed, CannotCompile
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.values import Value
-from chainrule.errors import OF_PLAIN_RULES, ChainruleError, CompilerError, RecordingError
+from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
 from chainrule.forks import IMPORTING
 from chainrule.node import Node
 from chainrule.recording import name_of, needs_function
@@ -190,8 +190,9 @@ class Compiled:
         """Whether integers may be operands: the function is run with and without, and must do the same."""
         with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
         try:
-            with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider))
-        except OF_PLAIN_RULES:  # what the user's code says of an integer that is recorded; with plain ones it runs
+            with asking_others():
+                with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider))
+        except NoAnswer:  # the user's code takes no recorded integer; with plain ones it runs
             return False
         return only_arithmetic(with_recorded, wider.ranges) and same_result(with_plain, with_recorded)
 

@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from chainrule.array import Array, value_of
-from chainrule.errors import GradientError, RecordingError
+from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.node import at_line, hide_folder
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
 from chainrule.pytorch.recorder import Guard, Recorder, Uncovered, plain, tensors_in
@@ -103,7 +103,7 @@ class Network:
         """The parameters, in the order of their modules; then those that are found only when the function runs."""
         finder = _Leaves()
         given = [t.clone() if i in self._inputs else t for i, t in enumerate(self._given)]
-        with contextlib.suppress(Exception), self._running(), finder:  # what is wrong is told when it is recorded
+        with contextlib.suppress(NoAnswer), asking_others(), self._running(), finder:  # errors are told on recording
             self._call(given)
         mine = {id(leaf.tensor) for leaf in self._inputs.values()}
         known = {key: p for key, p in self._modules.parameters.items() if p[1].requires_grad and key not in mine}
@@ -132,9 +132,10 @@ class Network:
         try:
             with self._running(), Guard(recorder), recorder:
                 result = self._call(given)
-        except Exception:
-            if not recorder.uncovered:  # else it may come from them
-                raise
+        except Exception as error:
+            if recorder.uncovered:  # it may come from them
+                raise RecordingError(_message(recorder.uncovered)) from error
+            raise
         finally:
             self._recorder = None
         if recorder.uncovered:

@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.block import Elementwise, answers, elementwise
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.domains import between
-from chainrule.errors import GradientError
+from chainrule.errors import NoDerivative
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, special_functions_of
 from chainrule.namespace import RECORDING
@@ -77,7 +77,7 @@ def unknown(function: str, operand: str, why: str = "has no closed form") -> Any
     """The derivative of a function by an operand for which there is no rule."""
 
     def derivative(*args):
-        raise GradientError(
+        raise NoDerivative(
             f"the derivative of scipy.special.{function} with respect to {operand} {why}; "
             f"give {operand} as a plain number, or as cr.stop_gradient({operand})" + at_line()
         )

@@ -1,0 +1,182 @@
+"""Which errors the library catches: those it names, and any only of code of others."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule
+import chainrule as cr
+from chainrule.errors import CompilerError, NoAnswer, asking_others
+
+PACKAGE = Path(chainrule.__file__).parent
+
+CATCH_ALL = {
+    ("errors.py", "asking_others"): "the one place for code of others, which may raise anything",
+    ("compile/threads.py", "_work"): "a thread hands what it finds to the thread that waits for it, which raises it",
+    **dict.fromkeys(
+        [("array.py", name) for name in ("record", "answered", "_written_by_numpy")],
+        "the error of a block or of NumPy is raised with its name, shapes and line; a ValueError as a BlockError",
+    ),
+}
+"""The functions that may catch errors of any class without raising just them again, with the reason."""
+
+ANY = {"Exception", "BaseException"}
+
+
+def blanket_handlers(tree):
+    """The handlers of all errors that may not raise just these again, and `suppress(Exception)`: function and line."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+    def place(node):
+        around = [f for f in functions if f.lineno <= node.lineno <= f.end_lineno]
+        return max(around, key=lambda f: f.lineno).name if around else ""
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or ANY & names_in(node.type)):
+            leaves = (ast.Return, ast.Continue, ast.Break, ast.Yield, ast.YieldFrom)
+            last = node.body[-1]
+            if not (isinstance(last, ast.Raise) and last.exc is None) or any(
+                isinstance(n, leaves) for n in ast.walk(node)
+            ):
+                yield place(node), node.lineno
+        if isinstance(node, ast.Call) and "suppress" in names_in(node.func) and ANY & names_in(node):
+            yield place(node), node.lineno
+
+
+def names_in(node):
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} | {
+        n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)
+    }
+
+
+def test_no_error_is_caught_without_its_class_except_from_code_of_others():
+    found = {
+        (str(file.relative_to(PACKAGE)), name): line
+        for file in PACKAGE.rglob("*.py")
+        for name, line in blanket_handlers(ast.parse(file.read_text(encoding="utf-8")))
+    }
+    assert found.keys() == CATCH_ALL.keys(), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try: f()\nexcept: pass",
+        "try: f()\nexcept Exception: pass",
+        "try: f()\nexcept (ValueError, Exception) as e: x = e",
+        "try: f()\nexcept builtins.BaseException: x = 1",
+        "with contextlib.suppress(Exception): f()",
+        "def g():\n try: f()\n except Exception:\n  if h(): return 1\n  raise",
+    ],
+)
+def test_a_handler_of_all_errors_is_found(text):
+    assert list(blanket_handlers(ast.parse(text)))
+
+
+def test_a_handler_that_raises_again_is_none():
+    text = "try: f()\nexcept Exception as error:\n error.add_note('here')\n raise"
+    assert not list(blanket_handlers(ast.parse(text)))
+
+
+class Own(Exception):
+    """An error that only its author knows."""
+
+
+@pytest.mark.parametrize("error", [Own("no"), ValueError("no"), NameError("no"), AssertionError("no")])
+def test_what_code_of_others_raises_is_no_answer(error):
+    def f():
+        raise error
+
+    with pytest.raises(NoAnswer) as caught, asking_others():
+        f()
+    assert caught.value.error is error
+    assert str(caught.value) == f"{type(error).__name__}: no"
+
+
+def test_what_ends_the_program_goes_on():
+    for error in (KeyboardInterrupt, SystemExit):
+        with pytest.raises(error), asking_others():
+            raise error
+
+
+def code_of_the_library(text, **known):
+    """A function f that stands in a file of the library, as far as Python can tell."""
+    exec(compile(text, str(PACKAGE / "blocks" / "made_up.py"), "exec"), known)
+    return known["f"]
+
+
+class OfTheLibrary:
+    __module__ = "chainrule.made_up"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("undefined", NameError),
+        ("undefined = undefined + 1", UnboundLocalError),
+        ("assert x is None", AssertionError),
+        ("x.no_such_thing", AttributeError),
+    ],
+)
+def test_a_mistake_in_the_library_is_no_answer_of_others(body, kind):
+    f = code_of_the_library(f"def f(x):\n {body}")
+    with pytest.raises(kind), asking_others():
+        f(OfTheLibrary())
+
+
+def test_a_program_that_does_not_fit_together_is_no_answer():
+    with pytest.raises(CompilerError), asking_others():
+        raise CompilerError("sizes")
+
+
+@pytest.mark.parametrize("what", ["an array of a library", "a recorded array", "a namespace"])
+def test_what_an_array_lacks_is_no_answer(what):
+    x = {"an array of a library": np.ones(2), "a recorded array": cr.variable(np.ones(2)), "a namespace": np}[what]
+    f = code_of_the_library("def f(x):\n return x.no_such_function(1)")
+    with pytest.raises(NoAnswer), asking_others():
+        f(x)
+
+
+def with_a_mistake(*rest, **more):
+    return code_of_the_library("def f(*args, **kwargs):\n return undefined_name")(*rest, **more)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "run"),
+    [
+        ("graph", "as_constant", lambda: cr.check(lambda x: np.sum(2 * x))(np.ones(2))),
+        ("check.compare", "from_parts", lambda: cr.check(lambda x: np.sum(np.exp(x)))(np.ones(2))),
+        ("check.blame", "_of_operand", lambda: cr.check(wrong_square)(np.ones(2))),
+        (
+            "code.proxies",
+            "traced_result",
+            lambda: cr.explain(lambda x: np.sum(cr.softmax(x)))(np.ones(2)).code("numpy"),
+        ),
+    ],
+)
+def test_a_mistake_in_the_library_surfaces_where_others_are_asked(module, name, run, monkeypatch):
+    monkeypatch.setattr(importlib.import_module(f"chainrule.{module}"), name, with_a_mistake)
+    with pytest.raises(NameError, match="undefined_name"):
+        run()
+
+
+@cr.block
+def wrong_square(x):
+    return x * x
+
+
+@wrong_square.backward
+def _(dz, z, x):
+    return dz * x
+
+
+def test_a_function_may_raise_an_error_of_its_own_class_at_a_neighbouring_point():
+    def f(x):
+        if x > 1.0:
+            raise Own("beyond")
+        return x * x
+
+    assert cr.check(f)(1.0).ok
