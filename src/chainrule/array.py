@@ -9,7 +9,6 @@ There is no tape and no mode: a node knows where it came from, and is freed when
 from __future__ import annotations
 
 import copy
-import math
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -183,12 +182,19 @@ def record(
         if xp is None and isinstance(error, NOT_THERE) and not is_numpy(used := namespace_of(values)):
             raise not_covered(block, used, str(error)) from error
         raise explained(error, f"block {block.name}", values) from error
-    if type(value) not in _ONE_ARRAY:
-        if isinstance(value, (tuple, list, dict)) and hasattr(block, "several"):
+    if isinstance(value, (tuple, list, dict, NoneType)):
+        if value is not None and hasattr(block, "several"):
             return block.several(value, operands, params)
-        _must_be_one_array(value, block)
+        raise RecordingError(
+            f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
+        )
     if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(used := namespace_of(values)):
         raise not_covered(block, used, "its result is NumPy's")
+    if type(value) is Array:
+        raise RecordingError(
+            f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
+            "pass every array that the block needs as an operand" + at_line()
+        )
     frame = user_frame()
     result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
     result._unsure = unsure
@@ -201,23 +207,6 @@ def record(
         elif xp is None and not _is_immutable(value):  # in other libraries it may be either
             result._view = view_of(source)._replace(steps=None)
     return result
-
-
-_ONE_ARRAY = NUMPY - {NoneType}
-"""Types of NumPy's results."""
-
-
-def _must_be_one_array(value: Any, block: BlockLike) -> None:
-    """Raise if what a forward rule returned is no array of any library."""
-    if type(value) is Array:
-        raise RecordingError(
-            f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
-            "pass every array that the block needs as an operand" + at_line()
-        )
-    if isinstance(value, (tuple, list, dict, NoneType)):
-        raise RecordingError(
-            f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
-        )
 
 
 def owned(x: Any) -> Any:
@@ -394,8 +383,6 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
     and −x of an unsigned integer would wrap; of a float32 beside float64, a step would be rounded to seven digits.
     `dtype` is that of the keyword argument.
     """
-    if dtype is None and len(inputs) == 1 and type(inputs[0]) is Array and inputs[0].dtype in _FLOATING:
-        return inputs
     dtypes = [_dtype_of(x) for x in inputs]
     kinds = {*dtypes}
     if dtype is None and kinds <= _FLOATING and not kinds >= _MIXED:
@@ -455,7 +442,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                 )
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
-            if result._view is None and dtype.kind in "fc" and np.count_nonzero(result._own.value != value):
+            if result._view is None and dtype.kind in "fc" and not np.array_equal(result._own.value, value):
                 if WATCHER.get() is not None:  # compiled code computes by the rule, and digits are no other path
                     value = _of_kind(value, np.asarray(result._own.value, dtype))
                 else:
@@ -493,13 +480,12 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     """The operator, its reflection and its in-place form for a NumPy function; plain values have Python's operator."""
     run = getattr(operator, f"__{name}__")
     mirrored = MIRRORED.get(name, f"__r{name}__")
-    is_power = function is np.power
 
     def forward(self: Array, other: Any) -> Any:
         kind = type(other)
         if kind not in NUMPY and kind is not Array:
             return _with_other(self, other)
-        if is_power:
+        if function is np.power:
             _looks_whether_real(self, other)
         return record(ANSWERS[function], (self, other), NO_PARAMS, run)
 
@@ -516,7 +502,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
             return NotImplemented
-        if is_power:
+        if function is np.power:
             _looks_whether_real(other, self)
         return record(ANSWERS[function], (other, self), NO_PARAMS, run)
 
@@ -552,10 +538,6 @@ def _unary(function: Any, run: Any) -> Any:
     return method
 
 
-_NEED_NO_CHECK = PLAIN | {tuple, list, dict, str, slice, type}
-"""Types of arguments that NumPy takes for what they are."""
-
-
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what answers for a function of NumPy."""
     if "out" in kwargs:
@@ -567,14 +549,14 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     if handler is None:
         raise no_block_for(full_name(function))
     for arg in (*args, *kwargs.values()) if kwargs else args:
-        if type(arg) not in _NEED_NO_CHECK and type(arg) is not Array:
+        if type(arg) not in PLAIN and type(arg) is not Array:
             check_argument(arg)
     if function in AS_NUMPY:
         result = handler(*args, **kwargs)
     else:
         result = answered(handler, function, function, args, kwargs, function in WRITES)
     if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
-        for made in result if type(result) is not Array and isinstance(result, tuple | list) else (result,):
+        for made in result if isinstance(result, tuple | list) else (result,):
             if type(made) is Array and made._view is None and not any(made is arg for arg in args):
                 made._unsure = not is_contiguous(made._own.value)
     return result
@@ -671,11 +653,11 @@ class Array(Methods, metaclass=ArrayClass):
 
     @property
     def ndim(self) -> int:
-        return len(getattr(self._node.value, "shape", ()))
+        return len(self.shape)
 
     @property
     def size(self) -> int:
-        return math.prod(self.shape)
+        return int(np.prod(self.shape, dtype=int))
 
     @property
     def nbytes(self) -> int:

@@ -111,11 +111,9 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         has_pythons = node.value.__class__ in PYTHON
         for i in node.inputs:
             if i.__class__ is Node:
-                value = i.value
-                operands.append(Array(i) if recorded else value)
+                operands.append(Array(i) if recorded else i.value)
                 wanted.append(i in gradients)
-                if value.__class__ in PYTHON:
-                    has_pythons = True
+                has_pythons = has_pythons or i.value.__class__ in PYTHON
             else:
                 operands.append(i)
                 wanted.append(False)
@@ -134,8 +132,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
-                value = operand.value
-                dtype = value.dtype if value.__class__ not in PYTHON else dtype_of(value)
+                dtype = dtype_of(operand.value)
                 if dx.dtype is not dtype:  # most often the same object
                     dx = _as_input(dx, dtype)
                 sofar = gradients[operand]
@@ -218,8 +215,12 @@ def _unknown_after_overflow(
 
 
 def _must_be_real(node: Node, dz: Any) -> None:
-    for x in (dz, *node.inputs):
-        if is_complex(x.value if x.__class__ is Node else x):
+    values = [dz]
+    for i in node.inputs:
+        if i.__class__ is Node:
+            values.append(i.value)
+    for value in values:
+        if is_complex(value):
             raise GradientError(
                 f"block {node.block.name} has no gradient for complex numbers; "
                 "give it np.real(x), np.imag(x) or np.abs(x)" + (f"\n  at {node.line}" if node.line else "")

@@ -268,7 +268,7 @@ def record_call(
         recorded_inputs += handles
         given += tree.leaves
         trees.append(tree)
-    if not _own_their_memory(given, new_args, new_kwargs):
+    if len(args) + len(kwargs) > 1 or len(given) > 1:
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
     try:
         returned = f(*new_args, **new_kwargs)
@@ -294,28 +294,6 @@ def record_call(
     path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
     recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
-
-
-def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether all arguments are seen at once to be arrays that share no memory: each owns its own, none stands twice.
-
-    Those that are recorded are arrays without a history among `given`.
-    """
-    arrays = 0
-    for x in given:
-        if type(x) is not np.ndarray or x.base is not None:
-            return False
-        arrays += 1
-    found = {id(x) for x in given}
-    for x in (*args, *kwargs.values()) if kwargs else args:
-        if type(x) is np.ndarray:
-            if x.base is not None:
-                return False
-            found.add(id(x))
-            arrays += 1
-        elif type(x) is not Array and type(x) not in PLAIN:
-            return False
-    return len(found) == arrays
 
 
 def _mark_shared(handles: list[Array], given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ E2 = np.array([0.0, 1.0, 2.0])
 
 
 def blocks(x):
-    return Reader(frozenset()).cost(x)
+    return Reader(frozenset()).cost(x._node)
 
 
 IDENTITIES = {

@@ -158,10 +158,6 @@ def numpy_tensordot(a, b, axes=2):
 # einsum ----------------------------------------------------------------------------------------------------------
 
 
-SMALL = 4096
-"""So many products at most are summed in less time than it takes to look for the best order."""
-
-
 def _einsum_notation(*xs, subscripts):
     return call("einsum", *xs, index=subscripts)
 
@@ -175,8 +171,7 @@ def _einsum_notation(*xs, subscripts):
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):
-        path = math.prod([x.size for x in xs]) > SMALL
-        return np.einsum(subscripts, *xs, optimize=path)[()]  # a number where NumPy gives a number
+        return np.einsum(subscripts, *xs, optimize=True)[()]  # a number where NumPy gives a number
     return xp.einsum(subscripts, *xs)
 
 

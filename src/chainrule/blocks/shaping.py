@@ -221,9 +221,8 @@ def _letter(order, default):
 
 def _shape(shape, a):
     """A shape with its −1 worked out, so that the parameter says it in full."""
-    if type(shape) is not tuple:
-        shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    shape = tuple(map(int, shape))
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    shape = tuple(int(n) for n in shape)
     if shape.count(-1) == 1:
         known = math.prod(n for n in shape if n != -1)
         if known and a.size % known == 0:

@@ -10,6 +10,18 @@ import numpy as np
 
 from chainrule.absent import with_absent_zeros
 from chainrule.algebra.products import common, over
+from chainrule.algebra.terms import (
+    ONE,
+    Form,
+    Hot,
+    Product,
+    UnreadableError,
+    broadcast,
+    is_array,
+    is_negative,
+    is_unit,
+    shape_of,
+)
 from chainrule.block import Block, product_or_zero
 from chainrule.blocks.elementwise import add, divide, multiply, square, subtract
 from chainrule.blocks.indexing import add_at
@@ -17,20 +29,8 @@ from chainrule.blocks.integers import one_hot_rows, scatter
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
+from chainrule.simplify.laws import covers
 from chainrule.simplify.structure import is_bounded
-from chainrule.simplify.terms import (
-    ONE,
-    Form,
-    Hot,
-    Product,
-    UnreadableError,
-    broadcast,
-    covers,
-    is_array,
-    is_negative,
-    is_unit,
-    shape_of,
-)
 
 __all__ = ["OVERHEAD", "Expression", "expression_of", "least_cost", "mixes_sizes"]
 

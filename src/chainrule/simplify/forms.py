@@ -18,65 +18,54 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.algebra.identities import PRODUCTS
+from chainrule.algebra.sums import SUMS, Sums
+from chainrule.algebra.terms import (
+    ONE,
+    Form,
+    Hot,
+    Notes,
+    Product,
+    UnreadableError,
+    broadcast,
+    is_unit,
+    scaled,
+    shape_of,
+)
 from chainrule.block import Block, product_or_zero
-from chainrule.blocks.elementwise import add, divide, multiply, negative, square, subtract
+from chainrule.blocks.elementwise import add, subtract
 from chainrule.blocks.indexing import add_at, getitem
-from chainrule.blocks.integers import gather, one_hot_rows, scatter
+from chainrule.blocks.integers import one_hot_rows, scatter
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
+from chainrule.simplify.laws import covers, is_bounded_power, may_meet
 from chainrule.simplify.matching import made, match_factors
 from chainrule.simplify.structure import is_positive, is_result_of, one_hot
-from chainrule.simplify.terms import (
-    ONE,
-    Form,
-    Hot,
-    Product,
-    UnreadableError,
-    atom_form,
-    broadcast,
-    covers,
-    has_same_size,
-    inverse,
-    is_array,
-    is_bounded_power,
-    is_unit,
-    may_meet,
-    scaled,
-    shape_of,
-)
 
 __all__ = ["Forms"]
-
-TERMS = 12
-FACTORS = 12
-"""Beyond these numbers a form is not multiplied out, so that the work for each node is bounded."""
-
-DEPTH = 16
-"""How many blocks deep a form is read that was not read before."""
 
 NESTED = 2
 """A sum that is a factor is multiplied out, and a sum that is a factor in that; deeper ones stay. Each level
 multiplies the work by the number of terms: without a limit a chain of x = a x + b would double it with each block."""
 
 
-class Forms:
-    """The forms of nodes, and what is cheaper or more stable."""
+class Forms(Sums):
+    """The forms of nodes that are computed, and what is cheaper or more stable."""
+
+    factors = 12
 
     def __init__(self, build: Builder):
-        self.build = build
-        self._of: dict[Node, Form] = {}
-        self._depth = 0
+        super().__init__(build)
+        self.reads = READ
         self._nested = 0
-        self._hots: dict[Any, Hot] = {}
 
     def simpler(self, node: Node) -> Any:
         """The node from its form, if that is cheaper or more stable; else None."""
@@ -97,19 +86,14 @@ class Forms:
             return None
         return found.built(self.build)
 
-    # Reading ------------------------------------------------------------------------------------------------
+    # Which identities hold ------------------------------------------------------------------------------------
 
-    def of(self, x: Any) -> Form:
-        """The form of an operand."""
-        if type(x) is not Node:
-            return self._of_constant(x)
-        if x not in self._of:
-            if self._depth == DEPTH:
-                return atom_form(x)
-            self._depth += 1
-            self._of[x] = self._read(x)
-            self._depth -= 1
-        return self._of[x]
+    def may_cancel(self, atom: Any) -> bool:
+        return type(atom) is Node and is_positive(atom)
+
+    def may_read(self, x: Node) -> bool:
+        """Real numbers only; and 1 + e^x and 1 − σ are factors."""
+        return _is_real_float(x.value) and not (is_result_of(x, add, subtract) and is_positive(x))
 
     def factor(self, x: Any, other: Any) -> Form:
         """The form of a factor. A single row with one number in it, beside another row, is data and no label."""
@@ -117,22 +101,12 @@ class Forms:
             return Form({ONE: x})
         return self.of(x)
 
-    def _read(self, x: Node) -> Form:
-        atom = atom_form(x)
-        if x.block not in READ or self.build.is_leaf(x) or not _is_real_float(x.value):
-            return atom
-        if is_result_of(x, add, subtract) and is_positive(x):
-            return atom  # 1 + e^x and 1 − σ are factors
-        try:
-            form = READ[x.block](self, x)
-        except UnreadableError:
-            return atom
-        if len(form.terms) > TERMS or any(sum([abs(e) for _, e in p]) > FACTORS for p in form.terms):
-            return atom
+    def read_from(self, form: Form, x: Node) -> Form:
+        """The form with what it costs to compute the node, and what goes away with it."""
         below = sum([self.of(i).cost for i in {i for i in x.inputs if type(i) is Node} if self.build.dies(i)])
         return replace(form, cost=OVERHEAD + x.value.size + below)
 
-    def _of_constant(self, c: Any) -> Form:
+    def of_constant(self, c: Any) -> Form:
         number = self.build.uniform(c)
         if number is not None and math.isfinite(number) and number != 0:
             return Form({ONE: float(number)})
@@ -142,10 +116,6 @@ class Forms:
         if hot is not None:
             return Form({frozenset([(self.hot(hot.labels, hot.size, c.dtype), 1)]): float(hot.number)})
         return Form({ONE: c})
-
-    def hot(self, labels: Any, size: int, dtype: Any, put: bool = False) -> Hot:
-        key = (labels if type(labels) is Node else self.build.key(labels), size, str(dtype), put)
-        return self._hots.setdefault(key, Hot(labels, size, dtype, put))
 
     # Arithmetic ---------------------------------------------------------------------------------------------
 
@@ -161,81 +131,18 @@ class Forms:
             raise UnreadableError
         large = {f[0] for f in factor if not is_bounded_power(f)} if multiplied_out else ()
         terms: dict[Product, Any] = {}
-        notes = _Notes(
-            a.lost | b.lost, a.stable or b.stable, not multiplied_out and (a.gain or b.gain), a.slopes | b.slopes
-        )
+        notes = Notes.of(a, b, gain=not multiplied_out and (a.gain or b.gain))
         for p, x in a.terms.items():
-            product, scale = self._product(p, factor, scaled(x, y), notes)
+            product, scale = self.product(p, factor, scaled(x, y), notes)
             if large and any(atom in large for atom, _ in product):
                 raise UnreadableError  # unless it has become part of something bounded
-            self._add(terms, product, scale, notes)
+            self.add(terms, product, scale, notes)
         if multiplied_out and not notes.gain:
             raise UnreadableError
         merged = len(a.terms) == 1 and not is_unit(y) and not is_unit(next(iter(a.terms.values())))
         return notes.form(terms, notes.gain or merged)
 
-    def plus(self, a: Form, b: Form, sign: float) -> Form:
-        notes = _Notes(a.lost | b.lost, a.stable or b.stable, a.gain or b.gain, a.slopes | b.slopes)
-        terms = dict(a.terms)
-        for product, c in b.terms.items():
-            self._add(terms, product, c if sign == 1 else -c, notes)
-        return notes.form(terms, notes.gain)
-
-    def inverse(self, a: Form, x: Any) -> Form:
-        if len(a.terms) != 1:
-            if type(x) is not Node:
-                raise UnreadableError
-            return Form({frozenset([(x, -1)]): 1.0})
-        ((product, c),) = a.terms.items()
-        if any(isinstance(atom, Hot) for atom, _ in product):
-            raise UnreadableError
-        return replace(a, terms={frozenset((atom, -e) for atom, e in product): inverse(c)})
-
-    def _add(self, terms: dict[Product, Any], product: Product, c: Any, notes: _Notes) -> None:
-        if product not in terms:
-            terms[product] = c
-            return
-        before = terms[product]
-        has_same_size(before, c)
-        total = before + c
-        if np.any(before * c < 0):
-            if not any(type(atom) is Node and is_positive(atom) for atom, _ in product):
-                raise UnreadableError
-            notes.lost |= {atom for atom, _ in product}
-            notes.stable = True
-            gone = abs(total) <= 1e-15 * abs(c)
-            total = (
-                np.where(gone, 0, total).astype(np.asarray(total).dtype) if is_array(total) else 0.0 if gone else total
-            )
-        notes.gain = True
-        terms[product] = total
-        if not np.any(total):
-            del terms[product]
-
-    def _product(self, p: Product, q: Product, c: Any, notes: _Notes) -> tuple[Product, Any]:
-        """p q, and what becomes of its coefficient."""
-        exponents: Counter[Any] = Counter()
-        for atom, e in (*p, *q):
-            if exponents[atom] * e < 0:
-                if type(atom) is not Node or not is_positive(atom):
-                    raise UnreadableError
-                notes.lost.add(atom)
-                notes.gain = notes.stable = True
-            exponents[atom] += e
-        self._settle(exponents, notes)
-        self._into_sums(p, q, exponents, notes)
-        hots = [atom for atom in exponents if isinstance(atom, Hot)]
-        if len(hots) > 1:
-            raise UnreadableError
-        if hots:
-            exponents = self._picked(hots[0], exponents, notes)
-            c = self._entry(c, hots[0])
-            if type(c) is Node:
-                raise UnreadableError
-        self._settle(exponents, notes)
-        return frozenset((atom, e) for atom, e in exponents.items() if e), c
-
-    def _into_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: _Notes) -> None:
+    def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> None:
         """(… + …) t where the sum is a factor of p and t one of q: multiplied out if something comes of it."""
         for sums, others in ((p, q), (q, p)):
             for atom, e in sums:
@@ -273,52 +180,7 @@ class Forms:
             self._nested -= 1
         return (made, form.stable) if type(made) is Node else None
 
-    def _picked(self, hot: Hot, exponents: Counter[Any], notes: _Notes) -> Counter[Any]:
-        """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c."""
-        picked: Counter[Any] = Counter({hot: 1})
-        for atom, e in exponents.items():
-            if atom is hot or not e:
-                continue
-            entry = notes.from_(self._entry(atom, hot), atom)
-            if picked[entry] * e < 0:
-                if not is_positive(entry):
-                    raise UnreadableError
-                notes.lost.add(entry)
-                notes.gain = notes.stable = True
-            picked[entry] += e
-        return picked
-
-    def _entry(self, atom: Any, hot: Hot) -> Any:
-        """p[c], for each row, with an axis of length 1 in place of the row."""
-        shape = shape_of(atom)
-        lead = hot.rows
-        if hot.is_identity:  # I v = diag(v), for a row v and for a column v; it is kept as a row
-            full = (1,) * (len(lead) + 1 - len(shape)) + shape
-            if full == (*lead, 1) and math.prod(shape) > 1:
-                return (
-                    atom.reshape(hot.size)
-                    if type(atom) is not Node
-                    else self.build.call(reshape, atom, shape=(hot.size,))
-                )
-            if full[-1] == hot.size and math.prod(full) == hot.size:
-                return atom
-        if not shape or shape[-1] == 1:
-            return atom
-        if shape not in (hot.shape, (hot.size,)):
-            raise UnreadableError
-        key = hot.key if shape == hot.shape else hot.key[-1:]
-        if hot.at_run_time:
-            entries = self.build.call(gather, atom, hot.labels, key=key)
-            return self.build.call(reshape, entries, shape=(*lead, 1)) if lead else entries
-        if type(atom) is not Node:
-            entries = np.asarray(atom[key])
-            return entries.reshape(hot.size if hot.is_identity and entries.size == hot.size else (*lead, 1))
-        entries = self.build.call(getitem, atom, key=key)
-        if hot.is_identity and entries.value.size == hot.size:
-            return self.build.call(reshape, entries, shape=(hot.size,))
-        return self.build.call(reshape, entries, shape=(*lead, 1)) if lead else entries
-
-    def _settle(self, exponents: Counter[Any], notes: _Notes) -> None:
+    def settle(self, exponents: Counter[Any], notes: Notes) -> None:
         """Factors become others by the identities of products: e^y σ(−y) is σ(y)."""
         for identity in PRODUCTS:
             left, right = identity.factors
@@ -373,7 +235,7 @@ class Forms:
     def summed(self, form: Form, shape: tuple[int, ...]) -> Form:
         """Σ over the last axis, which stays with length 1: Σ e_c = 1, and n times what does not change along it."""
         terms: dict[Product, Any] = {}
-        notes = _Notes(form.lost, form.stable, True, form.slopes)
+        notes = Notes.of(form, gain=True)
         for product, c in form.terms.items():
             hots = {(atom, e) for atom, e in product if isinstance(atom, Hot)}
             rest = product - hots
@@ -385,7 +247,7 @@ class Forms:
                 raise UnreadableError
             if not hots:
                 c = np.sum(c, axis=-1, keepdims=True) if shape_of(c)[-1:] not in ((), (1,)) else c * shape[-1]
-            self._add(terms, rest, c, notes)
+            self.add(terms, rest, c, notes)
         return notes.form(terms, True)
 
     def _column(self, atom: Any, hot: Hot) -> Any:
@@ -394,28 +256,6 @@ class Forms:
             return atom
         shape = (*hot.rows, 1)
         return self.build.call(reshape, atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
-
-
-@dataclass
-class _Notes:
-    """What is noticed while forms are multiplied and added."""
-
-    lost: Any
-    stable: bool
-    gain: bool
-    slopes: Any
-
-    def __post_init__(self) -> None:
-        self.lost, self.slopes = set(self.lost), set(self.slopes)
-
-    def from_(self, made: Any, *atoms: Any) -> Any:
-        """A new atom that takes the place of others: a slope if one of them is."""
-        if type(made) is Node and not self.slopes.isdisjoint(atoms):
-            self.slopes.add(made)
-        return made
-
-    def form(self, terms: dict[Product, Any], gain: bool) -> Form:
-        return Form(terms, 0, frozenset(self.lost), self.stable, gain, frozenset(self.slopes))
 
 
 # Questions -------------------------------------------------------------------------------------------------------
@@ -460,7 +300,7 @@ def _put(forms: Forms, x: Node) -> Form:
         raise UnreadableError
     column = forms.build.call(reshape, v, shape=(*v.value.shape, 1)) if v.value.ndim else v
     e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype, put=True), 1)]): 1.0})
-    return _times(forms, column, forms.of(column), None, e_c)
+    return forms.times_whole(column, forms.of(column), None, e_c)
 
 
 def _one_hot_rows(forms: Forms, x: Node) -> Form:
@@ -484,11 +324,7 @@ def _scattered(forms: Forms, x: Node) -> Form:
     column = v
     if hot.rows:
         column = forms.build.call(reshape, v, shape=(*hot.rows, 1))
-    return _times(forms, column, forms.of(column), None, Form({frozenset([(hot, 1)]): 1.0}))
-
-
-def _multiplied(forms: Forms, x: Any, y: Any) -> Form:
-    return _times(forms, x, forms.factor(x, y), y, forms.factor(y, x))
+    return forms.times_whole(column, forms.of(column), None, Form({frozenset([(hot, 1)]): 1.0}))
 
 
 def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
@@ -497,34 +333,11 @@ def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
     if type(slope) is not Node:
         raise UnreadableError
     b = forms.factor(slope, dz)
-    return _times(forms, dz, forms.factor(dz, slope), slope, replace(b, slopes=b.slopes | b.atoms | {slope}))
+    return forms.times_whole(dz, forms.factor(dz, slope), slope, replace(b, slopes=b.slopes | b.atoms | {slope}))
 
 
-def _divided(forms: Forms, x: Node) -> Form:
-    above, below = x.inputs
-    return _times(forms, above, forms.of(above), None, forms.inverse(forms.of(below), below))
-
-
-def _times(forms: Forms, x: Any, a: Form, y: Any, b: Form) -> Form:
-    """The product, multiplied out if that is allowed; else with the sums as factors."""
-    try:
-        return forms.times(a, b)
-    except UnreadableError:
-        if len(a.terms) == 1 and len(b.terms) == 1:
-            raise
-    a = atom_form(x) if type(x) is Node and len(a.terms) > 1 else a
-    b = replace(atom_form(y), slopes=b.slopes & {y}) if type(y) is Node and len(b.terms) > 1 else b
-    return forms.times(a, b)
-
-
-READ: dict[Block, Any] = {
-    add: lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), 1.0),
-    subtract: lambda forms, x: forms.plus(forms.of(x.inputs[0]), forms.of(x.inputs[1]), -1.0),
-    multiply: lambda forms, x: _multiplied(forms, *x.inputs),
+READ: dict[Block, Any] = SUMS | {
     product_or_zero: _multiplied_or_zero,
-    divide: _divided,
-    square: lambda forms, x: _multiplied(forms, x.inputs[0], x.inputs[0]),
-    negative: lambda forms, x: forms.times(Form({ONE: -1.0}), forms.of(x.inputs[0])),
     reshape: _arranged,
     getitem: _arranged,
     broadcast_to: lambda forms, x: forms.of(x.inputs[0]),

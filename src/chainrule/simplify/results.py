@@ -6,7 +6,7 @@ It records the new form as it goes, so a simplified result carries its value and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.graph import nodes_above
 from chainrule.node import Node
-from chainrule.simplify.builder import Builder
-from chainrule.simplify.polynomials import Polynomials
+from chainrule.simplify.builder import Builder, shape_and_dtype
+from chainrule.simplify.reals import Reals
 from chainrule.simplify.rewrites import FOR_READING
 
 __all__ = ["simplify"]
@@ -46,20 +46,20 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     new: dict[Node, Any] = {}
     for node in order:
         if node.block is None or node in build.leaves:
-            new[node] = Array(node)
+            new[node] = node
         else:
-            operands = [new[i] if type(i) is Node else i for i in node.inputs]
+            operands = tuple(new[i] if type(i) is Node else i for i in node.inputs)
             new[node] = build.simplest(node.block, operands, node.params, node.value)
-    return new[result._node]
+    found = new[result._node]
+    return Array(found) if type(found) is Node else found
 
 
 class Reader(Builder):
-    """Makes nodes for a formula: by the rules for reading, and sums of products in their normal form."""
+    """Makes nodes for a formula: by the rules for reading, and sums of products multiplied out."""
 
     def __init__(self, leaves: Container[Node]):
         super().__init__({}, Counter(), leaves)
-        self.polynomials = Polynomials(self)
-        self.atoms: dict[Any, Any] = {}
+        self.reals = Reals(self)
 
     def is_pure(self, block: Any) -> bool:
         return True  # nothing is computed from a formula
@@ -67,29 +67,20 @@ class Reader(Builder):
     def has_absent_zeros(self, x: Any) -> bool:
         return type(x) is np.ndarray  # there is no NaN in mathematics
 
-    def block(self, block: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        """The block applied to recorded arrays; the same node as last time if they are the same."""
-        made = self.make(block, [_node(x) for x in operands], params)
-        return Array(made) if type(made) is Node else made
-
-    def simplest(self, block: Any, operands: Sequence[Any], params: dict[str, Any], value: Any) -> Any:
+    def simplest(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], value: Any) -> Any:
         """What the rules make of a block, if they make it simpler; else the block itself."""
         for rule in FOR_READING.get(block, ()):
-            found = rule.apply(self, tuple(_node(x) for x in operands), params)
+            found = rule.apply(self, operands, params)
             if found is not None and np.shape(found.value if type(found) is Node else found) == np.shape(value):
-                return Array(found) if type(found) is Node else found
-        made = self.block(block, operands, params)
-        expanded = self.polynomials.simpler(made)
-        return made if expanded is None else expanded
+                return found
+        made = self.make(block, operands, params)
+        found = self.reals.simplest(made) if type(made) is Node else None
+        if found is None or shape_and_dtype(found) != shape_and_dtype(made) or self.cost(found) >= self.cost(made):
+            return made
+        return found
 
     def cost(self, x: Any) -> int:
         """How many blocks stand between a result and the leaves."""
-        return (
-            sum(n.block is not None and n not in self.leaves for n in nodes_above(x._node, self.leaves))
-            if type(x) is Array
-            else 0
-        )
-
-
-def _node(x: Any) -> Any:
-    return x._node if type(x) is Array else x
+        if type(x) is not Node:
+            return 0
+        return sum(n.block is not None and n not in self.leaves for n in nodes_above(x, self.leaves))

@@ -84,8 +84,8 @@ def _plain_slice(part):
 @answers(getitem_key)
 def read(x, key):
     """x[key]."""
-    if type(key) is int and (ndim := x.ndim):  # by far the most frequent
-        return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))})
+    if type(key) is int and x.ndim == 1:  # by far the most frequent
+        return record(getitem, (x,), {"key": (key,)})
     key = full_key(key, x.shape)
     if not has_arrays(key):
         return getitem(x, key=key)

@@ -1,41 +1,31 @@
-"""Forms, as data: sums of products of atoms, and their coefficients."""
+"""Forms: sums of products of atoms as data, and the arithmetic of their coefficients."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.activations import sigmoid
-from chainrule.blocks.elementwise import add, exp, negative, subtract
-from chainrule.blocks.indexing import getitem
-from chainrule.blocks.integers import Slot, gather
-from chainrule.blocks.normalisation import softmax
-from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.blocks.integers import Slot
 from chainrule.node import Node
-from chainrule.simplify.structure import is_bounded, is_result_of, origins
 
 __all__ = [
     "ONE",
     "Atom",
     "Form",
     "Hot",
+    "Notes",
     "Product",
     "UnreadableError",
     "atom_form",
     "broadcast",
-    "covers",
     "has_same_size",
     "inverse",
     "is_array",
-    "is_bounded_power",
     "is_negative",
     "is_unit",
-    "may_meet",
     "scaled",
     "shape_of",
 ]
@@ -114,8 +104,33 @@ class Form:
         return frozenset(atom for product in self.terms for atom, _ in product)
 
 
+@dataclass
+class Notes:
+    """What is noticed while forms are multiplied and added."""
+
+    lost: set[Any]
+    stable: bool
+    gain: bool
+    slopes: set[Any]
+
+    @classmethod
+    def of(cls, *forms: Form, gain: bool) -> Notes:
+        """What is noticed of forms that are put together."""
+        lost, slopes = (set[Any]().union(*found) for found in ([f.lost for f in forms], [f.slopes for f in forms]))
+        return cls(lost, any(f.stable for f in forms), gain, slopes)
+
+    def from_(self, made: Any, *atoms: Any) -> Any:
+        """A new atom that takes the place of others: a slope if one of them is."""
+        if type(made) is Node and not self.slopes.isdisjoint(atoms):
+            self.slopes.add(made)
+        return made
+
+    def form(self, terms: dict[Product, Any], gain: bool) -> Form:
+        return Form(terms, 0, frozenset(self.lost), self.stable, gain, frozenset(self.slopes))
+
+
 class UnreadableError(Exception):
-    """A form that may not, or need not, be read through."""
+    """There is no way to read it as a sum of products, or no reason to."""
 
 
 def shape_of(atom: Any) -> tuple[int, ...]:
@@ -130,50 +145,6 @@ def atom_form(x: Node) -> Form:
 
 def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     return a if a == b or not b else b if not a else np.broadcast_shapes(a, b)
-
-
-# Questions -------------------------------------------------------------------------------------------------------
-
-
-def is_bounded_power(factor: tuple[Any, int]) -> bool:
-    atom, e = factor
-    return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
-
-
-def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
-    """Whether a form is NaN wherever an atom is that has cancelled: because it is still made of it."""
-    wanted = [atom for atom in lost if type(atom) is Node]
-    if not wanted:
-        return True
-    kept = {node for product in terms for atom, _ in product for node in origins(atom)}
-    return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
-
-
-_FROM_ONE = (getitem, gather, reshape, broadcast_to, add, sum_, subtract, negative, exp, sigmoid, softmax)
-
-
-def _sources(atom: Node) -> list[Node]:
-    """What a node that has cancelled is made of: where that is NaN, so is the node."""
-    found = [atom]
-    while is_result_of(atom, *_FROM_ONE):
-        inner = [x for x in atom.inputs if type(x) is Node and np.asarray(x.value).dtype.kind == "f"]
-        if len(inner) != 1:
-            break
-        atom = inner[0]
-        found.append(atom)
-    return found
-
-
-def may_meet(terms: Iterable[Product], factor: Product) -> bool:
-    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
-    if any(isinstance(t, Hot) or is_result_of(t, exp) for t, _ in factor):
-        return True
-    powers = dict(factor)
-    return any(
-        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, exp)
-        for product in terms
-        for atom, e in product
-    )
 
 
 # Coefficients: numbers and constant arrays -----------------------------------------------------------------------

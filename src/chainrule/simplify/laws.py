@@ -1,0 +1,62 @@
+"""What may happen to a sum of products, so that a computation keeps its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from chainrule.algebra.terms import Hot, Product
+from chainrule.blocks.activations import sigmoid
+from chainrule.blocks.elementwise import add, exp, negative, subtract
+from chainrule.blocks.indexing import getitem
+from chainrule.blocks.integers import gather
+from chainrule.blocks.normalisation import softmax
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.node import Node
+from chainrule.simplify.structure import is_bounded, is_result_of, origins
+
+__all__ = ["covers", "is_bounded_power", "may_meet"]
+
+
+def is_bounded_power(factor: tuple[Any, int]) -> bool:
+    atom, e = factor
+    return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
+
+
+def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
+    """Whether a form is NaN wherever an atom is that has cancelled: because it is still made of it."""
+    wanted = [atom for atom in lost if type(atom) is Node]
+    if not wanted:
+        return True
+    kept = {node for product in terms for atom, _ in product for node in origins(atom)}
+    return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
+
+
+_FROM_ONE = (getitem, gather, reshape, broadcast_to, add, sum_, subtract, negative, exp, sigmoid, softmax)
+
+
+def _sources(atom: Node) -> list[Node]:
+    """What a node that has cancelled is made of: where that is NaN, so is the node."""
+    found = [atom]
+    while is_result_of(atom, *_FROM_ONE):
+        inner = [x for x in atom.inputs if type(x) is Node and np.asarray(x.value).dtype.kind == "f"]
+        if len(inner) != 1:
+            break
+        atom = inner[0]
+        found.append(atom)
+    return found
+
+
+def may_meet(terms: Iterable[Product], factor: Product) -> bool:
+    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
+    if any(isinstance(t, Hot) or is_result_of(t, exp) for t, _ in factor):
+        return True
+    powers = dict(factor)
+    return any(
+        powers.get(atom, 0) * e < 0 or isinstance(atom, Hot) or is_result_of(atom, exp)
+        for product in terms
+        for atom, e in product
+    )

@@ -1,0 +1,208 @@
+"""Sums of products of real numbers, for formulas that are read: all of them are multiplied out, and what can cancels.
+
+Unit vectors e_c are what makes losses on one label simple: e_c e_c = e_c, p e_c = p[c] e_c and Σ e_c = 1, so softmax
+followed by cross-entropy comes to p − e_c.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.algebra.products import raised
+from chainrule.algebra.sums import SUMS, Sums
+from chainrule.algebra.terms import ONE, Form, Hot, Notes, Product, UnreadableError, scaled, shape_of
+from chainrule.block import Block
+from chainrule.blocks.elementwise import add, divide, multiply, negative, power, square, subtract
+from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.libraries import dtype_of
+from chainrule.node import Node
+from chainrule.simplify.builder import Builder
+
+__all__ = ["Reals"]
+
+TERMS = 12
+"""Beyond this number of terms, on both sides, a product is not multiplied out."""
+
+
+class Reals(Sums):
+    """The forms of nodes that are read, and the nodes of forms."""
+
+    def __init__(self, build: Builder):
+        super().__init__(build)
+        self.reads = READ
+        self._constants: dict[Any, Node] = {}
+
+    def simplest(self, node: Node) -> Any:
+        """The value of a node from its form; None where that is no sum of products."""
+        value = node.value
+        if node.block not in READ or np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
+            return None
+        return self.written(self.of(node), np.shape(value), dtype_of(value))
+
+    def may_cancel(self, atom: Any) -> bool:
+        return True
+
+    def terms_may_cancel(self, product: Product) -> bool:
+        return True
+
+    def of_constant(self, c: Any) -> Form:
+        c = np.asarray(c)
+        if c.size and (c == c.flat[0]).all():
+            return Form({ONE: float(c.flat[0])} if c.flat[0] != 0 else {})
+        if c.ndim == 1 and np.count_nonzero(c) == 1:
+            index = int(np.flatnonzero(c)[0])
+            return self.unit(index, c.size, float(c[index]))
+        key = (c.dtype.str, c.shape, c.tobytes())
+        if key not in self._constants:  # one node for each content, so that equal ones cancel
+            self._constants[key] = Node(None, (), {}, c)
+        return Form({frozenset([(self._constants[key], 1)]): 1.0})
+
+    def unit(self, index: int, size: int, number: float = 1.0) -> Form:
+        """A number times the unit vector e_index."""
+        return Form({frozenset([(self.hot(np.array(index), size), 1)]): number})
+
+    def entry(self, atom: Any, hot: Hot) -> Any:
+        """p[c], for a vector; what else stands beside e_c stays as it is."""
+        return super().entry(atom, hot) if shape_of(atom) == hot.shape else atom
+
+    # Arithmetic ---------------------------------------------------------------------------------------------
+
+    def times(self, a: Form, b: Form) -> Form:
+        if len(a.terms) * len(b.terms) > TERMS * TERMS:
+            raise UnreadableError
+        terms: dict[Product, Any] = {}
+        notes = Notes.of(a, b, gain=False)
+        for p, x in a.terms.items():
+            for q, y in b.terms.items():
+                if len({atom for atom, _ in (*p, *q) if isinstance(atom, Hot)}) < 2:  # e_c e_d = 0
+                    self.add(terms, *self.product(p, q, scaled(x, y), notes), notes)
+        return notes.form(terms, notes.gain)
+
+    def power(self, a: Form, exponent: int) -> Form:
+        """a to an integer power: of a single term any, of several terms a small one."""
+        if len(a.terms) == 1:
+            ((product, c),) = a.terms.items()
+            vectors = {power for power in product if isinstance(power[0], Hot)}
+            if vectors and exponent < 0:
+                raise UnreadableError
+            powers = raised(dict(product - vectors), exponent).items()
+            return Form({frozenset({*powers, *vectors}): scaled(c**exponent, 1.0)})
+        if not 0 <= exponent <= 3:
+            raise UnreadableError
+        result = Form({ONE: 1.0})
+        for _ in range(exponent):
+            result = self.times(result, a)
+        return result
+
+    # From forms back to nodes -------------------------------------------------------------------------------
+
+    def written(self, form: Form, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The value of a form, of the given shape; positive terms first.
+
+        What is constant in it is of the given dtype; its atoms have dtypes of their own.
+        """
+        total: Any = None
+        for product, c in sorted(form.terms.items(), key=lambda term: term[1] < 0):
+            term = self.term(product, abs(c), dtype)
+            if total is None:
+                total = term if c > 0 else self.build.call(negative, term)
+            else:
+                total = self.build.call(add if c > 0 else subtract, total, term)
+        if type(total) is not Node:
+            return np.full(shape, 0.0 if total is None else total, dtype)[()]
+        own = shape_of(total)
+        if len(own) > len(shape):  # axes of length 1, which its atoms had and the result has not
+            total = self.build.call(reshape, total, shape=own[len(own) - len(shape) :])
+        return total if shape_of(total) == shape else self.build.call(broadcast_to, total, shape=shape)
+
+    def term(self, product: Product, c: float, dtype: Any) -> Any:
+        above: Any = None if c == 1.0 else c
+        below: Any = None
+        for atom, exponent in sorted(product, key=_writing_order):
+            factor = self._factor(atom, abs(exponent), dtype)
+            if exponent > 0:
+                above = factor if above is None else self.build.call(multiply, above, factor)
+            else:
+                below = factor if below is None else self.build.call(multiply, below, factor)
+        above = 1.0 if above is None else above
+        if np.asarray(above.value if type(above) is Node else above).dtype.kind == "b":  # NumPy adds booleans as truths
+            above = self.build.call(multiply, 1.0, above)
+        return above if below is None else self.build.call(divide, above, below)
+
+    def _factor(self, atom: Any, exponent: int, dtype: Any) -> Any:
+        if isinstance(atom, Hot):
+            factor: Any = np.zeros(atom.size, dtype)
+            factor[int(atom.labels)] = 1.0
+        else:
+            factor = atom.value if atom in self._constants.values() else atom
+        if exponent == 2:
+            return self.build.call(square, factor)
+        return factor if exponent == 1 else self.build.call(power, factor, exponent)
+
+
+def _writing_order(factor: tuple[Any, int]) -> tuple[int, int]:
+    """Numbers before vectors before unit vectors, older before newer: as one writes them."""
+    atom, _ = factor
+    return (2, 0) if isinstance(atom, Hot) else (int(np.ndim(atom.value) > 0), atom.order)
+
+
+# How the form of each block follows from those of its operands ---------------------------------------------------
+
+
+def _power(reals: Reals, x: Node) -> Form:
+    base, exponent = x.inputs
+    if type(exponent) is Node or np.ndim(exponent) or exponent != int(exponent) or exponent == 0:
+        raise UnreadableError
+    return reals.power(reals.of(base), int(exponent))
+
+
+def _sum(reals: Reals, x: Node) -> Form:
+    """Σ over a vector: numbers come out, Σ e_c = 1, Σ of a constant is n times it."""
+    (vector,) = x.inputs
+    if len(shape_of(vector)) != 1 or np.size(x.value) != 1:
+        raise UnreadableError
+    terms: dict[Product, Any] = {}
+    notes = Notes.of(gain=False)
+    for product, c in reals.of(vector).terms.items():
+        outside: Product = frozenset((a, e) for a, e in product if isinstance(a, Node) and np.size(a.value) == 1)
+        inside = product - outside
+        if not inside:
+            c *= np.size(vector.value)
+        elif not any(isinstance(a, Hot) for a, _ in inside):
+            part = reals.build.make(sum_, [reals.term(inside, 1.0, dtype_of(x.value))], x.params)
+            if type(part) is Node:
+                outside, c = reals.product(outside, frozenset([(part, 1)]), c, notes)
+            else:
+                c *= part.item()
+        reals.add(terms, outside, c, notes)
+    return notes.form(terms, notes.gain)
+
+
+def _entry_alone(reals: Reals, x: Node) -> Form:
+    """A number put at one place of a vector of zeros is that number times e_c."""
+    key, shape = x.params["key"], x.params["shape"]
+    if len(shape) != 1 or len(key) != 1 or not isinstance(key[0], int):
+        raise UnreadableError
+    number = reals.of(x.inputs[0])
+    return number if shape == (1,) else reals.times(number, reals.unit(key[0] % shape[0], shape[0]))
+
+
+def _same(reals: Reals, x: Node) -> Form:
+    """Broadcasting does not change what is repeated, where a number is repeated."""
+    if np.size(x.inputs[0].value) != 1:
+        raise UnreadableError
+    return reals.of(x.inputs[0])
+
+
+READ: dict[Block, Any] = SUMS | {
+    power: _power,
+    sum_: _sum,
+    add_at: _entry_alone,
+    broadcast_to: _same,
+    reshape: _same,
+    getitem: _same,
+}
