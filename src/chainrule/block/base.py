@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, joined, record
+from chainrule.block.bounds import Bounds
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
@@ -48,6 +49,7 @@ class Block:
         softmax and be something else.
     pure : whether it is known to give the same result each time, as all of the library's; a user's may draw random
         numbers.
+    bounds : between which numbers the result lies, by the ranges of the operands (see `bounds`); None if not known.
     example : operands and parameters on which it is shown and checked.
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
@@ -68,6 +70,7 @@ class Block:
         leading_axes: bool = False,
         complex: bool = True,
         example: Example | None = None,
+        bounds: Bounds | None = None,
     ):
         if not callable(rule):
             raise BlockError(f"a block is made of a function, not of {type(rule).__name__}" + at_line())
@@ -76,6 +79,7 @@ class Block:
         self.name = printable(_name_of(rule))
         self.pure = False
         self.notation = notation
+        self.bounds = bounds
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER, Array, form_of, record
 from chainrule.block.base import Block
+from chainrule.block.bounds import Bounds
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_numpy, namespace_of
@@ -168,6 +169,7 @@ def elementwise(
     example: Example | None = None,
     listed: bool = True,
     flat_at_infinity: bool = False,
+    bounds: Bounds | None = None,
 ) -> Elementwise:
     """One line of the table of elementwise blocks.
 
@@ -180,11 +182,18 @@ def elementwise(
     example : operands to show and check it with; by default any numbers.
     listed : False for a block that nobody calls by name, which no page lists.
     flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt.
+    bounds : between which numbers the result lies (see `chainrule.block.bounds`).
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
     example = example or Example((normal(2, 3),) * len(derivatives))
     made = Elementwise(
-        forward, derivatives, notation=notation, differentiable=differentiable, complex=complex, example=example
+        forward,
+        derivatives,
+        notation=notation,
+        differentiable=differentiable,
+        complex=complex,
+        example=example,
+        bounds=bounds,
     )
     made.name = name
     made.flat_at_infinity = flat_at_infinity

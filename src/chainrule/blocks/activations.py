@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from chainrule.block import elementwise, library_block, singular, sum_to
+from chainrule.block.bounds import anything, rising
 from chainrule.blocks.elementwise import clip
 from chainrule.blocks.shaping import reshape
 from chainrule.domains import exactly, example, far_from_zero, normal
@@ -55,6 +56,7 @@ sigmoid = elementwise(
     _sigmoid,
     lambda xp, z, x: z * (1 - z),
     notation=lambda x: call("σ", x),
+    bounds=rising(lambda end: 1 / (1 + np.exp(-end))),
     answers_for=("scipy.special.expit",),
     complex=True,
 )
@@ -69,6 +71,7 @@ softplus = elementwise(
     "softplus",
     lambda xp, x, beta=1.0: _softplus(xp, x) if beta == 1 else _softplus(xp, beta * x) / beta,
     lambda xp, z, x, beta: sigmoid(x if beta == 1 else beta * x),
+    bounds=anything,
     notation=lambda x, beta: call("log", 1 + name("e") ** (beta * x)) / beta,
 )
 softplus.__doc__ = """log(1 + e^{beta x}) / beta, entry by entry, without overflow: relu without its kink.

@@ -13,6 +13,7 @@ from chainrule.array import form_of
 from chainrule.block import (
     Elementwise,
     answers,
+    bounds,
     elementwise,
     library_block,
     minus_one,
@@ -21,6 +22,7 @@ from chainrule.block import (
     sum_to,
     unlisted_block,
 )
+from chainrule.block.bounds import even, of_operand, rising
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
@@ -36,36 +38,36 @@ E = name("e")
 
 add = elementwise(
     "add", lambda xp, x, y: x + y, one, one,
-    notation=lambda x, y: x + y, answers_for=(np.add,), complex=True,
+    notation=lambda x, y: x + y, bounds=bounds.add, answers_for=(np.add,), complex=True,
 )
 subtract = elementwise(
     "subtract", lambda xp, x, y: x - y, one, minus_one,
-    notation=lambda x, y: x - y, answers_for=(np.subtract,), complex=True,
+    notation=lambda x, y: x - y, bounds=bounds.subtract, answers_for=(np.subtract,), complex=True,
 )
 multiply = elementwise(
     "multiply", lambda xp, x, y: x * y,
     lambda xp, z, x, y: y,
     lambda xp, z, x, y: x,
-    notation=lambda x, y: x * y, answers_for=(np.multiply,), complex=True,
+    notation=lambda x, y: x * y, bounds=bounds.multiply, answers_for=(np.multiply,), complex=True,
 )
 divide = elementwise(
     "divide", lambda xp, x, y: x / y,
     singular(lambda xp, z, x, y: 1 / y),
     singular(lambda xp, z, x, y: -z / y),
-    notation=lambda x, y: x / y, answers_for=(np.divide,), complex=True, example=example(normal(2, 3), far_from_zero(2, 3)),
+    notation=lambda x, y: x / y, bounds=bounds.divide, answers_for=(np.divide,), complex=True, example=example(normal(2, 3), far_from_zero(2, 3)),
 )
 negative = elementwise(
     "negative", lambda xp, x: -x, minus_one,
-    notation=lambda x: -x, answers_for=(np.negative,), complex=True,
+    notation=lambda x: -x, bounds=bounds.negative, answers_for=(np.negative,), complex=True,
 )
-positive_ = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, answers_for=(np.positive,), complex=True)
+positive_ = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, bounds=of_operand, answers_for=(np.positive,), complex=True)
 reciprocal = elementwise(
     "reciprocal", lambda xp, x: 1 / x, singular(lambda xp, z, x: -z * z),
-    notation=lambda x: 1 / x, answers_for=(np.reciprocal,), complex=True, example=example(far_from_zero(2, 3)),
+    notation=lambda x: 1 / x, bounds=bounds.reciprocal, answers_for=(np.reciprocal,), complex=True, example=example(far_from_zero(2, 3)),
 )
 square = elementwise(
     "square", lambda xp, x: x * x, lambda xp, z, x: 2 * x,
-    notation=lambda x: x**2, answers_for=(np.square,), complex=True,
+    notation=lambda x: x**2, bounds=bounds.square, answers_for=(np.square,), complex=True,
 )
 
 
@@ -103,7 +105,7 @@ def numpy_float_power(x1, x2):
 
 remainder = elementwise(
     "remainder", lambda xp, x, y: x % y, one, singular(lambda xp, z, x, y: -xp.floor(x / y)),
-    notation=lambda x, y: call("mod", x, y), answers_for=(np.remainder,), example=example(normal(2, 3), positive(2, 3)),
+    notation=lambda x, y: call("mod", x, y), bounds=bounds.remainder, answers_for=(np.remainder,), example=example(normal(2, 3), positive(2, 3)),
 )
 fmod = elementwise(
     "fmod", lambda xp, x, y: xp.fmod(x, y), one, singular(lambda xp, z, x, y: -xp.trunc(x / y)),
@@ -129,21 +131,21 @@ ldexp = elementwise(
 
 exp = elementwise(
     "exp", lambda xp, x: xp.exp(x), lambda xp, z, x: z,
-    notation=lambda x: E**x, answers_for=(np.exp,), complex=True,
+    notation=lambda x: E**x, bounds=rising(np.exp), answers_for=(np.exp,), complex=True,
 )
 exp2 = elementwise(
     "exp2", lambda xp, x: xp.exp2(x), lambda xp, z, x: z * math.log(2.0),
-    notation=lambda x: 2**x, answers_for=(np.exp2,), complex=True,
+    notation=lambda x: 2**x, bounds=rising(np.exp2), answers_for=(np.exp2,), complex=True,
 )
 expm1 = elementwise(
     "expm1", lambda xp, x: xp.expm1(x), lambda xp, z, x: xp.exp(x),
     notation=lambda x: E ** x - 1, answers_for=(np.expm1,), complex=True,
 )
-log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), answers_for=(np.log,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), bounds=rising(np.log), answers_for=(np.log,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
-log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), answers_for=(np.log1p,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
-sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, answers_for=(np.sqrt,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), bounds=rising(np.log1p), answers_for=(np.log1p,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, bounds=rising(np.sqrt), answers_for=(np.sqrt,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,), example=example(far_from_zero(2, 3)), flat_at_infinity=True)
 
 hypot: Elementwise = elementwise(
@@ -169,12 +171,12 @@ def _over_square_of_hypot(xp, leg, x, y):
     return xp.where(z == 0, 0.0, leg / z / z)
 
 
-sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), answers_for=(np.sin,), complex=True)
-cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), answers_for=(np.cos,), complex=True)
+sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), bounds=bounds.periodic, answers_for=(np.sin,), complex=True)
+cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), bounds=bounds.periodic, answers_for=(np.cos,), complex=True)
 tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,), complex=True, example=example(inside(2, 3)))
 arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / _leg(xp, xp.cos, z, x)), answers_for=(np.arcsin,), complex=True, example=example(inside(2, 3)))
 arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / _leg(xp, xp.sin, z, x)), answers_for=(np.arccos,), complex=True, example=example(inside(2, 3)))
-arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), answers_for=(np.arctan,), complex=True)
+arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), bounds=rising(np.arctan), answers_for=(np.arctan,), complex=True)
 arctan2 = elementwise(
     "arctan2", lambda xp, y, x: xp.atan2(y, x),
     lambda xp, z, y, x: _over_square_of_hypot(xp, x, x, y),
@@ -182,8 +184,8 @@ arctan2 = elementwise(
     answers_for=(np.arctan2,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
 sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,), complex=True)
-cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), answers_for=(np.cosh,), complex=True)
-tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, answers_for=(np.tanh,), complex=True)
+cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), bounds=even(np.cosh), answers_for=(np.cosh,), complex=True)
+tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, bounds=rising(np.tanh), answers_for=(np.tanh,), complex=True)
 arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,), complex=True, flat_at_infinity=True)
 arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)), flat_at_infinity=True)
 arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / ((1 - x) * (1 + x))), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
@@ -221,19 +223,19 @@ sinc: Elementwise = elementwise(
 
 absolute = elementwise(
     "absolute", lambda xp, x: abs(x), lambda xp, z, x: _direction(xp, z, x),  # |x|'(0) = 0
-    notation=abs, answers_for=(np.absolute, np.fabs), complex=True, example=example(far_from_zero(2, 3)),
+    notation=abs, bounds=bounds.absolute, answers_for=(np.absolute, np.fabs), complex=True, example=example(far_from_zero(2, 3)),
 )
 maximum = elementwise(
     "maximum", lambda xp, x, y: _either(xp, xp.maximum, x, y),
     lambda xp, z, x, y: _share(x > y, x, y, z),  # a tie is shared evenly
     lambda xp, z, x, y: _share(y > x, x, y, z),
-    notation=lambda x, y: call("max", x, y), answers_for=(np.maximum,),
+    notation=lambda x, y: call("max", x, y), bounds=bounds.maximum, answers_for=(np.maximum,),
 )
 minimum = elementwise(
     "minimum", lambda xp, x, y: _either(xp, xp.minimum, x, y),
     lambda xp, z, x, y: _share(x < y, x, y, z),
     lambda xp, z, x, y: _share(y < x, x, y, z),
-    notation=lambda x, y: call("min", x, y), answers_for=(np.minimum,),
+    notation=lambda x, y: call("min", x, y), bounds=bounds.minimum, answers_for=(np.minimum,),
 )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.absent import with_absent_zeros
 from chainrule.array import Array, record, value_of
 from chainrule.block import Block, sum_to, unlisted_block
+from chainrule.block.bounds import of_operand
 from chainrule.blocks.indexing.entries import add_at, at_run_time, getitem
 from chainrule.libraries import copied, is_numpy
 
@@ -101,7 +102,7 @@ def added(x: Any, v: Any, key: Any) -> Any:
     return np.reshape(scatter(v, positions, key=(Slot(0),), shape=(x.size,)), x.shape)
 
 
-@unlisted_block()
+@unlisted_block(bounds=of_operand)
 def gather(xp, x, *indices, key=()):
     """z = x[key], with operands in the slots of the key."""
     if _is_recorded(x, *indices):

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.array import form_of, looked_at, owned
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.block.bounds import within
 from chainrule.blocks.integers import step
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.matrices import inv
@@ -22,6 +23,7 @@ from chainrule.node import at_line
 
 
 @library_block(
+    bounds=within(0, math.inf),
     notation=lambda x, axis, keepdims: call("norm", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3)),

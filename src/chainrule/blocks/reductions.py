@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from chainrule.array import Array, answered, form_of, record
-from chainrule.block import answers, axis_from_right, library_block
+from chainrule.block import answers, axis_from_right, bounds, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.plain import plain_of
@@ -48,7 +48,10 @@ def count(x, axis):
 
 
 @library_block(
-    notation=lambda x, axis, keepdims: total(x, axes_text(x, axis)), complex=True, example=example(normal(2, 3))
+    bounds=bounds.total,
+    notation=lambda x, axis, keepdims: total(x, axes_text(x, axis)),
+    complex=True,
+    example=example(normal(2, 3)),
 )
 def sum(xp, x, axis=None, keepdims=False):
     """z = Σ x along the axes."""
@@ -62,6 +65,7 @@ def sum_backward(xp, dz, z, x, axis=None, keepdims=False):
 
 
 @library_block(
+    bounds=bounds.mean,
     notation=lambda x, axis, keepdims: call("mean", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3)),
@@ -115,7 +119,7 @@ def _extreme(function, name):
         f"The {'largest' if name == 'max' else 'smallest'} entry along the axes; ties share the gradient evenly."
     )
     notation = lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis))  # noqa: E731
-    made = library_block(function, notation=notation, example=example(apart(2, 3), axis=-1))(rule)
+    made = library_block(function, bounds=bounds.mean, notation=notation, example=example(apart(2, 3), axis=-1))(rule)
 
     @made.backward
     def rule_backward(xp, dz, z, x, axis=None, keepdims=False):
@@ -156,6 +160,7 @@ def var_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
 
 
 @library_block(
+    bounds=bounds.within(0, math.inf),
     notation=lambda x, axis, ddof, keepdims: call("std", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3), axis=-1),
@@ -188,6 +193,7 @@ def cumsum_backward(xp, dz, z, x, axis=-1):
 
 
 @library_block(
+    bounds=bounds.anything,
     notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)),
     example=example(normal(2, 3), axis=-1),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.array import Array, answered, form_of, joined, owned, value_of
 from chainrule.block import answers, axis_from_right, library_block, sum_to
+from chainrule.block.bounds import of_operand
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
@@ -25,6 +26,7 @@ def lead_of(dz, z):
 
 
 @library_block(
+    bounds=of_operand,
     view=True,
     notation=lambda x, shape: x if math.prod(shape) == 1 else call("reshape", x),
     complex=True,
@@ -44,6 +46,7 @@ def reshape_backward(xp, dz, z, x, shape=()):
 
 
 @library_block(
+    bounds=of_operand,
     view=True,
     notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x),
     complex=True,
@@ -66,7 +69,9 @@ def swapped(x):
     return transpose(x, axes=(*range(-x.ndim, -2), -1, -2))
 
 
-@library_block(view=True, notation=lambda x, shape: x, complex=True, example=example(normal(3), shape=(2, 3)))
+@library_block(
+    bounds=of_operand, view=True, notation=lambda x, shape: x, complex=True, example=example(normal(3), shape=(2, 3))
+)
 def broadcast_to(xp, x, shape=()):
     """x, repeated along new axes and along axes of length 1."""
     # With NumPy always a view: the shorter way of NUMPY_NAMESPACE copies what is small.
@@ -105,7 +110,9 @@ def stack_backward(xp, dz, z, *xs, axis=-1):
     return tuple(dz[(..., i, *after)] for i in range(len(xs)))
 
 
-@library_block(view=True, notation=lambda x, axis: call("flip", x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    bounds=of_operand, view=True, notation=lambda x, axis: call("flip", x), complex=True, example=example(normal(2, 3))
+)
 def flip(xp, x, axis=None):
     """The entries in reverse order along the axes."""
     return xp.flip(x, axis=axis)
@@ -130,7 +137,10 @@ def roll_backward(xp, dz, z, x, shift=(), axis=()):
 
 
 @library_block(
-    notation=lambda x, dtype: formula(x), complex=True, example=example(normal(2, 3), dtype=np.dtype(np.float64))
+    bounds=of_operand,
+    notation=lambda x, dtype: formula(x),
+    complex=True,
+    example=example(normal(2, 3), dtype=np.dtype(np.float64)),
 )
 def cast(xp, x, dtype=None):
     """The same entries in another dtype; of a complex number a real dtype keeps the real part.
@@ -159,7 +169,7 @@ def cast_to_integer(xp, x, dtype=None):
     return cast(x, dtype=dtype)
 
 
-@library_block(notation=lambda x, order: formula(x), complex=True, example=example(normal(2, 3)))
+@library_block(bounds=of_operand, notation=lambda x, order: formula(x), complex=True, example=example(normal(2, 3)))
 def copy(xp, x, order="K"):
     """The same entries in memory of their own, in C or Fortran's order ("C", "F") or as they lie ("K")."""
     if is_numpy(xp):

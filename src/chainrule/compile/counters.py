@@ -7,17 +7,18 @@ an operand. It stays one if only arithmetic depends on it, which stays exact for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from chainrule.array import ANSWERS
+from chainrule.block.bounds import Range
+from chainrule.blocks.elementwise import divide, power
 from chainrule.compile.recorder import Recorded, Signature
 from chainrule.graph import graph_between
 from chainrule.node import Node
 
-__all__ = ["Counters", "Range", "only_arithmetic", "same_result"]
+__all__ = ["Counters", "only_arithmetic", "same_result"]
 
 FEW = 4
 """So many values of an integer are versions of their own."""
@@ -27,14 +28,9 @@ EXACT = 1 << 53
 FAMILIES = 128
 
 
-class Range(NamedTuple):
-    """The integers from low to high, both included."""
-
-    low: int
-    high: int
-
-
-POSITIVE, NEGATIVE = Range(1, MOST), Range(-MOST, -1)
+Interval = tuple[int, int]
+"""The integers from one to another, both included."""
+POSITIVE, NEGATIVE = (1, MOST), (-MOST, -1)
 """The ranges of an operand. 0 is left out: where it is divided by, Python refuses what NumPy calls infinite."""
 
 
@@ -43,15 +39,15 @@ class _Place:
 
     def __init__(self) -> None:
         self.values: set[int] = set()
-        self.refused: set[Range] = set()
+        self.refused: set[Interval] = set()
 
-    def range_with(self, value: int) -> Range | None:
+    def range_with(self, value: int) -> Interval | None:
         """The range in which this integer is an operand, now that it is `value`; None if it is no operand."""
         if len(self.values) <= FEW:
             self.values.add(value)
         within = POSITIVE if value > 0 else NEGATIVE
         often = len(self.values) > FEW and within not in self.refused
-        return within if often and within.low <= value <= within.high else None
+        return within if often and within[0] <= value <= within[1] else None
 
 
 class Counters:
@@ -60,7 +56,7 @@ class Counters:
     def __init__(self) -> None:
         self._families: dict[Any, dict[int, _Place]] = {}
 
-    def ranges(self, signature: Signature) -> dict[int, Range]:
+    def ranges(self, signature: Signature) -> dict[int, Interval]:
         """The integers that are operands for this call, by their places among all that is given."""
         places = self._families.pop(signature.family, {})
         self._families[signature.family] = places  # the one that was asked for last
@@ -71,7 +67,7 @@ class Counters:
         }
         return {place: within for place, within in found.items() if within is not None}
 
-    def refuse(self, signature: Signature, ranges: Mapping[int, Range]) -> None:
+    def refuse(self, signature: Signature, ranges: Mapping[int, Interval]) -> None:
         """More than arithmetic depends on these integers: each is part of what is compiled."""
         for place, within in ranges.items():
             self._families[signature.family][place].refused.add(within)
@@ -80,7 +76,7 @@ class Counters:
 # Whether only arithmetic depends on an integer -----------------------------------------------------------------------
 
 
-def only_arithmetic(recorded: Recorded, ranges: Mapping[int, tuple[int, int]]) -> bool:
+def only_arithmetic(recorded: Recorded, ranges: Mapping[int, Interval]) -> bool:
     """Whether all that depends on some inputs, Python's integers, is arithmetic that is exact in their ranges.
 
     Parameters
@@ -116,11 +112,12 @@ def _is_exact(node: Node, operands: list[Range | None], bounds: dict[Any, Range]
         return not _may_be_undefined(node, operands)
     if kind == "b":
         return True
-    rule = RANGES.get(node.block)
-    if rule is None or type(node.value) is not int or any(r is None for r in operands) or node.params:
+    known = [r for r in operands if r is not None]
+    rule = _power if node.block is power else node.block.bounds
+    if rule is None or type(node.value) is not int or len(known) < len(operands) or node.params:
         return False
-    found = rule(*operands)
-    if found is None or max(-found.low, found.high) > EXACT:
+    found = rule(*known)
+    if found is None or not max(-found.low, found.high) <= EXACT:
         return False
     bounds[node] = found
     return True
@@ -128,45 +125,21 @@ def _is_exact(node: Node, operands: list[Range | None], bounds: dict[Any, Range]
 
 def _may_be_undefined(node: Node, operands: list[Range | None]) -> bool:
     """Whether Python may refuse what NumPy calls infinite, or make a complex number of what NumPy calls NaN."""
-    if node.block is ANSWERS[np.divide]:
-        return operands[1] is not None and _holds_zero(operands[1])
-    if node.block is ANSWERS[np.power]:
+    if node.block is divide:
+        return operands[1] is not None and operands[1].holds_zero
+    if node.block is power:
         base, exponent = operands
         may_be_zero = type(node.inputs[0]) is Node and type(node.inputs[0].value) is float
         return (base is not None and base.low < 1) or (exponent is not None and exponent.low < 0 and may_be_zero)
     return False
 
 
-def _holds_zero(x: Range) -> bool:
-    return x.low <= 0 <= x.high
-
-
-def _product(x: Range, y: Range) -> Range:
-    corners = [a * b for a in x for b in y]
-    return Range(min(corners), max(corners))
-
-
 def _power(x: Range, y: Range) -> Range | None:
+    """Of a small whole exponent."""
     if y.low != y.high or not 0 <= y.low <= 8:
         return None
-    powers = [x.low**y.low, x.high**y.low] + ([0] if _holds_zero(x) else [])
+    powers = [x.low**y.low, x.high**y.low] + ([0] if x.holds_zero else [])
     return Range(min(powers), max(powers))
-
-
-def _remainder(x: Range, y: Range) -> Range | None:
-    return Range(0, y.low - 1) if y.low == y.high and y.low > 0 else None
-
-
-RANGES: dict[Any, Callable[..., Range | None]] = {
-    ANSWERS[np.add]: lambda x, y: Range(x.low + y.low, x.high + y.high),
-    ANSWERS[np.subtract]: lambda x, y: Range(x.low - y.high, x.high - y.low),
-    ANSWERS[np.multiply]: _product,
-    ANSWERS[np.negative]: lambda x: Range(-x.high, -x.low),
-    ANSWERS[np.absolute]: lambda x: Range(0, max(-x.low, x.high)),
-    ANSWERS[np.power]: _power,
-    ANSWERS[np.remainder]: _remainder,
-}
-"""The range of the result, by those of the operands; None if it has none."""
 
 
 def same_result(one: Recorded, other: Recorded) -> bool:

@@ -15,10 +15,9 @@ import numpy as np
 
 from chainrule.backward import numpy_number
 from chainrule.block import Block, product_or_zero
-from chainrule.blocks import activations, integers
-from chainrule.blocks import elementwise as ufuncs
+from chainrule.blocks import integers
 from chainrule.blocks.activations import softplus
-from chainrule.blocks.elementwise import clip, positive_, power
+from chainrule.blocks.elementwise import clip, invert, positive_, power
 from chainrule.blocks.indexing import add_at, getitem, set_at
 from chainrule.blocks.integers import gather, labels_fit, one_hot_rows, scatter
 from chainrule.blocks.linalg import matmul, outer
@@ -33,10 +32,9 @@ from chainrule.blocks.shaping import (
     stack,
     transpose,
 )
-from chainrule.blocks.special.error_functions import erf, erfc
 from chainrule.compile.bounds import is_plain_product
 from chainrule.compile.making import Maker
-from chainrule.compile.operations import COMPARISONS, COMPUTED, FLOAT_ONLY, LOGICAL, ON_INTEGERS
+from chainrule.compile.operations import COMPARISONS, COMPUTED, ENTRY_BY_ENTRY, FLOAT_ONLY, LOGICAL, ON_INTEGERS
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
 from chainrule.node import Node
 from chainrule.transforms import stop_gradient
@@ -175,73 +173,6 @@ def _as_shape(low: Maker, x: Value, shape: tuple[int, ...]) -> Value:
     return low.make(op, [x], shape, x.dtype)
 
 
-ENTRY_BY_ENTRY: dict[Block, str] = {
-    ufuncs.add: "add",
-    ufuncs.subtract: "subtract",
-    ufuncs.multiply: "multiply",
-    ufuncs.divide: "divide",
-    ufuncs.negative: "negative",
-    ufuncs.square: "square",
-    ufuncs.reciprocal: "reciprocal",
-    ufuncs.sqrt_: "sqrt",
-    ufuncs.absolute: "absolute",
-    ufuncs.maximum: "maximum",
-    ufuncs.minimum: "minimum",
-    ufuncs.fmax: "fmax",
-    ufuncs.fmin: "fmin",
-    ufuncs.copysign: "copysign",
-    activations.relu: "relu",
-    ufuncs.where: "where",
-    ufuncs.exp: "exp",
-    ufuncs.expm1: "expm1",
-    ufuncs.log: "log",
-    ufuncs.log1p: "log1p",
-    ufuncs.tanh: "tanh",
-    activations.sigmoid: "sigmoid",
-    activations.logaddexp: "logaddexp",
-    ufuncs.exp2: "exp2",
-    ufuncs.log2: "log2",
-    ufuncs.log10: "log10",
-    ufuncs.sin: "sin",
-    ufuncs.cos: "cos",
-    ufuncs.tan: "tan",
-    ufuncs.arcsin: "arcsin",
-    ufuncs.arccos: "arccos",
-    ufuncs.arctan: "arctan",
-    ufuncs.arctan2: "arctan2",
-    ufuncs.sinh: "sinh",
-    ufuncs.cosh: "cosh",
-    ufuncs.arcsinh: "arcsinh",
-    ufuncs.arccosh: "arccosh",
-    ufuncs.arctanh: "arctanh",
-    ufuncs.hypot: "hypot",
-    erf: "erf",
-    ufuncs.cbrt: "cbrt",
-    erfc: "erfc",
-    activations.ndtr: "ndtr",
-    ufuncs.sign: "sign",
-    ufuncs.floor: "floor",
-    ufuncs.ceil: "ceil",
-    ufuncs.trunc: "trunc",
-    ufuncs.rint: "rint",
-    ufuncs.less: "less",
-    ufuncs.less_equal: "less_equal",
-    ufuncs.greater: "greater",
-    ufuncs.greater_equal: "greater_equal",
-    ufuncs.equal: "equal",
-    ufuncs.not_equal: "not_equal",
-    ufuncs.isnan: "isnan",
-    ufuncs.isfinite: "isfinite",
-    ufuncs.isinf: "isinf",
-    ufuncs.logical_and: "logical_and",
-    ufuncs.logical_or: "logical_or",
-    ufuncs.logical_not: "logical_not",
-    ufuncs.bitwise_and: "logical_and",
-    ufuncs.bitwise_or: "logical_or",
-}
-"""The blocks that are one operation on each entry."""
-
-
 def _entry_by_entry(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _pointwise(low, ENTRY_BY_ENTRY[node.block], node, args)
 
@@ -249,7 +180,7 @@ def _entry_by_entry(low: Maker, node: Node, args: list[Value]) -> Value | None:
 rule(*ENTRY_BY_ENTRY)(_entry_by_entry)
 
 
-@rule(ufuncs.invert)
+@rule(invert)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     if type(node.value) is int:  # Python's ~True is −2
         return low.make("subtract", [low.constant(-1), _cast(low, args[0], np.int64)], (), np.int64, True)

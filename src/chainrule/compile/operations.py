@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.block import Block
+from chainrule.blocks import activations
+from chainrule.blocks import elementwise as ufuncs
+from chainrule.blocks.special.error_functions import erf, erfc
 from chainrule.compile.values import KERNEL_OPS
 
-__all__ = ["CHEAP", "FLOAT_ONLY", "text_of"]
+__all__ = ["BLOCK_OF", "CHEAP", "ENTRY_BY_ENTRY", "FLOAT_ONLY", "text_of"]
 
 KERNEL_OPS.update(
     add="({0} + {1})",
@@ -82,6 +86,75 @@ KERNEL_OPS.update(
     broadcast="{0}",
     one_hot="",
 )
+
+ENTRY_BY_ENTRY: dict[Block, str] = {
+    ufuncs.add: "add",
+    ufuncs.subtract: "subtract",
+    ufuncs.multiply: "multiply",
+    ufuncs.divide: "divide",
+    ufuncs.negative: "negative",
+    ufuncs.square: "square",
+    ufuncs.reciprocal: "reciprocal",
+    ufuncs.sqrt_: "sqrt",
+    ufuncs.absolute: "absolute",
+    ufuncs.maximum: "maximum",
+    ufuncs.minimum: "minimum",
+    ufuncs.fmax: "fmax",
+    ufuncs.fmin: "fmin",
+    ufuncs.copysign: "copysign",
+    activations.relu: "relu",
+    ufuncs.where: "where",
+    ufuncs.exp: "exp",
+    ufuncs.expm1: "expm1",
+    ufuncs.log: "log",
+    ufuncs.log1p: "log1p",
+    ufuncs.tanh: "tanh",
+    activations.sigmoid: "sigmoid",
+    activations.logaddexp: "logaddexp",
+    ufuncs.exp2: "exp2",
+    ufuncs.log2: "log2",
+    ufuncs.log10: "log10",
+    ufuncs.sin: "sin",
+    ufuncs.cos: "cos",
+    ufuncs.tan: "tan",
+    ufuncs.arcsin: "arcsin",
+    ufuncs.arccos: "arccos",
+    ufuncs.arctan: "arctan",
+    ufuncs.arctan2: "arctan2",
+    ufuncs.sinh: "sinh",
+    ufuncs.cosh: "cosh",
+    ufuncs.arcsinh: "arcsinh",
+    ufuncs.arccosh: "arccosh",
+    ufuncs.arctanh: "arctanh",
+    ufuncs.hypot: "hypot",
+    erf: "erf",
+    ufuncs.cbrt: "cbrt",
+    erfc: "erfc",
+    activations.ndtr: "ndtr",
+    ufuncs.sign: "sign",
+    ufuncs.floor: "floor",
+    ufuncs.ceil: "ceil",
+    ufuncs.trunc: "trunc",
+    ufuncs.rint: "rint",
+    ufuncs.less: "less",
+    ufuncs.less_equal: "less_equal",
+    ufuncs.greater: "greater",
+    ufuncs.greater_equal: "greater_equal",
+    ufuncs.equal: "equal",
+    ufuncs.not_equal: "not_equal",
+    ufuncs.isnan: "isnan",
+    ufuncs.isfinite: "isfinite",
+    ufuncs.isinf: "isinf",
+    ufuncs.logical_and: "logical_and",
+    ufuncs.logical_or: "logical_or",
+    ufuncs.logical_not: "logical_not",
+    ufuncs.bitwise_and: "logical_and",
+    ufuncs.bitwise_or: "logical_or",
+}
+"""The blocks that are one operation on each entry."""
+
+BLOCK_OF: dict[str, Block] = {op: block for block, op in reversed(ENTRY_BY_ENTRY.items())}
+"""The block that an operation on each entry is; of truths the logical one."""
 
 COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal isnan isfinite isinf".split())
 LOGICAL = frozenset("logical_and logical_or logical_not".split())

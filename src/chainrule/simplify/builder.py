@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule import absent
 from chainrule.block import Block
+from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import negative
 from chainrule.libraries import namespace_of
 from chainrule.node import Node
@@ -56,6 +57,7 @@ class Builder:
         self.negated: set[Any] = set()
         """Nodes x for which σ(−x) is in the graph anyway."""
         self._known: dict[Any, Node] = {}
+        self._ranges: dict[Node, Range] = {}
         self._facts: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     # What rules ask ---------------------------------------------------------------------------------------
@@ -96,6 +98,14 @@ class Builder:
 
     def is_identity(self, x: Any) -> bool:
         return type(x) is np.ndarray and self._fact("identity", lambda c: structure.is_identity(self.one_hot(c)), x)
+
+    def range_of(self, x: Any) -> Range:
+        """As `structure.range_of`, computed once for each node."""
+        if type(x) is not Node:
+            return structure.range_of(x)
+        if x not in self._ranges:
+            self._ranges[x] = structure.range_of(x, known=self._ranges)
+        return self._ranges[x]
 
     def is_seed(self, x: Any) -> bool:
         """Whether a constant is the seed of a Jacobian by a matrix: an identity matrix, reshaped to S + S."""

@@ -46,9 +46,9 @@ from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
-from chainrule.simplify.laws import covers, is_bounded_power, may_meet
+from chainrule.simplify.laws import covers, may_meet
 from chainrule.simplify.matching import made, match_factors
-from chainrule.simplify.structure import is_positive, is_result_of, one_hot
+from chainrule.simplify.structure import is_result_of, one_hot
 
 __all__ = ["Forms"]
 
@@ -89,11 +89,15 @@ class Forms(Sums):
     # Which identities hold ------------------------------------------------------------------------------------
 
     def may_cancel(self, atom: Any) -> bool:
-        return type(atom) is Node and is_positive(atom)
+        return type(atom) is Node and self.build.range_of(atom).is_positive
 
     def may_read(self, x: Node) -> bool:
         """Real numbers only; and 1 + e^x and 1 − σ are factors."""
-        return _is_real_float(x.value) and not (is_result_of(x, add, subtract) and is_positive(x))
+        return _is_real_float(x.value) and not (is_result_of(x, add, subtract) and self.build.range_of(x).is_positive)
+
+    def _is_bounded(self, atom: Any, e: int) -> bool:
+        """Whether the power of an atom lies in a bounded range."""
+        return isinstance(atom, Hot) or (e > 0 and self.build.range_of(atom).is_bounded)
 
     def factor(self, x: Any, other: Any) -> Form:
         """The form of a factor. A single row with one number in it, beside another row, is data and no label."""
@@ -129,7 +133,7 @@ class Forms(Sums):
         multiplied_out = len(a.terms) > 1 and bool(factor)
         if multiplied_out and not may_meet(a.terms, factor):
             raise UnreadableError
-        large = {f[0] for f in factor if not is_bounded_power(f)} if multiplied_out else ()
+        large = {f[0] for f in factor if not self._is_bounded(*f)} if multiplied_out else ()
         terms: dict[Product, Any] = {}
         notes = Notes.of(a, b, gain=not multiplied_out and (a.gain or b.gain))
         for p, x in a.terms.items():

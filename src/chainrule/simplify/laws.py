@@ -16,14 +16,9 @@ from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
-from chainrule.simplify.structure import is_bounded, is_result_of, origins
+from chainrule.simplify.structure import is_result_of, origins
 
-__all__ = ["covers", "is_bounded_power", "may_meet"]
-
-
-def is_bounded_power(factor: tuple[Any, int]) -> bool:
-    atom, e = factor
-    return isinstance(atom, Hot) or (e > 0 and is_bounded(atom))
+__all__ = ["covers", "may_meet"]
 
 
 def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:

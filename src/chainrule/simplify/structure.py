@@ -11,38 +11,16 @@ infinite there. Any other zero is a number, in an array with the same entries to
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.block import Block
-from chainrule.blocks.activations import sigmoid, softplus
-from chainrule.blocks.elementwise import (
-    add,
-    cos,
-    cosh,
-    divide,
-    exp,
-    exp2,
-    log,
-    log1p,
-    multiply,
-    negative,
-    reciprocal,
-    sin,
-    sqrt_,
-    square,
-    subtract,
-    tanh,
-)
+from chainrule.block.bounds import ANY, Range
 from chainrule.blocks.indexing import getitem
-from chainrule.blocks.integers import gather
-from chainrule.blocks.normalisation import log_softmax, softmax
-from chainrule.blocks.reductions import logsumexp, max_, mean, min_
-from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, cast, flip, reshape, transpose
-from chainrule.blocks.special.error_functions import erf
+from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 
 __all__ = [
@@ -132,52 +110,45 @@ def is_result_of(x: Any, *blocks: Block) -> bool:
 
 # What a block says of its result --------------------------------------------------------------------------------
 
-_KEEP = (getitem, gather, reshape, broadcast_to, transpose, cast, flip)
-"""Blocks that only choose and arrange."""
 _DEPTH = 6
 """How far the statements below look."""
 
 
-def is_positive(x: Any, depth: int = _DEPTH) -> bool:
+def range_of(x: Any, depth: int = _DEPTH, known: Mapping[Node, Range] = MappingProxyType({})) -> Range:
+    """Between which numbers, as mathematics has them, a value lies wherever it is not NaN."""
+    if type(x) is Node and x in known:
+        return known[x]
+    if type(x) is not Node:
+        return _range_of_constant(np.asarray(x))
+    bounds = None if x.block is None else x.block.bounds
+    if bounds is None or depth == 0 or not _holds_reals(x.value) or not _holds_reals(x.inputs[0]):
+        return ANY
+    return bounds(*[range_of(i, depth - 1, known) for i in x.inputs])
+
+
+def _holds_reals(x: Any) -> bool:
+    """Whether there are numbers in it, all of them real and floating: integers wrap, and a sum of nothing is 0."""
+    value = x.value if type(x) is Node else x
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind == "f" and value.size > 0
+    return isinstance(value, float | int)
+
+
+def _range_of_constant(c: np.ndarray) -> Range:
+    if c.dtype.kind not in "fiub" or not c.size:
+        return ANY
+    low, high = float(np.min(c)), float(np.max(c))
+    return Range(low, high) if math.isfinite(low) and math.isfinite(high) else ANY
+
+
+def is_positive(x: Any) -> bool:
     """Whether a value is a positive number, as mathematics has it, wherever it is not NaN."""
-    if type(x) is not Node:
-        return bool(np.asarray(x).dtype.kind in "fiu" and np.size(x) and np.min(x) > 0 and np.all(np.isfinite(x)))
-    if depth == 0 or x.block is None:
-        return False
-    if is_result_of(x, softmax, sigmoid, exp, exp2, cosh):
-        return np.asarray(x.value).dtype.kind == "f"
-    if is_result_of(x, add, multiply, divide):
-        return all(is_positive(i, depth - 1) for i in x.inputs)
-    if is_result_of(x, sum_, mean, max_, min_, sqrt_, square, *_KEEP):
-        return is_positive(x.inputs[0], depth - 1)
-    return _is_complement(x)
+    return range_of(x).is_positive
 
 
-def is_bounded(x: Any, depth: int = _DEPTH) -> bool:
+def is_bounded(x: Any) -> bool:
     """Whether a value lies in a bounded range, far from overflow, wherever it is not NaN."""
-    if type(x) is not Node:
-        return bool(np.asarray(x).dtype.kind in "fiub" and np.all(abs(np.asarray(x, float)) < 1e100))
-    if depth == 0 or x.block is None:
-        return False
-    if is_result_of(x, softmax, sigmoid, tanh, sin, cos, erf):
-        return True
-    if is_result_of(x, add, subtract, multiply, negative, mean, max_, min_, *_KEEP):
-        return all(is_bounded(i, depth - 1) for i in x.inputs)
-    return False
-
-
-def _is_complement(x: Node) -> bool:
-    """1 − σ and 1 − p, for a probability p."""
-    if not is_result_of(x, subtract) or uniform(x.inputs[0]) != 1:
-        return False
-    y = x.inputs[1]
-    while is_result_of(y, *_KEEP):
-        y = y.inputs[0]
-    return is_result_of(y, softmax, sigmoid)
-
-
-_ENTRY_BY_ENTRY = (add, subtract, multiply, divide, negative, reciprocal, square, sqrt_)
-_THROUGH = (*_ENTRY_BY_ENTRY, exp, exp2, log, log1p, tanh, sigmoid, softplus, softmax, log_softmax, logsumexp, sum_)
+    return range_of(x).is_bounded
 
 
 def origins(x: Any) -> Iterator[Node]:
@@ -190,7 +161,7 @@ def origins(x: Any) -> Iterator[Node]:
         if type(x) is not Node:
             continue
         yield x
-        if is_result_of(x, *_THROUGH, *_KEEP):
+        if x.block is not None and x.block.bounds is not None:
             stack.extend(x.inputs)
 
 

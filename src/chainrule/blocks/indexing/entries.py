@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.array import WATCHER, Array
 from chainrule.block import library_block, sum_to
+from chainrule.block.bounds import of_operand
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
 from chainrule.libraries import NUMPY, copied, is_numpy
@@ -48,7 +49,9 @@ def _hashable(part):
     return "array" if isinstance(part, np.ndarray) else part
 
 
-@library_block(view=True, notation=_getitem_notation, complex=True, example=example(normal(3), key=(1,)))
+@library_block(
+    bounds=of_operand, view=True, notation=_getitem_notation, complex=True, example=example(normal(3), key=(1,))
+)
 def getitem(xp, x, key=()):
     """z = x[key]."""
     if hasattr(x, "index_add"):  # PyTorch

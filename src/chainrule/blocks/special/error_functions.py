@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from chainrule.block import Elementwise, singular
+from chainrule.block.bounds import falling, rising
 from chainrule.blocks.special.table import chance, result_of, special_function, symbol, together
 from chainrule.domains import between, example, inside, normal, positive
 from chainrule.libraries import dtype_of, is_complex
@@ -109,8 +110,8 @@ def _quarter_turns(xp, x):
 # fmt: off
 
 # 7.10(i)
-erf = special_function("erf", lambda xp, z, x: (2 / ROOT_PI) * xp.exp(-x * x), complex=True)
-erfc = special_function("erfc", lambda xp, z, x: (-2 / ROOT_PI) * xp.exp(-x * x), complex=True)
+erf = special_function("erf", lambda xp, z, x: (2 / ROOT_PI) * xp.exp(-x * x), bounds=rising(math.erf), complex=True)
+erfc = special_function("erfc", lambda xp, z, x: (-2 / ROOT_PI) * xp.exp(-x * x), bounds=falling(math.erfc), complex=True)
 erfcx: Elementwise = special_function("erfcx", _erfcx_by_x, complex=True)
 erfi = special_function("erfi", lambda xp, z, x: (2 / ROOT_PI) * xp.exp(x * x), complex=True)
 dawsn = special_function("dawsn", _dawsn_by_x, complex=True)

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from chainrule.blocks.activations import sigmoid
-from chainrule.blocks.elementwise import exp
+from chainrule.block import Block
+from chainrule.block.bounds import ANY
 from chainrule.blocks.matrices import inv
-from chainrule.blocks.normalisation import softmax
-from chainrule.blocks.norms import norm
-from chainrule.blocks.reductions import std
 from chainrule.explain.closed.terms import (
     Atom,
     Expr,
@@ -265,12 +262,16 @@ def _root(number: Fraction, e: Fraction) -> Fraction:
     return Fraction(math.isqrt(number.numerator), math.isqrt(number.denominator)) ** e.numerator
 
 
-POSITIVE = {exp, softmax, sigmoid, norm, std}
+def _is_never_negative(block: Block | None) -> bool:
+    """Whether the result of a block is 0 or more, whatever its operands are."""
+    return block is not None and block.bounds is not None and block.bounds(*[ANY] * len(block.operands)).low >= 0
 
 
 def _is_positive(term: Term) -> bool:
     """Whether each factor has roots: √(x y) is √x √y only then."""
     return term.number > 0 and all(
-        atom.block in POSITIVE or (atom.kind == "sum" and len(term.factors) == 1 and e == 1) or (e.denominator == 2)
+        _is_never_negative(atom.block)
+        or (atom.kind == "sum" and len(term.factors) == 1 and e == 1)
+        or (e.denominator == 2)
         for (atom, _), e in term.factors.items()
     )
