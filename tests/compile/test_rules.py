@@ -80,7 +80,7 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "max_pool_tangent": (lambda x, v: cr.jvp(lambda x: cr.max_pool2d(x, 2), (x,), (v,))[1], IMAGE, 1 + IMAGE),
     "reciprocal": (lambda x: of_rare_blocks(x), X),
     "positive": (lambda x: of_rare_blocks(x), X),
-    "as_array_number": (lambda x: cr.grad(lambda t: t * t * t)(x), 0.5),
+    "numpy_number": (lambda x: cr.grad(lambda t: t * t * t)(x), 0.5),
 }
 """For each rule a function that needs it, and its arguments."""
 RNG_WEIGHT = np.random.default_rng(1).normal(size=(3, 2, 2, 2))
