@@ -11,7 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.answers import ANSWERS
 from chainrule.block import BLOCKS, Elementwise
-from chainrule.catalogue import Entry, check_block, families, find
+from chainrule.catalogue import BlockEntry, check_block, families, find
 from chainrule.catalogue import names as catalogue_names
 from chainrule.catalogue.checks import BlockReport
 from chainrule.catalogue.entry import sample_of
@@ -61,7 +61,7 @@ def test_jax_agrees_too(name):
 
 @every_block
 def test_every_gradient_is_a_formula_or_says_why_not(name):
-    entry = Entry(BLOCKS[name])
+    entry = BlockEntry(BLOCKS[name])
     assert entry.forward is not None
     assert len(entry.backward) > 0 or not entry.block.differentiable
     for gradient in entry.backward:
@@ -93,7 +93,7 @@ def test_local_gradients_carry_the_cotangent_back(name):
     ],
 )
 def test_backward_rules_are_printed_from_the_rules(name, rules):
-    entry = Entry(BLOCKS[name])
+    entry = BlockEntry(BLOCKS[name])
     assert [f"{unicode(g.name)} = {unicode(g.rule)}" for g in entry.backward] == rules
 
 
@@ -102,7 +102,7 @@ def test_backward_rules_are_printed_from_the_rules(name, rules):
     [("sin", ["cos(x)"]), ("subtract", ["1", "−1"]), ("relu", ["[x > 0]"]), ("sqrt", ["0.5/z"]), ("sum", ["1"])],
 )
 def test_local_gradients_are_printed_from_the_table(name, local):
-    assert [unicode(g.local) for g in Entry(BLOCKS[name]).backward] == local
+    assert [unicode(g.local) for g in BlockEntry(BLOCKS[name]).backward] == local
 
 
 def test_softmax_as_in_the_notes(capsys):
@@ -123,7 +123,7 @@ def test_a_block_without_a_rule_is_derived_from_its_inside():
     def swish(x):
         return x / (1 + np.exp(-x))
 
-    (gradient,) = Entry(swish).backward
+    (gradient,) = BlockEntry(swish).backward
     assert gradient.told == "derived from its inside"
 
 
@@ -136,7 +136,7 @@ def test_names_of_the_result_are_those_of_the_backward_rule():
     def scaled_backward(dy, y, x):
         return 2 * dy
 
-    entry = Entry(scaled)
+    entry = BlockEntry(scaled)
     assert [unicode(g.rule) for g in entry.backward] == ["2·∂L/∂y"]
 
 
@@ -204,7 +204,7 @@ def test_the_list_fits_its_width_and_names_every_block(capsys, width):
 
 @pytest.mark.parametrize("name", ["softmax", "matmul", "argmax", "prod", "multiply", "conj"])
 def test_a_page_fits_80_columns(capsys, name):
-    show(page(Entry(BLOCKS[name]), 80, None), 80)
+    show(page(BlockEntry(BLOCKS[name]), 80, None), 80)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 

@@ -27,7 +27,7 @@ WITHOUT = [entry for entry in ENTRIES if entry.state == "no gradient"]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "coverage.md"
 
 
-def full(entry: coverage.Entry) -> str:
+def full(entry: coverage.PublicName) -> str:
     return f"{entry.module}.{entry.name}"
 
 
@@ -199,7 +199,7 @@ CALLS: dict[str, Any] = {
 """How to call what is not `f(x)`, with x as the array to differentiate by."""
 
 
-def called(entry: coverage.Entry) -> tuple[Any, tuple[np.ndarray, ...]]:
+def called(entry: coverage.PublicName) -> tuple[Any, tuple[np.ndarray, ...]]:
     """A call of a function, and its operands: those of the table above, of its block's example, or X alone."""
     if full(entry) in CALLS:
         return CALLS[full(entry)], (X,)

@@ -63,7 +63,7 @@ from chainrule.operands import (
     plain_array,
     taken_apart_by,
 )
-from chainrule.views import Index, View, is_entry, is_number, refuse_shared, same_steps, view_of
+from chainrule.views import IndexStep, View, is_entry, is_number, refuse_shared, same_steps, view_of
 
 __all__ = [
     "ANSWERS",
@@ -909,7 +909,7 @@ class Array(Methods, metaclass=ArrayClass):
         known = result._view is not None and result._view.steps is not None
         if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
             if not is_number(self):  # of a number it is an array of its own
-                result._view = view_of(self, Index(key))
+                result._view = view_of(self, IndexStep(key))
             result._own.value = np.asarray(result._own.value)
         return result
 
@@ -917,7 +917,7 @@ class Array(Methods, metaclass=ArrayClass):
 
     def __setitem__(self, key: Any, new: Any) -> None:
         if type(new) is Array and new._view is not None and not new._view.stale:
-            mine = view_of(self, Index(key))
+            mine = view_of(self, IndexStep(key))
             if new._view.root is mine.root and same_steps(new._view.steps, mine.steps):
                 return  # the second half of `x[key] += v`: the view has written itself already
         if is_number(self):

@@ -25,7 +25,7 @@ __all__ = [
     "MODULES",
     "NOT_COVERED",
     "STATES",
-    "Entry",
+    "PublicName",
     "coverage",
     "coverage_markdown",
     "stale_reasons",
@@ -42,7 +42,7 @@ STATES = {
 MODULES = ("numpy", "numpy.linalg", "numpy.fft", "scipy.special", "chainrule")
 
 
-class Entry(NamedTuple):
+class PublicName(NamedTuple):
     """The state of one public name.
 
     Attributes
@@ -155,7 +155,7 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
 # The table ------------------------------------------------------------------------------------------------------------
 
 
-def coverage() -> list[Entry]:
+def coverage() -> list[PublicName]:
     """The state of every public name, by module.
 
     >>> [entry.note for entry in coverage() if entry.name == "tanh"]
@@ -176,22 +176,22 @@ def _public(module: str) -> Iterator[tuple[str, Any]]:
             yield name, getattr(namespace, name)
 
 
-def _entry(module: str, name: str, value: Any) -> Entry:
+def _entry(module: str, name: str, value: Any) -> PublicName:
     kind = _kind(value)
     if kind:
-        return Entry(module, name, "about arrays", kind)
+        return PublicName(module, name, "about arrays", kind)
     handler = _answer(module, value)
     if isinstance(handler, Block):
-        return Entry(module, name, "differentiable" if handler.differentiable else "no gradient", handler.name)
+        return PublicName(module, name, "differentiable" if handler.differentiable else "no gradient", handler.name)
     if handler is not None and name in WITHOUT_GRADIENT.get(module, "").split():
-        return Entry(module, name, "no gradient", "a plain value")
+        return PublicName(module, name, "no gradient", "a plain value")
     if handler is not None:
-        return Entry(module, name, "differentiable", "made of blocks")
+        return PublicName(module, name, "differentiable", "made of blocks")
     for state, table in ("differentiable", COVERED), ("not covered", NOT_COVERED), ("about arrays", ABOUT_ARRAYS):
         for note, names in table.get(module, {}).items():
             if name in names.split():
-                return Entry(module, name, state, note)
-    return Entry(module, name, "", "")
+                return PublicName(module, name, state, note)
+    return PublicName(module, name, "", "")
 
 
 def _kind(value: Any) -> str:
@@ -265,7 +265,7 @@ def coverage_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rows(entries: list[Entry], state: str) -> list[str]:
+def _rows(entries: list[PublicName], state: str) -> list[str]:
     """Functions with a block in a table of their own names; the others together under what they share."""
     if state == "differentiable":
         return ["| function | answered by |", "|---|---|", *(f"| `{e.name}` | {e.note} |" for e in entries)]

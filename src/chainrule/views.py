@@ -12,11 +12,11 @@ from chainrule.errors import RecordingError
 from chainrule.libraries import PYTHON
 from chainrule.node import Node, at_line
 
-__all__ = ["Index", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
+__all__ = ["IndexStep", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Index:
+class IndexStep:
     """The step from an array to a part of it: `x[key]`."""
 
     key: Any
@@ -73,7 +73,7 @@ class View(NamedTuple):
                 "an update in place of the real or imaginary part of an array; update the complex array itself"
                 + at_line()
             )
-        if len(self.steps) == 1 and type(self.steps[0]) is Index:
+        if len(self.steps) == 1 and type(self.steps[0]) is IndexStep:
             self.root[self.steps[0].key] = new
         else:
             positions: Any = np.arange(self.root.size).reshape(self.root.shape)
@@ -120,7 +120,10 @@ def same_steps(a: Any, b: Any) -> bool:
         a is not None
         and b is not None
         and len(a) == len(b)
-        and all(s is t or (type(s) is Index and type(t) is Index and s.key is t.key) for s, t in zip(a, b, strict=True))
+        and all(
+            s is t or (type(s) is IndexStep and type(t) is IndexStep and s.key is t.key)
+            for s, t in zip(a, b, strict=True)
+        )
     )
 
 

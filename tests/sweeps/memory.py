@@ -46,8 +46,8 @@ def poisoned() -> Iterator[None]:
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.dict("os.environ", CHAINRULE_CACHE_DIR=folder),
-        mock.patch.object(entry._Writer, "fresh", _filled(entry._Writer.fresh, _of_result)),
-        mock.patch.object(entry._Writer, "space", _filled(entry._Writer.space, _of_space)),
+        mock.patch.object(entry._EntryWriter, "fresh", _filled(entry._EntryWriter.fresh, _of_result)),
+        mock.patch.object(entry._EntryWriter, "space", _filled(entry._EntryWriter.space, _of_space)),
         mock.patch.object(buffers, "_aligned", lambda size, aligned=buffers._aligned: _all_ones(aligned(size))),
         mock.patch.object(program.Program, "load", load_poisoned),
     ):

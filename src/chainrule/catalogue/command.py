@@ -10,7 +10,7 @@ from rich.text import Text
 
 from chainrule.block import Block
 from chainrule.catalogue.checks import BlockReport, check_block
-from chainrule.catalogue.entry import Entry
+from chainrule.catalogue.entry import BlockEntry
 from chainrule.catalogue.families import Family, families
 from chainrule.catalogue.markdown import document
 from chainrule.catalogue.names import Composite, find
@@ -34,7 +34,7 @@ def blocks(names: Sequence[str]) -> int:
         if isinstance(found, Composite):
             show(composite_page(found, text, width))
         else:
-            entry = Entry(found)
+            entry = BlockEntry(found)
             show(page(entry, width, check_block(found) if entry.sample is not None else None))
     return 0
 

@@ -27,7 +27,7 @@ from chainrule.namespace import RECORDING
 from chainrule.node import Node
 from chainrule.simplify import simplify
 
-__all__ = ["NO_DERIVATIVE", "Entry", "Gradient", "Sample", "sample_of"]
+__all__ = ["NO_DERIVATIVE", "BlockEntry", "OperandRule", "Sample", "sample_of"]
 
 LOSS = name("L")
 NO_DERIVATIVE = "no derivative in closed form"
@@ -36,7 +36,7 @@ LONG = "a rule too long for one line"
 
 
 @dataclass(frozen=True)
-class Gradient:
+class OperandRule:
     """The backward rule for one operand.
 
     Attributes
@@ -143,7 +143,7 @@ def _labels(block: Block, count: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BlockEntry:
     """What the catalogue knows of a block."""
 
     block: Block
@@ -246,20 +246,20 @@ class Entry:
         return partial(LOSS, self.result).of_shape(self._shape)
 
     @cached_property
-    def backward(self) -> tuple[Gradient, ...]:
+    def backward(self) -> tuple[OperandRule, ...]:
         """One for each operand that has a gradient; empty for a block that is not differentiable."""
         if self.sample is None or not self.block.differentiable:
             return ()
         return tuple(self._gradients(self.sample))
 
-    def size_of(self, gradient: Gradient) -> str:
+    def size_of(self, gradient: OperandRule) -> str:
         """The size of a local gradient that is a matrix in the notes' layout."""
         if gradient.told == NO_DERIVATIVE:
             return ""
         rows, columns = (int(np.prod(f.shape, dtype=int)) for f in (gradient.name, self.result))
         return f"{rows}×{columns} matrix"
 
-    def _gradients(self, sample: Sample) -> Iterator[Gradient]:
+    def _gradients(self, sample: Sample) -> Iterator[OperandRule]:
         dz = Node(None, (), {}, np.ones_like(sample.node.value))
         leaves: Mapping[Node, Formula] = ChainMap({dz: self.upstream}, self.symbols)
         for index, x in enumerate(sample.operands):
@@ -269,16 +269,16 @@ class Entry:
             try:
                 dx = _pull(sample, Array(dz), index)
             except NoDerivative:
-                yield Gradient(gradient, None, None, self.result, NO_DERIVATIVE)
+                yield OperandRule(gradient, None, None, self.result, NO_DERIVATIVE)
                 continue
             if dx is None:
-                yield Gradient(gradient, number(0), number(0), self.result)
+                yield OperandRule(gradient, number(0), number(0), self.result)
                 continue
             rule = self._read(dx, leaves)
             told = INSIDE if not self.block.has_rule else "" if rule else LONG
             local = self._local(sample, index)
             first = not self.elementwise and local is not None and self._shape != ()
-            yield Gradient(gradient, rule, local, self.result.at("0") if first else self.result, told)
+            yield OperandRule(gradient, rule, local, self.result.at("0") if first else self.result, told)
 
     def _local(self, sample: Sample, index: int) -> Formula | None:
         """∂z/∂x: of an elementwise block from its table; of others the rule for ∂L/∂z = 1, or e₀ if z is a vector."""

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 
 from chainrule.block import BLOCKS, Block
-from chainrule.catalogue.entry import Entry
+from chainrule.catalogue.entry import BlockEntry
 from chainrule.catalogue.names import Composite, composites, steps
 
 __all__ = ["Family", "families"]
@@ -24,7 +24,7 @@ class Family:
     """
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[BlockEntry, ...]
     composites: tuple[Composite, ...]
     steps: tuple[Block, ...]
 
@@ -55,7 +55,7 @@ def families() -> tuple[Family, ...]:
     """All families."""
     import chainrule.blocks  # noqa: F401  the library registers itself
 
-    entries = [Entry(block) for block in BLOCKS.values()]
+    entries = [BlockEntry(block) for block in BLOCKS.values()]
     found = {e.family for e in entries} | {c.family for c in composites()}
     order = [f for f in READ_FIRST if f in found] + sorted(found - set(READ_FIRST))
     return tuple(
@@ -63,7 +63,7 @@ def families() -> tuple[Family, ...]:
             label,
             tuple(e for e in entries if e.family == label),
             tuple(c for c in composites() if c.family == label),
-            tuple(s for s in steps() if Entry(s).family == label),
+            tuple(s for s in steps() if BlockEntry(s).family == label),
         )
         for label in order
     )

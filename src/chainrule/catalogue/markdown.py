@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chainrule.catalogue.entry import Entry, Gradient
+from chainrule.catalogue.entry import BlockEntry, OperandRule
 from chainrule.catalogue.families import Family
 from chainrule.catalogue.names import Composite
 from chainrule.explain.printers import latex, unicode
@@ -66,7 +66,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(f"`{n}`" for n in names)
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: BlockEntry) -> str:
     backward = [_backward(entry, g) for g in entry.backward]
     local = [_local(entry, g) for g in entry.backward]
     if not entry.block.differentiable:
@@ -85,7 +85,7 @@ def _math(text: str) -> str:
     return f"$`{text.replace('|', chr(92) + 'vert ')}`$"
 
 
-def _forward(entry: Entry) -> str:
+def _forward(entry: BlockEntry) -> str:
     if entry.forward is None:
         return "no example"
     steps = [entry.result, entry.forward]
@@ -94,7 +94,7 @@ def _forward(entry: Entry) -> str:
     return _math(" = ".join(map(latex, steps)))
 
 
-def _backward(entry: Entry, gradient: Gradient) -> str:
+def _backward(entry: BlockEntry, gradient: OperandRule) -> str:
     left = latex(gradient.name)
     if gradient.rule is None:
         return f"{_math(left)}: {gradient.told}"
@@ -104,7 +104,7 @@ def _backward(entry: Entry, gradient: Gradient) -> str:
     return _math(f"{left} = {latex(gradient.rule)}") + note
 
 
-def _local(entry: Entry, gradient: Gradient) -> str:
+def _local(entry: BlockEntry, gradient: OperandRule) -> str:
     if gradient.local is None:
         return entry.size_of(gradient).replace("×", " × ")
     if gradient.of != entry.result and _is_short(gradient.local):

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.catalogue.checks import BlockReport
-from chainrule.catalogue.entry import Entry, Sample
+from chainrule.catalogue.entry import BlockEntry, Sample
 from chainrule.catalogue.families import Family
 from chainrule.catalogue.names import Composite
 from chainrule.catalogue.worked import work
@@ -78,7 +78,7 @@ def _heading(family: Family, width: int) -> Text:
     return text.append(f"  {note if len(note) <= room else note[: room - 1] + '…'}", style="dim")
 
 
-def _table(entries: Sequence[Entry], width: int) -> Table:
+def _table(entries: Sequence[BlockEntry], width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     room = width - 6  # three gaps
     shares = [round(room * share) for share in (0.24, 0.22, 0.35)]
@@ -99,7 +99,7 @@ def _table(entries: Sequence[Entry], width: int) -> Table:
 PREFIXES = {"scipy.special.": "special.", "scipy.": ""}
 
 
-def _label(entry: Entry, width: int) -> Text:
+def _label(entry: BlockEntry, width: int) -> Text:
     """The block's name with that of the module for which it answers; other names that it answers for below."""
     names = list(entry.answers.itself)
     for long, short in PREFIXES.items():
@@ -134,7 +134,7 @@ def _fitting(text: str, width: int) -> Text:
     return Text(text if len(text) <= LINES * width else "…")
 
 
-def _forward(entry: Entry, width: int) -> Text:
+def _forward(entry: BlockEntry, width: int) -> Text:
     """The notation; where that is only the block's name, what it does inside, if it is short."""
     if entry.forward is None:
         return Text("no example", style="dim")
@@ -145,7 +145,7 @@ def _forward(entry: Entry, width: int) -> Text:
     return _fitting(f"{result} = {shown}", width)
 
 
-def _gradients(entry: Entry, backward: int, local: int) -> list[tuple[Text, Text]]:
+def _gradients(entry: BlockEntry, backward: int, local: int) -> list[tuple[Text, Text]]:
     """A row for each operand."""
     if not entry.block.differentiable:
         return [(Text("no derivative", style="dim"), Text())]
@@ -172,7 +172,7 @@ def _also(what: str, names: Sequence[str]) -> Iterator[Any]:
 # One block -----------------------------------------------------------------------------------------------------
 
 
-def page(entry: Entry, width: int, report: BlockReport | None) -> Iterator[Any]:
+def page(entry: BlockEntry, width: int, report: BlockReport | None) -> Iterator[Any]:
     """One block in full, as the notes have it: forward, backward, local gradient, and an example with numbers."""
     yield _head(entry.name, f"{entry.family} · blocks/{entry.place}", width)
     if entry.description:
@@ -212,11 +212,11 @@ def _part(title: str, note: str = "") -> Iterator[Any]:
     yield Text(title, style="bold").append(f"  {note}" if note else "", style="dim")
 
 
-def _local_name(entry: Entry, by: Formula) -> str:
+def _local_name(entry: BlockEntry, by: Formula) -> str:
     return unicode(partial(entry.result, by))
 
 
-def _example(entry: Entry, sample: Sample, width: int) -> Iterator[Any]:
+def _example(entry: BlockEntry, sample: Sample, width: int) -> Iterator[Any]:
     worked = work(sample)
     params = sample.node.params
     note = ", ".join(f"{k}={values.inline(v) if isinstance(v, np.ndarray) else v}" for k, v in params.items())
@@ -239,7 +239,7 @@ def _value(label: str, value: Any, width: int, style: str = "") -> Text:
     return equation(label, [rows[0]], width, style=style, more=rows[1:])
 
 
-def _facts(entry: Entry, report: BlockReport | None) -> Iterator[Any]:
+def _facts(entry: BlockEntry, report: BlockReport | None) -> Iterator[Any]:
     yield Text()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="bold", no_wrap=True)

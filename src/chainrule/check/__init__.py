@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.block import Block
 from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
-from chainrule.check.call import Call
+from chainrule.check.call import CheckedCall
 from chainrule.check.compare import DIFFERENCES, Problem, compare_gradients, compare_values
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
@@ -69,9 +69,9 @@ def check(
 
     def checked(*args: Any, **kwargs: Any) -> Report:
         if (network := network_of(f, args, kwargs)) is not None:
-            call, args, kwargs = Call.of_network(network, argnums), tuple(network.values), {}
+            call, args, kwargs = CheckedCall.of_network(network, argnums), tuple(network.values), {}
         else:
-            call = Call.of(f, argnums, args, kwargs)
+            call = CheckedCall.of(f, argnums, args, kwargs)
         written = None if against is None else _written(against, call, args, kwargs)
         return _report(call, written, network)
 
@@ -83,7 +83,7 @@ NETWORK = "autograd"
 """The reference that a network of PyTorch has in itself: its own backward pass, in its own precision."""
 
 
-def _report(call: Call, written: list[Any] | None, network: Any = None) -> Report:
+def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -> Report:
     positions = tuple(enumerate(call.labels))
     call_of_leaves = _titled(call)
     recording = record_call(call_of_leaves, positions, tuple(call.leaves), {})
@@ -129,7 +129,7 @@ def _as_numpys(x: Any) -> Any:
     return as_numpy_number(x, np.dtype(np.float64))
 
 
-def _titled(call: Call) -> Callable[..., Any]:
+def _titled(call: CheckedCall) -> Callable[..., Any]:
     def run(*leaves: Any) -> Any:
         return call.run(leaves)
 
@@ -159,7 +159,7 @@ def _plain(x: Any) -> Any:
     return np.copy(x) if isinstance(x, np.ndarray) else np.asarray(x)[()]
 
 
-def _run_twice(call: Call) -> tuple[list[Any], bool]:
+def _run_twice(call: CheckedCall) -> tuple[list[Any], bool]:
     """What f returns for plain values, and whether it returns the same a second time."""
     first, second = (flatten(call.run([_plain(x) for x in call.leaves]))[0] for _ in range(2))
     same = len(first) == len(second) and all(
@@ -181,7 +181,7 @@ def _with_stops(graph: Graph) -> Callable[..., Any]:
 # A gradient written by hand ----------------------------------------------------------------------------------
 
 
-def _written(against: Callable[..., Any], call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+def _written(against: Callable[..., Any], call: CheckedCall, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
     """What the user's gradient returns, one for each checked leaf; None for an argument that it says nothing of."""
     new_args, new_kwargs = call.trees([np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves])
     told = against(*new_args, **new_kwargs)
@@ -239,7 +239,7 @@ def _and(names: Sequence[str]) -> str:
 # What else there is to say -----------------------------------------------------------------------------------
 
 
-def _other_reasons(call: Call, wrong: Sequence[Comparison]) -> list[str]:
+def _other_reasons(call: CheckedCall, wrong: Sequence[Comparison]) -> list[str]:
     """Where every block is right by itself: what else makes a gradient differ."""
     reasons = [f"The {c.label} by {c.reference} {c.problem}, as recorded." for c in wrong if c.problem]
     reasons.append("No block is to blame: each backward rule is right by itself.")
@@ -255,7 +255,7 @@ def _other_reasons(call: Call, wrong: Sequence[Comparison]) -> list[str]:
     return reasons
 
 
-def _writes_into(call: Call) -> list[str]:
+def _writes_into(call: CheckedCall) -> list[str]:
     leaves = [np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves]
     call.run(leaves)
     return [

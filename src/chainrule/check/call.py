@@ -20,11 +20,11 @@ from chainrule.recording import Argnums, chosen_arguments, must_be_plain, positi
 from chainrule.transforms import name_of
 from chainrule.trees import Rebuild, flatten
 
-__all__ = ["Argument", "Call"]
+__all__ = ["CheckedArgument", "CheckedCall"]
 
 
 @dataclass(frozen=True)
-class Argument:
+class CheckedArgument:
     """An argument: a tree of leaves, of which some are checked.
 
     Attributes
@@ -42,14 +42,16 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Call:
+class CheckedCall:
     """`call(*xs)` is f with xs in the places of the checked leaves, and copies of all other arrays."""
 
     f: Callable[..., Any]
-    arguments: tuple[Argument, ...]
+    arguments: tuple[CheckedArgument, ...]
 
     @classmethod
-    def of(cls, f: Callable[..., Any], argnums: Argnums | None, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
+    def of(
+        cls, f: Callable[..., Any], argnums: Argnums | None, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> CheckedCall:
         """The call f(*args, **kwargs). Without argnums every leaf of a floating type is checked."""
         names = positions_of(f, tuple(range(len(args))))
         arguments = [_argument(i, name or f"argument {i}", x) for (i, name), x in zip(names, args, strict=True)]
@@ -74,7 +76,7 @@ class Call:
         return cls(f, tuple(chosen))
 
     @classmethod
-    def of_network(cls, network: Any, argnums: Argnums | None) -> Call:
+    def of_network(cls, network: Any, argnums: Argnums | None) -> CheckedCall:
         """The call of a network of PyTorch with its own values."""
         names = network.names
         wanted = names if argnums is None else chosen_arguments(argnums, "check")
@@ -86,7 +88,7 @@ class Call:
         return cls(
             network,
             tuple(
-                Argument(i, name, (value,), (name,), lambda leaves: leaves[0], (0,) if name in wanted else ())
+                CheckedArgument(i, name, (value,), (name,), lambda leaves: leaves[0], (0,) if name in wanted else ())
                 for i, (name, value) in enumerate(zip(names, network.values, strict=True))
             ),
         )
@@ -95,7 +97,7 @@ class Call:
         return f"{name_of(self.f)}({', '.join(a.name for a in self.arguments)})"
 
     @property
-    def checked(self) -> tuple[Argument, ...]:
+    def checked(self) -> tuple[CheckedArgument, ...]:
         """The arguments of which something is checked."""
         return tuple(a for a in self.arguments if a.checked)
 
@@ -129,14 +131,14 @@ class Call:
         return args, kwargs
 
 
-def _argument(key: int | str, name: str, tree: Any) -> Argument:
+def _argument(key: int | str, name: str, tree: Any) -> CheckedArgument:
     leaves, rebuild = flatten(tree)
     labels: tuple[str, ...] = (printable(name),)
     if len(leaves) != 1 or leaves[0] is not tree:
         optree = imported("optree")
 
         labels = tuple(printable(a.codify(name)) for a in optree.tree_accessors(tree, namespace="chainrule"))
-    return Argument(key, name, tuple(_plain(x) for x in leaves), labels, rebuild)
+    return CheckedArgument(key, name, tuple(_plain(x) for x in leaves), labels, rebuild)
 
 
 def _plain(leaf: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.code.tape import CONSTANT, Value
+from chainrule.code.tape import CONSTANT, TracedValue
 
 __all__ = ["Dialect", "expression", "literal", "written"]
 
@@ -36,7 +36,7 @@ COMPARED: dict[str, ast.cmpop] = {
 }
 SIGNS: dict[str, ast.unaryop] = {"-x": ast.USub(), "~x": ast.Invert(), "+x": ast.UAdd()}
 
-Show = Callable[[Value], ast.expr]
+Show = Callable[[TracedValue], ast.expr]
 
 
 class Dialect:
@@ -56,7 +56,7 @@ def dotted(name: str) -> ast.expr:
     return made
 
 
-def expression(value: Value, show: Show, dialect: Dialect) -> ast.expr:
+def expression(value: TracedValue, show: Show, dialect: Dialect) -> ast.expr:
     """The call that made a value, over how its operands are shown."""
     function, args, kwargs = value.function, value.args, value.kwargs
 
@@ -98,7 +98,7 @@ def literal(x: Any, show: Show, dialect: Dialect) -> ast.expr:
     """An argument of a call."""
     if isinstance(x, ast.expr):
         return x
-    if isinstance(x, Value):
+    if isinstance(x, TracedValue):
         return show(x)
     if type(x) is tuple or (isinstance(x, tuple) and not hasattr(x, "_fields")):
         return ast.Tuple([literal(part, show, dialect) for part in x], ast.Load())

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from chainrule.code.expressions import Dialect
 from chainrule.escape import docstring
 
-__all__ = ["LIBRARIES", "Leaf", "Library", "Parts"]
+__all__ = ["LIBRARIES", "ArgumentArray", "Library", "Parts"]
 
 WIDTH = 110
 
 
-class Leaf(NamedTuple):
+class ArgumentArray(NamedTuple):
     """An array among the arguments: its name, how it is reached from a parameter, the name of its gradient."""
 
     name: str
@@ -39,7 +39,7 @@ class Parts(NamedTuple):
 
     name: str
     parameters: list[str]
-    leaves: list[Leaf]
+    leaves: list[ArgumentArray]
     gradients: list[str | None]
     forward: list[str]
     backward: list[str]

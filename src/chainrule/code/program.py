@@ -25,14 +25,14 @@ from chainrule.watching.arguments import bound_arguments, has_floats
 from chainrule.watching.locals import watch_locals
 from chainrule.watching.names import captured
 
-__all__ = ["Program", "program_of"]
+__all__ = ["RecordedProgram", "program_of"]
 
 LIBRARIES = ("np", "jnp", "jax", "torch", "special", "linalg", "once_differentiable")
 """What code imports: a function of such a name would hide it."""
 ARRAY = Array.__bool__.__code__.co_filename
 
 
-class Program(NamedTuple):
+class RecordedProgram(NamedTuple):
     """What code is written from.
 
     Attributes
@@ -57,7 +57,7 @@ class Program(NamedTuple):
     outcomes: list[np.ndarray]
 
 
-def program_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Program:
+def program_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> RecordedProgram:
     """Record f. Arrays of integers (labels) become arguments of the code, unless what f does depends on them."""
     fixed: set[str] = set()
     while True:
@@ -69,7 +69,7 @@ def program_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
 
 def _recorded(
     f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], fixed: set[str]
-) -> tuple[Program, set[str]]:
+) -> tuple[RecordedProgram, set[str]]:
     """The program, and the names of the integer arguments on whose values the recording depends."""
     bound = bound_arguments(f, args, kwargs)
     chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if has_floats(value))
@@ -113,7 +113,7 @@ def _recorded(
     trees = _trees_of(recording, [label for _, label in chosen])
     arguments = {label: trees.get(label, integers.get(label, value)) for label, value in bound.items()}
     name = getattr(f, "__name__", "")
-    program = Program(
+    program = RecordedProgram(
         name if name.isidentifier() and not keyword.iskeyword(name) and name not in LIBRARIES else "loss",
         arguments,
         recording.inputs,

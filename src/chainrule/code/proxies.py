@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.code.tape import Tape, Value
+from chainrule.code.tape import Tape, TracedValue
 from chainrule.errors import RecordingError
 
 __all__ = ["Namespace", "Traced", "content_of", "untraced"]
@@ -37,7 +37,7 @@ class Traced:
 
     __slots__ = ("content", "tape", "value")
 
-    def __init__(self, tape: Tape, value: Value, content: Any):
+    def __init__(self, tape: Tape, value: TracedValue, content: Any):
         self.tape, self.value, self.content = tape, value, content
 
     # What a rule may ask without its answer being part of the code
@@ -246,10 +246,10 @@ class Namespace(types.ModuleType):
             return Namespace(self._tape, found, f"{self._prefix}.{name}")
         if isinstance(found, type) or not callable(found) or name in ("dtype", "errstate"):
             return found
-        return _Function(self._tape, found, f"{self._prefix}.{name}")
+        return _TracedFunction(self._tape, found, f"{self._prefix}.{name}")
 
 
-class _Function:
+class _TracedFunction:
     """A function of a namespace, with its methods (`np.add.at`, `np.add.reduce`)."""
 
     def __init__(self, tape: Tape, function: Any, name: str):
@@ -262,7 +262,7 @@ class _Function:
     def __getattr__(self, name: str) -> Any:
         if name == "at":
             return lambda x, key, new: _write_at(self._tape, self._function, x, key, new)
-        return _Function(self._tape, getattr(self._function, name), f"{self._name}.{name}")
+        return _TracedFunction(self._tape, getattr(self._function, name), f"{self._name}.{name}")
 
 
 _install()

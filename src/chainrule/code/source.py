@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chainrule.code.expressions import Dialect, expression, index, literal, written
-from chainrule.code.tape import CONSTANT, WRITE, Value, values_in
+from chainrule.code.tape import CONSTANT, WRITE, TracedValue, values_in
 from chainrule.code.tidy.calls import short_key
 
 __all__ = ["LIMIT", "Body", "assignment", "closure", "free_name"]
@@ -20,11 +20,11 @@ LIMIT = 80
 """How long a line may get before a part of it gets a line of its own."""
 
 
-def closure(outputs: Iterable[Any], stop: Iterable[Value] = ()) -> list[Value]:
+def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[TracedValue]:
     """The values that the outputs are computed from, themselves included, in the order of the tape."""
-    seen: set[Value] = set(stop)
+    seen: set[TracedValue] = set(stop)
     found = []
-    stack = [x for x in outputs if isinstance(x, Value)]
+    stack = [x for x in outputs if isinstance(x, TracedValue)]
     while stack:
         value = stack.pop()
         if value in seen:
@@ -70,22 +70,27 @@ class Body:
     """
 
     def __init__(
-        self, values: list[Value], names: dict[Value, str], kept: set[Value], taken: set[str], dialect: Dialect
+        self,
+        values: list[TracedValue],
+        names: dict[TracedValue, str],
+        kept: set[TracedValue],
+        taken: set[str],
+        dialect: Dialect,
     ):
         self.values, self.names, self.kept, self.taken, self.dialect = values, names, kept, taken, dialect
         self.lines: list[str] = []
         self.alike: list[tuple[int, ...]] = []
-        self.inline: dict[Value, ast.expr] = {}
+        self.inline: dict[TracedValue, ast.expr] = {}
         self.uses = Counter(x for v in values for x in v.operands)
         self.written_into = Counter(v.args[0] for v in values if v.function == WRITE)
         for value in values:
             if value not in self.names:
                 self._statement(value)
 
-    def show(self, value: Value) -> ast.expr:
+    def show(self, value: TracedValue) -> ast.expr:
         return ast.Name(self.names[value]) if value in self.names else self.inline[value]
 
-    def _statement(self, value: Value) -> None:
+    def _statement(self, value: TracedValue) -> None:
         if value.function == WRITE:
             self._write(value)
             return
@@ -101,10 +106,10 @@ class Body:
         else:
             self.inline[value] = made
 
-    def _parts(self, value: Value) -> int:
+    def _parts(self, value: TracedValue) -> int:
         return len({x.args[1] for x in self.values if x.function == "[]" and x.args[0] is value})
 
-    def _unpacked(self, value: Value) -> None:
+    def _unpacked(self, value: TracedValue) -> None:
         """U, S, Vh = np.linalg.svd(X)."""
         parts = {x.args[1]: x for x in self.values if x.function == "[]" and x.args[0] is value}
         names = []
@@ -114,7 +119,7 @@ class Body:
             names.append(field if i in parts else "_")
         self.lines.append(f"{', '.join(names)} = {written(expression(value, self.show, self.dialect))}")
 
-    def _has_line(self, value: Value, made: ast.expr) -> bool:
+    def _has_line(self, value: TracedValue, made: ast.expr) -> bool:
         if value in self.kept or value.name:
             return True
         if value.function == CONSTANT:
@@ -125,26 +130,26 @@ class Body:
             return not (value.function == ".T property" and isinstance(made.value, ast.Name))  # type: ignore[attr-defined]
         return any(x.function == WRITE for x in value.operands)
 
-    def _shorter(self, value: Value, made: ast.expr) -> ast.expr:
+    def _shorter(self, value: TracedValue, made: ast.expr) -> ast.expr:
         """An expression whose longest parts have got lines of their own, until it fits."""
         while len(written(made)) > LIMIT and (longest := self._longest(value.operands)):
             self._give_line(longest)
             made = expression(value, self.show, self.dialect)
         return made
 
-    def _longest(self, parts: Iterable[Value]) -> Value | None:
+    def _longest(self, parts: Iterable[TracedValue]) -> TracedValue | None:
         """Of what stands inside an expression the longest part that is worth a line of its own."""
         inside = [x for x in parts if x in self.inline and len(written(self.inline[x])) > 12]
         return max(inside, key=lambda x: len(written(self.inline[x])), default=None)
 
-    def _give_line(self, value: Value) -> None:
+    def _give_line(self, value: TracedValue) -> None:
         made = self._shorter(value, expression(value, self.show, self.dialect))
         name = free_name(value.hint or self._temporary(value), self.taken)
         del self.inline[value]
         self.names[value] = name
         self.lines += assignment(name, made)
 
-    def _write(self, value: Value) -> None:
+    def _write(self, value: TracedValue) -> None:
         """A write into an array that is made for it, or is used no more."""
         old, template, key, new = value.args
         if old.function == WRITE and self.uses[old] == 1:
@@ -170,7 +175,7 @@ class Body:
             self._give_line(longest)
         self.lines.append(line())
 
-    def _fresh(self, old: Value) -> ast.expr:
+    def _fresh(self, old: TracedValue) -> ast.expr:
         """What is written into: made anew, or copied where it is still needed as it is."""
         if old.function == WRITE:
             return ast.Call(
@@ -178,7 +183,7 @@ class Body:
             )
         return self._made_like(old) or expression(old, self.show, self.dialect)
 
-    def _made_like(self, value: Value) -> ast.expr | None:
+    def _made_like(self, value: TracedValue) -> ast.expr | None:
         """zeros_like(x) for zeros of a shape that something has."""
         prefix, _, name = value.function.rpartition(".")
         if name not in ("zeros", "ones") or not value.shape:
@@ -189,7 +194,7 @@ class Body:
         self.alike.append(tuple(value.shape))
         return ast.Call(ast.Name(f"{prefix}.{name}_like"), [self.show(like)], [])
 
-    def _temporary(self, value: Value) -> str:
+    def _temporary(self, value: TracedValue) -> str:
         """A name for what has none: after the function and what it is applied to."""
         if value.gradient_of is not None and value.gradient_of in self.names:
             return f"d{self.names[value.gradient_of]}"

@@ -10,13 +10,13 @@ import numpy as np
 
 from chainrule.simplify.builder import key_of
 
-__all__ = ["ARGUMENT", "CONSTANT", "WRITE", "Tape", "Value", "values_in"]
+__all__ = ["ARGUMENT", "CONSTANT", "WRITE", "Tape", "TracedValue", "values_in"]
 
 ARGUMENT, CONSTANT, WRITE = "an argument", "a constant", "a write"
 
 
 @dataclass(eq=False)
-class Value:
+class TracedValue:
     """What one call returned.
 
     Attributes
@@ -38,17 +38,17 @@ class Value:
     order: int
     name: str | None = None
     hint: str | None = None
-    gradient_of: Value | None = None
+    gradient_of: TracedValue | None = None
     content: Any = field(default=None, repr=False)
 
     @property
-    def operands(self) -> Iterator[Value]:
+    def operands(self) -> Iterator[TracedValue]:
         yield from values_in((self.args, tuple(self.kwargs.values())))
 
 
-def values_in(x: Any) -> Iterator[Value]:
+def values_in(x: Any) -> Iterator[TracedValue]:
     """The values in an argument of a call."""
-    if isinstance(x, Value):
+    if isinstance(x, TracedValue):
         yield x
     elif isinstance(x, tuple | list):
         for part in x:
@@ -63,21 +63,21 @@ class Tape:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix  # how the library is called in the code: np
         self.namespace: Any = None  # what writes its functions down here
-        self.values: list[Value] = []
-        self.asked: list[tuple[Value, bool]] = []  # truths by which a rule decided what to do
-        self._known: dict[Any, Value] = {}
+        self.values: list[TracedValue] = []
+        self.asked: list[tuple[TracedValue, bool]] = []  # truths by which a rule decided what to do
+        self._known: dict[Any, TracedValue] = {}
 
-    def _add(self, function: str, args: Any, kwargs: Any, shape: Any, dtype: Any) -> Value:
-        value = Value(function, args, kwargs, None if shape is None else tuple(shape), dtype, len(self.values))
+    def _add(self, function: str, args: Any, kwargs: Any, shape: Any, dtype: Any) -> TracedValue:
+        value = TracedValue(function, args, kwargs, None if shape is None else tuple(shape), dtype, len(self.values))
         self.values.append(value)
         return value
 
-    def argument(self, name: str, shape: Any, dtype: Any) -> Value:
+    def argument(self, name: str, shape: Any, dtype: Any) -> TracedValue:
         value = self._add(ARGUMENT, (), {}, shape, dtype)
         value.name = name
         return value
 
-    def constant(self, content: np.ndarray) -> Value:
+    def constant(self, content: np.ndarray) -> TracedValue:
         """A plain array; an equal one is the same."""
         key = (CONSTANT, key_of(content))
         if key not in self._known:
@@ -85,7 +85,7 @@ class Tape:
             self._known[key].content = content
         return self._known[key]
 
-    def call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any], shape: Any, dtype: Any) -> Value:
+    def call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any], shape: Any, dtype: Any) -> TracedValue:
         """A call of a pure function; the same call again is the same value."""
         args, kwargs = self._plain(args), {name: self._plain(x) for name, x in kwargs.items() if x is not None}
         key = (function, _key(args), _key(tuple(kwargs.items())))
@@ -93,7 +93,7 @@ class Tape:
             self._known[key] = self._add(function, args, kwargs, shape, dtype)
         return self._known[key]
 
-    def write(self, old: Value, template: str, args: tuple[Any, ...]) -> Value:
+    def write(self, old: TracedValue, template: str, args: tuple[Any, ...]) -> TracedValue:
         """What an array is after a write into it: its name stays."""
         return self._add(WRITE, (old, template, *self._plain(args)), {}, old.shape, old.dtype)
 
@@ -109,7 +109,7 @@ class Tape:
 
 
 def _key(x: Any) -> Any:
-    if isinstance(x, Value):
+    if isinstance(x, TracedValue):
         return ("value", x.order)
     if isinstance(x, tuple | list):
         return (type(x), tuple(_key(part) for part in x))

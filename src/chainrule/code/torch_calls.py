@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from chainrule.code.tape import Tape, Value
+from chainrule.code.tape import Tape, TracedValue
 from chainrule.errors import RecordingError
 
 __all__ = ["TorchCalls"]
@@ -61,7 +61,7 @@ class TorchCalls(TorchFunctionMode):
     def __init__(self, tape: Tape):
         super().__init__()
         self.tape = tape
-        self.values: dict[int, Value] = {}
+        self.values: dict[int, TracedValue] = {}
         self.kept: list[Any] = []  # so that no id is given to another tensor
 
     def argument(self, name: str, array: Any) -> Any:
@@ -69,7 +69,7 @@ class TorchCalls(TorchFunctionMode):
         self.know(tensor, self.tape.argument(name, tensor.shape, tensor.dtype))
         return tensor
 
-    def know(self, tensor: Any, value: Value) -> None:
+    def know(self, tensor: Any, value: TracedValue) -> None:
         self.values[id(tensor)] = value
         self.kept.append(tensor)
 
@@ -95,7 +95,7 @@ class TorchCalls(TorchFunctionMode):
                 self.know(x, self.tape.call("[]", (whole, i), {}, x.shape, x.dtype))
         return result
 
-    def _called(self, name: str, args: Any, kwargs: Any, result: Any) -> Value:
+    def _called(self, name: str, args: Any, kwargs: Any, result: Any) -> TracedValue:
         return self.tape.call(*self._written(name, args, kwargs), result.shape, result.dtype)
 
     def _written(self, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

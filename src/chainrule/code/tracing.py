@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER
 from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
-from chainrule.code.tape import Tape, Value
+from chainrule.code.tape import Tape, TracedValue
 from chainrule.errors import ChainruleError, NoAnswer, RecordingError, asking_others
 from chainrule.graph import Graph, inside
 from chainrule.node import Node
@@ -160,7 +160,7 @@ TRACERS = {"numpy": Tracer, "torch": TorchTracer, "jax": JaxTracer}
 class Traces:
     """The outputs of a program on a tape."""
 
-    def __init__(self, tape: Tape, arguments: dict[Node, Value], values: dict[Node, Any], outputs: list[Any]):
+    def __init__(self, tape: Tape, arguments: dict[Node, TracedValue], values: dict[Node, Any], outputs: list[Any]):
         self.tape, self.arguments, self.values, self.outputs = tape, arguments, values, outputs
 
 
@@ -298,7 +298,7 @@ def _named_locals(tracer: Tracer) -> Iterator[None]:
                 if name in parameters:
                     continue
                 value = tracer.value(x) if is_array(x) or isinstance(x, Traced) else None
-                if isinstance(value, Value) and value.hint is None and (len(name) > 1 or name == "e"):
+                if isinstance(value, TracedValue) and value.hint is None and (len(name) > 1 or name == "e"):
                     value.hint = name
 
     before = sys.getprofile()

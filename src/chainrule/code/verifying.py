@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.code.libraries import Library, Parts, function
-from chainrule.code.program import Program
+from chainrule.code.program import RecordedProgram
 from chainrule.code.tracing import CodeError
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Node
@@ -19,7 +19,9 @@ from chainrule.trees import flatten
 __all__ = ["verify"]
 
 
-def verify(parts: Parts, preamble: str, program: Program, arguments: Mapping[str, Any], library: Library) -> None:
+def verify(
+    parts: Parts, preamble: str, program: RecordedProgram, arguments: Mapping[str, Any], library: Library
+) -> None:
     """Raise CodeError unless the code computes the recorded value and gradients from the recorded arguments.
 
     Parameters

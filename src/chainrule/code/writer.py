@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.code.expressions import constant, literal, written
-from chainrule.code.libraries import LIBRARIES, Leaf, Library, Parts
-from chainrule.code.program import Program, program_of
+from chainrule.code.libraries import LIBRARIES, ArgumentArray, Library, Parts
+from chainrule.code.program import RecordedProgram, program_of
 from chainrule.code.sizes import Sizes, required
 from chainrule.code.source import Body, assignment, closure, free_name
-from chainrule.code.tape import ARGUMENT, CONSTANT, Value
+from chainrule.code.tape import ARGUMENT, CONSTANT, TracedValue
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
 from chainrule.code.verifying import verify
@@ -68,10 +68,10 @@ def code_of(
     kind = LIBRARIES[library]
 
     def draft(
-        program: Program, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        program: RecordedProgram, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[Draft, Callable[[Parts], None]]:
         known = {**program.captured, **bound_arguments(f, args, dict(kwargs))}
-        writer = _Writer(program, trace(program.graph, library), kind)
+        writer = _CodeWriter(program, trace(program.graph, library), kind)
         made = writer.draft(derivation)
         known |= {parameter: known[label] for parameter, label in writer.renamed.items()}
         return made, lambda parts: verify(parts, _preamble(parts, kind), program, known, kind)
@@ -175,11 +175,11 @@ RESERVED = ("saved", "ctx", "require")
 """Names of the code's own."""
 
 
-class _Writer:
-    def __init__(self, program: Program, traces: Traces, library: Library):
+class _CodeWriter:
+    def __init__(self, program: RecordedProgram, traces: Traces, library: Library):
         self.program, self.traces, self.library = program, traces, library
         self.taken = {*library.imports, *dir(builtins), program.name, *RESERVED}
-        self.names: dict[Value, str] = {}
+        self.names: dict[TracedValue, str] = {}
         self.renamed: dict[str, str] = {}  # parameters of the code, where an argument's name cannot be one
         self._name_values()
         self.loss, *others = tidied(traces.tape, traces.outputs)
@@ -194,10 +194,10 @@ class _Writer:
         traces, graph = self.traces, self.program.graph
         for node in graph.nodes:
             value = traces.values[node]
-            if isinstance(value, Value) and node.name and value.function not in (ARGUMENT, CONSTANT):
+            if isinstance(value, TracedValue) and node.name and value.function not in (ARGUMENT, CONSTANT):
                 value.name = value.name or node.name
         for node, out in zip(self.program.inputs, traces.outputs[1:], strict=False):
-            if isinstance(out, Value) and not out.name:
+            if isinstance(out, TracedValue) and not out.name:
                 out.hint = f"d{node.name}"
         backward = _depending_on(graph.inputs[-1], graph.nodes)
         forward = [node for node in graph.nodes if node not in backward]
@@ -209,26 +209,26 @@ class _Writer:
                 dx.name = f"d{name}"
             dx.gradient_of = x
 
-    def _gradient(self, node: Node, gradient: Any) -> Value:
+    def _gradient(self, node: Node, gradient: Any) -> TracedValue:
         """A gradient as an array, zeros where an argument has no influence."""
         x, tape = self.traces.arguments[node], self.traces.tape
         gradient = self._of_dtype(gradient, np.asarray(node.value).dtype)
-        if isinstance(gradient, Value) and gradient.function == "np.broadcast_to":  # it could not be written into
+        if isinstance(gradient, TracedValue) and gradient.function == "np.broadcast_to":  # it could not be written into
             copy = tape.call(".copy", (gradient,), {}, gradient.shape, gradient.dtype)
             copy.hint, gradient.hint = f"d{node.name}", None
             return copy
-        if isinstance(gradient, Value) and not (gradient.function == CONSTANT and not gradient.content.any()):
+        if isinstance(gradient, TracedValue) and not (gradient.function == CONSTANT and not gradient.content.any()):
             return gradient
         zeros = tape.call(f"{tape.prefix}.zeros_like", (x,), {}, x.shape, x.dtype)
         zeros.hint = zeros.hint or f"d{node.name}"
         return zeros
 
-    def _value_equal_to(self, content: np.ndarray, nodes: Sequence[Node]) -> Value | None:
+    def _value_equal_to(self, content: np.ndarray, nodes: Sequence[Node]) -> TracedValue | None:
         """The value with these entries: names are given by what values are, whatever rules made them."""
         for node in nodes:
             if np.shape(node.value) == content.shape and np.allclose(node.value, content, rtol=1e-9, atol=0):
                 value = self.traces.values[node]
-                return value if isinstance(value, Value) else None
+                return value if isinstance(value, TracedValue) else None
         return None
 
     def draft(self, derivation: Callable[[Collection[str]], Sequence[str]]) -> Draft:
@@ -241,12 +241,12 @@ class _Writer:
         first = [v for v in closure([self.loss, *self._parts_of_tuples(), *self.conditions]) if v not in given]
         computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
         last = [v for v in closure(self.gradients, computed) if v not in given]
-        wanted = [g for g in self.gradients if isinstance(g, Value)]
+        wanted = [g for g in self.gradients if isinstance(g, TracedValue)]
         read = {x for v in last for x in v.operands} | set(wanted)
         shared = read & computed
 
         loss = self.loss
-        if isinstance(loss, Value) and loss not in given:
+        if isinstance(loss, TracedValue) and loss not in given:
             loss.name = loss.name or "L"
         dialect = self.library.dialect
         forward = Body(first, dict(given), shared | _values([loss]), self.taken, dialect)
@@ -268,7 +268,7 @@ class _Writer:
         parts = Parts(
             self.program.name,
             parameters,
-            [Leaf(name, access, gradient_of.get(node) if node else None) for node, name, access in leaves],
+            [ArgumentArray(name, access, gradient_of.get(node) if node else None) for node, name, access in leaves],
             [_tree_text(self.program.arguments.get(p), gradient_of) for p in parameters],
             [*forward_lines, *self._checks(forward)],
             backward.lines,
@@ -290,11 +290,11 @@ class _Writer:
 
     def _of_dtype(self, x: Any, dtype: np.dtype) -> Any:
         """A value in the dtype that the recording has, where the library's own promotion makes another one."""
-        if not isinstance(x, Value) or self.library.name != "numpy" or x.dtype == dtype:
+        if not isinstance(x, TracedValue) or self.library.name != "numpy" or x.dtype == dtype:
             return x
         return self.traces.tape.call(".astype", (x, dtype), {}, x.shape, dtype)
 
-    def _parts_of_tuples(self) -> list[Value]:
+    def _parts_of_tuples(self) -> list[TracedValue]:
         """The factors of a decomposition of the forward pass: they are passed on one by one."""
         tuples = {v for v in closure([self.loss]) if v.shape is None}
         return [v for v in closure(self.gradients) if v.function == "[]" and v.args[0] in tuples]
@@ -342,7 +342,7 @@ class _Writer:
         """The conditions on which the function branched: for others this is not its code."""
         lines = []
         for condition, outcome in zip(self.conditions, self.program.outcomes, strict=False):
-            if not isinstance(condition, Value):
+            if not isinstance(condition, TracedValue):
                 continue
             shown = literal(condition, body.show, self.library.dialect)
             if outcome.ndim:
@@ -373,16 +373,16 @@ def _spaced(lines: Sequence[str]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _is_transposed(value: Value) -> bool:
+def _is_transposed(value: TracedValue) -> bool:
     """What costs nothing to make again, so is not passed on."""
     return value.function == ".T property" and (value.args[0].function == ARGUMENT or bool(value.args[0].name))
 
 
-def _values(xs: list[Any]) -> set[Value]:
-    return {x for x in xs if isinstance(x, Value)}
+def _values(xs: list[Any]) -> set[TracedValue]:
+    return {x for x in xs if isinstance(x, TracedValue)}
 
 
-def _is_regular(value: Value) -> bool:
+def _is_regular(value: TracedValue) -> bool:
     x = value.content
     return bool((x == x.flat[0]).all()) or (x.ndim == 1 and bool(np.all(np.diff(x) == x[1] - x[0])))
 

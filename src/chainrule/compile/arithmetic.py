@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.compile.spans import ANY, Span, combined, exactly, extreme, wraps
-from chainrule.compile.typed import KINDS, Number, Untranslatable, common, dtype_of, span_of
+from chainrule.compile.typed import KINDS, TypedNumber, Untranslatable, common, dtype_of, span_of
 
 __all__ = ["Arithmetic"]
 
@@ -69,22 +69,22 @@ class Arithmetic:
         with self.builder.goto_block(self.memory):
             return self.builder.alloca(kind)
 
-    def number(self, x: Any) -> Number:
+    def number(self, x: Any) -> TypedNumber:
         """What is known to Python as a number of the code."""
-        if isinstance(x, Number):
+        if isinstance(x, TypedNumber):
             return x
         dtype = {bool: "bool", int: "index", float: "float64"}.get(type(x)) or np.asarray(x).dtype.name
         if dtype not in KINDS:
             raise Untranslatable(f"{x!r} is not a number of the code")
         value = x.item() if isinstance(x, np.generic) else x
-        return Number(dtype, KINDS[dtype](value), _known(value, dtype))
+        return TypedNumber(dtype, KINDS[dtype](value), _known(value, dtype))
 
-    def cast(self, x: Any, dtype: str) -> Number:
-        if not isinstance(x, Number):
+    def cast(self, x: Any, dtype: str) -> TypedNumber:
+        if not isinstance(x, TypedNumber):
             kind = np.dtype("int64" if dtype == "index" else dtype)
             with np.errstate(all="ignore"):
                 value = kind.type(x).item()
-            return Number(dtype, KINDS[dtype](value), _known(value, dtype))
+            return TypedNumber(dtype, KINDS[dtype](value), _known(value, dtype))
         builder, before, value = self.builder, x.dtype, x.value
         span = x.span if dtype in ("int64", "index") else ANY
         if before == dtype or {before, dtype} == {"int64", "index"}:
@@ -92,7 +92,7 @@ class Arithmetic:
         to_float, from_float = dtype.startswith("float"), before.startswith("float")
         if dtype == "bool":
             compare = builder.fcmp_unordered if from_float else builder.icmp_signed
-            return Number(dtype, compare("!=", value, value.type(0)))
+            return TypedNumber(dtype, compare("!=", value, value.type(0)))
         if from_float and to_float:
             change = builder.fpext if dtype == "float64" else builder.fptrunc
         elif to_float:
@@ -103,15 +103,15 @@ class Arithmetic:
             change = builder.zext
         else:
             change = builder.trunc if dtype == "int32" else builder.sext
-        return Number(dtype, change(value, KINDS[dtype]), span)
+        return TypedNumber(dtype, change(value, KINDS[dtype]), span)
 
-    def together(self, *given: Any) -> list[Number]:
+    def together(self, *given: Any) -> list[TypedNumber]:
         """Numbers of one dtype."""
         dtype = common(tuple(dtype_of(x) for x in given))
         return [self.cast(x, dtype) for x in given]
 
     def binary(self, op: type, x: Any, y: Any, flags: tuple[str, ...] | None = None) -> Any:
-        if not isinstance(x, Number) and not isinstance(y, Number):
+        if not isinstance(x, TypedNumber) and not isinstance(y, TypedNumber):
             with np.errstate(all="ignore"):
                 return PYTHON[op](x, y)
         x, y = self.together(x, y)
@@ -126,17 +126,19 @@ class Arithmetic:
             flags = self.flags if flags is None else flags
             if flags is None:
                 flags = ("contract",) if op is ast.Mult else ()
-            return Number(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=flags))
+            return TypedNumber(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=flags))
         if op in (ast.FloorDiv, ast.Mod):
             return self.divided(op, x, y)._replace(span=span)
         if dtype == "bool" and op not in (ast.BitAnd, ast.BitOr):
             raise Untranslatable(f"{op.__name__} of truth values")
         wraps = dtype != "index" or op in (ast.BitAnd, ast.BitOr, ast.RShift)
         if op in (ast.BitAnd, ast.BitOr):
-            return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value), span)
-        return Number(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=() if wraps else ("nsw",)), span)
+            return TypedNumber(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value), span)
+        return TypedNumber(
+            dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=() if wraps else ("nsw",)), span
+        )
 
-    def divided(self, op: type, x: Number, y: Number) -> Number:
+    def divided(self, op: type, x: TypedNumber, y: TypedNumber) -> TypedNumber:
         """Rounded down, as Python does."""
         builder = self.builder
         quotient, rest = builder.sdiv(x.value, y.value), builder.srem(x.value, y.value)
@@ -144,31 +146,31 @@ class Arithmetic:
         apart = builder.icmp_signed("<", builder.xor(rest, y.value), zero)
         below = builder.and_(builder.icmp_signed("!=", rest, zero), apart)
         if op is ast.FloorDiv:
-            return Number(x.dtype, builder.sub(quotient, builder.zext(below, quotient.type)))
-        return Number(x.dtype, builder.select(below, builder.add(rest, y.value), rest))
+            return TypedNumber(x.dtype, builder.sub(quotient, builder.zext(below, quotient.type)))
+        return TypedNumber(x.dtype, builder.select(below, builder.add(rest, y.value), rest))
 
     def unary(self, op: type, x: Any) -> Any:
-        if not isinstance(x, Number):
+        if not isinstance(x, TypedNumber):
             return not x if op is ast.Not else -x
         if op is ast.Not:
-            return Number("bool", self.builder.not_(self.cast(x, "bool").value))
+            return TypedNumber("bool", self.builder.not_(self.cast(x, "bool").value))
         if op is not ast.USub:
             raise Untranslatable(op.__name__)
         if x.dtype.startswith("float"):
-            return Number(x.dtype, self.builder.fneg(x.value, flags=self.flags or ()))
-        return Number(x.dtype, self.builder.neg(x.value))
+            return TypedNumber(x.dtype, self.builder.fneg(x.value, flags=self.flags or ()))
+        return TypedNumber(x.dtype, self.builder.neg(x.value))
 
     def compare(self, op: type, x: Any, y: Any) -> Any:
-        if not isinstance(x, Number) and not isinstance(y, Number):
+        if not isinstance(x, TypedNumber) and not isinstance(y, TypedNumber):
             return bool(PYTHON[op](x, y))
         x, y = self.together(x, y)
         if x.dtype.startswith("float"):
             compare = self.builder.fcmp_unordered if op is ast.NotEq else self.builder.fcmp_ordered
         else:
             compare = self.builder.icmp_unsigned if x.dtype == "bool" else self.builder.icmp_signed
-        return Number("bool", compare(COMPARED[op], x.value, y.value))
+        return TypedNumber("bool", compare(COMPARED[op], x.value, y.value))
 
-    def intrinsic(self, name: str, *given: Any) -> Number:
+    def intrinsic(self, name: str, *given: Any) -> TypedNumber:
         """One of LLVM's own functions of floats."""
         numbers = self.together(*given)
         if not numbers[0].dtype.startswith("float"):
@@ -176,19 +178,19 @@ class Arithmetic:
         kind = KINDS[numbers[0].dtype]
         kinds = ir.FunctionType(kind, [kind] * len(numbers))
         function = self.module.declare_intrinsic(f"llvm.{name}", [kind], kinds)
-        return Number(numbers[0].dtype, self.builder.call(function, [x.value for x in numbers]))
+        return TypedNumber(numbers[0].dtype, self.builder.call(function, [x.value for x in numbers]))
 
-    def extreme(self, name: str, x: Any, y: Any) -> Number:
+    def extreme(self, name: str, x: Any, y: Any) -> TypedNumber:
         """The maximum or minimum of two numbers."""
         x, y = self.together(x, y)
         if x.dtype.startswith("float"):
             return self.intrinsic(name, x, y)
         first = self.compare(ast.Gt if name == "maximum" else ast.Lt, x, y)
-        return Number(
+        return TypedNumber(
             x.dtype, self.builder.select(first.value, x.value, y.value), extreme(name, span_of(x), span_of(y))
         )
 
-    def absolute(self, x: Number) -> Number:
+    def absolute(self, x: TypedNumber) -> TypedNumber:
         if x.dtype.startswith("float"):
             return self.intrinsic("fabs", x)
         return self.extreme("maximum", x, self.unary(ast.USub, x))
@@ -198,7 +200,7 @@ def _known(value: Any, dtype: str) -> Span:
     return exactly(value) if type(value) is int and dtype in BITS else ANY
 
 
-def _span_of_result(op: type, x: Number, y: Number) -> Span:
+def _span_of_result(op: type, x: TypedNumber, y: TypedNumber) -> Span:
     """What is known of the result of an operation on integers of one dtype; an `index` never overflows."""
     if x.dtype not in BITS:
         return ANY

@@ -18,7 +18,18 @@ from llvmlite import ir
 from chainrule.compile.machine import TABLE, Argument, Entry, Leaf, Parameter, Result
 from chainrule.compile.spans import Span
 from chainrule.compile.translate import Translator
-from chainrule.compile.typed import IN_MEMORY, KINDS, LONG, Array, Number, begun, contiguous, loaded, long, stored
+from chainrule.compile.typed import (
+    IN_MEMORY,
+    KINDS,
+    LONG,
+    TypedArray,
+    TypedNumber,
+    begun,
+    contiguous,
+    loaded,
+    long,
+    stored,
+)
 from chainrule.errors import CompilerError
 
 __all__ = ["write_entry", "write_kernel_entry"]
@@ -64,7 +75,7 @@ def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argume
     own = [a for a in takes if a.is_scratch]  # the last ones
     places = list(itertools.accumulate((math.prod(a.shape) * SIZES[a.dtype] for a in own), initial=0))  # type: ignore[arg-type]
     given = takes[: len(takes) - len(own)]
-    writer = _Writer(translator, name, table, len(given))
+    writer = _EntryWriter(translator, name, table, len(given))
     arguments = [writer.argument(i, a) for i, a in enumerate(given)]
     memory = writer.space(int(places[-1])) if own else None
     for a, place in zip(own, places, strict=False):
@@ -81,7 +92,7 @@ def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argume
 def write_entry(translator: Translator, function: str, name: str, entry: Entry, table: ir.GlobalVariable) -> None:
     """An entry of a native program's main function."""
     _require_memory(entry)
-    writer = _Writer(translator, name, table, len(entry.leaves))
+    writer = _EntryWriter(translator, name, table, len(entry.leaves))
     given = [writer.leaf(i, leaf) for i, leaf in enumerate(entry.leaves)]
     arrays = {k: writer.fresh(r) for k, r in enumerate(entry.results) if r.is_array}
     buffers = writer.buffers(entry.parameters)
@@ -122,7 +133,7 @@ def _require_memory(entry: Entry) -> None:
                 raise CompilerError(f"{p.role} {p.place} has the shape {given.shape}, not {p.shape}")
 
 
-class _Writer:
+class _EntryWriter:
     """One entry, line by line."""
 
     def __init__(self, translator: Translator, name: str, table: ir.GlobalVariable, takes: int):
@@ -132,7 +143,7 @@ class _Writer:
         self.builder, memory = begun(entry)
         self.given_all = entry.args[1]
         self.translated = translator.inside(self.builder, memory)
-        self.lengths: dict[str, Number] = {}
+        self.lengths: dict[str, TypedNumber] = {}
         self.made: list[ir.Value] = []  # arrays, to be given back where something goes wrong
         self.memory: ir.Value | None = None
         self.require(self.equal(entry.args[2], LONG(takes)))
@@ -190,7 +201,7 @@ class _Writer:
             return self.integer(thing, *leaf.range)
         return loaded(self.builder, leaf.dtype, self.place(thing, leaf.dtype))
 
-    def integer(self, thing: ir.Value, low: int, high: int) -> Number:
+    def integer(self, thing: ir.Value, low: int, high: int) -> TypedNumber:
         """One of Python's integers, which must lie in a range."""
         value = self.call("PyLong_AsLongLong", thing)
         self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))))
@@ -198,13 +209,13 @@ class _Writer:
             self.builder.icmp_signed(*test) for test in ((">=", value, LONG(low)), ("<=", value, LONG(high)))
         )
         self.require(self.builder.and_(above, below))
-        return Number("int64", value)
+        return TypedNumber("int64", value)
 
     def place(self, thing: ir.Value, dtype: str) -> ir.Value:
         """Where an object of NumPy or Python has its number."""
         return self.builder.bitcast(self.builder.gep(thing, [LONG(HEAD)]), IN_MEMORY[dtype].as_pointer())
 
-    def argument(self, i: int, takes: Argument) -> Number | Array:
+    def argument(self, i: int, takes: Argument) -> TypedNumber | TypedArray:
         """What a kernel takes."""
         if not takes.shape:
             return self.number_given(i, takes.dtype)
@@ -226,12 +237,12 @@ class _Writer:
         lengths: list[Any] = []
         for k, n in enumerate(shape):
             found = self.builder.load(self.builder.gep(along, [LONG(k)]))
-            known = n if isinstance(n, int) else self.lengths.setdefault(n, Number("index", found, Span(0), n))
+            known = n if isinstance(n, int) else self.lengths.setdefault(n, TypedNumber("index", found, Span(0), n))
             self.require(self.equal(found, long(known)))
             lengths.append(known)
         return self.field(thing, DATA, POINTER), lengths
 
-    def number_given(self, i: int, dtype: str) -> Number:
+    def number_given(self, i: int, dtype: str) -> TypedNumber:
         """A number for a kernel: NumPy's of the same dtype, or any that Python can make one of."""
         thing, kind = self.given(i)
         value = self.translated.variable(KINDS[dtype])
@@ -240,16 +251,16 @@ class _Writer:
                 self.builder.store(loaded(self.builder, dtype, self.place(thing, dtype)).value, value)
             with other:
                 if dtype.startswith("float"):
-                    found = Number("float64", self.call("PyFloat_AsDouble", thing))
+                    found = TypedNumber("float64", self.call("PyFloat_AsDouble", thing))
                 elif dtype == "bool":
-                    found = Number("int32", self.call("PyObject_IsTrue", thing))
+                    found = TypedNumber("int32", self.call("PyObject_IsTrue", thing))
                 else:
-                    found = Number("int64", self.call("PyLong_AsLongLong", thing))
+                    found = TypedNumber("int64", self.call("PyLong_AsLongLong", thing))
                 self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))), None)
                 self.builder.store(self.translated.cast(found, dtype).value, value)
-        return Number(dtype, self.builder.load(value))
+        return TypedNumber(dtype, self.builder.load(value))
 
-    def array(self, dtype: str, data: ir.Value, shape: Sequence[Any]) -> Array:
+    def array(self, dtype: str, data: ir.Value, shape: Sequence[Any]) -> TypedArray:
         """An array as compiled functions take it, its data being an address of bytes."""
         data = self.builder.bitcast(data, IN_MEMORY[dtype].as_pointer())
         return contiguous(dtype, data, shape, self.builder)
@@ -289,7 +300,7 @@ class _Writer:
 
     # Running, and what comes out -----------------------------------------------------------------------------
 
-    def run(self, function: str, arguments: Sequence[Number | Array], parallel: bool) -> list[Number]:
+    def run(self, function: str, arguments: Sequence[TypedNumber | TypedArray], parallel: bool) -> list[TypedNumber]:
         """The call itself; where `parallel` is set other threads may run meanwhile."""
         state = self.call("PyEval_SaveThread") if parallel else None
         returned = self.translated.call_function(function, arguments)
@@ -300,7 +311,7 @@ class _Writer:
             self.memory = None
         return returned
 
-    def guard(self, number: Number, outcome: tuple[str, int]) -> None:
+    def guard(self, number: TypedNumber, outcome: tuple[str, int]) -> None:
         """Where something else comes out than was found when the function was recorded, this is not its path."""
         how, found = outcome
         if how == "truth":
@@ -309,7 +320,7 @@ class _Writer:
         else:
             self.require(self.equal(number.value, number.value.type(found)))
 
-    def number(self, number: Number, kind: str) -> ir.Value:
+    def number(self, number: TypedNumber, kind: str) -> ir.Value:
         """A number as an object: NumPy's, or Python's own."""
         if kind.startswith("numpy."):
             place = self.translated.variable(IN_MEMORY[number.dtype])

@@ -14,8 +14,8 @@ from chainrule.compile.spans import ANY, Span, along
 from chainrule.compile.typed import (
     IN_MEMORY,
     LONG,
-    Array,
-    Number,
+    TypedArray,
+    TypedNumber,
     Untranslatable,
     contiguous,
     loaded,
@@ -42,7 +42,7 @@ class Indexing(Arithmetic):
 
     chains = 0
 
-    def loop(self, start: Any, stop: Any, step: Any, body: Callable[[Number], None]) -> None:
+    def loop(self, start: Any, stop: Any, step: Any, body: Callable[[TypedNumber], None]) -> None:
         builder, long = self.builder, _is_long(start, stop)
         span = along(span_of(start), span_of(stop), step) if isinstance(step, int) else ANY
         start, stop, step = (self.cast(x, "index").value for x in (start, stop, step))
@@ -55,14 +55,14 @@ class Indexing(Arithmetic):
         builder.position_at_end(inside)
         i = builder.load(place)
         before = self.chains
-        body(Number("index", i, span))
+        body(TypedNumber("index", i, span))
         builder.store(builder.add(i, step, flags=("nsw",)), place)
         back = builder.branch(condition)
         if long and self.chains > before:
             back.set_metadata("llvm.loop", _interleaved(self.module))
         builder.position_at_end(after)
 
-    def place(self, array: Array, parts: Sequence[Any]) -> Any:
+    def place(self, array: TypedArray, parts: Sequence[Any]) -> Any:
         """Where an entry is; the part of the array, if there are slices among the indices."""
         if ... in parts:
             if len(parts) != 1:
@@ -85,7 +85,7 @@ class Indexing(Arithmetic):
                 shape.append(length)
                 strides.append(self.index("mul", stride, step))
                 continue
-            if not isinstance(part, Number):
+            if not isinstance(part, TypedNumber):
                 part = part + length if part < 0 else int(part)
             _require_inside(part, length)
             offset = self.index("add", offset, self.index("mul", part, stride))
@@ -94,12 +94,12 @@ class Indexing(Arithmetic):
         shape += array.shape[axis:]
         strides += array.strides[axis:]
         data = self.builder.gep(array.data, [long(offset)], inbounds=True)
-        return Array(array.dtype, data, tuple(shape), tuple(strides)) if shape else data
+        return TypedArray(array.dtype, data, tuple(shape), tuple(strides)) if shape else data
 
     def cut(self, part: slice, length: Any) -> tuple[Any, Any, Any]:
         """Where a slice begins, how many entries it has, and how far apart they are."""
         bounds = [part.start, part.stop, part.step]
-        if isinstance(length, int) and not any(isinstance(b, Number) for b in bounds):
+        if isinstance(length, int) and not any(isinstance(b, TypedNumber) for b in bounds):
             places = range(*slice(*bounds).indices(length))
             return places.start, len(places), places.step
         start, stop = (0 if bounds[0] is None else bounds[0]), (length if bounds[1] is None else bounds[1])
@@ -108,14 +108,14 @@ class Indexing(Arithmetic):
         low = span_of(start).low
         if low is None or low < 0 or not _is_at_most(span_of(stop), length, 0):
             raise CompilerError("a part of an array that may lie outside of it")
-        tokens = tuple(n.token if isinstance(n, Number) else n for n in (stop, start))
+        tokens = tuple(n.token if isinstance(n, TypedNumber) else n for n in (stop, start))
         token = None if None in tokens else ("-", *tokens)
-        return start, Number("index", long(self.index("sub", stop, start)), token=token), 1
+        return start, TypedNumber("index", long(self.index("sub", stop, start)), token=token), 1
 
     def index(self, op: str, x: Any, y: Any) -> Any:
         """Arithmetic on places in arrays; ints stay ints."""
-        x, y = (v.value if isinstance(v, Number) and v.dtype in ("index", "int64") else v for v in (x, y))
-        x, y = (self.cast(v, "index").value if isinstance(v, Number) else v for v in (x, y))
+        x, y = (v.value if isinstance(v, TypedNumber) and v.dtype in ("index", "int64") else v for v in (x, y))
+        x, y = (self.cast(v, "index").value if isinstance(v, TypedNumber) else v for v in (x, y))
         if isinstance(x, int) and isinstance(y, int):
             return {"add": x + y, "sub": x - y, "mul": x * y}[op]
         if (op, x) == ("add", 0) or (op, x) == ("mul", 1):
@@ -126,13 +126,13 @@ class Indexing(Arithmetic):
             return 0
         return getattr(self.builder, op)(long(x), long(y), flags=("nsw",))
 
-    def fill(self, array: Array, value: Any) -> None:
+    def fill(self, array: TypedArray, value: Any) -> None:
         """array[...] = value: a number, or an array that is broadcast."""
-        if isinstance(value, Array):
+        if isinstance(value, TypedArray):
             along_axes = array.shape[len(array.shape) - len(value.shape) :]
             if len(value.shape) > len(array.shape) or not all(map(_repeats, value.shape, along_axes)):
                 raise CompilerError(f"an array of shape {value.shape} is written into one of shape {array.shape}")
-        if not isinstance(value, Array):
+        if not isinstance(value, TypedArray):
             number = self.cast(value, array.dtype)
 
         def along(axis: int, at: Any, source: Any) -> None:
@@ -142,7 +142,7 @@ class Indexing(Arithmetic):
                 return
             missing = len(array.shape) - len(value.shape) if source is not None else 0
 
-            def step(i: Number) -> None:
+            def step(i: TypedNumber) -> None:
                 there = self.builder.gep(at, [long(self.index("mul", i, array.strides[axis]))], inbounds=True)
                 if source is None or axis < missing or value.shape[axis - missing] == 1 != array.shape[axis]:
                     along(axis + 1, there, source)
@@ -153,9 +153,9 @@ class Indexing(Arithmetic):
             length = array.shape[axis]
             self.loop(0, length, 1, step)
 
-        along(0, array.data, value.data if isinstance(value, Array) else None)
+        along(0, array.data, value.data if isinstance(value, TypedArray) else None)
 
-    def reshaped(self, array: Array, *shape: Any) -> Array:
+    def reshaped(self, array: TypedArray, *shape: Any) -> TypedArray:
         new = shape[0] if isinstance(shape[0], tuple) else shape
         if (
             not all(isinstance(n, int) for n in (*array.shape, *new))
@@ -166,7 +166,7 @@ class Indexing(Arithmetic):
             raise CompilerError(f"a reshape of {array.shape} to {new}, which has another size")
         return contiguous(array.dtype, array.data, new)
 
-    def full(self, shape: tuple[int, ...], value: Any, dtype: Any = None) -> Array:
+    def full(self, shape: tuple[int, ...], value: Any, dtype: Any = None) -> TypedArray:
         name = np.dtype(dtype).name if dtype is not None else self.number(value).dtype
         place = self.variable(ir.ArrayType(IN_MEMORY[name], math.prod(shape)))
         data = self.builder.bitcast(place, IN_MEMORY[name].as_pointer())
@@ -200,7 +200,7 @@ def _repeats(small: Any, large: Any) -> bool:
 
 def _is_long(start: Any, stop: Any) -> bool:
     """Whether a loop has many entries, as far as is known."""
-    return isinstance(start, Number) or isinstance(stop, Number) or stop - start >= LONG_LOOP
+    return isinstance(start, TypedNumber) or isinstance(stop, TypedNumber) or stop - start >= LONG_LOOP
 
 
 def _interleaved(module: ir.Module) -> Any:

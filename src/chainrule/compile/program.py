@@ -20,7 +20,7 @@ from chainrule.compile.failures import CallFailed
 from chainrule.compile.kernels import number_text, over_pieces, write_kernel
 from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.operations import COMPUTED
-from chainrule.compile.schedule import Kernel, Step, is_for_kernels, needed, schedule
+from chainrule.compile.schedule import Kernel, ProgramStep, is_for_kernels, needed, schedule
 from chainrule.compile.threads import PIECES
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 from chainrule.compile.windows import WINDOWS, Text, samples_of, work_of, write_windows
@@ -139,7 +139,7 @@ class _Writer:
                 sum(_cost(v) for v in values) <= SMALL
                 and len(steps) <= FEW_STEPS
                 and all(v.dtype in COMPUTED for v in values)
-                and all(_is_native(s.value) for s in steps if isinstance(s, Step))
+                and all(_is_native(s.value) for s in steps if isinstance(s, ProgramStep))
             )
         self.native = native
         self.title = _identifier(title) or "program"
@@ -160,7 +160,7 @@ class _Writer:
         self.seen: dict[str, str] = {}
         self.body: list[str] = []
         checked = 0
-        if any(isinstance(step, Step) and step.value.op == "call" for step in steps):
+        if any(isinstance(step, ProgramStep) and step.value.op == "call" for step in steps):
             donated = ()  # a call may refuse what it is given, when something has been overwritten already
         if donated and not native:
             steps, checked = _needed_first(steps, [value for value, _ in guards])
@@ -587,7 +587,7 @@ class _Writer:
         return f"def {self.title}({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
 
 
-def _needed_first(steps: list[Kernel | Step], values: Sequence[Value]) -> tuple[list[Kernel | Step], int]:
+def _needed_first(steps: list[Kernel | ProgramStep], values: Sequence[Value]) -> tuple[list[Kernel | ProgramStep], int]:
     """The steps with those first that the values need, and how many those are."""
     made = {v: i for i, step in enumerate(steps) for v in step.values()}
     wanted: set[int] = set()

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, domain_of, kept_axes, reads, size_of
 
-__all__ = ["Kernel", "Step", "schedule"]
+__all__ = ["Kernel", "ProgramStep", "schedule"]
 
 MOST = 150
 """The most values of one kernel."""
@@ -25,7 +25,7 @@ STRIDED = 4096
 """Up to this size a reduction may go down the columns; beyond it rows are read in order."""
 
 
-class Step:
+class ProgramStep:
     """One step outside of kernels: a matrix product, a copy, a call."""
 
     def __init__(self, value: Value):
@@ -193,7 +193,7 @@ def is_for_kernels(value: Value) -> bool:
     return value.op in KERNEL_OPS or value.op in REDUCTIONS
 
 
-def schedule(outputs: Sequence[Value]) -> list[Kernel | Step]:
+def schedule(outputs: Sequence[Value]) -> list[Kernel | ProgramStep]:
     """All that is needed for the outputs, in order."""
     return _Scheduler(outputs).steps
 
@@ -216,8 +216,8 @@ def _largest_first(value: Value) -> tuple[int, int]:
 
 class _Scheduler:
     def __init__(self, outputs: Sequence[Value]):
-        self.steps: list[Kernel | Step] = []
-        self.group: dict[Value, Kernel | Step] = {}
+        self.steps: list[Kernel | ProgramStep] = []
+        self.group: dict[Value, Kernel | ProgramStep] = {}
         self.waiting: dict[Value, None] = {}
         self.users: dict[Value, list[Value]] = {}
         self.ready: list[tuple[int, int, Value]] = []
@@ -245,7 +245,7 @@ class _Scheduler:
                 del self.waiting[value]
                 self._place(value)
 
-    def _put(self, value: Value, step: Kernel | Step) -> None:
+    def _put(self, value: Value, step: Kernel | ProgramStep) -> None:
         self.group[value] = step
         for operand in value.args:
             if operand in self.waiting:
@@ -255,7 +255,7 @@ class _Scheduler:
         placed = [self.group[u] for u in self.users.get(value, ()) if u in self.group]
         at = min((self.steps.index(g) for g in placed), default=len(self.steps))
         if not is_for_kernels(value):
-            self._insert(at, Step(value))
+            self._insert(at, ProgramStep(value))
         else:
             first = self.steps[at] if at < len(self.steps) else None
             if not (isinstance(first, Kernel) and first.join(value)):
@@ -266,7 +266,7 @@ class _Scheduler:
             self._put(value, first)
             self._attach_waiting(first, value)
 
-    def _insert(self, at: int, step: Kernel | Step) -> None:
+    def _insert(self, at: int, step: Kernel | ProgramStep) -> None:
         self.steps.insert(at, step)
         for value in step.values():
             self._put(value, step)

@@ -30,9 +30,9 @@ from chainrule.compile.typed import (
     IN_MEMORY,
     KINDS,
     LONG,
-    Array,
-    Number,
     Overloaded,
+    TypedArray,
+    TypedNumber,
     Untranslatable,
     begun,
     contiguous,
@@ -88,7 +88,7 @@ class Translator:
             parameters = iter(function.args)
             here: list[Any] = []
             for given in takes:
-                if isinstance(given, Number):
+                if isinstance(given, TypedNumber):
                     here.append(given._replace(value=next(parameters), token=None))
                     continue
                 data = next(parameters)
@@ -96,7 +96,7 @@ class Translator:
                     data.add_attribute("noalias")
                 lengths = tuple(n if isinstance(n, int) else n._replace(value=next(parameters)) for n in given.shape)
                 here.append(contiguous(given.dtype, data, lengths, body))
-            writer = _Function(self, body, memory)
+            writer = _FunctionTranslation(self, body, memory)
             returned = writer.run(self.definitions[name], self.scope, here)
             place = function.args[-1]
             for k, number in enumerate(returned):
@@ -106,11 +106,11 @@ class Translator:
             self.functions[key] = function, [number.dtype for number in returned]
         return self.functions[key]
 
-    def inside(self, builder: ir.IRBuilder, memory: ir.Block) -> _Function:
+    def inside(self, builder: ir.IRBuilder, memory: ir.Block) -> _FunctionTranslation:
         """What writes code where the builder is; what it needs on the stack is made in the block `memory`."""
-        return _Function(self, builder, memory)
+        return _FunctionTranslation(self, builder, memory)
 
-    def constant(self, array: np.ndarray) -> Array:
+    def constant(self, array: np.ndarray) -> TypedArray:
         """An array that is known, as a constant of the module: its bytes, which are faster to write than numbers."""
         dtype = array.dtype.name
         if id(array) not in self.constants:
@@ -123,7 +123,7 @@ class Translator:
         return contiguous(dtype, data, array.shape)
 
 
-class _Function(Indexing):
+class _FunctionTranslation(Indexing):
     """The translation of one function, or of one that is written out inside another.
 
     Attributes
@@ -138,10 +138,10 @@ class _Function(Indexing):
         super().__init__(translator.module, builder, memory, flags)
         self.translator = translator
         self.names: dict[str, Any] = {}
-        self.variables: dict[str, Number] = {}
+        self.variables: dict[str, TypedNumber] = {}
         self.straight = False
         self.assigned: dict[str, set[str]] = {}
-        self.known: dict[str, Number] = {}
+        self.known: dict[str, TypedNumber] = {}
         self.refined: dict[str, Span] = {}
 
     def run(self, definition: ast.FunctionDef, scope: dict[str, Any], given: Sequence[Any]) -> list[Any]:
@@ -155,14 +155,16 @@ class _Function(Indexing):
         self.assigned = _assigned(definition)
         for name, x in zip(parameters, given, strict=True):
             self.names[name] = x
-            if name in self.assigned and isinstance(x, Number) and not self.straight:
+            if name in self.assigned and isinstance(x, TypedNumber) and not self.straight:
                 self.assign(name, x)
         returned: list[Any] = []
         for line in body:
             if isinstance(line, ast.Return):
                 value = None if line.value is None else self.value(line.value)
-                returned = list(value) if isinstance(value, tuple) and not isinstance(value, Number) else [value]
-                returned = [] if value is None else [x if isinstance(x, Array) else self.number(x) for x in returned]
+                returned = list(value) if isinstance(value, tuple) and not isinstance(value, TypedNumber) else [value]
+                returned = (
+                    [] if value is None else [x if isinstance(x, TypedArray) else self.number(x) for x in returned]
+                )
             else:
                 self.statement(line)
         return returned
@@ -190,7 +192,7 @@ class _Function(Indexing):
     def _augassign(self, line: ast.AugAssign) -> None:
         now = self.value(ast.copy_location(_read_again(line.target), line))
         value = self.binary(type(line.op), now, self.value(line.value), SUMS if self.flags is None else self.flags)
-        self.put(line.target, self.cast(value, now.dtype) if isinstance(now, Number) else value)
+        self.put(line.target, self.cast(value, now.dtype) if isinstance(now, TypedNumber) else value)
 
     def put(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Tuple):
@@ -201,7 +203,7 @@ class _Function(Indexing):
         elif isinstance(target, ast.Subscript):
             array = self.value(target.value)
             place = self.place(array, self.parts(target.slice))
-            if isinstance(place, Array):
+            if isinstance(place, TypedArray):
                 self.fill(place, value)
             else:
                 self.builder.store(stored(self.builder, self.cast(value, array.dtype)), place)
@@ -210,20 +212,20 @@ class _Function(Indexing):
 
     def assign(self, name: str, value: Any) -> None:
         """A number is kept in a place of the variable's own: LLVM finds out which value it has where."""
-        if isinstance(value, Array) or self.straight:
+        if isinstance(value, TypedArray) or self.straight:
             self.names[name] = value
             self.variables.pop(name, None)
             return
-        if isinstance(value, tuple) and not isinstance(value, Number):
+        if isinstance(value, tuple) and not isinstance(value, TypedNumber):
             raise Untranslatable(f"{name} is several values")
         number = self.number(value)
         known = self.variables.get(name)
         if known is None or known.dtype != number.dtype:
-            self.variables[name] = known = Number(number.dtype, self.variable(KINDS[number.dtype]))
+            self.variables[name] = known = TypedNumber(number.dtype, self.variable(KINDS[number.dtype]))
         self.builder.store(number.value, known.value)
         self._learn(name, number)
 
-    def _learn(self, name: str, number: Number) -> None:
+    def _learn(self, name: str, number: TypedNumber) -> None:
         """What is known of a variable: something only if the same is assigned to it wherever it is."""
         self.refined.pop(name, None)
         if len(self.assigned[name]) > 1:
@@ -238,7 +240,7 @@ class _Function(Indexing):
         start, stop, step = [(0, bounds[0], 1), (*bounds, 1), bounds][len(bounds) - 1]
         self.loop(start, stop, step, lambda i: self._body(line.target.id, i, line.body))  # type: ignore[attr-defined]
 
-    def _body(self, name: str, i: Number, body: list[ast.stmt]) -> None:
+    def _body(self, name: str, i: TypedNumber, body: list[ast.stmt]) -> None:
         self.variables.pop(name, None)
         self.names[name] = i
         for line in body:
@@ -260,7 +262,7 @@ class _Function(Indexing):
 
     def _if(self, line: ast.If) -> None:
         test = self.value(line.test)
-        if not isinstance(test, Number):
+        if not isinstance(test, TypedNumber):
             for each in line.body if test else line.orelse:
                 self.statement(each)
             return
@@ -285,7 +287,7 @@ class _Function(Indexing):
 
     def _refine(self, found: dict[str, Span], x: ast.expr, y: ast.expr, apart: int) -> None:
         """x + apart ≤ y."""
-        low, high = (span_of(v) if isinstance(v := self.value(part), int | Number) else ANY for part in (x, y))
+        low, high = (span_of(v) if isinstance(v := self.value(part), int | TypedNumber) else ANY for part in (x, y))
         if isinstance(x, ast.Name) and x.id in self.variables:
             known = found.get(x.id, low)
             highs = [n for n in (known.high, None if high.high is None else high.high - apart) if n is not None]
@@ -336,14 +338,14 @@ class _Function(Indexing):
             place = self.variables[name]
             about = self.known[name]
             span = self.refined.get(name, about.span)
-            return Number(place.dtype, self.builder.load(place.value), span, about.token)
+            return TypedNumber(place.dtype, self.builder.load(place.value), span, about.token)
         if name in self.names:
             return self.names[name]
         known = self.scope[name] if name in self.scope else BUILTINS[name]
         return self.translator.constant(known) if isinstance(known, np.ndarray) else known
 
     def attribute(self, thing: Any, name: str) -> Any:
-        if isinstance(thing, Array):
+        if isinstance(thing, TypedArray):
             if name == "shape":
                 return thing.shape
             if name == "reshape":
@@ -356,10 +358,10 @@ class _Function(Indexing):
         return functools.reduce(lambda x, y: self.binary(ast.BitAnd, x, y), found)
 
     def subscript(self, thing: Any, index: ast.expr) -> Any:
-        if not isinstance(thing, Array):
+        if not isinstance(thing, TypedArray):
             return thing[self.value(index)]
         place = self.place(thing, self.parts(index))
-        return place if isinstance(place, Array) else loaded(self.builder, thing.dtype, place)
+        return place if isinstance(place, TypedArray) else loaded(self.builder, thing.dtype, place)
 
     def parts(self, index: ast.expr) -> list[Any]:
         """The indices between brackets."""
@@ -388,7 +390,7 @@ class _Function(Indexing):
             return returned[0] if len(returned) == 1 else tuple(returned)
         if hasattr(function, "emit"):
             return function.emit(self, *given)
-        if not any(isinstance(x, Number | Array) for x in given) and not isinstance(function, Overloaded):
+        if not any(isinstance(x, TypedNumber | TypedArray) for x in given) and not isinstance(function, Overloaded):
             with np.errstate(all="ignore"):
                 return function(*given)
         if function in CASTS:
@@ -399,7 +401,7 @@ class _Function(Indexing):
             return self.overloaded(function, given)
         return self.written_out(function, given)
 
-    def call_function(self, name: str, given: Sequence[Number | Array]) -> list[Number]:
+    def call_function(self, name: str, given: Sequence[TypedNumber | TypedArray]) -> list[TypedNumber]:
         """Call a function of the module."""
         builder = self.builder
         function, dtypes = self.translator.function(name, given)
@@ -414,25 +416,25 @@ class _Function(Indexing):
     def _passed(self, given: list[Any]) -> list[Any]:
         """Arguments of a kernel; its arrays are contiguous."""
         for x in given:
-            known = isinstance(x, Array) and all(isinstance(n, int) for n in x.shape)
+            known = isinstance(x, TypedArray) and all(isinstance(n, int) for n in x.shape)
             if known and x.strides != contiguous(x.dtype, x.data, x.shape).strides:
                 raise Untranslatable("a part of an array as an argument")
-        return [x if isinstance(x, Array) else self.number(x) for x in given]
+        return [x if isinstance(x, TypedArray) else self.number(x) for x in given]
 
-    def overloaded(self, function: Overloaded, given: list[Any]) -> Number:
+    def overloaded(self, function: Overloaded, given: list[Any]) -> TypedNumber:
         numbers = self.together(*given)
         if numbers[0].dtype == "float32" and function.of32 is not None:
             return self.written_out(function.of32, numbers)
         result = self.written_out(function.of64, [self.cast(x, "float64") for x in numbers])
         return self.cast(result, "float32") if numbers[0].dtype == "float32" else result
 
-    def written_out(self, function: Any, given: list[Any]) -> Number:
+    def written_out(self, function: Any, given: list[Any]) -> TypedNumber:
         """A function of vecmath, inside this one."""
         if not hasattr(function, "flags"):
             raise Untranslatable(f"{function!r} is not among what is translated")
         definition = _definition_of(function)
         self.chains += len(definition.body) >= LONG_CHAIN
-        inside = _Function(self.translator, self.builder, self.memory, function.flags)
+        inside = _FunctionTranslation(self.translator, self.builder, self.memory, function.flags)
         returned = inside.run(definition, function.__globals__, list(map(self.number, given)))
         self.chains += inside.chains
         return returned[0] if len(returned) == 1 else tuple(returned)  # type: ignore[return-value]

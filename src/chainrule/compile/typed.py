@@ -15,9 +15,9 @@ __all__ = [
     "IN_MEMORY",
     "KINDS",
     "LONG",
-    "Array",
-    "Number",
     "Overloaded",
+    "TypedArray",
+    "TypedNumber",
     "Untranslatable",
     "begun",
     "common",
@@ -48,7 +48,7 @@ class Untranslatable(Exception):
     """Python that is not among what is translated."""
 
 
-class Number(NamedTuple):
+class TypedNumber(NamedTuple):
     """A number that is known when the code runs.
 
     Attributes
@@ -64,7 +64,7 @@ class Number(NamedTuple):
     token: Any = None
 
 
-class Array(NamedTuple):
+class TypedArray(NamedTuple):
     """An array: where its entries are; lengths and strides (in entries) are ints, or Numbers."""
 
     dtype: str
@@ -81,7 +81,7 @@ class Overloaded(NamedTuple):
     of32: Callable[..., Any] | None = None
 
 
-def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRBuilder | None = None) -> Array:
+def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRBuilder | None = None) -> TypedArray:
     """An array whose entries lie one after the other; the builder multiplies lengths that are not known."""
     strides: list[Any] = [1] * len(shape)
     for k in reversed(range(len(shape) - 1)):
@@ -89,8 +89,8 @@ def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRB
         if isinstance(n, int) and isinstance(stride, int):
             strides[k] = n * stride
         else:
-            strides[k] = Number("index", builder.mul(long(n), long(stride), flags=("nsw",)))  # type: ignore[union-attr]
-    return Array(dtype, data, tuple(shape), tuple(strides))
+            strides[k] = TypedNumber("index", builder.mul(long(n), long(stride), flags=("nsw",)))  # type: ignore[union-attr]
+    return TypedArray(dtype, data, tuple(shape), tuple(strides))
 
 
 def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
@@ -100,30 +100,30 @@ def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
     return ir.IRBuilder(start), memory
 
 
-def stored(builder: ir.IRBuilder, number: Number) -> ir.Value:
+def stored(builder: ir.IRBuilder, number: TypedNumber) -> ir.Value:
     """A number as it lies in memory: truth values take a byte."""
     return builder.zext(number.value, IN_MEMORY["bool"]) if number.dtype == "bool" else number.value
 
 
-def loaded(builder: ir.IRBuilder, dtype: str, place: ir.Value) -> Number:
+def loaded(builder: ir.IRBuilder, dtype: str, place: ir.Value) -> TypedNumber:
     value = builder.load(place)
-    return Number(dtype, builder.icmp_unsigned("!=", value, value.type(0)) if dtype == "bool" else value)
+    return TypedNumber(dtype, builder.icmp_unsigned("!=", value, value.type(0)) if dtype == "bool" else value)
 
 
 def long(x: Any) -> ir.Value:
-    return LONG(x) if isinstance(x, int) else x.value if isinstance(x, Number) else x
+    return LONG(x) if isinstance(x, int) else x.value if isinstance(x, TypedNumber) else x
 
 
-def kind_of(given: Number | Array) -> Any:
+def kind_of(given: TypedNumber | TypedArray) -> Any:
     """What a function is translated for."""
-    if isinstance(given, Number):
+    if isinstance(given, TypedNumber):
         return given.dtype, given.span
     return given.dtype, tuple(n if isinstance(n, int) else n.token for n in given.shape)
 
 
-def parts_of(given: Number | Array) -> list[ir.Value]:
+def parts_of(given: TypedNumber | TypedArray) -> list[ir.Value]:
     """What is handed over of an argument."""
-    if isinstance(given, Number):
+    if isinstance(given, TypedNumber):
         return [given.value]
     return [given.data, *(n.value for n in given.shape if not isinstance(n, int))]
 
@@ -136,7 +136,7 @@ def span_of(x: Any) -> Span:
 
 
 def dtype_of(x: Any) -> str:
-    if isinstance(x, Number):
+    if isinstance(x, TypedNumber):
         return x.dtype
     return {bool: "a bool", int: "an int", float: "a float"}.get(type(x)) or np.asarray(x).dtype.name
 

@@ -15,8 +15,8 @@ from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.explain.closed import ClosedForms
 from chainrule.explain.notation import constant_formula, step_formula
-from chainrule.explain.reader import Reader
-from chainrule.explain.steps import Call, ClosedForm, Explained, Gradient, Step
+from chainrule.explain.reader import RuleReader
+from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradient, Step
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.node import Node, at_line
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explain", "explain_recording", "recorded_with_names"]
 
 
-def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExplainedCall:
     """A call, with copies of the arrays: they may be written into later."""
     leaves, rebuild = flatten((args, kwargs))
     args, kwargs = rebuild([x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
-    return Call(f, args, kwargs)
+    return ExplainedCall(f, args, kwargs)
 
 
 class Explanation(Explained):
@@ -288,7 +288,7 @@ def explain_recording(
     gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
     values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
     top = symbols[loss._node]
-    reader = Reader(symbols, top, values, constants, places)
+    reader = RuleReader(symbols, top, values, constants, places)
     factors = reader.factors(recording.path)
     backward = tuple(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])

@@ -42,7 +42,7 @@ STYLE = """
 
 
 @dataclass(frozen=True)
-class Box:
+class DrawnStep:
     """One step as it is drawn.
 
     Attributes
@@ -73,17 +73,17 @@ class Box:
         return max(self.height, 2 * max(len(self.above), len(self.below)) * LINE + PAD)
 
 
-def _boxes(explanation: Explained) -> list[Box]:
+def _boxes(explanation: Explained) -> list[DrawnStep]:
     gradients = {gradient.name.parts[1]: gradient.value for gradient in explanation.backward}
     return [_box(step, gradients.get(step.name)) for step in explanation.forward]
 
 
-def _box(step: Step, gradient: Any) -> Box:
+def _box(step: Step, gradient: Any) -> DrawnStep:
     name = unicode(step.name)
     title = name if step.formula is None else f"{name} = {_shortened(unicode(step.formula))}"
     shape = values.shape_text(step.value)
     subtitle = " · ".join(filter(None, [step.block if step.formula else "", shape]))
-    return Box(title, subtitle, _lines(step.value), [] if gradient is None else _lines(gradient))
+    return DrawnStep(title, subtitle, _lines(step.value), [] if gradient is None else _lines(gradient))
 
 
 def _shortened(text: str) -> str:
@@ -141,7 +141,7 @@ def svg(explanation: Explained) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _drawn(box: Box, kind: str, left: float, middle: float, right: float) -> str:
+def _drawn(box: DrawnStep, kind: str, left: float, middle: float, right: float) -> str:
     top = middle - box.height / 2
     center = left + box.width / 2
     out = [

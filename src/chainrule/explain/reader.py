@@ -21,7 +21,7 @@ from chainrule.namespace import RECORDING
 from chainrule.node import Node
 from chainrule.simplify import simplify
 
-__all__ = ["LONGEST", "Reader", "local_columns", "local_gradient"]
+__all__ = ["LONGEST", "RuleReader", "local_columns", "local_gradient"]
 
 LOCAL = 64
 """A local gradient is shown as a matrix up to this number of entries."""
@@ -29,7 +29,7 @@ LONGEST = 60
 """A formula with more pieces than this is left out: nobody reads it."""
 
 
-class Reader:
+class RuleReader:
     """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
 
     def __init__(

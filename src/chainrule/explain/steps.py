@@ -15,9 +15,9 @@ from chainrule.node import Line, Node
 from chainrule.watching.scopes import Scope
 
 __all__ = [
-    "Call",
     "ClosedForm",
     "Explained",
+    "ExplainedCall",
     "Factor",
     "Gradient",
     "Step",
@@ -111,7 +111,7 @@ class ClosedForm:
         return f"{latex(self.name)} = {latex(self.formula)}"
 
 
-class Call(NamedTuple):
+class ExplainedCall(NamedTuple):
     """A function and what it was called with."""
 
     f: Callable[..., Any]
@@ -142,7 +142,7 @@ class Explained:
     scopes: tuple[Scope, ...] = ()
     nodes: tuple[Node, ...] = field(default=(), compare=False)
     plain: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    call: Call | None = field(default=None, compare=False)
+    call: ExplainedCall | None = field(default=None, compare=False)
 
 
 def where(line: Line | None) -> str:

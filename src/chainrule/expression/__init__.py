@@ -5,7 +5,7 @@ that it does not assign. The translation knows assignments, arithmetic, comparis
 functions in `language.py`; every operation goes through a `Meter` (`limits.py`), which bounds what it may make.
 """
 
-from chainrule.expression.parser import Expression, parse
+from chainrule.expression.parser import ParsedExpression, parse
 from chainrule.expression.values import parse_value
 
-__all__ = ["Expression", "parse", "parse_value"]
+__all__ = ["ParsedExpression", "parse", "parse_value"]

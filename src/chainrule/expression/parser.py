@@ -17,7 +17,7 @@ from chainrule.errors import ExpressionError
 from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Function, functions_of
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
 
-__all__ = ["Expression", "parse"]
+__all__ = ["ParsedExpression", "parse"]
 
 AS_WRITTEN = str.maketrans({"·": "*", "⊙": "*", "×": "*", "−": "-"})
 FROM_SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -36,7 +36,7 @@ WITH_INTEGERS = ("label", "axis", "axes", "shape")
 _numbers = itertools.count(1)
 
 
-class Expression:
+class ParsedExpression:
     """A parsed text: a function of the names that it does not assign.
 
     Attributes
@@ -74,7 +74,7 @@ def _listed(names: Iterable[str], comma: str = ", ") -> str:
     return comma.join([*first[:10], "…"] if len(first) > 10 else first)
 
 
-def parse(text: str) -> Expression:
+def parse(text: str) -> ParsedExpression:
     """Parse a text of statements separated by semicolons or new lines; the last one is the result.
 
     Raises
@@ -91,7 +91,7 @@ def parse(text: str) -> Expression:
     if not tree.body:
         raise ExpressionError("the expression is empty; write something like 'L = (2*x + 3*y)*z'")
     translation = _Translation(tree)
-    return Expression(translation.function(), tuple(translation.parameters), frozenset(translation.integers))
+    return ParsedExpression(translation.function(), tuple(translation.parameters), frozenset(translation.integers))
 
 
 def _tree(text: str) -> ast.Module:

@@ -17,7 +17,7 @@ from chainrule.array import Array, value_of
 from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.node import at_line, hide_folder
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
-from chainrule.pytorch.recorder import Guard, Recorder, Uncovered, plain, tensors_in
+from chainrule.pytorch.recorder import GradientGuard, Recorder, Uncovered, plain, tensors_in
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.names import variables_of, variables_read
 
@@ -27,7 +27,7 @@ hide_folder(os.path.dirname(torch.__file__))
 
 
 @dataclass(frozen=True, eq=False)
-class Leaf:
+class TensorLeaf:
     """A tensor with a gradient: a floating argument, or a parameter."""
 
     name: str
@@ -61,7 +61,7 @@ class Network:
         self._keywords = tuple(kwargs)
         self._given = [self._as_tensor(leaf) for leaf in self._given]
         names = _names(self._function, args, kwargs)
-        self._inputs = {i: Leaf(names[i], t) for i, t in enumerate(self._given) if _is_floating(t)}
+        self._inputs = {i: TensorLeaf(names[i], t) for i, t in enumerate(self._given) if _is_floating(t)}
         self._parameters = self._parameters_read()
         if not self.leaves:
             raise GradientError(
@@ -79,7 +79,7 @@ class Network:
         return self._f.forward if isinstance(self._f, torch.nn.Module) else self._f
 
     @property
-    def leaves(self) -> list[Leaf]:
+    def leaves(self) -> list[TensorLeaf]:
         return [*self._inputs.values(), *self._parameters]
 
     @property
@@ -99,7 +99,7 @@ class Network:
         own = next((p.dtype for _, p in self._modules.parameters.values() if p.dtype.is_floating_point), None)
         return made.to(own) if own is not None and made.dtype.is_floating_point else made
 
-    def _parameters_read(self) -> list[Leaf]:
+    def _parameters_read(self) -> list[TensorLeaf]:
         """The parameters, in the order of their modules; then those that are found only when the function runs."""
         finder = _Leaves()
         given = [t.clone() if i in self._inputs else t for i, t in enumerate(self._given)]
@@ -109,8 +109,8 @@ class Network:
         known = {key: p for key, p in self._modules.parameters.items() if p[1].requires_grad and key not in mine}
         others = [t for key, t in finder.found.items() if key not in known and key not in mine]
         return [
-            *(Leaf(name, t) for name, t in known.values()),
-            *(Leaf(f"tensor{i}", t) for i, t in enumerate(others)),
+            *(TensorLeaf(name, t) for name, t in known.values()),
+            *(TensorLeaf(f"tensor{i}", t) for i, t in enumerate(others)),
         ]
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class Network:
                 recorder.put(t, x)
         self._recorder = recorder
         try:
-            with self._running(), Guard(recorder), recorder:
+            with self._running(), GradientGuard(recorder), recorder:
                 result = self._call(given)
         except Exception as error:
             if recorder.uncovered:  # it may come from them

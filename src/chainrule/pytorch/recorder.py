@@ -28,7 +28,7 @@ from chainrule.node import Line, Node, at_line, user_frame
 from chainrule.pytorch.operators import OPERATORS, NotCovered, fixed, without_gradient
 from chainrule.views import view_of
 
-__all__ = ["Guard", "Recorder", "Uncovered", "plain", "tensors_in"]
+__all__ = ["GradientGuard", "Recorder", "Uncovered", "plain", "tensors_in"]
 
 
 def plain(t: torch.Tensor) -> Any:
@@ -423,7 +423,7 @@ REFUSED: dict[Any, str] = {
 }
 
 
-class Guard(TorchFunctionMode):
+class GradientGuard(TorchFunctionMode):
     """Refuses what PyTorch too would refuse for a tensor that requires a gradient, or what means another gradient."""
 
     def __init__(self, recorder: Recorder):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.code.tape import CONSTANT, WRITE, Tape, Value
+from chainrule.code.tape import CONSTANT, WRITE, Tape, TracedValue
 from chainrule.code.tidy.calls import ELEMENTWISE, REDUCTIONS, is_diagonal, is_zero, only_new_axes_first, short_key
 from chainrule.code.tidy.shapes import (
     double_transpose,
@@ -30,10 +30,10 @@ __all__ = ["tidied"]
 
 def tidied(tape: Tape, outputs: list[Any]) -> list[Any]:
     """The outputs, made of tidy calls."""
-    new: dict[Value, Any] = {}
+    new: dict[TracedValue, Any] = {}
 
     def again(x: Any) -> Any:
-        if isinstance(x, Value):
+        if isinstance(x, TracedValue):
             return new.get(x, x)
         if type(x) in (tuple, list):
             return type(x)(again(part) for part in x)
@@ -50,7 +50,7 @@ def tidied(tape: Tape, outputs: list[Any]) -> list[Any]:
             made: Any = _written(tape, old, template, key, entries)
         else:
             made = _tidy(tape, value, args, kwargs)
-        if made is not value and isinstance(made, Value):
+        if made is not value and isinstance(made, TracedValue):
             made.name, made.hint = made.name or value.name, made.hint or value.hint
             made.gradient_of = made.gradient_of or again(value.gradient_of)
             made.content = value.content if made.shape is None else made.content
@@ -58,13 +58,13 @@ def tidied(tape: Tape, outputs: list[Any]) -> list[Any]:
     return [again(x) for x in outputs]
 
 
-def _tidy(tape: Tape, value: Value, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _tidy(tape: Tape, value: TracedValue, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     kwargs = {k: x for k, x in kwargs.items() if not (k in ("keepdims", "keepdim") and x is False)}
     function, args = _as_operator(value.function, args, kwargs)
     name = function.split(".")[-1]
     if function in ELEMENTWISE or name in ("where", "maximum", "minimum"):
         args = tuple(_broadcasting(tape, x, value, args) for x in args)
-    value = Value(function, args, kwargs, value.shape, value.dtype, value.order)
+    value = TracedValue(function, args, kwargs, value.shape, value.dtype, value.order)
     for rule in RULES:
         found = rule(tape, value, name, args, kwargs)
         if found is not None:
@@ -72,18 +72,23 @@ def _tidy(tape: Tape, value: Value, args: tuple[Any, ...], kwargs: dict[str, Any
     return tape.call(function, args, kwargs, value.shape, value.dtype)
 
 
-def _written(tape: Tape, old: Value, template: str, key: Any, new: Any) -> Value:
+def _written(tape: Tape, old: TracedValue, template: str, key: Any, new: Any) -> TracedValue:
     """A write; a number along the diagonal of zeros is that number times the identity."""
     shape: tuple[int, ...] = old.shape or ()
     key = short_key(key, len(shape))
-    if isinstance(new, Value) and new.function.split(".")[-1] == "broadcast_to":
+    if isinstance(new, TracedValue) and new.function.split(".")[-1] == "broadcast_to":
         new = new.args[0]
-    if is_zero(old) and is_diagonal(key, shape) and isinstance(new, Value) and new.shape == ():
+    if is_zero(old) and is_diagonal(key, shape) and isinstance(new, TracedValue) and new.shape == ():
         eye = tape.constant(np.eye(shape[0], dtype=str(old.dtype).removeprefix("torch.")))
         return tape.call("*", (new, eye), {}, shape, old.dtype)
     if template != "[]=" and _names_each_once(key, shape):
         template = "[]="
-    if template == "[]=" and isinstance(new, Value) and new.function == "+" and isinstance(new.args[0], Value):
+    if (
+        template == "[]="
+        and isinstance(new, TracedValue)
+        and new.function == "+"
+        and isinstance(new.args[0], TracedValue)
+    ):
         read, more = new.args
         if read.function == "[]" and read.args[0] is old and short_key(read.args[1], len(shape)) == key:
             return tape.write(old, "[]+=", (key, more))
@@ -93,9 +98,9 @@ def _written(tape: Tape, old: Value, template: str, key: Any, new: Any) -> Value
 def _names_each_once(key: Any, shape: tuple[int, ...]) -> bool:
     """Whether an index that is known names no entry twice."""
     parts = key if isinstance(key, tuple) else (key,)
-    if any(isinstance(p, Value) and p.function != CONSTANT for p in parts):
+    if any(isinstance(p, TracedValue) and p.function != CONSTANT for p in parts):
         return False
-    plain = tuple(p.content if isinstance(p, Value) else p for p in parts)
+    plain = tuple(p.content if isinstance(p, TracedValue) else p for p in parts)
     places = np.arange(math.prod(shape)).reshape(shape)[plain]
     return np.unique(places).size == places.size
 
@@ -123,15 +128,15 @@ def _as_operator(function: str, args: tuple[Any, ...], kwargs: Any) -> tuple[str
         prefix in ("np", "jnp", "torch")
         and name in UFUNCS
         and not kwargs
-        and all(isinstance(x, Value) for x in args[:1])
+        and all(isinstance(x, TracedValue) for x in args[:1])
     ):
         return UFUNCS[name], args
     return function, args
 
 
-def _broadcasting(tape: Tape, x: Any, value: Value, args: tuple[Any, ...]) -> Any:
+def _broadcasting(tape: Tape, x: Any, value: TracedValue, args: tuple[Any, ...]) -> Any:
     """An operand without what only makes its shape fit: the operation broadcasts by itself."""
-    while isinstance(x, Value) and x.args and isinstance(x.args[0], Value):
+    while isinstance(x, TracedValue) and x.args and isinstance(x.args[0], TracedValue):
         source = x.args[0]
         name = x.function.split(".")[-1]
         if name == "broadcast_to" or (x.function == "[]" and only_new_axes_first(x.args[1])):
@@ -140,14 +145,14 @@ def _broadcasting(tape: Tape, x: Any, value: Value, args: tuple[Any, ...]) -> An
             candidate = tape.call(x.function, (source,), {}, (), x.dtype)
         else:
             break
-        shapes = [y.shape for y in args if isinstance(y, Value) and y is not x and y.shape is not None]
+        shapes = [y.shape for y in args if isinstance(y, TracedValue) and y is not x and y.shape is not None]
         if candidate.shape is None or broadcast(candidate.shape, *shapes) != value.shape:
             break
         x = candidate
     return x
 
 
-def _keeps_axes(x: Value) -> bool:
+def _keeps_axes(x: TracedValue) -> bool:
     return bool(x.kwargs.get("keepdims") or x.kwargs.get("keepdim"))
 
 

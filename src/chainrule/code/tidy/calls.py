@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.code.tape import CONSTANT, Tape, Value
+from chainrule.code.tape import CONSTANT, Tape, TracedValue
 
 __all__ = [
     "ELEMENTWISE",
@@ -24,18 +24,18 @@ REDUCTIONS = frozenset("sum prod max min amax amin mean any all".split())
 ELEMENTWISE = frozenset(["+", "-", "*", "/", "**", ">", ">=", "<", "<=", "==", "!=", "&", "|"])
 
 
-def call(tape: Tape, like: Value, function: str, *args: Any, **kwargs: Any) -> Value:
+def call(tape: Tape, like: TracedValue, function: str, *args: Any, **kwargs: Any) -> TracedValue:
     return tape.call(function, args, kwargs, like.shape, like.dtype)
 
 
 def is_zero(x: Any) -> bool:
     """Whether a value is an array of zeros."""
-    if not isinstance(x, Value):
+    if not isinstance(x, TracedValue):
         return False
     return x.function.split(".")[-1] in ("zeros", "zeros_like") or (x.function == CONSTANT and not x.content.any())
 
 
-def is_float(x: Value) -> bool:
+def is_float(x: TracedValue) -> bool:
     return "float" in str(x.dtype)
 
 
@@ -44,7 +44,7 @@ def is_diagonal(key: Any, shape: tuple[int, ...]) -> bool:
     if len(shape) != 2 or shape[0] != shape[1] or len(parts) != 2:
         return False
     return all(
-        isinstance(p, Value) and p.function == CONSTANT and np.array_equal(p.content, np.arange(shape[0]))
+        isinstance(p, TracedValue) and p.function == CONSTANT and np.array_equal(p.content, np.arange(shape[0]))
         for p in parts
     )
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.code.tape import Tape, Value
+from chainrule.code.tape import Tape, TracedValue
 from chainrule.code.tidy.calls import REDUCTIONS, call, only_new_axes_first, short_key
 
 __all__ = ["double_transpose", "indexed", "part_of_joined", "reduction", "same_array", "shaped", "transposed"]
 
 
-def same_array(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def same_array(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """What changes nothing: a cast to the dtype that it has, a shape that it has."""
     x = args[0] if args else None
-    if not isinstance(x, Value) or x.shape != value.shape or x.dtype != value.dtype:
+    if not isinstance(x, TracedValue) or x.shape != value.shape or x.dtype != value.dtype:
         return None
     if name in (
         "asarray",
@@ -32,9 +32,9 @@ def same_array(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> A
     return None
 
 
-def reduction(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def reduction(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """No axis where it is over all of them; a number where it is one."""
-    if name not in REDUCTIONS or not args or not isinstance(args[0], Value) or args[0].shape is None:
+    if name not in REDUCTIONS or not args or not isinstance(args[0], TracedValue) or args[0].shape is None:
         return None
     x, *rest = args
     word = next((w for w in ("axis", "dim") if w in kwargs), None)
@@ -54,18 +54,22 @@ def reduction(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> An
     return tape.call(value.function, (x,), {word: axis, **others}, value.shape, value.dtype)
 
 
-def indexed(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def indexed(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """x[0] for x[..., 0], where the dots stand for no axis."""
-    if value.function not in ("[]", ".at.add", ".at.set") or not isinstance(args[0], Value) or args[0].shape is None:
+    if (
+        value.function not in ("[]", ".at.add", ".at.set")
+        or not isinstance(args[0], TracedValue)
+        or args[0].shape is None
+    ):
         return None
     key = short_key(args[1], len(args[0].shape))
     return tape.call(value.function, (args[0], key, *args[2:]), kwargs, value.shape, value.dtype)
 
 
-def transposed(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def transposed(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """x.T."""
     x = args[0] if args else None
-    if not isinstance(x, Value) or x.shape is None or len(x.shape) != 2:
+    if not isinstance(x, TracedValue) or x.shape is None or len(x.shape) != 2:
         return None
     axes = next((a for a in (*args[1:], *kwargs.values()) if isinstance(a, tuple | list)), ())
     swaps = name in ("matrix_transpose", "mT property") or value.function.endswith(".mT property")
@@ -77,17 +81,17 @@ def transposed(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> A
     return x.args[0] if x.function == ".T property" else call(tape, value, ".T property", x)
 
 
-def double_transpose(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def double_transpose(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """x.T.T is x."""
     if value.function == ".T property" and args[0].function == ".T property":
         return args[0].args[0]
     return None
 
 
-def shaped(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def shaped(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """x.reshape(…), x[:, None]."""
     x = args[0] if args else None
-    if not isinstance(x, Value) or x.shape is None or value.shape is None:
+    if not isinstance(x, TracedValue) or x.shape is None or value.shape is None:
         return None
     if name == "reshape":
         if len(value.shape) == 1:
@@ -122,9 +126,9 @@ def _new_axes(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Any, ...] | N
     return tuple(key)
 
 
-def part_of_joined(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def part_of_joined(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """A part of joined rows that lies in one of what was joined."""
-    if value.function != "[]" or not isinstance(args[0], Value):
+    if value.function != "[]" or not isinstance(args[0], TracedValue):
         return None
     joined = args[0]
     if joined.function.split(".")[-1] not in ("concat", "concatenate", "cat") or len(joined.shape or ()) != 2:
@@ -139,7 +143,7 @@ def part_of_joined(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) 
     places = [at] if isinstance(at, int) else list(at)
     start = 0
     for part in joined.args[0]:
-        if not isinstance(part, Value) or part.shape is None:
+        if not isinstance(part, TracedValue) or part.shape is None:
             return None
         stop = start + part.shape[0]
         if places and start <= min(places) and max(places) < stop:

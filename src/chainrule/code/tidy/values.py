@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.code.tape import CONSTANT, WRITE, Tape, Value, values_in
+from chainrule.code.tape import CONSTANT, WRITE, Tape, TracedValue, values_in
 from chainrule.code.tidy.calls import call, is_diagonal, is_float, is_zero
 
 __all__ = ["cast", "chosen", "diagonal_product", "numbers", "outer", "read_of_written", "trace", "zeros"]
 
 
-def zeros(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def zeros(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """What zeros leave of a sum or a product."""
     zero = [is_zero(x) for x in args]
     if not any(zero) or value.shape is None or not is_float(value):
@@ -24,7 +24,7 @@ def zeros(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
         rest = args[0] if zero[1] else args[1]
         if all(zero):
             return nothing
-        if isinstance(rest, Value) and rest.shape == value.shape:
+        if isinstance(rest, TracedValue) and rest.shape == value.shape:
             return rest if zero[1] or value.function == "+" else call(tape, value, "-x", rest)
     return None
 
@@ -33,9 +33,14 @@ MOVES = frozenset(["matrix_transpose", "T property", "mT property", "reshape", "
 """What leaves entries as they are, in other places."""
 
 
-def read_of_written(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def read_of_written(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """What is read from zeros into which one part was written: that part, or zeros."""
-    if value.function != "[]" or not isinstance(args[0], Value) or args[0].function != WRITE or value.shape is None:
+    if (
+        value.function != "[]"
+        or not isinstance(args[0], TracedValue)
+        or args[0].function != WRITE
+        or value.shape is None
+    ):
         return None
     old, template, key, new = args[0].args
     if template != "[]=" or not is_zero(old) or any(map(_has_values, (key, args[1]))):
@@ -46,7 +51,7 @@ def read_of_written(tape: Tape, value: Value, name: str, args: Any, kwargs: Any)
     if not read.any():
         return tape.call(f"{tape.prefix}.zeros", (value.shape,), {"dtype": value.dtype}, value.shape, value.dtype)
     places[args[1]] = False
-    if not (read.all() and not places.any() and isinstance(new, Value)):
+    if not (read.all() and not places.any() and isinstance(new, TracedValue)):
         return None
     if new.shape == value.shape:
         return new
@@ -57,35 +62,41 @@ def _has_values(x: Any) -> bool:
     return any(True for _ in values_in(x))
 
 
-def chosen(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def chosen(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """A choice that is the same everywhere."""
-    if name != "where" or len(args) != 3 or not isinstance(args[0], Value) or args[0].function != CONSTANT:
+    if name != "where" or len(args) != 3 or not isinstance(args[0], TracedValue) or args[0].function != CONSTANT:
         return None
     condition = args[0].content
     x = args[1] if condition.all() else args[2] if not condition.any() else None
-    return x if isinstance(x, Value) and x.shape == value.shape and x.dtype == value.dtype else None
+    return x if isinstance(x, TracedValue) and x.shape == value.shape and x.dtype == value.dtype else None
 
 
-def cast(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def cast(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """x.astype(dtype); and no cast of a condition that a number is multiplied with."""
     if name == "astype" and value.function in ("np.astype", "jnp.astype"):
         return call(tape, value, ".astype", *args)
     if value.function not in ("*", "+"):
         return None
     plain = tuple(_condition(x) for x in args)
-    if plain != args and any(x is y and isinstance(y, Value) and is_float(y) for x, y in zip(plain, args, strict=True)):
+    if plain != args and any(
+        x is y and isinstance(y, TracedValue) and is_float(y) for x, y in zip(plain, args, strict=True)
+    ):
         return tape.call(value.function, plain, {}, value.shape, value.dtype)
     return None
 
 
 def _condition(x: Any) -> Any:
     """A condition that is cast to numbers, before the cast."""
-    if isinstance(x, Value) and x.function.split(".")[-1] in ("astype", "to") and isinstance(x.args[0], Value):
+    if (
+        isinstance(x, TracedValue)
+        and x.function.split(".")[-1] in ("astype", "to")
+        and isinstance(x.args[0], TracedValue)
+    ):
         return x.args[0] if "bool" in str(x.args[0].dtype) and is_float(x) else x
     return x
 
 
-def numbers(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def numbers(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """(0.5 x) (2 y) = x y."""
     if value.function != "*":
         return None
@@ -99,16 +110,16 @@ def numbers(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
 
 def _coefficient(x: Any) -> tuple[Any, Any]:
     """A number with which a value is multiplied, and the value; None for no number."""
-    if isinstance(x, Value) and x.function == "*":
+    if isinstance(x, TracedValue) and x.function == "*":
         for number, rest in (x.args, x.args[::-1]):
-            if isinstance(number, int | float) and isinstance(rest, Value) and rest.shape == x.shape:
+            if isinstance(number, int | float) and isinstance(rest, TracedValue) and rest.shape == x.shape:
                 return number, rest
     return None, x
 
 
-def trace(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def trace(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """The sum of the diagonal."""
-    if name != "sum" or value.shape != () or not isinstance(args[0], Value) or args[0].function != "[]":
+    if name != "sum" or value.shape != () or not isinstance(args[0], TracedValue) or args[0].function != "[]":
         return None
     x, key = args[0].args
     if x.shape is not None and is_diagonal(key, x.shape):
@@ -116,11 +127,11 @@ def trace(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
     return None
 
 
-def outer(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def outer(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """x[:, None] * y is an outer product; so is its transpose."""
     prefix = tape.prefix
     if value.function == "*" and len(value.shape or ()) == 2:
-        x, y = (a if isinstance(a, Value) else None for a in args)
+        x, y = (a if isinstance(a, TracedValue) else None for a in args)
         if x and y and _is_column(x) and len(y.shape or ()) == 1:
             return call(tape, value, f"{prefix}.outer", x.args[0], y)
         if x and y and _is_column(y) and len(x.shape or ()) == 1:
@@ -130,13 +141,13 @@ def outer(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
     return None
 
 
-def _is_column(x: Value) -> bool:
+def _is_column(x: TracedValue) -> bool:
     return x.function == "[]" and x.args[1] == (slice(None), None) and len(x.args[0].shape or ()) == 1
 
 
-def diagonal_product(tape: Tape, value: Value, name: str, args: Any, kwargs: Any) -> Any:
+def diagonal_product(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
     """(s·I) y = s·y, and x diag(v) = x * v."""
-    if value.function != "@" or not all(isinstance(x, Value) and len(x.shape or ()) == 2 for x in args):
+    if value.function != "@" or not all(isinstance(x, TracedValue) and len(x.shape or ()) == 2 for x in args):
         return None
     for x, y, first in ((*args, True), (*args[::-1], False)):
         v = _times_identity(x)
@@ -152,16 +163,16 @@ def diagonal_product(tape: Tape, value: Value, name: str, args: Any, kwargs: Any
     return None
 
 
-def _times_identity(x: Value) -> Value | None:
+def _times_identity(x: TracedValue) -> TracedValue | None:
     """v, where x is v * I."""
     if x.function != "*":
         return None
     for v, eye in (x.args, x.args[::-1]):
-        if isinstance(eye, Value) and isinstance(v, Value) and _is_identity(eye):
+        if isinstance(eye, TracedValue) and isinstance(v, TracedValue) and _is_identity(eye):
             return v
     return None
 
 
-def _is_identity(x: Value) -> bool:
+def _is_identity(x: TracedValue) -> bool:
     n = len(x.shape or ()) == 2 and x.shape[0]
     return bool(n) and x.function == CONSTANT and x.shape == (n, n) and np.array_equal(x.content, np.eye(n))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.compile.spans import Span, combined
-from chainrule.compile.typed import KINDS, LONG, Number, Overloaded, loaded, span_of
+from chainrule.compile.typed import KINDS, LONG, Overloaded, TypedNumber, loaded, span_of
 
 __all__ = [
     "bits32",
@@ -71,7 +71,7 @@ def intrinsic(emit: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _bits(source: str, target: str) -> Callable[..., Any]:
-    return intrinsic(lambda to, x: Number(target, to.builder.bitcast(to.cast(x, source).value, KINDS[target])))
+    return intrinsic(lambda to, x: TypedNumber(target, to.builder.bitcast(to.cast(x, source).value, KINDS[target])))
 
 
 bits64, from_bits64 = _bits("float64", "int64"), _bits("int64", "float64")
@@ -79,42 +79,42 @@ bits32, from_bits32 = _bits("float32", "int32"), _bits("int32", "float32")
 
 
 @intrinsic
-def maximum(to: Any, x: Any, y: Any) -> Number:
+def maximum(to: Any, x: Any, y: Any) -> TypedNumber:
     """The larger one, NaN if one is."""
     return to.extreme("maximum", x, y)
 
 
 @intrinsic
-def minimum(to: Any, x: Any, y: Any) -> Number:
+def minimum(to: Any, x: Any, y: Any) -> TypedNumber:
     """The smaller one, NaN if one is."""
     return to.extreme("minimum", x, y)
 
 
 @intrinsic
-def fma(to: Any, x: Any, y: Any, z: Any) -> Number:
+def fma(to: Any, x: Any, y: Any, z: Any) -> TypedNumber:
     """x · y + z, rounded once."""
     return to.intrinsic("fma", x, y, z)
 
 
 @intrinsic
-def select(to: Any, condition: Any, x: Any, y: Any) -> Number:
+def select(to: Any, condition: Any, x: Any, y: Any) -> TypedNumber:
     """x where the condition holds, else y, without a branch."""
     x, y = to.together(x, y)
-    return Number(x.dtype, to.builder.select(to.cast(condition, "bool").value, x.value, y.value))
+    return TypedNumber(x.dtype, to.builder.select(to.cast(condition, "bool").value, x.value, y.value))
 
 
 @intrinsic
-def shift_right(to: Any, x: Any, n: Any) -> Number:
+def shift_right(to: Any, x: Any, n: Any) -> TypedNumber:
     """The bits of x moved down by n, zeros coming in."""
     x, n = to.together(x, n)
-    return Number(x.dtype, to.builder.lshr(x.value, n.value), combined(ast.RShift, span_of(x), span_of(n)))
+    return TypedNumber(x.dtype, to.builder.lshr(x.value, n.value), combined(ast.RShift, span_of(x), span_of(n)))
 
 
 def _add_one(place: int) -> Callable[..., Any]:
-    def add_one(to: Any, array: Any) -> Number:
+    def add_one(to: Any, array: Any) -> TypedNumber:
         """Add one to an entry of an array of integers, whatever other threads do with it; what it was before."""
         here = to.place(array, [place])
-        return Number("int64", to.builder.atomic_rmw("add", here, LONG(1), "seq_cst"), Span(0))
+        return TypedNumber("int64", to.builder.atomic_rmw("add", here, LONG(1), "seq_cst"), Span(0))
 
     return intrinsic(add_one)
 
@@ -123,7 +123,7 @@ take, finish = _add_one(0), _add_one(1)  # turns: how many pieces have been take
 
 
 @intrinsic
-def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[Number, Number, Number]:
+def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[TypedNumber, TypedNumber, TypedNumber]:
     """Where a piece of n rows begins and ends, and how many rows it has; within 0 and n whatever the cuts are."""
     n, zero = to.number(n), to.number(0)
     ends = [loaded(to.builder, "int64", to.place(cuts, [part])) for part in (piece, to.binary(ast.Add, piece, 1))]
@@ -133,16 +133,16 @@ def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[Number, Number, Nu
     below = span_of(n).below
     token = ("piece", id(count))
     return (
-        Number("index", first.value, Span(0, n.span.high, below), ("first", token)),
-        Number("index", last.value, Span(0, n.span.high, below), ("last", token)),
-        Number("index", count, Span(0, n.span.high), ("-", ("last", token), ("first", token))),
+        TypedNumber("index", first.value, Span(0, n.span.high, below), ("first", token)),
+        TypedNumber("index", last.value, Span(0, n.span.high, below), ("last", token)),
+        TypedNumber("index", count, Span(0, n.span.high), ("-", ("last", token), ("first", token))),
     )
 
 
 @intrinsic
-def whole(to: Any, n: Any, block: int) -> Number:
+def whole(to: Any, n: Any, block: int) -> TypedNumber:
     """The largest multiple of a number that is at most n."""
     n = to.number(n)
     full = to.binary(ast.Sub, n, to.binary(ast.Mod, n, block))
     low = 0 if n.span.low is not None and n.span.low >= 0 else None
-    return Number("index", full.value, Span(low, n.span.high, span_of(n).below, block))
+    return TypedNumber("index", full.value, Span(low, n.span.high, span_of(n).below, block))

@@ -14,7 +14,7 @@ from chainrule.explain.closed.products import Link, chain, trace, turned
 from chainrule.explain.closed.terms import ONE, Atom, Factor, Index, Term, UnreadableError
 from chainrule.formula import Formula, call, name, number, sqrt, total
 
-__all__ = ["Network", "Parts"]
+__all__ = ["FactorNetwork", "MatrixTerm"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Piece:
 
 
 @dataclass
-class Parts:
+class MatrixTerm:
     """A term in matrix notation: number · over / under · piece, times or divided by the rest entry by entry."""
 
     number: Any
@@ -55,7 +55,7 @@ class Parts:
         return self.piece is not None and set(self.piece.idx) == free
 
 
-class Network:
+class FactorNetwork:
     """The factors of a term, joined one summed index after the other.
 
     Parameters
@@ -125,7 +125,7 @@ class Network:
 
     # Contraction ---------------------------------------------------------------------------------------------
 
-    def parts(self) -> Parts:
+    def parts(self) -> MatrixTerm:
         dummies = [i for i in dict.fromkeys(i for p, _ in self.pieces for i in p.idx) if i not in self.free]
         while dummies:
             self._squares_are_norms(dummies)
@@ -203,7 +203,7 @@ class Network:
             raise UnreadableError
         return k
 
-    def _finished(self) -> Parts:
+    def _finished(self) -> MatrixTerm:
         free = self.free
         whole = [(p, e) for p, e in self.pieces if len(p.idx) == 2]
         if len(free) < 2:
@@ -243,8 +243,8 @@ class Network:
             rest.append((_powered(chain(p.links), abs(e), False), 1 if e > 0 else -1))
         return self._made(piece, sorted(rest, key=lambda r: -r[1]))
 
-    def _made(self, piece: Piece | None, rest: list[tuple[Formula, int]]) -> Parts:
-        return Parts(self.number, tuple(self.over), tuple(self.under), piece, tuple(rest))
+    def _made(self, piece: Piece | None, rest: list[tuple[Formula, int]]) -> MatrixTerm:
+        return MatrixTerm(self.number, tuple(self.over), tuple(self.under), piece, tuple(rest))
 
 
 # Pieces ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.matrices import inv
 from chainrule.explain.closed.atoms import Atoms, content
-from chainrule.explain.closed.contraction import Network, Parts
+from chainrule.explain.closed.contraction import FactorNetwork, MatrixTerm
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
 from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnreadableError, single
 from chainrule.formula import Formula, call, indicator, name, number, unit
@@ -99,7 +99,7 @@ class Writing:
         p = self._parts(term, x)
         return signed(p.number, self._written(p, x, beside)).of_shape(x.shape)
 
-    def _written(self, p: Parts, x: Expr, beside: bool) -> Formula:
+    def _written(self, p: MatrixTerm, x: Expr, beside: bool) -> Formula:
         """A term without its sign. Beside one that has all indices a vector may stand for rows that are all alike."""
         free = x.free()
         body = None if p.piece is None else chain(p.piece.links)
@@ -115,8 +115,8 @@ class Writing:
             body = name("𝟏", x.shape)
         return scaled(abs(p.number), p.over, p.under, body)
 
-    def _parts(self, term: Term, x: Expr) -> Parts:
-        return Network(self.atom, term, x.free()).parts()
+    def _parts(self, term: Term, x: Expr) -> MatrixTerm:
+        return FactorNetwork(self.atom, term, x.free()).parts()
 
     # Atoms ---------------------------------------------------------------------------------------------------
 

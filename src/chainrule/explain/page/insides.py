@@ -12,7 +12,7 @@ from chainrule.array import value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.errors import CannotRecord
 from chainrule.explain.notation import constant_formula, step_formula
-from chainrule.explain.reader import Reader
+from chainrule.explain.reader import RuleReader
 from chainrule.explain.steps import Explained, Factor
 from chainrule.formula import Formula, name
 from chainrule.graph import Graph, inside
@@ -126,7 +126,7 @@ def _inside(
         found = backpropagate(path, {out: np.asarray(row.gradient)[()]}, recorded=False)
         gradients = {node: value_of(g) for node, g in found.items() if g is not None}
     values = {node: gradients.get(node, np.zeros_like(node.value)) for node in (*path.inputs, *path.between)}
-    factors = Reader(symbols, explanation.loss, values, constants, places).factors(path)
+    factors = RuleReader(symbols, explanation.loss, values, constants, places).factors(path)
     for node, operand in zip(graph.inputs, outer, strict=True):
         rows[operand].factors += tuple(factors.get(node, ()))
     for node in nodes:

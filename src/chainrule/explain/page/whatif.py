@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.array import WATCHER, Array, record
 from chainrule.backward import as_rule_takes
-from chainrule.code.tape import ARGUMENT, CONSTANT, WRITE, Value
+from chainrule.code.tape import ARGUMENT, CONSTANT, WRITE, TracedValue
 from chainrule.code.tracing import trace
 from chainrule.errors import ChainruleError
 from chainrule.explain.page.insides import Row
@@ -145,7 +145,7 @@ class _Passes:
 
         def call_of(place: int | None) -> int | None:
             out = None if place is None else traces.outputs[place]
-            return out.order if isinstance(out, Value) else None
+            return out.order if isinstance(out, TracedValue) else None
 
         told = [
             {"value": call_of(v), "gradient": call_of(g), "ways": [[call_of(c), call_of(j)] for c, j in ways]}
@@ -161,7 +161,7 @@ class _Passes:
         }
 
 
-def _call(value: Value) -> list[Any]:
+def _call(value: TracedValue) -> list[Any]:
     if value.function == ARGUMENT:
         return ["argument"]
     if value.function == CONSTANT:
@@ -177,7 +177,7 @@ def _argument(x: Any) -> Any:
 
     v is a value, l a list, s a slice, e an ellipsis, d a dtype, a an array, n what JSON has no number for.
     """
-    if isinstance(x, Value):
+    if isinstance(x, TracedValue):
         return ["v", x.order]
     if isinstance(x, tuple | list):
         return ["l", *(_argument(part) for part in x)]
