@@ -14,6 +14,8 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.compile import buffers, entry, kernels, program
+from chainrule.compile.python_objects import POINTER
+from chainrule.compile.typed import LONG
 
 __all__ = ["among_nan", "large", "poisoned", "shared"]
 
@@ -78,15 +80,15 @@ def _filled(make: Callable[..., Any], extent: Callable[..., Any]) -> Callable[..
     def made_and_filled(self: Any, what: Any) -> Any:
         made = make(self, what)
         place, size = extent(self, made, what)
-        fill = self.builder.module.declare_intrinsic("llvm.memset", [entry.POINTER, entry.LONG])
-        self.builder.call(fill, [place, ir.IntType(8)(255), entry.LONG(size), ir.IntType(1)(0)])
+        fill = self.builder.module.declare_intrinsic("llvm.memset", [POINTER, LONG])
+        self.builder.call(fill, [place, ir.IntType(8)(255), LONG(size), ir.IntType(1)(0)])
         return made
 
     return made_and_filled
 
 
 def _of_result(writer: Any, array: Any, result: Any) -> tuple[Any, int]:
-    return writer.field(array, entry.DATA, entry.POINTER), math.prod(result.shape) * entry.SIZES[result.dtype]
+    return writer.data(array), math.prod(result.shape) * entry.SIZES[result.dtype]
 
 
 def _of_space(writer: Any, place: Any, size: int) -> tuple[Any, int]:

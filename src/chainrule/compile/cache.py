@@ -22,7 +22,8 @@ import numpy as np
 
 from chainrule.compile.failures import CannotCompile
 from chainrule.compile.kept import own_folder, prune, read_own, replace
-from chainrule.compile.machine import Entry, initialize, load
+from chainrule.compile.machine import initialize, load
+from chainrule.compile.signatures import Entry
 from chainrule.forks import imported
 from chainrule.version import __version__
 

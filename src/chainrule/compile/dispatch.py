@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.compile.failures import OtherInputs
-from chainrule.compile.machine import DTYPES, Entry, Leaf
+from chainrule.compile.signatures import DTYPES, Entry, Leaf
 from chainrule.compile.values import Value
 
 __all__ = ["FAST", "entries_of", "fast_path", "plain"]

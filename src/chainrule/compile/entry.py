@@ -2,8 +2,7 @@
 
 An entry looks at the types, dtypes and shapes of what it is given, and raises OtherInputs for anything else than it is
 for; makes the arrays that the function fills; lets other threads run while it runs; and makes Python's objects of what
-it returns.
-Everything it knows of Python's and NumPy's objects are the offsets below, which are part of their binary interfaces.
+it returns. So a call costs half a microsecond; what Python's and NumPy's objects are in memory says `interface.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.compile.machine import TABLE, Argument, Entry, Leaf, Parameter, Result
+from chainrule.compile.interface import TABLE
+from chainrule.compile.python_objects import INT, NULL, POINTER, PythonObjects
+from chainrule.compile.signatures import Argument, Entry, Leaf, Parameter, Result
 from chainrule.compile.spans import Span
 from chainrule.compile.translate import Translator
 from chainrule.compile.typed import (
@@ -26,7 +27,6 @@ from chainrule.compile.typed import (
     TypedNumber,
     begun,
     contiguous,
-    loaded,
     long,
     stored,
 )
@@ -34,37 +34,6 @@ from chainrule.errors import CompilerError
 
 __all__ = ["write_entry", "write_kernel_entry"]
 
-HEAD = object.__basicsize__
-"""Objects begin with their count of references and their type; in a float and in NumPy's scalars the number follows."""
-TYPE = HEAD - 8
-DATA, NDIM, SHAPE, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
-C_CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
-
-INT = ir.IntType(32)
-POINTER = ir.IntType(8).as_pointer()
-NULL = POINTER(None)
-TAKES = {  # of the functions in the table: result and arguments
-    "PyErr_Occurred": (POINTER, ()),
-    "PyErr_SetNone": (ir.VoidType(), (POINTER,)),
-    "PyFloat_AsDouble": (ir.DoubleType(), (POINTER,)),
-    "PyFloat_FromDouble": (POINTER, (ir.DoubleType(),)),
-    "PyLong_AsLongLong": (LONG, (POINTER,)),
-    "PyLong_FromLongLong": (POINTER, (LONG,)),
-    "PyBool_FromLong": (POINTER, (LONG,)),
-    "PyObject_IsTrue": (INT, (POINTER,)),
-    "PyTuple_New": (POINTER, (LONG,)),
-    "PyTuple_SetItem": (INT, (POINTER, LONG, POINTER)),
-    "PyList_New": (POINTER, (LONG,)),
-    "PyList_SetItem": (INT, (POINTER, LONG, POINTER)),
-    "Py_DecRef": (ir.VoidType(), (POINTER,)),
-    "Py_IncRef": (ir.VoidType(), (POINTER,)),
-    "PyEval_SaveThread": (POINTER, ()),
-    "PyEval_RestoreThread": (ir.VoidType(), (POINTER,)),
-    "PyMem_RawMalloc": (POINTER, (LONG,)),
-    "PyMem_RawFree": (ir.VoidType(), (POINTER,)),
-    "PyArray_Scalar": (POINTER, (POINTER, POINTER, POINTER)),
-    "PyArray_Empty": (POINTER, (INT, LONG.as_pointer(), POINTER, INT)),
-}
 SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
 ON_STACK = 1 << 14
 """Buffers of up to so many bytes lie on the stack."""
@@ -104,7 +73,7 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
         if p.role == "input":
             data = given[p.place]
         elif p.role == "result":
-            data = writer.field(arrays[p.place], DATA, POINTER)
+            data = writer.data(arrays[p.place])
         else:
             data = buffers[i] if p.role == "buffer" else writer.slot(len(TABLE) + p.place)
         arguments.append(writer.array(p.dtype, data, p.shape))
@@ -116,7 +85,7 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
     objects = []
     for k, r in enumerate(entry.results[:count]):
         if r.is_array and not r.shape:
-            place = writer.builder.bitcast(writer.field(arrays[k], DATA, POINTER), IN_MEMORY[r.dtype].as_pointer())
+            place = writer.builder.bitcast(writer.data(arrays[k]), IN_MEMORY[r.dtype].as_pointer())
             writer.builder.store(stored(writer.builder, numbers[k]), place)
         objects.append(arrays[k] if r.is_array else writer.number(numbers[k], r.type))
     writer.made.clear()
@@ -133,42 +102,20 @@ def _require_memory(entry: Entry) -> None:
                 raise CompilerError(f"{p.role} {p.place} has the shape {given.shape}, not {p.shape}")
 
 
-class _EntryWriter:
+class _EntryWriter(PythonObjects):
     """One entry, line by line."""
 
     def __init__(self, translator: Translator, name: str, table: ir.GlobalVariable, takes: int):
-        self.table = table
         kind = ir.FunctionType(POINTER, [POINTER, POINTER.as_pointer(), LONG])
         entry = ir.Function(translator.module, kind, f"chainrule.{name}")
-        self.builder, memory = begun(entry)
+        builder, memory = begun(entry)
+        super().__init__(builder, table)
         self.given_all = entry.args[1]
         self.translated = translator.inside(self.builder, memory)
         self.lengths: dict[str, TypedNumber] = {}
         self.made: list[ir.Value] = []  # arrays, to be given back where something goes wrong
         self.memory: ir.Value | None = None
         self.require(self.equal(entry.args[2], LONG(takes)))
-
-    # The table, memory, errors ------------------------------------------------------------------------------
-
-    def slot(self, index: int) -> ir.Value:
-        return self.builder.load(self.builder.gep(self.table, [INT(0), INT(index)]))
-
-    def known(self, name: str) -> ir.Value:
-        return self.slot(TABLE.index(name))
-
-    def call(self, name: str, *arguments: ir.Value) -> ir.Value:
-        result, takes = TAKES[name]
-        function = self.builder.bitcast(self.known(name), ir.FunctionType(result, takes).as_pointer())
-        return self.builder.call(function, arguments)
-
-    def field(self, thing: ir.Value, offset: int, kind: ir.Type) -> ir.Value:
-        place = self.builder.gep(thing, [LONG(offset)])
-        return self.builder.load(self.builder.bitcast(place, kind.as_pointer()))
-
-    def equal(self, x: ir.Value, y: ir.Value) -> ir.Value:
-        if isinstance(x.type, ir.PointerType):
-            x, y = (self.builder.ptrtoint(v, LONG) for v in (x, y))
-        return self.builder.icmp_signed("==", x, y)
 
     def require(self, condition: ir.Value, error: str | None = "OtherInputs") -> None:
         """Go on only where the condition holds; else give back what was made, and raise (None: something has)."""
@@ -181,15 +128,12 @@ class _EntryWriter:
                 self.call("PyErr_SetNone", self.known(error))
             self.builder.ret(NULL)
 
-    def exists(self, thing: ir.Value) -> ir.Value:
-        return self.builder.not_(self.equal(thing, NULL))
-
     # What is given -----------------------------------------------------------------------------------------
 
     def given(self, i: int) -> tuple[ir.Value, ir.Value]:
         """An argument, and its type."""
         thing = self.builder.load(self.builder.gep(self.given_all, [LONG(i)]))
-        return thing, self.field(thing, TYPE, POINTER)
+        return thing, self.type_of(thing)
 
     def leaf(self, i: int, leaf: Leaf) -> Any:
         """The data of an array, or a number."""
@@ -199,7 +143,7 @@ class _EntryWriter:
         self.require(self.equal(kind, self.known(leaf.type)))
         if leaf.type == "int":
             return self.integer(thing, *leaf.range)
-        return loaded(self.builder, leaf.dtype, self.place(thing, leaf.dtype))
+        return self.number_in(thing, leaf.dtype)
 
     def integer(self, thing: ir.Value, low: int, high: int) -> TypedNumber:
         """One of Python's integers, which must lie in a range."""
@@ -210,10 +154,6 @@ class _EntryWriter:
         )
         self.require(self.builder.and_(above, below))
         return TypedNumber("int64", value)
-
-    def place(self, thing: ir.Value, dtype: str) -> ir.Value:
-        """Where an object of NumPy or Python has its number."""
-        return self.builder.bitcast(self.builder.gep(thing, [LONG(HEAD)]), IN_MEMORY[dtype].as_pointer())
 
     def argument(self, i: int, takes: Argument) -> TypedNumber | TypedArray:
         """What a kernel takes."""
@@ -227,20 +167,14 @@ class _EntryWriter:
         """The data of an array, and its lengths; a length that is not known becomes known with the first array."""
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known("ndarray")))
-        flags = INT(C_CONTIGUOUS | ALIGNED | (WRITEABLE if written else 0))
-        fits = self.equal(self.builder.and_(self.field(thing, FLAGS, INT), flags), flags)
-        fits = self.builder.and_(fits, self.equal(self.field(thing, NDIM, INT), INT(len(shape))))
-        self.require(
-            self.builder.and_(fits, self.equal(self.field(thing, DTYPE, POINTER), self.known(f"dtype {dtype}")))
-        )
-        along = self.field(thing, SHAPE, LONG.as_pointer())
+        self.require(self.is_contiguous(thing, dtype, len(shape), written))
         lengths: list[Any] = []
         for k, n in enumerate(shape):
-            found = self.builder.load(self.builder.gep(along, [LONG(k)]))
+            found = self.length(thing, k)
             known = n if isinstance(n, int) else self.lengths.setdefault(n, TypedNumber("index", found, Span(0), n))
             self.require(self.equal(found, long(known)))
             lengths.append(known)
-        return self.field(thing, DATA, POINTER), lengths
+        return self.data(thing), lengths
 
     def number_given(self, i: int, dtype: str) -> TypedNumber:
         """A number for a kernel: NumPy's of the same dtype, or any that Python can make one of."""
@@ -248,7 +182,7 @@ class _EntryWriter:
         value = self.translated.variable(KINDS[dtype])
         with self.builder.if_else(self.equal(kind, self.known(f"numpy.{dtype}"))) as (same, other):
             with same:
-                self.builder.store(loaded(self.builder, dtype, self.place(thing, dtype)).value, value)
+                self.builder.store(self.number_in(thing, dtype).value, value)
             with other:
                 if dtype.startswith("float"):
                     found = TypedNumber("float64", self.call("PyFloat_AsDouble", thing))
@@ -338,9 +272,3 @@ class _EntryWriter:
             return objects[structure]
         parts = [self.built(part, objects) for part in structure]
         return self.packed("List" if isinstance(structure, list) else "Tuple", parts)
-
-    def packed(self, kind: str, parts: Sequence[ir.Value]) -> ir.Value:
-        whole = self.call(f"Py{kind}_New", LONG(len(parts)))
-        for i, part in enumerate(parts):
-            self.call(f"Py{kind}_SetItem", whole, LONG(i), part)
-        return whole

@@ -10,9 +10,12 @@ from llvmlite import ir
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from chainrule.compile import vecmath
-from chainrule.compile.entry import POINTER, write_entry, write_kernel_entry
+from chainrule.compile.entry import write_entry, write_kernel_entry
 from chainrule.compile.failures import asking_llvm
-from chainrule.compile.machine import LLVM, TABLE, Entry, initialize, processor
+from chainrule.compile.interface import TABLE
+from chainrule.compile.machine import LLVM, initialize, processor
+from chainrule.compile.python_objects import POINTER
+from chainrule.compile.signatures import Entry
 from chainrule.compile.translate import Translator
 
 __all__ = ["compiled"]

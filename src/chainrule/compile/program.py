@@ -18,9 +18,9 @@ from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.buffers import Lifetime, Workspace, share
 from chainrule.compile.failures import CallFailed
 from chainrule.compile.kernels import number_text, over_pieces, write_kernel
-from chainrule.compile.machine import Entry, Parameter
 from chainrule.compile.operations import COMPUTED
 from chainrule.compile.schedule import Kernel, ProgramStep, is_for_kernels, needed, schedule
+from chainrule.compile.signatures import Entry, Parameter
 from chainrule.compile.threads import PIECES
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 from chainrule.compile.windows import WINDOWS, Text, samples_of, work_of, write_windows

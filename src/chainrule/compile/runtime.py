@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.compile.failures import OtherInputs
-from chainrule.compile.machine import Argument
+from chainrule.compile.signatures import Argument
 
 __all__ = ["OtherInputs", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
 
