@@ -122,11 +122,11 @@ def _without(product: Product, factor: Product) -> Product:
 
 def expression_of(form: Form, shape: tuple[int, ...], known: Known) -> Expression:
     """The blocks of a form."""
-    total = _Writer(known, form.slopes).sum(form.terms)
+    total = _SumWriter(known, form.slopes).sum(form.terms)
     return total if total.shape == shape else Expression(broadcast_to, (total,), shape, {"shape": shape})
 
 
-class _Writer:
+class _SumWriter:
     """Writes sums and products. Slopes are multiplied last, and only with what is not 0."""
 
     def __init__(self, known: Known, slopes: frozenset[Any]):

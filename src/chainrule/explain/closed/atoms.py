@@ -17,7 +17,7 @@ from chainrule.explain.closed.terms import (
     Factor,
     Index,
     Term,
-    UnreadableError,
+    UnwritableError,
     aligned,
     cost,
     join,
@@ -151,7 +151,7 @@ class Atoms:
         """x, or x multiplied out if that is much shorter, since something cancels."""
         least = cost(x)
         if least > LONGEST:
-            raise UnreadableError
+            raise UnwritableError
         best, limit = x, 0.75 * least
         for opened in self.opened(x):
             if (c := cost(opened)) < limit:
@@ -233,7 +233,7 @@ def _cancels(factor: Factor, term: Term) -> int:
 
 
 def _unreadable() -> Any:
-    raise UnreadableError
+    raise UnwritableError
 
 
 # Numbers -------------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def exactly(c: Any) -> Any:
         return c
     c = float(c)
     if not math.isfinite(c):
-        raise UnreadableError
+        raise UnwritableError
     near = Fraction(c).limit_denominator(1000)
     return near if near and abs(float(near) - c) <= 4e-16 * abs(c) else c
 

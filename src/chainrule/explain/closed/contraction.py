@@ -11,7 +11,7 @@ from typing import Any
 
 from chainrule.blocks.elementwise import exp
 from chainrule.explain.closed.products import Link, chain, trace, turned
-from chainrule.explain.closed.terms import ONE, Atom, Factor, Index, Term, UnreadableError
+from chainrule.explain.closed.terms import ONE, Atom, Factor, Index, Term, UnwritableError
 from chainrule.formula import Formula, call, name, number, sqrt, total
 
 __all__ = ["FactorNetwork", "MatrixTerm"]
@@ -92,7 +92,7 @@ class FactorNetwork:
         if len(idx) == 2 and idx[0] is idx[1]:
             f, idx = call("diag", f).of_shape((idx[0].size,)), idx[:1]
         if len(idx) > 2:
-            raise UnreadableError
+            raise UnwritableError
         tall = len(idx) == 1 and atom.kind != "sum" and len(atom.shape) == 2 and atom.shape[1] == 1
         self.pieces.append((Piece(idx, ((f, None if atom.symmetric else False),), tall), e))
 
@@ -192,15 +192,15 @@ class FactorNetwork:
             joined = Piece(ends, a.links + middle + b.links)
             if ends[0] is ends[1]:
                 if ends[0] in self.free:
-                    raise UnreadableError
+                    raise UnwritableError
                 self.over.append(trace(joined.links))
                 if any(ends[0] in p.idx for p, _ in self.pieces):
-                    raise UnreadableError
+                    raise UnwritableError
                 dummies[:] = [i for i in dummies if i is not ends[0]]
             else:
                 self.pieces.append((joined, ONE))
         else:
-            raise UnreadableError
+            raise UnwritableError
         return k
 
     def _finished(self) -> MatrixTerm:
@@ -208,10 +208,10 @@ class FactorNetwork:
         whole = [(p, e) for p, e in self.pieces if len(p.idx) == 2]
         if len(free) < 2:
             if any(len(p.idx) != 1 for p, _ in self.pieces):
-                raise UnreadableError
+                raise UnwritableError
             return self._made(_vector(self.pieces) if self.pieces else None, [])
         if len(free) > 2:
-            raise UnreadableError
+            raise UnwritableError
         i, j = free
         rows = [(p, e) for p, e in self.pieces if p.idx == (i,)]
         columns = [(p, e) for p, e in self.pieces if p.idx == (j,)]

@@ -14,7 +14,7 @@ from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.read import GraphReading
-from chainrule.explain.closed.terms import Expr, UnreadableError
+from chainrule.explain.closed.terms import Expr, UnwritableError
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula
 from chainrule.node import Node
@@ -73,7 +73,7 @@ class ClosedForms:
         """The value of a named node, so that it can be called by its name wherever it turns up."""
         try:
             value = self.from_inputs.of(node)
-        except UnreadableError:
+        except UnwritableError:
             return
         if value.terms and set(value.used()) == set(value.free()):
             self.names.setdefault((self.atoms.key(value), value.shape), self.symbols[node])
@@ -81,7 +81,7 @@ class ClosedForms:
     def _value(self, node: Node, leaves: Container[Node]) -> Expr | None:
         try:
             return GraphReading(self.atoms, leaves, self._is_symmetric).of(node)
-        except UnreadableError:
+        except UnwritableError:
             return None
 
     def _multiples(self) -> Iterator[Node]:
@@ -107,7 +107,7 @@ class ClosedForms:
             return False
         try:
             value = self.from_inputs.of(node)
-        except UnreadableError:
+        except UnwritableError:
             return False
         free = value.free()
         square = len(free) == 2 and free[0].size == free[1].size
@@ -132,7 +132,7 @@ class ClosedForms:
     def _of_constant(self, c: Any) -> Formula:
         try:
             return Writing(self.atoms, self._leaf).formula(self.from_names.of(c))
-        except UnreadableError:
+        except UnwritableError:
             return self.constants(c)
 
     def _over(self, reading: GraphReading, gradient: Node, names: Mapping[Any, Formula]) -> Formula | None:
@@ -140,7 +140,7 @@ class ClosedForms:
             return None
         try:
             return Writing(self.atoms, self._leaf, names).formula(reading.of(gradient))
-        except UnreadableError:
+        except UnwritableError:
             return None
 
     def _by_definitions(self, reading: GraphReading, gradient: Node) -> Iterator[Formula | None]:
@@ -155,7 +155,7 @@ class ClosedForms:
                 found = folded(self.atoms, opened, self.definitions[reading])
                 if found is not opened:
                     yield Writing(self.atoms, self._leaf).formula(found)
-        except UnreadableError:
+        except UnwritableError:
             return
 
     def _plainly(self, gradient: Node) -> Formula | None:

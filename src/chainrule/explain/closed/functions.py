@@ -15,7 +15,7 @@ from chainrule.blocks.special.error_functions import log_ndtr
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.reading import Reading
-from chainrule.explain.closed.terms import ONE, Expr, Factors, Index, Term, UnreadableError, single
+from chainrule.explain.closed.terms import ONE, Expr, Factors, Index, Term, UnwritableError, single
 from chainrule.node import Node
 
 __all__ = ["FUNCTIONS"]
@@ -91,7 +91,7 @@ def inverse(atoms: Atoms, x: Expr) -> Expr:
     i, j = x.free()
     term = atoms.bracketed(x)
     if term is None:
-        raise UnreadableError
+        raise UnwritableError
     chain = _chain(term, i, j)
     if chain is None:
         term = atoms.in_brackets(x)

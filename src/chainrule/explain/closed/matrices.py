@@ -18,7 +18,7 @@ from chainrule.blocks.matrices import inv
 from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import FactorNetwork, MatrixTerm
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
-from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnreadableError, single
+from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnwritableError, single
 from chainrule.formula import Formula, call, indicator, name, number, unit
 
 __all__ = ["Writing"]
@@ -51,7 +51,7 @@ class Writing:
             return number("0", x.shape)
         try:
             return self._sum(x, beside)
-        except UnreadableError:
+        except UnwritableError:
             opened = list(self.atoms.opened(x, only=lambda atom: atom.axes > 2))
             if not opened:
                 raise

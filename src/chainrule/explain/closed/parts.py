@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from chainrule.explain.closed.terms import UnreadableError
+from chainrule.explain.closed.terms import UnwritableError
 from chainrule.formula import Formula, name
 from chainrule.node import Node
 
@@ -34,7 +34,7 @@ class Part:
     def formula(self, taken: Container[str]) -> Formula:
         """U, or u₁; where the user has such a name already U(…) would be read as his, so it is told by the block."""
         if self.letter in taken or self.letter.lower() in taken:
-            raise UnreadableError
+            raise UnwritableError
         if self.column is None:
             return name(self.letter, self.shape)
         return name(self.letter.lower() + str(self.column + 1).translate(SUBSCRIPTS), self.shape)

@@ -22,7 +22,7 @@ from chainrule.explain.closed.entries import ENTRIES
 from chainrule.explain.closed.functions import FUNCTIONS
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.sums import SUMS
-from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnreadableError, aligned, axes_of_shape, single
+from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnwritableError, aligned, axes_of_shape, single
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 from chainrule.recording import alias
@@ -69,7 +69,7 @@ class GraphReading(Reading):
 
     def _leaf(self, node: Node) -> Expr:
         if is_complex(node.value):
-            raise UnreadableError
+            raise UnwritableError
         symmetric = self.is_symmetric(node)
         return self.whole(("leaf", id(node)), np.shape(node.value), content=node, symmetric=symmetric)
 
@@ -81,10 +81,10 @@ class GraphReading(Reading):
 
     def _constant(self, x: Any) -> Expr:
         if x is None or isinstance(x, str):
-            raise UnreadableError
+            raise UnwritableError
         c = np.asarray(x)
         if c.dtype.kind not in "fiub" or c.size == 0 or not np.isfinite(c).all():
-            raise UnreadableError  # 0·∞ is not 0, and no sum with NaN in it cancels
+            raise UnwritableError  # 0·∞ is not 0, and no sum with NaN in it cancels
         axes = axes_of_shape(c.shape)
         idx = tuple(i for i in axes if i is not None)
         if (c == c.flat[0]).all():
@@ -118,7 +118,7 @@ class GraphReading(Reading):
 
     def _read(self, node: Node) -> Expr:
         if is_complex(node.value):
-            raise UnreadableError
+            raise UnwritableError
         block = node.block
         if block in READ:
             found = READ[block](self, node, *node.inputs, **node.params)
@@ -139,5 +139,5 @@ def _checked(x: Expr, shape: tuple[int, ...]) -> tuple[Index | None, ...]:
     axes = (None,) * (len(shape) - len(x.axes)) + x.axes
     made = tuple(Index(n) if i is None and n > 1 else i for i, n in zip(axes, shape, strict=True))
     if tuple(1 if i is None else i.size for i in made) != shape:
-        raise UnreadableError
+        raise UnwritableError
     return made

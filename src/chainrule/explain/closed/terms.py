@@ -24,7 +24,7 @@ __all__ = [
     "Factors",
     "Index",
     "Term",
-    "UnreadableError",
+    "UnwritableError",
     "aligned",
     "axes_of_shape",
     "cost",
@@ -40,7 +40,7 @@ __all__ = [
 ONE = Fraction(1)
 
 
-class UnreadableError(Exception):
+class UnwritableError(Exception):
     """There is no way to write it in this notation."""
 
 
