@@ -16,17 +16,9 @@ import numpy as np
 
 from chainrule.array import Array, holds_recorded
 from chainrule.errors import ExpressionError
-from chainrule.expression.language import (
-    METHODS,
-    Function,
-    in_matmul,
-    indexed,
-    of_einsum,
-    of_matmul,
-    same,
-    size,
-    together,
-)
+from chainrule.expression.how_many import in_matmul, of_einsum, of_matmul
+from chainrule.expression.language import METHODS, Function
+from chainrule.expression.measures import indexed, same, size, together
 from chainrule.node import user_frame
 
 __all__ = ["LARGEST", "MOST_BITS", "OPERATORS", "Meter", "shortened"]
