@@ -37,7 +37,7 @@ class Hot:
 
     Attributes
     ----------
-    labels, size : as in `structure.OneHot`; or a node, for labels that are known only at run time.
+    labels, size : as in `constants.OneHot`; or a node, for labels that are known only at run time.
     put : whether it stands for an `add_at`, which puts a number at its place and multiplies nothing by zero.
     """
 

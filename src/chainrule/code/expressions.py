@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.code.tape import CONSTANT, TracedValue
+from chainrule.constants import is_identity
 
 __all__ = ["Dialect", "expression", "literal", "written"]
 
@@ -139,9 +140,9 @@ def constant(x: np.ndarray, dialect: Dialect) -> ast.expr:
             return ast.Call(dotted(f"{p}.arange"), [ast.Constant(n) for n in given], [])
     if x.ndim == 2 and x.shape[0] == x.shape[1] > 1 and x.dtype.kind in "fb":
         eye = ast.Call(dotted(f"{p}.eye"), [ast.Constant(len(x))], _dtype_of(x, dialect, bool_is_natural=False))
-        if np.array_equal(x, np.eye(len(x))):
+        if is_identity(x):
             return eye
-        if np.array_equal(x, 1 - np.eye(len(x))):
+        if is_identity(1 - x):
             return ast.BinOp(ast.Constant(1), ast.Sub(), eye) if x.dtype.kind == "f" else ast.UnaryOp(ast.Invert(), eye)
         for k in (-1, 0):
             if np.array_equal(x, np.tri(len(x), k=k)):

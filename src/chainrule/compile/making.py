@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.compile.sizes import require_fitting
 from chainrule.compile.values import Value
+from chainrule.constants import is_uniform
 
 __all__ = ["Maker"]
 
@@ -35,7 +36,7 @@ class Maker:
         """A number, or a whole array; an array of one number everywhere is kept as that number."""
         weak = type(value) in (bool, int, float, complex) and dtype is None  # np.float64 is a float, but not weak
         array = np.asarray(value, dtype=dtype)
-        if array.size and (array.ndim == 0 or _is_uniform(array)):
+        if array.size and (array.ndim == 0 or is_uniform(array)):
             number = array.reshape(-1)[0]
             key: Any = ("number", number.tobytes(), array.dtype, array.shape if shape is None else tuple(shape), weak)
             if key not in self.known:
@@ -54,13 +55,6 @@ class Maker:
         """Ask on each run whether a value is as it was found."""
         if (value, how, outcome) not in self.guards:
             self.guards.append((value, how, outcome))
-
-
-def _is_uniform(array: np.ndarray) -> bool:
-    flat = array.reshape(-1)
-    if flat[0] != flat[0] or not (flat == flat[0]).all():
-        return False
-    return flat[0] != 0 or not (np.signbit(flat.real).any() or np.signbit(flat.imag).any())
 
 
 def _is_simple(x: Any) -> bool:

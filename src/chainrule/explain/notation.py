@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.constants import OneHot, is_identity, one_hot
 from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
 from chainrule.node import Node
@@ -50,9 +51,10 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
             return number(inline(x))
         return name(str(x))
-    if x.ndim == 2 and len(x) > 1 and np.array_equal(x, np.eye(*x.shape)) and x.shape[0] == x.shape[1]:
+    if is_identity(x):
         return name("I", x.shape)
-    if is_one_hot(x) and (found := _one_hot(x, known)):
+    hot = one_hot(x) if x.ndim <= 2 and x.dtype.kind == "f" else None
+    if hot is not None and hot.number == 1 and (found := _rows(hot, x, known)):
         return found
     filled = bool(x.size and (x == x.flat[0]).all())
     for label, value in () if filled else known.items():
@@ -72,16 +74,9 @@ def _same(value: Any, x: np.ndarray) -> bool:
     )
 
 
-def is_one_hot(x: np.ndarray) -> bool:
-    """Whether each row has a single one among zeros, and more than one entry."""
-    if x.ndim not in (1, 2) or x.dtype.kind != "f" or x.size == 0 or x.shape[-1] == 1:
-        return False
-    return bool((np.count_nonzero(x, axis=-1) == 1).all() and (np.max(x, axis=-1) == 1).all())
-
-
-def _one_hot(x: np.ndarray, known: Mapping[str, Any]) -> Formula | None:
+def _rows(hot: OneHot, x: np.ndarray, known: Mapping[str, Any]) -> Formula | None:
     """e_c for a vector; for rows of them `onehot` of the labels, if they have a name or are many."""
-    labels = np.argmax(x, axis=-1)
+    labels = hot.labels
     if x.ndim == 1:
         return Formula("unit", text=str(int(labels)), shape=x.shape)
     named = next((n for n, v in known.items() if np.shape(v) == labels.shape and np.array_equal(v, labels)), None)

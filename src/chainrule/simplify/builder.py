@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule import absent
+from chainrule import absent, constants
 from chainrule.block import Block
 from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import negative
@@ -90,14 +90,15 @@ class Builder:
         return absent.has_absent_zeros(x)
 
     def uniform(self, x: Any) -> Any:
-        return self._fact("uniform", structure.uniform, x)
+        return self._fact("uniform", constants.uniform, x)
 
-    def one_hot(self, x: Any) -> structure.OneHot | None:
+    def one_hot(self, x: Any) -> constants.OneHot | None:
         """A constant as one-hot rows whose zeros are absent, or None."""
-        return self._fact("one_hot", structure.one_hot, x) if self.has_absent_zeros(x) else None
+        return self._fact("one_hot", constants.one_hot, x) if self.has_absent_zeros(x) else None
 
     def is_identity(self, x: Any) -> bool:
-        return type(x) is np.ndarray and self._fact("identity", lambda c: structure.is_identity(self.one_hot(c)), x)
+        """Whether a constant is an identity matrix whose zeros are absent."""
+        return type(x) is np.ndarray and self.has_absent_zeros(x) and self._fact("identity", constants.is_identity, x)
 
     def range_of(self, x: Any) -> Range:
         """As `structure.range_of`, computed once for each node."""
@@ -109,7 +110,7 @@ class Builder:
 
     def is_seed(self, x: Any) -> bool:
         """Whether a constant is the seed of a Jacobian by a matrix: an identity matrix, reshaped to S + S."""
-        return self.has_absent_zeros(x) and self._fact("seed", structure.is_seed, x)
+        return self.has_absent_zeros(x) and self._fact("seed", constants.is_seed, x)
 
     def _fact(self, name: str, find: Any, x: Any) -> Any:
         """What `find` says of a constant, looked for once."""

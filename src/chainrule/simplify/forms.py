@@ -43,12 +43,13 @@ from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.integers import one_hot_rows, scatter
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.constants import one_hot
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
 from chainrule.simplify.laws import covers, may_meet
 from chainrule.simplify.matching import made, match_factors
-from chainrule.simplify.structure import is_result_of, one_hot
+from chainrule.simplify.structure import is_result_of
 
 __all__ = ["Forms"]
 

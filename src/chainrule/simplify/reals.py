@@ -18,6 +18,7 @@ from chainrule.blocks.elementwise import add, divide, multiply, negative, power,
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.constants import one_hot
 from chainrule.libraries import dtype_of
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
@@ -53,9 +54,9 @@ class Reals(Sums):
         c = np.asarray(c)
         if c.size and (c == c.flat[0]).all():
             return Form({ONE: float(c.flat[0])} if c.flat[0] != 0 else {})
-        if c.ndim == 1 and np.count_nonzero(c) == 1:
-            index = int(np.flatnonzero(c)[0])
-            return self.unit(index, c.size, float(c[index]))
+        hot = one_hot(c) if c.ndim == 1 else None
+        if hot is not None:
+            return self.unit(int(hot.labels), hot.size, float(hot.number))
         key = (c.dtype.str, c.shape, c.tobytes())
         if key not in self._constants:  # one node for each content, so that equal ones cancel
             self._constants[key] = Node(None, (), {}, c)

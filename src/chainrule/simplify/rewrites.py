@@ -38,7 +38,7 @@ from chainrule.blocks.linalg import matmul, outer
 from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import logsumexp, max_, mean, min_, prod
 from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, cast, reshape, transpose
+from chainrule.blocks.shaping import broadcast_to, cast, cast_to_integer, reshape, transpose
 from chainrule.node import Node
 from chainrule.recording import alias
 from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
@@ -426,6 +426,12 @@ FOR_COMPUTATIONS = _by_block(
 )
 """What may be used where numbers are computed."""
 
+
+def integers_stay(build: Builder, x: Any, dtype: Any) -> Any:
+    """A truth or an integer as an integer is what it was."""
+    return x if shape_and_dtype(x)[1].kind in "biu" else None
+
+
 _SHORTER = {
     to_the_same_shape,
     to_the_same_dtype,
@@ -436,6 +442,7 @@ _SHORTER = {
 }
 FOR_READING = _by_block(
     Rewrite((numpy_number,), lambda build, x, dtype: x),
+    Rewrite((cast_to_integer,), integers_stay),
     *(r for r in STRUCTURAL if r.function in _SHORTER),
     *map(IdentityRule, REAL),
 )

@@ -1,8 +1,7 @@
-"""Structure: what is known of a value from its block and operands, or of a constant from its entries.
+"""Structure: what is known of a value from its block and operands: between which numbers it lies, where it is NaN.
 
-Constants: all entries one number (`uniform`), one number at one place of each row and zeros elsewhere (`one_hot`, of
-which the identity matrix is the case "row i at place i"), the seeds of a Jacobian (`is_seed`).
-Results: positive, bounded. These are statements about real numbers: a softmax is positive although it may round to 0.
+These are statements about real numbers: a softmax is positive although it may round to 0. What the entries of a
+constant say stands in `chainrule.constants`.
 
 Some zeros are absent (see `chainrule.absent`): rules may leave out what stands beside them, though it be NaN or
 infinite there. Any other zero is a number, in an array with the same entries too: 0·NaN stays NaN.
@@ -13,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,83 +23,11 @@ from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 
 __all__ = [
-    "OneHot",
     "is_bounded",
-    "is_identity",
     "is_positive",
     "is_result_of",
-    "is_seed",
-    "one_hot",
     "origins",
-    "uniform",
 ]
-
-
-class OneHot(NamedTuple):
-    """Rows of zeros with one number at the place that each row's label names.
-
-    Attributes
-    ----------
-    labels : integers, of the shape of the array without its last axis.
-    size : the length of a row.
-    number : what stands there, the same in each row.
-    """
-
-    labels: np.ndarray
-    size: int
-    number: Any
-
-
-def uniform(x: Any) -> Any:
-    """The number that all entries of a constant are; None where they differ, and for NaN."""
-    if isinstance(x, bool | np.bool_) or x is None or isinstance(x, str):
-        return None
-    if isinstance(x, int | float):
-        return x if x == x else None
-    if not isinstance(x, np.ndarray | np.generic) or x.dtype.kind not in "fiu" or x.size == 0:
-        return None
-    first = x.flat[0] if isinstance(x, np.ndarray) else x
-    if first != first or (x.size > 1 and x.flat[-1] != first):
-        return None
-    if x.size > 1 and not (x == first).all():
-        return None
-    if first == 0 and x.dtype.kind == "f" and x.size > 1 and np.signbit(x).any() != np.signbit(x).all():
-        return None
-    return first.item()
-
-
-def one_hot(x: Any) -> OneHot | None:
-    """A constant as one-hot rows, or None."""
-    if not isinstance(x, np.ndarray) or x.ndim == 0 or x.dtype.kind != "f" or x.shape[-1] < 2:
-        return None
-    rows = math.prod(x.shape[:-1])
-    if rows == 0 or np.count_nonzero(x.reshape(-1, x.shape[-1])[0]) != 1 or np.count_nonzero(x) != rows:
-        return None
-    labels = np.argmax(x != 0, axis=-1)
-    picked = np.take_along_axis(x, labels[..., None], axis=-1)
-    number = picked.flat[0]
-    if not np.isfinite(number) or not (picked == number).all():
-        return None
-    return OneHot(labels, x.shape[-1], number.item())
-
-
-def is_identity(hot: OneHot | None) -> bool:
-    """Whether one-hot rows are an identity matrix."""
-    return (
-        hot is not None
-        and hot.number == 1
-        and hot.labels.shape == (hot.size,)
-        and bool((hot.labels == np.arange(hot.size)).all())
-    )
-
-
-def is_seed(x: np.ndarray) -> bool:
-    """Whether a constant is an identity matrix, reshaped to S + S: the cotangents of an output of shape S."""
-    half = x.ndim // 2
-    n = math.prod(x.shape[:half])
-    if x.dtype.kind != "f" or x.ndim % 2 or n < 2 or x.shape[:half] != x.shape[half:] or np.count_nonzero(x) != n:
-        return False
-    return bool((x.reshape(n, n).diagonal() == 1).all())
 
 
 def is_result_of(x: Any, *blocks: Block) -> bool:

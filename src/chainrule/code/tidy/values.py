@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.code.tape import CONSTANT, WRITE, Tape, TracedValue, values_in
 from chainrule.code.tidy.calls import call, is_diagonal, is_float, is_zero
+from chainrule.constants import is_identity
 
 __all__ = ["cast", "chosen", "diagonal_product", "numbers", "outer", "read_of_written", "trace", "zeros"]
 
@@ -168,11 +169,8 @@ def _times_identity(x: TracedValue) -> TracedValue | None:
     if x.function != "*":
         return None
     for v, eye in (x.args, x.args[::-1]):
-        if isinstance(eye, TracedValue) and isinstance(v, TracedValue) and _is_identity(eye):
+        if not isinstance(eye, TracedValue) or not isinstance(v, TracedValue):
+            continue
+        if eye.function == CONSTANT and is_identity(eye.content):
             return v
     return None
-
-
-def _is_identity(x: TracedValue) -> bool:
-    n = len(x.shape or ()) == 2 and x.shape[0]
-    return bool(n) and x.function == CONSTANT and x.shape == (n, n) and np.array_equal(x.content, np.eye(n))

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
+from chainrule.constants import one_hot, times_identity
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms, exactly
 from chainrule.explain.closed.choices import CHOICES, needed
@@ -89,20 +90,15 @@ class GraphReading(Reading):
         idx = tuple(i for i in axes if i is not None)
         if (c == c.flat[0]).all():
             return self.atoms.number(c.flat[0].item(), axes)
-        if c.ndim == 2 and c.shape[0] == c.shape[1] and np.array_equal(c, c[0, 0] * np.eye(len(c))):
-            return single(calls.identity(self.atoms, len(c)), idx).scaled(exactly(c[0, 0]))
+        if (diagonal := times_identity(c)) is not None:
+            return single(calls.identity(self.atoms, len(c)), idx).scaled(exactly(diagonal))
         if c.ndim == 2 and np.count_nonzero(c) == 1 and len(idx) == 2:  # c e_i e_jᵀ
             places = [int(k[0]) for k in np.nonzero(c)]
             hots = [self.hot(k, i.size, (i,)) for k, i in zip(places, idx, strict=True)]
             return Expr((Term(exactly(c[tuple(places)]), hots[0] | hots[1]),), axes)
-        number = c.max()
-        rows = c.reshape(-1, c.shape[-1])
-        if (
-            len(idx) == c.ndim <= 2
-            and (np.count_nonzero(rows, axis=1) == 1).all()
-            and (rows.max(axis=1) == number).all()
-        ):
-            return Expr((Term(exactly(number), self.hot(np.argmax(c, axis=-1), c.shape[-1], idx)),), axes)
+        hot = one_hot(c) if len(idx) == c.ndim <= 2 else None
+        if hot is not None:
+            return Expr((Term(exactly(hot.number), self.hot(hot.labels, hot.size, idx)),), axes)
         return self.whole(("constant", c.dtype.str, c.shape, c.tobytes()), c.shape, content=x)
 
     def hot(self, labels: Any, size: int, idx: tuple[Index, ...]) -> dict[Any, Fraction]:

@@ -26,9 +26,10 @@ from chainrule.blocks.linalg import einsum, matmul, outer
 from chainrule.blocks.norms import norm
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, cast, copy, reshape, transpose
+from chainrule.blocks.shaping import broadcast_to, cast, cast_to_integer, copy, reshape, transpose
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Index
+from chainrule.libraries import dtype_of
 from chainrule.node import Node
 
 __all__ = ["SUMS"]
@@ -50,6 +51,11 @@ def _negative(r: Reading, node: Node, x: Any) -> Expr:
 
 def _same(r: Reading, node: Node, x: Any, **params: Any) -> Expr:
     return r.of(x)
+
+
+def _integer(r: Reading, node: Node, x: Any, dtype: Any) -> Expr | None:
+    """A truth or an integer stays what it is; other numbers are rounded."""
+    return r.of(x) if dtype_of(x.value if type(x) is Node else x).kind in "biu" else None
 
 
 def _multiply(r: Reading, node: Node, x: Any, y: Any) -> Expr:
@@ -175,6 +181,7 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     negative: _negative,
     positive_: _same,
     cast: _same,
+    cast_to_integer: _integer,
     numpy_number: _same,
     copy: _same,
     multiply: _multiply,
