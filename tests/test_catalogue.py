@@ -11,13 +11,13 @@ import pytest
 import chainrule as cr
 from chainrule.answers import ANSWERS
 from chainrule.block import BLOCKS, Elementwise
-from chainrule.catalogue import BlockEntry, check_block, families, find
+from chainrule.catalogue import BlockEntry, families, find
 from chainrule.catalogue import names as catalogue_names
-from chainrule.catalogue.checks import BlockReport
-from chainrule.catalogue.entry import sample_of
 from chainrule.catalogue.markdown import document
 from chainrule.catalogue.terminal import listing, page, show
 from chainrule.catalogue.worked import work
+from chainrule.check.blocks import BlockReport, check_block
+from chainrule.check.sample import sample_of
 from chainrule.cli import main
 from chainrule.domains import example, normal, positive
 from chainrule.errors import ExpressionError

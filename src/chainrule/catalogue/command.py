@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.text import Text
 
 from chainrule.block import Block
-from chainrule.catalogue.checks import BlockReport, check_block
 from chainrule.catalogue.entry import BlockEntry
 from chainrule.catalogue.families import Family, families
 from chainrule.catalogue.markdown import document
 from chainrule.catalogue.names import Composite, find
 from chainrule.catalogue.terminal import composite_page, listing, page, page_width, show
+from chainrule.check.blocks import BlockReport, check_block
 from chainrule.check.libraries import LIBRARIES
 from chainrule.errors import ExpressionError
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,17 +17,17 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.block import Block, Elementwise, minus_one, one
 from chainrule.catalogue.names import Answers, answers_of, family_of, place_of
+from chainrule.check.sample import Sample, sample_of
 from chainrule.errors import CannotRecord, NoAnswer, NoDerivative, asking_others
 from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
 from chainrule.explain.reader import LONGEST
 from chainrule.formula import Formula, formula, name, number, partial
 from chainrule.graph import inside, nodes_above
-from chainrule.libraries import NUMPY_NAMESPACE, is_inexact
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 from chainrule.simplify import simplify
 
-__all__ = ["NO_DERIVATIVE", "BlockEntry", "OperandRule", "Sample", "sample_of"]
+__all__ = ["NO_DERIVATIVE", "BlockEntry", "OperandRule"]
 
 LOSS = name("L")
 NO_DERIVATIVE = "no derivative in closed form"
@@ -59,87 +59,6 @@ class OperandRule:
     def local_name(self) -> Formula:
         """∂z/∂x, or ∂z[0]/∂x."""
         return partial(self.of, self.name.parts[1])
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A block, recorded on its example.
-
-    Attributes
-    ----------
-    operands : a recorded array for each operand of a floating type, the plain value of every other.
-    labels : their names.
-    node : the recorded step.
-    """
-
-    block: Block
-    operands: tuple[Any, ...]
-    labels: tuple[str, ...]
-    node: Node
-
-    @cached_property
-    def places(self) -> tuple[int, ...]:
-        """Where the operands stand by which there is a derivative: of a floating type, and some functions have one by
-        a few of these only."""
-        if not self.block.differentiable or not is_inexact(self.node.value):
-            return ()
-        return tuple(i for i, x in enumerate(self.operands) if type(x) is Array and self._has_derivative(i))
-
-    def _has_derivative(self, index: int) -> bool:
-        z = self.node.value
-        wanted = [i == index for i in range(len(self.operands))]
-        try:
-            with np.errstate(all="ignore"):
-                self.block.pull(NUMPY_NAMESPACE, np.ones_like(z), z, self.values, self.node.params, wanted)
-        except NoDerivative:
-            return False
-        return True
-
-    @property
-    def values(self) -> list[Any]:
-        return [x._node.value if type(x) is Array else x for x in self.operands]
-
-    @property
-    def inputs(self) -> list[Any]:
-        """The values of the operands by which there is a derivative."""
-        return [self.values[i] for i in self.places]
-
-    def f(self, *inputs: Any) -> Any:
-        """The block as a function of the inputs, along the domains of its example."""
-        assert self.block.example is not None
-        operands = self.values
-        for i, x in zip(self.places, inputs, strict=True):
-            project = self.block.example.operands[i].project
-            operands[i] = x if project is None else project(x)
-        return self.block(*operands, **self.block.example.params)
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """The operands without a gradient, by name: indices, labels, conditions."""
-        return {label: x for label, x in zip(self.labels, self.operands, strict=True) if type(x) is not Array}
-
-
-def sample_of(block: Block, dtype: Any = np.float64, arrays: Sequence[np.ndarray] | None = None) -> Sample:
-    """The block on its example in a dtype, or on other operands with the example's parameters."""
-    assert block.example is not None
-    arrays = block.example.arrays(block.name, dtype) if arrays is None else arrays
-    labels = _labels(block, len(arrays))
-    operands = tuple(
-        Array(Node(None, (), {}, x, name=label)) if is_inexact(x) else x
-        for x, label in zip(arrays, labels, strict=True)
-    )
-    return Sample(block, operands, labels, block(*operands, **block.example.params)._node)
-
-
-def _labels(block: Block, count: int) -> tuple[str, ...]:
-    """What the operands are called: as in the forward rule, or as in the table of derivatives."""
-    if not block.variadic:
-        return block.operands
-    if isinstance(block, Elementwise) and (rule := next(filter(None, block.derivatives), None)):
-        parameters = list(inspect.signature(rule).parameters.values())[2:]
-        if len(parameters) == count and all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
-            return tuple(p.name for p in parameters)
-    return ("x",) if count == 1 else tuple(f"x{i}" for i in range(count))
 
 
 @dataclass(frozen=True)

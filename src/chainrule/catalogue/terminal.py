@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.catalogue.checks import BlockReport
-from chainrule.catalogue.entry import BlockEntry, Sample
+from chainrule.catalogue.entry import BlockEntry
 from chainrule.catalogue.families import Family
 from chainrule.catalogue.names import Composite
 from chainrule.catalogue.worked import work
+from chainrule.check.blocks import BlockReport
+from chainrule.check.sample import Sample
 from chainrule.explain import values
 from chainrule.explain.printers import unicode
 from chainrule.explain.terminal import columns, equation

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.catalogue.entry import Sample
+from chainrule.check.sample import Sample
 from chainrule.libraries import is_complex
 from chainrule.transforms import local_gradient, vjp
 

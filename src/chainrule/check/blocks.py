@@ -16,12 +16,12 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.block import Block, Elementwise
-from chainrule.catalogue.entry import Sample, sample_of
 from chainrule.check.blame import roughness
 from chainrule.check.compare import DIFFERENCES, Problem, compare_arrays, compare_gradients, compare_values, precision
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import dot, random_like, widest
 from chainrule.check.report import Comparison
+from chainrule.check.sample import Sample, sample_of
 from chainrule.domains import Example, Operand
 from chainrule.errors import DependsOnPhase, NoAnswer, asking_others
 from chainrule.graph import Graph, graph_between
