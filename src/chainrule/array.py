@@ -676,7 +676,7 @@ class Array(Methods, metaclass=ArrayClass):
 
     @property
     def flags(self) -> Any:
-        return self.value.flags
+        return read(self._node).flags  # those of `value` would say that it is read-only
 
     @property
     def device(self) -> Any:

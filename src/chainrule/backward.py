@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import has_absent_zeros, made_of
-from chainrule.array import NOT_THERE, WATCHER, Array, node_of, not_covered, record, value_of
+from chainrule.array import NOT_THERE, WATCHER, Array, form_of, node_of, not_covered, record
 from chainrule.block import unlisted_block
 from chainrule.block.elementwise import sum_to
 from chainrule.errors import ChainruleError, GradientError
@@ -125,7 +125,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             grads = node.block.pull(xp, dz, z, operands, node.params, wanted)
         else:
             grads = _pull_in_library(node.block, xp, dz, z, operands, node.params, wanted)
-        if node.block.flat_at_infinity and WATCHER.get() is None:
+        if node.block.flat_at_infinity:
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
         if recorded and has_absent_zeros(dz):  # then what is no recorded array was made of dz and constants
             constants = [x for x in operands if type(x) is not Array]
@@ -196,6 +196,7 @@ def _unknown_after_overflow(
 
     Then the operand has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
     it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
+    That nothing but the values differs is for `compile`, whose recordings may not depend on them.
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
@@ -204,12 +205,16 @@ def _unknown_after_overflow(
     unknown = []
     for operand, dx in zip(node.inputs, grads, strict=False):
         if dx is not None and is_inexact(operand.value):
-            lost = infinite & plain.isinf(operand.value) & (value_of(dz) != 0)
+            lost = infinite & plain.isinf(operand.value) & (form_of(dz) != 0)
             if lost.shape != dx.shape:
                 lost = (
                     sum_to(plain, plain.astype(lost, dtype_of(node.value)), operand.value.shape, node.value.shape) > 0
                 )
-            dx = xp.where(lost & (value_of(dx) == 0), math.nan, dx)
+            lost = lost & (form_of(dx) == 0)
+            if type(dx) is Array and WATCHER.get() is not None:  # what is compiled sees to it when it runs
+                dx._node.value = plain.where(lost, math.nan, dx._node.value)[()]
+            else:
+                dx = xp.where(lost, math.nan, dx)
         unknown.append(dx)
     return unknown
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["copied_as_it_lies", "is_contiguous", "layout_of"]
+__all__ = ["copied_as_it_lies", "is_contiguous", "laid_out_as", "layout_of"]
 
 
 def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
@@ -15,18 +15,23 @@ def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
     What NumPy makes of the copy is then a view, or contiguous, where it is of x. Gaps are made small. The copy is
     read-only if x is.
     """
+    copy = laid_out_as(x, x)
+    if not x.flags.writeable:
+        copy.flags.writeable = False
+    return copy
+
+
+def laid_out_as(entries: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """A copy of these entries that lie as those of x do, which has the same shape."""
     flags = x.flags
     if flags.forc or type(x) is not np.ndarray:
-        copy = x.copy(order="K")
-    else:
-        strides = layout_of(x) or x.strides
-        reach = [(n - 1) * s for n, s in zip(x.shape, strides, strict=True)]
-        before = -sum(r for r in reach if r < 0)
-        memory = np.empty(before + sum(r for r in reach if r > 0) + x.itemsize, np.uint8)
-        copy = np.ndarray(x.shape, x.dtype, memory, before, strides)
-        copy[...] = x
-    if not flags.writeable:
-        copy.flags.writeable = False
+        return entries.copy(order="F" if flags.fnc else "C" if flags.c_contiguous else "K")
+    strides = tuple(s * entries.itemsize // x.itemsize for s in layout_of(x) or x.strides)
+    reach = [(n - 1) * s for n, s in zip(x.shape, strides, strict=True)]
+    before = -sum(r for r in reach if r < 0)
+    memory = np.empty(before + sum(r for r in reach if r > 0) + entries.itemsize, np.uint8)
+    copy = np.ndarray(x.shape, entries.dtype, memory, before, strides)
+    copy[...] = entries
     return copy
 
 

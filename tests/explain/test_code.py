@@ -263,6 +263,59 @@ def test_a_block_of_the_users_own_is_written_with_its_own_rule():
     np.testing.assert_allclose(both(x)[1], cr.grad(loss)(x), rtol=1e-12)
 
 
+LAYOUTS = {
+    "C": lambda x: x.copy(),
+    "Fortran": lambda x: np.array(x, order="F"),
+    "gaps": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "backwards": lambda x: x[:, ::-1].copy()[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_a_view_depends_on_the_layout_of_the_argument(layout):
+    """A reshape is a view of some layouts, and a copy of others: a write into it shows in the argument or not."""
+
+    def into_the_view(x):
+        a = np.reshape(x, -1)
+        a[:3] *= 2
+        return np.sum(x * x)
+
+    def into_the_array(x):
+        a = np.ravel(x)
+        x *= 3
+        return np.sum(a * a)
+
+    for f in (into_the_view, into_the_array):
+        x = LAYOUTS[layout](np.arange(1.0, 7.0).reshape(2, 3))
+        value, gradient = cr.value_and_grad(f)(x)
+        assert value == f(LAYOUTS[layout](x))
+        explanation = cr.explain(f)(x)
+        both = run(explanation.code())[f"{f.__name__}_and_gradient"](x)
+        np.testing.assert_allclose(both[0], value)
+        np.testing.assert_allclose(both[1], gradient)
+        for other in (x, LAYOUTS[layout](x.astype(np.float32))):
+            assert cr.check(f)(other).ok
+            assert cr.check(lambda w, x: f(x) * np.sum(w))(np.ones(2), other).ok  # noqa: B023
+            assert cr.check(lambda w, x: f(x) * np.sum(w), argnums=0)(np.ones(2), other).ok  # noqa: B023
+
+
+def test_a_copy_is_written_as_one():
+    def loss(x):
+        y = x.copy()
+        y[0] = 2.0
+        return np.sum(y * np.copy(x, order="F"))
+
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for library in LIBRARIES:
+        assert cr.explain(loss)(x).code(library)
+    text = cr.explain(loss)(x).code()
+    assert "order" not in text
+    assert "np.array(np.array" not in text
+    value, gradient = run(text)["loss_and_gradient"](x)
+    assert value == loss(x)
+    np.testing.assert_allclose(gradient, cr.grad(loss)(x))
+
+
 def test_arrays_of_integers_stay_arguments():
     labels = np.array([0, 2, 1, 1])
     text = code("softmax_regression", "numpy")

@@ -251,15 +251,16 @@ def numpy_select(condlist, choicelist, default=0):
 @answers(np.piecewise)
 def numpy_piecewise(x, condlist, funclist, *args, **kw):
     """np.piecewise: each function sees the entries where its condition holds; the last condition that holds counts."""
-    masks = [
-        np.asarray(value_of(c), dtype=bool) for c in (condlist if isinstance(condlist, list | tuple) else [condlist])
-    ]
-    if len(masks) == 1 and masks[0].ndim > np.ndim(x):
-        masks = list(masks[0])
+    conditions = [value_of(c) for c in condlist] if isinstance(condlist, list | tuple) else value_of(condlist)
+    if np.isscalar(conditions) or (not isinstance(conditions[0], list | np.ndarray) and np.ndim(x)):
+        conditions = [conditions]
+    masks = list(np.asarray(conditions, dtype=bool))
     if len(funclist) == len(masks) + 1:
         masks.append(~np.any(masks, axis=0))
     if len(funclist) != len(masks):
         raise BlockError(f"piecewise with {len(masks)} conditions and {len(funclist)} functions" + at_line())
+    for mask in masks:
+        np.empty(np.shape(x), bool)[mask]  # NumPy's error where a condition does not fit
     if np.ndim(x) == 0:
         found = numpy_piecewise(np.reshape(x, (1,)), [np.reshape(mask, (1,)) for mask in masks], funclist, *args, **kw)
         return np.reshape(found, ())

@@ -5,13 +5,12 @@ holomorphic block multiplies its cotangent by the conjugate of its derivative; t
 K. Kreutz-Delgado, The complex gradient operator and the CR-calculus (2009).
 """
 
-import math
-
 import numpy as np
 
 from chainrule.array import Array, form_of, looked_at, read_only
 from chainrule.block import answers, library_block
 from chainrule.blocks.elementwise import sign
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
@@ -67,11 +66,7 @@ def imag_backward(xp, dz, z, x):
 @library_block(notation=lambda x: call("arg", x), complex=True, example=example(far_from_zero(2, 3)))
 def phase(xp, x):
     """The angle between x and the positive real axis, in radians. At 0 the gradient is 0, as in PyTorch."""
-    return (
-        xp.atan2(xp.imag(x), xp.real(x))
-        if is_complex(x)
-        else xp.where(x < 0, xp.full_like(x, math.pi), xp.zeros_like(x))
-    )
+    return xp.atan2(xp.imag(x), xp.real(x)) if is_complex(x) else xp.atan2(xp.zeros_like(x), x)
 
 
 @phase.backward
@@ -155,4 +150,8 @@ def numpy_sign(x):
     if not is_complex(form_of(x)):
         return sign(x)
     size = abs(x)
-    return x / np.where(size == 0, 1.0, size)
+    infinite = np.isinf(size)
+    if not bool(np.any(infinite)):
+        return x / np.where(size == 0, 1.0, size)
+    finite = numpy_sign(np.where(infinite, 0.0, x))
+    return np.where(infinite, step(np.sign, x), finite)[()]

@@ -158,6 +158,10 @@ def numpy_tensordot(a, b, axes=2):
 # einsum ----------------------------------------------------------------------------------------------------------
 
 
+SMALL = 4096
+"""So many products at most are summed in less time than it takes to look for the best order."""
+
+
 def _einsum_notation(*xs, subscripts):
     return call("einsum", *xs, index=subscripts)
 
@@ -171,8 +175,28 @@ def _einsum_notation(*xs, subscripts):
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):
-        return np.einsum(subscripts, *xs, optimize=True)[()]  # a number where NumPy gives a number
+        path = math.prod([x.size for x in xs]) > SMALL
+        z = np.einsum(subscripts, *xs, optimize=path)
+        if path and _sums_early(subscripts, xs) and not np.all(np.isfinite(z)):
+            z = np.einsum(subscripts, *xs)
+        return z[()]  # a number where NumPy gives a number
     return xp.einsum(subscripts, *xs)
+
+
+def _sums_early(subscripts, xs):
+    """Whether sums may be taken before the last product: (0 + 1) · inf, which is inf, for 0 · inf + 1 · inf.
+
+    False for so large arrays that all products would take long.
+    """
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    own = any(inputs.count(c) == term.count(c) for term in terms for c in {*term} - {*output})
+    if len(terms) < 2 or (len(terms) == 2 and not own):
+        return False
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, xs, strict=True):
+        sizes |= zip(reversed(term), reversed(np.shape(x)), strict=False)
+    return math.prod(sizes.values()) <= 10**7
 
 
 @einsum.backward

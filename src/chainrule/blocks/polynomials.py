@@ -12,7 +12,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
 from chainrule.formula import call
-from chainrule.libraries import dtype_of, is_complex, is_inexact, is_numpy
+from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
 
 
@@ -71,18 +71,16 @@ def numpy_polydiv(u, v):
     given = u, v = _coefficients(u), _coefficients(v)
     u, v = u + 0.0, v + 0.0
     dtype = np.result_type(form_of(u), form_of(v))
-    u, v = np.astype(u, dtype), np.astype(v, dtype)
-    n, quotient, scale = v.shape[0], [], 1.0 / v[0]
-    while u.shape[0] >= n:
-        leading = scale * u[0]
+    rest = np.astype(u, dtype)
+    n, quotient, scale = v.shape[0], [], 1.0 / v[0]  # in the precision of v
+    for k in range(u.shape[0] - n + 1):
+        leading = scale * rest[k]
         quotient.append(leading)
-        rest = u[1:n] - leading * v[1:]
-        u = np.concatenate([rest, u[n:]])
-    q = np.stack(quotient) if quotient else np.zeros(1, dtype_of(u))
-    # What rounding leaves of the coefficients that cancel NumPy keeps or not; they are 0, so they have no gradient.
+        rest = np.concatenate([rest[:k], rest[k : k + n] - leading * v, rest[k + n :]])
+    q = np.stack(quotient) if quotient else np.zeros(1, dtype)
+    # What rounding leaves of the coefficients that cancel NumPy keeps or not.
     count = int(step(lambda u, v: np.asarray(len(np.polydiv(u, v)[1])), *given))
-    u = np.concatenate([np.zeros(max(count - len(u), 0), q.dtype), u])
-    return q, owned(u[len(u) - count :])
+    return q, owned(rest[len(rest) - count :])
 
 
 @answers(np.polyder)
@@ -122,7 +120,7 @@ def _vandermonde(x, n):
 
 def _powers(xp, x, n):
     """1, x, x², … along a new last axis: n of them."""
-    columns = [xp.ones_like(x)]
+    columns = [xp.ones_like(x), x]
     while len(columns) < n:
         columns.append(columns[-1] * x)
     return xp.stack(columns[:n], axis=-1) if n else xp.reshape(x, (*x.shape, 1))[..., :0]

@@ -58,7 +58,8 @@ def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, ax
 @answers(np.geomspace)
 def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """np.geomspace: start (stop / start)^t, along a logarithmic spiral where they are complex; in double precision."""
-    start, stop = (np.astype(a, np.result_type(a.dtype, np.float64)) for a in _in_common(start, stop))
+    wanted = np.result_type(np.float64, np.float64 if dtype is None else dtype)  # a complex one makes a spiral
+    start, stop = (np.astype(a, np.result_type(a.dtype, wanted)) for a in _in_common(start, stop))
     if bool(np.any(start == 0)) or bool(np.any(stop == 0)):
         raise BlockError("a geometric range cannot begin or end with 0" + at_line())
     shares, _ = _shares(num, endpoint)

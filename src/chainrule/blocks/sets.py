@@ -65,9 +65,13 @@ def numpy_union1d(ar1, ar2):
 @answers(np.intersect1d)
 def numpy_intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
     """np.intersect1d: the entries of the first array that are in the second."""
-    ar1, ar2 = _flat(ar1), _flat(ar2)
-    _, i, j = np.intersect1d(value_of(ar1), value_of(ar2), assume_unique, return_indices=True)
-    return (ar1[i], i, j) if return_indices else ar1[i]
+    joined = np.concatenate([_flat(a) if assume_unique else numpy_unique(a) for a in (ar1, ar2)])
+    place = np.argsort(value_of(joined), kind="stable")
+    ordered = value_of(joined)[place]
+    both = joined[place[:-1][ordered[1:] == ordered[:-1]]]
+    if not return_indices:
+        return both
+    return both, *np.intersect1d(value_of(ar1), value_of(ar2), assume_unique, return_indices=True)[1:]
 
 
 @answers(np.setdiff1d)

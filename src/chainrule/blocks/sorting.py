@@ -1,6 +1,7 @@
 """Order statistics: partition, median, quantile, ptp."""
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,8 +62,12 @@ def numpy_nanquantile(
     a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None
 ):
     """np.nanquantile: the quantiles of the entries that are not NaN."""
-    has_nan = bool(np.any(np.isnan(looked_at(a))))
-    return _quantiles(a, q, axis, out, method, keepdims, weights, _between_numbers if has_nan else _between)
+    return _quantiles(a, q, axis, out, method, keepdims, weights, _among_numbers(a))
+
+
+def _among_numbers(a):
+    """What finds an entry, or a place between two, among the entries that are not NaN."""
+    return _between_numbers if bool(np.any(np.isnan(looked_at(a)))) else _between
 
 
 def _quantiles(a, q, axis, out, method, keepdims, weights, between):
@@ -80,9 +85,10 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
     a = np.astype(a, np.result_type(dtype, np.float16))
     rows, kept = _last_axis(a, axis)
-    if weights is None:
-        parts = [float(part) for part in q.ravel()] if recorded is None else np.reshape(recorded, -1)
-        found = [between(rows, part, method) for part in parts]
+    if recorded is not None:
+        found = [_at_recorded(rows, part) for part in np.reshape(recorded, -1)]
+    elif weights is None:
+        found = [between(rows, Quantile(part, method)) for part in q.ravel()]
     else:
         weights, _ = _last_axis(np.broadcast_to(weights_along(looked_at(as_array(weights)), a, axis), a.shape), axis)
         skips_nan = between is _between_numbers
@@ -93,62 +99,114 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     return owned(np.reshape(np.stack(found), q.shape + shape))
 
 
-def _position(n, q, method):
-    """Where between n entries in order the quantile lies: NumPy's quantile of 0, …, n − 1 says it for each method."""
-    return q * (n - 1) if method == "linear" else float(np.quantile(np.arange(float(n)), q, method=method))
+class Place(NamedTuple):
+    """Between which of some entries in order a quantile lies, and how far beyond the first.
+
+    Where NumPy takes an entry as it is, both are that one, and `share` is NaN: no other number is computed with.
+    """
+
+    below: Any
+    above: Any
+    share: Any
 
 
-def _mixed(low, high, share):
-    """Between two entries, from the nearer of them, as NumPy computes it."""
-    if np.ndim(share) == 0:
-        return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
-    return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
+class Quantile(NamedTuple):
+    """A quantile in one of NumPy's methods."""
+
+    q: Any
+    method: Any
+
+    def place(self, n):
+        """Its place among n entries: NumPy's quantile of 0, …, n − 1 says it.
+
+        Where that is an entry, NumPy may have computed it from this one and another, times 0. It shows where those that
+        it computes with are infinite.
+        """
+        ranks = np.arange(float(n))
+        position = self.of(ranks)
+        below = int(position)
+        if position > below:
+            position = self.q * (n - 1) if self.method == "linear" else position
+            return Place(below, below + 1, float(position) - below)
+        if np.isnan(self.of(np.where(ranks > below, np.inf, ranks))):
+            return Place(below, below + 1, 0.0)
+        if np.isnan(self.of(np.where(ranks < below, -np.inf, ranks))):
+            return Place(below - 1, below, 1.0)
+        interpolates = np.isnan(self.of(np.where(ranks >= below, np.inf, ranks)))
+        return Place(below, below, 0.0 if interpolates else np.nan)
+
+    def of(self, ranks):
+        with np.errstate(invalid="ignore"):
+            return np.quantile(ranks, self.q, method=self.method)
+
+    def mixed(self, low, high, share):
+        """A place between two entries, from the nearer of them, as NumPy computes it."""
+        if np.ndim(share) == 0:
+            return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+        return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
 
 
-def _between(rows, q, method):
+class Median:
+    """The middle entry, or the middle of two."""
+
+    def place(self, n):
+        return Place((n - 1) // 2, n // 2, 0.5 if n % 2 == 0 else np.nan)
+
+    def mixed(self, low, high, share):
+        return (low + high) / 2
+
+
+def _at_recorded(rows, q):
     n = rows.shape[-1]
-    position = _position(n, q, method)
+    position = q * (n - 1)
     below = min(int(looked_at(position)), max(n - 2, 0))
     low, high = order_statistic(rows, rank=below), order_statistic(rows, rank=min(below + 1, n - 1))
-    z = _mixed(low, high, position - below)
+    return _nan_where_missing(Quantile(q, "linear").mixed(low, high, position - below), rows)
+
+
+def _between(rows, what):
+    below, above, share = what.place(rows.shape[-1])
+    z = order_statistic(rows, rank=below)
+    if not np.isnan(share):
+        z = what.mixed(z, order_statistic(rows, rank=above), share)
+    return _nan_where_missing(z, rows)
+
+
+def _nan_where_missing(z, rows):
     missing = np.any(np.isnan(looked_at(rows)), axis=-1)
     return np.where(missing, np.nan, z)[()] if bool(np.any(missing)) else z
 
 
-def _between_numbers(rows, q, method):
+def _between_numbers(rows, what):
     """The same in each row's entries that are not NaN; these are last when sorted."""
 
-    def ranked(above):
-        place = step(lambda rows: _place_of_rank(rows, q, method, above), rows)
+    def ranked(which):
+        place = step(lambda rows: _place_of_rank(rows, what, which), rows)
         chosen = np.take_along_axis(rows, place[..., None], -1)
         if not bool(np.any(np.count_nonzero(looked_at(rows) == looked_at(chosen), axis=-1) > 1)):
             return chosen[..., 0]
         ties = step(lambda rows, chosen: rows == chosen, rows, chosen)  # they share the gradient evenly
         return np.sum(np.where(ties, rows, 0.0), axis=-1) / np.maximum(np.sum(ties, axis=-1), 1)
 
-    return owned(_mixed(ranked(0), ranked(1), step(lambda rows: _share(rows, q, method), rows)))
+    taken = step(lambda rows: np.isnan(_places(rows, what).share), rows)
+    share = step(lambda rows: np.nan_to_num(_places(rows, what).share), rows)
+    low = ranked(0)
+    return owned(np.where(taken, low, what.mixed(low, ranked(1), share)))
 
 
-def _ranks(rows, q, method):
-    """For each row how many numbers it has, and between which of these the quantile lies."""
+def _places(rows, what):
+    """For each row the place among its numbers."""
     counts = np.count_nonzero(~np.isnan(rows), axis=-1)
-    position = np.zeros(counts.shape)
+    found = np.zeros((3, *counts.shape))
     for n in np.unique(counts[counts > 0]):
-        position[counts == n] = _position(int(n), q, method)
-    return counts, np.clip(position.astype(int), 0, np.maximum(counts - 2, 0)), position
+        found[:, counts == n] = np.reshape(what.place(int(n)), (3, 1))
+    return Place(found[0].astype(int), found[1].astype(int), found[2].astype(rows.dtype))
 
 
-def _place_of_rank(rows, q, method, above):
-    """Where the entry is that comes next below a quantile, or `above` entries after it."""
-    counts, below, _ = _ranks(rows, q, method)
-    rank = np.minimum(below + above, np.maximum(counts - 1, 0))
+def _place_of_rank(rows, what, which):
+    """Where in each row the entry below or above a place is."""
+    rank = _places(rows, what)[which]
     return np.take_along_axis(np.argsort(rows, axis=-1, kind="stable"), rank[..., None], -1)[..., 0]
-
-
-def _share(rows, q, method):
-    """How far a quantile lies beyond the entry below it."""
-    _, below, position = _ranks(rows, q, method)
-    return (position - below).astype(rows.dtype)
 
 
 def _weighted(rows, q, method, weights, skips_nan):
@@ -180,12 +238,16 @@ def _hundredths(q):
 @answers(np.median)
 def numpy_median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     """np.median: the middle entry, or the mean of the middle two; ties share the gradient evenly, as in PyTorch."""
-    return numpy_quantile(a, 0.5, axis, out, keepdims=keepdims)
+    return _quantiles(a, 0.5, axis, out, "linear", keepdims, None, _middle_of(_between))
 
 
 @answers(np.nanmedian)
 def numpy_nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    return numpy_nanquantile(a, 0.5, axis, out, keepdims=keepdims)
+    return _quantiles(a, 0.5, axis, out, "linear", keepdims, None, _middle_of(_among_numbers(a)))
+
+
+def _middle_of(between):
+    return lambda rows, half: between(rows, Median())
 
 
 @answers(np.sort_complex)

@@ -125,9 +125,10 @@ def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
         return np.histogram_bin_edges(np.empty(0, form_of(as_array(a)).dtype), bins, value_of(range))
     plain = np.asarray(value_of(a))
     edges = np.histogram_bin_edges(plain, bins, value_of(range), value_of(weights))
-    if range is not None or not isinstance(a, Array) or not plain.size or plain.min() == plain.max():
+    if range is not None or not isinstance(a, Array) or not plain.size:
         return edges
-    return np.linspace(np.min(a), np.max(a), len(edges))
+    apart = 0.0 if plain.min() < plain.max() else 0.5  # where all are equal they lie in the middle of an interval of 1
+    return np.linspace(np.min(a) - apart, np.max(a) + apart, len(edges))
 
 
 def _bins_of(places, edges):

@@ -18,6 +18,7 @@ from chainrule.check.report import Blame, Comparison, Report
 from chainrule.errors import GradientError, NoAnswer, asking_others
 from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
+from chainrule.layout import copied_as_it_lies
 from chainrule.libraries import as_numpy_number, is_complex, is_inexact
 from chainrule.node import Node, at_line
 from chainrule.pytorch import network_of
@@ -156,7 +157,7 @@ def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool
 
 def _plain(x: Any) -> Any:
     """A leaf for a plain run: a copy, and one of Python's numbers as NumPy's, which is recorded too: 1 / 0 is inf."""
-    return np.copy(x) if isinstance(x, np.ndarray) else np.asarray(x)[()]
+    return copied_as_it_lies(x) if isinstance(x, np.ndarray) else np.asarray(x)[()]
 
 
 def _run_twice(call: CheckedCall) -> tuple[list[Any], bool]:
@@ -183,7 +184,7 @@ def _with_stops(graph: Graph) -> Callable[..., Any]:
 
 def _written(against: Callable[..., Any], call: CheckedCall, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
     """What the user's gradient returns, one for each checked leaf; None for an argument that it says nothing of."""
-    new_args, new_kwargs = call.trees([np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves])
+    new_args, new_kwargs = call.trees([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in call.leaves])
     told = against(*new_args, **new_kwargs)
     arguments = call.checked
     if len(arguments) == 1:
@@ -256,7 +257,7 @@ def _other_reasons(call: CheckedCall, wrong: Sequence[Comparison]) -> list[str]:
 
 
 def _writes_into(call: CheckedCall) -> list[str]:
-    leaves = [np.copy(x) if isinstance(x, np.ndarray) else x for x in call.leaves]
+    leaves = [copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in call.leaves]
     call.run(leaves)
     return [
         label

@@ -13,6 +13,7 @@ from chainrule.check.parts import widest
 from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.forks import imported
+from chainrule.layout import copied_as_it_lies, laid_out_as
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.node import at_line
 from chainrule.operands import holds_numbers
@@ -158,4 +159,6 @@ def _floating(leaves: Sequence[Any]) -> tuple[int, ...]:
 def _copy(leaf: Any, wide: bool) -> Any:
     if not isinstance(leaf, np.ndarray):
         return leaf
-    return leaf.astype(widest(leaf.dtype)) if wide and leaf.dtype.kind in "fc" else leaf.copy()
+    if wide and leaf.dtype.kind in "fc":
+        return laid_out_as(leaf.astype(widest(leaf.dtype)), leaf)
+    return copied_as_it_lies(leaf)

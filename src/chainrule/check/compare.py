@@ -17,6 +17,7 @@ from chainrule.check.parts import dot, from_parts, real_parts, widest
 from chainrule.check.report import Comparison
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.graph import Graph
+from chainrule.layout import laid_out_as
 from chainrule.libraries import is_complex, is_inexact
 from chainrule.node import Node
 from chainrule.trees import flatten
@@ -116,8 +117,11 @@ class Problem:
 
     def outputs(self, inputs: Sequence[Any], wide: bool) -> list[Any]:
         assert self.f is not None
-        inputs = [np.array(x, dtype=widest(np.asarray(x).dtype) if wide else None) for x in inputs]
-        inputs = [x if isinstance(own, np.ndarray) else x[()] for x, own in zip(inputs, self.inputs, strict=True)]
+        inputs = [np.asarray(x, dtype=widest(np.asarray(x).dtype) if wide else None) for x in inputs]
+        inputs = [
+            laid_out_as(x, own) if isinstance(own, np.ndarray) else x[()]
+            for x, own in zip(inputs, self.inputs, strict=True)
+        ]
         with np.errstate(all="ignore"):
             return [value_of(z) for z in flatten(self.f(inputs, wide))[0]]
 

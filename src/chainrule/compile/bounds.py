@@ -13,7 +13,7 @@ from chainrule.block.bounds import ANY, Bounds, Range, of_operand
 from chainrule.compile.operations import BLOCK_OF
 from chainrule.compile.values import Value
 
-__all__ = ["is_plain_product"]
+__all__ = ["is_plain_product", "may_overflow", "numerators"]
 
 DEPTH, MOST = 12, 64
 """How far to look back: so many operations deep for bounds, at so many values for NaN."""
@@ -30,6 +30,42 @@ def is_plain_product(dz: Value, slope: Value) -> bool:
     leaves: set[Value] = set()
     bounds = _range(slope, leaves, DEPTH, {})
     return not bounds.is_infinite and leaves <= _spreads_nan(dz)
+
+
+def numerators(dz: Value) -> list[Value] | None:
+    """What a cotangent is a product of, but for numbers and for what it is divided by, which can be infinite.
+
+    None where it is divided by nothing: then it is 0 only where a factor is.
+    """
+    found: list[Value] = []
+    stack, divided = [dz], False
+    while stack:
+        v = stack.pop()
+        if v.op in ("negative", "multiply", "product_or_zero"):
+            stack.extend(v.args)
+        elif v.op == "reciprocal" or (v.op == "divide" and "number" not in v.args[1].params):
+            divided = True
+            stack.extend(v.args[:-1])
+        elif v.op == "divide":
+            stack.append(v.args[0])
+        elif not v.params.get("number") and v not in found:
+            found.append(v)
+    return found if divided else None
+
+
+GROWING = frozenset("exp exp2 expm1 sinh cosh".split())
+"""What overflows where its operand is far from that."""
+
+
+GROWING_WITH = frozenset("add subtract multiply divide negative absolute square power product_or_zero view".split())
+
+
+def may_overflow(slope: Value, depth: int = 6) -> bool:
+    """Whether something grows so fast that it is infinite where the operands of the function are not."""
+    if slope.op in GROWING:
+        return True
+    operands = slope.args[:1] if slope.op == "divide" else slope.args
+    return depth > 0 and slope.op in GROWING_WITH and any(may_overflow(a, depth - 1) for a in operands)
 
 
 def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Range]) -> Range:

@@ -59,8 +59,7 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     ----------
     f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded,
         twice for each version.
-        Its arguments are not changed, also where f writes into them. So a read-only array, which NumPy does not let f
-        write into, is refused only when f is recorded: compiled for writable ones, f gives its value.
+        Its arguments are not changed, also where f writes into them.
     donate : positions or names of arguments whose arrays are consumed: results of the same shape and dtype are
         written into them, as a training step does with parameters, and are these arrays. A large program computes them
         there, without allocating; the result of the first call, which records, is fresh.

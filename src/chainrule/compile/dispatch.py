@@ -45,7 +45,8 @@ def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
     program = version.program
     ranges = version.signature.ranges
     leaves = [
-        _taken(v, leaf, ranges.get(i)) for i, (v, leaf) in enumerate(zip(inputs, version.signature.leaves, strict=True))
+        _taken(v, leaf, ranges.get(i), version.writes)
+        for i, (v, leaf) in enumerate(zip(inputs, version.signature.leaves, strict=True))
     ]
     place = {v: i for i, v in enumerate(inputs)}
     used = [place[v] for v in program.inputs]
@@ -64,11 +65,11 @@ def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
     return {program.name: flat, FAST: Entry(tuple(leaves), parameters, flat.results, expected, structure, parallel)}
 
 
-def _taken(value: Value, leaf: Any, within: tuple[int, int] | None) -> Leaf:
+def _taken(value: Value, leaf: Any, within: tuple[int, int] | None, is_written: bool) -> Leaf:
     if within is not None:
         return Leaf(value.dtype.name, (), "int", within)
     if np.ndim(leaf):
-        return Leaf(value.dtype.name, value.shape)
+        return Leaf(value.dtype.name, value.shape, is_written=is_written)
     return Leaf(value.dtype.name, (), "float" if type(leaf) is float else f"numpy.{value.dtype.name}")
 
 
@@ -187,6 +188,8 @@ def _run_program(
             scope |= {f"shape{i}": leaf.shape, f"dtype{i}": leaf.dtype}
             lines.append(f"    if x{i}.shape != shape{i} or x{i}.dtype != dtype{i}: raise OtherInputs")
             lines.append(f"    if not x{i}.flags.c_contiguous or not x{i}.flags.aligned: raise OtherInputs")
+            if version.writes:
+                lines.append(f"    if not x{i}.flags.writeable: raise OtherInputs")
     scope["function"] = function
     results = [f"r{i}" for i in range(len(version.kinds))]
     guards = [f"g{i}" for i in range(len(version.expected))]

@@ -138,7 +138,7 @@ class _EntryWriter(PythonObjects):
     def leaf(self, i: int, leaf: Leaf) -> Any:
         """The data of an array, or a number."""
         if not leaf.type:
-            return self.array_given(i, leaf.dtype, leaf.shape)[0]
+            return self.array_given(i, leaf.dtype, leaf.shape, leaf.is_written)[0]
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known(leaf.type)))
         if leaf.type == "int":

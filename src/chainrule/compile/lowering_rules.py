@@ -32,7 +32,7 @@ from chainrule.blocks.shaping import (
     stack,
     transpose,
 )
-from chainrule.compile.bounds import is_plain_product
+from chainrule.compile.bounds import is_plain_product, may_overflow, numerators
 from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPARISONS, COMPUTED, ENTRY_BY_ENTRY, FLOAT_ONLY, LOGICAL, ON_INTEGERS
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
@@ -190,9 +190,21 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 @rule(product_or_zero)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     made = _pointwise(low, "product_or_zero", node, args)
-    if made is not None and made.op == "product_or_zero" and is_plain_product(*made.args):
-        return low.make("multiply", made.args, made.shape, made.dtype, made.weak)
-    return made
+    if made is None or made.op != "product_or_zero":
+        return made
+    dz, slope = made.args
+    if is_plain_product(dz, slope):
+        return low.make("multiply", [dz, slope], made.shape, made.dtype, made.weak)
+    factors = numerators(dz)
+    if factors is None or not may_overflow(slope):
+        return made
+    # Where it is 0 because it was divided by infinity, the product is unknown. Only a factor of 0 masks it.
+    product = low.make("multiply", [dz, slope], made.shape, made.dtype, made.weak)
+    zero = low.constant(made.dtype.type(0))
+    for x in factors:
+        counts = low.make("not_equal", [x, low.constant(x.dtype.type(0))], x.shape, bool)
+        product = low.make("where", [counts, product, zero], made.shape, made.dtype, made.weak)
+    return product
 
 
 @rule(softplus)

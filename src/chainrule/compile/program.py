@@ -423,8 +423,12 @@ class _Writer:
         if value.shape:
             self._allocate(value)
             inner = x.shape[-2 if turned_x and len(x.shape) > 1 else -1]
-            rows = size_of(x) // inner if len(value.shape) <= 2 else x.shape[-1 if turned_x else -2]
-            self._threads(is_worth_threads(rows, inner, size_of(value) // rows if len(value.shape) <= 2 else 1))
+            if len(value.shape) <= 2 or len(x.shape) == 1:
+                rows = size_of(x) // inner
+                columns = size_of(value) // rows
+            else:
+                rows, columns = x.shape[-1 if turned_x else -2], 1
+            self._threads(is_worth_threads(rows, inner, columns))
             self.body.append(f"np.matmul({left}, {right}, out={name})")
         else:
             self.body.append(f"{name} = {_dtype(value)}(np.dot({left}, {right}))")

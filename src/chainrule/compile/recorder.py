@@ -104,7 +104,7 @@ def signature_of(
         if kind is np.ndarray:
             if leaf.dtype.kind not in "fciub":
                 raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
-            key.append((leaf.dtype, leaf.shape, layout_of(leaf)))
+            key.append((leaf.dtype, leaf.shape, layout_of(leaf), leaf.flags.writeable))
         elif kind is float or kind is complex or (kind in PLAIN and isinstance(leaf, np.number | np.bool_)):
             key.append(kind)
         elif kind is int and operands and i in operands:

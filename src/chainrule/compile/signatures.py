@@ -28,13 +28,14 @@ class Argument(NamedTuple):
 class Leaf(NamedTuple):
     """What an entry takes: an array, or a number of a type: "float", "int", "bool" are Python's, "numpy.…" NumPy's.
 
-    One of Python's integers that is taken lies in a range.
+    One of Python's integers that is taken lies in a range. An array that is written into may not be read-only.
     """
 
     dtype: str
     shape: tuple[int, ...]
     type: str = ""
     range: tuple[int, int] = (0, 0)
+    is_written: bool = False
 
     @property
     def is_array(self) -> bool:

@@ -19,6 +19,7 @@ from chainrule.explain.reader import RuleReader
 from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradient, Step
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
+from chainrule.layout import copied_as_it_lies
 from chainrule.node import Node, at_line
 from chainrule.pytorch import network_of
 from chainrule.recording import Recording, needs_function, record_call, scalar_loss
@@ -35,9 +36,9 @@ __all__ = ["Explanation", "explain", "explain_recording", "recorded_with_names"]
 
 
 def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExplainedCall:
-    """A call, with copies of the arrays: they may be written into later."""
+    """A call, with copies of the arrays, which may be written into later. They lie as these, which decides on views."""
     leaves, rebuild = flatten((args, kwargs))
-    args, kwargs = rebuild([x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
+    args, kwargs = rebuild([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in leaves])
     return ExplainedCall(f, args, kwargs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -165,9 +166,9 @@ class _SumWriter:
         if other is not None:
             (slopes if is_slope and factors else factors).append((other, 1))
         total: Expression | None = None
-        for x, e in sorted(factors, key=_smallest_first):
+        for x, e in _in_turn(sorted(factors, key=_smallest_first)):
             total, c = self._times(total, c, x, e)
-        for x, e in sorted(slopes, key=_newest_first):
+        for x, e in _in_turn(sorted(slopes, key=_newest_first)):
             total, c = self._times(total, c, x, e, is_slope=True)
         return _leaf(c) if total is None else total
 
@@ -211,6 +212,15 @@ class _SumWriter:
             if c != 1.0:
                 total, c = _binary(multiply, total, _leaf(c)), 1.0
         return total, c
+
+
+def _in_turn(factors: list[Factor]) -> list[Factor]:
+    """Multiplied and divided in turn where there is much of both: x² / y² overflows where x / y · x / y does not."""
+    if min(sum(e for _, e in factors if e > 0), sum(-e for _, e in factors if e < 0)) < 2:
+        return factors
+    times, over = ([(x, sign) for x, e in factors for _ in range(sign * e)] for sign in (1, -1))
+    pairs = itertools.zip_longest(times, over) if factors[0][1] > 0 else itertools.zip_longest(over, times)
+    return [factor for pair in pairs for factor in pair if factor is not None]
 
 
 def _smallest_first(factor: Factor) -> Any:

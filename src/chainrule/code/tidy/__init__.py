@@ -62,6 +62,8 @@ def _tidy(tape: Tape, value: TracedValue, args: tuple[Any, ...], kwargs: dict[st
     kwargs = {k: x for k, x in kwargs.items() if not (k in ("keepdims", "keepdim") and x is False)}
     function, args = _as_operator(value.function, args, kwargs)
     name = function.split(".")[-1]
+    if name in ("array", "copy"):  # the code depends on entries, not on where they lie
+        kwargs = {k: x for k, x in kwargs.items() if k != "order"}
     if function in ELEMENTWISE or name in ("where", "maximum", "minimum"):
         args = tuple(_broadcasting(tape, x, value, args) for x in args)
     value = TracedValue(function, args, kwargs, value.shape, value.dtype, value.order)

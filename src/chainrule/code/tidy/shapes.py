@@ -11,7 +11,7 @@ __all__ = ["double_transpose", "indexed", "part_of_joined", "reduction", "same_a
 
 
 def same_array(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """What changes nothing: a cast to the dtype that it has, a shape that it has."""
+    """What changes nothing: a cast to the dtype that it has, a shape that it has, a copy of a copy."""
     x = args[0] if args else None
     if not isinstance(x, TracedValue) or x.shape != value.shape or x.dtype != value.dtype:
         return None
@@ -27,6 +27,8 @@ def same_array(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any
         "contiguous",
     ):
         return x if name != "permute_dims" else None
+    if name == "array" and x.function.split(".")[-1] in ("array", "copy"):
+        return x
     if value.function == "[]" and args[1] in ((), (Ellipsis,)):
         return x
     return None
