@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import simplify
+from chainrule import algebra, simplify
 from chainrule.graph import record_graph
 from chainrule.simplify import simplify_graph
 
-ROOM = str(Path(simplify.__file__).parent)
+ROOMS = tuple(str(Path(room.__file__).parent) for room in (algebra, simplify))
 SMALL, LARGE = 6, 24
 
 FOR_EACH_BLOCK = 4000
@@ -130,12 +130,12 @@ KINDS = [
 
 
 def calls_for_each_block(graph):
-    """How many functions of the room are called for each block of a graph."""
+    """How many functions of the rooms are called for each block of a graph."""
     count, most = 0, FOR_EACH_BLOCK * len(graph.nodes)
 
     def notice(frame, event, arg):
         nonlocal count
-        if event == "call" and frame.f_code.co_filename.startswith(ROOM):
+        if event == "call" and frame.f_code.co_filename.startswith(ROOMS):
             count += 1
             if count > most:
                 raise TooMuchWork

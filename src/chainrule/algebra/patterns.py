@@ -57,6 +57,11 @@ class Call:
     operands: tuple[Any, ...]
     params: tuple[tuple[str, Any], ...]
 
+    @functools.cached_property
+    def operands_made_by(self) -> frozenset[Block]:
+        """The blocks that make the operands, but not that of −x, which may be made by others."""
+        return frozenset(x.block for x in self.operands if isinstance(x, Call) and x.block is not negative)
+
 
 Pattern = Variable | Number | Call
 Product = dict[Pattern, int]
@@ -84,6 +89,11 @@ class Identity:
         left, right = _product_of(self.left), _product_of(self.right)
         shared = common((left, right))
         return over(left, shared), over(right, shared)
+
+    @functools.cached_property
+    def factors_made_by(self) -> frozenset[Block]:
+        """The blocks that make factors of the left side, but not reductions, which may be seen through others."""
+        return frozenset(x.block for x in self.factors[0] if isinstance(x, Call) and not x.params)
 
 
 def _product_of(pattern: Pattern) -> Product:

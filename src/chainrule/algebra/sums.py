@@ -192,9 +192,11 @@ class Sums:
         """p q, and what becomes of its coefficient."""
         exponents: Counter[Any] = Counter()
         for atom, e in (*p, *q):
-            self._join(exponents, atom, e, notes)
+            if exponents[atom] * e < 0:
+                self._cancel(atom, notes)
+            exponents[atom] += e
         self.settle(exponents, notes)
-        self.open_sums(p, q, exponents, notes)
+        changed = self.open_sums(p, q, exponents, notes)
         hots = [atom for atom in exponents if isinstance(atom, Hot)]
         if len(hots) > 1:
             raise UnreadableError
@@ -203,26 +205,30 @@ class Sums:
             c = self.entry(c, hots[0])
             if type(c) is Node:
                 raise UnreadableError
-        self.settle(exponents, notes)
+        if hots or changed:
+            self.settle(exponents, notes)
         return frozenset((atom, e) for atom, e in exponents.items() if e), c
 
-    def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> None:
-        """Multiply out sums that are factors of p and q."""
+    def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> bool:
+        """Multiply out sums that are factors of p and q; and whether there were any."""
+        return False
 
-    def _join(self, exponents: Counter[Any], atom: Any, e: int, notes: Notes) -> None:
-        if exponents[atom] * e < 0:
-            if not self.may_cancel(atom):
-                raise UnreadableError
-            notes.lost.add(atom)
-            notes.gain = notes.stable = True
-        exponents[atom] += e
+    def _cancel(self, atom: Any, notes: Notes) -> None:
+        """Note that an atom meets its inverse."""
+        if not self.may_cancel(atom):
+            raise UnreadableError
+        notes.lost.add(atom)
+        notes.gain = notes.stable = True
 
     def _picked(self, hot: Hot, exponents: Counter[Any], notes: Notes) -> Counter[Any]:
         """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c."""
         picked: Counter[Any] = Counter({hot: 1})
         for atom, e in exponents.items():
             if atom is not hot and e:
-                self._join(picked, notes.from_(self.entry(atom, hot), atom), e, notes)
+                entry = notes.from_(self.entry(atom, hot), atom)
+                if picked[entry] * e < 0:
+                    self._cancel(entry, notes)
+                picked[entry] += e
         return picked
 
     def entry(self, atom: Any, hot: Hot) -> Any:

@@ -116,8 +116,11 @@ class Notes:
     @classmethod
     def of(cls, *forms: Form, gain: bool) -> Notes:
         """What is noticed of forms that are put together."""
-        lost, slopes = (set[Any]().union(*found) for found in ([f.lost for f in forms], [f.slopes for f in forms]))
-        return cls(lost, any(f.stable for f in forms), gain, slopes)
+        notes = cls(set(), any(f.stable for f in forms), gain, set())
+        for f in forms:
+            notes.lost |= f.lost
+            notes.slopes |= f.slopes
+        return notes
 
     def from_(self, made: Any, *atoms: Any) -> Any:
         """A new atom that takes the place of others: a slope if one of them is."""

@@ -147,8 +147,9 @@ class Forms(Sums):
         merged = len(a.terms) == 1 and not is_unit(y) and not is_unit(next(iter(a.terms.values())))
         return notes.form(terms, notes.gain or merged)
 
-    def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> None:
+    def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> bool:
         """(… + …) t where the sum is a factor of p and t one of q: multiplied out if something comes of it."""
+        changed = False
         for sums, others in ((p, q), (q, p)):
             for atom, e in sums:
                 if e != 1 or type(atom) is not Node or exponents[atom] != 1 or len(self.of(atom).terms) < 2:
@@ -163,8 +164,10 @@ class Forms(Sums):
                         exponents[atom] -= 1
                         exponents[factor[0]] -= factor[1]
                         exponents[made] += 1
-                        notes.gain, notes.stable = True, notes.stable or is_stable
+                        changed = notes.gain = True
+                        notes.stable = notes.stable or is_stable
                         break
+        return changed
 
     def _multiplied_out(self, total: Node, factor: tuple[Any, int], is_slope: bool) -> tuple[Node, bool] | None:
         """A sum times a factor, and whether that is more stable; None if nothing comes of it."""
@@ -187,8 +190,11 @@ class Forms(Sums):
 
     def settle(self, exponents: Counter[Any], notes: Notes) -> None:
         """Factors become others by the identities of products: e^y σ(−y) is σ(y)."""
+        blocks = {atom.block for atom in exponents if type(atom) is Node}
         for identity in PRODUCTS:
             left, right = identity.factors
+            if not blocks.issuperset(identity.factors_made_by):
+                continue
             for atoms, binding in list(match_factors(left, self.build, exponents, {})):
                 times = min([abs(exponents[atom]) for atom in atoms])
                 found = {made(pattern, self.build, binding): e for pattern, e in right.items()}

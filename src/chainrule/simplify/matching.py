@@ -119,9 +119,15 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
     elif type(x) is Node and not build.is_leaf(x):
         kept = {"keepdims": True} if ("keepdims", True) in pattern.params else {}
         found = kept_reduction(x, pattern.block) if kept else x
-        if found is not None and found.block is pattern.block:
+        if found is not None and found.block is pattern.block and _may_match_operands(pattern, found):
             binding = binding | {_MATCHED: (*binding.get(_MATCHED, ()), found)}
             yield from _match_operands(pattern, build, found.inputs, found.params | kept, binding)
+
+
+def _may_match_operands(pattern: Call, x: Node) -> bool:
+    """A quick look, since most do not."""
+    wanted = pattern.operands_made_by
+    return not wanted or wanted.issubset({i.block for i in x.inputs if type(i) is Node})
 
 
 def _bound(pattern: Pattern, binding: Binding) -> Any:
