@@ -28,7 +28,7 @@ from chainrule.libraries import (
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
-__all__ = ["Path", "as_rule_takes", "as_rules_take", "backpropagate", "find_path", "numpy_number"]
+__all__ = ["Path", "backpropagate", "find_path", "numpy_number", "pulled"]
 
 
 class Path:
@@ -151,6 +151,22 @@ def numpy_number(xp: Any, x: Any, dtype: Any = np.dtype(np.float64)) -> Any:
 
 
 numpy_number.backward(lambda xp, dz, z, x, dtype: dz)
+
+
+def pulled(node: Node, dz: Any, wanted: Sequence[bool], recorded: bool) -> list[Any]:
+    """What the backward rule of one step gives for its operands, from dz = ∂L/∂z; None where it is not wanted or 0.
+
+    Parameters
+    ----------
+    recorded : True to record the rule on the graph of the step, False to compute plain values.
+    """
+    z, operands = as_rules_take(node, recorded)
+    xp = RECORDING if recorded else NUMPY_NAMESPACE
+    grads = node.block.pull(xp, dz, z, operands, node.params, wanted)
+    found: list[Any] = [None] * len(operands)
+    for index, (dx, want) in enumerate(zip(grads, wanted, strict=False)):
+        found[index] = dx if want else None
+    return found
 
 
 def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:

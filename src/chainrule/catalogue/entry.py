@@ -19,13 +19,12 @@ from chainrule.block import Block, Elementwise, minus_one, one
 from chainrule.catalogue.names import Answers, answers_of, family_of, place_of
 from chainrule.check.sample import Sample, sample_of
 from chainrule.errors import CannotRecord, NoAnswer, NoDerivative, asking_others
-from chainrule.explain.notation import constant_formula, formula_of, is_longer, step_formula
-from chainrule.explain.reader import LONGEST
+from chainrule.explain.notation import constant_formula, step_formula
+from chainrule.explain.reader import read_value
 from chainrule.formula import Formula, formula, name, number, partial
-from chainrule.graph import inside, nodes_above
+from chainrule.graph import inside
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
-from chainrule.simplify import simplify
 
 __all__ = ["NO_DERIVATIVE", "BlockEntry", "OperandRule"]
 
@@ -149,13 +148,8 @@ class BlockEntry:
 
     def _read(self, x: Any, leaves: Mapping[Node, Formula]) -> Formula | None:
         """The simplified formula of a recorded value over the leaves; None where it is too long to read."""
-        x = simplify(x, leaves)
-        if type(x) is not Array:
-            return self._constant(x)
-        if len(nodes_above(x._node, leaves, LONGEST)) > LONGEST:
-            return None
-        found = formula_of(x._node, leaves, self._constant)
-        return None if is_longer(found, LONGEST) else formula(found)
+        found = read_value(x, leaves, self._constant)[1]
+        return None if found is None else formula(found)
 
     # The backward rule ------------------------------------------------------------------------------------
 
@@ -186,7 +180,7 @@ class BlockEntry:
                 continue
             gradient = partial(LOSS, self.symbols[x._node])
             try:
-                dx = _pull(sample, Array(dz), index)
+                dx = sample.pulled(Array(dz), index)
             except NoDerivative:
                 yield OperandRule(gradient, None, None, self.result, NO_DERIVATIVE)
                 continue
@@ -213,14 +207,7 @@ class BlockEntry:
         seed[(0,) * len(self._shape)] = 1
         try:
             with asking_others():  # the rule gets a plain ∂L/∂z beside recorded operands
-                slope = _pull(sample, seed[()], index)
+                slope = sample.pulled(seed[()], index)
         except NoAnswer:
             return None
         return None if slope is None else self._read(slope, self.symbols)
-
-
-def _pull(sample: Sample, dz: Any, index: int) -> Any:
-    """What the block's backward rule, recorded alone, gives for one operand."""
-    wanted = [i == index for i in range(len(sample.operands))]
-    pulled = sample.block.pull(RECORDING, dz, Array(sample.node), sample.operands, sample.node.params, wanted)
-    return pulled[index] if index < len(pulled) else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import NO_PARAMS
-from chainrule.backward import as_rules_take
+from chainrule.backward import pulled
 from chainrule.check.compare import Problem, compare_gradients, precision
 from chainrule.check.libraries import Answer
 from chainrule.check.parts import random_like
@@ -75,14 +75,15 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
     wanted = [type(i) is Node and i in path and i.differentiable for i in node.inputs]
     if not any(wanted) or not node.differentiable:
         return None
-    z, operands = as_rules_take(node, recorded=False)
+    z = np.asarray(node.value)[()]
+    operands = [i.value if type(i) is Node else i for i in node.inputs]
     names = _operand_names(node)
 
     def pull(dz: Any) -> list[Any]:
-        grads = block.pull(np, np.asarray(dz, dtype=z.dtype)[()], z, operands, node.params, wanted)
+        grads = pulled(node, np.asarray(dz, dtype=z.dtype)[()], wanted, recorded=False)
         filled = [
             0.0 * np.asarray(x) if g is None else _of_operand(np.asarray(g), x)
-            for g, x, w in zip(grads, operands, wanted, strict=False)
+            for g, x, w in zip(grads, operands, wanted, strict=True)
             if w
         ]
         for g, name, x in zip(filled, _only(names, wanted), _only(operands, wanted), strict=True):

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, node_of
+from chainrule.backward import pulled
 from chainrule.block import Block, Elementwise
 from chainrule.errors import NoDerivative
-from chainrule.libraries import NUMPY_NAMESPACE, is_inexact
+from chainrule.libraries import is_inexact
 from chainrule.node import Node
 
 __all__ = ["Sample", "sample_of"]
@@ -44,14 +45,17 @@ class Sample:
         return tuple(i for i, x in enumerate(self.operands) if type(x) is Array and self._has_derivative(i))
 
     def _has_derivative(self, index: int) -> bool:
-        z = self.node.value
-        wanted = [i == index for i in range(len(self.operands))]
         try:
             with np.errstate(all="ignore"):
-                self.block.pull(NUMPY_NAMESPACE, np.ones_like(z), z, self.values, self.node.params, wanted)
+                self.pulled(np.ones_like(self.node.value), index, recorded=False)
         except NoDerivative:
             return False
         return True
+
+    def pulled(self, dz: Any, index: int, recorded: bool = True) -> Any:
+        """What the backward rule gives for one operand."""
+        wanted = [i == index for i in range(len(self.operands))]
+        return pulled(self.node, dz, wanted, recorded)[index]
 
     @property
     def values(self) -> list[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, value_of
-from chainrule.backward import Path, as_rules_take
+from chainrule.array import Array, node_of, value_of
+from chainrule.backward import Path, pulled
 from chainrule.blocks.indexing.entries import getitem
 from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.steps import Factor
@@ -53,11 +53,9 @@ class RuleReader:
         for node in reversed(path.between):
             wanted = [type(i) is Node and i in on_path for i in node.inputs]
             dz = Node(None, (), {}, self.values[node])
-            z, operands = as_rules_take(node, recorded=True)
-            pulled = node.block.pull(RECORDING, Array(dz), z, operands, node.params, wanted)
-            for index, (operand, want) in enumerate(zip(node.inputs, wanted, strict=True)):
-                if want and index < len(pulled) and pulled[index] is not None:
-                    dx = pulled[index]
+            for index, dx in enumerate(pulled(node, Array(dz), wanted, recorded=True)):
+                if dx is not None:
+                    operand = node.inputs[index]
                     if is_complex(value_of(dx)) and not is_complex(operand.value):
                         dx = RECORDING.real(dx)  # as the gradient of what is real
                     found.setdefault(operand, []).append(self._factor(node, index, dz, dx))
@@ -67,19 +65,14 @@ class RuleReader:
         operand = node.inputs[index]
         upstream = partial(self.top, self.symbols[node])
         leaves = ChainMap({dz: upstream.of_shape(np.shape(node.value))}, self.symbols)
-        rule_array = simplify(dx, leaves)
-        if type(rule_array) is Array:
-            rule = formula_of(rule_array._node, leaves, self.constants)
-        else:
-            rule = self.constants(rule_array)
-        readable = not is_longer(rule, LONGEST)
+        simplest, rule = read_value(dx, leaves, self.constants)
         block = step_formula(node, self._written)
         matrix = local_gradient(node, index)
         return Factor(
             local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
             upstream=upstream,
-            rule=rule if readable else name("…"),
-            numbers=self._numbers(rule_array, dz, matrix) if readable else None,
+            rule=name("…") if rule is None else rule,
+            numbers=None if rule is None else self._numbers(simplest, dz, matrix),
             value=value_of(dx),
             block=node.block.name,
             matrix=matrix if matrix is not None and matrix.size > 1 else None,
@@ -100,7 +93,7 @@ class RuleReader:
             return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
         if type(dx) is not Array:
             return None
-        used = nodes_above(dx._node, ChainMap({dz: name("")}, self.symbols))
+        used = nodes_above(node_of(dx), ChainMap({dz: name("")}, self.symbols))
         leaves: dict[Node, Formula] = {}
         for node in used:
             if node in self.symbols or node is dz:
@@ -109,7 +102,20 @@ class RuleReader:
                 leaves[node] = _number(node.value)
             elif node.block is getitem and np.size(node.value) == 1:
                 leaves[node] = _number(node.value)
-        return formula_of(dx._node, leaves, self.constants)
+        return formula_of(node_of(dx), leaves, self.constants)
+
+
+def read_value(
+    x: Any, leaves: Mapping[Node, Formula], constants: Callable[[Any], Formula]
+) -> tuple[Any, Formula | None]:
+    """A recorded value in its simplest form, and its formula over the leaves; None where that is too long to read."""
+    x = simplify(x, leaves)
+    if type(x) is not Array:
+        return x, constants(x)
+    if len(nodes_above(node_of(x), leaves, LONGEST)) > LONGEST:
+        return x, None
+    found = formula_of(node_of(x), leaves, constants)
+    return x, None if is_longer(found, LONGEST) else found
 
 
 def local_gradient(node: Node, index: int, limit: int = LOCAL) -> np.ndarray | None:
@@ -124,9 +130,8 @@ def local_columns(node: Node, index: int, outputs: np.ndarray) -> np.ndarray:
     seeds = np.zeros((len(outputs), n_out), dtype=np.asarray(node.value).dtype)
     seeds[np.arange(len(outputs)), outputs] = 1
     seeds = seeds.reshape((len(outputs), *np.shape(node.value)))
-    z, plain = as_rules_take(node, recorded=False)
-    wanted = [i == index for i in range(len(plain))]
-    columns = node.block.pull(np, seeds, z, plain, node.params, wanted)[index]
+    wanted = [i == index for i in range(len(node.inputs))]
+    columns = pulled(node, seeds, wanted, recorded=False)[index]
     n_in = np.size(node.inputs[index].value)
     if columns is None:
         return np.zeros((n_in, len(outputs)))

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, record
-from chainrule.backward import as_rule_takes
+from chainrule.array import WATCHER, Array, node_of, record
+from chainrule.backward import backpropagate, find_path, pulled
 from chainrule.code.tape import ARGUMENT, CONSTANT, WRITE, TracedValue
 from chainrule.code.tracing import trace
 from chainrule.errors import ChainruleError
 from chainrule.explain.page.insides import Row
 from chainrule.explain.page.numbers import plain_number
 from chainrule.graph import graph_between
-from chainrule.libraries import dtype_of
-from chainrule.namespace import RECORDING
 from chainrule.node import Node
 
 __all__ = ["program_of"]
@@ -71,11 +69,16 @@ class _Passes:
             again = row.within is not None
             self.made.append(record(row.node.block, self._operands(row), row.node.params) if again else Array(row.node))
         outer = [place for place, row in enumerate(rows) if row.within is None]
-        self._backward(outer, loss, np.ones_like(rows[loss].node.value))
+        inputs = [place for place in outer if rows[place].formula is None]
+        self._backward(inputs, outer, loss, np.ones_like(rows[loss].node.value))
         for place, row in enumerate(rows):
             if row.out is not None and place in self.gradients:
                 inner = [i for i, r in enumerate(rows) if r.within == place]
-                self._backward(inner, row.out, self.gradients[place])
+                operands = [i for i in row.operands if i is not None]
+                self._backward(operands, inner, row.out, self.gradients[place])
+        for place in self.gradients:
+            if rows[place].formula is not None and rows[place].node.block.differentiable:
+                self._ways(place)
 
     def _operands(self, row: Row) -> tuple[Any, ...]:
         return tuple(
@@ -83,37 +86,30 @@ class _Passes:
             for place, x in zip(row.operands, row.node.inputs, strict=True)
         )
 
-    def _backward(self, places: Sequence[int], last: int, seed: Any) -> None:
-        """The chain rule over some rows, from the last one back."""
+    def _backward(self, inputs: Sequence[int], places: Sequence[int], last: int, seed: Any) -> None:
+        """The chain rule over some rows, from the last one back to the inputs."""
+        nodes = {place: node_of(self.made[place]) for place in (*inputs, *places)}
+        path = find_path([node for i in inputs if _is_real((node := nodes[i]).value)], [nodes[last]])
+        gradients = backpropagate(path, {nodes[last]: seed}, recorded=True)
         self.gradients[last] = seed
-        for place in reversed(places):
-            row = self.rows[place]
-            if row.formula is None or place not in self.gradients or not row.node.block.differentiable:
-                continue
-            for index, dx in self._pulled(place, self.gradients[place]).items():
-                self.contributions[place, index] = dx
-                operand = row.operands[index]
-                if operand in places and operand is not None:
-                    sofar = self.gradients.get(operand)
-                    self.gradients[operand] = dx if sofar is None else sofar + dx
-            self._local_gradients(place)
+        for place in places:
+            if gradients.get(nodes[place]) is not None:
+                self.gradients[place] = gradients[nodes[place]]
 
-    def _pulled(self, place: int, dz: Any) -> dict[int, Any]:
-        row = self.rows[place]
+    def _ways(self, place: int) -> None:
+        """What one block contributes to the gradients of its operands, and its local gradients."""
+        row, node = self.rows[place], node_of(self.made[place])
         wanted = [i is not None and _is_real(self.rows[i].node.value) for i in row.operands]
-        dtype = dtype_of(row.node.value)
-        z, *operands = [as_rule_takes(x, dtype) for x in (self.made[place], *self._operands(row))]
-        pulled = row.node.block.pull(RECORDING, dz, z, operands, row.node.params, wanted)
-        return {i: dx for i, (dx, want) in enumerate(zip(pulled, wanted, strict=False)) if want and dx is not None}
-
-    def _local_gradients(self, place: int) -> None:
-        row, z = self.rows[place], np.asarray(self.rows[place].node.value)
-        small = [i for i in row.operands if i is not None and np.size(self.rows[i].node.value) * z.size <= JACOBIAN]
-        if not small or not z.size:
+        for index, dx in enumerate(pulled(node, self.gradients[place], wanted, recorded=True)):
+            if dx is not None:
+                self.contributions[place, index] = dx
+        z = np.asarray(node.value)
+        small = [w and np.size(i.value) * z.size <= JACOBIAN for w, i in zip(wanted, node.inputs, strict=True)]
+        if not any(small) or not z.size:
             return
         seeds = np.eye(z.size, dtype=z.dtype).reshape(z.size, *z.shape)
-        for index, dx in self._pulled(place, seeds).items():
-            if row.operands[index] in small:
+        for index, dx in enumerate(pulled(node, seeds, small, recorded=True)):
+            if dx is not None:
                 self.jacobians[place, index] = np.reshape(dx, (z.size, -1)).T
 
     def program(self, inputs: Sequence[int], decisions: Sequence[tuple[Node, str]]) -> dict[str, Any]:
