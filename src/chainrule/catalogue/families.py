@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
+import chainrule.blocks  # noqa: F401  the library registers itself
 from chainrule.block import BLOCKS, Block
 from chainrule.catalogue.entry import BlockEntry
-from chainrule.catalogue.names import Composite, composites, steps
+from chainrule.catalogue.names import Composite, answers_of, composites, steps
 
 __all__ = ["Family", "families"]
 
@@ -42,8 +43,6 @@ class Family:
 
 
 def names_of(block: Block) -> tuple[str, ...]:
-    from chainrule.catalogue.names import answers_of
-
     return answers_of(block).itself
 
 
@@ -53,8 +52,6 @@ READ_FIRST = "elementwise reductions matrices linalg shaping indexing".split()
 
 def families() -> tuple[Family, ...]:
     """All families."""
-    import chainrule.blocks  # noqa: F401  the library registers itself
-
     entries = [BlockEntry(block) for block in BLOCKS.values()]
     found = {e.family for e in entries} | {c.family for c in composites()}
     order = [f for f in READ_FIRST if f in found] + sorted(found - set(READ_FIRST))

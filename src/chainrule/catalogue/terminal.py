@@ -18,6 +18,7 @@ from chainrule.catalogue.families import Family
 from chainrule.catalogue.names import Composite
 from chainrule.catalogue.worked import work
 from chainrule.check.blocks import BlockReport
+from chainrule.check.libraries import LIBRARIES
 from chainrule.check.sample import Sample
 from chainrule.explain import values
 from chainrule.explain.printers import unicode
@@ -257,8 +258,6 @@ def _facts(entry: BlockEntry, report: BlockReport | None) -> Iterator[Any]:
 
 def status(report: BlockReport) -> str:
     """What the checks of one block found, in a sentence or two."""
-    from chainrule.check.libraries import LIBRARIES
-
     references = [x for x in (*LIBRARIES, "differences") if report.compared_with(x)]
     dtypes = list(dict.fromkeys(r.dtype for r in report.results))
     text = f"{len(report.results)} comparisons in {', '.join(dtypes)}"

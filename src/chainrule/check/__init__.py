@@ -11,9 +11,10 @@ from chainrule.array import value_of
 from chainrule.block import Block
 from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
 from chainrule.check.call import CheckedCall
-from chainrule.check.compare import DIFFERENCES, Problem, compare_gradients, compare_values
+from chainrule.check.compare import DIFFERENCES, compare_gradients, compare_values
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
+from chainrule.check.problem import Problem
 from chainrule.check.report import Blame, Comparison, Report
 from chainrule.errors import GradientError, NoAnswer, asking_others
 from chainrule.escape import printable

@@ -10,9 +10,10 @@ import numpy as np
 
 from chainrule.array import NO_PARAMS
 from chainrule.backward import pulled
-from chainrule.check.compare import Problem, compare_gradients, precision
+from chainrule.check.compare import compare_gradients
 from chainrule.check.libraries import Answer
 from chainrule.check.parts import random_like
+from chainrule.check.problem import Problem, precision
 from chainrule.check.report import Blame, Comparison
 from chainrule.errors import CannotRecord, NoAnswer, asking_others
 from chainrule.graph import Graph, graph_between, inside

@@ -17,9 +17,10 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.block import Block, Elementwise
 from chainrule.check.blame import roughness
-from chainrule.check.compare import DIFFERENCES, Problem, compare_arrays, compare_gradients, compare_values, precision
+from chainrule.check.compare import DIFFERENCES, compare_arrays, compare_gradients, compare_values
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import dot, random_like, widest
+from chainrule.check.problem import Problem, precision
 from chainrule.check.report import Comparison
 from chainrule.check.sample import Sample, sample_of
 from chainrule.domains import Example, Operand

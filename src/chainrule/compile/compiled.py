@@ -12,20 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
-from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
-from chainrule.compile.values import Value
+from chainrule.compile.version import Version
 from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
-from chainrule.forks import IMPORTING
-from chainrule.node import Node
-from chainrule.recording import name_of, needs_function
-from chainrule.trees import leaf_names
+from chainrule.recording import name_of, needs_function, positions_of
+from chainrule.trees import flatten, leaf_names
 
 __all__ = ["Compiled", "compile"]
 
@@ -288,8 +284,6 @@ class Compiled:
             bound = {}
         names: dict[int, str] = {}
         for parameter, argument in bound.items():
-            from chainrule.trees import flatten
-
             for leaf, name in zip(flatten(argument)[0], leaf_names(argument, parameter), strict=False):
                 names.setdefault(id(leaf), name)
         return [names.get(id(leaf), f"x{i}") for i, leaf in enumerate(signature.leaves)]
@@ -298,9 +292,6 @@ class Compiled:
         """Which leaves may be overwritten."""
         if not self._donate:
             return []
-        from chainrule.recording import positions_of
-        from chainrule.trees import flatten
-
         ids: set[int] = set()
         for position, name in positions_of(self.__wrapped__, self._donate):
             given = args[position] if 0 <= position < len(args) else kwargs.get(name)
@@ -346,160 +337,3 @@ def _what_is_looked_at(recorded: Recorded | None) -> str:
 def _require_llvm() -> None:
     if importlib.util.find_spec("llvmlite") is None:  # it is imported when something is compiled
         raise ImportError('cr.compile needs llvmlite, the compiler: pip install "chainrule[compile]"')
-
-
-class Version:
-    """A function compiled for one signature and one path through it.
-
-    Attributes
-    ----------
-    steady : whether it was recorded twice, alike: only then it is run.
-    told : what the recording says, to compare with.
-    """
-
-    def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int], told: list[Told]):
-        self.steady = False
-        self.told = told
-        self.name = name
-        self.recorded: Recorded | None = recorded
-        self.donated = donated
-        self.writes = recorded.writes
-        self.fast: Callable[..., Any] | None = None
-        self.kinds = [_kind(out.value) if type(out) is Node else None for out in recorded.outputs]
-        self.constants = [None if type(out) is Node else out for out in recorded.outputs]
-        self.rebuild = recorded.rebuild
-        self.expected = [(g.how, g.outcome) for g in recorded.guards]
-        self.signature: Signature | None = signature
-        self.program: Any = None
-        self.failure: Exception | None = None
-        self.function: Callable[..., Any] | None = None
-        self.entry: Callable[..., Any] | None = None
-
-    def forget(self) -> None:
-        """Let go of the recording: another one will be made before this is compiled."""
-        if self.function is None:
-            self.recorded, self.signature, self.constants = None, None, []
-
-    def prepare(self) -> None:
-        """Compile, if that has not been done."""
-        if self.function is not None:
-            return
-        with IMPORTING:  # a fork waits
-            from chainrule.compile.lowering import lower
-            from chainrule.compile.program import write_program
-
-        recorded = self.recorded
-        assert recorded is not None
-        nodes = [*recorded.outputs, *(g.node for g in recorded.guards)]
-        inputs, values, further = lower(recorded.inputs, nodes, recorded.names)
-        self.expected = [*((g.how, g.outcome) for g in recorded.guards), *(guard[1:] for guard in further)]
-        outputs = [*(v for v in values if v is not None), *(v for v, _, _ in further)]
-        count = len(outputs) - len(self.expected)
-        guards = [(v, found) for v, (_, found) in zip(outputs[count:], self.expected, strict=True)]
-        overwritable = all(how == "truth" for how, _ in self.expected)
-        donated = [inputs[i] for i in self.donated] if overwritable else []
-        self.program = write_program(self.name, inputs, outputs, None, donated, guards)
-        self._load(inputs)
-        self.recorded, self.signature, self.told = None, None, []  # not needed any more
-
-    def _load(self, inputs: Sequence[Value]) -> None:
-        program = self.program
-        entries = entries_of(self, inputs) if program.native else {}
-        functions = program.load(entries)
-        used, overwritten = set(program.inputs), set(program.overwritten)
-        self.used = [i for i, v in enumerate(inputs) if v in used]
-        self.overwritten = [i for i, v in enumerate(inputs) if v in overwritten]
-        self.entry = functions.get(FAST)
-        self.fast = fast_path(self, functions[program.name])
-        self.function = functions[program.name]  # the last: an interrupted compilation starts again
-
-    def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
-        """Whether this is the version for these values, and then what the function returns."""
-        self.failure = None
-        given = [plain(leaves[i]) for i in self.used]
-        if self.overwritten:
-            given = self._with_own_memory(given)
-        try:
-            results = self.function(*given)  # type: ignore[misc]
-        except LEFT as error:
-            self.failure = error  # the function itself says what is wrong, or takes another path
-            return False, None
-        count = sum(kind is not None for kind in self.kinds)
-        for (how, found), value in zip(self.expected, results[count:], strict=True):
-            if not _as_found(how, found, value):
-                return False, None
-        made = iter(results[:count])
-        outputs = [
-            _boxed(kind, next(made)) if kind is not None else _copied(constant)
-            for kind, constant in zip(self.kinds, self.constants, strict=True)
-        ]
-        if self.donated:
-            outputs = self._into_donated(outputs, leaves)
-        return True, self.rebuild(outputs)
-
-    def _with_own_memory(self, given: list[Any]) -> list[Any]:
-        """What will be overwritten, copied if it is read-only or if another argument lies in the same memory."""
-        sharing = _sharing(given)
-        for k, i in enumerate(self.used):
-            if i in self.overwritten and (k in sharing or not given[k].flags.writeable):
-                given[k] = given[k].copy()
-        return given
-
-    def _into_donated(self, outputs: list[Any], leaves: Sequence[Any]) -> list[Any]:
-        """Results of the shape and dtype of a donated array are written into it, if it lies in memory of its own."""
-        sharing = _sharing(leaves)
-        free = [leaves[i] for i in self.donated if i not in sharing and not any(leaves[i] is out for out in outputs)]
-        for k, out in enumerate(outputs):
-            if not isinstance(out, np.ndarray) or any(out is leaves[i] for i in self.donated):
-                continue
-            for i, target in enumerate(free):
-                if target.shape == out.shape and target.dtype == out.dtype and target.flags.writeable:
-                    np.copyto(target, out)
-                    outputs[k] = free.pop(i)
-                    break
-        return outputs
-
-
-def _sharing(arrays: Sequence[Any]) -> set[int]:
-    """Which of several arrays may lie in the same memory as another: their places."""
-    spans = sorted((*_span(x), k) for k, x in enumerate(arrays) if isinstance(x, np.ndarray) and x.nbytes)
-    found: set[int] = set()
-    end, last = 0, -1
-    for low, high, k in spans:
-        if low < end:
-            found |= {k, last}
-        if high > end:
-            end, last = high, k
-    return found
-
-
-def _span(x: np.ndarray) -> tuple[int, int]:
-    """Where an array begins and ends in memory."""
-    start = x.__array_interface__["data"][0]
-    return (start, start + x.nbytes) if x.flags.forc else byte_bounds(x)
-
-
-def _kind(value: Any) -> tuple[str, Any]:
-    """How a result is handed out: as an array, an array without axes, or a number of a type."""
-    if isinstance(value, np.ndarray):
-        return ("array", None) if value.ndim else ("0-d", value.dtype)
-    return ("number", type(value))
-
-
-def _boxed(kind: tuple[str, Any], value: Any) -> Any:
-    if kind[0] == "array":
-        return value
-    return np.array(value, kind[1]) if kind[0] == "0-d" else value if type(value) is kind[1] else kind[1](value)
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _as_found(how: str, found: Any, value: Any) -> bool:
-    if how == "truth":
-        return bool(value) is found
-    if how == "integer":
-        return int(value) == found
-    value = np.asarray(value)
-    return np.array_equal(value, found, equal_nan=value.dtype.kind in "fc")
