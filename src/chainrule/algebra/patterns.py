@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import chainrule.blocks  # noqa: F401  the library registers itself
-from chainrule.algebra.products import common, multiplied, over
+from chainrule.algebra.powers import common, multiplied, over
 from chainrule.block import Block, block_named
 from chainrule.blocks.activations import logaddexp
 from chainrule.blocks.elementwise import absolute, add, divide, multiply, negative, power, subtract
 from chainrule.blocks.linalg import matmul
 
-__all__ = ["COMMUTE", "Call", "Identity", "Number", "Pattern", "Product", "Variable", "identities"]
+__all__ = ["COMMUTE", "Call", "Identity", "Number", "Pattern", "Variable", "identities"]
 
 OPERATORS = {
     ast.Add: add,
@@ -64,7 +64,6 @@ class Call:
 
 
 Pattern = Variable | Number | Call
-Product = dict[Pattern, int]
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Identity:
     once: bool = False
 
     @functools.cached_property
-    def factors(self) -> tuple[Product, Product]:
+    def factors(self) -> tuple[dict[Pattern, int], dict[Pattern, int]]:
         """Both sides as products, without the factors that they share: what takes the place of what in a product."""
         left, right = _product_of(self.left), _product_of(self.right)
         shared = common((left, right))
@@ -96,7 +95,7 @@ class Identity:
         return frozenset(x.block for x in self.factors[0] if isinstance(x, Call) and not x.params)
 
 
-def _product_of(pattern: Pattern) -> Product:
+def _product_of(pattern: Pattern) -> dict[Pattern, int]:
     if isinstance(pattern, Number) and pattern.value == 1:
         return {}
     if isinstance(pattern, Call) and pattern.block in (multiply, divide):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
-from chainrule.algebra.products import common, over
+from chainrule.algebra.powers import common, over
 from chainrule.algebra.terms import (
     ONE,
     Form,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.algebra.products import raised
+from chainrule.algebra.powers import raised
 from chainrule.algebra.sums import SUMS, Sums
 from chainrule.algebra.terms import ONE, Form, Hot, Notes, Product, UnreadableError, scaled, shape_of
 from chainrule.block import Block

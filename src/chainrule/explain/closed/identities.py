@@ -11,7 +11,7 @@ from typing import Any
 
 from chainrule.algebra.identities import PRODUCTS
 from chainrule.algebra.patterns import Call, Identity, Number, Pattern, Variable
-from chainrule.algebra.products import multiplied, raised
+from chainrule.algebra.powers import multiplied, raised
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import add, exp, negative
 from chainrule.blocks.normalisation import softmax

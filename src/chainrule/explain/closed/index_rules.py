@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.algebra.products import multiplied
+from chainrule.algebra.powers import multiplied
 from chainrule.blocks.activations import relu, sigmoid
 from chainrule.blocks.elementwise import (
     absolute,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.algebra.products import common, multiplied, over
+from chainrule.algebra.powers import common, multiplied, over
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.matrices import inv

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from chainrule.algebra.products import multiplied
+from chainrule.algebra.powers import multiplied
 from chainrule.explain.closed.atoms import Atoms, product
 from chainrule.explain.closed.terms import Expr, Factor, Factors, Index, Term, cost, summed
 

@@ -1,4 +1,7 @@
-"""Products: maps from each factor to its exponent. What a factor is is left to those who use them."""
+"""Products as maps from each factor to its exponent.
+
+A factor is whatever can be a key: a node in `sums.py`, an atom with indices in closed forms, a pattern in an identity.
+"""
 
 from __future__ import annotations
 
