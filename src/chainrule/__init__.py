@@ -1,6 +1,8 @@
 """chainrule: backpropagation you can see, for plain NumPy code and any array library."""
 
+import chainrule.inplace
 import chainrule.objects
+import chainrule.operators
 import chainrule.special
 from chainrule.array import Array
 from chainrule.block import Block, block

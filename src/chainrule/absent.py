@@ -15,21 +15,28 @@ import numpy as np
 
 __all__ = ["has_absent_zeros", "made_of", "with_absent_zeros"]
 
-_KNOWN: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_KNOWN: dict[int, weakref.ref[np.ndarray]] = {}
 """The arrays whose zeros are absent, by id."""
 
 
 def with_absent_zeros(x: Any) -> Any:
     """The array itself; from now on its zeros are absent, and those of its views."""
     if type(x) is np.ndarray:
-        _KNOWN[id(x)] = x
+        key = id(x)
+        _KNOWN[key] = weakref.ref(x, lambda gone: _forget(key, gone))
     return x
+
+
+def _forget(key: int, gone: Any) -> None:
+    if _KNOWN.get(key) is gone:  # else another array is in its place already
+        del _KNOWN[key]
 
 
 def has_absent_zeros(x: Any) -> bool:
     """Whether the zeros of an array are absent: it has been said of it, or of an array that it is a view of."""
     while _KNOWN and type(x) is np.ndarray:
-        if _KNOWN.get(id(x)) is x:
+        known = _KNOWN.get(id(x))
+        if known is not None and known() is x:
             return True
         x = x.base
     return False

@@ -129,7 +129,7 @@ AS_NUMPY: set[Any] = {
 }
 """Functions whose answers see to it themselves that the value is NumPy's: those that are called most.
 
-For all others NumPy's own function says the value, and what answers records (see `answered` in `array.py`).
+For all others NumPy's own function says the value, and what answers records (see `numpy_value.py`).
 """
 
 STEP_BY_STEP: set[Any] = set()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import has_absent_zeros, made_of
-from chainrule.array import NOT_THERE, WATCHER, Array, form_of, node_of, not_covered, record
+from chainrule.array import WATCHER, Array, form_of, node_of
 from chainrule.block import unlisted_block
 from chainrule.block.elementwise import sum_to
 from chainrule.errors import ChainruleError, GradientError
@@ -27,6 +27,7 @@ from chainrule.libraries import (
 )
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
+from chainrule.step import NOT_THERE, not_covered, record
 
 __all__ = ["Path", "backpropagate", "find_path", "numpy_number", "pulled"]
 
@@ -111,9 +112,11 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         has_pythons = node.value.__class__ in PYTHON
         for i in node.inputs:
             if i.__class__ is Node:
-                operands.append(Array(i) if recorded else i.value)
+                value = i.value
+                operands.append(Array(i) if recorded else value)
                 wanted.append(i in gradients)
-                has_pythons = has_pythons or i.value.__class__ in PYTHON
+                if value.__class__ in PYTHON:
+                    has_pythons = True
             else:
                 operands.append(i)
                 wanted.append(False)
@@ -132,7 +135,8 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
             if want and dx is not None:
-                dtype = dtype_of(operand.value)
+                value = operand.value
+                dtype = value.dtype if value.__class__ not in PYTHON else dtype_of(value)
                 if dx.dtype is not dtype:  # most often the same object
                     dx = _as_input(dx, dtype)
                 sofar = gradients[operand]
@@ -228,7 +232,7 @@ def _unknown_after_overflow(
                 )
             lost = lost & (form_of(dx) == 0)
             if type(dx) is Array and WATCHER.get() is not None:  # what is compiled sees to it when it runs
-                dx._node.value = plain.where(lost, math.nan, dx._node.value)[()]
+                node_of(dx).value = plain.where(lost, math.nan, node_of(dx).value)[()]
             else:
                 dx = xp.where(lost, math.nan, dx)
         unknown.append(dx)
@@ -236,12 +240,8 @@ def _unknown_after_overflow(
 
 
 def _must_be_real(node: Node, dz: Any) -> None:
-    values = [dz]
-    for i in node.inputs:
-        if i.__class__ is Node:
-            values.append(i.value)
-    for value in values:
-        if is_complex(value):
+    for x in (dz, *node.inputs):
+        if is_complex(x.value if x.__class__ is Node else x):
             raise GradientError(
                 f"block {node.block.name} has no gradient for complex numbers; "
                 "give it np.real(x), np.imag(x) or np.abs(x)" + (f"\n  at {node.line}" if node.line else "")

@@ -1,7 +1,7 @@
 """Formulas: small trees, in which a block says how it is written in mathematics.
 
-A block's notation is a function of its operands' formulas, `notation=lambda x, y: x + y`. The printers (Unicode,
-LaTeX) walk the tree; nothing here knows how it will look. Vectors are columns in print.
+A block's notation is a function of its operands' formulas, `notation=lambda x, y: x + y`. The printers
+(`explain/printers/`) walk the tree; nothing here knows how it will look. Vectors are columns in print.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, Array
+from chainrule.array import Array, node_of
 from chainrule.errors import CannotRecord, NoAnswer, asking_others
 from chainrule.libraries import is_numpy
 from chainrule.namespace import RECORDING
-from chainrule.node import Node
+from chainrule.node import NO_PARAMS, Node
 from chainrule.recording import positions_of, record_call
 
 __all__ = ["Graph", "graph_between", "inside", "nodes_above", "record_graph"]
@@ -127,7 +127,7 @@ def _in_precision(own: np.dtype, dtype: Any) -> np.dtype:
 
 def graph_between(inputs: Sequence[Node], outputs: Sequence[Any]) -> Graph:
     """The graph between some nodes and some outputs (recorded arrays, nodes, or plain values)."""
-    outputs = tuple(out._node if type(out) is Array else out for out in outputs)
+    outputs = tuple(node_of(out) if type(out) is Array else out for out in outputs)
     start = min((node.order for node in inputs), default=0)  # what is older cannot depend on an input
     seen = set(inputs)
     stack = [out for out in outputs if type(out) is Node]

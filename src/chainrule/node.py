@@ -16,16 +16,17 @@ from chainrule.escape import printable
 from chainrule.libraries import is_inexact
 
 __all__ = [
+    "NO_PARAMS",
     "Line",
     "Node",
     "at_line",
     "cell_of",
+    "computed_alike",
     "hide_file",
     "hide_folder",
     "is_internal",
     "lines_of",
     "now",
-    "same_steps",
     "user_frame",
 ]
 
@@ -35,6 +36,9 @@ _clock = itertools.count()
 def now() -> int:
     """The number that the next node would have had: later than every node so far, earlier than those to come."""
     return next(_clock)
+
+
+NO_PARAMS: dict[str, Any] = {}
 
 
 class Line(NamedTuple):
@@ -147,7 +151,7 @@ _lines: dict[int, tuple[Any, list[int], list[int]]] = {}
 """Where the lines of code objects begin, and their numbers, by the object's id: a long function has many nodes."""
 
 
-def same_steps(one: Any, other: Any) -> bool:
+def computed_alike(one: Any, other: Any) -> bool:
     """Whether two nodes, plain values or sequences of them are equal, or computed alike from the same inputs.
 
     Alike is by blocks of the same names, from equal constants.

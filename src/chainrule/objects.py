@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import from_objects
-from chainrule.array import Array, call
+from chainrule.array import Array, node_of
 from chainrule.blocks.indexing.entries import getitem
+from chainrule.protocols import call
 from chainrule.views import is_number, view_of
 
 __all__ = ["stacked", "to_objects"]
@@ -25,7 +26,7 @@ def to_objects(self: Array, shared: bool) -> np.ndarray:
     Where NumPy's result would share memory, a write into either would show in the other. It cannot here, so
     the array is read-only, and the use of its entries after a write to this array is an error.
     """
-    objects = np.empty(self.shape, dtype=object, order="F" if np.isfortran(np.asarray(self._node.value)) else "C")
+    objects = np.empty(self.shape, dtype=object, order="F" if np.isfortran(np.asarray(node_of(self).value)) else "C")
     entries = call(np.ravel, self)
     view = None
     if shared and not is_number(self):
@@ -55,15 +56,15 @@ def stacked(objects: np.ndarray) -> Any:
 def _taken_apart(entries: list[Any]) -> Any:
     """The recorded vector of which these are all the entries in order, if there is one."""
     first = entries[0]
-    if type(first) is not Array or first._node.block is not getitem:
+    if type(first) is not Array or node_of(first).block is not getitem:
         return None
-    source = first._node.inputs[0]
+    source = node_of(first).inputs[0]
     if source.value.shape != (len(entries),):
         return None
     for i, entry in enumerate(entries):
         if type(entry) is not Array or (entry._view is not None and entry._view.stale):
             return None
-        node = entry._node
+        node = node_of(entry)
         if node.block is not getitem or node.inputs[0] is not source:
             return None
         if node.params["key"] != (i,):

@@ -11,14 +11,15 @@ import numpy as np
 
 from chainrule.absent import has_absent_zeros
 from chainrule.answers import under_another_value
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant, form_of, joined, record
+from chainrule.array import WATCHER, Array, constant, form_of, joined, node_of
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
-from chainrule.node import Node, at_line
+from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
 from chainrule.sharing import sharing_pairs
+from chainrule.step import record
 from chainrule.trees import Tree, flatten
 
 __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "record_call", "scalar_loss"]
@@ -50,7 +51,7 @@ def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
         x = np.asarray(x)[()]
     must_be_plain(x, f, argument)
     _must_be_floating(form_of(x), f, argument)
-    return record(alias, (x,))._node if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
+    return node_of(record(alias, (x,))) if type(x) is Array else Node(None, (), NO_PARAMS, constant(x))
 
 
 def must_be_plain(x: Any, f: Callable[..., Any], argument: int | str) -> None:
@@ -170,7 +171,7 @@ class Recording(NamedTuple):
             recorded = recorded or type(seed) is Array
             taken.add(id(seed))
             if type(out) is Array:
-                node = out._node
+                node = node_of(out)
                 sums[node] = sums[node] + seed if node in sums else seed
         gradients = backpropagate(self.path, sums, recorded)
         result: list[Any] = []
@@ -208,7 +209,7 @@ def fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
 def _released(out: Any, recorded: bool) -> Any:
     if type(out) is not Array or recorded:
         return out
-    value = out._node.value
+    value = node_of(out).value
     if isinstance(value, np.ndarray):  # the recording keeps its own
         return value.copy()
     return copied(value) if is_foreign(value) else value
@@ -268,7 +269,7 @@ def record_call(
         recorded_inputs += handles
         given += tree.leaves
         trees.append(tree)
-    if len(args) + len(kwargs) > 1 or len(given) > 1:
+    if not _own_their_memory(given, new_args, new_kwargs):
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
     try:
         returned = f(*new_args, **new_kwargs)
@@ -291,9 +292,31 @@ def record_call(
         raise
     outputs, rebuild_outputs = flatten(returned)
     outputs = [checked_result(out, name_of(f)) for out in outputs]
-    path = find_path(inputs, [out._node for out in outputs if type(out) is Array])
+    path = find_path(inputs, [node_of(out) for out in outputs if type(out) is Array])
     recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
+
+
+def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether all arguments are seen at once to be arrays that share no memory: each owns its own, none stands twice.
+
+    Those that are recorded are arrays without a history among `given`.
+    """
+    arrays = 0
+    for x in given:
+        if type(x) is not np.ndarray or x.base is not None:
+            return False
+        arrays += 1
+    found = {id(x) for x in given}
+    for x in (*args, *kwargs.values()) if kwargs else args:
+        if type(x) is np.ndarray:
+            if x.base is not None:
+                return False
+            found.add(id(x))
+            arrays += 1
+        elif type(x) is not Array and type(x) not in PLAIN:
+            return False
+    return len(found) == arrays
 
 
 def _mark_shared(handles: list[Array], given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.block import Block
 from chainrule.blocks import normalisation
 from chainrule.blocks.elementwise import log
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
 def _plain(function: str, x: Any, operand: str) -> Any:
     """An argument that has no gradient: an order, a number of dimensions."""
     if type(x) is Array:
-        if x._node.differentiable:
+        if node_of(x).differentiable:
             raise RecordingError(
                 f"{operand} of special.{function} has no gradient; give it as a plain number" + at_line()
             )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
-from chainrule.array import WATCHER, Array, form_of, joined, value_of
+from chainrule.array import WATCHER, Array, form_of, joined, node_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
@@ -449,15 +449,15 @@ def backward(self: Array, gradient: Any = None) -> None:
         gradient = _ones(self)
     elif type(gradient) is Array:
         gradient = gradient.value if WATCHER.get() is None else gradient
-    if not self._node.differentiable:
+    if not node_of(self).differentiable:
         raise GradientError(
             "backward() of an array of integers or booleans, or of one that has no gradient" + at_line()
         )
-    sources = _sources(self._node)
-    path = find_path(sources, [self._node])
+    sources = _sources(node_of(self))
+    path = find_path(sources, [node_of(self)])
     seed = _seed(gradient, self)
     taken = {id(seed)}
-    for node, dz in backpropagate(path, {self._node: seed}, recorded=WATCHER.get() is not None).items():
+    for node, dz in backpropagate(path, {node_of(self): seed}, recorded=WATCHER.get() is not None).items():
         value = node.value
         if dz is None:
             dz = namespace_of((value,)).zeros_like(value)

@@ -45,7 +45,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     >>> rebuild([10, 20, 30])
     {'W': 10, 'b': (20, 30)}
     """
-    if isinstance(tree, SINGLE):  # the common case needs no tree library
+    if type(tree) is Array or isinstance(tree, SINGLE):  # the common case needs no tree library
         return [tree], _only
     optree = imported("optree")
     leaves, structure = optree.tree_flatten(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
@@ -72,6 +72,9 @@ class Tree:
 
     def __init__(self, tree: Any):
         self._all, self._rebuild = flatten(tree)
+        if type(tree) is np.ndarray and tree.dtype.kind in "fc":  # the common case
+            self._places, self.leaves = [0], self._all
+            return
         places = [i for i, leaf in enumerate(self._all) if is_inexact(form_of(leaf)) or _is_container(leaf)]
         self._places = places or list(range(len(self._all)))
         self.leaves = [self._all[i] for i in self._places]

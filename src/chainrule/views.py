@@ -129,7 +129,8 @@ def same_steps(a: Any, b: Any) -> bool:
 
 def is_number(x: Any) -> bool:
     """Whether x is a number in NumPy, which cannot be written into. A view without axes, as x[..., 0], can."""
-    return _has_no_memory(x._node.value) and (x._view is None or x._view.steps is None)
+    value = x._node.value
+    return type(value) is not np.ndarray and _has_no_memory(value) and (x._view is None or x._view.steps is None)
 
 
 def is_entry(x: Any) -> bool:

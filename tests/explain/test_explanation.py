@@ -426,3 +426,10 @@ def test_loss_without_a_name_is_not_taken_for_another_variable():
     explanation = cr.explain(f)(X)
     assert [unicode(s.name) for s in explanation.forward] == ["x", "L", "J"]
     assert unicode(explanation.backward[-1].name) == "∂J/∂x"
+
+
+def test_an_exponent_that_only_looks_like_digits_keeps_its_sign():
+    from chainrule.formula import name
+
+    assert unicode(name("x") ** name("𝟏")) == "x^𝟏"
+    assert unicode(name("x") ** 2) == "x²"

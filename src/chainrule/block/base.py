@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, joined, record
+from chainrule.array import Array, joined, node_of
 from chainrule.block.bounds import Bounds
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
 from chainrule.libraries import PLAIN, namespace_of
 from chainrule.node import at_line
+from chainrule.step import record
 
 __all__ = ["AdaptedRule", "Block", "axis_from_right", "parameters_of"]
 
@@ -130,12 +131,16 @@ class Block:
             operands, params = args, self.defaults
         else:
             operands, params = self.bind(args, kwargs)
+        plain = True
         for operand in operands:
-            if type(operand) is Array:
+            kind = type(operand)
+            if kind is Array:
                 return self._recorded(operands, params)
-        operands = tuple(joined(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in operands)
-        if any(type(x) is Array for x in operands):
-            return self._recorded(operands, params)
+            plain = plain and (kind in PLAIN or (kind is np.ndarray and operand.dtype.kind != "O"))
+        if not plain:
+            operands = tuple(joined(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in operands)
+            if any(type(x) is Array for x in operands):
+                return self._recorded(operands, params)
         return self.forward(namespace_of(operands), *operands, **params)
 
     def _recorded(self, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -145,6 +150,28 @@ class Block:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into operands and parameters, with axes counted from the right."""
+        count = len(args)
+        complete = count == self._arity or (self.variadic and count >= self._arity)
+        if complete and not self.required and kwargs.keys() <= self.defaults.keys():
+            operands, params = args, {**self.defaults, **kwargs}
+        else:
+            operands, params = self._told_apart(args, kwargs)
+        for name, param in params.items():
+            if type(param) is Array:
+                if node_of(param).differentiable:
+                    raise RecordingError(
+                        f"block {self.name}: {name} has a default, so it is a parameter and has no gradient; "
+                        "a recorded array must be an operand (an argument without a default)" + at_line()
+                    )
+                params[name] = param.value
+        if self._has_axis and operands and not self.variadic:
+            params["axis"] = axis_from_right(
+                params["axis"], np.ndim(operands[0]) if type(operands[0]) is not Array else operands[0].ndim
+            )
+        return operands, params
+
+    def _told_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The operands and the parameters among the arguments of a call; an error for those that do not fit."""
         params = dict(self.defaults)
         if self.variadic:
             operands = args
@@ -170,18 +197,6 @@ class Block:
                 f" (it knows {', '.join(self._names)})" + at_line()
             )
         params.update(kwargs)
-        for name, param in params.items():
-            if type(param) is Array:
-                if param._node.differentiable:
-                    raise RecordingError(
-                        f"block {self.name}: {name} has a default, so it is a parameter and has no gradient; "
-                        "a recorded array must be an operand (an argument without a default)" + at_line()
-                    )
-                params[name] = param.value
-        if self._has_axis and operands and not self.variadic:
-            params["axis"] = axis_from_right(
-                params["axis"], np.ndim(operands[0]) if type(operands[0]) is not Array else operands[0].ndim
-            )
         return operands, params
 
     # The backward rule ------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS
-from chainrule.array import WATCHER, Array, form_of, record
+from chainrule.array import WATCHER, Array, form_of, node_of
 from chainrule.block.base import Block
 from chainrule.block.bounds import Bounds
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_numpy, namespace_of
+from chainrule.step import record
 
 __all__ = [
     "Elementwise",
@@ -205,7 +206,7 @@ def elementwise(
 
 def _is_finite(slope: Any) -> bool:
     """Whether a local derivative is known to have no infinite and no NaN entry. It must cost next to nothing."""
-    value = slope._node.value if type(slope) is Array else slope
+    value = node_of(slope).value if type(slope) is Array else slope
     if type(value) is np.ndarray:
         return np.count_nonzero(np.isfinite(value)) == value.size  # half the time of `.all()`
     return type(value) in NUMPY and cmath.isfinite(value)

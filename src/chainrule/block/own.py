@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, constant, form_of, node_of, record
+from chainrule.array import WATCHER, Array, constant, form_of, node_of
 from chainrule.block.base import AdaptedRule, Block
 from chainrule.block.results import Results, results_of
 from chainrule.domains import Example
 from chainrule.errors import BlockError, ChainruleError, GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
-from chainrule.node import Line, at_line, is_internal, same_steps
+from chainrule.node import Line, at_line, computed_alike, is_internal
+from chainrule.step import record
 
 __all__ = ["OwnBlock"]
 
@@ -163,7 +164,7 @@ class OwnBlock(Block):
                 self.forward(namespace_of(plain), *plain, **params)
         finally:
             WATCHER.reset(token)
-        if not same_steps(*([node_of(g) if type(g) is Array else g for g in found] for found in (grads, again))):
+        if not computed_alike(*([node_of(g) if type(g) is Array else g for g in found] for found in (grads, again))):
             raise RecordingError(
                 f"the backward rule of block {self.name} uses what was kept when the block was called last (in a "
                 "global or an attribute), so it cannot be compiled or written as code: it would stay as it is; "
@@ -328,7 +329,7 @@ class _Given:
 
 def _read_only(x: Any) -> Any:
     if type(x) is Array:
-        return Array(x._node)
+        return Array(node_of(x))
     if isinstance(x, np.ndarray):
         x = x.view()
         x.flags.writeable = False

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import Array, owned
+from chainrule.array import Array
 from chainrule.errors import RecordingError
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
+from chainrule.step import owned
 from chainrule.trees import flatten
 
 __all__ = ["Results", "results_of"]

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import form_of, looked_at, owned, read_only, value_of
+from chainrule.array import form_of, looked_at, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.keys import write
 from chainrule.blocks.integers import step
@@ -14,6 +14,7 @@ from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
+from chainrule.step import owned, read_only
 from chainrule.views import view_of
 
 

@@ -4,6 +4,7 @@ Source: A. Vaswani et al., Attention is all you need (2017).
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def scaled_dot_product_attention(
         k, v = (_for_each_query_head(x, q) for x in (k, v))
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     scores = matmul(q * scale, swapped(k))
-    allowed = None
+    allowed: Any = None
     if attn_mask is not None:
         allowed = attn_mask if type(attn_mask) is Array else np.asarray(attn_mask)
         if allowed.dtype != bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chainrule.array import Array, form_of, owned
+from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.integers import entries_at, step
@@ -12,6 +12,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
+from chainrule.step import owned
 
 # Differences and slopes ------------------------------------------------------------------------------------------
 

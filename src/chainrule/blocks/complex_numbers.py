@@ -7,7 +7,7 @@ K. Kreutz-Delgado, The complex gradient operator and the CR-calculus (2009).
 
 import numpy as np
 
-from chainrule.array import Array, form_of, looked_at, read_only
+from chainrule.array import Array, form_of, looked_at
 from chainrule.block import answers, library_block
 from chainrule.blocks.elementwise import sign
 from chainrule.blocks.integers import step
@@ -15,6 +15,7 @@ from chainrule.blocks.shaping import as_array, cast
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
 from chainrule.libraries import dtype_of, is_complex, is_inexact
+from chainrule.step import read_only
 from chainrule.views import is_number, view_of
 
 __all__ = ["adjoint", "conj"]

@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 
-from chainrule.array import looked_at, owned, value_of
+from chainrule.array import looked_at, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -29,6 +29,7 @@ from chainrule.errors import BlockError, DependsOnPhase, GradientError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
+from chainrule.step import owned
 
 # Packing -------------------------------------------------------------------------------------------------------
 

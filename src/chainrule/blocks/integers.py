@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
-from chainrule.array import Array, record, value_of
+from chainrule.array import Array, value_of
 from chainrule.block import Block, sum_to, unlisted_block
 from chainrule.block.bounds import of_operand
 from chainrule.blocks.indexing.entries import add_at, at_run_time, getitem
 from chainrule.libraries import copied, is_numpy
+from chainrule.step import record
 
 __all__ = [
     "Slot",

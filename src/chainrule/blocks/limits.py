@@ -12,7 +12,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, form_of, looked_at, value_of
+from chainrule.array import Array, form_of, looked_at, node_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.errors import GradientError
@@ -58,8 +58,8 @@ def _derivative(dz, z):
     seed = np.eye(math.prod(lead)).reshape(lead + lead + (1,) * z.ndim)
     value = form_of(dz)
     seed = namespace_of((value,)).asarray(np.broadcast_to(seed, lead + dz.shape).copy(), dtype=value.dtype)
-    same = _computed_alike(dz._node, z._node)
-    gradients = backpropagate(find_path(same, [dz._node]), {dz._node: seed}, recorded=True)
+    same = _computed_alike(node_of(dz), node_of(z))
+    gradients = backpropagate(find_path(same, [node_of(dz)]), {node_of(dz): seed}, recorded=True)
     slopes = [gradients[node] for node in same if gradients[node] is not None]
     return functools.reduce(operator.add, slopes) if slopes else None
 
@@ -90,14 +90,14 @@ def _refuse_another_root(dz, z):
     """
     if type(dz) is not Array:
         return
-    own, same = set(nodes_above(z._node, ())), set(_computed_alike(dz._node, z._node))
-    others = (node for node in nodes_above(dz._node, own) if node.block in ROOTS and node not in same)
+    own, same = set(nodes_above(node_of(z), ())), set(_computed_alike(node_of(dz), node_of(z)))
+    others = (node for node in nodes_above(node_of(dz), own) if node.block in ROOTS and node not in same)
     for other in others:
         is_zero = bool(np.any(np.asarray(value_of(other.value)) == 0))
         if is_zero and own & set(nodes_above(other, ())):
             raise GradientError(
                 "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is "
-                f"not known: {other.block.name} and {z._node.block.name}; write the function with np.sum(x * x), "
+                f"not known: {other.block.name} and {node_of(z).block.name}; write the function with np.sum(x * x), "
                 "which is smooth there" + at_line()
             )
 

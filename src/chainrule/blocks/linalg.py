@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import owned, value_of
+from chainrule.array import value_of
 from chainrule.block import answers, in_one_precision, library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
@@ -17,6 +17,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_numpy
 from chainrule.node import at_line
+from chainrule.step import owned
 
 
 def _matmul_notation(x, y):

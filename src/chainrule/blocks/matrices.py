@@ -11,7 +11,7 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from chainrule.array import Array, form_of, looked_at, owned, value_of
+from chainrule.array import Array, form_of, looked_at, value_of
 from chainrule.block import answers, in_one_precision, in_precision, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing.entries import add_at
@@ -22,6 +22,7 @@ from chainrule.errors import BlockError, GradientError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
+from chainrule.step import owned
 
 
 def identity(n, like):

@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from chainrule.array import Array, form_of, looked_at, not_covered, owned, value_of
+from chainrule.array import Array, form_of, looked_at, value_of
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -25,6 +25,7 @@ from chainrule.forks import imported
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, library_of, namespace_of
 from chainrule.node import at_line
+from chainrule.step import not_covered, owned
 
 __all__ = ["block_diag", "cho_factor", "cho_solve", "expm", "logm", "solve_sylvester", "solve_triangular", "sqrtm"]
 

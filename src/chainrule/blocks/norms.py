@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of, looked_at, owned
+from chainrule.array import form_of, looked_at
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.block.bounds import within
 from chainrule.blocks.integers import step
@@ -20,6 +20,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import dtype_of
 from chainrule.node import at_line
+from chainrule.step import owned
 
 
 @library_block(

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from chainrule.array import Array, owned, value_of
+from chainrule.array import Array, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.entries import add_at
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
+from chainrule.step import owned
 
 
 @answers(np.pad)

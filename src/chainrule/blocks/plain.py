@@ -7,10 +7,11 @@ Most answer with the plain value that NumPy gives. What makes an array like a re
 import numpy as np
 
 from chainrule.answers import recorded_constant
-from chainrule.array import Array, form_of, record
+from chainrule.array import Array, form_of
 from chainrule.block import Block, answers
 from chainrule.blocks.integers import of_values
 from chainrule.formula import name, number
+from chainrule.step import record
 
 
 def _of_values(function):

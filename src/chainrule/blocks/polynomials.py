@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import form_of, looked_at, owned
+from chainrule.array import form_of, looked_at
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.integers import step
@@ -14,6 +14,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_inexact, is_numpy
 from chainrule.node import at_line
+from chainrule.step import owned
 
 
 def _coefficients(p):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import Array, answered, form_of, joined, owned, value_of
+from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.block.bounds import of_operand
 from chainrule.domains import example, normal
@@ -13,6 +13,8 @@ from chainrule.formula import call, formula
 from chainrule.layout import is_contiguous
 from chainrule.libraries import copied, is_complex, is_complex_dtype, is_foreign, is_numpy
 from chainrule.node import at_line
+from chainrule.numpy_value import answered
+from chainrule.step import owned
 
 
 def as_array(a):
@@ -231,8 +233,9 @@ def _letter(order, default):
 
 def _shape(shape, a):
     """A shape with its −1 worked out, so that the parameter says it in full."""
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    shape = tuple(int(n) for n in shape)
+    if type(shape) is not tuple:
+        shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    shape = tuple(map(int, shape))
     if shape.count(-1) == 1:
         known = math.prod(n for n in shape if n != -1)
         if known and a.size % known == 0:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import Array, form_of, looked_at, owned
+from chainrule.array import Array, form_of, looked_at
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of, expand, spread
@@ -16,6 +16,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import name
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
+from chainrule.step import owned
 
 
 def _ordinal_notation(x, rank, axis):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS, STEP_BY_STEP
-from chainrule.array import Array, form_of, owned, value_of
+from chainrule.array import Array, form_of, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.keys import full_key, write
 from chainrule.blocks.integers import step
@@ -22,6 +22,7 @@ from chainrule.blocks.reductions import axes_of, logsumexp
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError, RecordingError
 from chainrule.node import at_line
+from chainrule.step import owned
 from chainrule.views import is_number
 
 # Those that have a block of their own --------------------------------------------------------------------------------

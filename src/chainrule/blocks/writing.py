@@ -7,7 +7,7 @@ written several times the last one counts.
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, node_of, value_of
 from chainrule.block import answers
 from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
@@ -32,7 +32,7 @@ def _places(a, values):
 def _write(function, a, values, write, *where):
     """Let a be what NumPy's function makes of it; `write(old, new, *where)` writes the places."""
     if not isinstance(a, Array):
-        if isinstance(values, Array) and values._node.differentiable:
+        if isinstance(values, Array) and node_of(values).differentiable:
             raise RecordingError(
                 f"np.{function.__name__} of a recorded array into a plain one would lose its gradient; "
                 "make the array with np.zeros_like(x), or np.empty(shape, like=x), of a recorded x" + at_line()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.block import Block, Elementwise, minus_one, one
 from chainrule.catalogue.names import Answers, answers_of, family_of, place_of
 from chainrule.check.sample import Sample, sample_of
@@ -122,7 +122,7 @@ class BlockEntry:
     @cached_property
     def symbols(self) -> dict[Node, Formula]:
         assert self.sample is not None
-        found = {x._node: self.symbol(x._node) for x in self.sample.operands if type(x) is Array}
+        found = {node_of(x): self.symbol(node_of(x)) for x in self.sample.operands if type(x) is Array}
         return {**found, self.sample.node: self.result}
 
     @cached_property
@@ -178,7 +178,7 @@ class BlockEntry:
         for index, x in enumerate(sample.operands):
             if type(x) is not Array:
                 continue
-            gradient = partial(LOSS, self.symbols[x._node])
+            gradient = partial(LOSS, self.symbols[node_of(x)])
             try:
                 dx = sample.pulled(Array(dz), index)
             except NoDerivative:

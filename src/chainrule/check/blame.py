@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS
 from chainrule.backward import pulled
 from chainrule.check.compare import compare_gradients
 from chainrule.check.libraries import Answer
@@ -18,7 +17,7 @@ from chainrule.check.report import Blame, Comparison
 from chainrule.errors import CannotRecord, NoAnswer, asking_others
 from chainrule.graph import Graph, graph_between, inside
 from chainrule.libraries import is_complex
-from chainrule.node import Node
+from chainrule.node import NO_PARAMS, Node
 
 __all__ = ["roughness", "users", "wrong_rule", "wrong_value"]
 

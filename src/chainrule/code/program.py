@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, WATCHER, Array, value_of
+from chainrule.array import WATCHER, Array, node_of, value_of
 from chainrule.backward import backpropagate
 from chainrule.block import product_or_zero
 from chainrule.blocks.elementwise import multiply
@@ -17,7 +17,7 @@ from chainrule.blocks.integers import labels_fit
 from chainrule.blocks.reductions import all_
 from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
-from chainrule.node import Node, at_line, is_internal
+from chainrule.node import NO_PARAMS, Node, at_line, is_internal
 from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify_graph
 from chainrule.trees import leaf_names
@@ -96,7 +96,7 @@ def _recorded(
         if type(loss) is not Array:
             raise GradientError("the function returned a plain number: it does not depend on its arguments" + at_line())
         seed = Node(None, (), NO_PARAMS, np.float64(1.0).astype(loss.dtype), name="dL")
-        gradients = backpropagate(recording.path, {loss._node: Array(seed)}, recorded=True)
+        gradients = backpropagate(recording.path, {node_of(loss): Array(seed)}, recorded=True)
     finally:
         WATCHER.reset(token)
     labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]

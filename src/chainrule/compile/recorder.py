@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import NO_PARAMS, WATCHER, Array, constant
+from chainrule.array import WATCHER, Array, constant, node_of
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN
-from chainrule.node import Line, Node, at_line
+from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import checked_result, name_of
 from chainrule.sharing import sharing_pairs
 from chainrule.trees import flatten
@@ -189,7 +189,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     writes = any(handle._own is not node for handle, node in zip(handles, inputs, strict=True))
     outputs, rebuild = flatten(returned)
     outputs = [out if isinstance(out, STATIC) else checked_result(out, name_of(f)) for out in outputs]
-    nodes = [out._node if type(out) is Array else out for out in outputs]
+    nodes = [node_of(out) if type(out) is Array else out for out in outputs]
     drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
     result = rebuild([_copied(out.value if type(out) is Node else out) for out in nodes])
     return Recorded(inputs, nodes, rebuild, result, list(seen.values()), names, drew, draws.seeded, writes)

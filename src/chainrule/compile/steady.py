@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.block import Block
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
@@ -146,7 +146,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
         return _key(part, of_node, depth + 1)
 
     if type(x) is Array:
-        x = x._node
+        x = node_of(x)
     if type(x) is Node:
         return of_node(x) if of_node is not None else _form(x.value)  # a rule may ask for the dtype of what it holds
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":

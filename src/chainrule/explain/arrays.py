@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.display import Bundle, chosen, pre, table, text
 from chainrule.explain import values
 from chainrule.explain.notation import constant_formula, is_longer, step_formula
@@ -34,7 +34,7 @@ def array_bundle(array: Array) -> Bundle:
 
 
 def _properties(array: Array) -> Iterator[tuple[str, str]]:
-    value, node = np.asarray(array.value), array._node
+    value, node = np.asarray(array.value), node_of(array)
     yield "name", text(node.name or "")
     yield "value", pre(values.lines(value))
     yield "shape", values.shape_text(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, node_of, value_of
 from chainrule.backward import backpropagate
 from chainrule.display import chosen
 from chainrule.errors import GradientError
@@ -257,10 +257,10 @@ def explain_recording(
     loss = scalar_loss(recording, title)
     if type(loss) is not Array:
         raise GradientError(f"{title} returned a plain number: it does not depend on its arguments" + at_line())
-    nodes = _forward_nodes(recording, loss._node)
+    nodes = _forward_nodes(recording, node_of(loss))
     recorded = {node.name for node in nodes}
     plain = {label: x for label, x in plain.items() if label not in recorded}  # rebound since, as h = zeros(n) is
-    named = Names(nodes, loss._node, set(plain), reserved)
+    named = Names(nodes, node_of(loss), set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 
     def constants(x: Any) -> Formula:
@@ -286,9 +286,9 @@ def explain_recording(
         )
         for node, scope in zip(nodes, innermost, strict=True)
     )
-    gradients = backpropagate(recording.path, {loss._node: np.float64(1.0).astype(loss.dtype)}, recorded=True)
+    gradients = backpropagate(recording.path, {node_of(loss): np.float64(1.0).astype(loss.dtype)}, recorded=True)
     values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
-    top = symbols[loss._node]
+    top = symbols[node_of(loss)]
     reader = RuleReader(symbols, top, values, constants, places)
     factors = reader.factors(recording.path)
     backward = tuple(
@@ -342,7 +342,7 @@ def _closed_forms(
         g = gradients[node]
         if g is None or node is loss or not (node.name or node in recording.inputs):
             continue
-        f = closed.of(g._node if type(g) is Array else g)
+        f = closed.of(node_of(g) if type(g) is Array else g)
         if f is not None:
             found.append(ClosedForm(partial(symbols[loss], symbols[node]), f))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.errors import ExpressionError
 from chainrule.expression.measures import largest, over, product, same, shape_of, side, size, together, whole
 
@@ -91,7 +91,7 @@ def of_steps(start: Any, stop: Any = None, step: Any = 1, **options: Any) -> flo
 
 
 def number(x: Any) -> float:
-    return float(np.real(x._node.value if type(x) is Array else x))
+    return float(np.real(node_of(x).value if type(x) is Array else x))
 
 
 def of_samples(start: Any, stop: Any, num: Any = 50, *rest: Any, **options: Any) -> int:

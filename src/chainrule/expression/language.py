@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import answer
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.block import Block
 from chainrule.block.elementwise import Elementwise
 from chainrule.expression.how_long import WORK
@@ -138,7 +138,7 @@ def _slowly(*given: Any) -> int:
 
 def _by_order(*given: Any) -> float:
     """And some are recursions, of as many steps as the largest of their arguments says."""
-    steps = max(abs(number(n)) for x in given for n in np.ravel(x._node.value if type(x) is Array else x))
+    steps = max(abs(number(n)) for x in given for n in np.ravel(node_of(x).value if type(x) is Array else x))
     return together(*given) * (1_000 + 10 * (steps if math.isfinite(steps) else 0))
 
 

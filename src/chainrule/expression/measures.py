@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ def whole(x: Any) -> list[int]:
         return []
     if isinstance(x, list | tuple):
         return [n for entry in x for n in whole(entry)]
-    value = x._node.value if type(x) is Array else x
+    value = node_of(x).value if type(x) is Array else x
     return [abs(int(n)) for n in np.ravel(value).tolist()]
 
 

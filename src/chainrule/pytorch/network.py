@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, node_of, value_of
 from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.node import at_line, hide_folder
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
@@ -249,7 +249,7 @@ def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 def _tensor_of(x: Any, like: torch.Tensor) -> torch.Tensor:
-    value = x._node.value if type(x) is Array else x
+    value = node_of(x).value if type(x) is Array else x
     return torch.from_numpy(np.array(value)).to(like.device)
 
 

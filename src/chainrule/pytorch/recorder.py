@@ -22,10 +22,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from chainrule.array import NO_PARAMS, Array, record
+from chainrule.array import Array, node_of
 from chainrule.errors import RecordingError
-from chainrule.node import Line, Node, at_line, user_frame
+from chainrule.node import NO_PARAMS, Line, Node, at_line, user_frame
 from chainrule.pytorch.operators import OPERATORS, NotCovered, fixed, without_gradient
+from chainrule.step import record
 from chainrule.views import view_of
 
 __all__ = ["GradientGuard", "Recorder", "Uncovered", "plain", "tensors_in"]
@@ -207,11 +208,11 @@ class Recorder(TorchDispatchMode):
         shared = next((s for s in sources if _same_memory(s, t)), None)
         handles = [self.handle_of(s) for s in sources]
         if shared is None:
-            return Array(made._node) if made._view is not None or any(made is h for h in handles) else made
+            return Array(node_of(made)) if made._view is not None or any(made is h for h in handles) else made
         made._unsure = False  # PyTorch tells what is a view
         if made._view is None and not any(made is h for h in handles):
             node, source = made._own, self.handle_of(shared)
-            if source is not None and node.block is not None and node.block.view and node.inputs[0] is source._node:
+            if source is not None and node.block is not None and node.block.view and node.inputs[0] is node_of(source):
                 made._view = view_of(source, partial(node.block, **node.params))
             else:
                 self._loose[t.untyped_storage().data_ptr()] = t
@@ -355,7 +356,7 @@ def _numpy_dtype(dtype: torch.dtype) -> Any:
 
 def _agree(made: Any, t: torch.Tensor) -> bool:
     """Whether a rule gives PyTorch's numbers. Where PyTorch overflows, a stable form need not."""
-    ours, theirs = np.asarray(made._node.value if type(made) is Array else made), np.asarray(plain(t))
+    ours, theirs = np.asarray(node_of(made).value if type(made) is Array else made), np.asarray(plain(t))
     if ours.shape != theirs.shape:
         return False
     known = np.isfinite(theirs)
@@ -395,7 +396,7 @@ def _report(func: Any, pairs: Sequence[tuple[torch.Tensor, Array]]) -> None:
         if made.shape != tuple(t.shape):
             what = f"chainrule gives {func} the shape {made.shape}, PyTorch {tuple(t.shape)}"
             raise RecordingError(f"{what}; please report this" + at_line())
-    difference = max(np.max(np.abs(made._node.value - plain(t)), initial=0.0) for t, made in pairs)
+    difference = max(np.max(np.abs(node_of(made).value - plain(t)), initial=0.0) for t, made in pairs)
     raise RecordingError(
         f"chainrule's {func} differs from PyTorch's by up to {difference:.2g}; please report this" + at_line()
     )
@@ -435,6 +436,6 @@ class GradientGuard(TorchFunctionMode):
             return None  # every gradient is kept
         if func in REFUSED:
             handles = [self._recorder.handle_of(t) for t in tensors_in(args)]
-            if any(h is not None and h._node.differentiable for h in handles):
+            if any(h is not None and node_of(h).differentiable for h in handles):
                 raise RecordingError(REFUSED[func] + at_line())
         return func(*args, **(kwargs or {}))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.graph import nodes_above
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder, shape_and_dtype
@@ -39,7 +39,7 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     """
     if type(result) is not Array:
         return result
-    order = nodes_above(result._node, leaves, size)
+    order = nodes_above(node_of(result), leaves, size)
     if len(order) > size:
         return result
     build = Reader(leaves)
@@ -50,7 +50,7 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
         else:
             operands = tuple(new[i] if type(i) is Node else i for i in node.inputs)
             new[node] = build.simplest(node.block, operands, node.params, node.value)
-    found = new[result._node]
+    found = new[node_of(result)]
     return Array(found) if type(found) is Node else found
 
 

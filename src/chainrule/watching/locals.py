@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.node import is_internal
 
 __all__ = ["watch_locals"]
@@ -38,8 +38,8 @@ def watch_locals(
         for name, local in frame.f_locals.items():
             value = revealed(local)
             if type(value) is Array:
-                if value._node.name is None:
-                    value._node.name = name
+                if node_of(value).name is None:
+                    node_of(value).name = name
             elif type(value) is np.ndarray:
                 plain.setdefault(name, value)
         return look

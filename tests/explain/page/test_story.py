@@ -13,10 +13,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
-from chainrule.explain.mathml import mathml
 from chainrule.explain.page import page, story
 from chainrule.explain.page.local_gradients import structure
-from chainrule.explain.printers import unicode
+from chainrule.explain.printers import mathml, unicode
 from chainrule.formula import call, cases, indicator, name, number, partial, relation, sqrt, total, unit
 
 W = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])

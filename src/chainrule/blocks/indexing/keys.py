@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import getitem_key, setitem_key
-from chainrule.array import Array, form_of, owned, read_only, record, value_of
+from chainrule.array import Array, form_of, value_of
 from chainrule.block import answers
 from chainrule.blocks import integers
 from chainrule.blocks.indexing.entries import add_at, at_run_time, getitem, has_arrays, set_at
@@ -17,6 +17,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
+from chainrule.step import owned, read_only, record
 from chainrule.views import is_number, view_of
 
 
@@ -84,8 +85,8 @@ def _plain_slice(part):
 @answers(getitem_key)
 def read(x, key):
     """x[key]."""
-    if type(key) is int and x.ndim == 1:  # by far the most frequent
-        return record(getitem, (x,), {"key": (key,)})
+    if type(key) is int and (ndim := x.ndim):  # by far the most frequent
+        return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))})
     key = full_key(key, x.shape)
     if not has_arrays(key):
         return getitem(x, key=key)

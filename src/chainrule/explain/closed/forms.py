@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.index_rules import simpler
 from chainrule.explain.closed.matrices import Writing
@@ -165,7 +165,7 @@ class ClosedForms:
         simple = simplify(Array(gradient), self.symbols)
         if type(simple) is not Array:
             return self._of_constant(simple)
-        return formula_of(simple._node, self.symbols, self.constants)
+        return formula_of(node_of(simple), self.symbols, self.constants)
 
     def _leaf(self, x: Any) -> Formula:
         if isinstance(x, Part):

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.explain.health import Health, Statistics, health_of
-from chainrule.explain.mathml import mathml
 from chainrule.explain.page import numbers
 from chainrule.explain.page.boxes import boxes_of
 from chainrule.explain.page.insides import Row, rows_of
@@ -17,7 +16,7 @@ from chainrule.explain.page.intuition import intuition, phrase
 from chainrule.explain.page.local_gradients import LocalGradient, local_gradient_of
 from chainrule.explain.page.sources import sources_of
 from chainrule.explain.page.whatif import program_of
-from chainrule.explain.printers import latex, unicode
+from chainrule.explain.printers import latex, mathml, unicode
 from chainrule.explain.steps import Explained, Factor
 from chainrule.formula import Formula
 from chainrule.node import Line

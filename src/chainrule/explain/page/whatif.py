@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, node_of, record
+from chainrule.array import WATCHER, Array, node_of
 from chainrule.backward import backpropagate, find_path, pulled
 from chainrule.code.tape import ARGUMENT, CONSTANT, WRITE, TracedValue
 from chainrule.code.tracing import trace
@@ -20,6 +20,7 @@ from chainrule.explain.page.insides import Row
 from chainrule.explain.page.numbers import plain_number
 from chainrule.graph import graph_between
 from chainrule.node import Node
+from chainrule.step import record
 
 __all__ = ["program_of"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import Array, node_of
 from chainrule.block import Block
 
 __all__ = ["NotCovered", "axes_of", "cast", "chosen_by_pytorch", "fixed", "same_node", "without_gradient"]
@@ -30,7 +30,7 @@ def chosen_by_pytorch(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 def same_node(x: Any) -> Any:
     """A copy: the same value, in memory of its own, so that a write into one leaves the other."""
-    return Array(x._node) if type(x) is Array else np.copy(x)
+    return Array(node_of(x)) if type(x) is Array else np.copy(x)
 
 
 @partial(Block, notation=lambda x: x, differentiable=False)

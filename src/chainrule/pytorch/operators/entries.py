@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, record
+from chainrule.array import Array
 from chainrule.pytorch.operators.conventions import NotCovered, cast, fixed, same_node
 from chainrule.pytorch.operators.shapes import along, expand
+from chainrule.step import record
 
 __all__ = ["ENTRIES"]
 

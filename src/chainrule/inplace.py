@@ -1,0 +1,75 @@
+"""Entries of an array, and updates in place.
+
+What is read may be a view. An update in place makes the handle point at a new node; nodes do not change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.answers import getitem_key, setitem_key
+from chainrule.array import Array, value_of
+from chainrule.errors import BlockError, RecordingError
+from chainrule.likeness import OfArrays
+from chainrule.node import at_line
+from chainrule.protocols import call
+from chainrule.views import IndexStep, is_number, refuse_shared, same_steps, view_of
+
+__all__: list[str] = []
+
+
+def getitem(self: Array, key: Any) -> Any:
+    result = call(getitem_key, self, key)
+    # NumPy's x[..., 0] is no number but a view without axes, which writes through.
+    known = result._view is not None and result._view.steps is not None
+    if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
+        if not is_number(self):  # of a number it is an array of its own
+            result._view = view_of(self, IndexStep(key))
+        result._own.value = np.asarray(result._own.value)
+    return result
+
+
+def _has_ellipsis(key: Any) -> bool:
+    return key is Ellipsis or (type(key) is tuple and any(part is Ellipsis for part in key))
+
+
+def setitem(self: Array, key: Any, new: Any) -> None:
+    if type(new) is Array and new._view is not None and not new._view.stale:
+        mine = view_of(self, IndexStep(key))
+        if new._view.root is mine.root and same_steps(new._view.steps, mine.steps):
+            return  # the second half of `x[key] += v`: the view has written itself already
+    if is_number(self):
+        raise RecordingError("a number cannot be written into; write x = np.full((), v, like=x)" + at_line())
+    self._write(call(setitem_key, self, new, key))
+
+
+def write(self: Array, result: Array) -> Array:
+    """Take over the result of an update in place, with this array's shape and dtype, as NumPy does."""
+    if isinstance(self._own.value, np.ndarray) and not self._own.value.flags.writeable:
+        raise BlockError("this array is read-only, as in NumPy; write into a copy of it (x.copy())" + at_line())
+    if self._shares:
+        refuse_shared(self)
+    if result.shape != self.shape:
+        raise BlockError(f"an array of shape {self.shape} cannot hold a result of shape {result.shape}" + at_line())
+    if result.dtype != self.dtype:
+        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise BlockError(f"an array of dtype {self.dtype} cannot hold a result of {result.dtype}" + at_line())
+        result = call(np.astype, result, self.dtype)
+    if self._view is not None:
+        self._view = self._view.write(result)
+    elif isinstance(self._node.value, np.ndarray) and isinstance(result._node.value, np.generic):
+        result = call(np.copy, result)  # an array without axes stays one, where NumPy computes a number
+    self._own = result._node
+    return self
+
+
+def _holds(self: Array, item: Any) -> bool:
+    return bool(np.any(np.equal(self._node.value, value_of(item))))
+
+
+Array.__contains__ = OfArrays(_holds, "argument of type {} is not iterable")
+Array.__getitem__ = getitem
+Array.__setitem__ = setitem
+Array._write = write

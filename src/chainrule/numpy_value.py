@@ -1,0 +1,165 @@
+"""NumPy's own value: what is recorded of a call has the value, dtype and kind that NumPy's function gives.
+
+What answers for a function of NumPy says how it is differentiated and compiled, and may compute in another way. So
+NumPy's own function runs too, on the plain values, and its result is taken over.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from chainrule.answers import ANSWERS, full_name, recorded_constant, under_another_value
+from chainrule.array import WATCHER, Array
+from chainrule.errors import BlockError
+from chainrule.libraries import NUMPY, PYTHON, dtype_of
+from chainrule.node import at_line, now
+from chainrule.step import explained
+from chainrule.views import is_entry
+
+__all__ = ["HAVE_DTYPE", "NotNumPy", "answered", "plain"]
+
+HAVE_DTYPE = NUMPY - PYTHON - {type(None)}
+"""Types of NumPy's values that say their dtype."""
+
+
+class NotNumPy(Exception):
+    """An argument is not NumPy's, so NumPy's own function cannot tell the result."""
+
+
+def answered(
+    handler: Any, what: Any, run: Any, args: Any, kwargs: Any, writes: bool = False, own_value: bool = False
+) -> Any:
+    """The result of what answers for a function of NumPy, with the value that NumPy's own function has.
+
+    NumPy's function runs first, on the plain values: what it refuses is refused, with its error, and its warnings are
+    given. What answers then records how to differentiate and compile it, and may compute in another way; the recorded
+    result takes over NumPy's value, to the bit, with its dtype and its kind (a number or an array without axes).
+
+    Parameters
+    ----------
+    what : what was called: a function of NumPy, or its name.
+    run : NumPy's function, on plain arguments.
+    writes : whether it writes into an argument; then it gets copies of all.
+    own_value : whether the answer's own value stays, in NumPy's dtype.
+    """
+    if _ANSWERING.get():
+        return handler(*args, **kwargs)
+    try:
+        plain_args = [plain(arg) for arg in args]
+        plain_kwargs = plain(kwargs) if kwargs else kwargs
+    except NotNumPy:
+        return handler(*args, **kwargs)
+    if writes:
+        plain_args, plain_kwargs = copy.deepcopy((plain_args, plain_kwargs))
+    try:
+        value = run(*plain_args, **plain_kwargs)
+    except Exception as error:
+        raise explained(error, _name(what), plain_args) from error
+    if _has_no_entries(args):
+        return _constants(value)
+    start = now()
+    answering = _ANSWERING.set(True)
+    try:
+        with np.errstate(all="ignore"):  # NumPy has warned
+            result = handler(*args, **kwargs)
+    finally:
+        _ANSWERING.reset(answering)
+    if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
+        _adopted(args[0], plain_args[0], start, what)  # what was written into
+    if own_value:
+        return result if result.dtype == value.dtype else ANSWERS[np.astype](result, value.dtype)
+    return _adopted(result, value, start, what)
+
+
+def _name(what: Any) -> str:
+    return what if isinstance(what, str) else full_name(what)
+
+
+_ANSWERING: ContextVar[bool] = ContextVar("_ANSWERING", default=False)
+"""Whether an answer runs whose value is known: then NumPy is not asked for the values of its steps."""
+
+
+def plain(x: Any) -> Any:
+    """An argument of a function of NumPy with the values of recorded arrays, which nobody is told of."""
+    kind = type(x)
+    if kind is Array:
+        x = np.asarray(x._node.value) if is_entry(x) else x._node.value
+        kind = type(x)
+    if kind in NUMPY:
+        if kind is np.ndarray and x.dtype.kind == "O":
+            raise NotNumPy
+        return x
+    if kind is tuple or kind is list:
+        return kind([plain(part) for part in x])
+    if kind is dict:
+        return {key: plain(part) for key, part in x.items()}
+    if kind in _DESCRIBING or isinstance(x, np.dtype | type):
+        return x
+    raise NotNumPy
+
+
+_DESCRIBING = frozenset([str, slice, range, type(Ellipsis), type(np._NoValue)])
+"""Types of arguments that hold no numbers to compute with."""
+
+
+def _has_no_entries(args: Any) -> bool:
+    """Whether recorded arrays are among the arguments, all of them empty: there is nothing to differentiate by."""
+    found = False
+    for arg in args:
+        if type(arg) is Array:
+            found = True
+            if np.size(arg._own.value):
+                return False
+        elif type(arg) is list or type(arg) is tuple:
+            recorded = [x for x in arg if type(x) is Array]
+            if any(np.size(x._own.value) for x in recorded):
+                return False
+            found = found or bool(recorded)
+    return found
+
+
+def _constants(value: Any) -> Any:
+    """NumPy's result of empty arrays, recorded."""
+    if isinstance(value, tuple | list):
+        parts = [_constants(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return recorded_constant(value) if type(value) in HAVE_DTYPE and value.dtype.kind in "fc" else value
+
+
+def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
+    """A recorded result (or several) with NumPy's value. `start` is a number before the nodes that were made for it."""
+    kind = type(result)
+    if kind is Array:
+        dtype = dtype_of(value) if type(value) in HAVE_DTYPE or type(value) in PYTHON else np.dtype(object)
+        if dtype.kind != "O" and result._own.order > start:
+            if result.shape != np.shape(value):
+                raise BlockError(
+                    f"{_name(what)}: what is recorded has the shape {result.shape}, NumPy's result {np.shape(value)}; "
+                    f"this is a fault of chainrule, please report it{at_line()}"
+                )
+            if result.dtype != dtype:
+                result = ANSWERS[np.astype](result, dtype)
+            if result._view is None and dtype.kind in "fc" and np.count_nonzero(result._own.value != value):
+                if WATCHER.get() is not None:  # compiled code computes by the rule, and digits are no other path
+                    value = _of_kind(value, np.asarray(result._own.value, dtype))
+                else:
+                    result = under_another_value(result, value)
+            result._own.value = value
+        return result
+    if kind in NUMPY and type(value) in HAVE_DTYPE:
+        return value
+    if isinstance(result, tuple | list) and isinstance(value, tuple | list) and len(result) == len(value):
+        parts = [_adopted(part, own, start, what) for part, own in zip(result, value, strict=True)]
+        return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+    return result
+
+
+def _of_kind(value: Any, digits: np.ndarray) -> Any:
+    """Other digits as an array, a number of NumPy or one of Python, as a value is."""
+    if type(value) in PYTHON:
+        return digits.item()
+    return digits[()] if isinstance(value, np.generic) else digits

@@ -1,0 +1,167 @@
+"""Operators of recorded arrays and numbers: `x * y`, `x < y`, `-x`, `x += y`, `round(x)`."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from chainrule.answers import ANSWERS
+from chainrule.array import Array, form_of, read
+from chainrule.libraries import NUMPY, PYTHON
+from chainrule.methods import Methods
+from chainrule.node import NO_PARAMS, at_line
+from chainrule.numpy_value import answered
+from chainrule.operands import gives_way
+from chainrule.protocols import call
+from chainrule.step import is_immutable, record
+from chainrule.views import is_number
+
+__all__: list[str] = []
+
+MIRRORED = {
+    name: f"__{other}__" for name, other in zip("lt le gt ge eq ne".split(), "gt ge lt le eq ne".split(), strict=True)
+}
+"""The comparison that the other operand is asked for."""
+
+
+def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
+    """The operator, its reflection and its in-place form for a NumPy function; plain values have Python's operator."""
+    run = getattr(operator, f"__{name}__")
+    mirrored = MIRRORED.get(name, f"__r{name}__")
+    is_power = function is np.power
+
+    def forward(self: Array, other: Any) -> Any:
+        kind = type(other)
+        if kind not in NUMPY and kind is not Array:
+            return _with_other(self, other)
+        if is_power:
+            _looks_whether_real(self, other)
+        return record(ANSWERS[function], (self, other), NO_PARAMS, run)
+
+    def _with_other(self: Array, other: Any) -> Any:
+        """The other operand is of a class that may compute for itself."""
+        if gives_way(self, other, mirrored):
+            return NotImplemented
+        if isinstance(other, (list, tuple)):
+            return record(ANSWERS[function], (self, other))
+        if isinstance(other, (str, bytes)) and function in (np.equal, np.not_equal):
+            return getattr(read(self._node), f"__{name}__")(other)
+        return function(self, other)  # NumPy asks both
+
+    def reflected(self: Array, other: Any) -> Any:
+        if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
+            return NotImplemented
+        if is_power:
+            _looks_whether_real(other, self)
+        return record(ANSWERS[function], (other, self), NO_PARAMS, run)
+
+    def in_place(self: Array, other: Any) -> Array:
+        if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
+            return NotImplemented
+        # What cannot change is not changed: `s += 1` names a new one, and whoever else holds the old one keeps it.
+        if is_number(self) or is_immutable(self._own.value):
+            return forward(self, other)
+        return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
+
+    return forward, reflected, in_place
+
+
+def _looks_whether_real(base: Any, exponent: Any) -> None:
+    """Python makes a complex number of (−8.0) ** 0.5: for its numbers the sign of the base decides, as in a branch."""
+    x, y = form_of(base), form_of(exponent)
+    if type(x) not in (int, float) or type(y) is not float or (type(exponent) is not Array and y.is_integer()):
+        return
+    if base < 0 and type(exponent) is Array:
+        bool(exponent % 1 == 0)
+
+
+def _unary(function: Any, run: Any) -> Any:
+    def method(self: Array) -> Any:
+        return record(ANSWERS[function], (self,), NO_PARAMS, run)
+
+    return method
+
+
+BINARY = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+    "pow": np.power,
+    "matmul": np.matmul,
+    "lshift": np.left_shift,
+    "rshift": np.right_shift,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+}
+COMPARISONS = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
+UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.abs, "invert": np.invert}
+
+for _name, _function in BINARY.items():
+    for _prefix, _method in zip(("", "r", "i"), _binary(_function, _name), strict=True):
+        setattr(Array, f"__{_prefix}{_name}__", _method)
+for _name, _function in COMPARISONS.items():
+    setattr(Array, f"__{_name}__", _binary(_function, _name)[0])
+for _name, _function in UNARY.items():
+    setattr(Array, f"__{_name}__", _unary(_function, getattr(operator, _name)))
+
+
+# Numbers ---------------------------------------------------------------------------------------------------
+
+
+def _whole(rounded: Any, x: Array, name: str) -> int:
+    """A number as an integer of Python, which has no gradient; arrays have no such method."""
+    if x.ndim:
+        raise TypeError(f"type numpy.ndarray doesn't define {name} method" + at_line())
+    return int(rounded(x))
+
+
+def _round(self: Array, ndigits: int | None = None) -> Any:
+    if self._class is np.ndarray:
+        raise TypeError("type numpy.ndarray doesn't define __round__ method" + at_line())
+    if ndigits is None:
+        return _whole(np.rint, self, "__round__")
+    if self._class in PYTHON:
+        return record(ANSWERS[round], (self,), {"ndigits": operator.index(ndigits)})
+    return call(np.round, self, ndigits)
+
+
+def _divmod(self: Array, other: Any) -> Any:
+    return (self // other, self % other) if self._class in PYTHON else np.divmod(self, other)
+
+
+def _rdivmod(self: Array, other: Any) -> Any:
+    return (other // self, other % self) if self._class in PYTHON else np.divmod(other, self)
+
+
+def conj(self: Array) -> Any:
+    """As ndarray.conj; as complex.conjugate for a number of Python's."""
+    if self._class is complex:
+        return answered(ANSWERS[np.conjugate], "conjugate", complex.conjugate, (self,), {})
+    return Methods.conj(self)
+
+
+NUMBERS = {
+    "__round__": _round,
+    "__floor__": lambda self: _whole(np.floor, self, "__floor__"),
+    "__ceil__": lambda self: _whole(np.ceil, self, "__ceil__"),
+    "__trunc__": lambda self: _whole(np.trunc, self, "__trunc__"),
+    "__divmod__": _divmod,
+    "__rdivmod__": _rdivmod,
+    "conj": conj,
+    "conjugate": conj,
+}
+for _name, _method in NUMBERS.items():
+    setattr(Array, _name, _method)

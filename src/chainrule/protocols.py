@@ -1,0 +1,226 @@
+"""NumPy's protocols: by them plain NumPy code reaches what answers for a function, and so records itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from chainrule.answers import (
+    ANSWERS,
+    AS_NUMPY,
+    SAME_LAYOUT,
+    STEP_BY_STEP,
+    WRITES,
+    answer,
+    full_name,
+    no_block_for,
+    recorded_constant,
+)
+from chainrule.array import Array
+from chainrule.errors import RecordingError
+from chainrule.layout import is_contiguous
+from chainrule.libraries import PLAIN
+from chainrule.node import NO_PARAMS, at_line
+from chainrule.numpy_value import HAVE_DTYPE, NotNumPy, answered, plain
+from chainrule.operands import ComputesItself, check_argument
+from chainrule.step import explained, record
+from chainrule.views import is_number
+
+__all__ = ["call"]
+
+# Functions -------------------------------------------------------------------------------------------------
+
+
+def array_function(self: Array, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    if not all(issubclass(kind, (Array, np.ndarray)) for kind in types):
+        return NotImplemented
+    if any(kind is not Array and kind is not np.ndarray for kind in types):
+        for x in _with_parts((*args, *kwargs.values())):
+            check_argument(x)
+    return call(function, *args, **kwargs)
+
+
+def _with_parts(args: tuple[Any, ...]) -> Iterator[Any]:
+    """Plain arguments, and what stands in lists and tuples among them."""
+    for x in args:
+        if isinstance(x, (list, tuple)):
+            yield from _with_parts(tuple(x))
+        elif type(x) is not Array:
+            yield x
+
+
+_NEED_NO_CHECK = PLAIN | {tuple, list, dict, str, slice, type}
+"""Types of arguments that NumPy takes for what they are."""
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call what answers for a function of NumPy."""
+    if "out" in kwargs:
+        out = kwargs["out"]
+        kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+        if out is not None:
+            return _into(out, full_name(function), function, None, args, kwargs)
+    handler = answer(function)
+    if handler is None:
+        raise no_block_for(full_name(function))
+    for arg in (*args, *kwargs.values()) if kwargs else args:
+        if type(arg) not in _NEED_NO_CHECK and type(arg) is not Array:
+            check_argument(arg)
+    if function in AS_NUMPY:
+        result = handler(*args, **kwargs)
+    else:
+        result = answered(handler, function, function, args, kwargs, function in WRITES)
+    if function not in SAME_LAYOUT and not hasattr(handler, "forward"):
+        for made in result if type(result) is not Array and isinstance(result, tuple | list) else (result,):
+            if type(made) is Array and made._view is None and not any(made is arg for arg in args):
+                made._unsure = not is_contiguous(made._own.value)
+    return result
+
+
+# Ufuncs ----------------------------------------------------------------------------------------------------
+
+
+def array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    try:
+        return _ufunc(ufunc, method, inputs, kwargs)
+    except ComputesItself:
+        if any(getattr(type(x), "__array_ufunc__", None) and not isinstance(x, (Array, np.ndarray)) for x in inputs):
+            return NotImplemented
+        raise
+
+
+def _ufunc(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+    if not kwargs and method == "__call__" and ufunc in ANSWERS:
+        handler: Any = ANSWERS[ufunc]
+        inputs = _as_the_loop_takes(ufunc, inputs)
+        if hasattr(handler, "forward"):
+            return record(handler, inputs, NO_PARAMS, ufunc)
+        return answered(handler, ufunc, ufunc, inputs, kwargs)
+    out = kwargs.pop("out", (None,))
+    if any(o is not None for o in out):
+        return _into(out[0] if len(out) == 1 else out, full_name(ufunc), ufunc, method, inputs, kwargs)
+    name = full_name(ufunc) + (f".{method}" if method != "__call__" else "")
+    handler = answer(ufunc) if method == "__call__" else ANSWERS.get((ufunc, method))
+    if handler is None:
+        raise no_block_for(name)
+    if method != "__call__":
+        run = getattr(ufunc, method)
+        return answered(handler, name, run, inputs, kwargs, method == "at", (ufunc, method) in STEP_BY_STEP)
+    _must_be_covered(handler, name, kwargs)
+    return answered(partial(_in_the_loop, ufunc, handler), name, ufunc, inputs, kwargs)
+
+
+_ABOUT_DTYPES = frozenset(["dtype", "casting", "order", "subok"])
+
+
+def _must_be_covered(handler: Any, name: str, options: dict[str, Any]) -> None:
+    """Raise for a keyword argument of a ufunc that is not about dtypes, unless the answer takes it."""
+    taken = () if hasattr(handler, "forward") else handler.__code__.co_varnames
+    if refused := [key for key in options if key not in _ABOUT_DTYPES and key not in taken]:
+        hint = "; where= needs out= too, for what is not computed" if "where" in refused else ""
+        raise RecordingError(
+            f"{name} with {', '.join(f'{key}=' for key in refused)} is not covered for recorded arrays{hint}{at_line()}"
+        )
+
+
+def _in_the_loop(ufunc: Any, handler: Any, *inputs: Any, dtype: Any = None, **options: Any) -> Any:
+    """What answers for a ufunc, given the operands in the dtypes in which the ufunc computes with dtype=."""
+    inputs = _as_the_loop_takes(ufunc, inputs, dtype)
+    return handler(*inputs, **{key: value for key, value in options.items() if key not in _ABOUT_DTYPES})
+
+
+def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
+    """The operands of a ufunc in the dtypes in which NumPy or SciPy computes: of integers and float16 mostly others.
+
+    Rules are written for floating numbers, so `expm1` of bytes would be computed with three digits when it is compiled,
+    and −x of an unsigned integer would wrap; of a float32 beside float64, a step would be rounded to seven digits.
+    `dtype` is that of the keyword argument.
+    """
+    if dtype is None and len(inputs) == 1 and type(inputs[0]) is Array and inputs[0].dtype in _FLOATING:
+        return inputs
+    dtypes = [_dtype_of(x) for x in inputs]
+    kinds = {*dtypes}
+    if dtype is None and kinds <= _FLOATING and not kinds >= _MIXED:
+        return inputs
+    if any(kind is None for kind in dtypes):
+        return inputs
+    wanted = {} if dtype is None else {"signature": (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)}
+    try:
+        loop = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout), casting="unsafe", **wanted)
+    except TypeError:
+        return inputs  # NumPy refuses them itself when it is called
+    return [_as_taken(x, taken) for x, taken in zip(inputs, loop, strict=False)]
+
+
+def _as_taken(x: Any, dtype: Any) -> Any:
+    if type(x) is Array:
+        return ANSWERS[np.astype](x, dtype) if x.dtype != dtype and dtype.kind in "fciu" else x
+    if type(x) in HAVE_DTYPE:
+        kind, other = x.dtype.kind, dtype.kind
+        if (kind in "ub" and other in "fc") or (kind == other == "f" and x.dtype.itemsize < dtype.itemsize):
+            return x.astype(dtype)
+    return x
+
+
+def _dtype_of(x: Any) -> Any:
+    """An operand's dtype, or the type of a number of Python; None if it is of another library."""
+    if type(x) is Array:
+        x = x._node.value
+    kind = type(x)
+    if kind in HAVE_DTYPE:
+        return x.dtype
+    return kind if kind in (int, float, complex) else np.dtype(bool) if kind is bool else None
+
+
+_FLOATING = frozenset(map(np.dtype, "fdFD")) | {float, complex}
+_MIXED = frozenset(map(np.dtype, "fd"))
+
+
+# Results that are written into an array --------------------------------------------------------------------
+
+
+def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:
+    """The result of a function of NumPy, written into `out`, which must be a recorded array."""
+    if type(out) is not Array:
+        raise RecordingError(
+            f"out= of {name} with a recorded array: the result belongs in a new array, or in a recorded one; "
+            f"write z = {name.replace('numpy.', 'np.')}(…) (or y = y + x instead of y += x for a plain y)" + at_line()
+        )
+    if is_number(out):
+        raise TypeError("return arrays must be of ArrayType" + at_line())
+    run = function if method is None else getattr(function, method)
+    written = _written_by_numpy(run, name, args, kwargs, out)
+    where = kwargs.pop("where", True) if method is not None else True
+    with np.errstate(all="ignore" if written is not None or where is not True else None):
+        result = call(function, *args, **kwargs) if method is None else run(*args, **kwargs)
+    if where is not True:
+        result = call(np.where, where, result, out)
+    result = result if type(result) is Array else recorded_constant(result)
+    if written is not None:
+        result = call(np.broadcast_to, result, out.shape) if result.shape != out.shape else result
+        result = call(np.astype, result, out.dtype) if result.dtype != out.dtype else result
+    out._write(result)
+    if written is not None and out._view is None:
+        out._own.value = written
+    return out
+
+
+def _written_by_numpy(run: Any, name: str, args: Any, kwargs: Any, out: Array) -> Any:
+    """What NumPy's function writes into a copy of `out`; None if not all arguments are NumPy's."""
+    try:
+        plain_args, plain_kwargs, written = plain(args), plain(kwargs), np.array(plain(out))
+    except NotNumPy:
+        return None
+    try:
+        run(*plain_args, **plain_kwargs, out=written)
+    except Exception as error:
+        raise explained(error, name, plain_args) from error
+    return written
+
+
+Array._call = staticmethod(call)
+Array.__array_ufunc__ = array_ufunc
+Array.__array_function__ = array_function

@@ -1,0 +1,154 @@
+"""One step: the forward rule of a block runs on its operands' values, and what it returns is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import NoneType
+from typing import Any, Protocol
+
+import numpy as np
+
+from chainrule.array import Array, constant
+from chainrule.errors import BlockError, ChainruleError, RecordingError
+from chainrule.layout import is_contiguous
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_numpy, library_of, namespace_of
+from chainrule.node import NO_PARAMS, Node, at_line, user_frame
+from chainrule.views import is_entry, view_of
+
+__all__ = ["NOT_THERE", "BlockLike", "explained", "is_immutable", "not_covered", "owned", "read_only", "record"]
+
+
+class BlockLike(Protocol):
+    """What recording asks of a block; `chainrule.block.Block` is the one that there is."""
+
+    name: str
+    forward: Callable[..., Any]
+    differentiable: bool
+    view: bool
+    may_copy: bool
+
+
+def record(
+    block: Any,
+    operands: tuple[Any, ...],
+    params: dict[str, Any] = NO_PARAMS,
+    run: Callable[..., Any] | None = None,
+    known: Any = None,
+) -> Any:
+    """Run the block's forward rule on the operands' values and return the recorded result; `known` if it has run.
+
+    `run` is the function of NumPy or the operator that was called, if it takes the very operands: on NumPy's arrays it
+    runs instead of the rule, so value, dtype, errors and warnings are its own.
+    """
+    inputs = []
+    values = []
+    xp = NUMPY_NAMESPACE
+    unsure = False
+    for operand in operands:
+        kind = type(operand)
+        if kind is not Array and kind not in PLAIN:
+            operand = constant(operand)
+            kind = type(operand)
+        if kind is Array:
+            unsure = unsure or operand._unsure
+            operand = operand._own if operand._view is None else operand._node
+            value = operand.value
+        else:
+            value = operand
+        inputs.append(operand)
+        values.append(value)
+        if type(value) not in NUMPY:
+            xp = None
+    try:
+        if known is not None:
+            value = known
+        elif run is not None and xp is not None:
+            try:
+                value = run(*values)
+            except (ZeroDivisionError, OverflowError):  # Python's numbers refuse what NumPy's call infinite
+                value = run(*(np.asarray(x)[()] if type(x) in (float, complex) else x for x in values))
+        else:
+            value = block.forward(xp or namespace_of(values), *values, **params)
+    except ChainruleError:
+        raise
+    except Exception as error:
+        if xp is None and isinstance(error, NOT_THERE) and not is_numpy(used := namespace_of(values)):
+            raise not_covered(block, used, str(error)) from error
+        raise explained(error, f"block {block.name}", values) from error
+    if type(value) not in _ONE_ARRAY:
+        if isinstance(value, (tuple, list, dict)) and hasattr(block, "several"):
+            return block.several(value, operands, params)
+        _must_be_one_array(value, block)
+    if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(used := namespace_of(values)):
+        raise not_covered(block, used, "its result is NumPy's")
+    frame = user_frame()
+    result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
+    result._unsure = unsure
+    if block.view and type(operands[0]) is Array:
+        source = operands[0]
+        if unsure and block.may_copy and not is_contiguous(source._node.value):
+            result._view = view_of(source)._replace(steps=None)
+        elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
+            result._view = view_of(source, partial(block, **params))
+        elif xp is None and not is_immutable(value):  # in other libraries it may be either
+            result._view = view_of(source)._replace(steps=None)
+    return result
+
+
+_ONE_ARRAY = NUMPY - {NoneType}
+"""Types of NumPy's results."""
+
+
+def _must_be_one_array(value: Any, block: BlockLike) -> None:
+    """Raise if what a forward rule returned is no array of any library."""
+    if type(value) is Array:
+        raise RecordingError(
+            f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
+            "pass every array that the block needs as an operand" + at_line()
+        )
+    if isinstance(value, (tuple, list, dict, NoneType)):
+        raise RecordingError(
+            f"block {block.name} returned {type(value).__name__}; a block returns one array" + at_line()
+        )
+
+
+def is_immutable(value: Any) -> bool:
+    """Whether a value is an array of a library whose arrays cannot change, as JAX's."""
+    return type(value) not in NUMPY and not hasattr(type(value), "__iadd__")
+
+
+def owned(x: Any) -> Any:
+    """A result that is a new array in NumPy, not a view of an operand or of an intermediate result."""
+    if type(x) is Array:
+        x._view = None
+    return x
+
+
+def read_only(x: Any) -> Any:
+    """A result that NumPy does not let anybody write into."""
+    if type(x) is Array and isinstance(x._own.value, np.ndarray):
+        x._own.value.flags.writeable = False
+    return x
+
+
+def explained(error: Exception, what: str, values: Sequence[Any]) -> Exception:
+    """The error of a forward rule or of a function of NumPy, with its name, the shapes and the user's line."""
+    shapes = " and ".join(str(np.shape(v)) if type(v) in NUMPY else repr(v) for v in values)
+    where = f"in {what}, inputs of shape {shapes}{at_line()}"
+    if type(error) is ValueError:
+        return BlockError(f"{error}\n  {where}")
+    error.add_note(where)  # keeps the kind of error that the code may be waiting for (LinAlgError, IndexError, …)
+    return error
+
+
+NOT_THERE = (AttributeError, TypeError, NotImplementedError, ModuleNotFoundError, RuntimeError, IndexError, KeyError)
+"""What is raised where a library lacks a function, or its function takes less than NumPy's."""
+
+
+def not_covered(block: BlockLike, xp: Any, why: str) -> RecordingError:
+    """The error where a rule of a block cannot compute with the arrays of another library."""
+    name = library_of(xp)
+    return RecordingError(
+        f"block {block.name} does not compute with arrays of {name} ({why}); give it NumPy's: np.asarray(x)" + at_line()
+    )
