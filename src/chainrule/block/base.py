@@ -55,6 +55,7 @@ class Block:
     operands : names of what it is differentiated by (arguments without a default).
     defaults : its parameters (arguments with a default) and their defaults.
     flat_at_infinity : whether its derivative is 0 where operand and result are infinite, as that of log and of sqrt.
+    grows : whether it is infinite already where its operand is far from that, as exp.
     result : what its backward rule calls the result.
     """
 
@@ -111,6 +112,7 @@ class Block:
             )
         self._by_position = self.operands + by_position
         self.flat_at_infinity = False
+        self.grows = False
         self._arity = len(self.operands)
         self._names = (*self.operands, *self.defaults, *self.required)
         self._has_axis = "axis" in self.defaults

@@ -170,6 +170,7 @@ def elementwise(
     example: Example | None = None,
     listed: bool = True,
     flat_at_infinity: bool = False,
+    grows: bool = False,
     bounds: Bounds | None = None,
 ) -> Elementwise:
     """One line of the table of elementwise blocks.
@@ -183,6 +184,7 @@ def elementwise(
     example : operands to show and check it with; by default any numbers.
     listed : False for a block that nobody calls by name, which no page lists.
     flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt.
+    grows : whether it is infinite already where its operand is far from that, as exp.
     bounds : between which numbers the result lies (see `chainrule.block.bounds`).
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
@@ -198,6 +200,7 @@ def elementwise(
     )
     made.name = name
     made.flat_at_infinity = flat_at_infinity
+    made.grows = grows
     vars(made).update(__name__=name, __qualname__=name)
     (BLOCKS if differentiable and listed else UNLISTED)[of_the_library(made)] = made
     answers(*answers_for)(made)

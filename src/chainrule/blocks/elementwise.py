@@ -131,15 +131,15 @@ ldexp = elementwise(
 
 exp = elementwise(
     "exp", lambda xp, x: xp.exp(x), lambda xp, z, x: z,
-    notation=lambda x: E**x, bounds=rising(np.exp), answers_for=(np.exp,), complex=True,
+    notation=lambda x: E**x, bounds=rising(np.exp), grows=True, answers_for=(np.exp,), complex=True,
 )
 exp2 = elementwise(
     "exp2", lambda xp, x: xp.exp2(x), lambda xp, z, x: z * math.log(2.0),
-    notation=lambda x: 2**x, bounds=rising(np.exp2), answers_for=(np.exp2,), complex=True,
+    notation=lambda x: 2**x, bounds=rising(np.exp2), grows=True, answers_for=(np.exp2,), complex=True,
 )
 expm1 = elementwise(
     "expm1", lambda xp, x: xp.expm1(x), lambda xp, z, x: xp.exp(x),
-    notation=lambda x: E ** x - 1, answers_for=(np.expm1,), complex=True,
+    notation=lambda x: E ** x - 1, grows=True, answers_for=(np.expm1,), complex=True,
 )
 log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), bounds=rising(np.log), answers_for=(np.log,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
@@ -183,8 +183,8 @@ arctan2 = elementwise(
     lambda xp, z, y, x: _over_square_of_hypot(xp, -y, x, y),
     answers_for=(np.arctan2,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
-sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), answers_for=(np.sinh,), complex=True)
-cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), bounds=even(np.cosh), answers_for=(np.cosh,), complex=True)
+sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), grows=True, answers_for=(np.sinh,), complex=True)
+cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), bounds=even(np.cosh), grows=True, answers_for=(np.cosh,), complex=True)
 tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, bounds=rising(np.tanh), answers_for=(np.tanh,), complex=True)
 arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,), complex=True, flat_at_infinity=True)
 arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)), flat_at_infinity=True)

@@ -53,16 +53,13 @@ def numerators(dz: Value) -> list[Value] | None:
     return found if divided else None
 
 
-GROWING = frozenset("exp exp2 expm1 sinh cosh".split())
-"""What overflows where its operand is far from that."""
-
-
 GROWING_WITH = frozenset("add subtract multiply divide negative absolute square power product_or_zero view".split())
+"""The operations whose results are as large as their operands, or as products of them."""
 
 
 def may_overflow(slope: Value, depth: int = 6) -> bool:
     """Whether something grows so fast that it is infinite where the operands of the function are not."""
-    if slope.op in GROWING:
+    if slope.op in BLOCK_OF and BLOCK_OF[slope.op].grows:
         return True
     operands = slope.args[:1] if slope.op == "divide" else slope.args
     return depth > 0 and slope.op in GROWING_WITH and any(may_overflow(a, depth - 1) for a in operands)

@@ -34,7 +34,15 @@ from chainrule.blocks.shaping import (
 )
 from chainrule.compile.bounds import is_plain_product, may_overflow, numerators
 from chainrule.compile.making import Maker
-from chainrule.compile.operations import COMPARISONS, COMPUTED, ENTRY_BY_ENTRY, FLOAT_ONLY, LOGICAL, ON_INTEGERS
+from chainrule.compile.operations import (
+    BLOCK_OF,
+    COMPARISONS,
+    COMPUTED,
+    ENTRY_BY_ENTRY,
+    FLOAT_ONLY,
+    LOGICAL,
+    ON_INTEGERS,
+)
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, size_of
 from chainrule.node import Node
 from chainrule.transforms import stop_gradient
@@ -159,7 +167,7 @@ def _simpler(low: Maker, made: Value) -> Value:
     if made.args and all(_number(a) is not None for a in made.args) and made.op in ("multiply", "negative", "add"):
         numbers = [_number(a) for a in made.args]
         with np.errstate(all="ignore"):
-            result = {"multiply": np.multiply, "negative": np.negative, "add": np.add}[made.op](*numbers)
+            result = BLOCK_OF[made.op].forward(np, *numbers)
         return low.constant(result, made.shape, made.dtype)
     return made
 
