@@ -5,8 +5,11 @@ import pytest
 from tests.sweeps.memory import shared
 
 import chainrule as cr
-from chainrule.compile.cache import load_module
+from chainrule.compile.cache import load_program
+from chainrule.compile.loops import Argument
 from chainrule.compile.making import Maker
+from chainrule.compile.parsed import parsed_text
+from chainrule.compile.printed import function_text
 from chainrule.compile.values import Value
 from chainrule.errors import CompilerError
 
@@ -54,17 +57,15 @@ def test_a_part_of_an_identity_chooses_rows():
 
 # The text of a program, when it is translated --------------------------------------------------------------------
 
-HEAD = "import numpy as np\nfrom chainrule.compile.runtime import kernel, read, scratch, vm, written\n\n"
-
 
 def translated(body, *takes, parameters="x, y"):
     lines = "\n".join(f"    {line}" for line in body)
-    text = f"{HEAD}@kernel({', '.join(takes)})\ndef each({parameters}):\n{lines}\n"
-    return load_module(text, "each", {}, [])[1]["each"]
+    function = parsed_text(f"def each({parameters}):\n{lines}\n", takes)
+    return load_program("each", function_text(function), [function], {}, {}, [])[1]["each"]
 
 
-ROWS = ('read("float64", (3, 4))', 'written("float64", (3, 4))')
-ANY_LENGTH = ('read("float64", ("n",))', 'written("float64", ("n",))')
+ROWS = (Argument("float64", (3, 4)), Argument("float64", (3, 4), is_written=True))
+ANY_LENGTH = (Argument("float64", ("n",)), Argument("float64", ("n",), is_written=True))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ ANY_LENGTH = ('read("float64", ("n",))', 'written("float64", ("n",))')
         (["for i in range(10):", "    y[i] = x[i]"], ANY_LENGTH),
         (["for i in range(y.shape[0]):", "    y[i] = x[i + 1]"], ANY_LENGTH),
         (["for i in range(0, y.shape[0], 8):", "    y[i + 7] = x[i]"], ANY_LENGTH),
-        (["for i in range(y.shape[0]):", "    y[i] = x[i]"], (ANY_LENGTH[0], 'written("float64", ("m",))')),
+        (["for i in range(y.shape[0]):", "    y[i] = x[i]"], (ANY_LENGTH[0], Argument("float64", ("m",), True))),
     ],
 )
 def test_an_index_that_may_lie_outside_of_its_array_is_not_translated(body, takes):
@@ -115,7 +116,7 @@ def test_arrays_of_other_lengths_than_a_kernel_is_for_are_refused_when_it_is_cal
 def test_a_piece_of_rows_lies_within_them_whatever_the_cuts_are():
     body = ["first, last, count = vm.piece_of(x, 0, len(y))", "part = y[first:last]"]
     body += ["for i in range(count):", "    part[i] = 1.0"]
-    each = translated(body, 'read("int64", (2,))', 'written("float64", ("n",))')
+    each = translated(body, Argument("int64", (2,)), ANY_LENGTH[1])
     for cuts in ([0, 4], [-100, 100], [3, 1], [50, 60]):
         whole = np.full(12, np.nan)
         each(np.array(cuts), whole[4:8])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import types
 from fractions import Fraction
 
 import hypothesis
@@ -15,7 +14,10 @@ import numpy as np
 import pytest
 
 from chainrule.compile import native
-from chainrule.compile.cache import load_module
+from chainrule.compile.cache import load_program
+from chainrule.compile.kernels import nested
+from chainrule.compile.loops import Argument, Length, LoopFunction, Name, Store, call
+from chainrule.compile.printed import function_text
 
 REFERENCE = {
     "exp": np.exp,
@@ -66,17 +68,18 @@ EDGES += [
 ULPS = 4
 
 
-def source(name, dtype, arguments):
+def every(name, dtype, arguments):
     """A kernel with the function in a loop over whole arrays."""
-    text = "from chainrule.compile.runtime import kernel, read, vm, written\n\n"
-    kinds = [*(f'read("{dtype}", ("n",))' for _ in arguments), f'written("{dtype}", ("n",))']
-    text += f"@kernel({', '.join(kinds)})\ndef every({', '.join(arguments)}, z):\n    for i in range(z.shape[0]):\n"
-    return text + f"        z[i] = vm.{name}({', '.join(f'{a}[i]' for a in arguments)})\n"
+    i, z = Name("i"), Name("z")
+    body = nested([("i", 0, Length(z))], [Store(z[i], call(f"vm.{name}", *(Name(a)[i] for a in arguments)))])
+    takes = [*(Argument(dtype, ("n",)) for _ in arguments), Argument(dtype, ("n",), is_written=True)]
+    return LoopFunction("every", (*arguments, "z"), tuple(body), "kernel", tuple(takes))
 
 
 @functools.cache
 def compiled(name, dtype, arguments="x"):
-    return load_module(source(name, dtype, arguments), "every", {}, [])[1]["every"]
+    function = every(name, dtype, arguments)
+    return load_program("every", function_text(function), [function], {}, {}, [])[1]["every"]
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double has no more digits than double")
@@ -318,10 +321,8 @@ def test_any_number_is_within_four_units_in_the_last_place(name, width):
 @pytest.mark.parametrize("name", [*OF_ONE, *OF_TWO])
 def test_nothing_outside_is_called(name, dtype):
     """A call keeps a loop from being vectorised."""
-    text = source(name, dtype, "xy" if name in OF_TWO else "x")
-    module = types.ModuleType("every")
-    exec(text, vars(module))
-    assert native.compiled(module, text, "every", {})[1] == []
+    function = every(name, dtype, "xy" if name in OF_TWO else "x")
+    assert native.compiled("every", [function], {}, {})[1] == []
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

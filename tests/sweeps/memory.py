@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile import buffers, entry, kernels, program
+from chainrule.compile import buffers, entry, kernels, program, steps
 from chainrule.compile.python_objects import POINTER
 from chainrule.compile.typed import LONG
 
@@ -69,7 +69,7 @@ def shared() -> Iterator[None]:
     with (
         large(),
         mock.patch.object(kernels, "WORTH_THREADS", 0),
-        mock.patch.object(program, "WORTH_THREADS_WINDOWS", 0),
+        mock.patch.object(steps, "WORTH_THREADS_WINDOWS", 0),
     ):
         yield
 

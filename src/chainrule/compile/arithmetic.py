@@ -5,7 +5,6 @@ Python's own numbers take the dtype of what they meet; what is known while trans
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,36 +17,35 @@ from chainrule.compile.typed import KINDS, TypedNumber, Untranslatable, common, 
 
 __all__ = ["Arithmetic"]
 
-PYTHON: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+PYTHON: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "&": operator.and_,
+    "|": operator.or_,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
 }
-ON_FLOATS: dict[type, str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
-ON_INTEGERS: dict[type, str] = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.BitAnd: "and_",
-    ast.BitOr: "or_",
-    ast.LShift: "shl",
-    ast.RShift: "ashr",
+ON_FLOATS: dict[str, str] = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+ON_INTEGERS: dict[str, str] = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "&": "and_",
+    "|": "or_",
+    "<<": "shl",
+    ">>": "ashr",
 }
-COMPARED: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
 class Arithmetic:
@@ -110,65 +108,65 @@ class Arithmetic:
         dtype = common(tuple(dtype_of(x) for x in given))
         return [self.cast(x, dtype) for x in given]
 
-    def binary(self, op: type, x: Any, y: Any, flags: tuple[str, ...] | None = None) -> Any:
+    def binary(self, op: str, x: Any, y: Any, flags: tuple[str, ...] | None = None) -> Any:
         if not isinstance(x, TypedNumber) and not isinstance(y, TypedNumber):
             with np.errstate(all="ignore"):
                 return PYTHON[op](x, y)
         x, y = self.together(x, y)
         builder, dtype = self.builder, x.dtype
         span = _span_of_result(op, x, y)
-        if op is ast.Div and not dtype.startswith("float"):
+        if op == "/" and not dtype.startswith("float"):
             x, y = self.cast(x, "float64"), self.cast(y, "float64")
             dtype = "float64"
         if dtype.startswith("float"):
             if op not in ON_FLOATS:
-                raise Untranslatable(f"{op.__name__} of {dtype}")
+                raise Untranslatable(f"{op} of {dtype}")
             flags = self.flags if flags is None else flags
             if flags is None:
-                flags = ("contract",) if op is ast.Mult else ()
+                flags = ("contract",) if op == "*" else ()
             return TypedNumber(dtype, getattr(builder, ON_FLOATS[op])(x.value, y.value, flags=flags))
-        if op in (ast.FloorDiv, ast.Mod):
+        if op in ("//", "%"):
             return self.divided(op, x, y)._replace(span=span)
-        if dtype == "bool" and op not in (ast.BitAnd, ast.BitOr):
-            raise Untranslatable(f"{op.__name__} of truth values")
-        wraps = dtype != "index" or op in (ast.BitAnd, ast.BitOr, ast.RShift)
-        if op in (ast.BitAnd, ast.BitOr):
+        if dtype == "bool" and op not in ("&", "|"):
+            raise Untranslatable(f"{op} of truth values")
+        wraps = dtype != "index" or op in ("&", "|", ">>")
+        if op in ("&", "|"):
             return TypedNumber(dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value), span)
         return TypedNumber(
             dtype, getattr(builder, ON_INTEGERS[op])(x.value, y.value, flags=() if wraps else ("nsw",)), span
         )
 
-    def divided(self, op: type, x: TypedNumber, y: TypedNumber) -> TypedNumber:
+    def divided(self, op: str, x: TypedNumber, y: TypedNumber) -> TypedNumber:
         """Rounded down, as Python does."""
         builder = self.builder
         quotient, rest = builder.sdiv(x.value, y.value), builder.srem(x.value, y.value)
         zero = rest.type(0)
         apart = builder.icmp_signed("<", builder.xor(rest, y.value), zero)
         below = builder.and_(builder.icmp_signed("!=", rest, zero), apart)
-        if op is ast.FloorDiv:
+        if op == "//":
             return TypedNumber(x.dtype, builder.sub(quotient, builder.zext(below, quotient.type)))
         return TypedNumber(x.dtype, builder.select(below, builder.add(rest, y.value), rest))
 
-    def unary(self, op: type, x: Any) -> Any:
+    def unary(self, op: str, x: Any) -> Any:
         if not isinstance(x, TypedNumber):
-            return not x if op is ast.Not else -x
-        if op is ast.Not:
+            return not x if op == "not" else -x
+        if op == "not":
             return TypedNumber("bool", self.builder.not_(self.cast(x, "bool").value))
-        if op is not ast.USub:
-            raise Untranslatable(op.__name__)
+        if op != "-":
+            raise Untranslatable(op)
         if x.dtype.startswith("float"):
             return TypedNumber(x.dtype, self.builder.fneg(x.value, flags=self.flags or ()))
         return TypedNumber(x.dtype, self.builder.neg(x.value))
 
-    def compare(self, op: type, x: Any, y: Any) -> Any:
+    def compare(self, op: str, x: Any, y: Any) -> Any:
         if not isinstance(x, TypedNumber) and not isinstance(y, TypedNumber):
             return bool(PYTHON[op](x, y))
         x, y = self.together(x, y)
         if x.dtype.startswith("float"):
-            compare = self.builder.fcmp_unordered if op is ast.NotEq else self.builder.fcmp_ordered
+            compare = self.builder.fcmp_unordered if op == "!=" else self.builder.fcmp_ordered
         else:
             compare = self.builder.icmp_unsigned if x.dtype == "bool" else self.builder.icmp_signed
-        return TypedNumber("bool", compare(COMPARED[op], x.value, y.value))
+        return TypedNumber("bool", compare(op, x.value, y.value))
 
     def intrinsic(self, name: str, *given: Any) -> TypedNumber:
         """One of LLVM's own functions of floats."""
@@ -185,7 +183,7 @@ class Arithmetic:
         x, y = self.together(x, y)
         if x.dtype.startswith("float"):
             return self.intrinsic(name, x, y)
-        first = self.compare(ast.Gt if name == "maximum" else ast.Lt, x, y)
+        first = self.compare(">" if name == "maximum" else "<", x, y)
         return TypedNumber(
             x.dtype, self.builder.select(first.value, x.value, y.value), extreme(name, span_of(x), span_of(y))
         )
@@ -193,14 +191,14 @@ class Arithmetic:
     def absolute(self, x: TypedNumber) -> TypedNumber:
         if x.dtype.startswith("float"):
             return self.intrinsic("fabs", x)
-        return self.extreme("maximum", x, self.unary(ast.USub, x))
+        return self.extreme("maximum", x, self.unary("-", x))
 
 
 def _known(value: Any, dtype: str) -> Span:
     return exactly(value) if type(value) is int and dtype in BITS else ANY
 
 
-def _span_of_result(op: type, x: TypedNumber, y: TypedNumber) -> Span:
+def _span_of_result(op: str, x: TypedNumber, y: TypedNumber) -> Span:
     """What is known of the result of an operation on integers of one dtype; an `index` never overflows."""
     if x.dtype not in BITS:
         return ANY

@@ -6,6 +6,7 @@ Writing into memory that was just allocated costs as much as computing a softmax
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -36,27 +37,70 @@ class Lifetime(NamedTuple):
 def share(lifetimes: Sequence[Lifetime]) -> tuple[list[int], list[int]]:
     """A slot for each array, and the size of each slot: arrays in one slot are never needed at the same time.
 
-    The largest are placed first, each into the smallest slot that holds it and is free throughout its life.
+    The largest are placed first, so every slot that there is holds what comes next; each goes where the slot has been
+    free for the shortest time.
 
     >>> f8 = np.dtype(float)
     >>> share([Lifetime((8,), f8, 0, 1), Lifetime((8,), f8, 1, 2), Lifetime((4,), f8, 2, 3)])
     ([0, 1, 0], [64, 64])
     """
-    slots: list[list[Lifetime]] = []
     sizes: list[int] = []
     chosen = [0] * len(lifetimes)
-    for i in sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].nbytes, i)):
+    end = max((life.last for life in lifetimes), default=0)
+    free = _FreeTimes(end + 1)
+    for i in sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].nbytes, lifetimes[i].first, i)):
         life = lifetimes[i]
-        free = [k for k, others in enumerate(slots) if all(o.last < life.first or life.last < o.first for o in others)]
-        if free:
-            k = min(free, key=lambda k: sizes[k])
-        else:
-            k = len(slots)
-            slots.append([])
+        found = free.take(life.first, life.last)
+        if found is None:
+            found = 0, end, len(sizes)
             sizes.append(life.nbytes)
-        slots[k].append(life)
-        chosen[i] = k
+        before, after, chosen[i] = found
+        free.add(before, life.first - 1, chosen[i])
+        free.add(life.last + 1, after, chosen[i])
     return chosen, sizes
+
+
+class _FreeTimes:
+    """The times at which slots are free. Each operation takes a time that grows with the logarithm of the steps.
+
+    Attributes
+    ----------
+    at : for each step the free times that begin there, as a heap of (−last step, slot).
+    until : a binary tree over the steps: the last step of any free time that begins in a range; −1 if none does.
+    """
+
+    def __init__(self, steps: int):
+        self.leaves = 1 << (steps - 1).bit_length()
+        self.at: list[list[tuple[int, int]]] = [[] for _ in range(steps)]
+        self.until = [-1] * (2 * self.leaves)
+
+    def add(self, first: int, last: int, slot: int) -> None:
+        if first <= last:
+            heapq.heappush(self.at[first], (-last, slot))
+            self._changed(first)
+
+    def take(self, first: int, last: int) -> tuple[int, int, int] | None:
+        """The free time that begins latest among those that contain first to last, with its slot; it is then taken."""
+        until, k = self.until, self.leaves + first
+        while until[k] < last:
+            while k > 1 and k % 2 == 0:
+                k //= 2
+            if k <= 1:
+                return None
+            k -= 1
+        while k < self.leaves:
+            k = 2 * k + 1 if until[2 * k + 1] >= last else 2 * k
+        start = k - self.leaves
+        end, slot = heapq.heappop(self.at[start])
+        self._changed(start)
+        return start, -end, slot
+
+    def _changed(self, start: int) -> None:
+        k = self.leaves + start
+        self.until[k] = -self.at[start][0][0] if self.at[start] else -1
+        while k > 1:
+            k //= 2
+            self.until[k] = max(self.until[2 * k], self.until[2 * k + 1])
 
 
 class Workspace:

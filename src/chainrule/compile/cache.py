@@ -15,19 +15,19 @@ import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from chainrule.compile.failures import CannotCompile
 from chainrule.compile.kept import own_folder, prune, read_own, replace
+from chainrule.compile.loops import LoopFunction
 from chainrule.compile.machine import initialize, load
 from chainrule.compile.signatures import Entry
 from chainrule.forks import imported
 from chainrule.version import __version__
 
-__all__ = ["cache_folder", "load_module"]
+__all__ = ["cache_folder", "load_program"]
 
 
 def cache_folder() -> Path | None:
@@ -72,15 +72,20 @@ def _identity() -> str:
 _identity_known: list[str] = []
 
 
-def load_module(
-    text: str, name: str, entries: Mapping[str, Entry], constants: Sequence[np.ndarray]
-) -> tuple[ModuleType, dict[str, Callable[..., Any]]]:
-    """The module of this source, and its compiled functions: from the cache if they are there and whole.
+def load_program(
+    name: str,
+    text: str,
+    functions: Sequence[LoopFunction],
+    arrays: Mapping[str, np.ndarray],
+    entries: Mapping[str, Entry],
+    constants: Sequence[np.ndarray],
+) -> tuple[str, dict[str, Callable[..., Any]]]:
+    """The compiled functions of a program, from the cache if they are there and whole, and the file of its source.
 
     Parameters
     ----------
-    text : the source.
-    name : of the program.
+    name, text : of the program; its source.
+    functions, arrays : what it is made of, and small constants: all that the source says.
     entries : the ways in which Python calls the main function of a native program, by name.
     constants : arrays that it reads.
     """
@@ -89,24 +94,22 @@ def load_module(
     content = "\n".join([_identity_known[0], repr(sorted(entries.items())), text])
     digest = hashlib.sha256(content.encode()).hexdigest()[:32]
     folder = _opened(digest)
-    module = ModuleType(f"{name}_{digest}")
-    exec(compile(text, str(folder / f"{name}.py") if folder is not None else f"<{name}>", "exec"), vars(module))
-    kernels = [
-        n for n, f in vars(module).items() if getattr(f, "takes", None) is not None and not (entries and n == name)
-    ]
-    names = [*kernels, *entries]
+    file = str(folder / f"{name}.py") if folder is not None else f"<{name}>"
+    names = [*(f.name for f in functions if f.role == "kernel" and f.takes), *entries]
     kept = _read(folder / f"{name}.code", digest) if folder is not None else None
     if kept is not None:
         with contextlib.suppress(CannotCompile):  # made again, then
-            return module, _loaded(kept, names, constants)
-    code, outside = imported("chainrule.compile.native").compiled(module, text, name, entries, len(constants))
+            return file, _loaded(kept, names, constants)
+    code, outside = imported("chainrule.compile.native").compiled(
+        f"{name}_{digest}", functions, arrays, entries, len(constants)
+    )
     made = ",".join(outside).encode() + b"\0" + code
     if folder is not None:
         with contextlib.suppress(OSError):
             replace(folder / f"{name}.py", text.encode())
             replace(folder / f"{name}.code", _seal(made, digest) + made)
             prune(folder.parent)
-    return module, _loaded(made, names, constants)
+    return file, _loaded(made, names, constants)
 
 
 def _opened(digest: str) -> Path | None:

@@ -35,6 +35,7 @@ from chainrule.errors import CompilerError
 __all__ = ["write_entry", "write_kernel_entry"]
 
 SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
+MANY_ALIKE = 8
 ON_STACK = 1 << 14
 """Buffers of up to so many bytes lie on the stack."""
 
@@ -62,7 +63,7 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
     """An entry of a native program's main function."""
     _require_memory(entry)
     writer = _EntryWriter(translator, name, table, len(entry.leaves))
-    given = [writer.leaf(i, leaf) for i, leaf in enumerate(entry.leaves)]
+    given = writer.leaves(entry.leaves)
     arrays = {k: writer.fresh(r) for k, r in enumerate(entry.results) if r.is_array}
     buffers = writer.buffers(entry.parameters)
     arguments: list[Any] = []
@@ -115,27 +116,63 @@ class _EntryWriter(PythonObjects):
         self.lengths: dict[str, TypedNumber] = {}
         self.made: list[ir.Value] = []  # arrays, to be given back where something goes wrong
         self.memory: ir.Value | None = None
+        self.exits: dict[Any, ir.Block] = {}
         self.require(self.equal(entry.args[2], LONG(takes)))
 
     def require(self, condition: ir.Value, error: str | None = "OtherInputs") -> None:
         """Go on only where the condition holds; else give back what was made, and raise (None: something has)."""
-        with self.builder.if_then(self.builder.not_(condition), likely=False):
-            for array in self.made:
-                self.call("Py_DecRef", array)
-            if self.memory is not None:
-                self.call("PyMem_RawFree", self.memory)
-            if error is not None:
-                self.call("PyErr_SetNone", self.known(error))
-            self.builder.ret(NULL)
+        after = self.builder.append_basic_block("go on")
+        branch = self.builder.cbranch(condition, after, self.left(error))
+        branch.set_weights([99, 1])
+        self.builder.position_at_end(after)
+
+    def left(self, error: str | None) -> ir.Block:
+        """Where the entry is left with an error. All ways there that have the same to give back are one."""
+        key = error, len(self.made), self.memory
+        if key not in self.exits:
+            self.exits[key] = self.builder.append_basic_block("leave")
+            with self.builder.goto_block(self.exits[key]):
+                for array in self.made:
+                    self.call("Py_DecRef", array)
+                if self.memory is not None:
+                    self.call("PyMem_RawFree", self.memory)
+                if error is not None:
+                    self.call("PyErr_SetNone", self.known(error))
+                self.builder.ret(NULL)
+        return self.exits[key]
 
     # What is given -----------------------------------------------------------------------------------------
 
-    def given(self, i: int) -> tuple[ir.Value, ir.Value]:
+    def given(self, i: Any) -> tuple[ir.Value, ir.Value]:
         """An argument, and its type."""
-        thing = self.builder.load(self.builder.gep(self.given_all, [LONG(i)]))
+        thing = self.builder.load(self.builder.gep(self.given_all, [long(i)]))
         return thing, self.type_of(thing)
 
-    def leaf(self, i: int, leaf: Leaf) -> Any:
+    def leaves(self, leaves: Sequence[Leaf]) -> list[Any]:
+        """The data of each array, and the numbers. Many that are alike are taken in a loop, to keep the code short."""
+        found: list[Any] = []
+        for leaf, run in itertools.groupby(leaves):
+            count = len(list(run))
+            if count >= MANY_ALIKE:
+                found += self.alike(len(found), count, leaf)
+            else:
+                found += [self.leaf(len(found) + k, leaf) for k in range(count)]
+        return found
+
+    def alike(self, start: int, count: int, leaf: Leaf) -> list[Any]:
+        kind = KINDS[leaf.dtype] if leaf.type else POINTER
+        kept = self.translated.variable(ir.ArrayType(kind, count))
+
+        def take(i: TypedNumber) -> None:
+            taken = self.leaf(i, leaf)
+            place = self.builder.gep(kept, [INT(0), self.builder.sub(i.value, LONG(start))])
+            self.builder.store(taken.value if leaf.type else taken, place)
+
+        self.translated.loop(start, start + count, 1, take)
+        values = [self.builder.load(self.builder.gep(kept, [INT(0), INT(k)])) for k in range(count)]
+        return [TypedNumber(leaf.dtype, value) if leaf.type else value for value in values]
+
+    def leaf(self, i: Any, leaf: Leaf) -> Any:
         """The data of an array, or a number."""
         if not leaf.type:
             return self.array_given(i, leaf.dtype, leaf.shape, leaf.is_written)[0]
@@ -162,7 +199,7 @@ class _EntryWriter(PythonObjects):
         return self.array(takes.dtype, *self.array_given(i, takes.dtype, takes.shape, takes.is_written))
 
     def array_given(
-        self, i: int, dtype: str, shape: Sequence[int | str], written: bool = False
+        self, i: Any, dtype: str, shape: Sequence[int | str], written: bool = False
     ) -> tuple[ir.Value, list[Any]]:
         """The data of an array, and its lengths; a length that is not known becomes known with the first array."""
         thing, kind = self.given(i)

@@ -1,4 +1,4 @@
-"""Kernels as source: the loops of one kernel, written as a Python function that is then compiled.
+"""Kernels: the loops of one kernel, as a function that is then compiled.
 
 A row is gone over in as few passes as its reductions allow: what needs the sum of a row comes in the pass after the one
 that sums. What a later pass needs again is computed anew if that is cheap, else kept in a buffer of one row.
@@ -6,16 +6,39 @@ that sums. What a later pass needs again is computed anew if that is cheap, else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.compile.operations import CHEAP, text_of
+from chainrule.compile.loops import (
+    ArrayEntry,
+    Assign,
+    Constant,
+    Do,
+    For,
+    Increase,
+    Length,
+    LoopExpression,
+    LoopFunction,
+    Name,
+    Return,
+    Slice,
+    Statement,
+    Store,
+    While,
+    as_expression,
+    call,
+    kind,
+    number,
+)
+from chainrule.compile.operations import CHEAP, entrywise
 from chainrule.compile.schedule import Kernel
-from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, VIEWS, Value, reads
+from chainrule.compile.signatures import Argument
+from chainrule.compile.threads import PIECES
+from chainrule.compile.values import REDUCTIONS, VIEWS, Value, reads
 
-__all__ = ["Source", "over_pieces", "write_kernel"]
+__all__ = ["Source", "nested", "of_pieces", "over_pieces", "write_kernel"]
 
 WORTH_THREADS = 10_000_000
 """Operations from which on a kernel is shared between threads; a function of libm counts for eight."""
@@ -24,22 +47,22 @@ BLOCK = 4096
 
 
 class Source:
-    """A kernel as text.
+    """A kernel as a function.
 
     Attributes
     ----------
-    text : the function.
+    function : the function.
     arrays : what it reads, in the order of its parameters; numbers too.
     stored : what it writes into arrays, the parameters after those.
     scratch : memory for its own use, the last parameters: name, dtype and shape of each.
     returned : what it returns, all of it numbers; if it is shared, the sums that each piece leaves in `parts`.
     shapes : the shape in which each array must be handed over.
-    takes : the shapes for which it is written: where its text has no length, it is for any.
+    takes : the shapes for which it is written: where there is no length in it, it is for any.
     shared : how many rows there are to divide between threads, at multiples of `step`; None if it is called as a whole.
     """
 
     def __init__(self) -> None:
-        self.text = ""
+        self.function: LoopFunction
         self.arrays: list[Value] = []
         self.stored: list[Value] = []
         self.scratch: list[tuple[str, np.dtype, tuple[int, ...]]] = []
@@ -64,15 +87,24 @@ def write_kernel(
     several threads can run it at once (`chainrule.compile.threads`). What is `in_place` is read from the array of the
     result that overwrites it: LLVM would take two arrays at one place for overlapping ones, and not vectorise.
     """
-    return _Writer(kernel, wanted, name, name_of, may_share, in_place or {}).source
+    return _KernelWriter(kernel, wanted, name_of, may_share, in_place or {}).written(name)
 
 
-class _Writer:
+class _KernelWriter:
+    """Writes one kernel.
+
+    Attributes
+    ----------
+    groups : the loops, each over one or more axes; outer and inner, which of them go over rows and along a row.
+    level : the pass over the row in which a full value is computed, and before which a row value is ready.
+    buffered : what is kept from one pass for a later one.
+    has_length : whether a length stands in the function.
+    """
+
     def __init__(
         self,
         kernel: Kernel,
         wanted: set[Value],
-        name: str,
         name_of: Callable[[Value], str],
         may_share: bool,
         in_place: Mapping[Value, Value],
@@ -94,6 +126,10 @@ class _Writer:
         self.may_share = may_share
         self.shared = may_share and self._is_shared()
         self.buffered: set[Value] = set()
+        self.has_length = False
+
+    def written(self, name: str) -> Source:
+        """The kernel as a function of this name."""
         while True:  # what must be kept shows while it is written
             before = set(self.buffered)
             self.has_length = False
@@ -101,6 +137,7 @@ class _Writer:
             if self.buffered == before:
                 break
         self._finish(name, body)
+        return self.source
 
     def _is_shared(self) -> bool:
         """Whether threads may divide the rows, and it is worth it."""
@@ -157,14 +194,14 @@ class _Writer:
                 groups.append([axis])
         return groups
 
-    def _index(self, along: tuple[int, ...], point: str | None = None) -> list[str]:
+    def _index(self, along: tuple[int, ...], point: LoopExpression | None = None) -> tuple[LoopExpression, ...]:
         """The indices of an array's axes; those along the row are the point, if one is given."""
         seen: list[int] = []
         for axis in along:
             g = self.loop_of[axis]
             if g not in seen:
                 seen.append(g)
-        return [point if point is not None and g in self.inner else f"i{g}" for g in seen]
+        return tuple(point if point is not None and g in self.inner else Name(f"i{g}") for g in seen)
 
     def _shape(self, along: tuple[int, ...]) -> tuple[int, ...]:
         seen: list[int] = []
@@ -193,35 +230,33 @@ class _Writer:
     def _is_full(self, v: Value) -> bool:
         return self.kernel.kind[v] == "full" and bool(self.inner)
 
-    # Text -------------------------------------------------------------------------------------------------
+    # Code -------------------------------------------------------------------------------------------------
 
-    def _write(self) -> list[str]:
-        kernel, lines = self.kernel, []
-        self.scalars: dict[Value, str] = {}
-        indent = "    "
+    def _write(self) -> list[Statement]:
+        kernel, starts = self.kernel, list[Statement]()
         for v in self.nodes:
             if kernel.kind[v] == "total":
                 name = self.name_of(v)
                 if kernel.along[v]:
-                    lines.append(f"{indent}{name}[...] = 0")
+                    starts.append(Store(Name(name)[...], Constant(0)))
                 else:
-                    lines.append(f"{indent}{name} = {_total_type(v)}(0)")
-        for g in self.outer:
-            length = "first, last" if self.shared and g == self.outer[0] else self._known_length(g)
-            lines.append(f"{indent}for i{g} in range({length}):")
-            indent += "    "
-        body: list[str] = []
+                    starts.append(Assign((name,), _zero(_total_type(v))))
+        body: list[Statement] = []
         done: set[Value] = set()
         for level in range(self.passes + 1):
             body += self._row_statements(level, done)
             if level < self.passes:
                 body += self._pass(level)
-        lines += [indent + line for line in body or ["pass"]]
-        return lines
+        for g in reversed(self.outer):
+            if self.shared and g == self.outer[0]:
+                body = [_loop(g, Name("first"), Name("last"), body)]
+            else:
+                body = [_loop(g, Constant(0), self._known_length(g), body)]
+        return [*starts, *body]
 
-    def _row_statements(self, level: int, done: set[Value]) -> list[str]:
+    def _row_statements(self, level: int, done: set[Value]) -> list[Statement]:
         """Row values that are ready before a pass; after the last pass, what is stored and summed of them."""
-        kernel, lines = self.kernel, list[str]()
+        kernel, lines = self.kernel, list[Statement]()
         for v in self.nodes:
             if self._is_full(v) or v in done or self.level[v] > level:
                 continue
@@ -229,82 +264,92 @@ class _Writer:
                 operand = v.args[0]
                 if self._pass_of(v) < 0:
                     done.add(v)
-                    lines.append(f"{self.name_of(v)} += {self._scalar(operand, v, 0)}")
+                    lines.append(Increase(self._named(v), self._scalar(operand, v, 0)))
                 continue
             done.add(v)
             if v.op in REDUCTIONS and v.op != "pick":
                 pass  # its pass left it in a variable of its name
             elif v.op == "pick":
                 label = self._label(v.args[1], kernel.along[v], kernel.lengths[self._row_axis(v)], lines)
-                lines.append(f"{self.name_of(v)} = {self._at_point(v.args[0], label, v, 0, lines)}")
+                lines.append(self._assigned(v, self._at_point(v.args[0], label, v, 0, lines)))
             else:
-                lines.append(f"{self.name_of(v)} = {self._operation(v, self._scalars(v))}")
+                lines.append(self._assigned(v, self._operation(v, self._scalars(v))))
             if v in self.stored and kernel.along[v]:
-                index = ", ".join(self._index(kernel.along[v]))
-                lines.append(f"{self._stored_name(v)}[{index}] = {self.name_of(v)}")
+                lines.append(Store(ArrayEntry(self._stored(v), self._index(kernel.along[v])), self._named(v)))
         return lines
+
+    def _named(self, v: Value) -> Name:
+        return Name(self.name_of(v))
+
+    def _stored(self, v: Value) -> Name:
+        return Name(self._stored_name(v))
+
+    def _assigned(self, v: Value, what: LoopExpression) -> Assign:
+        return Assign((self.name_of(v),), what)
 
     def _row_axis(self, v: Value) -> int:
         (axis,) = set(self.kernel.loops[v]) - set(self.kernel.along[v])
         return axis
 
-    def _label(self, label: Value, along: tuple[int, ...], classes: int, lines: list[str]) -> str:
+    def _label(self, label: Value, along: tuple[int, ...], classes: int, lines: list[Statement]) -> Name:
         """The label of the row, moved into the row if it lies outside: a guard has refused it, but memory is safe."""
         name = f"{self.name_of(label)}_here"
-        given = self.name_of(label) if label in self.kernel.loops else self._outside(label, along)
+        given = self._named(label) if label in self.kernel.loops else self._outside(label, along)
         self.has_length = True
-        text = f"{name} = min(max(np.int64({given}), 0), {classes - 1})"
-        if text not in lines:
-            lines.append(text)
-        return name
+        line = Assign((name,), call("min", call("max", call("np.int64", given), 0), classes - 1))
+        if line not in lines:
+            lines.append(line)
+        return Name(name)
 
-    def _scalars(self, user: Value) -> Callable[[int, Value], str]:
+    def _scalars(self, user: Value) -> Callable[[int, Value], LoopExpression]:
         return lambda k, operand: self._scalar(operand, user, k)
 
-    def _scalar(self, operand: Value, user: Value, k: int) -> str:
+    def _scalar(self, operand: Value, user: Value, k: int) -> LoopExpression:
         """An operand of a row value."""
         if operand in self.kernel.loops:
-            return self.name_of(operand)
+            return self._named(operand)
         return self._outside(operand, tuple(self.kernel.loops[user][i] for i in reads(user, k)))
 
-    def _outside(self, operand: Value, along: tuple[int, ...], point: str | None = None) -> str:
+    def _outside(self, operand: Value, along: tuple[int, ...], point: LoopExpression | None = None) -> LoopExpression:
         """An operand that is computed elsewhere."""
         if operand.op == "constant" and "number" in operand.params:
-            return number_text(operand.params["number"])
+            return number(operand.params["number"])
         if operand in self.in_place:
-            return f"{self._stored_name(self.in_place[operand])}[{', '.join(self._index(along, point))}]"
-        if operand not in self.source.arrays:
+            return ArrayEntry(self._stored(self.in_place[operand]), self._index(along, point))
+        if operand not in self.source.shapes:
             self.source.arrays.append(operand)
-        if not along:
-            return self.name_of(operand)
-        self.source.shapes[operand] = self._shape(along)
-        return f"{self.name_of(operand)}[{', '.join(self._index(along, point))}]"
+            self.source.shapes[operand] = self._shape(along)
+        return ArrayEntry(self._named(operand), self._index(along, point)) if along else self._named(operand)
 
-    def _operation(self, v: Value, text_of_operand: Callable[[int, Value], str]) -> str:
+    def _operation(self, v: Value, operand: Callable[[int, Value], LoopExpression]) -> LoopExpression:
+        operands = [operand(k, a) for k, a in enumerate(v.args)]
         if v.op == "one_hot":
-            axis = self.kernel.loops[v][-1]
-            return f"{text_of(v.dtype)}(i{self.loop_of[axis]} == {text_of_operand(0, v.args[0])})"
-        operands = [text_of_operand(k, a) for k, a in enumerate(v.args)]
-        text = KERNEL_OPS[v.op].format(*operands, T=text_of(v.dtype))
-        return f"{text_of(v.dtype)}({text})" if v.dtype.kind == "i" and v.op not in VIEWS else text
+            operands.insert(0, Name(f"i{self.loop_of[self.kernel.loops[v][-1]]}"))
+        return entrywise(v.op, v.dtype, *operands)
 
     def _at_point(
-        self, v: Value, point: str, user: Value, k: int, lines: list[str], hot: dict[Value, str] | None = None
-    ) -> str:
+        self,
+        v: Value,
+        point: LoopExpression,
+        user: Value,
+        k: int,
+        lines: list[Statement],
+        hot: dict[Value, LoopExpression] | None = None,
+    ) -> LoopExpression:
         """A full value at one place of the row."""
         kernel = self.kernel
         if v not in kernel.loops:
             return self._outside(v, tuple(kernel.loops[user][i] for i in reads(user, k)), point)
         if not self._is_full(v):
-            return self.name_of(v)
+            return self._named(v)
         if v.op == "one_hot":
             if hot is not None and v in hot:
                 return hot[v]
             label = self._label(v.args[0], kernel.loops[v][:-1], v.shape[-1], lines)
-            return f"{text_of(v.dtype)}({point} == {label})"
+            return entrywise("one_hot", v.dtype, point, label)
         return self._operation(v, lambda k, a: self._at_point(a, point, v, k, lines, hot))
 
-    def _pass(self, level: int) -> list[str]:
+    def _pass(self, level: int) -> list[Statement]:
         """One pass over the row."""
         kernel = self.kernel
         full = [v for v in self.nodes if self._is_full(v)]
@@ -317,103 +362,106 @@ class _Writer:
         patch = bool(hots) and not keeps and len({v.args[0] for v in hots}) == 1
         patch = patch and not any(self._one_hots([v.args[0]], level) for v in sums)
         patch = patch and all(self.kernel.loops[v][-1:] == tuple(kernel.inner or ()) for v in hots)
-        before: list[str] = []
-        after: list[str] = []
-        lines: list[str] = []
-        cached: dict[Value, str] = {}
-        zero = {v: f"{text_of(v.dtype)}(0)" for v in hots} if patch else {}
+        before: list[Statement] = []
+        after: list[Statement] = []
+        lines: list[Statement] = []
+        cached: dict[Value, LoopExpression] = {}
+        zero: dict[Value, LoopExpression] = {v: call(kind(v.dtype), 0) for v in hots} if patch else {}
         if patch:
             label = self._label(hots[0].args[0], kernel.loops[hots[0]][:-1], hots[0].shape[-1], before)
+            ones: dict[Value, LoopExpression] = {h: call(kind(h.dtype), 1) for h in hots}
             for v in stores:
-                ones = {h: f"{text_of(h.dtype)}(1)" for h in hots}
-                before.append(f"{self.name_of(v)}_there = {self._at_point(v, label, v, 0, before, ones)}")
-                index = ", ".join(self._index(kernel.along[v], label))
-                after.append(f"{self._stored_name(v)}[{index}] = {self.name_of(v)}_there")
+                there = f"{self.name_of(v)}_there"
+                before.append(Assign((there,), self._at_point(v, label, v, 0, before, ones)))
+                after.append(Store(ArrayEntry(self._stored(v), self._index(kernel.along[v], label)), Name(there)))
         for v in keeps:
-            text = self._entry(v, level, lines, cached, zero)
-            lines.append(f"{self.name_of(v)}_row[{', '.join(f'i{g}' for g in self.inner)}] = {text}")
+            entry = self._entry(v, level, lines, cached, zero)
+            lines.append(Store(self._kept(v), entry))
         for v in stores:
-            text = self._entry(v, level, lines, cached, zero)
-            lines.append(f"{self._stored_name(v)}[{', '.join(self._index(kernel.along[v]))}] = {text}")
+            entry = self._entry(v, level, lines, cached, zero)
+            lines.append(Store(ArrayEntry(self._stored(v), self._index(kernel.along[v])), entry))
         blocked = self._blocked(sums)
-        starts: list[str] = []
-        ends: list[str] = []
+        starts: list[Statement] = []
+        ends: list[Statement] = []
         for v in sums:
             operand = v.args[0]
-            text = (
+            entry = (
                 self._entry(operand, level, lines, cached, zero)
                 if operand in kernel.loops
                 else self._outside(operand, tuple(kernel.loops[v][i] for i in reads(v, 0)))
             )
-            name = self.name_of(v)
             if kernel.kind[v] == "total" and kernel.along[v]:
-                lines.append(f"{name}[{', '.join(self._index(kernel.along[v]))}] += {text}")
-                continue
-            if kernel.kind[v] == "total":
-                starts.append(f"{name}_part = {_type(v)}(0)")
-                ends.append(f"{name} += {name}_part")
-                lines.append(f"{name}_part += {text}")
-                continue
-            before.append(f"{name} = {_start(v)}")
-            if v.op == "sum" and blocked:
-                before[-1] = f"{name} = {_total_type(v)}(0)"
-                starts.append(f"{name}_part = {_type(v)}(0)")
-                ends.append(f"{name} += {name}_part")
-                lines.append(f"{name}_part += {text}")
-                after.append(f"{name} = {_type(v)}({name})")
-            elif v.op == "sum":
-                lines.append(f"{name} += {text}")
-            elif v.op in ("max", "min"):
-                lines.append(f"{name} = vm.{'maximum' if v.op == 'max' else 'minimum'}({name}, {text})")
+                lines.append(Increase(ArrayEntry(self._named(v), self._index(kernel.along[v])), entry))
+            elif kernel.kind[v] == "total" or (v.op == "sum" and blocked):
+                part = f"{self.name_of(v)}_part"
+                starts.append(Assign((part,), _zero(v.dtype)))
+                ends.append(Increase(self._named(v), Name(part)))
+                lines.append(Increase(Name(part), entry))
+                if kernel.kind[v] != "total":
+                    before.append(self._assigned(v, _zero(_total_type(v))))
+                    after.append(self._assigned(v, call(kind(v.dtype), self._named(v))))
             else:
-                lines.append(f"{name} = {name} {'&' if v.op == 'all' else '|'} {text}")
+                before.append(self._assigned(v, _start(v)))
+                lines.append(self._taken_in(v, entry))
         return [*before, *self._loops(starts, lines, ends, blocked), *after]
+
+    def _taken_in(self, v: Value, entry: LoopExpression) -> Statement:
+        """A reduction takes in one more entry."""
+        so_far = self._named(v)
+        if v.op == "sum":
+            return Increase(so_far, entry)
+        if v.op in ("max", "min"):
+            return self._assigned(v, call(f"vm.{v.op}imum", so_far, entry))
+        return self._assigned(v, so_far & entry if v.op == "all" else so_far | entry)
+
+    def _kept(self, v: Value) -> ArrayEntry:
+        """Where the row is kept for a later pass."""
+        return ArrayEntry(Name(f"{self.name_of(v)}_row"), tuple(Name(f"i{g}") for g in self.inner))
 
     def _blocked(self, sums: list[Value]) -> bool:
         return len(self.inner) == 1 and self.length[self.inner[0]] > BLOCK and any(v.op == "sum" for v in sums)
 
-    def _loops(self, starts: list[str], lines: list[str], ends: list[str], blocked: bool) -> list[str]:
-        text: list[str] = []
-        indent = ""
-        if blocked:
-            (g,) = self.inner
-            n = self.length[g]
-            block = next((b for b in range(BLOCK, BLOCK // 8, -1) if n % b == 0), BLOCK)
-            last = str(n)
-            if self.shared and not self.outer:
-                self.source.step, last = block, "count"
-            else:
-                self.has_length = True
-            full = "full" if n % block or last == "count" else last
-            if full == "full":  # pieces are multiples of the block, which nobody can see where they are taken
-                text.append(f"full = vm.whole({last}, {block})")
-            # Blocks of one length let LLVM see exactly which memory is touched; else it may have to assume more.
-            text.append(f"for start in range(0, {full}, {block}):")
-            text += ["    " + line for line in starts]
-            text.append(f"    for i{g} in range(start, start + {block}):")
-            text += ["        " + line for line in lines]
-            text += ["    " + line for line in ends]
-            if n % block:
-                text += [*starts, f"for i{g} in range(full, {last}):", *("    " + line for line in lines), *ends]
-            return text
-        text += starts
-        for g in self.inner:
-            text.append(f"{indent}for i{g} in range({self._range(g)}):")
-            indent += "    "
-        return [*text, *(indent + line for line in lines), *ends]
-
-    def _range(self, g: int) -> str:
-        """The length of a loop; of a single loop it is read off an array, so that one text serves all sizes."""
+    def _loops(
+        self, starts: list[Statement], lines: list[Statement], ends: list[Statement], blocked: bool
+    ) -> list[Statement]:
+        if not blocked:
+            for g in reversed(self.inner):
+                lines = [_loop(g, Constant(0), self._range(g), lines)]
+            return [*starts, *lines, *ends]
+        (g,) = self.inner
+        n = self.length[g]
+        block = next((b for b in range(BLOCK, BLOCK // 8, -1) if n % b == 0), BLOCK)
+        last: LoopExpression = Constant(n)
         if self.shared and not self.outer:
-            return "count"
+            self.source.step, last = block, Name("count")
+        else:
+            self.has_length = True
+        made: list[Statement] = []
+        full = last
+        if n % block or last == Name(
+            "count"
+        ):  # pieces are multiples of the block, which nobody can see where they are taken
+            full = Name("full")
+            made.append(Assign(("full",), call("vm.whole", last, block)))
+        # Blocks of one length let LLVM see exactly which memory is touched; else it may have to assume more.
+        inner = _loop(g, Name("start"), Name("start") + block, lines)
+        made.append(For("start", Constant(0), full, Constant(block), (*starts, inner, *ends)))
+        if n % block:
+            made += [*starts, _loop(g, full, last, lines), *ends]
+        return made
+
+    def _range(self, g: int) -> LoopExpression:
+        """The length of a loop; of a single loop it is read off an array, so that one function serves all sizes."""
+        if self.shared and not self.outer:
+            return Name("count")
         full = [v for v in self.stored if self._is_full(v)]
         if len(self.groups) == 1 and full and (self.may_share or self.length[g] > BLOCK):
-            return f"{self._stored_name(full[0])}.shape[0]"
+            return Length(self._stored(full[0]))
         return self._known_length(g)
 
-    def _known_length(self, g: int) -> str:
+    def _known_length(self, g: int) -> LoopExpression:
         self.has_length = True
-        return str(self.length[g])
+        return Constant(self.length[g])
 
     def _pass_of(self, v: Value) -> int:
         """The pass in which a reduction goes over its operand; −1 if it goes over rows only."""
@@ -422,35 +470,40 @@ class _Writer:
             return self.level[v] if full and (v.args[0] not in self.kernel.loops or self._is_full(v.args[0])) else -1
         return self.level[v] - 1
 
-    def _entry(self, v: Value, level: int, lines: list[str], cached: dict[Value, str], zero: dict[Value, str]) -> str:
+    def _entry(
+        self,
+        v: Value,
+        level: int,
+        lines: list[Statement],
+        cached: dict[Value, LoopExpression],
+        zero: dict[Value, LoopExpression],
+    ) -> LoopExpression:
         """A full value at the place where the loop is."""
         kernel = self.kernel
         if v in cached:
             return cached[v]
         if not self._is_full(v):
-            return self.name_of(v)
+            return self._named(v)
         if v in zero:
             return zero[v]
         if self.level[v] < level and not (v.op in CHEAP and self._cheap_again(v, 0)):
-            index = ", ".join(self._index(kernel.along[v]))
-            if v in self.stored and len(self._index(kernel.along[v])) == len(self.groups):
-                return f"{self._stored_name(v)}[{index}]"
+            index = self._index(kernel.along[v])
+            if v in self.stored and len(index) == len(self.groups):
+                return ArrayEntry(self._stored(v), index)
             self.buffered.add(v)
-            return f"{self.name_of(v)}_row[{', '.join(f'i{g}' for g in self.inner)}]"
+            return self._kept(v)
 
-        def operand(k: int, a: Value) -> str:
+        def operand(k: int, a: Value) -> LoopExpression:
             if a not in kernel.loops:
                 return self._outside(a, tuple(kernel.loops[v][i] for i in reads(v, k)))
             return self._entry(a, level, lines, cached, zero)
 
-        text = self._operation(v, operand)
-        if v.op in ("view", "transpose", "broadcast"):
-            cached[v] = text
-            return text
-        name = self.name_of(v)
-        lines.append(f"{name} = {text}")
-        cached[v] = name
-        return name
+        made = self._operation(v, operand)
+        if v.op not in VIEWS:
+            lines.append(self._assigned(v, made))
+            made = self._named(v)
+        cached[v] = made
+        return made
 
     def _cheap_again(self, v: Value, depth: int) -> bool:
         """Whether it costs little to compute a full value once more: a few simple operations on what is at hand."""
@@ -477,7 +530,7 @@ class _Writer:
     def _stored_name(self, v: Value) -> str:
         return f"{self.name_of(v)}_out"
 
-    def _finish(self, name: str, body: list[str]) -> None:
+    def _finish(self, name: str, body: list[Statement]) -> None:
         kernel, source = self.kernel, self.source
         for v in self.stored:
             if kernel.along[v]:
@@ -493,42 +546,78 @@ class _Writer:
         own = [name for name, _, _ in source.scratch]
         any_length = len(self.groups) == 1 and not self.has_length and not own
         source.takes = {v: ("n",) * len(shape) if any_length else shape for v, shape in source.shapes.items()}
+        takes = self._takes() if self.may_share else ()
         if self.shared:
-            lines = self._shared_lines(name, parameters, own, body)
-        else:
-            lines = [f"def {name}({', '.join([*parameters.values(), *own])}):", *body]
-            if source.returned:
-                texts = [f"{_type(v)}({self.name_of(v)})" if v in totals else self.name_of(v) for v in source.returned]
-                lines.append(f"    return {', '.join(texts)}")
-        source.text = "\n".join(lines)
+            source.function = self._shared_function(name, parameters, own, body, takes)
+            return
+        if source.returned:
+            results = (call(kind(v.dtype), self._named(v)) if v in totals else self._named(v) for v in source.returned)
+            body = [*body, Return(tuple(results))]
+        source.function = LoopFunction(name, (*parameters.values(), *own), tuple(body), "kernel", takes)
 
-    def _shared_lines(self, name: str, parameters: dict[Value, str], own: list[str], body: list[str]) -> list[str]:
+    def _takes(self) -> tuple[Argument, ...]:
+        """What the function takes when Python calls it."""
+        source = self.source
+        takes = [*of_pieces(len(source.returned))] if self.shared else []
+        takes += [Argument(v.dtype.name, source.takes.get(v, ())) for v in source.arrays]
+        takes += [Argument(v.dtype.name, source.takes[v], is_written=True) for v in source.stored]
+        return (*takes, *(Argument(dtype.name, shape, True, True) for _, dtype, shape in source.scratch))
+
+    def _shared_function(
+        self,
+        name: str,
+        parameters: dict[Value, str],
+        own: list[str],
+        body: list[Statement],
+        takes: tuple[Argument, ...],
+    ) -> LoopFunction:
         source = self.source
         source.shared = self.length[(self.outer or self.inner)[0]]
         given = dict(parameters)
-        before: list[str] = []
+        before: list[Statement] = []
         if not self.outer:  # a slice of each array, so that LLVM sees where it begins and ends
             for v, parameter in parameters.items():
-                if v in source.shapes:
+                if source.shapes[v]:
                     given[v] = f"{parameter}_all"
-                    before.append(f"{parameter} = {given[v]}[first:last]")
-        sums = [f"parts[piece, {i}] = {self.name_of(v)}" for i, v in enumerate(source.returned)]
-        inner = [line.removeprefix("    ") for line in body]
-        rows = str(source.shared) if self.outer else f"len({next(given[v] for v in parameters if v in source.shapes)})"
-        return over_pieces(name, [*given.values(), *own], rows, [*before, *inner, *sums])
+                    before.append(Assign((parameter,), Name(given[v])[Slice(Name("first"), Name("last"))]))
+        sums = [Store(Name("parts")[Name("piece"), i], self._named(v)) for i, v in enumerate(source.returned)]
+        if self.outer:
+            rows: LoopExpression = Constant(source.shared)
+        else:
+            rows = Length(Name(next(given[v] for v in parameters if source.shapes[v])))
+        return over_pieces(name, [*given.values(), *own], rows, [*before, *body, *sums], takes)
 
 
-def over_pieces(name: str, parameters: list[str], rows: str, lines: list[str]) -> list[str]:
-    """A function that goes over the next piece of its rows while there is one: see `threads.shared`."""
+def of_pieces(sums: int) -> list[Argument]:
+    """The first parameters of a kernel that threads share: cuts, turns and parts, with a column for each sum."""
     return [
-        f"def {name}({', '.join(['cuts', 'turns', 'parts', *parameters])}):",
-        "    piece = vm.take(turns)",
-        "    while piece < len(parts):",
-        f"        first, last, count = vm.piece_of(cuts, piece, {rows})",
-        *("        " + line for line in lines),
-        "        vm.finish(turns)",
-        "        piece = vm.take(turns)",
+        Argument("int64", (PIECES + 1,)),
+        Argument("int64", (2,), is_written=True),
+        Argument("float64", (PIECES, sums), is_written=True),
     ]
+
+
+def over_pieces(
+    name: str, parameters: list[str], rows: LoopExpression, body: list[Statement], takes: tuple[Argument, ...]
+) -> LoopFunction:
+    """A function that goes over the next piece of its rows while there is one: see `threads.shared`."""
+    turns, piece = Name("turns"), Name("piece")
+    take = Assign(("piece",), call("vm.take", turns))
+    ends = Assign(("first", "last", "count"), call("vm.piece_of", Name("cuts"), piece, rows))
+    each = While(piece < Length(Name("parts")), (ends, *body, Do(call("vm.finish", turns)), take))
+    return LoopFunction(name, ("cuts", "turns", "parts", *parameters), (take, each), "kernel", takes)
+
+
+def nested(loops: Sequence[tuple[str, Any, Any]], body: Sequence[Statement]) -> list[Statement]:
+    """Loops around a body, the outermost first: of each its index, start and stop."""
+    made = list(body)
+    for index, start, stop in reversed(loops):
+        made = [For(index, as_expression(start), as_expression(stop), Constant(1), tuple(made))]
+    return made
+
+
+def _loop(g: int, start: LoopExpression, stop: LoopExpression, body: Sequence[Statement]) -> For:
+    return For(f"i{g}", start, stop, Constant(1), tuple(body))
 
 
 def _together(access: tuple[int, ...], first: int, second: int) -> bool:
@@ -538,35 +627,21 @@ def _together(access: tuple[int, ...], first: int, second: int) -> bool:
     return first not in access and second not in access
 
 
-def _type(v: Value) -> str:
-    return text_of(v.dtype)
+def _total_type(v: Value) -> np.dtype:
+    return np.dtype(np.float64) if v.dtype.kind == "f" else v.dtype
 
 
-def _total_type(v: Value) -> str:
-    return "np.float64" if v.dtype.kind == "f" else text_of(v.dtype)
+def _zero(dtype: np.dtype) -> LoopExpression:
+    return call(kind(dtype), 0)
 
 
-def _start(v: Value) -> str:
+def _start(v: Value) -> LoopExpression:
+    """What a reduction begins with."""
     if v.op in ("all", "any"):
-        return "True" if v.op == "all" else "False"
+        return Constant(v.op == "all")
     if v.op == "sum":
-        return f"{_type(v)}(0)"
+        return _zero(v.dtype)
     if v.dtype.kind == "f":
-        return f"{_type(v)}({'-' if v.op == 'max' else ''}np.inf)"
+        return call(kind(v.dtype), -np.inf if v.op == "max" else np.inf)
     limits = np.iinfo(v.dtype)
-    return f"{_type(v)}({limits.min if v.op == 'max' else limits.max})"
-
-
-def number_text(number: Any) -> str:
-    """A number as it is written in source."""
-    dtype = np.asarray(number).dtype
-    if dtype.kind == "b":
-        return str(bool(number))
-    if dtype.kind in "iu":
-        return f"np.{dtype.name}({int(number)})"
-    if dtype.kind == "c":
-        parts = [number_text(np.float64(part)) for part in (number.real, number.imag)]
-        return f"np.{dtype.name}(complex({', '.join(parts)}))"
-    value = float(number)
-    text = repr(value) if np.isfinite(value) else {"inf": "np.inf", "-inf": "-np.inf"}.get(str(value), "np.nan")
-    return text if dtype == np.float64 and np.isfinite(value) else f"np.{dtype.name}({text})"
+    return call(kind(v.dtype), limits.min if v.op == "max" else limits.max)

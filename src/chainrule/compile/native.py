@@ -1,11 +1,12 @@
-"""Object code: the functions of a generated module in LLVM's language, optimised for this processor."""
+"""Object code: the functions of a program in LLVM's language, optimised for this processor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import ModuleType
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from llvmlite.binding.newpassmanagers import NewPassManager
 
@@ -13,6 +14,7 @@ from chainrule.compile import vecmath
 from chainrule.compile.entry import write_entry, write_kernel_entry
 from chainrule.compile.failures import asking_llvm
 from chainrule.compile.interface import TABLE
+from chainrule.compile.loops import LoopFunction
 from chainrule.compile.machine import LLVM, initialize, processor
 from chainrule.compile.python_objects import POINTER
 from chainrule.compile.signatures import Entry
@@ -22,36 +24,46 @@ __all__ = ["compiled"]
 
 
 def compiled(
-    module: ModuleType, text: str, main: str, entries: Mapping[str, Entry], constants: int = 0
+    name: str,
+    functions: Sequence[LoopFunction],
+    arrays: Mapping[str, np.ndarray],
+    entries: Mapping[str, Entry],
+    constants: int = 0,
 ) -> tuple[bytes, list[str]]:
-    """The object code of a module's functions, and the names of what it calls outside.
+    """The object code of a program's functions, and the names of what it calls outside.
 
     Parameters
     ----------
-    module, text : the generated module, and its source; its names are what the functions see.
-    main, entries : the main function of a native program, and an Entry for each way in which Python calls it.
+    name, functions : of the program; what it is made of.
+    arrays : small constants, which become part of the code.
+    entries : an Entry for each way in which Python calls the main function, if that is compiled too.
     constants : how many arrays the code reads that come with it.
     """
     llvm = initialize()
     with LLVM:
-        return _compiled(llvm, module, text, main, entries, constants)
+        return _compiled(llvm, name, functions, arrays, entries, constants)
 
 
 def _compiled(
-    llvm: Any, module: ModuleType, text: str, main: str, entries: Mapping[str, Entry], constants: int
+    llvm: Any,
+    name: str,
+    functions: Sequence[LoopFunction],
+    arrays: Mapping[str, np.ndarray],
+    entries: Mapping[str, Entry],
+    constants: int,
 ) -> tuple[bytes, list[str]]:
-    scope = vars(module) | {"vm": vecmath}
-    code = ir.Module(module.__name__)
+    code = ir.Module(name)
     kind = ir.ArrayType(POINTER, len(TABLE) + constants)
     table = ir.GlobalVariable(code, kind, "chainrule.table")
     table.initializer = kind(None)
-    translator = Translator(code, text, scope)
-    for name, function in list(scope.items()):
-        if name == main and entries:
+    scope = {"np": np, "math": math, "vm": vecmath, **arrays, **{f.name: f for f in functions}}
+    translator = Translator(code, scope)
+    for function in functions:
+        if function.role == "program":
             for way, entry in entries.items():
-                write_entry(translator, main, way, entry, table)
-        elif getattr(function, "takes", None):
-            write_kernel_entry(translator, name, function.takes, table)
+                write_entry(translator, function.name, way, entry, table)
+        elif function.role == "kernel" and function.takes:
+            write_kernel_entry(translator, function.name, function.takes, table)
     with asking_llvm():
         return _optimised(llvm, code)
 

@@ -1,10 +1,13 @@
-"""The operations of kernels on one entry: which blocks they are, and how they are written in compiled code.
+"""The operations of kernels on one entry, as they are written in compiled code.
 
-`{T}` stands for the dtype of the result. Where NumPy's result at NaN, Inf or 0 differs from that of the plain operator,
-the text says it NumPy's way.
+Each is a function of `T`, which makes a number of the dtype of the result, and of its operands. Where NumPy's result
+at NaN, Inf or 0 differs from that of the plain operator, it is written NumPy's way.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,79 +15,88 @@ from chainrule.block import Block
 from chainrule.blocks import activations
 from chainrule.blocks import elementwise as ufuncs
 from chainrule.blocks.special.error_functions import erf, erfc
-from chainrule.compile.values import KERNEL_OPS
+from chainrule.compile.loops import FunctionCall, LoopExpression, Unary, call, kind
+from chainrule.compile.values import KERNEL_OPS, VIEWS
 
-__all__ = ["BLOCK_OF", "CHEAP", "ENTRY_BY_ENTRY", "FLOAT_ONLY", "text_of"]
+__all__ = ["BLOCK_OF", "CHEAP", "ENTRY_BY_ENTRY", "FLOAT_ONLY", "Kind", "entrywise"]
+
+Kind = Callable[[Any], FunctionCall]
+"""What makes a number of a dtype."""
+Entrywise = Callable[..., LoopExpression]
+VECTOR_MATH = (
+    "maximum minimum product_or_zero exp expm1 log log1p tanh sigmoid softplus logaddexp exp2 log2 log10 sin cos tan "
+    "arcsin arccos arctan arctan2 sinh cosh arcsinh arccosh arctanh hypot erf cbrt erfc ndtr power"
+).split()
+"""The operations that are functions of `vecmath`."""
+
+
+def kind_of(dtype: np.dtype) -> Kind:
+    name = kind(dtype)
+    return lambda x: call(name, x)
+
+
+def entrywise(op: str, dtype: np.dtype, *operands: LoopExpression) -> LoopExpression:
+    """An entry of the result of an operation, from those of its operands."""
+    made = KERNEL_OPS[op](kind_of(dtype), *operands)
+    return call(kind(dtype), made) if dtype.kind == "i" and op not in VIEWS | {"cast", "one_hot"} else made
+
+
+def _select(condition: LoopExpression, x: Any, y: Any) -> LoopExpression:
+    return call("vm.select", condition, x, y)
+
+
+def _beyond(name: str, x: LoopExpression, y: LoopExpression) -> LoopExpression:
+    """The maximum or minimum of two, of which one may be NaN."""
+    return _select(y.is_other(y), x, _select(x.is_other(x), y, call(f"vm.{name}", x, y)))
+
+
+def _sign(T: Kind, x: LoopExpression) -> LoopExpression:
+    return _select(x > T(0), T(1), _select(x < T(0), T(-1), x * T(0)))
+
+
+def _vector_math(name: str) -> Entrywise:
+    return lambda T, *operands: call(f"vm.{name}", *operands)
+
+
+def _rounded(name: str) -> Entrywise:
+    return lambda T, x: T(call(f"np.{name}", x))
+
 
 KERNEL_OPS.update(
-    add="({0} + {1})",
-    subtract="({0} - {1})",
-    multiply="({0} * {1})",
-    divide="({0} / {1})",
-    negative="(-{0})",
-    square="({0} * {0})",
-    reciprocal="({T}(1) / {0})",
-    sqrt="math.sqrt({0})",
-    absolute="abs({0})",
-    maximum="vm.maximum({0}, {1})",
-    minimum="vm.minimum({0}, {1})",
-    fmax="vm.select({1} != {1}, {0}, vm.select({0} != {0}, {1}, vm.maximum({0}, {1})))",
-    fmin="vm.select({1} != {1}, {0}, vm.select({0} != {0}, {1}, vm.minimum({0}, {1})))",
-    copysign="{T}(math.copysign({0}, {1}))",
-    relu="vm.select({0} <= {T}(0), {T}(0), {0})",
-    where="vm.select({0}, {1}, {2})",
-    product_or_zero="vm.product_or_zero({0}, {1})",
-    exp="vm.exp({0})",
-    expm1="vm.expm1({0})",
-    log="vm.log({0})",
-    log1p="vm.log1p({0})",
-    tanh="vm.tanh({0})",
-    sigmoid="vm.sigmoid({0})",
-    softplus="vm.softplus({0})",
-    logaddexp="vm.logaddexp({0}, {1})",
-    exp2="vm.exp2({0})",
-    log2="vm.log2({0})",
-    log10="vm.log10({0})",
-    sin="vm.sin({0})",
-    cos="vm.cos({0})",
-    tan="vm.tan({0})",
-    arcsin="vm.arcsin({0})",
-    arccos="vm.arccos({0})",
-    arctan="vm.arctan({0})",
-    arctan2="vm.arctan2({0}, {1})",
-    sinh="vm.sinh({0})",
-    cosh="vm.cosh({0})",
-    arcsinh="vm.arcsinh({0})",
-    arccosh="vm.arccosh({0})",
-    arctanh="vm.arctanh({0})",
-    hypot="vm.hypot({0}, {1})",
-    erf="vm.erf({0})",
-    cbrt="vm.cbrt({0})",
-    erfc="vm.erfc({0})",
-    ndtr="vm.ndtr({0})",
-    power="vm.power({0}, {1})",
-    sign="vm.select({0} > {T}(0), {T}(1), vm.select({0} < {T}(0), {T}(-1), {0} * {T}(0)))",
-    floor="{T}(np.floor({0}))",
-    ceil="{T}(np.ceil({0}))",
-    trunc="{T}(np.trunc({0}))",
-    rint="{T}(np.rint({0}))",
-    less="({0} < {1})",
-    less_equal="({0} <= {1})",
-    greater="({0} > {1})",
-    greater_equal="({0} >= {1})",
-    equal="({0} == {1})",
-    not_equal="({0} != {1})",
-    isnan="({0} != {0})",
-    isfinite="(abs({0}) < np.inf)",
-    isinf="(abs({0}) == np.inf)",
-    logical_and="({0} & {1})",
-    logical_or="({0} | {1})",
-    logical_not="(not {0})",
-    cast="{T}({0})",
-    view="{0}",
-    transpose="{0}",
-    broadcast="{0}",
-    one_hot="",
+    add=lambda T, x, y: x + y,
+    subtract=lambda T, x, y: x - y,
+    multiply=lambda T, x, y: x * y,
+    divide=lambda T, x, y: x / y,
+    negative=lambda T, x: -x,
+    square=lambda T, x: x * x,
+    reciprocal=lambda T, x: T(1) / x,
+    sqrt=lambda T, x: call("math.sqrt", x),
+    absolute=lambda T, x: call("abs", x),
+    fmax=lambda T, x, y: _beyond("maximum", x, y),
+    fmin=lambda T, x, y: _beyond("minimum", x, y),
+    copysign=lambda T, x, y: T(call("math.copysign", x, y)),
+    relu=lambda T, x: _select(x <= T(0), T(0), x),
+    where=lambda T, condition, x, y: _select(condition, x, y),
+    sign=_sign,
+    less=lambda T, x, y: x < y,
+    less_equal=lambda T, x, y: x <= y,
+    greater=lambda T, x, y: x > y,
+    greater_equal=lambda T, x, y: x >= y,
+    equal=lambda T, x, y: x.is_equal(y),
+    not_equal=lambda T, x, y: x.is_other(y),
+    isnan=lambda T, x: x.is_other(x),
+    isfinite=lambda T, x: call("abs", x) < np.inf,
+    isinf=lambda T, x: call("abs", x).is_equal(np.inf),
+    logical_and=lambda T, x, y: x & y,
+    logical_or=lambda T, x, y: x | y,
+    logical_not=lambda T, x: Unary("not", x),
+    cast=lambda T, x: T(x),
+    view=lambda T, x: x,
+    transpose=lambda T, x: x,
+    broadcast=lambda T, x: x,
+    one_hot=lambda T, place, label: T(place.is_equal(label)),
+    **{name: _rounded(name) for name in "floor ceil trunc rint".split()},
+    **{name: _vector_math(name) for name in VECTOR_MATH},
 )
 
 ENTRY_BY_ENTRY: dict[Block, str] = {
@@ -173,7 +185,3 @@ CHEAP = (
 
 COMPUTED = frozenset(map(np.dtype, [np.float32, np.float64, np.int32, np.int64, np.bool_]))
 """The dtypes of which kernels compute."""
-
-
-def text_of(dtype: np.dtype) -> str:
-    return f"np.{np.dtype(dtype).name}" if np.dtype(dtype) != np.bool_ else "bool"

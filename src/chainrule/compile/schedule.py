@@ -13,23 +13,30 @@ loss, the gradient of a bias) waits until one of its operands is placed, and goe
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from chainrule.compile.operations import CHEAP
 from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, domain_of, kept_axes, reads, size_of
 
 __all__ = ["Kernel", "ProgramStep", "schedule"]
 
 MOST = 150
-"""The most values of one kernel."""
+"""The most operations of one kernel; a long function counts for eight. LLVM takes a time that grows with its square."""
 STRIDED = 4096
 """Up to this size a reduction may go down the columns; beyond it rows are read in order."""
 
 
 class ProgramStep:
-    """One step outside of kernels: a matrix product, a copy, a call."""
+    """One step outside of kernels: a matrix product, a copy, a call.
+
+    Attributes
+    ----------
+    place : where it comes among all steps: a larger number is later.
+    """
 
     def __init__(self, value: Value):
         self.value = value
+        self.place = 0
 
     def values(self) -> Iterable[Value]:
         return [self.value]
@@ -45,14 +52,20 @@ class Kernel:
     loops : for each value, which loop goes along each axis of its domain.
     along : for each value, which loop goes along each axis of its result.
     kind : "full", "row" or "total" for each value.
+    readings : for each operand of a value, how it is read: which loop goes along each of its axes.
+    work : how many operations they are, roughly.
+    place : where it comes among all steps: a larger number is later.
     """
 
     def __init__(self, value: Value):
+        self.place = 0
         self.lengths = list(domain_of(value))
         self.inner: tuple[int, ...] | None = None
         self.loops: dict[Value, tuple[int, ...]] = {}
         self.along: dict[Value, tuple[int, ...]] = {}
         self.kind: dict[Value, str] = {}
+        self.readings: dict[Value, set[tuple[int, ...]]] = {}
+        self.work = 0
         domain = tuple(range(len(self.lengths)))
         if value.op in REDUCTIONS:
             self._reduce(value, domain, tuple(i for i in domain if i not in kept_axes(value)))
@@ -69,6 +82,9 @@ class Kernel:
 
     def _add(self, value: Value, loops: tuple[int, ...], along: tuple[int, ...], kind: str) -> bool:
         self.loops[value], self.along[value], self.kind[value] = loops, along, kind
+        self.work += 1 if value.op in CHEAP else 8
+        for k, operand in enumerate(value.args):
+            self.readings.setdefault(operand, set()).add(tuple(loops[i] for i in reads(value, k)))
         return True
 
     def _decide(self, inner: tuple[int, ...]) -> None:
@@ -77,17 +93,13 @@ class Kernel:
 
     def required(self, value: Value) -> tuple[int, ...] | None:
         """How the users of a value in this kernel read it; None if they differ, or if it is ready too late."""
-        found = set()
-        for user in self.loops:
-            for k, operand in enumerate(user.args):
-                if operand is value:
-                    found.add(tuple(self.loops[user][i] for i in reads(user, k)))
-        return found.pop() if len(found) == 1 else None
+        found = self.readings.get(value, ())
+        return next(iter(found)) if len(found) == 1 else None
 
     def join(self, value: Value) -> bool:
         """Take in a value that is used here, if it can be computed here in time."""
         along = self.required(value)
-        if along is None or len(self.loops) >= MOST:
+        if along is None or self.work >= MOST:
             return False
         if value.op in REDUCTIONS:
             return self._join_reduction(value, along)
@@ -141,7 +153,7 @@ class Kernel:
 
     def attach(self, value: Value, operand: Value) -> bool:
         """Take in a value that nothing placed uses yet, because its operand is computed here."""
-        if len(self.loops) >= MOST:
+        if self.work >= MOST:
             return False
         known: dict[int, int] = {}
         for k, x in enumerate(value.args):
@@ -195,7 +207,7 @@ def is_for_kernels(value: Value) -> bool:
 
 def schedule(outputs: Sequence[Value]) -> list[Kernel | ProgramStep]:
     """All that is needed for the outputs, in order."""
-    return _Scheduler(outputs).steps
+    return _Scheduler(outputs).scheduled()
 
 
 def needed(outputs: Sequence[Value]) -> list[Value]:
@@ -214,18 +226,69 @@ def _largest_first(value: Value) -> tuple[int, int]:
     return -max([size_of(value), *map(size_of, value.args)]), -value.order
 
 
+class _Order:
+    """Steps in order: one is put before another, and two are compared, in a time that does not depend on their number.
+
+    A step's place is a number. Places are so far apart that between two of them there is room for many more, nearly
+    always; else all are numbered anew.
+    """
+
+    APART = 1 << 1000
+
+    def __init__(self) -> None:
+        self.before: dict[Kernel | ProgramStep | None, Kernel | ProgramStep | None] = {
+            None: None
+        }  # None begins and ends the ring
+        self.after: dict[Kernel | ProgramStep | None, Kernel | ProgramStep | None] = {None: None}
+
+    def __iter__(self) -> Iterator[Kernel | ProgramStep]:
+        step = self.after[None]
+        while step is not None:
+            yield step
+            step = self.after[step]
+
+    def insert(self, step: Kernel | ProgramStep, after: Kernel | ProgramStep | None) -> None:
+        """Put a step before another, or at the end (before None)."""
+        before = self.before[after]
+        self.before[step], self.after[step] = before, after
+        self.after[before] = self.before[after] = step
+        if before is not None and after is not None:
+            step.place = (before.place + after.place) // 2
+            if step.place == before.place:
+                self._number_anew()
+        elif before is not None:
+            step.place = before.place + self.APART
+        elif after is not None:
+            step.place = after.place - self.APART
+
+    def _number_anew(self) -> None:
+        for i, step in enumerate(self):
+            step.place = i * self.APART
+
+
 class _Scheduler:
+    """Places values in steps.
+
+    Attributes
+    ----------
+    values, users : what is computed, in order, and what each is used by.
+    group : the step in which a value has been placed.
+    waiting : what nothing placed uses yet; ready, what of it has a user that has just been placed.
+    """
+
     def __init__(self, outputs: Sequence[Value]):
-        self.steps: list[Kernel | ProgramStep] = []
+        self.steps = _Order()
         self.group: dict[Value, Kernel | ProgramStep] = {}
         self.waiting: dict[Value, None] = {}
         self.users: dict[Value, list[Value]] = {}
         self.ready: list[tuple[int, int, Value]] = []
-        values = [v for v in needed(outputs) if v.op not in ("input", "constant", "none")]
-        for value in values:
+        self.values = [v for v in needed(outputs) if v.op not in ("input", "constant", "none")]
+        for value in self.values:
             for operand in value.args:
                 self.users.setdefault(operand, []).append(value)
-        for value in reversed(values):
+
+    def scheduled(self) -> list[Kernel | ProgramStep]:
+        for value in reversed(self.values):
             if is_for_kernels(value) and not any(u in self.group for u in self.users.get(value, ())):
                 self.waiting[value] = None
             else:
@@ -236,6 +299,7 @@ class _Scheduler:
                 del self.waiting[first]
                 self._place(first)
                 self._place_operands()
+        return list(self.steps)
 
     def _place_operands(self) -> None:
         """Place what waited for a user that has been placed, latest first."""
@@ -253,23 +317,26 @@ class _Scheduler:
 
     def _place(self, value: Value) -> None:
         placed = [self.group[u] for u in self.users.get(value, ()) if u in self.group]
-        at = min((self.steps.index(g) for g in placed), default=len(self.steps))
+        first = min(placed, key=lambda step: step.place, default=None)
         if not is_for_kernels(value):
-            self._insert(at, ProgramStep(value))
+            self._insert(first, ProgramStep(value))
+        elif isinstance(first, Kernel) and first.join(value):
+            self._joined(value, first)
         else:
-            first = self.steps[at] if at < len(self.steps) else None
-            if not (isinstance(first, Kernel) and first.join(value)):
-                first = Kernel(value)
-                if value not in first.loops:
-                    raise AssertionError(f"no kernel for {value}")
-                self._insert(at, first)
-            self._put(value, first)
-            self._attach_waiting(first, value)
+            kernel = Kernel(value)
+            if value not in kernel.loops:
+                raise AssertionError(f"no kernel for {value}")
+            self._insert(first, kernel)
+            self._joined(value, kernel)
 
-    def _insert(self, at: int, step: Kernel | ProgramStep) -> None:
-        self.steps.insert(at, step)
+    def _insert(self, after: Kernel | ProgramStep | None, step: Kernel | ProgramStep) -> None:
+        self.steps.insert(step, after)
         for value in step.values():
             self._put(value, step)
+
+    def _joined(self, value: Value, kernel: Kernel) -> None:
+        self._put(value, kernel)
+        self._attach_waiting(kernel, value)
 
     def _attach_waiting(self, kernel: Kernel, value: Value) -> None:
         """Where an operand of what waits is placed, that may be computed there too."""
@@ -282,10 +349,9 @@ class _Scheduler:
                 self._attach_waiting(kernel, user)
 
     def _in_time(self, user: Value, kernel: Kernel) -> bool:
-        at = self.steps.index(kernel)
         for operand in user.args:
             if operand in self.waiting:
                 return False
-            if operand in self.group and self.steps.index(self.group[operand]) > at:
+            if operand in self.group and self.group[operand].place > kernel.place:
                 return False
         return True

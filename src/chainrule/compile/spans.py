@@ -6,7 +6,6 @@ arithmetic: R. E. Moore, Interval analysis (1966).
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -73,7 +72,7 @@ def wraps(span: Span, bits: int) -> bool:
     return not (span.low is not None and span.high is not None and -limit <= span.low <= span.high < limit)
 
 
-def combined(op: type, x: Span, y: Span) -> Span:
+def combined(op: str, x: Span, y: Span) -> Span:
     """What is known of the result of an operation on integers."""
     return RESULTS[op](x, y) if op in RESULTS else ANY
 
@@ -125,12 +124,12 @@ def _at_least(x: Span, n: int) -> bool:
     return x.low is not None and x.low >= n
 
 
-RESULTS: dict[type, Callable[[Span, Span], Span]] = {
-    ast.Add: _add,
-    ast.Sub: _subtract,
-    ast.Mult: _multiply,
-    ast.Mod: _modulo,
-    ast.FloorDiv: _floor_divide,
-    ast.BitAnd: _bits_of_both,
-    ast.RShift: _shift_right,
+RESULTS: dict[str, Callable[[Span, Span], Span]] = {
+    "+": _add,
+    "-": _subtract,
+    "*": _multiply,
+    "%": _modulo,
+    "//": _floor_divide,
+    "&": _bits_of_both,
+    ">>": _shift_right,
 }

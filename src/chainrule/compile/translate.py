@@ -1,9 +1,8 @@
-"""From Python to LLVM: the functions of generated modules, and those of `chainrule.compile.vecmath`, as LLVM's code.
+"""From loops to LLVM: the functions of generated programs, and those of `chainrule.compile.vecmath`, as LLVM's code.
 
-What is translated is a small part of Python, with NumPy's meaning: numbers of one dtype each, contiguous arrays, loops
-over ranges, branches, one return at the end. Python's own numbers take the dtype of what they meet. What can be
-computed while translating is. Nothing is checked while the code runs: an index that cannot be seen to lie inside its
-array (`spans.py`) is an error here.
+Code has NumPy's meaning: numbers of one dtype each, contiguous arrays, loops over ranges, branches, one return at the
+end. Python's own numbers take the dtype of what they meet. What can be computed while translating is. Nothing is
+checked while the code runs: an index that cannot be seen to lie inside its array (`spans.py`) is an error here.
 
 A function is translated anew for each combination of dtypes and shapes that it is called with. Functions of vecmath are
 written out where they are called.
@@ -11,20 +10,43 @@ written out where they are called.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
-import inspect
-import itertools
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
 from chainrule.compile.indexing import Indexing
+from chainrule.compile.loops import (
+    And,
+    ArrayEntry,
+    Assign,
+    Binary,
+    Compare,
+    Constant,
+    Do,
+    For,
+    FunctionCall,
+    If,
+    Increase,
+    Length,
+    LoopExpression,
+    LoopFunction,
+    Method,
+    Name,
+    Return,
+    Several,
+    Slice,
+    Statement,
+    Store,
+    Unary,
+    While,
+)
+from chainrule.compile.parsed import parsed
 from chainrule.compile.spans import ANY, Span, joined
 from chainrule.compile.typed import (
     IN_MEMORY,
@@ -60,13 +82,11 @@ class Translator:
     Parameters
     ----------
     module : LLVM's module, to which they are added.
-    text : the source of the generated functions.
-    scope : what their names stand for.
+    scope : what the names in the functions stand for, these functions among them.
     """
 
-    def __init__(self, module: ir.Module, text: str, scope: dict[str, Any]):
+    def __init__(self, module: ir.Module, scope: Mapping[str, Any]):
         self.module, self.scope = module, scope
-        self.definitions = _definitions(ast.parse(text))
         self.functions: dict[Any, tuple[ir.Function, list[str]]] = {}
         self.constants: dict[int, ir.GlobalVariable] = {}
 
@@ -92,12 +112,12 @@ class Translator:
                     here.append(given._replace(value=next(parameters), token=None))
                     continue
                 data = next(parameters)
-                if not self.scope[name].is_program:
+                if self.scope[name].role == "kernel":
                     data.add_attribute("noalias")
                 lengths = tuple(n if isinstance(n, int) else n._replace(value=next(parameters)) for n in given.shape)
                 here.append(contiguous(given.dtype, data, lengths, body))
             writer = _FunctionTranslation(self, body, memory)
-            returned = writer.run(self.definitions[name], self.scope, here)
+            returned = writer.run(self.scope[name], self.scope, here)
             place = function.args[-1]
             for k, number in enumerate(returned):
                 there = body.gep(place, [LONG(k)])
@@ -144,71 +164,71 @@ class _FunctionTranslation(Indexing):
         self.known: dict[str, TypedNumber] = {}
         self.refined: dict[str, Span] = {}
 
-    def run(self, definition: ast.FunctionDef, scope: dict[str, Any], given: Sequence[Any]) -> list[Any]:
+    def run(self, function: LoopFunction, scope: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
         """Translate the body with these arguments; what it returns."""
         self.scope = scope
-        parameters = [a.arg for a in definition.args.args]
-        if len(parameters) != len(given):
-            raise Untranslatable(f"{definition.name} takes {len(parameters)} arguments, not {len(given)}")
-        body = definition.body
-        self.straight = all(isinstance(line, ast.Assign | ast.Return | ast.Expr) for line in body)
-        self.assigned = _assigned(definition)
-        for name, x in zip(parameters, given, strict=True):
+        if len(function.parameters) != len(given):
+            raise Untranslatable(f"{function.name} takes {len(function.parameters)} arguments, not {len(given)}")
+        self.straight = all(isinstance(line, Assign | Store | Return | Do) for line in function.body)
+        self.assigned = function.assigned
+        for name, x in zip(function.parameters, given, strict=True):
             self.names[name] = x
             if name in self.assigned and isinstance(x, TypedNumber) and not self.straight:
                 self.assign(name, x)
         returned: list[Any] = []
-        for line in body:
-            if isinstance(line, ast.Return):
-                value = None if line.value is None else self.value(line.value)
-                returned = list(value) if isinstance(value, tuple) and not isinstance(value, TypedNumber) else [value]
-                returned = (
-                    [] if value is None else [x if isinstance(x, TypedArray) else self.number(x) for x in returned]
-                )
+        for line in function.body:
+            if isinstance(line, Return):
+                values = [self.value(value) for value in line.values]
+                if len(values) == 1 and isinstance(line.values[0], Several):
+                    values = list(values[0])
+                returned = [x if isinstance(x, TypedArray) else self.number(x) for x in values]
             else:
                 self.statement(line)
         return returned
 
     # Statements -------------------------------------------------------------------------------------------
 
-    def statement(self, line: ast.stmt) -> None:
-        method = getattr(self, f"_{type(line).__name__.lower()}", None)
-        if method is None:
-            raise Untranslatable(ast.unparse(line))
-        method(line)
+    def statement(self, line: Statement) -> None:
+        match line:
+            case Assign(names, value):
+                self._assign(names, self.value(value))
+            case Store(target, value):
+                self.put(target, self.value(value))
+            case Increase(target, value):
+                self._increase(target, value)
+            case For(index, start, stop, step, body):
+                start, stop, step = (self.value(x) for x in (start, stop, step))
+                self.loop(start, stop, step, lambda i: self._body(index, i, body))
+            case While(condition, body):
+                self._while(condition, body)
+            case If(condition, body, otherwise):
+                self._if(condition, body, otherwise)
+            case Do(call):
+                self.value(call)
+            case _:
+                raise Untranslatable(repr(line))
 
-    def _pass(self, line: ast.Pass) -> None:
-        pass
+    def _assign(self, names: Sequence[str], value: Any) -> None:
+        values = [value] if len(names) == 1 else value
+        for name, x in zip(names, values, strict=True):
+            self.assign(name, x)
 
-    def _expr(self, line: ast.Expr) -> None:
-        if not isinstance(line.value, ast.Constant):  # a docstring
-            self.value(line.value)
-
-    def _assign(self, line: ast.Assign) -> None:
-        value = self.value(line.value)
-        for target in line.targets:
+    def _increase(self, target: Name | ArrayEntry, more: LoopExpression) -> None:
+        now = self.value(target)
+        value = self.binary("+", now, self.value(more), SUMS if self.flags is None else self.flags)
+        value = self.cast(value, now.dtype) if isinstance(now, TypedNumber) else value
+        if isinstance(target, Name):
+            self.assign(target.text, value)
+        else:
             self.put(target, value)
 
-    def _augassign(self, line: ast.AugAssign) -> None:
-        now = self.value(ast.copy_location(_read_again(line.target), line))
-        value = self.binary(type(line.op), now, self.value(line.value), SUMS if self.flags is None else self.flags)
-        self.put(line.target, self.cast(value, now.dtype) if isinstance(now, TypedNumber) else value)
-
-    def put(self, target: ast.expr, value: Any) -> None:
-        if isinstance(target, ast.Tuple):
-            for part, x in zip(target.elts, value, strict=True):
-                self.put(part, x)
-        elif isinstance(target, ast.Name):
-            self.assign(target.id, value)
-        elif isinstance(target, ast.Subscript):
-            array = self.value(target.value)
-            place = self.place(array, self.parts(target.slice))
-            if isinstance(place, TypedArray):
-                self.fill(place, value)
-            else:
-                self.builder.store(stored(self.builder, self.cast(value, array.dtype)), place)
+    def put(self, target: ArrayEntry, value: Any) -> None:
+        array = self.value(target.array)
+        place = self.place(array, self.parts(target.index))
+        if isinstance(place, TypedArray):
+            self.fill(place, value)
         else:
-            raise Untranslatable(ast.unparse(target))
+            self.builder.store(stored(self.builder, self.cast(value, array.dtype)), place)
 
     def assign(self, name: str, value: Any) -> None:
         """A number is kept in a place of the variable's own: LLVM finds out which value it has where."""
@@ -235,68 +255,59 @@ class _FunctionTranslation(Indexing):
         else:
             self.known[name] = number if number.token is not None else number._replace(token=(name, id(self)))
 
-    def _for(self, line: ast.For) -> None:
-        bounds = [self.value(a) for a in line.iter.args]  # type: ignore[attr-defined]
-        start, stop, step = [(0, bounds[0], 1), (*bounds, 1), bounds][len(bounds) - 1]
-        self.loop(start, stop, step, lambda i: self._body(line.target.id, i, line.body))  # type: ignore[attr-defined]
-
-    def _body(self, name: str, i: TypedNumber, body: list[ast.stmt]) -> None:
+    def _body(self, name: str, i: TypedNumber, body: Sequence[Statement]) -> None:
         self.variables.pop(name, None)
         self.names[name] = i
         for line in body:
             self.statement(line)
 
-    def _while(self, line: ast.While) -> None:
+    def _while(self, condition: LoopExpression, body: Sequence[Statement]) -> None:
         builder = self.builder
-        condition, inside, after = (builder.append_basic_block(name) for name in ("while", "do", "done"))
-        builder.branch(condition)
-        builder.position_at_end(condition)
-        test, refined = self.cast(self.value(line.test), "bool"), self._refined(line.test)
+        before, inside, after = (builder.append_basic_block(name) for name in ("while", "do", "done"))
+        builder.branch(before)
+        builder.position_at_end(before)
+        test, refined = self.cast(self.value(condition), "bool"), self._refined(condition)
         builder.cbranch(test.value, inside, after)
         builder.position_at_end(inside)
         with self._where(refined):
-            for each in line.body:
-                self.statement(each)
-        builder.branch(condition)
+            for line in body:
+                self.statement(line)
+        builder.branch(before)
         builder.position_at_end(after)
 
-    def _if(self, line: ast.If) -> None:
-        test = self.value(line.test)
+    def _if(self, condition: LoopExpression, body: Sequence[Statement], otherwise: Sequence[Statement]) -> None:
+        test = self.value(condition)
         if not isinstance(test, TypedNumber):
-            for each in line.body if test else line.orelse:
-                self.statement(each)
+            for line in body if test else otherwise:
+                self.statement(line)
             return
-        refined = self._refined(line.test)
-        with self.builder.if_else(self.cast(test, "bool").value) as (then, otherwise):
-            for block, body, known in ((then, line.body, refined), (otherwise, line.orelse, {})):
+        refined = self._refined(condition)
+        with self.builder.if_else(self.cast(test, "bool").value) as (then, other):
+            for block, lines, known in ((then, body, refined), (other, otherwise, {})):
                 with block, self._where(known):
-                    for each in body:
-                        self.statement(each)
+                    for line in lines:
+                        self.statement(line)
 
-    def _refined(self, test: ast.expr) -> dict[str, Span]:
+    def _refined(self, condition: LoopExpression) -> dict[str, Span]:
         """What is known of variables where a condition holds: between which numbers it says that they lie."""
-        tests = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
         found: dict[str, Span] = {}
-        for part in tests:
-            if not isinstance(part, ast.Compare):
-                continue
-            for x, op, y in zip([part.left, *part.comparators], part.ops, part.comparators, strict=False):
-                if isinstance(op, ast.Lt | ast.LtE):
-                    self._refine(found, x, y, 0 if isinstance(op, ast.LtE) else 1)
+        for part in condition.conditions if isinstance(condition, And) else (condition,):
+            if isinstance(part, Compare) and part.op in ("<", "<="):
+                self._refine(found, part.left, part.right, 0 if part.op == "<=" else 1)
         return found
 
-    def _refine(self, found: dict[str, Span], x: ast.expr, y: ast.expr, apart: int) -> None:
+    def _refine(self, found: dict[str, Span], x: LoopExpression, y: LoopExpression, apart: int) -> None:
         """x + apart ≤ y."""
         low, high = (span_of(v) if isinstance(v := self.value(part), int | TypedNumber) else ANY for part in (x, y))
-        if isinstance(x, ast.Name) and x.id in self.variables:
-            known = found.get(x.id, low)
+        if isinstance(x, Name) and x.text in self.variables:
+            known = found.get(x.text, low)
             highs = [n for n in (known.high, None if high.high is None else high.high - apart) if n is not None]
             below = tuple((token, n - apart) for token, n in high.below)
-            found[x.id] = known._replace(high=min(highs, default=None), below=known.below + below)
-        if isinstance(y, ast.Name) and y.id in self.variables:
-            known = found.get(y.id, high)
+            found[x.text] = known._replace(high=min(highs, default=None), below=known.below + below)
+        if isinstance(y, Name) and y.text in self.variables:
+            known = found.get(y.text, high)
             lows = [n for n in (known.low, None if low.low is None else low.low + apart) if n is not None]
-            found[y.id] = known._replace(low=max(lows, default=None))
+            found[y.text] = known._replace(low=max(lows, default=None))
 
     @contextlib.contextmanager
     def _where(self, refined: dict[str, Span]) -> Iterator[None]:
@@ -307,31 +318,32 @@ class _FunctionTranslation(Indexing):
 
     # Expressions ------------------------------------------------------------------------------------------
 
-    def value(self, node: ast.expr) -> Any:
-        """A Number, an Array, several of them, or what Python has computed already."""
-        match node:
-            case ast.Constant():
-                return node.value
-            case ast.Name():
-                return self.name(node.id)
-            case ast.Tuple():
-                return tuple(self.value(part) for part in node.elts)
-            case ast.BinOp():
-                return self.binary(type(node.op), self.value(node.left), self.value(node.right))
-            case ast.UnaryOp():
-                return self.unary(type(node.op), self.value(node.operand))
-            case ast.Compare():
-                return self.compared(node)
-            case ast.BoolOp():
-                join = ast.BitAnd if isinstance(node.op, ast.And) else ast.BitOr
-                return functools.reduce(lambda x, y: self.binary(join, x, y), map(self.value, node.values))
-            case ast.Attribute():
-                return self.attribute(self.value(node.value), node.attr)
-            case ast.Subscript():
-                return self.subscript(self.value(node.value), node.slice)
-            case ast.Call():
-                return self.call(node)
-        raise Untranslatable(ast.unparse(node))
+    def value(self, x: LoopExpression) -> Any:
+        """A TypedNumber, an TypedArray, several of them, or what is known to Python already."""
+        match x:
+            case Name(text):
+                return self.name(text)
+            case Constant(value):
+                return value
+            case Binary(op, left, right):
+                return self.binary(op, self.value(left), self.value(right))
+            case ArrayEntry():
+                return self.entry(x)
+            case FunctionCall(function, arguments, ()):
+                return self.called(self.name(function), [self.value(a) for a in arguments])
+            case Unary(op, operand):
+                return self.unary(op, self.value(operand))
+            case Compare(op, left, right):
+                return self.compare(op, self.value(left), self.value(right))
+            case And(conditions):
+                return functools.reduce(lambda a, b: self.binary("&", a, b), map(self.value, conditions))
+            case Several(parts):
+                return tuple(map(self.value, parts))
+            case Length(array, axis):
+                return self.value(array).shape[axis]
+            case Method(of, "reshape", arguments) if arguments is not None:
+                return self.reshaped(self.value(of), *map(self.value, arguments))
+        raise Untranslatable(repr(x))
 
     def name(self, name: str) -> Any:
         if name in self.variables:
@@ -341,52 +353,34 @@ class _FunctionTranslation(Indexing):
             return TypedNumber(place.dtype, self.builder.load(place.value), span, about.token)
         if name in self.names:
             return self.names[name]
-        known = self.scope[name] if name in self.scope else BUILTINS[name]
+        first, *attributes = name.split(".")
+        known = self.scope[first] if first in self.scope else BUILTINS[first]
+        known = functools.reduce(getattr, attributes, known)
         return self.translator.constant(known) if isinstance(known, np.ndarray) else known
 
-    def attribute(self, thing: Any, name: str) -> Any:
-        if isinstance(thing, TypedArray):
-            if name == "shape":
-                return thing.shape
-            if name == "reshape":
-                return functools.partial(self.reshaped, thing)
-        return getattr(thing, name)
+    def entry(self, x: ArrayEntry) -> Any:
+        array = self.value(x.array)
+        place = self.place(array, self.parts(x.index))
+        return place if isinstance(place, TypedArray) else loaded(self.builder, array.dtype, place)
 
-    def compared(self, node: ast.Compare) -> Any:
-        operands = [self.value(part) for part in [node.left, *node.comparators]]
-        found = [self.compare(type(op), *pair) for op, pair in zip(node.ops, itertools.pairwise(operands), strict=True)]
-        return functools.reduce(lambda x, y: self.binary(ast.BitAnd, x, y), found)
-
-    def subscript(self, thing: Any, index: ast.expr) -> Any:
-        if not isinstance(thing, TypedArray):
-            return thing[self.value(index)]
-        place = self.place(thing, self.parts(index))
-        return place if isinstance(place, TypedArray) else loaded(self.builder, thing.dtype, place)
-
-    def parts(self, index: ast.expr) -> list[Any]:
+    def parts(self, index: Sequence[LoopExpression | Slice | EllipsisType | None]) -> list[Any]:
         """The indices between brackets."""
-        parts = index.elts if isinstance(index, ast.Tuple) else [index]
-        return [self._slice(p) if isinstance(p, ast.Slice) else self.value(p) for p in parts]
-
-    def _slice(self, part: ast.Slice) -> slice:
-        return slice(*(None if b is None else self.value(b) for b in (part.lower, part.upper, part.step)))
+        return [
+            slice(*(None if end is None else self.value(end) for end in (p.start, p.stop, p.step)))
+            if isinstance(p, Slice)
+            else self.value(p)
+            if isinstance(p, LoopExpression)
+            else p
+            for p in index
+        ]
 
     # Calls ------------------------------------------------------------------------------------------------
 
-    def call(self, node: ast.Call) -> Any:
-        function = self.value(node.func)
-        given = [self.value(a) for a in node.args]
-        if node.keywords:
-            raise Untranslatable(ast.unparse(node))
-        return self.called(function, given)
-
     def called(self, function: Any, given: list[Any]) -> Any:
-        if isinstance(function, functools.partial):
-            return function(*given)
         if function is np.full:
             return self.full(*given)
-        if hasattr(function, "takes"):  # a kernel
-            returned = self.call_function(function.__name__, self._passed(given))
+        if isinstance(function, LoopFunction):
+            returned = self.call_function(function.name, self._passed(given))
             return returned[0] if len(returned) == 1 else tuple(returned)
         if hasattr(function, "emit"):
             return function.emit(self, *given)
@@ -432,7 +426,7 @@ class _FunctionTranslation(Indexing):
         """A function of vecmath, inside this one."""
         if not hasattr(function, "flags"):
             raise Untranslatable(f"{function!r} is not among what is translated")
-        definition = _definition_of(function)
+        definition = parsed(function)
         self.chains += len(definition.body) >= LONG_CHAIN
         inside = _FunctionTranslation(self.translator, self.builder, self.memory, function.flags)
         returned = inside.run(definition, function.__globals__, list(map(self.number, given)))
@@ -440,7 +434,7 @@ class _FunctionTranslation(Indexing):
         return returned[0] if len(returned) == 1 else tuple(returned)  # type: ignore[return-value]
 
 
-BUILTINS = {"abs": abs, "min": min, "max": max, "bool": bool, "len": len, "True": True, "False": False}
+BUILTINS = {"abs": abs, "min": min, "max": max, "bool": bool}
 CASTS: dict[Any, str] = {
     bool: "bool",
     np.float32: "float32",
@@ -453,7 +447,6 @@ MATH: dict[Any, Callable[..., Any]] = {
     abs: Indexing.absolute,
     min: lambda t, x, y: t.extreme("minimum", x, y),
     max: lambda t, x, y: t.extreme("maximum", x, y),
-    len: lambda t, x: t.attribute(x, "shape")[0],
     math.sqrt: lambda t, x: t.intrinsic("sqrt", x),
     math.copysign: lambda t, x, y: t.intrinsic("copysign", x, y),
     np.floor: lambda t, x: t.intrinsic("floor", x),
@@ -461,43 +454,3 @@ MATH: dict[Any, Callable[..., Any]] = {
     np.trunc: lambda t, x: t.intrinsic("trunc", x),
     np.rint: lambda t, x: t.intrinsic("rint", x),
 }
-
-
-def _assigned(definition: ast.FunctionDef) -> dict[str, set[str]]:
-    """For each name that is assigned to, the texts of what is."""
-    found: dict[str, set[str]] = {}
-    for line in ast.walk(definition):
-        if isinstance(line, ast.Assign | ast.AugAssign):
-            text = ast.unparse(line.value) if isinstance(line, ast.Assign) else ast.unparse(line)
-            for target in line.targets if isinstance(line, ast.Assign) else [line.target]:
-                names = target.elts if isinstance(target, ast.Tuple) else [target]
-                for name in names:
-                    if isinstance(name, ast.Name):
-                        found.setdefault(name.id, set()).add(text)
-    for parameter in definition.args.args:
-        if parameter.arg in found:
-            found[parameter.arg].add("what is given")
-    return found
-
-
-def _read_again(target: ast.expr) -> ast.expr:
-    """A target as an expression."""
-    if isinstance(target, ast.Subscript):
-        return ast.Subscript(target.value, target.slice, ast.Load())
-    return ast.Name(target.id, ast.Load())  # type: ignore[attr-defined]
-
-
-def _definitions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
-    return {line.name: line for line in tree.body if isinstance(line, ast.FunctionDef)}
-
-
-@functools.cache
-def _definitions_in(module: str) -> dict[str, ast.FunctionDef]:
-    return _definitions(ast.parse(inspect.getsource(sys.modules[module])))
-
-
-def _definition_of(function: Callable[..., Any]) -> ast.FunctionDef:
-    try:
-        return _definitions_in(function.__module__)[function.__name__]
-    except (KeyError, OSError, AttributeError) as error:
-        raise Untranslatable(f"{function!r} has no source") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -95,5 +96,5 @@ def reads(value: Value, k: int) -> tuple[int, ...]:
     return tuple(own[a + shift] for a in axes_of(operand.shape))
 
 
-KERNEL_OPS: dict[str, str] = {}
+KERNEL_OPS: dict[str, Callable[..., Any]] = {}
 """The operations on one entry, and how each is written; filled by `chainrule.compile.operations`."""

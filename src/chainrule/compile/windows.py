@@ -1,4 +1,4 @@
-"""Windows as source: columns of what a kernel meets, their sum put back, and the largest entries, as loops.
+"""Windows: columns of what a kernel meets, their sum put back, and the largest entries, as loops.
 
 The lowering lays arrays out so that the channels come last: all inner loops then run along the channels, and what one
 step writes is what the next one reads in order. Each entry of a result is written by one pass, never from two samples,
@@ -9,26 +9,40 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.blocks.windows import positions_of
-from chainrule.compile.operations import text_of
+from chainrule.compile.kernels import nested
+from chainrule.compile.loops import (
+    And,
+    ArrayEntry,
+    Assign,
+    Constant,
+    If,
+    Increase,
+    LoopExpression,
+    LoopFunction,
+    Name,
+    Statement,
+    Store,
+    Unary,
+    as_expression,
+    call,
+    kind,
+)
 from chainrule.compile.values import Value, size_of
 
-__all__ = ["WINDOWS", "Text", "samples_of", "work_of", "write_windows"]
+__all__ = ["WINDOWS", "samples_of", "work_of", "write_windows"]
 
 
 _WINDOW = ("kernel", "stride", "padding", "dilation")
 
 
-def write_windows(value: Value, name: str) -> str:
+def write_windows(value: Value, name: str) -> LoopFunction:
     """A function (first, last, *operands, out) that computes the samples from first to last."""
-    text = Text()
-    names = WINDOWS[value.op][0]
-    text.open(f"def {name}(first, last, {', '.join(names)}, out):")
-    WINDOWS[value.op][1](text, value)
-    return "\n".join(text.lines)
+    operands, write = WINDOWS[value.op]
+    return LoopFunction(name, ("first", "last", *operands, "out"), tuple(write(value)))
 
 
 def samples_of(value: Value) -> int:
@@ -40,39 +54,42 @@ def samples_of(value: Value) -> int:
     return value.shape[how["orders"][-1][0]]
 
 
-class Text:
-    """Lines of source, indented by the loops that are open."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.depth = 0
-
-    def add(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line)
-
-    def open(self, line: str) -> None:
-        self.add(line)
-        self.depth += 1
-
-    def close(self, count: int = 1) -> None:
-        self.depth -= count
-
-    def loops(self, names: list[str], lengths: Any) -> int:
-        """Open a loop for each name; a length is a number, or the text of a range."""
-        before = self.depth
-        for name, length in zip(names, lengths, strict=True):
-            self.open(f"for {name} in range({length}):")
-        return self.depth - before
-
-
 def _numbered(letter: str, n: int) -> list[str]:
     return [f"{letter}{a}" for a in range(n)]
+
+
+def _along(names: Sequence[str], lengths: Sequence[Any]) -> list[tuple[str, Any, Any]]:
+    """A loop for each name; a length may be a range, given by its start and stop."""
+    return [
+        (name, *(length if isinstance(length, tuple) else (0, length)))
+        for name, length in zip(names, lengths, strict=True)
+    ]
+
+
+SAMPLES = (Name("first"), Name("last"))
+
+
+def _entry(array: str, index: Sequence[Any]) -> ArrayEntry:
+    return ArrayEntry(Name(array), tuple(Name(i) if isinstance(i, str) else i for i in index))
+
+
+def _if(
+    inside: Sequence[LoopExpression], body: Sequence[Statement], otherwise: Sequence[Statement] = ()
+) -> list[Statement]:
+    """A body that is for what lies inside only."""
+    if not inside:
+        return list(body)
+    return [If(inside[0] if len(inside) == 1 else And(tuple(inside)), tuple(body), tuple(otherwise))]
+
+
+def _within(place: LoopExpression, length: int) -> list[LoopExpression]:
+    return [as_expression(0) <= place, place < length]
 
 
 # Columns ---------------------------------------------------------------------------------------------------------
 
 
-def _columns(text: Text, value: Value) -> None:
+def _columns(value: Value) -> list[Statement]:
     """out[…, g, n, p, k, c] = x[…, n, c, p · stride + k · dilation − padding], or 0 outside."""
     how, (x,) = value.params, value.args
     n, order = len(how["kernel"]), how["orders"][0]
@@ -80,45 +97,42 @@ def _columns(text: Text, value: Value) -> None:
     p, k, i = (_numbered(letter, n) for letter in "pki")
     size = [x.shape[a] for a in order[-n:]]
     positions = value.shape[len(lead) + 2 : len(lead) + 2 + n]
-    text.loops([*lead, "g", "n"], [*value.shape[: len(lead)], how["groups"], "first, last"])
-    text.loops([*p, *k], [*positions, *how["kernel"]])
-    inside = _entries(text, how, size, positions)
-    out = f"out[{', '.join([*lead, 'g', 'n', *p, *k, 'c'])}]"
-    channel = "c" if how["groups"] == 1 else f"g * {channels} + c"
-    entry = f"x[{', '.join(_in_memory([*lead, 'n', channel, *i], order))}]"
-    if inside:
-        text.open(f"if {inside}:")
-    text.open(f"for c in range({channels}):")
-    text.add(f"{out} = {entry}")
-    text.close(2)
-    if inside:
-        text.open("else:")
-        text.open(f"for c in range({channels}):")
-        text.add(f"{out} = 0")
+    places, inside = _entries(how, size, positions)
+    out = _entry("out", [*lead, "g", "n", *p, *k, "c"])
+    channel = Name("c") if how["groups"] == 1 else Name("g") * channels + Name("c")
+    entry = _entry("x", _in_memory([*lead, "n", channel, *i], order))
+    over_channels = [("c", 0, channels)]
+    found = nested(over_channels, [Store(out, entry)])
+    put = _if(inside, found, nested(over_channels, [Store(out, Constant(0))]))
+    names = [*lead, "g", "n", *p, *k]
+    lengths = [*value.shape[: len(lead)], how["groups"], SAMPLES, *positions, *how["kernel"]]
+    return nested(_along(names, lengths), [*places, *put])
 
 
-def _entries(text: Text, how: dict[str, Any], size: Any, positions: Any) -> str:
-    """Which entry i is met at position p and place k; what is returned says whether it lies inside."""
-    inside = []
+def _entries(how: dict[str, Any], size: Any, positions: Any) -> tuple[list[Statement], list[LoopExpression]]:
+    """Which entry i is met at position p and place k, and what says whether it lies inside."""
+    places: list[Statement] = []
+    inside: list[LoopExpression] = []
     for a, (m, count, kernel, step, (low, _), apart) in enumerate(
         zip(size, positions, *(how[name] for name in _WINDOW), strict=True)
     ):
-        text.add(f"i{a} = {_scaled(f'p{a}', step)} + {_scaled(f'k{a}', apart)}{f' - {low}' if low else ''}")
+        place = _scaled(f"p{a}", step) + _scaled(f"k{a}", apart)
+        places.append(Assign((f"i{a}",), place - low if low else place))
         if low or (count - 1) * step + (kernel - 1) * apart >= m:
-            inside.append(f"0 <= i{a} < {m}")
-    return " and ".join(inside)
+            inside += _within(Name(f"i{a}"), m)
+    return places, inside
 
 
-def _scaled(name: str, factor: int) -> str:
-    return name if factor == 1 else f"{name} * {factor}"
+def _scaled(name: str, factor: int) -> LoopExpression:
+    return Name(name) if factor == 1 else Name(name) * factor
 
 
-def _in_memory(names: list[str], order: tuple[int, ...]) -> list[str]:
+def _in_memory(names: Sequence[Any], order: tuple[int, ...]) -> list[Any]:
     """Indices in the order of the memory; order[j] is where axis j lies."""
     return [names[order.index(a)] for a in range(len(order))]
 
 
-def _from_columns(text: Text, value: Value) -> None:
+def _from_columns(value: Value) -> list[Statement]:
     """out[…, n, i, c] is the sum of the columns' entries that were taken from x[…, n, c, i]."""
     how = value.params
     n, groups = len(how["kernel"]), how["groups"]
@@ -126,25 +140,25 @@ def _from_columns(text: Text, value: Value) -> None:
     i, p, k = (_numbered(letter, n) for letter in "ipk")
     size = value.shape[-n - 1 : -1]
     positions = positions_of(size, **{name: how[name] for name in _WINDOW})
-    channel = "c" if groups == 1 else f"g * {channels} + c"
-    out = f"out[{', '.join([*lead, 'n', *i, channel])}]"
-    text.loops([*lead, "n", *i], [*value.shape[: len(lead)], "first, last", *size])
-    text.loops(["g"], [groups])
-    text.open(f"for c in range({channels}):")
-    text.add(f"{out} = 0")
-    text.close()
-    text.loops(k, how["kernel"])
-    inside = []
+    channel = Name("c") if groups == 1 else Name("g") * channels + Name("c")
+    out = _entry("out", [*lead, "n", *i, channel])
+    places: list[Statement] = []
+    inside: list[LoopExpression] = []
     for a, (count, step, (low, _), apart) in enumerate(
         zip(positions, how["stride"], how["padding"], how["dilation"], strict=True)
     ):
-        place = f"i{a} - {_scaled(f'k{a}', apart)}{f' + {low}' if low else ''}"
-        text.add(f"p{a} = {place if step == 1 else f'({place}) // {step}'}")
-        inside.append(f"0 <= p{a} < {count}" + (f" and p{a} * {step} == {place}" if step > 1 else ""))
-    text.open(f"if {' and '.join(inside)}:")
-    text.open(f"for c in range({channels}):")
+        place, position = Name(f"i{a}") - _scaled(f"k{a}", apart), Name(f"p{a}")
+        place = place + low if low else place
+        places.append(Assign((f"p{a}",), place if step == 1 else place // step))
+        inside += _within(position, count)
+        if step > 1:
+            inside.append((position * step).is_equal(place))
     along = [*lead, "g", "n", *p, *k, "c"] if how["by_position"] else [*lead, "g", *k, "c", "n", *p]
-    text.add(f"{out} += z[{', '.join(along)}]")
+    over_channels = [("c", 0, channels)]
+    add = _if(inside, nested(over_channels, [Increase(out, _entry("z", along))]))
+    body = [*nested(over_channels, [Store(out, Constant(0))]), *nested(_along(k, how["kernel"]), [*places, *add])]
+    lengths = [*value.shape[: len(lead)], SAMPLES, *size, groups]
+    return nested(_along([*lead, "n", *i, "g"], lengths), body)
 
 
 # Largest entries -------------------------------------------------------------------------------------------------
@@ -154,68 +168,59 @@ FEW = 16
 
 
 class _Pool:
-    """The loops of a pooling: over the windows as they lie in memory, and for each over its places.
+    """The loops of a pooling: over the windows as they lie in memory, and for each over its places."""
 
-    Attributes
-    ----------
-    at : the text of an entry of an array, by the array's name.
-    """
-
-    def __init__(self, text: Text, value: Value, x: int, z: int | None):
+    def __init__(self, value: Value, x: int, z: int | None):
         how = value.params
-        self.text, self.how, self.n = text, how, len(how["kernel"])
+        self.how, self.n = how, len(how["kernel"])
         self.order, z_order = how["orders"][x], how["orders"][-1 if z is None else z]
         given, result = value.args[x], value if z is None else value.args[z]
         self.axes = _numbered("a", len(self.order) - self.n)
-        self.lengths = ["first, last", *(given.shape[a] for a in self.order[1 : -self.n])]
+        self.lengths = [SAMPLES, *(given.shape[a] for a in self.order[1 : -self.n])]
         self.size = [given.shape[a] for a in self.order[-self.n :]]
         self.positions = [result.shape[a] for a in z_order[-self.n :]]
         self.orders = dict(zip([*WINDOWS[value.op][0], "out"], how["orders"], strict=True))
         self.windows = {"z", "dz"} | ({"out"} if value.op != "max_pool_transpose" else set())
 
-    def entry(self, name: str, place: list[str] | None = None) -> str:
+    def entry(self, name: str, place: Sequence[str] | None = None) -> ArrayEntry:
         """An entry of an array: that of the window, or that at a place in it."""
         along = _numbered("p", self.n) if name in self.windows else place or _numbered("i", self.n)
-        return f"{name}[{', '.join(_in_memory([*self.axes, *along], self.orders[name]))}]"
+        return _entry(name, _in_memory([*self.axes, *along], self.orders[name]))
 
-    def zeros(self) -> None:
+    def zeros(self) -> list[Statement]:
         names = _in_memory([*self.axes, *_numbered("i", self.n)], self.order)
         lengths = _in_memory([*self.lengths, *self.size], self.order)
-        count = self.text.loops(names, lengths)
-        self.text.add(f"{self.entry('out')} = 0")
-        self.text.close(count)
+        return nested(_along(names, lengths), [Store(self.entry("out"), Constant(0))])
 
-    def over_windows(self, start: str, lines: list[str], end: str | None = None) -> None:
-        """For each window a first line, some for each place that lies inside, and a last one.
+    def over_windows(
+        self,
+        start: Sequence[Statement],
+        lines: Callable[[list[str], list[LoopExpression]], list[Statement]],
+        end: Sequence[Statement] = (),
+    ) -> list[Statement]:
+        """For each window some first lines, some for each place that lies inside, and some last ones.
 
-        In the lines stand {z}, {dz}, {x}, … for the arrays' entries.
+        Those for a place are made of its indices, and of what says whether it lies inside.
         """
         few = math.prod(self.how["kernel"]) <= FEW
         names = _in_memory([*self.axes, *_numbered("p", self.n)], self.order)
         lengths = _in_memory([*self.lengths, *self.positions], self.order)
+        loops = _along(names, lengths)
         straight = int(few and names[-1] in self.axes[1:])  # the places are the same all along the last axis
-        self.text.loops(names[: len(names) - straight], lengths[: len(names) - straight])
-        places = self._places() if few else []
-        self.text.loops(names[len(names) - straight :], lengths[len(names) - straight :])
-        self._lines([start], "")
-        for place, inside in places:
-            self._lines(lines, inside, place)
-        if not few:
-            count = self.text.loops(_numbered("k", self.n), self.how["kernel"])
-            inside = _entries(self.text, self.how, self.size, self.positions)
-            if inside:
-                self.text.open(f"if {inside}:")
-            self._lines(lines, "")
-            self.text.close(count + bool(inside))
-        self._lines([end] if end else [], "")
+        if few:
+            before, places = self._places()
+            middle = [line for place, inside in places for line in lines(place, inside)]
+        else:
+            before = []
+            at, inside = _entries(self.how, self.size, self.positions)
+            each = _if(inside, lines(_numbered("i", self.n), []))
+            middle = nested(_along(_numbered("k", self.n), self.how["kernel"]), [*at, *each])
+        cut = len(loops) - straight
+        return nested(loops[:cut], [*before, *nested(loops[cut:], [*start, *middle, *end])])
 
-    def _lines(self, lines: list[str], inside: str, place: list[str] | None = None) -> None:
-        entries = {name: self.entry(name, place) for name in self.orders}
-        for line in lines:
-            self.text.add(line.format(inside=inside or "True", **entries).replace("True and ", ""))
-
-    def _places(self) -> list[tuple[list[str], str]]:
+    def _places(self) -> tuple[list[Statement], list[tuple[list[str], list[LoopExpression]]]]:
         """The indices of each place of a window, moved inside if they are not, and what says whether they are."""
+        lines: list[Statement] = []
         known: list[list[tuple[str, str]]] = []
         for a, (m, count, kernel, step, (low, _), apart) in enumerate(
             zip(self.size, self.positions, *(self.how[name] for name in _WINDOW), strict=True)
@@ -223,16 +228,17 @@ class _Pool:
             known.append([])
             for k in range(kernel):
                 index, offset = f"i{a}_{k}", k * apart - low
-                text = _scaled(f"p{a}", step) + (f" {'+' if offset > 0 else '-'} {abs(offset)}" if offset else "")
+                place = _scaled(f"p{a}", step)
+                place = place + offset if offset > 0 else place - -offset if offset else place
                 inside = ""
                 if offset < 0 or (count - 1) * step + offset >= m:
                     inside = f"in{a}_{k}"
-                    self.text.add(f"{inside} = 0 <= {text} < {m}")
-                    text = f"min(max({text}, 0), {m - 1})"
-                self.text.add(f"{index} = {text}")
+                    lines.append(Assign((inside,), And(tuple(_within(place, m)))))
+                    place = call("min", call("max", place, 0), m - 1)
+                lines.append(Assign((index,), place))
                 known[a].append((index, inside))
-        return [
-            ([index for index, _ in place], " and ".join(inside for _, inside in place if inside))
+        return lines, [
+            ([index for index, _ in place], [Name(inside) for _, inside in place if inside])
             for place in itertools.product(*known)
         ]
 
@@ -244,36 +250,61 @@ class _Pool:
         return fits and all(p * s == m for p, s, m in zip(self.positions, how["stride"], self.size, strict=True))
 
 
-def _max_pool(text: Text, value: Value) -> None:
-    pool = _Pool(text, value, x=0, z=None)
-    lowest = f"{text_of(value.dtype)}(-np.inf)"
+def _max_pool(value: Value) -> list[Statement]:
+    pool = _Pool(value, x=0, z=None)
+    largest, lowest = Name("largest"), call(kind(value.dtype), -math.inf)
+
+    def compare(place: list[str], inside: list[LoopExpression]) -> list[Statement]:
+        entry: LoopExpression = pool.entry("x", place)
+        if padded:
+            entry = call("vm.select", _both(inside), entry, lowest)
+        return [Assign(("largest",), call("vm.maximum", largest, entry))]
+
     padded = any(map(any, value.params["padding"]))
-    entry = f"vm.select({{inside}}, {{x}}, {lowest})" if padded else "{x}"
-    pool.over_windows(f"largest = {lowest}", [f"largest = vm.maximum(largest, {entry})"], "{out} = largest")
+    return pool.over_windows([Assign(("largest",), lowest)], compare, [Store(pool.entry("out"), largest)])
 
 
-FOUND = "{inside} and (entry == {z} or entry != entry)"
-"""Whether an entry is the largest of its window: NaN is, where there is one."""
+def _both(conditions: Sequence[LoopExpression]) -> LoopExpression:
+    """Whether all of some conditions hold."""
+    if len(conditions) < 2:
+        return conditions[0] if conditions else Constant(True)
+    return And(tuple(conditions))
 
 
-def _max_pool_transpose(text: Text, value: Value) -> None:
-    pool = _Pool(text, value, x=1, z=2)
-    zero, tiles = f"{text_of(value.dtype)}(0)", pool.tiles()
-    if not tiles:
-        pool.zeros()
-    put = f"{{out}} {'=' if tiles else '+='} vm.select(found, left, {zero})"
-    found = ["entry = {x}", f"found = {FOUND}", put, f"left = vm.select(found, {zero}, left)"]
-    pool.over_windows("left = {dz}", found)
+def _finds(pool: _Pool, place: list[str], inside: Sequence[LoopExpression]) -> list[Statement]:
+    """Whether an entry is the largest of its window: NaN is, where there is one."""
+    entry = Name("entry")
+    is_largest = entry.is_equal(pool.entry("z")) | entry.is_other(entry)
+    return [Assign(("entry",), pool.entry("x", place)), Assign(("found",), _both([*inside, is_largest]))]
 
 
-def _max_pool_tangent(text: Text, value: Value) -> None:
-    pool = _Pool(text, value, x=1, z=2)
-    start = f"searching, taken = True, {text_of(value.dtype)}(0)"
-    take = ["taken = vm.select(found, {dx}, taken)", "searching = searching and not found"]
-    pool.over_windows(start, ["entry = {x}", f"found = searching and {FOUND}", *take], "{out} = taken")
+def _max_pool_transpose(value: Value) -> list[Statement]:
+    pool = _Pool(value, x=1, z=2)
+    zero, tiles = call(kind(value.dtype), 0), pool.tiles()
+
+    def find(place: list[str], inside: list[LoopExpression]) -> list[Statement]:
+        put, given = (Store if tiles else Increase), call("vm.select", Name("found"), Name("left"), zero)
+        rest = Assign(("left",), call("vm.select", Name("found"), zero, Name("left")))
+        return [*_finds(pool, place, inside), put(pool.entry("out", place), given), rest]
+
+    zeros = [] if tiles else pool.zeros()
+    return [*zeros, *pool.over_windows([Assign(("left",), pool.entry("dz"))], find)]
 
 
-WINDOWS: dict[str, tuple[tuple[str, ...], Callable[[Text, Value], None]]] = {
+def _max_pool_tangent(value: Value) -> list[Statement]:
+    pool = _Pool(value, x=1, z=2)
+    searching, found, taken = map(Name, ("searching", "found", "taken"))
+
+    def find(place: list[str], inside: list[LoopExpression]) -> list[Statement]:
+        take = Assign(("taken",), call("vm.select", found, pool.entry("dx", place), taken))
+        rest = Assign(("searching",), And((searching, Unary("not", found))))
+        return [*_finds(pool, place, [searching, *inside]), take, rest]
+
+    start = [Assign(("searching",), Constant(True)), Assign(("taken",), call(kind(value.dtype), 0))]
+    return pool.over_windows(start, find, [Store(pool.entry("out"), taken)])
+
+
+WINDOWS: dict[str, tuple[tuple[str, ...], Callable[[Value], list[Statement]]]] = {
     "columns": (("x",), _columns),
     "from_columns": (("z",), _from_columns),
     "max_pool": (("x",), _max_pool),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -107,7 +106,7 @@ def select(to: Any, condition: Any, x: Any, y: Any) -> TypedNumber:
 def shift_right(to: Any, x: Any, n: Any) -> TypedNumber:
     """The bits of x moved down by n, zeros coming in."""
     x, n = to.together(x, n)
-    return TypedNumber(x.dtype, to.builder.lshr(x.value, n.value), combined(ast.RShift, span_of(x), span_of(n)))
+    return TypedNumber(x.dtype, to.builder.lshr(x.value, n.value), combined(">>", span_of(x), span_of(n)))
 
 
 def _add_one(place: int) -> Callable[..., Any]:
@@ -126,7 +125,7 @@ take, finish = _add_one(0), _add_one(1)  # turns: how many pieces have been take
 def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[TypedNumber, TypedNumber, TypedNumber]:
     """Where a piece of n rows begins and ends, and how many rows it has; within 0 and n whatever the cuts are."""
     n, zero = to.number(n), to.number(0)
-    ends = [loaded(to.builder, "int64", to.place(cuts, [part])) for part in (piece, to.binary(ast.Add, piece, 1))]
+    ends = [loaded(to.builder, "int64", to.place(cuts, [part])) for part in (piece, to.binary("+", piece, 1))]
     first = to.extreme("minimum", to.extreme("maximum", ends[0], zero), n)
     last = to.extreme("minimum", to.extreme("maximum", ends[1], first), n)
     count = to.builder.sub(last.value, first.value)
@@ -143,6 +142,6 @@ def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[TypedNumber, Typed
 def whole(to: Any, n: Any, block: int) -> TypedNumber:
     """The largest multiple of a number that is at most n."""
     n = to.number(n)
-    full = to.binary(ast.Sub, n, to.binary(ast.Mod, n, block))
+    full = to.binary("-", n, to.binary("%", n, block))
     low = 0 if n.span.low is not None and n.span.low >= 0 else None
     return TypedNumber("index", full.value, Span(low, n.span.high, span_of(n).below, block))

@@ -1,0 +1,231 @@
+"""Steps outside of kernels: parts of arrays, matrix products, windows, and the blocks' own rules in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
+from chainrule.compile.failures import CallFailed
+from chainrule.compile.kernels import nested, of_pieces, over_pieces
+from chainrule.compile.loops import (
+    ALL,
+    ArrayEntry,
+    Assign,
+    Constant,
+    Do,
+    Increase,
+    LoopExpression,
+    LoopFunction,
+    Method,
+    Name,
+    Return,
+    Several,
+    Slice,
+    Statement,
+    Store,
+    call,
+)
+from chainrule.compile.names import identifier
+from chainrule.compile.program_writer import ProgramWriter, dtype_name
+from chainrule.compile.signatures import Argument
+from chainrule.compile.values import Value, size_of
+from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_windows
+
+__all__ = ["STEPS"]
+
+WORTH_THREADS_WINDOWS = 1_000_000
+"""Entries of windows from which on their samples are shared between threads."""
+
+
+def _nothing(to: ProgramWriter, value: Value) -> None:
+    """Nothing to do: who reads it reads the same entries in the other shape."""
+
+
+def _slice(to: ProgramWriter, value: Value) -> None:
+    part = to.value(value.args[0])[_index(value.params["key"], len(value.args[0].shape))]
+    if value.shape:
+        to.allocate(value)
+        to.store(value, part)
+    else:
+        to.put(value, part)
+
+
+def _place(to: ProgramWriter, value: Value) -> None:
+    to.allocate(value)
+    to.store(value, Constant(0))
+    to.store(value, to.filling(value.args[0]), _index(value.params["key"], len(value.shape)))
+
+
+def _set(to: ProgramWriter, value: Value) -> None:
+    to.allocate(value)
+    to.store(value, to.filling(value.args[0]))
+    to.store(value, to.filling(value.args[1]), _index(value.params["key"], len(value.shape)))
+
+
+def _concatenate(to: ProgramWriter, value: Value) -> None:
+    axis = value.params["axis"]
+    to.allocate(value)
+    if not to.native:
+        parts = Several(tuple(map(to.value, value.args)))
+        to.body.append(Do(call("np.concatenate", parts, axis, out=to.named(value))))
+        return
+    start = 0
+    for a in value.args:
+        stop = start + a.shape[axis]
+        to.store(value, to.filling(a), (*[ALL] * axis, Slice(Constant(start), Constant(stop))))
+        start = stop
+
+
+def _call(to: ProgramWriter, value: Value) -> None:
+    block, params = value.params["block"], value.params["block_params"]
+    name = to.name_of.free(f"numpy_{identifier(block.name) or 'block'}")
+    to.outside[name] = _bound(block, params)
+    to.threads(max(map(size_of, [value, *value.args])) >= WORTH_THREADS)
+    result = call(name, *(_plain(to, a) for a in value.args))
+    if not value.weak:
+        result = call("dense", result, call("np.dtype", value.dtype.name), value.shape)
+    to.put(value, result)
+
+
+def _plain(to: ProgramWriter, value: Value) -> LoopExpression:
+    """An operand as NumPy's own rule takes it: its numbers are NumPy's."""
+    if value.shape or value.op in ("none", "call", "constant") or value.weak:
+        return to.value(value)
+    return call(dtype_name(value), to.value(value))
+
+
+def _matmul(to: ProgramWriter, value: Value) -> None:
+    if to.native:
+        _product_in_loops(to, value)
+        return
+    x, (turned_x, _) = value.args[0], value.params["turned"]
+    factors = zip(value.args, value.params["turned"], strict=True)
+    left, right = (_turned(to.value(a), a) if turned else to.value(a) for a, turned in factors)
+    if not value.shape:
+        to.put(value, call(dtype_name(value), call("np.dot", left, right)))
+        return
+    to.allocate(value)
+    inner = x.shape[-2 if turned_x and len(x.shape) > 1 else -1]
+    if len(value.shape) <= 2 or len(x.shape) == 1:
+        rows = size_of(x) // inner
+        columns = size_of(value) // rows
+    else:
+        rows, columns = x.shape[-1 if turned_x else -2], 1
+    to.threads(is_worth_threads(rows, inner, columns))
+    to.body.append(Do(call("np.matmul", left, right, out=to.named(value))))
+
+
+def _product_in_loops(to: ProgramWriter, value: Value) -> None:
+    """The innermost loop goes along what lies next to each other: the columns of y, or else what is summed over."""
+    x, y = value.args
+    turned_x, turned_y = value.params["turned"]
+    a = to.name_of(x) if x.op != "constant" else "x"
+    b = to.name_of(y) if y.op != "constant" else "y"
+    b = b if b != a else f"{b}_"
+    i, j, k = map(Name, "ijk")
+    lengths = {i: 0 if len(x.shape) == 1 else x.shape[1 if turned_x else 0]}
+    lengths[k] = x.shape[-1] if len(x.shape) == 1 else x.shape[0 if turned_x else 1]
+    lengths[j] = 0 if len(y.shape) == 1 else y.shape[0 if turned_y else 1]
+    at_x = (k,) if not lengths[i] else (k, i) if turned_x else (i, k)
+    at_y = (k,) if not lengths[j] else (j, k) if turned_y else (k, j)
+    place = tuple(index for index in (i, j) if lengths[index])
+    product, zero = ArrayEntry(Name(a), at_x) * ArrayEntry(Name(b), at_y), call(dtype_name(value), 0)
+    z = ArrayEntry(Name("z"), place)
+
+    def over(*indices: Name) -> list[tuple[str, int, int]]:
+        return [(index.text, 0, lengths[index]) for index in indices]
+
+    if lengths[j] and not turned_y:
+        along, around = j, place[:-1]
+    elif turned_x and not lengths[j]:
+        along, around = i, ()
+    else:
+        along, around = k, place
+    if along == k:
+        total = Name("total")
+        body: list[Statement] = [Assign(("total",), zero), *nested(over(k), [Increase(total, product)])]
+        body = nested(over(*around), [*body, Store(z, total) if place else Return((total,))])
+    else:
+        body = [*nested(over(along), [Store(z, zero)]), *nested(over(k, along), [Increase(z, product)])]
+        body = nested(over(*around), body)
+    name = to.name_of.free(f"{to.title}_{to.name_of(value)}")
+    function = to.defined(LoopFunction(name, (a, b, *(["z"] if place else [])), tuple(body)))
+    if place:
+        to.allocate(value)
+        to.body.append(Do(call(function, to.value(x), to.value(y), to.named(value))))
+    else:
+        to.put(value, call(function, to.value(x), to.value(y)))
+
+
+def _windows(to: ProgramWriter, value: Value) -> None:
+    """Columns and pooling: loops of their own."""
+    name = to.name_of.free(f"{to.title}_{to.name_of(value)}")
+    shares = not to.native and work_of(value) >= WORTH_THREADS_WINDOWS
+    takes = [Argument(v.dtype.name, v.shape) for v in value.args] + [Argument(value.dtype.name, value.shape, True)]
+    parameters, rows = [*WINDOWS[value.op][0], "out"], samples_of(value)
+    piece = to.defined(write_windows(value, to.name_of.free(f"{name}_piece")))
+    arrays = [*map(Name, parameters)]
+    if shares:
+        body: list[Statement] = [Do(call(piece, Name("first"), Name("last"), *arrays))]
+        function = over_pieces(name, parameters, Constant(rows), body, (*of_pieces(0), *takes))
+    else:
+        body = [Do(call(piece, 0, rows, *arrays))]
+        function = LoopFunction(name, tuple(parameters), tuple(body), "kernel", () if to.native else tuple(takes))
+    name = to.defined(function)
+    to.allocate(value)
+    arguments = [*map(to.value, value.args), to.named(value)]
+    to.body.append(Do(call("shared", Name(name), rows, 1, 0, *arguments) if shares else call(name, *arguments)))
+
+
+STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
+    "reshape": _nothing,
+    "slice": _slice,
+    "place": _place,
+    "set": _set,
+    "concatenate": _concatenate,
+    "call": _call,
+    "matmul": _matmul,
+    **dict.fromkeys(WINDOWS, _windows),
+}
+"""How the steps outside of kernels are written."""
+
+
+def _index(key: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
+    """A key of NumPy for the last axes of an array, as an index for all of them."""
+    used = sum(part is not None for part in key)
+    return (*[ALL] * (ndim - used), *map(_part, key))
+
+
+def _part(part: Any) -> Any:
+    if isinstance(part, slice):
+        return Slice(*(None if end is None else Constant(int(end)) for end in (part.start, part.stop, part.step)))
+    return None if part is None else Constant(int(part))
+
+
+def _turned(x: LoopExpression, value: Value) -> LoopExpression:
+    return Method(x, "T") if len(value.shape) == 2 else Method(x, "swapaxes", (Constant(-1), Constant(-2)))
+
+
+def _bound(block: Any, params: dict[str, Any]) -> Callable[..., Any]:
+    from chainrule.libraries import NUMPY_NAMESPACE
+
+    def call(*operands: Any) -> Any:
+        with _FOREIGN:
+            return block.forward(NUMPY_NAMESPACE, *operands, **params)
+
+    return call
+
+
+class _Foreign:
+    """Within this a rule runs: whatever it raises, the function itself will tell, if it comes this way at all."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, Exception):
+            raise CallFailed from error
+
+
+_FOREIGN = _Foreign()
