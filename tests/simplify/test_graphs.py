@@ -220,6 +220,25 @@ def test_values_and_gradients_are_those_of_mathematics_where_the_original_overfl
         np.testing.assert_allclose(found, slope(EXTREMES), rtol=1e-12, atol=1e-16)
 
 
+IN_PRODUCTS = {
+    "with another factor between": (lambda x: np.exp(x) * x * cr.sigmoid(-x), lambda x: x * logistic(x)),
+    "of an opposite that is written in another way": (
+        lambda x: np.exp(2 - x) * x * cr.sigmoid(x - 2),
+        lambda x: x * logistic(2 - x),
+    ),
+    "over a square": (lambda x: np.exp(x) / np.square(1 + np.exp(x)), lambda x: logistic(x) * logistic(-x)),
+    "under a square alone": (lambda x: x / np.square(1 + np.exp(x)), lambda x: x * logistic(-x) ** 2),
+}
+
+
+@pytest.mark.parametrize(("f", "value"), IN_PRODUCTS.values(), ids=IN_PRODUCTS)
+def test_identities_of_products_hold_wherever_the_factors_stand(f, value):
+    graph = simplified(f, np.array([0.3, -1.2]))
+    assert "exp" not in names(graph)
+    (found,) = graph.run(np, [EXTREMES])
+    np.testing.assert_allclose(found, value(EXTREMES), rtol=1e-12)
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_log_of_a_sum_of_exponentials(axis, keepdims):
