@@ -118,6 +118,7 @@ from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_
 from chainrule.check import check
 from chainrule.compile import compile
 from chainrule.explain import Explanation, explain
+from chainrule.imperative import variable
 from chainrule.transforms import (
     grad,
     hessian,
@@ -127,7 +128,6 @@ from chainrule.transforms import (
     local_gradient,
     stop_gradient,
     value_and_grad,
-    variable,
     vjp,
 )
 from chainrule.version import __version__ as __version__

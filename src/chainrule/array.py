@@ -87,7 +87,7 @@ class Array(Methods, metaclass=ArrayClass):
     __getitem__: Callable[..., Any]  # inplace.py
     __setitem__: Callable[..., None]  # inplace.py
     _write: Callable[..., Array]  # inplace.py
-    backward: Callable[..., None]  # transforms.py
+    backward: Callable[..., None]  # imperative.py
     __array_namespace__: Callable[..., Any]  # namespace.py
     _to_objects: Callable[..., np.ndarray]  # objects.py
     _repr_mimebundle_: Callable[..., dict[str, str]]  # explain/arrays.py

@@ -1,4 +1,4 @@
-"""What can be asked of a function: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp; and variables.
+"""What can be asked of a function: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp.
 
 All are the same three steps: give the function recorded inputs, run it, and backpropagate from what it returns.
 When an input is itself recorded (a gradient of a gradient), so is the backward pass.
@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
-from chainrule.array import WATCHER, Array, form_of, joined, node_of, value_of
-from chainrule.backward import backpropagate, find_path
+from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
 from chainrule.libraries import PLAIN, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
-from chainrule.node import Node, at_line
+from chainrule.node import at_line
 from chainrule.operands import numeric
-from chainrule.recording import Argnums, fresh, input_node, name_of, positions_of, record_call, scalar_loss
+from chainrule.recording import Argnums, name_of, positions_of, record_call, scalar_loss
 from chainrule.trees import Tree, flatten
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "local_gradient",
     "stop_gradient",
     "value_and_grad",
-    "variable",
     "vjp",
 ]
 
@@ -48,26 +46,6 @@ def stop_gradient(xp: Any, x: Any) -> Any:
     np.float64(3.0)
     """
     return x
-
-
-def variable(value: Any, name: str | None = None) -> Array:
-    """A recorded array to compute with directly; after `L.backward()` its gradient is `variable.grad`.
-
-    Parameters
-    ----------
-    value : an array, a number or a nested list of numbers, of a floating type. It is copied.
-    name : the name under which it is explained.
-
-    >>> import chainrule as cr
-    >>> x = cr.variable([1.0, 2.0], name="x")
-    >>> L = (x ** 2).sum()
-    >>> L.backward()
-    >>> x.grad
-    array([2., 4.])
-    """
-    node = input_node(value, variable, name or "value")
-    node.name = name
-    return Array(node)
 
 
 def _one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
@@ -101,7 +79,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         recording = record_call(f, positions, args, kwargs)
         loss = scalar_loss(recording, name_of(f))
-        grads = recording.pull([_ones(loss)])
+        grads = recording.pull([ones_of(loss)])
         return recording.result(), _one_or_all(argnums, recording.gradients(grads))
 
     return derived_from(differentiated, f, "value_and_grad")
@@ -141,7 +119,7 @@ def derived_from(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Cal
     return g
 
 
-def _ones(out: Any) -> Any:
+def ones_of(out: Any) -> Any:
     value = form_of(out)
     if isinstance(value, float):
         return np.float64(1.0)
@@ -176,13 +154,13 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
             raise GradientError(
                 f"{name_of(f)} returned {len(recording.outputs)} arrays, the cotangent has {len(seeds)}" + at_line()
             )
-        seeds = [_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
+        seeds = [checked_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
         return recording.gradients(recording.pull(seeds))
 
     return recording.result(), pullback
 
 
-def _seed(seed: Any, out: Any) -> Any:
+def checked_seed(seed: Any, out: Any) -> Any:
     """A cotangent, checked against its output."""
     value = form_of(out)
     shape = np.shape(value)
@@ -223,9 +201,9 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
             )
     recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
     # The pullback is linear, so it may be recorded at any dz. Not at zeros: they stand for what is masked out.
-    ones = [_ones(out) for out in recording.outputs]
+    ones = [ones_of(out) for out in recording.outputs]
     push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(ones))), tuple(ones), {})
-    pushed = push.pull([_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
+    pushed = push.pull([checked_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
     if not (recording.recorded or any(type(v) is Array for v in vectors)):
         pushed = [value_of(t) for t in pushed]
     return recording.result(), recording.rebuild_outputs(pushed)
@@ -344,7 +322,7 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         if several and len(v) != len(recording.trees):
             raise GradientError(f"v has {len(v)} parts for {len(recording.trees)} arguments" + at_line())
         vectors = _tangents(recording.trees, v if several else (v,), "v")
-        seeds = [_seed(v, out) for v, out in zip(vectors, recording.outputs, strict=True)]
+        seeds = [checked_seed(v, out) for v, out in zip(vectors, recording.outputs, strict=True)]
         # The Hessian is symmetric, so the gradient's pullback of v is H v.
         return _one_or_all(argnums, recording.gradients(recording.pull(seeds)))
 
@@ -419,66 +397,3 @@ def pull_through_inside(
 
 
 Block.pull_through_inside = pull_through_inside
-
-
-# Imperative use --------------------------------------------------------------------------------------------
-
-
-def backward(self: Array, gradient: Any = None) -> None:
-    """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
-
-    Each call writes fresh gradients; nothing is added to those of an earlier call.
-
-    Parameters
-    ----------
-    gradient : ∂L/∂self, of this array's shape; may be left out where self is the loss itself, a scalar.
-
-    >>> import chainrule as cr
-    >>> x = cr.variable(3.0, name="x")
-    >>> L = x * x
-    >>> L.backward()
-    >>> x.grad
-    np.float64(6.0)
-    """
-    if gradient is None:
-        if self.shape != ():
-            raise GradientError(
-                f"backward() starts from a scalar loss; this array has shape {self.shape}; "
-                "reduce it (with np.sum or np.mean), or give ∂L/∂self: z.backward(gradient)" + at_line()
-            )
-        gradient = _ones(self)
-    elif type(gradient) is Array:
-        gradient = gradient.value if WATCHER.get() is None else gradient
-    if not node_of(self).differentiable:
-        raise GradientError(
-            "backward() of an array of integers or booleans, or of one that has no gradient" + at_line()
-        )
-    sources = _sources(node_of(self))
-    path = find_path(sources, [node_of(self)])
-    seed = _seed(gradient, self)
-    taken = {id(seed)}
-    for node, dz in backpropagate(path, {node_of(self): seed}, recorded=WATCHER.get() is not None).items():
-        value = node.value
-        if dz is None:
-            dz = namespace_of((value,)).zeros_like(value)
-        node.grad = fresh(dz, isinstance(value, np.ndarray), taken)
-
-
-Array.backward = backward
-
-
-def _sources(node: Node) -> list[Node]:
-    """The inputs (nodes without a block) that a node was computed from."""
-    seen = {node}
-    stack = [node]
-    sources = []
-    while stack:
-        node = stack.pop()
-        if node.block is None:
-            sources.append(node)
-        elif node.block.differentiable:
-            for operand in node.inputs:
-                if type(operand) is Node and operand not in seen:
-                    seen.add(operand)
-                    stack.append(operand)
-    return sources
