@@ -43,10 +43,9 @@ def browser():
 
 
 @pytest.fixture(autouse=True)
-def _compiled_functions_run_compiled(request, monkeypatch):
-    """In the tests of the compiler a function that would run uncompiled is an error."""
-    if "compile" in request.path.parts or "sweep" in request.path.name:
-        monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", True)
+def _compiled_functions_run_compiled(monkeypatch):
+    """A function that would run uncompiled is an error."""
+    monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", True)
 
 
 @pytest.fixture

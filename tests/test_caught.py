@@ -9,6 +9,7 @@ import pytest
 
 import chainrule
 import chainrule as cr
+from chainrule.compile.failures import CannotCompile, asking_llvm
 from chainrule.errors import CompilerError, NoAnswer, asking_others
 
 PACKAGE = Path(chainrule.__file__).parent
@@ -138,6 +139,14 @@ def test_what_an_array_lacks_is_no_answer(what):
     f = code_of_the_library("def f(x):\n return x.no_such_function(1)")
     with pytest.raises(NoAnswer), asking_others():
         f(x)
+
+
+def test_a_function_that_llvm_lacks_is_no_mistake_of_the_library():
+    f = code_of_the_library("def f(x):\n return x.no_such_thing")
+    with pytest.raises(CannotCompile, match="no_such_thing"), asking_llvm():
+        f(np)
+    with pytest.raises(AttributeError, match="no_such_thing"), asking_llvm():
+        f(OfTheLibrary())
 
 
 def with_a_mistake(*rest, **more):

@@ -137,6 +137,7 @@ TOO_LARGE = """
     zeros((0, n)); empty(n); zeros_like(x, shape=n); broadcast_to(x[0], (n,)); bincount([n]); bincount([1], None, n)
     one_hot(n); one_hot(1, n); resize(x, n); fft(x, n); fftn(x, [n]); irfft(x, n); fft2(x[None], (n, n)); diag(x, n)
     diagflat(x, n); histogram(x, n); histogram(x, 'fd'); histogram2d(x, x, n); histogramdd([x, x, x], 10000)
+    polyval(ones(9999), x); polydiv(ones(9999), ones(3)); poly(ones(9999)); vander(x, 9999); diff(ones(9999), 9999)
     polyint(x, n); polyder(x, n); diff(x, n); array_split(x, n); array_split(zeros(0), n)
     take(x, zeros(30000000, 'i8'))
     x[zeros((10000, 100000), 'i8')]; polyfit(x, x, n); unpackbits([1], None, n); tensordot(x, x, n)

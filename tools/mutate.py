@@ -9,7 +9,9 @@ sign, a number, a line or an identity of simplify that is left out. The tests of
 *killed* when one fails. Survivors are printed with their place and their change. Each is a test that is missing, or a
 change that means the same; `SAME` names those, with the reason.
 
-Each mutant runs in a process that is forked after NumPy, SciPy and PyTorch are imported, on a copy of the package.
+Each mutant runs in a process that is forked after NumPy, SciPy and PyTorch are imported, on a copy of the package. The
+tests of a room run once without a change first, and it is written down which functions each test calls. A mutant then
+meets the tests that call its function first, the fast ones before the slow, and only if it survives those all tests.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -30,7 +34,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "chainrule"
@@ -71,7 +75,12 @@ SAME: dict[tuple[str, str], str] = {
 
 
 class Mutant(NamedTuple):
-    """One change: the text from `start` to `stop` of a file becomes `new`."""
+    """One change: the text from `start` to `stop` of a file becomes `new`.
+
+    Attributes
+    ----------
+    function : the line in which the function around it begins; 0 where there is none.
+    """
 
     file: Path
     line: int
@@ -79,6 +88,7 @@ class Mutant(NamedTuple):
     stop: int
     old: str
     new: str
+    function: int = 0
 
     def __str__(self) -> str:
         short = " ".join(self.old.split())
@@ -106,7 +116,7 @@ def mutants(file: Path) -> Iterator[Mutant]:
     def source(node: ast.AST) -> str:
         return change(node, "").old
 
-    for node in _nodes(ast.parse(text)):
+    def changes(node: ast.AST) -> Iterator[Mutant]:
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 yield change(node, f"({source(left)} {COMPARISONS[type(op)]} {source(right)})")
@@ -132,13 +142,26 @@ def mutants(file: Path) -> Iterator[Mutant]:
             case ast.Constant(value=str(value)) if "\n" in value and " = " in value and file.name == "identities.py":
                 yield from _identities(change(node, ""), starts)
 
+    for node, function in _nodes(ast.parse(text)):
+        for mutant in changes(node):
+            yield mutant._replace(function=function)
 
-def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes from top to bottom, but what stands in an f-string, of which Python 3.11 does not know the place."""
-    yield tree
-    if not isinstance(tree, ast.JoinedStr):
-        for child in ast.iter_child_nodes(tree):
-            yield from _nodes(child)
+
+def _nodes(tree: ast.AST, function: int = 0) -> Iterator[tuple[ast.AST, int]]:
+    """All nodes from top to bottom, but what stands in an f-string, of which Python 3.11 does not know the place.
+
+    Each with the line in which the function that runs it begins, as its code object has it.
+    """
+    yield tree, function
+    if isinstance(tree, ast.JoinedStr):
+        return
+    inner = function
+    if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        inner = min([tree.lineno, *(d.lineno for d in getattr(tree, "decorator_list", ()))])
+    body = getattr(tree, "body", []) if inner != function else []
+    for child in ast.iter_child_nodes(tree):
+        inside = child is body or (isinstance(body, list) and child in body)
+        yield from _nodes(child, inner if inside else function)
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -166,18 +189,97 @@ def same(mutant: Mutant) -> bool:
 
 def tests_of(file: Path) -> list[str]:
     """The tests of the longest folder that fits; first those that are called after the file."""
+    return _own_tests(file) + TESTS[room_of(file)]
+
+
+def room_of(file: Path) -> str:
     name = str(file.relative_to(PACKAGE))
-    room = TESTS[max((room for room in TESTS if name.startswith(room)), key=len)]
-    own = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "tests").rglob(f"test_{file.stem}.py"))
-    return own + room
+    return max((room for room in TESTS if name.startswith(room)), key=len)
 
 
-def run(mutant: Mutant | None, tests: list[str], sources: str) -> str:
-    """ "killed", "survived" or "no answer in time", of a forked process that runs the tests until one fails."""
+def _own_tests(file: Path) -> list[str]:
+    return sorted(str(f.relative_to(ROOT)) for f in (ROOT / "tests").rglob(f"test_{file.stem}.py"))
+
+
+def tests_of_room(room: str) -> list[str]:
+    """The tests of all files of a room."""
+    own = (test for file in sorted(PACKAGE.rglob("*.py")) if room_of(file) == room for test in _own_tests(file))
+    more = [test for test in dict.fromkeys(own) if not any(Path(test).is_relative_to(t) for t in TESTS[room])]
+    return TESTS[room] + more
+
+
+class Calls:
+    """Which functions of the library each test calls, and how long it takes: a plugin of pytest.
+
+    Attributes
+    ----------
+    tests : by file and first line of a function the tests that call it.
+    seconds : of each test.
+    """
+
+    def __init__(self, package: Path):
+        self.package = str(package) + os.sep
+        self.tests: dict[str, list[str]] = {}
+        self.seconds: dict[str, float] = {}
+        self.called: dict[int, Any] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.called = {}
+        self.seconds[nodeid] = -time.perf_counter()
+        sys.settrace(self._look)
+        threading.settrace(self._look)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        self.seconds[nodeid] += time.perf_counter()
+        for code in self.called.values():
+            if code.co_filename.startswith(self.package):
+                place = f"{code.co_filename.removeprefix(self.package)}:{code.co_firstlineno}"
+                self.tests.setdefault(place, []).append(nodeid)
+
+    def _look(self, frame: Any, event: str, argument: Any) -> None:
+        self.called[id(frame.f_code)] = frame.f_code
+
+    def save(self, path: str) -> None:
+        by_time = {place: sorted(set(tests), key=self.seconds.__getitem__) for place, tests in self.tests.items()}
+        Path(path).write_text(json.dumps(by_time), encoding="utf-8")
+
+
+class Only:
+    """A plugin of pytest that runs some tests in this order; all if one of them is not there."""
+
+    def __init__(self, tests: list[str]):
+        self.tests = tests
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        found = {item.nodeid: item for item in items}
+        if all(test in found for test in self.tests):
+            items[:] = [found[test] for test in self.tests]
+
+
+def verdict(mutant: Mutant, calls: dict[str, list[str]]) -> str:
+    """What becomes of a mutant: first by the tests that call its function, then by all."""
+    first = calls.get(f"{mutant.file.relative_to(PACKAGE)}:{mutant.function}", []) if mutant.function else []
+    if first:
+        files = list(dict.fromkeys(test.split("::")[0] for test in first))
+        result = run(mutant, files, str(PACKAGE), Only(first))
+        if result != "survived":
+            return result
+    return run(mutant, tests_of(mutant.file), str(PACKAGE))
+
+
+def run(mutant: Mutant | None, tests: list[str], sources: str, plugin: Any = None, calls: str = "") -> str:
+    """ "killed", "survived" or "no answer in time", of a forked process that runs the tests until one fails.
+
+    Parameters
+    ----------
+    calls : the file for which test calls which function; it is written if there is a name.
+    """
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
-        _child(mutant, tests, sources)
+        _child(mutant, tests, sources, plugin, calls)
     end = time.monotonic() + LIMIT
     try:
         while time.monotonic() < end and not STOP.is_set():
@@ -192,7 +294,7 @@ def run(mutant: Mutant | None, tests: list[str], sources: str) -> str:
     return "no answer in time"
 
 
-def _child(mutant: Mutant | None, tests: list[str], sources: str) -> None:
+def _child(mutant: Mutant | None, tests: list[str], sources: str, plugin: Any, calls: str) -> None:
     import pytest
 
     if mutant is not None:
@@ -209,8 +311,12 @@ def _child(mutant: Mutant | None, tests: list[str], sources: str) -> None:
         sys.path.insert(0, folder)
         os.environ["PYTHONPATH"] = folder
         os.environ["CHAINRULE_CACHE_DIR"] = str(Path(folder) / "cache")
+        seen = Calls(package) if calls else None
+        plugins = [x for x in (plugin, seen) if x is not None]
         try:
-            status = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
+            status = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests], plugins))
+            if seen is not None:
+                seen.save(calls)
         except BaseException:  # a mutant may end the run in any way; each of them is noticed
             status = 1
             if mutant is None:
@@ -236,15 +342,19 @@ def main() -> int:
         print(*found, sep="\n")
         return 0
     _import_what_is_large()
-    rooms = {tuple(tests_of(m.file)) for m in found}
-    failing = [tests for tests in rooms if run(None, list(tests), str(PACKAGE)) != "survived"]
-    if failing:
-        print("These tests fail without any change:", *failing, sep="\n  ")
-        return 2
+    calls: dict[str, dict[str, list[str]]] = {}
+    for room in sorted({room_of(m.file) for m in found}):
+        tests = tests_of_room(room)
+        known = Path(tempfile.gettempdir(), f"mutate-{_state(tests)}.json")
+        if not known.exists() and run(None, tests, str(PACKAGE), calls=str(known)) != "survived":
+            print("These tests fail without any change:", *tests, sep="\n  ")
+            known.unlink(missing_ok=True)
+            return 2
+        calls[room] = json.loads(known.read_text(encoding="utf-8"))
     counts: Counter[str] = Counter()
     signal.signal(signal.SIGINT, lambda *_: STOP.set())
     with ThreadPoolExecutor(options.jobs) as pool:
-        results = pool.map(lambda m: (m, run(m, tests_of(m.file), str(PACKAGE))), found)
+        results = pool.map(lambda m: (m, verdict(m, calls[room_of(m.file)])), found)
         for mutant, result in results:
             if STOP.is_set():
                 break
@@ -254,6 +364,13 @@ def main() -> int:
     total = ", ".join(f"{n} {result}" for result, n in counts.most_common())
     print(f"{sum(counts.values())} mutants: {total}")
     return int(counts["survived"] > 0)
+
+
+def _state(tests: list[str]) -> str:
+    """A digest of the library and its tests as they are: what is known of them holds as long."""
+    files = sorted(f for folder in (PACKAGE, ROOT / "tests") for f in folder.rglob("*.py"))
+    content = b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)
+    return hashlib.sha256(" ".join(tests).encode() + content).hexdigest()[:16]
 
 
 def _import_what_is_large() -> None:

@@ -125,6 +125,16 @@ def test_a_link_in_the_place_of_a_program_does_not_lead_elsewhere(cache, tmp_pat
     assert {file.read_text() for file in target.iterdir()} == {"precious"}
 
 
+@pytest.mark.parametrize(("mode", "is_used"), [(0o777, False), (0o1777, True), (0o775, True)])
+def test_a_folder_in_which_others_may_replace_the_cache_is_not_used(cache, native, mode, is_used):
+    cache.parent.mkdir()
+    cache.parent.chmod(mode)
+    compile_one()
+    compile_one()
+    assert len(native) == (1 if is_used else 2)
+    assert bool(list(cache.rglob("*.code"))) is is_used
+
+
 def test_a_pipe_in_the_cache_does_not_block(cache, native):
     compile_one()
     (code,) = cache.rglob("*.code")

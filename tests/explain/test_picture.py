@@ -1,6 +1,7 @@
 """Pictures of the graph: SVG and Graphviz."""
 
 import shlex
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -37,19 +38,79 @@ def test_svg_has_a_box_for_each_step_and_its_numbers():
     assert "[2 2]" in texts(svg, "gradient")  # Wᵀ (p − e₀) with p = 1/3 each
 
 
-def test_every_wire_starts_at_its_box_and_no_two_boxes_overlap():
-    def f(x):
-        h = np.tanh(x)
-        return np.sum(h * h + x * h)
+def few_steps(x):
+    h = np.tanh(x)
+    return np.sum(h * h + x * h)
 
-    root = ElementTree.fromstring(cr.explain(f)(X).svg())
+
+def long_sum(x):
+    """Each term is added to the sum of those before it, so wires from x cross as many columns as there are terms."""
+    total = 0.0
+    for i in range(150):
+        total = total + np.sin(x[0] * i)
+    return total
+
+
+def wide_sum(x):
+    """All terms stand below each other."""
+    return np.sum(np.stack([np.sin(x * i) for i in range(120)]))
+
+
+def chain(x):
+    for _ in range(600):
+        x = np.tanh(x)
+    return np.sum(x)
+
+
+@pytest.mark.parametrize("f", [few_steps, long_sum, wide_sum, chain])
+def test_every_wire_joins_its_boxes_from_left_to_right_and_no_two_boxes_overlap(f):
+    explanation = cr.explain(f)(X)
+    root = ElementTree.fromstring(explanation.svg())
     boxes = [tuple(float(r.get(k)) for k in ("x", "y", "width", "height")) for r in root.iter(f"{SVG}rect")]
+    assert len(boxes) == len(explanation.forward)
     for i, (x, y, w, h) in enumerate(boxes):
         for x2, y2, w2, h2 in boxes[i + 1 :]:
             assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
-    middles = {round(y + h / 2, 1) for _, y, _, h in boxes}
-    for line in root.iter(f"{SVG}polyline"):
-        assert round(float(line.get("points").split()[0].split(",")[1]), 1) in middles
+    edges = [(source, i) for i, step in enumerate(explanation.forward) for source in dict.fromkeys(step.operands)]
+    for (source, target), line in zip(edges, root.iter(f"{SVG}polyline"), strict=True):
+        points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+        (x, y, w, h), (x2, y2, _, h2) = boxes[source], boxes[target]
+        assert points[0][1] == pytest.approx(y + h / 2, abs=0.2)
+        assert points[0][0] >= x + w
+        assert points[-1][0] == pytest.approx(x2, abs=0.2)
+        assert y2 <= points[-1][1] <= y2 + h2
+
+
+def unnamed_terms(count):
+    """A function of so many terms without a name, fifty in a pair of parentheses."""
+    terms = [f"np.sin(x * {i}.5)" for i in range(count)]
+    while len(terms) > 1:
+        terms = [f"({' + '.join(terms[i : i + 50])})" for i in range(0, len(terms), 50)]
+    scope = {"np": np}
+    exec(compile(f"def f(x):\n    return {terms[0]}", "<terms>", "exec"), scope)
+    return scope["f"]
+
+
+@pytest.mark.parametrize("output", ["svg", "dot", "code"])
+def test_a_sum_of_many_unnamed_terms_is_written_in_linear_time(output):
+    seconds = []
+    for count in (50, 200):
+        explanation = cr.explain(unnamed_terms(count))(1.0)
+        start = time.process_time()
+        getattr(explanation, output)(*["numpy"] * (output == "code"))
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 8 * seconds[0] + 1.0
+
+
+def test_code_of_a_long_sum_has_short_lines_and_its_value():
+    f = unnamed_terms(200)
+    code = cr.explain(f)(1.0).code("numpy")
+    assert max(map(len, code.splitlines())) < 120
+    scope = {}
+    exec(code, scope)
+    value, gradient = scope["f_and_gradient"](0.7)
+    assert value == pytest.approx(f(0.7), rel=1e-12)
+    assert gradient == pytest.approx(sum((i + 0.5) * np.cos(0.7 * (i + 0.5)) for i in range(200)), rel=1e-12)
 
 
 def test_names_of_users_stay_text():

@@ -9,7 +9,9 @@ SciPy with operands of every dtype and layout; the programs of several lines are
 is made small and printed as it would stand in a test.
 """
 
+import importlib
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where `programs` stands, under which name the tests import it too
+importlib.import_module("chainrule.compile.compiled").STRICT = True  # what would run uncompiled is an error

@@ -155,10 +155,7 @@ class OwnBlock(Block):
         token = WATCHER.set(lambda node, how: None)
         try:
             with np.errstate(all="ignore"):
-                with (
-                    contextlib.suppress(NoAnswer),
-                    asking_others(),
-                ):  # they may be numbers that the rule is not made for
+                with contextlib.suppress(NoAnswer), asking_others():  # the rule may not be made for these numbers
                     self.forward(namespace_of(plain), *map(_other_numbers, plain), **params)
                 again = self._pulled(xp, dz, z, operands, params, wanted)
                 self.forward(namespace_of(plain), *plain, **params)

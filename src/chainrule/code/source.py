@@ -19,6 +19,9 @@ __all__ = ["LIMIT", "Body", "assignment", "closure", "free_name"]
 LIMIT = 80
 """How long a line may get before a part of it gets a line of its own."""
 
+LONGEST_INSIDE = 1600
+"""How long what stands inside an expression may get: a sum of thousands of terms is not written anew for each."""
+
 
 def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[TracedValue]:
     """The values that the outputs are computed from, themselves included, in the order of the tape."""
@@ -104,7 +107,7 @@ class Body:
             self.names[value] = name
             self.lines += assignment(name, made)
         else:
-            self.inline[value] = made
+            self.inline[value] = self._shorter(value, made) if len(written(made)) > LONGEST_INSIDE else made
 
     def _parts(self, value: TracedValue) -> int:
         return len({x.args[1] for x in self.values if x.function == "[]" and x.args[0] is value})
@@ -132,15 +135,19 @@ class Body:
 
     def _shorter(self, value: TracedValue, made: ast.expr) -> ast.expr:
         """An expression whose longest parts have got lines of their own, until it fits."""
-        while len(written(made)) > LIMIT and (longest := self._longest(value.operands)):
-            self._give_line(longest)
+        while (length := len(written(made))) > LIMIT and (parts := self._long_parts(value.operands)):
+            for part, size in parts:
+                self._give_line(part)
+                length -= (size + 2) * list(value.operands).count(part)  # its parentheses go too
+                if length <= LIMIT:
+                    break
             made = expression(value, self.show, self.dialect)
         return made
 
-    def _longest(self, parts: Iterable[TracedValue]) -> TracedValue | None:
-        """Of what stands inside an expression the longest part that is worth a line of its own."""
-        inside = [x for x in parts if x in self.inline and len(written(self.inline[x])) > 12]
-        return max(inside, key=lambda x: len(written(self.inline[x])), default=None)
+    def _long_parts(self, parts: Iterable[TracedValue]) -> list[tuple[TracedValue, int]]:
+        """What stands inside an expression and is worth a line of its own, with its length, the longest first."""
+        sizes = {x: len(written(self.inline[x])) for x in parts if x in self.inline}
+        return sorted(((x, size) for x, size in sizes.items() if size > 12), key=lambda part: -part[1])
 
     def _give_line(self, value: TracedValue) -> None:
         made = self._shorter(value, expression(value, self.show, self.dialect))
@@ -171,8 +178,8 @@ class Body:
             place = literal(key, self.show, self.dialect)
             return written(ast.Call(ast.Name(template), [ast.Name(name), place, entries], []))
 
-        while len(line()) > LIMIT and (longest := self._longest(values_in((key, new)))):
-            self._give_line(longest)
+        while len(line()) > LIMIT and (parts := self._long_parts(values_in((key, new)))):
+            self._give_line(parts[0][0])
         self.lines.append(line())
 
     def _fresh(self, old: TracedValue) -> ast.expr:

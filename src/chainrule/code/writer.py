@@ -10,7 +10,7 @@ import importlib.util
 import keyword
 import re
 import textwrap
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,6 +175,32 @@ RESERVED = ("saved", "ctx", "require")
 """Names of the code's own."""
 
 
+class _ByEntries:
+    """Nodes, to be found by the entries of their values, up to rounding."""
+
+    def __init__(self, nodes: Iterable[Node]):
+        self.nodes = list(nodes)
+        self.places: dict[Any, list[int]] = {}
+        for place, node in enumerate(self.nodes):
+            self.places.setdefault(self._key(np.asarray(node.value)), []).append(place)
+
+    def find(self, content: np.ndarray) -> Node | None:
+        """The first node with this value."""
+        shape, size = self._key(content)
+        near = sorted(place for step in (-1, 0, 1) for place in self.places.get((shape, size + step), ()))
+        values = ((place, self.nodes[place].value) for place in near)
+        found = (place for place, value in values if np.allclose(value, content, rtol=1e-9, atol=0))
+        return next((self.nodes[place] for place in found), None)
+
+    @staticmethod
+    def _key(x: np.ndarray) -> tuple[tuple[int, ...], float]:
+        """The shape, and the logarithm of a weighted sum in steps of 1e-6: of equal values the same or a neighbour."""
+        with np.errstate(all="ignore"):
+            total = np.sum(np.abs(x) * (1 + 0.618 * np.arange(x.size).reshape(x.shape) % 1))
+            size = float(np.floor(np.log(total) * 1e6))
+        return x.shape, 0.0 if np.isnan(size) else size  # NaN equals nothing
+
+
 class _CodeWriter:
     def __init__(self, program: RecordedProgram, traces: Traces, library: Library):
         self.program, self.traces, self.library = program, traces, library
@@ -199,10 +225,11 @@ class _CodeWriter:
         for node, out in zip(self.program.inputs, traces.outputs[1:], strict=False):
             if isinstance(out, TracedValue) and not out.name:
                 out.hint = f"d{node.name}"
-        backward = _depending_on(graph.inputs[-1], graph.nodes)
-        forward = [node for node in graph.nodes if node not in backward]
+        backward = set(_depending_on(graph.inputs[-1], graph.nodes))
+        forward = _ByEntries(node for node in graph.nodes if node not in backward)
+        pulled = _ByEntries(node for node in graph.nodes if node in backward)
         for name, content, gradient in reversed(self.program.gradients):
-            x, dx = (self._value_equal_to(c, nodes) for c, nodes in ((content, forward), (gradient, backward)))
+            x, dx = self._value_equal_to(content, forward), self._value_equal_to(gradient, pulled)
             if dx is None or dx.gradient_of or dx.function == ARGUMENT:
                 continue
             if name and dx.name is None:
@@ -223,13 +250,11 @@ class _CodeWriter:
         zeros.hint = zeros.hint or f"d{node.name}"
         return zeros
 
-    def _value_equal_to(self, content: np.ndarray, nodes: Sequence[Node]) -> TracedValue | None:
+    def _value_equal_to(self, content: np.ndarray, nodes: _ByEntries) -> TracedValue | None:
         """The value with these entries: names are given by what values are, whatever rules made them."""
-        for node in nodes:
-            if np.shape(node.value) == content.shape and np.allclose(node.value, content, rtol=1e-9, atol=0):
-                value = self.traces.values[node]
-                return value if isinstance(value, TracedValue) else None
-        return None
+        node = nodes.find(content)
+        value = None if node is None else self.traces.values[node]
+        return value if isinstance(value, TracedValue) else None
 
     def draft(self, derivation: Callable[[Collection[str]], Sequence[str]]) -> Draft:
         """The functions, for the sizes of the recording."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from chainrule.errors import is_own_mistake
+
 __all__ = ["LEFT", "CallFailed", "CannotCompile", "OtherInputs", "asking_llvm"]
 
 
@@ -30,4 +32,6 @@ def asking_llvm() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError, ImportError, AttributeError) as error:  # the last one: no such function in it
+        if is_own_mistake(error):
+            raise
         raise CannotCompile(f"{type(error).__name__}: {error}") from error

@@ -32,7 +32,11 @@ OURS = re.compile(rf".*\.(py|code)|{TEMPORARY}.*")
 
 
 def own_folder(folder: Path) -> Path:
-    """The folder, made (for this user only) if it is not there. Raises OSError unless it is this user's alone."""
+    """The folder, made (for this user only) if it is not there. Raises OSError unless it is this user's alone.
+
+    Nor may all others write into a folder above it: they could put another one in its place. In a folder like /tmp,
+    whose sticky bit is set, they cannot.
+    """
     for missing in reversed([folder, *folder.parents]):
         if not os.path.lexists(missing):
             with contextlib.suppress(FileExistsError):  # another process has just made it
@@ -40,6 +44,10 @@ def own_folder(folder: Path) -> Path:
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or not _is_own(found):
         raise PermissionError(f"{folder} is a link, or others own it or may write there")
+    for above in Path(os.path.realpath(folder)).parents:
+        mode = os.lstat(above).st_mode
+        if hasattr(os, "geteuid") and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise PermissionError(f"others may replace what is in {above}")
     return folder
 
 

@@ -1,6 +1,6 @@
 """The picture of a computation graph: a box for each block; on each wire the value above and its gradient below.
 
-The forward graph alone is drawn; what the backward pass does to it stands below the wires. Layout: graphlay.
+The forward graph alone is drawn; what the backward pass does to it stands below the wires.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from chainrule.escape import dot as dot_line
 from chainrule.explain import values
+from chainrule.explain.placement import placed
 from chainrule.explain.printers import unicode
 from chainrule.explain.steps import Explained, Step
 
@@ -106,19 +107,11 @@ def _edges(steps: Sequence[Step]) -> list[tuple[int, int]]:
 
 def svg(explanation: Explained) -> str:
     """The graph as an SVG file of its own, in light and in dark."""
-    import graphlay
-
-    boxes = _boxes(explanation)
-    graph = graphlay.Graph()
-    for i, box in enumerate(boxes):
-        wire = box.label_width if box.above else 0.0
-        graph.node(i, width=box.width + wire, height=box.full_height)
-    for source, target in _edges(explanation.forward):
-        graph.edge(source, target)
-    placed = graphlay.layout(graph, options={"spacing": {"layer_gap": 34.0, "node_gap": 22.0}})
-    low, high = placed.bounds["min"], placed.bounds["max"]
-    left, top = low["x"] - MARGIN, low["y"] - MARGIN
-    width, height = high["x"] - left + MARGIN, high["y"] - top + MARGIN
+    boxes, edges = _boxes(explanation), _edges(explanation.forward)
+    sizes = [(box.width + (box.label_width if box.above else 0.0), box.full_height) for box in boxes]
+    centers, wires, low, high = placed(sizes, edges)
+    left, top = low[0] - MARGIN, low[1] - MARGIN
+    width, height = high[0] - left + MARGIN, high[1] - top + MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chainrule" role="img" '
         f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}"'
@@ -129,15 +122,14 @@ def svg(explanation: Explained) -> str:
         '<defs><marker id="chainrule-head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0 8 4 0 8z" class="head"/></marker></defs>',
     ]
-    for (source, _), edge in zip(_edges(explanation.forward), placed.edges, strict=True):
+    for (source, _), wire in zip(edges, wires, strict=True):
         # It starts where the value's own wire ends, in the middle; the layout may have given it a port of its own.
-        start = {"x": edge["points"][0]["x"], "y": placed.nodes[source]["center"]["y"]}
-        points = " ".join(f"{p['x']:.1f},{p['y']:.1f}" for p in [start, *edge["points"]])
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in [(wire[0][0], centers[source][1]), *wire])
         parts.append(f'<polyline class="wire" points="{points}" marker-end="url(#chainrule-head)"/>')
-    for step, box, node in zip(explanation.forward, boxes, placed.nodes, strict=True):
+    for step, box, (x, y), (wide, _) in zip(explanation.forward, boxes, centers, sizes, strict=True):
         kind = "box input" if step.formula is None else "box loss" if step.name == explanation.loss else "box"
-        left = node["center"]["x"] - node["size"]["width"] / 2
-        parts.append(_drawn(box, kind, left, node["center"]["y"], left + node["size"]["width"]))
+        left = round(x - wide / 2, 3) + 0.0  # no −0.0
+        parts.append(_drawn(box, kind, left, y, left + wide))
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -18,9 +18,21 @@ def product_of_sizes(a: Any, b: Any, *rest: Any, **options: Any) -> int:
     return size(a) * size(b)
 
 
+A_STEP = 1_000_000
+"""What an operation costs that is recorded for each entry or each time: it is explained with all others."""
+
+
 def repeated(x: Any, n: Any = 1, *rest: Any, **options: Any) -> int:
-    """What is done n times over: a step is a recorded operation."""
-    return (largest(n) + largest(options.get("m", 0))) * (size(x) + 100_000)
+    """What is done n times over."""
+    return (largest(n) + largest(options.get("m", 0))) * (size(x) + A_STEP)
+
+
+def in_polyval(p: Any, x: Any) -> int:
+    return size(p) * (size(x) + A_STEP)
+
+
+def in_polydiv(u: Any, v: Any) -> int:
+    return max(size(u) - size(v) + 1, 0) * (size(u) + A_STEP)
 
 
 def in_chain(arrays: Any, **options: Any) -> int:
@@ -49,15 +61,16 @@ WORK: dict[str, dict[str, Callable[..., int]]] = {
         "einsum": in_einsum,
         "inner": lambda a, b: size(a) * over(b),
         "matmul": in_matmul,
-        "poly": lambda seq_of_zeros: size(seq_of_zeros) ** 2 * 30,
+        "poly": lambda seq_of_zeros: size(seq_of_zeros) * (size(seq_of_zeros) * 30 + A_STEP),
         "polyder": repeated,
-        "polydiv": product_of_sizes,
+        "polydiv": in_polydiv,
         "polyfit": lambda x, y, deg, *rest, **options: 30 * size(x) * (largest(deg) + 1) ** 2,
         "polyint": repeated,
         "polymul": product_of_sizes,
-        "polyval": product_of_sizes,
+        "polyval": in_polyval,
         "roots": lambda p: 30 * size(p) ** 3,
         "tensordot": in_tensordot,
+        "vander": lambda x, N=None, *rest, **options: (size(x) if N is None else largest(N)) * (size(x) + A_STEP),
     },
     "np.linalg": {
         **dict.fromkeys("cholesky cond det eig eigh eigvals eigvalsh inv lstsq matrix_norm".split(), cubic),
