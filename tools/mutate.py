@@ -49,6 +49,12 @@ TESTS = {
     "explain": ["tests/explain", "--ignore=tests/explain/page"],
     "code": ["tests/explain/test_code.py"],
     "check": ["tests/check"],
+    "catalogue": ["tests/test_catalogue.py"],
+    "cli.py": ["tests/test_cli.py", "tests/test_cli_misuse.py"],
+    "errors.py": ["tests/test_caught.py"],
+    "explain/picture.py": ["tests/explain/test_picture.py"],
+    "explain/placement.py": ["tests/explain/test_picture.py"],
+    "expression": ["tests/test_expression.py", "tests/test_expression_limits.py"],
     "pytorch": ["tests/pytorch"],
     "blocks": ["tests/test_blocks.py", "tests/test_networks.py", "tests/test_linalg.py", "tests/test_special.py"],
     "": [
