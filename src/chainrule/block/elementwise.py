@@ -102,7 +102,9 @@ def _as_int64(x: Any) -> Any:
 
 def in_precision(x: Any, dtype: Any) -> Any:
     """x with at least the digits of a dtype; real numbers stay real."""
-    own = getattr(x, "dtype", dtype)
+    own = getattr(x, "dtype", None)
+    if own is None:  # a number of Python has the digits of what it meets
+        return x
     if not isinstance(own, np.dtype) and not isinstance(dtype, np.dtype):
         return _in_precision_of_library(x, dtype)
     if not isinstance(own, np.dtype) or not isinstance(dtype, np.dtype) or dtype.kind not in "fc":
