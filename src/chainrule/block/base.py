@@ -123,6 +123,11 @@ class Block:
         self._by_operand: dict[str, Any] = {}
         self._rules: tuple[Any, ...] = ()
 
+    @property
+    def does(self) -> Any:
+        """What blocks that do the same have in common: a user's may be made anew on each call of a function."""
+        return self if self.pure else getattr(self.rule, "__code__", self)
+
     def __repr__(self) -> str:
         return f"<Block {self.name}({', '.join(self._names)})>"
 

@@ -168,7 +168,7 @@ def trace(graph: Graph, library: str) -> Traces:
     """Run a graph, and write down the calls."""
     tracer = TRACERS[library]()
     made: dict[Node, Any] = {}
-    failed: dict[str, str] = {}
+    failed: dict[Any, str] = {}
     with tracer.running, np.errstate(all="ignore"):
         for node in graph.inputs:
             made[node] = tracer.argument(node.name or "x", node.value)
@@ -182,12 +182,12 @@ def trace(graph: Graph, library: str) -> Traces:
                 with asking_others():
                     made[node] = _traced(tracer, node, operands)
             except NoAnswer as none:
-                failed.setdefault(node.block.name, str(none))
+                failed.setdefault(node.block, str(none))
                 made[node] = FAILED
         if failed:
             raise CodeError(
                 f"no code for {library} can be written of "
-                + "; ".join(f"block {name} ({why})" for name, why in failed.items())
+                + "; ".join(f"block {block.name} ({why})" for block, why in failed.items())
             )
         outputs = [_operand(tracer, made, out) for out in graph.outputs]
         values = {node: tracer.value(x) for node, x in made.items()}

@@ -148,6 +148,30 @@ def test_a_loop_folds_and_each_function_is_a_box():
     assert [box["name"] for box in found if box["kind"] == "function"] == ["f"] + ["affine"] * 30
 
 
+def test_own_blocks_of_the_same_name_fold_only_where_they_do_the_same():
+    def doubled():
+        @cr.block
+        def layer(x):
+            return 2 * x
+
+        return layer
+
+    def sine():
+        @cr.block
+        def layer(x):
+            return np.sin(x)
+
+        return layer
+
+    def f(x):
+        for make in [doubled, sine] * 4:
+            x = make()(x)
+        return np.sum(x)
+
+    found = list(boxes(story(cr.explain(f)(X))["box"]))
+    assert [box["name"] for box in found if box["kind"] == "repeat"] == ["×4"]
+
+
 def test_no_box_has_more_items_than_can_be_laid_out():
     def f(x):
         for i in range(300):

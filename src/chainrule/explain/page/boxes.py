@@ -134,7 +134,7 @@ def _fold(box: Box, rows: Sequence[Row], signatures: dict[Any, int], inputs_stay
         if isinstance(item, Box):
             return _fold(item, rows, signatures, inputs_stay)
         row = rows[item]
-        kind = "input" if row.formula is None else row.node.block.name
+        kind = "input" if row.formula is None else row.node.block.does
         return signatures.setdefault((kind, np.shape(row.node.value)), len(signatures))
 
     marks = [signature(item) for item in box.items]
