@@ -1,7 +1,7 @@
 """Which errors the library catches: those it names, and any only of code of others."""
 
 import ast
-import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,20 +154,20 @@ def with_a_mistake(*rest, **more):
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "run"),
+    ("name", "run"),
     [
-        ("graph", "as_constant", lambda: cr.check(lambda x: np.sum(2 * x))(np.ones(2))),
-        ("check.compare", "from_parts", lambda: cr.check(lambda x: np.sum(np.exp(x)))(np.ones(2))),
-        ("check.blame", "_of_operand", lambda: cr.check(wrong_square)(np.ones(2))),
-        (
-            "code.proxies",
-            "traced_result",
-            lambda: cr.explain(lambda x: np.sum(cr.softmax(x)))(np.ones(2)).code("numpy"),
-        ),
+        ("as_constant", lambda: cr.check(lambda x: np.sum(2 * x))(np.ones(2))),
+        ("from_parts", lambda: cr.check(lambda x: np.sum(np.exp(x)))(np.ones(2))),
+        ("_of_operand", lambda: cr.check(wrong_square)(np.ones(2))),
+        ("traced_result", lambda: cr.explain(lambda x: np.sum(cr.softmax(x)))(np.ones(2)).code("numpy")),
     ],
 )
-def test_a_mistake_in_the_library_surfaces_where_others_are_asked(module, name, run, monkeypatch):
-    monkeypatch.setattr(importlib.import_module(f"chainrule.{module}"), name, with_a_mistake)
+def test_a_mistake_in_the_library_surfaces_where_others_are_asked(name, run, monkeypatch):
+    run()
+    modules = [module for key, module in sys.modules.items() if key.startswith("chainrule.") and name in vars(module)]
+    assert modules
+    for module in modules:
+        monkeypatch.setattr(module, name, with_a_mistake)
     with pytest.raises(NameError, match="undefined_name"):
         run()
 
