@@ -1,4 +1,4 @@
-"""A sample of the random calls of `python -m tests.fuzz`, recorded and compiled."""
+"""A sample of the random calls and programs of `python -m tests.fuzz`."""
 
 import pytest
 
@@ -24,3 +24,18 @@ def test_random_calls_are_numpys(kind, start):
                 failed.append(f"{index}: {call}: {error}")
     assert not failed, "\n".join(failed)
     assert ran > CHUNK / 4
+
+
+@pytest.mark.parametrize("kind", ["nested transforms", "own blocks", "written afterwards"])
+def test_random_programs_are_right_however_they_are_asked(kind):
+    ran = 0
+    with interpreted():
+        for index in range(30):
+            program = KINDS[kind].make(7, index)
+            try:
+                error = KINDS[kind].failure(program)
+            except Refused:
+                continue
+            ran += 1
+            assert error is None, f"{index}: {error}\n{program}"
+    assert ran > 10

@@ -71,3 +71,19 @@ def test_a_wrong_rule_at_the_same_places_is_blamed(name):
     report = cr.check(lambda x: np.sum(block(x)))(x)
     assert not report.ok
     assert report.blame.block == "lambda"
+
+
+def test_a_gradient_that_is_nothing_but_rounding_is_not_wrong():
+    """Of x × x, which is 0 everywhere, rounding leaves 1e-16; and no wrong gradient hides behind that."""
+    x = np.array([[0.43, 0.64, 0.42], [0.83, 1.8, 0.49], [0.64, -1.13, -1.5]])
+    assert cr.check(lambda x: np.sum(np.cross(x, x)))(x).ok
+
+    @cr.block
+    def tripled(x):
+        return 3 * x
+
+    @tripled.backward
+    def tripled_backward(dz, z, x):
+        return 2 * dz
+
+    assert not cr.check(lambda x: np.sum(1e-12 * tripled(x) * np.cos(x)))(x).ok

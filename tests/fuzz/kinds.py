@@ -12,7 +12,7 @@ import numpy as np
 
 import chainrule as cr
 from programs import Program, write_program
-from programs.answers import numbers
+from programs.answers import directions, numbers
 from programs.compare import (
     assert_close,
     compare_double,
@@ -119,13 +119,63 @@ def compare_checked(program: Program) -> None:
 
 def compare_written_afterwards(program: Program) -> None:
     """Writing into the arguments after the forward pass changes no gradient."""
-    xs = [x.copy() for x in program.inputs.values()]
+    xs = [x.copy(order="K") for x in program.inputs.values()]  # a reshape of another order would be another view
     expected = _gradients(program)(*program.inputs.values())[1]
     _, pullback = cr.vjp(program.function(), *xs)
     for x in xs:
         x[...] = np.nan
     for a, b in zip(pullback(1.0), expected, strict=True):
         assert_close(a, b, "gradient after a write")
+
+
+def compare_nested(program: Program) -> None:
+    """The Hessian times a vector is the same by each nesting of forward and reverse mode, and compiled."""
+    f, xs = program.function(), list(program.inputs.values())
+    if any(map(np.iscomplexobj, xs)):
+        raise Refused("complex numbers: forward mode has another convention")
+    chosen, vectors = numbers(len(xs)), tuple(directions(xs))
+    gradient = cr.grad(f, chosen)
+
+    def slope(*xs: Any) -> Any:
+        return sum(np.sum(g * v) for g, v in zip(gradient(*xs), vectors, strict=True))
+
+    def forward(*xs: Any) -> Any:
+        return cr.jvp(f, xs, vectors)[1]
+
+    expected = cr.hvp(f, chosen)(*xs, vectors)
+    found = {
+        "reverse over reverse": cr.grad(slope, chosen)(*xs),
+        "forward over reverse": cr.jvp(gradient, tuple(xs), vectors)[1],
+        "reverse over forward": cr.grad(forward, chosen)(*xs),
+    }
+    compiled = cr.compile(cr.grad(slope, chosen))
+    for what in ("recorded to compile", "compiled"):
+        with np.errstate(all="ignore"):
+            found[what] = compiled(*xs)
+    for what, products in found.items():
+        for a, b in zip(products, expected, strict=True):
+            if np.all(np.isfinite(b)):
+                assert_close(a, b, what, 1e-8)
+
+
+def compare_own_block(program: Program) -> None:
+    """A program as a block of the user's own, its rule derived or written, has the program's derivatives."""
+    xs = list(program.inputs.values())
+    if any(map(np.iscomplexobj, xs)):
+        raise Refused("complex numbers: a rule of real ones")
+    chosen, vectors = numbers(len(xs)), tuple(directions(xs))
+    parameters = ", ".join(program.inputs)
+    copies = ", ".join(f"np.copy({name})" for name in program.inputs)  # a block may not write into what it is given
+    f = eval(f"lambda {parameters}: program({copies})", {"np": np, "program": program.function()})
+    derived, written = cr.block(f), cr.block(f)
+    pulled = f"cr.vjp(f, {parameters})[1](dz)" + "[0]" * (len(xs) == 1)
+    written.backward(eval(f"lambda dz, z, {parameters}: {pulled}", {"cr": cr, "f": f}))
+    for what, own in {"derived": derived, "written": written}.items():
+        ours, wanted = (lambda *xs, g=g: np.sin(g(*xs)) * np.sum(xs[0]) for g in (own, f))
+        found = [*cr.grad(ours, chosen)(*xs), *cr.hvp(ours, chosen)(*xs, vectors)]
+        expected = [*cr.grad(wanted, chosen)(*xs), *cr.hvp(wanted, chosen)(*xs, vectors)]
+        for a, b in zip(found, expected, strict=True):
+            assert_close(a, b, f"own block, its rule {what}", 1e-8)
 
 
 def _mixed(seed: int, index: int) -> Program:
@@ -144,5 +194,7 @@ KINDS: dict[str, Kind] = {
     "explained": Kind(_mixed, compare_explained),
     "checked": Kind(write_program, compare_checked),
     "written afterwards": Kind(write_program, compare_written_afterwards),
+    "nested transforms": Kind(write_program, compare_nested),
+    "own blocks": Kind(write_program, compare_own_block),
 }
 """Each kind gets the same time."""

@@ -159,7 +159,7 @@ def _of_many_axes(of_one):
         s, axes = _shape_and_axes(a, s, axes)
         for n, i in zip(reversed(s), reversed(axes), strict=True):
             a = of_one(a, n, i, norm)
-        return a
+        return a if axes else np.copy(a)  # of a number NumPy makes an array
 
     return transform
 

@@ -40,6 +40,7 @@ class Problem:
     seeds : a cotangent dz for each output.
     rough : how much of a relative difference rounding explains (the epsilon of the coarsest dtype in the graph).
     libraries : those to compare with.
+    least : differences below this are rounding, whatever the sizes are.
     """
 
     labels: Sequence[str]
@@ -50,6 +51,7 @@ class Problem:
     gradients: Sequence[np.ndarray]
     rough: float
     libraries: Sequence[str] = tuple(LIBRARIES)
+    least: float = 0.0
     _answers: dict[str, Answer | Unavailable] = field(default_factory=dict)
 
     def direction(self, i: int, d: np.ndarray) -> np.ndarray:
@@ -177,7 +179,7 @@ class Problem:
         outputs = [z.value if type(z) is Node else z for z in self.graph.outputs]
         size = sum(largest(dz * z) for dz, z in zip(self.seeds, outputs, strict=True) if is_inexact(z))
         steps = max(typical_step(real_parts(x)) for x in self.inputs)
-        return 1e3 * self.rough * max(size / steps, *(largest(g) for g in self.gradients))
+        return max(self.least, 1e3 * self.rough * max(size / steps, *(largest(g) for g in self.gradients)))
 
 
 def precision(values: Sequence[Any]) -> float:
