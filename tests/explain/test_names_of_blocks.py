@@ -130,20 +130,19 @@ OTHER_NAMES = {
     "libraries.py": "functions of the Array API",
 }
 """Rooms that read names of another language, some of which are spelled as blocks are."""
-OPERATIONS = set("operations bounds values sizes schedule kernels program windows".split())
-GENERATED = set("translate arithmetic indexing spans vecmath".split())
 OTHER_NAMES |= {
     f"compile/{file.name}": "operations of kernels, and functions in generated code"
     for file in (SOURCE / "compile").iterdir()
-    if file.stem in OPERATIONS | GENERATED
+    if file.is_dir() or "chainrule.node import" not in file.read_text()
 }
+"""Of the compiler, what reads no recorded step reads no block."""
 OTHER_WORDS = {
     "operators.py": {"add", "conj", "invert", "matmul"},  # Python's names of operators
     "protocols.py": {"where"},
     "coverage.py": {"all"},
     "escape.py": {"beta", "gamma", "psi", "zeta"},
     "explain/page/numbers.py": {"columns"},
-    "explain/picture.py": {"spacing"},
+    "explain/placement.py": {"spacing"},
 }
 """Words that are no block there: arguments of functions, Greek letters, keys of JSON."""
 KINDS = {"kind", "op"}
