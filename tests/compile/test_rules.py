@@ -10,8 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.block import block_named
-from chainrule.compile.lowering_rules import RULES
-from chainrule.compile.window_rules import WINDOW_RULES
+from chainrule.compile.lowering import ALL_RULES
 from compile.interpreted import interpreted
 from compile.test_catalogue import assert_same
 
@@ -145,9 +144,8 @@ def outcomes(monkeypatch: Any, f: Any, *xs: Any) -> dict[str, set[bool]]:
 
     with monkeypatch.context() as patched, interpreted(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for table in (RULES, WINDOW_RULES):
-            for block, rule in list(table.items()):
-                patched.setitem(table, block, noted(block.name, rule))
+        for block, rule in list(ALL_RULES.items()):
+            patched.setitem(ALL_RULES, block, noted(block.name, rule))
         compiled = cr.compile(f)
         for _ in range(3):
             assert_same(compiled(*xs), f(*xs), 1e-12)
@@ -155,7 +153,7 @@ def outcomes(monkeypatch: Any, f: Any, *xs: Any) -> dict[str, set[bool]]:
 
 
 def test_every_rule_has_a_case_in_which_it_fires():
-    assert {block.name for block in (*RULES, *WINDOW_RULES)} == set(FIRES)
+    assert {block.name for block in ALL_RULES} == set(FIRES)
 
 
 @pytest.mark.parametrize("name", FIRES)

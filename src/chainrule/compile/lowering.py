@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER
+from chainrule.block import Block
 from chainrule.compile.lowering_rules import RULES
-from chainrule.compile.making import Maker
+from chainrule.compile.making import LoweringRule, Maker
 from chainrule.compile.operations import COMPUTED
+from chainrule.compile.product_rules import PRODUCT_RULES
 from chainrule.compile.recorder import found
 from chainrule.compile.steady import same_inside
 from chainrule.compile.values import Value
@@ -25,6 +27,9 @@ from chainrule.node import Node
 from chainrule.simplify import simplify_graph
 
 __all__ = ["Lowering", "lower"]
+
+
+ALL_RULES: dict[Block, LoweringRule] = RULES | PRODUCT_RULES | WINDOW_RULES
 
 
 class Lowering(Maker):
@@ -56,7 +61,7 @@ class Lowering(Maker):
         return made
 
     def operation(self, node: Node, args: list[Value]) -> Value | None:
-        lowered = RULES.get(node.block) or WINDOW_RULES.get(node.block)
+        lowered = ALL_RULES.get(node.block)
         if lowered is None or any(a.op == "none" for a in args):
             return None
         if 0 in np.shape(node.value) or any(0 in a.shape for a in args):

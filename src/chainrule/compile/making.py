@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.block import Block
 from chainrule.compile.sizes import require_fitting
 from chainrule.compile.values import Value
 from chainrule.constants import is_uniform
+from chainrule.node import Node
 
-__all__ = ["Maker"]
+__all__ = ["LoweringRule", "Maker", "RuleTable"]
 
 
 class Maker:
@@ -64,3 +66,18 @@ def _is_simple(x: Any) -> bool:
     if isinstance(x, dict):
         return all(map(_is_simple, x.values()))
     return isinstance(x, bool | int | float | str | slice | type(None) | np.dtype)
+
+
+LoweringRule = Callable[[Maker, Node, list[Value]], Value | None]
+"""What a block, used at a node, is for these operands; None where it has no such form."""
+
+
+class RuleTable(dict[Block, LoweringRule]):
+    """The rules of some blocks. Called with blocks, it is the decorator that adds a rule for them."""
+
+    def __call__(self, *blocks: Block) -> Callable[[LoweringRule], LoweringRule]:
+        def register(function: LoweringRule) -> LoweringRule:
+            self.update(dict.fromkeys(blocks, function))
+            return function
+
+        return register

@@ -13,8 +13,9 @@ import numpy as np
 from chainrule.block import Block
 from chainrule.blocks.pooling import max_pool, max_pool_tangent, max_pool_transpose
 from chainrule.blocks.windows import columns, from_columns, positions_of
-from chainrule.compile.lowering_rules import LoweringRule, reshaped, transposed, untransposed
-from chainrule.compile.making import Maker
+from chainrule.compile.lowering_rules import reshaped, transposed
+from chainrule.compile.making import LoweringRule, Maker
+from chainrule.compile.product_rules import untransposed
 from chainrule.compile.values import Value
 from chainrule.node import Node
 

@@ -1,0 +1,205 @@
+"""What reductions, products of matrices, and reads and writes at labels are in the operations of kernels and BLAS."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from chainrule.blocks import integers
+from chainrule.blocks.integers import gather, labels_fit, one_hot_rows, scatter
+from chainrule.blocks.linalg import matmul, outer
+from chainrule.blocks.reductions import all_, any_, max_, mean, min_
+from chainrule.blocks.reductions import sum as sum_
+from chainrule.compile.lowering_rules import as_dtype, kind_of, number_of, reshaped, simpler, transposed
+from chainrule.compile.making import Maker, RuleTable
+from chainrule.compile.values import Value
+from chainrule.node import Node
+
+__all__ = ["PRODUCT_RULES", "untransposed"]
+
+PRODUCT_RULES = RuleTable()
+
+
+# Reductions and products ---------------------------------------------------------------------------------------
+
+
+def _reduced_axes(node: Node, x: Value) -> tuple[int, ...]:
+    axis = node.params["axis"]
+    if axis is None:
+        return tuple(range(len(x.shape)))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a % len(x.shape) for a in axes)) if x.shape else ()
+
+
+def reduced(low: Maker, op: str, x: Value, axes: tuple[int, ...], shape: tuple[int, ...]) -> Value:
+    """A reduction; over axes of length 1 it is a view."""
+    if all(x.shape[a] == 1 for a in axes):
+        return reshaped(low, x, shape)
+    if number_of(x) is not None and op in ("max", "min"):
+        return low.constant(number_of(x), shape, x.dtype)
+    if x.op == "transpose":  # what is kept must come out in its order
+        order = x.params["order"]
+        rest = [order[a] for a in range(len(order)) if a not in axes]
+        if rest == sorted(rest):
+            return reduced(low, op, x.args[0], tuple(sorted(order[a] for a in axes)), shape)
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    return reshaped(low, low.make(op, [x], kept, x.dtype, axes=axes), shape)
+
+
+@PRODUCT_RULES(sum_, max_, min_, all_, any_)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    return _reduction(low, REDUCTION[node.block], node, args[0])
+
+
+REDUCTION = {sum_: "sum", max_: "max", min_: "min", all_: "all", any_: "any"}
+
+
+def _reduction(low: Maker, op: str, node: Node, x: Value) -> Value | None:
+    dtype = kind_of(node)
+    if (dtype.kind == "b" and op in ("max", "min", "sum")) or (op in ("all", "any") and x.dtype != bool):
+        return None
+    x = as_dtype(low, x, dtype)
+    return reduced(low, op, x, _reduced_axes(node, x), np.shape(node.value))
+
+
+@PRODUCT_RULES(mean)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    x, dtype = args[0], kind_of(node)
+    total = _reduction(low, "sum", node, x) if dtype.kind == "f" else None
+    n = math.prod(x.shape[a] for a in _reduced_axes(node, x))
+    if total is None or n == 1:
+        return total
+    return low.make("divide", [total, low.constant(dtype.type(n), (), dtype)], total.shape, dtype)
+
+
+@PRODUCT_RULES(outer)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    dtype, shape = kind_of(node), np.shape(node.value)
+    if dtype.kind != "f":
+        return None
+    x, y = (as_dtype(low, a, dtype) for a in args)
+    x = reshaped(low, x, (*x.shape, 1))
+    y = reshaped(low, y, (*y.shape[:-1], 1, y.shape[-1]))
+    return simpler(low, low.make("multiply", [x, y], shape, dtype))
+
+
+@PRODUCT_RULES(matmul)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    dtype = kind_of(node)
+    if dtype.kind != "f":
+        return None
+    x, y = (as_dtype(low, a, dtype) for a in args)
+    x, turned_x = untransposed(low, x)
+    y, turned_y = untransposed(low, y)
+    shape = np.shape(node.value)
+    if turned_y and (turned_x or _has_positions(y)):  # x @ y as (yᵀ @ xᵀ)ᵀ
+        n = len(shape)
+        made = _product(low, y, x, (*shape[:-2], shape[-1], shape[-2]), not turned_y, not turned_x)
+        return transposed(low, made, (*range(n - 2), n - 1, n - 2))
+    return _product(low, x, y, shape, turned_x, turned_y)
+
+
+def _product(low: Maker, x: Value, y: Value, shape: tuple[int, ...], turned_x: bool, turned_y: bool) -> Value:
+    """A product; leading axes of length 1 are left out."""
+    if len(shape) > 2 and math.prod(shape[:-2]) == 1:
+        x, y = (reshaped(low, a, a.shape[-2:]) for a in (x, y))
+        return reshaped(low, _product(low, x, y, shape[-2:], turned_x, turned_y), shape)
+    return low.make("matmul", [x, y], shape, x.dtype, turned=(turned_x, turned_y))
+
+
+def _has_positions(x: Value) -> bool:
+    """Whether a matrix has the positions of a convolution as its rows, so that the result should have them too."""
+    while x.op in ("view", "reshape"):
+        x = x.args[0]
+    return x.op == "columns"
+
+
+def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
+    """A transposed matrix is read the other way round by the product itself."""
+    if x.op == "transpose" and len(x.shape) >= 2:
+        n, order = len(x.shape), x.params["order"]
+        wanted = (*range(n - 2), n - 1, n - 2)  # of the axes of x, in the order in which they lie in memory
+        lies = sorted(range(n), key=lambda a: order[a])
+        if [a for a in lies if x.shape[a] != 1] == [a for a in wanted if x.shape[a] != 1]:
+            return reshaped(low, x.args[0], tuple(x.shape[a] for a in wanted)), True
+    return x, False
+
+
+# Labels that are known only at run time ------------------------------------------------------------------------
+
+
+@PRODUCT_RULES(gather)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    """One entry of each row, by its label: x[arange(N), label], or x[label] of a vector."""
+    x, key = args[0], node.params["key"]
+    if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or x.shape[-1:] == (1,):
+        return None
+    if len(x.shape) == 1 and len(key) == 1 and args[1].shape == () and _are_labels(low, node, args[1], x.shape[0]):
+        return low.make("pick", args, (), x.dtype, axes=(0,))
+    if len(x.shape) == 2 and len(key) == 2 and isinstance(key[0], np.ndarray) and type(key[1]) is integers.Slot:
+        rows = x.shape[0]
+        in_order = key[0].shape == (rows,) == args[1].shape and np.array_equal(key[0], np.arange(rows))
+        if in_order and rows > 1 and _are_labels(low, node, args[1], x.shape[1]):
+            return low.make("pick", args, (rows,), x.dtype, axes=(1,))
+    return None
+
+
+@PRODUCT_RULES(scatter)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    """A number in each row, at its label."""
+    v, key, shape = args[0], node.params["key"], np.shape(node.value)
+    if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or shape[-1] == 1:
+        return None
+    if node.params["shape"] != shape or len(shape) > 2 or not (args[1].shape == v.shape == shape[:-1]):
+        return None
+    if len(key) != len(shape) or type(key[-1]) is not integers.Slot or shape[0] == 1:
+        return None
+    if len(shape) == 2 and not (isinstance(key[0], np.ndarray) and np.array_equal(key[0], np.arange(shape[0]))):
+        return None
+    if not _are_labels(low, node, args[1], shape[-1]):
+        return None
+    if number_of(v) == 1:
+        return low.make("one_hot", [args[1]], shape, v.dtype)
+    here = low.make("one_hot", [args[1]], shape, bool)
+    zero = low.constant(v.dtype.type(0))
+    return low.make("where", [here, reshaped(low, v, (*v.shape, 1)) if v.shape else v, zero], shape, v.dtype)
+
+
+def _are_labels(low: Maker, node: Node, label: Value, classes: int) -> bool:
+    """Whether all indices are between 0 and classes − 1, as they are from now on: others are another path.
+
+    An index that counts from the end, or beyond it, is NumPy's business.
+    """
+    found = node.inputs[1].value if type(node.inputs[1]) is Node else node.inputs[1]
+    if not np.all((found >= 0) & (found < classes)):
+        return False
+    low.guard(_fit(low, label, classes), "truth", True)
+    return True
+
+
+def _fit(low: Maker, label: Value, classes: int, ignored: int | None = None) -> Value:
+    """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
+    low_enough = low.make("less", [label, low.constant(label.dtype.type(classes))], label.shape, bool)
+    not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
+    fits = low.make("logical_and", [not_negative, low_enough], label.shape, bool)
+    if ignored is not None:
+        is_ignored = low.make("equal", [label, low.constant(label.dtype.type(ignored))], label.shape, bool)
+        fits = low.make("logical_or", [fits, is_ignored], label.shape, bool)
+    return reduced(low, "all", fits, tuple(range(len(label.shape))), ())
+
+
+@PRODUCT_RULES(one_hot_rows)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    label = args[0]
+    if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or np.shape(node.value)[-1] == 1:
+        return None
+    return low.make("one_hot", [label], np.shape(node.value), kind_of(node))
+
+
+@PRODUCT_RULES(labels_fit)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    label = args[0]
+    if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
+        return None
+    return _fit(low, label, node.params["classes"], node.params["ignored"])
