@@ -10,7 +10,7 @@ import pytest
 import chainrule
 import chainrule as cr
 from chainrule.compile.failures import CannotCompile, asking_llvm
-from chainrule.errors import CompilerError, NoAnswer, asking_others
+from chainrule.errors import CheckFailed, CompilerError, NoAnswer, RecordingError, asking_others
 
 PACKAGE = Path(chainrule.__file__).parent
 
@@ -126,6 +126,14 @@ def test_a_mistake_in_the_library_is_no_answer_of_others(body, kind):
     f = code_of_the_library(f"def f(x):\n {body}")
     with pytest.raises(kind), asking_others():
         f(OfTheLibrary())
+
+
+@pytest.mark.parametrize("kind", [TypeError, ValueError, KeyError, CheckFailed, RecordingError])
+def test_what_the_library_refuses_is_no_answer(kind):
+    f = code_of_the_library("def f(kind):\n raise kind('refused')")
+    with pytest.raises(NoAnswer, match="refused") as caught, asking_others():
+        f(kind)
+    assert type(caught.value.error) is kind
 
 
 def test_a_program_that_does_not_fit_together_is_no_answer():
