@@ -659,16 +659,18 @@ def _written(x, key, new):
 # What NumPy could do but would lose the gradient -----------------------------------------------------------------
 
 
+PLAIN = np.zeros(3)
+
+
 def add_to_a_plain_array(x):
-    out = np.zeros(3)
+    out = PLAIN
     out += x
     return np.sum(out)
 
 
 def add_at_into_a_plain_array(x):
-    out = np.zeros(3)
-    np.add.at(out, [0, 1, 2], x)
-    return np.sum(out)
+    np.add.at(PLAIN, [0, 1, 2], x)
+    return np.sum(PLAIN)
 
 
 def test_arrays_made_like_a_recorded_one_can_be_filled():
@@ -886,9 +888,7 @@ LOSING = [
     write_into_a_real_part,
     add_to_a_plain_array,
     add_at_into_a_plain_array,
-    lambda x: np.sum(np.asarray(x, dtype=float)),
     lambda x: float(x[0]),
-    lambda x: np.array([x[0], x[1]], dtype=float),
     lambda x: x[0].item(),
     lambda x: sum(x.tolist()),
 ]

@@ -31,6 +31,7 @@ from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal
 from chainrule.operands import NUMERIC, numeric, plain_array, taken_apart_by
+from chainrule.targets import written_into
 from chainrule.views import View
 
 __all__ = [
@@ -120,6 +121,10 @@ class Array(Methods, metaclass=ArrayClass):
             self._own = view.taken_again()._own
             self._view = view._replace(seen=view.root._own)
         return self._own
+
+    def settled(self) -> Any:
+        """The array itself; of a buffer what it is now."""
+        return self
 
     # What it holds ----------------------------------------------------------------------------------------
 
@@ -235,6 +240,13 @@ class Array(Methods, metaclass=ArrayClass):
         return operator.index(read(self._node))
 
     def __float__(self) -> float:
+        if self._node.differentiable and (found := written_into()) is not None:
+            target, copy = found
+            raise RecordingError(
+                f"{target} is a plain array, so writing a recorded value into it would lose the gradient{at_line()}\n"
+                f"  in the function, make a copy that can hold recorded values, {copy} = np.array({target}), "
+                f"and write into {'it' if copy == target else copy}"
+            )
         self._refuse("float(x) (math.exp(x) calls it: write np.exp(x)), or writing x into a plain array,")
         return float(read(self._node))
 
@@ -349,6 +361,9 @@ def constant(operand: Any) -> Any:
     if type(operand) is not np.ndarray or operand.dtype.kind not in NUMERIC:
         if type(operand) in PLAIN or isinstance(operand, str):  # a text is the format of einsum
             return operand
+        if isinstance(operand, Array):  # a buffer (see `chainrule.standins`)
+            operand = operand.settled()
+            return operand if type(operand) is Array else constant(operand)
         if is_foreign(operand):
             return copied(operand)
         operand = joined(operand)

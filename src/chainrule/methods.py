@@ -173,14 +173,12 @@ class Flat:
         return iter(self.x.ravel())
 
     def __getitem__(self, key: Any) -> Any:
-        entries = self.x.flatten()[key]
-        entries._view = None
-        return entries
+        return self.x.flatten()[key].copy()
 
     def __setitem__(self, key: Any, new: Any) -> None:
         places = np.arange(self.x.size)[key]
         if np.ndim(new):
-            new = self.x._call(np.resize, new, np.shape(places))  # a shorter one is repeated, as in NumPy
+            new = np.resize(new, np.shape(places))  # a shorter one is repeated, as in NumPy
         self.x[np.unravel_index(places, self.x.shape)] = new
 
     def copy(self) -> Any:

@@ -187,7 +187,8 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
     if type(out) is not Array:
         raise RecordingError(
             f"out= of {name} with a recorded array: the result belongs in a new array, or in a recorded one; "
-            f"write z = {name.replace('numpy.', 'np.')}(…) (or y = y + x instead of y += x for a plain y)" + at_line()
+            f"write z = {name.replace('numpy.', 'np.')}(…); a plain array y can hold it, in y += x too, after "
+            "y = np.array(y) in the function" + at_line()
         )
     if is_number(out):
         raise TypeError("return arrays must be of ArrayType" + at_line())

@@ -19,6 +19,7 @@ from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign,
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
 from chainrule.sharing import sharing_pairs
+from chainrule.standins.names import standins
 from chainrule.step import record
 from chainrule.trees import Tree, flatten
 
@@ -272,7 +273,8 @@ def record_call(
     if not _own_their_memory(given, new_args, new_kwargs):
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
     try:
-        returned = f(*new_args, **new_kwargs)
+        with standins(f, args):
+            returned = f(*new_args, **new_kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into
             raise error.__cause__ from None

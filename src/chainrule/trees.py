@@ -46,9 +46,10 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     {'W': 10, 'b': (20, 30)}
     """
     if type(tree) is Array or isinstance(tree, SINGLE):  # the common case needs no tree library
-        return [tree], _only
+        return [tree.settled() if isinstance(tree, Array) else tree], _only
     optree = imported("optree")
     leaves, structure = optree.tree_flatten(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]
+    leaves = [leaf.settled() if isinstance(leaf, Array) else leaf for leaf in leaves]
     return leaves, lambda new: optree.tree_unflatten(structure, new)
 
 

@@ -35,7 +35,16 @@ def kept(param: Any) -> Any:
         return kind(map(kept, param))
     if kind is dict:
         return {key: kept(part) for key, part in param.items()}
+    if kind is not Array and isinstance(param, Array):
+        return kept(param.settled())
     return param
+
+
+def _one_array(operand: Any) -> Any:
+    """Numbers in a list as one array, and a buffer as the array that it is now."""
+    if isinstance(operand, Array):
+        return operand.settled()
+    return joined(operand) if isinstance(operand, (list, tuple, np.ndarray)) else operand
 
 
 class Block:
@@ -145,7 +154,7 @@ class Block:
                 return self._recorded(operands, params)
             plain = plain and (kind in PLAIN or (kind is np.ndarray and operand.dtype.kind != "O"))
         if not plain:
-            operands = tuple(joined(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in operands)
+            operands = tuple(_one_array(x) for x in operands)
             if any(type(x) is Array for x in operands):
                 return self._recorded(operands, params)
         return self.forward(namespace_of(operands), *operands, **params)

@@ -18,6 +18,7 @@ import numpy as np
 from chainrule.array import WATCHER, Array, constant, form_of, node_of
 from chainrule.block.base import AdaptedRule, Block
 from chainrule.block.results import Results, results_of
+from chainrule.buffered import BUFFERED
 from chainrule.domains import Example
 from chainrule.errors import BlockError, ChainruleError, GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.libraries import NUMPY_NAMESPACE, namespace_of
@@ -110,11 +111,14 @@ class OwnBlock(Block):
     def _forward(self, xp: Any, *operands: Any, **params: Any) -> Any:
         given = _Given(operands)
         changed = {k: p for k, p in params.items() if k not in self.defaults or p is not self.defaults[k]}
+        plain = BUFFERED.set(BUFFERED.get() and any(type(x) is Array for x in operands))
         try:
             value = self._run(np if xp is NUMPY_NAMESPACE else xp, *given.handed, **changed)
         except ValueError as error:
             given.refuse_writes(self, "forward", self.rule, error)
             raise
+        finally:
+            BUFFERED.reset(plain)
         given.refuse_writes(self, "forward", self.rule)
         if self.results is not None:
             return self.results.packed(xp, value)
@@ -203,6 +207,7 @@ class OwnBlock(Block):
         operands: Sequence[Any],
         params: dict[str, Any],
     ) -> Any:
+        plain = BUFFERED.set(BUFFERED.get() and any(type(x) is Array for x in given.plain))
         try:
             grads = rule(np if xp is NUMPY_NAMESPACE else xp, dz, z, *operands, **params)
         except ChainruleError:
@@ -216,6 +221,8 @@ class OwnBlock(Block):
             )
             error.add_note(f"in the backward rule of block {self.name}{_at(rule.function)}\n  given {shapes}")
             raise
+        finally:
+            BUFFERED.reset(plain)
         given.refuse_writes(self, "backward", rule.function)
         return grads
 

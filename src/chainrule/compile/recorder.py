@@ -18,6 +18,7 @@ from chainrule.libraries import PLAIN
 from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import checked_result, name_of
 from chainrule.sharing import sharing_pairs
+from chainrule.standins.names import standins
 from chainrule.trees import flatten
 from chainrule.watching.locals import watch_locals
 
@@ -178,7 +179,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     draws = Draws(f)
     token = WATCHER.set(watch)
     try:
-        with watch_locals({}, draws):
+        with watch_locals({}, draws), standins(f, args):
             returned = f(*args, **kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):

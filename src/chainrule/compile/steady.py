@@ -12,10 +12,8 @@ import functools
 import hashlib
 import random
 import sys
-import sysconfig
 import types
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -25,7 +23,8 @@ from chainrule.array import Array, node_of
 from chainrule.block import Block
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
-from chainrule.node import Line, Node, is_internal
+from chainrule.node import Line, Node
+from chainrule.reach import is_filled, is_library, reached
 
 __all__ = ["Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
 
@@ -174,7 +173,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
     if isinstance(x, Block):
         return _key_of_block(x, depth)
     if isinstance(x, types.FunctionType):
-        cells = [c.cell_contents for c in x.__closure__ or () if _is_filled(c)]
+        cells = [c.cell_contents for c in x.__closure__ or () if is_filled(c)]
         return x.__code__, key((cells, x.__defaults__, x.__kwdefaults__))
     if isinstance(x, types.MethodType):
         return types.MethodType, key((x.__func__, x.__self__))
@@ -188,18 +187,8 @@ def _key_of_block(block: Block, depth: int = 0) -> Any:
     return block if block.pure else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
 
 
-def _is_filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
-
-
 # Random generators ---------------------------------------------------------------------------------------------------
 
-REACH = 20_000
-"""So many objects are looked at for generators."""
 ENTROPY = {random.SystemRandom.getrandbits.__code__, random.SystemRandom.random.__code__}
 """What a generator of NumPy without a seed is seeded by."""
 SEED = random.Random.seed.__code__
@@ -231,7 +220,7 @@ class Draws:
 
 def _caller(frame: Any) -> Line:
     """The user's line from which a function of Python's own `random` was called."""
-    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
+    while frame.f_back is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
     return Line(frame.f_code.co_filename, frame.f_lineno)
 
@@ -242,19 +231,7 @@ def _generators(f: Callable[..., Any]) -> list[Callable[[], Any]]:
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
         found.append(torch.get_rng_state)
-    return found + [state for item in _reached(f) if (state := _state_of(item)) is not None]
-
-
-def _reached(f: Any) -> Iterator[Any]:
-    """What a function can take from outside: itself, what it names and encloses, and what those hold."""
-    seen: set[int] = set()
-    queue: deque[Any] = deque([f])
-    while queue and len(seen) < REACH:
-        item = queue.popleft()
-        if id(item) not in seen:
-            seen.add(id(item))
-            yield item
-            queue += _parts(item)
+    return found + [state for item in reached(f) if (state := _state_of(item)) is not None]
 
 
 def is_generator(x: Any) -> bool:
@@ -277,65 +254,13 @@ def _state_of(item: Any) -> Callable[[], Any] | None:
     return None
 
 
-def _parts(item: Any) -> list[Any]:
-    """What a function can take of an object that it can reach."""
-    if item is None or isinstance(item, str | bytes | int | float | complex | np.ndarray | np.generic | Array | Node):
-        return []
-    if isinstance(item, type):
-        return (
-            [] if _is_library(getattr(sys.modules.get(item.__module__), "__file__", None)) else [*vars(item).values()]
-        )
-    if isinstance(item, list | tuple | set | frozenset):
-        return list(item)
-    if isinstance(item, dict):
-        return list(item.values())
-    if isinstance(item, functools.partial):
-        return [item.func, *item.args, *item.keywords.values()]
-    if isinstance(item, types.MethodType):
-        return [item.__self__, item.__func__]
-    if isinstance(item, types.FunctionType):
-        parts = [cell.cell_contents for cell in item.__closure__ or () if _is_filled(cell)]
-        parts += [*(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values(), getattr(item, "__wrapped__", None)]
-        return parts if _is_library(item.__code__.co_filename) else parts + _named(item.__code__, item.__globals__)
-    if isinstance(item, types.ModuleType):
-        return []
-    slots = [getattr(item, n, None) for c in type(item).__mro__ for n in _slots(c)]
-    return [*getattr(item, "__dict__", {}).values(), *slots, type(item)]
-
-
-LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-def _is_library(file: str | None) -> bool:
-    """Whether code is not the user's, so that what it names is not looked into: it has no generators of his."""
-    return file is None or is_internal(file) or file.startswith(LIBRARIES)
-
-
-def _slots(kind: type) -> list[str]:
-    slots = kind.__dict__.get("__slots__", ())
-    return [n for n in ([slots] if isinstance(slots, str) else slots) if n not in ("__dict__", "__weakref__")]
-
-
-def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Any]:
-    """The globals that a function's code names, and what it names of modules and classes among them."""
-    names = set(code.co_names)
-    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
-    found = [scope[n] for n in names if n in scope]
-    for owner in [x for x in found if isinstance(x, types.ModuleType | type)]:
-        if owner is not np:
-            found += [vars(owner)[n] for n in names if n in vars(owner)]
-    for part in inner:
-        found += _named(part, scope)
-    return found
-
-
 # The refusal ---------------------------------------------------------------------------------------------------------
 
 
 def _line_of_function(f: Callable[..., Any]) -> Line | None:
     """Where the user's function begins: of cr.grad(f), that is f."""
-    for item in _reached(f):
-        if isinstance(item, types.FunctionType) and not _is_library(item.__code__.co_filename):
+    for item in reached(f):
+        if isinstance(item, types.FunctionType) and not is_library(item.__code__.co_filename):
             return Line(item.__code__.co_filename, item.__code__.co_firstlineno)
     return None
 

@@ -1,0 +1,210 @@
+"""The names of NumPy and of Python's math in the user's code, and what they stand for while a function is recorded.
+
+`np.zeros(3)` asks no protocol, so nothing tells that a recorded value will be written into its result. So while a
+function runs recorded, the names by which its code reaches NumPy and math (`np`, `math`, or `zeros` after an import of
+it) stand for namespaces of ours: in the globals of the functions that it can reach, and in closures. NumPy itself is
+not changed. Other threads see those names too; there they do what NumPy does, because they ask whether a function is
+being recorded in their own context. Afterwards each name is what it was, whatever happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import math
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chainrule.array import Array
+from chainrule.buffered import BUFFERED
+from chainrule.forks import waited_for
+from chainrule.libraries import NUMPY as PLAIN_TYPES
+from chainrule.reach import is_filled, is_library, reached
+from chainrule.standins.library import chainrule_standin, given_arrays
+from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
+from chainrule.standins.numpy_functions import JOINS, MODULES, NUMPY_FUNCTIONS, module_standin
+
+__all__ = ["standins"]
+
+_FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | MATH_FUNCTIONS).items()}
+"""What stands in for a function, by its id, for not everything that a name can stand for has a hash."""
+_WRITES = frozenset("fill put sort partition resize at copyto place putmask fill_diagonal put_along_axis out".split())
+"""Methods, functions and keywords that write into an array."""
+
+
+class Name:
+    """A name in a module's globals, or a variable of a closure, that stands for something else for a while."""
+
+    def __init__(self, scope: dict[str, Any] | types.CellType, name: str, found: Any, standin: Any):
+        self.scope, self.name, self.found, self.standin = scope, name, found, standin
+        self.uses = 0
+
+    def replace(self, old: Any, new: Any) -> None:
+        """Let the name be the new one, if it is the old one."""
+        if isinstance(self.scope, types.CellType):
+            if is_filled(self.scope) and self.scope.cell_contents is old:
+                self.scope.cell_contents = new
+        elif self.scope.get(self.name) is old:
+            self.scope[self.name] = new
+
+
+class _StandIns:
+    """Context: these names stand for namespaces of ours."""
+
+    __slots__ = ("names", "token")
+
+    def __init__(self, names: list[Name]):
+        self.names = names
+
+    def __enter__(self) -> None:
+        self.token = BUFFERED.set(True)
+        with _lock:
+            for name in self.names:
+                name.uses += 1
+                if name.uses == 1:
+                    name.replace(name.found, name.standin)
+
+    def __exit__(self, *failure: Any) -> None:
+        BUFFERED.reset(self.token)
+        with _lock:
+            for name in self.names:
+                name.uses -= 1
+                if not name.uses:
+                    name.replace(name.standin, name.found)
+
+
+_nothing = contextlib.nullcontext()
+
+
+def standins(f: Callable[..., Any], args: tuple[Any, ...] = ()) -> Any:
+    """Context: the names by which f, given these arguments, reaches NumPy and math stand for namespaces of ours."""
+    names = _names_for(f, args)
+    return _StandIns(names) if names else _nothing
+
+
+_lock = waited_for(threading.Lock())
+
+
+_HARMLESS = PLAIN_TYPES | {Array, str, list, tuple, dict}
+"""Types of arguments that have no code of the user's."""
+
+# Which names ---------------------------------------------------------------------------------------------------------
+
+_names: dict[tuple[int, str], Name] = {}
+"""Every name that was replaced once, by the id of its scope, which the name holds on to."""
+_known: dict[Any, tuple[list[Any], list[tuple[dict[str, Any], str, Any]], list[Name]]] = {}
+"""What is known of a function: what keeps its key alive, the globals that it was worked out from, and its names."""
+
+
+def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[Name]:
+    """The names that must stand for something else while f runs; most often none."""
+    roots = [f]
+    for x in args:
+        if type(x) not in _HARMLESS:
+            roots.append(type(x))
+    held: list[Any] = []
+    if type(f) is types.FunctionType and f.__closure__ is None and len(roots) == 1:  # the common case
+        held.append(f.__code__)
+        key: Any = id(f.__code__)
+    else:
+        key = tuple(_fingerprint(root, held) for root in roots)
+    known = _known.get(key)
+    if known is None or any(scope.get(name) is not value for scope, name, value in known[1]):
+        functions = [x for root in roots for x in reached(root) if isinstance(x, types.FunctionType)]
+        functions = [x for x in functions if not is_library(x.__code__.co_filename)]
+        links = [link for function in functions for link in _links(function)]
+        if len(_known) >= 1000:
+            _known.clear()
+        known = _known[key] = (held, links, _needed(functions))
+    return known[2]
+
+
+def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
+    """What tells two functions apart as far as the code that they can reach is concerned."""
+    code = getattr(x, "__code__", None)
+    if type(x) is types.FunctionType and depth < 6:
+        held.append(code)
+        cells = [cell.cell_contents for cell in x.__closure__ or () if is_filled(cell)]
+        return id(code), *(_fingerprint(cell, held, depth + 1) for cell in cells)
+    if type(x) is types.MethodType:
+        held.append(type(x.__self__))
+        return _fingerprint(x.__func__, held, depth + 1), id(type(x.__self__))
+    if isinstance(x, type):
+        held.append(x)
+        return id(x)
+    held.append(type(x))
+    parts = [getattr(x, "func", None)] if hasattr(x, "func") else [*getattr(x, "__dict__", {}).values()][:20]
+    return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if callable(p) and depth < 6)
+
+
+def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """The user's functions and classes among the globals that a function names."""
+    scope = function.__globals__
+    for code in _codes(function.__code__):
+        for name in code.co_names:
+            value = scope.get(name)
+            if isinstance(value, types.FunctionType | type):
+                yield scope, name, value
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A function's code, and that of the functions inside it."""
+    yield code
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            yield from _codes(part)
+
+
+def _needed(functions: list[types.FunctionType]) -> list[Name]:
+    """The names of these functions that must stand for something else."""
+    codes = {function: list(_codes(function.__code__)) for function in functions}
+    every = [code for found in codes.values() for code in found]
+    writes = any(_writes(code) for code in every)
+    made: dict[int, Name] = {}
+    for function, own in codes.items():
+        used = {name for code in own for name in code.co_names}
+        scope = function.__globals__
+        places: list[tuple[Any, str, Any]] = [(scope, name, scope[name]) for name in used if name in scope]
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        places += [(cell, name, cell.cell_contents) for name, cell in cells if is_filled(cell)]
+        for where, name, value in places:
+            standin = _standin_of(value, used, writes)
+            if standin is not None:
+                found = _names.setdefault((id(where), name), Name(where, name, value, standin))
+                if not found.uses:
+                    found.found, found.standin = value, standin
+                made[id(found)] = found
+    return list(made.values())
+
+
+def _standin_of(value: Any, used: set[str], writes: bool) -> Any:
+    """What a value of a name must stand for; None where it may stay."""
+    if isinstance(value, types.ModuleType):
+        if value is math:
+            return math_standin()
+        if not writes and not used & {*JOINS}:
+            return None
+        if value is sys.modules.get("chainrule"):
+            return chainrule_standin(value)
+        return module_standin(value) if value in MODULES else None
+    if callable(value) and str(getattr(value, "__module__", "")).startswith("chainrule."):
+        return given_arrays(value) if writes else None
+    standin = _FUNCTIONS.get(id(value))
+    if standin is None or writes or value in MATH_FUNCTIONS or value.__name__ in JOINS:
+        return standin
+    return None
+
+
+def _writes(code: types.CodeType) -> bool:
+    """Whether code writes into an array (by an index, in place, by a function or a keyword), or makes lists."""
+    names = {*code.co_names}
+    for const in code.co_consts:
+        if isinstance(const, tuple):  # the names of the keywords of a call, or any other tuple
+            names |= {part for part in const if isinstance(part, str)}
+    return bool(_WRITES & names) or any(
+        step.opname in ("STORE_SUBSCR", "BUILD_LIST") or (step.opname == "BINARY_OP" and "=" in step.argrepr)
+        for step in dis.get_instructions(code)
+    )

@@ -1,0 +1,181 @@
+"""NumPy as the user's code sees it while a function is recorded: arrays that it makes can hold recorded values later.
+
+Every function is NumPy's own. What it returns is a `Buffer` where it is a new array of floating numbers. `np.array` and
+its like make one recorded array of lists of recorded numbers, where NumPy would make an array of dtype object.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.buffered import BUFFERED
+from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
+from chainrule.views import is_number
+
+__all__ = ["JOINS", "MODULES", "NUMPY_FUNCTIONS", "module_standin"]
+
+
+def _new(value: Any, args: tuple[Any, ...]) -> Any:
+    """A result of NumPy's as a buffer, if it is a new array."""
+    kind = type(value)
+    if kind is np.ndarray:
+        if value.dtype.kind in "fc" and not any(
+            value is arg or (isinstance(arg, np.ndarray) and np.may_share_memory(value, arg)) for arg in args
+        ):
+            return buffer(value)
+    elif kind is list or (kind is tuple and value and type(value[0]) is np.ndarray):
+        return kind(_new(part, args) for part in value)
+    return value
+
+
+def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., Any]:
+    """A function of NumPy that takes lists of recorded numbers, and whose new arrays are buffers."""
+
+    @functools.wraps(function)
+    def standin(*args: Any, **kwargs: Any) -> Any:
+        if not BUFFERED.get():
+            return function(*args, **kwargs)
+        if joins:
+            args = tuple([_joined_if_recorded(arg) for arg in args])
+            kwargs = {name: _joined_if_recorded(arg) for name, arg in kwargs.items()}
+        value = function(*args, **kwargs)
+        return value if type(value) is Array or type(value) is Buffer else _new(value, args)
+
+    return standin
+
+
+class Ufunc:
+    """A ufunc that takes lists of recorded numbers, and whose new arrays are buffers."""
+
+    def __init__(self, ufunc: np.ufunc):
+        self._ufunc = ufunc
+        self._call = _standin(ufunc)
+        self.__name__ = self.__qualname__ = ufunc.__name__
+        self.__doc__ = ufunc.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ufunc, name)
+
+    def __repr__(self) -> str:
+        return repr(self._ufunc)
+
+
+# Arrays of lists -----------------------------------------------------------------------------------------------------
+
+
+def _joined(x: Any) -> Any:
+    """A list of numbers, or lists of them, of which some are recorded: one recorded array."""
+    if type(x) in (list, tuple):
+        return np.stack([_joined(part) for part in x]) if is_recorded(x) else np.asarray(plain_of(x))
+    return plain_of(x)
+
+
+def _joined_if_recorded(x: Any) -> Any:
+    """A list or a tuple of numbers as an array, if it holds recorded floating numbers; anything else as it is."""
+    return _joined(x) if type(x) in (list, tuple) and _holds_floating(x) else x
+
+
+def _holds_floating(x: Any) -> bool:
+    """Whether a list holds recorded floating numbers. Integers may be lengths, places and axes."""
+    for part in x:
+        if type(part) in (list, tuple):
+            if _holds_floating(part):
+                return True
+        elif type(part) is Array and part.dtype.kind in "fc":
+            return True
+    return False
+
+
+def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def standin(x: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if not BUFFERED.get():
+            return function(x, dtype, *args, **kwargs)
+        if isinstance(x, Array) and function in (np.ascontiguousarray, np.asfortranarray):
+            return _laid_out(function, x, dtype)
+        if not is_recorded(x):
+            value = function(plain_of(x), dtype, *args, **kwargs)
+            if type(x) is Buffer and value is x._own.value:
+                return x
+            return _new(value, (x,))
+        made = _joined(x)
+        if is_number(made):
+            made = np.copy(made)  # an array without axes
+        if dtype is not None and made.dtype != np.dtype(dtype):
+            made = made.astype(dtype)
+        elif made is x and copies and kwargs.get("copy", True):
+            made = np.copy(made, order=kwargs.get("order", "K"))
+        for _ in range(kwargs.get("ndmin", 0) - made.ndim):
+            made = made[None]
+        return made
+
+    return standin
+
+
+def _laid_out(function: Callable[..., Any], x: Array, dtype: Any) -> Any:
+    """A recorded array or a buffer with its entries in C or Fortran's order: itself where they lie so already."""
+    x = x.settled()
+    if type(x) is not Array:
+        return _new(function(x, dtype), (x,))
+    if x._unsure:
+        return function(x, dtype)
+    copy: Any = np.copy
+    x = x if dtype is None or x.dtype == np.dtype(dtype) else x.astype(dtype)
+    flags, order = (x.flags.c_contiguous, "C") if function is np.ascontiguousarray else (x.flags.f_contiguous, "F")
+    return (x if flags else copy(x, order=order)) if x.ndim else x[None]
+
+
+JOINS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")
+"""Functions that make an array of a list."""
+
+
+SEQUENCES = frozenset(
+    "concatenate concat stack hstack vstack dstack column_stack block select choose piecewise broadcast_arrays "
+    "meshgrid einsum einsum_path atleast_1d atleast_2d atleast_3d ix_ lexsort savez savez_compressed multi_dot".split()
+)
+"""Functions of lists of arrays: NumPy's protocol looks into these."""
+
+MODULES = {np: "numpy", np.linalg: "numpy.linalg", np.fft: "numpy.fft"}
+
+
+def _standin_of(name: str, function: Any) -> Any:
+    """What stands in for a function of NumPy; None if nothing has to."""
+    if name.startswith("_") or isinstance(function, type) or not callable(function):
+        return None
+    if name in ("empty", "empty_like"):  # what stands in memory by chance would differ from run to run
+        return _standin(getattr(np, name.replace("empty", "zeros")))
+    if name in JOINS:
+        return _of_list(function, name == "array")
+    if isinstance(function, np.ufunc):
+        return Ufunc(function)
+    return _standin(function, name not in SEQUENCES)
+
+
+NUMPY_FUNCTIONS = {
+    function: standin
+    for module in MODULES
+    for name, function in vars(module).items()
+    if (standin := _standin_of(name, function)) is not None
+}
+"""What stands in for the functions of NumPy, by the function itself."""
+
+
+@functools.cache
+def module_standin(module: types.ModuleType) -> types.ModuleType:
+    """The module that the name of one of NumPy's modules stands for."""
+    made = types.ModuleType(MODULES[module], module.__doc__)
+    for name, value in vars(module).items():
+        if isinstance(value, types.ModuleType) and value in MODULES and value is not module:
+            vars(made)[name] = module_standin(value)
+        else:
+            vars(made)[name] = NUMPY_FUNCTIONS.get(value, value) if callable(value) else value
+    return made

@@ -1,0 +1,204 @@
+"""Names stand for something else only while a function runs recorded, and in its context only."""
+
+import math
+import threading
+
+import numpy as np
+import pytest
+from numpy import zeros
+
+import chainrule as cr
+from chainrule.errors import RecordingError
+from chainrule.standins.buffer import Buffer
+from chainrule.standins.names import standins
+
+
+def written(x):
+    out = zeros(2)
+    out[0] = math.sin(x)
+    return np.sum(out)
+
+
+def test_names_are_what_they_were_afterwards():
+    before = np, math, zeros, np.zeros
+    cr.grad(written)(1.0)
+    assert (np, math, zeros, np.zeros) == before
+
+
+def test_names_are_what_they_were_after_an_error():
+    def fails(x):
+        zeros(2)[0] = x
+        raise KeyError("no")
+
+    before = zeros
+    with pytest.raises(KeyError):
+        cr.grad(fails)(1.0)
+    assert zeros is before is np.zeros
+
+
+def test_names_that_the_function_gave_another_meaning_keep_it():
+    scope = {"np": np}
+    exec("def f(x):\n    global np\n    out = np.zeros(1)\n    out[0] = x\n    np = 'mine'\n    return out[0]", scope)
+    assert cr.grad(scope["f"])(2.0) == 1.0
+    assert scope["np"] == "mine"
+
+
+def test_another_thread_sees_plain_numpy():
+    kinds = []
+    inside, seen = threading.Event(), threading.Event()
+
+    def elsewhere():
+        inside.wait(10)
+        kinds.append((type(zeros(2)), type(math.sin(1.0)), type(np.array([1.0]))))
+        seen.set()
+
+    def f(x):
+        out = zeros(2)
+        out[0] = x
+        inside.set()
+        assert seen.wait(10)
+        return out[0]
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    cr.grad(f)(1.0)
+    thread.join()
+    assert kinds == [(np.ndarray, float, np.ndarray)]
+
+
+def test_threads_that_record_the_same_function_do_not_disturb_each_other():
+    results = []
+
+    def run():
+        for i in range(50):
+            results.append(cr.grad(written)(float(i)) - math.cos(i))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 200
+    assert max(map(abs, results)) < 1e-15
+    assert zeros is np.zeros
+
+
+def test_a_generator_that_outlives_the_recording_computes_plainly():
+    def numbers():
+        while True:
+            yield zeros(1)
+
+    kept = []
+
+    def f(x):
+        kept.append(numbers())
+        out = next(kept[0])
+        out[0] = x
+        return out[0]
+
+    assert cr.grad(f)(3.0) == 1.0
+    assert type(next(kept[0])) is np.ndarray
+
+
+def test_nested_recordings():
+    def outer(x):
+        a = zeros(2)
+        a[0] = x * x
+        a[1] = cr.grad(written)(x)
+        b = zeros(1)
+        b[0] = a[0] * a[1]
+        return b[0]
+
+    x = 0.7
+    np.testing.assert_allclose(cr.grad(outer)(x), 2 * x * np.cos(x) - x * x * np.sin(x))
+
+
+def test_names_in_a_closure():
+    def made():
+        import numpy as library
+
+        def f(x):
+            out = library.zeros(3)
+            out[1] = x
+            return library.sum(out**2)
+
+        return f
+
+    f = made()
+    assert cr.grad(f)(3.0) == 6.0
+    assert f.__closure__[0].cell_contents is np
+
+
+def test_a_function_without_writes_needs_no_names():
+    def plain(x):
+        return np.sum(np.sin(x) * np.linspace(0, 1, 3))
+
+    with standins(plain):
+        assert type(np.linspace(0, 1, 3)) is np.ndarray
+    with standins(written):
+        assert type(zeros(3)) is Buffer
+
+
+def test_a_helper_that_is_defined_anew_is_found():
+    scope = {"np": np}
+    exec("def helper(x): return x * x\ndef f(x): return helper(x)", scope)
+    assert cr.grad(scope["f"])(3.0) == 6.0
+    exec("def helper(x):\n    out = np.zeros(1)\n    out[0] = x\n    return out[0] ** 3", scope)
+    assert cr.grad(scope["f"])(3.0) == 27.0
+
+
+def test_rules_of_blocks_compute_on_plain_arrays():
+    kinds = []
+
+    @cr.block
+    def square(x):
+        out = np.zeros(3)
+        out[:] = x**2
+        kinds.append(type(out))
+        return out
+
+    @square.backward
+    def square_backward(dz, z, x):
+        dx = np.zeros(3)
+        dx[:] = 2 * x * dz
+        kinds.append(type(dx))
+        return dx
+
+    def f(x):
+        y = np.zeros(3)
+        y[:] = square(x)
+        return np.sum(y)
+
+    np.testing.assert_array_equal(cr.grad(f)(np.arange(3.0)), [0.0, 2.0, 4.0])
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(cr.grad(f)(x) * x))(np.arange(3.0)), [0.0, 4.0, 8.0])
+    assert set(kinds) <= {np.ndarray, cr.Array}
+
+
+def test_an_array_that_plain_code_keeps_may_not_become_recorded():
+    kept = []
+
+    def f(x):
+        out = zeros(3)
+        kept.append(memoryview(np.ndarray.__array__(out.value)))
+        out[0] = x
+        return out[0]
+
+    with pytest.raises(RecordingError, match="keeps a view"):
+        cr.grad(f)(1.0)
+
+
+@pytest.mark.parametrize("call", [lambda x: math.sqrt(x - 2), lambda x: math.acos(x + 1), lambda x: math.log(-x)])
+def test_the_errors_of_math_are_given(call):
+    with pytest.raises(ValueError, match=r"math domain error|positive"):
+        cr.grad(call)(1.0)
+    compiled = cr.compile(lambda x: math.sqrt(x))
+    assert [compiled(v) for v in (4.0, 9.0, 16.0)] == [2.0, 3.0, 4.0]
+    with pytest.raises(ValueError, match=r"math domain error|nonnegative"):
+        compiled(-1.0)
+    assert compiled(25.0) == 5.0
+
+
+def test_math_overflows_where_python_does():
+    with pytest.raises(OverflowError):
+        cr.grad(lambda x: math.exp(x))(1000.0)
+    assert type(cr.value_and_grad(lambda x: math.exp(x))(1.0)[0]) in (float, np.float64)
