@@ -7,6 +7,7 @@ its like make one recorded array of lists of recorded numbers, where NumPy would
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -25,13 +26,20 @@ def _new(value: Any, args: tuple[Any, ...]) -> Any:
     """A result of NumPy's as a buffer, if it is a new array."""
     kind = type(value)
     if kind is np.ndarray:
-        if value.dtype.kind in "fc" and not any(
-            value is arg or (isinstance(arg, np.ndarray) and np.may_share_memory(value, arg)) for arg in args
-        ):
+        shared = any(value is arg or (isinstance(arg, np.ndarray) and np.may_share_memory(value, arg)) for arg in args)
+        if value.dtype.kind in "fc" and not shared and not _is_for_numpy():
             return buffer(value)
     elif kind is list or (kind is tuple and value and type(value[0]) is np.ndarray):
         return kind(_new(part, args) for part in value)
     return value
+
+
+def _is_for_numpy() -> bool:
+    """Whether a method `__array__` of the user's makes the array: what it returns must be NumPy's."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == "__array__"
 
 
 def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., Any]:
