@@ -74,6 +74,49 @@ def test_the_transform_of_a_number_along_no_axis_is_an_array():
             assert found == f(np.float64(1.5))
 
 
+@pytest.mark.parametrize(
+    "x", [np.float64(2.3), np.array(2.3), np.complex128(2), np.array([1 + 0j]), np.complex64(1 + 1j)]
+)
+def test_the_real_part_of_a_number_that_is_close_to_real_is_an_array(x):
+    compiled, wanted = cr.compile(np.real_if_close), np.real_if_close(x)
+    for found in (compiled(x), compiled(x), np.real_if_close(cr.variable(x)).value):
+        assert (type(found), found.dtype) == (np.ndarray, wanted.dtype)
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_no_differences_are_the_array_itself():
+    assert np.diff(cr.variable(np.float64(0.7)), n=0, prepend=np.empty(0)).value == 0.7
+
+
+def test_code_is_written_where_complex_numbers_depend_on_sizes():
+    def f(x):
+        total = cr.logsumexp(x, axis=None)
+        z = x + 1j * total
+        return np.sum(np.sin(np.real(z)) * np.imag(z)) + np.mean(total * total)
+
+    x = np.array([[1.1, 1.12, -0.92]])
+    assert_code_is_right(f, x, x + 0.3)
+
+
+def assert_code_is_right(f, x, other):
+    """The code that is written for x is right for other numbers too."""
+    exec(cr.explain(f)(x).code(), namespace := {})
+    for numbers in (x, other):
+        value, gradient = namespace[f"{f.__name__}_and_gradient"](numbers)
+        assert np.isclose(value, f(numbers))
+        np.testing.assert_allclose(gradient, cr.grad(f)(numbers))
+
+
+def test_a_number_times_i_stays_a_variable_in_code():
+    """In Python 1j times np.float64 is a complex of Python, which is no constant for all that."""
+
+    def f(x):
+        return np.sum(np.abs(x + 1j * np.mean(x * x))) + np.sum(np.imag(x * x + np.sum(x) * 1j - 1j / np.sum(x)))
+
+    x = np.array([1.1, 1.12, -0.92])
+    assert_code_is_right(f, x, 1.3 * x + 0.1)
+
+
 def test_flags_say_what_may_be_written_into():
     def flags(x):
         arrays = (x, x * 2, np.broadcast_to(x, (2, 3)), x.T, x[1:], np.copy(x), np.real(x), np.imag(x))

@@ -94,9 +94,8 @@ def compare_compiled(program: Program) -> None:
 
 
 def compare_code(program: Program) -> None:
-    """The printed code of each library gives the value and the gradients."""
+    """The printed code gives the value and the gradients, for other numbers too."""
     xs = program.inputs
-    value, gradients = _gradients(program)(*xs.values())
     explanation = cr.explain(program.function())(*xs.values())
     try:
         text = explanation.code("numpy")
@@ -104,11 +103,19 @@ def compare_code(program: Program) -> None:
         raise Refused(str(error)) from error
     exec(compile(text, "<code>", "exec"), namespace := {})
     both = namespace["program_and_gradient"]
-    found, slopes = both(*(xs[p] for p in inspect.signature(both).parameters))
-    slopes = slopes if isinstance(slopes, tuple) else (slopes,)
     exact = all(x.dtype not in (np.float32, np.complex64) for x in xs.values())
-    for a, b in zip([found, *slopes], [value, *gradients], strict=True):
-        assert_close(a, b, f"code\n{text}", 1e-8 if exact else 2e-3)
+    for scale in (1.0, 0.97):
+        others = {name: x * np.asarray(scale, x.dtype) for name, x in xs.items()}
+        value, gradients = _gradients(program)(*others.values())
+        try:
+            found, slopes = both(*(others[p] for p in inspect.signature(both).parameters))
+        except ValueError:
+            if scale == 1:
+                raise
+            return  # another branch, which it says
+        slopes = slopes if isinstance(slopes, tuple) else (slopes,)
+        for a, b in zip([found, *slopes], [value, *gradients], strict=True):
+            assert_close(a, b, f"code\n{text}", 1e-8 if exact else 2e-3)
 
 
 def compare_checked(program: Program) -> None:

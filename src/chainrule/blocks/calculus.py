@@ -23,6 +23,8 @@ def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
     if n < 0:
         raise BlockError(f"diff of order {n}; the order counts how often, so it is not negative" + at_line())
     a = as_array(a)
+    if n == 0:
+        return a
     axis = axis_from_right(axis, a.ndim)
     ends = [a if end is a else _end(end, a, axis) for end in (prepend, a, append) if end is not None]
     a = np.concatenate(ends, axis=axis) if len(ends) > 1 else a

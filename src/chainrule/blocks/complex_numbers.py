@@ -112,7 +112,9 @@ def numpy_angle(z, deg=False):
 @answers(np.real_if_close)
 def numpy_real_if_close(a, tol=100):
     """np.real_if_close: the real part where all imaginary parts are close to zero."""
-    return np.real(a) if is_complex(form_of(a)) and not np.iscomplexobj(np.real_if_close(a.value, tol)) else a
+    if is_complex(form_of(a)) and not np.iscomplexobj(np.real_if_close(a.value, tol)):
+        a = np.real(a)
+    return np.copy(a) if is_number(a) else a  # of a number NumPy makes an array
 
 
 def _complex_where(function, outside):

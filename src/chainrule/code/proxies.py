@@ -187,6 +187,8 @@ def content_of(x: Any) -> Any:
 def traced_call(tape: Tape, name: str, function: Any, args: Any, kwargs: Any, bound: int = 0) -> Any:
     """Call a function and put it on the tape, if it returns arrays. A method is bound to its first argument."""
     result = function(*(untraced(x) for x in args[bound:]), **{k: untraced(x) for k, x in kwargs.items()})
+    if type(result) is complex:  # 1j times a np.float64 is a number of Python, but depends on what is traced
+        result = np.complex128(result)
     return traced_result(tape, name, result, args, kwargs)
 
 

@@ -7,6 +7,7 @@ rows it divides by 5, so what stands there is the number of rows of some array.
 from __future__ import annotations
 
 import ast
+import cmath
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -82,15 +83,19 @@ class Sizes:
             if isinstance(a, int) and isinstance(b, int):
                 found = (a, b) == (m, n)
                 made = text
-            elif math.isclose(a * m, b * n, rel_tol=1e-12):
-                found, made = True, f"{a * m:.12g} / {text}"
+            elif cmath.isclose(a * m, b * n, rel_tol=1e-12):
+                found, made = True, f"{_digits(a * m)} / {text}"
             else:
-                found = math.isclose(a / m, b / n, rel_tol=1e-12)
-                made = text if a == m else f"{a / m:.12g} * {text}"
+                found = cmath.isclose(a / m, b / n, rel_tol=1e-12)
+                made = text if a == m else f"{_digits(a / m)} * {text}"
             if found:
                 self.used += length
                 return ast.parse(made, mode="eval").body
         raise NotASize
+
+
+def _digits(x: complex) -> str:
+    return f"({x:.12g})" if isinstance(x, complex) else f"{x:.12g}"
 
 
 def required(condition: str, otherwise: str) -> str:
