@@ -105,7 +105,7 @@ def compare_code(program: Program) -> None:
     both = namespace["program_and_gradient"]
     exact = all(x.dtype not in (np.float32, np.complex64) for x in xs.values())
     for scale in (1.0, 0.97):
-        others = {name: x * np.asarray(scale, x.dtype) for name, x in xs.items()}
+        others = {name: np.asarray(x * np.asarray(scale, x.dtype)) for name, x in xs.items()}
         value, gradients = _gradients(program)(*others.values())
         try:
             found, slopes = both(*(others[p] for p in inspect.signature(both).parameters))
