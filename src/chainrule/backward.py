@@ -192,7 +192,7 @@ def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
 
 def as_rule_takes(x: Any, dtype: Any) -> Any:
     """A recorded operand of a rule; as one of NumPy's numbers if it is one of Python's."""
-    if type(x) is Array and type(node_of(x).value) in PYTHON:
+    if type(x) is Array and type(node_of(x).value) in (float, complex, bool):
         return record(numpy_number, (x,), {"dtype": dtype})
     return x
 

@@ -42,11 +42,13 @@ NUMPY = PLAIN | {np.ndarray}
 def as_numpy_number(value: Any, dtype: Any) -> Any:
     """One of Python's numbers as NumPy's, as NumPy takes it where a result has the given dtype; other values unchanged.
 
+    Integers, which have no gradient, stay Python's: they take the dtype of what is beside them.
+
     >>> as_numpy_number(2.0, np.dtype("float32")), as_numpy_number(3, np.dtype("float32"))
-    (np.float32(2.0), np.int64(3))
+    (np.float32(2.0), 3)
     """
     kind = type(value)
-    if kind not in PYTHON:
+    if kind not in PYTHON or kind is int:
         return value
     if isinstance(dtype, np.dtype):
         if kind is float and dtype.kind in "fc":

@@ -49,7 +49,6 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "absolute_of_square": (lambda x: np.abs(np.square(x)), np.array([-2.0, -0.0, np.nan])),
     "transpose_twice": (lambda x: np.transpose(np.transpose(x)) * 2, N23),
     "where_of_equals": (lambda x, c: np.where(c > 0, x, x), V, W3),
-    "mask_that_is_not_needed": (lambda x: masked(np.exp(x), cr.sigmoid(-x)), np.array([0.0, -1.0, 3.0])),
     "complement_that_is_there": (lambda x: complements(x, x), V),
     "product_that_is_never_masked": (lambda x: block("product_or_zero", x, W3), X0),
     "mask_of_another_form": (lambda x, y: block("unless_masked", y * W3, np.exp(x), cr.sigmoid(-x)), V, W3),
@@ -91,11 +90,6 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
     "where_of_equals": [
         (lambda x, y: np.where(x > 0, x, y), V, W3),
         (lambda x, c: np.where(c > 0, x, x), V, N23),
-    ],
-    "mask_that_is_not_needed": [
-        (lambda x, s: masked(x, s), X0, INF),
-        (lambda x, s: masked(np.tanh(x), s), X0, INF),
-        (lambda x, s: np.where((x == 0) & ~np.isfinite(s), 0.0, np.tanh(x) * s), X0, INF),
     ],
     "complement_that_is_there": [
         (lambda x: (2 - cr.sigmoid(x)) * np.exp(cr.sigmoid(-x)), V),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS
-from chainrule.array import WATCHER, Array, form_of, node_of
+from chainrule.array import Array, form_of, node_of
 from chainrule.block.base import Block
 from chainrule.block.bounds import Bounds
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
@@ -66,10 +66,7 @@ class Elementwise(Block):
                     slope = derivative(xp, z, *taken, **params)
                     if is_complex(slope):
                         slope = xp.conj(slope)
-                    if WATCHER.get() is not None:
-                        grad = _product_for_any(xp, dz, slope)
-                    else:
-                        grad = dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
+                    grad = _times_slope(xp, dz, slope)
                 shape = z.shape
                 if operand.shape != shape or grad.shape != dz.shape:
                     grad = sum_to(xp, grad, operand.shape, shape)
@@ -227,10 +224,12 @@ def _masked(xp: Any, dz: Any, slope: Any) -> Any:
     return dx[()] if is_numpy(xp) else dx
 
 
-def _product_for_any(xp: Any, dz: Any, slope: Any) -> Any:
-    """The same for values that come only at run time."""
+def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
+    """dz times a local derivative, and 0 where dz is 0. A recorded product asks each time it is run."""
     if type(slope) is not Array:
-        return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
+        if _is_finite(slope):
+            return dz * slope
+        return product_or_zero(dz, slope) if type(dz) is Array else _masked(xp, dz, slope)
     if slope.dtype.kind in "biu" or (type(dz) is not Array and np.all(dz != 0)):
         return dz * slope
     return product_or_zero(dz, slope)
@@ -239,17 +238,17 @@ def _product_for_any(xp: Any, dz: Any, slope: Any) -> Any:
 @unlisted_block(notation=lambda dz, slope: dz * slope)
 def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative; 0 where dz is 0, though the derivative be infinite or NaN there."""
-    return _masked(xp, dz, slope)
+    return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
 
 
 @product_or_zero.backward
 def product_or_zero_backward(xp: Any, dx: Any, z: Any, dz: Any, slope: Any) -> Any:
     """What was masked out stays zero in every order."""
-    dx = unless_masked(dx, dz, slope)
+    if type(slope) is Array or not _is_finite(slope):
+        dx = unless_masked(dx, dz, slope)
     operands = ((dz, slope), (slope, dz))
     return tuple(
-        sum_to(xp, _product_for_any(xp, dx, xp.conj(y) if is_complex(y) else y), np.shape(x), z.shape)
-        for x, y in operands
+        sum_to(xp, _times_slope(xp, dx, xp.conj(y) if is_complex(y) else y), np.shape(x), z.shape) for x, y in operands
     )
 
 

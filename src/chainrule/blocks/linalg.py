@@ -176,7 +176,8 @@ def _einsum_notation(*xs, subscripts):
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):
-        path = math.prod([getattr(x, "size", 1) for x in xs]) > SMALL  # a number of Python has no size
+        small = math.prod([getattr(x, "size", 1) for x in xs]) <= SMALL  # a number of Python has no size
+        path = "..." not in subscripts or not small  # "..." stands in backward rules only
         z = np.einsum(subscripts, *xs, optimize=path)
         if path and _sums_early(subscripts, xs) and not np.all(np.isfinite(z)):
             z = np.einsum(subscripts, *xs)

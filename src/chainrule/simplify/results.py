@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, node_of
+from chainrule.block import product_or_zero, unless_masked
+from chainrule.blocks.elementwise import multiply
 from chainrule.graph import nodes_above
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder, shape_and_dtype
@@ -54,6 +56,10 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     return Array(found) if type(found) is Node else found
 
 
+def value_of_operand(x: Any) -> Any:
+    return x.value if type(x) is Node else x
+
+
 class Reader(Builder):
     """Makes nodes for a formula: by the rules for reading, and sums of products multiplied out."""
 
@@ -68,7 +74,14 @@ class Reader(Builder):
         return type(x) is np.ndarray  # there is no NaN in mathematics
 
     def simplest(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], value: Any) -> Any:
-        """What the rules make of a block, if they make it simpler; else the block itself."""
+        """What the rules make of a block, if they make it simpler; else the block itself.
+
+        A product that asks whether a local derivative is infinite asks nothing where it is finite.
+        """
+        if block in (product_or_zero, unless_masked) and np.all(np.isfinite(value_of_operand(operands[-1]))):
+            if block is unless_masked:
+                return operands[0]
+            block = multiply
         for rule in FOR_READING.get(block, ()):
             found = rule.apply(self, operands, params)
             if found is not None and np.shape(found.value if type(found) is Node else found) == np.shape(value):

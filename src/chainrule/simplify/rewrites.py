@@ -21,11 +21,7 @@ from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import (
     absolute,
     add,
-    bitwise_and,
     divide,
-    equal,
-    invert,
-    isfinite,
     multiply,
     negative,
     power,
@@ -35,7 +31,6 @@ from chainrule.blocks.elementwise import (
 )
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.linalg import matmul, outer
-from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import logsumexp, max_, mean, min_, prod
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, cast, cast_to_integer, reshape, transpose
@@ -172,24 +167,6 @@ def where_of_equals(build: Builder, condition: Any, x: Any, y: Any) -> Any:
     return x if type(x) is Node and x is y and shape(x) == np.broadcast_shapes(shape(condition), shape(x)) else None
 
 
-@rule(where)
-def mask_that_is_not_needed(build: Builder, condition: Any, x: Any, y: Any) -> Any:
-    """where((dz = 0) ∧ (s = ±∞), 0, dz s) = dz s, where dz s has been given a stable form.
-
-    The backward pass masks a local derivative s that is infinite where it is recorded.
-    """
-    both = _step(condition, bitwise_and)
-    zero, infinite = map(_step, both.inputs, (equal, invert)) if both else (None, None)
-    finite = _step(infinite.inputs[0], isfinite) if infinite else None
-    if zero is None or finite is None or build.uniform(x) != 0:
-        return None
-    dz, s = zero.inputs[0], finite.inputs[0]
-    multiplied = _inner(y, build, multiply)
-    if multiplied is not None and {id(i) for i in multiplied.inputs} == {id(dz), id(s)}:
-        return None
-    return y if (type(y) is Node and y in build.improved) or _inner(y, build, sigmoid, softmax) else None
-
-
 @rule(subtract, of=(sigmoid,))
 def complement_that_is_there(build: Builder, one: Any, y: Any) -> Any:
     """1 − σ(x) = σ(−x), where that is computed anyway: then the two can cancel."""
@@ -227,11 +204,6 @@ def power_zero(build: Builder, x: Any, y: Any) -> Any:
         return None
     form, dtype = np.broadcast_shapes(shape(x), shape(y)), np.result_type(x.value, y)
     return np.broadcast_to(np.ones((), dtype), form)[()]
-
-
-def _step(x: Any, block: Block) -> Node | None:
-    """x, if it is the result of this step function."""
-    return x if is_result_of(x, block) else None
 
 
 # Broadcasting ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import numpy_number
-from chainrule.block import Block
+from chainrule.block import Block, product_or_zero
 from chainrule.blocks.elementwise import (
     add,
     divide,
@@ -60,6 +60,12 @@ def _integer(r: Reading, node: Node, x: Any, dtype: Any) -> Expr | None:
 
 def _multiply(r: Reading, node: Node, x: Any, y: Any) -> Expr:
     return r.atoms.times(r.of(x), r.of(y))
+
+
+def _product_or_zero(r: Reading, node: Node, dz: Any, slope: Any) -> Expr | None:
+    """A product, unless the local derivative is infinite: then it is 0 where dz is."""
+    finite = np.all(np.isfinite(slope.value if type(slope) is Node else slope))
+    return _multiply(r, node, dz, slope) if finite else None
 
 
 def _divide(r: Reading, node: Node, x: Any, y: Any) -> Expr:
@@ -183,6 +189,7 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     cast: _same,
     cast_to_integer: _integer,
     numpy_number: _same,
+    product_or_zero: _product_or_zero,
     copy: _same,
     multiply: _multiply,
     divide: _divide,
