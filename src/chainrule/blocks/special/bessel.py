@@ -261,8 +261,8 @@ log_wright_bessel: Elementwise = special_function("log_wright_bessel", unknown("
 
 
 def _product(xp, c, y):
-    """c y, and 0 where y is 0 though c be infinite or not known."""
-    return xp.where(y == 0, 0.0, c * y)
+    """c y, and 0 where y is 0 and c infinite or not known."""
+    return xp.where((y == 0) & ~xp.isfinite(c), 0.0, c) * y
 
 
 def _solution(function, parameters, coefficient, domain, per_unit=1.0):

@@ -36,10 +36,11 @@ def _log_boxcox(xp, z, x, lmbda):
     return boxcox.derivatives[1](xp, z, x, lmbda)
 
 
+@singular
 def _times_density(xp, factor, a, x):
-    """factor ∂P(a, x)/∂x of an x that is 0 where the factor is 0, and with it P."""
-    nothing = factor == 0
-    return factor * gamma_density(xp, a, xp.where(nothing, 1.0, x))
+    """factor ∂P(a, x)/∂x, and 0 where x is 0 with the factor, though the density be infinite there."""
+    density = gamma_density(xp, a, x)
+    return factor * xp.where((factor == 0) & ~xp.isfinite(density), 0.0, density)
 
 
 @singular

@@ -163,10 +163,10 @@ def _voigt_slope(xp, x, sigma, gamma):
 
 def _voigt_by_sigma(xp, x, sigma, gamma):
     """σ ∂²V/∂x², for the Gaussian's width is a time of the heat equation."""
-    sharp = sigma == 0
+    place, sharp = x + 1j * gamma, sigma == 0
     width = xp.where(sharp, 1.0, sigma) * math.sqrt(2)
-    curvature = xp.real(_wofz_curvature(xp, (x + 1j * gamma) / width)) / (width * width * ROOT_2PI)
-    return xp.where(sharp, 0.0, curvature)
+    curvature = _wofz_curvature(xp, place / width) / (width * width * width * (ROOT_PI / 2))
+    return 0.5 * sigma * xp.real(xp.where(sharp, 4j / (math.pi * place * place * place), curvature))
 
 
 voigt_profile = special_function(

@@ -57,8 +57,8 @@ def _kl_div_by_y(xp, z, x, y):
 
 
 def _rise(xp, z, delta, r):
-    """z/δ = δ (s − 1) of the pseudo-Huber loss z, with s = √(1 + (r/δ)²), and its limit |r| at δ = 0."""
-    return xp.where(delta == 0, abs(r), z / _one_if_0(xp, delta))
+    """z/δ = δ (s − 1) of the pseudo-Huber loss z, with s = √(1 + (r/δ)²), and |r| − δ near δ = 0."""
+    return xp.where(delta == 0, abs(r) - delta, z / _one_if_0(xp, delta))
 
 
 def _pseudo_huber_by_delta(xp, z, delta, r):

@@ -55,14 +55,24 @@ def _chebyu_by_x(xp, n, x):
 
 @singular
 def _lpmv_by_x(xp, z, m, v, x):
-    """14.10.5; at ±1, where it is 0/0, that of (1 − x²) P″ if m is 2 (14.6.1), and 0 if it is larger."""
-    end = abs(x) == 1
+    """14.10.5, which is 0/0 at ±1."""
     inside = ((v + 1) * x * z - (v - m + 1) * lpmv(m, v + 1, x)) / (1 - x * x)
-    second = -0.5 * x * (v + 1) * (v + 2) * eval_jacobi(v - 2, 2.0, 2.0, x) / xp.where(m < 0, poch(v - 1, 4.0), 1.0)
-    at_end = xp.where(
-        m == 0, _legendre_by_x(xp, v, x), xp.where(abs(m) == 2, second, xp.where(abs(m) > 2, 0.0, inside))
-    )
-    return xp.where(end, at_end, inside)
+    return xp.where(abs(x) == 1, _lpmv_at_end(xp, m, v, x), inside)
+
+
+def _lpmv_at_end(xp, m, v, x):
+    """By x of (−1)^m (1 − x²)^(m/2) dᵐP_v/dxᵐ, 14.6.1; of a negative m by 14.9.3."""
+    order, leg = abs(m), 1 - x * x
+    steep = xp.where(order == 0, 0.0, order * x * leg ** (0.5 * order - 1)) * _legendre_slope(xp, order, v, x)
+    slope = leg ** (0.5 * order) * _legendre_slope(xp, order + 1, v, x) - steep
+    return slope * (1 - 2 * (order % 2)) * xp.where(m < 0, 1 / poch(v - order + 1, 2.0 * order), 1.0)
+
+
+def _legendre_slope(xp, order, v, x):
+    """The derivative of P_v of some order, 18.9.15: 0 if the order is above the degree."""
+    flat = (v < order) & (v % 1 == 0)
+    lower = eval_jacobi(xp.where(flat, 0.0, v - order), 1.0 * order, 1.0 * order, x)
+    return xp.where(flat, 0.0, poch(v + 1, 1.0 * order) / 2.0**order * lower)
 
 
 # fmt: off
