@@ -10,6 +10,7 @@ The contract of a backward rule: it is linear in its cotangent `dz`, and accepts
 from chainrule.block.base import Block, axis_from_right
 from chainrule.block.elementwise import (
     Elementwise,
+    as_floats,
     elementwise,
     in_one_precision,
     in_precision,
@@ -27,6 +28,7 @@ __all__ = [
     "Block",
     "Elementwise",
     "answers",
+    "as_floats",
     "axis_from_right",
     "block",
     "block_named",

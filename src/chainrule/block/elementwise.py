@@ -20,6 +20,7 @@ from chainrule.step import record
 
 __all__ = [
     "Elementwise",
+    "as_floats",
     "elementwise",
     "in_one_precision",
     "in_precision",
@@ -128,6 +129,18 @@ def _in_precision_of_library(x: Any, dtype: Any) -> Any:
         if not alike or xp.finfo(x.dtype).bits >= xp.finfo(dtype).bits:
             return x
     return record(BLOCKS["cast"], (x,), {"dtype": dtype}) if type(x) is Array else xp.astype(x, dtype)
+
+
+def as_floats(x: Any) -> Any:
+    """x, if it is of integers or truth values as numbers of double precision.
+
+    What NumPy has no function for computes with real numbers: differences of unsigned integers would wrap, truth values
+    have no minus, and an exponential of bytes has three digits.
+    """
+    own = getattr(x, "dtype", None)
+    if isinstance(own, np.dtype) and own.kind in "biu":
+        return ANSWERS[np.astype](x, np.float64)
+    return x
 
 
 def in_one_precision(*arrays: Any) -> tuple[Any, ...]:

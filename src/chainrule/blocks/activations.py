@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chainrule.block import elementwise, library_block, singular, sum_to
+from chainrule.block import as_floats, elementwise, library_block, singular, sum_to
 from chainrule.block.bounds import anything, rising
 from chainrule.blocks.elementwise import clip
 from chainrule.blocks.shaping import reshape
@@ -31,12 +31,14 @@ relu.__doc__ = """max(x, 0), entry by entry; the derivative at 0 is 0.
 
 def _softplus(xp, x):
     """log(1 + e^x) without overflow; NumPy's logaddexp is several times as slow as its other functions."""
+    x = as_floats(x)
     if is_numpy(xp):
         return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
     return xp.logaddexp(xp.zeros_like(x), x)
 
 
 def _sigmoid(xp, x):
+    x = as_floats(x)
     if is_complex(x):
         return 1 / (1 + xp.exp(-x))
     if is_numpy(xp):
@@ -258,7 +260,7 @@ hardswish.__doc__ = """x · hardsigmoid(x); the derivative at −3 is 0 and at 3
 
 softshrink = elementwise(
     "softshrink",
-    lambda xp, x, lambd=0.5: _where(xp, (x >= -lambd) & (x <= lambd), 0.0, x - lambd * xp.sign(x)),
+    lambda xp, x, lambd=0.5: _where(xp, (x >= -lambd) & (x <= lambd), 0.0, x - lambd * xp.sign(as_floats(x))),
     lambda xp, z, x, lambd: (x < -lambd) | (x > lambd),
     example=_WIDE,
 )
@@ -344,7 +346,7 @@ selu.__doc__ = """scale · elu(x, alpha), with the constants that keep mean 0 an
 
 # Smooth ----------------------------------------------------------------------------------------------------
 
-logsigmoid = elementwise("logsigmoid", lambda xp, x: -_softplus(xp, -x), lambda xp, z, x: sigmoid(-x))
+logsigmoid = elementwise("logsigmoid", lambda xp, x: -_softplus(xp, -as_floats(x)), lambda xp, z, x: sigmoid(-x))
 logsigmoid.__doc__ = """log(1 / (1 + e^{−x})), without overflow.
 
     >>> import chainrule as cr
@@ -455,7 +457,7 @@ softsign.__doc__ = """x / (1 + |x|).
 
 tanhshrink = elementwise(
     "tanhshrink",
-    lambda xp, x: x - xp.tanh(x),
+    lambda xp, x: x - xp.tanh(as_floats(x)),
     lambda xp, z, x: xp.tanh(x) ** 2,
     notation=lambda x: x - call("tanh", x),
     complex=True,

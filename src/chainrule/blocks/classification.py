@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from chainrule.array import form_of, looked_at
-from chainrule.block import elementwise, library_block
+from chainrule.block import as_floats, elementwise, library_block
 from chainrule.blocks.activations import relu, sigmoid, softplus
 from chainrule.blocks.elementwise import clip, where
 from chainrule.blocks.integers import at_run_time, one_hot, step
@@ -54,7 +54,7 @@ def cross_entropy_loss(xp, p, label):
     np.True_
     """
     label = check_label(p, label)
-    return -xp.log(chosen(p, label))
+    return -xp.log(chosen(as_floats(p), label))
 
 
 @cross_entropy_loss.backward("p")
@@ -73,6 +73,7 @@ def _softmax_cross_entropy_notation(s, label, weight, label_smoothing, ignore_in
 def softmax_cross_entropy_(xp, s, label, weight=None, label_smoothing=0.0, ignore_index=IGNORED):
     """L = −log softmax(s)_c: a loss for each row of scores."""
     label, counts = with_ignored(check_label(s, label, ignore_index), ignore_index)
+    s = as_floats(s)
     top = xp.max(s, axis=-1, keepdims=True)
     total = xp.log(xp.sum(xp.exp(s - top), axis=-1))
     loss = total - chosen(s - top, label)
@@ -202,7 +203,7 @@ def hinge_loss(xp, s, label, margin=1.0):
     >>> cr.hinge_loss(np.array([1.0, 2.0, -3.0]), 0)
     np.float64(2.0)
     """
-    label = check_label(s, label)
+    label, s = check_label(s, label), as_floats(s)
     t = (s - chosen(s, label)[..., None] + margin) * (1 - one_hot(xp, label, s.shape[-1], s))
     return xp.sum(xp.where(t > 0, t, 0 * t), axis=-1)
 
@@ -241,7 +242,7 @@ def squared_hinge_loss(xp, s, label, margin=1.0):
 
 def _behind(xp, s, label, margin):
     """How far the right score is from leading every other by the margin (0 if it does), and its one-hot rows."""
-    label = check_label(s, label)
+    label, s = check_label(s, label), as_floats(s)
     right = one_hot(xp, label, s.shape[-1], s)
     t = (s - chosen(s, label)[..., None] + margin) * (1 - right)
     return xp.where(t > 0, t, 0 * t), right
@@ -301,6 +302,7 @@ def multilabel_margin_loss(s, label, reduction="mean"):
     if bool(largest >= classes):
         raise BlockError(f"label {int(largest)} is not one of the {classes} classes" + at_line())
     pairs = step(lambda label: _pairs(label, classes, s.dtype), label)
+    s = as_floats(s)
     losses = sum_(relu(s[..., None, :] - s[..., :, None] + 1) * pairs, axis=(-2, -1)) / classes
     return reduced(losses, reduction)
 
@@ -343,9 +345,13 @@ def _log_at_least_minus_100(xp, p):
     return xp.where(tiny, -100.0, xp.log(xp.where(tiny, 1.0, p)))
 
 
+def _cross_entropy_of_two(xp, p, y):
+    return (y - 1) * _log_at_least_minus_100(xp, 1 - p) - y * _log_at_least_minus_100(xp, p)
+
+
 _binary_cross_entropy = elementwise(
     "binary_cross_entropy",
-    lambda xp, p, y: (y - 1) * _log_at_least_minus_100(xp, 1 - p) - y * _log_at_least_minus_100(xp, p),
+    lambda xp, p, y: _cross_entropy_of_two(xp, as_floats(p), as_floats(y)),
     lambda xp, z, p, y: (p - y) / clip(p * (1 - p), 1e-12, None),
     lambda xp, z, p, y: _log_at_least_minus_100(xp, 1 - p) - _log_at_least_minus_100(xp, p),
     example=example(probabilities(2, 3), exactly([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])),
@@ -386,9 +392,13 @@ def _factor(xp, s, y, pos_weight):
     return 1 if pos_weight is None else 1 + (_as(xp, pos_weight, s) - 1) * y
 
 
+def _with_logits_(xp, s, y, pos_weight):
+    return (1 - y) * s + _factor(xp, s, y, pos_weight) * softplus(-s)
+
+
 _with_logits = elementwise(
     "binary_cross_entropy_with_logits",
-    lambda xp, s, y, pos_weight=None: (1 - y) * s + _factor(xp, s, y, pos_weight) * softplus(-s),
+    lambda xp, s, y, pos_weight=None: _with_logits_(xp, as_floats(s), as_floats(y), pos_weight),
     lambda xp, z, s, y, pos_weight: (1 - y) - _factor(xp, s, y, pos_weight) * sigmoid(-s),
     lambda xp, z, s, y, pos_weight: -s if pos_weight is None else (_as(xp, pos_weight, s) - 1) * softplus(-s) - s,
     example=example(normal(2, 3), exactly([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])),
@@ -430,7 +440,7 @@ def binary_hinge_loss(s, y, margin=1.0, reduction="mean"):
     >>> cr.binary_hinge_loss(np.array([0.5, 2.0]), np.array([1, -1]), reduction="none")
     array([0.5, 3. ])
     """
-    return reduced(relu(margin - s * y), reduction)
+    return reduced(relu(margin - as_floats(s) * y), reduction)
 
 
 def soft_margin_loss(s, y, reduction="mean"):
@@ -444,4 +454,4 @@ def soft_margin_loss(s, y, reduction="mean"):
     >>> cr.soft_margin_loss(np.array([-1000.0, 1000.0]), np.array([1.0, 1.0]))
     np.float64(500.0)
     """
-    return reduced(softplus(-(s * y)), reduction)
+    return reduced(softplus(-(as_floats(s) * y)), reduction)

@@ -7,6 +7,7 @@ and where a loss just reaches 0 its derivative is that of the positive side.
 import numpy as np
 
 from chainrule.array import looked_at
+from chainrule.block import as_floats
 from chainrule.blocks.elementwise import clip, minimum, sqrt_, where
 from chainrule.blocks.losses import reduced
 from chainrule.blocks.reductions import sum as sum_
@@ -45,7 +46,7 @@ def pairwise_distance(x, y, p=2.0, eps=1e-6, keepdims=False):
     >>> cr.pairwise_distance(np.array([[3.0, 4.0]]), np.zeros((1, 2)), eps=0.0)
     array([5.])
     """
-    return np.linalg.norm(x - y + eps, ord=p, axis=-1, keepdims=keepdims)
+    return np.linalg.norm(as_floats(x) - y + eps, ord=p, axis=-1, keepdims=keepdims)
 
 
 def cdist(x, y, p=2.0):
@@ -68,7 +69,7 @@ def cdist(x, y, p=2.0):
         raise BlockError(
             f"cdist of arrays of shape {tuple(x.shape)} and {tuple(y.shape)}; give (…, P, D) and (…, R, D)" + at_line()
         )
-    return np.linalg.norm(x[..., :, None, :] - y[..., None, :, :], ord=p, axis=-1)
+    return np.linalg.norm(as_floats(x)[..., :, None, :] - y[..., None, :, :], ord=p, axis=-1)
 
 
 def cosine_similarity(x, y, axis=-1, eps=1e-8):
@@ -111,7 +112,7 @@ def margin_ranking_loss(x, y, target, margin=0.0, reduction="mean"):
     >>> cr.margin_ranking_loss(np.array([2.0, 2.0]), np.array([1.0, 1.0]), np.array([1.0, -1.0]), reduction="none")
     array([0., 1.])
     """
-    return reduced(_above_zero((y - x) * target + margin), reduction)
+    return reduced(_above_zero((as_floats(y) - x) * target + margin), reduction)
 
 
 def hinge_embedding_loss(x, target, margin=1.0, reduction="mean"):
@@ -131,6 +132,7 @@ def hinge_embedding_loss(x, target, margin=1.0, reduction="mean"):
     array([0.25, 0.75])
     """
     target = looked_at(as_array(target))
+    x = as_floats(x)
     losses = where(target == 1, x, 0.0) + where(target == -1, _above_zero(margin - x), 0.0)
     return reduced(losses, reduction)
 
@@ -157,6 +159,7 @@ def cosine_embedding_loss(x, y, target, margin=0.0, reduction="mean"):
             f"cosine_embedding_loss: x {tuple(x.shape)}, y {tuple(y.shape)} and a target {target.shape}; "
             "give (N, D), (N, D), (N,) or (D,), (D,), ()" + at_line()
         )
+    x, y = as_floats(x), as_floats(y)
     squares = (sum_(x * x, axis=-1) + 1e-12) * (sum_(y * y, axis=-1) + 1e-12)
     cosine = sum_(x * y, axis=-1) / sqrt_(squares)
     losses = where(target == 1, 1 - cosine, 0.0) + where(target == -1, _above_zero(cosine - margin), 0.0)

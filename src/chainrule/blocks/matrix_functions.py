@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 
 from chainrule.array import Array, form_of, looked_at, value_of
-from chainrule.block import library_block, sum_to
+from chainrule.block import as_floats, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity
@@ -68,7 +68,7 @@ def logm(xp, x):
     if not is_numpy(xp):
         return _by_eigenvalues(xp, xp.log, x)
     scipy_logm = imported("scipy.linalg").logm
-    return _each(scipy_logm, x)
+    return _each(scipy_logm, as_floats(x))
 
 
 logm.draws = True  # SciPy estimates a norm
@@ -107,7 +107,7 @@ def sqrtm(xp, x):
     if not is_numpy(xp):
         return _by_eigenvalues(xp, xp.sqrt, x)
     scipy_sqrtm = imported("scipy.linalg").sqrtm
-    return _each(scipy_sqrtm, x)
+    return _each(scipy_sqrtm, as_floats(x))
 
 
 @sqrtm.backward

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from chainrule.array import Array, value_of
-from chainrule.block import axis_from_right, library_block
+from chainrule.block import as_floats, axis_from_right, library_block
 from chainrule.block.bounds import anything, within
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import square
@@ -35,6 +35,7 @@ def softmax(xp, s, axis=-1):
     >>> cr.softmax(np.array([0.0, 0.0]))
     array([0.5, 0.5])
     """
+    s = as_floats(s)
     e = xp.exp(s - xp.max(s, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
@@ -52,6 +53,7 @@ def log_softmax(xp, s, axis=-1):
     >>> cr.log_softmax(np.array([0.0, 1000.0]))
     array([-1000.,     0.])
     """
+    s = as_floats(s)
     shifted = s - xp.max(s, axis=axis, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
@@ -68,7 +70,7 @@ def softmin(s, axis=-1):
     >>> cr.softmin(np.array([0.0, 1000.0]))
     array([1., 0.])
     """
-    return softmax(-s, axis=axis)
+    return softmax(-as_floats(s), axis=axis)
 
 
 def gumbel_softmax(s, tau=1.0, hard=False, axis=-1, rng=None):
@@ -136,6 +138,7 @@ def divide_by_rms(xp, x, axis=-1, eps=None):
 
 
 def _rms(xp, x, axis, eps):
+    x = as_floats(x)
     eps = float(xp.finfo(x.dtype).eps) if eps is None else eps
     return xp.sqrt(xp.mean(x * x, axis=axis, keepdims=True) + eps)
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from chainrule.array import form_of
-from chainrule.block import elementwise, library_block, sum_to
+from chainrule.block import as_floats, elementwise, library_block, sum_to
 from chainrule.blocks.elementwise import absolute, clip, exp, log, square, where
 from chainrule.blocks.losses import reduced, weighted
 from chainrule.blocks.reductions import sum as sum_
@@ -30,12 +30,12 @@ def mean_squared_error(xp, x, y):
     >>> cr.mean_squared_error(np.array([1.0, 2.0]), np.array([0.0, 0.0]))
     np.float64(2.5)
     """
-    return xp.mean((x - y) ** 2)
+    return xp.mean((as_floats(x) - y) ** 2)
 
 
 @mean_squared_error.backward
 def mean_squared_error_backward(xp, dz, z, x, y):
-    difference = x - y
+    difference = as_floats(x) - y
     d = dz[(..., *(None,) * difference.ndim)] * (2 / max(math.prod(difference.shape), 1) * difference)
     return tuple(sum_to(xp, g, np.shape(form_of(o)), difference.shape) for g, o in ((d, x), (-d, y)))
 
@@ -58,7 +58,7 @@ def mse_loss(x, y, reduction="mean", weight=None):
     >>> cr.mse_loss(np.array([1.0, 2.0]), np.array([0.0, 4.0]), reduction="none")
     array([1., 4.])
     """
-    return _by_weight(square(x - y), weight, reduction)
+    return _by_weight(square(as_floats(x) - y), weight, reduction)
 
 
 def l1_loss(x, y, reduction="mean", weight=None):
@@ -74,7 +74,7 @@ def l1_loss(x, y, reduction="mean", weight=None):
     >>> cr.l1_loss(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     np.float64(1.5)
     """
-    return _by_weight(absolute(x - y), weight, reduction)
+    return _by_weight(absolute(as_floats(x) - y), weight, reduction)
 
 
 _huber = elementwise(
@@ -103,7 +103,7 @@ def huber_loss(x, y, reduction="mean", delta=1.0, weight=None):
     """
     if not delta > 0:
         raise BlockError(f"huber_loss: delta must be positive, not {delta}" + at_line())
-    return weighted(_huber(x - y, delta=delta), weight, reduction)
+    return weighted(_huber(as_floats(x) - y, delta=delta), weight, reduction)
 
 
 def smooth_l1_loss(x, y, reduction="mean", beta=1.0):
@@ -122,7 +122,7 @@ def smooth_l1_loss(x, y, reduction="mean", beta=1.0):
     """
     if not beta >= 0:
         raise BlockError(f"smooth_l1_loss: beta must not be negative, it is {beta}" + at_line())
-    return l1_loss(x, y, reduction) if beta == 0 else reduced(_huber(x - y, delta=beta) / beta, reduction)
+    return l1_loss(x, y, reduction) if beta == 0 else reduced(_huber(as_floats(x) - y, delta=beta) / beta, reduction)
 
 
 _kl_div = elementwise(
@@ -153,6 +153,7 @@ def kl_div(log_q, target, reduction="mean", log_target=False):
     >>> cr.kl_div(np.log([[0.5, 0.5]]), np.array([[1.0, 0.0]]), reduction="batchmean") == np.log(2)
     np.True_
     """
+    target = as_floats(target)
     losses = exp(target) * (target - log_q) if log_target else _kl_div(log_q, target)
     if reduction == "batchmean":
         return sum_(losses) / (losses.shape[0] if losses.ndim else 1)
@@ -173,6 +174,7 @@ def poisson_nll_loss(x, target, log_input=True, full=False, eps=1e-8, reduction=
     >>> cr.poisson_nll_loss(np.array([0.0, 0.0]), np.array([1.0, 5.0]))
     np.float64(1.0)
     """
+    x, target = as_floats(x), as_floats(target)
     losses = exp(x) - target * x if log_input else x - target * log(x + eps)
     if full:
         y = where(target > 1, target, 1.0)
@@ -207,5 +209,5 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     """
     if np.any(var < 0):
         raise BlockError("gaussian_nll_loss: a variance is negative" + at_line())
-    losses = _gaussian_nll(x - target, var, eps=eps)
+    losses = _gaussian_nll(as_floats(x) - target, var, eps=eps)
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
