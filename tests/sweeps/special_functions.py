@@ -232,11 +232,23 @@ function("gammaincc", lambda a, x: mp.gammainc(a, x, regularized=True), GAMMA_OR
 
 
 def lower(a, x):
-    return mp.gammainc(a, 0, x, regularized=True)
+    """P(a, x) by 8.11.4, all of whose terms are positive; mpmath takes minutes next to a whole a."""
+    if x == 0:
+        return mp.mpf(0)
+    term = total = mp.exp(a * mp.log(x) - x - mp.loggamma(a + 1))
+    k = 1
+    while k < x or term > total * mp.mpf(10) ** (-mp.dps - 5):
+        term *= x / (a + k)
+        total += term
+        k += 1
+    return total
 
 
 def upper(a, x):
-    return mp.gammainc(a, x, regularized=True)
+    """1 − P(a, x), with as many more digits as Q(a, x) has zeros."""
+    zeros = max(0, x - a + a * mp.log(a / x)) / mp.log(10) if x else 0
+    with mp.workdps(mp.dps + 15 + int(zeros)):
+        return 1 - lower(a, x)
 
 
 def log_of(f, y):
