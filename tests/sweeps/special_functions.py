@@ -235,6 +235,8 @@ def lower(a, x):
     """P(a, x) by 8.11.4, all of whose terms are positive; mpmath takes minutes next to a whole a."""
     if x == 0:
         return mp.mpf(0)
+    if not mp.im(x) == 0 <= mp.re(x) < 1e5 + 10 * a:
+        raise ValueError(f"P({a}, {x})")
     term = total = mp.exp(a * mp.log(x) - x - mp.loggamma(a + 1))
     k = 1
     while k < x or term > total * mp.mpf(10) ** (-mp.dps - 5):
@@ -256,8 +258,8 @@ def log_of(f, y):
 
 
 GAMMA_SHAPES = [0.3, 1.0, 2.5, 9.0, 40.0, 300.0]
-function("gammaincinv", inverse("gammaincinv", lambda x, a, p: log_of(lower(a, x), p), special.gammaincinv), GAMMA_SHAPES, CHANCES[1:], most=24)
-function("gammainccinv", inverse("gammainccinv", lambda x, a, p: log_of(upper(a, x), p), special.gammainccinv), GAMMA_SHAPES, CHANCES[1:], most=24)
+function("gammaincinv", inverse("gammaincinv", lambda x, a, p: log_of(lower(a, x), p), special.gammaincinv), GAMMA_SHAPES, [1e-15, *CHANCES[2:]], most=24)
+function("gammainccinv", inverse("gammainccinv", lambda x, a, p: log_of(upper(a, x), p), special.gammainccinv), GAMMA_SHAPES, [1e-15, *CHANCES[2:]], most=24)
 
 
 def incomplete_beta(a, b, x):
@@ -284,7 +286,7 @@ function("gdtrib", inverse("gdtrib", lambda b, a, p, x: log_of(lower(b, a * x), 
 function("gdtrix", inverse("gdtrix", lambda x, a, b, p: log_of(lower(b, a * x), p), special.gdtrix), [0.3, 2.5], GAMMA_SHAPES[:-1], CHANCES[2:-1], most=24)
 function("chdtr", lambda v, x: lower(v / 2, x / 2), [0.3, 1.0, 2.5, 9.0, 40.0], NEAR)
 function("chdtrc", lambda v, x: upper(v / 2, x / 2), [0.3, 1.0, 2.5, 9.0, 40.0], NEAR[:-1])
-function("chdtri", inverse("chdtri", lambda x, v, p: log_of(upper(v / 2, x / 2), p), special.chdtri), GAMMA_SHAPES, CHANCES[1:], most=24)
+function("chdtri", inverse("chdtri", lambda x, v, p: log_of(upper(v / 2, x / 2), p), special.chdtri), GAMMA_SHAPES, [1e-15, *CHANCES[2:]], most=24)
 function("chdtriv", inverse("chdtriv", lambda v, p, x: log_of(lower(v / 2, x / 2), p), special.chdtriv), CHANCES[2:-1], [0.31, 3.3, 23.0], most=24)
 COUNTS = [0.0, 1.0, 3.0, 30.0, 300.0]
 function("pdtr", lambda k, m: upper(k + 1, m), COUNTS, NEAR[:-1])
