@@ -181,3 +181,24 @@ def test_second_derivative_of_log_gamma_by_reflection():
 def test_what_has_no_derivative_says_so(f, told):
     with pytest.raises((GradientError, RecordingError), match=told):
         cr.grad(f)(1.5)
+
+
+def test_the_order_of_a_derivative_of_a_bessel_function_is_a_plain_number():
+    with pytest.raises(RecordingError, match=r"jvp does not take recorded arrays; write it with v as a plain number"):
+        cr.grad(lambda v: special.jvp(v, 2.0))(1.5)
+
+
+def test_zeta_of_complex_numbers_has_scipys_value_and_no_gradient():
+    s = np.array([1.2 + 2.3j])
+    np.testing.assert_array_equal(special.zeta(cr.variable(s)).value, scipy_special.zeta(s))
+    with pytest.raises(GradientError, match="no rule for complex numbers"):
+        cr.grad(lambda s: np.sum(np.abs(special.zeta(s))))(s)
+
+
+def test_interpolation_between_places_that_do_not_rise_says_so():
+    with pytest.raises(cr.errors.ChainruleError, match="sort xp"):
+        cr.grad(lambda x: np.interp(x, [3.0, 1.0, 2.0], [1.0, 2.0, 4.0]))(1.5)
+
+
+def test_a_quantile_at_a_recorded_number_of_python():
+    assert cr.grad(lambda q: np.quantile(np.array([1.0, 4.0]), q))(0.5) == 3.0

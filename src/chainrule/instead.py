@@ -29,6 +29,11 @@ INSTEAD = {
     **{
         f"scipy.special.{name}": f"`from chainrule import special`, then special.{name}(…)" for name in _SPECIAL.split()
     },
+    **{
+        f"scipy.special.{name}": "it with v as a plain number, or as cr.stop_gradient(v): "
+        "its derivative by the order v is not known"
+        for name in "jvp yvp ivp kvp h1vp h2vp".split()
+    },
     # These move bytes.
     "scipy.spatial.distance.squareform": "D = np.zeros_like(x, shape=(n, n)); D[np.triu_indices(n, 1)] = x; D + D.T, "
     "or D[np.triu_indices(n, 1)] for the way back",

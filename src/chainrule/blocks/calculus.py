@@ -174,6 +174,8 @@ def numpy_cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initi
 def _only_axis(x, axis):
     if axis is None and x.ndim > 1:
         raise BlockError(f"a running sum or product of an array with {x.ndim} axes needs axis=" + at_line())
+    if isinstance(axis, tuple) and len(axis) == 1:  # NumPy takes it too
+        return axis[0]
     return -1 if axis is None else axis
 
 
@@ -254,6 +256,8 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
         xp, fp = xp[order], fp[order]
         xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    if bool(np.any(xp[1:] < xp[:-1])):
+        raise BlockError("numpy.interp between places that do not rise: sort xp, and fp with it" + at_line())
     n = xp.shape[0]
     if n == 1:
         inside = np.broadcast_to(fp[0], np.shape(x))

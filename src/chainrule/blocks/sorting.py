@@ -80,8 +80,9 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     recorded = q if isinstance(q, Array) else None
     if recorded is not None and (method != "linear" or weights is not None or between is _between_numbers):
         raise BlockError("a recorded q is covered for method='linear', without weights and NaN" + at_line())
-    dtype = a.dtype if isinstance(q, int | float) else np.result_type(a.dtype, np.asarray(form_of(q)).dtype)
-    q = looked_at(as_array(q))
+    python_q = isinstance(form_of(q), int | float)
+    dtype = a.dtype if python_q else np.result_type(a.dtype, np.asarray(form_of(q)).dtype)
+    q = np.asarray(looked_at(as_array(q)))
     if not bool(np.all((q >= 0) & (q <= 1))):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
     a = np.astype(a, np.result_type(dtype, np.float16))

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from chainrule.array import form_of
-from chainrule.block import Elementwise, answers, singular
+from chainrule.block import Elementwise, answers, elementwise, singular
 from chainrule.blocks.special.information import xlogy
 from chainrule.blocks.special.table import chance, hidden, near_zero, special_function, symbol, through, unknown
 from chainrule.domains import above_one, exactly, example, inside, positive
-from chainrule.libraries import is_complex
+from chainrule.libraries import is_complex, special_functions_of
 
 BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330]
 """B₂, B₄, B₆, … (24.2(iv))."""
@@ -379,4 +379,14 @@ answers("scipy.special._zeta")(zeta)  # the ufuncs within scipy.special.zeta
 @answers("scipy.special._riemann_zeta")
 def scipy_riemann_zeta(s):
     """ζ(s) = ζ(s, 1), 25.11.2; also left of 1, where SciPy has only the function of one operand."""
-    return zetac(s) + 1.0
+    return complex_zeta(s) if is_complex(s) else zetac(s) + 1.0
+
+
+complex_zeta = elementwise(
+    "complex_zeta",
+    lambda xp, s: special_functions_of(xp).zeta(s),
+    unknown("zeta", "s", "has no rule for complex numbers"),
+    notation=symbol("ζ"),
+    complex=True,
+    listed=False,
+)
