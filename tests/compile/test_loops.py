@@ -25,7 +25,7 @@ from chainrule.compile.loops import (
     number,
 )
 from chainrule.compile.parsed import parsed_text
-from chainrule.compile.printed import function_text, number_text, text_of
+from chainrule.compile.printed import array_text, function_text, number_text, text_of
 from chainrule.compile.verified import verify
 from chainrule.errors import CompilerError
 
@@ -73,6 +73,18 @@ def test_a_number_that_is_written_is_that_number(value):
     found = eval(number_text(value), {"np": np})
     assert np.asarray(found).dtype == np.asarray(value).dtype
     assert np.asarray(found).tobytes() == np.asarray(value).tobytes()
+
+
+ARRAYS = [np.array([0.1, np.nan, -np.inf, -0.0]), np.float32([[0.1, 1e-45], [np.inf, 3]]), np.array([[True], [False]])]
+
+
+@pytest.mark.parametrize("array", [*ARRAYS, np.array([-3, 2**40]), np.int32([[[7]]])])
+def test_an_array_that_is_written_is_that_array(array):
+    scope = {"np": np}
+    exec(array_text("c", array), scope)
+    assert scope["c"].dtype == array.dtype
+    assert scope["c"].shape == array.shape
+    assert scope["c"].tobytes() == array.tobytes()
 
 
 def test_numbers_are_equal_if_they_are_the_same_in_every_bit():

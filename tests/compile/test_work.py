@@ -127,6 +127,32 @@ def test_equal_steps_are_compiled_once(program):
     assert kernels[1] <= kernels[0] + 2 < 50
 
 
+def _chosen(n):
+    """Steps that read one entry each, by labels and by numbers."""
+
+    def total(x, labels):
+        found = 0.0
+        for k in range(n):
+            found = found + x[labels[k]] * x[k % 7]
+        return found
+
+    return cr.value_and_grad(total, 0), (np.arange(10.0) ** 2, np.arange(n) % 10)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_steps_that_read_different_entries_are_compiled_once(native, monkeypatch):
+    if not native:
+        monkeypatch.setattr(importlib.import_module("chainrule.compile.program"), "SMALL", -1)
+    function, args = _chosen(50)
+    compiled = cr.compile(function)
+    for _ in range(3):
+        value, gradient = compiled(*args)
+    expected, slope = function(*args)
+    assert value == expected
+    np.testing.assert_array_equal(gradient, slope)
+    assert compiled.source().count("@kernel") < 20
+
+
 def _driven(n):
     """Steps with a number of their own each."""
 

@@ -38,7 +38,8 @@ def anonymous(function: LoopFunction, numbers: list[Constant] | None = None) -> 
 
     Parameters
     ----------
-    numbers : if it is given, functions are equal too that differ in floats only; these are added to it in order.
+    numbers : if it is given, functions are equal too that differ in the numbers with which they compute; these are
+        added to it in order.
 
     >>> f, g = (LoopFunction(x, (x,), (Name(x)[...],)) for x in "xy")
     >>> anonymous(f) == anonymous(g)
@@ -60,7 +61,7 @@ def anonymous(function: LoopFunction, numbers: list[Constant] | None = None) -> 
                 bounds = told(start), told(stop), told(step)
                 return For, numbered(index), bounds, tuple(map(told, body))
             case Constant(value):
-                if numbers is None or not _is_float(value):
+                if numbers is None or not _is_data(value):
                     return part
                 numbers.append(part)
                 return type(value)
@@ -73,8 +74,9 @@ def anonymous(function: LoopFunction, numbers: list[Constant] | None = None) -> 
     return tuple(map(numbered, function.parameters)), function.role, function.takes, told(function.body)
 
 
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float | np.floating)
+def _is_data(value: Any) -> bool:
+    """Whether a number is computed with; Python's integers are lengths and places."""
+    return isinstance(value, float | np.floating | np.integer)
 
 
 def merged(functions: Sequence[LoopFunction]) -> list[LoopFunction]:
@@ -124,7 +126,7 @@ def _taking(function: LoopFunction, names: Mapping[Any, str], columns: Sequence[
     place = iter(columns)
 
     def named(part: Any) -> Any:
-        if not isinstance(part, Constant) or not _is_float(part.value):
+        if not isinstance(part, Constant) or not _is_data(part.value):
             return part
         column = next(place)
         return Name(names[column]) if column in names else part

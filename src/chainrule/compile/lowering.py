@@ -140,4 +140,4 @@ def lower(
     for node in graph.nodes:
         lowering.of[node] = lowering.lower(node)
     results = iter([lowering.value(out) for out in graph.outputs])
-    return values, [next(results) if type(out) is Node else None for out in outputs], lowering.guards
+    return values, [next(results) if type(out) is Node else None for out in outputs], list(lowering.guards)

@@ -21,7 +21,7 @@ class Maker:
 
     def __init__(self) -> None:
         self.known: dict[Any, Value] = {}
-        self.guards: list[tuple[Value, str, Any]] = []
+        self.guards: dict[tuple[Value, str, Any], None] = {}
 
     def make(self, op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool = False, **params: Any) -> Value:
         key: Any = (op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items())))
@@ -55,8 +55,7 @@ class Maker:
 
     def guard(self, value: Value, how: str, outcome: Any) -> None:
         """Ask on each run whether a value is as it was found."""
-        if (value, how, outcome) not in self.guards:
-            self.guards.append((value, how, outcome))
+        self.guards[value, how, outcome] = None
 
 
 def _is_simple(x: Any) -> bool:

@@ -168,6 +168,6 @@ def number_text(number: Any) -> str:
 
 def array_text(name: str, array: np.ndarray) -> str:
     """A small array as a line of its own."""
-    numbers = repr([number_text(x) if x.dtype.kind == "f" else x.item() for x in array.reshape(-1)]).replace("'", "")
+    numbers = ", ".join(number_text(x) if isinstance(x, float) else repr(x) for x in array.ravel().tolist())
     shape = "" if array.ndim == 1 else f".reshape({array.shape})"
-    return f"{name} = np.array({numbers}, np.{array.dtype.name if array.dtype != bool else 'bool_'}){shape}"
+    return f"{name} = np.array([{numbers}], np.{array.dtype.name if array.dtype != bool else 'bool_'}){shape}"
