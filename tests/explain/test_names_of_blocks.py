@@ -126,6 +126,7 @@ OTHER_NAMES = {
     "code": "functions of NumPy, PyTorch and JAX, as they are written in code",
     "expression": "functions that a user may write in an expression",
     "pytorch": "PyTorch's operators",
+    "standins": "functions of NumPy and of math, as the user's code calls them",
     "explain/printers": "kinds of formulas, and functions of LaTeX",
     "libraries.py": "functions of the Array API",
 }
