@@ -12,7 +12,6 @@ import numpy as np
 from chainrule.absent import has_absent_zeros, made_of
 from chainrule.array import WATCHER, Array, form_of, node_of
 from chainrule.block import unlisted_block
-from chainrule.block.bounds import of_operand
 from chainrule.block.elementwise import sum_to
 from chainrule.errors import ChainruleError, GradientError
 from chainrule.libraries import (
@@ -149,7 +148,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
     return gradients
 
 
-@unlisted_block(notation=lambda x, dtype: x, bounds=of_operand)
+@unlisted_block(notation=lambda x, dtype: x)
 def numpy_number(xp: Any, x: Any, dtype: Any = np.dtype(np.float64)) -> Any:
     """One of Python's numbers, recorded, as NumPy's."""
     return as_numpy_number(x, dtype)

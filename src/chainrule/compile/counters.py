@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backward import numpy_number
 from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import divide, power
 from chainrule.compile.recorder import Recorded, Signature
@@ -115,8 +114,7 @@ def _is_exact(node: Node, operands: list[Range | None], bounds: dict[Any, Range]
         return True
     known = [r for r in operands if r is not None]
     rule = _power if node.block is power else node.block.bounds
-    has_params = node.params and node.block is not numpy_number
-    if rule is None or type(node.value) not in (int, np.int64) or len(known) < len(operands) or has_params:
+    if rule is None or type(node.value) is not int or len(known) < len(operands) or node.params:
         return False
     found = rule(*known)
     if found is None or not max(-found.low, found.high) <= EXACT:
