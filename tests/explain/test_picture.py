@@ -71,6 +71,9 @@ def test_every_wire_joins_its_boxes_from_left_to_right_and_no_two_boxes_overlap(
     for i, (x, y, w, h) in enumerate(boxes):
         for x2, y2, w2, h2 in boxes[i + 1 :]:
             assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
+    left, top, width, height = map(float, root.get("viewBox").split())
+    assert min(x for x, *_ in boxes) == pytest.approx(left + 20, abs=0.6)
+    assert all(top <= y and y + h <= top + height and x + w <= left + width for x, y, w, h in boxes)
     edges = [(source, i) for i, step in enumerate(explanation.forward) for source in dict.fromkeys(step.operands)]
     for (source, target), line in zip(edges, root.iter(f"{SVG}polyline"), strict=True):
         points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
