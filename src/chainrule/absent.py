@@ -1,9 +1,9 @@
-"""Arrays whose zeros are absent: places where nothing is, not numbers.
+"""Arrays whose zeros are absent: structural zeros, not numbers.
 
-chainrule makes some arrays only to say which entries are meant: the identity matrix of cotangents that seeds a
-Jacobian, and the one-hot rows of labels in a backward rule. What stands beside their zeros may be left out of a
-product, though it be NaN or infinite. In any other array 0 is a number, and 0·NaN is NaN: one that a user wrote may
-have the same entries, so the arrays themselves are remembered here.
+chainrule makes some arrays only to select entries: the identity matrix of cotangents that seeds a Jacobian, and the
+one-hot rows of labels in a backward rule. A product may skip the factors of their zeros, even NaN or infinite ones. In
+any other array 0 is a number, and 0·NaN is NaN. A user's array may have the same entries, so the arrays are remembered
+here by identity.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KNOWN: dict[int, weakref.ref[np.ndarray]] = {}
 
 
 def with_absent_zeros(x: Any) -> Any:
-    """The array itself; from now on its zeros are absent, and those of its views."""
+    """Mark the zeros of an array, and of its views, as absent; returns the array."""
     if type(x) is np.ndarray:
         key = id(x)
         _KNOWN[key] = weakref.ref(x, lambda gone: _forget(key, gone))
@@ -28,12 +28,12 @@ def with_absent_zeros(x: Any) -> Any:
 
 
 def _forget(key: int, gone: Any) -> None:
-    if _KNOWN.get(key) is gone:  # else another array is in its place already
+    if _KNOWN.get(key) is gone:  # else another array has this id already
         del _KNOWN[key]
 
 
 def has_absent_zeros(x: Any) -> bool:
-    """Whether the zeros of an array are absent: it has been said of it, or of an array that it is a view of."""
+    """Whether the zeros of an array are absent: it, or an array that it is a view of, was marked so."""
     while _KNOWN and type(x) is np.ndarray:
         known = _KNOWN.get(id(x))
         if known is not None and known() is x:
@@ -43,9 +43,9 @@ def has_absent_zeros(x: Any) -> bool:
 
 
 def made_of(made: Any, *operands: Any) -> Any:
-    """What was made of constants: its zeros are absent if those of the only array among them are.
+    """A result computed from constants: its zeros are absent if those of the only array among them are.
 
-    What has the same number everywhere is no array here: it only scales.
+    A constant with the same number everywhere does not count as an array here: it only scales.
     """
     if not any(map(has_absent_zeros, operands)):
         return made

@@ -28,15 +28,15 @@ __all__ = [
 ]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
-"""What answers, by the function that it answers for.
+"""The block or function that answers for each function.
 
-Filled where the blocks are defined, by `chainrule.block`. A key may be a dotted name such as
-`"scipy.special.expit"`: SciPy is slow to import, and whoever calls its functions has imported it already.
+`chainrule.block` fills it where the blocks are defined. A key may be a dotted name such as
+`"scipy.special.expit"`: SciPy is slow to import, and code that calls its functions has imported it already.
 """
 
 
 def answer(function: Any) -> Callable[..., Any] | None:
-    """What answers for a function of NumPy or SciPy, or None."""
+    """The block or function that answers for a function of NumPy or SciPy, or None."""
     found = ANSWERS.get(function) or _named.get(function)
     if found is None:
         for name in _names_of(function):
@@ -46,7 +46,7 @@ def answer(function: Any) -> Callable[..., Any] | None:
 
 
 _named: dict[Any, Callable[..., Any]] = {}
-"""The answers that were found by name, so that each is looked for once."""
+"""Cache of the answers that were found by name."""
 
 
 def _names_of(function: Any) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _names_of(function: Any) -> Iterator[str]:
 
 
 def full_name(function: Any) -> str:
-    """What a function of NumPy or SciPy is called in an error: `numpy.linalg.svd`."""
+    """The full name of a function of NumPy or SciPy, for errors: `numpy.linalg.svd`."""
     name = getattr(function, "__name__", "")
     module = getattr(function, "__module__", None)
     if isinstance(function, np.ufunc) and module in (None, "numpy"):
@@ -68,7 +68,7 @@ def full_name(function: Any) -> str:
 
 
 def no_block_for(name: str) -> RecordingError:
-    """The error where nothing answers for a function."""
+    """The error for a function that no block answers for."""
     return RecordingError(
         f"{name} has no block, so its gradient is not known{at_line()}\n"
         f"  write it with functions that have one, or make a block of it:\n"
@@ -103,7 +103,7 @@ class Above:
     __slots__ = ("function",)
 
     def is_(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorator: this is the function."""
+        """Decorator: sets the function."""
         self.function = function
         return function
 
@@ -115,7 +115,7 @@ recorded_constant = Above()
 """A plain array, recorded so that recorded values can be written into it."""
 
 under_another_value = Above()
-"""A recorded result with other last digits, one step on: rules such as that of max compare result and operands."""
+"""A recorded result with other last digits, as a new step: rules such as that of max compare result and operands."""
 
 from_objects = Above()
 """The entries of an array of dtype object, stacked to one recorded array."""
@@ -127,15 +127,15 @@ AS_NUMPY: set[Any] = {
     *(np.zeros_like, np.ones_like, np.empty_like, np.zeros, np.ones, np.empty),
     *(np.apply_along_axis, np.apply_over_axes, np.piecewise),  # they call functions of the user
 }
-"""Functions whose answers see to it themselves that the value is NumPy's: those that are called most.
+"""Functions whose answers give NumPy's value by themselves: those that are called most.
 
-For all others NumPy's own function says the value, and what answers records (see `numpy_value.py`).
+For all others NumPy's own function gives the value, and the answer records the step (see `numpy_value.py`).
 """
 
 STEP_BY_STEP: set[Any] = set()
 """Methods of ufuncs whose answers follow the definition, one entry after the other from the left.
 
-Their own value stays: with AVX-512 NumPy's `power.reduce` and `arctan2.reduce` along the last axis are wrong.
+The answer's own value is kept: with AVX-512 NumPy's `power.reduce` and `arctan2.reduce` along the last axis are wrong.
 """
 
 WRITES: set[Any] = {
@@ -150,8 +150,9 @@ SAME_LAYOUT: set[Any] = {
     *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate, np.sort),
     *(np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.zeros, np.ones, np.empty, np.full),
 }
-"""Functions whose results lie in memory as NumPy's do.
+"""Functions whose results have NumPy's memory layout.
 
-Others compute the same numbers in another way, so their results may lie in another order. It matters only to a
-`reshape`, which NumPy makes a view or a copy depending on it: of such results it counts as either (see `View`).
+Others compute the same numbers in another way, so their results may have another order in memory. This matters only to
+`reshape`, which is a view or a copy in NumPy depending on that order: for such results it counts as either (see
+`View`).
 """

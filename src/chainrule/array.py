@@ -1,12 +1,12 @@
 """Array: a recorded value, the handle that user code holds.
 
-A `Node` is one recorded step: the block, what went in, what came out, and the line of user code. It never changes.
-An `Array` points at a node; an update in place (`x += y`, `x[i] = v`) makes it point at a new node, so whatever was
-recorded before still sees the old value. There is no tape and no mode: a node knows where it came from, and is freed
-when nobody needs it.
+A `Node` is one recorded step: the block, what went in, what came out, and the line of user code. It never changes. An
+`Array` points at a node; an update in place (`x += y`, `x[i] = v`) makes it point at a new node, so whatever was
+recorded before still sees the old value. There is no tape and no mode: a node refers to its inputs, and is freed when
+nothing refers to it.
 
-Here is what an array holds, and what leaves it as a plain value. How steps are recorded stands in `step.py`, how plain
-NumPy code comes to record them in `operators.py`, `protocols.py` and `inplace.py`, which set the methods.
+This file has what an array holds, and how plain values leave it. `step.py` records steps; `operators.py`,
+`protocols.py` and `inplace.py` let plain NumPy code record them, and set the methods.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ __all__ = [
 ]
 
 WATCHER: ContextVar[Callable[[Node, str], None] | None] = ContextVar("WATCHER", default=None)
-"""Who is told when a concrete value is read, so that what follows may depend on it: `chainrule.compile`, or nobody."""
+"""Callback for reads of concrete values, on which later steps may depend: set by `chainrule.compile`, or None."""
 
 
 def read(node: Node, how: str = "value") -> Any:
-    """The value of a node, on which what the caller does next may depend; `how` says which part of it counts."""
+    """The value of a node, for a caller whose next steps may depend on it; `how` says on which part."""
     watcher = WATCHER.get()
     if watcher is not None:
         watcher(node, how)
@@ -78,11 +78,11 @@ class Array(Methods, metaclass=ArrayClass):
     __array_priority__ = 1000
     __hash__ = None  # type: ignore[assignment]
 
-    # Methods that need what stands above this file; the files named set them.
+    # Methods that need higher layers; the files named set them.
     _call: Callable[..., Any]  # protocols.py
     __array_ufunc__: Callable[..., Any]  # protocols.py
     __array_function__: Callable[..., Any]  # protocols.py
-    __truediv__: Callable[..., Any]  # operators.py, as all operators and what is asked of numbers
+    __truediv__: Callable[..., Any]  # operators.py, like all operators and methods of numbers
     __mod__: Callable[..., Any]
     __contains__: Any  # inplace.py
     __getitem__: Callable[..., Any]  # inplace.py
@@ -101,7 +101,7 @@ class Array(Methods, metaclass=ArrayClass):
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """What `isinstance` takes it for in user code: the class of the plain value. See `likeness`."""
+        """The class that `isinstance` sees in user code: that of the plain value. See `likeness`."""
         return Array if is_told_the_truth(sys._getframe(1)) else self._class
 
     @property
@@ -123,7 +123,7 @@ class Array(Methods, metaclass=ArrayClass):
         return self._own
 
     def settled(self) -> Any:
-        """The array itself; of a buffer what it is now."""
+        """The array itself; for a buffer, the array that it is now."""
         return self
 
     # What it holds ----------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Array(Methods, metaclass=ArrayClass):
         return f"Array({', '.join(told)})"
 
     def _mime_(self) -> tuple[str, str]:
-        """What a notebook shows, as marimo asks for it."""
+        """The notebook display, in the form that marimo asks for."""
         return "text/html", self._repr_mimebundle_()["text/html"]
 
     def __str__(self) -> str:
@@ -267,13 +267,13 @@ class Array(Methods, metaclass=ArrayClass):
         return read(self._node).tobytes(*args)
 
     def tofile(self, *args: Any, **kwargs: Any) -> None:
-        read(self._node).tofile(*args, **kwargs)  # writes a file and nothing that is computed with
+        read(self._node).tofile(*args, **kwargs)  # only writes a file, so no gradient is lost
 
     def dump(self, file: Any) -> None:
         read(self._node).dump(file)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """What NumPy asks for in np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
+        """Called by np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable:
             return np.array(read(self._node), dtype=dtype)
         if (advice := taken_apart_by(sys._getframe(1))) is not None:
@@ -318,7 +318,7 @@ class Array(Methods, metaclass=ArrayClass):
 
 
 def _asks_for_a_quantity(frame: Any) -> bool:
-    """Whether another class computes just now: one with units asks each operand whether it is a quantity too."""
+    """Whether another class is computing now: one with units asks each operand whether it is a quantity too."""
     while frame.f_code.co_name in ("<listcomp>", "<genexpr>"):
         frame = frame.f_back
     return frame.f_code.co_name in ("__array_ufunc__", "__array_function__") and not is_internal(
@@ -330,22 +330,22 @@ def _asks_for_a_quantity(frame: Any) -> bool:
 
 
 def value_of(x: Any) -> Any:
-    """The plain value of a recorded array; anything else as it is."""
+    """The plain value of a recorded array; anything else unchanged."""
     return read(x._node) if type(x) is Array else x
 
 
 def node_of(x: Array) -> Node:
-    """The step that a recorded array stands for, as it is now."""
+    """The node that a recorded array points at now."""
     return x._node
 
 
 def form_of(x: Any) -> Any:
-    """As value_of, where only its shape, its dtype and its library count."""
+    """As value_of, for callers that use only the shape, the dtype and the library."""
     return x._node.value if type(x) is Array else x
 
 
 def looked_at(x: Any) -> Any:
-    """As value_of, but recorded where somebody compiles: what it decides is then the guard, not its entries."""
+    """As value_of, but still recorded while compiling, so the guard is on the decision, not on the entries."""
     return x if WATCHER.get() is not None else value_of(x)
 
 
@@ -353,13 +353,13 @@ def looked_at(x: Any) -> Any:
 
 
 def constant(operand: Any) -> Any:
-    """A plain operand as a node may keep it: the user may write into his own array later, so a copy is kept.
+    """A plain operand for a node to keep: a copy, because the user may write into the array later.
 
-    What holds recorded arrays one by one (a list, an array of dtype object) becomes one recorded array. What is of
-    another class becomes the array that NumPy makes of it, or an error.
+    A list or an array of dtype object that holds recorded arrays becomes one recorded array. An object of another class
+    becomes the array that NumPy makes of it, or an error.
     """
     if type(operand) is not np.ndarray or operand.dtype.kind not in NUMERIC:
-        if type(operand) in PLAIN or isinstance(operand, str):  # a text is the format of einsum
+        if type(operand) in PLAIN or isinstance(operand, str):  # a string is the format of einsum
             return operand
         if isinstance(operand, Array):  # a buffer (see `chainrule.standins`)
             operand = operand.settled()

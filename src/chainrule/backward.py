@@ -33,14 +33,14 @@ __all__ = ["Path", "backpropagate", "find_path", "numpy_number", "pulled"]
 
 
 class Path:
-    """What lies between some inputs and some outputs of a recording.
+    """The part of a recording between some inputs and some outputs.
 
     Attributes
     ----------
     inputs : the inputs.
     between : the nodes through which the outputs depend on them, oldest first (a topological order).
-    free : whether the outputs also depend on recorded arrays that are older than the inputs, so that somebody outside
-        may differentiate them again. Newer ones are the inputs of gradients that were taken inside.
+    free : whether the outputs also depend on recorded arrays that are older than the inputs, so that an outer gradient
+        may differentiate them again. Newer ones are the inputs of inner gradients.
     """
 
     __slots__ = ("between", "free", "inputs")
@@ -79,7 +79,7 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
 
 
 def _depending_on(inputs: Sequence[Node], nodes: list[Node]) -> list[Node]:
-    """Those of the nodes, which are in topological order, that depend on the inputs."""
+    """Of some nodes in topological order, those that depend on the inputs."""
     path = set(inputs)
     between = []
     for node in nodes:
@@ -130,7 +130,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
             grads = _pull_in_library(node.block, xp, dz, z, operands, node.params, wanted)
         if node.block.flat_at_infinity:
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
-        if recorded and has_absent_zeros(dz):  # then what is no recorded array was made of dz and constants
+        if recorded and has_absent_zeros(dz):  # then a plain dx was computed from dz and constants
             constants = [x for x in operands if type(x) is not Array]
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
@@ -142,7 +142,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                 sofar = gradients[operand]
                 if sofar is not None:
                     dx = sofar + dx
-                    if dx.dtype is not dtype:  # a sum has its bytes in the processor's order
+                    if dx.dtype is not dtype:  # a sum is in native byte order
                         dx = _as_input(dx, dtype)
                 gradients[operand] = dx
     return gradients
@@ -150,7 +150,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
 
 @unlisted_block(notation=lambda x, dtype: x)
 def numpy_number(xp: Any, x: Any, dtype: Any = np.dtype(np.float64)) -> Any:
-    """One of Python's numbers, recorded, as NumPy's."""
+    """A recorded Python number as a NumPy number."""
     return as_numpy_number(x, dtype)
 
 
@@ -158,7 +158,7 @@ numpy_number.backward(lambda xp, dz, z, x, dtype: dz)
 
 
 def pulled(node: Node, dz: Any, wanted: Sequence[bool], recorded: bool) -> list[Any]:
-    """What the backward rule of one step gives for its operands, from dz = ∂L/∂z; None where it is not wanted or 0.
+    """The gradients of one step's operands by its backward rule, from dz = ∂L/∂z; None where not wanted or 0.
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ def pulled(node: Node, dz: Any, wanted: Sequence[bool], recorded: bool) -> list[
 def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
     """The result and the operands of a step as its backward rule takes them.
 
-    Python's numbers are NumPy's for a rule: they have a dtype and a shape, and 1/x at 0 is infinite, not an error. As
-    in the forward pass, those beside a float32 array are numbers of float32. Constants stay as they are.
+    Python's numbers become NumPy's: these have a dtype and a shape, and 1/x at 0 is infinite, not an error. As in the
+    forward pass, they become float32 beside a float32 array. Constants are unchanged.
     """
     dtype = dtype_of(node.value)
 
@@ -190,14 +190,14 @@ def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
 
 
 def as_rule_takes(x: Any, dtype: Any) -> Any:
-    """A recorded operand of a rule; as one of NumPy's numbers if it is one of Python's."""
+    """A recorded operand of a rule; a Python number becomes a NumPy number."""
     if type(x) is Array and type(node_of(x).value) in (float, complex, bool):
         return record(numpy_number, (x,), {"dtype": dtype})
     return x
 
 
 def _pull_in_library(block: Any, xp: Any, *args: Any) -> Any:
-    """The gradients as arrays of another library than NumPy; what it lacks is an error that names the block."""
+    """The gradients as arrays of a library other than NumPy; the error for a function that it lacks names the block."""
     try:
         grads = block.pull(xp, *args)
     except ChainruleError:
@@ -216,7 +216,7 @@ def _unknown_after_overflow(
 
     Then the operand has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
     it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
-    That nothing but the values differs is for `compile`, whose recordings may not depend on them.
+    Only values differ, not the recorded steps: recordings of `compile` may not depend on values.
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
@@ -231,7 +231,7 @@ def _unknown_after_overflow(
                     sum_to(plain, plain.astype(lost, dtype_of(node.value)), operand.value.shape, node.value.shape) > 0
                 )
             lost = lost & (form_of(dx) == 0)
-            if type(dx) is Array and WATCHER.get() is not None:  # what is compiled sees to it when it runs
+            if type(dx) is Array and WATCHER.get() is not None:  # compiled code does this when it runs
                 node_of(dx).value = plain.where(lost, math.nan, node_of(dx).value)[()]
             else:
                 dx = xp.where(lost, math.nan, dx)
@@ -249,7 +249,7 @@ def _must_be_real(node: Node, dz: Any) -> None:
 
 
 def _as_input(dx: Any, dtype: Any) -> Any:
-    """A gradient in the dtype of what it is the gradient of: of a real array, the real part."""
+    """A gradient in the dtype of its array; for a real array, the real part."""
     if dx.dtype == dtype:
         return dx
     if is_complex(dx) and not is_complex_dtype(dtype):

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 __all__ = ["BUFFERED"]
 
 BUFFERED: ContextVar[bool] = ContextVar("BUFFERED", default=False)
-"""True while a function runs recorded, in its own context only: then the arrays that it makes are buffers.
+"""True while a function is recorded, in its own context only: new arrays that it makes are then buffers.
 
 See `chainrule.standins`. The rules of a user's block run on plain arrays, so for them it is False.
 """

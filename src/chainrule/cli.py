@@ -47,12 +47,12 @@ DOCUMENTS = {
     "dot": "the graph for Graphviz",
     "health": "how large values and gradients are, and what stands out",
 }
-"""What an explanation can be printed as: methods of `Explanation`."""
+"""The output formats of an explanation: methods of `Explanation`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    hide_file(sys._getframe(1).f_code.co_filename)  # the script that starts us is no user code
+    hide_file(sys._getframe(1).f_code.co_filename)  # the script that starts us is not user code
     if hasattr(sys.stdout, "reconfigure") and not (sys.stdout.encoding or "").lower().startswith("utf"):
         sys.stdout.reconfigure(encoding="utf-8")
     try:
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = options.run(options)
         print(end="", flush=True)
         return code
-    except BrokenPipeError:  # the reader (head, say) has seen enough
+    except BrokenPipeError:  # the reading process (head, say) has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _UserError(Exception):
-    """An error in the user's own function, told without a traceback through chainrule."""
+    """An error in the user's own function, reported without a traceback through chainrule."""
 
 
 def _fail(error: BaseException | str, code: int) -> int:
@@ -87,7 +87,7 @@ def _fail(error: BaseException | str, code: int) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong command line in one short line that can be printed."""
+    """Reports a wrong command line in one short, printable line."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -162,7 +162,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _write_page(options: argparse.Namespace, explanation: Any) -> None:
-    """The page, to the file named or to one of our own, and into the browser if asked."""
+    """Write the page to the named file or to a temporary one, and open it in the browser if asked."""
     from chainrule.check import check
 
     page = explanation.html(_called(options, check) if options.check else None)
@@ -275,7 +275,7 @@ def _loaded(path: str) -> Any:
 
 
 def _defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments for a function of the user's: what was given, and the defaults."""
+    """Arguments for a user's function: the given values, and the defaults."""
     parameters = inspect.signature(function).parameters
     unknown = sorted(given.keys() - parameters.keys())
     if unknown:

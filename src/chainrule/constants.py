@@ -1,4 +1,4 @@
-"""What the entries of a constant say: all one number, one-hot rows, an identity matrix."""
+"""Patterns in the entries of a constant: one number everywhere, one-hot rows, an identity matrix."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_uniform(x: np.ndarray) -> bool:
 
 
 def uniform(x: Any) -> Any:
-    """The number that all entries of a constant are; None where they differ, and for NaN."""
+    """The number that all entries of a constant equal; None if they differ or are NaN."""
     if isinstance(x, bool | np.bool_) or x is None or isinstance(x, str):
         return None
     if isinstance(x, int | float):
@@ -32,13 +32,13 @@ def uniform(x: Any) -> Any:
 
 
 class OneHot(NamedTuple):
-    """Rows of zeros with one number at the place that each row's label names.
+    """Rows of zeros with one number, at the index given by each row's label.
 
     Attributes
     ----------
     labels : integers, of the shape of the array without its last axis.
     size : the length of a row, at least 2.
-    number : what stands there, the same in each row.
+    number : the entry there, the same in each row.
     """
 
     labels: np.ndarray
@@ -66,7 +66,7 @@ def one_hot(x: Any) -> OneHot | None:
 
 
 def times_identity(x: np.ndarray) -> Any:
-    """The number c of a constant c·I of at least two rows; None where it is no such matrix."""
+    """The number c of a constant c·I of at least two rows; None for any other matrix."""
     n = len(x) if x.ndim == 2 else 0
     if n < 2 or x.shape != (n, n) or np.count_nonzero(x) != n:
         return None

@@ -1,8 +1,7 @@
-"""What is covered: the state of every public name of NumPy, scipy.special and chainrule's own functions.
+"""Coverage: the state of every public name of NumPy, scipy.special and chainrule's own functions.
 
-`python -m chainrule.coverage > docs/coverage.md` writes the table. A state comes from what answers for a function: a
-block says itself whether it is differentiable, and a function made of blocks is. The tables here hold what that does
-not tell.
+`python -m chainrule.coverage > docs/coverage.md` writes the table. A state follows from what answers for a function: a
+block declares whether it is differentiable, and a function made of blocks is. The tables here hold the other states.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class PublicName(NamedTuple):
     note: str
 
 
-# What answers do not tell -------------------------------------------------------------------------------------------
+# States not given by answers ----------------------------------------------------------------------------------------
 
 WITHOUT_GRADIENT: dict[str, str] = {
     "numpy": (
@@ -82,7 +81,7 @@ COVERED: dict[str, dict[str, str]] = {
         "made of blocks": "assoc_laguerre lambertw softplus zeta",
     },
 }
-"""Functions that need no answer of their own, for they call others that have one."""
+"""Functions that need no answer of their own, because they call others that have one."""
 
 NOT_COVERED: dict[str, dict[str, str]] = {
     "scipy.special": {
@@ -212,7 +211,7 @@ def _answer(module: str, value: Any) -> Any:
 
 
 def stale_reasons() -> list[str]:
-    """Names that the tables give a reason for, though something answers for them now or they do not exist."""
+    """Names in the tables that are answered for now, or that do not exist."""
     stale = []
     for table in COVERED, NOT_COVERED, ABOUT_ARRAYS:
         for module, reasons in table.items():
@@ -266,7 +265,7 @@ def coverage_markdown() -> str:
 
 
 def _rows(entries: list[PublicName], state: str) -> list[str]:
-    """Functions with a block in a table of their own names; the others together under what they share."""
+    """Differentiable functions in a table, one a row; the others grouped by their note."""
     if state == "differentiable":
         return ["| function | answered by |", "|---|---|", *(f"| `{e.name}` | {e.note} |" for e in entries)]
     notes = dict.fromkeys(e.note if state != "no gradient" else "" for e in entries)

@@ -1,7 +1,7 @@
-"""What notebooks show: HTML that is still whole after a sanitizer has been through it.
+"""What notebooks show: HTML that survives a sanitizer.
 
-An untrusted notebook loses scripts, style sheets, SVG, MathML and frames. What is left is plain: tables, preformatted
-text, `details`, and pictures as data. Only inline styles are used: those that are not allowed are dropped one by one.
+An untrusted notebook loses scripts, style sheets, SVG, MathML and frames. So only tables, preformatted text, `details`,
+and pictures as data are used. Styles are inline: a sanitizer drops the forbidden ones one by one.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from html import escape
 __all__ = ["chosen", "details", "picture", "pre", "table", "text"]
 
 Bundle = dict[str, str]
-"""The same thing in several MIME types; a notebook shows the best that it can."""
+"""The same content in several MIME types; a notebook shows the best that it can."""
 
 LEFT = "text-align:left;vertical-align:top;padding:3px 12px"
 
 
 def chosen(bundle: Bundle, include: Collection[str] | None, exclude: Collection[str] | None) -> Bundle:
-    """Of a bundle what IPython asks for.
+    """The part of a bundle that IPython asks for.
 
     >>> chosen({"text/plain": "x", "text/html": "<b>x</b>"}, None, {"text/html"})
     {'text/plain': 'x'}
@@ -32,12 +32,12 @@ def chosen(bundle: Bundle, include: Collection[str] | None, exclude: Collection[
 
 
 def text(x: str) -> str:
-    """Text as HTML: what looks like a tag in it stays text."""
+    """Text as HTML, with tags escaped."""
     return escape(x, quote=False)
 
 
 def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """A table of cells that are HTML already; the first of each row heads it where there is no head.
+    """A table of HTML cells; without a head, the first cell of each row is its heading.
 
     >>> table([["shape", "3×2"]])
     '<table><tbody><tr><th style="text-align:left;vertical-align:top;padding:3px 12px">shape</th>\
@@ -56,13 +56,13 @@ def _cell(tag: str, content: str) -> str:
 
 
 def pre(lines: Iterable[str]) -> str:
-    """Text whose columns stay aligned; nothing where there is none."""
+    """Text with its columns aligned; empty if the text is."""
     content = text("\n".join(lines))
     return f'<pre style="margin:0;padding:0;font-size:1em">{content}</pre>' if content else ""
 
 
 def details(summary: str, content: str, *, opened: bool = False) -> str:
-    """A part that opens and closes."""
+    """A section that opens and closes."""
     return f"<details{' open' if opened else ''}><summary>{text(summary)}</summary>{content}</details>"
 
 

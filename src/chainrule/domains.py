@@ -1,4 +1,4 @@
-"""Domains: where the operands of a block's example come from, so that every check stays clear of kinks and poles.
+"""Domains: from where the operands of a block's example are drawn, so that every check stays clear of kinks and poles.
 
 A domain is called with a shape: `positive(2, 3)` is an operand of 2 rows and 3 columns with positive entries.
 """
@@ -39,8 +39,8 @@ class Operand:
 
     Attributes
     ----------
-    project : where entries depend on each other, as those of a symmetric matrix do, what moves an array onto the
-        domain. Derivatives are then checked along the domain: a block may read one triangle only.
+    project : moves an array onto the domain, if entries depend on each other as those of a symmetric matrix do.
+        Derivatives are then checked along the domain: a block may read one triangle only.
     """
 
     shape: tuple[int, ...]
@@ -55,14 +55,14 @@ class Example:
     Attributes
     ----------
     operands : an Operand for each operand of the block.
-    params : the block's parameters, where they are not its defaults.
+    params : the block's parameters that differ from its defaults.
     """
 
     operands: tuple[Operand, ...]
     params: dict[str, Any] = field(default_factory=dict)
 
     def arrays(self, name: str = "", dtype: Any = np.float64) -> list[np.ndarray]:
-        """The operands, those of a floating type in the dtype; the same numbers each time for one name.
+        """The operands, floating ones in the dtype; the same name gives the same numbers each time.
 
         Complex operands have the domain's numbers as real parts and small imaginary parts.
         """
@@ -89,7 +89,7 @@ def example(*operands: Operand, **params: Any) -> Example:
 
 
 def domain(sample: Sample) -> Callable[..., Operand]:
-    """A domain: what turns a shape into an operand."""
+    """A domain: a function from a shape to an operand."""
 
     def operand(*shape: int) -> Operand:
         return Operand(shape, sample)
@@ -150,7 +150,7 @@ def positive_definite(rng: np.random.Generator, shape: tuple[int, ...]) -> np.nd
 
 
 def hermitian(*shape: int) -> Operand:
-    """Symmetric (of complex numbers Hermitian) positive definite matrices, for what is defined on them alone."""
+    """Symmetric (if complex, Hermitian) positive definite matrices, for blocks defined on them alone."""
     return Operand(shape, positive_definite(*shape).sample, lambda x: (x + np.conj(np.swapaxes(x, -1, -2))) / 2)
 
 

@@ -24,7 +24,7 @@ __all__ = [
 
 
 class ChainruleError(Exception):
-    """What all errors of chainrule have in common."""
+    """Base class of all errors of chainrule."""
 
 
 class BlockError(ChainruleError, ValueError):
@@ -36,15 +36,15 @@ class RecordingError(ChainruleError, TypeError):
 
 
 class CannotRecord(RecordingError):
-    """A block's rule does not record what it does inside; the block is one step then."""
+    """The inside of a block's rule cannot be recorded; the block is then one step."""
 
 
 class GradientError(ChainruleError, TypeError):
-    """What was asked for is not defined: a gradient of an integer, of a loss that is not a scalar."""
+    """A gradient is not defined: that of an integer, or of a loss that is not a scalar."""
 
 
 class NoDerivative(GradientError):
-    """Mathematics knows no derivative by this operand, or none that can be computed."""
+    """There is no derivative by this operand, or none that can be computed."""
 
 
 class DependsOnPhase(GradientError):
@@ -63,11 +63,11 @@ class CompilerError(ChainruleError, AssertionError):
     """A compiled program does not fit together: a mistake of chainrule's own, found before the program could run."""
 
 
-# Code of others ------------------------------------------------------------------------------------------------------
+# Foreign code --------------------------------------------------------------------------------------------------------
 
 
 class NoAnswer(Exception):
-    """Code of others has raised `error` where it was asked for something that can be done without."""
+    """Foreign code has raised `error` where chainrule can do without its answer."""
 
     def __init__(self, error: Exception):
         super().__init__(f"{type(error).__name__}: {first_line(error)}")
@@ -76,11 +76,11 @@ class NoAnswer(Exception):
 
 @contextlib.contextmanager
 def asking_others() -> Iterator[None]:
-    """Within this runs code of others: the user's function, a rule on another library's arrays. It may raise anything.
+    """Context for foreign code, which may raise anything: the user's function, a rule on another library's arrays.
 
-    Whatever it raises becomes NoAnswer, and who asks goes on without the answer. This is the only place in chainrule
-    that catches errors of all classes: NumPy, PyTorch, JAX and users have their own. A mistake of chainrule itself
-    that comes up meanwhile is no answer of others, and is raised as it is.
+    Whatever it raises becomes NoAnswer, and the caller goes on without the answer. This is the only place in chainrule
+    that catches errors of all classes: NumPy, PyTorch, JAX and users have their own. A mistake of chainrule itself is
+    raised unchanged.
     """
     try:
         yield
@@ -93,9 +93,8 @@ def asking_others() -> Iterator[None]:
 def is_own_mistake(error: Exception) -> bool:
     """Whether an error can only be a mistake in chainrule, whatever was given to it.
 
-    Such are a name that is not defined, an assertion that fails and an attribute that a class of chainrule does not
-    have, if they are raised in a file of chainrule. An array that stands for others' (recorded, or written down) may
-    lack an attribute that theirs have.
+    These are an undefined name, a failed assertion and a missing attribute of a class of chainrule, if raised in a file
+    of chainrule. An array that stands in for a foreign one (recorded, or of written code) may lack an attribute of it.
     """
     if isinstance(error, CompilerError):
         return True

@@ -1,8 +1,8 @@
 """One escape for each kind of output, so that a name stays a name wherever it is shown.
 
 Names come from anywhere: a function's `__name__`, a key of a dictionary, a module of PyTorch, a file. `printable` is
-for all of them, where they enter: a control character could move the cursor of a terminal, and one that turns the
-direction of writing could hide what stands there. The others are for one syntax each. HTML has `html.escape`.
+applied to all of them where they enter: a control character could move a terminal's cursor, and one that changes the
+writing direction could hide text. The others are for one syntax each. HTML has `html.escape`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["docstring", "dot", "latex_index", "latex_math", "latex_text", "markd
 
 
 def printable(text: str) -> str:
-    r"""Text on one line, in which what cannot be printed is written as Python writes it.
+    r"""Text on one line, with unprintable characters as Python's escapes.
 
     >>> printable("a\x1b[31m"), printable("a\nb"), printable("\u202ecba")
     ('a\\x1b[31m', 'a\\nb', '\\u202ecba')
@@ -65,7 +65,7 @@ _SIGNS |= {"≤": r"\le", "≥": r"\ge", "→": r"\to", "⁺": "^{+}", "⁻": "^
 
 
 def latex_math(text: str) -> str:
-    r"""A name in a formula. What LaTeX has no letter for is told by its number.
+    r"""A name in a formula. A character that LaTeX lacks is given by its code point.
 
     >>> latex_math("a_b^c"), latex_math("\\input"), latex_math("é")
     ('a\\_b{\\wedge}c', '{\\backslash}input', '\\text{U+00E9}')
@@ -74,7 +74,7 @@ def latex_math(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    r"""A name between words.
+    r"""A name in running text.
 
     >>> latex_text("f_1 & θ")
     'f\\_1 \\& $\\theta$'
@@ -106,7 +106,7 @@ def _sign(c: str) -> str:
 
 
 def markdown(text: str) -> str:
-    r"""Text in Markdown, where no sign means anything.
+    r"""Text in Markdown, with every special character escaped.
 
     >>> markdown("a_b|<c>")
     'a\\_b\\|&lt;c>'

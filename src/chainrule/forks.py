@@ -1,7 +1,7 @@
-"""Forks: what a new process must not find half done.
+"""Forks: a new process must not inherit a lock that is held.
 
 It has one thread. A lock that another thread held, or a module that another thread was importing, stays locked in it
-for ever. So a fork waits for the locks that are named here, and for imports that are made on first use.
+for ever. So a fork waits for the locks registered here, and for imports on first use.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def imported(name: str) -> Any:
 
 
 def waited_for(lock: Lock) -> Lock:
-    """The lock, which a fork waits for from now on."""
+    """Register a lock that forks wait for; returns it."""
     _locks.append(lock)
     return lock
 

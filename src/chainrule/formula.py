@@ -1,7 +1,7 @@
 """Formulas: small trees, in which a block says how it is written in mathematics.
 
 A block's notation is a function of its operands' formulas, `notation=lambda x, y: x + y`. The printers
-(`explain/printers/`) walk the tree; nothing here knows how it will look. Vectors are columns in print.
+(`explain/printers/`) walk the tree; nothing here depends on the output format. Vectors are columns in print.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Formula:
 
     Attributes
     ----------
-    kind : what it is: name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, transpose, call, index, sum,
+    kind : one of name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, transpose, call, index, sum,
         sqrt, abs, norm, cases, indicator, relation.
-    parts : the formulas that it is made of.
+    parts : its subformulas.
     text : the name, the number, the function's or the index's text.
     shape : the shape of the value that it stands for.
     """
@@ -121,7 +121,7 @@ class Formula:
 
 
 def _written_first(f: Formula) -> int:
-    """The habit of writing products: numbers first, ∂L/∂z last."""
+    """The position of a factor in a product: numbers first, ∂L/∂z last."""
     return {"number": 0, "partial": 2}.get(f.kind, 1)
 
 
@@ -141,7 +141,7 @@ def _broadcast(x: Formula, y: Formula) -> tuple[int, ...]:
 
 
 def formula(x: Any) -> Formula:
-    """x as something to compute with: numbers become formulas, conditions become 0 or 1."""
+    """x as a formula for arithmetic: numbers become formulas, conditions become 0 or 1."""
     if not isinstance(x, Formula):
         return number(x)
     return indicator(x) if x.kind == "relation" else x
@@ -193,7 +193,7 @@ def indicator(condition: Formula) -> Formula:
 
 
 def relation(symbol: str, x: Any, y: Any) -> Formula:
-    """x < y and its relatives."""
+    """x < y and the other comparisons."""
     x, y = formula(x), formula(y)
     return Formula("relation", (x, y), symbol, _broadcast(x, y))
 

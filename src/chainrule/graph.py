@@ -1,4 +1,4 @@
-"""Graph: a recording between given inputs and outputs. What every reading (check, explain, compile) reads."""
+"""Graph: a recording between given inputs and outputs. Every reading (check, explain, compile) works on it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Graph:
     Attributes
     ----------
     inputs : the nodes at which it starts.
-    nodes : the steps by which the outputs depend on the inputs, oldest first: a topological order. What does not
-        depend on an input is no part of the graph; the steps read its recorded value, as a constant.
+    nodes : the steps by which the outputs depend on the inputs, oldest first: a topological order. A step that depends
+        on no input is not part of the graph; others read its recorded value, as a constant.
     outputs : a node for every output that was recorded, the plain value of every other.
     """
 
@@ -54,9 +54,10 @@ class Graph:
         ----------
         xp : the library's Array API namespace: numpy, jax.numpy, array_api_compat.torch, …
         inputs : its arrays, one for each input, of the recorded shapes.
-        dtype : a floating NumPy dtype in which to compute, for the constants and casts inside the graph (what is
-            complex stays so, in the same precision); by default each keeps its own.
-        stop : called as `stop(node, value)` on what blocks without a gradient return; its result is used instead.
+        dtype : a floating NumPy dtype in which to compute, for the constants and casts inside the graph (complex ones
+            stay complex, in that precision); by default each keeps its own.
+        stop : called as `stop(node, value)` on the result of each block without a gradient; what stop returns is used
+            instead.
 
         Returns a tuple with one value for each output. Branches are those of the recording.
 
@@ -79,7 +80,7 @@ class Graph:
             try:
                 if is_numpy(xp) or block.takes_xp:
                     value = block.forward(xp, *operands, **_params(xp, node.params, dtype))
-                else:  # a rule in plain NumPy: what it does inside runs on any library
+                else:  # a rule in plain NumPy: its recorded steps run on any library
                     active = [x for x, i in zip(operands, node.inputs, strict=True) if type(i) is Node]
                     (value,) = inside(node).run(xp, active, dtype)
             except Exception as error:
@@ -98,7 +99,7 @@ def _value_of(values: dict[Node, Any], operand: Any, xp: Any, dtype: Any) -> Any
 
 
 def as_constant(xp: Any, value: Any, dtype: Any = None) -> Any:
-    """A constant of a recording as an array of the library xp. Python's numbers and None stay what they are."""
+    """A constant of a recording as an array of the library xp. Python's numbers and None are unchanged."""
     if not isinstance(value, np.ndarray | np.generic):
         return value
     if dtype is not None:
@@ -119,7 +120,7 @@ def _dtype(xp: Any, own: np.dtype, dtype: Any) -> Any:
 
 
 def _in_precision(own: np.dtype, dtype: Any) -> np.dtype:
-    """A dtype of the same kind as the own one, in the precision of another: float64 or complex128, say."""
+    """A dtype of the kind of `own`, in the precision of `dtype`: float64 or complex128, say."""
     if own.kind == "c":
         return np.result_type(dtype, np.complex64)
     return np.dtype(dtype) if own.kind == "f" else own
@@ -169,10 +170,10 @@ def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwarg
 
 
 def inside(node: Node) -> Graph:
-    """What a block does inside: its forward rule, recorded on the operands of one node.
+    """The inside of a block: its forward rule, recorded on the operands of one node.
 
-    The inputs of the graph stand for the operands that are nodes, in order. Raises CannotRecord where the rule uses a
-    function that no block answers for, or cannot do with recorded arrays what it does with plain ones.
+    The inputs of the graph stand for the operands that are nodes, in order. Raises CannotRecord if the rule uses a
+    function that no block answers for, or works on plain arrays only.
     """
     inputs = [Node(None, (), NO_PARAMS, i.value, name=i.name) for i in node.inputs if type(i) is Node]
     fresh = iter(inputs)

@@ -23,7 +23,7 @@ def variable(value: Any, name: str | None = None) -> Array:
     Parameters
     ----------
     value : an array, a number or a nested list of numbers, of a floating type. It is copied.
-    name : the name under which it is explained.
+    name : its name in explanations.
 
     >>> import chainrule as cr
     >>> x = cr.variable([1.0, 2.0], name="x")
@@ -38,13 +38,13 @@ def variable(value: Any, name: str | None = None) -> Array:
 
 
 def backward(self: Array, gradient: Any = None) -> None:
-    """Backpropagate from this array: afterwards `.grad` of it and of all that it was computed from is set.
+    """Backpropagate from this array: sets `.grad` of it and of all that it was computed from.
 
     Each call writes fresh gradients; nothing is added to those of an earlier call.
 
     Parameters
     ----------
-    gradient : ∂L/∂self, of this array's shape; may be left out where self is the loss itself, a scalar.
+    gradient : ∂L/∂self, of this array's shape; may be left out if self is the loss itself, a scalar.
 
     >>> import chainrule as cr
     >>> x = cr.variable(3.0, name="x")

@@ -1,6 +1,6 @@
 """Entries of an array, and updates in place.
 
-What is read may be a view. An update in place makes the handle point at a new node; nodes do not change.
+Reading entries may give a view. An update in place makes the handle point at a new node; nodes do not change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def getitem(self: Array, key: Any) -> Any:
     # NumPy's x[..., 0] is no number but a view without axes, which writes through.
     known = result._view is not None and result._view.steps is not None
     if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
-        if not is_number(self):  # of a number it is an array of its own
+        if not is_number(self):  # x[...] of a number is an array of its own
             result._view = view_of(self, IndexStep(key))
         result._own.value = np.asarray(result._own.value)
     return result

@@ -1,8 +1,8 @@
-"""What to write instead of functions that ask for plain arrays and for no protocol.
+"""Replacements for functions that ask for plain arrays and call no protocol.
 
 Those of scipy.linalg hand their arguments to LAPACK, some of scipy.special turn them into plain arrays first. A few
-move the bytes of any dtype in C: entries of an array of dtype object would be copied without being counted, and Python
-would crash when it frees them. They are recognised by their frames, while they ask.
+move the bytes of any dtype in C: they would copy the entries of an array of dtype object without counting references,
+and Python would crash when it frees them. All are recognised by their frames, while they ask.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ INSTEAD = {
     "scipy.ndimage.distance_transform_cdt": "it of x.value: its result is integers, which have no gradient",
     "numpy.lib.stride_tricks.as_strided": "np.lib.stride_tricks.sliding_window_view, or an index as x[i[:, None] + j]",
 }
-"""What does the same, by the full name of the function."""
+"""The replacement, by the full name of the function."""
 
 _FOLDERS = {
     os.path.join("scipy", "linalg") + os.sep: "scipy.linalg",
@@ -52,7 +52,7 @@ _FOLDERS = {
 
 
 def function_to_write_instead() -> tuple[str, str] | None:
-    """The function that is asking for a plain array just now, and what does the same; None if it is none of them."""
+    """The function that asks for a plain array now, and its replacement; None if it has none."""
     frame: Any = sys._getframe(1)
     found = None
     while is_internal(frame.f_code.co_filename) and frame.f_back is not None:
@@ -66,7 +66,7 @@ def function_to_write_instead() -> tuple[str, str] | None:
 
 
 def _functions_of(frame: Any) -> Iterator[str]:
-    """The full names of the function that runs in a frame, and of the one that a decorator of SciPy's goes round."""
+    """The full names of the function that runs in a frame, and of the one that a SciPy decorator wraps."""
     for folder, module in _FOLDERS.items():
         if folder in frame.f_code.co_filename:
             yield f"{module}.{frame.f_code.co_name}"

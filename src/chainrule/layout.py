@@ -1,4 +1,4 @@
-"""Layout: where the entries of an array lie in memory, on which it depends what is a view in NumPy and what a copy."""
+"""Layout: the order of an array's entries in memory, which decides whether NumPy makes a view or a copy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["copied_as_it_lies", "is_contiguous", "laid_out_as", "layout_of"]
 
 
 def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
-    """A copy whose entries lie as those of x do: in that order, forwards or backwards, with gaps where x has some.
+    """A copy with the memory layout of x: the same order of axes, forwards or backwards, with gaps where x has some.
 
-    What NumPy makes of the copy is then a view, or contiguous, where it is of x. Gaps are made small. The copy is
+    So NumPy's result is a view, or contiguous, for the copy where it is for x. Gaps are made small. The copy is
     read-only if x is.
     """
     copy = laid_out_as(x, x)
@@ -22,7 +22,7 @@ def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
 
 
 def laid_out_as(entries: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """A copy of these entries that lie as those of x do, which has the same shape."""
+    """A copy of these entries with the memory layout of x, which has the same shape."""
     flags = x.flags
     if flags.forc or type(x) is not np.ndarray:
         return entries.copy(order="F" if flags.fnc else "C" if flags.c_contiguous else "K")
@@ -36,15 +36,15 @@ def laid_out_as(entries: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def layout_of(x: np.ndarray) -> tuple[int, ...]:
-    """The strides of x with gaps of one entry: two arrays with the same have the same views. Empty for C order."""
+    """The strides of x with gaps of one entry: arrays with equal results have the same views. Empty for C order."""
     if x.flags.c_contiguous:
         return ()
     strides = [0] * x.ndim
-    inner = gapless = x.itemsize  # the stride that the next axis has at least, here and in x
+    inner = gapless = x.itemsize  # the least stride of the next axis, here and in x
     for i in sorted((i for i, n in enumerate(x.shape) if n > 1), key=lambda i: abs(x.strides[i])):
         stride = abs(x.strides[i])
         if stride < gapless:
-            return x.strides  # entries that share their place
+            return x.strides  # entries that share memory
         strides[i] = inner if stride == gapless else inner + x.itemsize
         inner, gapless = strides[i] * x.shape[i], stride * x.shape[i]
         strides[i] *= -1 if x.strides[i] < 0 else 1
@@ -52,5 +52,5 @@ def layout_of(x: np.ndarray) -> tuple[int, ...]:
 
 
 def is_contiguous(x: Any) -> bool:
-    """Whether the entries lie one after the other in C and in Fortran's order, so that there is no other order."""
+    """Whether the entries are contiguous both in C and in Fortran's order, so that no other order is possible."""
     return not isinstance(x, np.ndarray) or (x.flags.c_contiguous and x.flags.f_contiguous)

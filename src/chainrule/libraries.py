@@ -1,4 +1,4 @@
-"""Which array library a plain value is of, and the namespace that computes with it."""
+"""The array library of a plain value, and the namespace that computes with it."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ __all__ = [
 _NUMBERS = [t for t in np.sctypeDict.values() if issubclass(t, np.number | np.bool) and t is not np.timedelta64]
 
 PLAIN = frozenset([bool, int, float, complex, type(None), *_NUMBERS])
-"""Types of operands that cannot change under our hands, so a node may hold them as they are."""
+"""Types of immutable operands, which a node may hold without a copy."""
 
 PYTHON = frozenset([bool, int, float, complex])
 """Python's own numbers. They do not decide the dtype of a result: `2.0 * x` has the dtype of x."""
 
 NUMPY = PLAIN | {np.ndarray}
-"""Types that NumPy computes with; what is not among them needs a look at which library it is from."""
+"""Types that NumPy computes with; for any other the library must be found."""
 
 
 def as_numpy_number(value: Any, dtype: Any) -> Any:
-    """One of Python's numbers as NumPy's, as NumPy takes it where a result has the given dtype; other values unchanged.
+    """A Python number as the NumPy number that NumPy takes for a result of the given dtype; other values unchanged.
 
     Integers, which have no gradient, stay Python's: they take the dtype of what is beside them.
 
@@ -77,7 +77,7 @@ def is_complex(value: Any) -> bool:
 
 
 def _numpy_without_its_python_layer() -> Any:
-    """NumPy, with what rules use most taken from its core: np.sum spends more on the way there than in it."""
+    """NumPy, with what rules use most taken from its core: most of np.sum's time is spent on the way there."""
     namespace = types.ModuleType("numpy")
     vars(namespace).update(vars(np))
     for name, ufunc in {"sum": np.add, "max": np.maximum, "min": np.minimum}.items():
@@ -103,7 +103,7 @@ NUMPY_NAMESPACE = _numpy_without_its_python_layer()
 
 
 def dtype_of(value: Any) -> Any:
-    """The dtype of a plain value; of one of Python's numbers that of NumPy's number."""
+    """The dtype of a plain value; for a Python number, that of the NumPy number."""
     try:
         return value.dtype
     except AttributeError:
@@ -136,7 +136,7 @@ def _foreign_namespace(values: Any) -> Any:
 
 
 def is_foreign(x: Any) -> bool:
-    """Whether x is an array of another library than NumPy."""
+    """Whether x is an array of a library other than NumPy."""
     kind = type(x)
     if isinstance(x, np.ndarray | np.generic | list | tuple):
         return False
@@ -144,13 +144,13 @@ def is_foreign(x: Any) -> bool:
         return True
     import array_api_compat as api
 
-    if hasattr(kind, "__array_ufunc__"):  # what wraps arrays (xarray, pint) passes the question on to them
+    if hasattr(kind, "__array_ufunc__"):  # wrappers of arrays (xarray, pint) forward the question to them
         return bool(api.is_dask_array(x) or api.is_cupy_array(x) or api.is_pydata_sparse_array(x))
     return bool(api.is_array_api_obj(x))
 
 
 def copied(x: Any) -> Any:
-    """A copy of an array of another library, which no later write into x reaches; x itself if it cannot change."""
+    """A copy of an array of another library, safe from later writes into x; x itself if it is immutable."""
     import array_api_compat as api
 
     if api.is_jax_array(x):
@@ -161,12 +161,12 @@ def copied(x: Any) -> Any:
 
 
 def library_of(xp: Any) -> str:
-    """The name of the library that a namespace is of, as in an error."""
+    """The name of a namespace's library, for errors."""
     return xp.__name__.removeprefix("array_api_compat.").split(".")[0]
 
 
 def special_functions_of(xp: Any) -> Any:
-    """Where the library of xp keeps its special functions. SciPy is slow to import, so only when one is called."""
+    """The special functions of the library of xp. SciPy is slow to import, so it waits until one is called."""
     if hasattr(xp, "special_functions"):  # a namespace that stands for another
         return xp.special_functions
     modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}

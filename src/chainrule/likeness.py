@@ -1,8 +1,8 @@
-"""What a recorded array answers when it is asked what it is, as `isinstance(x, np.ndarray)` or `hasattr(x, "__len__")`.
+"""How a recorded array answers `isinstance(x, np.ndarray)`, `hasattr(x, "__len__")` and other queries of its type.
 
 User code takes the branch that it takes for the plain value: a recorded array is an ndarray there, a recorded number is
 one of NumPy's numbers, or of Python's where no function of NumPy has made it yet. Python asks `x.__class__` for
-that, after `type(x)`, so `isinstance(x, cr.Array)` holds too. Inside this library a recorded array is only what it is.
+that, after `type(x)`, so `isinstance(x, cr.Array)` holds too. Inside this library only its real class counts.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["ArrayClass", "NumberHasNone", "OfArrays", "is_told_the_truth"]
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _ABSTRACT_CLASSES = ("abc", "_py_abc")
 _WARY = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.")
-"""Modules that hand arrays of NumPy to code in C, or keep them in their own way."""
+"""Modules that pass arrays of NumPy to C code, or store them in their own way."""
 
 
 def is_told_the_truth(frame: Any) -> bool:
-    """Whether code of this library asks, or of one that would take x apart if it took it for an array of NumPy."""
+    """Whether the caller sees the real class: this library, or one that would take x apart as an array of NumPy."""
     if frame.f_code.co_filename.startswith(_HERE):
         return True
     while frame.f_globals.get("__name__") in _ABSTRACT_CLASSES and frame.f_back is not None:
@@ -32,7 +32,7 @@ def is_told_the_truth(frame: Any) -> bool:
 
 
 class _AnArray:
-    """What the abstract classes of `collections.abc` find in Array: nothing that a number would not have."""
+    """The class that `collections.abc` inspects in place of Array: it has no method that a number lacks."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -40,8 +40,8 @@ class _AnArray:
 class ArrayClass(type):
     """The class of Array.
 
-    `isinstance(x, Iterable)` looks for `__iter__` in `type(x).__mro__`, which is one for numbers and arrays. It looks
-    in `x.__class__` too, so there it finds whether x is an array, and here nothing.
+    `isinstance(x, Iterable)` looks for `__iter__` in `type(x).__mro__`, which is the same for numbers and arrays. It
+    looks in `x.__class__` too, and that tells them apart; so `__mro__` here shows no `__iter__`.
     """
 
     @property
@@ -52,11 +52,11 @@ class ArrayClass(type):
 
 
 class NumberHasNone(TypeError, AttributeError):
-    """A number has no length and no entries; TypeError for who asks for them, AttributeError for who looks."""
+    """A number has no length and no entries: a TypeError where they are used, an AttributeError for `hasattr`."""
 
 
 class OfArrays:
-    """A method that arrays have and numbers have not: `hasattr(x, "__len__")` tells them apart."""
+    """A method that arrays have and numbers lack: `hasattr(x, "__len__")` tells them apart."""
 
     def __init__(self, method: Any, told: str):
         self.method = method

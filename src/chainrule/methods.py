@@ -30,7 +30,7 @@ def _method(function: Any) -> Any:
 
 
 class Methods:
-    """The methods of `Array`, which has NumPy's functions called by `_call`."""
+    """The methods of `Array`, which calls NumPy's functions by `_call`."""
 
     __slots__ = ()
 
@@ -161,7 +161,7 @@ class Methods:
 
 
 class Flat:
-    """What `x.flat` is: the entries of x in C order. What is read is a copy, what is written goes into x."""
+    """The value of `x.flat`: the entries of x in C order. Reading gives a copy, writing goes into x."""
 
     def __init__(self, x: Any):
         self.x = x

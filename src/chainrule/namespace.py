@@ -1,6 +1,7 @@
 """The array namespace of recorded arrays: what a rule gets as `xp`, and what `__array_namespace__` returns.
 
-Functions that have a block are that block; what only makes plain arrays (zeros, arange, dtypes, constants) is NumPy's.
+A function with a block is that block; functions that only make plain values (zeros, arange), dtypes and constants are
+NumPy's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PLAIN_FUNCTIONS = frozenset(
 )
 """Functions that only make or describe plain values."""
 OF_FORM = frozenset("isdtype result_type can_cast ndim shape size zeros_like ones_like empty_like".split())
-"""Those of them that look at shapes and dtypes only."""
+"""Those of them that use shapes and dtypes only."""
 
 
 class _Namespace(types.ModuleType):

@@ -34,7 +34,7 @@ _clock = itertools.count()
 
 
 def now() -> int:
-    """The number that the next node would have had: later than every node so far, earlier than those to come."""
+    """A new order number: later than every node so far, earlier than those to come."""
     return next(_clock)
 
 
@@ -63,7 +63,7 @@ class Line(NamedTuple):
 
 
 def lines_of(file: str) -> list[str]:
-    """The lines of a file of source text; none where there is no such file."""
+    """The lines of a source file; none if there is no such file."""
     try:
         return linecache.getlines(file)
     except ValueError:  # a name that no file can have: code may be compiled under any
@@ -71,7 +71,7 @@ def lines_of(file: str) -> list[str]:
 
 
 def cell_of(file: str) -> str:
-    """What a notebook calls the cell that it keeps in a file of this name, such as In[3]; "" for any other file."""
+    """The notebook's name of the cell in a file of this name, such as In[3]; "" for any other file."""
     if os.path.basename(file).startswith("__marimo__cell_"):
         return "cell"
     ipython = sys.modules.get("IPython")
@@ -154,7 +154,7 @@ _lines: dict[int, tuple[Any, list[int], list[int]]] = {}
 def computed_alike(one: Any, other: Any) -> bool:
     """Whether two nodes, plain values or sequences of them are equal, or computed alike from the same inputs.
 
-    Alike is by blocks of the same names, from equal constants.
+    Alike means by blocks of the same names, from equal constants.
     """
     stack = [(one, other)]
     known: set[tuple[int, int]] = set()
@@ -208,12 +208,12 @@ def is_internal(filename: str) -> bool:
 
 
 def hide_file(filename: str) -> None:
-    """Let a file count as internal: the script that starts the command line, say."""
+    """Make a file count as internal, such as the script that starts the command line."""
     _told[filename] = _internal[filename] = True
 
 
 def hide_folder(folder: str) -> None:
-    """Let all files of a library count as internal."""
+    """Make all files of a library count as internal."""
     global _LIBRARIES
     _LIBRARIES += (folder + os.sep,)
     _internal.clear()

@@ -1,7 +1,7 @@
-"""NumPy's own value: what is recorded of a call has the value, dtype and kind that NumPy's function gives.
+"""NumPy's own value: the recorded result of a call has the value, dtype and kind that NumPy's function gives.
 
-What answers for a function of NumPy says how it is differentiated and compiled, and may compute in another way. So
-NumPy's own function runs too, on the plain values, and its result is taken over.
+The answer for a function of NumPy defines how it is differentiated and compiled, and may compute in another way. So
+NumPy's own function runs too, on the plain values, and its result is adopted.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class NotNumPy(Exception):
 def answered(
     handler: Any, what: Any, run: Any, args: Any, kwargs: Any, writes: bool = False, own_value: bool = False
 ) -> Any:
-    """The result of what answers for a function of NumPy, with the value that NumPy's own function has.
+    """The result of the answer for a function of NumPy, with the value that NumPy's own function gives.
 
-    NumPy's function runs first, on the plain values: what it refuses is refused, with its error, and its warnings are
-    given. What answers then records how to differentiate and compile it, and may compute in another way; the recorded
-    result takes over NumPy's value, to the bit, with its dtype and its kind (a number or an array without axes).
+    NumPy's function runs first, on the plain values, and its errors and warnings reach the user. The answer then
+    records how to differentiate and compile it, and may compute in another way; the recorded result adopts NumPy's
+    value, to the bit, with its dtype and its kind (a number or an array without axes).
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ def _name(what: Any) -> str:
 
 
 _ANSWERING: ContextVar[bool] = ContextVar("_ANSWERING", default=False)
-"""Whether an answer runs whose value is known: then NumPy is not asked for the values of its steps."""
+"""Whether an answer with a known value is running: NumPy then does not compute the values of its steps."""
 
 
 def plain(x: Any) -> Any:
-    """An argument of a function of NumPy with the values of recorded arrays, which nobody is told of."""
+    """An argument of a NumPy function with the values of recorded arrays, read without notice to `WATCHER`."""
     kind = type(x)
     if kind is Array:
         x = np.asarray(x._node.value) if is_entry(x) else x._node.value
@@ -131,7 +131,7 @@ def _constants(value: Any) -> Any:
 
 
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
-    """A recorded result (or several) with NumPy's value. `start` is a number before the nodes that were made for it."""
+    """A recorded result (or several) with NumPy's value. `start` is an order number before its nodes."""
     kind = type(result)
     if kind is Array:
         dtype = dtype_of(value) if type(value) in HAVE_DTYPE or type(value) in PYTHON else np.dtype(object)
@@ -144,7 +144,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
             if result._view is None and dtype.kind in "fc" and np.count_nonzero(result._own.value != value):
-                if WATCHER.get() is not None:  # compiled code computes by the rule, and digits are no other path
+                if WATCHER.get() is not None:  # compiled code computes by the rule; other last digits are no new path
                     value = _of_kind(value, np.asarray(result._own.value, dtype))
                 else:
                     result = under_another_value(result, value)
@@ -159,7 +159,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
 
 
 def _of_kind(value: Any, digits: np.ndarray) -> Any:
-    """Other digits as an array, a number of NumPy or one of Python, as a value is."""
+    """Digits in the kind of a value: an array, a number of NumPy or one of Python."""
     if type(value) in PYTHON:
         return digits.item()
     return digits[()] if isinstance(value, np.generic) else digits

@@ -1,4 +1,4 @@
-"""Object arrays: what NumPy makes of recorded arrays where its protocols do not ask us.
+"""Object arrays: NumPy's result for recorded arrays where it calls no protocol.
 
 `np.array([x * y, z])`, `np.asarray(x)` and `np.r_[x, 1.0]` give an array of dtype object with a recorded number in each
 place. NumPy computes with those one by one, so nothing is lost; where such an array next meets a recorded operation, or
@@ -44,7 +44,7 @@ Array._to_objects = to_objects
 
 @from_objects.is_
 def stacked(objects: np.ndarray) -> Any:
-    """The entries of an array of dtype object, stacked to one recorded array; the very one that it was made from."""
+    """The entries of an array of dtype object as one recorded array: the one that they were taken from, if any."""
     entries = objects.reshape(-1).tolist()
     whole = _taken_apart(entries)
     if whole is None:

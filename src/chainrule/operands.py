@@ -1,9 +1,9 @@
-"""Operands of other classes: what NumPy makes an array of, what computes for itself, and what cannot be recorded.
+"""Operands of other classes: some become NumPy arrays, some compute for themselves, some cannot be recorded.
 
 NumPy hands an operation over to a class that has `__array_ufunc__`, or operators of its own and `__array_priority__`
 (pandas, xarray, pint, SciPy's sparse arrays), and lets a subclass of ndarray compute in its own way (masked arrays,
-`np.matrix`). So do recorded arrays where the other class can hold them. Everything else becomes a plain array, or an
-error that names its class: a gradient must not be lost in it.
+`np.matrix`). Recorded arrays do the same where the other class can hold them. Everything else becomes a plain array, or
+an error that names its class: a gradient must not be lost in it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ HARMLESS = {
     *("__reduce__", "__repr__", "__setstate__", "__slots__", "__static_attributes__", "__str__", "__annotations__"),
     *("__annotate_func__", "__annotations_cache__", "__qualname__"),
 }
-"""What a subclass of ndarray may define without computing in another way."""
+"""Attributes that a subclass of ndarray may define without computing in another way."""
 
 NUMERIC = "biufc"
 
@@ -65,7 +65,7 @@ _own_way: dict[type, bool] = {np.memmap: False}
 
 
 def numeric(array: Any) -> Any:
-    """An array of numbers or truth values as it is; an error for text, dates and records.
+    """An array of numbers or truth values unchanged; an error for text, dates and records.
 
     Recorded arrays hold numbers.
     """
@@ -99,7 +99,7 @@ def plain_array(x: Any) -> Any:
 
 
 def check_argument(x: Any) -> None:
-    """Raise where an argument of a function of NumPy would be taken for another array than NumPy takes it for."""
+    """Raise if an argument of a function of NumPy would be read as a different array than NumPy reads."""
     kind = type(x)
     if isinstance(x, np.ndarray):
         if x.dtype.kind in "VMm":
@@ -124,7 +124,7 @@ def takes_apart(module: str) -> bool:
 
 
 def taken_apart_by(frame: Any) -> str | None:
-    """The advice where code that cannot hold a recorded array asks for it as a plain one; None if it is other code."""
+    """The advice if the code that asks for a plain array cannot hold a recorded one; None for other code."""
     found = None
     while frame is not None and _is_internal_or(frame, takes_apart):
         if takes_apart(frame.f_globals.get("__name__", "")):
@@ -140,12 +140,12 @@ def taken_apart_by(frame: Any) -> str | None:
 
 
 def _is_internal_or(frame: Any, told: Callable[[str], bool]) -> bool:
-    """Whether a frame is not the user's: a library's, or one that `told` knows by its module."""
+    """Whether a frame is not the user's: a library's, or one for whose module `told` is true."""
     return is_internal(frame.f_code.co_filename) or told(frame.f_globals.get("__name__", ""))
 
 
 def result(x: Any, f: str) -> Any:
-    """What a function returned, if a gradient can be followed into it; an error that names its class if not."""
+    """A function's result, if a gradient can be followed into it; else an error that names its class."""
     kind = type(x)
     if kind in PLAIN or (kind is np.ndarray and x.dtype.kind in NUMERIC) or is_foreign(x):
         return x
@@ -211,13 +211,13 @@ _WAYS_OUT = {
     "__array__": "np.asarray(…) of it",
     "__array_interface__": "np.asarray(…) of it",
 }
-"""What gives the plain numbers, by the method or attribute that tells the kind of class."""
+"""How to get the plain numbers, by the method or attribute that identifies the kind of class."""
 
 
 def gives_way(x: Any, other: Any, operator: str) -> bool:
     """Whether x leaves an operator to the other operand, as an array (or, where x is a number, a number) does in NumPy.
 
-    `operator` is the method that the other is then asked for: `__rmul__`.
+    `operator` is the method of the other that Python then calls: `__rmul__`.
     """
     kind = type(other)
     if takes_apart(kind.__module__):

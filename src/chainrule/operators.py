@@ -23,7 +23,7 @@ __all__: list[str] = []
 MIRRORED = {
     name: f"__{other}__" for name, other in zip("lt le gt ge eq ne".split(), "gt ge lt le eq ne".split(), strict=True)
 }
-"""The comparison that the other operand is asked for."""
+"""The reflected comparison, which the other operand computes."""
 
 
 def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
@@ -60,7 +60,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        # What cannot change is not changed: `s += 1` names a new one, and whoever else holds the old one keeps it.
+        # Immutable values are not changed: `s += 1` binds a new one, and other references keep the old one.
         if is_number(self) or is_immutable(self._own.value):
             return forward(self, other)
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
@@ -69,7 +69,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
 
 def _looks_whether_real(base: Any, exponent: Any) -> None:
-    """Python makes a complex number of (−8.0) ** 0.5: for its numbers the sign of the base decides, as in a branch."""
+    """(−8.0) ** 0.5 is complex in Python: for its numbers the sign of the base decides, as in a branch."""
     x, y = form_of(base), form_of(exponent)
     if type(x) not in (int, float) or type(y) is not float or (type(exponent) is not Array and y.is_integer()):
         return

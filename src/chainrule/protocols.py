@@ -1,4 +1,4 @@
-"""NumPy's protocols: by them plain NumPy code reaches what answers for a function, and so records itself."""
+"""NumPy's protocols: through them plain NumPy code calls the answers for its functions, and so records itself."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def array_function(self: Array, function: Any, types: Any, args: Any, kwargs: An
 
 
 def _with_parts(args: tuple[Any, ...]) -> Iterator[Any]:
-    """Plain arguments, and what stands in lists and tuples among them."""
+    """Plain arguments, and the items of lists and tuples among them."""
     for x in args:
         if isinstance(x, (list, tuple)):
             yield from _with_parts(tuple(x))
@@ -53,11 +53,11 @@ def _with_parts(args: tuple[Any, ...]) -> Iterator[Any]:
 
 
 _NEED_NO_CHECK = PLAIN | {tuple, list, dict, str, slice, type}
-"""Types of arguments that NumPy takes for what they are."""
+"""Types of arguments that NumPy takes unchanged."""
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call what answers for a function of NumPy."""
+    """Call the answer for a function of NumPy."""
     if "out" in kwargs:
         out = kwargs["out"]
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
@@ -127,17 +127,17 @@ def _must_be_covered(handler: Any, name: str, options: dict[str, Any]) -> None:
 
 
 def _in_the_loop(ufunc: Any, handler: Any, *inputs: Any, dtype: Any = None, **options: Any) -> Any:
-    """What answers for a ufunc, given the operands in the dtypes in which the ufunc computes with dtype=."""
+    """Call the answer for a ufunc on operands in the dtypes in which the ufunc computes with dtype=."""
     inputs = _as_the_loop_takes(ufunc, inputs, dtype)
     return handler(*inputs, **{key: value for key, value in options.items() if key not in _ABOUT_DTYPES})
 
 
 def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
-    """The operands of a ufunc in the dtypes in which NumPy or SciPy computes: of integers and float16 mostly others.
+    """The operands of a ufunc in the dtypes in which NumPy or SciPy computes: integers and float16 mostly change.
 
-    Rules are written for floating numbers, so `expm1` of bytes would be computed with three digits when it is compiled,
-    and −x of an unsigned integer would wrap; of a float32 beside float64, a step would be rounded to seven digits.
-    `dtype` is that of the keyword argument.
+    Rules are written for floating numbers. Otherwise compiled `expm1` of bytes would have three digits, −x of an
+    unsigned integer would wrap, and a step of a float32 beside float64 would be rounded to seven digits. `dtype` is the
+    keyword argument.
     """
     if dtype is None and len(inputs) == 1 and type(inputs[0]) is Array and inputs[0].dtype in _FLOATING:
         return inputs

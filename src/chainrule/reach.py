@@ -1,4 +1,4 @@
-"""What a function can take from outside its arguments: what it names and encloses, and what that holds."""
+"""The objects that a function can reach beside its arguments: its globals and closures, and what these hold."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chainrule.node import Node, is_internal
 __all__ = ["is_filled", "is_library", "reached"]
 
 REACH = 20_000
-"""So many objects are looked at."""
+"""The maximum number of objects that are looked at."""
 
 
 def reached(f: Any) -> Iterator[Any]:
-    """What a function can take from outside: itself, what it names and encloses, and what those hold."""
+    """The objects that a function can reach: itself, its globals and closures, and what those hold."""
     seen: set[int] = set()
     queue: deque[Any] = deque([f])
     while queue and len(seen) < REACH:
@@ -42,7 +42,7 @@ def is_filled(cell: Any) -> bool:
 
 
 def _parts(item: Any) -> list[Any]:
-    """What a function can take of an object that it can reach."""
+    """The objects that a function can reach through an object."""
     if item is None or isinstance(item, str | bytes | int | float | complex | np.ndarray | np.generic | Array | Node):
         return []
     if isinstance(item, type):
@@ -79,7 +79,7 @@ def _is_of_library(kind: type) -> bool:
 
 
 def is_library(file: str | None) -> bool:
-    """Whether code is not the user's, so that what it names is not looked into."""
+    """Whether code is not the user's, so that its globals are not looked into."""
     return file is None or is_internal(file) or file.startswith(LIBRARIES)
 
 
@@ -89,7 +89,7 @@ def _slots(kind: type) -> list[str]:
 
 
 def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Any]:
-    """The globals that a function's code names, and what it names of modules and classes among them."""
+    """The globals that a function's code names, and the members of modules and classes that it names."""
     names = set(code.co_names)
     inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
     found = [scope[n] for n in names if n in scope]

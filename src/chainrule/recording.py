@@ -30,7 +30,7 @@ Argnums = int | str | tuple[int | str, ...] | list[int | str]
 
 @unlisted_block(notation=lambda x: x)
 def alias(xp: Any, x: Any) -> Any:
-    """The same value under a new identity, so that a gradient inside a gradient cannot mistake one for the other."""
+    """The same value under a new identity, so that nested gradients cannot mistake one for the other."""
     return x
 
 
@@ -46,7 +46,7 @@ def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:
     """A new input of a recording with the value of x, the argument (or a part of it) of f."""
     if type(x) is np.ndarray and x.dtype.kind in "fc":  # the common case
         return Node(None, (), NO_PARAMS, constant(x))
-    if type(x) is float or type(x) is complex:  # Python's numbers stay what they are
+    if type(x) is float or type(x) is complex:  # Python's numbers are unchanged
         return Node(None, (), NO_PARAMS, x)
     if isinstance(x, (float, complex, list, tuple)):
         x = np.asarray(x)[()]
@@ -75,7 +75,7 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
 
 
 def needs_function(f: Any, what: str) -> None:
-    """Raise unless f can be called: the function that is given to `what` (grad, check, …), not what it returns."""
+    """Raise unless f is callable: `what` (grad, check, …) takes the function itself, not its result."""
     if not callable(f):
         hint = f"write cr.{what}(f)(x), not cr.{what}(f(x))"
         if isinstance(f, str):
@@ -84,7 +84,7 @@ def needs_function(f: Any, what: str) -> None:
 
 
 def chosen_arguments(argnums: Argnums, what: str = "grad") -> tuple[int | str, ...]:
-    """What argnums names, as a tuple."""
+    """The arguments that argnums names, as a tuple."""
     chosen = argnums if isinstance(argnums, tuple | list) else (argnums,)
     if not all(isinstance(which, int | str) and not isinstance(which, bool) for which in chosen):
         raise GradientError(
@@ -147,10 +147,10 @@ class Recording(NamedTuple):
     rebuild_outputs: Callable[[list[Any]], Any]
     path: Path
     recorded: bool
-    """Whether gradients must be recorded too, because somebody outside may differentiate them again."""
+    """Whether gradients must be recorded too, because an outer gradient may differentiate them again."""
 
     def gradients(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """One value for each input, put together as the arguments are; None stands where a leaf has no gradient."""
+        """One value for each input, in the structure of the arguments; None for a leaf without a gradient."""
         rest = iter(leaves)
         return tuple(tree.gradient(list(islice(rest, len(tree.leaves)))) for tree in self.trees)
 
@@ -191,9 +191,9 @@ class Recording(NamedTuple):
 
 
 def fresh(g: Any, as_array: bool, taken: set[int]) -> Any:
-    """A result that its owner may write into: no view, no read-only array, not the same array twice.
+    """A result that the caller may write into: no view, no read-only array, not the same array twice.
 
-    In his hands its zeros are numbers.
+    Its zeros are numbers, not absent.
     """
     if isinstance(g, np.ndarray):
         if g.ndim == 0 and not as_array:
@@ -221,21 +221,21 @@ ONE_BY_ONE = (
     "cannot compute. Join the numbers with np.stack or np.block instead. If SciPy made it of an argument: write that\n"
     "with NumPy's functions or chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
 )
-"""What is said beside an error that an array of dtype object may have caused."""
+"""The note on an error that an array of dtype object may have caused."""
 
 
 SHARED = (
     "np.asarray(x), np.ascontiguousarray(x) and their like share the memory of a recorded x in NumPy; here they are\n"
     "read-only. Write into x itself or into a copy, x.copy()."
 )
-"""What is said beside an error that a write into such an array has caused."""
+"""The note on an error that a write into such an array has caused."""
 
 
 OF_OBJECTS = (
     *("not supported for the input types", "no callable", "dtype('O')", "must be of ArrayType", "dtype of `to_end`"),
     *("'float' object has no attribute", "'int' object has no attribute", "'complex' object has no attribute"),
 )
-"""What such an error says."""
+"""Messages of such errors."""
 
 
 def record_call(
@@ -300,9 +300,9 @@ def record_call(
 
 
 def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether all arguments are seen at once to be arrays that share no memory: each owns its own, none stands twice.
+    """Quick check that all arguments are arrays that share no memory: each owns its own, none occurs twice.
 
-    Those that are recorded are arrays without a history among `given`.
+    The recorded ones are arrays without a history in `given`.
     """
     arrays = 0
     for x in given:
@@ -322,10 +322,10 @@ def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any])
 
 
 def _mark_shared(handles: list[Array], given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> None:
-    """Let an update in place be an error where an argument shares its memory with another one.
+    """Make an update in place an error if an argument shares its memory with another one.
 
-    `given` are the arrays that the handles stand for; among args and kwargs are the arguments that stay plain. Those of
-    them that share memory become read-only.
+    `given` are the arrays of the handles; args and kwargs contain the arguments that stay plain. If these share memory,
+    they become read-only.
     """
     plain = [x for x in (*args, *kwargs.values()) if type(x) not in PLAIN]
     ours = {id(handle) for handle in handles}

@@ -11,7 +11,7 @@ __all__ = ["sharing_pairs"]
 
 
 def sharing_pairs(arrays: Sequence[Any]) -> list[tuple[int, int]]:
-    """The places of those plain arrays that have entries in common, as pairs; what is no array shares nothing.
+    """The positions of plain arrays that have entries in common, as pairs; other values share nothing.
 
     >>> x = np.arange(4.0)
     >>> sharing_pairs([x, x[::2], x[1::2], x.copy()])

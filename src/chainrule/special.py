@@ -54,7 +54,7 @@ RECORDING.special = sys.modules[__name__]  # where SciPy looks, once SCIPY_ARRAY
 
 
 def __getattr__(name: str) -> Any:
-    """Any other function: SciPy's. The plain ufunc, where SciPy has put a function around it for other libraries."""
+    """Any other function of SciPy: the plain ufunc, if SciPy wraps it in a function for other libraries."""
     if name.startswith("_"):
         raise AttributeError(name)
     try:

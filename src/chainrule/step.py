@@ -20,7 +20,7 @@ __all__ = ["NOT_THERE", "BlockLike", "explained", "is_immutable", "not_covered",
 
 
 class BlockLike(Protocol):
-    """What recording asks of a block; `chainrule.block.Block` is the one that there is."""
+    """What recording needs of a block; `chainrule.block.Block` is the only implementation."""
 
     name: str
     forward: Callable[..., Any]
@@ -38,8 +38,8 @@ def record(
 ) -> Any:
     """Run the block's forward rule on the operands' values and return the recorded result; `known` if it has run.
 
-    `run` is the function of NumPy or the operator that was called, if it takes the very operands: on NumPy's arrays it
-    runs instead of the rule, so value, dtype, errors and warnings are its own.
+    `run` is the function of NumPy or the operator that was called, if it takes the same operands: on NumPy's arrays it
+    runs instead of the rule, so value, dtype, errors and warnings are NumPy's.
     """
     inputs = []
     values = []
@@ -66,7 +66,7 @@ def record(
         elif run is not None and xp is not None:
             try:
                 value = run(*values)
-            except (ZeroDivisionError, OverflowError):  # Python's numbers refuse what NumPy's call infinite
+            except (ZeroDivisionError, OverflowError):  # Python's numbers raise where NumPy's are infinite
                 value = run(*(np.asarray(x)[()] if type(x) in (float, complex) else x for x in values))
         else:
             value = block.forward(xp or namespace_of(values), *values, **params)
@@ -101,7 +101,7 @@ _ONE_ARRAY = NUMPY - {NoneType}
 
 
 def _must_be_one_array(value: Any, block: BlockLike) -> None:
-    """Raise if what a forward rule returned is no array of any library."""
+    """Raise unless a forward rule returned an array of some library."""
     if type(value) is Array:
         raise RecordingError(
             f"block {block.name} uses a recorded array that is not one of its operands, so its gradient would be lost; "
@@ -126,7 +126,7 @@ def owned(x: Any) -> Any:
 
 
 def read_only(x: Any) -> Any:
-    """A result that NumPy does not let anybody write into."""
+    """A result that is read-only in NumPy."""
     if type(x) is Array and isinstance(x._own.value, np.ndarray):
         x._own.value.flags.writeable = False
     return x
@@ -138,16 +138,16 @@ def explained(error: Exception, what: str, values: Sequence[Any]) -> Exception:
     where = f"in {what}, inputs of shape {shapes}{at_line()}"
     if type(error) is ValueError:
         return BlockError(f"{error}\n  {where}")
-    error.add_note(where)  # keeps the kind of error that the code may be waiting for (LinAlgError, IndexError, …)
+    error.add_note(where)  # keeps the class of error that user code may catch (LinAlgError, IndexError, …)
     return error
 
 
 NOT_THERE = (AttributeError, TypeError, NotImplementedError, ModuleNotFoundError, RuntimeError, IndexError, KeyError)
-"""What is raised where a library lacks a function, or its function takes less than NumPy's."""
+"""Errors raised where a library lacks a function, or its function takes less than NumPy's."""
 
 
 def not_covered(block: BlockLike, xp: Any, why: str) -> RecordingError:
-    """The error where a rule of a block cannot compute with the arrays of another library."""
+    """The error if a rule of a block cannot compute with the arrays of another library."""
     name = library_of(xp)
     return RecordingError(
         f"block {block.name} does not compute with arrays of {name} ({why}); give it NumPy's: np.asarray(x)" + at_line()

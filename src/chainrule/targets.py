@@ -1,4 +1,4 @@
-"""What the user's line writes into, for errors: the variable of `out[i] = x`."""
+"""The target that the user's line writes into, for errors: the variable of `out[i] = x`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["written_into"]
 
 
 def written_into() -> tuple[str, str] | None:
-    """The array that the user's code is writing into by an index just now, and a name for a copy of it.
+    """The array that the user's code is now writing into by an index, and a name for a copy of it.
 
-    Both as they are written: of `self.out[i] = x` both are self.out. A global array's copy needs another name. None if
+    Both as source text: for `self.out[i] = x` both are self.out. A global array's copy needs another name. None if
     no such line is running.
     """
     frame = user_frame()
@@ -42,7 +42,7 @@ def _text_of(code: Any, position: tuple[int | None, int | None, int | None, int 
 
 
 def _indexed(text: str) -> str | None:
-    """What is indexed in an expression such as `self.out[i]`."""
+    """The indexed object in an expression such as `self.out[i]`."""
     try:
         expression: Any = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""What can be asked of a function: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp.
+"""Transforms of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp.
 
 All are the same three steps: give the function recorded inputs, run it, and backpropagate from what it returns.
 When an input is itself recorded (a gradient of a gradient), so is the backward pass.
@@ -63,8 +63,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     f : a function that returns a scalar (the loss).
     argnums : the position or name of the argument, or a tuple of them. An argument may be an array or nested tuples,
         lists, dicts, named tuples, dataclasses or attrs classes of arrays; its gradient has the same structure, shapes
-        and dtypes. What has no gradient in such a tree (an integer, a text, a function) is passed through, and None
-        stands in its place. An argument that does not influence the loss gets zeros.
+        and dtypes. A leaf without a gradient (an integer, a string, a function) is passed through, and its gradient is
+        None. An argument that does not influence the loss gets zeros.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
                 f"an argument of shape {np.shape(form_of(x))} has a tangent of shape {np.shape(form_of(t))}" + at_line()
             )
     recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
-    # The pullback is linear, so it may be recorded at any dz. Not at zeros: they stand for what is masked out.
+    # The pullback is linear, so it may be recorded at any dz. Not at zeros: they mean masked entries.
     ones = [ones_of(out) for out in recording.outputs]
     push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(ones))), tuple(ones), {})
     pushed = push.pull([checked_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
@@ -268,8 +268,8 @@ def _identity_seeds(outputs: list[Any], which: int) -> list[Any]:
 def _of_complex_result(recording: Any, which: int, pulled: list[Any]) -> list[Any]:
     """The Jacobians of a complex output.
 
-    The cotangents 1 and i pull back the gradients of its real and of its imaginary part. By a real argument those are
-    the parts of the derivative. By a complex argument they must agree, or there is no one complex derivative.
+    The cotangents 1 and i pull back the gradients of its real and of its imaginary part. For a real argument these are
+    the parts of the derivative. For a complex argument they must agree, else there is no complex derivative.
     """
     seeds = _identity_seeds(recording.outputs, which)
     seeds[which] = 1j * seeds[which]
@@ -374,13 +374,13 @@ def _rows_by_input(j: Any, x: Any) -> Any:
     return np.transpose(j, (*range(outer, outer + inner), *range(outer)))
 
 
-# Rules that nobody wrote -----------------------------------------------------------------------------------
+# Rules derived from the inside-----------------------------------------------------------------------------
 
 
 def pull_through_inside(
     self: Block, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
 ) -> Sequence[Any]:
-    """The gradients where no backward rule was written: by the chain rule over the inside of the forward rule."""
+    """The gradients of a block without a backward rule: by the chain rule over the inside of its forward rule."""
     chosen = [i for i, want in enumerate(wanted) if want]
 
     def inside(*active: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Pytrees: arguments and results may be arrays, or tuples, lists, dicts and objects of declared fields of them.
+"""Pytrees: arguments and results may be arrays, or tuples, lists, dicts and objects with declared fields of them.
 
 Such objects are named tuples, dataclasses, attrs classes, namespaces, and those of classes that are registered with
-optree, JAX or PyTorch. They are put together again without their `__init__`, which may compute or refuse: what is put
-in may be gradients.
+optree, JAX or PyTorch. They are rebuilt without their `__init__`, which may compute or refuse: the new leaves may be
+gradients.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chainrule.operands import holds_numbers
 __all__ = ["Tree", "flatten", "leaf_names"]
 
 SINGLE = (np.ndarray, Array, float, complex, np.generic)
-"""What is a leaf by itself."""
+"""Types that are always leaves."""
 
 NAMESPACE = "chainrule"
 
@@ -62,7 +62,7 @@ class Tree:
 
     Attributes
     ----------
-    leaves : the leaves to differentiate; all leaves where none is of a floating type, for an error to speak of.
+    leaves : the leaves to differentiate; all leaves if none is of a floating type, for an error to name.
 
     >>> tree = Tree({"W": 1.0, "steps": 3, "act": np.tanh})
     >>> tree.leaves
@@ -89,9 +89,9 @@ class Tree:
         return self._filled([None] * len(self._all), new)
 
     def of_tangents(self, tree: Any) -> list[Any]:
-        """The leaves of a tree that is like the argument or like its gradient, in the places of those to differentiate.
+        """The leaves in the places to differentiate, of a tree structured like the argument or like its gradient.
 
-        What stands in place of the others does not count.
+        The other leaves are ignored.
         """
         leaves, _ = flatten(tree)
         return [leaves[i] for i in self._places] if len(leaves) == len(self._all) else leaves
@@ -130,7 +130,7 @@ def _path_name(path: tuple[Any, ...], name: str) -> str:
 # Classes that the tree library does not know -----------------------------------------------------------------------
 
 Parts = tuple[Callable[[Any], tuple[Sequence[Any], Any, Sequence[Any]]], Callable[[Any, Sequence[Any]], Any]]
-"""How an object is taken apart (children, what else it is, names of the children) and put together again."""
+"""How an object is taken apart (children, the rest of it, names of the children) and rebuilt."""
 
 _known: set[type] = {
     *(int, bool, str, bytes, types.NoneType, types.FunctionType, types.BuiltinFunctionType, *SINGLE),
@@ -140,7 +140,7 @@ _lock = waited_for(threading.Lock())
 
 
 def _learn(x: Any) -> bool:
-    """Make the tree library know the class of x, on first sight, if it has parts. It asks whether x is a leaf."""
+    """Register the class of x with the tree library, on first sight, if it has parts. Called as its `is_leaf`."""
     kind = type(x)
     if kind not in _known:
         optree = imported("optree")
@@ -163,7 +163,7 @@ def _parts_of(x: Any) -> Parts | None:
     if isinstance(x, tuple):
         makes = next(c for c in kind.__mro__ if "__new__" in vars(c))
         plain = "_fields" in vars(makes) or not issubclass(kind, tuple) or hasattr(kind, "n_sequence_fields")
-        return None if plain else _sequence(tuple)  # a named tuple is known already, unless it is made in its own way
+        return None if plain else _sequence(tuple)  # known already, unless it is constructed in its own way
     for library, module in (("jax", "jax.tree_util"), ("torch", "torch.utils._pytree")):
         if library in sys.modules and module in sys.modules:
             parts = _registered_with(sys.modules[module], x)
@@ -206,7 +206,7 @@ def _by_methods(kind: Any) -> Parts:
 
 
 def _sequence(base: Any) -> Parts:
-    """The parts of a subclass of list or of tuple: its items, and whatever attributes it has beside them."""
+    """The parts of a subclass of list or of tuple: its items, and any other attributes."""
 
     def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
         attributes = dict(getattr(x, "__dict__", {}))
@@ -226,7 +226,7 @@ def _sequence(base: Any) -> Parts:
 
 
 def _mapping(kind: Any) -> Parts:
-    """The parts of a subclass of dict: its values, and whatever attributes it has beside them."""
+    """The parts of a subclass of dict: its values, and any other attributes."""
 
     def flatten(x: Any) -> tuple[Sequence[Any], Any, Sequence[Any]]:
         keys, attributes = tuple(dict.keys(x)), dict(getattr(x, "__dict__", {}))
@@ -276,7 +276,7 @@ def _by_attributes(kind: Any) -> Parts | None:
         for name, child in zip(names, children, strict=True):
             if name in slots:
                 object.__setattr__(new, name, child)
-            else:  # past descriptors, and though the class may be frozen
+            else:  # bypasses descriptors and frozen classes
                 vars(new)[name] = child
         return new
 
@@ -284,7 +284,7 @@ def _by_attributes(kind: Any) -> Parts | None:
 
 
 def _attributes(x: Any, slots: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """The attributes that an object itself has, not its class."""
+    """The attributes of an object itself, not of its class."""
     for name in slots:
         with contextlib.suppress(AttributeError):  # where it is not set
             yield name, object.__getattribute__(x, name)

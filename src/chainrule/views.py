@@ -26,18 +26,18 @@ class IndexStep:
 
 
 class View(NamedTuple):
-    """That a handle shares, in NumPy's sense, the memory of another.
+    """How a handle shares, in NumPy's sense, the memory of another.
 
-    Values cannot share memory here, for a node never changes. So a view remembers how it was taken: read after a write
-    to the root, it is taken again; written to, it writes to the root.
+    Values cannot share memory here, because a node never changes. So a view remembers how it was taken: a read after a
+    write to the root takes it again, and a write to it writes to the root.
 
     Attributes
     ----------
-    root : the handle whose memory it is; no view itself.
+    root : the handle whose memory it is; not a view itself.
     seen : what the root pointed at when the view was taken; if the root has moved on, the view is stale.
-    steps : how it was taken from the root, each step a function of recorded and of plain arrays. None where it cannot
-        be told: a number out of an array of dtype object, or a reshape of entries whose order in memory is not known
-        to be NumPy's, which there may be a view or a copy. Then neither may be used after a write to the other.
+    steps : how it was taken from the root, each step a function of recorded and of plain arrays. None if unknown: a
+        number out of an array of dtype object, or a reshape of entries whose order in memory may not be NumPy's, so in
+        NumPy it may be a view or a copy. Then neither may be used after a write to the other.
     """
 
     root: Any
@@ -62,7 +62,7 @@ class View(NamedTuple):
         return made
 
     def write(self, new: Any) -> View | None:
-        """Write into the root what stands in the view; returns the view of the root as it is then."""
+        """Write the view's new value into the root; returns the view of the root after that."""
         if self.steps is None:
             if self.root._shares:
                 refuse_shared(self.root)
@@ -100,14 +100,14 @@ def refuse_shared(x: Any) -> None:
 
 
 def _forbid(root: Any) -> None:
-    """Nobody may read this array any more, nor a view of it: what stands in it depends on the order in memory."""
+    """Forbid reads of this array and of its views from now on: its value depends on the order in memory."""
     node = root._own
     root._own = Node(node.block, node.inputs, node.params, node.value, node.code, node.lasti, node.name)
     root._view = View(root, node, None)
 
 
 def view_of(source: Any, *steps: Callable[[Any], Any]) -> View:
-    """That an array was taken from a source by some steps, and shares its memory."""
+    """The view of an array that was taken from a source by some steps, and shares its memory."""
     if source._view is None:
         return View(source, source._own, steps)
     root, seen, before = source._view

@@ -1,4 +1,4 @@
-"""Block: a forward rule, a backward rule, and how it is written in mathematics.
+"""Block: a forward rule, a backward rule, and its mathematical notation.
 
 Both rules are written against an array namespace `xp`. Given plain arrays they compute; given recorded arrays they
 record. So one text is run, differentiated again, and printed.

@@ -1,4 +1,4 @@
-"""A block: its forward rule and its backward rule, and what calling and pulling back do with them."""
+"""A block: its forward rule and its backward rule, and how it is called and pulled back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIXED = frozenset([*PLAIN, slice, str, type, np.dtype, type(Ellipsis)])
 
 
 def kept(param: Any) -> Any:
-    """A parameter as a node may keep it: the user may write into his own arrays and lists later."""
+    """A parameter for a node to keep: a copy, because the user may write into arrays and lists later."""
     kind = type(param)
     if kind in FIXED or (kind is tuple and FIXED.issuperset(map(type, param))):
         return param
@@ -48,7 +48,7 @@ def _one_array(operand: Any) -> Any:
 
 
 class Block:
-    """A computation block: what is recorded as one node and shown as one box.
+    """A computation block: recorded as one node and shown as one box.
 
     Make one with `cr.block`. Call it like a function: with a recorded array among the operands it records, with plain
     arrays it computes.
@@ -59,17 +59,17 @@ class Block:
         softmax and be something else.
     pure : whether it is known to give the same result each time, as all of the library's; a user's may draw random
         numbers.
-    bounds : between which numbers the result lies, by the ranges of the operands (see `bounds`); None if not known.
+    bounds : the range of the result, from the ranges of the operands (see `bounds`); None if not known.
     example : operands and parameters on which it is shown and checked.
-    operands : names of what it is differentiated by (arguments without a default).
+    operands : names of the arguments that it is differentiated by (those without a default).
     defaults : its parameters (arguments with a default) and their defaults.
     flat_at_infinity : whether its derivative is 0 where operand and result are infinite, as that of log and of sqrt.
-    grows : whether it is infinite already where its operand is far from that, as exp.
-    result : what its backward rule calls the result.
+    grows : whether it overflows where its operand is still far from overflow, as exp.
+    result : the name of the result in its backward rule.
     """
 
     pull_through_inside: Callable[..., Sequence[Any]]
-    """The gradients of a block without a backward rule; `transforms.py`, which stands above this file, sets it."""
+    """The gradients of a block without a backward rule; `transforms.py`, a higher layer, sets it."""
 
     def __init__(
         self,
@@ -95,13 +95,13 @@ class Block:
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.may_copy = False  # whether it is a view or a copy depending on where the operand's entries lie
-        self.free_signs = False  # whether another choice of signs is as right, as for eigenvectors
+        self.free_signs = False  # whether other signs are equally right, as for eigenvectors
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
         self.leading_axes = leading_axes  # whether the backward rule is known to keep the contract above
         parameters = parameters_of(rule)
         first = parameters[0].name if parameters else ""
-        self.takes_self = first if first in ("self", "cls") else ""  # that of a method not bound to an object yet
+        self.takes_self = first if first in ("self", "cls") else ""  # set if a method is not bound to an object yet
         parameters = parameters[bool(self.takes_self) :]
         self.takes_xp = bool(parameters) and parameters[0].name == "xp"
         parameters = parameters[self.takes_xp :]
@@ -127,14 +127,14 @@ class Block:
         self._has_axis = "axis" in self.defaults
         # A call with all operands by position needs no binding, if its axis is already counted from the right.
         self._simple = not (self.variadic or self.required) and (not self._has_axis or self.defaults["axis"] == -1)
-        self.result = "z"  # what the backward rule calls the result: p for softmax, most often z
+        self.result = "z"  # the name of the result in the backward rule: p for softmax, most often z
         self._joint: Any = None
         self._by_operand: dict[str, Any] = {}
         self._rules: tuple[Any, ...] = ()
 
     @property
     def does(self) -> Any:
-        """What blocks that do the same have in common: a user's may be made anew on each call of a function."""
+        """A key shared by blocks that do the same: a user's may be made anew on each call of a function."""
         return self if self.pure else getattr(self.rule, "__code__", self)
 
     def __repr__(self) -> str:
@@ -241,7 +241,7 @@ class Block:
         return rule
 
     def _rule(self, function: Callable[..., Any]) -> Any:
-        """A backward rule as it is called: with a namespace."""
+        """A backward rule that takes a namespace first."""
         first = [p.name for p in parameters_of(function)][bool(self.takes_self) :]
         return function if first[:1] == ["xp"] else AdaptedRule(function, False)
 
@@ -313,7 +313,7 @@ _Kind = inspect._ParameterKind
 
 
 def parameters_of(rule: Any) -> list[inspect.Parameter]:
-    """What a rule takes. A function of NumPy's own may not say it, a ufunc says more than it is."""
+    """The parameters of a rule. A function of NumPy may not declare them; a ufunc declares more than its operands."""
     if isinstance(rule, np.ufunc):
         names = ["x"] if rule.nin == 1 else [f"x{i + 1}" for i in range(rule.nin)]
         return [inspect.Parameter(name, _Kind.POSITIONAL_OR_KEYWORD) for name in names]
@@ -342,7 +342,7 @@ def axis_from_right(axis: Any, ndim: int) -> Any:
     >>> axis_from_right((0, -1), 3)
     (-3, -1)
     """
-    if axis is None or (ndim == 0 and axis in (0, -1)):  # of a number NumPy takes these two for all axes
+    if axis is None or (ndim == 0 and axis in (0, -1)):  # for a number NumPy reads these two as all axes
         return tuple(range(-ndim, 0))
     if isinstance(axis, tuple | list):
         result = tuple(axis_from_right(a, ndim) for a in axis)

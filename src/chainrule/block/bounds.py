@@ -1,4 +1,4 @@
-"""Bounds: between which numbers the result of a block lies, from those of its operands.
+"""Bounds: the range of a block's result, from the ranges of its operands.
 
 A block that declares its bounds is NaN wherever an operand is.
 Interval arithmetic: R. E. Moore, Interval analysis (1966).
@@ -23,8 +23,8 @@ class Range(NamedTuple):
 
     Attributes
     ----------
-    open : whether no real number reaches the lower end, and the upper one, though one may round to it: σ(x) is never 0,
-        nor 1. An infinite end is never reached.
+    open : for the lower and the upper end, whether no real number reaches it, though one may round to it: σ(x) is never
+        0 or 1. An infinite end is never reached.
     nan : whether the result may be NaN where no operand is.
     """
 
@@ -64,17 +64,17 @@ Bounds = Callable[..., Range]
 
 
 def of_operand(x: Range, *rest: Range) -> Range:
-    """Bounds of what only chooses and arranges the entries of its first operand."""
+    """Bounds of a block that only selects and arranges entries of its first operand."""
     return x._replace(nan=False)
 
 
 def within(low: float, high: float, open: bool = False) -> Bounds:
-    """Bounds that do not depend on the operands, of what may be NaN where one of them is infinite."""
+    """Bounds that do not depend on the operands, of a block that may be NaN where an operand is infinite."""
     return lambda *xs: Range(low, high, (open, open), any(x.is_infinite for x in xs))
 
 
 def anything(*xs: Range) -> Range:
-    """Bounds of what may be any number, and NaN where an operand is infinite."""
+    """Bounds of a result that may be any number, and NaN where an operand is infinite."""
     return ANY._replace(nan=any(x.is_infinite for x in xs))
 
 
@@ -144,7 +144,7 @@ def divide(x: Range, y: Range) -> Range:
 
 
 def remainder(x: Range, y: Range) -> Range:
-    """Of a positive divisor; nothing is known of another."""
+    """For a positive divisor; nothing is known for another."""
     return Range(0, y.high) if y.low > 0 and not x.is_infinite else ANY._replace(nan=True)
 
 
@@ -169,7 +169,7 @@ def minimum(x: Range, y: Range) -> Range:
 
 
 def periodic(x: Range) -> Range:
-    """Of sine and cosine."""
+    """Bounds of sine and cosine."""
     return Range(-1.0, 1.0, nan=x.is_infinite)
 
 
@@ -177,13 +177,13 @@ def periodic(x: Range) -> Range:
 
 
 def total(x: Range) -> Range:
-    """Of a sum of some entries."""
+    """Bounds of a sum of some entries."""
     low, high = x.low if x.low >= 0 else -math.inf, x.high if x.high <= 0 else math.inf
     return Range(low, high, x.open, _mixes_infinities(x))
 
 
 def mean(x: Range) -> Range:
-    """Of a mean, which lies between the entries; so do the largest and the smallest of them."""
+    """Bounds of a mean, which lies between the entries; so do the largest and the smallest of them."""
     return x._replace(nan=_mixes_infinities(x))
 
 

@@ -1,4 +1,4 @@
-"""Elementwise blocks: of each operand only the local derivative is written; the chain rule and broadcasting follow."""
+"""Elementwise blocks: only the local derivative by each operand is written; the chain rule and broadcasting follow."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ __all__ = [
 class Elementwise(Block):
     """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand.
 
-    For complex numbers the cotangent is multiplied by the conjugate of the derivative (PyTorch's convention).
-    Where ∂L/∂z is exactly 0 so is ∂L/∂x, though ∂z/∂x be infinite or NaN there: the entry was masked out, or something
-    as small multiplies it (x √x at 0).
+    For complex numbers the cotangent is multiplied by the conjugate of the derivative (PyTorch's convention). Where
+    ∂L/∂z is exactly 0 so is ∂L/∂x, even if ∂z/∂x is infinite or NaN there: the entry was masked out, or something as
+    small multiplies it (x √x at 0).
     """
 
     def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
@@ -76,10 +76,10 @@ class Elementwise(Block):
 
 
 def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
-    """The operands in the precision in which the forward pass took them, which is that of z.
+    """The operands in the precision of the forward pass, which is that of z.
 
     In their own dtypes 1/y of a float32 beside float64 would have seven digits, and y² of an int8 would wrap.
-    Integers and truth values become integers of 64 bits, for some degrees must be integers.
+    Integers and truth values become integers of 64 bits, because some degrees must be integers.
     """
     dtype = z.dtype
     for x in operands:
@@ -89,7 +89,7 @@ def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
 
 
 def _is_small_integer(x: Any) -> bool:
-    """Whether x is NumPy's, of integers or truth values, and all its numbers are among those of int64."""
+    """Whether x is a NumPy value of integers or truth values that all fit into int64."""
     own = getattr(x, "dtype", None)
     return isinstance(own, np.dtype) and own.kind in "biu" and own != np.uint64
 
@@ -101,7 +101,7 @@ def _as_int64(x: Any) -> Any:
 def in_precision(x: Any, dtype: Any) -> Any:
     """x with at least the digits of a dtype; real numbers stay real."""
     own = getattr(x, "dtype", None)
-    if own is None:  # a number of Python has the digits of what it meets
+    if own is None:  # a Python number takes the precision of the array beside it
         return x
     if not isinstance(own, np.dtype) and not isinstance(dtype, np.dtype):
         return _in_precision_of_library(x, dtype)
@@ -132,10 +132,10 @@ def _in_precision_of_library(x: Any, dtype: Any) -> Any:
 
 
 def as_floats(x: Any) -> Any:
-    """x, if it is of integers or truth values as numbers of double precision.
+    """x, with integers and truth values as numbers of double precision.
 
-    What NumPy has no function for computes with real numbers: differences of unsigned integers would wrap, truth values
-    have no minus, and an exponential of bytes has three digits.
+    Functions that NumPy lacks compute with real numbers: otherwise differences of unsigned integers would wrap,
+    truth values have no minus, and an exponential of bytes would have three digits.
     """
     own = getattr(x, "dtype", None)
     if isinstance(own, np.dtype) and own.kind in "biu":
@@ -144,9 +144,9 @@ def as_floats(x: Any) -> Any:
 
 
 def in_one_precision(*arrays: Any) -> tuple[Any, ...]:
-    """Arrays with the digits of their common dtype, as NumPy takes the operands of a function of several.
+    """Arrays with the digits of their common dtype, as NumPy converts the operands of one function.
 
-    A product of two int8 among them would wrap, one of two float32 be rounded to seven digits.
+    Otherwise a product of two int8 among them would wrap, and one of two float32 would be rounded to seven digits.
     """
     dtypes = {x.dtype for x in arrays}
     if len(dtypes) == 1:
@@ -194,10 +194,10 @@ def elementwise(
         One with poles is wrapped in `singular`.
     complex : whether it takes complex numbers. ∂z/∂x is then the complex derivative; its conjugate is taken for you.
     example : operands to show and check it with; by default any numbers.
-    listed : False for a block that nobody calls by name, which no page lists.
+    listed : False for an internal block, which no page lists.
     flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt.
-    grows : whether it is infinite already where its operand is far from that, as exp.
-    bounds : between which numbers the result lies (see `chainrule.block.bounds`).
+    grows : whether it overflows where its operand is still far from overflow, as exp.
+    bounds : the range of the result (see `chainrule.block.bounds`).
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
     """
     example = example or Example((normal(2, 3),) * len(derivatives))
@@ -228,9 +228,9 @@ def _is_finite(slope: Any) -> bool:
 
 
 def _masked(xp: Any, dz: Any, slope: Any) -> Any:
-    """dz times a local derivative, and 0 where dz is 0 though the derivative be infinite or NaN there.
+    """dz times a local derivative, and 0 where dz is 0, even if the derivative is infinite or NaN there.
 
-    A derivative of this selects too, so what was masked out stays zero in every order.
+    A derivative of this selects too, so masked entries stay zero in every order.
     """
     with np.errstate(invalid="ignore"):
         dx = xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dz * slope)
@@ -238,7 +238,7 @@ def _masked(xp: Any, dz: Any, slope: Any) -> Any:
 
 
 def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
-    """dz times a local derivative, and 0 where dz is 0. A recorded product asks each time it is run."""
+    """dz times a local derivative, and 0 where dz is 0. A recorded product checks this on each run."""
     if type(slope) is not Array:
         if _is_finite(slope):
             return dz * slope
@@ -250,13 +250,13 @@ def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
 
 @unlisted_block(notation=lambda dz, slope: dz * slope)
 def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
-    """dz times a local derivative; 0 where dz is 0, though the derivative be infinite or NaN there."""
+    """dz times a local derivative; 0 where dz is 0, even if the derivative is infinite or NaN there."""
     return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
 
 
 @product_or_zero.backward
 def product_or_zero_backward(xp: Any, dx: Any, z: Any, dz: Any, slope: Any) -> Any:
-    """What was masked out stays zero in every order."""
+    """Masked entries stay zero in every order."""
     if type(slope) is Array or not _is_finite(slope):
         dx = unless_masked(dx, dz, slope)
     operands = ((dz, slope), (slope, dz))
@@ -277,7 +277,7 @@ def unless_masked_backward(xp: Any, dz2: Any, z: Any, dx: Any, dz: Any, slope: A
 
 
 def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: a local derivative with poles. Whether one matters shows in the gradient, so it does not warn."""
+    """Decorator: a local derivative with poles. A pole that matters shows in the gradient, so there is no warning."""
 
     @functools.wraps(derivative)
     def quietly(*args: Any, **params: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Making blocks: `cr.block` for everybody, and `library_block` for those that answer for functions of NumPy."""
+"""Making blocks: `cr.block` for users, and `library_block` for blocks that answer for functions of NumPy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCKS: dict[str, Block] = {}
 """The library's blocks by name, in the order of their definition."""
 
 UNLISTED: dict[str, Block] = {}
-"""More blocks of the library, which nobody calls by name: recordings hold them where somebody compiles."""
+"""Internal blocks of the library, which users do not call by name: recordings hold them while compiling."""
 
 
 def block_named(name: str) -> Block | None:
@@ -25,7 +25,7 @@ def block_named(name: str) -> Block | None:
 
 
 def of_the_library(made: Block) -> str:
-    """Mark a block as one of the library's own; its name, which no other of them has."""
+    """Mark a block as one of the library's own; returns its name, which is unique among them."""
     assert block_named(made.name) is None, f"the library has a block {made.name} already"
     made.pure = True
     return made.name
@@ -55,14 +55,14 @@ def block(
     """Make a block of a function: recorded as one node, shown as one box.
 
     Arguments without a default are operands (arrays with a gradient), arguments with a default are parameters. If the
-    first argument is called `xp` the rule gets the array namespace, so that it runs on any array library.
-    Without a backward rule the gradient is derived from what the function does inside. Several results (a tuple, a list
-    or a dict of arrays) come as such, and the backward rule is given their cotangents in the same form.
+    first argument is called `xp` the rule gets the array namespace, so that it runs on any array library. Without a
+    backward rule the gradient is derived from the steps inside the function. Several results (a tuple, a list or a dict
+    of arrays) are returned as such, and the backward rule is given their cotangents in the same form.
 
     Parameters
     ----------
     rule : the forward rule.
-    notation : how it is written: a function of the operands' formulas (see `chainrule.formula`). Default `name(x, y)`.
+    notation : its formula, as a function of the operands' formulas (see `chainrule.formula`). Default `name(x, y)`.
     differentiable : False for a block whose gradient is zero everywhere (as `np.sign`).
     view : True if the result may be a view of the first operand.
     leading_axes : True promises that the backward rule accepts cotangents with extra leading axes. Without it
@@ -103,8 +103,8 @@ def block(
 def library_block(*functions: Any, complex: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Block]:
     """Decorator: a block of the library, which answers for these functions of NumPy or SciPy.
 
-    A property test holds each to the contract of leading axes. `complex=True` says that its rules are right for complex
-    numbers; without it their gradient is an error.
+    A property test checks each for the contract of leading axes. `complex=True` says that its rules are right for
+    complex numbers; without it their gradient is an error.
     """
 
     def make(rule: Callable[..., Any]) -> Block:

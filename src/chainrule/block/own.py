@@ -1,7 +1,7 @@
-"""A user's own block: its rules are called as he would call them, and held to what a block promises.
+"""A user's own block: its rules are called as the user would call them, and checked against the contract of a block.
 
-He may make one of a method, write into what he is given, return several arrays or the wrong shape. So nothing that a
-rule is given can be written to, what it returns is checked and copied, and an error names the rule's line.
+A rule may be a method, write into its arguments, return several arrays or the wrong shape. So its arguments are
+read-only, its results are checked and copied, and an error names the rule's line.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class OwnBlock(Block):
             complex=complex,
             example=example,
         )
-        self._has_axis = self._has_axis and leading_axes  # without leading axes, axes mean what they say
+        self._has_axis = self._has_axis and leading_axes  # without leading axes, an axis need not count from the right
         self._simple = self._simple and not self.takes_self
         self.of_class = of_class
         self.owner: Any = None
@@ -151,9 +151,9 @@ class OwnBlock(Block):
     def _refuse_state(
         self, grads: Sequence[Any], xp: Any, dz: Any, z: Any, operands: Any, params: Any, wanted: Any
     ) -> None:
-        """Raise if the backward rule uses what the forward rule has kept in a global, say, when it was called last.
+        """Raise if the backward rule uses state that the last call of the forward rule has kept, in a global, say.
 
-        So the forward rule is called on other numbers, then the backward rule must do what it did before.
+        The forward rule is called on other numbers; the backward rule must then do the same as before.
         """
         plain = [form_of(x) for x in operands]
         token = WATCHER.set(lambda node, how: None)
@@ -227,7 +227,7 @@ class OwnBlock(Block):
         return grads
 
     def _as_many(self, grads: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        """What the rule of all operands returned, one for each."""
+        """The results of the rule for all operands, one for each."""
         told = f"the backward rule of block {self.name}"
         where = _at(self._joint.function) if self._joint else ""
         if grads is None:
@@ -305,7 +305,7 @@ def _other_numbers(x: Any) -> Any:
 
 
 class _Given:
-    """What a rule is given: nobody else sees what is written into it, and a write is found.
+    """The arguments of a rule: writes into them reach no other array, and are detected.
 
     NumPy's arrays are read-only views. Recorded arrays are handles of their own; one that was written to points at
     another node. PyTorch counts the writes. Other arrays are copies.
@@ -344,7 +344,7 @@ def _read_only(x: Any) -> Any:
 
 
 def _version(x: Any) -> Any:
-    """What changes when an array is written to; None for what cannot be."""
+    """A value that changes when an array is written to; None if it cannot be."""
     return x._own if type(x) is Array else getattr(x, "_version", None)
 
 

@@ -22,13 +22,13 @@ EXACT = 2**53
 
 
 class Results(NamedTuple):
-    """What a block returns, if that is a tuple, a list or a dict of arrays.
+    """How a block returns a tuple, a list or a dict of arrays.
 
     Attributes
     ----------
     block : the name of the block.
     shapes, dtypes : those of the arrays.
-    dtype : that of the array in which all stand, one after the other.
+    dtype : that of the packed array, which holds all one after the other.
     rebuild : makes the tuple (or list, or dict) of its arrays.
     """
 
@@ -39,7 +39,7 @@ class Results(NamedTuple):
     rebuild: Callable[[list[Any]], Any]
 
     def packed(self, xp: Any, value: Any) -> Any:
-        """One array of what the forward rule returned."""
+        """The results of the forward rule as one array."""
         leaves = _leaves(value)
         shapes = tuple(tuple(np.shape(leaf)) for leaf in leaves)
         if shapes != self.shapes:
@@ -53,7 +53,7 @@ class Results(NamedTuple):
         return xp.concatenate(flat) if hasattr(xp, "concatenate") else xp.concat(flat)
 
     def split(self, xp: Any, packed: Any) -> Any:
-        """The tuple of the arrays that stand in one, or of their cotangents."""
+        """The tuple of the arrays that are packed in one, or of their cotangents."""
         lead = tuple(packed.shape[:-1])
         parts = []
         for start, shape, dtype in zip(self._starts(), self.shapes, self.dtypes, strict=True):
@@ -76,7 +76,7 @@ class Results(NamedTuple):
 
 
 def results_of(block: str, value: Any) -> Results:
-    """How what a forward rule returned is packed."""
+    """How the results of a forward rule are packed."""
     leaves, rebuild = flatten(value)
     plain = [np.asarray(leaf) for leaf in leaves]
     bad = next((x for x in plain if x.dtype.kind not in "fciub"), None)

@@ -140,7 +140,7 @@ def _settled(x: Buffer) -> Array:
 
 
 def _become_recorded(x: Buffer) -> None:
-    """Let a buffer be a recorded array from here on; a view with the array whose memory it is."""
+    """Turn a buffer into a recorded array; a view together with the array whose memory it shares."""
     if x._view is None:
         _refuse_aliases(x)
         made = recorded_constant(x._own.value.copy(order="K"))
@@ -200,7 +200,7 @@ def _called(run: Callable[..., Any], args: Any, kwargs: Any, targets: list[Any])
 def _as_buffer(value: Any, sources: list[tuple[Buffer, Callable[[Any], Any]]]) -> Any:
     """A result of NumPy's as a buffer: a view of the one whose memory it shares, if there is one.
 
-    `sources` are the buffers that it was made of, each with the step that makes it of another array in its place.
+    `sources` are the buffers that it was made of, each with the step that makes the result from another array.
     """
     if type(value) in (list, tuple):
         parts = [
@@ -227,7 +227,7 @@ def _view_of(source: Buffer, step: Callable[[Any], Any]) -> View:
 
 
 def _operator(name: str) -> Callable[..., Any]:
-    """An operator: NumPy asks the other operand for itself if that is recorded."""
+    """An operator: NumPy calls the other operand's own method if that is recorded."""
 
     def method(self: Buffer, *others: Any) -> Any:
         if type(_settled(self)) is Array:
@@ -240,7 +240,7 @@ def _operator(name: str) -> Callable[..., Any]:
 
 
 def _method(name: str) -> Callable[..., Any]:
-    """A method that writes into nothing; given something recorded it is recorded."""
+    """A method that writes into nothing; with a recorded argument it is recorded."""
 
     def method(self: Buffer, *args: Any, **kwargs: Any) -> Any:
         if type(_settled(self)) is Array:

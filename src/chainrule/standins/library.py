@@ -29,7 +29,7 @@ class _GivenArrays:
 
 
 def given_arrays(function: Any) -> Any:
-    """What stands in for something of the library that can be called."""
+    """The stand-in for a callable of the library."""
     return function if isinstance(function, type) else _GivenArrays(function)
 
 

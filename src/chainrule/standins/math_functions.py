@@ -1,6 +1,6 @@
 """Python's math as the user's code sees it while a function is recorded: it takes recorded numbers.
 
-The value is math's own, a float of Python's; a function of NumPy or SciPy of the same meaning says the derivative.
+The value is math's own, a float of Python's; the function of NumPy or SciPy of the same meaning gives the derivative.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ AS_NUMPY: dict[str, Callable[..., Any]] = {
     "fma": lambda x, y, z: x * y + z,
     "ldexp": np.ldexp,
 }
-"""What computes the same with recorded numbers."""
+"""Functions that compute the same with recorded numbers."""
 
 
 def _is_close(x: Any, y: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
@@ -74,7 +74,7 @@ TRUTHS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("isnan", "isinf", "isfinite")},
     "isclose": _is_close,
 }
-"""What is true or false, of recorded numbers."""
+"""Predicates of recorded numbers."""
 
 OWN_METHOD = ("floor", "ceil", "trunc")
 """Functions that ask a number for a method of that name; their results are integers of Python, without a gradient."""
@@ -98,7 +98,7 @@ def _standin(function: Callable[..., Any]) -> Callable[..., Any]:
         args = tuple([*x] if type(x) is Array and x.ndim else x for x in args)
         result = answered(AS_NUMPY[name], f"math.{name}", function, args, kwargs)
         if WATCHER.get() is not None:
-            bool(np.isfinite(result))  # what math refuses when it is called (a domain, an overflow) is another path
+            bool(np.isfinite(result))  # an error of math (a domain, an overflow) is another path
         return result
 
     return standin
@@ -109,7 +109,7 @@ MATH_FUNCTIONS = {
     for name, function in vars(math).items()
     if callable(function) and name not in OWN_METHOD
 }
-"""What stands in for the functions of math, by the function itself."""
+"""The stand-ins for the functions of math, by the function itself."""
 
 
 @functools.cache

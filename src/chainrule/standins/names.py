@@ -1,7 +1,7 @@
 """The names of NumPy and of Python's math in the user's code, and what they stand for while a function is recorded.
 
-`np.zeros(3)` asks no protocol, so nothing tells that a recorded value will be written into its result. So while a
-function runs recorded, the names by which its code reaches NumPy and math (`np`, `math`, or `zeros` after an import of
+`np.zeros(3)` calls no protocol, so nothing tells that a recorded value will be written into its result. So while a
+function is recorded, the names by which its code reaches NumPy and math (`np`, `math`, or `zeros` after an import of
 it) stand for namespaces of ours: in the globals of the functions that it can reach, and in closures. NumPy itself is
 not changed. Other threads see those names too; there they do what NumPy does, because they ask whether a function is
 being recorded in their own context. Afterwards each name is what it was, whatever happened.
@@ -30,20 +30,20 @@ from chainrule.standins.numpy_functions import JOINS, MODULES, NUMPY_FUNCTIONS, 
 __all__ = ["standins"]
 
 _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | MATH_FUNCTIONS).items()}
-"""What stands in for a function, by its id, for not everything that a name can stand for has a hash."""
+"""The stand-in for a function, by its id, because not every value of a name has a hash."""
 _WRITES = frozenset("fill put sort partition resize at copyto place putmask fill_diagonal put_along_axis out".split())
 """Methods, functions and keywords that write into an array."""
 
 
 class Name:
-    """A name in a module's globals, or a variable of a closure, that stands for something else for a while."""
+    """A name in a module's globals, or a variable of a closure, that is replaced for a while."""
 
     def __init__(self, scope: dict[str, Any] | types.CellType, name: str, found: Any, standin: Any):
         self.scope, self.name, self.found, self.standin = scope, name, found, standin
         self.uses = 0
 
     def replace(self, old: Any, new: Any) -> None:
-        """Let the name be the new one, if it is the old one."""
+        """Bind the name to the new value, if it has the old one."""
         if isinstance(self.scope, types.CellType):
             if is_filled(self.scope) and self.scope.cell_contents is old:
                 self.scope.cell_contents = new
@@ -94,9 +94,9 @@ _HARMLESS = PLAIN_TYPES | {Array, str, list, tuple, dict}
 # Which names ---------------------------------------------------------------------------------------------------------
 
 _names: dict[tuple[int, str], Name] = {}
-"""Every name that was replaced once, by the id of its scope, which the name holds on to."""
+"""Every name that was replaced once, by the id of its scope, which the name keeps alive."""
 _known: dict[Any, tuple[list[Any], list[tuple[dict[str, Any], str, Any]], list[Name]]] = {}
-"""What is known of a function: what keeps its key alive, the globals that it was worked out from, and its names."""
+"""Cache for each function: the objects that keep its key alive, the globals that were read, and its names."""
 
 
 def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[Name]:
@@ -123,7 +123,7 @@ def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[Name]:
 
 
 def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
-    """What tells two functions apart as far as the code that they can reach is concerned."""
+    """A key that identifies the code that a function can reach."""
     code = getattr(x, "__code__", None)
     if type(x) is types.FunctionType and depth < 6:
         held.append(code)
@@ -181,7 +181,7 @@ def _needed(functions: list[types.FunctionType]) -> list[Name]:
 
 
 def _standin_of(value: Any, used: set[str], writes: bool) -> Any:
-    """What a value of a name must stand for; None where it may stay."""
+    """The stand-in for a value of a name; None if it may stay."""
     if isinstance(value, types.ModuleType):
         if value is math:
             return math_standin()

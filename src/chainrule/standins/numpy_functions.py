@@ -88,7 +88,7 @@ def _joined(x: Any) -> Any:
 
 
 def _joined_if_recorded(x: Any) -> Any:
-    """A list or a tuple of numbers as an array, if it holds recorded floating numbers; anything else as it is."""
+    """A list or a tuple of numbers as an array, if it holds recorded floating numbers; anything else unchanged."""
     return _joined(x) if type(x) in (list, tuple) and _holds_floating(x) else x
 
 
@@ -156,10 +156,10 @@ MODULES = {np: "numpy", np.linalg: "numpy.linalg", np.fft: "numpy.fft"}
 
 
 def _standin_of(name: str, function: Any) -> Any:
-    """What stands in for a function of NumPy; None if nothing has to."""
+    """The stand-in for a function of NumPy; None if it needs none."""
     if name.startswith("_") or isinstance(function, type) or not callable(function):
         return None
-    if name in ("empty", "empty_like"):  # what stands in memory by chance would differ from run to run
+    if name in ("empty", "empty_like"):  # uninitialised memory would differ from run to run
         return _standin(getattr(np, name.replace("empty", "zeros")))
     if name in JOINS:
         return _of_list(function, name == "array")
@@ -174,7 +174,7 @@ NUMPY_FUNCTIONS = {
     for name, function in vars(module).items()
     if (standin := _standin_of(name, function)) is not None
 }
-"""What stands in for the functions of NumPy, by the function itself."""
+"""The stand-ins for the functions of NumPy, by the function itself."""
 
 
 @functools.cache
