@@ -1,4 +1,4 @@
-"""The catalogue: every block with its formulas, which are printed from its rules, and its example."""
+"""The catalogue: every block with its example, and with formulas printed from its rules."""
 
 from chainrule.catalogue.entry import BlockEntry
 from chainrule.catalogue.families import Family, families

@@ -51,9 +51,9 @@ def markdown(names: Sequence[str]) -> int:
 
 
 def check(names: Sequence[str], jax: bool = False) -> int:
-    """Check all blocks, or the named ones; the exit code is 1 where something is wrong.
+    """Check all blocks, or the named ones; the exit code is 1 if something is wrong.
 
-    Of all blocks JAX checks those that PyTorch cannot run; with `jax`, and where blocks are named, all.
+    JAX checks only blocks that PyTorch cannot run, unless blocks are named or `jax` is set.
     """
     chosen = families()
     if names:
@@ -75,7 +75,7 @@ def check(names: Sequence[str], jax: bool = False) -> int:
 
 
 def blocks_of(found: Block | Composite) -> list[Block]:
-    """A block, or those that a function is composed of."""
+    """The block itself, or the blocks of which a function is composed."""
     return list(found.blocks) if isinstance(found, Composite) else [found]
 
 
@@ -87,7 +87,7 @@ HEAD = "family           blocks  checks  PyTorch  JAX  differences    double    
 
 
 def line_of(label: str, reports: Sequence[BlockReport]) -> str:
-    """How many blocks and comparisons, how many blocks each reference could run, and the largest difference."""
+    """A line with the counts of blocks, comparisons and blocks that each reference ran, and the largest difference."""
     counts = [sum(r.compared_with(x) for r in reports) for x in (*LIBRARIES, "differences")]
     double, single = (max((r.largest(s) for r in reports), default=0.0) for s in (False, True))
     total = sum(len(r.results) for r in reports)
@@ -100,7 +100,7 @@ def _print(console: Console, line: str, ok: bool) -> None:
 
 
 def told(reports: Sequence[BlockReport], full: bool, jax: bool) -> Iterator[str]:
-    """What is wrong, what could not be compared, and what the numbers mean."""
+    """Lines on what is wrong, what could not be compared, and what the numbers mean."""
     wrong = [r for r in reports if not r.ok]
     yield ""
     for report in wrong:

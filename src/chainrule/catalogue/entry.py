@@ -1,4 +1,4 @@
-"""An entry of the catalogue: what one block is, as its rules say. Nothing here is written by hand for a block.
+"""An entry of the catalogue: one block, described by its rules; nothing here is written for a single block.
 
 The block is recorded on its example, its backward rule is recorded over a fresh ∂L/∂z, and both are read as formulas.
 """
@@ -41,11 +41,11 @@ class OperandRule:
     Attributes
     ----------
     name : ∂L/∂x.
-    rule : its formula over ∂L/∂z, the operands and the result; None where there is none that can be read.
-    local : the local gradient ∂z/∂x as a formula: entry by entry, or of a number; of a vector that of its first entry,
-        ∂z[0]/∂x, which is the first column of the matrix. None where there is none that can be read.
+    rule : its formula over ∂L/∂z, the operands and the result; None if it has no readable one.
+    local : the formula of the local gradient ∂z/∂x of an elementwise block or a scalar z; for a vector z that of
+        ∂z[0]/∂x, the first column of the matrix. None if it has no readable one.
     of : z, or z[0].
-    told : in words, where there is no formula.
+    told : a description in words if there is no formula.
     """
 
     name: Formula
@@ -62,7 +62,7 @@ class OperandRule:
 
 @dataclass(frozen=True)
 class BlockEntry:
-    """What the catalogue knows of a block."""
+    """What the catalogue shows of a block."""
 
     block: Block
 
@@ -86,7 +86,7 @@ class BlockEntry:
 
     @property
     def description(self) -> str:
-        """The docstring, without the examples of how to call it."""
+        """The docstring without its examples."""
         return inspect.cleandoc(self.block.__doc__ or "").partition("\n>>>")[0].strip()
 
     @property
@@ -103,7 +103,7 @@ class BlockEntry:
 
     @cached_property
     def result(self) -> Formula:
-        """The result's name, as the backward rule has it."""
+        """The result's name in the backward rule."""
         label = self.block.result
         taken = () if self.sample is None else self.sample.labels
         return name(next(n for n in (label, "z", "y", "out") if n not in taken), self._shape)
@@ -113,7 +113,7 @@ class BlockEntry:
         return () if self.sample is None else np.shape(self.sample.node.value)
 
     def symbol(self, x: Any) -> Formula:
-        """A node of the sample by its name, a constant as it is written."""
+        """The name of a node of the sample; a constant as its number."""
         return name(x.name or "x", np.shape(x.value)) if type(x) is Node else self._constant(x)
 
     def _constant(self, x: Any) -> Formula:
@@ -127,12 +127,12 @@ class BlockEntry:
 
     @cached_property
     def forward(self) -> Formula | None:
-        """How the block is written."""
+        """The formula of the block by its notation."""
         return None if self.sample is None else step_formula(self.sample.node, self.symbol)
 
     @cached_property
     def inside(self) -> Formula | None:
-        """The forward rule as a formula, where it is more than a function of NumPy and can be read."""
+        """The forward rule as a formula; None if it only calls a function of NumPy, or has no readable formula."""
         if self.sample is None or self.forward is None:
             return None
         try:
@@ -147,7 +147,7 @@ class BlockEntry:
         return None if found == self.forward else found
 
     def _read(self, x: Any, leaves: Mapping[Node, Formula]) -> Formula | None:
-        """The simplified formula of a recorded value over the leaves; None where it is too long to read."""
+        """The simplified formula of a recorded value over the leaves; None if it is too long to read."""
         found = read_value(x, leaves, self._constant)[1]
         return None if found is None else formula(found)
 
@@ -160,13 +160,13 @@ class BlockEntry:
 
     @cached_property
     def backward(self) -> tuple[OperandRule, ...]:
-        """One for each operand that has a gradient; empty for a block that is not differentiable."""
+        """A rule for each operand with a gradient; empty for a block that is not differentiable."""
         if self.sample is None or not self.block.differentiable:
             return ()
         return tuple(self._gradients(self.sample))
 
     def size_of(self, gradient: OperandRule) -> str:
-        """The size of a local gradient that is a matrix in the notes' layout."""
+        """The size of a local gradient as a matrix, a row for each entry of the operand."""
         if gradient.told == NO_DERIVATIVE:
             return ""
         rows, columns = (int(np.prod(f.shape, dtype=int)) for f in (gradient.name, self.result))
@@ -194,7 +194,7 @@ class BlockEntry:
             yield OperandRule(gradient, rule, local, self.result.at("0") if first else self.result, told)
 
     def _local(self, sample: Sample, index: int) -> Formula | None:
-        """∂z/∂x: of an elementwise block from its table; of others the rule for ∂L/∂z = 1, or e₀ if z is a vector."""
+        """∂z/∂x: for an elementwise block from its table, for others the rule at ∂L/∂z = 1, or e₀ if z is a vector."""
         if isinstance(self.block, Elementwise):
             derivative = self.block.derivatives[index]
             if derivative in (one, minus_one):

@@ -15,7 +15,7 @@ __all__ = ["Family", "families"]
 
 @dataclass(frozen=True)
 class Family:
-    """A family.
+    """The blocks of one file under blocks/.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Family:
 
     @property
     def names(self) -> set[str]:
-        """All that the family answers for."""
+        """The names of all functions for which the family answers."""
         blocks = [n for e in self.entries for n in e.answers.itself]
         return {*blocks, *(n for c in self.composites for n in c.names), *(n for s in self.steps for n in names_of(s))}
 
@@ -47,7 +47,7 @@ def names_of(block: Block) -> tuple[str, ...]:
 
 
 READ_FIRST = "elementwise reductions matrices linalg shaping indexing".split()
-"""Then the rest, by the alphabet."""
+"""These come first; the others follow in alphabetical order."""
 
 
 def families() -> tuple[Family, ...]:

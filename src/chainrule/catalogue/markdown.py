@@ -16,7 +16,7 @@ from chainrule.formula import Formula
 __all__ = ["document"]
 
 LONGEST = 130
-"""A formula with more characters in a terminal is left to `chainrule blocks NAME`."""
+"""A formula of more characters than this is left out; `chainrule blocks NAME` shows it."""
 
 INTRODUCTION = """\
 # The blocks
@@ -81,7 +81,7 @@ def _row(entry: BlockEntry) -> str:
 
 
 def _math(text: str) -> str:
-    """A formula inside a table: a bar would end the cell, and LaTeX has names for it."""
+    """A formula inside a table. A bar would end the cell, so LaTeX's names for it are used."""
     return f"$`{text.replace('|', chr(92) + 'vert ')}`$"
 
 

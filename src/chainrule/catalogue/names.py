@@ -1,4 +1,4 @@
-"""Which functions of NumPy, SciPy and chainrule a block answers for, and finding a block by any of these names."""
+"""The functions of NumPy, SciPy and chainrule for which a block answers, and how to find a block by their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPELLED = {getitem_key: "x[key]", setitem_key: "x[key] = y"}
 
 
 def family_of(module: str) -> str:
-    """The file or folder under blocks/ that a module is, or is in."""
+    """The file or folder under blocks/ to which a module belongs."""
     return module.removeprefix("chainrule.blocks.").partition(".")[0]
 
 
@@ -40,8 +40,8 @@ class Answers:
 
     Attributes
     ----------
-    itself : functions that it is called for as it is.
-    within : functions that are composed of it, and perhaps of others.
+    itself : functions that are the block itself.
+    within : functions composed of it, and perhaps of other blocks.
     """
 
     itself: tuple[str, ...]
@@ -85,7 +85,7 @@ def spelled(function: Any) -> str:
 
 @cache
 def _handlers() -> dict[Any, tuple[str, ...]]:
-    """What answers, and for which names; in the order in which it is defined."""
+    """Each handler with the names that it answers for, in the order of definition."""
     import chainrule.blocks
 
     found: dict[Any, list[str]] = {}
@@ -117,13 +117,13 @@ def answers_of(block: Block) -> Answers:
 
 @cache
 def composites() -> tuple[Composite, ...]:
-    """The functions that are no block but composed of some."""
+    """The functions that are composed of blocks."""
     return tuple(c for c in _functions() if not any(map(c.is_called, c.blocks)))
 
 
 @cache
 def _functions() -> tuple[Composite, ...]:
-    """The functions that answer and are no blocks."""
+    """The functions among the handlers that are not blocks."""
     return tuple(
         Composite(handler, names, tuple(dict.fromkeys(_blocks_in(handler))))
         for handler, names in _handlers().items()
@@ -132,7 +132,7 @@ def _functions() -> tuple[Composite, ...]:
 
 
 def _blocks_in(function: Any, seen: set[Any] | None = None) -> Iterator[Block]:
-    """The listed blocks that a function's text names, also through the helpers that it calls."""
+    """The listed blocks that the code of a function names, directly or through its helpers."""
     seen = set() if seen is None else seen
     code = getattr(function, "__code__", None)
     if code is None or function in seen:
@@ -155,7 +155,7 @@ def _listed() -> frozenset[Block]:
 
 
 def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[Any]:
-    """The functions that a code object reads from its module, and what answers for those that it reads from np."""
+    """The functions that a code object reads from its module, and the handlers of those that it reads from np."""
     steps = list(dis.get_instructions(code))
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if isinstance(step.argval, types.CodeType):
@@ -173,9 +173,9 @@ def steps() -> tuple[Block, ...]:
 
 
 def find(text: str) -> Block | Composite:
-    """The block of that name, or what answers for a function of that name.
+    """The block of that name, or the handler of a function of that name.
 
-    Raises ExpressionError, with the names that are closest, where there is none.
+    Raises ExpressionError with the closest names if there is none.
     """
     known: dict[str, Any] = {}
     for composite in _functions():

@@ -31,7 +31,7 @@ NARROW, WIDE = 80, 120
 
 
 def show(parts: Iterable[Any], width: int | None = None) -> None:
-    """Print in colour where the terminal has it, on up to 120 columns; plain text of 80 columns elsewhere."""
+    """Print in colour on up to 120 columns if the terminal can; otherwise plain text of 80 columns."""
     console = Console(highlight=False)
     if width is None and console.is_terminal:
         console = Console(highlight=False, width=min(console.width, WIDE))
@@ -102,7 +102,7 @@ PREFIXES = {"scipy.special.": "special.", "scipy.": ""}
 
 
 def _label(entry: BlockEntry, width: int) -> Text:
-    """The block's name with that of the module for which it answers; other names that it answers for below."""
+    """The block's name with the module for which it answers, and its other names below."""
     names = list(entry.answers.itself)
     for long, short in PREFIXES.items():
         names = [short + n.removeprefix(long) if n.startswith(long) else n for n in names]
@@ -119,7 +119,7 @@ def _label(entry: BlockEntry, width: int) -> Text:
 
 
 def _broken_name(text: str, width: int) -> list[str]:
-    """A name on as many lines as it needs, broken behind dots and underscores."""
+    """A name, broken into lines behind dots and underscores if it is long."""
     lines = [""]
     for part in re.split(r"(?<=[._])", text):
         if len(lines[-1] + part) > width and lines[-1].strip():
@@ -129,7 +129,7 @@ def _broken_name(text: str, width: int) -> list[str]:
 
 
 LINES = 3
-"""A formula in the table that needs more lines is left to the page of its block."""
+"""A formula of more lines is left out of the table; the page of its block shows it."""
 
 
 def _fitting(text: str, width: int) -> Text:
@@ -137,7 +137,7 @@ def _fitting(text: str, width: int) -> Text:
 
 
 def _forward(entry: BlockEntry, width: int) -> Text:
-    """The notation; where that is only the block's name, what it does inside, if it is short."""
+    """The notation; if that is only the block's name, its forward rule if that is short."""
     if entry.forward is None:
         return Text("no example", style="dim")
     result = unicode(entry.result)
@@ -175,7 +175,7 @@ def _also(what: str, names: Sequence[str]) -> Iterator[Any]:
 
 
 def page(entry: BlockEntry, width: int, report: BlockReport | None) -> Iterator[Any]:
-    """One block in full, as the notes have it: forward, backward, local gradient, and an example with numbers."""
+    """One block in full: forward, backward, local gradient, and an example with numbers."""
     yield _head(entry.name, f"{entry.family} · blocks/{entry.place}", width)
     if entry.description:
         yield Text(entry.description)
@@ -257,7 +257,7 @@ def _facts(entry: BlockEntry, report: BlockReport | None) -> Iterator[Any]:
 
 
 def status(report: BlockReport) -> str:
-    """What the checks of one block found, in a sentence or two."""
+    """The results of the checks of one block, in a sentence or two."""
     references = [x for x in (*LIBRARIES, "differences") if report.compared_with(x)]
     dtypes = list(dict.fromkeys(r.dtype for r in report.results))
     text = f"{len(report.results)} comparisons in {', '.join(dtypes)}"
@@ -273,7 +273,7 @@ def status(report: BlockReport) -> str:
 
 
 def composite_page(composite: Composite, text: str, width: int) -> Iterator[Any]:
-    """A function that is no block of its own."""
+    """The page of a function that is composed of blocks."""
     yield _head(text, f"{composite.family} · blocks/{composite.place}", width)
     described = inspect.cleandoc(composite.function.__doc__ or "").partition("\n>>>")[0].strip()
     if described:

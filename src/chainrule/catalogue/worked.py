@@ -20,7 +20,7 @@ LOCAL = 64
 
 @dataclass(frozen=True)
 class Worked:
-    """Numbers.
+    """The numbers of a worked example.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Worked:
 
 
 def work(sample: Sample) -> Worked:
-    """The block on its example. ∂L/∂z is 1 for a number, else a few easy numbers, the same ones each time."""
+    """The block on its example. ∂L/∂z is 1 for a scalar, else a few fixed easy numbers."""
     z = sample.node.value
     rng = np.random.default_rng(zlib.crc32(sample.block.name.encode()))
     dz = np.ones_like(z) if np.ndim(z) == 0 else rng.choice([-1.0, -0.5, 0.5, 1.0, 2.0], np.shape(z)).astype(z.dtype)
@@ -51,7 +51,7 @@ def work(sample: Sample) -> Worked:
 
 
 def _matrix(sample: Sample, index: int) -> np.ndarray | None:
-    """∂z/∂x. Complex numbers have none, unless the function is holomorphic."""
+    """∂z/∂x; None if it is large or complex: only holomorphic functions have a complex derivative."""
     inputs = sample.inputs
     x, z = inputs[index], sample.node.value
     if not 1 < np.size(x) * np.size(z) <= LOCAL or is_complex(x) or is_complex(z):

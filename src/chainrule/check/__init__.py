@@ -1,4 +1,4 @@
-"""check: a gradient against PyTorch, JAX and finite differences, and the block to blame if it is wrong."""
+"""check: compare a gradient with PyTorch, JAX and finite differences, and name the block that is wrong."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def check(
     Parameters
     ----------
     f : a function that returns a scalar, or an array or tree of arrays; or one of PyTorch's tensors, as in `explain`,
-        whose own backward pass is a reference too. What is not a real scalar is reduced to
-        one by fixed random weights. A block's rule is also checked for being linear in dz.
+        whose own backward pass is a reference too. A result that is not a real scalar is reduced to one by fixed
+        random weights. A block's rule is also checked for being linear in dz.
     argnums : the position or name of the argument, or a tuple of them; by default all of a floating type. Parameters of
         a PyTorch network have their dotted names.
     against : a gradient written by hand, `against(*args)`: it returns the gradient of the first checked argument, or a
@@ -83,7 +83,7 @@ def check(
 
 BY_HAND = "by hand"
 NETWORK = "autograd"
-"""The reference that a network of PyTorch has in itself: its own backward pass, in its own precision."""
+"""The reference that every network of PyTorch has: its own backward pass, in its own precision."""
 
 
 def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -> Report:
@@ -116,7 +116,7 @@ def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -
         own = network.gradients(seeds)
         extra[NETWORK] = [own[argument.key] for argument in call.checked]
     slopes = compare_gradients(problem, extra)
-    if not all(c.ok for c in slopes):  # perhaps all that is left of a gradient is rounding, as of that of x × x
+    if not all(c.ok for c in slopes):  # the gradient may be rounding alone, as that of x × x
         moved = _moved_by_rounding(call_of_leaves, positions, call.leaves, seeds, gradients)
         slopes = compare_gradients(replace(problem, least=10 * moved), extra) if moved else slopes
     own = [c for c in (*values, *slopes) if not c.ok and c.reference != BY_HAND]
@@ -138,9 +138,9 @@ def _as_numpys(x: Any) -> Any:
 def _moved_by_rounding(
     f: Callable[..., Any], positions: Any, leaves: Sequence[Any], seeds: Sequence[Any], gradients: Sequence[Any]
 ) -> float:
-    """How much the gradients move when each input does by its last digit: after D. S. Parker, Monte Carlo Arithmetic.
+    """How much the gradients move when the last digit of each input does: after D. S. Parker, Monte Carlo Arithmetic.
 
-    Where terms cancel it is as much as they are rounded by. 0 where they move by more, as at a kink, where slopes jump.
+    Where terms cancel this is their rounding error. 0 if they move by more, as at a kink, where slopes jump.
     """
     if not all(isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fc" for x in leaves):
         return 0.0
@@ -167,7 +167,7 @@ def _titled(call: CheckedCall) -> Callable[..., Any]:
 
 
 def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool]:
-    """A cotangent for each output: 1 for a loss, fixed random weights for what is not a real scalar."""
+    """A cotangent for each output: 1 for a real scalar, else fixed random weights."""
     floating = [z for z in outputs if is_inexact(z)]
     if not floating:
         raise GradientError(
@@ -184,12 +184,12 @@ def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool
 
 
 def _plain(x: Any) -> Any:
-    """A leaf for a plain run: a copy, and one of Python's numbers as NumPy's, which is recorded too: 1 / 0 is inf."""
+    """A leaf for a plain run: arrays copied, Python's numbers as NumPy's, as in the recording, so that 1 / 0 is inf."""
     return copied_as_it_lies(x) if isinstance(x, np.ndarray) else np.asarray(x)[()]
 
 
 def _run_twice(call: CheckedCall) -> tuple[list[Any], bool]:
-    """What f returns for plain values, and whether it returns the same a second time."""
+    """The outputs of f for plain values, and whether a second run returns the same."""
     first, second = (flatten(call.run([_plain(x) for x in call.leaves]))[0] for _ in range(2))
     same = len(first) == len(second) and all(
         not is_inexact(a) or np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)
@@ -198,7 +198,7 @@ def _run_twice(call: CheckedCall) -> tuple[list[Any], bool]:
 
 
 def _with_stops(graph: Graph) -> Callable[..., Any]:
-    """The recorded function, with what `stop_gradient` returned held fixed, as its gradient means it."""
+    """The recorded function with the results of `stop_gradient` held fixed, as in its gradient."""
 
     def f(leaves: Sequence[Any], wide: bool) -> Any:
         stop = lambda node, value: node.value if node.block is stop_gradient else value  # noqa: E731
@@ -211,7 +211,7 @@ def _with_stops(graph: Graph) -> Callable[..., Any]:
 
 
 def _written(against: Callable[..., Any], call: CheckedCall, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-    """What the user's gradient returns, one for each checked leaf; None for an argument that it says nothing of."""
+    """The gradients from the user's function, one for each checked leaf; None if it has none for that argument."""
     new_args, new_kwargs = call.trees([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in call.leaves])
     told = against(*new_args, **new_kwargs)
     arguments = call.checked
@@ -269,7 +269,7 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _other_reasons(call: CheckedCall, wrong: Sequence[Comparison]) -> list[str]:
-    """Where every block is right by itself: what else makes a gradient differ."""
+    """Possible reasons for a wrong gradient if every block is right by itself."""
     reasons = [f"The {c.label} by {c.reference} {c.problem}, as recorded." for c in wrong if c.problem]
     reasons.append("No block is to blame: each backward rule is right by itself.")
     if all(c.reference in (DIFFERENCES, "plain NumPy") for c in wrong):

@@ -1,4 +1,4 @@
-"""Blame: each block's rule, checked by itself, from the loss backwards, until one is wrong."""
+"""Blame: check each block's rule by itself, from the loss backwards, until one is wrong."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from chainrule.node import NO_PARAMS, Node
 __all__ = ["roughness", "users", "wrong_rule", "wrong_value"]
 
 NODES = 10_000
-"""So many nodes are looked at."""
+"""The largest number of nodes that are checked."""
 
 
 def users(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The nodes of blocks made by the user, whose rules no property test of the library holds; a few of each kind."""
+    """The nodes of the user's own blocks, which the library's tests do not cover; a few of each block."""
     seen: Counter[Any] = Counter()
     for node in nodes:
         block = node.block
@@ -48,7 +48,7 @@ def wrong_rule(nodes: Iterable[Node], path: set[Node]) -> Blame | None:
 
     Parameters
     ----------
-    nodes : in the order in which they are to be looked at.
+    nodes : in the order in which to check them.
     path : the nodes that have a gradient; a rule is checked for these operands.
     """
     rng = np.random.default_rng(0)
@@ -60,12 +60,12 @@ def wrong_rule(nodes: Iterable[Node], path: set[Node]) -> Blame | None:
 
 
 def _wrong_inside(node: Node) -> Blame | None:
-    """A block without a rule of its own is as right as the blocks inside it."""
+    """The wrong rule inside a block that has no rule of its own."""
     if node.block.has_rule:
         return None
     try:
         graph = inside(node)
-    except CannotRecord:  # then it is looked at from outside
+    except CannotRecord:  # then it is checked as a whole
         return None
     return wrong_rule(reversed(graph.nodes), {*graph.inputs, *graph.nodes})
 
@@ -120,7 +120,7 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
 
     problem = Problem(
         chosen, step, forward, [n.value for n in step.inputs], [dz], grads, rough, libraries=["PyTorch"]
-    )  # JAX would compile every block
+    )  # not JAX, which would compile every block
     wrong = [c for c in compare_gradients(problem) if not c.ok]
     if not wrong:
         return None
@@ -129,7 +129,7 @@ def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> B
 
 
 def _of_operand(g: np.ndarray, x: Any) -> np.ndarray:
-    """The gradient of a real operand is real, whatever the rule returned (as `backpropagate` has it)."""
+    """The real part of the gradient if the operand is real, as in `backpropagate`."""
     return g if is_complex(np.asarray(x)) else g.real
 
 
@@ -154,7 +154,7 @@ def _operand_names(node: Node) -> list[str]:
 
 
 def _alone(node: Node, wanted: Sequence[bool]) -> Graph:
-    """A graph of this one step, with a separate input for each wanted operand."""
+    """A graph of this step alone, with a separate input for each wanted operand."""
     inputs = [Node(None, (), NO_PARAMS, i.value) if want else i for i, want in zip(node.inputs, wanted, strict=True)]
     step = Node(node.block, tuple(inputs), node.params, node.value, node.code, node.lasti)
     return graph_between(_only(inputs, wanted), [step])

@@ -1,4 +1,4 @@
-"""The checks of a block, run on its example: everything that must hold of every block, against whatever is installed.
+"""The checks of a block on its example: everything that must hold for every block, with the installed libraries.
 
 The comparisons are those of `chainrule.check`: PyTorch and JAX run the forward rule on their own arrays and
 differentiate it themselves; finite differences use the plain forward rule alone.
@@ -43,10 +43,10 @@ class Result:
     ----------
     dtype : the dtype of the operands.
     check : what was checked, such as "first derivative".
-    operand : of which operand, or "" where it is about all of them.
-    against : what it was compared with.
-    comparison : the numbers; None where the check did not get that far.
-    problem : then what happened.
+    operand : of which operand, or "" for all of them.
+    against : the reference.
+    comparison : the numbers; None if the check failed before.
+    problem : the reason for that.
     """
 
     dtype: str
@@ -77,12 +77,12 @@ class Result:
 
 @dataclass(frozen=True)
 class BlockReport:
-    """What the checks of one block found.
+    """The results of the checks of one block.
 
     Attributes
     ----------
     results : one for each comparison.
-    missing : for each library, or dtype, with which nothing could be compared the reason.
+    missing : for each library or dtype that could not be compared, the reason.
     """
 
     block: Block
@@ -107,7 +107,7 @@ class BlockReport:
 
 
 def check_block(block: Block, libraries: Sequence[str] = tuple(LIBRARIES), sparing: bool = False) -> BlockReport:
-    """Run every check of a block. What raises an error is a result that is not ok.
+    """Run every check of a block. A check that raises an error is a result that is not ok.
 
     `sparing` asks JAX only where PyTorch cannot run the block.
     """
@@ -124,23 +124,23 @@ def check_block(block: Block, libraries: Sequence[str] = tuple(LIBRARIES), spari
             else:
                 dtypes.append(np.complex128)
         for dtype in dtypes:
-            # JAX compiles every function, which takes its time: once for a block will do.
+            # JAX compiles every function, which is slow, so it checks each block once.
             jax = dtype is dtypes[-1] and not (sparing and any(r.against == "PyTorch" for r in results))
             results += _Checks(block, dtype, [x for x in libraries if x != "JAX" or jax], missing).run()
     return BlockReport(block, tuple(results), missing)
 
 
 def _not_complex(block: Block) -> str:
-    """Why the example cannot be complex, although the block takes complex numbers; "" where it can."""
+    """The reason why the example cannot be complex although the block may be; "" if it can."""
     try:
         with asking_others():
             _Task.of(sample_of(block, np.complex128), np.random.default_rng(0))
     except NoAnswer as none:
-        if isinstance(none.error, DependsOnPhase):  # no random ∂L/∂z will do
+        if isinstance(none.error, DependsOnPhase):  # with a random ∂L/∂z the loss does
             return str(none.error).partition(":")[0]
         if isinstance(none.error, TypeError) and np.iscomplexobj(sample_of(block).node.value):
             return "its operands are real, its result is complex"
-    return ""  # if something else is wrong, its checks will tell
+    return ""  # other errors show up in the checks
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class _Checks:
             yield from self.guarded("first derivative", self.derivatives)
 
     def guarded(self, label: str, check: Callable[[], Iterator[Result]]) -> Iterator[Result]:
-        """The results of a check; an error is one too."""
+        """The results of a check, with an error as a result."""
         try:
             with asking_others():
                 yield from check()
@@ -189,14 +189,14 @@ class _Checks:
         for c in comparisons:
             operand = "" if c.label.startswith("value") else c.label
             if not c.ok and np.isnan(c.theirs) and np.isfinite(c.ours) and c.label in by_differences:
-                self.missing.setdefault(c.reference, f"gives NaN for the {check}")  # while differences agree with ours
+                self.missing.setdefault(c.reference, f"gives NaN for the {check}")  # and differences agree with ours
                 continue
             yield self.result(check, operand, c.reference, c)
         if not any(c.settled for c in comparisons):
             yield self.result(check, "", "", problem="nothing could be compared")
 
     def same(self, check: str, operand: str, against: str, ours: Any, theirs: Any, rough: float) -> Result:
-        """Two ways to compute the same thing on the same numbers differ by rounding alone."""
+        """Two computations of the same numbers must agree up to rounding."""
         ours, theirs = np.asarray(ours), np.asarray(theirs)
         tolerance = min(1e4 * rough, rough**0.5)
         floor = 1e3 * rough * float(np.max(np.abs(theirs), initial=1.0))
@@ -209,7 +209,7 @@ class _Checks:
 
     @property
     def rng(self) -> np.random.Generator:
-        """The same numbers in every run."""
+        """A generator with a fixed seed."""
         return np.random.default_rng(zlib.crc32(self.block.name.encode()))
 
     def task(self, arrays: Sequence[np.ndarray] | None = None) -> _Task:
@@ -289,7 +289,7 @@ class _Checks:
                 yield self.same(label, operand, "contiguous memory", ours, theirs, task.rough)
 
     def edges(self) -> Iterator[Result]:
-        """No axes, no entries, axes of length 1, and operands that broadcast against each other."""
+        """Scalars, empty arrays, axes of length 1, and operands that broadcast against each other."""
         assert self.block.example is not None
         operands = self.block.example.operands
         shapes: list[tuple[tuple[int, ...], ...]] = [(shape,) * len(operands) for shape in EDGES]
@@ -314,7 +314,7 @@ class _Checks:
 
 @dataclass(frozen=True)
 class _Task:
-    """A block, recorded on its operands, with a random cotangent dz and the gradients that come of it."""
+    """A block recorded on its operands, with a random cotangent dz and the resulting gradients."""
 
     sample: Sample
     rng: np.random.Generator
@@ -350,7 +350,7 @@ class _Task:
         return precision([*self.sample.values, self.value])
 
     def plain(self) -> Any:
-        """What plain arrays give."""
+        """The result for plain arrays."""
         return self.sample.f(*self.inputs)
 
     def slopes(self, *inputs: Any, wide: bool = False) -> Any:

@@ -26,12 +26,12 @@ __all__ = ["CheckedArgument", "CheckedCall"]
 
 @dataclass(frozen=True)
 class CheckedArgument:
-    """An argument: a tree of leaves, of which some are checked.
+    """An argument as a tree of leaves, some of which are checked.
 
     Attributes
     ----------
     key : its position or its keyword.
-    checked : the places of the checked ones among the leaves.
+    checked : the positions of the checked leaves.
     """
 
     key: int | str
@@ -44,7 +44,7 @@ class CheckedArgument:
 
 @dataclass(frozen=True)
 class CheckedCall:
-    """`call(*xs)` is f with xs in the places of the checked leaves, and copies of all other arrays."""
+    """`call(*xs)` calls f with xs in place of the checked leaves, and copies of all other arrays."""
 
     f: Callable[..., Any]
     arguments: tuple[CheckedArgument, ...]
@@ -99,7 +99,7 @@ class CheckedCall:
 
     @property
     def checked(self) -> tuple[CheckedArgument, ...]:
-        """The arguments of which something is checked."""
+        """The arguments with a checked leaf."""
         return tuple(a for a in self.arguments if a.checked)
 
     @property
@@ -114,12 +114,12 @@ class CheckedCall:
         return self.run(leaves)
 
     def run(self, leaves: Sequence[Any], wide: bool = False) -> Any:
-        """As a call; `wide` turns the arrays that are not checked into double precision too."""
+        """Call f; `wide` also turns the arrays that are not checked into double precision."""
         args, kwargs = self.trees(leaves, wide)
         return self.f(*args, **kwargs)
 
     def trees(self, leaves: Sequence[Any], wide: bool = False) -> tuple[list[Any], dict[str, Any]]:
-        """What f is called with: positional and keyword arguments."""
+        """The positional and keyword arguments for f."""
         new = iter(leaves)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def _argument(key: int | str, name: str, tree: Any) -> CheckedArgument:
 
 
 def _plain(leaf: Any) -> Any:
-    """A leaf as NumPy has it: differences are taken on plain values."""
+    """A leaf as a plain value, for differences."""
     leaf = value_of(leaf) if isinstance(leaf, Array) else leaf
     if holds_numbers(leaf) and not is_foreign(leaf):
         return leaf

@@ -1,4 +1,4 @@
-"""Comparing gradients with those of references, entry by entry, on a scale that makes sense of the numbers."""
+"""Comparing gradients with those of references, entry by entry, relative to their scale."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from chainrule.node import Node
 __all__ = ["DIFFERENCES", "compare_arrays", "compare_gradients", "compare_values"]
 
 ENTRIES = 200
-"""Up to so many entries of an argument, each is differenced; beyond, random directions are."""
+"""Arguments of up to so many entries are differenced entry by entry, larger ones along random directions."""
 
 SECONDS = 10.0
-"""Directions are taken of smaller arrays too, where the entries of one would take longer than this."""
+"""Seconds beyond which a smaller array is differenced along random directions, too."""
 
 DIRECTIONS = 10
 DIFFERENCES = "differences"
@@ -44,7 +44,7 @@ def _scale(ours: np.ndarray, theirs: np.ndarray, floor: float) -> float:
 
 
 def compare_values(problem: Problem, outputs: Sequence[Any], plain: Sequence[Any] | None) -> list[Comparison]:
-    """The recorded outputs against those of f run plainly, and those of the libraries."""
+    """Compare the recorded outputs with those of f on plain values, and of the libraries."""
     rows = []
     floating = [i for i, z in enumerate(outputs) if is_inexact(z)]
     tolerance = float(np.sqrt(problem.rough))
@@ -71,9 +71,9 @@ def compare_arrays(
     floor: float,
     excused: Callable[[tuple[int, ...], float, float], bool] | None = None,
 ) -> Comparison:
-    """Two arrays that should be equal; of complex ones the real and the imaginary parts.
+    """Compare two arrays that should be equal; of complex ones the real and the imaginary parts.
 
-    `excused` says of an entry where they differ whether that is no mistake (a kink).
+    `excused` tells whether a difference at an entry is legitimate (a kink).
     """
     if ours.shape != theirs.shape:
         hint = ""
@@ -101,14 +101,14 @@ def compare_arrays(
 
 
 def _place(index: tuple[int, ...], split: bool) -> tuple[tuple[int, ...], str]:
-    """An index of real parts as the index of an entry, and which part of it is meant."""
+    """The entry, and its real or imaginary part, that an index into real parts means."""
     return (index[:-1], ("re", "im")[index[-1]]) if split else (index, "")
 
 
 def _excuse(relative: np.ndarray, tolerance: float, excused: Callable[[tuple[int, ...]], bool]) -> tuple[int, int]:
-    """Clear the differences that are no mistakes, the largest first, up to the first that is one.
+    """Clear excused differences, the largest first, until one is not excused.
 
-    Returns how many were cleared, and how many are left open because so many were.
+    Returns how many were cleared, and how many were left open because there were too many.
     """
     worst_first = np.argsort(-relative, axis=None, kind="stable")
     worst_first = worst_first[relative.flat[worst_first] > tolerance]
@@ -125,7 +125,7 @@ def _excuse(relative: np.ndarray, tolerance: float, excused: Callable[[tuple[int
 
 
 def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None = None) -> list[Comparison]:
-    """Every gradient against every reference that there is, and against extra ones (name → one array an input)."""
+    """Compare each gradient with every reference, and with extra ones (name → one array an input)."""
     tolerance = float(np.sqrt(problem.rough))
     rows = []
     for i, label in enumerate(problem.labels):
@@ -142,7 +142,7 @@ def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None =
                 return True
             if np.isnan(theirs) and np.isinf(ours):
                 return _is_steep(problem, i, entry, ours)
-            if np.isnan(theirs):  # the reference has no answer, as PyTorch and JAX have none for a norm at 0
+            if np.isnan(theirs):  # as that of PyTorch and JAX for a norm at 0
                 return _between_slopes(problem, i, entry, (ours,)) or _by_differences(problem, i, entry, ours)
             return _between_slopes(problem, i, entry, (ours, theirs)) or _is_shared_by_ties(
                 problem, i, entry, np.asarray(problem.gradients[i])
@@ -158,7 +158,7 @@ def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None =
 
 
 def _between_slopes(problem: Problem, i: int, entry: tuple[int, ...], numbers: Sequence[float]) -> bool:
-    """Whether f has a kink at this entry, and the numbers are all between the slopes on its two sides."""
+    """Whether f has a kink at this entry, and all numbers lie between its one-sided slopes."""
     x = real_parts(problem.inputs[i])
     kink = problem.kink(i, _unit(x.shape, entry), typical_step(x, entry))
     if kink is None:
@@ -168,7 +168,7 @@ def _between_slopes(problem: Problem, i: int, entry: tuple[int, ...], numbers: S
 
 
 def _is_steep(problem: Problem, i: int, entry: tuple[int, ...], number: float) -> bool:
-    """Whether the slope of f at this entry grows without bound towards an infinite number, on a side where f is."""
+    """Whether the slope of f at this entry, on a side where f is defined, grows towards an infinite number."""
     if problem.f is None:
         return False
     x = real_parts(problem.inputs[i])
@@ -182,9 +182,9 @@ def _is_steep(problem: Problem, i: int, entry: tuple[int, ...], number: float) -
 
 
 def _is_shared_by_ties(problem: Problem, i: int, entry: tuple[int, ...], ours: np.ndarray) -> bool:
-    """Whether f has a kink where entries are equal, and the gradients of those that are have the right sum.
+    """Whether f has a kink because entries are equal, and the gradients of these entries have the right sum.
 
-    A median of three and more equal entries does not change when one of them is moved, and moves with all of them.
+    A median of three or more equal entries does not change when one of them moves, but does when all move.
     """
     x = real_parts(problem.inputs[i])
     ties = x == x[entry]
@@ -199,7 +199,7 @@ def _is_shared_by_ties(problem: Problem, i: int, entry: tuple[int, ...], ours: n
 
 
 def _is_additive(problem: Problem, i: int, among: np.ndarray, step: float, slack: float) -> bool:
-    """Whether the slopes along two directions add up to that along their sum, as they do where f has a gradient."""
+    """Whether slopes are additive in the direction, as they are where f has a gradient."""
     rng = np.random.default_rng(0)
     directions = [np.where(among, rng.standard_normal(among.shape), 0.0) for _ in range(6)]
     for d, e in zip(directions[::2], directions[1::2], strict=True):
@@ -213,7 +213,7 @@ def _is_additive(problem: Problem, i: int, among: np.ndarray, step: float, slack
 
 
 def _by_differences(problem: Problem, i: int, entry: tuple[int, ...], number: float) -> bool:
-    """Whether stable differences of f at this entry give a number."""
+    """Whether stable differences of f at this entry agree with a number."""
     if problem.f is None:
         return False
     x = real_parts(problem.inputs[i])
@@ -224,7 +224,7 @@ def _by_differences(problem: Problem, i: int, entry: tuple[int, ...], number: fl
 
 
 def _slope(gradient: np.ndarray, direction: np.ndarray) -> float:
-    """The slope along a direction, of which infinite entries elsewhere are no part."""
+    """The slope along a direction; entries where the direction is 0 are left out, since they may be infinite."""
     return float(np.sum(np.where(direction == 0, 0.0, gradient * np.where(direction == 0, 1.0, direction))))
 
 
@@ -235,11 +235,11 @@ def _unit(shape: tuple[int, ...], entry: tuple[int, ...]) -> np.ndarray:
 
 
 def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comparison:
-    """One gradient against finite differences, entry by entry or along random directions."""
+    """Compare one gradient with finite differences, entry by entry or along random directions."""
     x = real_parts(problem.inputs[i])
     split = is_complex(np.asarray(problem.inputs[i]))
     ours = real_parts(problem.gradients[i], split)
-    # How precise to be: relative to a gradient that is not the one in question, if there is one.
+    # The precision is relative to another gradient than the one in question, if there is one.
     answers = [a for a in map(problem.answer, problem.libraries) if isinstance(a, Answer)]
     believed = real_parts(answers[0].gradients[i], split) if answers else ours
     places: list[Any]
@@ -268,7 +268,7 @@ def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comp
     def excused(line: tuple[int, ...]) -> bool:
         (n,) = line
         place, (direction, step) = places[n], lines[n]
-        if stable[n]:  # between kinks differences can look stable by chance: begin with a smaller step, go to the end
+        if stable[n]:  # kinks can make differences look stable: start with a smaller step, use all steps
             finer = _measure(problem, i, direction, step / 64, 0.0)
             if finer.error <= 1e-2 * scale and difference(numbers[n], finer.value, finer.error) <= tolerance:
                 measured[n] = finer
@@ -312,7 +312,7 @@ def _measure(problem: Problem, i: int, direction: np.ndarray, step: float, allow
 
 
 def _worst_entry(problem: Problem, i: int, ours: np.ndarray, direction: np.ndarray, allowed: float) -> tuple[int, ...]:
-    """An entry that is wrong, found by halving: the half of a direction along which the difference is larger."""
+    """An entry that is wrong, found by bisection: each time the half of the entries that differs more."""
     step = typical_step(real_parts(problem.inputs[i]))
     places = np.arange(ours.size)
     while len(places) > 1:

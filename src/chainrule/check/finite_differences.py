@@ -1,4 +1,4 @@
-"""Derivatives by differences: no calculus and no recording, only the function itself at neighbouring points.
+"""Derivatives by finite differences, from values of the function at neighbouring points alone.
 
 The method: C. J. F. Ridders, Accurate computation of F'(x) and F'(x)F''(x), Advances in Engineering Software 4 (1982);
 central differences at falling steps, extrapolated to step 0 (Richardson), and the most stable entry of the table wins.
@@ -62,7 +62,7 @@ def along(change: Change, step: float, noise: float, good: float) -> Derivative:
 
 
 def slopes(change: Change, step: float, noise: float) -> tuple[float, float, float] | None:
-    """The slopes to the left and to the right where L has a kink, and how far they can be trusted; None elsewhere.
+    """The one-sided slopes at a kink of L, and their uncertainty; None if L has no kink.
 
     Where L is smooth the two slopes approach each other as fast as the step falls; at a kink they stay apart.
     """
@@ -76,7 +76,7 @@ def slopes(change: Change, step: float, noise: float) -> tuple[float, float, flo
 
 
 def typical_step(x: np.ndarray, entry: Any = None) -> float:
-    """A length over which a function of x may be expected to change: of the size of the entry, or of a typical one."""
+    """A length over which a function of x is expected to change: the size of the entry, or of a typical one."""
     size = float(np.sqrt(np.mean(np.square(x, dtype=float)))) if x.size else 0.0
     if entry is not None:
         size = max(abs(float(x[entry])), 0.1 * size)

@@ -1,4 +1,4 @@
-"""References: the recorded graph, run on another library's arrays and differentiated by that library."""
+"""References: run the recorded graph on another library's arrays, and let that library differentiate it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from chainrule.node import Node
 __all__ = ["LIBRARIES", "Answer", "Unavailable", "answer_of"]
 
 JAX_NODES = 20_000
-"""Beyond so many nodes JAX, which traces each of them, takes too long."""
+"""JAX traces each node, which takes too long for more nodes than this."""
 
 
 class Unavailable(Exception):
-    """A library is not there, or cannot run the graph; the message says why."""
+    """A library is not installed, or cannot run the graph; the message says why."""
 
 
 class Answer(NamedTuple):
-    """What a library computed: the value of every node of the graph, and ∂L/∂input for each input."""
+    """A library's results: the value of every node of the graph, and ∂L/∂input for each input."""
 
     values: dict[Node, np.ndarray]
     gradients: list[np.ndarray]
 
 
 def pytorch(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
-    """By torch.autograd. What has no gradient in chainrule is detached."""
+    """By torch.autograd. Nodes without a gradient in chainrule are detached."""
     import torch
     from array_api_compat import torch as xp
 
@@ -51,7 +51,7 @@ def pytorch(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarr
 
 
 def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
-    """By jax.vjp, with 64-bit numbers for as long as it runs. JAX's complex gradients are the conjugates of ours."""
+    """By jax.vjp, with 64-bit numbers enabled meanwhile. JAX's complex gradients are the conjugates of ours."""
     import jax
     import jax.numpy as jnp
 
@@ -82,7 +82,7 @@ LIBRARIES: dict[str, Callable[..., Answer]] = {"PyTorch": pytorch, "JAX": jax}
 
 
 def answer_of(library: str, graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Answer:
-    """Run a graph in a library, in double precision; raises Unavailable with the reason where that cannot be done."""
+    """Run a graph in a library, in double precision. Raises Unavailable with the reason if that fails."""
     inputs = [np.array(x, dtype=widest(np.asarray(x).dtype)) for x in inputs]
     seeds = [np.array(dz, dtype=widest(np.asarray(dz).dtype)) for dz in seeds]
     try:

@@ -1,7 +1,7 @@
-"""Complex arrays seen as the pairs of real ones that they are, so that one way of comparing does for both.
+"""Complex arrays as pairs of real ones, so that both are compared in one way.
 
 The gradient of a real L by a complex x is ∂L/∂Re x + i ∂L/∂Im x (PyTorch's convention), so its parts are the
-derivatives along the real and the imaginary direction, and differences can measure each by itself.
+derivatives along the real and the imaginary direction, which differences measure one by one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["dot", "from_parts", "random_like", "real_parts", "widest"]
 
 
 def real_parts(x: Any, split: bool | None = None) -> np.ndarray:
-    """x as real numbers in double precision; a complex x has a last axis more, with its real and imaginary parts.
+    """x as real numbers in double precision; for a complex x with one more axis, for its real and imaginary parts.
 
-    `split=True` gives a real x that axis too.
+    `split=True` adds that axis for a real x, too.
 
     >>> real_parts([1 + 2j, 3])
     array([[1., 2.],
@@ -31,7 +31,7 @@ def real_parts(x: Any, split: bool | None = None) -> np.ndarray:
 
 
 def from_parts(parts: np.ndarray, like: Any) -> np.ndarray:
-    """The array with these parts: complex if `like` is, otherwise the parts themselves."""
+    """The array with these parts: complex if `like` is complex, otherwise the parts themselves."""
     return parts[..., 0] + 1j * parts[..., 1] if is_complex(np.asarray(like)) else parts
 
 
@@ -41,11 +41,11 @@ def dot(dz: Any, z: Any) -> Any:
 
 
 def widest(dtype: Any) -> np.dtype:
-    """The double precision dtype of the kind of this one: float64 or complex128."""
+    """The double precision dtype of the same kind: float64 or complex128."""
     return np.dtype(np.complex128 if np.dtype(dtype).kind == "c" else np.float64)
 
 
 def random_like(rng: np.random.Generator, z: Any) -> np.ndarray:
-    """Random weights of the shape of z, complex where z is."""
+    """Random weights of the shape of z, complex if z is."""
     weights = rng.standard_normal(np.shape(z))
     return weights + 1j * rng.standard_normal(np.shape(z)) if is_complex(z) else weights

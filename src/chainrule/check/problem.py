@@ -1,4 +1,4 @@
-"""What is checked: some gradients, and the same computation as others can do it again."""
+"""What is checked: some gradients, and the computation in a form that references can run again."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ Function = Callable[[Sequence[Any], bool], Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """∂L/∂x for some arrays x, where L = Re Σ d̄z z over the outputs z: as computed, and as others can compute it again.
+    """The gradients ∂L/∂x to check, where L = Re Σ d̄z z over the outputs z, and all that references need.
 
     Attributes
     ----------
     labels : the names of the arrays x.
     graph : the recording between x and the outputs.
-    f : the function itself, for differences; None where it cannot be differenced.
-    inputs, gradients : the arrays x, and what is to be checked.
+    f : the function itself, for differences; None if it cannot be differenced.
+    inputs, gradients : the arrays x, and their gradients to check.
     seeds : a cotangent dz for each output.
     rough : how much of a relative difference rounding explains (the epsilon of the coarsest dtype in the graph).
-    libraries : those to compare with.
-    least : differences below this are rounding, whatever the sizes are.
+    libraries : the libraries to compare with.
+    least : smaller absolute differences count as rounding.
     """
 
     labels: Sequence[str]
@@ -68,7 +68,7 @@ class Problem:
         return any(operand.project is not None for example in examples for operand in example.operands)
 
     def answer(self, library: str) -> Answer | Unavailable:
-        """What a library computes for this problem, or why it does not."""
+        """A library's results for this problem, or the reason why there are none."""
         if library not in self._answers:
             try:
                 self._answers[library] = answer_of(library, self.graph, self.inputs, self.seeds)
@@ -80,7 +80,7 @@ class Problem:
         return self._answers[library]
 
     def _chosen_otherwise(self, answer: Answer | Unavailable) -> str | None:
-        """The first block whose result has signs that are free (eigenvectors), and which a library chose otherwise."""
+        """The first block with arbitrary signs in its result (eigenvectors) that a library chose differently."""
         for node in self.graph.nodes:
             theirs = answer.values.get(node) if isinstance(answer, Answer) and node.block.free_signs else None
             if theirs is not None and not np.allclose(node.value, theirs, rtol=np.sqrt(self.rough)):
@@ -97,7 +97,7 @@ class Problem:
 
     @cached_property
     def wide(self) -> bool:
-        """Whether f computes in double precision when it is given such arrays."""
+        """Whether f computes in double precision if its arguments are."""
         if all(is_wide(x) for x in self.inputs):
             return True
         try:
@@ -119,21 +119,21 @@ class Problem:
 
     @cached_property
     def timed(self) -> tuple[list[Any], float]:
-        """The outputs as f gives them here, and the seconds that it took."""
+        """The outputs of f at the inputs, and the seconds that it took."""
         start = time.perf_counter()
         return self.outputs(self.inputs, self.wide), time.perf_counter() - start
 
     @cached_property
     def noise(self) -> float:
         """How much rounding changes L."""
-        narrows = all(is_wide(x) for x in self.inputs)  # then what is rough is f's own doing
+        narrows = all(is_wide(x) for x in self.inputs)  # then f itself rounds to lower precision
         eps = self.rough if narrows or not self.wide else np.finfo(float).eps
         terms = zip(self.seeds, self.timed[0], strict=True)
         size = float(sum(np.sum(np.abs(dz * z)) for dz, z in terms if is_inexact(z)))
         return float(eps) * (size if np.isfinite(size) else 1.0)
 
     def moved(self, i: int, amount: float, direction: np.ndarray) -> list[Any] | None:
-        """The outputs where input i is moved along a direction (of its real parts); None where f is not defined."""
+        """The outputs with input i moved along a direction (of its real parts); None if f is not defined there."""
         inputs = list(self.inputs)
         own = np.asarray(inputs[i])
         there = own.astype(widest(own.dtype)) + amount * from_parts(direction, own)
@@ -165,7 +165,7 @@ class Problem:
         return change
 
     def kink(self, i: int, direction: np.ndarray, step: float) -> tuple[float, float, float] | None:
-        """The one-sided slopes (see `slopes`), where the function has a kink along this direction."""
+        """The one-sided slopes (see `slopes`) if the function has a kink along this direction."""
         if self.f is None:
             return None
         step *= (np.finfo(float).eps if self.wide else self.rough) ** 0.25
@@ -175,7 +175,7 @@ class Problem:
 
     @cached_property
     def floor(self) -> float:
-        """Below this a difference is rounding: terms of this problem's size that cancel leave as much."""
+        """The rounding error of cancelling terms of this problem's size; smaller differences do not count."""
         outputs = [z.value if type(z) is Node else z for z in self.graph.outputs]
         size = sum(largest(dz * z) for dz, z in zip(self.seeds, outputs, strict=True) if is_inexact(z))
         steps = max(typical_step(real_parts(x)) for x in self.inputs)

@@ -1,4 +1,4 @@
-"""Report: what a check found, as a table that reads at 80 columns."""
+"""Report: the results of a check, as a table of 80 columns."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class Comparison:
     ----------
     label : the argument's name, or "value".
     shape : its shape.
-    reference : what it was compared with.
+    reference : the name of the reference.
     difference : the largest difference, relative to the largest entry of the array.
-    tolerance : the difference that is accepted.
-    index : the entry that differs most; None where a random direction does, or where there is no entry.
-    part : which part of a complex entry that is: "re" or "im".
+    tolerance : the largest accepted difference.
+    index : the entry that differs most; None for a random direction, or if there is no entry.
+    part : the part of a complex entry: "re" or "im".
     ours, theirs : both numbers there.
-    kinks : how many entries are at a kink, so that several numbers are right.
-    lost : where the reference gives NaN, and the function's own slopes agree with chainrule: how many entries.
-    unsettled : how many entries could not be compared: no step gives stable differences.
+    kinks : how many entries are at a kink, where several numbers are right.
+    lost : at how many entries the reference gives NaN and the function's own slopes agree with chainrule.
+    unsettled : at how many entries no step gives stable differences.
     lines : how many entries or directions were differenced.
     step : the step of the differences at that entry.
-    problem : why there is nothing to compare (another shape), or "".
+    problem : the reason why nothing was compared (another shape), or "".
     """
 
     label: str
@@ -90,7 +90,7 @@ class Blame:
     Attributes
     ----------
     block : its name.
-    operand : the operand whose gradient is wrong, or "" where the whole rule is.
+    operand : the operand whose gradient is wrong, or "" if the whole rule is.
     line : the line of user code that called the block.
     reason : what is wrong with it.
     """
@@ -107,15 +107,15 @@ class Blame:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What `cr.check` found. It prints itself; `bool(report)` is `report.ok`.
+    """The results of `cr.check`. It prints as a table; `bool(report)` is `report.ok`.
 
     Attributes
     ----------
     title : the call that was checked.
     comparisons : one for each gradient and reference, and for the value.
     blame : the first block to blame, going from the loss backwards, or None.
-    findings : what is wrong, in sentences; empty where nothing is.
-    notes : what else there is to know: references that are not there, steps, kinks.
+    findings : what is wrong, as sentences; empty if nothing is.
+    notes : further information: missing references, steps, kinks.
     """
 
     title: str
@@ -126,7 +126,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every comparison agrees, every rule that was looked at is right, and something was compared."""
+        """Whether all comparisons agree, all checked rules are right, and something was compared."""
         return (
             not self.findings
             and self.blame is None
@@ -164,12 +164,12 @@ class Report:
         return "nothing could be compared"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows, as IPython asks for it."""
+        """The outputs for a notebook, in the form that IPython asks for."""
         bundle = {"text/plain": str(self), "text/markdown": self._repr_markdown_(), "text/html": self._html()}
         return chosen(bundle, include, exclude)
 
     def _mime_(self) -> tuple[str, str]:
-        """The same, as marimo asks for it."""
+        """The same for marimo."""
         return "text/html", self._html()
 
     def _html(self) -> str:
@@ -225,7 +225,7 @@ def _fit(text: str, width: int) -> str:
 
 
 def _wrapped(text: str, width: int = 80) -> list[str]:
-    """Long sentences in lines of at most 80 columns; a line of user code is left whole."""
+    """Long sentences in lines of at most 80 columns; lines of user code are not broken."""
     if len(text) <= width or text.lstrip().startswith("at "):
         return [text]
     import textwrap
@@ -235,5 +235,5 @@ def _wrapped(text: str, width: int = 80) -> list[str]:
 
 
 def index_text(index: tuple[int, ...]) -> str:
-    """[0, 1], and nothing for a number."""
+    """An index as [0, 1]; empty for a number."""
     return f"[{', '.join(map(str, index))}]" if index else ""

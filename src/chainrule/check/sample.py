@@ -1,4 +1,4 @@
-"""A block on its example: what the catalogue shows it with, and what it is checked on."""
+"""A block on its example, for the catalogue and for checks."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Sample:
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """Where the operands stand by which there is a derivative: of a floating type, and some functions have one by
-        a few of these only."""
+        """The positions of the operands by which there is a derivative: those of a floating type, for some functions
+        only a few of these."""
         if not self.block.differentiable or not is_inexact(self.node.value):
             return ()
         return tuple(i for i, x in enumerate(self.operands) if type(x) is Array and self._has_derivative(i))
@@ -53,7 +53,7 @@ class Sample:
         return True
 
     def pulled(self, dz: Any, index: int, recorded: bool = True) -> Any:
-        """What the backward rule gives for one operand."""
+        """The gradient of one operand by the backward rule."""
         wanted = [i == index for i in range(len(self.operands))]
         return pulled(self.node, dz, wanted, recorded)[index]
 
@@ -94,7 +94,7 @@ def sample_of(block: Block, dtype: Any = np.float64, arrays: Sequence[np.ndarray
 
 
 def _labels(block: Block, count: int) -> tuple[str, ...]:
-    """What the operands are called: as in the forward rule, or as in the table of derivatives."""
+    """The names of the operands, from the forward rule or the table of derivatives."""
     if not block.variadic:
         return block.operands
     if isinstance(block, Elementwise) and (rule := next(filter(None, block.derivatives), None)):

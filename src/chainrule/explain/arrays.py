@@ -20,7 +20,7 @@ __all__ = ["array_bundle"]
 
 
 def mime_bundle(self: Array, include: Any = None, exclude: Any = None) -> dict[str, str]:
-    """What a notebook shows, as IPython asks for it."""
+    """The outputs for a notebook, in the form that IPython asks for."""
     return chosen(array_bundle(self), include, exclude)
 
 
@@ -28,7 +28,7 @@ Array._repr_mimebundle_ = mime_bundle
 
 
 def array_bundle(array: Array) -> Bundle:
-    """A table: value, shape, dtype, where it comes from, and its gradient if it has one."""
+    """A table of value, shape, dtype, origin, and gradient if there is one."""
     rows = [(label, content) for label, content in _properties(array) if content]
     return {"text/plain": repr(array), "text/html": table(rows)}
 
@@ -48,11 +48,11 @@ def _properties(array: Array) -> Iterator[tuple[str, str]]:
 
 
 LONGEST = 16
-"""A formula of an array has at most so many pieces."""
+"""The largest number of pieces in the formula of an array."""
 
 
 def _origin(node: Node) -> Formula:
-    """How an array was computed, over what has a name, and no further back than is short to read."""
+    """How an array was computed from named arrays, followed back only while the formula stays short."""
     formulas = [_over_names(node, depth) for depth in range(4)]
     return next((f for f in reversed(formulas) if not is_longer(f, LONGEST)), formulas[0])
 

@@ -1,4 +1,4 @@
-"""The closed forms as a few lines of text, with what their names stand for: for a docstring."""
+"""The closed forms, and definitions of the names in them, as a few lines of text for a docstring."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["derivation"]
 
 LONGEST = 100
 DEEPEST = 12
-"""How far a formula is followed: what is deeper is too long to be shown."""
+"""How deep formulas are substituted into each other; beyond, the result is too long to show."""
 
 
 def derivation(explanation: Explained, known: Collection[str] = ()) -> list[str]:
@@ -60,7 +60,7 @@ def derivation(explanation: Explained, known: Collection[str] = ()) -> list[str]
 
 
 def _with(f: Formula, formulas: Mapping[str, Formula], depth: int = 0) -> Formula:
-    """A formula with the formulas of what the user has not named in place of its letters."""
+    """A formula with each letter of an unnamed value replaced by the formula of that value."""
     if f.kind == "name" and f.text in formulas and depth < DEEPEST:
         return _with(formulas[f.text], formulas, depth + 1)
     parts = tuple(_with(part, formulas, depth + 1) for part in f.parts)

@@ -19,7 +19,7 @@ LEGEND = (
 
 
 def latex_document(explanation: Explained) -> str:
-    """A document that compiles on its own, and whose body can be cut out."""
+    """A complete LaTeX document, whose body can also be copied into another one."""
     loss = latex(explanation.loss)
     parts = [
         r"\documentclass{article}",
@@ -65,7 +65,7 @@ def _block(formula: str) -> str:
 
 
 def _inline(formula: str) -> str:
-    """A formula in a line. Between dollars alone GitHub would take some backslashes for its own."""
+    """An inline formula. Between plain dollars GitHub reads some backslashes as Markdown escapes."""
     return f"$`{_for_github(formula)}`$"
 
 
@@ -81,7 +81,7 @@ def _row(step: Step) -> str:
         _inline(latex(step.formula)) if step.formula else "",
         _inline(value),
     ]
-    # A bar would end the cell; LaTeX has a name for it.
+    # A bar would end the cell, so LaTeX's name for it is used.
     cells = [cell.replace("|", r"\vert ") for cell in cells]
     cells += [markdown_code(step.block), values.shape_text(step.value), markdown(where(step.line))]
     return "| " + " | ".join(cells) + " |"

@@ -36,7 +36,7 @@ __all__ = ["Explanation", "explain", "explain_recording", "recorded_with_names"]
 
 
 def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExplainedCall:
-    """A call, with copies of the arrays, which may be written into later. They lie as these, which decides on views."""
+    """A call with copies of its arrays, which may be written into later; the copies keep the memory layout."""
     leaves, rebuild = flatten((args, kwargs))
     args, kwargs = rebuild([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in leaves])
     return ExplainedCall(f, args, kwargs)
@@ -59,13 +59,13 @@ class Explanation(Explained):
         return str(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows, as IPython asks for it."""
+        """The outputs for a notebook, in the form that IPython asks for."""
         from chainrule.explain.notebook import explanation_bundle
 
         return chosen(explanation_bundle(self), include, exclude)
 
     def _mime_(self) -> tuple[str, str]:
-        """The same, as marimo asks for it; it leaves frames alone but drops style sheets."""
+        """The same for marimo, which keeps frames but drops style sheets."""
         from chainrule.explain.notebook import frame, static
 
         return "text/html", frame(self) or static(self)
@@ -251,15 +251,15 @@ def explain_recording(
 ) -> Explanation:
     """Explain a recording whose one output is the loss.
 
-    `plain` are the user's plain arrays by name, `reserved` the names that what has none may not be given, `scopes`
-    what was collected while it was recorded.
+    `plain` are the user's plain arrays by name, `reserved` names that unnamed nodes must not get, `scopes` the
+    scopes collected during the recording.
     """
     loss = scalar_loss(recording, title)
     if type(loss) is not Array:
         raise GradientError(f"{title} returned a plain number: it does not depend on its arguments" + at_line())
     nodes = _forward_nodes(recording, node_of(loss))
     recorded = {node.name for node in nodes}
-    plain = {label: x for label, x in plain.items() if label not in recorded}  # rebound since, as h = zeros(n) is
+    plain = {label: x for label, x in plain.items() if label not in recorded}  # rebound since, as h = zeros(n)
     named = Names(nodes, node_of(loss), set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 
@@ -300,7 +300,7 @@ def explain_recording(
 
 
 def _backward_order(recording: Recording) -> list[Node]:
-    """From the loss to the inputs; the inputs as the function takes them."""
+    """The nodes from the loss to the inputs; the inputs in the order of the arguments."""
     return [*reversed(recording.path.between), *recording.inputs]
 
 
@@ -309,12 +309,12 @@ def _plain_gradient(g: Any, node: Node) -> Any:
 
 
 def _forward_nodes(recording: Recording, loss: Node) -> list[Node]:
-    """All nodes from the inputs to the loss, those that carry no gradient too (a comparison, say)."""
+    """All nodes from the inputs to the loss, including those without a gradient (a comparison, say)."""
     return sorted({*recording.inputs, *nodes_above(loss, _Outside(recording.inputs))}, key=lambda node: node.order)
 
 
 class _Outside:
-    """As a container: the inputs of a recording and all that is older, such as a variable captured by the function."""
+    """The set of the inputs and all nodes older than the recording, such as a variable captured by the function."""
 
     def __init__(self, inputs: list[Node]):
         self.inputs = set(inputs)
@@ -333,7 +333,7 @@ def _closed_forms(
 ) -> list[ClosedForm]:
     """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first.
 
-    Only what the user has named has one: what he left unnamed is written out in the others.
+    Only inputs and values that the user named have one; unnamed values are written out in the others.
     """
     loss = nodes[-1]
     closed = ClosedForms(nodes, recording.inputs, symbols, constants)

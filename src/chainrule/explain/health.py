@@ -28,7 +28,7 @@ DEEP, FAR_APART = 8, 1e3
 
 @dataclass(frozen=True)
 class Statistics:
-    """How the entries of an array are spread. Of complex numbers, their absolute values.
+    """How the entries of an array (of a complex one, their absolute values) are spread.
 
     Attributes
     ----------
@@ -106,8 +106,8 @@ class Vital:
     ----------
     step : its place in `Explanation.forward`.
     depth : the length of the longest way to it from an input.
-    value, gradient : their statistics; the gradient is None where the loss does not depend on the value.
-    dead : how many units are zero for every sample, and of how many; None where this is no question.
+    value, gradient : their statistics; the gradient is None if the loss does not depend on the value.
+    dead : how many units are zero for every sample, and of how many; None if not applicable.
     """
 
     step: int
@@ -122,7 +122,7 @@ class Vital:
 
 @dataclass(frozen=True)
 class Health:
-    """The vitals of every step, in the order of the forward pass, and what they say, in sentences. It prints itself."""
+    """The vitals of every step, in the order of the forward pass, and findings as sentences. It prints as a table."""
 
     title: str
     loss: Formula
@@ -131,7 +131,7 @@ class Health:
 
     @property
     def ok(self) -> bool:
-        """Whether there is nothing to say."""
+        """Whether there are no findings."""
         return not self.findings
 
     def __str__(self) -> str:
@@ -157,7 +157,7 @@ def _row(vital: Vital) -> tuple[str, ...]:
 
 
 def health_of(explanation: Explained) -> Health:
-    """The health of what an explanation shows: its numbers alone are read, nothing is computed again."""
+    """The health of an explanation, from the numbers in it; nothing is computed again."""
     gradients = {gradient.name.parts[1]: gradient for gradient in explanation.backward}
     vitals: list[Vital] = []
     depths: list[int] = []
@@ -182,7 +182,7 @@ def health_of(explanation: Explained) -> Health:
 
 
 def _first_not_finite(steps: Sequence[Step]) -> Iterator[str]:
-    """The first value that is not finite though all that it was made of is."""
+    """A finding on the first value that is not finite."""
     for step in steps:
         bad = _not_finite(step.value)
         if bad is None:
@@ -203,7 +203,7 @@ def _first_not_finite(steps: Sequence[Step]) -> Iterator[str]:
 def _first_gradient_not_finite(explanation: Explained, gradients: dict[Formula, Gradient]) -> Iterator[str]:
     steps = {step.name: step for step in explanation.forward}
     if not all(_not_finite(step.value) is None for step in explanation.forward):
-        return  # what follows from that says nothing new
+        return  # the gradients only follow from that
     for gradient in explanation.backward:
         bad = _not_finite(gradient.value)
         if bad is None:
@@ -238,7 +238,7 @@ def _not_finite(x: Any) -> tuple[tuple[int, ...], str] | None:
 
 
 def _entry(operand: Step, index: tuple[int, ...], step: Step) -> str:
-    """What the operand has at this entry, where the shapes say which entry that is; else what it looks like in all."""
+    """The operand's number at this entry of the result if it broadcasts to its shape; otherwise its values in short."""
     x = np.asarray(operand.value)
     name = unicode(operand.name)
     try:
@@ -260,7 +260,7 @@ def _place(block: str, line: Line | None) -> str:
 
 
 def _dead_units(step: Step, steps: Sequence[Step]) -> tuple[int, int] | None:
-    """The units (columns; channels of images) that are 0 for every sample, where the block itself made zeros."""
+    """How many units (columns; channels of images) are 0 for every sample, if the block itself made zeros."""
     x = np.asarray(step.value)
     if step.formula is None or x.ndim < 2 or x.shape[0] < 2 or not x.size:
         return None

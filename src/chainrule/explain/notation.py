@@ -1,4 +1,4 @@
-"""From recorded nodes to formulas. What is printed is what was recorded; no rule is written a second time."""
+"""From recorded nodes to formulas: they are read off the recording, so no rule is written a second time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["constant_formula", "formula_of", "is_longer", "step_formula"]
 
 
 def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
-    """How one block is written, over the formulas of its operands."""
+    """The formula of one block over those of its operands."""
     block = node.block
     operands = [operand(i) for i in node.inputs]
     if block.notation is not None:
@@ -68,14 +68,14 @@ def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
 
 
 def _same(value: Any, x: np.ndarray) -> bool:
-    """Equal, and not by chance: a mask is not what zeros and ones in a computation are."""
+    """Whether two arrays are equal; a mask of booleans does not equal floating zeros and ones."""
     return (np.asarray(value).dtype == bool) == (x.dtype == bool) and np.array_equal(
         value, x, equal_nan=x.dtype.kind == "f"
     )
 
 
 def _rows(hot: OneHot, x: np.ndarray, known: Mapping[str, Any]) -> Formula | None:
-    """e_c for a vector; for rows of them `onehot` of the labels, if they have a name or are many."""
+    """e_c for a vector; for several rows `onehot` of the labels, if these have a name or are many."""
     labels = hot.labels
     if x.ndim == 1:
         return Formula("unit", text=str(int(labels)), shape=x.shape)
@@ -86,7 +86,7 @@ def _rows(hot: OneHot, x: np.ndarray, known: Mapping[str, Any]) -> Formula | Non
 
 
 def is_longer(f: Formula, limit: int) -> bool:
-    """Whether a formula has more pieces than the limit. A shared piece counts wherever it would be printed."""
+    """Whether a formula has more pieces than the limit. A shared piece counts each time it would be printed."""
     count = 0
     stack = [f]
     while stack and count <= limit:

@@ -1,4 +1,4 @@
-"""What a notebook shows of an explanation."""
+"""How a notebook shows an explanation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chainrule.explain.terminal import text as as_text
 __all__ = ["explanation_bundle"]
 
 MOST = 60
-"""Steps up to which tables and picture are shown in full. Beyond it nobody reads them, and notebooks grow."""
+"""Up to this many steps tables and picture are shown in full; more would make notebooks large and unread."""
 
 
 # Explanation -----------------------------------------------------------------------------------------------------
@@ -34,15 +34,15 @@ def explanation_bundle(explanation: Explained) -> Bundle:
 
 
 HIDE = "<style>iframe.chainrule-page + div { display: none }</style>"
-"""Where there is the page, the picture and the tables below it are not needed."""
+"""Hides the picture and the tables below the page if the page is there."""
 LARGEST = 1_000_000
-"""A page of more characters than this, compressed, is left out of notebooks."""
+"""A page of more compressed characters than this is left out of notebooks."""
 HEIGHT = 620
 """The height of the page in a notebook, in pixels; it scrolls, and its lower edge can be dragged."""
 
 # A frame keeps names, styles and keys of several pages apart. Its page is compressed, and unpacked without a request,
 # which a notebook may forbid. Links inside the page would lead to the notebook, whose address counts as the frame's.
-# Whether the page is light or dark depends on what it stands on.
+# The page is light or dark as its surroundings are.
 LOADER = """<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="\
 default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"><script>(async () => {
 const packed = Uint8Array.from(atob("%s"), c => c.charCodeAt(0));
@@ -67,7 +67,7 @@ for (let e = window.frameElement; e; e = e.parentElement) {
 
 
 def frame(explanation: Explained) -> str:
-    """The page, for notebooks that are trusted; sanitizers drop it. Nothing where it is too large."""
+    """The page, for trusted notebooks; sanitizers drop it. Empty if it is too large."""
     packed = base64.b64encode(gzip.compress(page(explanation).encode(), mtime=0)).decode()
     if len(packed) > LARGEST:
         return ""

@@ -1,6 +1,6 @@
 """The picture of a computation graph: a box for each block; on each wire the value above and its gradient below.
 
-The forward graph alone is drawn; what the backward pass does to it stands below the wires.
+Only the forward graph is drawn; the results of the backward pass stand below the wires.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CHARACTER, LINE = 7.3, 15.0
 """The width of a character and the height of a line, in pixels, of the typeface that `STYLE` sets."""
 PAD, STUB, MARGIN = 9.0, 14.0, 20.0
 LONGEST = 30
-"""Characters of a formula that fit a box."""
+"""How many characters of a formula fit in a box."""
 ROWS = 4
-"""Lines of a value that fit above a wire."""
+"""How many lines of a value fit above a wire."""
 
 STYLE = """
   .chainrule text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #1c2430; }
@@ -106,7 +106,7 @@ def _edges(steps: Sequence[Step]) -> list[tuple[int, int]]:
 
 
 def svg(explanation: Explained) -> str:
-    """The graph as an SVG file of its own, in light and in dark."""
+    """The graph as a standalone SVG file, for light and dark backgrounds."""
     boxes, edges = _boxes(explanation), _edges(explanation.forward)
     sizes = [(box.width + (box.label_width if box.above else 0.0), box.full_height) for box in boxes]
     centers, wires, low, high = placed(sizes, edges)
@@ -123,7 +123,7 @@ def svg(explanation: Explained) -> str:
         'orient="auto"><path d="M0 0 8 4 0 8z" class="head"/></marker></defs>',
     ]
     for (source, _), wire in zip(edges, wires, strict=True):
-        # It starts where the value's own wire ends, in the middle; the layout may have given it a port of its own.
+        # It starts in the middle, where the value's own wire ends, not at the port that the layout may have chosen.
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in [(wire[0][0], centers[source][1]), *wire])
         parts.append(f'<polyline class="wire" points="{points}" marker-end="url(#chainrule-head)"/>')
     for step, box, (x, y), (wide, _) in zip(explanation.forward, boxes, centers, sizes, strict=True):

@@ -1,4 +1,4 @@
-"""Where the boxes and wires of a picture stand: as graphlay arranges them, or in columns if there are too many."""
+"""Positions of the boxes and wires of a picture: by graphlay, or in columns if there are too many."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Edges = Sequence[tuple[int, int]]
 COLUMN_GAP, ROW_GAP = 34.0, 22.0
 
 MOST_BOXES, MOST_CROSSED, MOST_WIRES = 500, 5000, 100
-"""What graphlay arranges within a second or so: boxes, columns that wires cross, wires of one box. Its time grows
-faster than these: with the fourth power of the last."""
+"""Limits within which graphlay takes about a second: boxes, columns that wires cross, wires of one box. Its time
+grows with the fourth power of the last."""
 
 
 class Placed(NamedTuple):
@@ -29,7 +29,7 @@ class Placed(NamedTuple):
 
 
 def placed(sizes: Sequence[Point], edges: Edges) -> Placed:
-    """Boxes of these widths and heights, with a wire for each edge. An edge leads from an earlier to a later box."""
+    """Place boxes of these widths and heights, with a wire for each edge (from an earlier to a later box)."""
     columns = _columns(len(sizes), edges)
     crossed = sum(columns[target] - columns[source] - 1 for source, target in edges)
     wires = max(Counter(box for edge in edges for box in edge).values(), default=0)
@@ -39,7 +39,7 @@ def placed(sizes: Sequence[Point], edges: Edges) -> Placed:
 
 
 def _columns(count: int, edges: Edges) -> list[int]:
-    """The column of each box: left of all boxes that its wires lead to, and as near to them as it can be."""
+    """The column of each box: left of all boxes that its wires lead to, as near to them as possible."""
     targets: list[list[int]] = [[] for _ in range(count)]
     for source, target in edges:
         targets[source].append(target)
@@ -72,7 +72,7 @@ def _by_graphlay(sizes: Sequence[Point], edges: Edges) -> Placed:
 
 
 def _in_columns(sizes: Sequence[Point], edges: Edges, columns: Sequence[int]) -> Placed:
-    """Boxes below each other in their columns and straight wires, in a time that is linear in both."""
+    """Boxes stacked in their columns, with straight wires; takes linear time."""
     widths = [0.0] * (max(columns) + 1)
     for column, (width, _) in zip(columns, sizes, strict=True):
         widths[column] = max(widths[column], width)

@@ -26,11 +26,11 @@ __all__ = ["LONGEST", "RuleReader", "local_columns", "local_gradient"]
 LOCAL = 64
 """A local gradient is shown as a matrix up to this number of entries."""
 LONGEST = 60
-"""A formula with more pieces than this is left out: nobody reads it."""
+"""A formula with more pieces than this is left out as unreadable."""
 
 
 class RuleReader:
-    """Reads each block's backward rule as a formula: records the rule alone, over a fresh ∂L/∂z."""
+    """Reads each block's backward rule as a formula, by recording the rule alone over a fresh ∂L/∂z."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class RuleReader:
         self.places = places
 
     def factors(self, path: Path) -> dict[Node, list[Factor]]:
-        """For each node the ways on which the loss depends on it, latest first."""
+        """For each node a factor for each use of it on the way to the loss, latest first."""
         found: dict[Node, list[Factor]] = {}
         on_path = {*path.inputs, *path.between}
         for node in reversed(path.between):
@@ -57,7 +57,7 @@ class RuleReader:
                 if dx is not None:
                     operand = node.inputs[index]
                     if is_complex(value_of(dx)) and not is_complex(operand.value):
-                        dx = RECORDING.real(dx)  # as the gradient of what is real
+                        dx = RECORDING.real(dx)  # the gradient of a real operand is real
                     found.setdefault(operand, []).append(self._factor(node, index, dz, dx))
         return found
 
@@ -82,13 +82,13 @@ class RuleReader:
         )
 
     def _written(self, x: Any) -> Formula:
-        """An operand by its name, or as a constant: inside of a block there are nodes without a name."""
+        """An operand by its name; a node without a name (inside of a block) as a constant."""
         if x.__class__ is not Node:
             return self.constants(x)
         return self.symbols[x] if x in self.symbols else self.constants(x.value)
 
     def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
-        """The rule with the numbers put in: for scalars, local gradient times upstream, as one does by hand."""
+        """The rule with numbers in place of names: for scalars, local gradient times upstream, as by hand."""
         if matrix is not None and matrix.size == 1:
             return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
         if type(dx) is not Array:
@@ -108,7 +108,7 @@ class RuleReader:
 def read_value(
     x: Any, leaves: Mapping[Node, Formula], constants: Callable[[Any], Formula]
 ) -> tuple[Any, Formula | None]:
-    """A recorded value in its simplest form, and its formula over the leaves; None where that is too long to read."""
+    """A recorded value in its simplest form, and its formula over the leaves, or None if that is too long to read."""
     x = simplify(x, leaves)
     if type(x) is not Array:
         return x, constants(x)
@@ -125,7 +125,7 @@ def local_gradient(node: Node, index: int, limit: int = LOCAL) -> np.ndarray | N
 
 
 def local_columns(node: Node, index: int, outputs: np.ndarray) -> np.ndarray:
-    """Those columns of the Jacobian that belong to some entries of the result, given by their flat positions."""
+    """The columns of the Jacobian for some entries of the result, given by their flat positions."""
     n_out = np.size(node.value)
     seeds = np.zeros((len(outputs), n_out), dtype=np.asarray(node.value).dtype)
     seeds[np.arange(len(outputs)), outputs] = 1

@@ -30,15 +30,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Factor:
-    """One way on which the loss depends on a value: through one block that uses it.
+    """The share of ∂L/∂x that comes through one block that uses x.
 
     Attributes
     ----------
     local : the block's local gradient, written ∂[block]/∂x.
     upstream : ∂L/∂z of the block's result z.
-    rule : ∂L/∂z pulled back by the block's rule, over ∂L/∂z and names.
-    numbers : the rule with the numbers put in, where that is readable; else None.
-    value : what this way contributes to ∂L/∂x.
+    rule : the block's backward rule as a formula over ∂L/∂z and names.
+    numbers : the rule with numbers in place of names; None if that is not readable.
+    value : this contribution to ∂L/∂x.
     block : the block's name.
     matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
     line : the line of user code where the block was used.
@@ -64,13 +64,13 @@ class Step:
 
     Attributes
     ----------
-    name : what the value is called.
-    formula : how its block is written over its operands' names; None for an input.
+    name : of the value.
+    formula : the block as a formula over its operands' names; None for an input.
     block : the block's name, or "input".
-    value : what came out.
+    value : its value.
     line : the line of user code.
-    operands : which earlier rows go in, by their places in the forward pass.
-    scope : the place in `Explanation.scopes` of the innermost one that it belongs to; None for the explained function.
+    operands : the rows of its operands, as places in the forward pass.
+    scope : the place of its innermost scope in `Explanation.scopes`; None for the explained function.
     """
 
     name: Formula
@@ -95,7 +95,7 @@ class Gradient:
     value: Any
 
     def latex(self) -> str:
-        """The chain rule for this gradient in LaTeX, `aligned`: with names, with numbers, and what comes out."""
+        """The chain rule for this gradient in LaTeX, `aligned`: with names, with numbers, and the result."""
         return next(latex_equations(self))
 
 
@@ -126,12 +126,12 @@ class Explained:
     Attributes
     ----------
     title : the name of the function.
-    loss : its result.
-    forward, backward, closed_forms : what is shown.
+    loss : the name of its result.
+    forward, backward, closed_forms : the rows and formulas to show.
     scopes : the calls of functions and modules to which the steps belong.
-    nodes : what was recorded, one for each row of the forward pass.
+    nodes : the recorded nodes, one for each row of the forward pass.
     plain : the user's plain arrays by name.
-    call : what was explained.
+    call : the call that was explained.
     """
 
     title: str
@@ -146,7 +146,7 @@ class Explained:
 
 
 def where(line: Line | None) -> str:
-    """A line of user code, short: file name and number. An expression has no file to point at."""
+    """File name and line number of user code; empty for an expression, which has no file."""
     return "" if line is None or line.file.startswith("<expression") else line.short
 
 
@@ -154,7 +154,7 @@ def where(line: Line | None) -> str:
 
 
 def latex_value(x: Any) -> str:
-    """A value in LaTeX: a number, a matrix, or in words if it is large."""
+    """A value in LaTeX: a number, a matrix, or a summary in words if it is large."""
     x = np.asarray(x)
     if x.ndim and not values.is_small(x):
         shape = values.shape_text(x).replace("×", r" \times ")

@@ -90,7 +90,7 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
 
 
 def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:
-    """What a gradient equals, step by step: the chain rule, the rule of the block, the numbers put in, the value.
+    """A gradient step by step: the chain rule, the rule of the block, the rule with numbers, the value.
 
     The second list has the further lines of the value.
     """
@@ -124,7 +124,7 @@ def matrix_lines(factor: Factor) -> list[str]:
 
 
 def columns(matrix: np.ndarray) -> list[str]:
-    """A local gradient that is larger than a value may be, still row by row."""
+    """A local gradient row by row, even where a value of that size would be summarised."""
     cells = [[values.short(v) for v in row] for row in matrix]
     widths = [max(len(row[j]) for row in cells) for j in range(matrix.shape[1])]
     rows = ["[" + " ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]" for row in cells]
@@ -137,7 +137,7 @@ def columns(matrix: np.ndarray) -> list[str]:
 def equation(
     name: str, told: list[str], width: int, style: str = "", note: str = "", more: list[str] | None = None
 ) -> Text:
-    """`name = first` and below it `= second` …; what is too long for a line is broken at a space."""
+    """`name = first` and below it `= second` …; lines that are too long are broken at a space."""
     indent = " " * (len(name) + 1)
     out = Text()
     for i, part in enumerate(told):
@@ -163,7 +163,7 @@ def equation(
 
 
 def _after(note: str, out: Text, pieces: list[str], indent: str) -> str:
-    """A note that does not fit beside its equation stands below it."""
+    """Write the rest of an equation, and on a line below the note that does not fit beside it."""
     for piece in pieces[1:]:
         out.append("\n" + indent + "  " + piece)
     out.append("\n" + indent + "  " + note, style="magenta")

@@ -1,4 +1,4 @@
-"""Values as text: numbers short, small arrays in full, large ones as a summary."""
+"""Values as text: short numbers, small arrays in full, large ones as a summary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def short(x: Any) -> str:
 
 
 def _complex(x: complex) -> str:
-    """A complex number that can stand in a formula: `3j`, `(1-2j)`."""
+    """A complex number as it stands in a formula: `3j`, `(1-2j)`."""
     if not x.imag:
         return short(x.real)
     imaginary = f"{short(x.imag)}j"

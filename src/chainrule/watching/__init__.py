@@ -1,1 +1,1 @@
-"""Watching: what a running function says of itself: its arguments, its variables, and the calls that it makes."""
+"""Watching: the arguments, the local variables and the calls of a running function."""

@@ -1,4 +1,4 @@
-"""The arguments of a call by name, and which of them are differentiated."""
+"""The arguments of a call by name, and which of them can be differentiated."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bound_arguments(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
 
 
 def has_floats(x: Any) -> bool:
-    """Whether an argument is an array of a floating type, or a tree that has one."""
+    """Whether an argument is an array of a floating type, or a tree with one."""
     if isinstance(x, str | bytes | type(None) | bool | int) or callable(x):
         return False
     leaves, _ = flatten(x)

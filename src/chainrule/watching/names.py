@@ -1,4 +1,4 @@
-"""Names for what is recorded: the user's own variables where they have one, else a, b, c, …"""
+"""Names for recorded nodes: those of the user's variables, else a, b, c, …"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def captured(f: Callable[..., Any]) -> dict[str, Any]:
 
 
 def variables_read(f: Callable[..., Any]) -> dict[str, Any]:
-    """What a function reads from outside: its closure and the globals that it names."""
+    """The variables that a function reads from outside: its closure and the globals that it names."""
     code = getattr(f, "__code__", None)
     if code is None:
         return {}
@@ -33,19 +33,19 @@ def variables_read(f: Callable[..., Any]) -> dict[str, Any]:
 
 
 def variables_of(f: Callable[..., Any]) -> set[str]:
-    """The names of a function's variables, those that it has not assigned yet too."""
+    """The names of a function's variables, including those not assigned yet."""
     code = getattr(f, "__code__", None)
     return set() if code is None else {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
 
 
 LOSS = ("L", "J", "E")
-"""What a loss without a name is called. Not L2, say, where the user's own L is something else."""
+"""Names for a loss without one, so that it is not L2, say, if the user has another L."""
 
 
 class Names:
-    """A name for each node, no two the same.
+    """A unique name for each node.
 
-    Nodes keep the name that they have; one that is taken gets a number (x, x2, x3). Nodes without a name get letters.
+    Nodes keep their name, with a number if it is taken (x, x2, x3). Nodes without a name get letters.
     """
 
     AVOID = frozenset("deijlo")  # e is Euler's number, d and i, j are read as signs, l and o as digits
@@ -53,7 +53,7 @@ class Names:
     def __init__(self, nodes: list[Node], last: Node, taken: set[str], reserved: Collection[str] = ()):
         self.of: dict[Node, str] = {}
         taken = set(taken)
-        counts: dict[str, int] = {}  # up to which number a name is taken
+        counts: dict[str, int] = {}  # the largest number given to each name
         for node in nodes:
             if node.name:
                 self.of[node] = _free(node.name, taken, counts)
@@ -74,7 +74,7 @@ class Names:
 
 
 def _free(name: str, taken: set[str], counts: dict[str, int]) -> str:
-    """The name, or the first of name2, name3, … that is free; takes it."""
+    """Take and return the first free one of name, name2, name3, …"""
     found = name
     while found in taken:
         counts[name] = counts.get(name, 1) + 1

@@ -1,7 +1,7 @@
-"""Scopes: to which call of a user's function, or to which module of a network, each recorded step belongs.
+"""Scopes: the call of a user's function, or the module of a network, to which each recorded step belongs.
 
-A scope is an interval of the numbers that nodes carry: it opens and closes between two nodes, and whatever is recorded
-meanwhile is in it. So nothing is noted while a node is made.
+A scope is an interval of node numbers: it opens and closes between two nodes, and contains the nodes between. So
+recording a node costs nothing more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Scope:
     ----------
     name : the function's or the module's name.
     kind : "function" or "module".
-    parent : the place of the scope around it, or None.
+    parent : the position of the enclosing scope, or None.
     line : the line of user code that called it, if one did.
     """
 
@@ -37,15 +37,15 @@ class Scope:
 
 
 class Scopes:
-    """The scopes that were opened during one recording. As `calls` of `watch_locals` it hears of each user frame."""
+    """The scopes opened during one recording. It is the `calls` of `watch_locals`."""
 
     def __init__(self) -> None:
         self._opened: list[Scope] = []
-        self._spans: list[list[int]] = []  # from and to which node number
-        self._open: list[int | None] = []  # places of the open ones, outermost first; None: the function itself
+        self._spans: list[list[int]] = []  # first and last node number
+        self._open: list[int | None] = []  # positions of the open ones, outermost first; None: the function itself
 
     def enter(self, frame: Any) -> int | None:
-        """A user's function is called. Returns what `leave` wants, or None where the call is no scope."""
+        """A user's function is called. Returns the argument for `leave`, or None if the call is not a scope."""
         code = frame.f_code
         if (code.co_name.startswith("<") and code.co_name != "<lambda>") or _is_library(code.co_filename):
             return None
@@ -55,7 +55,7 @@ class Scopes:
         return self.open(_name(code), "function", _caller(frame))
 
     def open(self, name: str, kind: str, line: Line | None) -> int:
-        """Open a scope inside those that are open. Returns what `leave` wants."""
+        """Open a scope inside the open ones. Returns the argument for `leave`."""
         parent = next((place for place in reversed(self._open) if place is not None), None)
         self._open.append(len(self._opened))
         self._opened.append(Scope(name, kind, parent, line))
@@ -63,14 +63,14 @@ class Scopes:
         return len(self._open) - 1
 
     def leave(self, depth: int) -> None:
-        """Close a scope, and whatever is open inside it still."""
+        """Close a scope, and all that are still open inside it."""
         for place in self._open[depth:]:
             if place is not None:
                 self._spans[place][1] = now()
         del self._open[depth:]
 
     def of(self, nodes: Sequence[Node]) -> tuple[tuple[Scope, ...], list[int | None]]:
-        """The scopes in which these nodes were recorded, and for each node the place of the innermost one."""
+        """The scopes in which these nodes were recorded, and for each node the position of its innermost one."""
         innermost = self._innermost(nodes)
         used: set[int] = set()
         for place in innermost:
@@ -84,7 +84,7 @@ class Scopes:
         return moved, [None if place is None else places[place] for place in innermost]
 
     def _innermost(self, nodes: Sequence[Node]) -> list[int | None]:
-        """One walk over the nodes in the order of time, with a stack of the scopes around them."""
+        """One walk over the nodes in recorded order, with a stack of the enclosing scopes."""
         found: dict[Node, int | None] = {}
         stack: list[int] = []
         upcoming = 0
@@ -99,17 +99,17 @@ class Scopes:
 
 
 STILL_OPEN = 2**63
-"""Later than every node: the end of a scope that is still open."""
+"""The end of a scope that is still open: later than every node."""
 
 NO_SCOPES = Scopes()
-"""Of a recording that nobody watched."""
+"""The scopes of a recording that was not watched."""
 
 COLLECTED: ContextVar[Scopes | None] = ContextVar("COLLECTED", default=None)
 
 
 @contextlib.contextmanager
 def collect_scopes() -> Iterator[Scopes]:
-    """Collect the scopes that are opened in this thread meanwhile."""
+    """Collect the scopes opened in this thread inside the `with` block."""
     scopes = Scopes()
     token = COLLECTED.set(scopes)
     try:
@@ -120,7 +120,7 @@ def collect_scopes() -> Iterator[Scopes]:
 
 @contextlib.contextmanager
 def scope(name: str, kind: str = "function", line: Line | None = None) -> Iterator[None]:
-    """What is recorded inside belongs to a scope of this name. Does nothing where nobody collects scopes.
+    """Steps recorded inside belong to a scope of this name. Without `collect_scopes` it does nothing.
 
     >>> import chainrule as cr
     >>> def doubled(x):
@@ -143,13 +143,13 @@ def scope(name: str, kind: str = "function", line: Line | None = None) -> Iterat
 
 
 def _name(code: Any) -> str:
-    """A function's name as its author knows it: `Net.forward`, but `Net` where an object is called."""
+    """A function's name as in its source: `Net.forward`, but `Net` for `__call__`."""
     name = code.co_qualname.rpartition("<locals>.")[2]
     return name.removesuffix(".__call__").replace("<lambda>", "lambda")
 
 
 def _caller(frame: Any) -> Line | None:
-    """The line of user code that called a frame."""
+    """The line of user code that called the function of a frame."""
     frame = frame.f_back
     while frame is not None and is_internal(frame.f_code.co_filename):
         frame = frame.f_back
