@@ -10,7 +10,7 @@ __all__ = ["Compiled", "compile"]
 
 
 class _Callable(types.ModuleType):
-    """`cr.compile` is the function, but some importers (pytest's) set the package in its place: then it acts as one."""
+    """Makes the package callable: some importers (pytest's) put it in the place of the function `cr.compile`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return compile(*args, **kwargs)

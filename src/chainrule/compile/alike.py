@@ -1,7 +1,7 @@
-"""Functions that do the same are compiled once; those that differ in numbers only become one that takes them.
+"""Equal functions are compiled once; functions that differ only in numbers become one that takes them as arguments.
 
-A loop in Python is recorded step by step, and its steps come out as equal kernels, but for the numbers that differ from
-step to step (times, coefficients). LLVM's time then grows with the number of different steps.
+A loop in Python is recorded step by step, and its steps become kernels that are equal up to numbers which differ from
+step to step (times, coefficients). Without merging, LLVM's time grows with the number of different steps.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ MOST = 64
 
 
 def anonymous(function: LoopFunction, numbers: list[Constant] | None = None) -> Any:
-    """What a function does, with its variables numbered: equal for functions that do the same.
+    """A key of a function's code, with its variables numbered: equal functions have equal keys.
 
     Parameters
     ----------
-    numbers : if it is given, functions are equal too that differ in the numbers with which they compute; these are
-        added to it in order.
+    numbers : if given, functions that differ only in the numbers they compute with have equal keys too; the numbers
+        are appended to it in order.
 
     >>> f, g = (LoopFunction(x, (x,), (Name(x)[...],)) for x in "xy")
     >>> anonymous(f) == anonymous(g)
@@ -75,14 +75,14 @@ def anonymous(function: LoopFunction, numbers: list[Constant] | None = None) -> 
 
 
 def _is_data(value: Any) -> bool:
-    """Whether a number is computed with; Python's integers are lengths and places."""
+    """Whether a number is data; Python's integers are lengths and indices."""
     return isinstance(value, float | np.floating | np.integer)
 
 
 def merged(functions: Sequence[LoopFunction]) -> list[LoopFunction]:
-    """The functions of a program, its main function last, of which those that differ in numbers are one.
+    """The functions of a program, its main function last; those that differ only in numbers are merged into one.
 
-    What differs becomes arguments, the last ones before the memory that a function is lent.
+    The numbers that differ become arguments, placed just before the scratch memory.
     """
     *kernels, main = functions
     groups: dict[Any, list[tuple[LoopFunction, list[Constant]]]] = {}
@@ -95,7 +95,7 @@ def merged(functions: Sequence[LoopFunction]) -> list[LoopFunction]:
     kept: list[LoopFunction] = []
     for group in groups.values():
         (first, _), *others = group
-        columns = [*zip(*(numbers for _, numbers in group), strict=True)]  # of each number what it is in each function
+        columns = [*zip(*(numbers for _, numbers in group), strict=True)]  # for each number its value in each function
         different = [*dict.fromkeys(column for column in columns if len(set(column)) > 1)]
         if not others or len(different) > MOST:
             kept += [kernel for kernel, _ in group]
@@ -108,21 +108,21 @@ def merged(functions: Sequence[LoopFunction]) -> list[LoopFunction]:
 
 
 def _called(part: Any, calls: Mapping[str, tuple[str, tuple[Constant, ...]]]) -> Any:
-    """A call of a function that has been merged, with the numbers that it has become an argument of."""
+    """A call of a merged function, with this function's numbers as arguments."""
     if not isinstance(part, FunctionCall):
         return part
     if part.function in calls:
         name, numbers = calls[part.function]
         return replace(part, function=name, arguments=(*part.arguments, *numbers))
     first = part.arguments[0] if part.arguments else None
-    if isinstance(first, Name) and first.text in calls:  # `shared` calls what it is given
+    if isinstance(first, Name) and first.text in calls:  # `shared` calls the function given to it
         name, numbers = calls[first.text]
         return replace(part, arguments=(Name(name), *part.arguments[1:], *numbers))
     return part
 
 
 def _taking(function: LoopFunction, names: Mapping[Any, str], columns: Sequence[Any]) -> LoopFunction:
-    """The function with numbers as its arguments: those of the columns that have a name."""
+    """The function that takes numbers as arguments: those whose column has a name."""
     place = iter(columns)
 
     def named(part: Any) -> Any:
@@ -143,7 +143,7 @@ def _taking(function: LoopFunction, names: Mapping[Any, str], columns: Sequence[
 
 
 def _free_names(function: LoopFunction) -> Iterator[str]:
-    """Names that a function has not."""
+    """Names that the function does not use yet."""
     taken = {
         *function.parameters,
         *function.assigned,
@@ -163,7 +163,7 @@ def _all(body: Sequence[Any]) -> Iterator[Any]:
 
 
 def _changed(thing: Any, change: Callable[[Any], Any]) -> Any:
-    """A statement or an expression in which each part is changed, from the first to the last."""
+    """The statement or expression with each part replaced, from first to last."""
     if isinstance(thing, tuple):
         return tuple(_changed(part, change) for part in thing)
     if not isinstance(thing, Statement | LoopExpression | Slice):

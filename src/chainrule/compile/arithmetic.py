@@ -1,6 +1,6 @@
 """Arithmetic of compiled code: NumPy's, in LLVM's instructions, on numbers of one dtype each.
 
-Python's own numbers take the dtype of what they meet; what is known while translating is computed then.
+Python's own numbers take the dtype of the other operand; operations on known numbers are computed while translating.
 """
 
 from __future__ import annotations
@@ -49,26 +49,26 @@ ON_INTEGERS: dict[str, str] = {
 
 
 class Arithmetic:
-    """Writes instructions where the builder is.
+    """Writes instructions at the builder's position.
 
     Attributes
     ----------
     module : LLVM's module.
-    builder, memory : where instructions go, and the block for what is needed on the stack.
-    flags : what LLVM may do to sums and products of floats; None in a kernel, where only products may be added to
-        what is summed up.
+    builder, memory : where instructions go, and the LLVM block for stack allocations.
+    flags : LLVM's fast-math flags for sums and products of floats; None in a kernel, where only a product added to an
+        accumulator may be fused.
     """
 
     def __init__(self, module: ir.Module, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...] | None):
         self.module, self.builder, self.memory, self.flags = module, builder, memory, flags
 
     def variable(self, kind: ir.Type) -> ir.Value:
-        """A place on the stack."""
+        """A variable on the stack."""
         with self.builder.goto_block(self.memory):
             return self.builder.alloca(kind)
 
     def number(self, x: Any) -> TypedNumber:
-        """What is known to Python as a number of the code."""
+        """A number known while translating, as a number of the code."""
         if isinstance(x, TypedNumber):
             return x
         dtype = {bool: "bool", int: "index", float: "float64"}.get(type(x)) or np.asarray(x).dtype.name
@@ -104,7 +104,7 @@ class Arithmetic:
         return TypedNumber(dtype, change(value, KINDS[dtype]), span)
 
     def together(self, *given: Any) -> list[TypedNumber]:
-        """Numbers of one dtype."""
+        """The numbers, converted to their common dtype."""
         dtype = common(tuple(dtype_of(x) for x in given))
         return [self.cast(x, dtype) for x in given]
 
@@ -137,7 +137,7 @@ class Arithmetic:
         )
 
     def divided(self, op: str, x: TypedNumber, y: TypedNumber) -> TypedNumber:
-        """Rounded down, as Python does."""
+        """Integer division, rounded down as in Python."""
         builder = self.builder
         quotient, rest = builder.sdiv(x.value, y.value), builder.srem(x.value, y.value)
         zero = rest.type(0)
@@ -169,7 +169,7 @@ class Arithmetic:
         return TypedNumber("bool", compare(op, x.value, y.value))
 
     def intrinsic(self, name: str, *given: Any) -> TypedNumber:
-        """One of LLVM's own functions of floats."""
+        """A call of one of LLVM's float intrinsics."""
         numbers = self.together(*given)
         if not numbers[0].dtype.startswith("float"):
             numbers = [self.cast(x, "float64") for x in numbers]
@@ -199,7 +199,7 @@ def _known(value: Any, dtype: str) -> Span:
 
 
 def _span_of_result(op: str, x: TypedNumber, y: TypedNumber) -> Span:
-    """What is known of the result of an operation on integers of one dtype; an `index` never overflows."""
+    """The span of the result of an operation on integers of one dtype; an `index` never overflows."""
     if x.dtype not in BITS:
         return ANY
     span = combined(op, span_of(x), span_of(y))

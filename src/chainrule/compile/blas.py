@@ -1,7 +1,7 @@
 """The number of threads of NumPy's BLAS.
 
-Two threads can be ten times as slow as one: on thin products OpenBLAS has little to share out and much to wait for.
-So a program says before each product whether it is worth several, and leaves the number as it was.
+Two threads can be ten times slower than one: on thin products OpenBLAS has little work to divide and long waits.
+So a program sets before each product whether to use several threads, and restores their number at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 __all__ = ["WORTH_THREADS", "all_threads", "is_worth_threads", "one_thread"]
 
 WORTH_THREADS = 16_000_000
-"""Multiplications from which on a product is worth several threads, if it is not thin."""
+"""A product with at least so many multiplications uses several threads, unless it is thin."""
 THIN = 64
 
 
@@ -50,15 +50,15 @@ def _find() -> _Library | None:
 
 
 class _Threads:
-    """What was found, and the number of threads before a program set it to one."""
+    """The libraries found, and the number of threads before a program set it to one."""
 
     library: _Library | None = None
     sought = False
-    before = 0  # 0 while nobody has set it
+    before = 0  # 0 while it is not changed
 
 
 def one_thread() -> None:
-    """From here on one thread."""
+    """Use one thread from here on."""
     if not _Threads.sought:
         _Threads.library = _find()
         _Threads.sought = True
@@ -68,7 +68,7 @@ def one_thread() -> None:
 
 
 def all_threads() -> None:
-    """From here on as many threads as before `one_thread`. Interrupted at any place, it can be called again."""
+    """Restore the number of threads from before `one_thread`. If interrupted anywhere, it can be called again."""
     if _Threads.library is not None and _Threads.before:
         _Threads.library.put(_Threads.before)
         _Threads.before = 0

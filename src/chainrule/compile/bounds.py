@@ -1,7 +1,7 @@
-"""Bounds: between which numbers a value lies, whatever its operands are, and where it can be NaN.
+"""Bounds: the range of a value for any operands, and where it can be NaN.
 
-A product with a cotangent is 0 where the cotangent is, though the slope be infinite or NaN (`product_or_zero`). That
-costs a comparison and a choice for each entry, and goes away where a slope is bounded, and can be NaN only where the
+A product with a cotangent is 0 where the cotangent is 0, even if the slope is infinite or NaN (`product_or_zero`). That
+costs a comparison and a select per entry. Both are dropped where the slope is bounded and can be NaN only where the
 cotangent is NaN too. Interval arithmetic: R. E. Moore, Interval analysis (1966).
 """
 
@@ -16,11 +16,11 @@ from chainrule.compile.values import Value
 __all__ = ["is_plain_product", "may_overflow", "numerators"]
 
 DEPTH, MOST = 12, 64
-"""How far to look back: so many operations deep for bounds, at so many values for NaN."""
+"""Limits of the search: depth in operations for bounds, number of values for NaN."""
 
 
 def is_plain_product(dz: Value, slope: Value) -> bool:
-    """Whether dz · slope is 0 wherever dz is, without being asked.
+    """Whether the plain product dz · slope is 0 wherever dz is 0.
 
     >>> x = Value("input", shape=(3,))
     >>> slope = Value("exp", (Value("negative", (Value("square", (x,), shape=(3,)),), shape=(3,)),), shape=(3,))
@@ -33,9 +33,9 @@ def is_plain_product(dz: Value, slope: Value) -> bool:
 
 
 def numerators(dz: Value) -> list[Value] | None:
-    """What a cotangent is a product of, but for numbers and for what it is divided by, which can be infinite.
+    """The factors of a cotangent, without numbers and without divisors, which can be infinite.
 
-    None where it is divided by nothing: then it is 0 only where a factor is.
+    None if there is no divisor: then it is 0 only where a factor is 0.
     """
     found: list[Value] = []
     stack, divided = [dz], False
@@ -54,11 +54,11 @@ def numerators(dz: Value) -> list[Value] | None:
 
 
 GROWING_WITH = frozenset("add subtract multiply divide negative absolute square power product_or_zero view".split())
-"""The operations whose results are as large as their operands, or as products of them."""
+"""The operations whose results are large only where their operands are."""
 
 
 def may_overflow(slope: Value, depth: int = 6) -> bool:
-    """Whether something grows so fast that it is infinite where the operands of the function are not."""
+    """Whether a value can overflow to infinity where the function's operands are finite."""
     if slope.op in BLOCK_OF and BLOCK_OF[slope.op].grows:
         return True
     operands = slope.args[:1] if slope.op == "divide" else slope.args
@@ -66,7 +66,7 @@ def may_overflow(slope: Value, depth: int = 6) -> bool:
 
 
 def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Range]) -> Range:
-    """Between which numbers a value lies; it can be NaN only where one of the leaves is."""
+    """The range of a value, which can be NaN only where one of the leaves is."""
     if value.op == "constant" and "number" in value.params:
         number = float(value.params["number"])
         if not math.isnan(number):
@@ -83,7 +83,7 @@ def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Rang
 
 
 def _spreads_nan(value: Value) -> set[Value]:
-    """The values whose NaN this one has too, entry by entry."""
+    """The values whose NaN this one propagates, entry by entry."""
     found: set[Value] = set()
     stack = [value]
     while stack and len(found) < MOST:
@@ -99,7 +99,7 @@ def _spreads_nan(value: Value) -> set[Value]:
 
 
 def _bounds_of(value: Value) -> Bounds | None:
-    """The bounds of what computes an entry from the entries at the same place; None if they are not known."""
+    """The bounds of an elementwise operation; None if not known."""
     if not _goes_along(value):
         return None
     if value.op == "view":
@@ -109,5 +109,5 @@ def _bounds_of(value: Value) -> Bounds | None:
 
 
 def _goes_along(value: Value) -> bool:
-    """Whether each entry is computed from the entries at the same place, and from numbers."""
+    """Whether the value is elementwise in its operands, apart from numbers."""
     return value.dtype.kind == "f" and all(a.shape in (value.shape, ()) for a in value.args)

@@ -1,7 +1,7 @@
-"""Buffers: the arrays that a large program uses in between, kept from call to call.
+"""Buffers: the arrays for intermediate results of a large program, kept from call to call.
 
-What is not needed at the same time shares one.
-Writing into memory that was just allocated costs as much as computing a softmax over it.
+Arrays that are not needed at the same time share one.
+Writing into freshly allocated memory costs as much as computing a softmax over it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALIGNMENT = 64
 
 
 class Lifetime(NamedTuple):
-    """An array and the steps from which to which it is needed, both included."""
+    """An array and the first and last step that need it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -35,10 +35,10 @@ class Lifetime(NamedTuple):
 
 
 def share(lifetimes: Sequence[Lifetime]) -> tuple[list[int], list[int]]:
-    """A slot for each array, and the size of each slot: arrays in one slot are never needed at the same time.
+    """Assign a slot to each array; arrays in one slot are never needed at the same time. Returns slots and their sizes.
 
-    The largest are placed first, so every slot that there is holds what comes next; each goes where the slot has been
-    free for the shortest time.
+    The largest are placed first, so every existing slot is large enough for the next array; it takes the free slot that
+    was used most recently.
 
     >>> f8 = np.dtype(float)
     >>> share([Lifetime((8,), f8, 0, 1), Lifetime((8,), f8, 1, 2), Lifetime((4,), f8, 2, 3)])
@@ -61,7 +61,7 @@ def share(lifetimes: Sequence[Lifetime]) -> tuple[list[int], list[int]]:
 
 
 class _FreeTimes:
-    """The times at which slots are free. Each operation takes a time that grows with the logarithm of the steps.
+    """The times at which slots are free. Each operation takes logarithmic time in the number of steps.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class _FreeTimes:
             self._changed(first)
 
     def take(self, first: int, last: int) -> tuple[int, int, int] | None:
-        """The free time that begins latest among those that contain first to last, with its slot; it is then taken."""
+        """Take the free time that begins latest among those that contain first to last; returned with its slot."""
         until, k = self.until, self.leaves + first
         while until[k] < last:
             while k > 1 and k % 2 == 0:

@@ -1,9 +1,9 @@
-"""The disk cache: programs by the content of their source, next to the machine code that was made of them.
+"""The disk cache: programs, keyed by their source text, with their machine code.
 
 A folder belongs to one source, on one processor, with one version of chainrule, llvmlite, NumPy and Python. The
-machine code is one file, replaced in one step, that begins with a digest of the rest and of the folder's name: a file
-that does not match it (a crash, a full disk, a copy from elsewhere) is made again, and nothing of it is loaded.
-Nor is anything loaded that somebody else owns or may write; `kept.py` sees to that, and to what is removed.
+machine code is one file, replaced atomically, that begins with a digest of its content and the folder's name. A file
+that does not match its digest (after a crash, a full disk, a copy from elsewhere) is never loaded but made again.
+Files that another user owns or may write are not loaded either; `kept.py` checks that, and removes old files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["cache_folder", "load_program"]
 
 
 def cache_folder() -> Path | None:
-    """Where compiled programs are kept: `CHAINRULE_CACHE_DIR`, or the user's cache folder; None if there is none.
+    """The folder of compiled programs: `CHAINRULE_CACHE_DIR`, or the user's cache folder; None if there is none.
 
     A variable that is empty or names a relative folder counts as unset, as the XDG specification says.
     """
@@ -60,7 +60,7 @@ def _home(*parts: str) -> Path | None:
 
 
 def _identity() -> str:
-    """What machine code depends on besides the source of its program."""
+    """Everything that machine code depends on besides the source of its program."""
     llvm = initialize()
     versions = [__version__, np.__version__, platform.python_version(), sys.abiflags]
     versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__]
@@ -80,13 +80,13 @@ def load_program(
     entries: Mapping[str, Entry],
     constants: Sequence[np.ndarray],
 ) -> tuple[str, dict[str, Callable[..., Any]]]:
-    """The compiled functions of a program, from the cache if they are there and whole, and the file of its source.
+    """The compiled functions of a program, from the cache if it has them intact, and the path of its source file.
 
     Parameters
     ----------
     name, text : of the program; its source.
-    functions, arrays : what it is made of, and small constants: all that the source says.
-    entries : the ways in which Python calls the main function of a native program, by name.
+    functions, arrays : its functions and small constants: the content of the source.
+    entries : the entries through which Python calls the main function of a native program, by name.
     constants : arrays that it reads.
     """
     if not _identity_known:
@@ -113,7 +113,7 @@ def load_program(
 
 
 def _opened(digest: str) -> Path | None:
-    """The folder of a program, made if it is not there; None if nothing can, or should, be kept there."""
+    """The folder of a program, made if missing; None if it cannot, or should not, be used."""
     cache = cache_folder()
     if cache is None:
         return None
@@ -137,7 +137,7 @@ def _seal(content: bytes, digest: str) -> bytes:
 
 
 def _read(file: Path, digest: str) -> bytes | None:
-    """What is in a file of the cache, if it is whole."""
+    """The content of a cache file if it matches its digest, else None."""
     try:
         found = read_own(file)
     except OSError:

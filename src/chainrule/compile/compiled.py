@@ -26,12 +26,12 @@ from chainrule.trees import flatten, leaf_names
 __all__ = ["Compiled", "compile"]
 
 MANY = 8
-"""More versions than this for one signature are a sign that branching on values does not pay."""
+"""Most versions for one signature: with more, branching on values does not pay."""
 TOO_MANY = 32
 STRICT = False
-"""Whether a function that would run uncompiled is an error instead; the tests say so."""
+"""Whether to raise an error where a function would run uncompiled; set by the tests."""
 SIGNATURES = 128
-"""Versions are kept for so many signatures (shapes, dtypes, texts, …), those that were asked for last."""
+"""Versions are kept for so many of the most recently used signatures (shapes, dtypes, strings, …)."""
 
 
 def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled:
@@ -40,30 +40,28 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     The first call runs f on recorded arrays and returns what it returned. The next one records once more, compares the
     two, and compiles what was recorded, for these shapes and dtypes; so does each new shape, dtype or path. What f
     calls inside (`cr.grad`, `cr.hessian`, a whole training step) is compiled with it.
-    Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are part of
-    what is compiled: another one is another version. So is the outcome of a branch on values, which each run checks.
-    An integer that took several values, as a counter of steps does, may change too if only arithmetic depends on it.
+    Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are compiled
+    in: a new value makes a new version. So does a new outcome of a branch on values, which each run checks. An integer
+    that took several values, such as a step counter, may change too if only arithmetic depends on it.
 
-    What f takes from outside (globals, its closure, attributes of objects) is read when it is recorded, and stays what
-    it was then: give what changes as an argument. Refused are a rule of a block of your own that uses what its last
-    call has kept, and what changes from run to run: random numbers, the time, a counter, a file. Draw outside and give
-    the numbers as an argument: `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a
-    generator with a fixed seed that f makes anew, since it draws the same on each call, and weights that f draws on
-    its first run and keeps.
+    What f reads from outside (globals, its closure, attributes of objects) is read when it is recorded, and then fixed:
+    pass what changes as an argument. Refused are a rule of your own block that uses state from its last call, and
+    values that change from run to run: random numbers, the time, a counter, a file. Draw random numbers outside and
+    pass them: `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a generator that f
+    makes with a fixed seed, since it draws the same on each call, and weights that f draws on its first run and keeps.
 
     Parameters
     ----------
     f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded,
-        twice for each version.
-        Its arguments are not changed, also where f writes into them.
-    donate : positions or names of arguments whose arrays are consumed: results of the same shape and dtype are
-        written into them, as a training step does with parameters, and are these arrays. A large program computes them
-        there, without allocating; the result of the first call, which records, is fresh.
+        twice for each version. Its arguments are not changed, even where f writes into them.
+    donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
+        written into them and returned as these arrays, as for parameters in a training step. A large program computes
+        them in place, without allocating; the result of the first call, which records, is a new array.
 
     Raises
     ------
     ImportError : llvmlite is not installed.
-    RecordingError : an argument, or what f does, cannot be compiled; f does not do the same in two runs.
+    RecordingError : an argument or a part of f cannot be compiled, or two runs of f differ.
 
     >>> import numpy as np, chainrule as cr
     >>> area = cr.compile(lambda x, y: np.sum(x * y))
@@ -98,7 +96,7 @@ class Compiled:
         return f"<compiled {self.__name__}: {versions} version(s)>"
 
     def __reduce__(self) -> Any:
-        """Copied or sent to another process it is compiled anew, or found in the cache: machine code is not sent."""
+        """A copy, also in another process, compiles anew or loads from the cache: machine code is not pickled."""
         return Compiled, (self.__wrapped__, self._donate)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -107,15 +105,15 @@ class Compiled:
             if fast is not None and not kwargs:
                 try:
                     return fast(*args)
-                except LEFT:  # other arguments, or an error: both are found out below
+                except LEFT:  # other arguments, or an error: decided below
                     pass
             return self._call(args, kwargs)
-        except BaseException:  # a program gives the threads back; where Ctrl-C interrupts just that, it is done here
+        except BaseException:  # the program restores the threads itself; this is for Ctrl-C during that
             all_threads()
             raise
 
     def _uncompiled(self, error: CannotCompile, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What records runs, even where LLVM fails: another version of it, a full disk."""
+        """Run f uncompiled where LLVM fails (another version of it, a full disk): what can be recorded always runs."""
         if STRICT:
             raise error
         if not self._failed:
@@ -148,7 +146,7 @@ class Compiled:
                     return result
         recorded = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
         first = recorded.result
-        if recorded.drew:  # weights made on the first call, or random numbers on each: a second run tells
+        if recorded.drew:  # weights drawn on the first call, or random numbers on each: a second run decides
             again = record(self.__wrapped__, signature, recorded.names)
             if again.drew:
                 raise self._refusal(recorded, again)
@@ -168,7 +166,7 @@ class Compiled:
         return first
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Signature:
-        """The signature of a call; integers that took many values are leaves of it where only arithmetic needs them."""
+        """The signature of a call; integers that took many values are leaves if only arithmetic depends on them."""
         signature = signature_of(args, kwargs, self.__name__)
         ranges = self._counters.ranges(signature) if signature.integers else None
         if not ranges:
@@ -182,17 +180,17 @@ class Compiled:
     def _computes_only(
         self, signature: Signature, wider: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> bool:
-        """Whether integers may be operands: the function is run with and without, and must do the same."""
+        """Whether integers may be operands: f is run with and without that, and both runs must agree."""
         with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
         try:
             with asking_others():
                 with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider))
-        except NoAnswer:  # the user's code takes no recorded integer; with plain ones it runs
+        except NoAnswer:  # the user's code accepts plain integers only
             return False
         return only_arithmetic(with_recorded, wider.ranges) and same_result(with_plain, with_recorded)
 
     def _require_compiled(self, versions: list[Version], recorded: Recorded) -> None:
-        """A call of a block has not failed where the function itself runs; nor are there too many paths."""
+        """Raise if a block's call failed where f itself runs, or if there are too many paths."""
         path = [(g.how, g.outcome) for g in recorded.guards]
         for version in versions:
             if isinstance(version.failure, CallFailed) and repr(version.expected[: len(path)]) == repr(path):
@@ -201,7 +199,7 @@ class Compiled:
             raise CompilerError(f"{self.__name__} has more than {TOO_MANY} paths and ran uncompiled")
 
     def _versions_of(self, signature: Signature) -> list[Version]:
-        """The versions for a signature, which is now the one that was asked for last."""
+        """The versions for a signature, which becomes the most recently used."""
         with self._lock:
             versions = self._versions.pop(signature.key, [])
             self._versions[signature.key] = versions
@@ -217,7 +215,7 @@ class Compiled:
         kwargs: dict[str, Any],
         otherwise: Any = None,
     ) -> tuple[bool, Any]:
-        """Whether a version is the one for these values, and what the function returns: `otherwise` if it is not."""
+        """Run a version: whether it is the one for these values, and the result; `otherwise` if it is not."""
         try:
             with self._lock:
                 version.prepare()
@@ -228,7 +226,7 @@ class Compiled:
         if not done:
             return False, otherwise
         if version.writes and len(signature.leaves) > 1:
-            return True, result  # the short way does not ask whether arguments share memory
+            return True, result  # the fast path does not check whether arguments share memory
         self._fast = version.fast
         if version.fast is not None and not version.expected and version.fast not in self._known:
             self._known = [version.fast, *self._known[: MANY - 1]]
@@ -240,7 +238,7 @@ class Compiled:
         return Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature), told)
 
     def _keep(self, versions: list[Version], tried: int, version: Version) -> None:
-        """Add a version, to be compiled when a second recording says the same. Only the latest keeps its recording."""
+        """Add a version, to be compiled when a second recording agrees. Only the latest keeps its recording."""
         if len(versions) == MANY and not self._warned:
             self._warned = True
             warnings.warn(
@@ -249,14 +247,14 @@ class Compiled:
                 stacklevel=4,
             )
         with self._lock:
-            if len(versions) == tried:  # else another thread has recorded meanwhile, perhaps the same path
+            if len(versions) == tried:  # else another thread has recorded meanwhile, maybe the same path
                 versions.append(version)
                 if self._latest is not None and not self._latest.steady:
                     self._latest.forget()
                 self._latest = version
 
     def _same_path(self, told: list[Told], again: list[Told], recorded: Recorded) -> bool:
-        """Whether a recording repeats an earlier one. Refuses a function that is not the same on every call."""
+        """Whether a recording repeats an earlier one. Raises if the function differs from call to call."""
         try:
             same = agree(told, again)
         except Differs as error:
@@ -266,7 +264,7 @@ class Compiled:
         return same
 
     def _refusal(self, recorded: Recorded, again: Recorded | None = None, step: Told | None = None) -> RecordingError:
-        """The error for a function that is not the same on every call; it is that from now on."""
+        """The error for a function that differs from call to call; later calls raise it too."""
         if again is not None:
             try:
                 agree(recorded.told(), again.told())
@@ -319,7 +317,7 @@ _every: weakref.WeakSet[Compiled] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """What another thread was compiling is compiled anew in the new process."""
+    """A version that another thread was compiling is compiled anew in the new process."""
     for compiled in list(_every):
         compiled._lock = threading.RLock()
 
@@ -335,5 +333,5 @@ def _what_is_looked_at(recorded: Recorded | None) -> str:
 
 
 def _require_llvm() -> None:
-    if importlib.util.find_spec("llvmlite") is None:  # it is imported when something is compiled
+    if importlib.util.find_spec("llvmlite") is None:  # imported on the first compilation
         raise ImportError('cr.compile needs llvmlite, the compiler: pip install "chainrule[compile]"')

@@ -1,8 +1,8 @@
-"""Python's integers among the arguments: part of what is compiled, or operands that change from call to call.
+"""Python's integers among the arguments: compiled in, or operands that change from call to call.
 
-An integer may be a length, an axis, a number of steps; so each one is another version at first. A counter, such as the
-t of Adam, would mean a new version for ever. After a few values the function is therefore recorded with the integer as
-an operand. It stays one if only arithmetic depends on it, which stays exact for all integers of a range.
+An integer may be a length, an axis, a number of steps; so at first each value makes a new version. A counter, such as
+the t of Adam, would make a new version on each call. After a few values the function is therefore recorded with the
+integer as an operand. It stays one if only arithmetic depends on it that is exact for all integers of a range.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from chainrule.node import Node
 __all__ = ["Counters", "only_arithmetic", "same_result"]
 
 FEW = 4
-"""So many values of an integer are versions of their own."""
+"""The first so many values of an integer make versions of their own."""
 MOST = 1 << 26
 """The square of a larger integer is not exact in float64."""
 EXACT = 1 << 53
@@ -31,18 +31,18 @@ FAMILIES = 128
 Interval = tuple[int, int]
 """The integers from one to another, both included."""
 POSITIVE, NEGATIVE = (1, MOST), (-MOST, -1)
-"""The ranges of an operand. 0 is left out: where it is divided by, Python refuses what NumPy calls infinite."""
+"""The ranges of an operand. 0 is left out: Python raises on division by 0, NumPy gives inf."""
 
 
 class _Place:
-    """What one integer among the arguments has been so far."""
+    """The values of one integer argument so far."""
 
     def __init__(self) -> None:
         self.values: set[int] = set()
         self.refused: set[Interval] = set()
 
     def range_with(self, value: int) -> Interval | None:
-        """The range in which this integer is an operand, now that it is `value`; None if it is no operand."""
+        """Note a new `value`: the range in which this integer is an operand, or None if it is none."""
         if len(self.values) <= FEW:
             self.values.add(value)
         within = POSITIVE if value > 0 else NEGATIVE
@@ -51,15 +51,15 @@ class _Place:
 
 
 class Counters:
-    """What is known of the integers among the arguments of one function."""
+    """The state of all integer arguments of one function."""
 
     def __init__(self) -> None:
         self._families: dict[Any, dict[int, _Place]] = {}
 
     def ranges(self, signature: Signature) -> dict[int, Interval]:
-        """The integers that are operands for this call, by their places among all that is given."""
+        """The ranges of the integers that are operands for this call, by their positions among all arguments."""
         places = self._families.pop(signature.family, {})
-        self._families[signature.family] = places  # the one that was asked for last
+        self._families[signature.family] = places  # the most recently used
         while len(self._families) > FAMILIES:
             del self._families[next(iter(self._families))]
         found = {
@@ -68,7 +68,7 @@ class Counters:
         return {place: within for place, within in found.items() if within is not None}
 
     def refuse(self, signature: Signature, ranges: Mapping[int, Interval]) -> None:
-        """More than arithmetic depends on these integers: each is part of what is compiled."""
+        """Compile these integers in: more than arithmetic depends on them."""
         for place, within in ranges.items():
             self._families[signature.family][place].refused.add(within)
 
@@ -77,7 +77,7 @@ class Counters:
 
 
 def only_arithmetic(recorded: Recorded, ranges: Mapping[int, Interval]) -> bool:
-    """Whether all that depends on some inputs, Python's integers, is arithmetic that is exact in their ranges.
+    """Whether only arithmetic that is exact in their ranges depends on some inputs, Python's integers.
 
     Parameters
     ----------
@@ -103,10 +103,10 @@ def _range_of(x: Any) -> Range | None:
 
 
 def _is_exact(node: Node, operands: list[Range | None], bounds: dict[Any, Range]) -> bool:
-    """Whether one step computes with integers as with any other number; notes the range of a result that is one."""
+    """Whether a step is arithmetic that is exact for the integers; notes the range of an integer result."""
     values = [x.value if type(x) is Node else x for x in node.inputs]
     if any(np.asarray(v).dtype.kind not in "fc" and r is None for v, r in zip(values, operands, strict=True)):
-        return False  # with an array of integers it may wrap, or be refused
+        return False  # with an array of integers it may wrap, or raise
     kind = np.asarray(node.value).dtype.kind
     if kind in "fc":
         return not _may_be_undefined(node, operands)
@@ -124,7 +124,7 @@ def _is_exact(node: Node, operands: list[Range | None], bounds: dict[Any, Range]
 
 
 def _may_be_undefined(node: Node, operands: list[Range | None]) -> bool:
-    """Whether Python may refuse what NumPy calls infinite, or make a complex number of what NumPy calls NaN."""
+    """Whether Python may raise where NumPy gives inf, or return a complex number where NumPy gives NaN."""
     if node.block is divide:
         return operands[1] is not None and operands[1].holds_zero
     if node.block is power:
@@ -135,7 +135,7 @@ def _may_be_undefined(node: Node, operands: list[Range | None]) -> bool:
 
 
 def _power(x: Range, y: Range) -> Range | None:
-    """Of a small whole exponent."""
+    """The range of a power with a small integer exponent."""
     if y.low != y.high or not 0 <= y.low <= 8:
         return None
     powers = [x.low**y.low, x.high**y.low] + ([0] if x.holds_zero else [])

@@ -1,8 +1,8 @@
-"""Dispatch: the shortest way from a call to compiled code.
+"""Dispatch: the fast path from a call to compiled code.
 
-For a native program that is an entry of machine code, which looks at its arguments itself. Where arguments are trees or
-not all arrays and numbers, or the program is a Python function, a few lines of Python come before it, written for each
-version. Whatever they do not expect they leave, by an exception, to the way that looks at everything.
+For a native program that is an entry of machine code, which checks its arguments itself. If arguments are trees, or
+not all arrays and numbers, or the program is a Python function, a few lines of Python, generated for each version, run
+first. On anything unexpected they raise, and the general path, which examines everything, takes over.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from chainrule.compile.values import Value
 __all__ = ["FAST", "entries_of", "fast_path", "plain"]
 
 FAST = "fast"
-"""The name of the entry that gives the results as the function does."""
+"""The name of the entry that returns the function's own result structure."""
 PARALLEL = 1000
-"""Programs of more work than this let other threads run meanwhile."""
+"""Programs of more work than this release the GIL."""
 
 CANONICAL = {np.dtype(name): np.dtype(name) for name in DTYPES}
 
 
 def plain(leaf: Any) -> Any:
-    """An argument as compiled code takes it."""
+    """An argument in the form that compiled code takes."""
     if type(leaf) is np.ndarray:
         dtype: Any = CANONICAL.get(leaf.dtype, leaf.dtype)  # int64 has several names, of which compiled code knows one
         if not leaf.ndim:
@@ -41,7 +41,7 @@ def plain(leaf: Any) -> Any:
 
 
 def entries_of(version: Any, inputs: Sequence[Value]) -> dict[str, Entry]:
-    """The entries of a native program: with flat results, guards among them; if that goes, as the function too."""
+    """The entries of a native program: one with flat results and guards, and if possible one with f's own results."""
     program = version.program
     ranges = version.signature.ranges
     leaves = [
@@ -84,7 +84,7 @@ def _given(value: Value, kind: tuple[str, Any]) -> Leaf:
 
 
 def _is_simple(expected: tuple[str, Any], guard: Leaf) -> bool:
-    """Whether machine code can tell that a guard is as it was found."""
+    """Whether machine code can check a guard."""
     how = expected[0]
     return not guard.shape and (how == "truth" or (how == "integer" and guard.dtype.startswith("int")))
 
@@ -94,7 +94,7 @@ class _Slot(int):
 
 
 def _structure(version: Any) -> Any:
-    """The results as nested tuples and lists of their places; None if they are anything else, or not all fresh."""
+    """The results as nested tuples and lists of positions; None for other structures, or if not all are new."""
     if version.donated or None in version.kinds:
         return None
     return _places(version.rebuild([_Slot(i) for i in range(len(version.kinds))]))
@@ -113,14 +113,14 @@ def _places(structure: Any) -> Any:
 
 
 def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The function, for arguments like those of the version; None if that is no shorter than to look at everything."""
+    """A fast function for arguments like those of the version; None if it would be no faster than the general path."""
     lines: list[str] = []
     scope: dict[str, Any] = {"ndarray": np.ndarray, "OtherInputs": OtherInputs, "missing": object()}
     arrays = [leaf for leaf in version.signature.leaves if type(leaf) is np.ndarray]
     if not all(leaf.flags.c_contiguous for leaf in arrays):
-        return None  # what is written here takes arrays in C order, which are another signature
+        return None  # the code written here takes arrays in C order, another signature
     if not all(leaf.ndim for leaf in arrays):
-        return None  # compiled code takes it as a number, but a number is another argument: it cannot be written into
+        return None  # compiled code takes it as a number, but unlike a number it can be written into
     args, kwargs = version.signature.rebuild([_Slot(i) for i in range(len(version.signature.leaves))])
     if kwargs:
         return None
@@ -135,13 +135,13 @@ def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] 
         lines.append(f"    return function({', '.join(leaves)})")
     elif not _run_program(version, function, leaves, lines, scope):
         return None
-    parameters = [f"{name}=missing" for name in names]  # a wrong number of arguments is for the function to tell
+    parameters = [f"{name}=missing" for name in names]  # the function itself reports a wrong number of arguments
     exec("\n".join([f"def fast({', '.join(parameters)}, *more):", "    if more: raise OtherInputs", *lines]), scope)
     return scope["fast"]
 
 
 def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any]) -> bool:
-    """Write how the leaves of an argument are found in it, and that the rest of it is what it was."""
+    """Write code that extracts the leaves of an argument and checks that the rest is unchanged."""
     kind = type(argument)
     if kind is _Slot:
         if name != f"x{argument}":
@@ -172,7 +172,7 @@ def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any
 def _run_program(
     version: Any, function: Callable[..., Any], leaves: list[str], lines: list[str], scope: dict[str, Any]
 ) -> bool:
-    """Write how a program that is a Python function is run: its arguments looked at, its results put together."""
+    """Write code that runs a Python program: checks its arguments, assembles its results."""
     structure = _structure(version)
     if structure is None or any(kind[0] == "0-d" for kind in version.kinds):
         return False

@@ -1,8 +1,8 @@
-"""Entries: what Python calls, written in LLVM's language around a compiled function.
+"""Entries: the functions that Python calls, written in LLVM IR around a compiled function.
 
-An entry looks at the types, dtypes and shapes of what it is given, and raises OtherInputs for anything else than it is
-for; makes the arrays that the function fills; lets other threads run while it runs; and makes Python's objects of what
-it returns. So a call costs half a microsecond; what Python's and NumPy's objects are in memory says `interface.py`.
+An entry checks the types, dtypes and shapes of its arguments, and raises OtherInputs if they do not match; allocates
+the arrays that the function fills; releases the GIL while it runs; and turns the results into Python objects. So a
+call costs half a microsecond. `interface.py` describes Python's and NumPy's objects in memory.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ __all__ = ["write_entry", "write_kernel_entry"]
 SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
 MANY_ALIKE = 8
 ON_STACK = 1 << 14
-"""Buffers of up to so many bytes lie on the stack."""
+"""Buffers of up to so many bytes are allocated on the stack."""
 
 
 def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argument], table: ir.GlobalVariable) -> None:
-    """An entry that takes what the function takes, and gives what it returns."""
+    """An entry with the function's own arguments and results."""
     own = [a for a in takes if a.is_scratch]  # the last ones
     places = list(itertools.accumulate((math.prod(a.shape) * SIZES[a.dtype] for a in own), initial=0))  # type: ignore[arg-type]
     given = takes[: len(takes) - len(own)]
@@ -95,7 +95,7 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
 
 
 def _require_memory(entry: Entry) -> None:
-    """Whether what is handed over has the shapes that the function sees."""
+    """Raise unless the arrays passed have the dtypes and sizes that the function expects."""
     for p in entry.parameters:
         if p.role in ("input", "result"):
             given = (entry.leaves if p.role == "input" else entry.results)[p.place]
@@ -114,20 +114,20 @@ class _EntryWriter(PythonObjects):
         self.given_all = entry.args[1]
         self.translated = translator.inside(self.builder, memory)
         self.lengths: dict[str, TypedNumber] = {}
-        self.made: list[ir.Value] = []  # arrays, to be given back where something goes wrong
+        self.made: list[ir.Value] = []  # arrays, released on failure
         self.memory: ir.Value | None = None
         self.exits: dict[Any, ir.Block] = {}
         self.require(self.equal(entry.args[2], LONG(takes)))
 
     def require(self, condition: ir.Value, error: str | None = "OtherInputs") -> None:
-        """Go on only where the condition holds; else give back what was made, and raise (None: something has)."""
+        """Go on if the condition holds; else release what was made and raise the error (None if one is already set)."""
         after = self.builder.append_basic_block("go on")
         branch = self.builder.cbranch(condition, after, self.left(error))
         branch.set_weights([99, 1])
         self.builder.position_at_end(after)
 
     def left(self, error: str | None) -> ir.Block:
-        """Where the entry is left with an error. All ways there that have the same to give back are one."""
+        """The block that leaves the entry with an error. Exits that release the same objects share one."""
         key = error, len(self.made), self.memory
         if key not in self.exits:
             self.exits[key] = self.builder.append_basic_block("leave")
@@ -141,7 +141,7 @@ class _EntryWriter(PythonObjects):
                 self.builder.ret(NULL)
         return self.exits[key]
 
-    # What is given -----------------------------------------------------------------------------------------
+    # Arguments ---------------------------------------------------------------------------------------------
 
     def given(self, i: Any) -> tuple[ir.Value, ir.Value]:
         """An argument, and its type."""
@@ -149,7 +149,7 @@ class _EntryWriter(PythonObjects):
         return thing, self.type_of(thing)
 
     def leaves(self, leaves: Sequence[Leaf]) -> list[Any]:
-        """The data of each array, and the numbers. Many that are alike are taken in a loop, to keep the code short."""
+        """The data of each array, and the numbers. Many leaves of one kind are read in a loop, to keep code short."""
         found: list[Any] = []
         for leaf, run in itertools.groupby(leaves):
             count = len(list(run))
@@ -193,7 +193,7 @@ class _EntryWriter(PythonObjects):
         return TypedNumber("int64", value)
 
     def argument(self, i: int, takes: Argument) -> TypedNumber | TypedArray:
-        """What a kernel takes."""
+        """An argument of a kernel."""
         if not takes.shape:
             return self.number_given(i, takes.dtype)
         return self.array(takes.dtype, *self.array_given(i, takes.dtype, takes.shape, takes.is_written))
@@ -201,7 +201,7 @@ class _EntryWriter(PythonObjects):
     def array_given(
         self, i: Any, dtype: str, shape: Sequence[int | str], written: bool = False
     ) -> tuple[ir.Value, list[Any]]:
-        """The data of an array, and its lengths; a length that is not known becomes known with the first array."""
+        """The data of an array, and its lengths; the first array with an unknown length fixes it."""
         thing, kind = self.given(i)
         self.require(self.equal(kind, self.known("ndarray")))
         self.require(self.is_contiguous(thing, dtype, len(shape), written))
@@ -214,7 +214,7 @@ class _EntryWriter(PythonObjects):
         return self.data(thing), lengths
 
     def number_given(self, i: int, dtype: str) -> TypedNumber:
-        """A number for a kernel: NumPy's of the same dtype, or any that Python can make one of."""
+        """A number for a kernel: a NumPy scalar of the same dtype, or any object that Python can convert."""
         thing, kind = self.given(i)
         value = self.translated.variable(KINDS[dtype])
         with self.builder.if_else(self.equal(kind, self.known(f"numpy.{dtype}"))) as (same, other):
@@ -232,7 +232,7 @@ class _EntryWriter(PythonObjects):
         return TypedNumber(dtype, self.builder.load(value))
 
     def array(self, dtype: str, data: ir.Value, shape: Sequence[Any]) -> TypedArray:
-        """An array as compiled functions take it, its data being an address of bytes."""
+        """An array as compiled functions take it, from a byte address."""
         data = self.builder.bitcast(data, IN_MEMORY[dtype].as_pointer())
         return contiguous(dtype, data, shape, self.builder)
 
@@ -251,7 +251,7 @@ class _EntryWriter(PythonObjects):
         return array
 
     def buffers(self, parameters: Sequence[Parameter]) -> dict[int, ir.Value]:
-        """Memory for what is computed in between."""
+        """Memory for intermediate results."""
         places = {i: p.place for i, p in enumerate(parameters) if p.role == "buffer"}
         if not places:
             return {}
@@ -260,7 +260,7 @@ class _EntryWriter(PythonObjects):
         return {i: self.builder.gep(memory, [LONG(place)]) for i, place in places.items()}
 
     def space(self, size: int) -> ir.Value:
-        """Memory until the function has run: on the stack if it is little."""
+        """Memory until the function has run: on the stack if small."""
         if size <= ON_STACK:
             memory = self.translated.variable(ir.ArrayType(ir.IntType(8), size))
             memory.align = 64
@@ -269,10 +269,10 @@ class _EntryWriter(PythonObjects):
         self.require(self.exists(self.memory), "MemoryError")
         return self.memory
 
-    # Running, and what comes out -----------------------------------------------------------------------------
+    # Running and results -------------------------------------------------------------------------------------
 
     def run(self, function: str, arguments: Sequence[TypedNumber | TypedArray], parallel: bool) -> list[TypedNumber]:
-        """The call itself; where `parallel` is set other threads may run meanwhile."""
+        """The call itself; if `parallel`, the GIL is released meanwhile."""
         state = self.call("PyEval_SaveThread") if parallel else None
         returned = self.translated.call_function(function, arguments)
         if parallel:
@@ -283,7 +283,7 @@ class _EntryWriter(PythonObjects):
         return returned
 
     def guard(self, number: TypedNumber, outcome: tuple[str, int]) -> None:
-        """Where something else comes out than was found when the function was recorded, this is not its path."""
+        """Leave if a guard's value differs from the recorded one: the call takes another path."""
         how, found = outcome
         if how == "truth":
             truth = self.translated.cast(number, "bool").value
@@ -292,7 +292,7 @@ class _EntryWriter(PythonObjects):
             self.require(self.equal(number.value, number.value.type(found)))
 
     def number(self, number: TypedNumber, kind: str) -> ir.Value:
-        """A number as an object: NumPy's, or Python's own."""
+        """A number as an object: a NumPy scalar, or a Python number."""
         if kind.startswith("numpy."):
             place = self.translated.variable(IN_MEMORY[number.dtype])
             self.builder.store(stored(self.builder, number), place)

@@ -1,4 +1,4 @@
-"""What may go wrong without being a mistake of the compiler, each with a class of its own. Everything else surfaces."""
+"""Failures that are not bugs of the compiler, each a class of its own. Every other exception is passed on."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ __all__ = ["LEFT", "CallFailed", "CannotCompile", "OtherInputs", "asking_llvm"]
 
 
 class OtherInputs(TypeError):
-    """The arguments are not those for which a function was compiled, or take another path through it."""
+    """The arguments do not match those a function was compiled for, or take another path through it."""
 
 
 class CallFailed(Exception):
-    """A block's own rule has raised something, in a compiled program: the function itself, run anew, tells."""
+    """A block's own rule raised in a compiled program: the function itself is run again to report the error."""
 
 
 class CannotCompile(Exception):
-    """LLVM does not do what it is asked for: another version of it, no memory that may be executed, a full disk."""
+    """LLVM fails: an incompatible version, no executable memory, a full disk."""
 
 
 LEFT = (OtherInputs, CallFailed, FloatingPointError)
-"""What leaves a compiled program to the way that looks at everything; the last is NumPy's, if it is told to raise."""
+"""The exceptions that send a call to the general path; NumPy raises the last one, if `np.errstate` says so."""
 
 
 @contextlib.contextmanager
 def asking_llvm() -> Iterator[None]:
-    """Within this, LLVM is called; what it raises is CannotCompile."""
+    """Context for calls of LLVM: turns its exceptions into CannotCompile."""
     try:
         yield
-    except (RuntimeError, OSError, ImportError, AttributeError) as error:  # the last one: no such function in it
+    except (RuntimeError, OSError, ImportError, AttributeError) as error:  # AttributeError: LLVM lacks a function
         if is_own_mistake(error):
             raise
         raise CannotCompile(f"{type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Arrays in compiled code: where an entry is, parts of arrays, and loops over them."""
+"""Arrays in compiled code: addresses of entries, parts of arrays, and loops over them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Indexing"]
 
 INTERLEAVED = 4
 LONG_LOOP = 256
-"""A loop of so many entries computes INTERLEAVED vectors at once, if there is a long function in it."""
+"""A loop of at least so many entries that contains a long function computes INTERLEAVED vectors at once."""
 
 
 class Indexing(Arithmetic):
@@ -37,7 +37,7 @@ class Indexing(Arithmetic):
 
     Attributes
     ----------
-    chains : how many long functions have been written out so far.
+    chains : the number of long functions inlined so far.
     """
 
     chains = 0
@@ -63,7 +63,7 @@ class Indexing(Arithmetic):
         builder.position_at_end(after)
 
     def place(self, array: TypedArray, parts: Sequence[Any]) -> Any:
-        """Where an entry is; the part of the array, if there are slices among the indices."""
+        """The address of an entry; the part of the array, if there are slices among the indices."""
         if ... in parts:
             if len(parts) != 1:
                 raise Untranslatable("an ellipsis among other indices")
@@ -97,7 +97,7 @@ class Indexing(Arithmetic):
         return TypedArray(array.dtype, data, tuple(shape), tuple(strides)) if shape else data
 
     def cut(self, part: slice, length: Any) -> tuple[Any, Any, Any]:
-        """Where a slice begins, how many entries it has, and how far apart they are."""
+        """The start, the number of entries and the step of a slice."""
         bounds = [part.start, part.stop, part.step]
         if isinstance(length, int) and not any(isinstance(b, TypedNumber) for b in bounds):
             places = range(*slice(*bounds).indices(length))
@@ -113,7 +113,7 @@ class Indexing(Arithmetic):
         return start, TypedNumber("index", long(self.index("sub", stop, start)), token=token), 1
 
     def index(self, op: str, x: Any, y: Any) -> Any:
-        """Arithmetic on places in arrays; ints stay ints."""
+        """Arithmetic on indices; ints stay ints."""
         x, y = (v.value if isinstance(v, TypedNumber) and v.dtype in ("index", "int64") else v for v in (x, y))
         x, y = (self.cast(v, "index").value if isinstance(v, TypedNumber) else v for v in (x, y))
         if isinstance(x, int) and isinstance(y, int):
@@ -176,7 +176,7 @@ class Indexing(Arithmetic):
 
 
 def _require_inside(index: Any, length: Any) -> None:
-    """An index that could lie outside of its array is a mistake of whoever wrote the code."""
+    """Raise unless the index surely lies inside its array: anything else is a bug in the generated code."""
     span = span_of(index)
     if span.low is None or span.low < 0 or not _is_at_most(span, length, -1):
         size = length if isinstance(length, int) else length.token
@@ -184,7 +184,7 @@ def _require_inside(index: Any, length: Any) -> None:
 
 
 def _is_at_most(span: Span, length: Any, more: int) -> bool:
-    """Whether a number is surely at most a length, plus so many more."""
+    """Whether a number is surely at most `length + more`."""
     if isinstance(length, int) and span.high is not None and span.high <= length + more:
         return True
     token = getattr(length, "token", None)
@@ -199,16 +199,16 @@ def _repeats(small: Any, large: Any) -> bool:
 
 
 def _is_long(start: Any, stop: Any) -> bool:
-    """Whether a loop has many entries, as far as is known."""
+    """Whether a loop is long; yes if its length is not known."""
     return isinstance(start, TypedNumber) or isinstance(stop, TypedNumber) or stop - start >= LONG_LOOP
 
 
 def _interleaved(module: ir.Module) -> Any:
-    """What tells LLVM to compute several vectors at once.
+    """Metadata that makes LLVM compute several vectors at once.
 
-    An elementary function is a long chain of operations, each of which waits for the one before.
+    An elementary function is a long chain of dependent operations; interleaving hides their latency.
     """
     how = module.add_metadata(["llvm.loop.interleave.count", ir.IntType(32)(INTERLEAVED)])
     loop = module.add_metadata([how, ir.IntType(32)(len(module.metadata))])
-    loop.operands = (loop, how)  # a loop's name begins with itself
+    loop.operands = (loop, how)  # a loop's metadata refers to itself
     return loop

@@ -1,7 +1,7 @@
 """The binary interfaces of Python and NumPy, as far as compiled code uses them. No other file knows them.
 
-An *entry* is machine code that Python calls. To look at an array through Python's functions would take longer than most
-small programs run, so entries read objects where they lie in memory. CPython and NumPy have them so on all 64-bit
+An *entry* is machine code that Python calls. Reading an array through Python's C functions would take longer than most
+small programs run, so entries read the objects' memory directly. CPython and NumPy use this layout on all 64-bit
 machines (each field has 8 bytes, n and flags 4):
 
     offset   any object            float, np.float64, …   np.ndarray
@@ -15,8 +15,8 @@ machines (each field has 8 bytes, n and flags 4):
     64                                                    flags
 
 Everything else is done by functions of Python's and NumPy's C interfaces. Their addresses, and those of the objects
-with which types and dtypes are compared, differ from process to process. So code reads them from a table, which is
-filled in when it is loaded; that lets the cache keep code for any process.
+with which types and dtypes are compared, differ from process to process. Code reads them from a table that is filled
+when it is loaded, so cached code works in any process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from chainrule.compile.signatures import DTYPES
 __all__ = ["DATA", "DTYPE", "FLAGS", "LENGTHS", "NDIM", "NUMBER", "SIGNATURES", "TABLE", "TYPE", "addresses"]
 
 HEAD = object.__basicsize__
-"""How many bytes of an object the count of references and the type take; a debug build of Python has more."""
+"""The bytes of an object that the reference count and the type take; a debug build of Python has more."""
 TYPE = HEAD - 8
 NUMBER = HEAD
 DATA, NDIM, LENGTHS, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
@@ -69,16 +69,16 @@ OBJECTS |= {f"dtype {name}": np.dtype(name) for name in DTYPES}
 OBJECTS |= {f"numpy.{name}": np.dtype(name).type for name in DTYPES}
 
 TABLE = [*OBJECTS, *SIGNATURES]
-"""What stands in the table, in order; after it come the addresses of constants."""
+"""The entries of the table, in order; the addresses of constants follow."""
 
 
 def addresses() -> list[int]:
-    """The table in this process."""
+    """The addresses of the table in this process."""
     api = ctypes.pythonapi
     pointer = api.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     core = getattr(np, "_core", None) or np.core
     of_numpy = ctypes.cast(pointer(core._multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
-    found = [id(thing) for thing in OBJECTS.values()]  # they live as long as Python and NumPy do
+    found = [id(thing) for thing in OBJECTS.values()]  # they live as long as the process
     found += [ctypes.cast(getattr(api, name), ctypes.c_void_p).value or 0 for name in OF_PYTHON]
     return found + [of_numpy[place] or 0 for place, _ in OF_NUMPY.values()]

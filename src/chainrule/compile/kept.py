@@ -1,7 +1,7 @@
-"""Files of the cache: only those that nobody else can have written, replaced in one step, removed when old or too many.
+"""Files of the cache: used only if no other user can write them, replaced atomically, removed when old or too many.
 
-Machine code that is read from a file is run. So a folder or file counts only if this user owns it and nobody else may
-write there, and links are not followed. Where that does not hold the cache is not used, as where there is no disk.
+Machine code read from a file is executed. So a folder or file is used only if this user owns it and no other user may
+write it, and links are not followed. Otherwise the cache is off, as it is without a disk.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["own_folder", "prune", "read_own", "replace"]
 MOST_BYTES = 256 << 20
 """The cache is cut back to this size."""
 OLDEST = 90 * 86400.0
-"""Programs that were not used for so many seconds are removed."""
+"""Programs unused for so many seconds are removed."""
 ABANDONED = 3600.0
-"""A temporary file of this age belongs to a process that was killed."""
+"""A temporary file of this age is taken to be left by a killed process."""
 PAUSE = 3600.0
-"""So many seconds pass between two looks at what can be removed."""
+"""Seconds between two searches for files to remove."""
 TEMPORARY = "unfinished-"
 MARK = "pruned"
 PROGRAM = re.compile(r"[0-9a-f]{32}")
@@ -32,14 +32,14 @@ OURS = re.compile(rf".*\.(py|code)|{TEMPORARY}.*")
 
 
 def own_folder(folder: Path) -> Path:
-    """The folder, made (for this user only) if it is not there. Raises OSError unless it is this user's alone.
+    """The folder, made (for this user only) if missing. Raises OSError unless only this user may write it.
 
-    Nor may all others write into a folder above it: they could put another one in its place. In a folder like /tmp,
-    whose sticky bit is set, they cannot.
+    Parent folders must not be writable by all either: another user could replace the folder. A sticky bit, as /tmp has,
+    prevents that.
     """
     for missing in reversed([folder, *folder.parents]):
         if not os.path.lexists(missing):
-            with contextlib.suppress(FileExistsError):  # another process has just made it
+            with contextlib.suppress(FileExistsError):  # another process made it in between
                 os.mkdir(missing, 0o700)
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or not _is_own(found):
@@ -52,8 +52,8 @@ def own_folder(folder: Path) -> Path:
 
 
 def _is_own(found: os.stat_result) -> bool:
-    """Whether this user owns a file or folder, and nobody else may write there."""
-    if not hasattr(os, "geteuid"):  # Windows, where a user's folder is his own
+    """Whether this user owns a file or folder, and no other user may write it."""
+    if not hasattr(os, "geteuid"):  # Windows, where user folders are private
         return True
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
@@ -73,7 +73,7 @@ def read_own(file: Path) -> bytes:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Write a file in one step: others see the old content or the new one."""
+    """Write a file atomically: other processes see either the old or the new content."""
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -96,7 +96,7 @@ class _Kept(NamedTuple):
 
 
 def prune(cache: Path) -> None:
-    """Remove programs that were not used for long, the oldest of too many, and what killed processes have left."""
+    """Remove programs unused for long, the oldest of too many, and temporary files of killed processes."""
     mark, now = cache / MARK, time.time()
     try:
         if now - os.lstat(mark).st_mtime < PAUSE:
@@ -114,7 +114,7 @@ def prune(cache: Path) -> None:
 
 
 def _programs(cache: Path, now: float) -> list[_Kept]:
-    """The programs that are kept, without what was left unfinished."""
+    """The programs in the cache, without unfinished ones."""
     found = []
     for entry in os.scandir(cache):
         if entry.name.startswith(TEMPORARY):
@@ -137,7 +137,7 @@ def _remove_abandoned(entry: os.DirEntry[str], now: float) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a program's folder; what is not ours in it stays, and the folder with it."""
+    """Remove a program's folder; it stays if it holds files that are not the cache's."""
     with contextlib.suppress(OSError):  # another process is using or removing it
         for file in list(os.scandir(folder)):
             if OURS.fullmatch(file.name):

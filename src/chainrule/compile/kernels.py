@@ -1,7 +1,7 @@
 """Kernels: the loops of one kernel, as a function that is then compiled.
 
-A row is gone over in as few passes as its reductions allow: what needs the sum of a row comes in the pass after the one
-that sums. What a later pass needs again is computed anew if that is cheap, else kept in a buffer of one row.
+A row is traversed in as few passes as its reductions allow: a value that needs the sum of a row is computed in the pass
+after the one that sums. What a later pass needs again is recomputed if cheap, else kept in a buffer of one row.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from chainrule.compile.values import REDUCTIONS, VIEWS, Value, reads
 __all__ = ["Source", "nested", "of_pieces", "over_pieces", "write_kernel"]
 
 WORTH_THREADS = 10_000_000
-"""Operations from which on a kernel is shared between threads; a function of libm counts for eight."""
+"""A kernel of at least so many operations is shared between threads; a function of libm counts for eight."""
 BLOCK = 4096
-"""So many numbers are summed in their own precision; the sums of such blocks are added in double precision."""
+"""Numbers are summed in their own precision in blocks of this length; the block sums are added in double precision."""
 
 
 class Source:
@@ -52,13 +52,13 @@ class Source:
     Attributes
     ----------
     function : the function.
-    arrays : what it reads, in the order of its parameters; numbers too.
-    stored : what it writes into arrays, the parameters after those.
+    arrays : the values it reads, in the order of its parameters; numbers too.
+    stored : the values it writes into arrays, the parameters after those.
     scratch : memory for its own use, the last parameters: name, dtype and shape of each.
-    returned : what it returns, all of it numbers; if it is shared, the sums that each piece leaves in `parts`.
-    shapes : the shape in which each array must be handed over.
-    takes : the shapes for which it is written: where there is no length in it, it is for any.
-    shared : how many rows there are to divide between threads, at multiples of `step`; None if it is called as a whole.
+    returned : the values it returns, all numbers; if it is shared, the sums that each piece leaves in `parts`.
+    shapes : the shape in which each array must be passed.
+    takes : the shapes it is written for; any length, if its code contains none.
+    shared : the number of rows to divide between threads, at multiples of `step`; None if it is called as a whole.
     """
 
     def __init__(self) -> None:
@@ -81,11 +81,11 @@ def write_kernel(
     may_share: bool = False,
     in_place: Mapping[Value, Value] | None = None,
 ) -> Source:
-    """Write a kernel as a function; `wanted` is what others use of it.
+    """Write a kernel as a function; `wanted` are the values that are used outside of it.
 
-    A large one that may be shared takes one piece of its rows after the other, as long as there are any, so that
-    several threads can run it at once (`chainrule.compile.threads`). What is `in_place` is read from the array of the
-    result that overwrites it: LLVM would take two arrays at one place for overlapping ones, and not vectorise.
+    A large kernel that may be shared loops over pieces of its rows until none is left, so that several threads can run
+    it at once (`chainrule.compile.threads`). An `in_place` input is read from the array of the result that overwrites
+    it: with two parameters for one memory LLVM would assume an overlap, and not vectorise.
     """
     return _KernelWriter(kernel, wanted, name_of, may_share, in_place or {}).written(name)
 
@@ -95,10 +95,10 @@ class _KernelWriter:
 
     Attributes
     ----------
-    groups : the loops, each over one or more axes; outer and inner, which of them go over rows and along a row.
-    level : the pass over the row in which a full value is computed, and before which a row value is ready.
-    buffered : what is kept from one pass for a later one.
-    has_length : whether a length stands in the function.
+    groups : the loops, each over one or more axes; outer and inner: those over rows and along a row.
+    level : the pass in which a full value is computed; for a row value, the pass before which it is ready.
+    buffered : the values kept from one pass for a later one.
+    has_length : whether the code contains a length.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class _KernelWriter:
         self.nodes = list(kernel.values())
         self.source = Source()
         self.stored = [v for v in self.nodes if v in wanted]
-        if kernel.inner is None:  # still open: all is one row, or the last loop where labels count along it
+        if kernel.inner is None:  # still open: all loops form one row, or only the last one if labels index it
             labelled = any(v.op == "one_hot" for v in self.nodes)
             kernel.inner = tuple(range(len(kernel.lengths)))[-1 if labelled else 0 :]
         self.groups = self._merged_loops()
@@ -130,7 +130,7 @@ class _KernelWriter:
 
     def written(self, name: str) -> Source:
         """The kernel as a function of this name."""
-        while True:  # what must be kept shows while it is written
+        while True:  # writing shows which values must be buffered
             before = set(self.buffered)
             self.has_length = False
             body = self._write()
@@ -140,12 +140,12 @@ class _KernelWriter:
         return self.source
 
     def _is_shared(self) -> bool:
-        """Whether threads may divide the rows, and it is worth it."""
+        """Whether threads may divide the rows, and the work is worth it."""
         kernel = self.kernel
         work = int(np.prod(self.length)) * sum(1 if v.op in CHEAP else 8 for v in self.nodes)
         totals = [v for v in self.nodes if kernel.kind[v] == "total"]
         if any(not kernel.along[v] and v.op != "sum" for v in self.stored):
-            return False  # a number that each piece computes as a whole: the pieces' numbers are added
+            return False  # each piece would compute the whole number, and the pieces' numbers are added
         if work < WORTH_THREADS or any(kernel.along[v] or v.dtype.kind != "f" for v in totals):
             return False
         if self.outer:
@@ -157,7 +157,7 @@ class _KernelWriter:
     # Loops ------------------------------------------------------------------------------------------------
 
     def _accesses(self) -> list[tuple[int, ...]]:
-        """How arrays are read and written: the loops along their axes."""
+        """The loops along the axes of each array that is read or written."""
         kernel = self.kernel
         found = []
         for v in self.nodes:
@@ -169,7 +169,7 @@ class _KernelWriter:
         return found
 
     def _merged_loops(self) -> list[list[int]]:
-        """Neighbouring loops that all arrays have together, or not at all, are one loop."""
+        """The loops, with neighbours merged if every array has both, adjacent, or neither."""
         kernel = self.kernel
         apart = set()
         for v in self.nodes:
@@ -195,7 +195,7 @@ class _KernelWriter:
         return groups
 
     def _index(self, along: tuple[int, ...], point: LoopExpression | None = None) -> tuple[LoopExpression, ...]:
-        """The indices of an array's axes; those along the row are the point, if one is given."""
+        """The indices of an array's axes; `point`, if given, is the index along the row."""
         seen: list[int] = []
         for axis in along:
             g = self.loop_of[axis]
@@ -214,7 +214,7 @@ class _KernelWriter:
     # Passes -----------------------------------------------------------------------------------------------
 
     def _assign_levels(self) -> None:
-        """In which pass over the row a full value is computed, and before which a row value is ready."""
+        """Assign to each value its pass: see `level`."""
         kernel = self.kernel
         for v in self.nodes:
             levels = [self.level[a] for a in v.args if a in self.level]
@@ -255,7 +255,7 @@ class _KernelWriter:
         return [*starts, *body]
 
     def _row_statements(self, level: int, done: set[Value]) -> list[Statement]:
-        """Row values that are ready before a pass; after the last pass, what is stored and summed of them."""
+        """The row values that are ready before a pass, with the stores and sums over rows of them."""
         kernel, lines = self.kernel, list[Statement]()
         for v in self.nodes:
             if self._is_full(v) or v in done or self.level[v] > level:
@@ -268,7 +268,7 @@ class _KernelWriter:
                 continue
             done.add(v)
             if v.op in REDUCTIONS and v.op != "pick":
-                pass  # its pass left it in a variable of its name
+                pass  # its pass left it in a variable
             elif v.op == "pick":
                 label = self._label(v.args[1], kernel.along[v], kernel.lengths[self._row_axis(v)], lines)
                 lines.append(self._assigned(v, self._at_point(v.args[0], label, v, 0, lines)))
@@ -292,7 +292,7 @@ class _KernelWriter:
         return axis
 
     def _label(self, label: Value, along: tuple[int, ...], classes: int, lines: list[Statement]) -> Name:
-        """The label of the row, moved into the row if it lies outside: a guard has refused it, but memory is safe."""
+        """The label of the row, clamped to it for memory safety; a guard refuses labels outside."""
         name = f"{self.name_of(label)}_here"
         given = self._named(label) if label in self.kernel.loops else self._outside(label, along)
         self.has_length = True
@@ -311,7 +311,7 @@ class _KernelWriter:
         return self._outside(operand, tuple(self.kernel.loops[user][i] for i in reads(user, k)))
 
     def _outside(self, operand: Value, along: tuple[int, ...], point: LoopExpression | None = None) -> LoopExpression:
-        """An operand that is computed elsewhere."""
+        """An operand that is computed outside this kernel."""
         if operand.op == "constant" and "number" in operand.params:
             return number(operand.params["number"])
         if operand in self.in_place:
@@ -336,7 +336,7 @@ class _KernelWriter:
         lines: list[Statement],
         hot: dict[Value, LoopExpression] | None = None,
     ) -> LoopExpression:
-        """A full value at one place of the row."""
+        """A full value at one index of the row."""
         kernel = self.kernel
         if v not in kernel.loops:
             return self._outside(v, tuple(kernel.loops[user][i] for i in reads(user, k)), point)
@@ -406,7 +406,7 @@ class _KernelWriter:
         return [*before, *self._loops(starts, lines, ends, blocked), *after]
 
     def _taken_in(self, v: Value, entry: LoopExpression) -> Statement:
-        """A reduction takes in one more entry."""
+        """Accumulate one more entry in a reduction."""
         so_far = self._named(v)
         if v.op == "sum":
             return Increase(so_far, entry)
@@ -415,7 +415,7 @@ class _KernelWriter:
         return self._assigned(v, so_far & entry if v.op == "all" else so_far | entry)
 
     def _kept(self, v: Value) -> ArrayEntry:
-        """Where the row is kept for a later pass."""
+        """The entry of the row buffer for a later pass."""
         return ArrayEntry(Name(f"{self.name_of(v)}_row"), tuple(Name(f"i{g}") for g in self.inner))
 
     def _blocked(self, sums: list[Value]) -> bool:
@@ -438,12 +438,10 @@ class _KernelWriter:
             self.has_length = True
         made: list[Statement] = []
         full = last
-        if n % block or last == Name(
-            "count"
-        ):  # pieces are multiples of the block, which nobody can see where they are taken
+        if n % block or last == Name("count"):  # pieces are multiples of the block, but the translator cannot see that
             full = Name("full")
             made.append(Assign(("full",), call("vm.whole", last, block)))
-        # Blocks of one length let LLVM see exactly which memory is touched; else it may have to assume more.
+        # With blocks of one length LLVM knows exactly which memory is touched; else it may have to assume more.
         inner = _loop(g, Name("start"), Name("start") + block, lines)
         made.append(For("start", Constant(0), full, Constant(block), (*starts, inner, *ends)))
         if n % block:
@@ -451,7 +449,7 @@ class _KernelWriter:
         return made
 
     def _range(self, g: int) -> LoopExpression:
-        """The length of a loop; of a single loop it is read off an array, so that one function serves all sizes."""
+        """The length of a loop; a single loop reads it from an array, so that one function serves all sizes."""
         if self.shared and not self.outer:
             return Name("count")
         full = [v for v in self.stored if self._is_full(v)]
@@ -464,7 +462,7 @@ class _KernelWriter:
         return Constant(self.length[g])
 
     def _pass_of(self, v: Value) -> int:
-        """The pass in which a reduction goes over its operand; −1 if it goes over rows only."""
+        """The pass in which a reduction reads its operand; −1 if it reduces over rows only."""
         if self.kernel.kind[v] == "total":
             full = set(self.kernel.loops[v]) == set(range(len(self.kernel.lengths))) and bool(self.inner)
             return self.level[v] if full and (v.args[0] not in self.kernel.loops or self._is_full(v.args[0])) else -1
@@ -478,7 +476,7 @@ class _KernelWriter:
         cached: dict[Value, LoopExpression],
         zero: dict[Value, LoopExpression],
     ) -> LoopExpression:
-        """A full value at the place where the loop is."""
+        """A full value at the current index of the loops."""
         kernel = self.kernel
         if v in cached:
             return cached[v]
@@ -506,13 +504,13 @@ class _KernelWriter:
         return made
 
     def _cheap_again(self, v: Value, depth: int) -> bool:
-        """Whether it costs little to compute a full value once more: a few simple operations on what is at hand."""
+        """Whether a full value is cheap to recompute: a few simple operations on available values."""
         if v in self.stored or v in self.buffered or v not in self.kernel.loops or not self._is_full(v):
             return True
         return v.op in CHEAP and depth < 4 and all(self._cheap_again(a, depth + 1) for a in v.args)
 
     def _one_hots(self, roots: list[Value], level: int) -> list[Value]:
-        """The one-hot values that the roots are computed from in this pass."""
+        """The one-hot values that the roots depend on in this pass."""
         found: dict[Value, None] = {}
         seen: set[Value] = set()
         stack = list(roots)
@@ -556,7 +554,7 @@ class _KernelWriter:
         source.function = LoopFunction(name, (*parameters.values(), *own), tuple(body), "kernel", takes)
 
     def _takes(self) -> tuple[Argument, ...]:
-        """What the function takes when Python calls it."""
+        """The arguments of the function when Python calls it."""
         source = self.source
         takes = [*of_pieces(len(source.returned))] if self.shared else []
         takes += [Argument(v.dtype.name, source.takes.get(v, ())) for v in source.arrays]
@@ -575,7 +573,7 @@ class _KernelWriter:
         source.shared = self.length[(self.outer or self.inner)[0]]
         given = dict(parameters)
         before: list[Statement] = []
-        if not self.outer:  # a slice of each array, so that LLVM sees where it begins and ends
+        if not self.outer:  # a slice of each array, so that LLVM knows its bounds
             for v, parameter in parameters.items():
                 if source.shapes[v]:
                     given[v] = f"{parameter}_all"
@@ -600,7 +598,7 @@ def of_pieces(sums: int) -> list[Argument]:
 def over_pieces(
     name: str, parameters: list[str], rows: LoopExpression, body: list[Statement], takes: tuple[Argument, ...]
 ) -> LoopFunction:
-    """A function that goes over the next piece of its rows while there is one: see `threads.shared`."""
+    """A function that takes pieces of its rows and runs them until none is left: see `threads.shared`."""
     turns, piece = Name("turns"), Name("piece")
     take = Assign(("piece",), call("vm.take", turns))
     ends = Assign(("first", "last", "count"), call("vm.piece_of", Name("cuts"), piece, rows))
@@ -609,7 +607,7 @@ def over_pieces(
 
 
 def nested(loops: Sequence[tuple[str, Any, Any]], body: Sequence[Statement]) -> list[Statement]:
-    """Loops around a body, the outermost first: of each its index, start and stop."""
+    """Loops around a body, outermost first, each given by index, start and stop."""
     made = list(body)
     for index, start, stop in reversed(loops):
         made = [For(index, as_expression(start), as_expression(stop), Constant(1), tuple(made))]
@@ -621,7 +619,7 @@ def _loop(g: int, start: LoopExpression, stop: LoopExpression, body: Sequence[St
 
 
 def _together(access: tuple[int, ...], first: int, second: int) -> bool:
-    """Whether an array has both axes, one right after the other, or neither."""
+    """Whether an array has both axes, adjacent and in this order, or neither."""
     if first in access and second in access:
         return access.index(second) == access.index(first) + 1
     return first not in access and second not in access
@@ -636,7 +634,7 @@ def _zero(dtype: np.dtype) -> LoopExpression:
 
 
 def _start(v: Value) -> LoopExpression:
-    """What a reduction begins with."""
+    """The initial value of a reduction."""
     if v.op in ("all", "any"):
         return Constant(v.op == "all")
     if v.op == "sum":

@@ -1,10 +1,10 @@
 """Loops: the language of compiled code, as objects: loops, entries of arrays, assignments, sums.
 
-Whoever makes code builds functions of these objects (kernels, windows, products, programs). `verified` looks at each;
-`printed` writes it as Python that can be read, and run as it is; `translate` writes it in LLVM's language.
+Kernels, windows, products and programs are built of these objects. `verified` checks each function; `printed` writes
+it as readable Python that also runs; `translate` writes it as LLVM IR.
 
-Expressions are built as they are read: `x * y[i]` is a product with an entry. Only equality has a name, `is_equal`,
-since `==` asks whether two expressions are the same.
+Expressions are built with Python's operators: `x * y[i]` is a product with an entry. Only equality is a function,
+`is_equal`, since `==` compares two expressions as objects.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ __all__ = [
 
 
 class LoopExpression:
-    """What has a value: a number, an array, or several of them."""
+    """An expression, whose value is a number, an array, or several of them."""
 
     __slots__ = ()
 
@@ -116,14 +116,14 @@ class LoopExpression:
 
 @dataclass(frozen=True, slots=True)
 class Name(LoopExpression):
-    """A variable, a parameter, or something known by this name; one with dots is found in a module."""
+    """A variable, a parameter, or a global; a name with dots is found in a module."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant(LoopExpression):
-    """A number of Python or NumPy, a text, or None. Python's own numbers take the dtype of what they meet."""
+    """A number of Python or NumPy, a string, or None. Python's own numbers take the dtype of the other operand."""
 
     value: Any
 
@@ -170,7 +170,7 @@ class And(LoopExpression):
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall(LoopExpression):
-    """A function, by its name, of operands, some of them named."""
+    """A call of a function, by its name, with positional and keyword arguments."""
 
     function: str
     arguments: tuple[LoopExpression, ...]
@@ -196,7 +196,7 @@ class Length(LoopExpression):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A range of places along an axis, as Python's slice."""
+    """A range of indices along an axis, as Python's slice."""
 
     start: LoopExpression | None = None
     stop: LoopExpression | None = None
@@ -232,12 +232,12 @@ def call(function: str, *arguments: Any, **named: Any) -> FunctionCall:
 
 
 def kind(dtype: Any) -> str:
-    """The function that makes a number of this dtype."""
+    """The name of the function that makes a number of this dtype."""
     return "bool" if np.dtype(dtype) == np.bool_ else f"np.{np.dtype(dtype).name}"
 
 
 def number(x: Any) -> Constant:
-    """A number of NumPy; a finite float64 or a truth is written as Python's."""
+    """A NumPy number; a finite float64 or a bool is written as a Python number."""
     array = np.asarray(x)
     if array.dtype == np.bool_ or (array.dtype == np.float64 and np.isfinite(array)):
         return Constant(array.item())
@@ -253,7 +253,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Assign(Statement):
-    """A variable, or several, gets a value."""
+    """Assign a value to one or several variables."""
 
     names: tuple[str, ...]
     value: LoopExpression
@@ -261,7 +261,7 @@ class Assign(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Store(Statement):
-    """An entry or a part of an array gets a value."""
+    """Store a value in an entry or a part of an array."""
 
     target: ArrayEntry
     value: LoopExpression
@@ -269,7 +269,7 @@ class Store(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Increase(Statement):
-    """Something is added to a variable or an entry: what is summed up may be reassociated."""
+    """Add to a variable or an entry: these sums may be reassociated."""
 
     target: Name | ArrayEntry
     value: LoopExpression
@@ -301,7 +301,7 @@ class If(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Do(Statement):
-    """A call for what it does."""
+    """A call for its side effect."""
 
     call: LoopExpression
 
@@ -322,7 +322,7 @@ class Raise(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Finally(Statement):
-    """A body, and what is done after it whatever happens; in a program that is run by Python."""
+    """`try: … finally: …`, in a program that is run by Python."""
 
     body: tuple[Statement, ...]
     last: tuple[Statement, ...]
@@ -334,10 +334,10 @@ class LoopFunction:
 
     Attributes
     ----------
-    name, parameters, body : what it is called, takes and does.
+    name, parameters, body : as of a Python function.
     role : "kernel": called by programs; "program": the main function of a program that is compiled as a whole;
         "python": one that Python runs.
-    takes : what its parameters are; empty for a kernel that only compiled code calls.
+    takes : the types of its parameters; empty for a kernel that only compiled code calls.
     """
 
     name: str
@@ -348,7 +348,7 @@ class LoopFunction:
 
     @functools.cached_property
     def assigned(self) -> dict[str, set[Any]]:
-        """For each variable, the different things that are assigned to it."""
+        """For each variable, the distinct expressions assigned to it."""
         found: dict[str, set[Any]] = {}
         for statement in _all(self.body):
             if isinstance(statement, Assign):
@@ -363,7 +363,7 @@ class LoopFunction:
 
 
 def _all(body: Sequence[Statement]) -> Iterator[Statement]:
-    """The statements of a body, and those inside them."""
+    """The statements of a body, nested ones included."""
     stack = [*reversed(body)]
     while stack:
         statement = stack.pop()
@@ -372,7 +372,7 @@ def _all(body: Sequence[Statement]) -> Iterator[Statement]:
 
 
 def parts_of(thing: Any) -> Iterator[Any]:
-    """What a statement or an expression is made of: expressions, statements, names, numbers."""
+    """The parts of a statement or an expression: expressions, statements, names, numbers."""
     for field in fields(thing):
         part = getattr(thing, field.name)
         if isinstance(part, tuple):

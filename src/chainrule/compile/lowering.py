@@ -1,7 +1,7 @@
-"""Lowering: from recorded blocks to the few operations of which kernels and calls are made.
+"""Lowering: from recorded blocks to the few operations that kernels and calls consist of.
 
-A composite block (softmax, a loss, a user's own) is replaced by what it does inside where all of that has an operation;
-else it stays one call of its own rule. Equal steps are made once, and what does not depend on an input is a constant.
+A composite block (softmax, a loss, a user's own) is expanded into the blocks inside it if all of them have operations;
+else it stays one call of its own rule. Equal steps are made once; values that depend on no input are constants.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ class Lowering(Maker):
         if lowered is None or any(a.op == "none" for a in args):
             return None
         if 0 in np.shape(node.value) or any(0 in a.shape for a in args):
-            return None  # reductions of nothing are NumPy's business
+            return None  # reductions of empty arrays are left to NumPy
         if any(a.dtype not in COMPUTED for a in args) or np.asarray(node.value).dtype not in COMPUTED:
             return None
         return lowered(self, node, args)
 
     def expanded(self, node: Node, args: list[Value]) -> Value | None:
-        """What the block does inside, if all of it has operations."""
+        """The block expanded into the blocks inside it, if all of them have operations."""
         if not node.block.differentiable:
             return None
         read: dict[tuple[Node, str], Any] = {}
@@ -79,9 +79,9 @@ class Lowering(Maker):
         try:
             graph = inside(node)
             if not node.block.pure and not same_inside(graph, inside(node)):
-                return None  # it draws random numbers, say: its own rule is run each time
+                return None  # it may draw random numbers: its own rule is run each time
         except CannotRecord:
-            return None  # its rule does not record; it is run as it is
+            return None  # its rule cannot be recorded; it stays a call
         finally:
             WATCHER.reset(token)
         if any(how == "value" for _, how in read) or len(graph.outputs) != 1 or type(graph.outputs[0]) is not Node:
@@ -121,9 +121,9 @@ class Lowering(Maker):
 def lower(
     inputs: Sequence[Node], outputs: Sequence[Any], names: Sequence[str]
 ) -> tuple[list[Value], list[Value | None], list[tuple[Value, str, Any]]]:
-    """The values of the inputs, of the outputs (None for one that is no recorded array), and further guards.
+    """The values of the inputs, of the outputs (None for one that is not a recorded array), and further guards.
 
-    Those are what composite blocks looked at when they were replaced by what is inside.
+    Those guards are on the concrete values that composite blocks read when they were expanded.
     """
     lowering = Lowering()
     values = []

@@ -1,6 +1,6 @@
-"""What each block is in the operations of kernels and copies: entry by entry, and in another arrangement.
+"""Lowering rules of elementwise and shape blocks to the operations of kernels and copies.
 
-A rule returns None where a block, or the way it is called, has no such form; it is then expanded, or stays a call.
+A rule returns None if a block, with these operands, has no such form; it is then expanded, or stays a call.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = ["RULES", "as_dtype", "kind_of", "number_of", "reshaped", "simpler", "
 RULES = RuleTable()
 
 
-# Entry by entry ------------------------------------------------------------------------------------------------
+# Elementwise ---------------------------------------------------------------------------------------------------
 
 
 def kind_of(node: Node) -> np.dtype:
@@ -101,7 +101,7 @@ def _pointwise(low: Maker, op: str, node: Node, args: list[Value]) -> Value | No
 
 
 def _turned_outside(low: Maker, op: str, args: list[Value], shape: tuple[int, ...], dtype: np.dtype) -> Value | None:
-    """xᵀ · v as (x · v)ᵀ: the rows of x are then read in order, and a product takes the transpose as it is."""
+    """xᵀ · v as (x · v)ᵀ: the rows of x are then read in order, and a matrix product reads the transpose directly."""
     orders = {a.params["order"] for a in args if a.op == "transpose" and a.shape == shape}
     if len(orders) != 1:
         return None
@@ -126,7 +126,7 @@ def _representative(a: Value) -> Any:
 
 
 def _is_beyond(a: Value, dtype: np.dtype) -> bool:
-    """Whether a number of Python is none of this dtype: NumPy compares integers with it all the same."""
+    """Whether a Python integer does not fit this dtype: NumPy still compares arrays with it."""
     if number_of(a) is None or not a.weak or dtype.kind != "i" or a.dtype.kind != "i":
         return False
     return int(dtype.type(number_of(a))) != int(number_of(a))
@@ -137,7 +137,7 @@ def number_of(a: Value) -> Any:
 
 
 def simpler(low: Maker, made: Value) -> Value:
-    """Multiplying by one, and the like: exact for every number, NaN and Inf too."""
+    """Drop a multiplication by one, and the like: exact for every number, NaN and Inf too."""
     if made.op in ("multiply", "divide", "subtract", "add") and made.dtype.kind == "f":
         x, y = made.args
         neutral = 1 if made.op in ("multiply", "divide") else 0
@@ -189,7 +189,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     factors = numerators(dz)
     if factors is None or not may_overflow(slope):
         return made
-    # Where it is 0 because it was divided by infinity, the product is unknown. Only a factor of 0 masks it.
+    # Where dz is 0 because of a division by infinity, the product is not known to be 0. Only a factor of 0 masks it.
     product = low.make("multiply", [dz, slope], made.shape, made.dtype, made.weak)
     zero = low.constant(made.dtype.type(0))
     for x in factors:
@@ -249,7 +249,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = kind_of(node)
     if dtype.kind in "ib" and args[0].dtype.kind == "f":
-        return None  # what NumPy makes of NaN and of numbers that do not fit
+        return None  # NumPy's result for NaN and numbers out of range
     if dtype.kind == "b" and args[0].dtype.kind != "b":
         return low.make("not_equal", [args[0], low.constant(args[0].dtype.type(0))], np.shape(node.value), dtype)
     return as_dtype(low, args[0], dtype)
@@ -278,15 +278,15 @@ def reshaped(low: Maker, x: Value, shape: tuple[int, ...]) -> Value:
 
 
 def _turned_reshape(low: Maker, x: Value, shape: tuple[int, ...]) -> Value | None:
-    """The reshape of a transpose as a transpose of a reshape, where the axes that are merged lie together in memory."""
+    """The reshape of a transpose as a transpose of a reshape, if the merged axes are contiguous in memory."""
     order, parts = x.params["order"], _parts(x.shape, shape)
-    memory: list[tuple[list[int], list[int]]] = []  # of each part its axes before, and after
+    memory: list[tuple[list[int], list[int]]] = []  # for each part its axes before and after
     for before, after in parts:
         places = [order[a] for a in before if x.shape[a] != 1]
         if places and places != [a for a in range(min(places), max(places) + 1) if x.args[0].shape[a] != 1]:
             return None
         memory.append((places, after))
-    # parts by where they lie; those of length 1 go last
+    # parts in memory order; those of length 1 go last
     placed = sorted(range(len(parts)), key=lambda i: (memory[i][0] or [len(order)], i))
     new = [a for i in placed for a in memory[i][1]]
     made = reshaped(low, x.args[0], tuple(shape[a] for a in new))
@@ -294,7 +294,7 @@ def _turned_reshape(low: Maker, x: Value, shape: tuple[int, ...]) -> Value | Non
 
 
 def _parts(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
-    """The axes of two shapes in as many parts as possible, so that a part has as many entries before as after."""
+    """The axes of two shapes, split into as many parts as possible of equal size before and after."""
     ends = [list(itertools.accumulate(shape, operator.mul)) for shape in (before, after)]
     cuts = sorted(set(ends[0]) & set(ends[1]))
 
@@ -347,7 +347,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 
 def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
-    """Whether a result is one entry of a vector, or of each row of a matrix, with lengths that are not 1."""
+    """Whether a result is one entry of a vector, or of each row of a matrix, with no length of 1."""
     return len(shape) == len(x.shape) - 1 <= 1 and x.shape[-1] > 1 and shape != (1,)
 
 

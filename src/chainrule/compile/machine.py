@@ -1,6 +1,6 @@
-"""Machine code in this process: object files loaded, and Python functions made of what they define.
+"""Machine code in this process: loads object files and makes Python functions of their entries.
 
-The addresses that code needs of this process stand in a table (see `interface.py`), which is filled in here.
+The addresses of this process that the code needs are in a table (see `interface.py`), filled in here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ METH_FASTCALL = 0x80
 
 
 class _Code:
-    """Code in memory; each function made of it holds on to it."""
+    """Loaded code; each function made of it keeps a reference to it."""
 
     def __init__(self, engine: Any, constants: Sequence[np.ndarray]):
         self.engine, self.constants = engine, constants
@@ -57,14 +57,14 @@ class _Code:
 
 
 LLVM = threading.RLock()
-"""Held while LLVM works. A fork waits for it: in the new process, which has one thread, it would be taken for ever."""
+"""Held while LLVM works. A fork waits for it: in the child, which has one thread, it would stay locked for ever."""
 
 
 _held: list[Any] = []
 
 
 def _before_fork() -> None:
-    """Take the lock of imports first, since an import may make llvmlite's own; then that, which any disposal takes."""
+    """Take the import lock first, since an import may create llvmlite's lock; then that, which disposals take."""
     IMPORTING.__enter__()
     own = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
     _held[:] = [LLVM] if own is None else [LLVM, own]
@@ -96,7 +96,7 @@ def initialize() -> Any:
 
 
 def processor() -> Any:
-    """The processor of this machine, with all that it can do, as LLVM's target."""
+    """This machine's processor, with all its features, as LLVM's target."""
     llvm = initialize()
     features = llvm.get_host_cpu_features().flatten()
     return _machine[0].create_target_machine(

@@ -1,4 +1,4 @@
-"""Making values: what the rules make of a block, each equal one once."""
+"""Making values: rules make them through a `Maker`, which makes equal values once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LoweringRule", "Maker", "RuleTable"]
 
 
 class Maker:
-    """Makes values, each equal one once, and collects what is asked of them on each run."""
+    """Makes values, equal ones once, and collects the guards that each run checks."""
 
     def __init__(self) -> None:
         self.known: dict[Any, Value] = {}
@@ -25,7 +25,7 @@ class Maker:
 
     def make(self, op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool = False, **params: Any) -> Value:
         key: Any = (op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items())))
-        if op == "call":  # two calls are the same only if their parameters can be told to be
+        if op == "call":  # two calls are equal only if their parameters can be compared
             key = (*key, params["block"], None if _is_simple(params["block_params"]) else len(self.known))
         if key not in self.known:
             made = Value(op, tuple(args), params, shape, dtype, weak)
@@ -35,7 +35,7 @@ class Maker:
         return self.known[key]
 
     def constant(self, value: Any, shape: Any = None, dtype: Any = None) -> Value:
-        """A number, or a whole array; an array of one number everywhere is kept as that number."""
+        """A number or an array; an array of equal entries is kept as that number."""
         weak = type(value) in (bool, int, float, complex) and dtype is None  # np.float64 is a float, but not weak
         array = np.asarray(value, dtype=dtype)
         if array.size and (array.ndim == 0 or is_uniform(array)):
@@ -54,12 +54,12 @@ class Maker:
         return self.known[key]
 
     def guard(self, value: Value, how: str, outcome: Any) -> None:
-        """Ask on each run whether a value is as it was found."""
+        """Check on each run that a value is the recorded one."""
         self.guards[value, how, outcome] = None
 
 
 def _is_simple(x: Any) -> bool:
-    """Whether a parameter is nothing but numbers and texts, so that its repr tells all."""
+    """Whether a parameter consists of numbers and strings only, so that its repr identifies it."""
     if isinstance(x, tuple | list):
         return all(map(_is_simple, x))
     if isinstance(x, dict):
@@ -68,7 +68,7 @@ def _is_simple(x: Any) -> bool:
 
 
 LoweringRule = Callable[[Maker, Node, list[Value]], Value | None]
-"""What a block, used at a node, is for these operands; None where it has no such form."""
+"""The value of a block, used at a node, for these operands; None if the block has no such form."""
 
 
 class RuleTable(dict[Block, LoweringRule]):

@@ -1,4 +1,4 @@
-"""Names of what a program computes: the user's where there is one, each different from all others."""
+"""Names of a program's values: the user's name if there is one, made unique."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ RESERVED = frozenset(
     "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
     + "OtherInputs results cuts turns parts piece first last count start full i j k z total".split()
 ) | frozenset(name for name in dir(builtins) if name.islower())
-"""Names that the code itself uses."""
+"""Names that the generated code itself uses."""
 SUFFIXES = ("out", "all", "out_all", "row", "part", "here", "there")
-"""What kernels append to the name of a value."""
+"""Suffixes that kernels append to the name of a value."""
 SHORT = {"input": "x", "constant": "c"}
 
 
@@ -48,13 +48,13 @@ class ProgramNames:
         return self.of[value]
 
     def free(self, name: str) -> str:
-        """The name, or the first of name2, name3, … that nothing has; something has it then."""
+        """The name, or the first of name2, name3, … that is free; it is then taken."""
         return self._unused(name, ())
 
     def _unused(self, base: str, suffixes: tuple[str, ...]) -> str:
-        """The name, or the first of name2, name3, … that is not taken, nor is it with a suffix; it is taken then.
+        """The first of name, name2, name3, … that is free, also with each suffix; it is then taken.
 
-        What is taken stays taken, so the search goes on where the last one ended.
+        Names are never released, so the search continues where the last one ended.
         """
         i = self.tried.get((base, suffixes), 0)
         while True:

@@ -1,4 +1,4 @@
-"""Object code: the functions of a program in LLVM's language, optimised for this processor."""
+"""Object code: the functions of a program, translated to LLVM IR and optimised for this processor."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def compiled(
     entries: Mapping[str, Entry],
     constants: int = 0,
 ) -> tuple[bytes, list[str]]:
-    """The object code of a program's functions, and the names of what it calls outside.
+    """The object code of a program's functions, and the names of the outside functions it calls.
 
     Parameters
     ----------
-    name, functions : of the program; what it is made of.
-    arrays : small constants, which become part of the code.
-    entries : an Entry for each way in which Python calls the main function, if that is compiled too.
-    constants : how many arrays the code reads that come with it.
+    name, functions : of the program.
+    arrays : small constants, embedded in the code.
+    entries : the entries through which Python calls the main function, if that is compiled too.
+    constants : the number of constant arrays that are passed when the code is loaded.
     """
     llvm = initialize()
     with LLVM:
@@ -72,7 +72,7 @@ def _optimised(llvm: Any, code: ir.Module) -> tuple[bytes, list[str]]:
     """The object code of LLVM's module, for this processor."""
     target = processor()
     code.triple, code.data_layout = llvm.get_process_triple(), str(target.target_data)
-    made = llvm.parse_assembly(str(code), llvm.create_context())  # its types and constants go with the context
+    made = llvm.parse_assembly(str(code), llvm.create_context())  # its types and constants are freed with the context
     settings = llvm.create_pipeline_tuning_options(speed_level=3)
     settings.loop_vectorization = settings.loop_interleaving = settings.loop_unrolling = True
     builder = llvm.create_pass_builder(target, settings)
@@ -84,7 +84,7 @@ def _optimised(llvm: Any, code: ir.Module) -> tuple[bytes, list[str]]:
 
 
 def _let_go(passes: Any) -> None:
-    """Free a pass manager, some 100 KB: llvmlite inherits two ways to do so, and takes the one that does nothing."""
+    """Free a pass manager, some 100 KB: of two inherited `_dispose` methods llvmlite calls the empty one."""
     if type(passes)._dispose is not NewPassManager._dispose:
         NewPassManager._dispose(passes)
         passes.detach()

@@ -1,7 +1,7 @@
-"""The operations of kernels on one entry, as they are written in compiled code.
+"""The elementwise operations of kernels, as expressions of compiled code.
 
-Each is a function of `T`, which makes a number of the dtype of the result, and of its operands. Where NumPy's result
-at NaN, Inf or 0 differs from that of the plain operator, it is written NumPy's way.
+Each is a function of its operands and of `T`, which makes a number of the result's dtype. Where NumPy's result at NaN,
+Inf or 0 differs from the plain operator's, the expression gives NumPy's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from chainrule.compile.values import KERNEL_OPS, VIEWS
 __all__ = ["BLOCK_OF", "CHEAP", "ENTRY_BY_ENTRY", "FLOAT_ONLY", "Kind", "entrywise"]
 
 Kind = Callable[[Any], FunctionCall]
-"""What makes a number of a dtype."""
+"""Makes a number of a dtype."""
 Entrywise = Callable[..., LoopExpression]
 VECTOR_MATH = (
     "maximum minimum product_or_zero exp expm1 log log1p tanh sigmoid softplus logaddexp exp2 log2 log10 sin cos tan "
@@ -36,7 +36,7 @@ def kind_of(dtype: np.dtype) -> Kind:
 
 
 def entrywise(op: str, dtype: np.dtype, *operands: LoopExpression) -> LoopExpression:
-    """An entry of the result of an operation, from those of its operands."""
+    """An entry of an operation's result, from the entries of its operands."""
     made = KERNEL_OPS[op](kind_of(dtype), *operands)
     return call(kind(dtype), made) if dtype.kind == "i" and op not in VIEWS | {"cast", "one_hot"} else made
 
@@ -46,7 +46,7 @@ def _select(condition: LoopExpression, x: Any, y: Any) -> LoopExpression:
 
 
 def _beyond(name: str, x: LoopExpression, y: LoopExpression) -> LoopExpression:
-    """The maximum or minimum of two, of which one may be NaN."""
+    """The maximum or minimum of two numbers; NaN if one is NaN."""
     return _select(y.is_other(y), x, _select(x.is_other(x), y, call(f"vm.{name}", x, y)))
 
 
@@ -163,10 +163,10 @@ ENTRY_BY_ENTRY: dict[Block, str] = {
     ufuncs.bitwise_and: "logical_and",
     ufuncs.bitwise_or: "logical_or",
 }
-"""The blocks that are one operation on each entry."""
+"""The blocks that are one elementwise operation."""
 
 BLOCK_OF: dict[str, Block] = {op: block for block, op in reversed(ENTRY_BY_ENTRY.items())}
-"""The block that an operation on each entry is; of truths the logical one."""
+"""The block of each elementwise operation; for booleans the logical one."""
 
 COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal isnan isfinite isinf".split())
 LOGICAL = frozenset("logical_and logical_or logical_not".split())
@@ -181,7 +181,7 @@ CHEAP = (
         "broadcast one_hot sign".split()
     )
 )
-"""What is computed anew rather than stored and read again."""
+"""Operations that are recomputed rather than stored and read again."""
 
 COMPUTED = frozenset(map(np.dtype, [np.float32, np.float64, np.int32, np.int64, np.bool_]))
-"""The dtypes of which kernels compute."""
+"""The dtypes that kernels compute with."""

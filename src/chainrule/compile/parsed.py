@@ -1,6 +1,6 @@
-"""Python that was written by hand, as the objects of `loops`: the functions of `vecmath`.
+"""Parses hand-written Python, the functions of `vecmath`, into the objects of `loops`.
 
-What is understood is a small part of Python: assignments, loops over ranges, branches, one return at the end.
+It accepts a small part of Python: assignments, loops over ranges, branches, one return at the end.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ COMPARED: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: "
 
 
 def parsed(function: Callable[..., Any]) -> LoopFunction:
-    """A function of Python."""
+    """A Python function as a `LoopFunction`."""
     try:
         return _functions_in(function.__module__)[function.__name__]
     except (KeyError, OSError, AttributeError) as error:
@@ -72,7 +72,7 @@ def _functions_in(module: str) -> _Functions:
 
 
 class _Functions:
-    """The functions of a module, each read when it is asked for."""
+    """The functions of a module, each parsed on first use."""
 
     def __init__(self, text: str):
         self.definitions = {line.name: line for line in ast.parse(text).body if isinstance(line, ast.FunctionDef)}

@@ -1,4 +1,4 @@
-"""Code as Python: what `source()` shows, and what runs where a program is a Python function."""
+"""Code as Python: `source()` shows it, and a program that is a Python function runs it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from chainrule.compile.signatures import Argument
 __all__ = ["array_text", "function_text", "number_text", "text_of"]
 
 ORDER = {"&": 4, "|": 3, "<<": 5, ">>": 5, "+": 6, "-": 6, "*": 7, "/": 7, "//": 7, "%": 7, "**": 9}
-"""How strongly operators bind; those that bind more strongly need no brackets inside the others."""
+"""Operator precedence; a stronger operator needs no brackets inside a weaker one."""
 AND, NOT, COMPARED, NEGATED, WHOLE = 0, 1, 2, 8, 10
 
 
@@ -96,7 +96,7 @@ def _lines(statement: Statement) -> list[str]:
 
 
 def text_of(x: Any, around: int = AND) -> str:
-    """An expression, in brackets where it stands in one that binds more strongly."""
+    """The text of an expression, in brackets if the surrounding operator binds more strongly."""
     match x:
         case Name(text):
             return text
@@ -137,7 +137,7 @@ def text_of(x: Any, around: int = AND) -> str:
 
 
 def _bare(x: LoopExpression) -> str:
-    """What is assigned: several values stand without brackets."""
+    """The text of an assigned expression: several values without brackets."""
     return _joined(x.parts) if isinstance(x, Several) and len(x.parts) > 1 else text_of(x)
 
 
@@ -150,7 +150,7 @@ def _in_brackets(text: str, needed: bool) -> str:
 
 
 def number_text(number: Any) -> str:
-    """A number as it is written in source."""
+    """The source text of a number."""
     dtype = np.asarray(number).dtype
     if dtype.kind == "b":
         return str(bool(number))
@@ -167,7 +167,7 @@ def number_text(number: Any) -> str:
 
 
 def array_text(name: str, array: np.ndarray) -> str:
-    """A small array as a line of its own."""
+    """The line of source that defines a small array."""
     numbers = ", ".join(number_text(x) if isinstance(x, float) else repr(x) for x in array.ravel().tolist())
     shape = "" if array.ndim == 1 else f".reshape({array.shape})"
     return f"{name} = np.array([{numbers}], np.{array.dtype.name if array.dtype != bool else 'bool_'}){shape}"

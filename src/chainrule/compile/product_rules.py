@@ -1,4 +1,4 @@
-"""What reductions, products of matrices, and reads and writes at labels are in the operations of kernels and BLAS."""
+"""Lowering rules of reductions, matrix products, and reads and writes at labels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def reduced(low: Maker, op: str, x: Value, axes: tuple[int, ...], shape: tuple[i
         return reshaped(low, x, shape)
     if number_of(x) is not None and op in ("max", "min"):
         return low.constant(number_of(x), shape, x.dtype)
-    if x.op == "transpose":  # what is kept must come out in its order
+    if x.op == "transpose":  # the kept axes must come out in their order
         order = x.params["order"]
         rest = [order[a] for a in range(len(order)) if a not in axes]
         if rest == sorted(rest):
@@ -101,7 +101,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 
 def _product(low: Maker, x: Value, y: Value, shape: tuple[int, ...], turned_x: bool, turned_y: bool) -> Value:
-    """A product; leading axes of length 1 are left out."""
+    """A matrix product, without leading axes of length 1."""
     if len(shape) > 2 and math.prod(shape[:-2]) == 1:
         x, y = (reshaped(low, a, a.shape[-2:]) for a in (x, y))
         return reshaped(low, _product(low, x, y, shape[-2:], turned_x, turned_y), shape)
@@ -109,24 +109,24 @@ def _product(low: Maker, x: Value, y: Value, shape: tuple[int, ...], turned_x: b
 
 
 def _has_positions(x: Value) -> bool:
-    """Whether a matrix has the positions of a convolution as its rows, so that the result should have them too."""
+    """Whether the rows of a matrix are the positions of a convolution; then the result's rows should be too."""
     while x.op in ("view", "reshape"):
         x = x.args[0]
     return x.op == "columns"
 
 
 def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
-    """A transposed matrix is read the other way round by the product itself."""
+    """The matrix without its transpose, and whether the product must read it transposed."""
     if x.op == "transpose" and len(x.shape) >= 2:
         n, order = len(x.shape), x.params["order"]
-        wanted = (*range(n - 2), n - 1, n - 2)  # of the axes of x, in the order in which they lie in memory
+        wanted = (*range(n - 2), n - 1, n - 2)  # the axes of x in memory order
         lies = sorted(range(n), key=lambda a: order[a])
         if [a for a in lies if x.shape[a] != 1] == [a for a in wanted if x.shape[a] != 1]:
             return reshaped(low, x.args[0], tuple(x.shape[a] for a in wanted)), True
     return x, False
 
 
-# Labels that are known only at run time ------------------------------------------------------------------------
+# Labels known only at run time ------------------------------------------------------------------------
 
 
 @PRODUCT_RULES(gather)
@@ -167,9 +167,9 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 
 def _are_labels(low: Maker, node: Node, label: Value, classes: int) -> bool:
-    """Whether all indices are between 0 and classes − 1, as they are from now on: others are another path.
+    """Whether all labels are between 0 and classes − 1; a guard then sends other labels to another path.
 
-    An index that counts from the end, or beyond it, is NumPy's business.
+    NumPy indexes with negative or out-of-range labels.
     """
     found = node.inputs[1].value if type(node.inputs[1]) is Node else node.inputs[1]
     if not np.all((found >= 0) & (found < classes)):
@@ -179,7 +179,7 @@ def _are_labels(low: Maker, node: Node, label: Value, classes: int) -> bool:
 
 
 def _fit(low: Maker, label: Value, classes: int, ignored: int | None = None) -> Value:
-    """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
+    """Whether all labels are between 0 and classes − 1, or equal to `ignored`."""
     low_enough = low.make("less", [label, low.constant(label.dtype.type(classes))], label.shape, bool)
     not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
     fits = low.make("logical_and", [not_negative, low_enough], label.shape, bool)

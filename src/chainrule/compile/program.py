@@ -1,7 +1,7 @@
 """Programs: one function that runs the kernels, the matrix products and the calls in order.
 
 A small program is compiled as a whole, so that a call costs about a microsecond. A large one stays a Python function,
-which is then a small part of its time; NumPy does its matrix products, and all that has no kernel.
+whose overhead is small beside its work; NumPy does its matrix products, and everything without a kernel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["Program", "write_program"]
 SMALL = 40_000
 """Programs that compute fewer numbers than this are compiled as a whole."""
 FEW_STEPS = 1000
-"""Programs of more steps are not: LLVM would take long for the main function."""
+"""Programs of more steps are not compiled as a whole: LLVM would take long for the main function."""
 
 HEAD = """import math
 
@@ -56,12 +56,12 @@ SCOPE = {
     "dense": runtime.dense,
     "shared": shared,
 }
-"""What a program sees that is a Python function."""
+"""The globals of a program that is a Python function."""
 
 
 @dataclass(eq=False)
 class Program:
-    """A program, and what it needs from outside.
+    """A program, and the outside objects it needs.
 
     Attributes
     ----------
@@ -69,13 +69,13 @@ class Program:
     functions : all of them, the main function last.
     arrays : small constants that the functions read, by name.
     inputs : the inputs that it takes, in order.
-    outputs : what it computes.
-    outside : what names stand for that cannot be written: blocks' rules, large constants.
+    outputs : the values that it computes.
+    outside : by name, objects that cannot be written as source: blocks' rules, large constants.
     native : whether it is compiled as a whole.
-    parameters : of the function, if it is: where its inputs, results and buffers come from.
-    lifetimes : of the arrays that it uses in between.
+    parameters : of the main function, if native: where its inputs, results and buffers come from.
+    lifetimes : of its buffers.
     overwritten : the donated inputs that hold results afterwards.
-    work : the numbers that it computes, roughly.
+    work : roughly how many numbers it computes.
     """
 
     name: str
@@ -98,11 +98,11 @@ class Program:
         return "\n\n\n".join([head.rstrip(), *arrays, *map(function_text, self.functions)]) + "\n"
 
     def memory(self) -> int:
-        """The most bytes that it takes for what it computes in between."""
+        """The bytes that its buffers take."""
         return sum(share(self.lifetimes)[1])
 
     def load(self, entries: Mapping[str, Entry]) -> dict[str, Callable[..., Any]]:
-        """The program, compiled: by the names of its entries if it is native, else by its own."""
+        """The compiled program: functions by the names of its entries if it is native, else by its own name."""
         load_program = imported("chainrule.compile.cache").load_program
         constants = [np.ascontiguousarray(array) for array in self.outside.values()] if self.native else []
         file, compiled = load_program(self.name, self.text, self.functions, self.arrays, entries, constants)
@@ -125,8 +125,8 @@ def write_program(
 ) -> Program:
     """The program that computes the outputs from the inputs.
 
-    Results may be written into the donated inputs. So that a run that takes another path has not yet overwritten
-    anything, the guards (with the truth that is expected of each) are then computed first, and refuse it.
+    Results may be written into the donated inputs. Then the guards (each with its expected truth) are computed first,
+    so that a run that takes another path stops before anything is overwritten.
     """
     steps, values = schedule(outputs), needed(outputs)
     work = sum(map(_cost, values))
@@ -134,7 +134,7 @@ def write_program(
         native = work <= SMALL and len(steps) <= FEW_STEPS and _can_be_native(steps, values)
     checked = 0
     if native or any(isinstance(step, ProgramStep) and step.value.op == "call" for step in steps):
-        donated = ()  # a call may refuse what it is given, when something has been overwritten already
+        donated = ()  # a call may raise after something has been overwritten
     if donated:
         steps, checked = _needed_first(steps, [value for value, _ in guards])
     writer = ProgramWriter(title, inputs, outputs, native, steps, values)
@@ -184,7 +184,7 @@ def _is_native(value: Value) -> bool:
 
 
 def _needed_first(steps: list[Kernel | ProgramStep], values: Sequence[Value]) -> tuple[list[Kernel | ProgramStep], int]:
-    """The steps with those first that the values need, and how many those are."""
+    """The steps, those that the values need first, and how many those are."""
     made = {v: i for i, step in enumerate(steps) for v in step.values()}
     wanted: set[int] = set()
     stack = [made[v] for v in values if v in made]

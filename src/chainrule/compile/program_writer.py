@@ -1,4 +1,4 @@
-"""Programs are written step by step: names, memory, calls of kernels, and the main function around them."""
+"""Writes programs step by step: names, memory, calls of kernels, and the main function around them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 __all__ = ["ProgramWriter", "base_of", "dtype_name"]
 
 FEW_ENTRIES = 64
-"""Constants of so many entries are written into small programs; larger ones would not always fit on the stack."""
+"""Constants of up to so many entries are written into native programs; larger ones may not fit on the stack."""
 
 
 class ProgramWriter:
@@ -51,9 +51,9 @@ class ProgramWriter:
     at : the step that is being written.
     body : the statements of the main function so far.
     users, last : for each value the steps that read it, and the last one that reads it or what shares its memory.
-    buffers : the names of the arrays that are used in between; allocated : the results that are made by whoever calls.
+    buffers : the names of the arrays for intermediate values; allocated : the results that the caller allocates.
     donated : the inputs that may be overwritten, once `may_overwrite` is set.
-    several : whether NumPy's products have several threads here.
+    several : whether NumPy's products use several threads at this step.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ProgramWriter:
         self.donated = [v for v in donated if v in given and v not in self.escaping]
 
     def check(self, guards: Sequence[tuple[Value, bool]]) -> None:
-        """Leave where a guard is not as expected; from here on donated inputs may be overwritten."""
+        """Leave the program if a guard is not as expected; from here on donated inputs may be overwritten."""
         if not self.donated:
             return
         tests = dict.fromkeys(Unary("not", self.value(v)) if truth else self.value(v) for v, truth in guards)
@@ -144,7 +144,7 @@ class ProgramWriter:
         return whole if base.shape == shape else _reshaped(whole, shape)
 
     def filling(self, value: Value) -> LoopExpression:
-        """What is written into the memory of a result: an array, or the number that all its entries are."""
+        """The right side of a store into a result: an array, or the number that fills it."""
         base = base_of(value)
         if base.op == "constant" and "number" in base.params:
             return number(base.params["number"])
@@ -186,20 +186,20 @@ class ProgramWriter:
             self._typed(source.returned)
 
     def defined(self, function: LoopFunction) -> str:
-        """Add a function, unless there is one that does the same; the name of the one that there is then."""
+        """Add a function, unless an equal one exists; returns the name of that or the new one."""
         name = self.alike.setdefault(anonymous(function), function.name)
         if name == function.name:
             self.functions.append(function)
         return name
 
     def _typed(self, values: Sequence[Value]) -> None:
-        """Compiled code returns Python's numbers; elsewhere they count as NumPy's."""
+        """Convert the Python numbers that compiled code returns to NumPy's."""
         for v in values:
             if (not v.weak and v.dtype != np.float64) or v.dtype.kind != "f":
                 self.put(v, call(dtype_name(v), self.named(v)))
 
     def _in_place(self, kernel: Kernel, roots: Sequence[Value]) -> dict[Value, Value]:
-        """The donated input that a kernel overwrites, and its result: where that is all that the kernel computes.
+        """The donated input that a kernel overwrites, with its result; only if that is the kernel's one result.
 
         With another result, or a second pass over the row, the input could be read after it has been overwritten.
         """
@@ -221,12 +221,12 @@ class ProgramWriter:
         self.body.append(Assign((self.name_of(value),), what))
 
     def store(self, value: Value, what: LoopExpression, index: Any = ...) -> None:
-        """Write into the array of a value."""
+        """Store into the array of a value."""
         self.body.append(Store(self.named(value)[index], what))
 
     def allocate(self, value: Value, target: Value | None = None) -> None:
-        """An array to be written: a donated one or a fresh one for a result, else a buffer."""
-        if target is None and self.may_overwrite and self.times_out[value] == 1:  # one that nobody reads any more
+        """Provide the array of a value: a donated or a new one for a result, else a buffer."""
+        if target is None and self.may_overwrite and self.times_out[value] == 1:  # one that no later step reads
             dead = [v for v in self.donated if (v.shape, v.dtype) == (value.shape, value.dtype)]
             target = next((v for v in dead if self.last.get(v, -1) < self.at), None)
         if target is not None:
@@ -242,7 +242,7 @@ class ProgramWriter:
             self.put(value, call("np.empty", value.shape, Name(dtype_name(value))))
 
     def threads(self, several: bool) -> None:
-        """Say how many threads NumPy's own functions have from here on."""
+        """Set whether NumPy's own functions use several threads from here on."""
         if several != self.several:
             self.body.append(Do(call("all_threads" if several else "one_thread")))
             self.several = several
@@ -276,12 +276,12 @@ class ProgramWriter:
                 Return((Name("results"),)),
             ]
             body = [*take, *self.body, *give]
-        if Do(call("one_thread")) in self.body:  # whatever interrupts it, the threads are given back
+        if Do(call("one_thread")) in self.body:  # restore the threads whatever happens
             body = [Finally(tuple(body), (Do(call("all_threads")),))]
         return LoopFunction(self.title, tuple(map(self.name_of, self.inputs)), tuple(body), "python")
 
     def _native_main(self) -> LoopFunction:
-        """It is handed over the memory that it writes into, and returns the results that are numbers."""
+        """The main function of a native program: it gets memory to write into, and returns results that are numbers."""
         names: list[str] = []
         takes: list[Argument] = []
 
@@ -305,7 +305,7 @@ class ProgramWriter:
                 name = self.name_of.free(f"{identifier(self.name_of(out))}_result")
                 self.body.append(Store(Name(name)[...], self.filling(out)))
                 results[k] = (name, out)
-        for v in self.allocated:  # of which only an entry comes out, as a number
+        for v in self.allocated:  # of which only an entry is returned, as a number
             if v not in handed_out:
                 self.lifetimes.append(Lifetime(v.shape, v.dtype, 0, self.at))
                 self.buffers.append(self.name_of(v))
@@ -328,7 +328,7 @@ def _reshaped(x: LoopExpression, shape: tuple[int, ...]) -> LoopExpression:
 
 
 def _strong(x: Any) -> LoopExpression:
-    """A number as NumPy's, so that it decides the dtype of what is computed with it."""
+    """A NumPy number, so that its dtype takes part in promotion."""
     made = number(x)
     return call("np.float64", made) if type(made.value) is float else made
 
@@ -337,11 +337,11 @@ def dtype_name(value: Value) -> str:
     return f"np.{'bool_' if value.dtype == bool else value.dtype.name}"
 
 
-# When values are needed --------------------------------------------------------------------------------------------
+# Lifetimes of values -----------------------------------------------------------------------------------------------
 
 
 def _users(steps: Sequence[Kernel | ProgramStep], outputs: Sequence[Value]) -> dict[Value, set[int]]:
-    """The steps that read each value; a result is read after the last one."""
+    """The steps that read each value; a result counts as read after the last step."""
     users: dict[Value, set[int]] = {}
     for i, step in enumerate(steps):
         for v in step.values():
@@ -357,7 +357,7 @@ def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Va
     last: dict[Value, int] = {}
     for value in reversed(values):
         last[value] = max([*users.get(value, ()), last.get(value, -1)])
-        if value.op in ("view", "reshape", "call"):  # a call may return a view of what it is given
+        if value.op in ("view", "reshape", "call"):  # a call may return a view of its argument
             for operand in value.args:
                 last[operand] = max(last.get(operand, -1), last[value])
     return last
@@ -369,7 +369,7 @@ def _is_held_as_number(value: Value) -> bool:
 
 
 def base_of(value: Value) -> Value:
-    """The value whose memory this one is."""
+    """The value that owns this one's memory."""
     while value.op in ("view", "reshape"):
         value = value.args[0]
     return value

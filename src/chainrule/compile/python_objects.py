@@ -1,4 +1,4 @@
-"""Python's and NumPy's objects in LLVM's language: reading their fields, and calling the functions that make them."""
+"""Python's and NumPy's objects in LLVM IR: reading their fields, and calling the functions that make them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LETTERS = {"v": ir.VoidType(), "p": POINTER, "d": ir.DoubleType(), "l": LONG, "i
 
 
 class PythonObjects:
-    """Instructions that read objects and call functions, at the end of a block of code.
+    """Writes instructions that read objects and call functions, at the builder's position.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class PythonObjects:
         return self.builder.load(self.builder.gep(self.table, [INT(0), INT(index)]))
 
     def known(self, name: str) -> ir.Value:
-        """An object or a function that stands in the table."""
+        """An object or a function from the table."""
         return self.slot(TABLE.index(name))
 
     def call(self, name: str, *arguments: ir.Value) -> ir.Value:
@@ -68,19 +68,19 @@ class PythonObjects:
         return self.field(thing, TYPE, POINTER)
 
     def number_in(self, thing: ir.Value, dtype: str) -> TypedNumber:
-        """The number in a float of Python, or in a scalar of NumPy."""
+        """The number in a Python float or a NumPy scalar."""
         place = self.builder.gep(thing, [LONG(NUMBER)])
         return loaded(self.builder, dtype, self.builder.bitcast(place, IN_MEMORY[dtype].as_pointer()))
 
     def data(self, array: ir.Value) -> ir.Value:
-        """Where the entries of an array are."""
+        """The address of an array's entries."""
         return self.field(array, DATA, POINTER)
 
     def length(self, array: ir.Value, axis: int) -> ir.Value:
         return self.builder.load(self.builder.gep(self.field(array, LENGTHS, LONG.as_pointer()), [LONG(axis)]))
 
     def is_contiguous(self, array: ir.Value, dtype: str, ndim: int, writeable: bool) -> ir.Value:
-        """Whether an array has this dtype and number of axes, in C order, and may be written to if that is wanted."""
+        """Whether an array has this dtype and number of axes, is in C order, and writeable if required."""
         flags = INT(C_CONTIGUOUS | ALIGNED | (WRITEABLE if writeable else 0))
         fits = self.equal(self.builder.and_(self.field(array, FLAGS, INT), flags), flags)
         fits = self.builder.and_(fits, self.equal(self.field(array, NDIM, INT), INT(ndim)))

@@ -1,4 +1,4 @@
-"""Recording a function for compilation: its inputs, what it returned, and which concrete values it looked at."""
+"""Recording a function for compilation: its inputs, its results, and the concrete values it read."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = ["Guard", "Recorded", "Signature", "found", "record", "signature_of"]
 
 
 class Guard(NamedTuple):
-    """A concrete value that the function looked at, and that decided what it did.
+    """A concrete value that the function read, and that may have decided its path.
 
     Attributes
     ----------
     node : the value.
-    how : what counts: its "truth", the "integer" that it is, or the whole "value".
-    outcome : what was found.
+    how : what was read: its "truth", the "integer" that it is, or the whole "value".
+    outcome : the result of that read.
     """
 
     node: Node
@@ -45,12 +45,12 @@ class Signature(NamedTuple):
 
     Attributes
     ----------
-    key : what a compiled version is for: structure, shapes, dtypes and whatever is no array.
+    key : what selects a compiled version: structure, shapes, dtypes and all arguments that are not arrays.
     leaves : the arrays and numbers, in order.
-    rebuild : puts other leaves in their places and returns (args, kwargs).
-    family : the key of all calls that differ in their integers only.
-    integers : those, by their places among all that is given.
-    ranges : the leaves that are Python's integers, by their places: from which to which they may be.
+    rebuild : (args, kwargs) with other leaves in place of these.
+    family : a key shared by all calls that differ only in their integers.
+    integers : those integers, by their positions among all arguments.
+    ranges : the ranges of the leaves that are Python's integers, by their positions among the leaves.
     """
 
     key: Any
@@ -76,7 +76,7 @@ STATIC = (
     type(len),
     enum.Enum,
 )
-"""Types of arguments that are part of what is compiled: another value is another version."""
+"""Types of arguments that are compiled in: a new value makes a new version."""
 
 
 def signature_of(
@@ -87,10 +87,10 @@ def signature_of(
     Parameters
     ----------
     name : of the function, for errors.
-    operands : the integers that are leaves, by their places among all that is given, with their ranges.
+    operands : the ranges of the integers that are leaves, by their positions among all arguments.
     """
     optree = imported("optree")
-    flatten((args, kwargs))  # makes the tree library know the dataclasses in it
+    flatten((args, kwargs))  # registers its dataclasses with the tree library
     everything: list[Any]
     everything, structure = optree.tree_flatten((args, kwargs), namespace="chainrule")  # type: ignore[arg-type]
     key: list[Any] = []
@@ -152,16 +152,16 @@ class Recorded(NamedTuple):
     drew: bool
     """Whether it drew random numbers."""
     seeded: Line | None
-    """Where it made a generator without a seed."""
+    """The line where it made a generator without a seed, or None."""
     writes: bool
-    """Whether it updates an argument in place, so that memory that arguments share would matter."""
+    """Whether it updates an argument in place; then memory shared between arguments matters."""
 
     def told(self) -> list[Told]:
         return told(self.inputs, self.outputs, self.guards)
 
 
 def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Recorded:
-    """Run f on recorded inputs, watching which concrete values it looks at, and whether it draws random numbers."""
+    """Run f on recorded inputs, watching which concrete values it reads, and whether it draws random numbers."""
     inputs = [
         Node(None, (), NO_PARAMS, constant(leaf), name=name) for leaf, name in zip(signature.leaves, names, strict=True)
     ]
@@ -197,7 +197,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
 
 
 def found(value: Any, how: str) -> Any:
-    """What somebody who looks at a value finds."""
+    """The outcome of reading a value."""
     return bool(value) if how == "truth" else int(value) if how == "integer" else np.array(value)
 
 

@@ -1,4 +1,4 @@
-"""What the generated modules import: which functions are compiled, for what, and how arrays are told apart."""
+"""What generated modules import: decorators of compiled functions, types of their arguments, a check of calls."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def written(dtype: str, shape: tuple[int | str, ...]) -> Argument:
 
 
 def scratch(dtype: str, shape: tuple[int, ...]) -> Argument:
-    """Memory that a function is given for its own use; who calls it does not know of it."""
+    """Scratch memory for a function's own use; hidden from the caller."""
     return Argument(dtype, shape, is_written=True, is_scratch=True)
 
 
 def kernel(*takes: Argument) -> Callable[[Any], Any]:
-    """Decorator: compile a function, to be called by Python with these arguments, or (without any) by others."""
+    """Decorator: compile a function that Python calls with these arguments, or (without any) only compiled code."""
 
     def mark(function: Any) -> Any:
         function.takes, function.is_program = takes or None, False
@@ -52,7 +52,7 @@ def program(*takes: Argument) -> Callable[[Any], Any]:
 
 
 def dense(x: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
-    """The result of a call as kernels take it; what is not as it was recorded is an error."""
+    """The result of a call in the form that kernels take; raises if its dtype or shape differs from the recording."""
     if np.shape(x) != shape or np.asarray(x).dtype != dtype:
         raise OtherInputs(f"a call returned {np.asarray(x).dtype} {np.shape(x)} instead of {dtype} {shape}")
     return np.ascontiguousarray(x) if shape else x[()] if isinstance(x, np.ndarray) else x

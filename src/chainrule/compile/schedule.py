@@ -1,13 +1,14 @@
-"""Scheduling: which values are computed together, in one pair of nested loops, and in which order all is done.
+"""Scheduling: which values are computed together in one loop nest, and the order of all steps.
 
 A *kernel* is a loop nest: outer loops over rows, inner loops along a row. In it are
 
 - full values, one number for each entry of each row;
-- row values, one number for each row: reductions along the row, and what is computed from them;
-- totals: sums over everything, and sums over the rows, ready only after the loops.
+- row values, one number for each row: reductions along the row, and values computed from them;
+- totals: sums over all entries, and sums over the rows, ready only after the loops.
 
-Values are placed from the last to the first, each into the kernel that uses it first. What nothing yet placed uses (a
-loss, the gradient of a bias) waits until one of its operands is placed, and goes there, where that is still at hand.
+Values are placed from last to first, each into the earliest kernel that uses it. A value that no placed value uses
+(a loss, the gradient of a bias) waits until one of its operands is placed, and joins that kernel, where the operand is
+still available.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, domain_of, k
 __all__ = ["Kernel", "ProgramStep", "schedule"]
 
 MOST = 150
-"""The most operations of one kernel; a long function counts for eight. LLVM takes a time that grows with its square."""
+"""The most operations of one kernel; a long function counts for eight. LLVM's time grows with the square."""
 STRIDED = 4096
-"""Up to this size a reduction may go down the columns; beyond it rows are read in order."""
+"""Up to this size a reduction may run down the columns; larger arrays are read row by row."""
 
 
 class ProgramStep:
@@ -31,7 +32,7 @@ class ProgramStep:
 
     Attributes
     ----------
-    place : where it comes among all steps: a larger number is later.
+    place : its position among all steps: a larger number is later.
     """
 
     def __init__(self, value: Value):
@@ -48,13 +49,13 @@ class Kernel:
     Attributes
     ----------
     lengths : of its loops, outermost first.
-    inner : which of them go along a row; None while that is open.
-    loops : for each value, which loop goes along each axis of its domain.
-    along : for each value, which loop goes along each axis of its result.
+    inner : the loops along a row; None while undecided.
+    loops : for each value, the loop along each axis of its domain.
+    along : for each value, the loop along each axis of its result.
     kind : "full", "row" or "total" for each value.
-    readings : for each operand of a value, how it is read: which loop goes along each of its axes.
-    work : how many operations they are, roughly.
-    place : where it comes among all steps: a larger number is later.
+    readings : for each operand of a value, how it is read: the loop along each of its axes.
+    work : roughly the number of operations.
+    place : its position among all steps: a larger number is later.
     """
 
     def __init__(self, value: Value):
@@ -88,16 +89,16 @@ class Kernel:
         return True
 
     def _decide(self, inner: tuple[int, ...]) -> None:
-        """Fix which loops go along a row. What was full stays so: it has all loops."""
+        """Fix which loops go along a row. Full values stay full: they use all loops."""
         self.inner = inner
 
     def required(self, value: Value) -> tuple[int, ...] | None:
-        """How the users of a value in this kernel read it; None if they differ, or if it is ready too late."""
+        """How the users of a value in this kernel read it; None if they differ."""
         found = self.readings.get(value, ())
         return next(iter(found)) if len(found) == 1 else None
 
     def join(self, value: Value) -> bool:
-        """Take in a value that is used here, if it can be computed here in time."""
+        """Add a value that is used here, if it can be computed here in time."""
         along = self.required(value)
         if along is None or self.work >= MOST:
             return False
@@ -152,7 +153,7 @@ class Kernel:
         return self._add(value, tuple(loops[i] for i in range(len(lengths))), along, "row")
 
     def attach(self, value: Value, operand: Value) -> bool:
-        """Take in a value that nothing placed uses yet, because its operand is computed here."""
+        """Add a value that no placed value uses yet, because its operand is computed here."""
         if self.work >= MOST:
             return False
         known: dict[int, int] = {}
@@ -173,7 +174,7 @@ class Kernel:
         return self._place(value, loops)
 
     def _reduce(self, value: Value, loops: tuple[int, ...], over: tuple[int, ...]) -> bool:
-        """Take in a reduction of something that is computed (or read) here."""
+        """Add a reduction of a value that is computed (or read) here."""
         every = tuple(range(len(self.lengths)))
         along = tuple(loops[i] for i in kept_axes(value))
         if len(set(loops)) != len(loops):
@@ -206,12 +207,12 @@ def is_for_kernels(value: Value) -> bool:
 
 
 def schedule(outputs: Sequence[Value]) -> list[Kernel | ProgramStep]:
-    """All that is needed for the outputs, in order."""
+    """The steps that compute the outputs, in order."""
     return _Scheduler(outputs).scheduled()
 
 
 def needed(outputs: Sequence[Value]) -> list[Value]:
-    """What the outputs are computed from, in order."""
+    """The values that the outputs depend on, themselves included, in order."""
     seen: set[Value] = set()
     stack = list(outputs)
     while stack:
@@ -227,10 +228,10 @@ def _largest_first(value: Value) -> tuple[int, int]:
 
 
 class _Order:
-    """Steps in order: one is put before another, and two are compared, in a time that does not depend on their number.
+    """An ordered list of steps, with insertion before a step and comparison of two steps in constant time.
 
-    A step's place is a number. Places are so far apart that between two of them there is room for many more, nearly
-    always; else all are numbered anew.
+    A step's place is a number. Places are so far apart that there is nearly always room between two of them; if
+    not, all are renumbered.
     """
 
     APART = 1 << 1000
@@ -238,7 +239,7 @@ class _Order:
     def __init__(self) -> None:
         self.before: dict[Kernel | ProgramStep | None, Kernel | ProgramStep | None] = {
             None: None
-        }  # None begins and ends the ring
+        }  # None is both ends of the ring
         self.after: dict[Kernel | ProgramStep | None, Kernel | ProgramStep | None] = {None: None}
 
     def __iter__(self) -> Iterator[Kernel | ProgramStep]:
@@ -248,7 +249,7 @@ class _Order:
             step = self.after[step]
 
     def insert(self, step: Kernel | ProgramStep, after: Kernel | ProgramStep | None) -> None:
-        """Put a step before another, or at the end (before None)."""
+        """Insert a step before another, or at the end (before None)."""
         before = self.before[after]
         self.before[step], self.after[step] = before, after
         self.after[before] = self.before[after] = step
@@ -271,9 +272,9 @@ class _Scheduler:
 
     Attributes
     ----------
-    values, users : what is computed, in order, and what each is used by.
+    values, users : the values to compute, in order, and the users of each.
     group : the step in which a value has been placed.
-    waiting : what nothing placed uses yet; ready, what of it has a user that has just been placed.
+    waiting : the values that no placed value uses yet; ready, those of them whose user has just been placed.
     """
 
     def __init__(self, outputs: Sequence[Value]):
@@ -293,7 +294,7 @@ class _Scheduler:
                 self.waiting[value] = None
             else:
                 self._place(value)
-        # Results of the whole that found no place, largest first. All else that waits has users that wait.
+        # Place the outputs that no kernel took, largest first. All other waiting values have waiting users.
         for first in sorted((v for v in self.waiting if v not in self.users), key=_largest_first):
             if first in self.waiting:
                 del self.waiting[first]
@@ -302,7 +303,7 @@ class _Scheduler:
         return list(self.steps)
 
     def _place_operands(self) -> None:
-        """Place what waited for a user that has been placed, latest first."""
+        """Place the values whose user has been placed, latest first."""
         while self.ready:
             *_, value = heapq.heappop(self.ready)
             if value in self.waiting:
@@ -339,7 +340,7 @@ class _Scheduler:
         self._attach_waiting(kernel, value)
 
     def _attach_waiting(self, kernel: Kernel, value: Value) -> None:
-        """Where an operand of what waits is placed, that may be computed there too."""
+        """Attach the waiting users of a value to the kernel that computes it, where possible."""
         for user in sorted(self.users.get(value, ()), key=lambda v: v.order):
             if user not in self.waiting or not self._in_time(user, kernel):
                 continue

@@ -1,4 +1,4 @@
-"""What compiled functions take and give: kernels, the main function of a program, and the entry that Python calls."""
+"""Signatures of compiled functions: kernels, the main function of a program, and the entry that Python calls."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 __all__ = ["DTYPES", "Argument", "Entry", "Leaf", "Parameter", "Result"]
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
-"""The dtypes of arrays and numbers that entries take and give."""
+"""The dtypes of arrays and numbers that entries take and return."""
 
 
 class Argument(NamedTuple):
-    """A parameter of a compiled function: an array (without axes: a number), or memory for its own use.
+    """A parameter of a compiled function: an array (without axes: a number), or scratch memory.
 
     Attributes
     ----------
-    dtype, shape : of the array; a length that is no integer is any, but the same wherever it has the same name.
-    is_written, is_scratch : whether the function writes into it; whether whoever calls it does not know of it.
+    dtype, shape : of the array; a string in place of a length is any length, the same wherever the name is the same.
+    is_written, is_scratch : whether the function writes into it; whether it is scratch, hidden from the caller.
     """
 
     dtype: str
@@ -26,9 +26,9 @@ class Argument(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """What an entry takes: an array, or a number of a type: "float", "int", "bool" are Python's, "numpy.…" NumPy's.
+    """An argument of an entry: an array, or a number of a type: "float", "int", "bool" are Python's, "numpy.…" NumPy's.
 
-    One of Python's integers that is taken lies in a range. An array that is written into may not be read-only.
+    A Python integer must lie in a range. An array that is written must not be read-only.
     """
 
     dtype: str
@@ -43,16 +43,16 @@ class Leaf(NamedTuple):
 
 
 Result = Leaf
-"""What an entry gives."""
+"""A result of an entry."""
 
 
 class Parameter(NamedTuple):
-    """What the main function of a native program is handed over.
+    """A parameter of the main function of a native program.
 
     Attributes
     ----------
-    role, place : "input" (which leaf), "result" (which), "buffer" for what is computed in between (from which byte of
-        it on), or "constant" (which of the arrays that the code was loaded with).
+    role, place : "input" (index of the leaf), "result" (its index), "buffer" for intermediate values (its byte offset),
+        or "constant" (index of the array that the code was loaded with).
     dtype, shape : as the function sees it.
     """
 
@@ -67,12 +67,12 @@ class Entry(NamedTuple):
 
     Attributes
     ----------
-    leaves : what it takes.
-    parameters : what the function is handed over, in order.
-    results : what comes out; those that are numbers are what the function returns, in order.
-    guards : the last so many results are none: ("truth", outcome) or ("integer", outcome) says what each must be.
+    leaves : its arguments.
+    parameters : the parameters of the function, in order.
+    results : its results; the function returns those that are numbers, in order.
+    guards : the last results are guards: ("truth", outcome) or ("integer", outcome) says what each must be.
     structure : nested tuples and lists of positions among the results, or None for a flat tuple.
-    parallel : whether other threads of Python may run meanwhile.
+    parallel : whether it releases the GIL.
     """
 
     leaves: tuple[Leaf, ...]

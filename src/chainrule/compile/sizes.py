@@ -1,7 +1,7 @@
 """Sizes: whether a step of a program fits its operands.
 
-Compiled code does not ask where an array ends. So each step is looked at when it is made: what an operation reads of
-its operands must be there, and what it writes must be all of its result.
+Compiled code has no bounds checks. So each step is checked when it is made: an operation may read only entries that its
+operands have, and must write all of its result.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _reduction(value: Value, x: Shape) -> bool:
 
 
 def _pick(value: Value, x: Shape, label: Shape) -> bool:
-    """One label for each row, or one number for all of them."""
+    """One label for each row, or one number for all rows."""
     return value.shape == _kept(value, x) and (label == value.shape or "number" in value.args[1].params)
 
 
@@ -86,7 +86,7 @@ def _matmul(value: Value, x: Shape, y: Shape) -> bool:
 
 
 def _part(value: Value, shape: Shape) -> Shape:
-    """The shape of the part of an array that a key chooses."""
+    """The shape of the part of an array that a key selects."""
     return np.broadcast_to(0, shape)[(..., *value.params["key"])].shape
 
 
@@ -121,4 +121,4 @@ FITS: dict[str, Callable[..., bool]] = {
     "concatenate": _concatenate,
     **dict.fromkeys(REDUCTIONS - {"pick"}, _reduction),
 }
-"""Whether a value, of such an operation, fits operands of these shapes."""
+"""For each operation, whether its value fits operands of these shapes."""

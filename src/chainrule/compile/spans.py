@@ -1,7 +1,7 @@
-"""Spans: between which integers an index lies, so that what is translated can be seen to stay inside its arrays.
+"""Spans: the range of an index, so that the translation can prove that code stays inside its arrays.
 
-A length that is not known while translating has a name, its *token*; an index may be known to lie below it. Interval
-arithmetic: R. E. Moore, Interval analysis (1966).
+A length that is not known while translating has a name, its *token*, which can bound an index. Interval arithmetic:
+R. E. Moore, Interval analysis (1966).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ __all__ = ["ANY", "Span", "along", "combined", "exactly", "extreme", "joined", "
 
 
 class Span(NamedTuple):
-    """What is known of an integer.
+    """The known range of an integer.
 
     Attributes
     ----------
-    low, high : the least and the largest that it can be; None where that is not known.
-    below : pairs (token, n): it is at most the length of this token, plus n.
+    low, high : its least and largest value; None if not known.
+    below : pairs (token, n): it is at most the length named token, plus n.
     multiple : it is a multiple of this.
     """
 
@@ -52,14 +52,14 @@ def along(start: Span, stop: Span, step: int) -> Span:
 
 
 def joined(x: Span, y: Span) -> Span:
-    """What is known of a number that is one or the other."""
+    """The span of a number that is one or the other."""
     low = None if x.low is None or y.low is None else min(x.low, y.low)
     high = None if x.high is None or y.high is None else max(x.high, y.high)
     return Span(low, high, tuple(pair for pair in x.below if pair in y.below))
 
 
 def extreme(name: str, x: Span, y: Span) -> Span:
-    """The "maximum" or "minimum" of two numbers."""
+    """The span of the "maximum" or "minimum" of two numbers."""
     lows, highs = ([n for n in ends if n is not None] for ends in ((x.low, y.low), (x.high, y.high)))
     if name == "minimum":
         return Span(min(lows) if len(lows) == 2 else None, min(highs, default=None), x.below + y.below)
@@ -67,13 +67,13 @@ def extreme(name: str, x: Span, y: Span) -> Span:
 
 
 def wraps(span: Span, bits: int) -> bool:
-    """Whether a result may lie outside of the integers with so many bits."""
+    """Whether a result may overflow an integer of so many bits."""
     limit = 1 << (bits - 1)
     return not (span.low is not None and span.high is not None and -limit <= span.low <= span.high < limit)
 
 
 def combined(op: str, x: Span, y: Span) -> Span:
-    """What is known of the result of an operation on integers."""
+    """The span of the result of an operation on integers."""
     return RESULTS[op](x, y) if op in RESULTS else ANY
 
 

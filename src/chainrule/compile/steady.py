@@ -1,9 +1,9 @@
-"""Is a function the same on every call? What it takes from outside its arguments is compiled as it was recorded.
+"""Checks that a function is the same on every call: what it reads besides its arguments is compiled in as recorded.
 
-Random numbers, the time, a counter or a file would then stay what they were for ever. So a function is recorded twice
-before it is compiled, and the two recordings are compared step by step: where they differ and no argument says why,
-it is refused. What is drawn may by chance be the same twice (a mask of three entries is, one time in eight); so the
-random generators that the function can reach are watched too.
+Random numbers, the time, a counter or a file would then be frozen. So a function is recorded twice before it is
+compiled, and the two recordings are compared step by step: if they differ and no argument explains it, the function is
+refused. Two draws may be equal by chance (a mask of three entries, one time in eight); so the random generators that
+the function can reach are watched too.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ ADVICE = (
 
 
 class Told(NamedTuple):
-    """One step of a recording, told without its values: what must be equal in another recording of the function.
+    """One step of a recording without its values, to be compared with another recording of the function.
 
     Attributes
     ----------
-    what : how the step is computed and of what, or which result is returned.
-    outcome : what was found, for a guard; None for anything else.
-    node : where in the user's code it is: a code object and an offset.
+    what : the block and operands of the step, or the result that is returned.
+    outcome : of a guard; None for any other step.
+    place : its place in the user's code: a code object and an offset.
     """
 
     what: Any
@@ -86,7 +86,7 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
 
 
 def _new_steps(target: Any, dependent: set[Node], known: dict[Node, int]) -> list[Node]:
-    """The steps above a result that are not known yet, oldest first."""
+    """The steps that lead to a result and are not known yet, oldest first."""
     found: set[Node] = set()
     stack = [target]
     while stack:
@@ -104,7 +104,7 @@ def _form(value: Any) -> Any:
 def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
     """Whether two recordings are the same; False if a guard sent them on different paths.
 
-    Raises Differs, with the step, if they differ though all guards before found the same.
+    Raises Differs, with the step, if they differ although all earlier guards had equal outcomes.
     """
     for a, b in zip(one, other, strict=False):
         if a.what != b.what:
@@ -125,21 +125,21 @@ class Differs(Exception):
 
 
 def same_inside(one: Graph, other: Graph) -> bool:
-    """Whether two recordings of what a block does inside are the same."""
+    """Whether two recordings of a block's inside are equal."""
     try:
         return agree(told(one.inputs, one.outputs), told(other.inputs, other.outputs))
     except Differs:
         return False
 
 
-# What can be compared ------------------------------------------------------------------------------------------------
+# Keys of values ------------------------------------------------------------------------------------------------------
 
 DEPTH = 12
-"""Values that are nested deeper are not looked into."""
+"""Values nested deeper are not compared."""
 
 
 def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -> Any:
-    """A value by its content, as something that can be compared and that does not hold on to it."""
+    """A comparable key of a value's content, without a reference to the value."""
 
     def key(part: Any) -> Any:
         return _key(part, of_node, depth + 1)
@@ -147,7 +147,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
     if type(x) is Array:
         x = node_of(x)
     if type(x) is Node:
-        return of_node(x) if of_node is not None else _form(x.value)  # a rule may ask for the dtype of what it holds
+        return of_node(x) if of_node is not None else _form(x.value)  # a rule may ask for its dtype
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
         return x.shape, key(x.ravel().tolist())
     if isinstance(x, np.ndarray | np.generic):
@@ -183,19 +183,19 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
 
 
 def _key_of_block(block: Block, depth: int = 0) -> Any:
-    """A block of the library by its identity; another one, which may be made anew on each call, by its rule."""
+    """The key of a block: its identity if it is the library's; its rule if not, as f may make it anew on each call."""
     return block if block.pure else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
 
 
 # Random generators ---------------------------------------------------------------------------------------------------
 
 ENTROPY = {random.SystemRandom.getrandbits.__code__, random.SystemRandom.random.__code__}
-"""What a generator of NumPy without a seed is seeded by."""
+"""The functions that seed a NumPy generator made without a seed."""
 SEED = random.Random.seed.__code__
 
 
 class Draws:
-    """Whether a function draws random numbers while it runs: from a generator that it can reach, or the system's."""
+    """Detects whether a function draws random numbers: from a generator that it can reach, or the system's."""
 
     def __init__(self, f: Callable[..., Any]):
         self.generators = _generators(f)
@@ -206,7 +206,7 @@ class Draws:
         return [state if type(state) is tuple else _key(state) for state in (take() for take in self.generators)]
 
     def enter(self, frame: Any) -> None:
-        """As `watch_locals` tells it: a function is called."""
+        """Called by `watch_locals` on each call of a function."""
         code = frame.f_code
         if self.seeded is None and (code in ENTROPY or (code is SEED and frame.f_locals["a"] is None)):
             self.seeded = _caller(frame)
@@ -226,7 +226,7 @@ def _caller(frame: Any) -> Line:
 
 
 def _generators(f: Callable[..., Any]) -> list[Callable[[], Any]]:
-    """What tells the state of each random generator that a function can reach."""
+    """For each random generator that a function can reach, a function that returns its state."""
     found: list[Callable[[], Any]] = [random.getstate, lambda: np.random.get_state(legacy=False)]
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
@@ -235,7 +235,7 @@ def _generators(f: Callable[..., Any]) -> list[Callable[[], Any]]:
 
 
 def is_generator(x: Any) -> bool:
-    """Whether x draws random numbers."""
+    """Whether x is a random generator."""
     return _state_of(x) is not None
 
 
@@ -254,11 +254,11 @@ def _state_of(item: Any) -> Callable[[], Any] | None:
     return None
 
 
-# The refusal ---------------------------------------------------------------------------------------------------------
+# The error -----------------------------------------------------------------------------------------------------------
 
 
 def _line_of_function(f: Callable[..., Any]) -> Line | None:
-    """Where the user's function begins: of cr.grad(f), that is f."""
+    """The line where the user's function begins; for cr.grad(f), that of f."""
     for item in reached(f):
         if isinstance(item, types.FunctionType) and not is_library(item.__code__.co_filename):
             return Line(item.__code__.co_filename, item.__code__.co_firstlineno)
@@ -266,11 +266,11 @@ def _line_of_function(f: Callable[..., Any]) -> Line | None:
 
 
 def refusal(name: str, f: Callable[..., Any], step: Told | None, drawn: bool, seeded: Line | None) -> RecordingError:
-    """The error for a function that is not the same on every call.
+    """The error for a function that differs from call to call.
 
     Parameters
     ----------
-    step : where two recordings differ, or None if they do not.
+    step : the step at which two recordings differ, or None if they do not.
     drawn : whether random numbers were drawn.
     seeded : the line where a generator without a seed was made, if known.
     """

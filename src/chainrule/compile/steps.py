@@ -35,11 +35,11 @@ from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_window
 __all__ = ["STEPS"]
 
 WORTH_THREADS_WINDOWS = 1_000_000
-"""Entries of windows from which on their samples are shared between threads."""
+"""Window operations on at least so many entries share their samples between threads."""
 
 
 def _nothing(to: ProgramWriter, value: Value) -> None:
-    """Nothing to do: who reads it reads the same entries in the other shape."""
+    """Nothing to do: users read the same entries in the other shape."""
 
 
 def _slice(to: ProgramWriter, value: Value) -> None:
@@ -89,7 +89,7 @@ def _call(to: ProgramWriter, value: Value) -> None:
 
 
 def _plain(to: ProgramWriter, value: Value) -> LoopExpression:
-    """An operand as NumPy's own rule takes it: its numbers are NumPy's."""
+    """An operand for a block's own rule: numbers are NumPy scalars."""
     if value.shape or value.op in ("none", "call", "constant") or value.weak:
         return to.value(value)
     return call(dtype_name(value), to.value(value))
@@ -117,7 +117,7 @@ def _matmul(to: ProgramWriter, value: Value) -> None:
 
 
 def _product_in_loops(to: ProgramWriter, value: Value) -> None:
-    """The innermost loop goes along what lies next to each other: the columns of y, or else what is summed over."""
+    """A matrix product as loops, the innermost one over contiguous entries: columns of y, or else the summed axis."""
     x, y = value.args
     turned_x, turned_y = value.params["turned"]
     a = to.name_of(x) if x.op != "constant" else "x"
@@ -159,7 +159,7 @@ def _product_in_loops(to: ProgramWriter, value: Value) -> None:
 
 
 def _windows(to: ProgramWriter, value: Value) -> None:
-    """Columns and pooling: loops of their own."""
+    """Columns and pooling: a function with loops of its own."""
     name = to.name_of.free(f"{to.title}_{to.name_of(value)}")
     shares = not to.native and work_of(value) >= WORTH_THREADS_WINDOWS
     takes = [Argument(v.dtype.name, v.shape) for v in value.args] + [Argument(value.dtype.name, value.shape, True)]
@@ -188,11 +188,11 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "matmul": _matmul,
     **dict.fromkeys(WINDOWS, _windows),
 }
-"""How the steps outside of kernels are written."""
+"""The writers of steps outside of kernels."""
 
 
 def _index(key: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
-    """A key of NumPy for the last axes of an array, as an index for all of them."""
+    """A NumPy key for the last axes of an array, as an index for all axes."""
     used = sum(part is not None for part in key)
     return (*[ALL] * (ndim - used), *map(_part, key))
 
@@ -218,7 +218,7 @@ def _bound(block: Any, params: dict[str, Any]) -> Callable[..., Any]:
 
 
 class _Foreign:
-    """Within this a rule runs: whatever it raises, the function itself will tell, if it comes this way at all."""
+    """Context for a block's own rule: an error in it becomes CallFailed; the function itself, run again, reports it."""
 
     def __enter__(self) -> None:
         pass

@@ -1,11 +1,11 @@
 """Sharing the rows of a large kernel between threads.
 
-The rows are cut into the same pieces whatever the number of threads is. Each thread takes the next piece when it is
-done with one, so that a thread which starts late, or is held up, holds nobody up. The pieces' sums are added in the
-order of the pieces: so results do not depend on who computed what.
+The rows are cut into the same pieces for any number of threads. Each thread takes the next piece when it is done with
+one, so a late or slow thread delays no other. The pieces' sums are added in the order of the pieces, so results do not
+depend on which thread computed which piece.
 
-Who calls takes pieces too, and all of them if nobody else is there in time. A processor that sleeps takes some 50 µs to
-wake; so the threads are asked before the caller starts, and the caller does not sleep while the last pieces are done.
+The caller takes pieces too, and does all of them if no worker wakes in time. A sleeping processor takes some 50 µs to
+wake; so workers are woken before the caller starts, and the caller spins while the last pieces are done.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = ["PIECES", "number_of_threads", "shared"]
 
 PIECES = 64
 PATIENCE = 2_000
-"""How many times to look whether others are done before sleeping in between: about 0.2 ms."""
+"""How often to check whether other threads are done before sleeping between checks: about 0.2 ms."""
 
 
 def number_of_threads() -> int:
-    """CHAINRULE_NUM_THREADS, else OMP_NUM_THREADS, else as many as there are processors for this process."""
+    """CHAINRULE_NUM_THREADS, else OMP_NUM_THREADS, else the number of processors for this process."""
     for name in ("CHAINRULE_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(name, "")
         if text.isdigit() and int(text) > 0:
@@ -49,7 +49,7 @@ def shared(function: Callable[..., Any], count: int, step: int, sums: int, *argu
             _workers.ask(job)
         job.run()
         job.wait(turns)
-    except BaseException:  # Ctrl-C: nobody may write into these arrays any more when the caller goes on
+    except BaseException:  # Ctrl-C: no thread may still write into these arrays when the caller goes on
         job.run()
         job.wait(turns)
         raise
@@ -78,7 +78,7 @@ class _Job:
         self.function(*self.arguments)
 
     def wait(self, turns: np.ndarray) -> None:
-        """Until all pieces are done."""
+        """Wait until all pieces are done."""
         looks = 0
         while turns[1] < PIECES:
             if self.error is not None:
@@ -89,7 +89,7 @@ class _Job:
 
 
 class _Workers:
-    """Threads that wait for jobs. They are started when first asked, and anew in a forked process."""
+    """Threads that wait for jobs. They are started on first use, and again in a forked process."""
 
     def __init__(self) -> None:
         self.forget()

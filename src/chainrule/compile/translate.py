@@ -1,11 +1,11 @@
-"""From loops to LLVM: the functions of generated programs, and those of `chainrule.compile.vecmath`, as LLVM's code.
+"""From loops to LLVM IR: the functions of generated programs, and those of `chainrule.compile.vecmath`.
 
 Code has NumPy's meaning: numbers of one dtype each, contiguous arrays, loops over ranges, branches, one return at the
-end. Python's own numbers take the dtype of what they meet. What can be computed while translating is. Nothing is
-checked while the code runs: an index that cannot be seen to lie inside its array (`spans.py`) is an error here.
+end. Python's own numbers take the dtype of the other operand. Known numbers are computed while translating. The code
+has no checks at run time: an index that is not proved to lie inside its array (`spans.py`) is an error here.
 
 A function is translated anew for each combination of dtypes and shapes that it is called with. Functions of vecmath are
-written out where they are called.
+inlined.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ from chainrule.compile.typed import (
 __all__ = ["Translator"]
 
 SUMS = ("reassoc", "contract")
-"""What kernels sum up (`total += x * y`) may be reassociated, and products added to it in one step; NaN, Inf and the
-sign of zero keep their meaning. All else is computed as it is written: x · y · x is not x² · y where x² overflows, and
-√(x² − y²) is 0, not NaN, where x = y.
+"""Sums of kernels (`total += x * y`) may be reassociated, and use fused multiply-add; NaN, Inf and the sign of zero
+keep their meaning. All else is computed as written: x · y · x is not x² · y where x² overflows, and √(x² − y²) is 0,
+not NaN, where x = y.
 """
 LONG_CHAIN = 4
-"""A function of vecmath of so many lines is a long one."""
+"""A function of vecmath of at least so many lines is a long one."""
 
 
 class Translator:
@@ -82,7 +82,7 @@ class Translator:
     Parameters
     ----------
     module : LLVM's module, to which they are added.
-    scope : what the names in the functions stand for, these functions among them.
+    scope : the globals of the functions, these functions among them.
     """
 
     def __init__(self, module: ir.Module, scope: Mapping[str, Any]):
@@ -91,11 +91,11 @@ class Translator:
         self.constants: dict[int, ir.GlobalVariable] = {}
 
     def function(self, name: str, takes: Sequence[Any]) -> tuple[ir.Function, list[str]]:
-        """LLVM's function for arguments like these (Numbers and Arrays), and the dtypes of the numbers that it returns.
+        """LLVM's function for arguments of these types, and the dtypes of the numbers that it returns.
 
-        It is handed over the addresses of the arrays, such lengths of theirs as are not known, and the numbers, in the
-        order of its parameters; at last an address, at which it leaves the numbers, eight bytes apart. What a kernel
-        writes never lies in the memory of another argument; the buffers of a program may share theirs.
+        It takes the addresses of the arrays with their unknown lengths, and the numbers, in the order of its
+        parameters; then an address, at which it stores the numbers it returns, eight bytes apart. The arrays that a
+        kernel writes never overlap another argument; the buffers of a program may.
         """
         key = (name, *map(kind_of, takes))
         if key not in self.functions:
@@ -127,11 +127,11 @@ class Translator:
         return self.functions[key]
 
     def inside(self, builder: ir.IRBuilder, memory: ir.Block) -> _FunctionTranslation:
-        """What writes code where the builder is; what it needs on the stack is made in the block `memory`."""
+        """A translation that writes at the builder's position and allocates its stack memory in the block `memory`."""
         return _FunctionTranslation(self, builder, memory)
 
     def constant(self, array: np.ndarray) -> TypedArray:
-        """An array that is known, as a constant of the module: its bytes, which are faster to write than numbers."""
+        """A known array as a constant of the module, written as bytes, which is faster than numbers."""
         dtype = array.dtype.name
         if id(array) not in self.constants:
             kind = ir.ArrayType(ir.IntType(8), array.nbytes)
@@ -144,12 +144,12 @@ class Translator:
 
 
 class _FunctionTranslation(Indexing):
-    """The translation of one function, or of one that is written out inside another.
+    """The translation of one function, or of one that is inlined in another.
 
     Attributes
     ----------
-    names, variables : what each name was bound to; the place in memory of one that is a variable.
-    straight : whether there are neither loops nor branches, so that names stand for values.
+    names, variables : what each name is bound to; for a variable, its address on the stack.
+    straight : whether there are neither loops nor branches, so that names are bound to values directly.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class _FunctionTranslation(Indexing):
         self.refined: dict[str, Span] = {}
 
     def run(self, function: LoopFunction, scope: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
-        """Translate the body with these arguments; what it returns."""
+        """Translate the body with these arguments; returns its results."""
         self.scope = scope
         if len(function.parameters) != len(given):
             raise Untranslatable(f"{function.name} takes {len(function.parameters)} arguments, not {len(given)}")
@@ -231,7 +231,7 @@ class _FunctionTranslation(Indexing):
             self.builder.store(stored(self.builder, self.cast(value, array.dtype)), place)
 
     def assign(self, name: str, value: Any) -> None:
-        """A number is kept in a place of the variable's own: LLVM finds out which value it has where."""
+        """Assign to a variable. A number gets a stack slot, which LLVM turns into registers."""
         if isinstance(value, TypedArray) or self.straight:
             self.names[name] = value
             self.variables.pop(name, None)
@@ -246,7 +246,7 @@ class _FunctionTranslation(Indexing):
         self._learn(name, number)
 
     def _learn(self, name: str, number: TypedNumber) -> None:
-        """What is known of a variable: something only if the same is assigned to it wherever it is."""
+        """Note a variable's span; it is known only if all its assignments assign the same."""
         self.refined.pop(name, None)
         if len(self.assigned[name]) > 1:
             self.known[name] = number._replace(span=ANY, token=None)
@@ -289,7 +289,7 @@ class _FunctionTranslation(Indexing):
                         self.statement(line)
 
     def _refined(self, condition: LoopExpression) -> dict[str, Span]:
-        """What is known of variables where a condition holds: between which numbers it says that they lie."""
+        """The spans of variables that follow from a condition."""
         found: dict[str, Span] = {}
         for part in condition.conditions if isinstance(condition, And) else (condition,):
             if isinstance(part, Compare) and part.op in ("<", "<="):
@@ -297,7 +297,7 @@ class _FunctionTranslation(Indexing):
         return found
 
     def _refine(self, found: dict[str, Span], x: LoopExpression, y: LoopExpression, apart: int) -> None:
-        """x + apart ≤ y."""
+        """Note that x + apart ≤ y."""
         low, high = (span_of(v) if isinstance(v := self.value(part), int | TypedNumber) else ANY for part in (x, y))
         if isinstance(x, Name) and x.text in self.variables:
             known = found.get(x.text, low)
@@ -311,7 +311,7 @@ class _FunctionTranslation(Indexing):
 
     @contextlib.contextmanager
     def _where(self, refined: dict[str, Span]) -> Iterator[None]:
-        """Within this, more is known of variables, until they are assigned to."""
+        """Context in which variables have these narrower spans, until they are assigned to."""
         before, self.refined = self.refined, self.refined | refined
         yield
         self.refined = before
@@ -319,7 +319,7 @@ class _FunctionTranslation(Indexing):
     # Expressions ------------------------------------------------------------------------------------------
 
     def value(self, x: LoopExpression) -> Any:
-        """A TypedNumber, an TypedArray, several of them, or what is known to Python already."""
+        """The value of an expression: a TypedNumber, a TypedArray, several of them, or a known Python object."""
         match x:
             case Name(text):
                 return self.name(text)
@@ -423,7 +423,7 @@ class _FunctionTranslation(Indexing):
         return self.cast(result, "float32") if numbers[0].dtype == "float32" else result
 
     def written_out(self, function: Any, given: list[Any]) -> TypedNumber:
-        """A function of vecmath, inside this one."""
+        """Inline a function of vecmath."""
         if not hasattr(function, "flags"):
             raise Untranslatable(f"{function!r} is not among what is translated")
         definition = parsed(function)

@@ -1,4 +1,4 @@
-"""Numbers and arrays of compiled code, as the translation has them: LLVM's values with their dtypes."""
+"""Numbers and arrays of compiled code during translation: LLVM's values with their dtypes."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ KINDS = {
     "bool": ir.IntType(1),
 }
 KINDS["index"] = LONG
-"""`index` is what counts loops and places in arrays: an int64 that never overflows, which LLVM makes use of."""
+"""`index` is the type of loop counters and array indices: an int64 that never overflows, which helps LLVM."""
 IN_MEMORY = KINDS | {"bool": ir.IntType(8)}
 
 
 class Untranslatable(Exception):
-    """Python that is not among what is translated."""
+    """Python outside the part of the language that is translated."""
 
 
 class TypedNumber(NamedTuple):
@@ -53,8 +53,8 @@ class TypedNumber(NamedTuple):
 
     Attributes
     ----------
-    dtype, value : its dtype, and where LLVM has it.
-    span : of an integer, what is known of it.
+    dtype, value : its dtype and LLVM's value.
+    span : the known range of an integer.
     token : of a length, its name: equal tokens are equal lengths.
     """
 
@@ -65,7 +65,7 @@ class TypedNumber(NamedTuple):
 
 
 class TypedArray(NamedTuple):
-    """An array: where its entries are; lengths and strides (in entries) are ints, or Numbers."""
+    """An array: the address of its entries, its lengths and strides (in entries), which are ints or TypedNumbers."""
 
     dtype: str
     data: ir.Value
@@ -74,7 +74,7 @@ class TypedArray(NamedTuple):
 
 
 class Overloaded(NamedTuple):
-    """A function of numbers, by their dtype; of float32 through float64 if there is none."""
+    """A function with a version for each dtype; float32 goes through float64 if it has none."""
 
     name: str
     of64: Callable[..., Any]
@@ -82,7 +82,7 @@ class Overloaded(NamedTuple):
 
 
 def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRBuilder | None = None) -> TypedArray:
-    """An array whose entries lie one after the other; the builder multiplies lengths that are not known."""
+    """A contiguous array; the builder multiplies unknown lengths."""
     strides: list[Any] = [1] * len(shape)
     for k in reversed(range(len(shape) - 1)):
         n, stride = shape[k + 1], strides[k + 1]
@@ -94,14 +94,14 @@ def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRB
 
 
 def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
-    """What writes the body of a function, and the block before it, for what it needs on the stack."""
+    """A builder for the body of a function, and the block before it, for stack allocations."""
     memory, start = function.append_basic_block("memory"), function.append_basic_block("start")
     ir.IRBuilder(memory).branch(start)
     return ir.IRBuilder(start), memory
 
 
 def stored(builder: ir.IRBuilder, number: TypedNumber) -> ir.Value:
-    """A number as it lies in memory: truth values take a byte."""
+    """A number in its memory representation: a bool takes a byte."""
     return builder.zext(number.value, IN_MEMORY["bool"]) if number.dtype == "bool" else number.value
 
 
@@ -115,21 +115,21 @@ def long(x: Any) -> ir.Value:
 
 
 def kind_of(given: TypedNumber | TypedArray) -> Any:
-    """What a function is translated for."""
+    """The key of an argument's type: functions are translated once for each."""
     if isinstance(given, TypedNumber):
         return given.dtype, given.span
     return given.dtype, tuple(n if isinstance(n, int) else n.token for n in given.shape)
 
 
 def parts_of(given: TypedNumber | TypedArray) -> list[ir.Value]:
-    """What is handed over of an argument."""
+    """The LLVM values that are passed for an argument."""
     if isinstance(given, TypedNumber):
         return [given.value]
     return [given.data, *(n.value for n in given.shape if not isinstance(n, int))]
 
 
 def span_of(x: Any) -> Span:
-    """What is known of an integer, be it known as a whole or not."""
+    """The span of an integer, known or not."""
     if isinstance(x, int):
         return exactly(x)
     return x.span if x.token is None else x.span._replace(below=(*x.span.below, (x.token, 0)))
@@ -143,7 +143,7 @@ def dtype_of(x: Any) -> str:
 
 @functools.cache
 def common(dtypes: tuple[str, ...]) -> str:
-    """The dtype of what is computed from these: Python's numbers, "a float", take that of others."""
+    """The common dtype of operands: Python's numbers, such as "a float", take that of the others."""
     strong = {d for d in dtypes if " " not in d}
     if not strong:
         return next(d for weak, d in WEAK.items() if weak in dtypes)

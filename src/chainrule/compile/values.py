@@ -1,4 +1,4 @@
-"""Value: one step of a program that is to be compiled, as the lowering makes it and the kernels take it."""
+"""Value: one step of a program to be compiled, made by the lowering and used by the kernels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 __all__ = ["KERNEL_OPS", "REDUCTIONS", "VIEWS", "Value", "axes_of", "reads", "size_of"]
 
 REDUCTIONS = frozenset(["sum", "max", "min", "all", "any", "pick"])
-"""What goes over some axes of its first operand; `pick` takes one entry of the last axis of each row."""
+"""Operations that reduce some axes of their first operand; `pick` takes one entry of each row."""
 
 VIEWS = frozenset(["view", "transpose", "broadcast"])
-"""The same entries, found elsewhere: axes of length 1 more or less, axes in another order, repeated axes."""
+"""Operations that only rearrange entries: add or drop axes of length 1, permute axes, repeat along axes."""
 
 
 class Value:
@@ -21,11 +21,11 @@ class Value:
 
     Attributes
     ----------
-    op : what computes it: "input", "constant", "call" (a block's own rule, in NumPy), or the name of an operation.
-    args : the values that it is computed from.
-    params : what else the operation needs to know.
+    op : "input", "constant", "call" (a block's own rule, in NumPy), or the name of an operation.
+    args : its operands.
+    params : further parameters of the operation.
     shape, dtype : of the array.
-    weak : whether it is one of Python's numbers, which does not decide the dtype of a result.
+    weak : whether it is a Python number, which takes no part in dtype promotion.
     name : the user's name, or None.
     """
 
@@ -55,7 +55,7 @@ class Value:
 
 
 def axes_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that loops go over: those whose length is not 1."""
+    """The axes that have loops: those whose length is not 1."""
     return tuple(i for i, n in enumerate(shape) if n != 1)
 
 
@@ -73,14 +73,14 @@ def domain_of(value: Value) -> tuple[int, ...]:
 
 
 def kept_axes(value: Value) -> tuple[int, ...]:
-    """Of a reduction: the places, among its loops, of those that its result keeps."""
+    """The positions, among a reduction's loops, of the axes that its result keeps."""
     axes = axes_of(value.args[0].shape)
     reduced = value.params["axes"]
     return tuple(i for i, a in enumerate(axes) if a not in reduced)
 
 
 def reads(value: Value, k: int) -> tuple[int, ...]:
-    """For each loop axis of the operand k, which loop of the value it goes along."""
+    """For each loop axis of operand k, the loop of the value along which it is read."""
     operand = value.args[k]
     if value.op in REDUCTIONS:
         return tuple(range(len(domain_of(value)))) if k == 0 else kept_axes(value)
@@ -97,4 +97,4 @@ def reads(value: Value, k: int) -> tuple[int, ...]:
 
 
 KERNEL_OPS: dict[str, Callable[..., Any]] = {}
-"""The operations on one entry, and how each is written; filled by `chainrule.compile.operations`."""
+"""The elementwise operations, each with the function that writes it; filled by `chainrule.compile.operations`."""

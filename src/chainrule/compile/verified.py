@@ -1,8 +1,8 @@
-"""What is looked at in code before it is translated.
+"""Checks of code before it is translated.
 
-A function reads only what it was given or has set before, on every way to where it reads it; it calls what there is,
-with as many arguments as that takes; a loop's index is set by the loop alone; it returns at its end only. That indices
-lie inside their arrays is seen when the function is translated, since lengths are known then (`spans.py`).
+A function reads only parameters and variables that are set on every path to the read; it calls existing functions with
+the right number of arguments; only the loop sets its index; it returns only at its end. Bounds of indices are checked
+by the translation, which knows the lengths (`spans.py`).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from chainrule.errors import CompilerError
 __all__ = ["verify"]
 
 KNOWN = frozenset("np math vm abs min max bool dense shared work one_thread all_threads".split())
-"""What every function may name."""
+"""The names that every function may use."""
 
 
 def verify(functions: Sequence[LoopFunction], arrays: Collection[str] = ()) -> None:
-    """Raise CompilerError where code is not what it must be.
+    """Raise CompilerError if code breaks one of these rules.
 
     Parameters
     ----------
     functions : each may call those before it.
-    arrays : what they may read besides: constants.
+    arrays : names of constants that they may read.
 
     >>> verify([LoopFunction("twice", ("x",), (Return((Name("x") + Name("y"),)),))])
     Traceback (most recent call last):
@@ -58,18 +58,18 @@ def verify(functions: Sequence[LoopFunction], arrays: Collection[str] = ()) -> N
 
 
 class _Verifier:
-    """Looks at one function.
+    """Checks one function.
 
     Attributes
     ----------
-    known : what it may name, with the number of arguments of functions.
+    known : the names it may use, with the number of arguments of functions.
     """
 
     def __init__(self, function: LoopFunction, known: dict[str, int | None]):
         self.name, self.known = function.name, known
 
     def body(self, body: Sequence[Statement], names: set[str], indices: frozenset[str], outermost: bool) -> None:
-        """Look at statements, where these names are set, and add those that they set."""
+        """Check statements, given the names that are set, and add those that they set."""
         for k, statement in enumerate(body):
             match statement:
                 case Return() if not outermost or k + 1 < len(body):
@@ -110,7 +110,7 @@ class _Verifier:
         names.update(targets)
 
     def reads(self, x: Any, names: set[str]) -> None:
-        """Look at an expression, where these names are set."""
+        """Check an expression, given the names that are set."""
         stack = [x]
         while stack:
             part = stack.pop()

@@ -1,4 +1,4 @@
-"""A version: a function compiled for one signature and one path through it, and how its results are handed out."""
+"""A version: a function compiled for one signature and one path through it, and the types of its results."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Version:
 
     Attributes
     ----------
-    steady : whether it was recorded twice, alike: only then it is run.
-    told : what the recording says, to compare with.
+    steady : whether two recordings agreed: only then it is run.
+    told : the steps of the recording, to be compared with another.
     """
 
     def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int], told: list[Told]):
@@ -47,7 +47,7 @@ class Version:
         self.entry: Callable[..., Any] | None = None
 
     def forget(self) -> None:
-        """Let go of the recording: another one will be made before this is compiled."""
+        """Drop the recording: another one will be made before this is compiled."""
         if self.function is None:
             self.recorded, self.signature, self.constants = None, None, []
 
@@ -55,7 +55,7 @@ class Version:
         """Compile, if that has not been done."""
         if self.function is not None:
             return
-        with IMPORTING:  # a fork waits
+        with IMPORTING:  # a fork waits for it
             from chainrule.compile.lowering import lower
             from chainrule.compile.program import write_program
 
@@ -85,7 +85,7 @@ class Version:
         self.function = functions[program.name]  # the last: an interrupted compilation starts again
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
-        """Whether this is the version for these values, and then what the function returns."""
+        """Whether this is the version for these values, and if so the function's result."""
         self.failure = None
         given = [plain(leaves[i]) for i in self.used]
         if self.overwritten:
@@ -93,7 +93,7 @@ class Version:
         try:
             results = self.function(*given)  # type: ignore[misc]
         except LEFT as error:
-            self.failure = error  # the function itself says what is wrong, or takes another path
+            self.failure = error  # the function itself reports the error, or takes another path
             return False, None
         count = sum(kind is not None for kind in self.kinds)
         for (how, found), value in zip(self.expected, results[count:], strict=True):
@@ -109,7 +109,7 @@ class Version:
         return True, self.rebuild(outputs)
 
     def _with_own_memory(self, given: list[Any]) -> list[Any]:
-        """What will be overwritten, copied if it is read-only or if another argument lies in the same memory."""
+        """The arguments; those to be overwritten are copied if read-only or if another one shares their memory."""
         sharing = _sharing(given)
         for k, i in enumerate(self.used):
             if i in self.overwritten and (k in sharing or not given[k].flags.writeable):
@@ -117,7 +117,7 @@ class Version:
         return given
 
     def _into_donated(self, outputs: list[Any], leaves: Sequence[Any]) -> list[Any]:
-        """Results of the shape and dtype of a donated array are written into it, if it lies in memory of its own."""
+        """The results, written into donated arrays of equal shape and dtype that share no other argument's memory."""
         sharing = _sharing(leaves)
         free = [leaves[i] for i in self.donated if i not in sharing and not any(leaves[i] is out for out in outputs)]
         for k, out in enumerate(outputs):
@@ -132,7 +132,7 @@ class Version:
 
 
 def _sharing(arrays: Sequence[Any]) -> set[int]:
-    """Which of several arrays may lie in the same memory as another: their places."""
+    """The positions of the arrays that may share memory with another one."""
     spans = sorted((*_span(x), k) for k, x in enumerate(arrays) if isinstance(x, np.ndarray) and x.nbytes)
     found: set[int] = set()
     end, last = 0, -1
@@ -145,13 +145,13 @@ def _sharing(arrays: Sequence[Any]) -> set[int]:
 
 
 def _span(x: np.ndarray) -> tuple[int, int]:
-    """Where an array begins and ends in memory."""
+    """The first address of an array, and the one after its last byte."""
     start = x.__array_interface__["data"][0]
     return (start, start + x.nbytes) if x.flags.forc else byte_bounds(x)
 
 
 def _kind(value: Any) -> tuple[str, Any]:
-    """How a result is handed out: as an array, an array without axes, or a number of a type."""
+    """The form of a result: an array, a 0-d array with its dtype, or a number with its type."""
     if isinstance(value, np.ndarray):
         return ("array", None) if value.ndim else ("0-d", value.dtype)
     return ("number", type(value))

@@ -1,7 +1,7 @@
-"""Rules for windows: columns and pooling on arrays as they lie in memory, with the channels last.
+"""Lowering rules for windows: columns and pooling on arrays with the channels last in memory.
 
-A convolution is recorded as columns, a product and an exchange of axes. Here the exchange is not carried out: results
-stay as they come out of the product, positions first and channels last, and are read so by whatever comes next.
+A convolution is recorded as columns, a product and a transpose. Here no transpose is carried out: results stay in the
+product's layout, positions first and channels last, and the next step reads that layout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["WINDOW_RULES"]
 
 
 def _in_memory(x: Value) -> tuple[Value, tuple[int, ...]]:
-    """What lies in memory, and where in it each axis of x is."""
+    """The array in memory, and the axis of it that each axis of x is."""
     if x.op == "transpose":
         return x.args[0], x.params["order"]
     return x, tuple(range(len(x.shape)))
@@ -75,16 +75,16 @@ def _max_pool(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 
 def _permuted(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape as it lies in memory."""
+    """A shape in memory order."""
     return tuple(shape[a] for a in _inverse(order))
 
 
 LARGEST = {max_pool_transpose: ("max_pool_transpose", 1), max_pool_tangent: ("max_pool_tangent", 2)}
-"""The operation of a block, and the operand whose axes lie in memory as those of its result do."""
+"""For each block its operation, and the operand whose memory order its result has."""
 
 
 def _of_largest(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """The two linear maps of a pooling; one with leading axes is left to NumPy."""
+    """Rule for the two linear maps of pooling; with leading axes they are left to NumPy."""
     arrays, orders = zip(*map(_in_memory, args), strict=True)
     shape = np.shape(node.value)
     dtypes = {a.dtype for a in arrays}

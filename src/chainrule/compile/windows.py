@@ -1,8 +1,8 @@
-"""Windows: columns of what a kernel meets, their sum put back, and the largest entries, as loops.
+"""Windows as loops: columns of the entries that a kernel covers, their transpose (a sum), and max pooling.
 
-The lowering lays arrays out so that the channels come last: all inner loops then run along the channels, and what one
-step writes is what the next one reads in order. Each entry of a result is written by one pass, never from two samples,
-so the samples can be divided between threads.
+The lowering lays arrays out with the channels last: all inner loops then run along the channels, and each step reads in
+the order in which the last one wrote. Each entry of a result depends on one sample, so the samples can be divided
+between threads.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _WINDOW = ("kernel", "stride", "padding", "dilation")
 
 
 def write_windows(value: Value, name: str) -> LoopFunction:
-    """A function (first, last, *operands, out) that computes the samples from first to last."""
+    """A function (first, last, *operands, out) that computes the samples in range(first, last)."""
     operands, write = WINDOWS[value.op]
     return LoopFunction(name, ("first", "last", *operands, "out"), tuple(write(value)))
 
 
 def samples_of(value: Value) -> int:
-    """How many samples there are to divide: what first and last count."""
+    """The number of samples, which first and last count."""
     how = value.params
     if value.op in ("columns", "from_columns"):
         lead = len(value.shape) - (2 * len(how["kernel"]) + 3 if value.op == "columns" else len(how["kernel"]) + 2)
@@ -59,7 +59,7 @@ def _numbered(letter: str, n: int) -> list[str]:
 
 
 def _along(names: Sequence[str], lengths: Sequence[Any]) -> list[tuple[str, Any, Any]]:
-    """A loop for each name; a length may be a range, given by its start and stop."""
+    """A loop for each name; in place of a length there may be a pair (start, stop)."""
     return [
         (name, *(length if isinstance(length, tuple) else (0, length)))
         for name, length in zip(names, lengths, strict=True)
@@ -76,7 +76,7 @@ def _entry(array: str, index: Sequence[Any]) -> ArrayEntry:
 def _if(
     inside: Sequence[LoopExpression], body: Sequence[Statement], otherwise: Sequence[Statement] = ()
 ) -> list[Statement]:
-    """A body that is for what lies inside only."""
+    """A body that runs only if all conditions hold."""
     if not inside:
         return list(body)
     return [If(inside[0] if len(inside) == 1 else And(tuple(inside)), tuple(body), tuple(otherwise))]
@@ -110,7 +110,7 @@ def _columns(value: Value) -> list[Statement]:
 
 
 def _entries(how: dict[str, Any], size: Any, positions: Any) -> tuple[list[Statement], list[LoopExpression]]:
-    """Which entry i is met at position p and place k, and what says whether it lies inside."""
+    """The entry i that the window at position p covers at place k, and the conditions that it lies inside."""
     places: list[Statement] = []
     inside: list[LoopExpression] = []
     for a, (m, count, kernel, step, (low, _), apart) in enumerate(
@@ -128,7 +128,7 @@ def _scaled(name: str, factor: int) -> LoopExpression:
 
 
 def _in_memory(names: Sequence[Any], order: tuple[int, ...]) -> list[Any]:
-    """Indices in the order of the memory; order[j] is where axis j lies."""
+    """Indices in memory order; order[j] is the place of axis j in memory."""
     return [names[order.index(a)] for a in range(len(order))]
 
 
@@ -164,11 +164,11 @@ def _from_columns(value: Value) -> list[Statement]:
 # Largest entries -------------------------------------------------------------------------------------------------
 
 FEW = 16
-"""Up to so many places of a window are written out one by one, so that LLVM sees straight code in the inner loop."""
+"""A window of up to so many places is unrolled, so that the inner loop is straight-line code."""
 
 
 class _Pool:
-    """The loops of a pooling: over the windows as they lie in memory, and for each over its places."""
+    """The loops of a pooling: over the windows in memory order, and inside over the places of each."""
 
     def __init__(self, value: Value, x: int, z: int | None):
         how = value.params
@@ -183,7 +183,7 @@ class _Pool:
         self.windows = {"z", "dz"} | ({"out"} if value.op != "max_pool_transpose" else set())
 
     def entry(self, name: str, place: Sequence[str] | None = None) -> ArrayEntry:
-        """An entry of an array: that of the window, or that at a place in it."""
+        """An entry of an array: the window's, or the one at a place in it."""
         along = _numbered("p", self.n) if name in self.windows else place or _numbered("i", self.n)
         return _entry(name, _in_memory([*self.axes, *along], self.orders[name]))
 
@@ -198,15 +198,15 @@ class _Pool:
         lines: Callable[[list[str], list[LoopExpression]], list[Statement]],
         end: Sequence[Statement] = (),
     ) -> list[Statement]:
-        """For each window some first lines, some for each place that lies inside, and some last ones.
+        """Loops over windows: for each the lines of `start`, the lines for each of its places, the lines of `end`.
 
-        Those for a place are made of its indices, and of what says whether it lies inside.
+        `lines` takes the indices of a place and the conditions that it lies inside.
         """
         few = math.prod(self.how["kernel"]) <= FEW
         names = _in_memory([*self.axes, *_numbered("p", self.n)], self.order)
         lengths = _in_memory([*self.lengths, *self.positions], self.order)
         loops = _along(names, lengths)
-        straight = int(few and names[-1] in self.axes[1:])  # the places are the same all along the last axis
+        straight = int(few and names[-1] in self.axes[1:])  # the places do not depend on the last axis
         if few:
             before, places = self._places()
             middle = [line for place, inside in places for line in lines(place, inside)]
@@ -219,7 +219,7 @@ class _Pool:
         return nested(loops[:cut], [*before, *nested(loops[cut:], [*start, *middle, *end])])
 
     def _places(self) -> tuple[list[Statement], list[tuple[list[str], list[LoopExpression]]]]:
-        """The indices of each place of a window, moved inside if they are not, and what says whether they are."""
+        """The indices of each place of a window, clamped to the array, and the conditions that it lies inside."""
         lines: list[Statement] = []
         known: list[list[tuple[str, str]]] = []
         for a, (m, count, kernel, step, (low, _), apart) in enumerate(
@@ -243,7 +243,7 @@ class _Pool:
         ]
 
     def tiles(self) -> bool:
-        """Whether the windows cover x, and each entry is in one."""
+        """Whether each entry of x is in exactly one window."""
         how = self.how
         fits = all(k == s for k, s in zip(how["kernel"], how["stride"], strict=True))
         fits = fits and set(how["dilation"]) == {1} and not any(map(any, how["padding"]))
@@ -272,7 +272,7 @@ def _both(conditions: Sequence[LoopExpression]) -> LoopExpression:
 
 
 def _finds(pool: _Pool, place: list[str], inside: Sequence[LoopExpression]) -> list[Statement]:
-    """Whether an entry is the largest of its window: NaN is, where there is one."""
+    """Statements that set `found`: whether an entry is the largest of its window; a NaN counts as the largest."""
     entry = Name("entry")
     is_largest = entry.is_equal(pool.entry("z")) | entry.is_other(entry)
     return [Assign(("entry",), pool.entry("x", place)), Assign(("found",), _both([*inside, is_largest]))]
@@ -311,9 +311,9 @@ WINDOWS: dict[str, tuple[tuple[str, ...], Callable[[Value], list[Statement]]]] =
     "max_pool_transpose": (("dz", "x", "z"), _max_pool_transpose),
     "max_pool_tangent": (("dx", "x", "z"), _max_pool_tangent),
 }
-"""For each operation the names of its operands, and what writes its loops."""
+"""For each operation the names of its operands, and the function that writes its loops."""
 
 
 def work_of(value: Value) -> int:
-    """About how many entries are read or written."""
+    """Roughly the number of entries that are read or written."""
     return max(map(size_of, (value, *value.args)))
