@@ -1,4 +1,4 @@
-"""The library of blocks, one room a family. Importing this package registers them all."""
+"""The library of blocks, one file for each family. Importing this package registers them all."""
 
 from chainrule.blocks import (
     activations,

@@ -30,7 +30,7 @@ relu.__doc__ = """max(x, 0), entry by entry; the derivative at 0 is 0.
 
 
 def _softplus(xp, x):
-    """log(1 + e^x) without overflow; NumPy's logaddexp is several times as slow as its other functions."""
+    """log(1 + e^x) without overflow; NumPy's logaddexp is several times slower than its other functions."""
     x = as_floats(x)
     if is_numpy(xp):
         return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
@@ -85,7 +85,7 @@ softplus.__doc__ = """log(1 + e^{beta x}) / beta, entry by entry, without overfl
     np.float64(1000.0)
     """
 
-# The share of each term comes from x − y: from x − z it would be NaN where z is infinite, and rounded where x is large.
+# The weight of each term comes from x − y: from x − z it would be NaN if z is infinite, and inexact if x is large.
 
 logaddexp = elementwise(
     "logaddexp",
@@ -105,7 +105,7 @@ logaddexp2 = elementwise(
 )
 
 _WIDE = example(exactly([[-4.0, -2.0, -0.25], [0.75, 2.0, 7.0]]))
-"""Operands on all pieces of what is piecewise linear."""
+"""Operands on every piece of a piecewise linear function."""
 
 # Piecewise linear. The derivative at a kink is PyTorch's, which is that of one side.
 
@@ -132,11 +132,11 @@ leaky_relu.__doc__ = """x where x > 0, else negative_slope · x; the derivative 
     example=example(far_from_zero(2, 3), exactly([0.25, 0.5, 0.1])),
 )
 def prelu(xp, x, weight):
-    """x where x > 0, else weight · x, with a slope that is learned; the derivative at 0 is the weight.
+    """x where x > 0, else weight · x, with a learned slope; the derivative at 0 is the weight.
 
     Parameters
     ----------
-    x : an array; its second axis, if it has one, is that of the channels.
+    x : an array; its second axis, if it has one, is the channel axis.
     weight : the slope: a number, one entry, or one for each channel, shape (C,). It has a gradient.
 
     Source: K. He et al., Delving deep into rectifiers (2015).
@@ -188,13 +188,13 @@ threshold.__doc__ = """x where x > threshold, else the value; the derivative at 
 
 
 def rrelu(x, lower=1 / 8, upper=1 / 3, rng=None):
-    """x where x > 0, else x times a slope that is drawn for each entry from lower to upper.
+    """x where x > 0, else x times a slope drawn for each entry between lower and upper.
 
     Parameters
     ----------
     x : an array of any shape.
     lower, upper : the least and the greatest slope.
-    rng : a `numpy.random.Generator` that draws the slopes; without one all are (lower + upper) / 2, as for inference.
+    rng : a `numpy.random.Generator` that draws the slopes; without one all are (lower + upper) / 2, as in inference.
 
     Source: B. Xu et al., Empirical evaluation of rectified activations in convolutional network (2015).
 

@@ -1,4 +1,4 @@
-"""Pooling to a given size: each window is as large as it must be so that they share out the array."""
+"""Pooling to a given size: windows are sized so that they cover the whole array."""
 
 import math
 from typing import Any
@@ -28,7 +28,7 @@ def along_axes(x, matrices):
 
 
 def averages(length, result):
-    """The matrix of means over windows that share out an axis: window i goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉."""
+    """The matrix of means over windows that cover an axis: window i goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉."""
     matrix = np.zeros((result, length))
     for i, (start, stop) in enumerate(_shares(length, result)):
         matrix[i, start:stop] = 1 / (stop - start)
@@ -73,7 +73,7 @@ def adaptive_avg_pool2d(x, output_size):
     x : shape (N, C, H, W) or (C, H, W).
     output_size : the size of the result; an integer, or one for each axis, None to keep that of x.
 
-    Window i of m goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉, so neighbours may share an entry.
+    Window i of m goes from ⌊i n/m⌋ to ⌈(i + 1) n/m⌉, so neighbouring windows may share an entry.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.adaptive_avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 1)
@@ -93,7 +93,7 @@ def adaptive_avg_pool3d(x, output_size):
 
 
 def _adaptive_max_pool(n, x, output_size, return_indices):
-    """The entries that are largest in their windows, taken from x: of several as large the first."""
+    """The largest entry of each window, taken from x; of equal ones the first."""
     size = _output_size(n, f"adaptive_max_pool{n}d", x, output_size)
     found = step(lambda x: _largest_of_shares(np.asarray(x), size), x)
     entries, flat = found + first_of_channels(x, n), reshape(x, shape=(math.prod(x.shape),))
@@ -102,7 +102,7 @@ def _adaptive_max_pool(n, x, output_size, return_indices):
 
 
 def _largest_of_shares(x, size):
-    """For each window its first largest entry, or NaN: where it is in its channel flattened."""
+    """For each window the index of its first largest entry, or of a NaN, in its flattened channel."""
     n = len(size)
     inside = x.shape[-n:]
     place = np.arange(math.prod(inside)).reshape(inside)
@@ -131,7 +131,7 @@ def adaptive_max_pool2d(x, output_size, return_indices=False):
     Parameters
     ----------
     x, output_size : as in `adaptive_avg_pool2d`, with the same windows.
-    return_indices : True to return also where they were: their places in their channels flattened.
+    return_indices : True to return also their indices in their flattened channels.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.adaptive_max_pool2d(np.arange(16.0).reshape(1, 4, 4), (1, 2))

@@ -1,4 +1,4 @@
-"""Arranging: rotate, join, split, choose and window; each is made of the blocks of shaping and indexing."""
+"""Arranging: rotate, join, split, choose and window; each is made of shaping and indexing blocks."""
 
 import operator
 from functools import partial
@@ -19,7 +19,7 @@ from chainrule.views import view_of
 
 
 def _entries_at(x, positions):
-    """The entries of x at positions in its flattened form."""
+    """The entries of x at positions in the flattened array."""
     return np.ravel(x)[positions]
 
 
@@ -168,7 +168,7 @@ def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writea
 
 @answers(np.ix_)
 def numpy_ix_(*args):
-    """np.ix_: vectors along axes of their own; masks become the places where they hold."""
+    """np.ix_: vectors along axes of their own; masks become the indices where they are True."""
     vectors = [np.flatnonzero(value_of(a)) if a.dtype.kind == "b" else a for a in map(as_array, args)]
     if any(a.ndim != 1 for a in vectors):
         raise BlockError(f"ix_ takes vectors, not arrays of shape {[a.shape for a in vectors]}" + at_line())
@@ -178,7 +178,7 @@ def numpy_ix_(*args):
 
 @answers(np.trim_zeros)
 def numpy_trim_zeros(filt, trim="fb", axis=None):
-    """np.trim_zeros: what lies between the first and the last entries that are not 0."""
+    """np.trim_zeros: the entries from the first to the last nonzero one."""
     trim = trim.lower()
     if set(trim) - set("fb"):
         raise BlockError(f"trim={trim!r}; it is 'f', 'b' or 'fb'" + at_line())
@@ -199,7 +199,7 @@ def numpy_trim_zeros(filt, trim="fb", axis=None):
 
 @answers(np.apply_along_axis)
 def numpy_apply_along_axis(func1d, axis, arr, *args, **kwargs):
-    """np.apply_along_axis: the function of every row, its results along the axis that it had."""
+    """np.apply_along_axis: the function of every slice along an axis, with its results along that axis."""
     rows = np.moveaxis(arr, axis, -1)
     lead = rows.shape[:-1]
     if 0 in lead:
@@ -214,7 +214,7 @@ def numpy_apply_along_axis(func1d, axis, arr, *args, **kwargs):
 
 @answers(np.apply_over_axes)
 def numpy_apply_over_axes(func, a, axes):
-    """np.apply_over_axes: a reduction along one axis after the other, each of which stays with length 1."""
+    """np.apply_over_axes: a reduction along one axis after the other; each is kept with length 1."""
     for axis in np.atleast_1d(axes):
         axis = int(axis) % max(np.ndim(a), 1)
         found = func(a, axis)
@@ -227,7 +227,7 @@ def numpy_apply_over_axes(func, a, axes):
 
 @answers(np.choose)
 def numpy_choose(a, choices, out=None, mode="raise"):
-    """np.choose: at each place the entry of the choice that the integer there names."""
+    """np.choose: at each position the entry of the choice that the integer there selects."""
     if out is not None:
         raise BlockError("numpy.choose(out=…) with a recorded array: use the returned array" + at_line())
     choices = list(choices)
@@ -240,7 +240,7 @@ def numpy_choose(a, choices, out=None, mode="raise"):
 
 @answers(np.select)
 def numpy_select(condlist, choicelist, default=0):
-    """np.select: at each place the choice of the first condition that holds."""
+    """np.select: at each position the choice of the first condition that holds."""
     if len(condlist) != len(choicelist) or not condlist:
         raise BlockError(f"select with {len(condlist)} conditions and {len(choicelist)} choices" + at_line())
     z = default
@@ -251,7 +251,7 @@ def numpy_select(condlist, choicelist, default=0):
 
 @answers(np.piecewise)
 def numpy_piecewise(x, condlist, funclist, *args, **kw):
-    """np.piecewise: each function sees the entries where its condition holds; the last condition that holds counts."""
+    """np.piecewise: each function gets the entries where its condition holds; the last condition that holds counts."""
     conditions = [value_of(c) for c in condlist] if isinstance(condlist, list | tuple) else value_of(condlist)
     if np.isscalar(conditions) or (not isinstance(conditions[0], list | np.ndarray) and np.ndim(x)):
         conditions = [conditions]

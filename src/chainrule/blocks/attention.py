@@ -22,7 +22,7 @@ from chainrule.node import at_line
 def scaled_dot_product_attention(
     q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False, rng=None
 ):
-    """softmax(q kᵀ · scale + mask) v: each query gets a mean of the values, weighted by how well their keys fit.
+    """softmax(q kᵀ · scale + mask) v: each query gets a mean of the values, weighted by how well their keys match.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ def scaled_dot_product_attention(
     if allowed is None or allowed.all():
         weights = softmax(scores)
     else:
-        some = allowed.any(axis=-1, keepdims=True)  # a row without any key would be softmax of −∞ alone, which is NaN
+        some = allowed.any(axis=-1, keepdims=True)  # the softmax of a row of −∞ only (no key allowed) would be NaN
         weights = softmax(where(allowed | ~some, scores, -math.inf))
         weights = weights if some.all() else where(some, weights, 0.0)
     return matmul(dropout(weights, dropout_p, rng=rng) if dropout_p else weights, v)
 
 
 def _for_each_query_head(x, q):
-    """Keys or values, each head as often as there are heads of queries for it."""
+    """Keys or values, with each head repeated for every query head that uses it."""
     if min(x.ndim, q.ndim) < 3 or q.shape[-3] % x.shape[-3]:
         raise BlockError(
             f"attention with enable_gqa: the heads of q {tuple(q.shape)} should be a multiple of those of "
@@ -101,13 +101,13 @@ def multi_head_attention(
     is_causal=False,
     rng=None,
 ):
-    """Attention by several heads, each between linear maps of its own of q, k and v; then a linear map of all of them.
+    """Attention by several heads, each on linear maps of its own of q, k and v; then a linear map of all heads.
 
     Parameters
     ----------
     q, k, v : shapes (…, L, E), (…, S, E), (…, S, E).
     num_heads : H, a divisor of E.
-    in_proj_weight, in_proj_bias : shapes (3E, E) and (3E,): the maps of q, k and v one below the other, as in PyTorch.
+    in_proj_weight, in_proj_bias : shapes (3E, E) and (3E,): the maps of q, k and v stacked in rows, as in PyTorch.
     out_proj_weight, out_proj_bias : shapes (E, E) and (E,). A bias may be None.
     attn_mask, dropout_p, is_causal, rng : as in `scaled_dot_product_attention`; a mask broadcasts to (…, H, L, S).
 

@@ -35,7 +35,7 @@ def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
 
 
 def _end(end, a, axis):
-    """What np.diff puts before or after: a number stands for a slice of it."""
+    """What np.diff puts before or after: a number means a slice filled with it."""
     shape = list(np.shape(a))
     shape[axis] = 1
     return np.broadcast_to(end, shape) if np.ndim(end) == 0 else end
@@ -61,7 +61,7 @@ def numpy_ediff1d(ary, to_end=None, to_begin=None):
 
 @answers(np.gradient)
 def numpy_gradient(f, *varargs, axis=None, edge_order=1):
-    """np.gradient: slopes by differences of second order inside, of the given order at the ends."""
+    """np.gradient: slopes by differences of second order in the interior, of the given order at the ends."""
     f = as_array(f)
     f = f if is_inexact(form_of(f)) else f.astype(np.float64)
     axes = axis_from_right(axis if axis is None or isinstance(axis, tuple) else (axis,), f.ndim)
@@ -75,17 +75,17 @@ def numpy_gradient(f, *varargs, axis=None, edge_order=1):
 
 
 def _slopes(f, h, axis, edge_order):
-    """The slopes along one axis: three-point formulas for places h apart, or at the places h."""
+    """The slopes along one axis: three-point formulas for samples h apart, or at the coordinates h."""
     f = np.moveaxis(f, axis, -1)
     n = f.shape[-1]
     if n < edge_order + 1:
         raise BlockError(f"gradient with edge_order={edge_order} needs at least {edge_order + 1} samples" + at_line())
     if np.ndim(h):
         h = as_array(h)
-        steps = np.diff(h if is_inexact(form_of(h)) else np.astype(h, np.float64))  # those of bytes would wrap
+        steps = np.diff(h if is_inexact(form_of(h)) else np.astype(h, np.float64))  # differences of bytes would wrap
     else:
         steps = h * np.ones(n - 1)
-    a, b = steps[:-1], steps[1:]  # before and after an inner sample
+    a, b = steps[:-1], steps[1:]  # before and after an interior sample
     inner = -b / (a * (a + b)) * f[..., :-2] + (b - a) / (a * b) * f[..., 1:-1] + a / (b * (a + b)) * f[..., 2:]
     if edge_order == 1:
         first, last = (f[..., 1] - f[..., 0]) / steps[0], (f[..., -1] - f[..., -2]) / steps[-1]
@@ -97,13 +97,13 @@ def _slopes(f, h, axis, edge_order):
 
 
 def _end_slope(f0, f1, f2, a, b):
-    """The slope at f0 of the parabola through three samples, the steps between them a and b."""
+    """The slope at f0 of the parabola through three samples, with steps a and b between them."""
     return -(2 * a + b) / (a * (a + b)) * f0 + (a + b) / (a * b) * f1 - a / (b * (a + b)) * f2
 
 
 @answers(np.trapezoid)
 def numpy_trapezoid(y, x=None, dx=1.0, axis=-1):
-    """np.trapezoid: the area below straight lines between the samples."""
+    """np.trapezoid: the area under straight lines between the samples."""
     y = as_array(y)
     axis = axis_from_right(axis, y.ndim)
     if x is not None:
@@ -124,9 +124,9 @@ def cumprod(xp, x, axis=-1):
 
 @cumprod.backward
 def cumprod_backward(xp, dz, z, x, axis=-1):
-    """∂L/∂x_i = (x_0 … x_(i−1)) s_i, with s_i = dz_i + x_(i+1) s_(i+1). Nothing is divided, so zeros are exact.
+    """∂L/∂x_i = (x_0 … x_(i−1)) s_i, with s_i = dz_i + x_(i+1) s_(i+1). No division, so zeros are exact.
 
-    The recurrence is solved in log₂ n steps, each of which doubles how far it looks ahead
+    The recurrence is solved in log₂ n steps, each of which doubles the distance looked ahead
     (W. D. Hillis and G. L. Steele, Data parallel algorithms, 1986).
     """
     n = x.shape[axis]
@@ -143,7 +143,7 @@ def cumprod_backward(xp, dz, z, x, axis=-1):
 
 
 def _ahead(xp, x, step, axis):
-    """What stands `step` entries further on, zeros beyond the end."""
+    """The entries `step` positions ahead, zeros beyond the end."""
     later = _from(x, step, axis)
     return xp.concat([later, xp.zeros_like(_until(x, step, axis))], axis=axis)
 
@@ -189,7 +189,7 @@ def _with_initial(z, initial, axis):
 
 @library_block(notation=lambda x, y: call("convolve", x, y), complex=True, example=example(normal(4), normal(2)))
 def convolve(xp, x, y):
-    """z_k = Σ_i x_i y_(k−i), for vectors, at every place where they overlap."""
+    """z_k = Σ_i x_i y_(k−i), for vectors, at every position where they overlap."""
     if is_numpy(xp):
         return np.convolve(x, y)
     beyond = xp.zeros(y.shape[0] - 1, dtype=x.dtype)
@@ -209,12 +209,12 @@ def convolve_dy(xp, dz, z, x, y):
 def _correlated(xp, dz, y):
     """Σ_k dz_k conj(y_(k−i)), where y lies within dz."""
     if is_numpy(xp) and dz.ndim == 1:
-        return np.correlate(dz, y, "valid")  # which conjugates y, and needs no room for the windows
+        return np.correlate(dz, y, "valid")  # which conjugates y, and needs no memory for the windows
     return _windows(xp, dz, y.shape[0]) @ conjugate(xp, y)
 
 
 def _windows(xp, x, n):
-    """All stretches of n entries of the last axis: shape … + (number of windows, n)."""
+    """All windows of n entries of the last axis: shape … + (number of windows, n)."""
     return x[..., np.arange(x.shape[-1] - n + 1)[:, None] + np.arange(n)]
 
 
@@ -276,6 +276,6 @@ def numpy_unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
 
 
 def _whole_periods(p, discont, axis, period):
-    """What np.unwrap adds."""
+    """The multiples of the period that np.unwrap adds."""
     turns = np.round((np.unwrap(p, discont, axis, period=period) - p) / period)
     return np.asarray(turns * period, dtype=np.result_type(p, period))

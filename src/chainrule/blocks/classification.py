@@ -1,8 +1,9 @@
-"""Losses of scores or probabilities and the right class (or classes).
+"""Losses of scores or probabilities, given the right class (or classes).
 
-Those of one class take scores (C,) with an int label, or (N, C) with (N,) labels. `cross_entropy_loss` and `hinge_loss`
-are the blocks of the notes from which this library grew: they return a loss for each sample. So do `squared_hinge_loss`
-and, unless told otherwise, `softmax_cross_entropy`. The others are those of torch.nn.functional, with its `reduction`.
+Losses of one class take scores (C,) with an int label, or (N, C) with (N,) labels. `cross_entropy_loss` and
+`hinge_loss` are the blocks of the notes from which this library grew: they return a loss for each sample. So do
+`squared_hinge_loss` and, by default, `softmax_cross_entropy`. The others are those of torch.nn.functional, with its
+`reduction`.
 """
 
 import math
@@ -109,9 +110,9 @@ def softmax_cross_entropy(s, label, weight=None, label_smoothing=0.0, ignore_ind
     label : the index of the right class, an int, or (N,) integers, without a gradient; or probabilities of the shape
         of s, which have one.
     weight : the weight of each class, shape (C,); 1 by default. It has no gradient.
-    label_smoothing : with ε here the target is 1 − ε for the right class, and ε / C more for each class.
+    label_smoothing : ε; the target is 1 − ε for the right class, plus ε / C for every class.
     ignore_index : the loss of rows with this label is 0.
-    reduction : "none" for a loss for each row, their "sum", or "mean": that of the rows that count, weighted by the
+    reduction : "none" for a loss for each row, their "sum", or "mean": over the rows that count, weighted by the
         weights of their classes. PyTorch's default is "mean", and its classes are along axis 1.
 
     The gradient with respect to s is softmax(s) − e_c. The mean over no rows is NaN, with a gradient of 0.
@@ -133,7 +134,7 @@ def softmax_cross_entropy(s, label, weight=None, label_smoothing=0.0, ignore_ind
 
 
 def _counted(s, label, weight, ignore_index):
-    """How much each row counts in a mean: 0 where it is ignored, else the weight of its class."""
+    """The weight of each row in a mean: 0 if it is ignored, else the weight of its class."""
     label, counts = with_ignored(check_label(s, label, ignore_index), ignore_index)
     if weight is None and at_run_time(label):
         weights = np.ones(label.shape, dtype=s.dtype)
@@ -143,7 +144,7 @@ def _counted(s, label, weight, ignore_index):
 
 
 def _of_probabilities(s, target, weight, label_smoothing):
-    """The cross-entropy of softmax(s) with a whole distribution."""
+    """The cross-entropy of softmax(s) with target probabilities."""
     if tuple(target.shape) != tuple(s.shape):
         raise BlockError(
             f"softmax_cross_entropy: probabilities of shape {tuple(target.shape)} for scores of shape {tuple(s.shape)}"
@@ -224,7 +225,7 @@ def _squared_hinge_notation(s, label, margin):
 
 @library_block(notation=_squared_hinge_notation, example=example(apart(3), exactly(2)))
 def squared_hinge_loss(xp, s, label, margin=1.0):
-    """L = Σ_{j≠c} max(s_j − s_c + margin, 0)²: as `hinge_loss`, but smooth, and harder on large errors.
+    """L = Σ_{j≠c} max(s_j − s_c + margin, 0)²: as `hinge_loss`, but smooth, and with a larger penalty for large errors.
 
     Parameters
     ----------
@@ -241,7 +242,7 @@ def squared_hinge_loss(xp, s, label, margin=1.0):
 
 
 def _behind(xp, s, label, margin):
-    """How far the right score is from leading every other by the margin (0 if it does), and its one-hot rows."""
+    """max(s_j − s_c + margin, 0) for each other class j (0 for the right one), and the labels' one-hot rows."""
     label, s = check_label(s, label), as_floats(s)
     right = one_hot(xp, label, s.shape[-1], s)
     t = (s - chosen(s, label)[..., None] + margin) * (1 - right)
@@ -308,18 +309,18 @@ def multilabel_margin_loss(s, label, reduction="mean"):
 
 
 def _listed(label):
-    """Which labels stand before the first negative one."""
+    """Which labels come before the first negative one."""
     return np.logical_and.accumulate(label >= 0, axis=-1)
 
 
 def _pairs(label, classes, dtype):
-    """How often each right class is listed, for each of the others."""
+    """How often each right class is listed, for each other class."""
     right = np.sum((label[..., None] == np.arange(classes)) & _listed(label)[..., None], axis=-2)
     return np.asarray(right[..., :, None] * (right[..., None, :] == 0), dtype=dtype)
 
 
 def multilabel_soft_margin_loss(s, target, weight=None, reduction="mean"):
-    """The mean over the classes of −y log σ(s) − (1 − y) log(1 − σ(s)): each class is a yes or no of its own.
+    """The mean over the classes of −y log σ(s) − (1 − y) log(1 − σ(s)): each class is an independent binary decision.
 
     Parameters
     ----------
@@ -336,7 +337,7 @@ def multilabel_soft_margin_loss(s, target, weight=None, reduction="mean"):
     return reduced(mean(losses if weight is None else losses * weight, axis=-1), reduction)
 
 
-# Yes or no -------------------------------------------------------------------------------------------------------
+# Binary ----------------------------------------------------------------------------------------------------------
 
 
 def _log_at_least_minus_100(xp, p):

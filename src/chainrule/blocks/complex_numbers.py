@@ -22,12 +22,12 @@ __all__ = ["adjoint", "conj"]
 
 
 def adjoint(xp, x):
-    """The conjugate transpose of matrices; of real ones the transpose."""
+    """The conjugate transpose of matrices; for real ones the transpose."""
     return xp.matrix_transpose(conjugate(xp, x))
 
 
 def conjugate(xp, x):
-    """The conjugate; real numbers are left as they are, without a step in the recording."""
+    """The conjugate; real numbers are unchanged, without a step in the recording."""
     return xp.conj(x) if is_complex(x) else x
 
 
@@ -80,7 +80,7 @@ def phase_backward(xp, dz, z, x):
 
 @answers(np.conjugate)
 def numpy_conj(x):
-    """np.conj; of real numbers they themselves."""
+    """np.conj; real numbers are unchanged."""
     return conj(x) if is_complex(form_of(x)) else np.copy(x)[()]
 
 
@@ -114,11 +114,11 @@ def numpy_real_if_close(a, tol=100):
     """np.real_if_close: the real part where all imaginary parts are close to zero."""
     if is_complex(form_of(a)) and not np.iscomplexobj(np.real_if_close(a.value, tol)):
         a = np.real(a)
-    return np.copy(a) if is_number(a) else a  # of a number NumPy makes an array
+    return np.copy(a) if is_number(a) else a  # for a number NumPy gives an array
 
 
 def _complex_where(function, outside):
-    """np.emath: the function of NumPy, with complex results where it has no real ones."""
+    """np.emath: the function of NumPy, with complex results where it has no real one."""
 
     @answers(getattr(np.emath, function.__name__))
     def numpy_emath(x):
@@ -126,7 +126,7 @@ def _complex_where(function, outside):
 
 
 def as_complex_where(x, outside):
-    """x, as complex numbers if any entry is real and lies where there is no real result."""
+    """x, converted to complex numbers if any real entry has no real result."""
     needed = not is_complex(form_of(x)) and bool(np.any(outside(looked_at(x))))
     return np.astype(x, np.result_type(dtype_of(x), np.complex64)) if needed else x
 

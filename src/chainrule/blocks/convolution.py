@@ -1,13 +1,13 @@
 """Convolution over one, two or three axes of positions, as in torch.nn.functional.
 
-A convolution z = conv(x, w) is linear in x and in w, so three maps are enough for all orders of derivatives, each
-bilinear, and each with the other two as its backward rules:
+A convolution z = conv(x, w) is linear in x and in w, so three bilinear maps are enough for derivatives of all orders;
+the backward rules of each are the other two:
 
     convolution            x, w  ↦ z
     convolution_transpose  z, w  ↦ x     (the transpose with respect to x; what conv_transpose computes)
     convolution_kernel     x, z  ↦ w     (the transpose with respect to w)
 
-All three are one matrix product over the *columns* of x: what the kernel meets at each position (im2col).
+All three are one matrix product over the *columns* of x: the entries under the kernel at each position (im2col).
 Operands may have extra leading axes, which broadcast against each other as in matmul.
 
 Source: K. Chellapilla, S. Puri and P. Simard, High performance convolutional neural networks for document processing
@@ -111,7 +111,7 @@ def convolution_kernel(xp, x, z, kernel=(), stride=(), padding=(), dilation=(), 
 
 
 def _summed(xp, dx, x, z, n):
-    """Undo the broadcasting of leading axes: z has those of both operands, x only its own."""
+    """Undo the broadcasting of leading axes: z has those of both operands, x has only its own."""
     core = x.ndim - n - 2
     return sum_to(xp, dx, tuple(x.shape), tuple(z.shape[: -n - 2]) + tuple(x.shape[core:]))
 
@@ -154,7 +154,7 @@ def convolution_kernel_dz(xp, dw, w, x, z, kernel=(), **how):
 
 
 def _finish(z, bias, alone, n, name):
-    """Add the bias of each channel; take away the axis of samples that was added."""
+    """Add the bias of each channel; remove the sample axis if it was added."""
     channels = z.shape[1]
     if bias is not None:
         if tuple(bias.shape) != (channels,):

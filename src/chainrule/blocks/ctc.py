@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: the loss of a sequence whose alignment with its labels is not known.
+"""Connectionist temporal classification: the loss of a sequence whose alignment with its labels is unknown.
 
 Source: A. Graves et al., Connectionist temporal classification: labelling unsegmented sequence data with recurrent
 neural networks (2006), equations 6 to 8, in logarithms.
@@ -19,7 +19,7 @@ from chainrule.formula import call
 from chainrule.node import at_line
 
 NEVER = -1e30
-"""The logarithm of an impossible alignment. A finite one: differences of infinities would be NaN."""
+"""The logarithm of an impossible alignment. It is finite, because differences of infinities would be NaN."""
 
 
 @library_block(
@@ -27,10 +27,10 @@ NEVER = -1e30
     example=example(normal(3, 1, 3), targets=((1, 2),), input_lengths=(3,), target_lengths=(2,)),
 )
 def ctc(xp, log_p, targets=(), input_lengths=(), target_lengths=(), blank=0):
-    """−log of the probability of all alignments that read as the targets: one for each sequence of the batch.
+    """−log of the total probability of all alignments that read as the targets, for each sequence of the batch.
 
-    The rows of `targets` may be filled up with anything. A target that does not fit into its sequence has the loss +∞.
-    Its backward rule is derived from what it does inside.
+    The rows of `targets` may be padded with anything. A target that does not fit into its sequence has the loss +∞.
+    Its backward rule is derived from the steps inside.
     """
     lengths = np.asarray(target_lengths)
     labels = np.asarray(targets).reshape(len(lengths), -1)
@@ -44,7 +44,7 @@ def ctc(xp, log_p, targets=(), input_lengths=(), target_lengths=(), blank=0):
     begin = xp.asarray(np.arange(width) < 2)
     alpha = xp.where(begin, log_p[(0, rows, states)], NEVER)
     inputs = np.asarray(input_lengths)[:, None]
-    if np.any(inputs == 0):  # nothing at all reads as the empty target
+    if np.any(inputs == 0):  # an empty sequence reads as the empty target
         alpha = xp.where(xp.asarray(inputs > 0), alpha, xp.asarray(np.where(np.arange(width) == 0, 0.0, NEVER)))
     for t in range(1, log_p.shape[0]):
         never = xp.full_like(alpha[:, :1], NEVER)
@@ -66,8 +66,8 @@ def ctc_loss(log_p, targets, input_lengths, target_lengths, blank=0, reduction="
     ----------
     log_p : logarithms of probabilities, shape (T, N, C), or (T, C) for a single sequence, as `log_softmax` gives them.
     targets : the labels, integers without the blank: shape (N, S), or all sequences one after the other, shape (ΣS,).
-    input_lengths, target_lengths : how long each sequence and each target is: (N,) integers, or an int.
-    blank : the class that stands for no label.
+    input_lengths, target_lengths : the length of each sequence and of each target: (N,) integers, or an int.
+    blank : the class that means no label.
     reduction : "mean" of the losses, each divided by the length of its target; "sum", or "none" for (N,) losses.
     zero_infinity : True to let a target that does not fit into its sequence cost 0 instead of +∞.
 

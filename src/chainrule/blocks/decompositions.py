@@ -1,12 +1,12 @@
 """Decompositions: eigenvalues and eigenvectors, singular values and vectors, QR, Cholesky.
 
-A block makes one array, so the factors of a decomposition are packed into one (vectors above values, row under row) and
-sliced out again.
+A block returns one array, so the factors of a decomposition are packed into one (vectors above values, stacked in rows)
+and sliced out again.
 
-The vectors that belong to a repeated value are any basis of their space and have no derivative, so a loss that
-depends on them is an error. The values alone have one, and keep it: where the cotangent of the vectors is zero their
-part of the rule is zero, and never 0 · ∞. Two values count as repeated where rounding cannot tell them apart
-(`_nearly_equal`), for there the rule would amplify rounding into a wrong number.
+The vectors of a repeated value are any basis of their space and have no derivative, so a loss that depends on them is
+an error. The values alone have a derivative: where the cotangent of the vectors is zero, their part of the rule is
+zero, never 0 · ∞. Two values count as repeated where rounding cannot tell them apart (`_nearly_equal`), because the
+rule would amplify rounding into a wrong number there.
 
 Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
 (2008); Z.-Q. Wan and S.-X. Zhang, Automatic differentiation for complex valued SVD (2019); for QR, H.-J. Liao, J.-G.
@@ -35,7 +35,7 @@ from chainrule.step import owned
 
 
 def _pack(xp, *rows):
-    """Factors under each other; those with fewer columns are filled up with zeros."""
+    """Factors stacked in rows; those with fewer columns are padded with zeros."""
     width = max(r.shape[-1] for r in rows)
     filled = [
         r
@@ -65,7 +65,7 @@ def _on_diagonal(d):
 
 
 def _rounding(x):
-    """How far rounding moves a value of a matrix, relative to the largest one: some ε √n."""
+    """The rounding error of a value of a matrix, relative to the largest one: some ε √n."""
     return 16 * float(np.finfo(np.dtype(str(x.dtype).removeprefix("torch."))).eps) * math.sqrt(max(x.shape[-1], 1))
 
 
@@ -74,7 +74,7 @@ def _any(condition):
 
 
 def _nearly_equal(values):
-    """Which values (in the last axis) are equal to which others, as far as rounding can tell."""
+    """Which values (in the last axis) are equal up to rounding, as a matrix of booleans."""
     values = looked_at(values)
     xp = namespace_of((values,))
     scale = xp.max(abs(values), axis=-1, keepdims=True)[..., None] if values.shape[-1] else 0.0
@@ -82,7 +82,7 @@ def _nearly_equal(values):
 
 
 def _reciprocal_gaps(xp, values, cotangents, what):
-    """1 / (λ_j − λ_i), and 0 on the diagonal and where the two are equal: nothing may depend on those vectors."""
+    """1 / (λ_j − λ_i), and 0 on the diagonal and where the two are equal: the loss may not depend on those vectors."""
     near = _nearly_equal(values)
     off_diagonal = ~np.eye(values.shape[-1], dtype=bool)
     off_diagonal = namespace_of((near,)).asarray(off_diagonal)
@@ -110,7 +110,7 @@ def _must_not_depend_on_phase(phase, like, what):
 
 
 def of_triangle(xp, dx, x, lower=True):
-    """The gradient of what reads one triangle of x: Hermitian if x is Hermitian, else of that triangle alone."""
+    """The gradient of a block that reads one triangle of x: Hermitian if x is Hermitian, else that triangle alone."""
     value = looked_at(x)
     plain = namespace_of((value,))
     if 0 in x.shape or not _any(
@@ -127,7 +127,7 @@ def of_triangle(xp, dx, x, lower=True):
 
 @library_block(notation=lambda x, lower: call("eigh", x), complex=True, example=example(hermitian(2, 2)))
 def eigh(xp, x, lower=True):
-    """The eigenvectors of a Hermitian x as columns, and under each its eigenvalue, in ascending order."""
+    """The eigenvectors of a Hermitian x as columns, and below each its eigenvalue, in ascending order."""
     if is_numpy(xp) and not np.isfinite(x).all():
         return _eigh_of_values_that_are_not_finite(x, "L" if lower else "U")
     w, v = xp.linalg.eigh(x) if lower else xp.linalg.eigh(x, UPLO="U")
@@ -135,7 +135,7 @@ def eigh(xp, x, lower=True):
 
 
 def _eigh_of_values_that_are_not_finite(x, UPLO):
-    """As eigh; where an entry is inf or NaN the vectors are NaN, for LAPACK may not find them."""
+    """As eigh; where an entry is inf or NaN the vectors are NaN, because LAPACK may not find them."""
     finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
     v = np.linalg.eigh(np.where(finite, x, 0.0), UPLO=UPLO).eigenvectors
     return _pack(np, np.where(finite, v, np.nan), np.linalg.eigvalsh(x, UPLO=UPLO)[..., None, :])
@@ -182,7 +182,7 @@ def numpy_eigvalsh(a, UPLO="L"):
     example=example(hermitian(2, 2)),
 )
 def eig(xp, x):
-    """The eigenvectors of x as columns of length 1, and under each its eigenvalue."""
+    """The eigenvectors of x as columns of length 1, and below each its eigenvalue."""
     w, v = xp.linalg.eig(x)
     return _pack(xp, v, w[..., None, :])
 
@@ -237,7 +237,7 @@ def numpy_eigvals(a):
 
 @library_block(notation=lambda x, full: call("svd", x), complex=True, example=example(apart(3, 2)))
 def svd(xp, x, full=False):
-    """x = U diag(s) V*: the columns of U, under them the singular values, under them the columns of V."""
+    """x = U diag(s) V*: the columns of U, below them the singular values, below these the columns of V."""
     if is_numpy(xp) and not np.isfinite(x).all():
         return _svd_of_values_that_are_not_finite(x, full)
     u, s, v_h = xp.linalg.svd(x, full_matrices=full)
@@ -245,7 +245,7 @@ def svd(xp, x, full=False):
 
 
 def _svd_of_values_that_are_not_finite(x, full):
-    """As svd; where an entry is inf or NaN the vectors are NaN, for LAPACK looks for some of them without end."""
+    """As svd; where an entry is inf or NaN the vectors are NaN, because LAPACK may loop forever on them."""
     finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
     u, s, v_h = np.linalg.svd(np.where(finite, x, 0.0), full_matrices=full)
     s = np.where(finite[..., 0], s, np.linalg.svdvals(x))
@@ -278,7 +278,7 @@ def svd_backward(xp, dz, z, x, full=False):
     sums = s[..., None, :] + s[..., :, None]
     both_zero = looked_at(sums) == 0
     sums = xp.where(both_zero, math.inf, sums)
-    # By 1 / (s_j² − s_i²) in two parts: U and V turning alike, and against each other.
+    # 1 / (s_j² − s_i²) in two parts: for U and V rotating together, and against each other.
     inner = 0.5 * ((skew_u + skew_v) * rates + (skew_u - skew_v) / sums)
     inner = inner * (1 - identity(k, s)) + _on_diagonal(ds)
     if is_complex(turn_u):
@@ -294,7 +294,7 @@ def svd_backward(xp, dz, z, x, full=False):
 
 
 def _over_singular(xp, turn, s):
-    """turn / s: how a vector turns out of the space of the others, or against its partner. Not known where s = 0."""
+    """turn / s: the rotation of a vector out of the others' space, or against its partner. Undefined where s = 0."""
     zero = looked_at(s)
     plain = namespace_of((zero,))
     zero = zero <= _rounding(zero) * plain.max(zero, axis=-1, keepdims=True) if zero.shape[-1] else zero == 0
@@ -308,7 +308,7 @@ def _over_singular(xp, turn, s):
 
 @answers(np.linalg.svd)
 def numpy_svd(a, full_matrices=True, compute_uv=True, hermitian=False):
-    """np.linalg.svd; of the full matrices the first min(m, n) vectors have a gradient."""
+    """np.linalg.svd; in the full matrices only the first min(m, n) vectors have a gradient."""
     if hermitian:
         return _svd_of_hermitian(a) if compute_uv else _svd_of_hermitian(a).S
     if not compute_uv:
@@ -323,7 +323,7 @@ def numpy_svd(a, full_matrices=True, compute_uv=True, hermitian=False):
 
 
 def _svd_of_hermitian(a):
-    """From eigenvalues and eigenvectors, as NumPy does it: their signs go into V."""
+    """From eigenvalues and eigenvectors, as in NumPy: the signs of the eigenvalues go into V."""
     w, v = numpy_eigh(a)
     order = step(lambda w: np.argsort(abs(w), axis=-1)[..., ::-1], w)
     signs = np.take_along_axis(step(lambda w: np.copysign(1.0, w), w), order, axis=-1)
@@ -349,7 +349,7 @@ def numpy_matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
 
 @library_block(notation=lambda x, complete: call("qr", x), complex=True, example=example(normal(3, 2)))
 def qr(xp, x, complete=False):
-    """x = Q R: the columns of Q, under them those of R*."""
+    """x = Q R: the columns of Q, below them those of R*."""
     q, r = xp.linalg.qr(x, mode="complete" if complete else "reduced")
     return _pack(xp, q, adjoint(xp, r))
 

@@ -1,7 +1,7 @@
 """Distances and similarities of vectors, and the losses of pairs and triplets made of them, as in torch.nn.functional.
 
 Vectors lie along the last axis. Two conventions are PyTorch's: at a distance of 0 the derivative of the distance is 0,
-and where a loss just reaches 0 its derivative is that of the positive side.
+and at the kink of a loss the derivative is that of the positive side.
 """
 
 import numpy as np
@@ -116,13 +116,13 @@ def margin_ranking_loss(x, y, target, margin=0.0, reduction="mean"):
 
 
 def hinge_embedding_loss(x, target, margin=1.0, reduction="mean"):
-    """x where t = 1, max(margin − x, 0) where t = −1, for a distance x of two things that are alike or not.
+    """x where t = 1, max(margin − x, 0) where t = −1, for a distance x of a similar (t = 1) or dissimilar pair.
 
     Parameters
     ----------
     x : distances.
     target : t, 1 or −1 for each.
-    margin : how far apart is far enough.
+    margin : the distance beyond which a dissimilar pair costs nothing.
     reduction : as in `margin_ranking_loss`.
 
     Source: R. Hadsell, S. Chopra and Y. LeCun, Dimensionality reduction by learning an invariant mapping (2006).
@@ -144,7 +144,7 @@ def cosine_embedding_loss(x, y, target, margin=0.0, reduction="mean"):
     ----------
     x, y : shape (N, D) or (D,). Both have gradients.
     target : t, 1 or −1, shape (N,) or ().
-    margin : which cosine is small enough; from −1 to 1.
+    margin : the cosine below which a dissimilar pair costs nothing; from −1 to 1.
     reduction : as in `margin_ranking_loss`, over the N losses.
 
     1e−12 is added to each square of a norm, as in PyTorch.
@@ -167,7 +167,7 @@ def cosine_embedding_loss(x, y, target, margin=0.0, reduction="mean"):
 
 
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean"):
-    """max(‖a − p‖ − ‖a − n‖ + margin, 0): an anchor should be nearer to its like than to what is unlike it.
+    """max(‖a − p‖ − ‖a − n‖ + margin, 0): an anchor should be nearer to the positive than to the negative.
 
     Parameters
     ----------

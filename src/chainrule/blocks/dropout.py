@@ -1,6 +1,6 @@
-"""Dropout: entries, or whole channels, that are left out at random. A generator or a mask must be given.
+"""Dropout: entries or whole channels are set to 0 at random. A generator or a mask must be given.
 
-There is no `training` flag: where nothing should be dropped, call nothing.
+There is no `training` flag: to drop nothing, do not call it.
 Source: N. Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting (2014).
 """
 
@@ -16,7 +16,7 @@ from chainrule.node import at_line
 
 
 def dropout(x, p=0.5, rng=None, mask=None):
-    """Each entry is set to 0 with probability p; the others are divided by 1 − p, so that the mean stays.
+    """Each entry is set to 0 with probability p; the others are divided by 1 − p, which keeps the mean.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def dropout(x, p=0.5, rng=None, mask=None):
 
 
 def _kept(name, shape, p, rng, mask):
-    """True for what is kept; drawn once for each call."""
+    """The mask, True for kept entries; drawn once for each call."""
     if not 0 <= p <= 1:
         raise BlockError(f"{name}: p is a probability, from 0 to 1, not {p}" + at_line())
     if (rng is None) == (mask is None):

@@ -1,7 +1,7 @@
 """Elementwise blocks: one line each with the forward rule and the local derivative ∂z/∂x for each operand.
 
-The chain rule (times ∂L/∂z) and the undoing of broadcasting are added by `elementwise`. Derivatives are the standard
-ones (Abramowitz & Stegun, chapters 4 and 7); at kinks and ties the conventions of PyTorch are followed, and said beside the line.
+`elementwise` adds the chain rule (times ∂L/∂z) and undoes broadcasting. Derivatives are the standard ones (Abramowitz &
+Stegun, chapters 4 and 7); at kinks and ties the conventions are PyTorch's, noted beside the line.
 """
 
 import builtins
@@ -72,7 +72,7 @@ square = elementwise(
 
 
 def _power_by_base(xp, z, x, y):
-    """y x^(y−1), and 0 where both are 0, for x⁰ is 1 there too."""
+    """y x^(y−1), and 0 where both are 0, because x⁰ is 1 there too."""
     if isinstance(y, int | float):
         return xp.zeros_like(x) if y == 0 else y * x ** (y - 1) if y >= 1 else _root_by_base(x, y)
     return xp.where(abs(x) + abs(y) == 0, 0.0, _root_by_base(x, y))
@@ -112,7 +112,7 @@ fmod = elementwise(
     notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,), example=example(normal(2, 3), far_from_zero(2, 3)),
 )
 def _ldexp(xp, x, i):
-    """x 2^i in three steps, since 2^i alone may overflow; one step where |i| is at most 1000, so that it is rounded once."""
+    """x 2^i in three steps, since 2^i alone may overflow; one step where |i| ≤ 1000, so that it is rounded once."""
     if is_numpy(xp):
         return xp.ldexp(x, i)
     clip = np.clip if isinstance(i, np.ndarray | np.integer | int) else xp.clip
@@ -160,13 +160,13 @@ hypot: Elementwise = elementwise(
 
 
 def _leg(xp, function, z, x):
-    """√(1 − x²), without the rounding of x²; of a complex x on the side of the cut on which z = arcsin x or arccos x is."""
+    """√(1 − x²), without the rounding of x²; for a complex x on the side of the cut of z = arcsin x or arccos x."""
     return function(z) if is_complex(x) else xp.sqrt((1 - x) * (1 + x))
 
 
 @singular
 def _over_square_of_hypot(xp, leg, x, y):
-    """leg / (x² + y²), though the squares over- or underflow; 0 at the origin, as in PyTorch."""
+    """leg / (x² + y²), even if the squares over- or underflow; 0 at the origin, as in PyTorch."""
     z = hypot(x, y)
     return xp.where(z == 0, 0.0, leg / z / z)
 
@@ -241,7 +241,7 @@ minimum = elementwise(
 
 fmax = elementwise(
     "fmax", lambda xp, x, y: xp.fmax(x, y),
-    lambda xp, z, x, y: xp.logical_or(x >= y, xp.isnan(y)),  # a tie is the first's, as in PyTorch
+    lambda xp, z, x, y: xp.logical_or(x >= y, xp.isnan(y)),  # at a tie the first operand gets the gradient, as in PyTorch
     lambda xp, z, x, y: xp.logical_not(xp.logical_or(x >= y, xp.isnan(y))),
     answers_for=(np.fmax,),
 )
@@ -266,7 +266,7 @@ heaviside = elementwise(
 
 
 def _direction(xp, z, x):
-    """The sign of x; of a complex x the conjugate of x/|x|, for |x| grows most in the direction x."""
+    """The sign of x; for a complex x the conjugate of x/|x|, because |x| grows most in the direction x."""
     return xp.conj(x) / xp.where(z == 0, 1.0, z) if is_complex(x) else xp.sign(x)
 
 
@@ -288,7 +288,7 @@ def _share(wins, x, y, z):
 
 @library_block(notation=cases, complex=True, example=example(exactly([[True, False, True], [False, True, True]]), normal(2, 3), normal(3)))
 def where(xp, condition, x, y):
-    """x where the condition holds, else y. It selects and never multiplies, so a NaN not chosen stays out."""
+    """x where the condition holds, else y. It selects and never multiplies, so an unselected NaN has no effect."""
     return xp.where(condition, x, y)
 
 
@@ -304,7 +304,7 @@ def where_dy(xp, dz, z, condition, x, y):
 
 @answers(np.where)
 def numpy_where(condition, x=None, y=None):
-    """np.where: a selection, or the places where the condition holds."""
+    """np.where: a selection, or the indices where the condition holds."""
     return np.nonzero(condition) if x is None and y is None else where(condition, x, y)
 
 
@@ -345,7 +345,7 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None, cas
     low, high = (min if a_min is None else a_min, max if a_max is None else a_max)
     if dtype is not None:
         a = np.astype(a, dtype)
-    if a.dtype.kind in "iu":  # an integer of Python beyond those of the dtype is no bound
+    if a.dtype.kind in "iu":  # a Python integer outside the dtype's range is no bound
         ends = np.iinfo(a.dtype)
         low = None if type(low) is int and low < ends.min else low
         high = None if type(high) is int and high > ends.max else high
@@ -409,7 +409,7 @@ def round(xp, x, decimals=0):
 
 @unlisted_block(differentiable=False, notation=lambda x, ndigits: call("round", x))
 def python_round(xp, x, ndigits=0):
-    """Python's round(x, n) of one of its numbers. It rounds the decimal digits; NumPy's multiplies by 10^n first."""
+    """Python's round(x, n) of a Python number. It rounds the decimal digits; NumPy's multiplies by 10^n first."""
     return builtins.round(x.item() if isinstance(x, np.generic) else x, ndigits)
 
 

@@ -1,8 +1,9 @@
 """Fourier transforms: every function of numpy.fft.
 
-The discrete transform is multiplication by the symmetric matrix F with F_jk = e^(−2πi jk/n), so its adjoint is that by
-the conjugate of F: the transform in the other direction, with the other normalisation. The real transforms keep the
-half of a spectrum that tells the rest; their adjoints count each entry of that half once or twice.
+The discrete transform is multiplication by the symmetric matrix F with F_jk = e^(−2πi jk/n), so its adjoint is
+multiplication by the conjugate of F: the transform in the other direction, with the other normalisation. The real
+transforms keep the half of a spectrum that determines the rest; their adjoints count each entry of that half once or
+twice.
 W. L. Briggs and V. E. Henson, The DFT: An Owner's Manual for the Discrete Fourier Transform (1995), chapter 2.
 """
 
@@ -51,7 +52,7 @@ def rfft_backward(xp, dz, z, x, axis=-1, norm="backward"):
 
 @library_block(notation=lambda x, n, axis, norm: call("ℱ⁻¹", x), complex=True, example=example(normal(3), n=4))
 def irfft(xp, x, n=0, axis=-1, norm="backward"):
-    """The n real numbers of which the entries are the first n // 2 + 1 of the transform."""
+    """The n real numbers whose transform begins with these n // 2 + 1 entries."""
     return xp.fft.irfft(x, n=n, axis=axis, norm=norm)
 
 
@@ -86,7 +87,7 @@ def _length(n, default):
 
 
 def _sized(x, n, axis):
-    """The first n entries along an axis, with zeros after them where there are fewer."""
+    """The first n entries along an axis, padded with zeros if there are fewer."""
     missing = n - x.shape[axis]
     if missing > 0:
         return np.pad(x, [(0, missing if i == axis else 0) for i in range(-x.ndim, 0)])
@@ -130,7 +131,7 @@ def irfft_of(a, n=None, axis=-1, norm=None, out=None):
 
 @answers(np.fft.hfft)
 def hfft_of(a, n=None, axis=-1, norm=None, out=None):
-    """np.fft.hfft: the real spectrum of a signal that is its own mirrored conjugate, of which half is given."""
+    """np.fft.hfft: the real spectrum of a Hermitian-symmetric signal, of which half is given."""
     return irfft_of(conjugate(np, as_array(a)), n, axis, _OTHER[_norm(norm)], out)
 
 
@@ -141,7 +142,7 @@ def ihfft_of(a, n=None, axis=-1, norm=None, out=None):
 
 
 def _shape_and_axes(a, s, axes, last_is_half=False):
-    """How many entries are transformed along which axes, in the order in which NumPy takes them."""
+    """The numbers of entries to transform and their axes, in NumPy's order."""
     if axes is None:
         axes = range(-a.ndim if s is None else -len(s), 0)
     axes = [axis_from_right(i, a.ndim) for i in axes]
@@ -159,7 +160,7 @@ def _of_many_axes(of_one):
         s, axes = _shape_and_axes(a, s, axes)
         for n, i in zip(reversed(s), reversed(axes), strict=True):
             a = of_one(a, n, i, norm)
-        return a if axes else np.copy(a)  # of a number NumPy makes an array
+        return a if axes else np.copy(a)  # for a number NumPy gives an array
 
     return transform
 

@@ -1,7 +1,7 @@
 """Blocks that take integers as operands: recorded labels and indices that may change from call to call.
 
-An index is a parameter of `getitem`, because mostly it is known when code is written. A function that is compiled
-is called with other labels later, so there an index that is recorded stays an operand: it is read on each run.
+An index is a parameter of `getitem`, because it is mostly known when code is written. A compiled function is later
+called with other labels, so a recorded index stays an operand there: it is read on each run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Slot(int):
-    """In a key, the place of the operand with this number."""
+    """In a key, the placeholder of the operand with this number."""
 
     def __repr__(self) -> str:
         return f"index{int(self)}"
@@ -76,12 +76,12 @@ def gathered(x: Any, key: Any) -> Any:
 
 
 def entries_at(x: Any, indices: Any) -> Any:
-    """x[indices], where a plain x does not look at recorded indices."""
+    """x[indices]; recorded indices are gathered, because a plain x would read their values."""
     return gathered(x, (indices,)) if at_run_time(indices) else x[indices]
 
 
 def _positions(x: Any, key: Any) -> Any:
-    """Where, in x flattened, the entries at the key are."""
+    """The positions in the flattened x of the entries at the key."""
     return np.reshape(_index_of(x.shape), x.shape)[key]
 
 
@@ -90,7 +90,7 @@ def _index_of(shape: tuple[int, ...]) -> Any:
 
 
 def written(x: Any, new: Any, key: Any) -> Any:
-    """x with x[key] = new done, for a key with recorded parts."""
+    """x after x[key] = new, for a key with recorded parts."""
     positions = _positions(x, key)
     new = np.broadcast_to(new if type(new) is Array else np.asarray(new), positions.shape)
     return np.reshape(put(np.reshape(x, (-1,)), new, positions), x.shape)
@@ -174,13 +174,13 @@ def put_dnew(xp, dz, z, x, new, positions):
 
 @unlisted_block(differentiable=False)
 def constant_index(xp, shape=()):
-    """0, 1, 2, …: recorded, so that it can be indexed with recorded integers."""
+    """0, 1, 2, …: recorded, so that recorded integers can index it."""
     return np.arange(math.prod(shape))
 
 
 @unlisted_block(differentiable=False)
 def written_last(xp, positions, size=0):
-    """Where a write at these positions is not written over by a later one."""
+    """Which writes at these positions are not overwritten by a later one."""
     times = np.empty(size, dtype=int)
     written = np.arange(math.prod(positions.shape)).reshape(positions.shape)
     times[positions] = written
@@ -189,46 +189,46 @@ def written_last(xp, positions, size=0):
 
 @unlisted_block(differentiable=False)
 def labels_fit(xp, label, classes=1, ignored=None):
-    """Whether all labels are between 0 and classes − 1, or that of the ignored rows."""
+    """Whether all labels are between 0 and classes − 1, or the label of ignored rows."""
     fits = (label >= 0) & (label < classes)
     return np.all(fits if ignored is None else fits | (label == ignored))
 
 
 @unlisted_block(differentiable=False)
 def one_hot_rows(xp, label, classes=1, dtype=None, absent=False):
-    """Rows of zeros with a one at each label: shape label.shape + (classes,). `absent`: whether the zeros are."""
+    """Rows of zeros with a one at each label: shape label.shape + (classes,). `absent`: whether its zeros are."""
     return xp.astype(label[..., None] == xp.arange(classes), dtype)
 
 
 @unlisted_block(differentiable=False)
 def argsort(xp, x, axis=-1):
-    """The indices that sort x; equal entries stay in their order."""
+    """The indices that sort x; equal entries keep their order."""
     return np.argsort(x, axis=axis, kind="stable") if isinstance(x, np.ndarray) else xp.argsort(x, axis=axis)
 
 
 def step(function: Any, *operands: Any) -> Any:
-    """What a function of values returns that has no gradient: computed here, or on each run where somebody compiles.
+    """The result of a function of values without a gradient: computed now, or recorded as a block while compiling.
 
-    Its result has one shape, whatever the values are.
+    Its shape does not depend on the values.
     """
     recorded = of_values(function, *operands)
     return function(*map(value_of, operands)) if recorded is None else recorded
 
 
 def of_values(function: Any, *operands: Any, **params: Any) -> Any:
-    """A function of plain values that has no gradient: what it returns now, or a block where somebody compiles."""
+    """A function of plain values without a gradient, recorded as a block while compiling; None otherwise."""
     if not any(at_run_time(x) for x in operands) or any(type(p) is Array for p in params.values()):
         return None
 
     def rule(xp, *operands):
         return function(*operands, **params)
 
-    rule.__name__ = getattr(function, "__qualname__", "step").split(".")[0]  # of a lambda: the function it stands in
+    rule.__name__ = getattr(function, "__qualname__", "step").split(".")[0]  # for a lambda: the function around it
     return record(Block(rule, differentiable=False), operands)
 
 
 def one_hot(xp, label, classes, like):
-    """Rows of zeros, which are absent, with a one at each label: shape label.shape + (classes,)."""
+    """Rows of absent zeros with a one at each label: shape label.shape + (classes,)."""
     if at_run_time(label):
         return one_hot_rows(label, classes=classes, dtype=like.dtype, absent=True)
     dtype = like.dtype if isinstance(like.dtype, np.dtype) else np.float64

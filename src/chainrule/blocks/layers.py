@@ -24,7 +24,7 @@ def linear(x, weight, bias=None):
     Parameters
     ----------
     x : shape (…, D).
-    weight : the matrix W, shape (C, D), or (D,) for a single output without an axis of its own.
+    weight : the matrix W, shape (C, D), or (D,) for a single output without an axis.
     bias : shape (C,), or None for 0.
 
     Returns shape (…, C). Raises BlockError where the shapes do not fit.
@@ -50,7 +50,7 @@ def linear(x, weight, bias=None):
 
 
 def bilinear(x, y, weight, bias=None):
-    """z_o = xᵀ W_o y + b_o: a form of each pair of rows, linear in either.
+    """z_o = xᵀ W_o y + b_o: a bilinear form of each pair of rows.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def bilinear(x, y, weight, bias=None):
 
 
 def embedding(weight, indices, padding_idx=None):
-    """The rows of a table that the indices name. (PyTorch's order of arguments is `embedding(indices, weight)`.)
+    """The rows of a table at the given indices. (PyTorch's order of arguments is `embedding(indices, weight)`.)
 
     Parameters
     ----------
-    weight : the table, shape (V, D). A row's gradient is the sum over all places where it was taken.
+    weight : the table, shape (V, D). A row's gradient is the sum over all its uses.
     indices : integers from 0 to V − 1, of any shape. They have no gradient.
     padding_idx : a row that gets no gradient, or None; a negative one counts from the end.
 
@@ -114,7 +114,7 @@ def _padding_row(padding_idx, weight, name):
 
 
 def embedding_bag(weight, indices, offsets=None, mode="mean", per_sample_weights=None, padding_idx=None):
-    """The mean, the sum or the largest of the rows of a table that each bag of indices names.
+    """The mean, sum or maximum of the table rows in each bag of indices.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def embedding_bag(weight, indices, offsets=None, mode="mean", per_sample_weights
     offsets : where each bag begins, shape (B,); for indices of one axis only.
     mode : "mean", "sum", or "max" (entry by entry).
     per_sample_weights : factors of the rows, one for each index, for mode "sum"; or None. They have a gradient.
-    padding_idx : an index that does not count, or None.
+    padding_idx : an index to ignore, or None.
 
-    Returns shape (B, D); an empty bag gives 0. Raises BlockError where something does not fit.
+    Returns shape (B, D); an empty bag gives 0. Raises BlockError if shapes or indices do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.embedding_bag(np.array([[1.0], [2.0], [6.0]]), np.array([0, 1, 2]), np.array([0, 2]))
@@ -157,7 +157,7 @@ def embedding_bag(weight, indices, offsets=None, mode="mean", per_sample_weights
 
 
 def _bags(indices, offsets):
-    """For each bag a row with the places of its indices, filled up with −1."""
+    """For each bag a row with the positions of its indices, padded with −1."""
     if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
         raise BlockError(
             f"embedding_bag: indices of shape {indices.shape}; give (B, n) alone, or (n,) with offsets" + at_line()
@@ -184,7 +184,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
     ----------
     labels : integers from 0 to num_classes − 1, of any shape.
     num_classes : the length of a row; by default (None or −1) the largest label plus one.
-    dtype : of the result. (PyTorch gives integers, which would turn float32 into float64 in NumPy.)
+    dtype : of the result. (PyTorch's are integers, which would turn float32 into float64 in NumPy.)
 
     Returns shape labels.shape + (num_classes,); it has no gradient. Raises BlockError where a label does not fit.
 

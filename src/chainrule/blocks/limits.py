@@ -1,9 +1,9 @@
 """The quotient ∂L/∂z / z of a backward rule where both are zero, as for ‖x‖² at 0.
 
-The gradient of a norm is (∂L/∂z / z) x. Where z = 0 the norm itself has a kink, and its gradient is 0 by convention.
-A loss such as ‖x‖² is smooth there all the same: ∂L/∂z = 2z is zero too, and the quotient has a limit, by l'Hôpital's
-rule the derivative of ∂L/∂z by z. In a recorded backward pass ∂L/∂z remembers how it was made of z, so that
-derivative can be taken; only second derivatives need it, for at 0 the quotient is multiplied by x = 0.
+The gradient of a norm is (∂L/∂z / z) x. Where z = 0 the norm itself has a kink, and its gradient is 0 by convention. A
+loss such as ‖x‖² is smooth there nevertheless: ∂L/∂z = 2z is zero too, and the quotient has a limit: by l'Hôpital's
+rule, the derivative of ∂L/∂z by z. In a recorded backward pass ∂L/∂z is recorded as a function of z, so that derivative
+can be taken; only second derivatives need it, because at 0 the quotient is multiplied by x = 0.
 """
 
 import functools
@@ -40,7 +40,7 @@ def quotient(xp, dz, z):
 
 
 def _is_constant(slope, z):
-    """Whether a limit does not change with z: its derivatives are zero until, after a few, there is none to take."""
+    """Whether a limit does not change with z: its derivatives are zero, and within three of them none is left."""
     for _ in range(3):
         slope = _derivative(slope, z)
         if slope is None:
@@ -80,11 +80,11 @@ def _computed_alike(start, z):
 
 
 ROOTS: set[Block] = set()
-"""The blocks whose rule divides by their result: each joins where it is defined."""
+"""The blocks whose rule divides by their result: each is added where it is defined."""
 
 
 def _refuse_another_root(dz, z):
-    """Raise where dz is made of another norm of the same things that is 0 too, as in norm(x) * norm(2 * x).
+    """Raise if dz depends on another norm of the same operands that is 0 too, as in norm(x) * norm(2 * x).
 
     The quotient of the two has no limit in general (it may depend on the direction), and dz does not show it.
     """
@@ -104,13 +104,13 @@ def _refuse_another_root(dz, z):
 
 @Block
 def first_order_only(xp, x):
-    """The limit of a quotient, whose own derivative is not that of the quotient: it must not be asked for."""
+    """The limit of a quotient. Its derivative is not that of the quotient, so taking it is an error."""
     return x
 
 
 @Block
 def only_zero(xp, x):
-    """Zeros, as long as nothing but zeros come in."""
+    """Zeros if x is all zeros; else an error."""
     if bool(xp.any(x != 0)):
         raise GradientError(
             "a third derivative of a function of a norm (or standard deviation) that is exactly 0 is not known; "

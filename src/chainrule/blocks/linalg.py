@@ -93,13 +93,13 @@ def outer_dy(xp, dz, z, x, y):
 
 @answers(np.outer, np.linalg.outer)
 def numpy_outer(a, b):
-    """np.outer flattens what is not a vector."""
+    """np.outer, which flattens its operands to vectors."""
     return outer(*(x if x.ndim == 1 else np.ravel(x) for x in (as_array(a), as_array(b))))
 
 
 @answers(np.dot)
 def numpy_dot(a, b):
-    """np.dot: a product for numbers, matmul up to matrices; beyond, over a's last axis and b's last but one."""
+    """np.dot: a product for numbers, matmul up to matrices; else a sum over a's last axis and b's last but one."""
     a, b = as_array(a), as_array(b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
@@ -160,7 +160,7 @@ def numpy_tensordot(a, b, axes=2):
 
 
 SMALL = 4096
-"""So many products at most are summed in less time than it takes to look for the best order."""
+"""Up to so many products are summed in less time than the search for the best order takes."""
 
 
 def _einsum_notation(*xs, subscripts):
@@ -176,7 +176,7 @@ def _einsum_notation(*xs, subscripts):
 def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):
-        small = math.prod([getattr(x, "size", 1) for x in xs]) <= SMALL  # a number of Python has no size
+        small = math.prod([getattr(x, "size", 1) for x in xs]) <= SMALL  # a Python number has no size
         path = "..." not in subscripts or not small  # "..." stands in backward rules only
         z = np.einsum(subscripts, *xs, optimize=path)
         if path and _sums_early(subscripts, xs) and not np.all(np.isfinite(z)):
@@ -186,9 +186,9 @@ def einsum(xp, *xs, subscripts=""):
 
 
 def _sums_early(subscripts, xs):
-    """Whether sums may be taken before the last product: (0 + 1) · inf, which is inf, for 0 · inf + 1 · inf.
+    """Whether sums may be taken before the last product: (0 + 1) · inf is inf, but 0 · inf + 1 · inf is NaN.
 
-    False for so large arrays that all products would take long.
+    False for arrays so large that all products would take long.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
@@ -208,7 +208,7 @@ def einsum_backward(xp, dz, z, *xs, subscripts=""):
     terms = [term.removeprefix("...") for term in inputs.split(",")]
     if (
         "..." in subscripts
-    ):  # only in this block's own backward rule: name the leading axes, so that they can be matched
+    ):  # only in this block's own backward rule: give the leading axes letters, so that they can be matched
         return _einsum_with_names(xp, dz, z, xs, inputs.split(","), output)
     return tuple(_einsum_gradient(xp, dz, xs, terms, output, i) for i in range(len(xs)))
 
@@ -219,7 +219,7 @@ def _einsum_gradient(xp, dz, xs, terms, output, i):
     others = [(term, x) for j, (term, x) in enumerate(zip(terms, xs, strict=True)) if j != i]
     mine, seen = "", set()
     for axis, letter in enumerate(terms[i]):
-        if letter in seen:  # a repeated index reads a diagonal: the gradient stands on that diagonal
+        if letter in seen:  # a repeated index reads a diagonal: the gradient lies on that diagonal
             new = next(letters)
             others.append((letter + new, xp.eye(xs[i].shape[axis], dtype=dz.dtype)))
             letter = new
@@ -237,7 +237,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _einsum_with_names(xp, dz, z, xs, terms, output):
-    """The backward rule where subscripts have "...": its axes get letters of their own, and the rule above applies."""
+    """The backward rule for subscripts with "...": its axes get letters of their own, and the rule above applies."""
     terms, output = name_ellipsis(terms, output, [len(x.shape) for x in xs])
     return tuple(
         sum_to(xp, g, x.shape, g.shape[dz.ndim - z.ndim :])
@@ -258,7 +258,7 @@ def name_ellipsis(terms, output, ndims):
 def numpy_einsum(subscripts, *operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
     """np.einsum with a string of subscripts, or with a list of integers after each array.
 
-    The order of the products is chosen by the block, so `optimize` changes nothing but rounding.
+    The block chooses the order of the products, so `optimize` changes only rounding.
     """
     if out is not None:
         raise BlockError("einsum(out=…) with a recorded array: use the returned array" + at_line())
@@ -299,7 +299,7 @@ def numpy_einsum_path(*operands, **options):
 
 
 def _without_unit_axes(operands, terms):
-    """An axis of length 1 broadcasts against others with its letter, which the block's axes do not: drop it."""
+    """Drop axes of length 1 that NumPy broadcasts against others of the same letter; the block does not broadcast."""
     sizes: dict[str, int] = {}
     for x, term in zip(operands, terms, strict=True):
         if len(term) != x.ndim:

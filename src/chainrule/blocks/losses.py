@@ -1,7 +1,7 @@
 """What all losses share: reductions, and labels.
 
-The losses are in three rooms: `classification` (scores or probabilities and a class), `regression` (a prediction and a
-target) and `distances` (pairs and triplets of vectors). `ctc` has that of sequences without an alignment.
+The losses are in three files: `classification` (scores or probabilities and a class), `regression` (a prediction and a
+target) and `distances` (pairs and triplets of vectors). `ctc` has the loss of sequences without an alignment.
 """
 
 import math
@@ -16,7 +16,7 @@ from chainrule.errors import BlockError
 from chainrule.node import at_line
 
 IGNORED = -100
-"""The label of entries that do not count, as in PyTorch."""
+"""The label of ignored entries, as in PyTorch."""
 
 
 def reduced(losses, reduction):
@@ -31,12 +31,12 @@ def reduced(losses, reduction):
 
 
 def weighted(losses, weight, reduction):
-    """The losses times factors of theirs, reduced; a mean is divided by the number of losses."""
+    """The losses times weights, reduced; a mean is divided by the number of losses."""
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
 def weighted_mean(losses, counts, reduction):
-    """The losses reduced, where a mean is divided by the sum of what they count, as in PyTorch."""
+    """The losses reduced; a mean is divided by the sum of their weights, as in PyTorch."""
     if reduction != "mean":
         return reduced(losses, reduction)
     number = np.sum(counts)
@@ -44,7 +44,7 @@ def weighted_mean(losses, counts, reduction):
 
 
 def chosen(scores, label):
-    """The entry of each row that its label names: shape label.shape."""
+    """The entry of each row at its label: shape label.shape."""
     if type(label) is int or label.ndim == 0:
         return scores[..., label if at_run_time(label) else int(label)]
     rows = np.indices(label.shape, sparse=True)
@@ -52,7 +52,7 @@ def chosen(scores, label):
 
 
 def _fits(scores, label, ignore_index):
-    """Whether labels that are known only at run time fit; `check_label` says what is wrong where they do not."""
+    """Whether labels known only at run time fit; `check_label` reports what is wrong if they do not."""
     if label.dtype.kind not in "iu" or not scores.ndim or tuple(scores.shape[:-1]) != label.shape:
         return False
     return bool(labels_fit(label, classes=scores.shape[-1], ignored=ignore_index))
@@ -81,7 +81,7 @@ def check_label(scores, label, ignore_index=None):
 
 
 def with_ignored(label, ignore_index):
-    """Labels that all name a class, and where they count: None if everywhere."""
+    """Labels that are all valid, and a mask of the rows that count: None if all do."""
     counts = (label if at_run_time(label) else np.asarray(label)) != ignore_index
     if counts.all():
         return label, None

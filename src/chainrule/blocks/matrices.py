@@ -1,4 +1,4 @@
-"""Matrices: inverses, systems of equations, determinants, products, and what arranges numbers into matrices.
+"""Matrices: inverses, systems of equations, determinants, products, diagonals and triangles.
 
 Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
 (2008); the pseudoinverse: G. H. Golub and V. Pereyra, The differentiation of pseudo-inverses (1973).
@@ -110,7 +110,7 @@ def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
     p_h = adjoint(xp, p)
     db = p_h @ dz
     left_over = b - a @ z
-    free = dz - p @ (a @ dz)  # the part of dz that a does not see
+    free = dz - p @ (a @ dz)  # the part of dz outside the row space of a
     da = left_over @ adjoint(xp, p @ db) + (p_h @ z) @ adjoint(xp, free) - db @ adjoint(xp, z)
     return da, db
 
@@ -188,7 +188,7 @@ def det_backward(xp, dz, z, x):
 
 
 def _cofactors(xp, z, x):
-    """∂z/∂x: z x⁻ᵀ, or minor by minor where some matrix is singular, which is exact there in every order."""
+    """∂z/∂x: z x⁻ᵀ, or minor by minor if a matrix is singular, which is exact there in every order."""
     n = x.shape[-1]
     if n == 0 or bool(xp.all(z != 0)):
         return z[..., None, None] * xp.matrix_transpose(inv(x))
@@ -247,7 +247,7 @@ def numpy_slogdet(a):
 
 @answers(np.linalg.multi_dot)
 def numpy_multi_dot(arrays, *, out=None):
-    """A product of several matrices, in the order that costs least; the first and the last may be vectors."""
+    """A product of several matrices, in the cheapest order; the first and the last may be vectors."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     if out is not None or not 2 <= len(arrays) < len(letters):
         raise BlockError("multi_dot is covered for 2 to 50 arrays, without out=" + at_line())
@@ -287,7 +287,7 @@ def numpy_kron(a, b):
 
 @answers(np.cross)
 def numpy_cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The vector product; a missing third entry is 0, where both miss it, only the third of the product returns."""
+    """The vector product; a missing third entry is 0; if both lack it, only the third of the product returns."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
@@ -335,7 +335,7 @@ def numpy_linalg_trace(x, /, *, offset=0, dtype=None):
 
 
 def _below(m, k):
-    """Where a matrix has its entries on the diagonal k and below."""
+    """A mask of the entries on the diagonal k and below."""
     rows, columns = m.shape[-2:] if m.ndim > 1 else (m.shape[0], m.shape[0])
     return np.arange(columns) <= np.arange(rows)[:, None] + k
 

@@ -1,13 +1,13 @@
 """Functions of matrices, with the names of scipy.linalg: exponential, logarithm, square root; triangular systems.
 
-SciPy's own functions do not know recorded arrays, so these are called as `cr.expm(x)`.
+SciPy's own functions do not take recorded arrays, so call these as `cr.expm(x)`.
 The derivative of a function of a matrix in the direction E is read off a block triangular matrix:
 
     f([[A, E], [0, A]]) = [[f(A), L(A, E)], [0, f(A)]]
 
-and its adjoint is E ↦ L(A, E*)*, for the trace of X L(A, Y) is symmetric in X and Y. It is made of f itself, so it can
-be differentiated again. N. J. Higham, Functions of Matrices (2008), chapter 3; R. Mathias, A chain rule for matrix
-functions and applications (1996).
+and its adjoint is E ↦ L(A, E*)*, because the trace of X L(A, Y) is symmetric in X and Y. It is computed by f itself, so
+it can be differentiated again. N. J. Higham, Functions of Matrices (2008), chapter 3; R. Mathias, A chain rule for
+matrix functions and applications (1996).
 """
 
 import warnings
@@ -53,7 +53,7 @@ def expm(xp, x):
 
 
 def _native(x):
-    """x with its bytes in the processor's order: SciPy's functions in C misread another one, or refuse it."""
+    """x in native byte order: SciPy's C functions misread any other, or refuse it."""
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
@@ -86,7 +86,7 @@ def logm_backward(xp, dz, z, x):
 
 
 def _adjoint_derivative(xp, f, x, dz):
-    """L(x, dz*)*. The direction is brought to a length of 1 first, which costs f no digit."""
+    """L(x, dz*)*. The direction is scaled to length 1 first, so that f loses no digits."""
     n = x.shape[-1]
     direction = adjoint(xp, dz)
     value = value_of(direction)
@@ -145,7 +145,7 @@ def _each(function, x):
 
 
 def _by_eigenvalues(xp, f, x):
-    """A function of a diagonalizable matrix, in libraries that have only its eigenvalues."""
+    """A function of a diagonalizable matrix, for libraries that lack the function but have `eig`."""
     w, v = xp.linalg.eig(x)
     z = (v * f(w)[..., None, :]) @ xp.linalg.inv(v)
     return z if is_complex(x) else xp.real(z)
@@ -194,7 +194,7 @@ def solve_sylvester_backward(xp, dz, z, a, b, q):
     example=example(positive_definite(2, 2), normal(2, 1)),
 )
 def triangular_solve(xp, a, b, lower=False, unit_diagonal=False):
-    """z = a⁻¹ b for a matrix b and a triangular a, of which only that triangle is read."""
+    """z = a⁻¹ b for a matrix b and a triangular a; only that triangle of a is read."""
     if is_numpy(xp) and a.ndim == 2 and b.size and a.dtype == b.dtype:
         scipy_solve_triangular = imported("scipy.linalg").solve_triangular
         columns = np.moveaxis(b, -2, 0)
@@ -223,7 +223,7 @@ def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False):
 
     Parameters
     ----------
-    a : (…, n, n); only the triangle that is named is read, so only it has a gradient.
+    a : (…, n, n); only the chosen triangle is read, so only it has a gradient.
     b : (n,), (n, k), or a stack of matrices.
     trans : 0 or "N" for a x = b, 1 or "T" for aᵀ x = b, 2 or "C" for a* x = b.
     lower : whether a is lower triangular.
@@ -249,7 +249,7 @@ def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False):
 def cho_factor(a, lower=False):
     """The Cholesky factor of a and whether it is the lower one, for `cho_solve`. As scipy.linalg.cho_factor.
 
-    The other triangle of the factor holds zeros, where SciPy leaves what was there.
+    The other triangle of the factor holds zeros; SciPy leaves the old entries there.
     """
     return np.linalg.cholesky(a, upper=not lower), bool(lower)
 

@@ -1,4 +1,4 @@
-"""Reductions that leave NaN out: an entry that is NaN gets the gradient 0."""
+"""Reductions that ignore NaN: an entry that is NaN gets the gradient 0."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def _filled(a, neutral):
 
 
 def _without_nan(function, plain, neutral):
-    """The reduction with NaN replaced by what changes nothing in it."""
+    """The reduction with NaN replaced by its neutral element."""
 
     @answers(function)
     def numpy_nan_reduction(a, *args, **kwargs):
@@ -49,7 +49,7 @@ def _spread_of_the_rest(function, plain):
         ddof = ddof if correction is None else correction
         z = plain(a, axis, dtype, out, ddof, keepdims, where=here, **given)
         enough = np.sum(here, axis=axis, keepdims=keepdims) > ddof
-        if np.all(enough) or not is_inexact(form_of(a)):  # where nothing can be NaN it is NumPy's variance
+        if np.all(enough) or not is_inexact(form_of(a)):  # for a dtype without NaN it is NumPy's variance
             return z
         return np.where(enough, z, np.nan)[()]
 

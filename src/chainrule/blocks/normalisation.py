@@ -74,12 +74,12 @@ def softmin(s, axis=-1):
 
 
 def gumbel_softmax(s, tau=1.0, hard=False, axis=-1, rng=None):
-    """softmax((s + g) / tau), with g from the Gumbel distribution: a soft draw of a class, of probabilities softmax(s).
+    """softmax((s + g) / tau), with g from the Gumbel distribution: a soft draw of a class, distributed as softmax(s).
 
     Parameters
     ----------
     s : scores, an array of any shape.
-    tau : the temperature; the nearer to 0, the harder the draw.
+    tau : the temperature; as it nears 0, the rows near one-hot.
     hard : True for one-hot rows, with the gradient of the soft ones.
     axis : the axis of the classes, the last one by default.
     rng : a `numpy.random.Generator` that draws g. It must be given.
@@ -101,7 +101,7 @@ def gumbel_softmax(s, tau=1.0, hard=False, axis=-1, rng=None):
     return soft + (drawn - plain)
 
 
-# Layers: one of two blocks along some axes, then a weight and a bias -------------------------------------------
+# Layers: one of two blocks along some axes, then weight and bias -----------------------------------------------
 
 
 @library_block(notation=lambda x, axis, eps: call("standardize", x), example=example(normal(3)))
@@ -149,7 +149,7 @@ def divide_by_rms_backward(xp, dz, z, x, axis=-1, eps=None):
 
 
 def layer_norm(x, weight=None, bias=None, axis=-1, eps=1e-5):
-    """(x − mean x) / √(var x + eps) · weight + bias along the axes, for each of the other positions by itself.
+    """(x − mean x) / √(var x + eps) · weight + bias along the axes, separately for each position of the other axes.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def _by_statistics(name, x, mean, var, eps):
 
 
 def _update(mean, var, x, axes, momentum):
-    """Move the running statistics towards those of x. Those of several samples are averaged."""
+    """Move the running statistics towards those of x. The statistics of several samples are averaged."""
     for running, statistic in ((mean, np.mean), (var, partial(np.var, ddof=1))):
         if running is not None:
             of_batch = partial(statistic, axis=axes)
@@ -321,7 +321,7 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
     Parameters
     ----------
     x : shape (N, C, …), with at least one axis of positions.
-    size : how many channels count as neighbours, half of them before; channels beyond the ends count as 0.
+    size : the number of neighbouring channels, half of them before; channels beyond the ends count as 0.
     alpha, beta, k : numbers.
 
     Source: A. Krizhevsky, I. Sutskever and G. E. Hinton, ImageNet classification with deep convolutional neural
@@ -348,7 +348,7 @@ def _channels(x, name):
 
 
 def _affine(z, weight, bias, axis):
-    """z · weight + bias, which lie along the axes."""
+    """z · weight + bias, both along the axes."""
     z = z if weight is None else z * _along(weight, z, axis, "weight")
     return z if bias is None else z + _along(bias, z, axis, "bias")
 

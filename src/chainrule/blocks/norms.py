@@ -53,7 +53,7 @@ def _vector_norm(x, order, axis, keepdims):
         return np.max(x, **options) if order > 0 else np.min(x, **options)
     if order == 1:
         return np.sum(x, **options)
-    if order < 1:  # the slope at an entry that is 0 is infinite or none; PyTorch says 0
+    if order < 1:  # the slope at an entry of 0 is infinite or undefined; 0 as in PyTorch
         zero = x == 0
         powers = np.where(zero, 0.0 if order > 0 else math.inf, np.where(zero, 1.0, x) ** order)
     else:
@@ -83,7 +83,7 @@ def _matrix_norm(x, order, axis, keepdims):
 
 @answers(np.linalg.norm)
 def numpy_norm(x, ord=None, axis=None, keepdims=False):
-    """np.linalg.norm: of all entries without ord and axis, else of vectors along one axis or matrices in two."""
+    """np.linalg.norm: of all entries without ord and axis, else of vectors along one axis or matrices along two."""
     if axis is None and ord is not None and x.ndim not in (1, 2):
         raise BlockError(f"a norm of order {ord!r} of an array with {x.ndim} axes needs axis=" + at_line())
     if axis is None and ord is None:
@@ -110,7 +110,7 @@ def numpy_matrix_norm(x, /, *, keepdims=False, ord="fro"):
 
 @answers(np.linalg.cond)
 def numpy_cond(x, p=None):
-    """np.linalg.cond: the norm of x times that of its inverse. Of a singular matrix it is inf, without a gradient."""
+    """np.linalg.cond: the norm of x times that of its inverse. For a singular matrix it is inf, without a gradient."""
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
         above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])

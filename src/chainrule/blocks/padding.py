@@ -1,4 +1,4 @@
-"""np.pad in every mode: what is put around an array is constant, or made of its own entries."""
+"""np.pad in every mode: the padding is constant, or computed from the array's entries."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from chainrule.step import owned
 
 @answers(np.pad)
 def numpy_pad(array, pad_width, mode="constant", **kwargs):
-    """np.pad; axes are padded one after the other, so the later ones see what the earlier ones were given."""
+    """np.pad; axes are padded one after the other, so later ones include the padding of earlier ones."""
     array = as_array(array)
     if callable(mode):
         raise BlockError(
@@ -27,7 +27,7 @@ def numpy_pad(array, pad_width, mode="constant", **kwargs):
         return np.copy(array)
     widths = _widths(pad_width, array.ndim)
     if mode == "empty":
-        mode = "constant"  # NumPy promises no values there
+        mode = "constant"  # NumPy leaves these values undefined
     if mode == "constant":
         values = kwargs.get("constant_values", 0)
         if not isinstance(values, Array) and not np.any(values):
@@ -58,7 +58,7 @@ _ALLOWED = {
 
 
 def _widths(pad_width, ndim):
-    """How much is put before and after each axis, as pairs of integers."""
+    """The padding before and after each axis, as pairs of integers."""
     if isinstance(pad_width, dict):
         by_axis = {axis_from_right(axis, ndim): width for axis, width in pad_width.items()}
         pad_width = [by_axis.get(i, 0) for i in range(-ndim, 0)]
@@ -77,7 +77,7 @@ def _inside_zeros(array, widths):
 
 
 def _axis_by_axis(array, widths, options, around):
-    """Pad each axis in turn. `around` makes what comes before and after from the array with that axis last."""
+    """Pad each axis in turn. `around` computes the padding before and after, from the array with that axis last."""
     shape = () if options is None else np.shape(options)
     pairs = None if options is None else np.broadcast_to(options, (array.ndim, 2))
     if len(shape) > 2:
@@ -102,7 +102,7 @@ def _constants(rows, width, values):
 
 
 def _ramps(rows, width, ends):
-    """Straight from the edge to the end value, which is reached."""
+    """A linear ramp from the edge to the end value, inclusive."""
     edges = rows[..., :1], rows[..., -1:]
     shares = np.arange(width[0], 0, -1) / max(width[0], 1), np.arange(1, width[1] + 1) / max(width[1], 1)
     return [edge + share * (end - edge) for edge, share, end in zip(edges, shares, ends, strict=True)]
@@ -121,7 +121,7 @@ def _statistics(statistic):
 
 
 def _odd_reflections(mode):
-    """Reflections through the edges: p = s x_k + a x_0 + b x_(n−1), with numbers that NumPy's own np.pad tells."""
+    """Reflections through the edges: p = s x_k + a x_0 + b x_(n−1), with coefficients from NumPy's own np.pad."""
 
     def around(rows, width, _):
         n = rows.shape[-1]
@@ -139,5 +139,5 @@ def _odd_reflections(mode):
 
 
 def _scaled(factors, x):
-    """factors · x, and 0 where a factor is 0, though x be infinite."""
+    """factors · x, and 0 where a factor is 0, even if x is infinite."""
     return factors * np.where(factors == 0, 0.0, x)

@@ -1,7 +1,7 @@
 """Functions of NumPy whose result has no gradient.
 
-Most answer with the plain value that NumPy gives. What makes an array like a recorded one (`np.zeros_like(x)`,
-`np.empty(3, like=x)`) makes a recorded one, because code makes it in order to write recorded values into it.
+Most return NumPy's plain value. Functions that make an array like a recorded one (`np.zeros_like(x)` or
+`np.empty(3, like=x)`) return a recorded array, because code writes recorded values into it later.
 """
 
 import numpy as np
@@ -43,12 +43,12 @@ def _of_forms(function):
 
 BLOCKS_AT_RUN_TIME = frozenset([np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.searchsorted, np.digitize])
 BLOCKS_AT_RUN_TIME |= {np.isin, np.argpartition, np.nanargmax, np.nanargmin, np.isclose, np.allclose, np.array_equal}
-"""Those whose result has one shape whatever the values are: steps of what is compiled."""
+"""Those whose result's shape does not depend on the values: steps in compiled code."""
 
 for _form in (np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj):
     _of_forms(_form)
 for _function in (
-    # where something holds
+    # conditions and indices
     np.nonzero,
     np.flatnonzero,
     np.argwhere,
@@ -67,14 +67,14 @@ for _function in (
     np.allclose,
     np.array_equal,
     np.array_equiv,
-    # what type it has and where it is
+    # types and memory
     np.common_type,
     np.min_scalar_type,
     np.can_cast,
     np.may_share_memory,
     np.shares_memory,
     np.einsum_path,
-    # how it is written, to a text or a file
+    # text and files
     np.array_repr,
     np.array_str,
     np.array2string,
@@ -130,7 +130,7 @@ def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=
 
 
 def _filled(shape, fill_value, dtype, order):
-    """A recorded value in each place, in memory of its own."""
+    """An array filled with a recorded value, in memory of its own."""
     return np.copy(np.broadcast_to(np.astype(fill_value, dtype, copy=False), shape), order=order)
 
 

@@ -1,4 +1,4 @@
-"""Polynomials as NumPy's older functions have them: an array of coefficients, the highest power first."""
+"""Polynomials for NumPy's older functions: an array of coefficients, the highest power first."""
 
 import operator
 
@@ -79,7 +79,7 @@ def numpy_polydiv(u, v):
         quotient.append(leading)
         rest = np.concatenate([rest[:k], rest[k : k + n] - leading * v, rest[k + n :]])
     q = np.stack(quotient) if quotient else np.zeros(1, dtype)
-    # What rounding leaves of the coefficients that cancel NumPy keeps or not.
+    # NumPy decides which rounding residues of cancelled coefficients stay.
     count = int(step(lambda u, v: np.asarray(len(np.polydiv(u, v)[1])), *given))
     return q, owned(rest[len(rest) - count :])
 
@@ -183,7 +183,7 @@ def roots(xp, p):
 
 @roots.backward
 def roots_backward(xp, dz, z, p):
-    """p(z) = 0 stays true, so ∂z/∂p_k = −z^(n−k) / p′(z): infinite at a root of higher order."""
+    """From p(z) = 0 it follows that ∂z/∂p_k = −z^(n−k) / p′(z): infinite at a multiple root."""
     n = p.shape[0] - 1
     powers = _powers(xp, z, n + 1)
     slope = powers[:, :n] @ (p[:-1] * xp.asarray(np.arange(n, 0, -1), dtype=p.dtype))[::-1]
@@ -199,7 +199,7 @@ def numpy_roots(p):
 
 
 def _are_paired(z):
-    """Whether the complex numbers among some are pairs of conjugates."""
+    """Whether the complex ones among some numbers form conjugate pairs."""
     return np.all(np.sort(z) == np.sort(z.conj()))
 
 

@@ -1,7 +1,6 @@
 """Pooling: the largest entry, the mean or a norm of each window, as in torch.nn.functional.
 
-A window slides over the last one, two or three axes. What goes in has the shape (N, C, …) or (C, …), and so has what
-comes out.
+A window slides over the last one, two or three axes. Operand and result have the shape (N, C, …) or (C, …).
 """
 
 import functools
@@ -29,7 +28,7 @@ from chainrule.node import at_line
     example=example(apart(1, 1, 4, 4), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
 )
 def max_pool(xp, x, kernel=(), stride=(), padding=(), dilation=()):
-    """The largest entry of each window; of several that are as large the first gets the gradient, as in PyTorch."""
+    """The largest entry of each window; if several are equal, the first gets the gradient, as in PyTorch."""
     positions = positions_of(x.shape[-len(kernel) :], kernel, stride, padding, dilation)
     x = padded(xp, x, padding, -math.inf)
     return functools.reduce(xp.maximum, (x[(..., *place)] for place in places(kernel, positions, stride, dilation)))
@@ -56,7 +55,7 @@ def max_pool_transpose(xp, dz, x, z, kernel=(), stride=(), padding=(), dilation=
 
 
 def _transpose_by_places(xp, dz, x, z, kernel, stride, padding, dilation):
-    """The same on the arrays of any library: for each place in a window, what goes there."""
+    """`max_pool_transpose` for any library: the gradient of each position in the window, added up."""
     low = [slice(p, p + n) for (p, _), n in zip(padding, x.shape[-len(kernel) :], strict=True)]
     x = padded(xp, x, padding, -math.inf)
     dx: Any = 0.0
@@ -71,7 +70,7 @@ def _transpose_by_places(xp, dz, x, z, kernel, stride, padding, dilation):
 
 @unlisted_block(notation=lambda dx, x, z, **_: call("max_pool′", dx))
 def max_pool_tangent(xp, dx, x, z, kernel=(), stride=(), padding=(), dilation=()):
-    """For z = max_pool(x): what each window takes from dx, at its first largest entry."""
+    """For z = max_pool(x): the entry of dx at the first largest entry of each window."""
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     if Array in map(type, (dx, x, z)):
         return max_pool_tangent(dx, x, z, **how)
@@ -91,7 +90,7 @@ def max_pool_tangent_backward(xp, dy, y, dx, x, z, **how):
 
 
 def _chosen(dz, x, z, **how):
-    """Leading axes, the places in x flattened of the windows' first largest entries, and which windows have none."""
+    """Leading axes, the indices in x flattened of the windows' first largest entries, and which windows have none."""
     x = np.asarray(x)
     found = _first_largest(x, np.asarray(z), **how)
     entries = (np.maximum(found, 0) + first_of_channels(x, len(how["kernel"]))).reshape(-1)
@@ -99,21 +98,21 @@ def _chosen(dz, x, z, **how):
 
 
 def first_of_channels(x, n):
-    """For each channel where it begins in x flattened, with n axes of length 1 for its positions."""
+    """The index in the flattened x at which each channel begins, with n axes of length 1 for its positions."""
     batch, size = tuple(x.shape[:-n]), math.prod(x.shape[-n:])
     return (np.arange(math.prod(batch)) * size).reshape(batch + (1,) * n)
 
 
 def _first_largest(x, z, kernel, stride, padding, dilation):
-    """For each window the index, in its channel flattened, of its first entry that is the largest, or NaN as that is.
+    """For each window the index, in its flattened channel, of its first largest entry (NaN counts as largest).
 
-    It is −1 where a window (with a dilation) meets nothing but padding.
+    It is −1 where a window (with a dilation) covers only padding.
     """
     size = x.shape[-len(kernel) :]
     indices = padded(np, np.arange(math.prod(size)).reshape(size), padding, -1)
     x = padded(np, x, padding, -math.inf)
     every = list(places(kernel, z.shape[-len(kernel) :], stride, dilation))
-    # How many entries come before it: a sum over booleans is several times as fast as a choice of indices.
+    # How many entries come before it: a sum over booleans is several times faster than a selection of indices.
     before, searching = np.zeros(z.shape, np.min_scalar_type(len(every))), np.ones(z.shape, bool)
     has_nan, has_padding = bool(np.isnan(z).any()), any(map(any, padding))
     for place in every:
@@ -156,7 +155,7 @@ def check_axes(n, name, x):
 
 
 def _with_last_window(size, kernel, stride, padding, dilation):
-    """The padding with so much more at the end that a last window, which begins inside, fits in."""
+    """The padding, extended at the end so that a last window that begins inside fits."""
     more = []
     for n, k, s, (low, high), d in zip(size, kernel, stride, padding, dilation, strict=True):
         extent = d * (k - 1) + 1
@@ -195,9 +194,9 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     padding : so many entries of −∞ are put around x; at most half of the window.
     dilation : the distance between the entries of a window.
     ceil_mode : True to let a last window reach beyond the end, if it begins inside.
-    return_indices : True to return also where each largest entry was: its place in its channel flattened.
+    return_indices : True to return also the index of each largest entry in its flattened channel.
 
-    Where several entries of a window are as large, the first gets the gradient, as in PyTorch.
+    If several largest entries of a window are equal, the first gets the gradient, as in PyTorch.
     Raises BlockError where the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
@@ -219,7 +218,7 @@ def max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
 
 def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode=False, count_include_pad=True, divisor=None):
-    """A convolution of each channel by itself, with equal weights."""
+    """A convolution of each channel separately, with equal weights."""
     name = f"avg_pool{n}d"
     nominal = pairs(padding, n, name)
     kernel, how = _pool(n, name, x, kernel_size, stride, padding, ceil_mode)
@@ -233,7 +232,7 @@ def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode=False, count_include
         count = math.prod(kernel)
     else:
         counted = np.ones((1, 1, *size), ones.dtype)
-        if count_include_pad:  # the padding counts, but not what lies beyond it
+        if count_include_pad:  # the padding counts, entries beyond it do not
             counted = padded(np, counted, nominal, 1.0)
             beyond = zip(how["padding"], nominal, strict=True)
             how_counted = how | {"padding": tuple((0, high - p) for (_, high), (_, p) in beyond)}
@@ -263,7 +262,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     kernel_size, stride, ceil_mode : as in `max_pool2d`.
     padding : so many zeros are put around x; at most half of the window.
     count_include_pad : False to divide by the number of entries that are not padding.
-    divisor_override : what sums are divided by instead.
+    divisor_override : a divisor of the sums to use instead.
 
     Raises BlockError where the shapes do not fit.
 
@@ -306,7 +305,7 @@ def lp_pool1d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
 
 
 def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """(Σ x^p)^{1/p} over each window of each channel. Where the sum is 0 so is the gradient.
+    """(Σ x^p)^{1/p} over each window of each channel. Where the sum is 0, the gradient is 0.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from chainrule.node import at_line
 
 @answers(np.linspace)
 def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
-    """np.linspace: the places divide the way from start to stop evenly."""
+    """np.linspace: evenly spaced numbers from start to stop."""
     start, stop = _in_common(start, stop)
     shares, steps = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
@@ -26,7 +26,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
 
 
 def _in_common(start, stop):
-    """Both as arrays of one floating type; a number of Python takes that of the other."""
+    """Both as arrays of one floating type; a Python number takes the other's."""
     ends = [a if isinstance(a, Array | int | float | complex) else np.asarray(a) for a in (start, stop)]
     dtype = np.result_type(*(form_of(a) for a in ends), 0.0)
     return [np.astype(as_array(a), dtype) for a in ends]
@@ -50,7 +50,7 @@ def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, ax
     ndim = max(np.ndim(a) for a in (start, stop, base))
     if np.ndim(base):
         base = np.reshape(base, (1,) * (1 + ndim - np.ndim(base)) + np.shape(base))
-        start, stop = (as_array(a) for a in (start, stop))  # no longer Python's
+        start, stop = (as_array(a) for a in (start, stop))  # no longer a Python number
     start, stop = (np.reshape(a, (1,) * (ndim - a.ndim) + a.shape) for a in _in_common(start, stop))
     return _finished(np.power(base, numpy_linspace(start, stop, num, endpoint)), dtype, axis)
 

@@ -1,7 +1,7 @@
 """Cells of recurrent networks, made of other blocks: one step in time, from an input and a state to the next state.
 
-Weights lie as in PyTorch: the maps of all gates one below the other, (4H, D), (3H, D) or (H, D) for the input and the
-same with H columns for the state.
+Weights are laid out as in PyTorch: the maps of all gates stacked in rows, (4H, D), (3H, D) or (H, D) for the input and
+the same with H columns for the state.
 """
 
 from chainrule.blocks.activations import relu, sigmoid
@@ -37,12 +37,12 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih=None, b_hh=None, nonlinearity="tanh"):
 
 
 def lstm_cell(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
-    """A cell that remembers: c′ = σ(f) c + σ(i) tanh(g) and h′ = σ(o) tanh(c′).
+    """A cell with a memory: c′ = σ(f) c + σ(i) tanh(g) and h′ = σ(o) tanh(c′).
 
     Parameters
     ----------
     x : the input, shape (N, D) or (D,).
-    state : (h, c), the output before and the memory, both (N, H) or (H,).
+    state : (h, c), the previous output and the cell state, both (N, H) or (H,).
     w_ih, w_hh, b_ih, b_hh : shapes (4H, D), (4H, H), (4H,), (4H,), the gates in the order i, f, g, o; a bias may be
         None.
 

@@ -25,7 +25,7 @@ def axes_of(axis):
 
 
 def axes_text(x, axis):
-    """How the axes are written below the sign of a reduction: nothing where all are reduced."""
+    """The axes as written below the sign of a reduction: empty if all are reduced."""
     axes = axes_of(axis)
     return "" if len(axes) == x.ndim else ",".join(str(a % x.ndim) for a in sorted(axes))
 
@@ -45,7 +45,7 @@ def spread(xp, dz, z, x, axis):
 
 
 def count(x, axis):
-    """How many entries go into one."""
+    """The number of entries that are reduced to one."""
     return math.prod(x.shape[a] for a in axes_of(axis)) if x.ndim else 1
 
 
@@ -73,7 +73,7 @@ def sum_backward(xp, dz, z, x, axis=None, keepdims=False):
     example=example(normal(2, 3)),
 )
 def mean(xp, x, axis=None, keepdims=False):
-    """z = (1/n) Σ x along the axes, over the n entries that go into one."""
+    """z = (1/n) Σ x along the axes, over the n entries that are reduced to one."""
     return xp.mean(x, axis=axis, keepdims=keepdims)
 
 
@@ -105,7 +105,7 @@ def prod(xp, x, axis=None, keepdims=False):
 
 @prod.backward
 def prod_backward(xp, dz, z, x, axis=None, keepdims=False):
-    """z/x where nothing is zero, nor so small or large that z has lost digits; else through the products of halves."""
+    """z/x if nothing is zero, nor so small or large that z has lost digits; else through the products of halves."""
     sizes = abs(z)
     if bool(xp.all((sizes > 1e-30) & (sizes < 1e30))):
         return spread(xp, dz * conjugate(xp, z), z, x, axis) / conjugate(xp, x)
@@ -227,7 +227,7 @@ def logsumexp_backward(xp, dz, z, x, axis=None, keepdims=False):
 
 
 def _numpy_reduction(function, made):
-    """Answer for NumPy's function, whose signature is wider than the block's."""
+    """Answer for NumPy's function, which takes more arguments than the block."""
 
     def general(a, axis=None, dtype=None, keepdims=False, initial=None, where=True, **others):
         a = as_array(a)
@@ -268,10 +268,10 @@ def _numpy_reduction(function, made):
 
 
 _JOIN = {sum: np.add, prod: np.multiply, max_: np.maximum, min_: np.minimum}
-"""What puts the initial value into a reduction."""
+"""The operation that combines the initial value with a reduction."""
 
 _NEUTRAL = {sum: 0, prod: 1, max_: -math.inf, min_: math.inf}
-"""What changes nothing in a reduction: it stands where an entry is left out."""
+"""The neutral element of a reduction, which replaces entries that are left out."""
 
 
 def _reduced_where(made, a, axis, keepdims, initial, where, **others):

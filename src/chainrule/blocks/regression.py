@@ -92,7 +92,7 @@ def huber_loss(x, y, reduction="mean", delta=1.0, weight=None):
     Parameters
     ----------
     x, y, reduction : as in `l1_loss`.
-    delta : where the line begins; positive.
+    delta : where the linear part begins; positive.
     weight : factors of the losses, or None; a mean is still divided by the number of losses, as in PyTorch.
 
     Source: P. J. Huber, Robust estimation of a location parameter (1964).
@@ -112,7 +112,7 @@ def smooth_l1_loss(x, y, reduction="mean", beta=1.0):
     Parameters
     ----------
     x, y, reduction : as in `l1_loss`.
-    beta : where the line begins; not negative.
+    beta : where the linear part begins; not negative.
 
     Source: R. Girshick, Fast R-CNN (2015).
 

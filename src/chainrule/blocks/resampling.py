@@ -1,7 +1,7 @@
 """Images in other sizes and arrangements, as in torch.nn.functional: patches as columns, resizing, pixels as channels.
 
-`unfold` and `fold` are each other's transpose, so each is the other's backward rule. Resizing is linear and acts on
-each axis by itself, so it is one matrix product for each axis.
+`unfold` and `fold` are each other's transpose, so each is the other's backward rule. Resizing is linear and separable,
+so it is one matrix product for each axis.
 """
 
 import math
@@ -26,7 +26,7 @@ _TWO_BY_TWO = {"kernel": (2, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0)), 
     notation=lambda x, **_: call("unfold", x), complex=True, example=example(normal(1, 1, 2, 3), **_TWO_BY_TWO)
 )
 def patches(xp, x, kernel=(), stride=(), padding=(), dilation=()):
-    """What a kernel meets at each position: x of shape (N, C, *size) becomes (N, C · kernel, positions)."""
+    """The entries under a kernel at each position: x of shape (N, C, *size) becomes (N, C · kernel, positions)."""
     n, a = len(kernel), x.ndim - len(kernel)
     windows = windows_of(xp, x, kernel, stride, padding, dilation)  # (…, N, C, *positions, *kernel)
     rows, positions = x.shape[a - 1] * math.prod(kernel), math.prod(windows.shape[a : a + n])
@@ -73,7 +73,7 @@ def _window(name, kernel_size, dilation, padding, stride, size):
 
 
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
-    """The patches that a kernel meets, each as a column.
+    """The patches under a kernel, each as a column.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ MODES = {
     "bicubic": (2,),
     "area": (1, 2, 3),
 }
-"""The modes of `interpolate`, and for how many axes of positions."""
+"""The modes of `interpolate`, and their numbers of axes of positions."""
 
 
 def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=False, recompute_scale_factor=False):
@@ -144,11 +144,11 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=F
     ----------
     x : shape (N, C, L), (N, C, H, W) or (N, C, D, H, W).
     size : the new size; an integer, or one for each axis of positions.
-    scale_factor : instead of the size: by how much, a number, or one for each axis.
+    scale_factor : the factor, instead of the size; a number, or one for each axis.
     mode : "nearest" (rounds down), "nearest-exact" (to the nearest centre), "linear", "bilinear", "trilinear" for one,
         two and three axes, "bicubic" for two, or "area" for the means of `adaptive_avg_pool2d`.
-    align_corners : True to let the first and the last entry stay where they are, in the linear and cubic modes.
-    recompute_scale_factor : True to work with the ratio of the sizes, where the new one had to be rounded down.
+    align_corners : True to keep the first and the last entry in place, in the linear and cubic modes.
+    recompute_scale_factor : True to use the ratio of the sizes, if the new one was rounded down.
 
     Raises BlockError where not exactly one of size and scale_factor is given, or the mode does not fit.
 
@@ -208,7 +208,7 @@ def _weights(mode, align_corners, length, result, step):
 
 
 def _cubic(t, a=-0.75):
-    """The weights of the four entries around a place between two of them."""
+    """The weights of the four entries around a position between two of them."""
 
     def near(d):
         return ((a + 2) * d - (a + 3)) * d * d + 1

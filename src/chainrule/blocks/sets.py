@@ -1,4 +1,4 @@
-"""Sets: unique entries and what is common to two arrays. Each result is made of entries, which keep their gradient."""
+"""Sets: unique entries and intersections. Each result consists of entries, which keep their gradient."""
 
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
@@ -17,7 +17,7 @@ def _flat(a):
 def numpy_unique(
     ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
 ):
-    """np.unique: of equal entries the first has the gradient."""
+    """np.unique: of equal entries the first gets the gradient."""
     if axis is None and not (return_index or return_inverse or return_counts) and at_run_time(ar):
         return _unique_at_run_time(ar, equal_nan)
     found = np.unique(value_of(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
@@ -27,7 +27,7 @@ def numpy_unique(
 
 
 def _unique_at_run_time(ar, equal_nan):
-    """How many entries are equal decides the shape of the result; which they are does not."""
+    """np.unique for compiled code: the path depends on where sorted entries differ, not on their values."""
     entries = np.sort(_flat(ar))
     new = entries[1:] != entries[:-1]
     if equal_nan:

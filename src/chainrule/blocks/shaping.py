@@ -18,7 +18,7 @@ from chainrule.step import owned
 
 
 def as_array(a):
-    """A recorded array as it is, anything else as an array; recorded numbers in a list as one recorded array."""
+    """A recorded array unchanged, anything else as an array; recorded numbers in a list as one recorded array."""
     return a if isinstance(a, Array) or is_foreign(a) else joined(np.asarray(a))
 
 
@@ -76,7 +76,7 @@ def swapped(x):
 )
 def broadcast_to(xp, x, shape=()):
     """x, repeated along new axes and along axes of length 1."""
-    # With NumPy always a view: the shorter way of NUMPY_NAMESPACE copies what is small.
+    # With NumPy always a view: NUMPY_NAMESPACE's faster version copies small arrays.
     return np.broadcast_to(x, shape) if is_numpy(xp) else xp.broadcast_to(x, shape)
 
 
@@ -129,7 +129,7 @@ def flip_backward(xp, dz, z, x, axis=None):
     notation=lambda x, shift, axis: call("roll", x), complex=True, example=example(normal(2, 3), shift=(1,), axis=(-1,))
 )
 def roll(xp, x, shift=(), axis=()):
-    """The entries moved along the axes; what leaves at one end comes back at the other."""
+    """The entries moved along the axes; entries that leave at one end come back at the other."""
     return xp.roll(x, shift, axis=axis)
 
 
@@ -145,7 +145,7 @@ def roll_backward(xp, dz, z, x, shift=(), axis=()):
     example=example(normal(2, 3), dtype=np.dtype(np.float64)),
 )
 def cast(xp, x, dtype=None):
-    """The same entries in another dtype; of a complex number a real dtype keeps the real part.
+    """The same entries in another dtype; a real dtype keeps the real part of complex numbers.
 
     The gradient comes back in the dtype of x.
     """
@@ -167,13 +167,13 @@ def cast_backward(xp, dz, z, x, dtype=None):
     example=example(normal(2, 3), dtype=np.dtype(int)),
 )
 def cast_to_integer(xp, x, dtype=None):
-    """The entries rounded towards zero, or as truths: a step function, so the gradient ends here."""
+    """The entries rounded towards zero, or as booleans: a step function, so the gradient ends here."""
     return cast(x, dtype=dtype)
 
 
 @library_block(bounds=of_operand, notation=lambda x, order: formula(x), complex=True, example=example(normal(2, 3)))
 def copy(xp, x, order="K"):
-    """The same entries in memory of their own, in C or Fortran's order ("C", "F") or as they lie ("K")."""
+    """The same entries in memory of their own, in C or Fortran's order ("C", "F") or in their own order ("K")."""
     if is_numpy(xp):
         return xp.copy(x, order=order)
     return copied(x)  # other libraries have no order in memory
@@ -206,7 +206,7 @@ def numpy_reshape(a, shape=None, order="C", *, newshape=None, copy=None):
 
 
 def _in_memory(order, a):
-    """ "C" or "F": which of them NumPy's order= stands for, given how the entries of `a` lie in memory."""
+    """ "C" or "F": the order that NumPy's order= means, given the memory layout of `a`."""
     order = _letter(order, "C")
     value = form_of(a)
     if order in ("C", "F"):
@@ -232,7 +232,7 @@ def _letter(order, default):
 
 
 def _shape(shape, a):
-    """A shape with its −1 worked out, so that the parameter says it in full."""
+    """A shape with its −1 resolved, so that the parameter is explicit."""
     if type(shape) is not tuple:
         shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
     shape = tuple(map(int, shape))
@@ -245,7 +245,7 @@ def _shape(shape, a):
 
 @answers(np.ravel)
 def numpy_ravel(a, order="C"):
-    """As np.ravel: entries that lie one after the other are a view, a copy of others."""
+    """As np.ravel: a view if the entries are contiguous, else a copy."""
     if order != "C":
         order = _in_memory(order, a)
     z = numpy_reshape(a, (a.size,), order=order)
@@ -302,7 +302,7 @@ def numpy_squeeze(a, axis=None):
         if any(a.shape[i] != 1 for i in drop):
             raise BlockError(f"squeeze of an axis whose length is not 1: axis {axis} of shape {a.shape}" + at_line())
     if not drop:
-        return a  # as NumPy does: the same array, not a view
+        return a  # as in NumPy: the same array, not a view
     return reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in drop))
 
 
@@ -457,7 +457,7 @@ def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=T
     options = {"order": order, "copy": copy}
     if casting != "unsafe" or (is_complex(form_of(x)) and dtype.kind not in "cb"):
         options["casting"] = casting
-        return answered(_astype, "numpy.astype", _cast_by_numpy, (x, dtype), options)  # refuses, or warns
+        return answered(_astype, "numpy.astype", _cast_by_numpy, (x, dtype), options)  # may raise, or warn
     return _astype(x, dtype, **options)
 
 
@@ -473,7 +473,7 @@ def _astype(x, dtype, casting=None, order="K", copy=True):
 
 
 def _lies(x, order):
-    """Whether the entries of x lie in the order that is asked for, so that NumPy need not copy them."""
+    """Whether the entries of x lie in the requested order, so that NumPy need not copy them."""
     order, value = _letter(order, "K"), form_of(x)
     if order == "K" or is_contiguous(value):
         return True
@@ -487,7 +487,7 @@ def _lies(x, order):
 
 @answers(np.copy)
 def numpy_copy(a, order="K", subok=False):
-    """Of a number NumPy makes an array, which can be written into."""
+    """np.copy of a number is an array, which can be written into."""
     letter = _letter(order, "K")
     if letter == "A":
         letter = _in_memory(letter, a)

@@ -26,7 +26,7 @@ def _ordinal_notation(x, rank, axis):
 
 @library_block(notation=_ordinal_notation, example=example(apart(4), rank=1))
 def order_statistic(xp, x, rank=0, axis=-1):
-    """The entry that would stand at `rank` if the axis were sorted; NaN if there is one. Ties share evenly."""
+    """The entry at `rank` of the sorted axis; NaN if there is one. Ties share the gradient evenly."""
     return xp.sort(x, axis=axis)[(..., rank, *(slice(None),) * (-1 - axis))]
 
 
@@ -54,7 +54,7 @@ def _last_axis(a, axis):
 
 @answers(np.quantile)
 def numpy_quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
-    """np.quantile, in every method: an entry in order, or a place between two of them."""
+    """np.quantile, in every method: an entry of the sorted array, or a point between two of them."""
     return _quantiles(a, q, axis, out, method, keepdims, weights, _between)
 
 
@@ -67,7 +67,7 @@ def numpy_nanquantile(
 
 
 def _among_numbers(a):
-    """What finds an entry, or a place between two, among the entries that are not NaN."""
+    """The function that finds an entry, or a point between two, among the entries that are not NaN."""
     return _between_numbers if bool(np.any(np.isnan(looked_at(a)))) else _between
 
 
@@ -102,9 +102,9 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
 
 
 class Place(NamedTuple):
-    """Between which of some entries in order a quantile lies, and how far beyond the first.
+    """The two sorted entries between which a quantile lies, and its relative distance from the first.
 
-    Where NumPy takes an entry as it is, both are that one, and `share` is NaN: no other number is computed with.
+    Where NumPy takes an entry unchanged, both are that one, and `share` is NaN: no other entry is used.
     """
 
     below: Any
@@ -119,10 +119,10 @@ class Quantile(NamedTuple):
     method: Any
 
     def place(self, n):
-        """Its place among n entries: NumPy's quantile of 0, …, n − 1 says it.
+        """Its place among n entries, from NumPy's quantile of 0, …, n − 1.
 
-        Where that is an entry, NumPy may have computed it from this one and another, times 0. It shows where those that
-        it computes with are infinite.
+        If that is an entry, NumPy may have computed it from this one plus 0 times another. Infinite entries reveal
+        which one.
         """
         ranks = np.arange(float(n))
         position = self.of(ranks)
@@ -142,7 +142,7 @@ class Quantile(NamedTuple):
             return np.quantile(ranks, self.q, method=self.method)
 
     def mixed(self, low, high, share):
-        """A place between two entries, from the nearer of them, as NumPy computes it."""
+        """A point between two entries, from the nearer of them, as NumPy computes it."""
         if np.ndim(share) == 0:
             return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
         return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
@@ -180,14 +180,14 @@ def _nan_where_missing(z, rows):
 
 
 def _between_numbers(rows, what):
-    """The same in each row's entries that are not NaN; these are last when sorted."""
+    """As `_between`, among each row's entries that are not NaN; NaN sort last."""
 
     def ranked(which):
         place = step(lambda rows: _place_of_rank(rows, what, which), rows)
         chosen = np.take_along_axis(rows, place[..., None], -1)
         if not bool(np.any(np.count_nonzero(looked_at(rows) == looked_at(chosen), axis=-1) > 1)):
             return chosen[..., 0]
-        ties = step(lambda rows, chosen: rows == chosen, rows, chosen)  # they share the gradient evenly
+        ties = step(lambda rows, chosen: rows == chosen, rows, chosen)  # equal entries share the gradient evenly
         return np.sum(np.where(ties, rows, 0.0), axis=-1) / np.maximum(np.sum(ties, axis=-1), 1)
 
     taken = step(lambda rows: np.isnan(_places(rows, what).share), rows)
@@ -206,13 +206,13 @@ def _places(rows, what):
 
 
 def _place_of_rank(rows, what, which):
-    """Where in each row the entry below or above a place is."""
+    """The index in each row of the entry below or above a place."""
     rank = _places(rows, what)[which]
     return np.take_along_axis(np.argsort(rows, axis=-1, kind="stable"), rank[..., None], -1)[..., 0]
 
 
 def _weighted(rows, q, method, weights, skips_nan):
-    """The entry that NumPy finds; it stays the same entry while the weights change little, so they have no gradient."""
+    """The entry that NumPy finds; small changes of the weights keep the same entry, so they have no gradient."""
     quantile = np.nanquantile if skips_nan else np.quantile
     z = step(lambda rows, weights: quantile(rows, q, axis=-1, method=method, weights=weights), rows, weights)
     which = step(lambda rows, z: np.argmax(rows == np.expand_dims(z, -1), axis=-1), rows, z)

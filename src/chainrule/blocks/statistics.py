@@ -36,7 +36,7 @@ def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False)
 
 
 def weights_along(weights, a, axis):
-    """Weights of the shape of the axes, in the order in which these are named, brought to the axes of the array."""
+    """Weights given in the order of the named axes, reshaped to the axes of the array."""
     if weights.shape == a.shape:
         return weights
     axes = [i % a.ndim for i in axes_of(axis_from_right(axis, a.ndim))]
@@ -58,7 +58,7 @@ def numpy_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, awei
     weights = None
     for given in (fweights, aweights):
         if given is not None:
-            given = np.astype(as_array(given), np.float64, copy=False)  # as NumPy does: those of bytes would wrap
+            given = np.astype(as_array(given), np.float64, copy=False)  # as in NumPy: sums of bytes would wrap
             weights = given if weights is None else weights * given
     mean, total = np.average(x, axis=1, weights=weights, returned=True)
     norm = total[0] - ddof
@@ -80,7 +80,7 @@ def _rows(m, rowvar, dtype):
 
 @answers(np.corrcoef)
 def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
-    """np.corrcoef: the covariance of variables with variance 1, within −1 and 1 whatever rounding does."""
+    """np.corrcoef: the covariance of variables with variance 1, clipped to −1 and 1."""
     c = np.cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c
@@ -116,7 +116,7 @@ def numpy_bincount(x, /, weights=None, minlength=0):
 
 @answers(np.histogram_bin_edges)
 def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
-    """np.histogram_bin_edges: they move with the smallest and the largest entry where no range is given."""
+    """np.histogram_bin_edges: they move with the smallest and the largest entry if no range is given."""
     if np.ndim(bins) == 1:
         return as_array(bins)
     if range is None and isinstance(bins, int) and at_run_time(a) and a.size and bool(np.min(a) != np.max(a)):
@@ -127,12 +127,12 @@ def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
     edges = np.histogram_bin_edges(plain, bins, value_of(range), value_of(weights))
     if range is not None or not isinstance(a, Array) or not plain.size:
         return edges
-    apart = 0.0 if plain.min() < plain.max() else 0.5  # where all are equal they lie in the middle of an interval of 1
+    apart = 0.0 if plain.min() < plain.max() else 0.5  # equal entries lie in the middle of an interval of length 1
     return np.linspace(np.min(a) - apart, np.max(a) + apart, len(edges))
 
 
 def _bins_of(places, edges):
-    """The number of the bin of each place; the number of bins where there is none. The last bin holds its end."""
+    """The bin index of each value; the number of bins if outside. The last bin includes its end."""
     return step(_numbers_of_bins, places, edges)
 
 
@@ -144,7 +144,7 @@ def _numbers_of_bins(places, edges):
 
 
 def _counted(which, shape, weights):
-    """How often each bin is named, or the sum of weights there."""
+    """The count of each bin, or its sum of weights."""
     bins = math.prod(shape)
     places = step(lambda *which: _places_of_bins(which, shape), *which)
     if weights is None:
@@ -155,14 +155,14 @@ def _counted(which, shape, weights):
 
 
 def _places_of_bins(which, shape):
-    """The place of each bin in all bins flattened; their number for what lies in none."""
+    """The index of each bin among all bins flattened; the number of bins for values in none."""
     inside = np.all([i < n for i, n in zip(which, shape, strict=True)], axis=0)
     inner = [np.minimum(i, n - 1) for i, n in zip(which, shape, strict=True)]
     return np.where(inside, np.ravel_multi_index(inner, shape), math.prod(shape))
 
 
 def _added(v, places, count):
-    """The sums of the v that have the same place."""
+    """The sums of the v at the same index."""
     if at_run_time(places):
         return scatter(v, places, key=(Slot(0),), shape=(count,))
     return add_at(v, key=(value_of(places),), shape=(count,))

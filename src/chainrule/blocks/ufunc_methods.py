@@ -1,6 +1,6 @@
 """Methods of ufuncs (reduce, accumulate, reduceat, outer, at), and ufuncs with two results.
 
-Like NumPy's, reduce and accumulate work along the first axis if none is given.
+As in NumPy, reduce and accumulate work along the first axis if none is given.
 
 Ufuncs without a block of their own are reduced step by step, from the left, as NumPy defines it. With AVX-512
 NumPy's own `power.reduce`, `arctan2.reduce` and their `reduceat` are wrong where the reduced axis is contiguous (seen
@@ -73,7 +73,7 @@ def _accumulate(ufunc, function):
 
 
 def _running_extreme(ufunc):
-    """The best so far: read from where it was first met, so that a tie is the first's."""
+    """The running extreme, read from its first occurrence, so that the first of a tie gets the gradient."""
 
     def running_extreme(a, axis):
         return owned(np.take_along_axis(a, step(lambda value: _first_met(ufunc, value, axis), a), axis))
@@ -82,7 +82,7 @@ def _running_extreme(ufunc):
 
 
 def _first_met(ufunc, value, axis):
-    """For each place along the axis, where the best up to it was first met."""
+    """For each index along the axis, the first occurrence of the extreme so far."""
     best = ufunc.accumulate(np.moveaxis(value, axis, -1), axis=-1)
     new = np.ones(best.shape, bool)
     now, before = best[..., 1:], best[..., :-1]
@@ -167,7 +167,7 @@ def _reduceat(ufunc):
 def _at(ufunc):
     @answers((ufunc, "at"))
     def numpy_ufunc_at(a, indices, *b):
-        """x[key] = ufunc(x[key], b), one after the other where an entry is named several times."""
+        """x[key] = ufunc(x[key], b), one after the other where an entry is indexed several times."""
         if not isinstance(a, Array):
             raise RecordingError(
                 f"np.{ufunc.__name__}.at of a recorded array into a plain one would lose its gradient" + at_line()
@@ -185,7 +185,7 @@ def _at(ufunc):
 
 
 def _turns(places):
-    """Which of the places are taken in each turn, so that none is named twice in one."""
+    """The positions handled in each turn, so that none occurs twice in one turn."""
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     new = np.ones(len(places), bool)
@@ -197,7 +197,7 @@ def _turns(places):
 
 
 def _of_values(ufunc):
-    """Steps have no gradient, so NumPy's method of the values answers."""
+    """Step functions have no gradient, so NumPy's method runs on the values."""
     for method in ("reduce", "accumulate", "reduceat"):
 
         @answers((ufunc, method))
@@ -225,7 +225,7 @@ for _ufunc, _answer in list(ANSWERS.items()):
 
 @answers((np.subtract, "at"))
 def numpy_subtract_at(a, indices, b):
-    """np.subtract.at: x[key] −= v, where an entry that is named several times loses the sum."""
+    """np.subtract.at: x[key] −= v, where an entry that is indexed several times loses the sum."""
     b = as_array(b)
     np.add.at(a, indices, -np.astype(b, np.result_type(form_of(a), form_of(b))))
 
@@ -235,7 +235,7 @@ def numpy_subtract_at(a, indices, b):
 
 @answers(np.modf)
 def numpy_modf(x):
-    """np.modf: what is behind the point, and what is before it, a step."""
+    """np.modf: the fractional part, and the integral part, which is a step function."""
     whole = np.trunc(x)
     return np.where(np.isinf(x), 0.0, x - np.where(np.isinf(x), 0.0, whole))[()], whole
 

@@ -1,4 +1,4 @@
-"""Windows: what a kernel meets at each position, and how it is put back. Convolution and pooling are made of this.
+"""Windows: the entries under a kernel at each position, and their transpose. Convolution and pooling use them.
 
 Source: K. Chellapilla, S. Puri and P. Simard, High performance convolutional neural networks for document processing
 (2006); V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning (2016).
@@ -20,11 +20,11 @@ from chainrule.formula import call
 from chainrule.libraries import is_numpy
 from chainrule.node import at_line
 
-# Where they are --------------------------------------------------------------------------------------------------
+# Positions -------------------------------------------------------------------------------------------------------
 
 
 def places(kernel, positions, stride, dilation):
-    """For each place in the kernel, the slices of the (padded) input that it meets at the positions."""
+    """For each entry of the kernel, the slices of the (padded) input that it covers at the positions."""
     for place in itertools.product(*map(range, kernel)):
         yield tuple(
             slice(o * d, o * d + s * (n - 1) + 1, s) if n else slice(0, 0)
@@ -33,7 +33,7 @@ def places(kernel, positions, stride, dilation):
 
 
 def positions_of(size, kernel, stride, padding, dilation):
-    """How many positions a kernel has along each axis."""
+    """The number of positions of a kernel along each axis."""
     return tuple(
         (n + low + high - d * (k - 1) - 1) // s + 1
         for n, k, s, (low, high), d in zip(size, kernel, stride, padding, dilation, strict=True)
@@ -63,7 +63,7 @@ def inner(size, padding):
 
 
 def windows_of(xp, x, kernel, stride, padding, dilation):
-    """What the kernel meets: x of shape (…, N, C, *size) becomes (…, N, C, *positions, *kernel)."""
+    """The entries under the kernel: x of shape (…, N, C, *size) becomes (…, N, C, *positions, *kernel)."""
     n = len(kernel)
     positions = positions_of(x.shape[-n:], kernel, stride, padding, dilation)
     x = padded(xp, x, padding)
@@ -93,7 +93,7 @@ def columns(xp, x, kernel=(), stride=(), padding=(), dilation=(), groups=1):
 
 @unlisted_block(notation=lambda z, **_: call("columnsᵀ", z))
 def from_columns(xp, z, batch=1, size=(), kernel=(), stride=(), padding=(), dilation=()):
-    """The transpose of `columns`: each entry of x gets the sum of the entries of the columns that it went to."""
+    """The transpose of `columns`: each entry of x gets the sum over its copies in the columns."""
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     if type(z) is Array:
         return from_columns(z, batch=batch, size=size, **how)
@@ -135,7 +135,7 @@ def exchange(xp, x, n):
     return xp.permute_dims(x, (*range(a), a + 1, a, *range(a + 2, x.ndim)))
 
 
-# What users give, checked ----------------------------------------------------------------------------------------
+# Checks of users' arguments --------------------------------------------------------------------------------------
 
 
 def each(value, n, name, what):
@@ -153,7 +153,7 @@ def pairs(padding, n, name):
 
 
 def with_batch(x, n, name):
-    """x with its axis of samples, and whether that had to be added."""
+    """x with a sample axis, and whether it was added."""
     if x.ndim not in (n + 1, n + 2):
         raise BlockError(
             f"{name} needs an array (N, C, {axes_text(n)}) or (C, {axes_text(n)}), this one has shape {tuple(x.shape)}"

@@ -1,7 +1,7 @@
 """Writing into recorded arrays: put, place, putmask, copyto, put_along_axis, fill_diagonal; and np.insert.
 
-NumPy itself says what goes where: its function writes numbers of places into an array of places, and the result reads
-the old and the new entries from there. So every form of index, mask and broadcasting is NumPy's, and where a place is
+NumPy itself decides what goes where: its function writes positions into an array of positions, and the result gathers
+the old and the new entries from there. So every form of index, mask and broadcasting is NumPy's, and if a position is
 written several times the last one counts.
 """
 
@@ -17,20 +17,20 @@ from chainrule.views import is_number
 
 
 def _read_from_both(a, values, places):
-    """Entries of a by their place, and entries of the values by theirs after those of a."""
+    """Entries of a by their positions, and entries of the values by positions that follow those of a."""
     both = np.concatenate([np.ravel(a), np.astype(np.ravel(values), a.dtype)])
     return both[places]
 
 
 def _places(a, values):
-    """The places of the entries of a, and those of the values after them."""
+    """The positions of the entries of a, and those of the values after them."""
     shape = np.shape(values)
     old = np.arange(a.size).reshape(a.shape)
     return old, a.size + np.arange(np.prod(shape, dtype=int)).reshape(shape)
 
 
 def _write(function, a, values, write, *where):
-    """Let a be what NumPy's function makes of it; `write(old, new, *where)` writes the places."""
+    """Update a as NumPy's function does; `write(old, new, *where)` writes the positions."""
     if not isinstance(a, Array):
         if isinstance(values, Array) and node_of(values).differentiable:
             raise RecordingError(

@@ -1,7 +1,7 @@
 """The blocks of indexing: reading some entries, and writing some.
 
-They take a *plain key*: one part for each of the last axes, arrays side by side, so that it still fits when there are
-extra leading axes. `getitem` and `add_at` are each other's transpose, so each is the other's backward rule.
+They take a *plain key*: one part for each of the last axes, arrays side by side, so that it still works with extra
+leading axes. `getitem` and `add_at` are each other's transpose, so each is the other's backward rule.
 """
 
 import math
@@ -17,12 +17,12 @@ from chainrule.libraries import NUMPY, copied, is_numpy
 
 
 def at_run_time(x):
-    """Whether x is a recorded value that must not be taken as a constant: somebody compiles what is recorded."""
+    """Whether x is a recorded value while compiling, which must not become a constant."""
     return type(x) is Array and WATCHER.get() is not None
 
 
 def index_text(key):
-    """An index as it is written: `0`, `1:3`, `[0 2]`."""
+    """An index as text: `0`, `1:3`, `[0 2]`."""
     return ", ".join(_part_text(part) for part in key)
 
 
@@ -41,7 +41,7 @@ def has_arrays(key):
 
 
 def _getitem_notation(x, key):
-    """New axes alone are not worth an index."""
+    """A key of new axes only is not written."""
     return x.at(index_text(key)) if any(part not in (None, slice(None)) for part in map(_hashable, key)) else x
 
 
@@ -87,7 +87,7 @@ def _add_at_notation(v, key, shape):
 
 @library_block(notation=_add_at_notation, complex=True, example=example(normal(), key=(1,), shape=(3,)))
 def add_at(xp, v, key=(), shape=()):
-    """Zeros of the given shape with v added at the key; an entry that is named several times gets the sum."""
+    """Zeros of the given shape with v added at the key; an entry that is indexed several times gets the sum."""
     lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
     z = xp.zeros(lead + shape, dtype=v.dtype)
     if is_numpy(xp) and has_arrays(key):
@@ -109,7 +109,7 @@ def _selected_ndim(key, shape):
 
 
 def _is_basic(key):
-    """Whether a key names each entry once, in a way that PyTorch knows: no arrays, no slices with a negative step."""
+    """Whether a key indexes each entry once, in a form that PyTorch supports: no arrays, no negative steps."""
     return not has_arrays(key) and not any(isinstance(part, slice) and (part.step or 1) < 0 for part in key)
 
 
@@ -131,11 +131,11 @@ def add_at_backward(xp, dz, z, v, key=(), shape=()):
     example=example(normal(3), normal(), key=(1,)),
 )
 def set_at(xp, x, new, key=()):
-    """x with the entries at the key replaced by `new`; of an entry that is named several times the last one counts."""
+    """x with the entries at the key replaced by `new`; if an entry is indexed several times the last one counts."""
     if not is_numpy(xp) and type(new) not in NUMPY and new.dtype != x.dtype:
-        new = xp.astype(new, x.dtype)  # PyTorch writes no real numbers into complex ones
+        new = xp.astype(new, x.dtype)  # PyTorch cannot write real numbers into complex ones
     if not is_numpy(xp) and has_arrays(key) and not (last := _last_of_each(key, x.shape)).all():
-        # Other libraries leave open which one is written, and PyTorch gives all of them its gradient.
+        # Other libraries leave the winner undefined, and PyTorch gives all of them its gradient.
         where = np.arange(math.prod(x.shape)).reshape(x.shape)[(..., *key)]
         entries = new
         if getattr(new, "shape", ()):
@@ -163,7 +163,7 @@ def set_at_dnew(xp, dz, z, x, new, key=()):
 
 
 def _last_of_each(key, shape):
-    """Whether a write to a key puts an entry where nothing is written after it, for each entry of what is written."""
+    """For each written entry, whether no later entry of the same write replaces it."""
     where = (..., *key)
     times = np.empty(shape, dtype=int)
     written = np.arange(times[where].size).reshape(times[where].shape)

@@ -1,4 +1,4 @@
-"""What answers for `x[key]`, and for the functions of NumPy that index: NumPy's indices become plain keys.
+"""The answers for `x[key]` and for NumPy's indexing functions: NumPy's indices become plain keys.
 
 An index may hold slices, integers, `...`, `None`, and arrays of integers or booleans.
 """
@@ -26,7 +26,7 @@ def _is_at_run_time(key):
 
 
 def _as_index(part):
-    """Integers as an array; those that are known only at run time stay recorded."""
+    """Integers as an array; those known only at run time stay recorded."""
     return part if at_run_time(part) else np.asarray(value_of(part))
 
 
@@ -58,7 +58,7 @@ def full_key(key, shape):
     where = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
     before, after = parts[:where], [part for part in parts[where:] if part is not Ellipsis]
     if not fill and has_arrays(parts) and all(any(map(_is_array, side)) for side in (before, after)):
-        return (*before, Ellipsis, *after)  # it stands for no axis, but separates arrays all the same
+        return (*before, Ellipsis, *after)  # it consumes no axis, but still separates arrays
     return (*before, *fill, *after)
 
 
@@ -85,7 +85,7 @@ def _plain_slice(part):
 @answers(getitem_key)
 def read(x, key):
     """x[key]."""
-    if type(key) is int and (ndim := x.ndim):  # by far the most frequent
+    if type(key) is int and (ndim := x.ndim):  # by far the most frequent case
         return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))})
     key = full_key(key, x.shape)
     if not has_arrays(key):
@@ -110,7 +110,7 @@ def read(x, key):
 
 @answers(setitem_key)
 def write(x, new, key):
-    """x with x[key] = new done; what `Array.__setitem__` makes its array into."""
+    """x after x[key] = new: the new value of the array of `Array.__setitem__`."""
     if (type(new) is complex or is_complex(form_of(new))) and not is_complex(form_of(x)):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if type(new) in (bool, int, float, complex):
@@ -134,7 +134,7 @@ def write(x, new, key):
 
 @answers((np.add, "at"))
 def numpy_add_at(a, indices, b):
-    """np.add.at: x[key] += v, where an entry that is named several times gets the sum."""
+    """np.add.at: x[key] += v, where an entry that is indexed several times gets the sum."""
     if not isinstance(a, Array):
         raise RecordingError("np.add.at of a recorded array into a plain one would lose its gradient" + at_line())
     if is_number(a):
@@ -175,7 +175,7 @@ def numpy_take_along_axis(arr, indices, axis=-1):
         arr, axis = np.ravel(arr), 0
     key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
     key[axis % arr.ndim] = indices
-    if at_run_time(indices) and type(arr) is not Array:  # a plain array would look at the indices
+    if at_run_time(indices) and type(arr) is not Array:  # a plain array would read the indices
         return integers.gathered(arr, key)
     return arr[tuple(key)]
 
@@ -201,7 +201,7 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
         a, axis = np.ravel(a), -1
     if not a.ndim:
         raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
-    if a.ndim > 1 and form_of(a).flags.fnc:  # the result keeps Fortran's order: it decides what is a view of it
+    if a.ndim > 1 and form_of(a).flags.fnc:  # the result keeps Fortran's order, which decides what is a view of it
         return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
     z = owned(np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis))
     z._unsure = not form_of(a).flags.c_contiguous
