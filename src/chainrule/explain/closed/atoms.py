@@ -1,4 +1,4 @@
-"""Sums, products and powers of values in index notation, made of atoms of which equal ones are the same."""
+"""Sums, products and powers of values in index notation, over atoms; equal atoms are one object."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from chainrule.explain.closed.terms import (
 __all__ = ["Atoms", "content", "exactly", "product"]
 
 LONGEST = 100
-"""A value that costs more to read than this is not read."""
+"""A value of higher cost than this is given up as unreadable."""
 
 TERMS = 16
-"""Beyond this number of terms nothing is multiplied out."""
+"""Products are multiplied out up to this number of terms."""
 
 
 @dataclass
 class Atoms:
-    """The atoms of one closed form, each equal one once; and the sums and products of values made of them."""
+    """The atoms of one closed form, without duplicates, and the arithmetic of values made of them."""
 
     known: dict[Any, Atom] = field(default_factory=dict)
     scales: dict[Atom, Any] = field(default_factory=dict)
     rules: Any = None
-    """What normalises the factors of a term (`rules.simpler`)."""
+    """The function that normalises the factors of a term (`index_rules.simpler`)."""
 
     def atom(self, key: Any, **what: Any) -> Atom:
         if key not in self.known:
@@ -50,14 +50,14 @@ class Atoms:
         return self.known[key]
 
     def key(self, x: Expr, order: Iterable[Index] | None = None) -> Any:
-        """What equal values have in common; `order` numbers the indices (that of the axes by default)."""
+        """A key that is the same for equal values; `order` numbers the indices (by default that of the axes)."""
         free = {i: n for n, i in enumerate(x.free() if order is None else order)}
         return tuple(sorted(((term_key(t, free), t.number) for t in x.terms), key=str))
 
     # Sums and products ----------------------------------------------------------------------------------------
 
     def collected(self, terms: Iterable[Term], axes: tuple[Index | None, ...]) -> Expr:
-        """A sum, with what is equal added up."""
+        """A sum, with equal terms added up."""
         free = {i: id(i) for i in axes if i is not None}
         total: dict[Any, Term] = {}
         for raw in terms:
@@ -82,7 +82,7 @@ class Atoms:
         return self.shorter(self.product(x, y, axes))
 
     def product(self, x: Expr, y: Expr, axes: tuple[Index | None, ...]) -> Expr:
-        """x y over given axes; an index that both have and the axes have not is summed over."""
+        """x y over given axes, summed over indices that both have and the axes do not."""
         a, b = self.bracketed(x), self.bracketed(y)
         if a is None or b is None:
             return Expr((), axes)
@@ -115,7 +115,7 @@ class Atoms:
         return x.terms[0] if len(x.terms) == 1 else self.in_brackets(x)
 
     def in_brackets(self, x: Expr) -> Term:
-        """A value as a number times an atom; what differs by a number only is the same atom."""
+        """A value as a number times an atom; values that differ only by a number share the atom."""
         idx = self.sorted_indices(x)
         scale = content(x)
         base = x.scaled(1 / scale)
@@ -134,7 +134,7 @@ class Atoms:
     known_sums: set[Any] = field(default_factory=set)
 
     def sorted_indices(self, x: Expr) -> tuple[Index, ...]:
-        """The indices of a value in an order that depends on where they stand in it: that of A_ij is i, j."""
+        """The indices of a value, ordered by their places in its factors: for A_ij they are i, j."""
         used = x.used()
         if len(used) < 2:
             return used
@@ -148,7 +148,7 @@ class Atoms:
         return tuple(sorted(used, key=lambda i: (mean[i], used.index(i))))
 
     def shorter(self, x: Expr) -> Expr:
-        """x, or x multiplied out if that is much shorter, since something cancels."""
+        """x, or x multiplied out if that is much shorter because terms cancel."""
         least = cost(x)
         if least > LONGEST:
             raise UnwritableError
@@ -159,7 +159,7 @@ class Atoms:
         return best
 
     def opened(self, x: Expr, only: Any = None) -> Iterator[Expr]:
-        """x with one more bracket opened in each term each time, as long as that does not get long."""
+        """x with one more bracket of each term multiplied out each time, until it gets too long."""
         for _ in range(8):
             terms: list[Term] = []
             changed = False
@@ -173,7 +173,7 @@ class Atoms:
                     terms.append(term)
                     continue
                 changed = True
-                # First one in which something cancels with the factors beside it.
+                # First the one that cancels most with the factors beside it.
                 found = max(brackets, key=lambda f: _cancels(f, term))
                 terms.extend(self._opened(term, found, set(x.free())))
                 if len(terms) > TERMS:
@@ -198,7 +198,7 @@ class Atoms:
 
 
 def product(a: Term, b: Term, free: set[Index]) -> Term:
-    """The product of two terms; summed indices of the second get other names where the first has them too."""
+    """The product of two terms; summed indices of the second that the first also has are renamed."""
     taken = a.indices()
     b = b.renamed({i: Index(i.size) for i in b.indices() if i in taken and i not in free})
     factors = dict(a.factors)
@@ -209,7 +209,7 @@ def product(a: Term, b: Term, free: set[Index]) -> Term:
 
 
 def content(x: Expr) -> Any:
-    """The number that may be taken out of a sum: what all its terms have in common, and their sign."""
+    """The number to take out of a sum: the common factor and sign of its terms."""
     numbers = [t.number for t in x.terms]
     first = numbers[0]
     sign = -1 if all(n < 0 for n in numbers) else 1
@@ -221,7 +221,7 @@ def content(x: Expr) -> Any:
 
 
 def _cancels(factor: Factor, term: Term) -> int:
-    """How many factors beside a bracket are the inverse of what stands in it."""
+    """How many factors beside a bracket are inverses of factors inside it."""
     atom, idx = factor
     assert atom.value is not None
     place = dict(zip(atom.value.free(), idx, strict=True))
@@ -240,7 +240,7 @@ def _unreadable() -> Any:
 
 
 def exactly(c: Any) -> Any:
-    """A number as a fraction where it is a simple one."""
+    """A number as a fraction if it is a simple one."""
     if isinstance(c, Fraction):
         return c
     c = float(c)
@@ -263,12 +263,12 @@ def _root(number: Fraction, e: Fraction) -> Fraction:
 
 
 def _is_never_negative(block: Block | None) -> bool:
-    """Whether the result of a block is 0 or more, whatever its operands are."""
+    """Whether the result of a block is never negative."""
     return block is not None and block.bounds is not None and block.bounds(*[ANY] * len(block.operands)).low >= 0
 
 
 def _is_positive(term: Term) -> bool:
-    """Whether each factor has roots: √(x y) is √x √y only then."""
+    """Whether each factor has a real root: only then √(x y) is √x √y."""
     return term.number > 0 and all(
         _is_never_negative(atom.block)
         or (atom.kind == "sum" and len(term.factors) == 1 and e == 1)

@@ -1,4 +1,4 @@
-"""Blocks on values, as atoms: functions of each entry, and blocks that depend on all of their operands."""
+"""Blocks on values as atoms: functions of each entry, and blocks that use whole operands."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["call", "elementwise", "identity", "softmax"]
 
 
 def call(atoms: Atoms, block: Any, params: dict[str, Any], args: list[Expr], axes: tuple[Index | None, ...]) -> Expr:
-    """A block on values, as an atom that depends on all its axes."""
+    """A block on values, as an atom over all its axes."""
     idx = tuple(i for i in axes if i is not None)
-    # Two indices are the same in the result and in an operand only where a block works row by row; this does not say.
+    # Only a block that works row by row shares indices with its operands; that is unknown here.
     own = tuple(a.fresh() for a in args)
     key = ("call", block, _text(params), tuple((atoms.key(a), a.shape) for a in own))
     shape = tuple(1 if i is None else i.size for i in axes)
@@ -54,7 +54,7 @@ def identity(atoms: Atoms, n: int) -> Atom:
 
 
 def softmax(atoms: Atoms, u: Expr, place: int) -> Expr:
-    """softmax(u) along an axis; what is constant along it makes no difference."""
+    """softmax(u) along an axis; terms that are constant along it are left out."""
     k = u.axes[place]
     there = [t for t in u.terms if k in t.indices()]
     axis = place - len(u.axes)

@@ -1,4 +1,4 @@
-"""Reading choices, and what guards a computation where something is zero or infinite, which nothing is here."""
+"""Reading choices. Guards against zero and infinite values are left out if no value is zero or infinite."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["CHOICES"]
 
 
 def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | None:
-    """where(c, x, 0) = x [c]; what guards against zero is left out where nothing is zero."""
+    """where(c, x, 0) = x [c]; a guard against zero is left out if no value is zero."""
     chosen = _always_chosen(node)
     if chosen is not None:
         return r.of(chosen)
@@ -55,7 +55,7 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
 
 
 def _is_negated_by_another(condition: Node) -> bool:
-    """Whether ¬(x < y) is x ≥ y: not where there is NaN, for which neither holds."""
+    """Whether ¬(x < y) is x ≥ y: not with NaN, for which neither holds."""
     if condition.block not in NEGATED:
         return False
     values = [i.value if type(i) is Node else i for i in condition.inputs]
@@ -78,7 +78,7 @@ def _is_mask(node: Node) -> bool:
 
 
 def _always_chosen(node: Node) -> Any:
-    """What a selection by a constant takes everywhere."""
+    """The operand that a selection by a constant always takes, or None."""
     if node.block is not where or type(node.inputs[0]) is Node:
         return None
     condition, x, y = node.inputs
@@ -117,4 +117,4 @@ CHOICES: dict[Block, Callable[..., Expr | None]] = {
     where: _where,
     equal: _equal,
 }
-"""How choices are read."""
+"""The reading of each such block."""

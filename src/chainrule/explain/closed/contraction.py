@@ -1,6 +1,4 @@
-"""The factors of one term, joined over the indices that they share: to matrix products, traces, norms and what
-stands beside a matrix entry by entry.
-"""
+"""Join the factors of one term over shared indices, to matrix products, traces, norms and entrywise products."""
 
 from __future__ import annotations
 
@@ -19,13 +17,13 @@ __all__ = ["FactorNetwork", "MatrixTerm"]
 
 @dataclass(frozen=True)
 class Piece:
-    """A vector or a matrix on its indices: a product of matrices, or a product of such entry by entry.
+    """A vector or a matrix with its indices: a product of matrices, or an entrywise product of these.
 
     Attributes
     ----------
-    idx : one index, or those of the rows and the columns.
-    links : the matrix product; of several factors the entrywise product is one link.
-    tall : whether a vector is an array with an axis of length 1 behind it, which NumPy lets stand beside columns.
+    idx : one index, or those of rows and columns.
+    links : the factors of the matrix product; an entrywise product is one link.
+    tall : whether a vector has shape (n, 1) in NumPy, so that it broadcasts along columns.
     """
 
     idx: tuple[Index, ...]
@@ -39,7 +37,7 @@ class Piece:
 
 @dataclass
 class MatrixTerm:
-    """A term in matrix notation: number · over / under · piece, times or divided by the rest entry by entry."""
+    """A term in matrix notation: number · over / under · piece, with the remaining factors entrywise."""
 
     number: Any
     over: tuple[Formula, ...]
@@ -56,12 +54,12 @@ class MatrixTerm:
 
 
 class FactorNetwork:
-    """The factors of a term, joined one summed index after the other.
+    """The factors of a term, joined over one summed index after the other.
 
     Parameters
     ----------
-    write : the formula of an atom on its own indices.
-    term : whose factors they are.
+    write : gives the formula of an atom on its own indices.
+    term : the term.
     free : the indices that are not summed over.
     """
 
@@ -111,7 +109,7 @@ class FactorNetwork:
         return sqrt(f) if e * 2 == 1 else sqrt(f) ** number(int(2 * e)) if e.denominator == 2 else f ** number(int(e))
 
     def _norm_of(self, atom: Atom) -> Formula | None:
-        """‖x‖, if a sum is one of squares."""
+        """‖x‖ if a sum is one of squares."""
         assert atom.value is not None
         if len(atom.value.terms) != 1:
             return None
@@ -147,7 +145,7 @@ class FactorNetwork:
                 self.over.append(norm(chain(piece.links)) ** number(2))
 
     def _group(self, dummies: list[Index]) -> None:
-        """Join what stands on the same indices entry by entry, if one of them is summed over."""
+        """Join pieces on the same indices to an entrywise product, if one of the indices is summed over."""
         groups: dict[frozenset[Index], list[tuple[Piece, Fraction]]] = {}
         for piece, e in self.pieces:
             groups.setdefault(frozenset(piece.idx), []).append((piece, e))
@@ -163,7 +161,7 @@ class FactorNetwork:
             self.pieces.append((_entrywise(group), ONE))
 
     def _contract_one(self, dummies: list[Index]) -> Index:
-        """Sum over one index: one with a vector first, so that products with vectors come before those of matrices."""
+        """Sum over one index, preferably of a vector, so that products with vectors come before those of matrices."""
 
         def difficulty(k: Index) -> tuple[int, int]:
             there = [p for p, _ in self.pieces if k in p.idx]
@@ -188,7 +186,7 @@ class FactorNetwork:
             b = b if b.idx[0] is k else b.T
             middle: tuple[Link, ...] = ((_diag(vectors[0]), None),) if vectors else ()
             ends = (a.idx[0], b.idx[1])
-            # The rows first that the result has first, so that less is transposed afterwards.
+            # Rows in the order of the result, so that less is transposed afterwards.
             joined = Piece(ends, a.links + middle + b.links)
             if ends[0] is ends[1]:
                 if ends[0] in self.free:
@@ -278,7 +276,7 @@ def _entrywise(group: list[tuple[Piece, Fraction]]) -> Piece:
 
 
 def _powered(f: Formula, e: Fraction, matrix: bool) -> Formula:
-    """f to a positive power, entry by entry."""
+    """f to a positive power, entrywise."""
     if e == 1:
         return f
     if e.denominator == 2:
@@ -304,7 +302,7 @@ def _dot(a: Piece, b: Piece) -> Formula:
 
 
 def _total(v: Piece) -> Formula:
-    """Σ v; 𝟏ᵀ v where that is a product already."""
+    """Σ v; 𝟏ᵀ v if v is a product already."""
     return total(chain(v.links)).of_shape(())
 
 

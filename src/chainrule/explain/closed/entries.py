@@ -1,4 +1,4 @@
-"""Reading indices: parts of arrays, their diagonals, and what is put into zeros."""
+"""Reading indexing: parts of arrays, their diagonals, and entries put into an array of zeros."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _getitem(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | Non
 
 
 def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
-    """The vectors in the array into which a decomposition packs its factors."""
+    """Vectors sliced out of the packed result of a decomposition."""
     if type(x) is not Node or x in r.leaves or x.block not in (eigh, svd):
         return None
     if len(key) != 2 or not all(isinstance(k, slice) for k in key) or np.ndim(x.value) != 2:
@@ -60,7 +60,7 @@ def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
 
 
 def _read_back(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
-    """What is read where something was put alone: that, or zeros."""
+    """Indexing into zeros with entries put in: those entries, or zeros."""
     if type(x) is not Node or x in r.leaves or x.block is not add_at:
         return None
     places = np.arange(np.size(x.value)).reshape(np.shape(x.value))
@@ -95,7 +95,7 @@ def _add_at(r: Reading, node: Node, v: Any, key: tuple[Any, ...], shape: tuple[i
 
 
 def _only_axes(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an index reads all there is: it only adds axes of length 1, or takes them away."""
+    """Whether an index reads the whole array, and only adds or removes axes of length 1."""
     sizes = list(shape[len(shape) - sum(k is not None for k in key) :]) if shape else []
     for k in key:
         n = None if k is None else sizes.pop(0)
@@ -117,4 +117,4 @@ ENTRIES: dict[Block, Callable[..., Expr | None]] = {
     getitem: _getitem,
     add_at: _add_at,
 }
-"""How taking and putting are read."""
+"""The reading of each such block."""

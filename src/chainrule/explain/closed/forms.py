@@ -1,4 +1,4 @@
-"""Which closed form is shown: over the user's names, over the inputs, whichever is shorter."""
+"""Choosing the closed form to show: the shortest of those over the user's names and over the inputs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from chainrule.simplify import simplify
 __all__ = ["ClosedForms"]
 
 FAR = 80
-"""With so many blocks between a gradient and what it is written over no short formula is in sight."""
+"""With more blocks than this between a gradient and the leaves, no short formula is expected."""
 LONGEST = 60
-"""A formula with more pieces than this is left out: nobody reads it."""
+"""A formula with more pieces than this is left out as unreadable."""
 WORTH = 7
-"""By how many pieces the name of the loss must shorten a formula to be used in it."""
+"""The name of the loss is used if it shortens a formula by at least this many pieces."""
 
 
 class ClosedForms:
@@ -35,10 +35,10 @@ class ClosedForms:
 
     Parameters
     ----------
-    nodes : of the forward pass, oldest first, the loss last. Those with a name of the user's are called by it.
-    inputs : those that the function is given.
+    nodes : of the forward pass, oldest first, the loss last. A node that the user named is written by its name.
+    inputs : the inputs of the function.
     symbols : the formula of each node's name.
-    constants : the formula of a constant.
+    constants : gives the formula of a constant.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ClosedForms:
             self._remember(node)
 
     def _remember(self, node: Node) -> None:
-        """The value of a named node, so that it can be called by its name wherever it turns up."""
+        """Note the value of a named node, so that it is written by its name wherever it occurs."""
         try:
             value = self.from_inputs.of(node)
         except UnwritableError:
@@ -85,7 +85,7 @@ class ClosedForms:
             return None
 
     def _multiples(self) -> Iterator[Node]:
-        """Named values that are a number times another or its sum, as a mean is: over the other more is equal."""
+        """Named values that are a number times another or its sum, as a mean: over the other one more terms cancel."""
         for node in self.computed:
             value = self._value(node, self.named - {node})
             if value is not None and len(value.terms) == 1:
@@ -94,7 +94,7 @@ class ClosedForms:
                     yield node
 
     def _definitions(self, leaves: set[Node]) -> Iterator[Definition]:
-        """What the named values are over the leaves, the last of the forward pass first: it says most."""
+        """The named values over the leaves, latest first, since they cover most."""
         for node in reversed(self.computed):
             value = self._value(node, leaves - {node})
             if value is None:
@@ -114,7 +114,7 @@ class ClosedForms:
         return square and self.atoms.key(value) == self.atoms.key(value, free[::-1])
 
     def of(self, gradient: Any) -> Formula | None:
-        """A gradient (a node or a constant) as a formula; None where there is no short one."""
+        """A gradient (a node or a constant) as a formula; None if there is no short one."""
         if type(gradient) is not Node:
             return self._of_constant(gradient)
         found = [self._over(self.from_names, gradient, {})]
@@ -144,7 +144,7 @@ class ClosedForms:
             return None
 
     def _by_definitions(self, reading: GraphReading, gradient: Node) -> Iterator[Formula | None]:
-        """The formulas over names in which a multiple of a name's terms is written by the name."""
+        """The formulas in which a multiple of a named value is written by its name."""
         if reading is not self.from_names:
             yield self._over(reading, gradient, {})
         if not self.definitions[reading] or _is_far(gradient, reading.leaves, self.far[reading]):
@@ -159,7 +159,7 @@ class ClosedForms:
             return
 
     def _plainly(self, gradient: Node) -> Formula | None:
-        """What index notation has no way to write: block by block, over all names."""
+        """A gradient that index notation cannot write: block by block, over all names."""
         if _is_far(gradient, self.symbols, self.far_from_all):
             return None
         simple = simplify(Array(gradient), self.symbols)
@@ -174,9 +174,9 @@ class ClosedForms:
 
 
 def _is_far(gradient: Node, leaves: Container[Node], far: set[Node]) -> bool:
-    """Whether so many blocks stand between a gradient and the leaves that no short formula is in sight.
+    """Whether there are too many blocks between a gradient and the leaves for a short formula.
 
-    `far` are the gradients of which that is known: what is computed from one is far too.
+    `far` are the gradients known to be so; all that is computed from them is, too.
     """
     seen = {gradient}
     stack = [gradient]
@@ -192,7 +192,7 @@ def _is_far(gradient: Node, leaves: Container[Node], far: set[Node]) -> bool:
 
 
 def pieces(f: Formula) -> int:
-    """The number of pieces of a formula, as far as it matters."""
+    """The number of pieces of a formula, counted up to a limit."""
     count = 0
     stack = [f]
     while stack and count < 10 * LONGEST:

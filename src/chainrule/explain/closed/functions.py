@@ -1,4 +1,4 @@
-"""Reading functions with laws of their own: exponentials, whose logarithms cancel, and inverses of products."""
+"""Reading functions with identities of their own: exponentials of logarithms, and inverses of products."""
 
 from __future__ import annotations
 
@@ -111,12 +111,12 @@ def inverse(atoms: Atoms, x: Expr) -> Expr:
             symmetric=atom.symmetric,
         )
         factors[made, (b, a)] = ONE
-    # The indices of a chain stay, each factor with its two exchanged; rows and columns of the whole are exchanged too.
+    # Each factor keeps its two indices, exchanged; so are rows and columns of the whole.
     return atoms.collected([Term(term.number**-1, factors)], (j, i))
 
 
 def _chain(term: Term, i: Index, j: Index) -> list[Any] | None:
-    """The factors of A B C as they stand between two indices, if the term is a product of square matrices."""
+    """The factors of A B C in order from index i to j, if the term is a product of square matrices."""
     left = dict(term.factors)
     chain = []
     at = i
@@ -148,4 +148,4 @@ FUNCTIONS: dict[Block, Callable[..., Expr | None]] = {
     logaddexp: _logaddexp,
     log_ndtr: _log_ndtr,
 }
-"""How such functions are read."""
+"""The reading of each such block."""

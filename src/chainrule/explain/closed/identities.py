@@ -1,4 +1,4 @@
-"""The identities of products on the factors of a term: e^−u σ(u) is σ(−u), as `algebra.identities` has it.
+"""The identities of products in `algebra.identities`, applied to the factors of a term: e^−u σ(u) is σ(−u).
 
 A variable stands for a value over the indices of the term. Whether e^u stands there or 1/e^−u is the same. A sum
 over an axis matches Σ_k e^(u_k) where e^(u_k) is a factor too.
@@ -50,7 +50,7 @@ Powers = list[tuple[Factor, int]]
 def _factors_that_match(
     atoms: Atoms, patterns: list[tuple[Pattern, int]], factors: Factors, binding: Binding
 ) -> Iterator[tuple[Powers, Binding]]:
-    """Each way in which a product of patterns is part of a term: the powers that take it out, and what that binds."""
+    """Each match of a product of patterns in a term: the powers that take it out, and the binding."""
     if not patterns:
         yield [], binding
         return
@@ -95,7 +95,7 @@ def _match(atoms: Atoms, pattern: Pattern, x: Expr, binding: Binding) -> Iterato
 
 
 def _match_sum(atoms: Atoms, pattern: Call, x: Expr, binding: Binding) -> Iterator[Binding]:
-    """A sum over one index, which is called as another value that is bound already calls it."""
+    """Match a sum over one index, which is renamed to an index of a value that is already bound."""
     (term,) = x.terms
     over = term.indices() - set(x.free())
     names = {i for bound in binding.values() if isinstance(bound, Expr) for i in bound.free()} - set(x.free())
@@ -114,7 +114,7 @@ def _are_equal(atoms: Atoms, x: Expr, y: Expr) -> bool:
 
 
 def _made(atoms: Atoms, pattern: Pattern, binding: Binding) -> Factors:
-    """The factors that a pattern stands for: a function of each entry, or a softmax along an axis."""
+    """The factors for the right side of an identity: a function of each entry, or a softmax along an axis."""
     assert isinstance(pattern, Call)
     (operand,) = pattern.operands
     x = _value(operand, binding)

@@ -1,6 +1,6 @@
-"""What may be made of the factors of a term: identities of real numbers that do not show in index notation alone.
+"""Identities of real numbers on the factors of a term, beyond those built into index notation.
 
-Each rule is given a term and the indices that are not summed over, and returns an equal term, a list of them, or None.
+Each rule takes a term and the indices that are not summed over, and returns an equal term, a list of them, or None.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def _with_power(term: Term, inner: Term, e: Fraction) -> Term:
 
 
 def single_terms_need_no_brackets(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
-    """(Σ_k x_k)¹ = Σ_k x_k, where that is one term; and what is the power of a product is the product of powers."""
+    """(Σ_k x_k)¹ = Σ_k x_k if that is one term; and the power of a product is the product of powers."""
     for (atom, idx), e in term.factors.items():
         if atom.kind == "sum" and atom.value is not None and len(atom.value.terms) == 1 and e == 1:
             rest = Term(term.number, without(term.factors, (atom, idx)))

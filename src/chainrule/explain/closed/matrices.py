@@ -1,7 +1,7 @@
 """From index notation to matrix notation: sums over shared indices become products, transposes, traces and norms.
 
-Vectors are columns. ⊙ is the product entry by entry, in which a vector stands beside each row as NumPy has it; what
-multiplies each row by a number of its own is diag(u) A.
+Vectors are columns. ⊙ is the entrywise product, in which a vector is broadcast along rows as in NumPy; to multiply
+each row by its own number is diag(u) A.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Writing:
 
     Parameters
     ----------
-    atoms : of which they are made.
-    leaf : the formula of a leaf, from its node or constant.
-    names : the names of values that have one, by their keys: what has a name is written as its name.
+    atoms : the atoms of the values.
+    leaf : gives the formula of a leaf, from its node or constant.
+    names : the names of named values, by their keys; such a value is written as its name.
     """
 
     def __init__(self, atoms: Atoms, leaf: Callable[[Any], Formula], names: Mapping[Any, Formula] | None = None):
@@ -43,7 +43,7 @@ class Writing:
     # Sums ----------------------------------------------------------------------------------------------------
 
     def formula(self, x: Expr, beside: bool = False) -> Formula:
-        """A value as a formula; beside another that has all its indices it may stand for rows that are all alike."""
+        """A value as a formula; beside another one with all its indices, a vector may stand for equal rows."""
         found = self.named(x)
         if found is not None:
             return found
@@ -100,7 +100,7 @@ class Writing:
         return signed(p.number, self._written(p, x, beside)).of_shape(x.shape)
 
     def _written(self, p: MatrixTerm, x: Expr, beside: bool) -> Formula:
-        """A term without its sign. Beside one that has all indices a vector may stand for rows that are all alike."""
+        """A term without its sign; beside another one with all its indices, a vector may stand for equal rows."""
         free = x.free()
         body = None if p.piece is None else chain(p.piece.links)
         if body is not None and len(free) == 2 and len(p.piece.idx) == 1:  # type: ignore[union-attr]
@@ -109,7 +109,7 @@ class Writing:
                 body = matmul(body, name("𝟏", (free[1].size,)).T)
             elif i is free[1] and not (beside and body.kind == "name"):
                 body = matmul(name("𝟏", (free[0].size,)), body.T)
-        for f, e in p.rest:  # what stands beside each row, or beside each column
+        for f, e in p.rest:  # vectors broadcast along rows, or along columns
             body = f if body is None and e > 0 else (number(1) if body is None else body) / f if e < 0 else f * body
         if body is None and free and not beside:
             body = name("𝟏", x.shape)

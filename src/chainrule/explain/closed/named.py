@@ -1,4 +1,4 @@
-"""Multiples of what has a name: with r = X w − y, Xᵀ X w − Xᵀ y is Xᵀ r."""
+"""Multiples of named values: with r = X w − y, Xᵀ X w − Xᵀ y is Xᵀ r."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ __all__ = ["Definition", "folded"]
 
 @dataclass(frozen=True)
 class Definition:
-    """A named value, and what it is.
+    """A named value and its definition.
 
     Attributes
     ----------
-    name : the value as its name, one atom.
-    value : the same written out.
+    name : the value as one atom, its name.
+    value : the value written out.
     """
 
     name: Expr
     value: Expr
 
     def pivot(self) -> Term | None:
-        """The term by which multiples are looked for: of those with all indices that with most factors."""
+        """The term by which multiples are searched: the one with all indices and the most factors."""
         free = set(self.value.free())
         whole = [t for t in self.value.terms if t.factors and t.indices() >= free]
         return max(whole, key=lambda t: len(t.factors), default=None)
 
 
 def folded(atoms: Atoms, x: Expr, definitions: Iterable[Definition]) -> Expr:
-    """A value, with each multiple of a named one in it written by the name where that is shorter."""
+    """A value with each multiple of a named value in it written by the name if that is shorter."""
     definitions = tuple(definitions)
     while (shorter := next((y for d in definitions if (y := _folded(atoms, x, d)) is not None), None)) is not None:
         x = shorter
@@ -42,7 +42,7 @@ def folded(atoms: Atoms, x: Expr, definitions: Iterable[Definition]) -> Expr:
 
 
 def _folded(atoms: Atoms, x: Expr, d: Definition) -> Expr | None:
-    """x with one multiple of a named value written by its name; None where no such is shorter."""
+    """x with one multiple of a named value written by its name; None if none is shorter."""
     pivot = d.pivot()
     if pivot is None:
         return None
@@ -50,7 +50,7 @@ def _folded(atoms: Atoms, x: Expr, d: Definition) -> Expr | None:
         for place in _places(list(pivot.factors.items()), term.factors, {}):
             by = _quotient(term, pivot, place)
             if any(place[i] in by.indices() or place[i] in x.free() for i in place if i not in d.value.free()):
-                continue  # what the definition sums over stands elsewhere too
+                continue  # an index that the definition sums over is also used elsewhere
             idx = tuple(place[i] for i in d.value.free())
             names = _times(by, d.name.at(idx), x)
             values = _times(by, d.value.at(idx).with_fresh_dummies(), x)
@@ -76,7 +76,7 @@ Powers = list[tuple[Factor, Fraction]]
 
 
 def _places(todo: Powers, there: Factors, place: dict[Index, Index]) -> Iterator[dict[Index, Index]]:
-    """Each way in which some powers are among those of a term: which index stands for which."""
+    """Each way to find some powers among those of a term, as a map of indices."""
     if not todo:
         yield place
         return

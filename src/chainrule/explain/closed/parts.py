@@ -1,4 +1,4 @@
-"""The vectors of a decomposition, packed into one array where they are computed, U and V in a formula."""
+"""The vectors of a decomposition: computed packed into one array, written as U and V in a formula."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 @dataclass(frozen=True)
 class Part:
-    """Vectors of a decomposition: all of them as columns, or one.
+    """Vectors of a decomposition: all of them as columns, or a single one.
 
     Attributes
     ----------
     letter : U or V, of X = U diag(s) Vᵀ or A = V diag(w) Vᵀ.
     shape : of the matrix or vector.
-    of : what is decomposed.
-    column : which one, counted from 0; None for all.
+    of : the decomposed matrix.
+    column : of the single vector, counted from 0; None for all.
     """
 
     letter: str
@@ -32,7 +32,7 @@ class Part:
     column: int | None = None
 
     def formula(self, taken: Container[str]) -> Formula:
-        """U, or u₁; where the user has such a name already U(…) would be read as his, so it is told by the block."""
+        """U, or u₁. Falls back to the block's name if the user has a variable of that name."""
         if self.letter in taken or self.letter.lower() in taken:
             raise UnwritableError
         if self.column is None:

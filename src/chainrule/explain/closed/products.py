@@ -1,4 +1,4 @@
-"""Formulas of matrix products, each a row of links that may be transposed, and of their sums and multiples."""
+"""Formulas of matrix products (each a row of factors that may be transposed), and of their sums and multiples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chainrule.formula import Formula, call, name, number
 __all__ = ["Link", "added", "chain", "matmul", "scaled", "signed", "sum_of_chains", "trace", "turned"]
 
 Link = tuple[Formula, bool | None]
-"""A factor of a matrix product, and whether it is transposed; None where that makes no difference."""
+"""A factor of a matrix product, and whether it is transposed; None if that makes no difference."""
 
 
 def turned(links: tuple[Link, ...]) -> tuple[Link, ...]:
@@ -20,7 +20,7 @@ def turned(links: tuple[Link, ...]) -> tuple[Link, ...]:
 
 
 def chain(links: tuple[Link, ...]) -> Formula:
-    """A product of matrices; equal ones beside each other are a power."""
+    """A product of matrices; equal neighbours become a power."""
     made: Formula | None = None
     n = 0
     while n < len(links):
@@ -42,7 +42,7 @@ def _is_square_matrix(f: Formula) -> bool:
 
 
 def matmul(x: Formula, y: Formula) -> Formula:
-    """x y; of several factors from the left, so that no brackets are needed."""
+    """x y; several factors associate from the left, so that no brackets are needed."""
     if y.kind == "matmul":
         return matmul(matmul(x, y.parts[0]), y.parts[1])
     shape = (*x.shape[:1], *y.shape[1:]) if x.ndim and y.ndim else ()
@@ -67,7 +67,7 @@ Row = tuple[Any, tuple[Formula, ...], tuple[Formula, ...], tuple[Link, ...]]
 
 
 def sum_of_chains(rows: list[Row]) -> list[tuple[Any, Formula]]:
-    """Products of matrices as the terms of a sum, with factors at one end that several have in common taken out."""
+    """Products of matrices as the terms of a sum, with common factors at one end taken out."""
     terms: list[tuple[Any, Formula]] = []
     rows = sorted(rows, key=lambda row: (row[0] < 0, len(row[3]) == 1, _turns(row[3])))
     while rows:
@@ -89,7 +89,7 @@ def sum_of_chains(rows: list[Row]) -> list[tuple[Any, Formula]]:
 
 
 def _sum_of_rows(rows: list[Row]) -> Formula:
-    """The same as one formula; (A + B)ᵀ where all would be transposed."""
+    """The same as one formula; (A + B)ᵀ if all would be transposed."""
     back = [(*row[:3], turned(row[3])) for row in rows]
     if sum(_turns(row[3]) for row in back) == 0 < min(_turns(row[3]) for row in rows):
         return added(sum_of_chains(back)).T
@@ -102,7 +102,7 @@ def _turn(link: Link) -> Formula:
 
 
 def _shared_end(rows: list[Row]) -> tuple[list[Row], bool]:
-    """The largest group of products with the same last factor, or the same first one; and whether it is the last."""
+    """The largest group of products that share their last or first factor, and whether that is the last."""
     best: list[Row] = []
     at_end = True
     for last in (True, False):
@@ -119,7 +119,7 @@ def _shared_end(rows: list[Row]) -> tuple[list[Row], bool]:
 
 
 def _is_simple(f: Formula) -> bool:
-    """What is not worth a factor of its own: A + A B stays, (A − B) + (A − B) C is (A − B) (I + C)."""
+    """Whether a factor is too simple to be taken out: A + A B stays, (A − B) + (A − B) C is (A − B) (I + C)."""
     return f.ndim != 2 or f.kind not in ("add", "sub")
 
 
@@ -130,7 +130,7 @@ def _common_number(numbers: list[Any]) -> Any:
 
 
 def added(terms: list[tuple[Any, Formula]]) -> Formula:
-    """The terms, each with its sign: what is added before what is subtracted."""
+    """The sum of the terms with their signs: positive ones first."""
     made: Formula | None = None
     for sign, f in sorted(terms, key=lambda t: t[0] < 0):
         made = (-f if sign < 0 else f) if made is None else made - f if sign < 0 else made + f
@@ -155,7 +155,7 @@ def signed(c: Any, f: Formula) -> Formula:
 
 
 def scaled(c: Any, over: Any, under: Any, body: Formula | None) -> Formula:
-    """c · over / under · body, as it is written: numbers in front, what divides a single thing behind it."""
+    """c · over / under · body: numbers in front; the divisor of a single thing behind it."""
     top: list[Formula] = []
     below: list[Formula] = list(under)
     if body is None and not over and not under:

@@ -1,8 +1,7 @@
 """From recorded blocks to index notation.
 
-A block that is sums and products underneath, or has laws of its own, has a line in the table of `sums`, `entries`,
-`choices` or `functions`. A function of each entry becomes an atom, and so does any other block, over the values of its
-operands.
+A block that can be written as sums and products, or has identities of its own, has a line in the table of `sums`,
+`entries`, `choices` or `functions`. Any other block becomes an atom over the values of its operands.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class GraphReading(Reading):
 
     Parameters
     ----------
-    atoms : of which the values are made.
-    leaves : nodes that are not looked into.
+    atoms : the atoms of the values.
+    leaves : nodes that are not read further.
     is_symmetric : whether a leaf is a symmetric matrix.
     """
 
@@ -85,7 +84,7 @@ class GraphReading(Reading):
             raise UnwritableError
         c = np.asarray(x)
         if c.dtype.kind not in "fiub" or c.size == 0 or not np.isfinite(c).all():
-            raise UnwritableError  # 0·∞ is not 0, and no sum with NaN in it cancels
+            raise UnwritableError  # 0·∞ is not 0, and sums with NaN do not cancel
         axes = axes_of_shape(c.shape)
         idx = tuple(i for i in axes if i is not None)
         if (c == c.flat[0]).all():
@@ -131,7 +130,7 @@ class GraphReading(Reading):
 
 
 def _checked(x: Expr, shape: tuple[int, ...]) -> tuple[Index | None, ...]:
-    """The axes of a value of a shape: those that are repeated get an index of their own."""
+    """The axes of a value broadcast to a shape: repeated axes get an index of their own."""
     axes = (None,) * (len(shape) - len(x.axes)) + x.axes
     made = tuple(Index(n) if i is None and n > 1 else i for i, n in zip(axes, shape, strict=True))
     if tuple(1 if i is None else i.size for i in made) != shape:

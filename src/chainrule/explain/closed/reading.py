@@ -1,4 +1,4 @@
-"""Reading, as the tables of blocks see it: what a line of a table may ask while it reads one block."""
+"""The interface of a reading for the tables of blocks: what a function of a table may call."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Reading"]
 
 
 class Reading(Protocol):
-    """The reading of a graph; `read.py` has the one that there is.
+    """The reading of a graph; implemented in `read.py`.
 
     Attributes
     ----------
-    atoms : of which the values are made.
-    leaves : nodes that are not looked into.
+    atoms : the atoms of the values.
+    leaves : nodes that are not read further.
     """
 
     atoms: Atoms
@@ -30,7 +30,7 @@ class Reading(Protocol):
         ...
 
     def whole(self, key: Any, shape: tuple[int, ...], content: Any, symmetric: bool = False) -> Expr:
-        """A value that is not looked into, as one atom."""
+        """A value as one atom, not read further."""
         ...
 
     def hot(self, labels: Any, size: int, idx: tuple[Index, ...]) -> dict[Any, Fraction]:

@@ -1,4 +1,4 @@
-"""Reading what is sums, products and powers underneath, with the axes on which it stands."""
+"""Reading blocks that are sums, products and powers over the axes of their operands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _same(r: Reading, node: Node, x: Any, **params: Any) -> Expr:
 
 
 def _integer(r: Reading, node: Node, x: Any, dtype: Any) -> Expr | None:
-    """A truth or an integer stays what it is; other numbers are rounded."""
+    """Booleans and integers stay as they are; None for other numbers, which are rounded."""
     return r.of(x) if dtype_of(x.value if type(x) is Node else x).kind in "biu" else None
 
 
@@ -63,7 +63,7 @@ def _multiply(r: Reading, node: Node, x: Any, y: Any) -> Expr:
 
 
 def _product_or_zero(r: Reading, node: Node, dz: Any, slope: Any) -> Expr | None:
-    """A product, unless the local derivative is infinite: then it is 0 where dz is."""
+    """A product; None if the local derivative is infinite, where the result is 0 if dz is."""
     finite = np.all(np.isfinite(slope.value if type(slope) is Node else slope))
     return _multiply(r, node, dz, slope) if finite else None
 
@@ -207,4 +207,4 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     outer: _outer,
     einsum: _einsum,
 }
-"""How each such block is read."""
+"""The reading of each such block."""

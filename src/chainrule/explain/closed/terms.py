@@ -1,9 +1,9 @@
-"""Index notation: what closed forms are computed in.
+"""Index notation, in which closed forms are computed.
 
 A value is a sum of terms, a term a number times powers of factors, a factor an atom with an index for each of its axes:
 A x is Σ_j A_ij x_j. An index that the value itself does not have is summed over. In this notation transposes, traces,
-sums, broadcasting and products of matrices are one thing, so what is equal looks equal, and a rule is about factors
-that share an index. Axes of length 1 have no index.
+sums, broadcasting and products of matrices are one operation, so equal values look equal, and a rule is about
+factors that share an index. Axes of length 1 have no index.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ONE = Fraction(1)
 
 
 class UnwritableError(Exception):
-    """There is no way to write it in this notation."""
+    """It cannot be written in this notation."""
 
 
 class Index:
@@ -55,18 +55,18 @@ class Index:
 
 @dataclass(frozen=True, eq=False)
 class Atom:
-    """What has no parts in this notation; equal ones are the same object.
+    """A value without parts in this notation; equal atoms are one object.
 
     Attributes
     ----------
     kind : "leaf" (a node or a constant), "call" (a block on other values), "sum" (a sum in brackets), "delta" (the
         identity matrix) or "hot" (one-hot rows).
     axes : the number of indices.
-    number : by which atoms are told apart and ordered.
-    content : for a leaf the node or constant; for one-hot rows the labels; else None.
+    number : identifies and orders atoms.
+    content : the node or constant of a leaf; the labels of one-hot rows; else None.
     block, params, args : for a call.
-    value : for a sum what stands in the brackets.
-    shape : of the array that it stands for, with axes of length 1.
+    value : of a sum, the value in the brackets.
+    shape : of the array, with axes of length 1.
     symmetric : whether its two indices may be exchanged.
     """
 
@@ -83,7 +83,7 @@ class Atom:
 
     @functools.cached_property
     def cost(self) -> float:
-        """How long it is to read."""
+        """Its length for a reader."""
         if self.value is not None:
             return 0.5 + cost(self.value)
         return 1 + 0.5 * sum(cost(x) for x in self.args)
@@ -135,7 +135,7 @@ class Expr:
 
     Attributes
     ----------
-    terms : in the order in which they were met.
+    terms : in the order of reading.
     axes : an index for each axis of the array; None for one of length 1.
     """
 
@@ -155,7 +155,7 @@ class Expr:
         return tuple(i for i in self.free() if i in there)
 
     def fresh(self) -> Expr:
-        """The same with indices of its own."""
+        """The same value with new indices."""
         names = {i: Index(i.size) for t in self.terms for i in t.indices()}
         names |= {i: Index(i.size) for i in self.free() if i not in names}
         return Expr(
@@ -214,17 +214,17 @@ def aligned(xs: Iterable[Expr]) -> tuple[tuple[Index | None, ...], list[Expr]]:
 
 
 def summed(term: Term, over: set[Index]) -> Term:
-    """A term whose sum over an index on which it does not depend is that many times the term."""
+    """The sum over indices on which the term does not depend: their sizes times the term."""
     return term.times(math.prod(i.size for i in over - term.indices()))
 
 
 def uses(term: Term) -> Counter[Index]:
-    """In how many factors each index stands."""
+    """The number of factors in which each index occurs."""
     return Counter(i for _, idx in term.factors for i in set(idx))
 
 
 def cost(x: Expr) -> float:
-    """How long a value is to read."""
+    """The length of a value for a reader."""
     return sum(
         1 + (abs(t.number) != 1) * 0.6 + sum(atom.cost + 0.4 * (e != 1) for (atom, _), e in t.factors.items())
         for t in x.terms
@@ -235,7 +235,7 @@ def cost(x: Expr) -> float:
 
 
 def colours(factors: Factors, free: Mapping[Index, Any]) -> dict[Index, int]:
-    """A number for each index that does not depend on what the summed ones are called."""
+    """A number for each index that does not depend on the names of summed indices."""
     colour = {i: hash(("free", free[i])) if i in free else hash(("sum", i.size)) for _, idx in factors for i in idx}
     for _ in range(min(4, len(factors))):
         seen: dict[Index, list[int]] = {i: [] for i in colour}
@@ -250,7 +250,7 @@ def colours(factors: Factors, free: Mapping[Index, Any]) -> dict[Index, int]:
 
 
 def term_key(term: Term, free: Mapping[Index, Any]) -> Any:
-    """What equal products of factors have in common, whatever their summed indices are called."""
+    """A key that is the same for equal products of factors, whatever the names of summed indices."""
     colour = colours(term.factors, free)
     order = sorted((i for i in colour if i not in free), key=lambda i: colour[i])
     names = {i: ("free", free[i]) for i in colour if i in free} | {i: ("sum", n) for n, i in enumerate(order)}

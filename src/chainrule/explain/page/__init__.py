@@ -34,13 +34,13 @@ SCRIPTS = (
     "start.js",
 )
 LARGE = 250_000
-"""A story of more characters than this is compressed in the page."""
+"""Stories of more characters than this are compressed."""
 
 
 def page(explanation: Explained, check: Any = None) -> str:
-    """The page as the text of an HTML file; with what a report of `cr.check` found, if there is one."""
+    """The text of the HTML file; with the results of a report of `cr.check` if given."""
     told = json.dumps(story(explanation, check), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: JSON may have it, a file may not
+    told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: valid in JSON, not in a file
     return fill(
         asset("template.html"),
         title=escape(explanation.title),
@@ -52,7 +52,7 @@ def page(explanation: Explained, check: Any = None) -> str:
 
 
 def fill(template: str, **parts: str) -> str:
-    """The template with `{{name}}` replaced, once through: what is put in is not looked at again."""
+    """The template with each `{{name}}` replaced, in one pass: inserted text is not searched again."""
     pieces = template.split("{{")
     out = [pieces[0]]
     for piece in pieces[1:]:
@@ -63,7 +63,7 @@ def fill(template: str, **parts: str) -> str:
 
 @cache
 def asset(name: str) -> str:
-    """The text of a file that the page is made of."""
+    """The text of a file in `assets`."""
     return files(__package__).joinpath("assets", *name.split("/")).read_text(encoding="utf-8")
 
 
@@ -72,7 +72,7 @@ def _license() -> str:
 
 
 def _script_data(text: str) -> str:
-    """JSON inside a script element, where `</script>` and `<!--` in a user's string must not end it."""
+    """JSON inside a script element, escaped so that `</script>` or `<!--` in a user's string does not end it."""
     if len(text) > LARGE:
         packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
         return f'<script id="story" type="application/gzip">{packed}</script>'

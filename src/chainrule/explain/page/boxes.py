@@ -1,4 +1,4 @@
-"""Boxes: what opens and closes on the page. Functions, modules, composite blocks, loops, long stretches in pieces."""
+"""Boxes, which open and close on the page: functions, modules, composite blocks, loops, pieces of long boxes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chainrule.watching.scopes import Scope
 __all__ = ["Box", "boxes_of"]
 
 CROWD = 40
-"""A box with more items than this is cut in pieces, so that each can be laid out and looked at."""
+"""A box with more items than this is cut into pieces."""
 AT_FIRST = 26
-"""Functions are open at first as long as no more items than this are in sight."""
+"""Functions start open as long as no more items than this are visible."""
 FEW_INPUTS = 12
-"""So many inputs stay in sight on their own; more of them move to the only box that uses them, and fold."""
+"""Up to so many inputs stay visible on their own; more move into the only box that uses them."""
 REPEATS, REPEATED = 3, 6
-"""A loop folds if it turns so many times and has so many items."""
+"""A loop folds from so many turns and so many items on."""
 LONGEST_TURN = 64
 
 
@@ -32,10 +32,10 @@ class Box:
     Attributes
     ----------
     kind : "function", "module", "inside" (of a composite block), "repeat" (a loop), "turn" (once through it), "group".
-    name : what it is called.
-    items : the places of rows, and boxes.
+    name : of the box.
+    items : positions of rows, and boxes.
     step : of an inside, the place of the composite block.
-    open : whether it is open at first.
+    open : whether it starts open.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Box:
 
 
 def boxes_of(rows: Sequence[Row], scopes: Sequence[Scope], title: str) -> Box:
-    """The explained function as a box with everything in it."""
+    """The explained function as a box that contains all others."""
     root = _scoped(rows, scopes, title)
     inputs = [place for place in root.items if isinstance(place, int) and rows[place].formula is None]
     if len(inputs) > FEW_INPUTS:
@@ -85,7 +85,7 @@ def _scoped(rows: Sequence[Row], scopes: Sequence[Scope], title: str) -> Box:
 
 
 def _move_to_their_users(root: Box, rows: Sequence[Row], inputs: list[int]) -> None:
-    """Weights stand in the layer that uses them, if it is the only one."""
+    """Move weights into the layer that uses them, if it is the only one."""
     users: dict[int, list[int]] = {}
     for place, row in enumerate(rows):
         if row.within is None:
@@ -102,7 +102,7 @@ def _move_to_their_users(root: Box, rows: Sequence[Row], inputs: list[int]) -> N
 
 
 def _boxes_above(root: Box) -> dict[int, list[Box]]:
-    """For each row the boxes around it, outermost first."""
+    """The boxes around each row, outermost first."""
     found: dict[int, list[Box]] = {}
     stack = [[root]]
     while stack:
@@ -128,7 +128,7 @@ def _common(chains: list[list[Box]]) -> list[Box]:
 
 
 def _fold(box: Box, rows: Sequence[Row], signatures: dict[Any, int], inputs_stay: bool) -> int:
-    """Fold what repeats in a box, from the inside out. Returns a number that is the same for equal boxes."""
+    """Fold repetitions in a box, from the inside out. Returns a number that is the same for equal boxes."""
 
     def signature(item: int | Box) -> int:
         if isinstance(item, Box):
@@ -173,7 +173,7 @@ def _repeats_folded(items: list[int | Box], marks: list[int], fixed: list[bool])
 
 
 def _repetition(marks: list[int], at: int) -> tuple[int, int]:
-    """The length and the number of turns of the loop that begins here and covers most; (1, 1) if there is none."""
+    """The length and number of turns of the largest loop that starts here; (1, 1) if there is none."""
     best = (1, 1)
     for length in range(1, min(LONGEST_TURN, (len(marks) - at) // REPEATS) + 1):
         if marks[at] != marks[at + length]:
@@ -187,9 +187,9 @@ def _repetition(marks: list[int], at: int) -> tuple[int, int]:
 
 
 def _cut(box: Box, names: Sequence[str], between: str, after: str = "") -> None:
-    """Cut a long box in pieces of about the same length, and those again if they are many.
+    """Cut a long box into pieces of about the same length, and group these again if they are many.
 
-    A piece is called by the names of its first and its last item.
+    The name of a piece is that of its first and its last item.
     """
     spans = [(i, i) for i in range(len(box.items))]
     while len(box.items) > CROWD:
@@ -208,7 +208,7 @@ def _name(item: int | Box, rows: Sequence[Row]) -> str:
 
 
 def _open_some(root: Box) -> None:
-    """Open functions and modules from the outside in, as long as there is room."""
+    """Open functions and modules from the outside in, up to `AT_FIRST` visible items."""
     seen = len(root.items)
     waiting = [item for item in root.items if isinstance(item, Box)]
     while waiting:

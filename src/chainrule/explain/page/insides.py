@@ -1,4 +1,4 @@
-"""The inside of composite blocks: their own forward and backward pass, as rows like those of the explanation."""
+"""The inside of composite blocks: forward and backward pass as rows, like those of the explanation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from chainrule.watching.names import Names
 __all__ = ["Row", "rows_of"]
 
 LARGEST = 60
-"""A block with more blocks inside stays closed."""
+"""A block with more blocks than this inside stays closed."""
 BUDGET = 300
-"""No more blocks than this are shown inside others, all together."""
+"""The largest number of blocks shown inside others, in total."""
 DEEP = 2
 
 
@@ -34,15 +34,15 @@ class Row:
 
     Attributes
     ----------
-    node : what was recorded.
-    name : what its value is called.
-    formula : how it is written; None for an input.
-    operands : the places of its operands' rows, in the order of the block's operands; None for constants.
-    gradient : ∂L/∂value, or None where there is none.
-    factors : the ways on which the loss depends on its value; through a composite block, and through what is inside it.
+    node : the recorded node.
+    name : of its value.
+    formula : the block over its operands' names; None for an input.
+    operands : the positions of its operands' rows, in the order of the block's operands; None for constants.
+    gradient : ∂L/∂value, or None.
+    factors : the contributions to its gradient; both through a composite block, and through the blocks inside it.
     scope : as `Step.scope`.
-    within : the place of the row of the composite block that it is inside of, or None.
-    out : of a composite block, the place of the row inside it that makes its result, or None.
+    within : the position of the row of the composite block around it, or None.
+    out : of a composite block, the position of the row inside it with its result, or None.
     """
 
     node: Node
@@ -57,7 +57,7 @@ class Row:
 
 
 def rows_of(explanation: Explained) -> list[Row]:
-    """The rows of the forward pass in order, and after them those inside of composite blocks."""
+    """The rows of the forward pass in order, followed by those inside of composite blocks."""
     symbols = {node: step.name for node, step in zip(explanation.nodes, explanation.forward, strict=True)}
     gradients = {g.name.parts[1]: g for g in explanation.backward}
     places = {node: place for place, node in enumerate(explanation.nodes)}
@@ -75,7 +75,7 @@ def _operands(node: Node, places: Mapping[Node, int]) -> tuple[int | None, ...]:
 
 
 def _open_all(explanation: Explained, rows: list[Row], symbols: dict[Node, Formula], places: dict[Node, int]) -> None:
-    """Append the rows inside of composite blocks, theirs too, as long as there is room."""
+    """Append the rows inside of composite blocks, recursively, up to `BUDGET`."""
     taken = {f.text for f in symbols.values()}
     room = BUDGET
     depth = dict.fromkeys(range(len(rows)), 0)
@@ -95,7 +95,7 @@ def _open_all(explanation: Explained, rows: list[Row], symbols: dict[Node, Formu
 def _inside(
     explanation: Explained, row: Row, place: int, start: int, taken: set[str], rows: list[Row]
 ) -> Iterator[Row]:
-    """The rows inside of one block; none where it has no inside to show."""
+    """The rows inside of one block; none if it has no inside to show."""
     graph = _graph(row.node)
     if graph is None:
         return
@@ -142,7 +142,7 @@ def _inside(
 
 
 def _graph(node: Node) -> Graph | None:
-    """What a block does inside, if that is more than one block and gives the same value."""
+    """The graph inside a block, if it is more than one block and gives the same value."""
     try:
         with np.errstate(all="ignore"):
             graph = inside(node)

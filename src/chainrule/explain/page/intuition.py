@@ -1,7 +1,7 @@
 """One sentence on what a block does with the gradient, read off its rule and its local gradient.
 
-No block has a sentence of its own: addition hands on because its rule is ∂L/∂z itself, `max` routes because its local
-gradient picks an entry, and a user's block is described as well as the library's.
+No sentence is written for a block: addition hands on because its rule is ∂L/∂z itself, `max` routes because its local
+gradient picks an entry. So a user's block is described as well as the library's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Phrase", "intuition", "phrase"]
 
 
 class Phrase(NamedTuple):
-    """What happens to the gradient on its way to one operand.
+    """The effect of a block on the gradient for one operand.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Phrase(NamedTuple):
 
 
 def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) -> Phrase:
-    """What one block does on the way to one operand."""
+    """The effect of one block on the gradient for one operand."""
     rule, upstream = _stripped(factor.rule), _stripped(factor.upstream)
     gathered = rule.kind == "sum"
     inner = _stripped(rule.parts[0]) if gathered else rule
@@ -73,7 +73,7 @@ def _from_matrix(row: Row, operand: Row, local: LocalGradient | None) -> Phrase:
     if J.size == 1:
         return Phrase("slope", f"{J.flat[0]:.4g}")
     n = np.size(operand.node.value)
-    if isinstance(row.node.block, Elementwise) and "identity" in structure:  # by chance: all slopes are the same here
+    if isinstance(row.node.block, Elementwise) and "identity" in structure:  # all slopes are the same here, by chance
         return Phrase("slope", "1" if structure == "identity" else structure.split(" ")[0])
     if structure == "identity":
         return Phrase("same")
@@ -109,7 +109,7 @@ def _plain(f: Formula) -> Formula:
 
 
 def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> str:
-    """The sentence; "" where nothing simple can be said."""
+    """The sentence; "" if there is no simple one."""
     if not phrases or any(p.kind == "" for p in phrases):
         return ""
     names = [unicode(operand.name) for operand in operands]

@@ -1,4 +1,4 @@
-"""Local gradients as the page shows them: the matrix, its pattern where it is large, and the name of its structure."""
+"""Local gradients for the page: the matrix, or its pattern if it is large, and the name of its structure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from chainrule.node import Node
 __all__ = ["LocalGradient", "local_gradient_of"]
 
 NUMBERS = 64
-"""A local gradient is shown number by number up to so many entries."""
+"""Up to so many entries a local gradient is shown number by number."""
 WHOLE = 4096
-"""It is computed as a whole up to so many entries, and for some entries of the result beyond."""
+"""Up to so many entries it is computed as a whole, beyond for some entries of the result."""
 SAMPLE = 24
 HUGE = 1_000_000
-"""Beyond so many entries of the operand not even some columns are computed."""
+"""Beyond so many entries of the operand no column is computed."""
 
 
 class LocalGradient:
@@ -28,8 +28,8 @@ class LocalGradient:
     Attributes
     ----------
     shape : its rows and columns.
-    matrix : it, or those columns of it that were computed; None where it is too large.
-    whole : whether the matrix is all of it.
+    matrix : the matrix, or some of its columns; None if it is too large.
+    whole : whether all columns are there.
     structure : its structure in a few words, or "".
     """
 
@@ -45,7 +45,7 @@ class LocalGradient:
         self.structure = structure(self.matrix) if self.whole else "diagonal" if self.diagonal else ""
 
     def story(self, most: int = NUMBERS) -> dict[str, Any]:
-        """It as JSON, number by number up to `most` entries."""
+        """As JSON, number by number up to `most` entries."""
         told: dict[str, Any] = {"shape": list(self.shape), "structure": self.structure, "whole": self.whole}
         if self.matrix is None or self.matrix.dtype.kind not in "fiub":
             return told
@@ -57,7 +57,7 @@ class LocalGradient:
 
 
 def local_gradient_of(node: Node, index: int) -> LocalGradient | None:
-    """The local gradient, or None where the rule cannot be run on its own."""
+    """The local gradient, or None if the rule cannot be run on its own."""
     try:
         with np.errstate(all="ignore"):
             return LocalGradient(node, index)

@@ -24,7 +24,7 @@ from chainrule.node import Line
 __all__ = ["story"]
 
 MANY = 400
-"""In explanations with more rows than this, local gradients of more than `FEW` entries are told as colours."""
+"""With more rows than this, local gradients of more than `FEW` entries are shown as colours."""
 FEW = 9
 
 
@@ -32,7 +32,7 @@ def story(explanation: Explained, check: Any = None) -> dict[str, Any]:
     """The document; `check` is a report of `cr.check`, or None.
 
     ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
-    composite blocks. ``ways`` of a step are the ways on which the loss depends on its value, each through one block.
+    composite blocks. ``ways`` of a step are the contributions to its gradient, each through one block.
     """
     rows = rows_of(explanation)
     teller = _Teller(explanation, rows)
@@ -76,7 +76,7 @@ def _health(health: Health) -> dict[str, Any]:
 
 
 def _check(report: Any) -> dict[str, Any]:
-    """What a check found, by the names of the inputs, and the block to blame."""
+    """The results of a check, by the names of the inputs, and the block to blame."""
     of: dict[str, list[dict[str, Any]]] = {}
     for c in report.comparisons:
         found = c.problem or f"{c.reference}: {c.verdict}, differs by {c.difference:.1e}"
@@ -89,12 +89,12 @@ def _check(report: Any) -> dict[str, Any]:
 
 
 def told(f: Formula) -> dict[str, str]:
-    """A formula in its three spellings: MathML, LaTeX, text."""
+    """A formula as MathML, LaTeX and text."""
     return {"m": mathml(f), "l": latex(f), "t": unicode(f)}
 
 
 class _Teller:
-    """Tells each row; knows what they share."""
+    """Makes the JSON of each row, with what all rows share."""
 
     def __init__(self, explanation: Explained, rows: Sequence[Row]):
         self.explanation = explanation
@@ -103,7 +103,7 @@ class _Teller:
         self.sources = sources_of([*self.lines, *(scope.line for scope in explanation.scopes)])
         self.files = {source["file"]: place for place, source in enumerate(self.sources)}
         for source in self.sources:
-            del source["file"]  # the page may be handed on; the paths of a disk are nobody's business
+            del source["file"]  # the page may be shared, so it has no paths of this disk
         self.lean = len(rows) > MANY
         self.local: dict[tuple[int, int], LocalGradient | None] = {}
 
@@ -153,7 +153,7 @@ class _Teller:
         return self.local[key]
 
     def _intuition(self, place: int) -> str:
-        """What the block does with the gradient, in a sentence."""
+        """A sentence on what the block does with the gradient."""
         row = self.rows[place]
         ways = [
             (self.rows[operand], factor)

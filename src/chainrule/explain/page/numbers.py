@@ -13,13 +13,13 @@ from chainrule.explain import values
 __all__ = ["array", "heat", "plain_number", "plain_numbers"]
 
 FULL = 64
-"""Arrays up to this size are in the page number by number."""
+"""Arrays up to this size are shown number by number."""
 PIXELS = 40
 """A map of colours has at most so many rows and columns."""
 
 
 def array(x: Any) -> dict[str, Any]:
-    """What the page shows of a value: its shape, its text, its numbers or a map of them."""
+    """A value for the page: shape, text, and numbers or a map of colours."""
     x = np.asarray(x)
     told: dict[str, Any] = {"shape": list(x.shape), "dtype": str(x.dtype)}
     if x.dtype.kind not in "fiub":
@@ -36,7 +36,7 @@ def array(x: Any) -> dict[str, Any]:
 
 
 def _size(x: np.ndarray) -> float | str:
-    """The root of the mean square: how large an entry typically is."""
+    """The root of the mean square: the typical size of an entry."""
     with np.errstate(over="ignore", invalid="ignore"):
         return plain_number(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
 
@@ -75,7 +75,7 @@ def plain_numbers(x: np.ndarray) -> list[Any]:
 
 
 def plain_number(x: Any) -> Any:
-    """A number as JSON has it: exact, and with words for what JSON has no number for."""
+    """A number in JSON: exact; a word for NaN and infinities, which JSON lacks."""
     if isinstance(x, np.bool_ | bool):
         return bool(x)
     if isinstance(x, np.integer | int):

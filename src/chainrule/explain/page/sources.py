@@ -12,12 +12,12 @@ from chainrule.node import Line, cell_of, lines_of
 __all__ = ["sources_of"]
 
 LONGEST = 80
-"""Of a longer function only the neighbourhood of the recorded lines is shown."""
+"""Of a function of more lines only those near recorded lines are shown."""
 AROUND = 3
 
 
 def sources_of(lines: Iterable[Line | None]) -> list[dict[str, Any]]:
-    """For each file its name, its full path and the text of the lines that are worth showing, by their numbers."""
+    """For each file its name, its full path, and the text of the lines to show, by number."""
     used: dict[str, set[int]] = {}
     for line in lines:
         if line is not None:

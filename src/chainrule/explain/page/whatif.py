@@ -1,7 +1,7 @@
-"""What if: the calls by which every number of the page comes about, so that the page can make them again.
+"""What if: the calls that compute every number of the page, so that the page can repeat them.
 
-The blocks' own rules are run once more, forward and backward, on arrays that write down what is done with them (as for
-code). The page has a small NumPy (`numpy.js`) that makes these calls on other inputs.
+The blocks' own rules are run once more, forward and backward, on arrays that write down each call (as for code). The
+page has a small NumPy (`numpy.js`) that makes these calls on other inputs.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from chainrule.step import record
 __all__ = ["program_of"]
 
 INPUTS, ENTRIES, ROWS = 64, 4000, 200
-"""So many numbers may be changed, so many computed again in all, in so many rows; more is no exercise for the eye."""
+"""The most numbers that can be changed, that are computed again, and rows; more would not be readable."""
 JACOBIAN = 64
-"""A local gradient is computed again up to so many entries."""
+"""Local gradients of up to so many entries are computed again."""
 
 
 def program_of(rows: Sequence[Row], loss: int) -> dict[str, Any] | None:
-    """The calls, and where among them the numbers of each row are; None where there are too many or a rule refuses.
+    """The calls, and which of them make the numbers of each row; None if there are too many or a rule refuses.
 
     ``calls`` are function, arguments and keyword arguments, each argument a number or a list that begins with a letter
-    (see `_argument`). ``rows`` say of each row which call makes its value, its gradient, and of each way on which
-    the loss depends on it (as in the story) what it contributes and its local gradient. ``guards`` are calls
-    by whose truth a rule decided what to do; where one turns out otherwise, the program says nothing.
+    (see `_argument`). ``rows`` name for each row the calls that make its value and gradient, and each contribution to
+    that gradient (as in the story) with its local gradient. ``guards`` are calls by whose truth a rule branched;
+    if one has another truth, the program gives no numbers.
     """
     inputs = [place for place, row in enumerate(rows) if row.formula is None and _is_real(row.node.value)]
     sizes = [np.size(row.node.value) for row in rows]
     if len(rows) > ROWS or sum(sizes) > ENTRIES or not 0 < sum(sizes[i] for i in inputs) <= INPUTS:
         return None
     decisions: list[tuple[Node, str]] = []
-    token = WATCHER.set(lambda node, how: decisions.append((node, how)))  # what the rules decide by values
+    token = WATCHER.set(lambda node, how: decisions.append((node, how)))  # the branches of rules on values
     try:
         with np.errstate(all="ignore"):
             return _Passes(rows, loss).program(inputs, decisions)
-    except (ChainruleError, TypeError, ValueError):  # a rule that cannot be written down: the page does without
+    except (ChainruleError, TypeError, ValueError):  # a rule cannot be written down, so the page has no such fields
         return None
     finally:
         WATCHER.reset(token)
@@ -58,7 +58,7 @@ def _is_real(x: Any) -> bool:
 
 
 class _Passes:
-    """The forward and the backward pass of all rows, those inside of composite blocks too, on one recorded graph."""
+    """The forward and the backward pass of all rows, also inside of composite blocks, on one recorded graph."""
 
     def __init__(self, rows: Sequence[Row], loss: int):
         self.rows = rows
@@ -98,7 +98,7 @@ class _Passes:
                 self.gradients[place] = gradients[nodes[place]]
 
     def _ways(self, place: int) -> None:
-        """What one block contributes to the gradients of its operands, and its local gradients."""
+        """The contributions of one block to the gradients of its operands, and its local gradients."""
         row, node = self.rows[place], node_of(self.made[place])
         wanted = [i is not None and _is_real(self.rows[i].node.value) for i in row.operands]
         for index, dx in enumerate(pulled(node, self.gradients[place], wanted, recorded=True)):
@@ -119,7 +119,7 @@ class _Passes:
         wanted: list[Any] = []
 
         def place_of(x: Any) -> int | None:
-            """Where a result will stand among the outputs; None where it is always the same."""
+            """The position of a result among the outputs; None if it is a constant."""
             if type(x) is not Array:
                 return None
             wanted.append(x)
@@ -170,9 +170,9 @@ def _call(value: TracedValue) -> list[Any]:
 
 
 def _argument(x: Any) -> Any:
-    """A number, text or None as it is; else a letter and what it stands for.
+    """A number, text or None as it is; else a list of a letter and its content.
 
-    v is a value, l a list, s a slice, e an ellipsis, d a dtype, a an array, n what JSON has no number for.
+    v is a value, l a list, s a slice, e an ellipsis, d a dtype, a an array, n a number that JSON lacks.
     """
     if isinstance(x, TracedValue):
         return ["v", x.order]

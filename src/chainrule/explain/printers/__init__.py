@@ -1,6 +1,6 @@
 """Printers of formulas: Unicode for the terminal, LaTeX for documents, MathML for browsers.
 
-All are the same walk over the tree (`walk.py`), each with its own table of how a kind of formula is written.
+All share one walk over the tree (`walk.py`); each has its own table with a function for each kind of formula.
 """
 
 from chainrule.explain.printers.as_latex import latex, latex_rows

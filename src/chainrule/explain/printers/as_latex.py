@@ -77,7 +77,7 @@ def _function(head: Formula) -> str:
 
 
 def _indexed(f: Formula, x: str) -> str:
-    base = f"{{{x}}}" if x.endswith("}") else x  # it may end in an index, and LaTeX does not take a second one
+    base = f"{{{x}}}" if x.endswith("}") else x  # it may end in an index, and LaTeX allows only one
     return f"{base}_{{{latex_index(f.text)}}}"
 
 

@@ -1,7 +1,7 @@
 """Formulas in MathML Core, which browsers show without a library.
 
-Names stay text (everything is escaped), and each carries `data-name` (a gradient `data-gradient`), by which
-a page can light it up or put a number in its place.
+Names stay text (everything is escaped). Each has an attribute `data-name` (a gradient `data-gradient`), by which a
+page can highlight it or put a number in its place.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _around(left: str, x: str, right: str) -> str:
 
 
 def _name(text: str) -> str:
-    """A name: Greek letters, digits at the end as an index, as `latex_name` has it."""
+    """A name: Greek letters, and digits at the end as an index, as in `latex_name`."""
     stem, index = split_name(text)
     told = f' data-name="{escape(text)}"'
     shown = escape(GREEK.get(stem, stem))

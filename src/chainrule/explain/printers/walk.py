@@ -1,7 +1,7 @@
-"""The walk over a formula: each part is written first, in parentheses where its place asks for them.
+"""The walk over a formula: parts are written first, in parentheses where precedence asks for them.
 
-How tightly a formula binds, and how tightly each place asks its part to bind, is mathematics, so it is the same in all
-notations. The exceptions are what a page draws (fractions, roots, exponents) and a line of text does not.
+Precedence is the same in all notations, except for fractions, roots and exponents: a page draws them, but on a line of
+text they need parentheses.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["GREEK", "Notation", "is_integer", "rows_of", "split_name", "times_si
 
 
 class Notation(NamedTuple):
-    """How formulas are written.
+    """A notation for formulas.
 
     Attributes
     ----------
     table : for each kind of formula a function `(f, *parts)`, which is given the formula and its written parts.
-    parentheses : what stands before and behind a part that needs them.
+    parentheses : the left and right one.
     is_a_line : whether everything stands on one line, so that fractions, roots and exponents need parentheses too.
     """
 
@@ -31,10 +31,10 @@ class Notation(NamedTuple):
 
 
 def written(f: Formula, notation: Notation) -> str:
-    """The formula in a notation."""
+    """A formula, written in a notation."""
     kind, parts = f.kind, f.parts
     if kind == "call":
-        parts = parts[1:]  # a function's name is not written as a variable's
+        parts = parts[1:]  # the table writes the name of the function
     elif kind == "transpose" and _is_inverse(parts[0]):
         kind, parts = "inverse transpose", parts[0].parts[:1]
     if kind not in notation.table:
@@ -47,7 +47,7 @@ def written(f: Formula, notation: Notation) -> str:
     return notation.table[kind](f, *shown)
 
 
-# How tightly a kind of formula binds; a part that binds less tightly than its place asks for gets parentheses.
+# Precedence of each kind of formula; a part of lower precedence than its place asks for gets parentheses.
 FREE, SUM, PRODUCT, SIGN, POWER, ATOM, PARENTHESES = range(7)
 BINDS = {
     "relation": FREE,
@@ -77,7 +77,7 @@ ON_A_LINE = PLACES | {
 
 
 def _places(f: Formula, kind: str, parts: Sequence[Formula], is_a_line: bool) -> Sequence[int]:
-    """How tightly each part must bind."""
+    """The precedence that each part must have."""
     match kind:
         case "mul":
             return _left(parts[0], PRODUCT), _behind(parts[0], parts[1])
@@ -93,7 +93,7 @@ def _places(f: Formula, kind: str, parts: Sequence[Formula], is_a_line: bool) ->
 
 
 def _left(f: Formula, place: int) -> int:
-    """The place of a left factor: a sum in it would take what follows for its own."""
+    """The precedence for a left factor: a sum at its end would swallow what follows."""
     return PARENTHESES if _ends_in_sum(f) else place
 
 
@@ -104,18 +104,18 @@ def _ends_in_sum(f: Formula) -> bool:
 
 
 def _behind(left: Formula, right: Formula) -> int:
-    """The place of the right factor of a product. Behind a number none are needed: 2·(A B) = 2·A B."""
+    """The precedence for the right factor of a product. None behind a number: 2·(A B) = 2·A B."""
     return PRODUCT if right.kind in ("matmul", "mul") and set(left.shape) <= {1} else SIGN
 
 
 def _factor(f: Formula, place: int) -> int:
-    """The place of a factor of a matrix product: entrywise products, quotients and signs in it need parentheses."""
+    """The precedence for a factor of a matrix product: entrywise products, quotients and signs need parentheses."""
     loose = f.kind in ("neg", "div") or (f.kind == "mul" and not _is_scalar_product(f))
     return PARENTHESES if loose else _left(f, place)
 
 
 def _base(f: Formula) -> int:
-    """The place of what carries an index or an exponent."""
+    """The precedence for the base of an index or an exponent."""
     return PARENTHESES if f.kind == "partial" else ATOM
 
 
@@ -134,18 +134,18 @@ def _is_scalar_product(f: Formula) -> bool:
 
 
 def _is_plain_number(f: Formula) -> bool:
-    """A number that stands for itself, or for an array filled with it."""
+    """Whether it is a number, or an array filled with one."""
     return f.kind == "number" and not f.text.startswith("[")
 
 
 def is_integer(f: Formula) -> bool:
-    """Whether an exponent is an integer that is written out."""
+    """Whether an exponent is a literal integer."""
     f = f.parts[0] if f.kind == "neg" else f
     return f.kind == "number" and re.fullmatch(r"[−-]?\d+", f.text) is not None
 
 
 def _is_inverse(f: Formula) -> bool:
-    """A⁻¹, whose transpose is written A⁻ᵀ."""
+    """Whether it is A⁻¹, whose transpose is written A⁻ᵀ."""
     if f.kind != "pow" or f.ndim != 2:
         return False
     exponent = f.parts[1]
