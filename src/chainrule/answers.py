@@ -1,4 +1,4 @@
-"""Answers: which block, or function made of blocks, stands in for which function of NumPy or SciPy."""
+"""Answers: the block, or function made of blocks, that stands in for each function of NumPy or SciPy."""
 
 from __future__ import annotations
 

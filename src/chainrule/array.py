@@ -1,6 +1,6 @@
 """Array: a recorded value, the handle that user code holds.
 
-A `Node` is one recorded step: the block, what went in, what came out, and the line of user code. It never changes. An
+A `Node` is one recorded step: the block, its inputs, its result, and the line of user code. It never changes. An
 `Array` points at a node; an update in place (`x += y`, `x[i] = v`) makes it point at a new node, so whatever was
 recorded before still sees the old value. There is no tape and no mode: a node refers to its inputs, and is freed when
 nothing refers to it.
@@ -96,7 +96,7 @@ class Array(Methods, metaclass=ArrayClass):
     def __init__(self, node: Node):
         self._own = node
         self._view: View | None = None
-        self._unsure = False  # whether its entries may lie in another order in memory than NumPy's would
+        self._unsure = False  # whether its order in memory may differ from NumPy's
         self._shares = ""  # the other argument of the function whose memory it shares
 
     @property  # type: ignore[misc]
@@ -126,7 +126,7 @@ class Array(Methods, metaclass=ArrayClass):
         """The array itself; for a buffer, the array that it is now."""
         return self
 
-    # What it holds ----------------------------------------------------------------------------------------
+    # Contents ---------------------------------------------------------------------------------------------
 
     @property
     def value(self) -> Any:

@@ -194,7 +194,7 @@ def _blocks(options: argparse.Namespace) -> int:
 
 
 def _notes(options: argparse.Namespace) -> int:
-    """Run the notes: a wheel has them in the library's folder, a checkout among the examples."""
+    """Run the notes: they are in the library's folder in a wheel, and among the examples in a checkout."""
     here = os.path.dirname(os.path.abspath(__file__))
     files = (os.path.join(folder, "examples", "notes.py") for folder in (here, os.path.dirname(os.path.dirname(here))))
     return _loaded(next(filter(os.path.exists, files))).main(sys.stdout)
@@ -269,7 +269,7 @@ def _loaded(path: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(spec.name, module)  # dataclasses look their module up
+    sys.modules.setdefault(spec.name, module)  # dataclasses look up their module in sys.modules
     spec.loader.exec_module(module)
     return module
 

@@ -1,6 +1,6 @@
 """Coverage: the state of every public name of NumPy, scipy.special and chainrule's own functions.
 
-`python -m chainrule.coverage > docs/coverage.md` writes the table. A state follows from what answers for a function: a
+`python -m chainrule.coverage > docs/coverage.md` writes the table. A state follows from the answer for a function: a
 block declares whether it is differentiable, and a function made of blocks is. The tables here hold the other states.
 """
 
@@ -148,7 +148,7 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         "settings": "geterr seterr",
     },
 }
-"""Functions that make or describe arrays: what they do, and their names."""
+"""Functions that make or describe arrays: a description, and their names."""
 
 
 # The table ------------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def markdown(text: str) -> str:
 
 
 def markdown_code(text: str) -> str:
-    r"""Text as code in Markdown, in a table too. A backtick would end it, so it becomes an accent that looks like one.
+    r"""Text as code in Markdown, in tables too. A backtick would end it, so it becomes an accent that looks like one.
 
     >>> markdown_code("a|b`c")
     '`a\\|bˋc`'

@@ -1,4 +1,4 @@
-"""Formulas: small trees, in which a block says how it is written in mathematics.
+"""Formulas: small trees that give a block's mathematical notation.
 
 A block's notation is a function of its operands' formulas, `notation=lambda x, y: x + y`. The printers
 (`explain/printers/`) walk the tree; nothing here depends on the output format. Vectors are columns in print.

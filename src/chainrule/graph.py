@@ -129,7 +129,7 @@ def _in_precision(own: np.dtype, dtype: Any) -> np.dtype:
 def graph_between(inputs: Sequence[Node], outputs: Sequence[Any]) -> Graph:
     """The graph between some nodes and some outputs (recorded arrays, nodes, or plain values)."""
     outputs = tuple(node_of(out) if type(out) is Array else out for out in outputs)
-    start = min((node.order for node in inputs), default=0)  # what is older cannot depend on an input
+    start = min((node.order for node in inputs), default=0)  # older nodes cannot depend on an input
     seen = set(inputs)
     stack = [out for out in outputs if type(out) is Node]
     found = []
@@ -149,7 +149,7 @@ def graph_between(inputs: Sequence[Node], outputs: Sequence[Any]) -> Graph:
 
 
 def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwargs: Any) -> Graph:
-    """Run f once on recorded arguments and return the graph between them and what f returns.
+    """Run f once on recorded arguments and return the graph between them and the result of f.
 
     Parameters
     ----------

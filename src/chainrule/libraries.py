@@ -42,7 +42,7 @@ NUMPY = PLAIN | {np.ndarray}
 def as_numpy_number(value: Any, dtype: Any) -> Any:
     """A Python number as the NumPy number that NumPy takes for a result of the given dtype; other values unchanged.
 
-    Integers, which have no gradient, stay Python's: they take the dtype of what is beside them.
+    Integers, which have no gradient, stay Python's: they take the dtype of the array beside them.
 
     >>> as_numpy_number(2.0, np.dtype("float32")), as_numpy_number(3, np.dtype("float32"))
     (np.float32(2.0), 3)

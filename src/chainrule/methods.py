@@ -99,7 +99,7 @@ class Methods:
         return self._call(np.reshape, self, self.shape)
 
     def conj(self: Any) -> Any:
-        """As ndarray.conj: real numbers are left as they are, without a copy."""
+        """As ndarray.conj: real numbers are returned unchanged, without a copy."""
         return self._call(np.conjugate, self) if self.dtype.kind == "c" else self
 
     conjugate = conj
@@ -113,7 +113,7 @@ class Methods:
         return self._call(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
 
     def flatten(self: Any, order: str = "C") -> Any:
-        """As ndarray.flatten: what ravel gives, as a copy."""
+        """As ndarray.flatten: the result of ravel, as a copy."""
         entries = self._call(np.ravel, self, order)
         entries._view = None
         return entries

@@ -1,4 +1,4 @@
-"""The array namespace of recorded arrays: what a rule gets as `xp`, and what `__array_namespace__` returns.
+"""The array namespace of recorded arrays: passed to rules as `xp`, and returned by `__array_namespace__`.
 
 A function with a block is that block; functions that only make plain values (zeros, arange), dtypes and constants are
 NumPy's.

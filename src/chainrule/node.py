@@ -88,10 +88,10 @@ class Node:
     block : the block, or None for an input of the recording.
     inputs : a tuple with a Node for every recorded operand and the plain value of every other.
     params : the keyword parameters of the block.
-    value : what the forward rule returned.
+    value : the result of the forward rule.
     order : a number that grows with time, so that sorting by it is a topological order.
     name : the user's name for the value, or None.
-    grad : what `Array.backward` left here, or None.
+    grad : the gradient that `Array.backward` has set, or None.
     """
 
     __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value")

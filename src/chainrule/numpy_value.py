@@ -41,7 +41,7 @@ def answered(
 
     Parameters
     ----------
-    what : what was called: a function of NumPy, or its name.
+    what : the function of NumPy that was called, or its name.
     run : NumPy's function, on plain arguments.
     writes : whether it writes into an argument; then it gets copies of all.
     own_value : whether the answer's own value stays, in NumPy's dtype.
@@ -69,7 +69,7 @@ def answered(
     finally:
         _ANSWERING.reset(answering)
     if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
-        _adopted(args[0], plain_args[0], start, what)  # what was written into
+        _adopted(args[0], plain_args[0], start, what)  # the argument that was written into
     if own_value:
         return result if result.dtype == value.dtype else ANSWERS[np.astype](result, value.dtype)
     return _adopted(result, value, start, what)

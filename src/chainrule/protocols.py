@@ -210,7 +210,7 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
 
 
 def _written_by_numpy(run: Any, name: str, args: Any, kwargs: Any, out: Array) -> Any:
-    """What NumPy's function writes into a copy of `out`; None if not all arguments are NumPy's."""
+    """A copy of `out` after NumPy's function has written into it; None if not all arguments are NumPy's."""
     try:
         plain_args, plain_kwargs, written = plain(args), plain(kwargs), np.array(plain(out))
     except NotNumPy:

@@ -160,7 +160,7 @@ class Recording(NamedTuple):
         return tuple(tree.argument(list(islice(rest, len(tree.leaves)))) for tree in self.trees)
 
     def result(self) -> Any:
-        """What the function returned; as plain values unless it depends on recorded arrays beyond its inputs."""
+        """The function's result; as plain values unless it depends on recorded arrays beyond its inputs."""
         return self.rebuild_outputs([_released(out, self.recorded) for out in self.outputs])
 
     def pull(self, seeds: Sequence[Any]) -> list[Any]:

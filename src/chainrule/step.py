@@ -1,4 +1,4 @@
-"""One step: the forward rule of a block runs on its operands' values, and what it returns is recorded."""
+"""One step: the forward rule of a block runs on its operands' values, and the result is recorded."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def written_into() -> tuple[str, str] | None:
 
 
 def _text_of(code: Any, position: tuple[int | None, int | None, int | None, int | None]) -> str:
-    """The source text of an instruction; empty where it is not known."""
+    """The source text of an instruction; empty if unknown."""
     first, last, start, end = position
     if first is None or last is None or start is None or end is None:
         return ""

@@ -1,6 +1,6 @@
 """Transforms of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp.
 
-All are the same three steps: give the function recorded inputs, run it, and backpropagate from what it returns.
+All are the same three steps: give the function recorded inputs, run it, and backpropagate from its result.
 When an input is itself recorded (a gradient of a gradient), so is the backward pass.
 """
 

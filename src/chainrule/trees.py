@@ -85,7 +85,7 @@ class Tree:
         return self._filled(list(self._all), new)
 
     def gradient(self, new: Sequence[Any]) -> Any:
-        """The gradient of the argument: None where a leaf has none."""
+        """The gradient of the argument; None for a leaf without one."""
         return self._filled([None] * len(self._all), new)
 
     def of_tangents(self, tree: Any) -> list[Any]:
@@ -146,11 +146,11 @@ def _learn(x: Any) -> bool:
         optree = imported("optree")
         with _lock:
             entry = optree.register_pytree_node.get(kind, namespace=NAMESPACE)  # type: ignore[attr-defined]
-            registered = entry is not None and entry.type is kind  # it has one for all named tuples
+            registered = entry is not None and entry.type is kind  # optree has one entry for all named tuples
             parts = None if registered else _parts_of(x)
             if parts is not None:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", UserWarning)  # it has a rule for all named tuples, and says so
+                    warnings.simplefilter("ignore", UserWarning)  # it warns that it has a rule for all of them
                     optree.register_pytree_node(kind, *parts, namespace=NAMESPACE)  # type: ignore[arg-type]
             if registered or parts is not None or isinstance(x, tuple):
                 _known.add(kind)

@@ -34,7 +34,7 @@ class View(NamedTuple):
     Attributes
     ----------
     root : the handle whose memory it is; not a view itself.
-    seen : what the root pointed at when the view was taken; if the root has moved on, the view is stale.
+    seen : the node of the root when the view was taken; if the root now has another, the view is stale.
     steps : how it was taken from the root, each step a function of recorded and of plain arrays. None if unknown: a
         number out of an array of dtype object, or a reshape of entries whose order in memory may not be NumPy's, so in
         NumPy it may be a view or a copy. Then neither may be used after a write to the other.
@@ -134,7 +134,7 @@ def is_number(x: Any) -> bool:
 
 
 def is_entry(x: Any) -> bool:
-    """Whether x is a view without axes, as x[..., 0], which shares memory though its value here is a number."""
+    """Whether x is a view without axes, as x[..., 0], which shares memory, although its value here is a number."""
     return isinstance(x._node.value, np.generic) and not is_number(x)
 
 

@@ -94,7 +94,7 @@ class Block:
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
-        self.may_copy = False  # whether it is a view or a copy depending on where the operand's entries lie
+        self.may_copy = False  # whether it is a view or a copy depending on the operand's memory layout
         self.free_signs = False  # whether other signs are equally right, as for eigenvectors
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
@@ -221,7 +221,7 @@ class Block:
         """Decorator: the backward rule of this block.
 
         `@f.backward` takes a rule `(xp, dz, z, *operands, **parameters)` that returns the gradient of its operand, or
-        a tuple with one for each operand (None where there is none). `@f.backward("x")` takes the rule of operand x
+        a tuple with one for each operand (None if it has none). `@f.backward("x")` takes the rule of operand x
         alone, which then runs only when that gradient is wanted. `xp` may be left out, as in the forward rule.
         """
         if isinstance(rule, str):
@@ -246,7 +246,7 @@ class Block:
         return function if first[:1] == ["xp"] else AdaptedRule(function, False)
 
     def _check_arguments(self, rule: Callable[..., Any]) -> None:
-        """A backward rule takes dz, z, and what the forward rule takes."""
+        """A backward rule takes dz, z, and the arguments of the forward rule."""
         signature = inspect.signature(rule)
         names = list(signature.parameters)
         own = int(bool(self.takes_self))
@@ -271,7 +271,7 @@ class Block:
     def pull(
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
-        """∂L/∂operand for each wanted operand, from dz = ∂L/∂z; None for the others and where it is zero."""
+        """∂L/∂operand for each wanted operand, from dz = ∂L/∂z; None for the others and for zero gradients."""
         if self._rules:
             return [
                 rule(xp, dz, z, *operands, **params) if want else None
@@ -284,7 +284,7 @@ class Block:
 
 
 class AdaptedRule:
-    """A rule as a block calls it: `rule(xp, …)`, though the function may take no namespace, or be a method."""
+    """A rule as a block calls it: `rule(xp, …)`, although the function may take no namespace, or be a method."""
 
     __slots__ = ("function", "owner", "takes_xp")
 

@@ -23,8 +23,8 @@ class Range(NamedTuple):
 
     Attributes
     ----------
-    open : for the lower and the upper end, whether no real number reaches it, though one may round to it: σ(x) is never
-        0 or 1. An infinite end is never reached.
+    open : for the lower and the upper end, whether no real number reaches it, although one may round to it: σ(x) is
+        never 0 or 1. An infinite end is never reached.
     nan : whether the result may be NaN where no operand is.
     """
 

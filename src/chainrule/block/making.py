@@ -32,7 +32,7 @@ def of_the_library(made: Block) -> str:
 
 
 def answers(*functions: Any) -> Callable[[Any], Any]:
-    """Decorator: what is called when one of these functions of NumPy or SciPy meets a recorded array."""
+    """Decorator: the function is called when one of these functions of NumPy or SciPy gets a recorded array."""
 
     def register(handler: Any) -> Any:
         for function in functions:

@@ -279,12 +279,12 @@ class OwnBlock(Block):
                 f"{told} a gradient of shape {tuple(grad.shape)} "
                 f"for operand {operands[index]} of shape {tuple(operand.shape)}{leading}{where}"
             )
-        return grad if type(grad) is Array else constant(grad)  # the rule may return dz, or what it keeps
+        return grad if type(grad) is Array else constant(grad)  # the rule may return dz, or an array that it keeps
 
     def _pull_one_by_one(
         self, xp: Any, dz: Any, z: Any, operands: Any, params: Any, wanted: Any, extra: int
     ) -> Sequence[Any]:
-        """A user's rule need not know of leading axes: call it for each cotangent and stack what it returns."""
+        """A user's rule need not support leading axes: call it for each cotangent and stack the results."""
         lead, shape = dz.shape[:extra], dz.shape[extra:]
         rows = xp.reshape(dz, (-1, *shape)) if 0 not in dz.shape else xp.zeros((int(np.prod(lead)), *shape))
         many = [self.pull(xp, rows[i], z, operands, params, wanted) for i in range(rows.shape[0])]
@@ -317,7 +317,7 @@ class _Given:
         self._before = [_version(x) for x in self.handed]
 
     def refuse_writes(self, block: Block, which: str, rule: Any, error: Exception | None = None) -> None:
-        """Raise if the rule wrote into what it was given."""
+        """Raise if the rule wrote into its arguments."""
         written = [x for x, v in zip(self.handed, self._before, strict=True) if v is not None and _version(x) is not v]
         read_only = error is not None and "read-only" in str(error)
         if not read_only and not any(_version(x) != v for x, v in zip(self.handed, self._before, strict=True)):
@@ -360,7 +360,7 @@ def _line_of(error: BaseException | None) -> Line | None:
 
 
 def _at(rule: Any) -> str:
-    """The end of an error message: where a rule stands."""
+    """The end of an error message: the location of a rule."""
     code = getattr(inspect.unwrap(rule), "__code__", None) if callable(rule) else None
     if code is None:
         return ""

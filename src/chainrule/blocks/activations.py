@@ -285,7 +285,7 @@ hardshrink.__doc__ = """x, and 0 where |x| ≤ lambd; the derivative at ±lambd 
     """
 
 
-# Exponential on the negative side. The exponent is 0 where it is not used, so that it cannot overflow.
+# Exponential on the negative side. The exponent is 0 where unused, so that it cannot overflow.
 
 
 def _elu(xp, x, alpha, rate=1.0):

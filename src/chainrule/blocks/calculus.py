@@ -35,7 +35,7 @@ def numpy_diff(a, n=1, axis=-1, prepend=None, append=None):
 
 
 def _end(end, a, axis):
-    """What np.diff puts before or after: a number means a slice filled with it."""
+    """The values that np.diff puts before or after: a number means a slice filled with it."""
     shape = list(np.shape(a))
     shape[axis] = 1
     return np.broadcast_to(end, shape) if np.ndim(end) == 0 else end

@@ -150,7 +150,7 @@ def convolution_kernel_dz(xp, dw, w, x, z, kernel=(), **how):
     return _summed(xp, convolution(conjugate(xp, x), dw, **how), z, w, len(how["stride"]))
 
 
-# What users call -------------------------------------------------------------------------------------------------
+# Public functions ------------------------------------------------------------------------------------------------
 
 
 def _finish(z, bias, alone, n, name):
@@ -217,10 +217,10 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     weight : the kernel, shape (O, C/groups, KH, KW).
     bias : shape (O,), or None.
     stride : by how many entries the kernel moves; an integer, or one for each axis.
-    padding : so many zeros are put around x; an integer, one for each axis, "valid" for none, or "same" for as many as
+    padding : the number of zeros around x; an integer, one for each axis, "valid" for none, or "same" for as many as
         keep the size (with stride 1).
-    dilation : the distance between the entries that the kernel meets.
-    groups : the channels are split into so many groups, and each output sees only its own.
+    dilation : the distance between the entries under the kernel.
+    groups : the number of groups of channels; each output uses only its own group.
 
     Returns shape (N, O, H', W') with H' = ⌊(H + 2 padding − dilation (KH − 1) − 1) / stride⌋ + 1.
     Raises BlockError where the shapes do not fit.
@@ -254,7 +254,7 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
             f"{name}: output_padding {more} must be less than the stride {stride} or the dilation {dilation}"
             + at_line()
         )
-    # A strided convolution comes from s sizes. What is more takes back some of the padding, and then adds zeros.
+    # A strided convolution comes from s sizes. A larger one takes back some of the padding, and then adds zeros.
     back = [0 if m < s else min(m, p) for m, s, (p, _) in zip(more, stride, padding, strict=True)]
     zeros = [0 if m < s else m - b for m, s, b in zip(more, stride, back, strict=True)]
     size = tuple(
@@ -292,9 +292,9 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     weight : the kernel, shape (C, O/groups, KH, KW).
     bias : shape (O,), or None.
     stride : how far apart the kernels are put down.
-    padding : so many entries are cut off around the result.
-    output_padding : so many entries are added at the end of each axis: a strided convolution comes from several sizes.
-        Less than the stride or the dilation.
+    padding : the number of entries cut off around the result.
+    output_padding : the number of entries added at the end of each axis: a strided convolution comes from several
+        sizes. Less than the stride or the dilation.
     groups, dilation : as in `conv2d`.
 
     Returns shape (N, O, H', W') with H' = (H − 1) stride − 2 padding + dilation (KH − 1) + output_padding + 1.

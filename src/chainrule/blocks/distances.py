@@ -17,7 +17,7 @@ from chainrule.node import at_line
 
 
 def normalize(x, p=2.0, axis=-1, eps=1e-12):
-    """x / ‖x‖ along the axis: vectors of length 1. A norm counts as eps where it is less.
+    """x / ‖x‖ along the axis: vectors of length 1. A norm below eps counts as eps.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def cdist(x, y, p=2.0):
 
 
 def cosine_similarity(x, y, axis=-1, eps=1e-8):
-    """x · y / (‖x‖ ‖y‖) along the axis: the cosine of the angle. A norm counts as eps where it is less.
+    """x · y / (‖x‖ ‖y‖) along the axis: the cosine of the angle. A norm below eps counts as eps.
 
     Parameters
     ----------

@@ -403,7 +403,7 @@ def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 
 @library_block(differentiable=False, example=example(normal(2, 3), decimals=1))
 def round(xp, x, decimals=0):
-    """The nearest number with so many decimals."""
+    """The nearest number with the given number of decimals."""
     return xp.round(x, decimals=decimals)
 
 

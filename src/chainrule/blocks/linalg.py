@@ -177,7 +177,7 @@ def einsum(xp, *xs, subscripts=""):
     """Einstein summation in explicit form, as "ij,jk->ik"; a leading "..." stands for leading axes."""
     if is_numpy(xp):
         small = math.prod([getattr(x, "size", 1) for x in xs]) <= SMALL  # a Python number has no size
-        path = "..." not in subscripts or not small  # "..." stands in backward rules only
+        path = "..." not in subscripts or not small  # "..." occurs in backward rules only
         z = np.einsum(subscripts, *xs, optimize=path)
         if path and _sums_early(subscripts, xs) and not np.all(np.isfinite(z)):
             z = np.einsum(subscripts, *xs)
@@ -289,7 +289,7 @@ def _from_sublists(arguments):
 
 
 def _letters(sublist):
-    ordered = _LETTERS[26:] + _LETTERS[:26]  # as they are sorted
+    ordered = _LETTERS[26:] + _LETTERS[:26]  # in sorted order
     return "".join("..." if label is Ellipsis else ordered[value_of(label)] for label in sublist)
 
 

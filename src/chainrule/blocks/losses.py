@@ -1,4 +1,4 @@
-"""What all losses share: reductions, and labels.
+"""Shared by all losses: reductions, and labels.
 
 The losses are in three files: `classification` (scores or probabilities and a class), `regression` (a prediction and a
 target) and `distances` (pairs and triplets of vectors). `ctc` has the loss of sequences without an alignment.

@@ -127,7 +127,7 @@ def standardize_backward(xp, dz, z, x, axis=-1, eps=1e-5):
 
 @library_block(notation=lambda x, axis, eps: x / call("rms", x), example=example(normal(3)))
 def divide_by_rms(xp, x, axis=-1, eps=None):
-    """z = x / √(mean x² + eps) along the axis (or axes); eps is the machine epsilon of x where it is not given.
+    """z = x / √(mean x² + eps) along the axis (or axes); eps is by default the machine epsilon of x.
 
     >>> import numpy as np
     >>> from chainrule.blocks.normalisation import divide_by_rms
@@ -155,7 +155,7 @@ def layer_norm(x, weight=None, bias=None, axis=-1, eps=1e-5):
     ----------
     x : an array of any shape.
     weight, bias : arrays with the lengths of the normalised axes, e.g. (D,) for `axis=-1`; None for 1 and 0.
-    axis : the normalised axis, or a tuple of them. (PyTorch's `normalized_shape` says it by lengths.)
+    axis : the normalised axis, or a tuple of them. (PyTorch's `normalized_shape` gives lengths instead.)
     eps : keeps the division finite where all entries are equal; there the result is the bias.
 
     Raises BlockError where the weight or the bias has another shape.

@@ -191,7 +191,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     x : shape (N, C, H, W) or (C, H, W).
     kernel_size : the size of a window; an integer, or one for each axis.
     stride : by how many entries the window moves; its own size by default.
-    padding : so many entries of −∞ are put around x; at most half of the window.
+    padding : the number of entries of −∞ around x; at most half of the window.
     dilation : the distance between the entries of a window.
     ceil_mode : True to let a last window reach beyond the end, if it begins inside.
     return_indices : True to return also the index of each largest entry in its flattened channel.
@@ -260,7 +260,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     ----------
     x : shape (N, C, H, W) or (C, H, W).
     kernel_size, stride, ceil_mode : as in `max_pool2d`.
-    padding : so many zeros are put around x; at most half of the window.
+    padding : the number of zeros around x; at most half of the window.
     count_include_pad : False to divide by the number of entries that are not padding.
     divisor_override : a divisor of the sums to use instead.
 

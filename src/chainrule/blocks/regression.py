@@ -197,7 +197,7 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     Parameters
     ----------
     x, target : mean and observation; both have gradients.
-    var : the variance, which broadcasts against them. It counts as eps where it is less, but keeps its gradient.
+    var : the variance, which broadcasts against them. A variance below eps counts as eps, but keeps its gradient.
     full : True to add the constant ½ log 2π.
     reduction : as in `l1_loss`.
 

@@ -409,7 +409,7 @@ def numpy_roll(a, shift, axis=None):
     by_axis: dict[int, int] = {}
     for n, i in zip(*np.broadcast_arrays(np.atleast_1d(shift), np.atleast_1d(axis)), strict=True):
         i = axis_from_right(i, a.ndim)
-        by_axis[i] = by_axis.get(i, 0) + int(n)  # an axis may be named several times
+        by_axis[i] = by_axis.get(i, 0) + int(n)  # an axis may be given several times
     return roll(a, shift=tuple(by_axis.values()), axis=tuple(by_axis))
 
 

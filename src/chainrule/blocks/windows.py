@@ -41,7 +41,7 @@ def positions_of(size, kernel, stride, padding, dilation):
 
 
 def padded(xp, x, padding, fill=0.0):
-    """x with so many entries before and after along its last axes."""
+    """x padded with the given numbers of entries before and after, along its last axes."""
     if not any(map(any, padding)):
         return x
     n = len(padding)

@@ -5,8 +5,8 @@
     p[1] = x * 2            # x is recorded, so from here on p is a recorded array
 
 A Buffer computes with NumPy, on its memory, until a recorded value is written into it; then it becomes an `Array`, the
-very same object, whose value is what stood in the memory. What NumPy makes of buffers alone is a buffer again; what it
-makes of a buffer and of a recorded array is recorded, with the buffer as a constant.
+very same object, whose value is the content of the memory. NumPy's result from buffers alone is a buffer again; its
+result from a buffer and a recorded array is recorded, with the buffer as a constant.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Buffer(Array):
 
 
 def buffer(array: Any) -> Any:
-    """A plain array of floating numbers as a buffer; anything else as it is."""
+    """A plain array of floating numbers as a buffer; anything else unchanged."""
     if type(array) is not np.ndarray or array.dtype.kind not in "fc":
         return array
     return _made(array if array.base is None else array.copy(order="K"), None)
@@ -117,7 +117,7 @@ def is_recorded(x: Any) -> bool:
 
 
 def plain_of(x: Any) -> Any:
-    """The memory of a buffer, also in a list, a tuple or a dict; anything else as it is."""
+    """The memory of a buffer, also in a list, a tuple or a dict; anything else unchanged."""
     kind = type(x)
     if kind is Buffer:
         x = _settled(x)
@@ -161,7 +161,7 @@ def _become_recorded(x: Buffer) -> None:
 
 
 def _refuse_aliases(x: Buffer) -> None:
-    """Raise if plain code holds on to the memory of a buffer: it would not see what is written from here on."""
+    """Raise if plain code holds on to the memory of a buffer: it would not see later writes."""
     memory: Memory = x._own  # type: ignore[assignment]
     views = sum(view() is not None for view in memory.views)
     if sys.getrefcount(memory.value) > 2 + views:

@@ -3,8 +3,8 @@
 `np.zeros(3)` calls no protocol, so nothing tells that a recorded value will be written into its result. So while a
 function is recorded, the names by which its code reaches NumPy and math (`np`, `math`, or `zeros` after an import of
 it) stand for namespaces of ours: in the globals of the functions that it can reach, and in closures. NumPy itself is
-not changed. Other threads see those names too; there they do what NumPy does, because they ask whether a function is
-being recorded in their own context. Afterwards each name is what it was, whatever happened.
+not changed. Other threads see those names too; there they behave as NumPy, because they check whether a function is
+being recorded in their own context. Afterwards each name is restored, even after an error.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """NumPy as the user's code sees it while a function is recorded: arrays that it makes can hold recorded values later.
 
-Every function is NumPy's own. What it returns is a `Buffer` where it is a new array of floating numbers. `np.array` and
+Every function is NumPy's own. Its result is a `Buffer` if it is a new array of floating numbers. `np.array` and
 its like make one recorded array of lists of recorded numbers, where NumPy would make an array of dtype object.
 """
 
@@ -35,7 +35,7 @@ def _new(value: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _is_for_numpy() -> bool:
-    """Whether a method `__array__` of the user's makes the array: what it returns must be NumPy's."""
+    """Whether a user's method `__array__` makes the array: its result must be NumPy's."""
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename == __file__:
         frame = frame.f_back
@@ -130,7 +130,7 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
 
 
 def _laid_out(function: Callable[..., Any], x: Array, dtype: Any) -> Any:
-    """A recorded array or a buffer with its entries in C or Fortran's order: itself where they lie so already."""
+    """A recorded array or a buffer with its entries in C or Fortran's order: unchanged if they already are."""
     x = x.settled()
     if type(x) is not Array:
         return _new(function(x, dtype), (x,))
