@@ -1,4 +1,4 @@
-"""How long a call takes, in multiplications, for functions that take much longer than to write their result."""
+"""Estimates of the time of a call, in multiplications, for functions that take much longer than writing the result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chainrule.expression.measures import largest, over, same, shape_of, side, s
 
 
 def cubic(a: Any, *rest: Any, **options: Any) -> int:
-    """A decomposition: some thirty times the entries times the longer side."""
+    """A decomposition: thirty times the number of entries times the longer side."""
     return 30 * (size(a) + same(*rest)) * side(a)
 
 
@@ -19,11 +19,11 @@ def product_of_sizes(a: Any, b: Any, *rest: Any, **options: Any) -> int:
 
 
 A_STEP = 1_000_000
-"""What an operation costs that is recorded for each entry or each time: it is explained with all others."""
+"""The cost of each operation that a function records in a loop, since each one is explained."""
 
 
 def repeated(x: Any, n: Any = 1, *rest: Any, **options: Any) -> int:
-    """What is done n times over."""
+    """A function that repeats its work n times."""
     return (largest(n) + largest(options.get("m", 0))) * (size(x) + A_STEP)
 
 
@@ -90,4 +90,4 @@ WORK: dict[str, dict[str, Callable[..., int]]] = {
         **{f"conv_transpose{axes}d": in_conv_transpose(axes) for axes in (1, 2, 3)},
     },
 }
-"""Functions that take much longer than to write their result: about how many multiplications they do."""
+"""For functions that take much longer than writing the result, about how many multiplications they do."""

@@ -1,4 +1,4 @@
-"""How many numbers a call makes, for each function that makes more than it is given."""
+"""The number of numbers that a call makes, for each function that may make more than its arguments hold."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def in_tensordot(a: Any, b: Any, axes: Any = 2) -> int:
 
 
 def _letters(operands: tuple[Any, ...]) -> tuple[dict[str, int], str, list[str]]:
-    """The length of each letter of an einsum, its result's letters, and those of its operands; "…" is any more axes."""
+    """The length of each letter of an einsum, and the letters of its result and operands; "…" is further axes."""
     text, *arrays = operands
     if not isinstance(text, str):
         raise ExpressionError('write the subscripts of einsum as a text: einsum("ij,j->i", A, x)')
@@ -115,7 +115,7 @@ def of_padding(array: Any, pad_width: Any, *rest: Any, **options: Any) -> int:
 
 
 PART = 200
-"""How many numbers an array of a list counts as, beside its own."""
+"""The cost of each array in a list of results, as a number of numbers, beside its own."""
 
 
 def of_parts(ary: Any, indices_or_sections: Any, axis: Any = 0) -> int:
@@ -186,13 +186,13 @@ def of_fft2(a: Any, s: Any = None, axes: Any = (-2, -1), *rest: Any, **options: 
 
 
 def each(n: Any, axes: int) -> list[int]:
-    """A size for each axis: 3 is 3 for all of them."""
+    """A size for each axis; 3 means 3 for all."""
     found = whole(n) or [1]
     return (found * axes)[:axes] if len(found) == 1 else found
 
 
 def windows(axes: int, x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> int:
-    """The entries of all windows over the last axes."""
+    """The number of entries in all windows over the last axes."""
     shape = shape_of(x)
     count = math.prod(shape[: len(shape) - axes])
     steps = each(kernel if stride is None else stride, axes)
@@ -407,4 +407,4 @@ MORE: dict[str, dict[str, Callable[..., float]]] = {
     },
     "special": {},
 }
-"""Functions that may make more numbers than they are given: how many, from what they are called with."""
+"""For functions that may make more numbers than their arguments hold, a bound from the arguments."""

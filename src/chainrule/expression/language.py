@@ -1,12 +1,11 @@
-"""What the expression language may call: functions without side effects, each with a bound on what it makes.
+"""The functions of the expression language: without side effects, each with a bound on the size of its result.
 
-Ufuncs and elementwise blocks are in the language as they are: they compute one number for each entry. Every other
-function is in a table, `SAME` or `MORE`, or is not in the language. So a function that writes a file, changes an
-array, calls another function or returns text is not in it, and neither is one that gets a block tomorrow, before
-somebody has put it into a table.
+All ufuncs and elementwise blocks are in the language: they compute one number for each entry. Any other function must
+be in a table, `SAME` or `MORE`. So functions that write a file, change an array, call another function or return text
+are not in it, nor is a new block until it is put into a table.
 
-A table says how many numbers a call makes, so that the call can be refused before it is made. `SAME` makes about as
-many as it is given. The others have a function with their own signature (`how_many.py`, `how_long.py`).
+The tables bound how many numbers a call makes, so that it can be refused before. Functions in `SAME` make about as many
+as they take. The others have a function with their own signature (`how_many.py`, `how_long.py`).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from chainrule.expression.measures import same, together
 __all__ = ["ATTRIBUTES", "LIBRARIES", "METHODS", "Function", "functions_of"]
 
 LIBRARIES = ("cr", "np", "np.linalg", "np.fft", "special")
-"""What may stand before a function's name."""
+"""The prefixes of function names."""
 
 ATTRIBUTES = ("T", "mT")
 
@@ -67,7 +66,7 @@ SAME = {
     """,
     "special": "sinc",
 }
-"""Functions whose results have about as many numbers as their arguments, whatever the arguments are."""
+"""Functions whose results never have many more numbers than their arguments."""
 
 
 METHODS: dict[str, tuple[int, Callable[..., float], Callable[..., int]]] = {
@@ -76,21 +75,21 @@ METHODS: dict[str, tuple[int, Callable[..., float], Callable[..., int]]] = {
     "dot": (1, of_dot, in_dot),
     **dict.fromkeys(("reshape", "transpose"), (64, same, same)),
 }
-"""The methods of arrays: how many arguments are given by position, how many numbers it makes, how long it takes."""
+"""The methods of arrays: the most positional arguments, the numbers that a call makes, and the time that it takes."""
 
 
 # What is in the language ---------------------------------------------------------------------------------------------
 
 
 class Function:
-    """A function of the language, and what a call of it costs.
+    """A function of the language, and the cost of a call.
 
     Attributes
     ----------
     name : as the user writes it, for messages.
     call : the function itself.
-    makes : how many numbers a call makes at most, from its arguments.
-    works : about how many multiplications it does.
+    makes : bounds from the arguments how many numbers a call makes.
+    works : estimates how many multiplications it does.
     """
 
     def __init__(self, name: str, call: Callable[..., Any], makes: Callable[..., float], works: Callable[..., float]):
@@ -101,7 +100,7 @@ class Function:
 
     @functools.cached_property
     def positions(self) -> tuple[str, ...]:
-        """The names of the parameters that are given by position; none for a block, which writes nowhere."""
+        """The names of the positional parameters; none for a block, which writes into no argument."""
         if isinstance(self.call, Block):
             return ()
         parameters = inspect.signature(self.call).parameters.values()
@@ -132,12 +131,12 @@ def _is_elementwise(f: Any) -> bool:
 
 
 def _slowly(*given: Any) -> int:
-    """Special functions are series: some take 10 µs for an entry."""
+    """Special functions sum series, some of which take 10 µs for an entry."""
     return 1_000 * together(*given)
 
 
 def _by_order(*given: Any) -> float:
-    """And some are recursions, of as many steps as the largest of their arguments says."""
+    """Some special functions recur, in as many steps as their largest argument."""
     steps = max(abs(number(n)) for x in given for n in np.ravel(node_of(x).value if type(x) is Array else x))
     return together(*given) * (1_000 + 10 * (steps if math.isfinite(steps) else 0))
 

@@ -1,7 +1,7 @@
-"""Limits on what an expression may make: every operation of it goes through a `Meter`.
+"""Limits on the size and time of an expression: every operation goes through a `Meter`.
 
-Numbers come from anywhere (`zeros(n**n)`), so it is the operands that are looked at, each time the expression runs,
-before the operation is done; its result is looked at afterwards.
+Sizes may be computed (`zeros(n**n)`), so the operands are checked on each run, before the operation, and its result
+afterwards.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from chainrule.node import user_frame
 __all__ = ["LARGEST", "MOST_BITS", "OPERATORS", "Meter", "shortened"]
 
 LARGEST = 20_000_000
-"""How many numbers an expression may make in all."""
+"""The most numbers that an expression may make in all."""
 MOST_WORK = 2_000_000_000
-"""How many multiplications it may do: some seconds."""
+"""The most multiplications that it may do, which take some seconds."""
 AS_OBJECT = 50
-"""How many numbers of an array an object of Python counts as."""
+"""The cost of a Python object, as a number of array entries."""
 DEEPEST_LIST = 32
 MOST_BITS = 1024
-"""The length of a whole number; a float ends there too."""
+"""The most bits of an integer; floats overflow there, too."""
 NUMERIC = "biufc"
 WRITING = {"copy", "like", "out", "overwrite_input"}
 """Arguments by which functions write into arrays, and `like`, by which they call their methods."""
@@ -59,27 +59,27 @@ OPERATORS: dict[str, tuple[str, Callable[..., Any]]] = {
     "Gt": (">", operator.gt),
     "GtE": (">=", operator.ge),
 }
-"""The operators of the language, by what `ast` calls them."""
+"""The operators of the language, by their names in `ast`."""
 
 
 class Meter:
-    """Does the operations of an expression, within limits."""
+    """Runs the operations of an expression within limits."""
 
     def __init__(self) -> None:
         self.start()
 
     def start(self) -> None:
-        """A new run of the expression."""
+        """Start a new run of the expression."""
         self.numbers = LARGEST
         self.work = MOST_WORK
 
     def operate(self, name: str, *operands: Any) -> Any:
-        """An operator, by its name in `OPERATORS`."""
+        """Apply an operator, by its name in `OPERATORS`."""
         sign, do = OPERATORS[name]
         return self.done(sign, do, do, operands)
 
     def update(self, name: str, x: Any, y: Any) -> Any:
-        """x += y and its like, which write into an array."""
+        """Apply x += y and the like, which write into an array."""
         sign, do = OPERATORS[name]
         return self.done(f"{sign}=", do, getattr(operator, f"i{do.__name__.strip('_')}"), (x, y))
 
@@ -101,7 +101,7 @@ class Meter:
         return self.operate(*last)
 
     def call(self, function: Function, *args: Any, **options: Any) -> Any:
-        """A function of the language."""
+        """Call a function of the language."""
         for argument in (*args, *options.values()):
             self.check_argument(function, argument)
         _check_signature(function, args, options)
@@ -109,7 +109,7 @@ class Meter:
         return self.made(function.name, function.call(*args, **options))
 
     def method(self, x: Any, name: str, *args: Any, **options: Any) -> Any:
-        """A method of an array."""
+        """Call a method of an array."""
         _check_array(x, name)
         positions, makes, works = METHODS[name]
         if len(args) > positions or options.keys() & WRITING:
@@ -128,14 +128,14 @@ class Meter:
         except (TypeError, ValueError, IndexError, OverflowError) as error:
             reason = re.sub(r"^\S*\(\) ", "", str(error))
             raise refused(f"{what} cannot be called so: {reason}") from None
-        if makes is same:  # it may make far less, as a sum does: what it has made is counted
+        if makes is same:  # it may make far less, as a sum does; the result is counted afterwards
             numbers = min(numbers, self.numbers) if numbers <= LARGEST else numbers
         self.expect(what, numbers, work)
 
     def check_argument(self, function: Function | None, x: Any) -> None:
-        """Refuse what is no argument of a function: text that is neither a word nor subscripts, an object."""
+        """Refuse text that is neither a word nor subscripts of einsum, and other objects."""
         if isinstance(x, list | tuple):
-            self.numbers -= AS_OBJECT * size(x)  # it takes as long to look at
+            self.numbers -= AS_OBJECT * size(x)  # the time to check it
             for entry in x:
                 self.check_argument(function, entry)
         elif isinstance(x, str):
@@ -147,7 +147,7 @@ class Meter:
             raise refused(f"a {type(x).__name__} is no argument of a function of the language")
 
     def index(self, x: Any, key: Any) -> Any:
-        """An entry, or several."""
+        """Index an array."""
         if isinstance(x, Array | np.ndarray):
             self.expect("[…]", indexed(x, key), 0)
         elif not isinstance(x, list | tuple):
@@ -170,7 +170,7 @@ class Meter:
         return tuple(self.listed(*entries))
 
     def expect(self, what: str, numbers: float, work: float) -> None:
-        """Refuse what would make too much."""
+        """Refuse an operation that would make or do too much."""
         if numbers > self.numbers:
             what += f" would make {_told(numbers)} numbers; an expression may make {LARGEST:,} in all"
         elif work > self.work:
@@ -181,7 +181,7 @@ class Meter:
         raise refused(f"{what}. A function in a file may do more: chainrule explain file.py:function")
 
     def made(self, what: str, x: Any) -> Any:
-        """Count what an operation has made, and refuse what is no number."""
+        """Count the numbers in a result, and refuse results that are not numbers."""
         made = _numbers(what, x)
         self.expect(what, made, 0)
         self.numbers -= made
@@ -189,7 +189,7 @@ class Meter:
 
 
 def refused(message: str) -> ExpressionError:
-    """The error for an operation that is not done, with the number of its statement."""
+    """The error for a refused operation, with the number of its statement."""
     return ExpressionError(f"statement {user_frame().f_lineno}: {message}")
 
 
@@ -213,7 +213,7 @@ def _is_number(x: Any) -> bool:
 
 
 def _is_numeric(word: str) -> bool:
-    """False for a word that NumPy takes for a dtype of anything but numbers: O, S1000000, datetime64."""
+    """False for a word that names a dtype of NumPy without numbers: O, S1000000, datetime64."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -235,13 +235,13 @@ def _check_operand(x: Any, operands: tuple[Any, ...]) -> None:
 
 
 def _check_power(base: Any, exponent: Any) -> None:
-    """Whole numbers of Python grow without bound: 9**9**9 has 369,693,100 digits."""
+    """Refuse huge powers of Python's integers: 9**9**9 has 369,693,100 digits."""
     if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > MOST_BITS:
         raise refused(f"a whole number ** a whole number has more than {MOST_BITS} bits; write one of them as a float")
 
 
 def _check_signature(function: Function, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-    """Refuse arguments that are written to: NumPy's `out`, and `copy`, by which `nan_to_num` writes."""
+    """Refuse arguments by which a function writes: NumPy's `out`, and the `copy` of `nan_to_num`."""
     given = set(options)
     if isinstance(function.call, np.ufunc):
         if len(args) > function.call.nin:
@@ -253,7 +253,7 @@ def _check_signature(function: Function, args: tuple[Any, ...], options: dict[st
 
 
 def _numbers(what: str, x: Any) -> int:
-    """How many numbers a value has; an error if it has anything else."""
+    """How many numbers a value has; an error if it contains other objects."""
     if isinstance(x, list | tuple):
         return sum(_numbers(what, entry) for entry in x) + 1
     if isinstance(x, int):

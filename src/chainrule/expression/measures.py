@@ -1,4 +1,4 @@
-"""How many numbers the arguments of a call hold."""
+"""Counting the numbers in the arguments of a call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def size(x: Any) -> int:
 
 
 def whole(x: Any) -> list[int]:
-    """The whole numbers in an argument that says how long or how many: 3, (3, 4), an array of repeats."""
+    """The integers in an argument that gives lengths or counts: 3, (3, 4), an array of repeats."""
     if x is None:
         return []
     if isinstance(x, list | tuple):
@@ -46,12 +46,12 @@ def largest(x: Any) -> int:
 
 
 def product(x: Any) -> int:
-    """How many entries an array of this shape has; an axis of length 0 counts as 1, for NumPy makes the others too."""
+    """How many entries an array of this shape has; length 0 counts as 1, so that the other lengths are bounded."""
     return math.prod(max(1, n) for n in whole(x))
 
 
 def together(*given: Any) -> int:
-    """The entries of all arguments, or those of the array to which they broadcast."""
+    """The entries of all arguments, or of the array to which they broadcast if these are more."""
     shapes = [shape_of(x) for x in given]
     axes = max(map(len, shapes), default=0)
     longest = [max((shape[-i] for shape in shapes if len(shape) >= i), default=1) for i in range(1, axes + 1)]
@@ -81,7 +81,7 @@ def indexed(x: Any, key: Any) -> int:
 
 
 def _axes_of(key: Any) -> int:
-    """How many axes an entry of an index stands for."""
+    """How many axes one entry of an index covers."""
     return 0 if key is None or key is Ellipsis else max(1, len(shape_of(key))) if _is_mask(key) else 1
 
 
@@ -92,7 +92,7 @@ def _is_mask(key: Any) -> bool:
 
 
 def over(x: Any, axis: Any = -1) -> int:
-    """The entries of x for each place along an axis, or along several."""
+    """The entries of x for each position along one or several axes."""
     shape = shape_of(x)
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
     along = {i + len(shape) if i < 0 else i for i in axes}

@@ -25,13 +25,13 @@ CONSTANTS = {"pi": np.pi, "inf": np.inf, "nan": np.nan, "newaxis": None}
 ROOTS = {library.partition(".")[0] for library in LIBRARIES}
 
 LONGEST = 100_000
-"""How many characters an expression may have."""
+"""The most characters of an expression."""
 LONGEST_NAME = 100
 MOST_STATEMENTS = 3_000
 DEEPEST = 200
-"""How deep it may be nested: a sum of 200 terms is. Formulas of it are printed by recursion."""
+"""The deepest nesting, that of a sum of 200 terms; formulas are printed by recursion."""
 WITH_INTEGERS = ("label", "axis", "axes", "shape")
-"""Parameters of functions that are whole numbers."""
+"""The parameters of functions that take integers."""
 
 _numbers = itertools.count(1)
 
@@ -43,7 +43,7 @@ class ParsedExpression:
     ----------
     function : the function; its parameters are `parameters`.
     parameters : the names to give values to, in the order in which they appear.
-    integers : those that are used as an index, a label or an axis, so must stay integers.
+    integers : those used as an index, a label or an axis, which must stay integers.
     """
 
     def __init__(self, function: Callable[..., Any], parameters: tuple[str, ...], integers: frozenset[str]):
@@ -52,7 +52,7 @@ class ParsedExpression:
         self.integers = integers
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Values for all parameters; whole numbers become floats where a gradient is meant."""
+        """Values for all parameters; integers become floats, except for `integers`."""
         unknown = sorted(given.keys() - set(self.parameters))
         if unknown:
             raise ExpressionError(f"{_listed(unknown)} is not in the expression; it has {_listed(self.parameters)}")
@@ -69,7 +69,7 @@ def _as_float(x: Any) -> Any:
 
 
 def _listed(names: Iterable[str], comma: str = ", ") -> str:
-    """Names in a row, the first ten of them."""
+    """The first ten names, as text."""
     first = list(itertools.islice(names, 11))
     return comma.join([*first[:10], "…"] if len(first) > 10 else first)
 
@@ -95,7 +95,7 @@ def parse(text: str) -> ParsedExpression:
 
 
 def _tree(text: str) -> ast.Module:
-    """The text as Python reads it, once it is known to be neither too long nor too deep."""
+    """The syntax tree of a text that is neither too long nor nested too deep."""
     if len(text) > LONGEST:
         raise ExpressionError(
             f"the expression has {len(text):,} characters, and at most {LONGEST:,} are read; "
@@ -105,7 +105,7 @@ def _tree(text: str) -> ast.Module:
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "**" + m[0].translate(FROM_SUPERSCRIPT), text).strip()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Python, on what is refused below anyway
+            warnings.simplefilter("ignore")  # Python's warnings are on code that is refused below
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = shortened(str(getattr(error, "msg", error)) or "it is nested too deep")
@@ -132,12 +132,12 @@ def _pointer(error: BaseException, text: str) -> str:
 
 
 class _Translation:
-    """The function that an expression stands for: each operation becomes a call of a method of its meter.
+    """The function for an expression: each operation becomes a call of a method of its meter.
 
     Attributes
     ----------
     parameters : the names that are read before they are assigned.
-    integers : the names that stand where a whole number is meant.
+    integers : the names used where an integer is needed.
     """
 
     def __init__(self, tree: ast.Module):
@@ -176,7 +176,7 @@ class _Translation:
     # Statements ------------------------------------------------------------------------------------------------------
 
     def result(self, last: ast.stmt) -> list[ast.stmt]:
-        """The last statement: its value is the result."""
+        """The last statement, whose value is the result."""
         if isinstance(last, ast.Expr):
             return [ast.Return(self.value(last.value))]
         assignment = self.statement(last, last=True)
@@ -198,7 +198,7 @@ class _Translation:
     # Values ----------------------------------------------------------------------------------------------------------
 
     def value(self, node: ast.expr) -> ast.expr:
-        """An expression of Python, if it is in the language."""
+        """Translate a Python expression that is in the language."""
         translate = self.TRANSLATIONS.get(type(node))
         if translate is None:
             raise _not_allowed(f"{type(node).__name__} is not in the expression language", node)
@@ -314,12 +314,12 @@ _KNOWN_METHODS = f"known are {', '.join(sorted([*METHODS, *ATTRIBUTES]))}"
 
 
 def _by_name(name: str) -> Function | None:
-    """The function of the first library that has one. SciPy comes last: it takes a while to import."""
+    """The function in the first library that has it. SciPy comes last, since its import is slow."""
     return next((found[name] for library in LIBRARIES if name in (found := functions_of(library))), None)
 
 
 def _library(node: ast.expr) -> str | None:
-    """The library that an expression names: np, np.linalg."""
+    """The library that an expression names, such as np or np.linalg."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         name = f"{node.value.id}.{node.attr}"
     else:
@@ -344,7 +344,7 @@ def _check_name(name: str) -> None:
 
 
 def _operator(sign: ast.operator | ast.unaryop | ast.cmpop, node: ast.AST) -> ast.Constant:
-    """What the meter calls an operator."""
+    """The meter's name for an operator."""
     name = type(sign).__name__
     if name == "BitXor":
         raise _not_allowed("^ is not a power in Python; write **", node)
@@ -358,7 +358,7 @@ def _call(name: str, args: list[ast.expr], options: list[ast.keyword] | None = N
 
 
 def _at(line: int, tree: Any, inside: bool = True) -> Any:
-    """A piece of a program, all of it in this line."""
+    """A piece of a program, located in this line."""
     node: Any
     for node in ast.walk(tree) if inside else [tree]:
         node.lineno = node.end_lineno = line
@@ -374,5 +374,5 @@ def _unparsed(node: ast.AST) -> str:
     """A piece of a tree as one line of text."""
     try:
         return ast.unparse(node).replace("\n", " ")
-    except (RecursionError, ValueError):  # ValueError: a whole number of more than 4,300 digits
+    except (RecursionError, ValueError):  # ValueError: an integer of more than 4,300 digits
         return "…"

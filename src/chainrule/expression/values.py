@@ -18,7 +18,7 @@ from chainrule.expression.limits import MOST_BITS, shortened
 __all__ = ["parse_value"]
 
 LONGEST = 1_000_000
-"""How long the text of a value may be. A system's command line mostly ends before."""
+"""The most characters of a value; the command line of most systems is shorter."""
 
 
 def parse_value(text: str) -> Any:
@@ -50,7 +50,7 @@ def parse_value(text: str) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """What a text means in Python."""
+    """The value of a literal."""
     if len(text) > LONGEST:
         raise ExpressionError(f"a value may have {LONGEST:,} characters; put a longer one into a file, @file.npy")
     try:
@@ -69,7 +69,7 @@ def _literal(text: str) -> Any:
 
 
 def _array_from(path: str) -> np.ndarray:
-    """The array of a file that `np.save` wrote. Nothing else is opened: a pipe, say, might never answer."""
+    """The array of a file that `np.save` wrote. Only files are read, since a pipe, say, might block."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
@@ -86,7 +86,7 @@ def _array_from(path: str) -> np.ndarray:
 
 
 def _read(file: io.BufferedReader, length: int) -> np.ndarray:
-    """An array of numbers, if the file is as long as its header says."""
+    """Read an array of numbers from a file that is as long as its header says."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)

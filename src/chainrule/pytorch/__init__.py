@@ -1,6 +1,6 @@
 """Networks of PyTorch: a function of tensors, recorded as a function of NumPy arrays.
 
-Nothing here imports PyTorch before somebody who has imported it asks for a network.
+PyTorch is not imported until a user who has imported it asks for a network.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ __all__ = ["network_of"]
 def network_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The call f(*args, **kwargs) as a `Network`, if it is one of PyTorch, else None.
 
-    It is where f is a module, a method of one, or reads one from outside; where an argument holds a tensor; and where f
-    reads a tensor from outside and no argument is a floating array.
+    It is one if f is a module, a method of one, or reads one from outside; if an argument holds a tensor; or if f reads
+    a tensor from outside and no argument is a floating array.
     """
     torch = sys.modules.get("torch")
     if torch is None or not _concerns(torch, f, flatten((args, kwargs))[0]):

@@ -1,4 +1,4 @@
-"""The modules of a network while it runs: their names, a scope for each use, and their buffers as they were."""
+"""The modules of a network while it runs: their names, a scope for each use, and their buffers, restored afterwards."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Modules:
 
     Parameters
     ----------
-    known : the modules that a function names, by its variables; the names of their parameters begin with the variable,
-        unless there is only one.
+    known : the modules that a function reads, by variable; the names of their parameters begin with the variable
+        unless there is only one module.
     """
 
     def __init__(self, known: dict[str, torch.nn.Module]):
         self._variables = {id(module): name for name, module in known.items()}
-        self._inside: dict[int, dict[int, str]] = {}  # for a module the paths of those inside it
+        self._inside: dict[int, dict[int, str]] = {}  # the paths of the modules inside each module
         self._open: list[tuple[torch.nn.Module, str, contextlib.ExitStack]] = []
         self._root: Any = None
         self._buffers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -38,12 +38,12 @@ class Modules:
             self.parameters.setdefault(id(parameter), (prefix + name, parameter))
 
     def path(self) -> str:
-        """The dotted path of the module that runs now; "" outside of all."""
+        """The dotted path of the running module; "" outside of all."""
         return self._open[-1][1] if self._open else ""
 
     @contextlib.contextmanager
     def watched(self, root: Any = None) -> Iterator[None]:
-        """Meanwhile every use of a module but the root is a scope; afterwards all buffers are as they were."""
+        """Inside, every use of a module but the root is a scope; afterwards all buffers are restored."""
         self._root = root
         handles = [
             hooks.register_module_forward_pre_hook(self._enter),
@@ -78,7 +78,7 @@ class Modules:
                 break
 
     def _name(self, module: torch.nn.Module) -> tuple[str, str]:
-        """What a module is called inside the one that runs, and its whole path."""
+        """The name of a module inside the running one, and its whole path."""
         for outer, path, _ in reversed(self._open):
             if name := self._paths(outer).get(id(module)):
                 return name, f"{path}.{name}" if path else name
@@ -97,7 +97,7 @@ class Modules:
 
 
 class CallsOfFunctions:
-    """Tells scopes of the calls of functions, but not of `forward`: the module is the scope."""
+    """Passes calls of functions on to scopes, except for `forward`, where the module is the scope."""
 
     def __init__(self, scopes: Any):
         self._scopes = scopes

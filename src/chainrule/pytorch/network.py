@@ -38,14 +38,14 @@ class Network:
     """The call of a function of tensors, as a function of NumPy arrays: `network(*values)`.
 
     Its arguments are the floating tensors among the arguments of the call, and all parameters that it reads: those of
-    the modules that it knows, and every other leaf that requires a gradient. Given plain arrays it computes with
-    PyTorch; given recorded ones it also records.
+    known modules, and every other leaf that requires a gradient. For plain arrays it computes with PyTorch; for
+    recorded ones it also records.
 
     Attributes
     ----------
-    names, values : of its arguments: a parameter is called as in `named_parameters()`.
+    names, values : of its arguments; a parameter is named as in `named_parameters()`.
     named_arrays : the plain arrays that have names in the call, such as labels.
-    variables : names that nothing else should get.
+    variables : the names of the function's variables, which unnamed nodes must not get.
     """
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]):
@@ -57,7 +57,7 @@ class Network:
         if isinstance(self._owner, torch.nn.Module):
             known = {"": self._owner}
         self._modules = Modules(known)
-        self._given, self._rebuild = flatten((args, tuple(kwargs.values())))  # a dict would be sorted
+        self._given, self._rebuild = flatten((args, tuple(kwargs.values())))  # flatten would sort a dict
         self._keywords = tuple(kwargs)
         self._given = [self._as_tensor(leaf) for leaf in self._given]
         names = _names(self._function, args, kwargs)
@@ -75,7 +75,7 @@ class Network:
 
     @property
     def _function(self) -> Callable[..., Any]:
-        """What says how the arguments are called."""
+        """The function whose signature names the arguments."""
         return self._f.forward if isinstance(self._f, torch.nn.Module) else self._f
 
     @property
@@ -91,7 +91,7 @@ class Network:
         return [plain(leaf.tensor).copy() for leaf in self.leaves]
 
     def _as_tensor(self, leaf: Any) -> Any:
-        """NumPy's arrays become tensors, in the dtype in which the network computes."""
+        """A leaf, with NumPy's arrays as tensors in the dtype of the network."""
         leaf = value_of(leaf)
         if not isinstance(leaf, np.ndarray):
             return leaf
@@ -100,10 +100,10 @@ class Network:
         return made.to(own) if own is not None and made.dtype.is_floating_point else made
 
     def _parameters_read(self) -> list[TensorLeaf]:
-        """The parameters, in the order of their modules; then those that are found only when the function runs."""
+        """The parameters in the order of their modules, then those found only while the function runs."""
         finder = _Leaves()
         given = [t.clone() if i in self._inputs else t for i, t in enumerate(self._given)]
-        with contextlib.suppress(NoAnswer), asking_others(), self._running(), finder:  # errors are told on recording
+        with contextlib.suppress(NoAnswer), asking_others(), self._running(), finder:  # errors are raised on recording
             self._call(given)
         mine = {id(leaf.tensor) for leaf in self._inputs.values()}
         known = {key: p for key, p in self._modules.parameters.items() if p[1].requires_grad and key not in mine}
@@ -148,7 +148,7 @@ class Network:
         return self._f(*args, **dict(zip(self._keywords, values, strict=True)))
 
     def gradients(self, seeds: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """∂L/∂argument as PyTorch's own backward pass has it, from ∂L/∂output for each output."""
+        """∂L/∂argument by PyTorch's own backward pass, from ∂L/∂output for each output."""
         leaves = self.leaves
         given = list(self._given)
         for i in self._inputs:
@@ -172,7 +172,7 @@ class Network:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
-        """Below PyTorch's autograd, with modules watched."""
+        """Run below PyTorch's autograd, with modules watched."""
         with (
             _as_the_next_call(),
             self._modules.watched(root=self._owner),
@@ -181,11 +181,11 @@ class Network:
             yield
 
     def calls(self, scopes: Any) -> CallsOfFunctions:
-        """Who hears of the calls of user functions, for `scopes`."""
+        """Callbacks for the calls of user functions, which open and close `scopes`."""
         return CallsOfFunctions(scopes)
 
     def revealed(self, x: Any) -> Any:
-        """A local variable of the user's functions, as an array: recorded, or plain. What is no tensor as it is."""
+        """The array of a tensor in a local variable, recorded or plain; other values unchanged."""
         if not isinstance(x, torch.Tensor) or self._recorder is None:
             return x
         handle = self._recorder.handle_of(x)
@@ -194,7 +194,7 @@ class Network:
 
 @contextlib.contextmanager
 def _as_the_next_call() -> Iterator[None]:
-    """With the random numbers that the next call would draw, and without what hides how a layer computes."""
+    """Draw the random numbers of the next call, with fused kernels off, which hide how a layer computes."""
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # its recurrent layers cannot be taken apart

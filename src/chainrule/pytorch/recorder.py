@@ -1,8 +1,8 @@
 """Records what PyTorch computes: each operator that it runs is also run on recorded arrays, by its rule in `operators`.
 
-A dispatch mode hears of every operator, below PyTorch's own autograd, where `linear` and `layer_norm` are still whole.
-PyTorch computes too: a branch on values goes as it goes there, what is drawn at random is what it drew, and each result
-of a rule is compared with PyTorch's own.
+A dispatch mode is called for every operator, below PyTorch's own autograd, where `linear` and `layer_norm` are whole.
+PyTorch computes too, so branches on values and random numbers are its own, and each result of a rule is compared with
+PyTorch's.
 
 A tensor that depends on an input has a *handle*, the recorded array that stands for it; all others are constants. As in
 PyTorch, no gradient flows through what is computed under `no_grad`.
@@ -66,7 +66,7 @@ class Uncovered:
 
     Attributes
     ----------
-    operator : its name, and what it is about the call where that is not covered alone.
+    operator : its name, and the part of the call that is not covered.
     module : the dotted path of the module that used it; "" outside of all.
     line : the line of user code.
     """
@@ -81,9 +81,9 @@ class Recorder(TorchDispatchMode):
 
     Parameters
     ----------
-    replaced : for the identity of a tensor (a parameter, most often) the tensor that takes its place.
-    module_path : says in which module we are.
-    dtypes : dtypes that are replaced too, as float32 by float64, so that a network computes in double precision.
+    replaced : the replacement of a tensor (most often a parameter), by its `id`.
+    module_path : gives the path of the running module.
+    dtypes : replacements of dtypes, as float32 by float64 to compute in double precision.
     """
 
     def __init__(
@@ -98,15 +98,15 @@ class Recorder(TorchDispatchMode):
         self._module_path = module_path
         self._dtypes = dtypes
         self._handles: Any = WeakTensorKeyDictionary()
-        self._constant_roots: dict[int, Array] = {}  # handles that stand for constants, until something is written
-        self._loose: dict[int, torch.Tensor] = {}  # memory that is shared in a way that handles do not follow
+        self._constant_roots: dict[int, Array] = {}  # handles of constants, until a recorded value is written
+        self._loose: dict[int, torch.Tensor] = {}  # memory that is shared by other than views
         self._recording = False
-        self._taken_apart: list[str] = []  # the operators of which we are inside, outermost first
+        self._taken_apart: list[str] = []  # the operators being decomposed, outermost first
 
     # Handles ------------------------------------------------------------------------------------------------------
 
     def put(self, t: torch.Tensor, handle: Array) -> None:
-        """Let a handle stand for a tensor."""
+        """Set the handle of a tensor."""
         self._handles[t] = handle
         self._recording = True
 
@@ -116,11 +116,11 @@ class Recorder(TorchDispatchMode):
         return None if handle is None or id(_root(handle)) in self._constant_roots else handle
 
     def exchanged(self, t: torch.Tensor) -> torch.Tensor:
-        """What takes the place of a tensor in this run."""
+        """The replacement of a tensor in this run, or the tensor itself."""
         return self._replaced.get(id(t), t)
 
     def _handle_to_write(self, t: torch.Tensor) -> Array:
-        """The handle of a tensor into which something recorded is written; a constant gets one."""
+        """The handle of a tensor into which a recorded value is written; a constant gets a new one."""
         handle = self._handles.get(t)
         if handle is None:
             handle = self._handles[t] = record(fixed, (plain(t).copy(),))
@@ -129,7 +129,7 @@ class Recorder(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # it would be imported, which takes a second
+        return False  # asking dynamo would import it, which takes a second
 
     # Each operator ------------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class Recorder(TorchDispatchMode):
         operands = _mapped(self._lowered, args)
         options = {k: v for k, v in _mapped(self._lowered, kwargs).items() if k not in IGNORED}
         try:
-            with np.errstate(all="ignore"):  # PyTorch says nothing either
+            with np.errstate(all="ignore"):  # PyTorch does not warn either
                 ours = rule(*given, *operands, **options)
         except NotCovered as why:
             return self._not_covered(f"{func} with {why}", func, args, kwargs, written)
@@ -180,7 +180,7 @@ class Recorder(TorchDispatchMode):
             return self._without_rule(func, args, kwargs, written)
         if not wants_result:
             theirs = func(*args, **kwargs)
-        if torch.Tag.inplace_view in func.tags:  # transpose_ and its like: no number changes
+        if torch.Tag.inplace_view in func.tags:  # transpose_ and the like change no number
             self._handles[written[0]] = ours
             return theirs
         if written:
@@ -195,21 +195,21 @@ class Recorder(TorchDispatchMode):
         return theirs
 
     def _lowered(self, x: Any) -> Any:
-        """An argument as a rule takes it."""
+        """An argument for a rule: tensors as arrays, dtypes as NumPy's."""
         if isinstance(x, torch.Tensor):
             handle = self.handle_of(x)
             return plain(x) if handle is None else handle
         return _numpy_dtype(x) if isinstance(x, torch.dtype) else x
 
     def _fitted(self, made: Array, t: torch.Tensor, sources: Sequence[torch.Tensor]) -> Array:
-        """A rule's result as the handle of PyTorch's: with its dtype, and sharing memory where that does."""
+        """A rule's result as the handle of PyTorch's: with the same dtype, and shared memory if that shares it."""
         if made.dtype != (dtype := _numpy_dtype(t.dtype)):
             made = np.astype(made, dtype)  # type: ignore[call-overload]
         shared = next((s for s in sources if _same_memory(s, t)), None)
         handles = [self.handle_of(s) for s in sources]
         if shared is None:
             return Array(node_of(made)) if made._view is not None or any(made is h for h in handles) else made
-        made._unsure = False  # PyTorch tells what is a view
+        made._unsure = False  # PyTorch knows what is a view
         if made._view is None and not any(made is h for h in handles):
             node, source = made._own, self.handle_of(shared)
             if source is not None and node.block is not None and node.block.view and node.inputs[0] is node_of(source):
@@ -219,7 +219,7 @@ class Recorder(TorchDispatchMode):
         return made
 
     def _write(self, func: Any, written: Sequence[torch.Tensor], ours: Any, theirs: Any) -> Any:
-        """An operator in place: the handle of what is written into moves on."""
+        """An operator in place: update the handle of the tensor that is written into."""
         (target,) = written
         if target.untyped_storage().data_ptr() in self._loose:
             self._note(f"{func} into memory that is shared by other than a view")
@@ -236,7 +236,7 @@ class Recorder(TorchDispatchMode):
     # What is not recorded -----------------------------------------------------------------------------------------
 
     def _of_constants(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
-        """PyTorch's own result is a constant. A view of one gets a handle: something recorded may be written there."""
+        """PyTorch's own result, a constant. A view gets a handle, since a recorded value may be written into it."""
         result = func(*args, **kwargs)
         for t in written:
             if (handle := self._handles.get(t)) is not None:
@@ -267,12 +267,12 @@ class Recorder(TorchDispatchMode):
         return self._of_constants(func, args, kwargs, written)
 
     def _without_rule(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
-        """Take an operator apart into simpler ones; if PyTorch does not know how, it is not covered."""
+        """Decompose an operator into simpler ones; if PyTorch has no decomposition, it is not covered."""
         if not written and torch.Tag.nondeterministic_seeded not in func.tags:
             with torch.random.fork_rng(devices=[]):
                 result = func(*args, **kwargs)
             if not any(_is_inexact(t) for t in tensors_in(result)):
-                return result  # a comparison, a place: it has no gradient
+                return result  # a comparison or an index has no gradient
         simpler = _simpler(func)
         if simpler is None:
             return self._not_covered(str(func), func, args, kwargs, written)
@@ -284,7 +284,7 @@ class Recorder(TorchDispatchMode):
             self._taken_apart.pop()
 
     def _not_covered(self, what: str, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
-        """Note it, and go on with PyTorch's result, to find all that is not covered."""
+        """Note it and go on with PyTorch's result, so that all uncovered operators are found."""
         self._note(what)
         result = func(*args, **kwargs)
         known = [t for t in tensors_in((args, kwargs)) if not any(t is w for w in written)]
@@ -301,7 +301,7 @@ class Recorder(TorchDispatchMode):
 
 
 IGNORED = frozenset(["out", "generator", "memory_format", "layout", "device", "pin_memory", "non_blocking"])
-"""Options of operators that say nothing of values."""
+"""Options of operators that do not affect values."""
 
 
 def rule_for(func: Any) -> Callable[..., Any] | None:
@@ -314,7 +314,7 @@ def rule_for(func: Any) -> Callable[..., Any] | None:
 
 
 def _simpler(func: Any) -> Callable[..., Any] | None:
-    """An operator as a function that calls simpler ones: PyTorch's own, else what it has for exporting."""
+    """A function that computes an operator by simpler ones: PyTorch's own decomposition, else that for exporting."""
     composite = torch._C.DispatchKey.CompositeImplicitAutograd
     if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), composite):
         return partial(func._op_dk, composite)
@@ -355,7 +355,7 @@ def _numpy_dtype(dtype: torch.dtype) -> Any:
 
 
 def _agree(made: Any, t: torch.Tensor) -> bool:
-    """Whether a rule gives PyTorch's numbers. Where PyTorch overflows, a stable form need not."""
+    """Whether a rule gives PyTorch's numbers, except where PyTorch overflows, since a stable form may not."""
     ours, theirs = np.asarray(node_of(made).value if type(made) is Array else made), np.asarray(plain(t))
     if ours.shape != theirs.shape:
         return False
@@ -368,9 +368,9 @@ def _agree(made: Any, t: torch.Tensor) -> bool:
 
 
 def _agree_in_double(rule: Any, func: Any, args: Any, kwargs: Any) -> bool:
-    """Whether it was rounding: both once more on PyTorch's operands, in double precision.
+    """Whether both agree in double precision on PyTorch's operands, so that only rounding differed.
 
-    Where a variance is nearly zero, say, single precision leaves few digits.
+    If a variance is nearly zero, say, single precision leaves few digits.
     """
     wide = {torch.float16: torch.float64, torch.float32: torch.float64}
 
@@ -403,7 +403,7 @@ def _report(func: Any, pairs: Sequence[tuple[torch.Tensor, Array]]) -> None:
 
 
 def _custom_function() -> str | None:
-    """The name of the `torch.autograd.Function` in whose forward we are, if in one."""
+    """The name of the `torch.autograd.Function` whose forward is running, or None."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_name == "apply" and frame.f_code.co_filename.endswith("autograd/function.py"):
@@ -425,7 +425,7 @@ REFUSED: dict[Any, str] = {
 
 
 class GradientGuard(TorchFunctionMode):
-    """Refuses what PyTorch too would refuse for a tensor that requires a gradient, or what means another gradient."""
+    """Refuses calls that PyTorch refuses for tensors that require a gradient, and calls that change gradients."""
 
     def __init__(self, recorder: Recorder):
         super().__init__()

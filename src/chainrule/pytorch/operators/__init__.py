@@ -1,12 +1,10 @@
-"""What PyTorch's operators are in NumPy: one table, of which each file holds a part; here an operator is added.
+"""PyTorch's operators in NumPy: one table, of which each file holds a part. Add an operator here.
 
-Each rule takes what the operator of ATen takes, in its order and with its names: tensors come as (recorded or plain)
-arrays, dtypes as NumPy's. A key is an operator's name, or `name.overload` where only that is meant. An operator in
-place (`add_`, or with `out=`) has the rule of the one that is not. What is missing here is taken apart into operators
-that are not, where PyTorch knows how.
+Each rule has the signature of the ATen operator, with (recorded or plain) arrays for tensors and NumPy's dtypes. A key
+is an operator's name, or `name.overload` for one overload. An operator in place (`add_`, or with `out=`) uses the rule
+of the operator that is not. An operator without a rule is decomposed into simpler ones if PyTorch can.
 
-A rule may return NotImplemented: then the operator is taken apart too. Of several results, None stands for one that
-has no gradient.
+If a rule returns NotImplemented, the operator is decomposed, too. Of several results, None is one without a gradient.
 """
 
 from collections.abc import Callable
@@ -28,6 +26,6 @@ FORMS: dict[str, Callable[..., Any]] = dict.fromkeys(
     "new_empty_strided bernoulli heaviside isclose".split(),
     without_gradient,
 )
-"""What only looks at the shape of an array, or has no gradient."""
+"""Operators that only use the shape of an array, or have no gradient."""
 
 OPERATORS = ELEMENTWISE | REDUCTIONS | PRODUCTS | SHAPES | ENTRIES | LAYERS | LOSSES | FORMS

@@ -1,4 +1,4 @@
-"""What a rule of an operator is given, and what it gives back."""
+"""Conventions for the arguments and the results of rules."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["NotCovered", "axes_of", "cast", "chosen_by_pytorch", "fixed", "same_
 
 
 class NotCovered(Exception):
-    """An operator is covered, but not with these arguments."""
+    """The operator is covered, but not with these arguments."""
 
 
 def without_gradient(*args: Any, **kwargs: Any) -> None:
-    """Stands for operators that only look at shapes, or through which no gradient flows: PyTorch's result is kept."""
+    """The rule of operators that only use shapes or pass no gradient on: PyTorch's result is kept."""
 
 
 def chosen_by_pytorch(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule that wants PyTorch's own results first, because it is told by them which entries were chosen."""
+    """Decorator: the rule gets PyTorch's own results first, to know which entries PyTorch chose."""
     rule.wants_result = True  # type: ignore[attr-defined]
     return rule
 
 
 def same_node(x: Any) -> Any:
-    """A copy: the same value, in memory of its own, so that a write into one leaves the other."""
+    """A copy with its own memory, so that a write into one does not change the other."""
     return Array(node_of(x)) if type(x) is Array else np.copy(x)
 
 

@@ -30,7 +30,7 @@ def _key(indices):
 
 
 def _places(index, dim):
-    """The places that an index along one axis names, as PyTorch's `gather` and `scatter` have it."""
+    """NumPy's key for an index along one axis in the sense of PyTorch's `gather` and `scatter`."""
     grid = list(np.indices(index.shape, sparse=True))
     grid[dim % index.ndim] = index
     return tuple(grid)

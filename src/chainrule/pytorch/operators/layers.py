@@ -21,7 +21,7 @@ def convolved(x, weight, bias, stride, padding, dilation, transposed, output_pad
 
 
 def batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=False):
-    """PyTorch itself moves the running statistics, so they are not given to be moved in training."""
+    """PyTorch itself updates the running statistics, so they are not passed on in training."""
     how = {} if training else {"running_mean": running_mean, "running_var": running_var}
     return normalisation.batch_norm(x, weight=weight, bias=bias, training=training, eps=eps, **how)
 
@@ -48,12 +48,12 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=Tr
 
 
 def pool(function: Callable[..., Any]) -> Callable[..., Any]:
-    """PyTorch says with an empty stride that it is the window's size."""
+    """An empty stride means the size of the window in PyTorch."""
     return lambda x, kernel, stride=(), *args, **kwargs: function(x, kernel, stride or None, *args, **kwargs)
 
 
 def with_indices(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An operator that also says where each of the largest entries was."""
+    """An operator that also returns the indices of the largest entries."""
     return lambda *args, **kwargs: (function(*args, **kwargs), None)
 
 
@@ -82,7 +82,7 @@ def embedding_bag(
 
 
 def dropout(x, p, train):
-    """Only where it does nothing: else it is taken apart, so that the mask is the one that PyTorch drew."""
+    """Only if it does nothing; otherwise it is decomposed, so that the mask is the one that PyTorch drew."""
     return x if not train or p == 0 else NotImplemented
 
 

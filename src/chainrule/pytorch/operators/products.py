@@ -1,4 +1,4 @@
-"""Products of arrays, and what is computed of matrices."""
+"""Products of arrays, and functions of matrices."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def spread(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`var` and `std`, whose second argument may be the axes or whether it divides by n − 1."""
+    """`var` and `std`, whose second argument is either the axes or whether to divide by n − 1."""
 
     def rule(x, dim=None, unbiased=True, keepdim=False, correction=None):
         if isinstance(dim, bool):
@@ -41,7 +41,7 @@ def with_mean(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _entries(x, indices, dim):
-    """The entries of x that PyTorch chose along an axis, so of a tie the same one."""
+    """The entries of x that PyTorch chose along an axis; so ties are resolved as there."""
     if np.ndim(x) == 0:
         return same_node(x), None
     if np.ndim(indices) == np.ndim(x):

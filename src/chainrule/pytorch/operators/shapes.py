@@ -1,4 +1,4 @@
-"""Operators that leave all entries as they are, in another shape or order."""
+"""Operators that change the shape or order of entries, not their values."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def unbind(x, dim=0):
 
 
 def concatenate(tensors, dim=0):
-    """Empty vectors are left out whatever the others' shapes, as PyTorch does for the sake of old programs."""
+    """Empty vectors are left out whatever the other shapes, as in PyTorch (for old programs)."""
     kept = [x for x in tensors if np.shape(x) != (0,)]
     return np.concatenate(kept, axis=dim) if len(kept) > 1 else same_node(kept[0])
 
