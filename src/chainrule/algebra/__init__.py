@@ -1,4 +1,4 @@
 """Algebra: sums of products, and the identities that hold for them.
 
-`simplify` has it for numbers that are computed, `explain.closed` for formulas that are read.
+`simplify` uses it on graphs to be computed, `explain.closed` on formulas to be read.
 """

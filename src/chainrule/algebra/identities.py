@@ -1,15 +1,15 @@
 """The identities: one line each. The left side is replaced by the right side.
 
-They are in tables by what they keep:
-- EXACT keeps value, NaN, infinities and signed zeros, up to rounding.
-- STABLE keeps them too, but where the left side over- or underflows, or cancels, the right side has the value that
-  mathematics has.
-- PRODUCTS are those of STABLE that are about factors of a product. They are used wherever these stand in a product, in
-  the sums of products of `simplify` and in those of closed forms.
-- REAL holds for real numbers only, so it is for formulas that are read, not for numbers.
+Tables group them by what they preserve:
+- EXACT preserves value, NaN, infinities and signed zeros, up to rounding.
+- STABLE does too, but where the left side over- or underflows, or cancels, the right side has the mathematically
+  correct value.
+- PRODUCTS are those of STABLE about factors of a product. They apply wherever these factors occur in a product, in the
+  sums of products of `simplify` and in those of closed forms.
+- REAL holds for real numbers only: for formulas to be read, not for computation.
 
-Each line is tested on random values, with its gradient. Shape and dtype are kept by the builder, which takes a right
-side only where both are those of the left. They are for real operands; complex ones are left alone.
+Each line is tested on random values, with its gradient. The builder accepts a right side only if it has the shape and
+dtype of the left. Identities apply to real operands only.
 """
 
 from chainrule.algebra.patterns import identities
@@ -75,7 +75,7 @@ STABLE = [
     log(exp(x)) = x
     sqrt(square(x)) = abs(x)
     """),
-    # Cancellation: only where the left side goes away, so that no second exponential is paid for.
+    # Cancellation: only where nothing else uses the left side, so that no second exponential is computed.
     *identities(
         """
     1 - sigmoid(x) = sigmoid(-x)

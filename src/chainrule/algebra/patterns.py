@@ -1,8 +1,8 @@
-"""Identities as text: `log(1 + exp(x)) = softplus(x)` is read once into a pattern and a replacement.
+"""Identities as text: `log(1 + exp(x)) = softplus(x)` is parsed into a pattern and a replacement.
 
-A name is a variable: it stands for any operand, the same wherever it is written. A number stands for a constant whose
-entries are all that number; −0 is not 0. A function is a block, an operator the block that answers for it; `axis=a`
-binds a parameter, `axis=-1` asks for one. Sums and products match in either order.
+A name is a variable: it matches any operand, the same one wherever it occurs. A number matches a constant whose entries
+all equal it; −0 is not 0. A function is a block, an operator the block that implements it; `axis=a` binds a parameter,
+`axis=-1` requires a value. Sums and products match in either order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-import chainrule.blocks  # noqa: F401  the library registers itself
+import chainrule.blocks  # noqa: F401  registers the library's blocks
 from chainrule.algebra.powers import common, multiplied, over
 from chainrule.block import Block, block_named
 from chainrule.blocks.activations import logaddexp
@@ -32,7 +32,7 @@ OPERATORS = {
 }
 BUILTINS = {"abs": absolute}
 COMMUTE = {add, multiply, logaddexp}
-"""Their operands match in either order."""
+"""Blocks whose operands match in either order."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Call:
 
     @functools.cached_property
     def operands_made_by(self) -> frozenset[Block]:
-        """The blocks that make the operands, but not that of −x, which may be made by others."""
+        """The blocks that make the operands, without `negative`: −x may match results of other blocks."""
         return frozenset(x.block for x in self.operands if isinstance(x, Call) and x.block is not negative)
 
 
@@ -72,9 +72,9 @@ class Identity:
 
     Attributes
     ----------
-    text : how it is written.
+    text : its source text.
     left, right : the two sides.
-    once : used only where what stands on the left side goes away, since nothing else uses it.
+    once : apply only if nothing else uses the nodes that the left side matches.
     """
 
     text: str
@@ -84,14 +84,14 @@ class Identity:
 
     @functools.cached_property
     def factors(self) -> tuple[dict[Pattern, int], dict[Pattern, int]]:
-        """Both sides as products, without the factors that they share: what takes the place of what in a product."""
+        """Both sides as products, without shared factors: in a product the right one replaces the left one."""
         left, right = _product_of(self.left), _product_of(self.right)
         shared = common((left, right))
         return over(left, shared), over(right, shared)
 
     @functools.cached_property
     def factors_made_by(self) -> frozenset[Block]:
-        """The blocks that make factors of the left side, but not reductions, which may be seen through others."""
+        """The blocks that make factors of the left side, without reductions, which may match through other blocks."""
         return frozenset(x.block for x in self.factors[0] if isinstance(x, Call) and not x.params)
 
 
@@ -104,7 +104,7 @@ def _product_of(pattern: Pattern) -> dict[Pattern, int]:
     return {pattern: 1}
 
 
-# Reading the text ------------------------------------------------------------------------------------------------
+# Parsing ---------------------------------------------------------------------------------------------------------
 
 
 def identities(text: str, once: bool = False) -> list[Identity]:
@@ -141,7 +141,7 @@ def _read(tree: ast.AST) -> Pattern:
 
 
 def _block_of(name: str) -> Block:
-    """The block that a function in the text stands for."""
+    """The block of a function name in the text."""
     block = BUILTINS.get(name) or block_named(name)
     assert block is not None, f"no block is called {name}"
     return block

@@ -1,6 +1,6 @@
 """Products as maps from each factor to its exponent.
 
-A factor is whatever can be a key: a node in `sums.py`, an atom with indices in closed forms, a pattern in an identity.
+A factor is any hashable object: a node in `sums.py`, an atom with indices in closed forms, a pattern in an identity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ F = TypeVar("F")
 
 
 def multiplied(product: Mapping[F, Any] | Iterable[tuple[F, Any]], *powers: tuple[F, Any]) -> dict[F, Any]:
-    """A product times powers of some factors; what cancels is gone."""
+    """A product times powers of some factors; factors that cancel are removed."""
     made = dict(product)
     for factor, e in powers:
         e = made.get(factor, 0) + e
@@ -36,7 +36,7 @@ def raised(product: Mapping[F, Any], e: Any) -> dict[F, Any]:
 
 
 def common(products: Iterable[Mapping[F, Any]]) -> dict[F, Any]:
-    """What all products have in common: the least power of each factor, be it a divisor in all of them."""
+    """The common factor of all products: the least power of each factor, also a negative one if all divide by it."""
     first, *others = products
     shared = {}
     for factor, e in first.items():

@@ -1,8 +1,8 @@
-"""Sums of products of recorded values: how they are read from nodes, and their arithmetic.
+"""Sums of products of recorded values: reading them from nodes, and their arithmetic.
 
-A form is read through the blocks that add, multiply and arrange, down to *atoms*: one-hot rows, and results of other
-blocks. Which identities hold is said by a subclass: `simplify.forms` is for numbers that are computed and keeps NaN,
-infinities and overflow; `simplify.reals` is for formulas that are read, and has the identities of real numbers.
+A form is read through the blocks that add, multiply and rearrange, down to *atoms*: one-hot rows, and results of other
+blocks. Subclasses define which identities hold: `simplify.forms` is for computation and preserves NaN, infinities and
+overflow; `simplify.reals` is for formulas to be read, and uses the identities of real numbers.
 """
 
 from __future__ import annotations
@@ -38,38 +38,38 @@ from chainrule.node import Node
 __all__ = ["SUMS", "Sums"]
 
 TERMS = 12
-"""A form of more terms is not read, so that the work for each node is bounded."""
+"""The most terms of a form, so that the work for each node is bounded."""
 
 DEPTH = 16
-"""How many blocks deep a form is read that was not read before."""
+"""How many levels of operands a new form is read through."""
 
 
 class Making(Protocol):
-    """What makes the nodes that forms are made of: a builder of simplify."""
+    """The interface that makes the nodes of forms: a builder of simplify."""
 
     def call(self, block: Block, *operands: Any, **params: Any) -> Any:
         """A block, applied."""
         ...
 
     def is_leaf(self, x: Node) -> bool:
-        """Whether a node is not to be looked into."""
+        """Whether forms must treat a node as an atom."""
         ...
 
     def key(self, x: Any) -> Any:
-        """What tells constants apart."""
+        """A key that is equal for equal constants."""
         ...
 
 
 class Sums:
     """The forms of nodes.
 
-    A subclass says what is multiplied out (`times`), what cancels (`may_cancel`), what a constant is (`of_constant`),
-    and how the form of each block follows from those of its operands (`reads`).
+    A subclass defines what is multiplied out (`times`), what cancels (`may_cancel`), the form of a constant
+    (`of_constant`), and how the form of each block follows from those of its operands (`reads`).
     """
 
     reads: Mapping[Block, Any]
     factors = math.inf
-    """A form with a product of more factors is not read."""
+    """The most factors of a product in a form."""
 
     def __init__(self, build: Making):
         self.build: Any = build
@@ -80,7 +80,7 @@ class Sums:
     # Which identities hold ----------------------------------------------------------------------------------
 
     def may_cancel(self, atom: Any) -> bool:
-        """Whether an atom cancels its inverse, or two terms that it is a factor of cancel."""
+        """Whether an atom may cancel its inverse, and whether two terms that contain it may cancel."""
         raise NotImplementedError
 
     def may_read(self, x: Node) -> bool:
@@ -88,7 +88,7 @@ class Sums:
         return True
 
     def settle(self, exponents: Counter[Any], notes: Notes) -> None:
-        """What factors that meet become."""
+        """Rewrite, in place, the factors of a product by identities."""
 
     # Reading ------------------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Sums:
         raise NotImplementedError
 
     def factor(self, x: Any, other: Any) -> Form:
-        """The form of what is multiplied by another."""
+        """The form of a factor x that multiplies `other`."""
         return self.of(x)
 
     def read(self, x: Node) -> Form:
@@ -123,7 +123,7 @@ class Sums:
         return atom if too_long else self.read_from(form, x)
 
     def read_from(self, form: Form, x: Node) -> Form:
-        """The form of a node, with what is to be noted of the node."""
+        """The form of a node, with notes about the node."""
         return form
 
     def hot(self, labels: Any, size: int, dtype: Any = None, put: bool = False) -> Hot:
@@ -143,7 +143,7 @@ class Sums:
         raise NotImplementedError
 
     def times_whole(self, x: Any, a: Form, y: Any, b: Form) -> Form:
-        """The product of x and y, multiplied out if that is allowed; else with the sums as factors."""
+        """The product of x and y, multiplied out if allowed; else with sums as factors."""
         try:
             return self.times(a, b)
         except UnreadableError:
@@ -189,7 +189,7 @@ class Sums:
         return any(self.may_cancel(atom) for atom, _ in product)
 
     def product(self, p: Product, q: Product, c: Any, notes: Notes) -> tuple[Product, Any]:
-        """p q, and what becomes of its coefficient."""
+        """The product p q, and its coefficient."""
         exponents: Counter[Any] = Counter()
         for atom, e in (*p, *q):
             if exponents[atom] * e < 0:
@@ -210,7 +210,7 @@ class Sums:
         return frozenset((atom, e) for atom, e in exponents.items() if e), c
 
     def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> bool:
-        """Multiply out sums that are factors of p and q; and whether there were any."""
+        """Multiply out sums that are factors of p and q; returns whether any were."""
         return False
 
     def _cancel(self, atom: Any, notes: Notes) -> None:
@@ -232,10 +232,10 @@ class Sums:
         return picked
 
     def entry(self, atom: Any, hot: Hot) -> Any:
-        """p[c], for each row, with an axis of length 1 in place of the row."""
+        """p[c] for each row, with an axis of length 1 in place of the row's axis."""
         shape = shape_of(atom)
         lead = hot.rows
-        if hot.is_identity:  # I v = diag(v), for a row v and for a column v; it is kept as a row
+        if hot.is_identity:  # I v = diag(v), for a row v and for a column v; v is kept as a row
             full = (1,) * (len(lead) + 1 - len(shape)) + shape
             if full == (*lead, 1) and math.prod(shape) > 1:
                 return (
@@ -282,4 +282,4 @@ SUMS: dict[Block, Any] = {
     square: lambda sums, x: _multiplied(sums, x.inputs[0], x.inputs[0]),
     negative: lambda sums, x: sums.times(Form({ONE: -1.0}), sums.of(x.inputs[0])),
 }
-"""Of the blocks that are arithmetic."""
+"""The forms of arithmetic blocks."""

@@ -37,8 +37,8 @@ class Hot:
 
     Attributes
     ----------
-    labels, size : as in `constants.OneHot`; or a node, for labels that are known only at run time.
-    put : whether it stands for an `add_at`, which puts a number at its place and multiplies nothing by zero.
+    labels, size : as in `constants.OneHot`; labels known only at run time are a node.
+    put : whether it comes from an `add_at`, which stores numbers and multiplies nothing by zero.
     """
 
     labels: Any
@@ -68,7 +68,7 @@ class Hot:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """The index of the entries at the labels. At run time these are an operand, which has a slot in it."""
+        """The index of the entries at the labels; labels known only at run time have a slot in it."""
         label = Slot(0) if self.at_run_time else self.labels if self.rows else int(self.labels)
         return (*np.ix_(*map(np.arange, self.rows)), label)
 
@@ -85,11 +85,11 @@ class Form:
     Attributes
     ----------
     terms : the coefficient of each product: a number or a constant array.
-    cost : what the blocks cost that it is read from and that go away with it.
-    lost : the atoms that have cancelled somewhere.
-    stable : whether something was found that is worth more than its cost: factors that cancel or no longer overflow.
-    gain : whether anything was found.
-    slopes : the atoms that multiply only what is not 0 (see `product_or_zero`): they may be infinite or NaN beside it.
+    cost : the cost of the blocks that it was read from and that it makes unnecessary.
+    lost : the atoms that cancelled somewhere.
+    stable : whether it is worth some extra cost: factors cancel or no longer overflow.
+    gain : whether any simplification was found.
+    slopes : the atoms that multiply only nonzero entries (see `product_or_zero`): beside 0 they may be infinite or NaN.
     """
 
     terms: dict[Product, Any]
@@ -106,7 +106,7 @@ class Form:
 
 @dataclass
 class Notes:
-    """What is noticed while forms are multiplied and added."""
+    """Notes taken while forms are multiplied and added; the attributes are those of `Form`."""
 
     lost: set[Any]
     stable: bool
@@ -115,7 +115,7 @@ class Notes:
 
     @classmethod
     def of(cls, *forms: Form, gain: bool) -> Notes:
-        """What is noticed of forms that are put together."""
+        """The combined notes of several forms."""
         notes = cls(set(), any(f.stable for f in forms), gain, set())
         for f in forms:
             notes.lost |= f.lost
@@ -123,7 +123,7 @@ class Notes:
         return notes
 
     def from_(self, made: Any, *atoms: Any) -> Any:
-        """A new atom that takes the place of others: a slope if one of them is."""
+        """Note a new atom that replaces others: it is a slope if one of them is."""
         if type(made) is Node and not self.slopes.isdisjoint(atoms):
             self.slopes.add(made)
         return made
@@ -133,7 +133,7 @@ class Notes:
 
 
 class UnreadableError(Exception):
-    """There is no way to read it as a sum of products, or no reason to."""
+    """A value cannot be read as a sum of products, or need not be."""
 
 
 def shape_of(atom: Any) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Code: the forward and the backward pass of a function as readable functions of NumPy, PyTorch or JAX.
 
-The same recording that is run and explained is simplified and written out. What a block does is written in the calls
-that its own rules make, so there is no second table of formulas.
+The recording is simplified and written out. A block is written as the library calls that its own rules make, so there
+is no second table of formulas.
 """
 
 from chainrule.code.tracing import CodeError

@@ -1,4 +1,4 @@
-"""How one value of a tape is written as a Python expression."""
+"""Writes one value of a tape as a Python expression."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Show = Callable[[TracedValue], ast.expr]
 
 
 class Dialect:
-    """What differs between the libraries when an expression is written."""
+    """The differences between libraries in how expressions are written."""
 
     def __init__(self, prefix: str, array: str, float_type: str):
         self.prefix = prefix
@@ -58,7 +58,7 @@ def dotted(name: str) -> ast.expr:
 
 
 def expression(value: TracedValue, show: Show, dialect: Dialect) -> ast.expr:
-    """The call that made a value, over how its operands are shown."""
+    """The call that made a value; `show` gives the expressions of its operands."""
     function, args, kwargs = value.function, value.args, value.kwargs
 
     def arg(x: Any) -> ast.expr:
@@ -86,7 +86,7 @@ def expression(value: TracedValue, show: Show, dialect: Dialect) -> ast.expr:
 
 
 def index(key: Any, show: Show, dialect: Dialect) -> ast.expr:
-    """What stands in brackets, where a slice is written with colons."""
+    """The index inside brackets, with slices written with colons."""
     if isinstance(key, slice):
         parts = (None if p is None else literal(p, show, dialect) for p in (key.start, key.stop, key.step))
         return ast.Slice(*parts)
@@ -130,7 +130,7 @@ def number(x: float, dialect: Dialect) -> ast.expr:
 
 
 def constant(x: np.ndarray, dialect: Dialect) -> ast.expr:
-    """A plain array: by how it is made if it is regular, else in full."""
+    """A plain array: as a call (`arange`, `eye`, …) if it is regular, else in full."""
     p = dialect.prefix
     if x.ndim == 1 and x.dtype.kind in "iu" and x.size > 1 and np.all(np.diff(x) == x[1] - x[0]) and x[1] != x[0]:
         start, step = int(x[0]), int(x[1] - x[0])
@@ -160,7 +160,7 @@ def constant(x: np.ndarray, dialect: Dialect) -> ast.expr:
 
 
 def _dtype_of(x: np.ndarray, dialect: Dialect, bool_is_natural: bool = True) -> list[ast.keyword]:
-    """The dtype, where the library would make another one of plain numbers."""
+    """The `dtype` argument, if the library would choose another dtype for plain numbers."""
     natural = {"int64", dialect.float_type} | ({"bool"} if bool_is_natural else set())
     if x.dtype.name in natural and (x.size or x.dtype.kind == "f"):
         return []

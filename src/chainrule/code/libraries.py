@@ -1,4 +1,4 @@
-"""What is written for each library around the statements of a forward and a backward pass."""
+"""The functions that each library needs around the statements of a forward and a backward pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 110
 
 
 class ArgumentArray(NamedTuple):
-    """An array among the arguments: its name, how it is reached from a parameter, the name of its gradient."""
+    """An array among the arguments: its name, its expression in terms of a parameter, the name of its gradient."""
 
     name: str
     access: str
@@ -23,14 +23,14 @@ class ArgumentArray(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What the functions are put together from.
+    """The parts from which the functions are assembled.
 
     Attributes
     ----------
-    name : the user's function's.
-    parameters : its arguments, and arrays that it takes from outside.
+    name : of the user's function.
+    parameters : its arguments, and the outside arrays that it uses.
     leaves : the arrays in them.
-    gradients : for each parameter what is returned as its gradient, None where it has none.
+    gradients : for each parameter the expression of its gradient, or None.
     forward, backward : statements.
     loss, cotangent : the names of the result and of ∂L/∂L.
     saved : names that the backward pass takes from the forward pass.
@@ -55,14 +55,14 @@ class Parts(NamedTuple):
 
 
 class Library(NamedTuple):
-    """How code for a library is written: its dialect, what it imports (if the code uses it), its functions."""
+    """A library to write code for: its dialect, imports (kept if used), and the writer of its functions."""
 
     name: str
     dialect: Dialect
     imports: dict[str, str]
     write: Callable[[Parts], list[str]]
     checks_values: bool = True
-    """Whether a function may look at values: not under `jax.jit`."""
+    """Whether a function may read concrete values: not under `jax.jit`."""
 
 
 def numpy_functions(parts: Parts) -> list[str]:
@@ -165,7 +165,7 @@ LIBRARIES = {
 }
 
 
-# Pieces of text -----------------------------------------------------------------------------------------------
+# Text ---------------------------------------------------------------------------------------------------------
 
 
 def function(name: str, parameters: list[str], doc: list[str], body: list[str]) -> str:
@@ -184,7 +184,7 @@ def indented(lines: list[str]) -> str:
 
 
 def wrapped(before: str, names: list[str], after: str, depth: int = 1) -> list[str]:
-    """`before names after`; over several lines where one is too long."""
+    """`before names after`, over several lines if too long for one."""
     line = f"{before}{', '.join(names)}{after}"
     if len(line) + 4 * depth <= WIDTH:
         return [line]

@@ -1,4 +1,4 @@
-"""A function, recorded so that code can be written from it: forward and backward pass in one simplified graph."""
+"""A function recorded to write code from it: forward and backward pass in one simplified graph."""
 
 from __future__ import annotations
 
@@ -28,24 +28,23 @@ from chainrule.watching.names import captured
 __all__ = ["RecordedProgram", "program_of"]
 
 LIBRARIES = ("np", "jnp", "jax", "torch", "special", "linalg", "once_differentiable")
-"""What code imports: a function of such a name would hide it."""
+"""Names that code imports; a function with such a name would hide them."""
 ARRAY = Array.__bool__.__code__.co_filename
 
 
 class RecordedProgram(NamedTuple):
-    """What code is written from.
+    """A recorded function, ready to be written as code.
 
     Attributes
     ----------
-    name : the function's.
-    arguments : its arguments by name: trees of nodes where they are recorded, plain values where they are part of
-        the code.
+    name : of the function.
+    arguments : its arguments by name: trees of nodes if recorded, plain values if part of the code.
     inputs : the nodes with a gradient, in the order of the gradients.
     graph : from all nodes of the arguments and ∂L/∂L (the last input) to the loss, the gradients, and the conditions on
         which the function branched.
     gradients : for each value of the forward pass its name, the value, and the value of its gradient.
-    captured : plain arrays that the function takes from outside, by name.
-    outcomes : what the conditions were.
+    captured : plain arrays that the function uses from outside, by name.
+    outcomes : the values of these conditions.
     """
 
     name: str
@@ -58,7 +57,7 @@ class RecordedProgram(NamedTuple):
 
 
 def program_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> RecordedProgram:
-    """Record f. Arrays of integers (labels) become arguments of the code, unless what f does depends on them."""
+    """Record f. Integer arrays (labels) become arguments of the code, unless the recording depends on their values."""
     fixed: set[str] = set()
     while True:
         program, read = _recorded(f, args, dict(kwargs), fixed)
@@ -126,12 +125,12 @@ def _recorded(
 
 
 def _is_mask(node: Node, how: str) -> bool:
-    """Whether a condition says which entries are taken: x[x > 0]."""
+    """Whether a condition is a mask that selects entries: x[x > 0]."""
     return how == "value" and np.ndim(node.value) > 0
 
 
 def _user_asks() -> bool:
-    """Whether it is the user's function that looks at a value, not the rule of a block."""
+    """Whether the user's function reads a value, not the rule of a block."""
     frame: Any = sys._getframe(2)
     while frame.f_code.co_filename == ARRAY:
         frame = frame.f_back
@@ -139,19 +138,19 @@ def _user_asks() -> bool:
 
 
 def _is_integers(x: Any) -> bool:
-    """Whether an argument may change though it has no gradient. Python's own integers are part of the code."""
+    """Whether an argument is an integer array: it may change, but has no gradient. Python's integers are fixed."""
     if isinstance(x, np.ndarray | np.generic):
         return x.dtype.kind in "iu"
     return False
 
 
 def _is_about_labels(node: Node) -> bool:
-    """Whether a block has only made sure that labels are labels, and that none is to be ignored."""
+    """Whether a block only checks that labels are in range, and that none is ignored."""
     return node.block in (labels_fit, all_)
 
 
 def _reads_of(reads: Mapping[tuple[Node, str], Any], integers: Mapping[str, Node]) -> set[str]:
-    """The integer arguments from which numbers were computed that decided what the function does."""
+    """The integer arguments on which the values that were read depend."""
     found: set[str] = set()
     by_node = {node: label for label, node in integers.items()}
     stack = [node for node, how in reads if not (how == "truth" and _is_about_labels(node))]
@@ -176,9 +175,9 @@ def _trees_of(recording: Recording, labels: list[str]) -> dict[str, Any]:
 
 
 def _plain_products(graph: Graph) -> Graph:
-    """With products in place of products that ask at run time whether a local derivative is infinite.
+    """The graph with plain products in place of those that check at run time whether a local derivative is infinite.
 
-    Where one is, at the recorded values, the question stays: its answer matters there.
+    The check stays where one is infinite at the recorded values: it matters there.
     """
     new: dict[Node, Node] = {}
     for node in graph.nodes:

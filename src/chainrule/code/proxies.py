@@ -1,6 +1,6 @@
-"""Arrays and namespaces that write down what is done with them: for NumPy and for JAX.
+"""Arrays and namespaces that record the operations on them, for NumPy and JAX.
 
-A rule gets them in place of arrays and of `xp`. They compute as the library does, and put each call on the tape.
+A rule gets them in place of arrays and `xp`. They compute as the library does, and put each call on the tape.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ SIGNS = {"neg": "-", "invert": "~", "pos": "+"}
 
 
 class Traced:
-    """An array (or a tuple of arrays) and where on the tape it comes from."""
+    """An array (or a tuple of arrays) and its value on the tape."""
 
     __slots__ = ("content", "tape", "value")
 
     def __init__(self, tape: Tape, value: TracedValue, content: Any):
         self.tape, self.value, self.content = tape, value, content
 
-    # What a rule may ask without its answer being part of the code
+    # Attributes that a rule may read without a trace in the code
     shape = property(lambda self: self.content.shape)
     dtype = property(lambda self: self.content.dtype)
     ndim = property(lambda self: self.content.ndim)
@@ -63,7 +63,7 @@ class Traced:
     __index__ = __int__ = __float__  # type: ignore[assignment]
 
     def __array_namespace__(self, api_version: Any = None) -> Any:
-        """What a block that a rule calls computes with."""
+        """The namespace for blocks that a rule calls."""
         return self.tape.namespace
 
     # Operations
@@ -157,7 +157,7 @@ def _write_at(tape: Tape, ufunc: Any, x: Any, key: Any, new: Any) -> None:
 
 
 def untraced(x: Any) -> Any:
-    """An argument with the arrays in place of what writes them down."""
+    """An argument with plain arrays in place of traced ones."""
     if isinstance(x, Traced):
         return x.content
     if type(x) in (tuple, list):
@@ -168,7 +168,7 @@ def untraced(x: Any) -> Any:
 
 
 def retraced(tape: Tape, x: Any) -> Any:
-    """An argument with values of the tape in place of arrays."""
+    """An argument with values of the tape in place of traced arrays."""
     if isinstance(x, Traced):
         return x.value
     if type(x) in (tuple, list):
@@ -187,7 +187,7 @@ def content_of(x: Any) -> Any:
 def traced_call(tape: Tape, name: str, function: Any, args: Any, kwargs: Any, bound: int = 0) -> Any:
     """Call a function and put it on the tape, if it returns arrays. A method is bound to its first argument."""
     result = function(*(untraced(x) for x in args[bound:]), **{k: untraced(x) for k, x in kwargs.items()})
-    if type(result) is complex:  # 1j times a np.float64 is a number of Python, but depends on what is traced
+    if type(result) is complex:  # 1j times a np.float64 is a Python number, but depends on the traced array
         result = np.complex128(result)
     return traced_result(tape, name, result, args, kwargs)
 
@@ -210,7 +210,7 @@ def traced_result(tape: Tape, name: str, result: Any, args: Any, kwargs: Any) ->
 
 
 def field_names(result: tuple[Any, ...]) -> list[str]:
-    """What the parts of a result are called: U, S, Vh."""
+    """The names of the parts of a result: U, S, Vh."""
     return list(getattr(result, "_fields", [f"part{i}" for i in range(len(result))]))
 
 
@@ -219,7 +219,7 @@ def is_array(x: Any) -> bool:
 
 
 def name_of(function: Any) -> str:
-    """How a function of NumPy or SciPy is written: np.linalg.inv, special.erf."""
+    """The name of a NumPy or SciPy function in code: np.linalg.inv, special.erf."""
     name = function.__name__
     if isinstance(function, np.ufunc):
         return f"np.{name}" if getattr(np, name, None) is function else f"special.{name}"
@@ -228,15 +228,15 @@ def name_of(function: Any) -> str:
 
 
 class Namespace(types.ModuleType):
-    """A library's namespace, whose functions write down their calls.
+    """A library's namespace, whose functions put their calls on the tape.
 
     Parameters
     ----------
     module : numpy, jax.numpy, scipy.special, …
-    prefix : how it is called in the code: np, jnp, special.
+    prefix : its name in the code: np, jnp, special.
     """
 
-    special_functions: Any  # where its library keeps them
+    special_functions: Any  # the library's module of them
 
     def __init__(self, tape: Tape, module: Any, prefix: str):
         super().__init__(module.__name__)

@@ -1,7 +1,7 @@
-"""Sizes in code: which of its numbers are lengths of axes, found by comparing the code for two sets of sizes.
+"""Sizes in code: finds which numbers are lengths of axes by comparing the code for two sets of sizes.
 
-A recording knows numbers, not where they come from: the mean over four rows divides by 4. Written once more for five
-rows it divides by 5, so what stands there is the number of rows of some array.
+A recording has numbers, not their origin: the mean over four rows divides by 4. Written again for five rows it divides
+by 5, so this number is the number of rows of some array.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class NotASize(Exception):
 
 
 class Sizes:
-    """Lines of code for two sets of sizes, as one.
+    """Merges the lines of code for two sets of sizes.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Sizes:
         self.used: list[tuple[int, int]] = []
 
     def lines(self, first: list[str], second: list[str], shapes: Shapes) -> list[str] | None:
-        """The lines with lengths of the arrays in `shapes` in place of the numbers that differ; None if that fails."""
+        """The lines with lengths of arrays in `shapes` in place of numbers that differ; None if that fails."""
         if len(first) != len(second):
             return None
         try:
@@ -44,7 +44,7 @@ class Sizes:
             return None
 
     def checks(self) -> list[str]:
-        """That axes of the arguments which were as long as one another are so again, where the code relies on it."""
+        """Lines that check that axes of the arguments which had equal lengths still do, where the code relies on it."""
         found = []
         for pair in dict.fromkeys(self.used):
             axes = [
@@ -99,13 +99,13 @@ def _digits(x: complex) -> str:
 
 
 def required(condition: str, otherwise: str) -> str:
-    """A line of code that raises unless a condition holds. An `assert` would be gone under `python -O`."""
+    """A line of code that raises unless a condition holds. `python -O` would drop an `assert`."""
     line = f'require({condition}, "{otherwise}")'
     return line if len(line) <= 100 else f'require(\n        {condition},\n        "{otherwise}",\n    )'
 
 
 def _lengths(shapes: Shapes) -> Iterator[tuple[list[tuple[int, int]], tuple[int, int], str]]:
-    """Every length of an axis, then of two axes of one array: its axes, the numbers, how it is written."""
+    """Every length of an axis, then every product of two lengths of one array: axes, numbers, expression."""
     for count in (1, 2):
         for name, (first, second) in shapes.items():
             pairs = list(enumerate(zip(first, second, strict=False)))

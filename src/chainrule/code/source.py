@@ -1,4 +1,4 @@
-"""From a tape to the text of functions: what is needed, what gets a name, what stands inside an expression."""
+"""From a tape to the text of functions: which values are needed, which get a name, which are written inline."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from chainrule.code.tidy.calls import short_key
 __all__ = ["LIMIT", "Body", "assignment", "closure", "free_name"]
 
 LIMIT = 80
-"""How long a line may get before a part of it gets a line of its own."""
+"""A longer line is split: parts of it get lines of their own."""
 
 LONGEST_INSIDE = 1600
-"""How long what stands inside an expression may get: a sum of thousands of terms is not written anew for each."""
+"""The longest inline expression; without a limit a sum of thousands of terms would be written anew for each."""
 
 
 def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[TracedValue]:
@@ -39,7 +39,7 @@ def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[Tr
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
-    """The name, or with a number if it is taken; takes it."""
+    """The name, with a number if it is taken; it is then taken."""
     wanted = re.sub(r"\W", "_", wanted)
     if not wanted.isidentifier():  # it starts with a digit, or is empty
         wanted = f"_{wanted}"
@@ -53,7 +53,7 @@ def free_name(wanted: str, taken: set[str]) -> str:
 
 
 def assignment(name: str, made: ast.expr) -> list[str]:
-    """`name = made`, over several lines where a list of numbers is long."""
+    """`name = made`, over several lines if a list of numbers is long."""
     line = f"{name} = {written(made)}"
     if len(line) <= 110 or not isinstance(made, ast.Call):
         return [line]
@@ -67,8 +67,8 @@ class Body:
 
     Parameters
     ----------
-    values : what it computes, in order.
-    names : of what it is given; it adds those of what it computes.
+    values : the values it computes, in order.
+    names : of the values it is given; it adds those it computes.
     kept : values that get a variable of their own, because they are returned.
     """
 
@@ -134,7 +134,7 @@ class Body:
         return any(x.function == WRITE for x in value.operands)
 
     def _shorter(self, value: TracedValue, made: ast.expr) -> ast.expr:
-        """An expression whose longest parts have got lines of their own, until it fits."""
+        """The expression, after its longest parts got lines of their own until it fits."""
         while (length := len(written(made))) > LIMIT and (parts := self._long_parts(value.operands)):
             for part, size in parts:
                 self._give_line(part)
@@ -145,7 +145,7 @@ class Body:
         return made
 
     def _long_parts(self, parts: Iterable[TracedValue]) -> list[tuple[TracedValue, int]]:
-        """What stands inside an expression and is worth a line of its own, with its length, the longest first."""
+        """The inline parts that are worth a line of their own, with their lengths, the longest first."""
         sizes = {x: len(written(self.inline[x])) for x in parts if x in self.inline}
         return sorted(((x, size) for x, size in sizes.items() if size > 12), key=lambda part: -part[1])
 
@@ -157,7 +157,7 @@ class Body:
         self.lines += assignment(name, made)
 
     def _write(self, value: TracedValue) -> None:
-        """A write into an array that is made for it, or is used no more."""
+        """A write into an array that is new or no longer used."""
         old, template, key, new = value.args
         if old.function == WRITE and self.uses[old] == 1:
             name = self.names[old]
@@ -183,7 +183,7 @@ class Body:
         self.lines.append(line())
 
     def _fresh(self, old: TracedValue) -> ast.expr:
-        """What is written into: made anew, or copied where it is still needed as it is."""
+        """The array to write into: a new one, or a copy if the old one is still needed."""
         if old.function == WRITE:
             return ast.Call(
                 ast.Attribute(self.show(old), "clone" if self.dialect.prefix == "torch" else "copy"), [], []
@@ -191,7 +191,7 @@ class Body:
         return self._made_like(old) or expression(old, self.show, self.dialect)
 
     def _made_like(self, value: TracedValue) -> ast.expr | None:
-        """zeros_like(x) for zeros of a shape that something has."""
+        """zeros_like(x) for zeros of the shape of a named array x."""
         prefix, _, name = value.function.rpartition(".")
         if name not in ("zeros", "ones") or not value.shape:
             return None
@@ -202,7 +202,7 @@ class Body:
         return ast.Call(ast.Name(f"{prefix}.{name}_like"), [self.show(like)], [])
 
     def _temporary(self, value: TracedValue) -> str:
-        """A name for what has none: after the function and what it is applied to."""
+        """A name for an unnamed value, from the function and its operands."""
         if value.gradient_of is not None and value.gradient_of in self.names:
             return f"d{self.names[value.gradient_of]}"
         operands = [self.names[x] for x in value.operands if x in self.names]
@@ -231,4 +231,4 @@ WORDS = {
     ".T property": "transposed",
     ".reshape": "reshaped",
 }
-"""What temporaries are called that have no name in mathematics."""
+"""Names of temporaries without a mathematical name."""

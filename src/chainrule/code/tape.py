@@ -1,4 +1,4 @@
-"""Tape: the calls of an array library by which a result comes about, each equal one once."""
+"""Tape: the calls of an array library that compute a result, equal calls once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class TracedValue:
 
     Attributes
     ----------
-    function : what was called, as it is written ("np.exp", "x.reshape", "+"); or that it is an argument, a constant,
-        or what an array is after a write into it.
-    args, kwargs : what it was called with: values, plain Python objects, and tuples, lists and slices of them.
-    shape, dtype : of the result; None where it is no array.
+    function : the called function as written in code ("np.exp", "x.reshape", "+"); or a mark of an argument, a
+        constant, or an array after a write into it.
+    args, kwargs : its arguments: values, plain Python objects, and tuples, lists and slices of them.
+    shape, dtype : of the result; None if it is not an array.
     order : its place on the tape.
-    name : what it is called in the user's function or, as a hint, in the rule of the block.
-    gradient_of : of which value it is the gradient.
+    name, hint : its name in the user's function, and in the rule of the block.
+    gradient_of : the value whose gradient it is, or None.
     """
 
     function: str
@@ -61,10 +61,10 @@ class Tape:
     """The values in the order in which they were computed."""
 
     def __init__(self, prefix: str) -> None:
-        self.prefix = prefix  # how the library is called in the code: np
-        self.namespace: Any = None  # what writes its functions down here
+        self.prefix = prefix  # the library's name in the code: np
+        self.namespace: Any = None  # the namespace that records its functions here
         self.values: list[TracedValue] = []
-        self.asked: list[tuple[TracedValue, bool]] = []  # truths by which a rule decided what to do
+        self.asked: list[tuple[TracedValue, bool]] = []  # conditions on which a rule branched
         self._known: dict[Any, TracedValue] = {}
 
     def _add(self, function: str, args: Any, kwargs: Any, shape: Any, dtype: Any) -> TracedValue:
@@ -78,7 +78,7 @@ class Tape:
         return value
 
     def constant(self, content: np.ndarray) -> TracedValue:
-        """A plain array; an equal one is the same."""
+        """A plain array; equal arrays give one value."""
         key = (CONSTANT, key_of(content))
         if key not in self._known:
             self._known[key] = self._add(CONSTANT, (), {}, content.shape, content.dtype)
@@ -94,11 +94,11 @@ class Tape:
         return self._known[key]
 
     def write(self, old: TracedValue, template: str, args: tuple[Any, ...]) -> TracedValue:
-        """What an array is after a write into it: its name stays."""
+        """An array after a write into it."""
         return self._add(WRITE, (old, template, *self._plain(args)), {}, old.shape, old.dtype)
 
     def _plain(self, x: Any) -> Any:
-        """An argument without arrays: they become constants, NumPy's numbers Python's."""
+        """An argument with arrays turned into constants, and NumPy's numbers into Python's."""
         if isinstance(x, np.ndarray):
             return x.item() if x.ndim == 0 else self.constant(x)
         if isinstance(x, np.generic):

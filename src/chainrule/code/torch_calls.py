@@ -1,4 +1,4 @@
-"""Writes down which functions of PyTorch are called: what array_api_compat makes of a rule, say."""
+"""Records the PyTorch functions that are called, for instance by array_api_compat for a rule."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ SIGNS = {"neg": "-x", "negative": "-x", "invert": "~x", "logical_not": "~x", "bi
 
 
 PLAIN = frozenset("__array__ numpy item tolist __int__ __float__ __index__ __complex__".split())
-"""What takes numbers out of a tensor, so that they would be constants of the code."""
+"""Functions that take numbers out of a tensor; they would become constants of the code."""
 
 
 class TorchCalls(TorchFunctionMode):
-    """While it is entered, every call that returns a tensor is on the tape."""
+    """Context in which every call that returns a tensor is put on the tape."""
 
     def __init__(self, tape: Tape):
         super().__init__()
         self.tape = tape
         self.values: dict[int, TracedValue] = {}
-        self.kept: list[Any] = []  # so that no id is given to another tensor
+        self.kept: list[Any] = []  # so that no id is reused by another tensor
 
     def argument(self, name: str, array: Any) -> Any:
         tensor = torch.tensor(np.array(array))
@@ -99,7 +99,7 @@ class TorchCalls(TorchFunctionMode):
         return self.tape.call(*self._written(name, args, kwargs), result.shape, result.dtype)
 
     def _written(self, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """How a call is written: an operator, a method, a function."""
+        """How a call is written: as an operator, a method or a function."""
         args = tuple(self._valued(x) for x in args)
         kwargs = {k: self._valued(x) for k, x in kwargs.items()}
         *path, last = name.removesuffix(".__get__").split(".")
@@ -118,7 +118,7 @@ class TorchCalls(TorchFunctionMode):
 
     def _valued(self, x: Any) -> Any:
         if isinstance(x, torch.Tensor):
-            if id(x) not in self.values:  # a plain tensor that a rule had before
+            if id(x) not in self.values:  # a plain tensor that the rule already had
                 self.know(x, self.tape.constant(x.numpy(force=True)))
             return self.values[id(x)]
         if isinstance(x, tuple | list):
@@ -129,7 +129,7 @@ class TorchCalls(TorchFunctionMode):
 
 
 def _field_names(result: Any) -> list[str]:
-    """What PyTorch calls the parts of a result: U, S, Vh."""
+    """PyTorch's names of the parts of a result: U, S, Vh."""
     names = [name for name in dir(result) if isinstance(getattr(result, name), torch.Tensor)]
     if len(names) != len(result):
         return [f"part{i}" for i in range(len(result))]

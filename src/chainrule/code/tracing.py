@@ -1,7 +1,7 @@
-"""Which calls of an array library the blocks of a graph come down to.
+"""Traces the calls of an array library that the blocks of a graph make.
 
-The rules of the blocks are run once more, on arrays that write down what is done with them. So what is printed is what
-the rules do, in the words of the library.
+The rules of the blocks are run again, on arrays that record the operations on them. So the code consists of the library
+calls that the rules make.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ __all__ = ["CodeError", "trace"]
 
 
 class CodeError(ChainruleError):
-    """A function of which no code can be written."""
+    """No code can be written for a function."""
 
 
 class Tracer:
-    """Runs rules on the arrays of NumPy, with its functions written down."""
+    """Runs rules on NumPy arrays and records the calls."""
 
     prefix = "np"
 
@@ -56,14 +56,14 @@ class Tracer:
         return x.value if isinstance(x, Traced) else x
 
     def array(self, x: Any) -> Any:
-        """What a rule returned, as a plain array."""
+        """A rule's result as a plain array."""
         return np.asarray(content_of(x))
 
     def dtype(self, dtype: np.dtype) -> Any:
         return dtype
 
     def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
-        """A function of NumPy or SciPy for which a block answers, called in its place."""
+        """A call of the NumPy or SciPy function that a block implements, in place of the block."""
         name = _path_of(function)
         return None if name is None else traced_call(self.tape, name, function, operands, params)
 
@@ -111,7 +111,7 @@ class JaxTracer(Tracer):
 
 
 class TorchTracer(Tracer):
-    """The same for PyTorch: what is written down are the functions that array_api_compat calls."""
+    """The same for PyTorch: it records the functions that array_api_compat calls."""
 
     prefix = "torch"
 
@@ -150,7 +150,7 @@ class TorchTracer(Tracer):
 
 
 def plain_number(x: Any) -> Any:
-    """A plain operand without axes: as one of Python's numbers, which leaves the precision to the arrays beside it."""
+    """A plain operand without axes as a Python number, which leaves the precision to the other operands."""
     return x.item() if isinstance(x, np.ndarray | np.generic) else x
 
 
@@ -165,7 +165,7 @@ class Traces:
 
 
 def trace(graph: Graph, library: str) -> Traces:
-    """Run a graph, and write down the calls."""
+    """Run a graph, and record the calls."""
     tracer = TRACERS[library]()
     made: dict[Node, Any] = {}
     failed: dict[Any, str] = {}
@@ -206,7 +206,7 @@ def _operand(tracer: Tracer, made: dict[Node, Any], x: Any) -> Any:
 
 
 def _traced(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
-    """What a block does, in calls of the library: its rule, one function that is the same, or what is inside it."""
+    """A block as calls of the library: its rule, an equal single function, or the blocks inside it."""
     block = node.block
     params = {k: tracer.dtype(p) if isinstance(p, np.dtype) else p for k, p in node.params.items()}
     before = len(tracer.tape.values)
@@ -239,7 +239,7 @@ def _traced(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
 
 
 def _inside(node: Node) -> Graph:
-    """What a block does inside, if that is the same for other values of its operands."""
+    """The blocks inside a block, if they are the same for other values of its operands."""
     reads: list[str] = []
     token = WATCHER.set(lambda node, how: reads.append(how))
     try:
@@ -252,7 +252,7 @@ def _inside(node: Node) -> Graph:
 
 
 def _direct(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
-    """The block as one call of a function for which it answers, if that has the value of the block."""
+    """The block as one call of a function that it implements, if that returns the block's value."""
     params = {k: p for k, p in node.params.items() if not _same(p, node.block.defaults.get(k))}
     for function, handler in ANSWERS.items():
         if handler is node.block and callable(function):
@@ -273,7 +273,7 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def _path_of(function: Any) -> str | None:
-    """A function of NumPy or SciPy as it is written in code: np.linalg.inv."""
+    """The name of a NumPy or SciPy function in code: np.linalg.inv."""
     name = getattr(function, "__name__", "")
     for module, prefix in (
         ("numpy", "np"),
@@ -289,7 +289,7 @@ def _path_of(function: Any) -> str | None:
 
 @contextlib.contextmanager
 def _named_locals(tracer: Tracer) -> Iterator[None]:
-    """While a rule runs, what its variables hold gets their names as hints."""
+    """Context for a rule: the values of its variables get the variables' names as hints."""
 
     def look(frame: types.FrameType, event: str, argument: Any) -> None:
         if event == "return" and "chainrule" in frame.f_code.co_filename and "blocks" in frame.f_code.co_filename:

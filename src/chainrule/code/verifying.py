@@ -1,4 +1,4 @@
-"""Code is run once before it is given away, and what it computes compared with the recording."""
+"""Checks code before it is returned: runs it once and compares the results with the recording."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def verify(
 
     Parameters
     ----------
-    preamble : imports and what the statements call.
-    arguments : those of the function by name, and the arrays that it takes from outside.
+    preamble : imports and helpers that the statements call.
+    arguments : of the function by name, and the outside arrays that it uses.
     """
     gradients = [leaf.gradient or "None" for leaf in parts.leaves]
     text = preamble + function(
@@ -63,7 +63,7 @@ def verify(
 
 @contextlib.contextmanager
 def _running(library: Library) -> Any:
-    """How an array is made; with double precision."""
+    """Context with double precision; gives the function that makes an array."""
     if library.name == "torch":
         torch = importlib.import_module("torch")
         with torch.no_grad():
@@ -93,7 +93,7 @@ def _value(out: Any) -> np.ndarray:
 
 
 def _close(ours: np.ndarray, wanted: np.ndarray, scale: float) -> bool:
-    """Equal up to the rounding of the coarser of the two, where terms as large as `scale` may have cancelled."""
+    """Whether two arrays agree up to rounding of the coarser dtype; terms as large as `scale` may have cancelled."""
     kinds = [x.dtype for x in (ours, wanted) if x.dtype.kind in "fc"]
     eps = max([float(np.finfo(dtype).eps) for dtype in kinds], default=0.0)
     tolerance = eps**0.4

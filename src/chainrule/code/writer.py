@@ -35,7 +35,7 @@ BRANCH = "this was written for another branch"
 SIZES = "this was written for other sizes"
 
 MOST = 100
-"""A plain array of more entries is not written out."""
+"""The most entries of a plain array that is written out."""
 
 
 def code_of(
@@ -49,15 +49,15 @@ def code_of(
 
     Parameters
     ----------
-    args, kwargs : what f is recorded with. Their shapes, the branches that f takes with them and the number of times
-        that it loops are part of the code.
+    args, kwargs : f is recorded with them. Their shapes, the branches that f takes and the number of its loop
+        iterations are part of the code.
     library : "numpy", "torch" or "jax".
-    derivation : lines for the docstring of the backward pass, given the names that need no explanation.
+    derivation : gives the lines for the docstring of the backward pass, given the names that need no explanation.
 
     Raises
     ------
-    CodeError : a block whose rules cannot be written in calls of that library. It names all of them.
-    ImportError : the library is not installed; its calls are written down as it makes them.
+    CodeError : the rules of some blocks cannot be written as calls of that library. It names all of them.
+    ImportError : the library is not installed; its calls can be recorded only by running it.
     ValueError : another library.
     """
     if library not in LIBRARIES:
@@ -78,7 +78,7 @@ def code_of(
 
     first, verify_first = draft(program_of(f, args, kwargs), args, kwargs)
     parts = None
-    with contextlib.suppress(NoAnswer, CodeError), np.errstate(all="ignore"):  # where f does not take other sizes
+    with contextlib.suppress(NoAnswer, CodeError), np.errstate(all="ignore"):  # if f does not accept other sizes
         args, kwargs = _enlarged(args, kwargs)
         with asking_others():
             larger = program_of(f, args, kwargs)
@@ -93,12 +93,12 @@ def code_of(
 
 
 class Draft(NamedTuple):
-    """Code for the sizes that it was recorded with.
+    """Code for the recorded sizes.
 
     Attributes
     ----------
-    given, passed : the shapes of what the forward and the backward pass start with, by name.
-    alike : shapes of which something else was taken to make an array like it.
+    given, passed : the shapes of the inputs of the forward and the backward pass, by name.
+    alike : shapes for which `*_like` was called on another array.
     """
 
     parts: Parts
@@ -108,7 +108,7 @@ class Draft(NamedTuple):
 
 
 def _of_any_sizes(first: Draft, second: Draft) -> Parts | None:
-    """The code with lengths of axes in place of numbers, from that for two sets of sizes."""
+    """The code with lengths of axes in place of numbers, from the code for two sets of sizes."""
     a, b = first.parts, second.parts
     if (a.saved, a.gradients, a.loss) != (b.saved, b.gradients, b.loss) or len(first.alike) != len(second.alike):
         return None
@@ -130,7 +130,7 @@ def _pairs(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tup
 
 
 def _of_these_sizes(draft: Draft) -> Parts:
-    """The code with a check of the shapes: numbers of it depend on them, and would give a wrong result for others."""
+    """The code with a check of the shapes: some of its numbers depend on them, and would be wrong for other shapes."""
     arrays = {name: shape for name, shape in draft.given.items() if shape}
     names, shapes = ", ".join(f"{name}.shape" for name in arrays), ", ".join(map(str, arrays.values()))
     check = [required(f"({names}) == ({shapes})", SIZES)]
@@ -143,7 +143,7 @@ def _of_these_sizes(draft: Draft) -> Parts:
 
 
 def _preamble(parts: Parts, library: Library) -> str:
-    """What stands before the functions: imports, and what checks a condition."""
+    """The text before the functions: imports, and the function that checks a condition."""
     text = "\n\n".join(library.write(parts))
     used = [line for word, line in library.imports.items() if re.search(rf"(?<![\w.]){word}\b", text)]
     imports = "\n".join(used) + "\n" * 3 * bool(used)
@@ -158,7 +158,7 @@ REQUIRE = '''def require(condition, otherwise):
 
 
 def _enlarged(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with every axis longer by one: the entries repeated, but no two the same, as names go by values."""
+    """The arguments with every axis longer by one. Repeated entries are made distinct, as names are found by values."""
     leaves, rebuild = flatten((args, dict(kwargs)))
     larger: Any = rebuild([_enlarged_array(x) if isinstance(x, np.ndarray) else x for x in leaves])
     return larger
@@ -172,11 +172,11 @@ def _enlarged_array(x: np.ndarray) -> np.ndarray:
 
 
 RESERVED = ("saved", "ctx", "require")
-"""Names of the code's own."""
+"""Names that the code itself uses."""
 
 
 class _ByEntries:
-    """Nodes, to be found by the entries of their values, up to rounding."""
+    """Looks up nodes by the entries of their values, up to rounding."""
 
     def __init__(self, nodes: Iterable[Node]):
         self.nodes = list(nodes)
@@ -194,7 +194,7 @@ class _ByEntries:
 
     @staticmethod
     def _key(x: np.ndarray) -> tuple[tuple[int, ...], float]:
-        """The shape, and the logarithm of a weighted sum in steps of 1e-6: of equal values the same or a neighbour."""
+        """The shape, and the log of a weighted sum in steps of 1e-6: keys of equal values are equal or adjacent."""
         with np.errstate(all="ignore"):
             total = np.sum(np.abs(x) * (1 + 0.618 * np.arange(x.size).reshape(x.shape) % 1))
             size = float(np.floor(np.log(total) * 1e6))
@@ -206,7 +206,7 @@ class _CodeWriter:
         self.program, self.traces, self.library = program, traces, library
         self.taken = {*library.imports, *dir(builtins), program.name, *RESERVED}
         self.names: dict[TracedValue, str] = {}
-        self.renamed: dict[str, str] = {}  # parameters of the code, where an argument's name cannot be one
+        self.renamed: dict[str, str] = {}  # parameter → argument's name, if that cannot be a parameter
         self._name_values()
         self.loss, *others = tidied(traces.tape, traces.outputs)
         out = program.graph.outputs[0]
@@ -216,7 +216,7 @@ class _CodeWriter:
         self.conditions = others[n:] if library.checks_values else []
 
     def _name_values(self) -> None:
-        """Names of the user's for what has one in his function, and for its gradient."""
+        """Give values the names that they have in the user's function, and their gradients names from these."""
         traces, graph = self.traces, self.program.graph
         for node in graph.nodes:
             value = traces.values[node]
@@ -237,10 +237,12 @@ class _CodeWriter:
             dx.gradient_of = x
 
     def _gradient(self, node: Node, gradient: Any) -> TracedValue:
-        """A gradient as an array, zeros where an argument has no influence."""
+        """A gradient as an array: zeros if an argument has no influence."""
         x, tape = self.traces.arguments[node], self.traces.tape
         gradient = self._of_dtype(gradient, np.asarray(node.value).dtype)
-        if isinstance(gradient, TracedValue) and gradient.function == "np.broadcast_to":  # it could not be written into
+        if (
+            isinstance(gradient, TracedValue) and gradient.function == "np.broadcast_to"
+        ):  # a broadcast array is read-only
             copy = tape.call(".copy", (gradient,), {}, gradient.shape, gradient.dtype)
             copy.hint, gradient.hint = f"d{node.name}", None
             return copy
@@ -251,7 +253,7 @@ class _CodeWriter:
         return zeros
 
     def _value_equal_to(self, content: np.ndarray, nodes: _ByEntries) -> TracedValue | None:
-        """The value with these entries: names are given by what values are, whatever rules made them."""
+        """The value with these entries: names belong to values, whichever rules made them."""
         node = nodes.find(content)
         value = None if node is None else self.traces.values[node]
         return value if isinstance(value, TracedValue) else None
@@ -308,24 +310,24 @@ class _CodeWriter:
         return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
 
     def _needs_dtype(self, cotangent: str, lines: list[str]) -> bool:
-        """Whether it matters that ∂L/∂L is a number of Python's unless one is given."""
+        """Whether it matters that the default of ∂L/∂L is a Python number."""
         *inputs, seed = (np.asarray(node.value).dtype for node in self.program.graph.inputs)
         used = any(re.search(rf"\b{cotangent}(\.|\[)", line) for line in lines)
         return self.library.name == "numpy" and (used or seed != np.float64 or any(x != seed for x in inputs))
 
     def _of_dtype(self, x: Any, dtype: np.dtype) -> Any:
-        """A value in the dtype that the recording has, where the library's own promotion makes another one."""
+        """A value cast to its recorded dtype, if the library's promotion gives another one."""
         if not isinstance(x, TracedValue) or self.library.name != "numpy" or x.dtype == dtype:
             return x
         return self.traces.tape.call(".astype", (x, dtype), {}, x.shape, dtype)
 
     def _parts_of_tuples(self) -> list[TracedValue]:
-        """The factors of a decomposition of the forward pass: they are passed on one by one."""
+        """The factors of decompositions in the forward pass, which are passed to the backward pass one by one."""
         tuples = {v for v in closure([self.loss]) if v.shape is None}
         return [v for v in closure(self.gradients) if v.function == "[]" and v.args[0] in tuples]
 
     def _constants(self) -> None:
-        """Plain arrays: those of the user's own become arguments; what is too large to be written out is an error."""
+        """Handle plain arrays: the user's own become arguments; others too large to be written out raise an error."""
         values = [v for v in closure([self.loss, *self.gradients]) if v.function == CONSTANT]
         for value in values:
             for label, array in self.program.captured.items():
@@ -341,7 +343,7 @@ class _CodeWriter:
             )
 
     def _parameters(self) -> tuple[list[str], list[tuple[Node | None, str, str]]]:
-        """The parameters, and for each array in them its node, its name, and how it is reached."""
+        """The parameters, and for each array in them its node, its name, and the expression that reaches it."""
         parameters, leaves = [], []
         outside = list(self.names.values())
         for label, tree in self.program.arguments.items():
@@ -364,7 +366,7 @@ class _CodeWriter:
         return parameters, leaves
 
     def _checks(self, body: Body) -> list[str]:
-        """The conditions on which the function branched: for others this is not its code."""
+        """Lines that check the conditions on which the function branched: the code is for these branches only."""
         lines = []
         for condition, outcome in zip(self.conditions, self.program.outcomes, strict=False):
             if not isinstance(condition, TracedValue):
@@ -382,7 +384,7 @@ class _CodeWriter:
         return lines
 
     def _summary(self) -> list[str]:
-        """The first docstring: what the code was made for."""
+        """The first docstring: what the code computes, for which fixed arguments."""
         fixed = [
             f"{label} = {value!r}"
             for label, value in self.program.arguments.items()
@@ -399,7 +401,7 @@ def _spaced(lines: Sequence[str]) -> list[str]:
 
 
 def _is_transposed(value: TracedValue) -> bool:
-    """What costs nothing to make again, so is not passed on."""
+    """Whether a value is a transpose: free to make again, so it is not passed on."""
     return value.function == ".T property" and (value.args[0].function == ARGUMENT or bool(value.args[0].name))
 
 
@@ -440,7 +442,7 @@ def _leaves_of(tree: Any, access: str) -> Any:
 
 
 def _quoted(key: Any) -> str:
-    """A key of a dictionary, as the code writes it."""
+    """The source text of a dictionary key."""
     if not _is_literal(key):
         raise CodeError(f"a key of an argument is a {type(key).__name__}; code can only name texts, numbers and tuples")
     return f'"{key}"' if isinstance(key, str) and re.fullmatch(r"[\w .-]*", key) else repr(key)
@@ -453,7 +455,7 @@ def _is_literal(key: Any) -> bool:
 
 
 def _tree_text(tree: Any, gradient_of: Mapping[Node, str]) -> str | None:
-    """A tree of gradients like a tree of arguments; one of fields as a dictionary of them."""
+    """The source text of a tree of gradients shaped like the arguments."""
     if type(tree) is Node:
         return gradient_of.get(tree)
     if isinstance(tree, dict):

@@ -1,4 +1,4 @@
-"""Builder: makes nodes, each equal one only once, in the simplest form that the rules know."""
+"""Builder: makes nodes, equal ones once, in the simplest form that the rules find."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Rules = Mapping[Block, Sequence[Any]]
 
 
 class Simpler(Protocol):
-    """What sees more than one block at a time: `forms.py` has one."""
+    """Simplifies across several blocks; implemented in `forms.py`."""
 
     def simpler(self, node: Node) -> Any:
         """An equal value that is cheaper or more stable, or None."""
@@ -41,10 +41,10 @@ class Builder:
 
     Parameters
     ----------
-    rules : for each block what may be made of it: objects with `apply(build, operands, params)`, which returns an equal
-        value or None, and `may_apply(kinds)`, which says quickly whether it can, by the blocks that made the operands.
+    rules : the rules of each block: objects with `apply(build, operands, params)`, which returns an equal value or
+        None, and `may_apply(kinds)`, a quick test by the blocks that made the operands.
     uses : how often each node is used in the graph that is being simplified; kept up to date for new nodes.
-    leaves : nodes that are not looked into.
+    leaves : nodes that rules must not look into.
     """
 
     def __init__(self, rules: Rules, uses: Counter[Node], leaves: Container[Node] = ()):
@@ -53,21 +53,21 @@ class Builder:
         self.leaves = leaves
         self.forms: Simpler | None = None
         self.improved: set[Node] = set()
-        """Nodes whose value is not that of the original: a stable form of what over- or underflowed."""
+        """Nodes whose value differs from the original's: stable forms of values that over- or underflowed."""
         self.negated: set[Any] = set()
-        """Nodes x for which σ(−x) is in the graph anyway."""
+        """Nodes x whose σ(−x) is already in the graph."""
         self._known: dict[Any, Node] = {}
         self._ranges: dict[Node, Range] = {}
         self._facts: dict[tuple[str, int], tuple[Any, Any]] = {}
 
-    # What rules ask ---------------------------------------------------------------------------------------
+    # Queries of rules -------------------------------------------------------------------------------------
 
     def is_leaf(self, x: Node) -> bool:
-        """Whether a node is not to be looked into."""
+        """Whether rules must not look into a node."""
         return x.block is None or x in self.leaves
 
     def dies(self, x: Node) -> bool:
-        """Whether nothing uses a node but the one that is being replaced."""
+        """Whether only the node being replaced uses this node."""
         return self.uses[x] <= 1
 
     def same(self, x: Any, y: Any) -> bool:
@@ -75,18 +75,18 @@ class Builder:
         return x is y or (type(x) is not Node and type(y) is not Node and self.key(x) == self.key(y))
 
     def are_opposite(self, x: Any, y: Any) -> bool:
-        """Whether x = −y, as far as that shows."""
+        """Whether x = −y can be shown."""
         for a, b in ((x, y), (y, x)):
             if type(a) is Node and a.block is negative and self.same(a.inputs[0], b):
                 return True
         return self.forms is not None and self.forms.are_opposite(x, y)
 
     def is_pure(self, block: Any) -> bool:
-        """Whether a block is known to give the same result each time. A user's own may draw random numbers."""
+        """Whether a block gives the same result each time. A user's own block may draw random numbers."""
         return block.pure
 
     def has_absent_zeros(self, x: Any) -> bool:
-        """Whether what stands beside the zeros of a constant may be left out."""
+        """Whether values multiplied by a constant's zeros may be dropped."""
         return absent.has_absent_zeros(x)
 
     def uniform(self, x: Any) -> Any:
@@ -113,24 +113,24 @@ class Builder:
         return self.has_absent_zeros(x) and self._fact("seed", constants.is_seed, x)
 
     def _fact(self, name: str, find: Any, x: Any) -> Any:
-        """What `find` says of a constant, looked for once."""
+        """The result of `find` for a constant, cached."""
         if not isinstance(x, np.ndarray):
             return find(x)
         known = self._facts.get((name, id(x)))
         if known is None:
-            known = self._facts[(name, id(x))] = (x, find(x))  # x itself is kept, so that its id stays its own
+            known = self._facts[(name, id(x))] = (x, find(x))  # x itself is kept, so that its id is not reused
         return known[1]
 
-    # What rules make --------------------------------------------------------------------------------------
+    # Making nodes -----------------------------------------------------------------------------------------
 
     def call(self, block: Block, *operands: Any, **params: Any) -> Any:
-        """A block, applied with its defaults: a node, or a plain value where all operands are plain."""
+        """A block, applied with its defaults: a node, or a plain value if all operands are plain."""
         return self.make(block, operands, {**block.defaults, **params})
 
     def make(self, block: Any, operands: Sequence[Any], params: dict[str, Any], like: Node | None = None) -> Any:
         """A block, applied to operands, in its simplest form.
 
-        `like` is the original whose place it takes: the result has its shape, dtype, name and line.
+        `like` is the original that it replaces: the result has its shape, dtype, name and line.
         """
         operands = tuple(operands)
         if not any(type(x) is Node for x in operands):
@@ -147,7 +147,7 @@ class Builder:
         made = self._new(block, operands, params, like)
         found = made
         if key is not None:
-            self._known[key] = made  # a rule may ask for what it is applied to
+            self._known[key] = made  # a rule may make the node that it is applied to
         if block.pure:
             kinds = {_kind(x) for x in operands}
             for rule in self.rules.get(block, ()):
@@ -174,16 +174,16 @@ class Builder:
             self.uses[x] += change
 
     def known(self, block: Block, *operands: Any) -> Node | None:
-        """The node of a block without parameters on these operands, if it is there already."""
+        """The existing node of a block without parameters on these operands, or None."""
         return self._known.get(self._key(block, operands, {}))
 
     def keep(self, node: Node) -> Node:
-        """A node as it is; or an equal one that was there before."""
+        """The node itself, or an equal one made before."""
         key = self._key(node.block, node.inputs, node.params)
         return node if key is None else self._known.setdefault(key, node)
 
     def _key(self, block: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        """What equal nodes have in common; None where a block may give another result each time."""
+        """A key that is equal for equal nodes; None if the block may give another result each time."""
         if not self.is_pure(block):
             return None
         return (block, tuple([x if type(x) is Node else self.key(x) for x in operands]), _key_of_params(params))
@@ -213,20 +213,20 @@ class Builder:
             found.code, found.lasti = original.code, original.lasti
 
     def forward(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """The value of a block. Whether it overflows is not this graph's business: it is run later."""
+        """The value of a block. Warnings of overflow are left to the later run of the graph."""
         values = [x.value if type(x) is Node else x for x in operands]
         with np.errstate(all="ignore"):
             return block.forward(namespace_of(values), *values, **params)
 
     def key(self, x: Any) -> Any:
-        """What tells constants apart: also whether their zeros are numbers."""
+        """A key that is equal for equal constants; it includes whether their zeros are absent."""
         if not isinstance(x, np.ndarray):
             return key_of(x)
         return self._fact("key", key_of, x), self.has_absent_zeros(x)
 
 
 def _key_of_params(params: dict[str, Any]) -> Any:
-    """What tells parameters apart. An index is the same in every type of integers."""
+    """A key that is equal for equal parameters. An index does not depend on its integer dtype."""
     if "key" in params:
         index = [x.astype(np.intp) if isinstance(x, np.ndarray) else x for x in params["key"]]
         params = {**params, "key": index}
@@ -234,7 +234,7 @@ def _key_of_params(params: dict[str, Any]) -> Any:
 
 
 def key_of(x: Any) -> Any:
-    """What tells constants apart: type, shape, dtype and entries."""
+    """A key that is equal for equal constants: type, shape, dtype and entries."""
     if isinstance(x, np.ndarray):
         data = np.ascontiguousarray(x)
         content = data.tobytes() if data.nbytes <= 64 else hashlib.blake2b(data.data, digest_size=16).digest()
@@ -255,7 +255,7 @@ def key_of(x: Any) -> Any:
 
 
 def _kind(x: Any) -> Any:
-    """What a rule may need an operand to be: the result of a block, an input, or a constant."""
+    """The kind of an operand, as rules test it: the block that made it, an input, or a constant."""
     if type(x) is not Node:
         return CONSTANT
     return INPUT if x.block is None else x.block

@@ -1,4 +1,4 @@
-"""Expressions: the blocks that a form would take, not built yet, so that their cost can be compared."""
+"""Expressions: the blocks of a form before they are built, so that costs can be compared."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from chainrule.simplify.structure import is_bounded
 __all__ = ["OVERHEAD", "Expression", "expression_of", "least_cost", "mixes_sizes"]
 
 OVERHEAD = 16
-"""What a block costs beside its entries, in entries."""
+"""The fixed cost of a block, in entries."""
 
 Known = Callable[..., Node | None]
-"""Tells whether the node of a block on some operands is there already."""
+"""Finds the existing node of a block on some operands, if any."""
 
 
 class Expression:
-    """A block on expressions, or a value (a node or a constant) where `block` is None."""
+    """A block on expressions, or a value (a node or a constant) if `block` is None."""
 
     __slots__ = ("block", "cost", "operands", "params", "shape", "size", "value")
 
@@ -90,14 +90,14 @@ def _age_of(x: Any) -> int:
 
 
 def _common_factor(terms: dict[Product, Any]) -> Product:
-    """What all terms have in common, divisors left out: a sum of quotients stays one."""
+    """The common factor of all terms, without divisors: a sum of quotients stays one."""
     if len(terms) < 2:
         return ONE
     return frozenset((atom, e) for atom, e in common(map(dict, terms)).items() if e > 0)
 
 
 def _one_scale(terms: dict[Product, Any]) -> tuple[Any, list[float]]:
-    """The coefficient that all terms have up to sign and rounding, unless it is 1, and their signs."""
+    """The coefficient that all terms share up to sign and rounding, and their signs; (1, []) if it is 1 or none."""
     scale, *others = terms.values()
     if not others or is_unit(scale):
         return 1.0, []
@@ -128,7 +128,7 @@ def expression_of(form: Form, shape: tuple[int, ...], known: Known) -> Expressio
 
 
 class _SumWriter:
-    """Writes sums and products. Slopes are multiplied last, and only with what is not 0."""
+    """Writes sums and products. Slopes are multiplied last, and masked where the rest is 0."""
 
     def __init__(self, known: Known, slopes: frozenset[Any]):
         self.known = known
@@ -158,7 +158,7 @@ class _SumWriter:
         return any(atom in self.slopes for atom, _ in product)
 
     def term(self, product: Product, c: Any, other: Expression | None = None, is_slope: bool = False) -> Expression:
-        """A product, smallest factors first, times another factor. A number multiplies the smallest of them."""
+        """A product, smallest factors first, times another factor. A number multiplies the smallest factor."""
         put = next((atom for atom, _ in product if isinstance(atom, Hot) and atom.put), None)
         if put is not None and (put.at_run_time or other or any(type(atom) is Node for atom, _ in product)):
             return _put(put, self.term(_without(product, frozenset([(put, 1)])), c, other, is_slope))
@@ -173,7 +173,7 @@ class _SumWriter:
         return _leaf(c) if total is None else total
 
     def _factors(self, product: Product, c: Any) -> tuple[list[Factor], list[Factor], Any]:
-        """The factors of a product, those of them that are slopes, and the number that is left of its coefficient."""
+        """The factors of a product, its slopes, and the number that remains of its coefficient."""
         factors: list[Factor] = []
         slopes: list[Factor] = []
         plain: Product = frozenset((atom, e) for atom, e in product if atom not in self.slopes)
@@ -186,7 +186,7 @@ class _SumWriter:
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
                 c = with_absent_zeros(rows if not is_array(c) and c == 1 else rows * c)
             elif atom not in self.slopes or (e > 0 and is_bounded(atom) and covers([plain], [atom])):
-                factors.append((_leaf(atom), e))  # a bounded slope is NaN only where the rest is
+                factors.append((_leaf(atom), e))  # a bounded slope that is NaN only where the rest is
             else:
                 slopes.append((_leaf(atom), e))
         if is_array(c):
@@ -197,7 +197,7 @@ class _SumWriter:
     def _times(
         self, total: Expression | None, c: Any, x: Expression, e: int, is_slope: bool = False
     ) -> tuple[Expression | None, Any]:
-        """total · xᵉ, where there is a total; c times that, once there is something to multiply, and then 1."""
+        """total · xᵉ, where total may be None, times c if that is possible; and the number c that remains, else 1."""
         if e == 2:
             x, e = _square(x, self.known), 1
         for _ in range(abs(e)):
@@ -215,7 +215,7 @@ class _SumWriter:
 
 
 def _in_turn(factors: list[Factor]) -> list[Factor]:
-    """Multiplied and divided in turn where there is much of both: x² / y² overflows where x / y · x / y does not."""
+    """Alternate factors and divisors if there are several of both: x² / y² overflows where x / y · x / y does not."""
     if min(sum(e for _, e in factors if e > 0), sum(-e for _, e in factors if e < 0)) < 2:
         return factors
     times, over = ([(x, sign) for x, e in factors for _ in range(sign * e)] for sign in (1, -1))
@@ -229,12 +229,12 @@ def _smallest_first(factor: Factor) -> Any:
 
 
 def _newest_first(factor: Factor) -> Any:
-    """The order of the chain rule: a slope that is 0 stands before the infinite ones that it masks."""
+    """The order of the chain rule: a slope that is 0 comes before the infinite ones that it masks."""
     return -_age_of(factor[0].value)
 
 
 def _put(hot: Hot, v: Expression) -> Expression:
-    """v e_c, for a number v in each row, with no zero multiplied by v."""
+    """v e_c, for a number v in each row, without multiplying v by zeros."""
     if v.block is None and v.size == 1 and type(v.value) is not Node:
         v = _leaf(np.full(hot.rows, v.value, hot.dtype))
     if v.size != math.prod(hot.rows):
@@ -251,7 +251,7 @@ def _square(x: Expression, known: Known) -> Expression:
 
 
 def mixes_sizes(form: Form) -> bool:
-    """Whether a product has at least three factors, of several sizes: then their order matters."""
+    """Whether a product has three or more factors of different sizes: then their order matters."""
     for product, c in form.terms.items():
         if len(product) + (not is_unit(c)) > 2:
             shapes = {shape_of(atom) for atom, _ in product}
@@ -261,7 +261,7 @@ def mixes_sizes(form: Form) -> bool:
 
 
 def least_cost(form: Form) -> int:
-    """What a form costs at least: each atom and each term needs a block."""
+    """A lower bound on the cost of a form: each atom and each term needs a block."""
     atoms = {atom for product in form.terms for atom, _ in product}
     least = min([math.prod(shape_of(atom)) for atom in atoms], default=1)
     return (len(atoms) + len(form.terms) - 2) * (OVERHEAD + least)

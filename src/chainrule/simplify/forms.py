@@ -1,16 +1,16 @@
-"""Forms: sums of products, as they stand in a backward pass, where factors cancel that no single block sees together.
+"""Forms: sums of products across blocks, as in a backward pass, so that factors of different blocks can cancel.
 
-A form is read through the blocks that add, multiply and arrange, down to *atoms*: one-hot rows, and results of other
-blocks. What may happen to it, so that a computation keeps its values:
-- A factor cancels its inverse only where mathematics says that it is positive: p/p = 1 for a softmax, a sigmoid,
-  1 + e^x. Then p/p was NaN only by underflow, or where p is NaN; and a form is taken only if what has cancelled is
-  still somewhere in it, so that it is NaN there too.
-- Terms cancel each other only where such a factor is in them. Other sums stay as they are: a compensated sum relies on
+A form is read through the blocks that add, multiply and rearrange, down to *atoms*: one-hot rows, and results of other
+blocks. To preserve computed values, only these steps are allowed:
+- A factor cancels its inverse only if it is mathematically positive: p/p = 1 for a softmax, a sigmoid, 1 + e^x. Then
+  p/p was NaN only by underflow, or where p is NaN; and a form is accepted only if it still depends on the factor
+  that cancelled, so that it is NaN there too.
+- Terms cancel each other only if they contain such a factor. Other sums stay as they are: a compensated sum relies on
   that.
-- A sum is multiplied out only where something comes of it, by factors that are bounded, so no infinity arises.
+- A sum is multiplied out only if that simplifies, and only by bounded factors, so no infinity arises.
 - p e_c = p[c] e_c and Σ e_c = 1 for one-hot rows e_c, whose zeros are absent (see `chainrule.absent`).
-- Factors that together are one of another kind become that by the identities of products (`algebra/identities.py`), as
-  e^y σ(−y) = σ(y): these do not overflow.
+- Factors are merged by the identities of products (`algebra/identities.py`), such as e^y σ(−y) = σ(y); the results do
+  not overflow.
 - Factors are multiplied smallest first, so a row of numbers is scaled before it meets a matrix.
 """
 
@@ -54,12 +54,12 @@ from chainrule.simplify.structure import is_result_of
 __all__ = ["Forms"]
 
 NESTED = 2
-"""A sum that is a factor is multiplied out, and a sum that is a factor in that; deeper ones stay. Each level
-multiplies the work by the number of terms: without a limit a chain of x = a x + b would double it with each block."""
+"""The most levels of nested sums that are multiplied out. Each level multiplies the work by the number of terms:
+without a limit a chain of x = a x + b would double it with each block."""
 
 
 class Forms(Sums):
-    """The forms of nodes that are computed, and what is cheaper or more stable."""
+    """The forms of nodes to be computed, and cheaper or more stable nodes made from them."""
 
     factors = 12
 
@@ -93,21 +93,21 @@ class Forms(Sums):
         return type(atom) is Node and self.build.range_of(atom).is_positive
 
     def may_read(self, x: Node) -> bool:
-        """Real numbers only; and 1 + e^x and 1 − σ are factors."""
+        """Real numbers only; sums that are positive, such as 1 + e^x and 1 − σ, stay atoms."""
         return _is_real_float(x.value) and not (is_result_of(x, add, subtract) and self.build.range_of(x).is_positive)
 
     def _is_bounded(self, atom: Any, e: int) -> bool:
-        """Whether the power of an atom lies in a bounded range."""
+        """Whether a power of an atom is bounded."""
         return isinstance(atom, Hot) or (e > 0 and self.build.range_of(atom).is_bounded)
 
     def factor(self, x: Any, other: Any) -> Form:
-        """The form of a factor. A single row with one number in it, beside another row, is data and no label."""
+        """The form of a factor. A single row with one nonzero entry, times another row, is data, not a label."""
         if type(x) is np.ndarray and x.ndim == 1 and shape_of(other)[-1:] == x.shape and self.build.one_hot(x):
             return Form({ONE: x})
         return self.of(x)
 
     def read_from(self, form: Form, x: Node) -> Form:
-        """The form with what it costs to compute the node, and what goes away with it."""
+        """The form with the cost of the node and of the nodes that only it uses."""
         below = sum([self.of(i).cost for i in {i for i in x.inputs if type(i) is Node} if self.build.dies(i)])
         return replace(form, cost=OVERHEAD + x.value.size + below)
 
@@ -125,7 +125,7 @@ class Forms(Sums):
     # Arithmetic ---------------------------------------------------------------------------------------------
 
     def times(self, a: Form, b: Form) -> Form:
-        """The product. A sum is multiplied out by a number, or where something comes of it."""
+        """The product. A sum is multiplied out only by a number, or if that simplifies."""
         if len(b.terms) > 1:
             a, b = b, a
         if len(b.terms) > 1 or not b.terms:
@@ -140,7 +140,7 @@ class Forms(Sums):
         for p, x in a.terms.items():
             product, scale = self.product(p, factor, scaled(x, y), notes)
             if large and any(atom in large for atom, _ in product):
-                raise UnreadableError  # unless it has become part of something bounded
+                raise UnreadableError  # unless it has become part of a bounded atom
             self.add(terms, product, scale, notes)
         if multiplied_out and not notes.gain:
             raise UnreadableError
@@ -148,7 +148,7 @@ class Forms(Sums):
         return notes.form(terms, notes.gain or merged)
 
     def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> bool:
-        """(… + …) t where the sum is a factor of p and t one of q: multiplied out if something comes of it."""
+        """Multiply out (… + …) t, where the sum is a factor of p and t one of q, if that simplifies."""
         changed = False
         for sums, others in ((p, q), (q, p)):
             for atom, e in sums:
@@ -170,7 +170,7 @@ class Forms(Sums):
         return changed
 
     def _multiplied_out(self, total: Node, factor: tuple[Any, int], is_slope: bool) -> tuple[Node, bool] | None:
-        """A sum times a factor, and whether that is more stable; None if nothing comes of it."""
+        """A sum times a factor, and whether that is more stable; None if it does not simplify."""
         inner = self.of(total)
         single: Product = frozenset([factor])
         if self._nested == NESTED or not may_meet(inner.terms, single):
@@ -189,7 +189,7 @@ class Forms(Sums):
         return (made, form.stable) if type(made) is Node else None
 
     def settle(self, exponents: Counter[Any], notes: Notes) -> None:
-        """Factors become others by the identities of products: e^y σ(−y) is σ(y)."""
+        """Merge factors by the identities of products: e^y σ(−y) is σ(y)."""
         blocks = {atom.block for atom in exponents if type(atom) is Node}
         for identity in PRODUCTS:
             left, right = identity.factors
@@ -213,7 +213,7 @@ class Forms(Sums):
         a, b = self.of(x).terms, self.of(y).terms
         return a.keys() == b.keys() and all(np.array_equal(a[p], -b[p]) for p in a)
 
-    # Arranging -----------------------------------------------------------------------------------------------
+    # Rearranging ---------------------------------------------------------------------------------------------
 
     def moved(self, form: Form, old: tuple[int, ...], new: tuple[int, ...]) -> Form:
         """The form of x, reshaped so that only axes of length 1 come or go."""
@@ -244,7 +244,7 @@ class Forms(Sums):
         return self.build.call(reshape, atom, shape=wanted)
 
     def summed(self, form: Form, shape: tuple[int, ...]) -> Form:
-        """Σ over the last axis, which stays with length 1: Σ e_c = 1, and n times what does not change along it."""
+        """Σ over the last axis, kept with length 1: Σ e_c = 1, and Σ x = n x for an x that is constant along it."""
         terms: dict[Product, Any] = {}
         notes = Notes.of(form, gain=True)
         for product, c in form.terms.items():
@@ -262,14 +262,14 @@ class Forms(Sums):
         return notes.form(terms, True)
 
     def _column(self, atom: Any, hot: Hot) -> Any:
-        """A factor of an identity matrix as a column, if it is a row."""
+        """A row that multiplies an identity matrix, as a column; anything else unchanged."""
         if shape_of(atom)[-1:] != (hot.size,):
             return atom
         shape = (*hot.rows, 1)
         return self.build.call(reshape, atom, shape=shape) if type(atom) is Node else atom.reshape(shape)
 
 
-# Questions -------------------------------------------------------------------------------------------------------
+# Helpers ---------------------------------------------------------------------------------------------------------
 
 
 def _is_real_float(value: Any) -> bool:
@@ -280,7 +280,7 @@ def _is_real_float(value: Any) -> bool:
 
 
 def _arranged(forms: Forms, x: Node) -> Form:
-    """reshape and getitem that only bring or drop axes of length 1."""
+    """reshape and getitem that only add or drop axes of length 1."""
     if x.block is getitem and any(part is not None and part != slice(None) for part in map(_plain, x.params["key"])):
         raise UnreadableError
     return forms.moved(forms.of(x.inputs[0]), np.shape(x.inputs[0].value), np.shape(x.value))
@@ -315,7 +315,7 @@ def _put(forms: Forms, x: Node) -> Form:
 
 
 def _one_hot_rows(forms: Forms, x: Node) -> Form:
-    """e_c, for labels that are known only at run time."""
+    """e_c, for labels known only at run time."""
     if type(x.inputs[0]) is not Node or len(shape_of(x.inputs[0])) > 1 or not x.params["absent"]:
         raise UnreadableError
     hot = forms.hot(x.inputs[0], x.params["classes"], x.value.dtype)
@@ -323,7 +323,7 @@ def _one_hot_rows(forms: Forms, x: Node) -> Form:
 
 
 def _scattered(forms: Forms, x: Node) -> Form:
-    """What puts one number into each row, at a label that is known only at run time, is that number times e_c."""
+    """scatter that puts one number into each row, at a label known only at run time, is that number times e_c."""
     v, *labels = x.inputs
     if len(labels) != 1 or type(labels[0]) is not Node or x.params["shape"] != x.value.shape:
         raise UnreadableError
@@ -339,7 +339,7 @@ def _scattered(forms: Forms, x: Node) -> Form:
 
 
 def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
-    """A product whose second factor is a slope; a constant one that is still masked is infinite or NaN somewhere."""
+    """A product whose second factor is a slope; a constant slope that still needs a mask is not finite."""
     dz, slope = x.inputs
     if type(slope) is not Node:
         raise UnreadableError

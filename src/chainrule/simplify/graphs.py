@@ -1,4 +1,4 @@
-"""Simplify a graph: an equal one, with fewer or cheaper blocks, to be run in place of the original."""
+"""Simplify a graph into an equal one with fewer or cheaper blocks, to be run in its place."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["simplify_graph"]
 
 PASSES = 8
 NEAR = 4
-"""How far below a node its rules look."""
+"""How many levels of operands the rules of a node look at."""
 
 
 def simplify_graph(graph: Graph) -> Graph:
-    """An equal graph for computations: same inputs, equal outputs, fewer or cheaper blocks.
+    """An equal graph to compute with: same inputs, equal outputs, fewer or cheaper blocks.
 
     Values, NaN, infinities, signed zeros, dtypes and shapes stay as they are, up to rounding, with these exceptions:
-    - Where the original over- or underflows a stable form may give the value that mathematics has
+    - Where the original over- or underflows a stable form may give the mathematically correct value
       (`log(1 + exp(x))` at 1000 is 1000, not inf).
-    - The zeros of labels' one-hot rows and of the seeds of Jacobians are absent, not multiplied: what is NaN beside one
-      is left out (see `chainrule.absent`).
-    - Products are associated by cost, and common factors taken out of sums. That may over- or underflow where a product
-      or a sum of some of the parts alone does.
+    - The zeros of labels' one-hot rows and of the seeds of Jacobians are absent, not multiplied: a NaN times such a
+      zero is dropped (see `chainrule.absent`).
+    - Products are associated by cost, and common factors taken out of sums. That may over- or underflow if an
+      intermediate product or sum does.
 
     >>> import numpy as np
     >>> from chainrule.graph import record_graph
@@ -47,18 +47,18 @@ def simplify_graph(graph: Graph) -> Graph:
     before: Counter[Node] = Counter()
     for _ in range(PASSES):
         uses = uses_of(graph)
-        # A node in its simplest form is made again only where something near it has changed.
+        # A node in its simplest form is rebuilt only if a node near it has changed.
         changed = {node for node in graph.nodes if node not in simplest or (before[node] > 1) != (uses[node] > 1)}
         simpler = associate(_rebuilt(graph, uses, changed))
         if simpler.nodes == graph.nodes and all(map(operator.is_, simpler.outputs, graph.outputs)):
             break
-        graph, before = simpler, uses  # with what has been counted for the new nodes
+        graph, before = simpler, uses  # `uses` now counts the new nodes too
         simplest.update(graph.nodes)
     return graph
 
 
 def _rebuilt(graph: Graph, uses: Counter[Node], changed: Container[Node]) -> Graph:
-    """Each node made again from its simplified operands, oldest first, where it or something near it has changed."""
+    """Rebuild each node from its simplified operands, oldest first, if it or a node near it has changed."""
     build = Builder(FOR_COMPUTATIONS, uses, frozenset(graph.inputs))
     build.forms = Forms(build)
     new: dict[Node, Any] = {node: node for node in graph.inputs}

@@ -1,4 +1,4 @@
-"""What may happen to a sum of products, so that a computation keeps its values."""
+"""Conditions under which rewriting a sum of products preserves computed values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["covers", "may_meet"]
 
 
 def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
-    """Whether a form is NaN wherever an atom is that has cancelled: because it is still made of it."""
+    """Whether a form is NaN wherever a cancelled atom is, because it still depends on the atom."""
     wanted = [atom for atom in lost if type(atom) is Node]
     if not wanted:
         return True
@@ -34,7 +34,7 @@ _FROM_ONE = (getitem, gather, reshape, broadcast_to, add, sum_, subtract, negati
 
 
 def _sources(atom: Node) -> list[Node]:
-    """What a node that has cancelled is made of: where that is NaN, so is the node."""
+    """The nodes that a cancelled node is computed from: where one of them is NaN, so is the node."""
     found = [atom]
     while is_result_of(atom, *_FROM_ONE):
         inner = [x for x in atom.inputs if type(x) is Node and np.asarray(x.value).dtype.kind == "f"]
@@ -46,7 +46,7 @@ def _sources(atom: Node) -> list[Node]:
 
 
 def may_meet(terms: Iterable[Product], factor: Product) -> bool:
-    """Whether something could come of multiplying out: a factor meets its inverse, an exponential, a one-hot row."""
+    """Whether multiplying out could simplify: a factor meets its inverse, an exponential, or a one-hot row."""
     if any(isinstance(t, Hot) or is_result_of(t, exp) for t, _ in factor):
         return True
     powers = dict(factor)

@@ -1,4 +1,4 @@
-"""Identities on nodes: where the left side matches, the right one is made."""
+"""Identities on nodes: if the left side matches, the right side is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["IdentityRule", "made", "match_factors"]
 
 Binding = dict[str, Any]
 _MATCHED = ""
-"""Under this name a binding keeps the nodes below the first that the pattern has matched."""
+"""The name under which a binding keeps the matched nodes, without the outermost."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class IdentityRule:
         return frozenset(x.block if isinstance(x, Call) else CONSTANT for x in inner)
 
     def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """The right side, where the block of the left side, applied to these operands, matches it; else None."""
+        """The right side, if the block of the left side, applied to these operands, matches it; else None."""
         for binding in _match_operands(self.identity.left, build, operands, params, {}):
             if any(is_complex(x.value if type(x) is Node else x) for name, x in binding.items() if name):
                 continue
@@ -52,7 +52,7 @@ class IdentityRule:
 
 
 def made(pattern: Pattern, build: Builder, binding: Binding) -> Any:
-    """What a pattern stands for, with the values of its variables."""
+    """The value of a pattern, made with the values of its variables."""
     if isinstance(pattern, Variable):
         return binding[pattern.name]
     if isinstance(pattern, Number):
@@ -65,7 +65,7 @@ def made(pattern: Pattern, build: Builder, binding: Binding) -> Any:
 def match_factors(
     patterns: Mapping[Pattern, int], build: Builder, product: Mapping[Any, int], binding: Binding
 ) -> Iterator[tuple[list[Any], Binding]]:
-    """Each way in which a product of patterns is part of a product: the factors that match, and what that binds."""
+    """All matches of a product of patterns inside a product: the factors that match, and the binding."""
     if not patterns:
         yield [], binding
         return
@@ -125,13 +125,13 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
 
 
 def _may_match_operands(pattern: Call, x: Node) -> bool:
-    """A quick look, since most do not."""
+    """A quick test, since most nodes do not match."""
     wanted = pattern.operands_made_by
     return not wanted or wanted.issubset({i.block for i in x.inputs if type(i) is Node})
 
 
 def _bound(pattern: Pattern, binding: Binding) -> Any:
-    """What a variable stands for; None for one that may be anything yet, and for other patterns."""
+    """The value bound to a variable; None for an unbound one, and for other patterns."""
     return binding.get(pattern.name) if isinstance(pattern, Variable) else None
 
 

@@ -1,4 +1,4 @@
-"""Products of several matrices, associated so that they cost least: A B x as A (B x).
+"""Products of several matrices, associated in the cheapest order: A B x as A (B x).
 
 The order is found by dynamic programming over the chain. Source: T. H. Cormen et al., Introduction to Algorithms,
 section "Matrix-chain multiplication".
@@ -30,7 +30,7 @@ Factor = tuple[Any, bool]
 
 
 def uses_of(graph: Graph) -> Counter[Node]:
-    """How many other nodes use each node, and how often it is an output."""
+    """The number of uses of each node: nodes that use it, and times that it is an output."""
     uses: Counter[Node] = Counter()
     for node in graph.nodes:
         uses.update({x for x in node.inputs if type(x) is Node})
@@ -69,7 +69,7 @@ def _value(x: Any) -> Any:
 
 
 def _chain(top: Node, uses: Mapping[Node, int], inside: set[Node]) -> tuple[list[Factor], list[Node]]:
-    """The factors of a product, through products that nothing else uses; and these. Vectors stand only at the ends."""
+    """The factors of a product, read through inner products that nothing else uses, and all these products."""
     factors: list[Factor] = [(top, False)]
     products: list[Node] = []
     at = 0
@@ -91,13 +91,13 @@ def _is_open(x: Any, uses: Mapping[Node, int], inside: set[Node]) -> bool:
 
 
 def _fits(x: Node, at: int, count: int) -> bool:
-    """Whether the factors of a product may stand in its place: a vector only at its own end of the chain."""
+    """Whether a product may be replaced by its factors: a vector must be at its own end of the chain."""
     left, right = (np.ndim(_value(i)) for i in x.inputs)
     return (left == 2 or at == 0) and (right == 2 or at == count - 1)
 
 
 def _lengths(factors: list[Factor]) -> list[int]:
-    """The numbers of rows of the factors, and the number of columns of the last. A vector is a row or a column."""
+    """The numbers of rows of the factors, and the columns of the last. A vector counts as a row or a column."""
     shapes = [np.shape(_value(x))[::-1] if transposed else np.shape(_value(x)) for x, transposed in factors]
     shapes[0] = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
     shapes[-1] = shapes[-1] if len(shapes[-1]) == 2 else (*shapes[-1], 1)
@@ -105,7 +105,7 @@ def _lengths(factors: list[Factor]) -> list[int]:
 
 
 def _cheapest(n: list[int]) -> tuple[int, Any]:
-    """The number of multiplications, and the order as nested pairs of places."""
+    """The least number of multiplications, and the order as nested pairs of positions."""
     count = len(n) - 1
     best: dict[tuple[int, int], tuple[int, Any]] = {(i, i): (0, i) for i in range(count)}
     for width in range(1, count):

@@ -1,7 +1,7 @@
-"""Sums of products of real numbers, for formulas that are read: all of them are multiplied out, and what can cancels.
+"""Sums of products of real numbers, for formulas to be read: all are multiplied out, and all that can cancel do.
 
-Unit vectors e_c are what makes losses on one label simple: e_c e_c = e_c, p e_c = p[c] e_c and Σ e_c = 1, so softmax
-followed by cross-entropy comes to p − e_c.
+Unit vectors e_c simplify losses on one label: e_c e_c = e_c, p e_c = p[c] e_c and Σ e_c = 1, so the gradient of softmax
+with cross-entropy is p − e_c.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from chainrule.simplify.builder import Builder
 __all__ = ["Reals"]
 
 TERMS = 12
-"""Beyond this number of terms, on both sides, a product is not multiplied out."""
+"""The square of this is the most terms to which a product is multiplied out."""
 
 
 class Reals(Sums):
-    """The forms of nodes that are read, and the nodes of forms."""
+    """The forms of nodes to be read, and nodes made from forms."""
 
     def __init__(self, build: Builder):
         super().__init__(build)
@@ -38,7 +38,7 @@ class Reals(Sums):
         self._constants: dict[Any, Node] = {}
 
     def simplest(self, node: Node) -> Any:
-        """The value of a node from its form; None where that is no sum of products."""
+        """A node written from its form; None if it has none."""
         value = node.value
         if node.block not in READ or np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
             return None
@@ -58,7 +58,7 @@ class Reals(Sums):
         if hot is not None:
             return self.unit(int(hot.labels), hot.size, float(hot.number))
         key = (c.dtype.str, c.shape, c.tobytes())
-        if key not in self._constants:  # one node for each content, so that equal ones cancel
+        if key not in self._constants:  # one node for equal constants, so that they cancel
             self._constants[key] = Node(None, (), {}, c)
         return Form({frozenset([(self._constants[key], 1)]): 1.0})
 
@@ -67,7 +67,7 @@ class Reals(Sums):
         return Form({frozenset([(self.hot(np.array(index), size), 1)]): number})
 
     def entry(self, atom: Any, hot: Hot) -> Any:
-        """p[c], for a vector; what else stands beside e_c stays as it is."""
+        """p[c] for a vector; other factors of e_c stay as they are."""
         return super().entry(atom, hot) if shape_of(atom) == hot.shape else atom
 
     # Arithmetic ---------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Reals(Sums):
         return notes.form(terms, notes.gain)
 
     def power(self, a: Form, exponent: int) -> Form:
-        """a to an integer power: of a single term any, of several terms a small one."""
+        """a to an integer power: any for a single term, 0 to 3 for several terms."""
         if len(a.terms) == 1:
             ((product, c),) = a.terms.items()
             vectors = {power for power in product if isinstance(power[0], Hot)}
@@ -102,9 +102,9 @@ class Reals(Sums):
     # From forms back to nodes -------------------------------------------------------------------------------
 
     def written(self, form: Form, shape: tuple[int, ...], dtype: Any) -> Any:
-        """The value of a form, of the given shape; positive terms first.
+        """The node of a form, of the given shape; positive terms first.
 
-        What is constant in it is of the given dtype; its atoms have dtypes of their own.
+        Its constants have the given dtype; its atoms keep theirs.
         """
         total: Any = None
         for product, c in sorted(form.terms.items(), key=lambda term: term[1] < 0):
@@ -116,7 +116,7 @@ class Reals(Sums):
         if type(total) is not Node:
             return np.full(shape, 0.0 if total is None else total, dtype)[()]
         own = shape_of(total)
-        if len(own) > len(shape):  # axes of length 1, which its atoms had and the result has not
+        if len(own) > len(shape):  # axes of length 1 that the atoms have and the result lacks
             total = self.build.call(reshape, total, shape=own[len(own) - len(shape) :])
         return total if shape_of(total) == shape else self.build.call(broadcast_to, total, shape=shape)
 
@@ -130,7 +130,7 @@ class Reals(Sums):
             else:
                 below = factor if below is None else self.build.call(multiply, below, factor)
         above = 1.0 if above is None else above
-        if np.asarray(above.value if type(above) is Node else above).dtype.kind == "b":  # NumPy adds booleans as truths
+        if np.asarray(above.value if type(above) is Node else above).dtype.kind == "b":  # NumPy adds booleans as `or`
             above = self.build.call(multiply, 1.0, above)
         return above if below is None else self.build.call(divide, above, below)
 
@@ -146,7 +146,7 @@ class Reals(Sums):
 
 
 def _writing_order(factor: tuple[Any, int]) -> tuple[int, int]:
-    """Numbers before vectors before unit vectors, older before newer: as one writes them."""
+    """Numbers before vectors before unit vectors, older before newer, as in mathematical notation."""
     atom, _ = factor
     return (2, 0) if isinstance(atom, Hot) else (int(np.ndim(atom.value) > 0), atom.order)
 
@@ -162,7 +162,7 @@ def _power(reals: Reals, x: Node) -> Form:
 
 
 def _sum(reals: Reals, x: Node) -> Form:
-    """Σ over a vector: numbers come out, Σ e_c = 1, Σ of a constant is n times it."""
+    """Σ over a vector: numbers are taken out, Σ e_c = 1, Σ of a constant is n times it."""
     (vector,) = x.inputs
     if len(shape_of(vector)) != 1 or np.size(x.value) != 1:
         raise UnreadableError
@@ -184,7 +184,7 @@ def _sum(reals: Reals, x: Node) -> Form:
 
 
 def _entry_alone(reals: Reals, x: Node) -> Form:
-    """A number put at one place of a vector of zeros is that number times e_c."""
+    """add_at that puts a number at one place of a vector is that number times e_c."""
     key, shape = x.params["key"], x.params["shape"]
     if len(shape) != 1 or len(key) != 1 or not isinstance(key[0], int):
         raise UnreadableError
@@ -193,7 +193,7 @@ def _entry_alone(reals: Reals, x: Node) -> Form:
 
 
 def _same(reals: Reals, x: Node) -> Form:
-    """Broadcasting does not change what is repeated, where a number is repeated."""
+    """Broadcasting or reshaping a single number does not change its form."""
     if np.size(x.inputs[0].value) != 1:
         raise UnreadableError
     return reals.of(x.inputs[0])

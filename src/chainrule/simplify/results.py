@@ -1,6 +1,6 @@
-"""Simplify a result that is read: rebuild it from its leaves up, sharing what is equal, in the simplest form.
+"""Simplify a result to be read: rebuild it from its leaves up in the simplest form, sharing equal nodes.
 
-It records the new form as it goes, so a simplified result carries its value and can be compared with the original.
+The new form is recorded, so a simplified result has a value and can be compared with the original.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     Parameters
     ----------
     result : a recorded array (a plain one is returned as it is).
-    leaves : nodes that are not looked into.
+    leaves : nodes that are kept as they are.
     size : a result of more blocks than this is returned as it is.
 
     >>> import numpy as np, chainrule as cr
@@ -61,22 +61,22 @@ def value_of_operand(x: Any) -> Any:
 
 
 class Reader(Builder):
-    """Makes nodes for a formula: by the rules for reading, and sums of products multiplied out."""
+    """Makes nodes for a formula, with the rules for reading and with sums of products multiplied out."""
 
     def __init__(self, leaves: Container[Node]):
         super().__init__({}, Counter(), leaves)
         self.reals = Reals(self)
 
     def is_pure(self, block: Any) -> bool:
-        return True  # nothing is computed from a formula
+        return True  # a formula is not computed with
 
     def has_absent_zeros(self, x: Any) -> bool:
-        return type(x) is np.ndarray  # there is no NaN in mathematics
+        return type(x) is np.ndarray  # formulas are about real numbers, without NaN
 
     def simplest(self, block: Any, operands: tuple[Any, ...], params: dict[str, Any], value: Any) -> Any:
-        """What the rules make of a block, if they make it simpler; else the block itself.
+        """A block simplified by the rules if possible; else the block itself.
 
-        A product that asks whether a local derivative is infinite asks nothing where it is finite.
+        A product that masks infinite local derivatives is a plain product if the derivative is finite.
         """
         if block in (product_or_zero, unless_masked) and np.all(np.isfinite(value_of_operand(operands[-1]))):
             if block is unless_masked:
@@ -93,7 +93,7 @@ class Reader(Builder):
         return found
 
     def cost(self, x: Any) -> int:
-        """How many blocks stand between a result and the leaves."""
+        """The number of blocks between a result and the leaves."""
         if type(x) is not Node:
             return 0
         return sum(n.block is not None and n not in self.leaves for n in nodes_above(x, self.leaves))

@@ -1,7 +1,7 @@
-"""The table of rules: for each block what may be made of it.
+"""The tables of rules of each block.
 
-Most rules are identities of `algebra/identities.py`. Those about shapes, structured constants and matrix products need
-a few lines of Python; each says in its docstring what it is as an identity.
+Most rules are identities of `algebra/identities.py`. Rules about shapes, structured constants and matrix products need
+a few lines of Python; the docstring of each states its identity.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Rewrite:
     blocks: tuple[Block, ...]
     function: Callable[..., Any]
     of: frozenset[Any] = frozenset()
-    """One of the operands must be the result of one of these; any operand will do where it is empty."""
+    """One of the operands must be the result of one of these; no condition if empty."""
 
     def may_apply(self, kinds: Set[Any]) -> bool:
         return not self.of or not self.of.isdisjoint(kinds)
@@ -63,7 +63,7 @@ STRUCTURAL: list[Rewrite] = []
 
 
 def rule(*blocks: Block, of: tuple[Any, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: a rule for these blocks, of results of those."""
+    """Decorator: a rule for these blocks, if an operand is the result of a block in `of`."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         STRUCTURAL.append(Rewrite(blocks, function, frozenset(of)))
@@ -81,7 +81,7 @@ def shape(x: Any) -> tuple[int, ...]:
     return np.shape(x.value if type(x) is Node else x)
 
 
-# Arranging -------------------------------------------------------------------------------------------------------
+# Rearranging -----------------------------------------------------------------------------------------------------
 
 
 @rule(broadcast_to, reshape)
@@ -125,13 +125,13 @@ def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
 
 @rule(add_at)
 def put_back_axes(build: Builder, x: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    """What puts back an array that was only read with new axes is a reshape."""
+    """add_at with a key of new axes and full slices is a reshape."""
     only = all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key)
     return build.call(reshape, x, shape=shape) if only and x.value.size == math.prod(shape) else None
 
 
 def _indexed_shape(key: tuple[Any, ...], old: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape after an index of new axes and full slices, which stand for the last axes."""
+    """The shape after an index of new axes and full slices of the last axes."""
     rest = list(old[len(old) - sum(part is not None for part in key) :])
     return old[: len(old) - len(rest)] + tuple(1 if part is None else rest.pop(0) for part in key)
 
@@ -144,13 +144,13 @@ def to_the_same_dtype(build: Builder, x: Any, dtype: Any) -> Any:
 
 @rule(absolute, of=(square,))
 def absolute_of_square(build: Builder, x: Any) -> Any:
-    """|x²| = x² of floats: the square of an integer that does not fit may be negative."""
+    """|x²| = x² for floats: an integer's square may overflow and be negative."""
     return x if _inner(x, build, square) is not None and shape_and_dtype(x)[1].kind == "f" else None
 
 
 @rule(transpose)
 def transpose_twice(build: Builder, x: Any, axes: tuple[int, ...]) -> Any:
-    """(xᵀ)ᵀ = x, and a transpose that moves nothing is nothing."""
+    """(xᵀ)ᵀ = x, and a transpose that moves no axis is x."""
     still = tuple(range(-len(axes), 0))
     if axes == still:
         return x
@@ -169,7 +169,7 @@ def where_of_equals(build: Builder, condition: Any, x: Any, y: Any) -> Any:
 
 @rule(subtract, of=(sigmoid,))
 def complement_that_is_there(build: Builder, one: Any, y: Any) -> Any:
-    """1 − σ(x) = σ(−x), where that is computed anyway: then the two can cancel."""
+    """1 − σ(x) = σ(−x), if σ(−x) is computed anyway: then the two can cancel."""
     inner = _inner(y, build, sigmoid)
     if inner is None or build.uniform(one) != 1 or inner.inputs[0] not in build.negated:
         return None
@@ -178,7 +178,7 @@ def complement_that_is_there(build: Builder, one: Any, y: Any) -> Any:
 
 @rule(product_or_zero, of=(CONSTANT,))
 def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
-    """dz s, where dz is a constant without zeros or s one that is finite."""
+    """dz s is a plain product if dz is a constant without zeros or s a finite constant."""
     if type(slope) is not Node:
         never = bool(np.all(np.isfinite(slope)))
     else:
@@ -188,7 +188,7 @@ def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
 
 @rule(unless_masked, of=(product_or_zero, multiply))
 def mask_of_another_form(build: Builder, dx: Any, dz: Any, slope: Any) -> Any:
-    """Where dz s has been given a stable form, that has another mask, or none."""
+    """If dz s got a stable form, use the mask of that form, or none."""
     product = build.call(product_or_zero, dz, slope)
     if _inner(product, build, product_or_zero):
         if product.inputs[0] is dz and product.inputs[1] is slope:
@@ -224,7 +224,7 @@ def mean_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _reduced_once(build: Builder, block: Block, x: Any, axis: Any, keepdims: bool) -> tuple[Any, int] | None:
-    """The reduction of what is repeated, over those axes along which it is not; and how often it is repeated."""
+    """The reduction of a repeated array over the axes along which it is not repeated; and the number of repeats."""
     inner = _inner(x, build, broadcast_to)
     if inner is None:
         return None
@@ -252,7 +252,7 @@ _ELEMENTWISE = [block for block in BLOCKS.values() if isinstance(block, Elementw
 
 def _repeated_in(block: Block) -> Callable[..., Any]:
     def rule_for_one_block(build: Builder, *xs: Any, **params: Any) -> Any:
-        """f(broadcast_to(x), y) = f(x, y), and a constant of equal entries is a number: f repeats them itself."""
+        """f(broadcast_to(x), y) = f(x, y), and a constant of equal entries becomes a number: f broadcasts by itself."""
         for i, x in enumerate(xs):
             inner = _inner(x, build, broadcast_to)
             small = inner.inputs[0] if inner else None
@@ -396,11 +396,11 @@ def _by_block(*rules: IdentityRule | Rewrite) -> dict[Block, list[Any]]:
 FOR_COMPUTATIONS = _by_block(
     Rewrite((alias,), lambda build, x: x), *map(IdentityRule, STABLE), *map(IdentityRule, EXACT), *STRUCTURAL
 )
-"""What may be used where numbers are computed."""
+"""The rules for graphs to be computed."""
 
 
 def integers_stay(build: Builder, x: Any, dtype: Any) -> Any:
-    """A truth or an integer as an integer is what it was."""
+    """A boolean or an integer, cast to an integer, is unchanged."""
     return x if shape_and_dtype(x)[1].kind in "biu" else None
 
 
@@ -418,4 +418,4 @@ FOR_READING = _by_block(
     *(r for r in STRUCTURAL if r.function in _SHORTER),
     *map(IdentityRule, REAL),
 )
-"""What makes a formula easier to read: nothing that replaces a block by another."""
+"""The rules for formulas to be read: none that replaces a block by another."""

@@ -1,10 +1,10 @@
-"""Structure: what is known of a value from its block and operands: between which numbers it lies, where it is NaN.
+"""Structure: properties of a value that follow from its block and operands: its range, and where it is NaN.
 
-These are statements about real numbers: a softmax is positive although it may round to 0. What the entries of a
-constant say stands in `chainrule.constants`.
+These are statements about real numbers: a softmax is positive although it may round to 0. Properties of a constant's
+entries are in `chainrule.constants`.
 
-Some zeros are absent (see `chainrule.absent`): rules may leave out what stands beside them, though it be NaN or
-infinite there. Any other zero is a number, in an array with the same entries too: 0·NaN stays NaN.
+Some zeros are absent (see `chainrule.absent`): rules may drop what they multiply, even if it is NaN or infinite. Any
+other zero is a number, even in an array with equal entries: 0·NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def is_result_of(x: Any, *blocks: Block) -> bool:
     return type(x) is Node and x.block in blocks
 
 
-# What a block says of its result --------------------------------------------------------------------------------
+# Properties of a block's result ---------------------------------------------------------------------------------
 
 _DEPTH = 6
-"""How far the statements below look."""
+"""How many blocks deep the functions below look."""
 
 
 def range_of(x: Any, depth: int = _DEPTH, known: Mapping[Node, Range] = MappingProxyType({})) -> Range:
-    """Between which numbers, as mathematics has them, a value lies wherever it is not NaN."""
+    """The mathematical range of a value wherever it is not NaN."""
     if type(x) is Node and x in known:
         return known[x]
     if type(x) is not Node:
@@ -54,7 +54,7 @@ def range_of(x: Any, depth: int = _DEPTH, known: Mapping[Node, Range] = MappingP
 
 
 def _holds_reals(x: Any) -> bool:
-    """Whether there are numbers in it, all of them real and floating: integers wrap, and a sum of nothing is 0."""
+    """Whether a value is a non-empty array of real floats, or a number: integers wrap, and an empty sum is 0."""
     value = x.value if type(x) is Node else x
     if isinstance(value, np.ndarray | np.generic):
         return value.dtype.kind == "f" and value.size > 0
@@ -69,17 +69,17 @@ def _range_of_constant(c: np.ndarray) -> Range:
 
 
 def is_positive(x: Any) -> bool:
-    """Whether a value is a positive number, as mathematics has it, wherever it is not NaN."""
+    """Whether a value is mathematically positive wherever it is not NaN."""
     return range_of(x).is_positive
 
 
 def is_bounded(x: Any) -> bool:
-    """Whether a value lies in a bounded range, far from overflow, wherever it is not NaN."""
+    """Whether a value is bounded, far from overflow, wherever it is not NaN."""
     return range_of(x).is_bounded
 
 
 def origins(x: Any) -> Iterator[Node]:
-    """The nodes from which a value is NaN wherever they are: itself, and what it is a function of entry by entry."""
+    """The nodes whose NaN a value propagates: itself, and the operands of which it is an elementwise function."""
     stack = [x]
     for _ in range(4 * _DEPTH):
         if not stack:
@@ -96,7 +96,7 @@ def origins(x: Any) -> Iterator[Node]:
 
 
 def kept_reduction(x: Node, reduction: Block) -> Node | None:
-    """The reduction that a value is, if it stands beside what is reduced: with its axes kept, each of length 1."""
+    """The reduction that a value is a view of, if the reduced axes are kept, each with length 1; else None."""
     inner: Any = x
     while is_result_of(inner, reshape, getitem, broadcast_to):
         inner = inner.inputs[0]

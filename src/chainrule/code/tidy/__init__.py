@@ -1,7 +1,7 @@
-"""Calls in the form in which people write them: `x.T`, `np.sum(x)`, `x[:, 0]`.
+"""Rewrites calls into the form that people write: `x.T`, `np.sum(x)`, `x[:, 0]`.
 
-What a rule does it does for any number of axes, with axes counted from the right and kept. Each function here takes a
-call and returns an equal one that reads better, or the same.
+Rules of blocks work for any number of axes: they count axes from the right and keep them. Each function here takes a
+call and returns an equal one that reads better, or None.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["tidied"]
 
 
 def tidied(tape: Tape, outputs: list[Any]) -> list[Any]:
-    """The outputs, made of tidy calls."""
+    """The outputs, computed by tidy calls."""
     new: dict[TracedValue, Any] = {}
 
     def again(x: Any) -> Any:
@@ -62,7 +62,7 @@ def _tidy(tape: Tape, value: TracedValue, args: tuple[Any, ...], kwargs: dict[st
     kwargs = {k: x for k, x in kwargs.items() if not (k in ("keepdims", "keepdim") and x is False)}
     function, args = _as_operator(value.function, args, kwargs)
     name = function.split(".")[-1]
-    if name in ("array", "copy"):  # the code depends on entries, not on where they lie
+    if name in ("array", "copy"):  # the code depends on entries, not on their memory order
         kwargs = {k: x for k, x in kwargs.items() if k != "order"}
     if function in ELEMENTWISE or name in ("where", "maximum", "minimum"):
         args = tuple(_broadcasting(tape, x, value, args) for x in args)
@@ -98,7 +98,7 @@ def _written(tape: Tape, old: TracedValue, template: str, key: Any, new: Any) ->
 
 
 def _names_each_once(key: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an index that is known names no entry twice."""
+    """Whether an index is known and selects no entry twice."""
     parts = key if isinstance(key, tuple) else (key,)
     if any(isinstance(p, TracedValue) and p.function != CONSTANT for p in parts):
         return False
@@ -137,7 +137,7 @@ def _as_operator(function: str, args: tuple[Any, ...], kwargs: Any) -> tuple[str
 
 
 def _broadcasting(tape: Tape, x: Any, value: TracedValue, args: tuple[Any, ...]) -> Any:
-    """An operand without what only makes its shape fit: the operation broadcasts by itself."""
+    """An operand without calls that only make its shape fit: the operation broadcasts by itself."""
     while isinstance(x, TracedValue) and x.args and isinstance(x.args[0], TracedValue):
         source = x.args[0]
         name = x.function.split(".")[-1]

@@ -1,4 +1,4 @@
-"""What several rules ask of a call: whether it is zeros or reads a diagonal; and indices in short."""
+"""Helpers of several rules: whether a call is zeros or reads a diagonal; short forms of indices."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def only_new_axes_first(key: Any) -> bool:
 
 
 def short_key(key: Any, ndim: int) -> Any:
-    """An index without the dots that stand for no axis, and without whole axes at the end."""
+    """An index without an Ellipsis that covers no axis, and without full slices at the end."""
     if not isinstance(key, tuple) or not key:
         return key
     if key[0] is not Ellipsis:

@@ -1,4 +1,4 @@
-"""Rules on axes: reductions, transposes, reshapes and indices as people write them."""
+"""Rules for axes: reductions, transposes, reshapes and indices as people write them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["double_transpose", "indexed", "part_of_joined", "reduction", "same_a
 
 
 def same_array(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """What changes nothing: a cast to the dtype that it has, a shape that it has, a copy of a copy."""
+    """Drop calls without effect: a cast to the same dtype, a reshape to the same shape, a copy of a copy."""
     x = args[0] if args else None
     if not isinstance(x, TracedValue) or x.shape != value.shape or x.dtype != value.dtype:
         return None
@@ -35,7 +35,7 @@ def same_array(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any
 
 
 def reduction(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """No axis where it is over all of them; a number where it is one."""
+    """Drop `axis` if it covers all axes; write a single axis as a number."""
     if name not in REDUCTIONS or not args or not isinstance(args[0], TracedValue) or args[0].shape is None:
         return None
     x, *rest = args
@@ -57,7 +57,7 @@ def reduction(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any)
 
 
 def indexed(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """x[0] for x[..., 0], where the dots stand for no axis."""
+    """x[0] for x[..., 0], if the Ellipsis covers no axis."""
     if (
         value.function not in ("[]", ".at.add", ".at.set")
         or not isinstance(args[0], TracedValue)
@@ -108,7 +108,7 @@ def shaped(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) ->
 
 
 def _new_axes(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Any, ...] | None:
-    """The index that adds axes of length 1, if that is all that a shape adds."""
+    """The index that adds axes of length 1, if the shapes differ only in these; else None."""
     if len(new) <= len(old) or len(old) > 2 or 1 in old:
         return None
     key: list[Any] = []
@@ -129,7 +129,7 @@ def _new_axes(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Any, ...] | N
 
 
 def part_of_joined(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """A part of joined rows that lies in one of what was joined."""
+    """A part of concatenated rows that lies in one of the operands: index that operand instead."""
     if value.function != "[]" or not isinstance(args[0], TracedValue):
         return None
     joined = args[0]

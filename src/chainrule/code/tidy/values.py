@@ -1,4 +1,4 @@
-"""Rules on what is computed: zeros, numbers, casts, choices, and products that have a name of their own."""
+"""Rules for values: zeros, numbers, casts, `where`, and products with functions of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["cast", "chosen", "diagonal_product", "numbers", "outer", "read_of_wr
 
 
 def zeros(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """What zeros leave of a sum or a product."""
+    """Sums and products with zeros."""
     zero = [is_zero(x) for x in args]
     if not any(zero) or value.shape is None or not is_float(value):
         return None
@@ -31,11 +31,11 @@ def zeros(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> 
 
 
 MOVES = frozenset(["matrix_transpose", "T property", "mT property", "reshape", "permute_dims"])
-"""What leaves entries as they are, in other places."""
+"""Calls that only move entries."""
 
 
 def read_of_written(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """What is read from zeros into which one part was written: that part, or zeros."""
+    """A read from zeros with one part written: that part, or zeros."""
     if (
         value.function != "[]"
         or not isinstance(args[0], TracedValue)
@@ -64,7 +64,7 @@ def _has_values(x: Any) -> bool:
 
 
 def chosen(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """A choice that is the same everywhere."""
+    """A `where` whose condition is the same everywhere."""
     if name != "where" or len(args) != 3 or not isinstance(args[0], TracedValue) or args[0].function != CONSTANT:
         return None
     condition = args[0].content
@@ -73,7 +73,7 @@ def chosen(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) ->
 
 
 def cast(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """x.astype(dtype); and no cast of a condition that a number is multiplied with."""
+    """x.astype(dtype); and no cast of a condition that is multiplied by or added to floats."""
     if name == "astype" and value.function in ("np.astype", "jnp.astype"):
         return call(tape, value, ".astype", *args)
     if value.function not in ("*", "+"):
@@ -87,7 +87,7 @@ def cast(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> A
 
 
 def _condition(x: Any) -> Any:
-    """A condition that is cast to numbers, before the cast."""
+    """The condition before its cast to floats, or x itself."""
     if (
         isinstance(x, TracedValue)
         and x.function.split(".")[-1] in ("astype", "to")
@@ -110,7 +110,7 @@ def numbers(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -
 
 
 def _coefficient(x: Any) -> tuple[Any, Any]:
-    """A number with which a value is multiplied, and the value; None for no number."""
+    """The number and the value of a product with a number; (None, x) for anything else."""
     if isinstance(x, TracedValue) and x.function == "*":
         for number, rest in (x.args, x.args[::-1]):
             if isinstance(number, int | float) and isinstance(rest, TracedValue) and rest.shape == x.shape:
