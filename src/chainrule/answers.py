@@ -90,7 +90,7 @@ def setitem_key(x: Any, new: Any, key: Any) -> Any:
 
 
 class Above:
-    """A function that recording calls but cannot import: it is made of blocks, which are defined above it.
+    """A function that recording calls but cannot import: it is made of blocks, which belong to a higher layer.
 
     >>> double = Above()
     >>> @double.is_

@@ -22,7 +22,7 @@ __all__: list[str] = []
 
 def getitem(self: Array, key: Any) -> Any:
     result = call(getitem_key, self, key)
-    # NumPy's x[..., 0] is no number but a view without axes, which writes through.
+    # NumPy's x[..., 0] is not a number but a view without axes, which writes through.
     known = result._view is not None and result._view.steps is not None
     if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
         if not is_number(self):  # x[...] of a number is an array of its own

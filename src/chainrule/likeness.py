@@ -23,7 +23,7 @@ _WARY = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.")
 
 
 def is_told_the_truth(frame: Any) -> bool:
-    """Whether the caller sees the real class: this library, or one that would take x apart as an array of NumPy."""
+    """Whether the caller gets the real class: this library, or one that would take x apart as an array of NumPy."""
     if frame.f_code.co_filename.startswith(_HERE):
         return True
     while frame.f_globals.get("__name__") in _ABSTRACT_CLASSES and frame.f_back is not None:

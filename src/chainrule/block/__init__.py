@@ -1,7 +1,7 @@
 """Block: a forward rule, a backward rule, and its mathematical notation.
 
 Both rules are written against an array namespace `xp`. Given plain arrays they compute; given recorded arrays they
-record. So one text is run, differentiated again, and printed.
+record. So the same rule is run, differentiated again, and printed.
 
 The contract of a backward rule: it is linear in its cotangent `dz`, and accepts a `dz` with extra *leading* axes
 (shape K + z.shape), giving gradients of shape K + x.shape. Axes are therefore counted from the right.

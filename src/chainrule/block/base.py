@@ -57,8 +57,8 @@ class Block:
     ----------
     name : the name of the forward rule, for people to read. Nothing is looked up by it: a user's block may be called
         softmax and be something else.
-    pure : whether it is known to give the same result each time, as all of the library's; a user's may draw random
-        numbers.
+    pure : whether it is known to give the same result each time, as all blocks of the library do; a user's may draw
+        random numbers.
     bounds : the range of the result, from the ranges of the operands (see `bounds`); None if not known.
     example : operands and parameters on which it is shown and checked.
     operands : names of the arguments that it is differentiated by (those without a default).
@@ -98,7 +98,7 @@ class Block:
         self.free_signs = False  # whether other signs are equally right, as for eigenvectors
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
-        self.leading_axes = leading_axes  # whether the backward rule is known to keep the contract above
+        self.leading_axes = leading_axes  # whether the backward rule is known to accept extra leading axes
         parameters = parameters_of(rule)
         first = parameters[0].name if parameters else ""
         self.takes_self = first if first in ("self", "cls") else ""  # set if a method is not bound to an object yet

@@ -115,7 +115,7 @@ def in_precision(x: Any, dtype: Any) -> Any:
 
 
 def _in_precision_of_library(x: Any, dtype: Any) -> Any:
-    """The same for an array and a dtype of another library. PyTorch has 1/n of integers in its default precision."""
+    """As `in_precision`, for another library. PyTorch computes 1/n of integers in its default precision."""
     if x.dtype == dtype:
         return x
     xp = namespace_of((form_of(x),))
@@ -267,7 +267,7 @@ def product_or_zero_backward(xp: Any, dx: Any, z: Any, dz: Any, slope: Any) -> A
 
 @unlisted_block(notation=lambda dx, dz, slope: dx)
 def unless_masked(xp: Any, dx: Any, dz: Any, slope: Any) -> Any:
-    """dx, and 0 where `product_or_zero(dz, slope)` does not multiply."""
+    """dx, but 0 where `product_or_zero(dz, slope)` does not multiply."""
     return xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dx)
 
 
@@ -292,7 +292,7 @@ def sum_to(xp: Any, dz: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -
     if not shape and dz.shape == z_shape:
         return xp.sum(dz)
     if dz.ndim < len(z_shape) or dz.shape[dz.ndim - len(z_shape) :] != z_shape:
-        # A rule may return fewer axes than z has where it did not need them all.
+        # A rule may return fewer axes than z has if it does not need them all.
         dz = xp.broadcast_to(dz, np.broadcast_shapes(dz.shape, z_shape))
     lead = dz.shape[: dz.ndim - len(z_shape)]
     missing = len(z_shape) - len(shape)

@@ -52,7 +52,7 @@ def block(
     complex: bool = True,
     example: Example | None = None,
 ) -> Any:
-    """Make a block of a function: recorded as one node, shown as one box.
+    """Make a block from a function: recorded as one node, shown as one box.
 
     Arguments without a default are operands (arrays with a gradient), arguments with a default are parameters. If the
     first argument is called `xp` the rule gets the array namespace, so that it runs on any array library. Without a

@@ -31,11 +31,11 @@ __all__ = ["OwnBlock"]
 class OwnBlock(Block):
     """A block that a user made with `cr.block`.
 
-    A rule whose first argument is called self or cls is a method: taken from an object it is a block bound to it.
+    A rule whose first argument is called self or cls is a method: accessed on an object, it is a block bound to it.
 
     Attributes
     ----------
-    owner : the object whose method it is; None if it is none, or is not bound yet.
+    owner : the object whose method it is; None if it is not a method, or not bound yet.
     results : how several results are packed into one array; None for one result.
     """
 
@@ -127,7 +127,7 @@ class OwnBlock(Block):
         return value if type(value) is Array else constant(value)  # the rule may keep it, and write into it again
 
     def several(self, value: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """Record a call that returned several arrays: one node that holds them all, and each taken out of it."""
+        """Record a call that returned several arrays: one node that holds them all, and each extracted from it."""
         made = self._copy()
         made.results = results_of(self.name, value)
         whole = record(made, operands, params, known=made.results.packed(np, value))
@@ -144,7 +144,7 @@ class OwnBlock(Block):
         if not self.has_rule:
             return self.pull_through_inside(dz, operands, params, wanted)
         grads = self._pulled(xp, dz, z, operands, params, wanted)
-        if WATCHER.get() is not None and any(type(x) is Array for x in operands):  # it is run later, on other numbers
+        if WATCHER.get() is not None and any(type(x) is Array for x in operands):  # it runs again on other numbers
             self._refuse_state(grads, xp, dz, z, operands, params, wanted)
         return grads
 
@@ -159,7 +159,7 @@ class OwnBlock(Block):
         token = WATCHER.set(lambda node, how: None)
         try:
             with np.errstate(all="ignore"):
-                with contextlib.suppress(NoAnswer), asking_others():  # the rule may not be made for these numbers
+                with contextlib.suppress(NoAnswer), asking_others():  # the rule may not support these numbers
                     self.forward(namespace_of(plain), *map(_other_numbers, plain), **params)
                 again = self._pulled(xp, dz, z, operands, params, wanted)
                 self.forward(namespace_of(plain), *plain, **params)
@@ -258,7 +258,7 @@ class OwnBlock(Block):
         return [str(i + 1) for i in range(len(operands))]
 
     def _checked(self, xp: Any, grad: Any, index: int, operand: Any, lead: tuple[int, ...], recorded: bool) -> Any:
-        """A gradient that a rule returned, as an array of its own; its shape must be that of the operand."""
+        """A copy of a gradient that a rule returned; its shape must be that of the operand."""
         rule = self._joint or self._rules[index]
         operands = self._labels([None] * max(len(self.operands), index + 1))
         told = f"the backward rule of block {self.name} returned"
@@ -300,7 +300,7 @@ class OwnBlock(Block):
 
 
 def _other_numbers(x: Any) -> Any:
-    """An operand with other numbers, on which a forward rule is likely to do something else."""
+    """An operand with other numbers, on which a forward rule is likely to behave differently."""
     return 0.5 - x if isinstance(x, np.ndarray | float) and np.asarray(x).dtype.kind == "f" else x
 
 

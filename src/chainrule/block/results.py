@@ -1,4 +1,4 @@
-"""Several results of one block: packed into one array, the value of the node, and taken out of it again."""
+"""Several results of one block: packed into one array, the value of the node, and extracted again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chainrule.trees import flatten
 __all__ = ["Results", "results_of"]
 
 EXACT = 2**53
-"""Integers up to this size are floating numbers too."""
+"""Integers up to this size are exact as floating numbers."""
 
 
 class Results(NamedTuple):
@@ -62,7 +62,7 @@ class Results(NamedTuple):
         return self.rebuild(parts)
 
     def taken_from(self, whole: Array) -> Any:
-        """The tuple of recorded arrays, each taken out of the one that holds them all."""
+        """The tuple of recorded arrays, each extracted from the one that holds them all."""
         parts = []
         for start, shape, dtype in zip(self._starts(), self.shapes, self.dtypes, strict=True):
             part: Any = whole[start] if shape == () else whole[start : start + math.prod(shape)]

@@ -27,7 +27,7 @@ def _positions(x):
     return np.arange(x.size).reshape(x.shape)
 
 
-# Larger and turned -------------------------------------------------------------------------------------------------
+# Resize and rotate -------------------------------------------------------------------------------------------------
 
 
 @answers(np.rot90)
@@ -68,7 +68,7 @@ def numpy_resize(a, new_shape):
     return _entries_at(a, np.resize(np.arange(np.size(a)), new_shape))
 
 
-# Joined and split --------------------------------------------------------------------------------------------------
+# Join and split ----------------------------------------------------------------------------------------------------
 
 
 @answers(np.atleast_3d)
@@ -99,7 +99,7 @@ def numpy_append(arr, values, axis=None):
 
 @answers(np.block)
 def numpy_block(arrays):
-    """np.block: nested lists, joined along the last axis innermost, the one before outside of that, and so on."""
+    """np.block: nested lists; the innermost are joined along the last axis, the next along the one before, …"""
     if not isinstance(arrays, list):
         return np.copy(arrays)
     depth = _depth(arrays)
@@ -222,7 +222,7 @@ def numpy_apply_over_axes(func, a, axes):
     return a
 
 
-# Chosen ------------------------------------------------------------------------------------------------------------
+# Choose ------------------------------------------------------------------------------------------------------------
 
 
 @answers(np.choose)

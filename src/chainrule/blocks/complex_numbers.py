@@ -96,7 +96,7 @@ def numpy_imag(val):
 
 
 def _part(z, function, part):
-    """The real or imaginary part of a complex array is a view in NumPy; that of a number is a number."""
+    """In NumPy the real or imaginary part of a complex array is a view, and that of a number is a number."""
     if type(z) is Array and not is_number(z):
         part._view = view_of(z, function)
     return part

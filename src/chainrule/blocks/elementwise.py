@@ -271,7 +271,7 @@ def _direction(xp, z, x):
 
 
 def _either(xp, function, x, y):
-    """xp.maximum(x, y) where one of them may be a number, which not every library takes."""
+    """xp.maximum(x, y) where one may be a Python number, which not every library accepts."""
     if not is_numpy(xp) and isinstance(x, int | float):
         x = xp.full_like(y, x)
     if not is_numpy(xp) and isinstance(y, int | float):

@@ -61,7 +61,7 @@ def matmul_dy(xp, dz, z, x, y):
     if x.ndim == 1:
         dy = outer(xp.broadcast_to(x, dz.shape[:-1] + x.shape), dz) if dz.ndim > 1 else outer(x, dz)
         return sum_to(xp, dy, y.shape, z.shape[:-1] + x.shape + z.shape[-1:])
-    if x.ndim > 2 and y.ndim == 2:  # one product instead of a stack of them and their sum
+    if x.ndim > 2 and y.ndim == 2:  # one product instead of a sum over a stack of products
         lead = dz.shape[: dz.ndim - z.ndim]
         rows = math.prod(x.shape[:-1])
         flat_x, flat_dz = xp.reshape(x, (rows, x.shape[-1])), xp.reshape(dz, (*lead, rows, z.shape[-1]))

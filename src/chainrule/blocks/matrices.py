@@ -277,7 +277,7 @@ if hasattr(np, "matvec"):  # new in NumPy 2.2
 
 @answers(np.kron)
 def numpy_kron(a, b):
-    """Every entry of a times all of b: a product that broadcasts, reshaped."""
+    """Every entry of a times all of b: a broadcast product, reshaped."""
     ndim = max(np.ndim(a), np.ndim(b))
     m = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     n = (1,) * (ndim - np.ndim(b)) + np.shape(b)

@@ -44,7 +44,7 @@ def numpy_partition(a, kth, axis=-1, kind="introselect", order=None):
 
 
 def _last_axis(a, axis):
-    """The axes moved together to the end, as one; and the shape of a result that keeps them."""
+    """The axes merged into one last axis; and the shape of a result that keeps them."""
     axes = axes_of(axis_from_right(axis, a.ndim))
     rest = [i for i in range(-a.ndim, 0) if i not in axes]
     kept = tuple(1 if i in axes else a.shape[i] for i in range(-a.ndim, 0))

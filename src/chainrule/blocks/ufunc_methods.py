@@ -25,7 +25,7 @@ from chainrule.node import at_line
 from chainrule.step import owned
 from chainrule.views import is_number
 
-# Those that have a block of their own --------------------------------------------------------------------------------
+# Ufuncs with a block of their own ------------------------------------------------------------------------------------
 
 
 def _prepared(array, dtype, out):

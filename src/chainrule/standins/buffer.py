@@ -275,7 +275,7 @@ def _writing(name: str) -> Callable[..., Any]:
 
 
 def _attribute(name: str) -> property:
-    """An attribute that shows the memory in another way: `x.T`."""
+    """An attribute that is a view of the memory: `x.T`."""
 
     def read(self: Buffer) -> Any:
         if type(_settled(self)) is Array:

@@ -1,4 +1,4 @@
-"""This library as the user's code sees it while a function is recorded: its functions are given arrays, not buffers."""
+"""This library as user code sees it while a function is recorded: its functions get arrays, not buffers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["chainrule_standin", "given_arrays"]
 
 
 class _GivenArrays:
-    """A function of the library, to which each buffer is given as the array that it is now."""
+    """A function of the library that gets each buffer as the array that it is now."""
 
     def __init__(self, function: Any):
         self._function = function

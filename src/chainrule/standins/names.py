@@ -2,7 +2,7 @@
 
 `np.zeros(3)` calls no protocol, so nothing tells that a recorded value will be written into its result. So while a
 function is recorded, the names by which its code reaches NumPy and math (`np`, `math`, or `zeros` after an import of
-it) stand for namespaces of ours: in the globals of the functions that it can reach, and in closures. NumPy itself is
+it) stand for our namespaces: in the globals of the functions that it can reach, and in closures. NumPy itself is
 not changed. Other threads see those names too; there they behave as NumPy, because they check whether a function is
 being recorded in their own context. Afterwards each name is restored, even after an error.
 """
@@ -52,7 +52,7 @@ class Name:
 
 
 class _StandIns:
-    """Context: these names stand for namespaces of ours."""
+    """Context: these names stand for our namespaces."""
 
     __slots__ = ("names", "token")
 
@@ -80,7 +80,7 @@ _nothing = contextlib.nullcontext()
 
 
 def standins(f: Callable[..., Any], args: tuple[Any, ...] = ()) -> Any:
-    """Context: the names by which f, given these arguments, reaches NumPy and math stand for namespaces of ours."""
+    """Context: the names by which f, given these arguments, reaches NumPy and math stand for our namespaces."""
     names = _names_for(f, args)
     return _StandIns(names) if names else _nothing
 

@@ -1,4 +1,4 @@
-"""Indexing: reading some entries, and writing some.
+"""Indexing: reading and writing selected entries.
 
 Importing this package registers its blocks and its answers.
 """

@@ -1,4 +1,4 @@
-"""The blocks of indexing: reading some entries, and writing some.
+"""The blocks of indexing: reading and writing selected entries.
 
 They take a *plain key*: one part for each of the last axes, arrays side by side, so that it still works with extra
 leading axes. `getitem` and `add_at` are each other's transpose, so each is the other's backward rule.
