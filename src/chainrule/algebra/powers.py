@@ -1,4 +1,4 @@
-"""Products as maps from each factor to its exponent.
+"""Products as dicts from each factor to its exponent.
 
 A factor is any hashable object: a node in `sums.py`, an atom with indices in closed forms, a pattern in an identity.
 """

@@ -214,7 +214,7 @@ class Sums:
         return False
 
     def _cancel(self, atom: Any, notes: Notes) -> None:
-        """Note that an atom meets its inverse."""
+        """Note that an atom cancels its inverse."""
         if not self.may_cancel(atom):
             raise UnreadableError
         notes.lost.add(atom)

@@ -96,7 +96,7 @@ def index(key: Any, show: Show, dialect: Dialect) -> ast.expr:
 
 
 def literal(x: Any, show: Show, dialect: Dialect) -> ast.expr:
-    """An argument of a call."""
+    """The expression of a call's argument."""
     if isinstance(x, ast.expr):
         return x
     if isinstance(x, TracedValue):

@@ -19,7 +19,7 @@ Shapes = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
 
 class NotASize(Exception):
-    """Two numbers differ, and no length of an axis explains it."""
+    """Two numbers differ, and are not lengths of an axis."""
 
 
 class Sizes:

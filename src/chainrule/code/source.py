@@ -69,7 +69,7 @@ class Body:
     ----------
     values : the values it computes, in order.
     names : of the values it is given; it adds those it computes.
-    kept : values that get a variable of their own, because they are returned.
+    kept : values that get their own variable because they are returned.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ from chainrule.compile.signatures import Argument
 __all__ = ["anonymous", "merged"]
 
 MOST = 64
-"""Functions that differ in more numbers than these stay apart."""
+"""Functions that differ in more numbers than this are not merged."""
 
 
 def anonymous(function: LoopFunction, numbers: list[Constant] | None = None) -> Any:
@@ -153,7 +153,7 @@ def _free_names(function: LoopFunction) -> Iterator[str]:
 
 
 def _all(body: Sequence[Any]) -> Iterator[Any]:
-    """The statements and expressions of a body, and those inside them."""
+    """The statements and expressions of a body, nested ones included."""
     stack = [*body]
     while stack:
         part = stack.pop()

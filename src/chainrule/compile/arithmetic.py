@@ -1,4 +1,4 @@
-"""Arithmetic of compiled code: NumPy's, in LLVM's instructions, on numbers of one dtype each.
+"""Arithmetic of compiled code: NumPy's semantics in LLVM instructions, on numbers of one dtype each.
 
 Python's own numbers take the dtype of the other operand; operations on known numbers are computed while translating.
 """

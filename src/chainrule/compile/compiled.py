@@ -37,9 +37,9 @@ SIGNATURES = 128
 def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled:
     """A function that computes what f computes, at native speed.
 
-    The first call runs f on recorded arrays and returns what it returned. The next one records once more, compares the
-    two, and compiles what was recorded, for these shapes and dtypes; so does each new shape, dtype or path. What f
-    calls inside (`cr.grad`, `cr.hessian`, a whole training step) is compiled with it.
+    The first call runs f on recorded arrays and returns its result. The next one records again, compares the two
+    recordings, and compiles them for these shapes and dtypes; so does each new shape, dtype or path. Calls inside f
+    (`cr.grad`, `cr.hessian`, a whole training step) are compiled with it.
     Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are compiled
     in: a new value makes a new version. So does a new outcome of a branch on values, which each run checks. An integer
     that took several values, such as a step counter, may change too if only arithmetic depends on it.
@@ -113,7 +113,7 @@ class Compiled:
             raise
 
     def _uncompiled(self, error: CannotCompile, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run f uncompiled where LLVM fails (another version of it, a full disk): what can be recorded always runs."""
+        """Run f uncompiled, with one warning, if LLVM fails (an incompatible version, a full disk)."""
         if STRICT:
             raise error
         if not self._failed:
@@ -127,7 +127,7 @@ class Compiled:
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._failed:
             return self.__wrapped__(*args, **kwargs)
-        for fast in self._known if not kwargs else ():  # another label, and the like
+        for fast in self._known if not kwargs else ():  # a version may refuse: another label, for instance
             try:
                 result = fast(*args)
             except LEFT:
@@ -275,7 +275,7 @@ class Compiled:
         return refused
 
     def _names(self, args: tuple[Any, ...], kwargs: dict[str, Any], signature: Signature) -> list[str]:
-        """A name for each leaf, by the function's parameters."""
+        """A name for each leaf, from the function's parameters."""
         try:
             bound = inspect.signature(self.__wrapped__).bind(*args, **kwargs).arguments
         except (TypeError, ValueError):
@@ -305,7 +305,7 @@ class Compiled:
         return self._latest.program.text
 
     def memory(self) -> int:
-        """The most bytes that the version that ran last takes for what it computes in between."""
+        """The most bytes that the version that ran last takes for intermediate results."""
         if self._latest is None:
             raise ChainruleError(f"{self.__name__} has not been called yet")
         with self._lock:

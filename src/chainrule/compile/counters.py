@@ -29,7 +29,7 @@ FAMILIES = 128
 
 
 Interval = tuple[int, int]
-"""The integers from one to another, both included."""
+"""A range of integers, both ends included."""
 POSITIVE, NEGATIVE = (1, MOST), (-MOST, -1)
 """The ranges of an operand. 0 is left out: Python raises on division by 0, NumPy gives inf."""
 
@@ -81,7 +81,7 @@ def only_arithmetic(recorded: Recorded, ranges: Mapping[int, Interval]) -> bool:
 
     Parameters
     ----------
-    ranges : by the places of those inputs.
+    ranges : of those inputs, by their positions.
     """
     bounds: dict[Any, Range] = {recorded.inputs[i]: Range(*within) for i, within in ranges.items()}
     dependent: set[Any] = set(bounds)
@@ -97,7 +97,7 @@ def only_arithmetic(recorded: Recorded, ranges: Mapping[int, Interval]) -> bool:
 
 
 def _range_of(x: Any) -> Range | None:
-    """The range of an operand that is one of Python's integers; None for anything else."""
+    """The range of an operand that is a Python integer; None for anything else."""
     value = x.value if type(x) is Node else x
     return Range(value, value) if type(value) is int and (type(x) is not Node or x.block is None) else None
 

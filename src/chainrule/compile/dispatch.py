@@ -29,7 +29,7 @@ CANONICAL = {np.dtype(name): np.dtype(name) for name in DTYPES}
 def plain(leaf: Any) -> Any:
     """An argument in the form that compiled code takes."""
     if type(leaf) is np.ndarray:
-        dtype: Any = CANONICAL.get(leaf.dtype, leaf.dtype)  # int64 has several names, of which compiled code knows one
+        dtype: Any = CANONICAL.get(leaf.dtype, leaf.dtype)  # NumPy has several int64 types; compiled code knows one
         if not leaf.ndim:
             return dtype.type(leaf[()])
         if leaf.dtype is not dtype or not leaf.flags.aligned or not leaf.flags.c_contiguous:
@@ -90,7 +90,7 @@ def _is_simple(expected: tuple[str, Any], guard: Leaf) -> bool:
 
 
 class _Slot(int):
-    """The place of a result or an argument in a structure."""
+    """The position of a result or an argument in a structure."""
 
 
 def _structure(version: Any) -> Any:
@@ -109,7 +109,7 @@ def _places(structure: Any) -> Any:
     return None if None in parts else type(structure)(parts)
 
 
-# A few lines of Python ---------------------------------------------------------------------------------------------
+# The fast path in Python -------------------------------------------------------------------------------------------
 
 
 def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -183,7 +183,7 @@ class _EntryWriter(PythonObjects):
         return self.number_in(thing, leaf.dtype)
 
     def integer(self, thing: ir.Value, low: int, high: int) -> TypedNumber:
-        """One of Python's integers, which must lie in a range."""
+        """A Python integer, which must lie in a range."""
         value = self.call("PyLong_AsLongLong", thing)
         self.require(self.builder.not_(self.exists(self.call("PyErr_Occurred"))))
         above, below = (
@@ -244,7 +244,7 @@ class _EntryWriter(PythonObjects):
         lengths = self.translated.variable(ir.ArrayType(LONG, max(n, 1)))
         self.builder.store(ir.ArrayType(LONG, max(n, 1))([*result.shape] or [0]), lengths)
         dtype = self.known(f"dtype {result.dtype}")
-        self.call("Py_IncRef", dtype)  # PyArray_Empty takes it over
+        self.call("Py_IncRef", dtype)  # PyArray_Empty steals the reference
         array = self.call("PyArray_Empty", INT(n), self.builder.bitcast(lengths, LONG.as_pointer()), dtype, INT(0))
         self.require(self.exists(array), None)
         self.made.append(array)

@@ -1,4 +1,4 @@
-"""The binary interfaces of Python and NumPy, as far as compiled code uses them. No other file knows them.
+"""The binary interfaces of Python and NumPy that compiled code uses. Only this file depends on them.
 
 An *entry* is machine code that Python calls. Reading an array through Python's C functions would take longer than most
 small programs run, so entries read the objects' memory directly. CPython and NumPy use this layout on all 64-bit
@@ -60,7 +60,7 @@ OF_PYTHON = {
 }
 """Functions of Python: result and arguments, v nothing, p an address, d a double, l 64 bits, i 32 bits, L many of l."""
 OF_NUMPY = {"PyArray_Scalar": (60, "pppp"), "PyArray_Empty": (184, "piLpi")}
-"""Functions of NumPy: the place in its table of functions, which never changes; result and arguments."""
+"""Functions of NumPy: the index in its table of functions, which never changes; result and arguments."""
 SIGNATURES = OF_PYTHON | {name: signature for name, (_, signature) in OF_NUMPY.items()}
 
 OBJECTS: dict[str, Any] = {"None": None, "ndarray": np.ndarray, "float": float, "int": int, "bool": bool}

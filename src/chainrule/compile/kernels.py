@@ -1,4 +1,4 @@
-"""Kernels: the loops of one kernel, as a function that is then compiled.
+"""Kernels: writes the loops of one kernel as a function, which is then compiled.
 
 A row is traversed in as few passes as its reductions allow: a value that needs the sum of a row is computed in the pass
 after the one that sums. What a later pass needs again is recomputed if cheap, else kept in a buffer of one row.

@@ -4,7 +4,7 @@ Kernels, windows, products and programs are built of these objects. `verified` c
 it as readable Python that also runs; `translate` writes it as LLVM IR.
 
 Expressions are built with Python's operators: `x * y[i]` is a product with an entry. Only equality is a function,
-`is_equal`, since `==` compares two expressions as objects.
+`is_equal`, since `==` tests whether two expressions are the same expression.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Name(LoopExpression):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant(LoopExpression):
-    """A number of Python or NumPy, a string, or None. Python's own numbers take the dtype of the other operand."""
+    """A Python or NumPy number, a string, or None. Python's own numbers take the dtype of the other operand."""
 
     value: Any
 
@@ -179,7 +179,7 @@ class FunctionCall(LoopExpression):
 
 @dataclass(frozen=True, slots=True)
 class Method(LoopExpression):
-    """`of.name(arguments)`; without arguments (None) the attribute itself."""
+    """A call `of.name(arguments)`; if arguments is None, the attribute `of.name`."""
 
     of: LoopExpression
     name: str

@@ -249,7 +249,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype = kind_of(node)
     if dtype.kind in "ib" and args[0].dtype.kind == "f":
-        return None  # NumPy's result for NaN and numbers out of range
+        return None  # left to NumPy: its results for NaN and numbers out of range
     if dtype.kind == "b" and args[0].dtype.kind != "b":
         return low.make("not_equal", [args[0], low.constant(args[0].dtype.type(0))], np.shape(node.value), dtype)
     return as_dtype(low, args[0], dtype)

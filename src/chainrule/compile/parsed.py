@@ -85,7 +85,7 @@ class _Functions:
 
 
 def parsed_text(text: str, takes: Sequence[Argument] = ()) -> LoopFunction:
-    """The first function of a text."""
+    """The first function of a source text."""
     definition = next(line for line in ast.parse(text).body if isinstance(line, ast.FunctionDef))
     return _function(definition, tuple(takes))
 

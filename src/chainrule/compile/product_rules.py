@@ -131,7 +131,7 @@ def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
 
 @PRODUCT_RULES(gather)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """One entry of each row, by its label: x[arange(N), label], or x[label] of a vector."""
+    """Read one entry of each row, at its label: x[arange(N), label], or x[label] of a vector."""
     x, key = args[0], node.params["key"]
     if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or x.shape[-1:] == (1,):
         return None
@@ -147,7 +147,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 @PRODUCT_RULES(scatter)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """A number in each row, at its label."""
+    """Write a number into each row, at its label."""
     v, key, shape = args[0], node.params["key"], np.shape(node.value)
     if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or shape[-1] == 1:
         return None

@@ -92,7 +92,7 @@ class Program:
 
     @functools.cached_property
     def text(self) -> str:
-        """All functions and small constants as Python."""
+        """The Python source of all functions and small constants."""
         arrays = [array_text(name, array) for name, array in self.arrays.items()]
         head = f'"""{self.name}, written by chainrule.compile."""\n\n{HEAD}'
         return "\n\n\n".join([head.rstrip(), *arrays, *map(function_text, self.functions)]) + "\n"

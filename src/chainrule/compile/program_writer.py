@@ -50,7 +50,7 @@ class ProgramWriter:
     functions, arrays, inputs, outside, parameters, lifetimes, overwritten : of the program, as `Program` has them.
     at : the step that is being written.
     body : the statements of the main function so far.
-    users, last : for each value the steps that read it, and the last one that reads it or what shares its memory.
+    users, last : for each value the steps that read it, and the last one that reads it or a value in its memory.
     buffers : the names of the arrays for intermediate values; allocated : the results that the caller allocates.
     donated : the inputs that may be overwritten, once `may_overwrite` is set.
     several : whether NumPy's products use several threads at this step.
@@ -353,7 +353,7 @@ def _users(steps: Sequence[Kernel | ProgramStep], outputs: Sequence[Value]) -> d
 
 
 def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Value, int]:
-    """The last step that reads each value, or what shares its memory."""
+    """The last step that reads each value, or a value that shares its memory."""
     last: dict[Value, int] = {}
     for value in reversed(values):
         last[value] = max([*users.get(value, ()), last.get(value, -1)])

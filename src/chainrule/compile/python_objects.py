@@ -95,7 +95,7 @@ class PythonObjects:
         return self.builder.not_(self.equal(thing, NULL))
 
     def packed(self, kind: str, parts: Sequence[ir.Value]) -> ir.Value:
-        """A "Tuple" or a "List" of objects, which it takes over."""
+        """A "Tuple" or a "List" of objects, whose references it steals."""
         whole = self.call(f"Py{kind}_New", LONG(len(parts)))
         for i, part in enumerate(parts):
             self.call(f"Py{kind}_SetItem", whole, LONG(i), part)

@@ -1,6 +1,6 @@
 """Scheduling: which values are computed together in one loop nest, and the order of all steps.
 
-A *kernel* is a loop nest: outer loops over rows, inner loops along a row. In it are
+A *kernel* is a loop nest: outer loops over rows, inner loops along a row. It computes
 
 - full values, one number for each entry of each row;
 - row values, one number for each row: reductions along the row, and values computed from them;

@@ -58,7 +58,7 @@ class Told(NamedTuple):
 
 
 def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] = ()) -> list[Told]:
-    """A recording as a list: before each guard the steps that lead to it, then those that lead to the results."""
+    """A recording as a list of steps: before each guard, and before the results, the steps that lead to it."""
     targets = [*(g.node for g in guards), *outputs]
     dependent = set(graph_between(inputs, targets).nodes)
     places: dict[Node, int] = {node: i for i, node in enumerate(inputs)}
@@ -155,7 +155,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
         short = content if len(content) <= 32 else hashlib.blake2b(content, digest_size=16).digest()
         return type(x), x.dtype.str, x.shape, short
     if isinstance(x, float | complex):
-        return type(x), repr(x)  # tells −0.0 from 0.0, and NaN is equal to NaN
+        return type(x), repr(x)  # distinguishes −0.0 from 0.0; NaN equals NaN
     if x is None or isinstance(x, int | str | bytes | type | np.dtype | types.CodeType | types.BuiltinFunctionType):
         return type(x), x
     if depth > DEPTH:

@@ -115,7 +115,7 @@ class _Workers:
                 job.run()
             except BaseException as error:  # the caller raises it
                 job.error = error
-            del job  # its arrays are the caller's
+            del job  # keep no reference to the caller's arrays
 
 
 _workers = _Workers()

@@ -49,7 +49,7 @@ class Untranslatable(Exception):
 
 
 class TypedNumber(NamedTuple):
-    """A number that is known when the code runs.
+    """A number that is known only when the code runs.
 
     Attributes
     ----------

@@ -82,7 +82,7 @@ class Version:
         self.overwritten = [i for i, v in enumerate(inputs) if v in overwritten]
         self.entry = functions.get(FAST)
         self.fast = fast_path(self, functions[program.name])
-        self.function = functions[program.name]  # the last: an interrupted compilation starts again
+        self.function = functions[program.name]  # set last, so that an interrupted compilation starts again
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         """Whether this is the version for these values, and if so the function's result."""

@@ -37,7 +37,7 @@ class Simpler(Protocol):
 
 
 class Builder:
-    """Makes nodes by the rules of a table.
+    """Makes nodes, simplified by the rules of a table.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Builder:
         return type(x) is np.ndarray and self.has_absent_zeros(x) and self._fact("identity", constants.is_identity, x)
 
     def range_of(self, x: Any) -> Range:
-        """As `structure.range_of`, computed once for each node."""
+        """`structure.range_of`, cached for each node."""
         if type(x) is not Node:
             return structure.range_of(x)
         if x not in self._ranges:

@@ -30,9 +30,9 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
 
     Parameters
     ----------
-    result : a recorded array (a plain one is returned as it is).
+    result : a recorded array (a plain one is returned unchanged).
     leaves : nodes that are kept as they are.
-    size : a result of more blocks than this is returned as it is.
+    size : a result of more blocks than this is returned unchanged.
 
     >>> import numpy as np, chainrule as cr
     >>> p = cr.variable(np.array([0.2, 0.3, 0.5]), name="p")

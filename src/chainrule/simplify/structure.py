@@ -79,7 +79,7 @@ def is_bounded(x: Any) -> bool:
 
 
 def origins(x: Any) -> Iterator[Node]:
-    """The nodes whose NaN a value propagates: itself, and the operands of which it is an elementwise function."""
+    """The nodes whose NaN a value propagates: itself, and nodes that it is computed from elementwise."""
     stack = [x]
     for _ in range(4 * _DEPTH):
         if not stack:
