@@ -156,7 +156,7 @@ def record_graph(f: Callable[..., Any], *args: Any, argnums: Any = None, **kwarg
     f : a function of arrays (or trees of arrays) that returns an array or a tree of arrays.
     argnums : the positions or names of the arguments that are inputs, as in `grad`; all positional ones by default.
 
-    Raises GradientError where an input is not of a floating type.
+    Raises GradientError if an input is not of a floating type.
 
     >>> import numpy as np
     >>> graph = record_graph(np.multiply, 2.0, 3.0)

@@ -39,7 +39,7 @@ def scaled_dot_product_attention(
         right, and q has a multiple of those of k and of v.
     rng : the `numpy.random.Generator` of the dropout.
 
-    Returns shape (…, L, D). A query that may look at no key gets 0. Raises BlockError where the shapes do not fit.
+    Returns shape (…, L, D). A query that may look at no key gets 0. Raises BlockError if the shapes do not fit.
 
     Source of shared heads: J. Ainslie et al., GQA: training generalized multi-query transformer models (2023).
 
@@ -112,7 +112,7 @@ def multi_head_attention(
     attn_mask, dropout_p, is_causal, rng : as in `scaled_dot_product_attention`; a mask broadcasts to (…, H, L, S).
 
     Returns shape (…, L, E). In PyTorch's `multi_head_attention_forward` the batch is the second axis and a boolean mask
-    says where *not* to look. Raises BlockError where the shapes do not fit.
+    says where *not* to look. Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> x = np.array([[1.0, 0.0], [1.0, 0.0]])

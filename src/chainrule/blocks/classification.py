@@ -116,7 +116,7 @@ def softmax_cross_entropy(s, label, weight=None, label_smoothing=0.0, ignore_ind
         weights of their classes. PyTorch's default is "mean", and its classes are along axis 1.
 
     The gradient with respect to s is softmax(s) − e_c. The mean over no rows is NaN, with a gradient of 0.
-    Raises BlockError where the shapes do not fit or a label is not one of the classes.
+    Raises BlockError if the shapes do not fit or a label is not one of the classes.
 
     Source of smoothing: C. Szegedy et al., Rethinking the inception architecture for computer vision (2016).
 
@@ -166,7 +166,7 @@ def nll_loss(log_p, label, weight=None, reduction="mean", ignore_index=IGNORED):
     label : the index c of the right class, an int, or (N,) integers. It has no gradient.
     weight : the weight of each class, shape (C,), or None.
     reduction : "mean" (weighted by the classes' weights, as in PyTorch), "sum", or "none".
-    ignore_index : rows with this label do not count.
+    ignore_index : rows with this label are ignored.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.nll_loss(np.array([[-1.0, -2.0], [-3.0, -4.0]]), np.array([0, 1]))
@@ -370,7 +370,7 @@ def binary_cross_entropy(p, target, weight=None, reduction="mean"):
     reduction : "mean" of all entries, their "sum", or "none".
 
     As in PyTorch a logarithm is at least −100, and p (1 − p) in the gradient at least 1e−12.
-    Raises BlockError where p is not a probability.
+    Raises BlockError if p is not a probability.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.binary_cross_entropy(np.array([0.5, 1.0]), np.array([1.0, 0.0]), reduction="none")

@@ -223,7 +223,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     groups : the number of groups of channels; each output uses only its own group.
 
     Returns shape (N, O, H', W') with H' = ⌊(H + 2 padding − dilation (KH − 1) − 1) / stride⌋ + 1.
-    Raises BlockError where the shapes do not fit.
+    Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.conv2d(np.arange(9.0).reshape(1, 3, 3), np.ones((1, 1, 2, 2)))
@@ -298,7 +298,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     groups, dilation : as in `conv2d`.
 
     Returns shape (N, O, H', W') with H' = (H − 1) stride − 2 padding + dilation (KH − 1) + output_padding + 1.
-    Raises BlockError where the shapes do not fit.
+    Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.conv_transpose2d(np.array([[[1.0, 10.0]]]), np.ones((1, 1, 1, 2)))

@@ -75,7 +75,7 @@ def ctc_loss(log_p, targets, input_lengths, target_lengths, blank=0, reduction="
     PyTorch's is larger by exp(log_p), which makes no difference once it has passed `log_softmax`. An infinite loss has
     the gradient 0 (PyTorch: NaN).
 
-    Raises BlockError where shapes, lengths or labels do not fit.
+    Raises BlockError if shapes, lengths or labels do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.ctc_loss(np.log(np.full((2, 1, 2), 0.5)), np.array([[1]]), 2, 1) == -np.log(0.75)

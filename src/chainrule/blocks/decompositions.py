@@ -206,7 +206,7 @@ def eig_backward(xp, dz, z, x):
 
 
 def _must_be_diagonalizable(v, dz):
-    """Eigenvectors with the condition number κ give derivatives with a relative error ε κ²: no digit is left here."""
+    """Raise if no digit is left: eigenvectors with condition number κ give derivatives with a relative error ε κ²."""
     v, dz = looked_at(v), looked_at(dz)
     if 0 in v.shape:
         return

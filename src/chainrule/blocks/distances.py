@@ -58,7 +58,7 @@ def cdist(x, y, p=2.0):
     y : shape (…, R, D).
     p : the order of the norm.
 
-    Returns shape (…, P, R). Raises BlockError where the vectors have different lengths.
+    Returns shape (…, P, R). Raises BlockError if the vectors have different lengths.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.cdist(np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 4.0]]))

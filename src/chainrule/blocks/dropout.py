@@ -25,7 +25,7 @@ def dropout(x, p=0.5, rng=None, mask=None):
     rng : a `numpy.random.Generator` that draws the mask. It is drawn once for each call.
     mask : instead of rng: True for the entries that are kept, broadcastable to the shape of x.
 
-    Raises BlockError where p is not a probability, or not exactly one of rng and mask is given.
+    Raises BlockError if p is not a probability, or not exactly one of rng and mask is given.
 
     Source: N. Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting (2014).
 

@@ -27,7 +27,7 @@ def linear(x, weight, bias=None):
     weight : the matrix W, shape (C, D), or (D,) for a single output without an axis.
     bias : shape (C,), or None for 0.
 
-    Returns shape (…, C). Raises BlockError where the shapes do not fit.
+    Returns shape (…, C). Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.linear(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, 3.0]]), np.array([0.5, 0.0]))
@@ -59,7 +59,7 @@ def bilinear(x, y, weight, bias=None):
     weight : the matrices W, shape (C, D, E).
     bias : shape (C,), or None for 0.
 
-    Returns shape (…, C). Raises BlockError where the shapes do not fit.
+    Returns shape (…, C). Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.bilinear(np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.eye(2)[None])
@@ -90,7 +90,7 @@ def embedding(weight, indices, padding_idx=None):
     indices : integers from 0 to V − 1, of any shape. They have no gradient.
     padding_idx : a row that gets no gradient, or None; a negative one counts from the end.
 
-    Returns shape indices.shape + (D,). Raises BlockError where an index is not one of the rows.
+    Returns shape indices.shape + (D,). Raises BlockError if an index is not one of the rows.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.embedding(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 1, 0]))
@@ -186,7 +186,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
     num_classes : the length of a row; by default (None or −1) the largest label plus one.
     dtype : of the result. (PyTorch's are integers, which would turn float32 into float64 in NumPy.)
 
-    Returns shape labels.shape + (num_classes,); it has no gradient. Raises BlockError where a label does not fit.
+    Returns shape labels.shape + (num_classes,); it has no gradient. Raises BlockError if a label does not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.one_hot(np.array([0, 2]))

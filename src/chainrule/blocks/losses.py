@@ -59,7 +59,7 @@ def _fits(scores, label, ignore_index):
 
 
 def check_label(scores, label, ignore_index=None):
-    """A label is an integer (or one for each row) between 0 and C − 1, or that of the ignored rows."""
+    """The labels, checked: an integer (or one for each row) from 0 to C − 1, or the label of ignored rows."""
     if type(label) is int and scores.ndim == 1 and 0 <= label < scores.shape[0]:
         return label
     if at_run_time(label) and _fits(scores, label, ignore_index):

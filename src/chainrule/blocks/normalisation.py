@@ -158,7 +158,7 @@ def layer_norm(x, weight=None, bias=None, axis=-1, eps=1e-5):
     axis : the normalised axis, or a tuple of them. (PyTorch's `normalized_shape` gives lengths instead.)
     eps : keeps the division finite where all entries are equal; there the result is the bias.
 
-    Raises BlockError where the weight or the bias has another shape.
+    Raises BlockError if the weight or the bias has another shape.
 
     Source: J. L. Ba, J. R. Kiros and G. E. Hinton, Layer normalization (2016).
 
@@ -203,7 +203,7 @@ def batch_norm(
     training : False to take the running mean and variance instead of those of the batch. (PyTorch's default.)
     momentum : see above.
 
-    Raises BlockError where a channel has only one entry, or the weight, the bias or a statistic another shape.
+    Raises BlockError if a channel has only one entry, or the weight, the bias or a statistic another shape.
 
     Source: S. Ioffe and C. Szegedy, Batch normalization (2015).
 
@@ -264,7 +264,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     weight, bias : shape (C,); None for 1 and 0.
     eps : as in `layer_norm`.
 
-    Raises BlockError where the channels do not split evenly, or the weight or the bias has another shape.
+    Raises BlockError if the channels do not split evenly, or the weight or the bias has another shape.
 
     Source: Y. Wu and K. He, Group normalization (2018).
 

@@ -197,7 +197,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     return_indices : True to return also the index of each largest entry in its flattened channel.
 
     If several largest entries of a window are equal, the first gets the gradient, as in PyTorch.
-    Raises BlockError where the shapes do not fit.
+    Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
@@ -264,7 +264,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     count_include_pad : False to divide by the number of entries that are not padding.
     divisor_override : a divisor of the sums to use instead.
 
-    Raises BlockError where the shapes do not fit.
+    Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)

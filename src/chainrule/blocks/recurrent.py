@@ -21,7 +21,7 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih=None, b_hh=None, nonlinearity="tanh"):
     w_ih, w_hh, b_ih, b_hh : shapes (H, D), (H, H), (H,), (H,); a bias may be None.
     nonlinearity : "tanh" or "relu".
 
-    Returns the shape of h. Raises BlockError where the shapes do not fit.
+    Returns the shape of h. Raises BlockError if the shapes do not fit.
 
     Source: J. L. Elman, Finding structure in time (1990).
 
@@ -46,7 +46,7 @@ def lstm_cell(x, state, w_ih, w_hh, b_ih=None, b_hh=None):
     w_ih, w_hh, b_ih, b_hh : shapes (4H, D), (4H, H), (4H,), (4H,), the gates in the order i, f, g, o; a bias may be
         None.
 
-    Returns (h′, c′). Raises BlockError where the shapes do not fit.
+    Returns (h′, c′). Raises BlockError if the shapes do not fit.
 
     Source: S. Hochreiter and J. Schmidhuber, Long short-term memory (1997); F. Gers et al., Learning to forget (2000).
 
@@ -72,7 +72,7 @@ def gru_cell(x, h, w_ih, w_hh, b_ih=None, b_hh=None):
     h : the state, shape (N, H) or (H,).
     w_ih, w_hh, b_ih, b_hh : shapes (3H, D), (3H, H), (3H,), (3H,), the gates in the order r, z, n; a bias may be None.
 
-    Returns the shape of h. Raises BlockError where the shapes do not fit.
+    Returns the shape of h. Raises BlockError if the shapes do not fit.
 
     Source: K. Cho et al., Learning phrase representations using RNN encoder-decoder (2014), in PyTorch's form.
 

@@ -257,7 +257,7 @@ def _numpy_reduction(function, made):
     def numpy_reduction(a, axis=None, *args, keepdims=False, **others):
         if type(a) is Array and a.ndim and not args and not others and (keepdims is True or keepdims is False):
             return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
-        if keepdims is not False:  # else it may be among the others by position
+        if keepdims is not False:  # else it may be among the positional arguments
             others["keepdims"] = keepdims
         given = signature.bind(a, axis, *args, **others).arguments
         if given.pop("out", None) is not None:

@@ -201,7 +201,7 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     full : True to add the constant ½ log 2π.
     reduction : as in `l1_loss`.
 
-    Raises BlockError where a variance is negative.
+    Raises BlockError if a variance is negative.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.gaussian_nll_loss(np.array([1.0, 2.0]), np.array([0.0, 0.0]), np.array([1.0, 1.0]))

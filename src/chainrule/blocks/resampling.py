@@ -104,7 +104,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     output_size : (H, W) of the result.
     kernel_size, dilation, padding, stride : as in `unfold`.
 
-    Returns shape (N, C, H, W). Raises BlockError where the number of rows or of positions does not fit.
+    Returns shape (N, C, H, W). Raises BlockError if the number of rows or of positions does not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.fold(np.ones((4, 2)), (2, 3), (2, 2))
@@ -150,7 +150,7 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=F
     align_corners : True to keep the first and the last entry in place, in the linear and cubic modes.
     recompute_scale_factor : True to use the ratio of the sizes, if the new one was rounded down.
 
-    Raises BlockError where not exactly one of size and scale_factor is given, or the mode does not fit.
+    Raises BlockError if not exactly one of size and scale_factor is given, or the mode does not fit.
 
     Source of "bicubic": R. Keys, Cubic convolution interpolation for digital image processing (1981), with a = −0.75.
 

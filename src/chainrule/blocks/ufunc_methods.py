@@ -150,7 +150,7 @@ def _outer(ufunc):
 def _reduceat(ufunc):
     @answers((ufunc, "reduceat"))
     def numpy_ufunc_reduceat(array, indices, axis=0, dtype=None, out=None):
-        """Each entry reduces from one index to the next; where the next is not greater, it is the entry there."""
+        """Each entry reduces from one index to the next; if the next is not greater, it is the entry at the first."""
         array = _prepared(array, dtype, out)
         rows = np.moveaxis(array, axis, 0)
         starts = [int(i) for i in np.asarray(value_of(indices))]

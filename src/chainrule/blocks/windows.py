@@ -139,7 +139,7 @@ def exchange(xp, x, n):
 
 
 def each(value, n, name, what):
-    """A number for each axis of positions."""
+    """One number for each axis of positions."""
     values = (value,) * n if isinstance(value, int | np.integer) else tuple(value)
     if len(values) != n or not all(isinstance(v, int | np.integer) for v in values):
         raise BlockError(f"{name}: {what} is an integer or {n} of them, not {value!r}" + at_line())
