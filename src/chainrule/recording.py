@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.absent import has_absent_zeros
 from chainrule.answers import under_another_value
-from chainrule.array import Array, constant, form_of, joined, node_of
+from chainrule.array import WATCHER, Array, constant, form_of, joined, node_of
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import BlockError, GradientError, RecordingError
@@ -295,7 +295,8 @@ def record_call(
     outputs, rebuild_outputs = flatten(returned)
     outputs = [checked_result(out, name_of(f)) for out in outputs]
     path = find_path(inputs, [node_of(out) for out in outputs if type(out) is Array])
-    recorded = path.free or alias in [node.block for node in inputs]
+    # A gradient may depend on a compiled function's inputs by what has no gradient: by stop_gradient(x), or a constant.
+    recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
 
 

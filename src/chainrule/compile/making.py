@@ -38,6 +38,8 @@ class Maker:
         """A number or an array; an array of equal entries is kept as that number."""
         weak = type(value) in (bool, int, float, complex) and dtype is None  # np.float64 is a float, but not weak
         array = np.asarray(value, dtype=dtype)
+        if array.dtype == object:  # an integer of Python beyond 64 bits
+            array = np.asarray(float(value))
         if array.size and (array.ndim == 0 or is_uniform(array)):
             number = array.reshape(-1)[0]
             key: Any = ("number", number.tobytes(), array.dtype, array.shape if shape is None else tuple(shape), weak)
