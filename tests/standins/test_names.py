@@ -202,3 +202,14 @@ def test_math_overflows_where_python_does():
     with pytest.raises(OverflowError):
         cr.grad(lambda x: math.exp(x))(1000.0)
     assert type(cr.value_and_grad(lambda x: math.exp(x))(1.0)[0]) in (float, np.float64)
+
+
+def test_out_is_written_into_however_it_is_given():
+    def f(x):
+        z, out = np.zeros(3), np.zeros(3)
+        np.add(x, x, out=(z,))
+        np.multiply(z, x, out)
+        return np.sum(z + out)
+
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(cr.grad(f)(x), 2 + 4 * x)

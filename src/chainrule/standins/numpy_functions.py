@@ -51,7 +51,7 @@ def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., 
             return function(*args, **kwargs)
         if joins:
             args = tuple([_joined_if_recorded(arg) for arg in args])
-            kwargs = {name: _joined_if_recorded(arg) for name, arg in kwargs.items()}
+            kwargs = {name: arg if name == "out" else _joined_if_recorded(arg) for name, arg in kwargs.items()}
         value = function(*args, **kwargs)
         return value if type(value) is Array or type(value) is Buffer else _new(value, args)
 
@@ -148,9 +148,10 @@ JOINS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"
 
 SEQUENCES = frozenset(
     "concatenate concat stack hstack vstack dstack column_stack block select choose piecewise broadcast_arrays "
-    "meshgrid einsum einsum_path atleast_1d atleast_2d atleast_3d ix_ lexsort savez savez_compressed multi_dot".split()
+    "meshgrid einsum einsum_path atleast_1d atleast_2d atleast_3d ix_ lexsort savez savez_compressed multi_dot "
+    "angle".split()
 )
-"""Functions of lists of arrays: NumPy's protocol looks into these."""
+"""Functions of lists of arrays, into which NumPy's protocol looks; and angle, for which a list as `deg` is true."""
 
 MODULES = {np: "numpy", np.linalg: "numpy.linalg", np.fft: "numpy.fft"}
 
