@@ -204,3 +204,9 @@ def test_a_branch_on_whether_an_array_is_read_only_is_numpys():
         np.testing.assert_array_equal(g(argument), f(argument))
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum(f(x)))(x), [2, 2, 2])
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum(f(x)))(locked(x)), [3, 3, 3])
+
+
+def test_a_compiled_function_may_have_no_results():
+    f = cr.compile(lambda x: np.unstack(x))
+    for _ in range(3):
+        assert f(np.array([], np.int64)) == ()

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.special as sp
 
-from chainrule import array as recorded_array
+from chainrule import numpy_value
 from chainrule.answers import answer
 from chainrule.array import Array, constant
 from chainrule.errors import ChainruleError
@@ -397,7 +397,7 @@ class Rules:
     """While this is entered: what answers computed before they took over NumPy's value, where that is far away."""
 
     def __enter__(self) -> list[str]:
-        self.adopted = recorded_array._adopted
+        self.adopted = numpy_value._adopted
         found: list[str] = []
 
         def watching(result: Any, value: Any, start: int, what: Any) -> Any:
@@ -406,11 +406,11 @@ class Rules:
                 found.extend(f"{what}: {told}" for mine, own in pairs if (told := _far_away(mine, own)))
             return self.adopted(result, value, start, what)
 
-        recorded_array._adopted = watching
+        numpy_value._adopted = watching
         return found
 
     def __exit__(self, *_: Any) -> None:
-        recorded_array._adopted = self.adopted
+        numpy_value._adopted = self.adopted
 
 
 def _far_away(mine: Any, own: Any) -> str | None:

@@ -15,7 +15,7 @@ from chainrule.block.base import Block
 from chainrule.block.bounds import Bounds
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
-from chainrule.libraries import NUMPY, PYTHON, is_complex, is_numpy, namespace_of
+from chainrule.libraries import NUMPY, PYTHON, is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.step import record
 
 __all__ = [
@@ -252,7 +252,7 @@ def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
         if _is_finite(slope):
             return dz * slope
         return product_or_zero(dz, slope) if type(dz) is Array else _masked(xp, dz, slope)
-    if slope.dtype.kind in "biu" or (type(dz) is not Array and np.all(dz != 0)):
+    if not is_inexact(slope) or (type(dz) in NUMPY and np.all(dz != 0)):
         return dz * slope
     return product_or_zero(dz, slope)
 

@@ -382,10 +382,10 @@ def binary_cross_entropy(p, target, weight=None, reduction="mean"):
 
 
 def _as(xp, parameter, s):
-    """A parameter that may be an array, in the library and the dtype of the scores."""
+    """A parameter that may be an array, in the library of the scores, and in their dtype if it holds fractions."""
     if isinstance(parameter, int | float):
         return parameter
-    return xp.asarray(parameter, dtype=getattr(s, "dtype", None))
+    return xp.asarray(parameter, dtype=getattr(s, "dtype", None) if is_inexact(s) else None)
 
 
 def _factor(xp, s, y, pos_weight):

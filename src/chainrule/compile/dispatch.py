@@ -193,7 +193,8 @@ def _run_program(
     scope["function"] = function
     results = [f"r{i}" for i in range(len(version.kinds))]
     guards = [f"g{i}" for i in range(len(version.expected))]
-    lines.append(f"    {', '.join([*results, *guards])}, = function({', '.join(leaves[i] for i in version.used)})")
+    used = ", ".join(leaves[i] for i in version.used)
+    lines.append(f"    [{', '.join([*results, *guards])}] = function({used})")  # in brackets there may be none
     lines += [
         f"    if {'not ' if found else ''}{g}: raise OtherInputs"
         for g, (_, found) in zip(guards, version.expected, strict=True)
