@@ -90,3 +90,39 @@ def test_the_gradient_beside_labels_of_any_dtype(dtype):
     for loss in (cr.binary_cross_entropy_with_logits, cr.multilabel_soft_margin_loss, cr.soft_margin_loss, cr.mse_loss):
         expected = cr.grad(lambda s: loss(s, y.astype(float)))(s)  # noqa: B023
         np.testing.assert_allclose(cr.grad(lambda s: loss(s, y.astype(dtype)))(s), expected, rtol=1e-14)  # noqa: B023
+
+
+FRACTIONS = np.array([0.3, 0.7, 1.5, 0.2])
+LABELS = np.array([0, 2, 3])
+
+WITH_FRACTIONS: dict[str, Callable[[Any], Any]] = {
+    "prelu": lambda x: cr.prelu(x, 0.25),
+    "rrelu": lambda x: cr.rrelu(x, rng=np.random.default_rng(0)),
+    "gumbel_softmax": lambda x: cr.gumbel_softmax(x, rng=np.random.default_rng(0)),
+    "softmax_cross_entropy": lambda x: cr.softmax_cross_entropy(x, LABELS, weight=FRACTIONS),
+    "softmax_cross_entropy, mean": lambda x: cr.softmax_cross_entropy(x, LABELS, weight=FRACTIONS, reduction="mean"),
+    "nll_loss": lambda x: cr.nll_loss(x, LABELS, weight=FRACTIONS),
+    "nll_loss without weights": lambda x: cr.nll_loss(x, LABELS),
+    "multi_margin_loss": lambda x: cr.multi_margin_loss(x, LABELS, weight=FRACTIONS),
+    "binary_cross_entropy_with_logits": lambda x: cr.binary_cross_entropy_with_logits(x, x > 1, pos_weight=FRACTIONS),
+    "adaptive_avg_pool1d": lambda x: cr.adaptive_avg_pool1d(x, 3),
+    "interpolate": lambda x: cr.interpolate(x[None], size=7, mode="linear"),
+    "interpolate by areas": lambda x: cr.interpolate(x[None], size=3, mode="area"),
+    "max_pool1d": lambda x: cr.max_pool1d(x, 2, padding=1),
+    "avg_pool1d": lambda x: cr.avg_pool1d(x, 2),
+    "lp_pool1d": lambda x: cr.lp_pool1d(x, 2, 2),
+    "local_response_norm": lambda x: cr.local_response_norm(x[None], 2, alpha=1.0),
+    "batch_norm": lambda x: cr.batch_norm(x, training=False, running_mean=FRACTIONS, running_var=FRACTIONS),
+    "triplet_margin_with_distance_loss": lambda x: cr.triplet_margin_with_distance_loss(x, x[::-1], x[[1, 2, 0]]),
+    "triplet of a distance": lambda x: cr.triplet_margin_with_distance_loss(
+        x, x[::-1], x[[1, 2, 0]], lambda a, b: np.sum((a - b) ** 2, axis=-1)
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", WITH_FRACTIONS)
+def test_weights_and_fill_numbers_are_not_rounded_to_the_integers_they_are_used_with(name, dtype):
+    f = WITH_FRACTIONS[name]
+    x = _as(np.array([[-1.5, 1.0, 6.5, -4.0], [0.0, 2.5, -0.5, 3.0], [20.0, -8.0, 1.5, -2.0]]), dtype)
+    _assert_close(f(x), f(x.astype(float)), name)

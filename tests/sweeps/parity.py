@@ -437,6 +437,7 @@ EXPECTED: list[tuple[str, str, str]] = [
     ("error's class", "", "setting an array element with a sequence"),
     # Honest refusals of what cannot be recorded.
     ("refused", "np.less(x,1,dtype=object)", "dtype object"),
+    ("refused", "np.interp", "places that do not rise"),
     ("refused", "x[x>0]", "single boolean"),
     ("refused", "pinv(x,hermitian=True)", "not Hermitian"),
     ("refused", "into('fill',x,y)", "complex number"),

@@ -150,7 +150,7 @@ def prelu(xp, x, weight):
 
 def _by_channel(xp, weight, x):
     """The weight, with axes of length 1 so that it broadcasts along the channels of x."""
-    weight = weight if hasattr(weight, "shape") else xp.asarray(weight, dtype=x.dtype)
+    weight = weight if hasattr(weight, "shape") else xp.asarray(weight, dtype=as_floats(x).dtype)
     size = math.prod(weight.shape)
     channels = x.shape[1] if x.ndim > 1 else 1
     if weight.ndim > 1 or size not in (1, channels):
@@ -204,6 +204,7 @@ def rrelu(x, lower=1 / 8, upper=1 / 3, rng=None):
     """
     if rng is None:
         return leaky_relu(x, negative_slope=(lower + upper) / 2)
+    x = as_floats(x)
     slopes = np.asarray(rng.uniform(lower, upper, math.prod(x.shape)), dtype=x.dtype)
     return reshape(prelu(reshape(x, shape=(1, slopes.size)), slopes), shape=tuple(x.shape))
 

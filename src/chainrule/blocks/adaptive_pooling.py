@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.block import as_floats
 from chainrule.blocks.indexing.entries import getitem
 from chainrule.blocks.integers import at_run_time, step
 from chainrule.blocks.linalg import matmul
@@ -16,6 +17,7 @@ from chainrule.node import at_line
 
 def along_axes(x, matrices):
     """x with each of its last axes mapped by a plain matrix (length of the result, length of the axis)."""
+    x = as_floats(x)
     for axis, matrix in enumerate(matrices, -len(matrices)):
         matrix = np.asarray(matrix, dtype=x.dtype)
         if axis == -1:

@@ -172,6 +172,7 @@ def nll_loss(log_p, label, weight=None, reduction="mean", ignore_index=IGNORED):
     >>> cr.nll_loss(np.array([[-1.0, -2.0], [-3.0, -4.0]]), np.array([0, 1]))
     np.float64(2.5)
     """
+    log_p = as_floats(log_p)
     counted = _counted(log_p, label, weight, ignore_index)
     label, _ = with_ignored(check_label(log_p, label, ignore_index), ignore_index)
     losses = -chosen(log_p, label)

@@ -209,6 +209,7 @@ def triplet_margin_with_distance_loss(
     if margin <= 0:
         raise BlockError(f"triplet_margin_loss: the margin must be positive, not {margin}" + at_line())
     distance = distance_function or pairwise_distance
+    anchor, positive, negative = as_floats(anchor), as_floats(positive), as_floats(negative)
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import value_of
+from chainrule.block import as_floats
 from chainrule.blocks.integers import Slot, at_run_time, gather, labels_fit, step
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
@@ -96,7 +97,8 @@ def of_label(weight, label):
 
 
 def class_weight(xp, s, weight):
-    """The weight of each class, in the dtype of the scores."""
+    """The weight of each class, in the dtype of the scores; beside scores that are integers, in double precision."""
+    s = as_floats(s)
     if weight is None:
         return xp.ones(s.shape[-1:], dtype=s.dtype)
     if np.shape(weight) != tuple(s.shape[-1:]):

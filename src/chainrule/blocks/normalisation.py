@@ -92,6 +92,7 @@ def gumbel_softmax(s, tau=1.0, hard=False, axis=-1, rng=None):
     """
     if rng is None:
         raise BlockError("gumbel_softmax: give rng=np.random.default_rng(seed)" + at_line())
+    s = as_floats(s)
     noise = np.asarray(rng.gumbel(size=tuple(s.shape)), dtype=s.dtype)
     soft = softmax((s + noise) / tau, axis=axis)
     if not hard:
@@ -241,6 +242,7 @@ def _check_statistics(name, statistics, channels):
 def _by_statistics(name, x, mean, var, eps):
     if mean is None or var is None:
         raise BlockError(f"{name}: without statistics of the input, give running_mean= and running_var=" + at_line())
+    x = as_floats(x)
     shape = (-1, *(1,) * (x.ndim - 2))
     mean, var = (np.reshape(np.astype(as_array(s), x.dtype), shape) for s in (mean, var))
     return (x - mean) * (1 / np.sqrt(var + eps))
@@ -335,6 +337,7 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
         raise BlockError(
             f"local_response_norm over {size} channels of shape {tuple(x.shape)}; give (N, C, …)" + at_line()
         )
+    x = as_floats(x)
     squares = reshape(square(x), shape=(x.shape[0], 1, x.shape[1], math.prod(x.shape[2:])))
     how = {"stride": (1, 1), "padding": ((size // 2, (size - 1) // 2), (0, 0)), "dilation": (1, 1)}
     means = convolution(squares, np.full((1, 1, size, 1), 1 / size, dtype=x.dtype), **how)

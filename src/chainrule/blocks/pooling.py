@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.block import library_block, unlisted_block
+from chainrule.block import as_floats, library_block, unlisted_block
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import absolute, where
 from chainrule.blocks.indexing.entries import add_at, getitem
@@ -167,6 +167,7 @@ def _with_last_window(size, kernel, stride, padding, dilation):
 
 def _max_pool(n, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     kernel, how = _pool(n, f"max_pool{n}d", x, kernel_size, stride, padding, ceil_mode, dilation)
+    x = as_floats(x)  # the padding is −∞
     z = max_pool(x, kernel=kernel, **how)
     if not return_indices:
         return z
@@ -223,6 +224,7 @@ def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode=False, count_include
     nominal = pairs(padding, n, name)
     kernel, how = _pool(n, name, x, kernel_size, stride, padding, ceil_mode)
     batch, size = tuple(x.shape[:-n]), tuple(x.shape[-n:])
+    x = as_floats(x)
     ones = np.ones((1, 1, *kernel), dtype=x.dtype)
     if divisor is not None:
         if divisor == 0:
@@ -285,6 +287,7 @@ def avg_pool3d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 
 
 def _lp_pool(n, x, norm_type, kernel_size, stride, ceil_mode):
+    x = as_floats(x)
     if abs(norm_type) == math.inf:
         sign = math.copysign(1.0, norm_type)
         return sign * _max_pool(n, sign * absolute(x), kernel_size, stride, 0, 1, ceil_mode, False)
