@@ -1,5 +1,6 @@
 """What simplified graphs must reach: closed forms, stable forms, few blocks, small intermediates, and soon."""
 
+import itertools
 import time
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.absent import with_absent_zeros
+from chainrule.block import block_named
 from chainrule.graph import record_graph
 from chainrule.simplify import simplify_graph
 
@@ -168,6 +170,35 @@ def test_hessian_by_a_matrix_leaves_the_seeds_alone():
     graph = simplified(cr.hessian(lambda w, x: np.sum(np.tanh(w @ x))), w, x)
     assert names(graph).count("matmul") == 1  # the forward pass only
     assert sum(np.size(node.value) for node in graph.nodes) < 3 * 4 * 3 * 4 * 2
+
+
+@pytest.mark.parametrize("loss", [by_softplus, by_log1p_exp, by_log_sigmoid])
+def test_logistic_hessian_of_infinite_data_is_that_of_the_recorded_graph(loss):
+    graph = record_graph(cr.hessian(loss), *[RNG.normal(size=shape) for shape in (2, (3, 2), 3)])
+    fixed = simplify_graph(graph)
+    for y in itertools.product([-np.inf, 1.0, 0.0, np.inf], repeat=3):
+        w, x = np.array([0.5, 1.0]), np.array([[1.0, 0.0], [2.0, 0.5], [0.0, -1.0]])
+        with np.errstate(all="ignore"):
+            (found,), (wanted,) = fixed.run(np, [w, x, np.array(y)]), graph.run(np, [w, x, np.array(y)])
+        known = np.isfinite(wanted)
+        np.testing.assert_allclose(found[known], wanted[known], rtol=1e-12, atol=1e-15)
+
+
+def test_slopes_that_meet_each_other_before_a_matrix_mask_as_in_turn():
+    """Each entry of the matrix and of the operands is 0, infinite, NaN or a number, in every combination."""
+    values = np.array([0.0, 2.0, np.inf, np.nan])
+    masked = block_named("product_or_zero")
+    u, v, w = (a.ravel() for a in np.meshgrid(values, values, values))
+    x = np.repeat(values[:, None], len(u), axis=1)
+
+    def in_turn(x, u, v, w):
+        first, second = np.tanh(u), np.tanh(v)
+        return masked(masked(masked(x, second), first), w)
+
+    graph = simplify_graph(record_graph(in_turn, *[RNG.normal(size=np.shape(a)) for a in (x, u, v, w)]))
+    assert sum(np.size(node.value) == x.size for node in graph.nodes) == 1
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(graph.run(np, [x, u, v, w])[0], in_turn(x, u, v, w))
 
 
 # Stable forms ----------------------------------------------------------------------------------------------------

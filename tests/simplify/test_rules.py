@@ -51,6 +51,8 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "where_of_equals": (lambda x, c: np.where(c > 0, x, x), V, W3),
     "complement_that_is_there": (lambda x: complements(x, x), V),
     "product_that_is_never_masked": (lambda x: block("product_or_zero", x, W3), X0),
+    "mask_that_is_never_needed": (lambda x: block("unless_masked", x * W3, np.tanh(x), 1 - np.tanh(x) ** 2), V),
+    "mask_that_is_multiplied_anyway": (lambda x, y: block("unless_masked", x, X0, np.exp(y)) * X0, V, 1000 * W3),
     "mask_of_another_form": (lambda x, y: block("unless_masked", y * W3, np.exp(x), cr.sigmoid(-x)), V, W3),
     "power_zero": (lambda x: np.power(x, 0.0), np.array([np.nan, 0.0, np.inf])),
     "sum_of_repeated": (lambda x: np.sum(np.broadcast_to(x, (4, 3)), axis=0), V),
@@ -99,6 +101,19 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x, y: block("product_or_zero", x, y), X0, INF),
         (lambda x: block("product_or_zero", x, INF), X0),
         (lambda y: block("product_or_zero", X0, y), INF),
+    ],
+    "mask_that_is_never_needed": [
+        (lambda x, y: block("unless_masked", y, x, np.exp(y)), X0, INF),  # not bounded
+        (lambda x, y: block("unless_masked", y, x, np.tanh(y)), X0, np.array([np.nan, 1.0, 2.0])),
+        (lambda x, y: block("unless_masked", y, x, np.tanh(np.sin(y))), X0, INF),  # NaN at ∞
+        (lambda x: block("unless_masked", x, np.exp(-x), np.tanh(np.sin(x))), INF),
+        (lambda x: block("unless_masked", x, X0, np.tanh(x)), np.array([np.nan, 1.0, 2.0])),
+        (lambda x, y: block("unless_masked", y, np.square(x), y), X0, INF),  # 0 is reached
+    ],
+    "mask_that_is_multiplied_anyway": [
+        (lambda x, y: block("unless_masked", x, X0, y) * np.array([1.0, 2.0, 0.0]), V, INF),
+        (lambda x, y: block("unless_masked", y, x, y) * x, X0, INF),
+        (lambda x, y: block("unless_masked", x, INF - INF, y) * (INF - INF), V, INF),
     ],
     "mask_of_another_form": [(lambda x, y: block("unless_masked", x, x, y), X0, INF)],
     "power_zero": [(lambda x: np.power(x, 3.0), V), (lambda x: np.power(x, np.array([0.0, 1.0, 0.0])), V)],

@@ -89,6 +89,7 @@ class Form:
     lost : the atoms that cancelled somewhere.
     stable : whether it is worth some extra cost: factors cancel or no longer overflow.
     gain : whether any simplification was found.
+    masks : the atoms that must stay factors of each term: the form was read without a mask that is 0 where they are.
     slopes : the atoms that multiply only nonzero entries (see `product_or_zero`): beside 0 they may be infinite or NaN.
     """
 
@@ -98,6 +99,7 @@ class Form:
     stable: bool = False
     gain: bool = False
     slopes: frozenset[Any] = frozenset()
+    masks: frozenset[Any] = frozenset()
 
     @property
     def atoms(self) -> frozenset[Any]:
@@ -112,14 +114,16 @@ class Notes:
     stable: bool
     gain: bool
     slopes: set[Any]
+    masks: set[Any]
 
     @classmethod
     def of(cls, *forms: Form, gain: bool) -> Notes:
         """The combined notes of several forms."""
-        notes = cls(set(), any(f.stable for f in forms), gain, set())
+        notes = cls(set(), any(f.stable for f in forms), gain, set(), set())
         for f in forms:
             notes.lost |= f.lost
             notes.slopes |= f.slopes
+            notes.masks |= f.masks
         return notes
 
     def from_(self, made: Any, *atoms: Any) -> Any:
@@ -129,7 +133,8 @@ class Notes:
         return made
 
     def form(self, terms: dict[Product, Any], gain: bool) -> Form:
-        return Form(terms, 0, frozenset(self.lost), self.stable, gain, frozenset(self.slopes))
+        kept = frozenset(self.slopes), frozenset(self.masks)
+        return Form(terms, 0, frozenset(self.lost), self.stable, gain, *kept)
 
 
 class UnreadableError(Exception):

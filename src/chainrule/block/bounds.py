@@ -44,6 +44,10 @@ class Range(NamedTuple):
         return self.low > 0 or (self.low == 0 and self.open[0])
 
     @property
+    def negated(self) -> Range:
+        return Range(-self.high, -self.low, self.open[::-1], self.nan)
+
+    @property
     def is_bounded(self) -> bool:
         """Whether it is bounded, far from overflow."""
         return self.low > -LARGE and self.high < LARGE

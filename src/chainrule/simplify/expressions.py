@@ -82,10 +82,10 @@ def _binary(block: Block, x: Expression, y: Expression) -> Expression:
 
 
 def _age(product: Product) -> int:
-    return max((_age_of(atom) for atom, _ in product), default=-1)
+    return max((age_of(atom) for atom, _ in product), default=-1)
 
 
-def _age_of(x: Any) -> int:
+def age_of(x: Any) -> int:
     return x.order if type(x) is Node else -1
 
 
@@ -165,12 +165,21 @@ class _SumWriter:
         factors, slopes, c = self._factors(product, c)
         if other is not None:
             (slopes if is_slope and factors else factors).append((other, 1))
+        if factors and slopes and _may_meet_first(slopes, factors):
+            together, c = self._times_slopes(None, c, slopes)
+            assert together is not None
+            slopes = [(together, 1)]
         total: Expression | None = None
         for x, e in _in_turn(sorted(factors, key=_smallest_first)):
             total, c = self._times(total, c, x, e)
+        total, c = self._times_slopes(total, c, slopes)
+        return _leaf(c) if total is None else total
+
+    def _times_slopes(self, total: Expression | None, c: Any, slopes: list[Factor]) -> tuple[Expression | None, Any]:
+        """total times slopes, as `_times`."""
         for x, e in _in_turn(sorted(slopes, key=_newest_first)):
             total, c = self._times(total, c, x, e, is_slope=True)
-        return _leaf(c) if total is None else total
+        return total, c
 
     def _factors(self, product: Product, c: Any) -> tuple[list[Factor], list[Factor], Any]:
         """The factors of a product, its slopes, and the number that remains of its coefficient."""
@@ -214,6 +223,15 @@ class _SumWriter:
         return total, c
 
 
+def _may_meet_first(slopes: list[Factor], factors: list[Factor]) -> bool:
+    """Whether slopes are multiplied before they meet the other factors, which are larger.
+
+    Masked products are associative. At most one slope may be infinite, so that their order does not matter.
+    """
+    unbounded = sum(x.block is not None or e < 0 or not is_bounded(x.value) for x, e in slopes)
+    return unbounded <= 1 and max(x.size for x, _ in slopes) < min(x.size for x, _ in factors)
+
+
 def _in_turn(factors: list[Factor]) -> list[Factor]:
     """Alternate factors and divisors if there are several of both: x² / y² overflows where x / y · x / y does not."""
     if min(sum(e for _, e in factors if e > 0), sum(-e for _, e in factors if e < 0)) < 2:
@@ -225,12 +243,12 @@ def _in_turn(factors: list[Factor]) -> list[Factor]:
 
 def _smallest_first(factor: Factor) -> Any:
     x, e = factor
-    return x.size, e < 0, _age_of(x.value)
+    return x.size, e < 0, age_of(x.value)
 
 
 def _newest_first(factor: Factor) -> Any:
     """The order of the chain rule: a slope that is 0 comes before the infinite ones that it masks."""
-    return -_age_of(factor[0].value)
+    return -age_of(factor[0].value)
 
 
 def _put(hot: Hot, v: Expression) -> Expression:

@@ -37,7 +37,7 @@ from chainrule.algebra.terms import (
     scaled,
     shape_of,
 )
-from chainrule.block import Block, product_or_zero
+from chainrule.block import Block, product_or_zero, unless_masked
 from chainrule.blocks.elementwise import add, subtract
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.integers import one_hot_rows, scatter
@@ -46,7 +46,7 @@ from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.constants import one_hot
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
-from chainrule.simplify.expressions import OVERHEAD, expression_of, least_cost, mixes_sizes
+from chainrule.simplify.expressions import OVERHEAD, age_of, expression_of, least_cost, mixes_sizes
 from chainrule.simplify.laws import covers, may_meet
 from chainrule.simplify.matching import made, match_factors
 from chainrule.simplify.structure import is_result_of
@@ -75,7 +75,7 @@ class Forms(Sums):
         form = self.of(node)
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
             return None
-        if not form.terms or not covers(form.terms, form.lost):
+        if not form.terms or not covers(form.terms, form.lost) or not self._are_masked(form):
             return None
         if not form.stable and least_cost(form) >= form.cost:
             return None
@@ -95,6 +95,19 @@ class Forms(Sums):
     def may_read(self, x: Node) -> bool:
         """Real numbers only; sums that are positive, such as 1 + e^x and 1 − σ, stay atoms."""
         return _is_real_float(x.value) and not (is_result_of(x, add, subtract) and self.build.range_of(x).is_positive)
+
+    def _are_masked(self, form: Form) -> bool:
+        """Whether each term is 0 where a mask of the form is: the mask is multiplied before what may be infinite."""
+        return all(self._is_masked(product, mask, form.slopes) for product in form.terms for mask in form.masks)
+
+    def _is_masked(self, product: Product, mask: Any, slopes: frozenset[Any]) -> bool:
+        if (mask, 1) not in product and (mask, 2) not in product:
+            return False
+        if mask not in slopes:
+            return True
+        before = [(atom, e) for atom, e in product if atom in slopes and age_of(atom) > age_of(mask)]
+        finite = all(self._is_bounded(atom, e) for atom, e in before)
+        return finite and covers([frozenset([(mask, 1)])], [atom for atom, _ in before])
 
     def _is_bounded(self, atom: Any, e: int) -> bool:
         """Whether a power of an atom is bounded."""
@@ -178,7 +191,7 @@ class Forms(Sums):
         self._nested += 1
         try:
             form = self.times(inner, Form({single: 1.0}, slopes=frozenset([factor[0]] if is_slope else [])))
-            if not form.terms or not covers(form.terms, form.lost):
+            if not form.terms or not covers(form.terms, form.lost) or form.masks:
                 return None
             shape = broadcast(shape_of(total), shape_of(factor[0]))
             made = expression_of(form, shape, self.build.known).built(self.build)
@@ -220,6 +233,8 @@ class Forms(Sums):
         if old == new:
             return form
         if [n for n in old if n != 1] != [n for n in new if n != 1]:
+            raise UnreadableError
+        if form.masks:
             raise UnreadableError
         terms, slopes = {}, form.slopes & form.atoms
         for product, c in form.terms.items():
@@ -347,8 +362,24 @@ def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
     return forms.times_whole(dz, forms.factor(dz, slope), slope, replace(b, slopes=b.slopes | b.atoms | {slope}))
 
 
+def _unless_masked(forms: Forms, x: Node) -> Form:
+    """dx where dz is positive, or negative: so it is 0 only by underflow, where dx meets the factors of dz too."""
+    dx, dz, _ = x.inputs
+    if type(dx) is not Node or type(dz) is not Node or shape_of(dx) != shape_of(x):
+        raise UnreadableError
+    bounds, factors = forms.build.range_of(dz), forms.of(dz).terms
+    if len(factors) != 1 or not (bounds.is_positive or bounds.negated.is_positive):
+        raise UnreadableError
+    ((product, _),) = factors.items()
+    if any(e < 1 or type(atom) is not Node for atom, e in product):
+        raise UnreadableError
+    form = forms.of(dx)
+    return replace(form, masks=form.masks | {atom for atom, _ in product})
+
+
 READ: dict[Block, Any] = SUMS | {
     product_or_zero: _multiplied_or_zero,
+    unless_masked: _unless_masked,
     reshape: _arranged,
     getitem: _arranged,
     broadcast_to: lambda forms, x: forms.of(x.inputs[0]),

@@ -38,7 +38,7 @@ from chainrule.node import Node
 from chainrule.recording import alias
 from chainrule.simplify.builder import CONSTANT, Builder, shape_and_dtype
 from chainrule.simplify.matching import IdentityRule
-from chainrule.simplify.structure import is_result_of
+from chainrule.simplify.structure import is_result_of, origins
 
 __all__ = ["FOR_COMPUTATIONS", "FOR_READING", "Rewrite"]
 
@@ -195,6 +195,52 @@ def mask_of_another_form(build: Builder, dx: Any, dz: Any, slope: Any) -> Any:
             return None
         return build.call(unless_masked, dx, *product.inputs)
     return dx
+
+
+@rule(unless_masked)
+def mask_that_is_never_needed(build: Builder, dx: Any, dz: Any, slope: Any) -> Any:
+    """No entry is masked if dz is never 0, or if the slope is bounded, and NaN only where dz is."""
+    if type(dz) is not Node:
+        never_zero = bool(np.all(np.asarray(dz) != 0))
+    else:
+        bounds = build.range_of(dz)
+        never_zero = bounds.low > 0 or bounds.high < 0  # e^x rounds to 0
+    bounds = build.range_of(slope)
+    finite = bounds.is_bounded and _is_nan_only_with(build, slope, dz)
+    return dx if (never_zero or finite) and shape(dx) == np.broadcast_shapes(*map(shape, (dx, dz, slope))) else None
+
+
+def _is_nan_only_with(build: Builder, x: Any, y: Any) -> bool:
+    """Whether y is NaN wherever x is: both are computed elementwise from everything that can make x NaN."""
+    spread = set(origins(y))
+    stack = [x]
+    for _ in range(24):
+        if not stack:
+            return True
+        x = stack.pop()
+        if type(x) is not Node:
+            if build.range_of(x).is_infinite:
+                return False
+        elif x not in spread:
+            if build.is_leaf(x) or x.block.bounds is None or build.range_of(x).nan:
+                return False
+            stack.extend(x.inputs)
+    return False
+
+
+@rule(multiply, of=(unless_masked,))
+def mask_that_is_multiplied_anyway(build: Builder, x: Any, y: Any) -> Any:
+    """A cotangent that was masked where dz is 0, times dz: dx is multiplied only where dz is not 0.
+
+    So it does not matter whether the slope rounds to infinity there, and factors of dx can cancel.
+    """
+    for masked, dz in ((x, y), (y, x)):
+        inner = _inner(masked, build, unless_masked)
+        if inner is None or type(dz) is Node or not build.same(inner.inputs[1], dz) or not np.all(np.isfinite(dz)):
+            continue
+        if type(inner.inputs[0]) is Node:
+            return build.call(product_or_zero, dz, inner.inputs[0])
+    return None
 
 
 @rule(power, of=(CONSTANT,))
