@@ -40,7 +40,7 @@ class Name:
 
     def __init__(self, scope: dict[str, Any] | types.CellType, name: str, found: Any, standin: Any):
         self.scope, self.name, self.found, self.standin = scope, name, found, standin
-        self.uses = 0
+        self.users: set[int] = set()
 
     def replace(self, old: Any, new: Any) -> None:
         """Bind the name to the new value, if it has the old one."""
@@ -52,28 +52,41 @@ class Name:
 
 
 class _StandIns:
-    """Context: these names stand for our namespaces."""
+    """Context: these names stand for our namespaces.
 
-    __slots__ = ("names", "token")
+    Ctrl-C may come at any line, so each step can be done twice, and leaving undoes whatever was done. If Ctrl-C
+    comes before the first line of leaving, the object leaves when it is deleted.
+    """
+
+    __slots__ = ("buffered", "left", "names")
 
     def __init__(self, names: list[Name]):
         self.names = names
+        self.buffered = BUFFERED.get()
 
     def __enter__(self) -> None:
-        self.token = BUFFERED.set(True)
+        self.left = False
+        BUFFERED.set(True)
         with _lock:
             for name in self.names:
-                name.uses += 1
-                if name.uses == 1:
-                    name.replace(name.found, name.standin)
+                name.users.add(id(self))
+                name.replace(name.found, name.standin)
 
     def __exit__(self, *failure: Any) -> None:
-        BUFFERED.reset(self.token)
+        self._leave()
+
+    def __del__(self) -> None:
+        if not getattr(self, "left", True):
+            self._leave()
+
+    def _leave(self) -> None:
+        BUFFERED.set(self.buffered)
         with _lock:
             for name in self.names:
-                name.uses -= 1
-                if not name.uses:
+                name.users.discard(id(self))
+                if not name.users:
                     name.replace(name.standin, name.found)
+        self.left = True
 
 
 _nothing = contextlib.nullcontext()
@@ -174,7 +187,7 @@ def _needed(functions: list[types.FunctionType]) -> list[Name]:
             standin = _standin_of(value, used, writes)
             if standin is not None:
                 found = _names.setdefault((id(where), name), Name(where, name, value, standin))
-                if not found.uses:
+                if not found.users:
                     found.found, found.standin = value, standin
                 made[id(found)] = found
     return list(made.values())
