@@ -82,6 +82,16 @@ def reshaped_view(x):
     return np.sum(A**2 * np.arange(12))
 
 
+def views_by_functions(x):
+    A, D = np.zeros(6), np.zeros((3, 3))
+    first, second = np.split(A, 2)
+    diagonal = np.einsum("ii->i", D)
+    first[:] = x
+    second += 2 * x
+    diagonal[:] = x**2
+    return np.sum(A**2) + np.linalg.det(D + 1.0) + second[0] * first[1]
+
+
 def masks_and_indices(x):
     y = np.linspace(-1, 1, 7)
     y[y > 0.3] = x[0]

@@ -192,7 +192,8 @@ def _called(run: Callable[..., Any], args: Any, kwargs: Any, targets: list[Any])
         return next((t for t in targets if type(t) is Buffer and t._own.value is value), value)
 
     def again(i: int) -> Callable[[Any], Any]:
-        return lambda x: run(*plain_args[:i], x, *plain_args[i + 1 :], **plain_kwargs)
+        before, after = plain_args[:i], plain_args[i + 1 :]  # the step must not hold the memory itself
+        return lambda x: run(*before, x, *after, **plain_kwargs)
 
     return _as_buffer(value, [(x, again(i)) for i, x in enumerate(args) if type(x) is Buffer])
 
