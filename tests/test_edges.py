@@ -126,3 +126,13 @@ def test_flags_say_what_may_be_written_into():
     assert flags(cr.variable(x)) == flags(x)
     x.flags.writeable = False
     assert flags(cr.variable(x)) == flags(x)
+
+
+def test_the_singular_values_of_a_fit_depend_on_its_places():
+    x, y, weights = np.array([0.1, 0.5, 1.0, 2.0, -1.0, 0.7]), np.ones(6), np.array([1.0, 2.0, 3.0])
+
+    def f(x):
+        return np.sum(np.polyfit(x, y, 2, full=True)[3] * weights)
+
+    by_differences = [(f(x + e) - f(x - e)) / 2e-6 for e in 1e-6 * np.eye(6)]
+    np.testing.assert_allclose(cr.grad(f)(x), by_differences, rtol=1e-6)

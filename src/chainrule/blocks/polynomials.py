@@ -151,7 +151,7 @@ def numpy_polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         return c
     if full:
         rank = int(step(lambda powers: np.linalg.lstsq(powers, np.empty((len(powers), 0)), rcond)[2], powers))
-        singular_values = step(lambda powers: np.linalg.svd(powers, compute_uv=False), powers)
+        singular_values = np.linalg.svd(powers, compute_uv=False)
         left = np.empty(0)
         if rank == order < x.shape[0]:
             left = np.reshape(np.sum((powers @ fitted - y) ** 2, axis=0), -1)
