@@ -252,3 +252,10 @@ def test_out_is_written_into_however_it_is_given():
 
     x = np.array([1.0, 2.0, 3.0])
     np.testing.assert_allclose(cr.grad(f)(x), 2 + 4 * x)
+
+
+@pytest.mark.parametrize("write", ["a.__setitem__(0, x)", "a.flat = x", "a.fill(x)", "a.__iadd__(x)", "a.real = x"])
+def test_writes_without_an_index_are_found(write):
+    scope = {"np": np}
+    exec(f"def f(x):\n    a = np.zeros(2)\n    {write}\n    return a.sum()", scope)
+    assert cr.grad(scope["f"])(2.0) == (1.0 if "item" in write else 2.0)

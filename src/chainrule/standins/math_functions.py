@@ -17,6 +17,7 @@ from chainrule.array import WATCHER, Array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
+from chainrule.standins.numpy_functions import joined
 
 __all__ = ["MATH_FUNCTIONS", "math_standin"]
 
@@ -35,15 +36,11 @@ def _log(x: Any, base: Any = None) -> Any:
 
 
 def _norm(*xs: Any) -> Any:
-    return np.linalg.norm(np.stack([np.asarray(x) if type(x) is not Array else x for x in xs]))
-
-
-def _joined(xs: Any) -> Any:
-    return np.stack([x if type(x) is Array else np.asarray(x) for x in xs])
+    return np.linalg.norm(joined(xs))
 
 
 def _product(xs: Any, start: Any = 1) -> Any:
-    return np.prod(_joined(xs)) * start
+    return np.prod(joined(xs)) * start
 
 
 AS_NUMPY: dict[str, Callable[..., Any]] = {
@@ -55,10 +52,10 @@ AS_NUMPY: dict[str, Callable[..., Any]] = {
     "log": _log,
     "pow": np.power,
     "hypot": _norm,
-    "dist": lambda p, q: np.linalg.norm(_joined(p) - _joined(q)),
-    "fsum": lambda xs: np.sum(_joined(xs)),
+    "dist": lambda p, q: np.linalg.norm(joined(p) - joined(q)),
+    "fsum": lambda xs: np.sum(joined(xs)),
     "prod": _product,
-    "sumprod": lambda p, q: np.sum(_joined(p) * _joined(q)),
+    "sumprod": lambda p, q: np.sum(joined(p) * joined(q)),
     "remainder": lambda x, y: x - y * np.rint(x / y),
     "fma": lambda x, y, z: x * y + z,
     "ldexp": np.ldexp,

@@ -18,11 +18,13 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from chainrule.answers import WRITES
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
 from chainrule.reach import is_filled, is_library, reached
+from chainrule.standins.buffer import WRITING
 from chainrule.standins.library import chainrule_standin, given_arrays
 from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
 from chainrule.standins.numpy_functions import JOINS, MODULES, NUMPY_FUNCTIONS, module_standin
@@ -31,8 +33,8 @@ __all__ = ["standins"]
 
 _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | MATH_FUNCTIONS).items()}
 """The stand-in for a function, by its id, because not every value of a name has a hash."""
-_WRITES = frozenset("fill put sort partition resize at copyto place putmask fill_diagonal put_along_axis out".split())
-"""Methods, functions and keywords that write into an array."""
+_WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out", "flat", "real", "imag"}
+"""Names of what writes into an array: methods, functions, keywords, and attributes that can be set."""
 
 
 class Name:

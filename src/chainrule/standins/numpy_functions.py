@@ -19,7 +19,7 @@ from chainrule.buffered import BUFFERED
 from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
 from chainrule.views import is_number
 
-__all__ = ["JOINS", "MODULES", "NUMPY_FUNCTIONS", "module_standin"]
+__all__ = ["JOINS", "MODULES", "NUMPY_FUNCTIONS", "joined", "module_standin"]
 
 
 def _new(value: Any, args: tuple[Any, ...]) -> Any:
@@ -80,16 +80,16 @@ class Ufunc:
 # Arrays of lists -----------------------------------------------------------------------------------------------------
 
 
-def _joined(x: Any) -> Any:
+def joined(x: Any) -> Any:
     """A list of numbers, or lists of them, of which some are recorded: one recorded array."""
     if type(x) in (list, tuple):
-        return np.stack([_joined(part) for part in x]) if is_recorded(x) else np.asarray(plain_of(x))
+        return np.stack([joined(part) for part in x]) if is_recorded(x) else np.asarray(plain_of(x))
     return plain_of(x)
 
 
 def _joined_if_recorded(x: Any) -> Any:
     """A list or a tuple of numbers as an array, if it holds recorded floating numbers; anything else unchanged."""
-    return _joined(x) if type(x) in (list, tuple) and _holds_floating(x) else x
+    return joined(x) if type(x) in (list, tuple) and _holds_floating(x) else x
 
 
 def _holds_floating(x: Any) -> bool:
@@ -115,7 +115,7 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
             if type(x) is Buffer and value is x._own.value:
                 return x
             return _new(value, (x,))
-        made = _joined(x)
+        made = joined(x)
         if is_number(made):
             made = np.copy(made)  # an array without axes
         if dtype is not None and made.dtype != np.dtype(dtype):
