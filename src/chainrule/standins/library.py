@@ -7,36 +7,23 @@ import types
 from typing import Any
 
 from chainrule.standins.buffer import plain_of
+from chainrule.standins.function import StandIn, StandInModule
 
 __all__ = ["chainrule_standin", "given_arrays"]
 
 
-class _GivenArrays:
-    """A function of the library that gets each buffer as the array that it is now."""
-
-    def __init__(self, function: Any):
-        self._function = function
-        functools.update_wrapper(self, function, updated=())
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._function(*plain_of(args), **plain_of(kwargs))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._function, name)
-
-    def __repr__(self) -> str:
-        return repr(self._function)
-
-
 def given_arrays(function: Any) -> Any:
-    """The stand-in for a callable of the library."""
-    return function if isinstance(function, type) else _GivenArrays(function)
+    """The stand-in for a callable of the library, which gets each buffer as the array that it is now."""
+    if isinstance(function, type):
+        return function
+    return StandIn(function, lambda *args, **kwargs: function(*plain_of(args), **plain_of(kwargs)))
 
 
 @functools.cache
-def chainrule_standin(module: types.ModuleType) -> types.ModuleType:
-    """The module that `cr` stands for."""
-    made = types.ModuleType("chainrule", module.__doc__)
-    for name, value in vars(module).items():
-        vars(made)[name] = given_arrays(value) if callable(value) and not name.startswith("_") else value
-    return made
+def chainrule_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
+    """The module that `cr` stands for; some names are kept as they are."""
+    names = dict(vars(module))
+    for name, value in names.items():
+        if callable(value) and not name.startswith("_") and name not in kept:
+            names[name] = given_arrays(value)
+    return StandInModule(module, names)

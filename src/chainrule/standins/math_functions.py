@@ -17,6 +17,7 @@ from chainrule.array import WATCHER, Array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
+from chainrule.standins.function import StandIn, StandInModule
 from chainrule.standins.numpy_functions import joined
 
 __all__ = ["MATH_FUNCTIONS", "math_standin"]
@@ -84,7 +85,6 @@ def _is_recorded(args: Any) -> bool:
 def _standin(function: Callable[..., Any]) -> Callable[..., Any]:
     name = function.__name__
 
-    @functools.wraps(function)
     def standin(*args: Any, **kwargs: Any) -> Any:
         if not _is_recorded(args):
             return function(*args, **kwargs)
@@ -98,7 +98,7 @@ def _standin(function: Callable[..., Any]) -> Callable[..., Any]:
             bool(np.isfinite(result))  # an error of math (a domain, an overflow) is another path
         return result
 
-    return standin
+    return StandIn(function, standin)
 
 
 MATH_FUNCTIONS = {
@@ -110,8 +110,7 @@ MATH_FUNCTIONS = {
 
 
 @functools.cache
-def math_standin() -> types.ModuleType:
-    """The module that `math` stands for."""
-    module = types.ModuleType("math", math.__doc__)
-    vars(module).update({name: MATH_FUNCTIONS.get(x, x) if callable(x) else x for name, x in vars(math).items()})
-    return module
+def math_standin(kept: frozenset[str]) -> types.ModuleType:
+    """The module that `math` stands for; some names are kept as they are."""
+    names = {name: MATH_FUNCTIONS.get(x, x) if callable(x) else x for name, x in vars(math).items()}
+    return StandInModule(math, names | {name: getattr(math, name) for name in kept if hasattr(math, name)})

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import itertools
 import math
 import sys
 import threading
@@ -25,6 +26,7 @@ from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
 from chainrule.reach import is_filled, is_library, reached
 from chainrule.standins.buffer import WRITING
+from chainrule.standins.function import meant
 from chainrule.standins.library import chainrule_standin, given_arrays
 from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
 from chainrule.standins.numpy_functions import JOINS, MODULES, NUMPY_FUNCTIONS, module_standin
@@ -38,19 +40,35 @@ _WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out",
 
 
 class Name:
-    """A name in a module's globals, or a variable of a closure, that is replaced for a while."""
+    """A name in a module's globals, or a variable of a closure, that is replaced for a while.
 
-    def __init__(self, scope: dict[str, Any] | types.CellType, name: str, found: Any, standin: Any):
-        self.scope, self.name, self.found, self.standin = scope, name, found, standin
-        self.users: set[int] = set()
+    Recordings may be nested. The name has the stand-in of the last one that began and has not ended.
+    """
 
-    def replace(self, old: Any, new: Any) -> None:
-        """Bind the name to the new value, if it has the old one."""
+    def __init__(self, scope: dict[str, Any] | types.CellType, name: str):
+        self.scope, self.name = scope, name
+        self.found: Any = None
+        self.users: dict[int, Any] = {}
+        self.standins: list[Any] = []
+
+    def stand_for(self, found: Any, standin: Any) -> None:
+        """Note what the name has now, and what it may stand for."""
+        if not self.users:
+            self.found = found
+        if not any(standin is known for known in self.standins):
+            self.standins.append(standin)
+
+    def show(self) -> None:
+        """Bind the name to what its users want, unless the user's code gave it a value of its own."""
+        wanted = [*self.users.values()][-1] if self.users else self.found
         if isinstance(self.scope, types.CellType):
-            if is_filled(self.scope) and self.scope.cell_contents is old:
-                self.scope.cell_contents = new
-        elif self.scope.get(self.name) is old:
-            self.scope[self.name] = new
+            if is_filled(self.scope) and self._is_ours(self.scope.cell_contents):
+                self.scope.cell_contents = wanted
+        elif self._is_ours(self.scope.get(self.name)):
+            self.scope[self.name] = wanted
+
+    def _is_ours(self, value: Any) -> bool:
+        return value is self.found or any(value is standin for standin in self.standins)
 
 
 class _StandIns:
@@ -62,7 +80,7 @@ class _StandIns:
 
     __slots__ = ("buffered", "left", "names")
 
-    def __init__(self, names: list[Name]):
+    def __init__(self, names: list[tuple[Name, Any]]):
         self.names = names
         self.buffered = BUFFERED.get()
 
@@ -70,9 +88,9 @@ class _StandIns:
         self.left = False
         BUFFERED.set(True)
         with _lock:
-            for name in self.names:
-                name.users.add(id(self))
-                name.replace(name.found, name.standin)
+            for name, standin in self.names:
+                name.users[id(self)] = standin
+                name.show()
 
     def __exit__(self, *failure: Any) -> None:
         self._leave()
@@ -84,10 +102,9 @@ class _StandIns:
     def _leave(self) -> None:
         BUFFERED.set(self.buffered)
         with _lock:
-            for name in self.names:
-                name.users.discard(id(self))
-                if not name.users:
-                    name.replace(name.standin, name.found)
+            for name, _ in self.names:
+                name.users.pop(id(self), None)
+                name.show()
         self.left = True
 
 
@@ -110,12 +127,12 @@ _HARMLESS = PLAIN_TYPES | {Array, str, list, tuple, dict}
 
 _names: dict[tuple[int, str], Name] = {}
 """Every name that was replaced once, by the id of its scope, which the name keeps alive."""
-_known: dict[Any, tuple[list[Any], list[tuple[dict[str, Any], str, Any]], list[Name]]] = {}
-"""Cache for each function: the objects that keep its key alive, the globals that were read, and its names."""
+_known: dict[Any, tuple[list[Any], list[tuple[dict[str, Any], str, Any]], list[tuple[Name, Any]]]] = {}
+"""Cache for each function: the objects that keep its key alive, the globals that were read, and its stand-ins."""
 
 
-def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[Name]:
-    """The names that must stand for something else while f runs; most often none."""
+def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[tuple[Name, Any]]:
+    """The names that must stand for something else while f runs, and for what; most often none."""
     roots = [f]
     for x in args:
         if type(x) not in _HARMLESS:
@@ -173,38 +190,39 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(part)
 
 
-def _needed(functions: list[types.FunctionType]) -> list[Name]:
-    """The names of these functions that must stand for something else."""
+def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
+    """The names of these functions that must stand for something else, and for what."""
     codes = {function: list(_codes(function.__code__)) for function in functions}
     every = [code for found in codes.values() for code in found]
     writes = any(_writes(code) for code in every)
-    made: dict[int, Name] = {}
+    kept = frozenset[str]().union(*map(_passed_on, every)) if any(map(_asks_identity, every)) else frozenset[str]()
+    made: dict[int, tuple[Name, Any]] = {}
     for function, own in codes.items():
         used = {name for code in own for name in code.co_names}
         scope = function.__globals__
         places: list[tuple[Any, str, Any]] = [(scope, name, scope[name]) for name in used if name in scope]
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         places += [(cell, name, cell.cell_contents) for name, cell in cells if is_filled(cell)]
-        for where, name, value in places:
-            standin = _standin_of(value, used, writes)
+        for where, name, bound in places:
+            value = meant(bound)  # another recording may be running
+            standin = None if name in kept else _standin_of(value, used, writes, kept)
             if standin is not None:
-                found = _names.setdefault((id(where), name), Name(where, name, value, standin))
-                if not found.users:
-                    found.found, found.standin = value, standin
-                made[id(found)] = found
+                found = _names.setdefault((id(where), name), Name(where, name))
+                found.stand_for(value, standin)
+                made[id(found)] = found, standin
     return list(made.values())
 
 
-def _standin_of(value: Any, used: set[str], writes: bool) -> Any:
+def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) -> Any:
     """The stand-in for a value of a name; None if it may stay."""
     if isinstance(value, types.ModuleType):
         if value is math:
-            return math_standin()
+            return math_standin(kept)
         if not writes and not used & {*JOINS}:
             return None
         if value is sys.modules.get("chainrule"):
-            return chainrule_standin(value)
-        return module_standin(value) if value in MODULES else None
+            return chainrule_standin(value, kept)
+        return module_standin(value, kept) if value in MODULES else None
     if callable(value) and str(getattr(value, "__module__", "")).startswith("chainrule."):
         return given_arrays(value) if writes else None
     standin = _FUNCTIONS.get(id(value))
@@ -223,3 +241,32 @@ def _writes(code: types.CodeType) -> bool:
         step.opname in ("STORE_SUBSCR", "BUILD_LIST") or (step.opname == "BINARY_OP" and "=" in step.argrepr)
         for step in dis.get_instructions(code)
     )
+
+
+def _steps(code: types.CodeType) -> list[dis.Instruction]:
+    return [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG")]
+
+
+def _asks_identity(code: types.CodeType) -> bool:
+    """Whether code compares anything but a constant by `is`. Then names that may be compared stay what they are."""
+    return any(
+        step.opname == "IS_OP" and before.opname not in ("LOAD_CONST", "LOAD_COMMON_CONSTANT")
+        for before, step in itertools.pairwise(_steps(code))
+    )
+
+
+def _passed_on(code: types.CodeType) -> set[str]:
+    """The names of what code reads but does not call there: it may compare them, or pass them on to be compared."""
+    found = set()
+    steps = _steps(code)
+    first = 0
+    for i, (step, after) in enumerate(itertools.pairwise(steps)):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
+            first = i
+        elif step.opname != "LOAD_ATTR":
+            continue
+        marks = steps[i + 1] if sys.version_info >= (3, 13) else steps[first - 1]
+        called = marks.opname == "PUSH_NULL" or "NULL" in step.argrepr or "NULL" in steps[first].argrepr
+        if not called and after.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+            found.add(step.argval)
+    return found

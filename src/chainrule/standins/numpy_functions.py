@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
+from chainrule.standins.function import StandIn, StandInModule
 from chainrule.views import is_number
 
 __all__ = ["JOINS", "MODULES", "NUMPY_FUNCTIONS", "joined", "module_standin"]
@@ -45,7 +46,6 @@ def _is_for_numpy() -> bool:
 def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., Any]:
     """A function of NumPy that takes lists of recorded numbers, and whose new arrays are buffers."""
 
-    @functools.wraps(function)
     def standin(*args: Any, **kwargs: Any) -> Any:
         if not BUFFERED.get():
             return function(*args, **kwargs)
@@ -55,26 +55,7 @@ def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., 
         value = function(*args, **kwargs)
         return value if type(value) is Array or type(value) is Buffer else _new(value, args)
 
-    return standin
-
-
-class Ufunc:
-    """A ufunc that takes lists of recorded numbers, and whose new arrays are buffers."""
-
-    def __init__(self, ufunc: np.ufunc):
-        self._ufunc = ufunc
-        self._call = _standin(ufunc)
-        self.__name__ = self.__qualname__ = ufunc.__name__
-        self.__doc__ = ufunc.__doc__
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._call(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ufunc, name)
-
-    def __repr__(self) -> str:
-        return repr(self._ufunc)
+    return StandIn(function, standin)
 
 
 # Arrays of lists -----------------------------------------------------------------------------------------------------
@@ -104,7 +85,6 @@ def _holds_floating(x: Any) -> bool:
 
 
 def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
-    @functools.wraps(function)
     def standin(x: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
         if not BUFFERED.get():
             return function(x, dtype, *args, **kwargs)
@@ -126,7 +106,7 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
             made = made[None]
         return made
 
-    return standin
+    return StandIn(function, standin)
 
 
 def _laid_out(function: Callable[..., Any], x: Array, dtype: Any) -> Any:
@@ -161,11 +141,9 @@ def _standin_of(name: str, function: Any) -> Any:
     if name.startswith("_") or isinstance(function, type) or not callable(function):
         return None
     if name in ("empty", "empty_like"):  # uninitialised memory would differ from run to run
-        return _standin(getattr(np, name.replace("empty", "zeros")))
+        return StandIn(function, _standin(getattr(np, name.replace("empty", "zeros"))))
     if name in JOINS:
         return _of_list(function, name == "array")
-    if isinstance(function, np.ufunc):
-        return Ufunc(function)
     return _standin(function, name not in SEQUENCES)
 
 
@@ -179,12 +157,14 @@ NUMPY_FUNCTIONS = {
 
 
 @functools.cache
-def module_standin(module: types.ModuleType) -> types.ModuleType:
-    """The module that the name of one of NumPy's modules stands for."""
-    made = types.ModuleType(MODULES[module], module.__doc__)
-    for name, value in vars(module).items():
-        if isinstance(value, types.ModuleType) and value in MODULES and value is not module:
-            vars(made)[name] = module_standin(value)
-        else:
-            vars(made)[name] = NUMPY_FUNCTIONS.get(value, value) if callable(value) else value
-    return made
+def module_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
+    """The module that the name of one of NumPy's modules stands for; some names are kept as they are."""
+    names = dict(vars(module))
+    for name, value in names.items():
+        if name in kept or value is module:
+            continue
+        if isinstance(value, types.ModuleType) and value in MODULES:
+            names[name] = module_standin(value, kept)
+        elif callable(value):
+            names[name] = NUMPY_FUNCTIONS.get(value, value)
+    return StandInModule(module, names)

@@ -1,0 +1,72 @@
+"""A function that stands for another one while a function is recorded, and a module that stands for another one.
+
+Code may ask which function it has: by `==`, as a key of a dict, by `isinstance`. A stand-in answers as what it stands
+for. Only `is` tells them apart, so names that code may compare by `is` keep their meaning (`names.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["StandIn", "StandInModule", "meant"]
+
+
+class StandIn:
+    """A function that is called in another way, and is equal to the one that it stands for."""
+
+    def __init__(self, function: Callable[..., Any], call: Callable[..., Any]):
+        self._function, self._call = function, call
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_function"], name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # what isinstance asks
+        return type(self._function)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self._function == meant(other)
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+    def __reduce__(self) -> Any:  # copies and pickles are the function itself
+        return _itself, (self._function,)
+
+
+class StandInModule(types.ModuleType):
+    """A module with other functions, which is equal to the one that it stands for."""
+
+    def __init__(self, module: types.ModuleType, names: dict[str, Any]):
+        super().__init__(module.__name__, module.__doc__)
+        self.__dict__.update(names)
+        self.__dict__["_module"] = module
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self._module is meant(other)
+
+    def __hash__(self) -> int:
+        return hash(self._module)
+
+    def __repr__(self) -> str:
+        return repr(self._module)
+
+
+def meant(x: Any) -> Any:
+    """What a stand-in stands for; anything else unchanged."""
+    kind = type(x)
+    return x._function if kind is StandIn else x._module if kind is StandInModule else x
+
+
+def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
