@@ -3,6 +3,7 @@
 import chainrule.inplace
 import chainrule.objects
 import chainrule.operators
+import chainrule.scipy
 import chainrule.special
 from chainrule.array import Array
 from chainrule.block import Block, block

@@ -1,4 +1,4 @@
-"""Coverage: the state of every public name of NumPy, scipy.special and chainrule's own functions.
+"""Coverage: the state of every public name of NumPy, of SciPy's modules that have twins, and of chainrule's functions.
 
 `python -m chainrule.coverage > docs/coverage.md` writes the table. A state follows from the answer for a function: a
 block declares whether it is differentiable, and a function made of blocks is. The tables here hold the other states.
@@ -17,6 +17,7 @@ import numpy as np
 import chainrule
 from chainrule.answers import answer
 from chainrule.block import Block
+from chainrule.standins.scipy_functions import TWINS, load_twins
 
 __all__ = [
     "ABOUT_ARRAYS",
@@ -38,7 +39,13 @@ STATES = {
 }
 """The states, and their headings."""
 
-MODULES = ("numpy", "numpy.linalg", "numpy.fft", "scipy.special", "chainrule")
+TWINNED = (
+    *("scipy.fft", "scipy.integrate", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
+    *("scipy.signal", "scipy.sparse", "scipy.sparse.linalg", "scipy.spatial", "scipy.spatial.distance"),
+    *("scipy.spatial.transform", "scipy.stats"),
+)
+"""Modules of SciPy's whose functions have twins (see `chainrule.scipy`)."""
+MODULES = ("numpy", "numpy.linalg", "numpy.fft", "scipy.special", *TWINNED, "chainrule")
 
 
 class PublicName(NamedTuple):
@@ -176,6 +183,8 @@ def _public(module: str) -> Iterator[tuple[str, Any]]:
 
 
 def _entry(module: str, name: str, value: Any) -> PublicName:
+    if module in TWINNED and _has_twin(module, value):
+        return PublicName(module, name, "differentiable", "a twin")
     kind = _kind(value)
     if kind:
         return PublicName(module, name, "about arrays", kind)
@@ -190,7 +199,12 @@ def _entry(module: str, name: str, value: Any) -> PublicName:
         for note, names in table.get(module, {}).items():
             if name in names.split():
                 return PublicName(module, name, state, note)
-    return PublicName(module, name, "", "")
+    return PublicName(module, name, *(("not covered", "no twin") if module in TWINNED else ("", "")))
+
+
+def _has_twin(module: str, value: Any) -> bool:
+    load_twins(module)
+    return id(value) in TWINS
 
 
 def _kind(value: Any) -> str:
@@ -204,6 +218,8 @@ def _kind(value: Any) -> str:
 def _answer(module: str, value: Any) -> Any:
     if module == "chainrule":
         return value
+    if module in TWINNED:
+        return value if _has_twin(module, value) else None
     try:
         return answer(value)
     except TypeError:  # not hashable
@@ -239,8 +255,8 @@ def coverage_markdown() -> str:
     lines = [
         "# What is covered",
         "",
-        f"Every public name of NumPy {np.__version__}, SciPy {scipy.__version__}'s `scipy.special`, and the functions",
-        "for neural networks. Written by `python -m chainrule.coverage > docs/coverage.md`.",
+        f"Every public name of NumPy {np.__version__}, SciPy {scipy.__version__}'s `scipy.special` and modules with",
+        "twins, and the functions for neural networks. Written by `python -m chainrule.coverage > docs/coverage.md`.",
         "",
         "- *Differentiable*: called with a recorded array it records, and has a gradient.",
         "- *Without a gradient by nature*: integers, booleans, steps and descriptions; works on values, and the",

@@ -11,15 +11,29 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["StandIn", "StandInModule", "meant"]
+__all__ = ["StandIn", "StandInModule", "Stands", "meant"]
 
 
-class StandIn:
+class Stands:
+    """What stands for something else; `_meant` is what it stands for."""
+
+    __slots__ = ()
+
+    @property
+    def _meant(self) -> Any:
+        raise NotImplementedError
+
+
+class StandIn(Stands):
     """A function that is called in another way, and is equal to the one that it stands for."""
 
     def __init__(self, function: Callable[..., Any], call: Callable[..., Any]):
         self._function, self._call = function, call
         functools.update_wrapper(self, function, updated=())
+
+    @property
+    def _meant(self) -> Any:
+        return self._function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._call(*args, **kwargs)
@@ -44,13 +58,17 @@ class StandIn:
         return _itself, (self._function,)
 
 
-class StandInModule(types.ModuleType):
+class StandInModule(types.ModuleType, Stands):
     """A module with other functions, which is equal to the one that it stands for."""
 
     def __init__(self, module: types.ModuleType, names: dict[str, Any]):
         super().__init__(module.__name__, module.__doc__)
         self.__dict__.update(names)
         self.__dict__["_module"] = module
+
+    @property
+    def _meant(self) -> Any:
+        return self._module
 
     def __eq__(self, other: object) -> bool:
         return self is other or self._module is meant(other)
@@ -64,8 +82,7 @@ class StandInModule(types.ModuleType):
 
 def meant(x: Any) -> Any:
     """What a stand-in stands for; anything else unchanged."""
-    kind = type(x)
-    return x._function if kind is StandIn else x._module if kind is StandInModule else x
+    return x._meant if issubclass(type(x), Stands) else x
 
 
 def _itself(function: Callable[..., Any]) -> Callable[..., Any]:

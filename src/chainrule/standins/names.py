@@ -1,9 +1,9 @@
-"""The names of NumPy and of Python's math in the user's code, and what they stand for while a function is recorded.
+"""The names of NumPy, SciPy and math in the user's code, and what they stand for while a function is recorded.
 
 `np.zeros(3)` calls no protocol, so nothing tells that a recorded value will be written into its result. So while a
-function is recorded, the names by which its code reaches NumPy and math (`np`, `math`, or `zeros` after an import of
-it) stand for our namespaces: in the globals of the functions that it can reach, and in closures. NumPy itself is
-not changed. Other threads see those names too; there they behave as NumPy, because they check whether a function is
+function is recorded, the names by which its code reaches NumPy, SciPy and math (`np`, `math`, or `zeros` after an
+import of it) stand for our namespaces: in the globals of the functions that it can reach, and in closures. NumPy itself
+is not changed. Other threads see those names too; there they behave as NumPy, because they check whether a function is
 being recorded in their own context. Afterwards each name is restored, even after an error.
 """
 
@@ -30,6 +30,7 @@ from chainrule.standins.function import meant
 from chainrule.standins.library import chainrule_standin, given_arrays
 from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
 from chainrule.standins.numpy_functions import JOINS, MODULES, NUMPY_FUNCTIONS, module_standin
+from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 
 __all__ = ["standins"]
 
@@ -112,7 +113,7 @@ _nothing = contextlib.nullcontext()
 
 
 def standins(f: Callable[..., Any], args: tuple[Any, ...] = ()) -> Any:
-    """Context: the names by which f, given these arguments, reaches NumPy and math stand for our namespaces."""
+    """Context: the names by which f, given these arguments, reaches NumPy, SciPy and math stand for our namespaces."""
     names = _names_for(f, args)
     return _StandIns(names) if names else _nothing
 
@@ -144,7 +145,7 @@ def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[tuple[Name,
     else:
         key = tuple(_fingerprint(root, held) for root in roots)
     known = _known.get(key)
-    if known is None or any(scope.get(name) is not value for scope, name, value in known[1]):
+    if known is None or any(meant(scope.get(name)) is not value for scope, name, value in known[1]):
         functions = [x for root in roots for x in reached(root) if isinstance(x, types.FunctionType)]
         functions = [x for x in functions if not is_library(x.__code__.co_filename)]
         links = [link for function in functions for link in _links(function)]
@@ -159,8 +160,11 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
     code = getattr(x, "__code__", None)
     if type(x) is types.FunctionType and depth < 6:
         held.append(code)
-        cells = [cell.cell_contents for cell in x.__closure__ or () if is_filled(cell)]
-        return id(code), *(_fingerprint(cell, held, depth + 1) for cell in cells)
+        cells = [cell for cell in x.__closure__ or () if is_filled(cell)]
+        named = [cell for cell in cells if _may_stand(cell.cell_contents)]  # the variable itself will be replaced
+        held += named
+        found = (_fingerprint(cell.cell_contents, held, depth + 1) for cell in cells)
+        return id(code), *found, *map(id, named)
     if type(x) is types.MethodType:
         held.append(type(x.__self__))
         return _fingerprint(x.__func__, held, depth + 1), id(type(x.__self__))
@@ -172,13 +176,18 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
     return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if callable(p) and depth < 6)
 
 
+def _may_stand(value: Any) -> bool:
+    """Whether a value of a name may have a stand-in."""
+    return isinstance(value, types.ModuleType) or id(value) in _FUNCTIONS or bool(of_scipy(value))
+
+
 def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, Any]]:
-    """The user's functions and classes among the globals that a function names."""
+    """The user's functions and classes, and SciPy's objects, among the globals that a function names."""
     scope = function.__globals__
     for code in _codes(function.__code__):
         for name in code.co_names:
-            value = scope.get(name)
-            if isinstance(value, types.FunctionType | type):
+            value = meant(scope.get(name))
+            if isinstance(value, types.FunctionType | type) or of_scipy(value):
                 yield scope, name, value
 
 
@@ -218,11 +227,15 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
     if isinstance(value, types.ModuleType):
         if value is math:
             return math_standin(kept)
+        if of_scipy(value):
+            return scipy_standin(value, kept)
         if not writes and not used & {*JOINS}:
             return None
         if value is sys.modules.get("chainrule"):
             return chainrule_standin(value, kept)
         return module_standin(value, kept) if value in MODULES else None
+    if of_scipy(value):
+        return scipy_standin(value, kept)
     if callable(value) and str(getattr(value, "__module__", "")).startswith("chainrule."):
         return given_arrays(value) if writes else None
     standin = _FUNCTIONS.get(id(value))

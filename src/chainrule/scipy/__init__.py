@@ -1,0 +1,22 @@
+"""The twins of SciPy's functions: what is called instead while a function records, so that they have gradients.
+
+There is one file for each of SciPy's modules and its submodules. It is imported when the user's code has that module,
+so it costs nothing elsewhere. `chainrule.standins.scipy_functions` says how to write a twin; its calls belong into
+`tests/twins/calls_….py`, and its module into `TWINNED` of `coverage.py`.
+"""
+
+from pathlib import Path
+
+from chainrule.forks import imported
+from chainrule.standins.scipy_functions import load_twins
+
+__all__: list[str] = []
+
+_FILES = frozenset(file.stem for file in Path(__file__).parent.glob("*.py"))
+
+
+@load_twins.is_
+def _load(module: str) -> None:
+    name = module.partition(".")[2].partition(".")[0]
+    if name in _FILES:
+        imported(f"chainrule.scipy.{name}")

@@ -1,0 +1,399 @@
+"""SciPy as the user's code sees it while a function is recorded: functions that have a twin take recorded values.
+
+A name of SciPy's stands for a dispatcher. If nothing is recorded in a call (in its arguments, in trees of them, in what
+a callback can reach), SciPy's own function runs, unchanged. Otherwise its twin is called, which records blocks; the
+result then adopts SciPy's own value. A twin is registered by SciPy's function, in the file of its module in
+`chainrule.scipy`:
+
+    @twin(scipy.integrate.trapezoid)
+    def trapezoid(y, x=None, dx=1.0, axis=-1):        # SciPy's signature
+        ...                                           # NumPy's functions and blocks, on recorded arrays
+
+SciPy runs on the plain values, and gives the value. Where an argument is no array, number or text (a callback), or
+where the twin is registered with `adopts=False`, the twin gives the value itself.
+
+The twin of a class is a class. Its objects are made with the arguments of SciPy's class, or by `of` from an object that
+SciPy has made of plain values. Methods that it has stand in for those of SciPy's object, which gives the values:
+
+    @twin(scipy.interpolate.CubicSpline)
+    class CubicSpline:
+        def __init__(self, x, y, axis=0): ...         # something is recorded among these
+        @classmethod
+        def of(cls, spline): ...                      # SciPy's spline, called with a recorded argument
+        def __call__(self, x, nu=0): ...
+
+The twin of a single object, such as scipy.stats.norm, is an object: `twin(scipy.stats.norm)(made)`.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.answers import Above
+from chainrule.array import Array, value_of
+from chainrule.buffered import BUFFERED
+from chainrule.errors import ChainruleError, RecordingError
+from chainrule.libraries import PLAIN
+from chainrule.node import at_line
+from chainrule.numpy_value import answered
+from chainrule.reach import reached
+from chainrule.standins.buffer import Buffer, is_recorded, plain_of
+from chainrule.standins.function import StandIn, StandInModule, Stands, meant
+from chainrule.trees import flatten
+
+__all__ = ["Instance", "holds_recorded_values", "load_twins", "of_scipy", "plain_values", "scipy_standin", "twin"]
+
+load_twins = Above()
+"""Registers the twins of one of SciPy's modules, such as "scipy.stats"; `chainrule.scipy` sets it."""
+
+
+class Twin:
+    """What stands in for a function, a class or an object of SciPy's.
+
+    Attributes
+    ----------
+    function : SciPy's.
+    made : the twin.
+    adopts : whether the result gets SciPy's value.
+    """
+
+    __slots__ = ("adopts", "function", "made")
+
+    def __init__(self, function: Any, made: Any, adopts: bool):
+        self.function, self.made, self.adopts = function, made, adopts
+
+
+TWINS: dict[int, Twin] = {}
+"""Every twin, by the id of SciPy's function, because not every object has a hash."""
+
+
+def twin(function: Any, adopts: bool = True) -> Callable[[Any], Any]:
+    """Decorator: the twin of a function, a class or an object of SciPy's (see above)."""
+
+    def register(made: Any) -> Any:
+        TWINS[id(function)] = Twin(function, made, adopts)
+        return made
+
+    return register
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+def of_scipy(x: Any) -> str:
+    """The module of SciPy's that a module, function, class or object is of; "" for anything else."""
+    if isinstance(x, np.ufunc):
+        return ""  # ufuncs record themselves
+    name = x.__name__ if isinstance(x, types.ModuleType) else getattr(x, "__module__", None)
+    return name if isinstance(name, str) and f"{name}.".startswith("scipy.") else ""
+
+
+def scipy_standin(x: Any, kept: frozenset[str]) -> Any:
+    """The stand-in for what a name of the user's code has of SciPy's; None if it needs none.
+
+    Names in `kept` stay as they are in its modules.
+    """
+    module = of_scipy(x)
+    if not module or issubclass(type(x), Stands):
+        return None
+    load_twins(module)
+    if isinstance(x, types.ModuleType):
+        return _module_standin(x, kept)
+    if id(x) not in _known:
+        if isinstance(x, _FUNCTIONS) or type(x).__name__ in _C_FUNCTIONS:
+            _known[id(x)] = Function(x)
+        elif id(x) in TWINS:
+            _known[id(x)] = Instance(x)
+        else:
+            return Instance(x) if id(type(x)) in TWINS else None
+    return _known[id(x)]
+
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
+_C_FUNCTIONS = ("cython_function_or_method", "fortran")
+_known: dict[int, Any] = {}
+"""The stand-ins for functions, classes and single objects, by their id; each keeps what it stands for alive."""
+
+
+@functools.cache
+def _module_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
+    return Module(module, kept)
+
+
+class Module(StandInModule):
+    """One of SciPy's modules; its names are looked up when they are used, because SciPy imports them on first use."""
+
+    def __init__(self, module: types.ModuleType, kept: frozenset[str]):
+        super().__init__(module, {"_kept": kept})
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        found = getattr(own["_module"], name)
+        made = None if name.startswith("__") or name in own["_kept"] else scipy_standin(found, own["_kept"])
+        return found if made is None else made
+
+    def __dir__(self) -> list[str]:
+        return dir(self.__dict__["_module"])
+
+
+# Calls ---------------------------------------------------------------------------------------------------------------
+
+
+class Function(StandIn):
+    """A function or a class of SciPy's that takes recorded values, if it has a twin."""
+
+    _function: Any
+
+    def __init__(self, function: Any):
+        super().__init__(function, functools.partial(_called, function))
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x, self._function)
+
+    def __subclasscheck__(self, kind: type) -> bool:
+        return issubclass(meant(kind), self._function)
+
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self._function,)
+
+
+def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """The result of a function or a class of SciPy's."""
+    if not (holds_recorded_values(args) or holds_recorded_values(kwargs)):
+        return _wrapped(_called_plainly(function, args, kwargs))
+    found = TWINS.get(id(function))
+    if found is None:
+        return _without_twin(function, args, kwargs)
+    args, kwargs = plain_of(args), plain_of(kwargs)
+    if isinstance(function, type):
+        plain = _called_plainly(function, plain_values(args), plain_values(kwargs)) if found.adopts else None
+        return Instance(plain, found.made(*args, **kwargs))
+    if not found.adopts:
+        return found.made(*args, **kwargs)
+    return answered(found.made, _full_name(function), function, args, kwargs)
+
+
+class Instance(Stands):
+    """An object of SciPy's whose methods take recorded values, or that is made of recorded values.
+
+    Attributes
+    ----------
+    _plain : SciPy's object, made of the plain values; None if its twin gives the values itself.
+    _twin : its twin; None until a recorded value needs it.
+    """
+
+    def __init__(self, plain: Any, twin: Any = None):
+        self.__dict__.update(_plain=plain, _twin=twin)
+
+    @property
+    def _meant(self) -> Any:
+        return self if self._plain is None or self._is_recorded() else self._plain
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._plain) if self._plain is not None else type(self._twin)
+
+    def _made(self) -> Any:
+        """The twin."""
+        if self._twin is None:
+            found = TWINS.get(id(self._plain))
+            made = found.made if found is not None else TWINS[id(type(self._plain))].made.of(self._plain)
+            self.__dict__["_twin"] = made
+        return self._twin
+
+    def _is_recorded(self) -> bool:
+        return self._twin is not None and holds_recorded_values(self._twin)
+
+    def __getattr__(self, name: str) -> Any:
+        plain = self._plain
+        if plain is None:
+            return getattr(self._twin, name)
+        found = getattr(plain, name)
+        if callable(found) and not isinstance(found, type):
+            return Method(self, name)
+        if self._is_recorded():
+            if not hasattr(self._twin, name):
+                raise _no_twin(f"{_full_name(type(plain))}.{name}")
+            return getattr(self._twin, name)
+        return _wrapped(found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_recorded() or holds_recorded_values(value):
+            setattr(self._made(), name, value)
+        else:
+            setattr(self._plain, name, value)
+
+    def __repr__(self) -> str:
+        return repr(self._plain if self._plain is not None else self._twin)
+
+    def __reduce__(self) -> Any:
+        return self._plain.__reduce__()
+
+
+class Method:
+    """A method of an object of SciPy's."""
+
+    def __init__(self, owner: Instance, name: str):
+        self.owner, self.name = owner, name
+        self.__name__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        owner, name = self.owner, self.name
+        run = getattr(owner._plain, name) if owner._plain is not None else None
+        if not (owner._is_recorded() or holds_recorded_values(args) or holds_recorded_values(kwargs)):
+            return _wrapped(_called_plainly(run, args, kwargs))
+        made = getattr(owner._made(), name, None)
+        if made is None:
+            raise _no_twin(f"{_full_name(type(owner._plain))}.{name}")
+        args, kwargs = plain_of(args), plain_of(kwargs)
+        if run is None:
+            return made(*args, **kwargs)
+        plain_args, plain_kwargs = plain_values(args), plain_values(kwargs)
+        value = _called_plainly(run, plain_args, plain_kwargs)
+        if id(type(value)) in TWINS:  # another object, such as the derivative of a spline
+            return Instance(value, made(*args, **kwargs))
+        return answered(made, f"{_full_name(type(owner._plain))}.{name}", lambda *a, **k: value, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(self.owner._plain, self.name), name)
+
+    def __repr__(self) -> str:
+        return repr(getattr(self.owner._plain, self.name))
+
+
+def _special_method(name: str) -> Callable[..., Any]:
+    def method(self: Instance, *args: Any) -> Any:
+        if not hasattr(self._plain, name):
+            return NotImplemented
+        return Method(self, name)(*args)
+
+    method.__name__ = name
+    return method
+
+
+BINARY = "add sub mul truediv floordiv mod pow matmul".split()
+for _name in (
+    *(f"__{side}{name}__" for name in BINARY for side in ("", "r")),
+    *(f"__{name}__" for name in "call neg pos abs getitem len iter lt le gt ge".split()),
+):
+    setattr(Instance, _name, _special_method(_name))
+
+
+def _wrapped(value: Any) -> Any:
+    """A result of SciPy's; an object that may be called with recorded values as an `Instance`."""
+    kind = type(value)
+    if kind in PLAIN or kind is np.ndarray or kind is tuple:
+        return value
+    return Instance(value) if id(kind) in TWINS and not isinstance(value, type) else value
+
+
+def _called_plainly(function: Any, args: Any, kwargs: Any) -> Any:
+    """What SciPy's own function returns for plain arguments."""
+    buffered = BUFFERED.set(False)
+    try:
+        return function(*_unwrapped(args), **_unwrapped(kwargs))
+    finally:
+        BUFFERED.reset(buffered)
+
+
+def _without_twin(function: Any, args: Any, kwargs: Any) -> Any:
+    """The result of a function of SciPy's that computes with recorded values as it is; an error if it cannot."""
+    args, kwargs = plain_of(args), plain_of(kwargs)
+    try:
+        return function(*_unwrapped(args), **_unwrapped(kwargs))
+    except ChainruleError as error:
+        raise _no_twin(_full_name(function)) from error
+    except (TypeError, ValueError, AttributeError, SystemError) as error:
+        _called_plainly(function, plain_values(args), plain_values(kwargs))  # the user's mistake, if this fails too
+        raise _no_twin(_full_name(function)) from error
+
+
+def _no_twin(name: str) -> RecordingError:
+    return RecordingError(
+        f"the derivative of {name} is not known{at_line()}\n"
+        f"  write it with functions that have one, or let it be taken by differences, cr.opaque({name})(…), or by a\n"
+        f"  function that you give, cr.opaque({name}, jac=…)(…)"
+    )
+
+
+def _full_name(function: Any) -> str:
+    """The name of a function of SciPy's without its private modules: scipy.optimize.brentq."""
+    module = str(getattr(function, "__module__", ""))
+    name = str(getattr(function, "__qualname__", None) or getattr(function, "__name__", type(function).__name__))
+    return ".".join([*(part for part in module.split(".") if not part.startswith("_")), name])
+
+
+# Values --------------------------------------------------------------------------------------------------------------
+
+
+def holds_recorded_values(x: Any) -> bool:
+    """Whether x is recorded, or holds a recorded value: a tree, a callback with its closure, an object."""
+    kind = type(x)
+    if kind is Array or kind is Buffer:
+        return is_recorded(x)
+    if kind in PLAIN or kind is str or (kind is np.ndarray and x.dtype.kind != "O"):
+        return False
+    if kind is np.ndarray:
+        return any(type(part) is Array for part in x.flat)
+    if kind is tuple or kind is list:
+        return any(map(holds_recorded_values, x))
+    if kind is dict:
+        return any(map(holds_recorded_values, x.values()))
+    if kind is Instance:
+        return x._is_recorded()
+    if isinstance(x, type | types.ModuleType | types.BuiltinFunctionType):
+        return False
+    return any(
+        (type(part) in (Array, Buffer) and is_recorded(part)) or (type(part) is np.ndarray and _objects_are(part))
+        for part in reached(x)
+    )
+
+
+def _objects_are(x: np.ndarray) -> bool:
+    return x.dtype.kind == "O" and any(type(part) is Array for part in x.flat)
+
+
+def plain_values(x: Any) -> Any:
+    """A tree with the plain values of recorded arrays."""
+    kind = type(x)
+    if kind in PLAIN or kind is np.ndarray or kind is str:
+        return x
+    if kind is Array or kind is Buffer:
+        return _value(x)
+    if kind is Instance:
+        return x._plain
+    if kind is tuple or kind is list:
+        return kind([plain_values(part) for part in x])
+    if kind is dict:
+        return {key: plain_values(part) for key, part in x.items()}
+    if callable(x) or isinstance(x, type):
+        return x
+    leaves, rebuild = flatten(x)
+    return rebuild([_value(leaf) for leaf in leaves])
+
+
+def _value(x: Any) -> Any:
+    x = x.settled() if isinstance(x, Array) and type(x) is not Array else x
+    return value_of(x) if type(x) is Array else x._plain if type(x) is Instance else x
+
+
+def _unwrapped(x: Any) -> Any:
+    """Arguments as SciPy takes them: its own objects and functions instead of their stand-ins."""
+    kind = type(x)
+    if kind is Buffer:
+        return plain_of(x)
+    if issubclass(kind, Stands):
+        return meant(x)
+    if kind is tuple or kind is list:
+        return kind([_unwrapped(part) for part in x])
+    if kind is dict:
+        return {key: _unwrapped(part) for key, part in x.items()}
+    return x

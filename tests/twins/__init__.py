@@ -1,0 +1,119 @@
+"""Calls of SciPy's functions, and what is asked of each: SciPy's own value, and the right derivatives.
+
+`calls_<module>.py` has the calls of a module of SciPy's, as users write them. `test_twins.py` tries them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.trees import flatten
+
+__all__ = ["Call", "check_call", "check_compiled", "check_second_derivatives"]
+
+
+class Call(NamedTuple):
+    """A function that calls SciPy, and the arguments that it is differentiated by.
+
+    Attributes
+    ----------
+    rtol : how close differences come; solvers with a tolerance have noise.
+    h : the step of the differences, relative to the size of an argument.
+    second : whether second derivatives are right too.
+    compiles : whether compiled code computes it; else a compiled function runs uncompiled.
+    """
+
+    f: Callable[..., Any]
+    args: tuple[Any, ...]
+    rtol: float = 1e-7
+    h: float = 1e-3
+    second: bool = True
+    compiles: bool = True
+
+
+def loss_of(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Every floating entry of the results, summed with weights that tell them apart."""
+
+    def loss(*args: Any) -> Any:
+        total = 0.0
+        for leaf in flatten(f(*args))[0]:
+            if getattr(leaf, "dtype", np.dtype(type(leaf))).kind in "fc":
+                for part in (np.real(leaf), np.imag(leaf)):
+                    total = total + np.sum(part * np.linspace(0.7, 1.4, max(np.size(part), 1)).reshape(np.shape(part)))
+        return total
+
+    return loss
+
+
+def differences(loss: Callable[..., Any], args: tuple[Any, ...], h: float) -> list[np.ndarray]:
+    """∂loss/∂argument by central differences with two steps, from which the next term of the series is removed."""
+    gradients = []
+    for i, x in enumerate(args):
+        x = np.asarray(x, float)
+        slopes = np.zeros(x.shape)
+        for at in np.ndindex(x.shape):
+
+            def slope(step: float, i: int = i, x: np.ndarray = x, at: Any = at) -> Any:
+                moved = []
+                for sign in (1, -1):
+                    y = x.copy()
+                    y[at] += sign * step
+                    moved.append(loss(*args[:i], y[()] if y.ndim == 0 else y, *args[i + 1 :]))
+                return (moved[0] - moved[1]) / (2 * step)
+
+            size = h * max(1.0, abs(float(x[at])))
+            slopes[at] = (4 * slope(size / 2) - slope(size)) / 3
+        gradients.append(slopes)
+    return gradients
+
+
+def check_call(call: Call) -> None:
+    """Raise unless value, kind and gradient of a recorded call are right."""
+    f, args = call.f, call.args
+    plain = flatten(f(*args))[0]
+    recorded = flatten(cr.vjp(f, *args)[0])[0]
+    assert len(plain) == len(recorded)
+    for one, other in zip(plain, recorded, strict=True):
+        if isinstance(one, np.ndarray | np.generic | float | complex):
+            assert np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True), (one, other)
+            assert np.asarray(one).dtype == np.asarray(other).dtype
+            assert np.shape(one) == np.shape(other)
+    loss = loss_of(f)
+    gradients = cr.grad(loss, tuple(range(len(args))))(*args)
+    for found, expected in zip(gradients, differences(loss, args, call.h), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=call.rtol, atol=call.rtol * max(1.0, np.max(abs(expected))))
+    assert any(np.any(g != 0) for g in gradients)
+
+
+def check_second_derivatives(call: Call) -> None:
+    """Raise unless the derivatives of the gradient are right, in one direction."""
+    loss, args = loss_of(call.f), call.args
+    every = tuple(range(len(args)))
+    directions = [np.cos(np.arange(np.size(x)) + i).reshape(np.shape(x))[()] for i, x in enumerate(args)]
+
+    def slope(*args: Any) -> Any:
+        gradients = cr.grad(loss, every)(*args)
+        return sum(np.sum(g * v) for g, v in zip(gradients, directions, strict=True))
+
+    found = cr.grad(slope, every)(*args)
+    for one, expected in zip(found, differences(slope, args, call.h), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=call.rtol, atol=call.rtol * max(1.0, np.max(abs(expected))))
+
+
+def check_compiled(call: Call) -> None:
+    """Raise unless a compiled call gives the same, for other numbers too."""
+    loss, args = loss_of(call.f), call.args
+    both = cr.value_and_grad(loss, tuple(range(len(args))))
+    compiled = cr.compile(both)
+    for scale in (1.0, 1.0, 1.001, 0.999):
+        moved = tuple(x * scale for x in args)
+        value, gradients = both(*moved)
+        again, slopes = compiled(*moved)
+        np.testing.assert_allclose(again, value, rtol=max(1e-11, call.rtol / 100))
+        for one, other in zip(slopes, gradients, strict=True):
+            size = max(1.0, np.max(np.abs(other)))
+            np.testing.assert_allclose(one, other, rtol=max(1e-10, call.rtol / 10), atol=1e-10 * size)
