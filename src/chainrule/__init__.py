@@ -1,11 +1,14 @@
 """chainrule: backpropagation you can see, for plain NumPy code and any array library."""
 
+from typing import TYPE_CHECKING
+
 import chainrule.inplace
 import chainrule.objects
 import chainrule.operators
 import chainrule.scipy
 import chainrule.special
 from chainrule.array import Array
+from chainrule.batching import vmap
 from chainrule.block import Block, block
 from chainrule.blocks.activations import (
     celu,
@@ -119,16 +122,22 @@ from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_
 from chainrule.check import check
 from chainrule.compile import compile
 from chainrule.explain import Explanation, explain
+from chainrule.hints import name_hint
 from chainrule.imperative import variable
+from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
 from chainrule.transforms import (
+    elementwise_grad,
     grad,
-    hessian,
-    hvp,
-    jacobian,
     jvp,
-    local_gradient,
+    linearize,
     stop_gradient,
     value_and_grad,
     vjp,
 )
+from chainrule.trees import ravel
 from chainrule.version import __version__ as __version__
+
+if not TYPE_CHECKING:  # else a type checker would take any name for one of ours
+
+    def __getattr__(name):
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}{name_hint(name, globals())}")

@@ -24,6 +24,7 @@ import numpy as np
 from chainrule import absent
 from chainrule.answers import ANSWERS, from_objects
 from chainrule.errors import RecordingError
+from chainrule.hints import attribute_hint
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies
 from chainrule.libraries import PLAIN, copied, is_complex, is_foreign
@@ -305,7 +306,7 @@ class Array(Methods, metaclass=ArrayClass):
             return partial(ufunc, self)
         if name == "is_integer" and issubclass(self._class, np.floating | np.integer | float):
             return lambda: bool(np.equal(np.floor(self), self))
-        raise AttributeError(f"a recorded array has no attribute {name!r}")
+        raise AttributeError(f"a recorded array has no attribute {name!r}{attribute_hint(name)}")
 
     def __copy__(self) -> Any:
         return self.copy()

@@ -163,6 +163,13 @@ class Recording(NamedTuple):
         """The function's result; as plain values unless it depends on recorded arrays beyond its inputs."""
         return self.rebuild_outputs([_released(out, self.recorded) for out in self.outputs])
 
+    def released(self, tree: Any) -> Any:
+        """What the function computed beside its result; plain values unless they depend on other recorded arrays."""
+        leaves, rebuild = flatten(tree)
+        nodes = [node_of(leaf) for leaf in leaves if type(leaf) is Array]
+        recorded = self.recorded or find_path(self.inputs, nodes).free
+        return rebuild([_released(leaf, recorded) for leaf in leaves])
+
     def pull(self, seeds: Sequence[Any]) -> list[Any]:
         """The gradients of the inputs, in order, zeros where an input has no influence."""
         recorded = self.recorded

@@ -1,4 +1,4 @@
-"""Transforms of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp.
+"""Transforms of functions: grad, value_and_grad, elementwise_grad, vjp, jvp, linearize.
 
 All are the same three steps: give the function recorded inputs, run it, and backpropagate from its result.
 When an input is itself recorded (a gradient of a gradient), so is the backward pass.
@@ -7,34 +7,37 @@ When an input is itself recorded (a gradient of a gradient), so is the backward 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
-from chainrule.absent import with_absent_zeros
 from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
-from chainrule.libraries import PLAIN, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.libraries import PLAIN, is_complex, is_foreign, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.operands import numeric
-from chainrule.recording import Argnums, name_of, positions_of, record_call, scalar_loss
+from chainrule.recording import Argnums, Recording, name_of, positions_of, record_call, scalar_loss
 from chainrule.trees import Tree, flatten
 
 __all__ = [
+    "checked_seed",
+    "derived_from",
+    "elementwise_grad",
     "grad",
-    "hessian",
-    "hvp",
-    "jacobian",
     "jvp",
-    "local_gradient",
+    "linearize",
+    "one_or_all",
+    "ones_of",
     "stop_gradient",
+    "tangents_of",
     "value_and_grad",
     "vjp",
 ]
+
+P = ParamSpec("P")
 
 
 @unlisted_block(differentiable=False, view=True)
@@ -48,14 +51,14 @@ def stop_gradient(xp: Any, x: Any) -> Any:
     return x
 
 
-def _one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
+def one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
     return trees if isinstance(argnums, tuple | list) else trees[0]
 
 
 # First derivatives -----------------------------------------------------------------------------------------
 
 
-def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def value_and_grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]:
     """A function that returns `(f(…), ∂f/∂argument)`.
 
     Parameters
@@ -65,6 +68,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
         lists, dicts, named tuples, dataclasses or attrs classes of arrays; its gradient has the same structure, shapes
         and dtypes. A leaf without a gradient (an integer, a string, a function) is passed through, and its gradient is
         None. An argument that does not influence the loss gets zeros.
+    has_aux : whether f returns a pair `(loss, aux)`, of which only the loss is differentiated. Then the function
+        returns `((loss, aux), gradient)`. `aux` may be anything; recorded values in it become plain ones.
 
     Raises
     ------
@@ -73,20 +78,47 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> import chainrule as cr
     >>> cr.value_and_grad(lambda x, y: x * y, argnums=("x", "y"))(2.0, 3.0)
     (6.0, (np.float64(3.0), np.float64(2.0)))
+
+    >>> def loss_and_error(w):
+    ...     error = w - 3.0
+    ...     return error**2, {"error": error}
+    >>> cr.value_and_grad(loss_and_error, has_aux=True)(1.0)
+    ((4.0, {'error': -2.0}), np.float64(-4.0))
     """
     positions = positions_of(f, argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        recording = record_call(f, positions, args, kwargs)
+        main, aux = without_aux(f) if has_aux else (f, [])
+        recording = record_call(main, positions, args, kwargs)
         loss = scalar_loss(recording, name_of(f))
-        grads = recording.pull([ones_of(loss)])
-        return recording.result(), _one_or_all(argnums, recording.gradients(grads))
+        gradients = one_or_all(argnums, recording.gradients(recording.pull([ones_of(loss)])))
+        value = recording.result()
+        return ((value, recording.released(aux[0])) if has_aux else value), gradients
 
     return derived_from(differentiated, f, "value_and_grad")
 
 
-def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def without_aux(f: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
+    """f, which returns a pair `(result, aux)`, as a function that returns the result; and a list, which gets aux."""
+    aux: list[Any] = []
+
+    def main(*args: Any, **kwargs: Any) -> Any:
+        returned = f(*args, **kwargs)
+        if type(returned) not in (tuple, list) or len(returned) != 2:
+            what = f"{len(returned)} values" if isinstance(returned, tuple | list) else type(returned).__name__
+            raise GradientError(
+                f"with has_aux=True a function returns a pair (result, aux); {name_of(f)} returned {what}" + at_line()
+            )
+        aux.append(returned[1])
+        return returned[0]
+
+    return main, aux
+
+
+def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]:
     """A function that returns ∂f/∂argument. As `value_and_grad`, without the value.
+
+    With `has_aux` it returns `(gradient, aux)`.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
@@ -97,12 +129,33 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> cr.grad(cr.grad(np.sin))(0.5) == -np.sin(0.5)
     np.True_
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums, has_aux=has_aux)
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
 
     return derived_from(gradient, f, "grad")
+
+
+def elementwise_grad(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
+    """A function that returns the derivative of f entry by entry: ∂(sum of f)/∂argument, in its shape.
+
+    For a function that acts on each entry alone this is f′ at each. As HIPS autograd's function of this name.
+
+    >>> import numpy as np, chainrule as cr
+    >>> x = np.array([0.0, 1.0, 2.0])
+    >>> cr.elementwise_grad(lambda x: x**3)(x)
+    array([ 0.,  3., 12.])
+    """
+    positions = positions_of(f, argnums, "elementwise_grad")
+
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        recording = record_call(f, positions, args, kwargs)
+        gradients = recording.pull([ones_of(out) for out in recording.outputs])
+        return one_or_all(argnums, recording.gradients(gradients))
+
+    return derived_from(differentiated, f, "elementwise_grad")
 
 
 def derived_from(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[..., Any]:
@@ -130,13 +183,14 @@ def ones_of(out: Any) -> Any:
     return namespace_of((value,)).ones_like(value)
 
 
-def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
     """Run f and return `(f(*args), pullback)`: `pullback(dz)` gives one gradient for each argument.
 
     Parameters
     ----------
     f : a function of arrays (or trees of arrays) that returns an array or a tree of arrays.
     args : its arguments; all of a floating type.
+    has_aux : whether f returns a pair `(output, aux)`; then `vjp` returns `(output, pullback, aux)`.
 
     `dz` has the structure and shapes of the output. It may have extra leading axes K, the same for all outputs; the
     gradients then have them too.
@@ -146,7 +200,8 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
-    recording = record_call(f, tuple((i, "") for i in range(len(args))), args, {})
+    main, aux = without_aux(f) if has_aux else (f, [])
+    recording = record_call(main, tuple((i, "") for i in range(len(args))), args, {})
 
     def pullback(dz: Any) -> tuple[Any, ...]:
         seeds, _ = flatten(dz)
@@ -157,6 +212,8 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
         seeds = [checked_seed(s, out) for s, out in zip(seeds, recording.outputs, strict=True)]
         return recording.gradients(recording.pull(seeds))
 
+    if has_aux:
+        return recording.result(), pullback, recording.released(aux[0])
     return recording.result(), pullback
 
 
@@ -182,34 +239,61 @@ def checked_seed(seed: Any, out: Any) -> Any:
 def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Forward mode: `(f(*args), J · tangents)`, the directional derivative of f at args.
 
-    It is derived: the pullback is linear in its cotangent, so pulling it back once more pushes tangents forward.
-
     >>> import numpy as np, chainrule as cr
     >>> cr.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
     if not (isinstance(args, tuple | list) and isinstance(tangents, tuple | list)):
         raise GradientError("args and tangents are tuples: write cr.jvp(f, (x,), (v,))" + at_line())
-    if len(args) != len(tangents):
-        raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
-    trees = [Tree(x) for x in args]
-    vectors = _tangents(trees, tangents, "tangents")
-    for x, t in zip([leaf for tree in trees for leaf in tree.leaves], vectors, strict=True):
-        if np.shape(form_of(x)) != np.shape(form_of(t)):
-            raise GradientError(
-                f"an argument of shape {np.shape(form_of(x))} has a tangent of shape {np.shape(form_of(t))}" + at_line()
-            )
-    recording = record_call(f, tuple((i, "") for i in range(len(args))), tuple(args), {})
-    # The pullback is linear, so it may be recorded at any dz. Not at zeros: they mean masked entries.
+    out, pushforward = linearize(f, *args)
+    return out, pushforward(*tangents)
+
+
+def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
+    """Run f once and return `(f(*args), pushforward)`: `pushforward(*tangents)` is J · tangents, without running f.
+
+    >>> import numpy as np, chainrule as cr
+    >>> z, pushforward = cr.linearize(np.sin, 0.0)
+    >>> pushforward(1.0), pushforward(2.0)
+    (np.float64(1.0), np.float64(2.0))
+    """
+    recording = record_call(f, tuple((i, "") for i in range(len(args))), args, {})
+    transposed = transposed_pull(recording)
+
+    def pushforward(*tangents: Any) -> Any:
+        if len(tangents) != len(args):
+            raise GradientError(f"{len(args)} arguments but {len(tangents)} tangents" + at_line())
+        vectors = tangents_of(recording.trees, tangents, "tangents")
+        for x, t in zip(recording.given, vectors, strict=True):
+            if np.shape(form_of(x)) != np.shape(form_of(t)):
+                raise GradientError(
+                    f"an argument of shape {np.shape(form_of(x))} has a tangent of shape {np.shape(form_of(t))}"
+                    + at_line()
+                )
+        return recording.rebuild_outputs(transposed([*vectors]))
+
+    return recording.result(), pushforward
+
+
+def transposed_pull(recording: Recording) -> Callable[[Sequence[Any]], list[Any]]:
+    """The function that maps tangents of the inputs, with any leading axes, to those of the outputs.
+
+    The pullback is linear in its cotangent, so pulling it back once more pushes tangents forward.
+    """
+    # It may be recorded at any dz. Not at zeros: they mean masked entries.
     ones = [ones_of(out) for out in recording.outputs]
     push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(ones))), tuple(ones), {})
-    pushed = push.pull([checked_seed(t, g) for t, g in zip(vectors, push.outputs, strict=True)])
-    if not (recording.recorded or any(type(v) is Array for v in vectors)):
-        pushed = [value_of(t) for t in pushed]
-    return recording.result(), recording.rebuild_outputs(pushed)
+
+    def pushed(tangents: Sequence[Any]) -> list[Any]:
+        found = push.pull([checked_seed(t, g) for t, g in zip(tangents, push.outputs, strict=True)])
+        if recording.recorded or any(type(t) is Array for t in tangents):
+            return found
+        return [value_of(t) for t in found]
+
+    return pushed
 
 
-def _tangents(trees: Sequence[Tree], given: Sequence[Any], what: str) -> list[Any]:
+def tangents_of(trees: Sequence[Tree], given: Sequence[Any], what: str) -> list[Any]:
     """The leaves of a tangent for each argument, one for each leaf to differentiate."""
     tangents = [tree.of_tangents(t) for tree, t in zip(trees, given, strict=True)]
     for tree, t in zip(trees, tangents, strict=True):
@@ -219,159 +303,6 @@ def _tangents(trees: Sequence[Tree], given: Sequence[Any], what: str) -> list[An
                 + at_line()
             )
     return [leaf for t in tangents for leaf in t]
-
-
-# Jacobians and second derivatives --------------------------------------------------------------------------
-
-
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that returns ∂f/∂argument in the usual layout: shape `output.shape + argument.shape`.
-
-    One backward pass carries a whole identity matrix of cotangents, as leading axes.
-    Trees of outputs or arguments give trees of Jacobians: the output's structure outside, the argument's inside.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.jacobian(np.cumsum)(np.array([1.0, 2.0, 3.0]))
-    array([[1., 0., 0.],
-           [1., 1., 0.],
-           [1., 1., 1.]])
-    """
-    positions = positions_of(f, argnums, "jacobian")
-
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
-        recording = record_call(f, positions, args, kwargs)
-        rows = []
-        for i, out in enumerate(recording.outputs):
-            pulled = recording.pull(_identity_seeds(recording.outputs, i))
-            if is_complex(form_of(out)):
-                pulled = _of_complex_result(recording, i, pulled)
-            rows.append(_one_or_all(argnums, recording.gradients(pulled)))
-        return recording.rebuild_outputs(rows)
-
-    return derived_from(differentiated, f, "jacobian")
-
-
-def _identity_seeds(outputs: list[Any], which: int) -> list[Any]:
-    """An identity matrix of cotangents for one of the outputs, zeros for the others."""
-    shape = np.shape(form_of(outputs[which]))
-    seeds = []
-    for i, out in enumerate(outputs):
-        value = form_of(out)
-        xp, dtype = namespace_of((value,)), dtype_of(value)
-        if i == which:
-            seeds.append(xp.reshape(with_absent_zeros(xp.eye(math.prod(shape), dtype=dtype)), shape + shape))
-        else:
-            seeds.append(xp.zeros(shape + np.shape(value), dtype=dtype))
-    return seeds
-
-
-def _of_complex_result(recording: Any, which: int, pulled: list[Any]) -> list[Any]:
-    """The Jacobians of a complex output.
-
-    The cotangents 1 and i pull back the gradients of its real and of its imaginary part. For a real argument these are
-    the parts of the derivative. For a complex argument they must agree, else there is no complex derivative.
-    """
-    seeds = _identity_seeds(recording.outputs, which)
-    seeds[which] = 1j * seeds[which]
-    jacobians = []
-    for node, a, b in zip(recording.inputs, pulled, recording.pull(seeds), strict=True):
-        if not is_complex(node.value):
-            jacobians.append(a + 1j * b)
-            continue
-        expected = 1j * value_of(a)
-        if not np.allclose(value_of(b), expected, rtol=1e-6, atol=1e-6 * float(np.max(abs(expected), initial=0.0))):
-            raise GradientError(
-                "the function is not holomorphic, so its Jacobian is not one complex matrix; "
-                "take the Jacobians of np.real(f(z)) and np.imag(f(z))" + at_line()
-            )
-        jacobians.append(np.conj(a))
-    return jacobians
-
-
-def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that returns the second derivatives of a scalar f: shape `argument.shape + argument.shape`.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
-    array([[10.,  6.],
-           [ 6.,  0.]])
-    """
-    return derived_from(jacobian(grad(f, argnums), argnums), f, "hessian")
-
-
-def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function `(*args, v)` that returns the Hessian of a scalar f times v, without building the Hessian.
-
-    v has the structure of the chosen argument (a tuple of them where `argnums` is a tuple) and comes last.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.5]))
-    array([6., 6.])
-    """
-    positions = positions_of(f, argnums, "hvp")
-    gradient = grad(f, argnums if isinstance(argnums, tuple | list) else (argnums,))
-
-    def product(*args: Any, **kwargs: Any) -> Any:
-        *rest, v = args or (None,)
-        if any(i >= len(rest) and name not in kwargs for i, name in positions):
-            raise GradientError(
-                f"hvp of {name_of(f)} needs its arguments and then v: cr.hvp(f)(x, v), v of the shape of x" + at_line()
-            )
-        recording = record_call(gradient, positions, tuple(rest), kwargs)
-        several = isinstance(argnums, tuple | list)
-        if several and len(v) != len(recording.trees):
-            raise GradientError(f"v has {len(v)} parts for {len(recording.trees)} arguments" + at_line())
-        vectors = _tangents(recording.trees, v if several else (v,), "v")
-        seeds = [checked_seed(v, out) for v, out in zip(vectors, recording.outputs, strict=True)]
-        # The Hessian is symmetric, so the gradient's pullback of v is H v.
-        return _one_or_all(argnums, recording.gradients(recording.pull(seeds)))
-
-    product.__name__ = product.__qualname__ = f"hvp({name_of(f)})"
-    return product
-
-
-def local_gradient(f: Callable[..., Any], *inputs: Any, layout: str = "notes", **params: Any) -> Any:
-    """The local gradient (Jacobian) of a block at the given inputs.
-
-    Parameters
-    ----------
-    f : a block such as `cr.softmax` or `np.multiply`, or any function.
-    inputs : its operands; those of a floating type are differentiated.
-    layout : `"notes"`: shape `x.shape + z.shape`, a row for each input entry, so ∂L/∂x = J ∂L/∂z;
-        `"usual"`: shape `z.shape + x.shape`, a row for each output entry.
-    params : the block's parameters.
-
-    Returns a Jacobian, or a tuple with one for each differentiable operand if there are several.
-
-    >>> import numpy as np, chainrule as cr
-    >>> cr.local_gradient(cr.softmax, np.array([0.0, 0.0]))
-    array([[ 0.25, -0.25],
-           [-0.25,  0.25]])
-    """
-    if layout not in ("notes", "usual"):
-        raise GradientError(f'layout is "notes" or "usual", not {layout!r}')
-    inputs = tuple(np.asarray(x) if isinstance(x, list | tuple) else x for x in inputs)
-    chosen = tuple(i for i, x in enumerate(inputs) if is_inexact(form_of(x)))
-    if not chosen:
-        raise GradientError(f"no input of {name_of(f)} is of a floating type, so it has no local gradient" + at_line())
-
-    def of_chosen(*active: Any) -> Any:
-        full = list(inputs)
-        for i, x in zip(chosen, active, strict=True):
-            full[i] = x
-        return f(*full, **params)
-
-    active = [inputs[i] for i in chosen]
-    jacobians = jacobian(of_chosen, tuple(range(len(chosen))))(*active)
-    if layout == "notes":
-        jacobians = tuple(_rows_by_input(j, x) for j, x in zip(jacobians, active, strict=True))
-    return jacobians if len(chosen) > 1 else jacobians[0]
-
-
-def _rows_by_input(j: Any, x: Any) -> Any:
-    inner = len(np.shape(form_of(x)))
-    outer = len(j.shape) - inner
-    return np.transpose(j, (*range(outer, outer + inner), *range(outer)))
 
 
 # Rules derived from the inside-----------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import itertools
+import math
 import sys
 import threading
 import types
@@ -21,12 +23,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, form_of
+from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.forks import imported, waited_for
-from chainrule.libraries import is_foreign, is_inexact
+from chainrule.libraries import is_foreign, is_inexact, namespace_of
+from chainrule.node import at_line
 from chainrule.operands import holds_numbers
 
-__all__ = ["Tree", "flatten", "leaf_names"]
+__all__ = ["Tree", "flatten", "leaf_names", "ravel"]
 
 SINGLE = (np.ndarray, Array, float, complex, np.generic)
 """Types that are always leaves."""
@@ -100,6 +104,48 @@ class Tree:
         for i, leaf in zip(self._places, new, strict=True):
             full[i] = leaf
         return self._rebuild(full)
+
+
+def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The numbers of a tree as one vector, and the function that makes such a tree of a vector.
+
+    Parameters
+    ----------
+    tree : an array, or nested tuples, lists, dicts and objects of arrays. Leaves that are not of a floating type are
+        not in the vector; the function puts them back as they are.
+
+    Returns `(vector, unravel)`; the vector has the common dtype of its parts, `unravel` gives each part its own dtype.
+
+    >>> import numpy as np, chainrule as cr
+    >>> vector, unravel = cr.ravel({"W": np.ones((2, 2)), "b": np.zeros(2), "steps": 3})
+    >>> vector
+    array([1., 1., 1., 1., 0., 0.])
+    >>> unravel(2 * vector)["W"]
+    array([[2., 2.],
+           [2., 2.]])
+
+    References: `jax.flatten_util.ravel_pytree`.
+    """
+    parts = Tree(tree)
+    leaves = [x if type(x) is Array or is_foreign(x) else np.asarray(x) for x in parts.leaves]
+    xp = np if any(type(x) is Array for x in leaves) else namespace_of(leaves)
+    shapes = [tuple(x.shape) for x in leaves]
+    ends = [*itertools.accumulate(map(math.prod, shapes))]
+    size = ends[-1] if ends else 0
+    flat = xp.concat([xp.reshape(x, (-1,)) for x in leaves]) if leaves else np.zeros(0)
+
+    def unravel(vector: Any) -> Any:
+        if tuple(vector.shape) != (size,):
+            raise GradientError(
+                f"unravel takes a vector of {size} numbers, not an array of shape {tuple(vector.shape)}" + at_line()
+            )
+        new = []
+        for x, shape, end in zip(leaves, shapes, ends, strict=True):
+            part = vector[end - math.prod(shape) : end].reshape(shape)
+            new.append(part if part.dtype == x.dtype else xp.astype(part, x.dtype))
+        return parts.argument(new)
+
+    return flat, unravel
 
 
 def _is_container(leaf: Any) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.sample import Sample
+from chainrule.jacobians import local_gradient
 from chainrule.libraries import is_complex
-from chainrule.transforms import local_gradient, vjp
+from chainrule.transforms import vjp
 
 __all__ = ["Worked", "work"]
 
