@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import classifier, elementwise, hessian, networks, perceptron, scores, small, startup
+from benchmarks import classifier, elementwise, hessian, networks, perceptron, programs, scores, small, startup
 from benchmarks.peers import ask_for_torch_compile, versions
 
 WORKLOADS = {
@@ -22,6 +22,7 @@ WORKLOADS = {
     "hessian": hessian,
     "networks": networks,
     "startup": startup,
+    "programs": programs,
 }
 
 
