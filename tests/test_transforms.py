@@ -346,6 +346,60 @@ def test_stop_gradient_ends_the_gradient_and_lets_the_value_out():
     assert cr.grad(lambda x: x * float(cr.stop_gradient(x)))(3.0) == 3.0
 
 
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("kind", ["plain", "recorded"])
+def test_stop_gradient_shares_no_memory(kind, order):
+    x = np.array([[1.0, 2.0], [3.0, 4.0]], order=order)
+
+    def changed(x):
+        frozen = cr.stop_gradient(x)
+        frozen[0] = 7.0
+        x += 1.0
+        return np.stack([x, frozen])
+
+    found = changed(x.copy(order="K")) if kind == "plain" else cr.jvp(changed, (x,), (x,))[0]
+    np.testing.assert_array_equal(found, [x + 1, [[7.0, 7.0], [3.0, 4.0]]])
+
+
+WRITES = {
+    "an entry": lambda b, v: b.__setitem__((0, 1), v[0, 0]),
+    "everything": lambda b, v: b.__setitem__(..., v),
+    "an update": lambda b, v: b.__iadd__(v * v),
+    "a part that is updated": lambda b, v: b[0].__imul__(v[1]),
+    "np.add.at": lambda b, v: np.add.at(b, (0, [1, 1, 0]), v[0, :1]),
+    "np.multiply.at": lambda b, v: np.multiply.at(b, (0, [1, 1]), v[0, :1]),
+    "out=": lambda b, v: np.multiply(v, v, out=b, where=v > 1.5),
+    "np.copyto": lambda b, v: np.copyto(b, v, where=[True, False]),
+    "np.put": lambda b, v: np.put(b, [0, 3], v),
+    "np.fill_diagonal": lambda b, v: np.fill_diagonal(b, v[0, 0]),
+    "sort": lambda b, v: (b.__isub__(v * 3), b.sort()),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_what_is_written_into_a_stopped_value_has_its_gradient(write):
+    """The same as with a constant in its place, for a stopped value is one."""
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def with_frozen(take):
+        def loss(x):
+            frozen = take(x)
+            write(frozen, x)
+            return np.sum(np.sin(x) * frozen * frozen)
+
+        return loss
+
+    value, slope = cr.value_and_grad(with_frozen(cr.stop_gradient))(x)
+    expected, slope_of_constant = cr.value_and_grad(with_frozen(lambda v: np.full_like(v, x)))(x)
+    assert value == expected
+    np.testing.assert_array_equal(slope, slope_of_constant)
+    compiled = cr.compile(cr.value_and_grad(with_frozen(cr.stop_gradient)))
+    for _ in range(3):
+        found = compiled(x)
+    np.testing.assert_allclose(found[0], value)
+    np.testing.assert_allclose(found[1], slope)
+
+
 def test_gradient_with_respect_to_a_variable_is_recorded():
     x = cr.variable(2.0)
     g = cr.grad(lambda x: x**3)(x)

@@ -40,15 +40,27 @@ __all__ = [
 P = ParamSpec("P")
 
 
-@unlisted_block(differentiable=False, view=True)
+@unlisted_block(differentiable=False)
 def stop_gradient(xp: Any, x: Any) -> Any:
-    """The value of x, through which no gradient flows.
+    """The value of x, through which no gradient flows, in an array of its own.
+
+    It does not share the memory of x: a write into the one does not change the other.
 
     >>> import chainrule as cr
     >>> cr.grad(lambda x: x * cr.stop_gradient(x))(3.0)
     np.float64(3.0)
+
+    What is written into the result has its gradient as usual:
+
+    >>> import numpy as np
+    >>> def f(x):
+    ...     frozen = cr.stop_gradient(x)
+    ...     frozen[0] = x[1]
+    ...     return np.sum(x * frozen)
+    >>> cr.grad(f)(np.array([2.0, 3.0]))
+    array([3., 5.])
     """
-    return x
+    return x.copy(order="K") if isinstance(x, np.ndarray) else x
 
 
 def one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:

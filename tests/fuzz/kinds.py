@@ -80,7 +80,8 @@ def compare_compiled(program: Program) -> None:
     compiled = cr.compile(g)
     xs = list(program.inputs.values())
     exact = all(x.dtype not in (np.float32, np.complex64) for x in xs)
-    for values in (xs, xs, [x * np.asarray(0.97, x.dtype) for x in xs], [np.array(x, order="F") for x in xs]):
+    others = [np.asarray(x * np.asarray(0.97, x.dtype)) for x in xs]
+    for values in (xs, xs, others, [np.array(x, order="F") for x in xs]):
         with np.errstate(all="ignore"):
             try:
                 value, gradients = g(*values)

@@ -184,6 +184,27 @@ def test_writes_in_place_through_views():
     assert_as_pytorch(loss, [sequence()], [linear], ["z"])
 
 
+def test_a_detached_tensor_sees_later_writes_and_has_no_gradient():
+    def loss(z):
+        h = z * 2
+        seen, kept = h.detach(), h.detach().clone()
+        kept[0] = h[1]
+        h[0] = z[1] * z[2]
+        return (h * seen * kept).sum()
+
+    assert_as_pytorch(loss, [sequence()], [], ["z"])
+
+
+def test_writing_into_a_detached_tensor_is_not_covered():
+    def loss(z):
+        h = z * 2
+        h.detach()[0] = 5.0
+        return (h * h).sum()
+
+    with pytest.raises(RecordingError, match="into the result of detach"):
+        cr.explain(loss)(sequence())
+
+
 def test_arguments_are_not_written_into():
     x = torch.ones(3)
 

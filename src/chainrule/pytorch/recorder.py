@@ -27,6 +27,7 @@ from chainrule.errors import RecordingError
 from chainrule.node import NO_PARAMS, Line, Node, at_line, user_frame
 from chainrule.pytorch.operators import OPERATORS, NotCovered, fixed, without_gradient
 from chainrule.step import record
+from chainrule.transforms import stop_gradient
 from chainrule.views import view_of
 
 __all__ = ["GradientGuard", "Recorder", "Uncovered", "plain", "tensors_in"]
@@ -225,6 +226,9 @@ class Recorder(TorchDispatchMode):
             self._note(f"{func} into memory that is shared by other than a view")
             return theirs
         handle = self._handle_to_write(target)
+        if handle._view is not None and stop_gradient in (handle._view.steps or ()):
+            self._note(f"{func} into the result of detach, which changes what it was taken of unseen by autograd")
+            return theirs
         if type(ours) is Array and ours.shape == handle.shape:
             handle._write(ours)
         else:

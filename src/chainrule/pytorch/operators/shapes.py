@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.array import Array
 from chainrule.pytorch.operators.conventions import NotCovered, cast, same_node
 from chainrule.transforms import stop_gradient
+from chainrule.views import view_of
 
 __all__ = ["SHAPES", "along", "expand"]
 
@@ -44,6 +46,14 @@ def expand(x, size, implicit=False):
     old = (1,) * (len(size) - len(shape)) + shape
     new = tuple(m if n == -1 else n for m, n in zip(old, size, strict=True))
     return x if new == shape else np.broadcast_to(x, new)
+
+
+def detach(x):
+    """The value of x, which in PyTorch shares the memory of x."""
+    z = stop_gradient(x)
+    if type(x) is Array:
+        z._view = view_of(x, stop_gradient)
+    return z
 
 
 def along(x, dim, part):
@@ -134,6 +144,6 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "contiguous": lambda x, memory_format=None: x,
     "alias": lambda x: x,
     "lift_fresh": lambda x: x,
-    "detach": lambda x: stop_gradient(x),
+    "detach": detach,
     "_to_copy": lambda x, dtype=None, **_: cast(same_node(x), dtype),
 }
