@@ -25,10 +25,7 @@ from chainrule.block import Block
 from chainrule.blocks import normalisation
 from chainrule.blocks.elementwise import log
 from chainrule.blocks.reductions import logsumexp as logsumexp_
-from chainrule.blocks.special import bessel
-from chainrule.blocks.special.gamma_functions import binom, gamma, gammaln, poch
-from chainrule.blocks.special.gamma_functions import zeta as hurwitz_zeta
-from chainrule.blocks.special.orthogonal import eval_chebyu
+from chainrule.blocks.special import bessel, gamma_functions, orthogonal
 from chainrule.errors import RecordingError
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
@@ -85,19 +82,20 @@ def _inexact(exact: Any, function: str) -> None:
 def polygamma(n: Any, x: Any) -> Any:
     """The n-th derivative of ψ(x), 5.15 and 25.11.12; n a plain integer, 1 or more (0 is `special.psi`)."""
     n = np.asarray(_plain("polygamma", n, "n"))
-    return (-1.0) ** (n + 1) * gamma(n + 1.0) * hurwitz_zeta(n + 1.0, x)
+    return (-1.0) ** (n + 1) * gamma_functions.gamma(n + 1.0) * gamma_functions.zeta(n + 1.0, x)
 
 
 def multigammaln(a: Any, d: int) -> Any:
     """log Γ_d(a), the multivariate gamma function, 35.3.6."""
     d = _plain("multigammaln", d, "d")
-    return sum((gammaln(a - 0.5 * j) for j in range(1, d)), gammaln(a) + d * (d - 1) / 4 * math.log(math.pi))
+    log_gamma = gamma_functions.gammaln
+    return sum((log_gamma(a - 0.5 * j) for j in range(1, d)), log_gamma(a) + d * (d - 1) / 4 * math.log(math.pi))
 
 
 def factorial(n: Any, exact: bool = False) -> Any:
     """n! = Γ(n + 1), and 0 for a negative n."""
     _inexact(exact, "factorial")
-    return np.where(n < 0, 0.0, gamma(n + 1.0))
+    return np.where(n < 0, 0.0, gamma_functions.gamma(n + 1.0))
 
 
 def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
@@ -105,13 +103,13 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
     _inexact(exact, "comb")
     if repetition:
         N = N + k - 1
-    return np.where((k <= N) & (N >= 0) & (k >= 0), binom(N, k), 0.0)
+    return np.where((k <= N) & (N >= 0) & (k >= 0), gamma_functions.binom(N, k), 0.0)
 
 
 def perm(N: Any, k: Any, exact: bool = False) -> Any:
     """The number of ways to arrange k of N; 0 where there are none."""
     _inexact(exact, "perm")
-    return np.where((k <= N) & (N >= 0) & (k >= 0), poch(N - k + 1, k), 0.0)
+    return np.where((k <= N) & (N >= 0) & (k >= 0), gamma_functions.poch(N - k + 1, k), 0.0)
 
 
 # Spherical Bessel functions (10.47(ii)) ----------------------------------------------------------------------------
@@ -136,7 +134,7 @@ spherical_kn = _spherical(bessel.spherical_kn)
 def diric(x: Any, n: Any) -> Any:
     """sin(nx/2) / (n sin(x/2)), the periodic sinc; as U_(n−1)(cos x/2)/n (18.5.2), which has no 0/0."""
     n = _plain("diric", n, "n")
-    return eval_chebyu(n - 1, np.cos(x / 2)) / n
+    return orthogonal.eval_chebyu(n - 1, np.cos(x / 2)) / n
 
 
 # Exponentials along axes -------------------------------------------------------------------------------------------

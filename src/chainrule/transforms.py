@@ -70,7 +70,7 @@ def one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
 # First derivatives -----------------------------------------------------------------------------------------
 
 
-def value_and_grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]:
+def value_and_grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, tuple[Any, Any]]:
     """A function that returns `(f(…), ∂f/∂argument)`.
 
     Parameters
@@ -150,7 +150,7 @@ def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) ->
     return derived_from(gradient, f, "grad")
 
 
-def elementwise_grad(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function that returns the derivative of f entry by entry: ∂(sum of f)/∂argument, in its shape.
 
     For a function that acts on each entry alone this is f′ at each. As HIPS autograd's function of this name.

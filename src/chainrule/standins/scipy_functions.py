@@ -38,6 +38,7 @@ from chainrule.answers import Above
 from chainrule.array import Array, value_of
 from chainrule.buffered import BUFFERED
 from chainrule.errors import ChainruleError, RecordingError
+from chainrule.instead import INSTEAD
 from chainrule.libraries import PLAIN
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
@@ -317,6 +318,8 @@ def _without_twin(function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _no_twin(name: str) -> RecordingError:
+    if name in INSTEAD:
+        return RecordingError(f"{name} does not take recorded arrays; write {INSTEAD[name]}" + at_line())
     return RecordingError(
         f"the derivative of {name} is not known{at_line()}\n"
         f"  write it with functions that have one, or let it be taken by differences, cr.opaque({name})(…), or by a\n"
