@@ -89,7 +89,7 @@ def _depending_on(inputs: Sequence[Node], nodes: list[Node]) -> list[Node]:
     return between
 
 
-def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[Node, Any]:
+def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool, between: bool = True) -> dict[Node, Any]:
     """The gradient of L with respect to every node of the path, given ∂L/∂output for the outputs.
 
     Every node hands its gradient to its inputs, newest first; an input that is used several times gets the sum.
@@ -98,21 +98,30 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
     ----------
     seeds : ∂L/∂output, of shape K + output.shape, the same K for all.
     recorded : True to record the backward pass as more blocks on the same graph, False to compute plain values.
+    between : False if the gradients of the inputs are enough. Each other one is then dropped when it has been used, so
+        its memory is free, or serves for the next one.
     """
     gradients: dict[Node, Any] = dict.fromkeys([*path.inputs, *path.between])
     gradients.update((node, dz) for node, dz in seeds.items() if node in gradients)
+    take = gradients.get if between else gradients.pop
     for node in reversed(path.between):
-        dz = gradients[node]
+        in_place = node.block.pull_in_place
+        if in_place is not None and (grads := in_place(node, gradients, take)) is not None:
+            _hand_over(node.inputs, grads, gradients)
+            continue
+        dz = take(node)
         if dz is None:
             continue
         if not node.block.complex:
             _must_be_real(node, dz)
         operands = []
         wanted = []
-        has_pythons = node.value.__class__ in PYTHON
+        by_form = node.block.by_form
+        z_value = node.form if by_form else node.value
+        has_pythons = z_value.__class__ in PYTHON
         for i in node.inputs:
             if i.__class__ is Node:
-                value = i.value
+                value = i.form if by_form else i.value
                 operands.append(Array(i) if recorded else value)
                 wanted.append(i in gradients)
                 if value.__class__ in PYTHON:
@@ -121,7 +130,7 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
                 operands.append(i)
                 wanted.append(False)
         xp = RECORDING if recorded else NUMPY_NAMESPACE if type(dz) in NUMPY else namespace_of((dz,))
-        z = Array(node) if recorded else node.value
+        z = Array(node) if recorded else z_value
         if has_pythons:
             z, operands = as_rules_take(node, recorded)
         if recorded or xp is NUMPY_NAMESPACE:
@@ -133,19 +142,24 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool) -> dict[No
         if recorded and has_absent_zeros(dz):  # then a plain dx was computed from dz and constants
             constants = [x for x in operands if type(x) is not Array]
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
-        for operand, want, dx in zip(node.inputs, wanted, grads, strict=False):
-            if want and dx is not None:
-                value = operand.value
-                dtype = value.dtype if value.__class__ not in PYTHON else dtype_of(value)
-                if dx.dtype is not dtype:  # most often the same object
-                    dx = _as_input(dx, dtype)
-                sofar = gradients[operand]
-                if sofar is not None:
-                    dx = sofar + dx
-                    if dx.dtype is not dtype:  # a sum is in native byte order
-                        dx = _as_input(dx, dtype)
-                gradients[operand] = dx
+        _hand_over(node.inputs, grads, gradients)
     return gradients
+
+
+def _hand_over(inputs: Sequence[Any], grads: Sequence[Any], gradients: dict[Node, Any]) -> None:
+    """Add a step's gradients to those of its inputs."""
+    for operand, dx in zip(inputs, grads, strict=False):
+        if dx is not None and operand.__class__ is Node and operand in gradients:
+            value = operand.form
+            dtype = value.dtype if value.__class__ not in PYTHON else dtype_of(value)
+            if dx.dtype is not dtype:  # most often the same object
+                dx = _as_input(dx, dtype)
+            sofar = gradients[operand]
+            if sofar is not None:
+                dx = sofar + dx
+                if dx.dtype is not dtype:  # a sum is in native byte order
+                    dx = _as_input(dx, dtype)
+            gradients[operand] = dx
 
 
 @unlisted_block(notation=lambda x, dtype: x)
@@ -179,19 +193,20 @@ def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
     Python's numbers become NumPy's: these have a dtype and a shape, and 1/x at 0 is infinite, not an error. As in the
     forward pass, they become float32 beside a float32 array. Constants are unchanged.
     """
-    dtype = dtype_of(node.value)
+    dtype = dtype_of(node.form)
+    by_form = node.block.by_form
 
     def taken(x: Any) -> Any:
         if type(x) is not Node:
             return x
-        return as_rule_takes(Array(x), dtype) if recorded else as_numpy_number(x.value, dtype)
+        return as_rule_takes(Array(x), dtype) if recorded else as_numpy_number(x.form if by_form else x.value, dtype)
 
     return taken(node), [taken(x) for x in node.inputs]
 
 
 def as_rule_takes(x: Any, dtype: Any) -> Any:
     """A recorded operand of a rule; a Python number becomes a NumPy number."""
-    if type(x) is Array and type(node_of(x).value) in (float, complex, bool):
+    if type(x) is Array and type(node_of(x).form) in (float, complex, bool):
         return record(numpy_number, (x,), {"dtype": dtype})
     return x
 

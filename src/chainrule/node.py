@@ -92,9 +92,11 @@ class Node:
     order : a number that grows with time, so that sorting by it is a topological order.
     name : the user's name for the value, or None.
     grad : the gradient that `Array.backward` has set, or None.
+    version : of an array that several nodes share, the version that is this node's value (see `versions`); None if the
+        node has its value itself.
     """
 
-    __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value")
+    __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value", "version")
 
     def __init__(
         self,
@@ -115,6 +117,26 @@ class Node:
         self.lasti = lasti
         self.name = name
         self.grad = None
+        self.version: Any = None
+
+    @classmethod
+    def of_version(cls, version: Any, *args: Any) -> Node:
+        """A node whose value is a version of an array that several nodes share."""
+        node = cls(*args)
+        del node.value
+        node.version = version
+        return node
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of a node that does not have it itself: Python asks this for an attribute that is not set."""
+        if name == "value" and (version := self.version) is not None:
+            return version.of.get(version.number)
+        raise AttributeError(f"a node has no attribute {name!r}")
+
+    @property
+    def form(self) -> Any:
+        """The value, or zeros of its shape and dtype if it is a version of an array, whose value may cost a copy."""
+        return self.value if self.version is None else self.version.of.form
 
     @property
     def line(self) -> Line | None:

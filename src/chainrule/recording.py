@@ -181,7 +181,7 @@ class Recording(NamedTuple):
             if type(out) is Array:
                 node = node_of(out)
                 sums[node] = sums[node] + seed if node in sums else seed
-        gradients = backpropagate(self.path, sums, recorded)
+        gradients = backpropagate(self.path, sums, recorded, between=False)
         result: list[Any] = []
         for node, given in zip(self.inputs, self.given, strict=True):
             g = gradients[node]

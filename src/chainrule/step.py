@@ -11,12 +11,23 @@ import numpy as np
 
 from chainrule.array import Array, constant
 from chainrule.errors import BlockError, ChainruleError, RecordingError
-from chainrule.layout import is_contiguous
+from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_numpy, library_of, namespace_of
 from chainrule.node import NO_PARAMS, Node, at_line, user_frame
+from chainrule.versions import is_small_part, written
 from chainrule.views import is_entry, view_of
 
-__all__ = ["NOT_THERE", "BlockLike", "explained", "is_immutable", "not_covered", "owned", "read_only", "record"]
+__all__ = [
+    "NOT_THERE",
+    "BlockLike",
+    "explained",
+    "is_immutable",
+    "not_covered",
+    "owned",
+    "read_only",
+    "record",
+    "record_write",
+]
 
 
 class BlockLike(Protocol):
@@ -91,8 +102,31 @@ def record(
             result._view = view_of(source)._replace(steps=None)
         elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
             result._view = view_of(source, partial(block, **params))
+            if source._own.version is not None and is_small_part(value, source._own.form.size):
+                result._own.value = copied_as_it_lies(value)  # else the next write must copy the whole array
         elif xp is None and not is_immutable(value):  # in other libraries it may be either
             result._view = view_of(source)._replace(steps=None)
+    return result
+
+
+def record_write(block: Any, operands: tuple[Any, Any], params: dict[str, Any]) -> Any:
+    """As `record`, for a block that changes a few entries of its first operand, those at `params["key"]`.
+
+    The result shares the memory of the operand (see `versions`), so the step costs what is written.
+    """
+    x, new = operands
+    if type(x) is not Array:
+        return record(block, operands, params)
+    if type(new) is not Array and type(new) not in PLAIN:
+        new = constant(new)
+    entries = new._node if type(new) is Array else new
+    node = x._node
+    version = written(node, block.write, params["key"], entries.value if type(new) is Array else entries)
+    if version is None:
+        return record(block, (x, new), params)
+    frame = user_frame()
+    result = Array(Node.of_version(version, block, (node, entries), params, None, frame.f_code, frame.f_lasti))
+    result._unsure = x._unsure or (type(new) is Array and new._unsure)
     return result
 
 

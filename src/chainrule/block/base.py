@@ -16,7 +16,8 @@ from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
 from chainrule.libraries import PLAIN, namespace_of
 from chainrule.node import at_line
-from chainrule.step import record
+from chainrule.step import record, record_write
+from chainrule.versions import Write
 
 __all__ = ["AdaptedRule", "Block", "axis_from_right", "parameters_of"]
 
@@ -127,6 +128,9 @@ class Block:
         self._has_axis = "axis" in self.defaults
         # A call with all operands by position needs no binding, if its axis is already counted from the right.
         self._simple = not (self.variadic or self.required) and (not self._has_axis or self.defaults["axis"] == -1)
+        self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
+        self.by_form = False  # whether its backward rule looks at shapes and dtypes alone, not at entries
+        self.pull_in_place: Callable[..., bool] | None = None  # its backward rule in the memory of gradients
         self.result = "z"  # the name of the result in the backward rule: p for softmax, most often z
         self._joint: Any = None
         self._by_operand: dict[str, Any] = {}
@@ -162,6 +166,8 @@ class Block:
     def _recorded(self, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if params and params is not self.defaults:
             params = {name: kept(param) for name, param in params.items()}
+        if self.write is not None:
+            return record_write(self, operands, params)  # type: ignore[arg-type]
         return record(self, operands, params)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from chainrule.array import WATCHER, Array
-from chainrule.block import library_block, sum_to
+from chainrule.block import library_block, sum_to, unlisted_block
 from chainrule.block.bounds import of_operand
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
@@ -160,6 +160,35 @@ def set_at_dnew(xp, dz, z, x, new, key=()):
     if has_arrays(key):
         dnew = xp.where(_last_of_each(key, x.shape), dnew, 0.0)
     return sum_to(xp, dnew, new.shape, shape)
+
+
+@unlisted_block(notation=lambda x, v, key, shape: x + _add_at_notation(v, key, shape))
+def add_to_entries(xp, x, v, key=(), shape=()):
+    """x + add_at(v): x with v added at the key, which is for the last axes, of the given shape."""
+    return x + add_at.forward(xp, v, key=key, shape=shape)
+
+
+@add_to_entries.backward
+def add_to_entries_backward(xp, dz, z, x, v, key=(), shape=()):
+    return dz, getitem(dz, key=key)
+
+
+def _set(array, index, new):
+    array[index] = new
+
+
+def add_in_place(array, index, v):
+    """Add to some entries of an array; one that is indexed several times gets the sum."""
+    if has_arrays(index):
+        np.add.at(array, index, v)
+    else:
+        array[index] += v
+
+
+set_at.write = _set
+add_to_entries.write = add_in_place
+for _block in (getitem, add_at, set_at, add_to_entries):
+    _block.by_form = True
 
 
 def _last_of_each(key, shape):

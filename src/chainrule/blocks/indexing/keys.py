@@ -17,7 +17,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
-from chainrule.step import owned, read_only, record
+from chainrule.step import owned, read_only, record, record_write
 from chainrule.views import is_number, view_of
 
 
@@ -127,9 +127,9 @@ def write(x, new, key):
     if has_arrays(key) or None in [part if part is None else 0 for part in key]:
         positions = np.arange(x.size).reshape(x.shape)[key]
         new = np.broadcast_to(as_array(new), positions.shape)
-        flat = record(set_at, (np.reshape(x, (-1,)), new), {"key": (positions,)})
+        flat = record_write(set_at, (np.reshape(x, (-1,)), new), {"key": (positions,)})
         return np.reshape(flat, x.shape)
-    return record(set_at, (x, as_array(new)), {"key": key})
+    return record_write(set_at, (x, as_array(new)), {"key": key})
 
 
 @answers((np.add, "at"))
