@@ -112,6 +112,11 @@ NOT_COVERED: dict[str, dict[str, str]] = {
             "lmbda lqmn lqn obl_cv_seq pbdn_seq pbdv_seq pbvv_seq pro_cv_seq riccati_jn riccati_yn"
         ),
     },
+    "scipy.linalg": {
+        "bases of subspaces: any rotation of one is as good; write `pinv`, or a projection": "null_space orth",
+        "their factors are not unique": "cossin hessenberg ordqz qz schur",
+        "of a function of the user, or with random numbers": "clarkson_woodruff_transform funm",
+    },
 }
 """Functions that have a derivative somewhere, but none here: the reason, and the names that have it."""
 
@@ -154,6 +159,15 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         "of integers": "bernoulli euler factorial2 factorialk mathieu_even_coef mathieu_odd_coef stirling2",
         "settings": "geterr seterr",
     },
+    "scipy.fft": {
+        "makes arrays": "fftfreq rfftfreq",
+        "finds a length or an offset": "fhtoffset next_fast_len prev_fast_len",
+        "settings": "get_workers register_backend set_backend set_global_backend set_workers skip_backend",
+    },
+    "scipy.linalg": {
+        "makes constant matrices": "dft hadamard helmert hilbert invhilbert invpascal pascal",
+        "functions of BLAS and LAPACK": "find_best_blas_type get_blas_funcs get_lapack_funcs",
+    },
 }
 """Functions that make or describe arrays: a description, and their names."""
 
@@ -184,7 +198,9 @@ def _public(module: str) -> Iterator[tuple[str, Any]]:
 
 def _entry(module: str, name: str, value: Any) -> PublicName:
     if module in TWINNED and _has_twin(module, value):
-        return PublicName(module, name, "differentiable", "a twin")
+        if TWINS[id(value)].differentiable:
+            return PublicName(module, name, "differentiable", "a twin")
+        return PublicName(module, name, "no gradient", "a plain value")
     kind = _kind(value)
     if kind:
         return PublicName(module, name, "about arrays", kind)

@@ -43,7 +43,7 @@ def loss_of(f: Callable[..., Any]) -> Callable[..., Any]:
         for leaf in flatten(f(*args))[0]:
             if getattr(leaf, "dtype", np.dtype(type(leaf))).kind in "fc":
                 for part in (np.real(leaf), np.imag(leaf)):
-                    total = total + np.sum(part * np.linspace(0.7, 1.4, max(np.size(part), 1)).reshape(np.shape(part)))
+                    total = total + np.sum(part * np.linspace(0.7, 1.4, np.size(part)).reshape(np.shape(part)))
         return total
 
     return loss

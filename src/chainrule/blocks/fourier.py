@@ -19,7 +19,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.node import at_line
 
-_OTHER = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+OTHER_NORM = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 """The normalisation of the adjoint: which of the two directions divides by n."""
 
 
@@ -35,7 +35,7 @@ def fft(xp, x, axis=-1, inverse=False, norm="backward"):
 
 @fft.backward
 def fft_backward(xp, dz, z, x, axis=-1, inverse=False, norm="backward"):
-    return fft(dz, axis=axis, inverse=not inverse, norm=_OTHER[norm])
+    return fft(dz, axis=axis, inverse=not inverse, norm=OTHER_NORM[norm])
 
 
 @library_block(notation=lambda x, axis, norm: call("ℱ", x), complex=True, example=example(normal(4)))
@@ -47,7 +47,7 @@ def rfft(xp, x, axis=-1, norm="backward"):
 @rfft.backward
 def rfft_backward(xp, dz, z, x, axis=-1, norm="backward"):
     n = x.shape[axis]
-    return irfft(dz * _times(xp, n, axis, 0.5, x.dtype), n=n, axis=axis, norm=_OTHER[norm])
+    return irfft(dz * _times(xp, n, axis, 0.5, x.dtype), n=n, axis=axis, norm=OTHER_NORM[norm])
 
 
 @library_block(notation=lambda x, n, axis, norm: call("ℱ⁻¹", x), complex=True, example=example(normal(3), n=4))
@@ -58,7 +58,7 @@ def irfft(xp, x, n=0, axis=-1, norm="backward"):
 
 @irfft.backward
 def irfft_backward(xp, dz, z, x, n=0, axis=-1, norm="backward"):
-    return rfft(dz, axis=axis, norm=_OTHER[norm]) * _times(xp, n, axis, 2.0, z.dtype)
+    return rfft(dz, axis=axis, norm=OTHER_NORM[norm]) * _times(xp, n, axis, 2.0, z.dtype)
 
 
 def _times(xp, n, axis, inner, dtype):
@@ -74,7 +74,7 @@ def _times(xp, n, axis, inner, dtype):
 
 
 def _norm(norm):
-    if norm not in (None, *_OTHER):
+    if norm not in (None, *OTHER_NORM):
         raise BlockError(f'norm={norm!r}; it is "backward", "ortho" or "forward"' + at_line())
     return norm or "backward"
 
@@ -86,7 +86,7 @@ def _length(n, default):
     return n
 
 
-def _sized(x, n, axis):
+def sized(x, n, axis):
     """The first n entries along an axis, padded with zeros if there are fewer."""
     missing = n - x.shape[axis]
     if missing > 0:
@@ -105,7 +105,7 @@ def _complex_transform(function, inverse):
         _no_out(out)
         axis = axis_from_right(axis, a.ndim)
         n = _length(n, a.shape[axis])
-        return fft(_sized(a, n, axis), axis=axis, inverse=inverse, norm=_norm(norm))
+        return fft(sized(a, n, axis), axis=axis, inverse=inverse, norm=_norm(norm))
 
     return numpy_fft
 
@@ -118,7 +118,7 @@ ifft_of = _complex_transform(np.fft.ifft, True)
 def rfft_of(a, n=None, axis=-1, norm=None, out=None):
     _no_out(out)
     axis = axis_from_right(axis, a.ndim)
-    return rfft(_sized(a, _length(n, a.shape[axis]), axis), axis=axis, norm=_norm(norm))
+    return rfft(sized(a, _length(n, a.shape[axis]), axis), axis=axis, norm=_norm(norm))
 
 
 @answers(np.fft.irfft)
@@ -126,22 +126,22 @@ def irfft_of(a, n=None, axis=-1, norm=None, out=None):
     _no_out(out)
     axis = axis_from_right(axis, a.ndim)
     n = _length(n, 2 * (a.shape[axis] - 1))
-    return irfft(_sized(a, n // 2 + 1, axis), n=n, axis=axis, norm=_norm(norm))
+    return irfft(sized(a, n // 2 + 1, axis), n=n, axis=axis, norm=_norm(norm))
 
 
 @answers(np.fft.hfft)
 def hfft_of(a, n=None, axis=-1, norm=None, out=None):
     """np.fft.hfft: the real spectrum of a Hermitian-symmetric signal, of which half is given."""
-    return irfft_of(conjugate(np, as_array(a)), n, axis, _OTHER[_norm(norm)], out)
+    return irfft_of(conjugate(np, as_array(a)), n, axis, OTHER_NORM[_norm(norm)], out)
 
 
 @answers(np.fft.ihfft)
 def ihfft_of(a, n=None, axis=-1, norm=None, out=None):
     _no_out(out)
-    return np.conj(rfft_of(a, n, axis, _OTHER[_norm(norm)]))
+    return np.conj(rfft_of(a, n, axis, OTHER_NORM[_norm(norm)]))
 
 
-def _shape_and_axes(a, s, axes, last_is_half=False):
+def shape_and_axes(a, s, axes, last_is_half=False):
     """The numbers of entries to transform and their axes, in NumPy's order."""
     if axes is None:
         axes = range(-a.ndim if s is None else -len(s), 0)
@@ -157,7 +157,7 @@ def _shape_and_axes(a, s, axes, last_is_half=False):
 
 def _of_many_axes(of_one):
     def transform(a, s, axes, norm):
-        s, axes = _shape_and_axes(a, s, axes)
+        s, axes = shape_and_axes(a, s, axes)
         for n, i in zip(reversed(s), reversed(axes), strict=True):
             a = of_one(a, n, i, norm)
         return a if axes else np.copy(a)  # for a number NumPy gives an array
@@ -194,7 +194,7 @@ def ifft2_of(a, s=None, axes=(-2, -1), norm=None, out=None):
 def rfftn_of(a, s=None, axes=None, norm=None, out=None):
     """np.fft.rfftn: the real transform along the last of the axes, then the complex one along the others."""
     _no_out(out)
-    s, axes = _shape_and_axes(a, s, axes)
+    s, axes = shape_and_axes(a, s, axes)
     a = rfft_of(a, s[-1], axes[-1], norm)
     for n, i in zip(s[:-1], axes[:-1], strict=True):
         a = fft_of(a, n, i, norm)
@@ -204,7 +204,7 @@ def rfftn_of(a, s=None, axes=None, norm=None, out=None):
 @answers(np.fft.irfftn)
 def irfftn_of(a, s=None, axes=None, norm=None, out=None):
     _no_out(out)
-    s, axes = _shape_and_axes(a, s, axes, last_is_half=True)
+    s, axes = shape_and_axes(a, s, axes, last_is_half=True)
     for n, i in zip(s[:-1], axes[:-1], strict=True):
         a = ifft_of(a, n, i, norm)
     return irfft_of(a, s[-1], axes[-1], norm)

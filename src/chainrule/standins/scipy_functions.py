@@ -47,7 +47,16 @@ from chainrule.standins.buffer import Buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn, StandInModule, Stands, meant
 from chainrule.trees import flatten
 
-__all__ = ["Instance", "holds_recorded_values", "load_twins", "of_scipy", "plain_values", "scipy_standin", "twin"]
+__all__ = [
+    "Instance",
+    "holds_recorded_values",
+    "load_twins",
+    "of_scipy",
+    "plain_values",
+    "scipy_standin",
+    "twin",
+    "without_gradient",
+]
 
 load_twins = Above()
 """Registers the twins of one of SciPy's modules, such as "scipy.stats"; `chainrule.scipy` sets it."""
@@ -68,6 +77,21 @@ class Twin:
     def __init__(self, function: Any, made: Any, adopts: bool):
         self.function, self.made, self.adopts = function, made, adopts
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether its results have a gradient."""
+        return not isinstance(self.made, OfValues)
+
+
+class OfValues:
+    """The twin of a function whose results have no gradient by nature: SciPy's own, of the plain values."""
+
+    def __init__(self, function: Any):
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _called_plainly(self.function, plain_values(args), plain_values(kwargs))
+
 
 TWINS: dict[int, Twin] = {}
 """Every twin, by the id of SciPy's function, because not every object has a hash."""
@@ -81,6 +105,13 @@ def twin(function: Any, adopts: bool = True) -> Callable[[Any], Any]:
         return made
 
     return register
+
+
+def without_gradient(module: types.ModuleType, names: str) -> None:
+    """Register that these functions of a module of SciPy's have integers, truths or texts as results."""
+    for name in names.split():
+        function = getattr(module, name)
+        TWINS[id(function)] = Twin(function, OfValues(function), adopts=False)
 
 
 # Names ---------------------------------------------------------------------------------------------------------------
@@ -116,7 +147,7 @@ def scipy_standin(x: Any, kept: frozenset[str]) -> Any:
 
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
-_C_FUNCTIONS = ("cython_function_or_method", "fortran")
+_C_FUNCTIONS = ("cython_function_or_method", "fortran", "_Function")  # the last one is of scipy.fft
 _known: dict[int, Any] = {}
 """The stand-ins for functions, classes and single objects, by their id; each keeps what it stands for alive."""
 
@@ -271,10 +302,10 @@ class Method:
 
 
 def _special_method(name: str) -> Callable[..., Any]:
-    def method(self: Instance, *args: Any) -> Any:
+    def method(self: Instance, *args: Any, **kwargs: Any) -> Any:
         if not hasattr(self._plain, name):
             return NotImplemented
-        return Method(self, name)(*args)
+        return Method(self, name)(*args, **kwargs)
 
     method.__name__ = name
     return method
