@@ -1,11 +1,14 @@
 """Calls of SciPy's functions, and what is asked of each: SciPy's own value, and the right derivatives.
 
-`calls_<module>.py` has the calls of a module of SciPy's, as users write them. `test_twins.py` tries them all.
+`calls_<module>.py` has the calls of a module of SciPy's, as users write them.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +16,7 @@ import numpy as np
 import chainrule as cr
 from chainrule.trees import flatten
 
-__all__ = ["Call", "check_call", "check_compiled", "check_second_derivatives"]
+__all__ = ["CALLS", "Call", "check_call", "check_compiled", "check_explained", "check_second_derivatives"]
 
 
 class Call(NamedTuple):
@@ -117,3 +120,17 @@ def check_compiled(call: Call) -> None:
         for one, other in zip(slopes, gradients, strict=True):
             size = max(1.0, np.max(np.abs(other)))
             np.testing.assert_allclose(one, other, rtol=max(1e-10, call.rtol / 10), atol=1e-10 * size)
+
+
+def check_explained(call: Call) -> None:
+    """Raise unless a call can be explained."""
+    assert str(cr.explain(loss_of(call.f))(*call.args))
+
+
+CALLS: dict[str, Call] = {
+    f"scipy.{found.name.removeprefix('calls_').replace('_', '.')}.{name}": call
+    for found in pkgutil.iter_modules([str(Path(__file__).parent)])
+    if found.name.startswith("calls_")
+    for name, call in importlib.import_module(f"{__name__}.{found.name}").CALLS.items()
+}
+"""Every call, by the name of the function, and after a comma what is special."""

@@ -12,7 +12,7 @@ from chainrule.standins.scipy_functions import load_twins
 
 __all__: list[str] = []
 
-_FILES = frozenset(file.stem for file in Path(__file__).parent.glob("*.py"))
+_FILES = frozenset(file.stem for file in Path(__file__).parent.iterdir())
 
 
 @load_twins.is_

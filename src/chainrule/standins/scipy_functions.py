@@ -10,7 +10,8 @@ result then adopts SciPy's own value. A twin is registered by SciPy's function, 
         ...                                           # NumPy's functions and blocks, on recorded arrays
 
 SciPy runs on the plain values, and gives the value. Where an argument is no array, number or text (a callback), or
-where the twin is registered with `adopts=False`, the twin gives the value itself.
+where the twin is registered with `adopts=False`, the twin gives the value itself, most often by `plain_result` and
+`with_value`.
 
 The twin of a class is a class. Its objects are made with the arguments of SciPy's class, or by `of` from an object that
 SciPy has made of plain values. Methods that it has stand in for those of SciPy's object, which gives the values:
@@ -27,6 +28,7 @@ The twin of a single object, such as scipy.stats.norm, is an object: `twin(scipy
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 from collections.abc import Callable
@@ -34,27 +36,31 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.answers import Above
-from chainrule.array import Array, value_of
+from chainrule.answers import ANSWERS, Above, under_another_value
+from chainrule.array import WATCHER, Array
 from chainrule.buffered import BUFFERED
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.instead import INSTEAD
-from chainrule.libraries import PLAIN
+from chainrule.libraries import PLAIN, dtype_of
 from chainrule.node import at_line
-from chainrule.numpy_value import answered
+from chainrule.numpy_value import answered, plain
 from chainrule.reach import reached
 from chainrule.standins.buffer import Buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn, StandInModule, Stands, meant
 from chainrule.trees import flatten
 
 __all__ = [
+    "TWINS",
     "Instance",
+    "filled",
     "holds_recorded_values",
     "load_twins",
     "of_scipy",
+    "plain_result",
     "plain_values",
     "scipy_standin",
     "twin",
+    "with_value",
     "without_gradient",
 ]
 
@@ -327,6 +333,38 @@ def _wrapped(value: Any) -> Any:
     return Instance(value) if id(kind) in TWINS and not isinstance(value, type) else value
 
 
+def plain_result(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """What SciPy's own function returns for the plain values of its arguments."""
+    return _called_plainly(function, plain_values(args), plain_values(kwargs))
+
+
+def with_value(recorded: Any, value: Any) -> Any:
+    """A recorded result with SciPy's own value; compiled code computes it as it is recorded."""
+    if type(recorded) is not Array:
+        return value
+    dtype = dtype_of(value)
+    if recorded.dtype != dtype:
+        recorded = ANSWERS[np.astype](recorded, dtype)
+    if recorded.shape != np.shape(value):
+        recorded = np.reshape(recorded, np.shape(value))
+    return recorded if WATCHER.get() is not None else under_another_value(recorded, value)
+
+
+def filled(result: Any, **fields: Any) -> Any:
+    """A result of SciPy's with several fields (a tuple, an object) with recorded ones, which keep SciPy's values."""
+    fields = {name: with_value(x, getattr(result, name)) for name, x in fields.items()}
+    if isinstance(result, tuple):
+        names: Any = type(result)._fields  # type: ignore[attr-defined]
+        made = tuple.__new__(type(result), [fields.get(name, x) for name, x in zip(names, result, strict=True)])
+        if hasattr(result, "__dict__"):
+            made.__dict__.update(vars(result) | {n: x for n, x in fields.items() if n not in names})
+        return made
+    made = copy.copy(result)
+    for name, x in fields.items():
+        setattr(made, name, x)
+    return made
+
+
 def _called_plainly(function: Any, args: Any, kwargs: Any) -> Any:
     """What SciPy's own function returns for plain arguments."""
     buffered = BUFFERED.set(False)
@@ -396,7 +434,7 @@ def _objects_are(x: np.ndarray) -> bool:
 
 
 def plain_values(x: Any) -> Any:
-    """A tree with the plain values of recorded arrays."""
+    """A tree with the plain values of recorded arrays, read without notice to `WATCHER`."""
     kind = type(x)
     if kind in PLAIN or kind is np.ndarray or kind is str:
         return x
@@ -415,8 +453,10 @@ def plain_values(x: Any) -> Any:
 
 
 def _value(x: Any) -> Any:
-    x = x.settled() if isinstance(x, Array) and type(x) is not Array else x
-    return value_of(x) if type(x) is Array else x._plain if type(x) is Instance else x
+    if type(x) is Instance:
+        return x._plain
+    x = plain_of(x)
+    return plain(x) if type(x) is Array else x
 
 
 def _unwrapped(x: Any) -> Any:
