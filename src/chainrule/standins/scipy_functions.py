@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS, Above, under_another_value
-from chainrule.array import WATCHER, Array
+from chainrule.array import WATCHER, Array, value_of
 from chainrule.buffered import BUFFERED
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.instead import INSTEAD
@@ -58,6 +58,7 @@ __all__ = [
     "of_scipy",
     "plain_result",
     "plain_values",
+    "read_values",
     "scipy_standin",
     "twin",
     "with_value",
@@ -96,7 +97,7 @@ class OfValues:
         self.function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _called_plainly(self.function, plain_values(args), plain_values(kwargs))
+        return _called_plainly(self.function, read_values(args), read_values(kwargs))
 
 
 TWINS: dict[int, Twin] = {}
@@ -434,29 +435,37 @@ def _objects_are(x: np.ndarray) -> bool:
 
 
 def plain_values(x: Any) -> Any:
-    """A tree with the plain values of recorded arrays, read without notice to `WATCHER`."""
+    """A tree with the plain values of recorded arrays, for the value of a step that is recorded too.
+
+    Compiled code computes such a value by the step, so nothing tells `WATCHER` of it.
+    """
+    return _with_values(x, plain)
+
+
+def read_values(x: Any) -> Any:
+    """A tree with the plain values of recorded arrays, on which what follows depends without being recorded."""
+    return _with_values(x, value_of)
+
+
+def _with_values(x: Any, value: Callable[[Any], Any]) -> Any:
     kind = type(x)
     if kind in PLAIN or kind is np.ndarray or kind is str:
         return x
     if kind is Array or kind is Buffer:
-        return _value(x)
+        x = plain_of(x)
+        return value(x) if type(x) is Array else x
     if kind is Instance:
         return x._plain
     if kind is tuple or kind is list:
-        return kind([plain_values(part) for part in x])
+        return kind([_with_values(part, value) for part in x])
     if kind is dict:
-        return {key: plain_values(part) for key, part in x.items()}
+        return {key: _with_values(part, value) for key, part in x.items()}
     if callable(x) or isinstance(x, type):
         return x
     leaves, rebuild = flatten(x)
-    return rebuild([_value(leaf) for leaf in leaves])
-
-
-def _value(x: Any) -> Any:
-    if type(x) is Instance:
-        return x._plain
-    x = plain_of(x)
-    return plain(x) if type(x) is Array else x
+    if len(leaves) == 1 and leaves[0] is x:
+        return x
+    return rebuild([_with_values(leaf, value) for leaf in leaves])
 
 
 def _unwrapped(x: Any) -> Any:
