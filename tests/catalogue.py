@@ -311,6 +311,12 @@ SHAPING = [
     Case("swapaxes", lambda x: np.swapaxes(x, 0, -1), lambda x: torch.swapaxes(x, 0, -1), (normal(2, 3, 2),)),
     Case("moveaxis", lambda x: np.moveaxis(x, 0, -1), lambda x: torch.movedim(x, 0, -1), (normal(2, 3, 2),)),
     Case(
+        "moveaxis of a range",
+        lambda x: np.moveaxis(x, range(2), range(1, 3)),
+        lambda x: torch.movedim(x, (0, 1), (1, 2)),
+        (normal(2, 3, 2),),
+    ),
+    Case(
         "moveaxis of two",
         lambda x: np.moveaxis(x, (0, 1), (-1, 0)),
         lambda x: torch.movedim(x, (0, 1), (-1, 0)),

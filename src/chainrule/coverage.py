@@ -117,6 +117,12 @@ NOT_COVERED: dict[str, dict[str, str]] = {
         "their factors are not unique": "cossin hessenberg ordqz qz schur",
         "of a function of the user, or with random numbers": "clarkson_woodruff_transform funm",
     },
+    "scipy.ndimage": {
+        "of a function of the user": (
+            "generic_filter generic_filter1d generic_gradient_magnitude generic_laplace geometric_transform "
+            "labeled_comprehension vectorized_filter"
+        ),
+    },
 }
 """Functions that have a derivative somewhere, but none here: the reason, and the names that have it."""
 
@@ -168,6 +174,7 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         "makes constant matrices": "dft hadamard helmert hilbert invhilbert invpascal pascal",
         "functions of BLAS and LAPACK": "find_best_blas_type get_blas_funcs get_lapack_funcs",
     },
+    "scipy.ndimage": {"makes arrays": "generate_binary_structure"},
 }
 """Functions that make or describe arrays: a description, and their names."""
 

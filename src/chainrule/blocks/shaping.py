@@ -285,8 +285,8 @@ def numpy_swapaxes(a, axis1, axis2):
 
 @answers(np.moveaxis)
 def numpy_moveaxis(a, source, destination):
-    source = axis_from_right(source if isinstance(source, tuple | list) else (source,), a.ndim)
-    destination = axis_from_right(destination if isinstance(destination, tuple | list) else (destination,), a.ndim)
+    both = ((axes,) if hasattr(axes, "__index__") else tuple(axes) for axes in (source, destination))
+    source, destination = (axis_from_right(axes, a.ndim) for axes in both)
     order = [i for i in range(-a.ndim, 0) if i not in source]
     for to, which in sorted(zip(destination, source, strict=True)):
         order.insert(to + a.ndim, which)

@@ -44,7 +44,10 @@ def _summed(x, w, valid):
     if not valid:
         x = np.pad(x, [(0, 0)] * (x.ndim - w.ndim) + [(k - 1, k - 1) for k in w.shape])
     x = x.astype(np.result_type(x, w), copy=False)
-    z = scipy.ndimage.convolve(x, w.reshape((1,) * (x.ndim - w.ndim) + w.shape), mode="constant")
+    if w.ndim == 1:
+        z = scipy.ndimage.convolve1d(x, w, mode="constant")
+    else:
+        z = scipy.ndimage.convolve(x, w.reshape((1,) * (x.ndim - w.ndim) + w.shape), mode="constant")
     first = [k - 1 - k // 2 for k in w.shape]
     sizes = [n - k + 1 for n, k in zip(x.shape[-w.ndim :], w.shape, strict=True)]
     return z[(..., *(slice(a, a + n) for a, n in zip(first, sizes, strict=True)))]

@@ -1,0 +1,40 @@
+"""What has no gradient in SciPy: results that are integers or truths, and arguments that are sizes."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.ndimage
+
+import chainrule as cr
+from chainrule.errors import RecordingError
+
+X = np.random.default_rng(0).normal(size=(5, 6))
+
+
+def test_integers_of_recorded_values():
+    def f(x):
+        labels, count = scipy.ndimage.label(x > 0)
+        return np.sum(scipy.ndimage.sum_labels(x**2, labels, range(1, count + 1)) * np.arange(1.0, count + 1))
+
+    labels = scipy.ndimage.label(X > 0)[0]
+    np.testing.assert_allclose(cr.grad(f)(X), 2 * X * labels, rtol=1e-14)
+
+
+def test_truths_of_recorded_values():
+    def f(x):
+        return np.sum(x) if scipy.linalg.issymmetric(x @ x.T) else 0.0 * np.sum(x)
+
+    np.testing.assert_array_equal(cr.grad(f)(X), np.ones_like(X))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: scipy.ndimage.zoom(X, x),
+        lambda x: scipy.ndimage.uniform_filter(X, x),
+        lambda x: scipy.ndimage.percentile_filter(X, x, size=3),
+    ],
+)
+def test_an_argument_without_a_derivative_is_an_error_that_names_it(f):
+    with pytest.raises(RecordingError, match="has no derivative; give"):
+        cr.grad(lambda x: np.sum(f(x)))(2.0)
