@@ -19,7 +19,7 @@ def written_into() -> tuple[str, str] | None:
     """
     frame = user_frame()
     code, at = frame.f_code, frame.f_lasti
-    if at < 0 or dis.opname[code.co_code[at]] != "STORE_SUBSCR":
+    if at < 0 or dis.opname[code.co_code[at]] not in ("STORE_SUBSCR", "STORE_SLICE"):
         return None
     target = _indexed(_text_of(code, [*code.co_positions()][at // 2]))
     if target is None:
