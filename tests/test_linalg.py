@@ -555,3 +555,18 @@ def test_no_warning_of_a_division_by_zero_comes_out_of_a_rule():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cr.grad(lambda x: np.sum(linalg.eigvalsh(x)) + np.sum(linalg.svdvals(x)))(np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize(
+    "x", [[[1.0, 2.0, 0.0], [3.0, 4.0, 1.0], [0.5, 0.2, 7.0]], [[0.0, -1, 0], [1, 0, 0], [0.3, 0.2, 2]]]
+)
+def test_real_eigenvectors_beside_complex_ones_have_no_phase(x):
+    """NumPy from 2.5 on gives complex arrays for real matrices too, whatever the eigenvalues are."""
+
+    def loss(x):
+        values, vectors = np.linalg.eig(x)
+        k = int(np.argmax(np.real(values)))
+        return np.sum(np.real(vectors[:, k]) * np.array([1.0, 2.0, 3.0])) + np.real(values[k])
+
+    report = cr.check(loss)(np.array(x))
+    assert report.ok, report

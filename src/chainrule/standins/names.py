@@ -251,7 +251,8 @@ def _writes(code: types.CodeType) -> bool:
         if isinstance(const, tuple):  # the names of the keywords of a call, or any other tuple
             names |= {part for part in const if isinstance(part, str)}
     return bool(_WRITES & names) or any(
-        step.opname in ("STORE_SUBSCR", "STORE_SLICE", "BUILD_LIST") or (step.opname == "BINARY_OP" and "=" in step.argrepr)
+        step.opname in ("STORE_SUBSCR", "STORE_SLICE", "BUILD_LIST")
+        or (step.opname == "BINARY_OP" and "=" in step.argrepr)
         for step in dis.get_instructions(code)
     )
 
