@@ -120,11 +120,13 @@ from chainrule.blocks.regression import (
 )
 from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
 from chainrule.check import check
+from chainrule.checkpointing import checkpoint
 from chainrule.compile import compile
 from chainrule.explain import Explanation, explain
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
+from chainrule.scanning import scan
 from chainrule.transforms import (
     elementwise_grad,
     grad,
@@ -162,6 +164,7 @@ __all__ = [
     "cdist",
     "celu",
     "check",
+    "checkpoint",
     "cho_factor",
     "cho_solve",
     "compile",
@@ -251,6 +254,7 @@ __all__ = [
     "rnn_cell",
     "rrelu",
     "scaled_dot_product_attention",
+    "scan",
     "selu",
     "sigmoid",
     "silu",

@@ -79,7 +79,7 @@ class Graph:
             operands = [_value_of(values, operand, xp, dtype) for operand in node.inputs]
             try:
                 if is_numpy(xp) or block.takes_xp:
-                    value = block.forward(xp, *operands, **_params(xp, node.params, dtype))
+                    value = block.forward(xp, *operands, **as_parameters(xp, node.params, dtype))
                 else:  # a rule in plain NumPy: its recorded steps run on any library
                     active = [x for x, i in zip(operands, node.inputs, strict=True) if type(i) is Node]
                     (value,) = inside(node).run(xp, active, dtype)
@@ -107,7 +107,7 @@ def as_constant(xp: Any, value: Any, dtype: Any = None) -> Any:
     return value if is_numpy(xp) else xp.asarray(np.array(value))  # a copy: PyTorch warns of read-only memory
 
 
-def _params(xp: Any, params: dict[str, Any], dtype: Any) -> dict[str, Any]:
+def as_parameters(xp: Any, params: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
     """The parameters of a block, with NumPy's dtypes replaced by the library's."""
     if not any(isinstance(p, np.dtype) for p in params.values()):
         return params

@@ -64,6 +64,7 @@ _ATTRIBUTES = {
 _NAMES = {
     "no_grad": "cr.stop_gradient(x); nothing is recorded outside of cr.grad and its like",
     "jit": "cr.compile(f)",
+    "remat": "cr.checkpoint(f)",
     "checkify": "cr.check(f)(x)",
     "tensor": "np.array, or cr.variable(x) for x.grad",
     "Tensor": "np.array, or cr.variable(x) for x.grad",

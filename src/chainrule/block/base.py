@@ -130,7 +130,9 @@ class Block:
         self._simple = not (self.variadic or self.required) and (not self._has_axis or self.defaults["axis"] == -1)
         self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
         self.by_form = False  # whether its backward rule looks at shapes and dtypes alone, not at entries
-        self.pull_in_place: Callable[..., bool] | None = None  # its backward rule in the memory of gradients
+        self.pull_in_place: Callable[..., Sequence[Any] | None] | None = (
+            None  # its backward rule in the memory of gradients
+        )
         self.result = "z"  # the name of the result in the backward rule: p for softmax, most often z
         self._joint: Any = None
         self._by_operand: dict[str, Any] = {}

@@ -1,0 +1,98 @@
+"""checkpoint: a function whose steps are computed again in the backward pass, not kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, form_of
+from chainrule.block.own import OwnBlock
+from chainrule.errors import GradientError
+from chainrule.node import at_line
+from chainrule.recording import name_of, needs_function
+from chainrule.transforms import vjp
+from chainrule.trees import flatten
+
+__all__ = ["checkpoint"]
+
+
+class Checkpoint(OwnBlock):
+    """One call of a function whose steps are not kept: a block without a backward rule."""
+
+    @property
+    def does(self) -> Any:
+        return self  # each is a function of its own, though all are made by the same code
+
+    def pull(
+        self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
+    ) -> Sequence[Any]:
+        """The gradients by the steps of the function, recorded once more."""
+        chosen = [i for i, want in enumerate(wanted) if want]
+
+        def again(*active: Any) -> Any:
+            full = list(operands)
+            for i, x in zip(chosen, active, strict=True):
+                full[i] = x
+            value = self._run(xp, *full)
+            return value if self.results is None else self.results.packed(xp, value)
+
+        value, pullback = vjp(again, *(operands[i] for i in chosen))
+        if not np.array_equal(form_of(value), form_of(z), equal_nan=True):
+            raise GradientError(
+                f"checkpoint: {self.name} gave another result when it was computed again for the backward pass; does "
+                "it draw random numbers, or use something that has changed? Give it what it needs as arguments"
+                + at_line()
+            )
+        grads: list[Any] = [None] * len(operands)
+        for i, g in zip(chosen, pullback(dz), strict=True):
+            grads[i] = g
+        return grads
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function f, of which only arguments and results are kept: the backward pass computes its steps again.
+
+    It takes about the time of one more call of f, and saves the memory of its steps: in a chain of n calls of
+    `cr.checkpoint(layer)` the values between the layers are kept, and inside the layers those of one at a time.
+
+    Parameters
+    ----------
+    f : a function of arrays, or trees of arrays, that returns an array or several. Every recorded array that it needs
+        must be among its arguments; other values may come from outside, but must not change. It must give the same
+        result each time, so random numbers are drawn outside.
+
+    Gradients of any order are right. What f is computed from again is recorded when a second derivative is taken, so
+    the second backward pass keeps those steps. `cr.compile` computes the steps where it needs them.
+
+    Raises
+    ------
+    GradientError : f gave another result when it was computed again.
+
+    >>> import numpy as np, chainrule as cr
+    >>> layer = cr.checkpoint(lambda x, W: np.tanh(x @ W))
+    >>> cr.grad(lambda x, W: np.sum(layer(layer(x, W), W)))(np.array([1.0, 2.0]), np.zeros((2, 2)))
+    array([0., 0.])
+    """
+    needs_function(f, "checkpoint")
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        leaves, rebuild = flatten((args, kwargs))
+        if not any(type(leaf) is Array for leaf in leaves):
+            return f(*args, **kwargs)
+        places = [i for i, leaf in enumerate(leaves) if type(leaf) is Array or isinstance(leaf, np.ndarray)]
+
+        def run(*operands: Any) -> Any:
+            full = list(leaves)
+            for i, x in zip(places, operands, strict=True):
+                full[i] = x
+            new_args, new_kwargs = rebuild(full)
+            return f(*new_args, **new_kwargs)
+
+        run.__name__ = name_of(f)
+        return Checkpoint(run)(*(leaves[i] for i in places))
+
+    return checkpointed
