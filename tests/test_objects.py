@@ -291,6 +291,22 @@ def test_functions_of_object_arrays_are_right_or_say_what_to_write():
     assert count > 1000
 
 
+@pytest.mark.parametrize(
+    "read", ["array([t, 2j]).imag", "r_[t, 2j].real", "array((t, 2j)).imag", "angle(xp.r_[t, 2j])"]
+)
+def test_parts_of_recorded_numbers_beside_a_complex_one_are_right_or_refused(read):
+    """NumPy asks no object for its parts: its imaginary parts are 0."""
+    f = eval(f"lambda t, xp=np: xp.sum(xp.{read}) * t", {"np": np})  # a default: NumPy itself, not its stand-in
+    with pytest.raises(RecordingError, match=r"wrong real and imaginary parts.*np.stack"):
+        cr.grad(f)(3.0)
+    joined = eval(
+        f"lambda t, xp=np: xp.sum(xp.{read.replace('array', 'stack').replace('r_[t, 2j]', 'stack([t, 2j])')}) * t"
+    )
+    value, gradient = cr.value_and_grad(joined)(3.0)
+    assert value == f(3.0)
+    assert gradient == pytest.approx((f(3.0 + 1e-6) - f(3.0 - 1e-6)) / 2e-6)
+
+
 def test_recorded_complex_numbers_in_an_object_array_are_refused_for_numpy_takes_no_parts_of_them():
     def f(t, join):
         return np.sum(join([np.exp(1j * t), 2j * t]).imag) + t

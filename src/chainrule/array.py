@@ -30,7 +30,7 @@ from chainrule.layout import copied_as_it_lies
 from chainrule.libraries import PLAIN, copied, is_complex, is_foreign
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
-from chainrule.node import Node, at_line, is_internal
+from chainrule.node import Node, at_line, is_internal, user_frame
 from chainrule.operands import NUMERIC, numeric, plain_array, taken_apart_by
 from chainrule.targets import written_into
 from chainrule.views import View
@@ -288,6 +288,12 @@ class Array(Methods, metaclass=ArrayClass):
                 "np.array([…]) or np.asarray(…) of recorded complex numbers gives an array of dtype object; NumPy "
                 "takes the wrong real and imaginary parts of it; join the numbers with np.stack([…])" + at_line()
             )
+        if (read_here := _PARTS & {*user_frame().f_code.co_names}) and self.ndim == 0:
+            raise RecordingError(
+                f"the function reads {sorted(read_here)[0]}, and np.array([…]) of recorded numbers gives an array of "
+                "dtype object here, of which NumPy takes the wrong real and imaginary parts if one of the numbers is "
+                "complex; join the numbers with np.stack([…])" + at_line()
+            )
         return self._to_objects(shared=not copy)
 
     def _refuse(self, what: str) -> None:
@@ -316,6 +322,10 @@ class Array(Methods, metaclass=ArrayClass):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()  # a copy of the value that remembers where it came from
+
+
+_PARTS = frozenset("real imag angle iscomplex isreal iscomplexobj isrealobj".split())
+"""What NumPy tells of complex numbers, and not of objects."""
 
 
 def _asks_for_a_quantity(frame: Any) -> bool:
