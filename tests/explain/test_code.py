@@ -1,10 +1,14 @@
 """The code that an explanation writes is run, and compared with chainrule, and with PyTorch and JAX."""
 
+import dataclasses
 import functools
 import inspect
 import subprocess
 import sys
+import types
+from typing import Any, NamedTuple
 
+import attrs
 import numpy as np
 import pytest
 import scipy.special
@@ -314,6 +318,105 @@ def test_a_copy_is_written_as_one():
     value, gradient = run(text)["loss_and_gradient"](x)
     assert value == loss(x)
     np.testing.assert_allclose(gradient, cr.grad(loss)(x))
+
+
+class Pair(NamedTuple):
+    w: Any
+    b: Any
+    name: Any = None
+
+
+@dataclasses.dataclass
+class Layer:
+    w: Any
+    b: Any
+    name: Any = None
+
+
+@attrs.define
+class Attrs:
+    w: Any
+    b: Any
+    name: Any = None
+
+
+@dataclasses.dataclass
+class Normalised:
+    w: Any
+    b: Any
+
+    def __post_init__(self):
+        self.w = self.w / np.sum(self.w)
+
+
+@pytest.mark.parametrize("kind", [Pair, Layer, Attrs, types.SimpleNamespace])
+def test_gradients_of_objects_are_objects_of_the_same_class(kind):
+    def loss(p, x):
+        return np.sum((x @ p[0]["layer"].w + p[0]["layer"].b) ** 2)
+
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    p = [{"layer": kind(w=np.array([0.5, 1.5]), b=2.0, name=None)}]
+    value, (found, dx) = run(cr.explain(loss)(p, x).code())["loss_and_gradient"](p, x)
+    expected, (wanted, wanted_dx) = cr.value_and_grad(loss, (0, 1))(p, x)
+    assert type(found[0]["layer"]) is kind
+    assert_same(value, [found[0]["layer"].w, found[0]["layer"].b, dx], expected, [*flatten(wanted)[0], wanted_dx])
+
+
+def test_gradients_of_a_named_tuple_in_jax():
+    jax = pytest.importorskip("jax")
+
+    def loss(p, x):
+        return np.sum((x @ p.w + p.b) ** 2)
+
+    p, x = Pair(np.array([0.5, 1.5]), 2.0), np.array([[1.0, 2.0], [3.0, 4.0]])
+    with jax.enable_x64(True):
+        found = jax.grad(run(cr.explain(loss)(p, x).code("jax"))["loss"])(p, x)
+    for ours, wanted in zip(found[:2], cr.grad(loss)(p, x)[:2], strict=True):
+        np.testing.assert_allclose(ours, wanted)
+
+
+def test_an_object_that_its_fields_do_not_make_is_refused():
+    p = Normalised(np.array([0.5, 1.5]), 2.0)
+    with pytest.raises(CodeError, match=r"gradient of a Normalised cannot be written.*in a dict"):
+        cr.explain(lambda p: np.sum(p.w * p.b))(p).code()
+
+
+def test_equal_entries_are_sorted_in_their_order():
+    f = lambda x: np.sum(np.sort(x) * np.arange(20.0))  # noqa: E731
+    made = run(cr.explain(f)(np.arange(20.0) % 7 + np.linspace(0, 0.1, 20)).code())
+    both = next(g for name, g in made.items() if name.endswith("_and_gradient"))
+    x = np.arange(20.0) % 3
+    np.testing.assert_array_equal(both(x)[1], cr.grad(f)(x))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_largest_entry_of_a_window_may_be_nan(library):
+    def loss(x):
+        return np.sum(cr.max_pool1d(np.reshape(x, (1, 6)), 2) * np.array([1.0, 3.0, 5.0]))
+
+    x = np.array([0.3, 1.2, 2.0, -0.7, 0.1, 0.4])
+    nan = np.array([0.3, np.nan, np.nan, -0.7, 0.1, 0.4])
+    for recorded in (x, nan):
+        made = run(cr.explain(loss)(recorded).code(library))
+        if library == "numpy":
+            slope = made["loss_and_gradient"](nan)[1]
+        elif library == "torch":
+            import torch
+
+            tensor = torch.tensor(nan, requires_grad=True)
+            made["loss"](tensor).backward()
+            slope = tensor.grad.numpy()
+        else:
+            slope = pytest.importorskip("jax").grad(made["loss"])(nan)
+        np.testing.assert_array_equal(slope, cr.grad(loss)(nan))
+
+
+@pytest.mark.parametrize("f", [np.median, lambda x: np.quantile(x, 0.3), np.nanmedian])
+def test_code_for_numbers_refuses_nan_where_a_function_takes_another_way(f):
+    made = run(cr.explain(lambda x: f(x) * 2)(np.array([0.3, 1.2, 2.0, -0.7])).code())
+    both = next(g for name, g in made.items() if name.endswith("_and_gradient"))
+    with pytest.raises(ValueError, match="another branch"):
+        both(np.array([0.3, np.nan, 2.0, -0.7]))
 
 
 def test_arrays_of_integers_stay_arguments():

@@ -203,7 +203,7 @@ def one_hot_rows(xp, label, classes=1, dtype=None, absent=False):
 @unlisted_block(differentiable=False)
 def argsort(xp, x, axis=-1):
     """The indices that sort x; equal entries keep their order."""
-    return np.argsort(x, axis=axis, kind="stable") if isinstance(x, np.ndarray) else xp.argsort(x, axis=axis)
+    return np.argsort(x, axis=axis, kind="stable") if is_numpy(xp) else xp.argsort(x, axis=axis)
 
 
 def step(function: Any, *operands: Any) -> Any:

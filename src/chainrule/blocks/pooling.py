@@ -61,7 +61,8 @@ def _transpose_by_places(xp, dz, x, z, kernel, stride, padding, dilation):
     dx: Any = 0.0
     found: Any = None
     for place in places(kernel, z.shape[-len(kernel) :], stride, dilation):
-        largest = x[(..., *place)] == z
+        part = x[(..., *place)]
+        largest = (part == z) | xp.isnan(part)
         first = largest if found is None else largest & ~found
         found = largest if found is None else largest | found
         dx = dx + add_at.forward(xp, xp.where(first, dz, 0.0), key=tuple(place), shape=tuple(x.shape))

@@ -84,13 +84,17 @@ def _recorded(
 
     def watch(node: Node, how: str) -> None:
         reads.setdefault((node, how), node.value)
-        if np.asarray(node.value).dtype.kind == "b" and (_is_mask(node, how) or _user_asks()):
+        if np.asarray(node.value).dtype.kind == "b" and (
+            _is_mask(node, how) or _user_asks() or (forward and _decides(node, how))
+        ):
             branches[node] = None
 
     token = WATCHER.set(watch)
+    forward = True
     try:
         with watch_locals({}):
             recording = record_call(f, chosen, args, kwargs)
+        forward = False
         loss = scalar_loss(recording, getattr(f, "__name__", "f"))
         if type(loss) is not Array:
             raise GradientError("the function returned a plain number: it does not depend on its arguments" + at_line())
@@ -135,6 +139,11 @@ def _user_asks() -> bool:
     while frame.f_code.co_filename == ARRAY:
         frame = frame.f_back
     return not is_internal(frame.f_code.co_filename)
+
+
+def _decides(node: Node, how: str) -> bool:
+    """Whether the library takes one way or another by a condition, as for the median of entries with NaN."""
+    return how == "truth" and not _is_about_labels(node)
 
 
 def _is_integers(x: Any) -> bool:

@@ -10,6 +10,7 @@ import importlib.util
 import keyword
 import re
 import textwrap
+import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -292,16 +293,20 @@ class _CodeWriter:
         if self._needs_dtype(cotangent, [*backward.lines, *gradient_of.values()]):
             dtype = self.program.graph.inputs[-1].value.dtype
             backward.lines.insert(0, f"{cotangent} = np.{dtype.name}({cotangent})")
+        trees = {p: self.program.arguments.get(label) for label, p in self._labels(parameters)}
+        shaped = self.library.name != "torch"  # whose autograd puts the gradient of each tensor in its place
+        gradients = [_tree_text(tree, gradient_of, p, self.library) if shaped else None for p, tree in trees.items()]
+        rebuilt = [p for p, text in zip(parameters, gradients, strict=True) if text and f"type({p}" in text]
         parts = Parts(
             self.program.name,
             parameters,
             [ArgumentArray(name, access, gradient_of.get(node) if node else None) for node, name, access in leaves],
-            [_tree_text(self.program.arguments.get(p), gradient_of) for p in parameters],
+            gradients,
             [*forward_lines, *self._checks(forward)],
             backward.lines,
             name_of_loss,
             cotangent,
-            [names[v] for v in passed],
+            [*(names[v] for v in passed), *rebuilt],
             self._summary(),
             ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
         )
@@ -342,6 +347,10 @@ class _CodeWriter:
                 + "; give them as arguments"
             )
 
+    def _labels(self, parameters: Iterable[str]) -> list[tuple[str, str]]:
+        """For each parameter the name of the argument that it stands for, which may be no identifier."""
+        return [(self.renamed.get(p, p), p) for p in parameters]
+
     def _parameters(self) -> tuple[list[str], list[tuple[Node | None, str, str]]]:
         """The parameters, and for each array in them its node, its name, and the expression that reaches it."""
         parameters, leaves = [], []
@@ -360,6 +369,12 @@ class _CodeWriter:
                 name = root if access == root else free_name(node.name or label, self.taken)
                 self.names[value] = name
                 leaves.append((node, name, access))
+        if missing := {*self.program.inputs} - {node for node, _, _ in leaves}:
+            names = ", ".join(sorted(str(node.name) for node in missing))
+            raise CodeError(
+                f"{names} is in an argument of a class of which code cannot tell the parts; give it in a dict, a list, "
+                "a tuple, a named tuple or a dataclass"
+            )
         for name in outside:
             parameters.append(name)
             leaves.append((None, name, name))
@@ -430,15 +445,23 @@ def _leaves_of(tree: Any, access: str) -> Any:
     elif isinstance(tree, dict):
         for key, part in tree.items():
             yield from _leaves_of(part, f"{access}[{_quoted(key)}]")
-    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        for name in tree._fields:
-            yield from _leaves_of(getattr(tree, name), f"{access}.{name}")
-    elif isinstance(tree, tuple | list):
+    elif isinstance(tree, tuple | list) and not hasattr(tree, "_fields"):
         for i, part in enumerate(tree):
             yield from _leaves_of(part, f"{access}[{i}]")
-    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        for field in dataclasses.fields(tree):
-            yield from _leaves_of(getattr(tree, field.name), f"{access}.{field.name}")
+    else:
+        for name in _fields_of(tree):
+            yield from _leaves_of(getattr(tree, name), f"{access}.{name}")
+
+
+def _fields_of(tree: Any) -> Sequence[str]:
+    """The names of the parts of a named tuple, a dataclass, an attrs class or a SimpleNamespace; else none."""
+    if isinstance(tree, tuple):
+        return tuple(getattr(tree, "_fields", ()))
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return [field.name for field in dataclasses.fields(tree)]
+    if hasattr(type(tree), "__attrs_attrs__"):
+        return [field.name for field in type(tree).__attrs_attrs__]
+    return [name for name in vars(tree) if name.isidentifier()] if isinstance(tree, types.SimpleNamespace) else []
 
 
 def _quoted(key: Any) -> str:
@@ -454,16 +477,33 @@ def _is_literal(key: Any) -> bool:
     return key is None or type(key) in (str, int, float, complex, bool)
 
 
-def _tree_text(tree: Any, gradient_of: Mapping[Node, str]) -> str | None:
-    """The source text of a tree of gradients shaped like the arguments."""
+def _tree_text(tree: Any, gradient_of: Mapping[Node, str], access: str, library: Library) -> str | None:
+    """The source text of a tree of gradients shaped like the argument that `access` reaches."""
     if type(tree) is Node:
         return gradient_of.get(tree)
+
+    def text(part: Any, step: str) -> str:
+        return str(_tree_text(part, gradient_of, access + step, library))
+
     if isinstance(tree, dict):
-        parts = {_quoted(key): _tree_text(part, gradient_of) for key, part in tree.items()}
-    elif isinstance(tree, tuple | list) and not hasattr(tree, "_fields"):
-        items = [str(_tree_text(part, gradient_of)) for part in tree]
-        text = ", ".join(items)
-        return f"[{text}]" if isinstance(tree, list) else f"({text}{',' if len(items) == 1 else ''})"
-    else:
-        return None
-    return "{" + ", ".join(f"{key}: {text}" for key, text in parts.items()) + "}"
+        entries = [f"{_quoted(key)}: {text(part, f'[{_quoted(key)}]')}" for key, part in tree.items()]
+        return "{" + ", ".join(entries) + "}"
+    if isinstance(tree, tuple | list) and not hasattr(tree, "_fields"):
+        items = [text(part, f"[{i}]") for i, part in enumerate(tree)]
+        return f"[{', '.join(items)}]" if isinstance(tree, list) else f"({', '.join(items)}{',' * (len(items) == 1)})"
+    if not any(node in gradient_of for node, _ in _leaves_of(tree, access)):
+        return None if library.name == "numpy" else access  # for JAX fields of a class that are no arrays stay
+    _must_be_made_of_its_fields(tree)
+    fields = [f"{name}={text(getattr(tree, name), f'.{name}')}" for name in _fields_of(tree)]
+    return f"type({access})({', '.join(fields)})"
+
+
+def _must_be_made_of_its_fields(tree: Any) -> None:
+    """Raise if an object of this class is not what its constructor makes of its fields."""
+    fields = dataclasses.fields(tree) if dataclasses.is_dataclass(tree) else getattr(tree, "__attrs_attrs__", ())
+    others = any(not f.init or getattr(f, "converter", None) or f.name.startswith("_") for f in fields)
+    if others or hasattr(tree, "__post_init__") or hasattr(tree, "__attrs_post_init__"):
+        raise CodeError(
+            f"the gradient of a {type(tree).__name__} cannot be written: its constructor does more than keep its "
+            "fields; give them in a dict"
+        )
