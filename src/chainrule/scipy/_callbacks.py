@@ -1,0 +1,202 @@
+"""Functions of the user's that SciPy calls: their plain values for SciPy, and their derivatives.
+
+SciPy's solver runs on plain numbers. What a callback computes may depend on recorded values from outside: arguments
+that are passed on, variables of its closure. These are found by running it: its recorded steps begin there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import WATCHER, Array, constant, node_of, read
+from chainrule.backward import find_path
+from chainrule.block import Block
+from chainrule.errors import GradientError, RecordingError
+from chainrule.node import NO_PARAMS, Node, at_line, now
+from chainrule.standins.buffer import plain_of
+from chainrule.standins.numpy_functions import joined
+from chainrule.step import record
+from chainrule.transforms import vjp
+
+__all__ = ["Callback", "Replayed", "implicit", "known_step", "unwatched", "without_derivative"]
+
+
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """Context: what is computed here are plain numbers, on which a compiled function depends only by their inputs."""
+    watcher = WATCHER.set(None)
+    try:
+        yield
+    finally:
+        WATCHER.reset(watcher)
+
+
+class Callback:
+    """A function of the user's, with the further arguments that SciPy would give it.
+
+    Attributes
+    ----------
+    outside : the recorded values from outside on which its results have depended, as nodes.
+    has_jacobian : whether it returns its derivative too, as the second result.
+    """
+
+    def __init__(self, f: Callable[..., Any], args: Any = (), kwargs: Any = None, has_jacobian: bool = False):
+        self.f, self.kwargs, self.has_jacobian = f, kwargs or {}, has_jacobian
+        self.args = args if isinstance(args, tuple) else (args,)
+        self.start = now()
+        self.outside: dict[Node, None] = {}
+
+    def __call__(self, *x: Any) -> Any:
+        """The plain result, for SciPy."""
+        with unwatched():
+            result = self.f(*x, *self.args, **self.kwargs)
+            if self.has_jacobian:
+                return tuple(self._plain(part) for part in result)
+            return self._plain(result)
+
+    def _plain(self, result: Any) -> Any:
+        result = _as_array(result)
+        if type(result) is not Array:
+            return result
+        self._note(node_of(result))
+        value = node_of(result).value
+        return value.copy() if isinstance(value, np.ndarray) else value
+
+    def _note(self, node: Node) -> None:
+        """Note the recorded values from outside on which a result depends."""
+        seen, stack = {node}, [node]
+        while stack:
+            node = stack.pop()
+            if node.order < self.start:
+                if node.differentiable:
+                    self.outside[node] = None
+                continue
+            for operand in node.inputs:
+                if operand.__class__ is Node and operand not in seen:
+                    seen.add(operand)
+                    stack.append(operand)
+
+    def recorded(self, *x: Any) -> Any:
+        """The recorded result."""
+        with unwatched():
+            result = self.f(*x, *self.args, **self.kwargs)
+            result = _as_array(result[0] if self.has_jacobian else result)
+        if type(result) is Array:
+            self._note(node_of(result))
+        return result
+
+    def at(self, *x: Any) -> Replayed:
+        """The function near these plain arguments, as a function of them and of the values from outside."""
+        nodes = [Node(None, (), NO_PARAMS, constant(part)) for part in x]
+        result = self.recorded(*map(Array, nodes))
+        return Replayed([*nodes, *self.outside], result)
+
+    def operands(self) -> list[Any]:
+        """The values from outside. A function that is compiled depends on their numbers: SciPy has used them."""
+        for node in self.outside:
+            read(node)
+        return [Array(node) for node in self.outside]
+
+
+def _as_array(x: Any) -> Any:
+    x = plain_of(x)
+    return joined(x) if isinstance(x, list | tuple | np.ndarray) else x
+
+
+class Replayed:
+    """Recorded steps as a function of their inputs: they are recorded again on other values."""
+
+    def __init__(self, inputs: Sequence[Node], result: Any):
+        self.inputs, self.result = inputs, result
+        self.steps = find_path(inputs, [node_of(result)]).between if type(result) is Array else []
+
+    def __call__(self, *values: Any) -> Any:
+        if type(self.result) is not Array:
+            return self.result
+        made: dict[Node, Any] = dict(zip(self.inputs, values, strict=False))
+        for node in self.steps:
+            operands = [x if x.__class__ is not Node else made[x] if x in made else Array(x) for x in node.inputs]
+            result = record(node.block, tuple(operands), node.params)
+            made[node] = result if any(type(x) is Array for x in operands) else node_of(result).value
+        last = node_of(self.result)
+        return made.get(last, self.result)
+
+
+# Steps whose value SciPy has computed --------------------------------------------------------------------------------
+
+
+def _step(name: str, value: Any, operands: Sequence[Any], backward: Callable[..., Any]) -> Any:
+    """A step with a known value; `backward` is its rule."""
+
+    def known(xp: Any, *operands: Any) -> Any:
+        return value
+
+    known.__name__ = known.__qualname__ = name
+    block = Block(known, leading_axes=True)
+    block.backward(backward)
+    return record(block, tuple(operands), known=value)
+
+
+def without_derivative(name: str, value: Any, operands: Sequence[Any]) -> Any:
+    """A result that depends on recorded values, but whose derivative is not known: using it for one is an error."""
+    if not any(type(x) is Array for x in operands):
+        return value
+
+    def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+        raise GradientError(f"the derivative of {name} is not known; give cr.stop_gradient of it" + at_line())
+
+    return _step(name, value, operands, backward)
+
+
+def known_step(name: str, value: Any, operands: Sequence[Any], jacobian: Callable[[], np.ndarray]) -> Any:
+    """A step with a known value, whose Jacobian is computed when it is needed: a row for each entry of the result,
+    a column for each entry of the operands. It has no second derivatives.
+    """
+    if not operands:
+        return value
+    found: list[np.ndarray] = []
+
+    def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+        if not found:
+            found.append(jacobian())
+        slopes = without_derivative(f"the derivative of {name}", found[0], operands)
+        lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
+        row = xp.reshape(dz, (*lead, np.size(value))) @ slopes
+        grads, start = [], 0
+        for x in operands:
+            size = int(np.prod(np.shape(x), dtype=int))
+            grads.append(xp.reshape(row[..., start : start + size], (*lead, *np.shape(x))))
+            start += size
+        return grads
+
+    return _step(name, value, operands, backward)
+
+
+def implicit(name: str, residual: Callable[..., Any], solution: Any, operands: Sequence[Any]) -> Any:
+    """The solution z of residual(z, *operands) = 0, which SciPy has found, with its derivatives of all orders.
+
+    By the implicit function theorem: where F(z, x) = 0, dz = −(∂F/∂z)⁻¹ ∂F/∂x dx.
+    """
+    if not operands:
+        return solution
+
+    def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+        out, pull = vjp(residual, z, *operands)
+        shape, n = np.shape(out), int(np.size(solution))
+        if int(np.prod(shape, dtype=int)) != n:
+            raise RecordingError(f"{name}: {n} unknowns, but {np.prod(shape, dtype=int)} equations" + at_line())
+        rows = xp.reshape(pull(np.eye(n).reshape(n, *shape))[0], (n, n))
+        lead = tuple(dz.shape[: len(dz.shape) - np.ndim(solution)])
+        try:
+            solved = xp.linalg.solve(xp.matrix_transpose(rows), xp.reshape(dz, (*lead, n, 1)))
+        except np.linalg.LinAlgError:
+            raise GradientError(
+                f"the Jacobian at the solution of {name} is singular, so the solution has no derivative" + at_line()
+            ) from None
+        return pull(xp.reshape(-solved, (*lead, *shape)))[1:]
+
+    return _step(name, solution, operands, backward)

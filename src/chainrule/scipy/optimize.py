@@ -1,0 +1,506 @@
+"""Twins of scipy.optimize: the solver runs plain, and the derivative is taken at the solution.
+
+A root has the derivative of the implicit function theorem; a minimum is a root of the gradient, or of the conditions of
+Karush, Kuhn and Tucker with the bounds and constraints that are active. Starting points and brackets have none.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from chainrule.array import Array, value_of
+from chainrule.errors import GradientError, RecordingError
+from chainrule.jacobians import jacobian
+from chainrule.node import at_line
+from chainrule.scipy._callbacks import Callback, implicit, unwatched, without_derivative
+from chainrule.standins.numpy_functions import joined
+from chainrule.standins.scipy_functions import filled, read_values, twin, with_value, without_gradient
+from chainrule.transforms import vjp
+
+__all__: list[str] = []
+
+without_gradient(scipy.optimize, "linear_sum_assignment quadratic_assignment")
+
+
+def _numbers(x: Any) -> Any:
+    """A solution as recorded steps take it: an array or a number of NumPy's."""
+    return np.asarray(x, float)[()]
+
+
+def _plain_callback(f: Any, args: Any) -> Any:
+    """A derivative that the user gives to a solver: its plain values."""
+    return Callback(f, args) if callable(f) else f
+
+
+# Roots ---------------------------------------------------------------------------------------------------------------
+
+
+def _root(name: str, f: Callback, x: Any, fixed_point: bool = False) -> Any:
+    """The recorded root of f, near the one that SciPy has found."""
+    x = _numbers(x)
+    near = f.at(x)
+
+    def residual(z: Any, *outside: Any) -> Any:
+        value = near(z, *outside)
+        return value - z if fixed_point else value
+
+    return implicit(name, residual, x, f.operands())
+
+
+def _bracketed(name: str) -> Callable[..., Any]:
+    solver = getattr(scipy.optimize, name)
+
+    def root(f: Any, a: Any, b: Any, args: Any = (), **options: Any) -> Any:
+        callback = Callback(f, args)
+        result = solver(callback, read_values(a), read_values(b), **read_values(options))
+        if options.get("full_output"):
+            x = with_value(_root(name, callback, result[0]), result[0])
+            return x, filled(result[1], root=x)
+        return with_value(_root(name, callback, result), result)
+
+    root.__name__ = name
+    return twin(solver, adopts=False)(root)
+
+
+for _name in "brentq brenth bisect ridder toms748".split():
+    _bracketed(_name)
+
+
+@twin(scipy.optimize.newton, adopts=False)
+def newton(func: Any, x0: Any, fprime: Any = None, args: Any = (), *rest: Any, **options: Any) -> Any:
+    names = ("tol", "maxiter", "fprime2", "x1", "rtol", "full_output", "disp")
+    options = dict(zip(names, rest, strict=False)) | options
+    callback = Callback(func, args)
+    options["fprime2"] = _plain_callback(options.get("fprime2"), args)
+    result = scipy.optimize.newton(
+        callback, read_values(x0), _plain_callback(fprime, args), **{k: read_values(x) for k, x in options.items()}
+    )
+    if options.get("full_output"):
+        x = with_value(_root("newton", callback, result[0]), result[0])
+        return (x, filled(result[1], root=x)) if np.ndim(result[0]) == 0 else (x, *result[1:])
+    return with_value(_root("newton", callback, result), result)
+
+
+@twin(scipy.optimize.root_scalar, adopts=False)
+def root_scalar(f: Any, args: Any = (), method: Any = None, **options: Any) -> Any:
+    callback = Callback(f, args, has_jacobian=options.get("fprime") is True)
+    given = {k: _plain_callback(x, args) if callable(x) else read_values(x) for k, x in options.items()}
+    result = scipy.optimize.root_scalar(callback, method=method, **given)
+    return filled(result, root=_root("root_scalar", callback, result.root))
+
+
+@twin(scipy.optimize.fsolve, adopts=False)
+def fsolve(func: Any, x0: Any, args: Any = (), fprime: Any = None, full_output: Any = 0, **options: Any) -> Any:
+    callback = Callback(func, args)
+    result = scipy.optimize.fsolve(
+        callback, read_values(x0), (), _plain_callback(fprime, args), full_output, **read_values(options)
+    )
+    x = result[0] if full_output else result
+    made = with_value(_root("fsolve", callback, x), x)
+    return (made, *result[1:]) if full_output else made
+
+
+@twin(scipy.optimize.root, adopts=False)
+def root(fun: Any, x0: Any, args: Any = (), method: str = "hybr", jac: Any = None, **options: Any) -> Any:
+    callback = Callback(fun, args, has_jacobian=jac is True)
+    result = scipy.optimize.root(
+        callback, read_values(x0), (), method, _plain_callback(jac, args), **read_values(options)
+    )
+    return _filled(result, x=_root("root", callback, result.x))
+
+
+@twin(scipy.optimize.fixed_point, adopts=False)
+def fixed_point(func: Any, x0: Any, args: Any = (), **options: Any) -> Any:
+    callback = Callback(func, args)
+    result = scipy.optimize.fixed_point(callback, read_values(x0), (), **read_values(options))
+    return with_value(_root("fixed_point", callback, result, fixed_point=True), result)
+
+
+def _filled(result: Any, **fields: Any) -> Any:
+    """A result of SciPy's with recorded fields, which keep SciPy's values."""
+    made = copy.copy(result)
+    for name, x in fields.items():
+        made[name] = with_value(x, result[name])
+    return made
+
+
+# Minima --------------------------------------------------------------------------------------------------------------
+
+
+def _gradient(f: Callable[..., Any], z: Any, *outside: Any) -> Any:
+    """∂f/∂z of a scalar f."""
+    value, pull = vjp(lambda z: f(z, *outside), z)
+    seed = np.ones(np.shape(value))[()]
+    return pull(seed)[0]
+
+
+def _slope(f: Callable[..., Any], x: Any, operands: list[Any]) -> Any:
+    """The plain value of ∂f/∂z at x."""
+    with unwatched():
+        return _gradient(f, x, *map(value_of, operands))
+
+
+def _minimum(
+    name: str, objective: Callable[..., Any], operands: list[Any], x: Any, active: list[tuple[Any, list[Any]]]
+) -> Any:
+    """The recorded minimum: a root of the gradient, or of the conditions with active constraints.
+
+    Parameters
+    ----------
+    objective : a function of z and the operands.
+    active : functions that are 0 at the minimum, of z and their own operands, and these operands.
+    """
+    shape, n = np.shape(x), int(np.size(x))
+    count, others = len(operands), [len(mine) for _, mine in active]
+    every = [*operands, *(x for _, mine in active for x in mine)]
+    if not every:
+        return x
+    if not active:
+        return implicit(name, lambda z, *outside: _gradient(objective, z, *outside), x, every)
+
+    def constraints(z: Any, *outside: Any) -> Any:
+        rest, values = list(outside[count:]), []
+        for (g, _), k in zip(active, others, strict=True):
+            values.append(np.reshape(g(z, *rest[:k]), (-1,)))
+            rest = rest[k:]
+        return np.concatenate(values)
+
+    plain = [value_of(x) for x in every]
+    slope = np.reshape(_slope(objective, x, plain[:count]), (n,))
+    with unwatched():
+        normals = np.reshape(jacobian(lambda z: constraints(z, *plain))(x), (-1, n))
+    if np.linalg.matrix_rank(normals) < len(normals):
+        raise GradientError(
+            f"more constraints are active at the minimum of {name} than are independent, so it has no derivative"
+            + at_line()
+        )
+    multipliers = np.linalg.lstsq(normals.T, slope, rcond=None)[0]
+
+    def conditions(both: Any, *outside: Any) -> Any:
+        z, weights = np.reshape(both[:n], shape), both[n:]
+        values, pull = vjp(lambda z: constraints(z, *outside), z)
+        stationary = np.reshape(_gradient(objective, z, *outside[:count]) - pull(weights)[0], (n,))
+        return np.concatenate([stationary, values])
+
+    start = np.concatenate([np.reshape(x, (n,)), multipliers])
+    return np.reshape(implicit(name, conditions, start, every)[:n], shape)
+
+
+def _at_bounds(x: Any, bounds: Any, slope: Any) -> list[tuple[Any, list[Any]]]:
+    """The bounds at which a minimum is, as constraints: the gradient pushes against them."""
+    if bounds is None:
+        return []
+    if isinstance(bounds, scipy.optimize.Bounds):
+        low, high = bounds.lb, bounds.ub
+    else:
+        low, high = [pair[0] for pair in bounds], [pair[1] for pair in bounds]
+    found: list[tuple[Any, list[Any]]] = []
+    flat, slope = np.reshape(x, (-1,)), np.reshape(slope, (-1,))
+    for side, sign in ((low, 1.0), (high, -1.0)):
+        side = list(np.broadcast_to(side, flat.shape)) if not isinstance(side, list | tuple) else side
+        for i, limit in enumerate(side):
+            if limit is None or not np.isfinite(value_of(limit)):
+                continue
+            near = abs(flat[i] - value_of(limit)) <= 1e-9 * max(1.0, abs(flat[i]))
+            if near and sign * slope[i] >= 0:
+                found.append(_bound(i, limit))
+    return found
+
+
+def _bound(i: int, limit: Any) -> tuple[Any, list[Any]]:
+    if type(limit) is Array:
+        return (lambda z, limit: np.reshape(z, (-1,))[i] - limit), [limit]
+    return (lambda z: np.reshape(z, (-1,))[i] - limit), []
+
+
+def _constraints(constraints: Any) -> tuple[list[Any], list[tuple[str, Callback]]]:
+    """The constraints as SciPy takes them, with plain values; and the kind and the function of each."""
+    given = [constraints] if isinstance(constraints, dict) else list(constraints)
+    plain: list[Any] = []
+    callbacks: list[tuple[str, Callback]] = []
+    for item in given:
+        if not isinstance(item, dict):
+            raise RecordingError(
+                "constraints are differentiated as dicts: {'type': 'ineq', 'fun': …}, and not as "
+                f"{type(item).__name__}" + at_line()
+            )
+        callback = Callback(item["fun"], item.get("args", ()))
+        callbacks.append((item["type"], callback))
+        made = {**item, "fun": callback, "args": ()}
+        if callable(item.get("jac")):
+            made["jac"] = Callback(item["jac"], item.get("args", ()))
+        plain.append(made)
+    return plain, callbacks
+
+
+def _active(x: Any, callbacks: list[tuple[str, Callback]]) -> list[tuple[Any, list[Any]]]:
+    """The constraints that are active at a minimum."""
+    found: list[tuple[Any, list[Any]]] = []
+    for kind, callback in callbacks:
+        near = callback.at(x)
+        value = np.reshape(np.asarray(value_of(near.result), float), (-1,))
+        size = 1e-6 * np.maximum(1.0, np.max(np.abs(x), initial=0.0))
+        places = [i for i, v in enumerate(value) if kind == "eq" or v <= size]
+        if places:
+            index = np.array(places)
+            found.append((lambda z, *o, near=near, i=index: np.reshape(near(z, *o), (-1,))[i], callback.operands()))
+    return found
+
+
+@twin(scipy.optimize.minimize, adopts=False)
+def minimize(
+    fun: Any,
+    x0: Any,
+    args: Any = (),
+    method: Any = None,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: Any = None,
+    callback: Any = None,
+    options: Any = None,
+) -> Any:
+    f = Callback(fun, args, has_jacobian=jac is True)
+    given, callbacks = _constraints(constraints)
+    result = scipy.optimize.minimize(
+        f,
+        read_values(x0),
+        (),
+        method,
+        _plain_callback(jac, args),
+        _plain_callback(hess, args),
+        _plain_callback(hessp, args),
+        read_values(bounds),
+        given,
+        tol,
+        callback,
+        options,
+    )
+    x = _numbers(result.x)
+    near = f.at(x)
+    operands = f.operands()
+    slope = _slope(near, x, operands)
+    active = [*_active(x, callbacks), *_at_bounds(x, bounds, slope)]
+    made = _minimum("minimize", near, operands, x, active)
+    fields = {"x": made, "fun": np.reshape(near(made, *operands), np.shape(result.fun))}
+    every = [*operands, *(x for _, mine in active for x in mine)]
+    for name in ("jac", "hess_inv", "hess"):
+        if isinstance(result.get(name), np.ndarray):
+            fields[name] = without_derivative(f"the {name} of minimize", result[name], every)
+    return _filled(result, **fields) if every else result
+
+
+@twin(scipy.optimize.minimize_scalar, adopts=False)
+def minimize_scalar(
+    fun: Any,
+    bracket: Any = None,
+    bounds: Any = None,
+    args: Any = (),
+    method: Any = None,
+    tol: Any = None,
+    options: Any = None,
+) -> Any:
+    f = Callback(fun, args)
+    result = scipy.optimize.minimize_scalar(f, read_values(bracket), read_values(bounds), (), method, tol, options)
+    x = _numbers(result.x)
+    near = f.at(x)
+    operands = f.operands()
+    active: list[tuple[Any, list[Any]]] = []
+    if bounds is not None:
+        low, high = map(value_of, bounds)
+        slope = _slope(near, x, operands)
+        side = 0 if slope > 0 else 1
+        if abs(x - (low, high)[side]) < 1e-4 * (high - low) and abs(slope) > 1e-3 * abs(high - low):
+            active = [_bound(0, bounds[side])]
+    made = _minimum("minimize_scalar", near, operands, x, active)
+    return _filled(result, x=made, fun=np.reshape(near(made, *operands), np.shape(result.fun)))
+
+
+# Least squares -------------------------------------------------------------------------------------------------------
+
+LOSSES: dict[str, Callable[[Any], Any]] = {
+    "linear": lambda z: z,
+    "soft_l1": lambda z: 2 * (np.sqrt(1 + z) - 1),
+    "huber": lambda z: np.where(z <= 1, z, 2 * np.sqrt(np.where(z <= 1, 1.0, z)) - 1),
+    "cauchy": lambda z: np.log1p(z),
+    "arctan": lambda z: np.arctan(z),
+}
+"""SciPy's loss functions of a squared residual."""
+
+
+@twin(scipy.optimize.least_squares, adopts=False)
+def least_squares(
+    fun: Any, x0: Any, jac: Any = "2-point", bounds: Any = (-np.inf, np.inf), *rest: Any, **options: Any
+) -> Any:
+    if rest:
+        raise RecordingError("give the options of least_squares by name: method=…" + at_line())
+    args, kwargs = options.pop("args", ()), options.pop("kwargs", None)
+    loss, scale = options.get("loss", "linear"), options.get("f_scale", 1.0)
+    if callable(loss):
+        raise RecordingError(f"least_squares is differentiated with a loss of {', '.join(LOSSES)}" + at_line())
+    f = Callback(fun, args, kwargs)
+    slopes = Callback(jac, args, kwargs) if callable(jac) else jac
+    result = scipy.optimize.least_squares(f, read_values(x0), slopes, read_values(bounds), **options)
+    x = _numbers(result.x)
+    near = f.at(x)
+    operands = f.operands()
+
+    def cost(z: Any, *outside: Any) -> Any:
+        return 0.5 * scale**2 * np.sum(LOSSES[loss]((near(z, *outside) / scale) ** 2))
+
+    pairs = _pairs(bounds, x.size)
+    made = _minimum("least_squares", cost, operands, x, _at_bounds(x, pairs, _slope(cost, x, operands)))
+    fields = {
+        "x": made,
+        "cost": cost(made, *operands),
+        "fun": near(made, *operands),
+        "grad": without_derivative("the grad of least_squares", result.grad, operands),
+    }
+    if isinstance(result.jac, np.ndarray):
+        fields["jac"] = without_derivative("the jac of least_squares", result.jac, operands)
+    return _filled(result, **fields)
+
+
+def _pairs(bounds: Any, n: int) -> Any:
+    """Bounds as a pair for each unknown."""
+    if isinstance(bounds, scipy.optimize.Bounds):
+        return bounds
+    low, high = (list(side) if np.ndim(side) else [side] * n for side in bounds)
+    return list(zip(low, high, strict=True))
+
+
+@twin(scipy.optimize.curve_fit, adopts=False)
+def curve_fit(
+    f: Any,
+    xdata: Any,
+    ydata: Any,
+    p0: Any = None,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    check_finite: Any = None,
+    bounds: Any = (-np.inf, np.inf),
+    method: Any = None,
+    jac: Any = None,
+    *,
+    full_output: bool = False,
+    nan_policy: Any = None,
+    **options: Any,
+) -> Any:
+    xdata, ydata, sigma = (joined(x) if isinstance(x, list | tuple) else x for x in (xdata, ydata, sigma))
+    model = Callback(f)
+    plain_xdata = read_values(xdata)
+    if p0 is None:
+        p0 = np.ones(_parameters_of(f))
+    result = scipy.optimize.curve_fit(
+        model,
+        plain_xdata,
+        read_values(ydata),
+        read_values(p0),
+        read_values(sigma),
+        absolute_sigma,
+        check_finite,
+        read_values(bounds),
+        method,
+        _plain_callback(jac, ()),
+        full_output=full_output,
+        nan_policy=nan_policy,
+        **options,
+    )
+    p = _numbers(result[0])
+    of_all = Callback(lambda p, x: f(x, *[p[i] for i in range(p.shape[0])]))
+    near = of_all.at(p, np.asarray(plain_xdata, float))
+    of_model = of_all.operands()
+    measured = [x for x in (xdata, ydata, sigma) if type(x) is Array]
+
+    def residuals(z: Any, *outside: Any) -> Any:
+        given = iter(outside[len(of_model) :])
+        x, y, s = (next(given) if type(part) is Array else part for part in (xdata, ydata, sigma))
+        away = near(z, np.asarray(x, float) if type(x) is not Array else x, *outside[: len(of_model)]) - y
+        if s is None:
+            return away
+        return away / s if np.ndim(s) <= 1 else np.linalg.solve(np.linalg.cholesky(s), away)
+
+    def cost(z: Any, *outside: Any) -> Any:
+        return 0.5 * np.sum(residuals(z, *outside) ** 2)
+
+    operands = [*of_model, *measured]
+    slope = _slope(cost, p, operands)
+    made = _minimum("curve_fit", cost, operands, p, _at_bounds(p, _pairs(bounds, p.size), slope))
+    slopes = jacobian(lambda z: residuals(z, *operands))(made)
+    covariance = np.linalg.inv(slopes.T @ slopes)
+    if not absolute_sigma:
+        covariance = covariance * (2 * cost(made, *operands) / (np.size(value_of(ydata)) - p.size))
+    return (with_value(made, result[0]), with_value(covariance, result[1]), *result[2:])
+
+
+def _parameters_of(f: Any) -> int:
+    """How many parameters a model has after the variable."""
+    return len(inspect.signature(f).parameters) - 1
+
+
+# Linear problems -----------------------------------------------------------------------------------------------------
+
+
+@twin(scipy.optimize.linprog, adopts=False)
+def linprog(
+    c: Any,
+    A_ub: Any = None,
+    b_ub: Any = None,
+    A_eq: Any = None,
+    b_eq: Any = None,
+    bounds: Any = (0, None),
+    method: str = "highs",
+    **options: Any,
+) -> Any:
+    given = [joined(x) if isinstance(x, list | tuple) else x for x in (c, A_ub, b_ub, A_eq, b_eq)]
+    plain = [read_values(x) for x in given]
+    result = scipy.optimize.linprog(*plain, read_values(bounds), method, **options)
+    c, A_ub, b_ub, A_eq, b_eq = given
+    if result.x is None:
+        return result
+    x, rows, limits = np.asarray(result.x), [], []
+    if A_eq is not None:
+        for i in range(len(plain[3])):
+            rows.append(A_eq[i])
+            limits.append(np.ravel(b_eq)[i])
+    if A_ub is not None:
+        slack = np.ravel(plain[2]) - np.asarray(plain[1]) @ x
+        for i in map(int, np.flatnonzero(slack <= 1e-8 * np.maximum(1.0, np.abs(np.ravel(plain[2]))))):
+            rows.append(A_ub[i])
+            limits.append(np.ravel(b_ub)[i])
+    pairs = [bounds] * x.size if np.ndim(read_values(bounds[0])) == 0 else list(bounds)
+    for i, pair in enumerate(pairs):
+        for limit in pair:
+            if limit is not None and abs(x[i] - value_of(limit)) <= 1e-9 * max(1.0, abs(x[i])):
+                rows.append(np.eye(x.size)[i])
+                limits.append(limit)
+                break
+    if len(rows) != x.size or np.linalg.matrix_rank(np.stack([value_of(row) for row in rows])) < x.size:
+        raise GradientError(
+            f"the solution of linprog has no derivative: {len(rows)} constraints are active for {x.size} unknowns; "
+            "it is unique and regular where these are as many, and independent" + at_line()
+        )
+    made = np.linalg.solve(
+        np.stack([np.asarray(r, float) if type(r) is not Array else r for r in rows]), np.stack(limits)
+    )
+    return _filled(result, x=made, fun=np.dot(c, made))
+
+
+@twin(scipy.optimize.nnls, adopts=False)
+def nnls(A: Any, b: Any, **options: Any) -> Any:
+    A, b = (joined(x) if isinstance(x, list | tuple) else x for x in (A, b))
+    x, norm = scipy.optimize.nnls(read_values(A), read_values(b), **options)
+    free = np.flatnonzero(x > 0)
+    columns = A[:, free]
+    solved = np.linalg.solve(columns.T @ columns, columns.T @ b)
+    made = np.zeros((x.size, free.size))
+    made[free, np.arange(free.size)] = 1.0
+    return with_value(made @ solved, x), with_value(np.linalg.norm(columns @ solved - b), norm)
