@@ -175,6 +175,17 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         "functions of BLAS and LAPACK": "find_best_blas_type get_blas_funcs get_lapack_funcs",
     },
     "scipy.ndimage": {"makes arrays": "generate_binary_structure"},
+    "scipy.signal": {
+        "makes windows and test signals of plain numbers": (
+            "chirp correlation_lags gausspulse get_window max_len_seq sawtooth square sweep_poly unit_impulse"
+        ),
+        "designs filters of plain numbers": (
+            "band_stop_obj bessel besselap bilinear bilinear_zpk buttap butter buttord cheb1ap cheb1ord cheb2ap "
+            "cheb2ord cheby1 cheby2 ellip ellipap ellipord findfreqs firls firwin firwin2 firwin_2d gammatone "
+            "iircomb iirdesign iirfilter iirnotch iirpeak kaiser_atten kaiser_beta kaiserord remez savgol_coeffs"
+        ),
+        "checks": "check_COLA check_NOLA closest_STFT_dual_window czt_points",
+    },
 }
 """Functions that make or describe arrays: a description, and their names."""
 

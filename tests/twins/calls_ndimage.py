@@ -87,6 +87,18 @@ CALLS: dict[str, Call] = {
         ]
     },
     "map_coordinates, order 0": Call(lambda x: scipy.ndimage.map_coordinates(x, C, order=0, mode="nearest"), (X,)),
+    "map_coordinates, what is around": Call(
+        lambda x, v: [
+            scipy.ndimage.map_coordinates(x, C - 0.5, cval=v, mode=mode, order=2)
+            for mode in ("constant", "grid-constant")
+        ],
+        (X, 0.0),
+    ),
+    "correlate, what is around": Call(lambda x, v: scipy.ndimage.correlate(x, K, mode="constant", cval=v), (X, 0.0)),
+    "maximum_filter, what is around": Call(
+        lambda x, v: scipy.ndimage.maximum_filter(x, 3, mode="constant", cval=v), (X, 0.7)
+    ),
+    "gaussian_filter, of two widths": Call(lambda x, s: scipy.ndimage.gaussian_filter(x, [s, 2 * s]), (X, 0.6)),
     "affine_transform": _of("affine_transform", X, M, V[:2]),
     "affine_transform, homogeneous": _of("affine_transform", X, np.c_[M, V[:2]], mode="mirror"),
     "affine_transform, of a diagonal": _of("affine_transform", X, np.array([0.8, 1.3]), output_shape=(3, 4), order=1),

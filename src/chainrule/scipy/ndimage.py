@@ -32,7 +32,7 @@ _PAD: dict[str, Any] = {
 """NumPy's name of each mode."""
 
 
-def _axes(axes, ndim):
+def axes_of(axes, ndim):
     """Axes counted from the left, all of them by default."""
     axes = range(ndim) if axes is None else (axes,) if isinstance(axes, int) else axes
     return [i % ndim for i in axes]
@@ -61,7 +61,7 @@ def _padded(x, before, after, modes, cval):
 def _correlated(x, weights, axes, mode, cval, origin):
     """z[i] = Σ w[j] x[i + j − middle − origin] over the axes: padded, then convolved by the weights backwards."""
     x, weights = as_array(x), as_array(weights)
-    count, axes = weights.ndim, _axes(axes, x.ndim)
+    count, axes = weights.ndim, axes_of(axes, x.ndim)
     before, after, modes = [0] * x.ndim, [0] * x.ndim, ["constant"] * x.ndim
     for axis, k, o, m in zip(axes, weights.shape, _each(origin, count), _each(mode, count), strict=True):
         before[axis], after[axis], modes[axis] = k // 2 + o, k - 1 - k // 2 - o, m
@@ -104,7 +104,7 @@ def uniform_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0
 
 @twin(scipy.ndimage.uniform_filter)
 def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None):
-    axes = _axes(axes, input.ndim)
+    axes = axes_of(axes, input.ndim)
     each = [_each(v, len(axes)) for v in (size, mode, origin)]
     for axis, n, m, o in zip(axes, *each, strict=True):
         input = uniform_filter1d(input, n, axis, None, m, cval, o)
@@ -135,7 +135,7 @@ def gaussian_filter1d(
 def gaussian_filter(
     input, sigma, order=0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, radius=None, axes=None
 ):
-    axes = _axes(axes, input.ndim)
+    axes = axes_of(axes, input.ndim)
     each = [_each(v, len(axes)) for v in (sigma, order, mode, radius)]
     for axis, s, o, m, r in zip(axes, *each, strict=True):
         if value_of(s) > 1e-15:
@@ -164,7 +164,7 @@ twin(scipy.ndimage.sobel)(_derivative([1.0, 2.0, 1.0]))
 
 @twin(scipy.ndimage.laplace)
 def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
-    axes = _axes(axes, input.ndim)
+    axes = axes_of(axes, input.ndim)
     modes = _each(mode, len(axes))
     second = np.array([1.0, -2.0, 1.0])
     return sum(_correlated(input, second, i, m, cval, 0) for i, m in zip(axes, modes, strict=True))
@@ -172,7 +172,7 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
 
 def _gaussians(input, sigma, order, mode, cval, axes, options):
     """For each of the axes, the Gaussian filter that takes a derivative along it."""
-    axes = _axes(axes, input.ndim)
+    axes = axes_of(axes, input.ndim)
     sigma, modes = _each(sigma, len(axes)), _each(mode, len(axes))
     for i in range(len(axes)):
         orders = [order * (i == j) for j in range(len(axes))]
@@ -233,7 +233,7 @@ def _chosen(x, choose, footprint, mode, cval, origin, offsets=None):
 
 def _footprint(size, footprint, ndim, axes=None):
     """The truths of a window over all axes."""
-    axes = _axes(axes, ndim)
+    axes = axes_of(axes, ndim)
     if footprint is None:
         footprint = np.ones(_each(size, len(axes)), bool)
     footprint = np.asarray(footprint, bool)
@@ -245,7 +245,7 @@ def _footprint(size, footprint, ndim, axes=None):
 
 def _of_axes(value, axes, ndim, other):
     """An argument that is given for some axes, for all of them."""
-    axes, full = _axes(axes, ndim), [other] * ndim
+    axes, full = axes_of(axes, ndim), [other] * ndim
     for axis, v in zip(axes, _each(value, len(axes)), strict=True):
         full[axis] = v
     return full
@@ -487,7 +487,7 @@ def _interpolated(x, coordinates, order, mode, cval, prefilter):
         taps.append(list(zip(firsts, weights, strict=True)))
     flat = np.reshape(x, (*x.shape[:-count], -1))
     if mode == "grid-constant":
-        flat = np.concatenate([flat, np.full((*flat.shape[:-1], 1), cval)], axis=-1)
+        flat = np.concatenate([flat, np.broadcast_to(cval, (*flat.shape[:-1], 1))], axis=-1)
     z = 0.0
     for chosen in itertools.product(*taps):
         places = step(lambda *ks: _flat(ks, sizes), *(k for k, _ in chosen))
