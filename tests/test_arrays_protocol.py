@@ -11,6 +11,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.special
 import torch
 
 import chainrule as cr
@@ -1099,3 +1100,31 @@ def test_derivatives_have_the_precision_of_the_result_where_operands_of_pytorch_
     for derivative in (cr.grad, lambda f: cr.jacobian(cr.grad(f))):
         got = derivative(loss(c_small))(torch.tensor(x))
         np.testing.assert_allclose(got.numpy(), derivative(loss(c))(x), rtol=1e-14, atol=1e-15)
+
+
+PLAIN = [np.array([-2.5, 0.5, -3.0]), np.array([-2, 1, 3]), -2.5, -3, np.float32(-1.5)]
+
+
+@pytest.mark.parametrize("f", [np.power, scipy.special.xlogy, scipy.special.xlog1py, np.multiply, np.divide])
+@pytest.mark.parametrize("plain", PLAIN, ids=str)
+@pytest.mark.parametrize("which", [0, 1])
+def test_plain_operands_are_complex_where_a_function_computes_with_complex_numbers(f, plain, which):
+    """The logarithm of a negative number has a derivative's factor in it: it must not be taken of a real number."""
+    x = np.array([0.3, 0.7, 1.2])
+
+    def loss(x):
+        z = f(x, plain, dtype=complex) if which == 0 else f(plain, x, dtype=complex)
+        return np.sum(z.real) + 2 * np.sum(z.imag)
+
+    expected = [(loss(x + 1e-6 * e) - loss(x - 1e-6 * e)) / 2e-6 for e in np.eye(3)]
+    np.testing.assert_allclose(cr.grad(loss)(x), expected, rtol=1e-7, atol=1e-7)
+
+
+def test_select_takes_its_conditions_and_choices_as_arrays():
+    x = np.array([[0.5, 1.5, 2.5], [3.5, 4.5, 5.5]])
+    conditions = np.array([[True, False, False], [True, True, False]])
+    f = lambda x: np.select(conditions, x * x, default=x[0])  # noqa: E731
+    np.testing.assert_array_equal(cr.jvp(f, (x,), (x,))[0], f(x))
+    compiled = cr.compile(cr.grad(lambda x: np.sum(f(x) * [1.0, 2.0, 3.0])))
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(x), [[1.0, 0.0, 3.0], [0.0, 18.0, 0.0]])

@@ -160,9 +160,10 @@ def _as_taken(x: Any, dtype: Any) -> Any:
         return ANSWERS[np.astype](x, dtype) if x.dtype != dtype and dtype.kind in "fciu" else x
     if type(x) in HAVE_DTYPE:
         kind, other = x.dtype.kind, dtype.kind
-        if (kind in "ub" and other in "fc") or (kind == other == "f" and x.dtype.itemsize < dtype.itemsize):
+        wider = kind == other == "f" and x.dtype.itemsize < dtype.itemsize
+        if wider or (kind in "ub" and other in "fc") or (kind != "c" and other == "c"):
             return x.astype(dtype)
-    return x
+    return complex(x) if type(x) in (int, float) and dtype.kind == "c" else x
 
 
 def _dtype_of(x: Any) -> Any:

@@ -241,7 +241,7 @@ def numpy_choose(a, choices, out=None, mode="raise"):
 @answers(np.select)
 def numpy_select(condlist, choicelist, default=0):
     """np.select: at each position the choice of the first condition that holds."""
-    if len(condlist) != len(choicelist) or not condlist:
+    if len(condlist) != len(choicelist) or len(condlist) == 0:
         raise BlockError(f"select with {len(condlist)} conditions and {len(choicelist)} choices" + at_line())
     z = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
