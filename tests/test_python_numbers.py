@@ -39,6 +39,70 @@ def test_where_python_refuses_a_division_by_zero_the_number_is_numpys():
         assert cr.value_and_grad(lambda x: x**2)(1e200) == (np.inf, 2e200)
 
 
+def divided(x):
+    try:
+        return 1 / (x - 1)
+    except ZeroDivisionError:
+        return 5 * x
+
+
+def raised(x):
+    try:
+        y = x**400.0
+    except (OverflowError, ValueError) as error:
+        y = len(type(error).__name__) * x
+    return y
+
+
+def modulo(x):
+    try:
+        with np.errstate(all="ignore"):
+            return inverse_of(x) % (x - 1)
+    except:  # noqa: E722
+        return 3 * x
+
+
+def inverse_of(x):
+    return (x - 1) ** -1
+
+
+@pytest.mark.parametrize(("f", "refused", "slope"), [(divided, 1.0, 5.0), (raised, 10.0, 13.0), (modulo, 1.0, 3.0)])
+def test_an_error_of_pythons_that_the_code_catches_takes_the_branch_that_it_takes_in_python(f, refused, slope):
+    assert cr.value_and_grad(f)(refused) == (f(refused), slope)
+    assert cr.value_and_grad(f)(1.5)[0] == f(1.5)
+    for order in ((refused,) * 4 + (1.5, 1.5, 1.5, refused), (1.5,) * 4 + (refused, refused, refused, 1.5)):
+        compiled = cr.compile(cr.value_and_grad(f))
+        for x in order:
+            found = compiled(x)
+            np.testing.assert_allclose(found[0], f(x))
+            np.testing.assert_allclose(found[1], cr.grad(f)(x))
+
+
+def test_code_for_one_branch_refuses_the_number_that_raises():
+    exec(cr.explain(divided)(2.5).code(), made := {})
+    assert made["divided_and_gradient"](2.5) == cr.value_and_grad(divided)(2.5)
+    with pytest.raises((ValueError, ZeroDivisionError)):
+        made["divided_and_gradient"](1.0)
+
+
+def test_only_an_except_raises_the_error_not_another_block():
+    def f(x):
+        try:
+            with np.errstate(all="ignore"):
+                y = 1 / x
+        finally:
+            z = 2.0
+        return y * z
+
+    assert cr.value_and_grad(f)(0.0) == (np.inf, -np.inf)
+
+
+def test_compiling_where_a_rule_divides_one_of_pythons_numbers_by_zero():
+    compiled = cr.compile(lambda x: (x - 1) ** -1)
+    with np.errstate(divide="ignore"):
+        assert [compiled(x) for x in (1.0, 1.0, 1.0, 3.0)] == [np.inf, np.inf, np.inf, 0.5]
+
+
 def real_parts(f):
     return lambda x: np.sum(np.real(f(x)) * 1.0)
 

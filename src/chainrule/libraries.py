@@ -24,6 +24,7 @@ __all__ = [
     "is_numpy",
     "library_of",
     "namespace_of",
+    "numpys",
     "special_functions_of",
 ]
 
@@ -56,6 +57,11 @@ def as_numpy_number(value: Any, dtype: Any) -> Any:
         if kind is complex and dtype.kind == "c":
             return dtype.type(value)
     return np.asarray(value)[()]
+
+
+def numpys(x: Any) -> Any:
+    """A number of Python as NumPy's, which is infinite where Python raises; anything else unchanged."""
+    return np.asarray(x)[()] if type(x) in PYTHON else x
 
 
 def is_inexact(value: Any) -> bool:

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.array import Array, constant
+from chainrule.array import WATCHER, Array, constant
+from chainrule.caught import is_caught
 from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.layout import copied_as_it_lies, is_contiguous
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_numpy, library_of, namespace_of
+from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_numpy, library_of, namespace_of, numpys
 from chainrule.node import NO_PARAMS, Node, at_line, user_frame
 from chainrule.versions import is_small_part, written
 from chainrule.views import is_entry, view_of
@@ -56,6 +57,7 @@ def record(
     values = []
     xp = NUMPY_NAMESPACE
     unsure = False
+    refused = None
     for operand in operands:
         kind = type(operand)
         if kind is not Array and kind not in PLAIN:
@@ -77,8 +79,10 @@ def record(
         elif run is not None and xp is not None:
             try:
                 value = run(*values)
-            except (ZeroDivisionError, OverflowError):  # Python's numbers raise where NumPy's are infinite
-                value = run(*(np.asarray(x)[()] if type(x) in (float, complex) else x for x in values))
+            except (ZeroDivisionError, OverflowError) as error:  # Python's numbers raise where NumPy's are infinite
+                refused = error if is_caught() else None
+                with np.errstate(all=None if refused is None else "ignore"):
+                    value = run(*map(numpys, values)).item()
         else:
             value = block.forward(xp or namespace_of(values), *values, **params)
     except ChainruleError:
@@ -106,6 +110,10 @@ def record(
                 result._own.value = copied_as_it_lies(value)  # else the next write must copy the whole array
         elif xp is None and not is_immutable(value):  # in other libraries it may be either
             result._view = view_of(source)._replace(steps=None)
+    if value.__class__ is float and WATCHER.get() is not None and is_caught():
+        bool(np.isfinite(result))  # the error is another path
+    if refused is not None:
+        raise refused
     return result
 
 

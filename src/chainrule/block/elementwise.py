@@ -15,7 +15,7 @@ from chainrule.block.base import Block
 from chainrule.block.bounds import Bounds
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
-from chainrule.libraries import NUMPY, PYTHON, is_complex, is_inexact, is_numpy, namespace_of
+from chainrule.libraries import NUMPY, is_complex, is_inexact, is_numpy, namespace_of, numpys
 from chainrule.step import record
 
 __all__ = [
@@ -68,7 +68,7 @@ class Elementwise(Block):
                         slope = derivative(xp, z, *taken, **params)
                     except (ZeroDivisionError, OverflowError):  # Python's numbers refuse what NumPy's call infinite
                         with np.errstate(all="ignore"):
-                            slope = derivative(xp, z, *map(_as_numpys, taken), **params)
+                            slope = derivative(xp, z, *map(numpys, taken), **params)
                     if is_complex(slope):
                         slope = xp.conj(slope)
                     grad = _times_slope(xp, dz, slope)
@@ -77,11 +77,6 @@ class Elementwise(Block):
                     grad = sum_to(xp, grad, operand.shape, shape)
             grads.append(grad)
         return grads
-
-
-def _as_numpys(x: Any) -> Any:
-    """A constant that is one of Python's numbers as NumPy's."""
-    return np.asarray(x)[()] if type(x) in PYTHON else x
 
 
 def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:

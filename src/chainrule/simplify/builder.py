@@ -13,7 +13,7 @@ from chainrule import absent, constants
 from chainrule.block import Block
 from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import negative
-from chainrule.libraries import namespace_of
+from chainrule.libraries import namespace_of, numpys
 from chainrule.node import Node
 from chainrule.simplify import structure
 
@@ -216,7 +216,10 @@ class Builder:
         """The value of a block. Warnings of overflow are left to the later run of the graph."""
         values = [x.value if type(x) is Node else x for x in operands]
         with np.errstate(all="ignore"):
-            return block.forward(namespace_of(values), *values, **params)
+            try:
+                return block.forward(namespace_of(values), *values, **params)
+            except (ZeroDivisionError, OverflowError):  # Python's numbers raise where NumPy's are infinite
+                return block.forward(namespace_of(values), *map(numpys, values), **params)
 
     def key(self, x: Any) -> Any:
         """A key that is equal for equal constants; it includes whether their zeros are absent."""

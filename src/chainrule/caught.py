@@ -1,0 +1,52 @@
+"""Whether the user's code would catch an error: then it takes another branch where Python's numbers raise one."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.node import is_internal, user_frame
+
+__all__ = ["is_caught"]
+
+
+def is_caught() -> bool:
+    """Whether the function that is recorded has a `try … except` around what runs now."""
+    frame: Any = user_frame()
+    while frame is not None and not str(frame.f_globals.get("__name__", "")).startswith("chainrule."):
+        code = frame.f_code
+        if not is_internal(code.co_filename) and _has_except(code, frame.f_lasti):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@functools.lru_cache(1000)
+def _has_except(code: types.CodeType, offset: int) -> bool:
+    """Whether an instruction of a function has an `except` around it, not only a `with` or a `finally`."""
+    told = dis.Bytecode(code)
+    steps = list(told)
+    starts = [i for i, step in enumerate(steps) if step.opname == "PUSH_EXC_INFO"]
+    excepts = {steps[i].offset for i in starts if _handles(steps[i + 1 :])}
+    entries = list(getattr(told, "exception_entries", ()))
+    while entry := next((e for e in entries if e.start <= offset < e.end), None):
+        if entry.target in excepts:
+            return True
+        entries.remove(entry)
+        offset = entry.target  # a `with` raises the error again, in what is around it
+    return False
+
+
+def _handles(steps: Sequence[dis.Instruction]) -> bool:
+    """Whether a handler begins here that asks for the class of the error, or that takes any."""
+    if steps[0].opname == "POP_TOP":
+        return True
+    for step in steps:
+        if step.opname in ("CHECK_EXC_MATCH", "CHECK_EG_MATCH"):
+            return True
+        if step.opname in ("RERAISE", "PUSH_EXC_INFO"):
+            break
+    return False
