@@ -150,8 +150,8 @@ def test_ufunc_method_without_a_rule_is_named():
 
 @pytest.mark.parametrize(
     "lose",
-    [float, lambda x: x.item(), lambda x: x.tolist(), plain_asarray],
-    ids=["float", "item", "tolist", "asarray"],
+    [float, lambda x: x.tobytes(), plain_asarray],
+    ids=["float", "tobytes", "asarray"],
 )
 def test_turning_a_recorded_array_into_a_plain_one_is_refused(lose):
     told = message_of(RecordingError, cr.grad(lambda x: lose(x) * x), 1.0)
@@ -176,29 +176,32 @@ def test_math_functions_are_told_to_be_numpys_where_no_function_is_recorded():
     assert "np.exp" in message_of(RecordingError, math.exp, cr.variable(1.0))
 
 
-OUTSIDE = np.zeros(3)
-"""An array that was there before a function is recorded, so it is plain."""
+def made_by_c():
+    """An array that no function of NumPy's has made for the recorded function, so it is plain."""
+    return pickle.loads(pickle.dumps(np.zeros(3)))
 
 
 class Holder:
-    out = OUTSIDE
+    def __init__(self):
+        self.out = made_by_c()
 
 
 def write_an_entry(x):
-    OUTSIDE[0] = x[0]
+    table = made_by_c()
+    table[0] = x[0]
 
 
 def write_a_slice(x):
-    OUTSIDE[:] = x  # a slice takes another way through NumPy
+    table = made_by_c()
+    table[:] = x  # a slice takes another way through NumPy
 
 
 @pytest.mark.parametrize("write", [write_an_entry, write_a_slice])
-def test_writing_recorded_values_into_an_array_from_outside_is_refused(write):
+def test_writing_recorded_values_into_a_plain_array_is_refused(write):
     told = message_of(RecordingError, cr.grad(lambda x: write(x) or np.sum(x)), ONES)
-    assert "OUTSIDE is a plain array" in told  # and not NumPy's "setting an array element with a sequence"
-    assert "out = np.array(OUTSIDE)" in told
-    assert "OUTSIDE[" in told.splitlines()[1]
-    assert not OUTSIDE.any()
+    assert "table is a plain array" in told  # and not NumPy's "setting an array element with a sequence"
+    assert "table = np.array(table)" in told
+    assert "table[" in told.splitlines()[1]
 
 
 def test_a_plain_array_that_an_object_holds_is_named():
@@ -211,9 +214,9 @@ def test_a_plain_array_that_an_object_holds_is_named():
 
 
 @pytest.mark.parametrize("key", [..., slice(1, None)])
-def test_adding_a_recorded_array_in_place_to_one_from_outside_is_refused(key):
+def test_adding_a_recorded_array_in_place_to_a_plain_one_is_refused(key):
     def f(x):
-        out = OUTSIDE[key]
+        out = made_by_c()[key]
         out += x[key]
         return np.sum(out)
 
@@ -222,8 +225,8 @@ def test_adding_a_recorded_array_in_place_to_one_from_outside_is_refused(key):
     assert "out += x" in told
 
 
-def test_out_of_an_array_from_outside_is_refused():
-    assert "out=" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.exp(x, out=OUTSIDE))), ONES)
+def test_out_of_a_plain_array_is_refused():
+    assert "out=" in message_of(RecordingError, cr.grad(lambda x: np.sum(np.exp(x, out=made_by_c()))), ONES)
 
 
 def test_keyword_of_a_ufunc_that_is_not_covered_is_refused():

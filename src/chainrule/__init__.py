@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import chainrule.inplace
 import chainrule.objects
 import chainrule.operators
+import chainrule.python_numbers
 import chainrule.scipy
 import chainrule.special
 from chainrule.array import Array

@@ -90,6 +90,8 @@ class Array(Methods, metaclass=ArrayClass):
     __setitem__: Callable[..., None]  # inplace.py
     _write: Callable[..., Array]  # inplace.py
     backward: Callable[..., None]  # imperative.py
+    item: Callable[..., Any]  # python_numbers.py
+    tolist: Callable[..., Any]  # python_numbers.py
     __array_namespace__: Callable[..., Any]  # namespace.py
     _to_objects: Callable[..., np.ndarray]  # objects.py
     _repr_mimebundle_: Callable[..., dict[str, str]]  # explain/arrays.py
@@ -254,14 +256,6 @@ class Array(Methods, metaclass=ArrayClass):
     def __complex__(self) -> complex:
         self._refuse("complex(x)")
         return complex(read(self._node))
-
-    def item(self, *args: Any) -> Any:
-        self._refuse("x.item()")
-        return read(self._node).item(*args)
-
-    def tolist(self) -> Any:
-        self._refuse("x.tolist()")
-        return read(self._node).tolist()
 
     def tobytes(self, *args: Any) -> bytes:
         self._refuse("x.tobytes()")

@@ -8,14 +8,14 @@ import sysconfig
 import types
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.array import Array
 from chainrule.node import Node, is_internal
 
-__all__ = ["is_filled", "is_library", "reached"]
+__all__ = ["Place", "is_filled", "is_library", "is_of_library", "places", "reached"]
 
 REACH = 20_000
 """The maximum number of objects that are looked at."""
@@ -30,7 +30,7 @@ def reached(f: Any) -> Iterator[Any]:
         if id(item) not in seen:
             seen.add(id(item))
             yield item
-            queue += _parts(item)
+            queue += [place.value for place in places(item)]
 
 
 def is_filled(cell: Any) -> bool:
@@ -41,38 +41,78 @@ def is_filled(cell: Any) -> bool:
     return True
 
 
-def _parts(item: Any) -> list[Any]:
-    """The objects that a function can reach through an object."""
+class Place(NamedTuple):
+    """Where a value is held: `holder[key]`, an attribute `holder.key`, or a cell. The holder is None if it is fixed."""
+
+    holder: Any
+    key: Any
+    value: Any
+
+    def now(self) -> Any:
+        """The value that is held there now; None if there is none."""
+        holder, key = self.holder, self.key
+        if isinstance(holder, types.CellType):
+            return holder.cell_contents if is_filled(holder) else None
+        if isinstance(holder, dict):
+            return holder.get(key)
+        if isinstance(holder, list | deque):
+            return holder[key] if key < len(holder) else None
+        return getattr(holder, key, None)
+
+    def put(self, value: Any) -> None:
+        """Hold another value there."""
+        holder, key = self.holder, self.key
+        if isinstance(holder, types.CellType):
+            holder.cell_contents = value
+        elif isinstance(holder, dict | list | deque):
+            holder[key] = value
+        elif isinstance(holder, type):
+            setattr(holder, key, value)
+        else:
+            object.__setattr__(holder, key, value)
+
+
+def places(item: Any) -> list[Place]:
+    """The places of the objects that a function can reach through an object."""
     if item is None or isinstance(item, str | bytes | int | float | complex | np.ndarray | np.generic | Array | Node):
         return []
     if isinstance(item, type):
-        return [] if _is_of_library(item) else [*vars(item).values(), *item.__bases__]
+        if is_of_library(item):
+            return []
+        return [*(Place(item, name, x) for name, x in vars(item).items()), *_fixed(*item.__bases__)]
     if isinstance(item, staticmethod | classmethod):
-        return [item.__func__]
+        return _fixed(item.__func__)
     if isinstance(item, property):
-        return [item.fget, item.fset]
-    if isinstance(item, list | tuple | set | frozenset):
-        return list(item)
+        return _fixed(item.fget, item.fset)
+    if isinstance(item, list | deque):
+        return [Place(item, i, x) for i, x in enumerate(item)]
+    if isinstance(item, tuple | set | frozenset):
+        return _fixed(*item)
     if isinstance(item, dict):
-        return list(item.values())
+        return [Place(item, key, x) for key, x in item.items()]
     if isinstance(item, functools.partial):
-        return [item.func, *item.args, *item.keywords.values()]
+        return [*_fixed(item.func, *item.args), *places(item.keywords)]
     if isinstance(item, types.MethodType):
-        return [item.__self__, item.__func__]
+        return _fixed(item.__self__, item.__func__)
     if isinstance(item, types.FunctionType):
-        parts = [cell.cell_contents for cell in item.__closure__ or () if is_filled(cell)]
-        parts += [*(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values(), getattr(item, "__wrapped__", None)]
-        return parts if is_library(item.__code__.co_filename) else parts + _named(item.__code__, item.__globals__)
+        found = [Place(cell, None, cell.cell_contents) for cell in item.__closure__ or () if is_filled(cell)]
+        found += _fixed(*(item.__defaults__ or ()), getattr(item, "__wrapped__", None))
+        found += places(item.__kwdefaults__)
+        return found if is_library(item.__code__.co_filename) else found + _named(item.__code__, item.__globals__)
     if isinstance(item, types.ModuleType):
         return []
-    slots = [getattr(item, n, None) for c in type(item).__mro__ for n in _slots(c)]
-    return [*getattr(item, "__dict__", {}).values(), *slots, type(item)]
+    slots = [Place(item, n, getattr(item, n)) for c in type(item).__mro__ for n in _slots(c) if hasattr(item, n)]
+    return [*places(getattr(item, "__dict__", None)), *slots, *_fixed(type(item))]
+
+
+def _fixed(*values: Any) -> list[Place]:
+    return [Place(None, None, value) for value in values]
 
 
 LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-def _is_of_library(kind: type) -> bool:
+def is_of_library(kind: type) -> bool:
     """Whether a class is not the user's. The module of an interactive session has no file."""
     module = sys.modules.get(kind.__module__)
     return kind.__module__ != "__main__" and is_library(getattr(module, "__file__", None))
@@ -88,14 +128,15 @@ def _slots(kind: type) -> list[str]:
     return [n for n in ([slots] if isinstance(slots, str) else slots) if n not in ("__dict__", "__weakref__")]
 
 
-def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Any]:
+def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Place]:
     """The globals that a function's code names, and the members of modules and classes that it names."""
     names = set(code.co_names)
-    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
-    found = [scope[n] for n in names if n in scope]
-    for owner in [x for x in found if isinstance(x, types.ModuleType | type)]:
+    found = [Place(scope, n, scope[n]) for n in names if n in scope]
+    for owner in [place.value for place in found if isinstance(place.value, types.ModuleType | type)]:
         if owner is not np:
-            found += [vars(owner)[n] for n in names if n in vars(owner)]
-    for part in inner:
-        found += _named(part, scope)
+            holder = vars(owner) if isinstance(owner, types.ModuleType) else owner
+            found += [Place(holder, n, vars(owner)[n]) for n in names if n in vars(owner)]
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            found += _named(part, scope)
     return found

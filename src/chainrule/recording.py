@@ -280,7 +280,7 @@ def record_call(
     if not _own_their_memory(given, new_args, new_kwargs):
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
     try:
-        with standins(f, args):
+        with standins(f, new_args, new_kwargs):
             returned = f(*new_args, **new_kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into

@@ -176,10 +176,11 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
         for i, j in (pair, pair[::-1]):
             handles[i]._shares = names[j]
     args, kwargs = signature.rebuild(handles)
+    args = [*args]
     draws = Draws(f)
     token = WATCHER.set(watch)
     try:
-        with watch_locals({}, draws), standins(f, args):
+        with watch_locals({}, draws), standins(f, args, kwargs):
             returned = f(*args, **kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import WRITES, recorded_constant
-from chainrule.array import Array
+from chainrule.array import Array, holds_recorded, joined
 from chainrule.errors import RecordingError
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.views import IndexStep, View, view_of
 
-__all__ = ["Buffer", "buffer", "is_recorded", "plain_of"]
+__all__ = ["Buffer", "Memory", "buffer", "is_recorded", "made_buffer", "plain_of"]
 
 
 class Memory(Node):
@@ -43,6 +43,15 @@ class Memory(Node):
         self.views: list[weakref.ref[Any]] = []
 
     differentiable = False  # type: ignore[assignment]  # it becomes a number or a plain array without losing anything
+
+    def refuse_aliases(self) -> None:
+        """Raise if plain code holds on to the memory: it would not see later writes."""
+        views = sum(view() is not None for view in self.views)
+        if sys.getrefcount(self.value) > 2 + views:
+            raise RecordingError(
+                "a recorded value is written into an array of which plain code keeps a view (of np.asarray, say), "
+                "which would not change with it; make the view after the write" + at_line()
+            )
 
 
 class Buffer(Array):
@@ -92,12 +101,13 @@ def buffer(array: Any) -> Any:
     """A plain array of floating numbers as a buffer; anything else unchanged."""
     if type(array) is not np.ndarray or array.dtype.kind not in "fc":
         return array
-    return _made(array if array.base is None else array.copy(order="K"), None)
+    return made_buffer(Memory(array if array.base is None else array.copy(order="K")))
 
 
-def _made(array: np.ndarray, view: View | None) -> Buffer:
+def made_buffer(memory: Memory, view: View | None = None) -> Buffer:
+    """The buffer of a memory."""
     made = object.__new__(Buffer)
-    Array.__init__(made, Memory(array))
+    Array.__init__(made, memory)
     if view is not None:
         made._view = view
         view.seen.views.append(weakref.ref(made))  # type: ignore[attr-defined]
@@ -105,7 +115,7 @@ def _made(array: np.ndarray, view: View | None) -> Buffer:
 
 
 def is_recorded(x: Any) -> bool:
-    """Whether x is a recorded array, or a list, a tuple or a dict that holds one."""
+    """Whether x is a recorded array, or a list, a tuple, a dict or an array of dtype object that holds one."""
     kind = type(x)
     if kind is Buffer:
         return type(_settled(x)) is Array
@@ -113,11 +123,16 @@ def is_recorded(x: Any) -> bool:
         return any(map(is_recorded, x))
     if kind is dict:
         return any(map(is_recorded, x.values()))
+    if kind is np.ndarray:
+        return x.dtype.kind == "O" and holds_recorded(x)
     return kind is Array
 
 
 def plain_of(x: Any) -> Any:
-    """The memory of a buffer, also in a list, a tuple or a dict; anything else unchanged."""
+    """The memory of a buffer, also in a list, a tuple or a dict; anything else unchanged.
+
+    An array of dtype object that holds recorded numbers becomes one recorded array.
+    """
     kind = type(x)
     if kind is Buffer:
         x = _settled(x)
@@ -126,7 +141,7 @@ def plain_of(x: Any) -> Any:
         return kind([plain_of(part) for part in x])
     if kind is dict:
         return {key: plain_of(part) for key, part in x.items()}
-    return x
+    return joined(x) if kind is np.ndarray and x.dtype.kind == "O" and holds_recorded(x) else x
 
 
 # Becoming recorded ---------------------------------------------------------------------------------------------------
@@ -142,7 +157,7 @@ def _settled(x: Buffer) -> Array:
 def _become_recorded(x: Buffer) -> None:
     """Turn a buffer into a recorded array; a view together with the array whose memory it shares."""
     if x._view is None:
-        _refuse_aliases(x)
+        x._own.refuse_aliases()  # type: ignore[attr-defined]
         made = recorded_constant(x._own.value.copy(order="K"))
     else:
         root, _, steps = x._view
@@ -158,17 +173,6 @@ def _become_recorded(x: Buffer) -> None:
             )
     x._own, x._view, x._unsure = made._own, made._view, made._unsure
     object.__dict__["__class__"].__set__(x, Array)
-
-
-def _refuse_aliases(x: Buffer) -> None:
-    """Raise if plain code holds on to the memory of a buffer: it would not see later writes."""
-    memory: Memory = x._own  # type: ignore[assignment]
-    views = sum(view() is not None for view in memory.views)
-    if sys.getrefcount(memory.value) > 2 + views:
-        raise RecordingError(
-            "a recorded value is written into an array of which plain code keeps a view (of np.asarray, say), which "
-            "would not change with it; make the view after the write" + at_line()
-        )
 
 
 # Computing -----------------------------------------------------------------------------------------------------------
@@ -214,8 +218,8 @@ def _as_buffer(value: Any, sources: list[tuple[Buffer, Callable[[Any], Any]]]) -
         if source._own.value is value:
             return source
         if np.may_share_memory(value, source._own.value):
-            return _made(value, _view_of(source, step))
-    return _made(value, None)
+            return made_buffer(Memory(value), _view_of(source, step))
+    return made_buffer(Memory(value))
 
 
 def _part(step: Callable[[Any], Any], i: int) -> Callable[[Any], Any]:

@@ -11,6 +11,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from chainrule.array import Array
+
 __all__ = ["StandIn", "StandInModule", "Stands", "meant"]
 
 
@@ -25,7 +27,7 @@ class Stands:
 
 
 class StandIn(Stands):
-    """A function that is called in another way, and is equal to the one that it stands for."""
+    """A function or a class that is called in another way, and is equal to the one that it stands for."""
 
     def __init__(self, function: Callable[..., Any], call: Callable[..., Any]):
         self._function, self._call = function, call
@@ -44,6 +46,17 @@ class StandIn(Stands):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # what isinstance asks
         return type(self._function)
+
+    def __instancecheck__(self, x: Any) -> bool:
+        kind: Any = self._function
+        return issubclass(x._class, kind) if isinstance(x, Array) else isinstance(x, kind)
+
+    def __subclasscheck__(self, kind: type) -> bool:
+        mine: Any = self._function
+        return issubclass(meant(kind), mine)
+
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self._function,)
 
     def __eq__(self, other: object) -> bool:
         return self is other or self._function == meant(other)

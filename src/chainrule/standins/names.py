@@ -9,6 +9,7 @@ being recorded in their own context. Afterwards each name is restored, even afte
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import dis
 import itertools
@@ -17,7 +18,8 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from chainrule.answers import WRITES
 from chainrule.array import Array
@@ -26,10 +28,16 @@ from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
 from chainrule.reach import is_filled, is_library, reached
 from chainrule.standins.buffer import WRITING
+from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import meant
+from chainrule.standins.imports import importer
 from chainrule.standins.library import chainrule_standin, given_arrays
+from chainrule.standins.loops import called_for_each
 from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
-from chainrule.standins.numpy_functions import JOINS, MODULES, NUMPY_FUNCTIONS, module_standin
+from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
+from chainrule.standins.number_types import PYTHON_TYPES
+from chainrule.standins.numpy_functions import JOINS
+from chainrule.standins.outside import Outside
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 
 __all__ = ["standins"]
@@ -38,6 +46,10 @@ _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | 
 """The stand-in for a function, by its id, because not every value of a name has a hash."""
 _WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out", "flat", "real", "imag"}
 """Names of what writes into an array: methods, functions, keywords, and attributes that can be set."""
+
+
+BUILTIN = object()
+"""The value of a name that a module has from Python's builtins, not of its own."""
 
 
 class Name:
@@ -65,33 +77,42 @@ class Name:
         if isinstance(self.scope, types.CellType):
             if is_filled(self.scope) and self._is_ours(self.scope.cell_contents):
                 self.scope.cell_contents = wanted
-        elif self._is_ours(self.scope.get(self.name)):
-            self.scope[self.name] = wanted
+        elif self._is_ours(self.scope.get(self.name, BUILTIN)):
+            if wanted is BUILTIN:
+                self.scope.pop(self.name, None)
+            else:
+                self.scope[self.name] = wanted
 
     def _is_ours(self, value: Any) -> bool:
         return value is self.found or any(value is standin for standin in self.standins)
 
 
 class _StandIns:
-    """Context: these names stand for our namespaces.
+    """Context: these names stand for our namespaces, and buffers for arrays from outside.
 
     Ctrl-C may come at any line, so each step can be done twice, and leaving undoes whatever was done. If Ctrl-C
     comes before the first line of leaving, the object leaves when it is deleted.
     """
 
-    __slots__ = ("buffered", "left", "names")
+    __slots__ = ("before", "buffered", "imported", "left", "names", "outside")
 
-    def __init__(self, names: list[tuple[Name, Any]]):
+    def __init__(self, names: list[tuple[Name, Any]], outside: Outside | None):
         self.names = names
+        self.outside = outside
         self.buffered = BUFFERED.get()
+        self.before = _imported.get()
+        self.imported = _Imported(id(self))
 
     def __enter__(self) -> None:
         self.left = False
         BUFFERED.set(True)
+        _imported.set(self.imported)
         with _lock:
             for name, standin in self.names:
                 name.users[id(self)] = standin
                 name.show()
+        if self.outside is not None:
+            self.outside.enter()
 
     def __exit__(self, *failure: Any) -> None:
         self._leave()
@@ -102,42 +123,106 @@ class _StandIns:
 
     def _leave(self) -> None:
         BUFFERED.set(self.buffered)
+        _imported.set(self.before)
         with _lock:
-            for name, _ in self.names:
+            for name, _ in (*self.names, *self.imported.names):
                 name.users.pop(id(self), None)
                 name.show()
+        if self.outside is not None:
+            self.outside.leave()
+            if not self.buffered:
+                self.outside.settle()
         self.left = True
 
 
+class _Imported:
+    """The modules of the user's that functions import while one recording runs, and the names of these."""
+
+    def __init__(self, user: int):
+        self.user = user
+        self.modules: set[types.ModuleType] = set()
+        self.names: list[tuple[Name, Any]] = []
+
+    def add(self, module: types.ModuleType) -> None:
+        """Names of the module's functions stand for something else until the recording ends."""
+        if module in self.modules:
+            return
+        self.modules.add(module)
+        own = [x for x in vars(module).values() if isinstance(x, types.FunctionType | type)]
+        roots = [x for x in own if x.__module__ == module.__name__]
+        if roots:
+            with _lock:
+                self.names += (names := _needs_of(roots).names)
+                for name, standin in names:
+                    name.users[self.user] = standin
+                    name.show()
+
+
+_imported: ContextVar[_Imported | None] = ContextVar("_imported", default=None)
+"""What is imported while the innermost recording runs."""
 _nothing = contextlib.nullcontext()
 
 
-def standins(f: Callable[..., Any], args: tuple[Any, ...] = ()) -> Any:
-    """Context: the names by which f, given these arguments, reaches NumPy, SciPy and math stand for our namespaces."""
-    names = _names_for(f, args)
-    return _StandIns(names) if names else _nothing
+def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Context: names of NumPy, SciPy and math that f reaches stand for ours, and buffers for plain arrays.
+
+    `args` and `kwargs` are what f is called with; plain arrays in them are replaced too.
+    """
+    roots = [f, *_with_code(args), *_with_code(kwargs)]
+    needed = _needs_of(roots)
+    if not needed.names and not needed.outside:
+        return _nothing
+    return _StandIns(needed.names, Outside([f, args, kwargs]) if needed.outside else None)
 
 
 _lock = waited_for(threading.Lock())
 
 
-_HARMLESS = PLAIN_TYPES | {Array, str, list, tuple, dict}
+_HARMLESS = PLAIN_TYPES | {Array, str}
 """Types of arguments that have no code of the user's."""
+
+
+def _with_code(x: Any, depth: int = 0) -> Iterator[Any]:
+    """The arguments, or their parts, that may have code of the user's: functions and objects."""
+    kind = type(x)
+    if kind in _HARMLESS:
+        return
+    if (kind is list or kind is tuple or kind is dict) and depth < 6:
+        for part in x.values() if kind is dict else x:
+            if type(part) not in _HARMLESS:
+                yield from _with_code(part, depth + 1)
+    else:
+        yield x
+
 
 # Which names ---------------------------------------------------------------------------------------------------------
 
 _names: dict[tuple[int, str], Name] = {}
 """Every name that was replaced once, by the id of its scope, which the name keeps alive."""
-_known: dict[Any, tuple[list[Any], list[tuple[dict[str, Any], str, Any]], list[tuple[Name, Any]]]] = {}
-"""Cache for each function: the objects that keep its key alive, the globals that were read, and its stand-ins."""
+_known: dict[Any, _Needs] = {}
+"""Cache for each function."""
 
 
-def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[tuple[Name, Any]]:
-    """The names that must stand for something else while f runs, and for what; most often none."""
-    roots = [f]
-    for x in args:
-        if type(x) not in _HARMLESS:
-            roots.append(type(x))
+class _Needs(NamedTuple):
+    """What a function needs while it is recorded.
+
+    Attributes
+    ----------
+    names : the names that must stand for something else, and for what; most often none.
+    outside : whether buffers must stand for arrays from outside.
+    links : the globals that this was worked out from.
+    held : the objects that keep the key of the cache alive.
+    """
+
+    names: list[tuple[Name, Any]]
+    outside: bool
+    links: list[tuple[dict[str, Any], str, Any]]
+    held: list[Any]
+
+
+def _needs_of(roots: list[Any]) -> _Needs:
+    """What functions need while they are recorded."""
+    f = roots[0]
     held: list[Any] = []
     if type(f) is types.FunctionType and f.__closure__ is None and len(roots) == 1:  # the common case
         held.append(f.__code__)
@@ -145,14 +230,15 @@ def _names_for(f: Callable[..., Any], args: tuple[Any, ...]) -> list[tuple[Name,
     else:
         key = tuple(_fingerprint(root, held) for root in roots)
     known = _known.get(key)
-    if known is None or any(meant(scope.get(name)) is not value for scope, name, value in known[1]):
+    if known is None or any(meant(scope.get(name)) is not value for scope, name, value in known.links):
         functions = [x for root in roots for x in reached(root) if isinstance(x, types.FunctionType)]
         functions = [x for x in functions if not is_library(x.__code__.co_filename)]
         links = [link for function in functions for link in _links(function)]
         if len(_known) >= 1000:
             _known.clear()
-        known = _known[key] = (held, links, _needed(functions))
-    return known[2]
+        outside = any(_uses_arrays(code) for function in functions for code in _codes(function.__code__))
+        known = _known[key] = _Needs(_needed(functions), outside, links, held)
+    return known
 
 
 def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
@@ -205,7 +291,16 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
     every = [code for found in codes.values() for code in found]
     writes = any(_writes(code) for code in every)
     kept = frozenset[str]().union(*map(_passed_on, every)) if any(map(_asks_identity, every)) else frozenset[str]()
+    called = {name for code in every for name in _called(code)}
+    kept |= {*NUMBER_TYPES} - called
     made: dict[int, tuple[Name, Any]] = {}
+
+    def replace(where: Any, name: str, found: Any, standin: Any) -> None:
+        if standin is not None:
+            replaced = _names.setdefault((id(where), name), Name(where, name))
+            replaced.stand_for(found, standin)
+            made[id(replaced)] = replaced, standin
+
     for function, own in codes.items():
         used = {name for code in own for name in code.co_names}
         scope = function.__globals__
@@ -214,12 +309,26 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
         places += [(cell, name, cell.cell_contents) for name, cell in cells if is_filled(cell)]
         for where, name, bound in places:
             value = meant(bound)  # another recording may be running
-            standin = None if name in kept else _standin_of(value, used, writes, kept)
-            if standin is not None:
-                found = _names.setdefault((id(where), name), Name(where, name))
-                found.stand_for(value, standin)
-                made[id(found)] = found, standin
+            if name not in kept:
+                replace(where, name, value, _standin_of(value, used, writes, kept))
+        for name in {*PYTHON_TYPES} & used - kept - {*scope}:
+            replace(scope, name, BUILTIN, PYTHON_TYPES[name])
+    if any(step.opname == "IMPORT_NAME" for code in every for step in _steps(code)):
+        found = vars(builtins)["__import__"]
+        replace(vars(builtins), "__import__", found, importer(_module_of, _entered, kept))
     return list(made.values())
+
+
+def _module_of(value: Any, kept: frozenset[str]) -> Any:
+    """The stand-in for a module that a function has imported."""
+    return _standin_of(meant(value), {*JOINS}, True, kept)
+
+
+def _entered(module: types.ModuleType) -> None:
+    """A function has imported a module of the user's."""
+    imported = _imported.get()
+    if imported is not None:
+        imported.add(module)
 
 
 def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) -> Any:
@@ -229,32 +338,59 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
             return math_standin(kept)
         if of_scipy(value):
             return scipy_standin(value, kept)
-        if not writes and not used & {*JOINS}:
-            return None
         if value is sys.modules.get("chainrule"):
-            return chainrule_standin(value, kept)
-        return module_standin(value, kept) if value in MODULES else None
+            return chainrule_standin(value, kept) if writes or used & {*JOINS} else None
+        if value not in MODULES or not (writes or used & ({*JOINS, *LOOP_NAMES, *NUMBER_TYPES} - kept)):
+            return None
+        return module_standin(value, kept)
     if of_scipy(value):
         return scipy_standin(value, kept)
+    if isinstance(value, GENERATORS):
+        return Drawing(value) if writes else None
     if callable(value) and str(getattr(value, "__module__", "")).startswith("chainrule."):
         return given_arrays(value) if writes else None
     standin = _FUNCTIONS.get(id(value))
-    if standin is None or writes or value in MATH_FUNCTIONS or value.__name__ in JOINS:
+    if standin is None:
+        return called_for_each(value)
+    if writes or value in MATH_FUNCTIONS or value.__name__ in (*JOINS, *LOOP_NAMES, *NUMBER_TYPES):
         return standin
     return None
 
 
 def _writes(code: types.CodeType) -> bool:
     """Whether code writes into an array (by an index, in place, by a function or a keyword), or makes lists."""
+    return _writes_entries(code) or any(step.opname == "BUILD_LIST" for step in _steps(code))
+
+
+def _writes_entries(code: types.CodeType) -> bool:
+    return bool(_WRITES & _words(code)) or any(
+        step.opname in ("STORE_SUBSCR", "STORE_SLICE") or (step.opname == "BINARY_OP" and "=" in step.argrepr)
+        for step in _steps(code)
+    )
+
+
+def _words(code: types.CodeType) -> set[str]:
+    """The names of globals, attributes and keywords in code."""
     names = {*code.co_names}
     for const in code.co_consts:
         if isinstance(const, tuple):  # the names of the keywords of a call, or any other tuple
             names |= {part for part in const if isinstance(part, str)}
-    return bool(_WRITES & names) or any(
-        step.opname in ("STORE_SUBSCR", "STORE_SLICE", "BUILD_LIST")
-        or (step.opname == "BINARY_OP" and "=" in step.argrepr)
-        for step in dis.get_instructions(code)
-    )
+    return names
+
+
+def _uses_arrays(code: types.CodeType) -> bool:
+    """Whether code may write into an array, or call a method of one that NumPy computes without asking its argument."""
+    return bool(_METHODS_OF_ARRAYS & {*code.co_names}) or _writes_entries(code)
+
+
+_METHODS_OF_ARRAYS = {"dot", "clip", "choose", "searchsorted"}
+
+
+def _called(code: types.CodeType) -> set[str]:
+    """The names that code calls, or may pass on to what calls them for each number."""
+    steps = [step for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")]
+    called = {step.argval for step in steps if step.opname == "LOAD_METHOD" or "NULL" in step.argrepr}
+    return called | {*code.co_names} if called & {"map", *LOOP_NAMES} else called
 
 
 def _steps(code: types.CodeType) -> list[dis.Instruction]:

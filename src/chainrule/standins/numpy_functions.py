@@ -6,9 +6,6 @@ its like make one recorded array of lists of recorded numbers, where NumPy would
 
 from __future__ import annotations
 
-import functools
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +13,12 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
+from chainrule.node import user_frame
 from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
-from chainrule.standins.function import StandIn, StandInModule
+from chainrule.standins.function import StandIn
 from chainrule.views import is_number
 
-__all__ = ["JOINS", "MODULES", "NUMPY_FUNCTIONS", "joined", "module_standin"]
+__all__ = ["JOINS", "joined", "standin_of"]
 
 
 def _new(value: Any, args: tuple[Any, ...]) -> Any:
@@ -37,10 +35,7 @@ def _new(value: Any, args: tuple[Any, ...]) -> Any:
 
 def _is_for_numpy() -> bool:
     """Whether a user's method `__array__` makes the array: its result must be NumPy's."""
-    frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename == __file__:
-        frame = frame.f_back
-    return frame is not None and frame.f_code.co_name == "__array__"
+    return user_frame().f_code.co_name == "__array__"
 
 
 def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., Any]:
@@ -69,8 +64,14 @@ def joined(x: Any) -> Any:
 
 
 def _joined_if_recorded(x: Any) -> Any:
-    """A list or a tuple of numbers as an array, if it holds recorded floating numbers; anything else unchanged."""
-    return joined(x) if type(x) in (list, tuple) and _holds_floating(x) else x
+    """A list, a tuple or an array of dtype object that holds recorded floating numbers as one array.
+
+    Anything else is unchanged.
+    """
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return joined(x) if _holds_floating(x) else x
+    return plain_of(x) if kind is np.ndarray else x
 
 
 def _holds_floating(x: Any) -> bool:
@@ -133,10 +134,8 @@ SEQUENCES = frozenset(
 )
 """Functions of lists of arrays, into which NumPy's protocol looks; and angle, for which a list as `deg` is true."""
 
-MODULES = {np: "numpy", np.linalg: "numpy.linalg", np.fft: "numpy.fft"}
 
-
-def _standin_of(name: str, function: Any) -> Any:
+def standin_of(name: str, function: Any) -> Any:
     """The stand-in for a function of NumPy; None if it needs none."""
     if name.startswith("_") or isinstance(function, type) or not callable(function):
         return None
@@ -145,26 +144,3 @@ def _standin_of(name: str, function: Any) -> Any:
     if name in JOINS:
         return _of_list(function, name == "array")
     return _standin(function, name not in SEQUENCES)
-
-
-NUMPY_FUNCTIONS = {
-    function: standin
-    for module in MODULES
-    for name, function in vars(module).items()
-    if (standin := _standin_of(name, function)) is not None
-}
-"""The stand-ins for the functions of NumPy, by the function itself."""
-
-
-@functools.cache
-def module_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
-    """The module that the name of one of NumPy's modules stands for; some names are kept as they are."""
-    names = dict(vars(module))
-    for name, value in names.items():
-        if name in kept or value is module:
-            continue
-        if isinstance(value, types.ModuleType) and value in MODULES:
-            names[name] = module_standin(value, kept)
-        elif callable(value):
-            names[name] = NUMPY_FUNCTIONS.get(value, value)
-    return StandInModule(module, names)

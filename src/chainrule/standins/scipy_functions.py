@@ -194,15 +194,6 @@ class Function(StandIn):
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
 
-    def __instancecheck__(self, x: Any) -> bool:
-        return isinstance(x, self._function)
-
-    def __subclasscheck__(self, kind: type) -> bool:
-        return issubclass(meant(kind), self._function)
-
-    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
-        return (self._function,)
-
 
 def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
     """The result of a function or a class of SciPy's."""

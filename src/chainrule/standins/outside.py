@@ -1,0 +1,228 @@
+"""Arrays that were made before a function is recorded, and that it writes into or calls methods of.
+
+    u = np.zeros(5)         # an array of the module, an attribute, or an argument that is not differentiated
+
+    def f(x):
+        u[0] = x            # while f is recorded, u is a Buffer with the memory of the array
+
+So while a function is recorded, each place where its code can find such an array (a global, a closure, an attribute, an
+entry of a list or a dict, an argument) holds a buffer. Afterwards the place holds the array again, with the values
+that the function has written into it, as NumPy leaves it.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array
+from chainrule.errors import RecordingError
+from chainrule.forks import waited_for
+from chainrule.libraries import PLAIN
+from chainrule.node import at_line
+from chainrule.reach import REACH, Place, is_of_library, places
+from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
+from chainrule.views import IndexStep, view_of
+
+__all__ = ["Outside"]
+
+
+class OutsideMemory(Memory):
+    """The memory of an array that plain code has too.
+
+    Attributes
+    ----------
+    shared : whether another array that the function can reach lies in the same memory.
+    """
+
+    __slots__ = ("shared",)
+
+    def __init__(self, array: np.ndarray):
+        super().__init__(array)
+        self.shared = False
+
+    def refuse_aliases(self) -> None:
+        """Raise if a write would not show where plain code has this memory, or must not happen."""
+        if not self.value.flags.writeable:
+            raise ValueError("assignment destination is read-only")
+        if self.shared:
+            raise RecordingError(
+                "a recorded value is written into an array whose memory another array of the program shares, which "
+                "would not change with it; write into a copy, x.copy(), or take the other one inside the function"
+                + at_line()
+            )
+
+
+class _Held:
+    """An array from outside, the buffer that stands for it, where, and for which recordings."""
+
+    def __init__(self, array: np.ndarray, buffer: Buffer):
+        self.array, self.buffer = array, buffer
+        self.places: list[Place] = []
+        self.users: set[int] = set()
+        self.is_part = buffer._view is not None  # of another one, which puts back its values
+
+    def leave(self, user: int) -> None:
+        """Put the array back when the last recording that uses the buffer ends."""
+        self.users.discard(user)
+        if self.users:
+            return
+        for place in self.places:
+            if place.now() is self.buffer:
+                place.put(self.array)
+        if type(self.buffer) is Array and not self.is_part:
+            self.array[...] = self.buffer._node.value
+        _held.pop(id(self.array), None)
+
+
+_held: dict[int, _Held] = {}
+"""The arrays from outside for which buffers stand now, by their ids."""
+_lock = waited_for(threading.RLock())
+
+
+class Outside:
+    """The arrays from outside that one recording uses."""
+
+    def __init__(self, roots: Iterable[Any]):
+        self.roots = list(roots)
+        self.held: list[_Held] = []
+        self.tuples: list[tuple[Place, tuple[Any, ...]]] = []  # the places of tuples of arrays, and what is there now
+
+    def enter(self) -> None:
+        with _lock:
+            reached = list(_reached(self.roots))
+            found = [place for place in reached if _is_floating(place.value)]
+            arrays = {id(place.value): place.value for place in found}
+            for array in sorted(arrays.values(), key=lambda array: array.base is not None):  # owners of memory first
+                if id(array) not in _held:
+                    _held[id(array)] = _Held(array, _buffer_of(array, arrays))
+                self.held.append(_held[id(array)])
+                self.held[-1].users.add(id(self))
+            for place in found:
+                if place.holder is not None:
+                    held = _held[id(place.value)]
+                    held.places.append(place)
+                    place.put(held.buffer)
+            for place in reached:
+                if place.holder is not None and isinstance(place.value, tuple) and any(map(_is_floating, place.value)):
+                    parts = [_held[id(x)].buffer if _is_floating(x) else x for x in place.value]
+                    self.tuples.append((place, _tuple_of(type(place.value), parts)))
+                    place.put(self.tuples[-1][1])
+
+    def leave(self) -> None:
+        with _lock:
+            for place, now in self.tuples:
+                if place.now() is now:
+                    place.put(place.value)
+            for held in self.held:
+                held.leave(id(self))
+
+    def settle(self) -> None:
+        """Put plain arrays where the function has left buffers of its own."""
+        for place in _reached(self.roots):
+            if place.holder is not None and type(place.value) is Buffer:
+                place.put(plain_of(place.value))
+
+
+def _reached(roots: list[Any]) -> Iterator[Place]:
+    """The places that a function can reach, but not those in lists of numbers and in objects of other libraries."""
+    queue: deque[Place] = deque(Place(None, None, root) for root in roots)
+    seen: set[int] = set()
+    while queue and len(seen) < REACH:
+        place = queue.popleft()
+        yield place
+        value = place.value
+        kind = type(value)
+        if kind in PLAIN or kind is np.ndarray or kind is str or kind is Array or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if not _is_closed(value):
+            queue += places(value)
+
+
+def _is_closed(x: Any) -> bool:
+    """Whether nothing is replaced in an object: a list of numbers, or what gives its arrays to other code."""
+    kind = type(x)
+    if kind is list:
+        return bool(x) and type(x[0]) in PLAIN and type(x[-1]) in PLAIN
+    if any(
+        hasattr(x if isinstance(x, type) else kind, name)
+        for name in ("__array__", "__array_interface__", "__array_ufunc__")
+    ):
+        return True
+    return is_of_library(kind) and not isinstance(x, _OPEN)
+
+
+_OPEN = (
+    *(tuple, list, dict, set, frozenset, deque, type, property, staticmethod, classmethod),
+    *(types.FunctionType, types.MethodType, types.SimpleNamespace, functools.partial),
+)
+"""Classes of Python's own that hold objects of the user's."""
+
+
+def _is_floating(x: Any) -> bool:
+    return type(x) is np.ndarray and x.dtype.kind in "fc" and x.size > 0
+
+
+def _tuple_of(kind: type, parts: list[Any]) -> Any:
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+
+
+def _buffer_of(array: np.ndarray, arrays: dict[int, np.ndarray]) -> Buffer:
+    """A buffer for an array from outside: a view of that of another one if it is a part of it."""
+    owner: Any = _owner(array)
+    if (key := _key_in(owner, array, arrays)) is not None:
+        return made_buffer(Memory(array), view_of(_held[id(owner)].buffer, IndexStep(key)))
+    memory = OutsideMemory(array)
+    memory.shared = any(
+        other is not array
+        and _owner(other) is owner
+        and np.may_share_memory(array, other)
+        and _key_in(array, other, arrays) is None
+        for other in arrays.values()
+    )
+    return made_buffer(memory)
+
+
+def _key_in(whole: Any, part: np.ndarray, arrays: dict[int, np.ndarray]) -> tuple[slice, ...] | None:
+    """The key by which an array is a part of another one that a buffer stands for; None if it is not."""
+    if whole is part or id(whole) not in arrays or whole is not _owner(part):
+        return None
+    held = _held.get(id(whole))
+    unchanged = held is None or type(held.buffer) is Buffer
+    return _key_of(part, whole) if unchanged else None
+
+
+def _owner(array: Any) -> Any:
+    """The object in whose memory an array lies."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
+
+
+def _key_of(part: np.ndarray, whole: np.ndarray) -> tuple[slice, ...] | None:
+    """The key by which a part is taken from the whole, if it is one of slices with positive steps."""
+    if part.ndim != whole.ndim or not part.size or part.dtype != whole.dtype:
+        return None
+    offset = _address(part) - _address(whole)
+    key = [slice(None)] * whole.ndim
+    for axis in sorted(range(whole.ndim), key=lambda axis: -whole.strides[axis]):
+        stride = whole.strides[axis]
+        if stride <= 0:
+            return None
+        start, offset = divmod(offset, stride)
+        step = max(part.strides[axis] // stride, 1)
+        key[axis] = slice(start, start + step * (part.shape[axis] - 1) + 1, step)
+    taken = whole[tuple(key)]
+    same = (_address(taken), taken.shape, taken.strides) == (_address(part), part.shape, part.strides)
+    return tuple(key) if same else None
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
