@@ -126,3 +126,28 @@ def test_weights_and_fill_numbers_are_not_rounded_to_the_integers_they_are_used_
     f = WITH_FRACTIONS[name]
     x = _as(np.array([[-1.5, 1.0, 6.5, -4.0], [0.0, 2.5, -0.5, 3.0], [20.0, -8.0, 1.5, -2.0]]), dtype)
     _assert_close(f(x), f(x.astype(float)), name)
+
+
+SUMS_OF_PRODUCTS = {
+    "linear": [(2, 3), (4, 3), (4,)],
+    "bilinear": [(2, 3), (2, 4), (5, 3, 4)],
+    "conv1d": [(1, 2, 6), (3, 2, 2)],
+    "conv2d": [(1, 2, 6, 6), (3, 2, 2, 2)],
+    "conv3d": [(1, 1, 4, 4, 4), (1, 1, 2, 2, 2)],
+    "conv_transpose1d": [(1, 2, 6), (2, 3, 2)],
+    "conv_transpose2d": [(1, 2, 4, 4), (2, 3, 2, 2)],
+    "conv_transpose3d": [(1, 2, 3, 3, 3), (2, 2, 2, 2, 2)],
+    "rnn_cell": [(2, 3), (2, 4), (4, 3), (4, 4), (4,), (4,)],
+    "scaled_dot_product_attention": [(2, 3), (2, 3), (2, 3)],
+    "fold": [(1, 4, 4)],
+}
+
+
+@pytest.mark.parametrize("name", SUMS_OF_PRODUCTS)
+def test_sums_of_products_of_truths_count(name):
+    """Of arrays of booleans NumPy's product is an `or`."""
+    rng = np.random.default_rng(0)
+    truths = [rng.random(shape) > 0.3 for shape in SUMS_OF_PRODUCTS[name]]
+    others = ((3, 3), 2) if name == "fold" else ()
+    f = getattr(cr, name)
+    np.testing.assert_allclose(f(*truths, *others), f(*(x.astype(float) for x in truths), *others), rtol=1e-6)

@@ -19,6 +19,7 @@ import math
 from chainrule.block import library_block, sum_to
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.indexing.entries import add_at
+from chainrule.blocks.integers import counted
 from chainrule.blocks.shaping import reshape
 from chainrule.blocks.windows import (
     columns,
@@ -175,7 +176,7 @@ def _check_kernel(x, weight, channels, groups, n, name):
 
 def _conv(n, x, weight, bias, stride, padding, dilation, groups):
     name = f"conv{n}d"
-    x, alone = with_batch(x, n, name)
+    x, alone = with_batch(counted(x), n, name)
     _check_kernel(x, weight, weight.shape[1] * groups, groups, n, name)
     stride, dilation = each(stride, n, name, "stride"), each(dilation, n, name, "dilation")
     size, kernel = tuple(x.shape[-n:]), tuple(weight.shape[-n:])
@@ -245,7 +246,7 @@ def conv3d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
     name = f"conv_transpose{n}d"
-    x, alone = with_batch(x, n, name)
+    x, alone = with_batch(counted(x), n, name)
     _check_kernel(x, weight, weight.shape[0], groups, n, name)
     stride, dilation = each(stride, n, name, "stride"), each(dilation, n, name, "dilation")
     padding, more = pairs(padding, n, name), each(output_padding, n, name, "output_padding")

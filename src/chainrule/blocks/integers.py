@@ -23,6 +23,7 @@ __all__ = [
     "Slot",
     "argsort",
     "at_run_time",
+    "counted",
     "entries_at",
     "gather",
     "labels_fit",
@@ -34,6 +35,11 @@ __all__ = [
     "slots",
     "step",
 ]
+
+
+def counted(x: Any) -> Any:
+    """Truths as integers, of which sums count how many are true; NumPy's sum of products of truths is their `or`."""
+    return np.astype(x, np.int64) if x.dtype == bool else x
 
 
 class Slot(int):

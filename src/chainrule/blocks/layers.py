@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.blocks.elementwise import where
-from chainrule.blocks.integers import at_run_time, labels_fit, one_hot_rows
+from chainrule.blocks.integers import at_run_time, counted, labels_fit, one_hot_rows
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.reductions import max_
 from chainrule.blocks.reductions import sum as sum_
@@ -38,7 +38,7 @@ def linear(x, weight, bias=None):
             f"linear: x of shape {tuple(x.shape)} and a weight of shape {tuple(weight.shape)}; "
             "give (…, D) and (C, D)" + at_line()
         )
-    z = matmul(x, swapped(weight) if weight.ndim == 2 else weight)
+    z = matmul(counted(x), swapped(weight) if weight.ndim == 2 else weight)
     if bias is None:
         return z
     if tuple(bias.shape) != tuple(weight.shape[:-1]):
@@ -69,7 +69,7 @@ def bilinear(x, y, weight, bias=None):
     if not fits or (x.shape[-1], y.shape[-1]) != tuple(weight.shape[1:]):
         shapes = ", ".join(str(tuple(a.shape)) for a in (x, y, weight))
         raise BlockError(f"bilinear over x, y, weight of shapes {shapes}; give (…, D), (…, E), (C, D, E)" + at_line())
-    by_class = np.tensordot(x, weight, axes=([-1], [1]))  # (…, C, E)
+    by_class = np.tensordot(counted(x), weight, axes=([-1], [1]))  # (…, C, E)
     z = sum_(by_class * y[..., None, :], axis=-1)
     if bias is None:
         return z

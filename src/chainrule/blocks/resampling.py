@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.block import library_block
 from chainrule.blocks.adaptive_pooling import along_axes, averages
+from chainrule.blocks.integers import counted
 from chainrule.blocks.shaping import reshape, transpose
 from chainrule.blocks.windows import each, from_columns, pairs, positions_of, windows_of, with_batch
 from chainrule.domains import example, normal
@@ -118,7 +119,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
             f"fold of an array {tuple(x.shape)}: a kernel of {how['kernel']} has {positions} positions in {size}, "
             f"so it should be (N, C · {math.prod(how['kernel'])}, {positions})" + at_line()
         )
-    alone = x.ndim == 2
+    x, alone = counted(x), x.ndim == 2
     z = sum_of_patches(reshape(x, shape=(1, *x.shape)) if alone else x, size=size, **how)
     return reshape(z, shape=tuple(z.shape[1:])) if alone else z
 
