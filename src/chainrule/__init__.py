@@ -128,6 +128,7 @@ from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
 from chainrule.scanning import scan
+from chainrule.sparse import SparseMatrix, sparse_hessian, sparse_jacobian
 from chainrule.transforms import (
     elementwise_grad,
     grad,
@@ -144,6 +145,7 @@ __all__ = [
     "Array",
     "Block",
     "Explanation",
+    "SparseMatrix",
     "__version__",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
@@ -269,6 +271,8 @@ __all__ = [
     "softsign",
     "solve_sylvester",
     "solve_triangular",
+    "sparse_hessian",
+    "sparse_jacobian",
     "special",
     "sqrtm",
     "squared_hinge_loss",

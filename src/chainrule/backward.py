@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.absent import has_absent_zeros, made_of
 from chainrule.array import WATCHER, Array, form_of, node_of
 from chainrule.block import unlisted_block
+from chainrule.block.dependence import entrywise
 from chainrule.block.elementwise import sum_to
 from chainrule.errors import ChainruleError, GradientError
 from chainrule.libraries import (
@@ -162,7 +163,7 @@ def _hand_over(inputs: Sequence[Any], grads: Sequence[Any], gradients: dict[Node
             gradients[operand] = dx
 
 
-@unlisted_block(notation=lambda x, dtype: x)
+@unlisted_block(notation=lambda x, dtype: x, dependence=entrywise)
 def numpy_number(xp: Any, x: Any, dtype: Any = np.dtype(np.float64)) -> Any:
     """A recorded Python number as a NumPy number."""
     return as_numpy_number(x, dtype)

@@ -14,6 +14,7 @@ from chainrule.answers import under_another_value
 from chainrule.array import WATCHER, Array, constant, form_of, joined, node_of
 from chainrule.backward import Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
+from chainrule.block.dependence import entrywise
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.node import NO_PARAMS, Node, at_line
@@ -28,7 +29,7 @@ __all__ = ["Argnums", "Recording", "input_node", "name_of", "positions_of", "rec
 Argnums = int | str | tuple[int | str, ...] | list[int | str]
 
 
-@unlisted_block(notation=lambda x: x)
+@unlisted_block(notation=lambda x: x, dependence=entrywise)
 def alias(xp: Any, x: Any) -> Any:
     """The same value under a new identity, so that nested gradients cannot mistake one for the other."""
     return x

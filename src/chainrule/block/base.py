@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.array import Array, joined, node_of
 from chainrule.block.bounds import Bounds
+from chainrule.block.dependence import Dependence, everything
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
@@ -61,6 +62,7 @@ class Block:
     pure : whether it is known to give the same result each time, as all blocks of the library do; a user's may draw
         random numbers.
     bounds : the range of the result, from the ranges of the operands (see `bounds`); None if not known.
+    dependence : on which entries of the operands each entry of the result depends (see `dependence`).
     example : operands and parameters on which it is shown and checked.
     operands : names of the arguments that it is differentiated by (those without a default).
     defaults : its parameters (arguments with a default) and their defaults.
@@ -83,6 +85,7 @@ class Block:
         complex: bool = True,
         example: Example | None = None,
         bounds: Bounds | None = None,
+        dependence: Dependence = everything,
     ):
         if not callable(rule):
             raise BlockError(f"a block is made of a function, not of {type(rule).__name__}" + at_line())
@@ -92,6 +95,7 @@ class Block:
         self.pure = False
         self.notation = notation
         self.bounds = bounds
+        self.dependence = dependence
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend

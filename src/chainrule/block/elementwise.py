@@ -13,6 +13,7 @@ from chainrule.answers import ANSWERS
 from chainrule.array import Array, form_of, node_of
 from chainrule.block.base import Block
 from chainrule.block.bounds import Bounds
+from chainrule.block.dependence import entrywise
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
 from chainrule.libraries import NUMPY, is_complex, is_inexact, is_numpy, namespace_of, numpys
@@ -42,7 +43,7 @@ class Elementwise(Block):
     """
 
     def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
-        super().__init__(rule, leading_axes=True, **options)
+        super().__init__(rule, leading_axes=True, dependence=entrywise, **options)
         self.derivatives = derivatives
 
     @property
@@ -252,7 +253,7 @@ def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
     return product_or_zero(dz, slope)
 
 
-@unlisted_block(notation=lambda dz, slope: dz * slope)
+@unlisted_block(notation=lambda dz, slope: dz * slope, dependence=entrywise)
 def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative; 0 where dz is 0, even if the derivative is infinite or NaN there."""
     return dz * slope if _is_finite(slope) else _masked(xp, dz, slope)
@@ -269,7 +270,7 @@ def product_or_zero_backward(xp: Any, dx: Any, z: Any, dz: Any, slope: Any) -> A
     )
 
 
-@unlisted_block(notation=lambda dx, dz, slope: dx)
+@unlisted_block(notation=lambda dx, dz, slope: dx, dependence=entrywise)
 def unless_masked(xp: Any, dx: Any, dz: Any, slope: Any) -> Any:
     """dx, but 0 where `product_or_zero(dz, slope)` does not multiply."""
     return xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dx)

@@ -4,6 +4,7 @@ import numpy as np
 
 from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.block.dependence import along_axis
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.integers import entries_at, step
 from chainrule.blocks.shaping import as_array
@@ -116,7 +117,9 @@ def numpy_trapezoid(y, x=None, dx=1.0, axis=-1):
 # Running products ------------------------------------------------------------------------------------------------
 
 
-@library_block(notation=lambda x, axis: call("cumprod", x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    notation=lambda x, axis: call("cumprod", x), complex=True, example=example(normal(2, 3)), dependence=along_axis
+)
 def cumprod(xp, x, axis=-1):
     """z_i = x_0 … x_i along one axis."""
     return np.cumprod(x, axis=axis) if is_numpy(xp) else xp.cumulative_prod(x, axis=axis)

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.array import Array, form_of, looked_at
 from chainrule.block import answers, library_block
+from chainrule.block.dependence import entrywise
 from chainrule.blocks.elementwise import sign
 from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array, cast
@@ -31,7 +32,12 @@ def conjugate(xp, x):
     return xp.conj(x) if is_complex(x) else x
 
 
-@library_block(notation=lambda x: call("conj", x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    notation=lambda x: call("conj", x),
+    complex=True,
+    example=example(normal(2, 3)),
+    dependence=entrywise,
+)
 def conj(xp, x):
     """Re x − i Im x."""
     return xp.conj(x)
@@ -42,7 +48,12 @@ def conj_backward(xp, dz, z, x):
     return xp.conj(dz)
 
 
-@library_block(notation=lambda x: call("Re", x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    notation=lambda x: call("Re", x),
+    complex=True,
+    example=example(normal(2, 3)),
+    dependence=entrywise,
+)
 def real(xp, x):
     """The real part."""
     return xp.real(x) + 0.0 if is_complex(x) else x
@@ -53,7 +64,12 @@ def real_backward(xp, dz, z, x):
     return cast(dz, dtype=x.dtype)
 
 
-@library_block(notation=lambda x: call("Im", x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    notation=lambda x: call("Im", x),
+    complex=True,
+    example=example(normal(2, 3)),
+    dependence=entrywise,
+)
 def imag(xp, x):
     """The imaginary part."""
     return xp.imag(x) + 0.0 if is_complex(x) else xp.zeros_like(x)
@@ -64,7 +80,9 @@ def imag_backward(xp, dz, z, x):
     return dz * 1j if is_complex(x) else xp.zeros_like(dz)
 
 
-@library_block(notation=lambda x: call("arg", x), complex=True, example=example(far_from_zero(2, 3)))
+@library_block(
+    notation=lambda x: call("arg", x), complex=True, example=example(far_from_zero(2, 3)), dependence=entrywise
+)
 def phase(xp, x):
     """The angle between x and the positive real axis, in radians. At 0 the gradient is 0, as in PyTorch."""
     return xp.atan2(xp.imag(x), xp.real(x)) if is_complex(x) else xp.atan2(xp.zeros_like(x), x)

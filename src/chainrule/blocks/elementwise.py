@@ -23,6 +23,7 @@ from chainrule.block import (
     unlisted_block,
 )
 from chainrule.block.bounds import even, of_operand, rising
+from chainrule.block.dependence import entrywise
 from chainrule.blocks.shaping import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
@@ -286,7 +287,7 @@ def _share(wins, x, y, z):
 # Selection ---------------------------------------------------------------------------------------------------
 
 
-@library_block(notation=cases, complex=True, example=example(exactly([[True, False, True], [False, True, True]]), normal(2, 3), normal(3)))
+@library_block(notation=cases, complex=True, example=example(exactly([[True, False, True], [False, True, True]]), normal(2, 3), normal(3)), dependence=entrywise,)
 def where(xp, condition, x, y):
     """x where the condition holds, else y. It selects and never multiplies, so an unselected NaN has no effect."""
     return xp.where(condition, x, y)
@@ -311,6 +312,7 @@ def numpy_where(condition, x=None, y=None):
 @library_block(
     notation=lambda x, low, high: call("clip", x, low, high),
     example=example(apart(2, 3), exactly(-1.0), exactly(1.0)),
+    dependence=entrywise,
 )
 def clip(xp, x, low, high):
     """x, moved into [low, high]; either bound may be None. At a bound the gradient passes, as in PyTorch."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.block import answers, in_one_precision, library_block, sum_to
+from chainrule.block.dependence import product
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
@@ -28,7 +29,12 @@ def _matmul_notation(x, y):
 
 
 @library_block(
-    np.matmul, np.linalg.matmul, notation=_matmul_notation, complex=True, example=example(normal(2, 3), normal(3, 2))
+    np.matmul,
+    np.linalg.matmul,
+    notation=_matmul_notation,
+    complex=True,
+    example=example(normal(2, 3), normal(3, 2)),
+    dependence=product,
 )
 def matmul(xp, x, y):
     """z = x y: vectors, matrices, and stacks of matrices (leading axes broadcast)."""

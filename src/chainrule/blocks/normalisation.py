@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import Array, value_of
 from chainrule.block import as_floats, axis_from_right, library_block
 from chainrule.block.bounds import anything, within
+from chainrule.block.dependence import along_axis
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import square
 from chainrule.blocks.integers import at_run_time, one_hot, step
@@ -22,7 +23,12 @@ from chainrule.formula import call
 from chainrule.node import at_line
 
 
-@library_block(bounds=within(0, 1, open=True), notation=lambda s, axis: call("softmax", s), example=example(normal(3)))
+@library_block(
+    bounds=within(0, 1, open=True),
+    notation=lambda s, axis: call("softmax", s),
+    example=example(normal(3)),
+    dependence=along_axis,
+)
 def softmax(xp, s, axis=-1):
     """p_i = e^{s_i} / Σ_j e^{s_j} along the axis: positive numbers that sum to one.
 
@@ -45,7 +51,9 @@ def softmax_backward(xp, dp, p, s, axis=-1):
     return p * (dp - xp.sum(dp * p, axis=axis, keepdims=True))
 
 
-@library_block(bounds=anything, notation=lambda s, axis: call("log_softmax", s), example=example(normal(3)))
+@library_block(
+    bounds=anything, notation=lambda s, axis: call("log_softmax", s), example=example(normal(3)), dependence=along_axis
+)
 def log_softmax(xp, s, axis=-1):
     """z_i = s_i − log Σ_j e^{s_j} along the axis; finite where softmax would round to 0.
 

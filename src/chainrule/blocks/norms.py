@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import form_of, looked_at
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.block.bounds import within
+from chainrule.block.dependence import along_axis
 from chainrule.blocks.integers import step
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.matrices import inv
@@ -28,6 +29,7 @@ from chainrule.step import owned
     notation=lambda x, axis, keepdims: call("norm", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3)),
+    dependence=along_axis,
 )
 def norm(xp, x, axis=None, keepdims=False):
     """z = sqrt(Σ |x|²) along the axes. Where z = 0 the gradient is 0, as in PyTorch; that of ‖x‖² is smooth there."""

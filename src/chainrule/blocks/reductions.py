@@ -7,6 +7,7 @@ import numpy as np
 
 from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, bounds, library_block
+from chainrule.block.dependence import along_axis
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.limits import ROOTS, quotient
 from chainrule.blocks.plain import plain_of
@@ -54,6 +55,7 @@ def count(x, axis):
     notation=lambda x, axis, keepdims: total(x, axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3)),
+    dependence=along_axis,
 )
 def sum(xp, x, axis=None, keepdims=False):
     """z = Σ x along the axes."""
@@ -71,6 +73,7 @@ def sum_backward(xp, dz, z, x, axis=None, keepdims=False):
     notation=lambda x, axis, keepdims: call("mean", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3)),
+    dependence=along_axis,
 )
 def mean(xp, x, axis=None, keepdims=False):
     """z = (1/n) Σ x along the axes, over the n entries that are reduced to one."""
@@ -87,6 +90,7 @@ def mean_backward(xp, dz, z, x, axis=None, keepdims=False):
     notation=lambda x, axis, keepdims: call("prod", x, index=axes_text(x, axis)),
     complex=True,
     example=example(far_from_zero(2, 3), axis=-1),
+    dependence=along_axis,
 )
 def prod(xp, x, axis=None, keepdims=False):
     """z = Π x along the axes. Multiplies halves with each other, so that the gradient is exact where x has zeros."""
@@ -121,7 +125,13 @@ def _extreme(function, name):
         f"The {'largest' if name == 'max' else 'smallest'} entry along the axes; ties share the gradient evenly."
     )
     notation = lambda x, axis, keepdims: call(name, x, index=axes_text(x, axis))  # noqa: E731
-    made = library_block(function, bounds=bounds.mean, notation=notation, example=example(apart(2, 3), axis=-1))(rule)
+    made = library_block(
+        function,
+        bounds=bounds.mean,
+        notation=notation,
+        example=example(apart(2, 3), axis=-1),
+        dependence=along_axis,
+    )(rule)
 
     @made.backward
     def rule_backward(xp, dz, z, x, axis=None, keepdims=False):
@@ -139,6 +149,7 @@ min_ = _extreme(np.min, "min")
     notation=lambda x, axis, ddof, keepdims: call("var", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3), axis=-1),
+    dependence=along_axis,
 )
 def var(xp, x, axis=None, ddof=0, keepdims=False):
     """z = Σ (x − mean x)² / (n − ddof) along the axes."""
@@ -166,6 +177,7 @@ def var_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
     notation=lambda x, axis, ddof, keepdims: call("std", x, index=axes_text(x, axis)),
     complex=True,
     example=example(normal(2, 3), axis=-1),
+    dependence=along_axis,
 )
 def std(xp, x, axis=None, ddof=0, keepdims=False):
     """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
@@ -183,7 +195,9 @@ def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
 ROOTS.add(std)
 
 
-@library_block(notation=lambda x, axis: call("cumsum", x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    notation=lambda x, axis: call("cumsum", x), complex=True, example=example(normal(2, 3)), dependence=along_axis
+)
 def cumsum(xp, x, axis=-1):
     """z_i = x_0 + … + x_i along one axis."""
     return np.cumsum(x, axis=axis) if is_numpy(xp) else xp.cumsum(x, axis)
@@ -198,6 +212,7 @@ def cumsum_backward(xp, dz, z, x, axis=-1):
     bounds=bounds.anything,
     notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)),
     example=example(normal(2, 3), axis=-1),
+    dependence=along_axis,
 )
 def logsumexp(xp, x, axis=None, keepdims=False):
     """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.

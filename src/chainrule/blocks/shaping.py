@@ -7,6 +7,7 @@ import numpy as np
 from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import answers, axis_from_right, library_block, sum_to
 from chainrule.block.bounds import of_operand
+from chainrule.block.dependence import entrywise, moved
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
@@ -33,6 +34,7 @@ def lead_of(dz, z):
     notation=lambda x, shape: x if math.prod(shape) == 1 else call("reshape", x),
     complex=True,
     example=example(normal(2, 3), shape=(3, 2)),
+    dependence=moved,
 )
 def reshape(xp, x, shape=()):
     """The entries of x, in C order, in another shape."""
@@ -53,6 +55,7 @@ def reshape_backward(xp, dz, z, x, shape=()):
     notation=lambda x, axes: x.T if axes == tuple(range(-1, -x.ndim - 1, -1)) else call("transpose", x),
     complex=True,
     example=example(normal(2, 3), axes=(-1, -2)),
+    dependence=moved,
 )
 def transpose(xp, x, axes=()):
     """The axes of x in another order; `axes` counted from the right."""
@@ -72,7 +75,12 @@ def swapped(x):
 
 
 @library_block(
-    bounds=of_operand, view=True, notation=lambda x, shape: x, complex=True, example=example(normal(3), shape=(2, 3))
+    bounds=of_operand,
+    view=True,
+    notation=lambda x, shape: x,
+    complex=True,
+    example=example(normal(3), shape=(2, 3)),
+    dependence=moved,
 )
 def broadcast_to(xp, x, shape=()):
     """x, repeated along new axes and along axes of length 1."""
@@ -86,7 +94,10 @@ def broadcast_to_backward(xp, dz, z, x, shape=()):
 
 
 @library_block(
-    notation=lambda *xs, axis: call("concatenate", *xs), complex=True, example=example(normal(2, 2), normal(2, 1))
+    notation=lambda *xs, axis: call("concatenate", *xs),
+    complex=True,
+    example=example(normal(2, 2), normal(2, 1)),
+    dependence=moved,
 )
 def concatenate(xp, *xs, axis=-1):
     """Arrays joined along an axis that they have."""
@@ -100,7 +111,9 @@ def concatenate_backward(xp, dz, z, *xs, axis=-1):
     return tuple(dz[(..., slice(int(b) - x.shape[axis], int(b)), *after)] for x, b in zip(xs, stops, strict=True))
 
 
-@library_block(notation=lambda *xs, axis: call("stack", *xs), complex=True, example=example(normal(3), normal(3)))
+@library_block(
+    notation=lambda *xs, axis: call("stack", *xs), complex=True, example=example(normal(3), normal(3)), dependence=moved
+)
 def stack(xp, *xs, axis=-1):
     """Arrays of one shape joined along a new axis, counted from the right in the result."""
     return xp.stack(xs, axis=axis + xs[0].ndim + 1 if hasattr(xs[0], "ndim") else 0)
@@ -113,7 +126,12 @@ def stack_backward(xp, dz, z, *xs, axis=-1):
 
 
 @library_block(
-    bounds=of_operand, view=True, notation=lambda x, axis: call("flip", x), complex=True, example=example(normal(2, 3))
+    bounds=of_operand,
+    view=True,
+    notation=lambda x, axis: call("flip", x),
+    complex=True,
+    example=example(normal(2, 3)),
+    dependence=moved,
 )
 def flip(xp, x, axis=None):
     """The entries in reverse order along the axes."""
@@ -126,7 +144,10 @@ def flip_backward(xp, dz, z, x, axis=None):
 
 
 @library_block(
-    notation=lambda x, shift, axis: call("roll", x), complex=True, example=example(normal(2, 3), shift=(1,), axis=(-1,))
+    notation=lambda x, shift, axis: call("roll", x),
+    complex=True,
+    example=example(normal(2, 3), shift=(1,), axis=(-1,)),
+    dependence=moved,
 )
 def roll(xp, x, shift=(), axis=()):
     """The entries moved along the axes; entries that leave at one end come back at the other."""
@@ -143,6 +164,7 @@ def roll_backward(xp, dz, z, x, shift=(), axis=()):
     notation=lambda x, dtype: formula(x),
     complex=True,
     example=example(normal(2, 3), dtype=np.dtype(np.float64)),
+    dependence=entrywise,
 )
 def cast(xp, x, dtype=None):
     """The same entries in another dtype; a real dtype keeps the real part of complex numbers.
@@ -171,7 +193,13 @@ def cast_to_integer(xp, x, dtype=None):
     return cast(x, dtype=dtype)
 
 
-@library_block(bounds=of_operand, notation=lambda x, order: formula(x), complex=True, example=example(normal(2, 3)))
+@library_block(
+    bounds=of_operand,
+    notation=lambda x, order: formula(x),
+    complex=True,
+    example=example(normal(2, 3)),
+    dependence=moved,
+)
 def copy(xp, x, order="K"):
     """The same entries in memory of their own, in C or Fortran's order ("C", "F") or in their own order ("K")."""
     if is_numpy(xp):

@@ -258,8 +258,17 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
         held.append(x)
         return id(x)
     held.append(type(x))
-    parts = [getattr(x, "func", None)] if hasattr(x, "func") else [*getattr(x, "__dict__", {}).values()][:20]
-    return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if callable(p) and depth < 6)
+    if isinstance(x, list | tuple | dict):
+        parts = [*(x.values() if isinstance(x, dict) else x)]
+    else:
+        parts = [getattr(x, "func", None)] if hasattr(x, "func") else [*getattr(x, "__dict__", {}).values()][:20]
+    parts = [p for p in parts if _may_have_code(p)] if depth < 6 else []
+    return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if len(held) < 100)
+
+
+def _may_have_code(x: Any) -> bool:
+    """Whether the user's code may be reached through an object: a function, a container, an object with attributes."""
+    return callable(x) or isinstance(x, list | tuple | dict) or (hasattr(x, "__dict__") and not _may_stand(x))
 
 
 def _may_stand(value: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import WATCHER, Array
 from chainrule.block import library_block, sum_to, unlisted_block
 from chainrule.block.bounds import of_operand
+from chainrule.block.dependence import added_at, moved
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
 from chainrule.libraries import NUMPY, copied, is_numpy
@@ -50,7 +51,12 @@ def _hashable(part):
 
 
 @library_block(
-    bounds=of_operand, view=True, notation=_getitem_notation, complex=True, example=example(normal(3), key=(1,))
+    bounds=of_operand,
+    view=True,
+    notation=_getitem_notation,
+    complex=True,
+    example=example(normal(3), key=(1,)),
+    dependence=moved,
 )
 def getitem(xp, x, key=()):
     """z = x[key]."""
@@ -85,7 +91,9 @@ def _add_at_notation(v, key, shape):
     return call("scatter", v, index=index_text(key))
 
 
-@library_block(notation=_add_at_notation, complex=True, example=example(normal(), key=(1,), shape=(3,)))
+@library_block(
+    notation=_add_at_notation, complex=True, example=example(normal(), key=(1,), shape=(3,)), dependence=added_at
+)
 def add_at(xp, v, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is indexed several times gets the sum."""
     lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
@@ -129,6 +137,7 @@ def add_at_backward(xp, dz, z, v, key=(), shape=()):
     notation=lambda x, new, key: call("set", x, new, index=index_text(key)),
     complex=True,
     example=example(normal(3), normal(), key=(1,)),
+    dependence=moved,
 )
 def set_at(xp, x, new, key=()):
     """x with the entries at the key replaced by `new`; if an entry is indexed several times the last one counts."""
@@ -162,7 +171,7 @@ def set_at_dnew(xp, dz, z, x, new, key=()):
     return sum_to(xp, dnew, new.shape, shape)
 
 
-@unlisted_block(notation=lambda x, v, key, shape: x + _add_at_notation(v, key, shape))
+@unlisted_block(notation=lambda x, v, key, shape: x + _add_at_notation(v, key, shape), dependence=added_at)
 def add_to_entries(xp, x, v, key=(), shape=()):
     """x + add_at(v): x with v added at the key, which is for the last axes, of the given shape."""
     return x + add_at.forward(xp, v, key=key, shape=shape)
