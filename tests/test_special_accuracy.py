@@ -16,6 +16,7 @@ from mpmath import mp
 
 import chainrule as cr
 from chainrule import special
+from chainrule.blocks.special.gamma_functions import cospi
 from chainrule.blocks.special.table import FUNCTIONS
 from sweeps.special import LIMIT, compare, is_explained, points_of
 from sweeps.special_functions import TABLE
@@ -289,3 +290,34 @@ def test_only_the_entries_that_overflowed_are_nan():
 def test_tukeys_lambda_is_flat_outside_of_its_support():
     assert cr.grad(scipy.special.tklmbda, (0, 1))(-1.814, 1.0) == (0.0, 0.0)
     assert cr.grad(scipy.special.tklmbda)(0.3, 1.0) == 0.5  # the uniform distribution on [−1, 1]
+
+
+@pytest.mark.parametrize(("n", "k"), [(2.5, 1e10), (2.5, 1.5e10), (-3.5, 2e10), (7.5, 3000.0)])
+def test_slopes_of_binom_far_from_its_middle(n, k):
+    """ψ(n − k + 1) − ψ(k + 1) is the difference of two numbers that are nearly equal."""
+    with mpmath.workdps(60):
+        N, K = mpmath.mpf(n), mpmath.mpf(k)
+        z = mpmath.binomial(N, K)
+        below, above = mpmath.digamma(N - K + 1), mpmath.digamma(K + 1)
+        expected = [float(z * (mpmath.digamma(N + 1) - below)), float(z * (below - above))]
+    np.testing.assert_allclose([cr.grad(special.binom, i)(n, k) for i in (0, 1)], expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("n", "k"), [(2.5, -1e10), (2.5, -171.0), (0.5, -300.0), (2.5, 1e9 + 0.5), (-0.5, 400.5)])
+def test_slopes_of_binom_at_its_far_zeros(n, k):
+    with mpmath.workdps(60):
+        N, K, h = mpmath.mpf(n), mpmath.mpf(k), mpmath.mpf(10) ** -25
+
+        def z(n, k):
+            return mpmath.gammaprod([n + 1], [k + 1, n - k + 1])
+
+        expected = [float((z(N + h, K) - z(N - h, K)) / (2 * h)), float((z(N, K + h) - z(N, K - h)) / (2 * h))]
+    found = [cr.grad(special.binom, i)(n, k) for i in (0, 1)]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * max(map(abs, expected)))
+
+
+def test_cosines_of_half_turns_are_zero():
+    x = np.array([0.5, 1.5, 1e6 + 0.5, -2.5, 0.0, 1.0, 0.3, 1e10 + 0.25])
+    with mpmath.workdps(40):
+        expected = [float(mpmath.cospi(mpmath.mpf(v))) for v in x]
+    np.testing.assert_allclose(cospi(np, x), expected, rtol=1e-15, atol=0)

@@ -22,9 +22,13 @@ def sinpi(xp, x):
 
 
 def cospi(xp, x):
-    """cos(πx)."""
+    """cos(πx); of a real x exactly 0 halfway between integers, and with all digits beside."""
     turns = xp.round(xp.real(x) if is_complex(x) else x)
-    return (1 - 2 * (turns % 2)) * xp.cos(math.pi * (x - turns))
+    rest = x - turns
+    found = xp.cos(math.pi * rest)
+    if not is_complex(x):
+        found = xp.where(abs(rest) > 0.25, xp.sin(math.pi * (0.5 - abs(rest))), found)
+    return (1 - 2 * (turns % 2)) * found
 
 
 # ζ by s ------------------------------------------------------------------------------------------------------------------
@@ -126,16 +130,20 @@ polygamma_step: Elementwise = hidden(
 
 @singular
 def _digamma_step(xp, a, b):
-    """ψ(a + b) − ψ(a). If both arguments are left of 1, by reflection (5.5.4), which keeps the limit at two poles."""
+    """ψ(a + b) − ψ(a). An argument left of 1 is reflected (5.5.4); if both are, this keeps the limit at two poles."""
     right = (a > 0) & (a + b > 0)
     left = (a < 1) & (a + b < 1) & ~right
     stable = polygamma_step(xp.where(right, a, xp.where(left, 1 - a, 1.0)), xp.where(right, b, xp.where(left, -b, 1.0)))
     over, under = math.pi * sinpi(xp, b), sinpi(xp, a) * sinpi(xp, a + b)
     both_poles = (over == 0) & (under == 0)
     reflected = xp.where(both_poles, 0.0, over / xp.where(both_poles, 1.0, under))
-    apart = ~(right | left)
-    plain = digamma(xp.where(apart, a + b, 1.0)) - digamma(xp.where(apart, a, 1.0))
-    return xp.where(apart, plain, stable + xp.where(left, reflected, 0.0))
+    falls = ~(right | left) & (a > 0)  # from the right to the left; else from the left to the right
+    high, low = (xp.where(right | left, 1.0, xp.where(falls, x, y)) for x, y in ((a, a + b), (a + b, a)))
+    fallen = polygamma_step(high, 1 - low - high) - math.pi * cospi(xp, low) / xp.where(
+        right | left, 1.0, sinpi(xp, low)
+    )
+    apart = xp.where(falls, fallen, -fallen)
+    return xp.where(right | left, stable + xp.where(left, reflected, 0.0), apart)
 
 
 # Functions with Γ in the denominator, at whose poles they are 0 and their derivatives are not ---------------------------
@@ -176,15 +184,24 @@ def _beta_by_a(xp, z, a, b):
 
 
 def _is_pole(xp, k):
-    """Whether Γ(k + 1) has a pole at k or next to it, and is not beyond all numbers."""
-    return (k < -0.5) & (k > -170) & (abs(sinpi(xp, k)) < 0.01)
+    """Whether Γ(k + 1) has a pole at k, or next to it where it is a number."""
+    return ((k < -0.5) & (k > -170) & (abs(sinpi(xp, k)) < 0.01)) | _is_far_pole(xp, k)
+
+
+def _is_far_pole(xp, k):
+    """Whether it has one so far left that Γ and 1/Γ leave the range of numbers. Beside it they are not told apart."""
+    return (k < -100) & (k == xp.floor(k)) & (k > -(2.0**52))
 
 
 @singular
 def _binom_at_poles(xp, upper, pole, psi_of):
     """∂/∂pole of poch(upper − pole + 1, pole) / Γ(pole + 1), but for the sign of what is within poch: see its callers."""
-    ratio = poch(upper - pole + 1, pole)
-    return ratio * (_slope_of_rgamma(xp, pole + 1) + rgamma(pole + 1) * digamma(psi_of))
+    far = _is_far_pole(xp, pole)
+    near = xp.where(far, 0.0, pole)
+    ratio = poch(upper - near + 1, near)
+    at_near = ratio * (_slope_of_rgamma(xp, near + 1) + rgamma(near + 1) * digamma(psi_of))
+    at_far = -cospi(xp, pole) * beta(xp.where(far, upper + 1, 1.0), xp.where(far, -pole, 1.0))
+    return xp.where(far, at_far, at_near)
 
 
 @singular
