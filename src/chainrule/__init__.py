@@ -127,6 +127,7 @@ from chainrule.explain import Explanation, explain
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
+from chainrule.optimizers import Optimizer, adam, adamw, clip_by_global_norm, sgd
 from chainrule.scanning import scan
 from chainrule.sparse import SparseMatrix, sparse_hessian, sparse_jacobian
 from chainrule.transforms import (
@@ -145,8 +146,11 @@ __all__ = [
     "Array",
     "Block",
     "Explanation",
+    "Optimizer",
     "SparseMatrix",
     "__version__",
+    "adam",
+    "adamw",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
@@ -170,6 +174,7 @@ __all__ = [
     "checkpoint",
     "cho_factor",
     "cho_solve",
+    "clip_by_global_norm",
     "compile",
     "conv1d",
     "conv2d",
@@ -259,6 +264,7 @@ __all__ = [
     "scaled_dot_product_attention",
     "scan",
     "selu",
+    "sgd",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
