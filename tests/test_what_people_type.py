@@ -238,3 +238,32 @@ def test_names_of_other_packages_say_what_to_write(name):
 def test_a_misspelt_name_is_corrected():
     with pytest.raises(AttributeError, match="did you mean softmax"):
         _ = cr.sofmax
+
+
+# Pullbacks and pushforwards, called after their function has ended
+
+
+def test_a_pullback_differentiated_later_gives_plain_values():
+    _, pull = cr.vjp(np.sin, 2.0)
+    value, second = cr.vjp(lambda u: pull(u)[0], 1.0)
+    assert type(value) is np.float64
+    assert type(second(1.0)[0]) is np.float64
+    _, push = cr.linearize(np.sin, 2.0)
+    assert type(cr.grad(push)(1.0)) is np.float64
+    assert cr.grad(push)(1.0) == np.cos(2.0)
+
+
+def test_a_pullback_of_a_variable_stays_recorded():
+    x = cr.variable(2.0)
+    pull = cr.vjp(lambda t: np.sin(t) * x, 0.5)[1]
+    z, _ = cr.vjp(lambda u: pull(u)[0], 1.0)
+    z.backward()
+    assert x.grad == np.cos(0.5)
+
+
+def test_a_pullback_made_by_an_outer_function_is_differentiated_by_its_argument():
+    def outer(a):
+        pull = cr.vjp(lambda t: np.sin(a * t), 0.5)[1]
+        return cr.grad(lambda u: pull(u)[0] * u)(3.0)  # 2 · 3 · a cos(a / 2)
+
+    assert cr.grad(outer)(2.0) == pytest.approx(6 * (np.cos(1.0) - np.sin(1.0)), rel=1e-13)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextvars import ContextVar
 from operator import attrgetter
 from typing import Any
 
@@ -30,7 +31,15 @@ from chainrule.namespace import RECORDING
 from chainrule.node import Node
 from chainrule.step import NOT_THERE, not_covered, record
 
-__all__ = ["Path", "backpropagate", "find_path", "numpy_number", "pulled"]
+__all__ = ["BEING_RECORDED", "OF_VARIABLE", "Path", "backpropagate", "find_path", "numpy_number", "pulled"]
+
+
+BEING_RECORDED: ContextVar[bool] = ContextVar("being_recorded", default=False)
+"""Whether a function, or a backward pass, is being recorded now: somebody will differentiate what it computes."""
+
+
+OF_VARIABLE: dict[str, Any] = {}
+"""The parameters of a variable's node (none): they tell that its gradient may be asked for at any time."""
 
 
 class Path:
@@ -40,8 +49,9 @@ class Path:
     ----------
     inputs : the inputs.
     between : the nodes through which the outputs depend on them, oldest first (a topological order).
-    free : whether the outputs also depend on recorded arrays that are older than the inputs, so that an outer gradient
-        may differentiate them again. Newer ones are the inputs of inner gradients.
+    free : whether the outputs also depend on recorded arrays that are older than the inputs, and an outer gradient may
+        differentiate them again. Newer ones are the inputs of inner gradients. Older ones that nobody differentiates
+        any more are those of a pullback that is called after its function has ended.
     """
 
     __slots__ = ("between", "free", "inputs")
@@ -58,6 +68,7 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
     seen = set(inputs)
     found = []
     free = elsewhere = False
+    inside = BEING_RECORDED.get()
     stack = []
     for node in outputs:
         if node not in seen:
@@ -68,7 +79,8 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
         block = node.block
         if block is None or node.order < start or not block.differentiable:
             elsewhere = True
-            free = free or (node.order < start and node.differentiable)
+            if node.order < start and node.differentiable:
+                free = free or inside or _reaches_variable(node)
             continue
         found.append(node)
         for operand in node.inputs:
@@ -77,6 +89,20 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
                 stack.append(operand)
     found.sort(key=attrgetter("order"))
     return Path(inputs, _depending_on(inputs, found) if elsewhere else found, free)
+
+
+def _reaches_variable(node: Node) -> bool:
+    """Whether a value depends on a variable."""
+    seen, stack = {node}, [node]
+    while stack:
+        node = stack.pop()
+        if node.params is OF_VARIABLE:
+            return True
+        for operand in node.inputs:
+            if isinstance(operand, Node) and operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return False
 
 
 def _depending_on(inputs: Sequence[Node], nodes: list[Node]) -> list[Node]:
@@ -102,6 +128,15 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool, between: b
     between : False if the gradients of the inputs are enough. Each other one is then dropped when it has been used, so
         its memory is free, or serves for the next one.
     """
+    inside = BEING_RECORDED.set(True) if recorded else None
+    try:
+        return _backpropagated(path, seeds, recorded, between)
+    finally:
+        if inside is not None:
+            BEING_RECORDED.reset(inside)
+
+
+def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between: bool) -> dict[Node, Any]:
     gradients: dict[Node, Any] = dict.fromkeys([*path.inputs, *path.between])
     gradients.update((node, dz) for node, dz in seeds.items() if node in gradients)
     take = gradients.get if between else gradients.pop

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER, Array, node_of
-from chainrule.backward import backpropagate, find_path
+from chainrule.backward import OF_VARIABLE, backpropagate, find_path
 from chainrule.errors import GradientError
 from chainrule.libraries import namespace_of
 from chainrule.node import Node, at_line
@@ -33,7 +33,7 @@ def variable(value: Any, name: str | None = None) -> Array:
     array([2., 4.])
     """
     node = input_node(value, variable, name or "value")
-    node.name = name
+    node.name, node.params = name, OF_VARIABLE
     return Array(node)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.absent import has_absent_zeros
 from chainrule.answers import under_another_value
 from chainrule.array import WATCHER, Array, constant, form_of, joined, node_of
-from chainrule.backward import Path, backpropagate, find_path
+from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.block.dependence import entrywise
 from chainrule.errors import BlockError, GradientError, RecordingError
@@ -280,6 +280,7 @@ def record_call(
         trees.append(tree)
     if not _own_their_memory(given, new_args, new_kwargs):
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
+    inside = BEING_RECORDED.set(True)
     try:
         with standins(f, new_args, new_kwargs):
             returned = f(*new_args, **new_kwargs)
@@ -300,6 +301,8 @@ def record_call(
         if any(words in str(error) for words in OF_OBJECTS):
             error.add_note(ONE_BY_ONE)
         raise
+    finally:
+        BEING_RECORDED.reset(inside)
     outputs, rebuild_outputs = flatten(returned)
     outputs = [checked_result(out, name_of(f)) for out in outputs]
     path = find_path(inputs, [node_of(out) for out in outputs if type(out) is Array])

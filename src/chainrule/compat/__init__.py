@@ -1,0 +1,1 @@
+"""Interfaces of other libraries, made of this one's."""

@@ -1,0 +1,3 @@
+"""scipy.integrate itself."""
+
+from scipy.integrate import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""scipy.linalg itself."""
+
+from scipy.linalg import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""scipy.signal itself."""
+
+from scipy.signal import *  # noqa: F403
