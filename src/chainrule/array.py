@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -32,7 +33,8 @@ from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
 from chainrule.operands import NUMERIC, numeric, plain_array, taken_apart_by
-from chainrule.targets import written_into
+from chainrule.shown import is_formatted, is_only_shown
+from chainrule.targets import refused_write, target_of_write
 from chainrule.views import View
 
 __all__ = [
@@ -159,6 +161,10 @@ class Array(Methods, metaclass=ArrayClass):
     def shape(self) -> tuple[int, ...]:
         return tuple(getattr(self._node.value, "shape", ()))
 
+    @shape.setter
+    def shape(self, new: Any) -> None:
+        raise RecordingError(f"a recorded array keeps its shape; write x = x.reshape({new})" + at_line())
+
     @property
     def dtype(self) -> Any:
         value = self._node.value
@@ -243,12 +249,15 @@ class Array(Methods, metaclass=ArrayClass):
         return operator.index(read(self._node))
 
     def __float__(self) -> float:
-        if self._node.differentiable and (found := written_into()) is not None:
-            target, copy = found
+        frame = sys._getframe(1)
+        if is_formatted(frame) or is_only_shown(frame):
+            return float(read(self._node))
+        if self._node.differentiable and (target := target_of_write()) is not None:
+            raise RecordingError(refused_write(target))
+        if os.path.basename(frame.f_code.co_filename) == "_methods.py":  # NumPy's methods of arrays
+            name = frame.f_code.co_name.strip("_")
             raise RecordingError(
-                f"{target} is a plain array, so writing a recorded value into it would lose the gradient{at_line()}\n"
-                f"  in the function, make a copy that can hold recorded values, {copy} = np.array({target}), "
-                f"and write into {'it' if copy == target else copy}"
+                f"x.{name}() of an array of dtype object that holds recorded numbers; write np.{name}(x)" + at_line()
             )
         self._refuse("float(x) (math.exp(x) calls it: write np.exp(x)), or writing x into a plain array,")
         return float(read(self._node))
@@ -269,7 +278,7 @@ class Array(Methods, metaclass=ArrayClass):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Called by np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
-        if not self._node.differentiable:
+        if not self._node.differentiable or is_only_shown(sys._getframe(1)):
             return np.array(read(self._node), dtype=dtype)
         if (advice := taken_apart_by(sys._getframe(1))) is not None:
             raise RecordingError(advice + at_line())

@@ -19,7 +19,7 @@ from chainrule.answers import (
     no_block_for,
     recorded_constant,
 )
-from chainrule.array import Array
+from chainrule.array import Array, joined
 from chainrule.errors import RecordingError
 from chainrule.layout import is_contiguous
 from chainrule.libraries import PLAIN
@@ -27,6 +27,7 @@ from chainrule.node import NO_PARAMS, at_line
 from chainrule.numpy_value import HAVE_DTYPE, NotNumPy, answered, plain
 from chainrule.operands import ComputesItself, check_argument
 from chainrule.step import explained, record
+from chainrule.targets import refused_write, target_of_write
 from chainrule.views import is_number
 
 __all__ = ["call"]
@@ -105,6 +106,8 @@ def _ufunc(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     name = full_name(ufunc) + (f".{method}" if method != "__call__" else "")
     handler = answer(ufunc) if method == "__call__" else ANSWERS.get((ufunc, method))
     if handler is None:
+        if method == "__call__" and {*"".join(ufunc.types)} == {*"O->"} and not kwargs:  # of np.frompyfunc
+            return joined(ufunc(*(np.asarray(x) for x in inputs)))
         raise no_block_for(name)
     if method != "__call__":
         run = getattr(ufunc, method)
@@ -186,10 +189,12 @@ _MIXED = frozenset(map(np.dtype, "fd"))
 def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:
     """The result of a function of NumPy, written into `out`, which must be a recorded array."""
     if type(out) is not Array:
+        if (target := target_of_write()) is not None:
+            raise RecordingError(refused_write(target))
         raise RecordingError(
             f"out= of {name} with a recorded array: the result belongs in a new array, or in a recorded one; "
-            f"write z = {name.replace('numpy.', 'np.')}(…); a plain array y can hold it, in y += x too, after "
-            "y = np.array(y) in the function" + at_line()
+            f"write z = {name.replace('numpy.', 'np.')}(…); a plain array y can hold it after y = np.array(y) in the "
+            "function" + at_line()
         )
     if is_number(out):
         raise TypeError("return arrays must be of ArrayType" + at_line())

@@ -96,7 +96,7 @@ def places(item: Any) -> list[Place]:
         return _fixed(item.__self__, item.__func__)
     if isinstance(item, types.FunctionType):
         found = [Place(cell, None, cell.cell_contents) for cell in item.__closure__ or () if is_filled(cell)]
-        found += _fixed(*(item.__defaults__ or ()), getattr(item, "__wrapped__", None))
+        found += [Place(item, "__defaults__", item.__defaults__), *_fixed(getattr(item, "__wrapped__", None))]
         found += places(item.__kwdefaults__)
         return found if is_library(item.__code__.co_filename) else found + _named(item.__code__, item.__globals__)
     if isinstance(item, types.ModuleType):

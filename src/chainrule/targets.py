@@ -1,31 +1,79 @@
-"""The target that the user's line writes into, for errors: the variable of `out[i] = x`."""
+"""The plain array that the user's line writes a recorded value into, for errors: which one, where it was made, what to
+write there instead."""
 
 from __future__ import annotations
 
 import ast
 import dis
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
-from chainrule.node import lines_of, user_frame
+from chainrule.node import Line, at_line, lines_of, user_frame
 
-__all__ = ["written_into"]
+__all__ = ["Target", "refused_write", "target_of_write"]
 
 
-def written_into() -> tuple[str, str] | None:
-    """The array that the user's code is now writing into by an index, and a name for a copy of it.
+class Target(NamedTuple):
+    """A plain array that is written into.
 
-    Both as source text: for `self.out[i] = x` both are self.out. A global array's copy needs another name. None if
-    no such line is running.
+    Attributes
+    ----------
+    text : its name as in the source, such as `self.out`.
+    made : the line that made it, or None if that is not found.
+    fields : whether it has a structured dtype.
     """
+
+    text: str
+    made: Line | None
+    fields: bool
+
+
+def target_of_write() -> Target | None:
+    """The array of `out[i] = x` or `out += x`, if the user's code is at such a step; else None."""
     frame = user_frame()
     code, at = frame.f_code, frame.f_lasti
-    if at < 0 or dis.opname[code.co_code[at]] not in ("STORE_SUBSCR", "STORE_SLICE"):
+    if at < 0 or dis.opname[code.co_code[at]] not in ("STORE_SUBSCR", "STORE_SLICE", "BINARY_OP"):
         return None
-    target = _indexed(_text_of(code, [*code.co_positions()][at // 2]))
-    if target is None:
+    text = _target(_text_of(code, [*code.co_positions()][at // 2]))
+    if text is None:
         return None
-    is_global = target.isidentifier() and target not in {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-    return target, "out" if is_global and code.co_name != "<module>" else target
+    root = text.partition(".")[0].partition("[")[0]
+    value = frame.f_locals.get(root, frame.f_globals.get(root))
+    fields = getattr(getattr(value, "dtype", None), "names", None) is not None
+    return Target(text, _made(text, Line(code.co_filename, frame.f_lineno)), fields)
+
+
+def refused_write(target: Target) -> str:
+    """The message for a recorded value that is written into a plain array."""
+    text = target.text
+    told = f"{text} is a plain array, so writing a recorded value into it would lose the gradient{at_line()}\n"
+    if target.fields:
+        return told + (
+            "  an array of records cannot hold recorded values; keep an array for each field instead: "
+            "mass, position = np.zeros(n), np.zeros((n, 2))"
+        )
+    if target.made is None:
+        return told + (
+            f"  in the function, before the write, make a copy that can hold recorded values: {text} = np.array({text})"
+            "; if it is a view, copy the array that it is a view of"
+        )
+    line = target.made.text
+    value = line.partition("=")[2].strip()
+    return told + (
+        f"  it was made where chainrule does not see it, at {target.made.short}: {line}\n"
+        f"  write there: {line.partition('=')[0].strip()} = np.array({value})"
+        if value and value.count("(") == value.count(")") and ";" not in line
+        else f"  it was made at {target.made.short}: {line}\n  write before the write: {text} = np.array({text})"
+    )
+
+
+def _made(text: str, written: Line) -> Line | None:
+    """The last line before, else the first one, that gives the array its name."""
+    assigns = re.compile(rf"\s*{re.escape(text)}\s*(:[^=]*)?=[^=]")
+    numbers = [i + 1 for i, line in enumerate(lines_of(written.file)) if assigns.match(line)]
+    before = [number for number in numbers if number < written.number]
+    found = before[-1:] or numbers[:1]
+    return Line(written.file, found[0]) if found else None
 
 
 def _text_of(code: Any, position: tuple[int | None, int | None, int | None, int | None]) -> str:
@@ -41,10 +89,14 @@ def _text_of(code: Any, position: tuple[int | None, int | None, int | None, int 
     return b"".join(lines).decode()
 
 
-def _indexed(text: str) -> str | None:
-    """The indexed object in an expression such as `self.out[i]`."""
+def _target(text: str) -> str | None:
+    """What `self.out[i]`, or `self.out[i] += x`, writes into: self.out."""
     try:
-        expression: Any = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
+        statement: Any = ast.parse(text.strip()).body[0]
+    except (SyntaxError, IndexError):
         return None
+    if isinstance(statement, ast.AugAssign):
+        target = statement.target
+        return ast.unparse(target.value if isinstance(target, ast.Subscript) else target)
+    expression = getattr(statement, "value", None)
     return ast.unparse(expression.value) if isinstance(expression, ast.Subscript) else None

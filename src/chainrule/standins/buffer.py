@@ -83,6 +83,16 @@ class Buffer(Array):
         return getattr(plain_of(self), name)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        return Array.shape.fget(self)  # type: ignore[attr-defined]
+
+    @shape.setter
+    def shape(self, new: Any) -> None:
+        if type(_settled(self)) is Array or self._view is not None or any(view() for view in self._own.views):  # type: ignore[attr-defined]
+            Array.shape.fset(self, new)  # type: ignore[attr-defined]
+        self._own.value.shape = new
+
+    @property
     def value(self) -> Any:
         """The plain array itself."""
         return Array.value.fget(self) if type(_settled(self)) is Array else self._own.value  # type: ignore[attr-defined]

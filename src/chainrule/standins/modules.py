@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.standins.draws import MAKERS
 from chainrule.standins.function import StandInModule
 from chainrule.standins.loops import LOOPS
+from chainrule.standins.nditer import NDITER
 from chainrule.standins.number_types import PYTHON_TYPES, number_types
 from chainrule.standins.numpy_functions import standin_of
 
@@ -29,7 +30,8 @@ NUMPY_FUNCTIONS = {
     },
     **LOOPS,
     **MAKERS,
-    **{standin._meant: standin for standin in NUMBER_TYPES.values()},
+    np.nditer: NDITER,
+    **{standin._meant: standin for standin in (NUMBER_TYPES | PYTHON_TYPES).values()},
 }
 """The stand-ins for the functions and types of NumPy, by the function itself."""
 NUMBER_TYPES |= PYTHON_TYPES

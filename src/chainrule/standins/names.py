@@ -26,7 +26,7 @@ from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
-from chainrule.reach import is_filled, is_library, reached
+from chainrule.reach import Place, is_filled, is_library, reached
 from chainrule.standins.buffer import WRITING
 from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import meant
@@ -48,18 +48,14 @@ _WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out",
 """Names of what writes into an array: methods, functions, keywords, and attributes that can be set."""
 
 
-BUILTIN = object()
-"""The value of a name that a module has from Python's builtins, not of its own."""
-
-
 class Name:
     """A name in a module's globals, or a variable of a closure, that is replaced for a while.
 
     Recordings may be nested. The name has the stand-in of the last one that began and has not ended.
     """
 
-    def __init__(self, scope: dict[str, Any] | types.CellType, name: str):
-        self.scope, self.name = scope, name
+    def __init__(self, scope: dict[str, Any] | types.CellType | types.FunctionType, name: str):
+        self.place = Place(scope, name, None)
         self.found: Any = None
         self.users: dict[int, Any] = {}
         self.standins: list[Any] = []
@@ -74,14 +70,12 @@ class Name:
     def show(self) -> None:
         """Bind the name to what its users want, unless the user's code gave it a value of its own."""
         wanted = [*self.users.values()][-1] if self.users else self.found
-        if isinstance(self.scope, types.CellType):
-            if is_filled(self.scope) and self._is_ours(self.scope.cell_contents):
-                self.scope.cell_contents = wanted
-        elif self._is_ours(self.scope.get(self.name, BUILTIN)):
-            if wanted is BUILTIN:
-                self.scope.pop(self.name, None)
-            else:
-                self.scope[self.name] = wanted
+        if not self._is_ours(self.place.now()):
+            return
+        if wanted is None:  # a name of Python's builtins
+            self.place.holder.pop(self.place.key, None)
+        else:
+            self.place.put(wanted)
 
     def _is_ours(self, value: Any) -> bool:
         return value is self.found or any(value is standin for standin in self.standins)
@@ -124,14 +118,15 @@ class _StandIns:
     def _leave(self) -> None:
         BUFFERED.set(self.buffered)
         _imported.set(self.before)
+        for outside in (*self.imported.outside, self.outside):
+            if outside is not None:
+                outside.leave()
+                if not self.buffered:
+                    outside.settle()
         with _lock:
             for name, _ in (*self.names, *self.imported.names):
                 name.users.pop(id(self), None)
                 name.show()
-        if self.outside is not None:
-            self.outside.leave()
-            if not self.buffered:
-                self.outside.settle()
         self.left = True
 
 
@@ -142,6 +137,7 @@ class _Imported:
         self.user = user
         self.modules: set[types.ModuleType] = set()
         self.names: list[tuple[Name, Any]] = []
+        self.outside: list[Outside] = []
 
     def add(self, module: types.ModuleType) -> None:
         """Names of the module's functions stand for something else until the recording ends."""
@@ -151,11 +147,15 @@ class _Imported:
         own = [x for x in vars(module).values() if isinstance(x, types.FunctionType | type)]
         roots = [x for x in own if x.__module__ == module.__name__]
         if roots:
+            needed = _needs_of(roots)
             with _lock:
-                self.names += (names := _needs_of(roots).names)
-                for name, standin in names:
+                self.names += needed.names
+                for name, standin in needed.names:
                     name.users[self.user] = standin
                     name.show()
+            if needed.outside:
+                self.outside.append(Outside(roots))
+                self.outside[-1].enter()
 
 
 _imported: ContextVar[_Imported | None] = ContextVar("_imported", default=None)
@@ -321,7 +321,11 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
             if name not in kept:
                 replace(where, name, value, _standin_of(value, used, writes, kept))
         for name in {*PYTHON_TYPES} & used - kept - {*scope}:
-            replace(scope, name, BUILTIN, PYTHON_TYPES[name])
+            replace(scope, name, None, PYTHON_TYPES[name])
+        defaults = [meant(x) for x in function.__defaults__ or ()]
+        standins = [_standin_of(x, used, writes, kept) or x for x in defaults]
+        if any(x is not y for x, y in zip(defaults, standins, strict=True)):
+            replace(function, "__defaults__", function.__defaults__, tuple(standins))
     if any(step.opname == "IMPORT_NAME" for code in every for step in _steps(code)):
         found = vars(builtins)["__import__"]
         replace(vars(builtins), "__import__", found, importer(_module_of, _entered, kept))
@@ -368,7 +372,21 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
 
 def _writes(code: types.CodeType) -> bool:
     """Whether code writes into an array (by an index, in place, by a function or a keyword), or makes lists."""
-    return _writes_entries(code) or any(step.opname == "BUILD_LIST" for step in _steps(code))
+    return (
+        _writes_entries(code)
+        or "deque" in code.co_names
+        or any(
+            step.opname == "BUILD_LIST" or (step.opname == "BUILD_TUPLE" and after.opname not in _NO_ARGUMENT)
+            for step, after in itertools.pairwise(_steps(code))
+        )
+    )
+
+
+_NO_ARGUMENT = {
+    *("BINARY_SUBSCR", "STORE_SUBSCR", "RETURN_VALUE", "STORE_FAST", "STORE_NAME", "LOAD_CONST", "MAKE_FUNCTION"),
+    *("SET_FUNCTION_ATTRIBUTE", "YIELD_VALUE", "LIST_APPEND", "GET_ITER", "COPY", "SWAP"),
+}
+"""What follows a tuple that is no argument of a call: an index, a result, the closure of a function."""
 
 
 def _writes_entries(code: types.CodeType) -> bool:
@@ -397,8 +415,7 @@ _METHODS_OF_ARRAYS = {"dot", "clip", "choose", "searchsorted"}
 
 def _called(code: types.CodeType) -> set[str]:
     """The names that code calls, or may pass on to what calls them for each number."""
-    steps = [step for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")]
-    called = {step.argval for step in steps if step.opname == "LOAD_METHOD" or "NULL" in step.argrepr}
+    called = {name for name, is_called, _ in _reads(code) if is_called}
     return called | {*code.co_names} if called & {"map", *LOOP_NAMES} else called
 
 
@@ -416,16 +433,19 @@ def _asks_identity(code: types.CodeType) -> bool:
 
 def _passed_on(code: types.CodeType) -> set[str]:
     """The names of what code reads but does not call there: it may compare them, or pass them on to be compared."""
-    found = set()
+    return {name for name, is_called, after in _reads(code) if not is_called and after != "LOAD_ATTR"}
+
+
+def _reads(code: types.CodeType) -> Iterator[tuple[str, bool, str]]:
+    """Each name that code reads, whether it is called there, and the operation that follows."""
     steps = _steps(code)
     first = 0
     for i, (step, after) in enumerate(itertools.pairwise(steps)):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
             first = i
-        elif step.opname != "LOAD_ATTR":
+        elif step.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
             continue
         marks = steps[i + 1] if sys.version_info >= (3, 13) else steps[first - 1]
-        called = marks.opname == "PUSH_NULL" or "NULL" in step.argrepr or "NULL" in steps[first].argrepr
-        if not called and after.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
-            found.add(step.argval)
-    return found
+        pushed = marks.opname == "PUSH_NULL" or "NULL" in step.argrepr or "NULL" in steps[first].argrepr
+        is_called = step.opname == "LOAD_METHOD" or (pushed and after.opname not in ("LOAD_ATTR", "LOAD_METHOD"))
+        yield step.argval, is_called, "LOAD_ATTR" if after.opname in ("LOAD_ATTR", "LOAD_METHOD") else after.opname

@@ -6,6 +6,8 @@ its like make one recorded array of lists of recorded numbers, where NumPy would
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -64,11 +66,13 @@ def joined(x: Any) -> Any:
 
 
 def _joined_if_recorded(x: Any) -> Any:
-    """A list, a tuple or an array of dtype object that holds recorded floating numbers as one array.
+    """A list, a tuple, a deque or an array of dtype object that holds recorded floating numbers as one array.
 
     Anything else is unchanged.
     """
     kind = type(x)
+    if kind is deque:
+        x, kind = list(x), list
     if kind is list or kind is tuple:
         return joined(x) if _holds_floating(x) else x
     return plain_of(x) if kind is np.ndarray else x
@@ -91,7 +95,7 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
             return function(x, dtype, *args, **kwargs)
         if isinstance(x, Array) and function in (np.ascontiguousarray, np.asfortranarray):
             return _laid_out(function, x, dtype)
-        if not is_recorded(x):
+        if not is_recorded(x) or (dtype is not None and np.dtype(dtype) == object):
             value = function(plain_of(x), dtype, *args, **kwargs)
             if type(x) is Buffer and value is x._own.value:
                 return x
@@ -108,6 +112,17 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
         return made
 
     return StandIn(function, standin)
+
+
+def _from_iterable(iterable: Any, dtype: Any, count: int = -1, **options: Any) -> Any:
+    """As np.fromiter."""
+    if not BUFFERED.get():
+        return np.fromiter(iterable, dtype, count, **options)
+    numbers = [*(iterable if count < 0 else itertools.islice(iterable, count))]
+    if not is_recorded(numbers):
+        return _new(np.fromiter(plain_of(numbers), dtype, count, **options), ())
+    made = joined(numbers)
+    return made if made.dtype == np.dtype(dtype) else made.astype(dtype)
 
 
 def _laid_out(function: Callable[..., Any], x: Array, dtype: Any) -> Any:
@@ -141,6 +156,8 @@ def standin_of(name: str, function: Any) -> Any:
         return None
     if name in ("empty", "empty_like"):  # uninitialised memory would differ from run to run
         return StandIn(function, _standin(getattr(np, name.replace("empty", "zeros"))))
+    if name == "fromiter":
+        return StandIn(function, _from_iterable)
     if name in JOINS:
         return _of_list(function, name == "array")
     return _standin(function, name not in SEQUENCES)
