@@ -161,10 +161,11 @@ def test_turning_a_recorded_array_into_a_plain_one_is_refused(lose):
 
 
 def test_a_function_that_takes_plain_numbers_only_is_told_what_to_write():
-    from scipy import stats
+    def checks_in_c(x):
+        raise TypeError("the ufunc is not supported for the input types")
 
     with pytest.raises(TypeError) as caught:
-        cr.grad(lambda x: np.sum(stats.norm.cdf(x)))(np.ones(3))
+        cr.grad(checks_in_c)(np.ones(3))
     assert "@cr.block" in "".join(caught.value.__notes__)
 
 
