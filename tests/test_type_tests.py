@@ -195,6 +195,18 @@ def test_what_else_is_asked_of_a_number():
     assert cr.value_and_grad(f)(2.5) == (6.25 + 0.5 + 2.5, 5.0 + 1.0 + 1.0)
 
 
+def test_a_recorded_integer_is_a_key_as_numpys_is():
+    def f(x):
+        names = {0: 1.0, 1: 2.0, 2: 3.0}
+        seen = {i for i in np.argsort(x) if i in names}
+        return x[0] * names[np.argmax(x)] * len(seen)
+
+    for function in (f, cr.compile(f)):
+        for x in ([1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [5.0, 3.0, 2.0], [5.0, 3.0, 6.0]):
+            assert function(np.array(x)) == f(np.array(x))
+    np.testing.assert_array_equal(cr.grad(f)(np.array([1.0, 3.0, 2.0])), [6.0, 0.0, 0.0])
+
+
 def test_a_recorded_number_is_no_key():
     with pytest.raises(TypeError, match="unhashable"):
         cr.grad(lambda x: {x: 1.0}[x])(2.5)

@@ -43,8 +43,8 @@ __all__ = [
     "constant",
     "form_of",
     "holds_recorded",
+    "is_recorded",
     "joined",
-    "looked_at",
     "node_of",
     "read",
     "value_of",
@@ -79,7 +79,6 @@ class Array(Methods, metaclass=ArrayClass):
 
     __slots__ = ("__weakref__", "_own", "_shares", "_unsure", "_view")
     __array_priority__ = 1000
-    __hash__ = None  # type: ignore[assignment]
 
     # Methods that need higher layers; the files named set them.
     _call: Callable[..., Any]  # protocols.py
@@ -248,6 +247,12 @@ class Array(Methods, metaclass=ArrayClass):
     def __index__(self) -> int:
         return operator.index(read(self._node))
 
+    def __hash__(self) -> int:
+        """Integers and truths may be keys, as NumPy's may; a key has no gradient, so what has one is none."""
+        if self._class is np.ndarray or self._node.differentiable:
+            raise TypeError(f"unhashable type: a recorded {self._class.__name__}, which a key would lose" + at_line())
+        return hash(read(self._node, "integer" if self.dtype.kind in "iu" else "value"))
+
     def __float__(self) -> float:
         frame = sys._getframe(1)
         if is_formatted(frame) or is_only_shown(frame):
@@ -358,9 +363,9 @@ def form_of(x: Any) -> Any:
     return x._node.value if type(x) is Array else x
 
 
-def looked_at(x: Any) -> Any:
-    """As value_of, but still recorded while compiling, so the guard is on the decision, not on the entries."""
-    return x if WATCHER.get() is not None else value_of(x)
+def is_recorded(x: Any) -> bool:
+    """Whether x is a recorded array: then what is computed from its values is recorded too, not a constant."""
+    return type(x) is Array
 
 
 # Operands --------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import has_absent_zeros, made_of
-from chainrule.array import WATCHER, Array, form_of, node_of
+from chainrule.array import Array, form_of, node_of
 from chainrule.block import unlisted_block
 from chainrule.block.dependence import entrywise
 from chainrule.block.elementwise import sum_to
@@ -157,9 +157,10 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
         has_pythons = z_value.__class__ in PYTHON
         for i in node.inputs:
             if i.__class__ is Node:
-                value = i.form if by_form else i.value
+                wants = i in gradients
+                value = i.form if by_form and wants else i.value
                 operands.append(Array(i) if recorded else value)
-                wanted.append(i in gradients)
+                wanted.append(wants)
                 if value.__class__ in PYTHON:
                     has_pythons = True
             else:
@@ -235,7 +236,9 @@ def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
     def taken(x: Any) -> Any:
         if type(x) is not Node:
             return x
-        return as_rule_takes(Array(x), dtype) if recorded else as_numpy_number(x.form if by_form else x.value, dtype)
+        if recorded:
+            return as_rule_takes(Array(x), dtype)
+        return as_numpy_number(x.form if by_form and is_inexact(x.form) else x.value, dtype)
 
     return taken(node), [taken(x) for x in node.inputs]
 
@@ -267,7 +270,7 @@ def _unknown_after_overflow(
 
     Then the operand has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
     it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
-    Only values differ, not the recorded steps: recordings of `compile` may not depend on values.
+    Only values differ, not the recorded steps: these may not depend on values.
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
@@ -282,7 +285,7 @@ def _unknown_after_overflow(
                     sum_to(plain, plain.astype(lost, dtype_of(node.value)), operand.value.shape, node.value.shape) > 0
                 )
             lost = lost & (form_of(dx) == 0)
-            if type(dx) is Array and WATCHER.get() is not None:  # compiled code does this when it runs
+            if type(dx) is Array:
                 node_of(dx).value = plain.where(lost, math.nan, node_of(dx).value)[()]
             else:
                 dx = xp.where(lost, math.nan, dx)

@@ -78,7 +78,9 @@ class Graph:
             block = node.block
             operands = [_value_of(values, operand, xp, dtype) for operand in node.inputs]
             try:
-                if is_numpy(xp) or block.takes_xp:
+                if block.needs_numpy and not is_numpy(xp):  # it has no gradient, and holds as its branches do
+                    value = as_constant(xp, node.value, dtype)
+                elif is_numpy(xp) or block.takes_xp:
                     value = block.forward(xp, *operands, **as_parameters(xp, node.params, dtype))
                 else:  # a rule in plain NumPy: its recorded steps run on any library
                     active = [x for x, i in zip(operands, node.inputs, strict=True) if type(i) is Node]

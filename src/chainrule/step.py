@@ -105,7 +105,7 @@ def record(
         if unsure and block.may_copy and not is_contiguous(source._node.value):
             result._view = view_of(source)._replace(steps=None)
         elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
-            result._view = view_of(source, partial(block, **params))
+            result._view = view_of(source, partial(_of_another, block, operands[1:], params))
             if source._own.version is not None and is_small_part(value, source._own.form.size):
                 result._own.value = copied_as_it_lies(value)  # else the next write must copy the whole array
         elif xp is None and not is_immutable(value):  # in other libraries it may be either
@@ -117,25 +117,31 @@ def record(
     return result
 
 
-def record_write(block: Any, operands: tuple[Any, Any], params: dict[str, Any]) -> Any:
-    """As `record`, for a block that changes a few entries of its first operand, those at `params["key"]`.
+def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], key: Any) -> Any:
+    """As `record`, for a block that changes a few entries of its first operand, those at the key.
 
     The result shares the memory of the operand (see `versions`), so the step costs what is written.
     """
-    x, new = operands
+    x, new, *indices = operands
     if type(x) is not Array:
         return record(block, operands, params)
     if type(new) is not Array and type(new) not in PLAIN:
         new = constant(new)
     entries = new._node if type(new) is Array else new
     node = x._node
-    version = written(node, block.write, params["key"], entries.value if type(new) is Array else entries)
+    version = written(node, block.write, key, entries.value if type(new) is Array else entries)
     if version is None:
-        return record(block, (x, new), params)
+        return record(block, (x, new, *indices), params)
     frame = user_frame()
-    result = Array(Node.of_version(version, block, (node, entries), params, None, frame.f_code, frame.f_lasti))
+    inputs = (node, entries, *(i._node for i in indices))
+    result = Array(Node.of_version(version, block, inputs, params, None, frame.f_code, frame.f_lasti))
     result._unsure = x._unsure or (type(new) is Array and new._unsure)
     return result
+
+
+def _of_another(block: Any, others: tuple[Any, ...], params: dict[str, Any], x: Any) -> Any:
+    """The block of another first operand."""
+    return block(x, *others, **params)
 
 
 _ONE_ARRAY = NUMPY - {NoneType}

@@ -210,3 +210,19 @@ def test_a_compiled_function_may_have_no_results():
     f = cr.compile(lambda x: np.unstack(x))
     for _ in range(3):
         assert f(np.array([], np.int64)) == ()
+
+
+def test_a_row_at_a_recorded_index_is_a_view():
+    def f(x, v):
+        row = x[np.argmax(v)]
+        row += 5.0
+        part = x[np.argmin(v)][1:]
+        part *= 2.0
+        return np.sum(x**2)
+
+    compiled = cr.compile(f)
+    for v in ([1.0, 3.0, 2.0], [1.0, 3.0, 2.5], [3.0, 1.0, 2.0], [3.0, 2.0, 1.0], [2.5, 2.0, 1.0]):
+        x = np.arange(6.0).reshape(3, 2)
+        assert compiled(x.copy(), np.array(v)) == f(x.copy(), np.array(v))
+        gradient = cr.grad(f)(x.copy(), np.array(v))
+        np.testing.assert_array_equal(cr.compile(cr.grad(f))(x.copy(), np.array(v)), gradient)

@@ -68,8 +68,6 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "any": (lambda m: np.any(m > 0.5, axis=1), M),
     "outer": (np.outer, X, Y),
     "matmul": (lambda m, x: m @ x, M, X),
-    "gather": (lambda m, labels: m[np.arange(2), labels], M, LABELS),
-    "scatter": (lambda m, labels: cr.grad(lambda m: np.sum(m[np.arange(2), labels] ** 2))(m), M, LABELS),
     "one_hot_rows": (lambda m, labels: cr.grad(lambda m: np.sum(cr.softmax_cross_entropy(m, labels)))(m), M, LABELS),
     "labels_fit": (lambda m, labels: np.sum(cr.cross_entropy_loss(cr.softmax(m), labels)), M, LABELS),
     "columns": (lambda x: cr.conv2d(x, RNG_WEIGHT), IMAGE),
@@ -90,6 +88,11 @@ def of_rare_blocks(x):
     """What the simplifier would write otherwise; it does not look into blocks."""
     return np.positive(np.reciprocal(x))
 
+
+AT_LABELS = {
+    "getitem": (lambda m, labels: m[np.arange(2), labels], M, LABELS),
+    "add_at": (lambda m, labels: cr.grad(lambda m: np.sum(m[np.arange(2), labels] ** 2))(m), M, LABELS),
+}
 
 REFUSES: list[tuple[str, tuple[Any, ...]]] = [
     ("maximum", (np.maximum, N, N[::-1].copy())),
@@ -115,10 +118,10 @@ REFUSES: list[tuple[str, tuple[Any, ...]]] = [
     ("any", (lambda m: np.any(m, axis=1), M)),
     ("outer", (np.outer, N, N)),
     ("matmul", (lambda n, m: n @ m, N, N)),
-    ("gather", (lambda m, labels: m[labels, labels], M, LABELS % 2)),
-    ("gather", (lambda m, labels: m[np.array([1, 0]), labels], M, LABELS)),
-    ("gather", (lambda m, labels: m[np.arange(2), labels], M, -LABELS)),
-    ("scatter", (lambda m, labels: cr.grad(lambda m: np.sum(m[labels, labels] ** 2))(m), M, LABELS % 2)),
+    ("getitem", (lambda m, labels: m[labels, labels], M, LABELS % 2)),
+    ("getitem", (lambda m, labels: m[np.array([1, 0]), labels], M, LABELS)),
+    ("getitem", (lambda m, labels: m[np.arange(2), labels], M, -LABELS)),
+    ("add_at", (lambda m, labels: cr.grad(lambda m: np.sum(m[labels, labels] ** 2))(m), M, LABELS % 2)),
     ("max_pool_transpose", (lambda x: cr.jacobian(lambda x: cr.max_pool2d(x, 2))(x), IMAGE)),
 ]
 """Functions that a rule leaves to NumPy."""
@@ -159,6 +162,11 @@ def test_every_rule_has_a_case_in_which_it_fires():
 @pytest.mark.parametrize("name", FIRES)
 def test_a_rule_fires(name, monkeypatch):
     assert True in outcomes(monkeypatch, *FIRES[name]).get(name, set())
+
+
+@pytest.mark.parametrize("name", AT_LABELS)
+def test_a_rule_fires_at_recorded_labels(name, monkeypatch):
+    assert True in outcomes(monkeypatch, *AT_LABELS[name]).get(name, set())
 
 
 @pytest.mark.parametrize(("name", "case"), REFUSES)

@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule.algebra.identities import EXACT, REAL, STABLE
 from chainrule.algebra.patterns import Call, Number, Variable
 from chainrule.array import Array
-from chainrule.blocks.integers import Slot, gather
+from chainrule.blocks.indexing import Slot, getitem
 from chainrule.graph import graph_between, record_graph
 from chainrule.node import Node
 from chainrule.simplify import simplify_graph
@@ -40,7 +40,7 @@ def evaluate(pattern, values):
         return LABEL if pattern.name == "label" else values[pattern.name]
     assert isinstance(pattern, Call)
     params = {name: PARAMS[name] if isinstance(v, str) else v for name, v in pattern.params}
-    if pattern.block is gather:
+    if pattern.block is getitem and len(pattern.operands) > 1:
         params["key"] = (np.arange(2), Slot(0))
     return pattern.block(*(evaluate(x, values) for x in pattern.operands), **params)
 

@@ -69,8 +69,8 @@ STABLE = [
     log(softmax(x, axis=a)) = log_softmax(x, axis=a)
     log(getitem(softmax(x, axis=a), key=k)) = getitem(log_softmax(x, axis=a), key=k)
     log(getitem(sigmoid(x), key=k)) = getitem(-softplus(-x), key=k)
-    log(gather(softmax(x, axis=a), label, key=k)) = gather(log_softmax(x, axis=a), label, key=k)
-    log(gather(sigmoid(x), label, key=k)) = gather(-softplus(-x), label, key=k)
+    log(getitem(softmax(x, axis=a), label, key=k)) = getitem(log_softmax(x, axis=a), label, key=k)
+    log(getitem(sigmoid(x), label, key=k)) = getitem(-softplus(-x), label, key=k)
     cross_entropy_loss(softmax(x, axis=-1), label) = softmax_cross_entropy(x, label)
     log(exp(x)) = x
     sqrt(square(x)) = abs(x)

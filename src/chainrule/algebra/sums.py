@@ -31,7 +31,6 @@ from chainrule.algebra.terms import (
 from chainrule.block import Block
 from chainrule.blocks.elementwise import add, divide, multiply, negative, square, subtract
 from chainrule.blocks.indexing import getitem
-from chainrule.blocks.integers import gather
 from chainrule.blocks.shaping import reshape
 from chainrule.node import Node
 
@@ -251,7 +250,7 @@ class Sums:
             raise UnreadableError
         key = hot.key if shape == hot.shape else hot.key[-1:]
         if hot.at_run_time:
-            entries = self.build.call(gather, atom, hot.labels, key=key)
+            entries = self.build.call(getitem, atom, hot.labels, key=key)
             return self.build.call(reshape, entries, shape=(*lead, 1)) if lead else entries
         if type(atom) is not Node:
             entries = np.asarray(atom[key])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.integers import Slot
+from chainrule.blocks.indexing.entries import Slot
 from chainrule.node import Node
 
 __all__ = [

@@ -98,6 +98,7 @@ class Block:
         self.dependence = dependence
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
+        self.needs_numpy = False  # whether its rule computes with NumPy's arrays only
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.may_copy = False  # whether it is a view or a copy depending on the operand's memory layout
         self.free_signs = False  # whether other signs are equally right, as for eigenvectors
@@ -133,7 +134,7 @@ class Block:
         # A call with all operands by position needs no binding, if its axis is already counted from the right.
         self._simple = not (self.variadic or self.required) and (not self._has_axis or self.defaults["axis"] == -1)
         self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
-        self.by_form = False  # whether its backward rule looks at shapes and dtypes alone, not at entries
+        self.by_form = False  # whether its backward rule asks what has a gradient for shape and dtype alone
         self.pull_in_place: Callable[..., Sequence[Any] | None] | None = (
             None  # its backward rule in the memory of gradients
         )
@@ -172,14 +173,14 @@ class Block:
     def _recorded(self, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if params and params is not self.defaults:
             params = {name: kept(param) for name, param in params.items()}
-        if self.write is not None:
-            return record_write(self, operands, params)  # type: ignore[arg-type]
+        if self.write is not None and len(operands) == 2:
+            return record_write(self, operands, params, params["key"])
         return record(self, operands, params)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into operands and parameters, with axes counted from the right."""
         count = len(args)
-        complete = count == self._arity or (self.variadic and count >= self._arity)
+        complete = count == self._arity or (self.variadic and count >= self._arity - 1)
         if complete and not self.required and kwargs.keys() <= self.defaults.keys():
             operands, params = args, {**self.defaults, **kwargs}
         else:
@@ -287,7 +288,7 @@ class Block:
         if self._rules:
             return [
                 rule(xp, dz, z, *operands, **params) if want else None
-                for rule, want in zip(self._rules, wanted, strict=True)
+                for rule, want in zip(self._rules, wanted, strict=not self.variadic)
             ]
         if self._joint is None:
             return self.pull_through_inside(dz, operands, params, wanted)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import as_floats
-from chainrule.blocks.indexing.entries import getitem
-from chainrule.blocks.integers import at_run_time, step
+from chainrule.blocks.indexing.entries import gathered
+from chainrule.blocks.integers import step
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.pooling import check_axes, first_of_channels
 from chainrule.blocks.shaping import reshape
@@ -99,7 +99,7 @@ def _adaptive_max_pool(n, x, output_size, return_indices):
     size = _output_size(n, f"adaptive_max_pool{n}d", x, output_size)
     found = step(lambda x: _largest_of_shares(np.asarray(x), size), x)
     entries, flat = found + first_of_channels(x, n), reshape(x, shape=(math.prod(x.shape),))
-    z = flat[entries] if at_run_time(found) else getitem(flat, key=(entries,))
+    z = gathered(flat, (entries,))
     return (z, found) if return_indices else z
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import form_of, looked_at, value_of
+from chainrule.array import form_of, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.keys import write
 from chainrule.blocks.integers import step
@@ -183,7 +183,7 @@ def numpy_trim_zeros(filt, trim="fb", axis=None):
     if set(trim) - set("fb"):
         raise BlockError(f"trim={trim!r}; it is 'f', 'b' or 'fb'" + at_line())
     axes = axes_of(axis_from_right(axis, filt.ndim))
-    places = np.argwhere(value_of(looked_at(filt) != 0))
+    places = np.argwhere(value_of(filt != 0))
     key = [slice(None)] * filt.ndim
     for i in axes:
         if not len(places):
@@ -232,7 +232,7 @@ def numpy_choose(a, choices, out=None, mode="raise"):
         raise BlockError("numpy.choose(out=…) with a recorded array: use the returned array" + at_line())
     choices = list(choices)
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
-    which, *choices = (np.broadcast_to(x, shape) for x in (looked_at(as_array(a)), *choices))
+    which, *choices = (np.broadcast_to(x, shape) for x in (as_array(a), *choices))
     places = np.arange(len(choices))[(slice(None), *(None,) * which.ndim)]
     order = step(lambda which: np.choose(which, places, mode=mode), which)
     return np.take_along_axis(np.stack(choices), order[None], axis=0)[0]

@@ -6,7 +6,8 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.complex_numbers import conjugate
-from chainrule.blocks.integers import entries_at, step
+from chainrule.blocks.indexing.entries import gathered
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
@@ -266,7 +267,7 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
         inside = np.broadcast_to(fp[0], np.shape(x))
     else:
         i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, n - 2)
-        x0, x1, f0, f1 = (entries_at(a, j) for a in (xp, fp) for j in (i, i + 1))
+        x0, x1, f0, f1 = (gathered(a, (j,)) for a in (xp, fp) for j in (i, i + 1))
         inside = (f1 - f0) / (x1 - x0) * (x - x0) + f0
     beyond = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, beyond)

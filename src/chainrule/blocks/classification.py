@@ -10,11 +10,11 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of, looked_at
+from chainrule.array import form_of, is_recorded
 from chainrule.block import as_floats, elementwise, library_block
 from chainrule.blocks.activations import relu, sigmoid, softplus
 from chainrule.blocks.elementwise import clip, where
-from chainrule.blocks.integers import at_run_time, one_hot, step
+from chainrule.blocks.integers import one_hot, step
 from chainrule.blocks.losses import (
     IGNORED,
     check_label,
@@ -136,7 +136,7 @@ def softmax_cross_entropy(s, label, weight=None, label_smoothing=0.0, ignore_ind
 def _counted(s, label, weight, ignore_index):
     """The weight of each row in a mean: 0 if it is ignored, else the weight of its class."""
     label, counts = with_ignored(check_label(s, label, ignore_index), ignore_index)
-    if weight is None and at_run_time(label):
+    if weight is None and is_recorded(label):
         weights = np.ones(label.shape, dtype=s.dtype)
     else:
         weights = of_label(class_weight(np, s, weight), label)
@@ -293,7 +293,7 @@ def multilabel_margin_loss(s, label, reduction="mean"):
     >>> cr.multilabel_margin_loss(np.array([0.0, 0.5, 0.0, -3.0]), np.array([0, 2, -1, -1]))
     np.float64(0.75)
     """
-    label = looked_at(as_array(label))
+    label = as_array(label)
     classes = s.shape[-1] if s.ndim else 0
     if label.dtype.kind not in "iu" or label.shape != tuple(s.shape) or s.ndim not in (1, 2):
         raise BlockError(

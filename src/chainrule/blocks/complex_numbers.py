@@ -7,7 +7,7 @@ K. Kreutz-Delgado, The complex gradient operator and the CR-calculus (2009).
 
 import numpy as np
 
-from chainrule.array import Array, form_of, looked_at
+from chainrule.array import Array, form_of
 from chainrule.block import answers, library_block
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.elementwise import sign
@@ -145,7 +145,7 @@ def _complex_where(function, outside):
 
 def as_complex_where(x, outside):
     """x, converted to complex numbers if any real entry has no real result."""
-    needed = not is_complex(form_of(x)) and bool(np.any(outside(looked_at(x))))
+    needed = not is_complex(form_of(x)) and bool(np.any(outside(x)))
     return np.astype(x, np.result_type(dtype_of(x), np.complex64)) if needed else x
 
 

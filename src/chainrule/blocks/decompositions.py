@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 
-from chainrule.array import looked_at, value_of
+from chainrule.array import value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -75,7 +75,6 @@ def _any(condition):
 
 def _nearly_equal(values):
     """Which values (in the last axis) are equal up to rounding, as a matrix of booleans."""
-    values = looked_at(values)
     xp = namespace_of((values,))
     scale = xp.max(abs(values), axis=-1, keepdims=True)[..., None] if values.shape[-1] else 0.0
     return abs(values[..., None, :] - values[..., :, None]) <= _rounding(values) * scale
@@ -83,11 +82,11 @@ def _nearly_equal(values):
 
 def _reciprocal_gaps(xp, values, cotangents, what):
     """1 / (λ_j − λ_i), and 0 on the diagonal and where the two are equal: the loss may not depend on those vectors."""
-    near = _nearly_equal(values)
+    near = step(_nearly_equal, values)
     off_diagonal = ~np.eye(values.shape[-1], dtype=bool)
     off_diagonal = namespace_of((near,)).asarray(off_diagonal)
     for cotangent in cotangents:
-        if _any((looked_at(cotangent) != 0) & near & off_diagonal):
+        if _any((cotangent != 0) & near & off_diagonal):
             raise GradientError(
                 f"the loss (or its gradient, differentiated again) depends on {what} of a repeated value: they are any "
                 "basis of their space, and have no derivative. Write the loss with the values alone, or without the "
@@ -100,9 +99,8 @@ def _reciprocal_gaps(xp, values, cotangents, what):
 
 def _must_not_depend_on_phase(phase, like, what):
     """Complex vectors are known up to a phase e^{iφ}; the derivative of the loss by φ must be zero."""
-    phase, size = looked_at(phase), looked_at(like)
     xp = namespace_of((phase,))
-    if phase.shape[-1] and _any(abs(phase) > math.sqrt(_rounding(size)) * xp.max(abs(size), axis=(-2, -1))[..., None]):
+    if phase.shape[-1] and _any(abs(phase) > math.sqrt(_rounding(like)) * xp.max(abs(like), axis=(-2, -1))[..., None]):
         raise DependsOnPhase(
             f"the loss depends on the phase of {what}, which is arbitrary: each is known up to a factor e^iφ. "
             "Write a loss that does not, with np.abs(v) or v v* for instance" + at_line()
@@ -111,11 +109,8 @@ def _must_not_depend_on_phase(phase, like, what):
 
 def of_triangle(xp, dx, x, lower=True):
     """The gradient of a block that reads one triangle of x: Hermitian if x is Hermitian, else that triangle alone."""
-    value = looked_at(x)
-    plain = namespace_of((value,))
-    if 0 in x.shape or not _any(
-        abs(value - adjoint(plain, value)) > math.sqrt(_rounding(value)) * plain.max(abs(value))
-    ):
+    plain = namespace_of((x,))
+    if 0 in x.shape or not _any(abs(x - adjoint(plain, x)) > math.sqrt(_rounding(x)) * plain.max(abs(x))):
         return dx
     n = x.shape[-1]
     read = np.tril(np.full((n, n), 2.0), -1) + np.eye(n)
@@ -209,7 +204,6 @@ def eig_backward(xp, dz, z, x):
 
 def _must_be_diagonalizable(v, dz):
     """Raise if no digit is left: eigenvectors with condition number κ give derivatives with a relative error ε κ²."""
-    v, dz = looked_at(v), looked_at(dz)
     if 0 in v.shape:
         return
     xp = namespace_of((v,))
@@ -265,7 +259,7 @@ svd.free_signs = True
 def svd_backward(xp, dz, z, x, full=False):
     m, n = x.shape[-2:]
     k = min(m, n)
-    if _any(looked_at(dz)[..., k:] != 0):
+    if _any(dz[..., k:] != 0):
         raise GradientError(
             "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or "
@@ -278,8 +272,7 @@ def svd_backward(xp, dz, z, x, full=False):
     rates = _reciprocal_gaps(xp, s, [turn_u, turn_v], "singular vectors")
     skew_u, skew_v = turn_u - adjoint(xp, turn_u), turn_v - adjoint(xp, turn_v)
     sums = s[..., None, :] + s[..., :, None]
-    both_zero = looked_at(sums) == 0
-    sums = xp.where(both_zero, math.inf, sums)
+    sums = xp.where(step(_is_zero, sums), math.inf, sums)
     # 1 / (s_j² − s_i²) in two parts: for U and V rotating together, and against each other.
     inner = 0.5 * ((skew_u + skew_v) * rates + (skew_u - skew_v) / sums)
     inner = inner * (1 - identity(k, s)) + _on_diagonal(ds)
@@ -297,15 +290,24 @@ def svd_backward(xp, dz, z, x, full=False):
 
 def _over_singular(xp, turn, s):
     """turn / s: the rotation of a vector out of the others' space, or against its partner. Undefined where s = 0."""
-    zero = looked_at(s)
-    plain = namespace_of((zero,))
-    zero = zero <= _rounding(zero) * plain.max(zero, axis=-1, keepdims=True) if zero.shape[-1] else zero == 0
-    if _any((looked_at(turn) != 0) & zero):
+    zero = step(_are_nearly_zero, s)
+    if _any((turn != 0) & zero):
         raise GradientError(
             "the loss depends on the singular vectors of the singular value 0, which have no derivative; "
             "use those of the others" + at_line()
         )
     return xp.where(zero, 0.0, turn / xp.where(zero, 1.0, s))
+
+
+def _is_zero(x):
+    return x == 0
+
+
+def _are_nearly_zero(s):
+    """Which singular values are 0 up to rounding."""
+    if not s.shape[-1]:
+        return s == 0
+    return s <= _rounding(s) * namespace_of((s,)).max(s, axis=-1, keepdims=True)
 
 
 @answers(np.linalg.svd)
@@ -363,7 +365,7 @@ qr.free_signs = True
 def qr_backward(xp, dz, z, x, complete=False):
     m, n = x.shape[-2:]
     k = min(m, n)
-    if _any(looked_at(dz)[..., :m, k:] != 0):
+    if _any(dz[..., :m, k:] != 0):
         raise GradientError(
             "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
@@ -387,7 +389,6 @@ def _qr_of_columns(xp, dq, dr, q, r):
 
 
 def _must_have_full_rank(r):
-    r = looked_at(r)
     xp = namespace_of((r,))
     if 0 in r.shape:
         return

@@ -6,7 +6,6 @@ and at the kink of a loss the derivative is that of the positive side.
 
 import numpy as np
 
-from chainrule.array import looked_at
 from chainrule.block import as_floats
 from chainrule.blocks.elementwise import clip, minimum, sqrt_, where
 from chainrule.blocks.losses import reduced
@@ -131,7 +130,7 @@ def hinge_embedding_loss(x, target, margin=1.0, reduction="mean"):
     >>> cr.hinge_embedding_loss(np.array([0.25, 0.25]), np.array([1, -1]), reduction="none")
     array([0.25, 0.75])
     """
-    target = looked_at(as_array(target))
+    target = as_array(target)
     x = as_floats(x)
     losses = where(target == 1, x, 0.0) + where(target == -1, _above_zero(margin - x), 0.0)
     return reduced(losses, reduction)
@@ -153,7 +152,7 @@ def cosine_embedding_loss(x, y, target, margin=0.0, reduction="mean"):
     >>> cr.cosine_embedding_loss(np.array([1.0, 0.0]), np.array([0.0, 2.0]), np.array(1))
     np.float64(1.0)
     """
-    target = looked_at(as_array(target))
+    target = as_array(target)
     if target.shape != np.broadcast_shapes(tuple(x.shape), tuple(y.shape))[:-1]:
         raise BlockError(
             f"cosine_embedding_loss: x {tuple(x.shape)}, y {tuple(y.shape)} and a target {target.shape}; "

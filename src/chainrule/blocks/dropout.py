@@ -8,9 +8,8 @@ import math
 
 import numpy as np
 
-from chainrule.array import WATCHER, value_of
+from chainrule.array import WATCHER, is_recorded, value_of
 from chainrule.blocks.elementwise import where
-from chainrule.blocks.integers import at_run_time
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
@@ -48,7 +47,7 @@ def _kept(name, shape, p, rng, mask):
             raise BlockError(f"{name}: a compiled function would keep one mask for ever; give mask=" + at_line())
         kept = rng.random(shape) >= p
     else:
-        kept = mask if at_run_time(mask) and mask.dtype == bool else np.asarray(value_of(mask))
+        kept = mask if is_recorded(mask) and mask.dtype == bool else np.asarray(value_of(mask))
     return np.zeros(kept.shape, dtype=bool) if p == 1 else kept
 
 

@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import is_recorded, value_of
 from chainrule.blocks.elementwise import where
-from chainrule.blocks.integers import at_run_time, counted, labels_fit, one_hot_rows
+from chainrule.blocks.integers import counted, labels_fit, one_hot_rows
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.reductions import max_
 from chainrule.blocks.reductions import sum as sum_
@@ -193,7 +193,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    if at_run_time(labels) and num_classes is not None:
+    if is_recorded(labels) and num_classes is not None:
         labels = _indices(labels, num_classes, "one_hot", "classes")
         return one_hot_rows(labels, classes=num_classes, dtype=np.dtype(dtype))
     labels = np.asarray(value_of(labels))
@@ -206,7 +206,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
 
 def _indices(indices, count, name, what):
     """Plain integers from 0 to count − 1."""
-    if at_run_time(indices) and indices.dtype.kind in "iu" and labels_fit(indices, classes=count):
+    if is_recorded(indices) and indices.dtype.kind in "iu" and labels_fit(indices, classes=count):
         return indices
     indices = np.asarray(value_of(indices))
     if indices.dtype.kind not in "iu":

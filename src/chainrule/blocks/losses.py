@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 
-from chainrule.array import value_of
+from chainrule.array import is_recorded, value_of
 from chainrule.block import as_floats
-from chainrule.blocks.integers import Slot, at_run_time, gather, labels_fit, step
+from chainrule.blocks.indexing.entries import gathered
+from chainrule.blocks.integers import labels_fit, step
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.errors import BlockError
@@ -47,9 +48,9 @@ def weighted_mean(losses, counts, reduction):
 def chosen(scores, label):
     """The entry of each row at its label: shape label.shape."""
     if type(label) is int or label.ndim == 0:
-        return scores[..., label if at_run_time(label) else int(label)]
+        return scores[..., label if is_recorded(label) else int(label)]
     rows = np.indices(label.shape, sparse=True)
-    return scores[(..., *rows, label if at_run_time(label) else np.asarray(label))]
+    return scores[(..., *rows, label if is_recorded(label) else np.asarray(label))]
 
 
 def _fits(scores, label, ignore_index):
@@ -63,7 +64,7 @@ def check_label(scores, label, ignore_index=None):
     """The labels, checked: an integer (or one for each row) from 0 to C − 1, or the label of ignored rows."""
     if type(label) is int and scores.ndim == 1 and 0 <= label < scores.shape[0]:
         return label
-    if at_run_time(label) and _fits(scores, label, ignore_index):
+    if is_recorded(label) and _fits(scores, label, ignore_index):
         return label
     label = np.asarray(value_of(label))
     classes = scores.shape[-1] if scores.ndim else 0
@@ -83,7 +84,7 @@ def check_label(scores, label, ignore_index=None):
 
 def with_ignored(label, ignore_index):
     """Labels that are all valid, and a mask of the rows that count: None if all do."""
-    counts = (label if at_run_time(label) else np.asarray(label)) != ignore_index
+    counts = (label if is_recorded(label) else np.asarray(label)) != ignore_index
     if counts.all():
         return label, None
     return np.where(counts, label, 0), counts
@@ -91,9 +92,7 @@ def with_ignored(label, ignore_index):
 
 def of_label(weight, label):
     """The weight of the class of each label."""
-    if at_run_time(label):
-        return gather(weight, label, key=(Slot(0),))
-    return weight[np.asarray(label)]
+    return gathered(weight, (label if is_recorded(label) else np.asarray(label),))
 
 
 def class_weight(xp, s, weight):
@@ -106,6 +105,6 @@ def class_weight(xp, s, weight):
             f"the weight of shape {np.shape(weight)} should have one number for each of the {s.shape[-1]} classes"
             + at_line()
         )
-    if at_run_time(weight):
+    if is_recorded(weight):
         return np.astype(step(lambda weight: weight, weight), s.dtype)  # it has no gradient
     return xp.asarray(value_of(weight), dtype=s.dtype)

@@ -8,17 +8,17 @@ from functools import partial
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import is_recorded, value_of
 from chainrule.block import as_floats, axis_from_right, library_block
 from chainrule.block.bounds import anything, within
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import square
-from chainrule.blocks.integers import at_run_time, one_hot, step
+from chainrule.blocks.integers import one_hot
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array, reshape
 from chainrule.domains import example, normal
-from chainrule.errors import BlockError, RecordingError
+from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.node import at_line
 
@@ -239,8 +239,6 @@ def batch_norm(
 
 def _check_statistics(name, statistics, channels):
     for statistic in statistics:
-        if isinstance(statistic, Array) and not at_run_time(statistic):
-            raise RecordingError(f"{name}: a running statistic has no gradient; give a plain array" + at_line())
         if statistic is not None and np.shape(statistic) != (channels,):
             raise BlockError(
                 f"{name}: a running statistic of shape {np.shape(statistic)} should be ({channels},)" + at_line()
@@ -260,8 +258,7 @@ def _update(mean, var, x, axes, momentum):
     """Move the running statistics towards those of x. The statistics of several samples are averaged."""
     for running, statistic in ((mean, np.mean), (var, partial(np.var, ddof=1))):
         if running is not None:
-            of_batch = partial(statistic, axis=axes)
-            new = step(of_batch, x) if type(running) is Array else of_batch(value_of(x))
+            new = statistic(x if is_recorded(running) else value_of(x), axis=axes)
             running += momentum * ((new if new.ndim == 1 else new.mean(axis=0)) - running)
 
 

@@ -4,12 +4,14 @@ Most return NumPy's plain value. Functions that make an array like a recorded on
 `np.empty(3, like=x)`) return a recorded array, because code writes recorded values into it later.
 """
 
+from functools import partial
+
 import numpy as np
 
 from chainrule.answers import recorded_constant
-from chainrule.array import Array, form_of
+from chainrule.array import Array, form_of, is_recorded
 from chainrule.block import Block, answers
-from chainrule.blocks.integers import of_values
+from chainrule.blocks.integers import step
 from chainrule.formula import name, number
 from chainrule.step import record
 
@@ -17,8 +19,8 @@ from chainrule.step import record
 def _of_values(function):
     @answers(function)
     def plain(*args, **kwargs):
-        if function in BLOCKS_AT_RUN_TIME and (recorded := of_values(function, *args, **kwargs)) is not None:
-            return recorded
+        if function in RECORDED and any(map(is_recorded, args)) and not any(map(is_recorded, kwargs.values())):
+            return step(partial(function, **kwargs) if kwargs else function, *args)
         return function(*map(plain_of, args), **plain_of(kwargs))
 
     return plain
@@ -41,9 +43,9 @@ def _of_forms(function):
     return plain
 
 
-BLOCKS_AT_RUN_TIME = frozenset([np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.searchsorted, np.digitize])
-BLOCKS_AT_RUN_TIME |= {np.isin, np.argpartition, np.nanargmax, np.nanargmin, np.isclose, np.allclose, np.array_equal}
-"""Those whose result's shape does not depend on the values: steps in compiled code."""
+RECORDED = frozenset([np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.searchsorted, np.digitize])
+RECORDED |= {np.isin, np.argpartition, np.nanargmax, np.nanargmin, np.isclose, np.allclose, np.array_equal}
+"""Those whose result is recorded: its shape does not depend on the values."""
 
 for _form in (np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj):
     _of_forms(_form)

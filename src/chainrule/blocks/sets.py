@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 
-from chainrule.array import value_of
+from chainrule.array import is_recorded, value_of
 from chainrule.block import answers
-from chainrule.blocks.indexing.entries import at_run_time
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 
 
@@ -18,21 +18,31 @@ def numpy_unique(
     ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
 ):
     """np.unique: of equal entries the first gets the gradient."""
-    if axis is None and not (return_index or return_inverse or return_counts) and at_run_time(ar):
-        return _unique_at_run_time(ar, equal_nan)
+    if axis is None and not (return_index or return_inverse or return_counts) and is_recorded(ar):
+        flat = _flat(ar)
+        return flat[_first_places(flat, equal_nan)]
     found = np.unique(value_of(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
     entries = _flat(ar)[found[1]] if axis is None else np.take(ar, found[1], axis=axis)
     rest = found[1:] if return_index else found[2:]
     return (entries, *rest) if rest else entries
 
 
-def _unique_at_run_time(ar, equal_nan):
-    """np.unique for compiled code: the path depends on where sorted entries differ, not on their values."""
-    entries = np.sort(_flat(ar))
+def _first_places(flat, equal_nan):
+    """The place of the first of each equal entries, in ascending order.
+
+    How many there are depends on where sorted entries differ, not on their values.
+    """
+    order = np.argsort(flat)
+    differ = value_of(step(lambda flat, order: _differ(flat[order], equal_nan), flat, order))
+    return order[np.flatnonzero(differ)]
+
+
+def _differ(entries, equal_nan):
+    """Which of some sorted entries differ from the one before."""
     new = entries[1:] != entries[:-1]
     if equal_nan:
-        new = new & ~(np.isnan(entries[1:]) & np.isnan(entries[:-1]))
-    return entries[np.flatnonzero(np.concatenate([[True] * min(len(entries), 1), value_of(new)]))]
+        new &= ~(np.isnan(entries[1:]) & np.isnan(entries[:-1]))
+    return np.concatenate([[True] * min(len(entries), 1), new])
 
 
 @answers(np.unique_values)

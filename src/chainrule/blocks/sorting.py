@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.array import Array, form_of, looked_at
+from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of, expand, spread
@@ -68,7 +68,7 @@ def numpy_nanquantile(
 
 def _among_numbers(a):
     """The function that finds an entry, or a point between two, among the entries that are not NaN."""
-    return _between_numbers if bool(np.any(np.isnan(looked_at(a)))) else _between
+    return _between_numbers if bool(np.any(np.isnan(a))) else _between
 
 
 def _quantiles(a, q, axis, out, method, keepdims, weights, between):
@@ -82,7 +82,7 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
         raise BlockError("a recorded q is covered for method='linear', without weights and NaN" + at_line())
     python_q = isinstance(form_of(q), int | float)
     dtype = a.dtype if python_q else np.result_type(a.dtype, np.asarray(form_of(q)).dtype)
-    q = np.asarray(looked_at(as_array(q)))
+    q = as_array(q)
     if not bool(np.all((q >= 0) & (q <= 1))):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
     a = np.astype(a, np.result_type(dtype, np.float16))
@@ -92,7 +92,7 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     elif weights is None:
         found = [between(rows, Quantile(part, method)) for part in q.ravel()]
     else:
-        weights, _ = _last_axis(np.broadcast_to(weights_along(looked_at(as_array(weights)), a, axis), a.shape), axis)
+        weights, _ = _last_axis(np.broadcast_to(weights_along(as_array(weights), a, axis), a.shape), axis)
         skips_nan = between is _between_numbers
         found = [_weighted(rows, float(part), method, weights, skips_nan) for part in q.ravel()]
     if q.ndim == 0 and not keepdims:
@@ -161,7 +161,7 @@ class Median:
 def _at_recorded(rows, q):
     n = rows.shape[-1]
     position = q * (n - 1)
-    below = min(int(looked_at(position)), max(n - 2, 0))
+    below = min(int(position), max(n - 2, 0))
     low, high = order_statistic(rows, rank=below), order_statistic(rows, rank=min(below + 1, n - 1))
     return _nan_where_missing(Quantile(q, "linear").mixed(low, high, position - below), rows)
 
@@ -175,7 +175,7 @@ def _between(rows, what):
 
 
 def _nan_where_missing(z, rows):
-    missing = np.any(np.isnan(looked_at(rows)), axis=-1)
+    missing = np.any(np.isnan(rows), axis=-1)
     return np.where(missing, np.nan, z)[()] if bool(np.any(missing)) else z
 
 
@@ -185,7 +185,7 @@ def _between_numbers(rows, what):
     def ranked(which):
         place = step(lambda rows: _place_of_rank(rows, what, which), rows)
         chosen = np.take_along_axis(rows, place[..., None], -1)
-        if not bool(np.any(np.count_nonzero(looked_at(rows) == looked_at(chosen), axis=-1) > 1)):
+        if not bool(np.any(np.count_nonzero(rows == chosen, axis=-1) > 1)):
             return chosen[..., 0]
         ties = step(lambda rows, chosen: rows == chosen, rows, chosen)  # equal entries share the gradient evenly
         return np.sum(np.where(ties, rows, 0.0), axis=-1) / np.maximum(np.sum(ties, axis=-1), 1)

@@ -5,10 +5,10 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, form_of, value_of
+from chainrule.array import Array, form_of, is_recorded, value_of
 from chainrule.block import answers, axis_from_right
-from chainrule.blocks.indexing.entries import add_at, at_run_time
-from chainrule.blocks.integers import Slot, scatter, step
+from chainrule.blocks.indexing.entries import added
+from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
@@ -111,7 +111,7 @@ def numpy_bincount(x, /, weights=None, minlength=0):
     weights = np.astype(_of_real(weights), np.float64)
     if weights.shape != x.shape or x.ndim != 1:
         raise BlockError(f"bincount of shape {x.shape} with weights of shape {weights.shape}" + at_line())
-    return _added(weights, x, count)
+    return added(weights, (x,), (count,))
 
 
 @answers(np.histogram_bin_edges)
@@ -119,7 +119,7 @@ def numpy_histogram_bin_edges(a, bins=10, range=None, weights=None):
     """np.histogram_bin_edges: they move with the smallest and the largest entry if no range is given."""
     if np.ndim(bins) == 1:
         return as_array(bins)
-    if range is None and isinstance(bins, int) and at_run_time(a) and a.size and bool(np.min(a) != np.max(a)):
+    if range is None and isinstance(bins, int) and is_recorded(a) and a.size and bool(np.min(a) != np.max(a)):
         return np.linspace(np.min(a), np.max(a), bins + 1)
     if range is not None and isinstance(bins, int):
         return np.histogram_bin_edges(np.empty(0, form_of(as_array(a)).dtype), bins, value_of(range))
@@ -150,7 +150,7 @@ def _counted(which, shape, weights):
     if weights is None:
         counts = step(lambda places: np.bincount(places, minlength=bins + 1), places)
     else:
-        counts = _added(np.ravel(as_array(weights)), places, bins + 1)
+        counts = added(np.ravel(as_array(weights)), (places,), (bins + 1,))
     return np.reshape(counts[:bins], shape)
 
 
@@ -159,13 +159,6 @@ def _places_of_bins(which, shape):
     inside = np.all([i < n for i, n in zip(which, shape, strict=True)], axis=0)
     inner = [np.minimum(i, n - 1) for i, n in zip(which, shape, strict=True)]
     return np.where(inside, np.ravel_multi_index(inner, shape), math.prod(shape))
-
-
-def _added(v, places, count):
-    """The sums of the v at the same index."""
-    if at_run_time(places):
-        return scatter(v, places, key=(Slot(0),), shape=(count,))
-    return add_at(v, key=(value_of(places),), shape=(count,))
 
 
 @answers(np.histogram)

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.array import WATCHER
 from chainrule.block import Block
+from chainrule.compile.indexing_rules import INDEXING_RULES
 from chainrule.compile.lowering_rules import RULES
 from chainrule.compile.making import LoweringRule, Maker
 from chainrule.compile.operations import COMPUTED
@@ -29,7 +30,7 @@ from chainrule.simplify import simplify_graph
 __all__ = ["Lowering", "lower"]
 
 
-ALL_RULES: dict[Block, LoweringRule] = RULES | PRODUCT_RULES | WINDOW_RULES
+ALL_RULES: dict[Block, LoweringRule] = RULES | PRODUCT_RULES | INDEXING_RULES | WINDOW_RULES
 
 
 class Lowering(Maker):

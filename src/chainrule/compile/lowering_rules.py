@@ -16,7 +16,6 @@ from chainrule.backward import numpy_number
 from chainrule.block import product_or_zero
 from chainrule.blocks.activations import softplus
 from chainrule.blocks.elementwise import clip, invert, positive_, power
-from chainrule.blocks.indexing import add_at, getitem, set_at
 from chainrule.blocks.shaping import (
     broadcast_to,
     cast,
@@ -326,52 +325,6 @@ def transposed(low: Maker, x: Value, order: tuple[int, ...]) -> Value:
 @RULES(broadcast_to)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _as_shape(low, args[0], np.shape(node.value))
-
-
-@RULES(getitem)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    key = node.params["key"]
-    shape = np.shape(node.value)
-    if all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key):
-        return reshaped(low, args[0], shape)
-    if not all(part is None or isinstance(part, slice | int) for part in key):
-        return None
-    if number_of(args[0]) is not None:
-        return low.constant(number_of(args[0]), shape, args[0].dtype)
-    x = args[0]
-    rows = all(part == slice(None) for part in key[:-1])
-    if type(key[-1]) is int and rows and _is_entry(x, shape):
-        label = low.constant(np.int64(key[-1] % x.shape[-1]))
-        return low.make("pick", [x, label], shape, x.dtype, axes=(len(x.shape) - 1,))
-    return low.make("slice", args, shape, x.dtype, key=key)
-
-
-def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
-    """Whether a result is one entry of a vector, or of each row of a matrix, with no length of 1."""
-    return len(shape) == len(x.shape) - 1 <= 1 and x.shape[-1] > 1 and shape != (1,)
-
-
-@RULES(add_at)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    key, shape = node.params["key"], np.shape(node.value)
-    if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node):
-        return None
-    if not key:
-        return args[0]
-    if args[0].shape == () and len(shape) == 1 and len(key) == 1 and type(key[0]) is int and shape[0] > 1:
-        here = low.make("one_hot", [low.constant(np.int64(key[0] % shape[0]))], shape, bool)
-        return low.make("where", [here, args[0], low.constant(args[0].dtype.type(0))], shape, args[0].dtype)
-    return low.make("place", args, shape, args[0].dtype, key=key)
-
-
-@RULES(set_at)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    key = node.params["key"]
-    if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node) or not args[0].shape:
-        return None
-    return low.make(
-        "set", [args[0], as_dtype(low, args[1], args[0].dtype)], np.shape(node.value), args[0].dtype, key=key
-    )
 
 
 @RULES(concatenate, stack)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Block
+from chainrule.blocks.indexing import Slot
 from chainrule.compile.sizes import require_fitting
 from chainrule.compile.values import Value
 from chainrule.constants import is_uniform
@@ -66,7 +67,7 @@ def _is_simple(x: Any) -> bool:
         return all(map(_is_simple, x))
     if isinstance(x, dict):
         return all(map(_is_simple, x.values()))
-    return isinstance(x, bool | int | float | str | slice | type(None) | np.dtype)
+    return isinstance(x, bool | int | float | str | slice | Slot | type(None) | np.dtype)
 
 
 LoweringRule = Callable[[Maker, Node, list[Value]], Value | None]

@@ -1,4 +1,4 @@
-"""Lowering rules of reductions, matrix products, and reads and writes at labels."""
+"""Lowering rules of reductions and matrix products."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 
-from chainrule.blocks import integers
-from chainrule.blocks.integers import gather, labels_fit, one_hot_rows, scatter
 from chainrule.blocks.linalg import matmul, outer
 from chainrule.blocks.reductions import all_, any_, max_, mean, min_
 from chainrule.blocks.reductions import sum as sum_
@@ -124,82 +122,3 @@ def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
         if [a for a in lies if x.shape[a] != 1] == [a for a in wanted if x.shape[a] != 1]:
             return reshaped(low, x.args[0], tuple(x.shape[a] for a in wanted)), True
     return x, False
-
-
-# Labels known only at run time ------------------------------------------------------------------------
-
-
-@PRODUCT_RULES(gather)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """Read one entry of each row, at its label: x[arange(N), label], or x[label] of a vector."""
-    x, key = args[0], node.params["key"]
-    if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or x.shape[-1:] == (1,):
-        return None
-    if len(x.shape) == 1 and len(key) == 1 and args[1].shape == () and _are_labels(low, node, args[1], x.shape[0]):
-        return low.make("pick", args, (), x.dtype, axes=(0,))
-    if len(x.shape) == 2 and len(key) == 2 and isinstance(key[0], np.ndarray) and type(key[1]) is integers.Slot:
-        rows = x.shape[0]
-        in_order = key[0].shape == (rows,) == args[1].shape and np.array_equal(key[0], np.arange(rows))
-        if in_order and rows > 1 and _are_labels(low, node, args[1], x.shape[1]):
-            return low.make("pick", args, (rows,), x.dtype, axes=(1,))
-    return None
-
-
-@PRODUCT_RULES(scatter)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """Write a number into each row, at its label."""
-    v, key, shape = args[0], node.params["key"], np.shape(node.value)
-    if len(args) != 2 or args[1].dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or shape[-1] == 1:
-        return None
-    if node.params["shape"] != shape or len(shape) > 2 or not (args[1].shape == v.shape == shape[:-1]):
-        return None
-    if len(key) != len(shape) or type(key[-1]) is not integers.Slot or shape[0] == 1:
-        return None
-    if len(shape) == 2 and not (isinstance(key[0], np.ndarray) and np.array_equal(key[0], np.arange(shape[0]))):
-        return None
-    if not _are_labels(low, node, args[1], shape[-1]):
-        return None
-    if number_of(v) == 1:
-        return low.make("one_hot", [args[1]], shape, v.dtype)
-    here = low.make("one_hot", [args[1]], shape, bool)
-    zero = low.constant(v.dtype.type(0))
-    return low.make("where", [here, reshaped(low, v, (*v.shape, 1)) if v.shape else v, zero], shape, v.dtype)
-
-
-def _are_labels(low: Maker, node: Node, label: Value, classes: int) -> bool:
-    """Whether all labels are between 0 and classes − 1; a guard then sends other labels to another path.
-
-    NumPy indexes with negative or out-of-range labels.
-    """
-    found = node.inputs[1].value if type(node.inputs[1]) is Node else node.inputs[1]
-    if not np.all((found >= 0) & (found < classes)):
-        return False
-    low.guard(_fit(low, label, classes), "truth", True)
-    return True
-
-
-def _fit(low: Maker, label: Value, classes: int, ignored: int | None = None) -> Value:
-    """Whether all labels are between 0 and classes − 1, or equal to `ignored`."""
-    low_enough = low.make("less", [label, low.constant(label.dtype.type(classes))], label.shape, bool)
-    not_negative = low.make("greater_equal", [label, low.constant(label.dtype.type(0))], label.shape, bool)
-    fits = low.make("logical_and", [not_negative, low_enough], label.shape, bool)
-    if ignored is not None:
-        is_ignored = low.make("equal", [label, low.constant(label.dtype.type(ignored))], label.shape, bool)
-        fits = low.make("logical_or", [fits, is_ignored], label.shape, bool)
-    return reduced(low, "all", fits, tuple(range(len(label.shape))), ())
-
-
-@PRODUCT_RULES(one_hot_rows)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    label = args[0]
-    if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)) or np.shape(node.value)[-1] == 1:
-        return None
-    return low.make("one_hot", [label], np.shape(node.value), kind_of(node))
-
-
-@PRODUCT_RULES(labels_fit)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    label = args[0]
-    if label.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
-        return None
-    return _fit(low, label, node.params["classes"], node.params["ignored"])

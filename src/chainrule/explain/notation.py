@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.blocks.integers import as_known
 from chainrule.constants import OneHot, is_identity, one_hot
 from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
@@ -19,11 +20,12 @@ __all__ = ["constant_formula", "formula_of", "is_longer", "step_formula"]
 def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
     """The formula of one block over those of its operands."""
     block = node.block
-    operands = [operand(i) for i in node.inputs]
+    inputs, params = as_known(node)
+    operands = [operand(i) for i in inputs]
     if block.notation is not None:
-        made = block.notation(*operands, **node.params)
+        made = block.notation(*operands, **params)
     else:
-        told = [f"{k}={v}" for k, v in node.params.items() if v is not block.defaults.get(k)]
+        told = [f"{k}={v}" for k, v in params.items() if v is not block.defaults.get(k)]
         made = call(block.name, *operands, *(name(t) for t in told))
     return made.of_shape(np.shape(node.value))
 
@@ -38,7 +40,7 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
             stack.pop()
         elif top.block is None:
             done[top] = constants(top.value)
-        elif missing := [i for i in top.inputs if type(i) is Node and i not in done]:
+        elif missing := [i for i in as_known(top)[0] if type(i) is Node and i not in done]:
             stack.extend(missing)
         else:
             done[top] = step_formula(top, lambda x: done[x] if type(x) is Node else constants(x))

@@ -13,7 +13,8 @@ import scipy.ndimage
 from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.array import form_of, value_of
-from chainrule.blocks.integers import entries_at, step
+from chainrule.blocks.indexing.entries import gathered
+from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.scipy.arguments import fixed
 from chainrule.scipy.convolved import convolved, flipped
@@ -227,8 +228,8 @@ def _chosen(x, choose, footprint, mode, cval, origin, offsets=None):
     under = None if offsets is None else offsets[footprint]
     found = step(lambda x, *s: choose(x[windows] + (s[0] if s else 0)), entries, *(() if under is None else (under,)))
     at = step(lambda k: np.take_along_axis(windows, k[..., None], -1)[..., 0], found)
-    z = entries_at(entries, at)
-    return z if under is None else z + entries_at(under, found)
+    z = gathered(entries, (at,))
+    return z if under is None else z + gathered(under, (found,))
 
 
 def _footprint(size, footprint, ndim, axes=None):
@@ -622,7 +623,7 @@ class _Groups:
         """An entry of each group, at the place that is chosen by values."""
         members = [np.flatnonzero(self.ids == i) for i in range(self.count)]
         at = step(lambda x: np.array([own[choose(x[own])] for own in members]), self.x)
-        return entries_at(self.x, at)
+        return gathered(self.x, (at,))
 
     def asked(self, z):
         """The results for the labels that were asked for."""

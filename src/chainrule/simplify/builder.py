@@ -13,6 +13,7 @@ from chainrule import absent, constants
 from chainrule.block import Block
 from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import negative
+from chainrule.blocks.indexing import Slot
 from chainrule.libraries import namespace_of, numpys
 from chainrule.node import Node
 from chainrule.simplify import structure
@@ -250,7 +251,7 @@ def key_of(x: Any) -> Any:
         return tuple([key_of(part) for part in x])
     if isinstance(x, slice):
         return ("slice", key_of(x.start), key_of(x.stop), key_of(x.step))
-    if x is None or isinstance(x, str | np.dtype | type):
+    if x is None or isinstance(x, str | np.dtype | type | Slot):
         return x
     if isinstance(x, bool | int | float | complex):
         return (type(x), repr(x))

@@ -26,7 +26,7 @@ from chainrule.algebra.terms import (
 from chainrule.block import Block, product_or_zero
 from chainrule.blocks.elementwise import add, divide, multiply, square, subtract
 from chainrule.blocks.indexing import add_at
-from chainrule.blocks.integers import one_hot_rows, scatter
+from chainrule.blocks.integers import one_hot_rows
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
@@ -259,8 +259,8 @@ def _put(hot: Hot, v: Expression) -> Expression:
         raise UnreadableError
     if v.shape != hot.rows:
         v = Expression(reshape, (v,), hot.rows, {"shape": hot.rows})
-    block, labels = (scatter, (_leaf(hot.labels),)) if hot.at_run_time else (add_at, ())
-    return Expression(block, (v, *labels), hot.shape, {"key": hot.key, "shape": hot.shape})
+    labels = (_leaf(hot.labels),) if hot.at_run_time else ()
+    return Expression(add_at, (v, *labels), hot.shape, {"key": hot.key, "shape": hot.shape})
 
 
 def _square(x: Expression, known: Known) -> Expression:

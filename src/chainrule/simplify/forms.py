@@ -39,8 +39,8 @@ from chainrule.algebra.terms import (
 )
 from chainrule.block import Block, product_or_zero, unless_masked
 from chainrule.blocks.elementwise import add, subtract
-from chainrule.blocks.indexing import add_at, getitem
-from chainrule.blocks.integers import one_hot_rows, scatter
+from chainrule.blocks.indexing import add_at, getitem, is_whole
+from chainrule.blocks.integers import one_hot_rows
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.constants import one_hot
@@ -296,13 +296,9 @@ def _is_real_float(value: Any) -> bool:
 
 def _arranged(forms: Forms, x: Node) -> Form:
     """reshape and getitem that only add or drop axes of length 1."""
-    if x.block is getitem and any(part is not None and part != slice(None) for part in map(_plain, x.params["key"])):
+    if x.block is getitem and not is_whole(x.params["key"]):
         raise UnreadableError
     return forms.moved(forms.of(x.inputs[0]), np.shape(x.inputs[0].value), np.shape(x.value))
-
-
-def _plain(part: Any) -> Any:
-    return "array" if isinstance(part, np.ndarray) else part
 
 
 def _summed(forms: Forms, x: Node) -> Form:
@@ -317,6 +313,8 @@ def _summed(forms: Forms, x: Node) -> Form:
 def _put(forms: Forms, x: Node) -> Form:
     """add_at that puts one number into each row is that number times e_c."""
     v, key, shape = x.inputs[0], x.params["key"], x.params["shape"]
+    if len(x.inputs) > 1:
+        return _put_at_labels(forms, x)
     if shape != x.value.shape:
         raise UnreadableError
     hot = one_hot(x.block.forward(np, np.ones(v.value.shape, v.value.dtype), key=key, shape=shape))
@@ -337,8 +335,8 @@ def _one_hot_rows(forms: Forms, x: Node) -> Form:
     return Form({frozenset([(hot, 1)]): 1.0})
 
 
-def _scattered(forms: Forms, x: Node) -> Form:
-    """scatter that puts one number into each row, at a label known only at run time, is that number times e_c."""
+def _put_at_labels(forms: Forms, x: Node) -> Form:
+    """The same at recorded labels."""
     v, *labels = x.inputs
     if len(labels) != 1 or type(labels[0]) is not Node or x.params["shape"] != x.value.shape:
         raise UnreadableError
@@ -386,5 +384,4 @@ READ: dict[Block, Any] = SUMS | {
     sum_: _summed,
     add_at: _put,
     one_hot_rows: _one_hot_rows,
-    scatter: _scattered,
 }

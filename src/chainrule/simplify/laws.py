@@ -11,7 +11,6 @@ from chainrule.algebra.terms import Hot, Product
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import add, exp, negative, subtract
 from chainrule.blocks.indexing import getitem
-from chainrule.blocks.integers import gather
 from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
@@ -30,7 +29,7 @@ def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
     return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
 
 
-_FROM_ONE = (getitem, gather, reshape, broadcast_to, add, sum_, subtract, negative, exp, sigmoid, softmax)
+_FROM_ONE = (getitem, reshape, broadcast_to, add, sum_, subtract, negative, exp, sigmoid, softmax)
 
 
 def _sources(atom: Node) -> list[Node]:

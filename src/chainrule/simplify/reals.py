@@ -15,7 +15,7 @@ from chainrule.algebra.sums import SUMS, Sums
 from chainrule.algebra.terms import ONE, Form, Hot, Notes, Product, UnreadableError, scaled, shape_of
 from chainrule.block import Block
 from chainrule.blocks.elementwise import add, divide, multiply, negative, power, square, subtract
-from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.indexing import add_at, getitem, key_of
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.constants import one_hot
@@ -185,11 +185,11 @@ def _sum(reals: Reals, x: Node) -> Form:
 
 def _entry_alone(reals: Reals, x: Node) -> Form:
     """add_at that puts a number at one place of a vector is that number times e_c."""
-    key, shape = x.params["key"], x.params["shape"]
-    if len(shape) != 1 or len(key) != 1 or not isinstance(key[0], int):
+    key, shape = key_of(x), x.params["shape"]
+    if len(shape) != 1 or len(key) != 1 or not isinstance(key[0], int | np.integer):
         raise UnreadableError
     number = reals.of(x.inputs[0])
-    return number if shape == (1,) else reals.times(number, reals.unit(key[0] % shape[0], shape[0]))
+    return number if shape == (1,) else reals.times(number, reals.unit(int(key[0]) % shape[0], shape[0]))
 
 
 def _same(reals: Reals, x: Node) -> Form:

@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.array import Array, node_of
 from chainrule.block import product_or_zero, unless_masked
 from chainrule.blocks.elementwise import multiply
+from chainrule.blocks.integers import as_known
 from chainrule.graph import nodes_above
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder, shape_and_dtype
@@ -50,8 +51,9 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
         if node.block is None or node in build.leaves:
             new[node] = node
         else:
-            operands = tuple(new[i] if type(i) is Node else i for i in node.inputs)
-            new[node] = build.simplest(node.block, operands, node.params, node.value)
+            inputs, params = as_known(node)
+            operands = tuple(new[i] if type(i) is Node else i for i in inputs)
+            new[node] = build.simplest(node.block, operands, params, node.value)
     found = new[node_of(result)]
     return Array(found) if type(found) is Node else found
 

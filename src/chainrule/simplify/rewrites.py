@@ -29,7 +29,7 @@ from chainrule.blocks.elementwise import (
     subtract,
     where,
 )
-from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.indexing import add_at, getitem, is_whole
 from chainrule.blocks.linalg import matmul, outer
 from chainrule.blocks.reductions import logsumexp, max_, mean, min_, prod
 from chainrule.blocks.reductions import sum as sum_
@@ -108,13 +108,13 @@ REDUCTIONS = (sum_, mean, max_, min_, prod, logsumexp)
 
 
 @rule(reshape, getitem, of=REDUCTIONS)
-def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
+def kept_axes(build: Builder, x: Any, *indices: Any, **params: Any) -> Any:
     """sum(x, axis)[…, None] = sum(x, axis, keepdims=True), and so for other reductions."""
     inner = _inner(x, build, *REDUCTIONS)
     if inner is None or inner.params["keepdims"] or not build.dies(inner):
         return None
     key = params.get("key", ())
-    if not all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key):
+    if not is_whole(key):
         return None
     full, axis = shape(inner.inputs[0]), inner.params["axis"]
     axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
@@ -124,10 +124,9 @@ def kept_axes(build: Builder, x: Any, **params: Any) -> Any:
 
 
 @rule(add_at)
-def put_back_axes(build: Builder, x: Any, key: Any, shape: tuple[int, ...]) -> Any:
+def put_back_axes(build: Builder, x: Any, *indices: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """add_at with a key of new axes and full slices is a reshape."""
-    only = all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key)
-    return build.call(reshape, x, shape=shape) if only and x.value.size == math.prod(shape) else None
+    return build.call(reshape, x, shape=shape) if is_whole(key) and x.value.size == math.prod(shape) else None
 
 
 def _indexed_shape(key: tuple[Any, ...], old: tuple[int, ...]) -> tuple[int, ...]:

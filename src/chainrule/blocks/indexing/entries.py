@@ -1,25 +1,71 @@
 """The blocks of indexing: reading and writing selected entries.
 
 They take a *plain key*: one part for each of the last axes, arrays side by side, so that it still works with extra
-leading axes. `getitem` and `add_at` are each other's transpose, so each is the other's backward rule.
+leading axes. A part that is recorded (a label, the place of a maximum) is an operand of the block, and the key has a
+`Slot` in its place: it may be another one when the recording runs again. `getitem` and `add_at` are each other's
+transpose, so each is the other's backward rule.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array
+from chainrule.array import Array, is_recorded
 from chainrule.block import library_block, sum_to, unlisted_block
 from chainrule.block.bounds import of_operand
 from chainrule.block.dependence import added_at, moved
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
 from chainrule.libraries import NUMPY, copied, is_numpy
+from chainrule.node import Node
+from chainrule.step import record
+
+# Keys ---------------------------------------------------------------------------------------------------
 
 
-def at_run_time(x):
-    """Whether x is a recorded value while compiling, which must not become a constant."""
-    return type(x) is Array and WATCHER.get() is not None
+@dataclass(frozen=True)
+class Slot:
+    """In a key, the place of the index operand with this number."""
+
+    number: int
+
+
+def slots(key):
+    """A key with a slot for each recorded part, and those parts."""
+    indices: list[Array] = []
+    parts = []
+    for part in key:
+        if type(part) is Array:
+            parts.append(Slot(len(indices)))
+            indices.append(part)
+        else:
+            parts.append(part)
+    return tuple(parts), indices
+
+
+def filled(key, indices):
+    """The key with the index operands in its slots."""
+    return tuple(indices[part.number] if type(part) is Slot else part for part in key) if indices else key
+
+
+def key_of(node):
+    """The key of a step of indexing, with the values that its index operands have."""
+    key, count = node.params["key"], len(node.block.operands) - 1
+    return key if len(node.inputs) == count else filled(key, [_known_index(x) for x in node.inputs[count:]])
+
+
+def _known_index(x):
+    value = np.asarray(getattr(x, "value", x))
+    return value if value.ndim else int(value)
+
+
+def with_known_key(node):
+    """The operands and parameters of a step; of indexing without index operands, their values in the key instead."""
+    count = len(node.block.operands) - 1
+    if node.block not in (getitem, add_at, set_at) or len(node.inputs) == count:
+        return node.inputs, node.params
+    return node.inputs[:count], node.params | {"key": key_of(node)}
 
 
 def index_text(key):
@@ -38,16 +84,31 @@ def _part_text(part):
 
 
 def has_arrays(key):
-    return any(isinstance(part, np.ndarray | Array) for part in key)
+    return any(isinstance(part, np.ndarray | Array | Slot) for part in key)
+
+
+def is_whole(key):
+    """Whether a key reads the whole array: it has full slices and new axes only."""
+    return all(part is None or (isinstance(part, slice) and part == slice(None)) for part in key)
+
+
+def _with_known_key(dependence):
+    """Which entries depend on which, for the indices of the recording."""
+
+    def of_known(node, operands):
+        inputs, params = with_known_key(node)
+        known = node if inputs is node.inputs else Node(node.block, inputs, params, node.value)
+        return dependence(known, operands[: len(inputs)])
+
+    return of_known
+
+
+# Blocks -------------------------------------------------------------------------------------------------
 
 
 def _getitem_notation(x, key):
     """A key of new axes only is not written."""
-    return x.at(index_text(key)) if any(part not in (None, slice(None)) for part in map(_hashable, key)) else x
-
-
-def _hashable(part):
-    return "array" if isinstance(part, np.ndarray) else part
+    return x if is_whole(key) else x.at(index_text(key))
 
 
 @library_block(
@@ -56,10 +117,13 @@ def _hashable(part):
     notation=_getitem_notation,
     complex=True,
     example=example(normal(3), key=(1,)),
-    dependence=moved,
+    dependence=_with_known_key(moved),
 )
-def getitem(xp, x, key=()):
+def getitem(xp, x, *indices, key=()):
     """z = x[key]."""
+    if any(map(is_recorded, indices)):  # a plain x would read their values
+        return record(getitem, (x, *indices), {"key": key})
+    key = filled(key, indices)
     if hasattr(x, "index_add"):  # PyTorch
         x, key = _forwards(xp, x, key)
     z = x[(..., *key)]
@@ -81,8 +145,8 @@ def _forwards(xp, x, key):
 
 
 @getitem.backward
-def getitem_backward(xp, dz, z, x, key=()):
-    return add_at(dz, key=key, shape=x.shape)
+def getitem_backward(xp, dz, z, x, *indices, key=()):
+    return add_at(dz, *indices, key=key, shape=tuple(x.shape)), *(None for _ in indices)
 
 
 def _add_at_notation(v, key, shape):
@@ -92,28 +156,44 @@ def _add_at_notation(v, key, shape):
 
 
 @library_block(
-    notation=_add_at_notation, complex=True, example=example(normal(), key=(1,), shape=(3,)), dependence=added_at
+    notation=_add_at_notation,
+    complex=True,
+    example=example(normal(), key=(1,), shape=(3,)),
+    dependence=_with_known_key(added_at),
 )
-def add_at(xp, v, key=(), shape=()):
+def add_at(xp, v, *indices, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is indexed several times gets the sum."""
-    lead = v.shape[: v.ndim - _selected_ndim(key, shape)]
+    if any(map(is_recorded, (v, *indices))):
+        return record(add_at, (v, *indices), {"key": key, "shape": shape})
+    lead = v.shape[: v.ndim - _selected_ndim(key, indices, shape)]
     z = xp.zeros(lead + shape, dtype=v.dtype)
-    if is_numpy(xp) and has_arrays(key):
-        xp.add.at(z, (..., *key), v)
-    elif hasattr(z, "at"):  # JAX's arrays cannot be written into
+    is_basic, key = _is_basic(key), filled(key, indices)
+    if hasattr(z, "at"):  # JAX's arrays cannot be written into
         z = z.at[(..., *key)].add(v)
-    elif is_numpy(xp) or _is_basic(key):
+    elif is_numpy(xp) and not is_basic:
+        xp.add.at(z, (..., *key), v)
+    elif is_numpy(xp) or is_basic:
         z[(..., *key)] = v
+    elif indices and not lead and not any(isinstance(part, slice) for part in key):
+        z = z.index_put(tuple(xp.asarray(part) for part in key), v, accumulate=True)
     else:
-        z = _added_in_pytorch(xp, z, v, key, shape, lead)
+        positions = _positions(xp, key, shape) if indices else _positions(np, key, shape).copy()
+        z = _added_in_pytorch(xp, z, v, positions, lead)
     return z
 
 
-def _selected_ndim(key, shape):
+def _selected_ndim(key, indices, shape):
     """The number of axes of an array of this shape after indexing; the key is for the last of its axes."""
     if not has_arrays(key):
         return len(shape) + sum(part is None for part in key) - sum(isinstance(part, int | np.integer) for part in key)
-    return np.broadcast_to(np.False_, shape)[(..., *key)].ndim
+    places = [np.zeros(np.shape(i), int) for i in indices]
+    return np.broadcast_to(np.False_, shape)[(..., *filled(key, places))].ndim
+
+
+def _positions(xp, key, shape):
+    """The positions of the entries at a key in the flattened array of this shape, as a vector."""
+    positions = xp.reshape(xp.arange(math.prod(shape)), shape)[(..., *key)]
+    return xp.reshape(positions, (-1,))
 
 
 def _is_basic(key):
@@ -121,35 +201,34 @@ def _is_basic(key):
     return not has_arrays(key) and not any(isinstance(part, slice) and (part.step or 1) < 0 for part in key)
 
 
-def _added_in_pytorch(xp, z, v, key, shape, lead):
-    size = math.prod(shape)
-    positions = np.arange(size).reshape(shape)[(..., *key)].flatten()
-    v = xp.reshape(v, (*lead, positions.size))
-    return xp.reshape(xp.reshape(z, (*lead, size)).index_add(-1, xp.asarray(positions), v), lead + shape)
+def _added_in_pytorch(xp, z, v, positions, lead):
+    v = xp.reshape(v, (*lead, positions.shape[0]))
+    return xp.reshape(xp.reshape(z, (*lead, -1)).index_add(-1, xp.asarray(positions), v), tuple(z.shape))
 
 
 @add_at.backward
-def add_at_backward(xp, dz, z, v, key=(), shape=()):
-    return getitem(dz, key=key)
+def add_at_backward(xp, dz, z, v, *indices, key=(), shape=()):
+    return getitem(dz, *indices, key=key), *(None for _ in indices)
 
 
 @library_block(
     notation=lambda x, new, key: call("set", x, new, index=index_text(key)),
     complex=True,
     example=example(normal(3), normal(), key=(1,)),
-    dependence=moved,
+    dependence=_with_known_key(moved),
 )
-def set_at(xp, x, new, key=()):
+def set_at(xp, x, new, *indices, key=()):
     """x with the entries at the key replaced by `new`; if an entry is indexed several times the last one counts."""
     if not is_numpy(xp) and type(new) not in NUMPY and new.dtype != x.dtype:
         new = xp.astype(new, x.dtype)  # PyTorch cannot write real numbers into complex ones
-    if not is_numpy(xp) and has_arrays(key) and not (last := _last_of_each(key, x.shape)).all():
+    if not is_numpy(xp) and not indices and has_arrays(key) and not (last := _last_of_each(key, x.shape)).all():
         # Other libraries leave the winner undefined, and PyTorch gives all of them its gradient.
         where = np.arange(math.prod(x.shape)).reshape(x.shape)[(..., *key)]
         entries = new
         if getattr(new, "shape", ()):
             entries = xp.broadcast_to(xp.reshape(new, new.shape[max(new.ndim - where.ndim, 0) :]), where.shape)[last]
         return xp.reshape(set_at(xp.reshape(x, (-1,)), entries, key=(where[last],)), x.shape)
+    key = filled(key, indices)
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[(..., *key)].set(new)
     z = xp.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else copied(x)
@@ -158,17 +237,26 @@ def set_at(xp, x, new, key=()):
 
 
 @set_at.backward("x")
-def set_at_dx(xp, dz, z, x, new, key=()):
-    return set_at(dz, 0.0, key=key)
+def set_at_dx(xp, dz, z, x, new, *indices, key=()):
+    return set_at(dz, 0.0, *indices, key=key)
 
 
 @set_at.backward("new")
-def set_at_dnew(xp, dz, z, x, new, key=()):
-    dnew = getitem(dz, key=key)
-    shape = np.broadcast_to(np.False_, x.shape)[(..., *key)].shape
+def set_at_dnew(xp, dz, z, x, new, *indices, key=()):
+    dnew = getitem(dz, *indices, key=key)
+    places = [np.zeros(np.shape(i), int) for i in indices]
+    shape = np.broadcast_to(np.False_, x.shape)[(..., *filled(key, places))].shape
     if has_arrays(key):
-        dnew = xp.where(_last_of_each(key, x.shape), dnew, 0.0)
+        shape_of_x = tuple(x.shape)
+        last = written_last(*indices, key=key, shape=shape_of_x) if indices else _last_of_each(key, shape_of_x)
+        dnew = xp.where(last, dnew, 0.0)
     return sum_to(xp, dnew, new.shape, shape)
+
+
+@unlisted_block(differentiable=False)
+def written_last(xp, *indices, key=(), shape=()):
+    """For each write at a key, whether no later one replaces it."""
+    return _last_of_each(filled(key, indices), shape)
 
 
 @unlisted_block(notation=lambda x, v, key, shape: x + _add_at_notation(v, key, shape), dependence=added_at)
@@ -207,3 +295,18 @@ def _last_of_each(key, shape):
     written = np.arange(times[where].size).reshape(times[where].shape)
     times[where] = written
     return times[where] == written
+
+
+# Keys with recorded parts ------------------------------------------------------------------------------
+
+
+def gathered(x, parts):
+    """x at a plain key, parts of which may be recorded."""
+    key, indices = slots(parts)
+    return getitem(x, *indices, key=key)
+
+
+def added(v, parts, shape):
+    """Zeros of a shape with v added at a plain key, parts of which may be recorded."""
+    key, indices = slots(parts)
+    return add_at(v, *indices, key=key, shape=shape)

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.absent import has_absent_zeros
 from chainrule.array import WATCHER, Array
-from chainrule.blocks.indexing.entries import add_in_place, add_to_entries, getitem, set_at, set_at_dnew
+from chainrule.blocks.indexing.entries import add_in_place, add_to_entries, getitem, key_of, set_at, set_at_dnew
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE
 from chainrule.node import Node
 from chainrule.versions import at_key, is_small_part
@@ -23,16 +23,16 @@ from chainrule.versions import at_key, is_small_part
 
 def _read(node, gradients, take):
     """Add the gradient of the entries that were read from x to ∂L/∂x. None if the rule must run."""
-    (x,) = node.inputs
+    x = node.inputs[0]
     if (sofar := gradients.get(x)) is None or (dz := gradients[node]) is None or not is_small_part(dz, np.size(sofar)):
         return None
-    key, shape = node.params["key"], x.form.shape
+    key, shape = key_of(node), x.form.shape
     lead = dz.ndim - node.form.ndim
     if sofar.shape != dz.shape[:lead] + shape or sofar.dtype != dz.dtype:
         return None
     if type(sofar) is Array or type(dz) is Array:
-        if take == gradients.get or WATCHER.get() is not None:  # what is shown, simplified or compiled has plain sums
-            return None
+        if len(node.inputs) > 1 or take == gradients.get or WATCHER.get() is not None:
+            return None  # what is shown, simplified or compiled has plain sums
         gradients[x] = add_to_entries(sofar, dz, key=key, shape=shape)
     elif type(sofar) is np.ndarray and type(dz) in NUMPY and not has_absent_zeros(sofar):
         gradients[x] = None
@@ -49,12 +49,12 @@ def _read(node, gradients, take):
 
 def _write(node, gradients, take):
     """∂L/∂x before a write: that after it, with zeros where it wrote. None if the rule must run."""
-    x, new = node.inputs
+    x, new = node.inputs[:2]
     if x.__class__ is not Node or x not in gradients or gradients[x] is not None:
         return None
     box = [take(node)]
     dz = box[0]
-    key = node.params["key"]
+    key = key_of(node)
     if type(dz) is not np.ndarray or has_absent_zeros(dz) or dz.dtype != x.form.dtype:
         gradients[node] = dz
         return None

@@ -3,16 +3,24 @@
 An index may hold slices, integers, `...`, `None`, and arrays of integers or booleans.
 """
 
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from chainrule.answers import getitem_key, setitem_key
-from chainrule.array import Array, form_of, value_of
+from chainrule.array import Array, form_of, is_recorded, value_of
 from chainrule.block import answers
 from chainrule.blocks import integers
-from chainrule.blocks.indexing.entries import add_at, at_run_time, getitem, has_arrays, set_at
+from chainrule.blocks.indexing.entries import (
+    added,
+    gathered,
+    getitem,
+    has_arrays,
+    set_at,
+    slots,
+)
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
@@ -21,20 +29,16 @@ from chainrule.step import owned, read_only, record, record_write
 from chainrule.views import is_number, view_of
 
 
-def _is_at_run_time(key):
-    return any(type(part) is Array for part in key)
-
-
 def _as_index(part):
-    """Integers as an array; those known only at run time stay recorded."""
-    return part if at_run_time(part) else np.asarray(value_of(part))
+    """Integers as an array; recorded ones stay recorded."""
+    return part if is_recorded(part) else np.asarray(part)
 
 
 def full_key(key, shape):
-    """An index with one part for each axis: `...` in full, masks as integer arrays, recorded integers as plain ones."""
+    """An index with one part for each axis: `...` in full, masks as integer arrays; recorded integers stay recorded."""
     parts = []
     for part in key if isinstance(key, tuple) else (key,):
-        if at_run_time(part) and part.dtype.kind in "iu":
+        if is_recorded(part) and part.dtype.kind in "iu":
             parts.append(part)
             continue
         part = value_of(part)
@@ -103,9 +107,13 @@ def read(x, key):
         rest = [i for i in range(len(parts)) if i not in axes]
         x = np.transpose(x, (*axes, *rest))
         parts = [*(parts[i] for i in axes), *(slice(None) for _ in rest)]
-    if _is_at_run_time(parts):
-        return integers.gathered(x, parts)
-    return getitem(x, key=tuple(parts))
+    return gathered(x, parts)
+
+
+def _positions(key, shape):
+    """The positions in the flattened array of this shape of the entries at the key; recorded if a part of it is."""
+    positions = np.arange(math.prod(shape)).reshape(shape)
+    return read(positions, key) if any(map(is_recorded, key)) else positions[key]
 
 
 @answers(setitem_key)
@@ -118,18 +126,18 @@ def write(x, new, key):
         new = np.array(new, x.dtype) if is_numpy(xp) else xp.asarray(new, dtype=x.dtype)  # an error if it does not fit
     if not is_inexact(form_of(x)) and is_inexact(form_of(new)):
         new = np.astype(as_array(new), x.dtype)  # rounded towards zero, so the gradient ends here
-    if at_run_time(key) and key.dtype == bool and np.ndim(new) == 0 and key.shape == x.shape[: key.ndim]:
+    if is_recorded(key) and key.dtype == bool and np.ndim(new) == 0 and key.shape == x.shape[: key.ndim]:
         mask = np.reshape(key, key.shape + (1,) * (x.ndim - key.ndim))
         return np.where(mask, np.astype(as_array(new), x.dtype), x)
     key = full_key(key, x.shape)
-    if _is_at_run_time(key):
-        return integers.written(x, new, key)
     if has_arrays(key) or None in [part if part is None else 0 for part in key]:
-        positions = np.arange(x.size).reshape(x.shape)[key]
+        positions = _positions(key, x.shape)
         new = np.broadcast_to(as_array(new), positions.shape)
-        flat = record_write(set_at, (np.reshape(x, (-1,)), new), {"key": (positions,)})
+        key, indices = slots((positions,))
+        now = (form_of(positions),)
+        flat = record_write(set_at, (np.reshape(x, (-1,)), new, *indices), {"key": key}, now)
         return np.reshape(flat, x.shape)
-    return record_write(set_at, (x, as_array(new)), {"key": key})
+    return record_write(set_at, (x, as_array(new)), {"key": key}, key)
 
 
 @answers((np.add, "at"))
@@ -139,14 +147,10 @@ def numpy_add_at(a, indices, b):
         raise RecordingError("np.add.at of a recorded array into a plain one would lose its gradient" + at_line())
     if is_number(a):
         raise RecordingError("np.add.at of a number, which cannot be written into; write x = x + v" + at_line())
-    key = full_key(indices, a.shape)
-    if _is_at_run_time(key):
-        a += integers.added(a, b, key)
-        return
-    positions = np.arange(a.size).reshape(a.shape)[key]
+    positions = _positions(full_key(indices, a.shape), a.shape)
     b = as_array(b)
     b = np.broadcast_to(np.astype(b, np.result_type(form_of(a), form_of(b))), positions.shape)
-    sums = np.reshape(add_at(b, key=(positions,), shape=(a.size,)), a.shape)
+    sums = np.reshape(added(b, (positions,), (a.size,)), a.shape)
     total: Any = np.astype(np.add(a, sums), a.dtype)
     a._write(total)
 
@@ -175,8 +179,8 @@ def numpy_take_along_axis(arr, indices, axis=-1):
         arr, axis = np.ravel(arr), 0
     key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
     key[axis % arr.ndim] = indices
-    if at_run_time(indices) and type(arr) is not Array:  # a plain array would read the indices
-        return integers.gathered(arr, key)
+    if is_recorded(indices) and not is_recorded(arr):  # a plain array would read the indices
+        return gathered(arr, key)
     return arr[tuple(key)]
 
 
@@ -210,8 +214,7 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
 
 @answers(np.argsort)
 def numpy_argsort(a, *args, **kwargs):
-    """Integers have no gradient, so the plain result is enough."""
-    if at_run_time(a) and not args and set(kwargs) <= {"axis", "kind"} and kwargs.get("axis", -1) is not None:
+    """Integers, so without a gradient."""
+    if is_recorded(a) and not args and set(kwargs) <= {"axis", "kind"} and kwargs.get("axis", -1) is not None:
         return record(integers.argsort, (a,), {"axis": kwargs.get("axis", -1)})
-    recorded = integers.of_values(lambda x: np.argsort(x, *args, **kwargs), a)
-    return np.argsort(value_of(a), *args, **kwargs) if recorded is None else recorded
+    return integers.step(lambda x: np.argsort(x, *args, **kwargs), a)

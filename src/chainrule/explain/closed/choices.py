@@ -9,16 +9,15 @@ import numpy as np
 
 from chainrule.block import Block
 from chainrule.blocks.elementwise import (
-    bitwise_and,
     equal,
     greater,
     greater_equal,
-    invert,
     less,
     less_equal,
     where,
 )
 from chainrule.blocks.indexing import getitem
+from chainrule.blocks.integers import as_known
 from chainrule.blocks.reductions import max_, min_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.explain.closed import calls
@@ -34,7 +33,7 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
     chosen = _always_chosen(node)
     if chosen is not None:
         return r.of(chosen)
-    if _is_mask(node) or _replaces_zero(node):
+    if _replaces_zero(node):
         return r.of(y)
     if not r.of(x).terms and not r.of(y).terms:
         return r.of(y if type(y) is Node else x)
@@ -66,31 +65,32 @@ def needed(node: Node) -> tuple[Any, ...]:
     chosen = _always_chosen(node)
     if chosen is not None:
         return (chosen,)
-    return node.inputs[1:] if _is_mask(node) or _replaces_zero(node) else node.inputs
-
-
-def _is_mask(node: Node) -> bool:
-    """where((dz = 0) ∧ ¬finite(s), 0, dz s), which is dz s wherever s is finite."""
-    if node.block is not where or type(node.inputs[0]) is not Node:
-        return False
-    both = node.inputs[0]
-    return both.block is bitwise_and and any(type(x) is Node and x.block is invert for x in both.inputs)
+    operands, _ = as_known(node)
+    return operands[1:] if _replaces_zero(node) else operands
 
 
 def _always_chosen(node: Node) -> Any:
     """The operand that a selection by a constant always takes, or None."""
-    if node.block is not where or type(node.inputs[0]) is Node:
+    if node.block is not where:
         return None
-    condition, x, y = node.inputs
+    condition, x, y = as_known(node)[0]
+    if type(condition) is Node:
+        return None
     return x if np.all(condition) else y if not np.any(condition) else None
 
 
 def _replaces_zero(node: Node) -> bool:
     """where(z = 0, c, z), which is z wherever that is not zero."""
-    if node.block is not where or type(node.inputs[0]) is not Node:
+    if node.block is not where:
         return False
-    test, c, z = node.inputs
-    return type(c) is not Node and test.block is equal and test.inputs[0] is z and not np.any(test.value)
+    test, c, z = as_known(node)[0]
+    return (
+        type(test) is Node
+        and type(c) is not Node
+        and test.block is equal
+        and test.inputs[0] is z
+        and not np.any(test.value)
+    )
 
 
 NEGATED = {less: greater_equal, less_equal: greater, greater: less_equal, greater_equal: less}

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.block import Block
 from chainrule.blocks.decompositions import eigh, svd
-from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.indexing import add_at, getitem, key_of
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.reading import Reading
@@ -64,7 +64,7 @@ def _read_back(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | N
     if type(x) is not Node or x in r.leaves or x.block is not add_at:
         return None
     places = np.arange(np.size(x.value)).reshape(np.shape(x.value))
-    put, read = places[(..., *x.params["key"])], places[(..., *key)]
+    put, read = places[(..., *key_of(x))], places[(..., *key)]
     if np.size(put) == np.size(np.unique(put)):
         if np.shape(put) == np.shape(read) and np.array_equal(put, read):
             return r.of(x.inputs[0])

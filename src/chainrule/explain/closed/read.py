@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
+from chainrule.blocks.integers import as_known
 from chainrule.constants import one_hot, times_identity
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms, exactly
@@ -115,18 +116,19 @@ class GraphReading(Reading):
         if is_complex(node.value):
             raise UnwritableError
         block = node.block
+        inputs, params = as_known(node)
         if block in READ:
-            found = READ[block](self, node, *node.inputs, **node.params)
+            found = READ[block](self, node, *inputs, **params)
             if found is not None:
                 return found.along(_checked(found, np.shape(node.value)))
         if block is alias:
             return self.of(node.inputs[0])
-        args = [self.of(x) for x in node.inputs]
+        args = [self.of(x) for x in inputs]
         if isinstance(block, Elementwise) or block is where:
             axes, args = aligned(args)
-            found = calls.elementwise(self.atoms, block, node.params, args)
+            found = calls.elementwise(self.atoms, block, params, args)
             return found.along(axes)
-        return calls.call(self.atoms, block, node.params, args, axes_of_shape(np.shape(node.value)))
+        return calls.call(self.atoms, block, params, args, axes_of_shape(np.shape(node.value)))
 
 
 def _checked(x: Expr, shape: tuple[int, ...]) -> tuple[Index | None, ...]:
