@@ -151,6 +151,11 @@ class Block:
     def __repr__(self) -> str:
         return f"<Block {self.name}({', '.join(self._names)})>"
 
+    def names_of(self, count: int) -> tuple[str, ...] | None:
+        """The names of so many operands, if all have one: those that `*operands` takes have none."""
+        names = self.operands[:-1] if self.variadic else self.operands
+        return names if len(names) == count else None
+
     # Calling ----------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

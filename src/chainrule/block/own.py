@@ -253,9 +253,7 @@ class OwnBlock(Block):
         return grads
 
     def _labels(self, operands: Sequence[Any]) -> list[str]:
-        if not self.variadic and len(self.operands) == len(operands):
-            return list(self.operands)
-        return [str(i + 1) for i in range(len(operands))]
+        return list(self.names_of(len(operands)) or ()) or [str(i + 1) for i in range(len(operands))]
 
     def _checked(self, xp: Any, grad: Any, index: int, operand: Any, lead: tuple[int, ...], recorded: bool) -> Any:
         """A copy of a gradient that a rule returned; its shape must be that of the operand."""

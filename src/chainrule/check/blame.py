@@ -147,10 +147,7 @@ def _told(reference: str) -> str:
 
 
 def _operand_names(node: Node) -> list[str]:
-    block = node.block
-    if not block.variadic and len(block.operands) == len(node.inputs):
-        return list(block.operands)
-    return [str(i) for i in range(len(node.inputs))]
+    return list(node.block.names_of(len(node.inputs)) or ()) or [str(i) for i in range(len(node.inputs))]
 
 
 def _alone(node: Node, wanted: Sequence[bool]) -> Graph:

@@ -95,8 +95,8 @@ def sample_of(block: Block, dtype: Any = np.float64, arrays: Sequence[np.ndarray
 
 def _labels(block: Block, count: int) -> tuple[str, ...]:
     """The names of the operands, from the forward rule or the table of derivatives."""
-    if not block.variadic:
-        return block.operands
+    if names := block.names_of(count):
+        return names
     if isinstance(block, Elementwise) and (rule := next(filter(None, block.derivatives), None)):
         parameters = list(inspect.signature(rule).parameters.values())[2:]
         if len(parameters) == count and all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
