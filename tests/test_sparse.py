@@ -213,3 +213,14 @@ def test_arguments_that_have_no_matrix(f, args, message):
 def test_it_cannot_be_differentiated():
     with pytest.raises(GradientError, match="plain numbers"):
         cr.grad(lambda x: np.sum(cr.sparse_hessian(rosenbrock)(x) @ np.ones(3)))(np.ones(3))
+
+
+def test_entries_at_a_recorded_index_depend_on_the_entry_that_it_had():
+    def f(x):
+        order = np.argsort(x)
+        y = np.zeros_like(x)
+        y[order] = x[order[::-1]] ** 2
+        return y
+
+    x = np.array([3.0, 1.0, 2.0, 5.0])
+    np.testing.assert_array_equal(cr.sparse_jacobian(f)(x).toarray(), cr.jacobian(f)(x))
