@@ -7,6 +7,7 @@ that are passed on, variables of its closure. These are found by running it: its
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,14 +16,27 @@ import numpy as np
 from chainrule.array import WATCHER, Array, constant, node_of, read
 from chainrule.backward import find_path
 from chainrule.block import Block
+from chainrule.buffered import BUFFERED
 from chainrule.errors import GradientError, RecordingError
 from chainrule.node import NO_PARAMS, Node, at_line, now
+from chainrule.reach import is_filled
 from chainrule.standins.buffer import plain_of
+from chainrule.standins.names import standins
 from chainrule.standins.numpy_functions import joined
 from chainrule.step import record
 from chainrule.transforms import vjp
 
-__all__ = ["Callback", "Replayed", "implicit", "known_step", "unwatched", "without_derivative"]
+__all__ = [
+    "Callback",
+    "Replayed",
+    "as_recorded",
+    "frozen",
+    "implicit",
+    "known_step",
+    "pulled_step",
+    "unwatched",
+    "without_derivative",
+]
 
 
 @contextlib.contextmanager
@@ -200,3 +214,77 @@ def implicit(name: str, residual: Callable[..., Any], solution: Any, operands: S
         return pull(xp.reshape(-solved, (*lead, *shape)))[1:]
 
     return _step(name, solution, operands, backward)
+
+
+def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """A step with a known value; `pull` gives the gradients of the operands, one after the other, from ∂L/∂z.
+
+    It has no second derivatives.
+    """
+    if not operands:
+        return value
+
+    held = _Held(pull)
+
+    def pulled(xp: Any, dz: Any, *operands: Any) -> Any:
+        lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
+        rows = np.reshape(dz, (-1, *np.shape(value)))
+        return np.reshape(np.stack([held.f(row) for row in rows]), (*lead, -1))
+
+    def no_second(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+        raise GradientError(f"the second derivative of {name} is not known" + at_line())
+
+    pulled.__name__ = pulled.__qualname__ = f"{name}_backward"
+    backward_block = Block(pulled, leading_axes=True)
+    backward_block.backward(no_second)
+
+    def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+        row = backward_block(dz, *operands)
+        lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
+        grads, start = [], 0
+        for x in operands:
+            size = int(np.prod(np.shape(x), dtype=int))
+            grads.append(xp.reshape(row[..., start : start + size], (*lead, *np.shape(x))))
+            start += size
+        return grads
+
+    return _step(name, value, operands, backward)
+
+
+class _Held:
+    """A function whose variables are not compared when two recordings are: those of the operands are."""
+
+    __slots__ = ("f",)
+
+    def __init__(self, f: Callable[..., Any]):
+        self.f = f
+
+
+# Calling a function of the user's later ------------------------------------------------------------------------------
+
+
+def frozen(f: Any, known: dict[int, Any] | None = None) -> Any:
+    """A function with the variables of its closure as they are now: a loop may give them other values."""
+    known = {} if known is None else known
+    if type(f) is not types.FunctionType or not f.__closure__:
+        return f
+    if id(f) not in known:
+        cells = tuple(types.CellType() for _ in f.__closure__)
+        made = types.FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, cells)
+        made.__kwdefaults__ = f.__kwdefaults__
+        known[id(f)] = made
+        for new, cell in zip(cells, f.__closure__, strict=True):
+            if is_filled(cell):
+                new.cell_contents = frozen(cell.cell_contents, known)
+    return known[id(f)]
+
+
+@contextlib.contextmanager
+def as_recorded(f: Any) -> Iterator[None]:
+    """Context: names of the code of f stand for what they stand for while it is recorded."""
+    buffered = BUFFERED.set(True)
+    try:
+        with standins(f), unwatched():
+            yield
+    finally:
+        BUFFERED.reset(buffered)

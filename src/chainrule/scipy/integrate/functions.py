@@ -1,0 +1,169 @@
+"""Twins of integrals of functions.
+
+SciPy gives the value. The derivative by what the function holds is the same integral of its derivative: it is recorded
+as a sum over the intervals that SciPy has chosen. The derivative by a limit is the function there.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import scipy.integrate
+
+from chainrule.array import Array, form_of, value_of
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
+from chainrule.scipy._callbacks import Callback
+from chainrule.standins.scipy_functions import read_values, twin, with_value
+
+__all__: list[str] = []
+
+ORDER = 21
+"""Points of the rule of Gauss and Legendre on each interval."""
+
+
+@functools.cache
+def _gauss(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights on the interval from 0 to 1."""
+    points, weights = np.polynomial.legendre.leggauss(order)
+    return (points + 1) / 2, weights / 2
+
+
+@functools.cache
+def _double_exponential() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances from 0 and from 1, and weights, on the interval from 0 to 1: right where a function has a singular end.
+
+    H. Takahasi and M. Mori, Double exponential formulas for numerical integration (1974).
+    """
+    t = np.arange(-60, 61) / 16
+    u = 0.5 * math.pi * np.sinh(t)
+    left, right = 1 / (1 + np.exp(-2 * u)), 1 / (1 + np.exp(2 * u))
+    weights = 0.5 * math.pi * np.cosh(t) / np.cosh(u) ** 2 / 2 / 16
+    return left, right, weights
+
+
+def _points(intervals: list[tuple[float, float]], singular: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The points and weights of a sum over intervals."""
+    points, weights = [], []
+    for a, b in intervals:
+        if singular:
+            left, right, w = _double_exponential()
+            x = np.where(left < 0.5, a + (b - a) * left, b - (b - a) * right)
+            inside = (x > min(a, b)) & (x < max(a, b))
+            points.append(x[inside])
+            weights.append((b - a) * w[inside])
+        else:
+            u, w = _gauss(ORDER)
+            points.append(a + (b - a) * u)
+            weights.append((b - a) * w)
+    return np.concatenate(points), np.concatenate(weights)
+
+
+def _on_the_line(a: float, b: float, t: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights of an integral without an end, from those between 0 and 1 (QUADPACK's substitution)."""
+    x, w = (1 - t) / t, w / t**2
+    if math.isinf(a) and math.isinf(b):
+        x, w = np.concatenate([x, -x]), np.concatenate([w, w])
+    else:
+        x = a + x if math.isinf(b) else b - x
+    return x, w if a < b else -w
+
+
+def _sum(f: Callback, points: np.ndarray, weights: np.ndarray) -> Any:
+    values = [f.recorded(float(x)) for x in points]
+    recorded = any(type(v) is Array for v in values)
+    if not recorded:
+        return sum(w * v for w, v in zip(weights, values, strict=True))
+    return np.tensordot(weights, np.stack([v * 1.0 for v in values]), 1)
+
+
+def _integral(name: str, f: Callback, limits: tuple[Any, Any], value: Any, error: float, intervals: Any) -> Any:
+    """The recorded integral.
+
+    Parameters
+    ----------
+    intervals : those that SciPy has chosen; between 0 and 1 if a limit is infinite.
+    """
+    f.operands()
+    a, b = (float(value_of(x)) for x in limits)
+    total: Any = 0.0
+    if a != b:
+        allowed = 10 * error + 1e-9 * np.max(np.abs(value))
+        for singular in (False, True):
+            points, weights = _points(intervals, singular)
+            if math.isinf(a) or math.isinf(b):
+                points, weights = _on_the_line(a, b, points, weights)
+            with np.errstate(all="ignore"):
+                total = _sum(f, points, weights)
+            if np.all(np.abs(form_of(total) - value) <= allowed):
+                break
+        else:
+            raise RecordingError(
+                f"the function in {name} is too irregular for the derivative of its integral to be computed with the "
+                "digits of its value; split the interval where it is singular" + at_line()
+            )
+    for limit, x, sign in ((limits[0], a, -1.0), (limits[1], b, 1.0)):
+        if type(limit) is Array and math.isfinite(x):
+            total = total + sign * _beyond(f, x, limit)
+    return total
+
+
+def _beyond(f: Callback, at: float, limit: Any) -> Any:
+    """The integral from a plain number to the recorded one that is equal to it: 0, with its derivatives."""
+    away, total = limit - at, 0.0
+    for u, w in zip(*_gauss(2), strict=True):
+        total = total + w * f.recorded(at + away * u)
+    return away * total
+
+
+@twin(scipy.integrate.quad, adopts=False)
+def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: int = 0, *rest: Any, **options: Any) -> Any:
+    names = "epsabs epsrel limit points weight wvar wopts maxp1 limlst complex_func".split()
+    options = read_values(dict(zip(names, rest, strict=False)) | options)
+    if options.get("weight") is not None or options.get("complex_func"):
+        raise RecordingError(
+            "quad has a derivative without weight= and complex_func=; write the weight into the function, and take the "
+            "integrals of the real and the imaginary part" + at_line()
+        )
+    f = Callback(func, args)
+    limits = read_values(a), read_values(b)
+    found = scipy.integrate.quad(f, *limits, full_output=1, **options)
+    value, error, chosen = found[:3]
+    last = chosen["last"]
+    intervals = sorted(zip(map(float, chosen["alist"][:last]), map(float, chosen["blist"][:last]), strict=True))
+    total = _integral("quad", f, (a, b), value, error, intervals)
+    result = scipy.integrate.quad(f, *limits, full_output=full_output, **options) if not full_output else found
+    return (with_value(total, result[0]), *result[1:])
+
+
+@twin(scipy.integrate.quad_vec, adopts=False)
+def quad_vec(f: Any, a: Any, b: Any, *rest: Any, **options: Any) -> Any:
+    callback = Callback(f, options.pop("args", ()))
+    if rest:
+        raise RecordingError("give the options of quad_vec by name: epsabs=…" + at_line())
+    if not all(np.isfinite(value_of(x)) for x in (a, b)):
+        raise RecordingError("quad_vec has a derivative between finite limits; write quad of each entry" + at_line())
+    limits = read_values(a), read_values(b)
+    found = scipy.integrate.quad_vec(callback, *limits, **{**options, "full_output": True})
+    intervals = sorted((float(lo), float(hi)) for lo, hi in found[2].intervals)
+    total = _integral("quad_vec", callback, (a, b), found[0], found[1], intervals)
+    made = with_value(total, found[0])
+    return (made, *found[1:]) if options.get("full_output") else (made, found[1])
+
+
+def _limit(x: Any, *at: Any) -> Any:
+    return x(*at) if callable(x) else x
+
+
+@twin(scipy.integrate.dblquad, adopts=False)
+def dblquad(func: Any, a: Any, b: Any, gfun: Any, hfun: Any, args: Any = (), **options: Any) -> Any:
+    f, low, high = Callback(func, args), *(Callback(g) if callable(g) else read_values(g) for g in (gfun, hfun))
+    result = scipy.integrate.dblquad(f, read_values(a), read_values(b), low, high, **options)
+
+    def inner(x: Any) -> Any:
+        return quad(lambda y: func(y, x, *args), _limit(gfun, x), _limit(hfun, x), **options)[0]
+
+    return with_value(quad(inner, a, b, **options)[0], result[0]), result[1]
