@@ -28,6 +28,7 @@ class Call(NamedTuple):
     h : the step of the differences, relative to the size of an argument.
     second : whether second derivatives are right too.
     compiles : whether compiled code computes it; else a compiled function runs uncompiled.
+    slow : whether compiling and explaining it takes seconds, so that only the sweep does it.
     """
 
     f: Callable[..., Any]
@@ -36,6 +37,7 @@ class Call(NamedTuple):
     h: float = 1e-3
     second: bool = True
     compiles: bool = True
+    slow: bool = False
 
 
 def loss_of(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -47,7 +47,7 @@ def looped(a):
     return total
 
 
-ODE = {"rtol": 1e-6, "h": 1e-2, "second": False, "compiles": False}
+ODE = {"rtol": 1e-6, "h": 1e-2, "second": False, "compiles": False, "slow": True}
 CALLS = {
     "trapezoid": Call(lambda y, x: scipy.integrate.trapezoid(y, x), (Y, X)),
     "trapezoid, of an axis": Call(lambda y: scipy.integrate.trapezoid(y, dx=0.3, axis=0), (Y,)),
@@ -60,11 +60,11 @@ CALLS = {
     "quad": Call(lambda a, b: quad(lambda x: np.exp(-a * x) * np.sin(b * x), 0.0, 2.0)[0], (0.7, 1.3), rtol=1e-7, h=1e-2, compiles=False),
     "quad, limits": Call(lambda a, b: quad(lambda x, c: np.cos(c * x) * x, a, b, args=(b,))[0], (0.2, 1.3), rtol=1e-7, h=1e-2, compiles=False),
     "quad, to infinity": Call(lambda a: quad(lambda x: np.exp(-a * x * x), 0.0, np.inf)[0], (0.7,), rtol=1e-7, h=1e-2, compiles=False),
-    "quad, over the line": Call(lambda a: quad(lambda x: np.exp(-((x - a) ** 2)) * x, -np.inf, np.inf)[0], (0.7,), rtol=1e-7, h=1e-2, compiles=False),
-    "quad, of a singular function": Call(lambda a: quad(lambda x: x ** (a - 1) * np.exp(-x), 0.0, 1.0)[0], (0.6,), rtol=1e-6, h=1e-2, compiles=False),
+    "quad, over the line": Call(lambda a: quad(lambda x: np.exp(-((x - a) ** 2)) * x, -np.inf, np.inf)[0], (0.7,), rtol=1e-7, h=1e-2, compiles=False, slow=True),
+    "quad, of a singular function": Call(lambda a: quad(lambda x: x ** (a - 1) * np.exp(-x), 0.0, 1.0)[0], (0.6,), rtol=1e-6, h=1e-2, compiles=False, slow=True),
     "quad, of two branches": Call(lambda a: quad(lambda x: a * x if x < 0.5 else a**2, 0.0, 1.0, points=[0.5])[0], (0.7,), compiles=False),
     "quad_vec": Call(lambda b: integrate.quad_vec(lambda x: np.sin(b * x), 0.0, 1.0)[0], (U,), h=1e-2, compiles=False),
-    "dblquad": Call(lambda a: integrate.dblquad(lambda y, x: np.exp(-a * x * y), 0.0, 1.0, 0.0, lambda x: a * x)[0], (0.7,), h=1e-2, compiles=False),
+    "dblquad": Call(lambda a: integrate.dblquad(lambda y, x: np.exp(-a * x * y), 0.0, 1.0, 0.0, lambda x: a * x)[0], (0.7,), h=1e-2, compiles=False, slow=True),
     "solve_ivp": Call(lambda y, a, b: solve_ivp(lotka, (0.0, 2.0), y, t_eval=T, args=(a, b), **TIGHT).y, (U, 1.1, 0.7), **ODE),
     "solve_ivp, closure": Call(lambda a: solve_ivp(lambda t, y: -a * y + np.sin(t), [0, 1], [1.0], **TIGHT).y[:, -1], (1.1,), **ODE),
     "solve_ivp, stiff": Call(lambda y, a: solve_ivp(lambda t, u: [-a * u[0] + u[1], u[0] - u[1]], (0.0, 2.0), y, method="LSODA", t_eval=T, **TIGHT).y, (U, 20.0), **ODE),
