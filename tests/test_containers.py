@@ -36,11 +36,10 @@ def test_constants_of_other_libraries_are_right_or_refused(library):
     [
         (np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]), r"numpy.ma.MaskedArray.*np.where\(m.mask, 0, m.data\)"),
         (np.matrix([1.0, 2.0, 3.0]), r"numpy.matrix.*np.asarray"),
-        (scipy.sparse.eye_array(3), r"dia_array.*\.toarray\(\)"),
         (fractions.Fraction(1, 2), r"fractions.Fraction.*float"),
         (np.zeros(3, [("a", float)]), r"dtype \[\('a'"),
     ],
-    ids=["masked", "matrix", "sparse", "fraction", "records"],
+    ids=["masked", "matrix", "fraction", "records"],
 )
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # np.matrix
 @pytest.mark.parametrize("on_the_left", [True, False], ids=["c * x", "x * c"])
@@ -56,9 +55,9 @@ def test_a_masked_array_and_what_its_error_says_to_write_give_the_same():
     np.testing.assert_array_equal(gradient, [1.0, 0.0, 3.0])
 
 
-def test_products_with_a_sparse_matrix_say_toarray():
-    for f in (lambda x: scipy.sparse.eye(3) @ x, lambda x: x @ scipy.sparse.eye(3)):
-        with pytest.raises(RecordingError, match=r"write \.toarray\(\)"):
+def test_what_is_no_product_with_a_sparse_matrix_says_toarray():
+    for f in (lambda x: np.dot(x, scipy.sparse.eye(3)), lambda x: x > scipy.sparse.eye_array(3)):
+        with pytest.raises(RecordingError, match=r"\.toarray\(\)"):
             cr.jacobian(f)(X)
 
 

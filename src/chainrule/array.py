@@ -32,7 +32,7 @@ from chainrule.libraries import PLAIN, copied, is_complex, is_foreign
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
-from chainrule.operands import NUMERIC, numeric, plain_array, taken_apart_by
+from chainrule.operands import NUMERIC, asked_by_sparse, numeric, plain_array, taken_apart_by
 from chainrule.shown import is_formatted, is_only_shown
 from chainrule.targets import refused_write, target_of_write
 from chainrule.views import View
@@ -285,6 +285,8 @@ class Array(Methods, metaclass=ArrayClass):
         """Called by np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable or is_only_shown(sys._getframe(1)):
             return np.array(read(self._node), dtype=dtype)
+        if asked_by_sparse(sys._getframe(1)):
+            return np.array(None, dtype=object)
         if (advice := taken_apart_by(sys._getframe(1))) is not None:
             raise RecordingError(advice + at_line())
         if (found := function_to_write_instead()) is not None:

@@ -186,6 +186,11 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         ),
         "checks": "check_COLA check_NOLA closest_STFT_dual_window czt_points",
     },
+    "scipy.sparse": {
+        "makes constant matrices": "eye eye_array identity rand random random_array",
+        "about indices and files": "get_index_dtype load_npz safely_cast_index_arrays save_npz",
+    },
+    "scipy.sparse.linalg": {"settings": "use_solver"},
 }
 """Functions that make or describe arrays: a description, and their names."""
 

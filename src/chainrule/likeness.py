@@ -28,6 +28,8 @@ def is_told_the_truth(frame: Any) -> bool:
         return True
     while frame.f_globals.get("__name__") in _ABSTRACT_CLASSES and frame.f_back is not None:
         frame = frame.f_back
+    if frame.f_code.co_name == "isscalar" and frame.f_back is not None:
+        return str(frame.f_back.f_globals.get("__name__")).startswith("scipy.sparse.")
     return frame.f_code.co_filename.startswith(_HERE) or f"{frame.f_globals.get('__name__')}.".startswith(_WARY)
 
 

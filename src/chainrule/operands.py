@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.answers import Above
 from chainrule.errors import RecordingError
 from chainrule.libraries import PLAIN, is_foreign
 from chainrule.node import at_line, is_internal
@@ -22,17 +23,23 @@ from chainrule.node import at_line, is_internal
 __all__ = [
     "NUMERIC",
     "ComputesItself",
+    "asked_by_sparse",
     "check_argument",
     "class_name",
     "gives_way",
     "has_own_way",
     "holds_numbers",
+    "is_sparse",
     "numeric",
     "plain_array",
     "result",
     "taken_apart_by",
     "to_write_instead",
+    "with_sparse",
 ]
+
+with_sparse = Above()
+"""An operator of a recorded array and a sparse matrix of SciPy's; `chainrule.scipy` sets it."""
 
 
 class ComputesItself(RecordingError):
@@ -121,6 +128,24 @@ TAKE_APART = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.sparse.")
 def takes_apart(module: str) -> bool:
     """Whether code of this module cannot hold a recorded array."""
     return f"{module}.".startswith(TAKE_APART)
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether x is a sparse matrix of SciPy's."""
+    return type(x).__module__.startswith("scipy.sparse.") and hasattr(type(x), "toarray")
+
+
+def asked_by_sparse(frame: Any) -> bool:
+    """Whether a sparse matrix of SciPy's asks what an operand is: it leaves the operator to one of no array."""
+    if not str(frame.f_globals.get("__name__")).startswith("scipy.sparse."):
+        return False
+    if frame.f_code.co_name == _MULTIPLIES:
+        return frame.f_back.f_back.f_code.co_name in ("__mul__", "__rmul__")  # not multiply, which is no operator
+    return frame.f_code.co_name in _LEAVE
+
+
+_LEAVE, _MULTIPLIES = ("_matmul_dispatch", "_divide"), "_multiply_2d_with_broadcasting"
+"""Functions of SciPy that return NotImplemented for an operand of which NumPy makes no array."""
 
 
 def taken_apart_by(frame: Any) -> str | None:

@@ -13,7 +13,7 @@ from chainrule.libraries import NUMPY, PYTHON
 from chainrule.methods import Methods
 from chainrule.node import NO_PARAMS, at_line
 from chainrule.numpy_value import answered
-from chainrule.operands import gives_way
+from chainrule.operands import gives_way, is_sparse, with_sparse
 from chainrule.protocols import call
 from chainrule.step import is_immutable, record
 from chainrule.views import is_number
@@ -42,6 +42,8 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
     def _with_other(self: Array, other: Any) -> Any:
         """The other operand is of a class that may compute for itself."""
+        if is_sparse(other):
+            return with_sparse(mirrored, self, other)
         if gives_way(self, other, mirrored):
             return NotImplemented
         if isinstance(other, (list, tuple)):
@@ -51,8 +53,11 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         return function(self, other)  # NumPy asks both
 
     def reflected(self: Array, other: Any) -> Any:
-        if type(other) not in NUMPY and getattr(type(other), "__array_ufunc__", other) is None:
-            return NotImplemented
+        if type(other) not in NUMPY:
+            if is_sparse(other):
+                return with_sparse(f"__{name}__", self, other)
+            if getattr(type(other), "__array_ufunc__", other) is None:
+                return NotImplemented
         if is_power:
             _looks_whether_real(other, self)
         return record(ANSWERS[function], (other, self), NO_PARAMS, run)

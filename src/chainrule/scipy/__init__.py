@@ -6,13 +6,22 @@ so it costs nothing elsewhere. `chainrule.standins.scipy_functions` says how to 
 """
 
 from pathlib import Path
+from typing import Any
 
 from chainrule.forks import imported
+from chainrule.operands import plain_array, with_sparse
 from chainrule.standins.scipy_functions import load_twins
 
 __all__: list[str] = []
 
 _FILES = frozenset(file.stem for file in Path(__file__).parent.iterdir())
+
+
+@with_sparse.is_
+def _with_sparse(operator: str, x: Any, other: Any) -> Any:
+    """The operator of a sparse matrix of SciPy's, such as `__rmul__`, with a recorded array."""
+    sparse = imported("chainrule.scipy.sparse").Sparse
+    return getattr(sparse.of(other), operator)(x) if operator in vars(sparse) else plain_array(other)
 
 
 @load_twins.is_

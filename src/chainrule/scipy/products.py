@@ -4,13 +4,17 @@ A matrix is its entries `data` and their places: `indices` and `indptr`, as in S
 it is `transposed`. So the transpose has the same entries in the same order.
 """
 
+import functools
+from typing import Any
+
 import numpy as np
 import scipy.sparse
+import scipy.sparse.linalg
 
 from chainrule.block import sum_to, unlisted_block
 from chainrule.blocks.complex_numbers import conjugate
 
-__all__ = ["Places", "along_axis", "matrix_of", "sparse_product"]
+__all__ = ["Places", "along_axis", "matrix_of", "sparse_product", "sparse_solve"]
 
 
 class Places:
@@ -33,6 +37,9 @@ class Places:
     def rows_and_columns(self):
         outer = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
         return (self.indices, outer) if self.transposed else (outer, self.indices)
+
+    def arrays(self):
+        return self.indices, self.indptr
 
     def params(self):
         """As parameters of a block."""
@@ -64,6 +71,62 @@ def sparse_product_ddata(xp, dz, z, data, x, **places):
 def sparse_product_dx(xp, dz, z, data, x, **places):
     dx = sparse_product(conjugate(xp, data), dz, **Places(**places).turned().params())
     return sum_to(xp, dx, tuple(x.shape), (*z.shape[:-2], *x.shape[-2:]))
+
+
+# Equations -------------------------------------------------------------------------------------------------------
+
+
+@unlisted_block(notation=lambda data, b, **_: data**-1 @ b, complex=True)
+def sparse_solve(xp, data, b, indices=None, indptr=None, shape=(), transposed=False):
+    """z = a⁻¹ b for matrices b and the square sparse matrix a with these entries."""
+    places = Places(indices, indptr, shape, transposed)
+    if data.ndim > 1:
+        lead = np.broadcast_shapes(data.shape[:-1], b.shape[:-2])
+        data, b = np.broadcast_to(data, lead + data.shape[-1:]), np.broadcast_to(b, lead + b.shape[-2:])
+        z = [_factors(places, data[at])(b[at]) for at in np.ndindex(lead)]
+        return np.reshape(z, b.shape)
+    columns = np.moveaxis(b, -2, 0)
+    z = _factors(places, data)(columns.reshape(shape[0], -1))
+    return np.moveaxis(z.reshape(columns.shape), 0, -2)
+
+
+@sparse_solve.backward
+def sparse_solve_backward(xp, dz, z, data, b, **params):
+    places = Places(**params)
+    db = sparse_solve(conjugate(xp, data), dz, **places.turned().params())
+    rows, columns = places.rows_and_columns()
+    d = -xp.sum(db[..., rows, :] * conjugate(xp, z)[..., columns, :], axis=-1)
+    return (
+        sum_to(xp, d, tuple(data.shape), (*z.shape[:-2], *data.shape[-1:])),
+        sum_to(xp, db, tuple(b.shape), tuple(z.shape)),
+    )
+
+
+_known: list[tuple[Any, ...]] = []
+"""The last factors, with the matrix that they are of: a backward pass solves with the same matrix."""
+
+
+def _factors(places, data):
+    """A function that solves equations with the matrix."""
+    for own, entries, lu in _known:
+        if entries.dtype == data.dtype and all(map(np.array_equal, own.arrays(), places.arrays())):
+            turned = own.transposed != places.transposed
+            if np.array_equal(entries, data):
+                return functools.partial(_solve, lu, trans="T" if turned else "N")
+            if turned and np.array_equal(entries, np.conj(data)):
+                return functools.partial(_solve, lu, trans="H")
+    kind = data.dtype if data.dtype.char in "fdFD" else np.float64
+    lu = scipy.sparse.linalg.splu(places.matrix(data.astype(kind)).tocsc())
+    _known[:] = [(places, data.copy(), lu), *_known[:1]]
+    return functools.partial(_solve, lu, trans="N")
+
+
+def _solve(lu, b, trans):
+    """The solution; SciPy's factors take right-hand sides of their own dtype only."""
+    kind = lu.L.dtype
+    if np.iscomplexobj(b) and kind.kind == "f":
+        return _solve(lu, b.real, trans) + 1j * _solve(lu, b.imag, trans)
+    return lu.solve(np.ascontiguousarray(b.astype(kind)), trans)
 
 
 # A linear function along an axis --------------------------------------------------------------------------------

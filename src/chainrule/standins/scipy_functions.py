@@ -23,6 +23,10 @@ SciPy has made of plain values. Methods that it has stand in for those of SciPy'
         def of(cls, spline): ...                      # SciPy's spline, called with a recorded argument
         def __call__(self, x, nu=0): ...
 
+Where the twin of a class is no class, what it returns is used as it is: it computes its values itself. Without `of`
+the objects that SciPy makes of plain values stay as they are. An object that knows whether it holds recorded values
+says so by `is_recorded`.
+
 The twin of a single object, such as scipy.stats.norm, is an object: `twin(scipy.stats.norm)(made)`.
 """
 
@@ -128,6 +132,10 @@ def of_scipy(x: Any) -> str:
     """The module of SciPy's that a module, function, class or object is of; "" for anything else."""
     if isinstance(x, np.ufunc):
         return ""  # ufuncs record themselves
+    if type(x) is types.BuiltinMethodType and not isinstance(x.__self__, types.ModuleType | None):
+        x = x.__self__
+    if type(x).__name__ in _C_CLASSES:
+        return _C_CLASSES[type(x).__name__]
     name = x.__name__ if isinstance(x, types.ModuleType) else getattr(x, "__module__", None)
     return name if isinstance(name, str) and f"{name}.".startswith("scipy.") else ""
 
@@ -143,18 +151,22 @@ def scipy_standin(x: Any, kept: frozenset[str]) -> Any:
     load_twins(module)
     if isinstance(x, types.ModuleType):
         return _module_standin(x, kept)
+    if type(x) is types.BuiltinMethodType and _has_twin(type(x.__self__)):
+        return _wrapped(x)
     if id(x) not in _known:
         if isinstance(x, _FUNCTIONS) or type(x).__name__ in _C_FUNCTIONS:
             _known[id(x)] = Function(x)
         elif id(x) in TWINS:
             _known[id(x)] = Instance(x)
         else:
-            return Instance(x) if id(type(x)) in TWINS else None
+            return Instance(x) if _has_twin(type(x)) else None
     return _known[id(x)]
 
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _C_FUNCTIONS = ("cython_function_or_method", "fortran", "_Function")  # the last one is of scipy.fft
+_C_CLASSES = {"SuperLU": "scipy.sparse.linalg"}
+"""Classes of SciPy's that do not say where they are from, and their modules."""
 _known: dict[int, Any] = {}
 """The stand-ins for functions, classes and single objects, by their id; each keeps what it stands for alive."""
 
@@ -203,7 +215,7 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
     if found is None:
         return _without_twin(function, args, kwargs)
     args, kwargs = plain_of(args), plain_of(kwargs)
-    if isinstance(function, type):
+    if isinstance(function, type) and isinstance(found.made, type):
         plain = _called_plainly(function, plain_values(args), plain_values(kwargs)) if found.adopts else None
         return Instance(plain, found.made(*args, **kwargs))
     if not found.adopts:
@@ -219,6 +231,8 @@ class Instance(Stands):
     _plain : SciPy's object, made of the plain values; None if its twin gives the values itself.
     _twin : its twin; None until a recorded value needs it.
     """
+
+    __array_ufunc__ = None  # NumPy's arrays leave operators to it
 
     def __init__(self, plain: Any, twin: Any = None):
         self.__dict__.update(_plain=plain, _twin=twin)
@@ -279,6 +293,7 @@ class Method:
         owner, name = self.owner, self.name
         run = getattr(owner._plain, name) if owner._plain is not None else None
         if not (owner._is_recorded() or holds_recorded_values(args) or holds_recorded_values(kwargs)):
+            owner.__dict__["_twin"] = None  # the method may change the object
             return _wrapped(_called_plainly(run, args, kwargs))
         made = getattr(owner._made(), name, None)
         if made is None:
@@ -288,7 +303,10 @@ class Method:
             return made(*args, **kwargs)
         plain_args, plain_kwargs = plain_values(args), plain_values(kwargs)
         value = _called_plainly(run, plain_args, plain_kwargs)
-        if id(type(value)) in TWINS:  # another object, such as the derivative of a spline
+        found = TWINS.get(id(type(value)))
+        if found is not None and not isinstance(found.made, type):
+            return made(*args, **kwargs)
+        if found is not None:  # another object, such as the derivative of a spline
             return Instance(value, made(*args, **kwargs))
         return answered(made, f"{_full_name(type(owner._plain))}.{name}", lambda *a, **k: value, args, kwargs)
 
@@ -312,7 +330,7 @@ def _special_method(name: str) -> Callable[..., Any]:
 BINARY = "add sub mul truediv floordiv mod pow matmul".split()
 for _name in (
     *(f"__{side}{name}__" for name in BINARY for side in ("", "r")),
-    *(f"__{name}__" for name in "call neg pos abs getitem len iter lt le gt ge".split()),
+    *(f"__{name}__" for name in "call neg pos abs getitem setitem len iter lt le gt ge".split()),
 ):
     setattr(Instance, _name, _special_method(_name))
 
@@ -322,7 +340,14 @@ def _wrapped(value: Any) -> Any:
     kind = type(value)
     if kind in PLAIN or kind is np.ndarray or kind is tuple:
         return value
-    return Instance(value) if id(kind) in TWINS and not isinstance(value, type) else value
+    if kind is types.BuiltinMethodType and _has_twin(type(value.__self__)):
+        return Method(Instance(value.__self__), value.__name__)
+    return Instance(value) if _has_twin(kind) and not isinstance(value, type) else value
+
+
+def _has_twin(kind: type) -> bool:
+    """Whether SciPy's objects of a class have twins."""
+    return id(kind) in TWINS and hasattr(TWINS[id(kind)].made, "of")
 
 
 def plain_result(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -413,6 +438,8 @@ def holds_recorded_values(x: Any) -> bool:
         return any(map(holds_recorded_values, x.values()))
     if kind is Instance:
         return x._is_recorded()
+    if hasattr(kind, "is_recorded"):
+        return bool(x.is_recorded)
     if isinstance(x, type | types.ModuleType | types.BuiltinFunctionType):
         return False
     return any(

@@ -1,0 +1,48 @@
+"""Calls of scipy.sparse.linalg."""
+
+from typing import Any
+
+import scipy.sparse as sp
+import scipy.sparse.linalg as linalg
+
+from . import Call
+from .calls_sparse import LU, SOLVE, SQUARE, TEN, V, X, _square
+
+SPD = sp.csr_matrix(SQUARE @ SQUARE.T)
+
+
+def _positive(e: Any) -> Any:
+    a = _square(e)
+    return a @ a.T
+
+
+def _tight(name: str) -> Call:
+    solver = getattr(linalg, name)
+    more = {"show": False} if name == "minres" else {"atol": 1e-14}
+    return Call(lambda e, b: solver(_positive(e), b, rtol=1e-14, **more)[0], (TEN, V), rtol=1e-6)
+
+
+CALLS: dict[str, Call] = {
+    "spsolve": Call(lambda e, b: linalg.spsolve(_square(e), b), (TEN, V)),
+    "spsolve, constant": Call(lambda b: linalg.spsolve(SQUARE, b), (V,)),
+    "spsolve, of a table": Call(lambda e, b: linalg.spsolve(_square(e).tocsc(), b), (TEN, X)),
+    "spsolve, complex": Call(lambda e, b: linalg.spsolve(_square(e + 0.3j * e[::-1]).tocsc(), b), (TEN, V)),
+    "spsolve_triangular": Call(
+        lambda e, b: linalg.spsolve_triangular(sp.triu(_square(e)).tocsr(), b, lower=False), (TEN, V)
+    ),
+    "splu": Call(lambda e, b: (linalg.splu(_square(e).tocsc()).solve(b), linalg.splu(SQUARE).solve(b, "T")), (TEN, V)),
+    "splu, made before": Call(lambda b: (LU.solve(b), LU.solve(b * 2, trans="T")), (X,)),
+    "factorized": Call(lambda e, b: linalg.factorized(_square(e).tocsc())(b), (TEN, V)),
+    "factorized, made before": Call(lambda b: (SOLVE(b), linalg.factorized(SQUARE)(b * 3)), (V,)),
+    **{name: _tight(name) for name in "cg bicg bicgstab cgs gmres lgmres qmr gcrotmk tfqmr".split()},
+    "minres": Call(lambda e, b: linalg.minres(_positive(e), b, rtol=1e-14)[0], (TEN, V), rtol=1e-6),
+    "cg, constant": Call(lambda b: linalg.cg(SPD, b, rtol=1e-14)[0], (V,), rtol=1e-6),
+    "lsqr": Call(lambda x, b: linalg.lsqr(sp.csr_matrix(x), b, atol=1e-15, btol=1e-15)[0], (X, V), rtol=1e-6),
+    "lsmr": Call(lambda x, b: linalg.lsmr(sp.csr_matrix(x), b, atol=1e-15, btol=1e-15)[0], (X, V), rtol=1e-6),
+    "inv": Call(lambda e: linalg.inv(_square(e).tocsc()).toarray(), (TEN,)),
+    "norm": Call(lambda e: linalg.norm(_square(e)), (TEN,)),
+    "norm, of columns": Call(lambda e: linalg.norm(_square(e), 1), (TEN,)),
+    "expm_multiply": Call(lambda e, b: linalg.expm_multiply(_square(e / 4), b), (TEN, V), rtol=1e-6),
+    "expm_multiply, constant": Call(lambda b: linalg.expm_multiply(SQUARE / 4, b), (X,)),
+    "SuperLU": Call(lambda b: LU.solve(b), (V,)),
+}
