@@ -61,16 +61,20 @@ _GREEK = dict(
     )
 )
 _SIGNS = {"∂": r"\partial", "×": r"\times", "≠": r"\ne", "…": r"\dots", "−": "-", "·": r"\cdot", "∞": r"\infty"}
-_SIGNS |= {"≤": r"\le", "≥": r"\ge", "→": r"\to", "⁺": "^{+}", "⁻": "^{-}", "√": r"\surd", "Σ": r"\Sigma"}
+_SIGNS |= {"≤": r"\le", "≥": r"\ge", "→": r"\to", "√": r"\surd", "∫": r"\int", "ℱ": r"\mathcal{F}"}
+_SIGNS |= {high: f"{{}}^{{{c}}}" for high, c in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀ", "0123456789+-()T", strict=True)}
+_SIGNS |= {low: f"{{}}_{{{c}}}" for low, c in zip("₀₁₂₃₄₅₆₇₈₉₊₋₍₎", "0123456789+-()", strict=True)}
+_SIGNS["′"] = r"{}^{\prime}"  # the empty braces, because LaTeX refuses two of these in a row
 
 
 def latex_math(text: str) -> str:
     r"""A name in a formula. A character that LaTeX lacks is given by its code point.
 
-    >>> latex_math("a_b^c"), latex_math("\\input"), latex_math("é")
-    ('a\\_b{\\wedge}c', '{\\backslash}input', '\\text{U+00E9}')
+    >>> latex_math("a_b^c"), latex_math("\\input"), latex_math("é"), latex_math("θx")
+    ('a\\_b{\\wedge}c', '{\\backslash}input', '\\text{U+00E9}', '\\theta x')
     """
-    return "".join(_MATH.get(c) or (c if c.isascii() else _sign(c)) for c in printable(text))
+    shown = "".join(_MATH.get(c) or (c if c.isascii() else f"{_sign(c)}\0") for c in printable(text))
+    return re.sub(r"(\\[a-zA-Z]+)\0(?=[a-zA-Z])", r"\1 ", shown).replace("\0", "")  # a command ends at a letter
 
 
 def latex_text(text: str) -> str:

@@ -26,6 +26,7 @@ PYTHON = ['"""', "'''", '"', "'", '""" + str(pwned()) + """', "); pwned(", "=pwn
 PYTHON += ["#\npwned()", "\\u0022", '\\"', *"class lambda None np torch jnp saved ctx L dL 1x".split()]
 DOT = ["\\N", "\\l", "n0 -> n1", '"]; evil [label="']
 OTHERS = ["", " ", "x y", "-", "a-b", "a;b", "x'y", *"éж名😀ﬁα×∂…=,()[]", "==", "inf", "nan"]
+OTHERS += ["θx", "∂L", "Σ_", "x⁺⁺", "x⁺₋", "y′′", "x₀₁", "xᵀ⁻¹", "ℱx"]
 PIECES = [*TEX, *CONTROLS, *MARKDOWN, *HTML, *PYTHON, *DOT, *OTHERS]
 NAMES = list(dict.fromkeys([*PIECES, *(f"x{piece}" for piece in PIECES[::9])]))
 assert len(NAMES) >= 100
