@@ -1,9 +1,9 @@
-"""The public interface is typed. `.ci/run` checks `typing/typical.py` with mypy and pyright, strictly; here it runs."""
+"""The public interface is typed. `.ci/run` checks `typed/typical.py` with mypy and pyright, strictly; here it runs."""
 
 import typing
 from pathlib import Path
 
-from tests.typing.typical import main
+from tests.typed.typical import main
 
 import chainrule as cr
 

@@ -128,7 +128,7 @@ def _without_strings(code):
 COMMANDS = """
     documentclass usepackage setcounter begin end section subsection frac partial left right cdot times odot quad ldots
     text mathrm operatorname top sum backslash wedge sim grave vert textbackslash textasciicircum textasciitilde
-    textasciigrave textless textgreater textbar alpha lambda dots infty to ne le ge
+    textasciigrave textless textgreater textbar alpha lambda theta Sigma dots infty to ne le ge prime mathcal
 """.split()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from chainrule.block import product_or_zero
 from chainrule.blocks.elementwise import multiply
 from chainrule.blocks.integers import labels_fit
 from chainrule.blocks.reductions import all_
+from chainrule.code.source import is_name
 from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
 from chainrule.node import NO_PARAMS, Node, at_line, is_internal
@@ -117,7 +117,7 @@ def _recorded(
     arguments = {label: trees.get(label, integers.get(label, value)) for label, value in bound.items()}
     name = getattr(f, "__name__", "")
     program = RecordedProgram(
-        name if name.isidentifier() and not keyword.iskeyword(name) and name not in LIBRARIES else "loss",
+        name if is_name(name) and name not in LIBRARIES else "loss",
         arguments,
         recording.inputs,
         graph,

@@ -6,6 +6,7 @@ import ast
 import keyword
 import re
 import textwrap
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +15,7 @@ from chainrule.code.expressions import Dialect, expression, index, literal, writ
 from chainrule.code.tape import CONSTANT, WRITE, TracedValue, values_in
 from chainrule.code.tidy.calls import short_key
 
-__all__ = ["LIMIT", "Body", "assignment", "closure", "free_name"]
+__all__ = ["LIMIT", "Body", "assignment", "closure", "free_name", "is_name"]
 
 LIMIT = 80
 """A longer line is split: parts of it get lines of their own."""
@@ -38,9 +39,14 @@ def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[Tr
     return sorted(found, key=lambda v: v.order)
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be written as a name, and is the name that Python then reads: it reads ℱ as F."""
+    return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.is_normalized("NFKC", text)
+
+
 def free_name(wanted: str, taken: set[str]) -> str:
     """The name, with a number if it is taken; it is then taken."""
-    wanted = re.sub(r"\W", "_", wanted)
+    wanted = re.sub(r"\W", "_", unicodedata.normalize("NFKC", wanted))
     if not wanted.isidentifier():  # it starts with a digit, or is empty
         wanted = f"_{wanted}"
     if keyword.iskeyword(wanted):

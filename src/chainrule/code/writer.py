@@ -7,7 +7,6 @@ import builtins
 import contextlib
 import dataclasses
 import importlib.util
-import keyword
 import re
 import textwrap
 import types
@@ -20,7 +19,7 @@ from chainrule.code.expressions import constant, literal, written
 from chainrule.code.libraries import LIBRARIES, ArgumentArray, Library, Parts
 from chainrule.code.program import RecordedProgram, program_of
 from chainrule.code.sizes import Sizes, required
-from chainrule.code.source import Body, assignment, closure, free_name
+from chainrule.code.source import Body, assignment, closure, free_name, is_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, TracedValue
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
@@ -356,8 +355,11 @@ class _CodeWriter:
         parameters, leaves = [], []
         outside = list(self.names.values())
         for label, tree in self.program.arguments.items():
-            usable = label.isidentifier() and not keyword.iskeyword(label)
-            root = label if usable and label not in {*self.library.imports, *RESERVED} else free_name(label, self.taken)
+            root = (
+                label
+                if is_name(label) and label not in {*self.library.imports, *RESERVED}
+                else free_name(label, self.taken)
+            )
             found = list(_leaves_of(tree, root))
             if not found:
                 continue
