@@ -8,6 +8,7 @@ from benchmarks import plain
 from benchmarks.programs import RUNS
 
 import chainrule as cr
+from chainrule.compile import loops
 
 SMALL = {
     "rnn": lambda: plain.rnn(5, 4, 3),
@@ -40,16 +41,18 @@ def _close(found, expected, tolerance):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_gradient_of_a_plain_program_is_pytorchs(name):
+def test_the_gradient_of_a_plain_program_is_pytorchs(name, monkeypatch):
     problem = SMALL[name]()
     expected = RUNS["PyTorch eager"](problem)()
     torch.set_default_dtype(torch.float32)
     tolerance = 1e-5 if name == "attention" else 1e-9
     made = cr.jacobian if problem.jacobian else cr.value_and_grad
     _close(made(problem.loss, problem.which)(*problem.arrays), expected, tolerance)
-    compiled = cr.compile(made(problem.loss, problem.which))
-    for _ in range(3):
-        _close(compiled(*problem.arrays), expected, tolerance)
+    for most in (loops.LONG_PROGRAM, 0):  # as calls, and as a table of steps
+        monkeypatch.setattr(loops, "LONG_PROGRAM", most)
+        compiled = cr.compile(made(problem.loss, problem.which))
+        for _ in range(3):
+            _close(compiled(*problem.arrays), expected, tolerance)
 
 
 @pytest.mark.parametrize("name", ["rnn", "heat", "kalman", "lstm", "lotka", "garch", "nbody"])

@@ -16,6 +16,8 @@ import numpy as np
 from chainrule.compile.loops import (
     Assign,
     Constant,
+    Do,
+    Finally,
     For,
     FunctionCall,
     LoopExpression,
@@ -104,13 +106,27 @@ def merged(functions: Sequence[LoopFunction]) -> list[LoopFunction]:
         kept.append(_taking(first, names, columns))
         for i, (kernel, _) in enumerate(group):
             calls[kernel.name] = first.name, tuple(column[i] for column in different)
-    return [*kept, replace(main, body=_changed(main.body, lambda part: _called(part, calls)))]
+    return [*kept, replace(main, body=tuple(_redirected(statement, calls) for statement in main.body))]
 
 
-def _called(part: Any, calls: Mapping[str, tuple[str, tuple[Constant, ...]]]) -> Any:
+Calls = Mapping[str, tuple[str, tuple[Constant, ...]]]
+"""For each merged function the one that is left, and the numbers to give it."""
+
+
+def _redirected(statement: Statement, calls: Calls) -> Statement:
+    """A statement of a main function, which calls functions only as a statement or for what it assigns."""
+    match statement:
+        case Do(FunctionCall() as part):
+            return Do(_called(part, calls))
+        case Assign(names, FunctionCall() as part):
+            return Assign(names, _called(part, calls))
+        case Finally(body, last):
+            return Finally(tuple(_redirected(inner, calls) for inner in body), last)
+    return statement
+
+
+def _called(part: FunctionCall, calls: Calls) -> FunctionCall:
     """A call of a merged function, with this function's numbers as arguments."""
-    if not isinstance(part, FunctionCall):
-        return part
     if part.function in calls:
         name, numbers = calls[part.function]
         return replace(part, function=name, arguments=(*part.arguments, *numbers))

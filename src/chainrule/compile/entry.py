@@ -14,7 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.compile.interface import TABLE
+from chainrule.compile.interface import KEPT, TABLE
 from chainrule.compile.python_objects import INT, NULL, POINTER, PythonObjects
 from chainrule.compile.signatures import Argument, Entry, Leaf, Parameter, Result
 from chainrule.compile.spans import Span
@@ -115,6 +115,7 @@ class _EntryWriter(PythonObjects):
         self.translated = translator.inside(self.builder, memory)
         self.lengths: dict[str, TypedNumber] = {}
         self.made: list[ir.Value] = []  # arrays, released on failure
+        self.name = name
         self.memory: ir.Value | None = None
         self.exits: dict[Any, ir.Block] = {}
         self.require(self.equal(entry.args[2], LONG(takes)))
@@ -260,12 +261,22 @@ class _EntryWriter(PythonObjects):
         return {i: self.builder.gep(memory, [LONG(place)]) for i, place in places.items()}
 
     def space(self, size: int) -> ir.Value:
-        """Memory until the function has run: on the stack if small."""
+        """Memory until the function has run: on the stack if small, else that of the last call, if nobody uses it now.
+
+        The first writes into new memory take longer than many programs.
+        """
         if size <= ON_STACK:
             memory = self.translated.variable(ir.ArrayType(ir.IntType(8), size))
             memory.align = 64
             return self.builder.bitcast(memory, POINTER)
-        self.memory = self.call("PyMem_RawMalloc", LONG(size))
+        self.kept = ir.GlobalVariable(self.translated.module, LONG, f"{KEPT}{self.name}")
+        self.kept.initializer = LONG(0)
+        place = self.translated.variable(POINTER)
+        known = self.builder.atomic_rmw("xchg", self.kept, LONG(0), "acq_rel")
+        self.builder.store(self.builder.inttoptr(known, POINTER), place)
+        with self.builder.if_then(self.equal(known, LONG(0)), likely=False):
+            self.builder.store(self.call("PyMem_RawMalloc", LONG(size)), place)
+        self.memory = self.builder.load(place)
         self.require(self.exists(self.memory), "MemoryError")
         return self.memory
 
@@ -278,7 +289,8 @@ class _EntryWriter(PythonObjects):
         if parallel:
             self.call("PyEval_RestoreThread", state)
         if self.memory is not None:
-            self.call("PyMem_RawFree", self.memory)
+            before = self.builder.atomic_rmw("xchg", self.kept, self.builder.ptrtoint(self.memory, LONG), "acq_rel")
+            self.call("PyMem_RawFree", self.builder.inttoptr(before, POINTER))
             self.memory = None
         return returned
 

@@ -18,6 +18,7 @@ from chainrule.compile.typed import (
     TypedNumber,
     Untranslatable,
     contiguous,
+    is_in_one_piece,
     loaded,
     long,
     span_of,
@@ -157,10 +158,8 @@ class Indexing(Arithmetic):
 
     def reshaped(self, array: TypedArray, *shape: Any) -> TypedArray:
         new = shape[0] if isinstance(shape[0], tuple) else shape
-        if (
-            not all(isinstance(n, int) for n in (*array.shape, *new))
-            or array.strides != contiguous(array.dtype, array.data, array.shape).strides
-        ):
+        known = all(isinstance(n, int) for n in (*array.shape, *new))
+        if not known or not is_in_one_piece(array.shape, array.strides):
             raise Untranslatable("reshape of a part of an array")
         if math.prod(new) != math.prod(array.shape):
             raise CompilerError(f"a reshape of {array.shape} to {new}, which has another size")

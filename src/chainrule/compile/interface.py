@@ -29,7 +29,7 @@ import numpy as np
 from chainrule.compile.failures import OtherInputs
 from chainrule.compile.signatures import DTYPES
 
-__all__ = ["DATA", "DTYPE", "FLAGS", "LENGTHS", "NDIM", "NUMBER", "SIGNATURES", "TABLE", "TYPE", "addresses"]
+__all__ = ["DATA", "DTYPE", "FLAGS", "KEPT", "LENGTHS", "NDIM", "NUMBER", "SIGNATURES", "TABLE", "TYPE", "addresses"]
 
 HEAD = object.__basicsize__
 """The bytes of an object that the reference count and the type take; a debug build of Python has more."""
@@ -70,6 +70,10 @@ OBJECTS |= {f"numpy.{name}": np.dtype(name).type for name in DTYPES}
 
 TABLE = [*OBJECTS, *SIGNATURES]
 """The entries of the table, in order; the addresses of constants follow."""
+
+
+KEPT = "chainrule.kept."
+"""The variable with the address of the memory that an entry keeps for its next call; 0 if there is none, or in use."""
 
 
 def addresses() -> list[int]:

@@ -6,6 +6,7 @@ after the one that sums. What a later pass needs again is recomputed if cheap, e
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ from chainrule.compile.signatures import Argument
 from chainrule.compile.threads import PIECES
 from chainrule.compile.values import REDUCTIONS, VIEWS, Value, reads
 
-__all__ = ["Source", "nested", "of_pieces", "over_pieces", "write_kernel"]
+__all__ = ["Source", "form_of", "nested", "of_pieces", "over_pieces", "write_kernel"]
 
 WORTH_THREADS = 10_000_000
 """A kernel of at least so many operations is shared between threads; a function of libm counts for eight."""
@@ -71,6 +72,39 @@ class Source:
         self.takes: dict[Value, tuple[int | str, ...]] = {}
         self.shared: int | None = None
         self.step = 1
+
+    def on(self, values: Mapping[Value, Value]) -> Source:
+        """The same function for a kernel of the same form, given that one's values for this one's."""
+        other = copy.copy(self)
+        other.arrays, other.stored, other.returned = (
+            [values[v] for v in own] for own in (self.arrays, self.stored, self.returned)
+        )
+        other.shapes = {values[v]: shape for v, shape in self.shapes.items()}
+        return other
+
+
+def form_of(kernel: Kernel, wanted: set[Value]) -> tuple[Any, list[Value]]:
+    """A key of a kernel, and its values: kernels with equal keys are written alike, with one's values for the other's.
+
+    Numbers that are known are part of the key, for they stand in the code.
+    """
+    places: dict[Value, int] = {}
+
+    def place(operand: Value) -> Any:
+        if operand.op == "constant" and "number" in operand.params:
+            return operand.params["number"].tobytes(), operand.dtype
+        if operand in places:
+            return places[operand]
+        places[operand] = len(places)
+        return operand.shape, operand.dtype
+
+    form: list[Any] = [tuple(kernel.lengths), kernel.inner]
+    for v in kernel.values():
+        params = repr(sorted(v.params.items())) if v.params else ""
+        form.append((v.op, params, kernel.loops[v], kernel.along[v], kernel.kind[v], v in wanted, v.shape, v.dtype))
+        form += map(place, v.args)
+        places[v] = len(places)
+    return tuple(form), list(places)
 
 
 def write_kernel(

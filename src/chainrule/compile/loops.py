@@ -21,6 +21,7 @@ from chainrule.compile.signatures import Argument
 
 __all__ = [
     "ALL",
+    "NUMBERS",
     "And",
     "ArrayEntry",
     "Assign",
@@ -48,6 +49,7 @@ __all__ = [
     "While",
     "as_expression",
     "call",
+    "is_long",
     "kind",
     "number",
     "parts_of",
@@ -360,6 +362,17 @@ class LoopFunction:
             if name in found:
                 found[name].add("what is given")
         return found
+
+
+LONG_PROGRAM = 200
+"""A native program of more statements than this is compiled as a table of steps: see `tape.py`."""
+NUMBERS = "numbers"
+"""The parameter of a long native program that has the memory for its numbers."""
+
+
+def is_long(body: Sequence[Statement]) -> bool:
+    """Whether the main function of a native program is long."""
+    return len(body) > LONG_PROGRAM
 
 
 def _all(body: Sequence[Statement]) -> Iterator[Statement]:

@@ -22,6 +22,7 @@ from chainrule.blocks.shaping import (
     cast_to_integer,
     concatenate,
     reshape,
+    roll,
     stack,
     transpose,
 )
@@ -325,6 +326,25 @@ def transposed(low: Maker, x: Value, order: tuple[int, ...]) -> Value:
 @RULES(broadcast_to)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _as_shape(low, args[0], np.shape(node.value))
+
+
+@RULES(roll)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    """The last entries of an axis, then the others."""
+    x = args[0]
+    for shift, axis in zip(node.params["shift"], node.params["axis"], strict=True):
+        n, before = x.shape[axis], (slice(None),) * (axis % len(x.shape))
+        if shift % n and number_of(x) is None:
+            cut = n - shift % n
+            ends = (slice(cut, n), cut, n), (slice(0, cut), 0, cut)
+            parts = [_cut(low, x, (*before, part), axis % len(x.shape), stop - start) for part, start, stop in ends]
+            x = low.make("concatenate", parts, x.shape, x.dtype, axis=axis % len(x.shape))
+    return x
+
+
+def _cut(low: Maker, x: Value, key: tuple[slice, ...], axis: int, length: int) -> Value:
+    shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
+    return low.make("slice", [x], shape, x.dtype, key=(*key, *[slice(None)] * (len(shape) - len(key))))
 
 
 @RULES(concatenate, stack)

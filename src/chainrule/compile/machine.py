@@ -9,13 +9,14 @@ import ctypes
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.compile.failures import asking_llvm
-from chainrule.compile.interface import addresses
+from chainrule.compile.interface import KEPT, addresses
 from chainrule.forks import IMPORTING, imported
 
 __all__ = [
@@ -49,11 +50,20 @@ class _Code:
         address = self.engine.get_function_address(f"chainrule.{name}")
         if not address:
             raise ImportError(f"the code has no function {name}")
+        if kept := self.engine.get_global_value_address(f"{KEPT}{name}"):
+            weakref.finalize(self, _free, self.engine, kept).atexit = False
         definition = _MethodDef(name.encode(), address, METH_FASTCALL, None)
         self.definitions.append(definition)
         make = ctypes.pythonapi.PyCFunction_NewEx
         make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
         return make(ctypes.addressof(definition), self, None)
+
+
+def _free(engine: Any, kept: int) -> None:
+    """Free the memory that an entry has kept; the engine still has its variables."""
+    free = ctypes.pythonapi.PyMem_RawFree
+    free.restype, free.argtypes = None, [ctypes.c_void_p]
+    free(ctypes.c_void_p.from_address(kept).value)
 
 
 LLVM = threading.RLock()

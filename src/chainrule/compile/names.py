@@ -6,13 +6,15 @@ import builtins
 import keyword
 import re
 
+from chainrule.compile.signatures import DTYPES
 from chainrule.compile.values import Value
 
 __all__ = ["ProgramNames", "identifier"]
 
 RESERVED = frozenset(
     "np math vm kernel program read written scratch dense one_thread all_threads shared work buffers".split()
-    + "OtherInputs results cuts turns parts piece first last count start full i j k z total".split()
+    + "OtherInputs results cuts turns parts piece first last count start full i j k z total numbers".split()
+    + [f"memory_{dtype}" for dtype in DTYPES]
 ) | frozenset(name for name in dir(builtins) if name.islower())
 """Names that the generated code itself uses."""
 SUFFIXES = ("out", "all", "out_all", "row", "part", "here", "there")

@@ -1,7 +1,8 @@
 """Programs: one function that runs the kernels, the matrix products and the calls in order.
 
-A small program is compiled as a whole, so that a call costs about a microsecond. A large one stays a Python function,
-whose overhead is small beside its work; NumPy does its matrix products, and everything without a kernel.
+A program of small steps is compiled as a whole, so that a call costs about a microsecond, and a step some nanoseconds.
+One of few large steps stays a Python function, whose overhead is small beside its work; NumPy does its matrix products,
+and everything without a kernel.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from chainrule.forks import imported
 __all__ = ["Program", "write_program"]
 
 SMALL = 40_000
-"""Programs that compute fewer numbers than this are compiled as a whole."""
-FEW_STEPS = 1000
-"""Programs of more steps are not compiled as a whole: LLVM would take long for the main function."""
+"""Programs that compute fewer numbers than this are native, and so are those that do so in each step on average."""
+LARGE = 100_000
+"""An array of more entries may be worth several threads."""
 
 HEAD = """import math
 
@@ -131,7 +132,7 @@ def write_program(
     steps, values = schedule(outputs), needed(outputs)
     work = sum(map(_cost, values))
     if native is None:
-        native = work <= SMALL and len(steps) <= FEW_STEPS and _can_be_native(steps, values)
+        native = _is_native(steps, values, work)
     checked = 0
     if native or any(isinstance(step, ProgramStep) and step.value.op == "call" for step in steps):
         donated = ()  # a call may raise after something has been overwritten
@@ -171,16 +172,24 @@ def _cost(value: Value) -> int:
     return max([size_of(value), *(size_of(a) for a in value.args)])
 
 
-def _can_be_native(steps: Sequence[Kernel | ProgramStep], values: Sequence[Value]) -> bool:
+def _is_native(steps: Sequence[Kernel | ProgramStep], values: Sequence[Value], work: int) -> bool:
+    """Whether a program is compiled as a whole, without Python between its steps."""
+    if work > SMALL and (work > SMALL * len(steps) or max(map(size_of, values)) > LARGE):
+        return False
     return all(v.dtype in COMPUTED for v in values) and all(
-        _is_native(s.value) for s in steps if isinstance(s, ProgramStep)
+        _has_loops(s.value, work) for s in steps if isinstance(s, ProgramStep)
     )
 
 
-def _is_native(value: Value) -> bool:
+def _has_loops(value: Value, work: int) -> bool:
+    """Whether a step outside of kernels can be written as loops, and these are as fast as NumPy."""
     if value.op == "call":
         return False
-    return value.op != "matmul" or (len(value.shape) <= 2 and all(len(a.shape) <= 2 for a in value.args))
+    if value.op != "matmul":
+        return True
+    if max(len(a.shape) for a in (value, *value.args)) > 2:
+        return False
+    return work <= SMALL or min(len(a.shape) for a in value.args) == 1 or _cost(value) <= SMALL
 
 
 def _needed_first(steps: list[Kernel | ProgramStep], values: Sequence[Value]) -> tuple[list[Kernel | ProgramStep], int]:

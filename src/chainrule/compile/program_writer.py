@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.compile.alike import anonymous
 from chainrule.compile.buffers import Lifetime, Workspace, share
-from chainrule.compile.kernels import write_kernel
+from chainrule.compile.kernels import Source, form_of, write_kernel
 from chainrule.compile.loops import (
+    NUMBERS,
     Assign,
     Constant,
     Do,
@@ -25,10 +27,12 @@ from chainrule.compile.loops import (
     Raise,
     Return,
     Several,
+    Slice,
     Statement,
     Store,
     Unary,
     call,
+    is_long,
     number,
 )
 from chainrule.compile.names import ProgramNames, identifier
@@ -50,6 +54,7 @@ class ProgramWriter:
     functions, arrays, inputs, outside, parameters, lifetimes, overwritten : of the program, as `Program` has them.
     at : the step that is being written.
     body : the statements of the main function so far.
+    forms : the functions that are written, by the form of their steps.
     users, last : for each value the steps that read it, and the last one that reads it or a value in its memory.
     buffers : the names of the arrays for intermediate values; allocated : the results that the caller allocates.
     donated : the inputs that may be overwritten, once `may_overwrite` is set.
@@ -83,7 +88,8 @@ class ProgramWriter:
         self.lifetimes: list[Lifetime] = []
         self.overwritten: list[Value] = []
         self.body: list[Statement] = []
-        self.alike: dict[Any, str] = {}
+        self.alike: dict[Any, LoopFunction] = {}
+        self.forms: dict[Any, Any] = {}
         self.buffers: list[str] = []
         self.allocated: list[Value] = []
         self.donated: list[Value] = []
@@ -161,19 +167,15 @@ class ProgramWriter:
         roots = [v for v in kernel.values() if v in wanted]
         if not roots:
             return
-        name = self.name_of.free(f"{self.title}_{identifier(self.name_of(roots[0]))}")
         in_place = self._in_place(kernel, roots)
-        source = write_kernel(kernel, wanted, name, self.name_of, not self.native, in_place)
+        source = self._written(kernel, wanted, roots[0], in_place)
         arguments = [self.shaped(v, source.shapes[v]) for v in source.arrays]
         targets = {result: v for v, result in in_place.items()}
         for v in source.stored:
             self.allocate(v, targets.get(v))
             arguments.append(self.shaped(v, source.shapes[v]))
-        for own, dtype, shape in source.scratch if self.native else ():
-            self.buffers.append(self.name_of.free(own))
-            self.lifetimes.append(Lifetime(shape, dtype, self.at, self.at))
-            arguments.append(Name(self.buffers[-1]))
-        name = self.defined(source.function)
+        arguments += [self.scratch(*own) for own in source.scratch if self.native]
+        name = source.function.name
         if source.shared is None:
             made = call(name, *arguments)
         else:
@@ -185,12 +187,38 @@ class ProgramWriter:
         if not self.native:
             self._typed(source.returned)
 
-    def defined(self, function: LoopFunction) -> str:
-        """Add a function, unless an equal one exists; returns the name of that or the new one."""
-        name = self.alike.setdefault(anonymous(function), function.name)
-        if name == function.name:
+    def _written(self, kernel: Kernel, wanted: set[Value], root: Value, in_place: Mapping[Value, Value]) -> Source:
+        """The kernel as a function. One that differs from an earlier one in its values only is not written again."""
+        form, values = form_of(kernel, wanted)
+        if form in self.forms and not in_place:
+            source, before = self.forms[form]
+            return source.on(dict(zip(before, values, strict=True)))
+        name = self.name_of.free(f"{self.title}_{identifier(self.name_of(root))}")
+        source = write_kernel(kernel, wanted, name, self.name_of, not self.native, in_place)
+        source.function = self.defined(source.function)
+        if not in_place:
+            self.forms[form] = source, values
+        return source
+
+    def function(self, form: Any, value: Value, write: Callable[[str], LoopFunction]) -> str:
+        """The name of the function for a step; it is written once for all steps of this form."""
+        if form not in self.forms:
+            name = self.name_of.free(f"{self.title}_{identifier(self.name_of(value))}")
+            self.forms[form] = self.defined(write(name)).name
+        return str(self.forms[form])
+
+    def scratch(self, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> Name:
+        """Memory for this step only, in a native program."""
+        self.buffers.append(self.name_of.free(name))
+        self.lifetimes.append(Lifetime(shape, dtype, self.at, self.at))
+        return Name(self.buffers[-1])
+
+    def defined(self, function: LoopFunction) -> LoopFunction:
+        """Add a function, unless an equal one exists; returns that or the new one."""
+        known = self.alike.setdefault(anonymous(function), function)
+        if known is function:
             self.functions.append(function)
-        return name
+        return known
 
     def _typed(self, values: Sequence[Value]) -> None:
         """Convert the Python numbers that compiled code returns to NumPy's."""
@@ -313,14 +341,34 @@ class ProgramWriter:
             parameter(self.name_of(v), "input", i, v.dtype, v.shape)
         for k, (name, v) in results.items():
             parameter(name, "result", k, v.dtype, v.shape)
+        body = (*self.body, Return((Several(tuple(numbers)),) if numbers else ()))
+        if is_long(body):
+            body = (*self._in_one_array(), *body)
         chosen, sizes = share(self.lifetimes)
         starts = list(itertools.accumulate(sizes, initial=0))
         for name, life, slot in zip(self.buffers, self.lifetimes, chosen, strict=True):
             parameter(name, "buffer", starts[slot], life.dtype, life.shape)
         for i, (name, array) in enumerate(self.outside.items()):
             parameter(name, "constant", i, array.dtype, array.shape)
-        body = (*self.body, Return((Several(tuple(numbers)),) if numbers else ()))
         return LoopFunction(self.title, tuple(names), body, "program", tuple(takes))
+
+    def _in_one_array(self) -> list[Statement]:
+        """Make all buffers of one dtype parts of one array, and provide memory for the numbers."""
+        parts: list[Statement] = []
+        lives: list[Lifetime] = []
+        for dtype in dict.fromkeys(life.dtype for life in self.lifetimes):
+            own = [k for k, life in enumerate(self.lifetimes) if life.dtype == dtype]
+            chosen, sizes = share([self.lifetimes[k] for k in own])
+            starts = [0, *(n // dtype.itemsize for n in itertools.accumulate(sizes))]
+            for k, slot in zip(own, chosen, strict=True):
+                life, start = self.lifetimes[k], starts[slot]
+                part = Name(f"memory_{dtype.name}")[Slice(Constant(start), Constant(start + math.prod(life.shape)))]
+                parts.append(Assign((self.buffers[k],), _reshaped(part, life.shape)))
+            lives.append(Lifetime((starts[-1],), dtype, 0, self.at))
+        numbers = sum(len(line.names) for line in self.body if isinstance(line, Assign))
+        self.buffers = [*(f"memory_{life.dtype.name}" for life in lives), NUMBERS]
+        self.lifetimes = [*lives, Lifetime((max(numbers, 1),), np.dtype(np.float64), 0, self.at)]
+        return parts
 
 
 def _reshaped(x: LoopExpression, shape: tuple[int, ...]) -> LoopExpression:
@@ -357,7 +405,7 @@ def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Va
     last: dict[Value, int] = {}
     for value in reversed(values):
         last[value] = max([*users.get(value, ()), last.get(value, -1)])
-        if value.op in ("view", "reshape", "call"):  # a call may return a view of its argument
+        if value.op in ("view", "reshape", "slice", "call"):  # a call may return a view of its argument
             for operand in value.args:
                 last[operand] = max(last.get(operand, -1), last[value])
     return last

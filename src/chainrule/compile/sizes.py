@@ -108,6 +108,14 @@ def _concatenate(value: Value, *operands: Shape) -> bool:
     return len(others) == 1 and sum(x[axis] for x in operands) == value.shape[axis]
 
 
+def _solve(value: Value, a: Shape, b: Shape) -> bool:
+    return len(a) == len(b) == 2 and a == (b[0], b[0]) and value.shape == b
+
+
+def _det(value: Value, a: Shape) -> bool:
+    return len(a) == 2 and a[0] == a[1] and value.shape == ()
+
+
 FITS: dict[str, Callable[..., bool]] = {
     "view": _view,
     "reshape": _reshape,
@@ -119,6 +127,8 @@ FITS: dict[str, Callable[..., bool]] = {
     "place": _place,
     "set": _set,
     "concatenate": _concatenate,
+    "solve": _solve,
+    "det": _det,
     **dict.fromkeys(REDUCTIONS - {"pick"}, _reduction),
 }
 """For each operation, whether its value fits operands of these shapes."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
+from chainrule.compile.elimination import write_determinant, write_solution
 from chainrule.compile.failures import CallFailed
 from chainrule.compile.kernels import nested, of_pieces, over_pieces
 from chainrule.compile.loops import (
@@ -44,7 +46,7 @@ def _nothing(to: ProgramWriter, value: Value) -> None:
 
 def _slice(to: ProgramWriter, value: Value) -> None:
     part = to.value(value.args[0])[_index(value.params["key"], len(value.args[0].shape))]
-    if value.shape:
+    if value.shape and not (to.native and _is_in_one_piece(value.params["key"], value.args[0].shape)):
         to.allocate(value)
         to.store(value, part)
     else:
@@ -117,12 +119,21 @@ def _matmul(to: ProgramWriter, value: Value) -> None:
 
 
 def _product_in_loops(to: ProgramWriter, value: Value) -> None:
-    """A matrix product as loops, the innermost one over contiguous entries: columns of y, or else the summed axis."""
+    """A matrix product as loops."""
+    x, y = value.args
+    form = "matmul", value.params["turned"], x.shape, y.shape, value.dtype
+    function = to.function(form, value, lambda name: _product(value, name))
+    if value.shape:
+        to.allocate(value)
+        to.body.append(Do(call(function, to.value(x), to.value(y), to.named(value))))
+    else:
+        to.put(value, call(function, to.value(x), to.value(y)))
+
+
+def _product(value: Value, name: str) -> LoopFunction:
+    """The function of a product. Its innermost loop is over neighbours: columns of y, or else the summed axis."""
     x, y = value.args
     turned_x, turned_y = value.params["turned"]
-    a = to.name_of(x) if x.op != "constant" else "x"
-    b = to.name_of(y) if y.op != "constant" else "y"
-    b = b if b != a else f"{b}_"
     i, j, k = map(Name, "ijk")
     lengths = {i: 0 if len(x.shape) == 1 else x.shape[1 if turned_x else 0]}
     lengths[k] = x.shape[-1] if len(x.shape) == 1 else x.shape[0 if turned_x else 1]
@@ -130,7 +141,7 @@ def _product_in_loops(to: ProgramWriter, value: Value) -> None:
     at_x = (k,) if not lengths[i] else (k, i) if turned_x else (i, k)
     at_y = (k,) if not lengths[j] else (j, k) if turned_y else (k, j)
     place = tuple(index for index in (i, j) if lengths[index])
-    product, zero = ArrayEntry(Name(a), at_x) * ArrayEntry(Name(b), at_y), call(dtype_name(value), 0)
+    product, zero = ArrayEntry(Name("x"), at_x) * ArrayEntry(Name("y"), at_y), call(dtype_name(value), 0)
     z = ArrayEntry(Name("z"), place)
 
     def over(*indices: Name) -> list[tuple[str, int, int]]:
@@ -149,13 +160,7 @@ def _product_in_loops(to: ProgramWriter, value: Value) -> None:
     else:
         body = [*nested(over(along), [Store(z, zero)]), *nested(over(k, along), [Increase(z, product)])]
         body = nested(over(*around), body)
-    name = to.name_of.free(f"{to.title}_{to.name_of(value)}")
-    function = to.defined(LoopFunction(name, (a, b, *(["z"] if place else [])), tuple(body)))
-    if place:
-        to.allocate(value)
-        to.body.append(Do(call(function, to.value(x), to.value(y), to.named(value))))
-    else:
-        to.put(value, call(function, to.value(x), to.value(y)))
+    return LoopFunction(name, ("x", "y", *(["z"] if place else [])), tuple(body))
 
 
 def _windows(to: ProgramWriter, value: Value) -> None:
@@ -164,7 +169,7 @@ def _windows(to: ProgramWriter, value: Value) -> None:
     shares = not to.native and work_of(value) >= WORTH_THREADS_WINDOWS
     takes = [Argument(v.dtype.name, v.shape) for v in value.args] + [Argument(value.dtype.name, value.shape, True)]
     parameters, rows = [*WINDOWS[value.op][0], "out"], samples_of(value)
-    piece = to.defined(write_windows(value, to.name_of.free(f"{name}_piece")))
+    piece = to.defined(write_windows(value, to.name_of.free(f"{name}_piece"))).name
     arrays = [*map(Name, parameters)]
     if shares:
         body: list[Statement] = [Do(call(piece, Name("first"), Name("last"), *arrays))]
@@ -172,10 +177,33 @@ def _windows(to: ProgramWriter, value: Value) -> None:
     else:
         body = [Do(call(piece, 0, rows, *arrays))]
         function = LoopFunction(name, tuple(parameters), tuple(body), "kernel", () if to.native else tuple(takes))
-    name = to.defined(function)
+    name = to.defined(function).name
     to.allocate(value)
     arguments = [*map(to.value, value.args), to.named(value)]
     to.body.append(Do(call("shared", Name(name), rows, 1, 0, *arguments) if shares else call(name, *arguments)))
+
+
+def _solve(to: ProgramWriter, value: Value) -> None:
+    to.allocate(value)
+    to.body.append(Do(_eliminating(to, value, write_solution, to.named(value))))
+
+
+def _det(to: ProgramWriter, value: Value) -> None:
+    to.put(value, _eliminating(to, value, write_determinant))
+
+
+def _eliminating(to: ProgramWriter, value: Value, write: Callable[[Value, str], LoopFunction], *out: Name) -> Any:
+    """A call of a function that needs memory for a copy of its first operand."""
+    a = value.args[0]
+
+    def written(name: str) -> LoopFunction:
+        function = write(value, name)
+        return replace(function, takes=()) if to.native else function
+
+    form = value.op, tuple((v.shape, v.dtype) for v in value.args)
+    function = to.function(form, value, written)
+    own = [to.scratch("u", a.dtype, a.shape)] if to.native else []
+    return call(function, *map(to.value, value.args), *out, *own)
 
 
 STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
@@ -186,6 +214,8 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "concatenate": _concatenate,
     "call": _call,
     "matmul": _matmul,
+    "solve": _solve,
+    "det": _det,
     **dict.fromkeys(WINDOWS, _windows),
 }
 """The writers of steps outside of kernels."""
@@ -195,6 +225,24 @@ def _index(key: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
     """A NumPy key for the last axes of an array, as an index for all axes."""
     used = sum(part is not None for part in key)
     return (*[ALL] * (ndim - used), *map(_part, key))
+
+
+def _is_in_one_piece(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a part of an array lies in memory as an array of its own: then it is one, and nothing is copied."""
+    parts = [part for part in key if part is not None]
+    cuts = [slice(None)] * (len(shape) - len(parts)) + parts
+    several = False  # whether an axis before this one has several entries in the part
+    for part, length in zip(cuts, shape, strict=True):
+        count, whole = 1, length == 1
+        if isinstance(part, slice):
+            indices = range(*part.indices(length))
+            count, whole = len(indices), indices == range(length)
+            if indices.step != 1 and count > 1:
+                return False
+        if several and not whole:
+            return False
+        several = several or count > 1
+    return True
 
 
 def _part(part: Any) -> Any:

@@ -45,9 +45,11 @@ from chainrule.compile.loops import (
     Store,
     Unary,
     While,
+    is_long,
 )
 from chainrule.compile.parsed import parsed
 from chainrule.compile.spans import ANY, Span, joined
+from chainrule.compile.tape import run_tape
 from chainrule.compile.typed import (
     IN_MEMORY,
     KINDS,
@@ -58,6 +60,7 @@ from chainrule.compile.typed import (
     Untranslatable,
     begun,
     contiguous,
+    is_in_one_piece,
     kind_of,
     loaded,
     parts_of,
@@ -117,7 +120,11 @@ class Translator:
                 lengths = tuple(n if isinstance(n, int) else n._replace(value=next(parameters)) for n in given.shape)
                 here.append(contiguous(given.dtype, data, lengths, body))
             writer = _FunctionTranslation(self, body, memory)
-            returned = writer.run(self.scope[name], self.scope, here)
+            what = self.scope[name]
+            if what.role == "program" and is_long(what.body):
+                returned = run_tape(self, what, here, writer)
+            else:
+                returned = writer.run(what, self.scope, here)
             place = function.args[-1]
             for k, number in enumerate(returned):
                 there = body.gep(place, [LONG(k)])
@@ -411,7 +418,7 @@ class _FunctionTranslation(Indexing):
         """Arguments of a kernel; its arrays are contiguous."""
         for x in given:
             known = isinstance(x, TypedArray) and all(isinstance(n, int) for n in x.shape)
-            if known and x.strides != contiguous(x.dtype, x.data, x.shape).strides:
+            if known and not is_in_one_piece(x.shape, x.strides):
                 raise Untranslatable("a part of an array as an argument")
         return [x if isinstance(x, TypedArray) else self.number(x) for x in given]
 

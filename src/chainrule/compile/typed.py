@@ -23,6 +23,7 @@ __all__ = [
     "common",
     "contiguous",
     "dtype_of",
+    "is_in_one_piece",
     "kind_of",
     "loaded",
     "long",
@@ -91,6 +92,19 @@ def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRB
         else:
             strides[k] = TypedNumber("index", builder.mul(long(n), long(stride), flags=("nsw",)))  # type: ignore[union-attr]
     return TypedArray(dtype, data, tuple(shape), tuple(strides))
+
+
+def is_in_one_piece(shape: Sequence[int], strides: Sequence[int], size: int = 1) -> bool:
+    """Whether an array lies in memory as a new one would; the stride of an axis of one entry does not matter.
+
+    >>> is_in_one_piece((1, 2), (7, 1)), is_in_one_piece((2, 2), (7, 1))
+    (True, False)
+    """
+    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if n != 1 and stride != size:
+            return False
+        size *= n
+    return True
 
 
 def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
