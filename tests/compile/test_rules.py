@@ -19,6 +19,7 @@ X, Y, M = RNG.uniform(0.1, 0.9, 3), RNG.uniform(0.1, 0.9, 3), RNG.uniform(0.1, 0
 N = np.array([3, -1, 2])
 B = np.array([True, False, True])
 LABELS = np.array([2, 0])
+S = np.array([[0.0, 2.0], [3.0, 1.0]])
 IMAGE = RNG.normal(size=(1, 2, 4, 4))
 
 
@@ -77,6 +78,10 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "max_pool_tangent": (lambda x, v: cr.jvp(lambda x: cr.max_pool2d(x, 2), (x,), (v,))[1], IMAGE, 1 + IMAGE),
     "reciprocal": (lambda x: of_rare_blocks(x), X),
     "positive": (lambda x: of_rare_blocks(x), X),
+    "roll": (lambda m: np.roll(m, (1, -1), (0, 1)), M),
+    "solve": (np.linalg.solve, S, M[:, :2]),
+    "inv": (np.linalg.inv, S),
+    "det": (np.linalg.det, S),
     "numpy_number": (lambda x: cr.grad(lambda t: t * t * t)(x), 0.5),
 }
 """For each rule a function that needs it, and its arguments."""
@@ -122,6 +127,12 @@ REFUSES: list[tuple[str, tuple[Any, ...]]] = [
     ("getitem", (lambda m, labels: m[np.array([1, 0]), labels], M, LABELS)),
     ("getitem", (lambda m, labels: m[np.arange(2), labels], M, -LABELS)),
     ("add_at", (lambda m, labels: cr.grad(lambda m: np.sum(m[labels, labels] ** 2))(m), M, LABELS % 2)),
+    ("solve", (np.linalg.solve, np.eye(17), np.ones((17, 1)))),
+    ("solve", (np.linalg.solve, np.full((2, 2), np.nan), np.ones((2, 1)))),
+    ("solve", (np.linalg.solve, np.stack([S, S]), np.ones((2, 2, 1)))),
+    ("inv", (np.linalg.inv, np.eye(17))),
+    ("det", (np.linalg.det, np.eye(17))),
+    ("det", (np.linalg.det, np.stack([S, S]))),
     ("max_pool_transpose", (lambda x: cr.jacobian(lambda x: cr.max_pool2d(x, 2))(x), IMAGE)),
 ]
 """Functions that a rule leaves to NumPy."""
