@@ -127,6 +127,7 @@ from chainrule.explain import Explanation, explain
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
+from chainrule.optimization import least_squares, minimize, root
 from chainrule.optimizers import Optimizer, adam, adamw, clip_by_global_norm, sgd
 from chainrule.scanning import scan
 from chainrule.sparse import SparseMatrix, sparse_hessian, sparse_jacobian
@@ -224,6 +225,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "least_squares",
     "linear",
     "linearize",
     "local_gradient",
@@ -241,6 +243,7 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
     "mean_squared_error",
+    "minimize",
     "mish",
     "mse_loss",
     "multi_head_attention",
@@ -260,6 +263,7 @@ __all__ = [
     "relu6",
     "rms_norm",
     "rnn_cell",
+    "root",
     "rrelu",
     "scaled_dot_product_attention",
     "scan",
