@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.blocks.indexing import Slot, add_at, getitem, is_whole, set_at
+from chainrule.blocks.indexing import Slot, add_at, add_to_entries, getitem, is_whole, set_at
 from chainrule.blocks.integers import labels_fit, one_hot_rows
 from chainrule.compile.lowering_rules import as_dtype, kind_of, number_of, reshaped
 from chainrule.compile.making import Maker, RuleTable
@@ -65,6 +65,17 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make(
         "set", [args[0], as_dtype(low, args[1], args[0].dtype)], np.shape(node.value), args[0].dtype, key=key
     )
+
+
+@INDEXING_RULES(add_to_entries)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    """A number that is added to one entry; any other is expanded into a sum of two arrays."""
+    x, v = args
+    key = node.params["key"]
+    if v.shape or len(key) != len(x.shape) or not all(type(part) is int for part in key) or x.dtype != kind_of(node):
+        return None
+    key = tuple(part % n for part, n in zip(key, x.shape, strict=True))
+    return low.make("increase", [x, as_dtype(low, v, x.dtype)], x.shape, x.dtype, key=key)
 
 
 # Recorded labels ------------------------------------------------------------------------

@@ -86,6 +86,7 @@ class ProgramWriter:
         self.outside: dict[str, Any] = {}
         self.parameters: list[Parameter] = []
         self.lifetimes: list[Lifetime] = []
+        self.held: dict[Value, int] = {}  # the places of values among the lifetimes
         self.overwritten: list[Value] = []
         self.body: list[Statement] = []
         self.alike: dict[Any, LoopFunction] = {}
@@ -262,12 +263,24 @@ class ProgramWriter:
             self.put(value, self.named(target))
             self.overwritten.append(target)
         elif value not in self.escaping:
+            self.held[value] = len(self.lifetimes)
             self.lifetimes.append(Lifetime(value.shape, value.dtype, self.at, self.last.get(value, self.at)))
             self.buffers.append(self.name_of(value))
         elif self.native:
             self.allocated.append(value)
         else:
             self.put(value, call("np.empty", value.shape, Name(dtype_name(value))))
+
+    def continues(self, value: Value, x: Value, *others: Value) -> bool:
+        """Let a value that is x with a few other entries have the memory of x, if nobody reads x any more."""
+        held = self.held.get(x)
+        if held is None or value in self.escaping or self.last[x] != self.at or any(_shares(v, x) for v in others):
+            return False
+        life = self.lifetimes[held]
+        self.lifetimes[held] = life._replace(last=max(life.last, self.last.get(value, self.at)))
+        self.held[value] = held
+        self.name_of.of[value] = self.name_of(x)
+        return True
 
     def threads(self, several: bool) -> None:
         """Set whether NumPy's own functions use several threads from here on."""
@@ -400,12 +413,16 @@ def _users(steps: Sequence[Kernel | ProgramStep], outputs: Sequence[Value]) -> d
     return users
 
 
+SHARING = frozenset(["view", "reshape", "slice", "call"])
+"""Operations whose result may lie in the memory of an operand; a call may return a view of its argument."""
+
+
 def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Value, int]:
     """The last step that reads each value, or a value that shares its memory."""
     last: dict[Value, int] = {}
     for value in reversed(values):
         last[value] = max([*users.get(value, ()), last.get(value, -1)])
-        if value.op in ("view", "reshape", "slice", "call"):  # a call may return a view of its argument
+        if value.op in SHARING:
             for operand in value.args:
                 last[operand] = max(last.get(operand, -1), last[value])
     return last
@@ -414,6 +431,11 @@ def _last_uses(values: Sequence[Value], users: dict[Value, set[int]]) -> dict[Va
 def _is_held_as_number(value: Value) -> bool:
     """Whether a kernel returns a value as a number: it has one entry, whatever its shape."""
     return not value.shape or (is_for_kernels(value) and not axes_of(value.shape))
+
+
+def _shares(value: Value, x: Value) -> bool:
+    """Whether a value may lie in the memory of x."""
+    return value is x or (value.op in SHARING and any(_shares(operand, x) for operand in value.args))
 
 
 def base_of(value: Value) -> Value:

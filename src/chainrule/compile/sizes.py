@@ -102,6 +102,10 @@ def _set(value: Value, x: Shape, y: Shape) -> bool:
     return _repeats(x, value.shape) and _repeats(y, _part(value, value.shape))
 
 
+def _increase(value: Value, x: Shape, y: Shape) -> bool:
+    return x == value.shape and y == () == _part(value, x)
+
+
 def _concatenate(value: Value, *operands: Shape) -> bool:
     axis = value.params["axis"]
     others = {(*x[:axis], *x[axis + 1 :]) for x in (*operands, value.shape)}
@@ -126,6 +130,7 @@ FITS: dict[str, Callable[..., bool]] = {
     "slice": _slice,
     "place": _place,
     "set": _set,
+    "increase": _increase,
     "concatenate": _concatenate,
     "solve": _solve,
     "det": _det,

@@ -60,9 +60,26 @@ def _place(to: ProgramWriter, value: Value) -> None:
 
 
 def _set(to: ProgramWriter, value: Value) -> None:
-    to.allocate(value)
-    to.store(value, to.filling(value.args[0]))
-    to.store(value, to.filling(value.args[1]), _index(value.params["key"], len(value.shape)))
+    x, new = value.args
+    if not to.continues(value, x, new):
+        to.allocate(value)
+        to.store(value, to.filling(x))
+    to.store(value, to.filling(new), _index(value.params["key"], len(value.shape)))
+
+
+def _increase(to: ProgramWriter, value: Value) -> None:
+    """Add a number to one entry."""
+    x, v = value.args
+    if not to.continues(value, x, v):
+        to.allocate(value)
+        to.store(value, to.filling(x))
+    takes = Argument(value.dtype.name, (1,), True), Argument(v.dtype.name, ())
+    body = Increase(ArrayEntry(Name("z"), (Constant(0),)), Name("v"))
+    name = to.name_of.free(f"{to.title}_{to.name_of(value)}_entry")
+    function = to.defined(LoopFunction(name, ("z", "v"), (body,), "kernel", () if to.native else takes)).name
+    *first, last = value.params["key"]
+    entry = to.named(value)[(*map(Constant, first), Slice(Constant(last), Constant(last + 1)))]
+    to.body.append(Do(call(function, entry, to.value(v))))
 
 
 def _concatenate(to: ProgramWriter, value: Value) -> None:
@@ -211,6 +228,7 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "slice": _slice,
     "place": _place,
     "set": _set,
+    "increase": _increase,
     "concatenate": _concatenate,
     "call": _call,
     "matmul": _matmul,

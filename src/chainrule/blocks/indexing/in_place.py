@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 from chainrule.absent import has_absent_zeros
-from chainrule.array import WATCHER, Array
+from chainrule.array import Array
 from chainrule.blocks.indexing.entries import add_in_place, add_to_entries, getitem, key_of, set_at, set_at_dnew
 from chainrule.libraries import NUMPY, NUMPY_NAMESPACE
 from chainrule.node import Node
@@ -31,8 +31,8 @@ def _read(node, gradients, take):
     if sofar.shape != dz.shape[:lead] + shape or sofar.dtype != dz.dtype:
         return None
     if type(sofar) is Array or type(dz) is Array:
-        if len(node.inputs) > 1 or take == gradients.get or WATCHER.get() is not None:
-            return None  # what is shown, simplified or compiled has plain sums
+        if len(node.inputs) > 1 or take == gradients.get:  # what is shown has plain sums
+            return None
         gradients[x] = add_to_entries(sofar, dz, key=key, shape=shape)
     elif type(sofar) is np.ndarray and type(dz) in NUMPY and not has_absent_zeros(sofar):
         gradients[x] = None
