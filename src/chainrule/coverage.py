@@ -123,6 +123,9 @@ NOT_COVERED: dict[str, dict[str, str]] = {
             "labeled_comprehension vectorized_filter"
         ),
     },
+    "scipy.spatial.distance": {
+        "of truths": "dice hamming jaccard rogerstanimoto russellrao sokalsneath yule",
+    },
 }
 """Functions that have a derivative somewhere, but none here: the reason, and the names that have it."""
 
@@ -191,6 +194,7 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         "about indices and files": "get_index_dtype load_npz safely_cast_index_arrays save_npz",
     },
     "scipy.sparse.linalg": {"settings": "use_solver"},
+    "scipy.spatial": {"draws": "convex_hull_plot_2d delaunay_plot_2d voronoi_plot_2d"},
 }
 """Functions that make or describe arrays: a description, and their names."""
 

@@ -52,9 +52,9 @@ def _without_signs(f: Callable[..., Any], *args: Any) -> Call:
 
 
 CALLS: dict[str, Call] = {
-    **{name: _of(name, A / 4) for name in "expm logm sqrtm cosm sinm tanm coshm sinhm tanhm".split()},
+    **{name: _of(name, A[:2, :2] / 4) for name in "expm logm sqrtm cosm sinm tanm coshm sinhm tanhm".split()},
     "signm": Call(lambda x: scipy.linalg.signm(x), (G,)),
-    "fractional_matrix_power": Call(lambda x, t: scipy.linalg.fractional_matrix_power(x, t), (S / 9, 0.7)),
+    "fractional_matrix_power": Call(lambda x, t: scipy.linalg.fractional_matrix_power(x, t), (S[:2, :2] / 9, 0.7)),
     "expm_frechet": _of("expm_frechet", A / 4, G),
     "polar": _of("polar", A),
     "polar, tall": _of("polar", T),
@@ -101,11 +101,11 @@ CALLS: dict[str, Call] = {
     "solve_discrete_lyapunov": _of("solve_discrete_lyapunov", A / 10, S),
     "solve_continuous_are": Call(
         lambda a, b, q, r, e, s: scipy.linalg.solve_continuous_are(a, b, _symmetric(q), _symmetric(r), e, s),
-        (G / 2, B, S / 9, R, E, B / 10),
+        (G[:2, :2] / 2, R + 1, S[:2, :2] / 9, R, E[:2, :2], R / 20),
     ),
     "solve_discrete_are": Call(
         lambda a, b, q, r, e, s: scipy.linalg.solve_discrete_are(a, b, _symmetric(q), _symmetric(r), e, s),
-        (G / 2, B, S / 9, R, E, B / 10),
+        (G[:2, :2] / 2, R + 1, S[:2, :2] / 9, R, E[:2, :2], R / 20),
     ),
     # Decompositions
     "lu_factor": _of("lu_factor", G),
@@ -166,10 +166,12 @@ CALLS: dict[str, Call] = {
     "solve_continuous_lyapunov, complex": _of_complex("solve_continuous_lyapunov", A, S),
     "solve_discrete_lyapunov, complex": _of_complex("solve_discrete_lyapunov", A / 10, S),
     "solve_continuous_are, without more": Call(
-        lambda a, b, q, r: scipy.linalg.solve_continuous_are(a, b, _symmetric(q), _symmetric(r)), (G, B, S / 9, R)
+        lambda a, b, q, r: scipy.linalg.solve_continuous_are(a, b, _symmetric(q), _symmetric(r)),
+        (G[:2, :2], B[:2], S[:2, :2] / 9, R),
     ),
     "solve_discrete_are, without more": Call(
-        lambda a, b, q, r: scipy.linalg.solve_discrete_are(a, b, _symmetric(q), _symmetric(r)), (G / 2, B, S / 9, R)
+        lambda a, b, q, r: scipy.linalg.solve_discrete_are(a, b, _symmetric(q), _symmetric(r)),
+        (G[:2, :2] / 2, B[:2], S[:2, :2] / 9, R),
     ),
     "expm, complex": _of_complex("expm", A / 4),
     "cosm, complex": _of_complex("cosm", A / 4),

@@ -112,10 +112,12 @@ CALLS: dict[str, Call] = {
     "spectrogram, magnitude": _of("spectrogram", LONG, nperseg=8, mode="magnitude", scaling="spectrum"),
     "stft": _of("stft", LONG, nperseg=8),
     "stft, of columns": _of("stft", X.T.copy(), axis=0, nperseg=5, noverlap=3, boundary="even", scaling="psd"),
-    "stft, complex": _complex("stft", LONG[:10], nperseg=4, boundary=None, padded=False),
+    "stft, complex": _complex("stft", LONG[:10], nperseg=4, boundary=None, padded=False, return_onesided=False),
     "istft": Call(lambda x: scipy.signal.istft(scipy.signal.stft(x, nperseg=8)[2] * 2, nperseg=8), (LONG,)),
     "istft, of a table": _complex("istft", RNG.normal(size=(5, 2, 3)), freq_axis=0, time_axis=2, scaling="psd"),
-    "istft, of two sides": _complex("istft", RNG.normal(size=(6, 3)), input_onesided=False, boundary=False),
+    "istft, of two sides": _complex(
+        "istft", RNG.normal(size=(6, 3)), input_onesided=False, boundary=False, window="boxcar"
+    ),
     "welch, of a window": Call(lambda x, w: scipy.signal.welch(x, window=w), (LONG, V**2)),
     "istft, of a window": Call(
         lambda x, y, w: scipy.signal.istft(x + 1j * y, window=w),

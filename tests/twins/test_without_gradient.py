@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.ndimage
+import scipy.spatial.distance
 
 import chainrule as cr
 from chainrule.errors import RecordingError
@@ -25,6 +26,14 @@ def test_truths_of_recorded_values():
         return np.sum(x) if scipy.linalg.issymmetric(x @ x.T) else 0.0 * np.sum(x)
 
     np.testing.assert_array_equal(cr.grad(f)(X), np.ones_like(X))
+
+
+def test_truths_of_recorded_values_as_arguments():
+    def f(x):
+        return np.sum(x) * scipy.spatial.distance.hamming(x[0] > 0, x[1] > 0)
+
+    part = scipy.spatial.distance.hamming(X[0] > 0, X[1] > 0)
+    np.testing.assert_array_equal(cr.grad(f)(X), np.full(X.shape, part))
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,13 @@ class Function(StandIn):
     def __init__(self, function: Any):
         super().__init__(function, functools.partial(_called, function))
 
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._function, name)
+        twin = TWINS.get(id(self._function)) if isinstance(self._function, type) else None
+        if twin is None or name.startswith("__") or not hasattr(twin.made, name) or not callable(found):
+            return found
+        return functools.partial(_called_of_class, found, getattr(twin.made, name))
+
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
 
@@ -221,6 +228,31 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
     if not found.adopts:
         return found.made(*args, **kwargs)
     return answered(found.made, _full_name(function), function, args, kwargs)
+
+
+def _called_of_class(run: Any, made: Any, *args: Any, **kwargs: Any) -> Any:
+    """The result of a method of a class, such as Rotation.from_euler; `made` is that of its twin."""
+    if not (holds_recorded_values(args) or holds_recorded_values(kwargs)):
+        return _wrapped(_called_plainly(run, args, kwargs))
+    args, kwargs = plain_of(args), plain_of(kwargs)
+    value = _called_plainly(run, plain_values(args), plain_values(kwargs))
+    return _as_scipys(value, made, _full_name(run), args, kwargs)
+
+
+def _as_scipys(value: Any, made: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """What a twin's method returns, with the value that SciPy's method gives: an array, or another object."""
+    if isinstance(value, tuple) and any(id(type(part)) in TWINS for part in value):
+        parts = zip(value, made(*args, **kwargs), strict=True)
+        return tuple([_as_scipys(own, functools.partial(_itself, part), name, (), {}) for own, part in parts])
+    found = TWINS.get(id(type(value)))
+    if found is None:
+        return answered(made, name, lambda *a, **k: value, args, kwargs)
+    made = made(*args, **kwargs)
+    return Instance(value, made) if isinstance(found.made, type) else made
+
+
+def _itself(x: Any) -> Any:
+    return +x if type(x) is Array else x
 
 
 class Instance(Stands):
@@ -275,6 +307,10 @@ class Instance(Stands):
         else:
             setattr(self._plain, name, value)
 
+    def __iter__(self) -> Any:
+        plain, entry = self._plain, self.__getattr__("__getitem__") if self._is_recorded() else None
+        return map(entry, range(len(plain))) if entry else map(_wrapped, plain)
+
     def __repr__(self) -> str:
         return repr(self._plain if self._plain is not None else self._twin)
 
@@ -303,12 +339,7 @@ class Method:
             return made(*args, **kwargs)
         plain_args, plain_kwargs = plain_values(args), plain_values(kwargs)
         value = _called_plainly(run, plain_args, plain_kwargs)
-        found = TWINS.get(id(type(value)))
-        if found is not None and not isinstance(found.made, type):
-            return made(*args, **kwargs)
-        if found is not None:  # another object, such as the derivative of a spline
-            return Instance(value, made(*args, **kwargs))
-        return answered(made, f"{_full_name(type(owner._plain))}.{name}", lambda *a, **k: value, args, kwargs)
+        return _as_scipys(value, made, f"{_full_name(type(owner._plain))}.{name}", args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(getattr(self.owner._plain, self.name), name)
@@ -330,7 +361,7 @@ def _special_method(name: str) -> Callable[..., Any]:
 BINARY = "add sub mul truediv floordiv mod pow matmul".split()
 for _name in (
     *(f"__{side}{name}__" for name in BINARY for side in ("", "r")),
-    *(f"__{name}__" for name in "call neg pos abs getitem setitem len iter lt le gt ge".split()),
+    *(f"__{name}__" for name in "call neg pos abs getitem setitem len lt le gt ge".split()),
 ):
     setattr(Instance, _name, _special_method(_name))
 
@@ -394,6 +425,8 @@ def _called_plainly(function: Any, args: Any, kwargs: Any) -> Any:
 def _without_twin(function: Any, args: Any, kwargs: Any) -> Any:
     """The result of a function of SciPy's that computes with recorded values as it is; an error if it cannot."""
     args, kwargs = plain_of(args), plain_of(kwargs)
+    if _has_no_gradient(args) and _has_no_gradient(kwargs):
+        return _wrapped(_called_plainly(function, read_values(args), read_values(kwargs)))
     try:
         return function(*_unwrapped(args), **_unwrapped(kwargs))
     except ChainruleError as error:
@@ -401,6 +434,15 @@ def _without_twin(function: Any, args: Any, kwargs: Any) -> Any:
     except (TypeError, ValueError, AttributeError, SystemError) as error:
         _called_plainly(function, plain_values(args), plain_values(kwargs))  # the user's mistake, if this fails too
         raise _no_twin(_full_name(function)) from error
+
+
+def _has_no_gradient(x: Any) -> bool:
+    """Whether what is recorded in a tree are integers and truths."""
+    if type(x) is Array:
+        return x.dtype.kind not in "fc"
+    if type(x) in (tuple, list, dict):
+        return all(map(_has_no_gradient, x.values() if type(x) is dict else x))
+    return not holds_recorded_values(x)
 
 
 def _no_twin(name: str) -> RecordingError:
