@@ -248,7 +248,7 @@ def test_dtype_of_a_ufunc_is_that_of_the_computation():
 MOVING_BYTES = """
 import gc
 import numpy as np, chainrule as cr
-from chainrule.errors import RecordingError
+from chainrule.errors import GradientError, RecordingError
 from scipy.ndimage import distance_transform_cdt
 from scipy.spatial.distance import squareform
 D = np.ones((3, 3)) - np.eye(3)
@@ -257,6 +257,8 @@ for function, x in [(squareform, np.arange(3.0)), (squareform, D), (distance_tra
         cr.grad(lambda x: np.sum(function(x)))(x)
     except RecordingError as error:
         assert function.__name__ in str(error) and "write" in str(error), error
+    except GradientError as error:
+        assert function is distance_transform_cdt and "floating type" in str(error), error  # it gives integers
     else:
         raise AssertionError(function)
     gc.collect()
@@ -294,7 +296,8 @@ def test_functions_of_object_arrays_are_right_or_say_what_to_write():
 )
 def test_parts_of_recorded_numbers_beside_a_complex_one_are_right_or_refused(read):
     """NumPy asks no object for its parts: its imaginary parts are 0."""
-    f = eval(f"lambda t, xp=np: xp.sum(xp.{read}) * t", {"np": np})  # a default: NumPy itself, not its stand-in
+    # sys.modules has NumPy itself, not its stand-in
+    f = eval(f"lambda t: [xp := sys.modules['numpy'], xp.sum(xp.{read}) * t][1]", {"sys": sys})
     with pytest.raises(RecordingError, match=r"wrong real and imaginary parts.*np.stack"):
         cr.grad(f)(3.0)
     joined = eval(

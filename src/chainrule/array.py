@@ -262,7 +262,8 @@ class Array(Methods, metaclass=ArrayClass):
         if os.path.basename(frame.f_code.co_filename) == "_methods.py":  # NumPy's methods of arrays
             name = frame.f_code.co_name.strip("_")
             raise RecordingError(
-                f"x.{name}() of an array of dtype object that holds recorded numbers; write np.{name}(x)" + at_line()
+                f"{name} of an array of dtype object that holds recorded numbers would lose their gradient; join them "
+                f"first: np.{name}(np.stack([*x]))" + at_line()
             )
         self._refuse("float(x) (math.exp(x) calls it: write np.exp(x)), or writing x into a plain array,")
         return float(read(self._node))

@@ -150,6 +150,8 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                     result = under_another_value(result, value)
             result._own.value = value
         return result
+    if kind is np.ndarray and result.dtype.kind == "O":
+        return result
     if kind in NUMPY and type(value) in HAVE_DTYPE:
         return value
     if isinstance(result, tuple | list) and isinstance(value, tuple | list) and len(result) == len(value):

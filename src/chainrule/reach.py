@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.node import Node, is_internal
 
-__all__ = ["Place", "is_filled", "is_library", "is_of_library", "places", "reached"]
+__all__ = ["Place", "is_filled", "is_library", "is_of_library", "own_attribute", "places", "reached"]
 
 REACH = 20_000
 """The maximum number of objects that are looked at."""
@@ -57,7 +57,7 @@ class Place(NamedTuple):
             return holder.get(key)
         if isinstance(holder, list | deque):
             return holder[key] if key < len(holder) else None
-        return getattr(holder, key, None)
+        return vars(holder).get(key) if isinstance(holder, type) else own_attribute(holder, key)
 
     def put(self, value: Any) -> None:
         """Hold another value there."""
@@ -101,8 +101,16 @@ def places(item: Any) -> list[Place]:
         return found if is_library(item.__code__.co_filename) else found + _named(item.__code__, item.__globals__)
     if isinstance(item, types.ModuleType):
         return []
-    slots = [Place(item, n, getattr(item, n)) for c in type(item).__mro__ for n in _slots(c) if hasattr(item, n)]
-    return [*places(getattr(item, "__dict__", None)), *slots, *_fixed(type(item))]
+    slots = [Place(item, n, own_attribute(item, n)) for c in type(item).__mro__ for n in _slots(c)]
+    return [*places(own_attribute(item, "__dict__")), *slots, *_fixed(type(item))]
+
+
+def own_attribute(item: Any, name: str) -> Any:
+    """An attribute that an object has itself, without its `__getattr__`, which may do anything; None if it has none."""
+    try:
+        return object.__getattribute__(item, name)
+    except AttributeError:
+        return None
 
 
 def _fixed(*values: Any) -> list[Place]:

@@ -482,6 +482,8 @@ def numpy_repeat(a, repeats, axis=None):
 @answers(np.astype)
 def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=True, device=None):
     dtype = np.dtype(dtype)
+    if dtype.kind == "O":
+        return np.array(x, dtype=object)  # the recorded numbers
     options = {"order": order, "copy": copy}
     if casting != "unsafe" or (is_complex(form_of(x)) and dtype.kind not in "cb"):
         options["casting"] = casting

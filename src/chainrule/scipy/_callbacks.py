@@ -284,7 +284,7 @@ def as_recorded(f: Any) -> Iterator[None]:
     """Context: names of the code of f stand for what they stand for while it is recorded."""
     buffered = BUFFERED.set(True)
     try:
-        with standins(f, (), {}), unwatched():
+        with standins(f, [], {}), unwatched():
             yield
     finally:
         BUFFERED.reset(buffered)

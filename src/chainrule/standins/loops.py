@@ -84,7 +84,7 @@ def _array(results: Any, shape: tuple[int, ...], otype: str | None) -> Any:
     made = joined([*results]).reshape(shape) if shape else joined(results[0])
     if type(made) is Array and is_number(made):
         made = np.copy(made)  # an array without axes
-    return made if otype is None or made.dtype == np.dtype(otype) else made.astype(otype)
+    return made if otype in (None, "O") or made.dtype == np.dtype(otype) else made.astype(otype)
 
 
 LOOPS: dict[Any, StandIn] = {

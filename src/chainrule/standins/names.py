@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import dis
+import functools
 import itertools
 import math
 import sys
@@ -26,7 +27,7 @@ from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
-from chainrule.reach import Place, is_filled, is_library, reached
+from chainrule.reach import Place, is_filled, is_library, own_attribute, reached
 from chainrule.standins.buffer import WRITING
 from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import meant
@@ -243,8 +244,8 @@ def _needs_of(roots: list[Any]) -> _Needs:
 
 def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
     """A key that identifies the code that a function can reach."""
-    code = getattr(x, "__code__", None)
     if type(x) is types.FunctionType and depth < 6:
+        code = x.__code__
         held.append(code)
         cells = [cell for cell in x.__closure__ or () if is_filled(cell)]
         named = [cell for cell in cells if _may_stand(cell.cell_contents)]  # the variable itself will be replaced
@@ -261,7 +262,7 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
     if isinstance(x, list | tuple | dict):
         parts = [*(x.values() if isinstance(x, dict) else x)]
     else:
-        parts = [getattr(x, "func", None)] if hasattr(x, "func") else [*getattr(x, "__dict__", {}).values()][:20]
+        parts = [x.func] if isinstance(x, functools.partial) else [*(own_attribute(x, "__dict__") or {}).values()][:20]
     parts = [p for p in parts if _may_have_code(p)] if depth < 6 else []
     return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if len(held) < 100)
 
