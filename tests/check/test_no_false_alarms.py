@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from sweeps import checks
 
 FOUR_TIES = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 3.0])
 MATRIX = np.random.default_rng(0).normal(size=(4, 4))
@@ -33,6 +34,12 @@ def test_a_right_gradient_is_not_called_wrong(name):
     f, x = RIGHT[name]
     report = cr.check(f)(x)
     assert report.ok, str(report)
+
+
+def test_no_gradient_of_the_catalogue_is_called_wrong():
+    counts, wrong = checks.sweep(every=19, start=7)
+    assert not wrong, "\n".join(wrong)
+    assert counts["right"] > 20
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")
