@@ -205,7 +205,9 @@ def room_of(file: Path) -> str:
 
 
 def _own_tests(file: Path) -> list[str]:
-    return sorted(str(f.relative_to(ROOT)) for f in (ROOT / "tests").rglob(f"test_{file.stem}.py"))
+    """The tests called after a file, in the folder called after its folder."""
+    folder = ROOT / "tests" / file.parent.relative_to(PACKAGE)
+    return sorted(str(f.relative_to(ROOT)) for f in folder.glob(f"test_{file.stem}.py"))
 
 
 def tests_of_room(room: str) -> list[str]:

@@ -299,7 +299,7 @@ class Array(Methods, metaclass=ArrayClass):
                 "np.array([…]) or np.asarray(…) of recorded complex numbers gives an array of dtype object; NumPy "
                 "takes the wrong real and imaginary parts of it; join the numbers with np.stack([…])" + at_line()
             )
-        if (read_here := _PARTS & {*user_frame().f_code.co_names}) and self.ndim == 0:
+        if self.ndim == 0 and (read_here := _parts_of_complex_numbers(user_frame())):
             raise RecordingError(
                 f"the function reads {sorted(read_here)[0]}, and np.array([…]) of recorded numbers gives an array of "
                 "dtype object here, of which NumPy takes the wrong real and imaginary parts if one of the numbers is "
@@ -337,6 +337,13 @@ class Array(Methods, metaclass=ArrayClass):
 
 _PARTS = frozenset("real imag angle iscomplex isreal iscomplexobj isrealobj".split())
 """What NumPy tells of complex numbers, and not of objects."""
+
+
+def _parts_of_complex_numbers(frame: Any) -> frozenset[str]:
+    """What of these a function asks that has a complex number at hand."""
+    code = frame.f_code
+    at_hand = (*code.co_consts, *frame.f_locals.values(), *map(frame.f_globals.get, code.co_names))
+    return _PARTS & {*code.co_names} if any(is_complex(value_of(x)) for x in at_hand) else frozenset()
 
 
 def _asks_for_a_quantity(frame: Any) -> bool:
