@@ -127,6 +127,7 @@ from chainrule.explain import Explanation, explain
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
+from chainrule.opaque import opaque
 from chainrule.optimization import least_squares, minimize, root
 from chainrule.optimizers import Optimizer, adam, adamw, clip_by_global_norm, sgd
 from chainrule.scanning import scan
