@@ -77,9 +77,10 @@ CALLS = {
     "InterpolatedUnivariateSpline": Call(lambda y, at: interpolate.InterpolatedUnivariateSpline(X, y)(at), (Y, AT)),
     "RegularGridInterpolator": Call(lambda x, v, z, at: RegularGridInterpolator((x, v), z)(at), (X, V, Z, np.array([[0.5, 1.0], [2.0, 2.9]]))),
     "RegularGridInterpolator, beyond": Call(lambda z, at: RegularGridInterpolator((X, V), z, bounds_error=False, fill_value=None)(at), (Z, np.array([[-0.5, 1.0], [2.0, 2.9]]))),
+    "RegularGridInterpolator, nearest": Call(lambda z: RegularGridInterpolator((X, V), z, method="nearest")([[0.5, 1.0], [2.0, 2.9]]), (Z,)),
     "interpn": Call(lambda z, a, b: interpolate.interpn((X, V), z, (a, b), bounds_error=False, fill_value=0.0), (Z, AT[:2], np.array([1.1, 9.0]))),
     "RectBivariateSpline": Call(lambda z, x, y: interpolate.RectBivariateSpline(X, V, z).ev(x, y), (Z, AT[:2], V[1:3] + 0.1)),
     "RectBivariateSpline, on a grid": Call(lambda z, x, y: interpolate.RectBivariateSpline(X, V, z, kx=2)(x, y, dx=1), (Z, AT[:2], V[1:3] + 0.1)),
-    "LinearNDInterpolator": Call(lambda v, at: interpolate.LinearNDInterpolator(SQUARE, v)(at), (Y[:5], INSIDE)),
-    "griddata": Call(lambda v, at: interpolate.griddata(SQUARE, v, at), (Y[:5], INSIDE)),
+    "LinearNDInterpolator": Call(lambda v, at: interpolate.LinearNDInterpolator(SQUARE, v)(at), (Y[:5], INSIDE), slow=True),
+    "griddata": Call(lambda v, at: interpolate.griddata(SQUARE, v, at), (Y[:5], INSIDE), slow=True),
 }  # fmt: skip

@@ -232,12 +232,14 @@ def _needs_of(roots: list[Any]) -> _Needs:
         key = tuple(_fingerprint(root, held) for root in roots)
     known = _known.get(key)
     if known is None or any(meant(scope.get(name)) is not value for scope, name, value in known.links):
-        functions = [x for root in roots for x in reached(root) if isinstance(x, types.FunctionType)]
+        found = [x for root in roots for x in reached(root)]
+        functions = [x for x in found if isinstance(x, types.FunctionType)]
         functions = [x for x in functions if not is_library(x.__code__.co_filename)]
         links = [link for function in functions for link in _links(function)]
         if len(_known) >= 1000:
             _known.clear()
         outside = any(_uses_arrays(code) for function in functions for code in _codes(function.__code__))
+        outside = outside or any(of_scipy(type(x)) for x in found)  # an attribute may have a spline, a solver
         known = _known[key] = _Needs(_needed(functions), outside, links, held)
     return known
 

@@ -28,6 +28,7 @@ from chainrule.libraries import PLAIN
 from chainrule.node import at_line
 from chainrule.reach import REACH, Place, is_of_library, places
 from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
+from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 from chainrule.views import IndexStep, view_of
 
 __all__ = ["Outside"]
@@ -92,7 +93,7 @@ class Outside:
     def __init__(self, roots: Iterable[Any]):
         self.roots = list(roots)
         self.held: list[_Held] = []
-        self.tuples: list[tuple[Place, tuple[Any, ...]]] = []  # the places of tuples of arrays, and what is there now
+        self.replaced: list[tuple[Place, Any]] = []  # places of tuples of arrays, of SciPy's objects, and what is there
 
     def enter(self) -> None:
         with _lock:
@@ -112,12 +113,15 @@ class Outside:
             for place in reached:
                 if place.holder is not None and isinstance(place.value, tuple) and any(map(_is_floating, place.value)):
                     parts = [_held[id(x)].buffer if _is_floating(x) else x for x in place.value]
-                    self.tuples.append((place, _tuple_of(type(place.value), parts)))
-                    place.put(self.tuples[-1][1])
+                    self.replaced.append((place, _tuple_of(type(place.value), parts)))
+                    place.put(self.replaced[-1][1])
+                elif place.holder is not None and (standin := _of_scipy(place.value)) is not None:
+                    self.replaced.append((place, standin))
+                    place.put(standin)
 
     def leave(self) -> None:
         with _lock:
-            for place, now in self.tuples:
+            for place, now in self.replaced:
                 if place.now() is now:
                     place.put(place.value)
             for held in self.held:
@@ -164,6 +168,11 @@ _OPEN = (
     *(types.FunctionType, types.MethodType, types.SimpleNamespace, functools.partial),
 )
 """Classes of Python's own that hold objects of the user's."""
+
+
+def _of_scipy(x: Any) -> Any:
+    """The stand-in for an object or a function of SciPy's that an object of the user's holds."""
+    return None if isinstance(x, types.ModuleType) or not of_scipy(x) else scipy_standin(x, frozenset())
 
 
 def _is_floating(x: Any) -> bool:

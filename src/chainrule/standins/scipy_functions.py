@@ -227,7 +227,16 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
         return Instance(plain, found.made(*args, **kwargs))
     if not found.adopts:
         return found.made(*args, **kwargs)
-    return answered(found.made, _full_name(function), function, args, kwargs)
+    objects: list[Any] = []
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        value = function(*args, **kwargs)
+        if id(type(value)) in TWINS:
+            objects.append(value)
+        return value
+
+    result = answered(found.made, _full_name(function), run, args, kwargs)
+    return Instance(objects[0], result) if objects else result
 
 
 def _called_of_class(run: Any, made: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,7 +1,7 @@
 """Twins of B-splines (C. de Boor, A practical guide to splines, 1978).
 
-A spline is evaluated by its basis functions, which are recorded: so it has derivatives by its coefficients, its knots and
-the positions. Coefficients that interpolate are a linear function of the values.
+A spline is evaluated by its basis functions, which are recorded: so it has derivatives by its coefficients, its knots
+and the positions. Coefficients that interpolate are a linear function of the values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.scipy.arguments import fixed
 from chainrule.scipy.interpolate.piecewise import entries, first, with_axis
-from chainrule.standins.scipy_functions import twin
+from chainrule.standins.scipy_functions import plain_result, twin, with_value
 
 __all__ = ["BSpline", "basis", "make_interp_spline", "spline_weights"]
 
@@ -147,7 +147,7 @@ def make_interp_spline(
     if type(x) is not Array:
         t = fixed(t, "a knot t of make_interp_spline")
         plain = scipy.interpolate.make_interp_spline(x, value_of(y), k, t, fixed(bc_type, "bc_type"))
-        rest = scipy.interpolate.make_interp_spline(x, np.zeros((n, 1)), k, t, _without_axes(bc_type)).c
+        rest = scipy.interpolate.make_interp_spline(x, np.zeros((n, 1)), k, t, bc_type).c
         c = spline_weights(x, k, t, _homogeneous(bc_type)) @ values + rest
         extrapolate = plain.extrapolate
         return BSpline._made(plain.t, np.reshape(c, (-1, *np.shape(y)[1:])), k, extrapolate, axis)
@@ -173,10 +173,6 @@ def _homogeneous(bc_type: Any) -> Any:
     )
 
 
-def _without_axes(bc_type: Any) -> Any:
-    return bc_type
-
-
 @twin(scipy.interpolate.splrep, adopts=False)
 def splrep(x: Any, y: Any, w: Any = None, *rest: Any, k: int = 3, s: Any = None, **options: Any) -> Any:
     if rest or options or w is not None or (s is not None and s != 0):
@@ -184,12 +180,9 @@ def splrep(x: Any, y: Any, w: Any = None, *rest: Any, k: int = 3, s: Any = None,
             "splrep has a derivative where it interpolates: splrep(x, y, k=3, s=0); a smoothing spline has knots that "
             "depend on the values; write make_lsq_spline with knots" + at_line()
         )
-    x, y = entries(x), entries(y)
-    if s is None and np.shape(x)[0] and False:
-        return None
-    spline = make_interp_spline(x, y, k)
-    pad = np.zeros(k + 1)
-    return spline.t, np.concatenate([spline.c, pad]), k
+    t, c, _ = plain_result(scipy.interpolate.splrep, x, y, k=k, s=s)
+    spline = make_interp_spline(entries(x), entries(y), k)
+    return with_value(spline.t, t), with_value(np.concatenate([spline.c, np.zeros(k + 1)]), c), k
 
 
 @twin(scipy.interpolate.splev)
@@ -206,7 +199,7 @@ def splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     return np.where(inside, value, 0.0)
 
 
-@twin(scipy.interpolate.splint, adopts=False)
+@twin(scipy.interpolate.splint)
 def splint(a: Any, b: Any, tck: Any, full_output: int = 0) -> Any:
     t, c, k = tck
     t, c = entries(t), entries(c)

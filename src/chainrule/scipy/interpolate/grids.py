@@ -73,7 +73,7 @@ class RegularGridInterpolator:
             inside = inside & (x >= places[0]) & (x <= places[-1])
         column = (-1,) + (1,) * len(tail)
         if method == "nearest":
-            total = self.values[tuple(i + (value_of(s) > 0.5) for i, s in zip(numbers, shares, strict=True))]
+            total = self.values[tuple(np.where(s > 0.5, i + 1, i) for i, s in zip(numbers, shares, strict=True))]
         else:
             total = 0.0
             for corner in itertools.product((0, 1), repeat=d):

@@ -63,7 +63,8 @@ class Interp1d:
         kind = self.kind
         if kind in STEPS:
             side, ahead = STEPS[kind]
-            i = np.searchsorted(self.x, flat, side=side) - 1 + ahead
+            method: Any = side
+            i = np.searchsorted(self.x, flat, side=method) - 1 + ahead
             return self._y[np.clip(i, 0, np.shape(self.x)[0] - 1)]
         if kind in ("nearest", "nearest-up"):
             middle = (self.x[1:] + self.x[:-1]) / 2
@@ -76,14 +77,14 @@ class Interp1d:
         if self._spline is None:
             self._spline = make_interp_spline(self.x, self._y, DEGREES.get(kind, kind))
         spline = self._spline if isinstance(self._spline, BSpline) else BSpline.of(self._spline)
-        return spline(flat)
+        return np.reshape(spline(flat), np.shape(flat) + np.shape(self._y)[1:])
 
 
 def _kind_of(plain: Any) -> Any:
     """The kind of interpolation of an interp1d, which names only steps and lines itself."""
     if getattr(plain, "_spline", None) is not None:
         return plain._spline.k
-    name = plain._call.__func__.__name__
+    name = plain._call.__name__
     if "nearest" in name:
         return "nearest" if plain._side == "left" else "nearest-up"
     if "previousnext" in name:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.interpolate
 import scipy.linalg
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.scipy.linalg import solve_banded
@@ -170,7 +170,7 @@ NAMED = {"clamped": (1, 0.0), "natural": (2, 0.0)}
 
 
 def _spline_slopes(x: Any, y: Any, ends: tuple[Any, Any]) -> Any:
-    """The slopes with which the second derivative is continuous: a tridiagonal system (C. de Boor, 1978, chapter IV)."""
+    """The slopes with which the second derivative is continuous: a tridiagonal system (C. de Boor, 1978, IV)."""
     n, tail = np.shape(x)[0], np.shape(y)[1:]
     y = np.reshape(y, (n, -1))
     h = x[1:] - x[:-1]
@@ -235,7 +235,7 @@ class PchipInterpolator(Cubic):
 
 
 def _pchip_slopes(x: Any, y: Any) -> Any:
-    """Weighted harmonic means of neighbouring secants, 0 where they differ in sign (F. N. Fritsch, J. Butland, 1984)."""
+    """Weighted harmonic means of secants, 0 where these differ in sign (F. N. Fritsch and J. Butland, 1984)."""
     h = np.reshape(x[1:] - x[:-1], (-1,) + (1,) * (np.ndim(y) - 1))
     secant = (y[1:] - y[:-1]) / h
     if np.shape(y)[0] == 2:
@@ -279,6 +279,6 @@ def _akima_slopes(x: Any, y: Any, method: str) -> Any:
         size = abs(m[1:] + m[:-1])
         ahead, back = ahead + 0.5 * size[2:], back + 0.5 * size[:-2]
     total = ahead + back
-    defined = value_of(total) > 1e-9 * np.max(value_of(total))
+    defined = total > 1e-9 * np.max(total)
     weight = back / np.where(defined, total, 1.0)
     return np.where(defined, m[1:-2] + weight * (m[2:-1] - m[1:-2]), 0.5 * (m[3:] + m[:-3]))
