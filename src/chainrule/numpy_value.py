@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS, full_name, recorded_constant, under_another_value
-from chainrule.array import WATCHER, Array
+from chainrule.array import Array
 from chainrule.errors import BlockError
 from chainrule.libraries import NUMPY, PYTHON, dtype_of
 from chainrule.node import at_line, now
@@ -144,10 +144,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
             if result._view is None and dtype.kind in "fc" and np.count_nonzero(result._own.value != value):
-                if WATCHER.get() is not None:  # compiled code computes by the rule; other last digits are no new path
-                    value = _of_kind(value, np.asarray(result._own.value, dtype))
-                else:
-                    result = under_another_value(result, value)
+                result = under_another_value(result, value)
             result._own.value = value
         return result
     if kind is np.ndarray and result.dtype.kind == "O":
@@ -158,10 +155,3 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
         parts = [_adopted(part, own, start, what) for part, own in zip(result, value, strict=True)]
         return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
     return result
-
-
-def _of_kind(value: Any, digits: np.ndarray) -> Any:
-    """Digits in the kind of a value: an array, a number of NumPy or one of Python."""
-    if type(value) in PYTHON:
-        return digits.item()
-    return digits[()] if isinstance(value, np.generic) else digits

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import random
 import sys
 import types
@@ -25,6 +26,7 @@ from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Line, Node
 from chainrule.reach import is_filled, is_library, reached
+from chainrule.recording import alias
 
 __all__ = ["Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
 
@@ -58,10 +60,14 @@ class Told(NamedTuple):
 
 
 def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] = ()) -> list[Told]:
-    """A recording as a list of steps: before each guard, and before the results, the steps that lead to it."""
+    """A recording as a list of steps: before each guard, and before the results, the steps that lead to it.
+
+    An alias is no step: a result has one where its rule has other last digits than NumPy, on some runs only.
+    """
     targets = [*(g.node for g in guards), *outputs]
     dependent = set(graph_between(inputs, targets).nodes)
     places: dict[Node, int] = {node: i for i, node in enumerate(inputs)}
+    free = itertools.count(len(inputs))
     found: list[Told] = []
 
     def key(x: Any) -> Any:
@@ -69,7 +75,10 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
 
     def add_steps(target: Any) -> None:
         for node in _new_steps(target, dependent, places):
-            places[node] = len(places)
+            if node.block is alias and node.inputs[0] in places:
+                places[node] = places[node.inputs[0]]
+                continue
+            places[node] = next(free)
             inputs_of = tuple(key(x) for x in node.inputs)
             what = (_key_of_block(node.block), inputs_of, key(node.params), _form(node.value))
             found.append(Told(what, None, (node.code, node.lasti)))

@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS, Above, under_another_value
-from chainrule.array import WATCHER, Array, value_of
+from chainrule.array import Array, value_of
 from chainrule.buffered import BUFFERED
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.instead import INSTEAD
@@ -396,7 +396,7 @@ def plain_result(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def with_value(recorded: Any, value: Any) -> Any:
-    """A recorded result with SciPy's own value; compiled code computes it as it is recorded."""
+    """A recorded result with SciPy's own value."""
     if type(recorded) is not Array:
         return value
     dtype = dtype_of(value)
@@ -404,7 +404,7 @@ def with_value(recorded: Any, value: Any) -> Any:
         recorded = ANSWERS[np.astype](recorded, dtype)
     if recorded.shape != np.shape(value):
         recorded = np.reshape(recorded, np.shape(value))
-    return recorded if WATCHER.get() is not None else under_another_value(recorded, value)
+    return under_another_value(recorded, value)
 
 
 def filled(result: Any, **fields: Any) -> Any:
