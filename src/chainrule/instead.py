@@ -37,6 +37,9 @@ INSTEAD = {
     # These move bytes.
     "scipy.spatial.distance.squareform": "D = np.zeros_like(x, shape=(n, n)); D[np.triu_indices(n, 1)] = x; D + D.T, "
     "or D[np.triu_indices(n, 1)] for the way back",
+    "scipy.linalg.null_space": "the projection np.eye(n) - np.linalg.pinv(A) @ A: a basis may be turned, so it has no "
+    "derivative",
+    "scipy.linalg.orth": "the projection A @ np.linalg.pinv(A): a basis may be turned, so it has no derivative",
     "scipy.ndimage.distance_transform_cdt": "it of x.value: its result is integers, which have no gradient",
     "numpy.lib.stride_tricks.as_strided": "np.lib.stride_tricks.sliding_window_view, or an index as x[i[:, None] + j]",
 }

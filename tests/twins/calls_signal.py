@@ -78,7 +78,7 @@ CALLS: dict[str, Call] = {
     # Smoothing and ranks
     "savgol_filter": _of("savgol_filter", X, window_length=5, polyorder=2),
     "savgol_filter, slopes": _of("savgol_filter", X, window_length=5, polyorder=3, deriv=1, delta=0.2, mode="mirror"),
-    "detrend": _of("detrend", X, bp=[4]),
+    "detrend": Call(lambda x: scipy.signal.detrend(x, bp=[4]) ** 2, (X,)),
     "detrend, the mean": _of("detrend", X, axis=0, type="constant"),
     "medfilt": _of("medfilt", IMAGE, kernel_size=3),
     "medfilt2d": _of("medfilt2d", IMAGE),

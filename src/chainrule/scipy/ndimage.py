@@ -5,7 +5,6 @@ What interpolates is map_coordinates at coordinates that are computed from the a
 """
 
 import functools
-import itertools
 from typing import Any
 
 import numpy as np
@@ -475,26 +474,39 @@ def _interpolated(x, coordinates, order, mode, cval, prefilter):
     if prefilter and order > 1:
         for axis in range(-count, 0):
             x = spline_filter1d(x, order, axis, mode=mode)
-    taps = []
-    for t, n in zip(coordinates, sizes, strict=True):
-        sign, place = (
-            step(lambda t, n=n: _moved_inside(t, n, mode)[0], t),
-            step(lambda t, n=n: _moved_inside(t, n, mode)[1], t),
-        )
-        t = sign * t + place
-        nearest = step(np.floor if order % 2 else lambda t: np.floor(t + 0.5), t)
-        weights = _spline_weights(t - nearest, order)
-        firsts = [step(lambda k, j=j, n=n: _entry(k - order // 2 + j, n, mode), nearest) for j in range(order + 1)]
-        taps.append(list(zip(firsts, weights, strict=True)))
+    nearby: list[Any] = []
+    weight: Any = 1.0
+    for axis, (t, n) in enumerate(zip(coordinates, sizes, strict=True)):
+        t, first = _on_axis(t, n, order, mode)
+        nearby.append(first)
+        spread = (..., *[slice(None) if i == axis else None for i in range(count)])  # an axis for each of the sum's
+        weight = weight * np.stack(_spline_weights(t, order), axis=-1)[spread]
+    places = step(lambda *firsts: _places(firsts, sizes, order, mode), *nearby)
     flat = np.reshape(x, (*x.shape[:-count], -1))
     if mode == "grid-constant":
         flat = np.concatenate([flat, np.broadcast_to(cval, (*flat.shape[:-1], 1))], axis=-1)
-    z = 0.0
-    for chosen in itertools.product(*taps):
-        places = step(lambda *ks: _flat(ks, sizes), *(k for k, _ in chosen))
-        weight = functools.reduce(lambda a, b: a * b, (w for _, w in chosen))
-        z = z + np.take(flat, places, axis=-1) * weight
+    z = np.sum(np.take(flat, places, axis=-1) * weight, axis=tuple(range(-count, 0)))
     return z if inside is True else np.where(inside, z, cval)
+
+
+def _on_axis(t, n, order, mode):
+    """A coordinate less the entry before it (in even orders the nearest one), and the first entry of its splines."""
+    sign, place = (step(lambda t, part=part: _moved_inside(t, n, mode)[part], t) for part in (0, 1))
+    t = sign * t + place
+    nearest = step(np.floor if order % 2 else lambda t: np.floor(t + 0.5), t)
+    return t - nearest, step(lambda k: k.astype(int) - order // 2, nearest)
+
+
+def _places(firsts, sizes, order, mode):
+    """The places in the flattened array of the entries near each point, with an axis for each coordinate."""
+    count = len(firsts)
+    each, outside = [], False
+    for axis, (first, n) in enumerate(zip(firsts, sizes, strict=True)):
+        spread = (..., *[slice(None) if i == axis else None for i in range(count)])
+        entry = _entry(first[..., None] + np.arange(order + 1), n, mode)[spread]
+        outside = outside | (entry < 0)
+        each.append(np.maximum(entry, 0))
+    return np.where(outside, np.prod(sizes), np.ravel_multi_index(np.broadcast_arrays(*each), sizes))
 
 
 def _all_inside(coordinates, sizes):
@@ -503,19 +515,12 @@ def _all_inside(coordinates, sizes):
 
 def _entry(k, n, mode):
     """The entry that an index beyond the ends of an axis means; −1 for none."""
-    k = k.astype(int)
     if mode == "grid-constant":
         return np.where((k >= 0) & (k < n), k, -1)
     if mode == "nearest":
         return np.clip(k, 0, n - 1)
     sign, place = _moved_inside(k.astype(float), n, "mirror" if mode in ("constant", "wrap") else mode)
     return np.rint(sign * k + place).astype(int)
-
-
-def _flat(places, sizes):
-    """The places in the flattened array; the one behind its end for none."""
-    outside = functools.reduce(np.logical_or, [k < 0 for k in places])
-    return np.where(outside, np.prod(sizes), np.ravel_multi_index([np.maximum(k, 0) for k in places], sizes))
 
 
 @twin(scipy.ndimage.map_coordinates)

@@ -644,6 +644,7 @@ def istft(
 
 @twin(scipy.signal.peak_prominences)
 def peak_prominences(x, peaks, wlen=None):
+    x = as_array(x).astype(np.float64)
     peaks = value_of(peaks)
     _, left, right = scipy.signal.peak_prominences(value_of(x), peaks, wlen)
     return x[peaks] - np.maximum(x[left], x[right]), left, right
@@ -652,6 +653,7 @@ def peak_prominences(x, peaks, wlen=None):
 @twin(scipy.signal.find_peaks)
 def find_peaks(x, *args, **options):
     """The places have no gradient, the heights do."""
+    x = as_array(x).astype(np.float64)
     peaks, found = scipy.signal.find_peaks(value_of(x), *args, **options)
     recorded = {"peak_heights": lambda: x[peaks]}
     recorded["left_thresholds"] = lambda: x[peaks] - x[peaks - 1]

@@ -330,7 +330,10 @@ class Sparse:
         return other @ self if self.matrix and not is_number(other) else self.multiply(other)
 
     def __truediv__(self, other):
-        return self.multiply(1 / (other if is_number(other) else _array(other)))
+        if not is_number(other):
+            return self.multiply(1 / _array(other))
+        entries = self.entries.astype(np.result_type(self.entries.dtype, np.float64))  # as SciPy computes
+        return self._with(entries * (1 / other), lambda matrix: matrix / _plain(other))
 
     def __matmul__(self, other):
         if is_sparse(other):

@@ -155,8 +155,9 @@ def _between(metric, x, y, points, options):
         if METRICS.get(name) is None or getattr(scipy.spatial.distance, name, None) != metric:
             x, y = (np.broadcast_to(v, np.broadcast_shapes(x.shape, y.shape)) for v in (x, y))
             each = [metric(x[at], y[at], **options) for at in np.ndindex(x.shape[:-1])]
-            return np.reshape(np.stack([as_array(d) for d in each]), x.shape[:-1])
+            return np.reshape(np.stack([as_array(d) for d in each]), x.shape[:-1]).astype(np.float64)
         metric = name
+    x, y, points = (v.astype(np.float64) for v in (x, y, points))
     name = metric.lower()
     name = _SHORT.get(name, name)
     if name not in METRICS:
