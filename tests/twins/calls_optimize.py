@@ -68,6 +68,7 @@ CALLS = {
     "minimize_scalar, bounded": Call(lambda a: optimize.minimize_scalar(lambda x: (x - a) ** 2 + x**4, bounds=(0, 3), method="bounded", options={"xatol": 1e-12}).x, (A,), rtol=1e-5, h=3e-2, compiles=False),
     "least_squares": Call(lambda y: optimize.least_squares(lambda p: decay(T, p[0], p[1]) - y, [1.0, 1.0], xtol=1e-14, ftol=1e-14, gtol=1e-14).x, (Y,), rtol=2e-5, h=1e-2, compiles=False),
     "least_squares, robust": Call(lambda y: optimize.least_squares(lambda p, y: decay(T, *p) - y, [1.0, 1.0], loss="soft_l1", f_scale=0.1, xtol=1e-14, ftol=1e-14, gtol=1e-14, args=(y,)).cost, (Y,), rtol=1e-5, h=1e-2, compiles=False),
+    "leastsq": Call(lambda y: optimize.leastsq(lambda p: decay(T, p[0], p[1]) - y, [1.0, 1.0], xtol=1e-14, ftol=1e-14)[0], (Y,), rtol=2e-5, h=1e-2, compiles=False),
     "curve_fit": Call(lambda y: optimize.curve_fit(decay, T, y, p0=[1.0, 1.0], xtol=1e-14, ftol=1e-14)[0], (Y,), rtol=2e-5, h=1e-2, compiles=False),
     "curve_fit, covariance": Call(lambda t, y, s: optimize.curve_fit(decay, t, y, sigma=s, xtol=1e-14, ftol=1e-14, gtol=1e-14)[1], (T, Y, 1 + 0.1 * T), rtol=2e-4, h=1e-2, second=False, compiles=False),
     "linprog": Call(lambda c, A, b: tuple(optimize.linprog(c, A, b)[k] for k in ("x", "fun")), (np.array([-1.0, -2.0]), np.array([[1.0, 1.0], [1.0, 3.0]]), np.array([4.0, 6.0])), compiles=False),

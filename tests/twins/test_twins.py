@@ -1,6 +1,6 @@
 """A call of a twin gives SciPy's own value and the right derivatives, uncompiled, compiled and explained.
 
-Values and gradients of most calls are tried, and the rest of a sample; `python -m tests.sweeps.twins` tries everything.
+A sample is tried here; `python -m tests.sweeps.twins` tries everything.
 """
 
 import pytest
@@ -9,11 +9,11 @@ from chainrule import coverage
 
 from . import CALLS, check_call, check_compiled, check_explained, check_second_derivatives
 
-SAMPLE = [name for i, name in enumerate(sorted(CALLS)) if i % 12 == 0 and not CALLS[name].slow]
+SAMPLE = [name for i, name in enumerate(sorted(CALLS)) if i % 40 == 0 and not CALLS[name].slow]
 some = pytest.mark.parametrize("name", SAMPLE)
 
 
-@pytest.mark.parametrize("name", [name for i, name in enumerate(sorted(CALLS)) if i % 2 or "stats" not in name])
+@pytest.mark.parametrize("name", [name for i, name in enumerate(sorted(CALLS)) if i % 4 == 0])
 def test_value_and_gradient(name):
     check_call(CALLS[name])
 

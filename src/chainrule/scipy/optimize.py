@@ -377,6 +377,19 @@ def _pairs(bounds: Any, n: int) -> Any:
     return list(zip(low, high, strict=True))
 
 
+@twin(scipy.optimize.leastsq, adopts=False)
+def leastsq(func: Any, x0: Any, args: Any = (), Dfun: Any = None, full_output: Any = False, **options: Any) -> Any:
+    f = Callback(func, args)
+    found = scipy.optimize.leastsq(f, read_values(x0), (), _plain_callback(Dfun, args), full_output, **options)
+    x = _numbers(found[0])
+    near, operands = f.at(x), f.operands()
+    made = _minimum("leastsq", lambda z, *outside: 0.5 * np.sum(near(z, *outside) ** 2), operands, x, [])
+    if not full_output:
+        return with_value(made, found[0]), *found[1:]
+    covariance = without_derivative("the cov_x of leastsq", found[1], operands) if found[1] is not None else None
+    return with_value(made, found[0]), covariance, *found[2:]
+
+
 @twin(scipy.optimize.curve_fit, adopts=False)
 def curve_fit(
     f: Any,

@@ -239,9 +239,22 @@ def _needs_of(roots: list[Any]) -> _Needs:
         if len(_known) >= 1000:
             _known.clear()
         outside = any(_uses_arrays(code) for function in functions for code in _codes(function.__code__))
-        outside = outside or any(of_scipy(type(x)) for x in found)  # an attribute may have a spline, a solver
+        outside = outside or any(map(_holds_scipy, found))
         known = _known[key] = _Needs(_needed(functions), outside, links, held)
     return known
+
+
+def _holds_scipy(x: Any) -> bool:
+    """Whether a container or an object of the user's holds an object or a function of SciPy's: a spline, a solver."""
+    if isinstance(x, list | tuple):
+        parts: Any = x
+    elif isinstance(x, dict):
+        parts = x.values()
+    elif isinstance(x, types.FunctionType | types.ModuleType | type) or of_scipy(x):
+        return False
+    else:
+        parts = getattr(x, "__dict__", {}).values()
+    return any(of_scipy(part) for part in parts)
 
 
 def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:

@@ -43,7 +43,7 @@ import numpy as np
 from chainrule.answers import ANSWERS, Above, under_another_value
 from chainrule.array import Array, value_of
 from chainrule.buffered import BUFFERED
-from chainrule.errors import ChainruleError, RecordingError
+from chainrule.errors import NoAnswer, RecordingError, asking_others
 from chainrule.instead import INSTEAD
 from chainrule.libraries import PLAIN, dtype_of
 from chainrule.node import at_line
@@ -348,6 +348,8 @@ class Method:
             return made(*args, **kwargs)
         plain_args, plain_kwargs = plain_values(args), plain_values(kwargs)
         value = _called_plainly(run, plain_args, plain_kwargs)
+        if getattr(made, "takes_value", False):
+            return with_value(made(value, *args, **kwargs), value)
         return _as_scipys(value, made, f"{_full_name(type(owner._plain))}.{name}", args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -437,12 +439,19 @@ def _without_twin(function: Any, args: Any, kwargs: Any) -> Any:
     if _has_no_gradient(args) and _has_no_gradient(kwargs):
         return _wrapped(_called_plainly(function, read_values(args), read_values(kwargs)))
     try:
-        return function(*_unwrapped(args), **_unwrapped(kwargs))
-    except ChainruleError as error:
-        raise _no_twin(_full_name(function)) from error
-    except (TypeError, ValueError, AttributeError, SystemError) as error:
-        _called_plainly(function, plain_values(args), plain_values(kwargs))  # the user's mistake, if this fails too
-        raise _no_twin(_full_name(function)) from error
+        with asking_others():
+            return function(*_unwrapped(args), **_unwrapped(kwargs))
+    except NoAnswer as answer:
+        if not (_has_callbacks(args) or _has_callbacks(kwargs)):
+            _called_plainly(function, plain_values(args), plain_values(kwargs))  # the user's mistake, if this fails too
+        raise _no_twin(_full_name(function)) from answer.error
+
+
+def _has_callbacks(x: Any) -> bool:
+    """Whether a function is among the arguments, whose closure may hold recorded values."""
+    if type(x) in (tuple, list, dict):
+        return any(map(_has_callbacks, x.values() if type(x) is dict else x))
+    return callable(x) and not isinstance(x, type)
 
 
 def _has_no_gradient(x: Any) -> bool:

@@ -14,10 +14,13 @@ import numpy as np
 import scipy.special as sp
 import scipy.stats
 
+from chainrule.array import Array
 from chainrule.block import elementwise, singular
 from chainrule.blocks.special.table import through
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
 from chainrule.scipy.stats.distribution import Distribution, entries, within
-from chainrule.standins.scipy_functions import twin
+from chainrule.standins.scipy_functions import plain_values, twin
 from chainrule.transforms import stop_gradient
 
 __all__ = ["Continuous"]
@@ -57,6 +60,19 @@ class Continuous(Distribution):
 
     def isf(self, q: Any, *args: Any, **kwds: Any) -> Any:
         return self._quantile(q, args, kwds, self.formula("isf"), 1.0)
+
+    def rvs(self, value: Any, *args: Any, size: Any = None, random_state: Any = None, **kwds: Any) -> Any:
+        """Random numbers, as a function of loc and scale."""
+        shapes, loc, scale = self.parsed(args, kwds)
+        if any(type(x) is Array for x in shapes):
+            raise RecordingError(
+                f"scipy.stats.{self.real.name}.rvs has a derivative by loc and scale, not by the shapes: its algorithm "
+                "makes choices by them; write the ppf of uniform random numbers" + at_line()
+            )
+        plain_loc, plain_scale = plain_values(loc), plain_values(scale)
+        return (value - plain_loc) / plain_scale * scale + loc
+
+    rvs.takes_value = True  # type: ignore[attr-defined]
 
     def median(self, *args: Any, **kwds: Any) -> Any:
         return self.ppf(0.5, *args, **kwds)

@@ -11,6 +11,7 @@ import scipy.stats
 
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.scipy._callbacks import without_derivative
 from chainrule.scipy.stats.distribution import entries, plain_number
 from chainrule.standins.scipy_functions import filled, plain_result, twin
 
@@ -273,6 +274,45 @@ def linregress(x: Any, y: Any, alternative: str = "two-sided", **options: Any) -
         t = r * np.sqrt((n - 2) / ((1 - r) * (1 + r)))
         fields["pvalue"] = _tail(t, alternative, lambda t: sp.stdtr(n - 2, -t))
     return filled(result, **fields)
+
+
+@twin(scipy.stats.ttest_1samp, adopts=False)
+def ttest_1samp(a: Any, popmean: Any, axis: Any = 0, *rest: Any, **options: Any) -> Any:
+    result = plain_result(scipy.stats.ttest_1samp, a, popmean, axis, *rest, **options)
+    a, axis = _along(a, axis, options.get("nan_policy", "propagate"))
+    n = np.shape(a)[axis]
+    t = (np.mean(a, axis=axis) - popmean) / (np.std(a, axis=axis, ddof=1) / math.sqrt(n))
+    return _tested(result, t, n - 1, rest[1] if len(rest) > 1 else options.get("alternative", "two-sided"))
+
+
+@twin(scipy.stats.ttest_rel, adopts=False)
+def ttest_rel(a: Any, b: Any, axis: Any = 0, *rest: Any, **options: Any) -> Any:
+    result = plain_result(scipy.stats.ttest_rel, a, b, axis, *rest, **options)
+    away, axis = _along(entries(a) - entries(b), axis, options.get("nan_policy", "propagate"))
+    n = np.shape(away)[axis]
+    t = np.mean(away, axis=axis) / (np.std(away, axis=axis, ddof=1) / math.sqrt(n))
+    return _tested(result, t, n - 1, rest[1] if len(rest) > 1 else options.get("alternative", "two-sided"))
+
+
+@twin(scipy.stats.ttest_ind, adopts=False)
+def ttest_ind(a: Any, b: Any, **options: Any) -> Any:
+    result = plain_result(scipy.stats.ttest_ind, a, b, **options)
+    (a, axis), b = _along(a, options.get("axis", 0), options.get("nan_policy", "propagate")), entries(b)
+    b = np.ravel(b) if options.get("axis", 0) is None else b
+    if options.get("trim"):
+        raise RecordingError("ttest_ind has a derivative without trim=" + at_line())
+    n, m = np.shape(a)[axis], np.shape(b)[axis]
+    spread_a, spread_b = np.var(a, axis=axis, ddof=1), np.var(b, axis=axis, ddof=1)
+    away = np.mean(a, axis=axis) - np.mean(b, axis=axis)
+    if options.get("equal_var", True):
+        t = away / np.sqrt(((n - 1) * spread_a + (m - 1) * spread_b) / (n + m - 2) * (1 / n + 1 / m))
+        return _tested(result, t, n + m - 2, options.get("alternative", "two-sided"))
+    t = away / np.sqrt(spread_a / n + spread_b / m)
+    return filled(result, statistic=t, pvalue=without_derivative("the pvalue of Welch's test", result.pvalue, [t]))
+
+
+def _tested(result: Any, t: Any, df: int, alternative: str) -> Any:
+    return filled(result, statistic=t, pvalue=_tail(t, alternative, lambda t: sp.stdtr(df, -t)))
 
 
 # Distances and densities ---------------------------------------------------------------------------------------------

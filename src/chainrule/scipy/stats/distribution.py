@@ -96,6 +96,14 @@ for (
 ) in "pdf logpdf pmf logpmf cdf logcdf sf logsf ppf isf entropy mean var std median stats moment interval".split():
     setattr(Frozen, _name, _method(_name))
 
+
+def _rvs(self: Frozen, value: Any, size: Any = None, random_state: Any = None) -> Any:
+    return self.dist.rvs(value, *self.args, **self.kwds)
+
+
+_rvs.takes_value = True  # type: ignore[attr-defined]
+Frozen.rvs = _rvs  # type: ignore[attr-defined]
+
 for _kind in (type(scipy.stats.norm()), type(scipy.stats.poisson(1.0))):
     twin(_kind)(Frozen)
 

@@ -1,0 +1,122 @@
+"""Solvers and random numbers: what a call alone does not show."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy import integrate, optimize
+from scipy.integrate import solve_ivp
+from scipy.optimize import minimize
+
+import chainrule as cr
+from chainrule.errors import GradientError, RecordingError
+
+TIGHT = {"rtol": 1e-10, "atol": 1e-11}
+
+
+class Oscillator:
+    def __init__(self, k):
+        self.k = k
+
+    def slope(self, t, y):
+        change = np.zeros_like(y)
+        change[0], change[1] = y[1], -self.k * y[0]
+        return change
+
+    def end(self):
+        return solve_ivp(self.slope, (0.0, 1.0), np.array([1.0, 0.0]), **TIGHT).y[0, -1]
+
+
+def test_a_right_side_that_is_a_method_and_writes_into_a_buffer():
+    k = 1.7
+    value, gradient = cr.value_and_grad(lambda k: Oscillator(k).end())(k)
+    assert value == Oscillator(k).end()
+    assert gradient == pytest.approx(-np.sin(np.sqrt(k)) / (2 * np.sqrt(k)), rel=1e-7)
+
+
+def test_a_right_side_that_has_changed_since_is_an_error():
+    def f(k):
+        oscillator = Oscillator(k)
+        end = oscillator.end()
+        oscillator.k = 3.0
+        return end
+
+    with pytest.raises(RecordingError, match="other values now than when it was integrated"):
+        cr.grad(f)(1.7)
+
+
+def test_second_derivatives_of_a_solution_are_an_error():
+    with pytest.raises(GradientError, match="solve_ivp is not known"):
+        cr.grad(cr.grad(lambda k: Oscillator(k).end()))(1.7)
+
+
+def test_many_cotangents_of_many_parameters():
+    w = np.cos(np.arange(30.0)).reshape(2, 15)
+    f = lambda w: solve_ivp(lambda t, y: np.sum(w, axis=1) * y, (0.0, 1.0), [1.0, 2.0], **TIGHT).y[:, -1]  # noqa: E731
+    expected = np.zeros((2, 2, 15))
+    for i in range(2):
+        expected[i, i] = f(w)[i]
+    np.testing.assert_allclose(cr.jacobian(f)(w), expected, rtol=1e-6, atol=1e-8)
+
+
+def test_what_minimize_knows_by_differences_has_no_derivative():
+    def f(a):
+        return np.sum(minimize(lambda u: np.sum((u - a) ** 2), np.zeros(2)).hess_inv)
+
+    with pytest.raises(GradientError, match="hess_inv of minimize"):
+        cr.grad(f)(np.ones(2))
+
+
+def test_a_minimum_that_is_not_isolated_has_no_derivative():
+    with pytest.raises(GradientError, match="singular"):
+        cr.grad(lambda a: minimize(lambda u: (u[0] + u[1] - a) ** 2, np.zeros(2)).x[0])(1.0)
+
+
+def test_a_linear_program_with_many_solutions_has_no_derivative():
+    with pytest.raises(GradientError, match="as many"):
+        cr.grad(
+            lambda b: optimize.linprog([-1.0, -1.0], [[1.0, 1.0]], [b], bounds=[(0, 9), (0, 9)], method="highs-ipm").x[
+                0
+            ]
+        )(1.0)
+
+
+def test_a_callback_without_recorded_values_gives_a_plain_result():
+    kinds = []
+
+    def f(a):
+        kinds.append(type(optimize.brentq(lambda x: x**2 - 2, 0.0, 2.0)))
+        kinds.append(type(integrate.quad(np.cos, 0.0, 1.0)[0]))
+        return a**2
+
+    assert cr.grad(f)(3.0) == 6.0
+    assert kinds == [float, float]
+
+
+def test_random_numbers_have_derivatives_by_loc_and_scale():
+    f = lambda m, s: scipy.stats.gamma.rvs(2.0, loc=m, scale=s, size=3, random_state=7)  # noqa: E731
+    value, pull = cr.vjp(f, 0.3, 1.2)
+    np.testing.assert_array_equal(value, f(0.3, 1.2))
+    by_loc, by_scale = pull(np.array([1.0, 0.0, 0.0]))
+    assert by_loc == 1.0
+    assert by_scale == pytest.approx((value[0] - 0.3) / 1.2)
+    with pytest.raises(RecordingError, match="not by the shapes"):
+        cr.grad(lambda a: scipy.stats.gamma.rvs(a, random_state=7))(2.0)
+
+
+def test_distributions_agree_with_jax():
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    x = np.array([0.3, 1.2, 0.7])
+    for name, shapes in {
+        "norm": (),
+        "gamma": (2.3,),
+        "t": (3.4,),
+        "beta": (2.3, 1.7),
+        "laplace": (),
+        "pareto": (0.2,),
+    }.items():
+        ours = lambda x, *s, name=name: np.sum(getattr(scipy.stats, name).logpdf(x * 0.7, *s))  # noqa: E731
+        theirs = lambda x, *s, name=name: getattr(jax.scipy.stats, name).logpdf(x * 0.7, *s).sum()  # noqa: E731
+        every = tuple(range(1 + len(shapes)))
+        for one, other in zip(cr.grad(ours, every)(x, *shapes), jax.grad(theirs, every)(x, *shapes), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
