@@ -240,3 +240,63 @@ def test_memory_of_writes_grows_with_what_they_write(order):
     peak(100)
     least, most = peak(200), peak(800)
     assert most < 6 * least
+
+
+def out_argument(a, x, t):
+    np.multiply(a, x[t - 1 : t], out=x[t : t + 1])
+
+
+def through_a_view(a, x, t):
+    part = x[t - 1 : t + 1]
+    part[1] = a * part[0]
+
+
+WAYS = {
+    "entry": lambda a, x, t: x.__setitem__(t, a * x[t - 1]),
+    "in a tuple": lambda a, x, t: x.__setitem__((t, ...), a * x[t - 1]),
+    "counted from the end": lambda a, x, t: x.__setitem__(-t, a * x[-t - 1]),
+    "slice": lambda a, x, t: x.__setitem__(slice(t, t + 1), a * x[t - 1 : t]),
+    "list": lambda a, x, t: x.__setitem__([t, t - 2], a * x[[t - 1, t]]),
+    "array": lambda a, x, t: x.__setitem__(np.array([t]), a * x[t - 1]),
+    "recorded index": lambda a, x, t: x.__setitem__(np.argmax(x[t - 1 : t]) + t, a * x[t - 1]),
+    "flat": lambda a, x, t: x.flat.__setitem__(t, a * x.flat[t - 1]),
+    "out=": out_argument,
+    "view": through_a_view,
+}
+
+
+@pytest.mark.parametrize("write", WAYS.values(), ids=WAYS)
+def test_each_way_to_write_an_entry_keeps_no_array(write):
+    def f(a):
+        x = np.zeros(200)
+        x[:3] = a
+        for t in range(3, 100):
+            write(a, x, t)
+        return np.sum(x[3:])
+
+    nodes = record_graph(f, 0.9).nodes
+    assert sum(np.size(node.value) for node in nodes if node.version is None) < 2000
+    np.testing.assert_allclose(cr.grad(f)(0.9), (f(0.9 + 1e-6) - f(0.9 - 1e-6)) / 2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [(np.array([1, 3]), slice(1, 4)), (slice(2, 4), np.array([1, 1, 2])), (3, np.array([0, 2])), ([1, 2], [0, 0])],
+)
+def test_arrays_side_by_side_in_a_key_write_as_in_numpy(key, copied):
+    x = np.random.default_rng(0).normal(size=(20, 10))
+    new = np.random.default_rng(1).normal(size=np.shape(x[key]))
+
+    def f(x, new):
+        y = x * 2.0
+        y[0, 0] = new.flat[0]
+        y[key] = new * y[key]
+        return np.sum(np.sin(y))
+
+    shared = [f(x, new), *cr.grad(f, (0, 1))(x, new), cr.hessian(f, 1)(x, new)]
+    assert cr.value_and_grad(f)(x, new)[0] == shared[0]
+    copied()
+    for a, b in zip(shared[1:], [*cr.grad(f, (0, 1))(x, new), cr.hessian(f, 1)(x, new)], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    report = cr.check(f)(x, new)
+    assert report.ok, str(report)

@@ -199,6 +199,8 @@ class Flat:
         return iter(self.x.ravel())
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, int | np.integer):
+            return self.x[np.unravel_index(range(self.x.size)[key], self.x.shape)]
         return self.x.flatten()[key].copy()
 
     def __setitem__(self, key: Any, new: Any) -> None:

@@ -130,6 +130,9 @@ def write(x, new, key):
         mask = np.reshape(key, key.shape + (1,) * (x.ndim - key.ndim))
         return np.where(mask, np.astype(as_array(new), x.dtype), x)
     key = full_key(key, x.shape)
+    if _is_plain_with_arrays(key, x):
+        parts, indices = slots(key)
+        return record_write(set_at, (x, as_array(new), *indices), {"key": parts}, tuple(map(form_of, key)))
     if has_arrays(key) or None in [part if part is None else 0 for part in key]:
         positions = _positions(key, x.shape)
         new = np.broadcast_to(as_array(new), positions.shape)
@@ -138,6 +141,16 @@ def write(x, new, key):
         flat = record_write(set_at, (np.reshape(x, (-1,)), new, *indices), {"key": key}, now)
         return np.reshape(flat, x.shape)
     return record_write(set_at, (x, as_array(new)), {"key": key}, key)
+
+
+def _is_plain_with_arrays(key, x):
+    """Whether a key is a plain one: with arrays, all side by side, and no new axes."""
+    if not has_arrays(key) or not is_numpy(namespace_of((form_of(x),))):
+        return False
+    if any(part is None or part is Ellipsis for part in key) or (x.ndim > 1 and any(map(is_recorded, key))):
+        return False
+    arrays = [i for i, part in enumerate(key) if _is_array(part)]
+    return arrays == list(range(arrays[0], arrays[-1] + 1))
 
 
 @answers((np.add, "at"))
