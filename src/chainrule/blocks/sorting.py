@@ -7,8 +7,9 @@ import numpy as np
 
 from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, library_block
+from chainrule.blocks.elementwise import isnan
 from chainrule.blocks.integers import step
-from chainrule.blocks.reductions import axes_of, expand, spread
+from chainrule.blocks.reductions import any_, axes_of, expand, spread
 from chainrule.blocks.shaping import as_array
 from chainrule.blocks.statistics import weights_along
 from chainrule.domains import apart, example
@@ -175,8 +176,8 @@ def _between(rows, what):
 
 
 def _nan_where_missing(z, rows):
-    missing = np.any(np.isnan(rows), axis=-1)
-    return np.where(missing, np.nan, z)[()] if bool(np.any(missing)) else z
+    missing = any_(isnan(rows), axis=-1)
+    return np.where(missing, np.nan, z)[()] if bool(any_(missing) if missing.ndim else missing) else z
 
 
 def _between_numbers(rows, what):

@@ -83,8 +83,11 @@ def _part_text(part):
     return str(part) if part.size <= 4 else f"<{'×'.join(map(str, part.shape))} integers>"
 
 
+_ARRAYS = (np.ndarray, Array, Slot)
+
+
 def has_arrays(key):
-    return any(isinstance(part, np.ndarray | Array | Slot) for part in key)
+    return any(isinstance(part, _ARRAYS) for part in key)
 
 
 def is_whole(key):
@@ -121,9 +124,10 @@ def _getitem_notation(x, key):
 )
 def getitem(xp, x, *indices, key=()):
     """z = x[key]."""
-    if any(map(is_recorded, indices)):  # a plain x would read their values
-        return record(getitem, (x, *indices), {"key": key})
-    key = filled(key, indices)
+    if indices:
+        if any(map(is_recorded, indices)):  # a plain x would read their values
+            return record(getitem, (x, *indices), {"key": key})
+        key = filled(key, indices)
     if hasattr(x, "index_add"):  # PyTorch
         x, key = _forwards(xp, x, key)
     z = x[(..., *key)]
@@ -146,7 +150,8 @@ def _forwards(xp, x, key):
 
 @getitem.backward
 def getitem_backward(xp, dz, z, x, *indices, key=()):
-    return add_at(dz, *indices, key=key, shape=tuple(x.shape)), *(None for _ in indices)
+    dx = add_at(dz, *indices, key=key, shape=tuple(x.shape))
+    return (dx, *(None for _ in indices)) if indices else dx
 
 
 def _add_at_notation(v, key, shape):
@@ -163,16 +168,16 @@ def _add_at_notation(v, key, shape):
 )
 def add_at(xp, v, *indices, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is indexed several times gets the sum."""
-    if any(map(is_recorded, (v, *indices))):
+    if indices and any(map(is_recorded, (v, *indices))):
         return record(add_at, (v, *indices), {"key": key, "shape": shape})
     lead = v.shape[: v.ndim - _selected_ndim(key, indices, shape)]
     z = xp.zeros(lead + shape, dtype=v.dtype)
-    is_basic, key = _is_basic(key), filled(key, indices)
-    if hasattr(z, "at"):  # JAX's arrays cannot be written into
-        z = z.at[(..., *key)].add(v)
-    elif is_numpy(xp) and not is_basic:
+    template, key = key, filled(key, indices)
+    if is_numpy(xp) and has_arrays(template):
         xp.add.at(z, (..., *key), v)
-    elif is_numpy(xp) or is_basic:
+    elif hasattr(z, "at"):  # JAX's arrays cannot be written into
+        z = z.at[(..., *key)].add(v)
+    elif is_numpy(xp) or _is_basic(template):
         z[(..., *key)] = v
     elif indices and not lead and not any(isinstance(part, slice) for part in key):
         z = z.index_put(tuple(xp.asarray(part) for part in key), v, accumulate=True)
@@ -208,7 +213,8 @@ def _added_in_pytorch(xp, z, v, positions, lead):
 
 @add_at.backward
 def add_at_backward(xp, dz, z, v, *indices, key=(), shape=()):
-    return getitem(dz, *indices, key=key), *(None for _ in indices)
+    dv = getitem(dz, *indices, key=key)
+    return (dv, *(None for _ in indices)) if indices else dv
 
 
 @library_block(

@@ -14,6 +14,7 @@ from chainrule.array import Array, form_of, is_recorded, value_of
 from chainrule.block import answers
 from chainrule.blocks import integers
 from chainrule.blocks.indexing.entries import (
+    Slot,
     added,
     gathered,
     getitem,
@@ -86,11 +87,16 @@ def _plain_slice(part):
     return slice(*(None if p is None else int(value_of(p)) for p in (part.start, part.stop, part.step)))
 
 
+_AT_THE_OPERAND = (Slot(0),)
+
+
 @answers(getitem_key)
 def read(x, key):
     """x[key]."""
     if type(key) is int and (ndim := x.ndim):  # by far the most frequent case
         return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))})
+    if type(key) is Array and x.ndim == 1 and key.dtype.kind in "iu":
+        return record(getitem, (x, key), {"key": _AT_THE_OPERAND})
     key = full_key(key, x.shape)
     if not has_arrays(key):
         return getitem(x, key=key)
@@ -190,8 +196,10 @@ def numpy_take_along_axis(arr, indices, axis=-1):
     indices = _as_index(indices)
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
-    key[axis % arr.ndim] = indices
+    key = [indices]
+    if arr.ndim != 1:
+        key = list(np.ix_(*(np.arange(n) for n in arr.shape)))
+        key[axis % arr.ndim] = indices
     if is_recorded(indices) and not is_recorded(arr):  # a plain array would read the indices
         return gathered(arr, key)
     return arr[tuple(key)]
@@ -220,7 +228,7 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
         raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
     if a.ndim > 1 and form_of(a).flags.fnc:  # the result keeps Fortran's order, which decides what is a view of it
         return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
-    z = owned(np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis))
+    z = owned(numpy_take_along_axis(a, numpy_argsort(a, axis=axis, kind=kind or "stable"), axis))
     z._unsure = not form_of(a).flags.c_contiguous
     return z
 
