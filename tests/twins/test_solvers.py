@@ -72,12 +72,11 @@ def test_a_minimum_that_is_not_isolated_has_no_derivative():
 
 
 def test_a_linear_program_with_many_solutions_has_no_derivative():
-    with pytest.raises(GradientError, match="as many"):
-        cr.grad(
-            lambda b: optimize.linprog([-1.0, -1.0], [[1.0, 1.0]], [b], bounds=[(0, 9), (0, 9)], method="highs-ipm").x[
-                0
-            ]
-        )(1.0)
+    def f(b):
+        return optimize.linprog([-1.0, -1.0], [[1.0, 1.0]], [b]).x[0]
+
+    with pytest.raises(GradientError, match=r"not unique|as many"):
+        cr.grad(f)(1.0)
 
 
 def test_a_callback_without_recorded_values_gives_a_plain_result():

@@ -496,14 +496,18 @@ def linprog(
                 rows.append(np.eye(x.size)[i])
                 limits.append(limit)
                 break
-    if len(rows) != x.size or np.linalg.matrix_rank(np.stack([value_of(row) for row in rows])) < x.size:
+    plain_rows = np.reshape([value_of(row) for row in rows], (len(rows), x.size))
+    if len(rows) != x.size or np.linalg.matrix_rank(plain_rows) < x.size:
         raise GradientError(
             f"the solution of linprog has no derivative: {len(rows)} constraints are active for {x.size} unknowns; "
             "it is unique and regular where these are as many, and independent" + at_line()
         )
-    made = np.linalg.solve(
-        np.stack([np.asarray(r, float) if type(r) is not Array else r for r in rows]), np.stack(limits)
-    )
+    prices = np.linalg.solve(plain_rows.T, plain[0])[0 if plain[3] is None else len(plain[3]) :]
+    if np.any(np.abs(prices) <= 1e-9 * np.max(np.abs(plain[0]))):
+        raise GradientError(
+            "the solution of linprog has no derivative: it is not unique, another one has the same value" + at_line()
+        )
+    made = np.linalg.solve(np.stack(rows), np.stack(limits))
     return _filled(result, x=made, fun=np.dot(c, made))
 
 

@@ -448,10 +448,10 @@ def _without_twin(function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _has_callbacks(x: Any) -> bool:
-    """Whether a function is among the arguments, whose closure may hold recorded values."""
+    """Whether a function is among the arguments whose closure holds recorded values."""
     if type(x) in (tuple, list, dict):
         return any(map(_has_callbacks, x.values() if type(x) is dict else x))
-    return callable(x) and not isinstance(x, type)
+    return callable(x) and holds_recorded_values(x)
 
 
 def _has_no_gradient(x: Any) -> bool:
