@@ -45,7 +45,7 @@ __all__ = ["standins"]
 
 _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | MATH_FUNCTIONS).items()}
 """The stand-in for a function, by its id, because not every value of a name has a hash."""
-_WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out", "flat", "real", "imag"}
+_WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out", "output", "flat", "real", "imag"}
 """Names of what writes into an array: methods, functions, keywords, and attributes that can be set."""
 
 

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from typing import Any
@@ -221,6 +222,10 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
     found = TWINS.get(id(function))
     if found is None:
         return _without_twin(function, args, kwargs)
+    args, kwargs, target = _without_writes(function, args, kwargs)
+    if target is not None:
+        target[...] = _called(function, *args, **kwargs)
+        return target
     args, kwargs = plain_of(args), plain_of(kwargs)
     if isinstance(function, type) and isinstance(found.made, type):
         plain = _called_plainly(function, plain_values(args), plain_values(kwargs)) if found.adopts else None
@@ -237,6 +242,37 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
 
     result = answered(found.made, _full_name(function), run, args, kwargs)
     return Instance(objects[0], result) if objects else result
+
+
+def _without_writes(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+    """The arguments of a call that writes into none of them, and the array that is to hold the result, or None.
+
+    SciPy gets the values that are recorded, so it must not write into them.
+    """
+    target, given = None, dict(zip(_parameters(function), args, strict=False)) | kwargs
+    for name, value in given.items():
+        if name.startswith("overwrite_"):
+            given[name] = False
+        elif name in ("out", "output") and isinstance(value, np.ndarray | Array):
+            target, given[name] = value, None
+    if type(target) is np.ndarray:
+        raise RecordingError(
+            f"the result of {_full_name(function)} cannot be written into a plain array: its gradient would be lost; "
+            "use the returned array, or make that array in the function" + at_line()
+        )
+    count = len(args)
+    known = [given[name] for name in _parameters(function)[:count]]
+    return (*known, *args[len(known) :]), {name: given[name] for name in kwargs}, target
+
+
+@functools.cache
+def _parameters(function: Any) -> tuple[str, ...]:
+    """The names of the arguments that a function takes by position; none if it does not say."""
+    try:
+        every = inspect.signature(function).parameters.values()
+    except ValueError:
+        return ()
+    return tuple(p.name for p in every if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
 
 
 def _called_of_class(run: Any, made: Any, *args: Any, **kwargs: Any) -> Any:
