@@ -35,6 +35,8 @@ LEFT_OUT = {
     "empty_like",
     "block",
     "irfft",
+    "hfft",
+    "intersect1d",
     "can_cast",
     "nextafter",
 }
@@ -43,10 +45,11 @@ LEFT_OUT |= {"jvp", "yvp", "kvp", "ivp", "h1vp", "h2vp"}  # SciPy makes a plain 
 LEFT_OUT |= {"hyp1f1", "polydiv", "tklmbda"}  # never ends at infinity; its remainder is rounding; found by bisection
 """What writes files, returns whatever stood in memory, crashes or is wrong in plain SciPy, or is about dtypes.
 
-And `nextafter`, a step here and in JAX, though differences see a slope; `polydiv`, whose remainder may be rounding."""
+And `nextafter`, a step here and in JAX, though differences see a slope; `polydiv`, whose remainder may be rounding;
+`intersect1d`, which jumps where two numbers become equal."""
 
-NOT_GIVEN = ("out", "like", "order", "device", "overwrite_input", "tol", "mean")
-"""Parameters that say what becomes of memory, or how wrong a result may be."""
+NOT_GIVEN = ("out", "like", "order", "device", "overwrite_input", "tol", "mean", "einsum_call")
+"""Parameters that say what becomes of memory, how wrong a result may be, or that NumPy keeps for itself."""
 
 SHAPES = [(), (), (1,), (3,), (3,), (4,), (2, 3), (3, 3), (3, 3), (3, 1), (1, 3), (2, 3, 3), (0,), (2, 0), (1, 1)]
 DTYPES = ["f8"] * 8 + ["f4", "f4", "f2", "c16", "c16", "c8", "?", "i1", "i8", "i8", "i4", "u1", "u8"]
@@ -240,7 +243,7 @@ class Refused(Exception):
     """chainrule says that it does not do this: allowed, and counted."""
 
 
-HANG = {"lstsq", "hyp1f1"}
+HANG = {"lstsq", "hyp1f1", "yn"}
 """What may not end, in plain NumPy and SciPy too, where an entry is infinite."""
 
 
