@@ -212,3 +212,14 @@ def test_interpolation_between_places_that_do_not_rise_says_so():
 
 def test_a_quantile_at_a_recorded_number_of_python():
     assert cr.grad(lambda q: np.quantile(np.array([1.0, 4.0]), q))(0.5) == 3.0
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_log_softmax_beside_an_infinite_entry_is_scipys_compiled_too(axis):
+    f = lambda x: scipy_special.log_softmax(x, axis=axis)  # noqa: E731
+    compiled = cr.compile(f)
+    finite = np.array([[1.5, 2.0, 0.5], [-0.1, 0.1, -0.9]])
+    infinite = np.array([[1.5, 2.0, np.inf], [-np.inf, -np.inf, -np.inf]])
+    with np.errstate(all="ignore"):
+        for x in (finite, finite, finite, infinite, infinite, infinite, finite):
+            np.testing.assert_allclose(compiled(x), f(x), rtol=1e-14)

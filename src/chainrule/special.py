@@ -160,5 +160,9 @@ def softmax(x: Any, axis: Any = None) -> Any:
 
 
 def log_softmax(x: Any, axis: Any = None) -> Any:
-    """As `cr.log_softmax`, over all entries by default."""
-    return normalisation.log_softmax(x, axis=axis)
+    """As `cr.log_softmax`, over all entries by default; as SciPy's it is −∞ beside an infinite entry."""
+    top: Any = np.max(x, axis=axis, keepdims=True)
+    if bool(np.all(np.isfinite(top))):
+        return normalisation.log_softmax(x, axis=axis)
+    shifted = x - np.where(np.isfinite(top), top, 0.0)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
