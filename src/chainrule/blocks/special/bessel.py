@@ -261,7 +261,7 @@ log_wright_bessel: Elementwise = special_function("log_wright_bessel", unknown("
 
 
 def _product(xp, c, y):
-    """c y, and 0 where y is 0 and c infinite or not known."""
+    """c y; where y is 0 the result is 0, even if c is infinite or NaN."""
     return xp.where((y == 0) & ~xp.isfinite(c), 0.0, c) * y
 
 

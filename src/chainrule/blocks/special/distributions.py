@@ -38,7 +38,7 @@ def _log_boxcox(xp, z, x, lmbda):
 
 @singular
 def _times_density(xp, factor, a, x):
-    """factor ∂P(a, x)/∂x, and 0 where x is 0 with the factor, though the density be infinite there."""
+    """factor ∂P(a, x)/∂x; where the factor is 0 (at x = 0) the result is 0, even if the density is infinite there."""
     density = gamma_density(xp, a, x)
     return factor * xp.where((factor == 0) & ~xp.isfinite(density), 0.0, density)
 
@@ -217,13 +217,13 @@ chndtrinc = special_function(  # the nc of chndtr(x, df, nc) = p; SciPy's is 10�
 
 @answers("scipy.special.nrdtrimn")
 def scipy_nrdtrimn(p, std, x):
-    """The mean for which a normal variable is less than x with probability p."""
+    """The mean of the normal distribution with this standard deviation that is below x with probability p."""
     return x - np.where(std > 0, std, np.nan)[()] * _finite(ndtri(p))
 
 
 @answers("scipy.special.nrdtrisd")
 def scipy_nrdtrisd(mn, p, x):
-    """The standard deviation for which a normal variable is less than x with probability p."""
+    """The standard deviation of the normal distribution with this mean that is below x with probability p."""
     return (x - mn) / _finite(ndtri(p))
 
 

@@ -30,13 +30,13 @@ def _far_slope(q, order=0):
 
 
 def _is_far(xp, x):
-    """Where |x| > 6, and x there."""
+    """Whether |x| > 6, and x where it is (7 elsewhere)."""
     far = abs(x) > 6
     return far, xp.where(far, x, 7.0)
 
 
 def _gaussian_of(xp, where, x):
-    """x e^(−x²) where it counts, else 0."""
+    """x e^(−x²) under a condition, else 0."""
     x = xp.where(where, x, 0.0)
     return x * xp.exp(-x * x)
 

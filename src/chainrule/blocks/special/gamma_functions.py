@@ -166,8 +166,8 @@ def _slope_of_rgamma(xp, x):
 def _poch_by_a(xp, z, a, m):
     """z (ψ(a + m) − ψ(a)); nearer to a pole of Γ(a) than of Γ(a + m) it is Γ(a + m) times a derivative of 1/Γ."""
     inner = (a + m > 0) | (
-        2 * abs(sinpi(xp, a)) < abs(sinpi(xp, a + m))
-    )  # of a whole m they are equal but for rounding
+        2 * abs(sinpi(xp, a)) < abs(sinpi(xp, a + m))  # for a whole m the two are equal up to rounding
+    )
     near = (a < 0.01 * abs(m)) & (a < 0.5) & (a > -170) & (a + m < 170) & inner
     pole, sum_ = xp.where(near, a, 1.0), xp.where(near, a + m, 1.0)
     at_poles = gamma(sum_) * (_slope_of_rgamma(xp, pole) + rgamma(pole) * digamma(sum_))
@@ -184,18 +184,18 @@ def _beta_by_a(xp, z, a, b):
 
 
 def _is_pole(xp, k):
-    """Whether Γ(k + 1) has a pole at k, or next to it where it is a number."""
+    """Whether k is a pole of Γ(k + 1), or so near to one (0.003) that ψ cancels."""
     return ((k < -0.5) & (k > -170) & (abs(sinpi(xp, k)) < 0.01)) | _is_far_pole(xp, k)
 
 
 def _is_far_pole(xp, k):
-    """Whether it has one so far left that Γ and 1/Γ leave the range of numbers. Beside it they are not told apart."""
+    """Whether k is a pole so far left that Γ and 1/Γ beside it over- and underflow; then only the pole itself counts."""
     return (k < -100) & (k == xp.floor(k)) & (k > -(2.0**52))
 
 
 @singular
 def _binom_at_poles(xp, upper, pole, psi_of):
-    """∂/∂pole of poch(upper − pole + 1, pole) / Γ(pole + 1), but for the sign of what is within poch: see its callers."""
+    """∂/∂pole of poch(upper − pole + 1, pole) / Γ(pole + 1) at or near a pole; ψ(psi_of) is from poch."""
     far = _is_far_pole(xp, pole)
     near = xp.where(far, 0.0, pole)
     ratio = poch(upper - near + 1, near)

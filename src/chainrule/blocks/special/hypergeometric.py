@@ -4,8 +4,9 @@ from chainrule.block import Elementwise, singular
 from chainrule.blocks.special.table import special_function, symbol, unknown
 from chainrule.domains import exactly, example, inside, normal, positive
 
-# A derivative has each parameter raised by one. Where an upper one is then 0 the series is 1, which SciPy's functions do
-# not say if the lower one is 0 or a negative integer. Where an upper one is the lower one, SciPy leaves out both.
+# A derivative is the same function with each parameter raised by one. If an upper parameter becomes 0 by that, the series
+# is 1; SciPy's functions are NaN there if the lower parameter is 0 or a negative integer. If an upper parameter equals the
+# lower one, the two cancel.
 
 
 def _hyp1f1_by_z(xp, a, b, z):

@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, tuple[str, int | None]] = {}
 """Of each block of these tables: the function of `scipy.special`, and which of its results it is if it has several."""
 
 OTHER_NAMES = {"psi": "digamma"}
-"""What some libraries call a function."""
+"""Other libraries' names of functions."""
 
 chance = between(0.15, 0.7)
 """A probability, neither near 0 nor near 1."""
@@ -91,7 +91,7 @@ def whole(function: str, operand: str) -> Any:
 
 
 def whole_part(xp: Any, n: Any) -> Any:
-    """The number that SciPy takes where a function wants an integer: it cuts off what is behind the point."""
+    """The integer that SciPy takes of a float where a function wants an integer: it rounds towards zero."""
     return n if isinstance(n, int) else xp.trunc(n)
 
 

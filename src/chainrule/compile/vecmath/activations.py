@@ -1,4 +1,4 @@
-"""What networks are made of besides the field's old functions."""
+"""Sigmoid, softplus and logaddexp, which do not overflow, and the masked product of gradients."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
@@ -13,7 +13,7 @@ __all__ = ["logaddexp", "product_or_zero", "sigmoid", "softplus"]
 
 @exact
 def product_or_zero64(dz, slope):
-    """dz · slope, and 0 where dz is 0 though the slope be infinite or NaN."""
+    """dz · slope; where dz is 0 the result is 0, even if the slope is infinite or NaN."""
     return select(dz == 0.0, dz, dz * slope)
 
 
@@ -46,7 +46,7 @@ def softplus32(x):
 
 @exact
 def logaddexp64(x, y):
-    """The larger one, and what the other adds to it; two equal ones may be infinite."""
+    """max(x, y) + log(1 + e^(−|x − y|)). The difference of equal numbers is set to 0, for ∞ − ∞ would be NaN."""
     return maximum(x, y) + log1p_64(exp64(-abs(select(x == y, 0.0, x - y))))
 
 

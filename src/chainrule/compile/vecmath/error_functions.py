@@ -64,7 +64,7 @@ def erfc_scaled64(z):
 
 @exact
 def erfc_of_positive64(y, low):
-    """erfc(y + low), low being what y was rounded by: it counts 2y-fold in the exponent."""
+    """erfc(y + low), where low is the rounding error of y: in the exponent −(y + low)² it is multiplied by 2y."""
     y = select(y > 28.0, 28.0, y)
     high = from_bits64(bits64(y) & i64(-134217728))  # its square is exact
     d = (high - y) * (high + y) - 2.0 * y * low
@@ -88,7 +88,7 @@ def erfc64(x):
 
 @exact
 def erf32(x):
-    """x times a polynomial in x², up to 4, in float64, where its terms of both signs leave enough: tools/minimax.py."""
+    """x times a polynomial in x², up to 4; in float64, for its terms cancel. By tools/minimax.py."""
     x = f64(x)
     x = select(abs(x) > 4.0, math.copysign(4.0, x), x)
     z = x * x
@@ -140,7 +140,7 @@ SQRT_HALF, SQRT_HALF_LOW = 0.7071067811865476, -4.833646656726457e-17
 
 @exact
 def ndtr64(x):
-    """erfc(−x / √2) / 2, the quotient in two numbers."""
+    """erfc(−x / √2) / 2, with x / √2 as a sum of two numbers."""
     y = abs(x) * SQRT_HALF
     low = fma(abs(x), SQRT_HALF, -y) + abs(x) * SQRT_HALF_LOW
     low = low + low / (2.0 * y * (y + 0.5))  # −erfc′ / erfc is about 2y + 1 / (y + ½)

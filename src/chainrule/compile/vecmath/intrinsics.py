@@ -1,4 +1,4 @@
-"""What elementary functions are written in: how they are compiled, and what LLVM has and Python has not."""
+"""What elementary functions are written with: how they are rounded, and operations of LLVM that Python lacks."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ i32, i64 = np.int32, np.int64
 
 
 def exact(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile as it stands, but that a product may be added in one step."""
+    """Compile as written, but a product and a sum may be one fused multiply-add, which rounds once."""
     function.flags = ("contract",)  # type: ignore[attr-defined]
     return function
 
 
 def strict(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile as it stands: each operation is rounded, as sums and products in two numbers need it."""
+    """Compile as written, with each operation rounded: a rounding error is computed from that."""
     function.flags = ()  # type: ignore[attr-defined]
     return function
 
 
 of_both = Overloaded
-"""The function for both kinds of numbers."""
+"""The function for float64 and float32."""
 
 # What LLVM has ---------------------------------------------------------------------------------------------------
 
 
 def intrinsic(emit: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of compiled code; `emit` writes it, and is given what translates the function around it."""
+    """Decorator: a function of compiled code only. `emit(to, *arguments)` writes it with the translation `to`."""
 
     def function(*given: Any) -> Any:
         raise NotImplementedError(f"{emit.__name__} exists in compiled code only")
@@ -79,13 +79,13 @@ bits32, from_bits32 = _bits("float32", "int32"), _bits("int32", "float32")
 
 @intrinsic
 def maximum(to: Any, x: Any, y: Any) -> TypedNumber:
-    """The larger one, NaN if one is."""
+    """The larger of two numbers; NaN if one of them is."""
     return to.extreme("maximum", x, y)
 
 
 @intrinsic
 def minimum(to: Any, x: Any, y: Any) -> TypedNumber:
-    """The smaller one, NaN if one is."""
+    """The smaller of two numbers; NaN if one of them is."""
     return to.extreme("minimum", x, y)
 
 
@@ -104,14 +104,14 @@ def select(to: Any, condition: Any, x: Any, y: Any) -> TypedNumber:
 
 @intrinsic
 def shift_right(to: Any, x: Any, n: Any) -> TypedNumber:
-    """The bits of x moved down by n, zeros coming in."""
+    """The bits of x shifted right by n places, with zeros from the left."""
     x, n = to.together(x, n)
     return TypedNumber(x.dtype, to.builder.lshr(x.value, n.value), combined(">>", span_of(x), span_of(n)))
 
 
 def _add_one(place: int) -> Callable[..., Any]:
     def add_one(to: Any, array: Any) -> TypedNumber:
-        """Add one to an entry of an array of integers, whatever other threads do with it; what it was before."""
+        """Atomically add one to an entry of an array of integers; returns what it was before."""
         here = to.place(array, [place])
         return TypedNumber("int64", to.builder.atomic_rmw("add", here, LONG(1), "seq_cst"), Span(0))
 
@@ -123,7 +123,7 @@ take, finish = _add_one(0), _add_one(1)  # turns: how many pieces have been take
 
 @intrinsic
 def piece_of(to: Any, cuts: Any, piece: Any, n: Any) -> tuple[TypedNumber, TypedNumber, TypedNumber]:
-    """Where a piece of n rows begins and ends, and how many rows it has; within 0 and n whatever the cuts are."""
+    """The first row of a piece, the row after its last, and the number of its rows; all within 0 and n."""
     n, zero = to.number(n), to.number(0)
     ends = [loaded(to.builder, "int64", to.place(cuts, [part])) for part in (piece, to.binary("+", piece, 1))]
     first = to.extreme("minimum", to.extreme("maximum", ends[0], zero), n)

@@ -34,7 +34,7 @@ def arcsin_series64(z):
 
 @exact
 def arcsin_part64(y):
-    """arcsin(y) up to 1/2; above, arcsin √((1 − y)/2), of which twice is missing from π/2."""
+    """arcsin(y) up to y = 1/2; above it arcsin √((1 − y)/2), which is (π/2 − arcsin y)/2."""
     big = y > 0.5
     z = select(big, 0.5 * (1.0 - y), y * y)
     s = select(big, math.sqrt(z), y)

@@ -59,7 +59,7 @@ def split64(x):
 
 @exact
 def log_edges64(x, z):
-    """What a logarithm is at infinity, at zero, and below."""
+    """z = log x, with its values at ∞ (∞), at 0 (−∞), and at negative numbers (NaN) in place of what was computed."""
     z = select(x == math.inf, math.inf, z)
     z = select(x == 0.0, -math.inf, z)
     return select(x >= 0.0, z, math.nan)

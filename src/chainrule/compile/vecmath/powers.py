@@ -35,7 +35,7 @@ from chainrule.compile.vecmath.logarithms import log2_short64, split64
 
 __all__ = ["cbrt", "hypot", "power"]
 
-# Of each number what is missing from the float64.
+# Constants as sums of two numbers: the second one is the rounding error of the first.
 THIRD, THIRD_LOW = 1 / 3, 1.850371707708594e-17
 TWO_LOG2E, TWO_LOG2E_LOW = 2.8853900817779268, 4.0710547481862066e-17
 LN2, LN2_LOW = 0.6931471805599453, 2.3190468138462996e-17

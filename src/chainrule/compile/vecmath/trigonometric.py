@@ -68,7 +68,7 @@ def digits(count: int, first: int, widths: tuple[int, ...]) -> list[np.ndarray]:
 
 
 def carried(high: np.ndarray, low: np.ndarray, unit: float, turns: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both parts moved around 0: the low one by units of the high one, that one by whole turns."""
+    """Both parts centred at 0: the low one within half a unit of the high one, the high one within half a turn."""
     up = unit * (low >= unit / 2)
     high, low = high + up, low - up
     return high - turns * (high >= turns / 2), low
@@ -85,13 +85,13 @@ def table64() -> np.ndarray:
 
 
 def table32() -> np.ndarray:
-    """Two numbers for each k: multiples of 2^-5, of which products with 24 bits are exact, and the rest."""
+    """Two numbers for each k: a multiple of 2^-5, whose product with a number of 24 bits is exact, and the rest."""
     high, low = digits(128, 24, (30, 53))
     return with_nan(*carried(high, low, 2.0**-5, 2.0**25))
 
 
 def with_nan(*parts: np.ndarray) -> np.ndarray:
-    """One line after the other, and one of NaN for the exponent of Inf and NaN."""
+    """The lines of a table one after the other; the last, for the exponent of Inf and NaN, is NaN."""
     return np.append(np.stack(parts, axis=1), np.full(len(parts), math.nan))
 
 
@@ -105,7 +105,7 @@ TINY64 = 2.0**-27  # below it x³ / 3 is less than a quarter of a unit in the la
 
 @exact
 def scaled64(x):
-    """s, and where its line of the table begins."""
+    """x as s 2^k with s in the range of the table, and the place where the line of k begins."""
     bits, one = bits64(x), i64(0x3FF0000000000000)
     exponent = bits & i64(0x7FF0000000000000)
     above = maximum(exponent, one) - one
@@ -218,7 +218,7 @@ def quarter_turns32(x):
 
 @exact
 def sin_and_cos32(f):
-    """Of f quarter turns, |f| ≤ 0.532: minimax, by tools/minimax.py."""
+    """The sine and cosine of f quarter turns, |f| ≤ 0.532: minimax, by tools/minimax.py."""
     z = f * f
     p = -0.0045910943692354203
     p = p * z + 0.07967647572460511
