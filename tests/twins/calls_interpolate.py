@@ -81,6 +81,6 @@ CALLS = {
     "interpn": Call(lambda z, a, b: interpolate.interpn((X, V), z, (a, b), bounds_error=False, fill_value=0.0), (Z, AT[:2], np.array([1.1, 9.0]))),
     "RectBivariateSpline": Call(lambda z, x, y: interpolate.RectBivariateSpline(X, V, z).ev(x, y), (Z, AT[:2], V[1:3] + 0.1)),
     "RectBivariateSpline, on a grid": Call(lambda z, x, y: interpolate.RectBivariateSpline(X, V, z, kx=2)(x, y, dx=1), (Z, AT[:2], V[1:3] + 0.1)),
-    "LinearNDInterpolator": Call(lambda v, at: interpolate.LinearNDInterpolator(SQUARE, v)(at), (Y[:5], INSIDE), slow=True),
-    "griddata": Call(lambda v, at: interpolate.griddata(SQUARE, v, at), (Y[:5], INSIDE), slow=True),
+    "LinearNDInterpolator": Call(lambda at: interpolate.LinearNDInterpolator(SQUARE, Y[:5])(at), (INSIDE,), second=False, slow=True),
+    "griddata": Call(lambda v: interpolate.griddata(SQUARE, v, INSIDE), (Y[:5],), slow=True),
 }  # fmt: skip

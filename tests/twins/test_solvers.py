@@ -102,6 +102,36 @@ def test_random_numbers_have_derivatives_by_loc_and_scale():
         cr.grad(lambda a: scipy.stats.gamma.rvs(a, random_state=7))(2.0)
 
 
+@pytest.mark.parametrize(
+    ("f", "p", "expected"),
+    [
+        (lambda p: scipy.stats.bernoulli.pmf(1, p), 0.0, 1.0),
+        (lambda p: scipy.stats.bernoulli.pmf(0, p), 1.0, -1.0),
+        (lambda p: scipy.stats.binom.pmf(1, 5, p), 0.0, 5.0),
+        (lambda p: scipy.stats.binom.pmf(2, 5, p), 0.0, 0.0),
+        (lambda p: scipy.stats.binom.pmf(4, 5, p), 1.0, -5.0),
+        (lambda m: scipy.stats.poisson.pmf(1, m), 0.0, 1.0),
+        (lambda m: scipy.stats.poisson.pmf(0, m), 0.0, -1.0),
+        (lambda p: scipy.stats.geom.pmf(2, p), 1.0, -1.0),
+        (lambda s: scipy.stats.norm.pdf(1.0, scale=s), -1.0, np.nan),
+    ],
+)
+def test_parameters_at_the_ends_of_their_ranges(f, p, expected):
+    value, gradient = cr.value_and_grad(f)(p)
+    np.testing.assert_array_equal(value, f(p))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12)
+
+
+def test_a_fit_starts_where_scipys_does():
+    t = np.linspace(0, 4, 20)
+    y = 2.5 * np.exp(-1.3 * t) + 0.5 + 0.01 * np.sin(9 * t)
+
+    def fitted(y):
+        return optimize.curve_fit(lambda t, a, b, c: a * np.exp(-b * t) + c, t, y, bounds=(0, [3.0, 2.0, 1.0]))[0]
+
+    np.testing.assert_array_equal(cr.vjp(fitted, y)[0], fitted(y))
+
+
 def test_distributions_agree_with_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)

@@ -7,7 +7,7 @@ Karush, Kuhn and Tucker with the bounds and constraints that are active. Startin
 from __future__ import annotations
 
 import copy
-import inspect
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -408,10 +408,13 @@ def curve_fit(
     **options: Any,
 ) -> Any:
     xdata, ydata, sigma = (joined(x) if isinstance(x, list | tuple) else x for x in (xdata, ydata, sigma))
-    model = Callback(f)
+    plain = Callback(f)
     plain_xdata = read_values(xdata)
-    if p0 is None:
-        p0 = np.ones(_parameters_of(f))
+
+    @functools.wraps(f)  # SciPy counts its parameters
+    def model(*args: Any) -> Any:
+        return plain(*args)
+
     result = scipy.optimize.curve_fit(
         model,
         plain_xdata,
@@ -452,11 +455,6 @@ def curve_fit(
     if not absolute_sigma:
         covariance = covariance * (2 * cost(made, *operands) / (np.size(value_of(ydata)) - p.size))
     return (with_value(made, result[0]), with_value(covariance, result[1]), *result[2:])
-
-
-def _parameters_of(f: Any) -> int:
-    """How many parameters a model has after the variable."""
-    return len(inspect.signature(f).parameters) - 1
 
 
 # Linear problems -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,11 @@ __all__ = ["Discrete"]
 
 
 class Discrete(Distribution):
-    """The twin of a discrete distribution; its formulas are functions of k − loc and the shapes."""
+    """The twin of a discrete distribution; its formulas are functions of k − loc and the shapes.
+
+    The formula `product` gives where a parameter is at an end of its range, and the probability there as a product of
+    powers: its derivative is finite, though the logarithm is not.
+    """
 
     def logpmf(self, k: Any, *args: Any, **kwds: Any) -> Any:
         shapes, k = self._standard(k, args, kwds)
@@ -25,7 +29,14 @@ class Discrete(Distribution):
         return np.where(inside | np.isnan(k), self.formula("logpmf")(np.where(inside, k, low), *shapes), -np.inf)
 
     def pmf(self, k: Any, *args: Any, **kwds: Any) -> Any:
-        return np.exp(self.logpmf(k, *args, **kwds))
+        probability = np.exp(self.logpmf(k, *args, **kwds))
+        if "product" not in self.formulas:
+            return probability
+        shapes, k = self._standard(k, args, kwds)
+        low, high = self._support(shapes)
+        inside = (k >= low) & (k <= high) & (k == np.floor(k))
+        at_end, product = self.formulas["product"](np.where(inside, k, low), *shapes)
+        return np.where(inside & at_end, product, probability)
 
     def cdf(self, k: Any, *args: Any, **kwds: Any) -> Any:
         return self._cumulative(k, args, kwds, self.formula("cdf"), 0.0, 1.0)
@@ -79,6 +90,32 @@ def discrete(real: Any, logpmf: Any, support: Any, **formulas: Any) -> None:
     twin(real)(Discrete(real, {"logpmf": logpmf, "support": support, **formulas}))
 
 
+def _power(x: Any, k: Any, at_end: Any) -> Any:
+    """xᵏ where a parameter is at an end of its range, where log x may be infinite."""
+    return np.where(at_end, x, 0.5) ** k
+
+
+def _poisson_product(k: Any, mu: Any) -> tuple[Any, Any]:
+    at_end = mu == 0
+    return at_end, _power(mu, k, at_end) * np.exp(-mu - sp.gammaln(k + 1))
+
+
+def _binom_product(k: Any, n: Any, p: Any) -> tuple[Any, Any]:
+    at_end = (p == 0) | (p == 1)
+    return at_end, sp.binom(n, k) * _power(p, k, at_end) * _power(1 - p, n - k, at_end)
+
+
+def _geom_product(k: Any, p: Any) -> tuple[Any, Any]:
+    at_end = p == 1
+    return at_end, p * _power(1 - p, k - 1, at_end)
+
+
+def _nbinom_product(k: Any, n: Any, p: Any) -> tuple[Any, Any]:
+    at_end = p == 1
+    ways = np.exp(sp.gammaln(n + k) - sp.gammaln(k + 1) - sp.gammaln(n))
+    return at_end, ways * p**n * _power(1 - p, k, at_end)
+
+
 def _chance(p: Any, least: bool = True) -> Any:
     return within(p, (p >= 0 if least else p > 0) & (p <= 1))
 
@@ -100,6 +137,7 @@ discrete(
     scipy.stats.poisson,
     lambda k, mu: sp.xlogy(k, mu) - sp.gammaln(k + 1) - mu,
     lambda mu: (0, math.inf),
+    product=_poisson_product,
     valid=lambda mu: (within(mu, mu >= 0),),
     cdf=lambda k, mu: sp.pdtr(k, mu),
     sf=lambda k, mu: sp.pdtrc(k, mu),
@@ -110,6 +148,7 @@ discrete(
     scipy.stats.binom,
     _binom_logpmf,
     lambda n, p: (0, n),
+    product=_binom_product,
     valid=lambda n, p: (plain_number(n), _chance(p)),
     cdf=lambda k, n, p: sp.bdtr(k, np.asarray(n).astype(int), p),
     sf=lambda k, n, p: sp.bdtrc(k, np.asarray(n).astype(int), p),
@@ -121,6 +160,7 @@ discrete(
     scipy.stats.bernoulli,
     lambda k, p: sp.xlogy(k, p) + sp.xlog1py(1 - k, -p),
     lambda p: (0, 1),
+    product=lambda k, p: _binom_product(k, 1, p),
     valid=lambda p: (_chance(p),),
     cdf=lambda k, p: 1 - p,
     sf=lambda k, p: p,
@@ -132,6 +172,7 @@ discrete(
     scipy.stats.nbinom,
     _nbinom_logpmf,
     lambda n, p: (0, math.inf),
+    product=_nbinom_product,
     valid=lambda n, p: (within(n, n > 0), _chance(p, least=False)),
     cdf=lambda k, n, p: sp.betainc(n, k + 1, p),
     sf=lambda k, n, p: sp.betaincc(n, k + 1, p),
@@ -142,6 +183,7 @@ discrete(
     scipy.stats.geom,
     lambda k, p: sp.xlog1py(k - 1, -p) + np.log(p),
     lambda p: (1, math.inf),
+    product=_geom_product,
     valid=lambda p: (_chance(p, least=False),),
     cdf=lambda k, p: -np.expm1(k * np.log1p(-p)),
     sf=lambda k, p: np.exp(k * np.log1p(-p)),

@@ -27,7 +27,7 @@ def entries(x: Any) -> Any:
 
 def within(x: Any, valid: Any) -> Any:
     """x, and NaN where it is not valid."""
-    return x if type(valid) in (bool, np.bool_) and valid else np.where(valid, x, np.nan)
+    return x if type(valid) in (bool, np.bool_) and valid else np.where(valid, x, np.nan * x)  # NaN has that gradient
 
 
 class Distribution:
