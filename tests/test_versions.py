@@ -10,6 +10,7 @@ import chainrule as cr
 from chainrule import versions
 from chainrule.array import node_of
 from chainrule.graph import record_graph
+from chainrule.simplify import simplify_graph
 from chainrule.versions import Version, Versions
 
 N = 100  # more entries than are copied
@@ -300,3 +301,18 @@ def test_arrays_side_by_side_in_a_key_write_as_in_numpy(key, copied):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
     report = cr.check(f)(x, new)
     assert report.ok, str(report)
+
+
+def test_a_simplified_graph_shares_the_memory_too():
+    def f(a):
+        x = np.zeros(200)
+        for t in range(1, 100):
+            x[t] = a * x[t - 1] + np.log(1 + np.exp(a * x[t - 1]))
+        return np.sum(x)
+
+    graph = record_graph(f, 0.5)
+    simplified = simplify_graph(graph)
+    assert len(simplified.nodes) < len(graph.nodes)
+    assert sum(np.size(node.value) for node in simplified.nodes if node.version is None) < 2000
+    for node, value in simplified.values(np, [0.5]).items():
+        np.testing.assert_allclose(node.value, value, rtol=1e-12)

@@ -127,6 +127,18 @@ class Node:
         node.version = version
         return node
 
+    def remade(self, block: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Node:
+        """A node of the same value and line that is computed in another way."""
+        where = (self.code, self.lasti, self.name)
+        if self.version is not None:
+            try:
+                value = _OWN_VALUE.__get__(self)
+            except AttributeError:  # it has only the version
+                return Node.of_version(self.version, block, inputs, params, None, *where)
+        else:
+            value = self.value
+        return Node(block, inputs, params, value, *where)
+
     def __getattr__(self, name: str) -> Any:
         """The value of a node that does not have it itself: Python asks this for an attribute that is not set."""
         if name == "value" and (version := self.version) is not None:
@@ -155,6 +167,10 @@ class Node:
     def __repr__(self) -> str:
         what = self.block.name if self.block else "input"
         return f"<Node {self.order}: {self.name or '·'} = {what}, shape {np.shape(self.value)}>"
+
+
+_OWN_VALUE: Any = Node.__dict__["value"]
+"""The attribute itself, which does not ask `__getattr__`."""
 
 
 def _line_number(code: Any, lasti: int) -> int:

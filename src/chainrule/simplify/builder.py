@@ -196,7 +196,7 @@ class Builder:
         if like.block is block and all(x is y for x, y in zip(operands, like.inputs, strict=True)):
             return like
         if not any(x in self.improved for x in operands if type(x) is Node):
-            return Node(block, operands, params, like.value, like.code, like.lasti, like.name)
+            return like.remade(block, operands, params)
         made = Node(block, operands, params, self.forward(block, operands, params), like.code, like.lasti, like.name)
         if not _close(made.value, like.value):
             self.improved.add(made)
