@@ -27,7 +27,7 @@ from chainrule.compile.signatures import Entry
 from chainrule.forks import imported
 from chainrule.version import __version__
 
-__all__ = ["cache_folder", "load_program"]
+__all__ = ["cache_folder", "keep_content", "kept_content", "load_program"]
 
 
 def cache_folder() -> Path | None:
@@ -85,7 +85,8 @@ def load_program(
     Parameters
     ----------
     name, text : of the program; its source.
-    functions, arrays : its functions and small constants: the content of the source.
+    functions, arrays : its functions and small constants: the content of the source. Without functions it must be in
+        the cache.
     entries : the entries through which Python calls the main function of a native program, by name.
     constants : arrays that it reads.
     """
@@ -100,6 +101,8 @@ def load_program(
     if kept is not None:
         with contextlib.suppress(CannotCompile):  # made again, then
             return file, _loaded(kept, names, constants)
+    if not functions:
+        raise CannotCompile(f"the machine code of {name} is not in the cache any more")
     code, outside = imported("chainrule.compile.native").compiled(
         f"{name}_{digest}", functions, arrays, entries, len(constants)
     )
@@ -110,6 +113,25 @@ def load_program(
             replace(folder / f"{name}.code", _seal(made, digest) + made)
             prune(folder.parent)
     return file, _loaded(made, names, constants)
+
+
+def kept_content(digest: str, name: str) -> bytes | None:
+    """What was kept on disk under a digest and a name; None if there is nothing, or it is damaged."""
+    cache = cache_folder()
+    if cache is None:
+        return None
+    try:
+        return _read(own_folder(cache / digest) / f"{name}.code", digest) if (cache / digest).is_dir() else None
+    except OSError:
+        return None
+
+
+def keep_content(digest: str, name: str, content: bytes) -> None:
+    """Keep something on disk, if there is a cache."""
+    folder = _opened(digest)
+    if folder is not None:
+        replace(folder / f"{name}.code", _seal(content, digest) + content)
+        prune(folder.parent)
 
 
 def _opened(digest: str) -> Path | None:

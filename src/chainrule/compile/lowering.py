@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.array import WATCHER
 from chainrule.block import Block
+from chainrule.compile.gathered import Gathered, gathered, sum_of_entries
 from chainrule.compile.indexing_rules import INDEXING_RULES
 from chainrule.compile.lowering_rules import RULES
 from chainrule.compile.making import LoweringRule, Maker
@@ -20,7 +21,7 @@ from chainrule.compile.operations import COMPUTED
 from chainrule.compile.product_rules import PRODUCT_RULES
 from chainrule.compile.recorder import found
 from chainrule.compile.steady import same_inside
-from chainrule.compile.values import Value
+from chainrule.compile.values import Value, input_of
 from chainrule.compile.window_rules import WINDOW_RULES
 from chainrule.errors import CannotRecord
 from chainrule.graph import graph_between, inside
@@ -60,6 +61,10 @@ class Lowering(Maker):
         if node.name and made.op not in ("input", "constant") and made.name is None:
             made.name = node.name
         return made
+
+    def gathered(self, node: Node, sums: Gathered) -> Value:
+        """A sum of entries that were put at places."""
+        return sum_of_entries(self, sums, np.shape(node.value), np.asarray(node.value).dtype, self.value)
 
     def operation(self, node: Node, args: list[Value]) -> Value | None:
         lowered = ALL_RULES.get(node.block)
@@ -129,16 +134,14 @@ def lower(
     lowering = Lowering()
     values = []
     for node, name in zip(inputs, names, strict=True):
-        value = node.value
-        made = Value(
-            "input", (), {}, np.shape(value), np.asarray(value).dtype, type(value) in (int, float, complex), name
-        )
+        made = input_of(node, name)
         made.order = len(lowering.known)
         lowering.known[id(node)] = made
         lowering.of[node] = made
         values.append(made)
     graph = simplify_graph(graph_between(inputs, [out for out in outputs if type(out) is Node]))
+    sums = gathered(graph)
     for node in graph.nodes:
-        lowering.of[node] = lowering.lower(node)
+        lowering.of[node] = lowering.gathered(node, sums[node]) if node in sums else lowering.lower(node)
     results = iter([lowering.value(out) for out in graph.outputs])
     return values, [next(results) if type(out) is Node else None for out in outputs], list(lowering.guards)

@@ -169,6 +169,8 @@ def _cost(value: Value) -> int:
         x = value.args[0]
         inner = x.shape[-2 if value.params["turned"][0] and len(x.shape) > 1 else -1]
         return size_of(value) * inner
+    if value.op in ("slice", "pick"):  # which read no more than they give
+        return size_of(value)
     return max([size_of(value), *(size_of(a) for a in value.args)])
 
 

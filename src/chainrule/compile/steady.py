@@ -71,6 +71,8 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
     found: list[Told] = []
 
     def key(x: Any) -> Any:
+        if type(x) is Node and x in places:  # most operands are
+            return "step", places[x]
         return _key(x, lambda node: ("step", places[node]) if node in places else _key(node.value))
 
     def add_steps(target: Any) -> None:
@@ -79,8 +81,8 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
                 places[node] = places[node.inputs[0]]
                 continue
             places[node] = next(free)
-            inputs_of = tuple(key(x) for x in node.inputs)
-            what = (_key_of_block(node.block), inputs_of, key(node.params), _form(node.value))
+            inputs_of = tuple([key(x) for x in node.inputs])
+            what = (_key_of_block(node.block), inputs_of, key(node.params) if node.params else (), _form(node.value))
             found.append(Told(what, None, (node.code, node.lasti)))
 
     for guard in guards:
@@ -107,7 +109,9 @@ def _new_steps(target: Any, dependent: set[Node], known: dict[Node, int]) -> lis
 
 
 def _form(value: Any) -> Any:
-    return (type(value) if np.ndim(value) == 0 else np.ndarray, np.shape(value), getattr(value, "dtype", None))
+    if isinstance(value, np.ndarray | np.generic):
+        return type(value) if value.ndim == 0 else np.ndarray, value.shape, value.dtype.str
+    return type(value) if np.ndim(value) == 0 else np.ndarray, np.shape(value), None
 
 
 def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:

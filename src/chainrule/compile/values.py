@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["KERNEL_OPS", "REDUCTIONS", "VIEWS", "Value", "axes_of", "reads", "size_of"]
+from chainrule.node import Node
+
+__all__ = ["KERNEL_OPS", "REDUCTIONS", "VIEWS", "Value", "axes_of", "input_of", "reads", "size_of"]
 
 REDUCTIONS = frozenset(["sum", "max", "min", "all", "any", "pick"])
 """Operations that reduce some axes of their first operand; `pick` takes one entry of each row."""
@@ -52,6 +54,12 @@ class Value:
 
     def __repr__(self) -> str:
         return f"<{self.name or '·'} = {self.op}, {self.dtype} {self.shape}>"
+
+
+def input_of(node: Node, name: str) -> Value:
+    """The value of an input."""
+    x = node.value
+    return Value("input", (), {}, np.shape(x), np.asarray(x).dtype, type(x) in (int, float, complex), name)
 
 
 def axes_of(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
-from chainrule.compile.failures import LEFT
+from chainrule.compile.failures import LEFT, CannotCompile
 from chainrule.compile.recorder import Recorded, Signature
 from chainrule.compile.steady import Told
-from chainrule.compile.values import Value
+from chainrule.compile.values import Value, input_of
 from chainrule.forks import IMPORTING
 from chainrule.node import Node
 
@@ -25,11 +26,12 @@ class Version:
     Attributes
     ----------
     steady : whether two recordings agreed: only then it is run.
+    is_planned : whether its program was kept by another process, and has not run yet here.
     told : the steps of the recording, to be compared with another.
     """
 
     def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int], told: list[Told]):
-        self.steady = False
+        self.steady = self.is_planned = False
         self.told = told
         self.name = name
         self.recorded: Recorded | None = recorded
@@ -56,6 +58,27 @@ class Version:
         if self.function is not None:
             return
         with IMPORTING:  # a fork waits for it
+            from chainrule.compile import plans
+
+        recorded, signature = self.recorded, self.signature
+        assert recorded is not None
+        assert signature is not None
+        key = None if self.donated else plans.key_of(self.told, signature.leaves, recorded.names)
+        plan = None if key is None else plans.kept(key)
+        if plan is not None:
+            self.program, self.expected = plan.program, plan.expected
+            inputs = [input_of(node, name) for node, name in zip(recorded.inputs, recorded.names, strict=True)]
+            self.program.inputs = [inputs[i] for i in plan.used]
+            with contextlib.suppress(CannotCompile):  # its machine code has been removed
+                self._load(inputs)
+                self.is_planned = True
+                return
+        self._compile(key)
+
+    def _compile(self, key: str | None = None) -> None:
+        """Compile the recording; with a key, the plan is kept."""
+        with IMPORTING:
+            from chainrule.compile import plans
             from chainrule.compile.lowering import lower
             from chainrule.compile.program import write_program
 
@@ -71,7 +94,13 @@ class Version:
         donated = [inputs[i] for i in self.donated] if overwritable else []
         self.program = write_program(self.name, inputs, outputs, None, donated, guards)
         self._load(inputs)
-        self.recorded, self.signature, self.told = None, None, []  # not needed any more
+        if key is not None and self.program.native:
+            plans.keep(key, self.program, inputs, self.expected)
+        self._end()
+
+    def _end(self) -> None:
+        """Drop the recording, which is not needed any more."""
+        self.recorded, self.signature, self.told, self.is_planned = None, None, [], False
 
     def _load(self, inputs: Sequence[Value]) -> None:
         program = self.program
@@ -86,6 +115,16 @@ class Version:
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         """Whether this is the version for these values, and if so the function's result."""
+        done, result = self._run(leaves)
+        if self.is_planned:
+            if done:
+                self._end()
+            else:  # the plan may be for other values
+                self._compile()
+                done, result = self._run(leaves)
+        return done, result
+
+    def _run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
         self.failure = None
         given = [plain(leaves[i]) for i in self.used]
         if self.overwritten:

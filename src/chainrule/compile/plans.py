@@ -1,0 +1,83 @@
+"""Plans: native programs of long recordings, kept on disk from process to process.
+
+To simplify, lower, schedule and write a recording of thousands of steps takes a second; LLVM's work is in the cache
+already. So what all that came to is kept too, by the content of the recording. A decision that depended on a value is
+one of the guards; where they find something else, the plan is not for these values, and the recording is compiled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import pickle
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.compile.cache import keep_content, kept_content
+from chainrule.compile.program import Program
+from chainrule.compile.steady import Told
+from chainrule.compile.values import Value
+from chainrule.version import __version__
+
+__all__ = ["Plan", "keep", "kept", "key_of"]
+
+MANY_STEPS = 500
+"""Recordings of fewer steps are prepared in less time than it takes to look for their plan."""
+
+
+class Plan(NamedTuple):
+    """What is left of a recording when its program is written.
+
+    Attributes
+    ----------
+    program : the native program; it has its text, but not its functions, which are in the cache as machine code.
+    used : the positions of the inputs that it takes.
+    expected : the outcomes of the guards.
+    """
+
+    program: Program
+    used: tuple[int, ...]
+    expected: list[tuple[str, Any]]
+
+
+def key_of(told: Sequence[Told], leaves: Sequence[Any], names: Sequence[str]) -> str | None:
+    """A digest of a recording, equal in every process; None if it is short, or has parts that no other process has."""
+    if len(told) < MANY_STEPS:
+        return None
+    forms = [(type(x), np.shape(x), np.asarray(x).dtype.str) for x in leaves]
+    text = repr((_identity(), forms, list(names), [(step.what, step.outcome) for step in told]))
+    return None if " at 0x" in text else hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _identity() -> Any:
+    """What decides how a recording is compiled: this library's files and NumPy."""
+    if not _known:
+        files = sorted(Path(__file__).parent.parent.rglob("*.py"))
+        found = [(str(file), about.st_size, about.st_mtime_ns) for file in files if (about := file.stat())]
+        _known.append((__version__, np.__version__, sys.version, found))
+    return _known[0]
+
+
+_known: list[Any] = []
+
+
+def kept(key: str) -> Plan | None:
+    """The plan with this key, if there is one on disk, for this user only and undamaged."""
+    content = kept_content(key, "plan")
+    return None if content is None else pickle.loads(content)  # as trusted as the machine code beside it
+
+
+def keep(key: str, program: Program, inputs: Sequence[Value], expected: list[tuple[str, Any]]) -> None:
+    """Keep a program on disk, if that is possible."""
+    used = set(program.inputs)
+    outputs = [Value("output", (), {}, v.shape, v.dtype, v.weak) for v in program.outputs]
+    small = replace(program, functions=[], arrays={}, inputs=[], outputs=outputs)
+    small.text = program.text
+    plan = Plan(small, tuple(i for i, v in enumerate(inputs) if v in used), expected)
+    with contextlib.suppress(OSError):
+        keep_content(key, "plan", pickle.dumps(plan))

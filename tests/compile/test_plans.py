@@ -1,0 +1,109 @@
+"""What a long recording comes to is kept on disk; another process reads it instead of working it out again."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.compile import plans
+
+lowering = importlib.import_module("chainrule.compile.lowering")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(plans, "MANY_STEPS", 1)
+    return tmp_path
+
+
+@pytest.fixture
+def lowered(monkeypatch):
+    """The functions that have been worked out."""
+    found = []
+    own = lowering.lower
+    monkeypatch.setattr(lowering, "lower", lambda *args: found.append(args) or own(*args))
+    return found
+
+
+def loss(w, x):
+    for k in range(5):
+        x = np.tanh(w @ x + k) + 0.5 * x
+    return np.sum(x**2)
+
+
+def _run(function, *args, times=3):
+    """What a function gives that is compiled as in a new process."""
+    compiled = cr.compile(function)
+    return [compiled(*args) for _ in range(times)][-1]
+
+
+def _assert_same(found, expected):
+    for f, e in zip((found[0], *found[1]), (expected[0], *expected[1]), strict=True):
+        assert f.dtype == e.dtype
+        np.testing.assert_allclose(f, e, rtol=1e-5 if e.dtype == np.float32 else 1e-12)
+
+
+def _problem(dtype=np.float64):
+    rng = np.random.default_rng(0)
+    return cr.value_and_grad(loss, (0, 1)), rng.normal(size=(3, 3)).astype(dtype), rng.normal(size=3).astype(dtype)
+
+
+def test_the_next_process_does_not_work_it_out_again(cache, lowered):
+    function, *args = _problem()
+    expected = function(*args)
+    for _ in range(3):
+        _assert_same(_run(function, *args), expected)
+    assert len(lowered) == 1
+    others = [2 * x for x in args]
+    _assert_same(_run(function, *others), function(*others))
+    assert len(lowered) == 1
+
+
+def test_another_dtype_another_constant_and_other_names_have_plans_of_their_own(cache, lowered):
+    function, *args = _problem()
+    _run(function, *args)
+    _, *single = _problem(np.float32)
+    _assert_same(_run(function, *single), function(*single))
+    for other in (lambda w, x: loss(w, x) + 1, lambda v, x: loss(v, x)):
+        differentiated = cr.value_and_grad(other, (0, 1))
+        _assert_same(_run(differentiated, *args), differentiated(*args))
+    assert len(lowered) == 4
+
+
+@pytest.mark.parametrize("what", ["plan.code", "loss*.code"])
+def test_a_damaged_file_is_made_again(cache, lowered, what):
+    function, *args = _problem()
+    expected = _run(function, *args)
+    (file,) = cache.rglob(f"*{what}" if what.startswith("loss") else what)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    _assert_same(_run(function, *args), expected)
+    assert len(lowered) == 2
+
+
+def test_a_plan_for_other_values_is_not_used(cache, lowered):
+    solved = lambda a, b: (np.linalg.solve(a, b), a @ b)  # noqa: E731
+    regular, b = np.array([[0.0, 2.0], [3.0, 1.0]]), np.ones((2, 1))
+    _run(solved, regular, b)
+    unknown = np.full((2, 2), np.nan)
+    for found, expected in zip(_run(solved, unknown, b), solved(unknown, b), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(np.linalg.LinAlgError):
+        _run(solved, np.zeros((2, 2)), b)
+
+
+def test_a_block_of_the_user_with_another_rule_has_no_plan_of_the_first(cache):
+    def of(factor):
+        @cr.block
+        def scaled(x):
+            return factor * x
+
+        return cr.value_and_grad(lambda x: np.sum(scaled(x) ** 2))
+
+    for factor in (2.0, 3.0):
+        value, gradient = _run(of(factor), np.arange(3.0))
+        assert value == 5 * factor**2
+        np.testing.assert_array_equal(gradient, 2 * factor**2 * np.arange(3.0))
