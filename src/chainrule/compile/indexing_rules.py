@@ -31,10 +31,8 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
         return low.constant(number_of(args[0]), shape, args[0].dtype)
     x = args[0]
     rows = all(part == slice(None) for part in key[:-1])
-    is_in_memory = (
-        x.op == "input" and len(x.shape) == 1
-    )  # then an entry is a number there; else it may be computed alone
-    if not is_in_memory and type(key[-1]) is int and rows and _is_entry(x, shape):
+    in_memory = x.op == "input" and len(x.shape) == 1  # then an entry is a number there; else it is computed alone
+    if not in_memory and type(key[-1]) is int and rows and _is_entry(x, shape):
         label = low.constant(np.int64(key[-1] % x.shape[-1]))
         return low.make("pick", [x, label], shape, x.dtype, axes=(len(x.shape) - 1,))
     return low.make("slice", args, shape, x.dtype, key=key)

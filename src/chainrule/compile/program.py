@@ -171,6 +171,8 @@ def _cost(value: Value) -> int:
         return size_of(value) * inner
     if value.op in ("slice", "pick"):  # which read no more than they give
         return size_of(value)
+    if value.op in ("set", "increase"):  # mostly in place
+        return size_of(value.args[1])
     return max([size_of(value), *(size_of(a) for a in value.args)])
 
 
