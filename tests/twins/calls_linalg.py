@@ -22,6 +22,7 @@ UPPER = RNG.normal(size=(2, 4)) + np.array([[0.0], [6.0]])
 LOWER = UPPER[::-1].copy()
 R = np.array([[2.0, 0.3], [0.3, 1.0]])
 E = np.eye(3) + G / 9
+STACK = np.stack([D, np.diag([6.0, 2.0, 4.0]) + G.T / 4])
 
 
 def _symmetric(x: Any) -> Any:
@@ -204,4 +205,19 @@ CALLS: dict[str, Call] = {
     "subspace_angles, small": Call(
         lambda a, b: scipy.linalg.subspace_angles(a, a + b / 9), (np.eye(6)[:, :2], RNG.normal(size=(6, 2)))
     ),
+    # Stacks of matrices
+    **{f"{name}, of a stack": _of(name, STACK) for name in "inv lu lu_factor qr rq eigvals svdvals".split()},
+    "solve, of a stack": _of("solve", STACK, B),
+    "eig, of a stack": Call(lambda a: scipy.linalg.eig(a)[0], (STACK,)),
+    "lstsq, of a stack": Call(lambda a, b: scipy.linalg.lstsq(a, b)[0], (STACK, V)),
+    "lu_solve, of a stack": Call(
+        lambda a, b: scipy.linalg.lu_solve(scipy.linalg.lu_factor(a), b), (STACK, STACK[::-1, :, :2])
+    ),
+    "cho_solve, of a stack": Call(
+        lambda a, b: scipy.linalg.cho_solve(scipy.linalg.cho_factor(a @ np.swapaxes(a, 1, 2)), b), (STACK, STACK[::-1])
+    ),
+    "subspace_angles, of a stack": _of("subspace_angles", STACK[:, :, :1], STACK[::-1, :, 1:2]),
+    "orthogonal_procrustes, of a stack": _of("orthogonal_procrustes", STACK, STACK[::-1] + A),
+    "matmul_toeplitz, of a stack": _of("matmul_toeplitz", STACK[:, 0], STACK[:, :, :2]),
+    "eigvalsh_tridiagonal, of a stack": _of("eigvalsh_tridiagonal", STACK[:, 0] * [1, 2, 4], STACK[:, 1, 1:]),
 }

@@ -4,6 +4,7 @@ The values are SciPy's own; what is written here says how to differentiate. `_` 
 computes: check_finite, overwrite_a, lapack_driver.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,45 @@ from chainrule.node import at_line
 from chainrule.scipy.convolved import convolved, flipped
 from chainrule.standins.scipy_functions import twin, without_gradient
 from chainrule.step import owned
+
+# Stacks of matrices --------------------------------------------------------------------------------------------
+
+
+def one_by_one(*cores):
+    """Decorator: stacks are computed one after the other, as SciPy does, for a twin that is written for one.
+
+    Parameters
+    ----------
+    cores : how many axes each of the first arguments has; 0 for a vector or a matrix.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def of_stacks(*args, **options):
+            given = [as_array(x) for x, _ in zip(args, cores, strict=False) if x is not None]
+            own = [core or min(x.ndim, 2) for x, core in zip(given, cores, strict=False)]
+            lead = np.broadcast_shapes(*(x.shape[: x.ndim - n] for x, n in zip(given, own, strict=True)))
+            if not lead:
+                return function(*args, **options)
+            stacks = [np.broadcast_to(x, lead + x.shape[x.ndim - n :]) for x, n in zip(given, own, strict=True)]
+            others = args[len(given) :]
+            results = [function(*(x[at] for x in stacks), *others, **options) for at in np.ndindex(lead)]
+            if not isinstance(results[0], tuple):
+                return _stacked(results, lead)
+            return tuple([_stacked(part, lead) for part in zip(*results, strict=True)])
+
+        return of_stacks
+
+    return decorate
+
+
+def _stacked(parts, lead):
+    """The results for the matrices of a stack, with its axes."""
+    if parts[0] is None:
+        return None
+    z = np.stack([as_array(part) for part in parts])
+    return np.reshape(z, lead + z.shape[1:])
+
 
 # Matrices made of the entries of others ------------------------------------------------------------------------
 
@@ -201,6 +241,7 @@ def _tolerance_and_rank(x, atol, rtol):
 
 
 @twin(scipy.linalg.lstsq)
+@one_by_one(2, 0)
 def lstsq(a, b, cond=None, *_, lapack_driver=None, **__):
     cond = np.finfo(form_of(as_floats(a)).dtype).eps if cond is None else cond
     x, residuals, rank, s = np.linalg.lstsq(a, b, rcond=cond)
@@ -228,7 +269,8 @@ def cho_factor(a, lower=False, *_, **__):
 
 @twin(scipy.linalg.cho_solve)
 def _cho_solve(c_and_lower, b, *_, **__):
-    return cho_solve(c_and_lower, b)
+    c, lower = c_and_lower
+    return cho_solve((c, bool(np.all(value_of(lower)))), b)
 
 
 # Banded and Toeplitz matrices
@@ -354,8 +396,11 @@ def solve_toeplitz(c_or_cr, b, check_finite=True):
 
 @twin(scipy.linalg.matmul_toeplitz)
 def matmul_toeplitz(c_or_cr, x, check_finite=False, workers=None):
-    c, r = _column_and_row(c_or_cr)
-    x = as_array(x)
+    return _times_toeplitz(*_column_and_row(c_or_cr), x)
+
+
+@one_by_one(1, 1, 0)
+def _times_toeplitz(c, r, x):
     n = x.shape[0]
     diagonals = np.concatenate([r[:0:-1], c])
     rows = np.reshape(x, (n, -1)).T
@@ -540,6 +585,7 @@ def polar(a, side="right"):
 
 
 @twin(scipy.linalg.orthogonal_procrustes)
+@one_by_one(2, 2)
 def orthogonal_procrustes(A, B, check_finite=True):
     u, p = polar(adjoint(np, A) @ B)
     return u, np.real(np.trace(p))
@@ -605,11 +651,13 @@ def lu_factor(a, *_, **__):
 def lu_solve(lu_and_piv, b, trans=0, *_, **__):
     lu, piv = lu_and_piv
     b = as_array(b)
-    order = _as_permutation(value_of(piv), lu.shape[-1])
+    order = np.apply_along_axis(_as_permutation, -1, value_of(piv), lu.shape[-1])
     if trans == 0:
-        return solve_triangular(lu, solve_triangular(lu, b[order], lower=True, unit_diagonal=True))
+        b = b[order] if order.ndim == 1 else np.take_along_axis(b, order[..., None], -2)
+        return solve_triangular(lu, solve_triangular(lu, b, lower=True, unit_diagonal=True))
     half = solve_triangular(lu, solve_triangular(lu, b, trans), trans, lower=True, unit_diagonal=True)
-    return half[np.argsort(order)]
+    back = np.argsort(order, axis=-1)
+    return half[back] if back.ndim == 1 else np.take_along_axis(half, back[..., None], -2)
 
 
 def _as_permutation(piv, n):
@@ -654,6 +702,7 @@ def qr(a, overwrite_a=False, lwork=None, mode="full", pivoting=False, check_fini
 
 
 @twin(scipy.linalg.rq)
+@one_by_one(2)
 def rq(a, overwrite_a=False, lwork=None, mode="full", check_finite=True):
     """From the factors of the transposed rows in the opposite order; their signs are SciPy's."""
     if (
@@ -751,6 +800,7 @@ def _eigh_as(function, dense, given, eigvals_only, select, select_range):
 
 
 @twin(scipy.linalg.eigh_tridiagonal)
+@one_by_one(1, 1)
 def eigh_tridiagonal(d, e, eigvals_only=False, select="a", select_range=None, *_, **__):
     function = scipy.linalg.eigh_tridiagonal
     return _eigh_as(function, _of_diagonals(d, e), (d, e), eigvals_only, select, select_range)
@@ -762,6 +812,7 @@ def eigvalsh_tridiagonal(d, e, select="a", select_range=None, *_, **__):
 
 
 @twin(scipy.linalg.eig_banded)
+@one_by_one(2)
 def eig_banded(
     a_band, lower=False, eigvals_only=False, overwrite_a_band=False, select="a", select_range=None, *_, **__
 ):
@@ -777,6 +828,7 @@ def eigvals_banded(a_band, lower=False, overwrite_a_band=False, select="a", sele
 
 
 @twin(scipy.linalg.eig)
+@one_by_one(2, 2)
 def eig(a, b=None, left=False, right=True, *_, homogeneous_eigvals=False, **__):
     """The eigenvalues in SciPy's order; left eigenvectors are the rows of the inverse of the right ones."""
     if homogeneous_eigvals:
@@ -810,6 +862,7 @@ def eigvals(a, b=None, *_, homogeneous_eigvals=False, **__):
 
 
 @twin(scipy.linalg.subspace_angles)
+@one_by_one(2, 2)
 def subspace_angles(A, B):
     """By their cosines, or by their sines where these are small."""
     qa, qb = np.linalg.qr(A)[0], np.linalg.qr(B)[0]
