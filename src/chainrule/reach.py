@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import sys
 import sysconfig
@@ -15,7 +16,7 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.node import Node, is_internal
 
-__all__ = ["Place", "is_filled", "is_library", "is_of_library", "own_attribute", "places", "reached"]
+__all__ = ["Place", "globals_of", "is_filled", "is_library", "is_of_library", "own_attribute", "places", "reached"]
 
 REACH = 20_000
 """The maximum number of objects that are looked at."""
@@ -136,10 +137,16 @@ def _slots(kind: type) -> list[str]:
     return [n for n in ([slots] if isinstance(slots, str) else slots) if n not in ("__dict__", "__weakref__")]
 
 
+@functools.lru_cache(maxsize=10_000)
+def globals_of(code: types.CodeType) -> frozenset[str]:
+    """The names that code reads or sets as globals; `co_names` has those of attributes too."""
+    return frozenset(step.argval for step in dis.get_instructions(code) if step.opname.endswith(("_GLOBAL", "_NAME")))
+
+
 def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Place]:
     """The globals that a function's code names, and the members of modules and classes that it names."""
     names = set(code.co_names)
-    found = [Place(scope, n, scope[n]) for n in names if n in scope]
+    found = [Place(scope, n, scope[n]) for n in globals_of(code) if n in scope]
     for owner in [place.value for place in found if isinstance(place.value, types.ModuleType | type)]:
         if owner is not np:
             holder = vars(owner) if isinstance(owner, types.ModuleType) else owner
