@@ -52,8 +52,14 @@ def drawn_by(method: Any) -> StandIn:
 
 def _making(maker: Any) -> StandIn:
     def make(*args: Any, **kwargs: Any) -> Any:
-        made = maker(*args, **kwargs)
-        return Drawing(made) if BUFFERED.get() else made
+        if not BUFFERED.get():
+            return maker(*args, **kwargs)
+        seed = args[0] if args else kwargs.get("seed")
+        if maker is np.random.RandomState and seed is not None and not hasattr(seed, "capsule"):
+            made = maker(np.random.MT19937(0))  # RandomState(seed) asks the system for a seed first, and forgets it
+            made.seed(seed)
+            return Drawing(made)
+        return Drawing(maker(*args, **kwargs))
 
     return StandIn(maker, make)
 

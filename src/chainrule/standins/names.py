@@ -27,7 +27,7 @@ from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
-from chainrule.reach import Place, is_filled, is_library, own_attribute, reached
+from chainrule.reach import Place, globals_of, is_filled, is_library, own_attribute, reached
 from chainrule.standins.buffer import WRITING
 from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import meant
@@ -296,7 +296,7 @@ def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, 
     """The user's functions and classes, and SciPy's objects, among the globals that a function names."""
     scope = function.__globals__
     for code in _codes(function.__code__):
-        for name in code.co_names:
+        for name in globals_of(code):
             value = meant(scope.get(name))
             if isinstance(value, types.FunctionType | type) or of_scipy(value):
                 yield scope, name, value
@@ -329,14 +329,15 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
     for function, own in codes.items():
         used = {name for code in own for name in code.co_names}
         scope = function.__globals__
-        places: list[tuple[Any, str, Any]] = [(scope, name, scope[name]) for name in used if name in scope]
+        named = {name for code in own for name in globals_of(code)}
+        places: list[tuple[Any, str, Any]] = [(scope, name, scope[name]) for name in named if name in scope]
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         places += [(cell, name, cell.cell_contents) for name, cell in cells if is_filled(cell)]
         for where, name, bound in places:
             value = meant(bound)  # another recording may be running
             if name not in kept:
                 replace(where, name, value, _standin_of(value, used, writes, kept))
-        for name in {*PYTHON_TYPES} & used - kept - {*scope}:
+        for name in {*PYTHON_TYPES} & named - kept - {*scope}:
             replace(scope, name, None, PYTHON_TYPES[name])
         defaults = [meant(x) for x in function.__defaults__ or ()]
         standins = [_standin_of(x, used, writes, kept) or x for x in defaults]
