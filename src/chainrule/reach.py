@@ -127,6 +127,12 @@ def is_of_library(kind: type) -> bool:
     return kind.__module__ != "__main__" and is_library(getattr(module, "__file__", None))
 
 
+def is_of_library_module(module: types.ModuleType) -> bool:
+    """Whether a module is not the user's."""
+    return module.__name__ != "__main__" and is_library(getattr(module, "__file__", None))
+
+
+@functools.lru_cache(maxsize=10_000)
 def is_library(file: str | None) -> bool:
     """Whether code is not the user's, so that its globals are not looked into."""
     return file is None or is_internal(file) or file.startswith(LIBRARIES)
@@ -144,13 +150,14 @@ def globals_of(code: types.CodeType) -> frozenset[str]:
 
 
 def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Place]:
-    """The globals that a function's code names, and the members of modules and classes that it names."""
-    names = set(code.co_names)
+    """The globals that a function's code names, and the members of the user's modules and classes that it names."""
     found = [Place(scope, n, scope[n]) for n in globals_of(code) if n in scope]
-    for owner in [place.value for place in found if isinstance(place.value, types.ModuleType | type)]:
-        if owner is not np:
-            holder = vars(owner) if isinstance(owner, types.ModuleType) else owner
-            found += [Place(holder, n, vars(owner)[n]) for n in names if n in vars(owner)]
+    for owner in [place.value for place in found]:
+        if isinstance(owner, types.ModuleType):
+            if not is_of_library_module(owner):
+                found += [Place(vars(owner), n, vars(owner)[n]) for n in code.co_names if n in vars(owner)]
+        elif isinstance(owner, type) and not is_of_library(owner):
+            found += [Place(owner, n, vars(owner)[n]) for n in code.co_names if n in vars(owner)]
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
             found += _named(part, scope)

@@ -13,6 +13,7 @@ import builtins
 import contextlib
 import dis
 import functools
+import inspect
 import itertools
 import math
 import sys
@@ -169,7 +170,10 @@ def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> 
 
     `args` and `kwargs` are what f is called with; plain arrays in them are replaced too.
     """
-    roots = [f, *_with_code(args), *_with_code(kwargs)]
+    roots = [f]
+    for x in (*args, *kwargs.values()) if kwargs else args:
+        if type(x) not in _HARMLESS:
+            roots += _with_code(x)
     needed = _needs_of(roots)
     if not needed.names and not needed.outside:
         return _nothing
@@ -238,7 +242,7 @@ def _needs_of(roots: list[Any]) -> _Needs:
         links = [link for function in functions for link in _links(function)]
         if len(_known) >= 1000:
             _known.clear()
-        outside = any(_uses_arrays(code) for function in functions for code in _codes(function.__code__))
+        outside = any(_uses_arrays(function, code) for function in functions for code in _codes(function.__code__))
         outside = outside or any(map(_holds_scipy, found))
         known = _known[key] = _Needs(_needed(functions), outside, links, held)
     return known
@@ -422,9 +426,21 @@ def _words(code: types.CodeType) -> set[str]:
     return names
 
 
-def _uses_arrays(code: types.CodeType) -> bool:
+def _uses_arrays(function: types.FunctionType, code: types.CodeType) -> bool:
     """Whether code may write into an array, or call a method of one that NumPy computes without asking its argument."""
-    return bool(_METHODS_OF_ARRAYS & {*code.co_names}) or _writes_entries(code)
+    if _writes_entries(code):
+        return True
+    if not _METHODS_OF_ARRAYS & {*code.co_names}:
+        return False
+    modules = {name for name, x in function.__globals__.items() if isinstance(x, types.ModuleType)}
+    parameters = inspect.signature(function).parameters.values() if function.__defaults__ else ()
+    modules |= {parameter.name for parameter in parameters if isinstance(parameter.default, types.ModuleType)}
+    return any(
+        step.argval in _METHODS_OF_ARRAYS
+        and step.opname in ("LOAD_ATTR", "LOAD_METHOD")
+        and (before.opname not in ("LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF") or before.argval not in modules)
+        for before, step in itertools.pairwise(_steps(code))
+    )
 
 
 _METHODS_OF_ARRAYS = {"dot", "clip", "choose", "searchsorted"}

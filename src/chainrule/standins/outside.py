@@ -93,11 +93,21 @@ class Outside:
     def __init__(self, roots: Iterable[Any]):
         self.roots = list(roots)
         self.held: list[_Held] = []
+        self.holders: list[Any] = []
+        self.named: list[Place] = []
         self.replaced: list[tuple[Place, Any]] = []  # places of tuples of arrays, of SciPy's objects, and what is there
 
     def enter(self) -> None:
         with _lock:
             reached = list(_reached(self.roots))
+            known: set[int] = set()
+            for place in reached:
+                holder = place.holder
+                if isinstance(holder, dict) and "__builtins__" in holder:  # the globals of a module
+                    self.named.append(place)
+                elif isinstance(holder, dict | list | deque) and id(holder) not in known:
+                    known.add(id(holder))
+                    self.holders.append(holder)
             found = [place for place in reached if _is_floating(place.value)]
             arrays = {id(place.value): place.value for place in found}
             for array in sorted(arrays.values(), key=lambda array: array.base is not None):  # owners of memory first
@@ -128,10 +138,15 @@ class Outside:
                 held.leave(id(self))
 
     def settle(self) -> None:
-        """Put plain arrays where the function has left buffers of its own."""
-        for place in _reached(self.roots):
-            if place.holder is not None and type(place.value) is Buffer:
-                place.put(plain_of(place.value))
+        """Put plain arrays where the function has left buffers of its own: in objects and containers."""
+        for holder in self.holders:
+            values = holder.items() if type(holder) is dict else enumerate(holder)
+            for key, value in [*values]:
+                if type(value) is Buffer:
+                    holder[key] = plain_of(value)
+        for place in self.named:
+            if type(place.now()) is Buffer:
+                place.put(plain_of(place.now()))
 
 
 def _reached(roots: list[Any]) -> Iterator[Place]:
@@ -143,16 +158,21 @@ def _reached(roots: list[Any]) -> Iterator[Place]:
         yield place
         value = place.value
         kind = type(value)
-        if kind in PLAIN or kind is np.ndarray or kind is str or kind is Array or id(value) in seen:
+        if kind in PLAIN or kind in _WITHOUT_PLACES or id(value) in seen:
             continue
         seen.add(id(value))
         if not _is_closed(value):
             queue += places(value)
 
 
+_WITHOUT_PLACES = {np.ndarray, str, Array, Buffer, types.ModuleType, types.BuiltinFunctionType, types.CodeType}
+
+
 def _is_closed(x: Any) -> bool:
     """Whether nothing is replaced in an object: a list of numbers, or what gives its arrays to other code."""
     kind = type(x)
+    if kind in (dict, tuple, types.FunctionType, types.MethodType):
+        return False
     if kind is list:
         return bool(x) and type(x[0]) in PLAIN and type(x[-1]) in PLAIN
     if any(
