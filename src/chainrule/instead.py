@@ -23,6 +23,13 @@ _SPECIAL = (
     "spherical_yn"
 )
 
+_STATS = "pdf logpdf cdf logcdf sf logsf ppf isf pmf logpmf"
+_INTERPOLATE = (
+    "Akima1DInterpolator BSpline CubicHermiteSpline CubicSpline PchipInterpolator RectBivariateSpline "
+    "RegularGridInterpolator interp1d make_interp_spline splev splrep"
+)
+_RECORDED = "it in a function that chainrule calls, as in cr.grad(f)(x): there it has a derivative"
+
 INSTEAD = {
     **{f"scipy.linalg.{name}": f"cr.{name}" for name in _CHAINRULE.split()},
     **{f"scipy.linalg.{name}": f"np.linalg.{name}" for name in _NUMPY.split()},
@@ -34,6 +41,8 @@ INSTEAD = {
         "its derivative by the order v is not known"
         for name in "jvp yvp ivp kvp h1vp h2vp".split()
     },
+    **{f"scipy.stats.{name}": _RECORDED for name in _STATS.split()},
+    **{f"scipy.interpolate.{name}": _RECORDED for name in _INTERPOLATE.split()},
     # These move bytes.
     "scipy.spatial.distance.squareform": "D = np.zeros_like(x, shape=(n, n)); D[np.triu_indices(n, 1)] = x; D + D.T, "
     "or D[np.triu_indices(n, 1)] for the way back",
@@ -50,6 +59,8 @@ _FOLDERS = {
     os.path.join("scipy", "special") + os.sep: "scipy.special",
     os.path.join("scipy", "spatial", "distance.py"): "scipy.spatial.distance",
     os.path.join("scipy", "ndimage") + os.sep: "scipy.ndimage",
+    os.path.join("scipy", "stats") + os.sep: "scipy.stats",
+    os.path.join("scipy", "interpolate") + os.sep: "scipy.interpolate",
     os.path.join("numpy", "lib", "_stride_tricks_impl"): "numpy.lib.stride_tricks",
 }
 
@@ -72,7 +83,8 @@ def _functions_of(frame: Any) -> Iterator[str]:
     """The full names of the function that runs in a frame, and of the one that a SciPy decorator wraps."""
     for folder, module in _FOLDERS.items():
         if folder in frame.f_code.co_filename:
-            yield f"{module}.{frame.f_code.co_name}"
+            name = frame.f_code.co_name
+            yield f"{module}.{type(frame.f_locals.get('self')).__name__ if name in ('__init__', '__call__') else name}"
     for variable in ("f", "fun"):
         wrapped = frame.f_locals.get(variable)
         module = str(getattr(wrapped, "__module__", ""))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import scipy
 import scipy.integrate as si
+import scipy.interpolate
+import scipy.stats
 from scipy import integrate
 from scipy.integrate import trapezoid
 
@@ -68,3 +70,33 @@ def test_type_tests_see_scipys_classes():
         return trapezoid(y)
 
     np.testing.assert_array_equal(cr.grad(f)(Y), EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda x: scipy.stats.norm.logpdf(x), "scipy.stats.logpdf"),
+        (lambda x: scipy.interpolate.CubicSpline([0.0, 1.0, 2.0], Y)(x), "CubicSpline"),
+        (lambda x: scipy.interpolate.CubicSpline([0.0, 1.0, 2.0], x), "scipy.interpolate.CubicSpline"),
+    ],
+)
+def test_outside_of_a_recorded_function_the_error_says_where_there_is_a_derivative(call, name):
+    with pytest.raises(RecordingError, match=f"{name}[^§]*cr.grad"):
+        call(cr.variable(Y))
+
+
+def test_an_object_of_scipys_in_an_attribute_a_list_and_a_global():
+    class Model:
+        def __init__(self):
+            self.spline = scipy.interpolate.CubicSpline([0.0, 1.0, 3.0], [0.0, 1.0, 2.0])
+            self.others = [self.spline.derivative()]
+
+        def predict(self, x):
+            return self.spline(x) * self.others[0](x)
+
+    model = Model()
+    before = model.spline
+    f = lambda x: model.predict(x)  # noqa: E731
+    expected = (f(0.7 + 1e-6) - f(0.7 - 1e-6)) / 2e-6
+    assert cr.grad(f)(0.7) == pytest.approx(expected)
+    assert model.spline is before
