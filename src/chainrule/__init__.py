@@ -45,17 +45,19 @@ from chainrule.blocks.adaptive_pooling import (
     adaptive_max_pool3d,
 )
 from chainrule.blocks.attention import multi_head_attention, scaled_dot_product_attention
-from chainrule.blocks.classification import (
+from chainrule.blocks.binary_classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     binary_hinge_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
+from chainrule.blocks.classification import (
     cross_entropy_loss,
     hinge_loss,
     multi_margin_loss,
     multilabel_margin_loss,
-    multilabel_soft_margin_loss,
     nll_loss,
-    soft_margin_loss,
     softmax_cross_entropy,
     squared_hinge_loss,
 )

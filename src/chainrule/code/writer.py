@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import dataclasses
 import importlib.util
 import re
 import textwrap
-import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +21,7 @@ from chainrule.code.source import Body, assignment, closure, free_name, is_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, TracedValue
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
+from chainrule.code.trees import leaves_of, tree_text
 from chainrule.code.verifying import verify
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Node
@@ -294,7 +293,7 @@ class _CodeWriter:
             backward.lines.insert(0, f"{cotangent} = np.{dtype.name}({cotangent})")
         trees = {p: self.program.arguments.get(label) for label, p in self._labels(parameters)}
         shaped = self.library.name != "torch"  # whose autograd puts the gradient of each tensor in its place
-        gradients = [_tree_text(tree, gradient_of, p, self.library) if shaped else None for p, tree in trees.items()]
+        gradients = [tree_text(tree, gradient_of, p, self.library) if shaped else None for p, tree in trees.items()]
         rebuilt = [p for p, text in zip(parameters, gradients, strict=True) if text and f"type({p}" in text]
         parts = Parts(
             self.program.name,
@@ -360,7 +359,7 @@ class _CodeWriter:
                 if is_name(label) and label not in {*self.library.imports, *RESERVED}
                 else free_name(label, self.taken)
             )
-            found = list(_leaves_of(tree, root))
+            found = list(leaves_of(tree, root))
             if not found:
                 continue
             parameters.append(root)
@@ -405,7 +404,7 @@ class _CodeWriter:
         fixed = [
             f"{label} = {value!r}"
             for label, value in self.program.arguments.items()
-            if not list(_leaves_of(value, label))
+            if not list(leaves_of(value, label))
         ]
         lines = [f"The value of {self.program.name}" + (f" at {', '.join(fixed)}" if fixed else "") + "."]
         if self.program.outcomes:
@@ -438,74 +437,3 @@ def _depending_on(start: Node, nodes: Sequence[Node]) -> list[Node]:
         if any(type(x) is Node and x in found for x in node.inputs):
             found[node] = None
     return [node for node in found if node is not start]
-
-
-def _leaves_of(tree: Any, access: str) -> Any:
-    """The nodes in an argument, each with the expression that reaches it."""
-    if type(tree) is Node:
-        yield tree, access
-    elif isinstance(tree, dict):
-        for key, part in tree.items():
-            yield from _leaves_of(part, f"{access}[{_quoted(key)}]")
-    elif isinstance(tree, tuple | list) and not hasattr(tree, "_fields"):
-        for i, part in enumerate(tree):
-            yield from _leaves_of(part, f"{access}[{i}]")
-    else:
-        for name in _fields_of(tree):
-            yield from _leaves_of(getattr(tree, name), f"{access}.{name}")
-
-
-def _fields_of(tree: Any) -> Sequence[str]:
-    """The names of the parts of a named tuple, a dataclass, an attrs class or a SimpleNamespace; else none."""
-    if isinstance(tree, tuple):
-        return tuple(getattr(tree, "_fields", ()))
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        return [field.name for field in dataclasses.fields(tree)]
-    if hasattr(type(tree), "__attrs_attrs__"):
-        return [field.name for field in type(tree).__attrs_attrs__]
-    return [name for name in vars(tree) if name.isidentifier()] if isinstance(tree, types.SimpleNamespace) else []
-
-
-def _quoted(key: Any) -> str:
-    """The source text of a dictionary key."""
-    if not _is_literal(key):
-        raise CodeError(f"a key of an argument is a {type(key).__name__}; code can only name texts, numbers and tuples")
-    return f'"{key}"' if isinstance(key, str) and re.fullmatch(r"[\w .-]*", key) else repr(key)
-
-
-def _is_literal(key: Any) -> bool:
-    if type(key) is tuple:
-        return all(map(_is_literal, key))
-    return key is None or type(key) in (str, int, float, complex, bool)
-
-
-def _tree_text(tree: Any, gradient_of: Mapping[Node, str], access: str, library: Library) -> str | None:
-    """The source text of a tree of gradients shaped like the argument that `access` reaches."""
-    if type(tree) is Node:
-        return gradient_of.get(tree)
-
-    def text(part: Any, step: str) -> str:
-        return str(_tree_text(part, gradient_of, access + step, library))
-
-    if isinstance(tree, dict):
-        entries = [f"{_quoted(key)}: {text(part, f'[{_quoted(key)}]')}" for key, part in tree.items()]
-        return "{" + ", ".join(entries) + "}"
-    if isinstance(tree, tuple | list) and not hasattr(tree, "_fields"):
-        items = [text(part, f"[{i}]") for i, part in enumerate(tree)]
-        return f"[{', '.join(items)}]" if isinstance(tree, list) else f"({', '.join(items)}{',' * (len(items) == 1)})"
-    if not any(node in gradient_of for node, _ in _leaves_of(tree, access)):
-        return None if library.name == "numpy" else access  # for JAX fields of a class that are no arrays stay
-    _must_be_made_of_its_fields(tree)
-    fields = [f"{name}={text(getattr(tree, name), f'.{name}')}" for name in _fields_of(tree)]
-    return f"type({access})({', '.join(fields)})"
-
-
-def _must_be_made_of_its_fields(tree: Any) -> None:
-    """Raise if an object of this class is not what its constructor makes of its fields."""
-    fields = dataclasses.fields(tree) if dataclasses.is_dataclass(tree) else getattr(tree, "__attrs_attrs__", ())
-    others = any(not f.init or getattr(f, "converter", None) or f.name.startswith("_") for f in fields)
-    if others or hasattr(tree, "__post_init__") or hasattr(tree, "__attrs_post_init__"):
-        raise CodeError(
-            f"the gradient of a {type(tree).__name__} cannot be written: its constructor does more than keep its "
-            "fields; give them in a dict"
-        )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.blocks import binary_classification as binary
 from chainrule.blocks import classification, distances, regression
 
 __all__ = ["LOSSES"]
@@ -38,12 +39,12 @@ def nll_loss(log_p, target, weight=None, reduction=1, ignore_index=-100):
 
 
 def binary_cross_entropy(p, target, weight=None, reduction=1):
-    return classification.binary_cross_entropy(p, target, weight=weight, reduction=NAMES_OF_REDUCTIONS[reduction])
+    return binary.binary_cross_entropy(p, target, weight=weight, reduction=NAMES_OF_REDUCTIONS[reduction])
 
 
 def binary_cross_entropy_with_logits(s, target, weight=None, pos_weight=None, reduction=1):
     how = {"weight": weight, "pos_weight": pos_weight}
-    return classification.binary_cross_entropy_with_logits(s, target, reduction=NAMES_OF_REDUCTIONS[reduction], **how)
+    return binary.binary_cross_entropy_with_logits(s, target, reduction=NAMES_OF_REDUCTIONS[reduction], **how)
 
 
 kl_div = loss(regression.kl_div)
@@ -58,7 +59,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "smooth_l1_loss": lambda x, y, reduction=1, beta=1.0: loss(regression.smooth_l1_loss)(x, y, reduction, beta=beta),
     "huber_loss": lambda x, y, reduction=1, delta=1.0: loss(regression.huber_loss)(x, y, reduction, delta=delta),
     "kl_div": lambda x, y, reduction=1, log_target=False: kl_div(x, y, reduction, log_target=log_target),
-    "soft_margin_loss": loss(classification.soft_margin_loss),
+    "soft_margin_loss": loss(binary.soft_margin_loss),
     "multilabel_margin_loss": loss(classification.multilabel_margin_loss),
     "binary_cross_entropy": binary_cross_entropy,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
