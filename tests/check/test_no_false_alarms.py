@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 import chainrule as cr
+from chainrule.errors import NoDerivative
 from sweeps import checks
 
 FOUR_TIES = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 3.0])
@@ -34,6 +36,20 @@ def test_a_right_gradient_is_not_called_wrong(name):
     f, x = RIGHT[name]
     report = cr.check(f)(x)
     assert report.ok, str(report)
+
+
+NONE = {
+    "with respect to v": (lambda v: scipy.special.jv(v, 2.0), 1.5),
+    "eigenvectors of a repeated value": (lambda x: np.sum(np.linalg.eigh(np.eye(2) * x)[1]), 1.0),
+    "singular matrix": (lambda x: np.linalg.slogdet(np.ones((2, 2)) * x)[1], 1.0),
+}
+
+
+@pytest.mark.parametrize("why", NONE)
+def test_where_there_is_no_gradient_none_is_called_wrong(why):
+    f, x = NONE[why]
+    with pytest.raises(NoDerivative, match=why):
+        cr.check(f)(x)
 
 
 def test_no_gradient_of_the_catalogue_is_called_wrong():

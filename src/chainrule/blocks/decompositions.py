@@ -25,7 +25,7 @@ from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
-from chainrule.errors import BlockError, DependsOnPhase, GradientError
+from chainrule.errors import BlockError, DependsOnPhase, NoDerivative
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
@@ -87,7 +87,7 @@ def _reciprocal_gaps(xp, values, cotangents, what):
     off_diagonal = namespace_of((near,)).asarray(off_diagonal)
     for cotangent in cotangents:
         if _any((cotangent != 0) & near & off_diagonal):
-            raise GradientError(
+            raise NoDerivative(
                 f"the loss (or its gradient, differentiated again) depends on {what} of a repeated value: they are any "
                 "basis of their space, and have no derivative. Write the loss with the values alone, or without the "
                 "decomposition: a function of a matrix with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or "
@@ -210,7 +210,7 @@ def _must_be_diagonalizable(v, dz):
     s = xp.linalg.svdvals(v)
     dependent = s[..., -1] <= math.sqrt(_rounding(v)) * s[..., 0]
     if _any(dependent & xp.any(dz != 0, axis=(-2, -1))):
-        raise GradientError(
+        raise NoDerivative(
             "the matrix has too few eigenvectors (a repeated eigenvalue of a matrix that cannot be diagonalized), so "
             "its eigenvalues have no derivative. Write the loss without them: with np.trace, np.linalg.det, "
             "np.linalg.matrix_power or cr.expm" + at_line()
@@ -260,7 +260,7 @@ def svd_backward(xp, dz, z, x, full=False):
     m, n = x.shape[-2:]
     k = min(m, n)
     if _any(dz[..., k:] != 0):
-        raise GradientError(
+        raise NoDerivative(
             "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or "
             "full_matrices=False" + at_line()
@@ -292,7 +292,7 @@ def _over_singular(xp, turn, s):
     """turn / s: the rotation of a vector out of the others' space, or against its partner. Undefined where s = 0."""
     zero = step(_are_nearly_zero, s)
     if _any((turn != 0) & zero):
-        raise GradientError(
+        raise NoDerivative(
             "the loss depends on the singular vectors of the singular value 0, which have no derivative; "
             "use those of the others" + at_line()
         )
@@ -366,7 +366,7 @@ def qr_backward(xp, dz, z, x, complete=False):
     m, n = x.shape[-2:]
     k = min(m, n)
     if _any(dz[..., :m, k:] != 0):
-        raise GradientError(
+        raise NoDerivative(
             "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
         )
@@ -394,7 +394,7 @@ def _must_have_full_rank(r):
         return
     i = np.arange(min(r.shape[-2:]))
     if _any(abs(r[..., i, i]) <= _rounding(r) * xp.max(abs(r), axis=(-2, -1))[..., None]):
-        raise GradientError(
+        raise NoDerivative(
             "the first min(m, n) columns of the matrix depend on each other, so QR has no derivative; "
             "np.linalg.svd and np.linalg.pinv have one where the rank stays the same" + at_line()
         )

@@ -16,7 +16,7 @@ from chainrule.array import Array, form_of, node_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.blocks.integers import step
-from chainrule.errors import GradientError
+from chainrule.errors import NoDerivative
 from chainrule.graph import nodes_above
 from chainrule.libraries import namespace_of
 from chainrule.node import Node, at_line
@@ -104,7 +104,7 @@ def _refuse_another_root(dz, z):
     for other in others:
         is_zero = bool(np.any(np.asarray(value_of(other.value)) == 0))
         if is_zero and own & set(nodes_above(other, ())):
-            raise GradientError(
+            raise NoDerivative(
                 "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is "
                 f"not known: {other.block.name} and {node_of(z).block.name}; write the function with np.sum(x * x), "
                 "which is smooth there" + at_line()
@@ -121,7 +121,7 @@ def first_order_only(xp, x):
 def only_zero(xp, x):
     """Zeros if x is all zeros; else an error."""
     if bool(xp.any(x != 0)):
-        raise GradientError(
+        raise NoDerivative(
             "a third derivative of a function of a norm (or standard deviation) that is exactly 0 is not known; "
             "write the function with np.sum(x * x), which is smooth there" + at_line()
         )

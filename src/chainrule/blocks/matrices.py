@@ -18,7 +18,7 @@ from chainrule.blocks.indexing.entries import add_at
 from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal, positive_definite
-from chainrule.errors import BlockError, GradientError
+from chainrule.errors import BlockError, NoDerivative
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
@@ -218,7 +218,7 @@ def _regular(xp, x, dz, z):
     if not bool(plain.any(singular)):
         return x
     if bool(plain.any((dz != 0) & singular)):
-        raise GradientError("log |det x| of a singular matrix has no derivative; np.linalg.det has one" + at_line())
+        raise NoDerivative("log |det x| of a singular matrix has no derivative; np.linalg.det has one" + at_line())
     return xp.where(singular[..., None, None], identity(x.shape[-1], x), x)
 
 

@@ -20,7 +20,7 @@ from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity
 from chainrule.domains import example, normal, positive_definite
-from chainrule.errors import BlockError, GradientError
+from chainrule.errors import BlockError, NoDerivative
 from chainrule.forks import imported
 from chainrule.formula import call
 from chainrule.libraries import is_complex, is_numpy, library_of, namespace_of
@@ -78,7 +78,7 @@ logm.draws = True  # SciPy estimates a norm
 def logm_backward(xp, dz, z, x):
     plain = namespace_of((form_of(x),))
     if not is_numpy(plain):
-        raise GradientError(
+        raise NoDerivative(
             f"logm has no gradient for arrays of {library_of(plain)}: it is read off a matrix without a "
             "basis of eigenvectors; give NumPy's arrays: np.asarray(x)" + at_line()
         )
@@ -115,7 +115,7 @@ def sqrtm_backward(xp, dz, z, x):
     """From dz z + z dz = dx, a Sylvester equation."""
     plain = namespace_of((dz,))
     if bool(plain.any(step(_is_singular, z) & plain.any(dz != 0, axis=(-2, -1)))):
-        raise GradientError("the square root of a singular matrix has no derivative" + at_line())
+        raise NoDerivative("the square root of a singular matrix has no derivative" + at_line())
     z_h = adjoint(xp, z)
     return solve_sylvester(z_h, z_h, dz)
 

@@ -17,7 +17,7 @@ from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
 from chainrule.check.problem import Problem
 from chainrule.check.report import Blame, Comparison, Report
-from chainrule.errors import GradientError, NoAnswer, asking_others
+from chainrule.errors import GradientError, NoAnswer, NoDerivative, asking_others
 from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
 from chainrule.layout import copied_as_it_lies, laid_out_as
@@ -99,6 +99,8 @@ def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -
         with asking_others():
             gradients = [np.asarray(value_of(g)) for g in recording.pull(seeds)]
     except NoAnswer as none:
+        if isinstance(none.error, NoDerivative):
+            raise none.error from None  # there is no gradient, so none that is wrong
         blame = wrong_rule(newest_first, path)
         if blame is None:
             raise none.error from None
