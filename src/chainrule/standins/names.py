@@ -258,7 +258,7 @@ def _holds_scipy(x: Any) -> bool:
         return False
     else:
         parts = getattr(x, "__dict__", {}).values()
-    return any(of_scipy(part) for part in parts)
+    return any(of_scipy(part) for part in itertools.islice(parts, 100))
 
 
 def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
