@@ -282,7 +282,7 @@ def record_call(
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
     inside = BEING_RECORDED.set(True)
     try:
-        with standins(f, new_args, new_kwargs):
+        with standins(f, new_args, new_kwargs, given):
             returned = f(*new_args, **new_kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["sharing_pairs"]
+__all__ = ["owner_of_memory", "sharing_pairs"]
 
 
 def sharing_pairs(arrays: Sequence[Any]) -> list[tuple[int, int]]:
@@ -20,7 +20,7 @@ def sharing_pairs(arrays: Sequence[Any]) -> list[tuple[int, int]]:
     owners: dict[int, list[int]] = {}
     for i, x in enumerate(arrays):
         if isinstance(x, np.ndarray) and x.size:
-            owners.setdefault(id(_owner(x)), []).append(i)
+            owners.setdefault(id(owner_of_memory(x)), []).append(i)
     return [
         (i, j)
         for places in owners.values()
@@ -30,7 +30,7 @@ def sharing_pairs(arrays: Sequence[Any]) -> list[tuple[int, int]]:
     ]
 
 
-def _owner(x: Any) -> Any:
+def owner_of_memory(x: Any) -> Any:
     """The object whose memory an array lies in."""
     while isinstance(x, np.ndarray) and x.base is not None:
         x = x.base

@@ -185,6 +185,17 @@ def test_a_write_that_another_array_would_not_see_is_an_error():
         cr.grad(f)(X)
 
 
+def test_a_recorded_write_into_the_memory_of_a_differentiated_argument_is_an_error():
+    def f(x):
+        whole[0] = 5 * x[1]
+        return x.sum()
+
+    for argument in (whole, whole[:3]):
+        with pytest.raises(RecordingError, match="shares"):
+            cr.grad(f)(argument)
+    np.testing.assert_array_equal(cr.grad(f)(whole.copy()), np.ones(6))
+
+
 def test_a_read_only_array_stays_read_only():
     fixed = np.zeros(2)
     fixed.flags.writeable = False

@@ -180,7 +180,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     draws = Draws(f)
     token = WATCHER.set(watch)
     try:
-        with watch_locals({}, draws), standins(f, args, kwargs):
+        with watch_locals({}, draws), standins(f, args, kwargs, signature.leaves):
             returned = f(*args, **kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):

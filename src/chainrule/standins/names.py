@@ -19,7 +19,7 @@ import math
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -165,10 +165,11 @@ _imported: ContextVar[_Imported | None] = ContextVar("_imported", default=None)
 _nothing = contextlib.nullcontext()
 
 
-def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], recorded: Iterable[Any] = ()) -> Any:
     """Context: names of NumPy, SciPy and math that f reaches stand for ours, and buffers for plain arrays.
 
-    `args` and `kwargs` are what f is called with; plain arrays in them are replaced too.
+    `args` and `kwargs` are what f is called with; plain arrays in them are replaced too. `recorded` are the arrays
+    whose recorded copies are among them.
     """
     roots = [f]
     for x in (*args, *kwargs.values()) if kwargs else args:
@@ -177,7 +178,7 @@ def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> 
     needed = _needs_of(roots)
     if not needed.names and not needed.outside:
         return _nothing
-    return _StandIns(needed.names, Outside([f, args, kwargs]) if needed.outside else None)
+    return _StandIns(needed.names, Outside([f, args, kwargs], recorded) if needed.outside else None)
 
 
 _lock = waited_for(threading.Lock())

@@ -27,6 +27,7 @@ from chainrule.forks import waited_for
 from chainrule.libraries import PLAIN
 from chainrule.node import at_line
 from chainrule.reach import REACH, Place, is_of_library, places
+from chainrule.sharing import owner_of_memory
 from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 from chainrule.views import IndexStep, view_of
@@ -88,10 +89,14 @@ _lock = waited_for(threading.RLock())
 
 
 class Outside:
-    """The arrays from outside that one recording uses."""
+    """The arrays from outside that one recording uses.
 
-    def __init__(self, roots: Iterable[Any]):
+    `recorded` are the arguments that are differentiated: in NumPy a write into their memory changes them.
+    """
+
+    def __init__(self, roots: Iterable[Any], recorded: Iterable[Any] = ()):
         self.roots = list(roots)
+        self.recorded = [x for x in recorded if isinstance(x, np.ndarray)]
         self.held: list[_Held] = []
         self.holders: list[Any] = []
         self.named: list[Place] = []
@@ -115,6 +120,8 @@ class Outside:
                     _held[id(array)] = _Held(array, _buffer_of(array, arrays))
                 self.held.append(_held[id(array)])
                 self.held[-1].users.add(id(self))
+                if any(np.may_share_memory(array, x) for x in self.recorded):
+                    _forbid_recorded_writes(self.held[-1].buffer)
             for place in found:
                 if place.holder is not None:
                     held = _held[id(place.value)]
@@ -147,6 +154,12 @@ class Outside:
         for place in self.named:
             if type(place.now()) is Buffer:
                 place.put(plain_of(place.now()))
+
+
+def _forbid_recorded_writes(buffer: Any) -> None:
+    root = buffer if buffer._view is None else buffer._view.root
+    if isinstance(root._own, OutsideMemory):
+        root._own.shared = True
 
 
 def _reached(roots: list[Any]) -> Iterator[Place]:
@@ -205,13 +218,13 @@ def _tuple_of(kind: type, parts: list[Any]) -> Any:
 
 def _buffer_of(array: np.ndarray, arrays: dict[int, np.ndarray]) -> Buffer:
     """A buffer for an array from outside: a view of that of another one if it is a part of it."""
-    owner: Any = _owner(array)
+    owner: Any = owner_of_memory(array)
     if (key := _key_in(owner, array, arrays)) is not None:
         return made_buffer(Memory(array), view_of(_held[id(owner)].buffer, IndexStep(key)))
     memory = OutsideMemory(array)
     memory.shared = any(
         other is not array
-        and _owner(other) is owner
+        and owner_of_memory(other) is owner
         and np.may_share_memory(array, other)
         and _key_in(array, other, arrays) is None
         for other in arrays.values()
@@ -221,18 +234,11 @@ def _buffer_of(array: np.ndarray, arrays: dict[int, np.ndarray]) -> Buffer:
 
 def _key_in(whole: Any, part: np.ndarray, arrays: dict[int, np.ndarray]) -> tuple[slice, ...] | None:
     """The key by which an array is a part of another one that a buffer stands for; None if it is not."""
-    if whole is part or id(whole) not in arrays or whole is not _owner(part):
+    if whole is part or id(whole) not in arrays or whole is not owner_of_memory(part):
         return None
     held = _held.get(id(whole))
     unchanged = held is None or type(held.buffer) is Buffer
     return _key_of(part, whole) if unchanged else None
-
-
-def _owner(array: Any) -> Any:
-    """The object in whose memory an array lies."""
-    while isinstance(array, np.ndarray) and array.base is not None:
-        array = array.base
-    return array
 
 
 def _key_of(part: np.ndarray, whole: np.ndarray) -> tuple[slice, ...] | None:
