@@ -30,6 +30,8 @@ CALLS: dict[str, Call] = {
     "fht": Call(lambda x: scipy.fft.fht(x, 0.1, 0.5), (X,)),
     "ifht": Call(lambda x: scipy.fft.ifht(x, 0.1, 0.5, 0.2), (X,)),
     "dct, complex": _complex("dct"),
+    "fftn, of one length": _complex("fftn", s=4, axes=0),
+    "idstn, of one length": _real("idstn", s=4, axes=0),
     "dctn, of one length": _real("dctn", type=2, s=(4,), axes=(0,)),
     "idst, of another length": _real("idst", type=3, n=6, norm="forward"),
     **{

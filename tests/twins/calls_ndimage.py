@@ -11,6 +11,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 5))
 K = RNG.normal(size=(3, 2))
 V = RNG.normal(size=4)
+CUBE = RNG.normal(size=(4, 2, 3))
 C = np.array([[0.3, 1.7, 2.2, -0.6, 3.4], [1.1, 3.3, 0.4, 4.7, -1.3]])
 LABELS = np.array([[0, 1, 1, 2, 2], [3, 1, 0, 2, 2], [3, 3, 1, 1, 0], [0, 3, 1, 2, 4]])
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 1]])
@@ -52,6 +53,10 @@ CALLS: dict[str, Call] = {
         )
         for name in "gaussian uniform ellipsoid shift".split()
     },
+    "gaussian_gradient_magnitude, along one axis": _of("gaussian_gradient_magnitude", X, sigma=0.7, axes=(1,)),
+    "correlate, axes in another order": _of("correlate", CUBE, K, axes=(2, 0), origin=(-1, 0)),
+    "convolve, axes in another order": _of("convolve", CUBE, K, axes=(2, 0), origin=(0, -1)),
+    "median_filter, along some axes": _of("median_filter", CUBE, footprint=CROSS, axes=(2, 0)),
     # Ranks and morphology
     "minimum_filter": _of("minimum_filter", X, size=3),
     "maximum_filter": _of("maximum_filter", X, footprint=CROSS, mode="constant", cval=0.1),
@@ -99,6 +104,9 @@ CALLS: dict[str, Call] = {
         lambda x, v: scipy.ndimage.maximum_filter(x, 3, mode="constant", cval=v), (X, 0.7)
     ),
     "gaussian_filter, of two widths": Call(lambda x, s: scipy.ndimage.gaussian_filter(x, [s, 2 * s]), (X, 0.6)),
+    "map_coordinates, far outside": Call(
+        lambda x: scipy.ndimage.map_coordinates(x, 4 * C - 7, mode="nearest", prefilter=False), (X,)
+    ),
     "affine_transform": _of("affine_transform", X, M, V[:2]),
     "affine_transform, homogeneous": _of("affine_transform", X, np.c_[M, V[:2]], mode="mirror"),
     "affine_transform, of a diagonal": _of("affine_transform", X, np.array([0.8, 1.3]), output_shape=(3, 4), order=1),

@@ -77,6 +77,7 @@ CALLS: dict[str, Call] = {
     "sosfreqz": Call(lambda s: scipy.signal.sosfreqz(_sections(s), worN=4), (SOS,)),
     # Smoothing and ranks
     "savgol_filter": _of("savgol_filter", X, window_length=5, polyorder=2),
+    "savgol_filter, of an even window": _of("savgol_filter", X, window_length=4, polyorder=2, axis=1),
     "savgol_filter, slopes": _of("savgol_filter", X, window_length=5, polyorder=3, deriv=1, delta=0.2, mode="mirror"),
     "detrend": Call(lambda x: scipy.signal.detrend(x, bp=[4]) ** 2, (X,)),
     "detrend, the mean": _of("detrend", X, axis=0, type="constant"),

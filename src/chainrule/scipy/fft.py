@@ -32,6 +32,7 @@ def _of_one_axis(function):
 
 def _of_axes(function, default=None):
     def transform(x, s=None, axes=default, norm=None, overwrite_x=False, workers=None, *, plan=None):
+        s = (s,) if isinstance(s, int) else s
         return function(x, s, _axes(x, s, axes), norm)
 
     return transform
@@ -114,6 +115,7 @@ def _cosines(kind, inverse):
         return _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
 
     def along_axes(x, type=2, s=None, axes=None, norm=None, overwrite_x=False, workers=None, *, orthogonalize=None):
+        s = (s,) if isinstance(s, int) else s
         for n, axis in zip(*shape_and_axes(x, s, _axes(x, s, axes)), strict=True):
             x = _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
         return x

@@ -62,17 +62,21 @@ def _correlated(x, weights, axes, mode, cval, origin):
     """z[i] = Σ w[j] x[i + j − middle − origin] over the axes: padded, then convolved by the weights backwards."""
     x, weights = as_array(x), as_array(weights)
     count, axes = weights.ndim, axes_of(axes, x.ndim)
-    before, after, modes = [0] * x.ndim, [0] * x.ndim, ["constant"] * x.ndim
-    for axis, k, o, m in zip(axes, weights.shape, _each(origin, count), _each(mode, count), strict=True):
-        before[axis], after[axis], modes[axis] = k // 2 + o, k - 1 - k // 2 - o, m
+    origins = dict(zip(axes, _each(origin, count), strict=True))
+    axes = sorted(axes)  # SciPy takes the axes of the weights in this order
+    before, after, modes = [0] * x.ndim, [0] * x.ndim, [mode] * x.ndim
+    for axis, k in zip(axes, weights.shape, strict=True):
+        before[axis], after[axis] = k // 2 + origins[axis], k - 1 - k // 2 - origins[axis]
     x = np.moveaxis(_padded(x, before, after, modes, cval), axes, range(-count, 0))
     return np.moveaxis(convolved(x, flipped(weights, count), axes=count, valid=True), range(-count, 0), axes)
 
 
 def _convolved(x, weights, axes, mode, cval, origin):
     """The correlation with the weights backwards; their middle is the other one of two."""
-    weights = as_array(weights)
-    origins = [-o - (k % 2 == 0) for o, k in zip(_each(origin, weights.ndim), weights.shape, strict=True)]
+    x, weights = as_array(x), as_array(weights)
+    axes = axes_of(axes, x.ndim)
+    sizes = dict(zip(sorted(axes), weights.shape, strict=True))
+    origins = [-o - (sizes[axis] % 2 == 0) for axis, o in zip(axes, _each(origin, weights.ndim), strict=True)]
     return _correlated(x, flipped(weights, weights.ndim), axes, mode, cval, origins)
 
 
@@ -176,7 +180,7 @@ def _gaussians(input, sigma, order, mode, cval, axes, options):
     sigma, modes = _each(sigma, len(axes)), _each(mode, len(axes))
     for i in range(len(axes)):
         orders = [order * (i == j) for j in range(len(axes))]
-        yield gaussian_filter(input, sigma, orders, None, modes, cval, axes=axes, **options)
+        yield gaussian_filter(input, sigma, orders, None, modes[i], cval, axes=axes, **options)
 
 
 @twin(scipy.ndimage.gaussian_laplace)
@@ -186,7 +190,12 @@ def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axe
 
 @twin(scipy.ndimage.gaussian_gradient_magnitude)
 def gaussian_gradient_magnitude(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **options):
-    return np.sqrt(sum(z**2 for z in _gaussians(input, sigma, 1, mode, cval, axes, options)))
+    """Smoothed along all axes; the derivatives are those along `axes`."""
+    axes, square = axes_of(axes, input.ndim), 0.0
+    for axis, m in zip(axes, _each(mode, len(axes)), strict=True):
+        orders = [int(i == axis) for i in range(input.ndim)]
+        square = square + gaussian_filter(input, sigma, orders, None, m, cval, **options) ** 2
+    return np.sqrt(square)
 
 
 def _of_a_spectrum(function, first):
@@ -238,9 +247,9 @@ def _footprint(size, footprint, ndim, axes=None):
         footprint = np.ones(_each(size, len(axes)), bool)
     footprint = np.asarray(footprint, bool)
     shape = [1] * ndim
-    for axis, k in zip(axes, footprint.shape, strict=True):
+    for axis, k in zip(sorted(axes), footprint.shape, strict=True):
         shape[axis] = k
-    return np.transpose(footprint, np.argsort(axes)).reshape(shape) if len(axes) > 1 else footprint.reshape(shape)
+    return footprint.reshape(shape)
 
 
 def _of_axes(value, axes, ndim, other):
@@ -419,10 +428,8 @@ def _moved_inside(t, n, mode):
     last = n - 1
     below, above = t < 0, t > last
     outside = below | above
-    if mode in ("constant", "grid-constant"):
+    if mode in ("constant", "grid-constant", "nearest"):
         return np.ones(t.shape), np.zeros(t.shape)
-    if mode == "nearest":
-        return np.where(outside, 0.0, 1.0), np.where(above, last, 0.0)
     if mode in ("wrap", "grid-wrap"):
         period = last if mode == "wrap" else n
         times = (

@@ -282,7 +282,8 @@ def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode
     ends, half = scipy.signal.savgol_filter(np.eye(window_length), *how, axis=0), window_length // 2
     before = x[..., :window_length] @ ends[:half].T
     after = x[..., -window_length:] @ ends[window_length - half :].T
-    return np.moveaxis(np.concatenate([before, convolved(x, weights, valid=True), after], axis=-1), -1, axis)
+    middle = ndimage.convolve1d(x, weights, mode="constant")[..., half : x.shape[-1] - half]
+    return np.moveaxis(np.concatenate([before, middle, after], axis=-1), -1, axis)
 
 
 @twin(scipy.signal.detrend)
