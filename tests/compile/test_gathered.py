@@ -70,3 +70,28 @@ def test_a_loop_of_twice_as_many_entries_is_twice_the_work(function):
                 compiled(x)
         works.append(compiled._latest.program.work)
     assert works[2] - works[1] < 2.4 * (works[1] - works[0])
+
+
+PARTS = [
+    lambda x: x[None, :2],
+    lambda x: x[1:, None, 1],
+    lambda x: x[:, None],
+    lambda x: x[..., None, 0],
+    lambda x: x[2, None],
+    lambda x: x[None, 2, None, 1, None],
+    lambda x: x[None],
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_with_new_axes_has_a_native_gradient(part):
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    for make in (lambda f: cr.value_and_grad(lambda x: np.sum(f(x) ** 3)), cr.jacobian):
+        function = make(lambda x: np.sin(part(x)))
+        compiled = cr.compile(function)
+        for _ in range(3):
+            found = compiled(x)
+        assert compiled._latest.program.native
+        expected = function(x)
+        for f, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(f, e, rtol=1e-12, atol=1e-14)

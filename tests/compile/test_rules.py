@@ -58,6 +58,7 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "broadcast_to": (lambda x: np.broadcast_to(np.exp(x), (2, 3)), X),
     "getitem": (lambda m: np.exp(m)[1:, ::2], M),
     "add_at": (lambda x: block("add_at", x, key=(slice(1, 4),), shape=(5,)), X),
+    "add_to_entries": (lambda x, y: block("add_to_entries", x, y[0], key=(1,), shape=(3,)), X, Y),
     "set_at": (lambda x, y: _written(x, y[0]), X, Y),
     "concatenate": (lambda x, y: np.concatenate([x, y]), X, Y),
     "stack": (lambda x, y: np.stack([x, y]), X, Y),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from chainrule.blocks.indexing import Slot, add_at, add_to_entries, getitem, is_whole, set_at
@@ -48,14 +50,26 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key, shape = node.params["key"], np.shape(node.value)
     if len(args) > 1:
         return _added_at_labels(low, node, args)
-    if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node):
+    if not all(part is None or isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node):
         return None
-    if not key:
-        return args[0]
+    if None in key:
+        args, key = [_without_new_axes(low, args[0], key)], tuple(part for part in key if part is not None)
+    if is_whole(key):
+        return args[0] if args[0].shape == shape else None
     if args[0].shape == () and len(shape) == 1 and len(key) == 1 and type(key[0]) is int and shape[0] > 1:
         here = low.make("one_hot", [low.constant(np.int64(key[0] % shape[0]))], shape, bool)
         return low.make("where", [here, args[0], low.constant(args[0].dtype.type(0))], shape, args[0].dtype)
     return low.make("place", args, shape, args[0].dtype, key=key)
+
+
+def _without_new_axes(low: Maker, v: Value, key: tuple[Any, ...]) -> Value:
+    """What is put at a key, without the axes of length 1 that stand for None in the key."""
+    axis, new = len(v.shape), set[int]()
+    for part in reversed(key):
+        axis -= type(part) is not int
+        if part is None:
+            new.add(axis)
+    return reshaped(low, v, tuple(n for a, n in enumerate(v.shape) if a not in new))
 
 
 @INDEXING_RULES(set_at)
