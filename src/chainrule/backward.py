@@ -187,7 +187,7 @@ def _hand_over(inputs: Sequence[Any], grads: Sequence[Any], gradients: dict[Node
     """Add a step's gradients to those of its inputs."""
     for operand, dx in zip(inputs, grads, strict=False):
         if dx is not None and operand.__class__ is Node and operand in gradients:
-            value = operand.form
+            value = operand.value if operand.version is None else operand.form  # a property costs
             dtype = value.dtype if value.__class__ not in PYTHON else dtype_of(value)
             if dx.dtype is not dtype:  # most often the same object
                 dx = _as_input(dx, dtype)
