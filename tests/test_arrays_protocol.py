@@ -1119,3 +1119,17 @@ def test_select_takes_its_conditions_and_choices_as_arrays():
     compiled = cr.compile(cr.grad(lambda x: np.sum(f(x) * [1.0, 2.0, 3.0])))
     for _ in range(3):
         np.testing.assert_allclose(compiled(x), [[1.0, 0.0, 3.0], [0.0, 18.0, 0.0]])
+
+
+def test_integers_found_out_from_recorded_values_are_added_to_plain_arrays():
+    def f(x):
+        counts = np.zeros(3, int)
+        counts += np.argsort(x)
+        np.add(counts, x > 1.5, out=counts)
+        return np.sum(x * counts)
+
+    x = np.array([1.0, 3.0, 2.0])
+    compiled = cr.compile(f)
+    for values in (x, x, x[::-1].copy(), x):
+        assert f(values) == cr.value_and_grad(f)(values)[0] == compiled(values)
+    np.testing.assert_array_equal(cr.grad(f)(x), [0.0, 3.0, 2.0])

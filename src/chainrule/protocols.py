@@ -19,7 +19,7 @@ from chainrule.answers import (
     no_block_for,
     recorded_constant,
 )
-from chainrule.array import Array, joined
+from chainrule.array import Array, joined, node_of, value_of
 from chainrule.errors import RecordingError
 from chainrule.layout import is_contiguous
 from chainrule.libraries import PLAIN
@@ -187,8 +187,11 @@ _MIXED = frozenset(map(np.dtype, "fd"))
 
 
 def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwargs: Any) -> Any:
-    """The result of a function of NumPy, written into `out`, which must be a recorded array."""
+    """The result of a function of NumPy, written into `out`: a recorded array, if the result has a gradient."""
+    run = function if method is None else getattr(function, method)
     if type(out) is not Array:
+        if not isinstance(out, Array) and _have_no_gradient(args, kwargs):
+            return run(*map(value_of, args), **{name: value_of(x) for name, x in kwargs.items()}, out=out)
         if (target := target_of_write()) is not None:
             raise RecordingError(refused_write(target))
         raise RecordingError(
@@ -198,7 +201,6 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
         )
     if is_number(out):
         raise TypeError("return arrays must be of ArrayType" + at_line())
-    run = function if method is None else getattr(function, method)
     written = _written_by_numpy(run, name, args, kwargs, out)
     where = kwargs.pop("where", True) if method is not None else True
     with np.errstate(all="ignore" if written is not None or where is not True else None):
@@ -213,6 +215,12 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
     if written is not None and out._view is None:
         out._own.value = written
     return out
+
+
+def _have_no_gradient(args: Any, kwargs: Any) -> bool:
+    """Whether the recorded arrays among the arguments are integers, truths, and others without a gradient."""
+    recorded = [x for x in (*args, *kwargs.values()) if type(x) is Array]
+    return bool(recorded) and not any(node_of(x).differentiable for x in recorded)
 
 
 def _written_by_numpy(run: Any, name: str, args: Any, kwargs: Any, out: Array) -> Any:
