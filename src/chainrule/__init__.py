@@ -129,6 +129,7 @@ from chainrule.explain import Explanation, explain
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
+from chainrule.lifting import to_jax, to_torch
 from chainrule.opaque import opaque
 from chainrule.optimization import least_squares, minimize, root
 from chainrule.optimizers import Optimizer, adam, adamw, clip_by_global_norm, sgd
@@ -292,6 +293,8 @@ __all__ = [
     "stop_gradient",
     "tanhshrink",
     "threshold",
+    "to_jax",
+    "to_torch",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",

@@ -21,6 +21,7 @@ __all__ = [
     "from_objects",
     "full_name",
     "getitem_key",
+    "in_another_library",
     "no_block_for",
     "recorded_constant",
     "setitem_key",
@@ -113,6 +114,9 @@ class Above:
 
 recorded_constant = Above()
 """A plain array, recorded so that recorded values can be written into it."""
+
+in_another_library = Above()
+"""A recorded array of NumPy's, recorded as one of the library of other arrays: `in_another_library(x, others)`."""
 
 under_another_value = Above()
 """A recorded result with other last digits, as a new step: rules such as that of max compare result and operands."""

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.answers import getitem_key, setitem_key
 from chainrule.array import Array, value_of
 from chainrule.errors import BlockError, RecordingError
+from chainrule.libraries import NUMPY
 from chainrule.likeness import OfArrays
 from chainrule.node import at_line
 from chainrule.protocols import call
@@ -53,7 +54,8 @@ def write(self: Array, result: Array) -> Array:
         refuse_shared(self)
     if result.shape != self.shape:
         raise BlockError(f"an array of shape {self.shape} cannot hold a result of shape {result.shape}" + at_line())
-    if result.dtype != self.dtype:
+    joins = type(self._own.value) in NUMPY and type(result._own.value) not in NUMPY  # another library from now on
+    if result.dtype != self.dtype and not joins:
         if not np.can_cast(result.dtype, self.dtype, "same_kind"):
             raise BlockError(f"an array of dtype {self.dtype} cannot hold a result of {result.dtype}" + at_line())
         result = call(np.astype, result, self.dtype)

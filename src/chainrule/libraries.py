@@ -14,6 +14,7 @@ __all__ = [
     "NUMPY_NAMESPACE",
     "PLAIN",
     "PYTHON",
+    "as_array_beside",
     "as_numpy_number",
     "copied",
     "dtype_of",
@@ -153,6 +154,29 @@ def is_foreign(x: Any) -> bool:
     if hasattr(kind, "__array_ufunc__"):  # wrappers of arrays (xarray, pint) forward the question to them
         return bool(api.is_dask_array(x) or api.is_cupy_array(x) or api.is_pydata_sparse_array(x))
     return bool(api.is_array_api_obj(x))
+
+
+def as_array_beside(x: Any, others: list[Any]) -> Any:
+    """An array of NumPy's as one of another library, on the device of its arrays.
+
+    Floating numbers take the dtype of the other arrays, as Python's numbers do: float64 is NumPy's default, and not
+    what the user has chosen for these. Complex numbers take the complex dtype of that precision. JAX computes with
+    NumPy's arrays, and reads their values where it traces; so there they stay NumPy's.
+    """
+    import array_api_compat as api
+
+    xp = namespace_of(others)
+    dtype = None
+    floating = [other.dtype for other in others if is_inexact(other)]
+    if is_inexact(x) and floating:
+        dtype = xp.result_type(*floating)
+        if is_complex(x) and not is_complex_dtype(dtype):
+            dtype = xp.result_type(dtype, xp.complex64)
+    if api.is_jax_array(others[0]):
+        return x if dtype is None else x.astype(dtype)
+    made = xp.asarray(np.array(x))  # a copy: PyTorch warns of read-only arrays, which it would share
+    made = made if dtype is None else xp.astype(made, dtype)
+    return api.to_device(made, api.device(others[0]))
 
 
 def copied(x: Any) -> Any:

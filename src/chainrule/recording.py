@@ -10,13 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.absent import has_absent_zeros
-from chainrule.answers import under_another_value
+from chainrule.answers import in_another_library, under_another_value
 from chainrule.array import WATCHER, Array, constant, form_of, joined, node_of
 from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
 from chainrule.block.dependence import entrywise
 from chainrule.errors import BlockError, GradientError, RecordingError
-from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.libraries import (
+    PLAIN,
+    as_array_beside,
+    copied,
+    dtype_of,
+    is_complex,
+    is_foreign,
+    is_inexact,
+    namespace_of,
+)
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
 from chainrule.sharing import sharing_pairs
@@ -36,6 +45,20 @@ def alias(xp: Any, x: Any) -> Any:
 
 
 alias.backward(lambda xp, dz, z, x: dz)
+
+
+@unlisted_block(notation=lambda x, others: x)
+def beside(xp: Any, x: Any, others: Any) -> Any:
+    """An array of NumPy's as one of the library of other arrays, on their device."""
+    return as_array_beside(x, others)
+
+
+beside.backward(lambda xp, dz, z, x, others: np.asarray(dz, dtype=x.dtype))
+
+
+@in_another_library.is_
+def _beside(x: Array, others: list[Any]) -> Array:
+    return record(beside, (x,), {"others": others}, known=as_array_beside(x.value, others))
 
 
 @under_another_value.is_

@@ -9,11 +9,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from chainrule.answers import in_another_library
 from chainrule.array import WATCHER, Array, constant
 from chainrule.caught import is_caught
 from chainrule.errors import BlockError, ChainruleError, RecordingError
 from chainrule.layout import copied_as_it_lies, is_contiguous
-from chainrule.libraries import NUMPY, NUMPY_NAMESPACE, PLAIN, is_numpy, library_of, namespace_of, numpys
+from chainrule.libraries import (
+    NUMPY,
+    NUMPY_NAMESPACE,
+    PLAIN,
+    as_array_beside,
+    is_foreign,
+    is_numpy,
+    library_of,
+    namespace_of,
+    numpys,
+)
 from chainrule.node import NO_PARAMS, Node, at_line, user_frame
 from chainrule.versions import is_small_part, written
 from chainrule.views import is_entry, view_of
@@ -73,6 +84,8 @@ def record(
         values.append(value)
         if type(value) not in NUMPY:
             xp = None
+    if xp is None:
+        inputs, values = _in_one_library(inputs, values)
     try:
         if known is not None:
             value = known
@@ -137,6 +150,20 @@ def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], 
     result = Array(Node.of_version(version, block, inputs, params, None, frame.f_code, frame.f_lasti))
     result._unsure = x._unsure or (type(new) is Array and new._unsure)
     return result
+
+
+def _in_one_library(inputs: list[Any], values: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The operands of a step with NumPy's arrays as arrays of the other operands' library, dtype and device."""
+    places = [i for i, value in enumerate(values) if isinstance(value, np.ndarray | np.generic)]
+    others = [value for value in values if is_foreign(value)] if places else []
+    if others:
+        for i in places:
+            if type(inputs[i]) is Node:
+                inputs[i] = in_another_library(Array(inputs[i]), others)._node
+                values[i] = inputs[i].value
+            else:
+                inputs[i] = values[i] = as_array_beside(values[i], others)
+    return inputs, values
 
 
 def _of_another(block: Any, others: tuple[Any, ...], params: dict[str, Any], x: Any) -> Any:

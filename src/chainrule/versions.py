@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.libraries import NUMPY
 from chainrule.node import Node
 
 __all__ = ["Version", "Write", "at_key", "is_small_part", "written"]
@@ -117,7 +118,7 @@ def is_small_part(entries: Any, size: int) -> bool:
 def written(node: Node, write: Write, key: tuple[Any, ...], new: Any) -> Version | None:
     """The version of a node's value after a write; None if a plain copy is as good, or if NumPy refuses the write."""
     array = node.value
-    if type(array) is not np.ndarray or array.size <= SMALL:
+    if type(array) is not np.ndarray or array.size <= SMALL or type(new) not in NUMPY:
         return None
     index = at_key(array, key)
     try:

@@ -127,6 +127,9 @@ OTHER_NAMES = {
     "expression": "functions that a user may write in an expression",
     "pytorch": "PyTorch's operators",
     "standins": "functions of NumPy and of math, as the user's code calls them",
+    "scipy": "functions of SciPy, and their options",
+    "compat": "functions of other libraries",
+    "hints.py": "names of other libraries",
     "explain/printers": "kinds of formulas, and functions of LaTeX",
     "libraries.py": "functions of the Array API",
 }
@@ -138,6 +141,7 @@ OTHER_NAMES |= {
 }
 """Of the compiler, what reads no recorded step reads no block."""
 OTHER_WORDS = {
+    "array.py": {"imag", "real"},  # attributes
     "operators.py": {"add", "conj", "invert", "matmul"},  # Python's names of operators
     "protocols.py": {"where"},
     "coverage.py": {"all"},

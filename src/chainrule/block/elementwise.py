@@ -16,7 +16,7 @@ from chainrule.block.bounds import Bounds
 from chainrule.block.dependence import entrywise
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
-from chainrule.libraries import NUMPY, is_complex, is_inexact, is_numpy, namespace_of, numpys
+from chainrule.libraries import NUMPY, is_complex, is_foreign, is_inexact, is_numpy, namespace_of, numpys
 from chainrule.step import record
 
 __all__ = [
@@ -156,13 +156,16 @@ def in_one_precision(*arrays: Any) -> tuple[Any, ...]:
     dtypes = {x.dtype for x in arrays}
     if len(dtypes) == 1:
         return arrays
+    forms = [form_of(x) for x in arrays]
+    if len({is_foreign(x) for x in forms}) == 2:  # NumPy's constants take the dtype of another library's arrays
+        return arrays
     numpys = sum(isinstance(dtype, np.dtype) for dtype in dtypes)
     if numpys == len(dtypes):
         common = np.result_type(*dtypes)
     elif numpys:
         return arrays
     else:
-        common = namespace_of([form_of(x) for x in arrays]).result_type(*dtypes)
+        common = namespace_of(forms).result_type(*dtypes)
     return tuple(in_precision(x, common) for x in arrays)
 
 

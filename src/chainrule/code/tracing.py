@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER
+from chainrule.blocks.integers import of_values
 from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
 from chainrule.code.tape import Tape, TracedValue
 from chainrule.errors import ChainruleError, NoAnswer, RecordingError, asking_others
@@ -168,7 +169,7 @@ def trace(graph: Graph, library: str) -> Traces:
     """Run a graph, and record the calls."""
     tracer = TRACERS[library]()
     made: dict[Node, Any] = {}
-    failed: dict[Any, str] = {}
+    failed: dict[str, str] = {}
     with tracer.running, np.errstate(all="ignore"):
         for node in graph.inputs:
             made[node] = tracer.argument(node.name or "x", node.value)
@@ -182,16 +183,21 @@ def trace(graph: Graph, library: str) -> Traces:
                 with asking_others():
                     made[node] = _traced(tracer, node, operands)
             except NoAnswer as none:
-                failed.setdefault(node.block, str(none))
+                failed.setdefault(_title(node), str(none))
                 made[node] = FAILED
         if failed:
             raise CodeError(
                 f"no code for {library} can be written of "
-                + "; ".join(f"block {block.name} ({why})" for block, why in failed.items())
+                + "; ".join(f"{title} ({why})" for title, why in failed.items())
             )
         outputs = [_operand(tracer, made, out) for out in graph.outputs]
         values = {node: tracer.value(x) for node, x in made.items()}
         return Traces(tracer.tape, arguments, values, [tracer.value(x) for x in outputs])
+
+
+def _title(node: Node) -> str:
+    """The block of a step; or, if it is a function of values, which has no name, the user's line."""
+    return f"what follows from values at {node.line}" if node.block is of_values else f"block {node.block.name}"
 
 
 FAILED = object()

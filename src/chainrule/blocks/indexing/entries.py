@@ -225,6 +225,8 @@ def add_at_backward(xp, dz, z, v, *indices, key=(), shape=()):
 )
 def set_at(xp, x, new, *indices, key=()):
     """x with the entries at the key replaced by `new`; if an entry is indexed several times the last one counts."""
+    if not is_numpy(xp) and isinstance(x, np.ndarray):
+        x = xp.asarray(x)  # JAX takes NumPy's arrays, but cannot write into them
     if not is_numpy(xp) and type(new) not in NUMPY and new.dtype != x.dtype:
         new = xp.astype(new, x.dtype)  # PyTorch cannot write real numbers into complex ones
     if not is_numpy(xp) and not indices and has_arrays(key) and not (last := _last_of_each(key, x.shape)).all():

@@ -24,7 +24,9 @@ from chainrule.versions import at_key, is_small_part
 def _read(node, gradients, take):
     """Add the gradient of the entries that were read from x to ∂L/∂x. None if the rule must run."""
     x = node.inputs[0]
-    if (sofar := gradients.get(x)) is None or (dz := gradients[node]) is None or not is_small_part(dz, np.size(sofar)):
+    if (sofar := gradients.get(x)) is None or (dz := gradients[node]) is None:
+        return None
+    if type(sofar) not in (np.ndarray, Array) or not is_small_part(dz, sofar.size):
         return None
     key, shape = node.params["key"] if len(node.inputs) == 1 else key_of(node), x.form.shape
     lead = dz.ndim - node.form.ndim

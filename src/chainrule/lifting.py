@@ -1,0 +1,81 @@
+"""Plain NumPy code as a function of JAX's or PyTorch's arrays: to_jax, to_torch.
+
+A recorded step runs its block's rule in the library of its operands. So a function of recorded JAX arrays is a sequence
+of JAX's own operations, which `jax.jit` traces and `jax.grad` differentiates; likewise for PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.array import form_of
+from chainrule.forks import imported
+from chainrule.libraries import is_foreign, is_inexact
+from chainrule.recording import needs_function, record_call
+from chainrule.trees import flatten
+
+__all__ = ["to_jax", "to_torch"]
+
+
+def to_jax(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of JAX arrays made of plain NumPy code.
+
+    Parameters
+    ----------
+    f : a function of arrays or trees of arrays, written with NumPy. It may branch on shapes, and on values where JAX
+        does not trace.
+
+    Returns a function that `jax.jit`, `jax.grad`, `jax.vmap` and `jax.lax.scan` take. NumPy's constants in f take the
+    dtype of the arrays beside them. If no argument is floating, f runs as it is.
+
+    >>> import numpy as np, chainrule as cr, jax
+    >>> def loss(w):
+    ...     out = np.zeros(2)
+    ...     out[0] = np.sum(w**2)
+    ...     return np.sum(out)
+    >>> jax.jit(jax.grad(cr.to_jax(loss)))(jax.numpy.ones(3))
+    Array([2., 2., 2.], dtype=float32)
+    """
+    needs_function(f, "to_jax")
+    return _lifted(f, lambda x: imported("jax.numpy").asarray(x))
+
+
+def to_torch(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of PyTorch tensors made of plain NumPy code.
+
+    Parameters
+    ----------
+    f : a function of arrays or trees of arrays, written with NumPy.
+
+    Returns a function that `.backward()` goes through, and that `torch.func.grad` and `torch.func.hessian` take.
+    NumPy's constants in f take the dtype and the device of the tensors beside them.
+
+    >>> import numpy as np, chainrule as cr, torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> cr.to_torch(lambda x: np.sum(np.array([1.0, 10.0]) * x**2))(x).backward()
+    >>> x.grad
+    tensor([ 2., 40.])
+    """
+    needs_function(f, "to_torch")
+    return _lifted(f, lambda x: imported("torch").as_tensor(x))
+
+
+def _lifted(f: Callable[..., Any], as_theirs: Callable[[Any], Any]) -> Callable[..., Any]:
+    def theirs(tree: Any) -> Any:
+        leaves, rebuild = flatten(tree)
+        return rebuild([as_theirs(x) if is_inexact(x) and not is_foreign(x) else x for x in leaves])
+
+    @functools.wraps(f)
+    def lifted(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tuple(map(theirs, args)), {name: theirs(x) for name, x in kwargs.items()}
+        chosen = [(i, "") for i, x in enumerate(args) if _is_floating(x)]
+        chosen += [(-1, name) for name, x in kwargs.items() if _is_floating(x)]
+        return theirs(record_call(f, tuple(chosen), args, kwargs).result())
+
+    return lifted
+
+
+def _is_floating(tree: Any) -> bool:
+    return any(is_inexact(form_of(x)) for x in flatten(tree)[0])

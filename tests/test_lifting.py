@@ -1,0 +1,115 @@
+"""Plain NumPy code under JAX's and PyTorch's own transforms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import torch
+
+import chainrule as cr
+
+RNG = np.random.default_rng(4)
+W = RNG.normal(size=(3, 2))
+X = RNG.normal(size=(3, 3))
+LABELS = np.array([1, 0, 1])
+
+
+def written(x):
+    out = np.zeros((3, 2))
+    for i in range(3):
+        out[i] = np.tanh(x[i] @ W)
+        out[i, 0] = i * x[i, 0]
+    return np.sum(out**2)
+
+
+PROGRAMS = {
+    "constants": lambda x: np.sum(np.tanh(x @ W + 1.0) ** 2 * np.arange(2)),
+    "labels": lambda x: np.sum(cr.cross_entropy_loss(cr.softmax(x @ W), LABELS)),
+    "buffers": written,
+    "masks": lambda x: np.sum(np.where(x > 0, x, 0.1 * x) * np.arange(3)),
+    "indices": lambda x: np.sum(x[[0, 2]] * x[:2, ::-1]),
+    "einsum": lambda x: np.einsum("ij,jk->", x, W),
+    "statistics": lambda x: np.mean((x - np.mean(x, axis=0)) ** 4 / np.std(x, axis=0) ** 2),
+    "joined": lambda x: np.sum(np.concatenate([x, np.ones((3, 3))]) ** 3),
+    "special": lambda x: np.sum(scipy.special.erf(x) * x),
+    "linear algebra": lambda x: np.linalg.slogdet(x @ x.T + np.eye(3))[1],
+}
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_jax_compiles_and_differentiates_a_program(name, dtype):
+    f, x = PROGRAMS[name], jnp.asarray(X, dtype=dtype)
+    lifted = cr.to_jax(f)
+    rtol = 1e-11 if dtype == "float64" else 1e-3
+    value, gradient = jax.jit(jax.value_and_grad(lifted))(x)
+    assert value.dtype == gradient.dtype == dtype
+    np.testing.assert_allclose(value, f(X), rtol=rtol)
+    np.testing.assert_allclose(gradient, cr.grad(f)(X), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_pytorch_differentiates_a_program(name, dtype):
+    f, x = PROGRAMS[name], torch.tensor(X, dtype=dtype, requires_grad=True)
+    rtol = 1e-11 if dtype == torch.float64 else 1e-3
+    value = cr.to_torch(f)(x)
+    value.backward()
+    assert value.dtype == x.grad.dtype == dtype
+    np.testing.assert_allclose(value.detach(), f(X), rtol=rtol)
+    np.testing.assert_allclose(x.grad, cr.grad(f)(X), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_our_gradient_of_tensors_keeps_their_library_and_dtype(name):
+    for x in (torch.tensor(X, dtype=torch.float32), jnp.asarray(X, dtype="float32")):
+        gradient = cr.grad(PROGRAMS[name])(x)
+        assert type(gradient) is type(x)
+        assert gradient.dtype == x.dtype
+        np.testing.assert_allclose(np.asarray(gradient), cr.grad(PROGRAMS[name])(X), rtol=1e-3, atol=1e-3)
+
+
+def test_jax_transforms_compose():
+    f = cr.to_jax(lambda w, x: np.sum(np.tanh(x @ w)) ** 2)
+    w = jnp.asarray(W[:, 0])
+    hessian = jax.jit(jax.hessian(f))(w, X)
+    expected = cr.hessian(lambda w: np.sum(np.tanh(X @ w)) ** 2)(W[:, 0])
+    np.testing.assert_allclose(hessian, expected, rtol=1e-10)
+    each = jax.vmap(jax.grad(f), in_axes=(None, 0))(w, jnp.asarray(X)[:, None])
+    np.testing.assert_allclose(each, cr.vmap(cr.grad(lambda w, x: np.tanh(x @ w) ** 2), (None, 0))(W[:, 0], X))
+    step = cr.to_jax(lambda state, x: (np.sin(state) + x, state**2))
+    last, seen = jax.lax.scan(step, jnp.float64(0.3), jnp.asarray(X[0]))
+    state, kept = 0.3, []
+    for x in X[0]:
+        state, old = np.sin(state) + x, state**2
+        kept.append(old)
+    np.testing.assert_allclose(last, state, rtol=1e-12)
+    np.testing.assert_allclose(seen, kept, rtol=1e-12)
+
+
+def test_pytorch_transforms_compose():
+    f = cr.to_torch(lambda w: np.sum(np.tanh(X @ w)) ** 2)
+    hessian = torch.func.hessian(f)(torch.tensor(W[:, 0]))
+    expected = cr.hessian(lambda w: np.sum(np.tanh(X @ w)) ** 2)(W[:, 0])
+    np.testing.assert_allclose(hessian, expected, rtol=1e-10)
+
+
+def test_trees_keywords_and_integers_pass_through():
+    f = cr.to_torch(lambda p, n, scale: {"z": p["w"] * n, "s": scale * p["b"], "n": n})
+    found = f({"w": torch.ones(2), "b": 2.0}, 3, scale=torch.tensor(4.0))
+    assert torch.equal(found["z"], 3 * torch.ones(2))
+    assert found["s"] == 8
+    assert found["n"] == 3
+
+
+def test_a_constant_result_is_of_the_library():
+    assert isinstance(cr.to_torch(lambda x: np.float64(2.0))(torch.ones(2)), torch.Tensor)
