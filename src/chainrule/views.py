@@ -12,7 +12,7 @@ from chainrule.errors import RecordingError
 from chainrule.libraries import PYTHON
 from chainrule.node import Node, at_line
 
-__all__ = ["IndexStep", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
+__all__ = ["EntriesStep", "IndexStep", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +23,16 @@ class IndexStep:
 
     def __call__(self, x: Any) -> Any:
         return x[self.key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EntriesStep:
+    """The step from an array to some of its entries in C order: a reshape or a stride that no index gives."""
+
+    places: np.ndarray
+
+    def __call__(self, x: Any) -> Any:
+        return np.ravel(x)[self.places]
 
 
 class View(NamedTuple):

@@ -21,6 +21,9 @@ Pair = collections.namedtuple("Pair", "a b")
 pair = Pair(np.zeros(2), np.ones(2))
 whole = np.arange(6.0)
 stretched = whole.reshape(2, 3)
+backwards = whole[::-1]
+waves = np.zeros(2, complex)
+parts = waves.view(float)
 
 
 class Model:
@@ -60,6 +63,13 @@ def write_into_a_view_of_a_global(x):
     inner[:] = x
     inner[0] *= 2
     return np.sum(field**2) + field[0, 1] * x[0]
+
+
+def write_into_a_reshaped_global(x):
+    stretched[1, :2] = x
+    backwards[-1] *= x[0]
+    whole[1:3] += x
+    return np.sum(stretched**2) + backwards[0] * x[1] + stretched.T[2, 0]
 
 
 def write_into_containers(x):
@@ -103,7 +113,13 @@ def read_before_and_after(x):
 
 
 FUNCTIONS = [
-    *(write_into_a_global, write_into_a_view_of_a_global, write_into_containers, write_into_tuples),
+    *(
+        write_into_a_global,
+        write_into_a_view_of_a_global,
+        write_into_a_reshaped_global,
+        write_into_containers,
+        write_into_tuples,
+    ),
     *(write_into_attributes, methods_of_plain_arrays, write_by_functions, read_before_and_after),
 ]
 
@@ -178,8 +194,8 @@ def test_arrays_are_as_the_function_left_them_after_an_error():
 
 def test_a_write_that_another_array_would_not_see_is_an_error():
     def f(x):
-        whole[0] = x[0]
-        return stretched.sum()
+        waves[0] = x[0]
+        return parts.sum()
 
     with pytest.raises(RecordingError, match="shares"):
         cr.grad(f)(X)

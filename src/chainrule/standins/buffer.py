@@ -23,7 +23,7 @@ from chainrule.answers import WRITES, recorded_constant
 from chainrule.array import Array, holds_recorded, joined
 from chainrule.errors import RecordingError
 from chainrule.node import NO_PARAMS, Node, at_line
-from chainrule.views import IndexStep, View, view_of
+from chainrule.views import EntriesStep, IndexStep, View, view_of
 
 __all__ = ["Buffer", "Memory", "buffer", "is_recorded", "made_buffer", "plain_of"]
 
@@ -176,6 +176,8 @@ def _become_recorded(x: Buffer) -> None:
         made = root
         for step in steps or ():
             made = step(made)
+        if any(type(step) is EntriesStep for step in steps or ()):
+            made._view = view_of(root)._replace(steps=steps)
         if made._view is None:
             raise RecordingError(
                 "a view of an array cannot be written into here: the array that is recorded would not change with it; "

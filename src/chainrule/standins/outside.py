@@ -30,7 +30,7 @@ from chainrule.reach import REACH, Place, is_of_library, places
 from chainrule.sharing import owner_of_memory
 from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
-from chainrule.views import IndexStep, view_of
+from chainrule.views import EntriesStep, IndexStep, view_of
 
 __all__ = ["Outside"]
 
@@ -219,31 +219,44 @@ def _tuple_of(kind: type, parts: list[Any]) -> Any:
 def _buffer_of(array: np.ndarray, arrays: dict[int, np.ndarray]) -> Buffer:
     """A buffer for an array from outside: a view of that of another one if it is a part of it."""
     owner: Any = owner_of_memory(array)
-    if (key := _key_in(owner, array, arrays)) is not None:
-        return made_buffer(Memory(array), view_of(_held[id(owner)].buffer, IndexStep(key)))
+    if (step := _step_in(owner, array, arrays)) is not None:
+        return made_buffer(Memory(array), view_of(_held[id(owner)].buffer, step))
     memory = OutsideMemory(array)
     memory.shared = any(
         other is not array
         and owner_of_memory(other) is owner
         and np.may_share_memory(array, other)
-        and _key_in(array, other, arrays) is None
+        and _step_in(array, other, arrays) is None
         for other in arrays.values()
     )
     return made_buffer(memory)
 
 
-def _key_in(whole: Any, part: np.ndarray, arrays: dict[int, np.ndarray]) -> tuple[slice, ...] | None:
-    """The key by which an array is a part of another one that a buffer stands for; None if it is not."""
+def _step_in(whole: Any, part: np.ndarray, arrays: dict[int, np.ndarray]) -> Any:
+    """The step by which an array is taken from another one that a buffer stands for; None if it is not."""
     if whole is part or id(whole) not in arrays or whole is not owner_of_memory(part):
         return None
     held = _held.get(id(whole))
     unchanged = held is None or type(held.buffer) is Buffer
-    return _key_of(part, whole) if unchanged else None
+    if not unchanged or not part.size or part.dtype != whole.dtype:
+        return None
+    key = _key_of(part, whole)
+    return IndexStep(key) if key is not None else _entries_of(part, whole)
+
+
+def _entries_of(part: np.ndarray, whole: np.ndarray) -> EntriesStep | None:
+    """The step by which a part is taken from the entries of the whole, if these lie in C order."""
+    if not whole.flags.c_contiguous:
+        return None
+    bytes_ = np.full(part.shape, _address(part) - _address(whole))
+    for axis, stride in enumerate(part.strides):
+        bytes_ += np.arange(part.shape[axis]).reshape([-1 if i == axis else 1 for i in range(part.ndim)]) * stride
+    return EntriesStep(bytes_ // whole.itemsize)
 
 
 def _key_of(part: np.ndarray, whole: np.ndarray) -> tuple[slice, ...] | None:
     """The key by which a part is taken from the whole, if it is one of slices with positive steps."""
-    if part.ndim != whole.ndim or not part.size or part.dtype != whole.dtype:
+    if part.ndim != whole.ndim:
         return None
     offset = _address(part) - _address(whole)
     key = [slice(None)] * whole.ndim
