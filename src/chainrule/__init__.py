@@ -257,6 +257,7 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "opaque",
     "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",

@@ -16,7 +16,17 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.node import Node, is_internal
 
-__all__ = ["Place", "globals_of", "is_filled", "is_library", "is_of_library", "own_attribute", "places", "reached"]
+__all__ = [
+    "Place",
+    "globals_of",
+    "is_filled",
+    "is_library",
+    "is_of_library",
+    "own_attribute",
+    "places",
+    "reached",
+    "steps_of",
+]
 
 REACH = 20_000
 """The maximum number of objects that are looked at."""
@@ -143,10 +153,16 @@ def _slots(kind: type) -> list[str]:
     return [n for n in ([slots] if isinstance(slots, str) else slots) if n not in ("__dict__", "__weakref__")]
 
 
+@functools.lru_cache(maxsize=200)
+def steps_of(code: types.CodeType) -> tuple[dis.Instruction, ...]:
+    """The instructions of a code object. Reading them takes time, and several questions are asked about each."""
+    return tuple(step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG"))
+
+
 @functools.lru_cache(maxsize=10_000)
 def globals_of(code: types.CodeType) -> frozenset[str]:
     """The names that code reads or sets as globals; `co_names` has those of attributes too."""
-    return frozenset(step.argval for step in dis.get_instructions(code) if step.opname.endswith(("_GLOBAL", "_NAME")))
+    return frozenset(step.argval for step in steps_of(code) if step.opname.endswith(("_GLOBAL", "_NAME")))
 
 
 def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Place]:

@@ -3,9 +3,13 @@
 A sample is tried here; `python -m tests.sweeps.twins` tries everything.
 """
 
+import numpy as np
 import pytest
+import scipy.optimize
 
+import chainrule as cr
 from chainrule import coverage
+from chainrule.errors import GradientError
 
 from . import CALLS, check_call, check_compiled, check_explained, check_second_derivatives
 
@@ -39,3 +43,15 @@ def test_every_twin_is_called():
     called = {name.partition(",")[0] for name in CALLS}
     called |= {name.rpartition(".")[0] for name in called}  # methods
     assert {f"{e.module}.{e.name}" for e in coverage.coverage() if e.note == "a twin"} - called == set()
+
+
+@pytest.mark.parametrize(
+    "read", [lambda r: r.ineqlin.marginals, lambda r: r.slack, lambda r: r.upper.residual, lambda r: r.eqlin.marginals]
+)
+def test_prices_of_a_linear_program_are_an_error_and_not_zeros(read):
+    def price(c):
+        result = scipy.optimize.linprog(c, [[1.0, 2.0]], [3.0], [[1.0, -1.0]], [0.5])
+        return np.sum(read(result)) + result.fun
+
+    with pytest.raises(GradientError, match=r"the derivative of .* of linprog is not known"):
+        cr.grad(price)(np.array([-1.0, -2.0]))

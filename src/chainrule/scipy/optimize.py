@@ -506,7 +506,15 @@ def linprog(
             "the solution of linprog has no derivative: it is not unique, another one has the same value" + at_line()
         )
     made = np.linalg.solve(np.stack(rows), np.stack(limits))
-    return _filled(result, x=made, fun=np.dot(c, made))
+    filled_result = _filled(result, x=made, fun=np.dot(c, made))
+    every = [x for x in (c, A_ub, b_ub, A_eq, b_eq, *limits) if type(x) is Array]
+    for name in ("slack", "con"):
+        filled_result[name] = without_derivative(f"the {name} of linprog", result[name], every)
+    for name in ("ineqlin", "eqlin", "lower", "upper"):  # the prices of the constraints, and what is left of them
+        part = filled_result[name] = copy.copy(result[name])
+        for field in ("residual", "marginals"):
+            part[field] = without_derivative(f"{name}.{field} of linprog", part[field], every)
+    return filled_result
 
 
 @twin(scipy.optimize.nnls, adopts=False)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import dis
 import functools
 import inspect
 import itertools
@@ -28,7 +27,7 @@ from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
-from chainrule.reach import Place, globals_of, is_filled, is_library, own_attribute, reached
+from chainrule.reach import Place, globals_of, is_filled, is_library, own_attribute, reached, steps_of
 from chainrule.standins.buffer import WRITING
 from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import meant
@@ -348,7 +347,7 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
         standins = [_standin_of(x, used, writes, kept) or x for x in defaults]
         if any(x is not y for x, y in zip(defaults, standins, strict=True)):
             replace(function, "__defaults__", function.__defaults__, tuple(standins))
-    if any(step.opname == "IMPORT_NAME" for code in every for step in _steps(code)):
+    if any(step.opname == "IMPORT_NAME" for code in every for step in steps_of(code)):
         found = vars(builtins)["__import__"]
         replace(vars(builtins), "__import__", found, importer(_module_of, _entered, kept))
     return list(made.values())
@@ -399,7 +398,7 @@ def _writes(code: types.CodeType) -> bool:
         or "deque" in code.co_names
         or any(
             step.opname == "BUILD_LIST" or (step.opname == "BUILD_TUPLE" and after.opname not in _NO_ARGUMENT)
-            for step, after in itertools.pairwise(_steps(code))
+            for step, after in itertools.pairwise(steps_of(code))
         )
     )
 
@@ -414,7 +413,7 @@ _NO_ARGUMENT = {
 def _writes_entries(code: types.CodeType) -> bool:
     return bool(_WRITES & _words(code)) or any(
         step.opname in ("STORE_SUBSCR", "STORE_SLICE") or (step.opname == "BINARY_OP" and "=" in step.argrepr)
-        for step in _steps(code)
+        for step in steps_of(code)
     )
 
 
@@ -440,7 +439,7 @@ def _uses_arrays(function: types.FunctionType, code: types.CodeType) -> bool:
         step.argval in _METHODS_OF_ARRAYS
         and step.opname in ("LOAD_ATTR", "LOAD_METHOD")
         and (before.opname not in ("LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF") or before.argval not in modules)
-        for before, step in itertools.pairwise(_steps(code))
+        for before, step in itertools.pairwise(steps_of(code))
     )
 
 
@@ -453,15 +452,11 @@ def _called(code: types.CodeType) -> set[str]:
     return called | {*code.co_names} if called & {"map", *LOOP_NAMES} else called
 
 
-def _steps(code: types.CodeType) -> list[dis.Instruction]:
-    return [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG")]
-
-
 def _asks_identity(code: types.CodeType) -> bool:
     """Whether code compares anything but a constant by `is`. Then names that may be compared stay what they are."""
     return any(
         step.opname == "IS_OP" and before.opname not in ("LOAD_CONST", "LOAD_COMMON_CONSTANT")
-        for before, step in itertools.pairwise(_steps(code))
+        for before, step in itertools.pairwise(steps_of(code))
     )
 
 
@@ -472,7 +467,7 @@ def _passed_on(code: types.CodeType) -> set[str]:
 
 def _reads(code: types.CodeType) -> Iterator[tuple[str, bool, str]]:
     """Each name that code reads, whether it is called there, and the operation that follows."""
-    steps = _steps(code)
+    steps = steps_of(code)
     first = 0
     for i, (step, after) in enumerate(itertools.pairwise(steps)):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):

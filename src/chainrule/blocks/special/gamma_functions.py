@@ -138,7 +138,7 @@ def _digamma_step(xp, a, b):
     both_poles = (over == 0) & (under == 0)
     reflected = xp.where(both_poles, 0.0, over / xp.where(both_poles, 1.0, under))
     falls = ~(right | left) & (a > 0)  # from the right to the left; else from the left to the right
-    high, low = (xp.where(right | left, 1.0, xp.where(falls, x, y)) for x, y in ((a, a + b), (a + b, a)))
+    high, low = (xp.where(right | left, 0.5, xp.where(falls, x, y)) for x, y in ((a, a + b), (a + b, a)))
     fallen = polygamma_step(high, 1 - low - high) - math.pi * cospi(xp, low) / xp.where(
         right | left, 1.0, sinpi(xp, low)
     )
