@@ -268,9 +268,15 @@ def test_running_statistics_move_as_in_pytorch(name, shape):
     np.testing.assert_allclose(var, their_var.numpy(), rtol=1e-12)
 
 
-def test_a_recorded_running_statistic_is_an_error():
-    with pytest.raises(RecordingError, match="running statistic"):
-        cr.grad(lambda m: np.sum(cr.batch_norm(np.ones((2, 3)), running_mean=m)))(np.ones(3))
+@pytest.mark.parametrize("training", [False, True])
+def test_a_recorded_running_statistic_has_its_gradient(training):
+    x, var, w = np.arange(15.0).reshape(5, 3) ** 0.5, np.array([0.5, 1.0, 2.0]), np.cos(np.arange(15.0)).reshape(5, 3)
+
+    def loss(mean):
+        return np.sum(cr.batch_norm(x, running_mean=mean, running_var=var.copy(), training=training) * w)
+
+    expected = np.zeros(3) if training else -np.sum(w, axis=0) / np.sqrt(var + 1e-5)
+    np.testing.assert_allclose(cr.grad(loss)(np.ones(3)), expected, rtol=1e-12)
 
 
 def test_batch_norm_does_not_see_a_shift_or_scale_of_a_channel():

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.answers import getitem_key, setitem_key
 from chainrule.array import Array, form_of, is_recorded, value_of
 from chainrule.block import answers
+from chainrule.block.base import kept
 from chainrule.blocks import integers
 from chainrule.blocks.indexing.entries import (
     Slot,
@@ -137,6 +138,7 @@ def write(x, new, key):
         return np.where(mask, np.astype(as_array(new), x.dtype), x)
     key = full_key(key, x.shape)
     if _is_plain_with_arrays(key, x):
+        key = kept(key)  # the user may write into these arrays later
         parts, indices = slots(key)
         return record_write(set_at, (x, as_array(new), *indices), {"key": parts}, tuple(map(form_of, key)))
     if has_arrays(key) or None in [part if part is None else 0 for part in key]:
