@@ -20,10 +20,19 @@ def _of_values(function):
     @answers(function)
     def plain(*args, **kwargs):
         if function in RECORDED and any(map(is_recorded, args)) and not any(map(is_recorded, kwargs.values())):
-            return step(partial(function, **kwargs) if kwargs else function, *args)
+            options = {i: arg for i, arg in enumerate(args) if arg is None or isinstance(arg, str | bool)}
+            operands = [arg for i, arg in enumerate(args) if i not in options]
+            return step(partial(_called, function, options, kwargs) if options or kwargs else function, *operands)
         return function(*map(plain_of, args), **plain_of(kwargs))
 
     return plain
+
+
+def _called(function, options, kwargs, *operands):
+    """The result of a function whose arguments at some places are options: the side of searchsorted, say."""
+    rest = iter(operands)
+    args = [options[i] if i in options else next(rest) for i in range(len(options) + len(operands))]
+    return function(*args, **kwargs)
 
 
 def plain_of(a):
