@@ -35,7 +35,7 @@ def to_jax(f: Callable[..., Any]) -> Callable[..., Any]:
     ...     out = np.zeros(2)
     ...     out[0] = np.sum(w**2)
     ...     return np.sum(out)
-    >>> jax.jit(jax.grad(cr.to_jax(loss)))(jax.numpy.ones(3))
+    >>> jax.jit(jax.grad(cr.to_jax(loss)))(jax.numpy.ones(3, "float32"))
     Array([2., 2., 2.], dtype=float32)
     """
     needs_function(f, "to_jax")

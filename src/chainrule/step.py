@@ -18,6 +18,7 @@ from chainrule.libraries import (
     NUMPY,
     NUMPY_NAMESPACE,
     PLAIN,
+    PYTHON,
     as_array_beside,
     is_foreign,
     is_numpy,
@@ -93,6 +94,8 @@ def record(
             try:
                 value = run(*values)
             except (ZeroDivisionError, OverflowError) as error:  # Python's numbers raise where NumPy's are infinite
+                if not PYTHON.issuperset(map(type, values)):
+                    raise
                 refused = error if is_caught() else None
                 with np.errstate(all=None if refused is None else "ignore"):
                     value = run(*map(numpys, values)).item()

@@ -275,11 +275,13 @@ def numpy_interp(x, xp, fp, left=None, right=None, period=None):
 
 @answers(np.unwrap)
 def numpy_unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
-    """np.unwrap: whole periods are added where a step is too large; they are constants."""
-    return p + step(lambda plain: _whole_periods(plain, discont, axis, period), p)
+    """np.unwrap: whole periods are added where a step is too large; how many is a constant."""
+    turns = step(lambda p, period: _turns(p, discont, axis, period), p, period)
+    first = np.take(p, range(min(p.shape[axis], 1)), axis=axis)
+    return p + np.concatenate([first * 0, np.cumsum(turns * period, axis=axis)], axis=axis)
 
 
-def _whole_periods(p, discont, axis, period):
-    """The multiples of the period that np.unwrap adds."""
-    turns = np.round((np.unwrap(p, discont, axis, period=period) - p) / period)
-    return np.asarray(turns * period, dtype=np.result_type(p, period))
+def _turns(p, discont, axis, period):
+    """How many periods np.unwrap adds to each step."""
+    turns = np.round(np.diff(np.unwrap(p, discont, axis, period=period) - p, axis=axis) / period)
+    return np.asarray(turns, dtype=np.result_type(p, period))

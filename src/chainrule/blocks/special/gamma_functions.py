@@ -133,17 +133,16 @@ def _digamma_step(xp, a, b):
     """ψ(a + b) − ψ(a). An argument left of 1 is reflected (5.5.4); if both are, this keeps the limit at two poles."""
     right = (a > 0) & (a + b > 0)
     left = (a < 1) & (a + b < 1) & ~right
-    stable = polygamma_step(xp.where(right, a, xp.where(left, 1 - a, 1.0)), xp.where(right, b, xp.where(left, -b, 1.0)))
+    beside = right | left
+    falls = ~beside & (a > 0)  # from the right to the left; else from the left to the right
+    high, low = (xp.where(beside, 0.5, xp.where(falls, x, y)) for x, y in ((a, a + b), (a + b, a)))
+    near = xp.where(right, a, xp.where(left, 1 - a, high))
+    change = polygamma_step(near, xp.where(right, b, xp.where(left, -b, 1 - low - high)))
     over, under = math.pi * sinpi(xp, b), sinpi(xp, a) * sinpi(xp, a + b)
     both_poles = (over == 0) & (under == 0)
     reflected = xp.where(both_poles, 0.0, over / xp.where(both_poles, 1.0, under))
-    falls = ~(right | left) & (a > 0)  # from the right to the left; else from the left to the right
-    high, low = (xp.where(right | left, 0.5, xp.where(falls, x, y)) for x, y in ((a, a + b), (a + b, a)))
-    fallen = polygamma_step(high, 1 - low - high) - math.pi * cospi(xp, low) / xp.where(
-        right | left, 1.0, sinpi(xp, low)
-    )
-    apart = xp.where(falls, fallen, -fallen)
-    return xp.where(right | left, stable + xp.where(left, reflected, 0.0), apart)
+    fallen = change - math.pi * cospi(xp, low) / sinpi(xp, low)
+    return xp.where(beside, change + xp.where(left, reflected, 0.0), xp.where(falls, fallen, -fallen))
 
 
 # Functions with Γ in the denominator, at whose poles they are 0 and their derivatives are not ---------------------------
