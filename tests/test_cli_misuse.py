@@ -118,6 +118,16 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path):
     assert "Traceback" not in said
 
 
+def test_ctrl_c_while_a_library_is_imported_ends_it_too(tmp_path, capsys):
+    """Libraries written in C make an ImportError of it."""
+    (tmp_path / "interrupted.py").write_text(
+        "def f(x=1.0):\n    try:\n        raise KeyboardInterrupt\n"
+        "    except KeyboardInterrupt as error:\n        raise ImportError('initialization failed') from error\n"
+    )
+    assert main(["explain", f"{tmp_path}/interrupted.py:f"]) == 130
+    assert capsys.readouterr().err == ""
+
+
 def test_without_a_home_and_with_another_encoding_it_works():
     kept = {name: value for name, value in os.environ.items() if name in ("PYTHONPATH", "PATH")}
     done = subprocess.run(

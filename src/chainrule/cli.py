@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ExpressionError as error:
         return _fail(error, 2)
     except (OSError, ImportError, _UserError, ChainruleError) as error:
-        return _fail(error, 1)
+        return 130 if _is_interrupt(error) else _fail(error, 1)
     except RecursionError:
         return _fail("a formula is nested too deep to be written; give parts of it names: a = …; b = …", 1)
     except MemoryError:
@@ -77,6 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 class _UserError(Exception):
     """An error in the user's own function, reported without a traceback through chainrule."""
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: one that comes while a library written in C is imported is an ImportError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _fail(error: BaseException | str, code: int) -> int:
