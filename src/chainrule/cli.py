@@ -79,11 +79,16 @@ class _UserError(Exception):
     """An error in the user's own function, reported without a traceback through chainrule."""
 
 
-def _is_interrupt(error: BaseException | None) -> bool:
+def _is_interrupt(error: BaseException) -> bool:
     """Whether Ctrl-C is behind an error: one that comes while a library written in C is imported is an ImportError."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    seen: list[BaseException] = []  # errors may be each other's cause and context
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        if isinstance(found, KeyboardInterrupt):
+            return True
+        seen.append(found)
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return False
 
 
 def _fail(error: BaseException | str, code: int) -> int:
