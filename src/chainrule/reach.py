@@ -65,20 +65,24 @@ class Place(NamedTuple):
         if isinstance(holder, types.CellType):
             return holder.cell_contents if is_filled(holder) else None
         if isinstance(holder, dict):
-            return holder.get(key)
+            return dict.get(holder, key)
         if isinstance(holder, list | deque):
             return holder[key] if key < len(holder) else None
         return vars(holder).get(key) if isinstance(holder, type) else own_attribute(holder, key)
 
     def put(self, value: Any) -> None:
-        """Hold another value there."""
+        """Hold another value there. The user's own `__setitem__` or `__setattr__`, which may refuse, is not asked."""
         holder, key = self.holder, self.key
         if isinstance(holder, types.CellType):
             holder.cell_contents = value
-        elif isinstance(holder, dict | list | deque):
-            holder[key] = value
+        elif isinstance(holder, dict):
+            dict.__setitem__(holder, key, value)
+        elif isinstance(holder, list):
+            list.__setitem__(holder, key, value)
+        elif isinstance(holder, deque):
+            deque.__setitem__(holder, key, value)
         elif isinstance(holder, type):
-            setattr(holder, key, value)
+            type.__setattr__(holder, key, value)
         else:
             object.__setattr__(holder, key, value)
 
@@ -100,7 +104,7 @@ def places(item: Any) -> list[Place]:
     if isinstance(item, tuple | set | frozenset):
         return _fixed(*item)
     if isinstance(item, dict):
-        return [Place(item, key, x) for key, x in item.items()]
+        return [Place(item, key, x) for key, x in dict.items(item)]
     if isinstance(item, functools.partial):
         return [*_fixed(item.func, *item.args), *places(item.keywords)]
     if isinstance(item, types.MethodType):

@@ -1,9 +1,13 @@
 """Names stand for something else only while a function runs recorded, and in its context only."""
 
+import builtins
+import functools
+import gc
 import linecache
 import math
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from chainrule.errors import RecordingError
 from chainrule.standins import names
 from chainrule.standins.buffer import Buffer
 from chainrule.standins.names import standins
+from chainrule.standins.outside import Outside
 
 
 def written(x):
@@ -259,3 +264,99 @@ def test_writes_without_an_index_are_found(write):
     scope = {"np": np}
     exec(f"def f(x):\n    a = np.zeros(2)\n    {write}\n    return a.sum()", scope)
     assert cr.grad(scope["f"])(2.0) == (1.0 if "item" in write else 2.0)
+
+
+def with_a_generator(k):
+    rng = np.random.default_rng(k)
+
+    def f(x):
+        drawn = rng.normal(size=2)
+        drawn[0] = x * x
+        return drawn.sum()
+
+    return f
+
+
+def with_a_cache(k):
+    @functools.lru_cache
+    def power(v):
+        return k * v * v
+
+    return lambda x: power(x)
+
+
+def with_a_vectorized_function(k):
+    power = np.vectorize(lambda v: k * v * v)
+    return lambda x: power(x)[()]
+
+
+@pytest.mark.parametrize("made", [with_a_generator, with_a_cache, with_a_vectorized_function])
+def test_a_closure_that_is_made_again_has_stand_ins_too(made):
+    for k in (1, 2, 3):
+        assert cr.grad(made(k))(2.0) == (4.0 if made is with_a_generator else 4.0 * k)
+
+
+def test_a_function_of_numpys_that_a_name_gets_later_is_found():
+    scope = {"np": np, "make": np.zeros}
+    exec("def f(x):\n    out = make(2)\n    out[0] = x * x\n    return out.sum()", scope)
+    assert cr.grad(scope["f"])(3.0) == 6.0
+    scope["make"] = np.ones
+    assert cr.grad(scope["f"])(3.0) == 6.0
+    assert scope["make"] is np.ones
+
+
+def test_functions_that_were_recorded_are_not_kept_alive():
+    def made():
+        def f(x, library=np):
+            out = library.zeros(2)
+            out[0] = x
+            return out.sum()
+
+        cr.grad(f)(1.0)
+        return weakref.ref(f)
+
+    f = made()
+    names._known.clear()
+    gc.collect()
+    assert f() is None
+
+
+def test_an_import_hook_that_is_installed_later_is_called(monkeypatch):
+    def f(x):
+        import numpy as library
+
+        out = library.zeros(2)
+        out[0] = x * x
+        return out.sum()
+
+    assert cr.grad(f)(3.0) == 6.0
+    found, imported = builtins.__import__, []
+    hook = lambda name, *rest: imported.append(name) or found(name, *rest)  # noqa: E731
+    monkeypatch.setattr(builtins, "__import__", hook)
+    assert cr.grad(f)(3.0) == 6.0
+    assert "numpy" in imported
+    assert builtins.__import__ is hook
+
+
+def test_names_are_what_they_were_after_an_error_before_the_function_ran(monkeypatch):
+    def refuse(self):
+        raise MemoryError
+
+    monkeypatch.setattr(Outside, "enter", refuse)
+    with pytest.raises(MemoryError) as kept:  # the error's traceback keeps the context alive
+        cr.grad(written)(1.0)
+    assert zeros is np.zeros
+    assert not BUFFERED.get()
+    assert kept is not None
+
+
+def test_names_are_what_they_were_after_an_error_while_arrays_are_put_back(monkeypatch):
+    def refuse(self):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outside, "leave", refuse)
+        with pytest.raises(MemoryError) as kept:
+            cr.grad(written)(1.0)
+        assert zeros is np.zeros
+    assert kept is not None

@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import RecordingError
+from chainrule.standins import outside
 
 X = np.array([1.5, -0.5])
 
@@ -277,3 +278,107 @@ def test_a_compiled_function_uses_arrays_from_outside_as_they_are():
         again, slopes = compiled(X)
         assert again == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(slopes, gradient, rtol=1e-13)
+
+
+class Closed(type):
+    """Its classes refuse that an attribute is set."""
+
+    def __setattr__(cls, name, value):
+        raise AttributeError("closed")
+
+
+class Constants(metaclass=Closed):
+    u = np.zeros(2)
+
+
+class Frozen(dict):
+    def __setitem__(self, key, value):
+        raise TypeError("frozen")
+
+
+frozen = Frozen(u=np.zeros(2))
+
+
+def test_arrays_in_objects_that_refuse_other_values():
+    def f(x):
+        Constants.u[0] = x[0] ** 2
+        frozen["u"][1] = x[1] ** 3
+        return Constants.u.sum() + frozen["u"].sum()
+
+    before = Constants.u, frozen["u"]
+    np.testing.assert_allclose(cr.grad(f)(X), [2 * X[0], 3 * X[1] ** 2])
+    assert Constants.u is before[0]
+    assert frozen["u"] is before[1]
+    np.testing.assert_array_equal(before, [[X[0] ** 2, 0], [0, X[1] ** 3]])
+
+
+class Empty:
+    pass
+
+
+class Slot:
+    __slots__ = ("u",)
+
+
+def of_key(holder, u):
+    holder["u"] = u
+
+
+def of_attribute(holder, u):
+    holder.u = u
+
+
+LEFT = {
+    "dict": (dict, of_key, lambda holder: holder["u"]),
+    "defaultdict": (lambda: collections.defaultdict(int, a=1), of_key, lambda holder: holder["u"]),
+    "OrderedDict": (lambda: collections.OrderedDict(u=1), of_key, lambda holder: holder["u"]),
+    "list": (list, lambda holder, u: holder.append(u), lambda holder: holder[0]),
+    "deque": (collections.deque, lambda holder, u: holder.append(u), lambda holder: holder[0]),
+    "list in a dict": (dict, lambda holder, u: of_key(holder, [u]), lambda holder: holder["u"][0]),
+    "tuple": (dict, lambda holder, u: of_key(holder, (u, 1)), lambda holder: holder["u"][0]),
+    "object": (Empty, of_attribute, lambda holder: holder.u),
+    "slot": (Slot, of_attribute, lambda holder: holder.u),
+    "class": (lambda: type("Made", (), {"__module__": __name__}), of_attribute, lambda holder: holder.u),
+}
+
+
+@pytest.mark.parametrize("kind", LEFT)
+def test_wherever_a_function_leaves_a_buffer_it_becomes_a_plain_array(kind):
+    make, put, get = LEFT[kind]
+    holder = make()
+
+    def f(x):
+        u = np.zeros(2)
+        u[0] = 1.0
+        put(holder, u)
+        return x[0] * u[0]
+
+    cr.grad(f)(X)
+    assert type(get(holder)) is np.ndarray
+
+
+def test_a_variable_of_a_closure_has_a_plain_array_afterwards():
+    u = None
+
+    def f(x):
+        nonlocal u
+        u = np.zeros(2)
+        u[0] = 1.0
+        return x[0] * u[0]
+
+    cr.grad(f)(X)
+    assert type(u) is np.ndarray
+
+
+def test_looking_for_shared_memory_is_linear_in_the_number_of_arrays(monkeypatch):
+    many = [np.ones(2) for _ in range(60)]
+    calls = []
+
+    def f(x):
+        many[0][0] = x[0]
+        return many[0].sum()
+
+    owner = outside.owner_of_memory
+    monkeypatch.setattr(outside, "owner_of_memory", lambda x: calls.append(x) or owner(x))
+    cr.grad(f)(X)
+    assert 60 <= len(calls) < 5 * 60

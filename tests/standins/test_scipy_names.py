@@ -1,5 +1,8 @@
 """While a function records, the names by which it reaches SciPy stand for dispatchers; SciPy itself is unchanged."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import scipy
@@ -100,3 +103,23 @@ def test_an_object_of_scipys_in_an_attribute_a_list_and_a_global():
     expected = (f(0.7 + 1e-6) - f(0.7 - 1e-6)) / 2e-6
     assert cr.grad(f)(0.7) == pytest.approx(expected)
     assert model.spline is before
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_copies_of_objects_of_scipys_keep_the_gradient(copied):
+    at = np.linspace(0, 1, 3)
+    of_values = lambda y: scipy.interpolate.CubicSpline(at, y)  # noqa: E731
+    plain = of_values(Y)
+    np.testing.assert_array_equal(
+        cr.grad(lambda y: copied(of_values(y))(0.3))(Y), cr.grad(lambda y: of_values(y)(0.3))(Y)
+    )
+    assert cr.grad(lambda x: copied(plain)(x))(0.3) == pytest.approx(float(plain(0.3, 1)))
+    assert cr.grad(lambda x: copied(scipy.stats.norm).cdf(x))(0.3) == pytest.approx(scipy.stats.norm.pdf(0.3))
+
+
+def test_an_object_of_scipys_is_pickled_unless_that_would_lose_a_gradient():
+    at = np.linspace(0, 1, 3)
+    plain = scipy.interpolate.CubicSpline(at, Y)
+    assert cr.grad(lambda x: x * pickle.loads(pickle.dumps(plain))(0.3))(1.0) == plain(0.3)
+    with pytest.raises(RecordingError, match="cannot be pickled"):
+        cr.grad(lambda y: pickle.loads(pickle.dumps(scipy.interpolate.CubicSpline(at, y)))(0.3))(Y)

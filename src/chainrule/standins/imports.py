@@ -8,7 +8,6 @@ Python calls `__import__` for it, which is ours as long as a function with such 
 
 from __future__ import annotations
 
-import builtins
 import functools
 import sys
 import types
@@ -17,21 +16,27 @@ from typing import Any
 
 from chainrule.buffered import BUFFERED
 from chainrule.reach import is_library
+from chainrule.standins.function import StandIn
 
 __all__ = ["importer"]
 
 
 @functools.cache
-def importer(standin_of: Callable[..., Any], enter: Callable[[types.ModuleType], None], kept: frozenset[str]) -> Any:
+def importer(
+    real: Callable[..., Any],
+    standin_of: Callable[..., Any],
+    enter: Callable[[types.ModuleType], None],
+    kept: frozenset[str],
+) -> StandIn:
     """The `__import__` that gives functions of the user's code stand-ins for modules.
 
     Parameters
     ----------
+    real : the `__import__` that it stands for.
     standin_of : gives the stand-in for a module, or None.
     enter : called with each module of the user's that is imported.
     kept : the names that stay as they are.
     """
-    real = builtins.__import__
 
     def imported(name: str, scope: Any = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         module = real(name, scope, local, fromlist, level)
@@ -43,4 +48,4 @@ def importer(standin_of: Callable[..., Any], enter: Callable[[types.ModuleType],
         standin = standin_of(module, kept)
         return module if standin is None else standin
 
-    return imported
+    return StandIn(real, imported)

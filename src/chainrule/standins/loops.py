@@ -15,9 +15,11 @@ from chainrule.standins.function import StandIn
 from chainrule.standins.numpy_functions import joined
 from chainrule.views import is_number
 
-__all__ = ["LOOPS", "called_for_each"]
+__all__ = ["CALLED_FOR_EACH", "LOOPS", "called_for_each"]
 
 CACHED = type(functools.lru_cache(lambda: None))
+CALLED_FOR_EACH = (np.vectorize, CACHED)
+"""The types of objects that `called_for_each` has stand-ins for."""
 
 
 def called_for_each(x: Any) -> StandIn | None:

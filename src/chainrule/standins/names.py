@@ -18,6 +18,7 @@ import math
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import meant
 from chainrule.standins.imports import importer
 from chainrule.standins.library import chainrule_standin, given_arrays
-from chainrule.standins.loops import called_for_each
+from chainrule.standins.loops import CALLED_FOR_EACH, called_for_each
 from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
 from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
 from chainrule.standins.number_types import PYTHON_TYPES
@@ -63,7 +64,7 @@ class Name:
 
     def stand_for(self, found: Any, standin: Any) -> None:
         """Note what the name has now, and what it may stand for."""
-        if not self.users:
+        if not self.users and not self._is_ours(found):  # another thread's recording may have just ended
             self.found = found
         if not any(standin is known for known in self.standins):
             self.standins.append(standin)
@@ -102,12 +103,16 @@ class _StandIns:
         self.left = False
         BUFFERED.set(True)
         _imported.set(self.imported)
-        with _lock:
-            for name, standin in self.names:
-                name.users[id(self)] = standin
-                name.show()
-        if self.outside is not None:
-            self.outside.enter()
+        try:
+            with _lock:
+                for name, standin in self.names:
+                    name.users[id(self)] = standin
+                    name.show()
+            if self.outside is not None:
+                self.outside.enter()
+        except BaseException:
+            self._leave()
+            raise
 
     def __exit__(self, *failure: Any) -> None:
         self._leave()
@@ -119,15 +124,17 @@ class _StandIns:
     def _leave(self) -> None:
         BUFFERED.set(self.buffered)
         _imported.set(self.before)
-        for outside in (*self.imported.outside, self.outside):
-            if outside is not None:
-                outside.leave()
-                if not self.buffered:
-                    outside.settle()
-        with _lock:
-            for name, _ in (*self.names, *self.imported.names):
-                name.users.pop(id(self), None)
-                name.show()
+        try:
+            for outside in (*self.imported.outside, self.outside):
+                if outside is not None:
+                    outside.leave()
+                    if not self.buffered:
+                        outside.settle()
+        finally:
+            with _lock:
+                for name, _ in (*self.names, *self.imported.names):
+                    name.users.pop(id(self), None)
+                    name.show()
         self.left = True
 
 
@@ -202,8 +209,8 @@ def _with_code(x: Any, depth: int = 0) -> Iterator[Any]:
 
 # Which names ---------------------------------------------------------------------------------------------------------
 
-_names: dict[tuple[int, str], Name] = {}
-"""Every name that was replaced once, by the id of its scope, which the name keeps alive."""
+_names: weakref.WeakValueDictionary[tuple[int, str], Name] = weakref.WeakValueDictionary()
+"""The names that are replaced or may be again, by the id of their scope, which a name keeps alive."""
 _known: dict[Any, _Needs] = {}
 """Cache for each function."""
 
@@ -293,17 +300,32 @@ def _may_have_code(x: Any) -> bool:
 
 def _may_stand(value: Any) -> bool:
     """Whether a value of a name may have a stand-in."""
-    return isinstance(value, types.ModuleType) or id(value) in _FUNCTIONS or bool(of_scipy(value))
+    return (
+        isinstance(value, (types.ModuleType, *GENERATORS, *CALLED_FOR_EACH))
+        or id(value) in _FUNCTIONS
+        or bool(of_scipy(value))
+        or _is_of_chainrule(value)
+    )
+
+
+def _is_of_chainrule(x: Any) -> bool:
+    return callable(x) and str(getattr(x, "__module__", "")).startswith("chainrule.")
 
 
 def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, Any]]:
-    """The user's functions and classes, and SciPy's objects, among the globals that a function names."""
+    """The user's functions and classes, and what may have a stand-in, among the globals that a function names."""
     scope = function.__globals__
     for code in _codes(function.__code__):
         for name in globals_of(code):
             value = meant(scope.get(name))
-            if isinstance(value, types.FunctionType | type) or of_scipy(value):
+            if isinstance(value, types.FunctionType | type) or _may_stand(value):
                 yield scope, name, value
+        if _imports(code):
+            yield vars(builtins), "__import__", meant(vars(builtins)["__import__"])
+
+
+def _imports(code: types.CodeType) -> bool:
+    return any(step.opname == "IMPORT_NAME" for step in steps_of(code))
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -347,9 +369,9 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
         standins = [_standin_of(x, used, writes, kept) or x for x in defaults]
         if any(x is not y for x, y in zip(defaults, standins, strict=True)):
             replace(function, "__defaults__", function.__defaults__, tuple(standins))
-    if any(step.opname == "IMPORT_NAME" for code in every for step in steps_of(code)):
-        found = vars(builtins)["__import__"]
-        replace(vars(builtins), "__import__", found, importer(_module_of, _entered, kept))
+    if any(map(_imports, every)):
+        found = meant(vars(builtins)["__import__"])
+        replace(vars(builtins), "__import__", found, importer(found, _module_of, _entered, kept))
     return list(made.values())
 
 
@@ -367,6 +389,8 @@ def _entered(module: types.ModuleType) -> None:
 
 def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) -> Any:
     """The stand-in for a value of a name; None if it may stay."""
+    if not _may_stand(value):
+        return None
     if isinstance(value, types.ModuleType):
         if value is math:
             return math_standin(kept)
@@ -381,7 +405,7 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
         return scipy_standin(value, kept)
     if isinstance(value, GENERATORS):
         return Drawing(value) if writes else None
-    if callable(value) and str(getattr(value, "__module__", "")).startswith("chainrule."):
+    if _is_of_chainrule(value):
         return given_arrays(value) if writes else None
     standin = _FUNCTIONS.get(id(value))
     if standin is None:

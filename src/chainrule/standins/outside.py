@@ -98,26 +98,19 @@ class Outside:
         self.roots = list(roots)
         self.recorded = [x for x in recorded if isinstance(x, np.ndarray)]
         self.held: list[_Held] = []
-        self.holders: list[Any] = []
-        self.named: list[Place] = []
         self.replaced: list[tuple[Place, Any]] = []  # places of tuples of arrays, of SciPy's objects, and what is there
 
     def enter(self) -> None:
         with _lock:
             reached = list(_reached(self.roots))
-            known: set[int] = set()
-            for place in reached:
-                holder = place.holder
-                if isinstance(holder, dict) and "__builtins__" in holder:  # the globals of a module
-                    self.named.append(place)
-                elif isinstance(holder, dict | list | deque) and id(holder) not in known:
-                    known.add(id(holder))
-                    self.holders.append(holder)
             found = [place for place in reached if _is_floating(place.value)]
             arrays = {id(place.value): place.value for place in found}
+            families: dict[int, dict[int, np.ndarray]] = {}
+            for array in arrays.values():
+                families.setdefault(id(owner_of_memory(array)), {})[id(array)] = array
             for array in sorted(arrays.values(), key=lambda array: array.base is not None):  # owners of memory first
                 if id(array) not in _held:
-                    _held[id(array)] = _Held(array, _buffer_of(array, arrays))
+                    _held[id(array)] = _Held(array, _buffer_of(array, families[id(owner_of_memory(array))]))
                 self.held.append(_held[id(array)])
                 self.held[-1].users.add(id(self))
                 if any(np.may_share_memory(array, x) for x in self.recorded):
@@ -145,15 +138,21 @@ class Outside:
                 held.leave(id(self))
 
     def settle(self) -> None:
-        """Put plain arrays where the function has left buffers of its own: in objects and containers."""
-        for holder in self.holders:
-            values = holder.items() if type(holder) is dict else enumerate(holder)
-            for key, value in [*values]:
-                if type(value) is Buffer:
-                    holder[key] = plain_of(value)
-        for place in self.named:
-            if type(place.now()) is Buffer:
-                place.put(plain_of(place.now()))
+        """Put plain arrays wherever the function has left buffers of its own."""
+        with _lock:
+            others = {id(held.buffer) for held in _held.values()}  # of recordings in other threads
+
+            def is_left(x: Any) -> bool:
+                return type(x) is Buffer and id(x) not in others
+
+            for place in _reached(self.roots):
+                if place.holder is None:
+                    continue
+                if is_left(place.value):
+                    place.put(plain_of(place.value))
+                elif isinstance(place.value, tuple) and any(map(is_left, place.value)):
+                    parts = [plain_of(x) if is_left(x) else x for x in place.value]
+                    place.put(_tuple_of(type(place.value), parts))
 
 
 def _forbid_recorded_writes(buffer: Any) -> None:
@@ -216,25 +215,25 @@ def _tuple_of(kind: type, parts: list[Any]) -> Any:
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
-def _buffer_of(array: np.ndarray, arrays: dict[int, np.ndarray]) -> Buffer:
-    """A buffer for an array from outside: a view of that of another one if it is a part of it."""
+def _buffer_of(array: np.ndarray, family: dict[int, np.ndarray]) -> Buffer:
+    """A buffer for an array from outside: a view of that of another one if it is a part of it.
+
+    `family` are the arrays from outside in the same memory, by their ids.
+    """
     owner: Any = owner_of_memory(array)
-    if (step := _step_in(owner, array, arrays)) is not None:
+    if (step := _step_in(owner, array, family)) is not None:
         return made_buffer(Memory(array), view_of(_held[id(owner)].buffer, step))
     memory = OutsideMemory(array)
     memory.shared = any(
-        other is not array
-        and owner_of_memory(other) is owner
-        and np.may_share_memory(array, other)
-        and _step_in(array, other, arrays) is None
-        for other in arrays.values()
+        other is not array and np.may_share_memory(array, other) and _step_in(array, other, family) is None
+        for other in family.values()
     )
     return made_buffer(memory)
 
 
-def _step_in(whole: Any, part: np.ndarray, arrays: dict[int, np.ndarray]) -> Any:
+def _step_in(whole: Any, part: np.ndarray, family: dict[int, np.ndarray]) -> Any:
     """The step by which an array is taken from another one that a buffer stands for; None if it is not."""
-    if whole is part or id(whole) not in arrays or whole is not owner_of_memory(part):
+    if whole is part or id(whole) not in family or whole is not owner_of_memory(part):
         return None
     held = _held.get(id(whole))
     unchanged = held is None or type(held.buffer) is Buffer

@@ -359,8 +359,20 @@ class Instance(Stands):
     def __repr__(self) -> str:
         return repr(self._plain if self._plain is not None else self._twin)
 
-    def __reduce__(self) -> Any:
-        return self._plain.__reduce__()
+    def __copy__(self) -> Instance:
+        if id(self._plain) in TWINS:  # there is one such object, and its twin is known by it
+            return self
+        return Instance(copy.copy(self._plain), copy.copy(self._twin))
+
+    def __deepcopy__(self, memo: Any) -> Instance:
+        if id(self._plain) in TWINS:
+            return self
+        return Instance(copy.deepcopy(self._plain, memo), copy.deepcopy(self._twin, memo))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._is_recorded():
+            raise RecordingError("an object that holds recorded values cannot be pickled" + at_line())
+        return self._plain.__reduce_ex__(protocol)
 
 
 class Method:
@@ -522,12 +534,10 @@ def _full_name(function: Any) -> str:
 def holds_recorded_values(x: Any) -> bool:
     """Whether x is recorded, or holds a recorded value: a tree, a callback with its closure, an object."""
     kind = type(x)
-    if kind is Array or kind is Buffer:
+    if kind in _ARRAYS:
         return is_recorded(x)
-    if kind in PLAIN or kind is str or (kind is np.ndarray and x.dtype.kind != "O"):
+    if kind in PLAIN or kind is str:
         return False
-    if kind is np.ndarray:
-        return any(type(part) is Array for part in x.flat)
     if kind is tuple or kind is list:
         return any(map(holds_recorded_values, x))
     if kind is dict:
@@ -538,14 +548,10 @@ def holds_recorded_values(x: Any) -> bool:
         return bool(x.is_recorded)
     if isinstance(x, type | types.ModuleType | types.BuiltinFunctionType):
         return False
-    return any(
-        (type(part) in (Array, Buffer) and is_recorded(part)) or (type(part) is np.ndarray and _objects_are(part))
-        for part in reached(x)
-    )
+    return any(type(part) in _ARRAYS and is_recorded(part) for part in reached(x))
 
 
-def _objects_are(x: np.ndarray) -> bool:
-    return x.dtype.kind == "O" and any(type(part) is Array for part in x.flat)
+_ARRAYS = (Array, Buffer, np.ndarray)
 
 
 def plain_values(x: Any) -> Any:
