@@ -17,13 +17,23 @@ __all__ = ["StandIn", "StandInModule", "Stands", "meant"]
 
 
 class Stands:
-    """What stands for something else; `_meant` is what it stands for."""
+    """What stands for something else.
+
+    Attributes
+    ----------
+    _meant : what it stands for.
+    _of_values : the same, made of plain values.
+    """
 
     __slots__ = ()
 
     @property
     def _meant(self) -> Any:
         raise NotImplementedError
+
+    @property
+    def _of_values(self) -> Any:
+        return self._meant
 
 
 class StandIn(Stands):
