@@ -179,15 +179,19 @@ def known_step(name: str, value: Any, operands: Sequence[Any], jacobian: Callabl
             found.append(jacobian())
         slopes = without_derivative(f"the derivative of {name}", found[0], operands)
         lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
-        row = xp.reshape(dz, (*lead, np.size(value))) @ slopes
-        grads, start = [], 0
-        for x in operands:
-            size = int(np.prod(np.shape(x), dtype=int))
-            grads.append(xp.reshape(row[..., start : start + size], (*lead, *np.shape(x))))
-            start += size
-        return grads
+        return _shares(xp, xp.reshape(dz, (*lead, np.size(value))) @ slopes, operands)
 
     return _step(name, value, operands, backward)
+
+
+def _shares(xp: Any, rows: Any, operands: Sequence[Any]) -> list[Any]:
+    """The gradients of the operands, of rows in which their entries follow each other."""
+    grads, start = [], 0
+    for x in operands:
+        size = int(np.prod(np.shape(x), dtype=int))
+        grads.append(xp.reshape(rows[..., start : start + size], (*rows.shape[:-1], *np.shape(x))))
+        start += size
+    return grads
 
 
 def implicit(name: str, residual: Callable[..., Any], solution: Any, operands: Sequence[Any]) -> Any:
@@ -239,14 +243,7 @@ def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[
     backward_block.backward(no_second)
 
     def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
-        row = backward_block(dz, *operands)
-        lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
-        grads, start = [], 0
-        for x in operands:
-            size = int(np.prod(np.shape(x), dtype=int))
-            grads.append(xp.reshape(row[..., start : start + size], (*lead, *np.shape(x))))
-            start += size
-        return grads
+        return _shares(xp, backward_block(dz, *operands), operands)
 
     return _step(name, value, operands, backward)
 

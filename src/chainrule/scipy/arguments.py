@@ -1,12 +1,13 @@
-"""Arguments of SciPy's functions by which there is no derivative."""
+"""Arguments of SciPy's functions: those by which there is no derivative, and options that are given by position."""
 
 from typing import Any
 
 from chainrule.array import Array, node_of, value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.standins.scipy_functions import positional_names
 
-__all__ = ["fixed"]
+__all__ = ["by_name", "fixed"]
 
 
 def fixed(x: Any, what: str) -> Any:
@@ -18,3 +19,13 @@ def fixed(x: Any, what: str) -> Any:
             f"{what} has no derivative; give it as a plain number, or as cr.stop_gradient(x)" + at_line()
         )
     return value_of(x)
+
+
+def by_name(function: Any, count: int, rest: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a function of SciPy's by their names; `rest` are those given by position, after `count` others."""
+    names = positional_names(function)[count:]
+    if len(rest) > len(names):
+        raise TypeError(
+            f"{function.__name__} takes {count + len(names)} arguments by position, not {count + len(rest)}"
+        )
+    return dict(zip(names, rest, strict=False)) | options

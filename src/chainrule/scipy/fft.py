@@ -114,7 +114,7 @@ def _cosines(kind, inverse):
     def transform(x, type=2, n=None, axis=-1, norm=None, overwrite_x=False, workers=None, orthogonalize=None):
         return _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
 
-    def along_axes(x, type=2, s=None, axes=None, norm=None, overwrite_x=False, workers=None, *, orthogonalize=None):
+    def along_axes(x, type=2, s=None, axes=None, norm=None, overwrite_x=False, workers=None, orthogonalize=None):
         s = (s,) if isinstance(s, int) else s
         for n, axis in zip(*shape_and_axes(x, s, _axes(x, s, axes)), strict=True):
             x = _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)

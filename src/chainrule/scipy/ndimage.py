@@ -15,7 +15,9 @@ from chainrule.array import form_of, value_of
 from chainrule.blocks.indexing.entries import gathered
 from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
-from chainrule.scipy.arguments import fixed
+from chainrule.errors import BlockError
+from chainrule.node import at_line
+from chainrule.scipy.arguments import by_name, fixed
 from chainrule.scipy.convolved import convolved, flipped
 from chainrule.scipy.products import along_axis, matrix_of
 from chainrule.standins.scipy_functions import twin, without_gradient
@@ -174,41 +176,36 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
     return sum(_correlated(input, second, i, m, cval, 0) for i, m in zip(axes, modes, strict=True))
 
 
-def _gaussians(input, sigma, order, mode, cval, axes, options):
-    """For each of the axes, the Gaussian filter that takes a derivative along it."""
-    axes = axes_of(axes, input.ndim)
-    sigma, modes = _each(sigma, len(axes)), _each(mode, len(axes))
-    for i in range(len(axes)):
-        orders = [order * (i == j) for j in range(len(axes))]
-        yield gaussian_filter(input, sigma, orders, None, modes[i], cval, axes=axes, **options)
-
-
 @twin(scipy.ndimage.gaussian_laplace)
 def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **options):
-    return sum(_gaussians(input, sigma, 2, mode, cval, axes, options))
+    """Smoothed along `axes`; for each of them, the second derivative along it."""
+    axes, total = axes_of(axes, input.ndim), 0.0
+    for axis, m in zip(axes, _each(mode, len(axes)), strict=True):
+        orders = [2 * (i == axis) for i in axes]
+        total = total + gaussian_filter(input, sigma, orders, None, m, cval, axes=axes, **options)
+    return total
 
 
 @twin(scipy.ndimage.gaussian_gradient_magnitude)
 def gaussian_gradient_magnitude(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **options):
     """Smoothed along all axes; the derivatives are those along `axes`."""
-    axes, square = axes_of(axes, input.ndim), 0.0
+    axes, slopes = axes_of(axes, input.ndim), []
     for axis, m in zip(axes, _each(mode, len(axes)), strict=True):
         orders = [int(i == axis) for i in range(input.ndim)]
-        square = square + gaussian_filter(input, sigma, orders, None, m, cval, **options) ** 2
-    return np.sqrt(square)
+        slopes.append(gaussian_filter(input, sigma, orders, None, m, cval, **options))
+    return np.linalg.norm(np.stack(slopes), axis=0)
 
 
 def _of_a_spectrum(function, first):
-    """A filter that multiplies a Fourier transform by numbers that do not depend on it. `first` is its argument."""
+    """A filter that multiplies a Fourier transform by numbers that do not depend on it.
 
-    def filtered(input, *args, **options):
-        names = ("n", "axis", "output")
-        options.update(zip(names, args[1:], strict=False))
-        options.pop("output", None)
-        first = fixed(
-            args[0] if args else options.pop({"fourier_shift": "shift"}.get(function.__name__, "sigma")), "size"
-        )
-        return input * function(np.ones(input.shape, complex), first, **options)
+    `first` is the name of its first argument, from which these follow.
+    """
+
+    def filtered(input, *rest, **options):
+        options = by_name(function, 1, rest, options) | {"output": None}
+        options[first] = fixed(options[first], f"the {first} of {function.__name__}")
+        return input * function(np.ones(input.shape, input.dtype), **options)
 
     return filtered
 
@@ -371,29 +368,23 @@ grey_closing = twin(scipy.ndimage.grey_closing)(_one_after_the_other(grey_dilati
 
 
 @twin(scipy.ndimage.morphological_gradient)
-def morphological_gradient(input, size=None, footprint=None, structure=None, output=None, *how, **more):
-    return grey_dilation(input, size, footprint, structure, None, *how, **more) - grey_erosion(
-        input, size, footprint, structure, None, *how, **more
-    )
+def morphological_gradient(input, *how, **more):
+    return grey_dilation(input, *how, **more) - grey_erosion(input, *how, **more)
 
 
 @twin(scipy.ndimage.morphological_laplace)
-def morphological_laplace(input, size=None, footprint=None, structure=None, output=None, *how, **more):
-    return (
-        grey_dilation(input, size, footprint, structure, None, *how, **more)
-        + grey_erosion(input, size, footprint, structure, None, *how, **more)
-        - 2 * input
-    )
+def morphological_laplace(input, *how, **more):
+    return grey_dilation(input, *how, **more) + grey_erosion(input, *how, **more) - 2 * input
 
 
 @twin(scipy.ndimage.white_tophat)
-def white_tophat(input, size=None, footprint=None, structure=None, output=None, *how, **more):
-    return input - grey_opening(input, size, footprint, structure, None, *how, **more)
+def white_tophat(input, *how, **more):
+    return input - grey_opening(input, *how, **more)
 
 
 @twin(scipy.ndimage.black_tophat)
-def black_tophat(input, size=None, footprint=None, structure=None, output=None, *how, **more):
-    return grey_closing(input, size, footprint, structure, None, *how, **more) - input
+def black_tophat(input, *how, **more):
+    return grey_closing(input, *how, **more) - input
 
 
 # Interpolation -------------------------------------------------------------------------------------------------
@@ -633,7 +624,10 @@ class _Groups:
 
     def chosen(self, choose):
         """An entry of each group, at the place that is chosen by values."""
-        members = [np.flatnonzero(self.ids == i) for i in range(self.count)]
+        sizes = self.sizes()
+        if not np.all(sizes):
+            raise BlockError("no entry has one of the labels in index, so none can be chosen for it" + at_line())
+        members = np.split(np.argsort(self.ids, kind="stable"), np.cumsum(sizes))[: self.count]
         at = step(lambda x: np.array([own[choose(x[own])] for own in members]), self.x)
         return gathered(self.x, (at,))
 

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, form_of, value_of
 from chainrule.errors import GradientError, RecordingError
 from chainrule.jacobians import jacobian
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback, implicit, unwatched, without_derivative
+from chainrule.scipy.arguments import by_name, fixed
 from chainrule.standins.numpy_functions import joined
 from chainrule.standins.scipy_functions import filled, read_values, twin, with_value, without_gradient
 from chainrule.transforms import vjp
@@ -56,8 +57,8 @@ def _root(name: str, f: Callback, x: Any, fixed_point: bool = False) -> Any:
 def _bracketed(name: str) -> Callable[..., Any]:
     solver = getattr(scipy.optimize, name)
 
-    def root(f: Any, a: Any, b: Any, args: Any = (), **options: Any) -> Any:
-        callback = Callback(f, args)
+    def root(f: Any, a: Any, b: Any, args: Any = (), *rest: Any, **options: Any) -> Any:
+        options, callback = by_name(solver, 4, rest, options), Callback(f, args)
         result = solver(callback, read_values(a), read_values(b), **read_values(options))
         if options.get("full_output"):
             x = with_value(_root(name, callback, result[0]), result[0])
@@ -74,9 +75,7 @@ for _name in "brentq brenth bisect ridder toms748".split():
 
 @twin(scipy.optimize.newton, adopts=False)
 def newton(func: Any, x0: Any, fprime: Any = None, args: Any = (), *rest: Any, **options: Any) -> Any:
-    names = ("tol", "maxiter", "fprime2", "x1", "rtol", "full_output", "disp")
-    options = dict(zip(names, rest, strict=False)) | options
-    callback = Callback(func, args)
+    options, callback = by_name(scipy.optimize.newton, 4, rest, options), Callback(func, args)
     options["fprime2"] = _plain_callback(options.get("fprime2"), args)
     result = scipy.optimize.newton(
         callback, read_values(x0), _plain_callback(fprime, args), **{k: read_values(x) for k, x in options.items()}
@@ -88,7 +87,8 @@ def newton(func: Any, x0: Any, fprime: Any = None, args: Any = (), *rest: Any, *
 
 
 @twin(scipy.optimize.root_scalar, adopts=False)
-def root_scalar(f: Any, args: Any = (), method: Any = None, **options: Any) -> Any:
+def root_scalar(f: Any, args: Any = (), method: Any = None, *rest: Any, **options: Any) -> Any:
+    options = by_name(scipy.optimize.root_scalar, 3, rest, options)
     callback = Callback(f, args, has_jacobian=options.get("fprime") is True)
     given = {k: _plain_callback(x, args) if callable(x) else read_values(x) for k, x in options.items()}
     result = scipy.optimize.root_scalar(callback, method=method, **given)
@@ -96,38 +96,55 @@ def root_scalar(f: Any, args: Any = (), method: Any = None, **options: Any) -> A
 
 
 @twin(scipy.optimize.fsolve, adopts=False)
-def fsolve(func: Any, x0: Any, args: Any = (), fprime: Any = None, full_output: Any = 0, **options: Any) -> Any:
-    callback = Callback(func, args)
+def fsolve(
+    func: Any, x0: Any, args: Any = (), fprime: Any = None, full_output: Any = 0, *rest: Any, **options: Any
+) -> Any:
+    options, callback = by_name(scipy.optimize.fsolve, 5, rest, options), Callback(func, args)
     result = scipy.optimize.fsolve(
         callback, read_values(x0), (), _plain_callback(fprime, args), full_output, **read_values(options)
     )
     x = result[0] if full_output else result
     made = with_value(_root("fsolve", callback, x), x)
-    return (made, *result[1:]) if full_output else made
+    if not full_output:
+        return made
+    return made, _filled("fsolve", result[1], callback.operands(), fvec=result[1]["fvec"]), *result[2:]
 
 
 @twin(scipy.optimize.root, adopts=False)
-def root(fun: Any, x0: Any, args: Any = (), method: str = "hybr", jac: Any = None, **options: Any) -> Any:
+def root(fun: Any, x0: Any, args: Any = (), method: str = "hybr", jac: Any = None, *rest: Any, **options: Any) -> Any:
+    options = by_name(scipy.optimize.root, 5, rest, options)
     callback = Callback(fun, args, has_jacobian=jac is True)
     result = scipy.optimize.root(
         callback, read_values(x0), (), method, _plain_callback(jac, args), **read_values(options)
     )
-    return _filled(result, x=_root("root", callback, result.x))
+    return _filled("root", result, callback.operands(), x=_root("root", callback, result.x), fun=result.fun)
 
 
 @twin(scipy.optimize.fixed_point, adopts=False)
-def fixed_point(func: Any, x0: Any, args: Any = (), **options: Any) -> Any:
-    callback = Callback(func, args)
+def fixed_point(func: Any, x0: Any, args: Any = (), *rest: Any, **options: Any) -> Any:
+    options, callback = by_name(scipy.optimize.fixed_point, 3, rest, options), Callback(func, args)
     result = scipy.optimize.fixed_point(callback, read_values(x0), (), **read_values(options))
     return with_value(_root("fixed_point", callback, result, fixed_point=True), result)
 
 
-def _filled(result: Any, **fields: Any) -> Any:
-    """A result of SciPy's with recorded fields, which keep SciPy's values."""
+def _filled(name: str, result: Any, operands: list[Any], **fields: Any) -> Any:
+    """A result of SciPy's with recorded fields, which keep SciPy's values.
+
+    Its other arrays depend on the operands too, but their derivatives are not known.
+    """
     made = copy.copy(result)
-    for name, x in fields.items():
-        made[name] = with_value(x, result[name])
+    for field, x in result.items():
+        made[field] = _unknown(f"the {field} of {name}", x, operands)
+    for field, x in fields.items():
+        made[field] = with_value(x, result[field])
     return made
+
+
+def _unknown(name: str, x: Any, operands: list[Any]) -> Any:
+    """A part of a result whose derivative is not known."""
+    if type(x) is list:
+        return [_unknown(name, part, operands) for part in x]
+    return without_derivative(name, x, operands) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
 
 
 # Minima --------------------------------------------------------------------------------------------------------------
@@ -158,7 +175,7 @@ def _minimum(
     """
     shape, n = np.shape(x), int(np.size(x))
     count, others = len(operands), [len(mine) for _, mine in active]
-    every = [*operands, *(x for _, mine in active for x in mine)]
+    every = _operands(operands, active)
     if not every:
         return x
     if not active:
@@ -192,10 +209,28 @@ def _minimum(
     return np.reshape(implicit(name, conditions, start, every)[:n], shape)
 
 
-def _at_bounds(x: Any, bounds: Any, slope: Any) -> list[tuple[Any, list[Any]]]:
-    """The bounds at which a minimum is, as constraints: the gradient pushes against them."""
+EXACT, NEAR = 1e-9, 1e-2
+"""How far from a bound a solution is at it, and how far before it a method may end; relative to the solution."""
+
+
+def _operands(operands: list[Any], active: list[tuple[Any, list[Any]]]) -> list[Any]:
+    """What a minimum depends on: the operands of the objective, and those of the active constraints."""
+    return [*operands, *(x for _, mine in active for x in mine)]
+
+
+def _at_bounds(
+    f: Callable[..., Any], x: Any, operands: list[Any], bounds: Any, within: float = NEAR
+) -> list[tuple[Any, list[Any]]]:
+    """The bounds at which a minimum of f is, as constraints: the gradient pushes against them.
+
+    Some methods end before a bound: the minimum is at it where Newton's step along this axis leads beyond.
+    """
     if bounds is None:
         return []
+    plain = [value_of(part) for part in operands]
+    with unwatched():
+        slope, pull = vjp(lambda z: _gradient(f, z, *plain), x)
+    directions = np.eye(np.size(x)).reshape(-1, *np.shape(x))
     if isinstance(bounds, scipy.optimize.Bounds):
         low, high = bounds.lb, bounds.ub
     else:
@@ -207,9 +242,15 @@ def _at_bounds(x: Any, bounds: Any, slope: Any) -> list[tuple[Any, list[Any]]]:
         for i, limit in enumerate(side):
             if limit is None or not np.isfinite(value_of(limit)):
                 continue
-            near = abs(flat[i] - value_of(limit)) <= 1e-9 * max(1.0, abs(flat[i]))
-            if near and sign * slope[i] >= 0:
-                found.append(_bound(i, limit))
+            gap, size = abs(flat[i] - value_of(limit)), max(1.0, abs(flat[i]))
+            if gap > within * size or sign * slope[i] < 0:
+                continue
+            if gap > EXACT * size:
+                with unwatched():
+                    curvature = np.sum(pull(directions[i])[0] * directions[i])
+                if curvature * gap >= abs(slope[i]):
+                    continue
+            found.append(_bound(i, limit))
     return found
 
 
@@ -287,15 +328,11 @@ def minimize(
     x = _numbers(result.x)
     near = f.at(x)
     operands = f.operands()
-    slope = _slope(near, x, operands)
-    active = [*_active(x, callbacks), *_at_bounds(x, bounds, slope)]
+    active = _active(x, callbacks)
+    active += _at_bounds(near, x, operands, bounds, within=EXACT if active else NEAR)
     made = _minimum("minimize", near, operands, x, active)
-    fields = {"x": made, "fun": np.reshape(near(made, *operands), np.shape(result.fun))}
-    every = [*operands, *(x for _, mine in active for x in mine)]
-    for name in ("jac", "hess_inv", "hess"):
-        if isinstance(result.get(name), np.ndarray):
-            fields[name] = without_derivative(f"the {name} of minimize", result[name], every)
-    return _filled(result, **fields) if every else result
+    fun = np.reshape(near(made, *operands), np.shape(result.fun))
+    return _filled("minimize", result, _operands(operands, active), x=made, fun=fun)
 
 
 @twin(scipy.optimize.minimize_scalar, adopts=False)
@@ -313,15 +350,10 @@ def minimize_scalar(
     x = _numbers(result.x)
     near = f.at(x)
     operands = f.operands()
-    active: list[tuple[Any, list[Any]]] = []
-    if bounds is not None:
-        low, high = map(value_of, bounds)
-        slope = _slope(near, x, operands)
-        side = 0 if slope > 0 else 1
-        if abs(x - (low, high)[side]) < 1e-4 * (high - low) and abs(slope) > 1e-3 * abs(high - low):
-            active = [_bound(0, bounds[side])]
+    active = _at_bounds(near, x, operands, None if bounds is None else [bounds])
     made = _minimum("minimize_scalar", near, operands, x, active)
-    return _filled(result, x=made, fun=np.reshape(near(made, *operands), np.shape(result.fun)))
+    fun = np.reshape(near(made, *operands), np.shape(result.fun))
+    return _filled("minimize_scalar", result, _operands(operands, active), x=made, fun=fun)
 
 
 # Least squares -------------------------------------------------------------------------------------------------------
@@ -340,15 +372,14 @@ LOSSES: dict[str, Callable[[Any], Any]] = {
 def least_squares(
     fun: Any, x0: Any, jac: Any = "2-point", bounds: Any = (-np.inf, np.inf), *rest: Any, **options: Any
 ) -> Any:
-    if rest:
-        raise RecordingError("give the options of least_squares by name: method=…" + at_line())
+    options = by_name(scipy.optimize.least_squares, 4, rest, options)
     args, kwargs = options.pop("args", ()), options.pop("kwargs", None)
-    loss, scale = options.get("loss", "linear"), options.get("f_scale", 1.0)
+    loss, scale = options.get("loss", "linear"), fixed(options.get("f_scale", 1.0), "the f_scale of least_squares")
     if callable(loss):
         raise RecordingError(f"least_squares is differentiated with a loss of {', '.join(LOSSES)}" + at_line())
     f = Callback(fun, args, kwargs)
     slopes = Callback(jac, args, kwargs) if callable(jac) else jac
-    result = scipy.optimize.least_squares(f, read_values(x0), slopes, read_values(bounds), **options)
+    result = scipy.optimize.least_squares(f, read_values(x0), slopes, read_values(bounds), **read_values(options))
     x = _numbers(result.x)
     near = f.at(x)
     operands = f.operands()
@@ -356,17 +387,10 @@ def least_squares(
     def cost(z: Any, *outside: Any) -> Any:
         return 0.5 * scale**2 * np.sum(LOSSES[loss]((near(z, *outside) / scale) ** 2))
 
-    pairs = _pairs(bounds, x.size)
-    made = _minimum("least_squares", cost, operands, x, _at_bounds(x, pairs, _slope(cost, x, operands)))
-    fields = {
-        "x": made,
-        "cost": cost(made, *operands),
-        "fun": near(made, *operands),
-        "grad": without_derivative("the grad of least_squares", result.grad, operands),
-    }
-    if isinstance(result.jac, np.ndarray):
-        fields["jac"] = without_derivative("the jac of least_squares", result.jac, operands)
-    return _filled(result, **fields)
+    active = _at_bounds(cost, x, operands, _pairs(bounds, x.size))
+    made = _minimum("least_squares", cost, operands, x, active)
+    fields = {"x": made, "cost": cost(made, *operands), "fun": near(made, *operands)}
+    return _filled("least_squares", result, _operands(operands, active), **fields)
 
 
 def _pairs(bounds: Any, n: int) -> Any:
@@ -378,16 +402,19 @@ def _pairs(bounds: Any, n: int) -> Any:
 
 
 @twin(scipy.optimize.leastsq, adopts=False)
-def leastsq(func: Any, x0: Any, args: Any = (), Dfun: Any = None, full_output: Any = False, **options: Any) -> Any:
-    f = Callback(func, args)
+def leastsq(
+    func: Any, x0: Any, args: Any = (), Dfun: Any = None, full_output: Any = False, *rest: Any, **options: Any
+) -> Any:
+    f, options = Callback(func, args), read_values(by_name(scipy.optimize.leastsq, 5, rest, options))
     found = scipy.optimize.leastsq(f, read_values(x0), (), _plain_callback(Dfun, args), full_output, **options)
     x = _numbers(found[0])
     near, operands = f.at(x), f.operands()
     made = _minimum("leastsq", lambda z, *outside: 0.5 * np.sum(near(z, *outside) ** 2), operands, x, [])
     if not full_output:
         return with_value(made, found[0]), *found[1:]
-    covariance = without_derivative("the cov_x of leastsq", found[1], operands) if found[1] is not None else None
-    return with_value(made, found[0]), covariance, *found[2:]
+    covariance = _unknown("the cov_x of leastsq", found[1], operands)
+    info = _filled("leastsq", found[2], operands, fvec=near(made, *operands))
+    return with_value(made, found[0]), covariance, info, *found[3:]
 
 
 @twin(scipy.optimize.curve_fit, adopts=False)
@@ -407,6 +434,8 @@ def curve_fit(
     nan_policy: Any = None,
     **options: Any,
 ) -> Any:
+    if options.get("loss", "linear") != "linear":
+        raise RecordingError("curve_fit has a derivative with loss='linear'; write least_squares" + at_line())
     xdata, ydata, sigma = (joined(x) if isinstance(x, list | tuple) else x for x in (xdata, ydata, sigma))
     plain = Callback(f)
     plain_xdata = read_values(xdata)
@@ -448,8 +477,7 @@ def curve_fit(
         return 0.5 * np.sum(residuals(z, *outside) ** 2)
 
     operands = [*of_model, *measured]
-    slope = _slope(cost, p, operands)
-    made = _minimum("curve_fit", cost, operands, p, _at_bounds(p, _pairs(bounds, p.size), slope))
+    made = _minimum("curve_fit", cost, operands, p, _at_bounds(cost, p, operands, _pairs(bounds, p.size)))
     slopes = jacobian(lambda z: residuals(z, *operands))(made)
     covariance = np.linalg.inv(slopes.T @ slopes)
     if not absolute_sigma:
@@ -467,10 +495,13 @@ def linprog(
     b_ub: Any = None,
     A_eq: Any = None,
     b_eq: Any = None,
-    bounds: Any = (0, None),
+    bounds: Any = None,
     method: str = "highs",
+    *rest: Any,
     **options: Any,
 ) -> Any:
+    options = by_name(scipy.optimize.linprog, 7, rest, options)
+    bounds = (0, None) if bounds is None else bounds
     given = [joined(x) if isinstance(x, list | tuple) else x for x in (c, A_ub, b_ub, A_eq, b_eq)]
     plain = [read_values(x) for x in given]
     result = scipy.optimize.linprog(*plain, read_values(bounds), method, **options)
@@ -487,7 +518,8 @@ def linprog(
         for i in map(int, np.flatnonzero(slack <= 1e-8 * np.maximum(1.0, np.abs(np.ravel(plain[2]))))):
             rows.append(A_ub[i])
             limits.append(np.ravel(b_ub)[i])
-    pairs = [bounds] * x.size if np.ndim(read_values(bounds[0])) == 0 else list(bounds)
+    pairs = [bounds] if bounds[0] is None or np.ndim(form_of(bounds[0])) == 0 else list(bounds)
+    pairs = pairs * x.size if len(pairs) == 1 else pairs
     for i, pair in enumerate(pairs):
         for limit in pair:
             if limit is not None and abs(x[i] - value_of(limit)) <= 1e-9 * max(1.0, abs(x[i])):
@@ -506,19 +538,16 @@ def linprog(
             "the solution of linprog has no derivative: it is not unique, another one has the same value" + at_line()
         )
     made = np.linalg.solve(np.stack(rows), np.stack(limits))
-    filled_result = _filled(result, x=made, fun=np.dot(c, made))
     every = [x for x in (c, A_ub, b_ub, A_eq, b_eq, *limits) if type(x) is Array]
-    for name in ("slack", "con"):
-        filled_result[name] = without_derivative(f"the {name} of linprog", result[name], every)
+    filled_result = _filled("linprog", result, every, x=made, fun=np.dot(c, made))
     for name in ("ineqlin", "eqlin", "lower", "upper"):  # the prices of the constraints, and what is left of them
-        part = filled_result[name] = copy.copy(result[name])
-        for field in ("residual", "marginals"):
-            part[field] = without_derivative(f"{name}.{field} of linprog", part[field], every)
+        filled_result[name] = _filled(f"the {name} of linprog", result[name], every)
     return filled_result
 
 
 @twin(scipy.optimize.nnls, adopts=False)
-def nnls(A: Any, b: Any, **options: Any) -> Any:
+def nnls(A: Any, b: Any, *rest: Any, **options: Any) -> Any:
+    options = by_name(scipy.optimize.nnls, 2, rest, options)
     A, b = (joined(x) if isinstance(x, list | tuple) else x for x in (A, b))
     x, norm = scipy.optimize.nnls(read_values(A), read_values(b), **options)
     free = np.flatnonzero(x > 0)

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.ndimage
 import scipy.signal
 
-from chainrule.array import form_of, value_of
+from chainrule.array import Array, form_of, value_of
 from chainrule.block import sum_to, unlisted_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.indexing.entries import add_at
@@ -235,7 +235,10 @@ def sosfiltfilt(sos, x, axis=-1, padtype="odd", padlen=None):
 @twin(scipy.signal.freqz)
 def freqz(b, a=1, worN=512, whole=False, plot=None, fs=2 * np.pi, include_nyquist=False):
     b, a = (np.atleast_1d(as_array(x)) for x in (b, a))
-    places, _ = scipy.signal.freqz([1.0], [1.0], worN, whole, None, fs, include_nyquist)
+    if type(worN) is Array and worN.dtype.kind == "f":
+        places = np.atleast_1d(worN)
+    else:
+        places, _ = scipy.signal.freqz([1.0], [1.0], worN, whole, None, fs, include_nyquist)
     z = np.exp(-2j * np.pi / fs * places)
     return places, _polynomial(b, z) / _polynomial(a, z)
 

@@ -67,6 +67,7 @@ __all__ = [
     "of_scipy",
     "plain_result",
     "plain_values",
+    "positional_names",
     "read_values",
     "scipy_standin",
     "twin",
@@ -198,7 +199,7 @@ def _without_writes(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, An
 
     SciPy gets the values that are recorded, so it must not write into them.
     """
-    target, given = None, dict(zip(_parameters(function), args, strict=False)) | kwargs
+    target, given = None, dict(zip(positional_names(function), args, strict=False)) | kwargs
     for name, value in given.items():
         if name.startswith("overwrite_"):
             given[name] = False
@@ -210,12 +211,12 @@ def _without_writes(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, An
             "use the returned array, or make that array in the function" + at_line()
         )
     count = len(args)
-    known = [given[name] for name in _parameters(function)[:count]]
+    known = [given[name] for name in positional_names(function)[:count]]
     return (*known, *args[len(known) :]), {name: given[name] for name in kwargs}, target
 
 
 @functools.cache
-def _parameters(function: Any) -> tuple[str, ...]:
+def positional_names(function: Any) -> tuple[str, ...]:
     """The names of the arguments that a function takes by position; none if it does not say."""
     try:
         every = inspect.signature(function).parameters.values()

@@ -9,7 +9,6 @@ mathematical theory of optimal processes (1962); R. T. Q. Chen et al., Neural or
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ from chainrule.backward import backpropagate, find_path
 from chainrule.errors import GradientError, RecordingError
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.scipy._callbacks import Callback, as_recorded, frozen, known_step, pulled_step
+from chainrule.scipy.arguments import by_name
 from chainrule.standins.numpy_functions import joined
 from chainrule.standins.scipy_functions import holds_recorded_values, read_values, twin, with_value
 
@@ -358,8 +358,7 @@ class Dense:
 
 @twin(scipy.integrate.odeint, adopts=False)
 def odeint(func: Any, y0: Any, t: Any, args: Any = (), *rest: Any, **options: Any) -> Any:
-    names = [*inspect.signature(scipy.integrate.odeint).parameters][4:]
-    options = dict(zip(names, rest, strict=False)) | options
+    options = by_name(scipy.integrate.odeint, 4, rest, options)
     tfirst = options.get("tfirst", False)
     y0, t = (joined(x) if isinstance(x, list | tuple) else x for x in (y0, t))
     f = Callback(func if tfirst else lambda t, y, *a: func(y, t, *a), args)

@@ -17,6 +17,7 @@ from chainrule.array import Array, form_of, value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback
+from chainrule.scipy.arguments import by_name
 from chainrule.standins.scipy_functions import read_values, twin, with_value
 
 __all__: list[str] = []
@@ -121,8 +122,7 @@ def _beyond(f: Callback, at: float, limit: Any) -> Any:
 
 @twin(scipy.integrate.quad, adopts=False)
 def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: int = 0, *rest: Any, **options: Any) -> Any:
-    names = "epsabs epsrel limit points weight wvar wopts maxp1 limlst complex_func".split()
-    options = read_values(dict(zip(names, rest, strict=False)) | options)
+    options = read_values(by_name(scipy.integrate.quad, 5, rest, options))
     if options.get("weight") is not None or options.get("complex_func"):
         raise RecordingError(
             "quad has a derivative without weight= and complex_func=; write the weight into the function, and take the "
@@ -141,9 +141,8 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: int = 0, *rest:
 
 @twin(scipy.integrate.quad_vec, adopts=False)
 def quad_vec(f: Any, a: Any, b: Any, *rest: Any, **options: Any) -> Any:
+    options = by_name(scipy.integrate.quad_vec, 3, rest, options)
     callback = Callback(f, options.pop("args", ()))
-    if rest:
-        raise RecordingError("give the options of quad_vec by name: epsabs=…" + at_line())
     if not all(np.isfinite(value_of(x)) for x in (a, b)):
         raise RecordingError("quad_vec has a derivative between finite limits; write quad of each entry" + at_line())
     limits = read_values(a), read_values(b)
@@ -159,7 +158,8 @@ def _limit(x: Any, *at: Any) -> Any:
 
 
 @twin(scipy.integrate.dblquad, adopts=False)
-def dblquad(func: Any, a: Any, b: Any, gfun: Any, hfun: Any, args: Any = (), **options: Any) -> Any:
+def dblquad(func: Any, a: Any, b: Any, gfun: Any, hfun: Any, args: Any = (), *rest: Any, **options: Any) -> Any:
+    options = by_name(scipy.integrate.dblquad, 6, rest, options)
     f, low, high = Callback(func, args), *(Callback(g) if callable(g) else read_values(g) for g in (gfun, hfun))
     result = scipy.integrate.dblquad(f, read_values(a), read_values(b), low, high, **options)
 

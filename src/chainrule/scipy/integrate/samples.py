@@ -52,8 +52,7 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     if n == 2:
         return 0.5 * h[..., 0] * (y[..., 0] + y[..., 1])
     stop = n - 1 if n % 2 else n - 2
-    h0, h1 = h[..., 0:stop:2], h[..., 1 : stop + 1 : 2][..., : (stop + 1) // 2]
-    h0 = h0[..., : np.shape(h1)[-1]]
+    h0, h1 = h[..., 0:stop:2], h[..., 1:stop:2]
     y0, y1, y2 = y[..., 0 : stop - 1 : 2], y[..., 1:stop:2], y[..., 2 : stop + 1 : 2]
     total = h0 + h1
     parabolas = total / 6 * (y0 * (2 - h1 / h0) + y1 * total**2 / (h0 * h1) + y2 * (2 - h0 / h1))

@@ -37,6 +37,13 @@ def basis(t: Any, k: int, x: Any) -> tuple[Any, list[Any]]:
     return i - k, found
 
 
+def _collocation(t: Any, k: int, x: Any) -> Any:
+    """The values of all basis functions: a row for each position."""
+    start, weights = basis(t, k, x)
+    eye = np.eye(np.shape(t)[0] - k - 1)
+    return sum(weight[:, None] * eye[start + j] for j, weight in enumerate(weights))
+
+
 @twin(scipy.interpolate.BSpline)
 class BSpline:
     """The twin of a spline with knots t, coefficients c and degree k."""
@@ -157,10 +164,7 @@ def make_interp_spline(
             + at_line()
         )
     t = _not_a_knot(x, k)
-    start, weights = basis(t, k, x)
-    eye = np.eye(n)
-    matrix = sum(weight[:, None] * eye[start + j] for j, weight in enumerate(weights))
-    c = np.linalg.solve(matrix, values)
+    c = np.linalg.solve(_collocation(t, k, x), values)
     return BSpline._made(t, np.reshape(c, (n, *np.shape(y)[1:])), k, True, axis)
 
 
@@ -214,16 +218,12 @@ def make_lsq_spline(
     """By the normal equations of the basis functions."""
     x, y, t = entries(x), entries(y), entries(t)
     y, axis = first(y, axis), axis % np.ndim(y)
-    n = np.shape(t)[0] - k - 1
-    start, weights = basis(t, k, x)
-    eye = np.eye(n)
-    matrix = sum(weight[:, None] * eye[start + j] for j, weight in enumerate(weights))
-    values = np.reshape(y, (np.shape(x)[0], -1))
+    matrix, values = _collocation(t, k, x), np.reshape(y, (np.shape(x)[0], -1))
     if w is not None:
         w = entries(w)[:, None]
         matrix, values = matrix * w, values * w
     c = np.linalg.solve(matrix.T @ matrix, matrix.T @ values)
-    return BSpline._made(t, np.reshape(c, (n, *np.shape(y)[1:])), k, True, axis)
+    return BSpline._made(t, np.reshape(c, (-1, *np.shape(y)[1:])), k, True, axis)
 
 
 class UnivariateSpline:
@@ -258,10 +258,7 @@ class SmoothingSpline(UnivariateSpline):
     """As `UnivariateSpline`; of recorded values where it interpolates."""
 
     def __init__(self, *args: Any, **options: Any):
-        if len(args) == 1 or isinstance(args[0], BSpline):
-            super().__init__(*args, **options)
-            return
-        if len(args) == 2 and type(args[0]) is BSpline:
+        if args and isinstance(args[0], BSpline):
             super().__init__(*args)
             return
         raise RecordingError(

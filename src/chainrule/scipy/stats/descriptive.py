@@ -9,37 +9,42 @@ import numpy as np
 import scipy.special as sp
 import scipy.stats
 
+from chainrule.array import value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
-from chainrule.scipy._callbacks import without_derivative
-from chainrule.scipy.stats.distribution import entries, plain_number
+from chainrule.scipy.arguments import by_name
+from chainrule.scipy.stats.distribution import entries
+from chainrule.special import logsumexp
 from chainrule.standins.scipy_functions import filled, plain_result, twin
 
 __all__: list[str] = []
 
 
 def _along(a: Any, axis: Any, nan_policy: str = "propagate") -> tuple[Any, Any]:
-    """A sample as an array, and its axis; axis None means all entries."""
+    """A sample as an array, and its axis; None means all axes."""
     a = entries(a)
-    if nan_policy == "omit" and np.any(np.isnan(plain_number(a))):
+    if nan_policy == "omit" and np.any(np.isnan(value_of(a))):
         raise RecordingError(
             "nan_policy='omit' has no gradient where the sample has NaNs; leave them out first: x[~np.isnan(x)]"
             + at_line()
         )
-    return (np.ravel(a), 0) if axis is None else (a, axis)
+    return a, tuple(range(np.ndim(a))) if axis is None else axis
 
 
 def _mean(a: Any, axis: Any, weights: Any = None, keepdims: bool = True) -> Any:
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     weights = entries(weights)
-    if np.ndim(weights) > np.ndim(a):
-        weights = np.ravel(weights)
     total = np.sum(a * weights, axis=axis, keepdims=keepdims)
     return total / np.sum(np.broadcast_to(weights, np.shape(a)), axis=axis, keepdims=keepdims)
 
 
-def _kept(result: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+def _count(a: Any, axis: Any) -> int:
+    """The number of entries along an axis, or along several ones."""
+    return math.prod(np.shape(a)[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def _kept(result: Any, axis: Any, keepdims: bool) -> Any:
     """A result that has its axes of length 1, without them unless they are wanted."""
     return result if keepdims else np.squeeze(result, axis=axis)
 
@@ -73,16 +78,16 @@ def moment(
     if np.ndim(order):
         return np.stack([moment(a, int(n), axis, center=center, keepdims=keepdims) for n in order])
     center = np.mean(a, axis=axis, keepdims=True) if center is None else center
-    return _kept(np.mean((a - center) ** order, axis=axis, keepdims=True), a, axis, keepdims)
+    return _kept(np.mean((a - center) ** order, axis=axis, keepdims=True), axis, keepdims)
 
 
 @twin(scipy.stats.skew)
 def skew(a: Any, axis: Any = 0, bias: bool = True, nan_policy: str = "propagate", *, keepdims: bool = False) -> Any:
     a, axis = _along(a, axis, nan_policy)
-    result, n = _central(a, axis, 3) / _central(a, axis, 2) ** 1.5, np.shape(a)[axis]
+    result, n = _central(a, axis, 3) / _central(a, axis, 2) ** 1.5, _count(a, axis)
     if not bias and n > 2:
         result = math.sqrt((n - 1) * n) / (n - 2) * result
-    return _kept(result, a, axis, keepdims)
+    return _kept(result, axis, keepdims)
 
 
 @twin(scipy.stats.kurtosis)
@@ -96,10 +101,10 @@ def kurtosis(
     keepdims: bool = False,
 ) -> Any:
     a, axis = _along(a, axis, nan_policy)
-    result, n = _central(a, axis, 4) / _central(a, axis, 2) ** 2, np.shape(a)[axis]
+    result, n = _central(a, axis, 4) / _central(a, axis, 2) ** 2, _count(a, axis)
     if not bias and n > 3:
         result = ((n**2 - 1) * result - 3 * (n - 1) ** 2) / ((n - 2) * (n - 3)) + 3
-    return _kept(result - 3 if fisher else result, a, axis, keepdims)
+    return _kept(result - 3 if fisher else result, axis, keepdims)
 
 
 @twin(scipy.stats.gmean)
@@ -141,7 +146,7 @@ def pmean(
     nan_policy: str = "propagate",
     keepdims: bool = False,
 ) -> Any:
-    if plain_number(p) == 0:
+    if value_of(p) == 0:
         return gmean(a, axis, dtype, weights, nan_policy=nan_policy, keepdims=keepdims)
     a, axis = _along(a, axis, nan_policy)
     return _mean(a**p, axis, weights, keepdims) ** (1 / p)
@@ -150,7 +155,7 @@ def pmean(
 @twin(scipy.stats.sem)
 def sem(a: Any, axis: Any = 0, ddof: int = 1, nan_policy: str = "propagate", *, keepdims: bool = False) -> Any:
     a, axis = _along(a, axis, nan_policy)
-    return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims) / math.sqrt(np.shape(a)[axis])
+    return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims) / math.sqrt(_count(a, axis))
 
 
 @twin(scipy.stats.variation)
@@ -175,7 +180,7 @@ def iqr(
     interpolation: str = "linear",
     keepdims: bool = False,
 ) -> Any:
-    x, axis = (entries(x), None) if axis is None else _along(x, axis, nan_policy)
+    x, axis = _along(x, axis, nan_policy)
     scale = 2 * sp.erfinv(0.5) * math.sqrt(2) if isinstance(scale, str) else scale
     method: Any = interpolation
     low, high = (np.percentile(x, q, axis=axis, method=method, keepdims=keepdims) for q in sorted(rng))
@@ -193,7 +198,7 @@ def median_abs_deviation(
     keepdims: bool = False,
 ) -> Any:
     x, axis = _along(x, axis, nan_policy)
-    middle = np.median(x, axis=axis, keepdims=True) if center in (None, np.median) else center(x, axis)
+    middle = np.median(x, axis=axis, keepdims=True) if center in (None, np.median) else center(x, axis=axis)
     if np.ndim(middle) < np.ndim(x):
         middle = np.expand_dims(middle, axis)
     scale = sp.ndtri(0.75) if isinstance(scale, str) else scale
@@ -215,8 +220,8 @@ def entropy(
     if qk is None:
         total = np.sum(sp.entr(pk), axis=along, keepdims=keepdims)
     else:
-        qk = _along(qk, axis)[0]
-        total = np.sum(sp.rel_entr(pk, qk / np.sum(qk, axis=along, keepdims=True)), axis=along, keepdims=keepdims)
+        qk, its = _along(qk, axis, nan_policy)
+        total = np.sum(sp.rel_entr(pk, qk / np.sum(qk, axis=its, keepdims=True)), axis=along, keepdims=keepdims)
     return total if base is None else total / np.log(base)
 
 
@@ -225,17 +230,22 @@ def describe(a: Any, axis: Any = 0, ddof: int = 1, bias: bool = True, nan_policy
     a, axis = _along(a, axis, nan_policy)
     ends = np.min(a, axis=axis), np.max(a, axis=axis)
     spread = np.var(a, axis=axis, ddof=ddof)
-    return np.shape(a)[axis], ends, np.mean(a, axis=axis), spread, skew(a, axis, bias), kurtosis(a, axis, bias=bias)
+    return _count(a, axis), ends, np.mean(a, axis=axis), spread, skew(a, axis, bias), kurtosis(a, axis, bias=bias)
 
 
 # Correlation and regression ------------------------------------------------------------------------------------------
 
 
-def _tail(statistic: Any, alternative: str, sf: Any) -> Any:
-    """The probability of a statistic that is more extreme; its distribution is symmetric."""
+def _tail(t: Any, df: Any, alternative: str) -> Any:
+    """The probability of a more extreme t, by Student's distribution."""
     if alternative == "two-sided":
-        return 2 * sf(abs(statistic))
-    return sf(statistic if alternative == "greater" else -statistic)
+        return 2 * sp.stdtr(df, -abs(t))
+    return sp.stdtr(df, -t if alternative == "greater" else t)
+
+
+def _tail_of_correlation(r: Any, n: int, alternative: str) -> Any:
+    """The probability of a more extreme correlation of n pairs."""
+    return _tail(r * np.sqrt((n - 2) / ((1 - r) * (1 + r))), n - 2, alternative)
 
 
 @twin(scipy.stats.pearsonr, adopts=False)
@@ -245,12 +255,10 @@ def pearsonr(x: Any, y: Any, *, alternative: str = "two-sided", method: Any = No
     y = _along(y, axis)[0]
     dx, dy = (a - np.mean(a, axis=axis, keepdims=True) for a in (x, y))
     r = np.sum(dx * dy, axis=axis) / np.sqrt(np.sum(dx**2, axis=axis) * np.sum(dy**2, axis=axis))
-    n = np.shape(x)[axis]
+    n = _count(x, axis)
     if method is not None or n < 3:
         return filled(result, statistic=r, correlation=r)
-    t = r * np.sqrt((n - 2) / ((1 - r) * (1 + r)))
-    pvalue = _tail(t, alternative, lambda t: sp.stdtr(n - 2, -t))
-    return filled(result, statistic=r, pvalue=pvalue, correlation=r)
+    return filled(result, statistic=r, pvalue=_tail_of_correlation(r, n, alternative), correlation=r)
 
 
 @twin(scipy.stats.linregress, adopts=False)
@@ -271,48 +279,60 @@ def linregress(x: Any, y: Any, alternative: str = "two-sided", **options: Any) -
         "intercept_stderr": spread * np.sqrt(xx + x_mean**2),
     }
     if n > 2:
-        t = r * np.sqrt((n - 2) / ((1 - r) * (1 + r)))
-        fields["pvalue"] = _tail(t, alternative, lambda t: sp.stdtr(n - 2, -t))
+        fields["pvalue"] = _tail_of_correlation(r, n, alternative)
     return filled(result, **fields)
 
 
 @twin(scipy.stats.ttest_1samp, adopts=False)
 def ttest_1samp(a: Any, popmean: Any, axis: Any = 0, *rest: Any, **options: Any) -> Any:
     result = plain_result(scipy.stats.ttest_1samp, a, popmean, axis, *rest, **options)
+    options = by_name(scipy.stats.ttest_1samp, 3, rest, options)
     a, axis = _along(a, axis, options.get("nan_policy", "propagate"))
-    n = np.shape(a)[axis]
-    t = (np.mean(a, axis=axis) - popmean) / (np.std(a, axis=axis, ddof=1) / math.sqrt(n))
-    return _tested(result, t, n - 1, rest[1] if len(rest) > 1 else options.get("alternative", "two-sided"))
+    popmean = entries(popmean)
+    if np.ndim(popmean) == np.ndim(a):
+        popmean = np.squeeze(popmean, axis=axis)
+    n = _count(a, axis)
+    mean, error = np.mean(a, axis=axis), np.std(a, axis=axis, ddof=1) / math.sqrt(n)
+    return _tested(result, mean, (mean - popmean) / error, error, n - 1, options)
 
 
 @twin(scipy.stats.ttest_rel, adopts=False)
 def ttest_rel(a: Any, b: Any, axis: Any = 0, *rest: Any, **options: Any) -> Any:
     result = plain_result(scipy.stats.ttest_rel, a, b, axis, *rest, **options)
+    options = by_name(scipy.stats.ttest_rel, 3, rest, options)
     away, axis = _along(entries(a) - entries(b), axis, options.get("nan_policy", "propagate"))
-    n = np.shape(away)[axis]
-    t = np.mean(away, axis=axis) / (np.std(away, axis=axis, ddof=1) / math.sqrt(n))
-    return _tested(result, t, n - 1, rest[1] if len(rest) > 1 else options.get("alternative", "two-sided"))
+    n = _count(away, axis)
+    mean, error = np.mean(away, axis=axis), np.std(away, axis=axis, ddof=1) / math.sqrt(n)
+    return _tested(result, mean, mean / error, error, n - 1, options)
 
 
 @twin(scipy.stats.ttest_ind, adopts=False)
 def ttest_ind(a: Any, b: Any, **options: Any) -> Any:
     result = plain_result(scipy.stats.ttest_ind, a, b, **options)
-    (a, axis), b = _along(a, options.get("axis", 0), options.get("nan_policy", "propagate")), entries(b)
-    b = np.ravel(b) if options.get("axis", 0) is None else b
+    nan_policy = options.get("nan_policy", "propagate")
+    a, axis = _along(a, options.get("axis", 0), nan_policy)
+    b, its = _along(b, options.get("axis", 0), nan_policy)
     if options.get("trim"):
         raise RecordingError("ttest_ind has a derivative without trim=" + at_line())
-    n, m = np.shape(a)[axis], np.shape(b)[axis]
-    spread_a, spread_b = np.var(a, axis=axis, ddof=1), np.var(b, axis=axis, ddof=1)
-    away = np.mean(a, axis=axis) - np.mean(b, axis=axis)
+    n, m = _count(a, axis), _count(b, its)
+    spread_a, spread_b = np.var(a, axis=axis, ddof=1), np.var(b, axis=its, ddof=1)
+    away = np.mean(a, axis=axis) - np.mean(b, axis=its)
     if options.get("equal_var", True):
-        t = away / np.sqrt(((n - 1) * spread_a + (m - 1) * spread_b) / (n + m - 2) * (1 / n + 1 / m))
-        return _tested(result, t, n + m - 2, options.get("alternative", "two-sided"))
-    t = away / np.sqrt(spread_a / n + spread_b / m)
-    return filled(result, statistic=t, pvalue=without_derivative("the pvalue of Welch's test", result.pvalue, [t]))
+        df: Any = n + m - 2
+        error = np.sqrt(((n - 1) * spread_a + (m - 1) * spread_b) / df * (1 / n + 1 / m))
+    else:  # Welch's test
+        square_a, square_b = spread_a / n, spread_b / m
+        df = (square_a + square_b) ** 2 / (square_a**2 / (n - 1) + square_b**2 / (m - 1))
+        error = np.sqrt(square_a + square_b)
+    if options.get("method") is not None or options.get("permutations"):
+        return filled(result, statistic=away / error)  # the p-value counts samples, so it has no slope
+    return _tested(result, away, away / error, error, df, options)
 
 
-def _tested(result: Any, t: Any, df: int, alternative: str) -> Any:
-    return filled(result, statistic=t, pvalue=_tail(t, alternative, lambda t: sp.stdtr(df, -t)))
+def _tested(result: Any, estimate: Any, t: Any, error: Any, df: Any, options: dict[str, Any]) -> Any:
+    """The result of a test; its interval of confidence is made of the estimate and the standard error."""
+    pvalue = _tail(t, df, options.get("alternative", "two-sided"))
+    return filled(result, statistic=t, pvalue=pvalue, df=df, _estimate=estimate, _standard_error=error)
 
 
 # Distances and densities ---------------------------------------------------------------------------------------------
@@ -375,16 +395,20 @@ class GaussianKDE:
         self.covariance = spread * self.factor**2
 
     def logpdf(self, x: Any) -> Any:
-        return np.log(self.evaluate(x))
+        return logsumexp(self._log_kernels(x), axis=1, b=self.weights)
 
     def evaluate(self, points: Any) -> Any:
+        return np.exp(self._log_kernels(points)) @ self.weights
+
+    def _log_kernels(self, points: Any) -> Any:
+        """The logarithms of the normal densities at some points: a row for each of them."""
         points = np.atleast_2d(entries(points))
         if np.shape(points)[0] != self.d and np.shape(points) == (1, self.d):
             points = np.reshape(points, (self.d, 1))
         away = points[:, :, None] - self.dataset[:, None, :]
         flat = np.reshape(away, (self.d, -1))
         squares = np.sum(flat * np.linalg.solve(self.covariance, flat), axis=0)
-        densities = np.exp(-0.5 * squares) / np.sqrt(np.linalg.det(2 * math.pi * self.covariance))
-        return np.reshape(densities, np.shape(away)[1:]) @ self.weights
+        logs = -0.5 * (squares + np.linalg.slogdet(2 * math.pi * self.covariance)[1])
+        return np.reshape(logs, np.shape(away)[1:])
 
     __call__ = pdf = evaluate

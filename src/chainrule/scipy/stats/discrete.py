@@ -112,8 +112,7 @@ def _geom_product(k: Any, p: Any) -> tuple[Any, Any]:
 
 def _nbinom_product(k: Any, n: Any, p: Any) -> tuple[Any, Any]:
     at_end = p == 1
-    ways = np.exp(sp.gammaln(n + k) - sp.gammaln(k + 1) - sp.gammaln(n))
-    return at_end, ways * p**n * _power(1 - p, k, at_end)
+    return at_end, np.exp(_nbinom_log_ways(k, n)) * p**n * _power(1 - p, k, at_end)
 
 
 def _chance(p: Any, least: bool = True) -> Any:
@@ -130,7 +129,11 @@ def _binom_logpmf(k: Any, n: Any, p: Any) -> Any:
 
 
 def _nbinom_logpmf(k: Any, n: Any, p: Any) -> Any:
-    return sp.gammaln(n + k) - sp.gammaln(k + 1) - sp.gammaln(n) + n * np.log(p) + sp.xlog1py(k, -p)
+    return _nbinom_log_ways(k, n) + n * np.log(p) + sp.xlog1py(k, -p)
+
+
+def _nbinom_log_ways(k: Any, n: Any) -> Any:
+    return sp.gammaln(n + k) - sp.gammaln(k + 1) - sp.gammaln(n)
 
 
 discrete(
