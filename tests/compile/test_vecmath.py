@@ -15,7 +15,7 @@ import pytest
 
 from chainrule.compile import native
 from chainrule.compile.cache import load_program
-from chainrule.compile.kernels import nested
+from chainrule.compile.loop_nests import nested
 from chainrule.compile.loops import Argument, Length, LoopFunction, Name, Store, call
 from chainrule.compile.printed import function_text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.compile.kernels import nested
+from chainrule.compile.loop_nests import nested
 from chainrule.compile.loops import (
     Assign,
     Compare,

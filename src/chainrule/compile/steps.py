@@ -9,7 +9,7 @@ from typing import Any
 from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.elimination import write_determinant, write_solution
 from chainrule.compile.failures import CallFailed
-from chainrule.compile.kernels import nested, of_pieces, over_pieces
+from chainrule.compile.loop_nests import nested, of_pieces, over_pieces
 from chainrule.compile.loops import (
     ALL,
     ArrayEntry,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.blocks.windows import positions_of
-from chainrule.compile.kernels import nested
+from chainrule.compile.loop_nests import nested
 from chainrule.compile.loops import (
     And,
     ArrayEntry,
