@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 
 import chainrule as cr
-from chainrule.errors import RecordingError
+from chainrule.errors import GradientError, RecordingError
 
 A = sp.random(6, 6, density=0.5, random_state=0, format="csr") + 4 * sp.eye(6)
 V = np.linspace(-1.0, 1.0, 6)
@@ -109,3 +109,108 @@ def test_a_numpy_matrix_multiplies_as_one():
 
     expected = cr.grad(lambda x: np.sum((np.outer(x, x) @ V) ** 2))(V)
     np.testing.assert_allclose(cr.grad(f)(V), expected, rtol=1e-12)
+
+
+READ_BEFORE = {
+    "another format": lambda k: k.tocsr(),
+    "a copy": lambda k: k.copy(),
+    "transposed": lambda k: k.T,
+    "negated": lambda k: -k,
+    "scaled": lambda k: 2 * k,
+    "a sum": lambda k: k + k,
+    "a product": lambda k: k @ k,
+    "a part": lambda k: k[:3, :3],
+    "joined": lambda k: sp.hstack([k, k]),
+    "solved": lambda k: scipy.sparse.linalg.splu(k.tocsc()).solve(V)[:, None],
+}
+
+
+def _dense(x):
+    return x.toarray() if hasattr(x, "toarray") else x
+
+
+@pytest.mark.parametrize("how", READ_BEFORE)
+def test_what_was_made_of_a_matrix_keeps_its_entries_when_that_is_written_into(how):
+    def f(x):
+        k = sp.lil_matrix(np.diag([3.0, 4.0, 5.0, 6.0, 7.0, 8.0]))
+        k[0, 0] = x[0] + 2
+        before = READ_BEFORE[how](k)
+        k[0, 0], k[2, 2] = 7.0, x[2]
+        return _dense(before)
+
+    np.testing.assert_array_equal(cr.vjp(f, V)[0], f(V))
+
+
+def test_factors_keep_the_matrix_that_they_are_of():
+    def f(x):
+        k = sp.csc_matrix(np.diag(x))
+        factors = scipy.sparse.linalg.splu(k)
+        k[0, 0] = 9.0
+        return np.sum(factors.solve(np.ones(6)))
+
+    x = V + 3
+    np.testing.assert_allclose(cr.grad(f)(x), -(x**-2.0), rtol=1e-13)
+
+
+def test_entries_that_are_zero_are_stored_as_scipy_stores_them():
+    pattern = np.array([[0.0, 1.0], [2.0, 0.0]])
+
+    def f(x):
+        k = sp.csr_matrix(x * pattern)
+        assert (k.nnz, sp.find(k)[2].shape, k.data.shape) == (2, (2,), (2,))
+        return np.sum(sp.find(k)[2] ** 2) + np.sum(k.data)
+
+    x = np.ones((2, 2))
+    np.testing.assert_array_equal(cr.grad(f)(x), 2 * x * pattern**2 + pattern)
+
+
+def test_a_recorded_matrix_is_an_instance_of_scipys_class():
+    def f(x):
+        k = sp.csr_matrix(np.outer(x, x))
+        assert isinstance(k, sp.csr_matrix)
+        assert isinstance(k.tocsc(), sp.csc_matrix)
+        assert not isinstance(k, sp.csr_array)
+        assert sp.isspmatrix_csr(k)
+        assert not sp.isspmatrix_csc(k)
+        return np.sum(k @ V)
+
+    np.testing.assert_allclose(cr.grad(f)(V), V @ V + V * np.sum(V), rtol=1e-13)
+
+
+@pytest.mark.parametrize("key", [(6, 0), (0, 6), (-7, 0)])
+def test_a_place_outside_of_a_matrix_is_an_error(key):
+    with pytest.raises(IndexError, match="out"):
+        cr.grad(lambda x: sp.csr_matrix(np.outer(x, x))[key])(V)
+
+
+def test_least_squares_with_fewer_equations_than_unknowns():
+    def f(a, b):
+        return np.sum(scipy.sparse.linalg.lsqr(sp.csr_matrix(a), b, atol=1e-15, btol=1e-15)[0] * V)
+
+    def dense(a, b):
+        return np.sum(np.linalg.pinv(a) @ b * V)
+
+    a, b = np.random.default_rng(1).normal(size=(2, 6)), np.array([1.0, -2.0])
+    for one, other in zip(cr.grad(f, (0, 1))(a, b), cr.grad(dense, (0, 1))(a, b), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", [scipy.sparse.linalg.lsqr, scipy.sparse.linalg.lsmr])
+def test_the_size_of_what_is_left_over_is_an_error_and_not_a_constant(solver):
+    with pytest.raises(GradientError, match="is not known"):
+        cr.grad(lambda b: solver(A, b)[3])(V)
+
+
+def test_options_of_factors_by_name():
+    def f(d):
+        factors = scipy.sparse.linalg.splu(sp.csc_matrix(np.diag(d)), relax=1, permc_spec="NATURAL")
+        return np.sum(factors.solve(np.ones(6)))
+
+    np.testing.assert_allclose(cr.grad(f)(V + 3), -((V + 3) ** -2.0), rtol=1e-13)
+
+
+def test_a_norm_has_scipys_value_in_every_format():
+    x = np.random.default_rng(2).normal(size=(17, 13))
+    value, slope = cr.value_and_grad(lambda x: scipy.sparse.linalg.norm(sp.csc_array(x)))(x)
+    assert value == scipy.sparse.linalg.norm(sp.csc_array(x))
+    np.testing.assert_allclose(slope, x / np.linalg.norm(x), rtol=1e-13)

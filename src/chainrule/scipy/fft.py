@@ -18,6 +18,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.node import at_line
+from chainrule.scipy.arguments import fixed
 from chainrule.standins.scipy_functions import twin
 
 # Fourier transforms --------------------------------------------------------------------------------------------
@@ -25,23 +26,27 @@ from chainrule.standins.scipy_functions import twin
 
 def _of_one_axis(function):
     def transform(x, n=None, axis=-1, norm=None, overwrite_x=False, workers=None, *, plan=None):
-        return function(x, n, axis, norm)
+        return function(as_array(x), n, axis, norm)
 
     return transform
 
 
 def _of_axes(function, default=None):
     def transform(x, s=None, axes=default, norm=None, overwrite_x=False, workers=None, *, plan=None):
-        s = (s,) if isinstance(s, int) else s
-        return function(x, s, _axes(x, s, axes), norm)
+        s = _several(s)
+        return function(as_array(x), s, _axes(s, axes), norm)
 
     return transform
 
 
-def _axes(x, s, axes):
+def _several(x):
+    """One length or one axis as several."""
+    return x if x is None or np.ndim(x) else (int(x),)
+
+
+def _axes(s, axes):
     """The axes to transform, named: NumPy's transforms warn if they are told lengths only."""
-    if isinstance(axes, int):
-        return (axes,)
+    axes = _several(axes)
     return tuple(range(-len(s), 0)) if axes is None and s is not None else axes
 
 
@@ -115,8 +120,8 @@ def _cosines(kind, inverse):
         return _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
 
     def along_axes(x, type=2, s=None, axes=None, norm=None, overwrite_x=False, workers=None, orthogonalize=None):
-        s = (s,) if isinstance(s, int) else s
-        for n, axis in zip(*shape_and_axes(x, s, _axes(x, s, axes)), strict=True):
+        x, s = as_array(x), _several(s)
+        for n, axis in zip(*shape_and_axes(x, s, _axes(s, axes)), strict=True):
             x = _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
         return x
 
@@ -135,9 +140,15 @@ for kind in ("dct", "dst"):
 
 @twin(scipy.fft.fht)
 def fht(a, dln, mu, offset=0.0, bias=0.0):
-    return a @ scipy.fft.fht(np.eye(a.shape[-1]), dln, mu, offset, bias)
+    return _hankel(scipy.fft.fht, a, dln, mu, offset, bias)
 
 
 @twin(scipy.fft.ifht)
 def ifht(A, dln, mu, offset=0.0, bias=0.0):
-    return A @ scipy.fft.ifht(np.eye(A.shape[-1]), dln, mu, offset, bias)
+    return _hankel(scipy.fft.ifht, A, dln, mu, offset, bias)
+
+
+def _hankel(function, x, dln, mu, offset, bias):
+    x = as_array(x)
+    options = {"dln": dln, "mu": mu, "offset": offset, "bias": bias}
+    return x @ function(np.eye(x.shape[-1]), **{name: fixed(value, name) for name, value in options.items()})

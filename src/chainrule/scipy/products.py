@@ -14,7 +14,7 @@ import scipy.sparse.linalg
 from chainrule.block import sum_to, unlisted_block
 from chainrule.blocks.complex_numbers import conjugate
 
-__all__ = ["Places", "along_axis", "matrix_of", "sparse_product", "sparse_solve"]
+__all__ = ["Places", "along_axis", "matrix_of", "of_columns", "sparse_product", "sparse_solve"]
 
 
 class Places:
@@ -46,6 +46,13 @@ class Places:
         return {name: getattr(self, name) for name in Places.__slots__}
 
 
+def of_columns(function, x):
+    """A linear function of columns, for all those of a stack of matrices at once."""
+    columns = np.moveaxis(x, -2, 0)
+    z = function(columns.reshape(len(columns), -1))
+    return np.moveaxis(z.reshape(len(z), *columns.shape[1:]), 0, -2)
+
+
 @unlisted_block(notation=lambda data, x, **_: data @ x, complex=True)
 def sparse_product(xp, data, x, indices=None, indptr=None, shape=(), transposed=False):
     """z = a x for matrices x and the sparse matrix a with these entries."""
@@ -55,9 +62,8 @@ def sparse_product(xp, data, x, indices=None, indptr=None, shape=(), transposed=
         data, x = np.broadcast_to(data, lead + data.shape[-1:]), np.broadcast_to(x, lead + x.shape[-2:])
         z = [places.matrix(data[at]) @ x[at] for at in np.ndindex(lead)]
         return np.reshape(z, (*lead, shape[0], x.shape[-1]))
-    columns = np.moveaxis(x, -2, 0)
-    z = places.matrix(data) @ columns.reshape(shape[1], -1)
-    return np.moveaxis(z.reshape(shape[0], *columns.shape[1:]), 0, -2)
+    matrix = places.matrix(data)
+    return of_columns(lambda x: matrix @ x, x)
 
 
 @sparse_product.backward("data")
@@ -85,9 +91,7 @@ def sparse_solve(xp, data, b, indices=None, indptr=None, shape=(), transposed=Fa
         data, b = np.broadcast_to(data, lead + data.shape[-1:]), np.broadcast_to(b, lead + b.shape[-2:])
         z = [_factors(places, data[at])(b[at]) for at in np.ndindex(lead)]
         return np.reshape(z, b.shape)
-    columns = np.moveaxis(b, -2, 0)
-    z = _factors(places, data)(columns.reshape(shape[0], -1))
-    return np.moveaxis(z.reshape(columns.shape), 0, -2)
+    return of_columns(_factors(places, data), b)
 
 
 @sparse_solve.backward

@@ -11,7 +11,7 @@ import scipy.linalg
 from chainrule.array import Array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
-from chainrule.scipy.linalg import solve_banded
+from chainrule.scipy.linalg.banded import solve_banded
 from chainrule.standins.numpy_functions import joined
 from chainrule.standins.scipy_functions import twin
 

@@ -12,7 +12,8 @@ from chainrule.blocks.elementwise import where
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
-from chainrule.scipy.linalg import orthogonal_procrustes, rearranged
+from chainrule.scipy.linalg.functions import orthogonal_procrustes
+from chainrule.scipy.linalg.special_matrices import rearranged
 from chainrule.standins.scipy_functions import twin, without_gradient
 
 # The metrics ---------------------------------------------------------------------------------------------------
