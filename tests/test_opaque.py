@@ -20,6 +20,14 @@ def slopes(x, k=2.0):
 X = np.array([2.0, 3.0])
 
 
+@pytest.mark.parametrize("jac", ["3-point", lambda x, weights, **options: weights])
+def test_plain_arguments_are_what_they_were_when_it_was_called(jac):
+    weights = np.array([2.0, 3.0])
+    _, pull = cr.vjp(lambda x: cr.opaque(lambda x, weights: float(x @ weights), jac)(x, weights), X)
+    weights[:] = 0
+    np.testing.assert_allclose(pull(1.0)[0], [2.0, 3.0], rtol=1e-9)
+
+
 @pytest.mark.parametrize(("jac", "digits"), [("2-point", 1e-6), ("3-point", 1e-8), (slopes, 1e-14)])
 def test_jacobian(jac, digits):
     f = cr.opaque(plain, jac)

@@ -1,5 +1,7 @@
 """The functions and names that users of JAX, PyTorch and HIPS autograd type first, against JAX."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -267,3 +269,11 @@ def test_a_pullback_made_by_an_outer_function_is_differentiated_by_its_argument(
         return cr.grad(lambda u: pull(u)[0] * u)(3.0)  # 2 · 3 · a cos(a / 2)
 
     assert cr.grad(outer)(2.0) == pytest.approx(6 * (np.cos(1.0) - np.sin(1.0)), rel=1e-13)
+
+
+def test_a_gradient_in_a_thread_of_a_function_is_differentiated_by_the_outer_one():
+    def outer(w):
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(lambda: cr.grad(lambda t: np.sin(t) * w)(0.5)).result()
+
+    assert cr.grad(outer)(2.0) == np.cos(0.5)

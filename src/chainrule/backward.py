@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextvars import ContextVar
 from operator import attrgetter
 from typing import Any
 
@@ -34,8 +33,9 @@ from chainrule.step import NOT_THERE, not_covered, record
 __all__ = ["BEING_RECORDED", "OF_VARIABLE", "Path", "backpropagate", "find_path", "numpy_number", "pulled"]
 
 
-BEING_RECORDED: ContextVar[bool] = ContextVar("being_recorded", default=False)
-"""Whether a function, or a backward pass, is being recorded now: somebody will differentiate what it computes."""
+BEING_RECORDED: set[object] = set()
+"""One object for each function, or backward pass, that is being recorded now, by any thread: a function may compute in
+threads of its own. Somebody will differentiate what is computed meanwhile."""
 
 
 OF_VARIABLE: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
     seen = set(inputs)
     found = []
     free = elsewhere = False
-    inside = BEING_RECORDED.get()
+    inside = bool(BEING_RECORDED)
     stack = []
     for node in outputs:
         if node not in seen:
@@ -128,12 +128,14 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool, between: b
     between : False if the gradients of the inputs are enough. Each other one is then dropped when it has been used, so
         its memory is free, or serves for the next one.
     """
-    inside = BEING_RECORDED.set(True) if recorded else None
+    if not recorded:
+        return _backpropagated(path, seeds, recorded, between)
+    me = object()
+    BEING_RECORDED.add(me)
     try:
         return _backpropagated(path, seeds, recorded, between)
     finally:
-        if inside is not None:
-            BEING_RECORDED.reset(inside)
+        BEING_RECORDED.discard(me)
 
 
 def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between: bool) -> dict[Node, Any]:

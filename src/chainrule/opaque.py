@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array
+from chainrule.block.base import kept
 from chainrule.block.own import OwnBlock
 from chainrule.buffered import BUFFERED
 from chainrule.errors import GradientError
@@ -54,13 +55,14 @@ def opaque(f: Callable[..., Any], jac: str | Callable[..., Any] = "3-point") -> 
         if any(isinstance(x, Array) for x in kwargs.values()):
             raise GradientError(f"give recorded arguments of {name_of(f)} by position: it is opaque" + at_line())
         operands = [x for x in settled if type(x) is Array]
-        call = _Call(f, jac, tuple(_HERE if type(x) is Array else x for x in settled), kwargs)
+        plain = tuple(_HERE if type(x) is Array else kept(x) for x in settled)
+        call = _Call(f, jac, plain, {name: kept(x) for name, x in kwargs.items()})
         return call.block()(*operands) if operands else call.run(f, ())
 
     return called
 
 
-_HERE = "an operand"
+_HERE = object()
 """Stands for a recorded argument in a call."""
 
 

@@ -218,8 +218,9 @@ def _constraints(constraints: Any, unravel: Any, made: Any) -> list[dict[str, An
 
 
 def _as_trees(result: Any, unravel: Any, *names: str) -> Any:
+    """SciPy's result with its vectors as trees. Some methods leave a field out, or put another thing there."""
+    shape = np.shape(result["x"])
     for name in names:
-        if name in result and np.shape(result[name]) == np.shape(result["x"]) and name != "x":
+        if name in result and np.shape(result[name]) == shape:
             result[name] = unravel(result[name])
-    result["x"] = unravel(result["x"])
     return result

@@ -303,7 +303,7 @@ def record_call(
         trees.append(tree)
     if not _own_their_memory(given, new_args, new_kwargs):
         _mark_shared(recorded_inputs, given, new_args, new_kwargs)
-    inside = BEING_RECORDED.set(True)
+    BEING_RECORDED.add(me := object())
     try:
         with standins(f, new_args, new_kwargs, given):
             returned = f(*new_args, **new_kwargs)
@@ -325,7 +325,7 @@ def record_call(
             error.add_note(ONE_BY_ONE)
         raise
     finally:
-        BEING_RECORDED.reset(inside)
+        BEING_RECORDED.discard(me)
     outputs, rebuild_outputs = flatten(returned)
     outputs = [checked_result(out, name_of(f)) for out in outputs]
     path = find_path(inputs, [node_of(out) for out in outputs if type(out) is Array])

@@ -10,7 +10,14 @@ from __future__ import annotations
 import sys
 import warnings
 
-from tests.twins import CALLS, check_call, check_compiled, check_explained, check_second_derivatives
+from tests.twins import (
+    CALLS,
+    check_call,
+    check_compiled,
+    check_explained,
+    check_overwritten,
+    check_second_derivatives,
+)
 
 from chainrule.errors import NoAnswer, asking_others
 
@@ -22,7 +29,7 @@ def main() -> int:
     failed = 0
     for name in names:
         call = CALLS[name]
-        for check in (check_call, check_second_derivatives, check_compiled, check_explained):
+        for check in (check_call, check_second_derivatives, check_overwritten, check_compiled, check_explained):
             if check is check_second_derivatives and not call.second:
                 continue
             try:

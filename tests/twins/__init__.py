@@ -16,7 +16,15 @@ import numpy as np
 import chainrule as cr
 from chainrule.trees import flatten
 
-__all__ = ["CALLS", "Call", "check_call", "check_compiled", "check_explained", "check_second_derivatives"]
+__all__ = [
+    "CALLS",
+    "Call",
+    "check_call",
+    "check_compiled",
+    "check_explained",
+    "check_overwritten",
+    "check_second_derivatives",
+]
 
 
 class Call(NamedTuple):
@@ -127,6 +135,22 @@ def check_compiled(call: Call) -> None:
 def check_explained(call: Call) -> None:
     """Raise unless a call can be explained."""
     assert str(cr.explain(loss_of(call.f))(*call.args))
+
+
+def check_overwritten(call: Call) -> None:
+    """Raise unless a gradient stays what it is when the other arguments, plain arrays, are written to afterwards."""
+    for i, x in enumerate(call.args):
+        others = [np.array(y) if np.ndim(y) else y for y in call.args]
+
+        def loss(x: Any, i: int = i, others: list[Any] = others) -> Any:
+            return loss_of(call.f)(*others[:i], x, *others[i + 1 :])
+
+        expected = cr.vjp(loss, x)[1](1.0)[0]
+        pullback = cr.vjp(loss, x)[1]
+        for y in others:
+            if np.ndim(y):
+                y[...] = np.flip(y) * 2
+        np.testing.assert_allclose(pullback(1.0)[0], expected, rtol=1e-9, atol=1e-12)
 
 
 CALLS: dict[str, Call] = {

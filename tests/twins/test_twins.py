@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule import coverage
 from chainrule.errors import GradientError
 
-from . import CALLS, check_call, check_compiled, check_explained, check_second_derivatives
+from . import CALLS, check_call, check_compiled, check_explained, check_overwritten, check_second_derivatives
 
 SAMPLE = [name for i, name in enumerate(sorted(CALLS)) if i % 40 == 0 and not CALLS[name].slow]
 some = pytest.mark.parametrize("name", SAMPLE)
@@ -25,6 +25,11 @@ def test_value_and_gradient(name):
 @pytest.mark.parametrize("name", [name for name in SAMPLE if CALLS[name].second])
 def test_second_derivatives(name):
     check_second_derivatives(CALLS[name])
+
+
+@pytest.mark.parametrize("name", [name for i, name in enumerate(sorted(CALLS)) if i % 6 == 0 or "curve_fit" in name])
+def test_what_is_overwritten_afterwards_changes_no_gradient(name):
+    check_overwritten(CALLS[name])
 
 
 @some
