@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import chainrule as cr
+from chainrule.errors import RecordingError
 from chainrule.trees import flatten
 
 __all__ = [
@@ -148,9 +149,15 @@ def check_overwritten(call: Call) -> None:
         expected = cr.vjp(loss, x)[1](1.0)[0]
         pullback = cr.vjp(loss, x)[1]
         for y in others:
-            if np.ndim(y):
+            if np.ndim(y) and y.flags.writeable:  # SciPy makes a window read-only
                 y[...] = np.flip(y) * 2
-        np.testing.assert_allclose(pullback(1.0)[0], expected, rtol=1e-9, atol=1e-12)
+        try:
+            found = pullback(1.0)[0]
+        except RecordingError as error:  # a right side of an equation is run again, and must be the same
+            if "what has changed since" not in str(error):
+                raise
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 CALLS: dict[str, Call] = {
