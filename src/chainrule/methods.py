@@ -74,7 +74,6 @@ class Methods:
     argsort = _method(np.argsort)
     cumsum = _method(np.cumsum)
     dot = _method(np.dot)
-    clip = _method(np.clip)
     take = _method(np.take)
     repeat = _method(np.repeat)
     squeeze = _method(np.squeeze)
@@ -90,6 +89,10 @@ class Methods:
     argpartition = _method(np.argpartition)
     choose = _method(np.choose)
     put = _method(np.put)
+
+    def clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+        """As ndarray.clip: either bound may be left out."""
+        return self._call(np.clip, self, min, max, out=out, **kwargs)
 
     def compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
         """As ndarray.compress: the slices where the condition holds."""

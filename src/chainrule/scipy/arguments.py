@@ -1,13 +1,17 @@
 """Arguments of SciPy's functions: those by which there is no derivative, and options that are given by position."""
 
+import functools
 from typing import Any
+
+import numpy as np
 
 from chainrule.array import Array, node_of, value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.protocols import call
 from chainrule.standins.scipy_functions import positional_names
 
-__all__ = ["by_name", "fixed"]
+__all__ = ["by_name", "fixed", "padded"]
 
 
 def fixed(x: Any, what: str) -> Any:
@@ -29,3 +33,9 @@ def by_name(function: Any, count: int, rest: tuple[Any, ...], options: dict[str,
             f"{function.__name__} takes {count + len(names)} arguments by position, not {count + len(rest)}"
         )
     return dict(zip(names, rest, strict=False)) | options
+
+
+def padded(x: Any, widths: Any, value: Any) -> Any:
+    """x with a number around it, which may be recorded where x is not: NumPy would not look at it."""
+    pad: Any = functools.partial(call, np.pad) if type(value) is Array else np.pad
+    return pad(x, widths, constant_values=value)

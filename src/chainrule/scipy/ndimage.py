@@ -17,7 +17,7 @@ from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
-from chainrule.scipy.arguments import by_name, fixed
+from chainrule.scipy.arguments import by_name, fixed, padded
 from chainrule.scipy.convolved import convolved, flipped
 from chainrule.scipy.products import along_axis, matrix_of
 from chainrule.standins.scipy_functions import twin, without_gradient
@@ -52,7 +52,7 @@ def _padded(x, before, after, modes, cval):
             continue
         if _PAD[mode] == "constant":
             widths = [width if i == axis else (0, 0) for i in range(x.ndim)]
-            x = np.pad(x, widths, constant_values=cval)
+            x = padded(x, widths, cval)
         else:
             places = np.pad(np.arange(x.shape[axis]), width, _PAD[mode])
             sides = [np.take(x, part, axis) for part in (places[: width[0]], places[len(places) - width[1] :])]
@@ -466,7 +466,7 @@ def _interpolated(x, coordinates, order, mode, cval, prefilter):
     inside = step(lambda *cs: _all_inside(cs, x.shape[-count:]), *coordinates) if mode == "constant" else True
     if prefilter and order > 1 and mode in ("nearest", "grid-constant"):
         width = [(0, 0)] * (x.ndim - count) + [(_MARGIN, _MARGIN)] * count
-        x = np.pad(x, width, **({"mode": "edge"} if mode == "nearest" else {"constant_values": cval}))
+        x = np.pad(x, width, mode="edge") if mode == "nearest" else padded(x, width, cval)
         coordinates = [c + _MARGIN for c in coordinates]
     sizes = x.shape[-count:]
     if prefilter and order > 1:

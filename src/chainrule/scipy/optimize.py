@@ -436,7 +436,7 @@ def curve_fit(
 ) -> Any:
     if options.get("loss", "linear") != "linear":
         raise RecordingError("curve_fit has a derivative with loss='linear'; write least_squares" + at_line())
-    xdata, ydata, sigma = (joined(x) if isinstance(x, list | tuple) else x for x in (xdata, ydata, sigma))
+    xdata, ydata, sigma = map(_kept, (xdata, ydata, sigma))
     plain = Callback(f)
     plain_xdata = read_values(xdata)
 
@@ -483,6 +483,11 @@ def curve_fit(
     if not absolute_sigma:
         covariance = covariance * (2 * cost(made, *operands) / (np.size(value_of(ydata)) - p.size))
     return (with_value(made, result[0]), with_value(covariance, result[1]), *result[2:])
+
+
+def _kept(x: Any) -> Any:
+    """Data as an array, which later writes do not change."""
+    return joined(x) if isinstance(x, list | tuple) else x.copy() if isinstance(x, np.ndarray) else x
 
 
 # Linear problems -----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from chainrule.formula import call
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
 from chainrule.scipy import ndimage
-from chainrule.scipy.arguments import fixed
+from chainrule.scipy.arguments import fixed, padded
 from chainrule.scipy.convolved import convolved, flipped
 from chainrule.standins.scipy_functions import twin, without_gradient
 
@@ -73,7 +73,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
         return _convolved(in1, in2, mode, 2)
     widths = [(k - 1, k - 1) for k in in2.shape]
     if boundary in ("fill", "pad"):
-        around = np.pad(in1, widths, constant_values=fillvalue)
+        around = padded(in1, widths, fillvalue)
     else:
         around = np.pad(in1, widths, mode="wrap" if boundary in ("wrap", "circular") else "symmetric")
     z = convolved(around, in2, axes=2, valid=True)

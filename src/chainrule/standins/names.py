@@ -38,7 +38,7 @@ from chainrule.standins.loops import CALLED_FOR_EACH, called_for_each
 from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
 from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
 from chainrule.standins.number_types import PYTHON_TYPES
-from chainrule.standins.numpy_functions import JOINS
+from chainrule.standins.numpy_functions import JOINS, UNSEEN_WORDS
 from chainrule.standins.outside import Outside
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 
@@ -416,10 +416,14 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
 
 
 def _writes(code: types.CodeType) -> bool:
-    """Whether code writes into an array (by an index, in place, by a function or a keyword), or makes lists."""
+    """Whether code writes into an array (by an index, in place, by a function or a keyword), or makes lists.
+
+    So that it sees the stand-ins of NumPy's functions. A function with an argument at which NumPy's protocol does not
+    look needs its stand-in too.
+    """
     return (
         _writes_entries(code)
-        or "deque" in code.co_names
+        or bool((UNSEEN_WORDS | {"deque"}) & _words(code))
         or any(
             step.opname == "BUILD_LIST" or (step.opname == "BUILD_TUPLE" and after.opname not in _NO_ARGUMENT)
             for step, after in itertools.pairwise(steps_of(code))

@@ -16,11 +16,12 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
 from chainrule.node import user_frame
+from chainrule.protocols import call
 from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn
 from chainrule.views import is_number
 
-__all__ = ["JOINS", "joined", "standin_of"]
+__all__ = ["JOINS", "UNSEEN_WORDS", "joined", "standin_of"]
 
 
 def _new(value: Any, args: tuple[Any, ...]) -> Any:
@@ -40,7 +41,7 @@ def _is_for_numpy() -> bool:
     return user_frame().f_code.co_name == "__array__"
 
 
-def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., Any]:
+def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = False) -> Callable[..., Any]:
     """A function of NumPy that takes lists of recorded numbers, and whose new arrays are buffers."""
 
     def standin(*args: Any, **kwargs: Any) -> Any:
@@ -49,6 +50,8 @@ def _standin(function: Callable[..., Any], joins: bool = True) -> Callable[..., 
         if joins:
             args = tuple([_joined_if_recorded(arg) for arg in args])
             kwargs = {name: arg if name == "out" else _joined_if_recorded(arg) for name, arg in kwargs.items()}
+        if unseen and any(type(arg) is Array for arg in (*args, *kwargs.values())):
+            return call(function, *args, **kwargs)
         value = function(*args, **kwargs)
         return value if type(value) is Array or type(value) is Buffer else _new(value, args)
 
@@ -150,6 +153,15 @@ SEQUENCES = frozenset(
 """Functions of lists of arrays, into which NumPy's protocol looks; and angle, for which a list as `deg` is true."""
 
 
+UNSEEN = frozenset(
+    "full_like pad interp piecewise unwrap sum prod min max amin amax nansum nanprod nanmin nanmax var std nanvar "
+    "nanstd".split()
+)
+"""Functions with arguments at which NumPy's protocol does not look, as `initial`: the answer is called for them."""
+UNSEEN_WORDS = frozenset(["full_like", "pad", "interp", "piecewise", "unwrap", "initial", "ddof"])
+"""What stands in code that calls one of them with such an argument: the function's own name, or the argument's."""
+
+
 def standin_of(name: str, function: Any) -> Any:
     """The stand-in for a function of NumPy; None if it needs none."""
     if name.startswith("_") or isinstance(function, type) or not callable(function):
@@ -160,4 +172,4 @@ def standin_of(name: str, function: Any) -> Any:
         return StandIn(function, _from_iterable)
     if name in JOINS:
         return _of_list(function, name == "array")
-    return _standin(function, name not in SEQUENCES)
+    return _standin(function, name not in SEQUENCES, name in UNSEEN)
