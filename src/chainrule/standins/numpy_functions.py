@@ -50,8 +50,8 @@ def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = Fa
         if joins:
             args = tuple([_joined_if_recorded(arg) for arg in args])
             kwargs = {name: arg if name == "out" else _joined_if_recorded(arg) for name, arg in kwargs.items()}
-        if unseen and any(type(arg) is Array for arg in (*args, *kwargs.values())):
-            return call(function, *args, **kwargs)
+        if unseen and "out" not in kwargs and any(type(arg) is Array for arg in (*args, *kwargs.values())):
+            return call(function, *map(plain_of, args), **{name: plain_of(arg) for name, arg in kwargs.items()})
         value = function(*args, **kwargs)
         return value if type(value) is Array or type(value) is Buffer else _new(value, args)
 
