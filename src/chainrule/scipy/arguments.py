@@ -1,6 +1,7 @@
 """Arguments of SciPy's functions: those by which there is no derivative, and options that are given by position."""
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from chainrule.node import at_line
 from chainrule.protocols import call
 from chainrule.standins.scipy_functions import positional_names
 
-__all__ = ["by_name", "fixed", "padded"]
+__all__ = ["by_name", "fixed", "padded", "with_defaults"]
 
 
 def fixed(x: Any, what: str) -> Any:
@@ -33,6 +34,17 @@ def by_name(function: Any, count: int, rest: tuple[Any, ...], options: dict[str,
             f"{function.__name__} takes {count + len(names)} arguments by position, not {count + len(rest)}"
         )
     return dict(zip(names, rest, strict=False)) | options
+
+
+def with_defaults(function: Any, count: int, rest: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """As `by_name`, with the defaults of those that are not given."""
+    return dict(_defaults(function)) | by_name(function, count, rest, options)
+
+
+@functools.cache
+def _defaults(function: Any) -> tuple[tuple[str, Any], ...]:
+    parameters = inspect.signature(function).parameters.values()
+    return tuple((p.name, p.default) for p in parameters if p.default is not p.empty)
 
 
 def padded(x: Any, widths: Any, value: Any) -> Any:

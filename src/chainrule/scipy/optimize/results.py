@@ -1,0 +1,43 @@
+"""Results of solvers: recorded solutions, and fields whose derivatives are not known."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from chainrule.scipy._callbacks import Callback, without_derivative
+from chainrule.standins.scipy_functions import with_value
+
+__all__ = ["filled_fields", "plain_callback", "solution_of", "without_known_derivative"]
+
+
+def solution_of(x: Any) -> Any:
+    """A solution as recorded steps take it: an array or a number of NumPy's."""
+    return np.asarray(x, float)[()]
+
+
+def plain_callback(f: Any, args: Any) -> Any:
+    """A derivative that the user gives to a solver: its plain values."""
+    return Callback(f, args) if callable(f) else f
+
+
+def filled_fields(name: str, result: Any, operands: list[Any], **fields: Any) -> Any:
+    """A result of SciPy's with recorded fields, which keep SciPy's values.
+
+    Its other arrays depend on the operands too, but their derivatives are not known.
+    """
+    made = copy.copy(result)
+    for field, x in result.items():
+        made[field] = without_known_derivative(f"the {field} of {name}", x, operands)
+    for field, x in fields.items():
+        made[field] = with_value(x, result[field])
+    return made
+
+
+def without_known_derivative(name: str, x: Any, operands: list[Any]) -> Any:
+    """A part of a result whose derivative is not known."""
+    if type(x) is list:
+        return [without_known_derivative(name, part, operands) for part in x]
+    return without_derivative(name, x, operands) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
