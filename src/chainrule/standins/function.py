@@ -1,7 +1,7 @@
 """A function that stands for another one while a function is recorded, and a module that stands for another one.
 
 Code may ask which function it has: by `==`, as a key of a dict, by `isinstance`. A stand-in answers as what it stands
-for. Only `is` tells them apart, so names that code may compare by `is` keep their meaning (`names.py`).
+for. Only `is` tells them apart, so names that code may compare by `is` keep their meaning (`needed.py`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,235 @@
+"""Which names must stand for something else while a function is recorded, and for what."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import itertools
+import math
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from chainrule.reach import globals_of, is_filled, is_library, own_attribute, reached
+from chainrule.standins.codes import (
+    asks_identity,
+    codes_in,
+    has_imports,
+    names_called,
+    names_passed_on,
+    uses_arrays,
+    writes_or_joins,
+)
+from chainrule.standins.draws import GENERATORS, Drawing
+from chainrule.standins.function import meant
+from chainrule.standins.imports import importer
+from chainrule.standins.library import chainrule_standin, given_arrays
+from chainrule.standins.loops import CALLED_FOR_EACH, called_for_each
+from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
+from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
+from chainrule.standins.number_types import PYTHON_TYPES
+from chainrule.standins.numpy_functions import JOINS
+from chainrule.standins.replaced import Name, name_in
+from chainrule.standins.scipy_functions import of_scipy, scipy_standin
+
+__all__ = ["ON_IMPORT", "needs_of"]
+
+
+_FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | MATH_FUNCTIONS).items()}
+"""The stand-in for a function, by its id, because not every value of a name has a hash."""
+_known: dict[Any, _Needs] = {}
+"""Cache for each function."""
+
+
+class _Needs(NamedTuple):
+    """What a function needs while it is recorded.
+
+    Attributes
+    ----------
+    names : the names that must stand for something else, and for what; most often none.
+    outside : whether buffers must stand for arrays from outside.
+    links : the globals that this was worked out from.
+    held : the objects that keep the key of the cache alive.
+    """
+
+    names: list[tuple[Name, Any]]
+    outside: bool
+    links: list[tuple[dict[str, Any], str, Any]]
+    held: list[Any]
+
+
+def needs_of(roots: list[Any]) -> _Needs:
+    """What functions need while they are recorded."""
+    f = roots[0]
+    held: list[Any] = []
+    if type(f) is types.FunctionType and f.__closure__ is None and len(roots) == 1:  # the common case
+        held.append(f.__code__)
+        key: Any = id(f.__code__)
+    else:
+        key = tuple(_fingerprint(root, held) for root in roots)
+    known = _known.get(key)
+    if known is None or any(meant(scope.get(name)) is not value for scope, name, value in known.links):
+        found = [x for root in roots for x in reached(root)]
+        functions = [x for x in found if isinstance(x, types.FunctionType)]
+        functions = [x for x in functions if not is_library(x.__code__.co_filename)]
+        links = [link for function in functions for link in _links(function)]
+        if len(_known) >= 1000:
+            _known.clear()
+        outside = any(uses_arrays(function, code) for function in functions for code in codes_in(function.__code__))
+        outside = outside or any(map(_holds_scipy, found))
+        known = _known[key] = _Needs(_needed(functions), outside, links, held)
+    return known
+
+
+def _holds_scipy(x: Any) -> bool:
+    """Whether a container or an object of the user's holds an object or a function of SciPy's: a spline, a solver."""
+    if isinstance(x, list | tuple):
+        parts: Any = x
+    elif isinstance(x, dict):
+        parts = x.values()
+    elif isinstance(x, types.FunctionType | types.ModuleType | type) or of_scipy(x):
+        return False
+    else:
+        parts = getattr(x, "__dict__", {}).values()
+    return any(of_scipy(part) for part in itertools.islice(parts, 100))
+
+
+def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
+    """A key that identifies the code that a function can reach."""
+    if type(x) is types.FunctionType and depth < 6:
+        code = x.__code__
+        held.append(code)
+        cells = [cell for cell in x.__closure__ or () if is_filled(cell)]
+        named = [cell for cell in cells if _may_stand(cell.cell_contents)]  # the variable itself will be replaced
+        held += named
+        found = (_fingerprint(cell.cell_contents, held, depth + 1) for cell in cells)
+        return id(code), *found, *map(id, named)
+    if type(x) is types.MethodType:
+        held.append(type(x.__self__))
+        return _fingerprint(x.__func__, held, depth + 1), id(type(x.__self__))
+    if isinstance(x, type):
+        held.append(x)
+        return id(x)
+    held.append(type(x))
+    if isinstance(x, list | tuple | dict):
+        parts = [*(x.values() if isinstance(x, dict) else x)]
+    else:
+        parts = [x.func] if isinstance(x, functools.partial) else [*(own_attribute(x, "__dict__") or {}).values()][:20]
+    parts = [p for p in parts if _may_have_code(p)] if depth < 6 else []
+    return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if len(held) < 100)
+
+
+def _may_have_code(x: Any) -> bool:
+    """Whether the user's code may be reached through an object: a function, a container, an object with attributes."""
+    return callable(x) or isinstance(x, list | tuple | dict) or (hasattr(x, "__dict__") and not _may_stand(x))
+
+
+def _may_stand(value: Any) -> bool:
+    """Whether a value of a name may have a stand-in."""
+    return (
+        isinstance(value, (types.ModuleType, *GENERATORS, *CALLED_FOR_EACH))
+        or id(value) in _FUNCTIONS
+        or bool(of_scipy(value))
+        or _is_of_chainrule(value)
+    )
+
+
+def _is_of_chainrule(x: Any) -> bool:
+    return callable(x) and str(getattr(x, "__module__", "")).startswith("chainrule.")
+
+
+def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """The user's functions and classes, and what may have a stand-in, among the globals that a function names."""
+    scope = function.__globals__
+    for code in codes_in(function.__code__):
+        for name in globals_of(code):
+            value = meant(scope.get(name))
+            if isinstance(value, types.FunctionType | type) or _may_stand(value):
+                yield scope, name, value
+        if has_imports(code):
+            yield vars(builtins), "__import__", meant(vars(builtins)["__import__"])
+
+
+def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
+    """The names of these functions that must stand for something else, and for what."""
+    codes = {function: list(codes_in(function.__code__)) for function in functions}
+    every = [code for found in codes.values() for code in found]
+    writes = any(writes_or_joins(code) for code in every)
+    kept = frozenset[str]().union(*map(names_passed_on, every)) if any(map(asks_identity, every)) else frozenset[str]()
+    called = {name for code in every for name in names_called(code)}
+    kept |= {*NUMBER_TYPES} - called
+    made: dict[int, tuple[Name, Any]] = {}
+
+    def replace(where: Any, name: str, found: Any, standin: Any) -> None:
+        if standin is not None:
+            replaced = name_in(where, name)
+            replaced.stand_for(found, standin)
+            made[id(replaced)] = replaced, standin
+
+    for function, own in codes.items():
+        used = {name for code in own for name in code.co_names}
+        scope = function.__globals__
+        named = {name for code in own for name in globals_of(code)}
+        places: list[tuple[Any, str, Any]] = [(scope, name, scope[name]) for name in named if name in scope]
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        places += [(cell, name, cell.cell_contents) for name, cell in cells if is_filled(cell)]
+        for where, name, bound in places:
+            value = meant(bound)  # another recording may be running
+            if name not in kept:
+                replace(where, name, value, _standin_of(value, used, writes, kept))
+        for name in {*PYTHON_TYPES} & named - kept - {*scope}:
+            replace(scope, name, None, PYTHON_TYPES[name])
+        defaults = [meant(x) for x in function.__defaults__ or ()]
+        standins = [_standin_of(x, used, writes, kept) or x for x in defaults]
+        if any(x is not y for x, y in zip(defaults, standins, strict=True)):
+            replace(function, "__defaults__", function.__defaults__, tuple(standins))
+    if any(map(has_imports, every)):
+        found = meant(vars(builtins)["__import__"])
+        replace(vars(builtins), "__import__", found, importer(found, _module_of, _entered, kept))
+    return list(made.values())
+
+
+ON_IMPORT: ContextVar[Callable[[types.ModuleType], None] | None] = ContextVar("ON_IMPORT", default=None)
+"""What is called with each module of the user's that a function imports while it is recorded."""
+
+
+def _module_of(value: Any, kept: frozenset[str]) -> Any:
+    """The stand-in for a module that a function has imported."""
+    return _standin_of(meant(value), {*JOINS}, True, kept)
+
+
+def _entered(module: types.ModuleType) -> None:
+    """A function has imported a module of the user's."""
+    told = ON_IMPORT.get()
+    if told is not None:
+        told(module)
+
+
+def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) -> Any:
+    """The stand-in for a value of a name; None if it may stay."""
+    if not _may_stand(value):
+        return None
+    if isinstance(value, types.ModuleType):
+        if value is math:
+            return math_standin(kept)
+        if of_scipy(value):
+            return scipy_standin(value, kept)
+        if value is sys.modules.get("chainrule"):
+            return chainrule_standin(value, kept) if writes or used & {*JOINS} else None
+        if value not in MODULES or not (writes or used & ({*JOINS, *LOOP_NAMES, *NUMBER_TYPES} - kept)):
+            return None
+        return module_standin(value, kept)
+    if of_scipy(value):
+        return scipy_standin(value, kept)
+    if isinstance(value, GENERATORS):
+        return Drawing(value) if writes else None
+    if _is_of_chainrule(value):
+        return given_arrays(value) if writes else None
+    standin = _FUNCTIONS.get(id(value))
+    if standin is None:
+        return called_for_each(value)
+    if writes or value in MATH_FUNCTIONS or value.__name__ in (*JOINS, *LOOP_NAMES, *NUMBER_TYPES):
+        return standin
+    return None
