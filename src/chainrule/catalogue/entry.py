@@ -19,6 +19,7 @@ from chainrule.block import Block, Elementwise, minus_one, one
 from chainrule.catalogue.names import Answers, answers_of, family_of, place_of
 from chainrule.check.sample import Sample, sample_of
 from chainrule.errors import CannotRecord, NoAnswer, NoDerivative, asking_others
+from chainrule.explain.data import NO_DATA, Data
 from chainrule.explain.notation import constant_formula, step_formula
 from chainrule.explain.reader import read_value
 from chainrule.formula import Formula, formula, name, number, partial
@@ -117,7 +118,7 @@ class BlockEntry:
         return name(x.name or "x", np.shape(x.value)) if type(x) is Node else self._constant(x)
 
     def _constant(self, x: Any) -> Formula:
-        return constant_formula(x, {} if self.sample is None else self.sample.plain)
+        return constant_formula(x, NO_DATA if self.sample is None else Data(self.sample.plain))
 
     @cached_property
     def symbols(self) -> dict[Node, Formula]:

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.array import Array, node_of
 from chainrule.display import Bundle, chosen, pre, table, text
 from chainrule.explain import values
+from chainrule.explain.data import NO_DATA
 from chainrule.explain.notation import constant_formula, is_longer, step_formula
 from chainrule.explain.printers import unicode
 from chainrule.explain.steps import where
@@ -60,11 +61,11 @@ def _origin(node: Node) -> Formula:
 def _over_names(node: Node, depth: int) -> Formula:
     def operand(x: Any) -> Formula:
         if type(x) is not Node:
-            return constant_formula(x, {})
+            return constant_formula(x, NO_DATA)
         if x.name:
             return name(x.name, np.shape(x.value))
         if x.block is None:
-            return constant_formula(x.value, {})
+            return constant_formula(x.value, NO_DATA)
         return _over_names(x, depth - 1) if depth else name("…", np.shape(x.value))
 
     return step_formula(node, operand)

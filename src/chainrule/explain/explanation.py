@@ -14,6 +14,7 @@ from chainrule.display import chosen
 from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.explain.closed import ClosedForms
+from chainrule.explain.data import Data
 from chainrule.explain.notation import constant_formula, step_formula
 from chainrule.explain.reader import RuleReader
 from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradient, Step
@@ -23,10 +24,11 @@ from chainrule.layout import copied_as_it_lies
 from chainrule.node import Node, at_line
 from chainrule.pytorch import network_of
 from chainrule.recording import Recording, needs_function, record_call, scalar_loss
+from chainrule.standins.buffer import Buffer
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.arguments import bound_arguments, has_floats
 from chainrule.watching.locals import watch_locals
-from chainrule.watching.names import Names, captured, variables_of
+from chainrule.watching.names import Names, data_in_reach, numbers_of, variables_of
 from chainrule.watching.scopes import NO_SCOPES, Scopes, collect_scopes
 
 if TYPE_CHECKING:
@@ -218,14 +220,21 @@ def recorded_with_names(
         raise GradientError(
             f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line()
         )
-    plain = captured(f)
-    plain.update({k: v for k, v in bound.items() if isinstance(v, np.ndarray) and not has_floats(v)})
-    with collect_scopes() as scopes, watch_locals(plain, scopes):
+    plain = data_in_reach(f)
+    plain.update({k: v for k, x in bound.items() if not has_floats(x) and (v := numbers_of(x)) is not None})
+    with collect_scopes() as scopes, watch_locals(plain, scopes, _uncovered) as rebound:
         recording = record_call(f, chosen, args, kwargs)
+    steady = Data({label: x for label, x in plain.items() if label not in rebound})
+    plain = {label: x for label, x in plain.items() if label not in rebound or not steady.has_row(x)}  # X[1], not x2
     labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
     for node, label in zip(recording.inputs, labels, strict=True):
         node.name = node.name or label
     return recording, plain, scopes
+
+
+def _uncovered(value: Any) -> Any:
+    """A buffer's plain array; anything else unchanged."""
+    return value.value if type(value) is Buffer else value
 
 
 def explain_network(network: Any) -> Explanation:
@@ -263,8 +272,10 @@ def explain_recording(
     named = Names(nodes, node_of(loss), set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 
+    data = Data(plain)
+
     def constants(x: Any) -> Formula:
-        return constant_formula(x, plain)
+        return constant_formula(x, data)
 
     def symbol(x: Any) -> Formula:
         return symbols[x] if type(x) is Node else constants(x)
@@ -295,7 +306,7 @@ def explain_recording(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
         for node in _backward_order(recording)
     )
-    closed_forms = tuple(_closed_forms(recording, nodes, gradients, symbols, constants))
+    closed_forms = tuple(_closed_forms(recording, nodes, gradients, symbols, constants, data))
     return Explanation(printable(title), top, forward, backward, closed_forms, opened, tuple(nodes), plain)
 
 
@@ -330,13 +341,14 @@ def _closed_forms(
     gradients: Mapping[Node, Any],
     symbols: dict[Node, Formula],
     constants: Callable[[Any], Formula],
+    data: Data,
 ) -> list[ClosedForm]:
     """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first.
 
     Only inputs and values that the user named have one; unnamed values are written out in the others.
     """
     loss = nodes[-1]
-    closed = ClosedForms(nodes, recording.inputs, symbols, constants)
+    closed = ClosedForms(nodes, recording.inputs, symbols, constants, data)
     found = []
     for node in _backward_order(recording):
         g = gradients[node]

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.blocks.integers import as_known
 from chainrule.constants import OneHot, is_identity, one_hot
+from chainrule.explain.data import Data
 from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
 from chainrule.node import Node
@@ -47,41 +48,32 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
     return done[node]
 
 
-def constant_formula(x: Any, known: Mapping[str, Any]) -> Formula:
-    """A plain value in a formula: a number, a unit vector, a small array in full, or the user's name for it."""
+def constant_formula(x: Any, data: Data) -> Formula:
+    """A plain value in a formula: a number, what it is of the user's data, a unit vector, or a small array in full."""
     if not isinstance(x, np.ndarray) or x.ndim == 0:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
             return number(inline(x))
         return name(str(x))
+    if (origin := data.origin(x)) is not None:
+        return origin.formula().of_shape(x.shape)
     if is_identity(x):
         return name("I", x.shape)
     hot = one_hot(x) if x.ndim <= 2 and x.dtype.kind == "f" else None
-    if hot is not None and hot.number == 1 and (found := _rows(hot, x, known)):
+    if hot is not None and hot.number == 1 and (found := _rows(hot, x, data)):
         return found
-    filled = bool(x.size and (x == x.flat[0]).all())
-    for label, value in () if filled else known.items():
-        if np.shape(value) == x.shape and _same(value, x):
-            return name(label, x.shape)
-    if filled:
+    if x.size and (x == x.flat[0]).all():
         return number(inline(x.flat[0]), x.shape)  # it broadcasts, as in NumPy
     if is_small(x):
         return Formula("number", text=inline(x), shape=x.shape)
     return name(f"const_{shape_text(x)}", x.shape)
 
 
-def _same(value: Any, x: np.ndarray) -> bool:
-    """Whether two arrays are equal; a mask of booleans does not equal floating zeros and ones."""
-    return (np.asarray(value).dtype == bool) == (x.dtype == bool) and np.array_equal(
-        value, x, equal_nan=x.dtype.kind == "f"
-    )
-
-
-def _rows(hot: OneHot, x: np.ndarray, known: Mapping[str, Any]) -> Formula | None:
+def _rows(hot: OneHot, x: np.ndarray, data: Data) -> Formula | None:
     """e_c for a vector; for several rows `onehot` of the labels, if these have a name or are many."""
     labels = hot.labels
     if x.ndim == 1:
         return Formula("unit", text=str(int(labels)), shape=x.shape)
-    named = next((n for n, v in known.items() if np.shape(v) == labels.shape and np.array_equal(v, labels)), None)
+    named = next((n for n, v in data.arrays.items() if np.shape(v) == labels.shape and np.array_equal(v, labels)), None)
     if named is None and is_small(x):
         return None
     return call("onehot", name(named or "…")).of_shape(x.shape)

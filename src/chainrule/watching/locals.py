@@ -26,10 +26,11 @@ class Calls(Protocol):
 @contextlib.contextmanager
 def watch_locals(
     plain: dict[str, Any], calls: Calls | None = None, revealed: Callable[[Any], Any] = lambda value: value
-) -> Iterator[None]:
+) -> Iterator[set[str]]:
     """While user code runs, name each recorded value after the first local variable that holds it.
 
-    Plain arrays in local variables are added to `plain` under their names. `calls.enter` is called when a user's
+    Plain arrays in local variables are added to `plain` under their names; another array of the same name gets a
+    number. Yields the names of variables that held more than one array. `calls.enter` is called when a user's
     function is entered, and `calls.leave` when it is left unless `enter` returned None. `revealed` maps the content
     of a local variable to the array that it holds.
     """
@@ -40,8 +41,8 @@ def watch_locals(
             if type(value) is Array:
                 if node_of(value).name is None:
                     node_of(value).name = name
-            elif type(value) is np.ndarray:
-                plain.setdefault(name, value)
+            elif type(value) is np.ndarray and plain.get(name) is not value:
+                _note(plain, name, value, rebound)
         return look
 
     def enter(frame: Any, event: str, argument: Any) -> Any:
@@ -62,9 +63,25 @@ def watch_locals(
 
         return look_until_left
 
+    rebound: set[str] = set()
     before = sys.gettrace()
     sys.settrace(enter)
     try:
-        yield
+        yield rebound
     finally:
         sys.settrace(before)
+
+
+MOST_OF_A_NAME = 20
+"""A variable that is bound to more arrays than this, as in a loop, names only the first of them."""
+
+
+def _note(plain: dict[str, Any], name: str, value: np.ndarray, rebound: set[str]) -> None:
+    """Add an array that a variable holds; one with other entries than those before it as name2, name3, …"""
+    for number in range(1, MOST_OF_A_NAME + 1):
+        label = name if number == 1 else f"{name}{number}"
+        known = plain.setdefault(label, value)
+        if known is value or np.array_equal(known, value):
+            break
+    if number > 1:
+        rebound |= {name, label}

@@ -5,19 +5,72 @@ from __future__ import annotations
 import contextlib
 import itertools
 import string
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
 from chainrule.node import Node
+from chainrule.reach import REACH, places
 
-__all__ = ["Names", "captured", "variables_of", "variables_read"]
+__all__ = ["Names", "captured", "data_in_reach", "numbers_of", "variables_of", "variables_read"]
+
+MOST_IN_LISTS = 1_000
+"""Lists of more numbers than this are not looked at as arrays."""
 
 
 def captured(f: Callable[..., Any]) -> dict[str, Any]:
     """The plain arrays that a function reads from outside."""
     return {name: value for name, value in variables_read(f).items() if isinstance(value, np.ndarray)}
+
+
+def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
+    """The plain arrays and lists of numbers that a function can reach from outside, nearest first.
+
+    They have the names of variables, attributes and keys; where two are called alike, the one that is further away
+    has the name of its holder before its own: data.X.
+    """
+    found: dict[str, np.ndarray] = {}
+    seen: set[int] = set()
+    queue: deque[tuple[Any, str]] = deque([(f, "")])
+    while queue and len(seen) < REACH:
+        holder, called = queue.popleft()
+        if id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        for label, value in _named_places(holder):
+            array = numbers_of(value)
+            if array is None:
+                queue.append((value, label or called))
+            elif label.isidentifier():
+                known = found.setdefault(label, array)
+                if known is not array and called:
+                    found.setdefault(f"{called}.{label}", array)
+    return found
+
+
+def _named_places(holder: Any) -> list[tuple[str, Any]]:
+    """What an object holds, each with its name there; variables in the order in which code first names them."""
+    code = getattr(holder, "__code__", None)
+    order = {} if code is None else {n: i for i, n in enumerate((*code.co_names, *code.co_freevars))}
+    cells = zip(getattr(holder, "__closure__", None) or (), getattr(code, "co_freevars", ()), strict=False)
+    closure = {id(cell): label for cell, label in cells}
+    named = [(closure.get(id(p.holder)) or (p.key if isinstance(p.key, str) else ""), p.value) for p in places(holder)]
+    return sorted(named, key=lambda place: order.get(place[0], len(order))) if order else named
+
+
+def numbers_of(x: Any) -> np.ndarray | None:
+    """An array, or a list of numbers as one; else None."""
+    if isinstance(x, np.ndarray):
+        return x if x.dtype.kind in "biufc" else None
+    if not isinstance(x, list | tuple) or not 0 < len(x) <= MOST_IN_LISTS:
+        return None
+    rows = [row if isinstance(row, list | tuple) else [row] for row in x]
+    if len({len(row) for row in rows}) > 1 or len(rows) * len(rows[0]) > MOST_IN_LISTS:
+        return None
+    flat = all(type(n) in (int, float, bool) for row in rows for n in row)
+    return np.array(x) if flat and rows[0] else None
 
 
 def variables_read(f: Callable[..., Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.read import GraphReading
 from chainrule.explain.closed.terms import Expr, UnwritableError
+from chainrule.explain.data import NO_DATA, Data
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula
 from chainrule.node import Node
@@ -39,6 +40,7 @@ class ClosedForms:
     inputs : the inputs of the function.
     symbols : the formula of each node's name.
     constants : gives the formula of a constant.
+    data : the user's plain arrays.
     """
 
     def __init__(
@@ -47,27 +49,33 @@ class ClosedForms:
         inputs: list[Node],
         symbols: Mapping[Node, Formula],
         constants: Callable[[Any], Formula],
+        data: Data = NO_DATA,
     ):
         self.symbols = symbols
         self.constants = constants
+        self.data = data
         self.atoms = Atoms(rules=simpler)
         self.inputs = set(inputs) | {node for node in nodes if node.block is None}
         self.named = {node for node in nodes[:-1] if node.name} | self.inputs
         self.is_short = len(nodes) <= FAR
         self.computed = [n for n in nodes[:-1] if n in self.named - self.inputs] if self.is_short else []
-        self.from_inputs = GraphReading(self.atoms, self.inputs)
-        self.from_names = GraphReading(self.atoms, self.named, self._is_symmetric)
-        self.from_loss = GraphReading(self.atoms, self.named | {nodes[-1]}, self._is_symmetric)
+        self.from_inputs = self._reading(self.inputs, symmetric=False)
+        self.from_names = self._reading(self.named)
+        self.from_loss = self._reading(self.named | {nodes[-1]})
         self.definitions = {self.from_names: tuple(self._definitions(self.named))}
         few = self.named.difference(self._multiples())
         if few != self.named:
-            self.definitions[GraphReading(self.atoms, few, self._is_symmetric)] = tuple(self._definitions(few))
+            self.definitions[self._reading(few)] = tuple(self._definitions(few))
         readings = (self.from_inputs, self.from_loss, *self.definitions)
         self.far: dict[GraphReading, set[Node]] = {reading: set() for reading in readings}
         self.far_from_all: set[Node] = set()
         self.names: dict[Any, Formula] = {}
         for node in self.computed:
             self._remember(node)
+
+    def _reading(self, leaves: Container[Node], symmetric: bool = True) -> GraphReading:
+        is_symmetric = self._is_symmetric if symmetric else lambda node: False
+        return GraphReading(self.atoms, leaves, is_symmetric, self.data)
 
     def _remember(self, node: Node) -> None:
         """Note the value of a named node, so that it is written by its name wherever it occurs."""
@@ -80,7 +88,7 @@ class ClosedForms:
 
     def _value(self, node: Node, leaves: Container[Node]) -> Expr | None:
         try:
-            return GraphReading(self.atoms, leaves, self._is_symmetric).of(node)
+            return self._reading(leaves).of(node)
         except UnwritableError:
             return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import with_absent_zeros
 from chainrule.algebra.powers import common, multiplied, over
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
@@ -159,4 +160,4 @@ class Writing:
 
 
 def _rows(atom: Atom) -> Any:
-    return np.eye(atom.shape[-1])[atom.content]
+    return with_absent_zeros(np.eye(atom.shape[-1])[atom.content])

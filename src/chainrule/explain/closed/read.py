@@ -24,6 +24,7 @@ from chainrule.explain.closed.functions import FUNCTIONS
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.sums import SUMS
 from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnwritableError, aligned, axes_of_shape, single
+from chainrule.explain.data import NO_DATA, Data, Origin
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 from chainrule.recording import alias
@@ -41,14 +42,20 @@ class GraphReading(Reading):
     atoms : the atoms of the values.
     leaves : nodes that are not read further.
     is_symmetric : whether a leaf is a symmetric matrix.
+    data : the user's plain arrays.
     """
 
     def __init__(
-        self, atoms: Atoms, leaves: Container[Node], is_symmetric: Callable[[Node], bool] = lambda node: False
+        self,
+        atoms: Atoms,
+        leaves: Container[Node],
+        is_symmetric: Callable[[Node], bool] = lambda node: False,
+        data: Data = NO_DATA,
     ):
         self.atoms = atoms
         self.leaves = leaves
         self.is_symmetric = is_symmetric
+        self.data = data
         self.done: dict[Node, Expr] = {}
 
     def of(self, x: Any) -> Expr:
@@ -90,6 +97,8 @@ class GraphReading(Reading):
         idx = tuple(i for i in axes if i is not None)
         if (c == c.flat[0]).all():
             return self.atoms.number(c.flat[0].item(), axes)
+        if (origin := self.data.origin(c)) is not None:
+            return self._of_data(origin, c)
         if (diagonal := times_identity(c)) is not None:
             return single(calls.identity(self.atoms, len(c)), idx).scaled(exactly(diagonal))
         if c.ndim == 2 and np.count_nonzero(c) == 1 and len(idx) == 2:  # c e_i e_jᵀ
@@ -100,6 +109,19 @@ class GraphReading(Reading):
         if hot is not None:
             return Expr((Term(exactly(hot.number), self.hot(hot.labels, hot.size, idx)),), axes)
         return self.whole(("constant", c.dtype.str, c.shape, c.tobytes()), c.shape, content=x)
+
+    def _of_data(self, origin: Origin, x: np.ndarray) -> Expr:
+        """A constant that is made of the user's data; a row is an atom of its own."""
+        value = x if origin.row is not None else origin.value
+        if not np.isfinite(value).all():
+            raise UnwritableError
+        part = self.whole(("data", origin.label, origin.row), value.shape, content=value)
+        if origin.transposed:
+            part = part.along(part.axes[::-1])
+        part = part.scaled(exactly(origin.scale))
+        return (
+            self.atoms.plus(part, self.atoms.number(origin.scale * origin.shift, part.axes)) if origin.shift else part
+        )
 
     def hot(self, labels: Any, size: int, idx: tuple[Index, ...]) -> dict[Any, Fraction]:
         labels = np.asarray(labels)

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.errors import CannotRecord
+from chainrule.explain.data import Data
 from chainrule.explain.notation import constant_formula, step_formula
 from chainrule.explain.reader import RuleReader
 from chainrule.explain.steps import Explained, Factor
@@ -113,8 +114,10 @@ def _inside(
     taken |= {f.text for f in symbols.values()}
     places = dict(zip(graph.inputs, outer, strict=True)) | {node: start + i for i, node in enumerate(nodes)}
 
+    data = Data(explanation.plain)
+
     def constants(x: Any) -> Formula:
-        return constant_formula(x, explanation.plain)
+        return constant_formula(x, data)
 
     def symbol(x: Any) -> Formula:
         if type(x) is Node:
