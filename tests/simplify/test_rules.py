@@ -14,7 +14,9 @@ import chainrule as cr
 from chainrule.absent import with_absent_zeros
 from chainrule.block import block_named
 from chainrule.graph import record_graph
-from chainrule.simplify import rewrites, simplify_graph
+from chainrule.simplify import simplify_graph
+from chainrule.simplify.rules import STRUCTURAL
+from chainrule.simplify.rules.rule import Rewrite
 
 RNG = np.random.default_rng(0)
 V, W3, M, N23 = RNG.normal(size=3), RNG.normal(size=3), RNG.normal(size=(3, 3)), RNG.normal(size=(2, 3))
@@ -160,13 +162,13 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
 }
 """For each rule functions of its block where it must not fire."""
 
-NAMES = {rule.function.__name__ for rule in rewrites.STRUCTURAL}
+NAMES = {rule.function.__name__ for rule in STRUCTURAL}
 
 
 def fired(monkeypatch, f, *xs):
     """The names of the rules that fired while f was simplified; its values stay."""
     found = set()
-    apply = rewrites.Rewrite.apply
+    apply = Rewrite.apply
 
     def noted(self, build, operands, params):
         made = apply(self, build, operands, params)
@@ -176,7 +178,7 @@ def fired(monkeypatch, f, *xs):
 
     with monkeypatch.context() as patched, np.errstate(all="ignore"):
         graph = record_graph(f, *xs)
-        patched.setattr(rewrites.Rewrite, "apply", noted)
+        patched.setattr(Rewrite, "apply", noted)
         simple = simplify_graph(graph)
         for a, b in zip(simple.run(np, xs), graph.run(np, xs), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-13)
@@ -198,7 +200,7 @@ def test_a_rule_fires_where_its_identity_holds(name, monkeypatch):
 def test_a_rule_refuses_where_its_identity_does_not_hold(name, case, monkeypatch):
     with np.errstate(all="ignore"):
         blocks = {node.block for node in record_graph(*case).nodes}
-    assert blocks & {b for rule in rewrites.STRUCTURAL if rule.function.__name__ == name for b in rule.blocks}
+    assert blocks & {b for rule in STRUCTURAL if rule.function.__name__ == name for b in rule.blocks}
     assert name not in fired(monkeypatch, *case)
 
 

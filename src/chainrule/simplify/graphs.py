@@ -14,7 +14,7 @@ from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.forms import Forms
 from chainrule.simplify.products import associate, uses_of
-from chainrule.simplify.rewrites import FOR_COMPUTATIONS
+from chainrule.simplify.rules import FOR_COMPUTATIONS
 from chainrule.simplify.structure import is_result_of
 
 __all__ = ["simplify_graph"]

@@ -19,7 +19,7 @@ from chainrule.graph import nodes_above
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.reals import Reals
-from chainrule.simplify.rewrites import FOR_READING
+from chainrule.simplify.rules import FOR_READING
 
 __all__ = ["simplify"]
 
