@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile import buffers, entry, kernels, program, steps
+from chainrule.compile import buffers, entry, kernel_layout, program, steps
 from chainrule.compile.python_objects import POINTER
 from chainrule.compile.typed import LONG
 
@@ -68,7 +68,7 @@ def shared() -> Iterator[None]:
     """Within this, every program is a large one whose kernels are shared between threads, however little they do."""
     with (
         large(),
-        mock.patch.object(kernels, "WORTH_THREADS", 0),
+        mock.patch.object(kernel_layout, "WORTH_THREADS", 0),
         mock.patch.object(steps, "WORTH_THREADS_WINDOWS", 0),
     ):
         yield

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from chainrule.answers import WRITES
 from chainrule.reach import steps_of
 from chainrule.standins.buffer import WRITING
+from chainrule.standins.draws import DISTRIBUTION_WORDS
 from chainrule.standins.modules import LOOP_NAMES
 from chainrule.standins.numpy_functions import UNSEEN_WORDS
 
@@ -18,6 +19,7 @@ __all__ = [
     "asks_identity",
     "codes_in",
     "has_imports",
+    "may_draw",
     "names_called",
     "names_passed_on",
     "uses_arrays",
@@ -31,6 +33,11 @@ _WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out",
 
 def has_imports(code: types.CodeType) -> bool:
     return any(step.opname == "IMPORT_NAME" for step in steps_of(code))
+
+
+def may_draw(code: types.CodeType) -> bool:
+    """Whether code may draw random numbers: it names a method of a generator."""
+    return bool(DISTRIBUTION_WORDS & _words(code))
 
 
 def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -49,7 +56,7 @@ def writes_or_joins(code: types.CodeType) -> bool:
     """
     return (
         _writes_entries(code)
-        or bool((UNSEEN_WORDS | {"deque"}) & _words(code))
+        or bool((UNSEEN_WORDS | DISTRIBUTION_WORDS | {"deque"}) & _words(code))
         or any(
             step.opname == "BUILD_LIST" or (step.opname == "BUILD_TUPLE" and after.opname not in _NO_ARGUMENT)
             for step, after in itertools.pairwise(steps_of(code))

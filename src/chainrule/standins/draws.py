@@ -1,16 +1,27 @@
-"""Random generators as the user's code sees them while a function is recorded: what they draw are buffers."""
+"""Random generators as the user's code sees them while a function is recorded: what they draw are buffers.
+
+A recorded parameter of a distribution has a derivative along what is drawn: with the same draw of the standard
+distribution the result moves with the parameter (the reparametrisation of Kingma and Welling, 2014, sections 2.3, 2.4).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.array import Array, node_of
 from chainrule.buffered import BUFFERED
-from chainrule.standins.buffer import buffer
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
+from chainrule.standins.buffer import buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn, Stands
+from chainrule.standins.numpy_functions import joined
+from chainrule.standins.scipy_values import read_values, with_value
 
-__all__ = ["GENERATORS", "MAKERS", "Drawing"]
+__all__ = ["DISTRIBUTIONS", "DISTRIBUTION_WORDS", "GENERATORS", "MAKERS", "Drawing", "drawn_by"]
 
 GENERATORS = (np.random.Generator, np.random.RandomState)
 
@@ -40,14 +51,97 @@ class Drawing(Stands):
         return self._generator.__reduce__()
 
 
+class Distribution(NamedTuple):
+    """How a draw moves with the parameters.
+
+    Attributes
+    ----------
+    standard : the parameters of the standard distribution, by their names; these are their defaults too.
+    moved : makes the draw of one of the standard distribution and of the parameters.
+    """
+
+    standard: dict[str, float]
+    moved: Callable[..., Any]
+
+
+_BY_LOCATION = Distribution({"loc": 0.0, "scale": 1.0}, lambda z, loc, scale: loc + scale * z)
+_BY_SCALE = Distribution({"scale": 1.0}, lambda z, scale: scale * z)
+DISTRIBUTIONS = {
+    **dict.fromkeys(("normal", "laplace", "logistic", "gumbel"), _BY_LOCATION),
+    **dict.fromkeys(("exponential", "rayleigh"), _BY_SCALE),
+    "uniform": Distribution({"low": 0.0, "high": 1.0}, lambda u, low, high: low + (high - low) * u),
+    "lognormal": Distribution({"mean": 0.0, "sigma": 1.0}, lambda z, mean, sigma: np.exp(mean + sigma * np.log(z))),
+    "weibull": Distribution({"a": 1.0}, lambda z, a: z ** (1 / a)),
+    "pareto": Distribution({"a": 1.0}, lambda z, a: np.expm1(np.log1p(z) / a)),
+    "power": Distribution({"a": 1.0}, lambda u, a: u ** (1 / a)),
+}
+"""The distributions with parameters by which a draw has a derivative, by the names of the generators' methods."""
+
+
+def _permutation(generator: Any, x: Any, axis: int = 0) -> Any:
+    x = joined(x)
+    return np.take(x, generator.permutation(x.shape[axis]), axis)
+
+
+def _shuffle(generator: Any, x: Any, axis: int = 0) -> None:
+    if isinstance(x, list):
+        generator.shuffle(x)
+    else:
+        x[...] = _permutation(generator, x, axis)
+
+
+def _choice(
+    generator: Any, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0, **options: Any
+) -> Any:
+    a = joined(a)
+    return np.take(a, generator.choice(a.shape[axis], size, replace, read_values(p), **options), axis)
+
+
+ARRANGEMENTS = {"permutation": _permutation, "shuffle": _shuffle, "choice": _choice}
+"""What draws an order or a choice of the entries of a recorded array, by the names of the generators' methods."""
+
+
+DISTRIBUTION_WORDS = frozenset(
+    name for kind in GENERATORS for name in vars(kind) if name[0] != "_" and name not in ("power", "random", "bytes")
+)
+"""What stands in code that draws, for which generators are replaced: names of methods, but not NumPy's functions."""
+
+
 def drawn_by(method: Any) -> StandIn:
-    """A method of a generator, whose arrays are buffers."""
+    """A method of a generator, whose arrays are buffers, and which takes recorded parameters."""
 
     def draw(*args: Any, **kwargs: Any) -> Any:
+        if is_recorded([*args, *kwargs.values()]):
+            return _moved_draw(method, args, kwargs)
         drawn = method(*args, **kwargs)
         return buffer(drawn) if BUFFERED.get() else drawn
 
     return StandIn(method, draw)
+
+
+def _moved_draw(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A draw with recorded parameters. Its value is NumPy's own; a copy of the generator draws the standard one."""
+    generator, name = method.__self__, method.__name__
+    if name in ARRANGEMENTS and args and is_recorded(args[0]):
+        return ARRANGEMENTS[name](generator, *args, **kwargs)
+    args, kwargs = plain_of(args), plain_of(kwargs)
+    before = copy.deepcopy(generator)
+    value = method(*read_values(args), **read_values(kwargs))
+    distribution = DISTRIBUTIONS.get(name)
+    given = [x for x in (*args, *kwargs.values()) if type(x) is Array and node_of(x).differentiable]
+    if not given or np.asarray(value).dtype.kind in "iub":
+        return value
+    if distribution is None:
+        raise RecordingError(
+            f"a draw of {name} has no derivative by a recorded parameter; give it as cr.stop_gradient(x), or make the "
+            f"draw of others: {', '.join(DISTRIBUTIONS)}" + at_line()
+        )
+    names = [*distribution.standard, "size"]
+    chosen = distribution.standard | dict(zip(names, args, strict=False)) | kwargs
+    standard = getattr(before, name)(*distribution.standard.values(), size=np.shape(value))
+    with np.errstate(all="ignore"):  # NumPy has warned
+        moved = distribution.moved(standard, *[chosen[parameter] for parameter in distribution.standard])
+    return with_value(moved, value)
 
 
 def _making(maker: Any) -> StandIn:

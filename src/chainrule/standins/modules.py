@@ -7,7 +7,7 @@ import types
 
 import numpy as np
 
-from chainrule.standins.draws import MAKERS
+from chainrule.standins.draws import MAKERS, drawn_by
 from chainrule.standins.function import StandInModule
 from chainrule.standins.loops import LOOPS
 from chainrule.standins.nditer import NDITER
@@ -27,6 +27,11 @@ NUMPY_FUNCTIONS = {
         for module in MODULES
         for name, function in vars(module).items()
         if (standin := standin_of(name, function)) is not None
+    },
+    **{
+        method: drawn_by(method)
+        for method in vars(np.random).values()
+        if isinstance(getattr(method, "__self__", None), np.random.RandomState)
     },
     **LOOPS,
     **MAKERS,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import itertools
-import math
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from chainrule.standins.codes import (
     asks_identity,
     codes_in,
     has_imports,
+    may_draw,
     names_called,
     names_passed_on,
     uses_arrays,
@@ -27,8 +27,8 @@ from chainrule.standins.function import meant
 from chainrule.standins.imports import importer
 from chainrule.standins.library import chainrule_standin, given_arrays
 from chainrule.standins.loops import CALLED_FOR_EACH, called_for_each
-from chainrule.standins.math_functions import MATH_FUNCTIONS, math_standin
 from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
+from chainrule.standins.number_modules import NUMBER_FUNCTIONS, NUMBER_MODULES, number_module_standin
 from chainrule.standins.number_types import PYTHON_TYPES
 from chainrule.standins.numpy_functions import JOINS
 from chainrule.standins.replaced import Name, name_in
@@ -37,7 +37,7 @@ from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 __all__ = ["ON_IMPORT", "needs_of"]
 
 
-_FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | MATH_FUNCTIONS).items()}
+_FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | NUMBER_FUNCTIONS).items()}
 """The stand-in for a function, by its id, because not every value of a name has a hash."""
 _known: dict[Any, _Needs] = {}
 """Cache for each function."""
@@ -77,14 +77,21 @@ def needs_of(roots: list[Any]) -> _Needs:
         links = [link for function in functions for link in _links(function)]
         if len(_known) >= 1000:
             _known.clear()
-        outside = any(uses_arrays(function, code) for function in functions for code in codes_in(function.__code__))
-        outside = outside or any(map(_holds_scipy, found))
+        codes = [(function, code) for function in functions for code in codes_in(function.__code__)]
+        draws = any(may_draw(code) for _, code in codes)
+        outside = any(uses_arrays(function, code) for function, code in codes)
+        outside = outside or any(_holds_objects(x, draws) for x in found)
         known = _known[key] = _Needs(_needed(functions), outside, links, held)
     return known
 
 
-def _holds_scipy(x: Any) -> bool:
-    """Whether a container or an object of the user's holds an object or a function of SciPy's: a spline, a solver."""
+def _holds_objects(x: Any, draws: bool) -> bool:
+    """Whether a container or an object of the user's holds an object or a function of SciPy's: a spline, a solver.
+
+    Or a random generator, where the function draws.
+    """
+    if isinstance(x, GENERATORS):
+        return draws
     if isinstance(x, list | tuple):
         parts: Any = x
     elif isinstance(x, dict):
@@ -93,7 +100,7 @@ def _holds_scipy(x: Any) -> bool:
         return False
     else:
         parts = getattr(x, "__dict__", {}).values()
-    return any(of_scipy(part) for part in itertools.islice(parts, 100))
+    return any(of_scipy(part) or (draws and isinstance(part, GENERATORS)) for part in itertools.islice(parts, 100))
 
 
 def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
@@ -212,8 +219,8 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
     if not _may_stand(value):
         return None
     if isinstance(value, types.ModuleType):
-        if value is math:
-            return math_standin(kept)
+        if value in NUMBER_MODULES:
+            return number_module_standin(value, kept)
         if of_scipy(value):
             return scipy_standin(value, kept)
         if value is sys.modules.get("chainrule"):
@@ -230,6 +237,6 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
     standin = _FUNCTIONS.get(id(value))
     if standin is None:
         return called_for_each(value)
-    if writes or value in MATH_FUNCTIONS or value.__name__ in (*JOINS, *LOOP_NAMES, *NUMBER_TYPES):
+    if writes or value in NUMBER_FUNCTIONS or value.__name__ in (*JOINS, *LOOP_NAMES, *NUMBER_TYPES):
         return standin
     return None

@@ -29,6 +29,8 @@ from chainrule.node import at_line
 from chainrule.reach import REACH, Place, is_of_library, places
 from chainrule.sharing import owner_of_memory
 from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
+from chainrule.standins.draws import GENERATORS, Drawing
+from chainrule.standins.function import Stands
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 from chainrule.views import EntriesStep, IndexStep, view_of
 
@@ -98,7 +100,7 @@ class Outside:
         self.roots = list(roots)
         self.recorded = [x for x in recorded if isinstance(x, np.ndarray)]
         self.held: list[_Held] = []
-        self.replaced: list[tuple[Place, Any]] = []  # places of tuples of arrays, of SciPy's objects, and what is there
+        self.replaced: list[tuple[Place, Any]] = []  # places of tuples of arrays, of SciPy's objects, of generators
 
     def enter(self) -> None:
         with _lock:
@@ -125,7 +127,7 @@ class Outside:
                     parts = [_held[id(x)].buffer if _is_floating(x) else x for x in place.value]
                     self.replaced.append((place, _tuple_of(type(place.value), parts)))
                     place.put(self.replaced[-1][1])
-                elif place.holder is not None and (standin := _of_scipy(place.value)) is not None:
+                elif place.holder is not None and (standin := _standin_of(place.value)) is not None:
                     self.replaced.append((place, standin))
                     place.put(standin)
 
@@ -185,6 +187,8 @@ def _is_closed(x: Any) -> bool:
     kind = type(x)
     if kind in (dict, tuple, types.FunctionType, types.MethodType):
         return False
+    if issubclass(kind, Stands):
+        return True
     if kind is list:
         return bool(x) and type(x[0]) in PLAIN and type(x[-1]) in PLAIN
     if any(
@@ -202,8 +206,12 @@ _OPEN = (
 """Classes of Python's own that hold objects of the user's."""
 
 
-def _of_scipy(x: Any) -> Any:
-    """The stand-in for an object or a function of SciPy's that an object of the user's holds."""
+def _standin_of(x: Any) -> Any:
+    """The stand-in for what an object of the user's holds: an object or a function of SciPy's, a random generator."""
+    if issubclass(type(x), Stands):
+        return None
+    if isinstance(x, GENERATORS):
+        return Drawing(x)
     return None if isinstance(x, types.ModuleType) or not of_scipy(x) else scipy_standin(x, frozenset())
 
 
