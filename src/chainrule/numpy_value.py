@@ -130,6 +130,11 @@ def _constants(value: Any) -> Any:
     return recorded_constant(value) if type(value) in HAVE_DTYPE and value.dtype.kind in "fc" else value
 
 
+def _is_another(value: Any, own: Any) -> bool:
+    """Whether a result has other digits than its rule gives, or is a number of Python, which no rule expects."""
+    return type(value) in PYTHON or bool(np.count_nonzero(own != value))
+
+
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
     """A recorded result (or several) with NumPy's value. `start` is an order number before its nodes."""
     kind = type(result)
@@ -143,7 +148,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                 )
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
-            if result._view is None and dtype.kind in "fc" and np.count_nonzero(result._own.value != value):
+            if result._view is None and dtype.kind in "fc" and _is_another(value, result._own.value):
                 result = under_another_value(result, value)
             result._own.value = value
         return result

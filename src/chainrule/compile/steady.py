@@ -109,9 +109,6 @@ def _new_steps(target: Any, dependent: set[Node], known: dict[Node, int]) -> lis
 
 
 def _form(value: Any) -> Any:
-    """What kind of value it is. A function of `math` gives Python's number, the step of the same digits NumPy's."""
-    if type(value) in (float, complex):
-        value = np.asarray(value)[()]
     if isinstance(value, np.ndarray | np.generic):
         return type(value) if value.ndim == 0 else np.ndarray, value.shape, value.dtype.str
     return type(value) if np.ndim(value) == 0 else np.ndarray, np.shape(value), None

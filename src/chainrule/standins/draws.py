@@ -97,7 +97,7 @@ def _choice(
     return np.take(a, generator.choice(a.shape[axis], size, replace, read_values(p), **options), axis)
 
 
-ARRANGEMENTS = {"permutation": _permutation, "shuffle": _shuffle, "choice": _choice}
+ARRANGEMENTS: dict[str, Callable[..., Any]] = {"permutation": _permutation, "shuffle": _shuffle, "choice": _choice}
 """What draws an order or a choice of the entries of a recorded array, by the names of the generators' methods."""
 
 
