@@ -129,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--code", metavar="LIBRARY", choices=("numpy", "torch", "jax"), help="print code for numpy, torch or jax"
     )
+    explain.add_argument("--by", metavar="x,y", help="differentiate by these arguments only; the others are data")
+    explain.add_argument("--gradient", metavar="[…]", help="∂L/∂y where the result y is an array; ones by default")
     explain.set_defaults(run=_explain)
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
@@ -162,7 +164,9 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 def _explain(options: argparse.Namespace) -> int:
     from chainrule.explain import explain
 
-    explanation = _called(options, explain)
+    by = None if options.by is None else tuple(options.by.replace(",", " ").split())
+    gradient = None if options.gradient is None else parse_value(options.gradient)
+    explanation = _called(options, lambda f: explain(f, by, gradient=gradient))
     if options.html or options.open:
         _write_page(options, explanation)
     elif options.document or options.code:

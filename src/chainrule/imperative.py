@@ -14,7 +14,7 @@ from chainrule.node import Node, at_line
 from chainrule.recording import fresh, input_node
 from chainrule.transforms import checked_seed, ones_of
 
-__all__ = ["variable"]
+__all__ = ["sources_of", "variable"]
 
 
 def variable(value: Any, name: str | None = None) -> Array:
@@ -66,7 +66,7 @@ def backward(self: Array, gradient: Any = None) -> None:
         raise GradientError(
             "backward() of an array of integers or booleans, or of one that has no gradient" + at_line()
         )
-    sources = _sources(node_of(self))
+    sources = sources_of(node_of(self))
     path = find_path(sources, [node_of(self)])
     seed = checked_seed(gradient, self)
     taken = {id(seed)}
@@ -80,7 +80,7 @@ def backward(self: Array, gradient: Any = None) -> None:
 Array.backward = backward
 
 
-def _sources(node: Node) -> list[Node]:
+def sources_of(node: Node) -> list[Node]:
     """The inputs (nodes without a block) that a node was computed from."""
     seen = {node}
     stack = [node]

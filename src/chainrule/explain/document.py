@@ -28,17 +28,24 @@ def latex_document(explanation: Explained) -> str:
         r"\begin{document}",
         rf"\section*{{{latex_text(explanation.title)}}}",
         r"\subsection*{Forward pass}",
-        "\\begin{align*}\n" + " \\\\\n".join(latex_step(s, "&=") for s in explanation.forward) + "\n\\end{align*}",
+        "\\begin{align*}\n" + " \\\\\n".join(latex_step(s, "&=") for s in explanation.steps) + "\n\\end{align*}",
+        *_jacobians(explanation),
         r"\subsection*{Backward pass}",
         LEGEND % loss,
     ]
-    for gradient in explanation.backward:
+    for gradient in explanation.gradients:
         parts += [f"\\[\n{equation}\n\\]" for equation in latex_equations(gradient)]
     if explanation.closed_forms:
         parts.append(r"\subsection*{Closed forms}")
         forms = " \\\\\n".join(f"{latex(c.name)} &= {latex(c.formula)}" for c in explanation.closed_forms)
         parts.append("\\begin{align*}\n" + forms + "\n\\end{align*}")
     return "\n".join([*parts, r"\end{document}", ""])
+
+
+def _jacobians(explanation: Explained) -> list[str]:
+    if not explanation.jacobians:
+        return []
+    return [r"\subsection*{Jacobian}", *(f"\\[\n{j.latex()}\n\\]" for j in explanation.jacobians)]
 
 
 def markdown_document(explanation: Explained) -> str:
@@ -48,11 +55,12 @@ def markdown_document(explanation: Explained) -> str:
         f"## {markdown_code(explanation.title)}",
         "### Forward pass",
         "| name | formula | value | block | shape | line |\n|---|---|---|---|---|---|\n"
-        + "\n".join(_row(step) for step in explanation.forward),
+        + "\n".join(_row(step) for step in explanation.steps),
+        *(["### Jacobian", *(_block(j.latex()) for j in explanation.jacobians)] if explanation.jacobians else []),
         "### Backward pass",
         re.sub(r"\$(.*?)\$", r"$`\1`$", LEGEND % loss),
     ]
-    for gradient in explanation.backward:
+    for gradient in explanation.gradients:
         out += [_block(equation) for equation in latex_equations(gradient)]
     if explanation.closed_forms:
         out.append("### Closed forms")

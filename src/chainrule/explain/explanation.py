@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from chainrule.array import Array, node_of, value_of
-from chainrule.backward import backpropagate
+from chainrule.backward import backpropagate, find_path
 from chainrule.display import chosen
 from chainrule.errors import GradientError
 from chainrule.escape import printable
@@ -17,13 +17,15 @@ from chainrule.explain.closed import ClosedForms
 from chainrule.explain.data import Data
 from chainrule.explain.notation import constant_formula, step_formula
 from chainrule.explain.reader import RuleReader
+from chainrule.explain.results import Result, jacobians_of, with_loss
 from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradient, Step
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
+from chainrule.imperative import sources_of
 from chainrule.layout import copied_as_it_lies
-from chainrule.node import Node, at_line
+from chainrule.node import Node, at_line, user_frame
 from chainrule.pytorch import network_of
-from chainrule.recording import Recording, needs_function, record_call, scalar_loss
+from chainrule.recording import Argnums, Recording, needs_function, positions_of, record_call, scalar_loss
 from chainrule.standins.buffer import Buffer
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.arguments import bound_arguments, has_floats
@@ -173,17 +175,30 @@ class Explanation(Explained):
         return markdown_document(self)
 
 
-def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
+@overload
+def explain(f: Array, *, gradient: Any = None) -> Explanation: ...
+
+
+@overload
+def explain(
+    f: Callable[..., Any], argnums: Argnums | None = None, *, gradient: Any = None
+) -> Callable[..., Explanation]: ...
+
+
+def explain(f: Any, argnums: Argnums | None = None, *, gradient: Any = None) -> Any:
     """A function that runs f and explains it: the forward pass, the backward pass, and closed forms.
 
     Parameters
     ----------
-    f : a function that returns a scalar (the loss). All its arguments of a floating type are differentiated. Names
-        come from its local variables.
+    f : a function that returns a scalar (the loss) or an array y. Names come from its local variables. For what was
+        computed of `cr.variable`s it is the result itself: `cr.explain(L)` is the explanation.
+    argnums : the arguments to differentiate by, as positions or names; by default all of a floating type. Others are
+        data.
+    gradient : ∂L/∂y where f returns an array y; ones by default.
 
     Raises
     ------
-    GradientError : the loss is not a scalar, or no argument is of a floating type.
+    GradientError : the result is not real, or no argument is of a floating type.
 
     >>> import chainrule as cr
     >>> def loss(x, y):
@@ -192,36 +207,62 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     >>> explanation = cr.explain(loss)(2.0, 3.0)
     >>> [str(step.value) for step in explanation.forward]
     ['2.0', '3.0', '6.0']
+    >>> x = cr.variable(3.0)
+    >>> L = x * x
+    >>> print(cr.explain(L).closed_forms[0].latex())
+    \\frac{\\partial L}{\\partial x} = 2 \\cdot x
     """
-
+    if type(f) is Array:
+        return explain_variables(f, gradient)
     needs_function(f, "explain")
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
         if (network := network_of(f, args, kwargs)) is not None:
-            return explain_network(network)
+            return explain_network(network, argnums)
         call = kept_call(f, args, kwargs)
-        recording, plain, scopes = recorded_with_names(f, args, kwargs)
-        explanation = explain_recording(recording, getattr(f, "__name__", "f"), plain, variables_of(f), scopes)
-        return replace(explanation, call=call)
+        recording, plain, scopes = recorded_with_names(f, args, kwargs, argnums)
+        taken = {*plain, *(node.name for node in (*recording.inputs, *recording.path.between))}
+        recording, result = with_loss(recording, gradient, taken)
+        title = getattr(f, "__name__", "f")
+        return replace(explain_recording(recording, title, plain, variables_of(f), scopes, result), call=call)
 
     return explained
 
 
+def explain_variables(y: Array, gradient: Any) -> Explanation:
+    """Explain a result that was computed of variables, with the names of the frame that asks."""
+    node, frame = node_of(y), user_frame()
+    if not node.differentiable:
+        raise GradientError("the result has no gradient: it is of integers or booleans" + at_line())
+    inputs = sorted(sources_of(node), key=lambda source: source.order)
+    found = {**frame.f_globals, **frame.f_locals}
+    named = {label: x for label, x in found.items() if not label.startswith("_")}
+    for label, x in named.items():
+        if type(x) is Array and node_of(x).name is None:
+            node_of(x).name = label
+    plain = {label: data for label, x in named.items() if (data := numbers_of(x)) is not None}
+    recording = Recording(inputs, [], [], [y], lambda leaves: leaves[0], find_path(inputs, [node]), recorded=False)
+    recording, result = with_loss(recording, gradient, {*named})
+    return explain_recording(recording, node.name or "the result", plain, named, result=result)
+
+
 def recorded_with_names(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums | None = None
 ) -> tuple[Recording, dict[str, Any], Scopes]:
-    """Run f with all its floating arguments recorded, its locals and its calls watched.
+    """Run f with its floating arguments recorded (or those of `argnums`), its locals and its calls watched.
 
     Returns the recording, the plain arrays that have names, and the scopes.
     """
     bound = bound_arguments(f, args, kwargs)
-    chosen = tuple((position, label) for position, (label, value) in enumerate(bound.items()) if has_floats(value))
+    floats = ((position, label) for position, (label, value) in enumerate(bound.items()) if has_floats(value))
+    chosen = tuple(floats) if argnums is None else _chosen(f, argnums, list(bound))
     if not chosen:
         raise GradientError(
             f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line()
         )
     plain = data_in_reach(f)
-    plain.update({k: v for k, x in bound.items() if not has_floats(x) and (v := numbers_of(x)) is not None})
+    given = {label: x for label, x in bound.items() if label not in [name for _, name in chosen]}
+    plain.update({label: data for label, x in given.items() if (data := numbers_of(x)) is not None})
     with collect_scopes() as scopes, watch_locals(plain, scopes, _uncovered) as rebound:
         recording = record_call(f, chosen, args, kwargs)
     steady = Data({label: x for label, x in plain.items() if label not in rebound})
@@ -232,16 +273,27 @@ def recorded_with_names(
     return recording, plain, scopes
 
 
+def _chosen(f: Callable[..., Any], argnums: Argnums, labels: list[str]) -> tuple[tuple[int, str], ...]:
+    """The chosen arguments of a call, each by its position and its name, in the order of the call."""
+    wanted = positions_of(f, argnums, "explain")
+    positions = {position for position, _ in wanted if position >= 0}
+    names = {name for position, name in wanted if position < 0}
+    return tuple((i, label) for i, label in enumerate(labels) if i in positions or label in names)
+
+
 def _uncovered(value: Any) -> Any:
     """A buffer's plain array; anything else unchanged."""
     return value.value if type(value) is Buffer else value
 
 
-def explain_network(network: Any) -> Explanation:
-    """Explain a network of PyTorch (a `chainrule.pytorch.network.Network`): its inputs and all its parameters."""
+def explain_network(network: Any, argnums: Argnums | None = None) -> Explanation:
+    """Explain a network of PyTorch (a `chainrule.pytorch.network.Network`): its inputs and all its parameters.
+
+    `argnums` are names of some of these, if only they shall be differentiated by.
+    """
     plain = dict(network.named_arrays)
     with collect_scopes() as scopes, watch_locals(plain, network.calls(scopes), network.revealed):
-        recording = record_call(network, tuple(enumerate(network.names)), tuple(network.values), {})
+        recording = record_call(network, _named(network, argnums), tuple(network.values), {})
     try:
         scalar_loss(recording, network.__name__)
     except GradientError as error:
@@ -251,17 +303,30 @@ def explain_network(network: Any) -> Explanation:
     return explain_recording(recording, network.__name__, plain, network.variables, scopes)
 
 
+def _named(network: Any, argnums: Argnums | None) -> tuple[tuple[int, str], ...]:
+    """The chosen arguments of a network, each by its position and its name."""
+    names = list(network.names)
+    if argnums is None:
+        return tuple(enumerate(names))
+    chosen = argnums if isinstance(argnums, tuple | list) else (argnums,)
+    unknown = [which for which in chosen if which not in names]
+    if unknown:
+        raise GradientError(f"{network.__name__} has no {unknown[0]!r}; it has {', '.join(names)}" + at_line())
+    return tuple((i, name) for i, name in enumerate(names) if name in chosen)
+
+
 def explain_recording(
     recording: Recording,
     title: str,
     plain: Mapping[str, Any],
     reserved: Collection[str] = (),
     scopes: Scopes = NO_SCOPES,
+    result: Result | None = None,
 ) -> Explanation:
     """Explain a recording whose one output is the loss.
 
     `plain` are the user's plain arrays by name, `reserved` names that unnamed nodes must not get, `scopes` the
-    scopes collected during the recording.
+    scopes collected during the recording, `result` is what the function returned if that is an array.
     """
     loss = scalar_loss(recording, title)
     if type(loss) is not Array:
@@ -272,6 +337,8 @@ def explain_recording(
     named = Names(nodes, node_of(loss), set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 
+    if result is not None:
+        symbols[result.gradient] = partial(symbols[node_of(loss)], symbols[result.node])
     data = Data(plain)
 
     def constants(x: Any) -> Formula:
@@ -306,8 +373,13 @@ def explain_recording(
         Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
         for node in _backward_order(recording)
     )
-    closed_forms = tuple(_closed_forms(recording, nodes, gradients, symbols, constants, data))
-    return Explanation(printable(title), top, forward, backward, closed_forms, opened, tuple(nodes), plain)
+    closed = ClosedForms(nodes, recording.inputs, symbols, constants, data)
+    closed_forms = tuple(_closed_forms(recording, nodes[-1], gradients, symbols, closed, result))
+    shown = Explanation(printable(title), top, forward, backward, closed_forms, opened, tuple(nodes), plain)
+    if result is None:
+        return shown
+    found = tuple(jacobians_of(recording, result, gradients, symbols, closed))
+    return replace(shown, result=symbols[result.node], jacobians=found)
 
 
 def _backward_order(recording: Recording) -> list[Node]:
@@ -337,22 +409,21 @@ class _Outside:
 
 def _closed_forms(
     recording: Recording,
-    nodes: list[Node],
+    loss: Node,
     gradients: Mapping[Node, Any],
     symbols: dict[Node, Formula],
-    constants: Callable[[Any], Formula],
-    data: Data,
+    closed: ClosedForms,
+    result: Result | None,
 ) -> list[ClosedForm]:
     """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first.
 
     Only inputs and values that the user named have one; unnamed values are written out in the others.
     """
-    loss = nodes[-1]
-    closed = ClosedForms(nodes, recording.inputs, symbols, constants, data)
+    given = loss if result is None else result.node
     found = []
     for node in _backward_order(recording):
         g = gradients[node]
-        if g is None or node is loss or not (node.name or node in recording.inputs):
+        if g is None or node in (loss, given) or not (node.name or node in recording.inputs):
             continue
         f = closed.of(node_of(g) if type(g) is Array else g)
         if f is not None:

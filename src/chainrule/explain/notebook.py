@@ -12,8 +12,8 @@ from chainrule.explain.document import markdown_document
 from chainrule.explain.page import page
 from chainrule.explain.picture import svg
 from chainrule.explain.printers import unicode
-from chainrule.explain.steps import Explained, Gradient, Step, where
-from chainrule.explain.terminal import derivation, matrix_lines
+from chainrule.explain.steps import Explained, Gradient, Jacobian, Step, where
+from chainrule.explain.terminal import derivation, matrix_lines, matrix_rows
 from chainrule.explain.terminal import text as as_text
 
 __all__ = ["explanation_bundle"]
@@ -84,7 +84,7 @@ def _summary(explanation: Explained) -> str:
 
 def static(explanation: Explained) -> str:
     """Picture and tables that need neither scripts nor styles."""
-    steps, gradients, forms = explanation.forward, explanation.backward, explanation.closed_forms
+    steps, gradients, forms = explanation.steps, explanation.gradients, explanation.closed_forms
     loss = unicode(explanation.loss)
     few = len(steps) <= MOST
     told = [
@@ -100,10 +100,20 @@ def static(explanation: Explained) -> str:
             table(map(_backward_row, gradients[:MOST]), HEAD),
         ),
     ]
+    if explanation.jacobians:
+        told.insert(2, details("Jacobian", table(map(_jacobian_row, explanation.jacobians))))
     if forms:
         rows = [(pre([unicode(f.name)]), pre([f"= {unicode(f.formula)}"])) for f in forms[:MOST]]
         told.append(details("Closed forms", table(rows)))
     return f"<div>{''.join(told)}</div>"
+
+
+def _jacobian_row(j: Jacobian) -> tuple[str, ...]:
+    return (
+        pre([unicode(j.name)]),
+        pre([] if j.formula is None else [f"= {unicode(j.formula)}"]),
+        pre([] if j.value is None else matrix_rows(j.value)),
+    )
 
 
 HEAD = ("gradient", "step by step", "local gradient", "block", "line")

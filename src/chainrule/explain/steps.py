@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.explain import values
 from chainrule.explain.printers import latex, latex_rows
-from chainrule.formula import Formula
+from chainrule.formula import Formula, partial
 from chainrule.node import Line, Node
 from chainrule.watching.scopes import Scope
 
@@ -20,6 +20,7 @@ __all__ = [
     "ExplainedCall",
     "Factor",
     "Gradient",
+    "Jacobian",
     "Step",
     "latex_equations",
     "latex_step",
@@ -88,11 +89,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Gradient:
-    """One row of the backward pass: ∂L/∂x, as the sum over the blocks that use x. The loss itself has none."""
+    """One row of the backward pass: ∂L/∂x, as the sum over the blocks that use x. The loss itself has none.
+
+    Attributes
+    ----------
+    name : ∂L/∂x.
+    factors : the shares of the blocks that use x.
+    value : its value.
+    given : whether it was given, as ∂L/∂y of a result y that is an array.
+    """
 
     name: Formula
     factors: tuple[Factor, ...]
     value: Any
+    given: bool = False
 
     def latex(self) -> str:
         """The chain rule for this gradient in LaTeX, `aligned`: with names, with numbers, and the result."""
@@ -109,6 +119,28 @@ class ClosedForm:
     def latex(self) -> str:
         """The closed form as an equation in LaTeX."""
         return f"{latex(self.name)} = {latex(self.formula)}"
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """∂y/∂x of a result y that is an array.
+
+    Attributes
+    ----------
+    name : ∂y/∂x.
+    formula : the matrix as one formula over the names of the forward pass; None if there is no short one.
+    value : a row for each entry of x and a column for each entry of y; None if it is large.
+    """
+
+    name: Formula
+    formula: Formula | None
+    value: np.ndarray | None
+
+    def latex(self) -> str:
+        """The Jacobian as an equation in LaTeX."""
+        parts = [] if self.formula is None else [latex(self.formula)]
+        parts += [] if self.value is None else [latex_rows(values.inline(self.value))]
+        return " = ".join([latex(self.name), *parts])
 
 
 class ExplainedCall(NamedTuple):
@@ -132,6 +164,8 @@ class Explained:
     nodes : the recorded nodes, one for each row of the forward pass.
     plain : the user's plain arrays by name.
     call : the call that was explained.
+    result : the name of the result if it is an array y; the loss is then Σ ∂L/∂y ⊙ y, with a given ∂L/∂y.
+    jacobians : ∂y/∂x for each input.
     """
 
     title: str
@@ -143,6 +177,25 @@ class Explained:
     nodes: tuple[Node, ...] = field(default=(), compare=False)
     plain: Mapping[str, Any] = field(default_factory=dict, compare=False)
     call: ExplainedCall | None = field(default=None, compare=False)
+    result: Formula | None = None
+    jacobians: tuple[Jacobian, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The rows of the user's own forward pass: `forward` without a loss that was added."""
+        if self.result is None:
+            return self.forward
+        added = (self.loss, partial(self.loss, self.result))
+        return tuple(step for step in self.forward if step.name not in added)
+
+    @property
+    def gradients(self) -> tuple[Gradient, ...]:
+        """The rows of the backward pass; it begins with the loss, or with the given gradient of an array."""
+        if self.result is None:
+            return self.backward
+        given = partial(self.loss, self.result)
+        rows = (g for g in self.backward if g.name != partial(self.loss, self.loss))
+        return tuple(replace(g, factors=(), given=True) if g.name == given else g for g in rows)
 
 
 def where(line: Line | None) -> str:

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from chainrule.explain import values
 from chainrule.explain.printers import unicode
-from chainrule.explain.steps import Explained, Factor, Gradient, Step, where
+from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, where
 
-__all__ = ["columns", "derivation", "equation", "matrix_lines", "renderables", "text"]
+__all__ = ["columns", "derivation", "equation", "matrix_lines", "matrix_rows", "renderables", "text"]
 
 WIDTH = 80
 
@@ -37,11 +37,18 @@ def renderables(explanation: Explained, width: int) -> Iterator[Any]:
     """The parts to print, one after another."""
     loss = unicode(explanation.loss)
     yield Text(f"Forward pass of {explanation.title}", style="bold")
-    yield _forward_table(explanation.forward)
+    yield _forward_table(explanation.steps)
+    if explanation.jacobians:
+        yield Text()
+        yield Text("Jacobian", style="bold")
+        yield Text("A row for each entry of the input, a column for each of the result.", style="dim")
+        for jacobian in explanation.jacobians:
+            yield _jacobian(jacobian, width)
     yield Text()
     yield Text("Backward pass", style="bold")
-    yield Text(f"∂{loss}/∂x: gradient of the loss.  ∂[…]/∂x: local gradient of one block.", style="dim")
-    for gradient in explanation.backward:
+    what = "the loss" if explanation.result is None else f"any loss {loss} of {unicode(explanation.result)}"
+    yield Text(f"∂{loss}/∂x: gradient of {what}.  ∂[…]/∂x: local gradient of one block.", style="dim")
+    for gradient in explanation.gradients:
         yield Text()
         yield from _gradient(gradient, width)
     if explanation.closed_forms:
@@ -72,12 +79,19 @@ def _forward_table(steps: tuple[Step, ...]) -> Table:
     return table
 
 
+def _jacobian(jacobian: Jacobian, width: int) -> Text:
+    told = [] if jacobian.formula is None else [unicode(jacobian.formula)]
+    rows = ["…"] if jacobian.value is None else matrix_rows(jacobian.value)
+    return equation(unicode(jacobian.name), [*told, rows[0]], width, more=rows[1:])
+
+
 def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
     name = unicode(gradient.name)
     told, more = derivation(gradient)
     if not gradient.factors:
         one = np.ndim(gradient.value) == 0 and gradient.value == 1
-        yield equation(name, [*told, *more], width, style="green", note="" if one else "no influence on the loss")
+        note = "given, by gradient=…" if gradient.given else "" if one else "no influence on the loss"
+        yield equation(name, told, width, style="green", note=note, more=more)
         return
     note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
     line = where(gradient.factors[0].line)
@@ -120,7 +134,12 @@ def _rule(factor: Factor) -> list[str]:
 def matrix_lines(factor: Factor) -> list[str]:
     """The local gradient of a factor that has one, row by row."""
     assert factor.matrix is not None
-    return values.lines(factor.matrix) if values.is_small(factor.matrix) else columns(factor.matrix)
+    return matrix_rows(factor.matrix)
+
+
+def matrix_rows(matrix: np.ndarray) -> list[str]:
+    """A matrix row by row, even where a value of that size would be summarised."""
+    return values.lines(matrix) if values.is_small(matrix) else columns(matrix)
 
 
 def columns(matrix: np.ndarray) -> list[str]:

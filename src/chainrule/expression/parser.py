@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import linecache
 import re
@@ -30,6 +31,8 @@ LONGEST_NAME = 100
 MOST_STATEMENTS = 3_000
 DEEPEST = 200
 """The deepest nesting, that of a sum of 200 terms; formulas are printed by recursion."""
+CHOOSING = {"max": "maximum", "min": "minimum"}
+"""What max(x, y) and min(x, y) are; max(x) is the largest entry."""
 WITH_INTEGERS = ("label", "axis", "axes", "shape")
 """The parameters of functions that take integers."""
 
@@ -273,6 +276,8 @@ class _Translation:
             if f.attr not in METHODS:
                 raise _not_allowed(f".{f.attr} is not in the expression language ({_KNOWN_METHODS})", f)
             return self.metered("method", self.value(f.value), ast.Constant(f.attr), *args, options=options)
+        if isinstance(f, ast.Name) and f.id in CHOOSING and len(args) > 1 and not options:
+            return functools.reduce(functools.partial(self.chosen, CHOOSING[f.id]), args)
         if isinstance(f, ast.Name):
             function, told = _by_name(f.id), f.id
         elif isinstance(f, ast.Attribute) and library is not None:
@@ -287,6 +292,11 @@ class _Translation:
             self.note_integers(*node.args[(i := function.call.operands.index("label")) : i + 1])
         self.space[f"<{told}>"] = function
         return self.metered("call", ast.Name(f"<{told}>", ast.Load()), *args, options=options)
+
+    def chosen(self, name: str, x: ast.expr, y: ast.expr) -> ast.expr:
+        """The larger or the smaller of two values."""
+        self.space[f"<{name}>"] = _by_name(name)
+        return self.metered("call", ast.Name(f"<{name}>", ast.Load()), x, y)
 
     TRANSLATIONS: ClassVar[dict[type, Callable[[Any, Any], ast.expr]]] = {
         ast.Name: lambda self, node: self.name(node.id),

@@ -31,6 +31,7 @@ from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_
 from chainrule.standins.number_modules import NUMBER_FUNCTIONS, NUMBER_MODULES, number_module_standin
 from chainrule.standins.number_types import PYTHON_TYPES
 from chainrule.standins.numpy_functions import JOINS
+from chainrule.standins.python_functions import PYTHON_FUNCTIONS
 from chainrule.standins.replaced import Name, name_in
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 
@@ -39,6 +40,8 @@ __all__ = ["ON_IMPORT", "needs_of"]
 
 _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | NUMBER_FUNCTIONS).items()}
 """The stand-in for a function, by its id, because not every value of a name has a hash."""
+_PYTHON = PYTHON_TYPES | PYTHON_FUNCTIONS
+"""The stand-ins for Python's own types and functions, by name."""
 _known: dict[Any, _Needs] = {}
 """Cache for each function."""
 
@@ -186,8 +189,8 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
             value = meant(bound)  # another recording may be running
             if name not in kept:
                 replace(where, name, value, _standin_of(value, used, writes, kept))
-        for name in {*PYTHON_TYPES} & named - kept - {*scope}:
-            replace(scope, name, None, PYTHON_TYPES[name])
+        for name in {*_PYTHON} & named - kept - {*scope}:
+            replace(scope, name, None, _PYTHON[name])
         defaults = [meant(x) for x in function.__defaults__ or ()]
         standins = [_standin_of(x, used, writes, kept) or x for x in defaults]
         if any(x is not y for x, y in zip(defaults, standins, strict=True)):

@@ -14,7 +14,7 @@ from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
 from chainrule.explain.closed.read import GraphReading
-from chainrule.explain.closed.terms import Expr, UnwritableError
+from chainrule.explain.closed.terms import Expr, Index, Term, UnwritableError, without
 from chainrule.explain.data import NO_DATA, Data
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula
@@ -136,6 +136,45 @@ class ClosedForms:
         if best is None or pieces(best) > LONGEST:
             best = self._plainly(gradient)
         return None if best is None or pieces(best) > LONGEST else best
+
+    def jacobian(self, gradient: Any, seed: Node) -> Formula | None:
+        """The matrix J of a gradient J v, v being a vector, a leaf; None if there is no short formula for it."""
+        if type(gradient) is not Node or np.ndim(gradient.value) != 1 or np.ndim(seed.value) != 1:
+            return None
+        found = (self._over_seed(reading, gradient, seed) for reading in (self.from_names, self.from_inputs))
+        best = min((f for f in found if f is not None), key=pieces, default=None)
+        return None if best is None or pieces(best) > LONGEST else best
+
+    def _over_seed(self, reading: GraphReading, gradient: Node, seed: Node) -> Formula | None:
+        if _is_far(gradient, reading.leaves, self.far[reading]):
+            return None
+        try:
+            value = reading.of(gradient)
+            matrices = (self._without(x, seed) for x in (value, *self.atoms.opened(value)))
+            found = next((m for m in matrices if m is not None), None)
+            names = self.names if reading is self.from_inputs else {}
+            return None if found is None else Writing(self.atoms, self._leaf, names).matrix(*found)
+        except UnwritableError:
+            return None
+
+    def _without(self, x: Expr, seed: Node) -> tuple[Expr, Expr] | None:
+        """J of J v, if v is a factor of each term: what multiplies entry by entry, and a matrix.
+
+        In the matrix the index of v becomes that of the columns.
+        """
+        (row,), column = x.axes, Index(np.size(seed.value))
+        diagonal, terms = [], []
+        for term in x.terms:
+            seeds = [(f, e) for f, e in term.factors.items() if f[0].content is seed]
+            if len(seeds) != 1 or seeds[0][1] != 1 or row is None:
+                return None
+            factor = seeds[0][0]
+            rest = Term(term.number, without(term.factors, factor))
+            if factor[1][0] is row:
+                diagonal.append(rest)
+            else:
+                terms.append(rest.renamed({factor[1][0]: column}))
+        return self.atoms.collected(diagonal, (row,)), self.atoms.collected(terms, (row, column))
 
     def _of_constant(self, c: Any) -> Formula:
         try:

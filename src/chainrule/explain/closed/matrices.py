@@ -58,6 +58,20 @@ class Writing:
                 raise
             return self._sum(opened[-1], beside)
 
+    def matrix(self, diagonal: Expr, rest: Expr) -> Formula:
+        """diag(u) + A + B, for a vector u and the terms of another value; no vector stands for equal rows here."""
+        parts: list[tuple[Any, Formula]] = []
+        if diagonal.terms:
+            square = (diagonal.shape[0], diagonal.shape[0])
+            whole = Expr(diagonal.terms, ()) if not diagonal.used() else diagonal
+            u = self.formula(whole)
+            identity = (u * name("I", square)) if whole is not diagonal else call("diag", u)
+            parts.append((1, identity.of_shape(square)))
+        for term in rest.terms:
+            p = self._parts(term, rest)
+            parts.append((p.number, self._written(p, rest, beside=False)))
+        return added(parts).of_shape(rest.shape)
+
     def _sum(self, x: Expr, beside: bool) -> Formula:
         if len(x.terms) == 1:
             return self._product(x.terms[0], x, beside)

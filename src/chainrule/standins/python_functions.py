@@ -1,0 +1,92 @@
+"""Python's max, min and sum as the user's code sees them while a function is recorded: one block each.
+
+Of recorded numbers Python's own functions would compare or add one by one, and a formula would not show that they were
+called. Their value, and the operand that they choose of equal ones, stay Python's.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, node_of
+from chainrule.block import bounds
+from chainrule.block.elementwise import elementwise
+from chainrule.buffered import BUFFERED
+from chainrule.formula import call as written
+from chainrule.numpy_value import answered
+from chainrule.protocols import call
+from chainrule.standins.function import StandIn
+
+__all__ = ["PYTHON_FUNCTIONS"]
+
+
+# fmt: off
+larger = elementwise(
+    "larger", lambda xp, x, y: xp.where(y > x, y, x),  # the first of equal ones, as Python's max chooses
+    lambda xp, z, x, y: 1 - (y > x),
+    lambda xp, z, x, y: y > x,
+    notation=lambda x, y: written("max", x, y), bounds=bounds.maximum, listed=False,
+)
+smaller = elementwise(
+    "smaller", lambda xp, x, y: xp.where(y < x, y, x),
+    lambda xp, z, x, y: 1 - (y < x),
+    lambda xp, z, x, y: y < x,
+    notation=lambda x, y: written("min", x, y), bounds=bounds.minimum, listed=False,
+)
+# fmt: on
+
+
+def _choosing(choose: Callable[..., Any], block: Any) -> Callable[..., Any]:
+    """max or min: of recorded real numbers by a block, of anything else by Python's own function."""
+
+    def chosen(*args: Any, **options: Any) -> Any:
+        operands = args[0] if len(args) == 1 and type(args[0]) in (list, tuple) else args
+        if options or len(operands) < 2 or not BUFFERED.get() or not _are_numbers(operands):
+            return choose(*args, **options)
+        return answered(_one_by_one(block), choose.__name__, functools.partial(_as_float, choose), tuple(operands), {})
+
+    return chosen
+
+
+def _one_by_one(block: Any) -> Callable[..., Any]:
+    return lambda *xs: functools.reduce(block, xs)
+
+
+def _as_float(choose: Callable[..., Any], *xs: Any) -> Any:
+    """Python's result; an integer beside floats as a float, since it is a constant branch of a recorded number."""
+    value = choose(*xs)
+    return float(value) if isinstance(value, int) else value
+
+
+def _are_numbers(xs: Any) -> bool:
+    """Whether these are real numbers, one of which is recorded and has a gradient."""
+    found = False
+    for x in xs:
+        if type(x) is Array:
+            if x.ndim or x.dtype.kind not in "fiu":
+                return False
+            found = found or (node_of(x).differentiable and x.dtype.kind == "f")
+        elif not isinstance(x, int | float | np.floating | np.integer):
+            return False
+    return found
+
+
+def _summed(*args: Any, **options: Any) -> Any:
+    """sum: of a recorded array by one block, of anything else by Python's own function."""
+    x = args[0] if len(args) == 1 and not options else None
+    if not BUFFERED.get() or type(x) is not Array or not x.ndim or not len(x) or x.dtype.kind not in "fc":
+        return builtins.sum(*args, **options)
+    return answered(lambda x: call(np.sum, x, axis=0), "sum", builtins.sum, (x,), {})
+
+
+PYTHON_FUNCTIONS = {
+    "max": StandIn(builtins.max, _choosing(builtins.max, larger)),
+    "min": StandIn(builtins.min, _choosing(builtins.min, smaller)),
+    "sum": StandIn(builtins.sum, _summed),
+}
+"""The stand-ins for Python's functions, by their name."""
