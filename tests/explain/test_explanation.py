@@ -219,9 +219,14 @@ def test_a_long_formula_is_broken_and_not_cut():
     assert "first_long_name" in text
 
 
-def test_an_array_loss_is_refused():
+def test_several_results_are_refused():
+    with pytest.raises(GradientError, match="one scalar"):
+        cr.explain(lambda x: (x, 2 * x))(np.ones(3))
+
+
+def test_a_complex_array_is_refused():
     with pytest.raises(GradientError, match="scalar"):
-        cr.explain(lambda x: x * 2)(X)
+        cr.explain(lambda x: x * 1j)(np.ones(3))
 
 
 def test_a_function_without_floating_arguments_is_refused():
