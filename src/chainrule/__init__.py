@@ -11,31 +11,7 @@ import chainrule.special
 from chainrule.array import Array
 from chainrule.batching import vmap
 from chainrule.block import Block, block
-from chainrule.blocks.activations import (
-    celu,
-    elu,
-    gelu,
-    glu,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    leaky_relu,
-    logsigmoid,
-    mish,
-    prelu,
-    relu,
-    relu6,
-    rrelu,
-    selu,
-    sigmoid,
-    silu,
-    softplus,
-    softshrink,
-    softsign,
-    tanhshrink,
-    threshold,
-)
+from chainrule.blocks.activations import gelu, glu, logsigmoid, mish, sigmoid, silu, softplus, softsign, tanhshrink
 from chainrule.blocks.adaptive_pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -108,6 +84,22 @@ from chainrule.blocks.pooling import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
+)
+from chainrule.blocks.rectifiers import (
+    celu,
+    elu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    softshrink,
+    threshold,
 )
 from chainrule.blocks.recurrent import gru_cell, lstm_cell, rnn_cell
 from chainrule.blocks.reductions import logsumexp

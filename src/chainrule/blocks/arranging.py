@@ -1,4 +1,4 @@
-"""Arranging: rotate, join, split, choose and window; each is made of shaping and indexing blocks."""
+"""Arranging: rotate, window, choose and delete; each is made of shaping and indexing blocks."""
 
 import operator
 from functools import partial
@@ -68,83 +68,7 @@ def numpy_resize(a, new_shape):
     return _entries_at(a, np.resize(np.arange(np.size(a)), new_shape))
 
 
-# Join and split ----------------------------------------------------------------------------------------------------
-
-
-@answers(np.atleast_3d)
-def numpy_atleast_3d(*arrays):
-    made = tuple(_atleast_3d(a) for a in arrays)
-    return made[0] if len(made) == 1 else made
-
-
-def _atleast_3d(a):
-    shape = np.shape(a)
-    return a if len(shape) >= 3 else np.reshape(a, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
-
-
-@answers(np.column_stack)
-def numpy_column_stack(tup):
-    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup], axis=1)
-
-
-@answers(np.dstack)
-def numpy_dstack(tup):
-    return np.concatenate([_atleast_3d(a) for a in tup], axis=2)
-
-
-@answers(np.append)
-def numpy_append(arr, values, axis=None):
-    return np.concatenate([np.ravel(arr), np.ravel(values)] if axis is None else [arr, values], axis=axis or 0)
-
-
-@answers(np.block)
-def numpy_block(arrays):
-    """np.block: nested lists; the innermost are joined along the last axis, the next along the one before, …"""
-    if not isinstance(arrays, list):
-        return np.copy(arrays)
-    depth = _depth(arrays)
-    ndim = max([depth, *(np.ndim(a) for a in _leaves(arrays))])
-    return _joined(arrays, ndim, -depth)
-
-
-def _depth(arrays):
-    return 1 + max(map(_depth, arrays)) if isinstance(arrays, list) else 0
-
-
-def _leaves(arrays):
-    return [leaf for part in arrays for leaf in _leaves(part)] if isinstance(arrays, list) else [arrays]
-
-
-def _joined(arrays, ndim, axis):
-    if isinstance(arrays, list):
-        return np.concatenate([_joined(part, ndim, axis + 1) for part in arrays], axis=axis)
-    return np.reshape(arrays, (1,) * (ndim - np.ndim(arrays)) + np.shape(arrays))
-
-
-@answers(np.vsplit)
-def numpy_vsplit(ary, indices_or_sections):
-    if ary.ndim < 2:
-        raise BlockError(f"vsplit of an array of shape {ary.shape}; it takes 2 or more axes" + at_line())
-    return np.split(ary, indices_or_sections, axis=0)
-
-
-@answers(np.hsplit)
-def numpy_hsplit(ary, indices_or_sections):
-    if not ary.ndim:
-        raise BlockError("hsplit of a number; it takes 1 or more axes" + at_line())
-    return np.split(ary, indices_or_sections, axis=1 if ary.ndim > 1 else 0)
-
-
-@answers(np.dsplit)
-def numpy_dsplit(ary, indices_or_sections):
-    if ary.ndim < 3:
-        raise BlockError(f"dsplit of an array of shape {ary.shape}; it takes 3 or more axes" + at_line())
-    return np.split(ary, indices_or_sections, axis=2)
-
-
-@answers(np.unstack)
-def numpy_unstack(x, /, *, axis=0):
-    return tuple(np.moveaxis(x, axis, 0))
+# Grids and windows -------------------------------------------------------------------------------------------------
 
 
 @answers(np.meshgrid)

@@ -5,12 +5,13 @@ import math
 import numpy as np
 
 from chainrule.block import as_floats, elementwise
-from chainrule.blocks.activations import relu, sigmoid, softplus
+from chainrule.blocks.activations import sigmoid, softplus
 from chainrule.blocks.elementwise import clip
 from chainrule.blocks.losses import (
     reduced,
     weighted,
 )
+from chainrule.blocks.rectifiers import relu
 from chainrule.blocks.reductions import mean
 from chainrule.domains import exactly, example, normal, probabilities
 from chainrule.errors import BlockError

@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule.array import form_of, is_recorded
 from chainrule.block import as_floats, library_block
-from chainrule.blocks.activations import relu
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.integers import one_hot, step
 from chainrule.blocks.losses import (
@@ -25,6 +24,7 @@ from chainrule.blocks.losses import (
     with_ignored,
 )
 from chainrule.blocks.normalisation import log_softmax, softmax
+from chainrule.blocks.rectifiers import relu
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, exactly, example, normal, probabilities

@@ -10,9 +10,10 @@ import numpy as np
 from chainrule.array import Array, form_of
 from chainrule.block import answers, library_block
 from chainrule.block.dependence import entrywise
+from chainrule.blocks.copies import cast
 from chainrule.blocks.elementwise import sign
 from chainrule.blocks.integers import step
-from chainrule.blocks.shaping import as_array, cast
+from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
 from chainrule.libraries import dtype_of, is_complex, is_inexact

@@ -24,7 +24,7 @@ from chainrule.block import (
 )
 from chainrule.block.bounds import even, of_operand, rising
 from chainrule.block.dependence import entrywise
-from chainrule.blocks.shaping import cast
+from chainrule.blocks.copies import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation, sqrt

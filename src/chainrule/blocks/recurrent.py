@@ -4,9 +4,10 @@ Weights are laid out as in PyTorch: the maps of all gates stacked in rows, (4H, 
 the same with H columns for the state.
 """
 
-from chainrule.blocks.activations import relu, sigmoid
+from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import tanh
 from chainrule.blocks.layers import linear
+from chainrule.blocks.rectifiers import relu
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 

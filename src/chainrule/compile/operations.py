@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Block
-from chainrule.blocks import activations
+from chainrule.blocks import activations, rectifiers
 from chainrule.blocks import elementwise as ufuncs
 from chainrule.blocks.special.error_functions import erf, erfc
 from chainrule.compile.loops import FunctionCall, LoopExpression, Unary, call, kind
@@ -114,7 +114,7 @@ ENTRY_BY_ENTRY: dict[Block, str] = {
     ufuncs.fmax: "fmax",
     ufuncs.fmin: "fmin",
     ufuncs.copysign: "copysign",
-    activations.relu: "relu",
+    rectifiers.relu: "relu",
     ufuncs.where: "where",
     ufuncs.exp: "exp",
     ufuncs.expm1: "expm1",

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.block import Elementwise, singular
-from chainrule.blocks.shaping import cast
+from chainrule.blocks.copies import cast
 from chainrule.blocks.special.table import chance, hidden, result_of, special_function, symbol, together
 from chainrule.domains import above_one, example, inside, positive
 from chainrule.libraries import dtype_of, is_complex

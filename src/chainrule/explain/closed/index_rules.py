@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.algebra.powers import multiplied
-from chainrule.blocks.activations import relu, sigmoid
+from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import (
     absolute,
     equal,
@@ -27,6 +27,7 @@ from chainrule.blocks.elementwise import (
 from chainrule.blocks.indexing import getitem
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.normalisation import softmax
+from chainrule.blocks.rectifiers import relu
 from chainrule.explain.closed import calls, identities
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.parts import Part

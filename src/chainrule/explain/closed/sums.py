@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.backward import numpy_number
 from chainrule.block import Block, product_or_zero
+from chainrule.blocks.copies import cast, cast_to_integer, copy
 from chainrule.blocks.elementwise import (
     add,
     divide,
@@ -26,7 +27,7 @@ from chainrule.blocks.linalg import einsum, matmul, outer
 from chainrule.blocks.norms import norm
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, cast, cast_to_integer, copy, reshape, transpose
+from chainrule.blocks.shaping import broadcast_to, reshape, transpose
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Index
 from chainrule.libraries import dtype_of

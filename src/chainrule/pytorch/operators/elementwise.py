@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from chainrule.array import Array
-from chainrule.blocks import activations, normalisation
+from chainrule.blocks import activations, normalisation, rectifiers
 from chainrule.pytorch.operators.conventions import cast
 
 __all__ = ["ELEMENTWISE"]
@@ -28,7 +28,7 @@ def divide(x, y, rounding_mode=None):
 
 
 def elu(x, alpha=1.0, scale=1.0, input_scale=1.0):
-    return activations.elu(x, alpha=alpha) if scale == input_scale == 1 else NotImplemented
+    return rectifiers.elu(x, alpha=alpha) if scale == input_scale == 1 else NotImplemented
 
 
 def softplus(x, beta=1.0, threshold=20.0):
@@ -85,25 +85,25 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "frac": lambda x: x - np.trunc(x),
     "nan_to_num": lambda x, nan=None, posinf=None, neginf=None: np.nan_to_num(x, True, nan or 0.0, posinf, neginf),
     # Activations
-    "relu": activations.relu,
-    "relu6": activations.relu6,
-    "leaky_relu": lambda x, negative_slope=0.01: activations.leaky_relu(x, negative_slope=negative_slope),
-    "prelu": activations.prelu,
+    "relu": rectifiers.relu,
+    "relu6": rectifiers.relu6,
+    "leaky_relu": lambda x, negative_slope=0.01: rectifiers.leaky_relu(x, negative_slope=negative_slope),
+    "prelu": rectifiers.prelu,
     "elu": elu,
-    "celu": lambda x, alpha=1.0: activations.celu(x, alpha=alpha),
-    "selu": activations.selu,
+    "celu": lambda x, alpha=1.0: rectifiers.celu(x, alpha=alpha),
+    "selu": rectifiers.selu,
     "gelu": lambda x, approximate="none": activations.gelu(x, approximate=approximate),
     "silu": activations.silu,
     "mish": activations.mish,
     "sigmoid": activations.sigmoid,
     "log_sigmoid": activations.logsigmoid,
     "softplus": softplus,
-    "hardtanh": lambda x, min_val=-1.0, max_val=1.0: activations.hardtanh(x, min_val=min_val, max_val=max_val),
-    "hardsigmoid": activations.hardsigmoid,
-    "hardswish": activations.hardswish,
-    "softshrink": lambda x, lambd=0.5: activations.softshrink(x, lambd=lambd),
-    "hardshrink": lambda x, lambd=0.5: activations.hardshrink(x, lambd=lambd),
-    "threshold": lambda x, threshold, value: activations.threshold(x, threshold=threshold, value=value),
+    "hardtanh": lambda x, min_val=-1.0, max_val=1.0: rectifiers.hardtanh(x, min_val=min_val, max_val=max_val),
+    "hardsigmoid": rectifiers.hardsigmoid,
+    "hardswish": rectifiers.hardswish,
+    "softshrink": lambda x, lambd=0.5: rectifiers.softshrink(x, lambd=lambd),
+    "hardshrink": lambda x, lambd=0.5: rectifiers.hardshrink(x, lambd=lambd),
+    "threshold": lambda x, threshold, value: rectifiers.threshold(x, threshold=threshold, value=value),
     "glu": lambda x, dim=-1: activations.glu(x, axis=dim),
     "softmax": lambda x, dim, dtype=None: normalisation.softmax(cast(x, dtype), axis=dim),
     "_softmax": lambda x, dim, half_to_float: normalisation.softmax(x, axis=dim),

@@ -11,7 +11,7 @@ from typing import Any
 from chainrule.algebra.identities import EXACT, REAL, STABLE
 from chainrule.backward import numpy_number
 from chainrule.block import Block
-from chainrule.blocks.shaping import cast_to_integer
+from chainrule.blocks.copies import cast_to_integer
 from chainrule.recording import alias
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.matching import IdentityRule

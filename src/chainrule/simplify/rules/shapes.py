@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from chainrule.blocks.copies import cast
 from chainrule.blocks.indexing import add_at, getitem, is_whole
 from chainrule.blocks.reductions import logsumexp, max_, mean, min_, prod
 from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, cast, reshape, transpose
+from chainrule.blocks.shaping import broadcast_to, reshape, transpose
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.rules.rule import Rewrite, adding_to, made_by, shape
 
