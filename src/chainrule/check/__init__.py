@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,12 +12,16 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.block import Block
 from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
+from chainrule.check.by_hand import HandWritten, mistakes_of
+from chainrule.check.by_hand.mistakes import Case
+from chainrule.check.by_hand.returned import gradients_in
+from chainrule.check.by_hand.truth import NamedValues, Truth
 from chainrule.check.call import CheckedCall
 from chainrule.check.compare import DIFFERENCES, compare_gradients, compare_values
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
-from chainrule.check.problem import Problem
-from chainrule.check.report import Blame, Comparison, Report
+from chainrule.check.problem import Problem, precision
+from chainrule.check.report import Blame, Comparison, Mistake, Report, listed
 from chainrule.errors import GradientError, NoAnswer, NoDerivative, asking_others
 from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
@@ -28,7 +33,7 @@ from chainrule.recording import Argnums, chosen_arguments, needs_function, recor
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 
-__all__ = ["Blame", "Comparison", "Report", "check"]
+__all__ = ["Blame", "Comparison", "Mistake", "Report", "check"]
 
 
 def check(
@@ -75,24 +80,29 @@ def check(
             call, args, kwargs = CheckedCall.of_network(network, argnums), tuple(network.values), {}
         else:
             call = CheckedCall.of(f, argnums, args, kwargs)
-        written = None if against is None else _written(against, call, args, kwargs)
-        return _report(call, written, network)
+        written = None if against is None else HandWritten.of(against, call, network)
+        return _report(call if written is None else written.call, written, network)
 
     return derived_from(checked, f, "check")
 
+
+WEIGHTS = 8128
+"""The seed of the random weights: not 0, with which a user may have drawn the inputs."""
 
 BY_HAND = "by hand"
 NETWORK = "autograd"
 """The reference that every network of PyTorch has: its own backward pass, in its own precision."""
 
 
-def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -> Report:
+def _report(call: CheckedCall, hand: HandWritten | None, network: Any = None) -> Report:
     positions = tuple(enumerate(call.labels))
     call_of_leaves = _titled(call)
-    recording = record_call(call_of_leaves, positions, tuple(call.leaves), {})
+    named = NamedValues() if network is None else NamedValues(network.revealed)
+    with contextlib.nullcontext() if hand is None else named.watched():
+        recording = record_call(call_of_leaves, positions, tuple(call.leaves), {})
     graph = graph_between(recording.inputs, recording.outputs)
     outputs = [_as_numpys(value_of(out)) for out in recording.outputs]
-    seeds, weighted = _seeds(outputs, random=isinstance(call.f, Block))
+    seeds, weighted = _seeds(outputs, _weights_for(call, hand))
     path = {*recording.path.inputs, *recording.path.between}
     newest_first = recording.path.between[::-1]
     try:
@@ -104,7 +114,7 @@ def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -
         blame = wrong_rule(newest_first, path)
         if blame is None:
             raise none.error from None
-        return Report(printable(str(call)), (), blame)
+        return Report(printable(str(call)), (), blame, (str(blame),))
 
     stopped = [node for node in graph.nodes if node.block is stop_gradient]
     plain, steady = _run_twice(call)
@@ -113,7 +123,11 @@ def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -
     inputs = [_as_numpys(x) for x in call.leaves]
     problem = Problem(labels, graph, f, inputs, seeds, gradients, rough)
     values = compare_values(problem, outputs, plain if steady else None)
-    extra: dict[str, Sequence[Any]] = {} if written is None else {BY_HAND: written}
+    extra: dict[str, Sequence[Any]] = {}
+    if hand is not None:
+        told = hand.run(call.leaves, seeds)()
+        written = gradients_in(told, call)
+        extra[BY_HAND] = written
     if network is not None:
         own = network.gradients(seeds)
         extra[NETWORK] = [own[argument.key] for argument in call.checked]
@@ -126,11 +140,17 @@ def _report(call: CheckedCall, written: list[Any] | None, network: Any = None) -
     blame = wrong_rule(suspects, path)
     if blame is None and any(c.label.startswith("value") for c in own):
         blame = wrong_value(problem)
-    findings = _findings_by_hand(slopes)
+    findings = [] if blame is None else [str(blame)]
+    findings += _findings_by_hand(slopes)
+    mistakes: list[Mistake] = []
+    if hand is not None and not own and any(not c.ok for c in slopes):
+        first = _case(hand, call, recording, seeds, named)
+        mistakes = mistakes_of(first, _other_case(hand, call, seeds, network), call.labels)
+        findings += map(str, mistakes)
     if own and blame is None:
         findings += _other_reasons(call, own)
     notes = _notes(problem, slopes, stopped, steady, weighted)
-    return Report(printable(str(call)), (*values, *slopes), blame, tuple(findings), tuple(notes))
+    return Report(printable(str(call)), (*values, *slopes), blame, tuple(findings), tuple(notes), tuple(mistakes))
 
 
 def _as_numpys(x: Any) -> Any:
@@ -168,21 +188,29 @@ def _titled(call: CheckedCall) -> Callable[..., Any]:
     return run
 
 
-def _seeds(outputs: Sequence[Any], random: bool) -> tuple[list[np.ndarray], bool]:
-    """A cotangent for each output: 1 for a real scalar, else fixed random weights."""
+def _weights_for(call: CheckedCall, hand: HandWritten | None) -> str:
+    """How L is made of the results: "random" weights in any case, "ones", or random ones unless it is a real scalar."""
+    if isinstance(call.f, Block) or (hand is not None and hand.takes_cotangents):
+        return "random"
+    return "" if hand is None else "ones"
+
+
+def _seeds(outputs: Sequence[Any], weights: str, seed: int = 0) -> tuple[list[np.ndarray], str]:
+    """A cotangent for each output, and how L is made of the outputs; "" if it is the one output."""
     floating = [z for z in outputs if is_inexact(z)]
     if not floating:
         raise GradientError(
             "the function returns nothing of a floating type, so there is no gradient to check" + at_line()
         )
-    random = random or len(floating) > 1 or np.shape(floating[0]) != () or is_complex(floating[0])
-    rng = np.random.default_rng(0)
+    several = len(floating) > 1 or np.shape(floating[0]) != () or is_complex(floating[0])
+    random = weights == "random" or (several and weights != "ones")
+    rng = np.random.default_rng([WEIGHTS, seed])
     seeds = []
     for z in outputs:
         dtype = z.dtype if isinstance(z, np.ndarray | np.generic) and is_inexact(z) else np.float64
-        weights = random_like(rng, z) if random else np.ones(np.shape(z))
-        seeds.append(np.asarray(weights if is_inexact(z) else np.zeros(np.shape(z)), dtype=dtype))
-    return seeds, random
+        drawn = random_like(rng, z) if random else np.ones(np.shape(z))
+        seeds.append(np.asarray(drawn if is_inexact(z) else np.zeros(np.shape(z)), dtype=dtype))
+    return seeds, "random weights" if random else "sum" if several else ""
 
 
 def _plain(x: Any) -> Any:
@@ -212,37 +240,36 @@ def _with_stops(graph: Graph) -> Callable[..., Any]:
 # A gradient written by hand ----------------------------------------------------------------------------------
 
 
-def _written(against: Callable[..., Any], call: CheckedCall, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-    """The gradients from the user's function, one for each checked leaf; None if it has none for that argument."""
-    new_args, new_kwargs = call.trees([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in call.leaves])
-    told = against(*new_args, **new_kwargs)
-    arguments = call.checked
-    if len(arguments) == 1:
-        alone = isinstance(told, tuple) and len(told) == 1 and len(arguments[0].leaves) == 1
-        trees = told if alone else (told,)
-    elif isinstance(told, tuple | list) and len(told) == len(arguments):
-        trees = tuple(told)
-    elif not isinstance(told, tuple | list):
-        trees = (told, *[None] * (len(arguments) - 1))
-    else:
-        names = ", ".join(a.name for a in arguments)
-        raise GradientError(
-            f"the gradient written by hand returned {len(told)} gradients, but {len(arguments)} arguments are checked: "
-            f"{names}; return a tuple with one for each, or choose with argnums" + at_line()
-        )
-    result: list[Any] = []
-    for argument, tree in zip(arguments, trees, strict=True):
-        if tree is None:
-            result += [None] * len(argument.checked)
-            continue
-        leaves = [np.asarray(tree)] if len(argument.leaves) == 1 and not isinstance(tree, dict) else flatten(tree)[0]
-        if len(leaves) != len(argument.leaves):
-            raise GradientError(
-                f"the gradient written by hand has {len(leaves)} arrays for {argument.name}, which has "
-                f"{len(argument.leaves)}: {', '.join(argument.labels)}" + at_line()
-            )
-        result += [value_of(leaves[i]) for i in argument.checked]
-    return result
+def _case(hand: HandWritten, call: CheckedCall, recording: Any, seeds: Sequence[Any], named: NamedValues) -> Case:
+    """The function written by hand, and what would be right, on the inputs of a recording."""
+    tolerance = float(np.sqrt(precision([*call.leaves, *(node.value for node in recording.path.between)])))
+    truth = Truth(recording, seeds, call.labels, named, tolerance)
+    leaves = [value_of(x) for x in call.leaves]
+    return Case(truth, lambda: hand.run(leaves, seeds), lambda told: gradients_in(told, call))
+
+
+def _other_case(hand: HandWritten, call: CheckedCall, seeds: Sequence[Any], network: Any) -> Case | None:
+    """The same on other inputs: each number is changed by up to a quarter; None if f is not defined there."""
+    rng = np.random.default_rng(1)
+    moved = call.with_leaves([_moved(x, rng) for x in call.leaves])
+    named = NamedValues() if network is None else NamedValues(network.revealed)
+    try:
+        with asking_others(), named.watched(), np.errstate(all="ignore"):
+            recording = record_call(_titled(moved), tuple(enumerate(call.labels)), tuple(moved.leaves), {})
+    except NoAnswer:
+        return None
+    outputs = [_as_numpys(value_of(out)) for out in recording.outputs]
+    if not all(np.all(np.isfinite(z)) for z in outputs if is_inexact(z)):
+        return None
+    others, _ = _seeds(outputs, _weights_for(call, hand), seed=1)
+    if any(a.shape != b.shape for a, b in zip(others, seeds, strict=True)):
+        return None
+    return _case(hand, moved, recording, others, named)
+
+
+def _moved(x: Any, rng: np.random.Generator) -> Any:
+    x = np.asarray(x)
+    return (x * rng.uniform(0.75, 1.25, x.shape)).astype(x.dtype)[()]
 
 
 def _findings_by_hand(comparisons: Sequence[Comparison]) -> list[str]:
@@ -258,13 +285,9 @@ def _findings_by_hand(comparisons: Sequence[Comparison]) -> list[str]:
         agree = [
             o.reference for o in comparisons if o.label == c.label and o.reference != BY_HAND and o.ok and o.settled
         ]
-        with_ = f"; {_and(agree)} agree{'s' * (len(agree) == 1)} with chainrule" if agree else ""
+        with_ = f"; {listed(agree)} agree{'s' * (len(agree) == 1)} with chainrule" if agree else ""
         findings.append(f"{text}{place}: it gives {c.theirs:.6g}, chainrule {c.ours:.6g}{with_}.")
     return findings
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 # What else there is to say -----------------------------------------------------------------------------------
@@ -297,10 +320,12 @@ def _writes_into(call: CheckedCall) -> list[str]:
 
 
 def _notes(
-    problem: Problem, comparisons: Sequence[Comparison], stopped: Sequence[Node], steady: bool, weighted: bool
+    problem: Problem, comparisons: Sequence[Comparison], stopped: Sequence[Node], steady: bool, weighted: str
 ) -> list[str]:
     notes = []
-    if weighted:
+    if weighted == "sum":
+        notes.append("L is the sum of what is returned.")
+    elif weighted:
         part = "real part of the sum" if any(is_complex(dz) for dz in problem.seeds) else "sum"
         notes.append(f"L is the {part} of what is returned, times fixed random weights.")
     for library in LIBRARIES:
@@ -325,7 +350,7 @@ def _notes(
             if c.lost:
                 notes.append(f"∂L/∂{label}: {c.reference} gives NaN for {c.lost}; the function's own slopes are right.")
         if kinks := max((c.kinks - c.lost for c in mine), default=0):
-            names = _and([c.reference for c in mine if c.kinks > c.lost])
+            names = listed([c.reference for c in mine if c.kinks > c.lost])
             notes.append(
                 f"∂L/∂{label}: {kinks} at a kink, where any number between the slopes on both sides is right ({names})."
             )

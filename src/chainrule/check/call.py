@@ -110,6 +110,17 @@ class CheckedCall:
     def labels(self) -> list[str]:
         return [a.labels[i] for a in self.arguments for i in a.checked]
 
+    def with_leaves(self, leaves: Sequence[Any]) -> CheckedCall:
+        """The same call with other values of the checked leaves."""
+        new = iter(leaves)
+        return replace(
+            self,
+            arguments=tuple(
+                replace(a, leaves=tuple(next(new) if i in a.checked else x for i, x in enumerate(a.leaves)))
+                for a in self.arguments
+            ),
+        )
+
     def __call__(self, *leaves: Any) -> Any:
         return self.run(leaves)
 

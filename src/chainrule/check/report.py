@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from chainrule.errors import CheckFailed
 from chainrule.escape import markdown, markdown_code
 from chainrule.node import Line
 
-__all__ = ["Blame", "Comparison", "Report"]
+__all__ = ["Blame", "Comparison", "Mistake", "Report"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,40 @@ class Blame:
         return f"{which}: {self.reason}" + (f"\n  at {self.line}" if self.line else "")
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """A line of a gradient written by hand that is wrong.
+
+    Attributes
+    ----------
+    variable : what the line assigns or returns, as it is written there.
+    meaning : what that should be: "∂L/∂var".
+    line : the line; None if the source is not known.
+    diagnosis : what is wrong with it, if it is known: "exactly 3 times too large". It holds on other inputs too.
+    right_before : the variables before it that are right.
+    fixed : the gradients that are right if this variable is.
+    """
+
+    variable: str
+    meaning: str
+    line: Line | None
+    diagnosis: str = ""
+    right_before: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        what = f": {self.diagnosis}" if self.diagnosis else ""
+        place = f"\n  at {self.line}" if self.line else ""
+        fixed = f"\nWith {self.variable} put right, {listed(self.fixed)} would be right." if self.fixed else ""
+        before = f"\nRight before it: {', '.join(self.right_before)}." if self.right_before else ""
+        return f"{self.variable} is not {self.meaning}{what}.{place}{fixed}{before}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a text: x, y and z."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 @dataclass(frozen=True, repr=False)
 class Report:
     """The results of `cr.check`. It prints as a table; `bool(report)` is `report.ok`.
@@ -116,6 +151,7 @@ class Report:
     blame : the first block to blame, going from the loss backwards, or None.
     findings : what is wrong, as sentences; empty if nothing is.
     notes : further information: missing references, steps, kinks.
+    mistakes : the wrong lines of a gradient written by hand, in the order in which they run; in `findings` too.
     """
 
     title: str
@@ -123,6 +159,7 @@ class Report:
     blame: Blame | None = None
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -147,9 +184,10 @@ class Report:
         if self.comparisons:
             lines += [*_table(self.comparisons), ""]
         for finding in self.findings:
-            lines += [finding, ""]
-        if self.blame is not None:
-            lines += ["To blame:", *(f"  {line}" for line in str(self.blame).split("\n")), ""]
+            if self.blame is not None and finding == str(self.blame):
+                lines += ["To blame:", *(f"  {line}" for line in finding.split("\n")), ""]
+            else:
+                lines += [finding, ""]
         lines += self.notes
         return "\n".join(line for text in lines for part in text.split("\n") for line in _wrapped(part)).rstrip()
 
@@ -190,7 +228,8 @@ class Report:
         )
 
     def _remarks(self) -> list[str]:
-        return [*self.findings, *([f"To blame: {self.blame}"] if self.blame else []), *self.notes]
+        blame = str(self.blame) if self.blame is not None else None
+        return [*(f"To blame: {text}" if text == blame else text for text in self.findings), *self.notes]
 
 
 def _paragraph(text: str) -> str:

@@ -1,0 +1,11 @@
+"""A backward pass written by hand: how it is called, which of its lines is wrong, and what is wrong with it.
+
+`calling` calls it as it is written, `watched` notes what each of its statements assigns, `truth` has the right gradient
+of everything that the forward pass computed. `mistakes` puts the two side by side and finds the first wrong line by
+putting values right, one after the other; `diagnosis` says what is wrong with the value of that line.
+"""
+
+from chainrule.check.by_hand.calling import HandWritten
+from chainrule.check.by_hand.mistakes import mistakes_of
+
+__all__ = ["HandWritten", "mistakes_of"]

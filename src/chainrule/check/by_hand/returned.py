@@ -1,0 +1,123 @@
+"""What a gradient written by hand returns: a gradient, a tuple of them, or a dict by names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import value_of
+from chainrule.check.by_hand.names import named_by
+from chainrule.check.by_hand.watched import array_of
+from chainrule.check.call import CheckedArgument, CheckedCall
+from chainrule.errors import GradientError
+from chainrule.node import at_line
+from chainrule.trees import flatten
+
+__all__ = ["gradients_in", "last_name", "others_in"]
+
+
+def last_name(label: str) -> str:
+    """The last name in the label of an argument: W of params['W']."""
+    return label.replace("]", "").replace("'", "").replace("[", ".").split(".")[-1]
+
+
+def gradients_in(told: Any, call: CheckedCall) -> list[Any]:
+    """The gradients that the user's function returned, one for each checked leaf; None if it has none for that."""
+    if _is_by_names(told, call):
+        found = _by_names(told, call)
+        return [found.get(label) for label in call.labels]
+    result: list[Any] = []
+    for argument, tree in zip(call.checked, _trees(told, call), strict=True):
+        if tree is None:
+            result += [None] * len(argument.checked)
+            continue
+        leaves = [_array(tree)] if len(argument.leaves) == 1 and not isinstance(tree, dict) else flatten(tree)[0]
+        if len(leaves) != len(argument.leaves):
+            raise GradientError(
+                f"the gradient written by hand has {len(leaves)} arrays for {argument.name}, which has "
+                f"{len(argument.leaves)}: {', '.join(argument.labels)}" + at_line()
+            )
+        result += [_array(leaves[i]) for i in argument.checked]
+    return result
+
+
+def others_in(told: Any, call: CheckedCall) -> dict[str, np.ndarray]:
+    """What it returned beside the gradients of the arguments: entries of a dict, by their keys."""
+    if not _is_by_names(told, call):
+        return {}
+    taken = {key for key in told if _label(key, call) is not None}
+    arrays = {key: array_of(value) for key, value in told.items() if isinstance(key, str) and key not in taken}
+    return {key: value for key, value in arrays.items() if value is not None}
+
+
+def _array(x: Any) -> Any:
+    found = array_of(value_of(x))
+    return np.asarray(value_of(x)) if found is None else found
+
+
+def _trees(told: Any, call: CheckedCall) -> Sequence[Any]:
+    """A tree of gradients for each checked argument, or None."""
+    arguments = call.checked
+    if len(arguments) == 1 and not _is_for_all(told, call):
+        alone = isinstance(told, tuple) and len(told) == 1 and len(arguments[0].leaves) == 1
+        return told if alone else (told,)
+    if not isinstance(told, tuple | list):
+        return (told, *[None] * (len(arguments) - 1))
+    if len(told) == len(arguments):
+        return told
+    if _is_for_all(told, call):
+        return [tree for a, tree in zip(call.arguments, told, strict=True) if a.checked]
+    arrays = [a for a in arguments if not isinstance(a.leaves[0], float) or len(a.leaves) > 1]
+    if len(told) == len(arrays):  # none for numbers such as eps
+        trees = iter(told)
+        return [next(trees) if a in arrays else None for a in arguments]
+    names = ", ".join(a.name for a in arguments)
+    raise GradientError(
+        f"the gradient written by hand returned {len(told)} gradients, but {len(arguments)} arguments are checked: "
+        f"{names}; return a tuple with one for each, or choose with argnums" + at_line()
+    )
+
+
+def _is_for_all(told: Any, call: CheckedCall) -> bool:
+    """Whether there is one value for each argument, None for those without a gradient."""
+    return (
+        isinstance(told, tuple)
+        and len(told) == len(call.arguments) > len(call.checked)
+        and all(tree is None for a, tree in zip(call.arguments, told, strict=True) if not _has_numbers(a))
+        and any(tree is None for tree in told)
+    )
+
+
+def _has_numbers(argument: CheckedArgument) -> bool:
+    return bool(argument.checked)
+
+
+def _is_by_names(told: Any, call: CheckedCall) -> bool:
+    """Whether the result is a dict by names of values, and not a dict because the argument is one."""
+    if not isinstance(told, Mapping) or not told or not all(isinstance(key, str) for key in told):
+        return False
+    if len(call.checked) == 1 and len(call.checked[0].leaves) > 1:
+        own = {last_name(label) for label in call.checked[0].labels}
+        return not set(told) <= own and bool(_by_names(told, call))
+    return True
+
+
+def _by_names(told: Mapping[str, Any], call: CheckedCall) -> dict[str, Any]:
+    """The gradients by the labels of the arguments."""
+    found = {}
+    for key, value in told.items():
+        label = _label(key, call)
+        if label is not None and array_of(value) is not None:
+            found[label] = array_of(value)
+    return found
+
+
+def _label(key: str, call: CheckedCall) -> str | None:
+    """The checked argument whose gradient an entry of a dict is: W, dW and grad_W are that of W."""
+    names = {last_name(label): label for label in call.labels}
+    if key in call.labels:
+        return key
+    name = key if key in names else named_by(key, names)
+    return None if name is None else names[name]

@@ -1,0 +1,258 @@
+"""The right gradient of everything that a function has computed, by the names of the user's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, node_of, value_of
+from chainrule.backward import Path, backpropagate, pulled
+from chainrule.check.by_hand.returned import last_name
+from chainrule.check.by_hand.watched import watch_frames
+from chainrule.libraries import is_inexact
+from chainrule.node import Node
+from chainrule.recording import Recording
+
+__all__ = ["NamedValues", "Truth", "broadcasts_to"]
+
+
+class NamedValues:
+    """The recorded values that the variables of a running function hold, by name, in the order of time."""
+
+    def __init__(self, revealed: Callable[[Any], Any] = lambda x: x) -> None:
+        self.of: dict[str, list[Node]] = {}
+        self._revealed = revealed
+        self._seen: set[tuple[str, Node]] = set()
+
+    def watched(self) -> Any:
+        """A context in which user code runs."""
+        return watch_frames(lambda frame: self._look)
+
+    def _look(self, frame: Any, event: str, argument: Any) -> None:
+        for name, value in frame.f_locals.items():
+            self._add(name, value)
+
+    def _add(self, name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                if isinstance(key, str) and not isinstance(part, dict):
+                    self._add(key, part)
+        elif name == "self" and hasattr(value, "__dict__") and type(value) is not Array:
+            for key, part in vars(value).items():
+                if type(part) is Array:
+                    self._add(key, part)
+        else:
+            value = self._revealed(value)
+            if type(value) is Array:
+                self.put(name, node_of(value))
+
+    def put(self, name: str, node: Node) -> None:
+        if (name, node) not in self._seen:
+            self._seen.add((name, node))
+            self.of.setdefault(name, []).append(node)
+
+
+class Truth:
+    """What a recording says of each named value.
+
+    Attributes
+    ----------
+    named : the nodes of each name, in the order of time; only those that L depends on.
+    nodes : the inputs and all steps that depend on them, in the order of time; `places` has their positions.
+    tolerance : differences up to this part of the largest entry count as rounding.
+    """
+
+    def __init__(
+        self, recording: Recording, seeds: Sequence[Any], labels: Sequence[str], named: NamedValues, tolerance: float
+    ):
+        self.tolerance = tolerance
+        self.inputs = recording.inputs
+        self.path = recording.path
+        self._seeds: dict[Node, Any] = {}
+        for out, seed in zip(recording.outputs, seeds, strict=True):
+            if type(out) is Array:
+                node = node_of(out)
+                self._seeds[node] = self._seeds[node] + seed if node in self._seeds else seed
+        for label, node in zip(labels, self.inputs, strict=True):
+            named.put(last_name(label), node)
+        known = {*self.inputs, *self.path.between}
+        self.named = {
+            name: sorted((n for n in nodes if n in known), key=lambda n: n.order) for name, nodes in named.of.items()
+        }
+        self.named = {name: nodes for name, nodes in self.named.items() if nodes}
+        self.places = {node: i for i, node in enumerate((*self.inputs, *self.path.between))}
+        self.nodes = list(self.places)
+        self._name: dict[Node, str] = {}
+        self._parts: dict[tuple[Node, Node], np.ndarray] = {}
+        for name, nodes in self.named.items():
+            for node in nodes:
+                self._name.setdefault(node, name)
+
+    @cached_property
+    def gradients(self) -> dict[Node, np.ndarray]:
+        """∂L/∂node for each node."""
+        found = backpropagate(self.path, dict(self._seeds), recorded=False)
+        return {n: np.zeros(np.shape(n.value)) if g is None else np.array(value_of(g)) for n, g in found.items()}
+
+    def name_of(self, node: Node) -> str:
+        """The name of a value; of one without a name, that of the next one that is made of it, or its block's."""
+        if node in self._name:
+            return self._name[node]
+        following = self.users.get(node, [])
+        if len(following) == 1:
+            return self.name_of(following[0])
+        return f"the result of {node.block.name}" if node.block is not None else "an argument"
+
+    @cached_property
+    def users(self) -> dict[Node, list[Node]]:
+        """The steps that take each node as an operand."""
+        found: dict[Node, list[Node]] = {}
+        for node in self.path.between:
+            for operand in dict.fromkeys(i for i in node.inputs if type(i) is Node):
+                if operand in self.places:
+                    found.setdefault(operand, []).append(node)
+        return found
+
+    # Comparing ----------------------------------------------------------------------------------------------------
+
+    def agrees(self, given: Any, right: Any, least: float | None = None) -> bool:
+        """Whether a value is the right one, up to rounding and to axes of length 1."""
+        a, b = np.squeeze(np.asarray(given)), np.squeeze(np.asarray(right))
+        if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+            return False
+        size = max(_size(a), _size(b), self._least if least is None else least)
+        with np.errstate(all="ignore"):
+            return bool(np.max(np.abs(a - b), initial=0.0, where=np.isfinite(a)) <= self.tolerance * size)
+
+    @cached_property
+    def _least(self) -> float:
+        """Terms of this size may cancel; what is left of them is rounding."""
+        return 1e-6 * max(map(_size, self.gradients.values()), default=0.0)
+
+    def factor(self, given: Any, right: Any) -> float | None:
+        """The number by which a value differs from the right one; None if it is not a multiple of it."""
+        a, b = np.squeeze(np.asarray(given)), np.squeeze(np.asarray(right))
+        square = float(np.sum(np.abs(b) ** 2))
+        if a.shape != b.shape or not np.isfinite(square) or square == 0 or _size(b) <= self.tolerance * self._least:
+            return None
+        factor = float(np.real(np.sum(np.conj(b) * a))) / square
+        factor = round(factor) if abs(factor - round(factor)) <= self.tolerance * abs(factor) else factor
+        return factor if self.agrees(a, factor * b, 0.0) else None
+
+    def is_multiple(self, given: np.ndarray, rights: Sequence[np.ndarray]) -> bool:
+        """Whether a value is one of the right ones, but for a factor or a divisor that has a name."""
+        for right in rights:
+            if self.agrees(given, right, 0.0):
+                return True
+            for _, v in self.named_arrays():
+                if broadcasts_to(v, right) and np.any(v) and given.shape == right.shape:
+                    if self.agrees(given * v, right, 0.0) or self.agrees(given, right * v, 0.0):
+                        return True
+        return False
+
+    @cached_property
+    def with_names(self) -> set[Node]:
+        """The nodes that have a name."""
+        return set(self._name)
+
+    def alike(self, node: Node) -> list[Node]:
+        """The nodes with the same name, the one itself first."""
+        name = self._name.get(node)
+        return [node, *(n for n in self.named.get(name or "", ()) if n is not node)]
+
+    # Parts of a gradient ------------------------------------------------------------------------------------------
+
+    def pull_step(self, step: Node, dz: Any, target: Node) -> np.ndarray:
+        """The gradient that one step hands to one of its operands, from dz."""
+        wanted = [i is target for i in step.inputs]
+        with np.errstate(all="ignore"):
+            grads = pulled(step, np.asarray(dz, dtype=np.asarray(step.value).dtype)[()], wanted, recorded=False)
+        total = np.zeros(np.shape(target.value))
+        for g, want in zip(grads, wanted, strict=True):
+            if want and g is not None:
+                total = total + np.asarray(value_of(g))
+        return total
+
+    def parts(self, target: Node) -> dict[str, np.ndarray]:
+        """The contributions to ∂L/∂target, by the names of the values that are made of it."""
+        found: dict[str, np.ndarray] = {}
+        for step in self.users.get(target, []):
+            part = self.part(target, step)
+            name = self.name_of(step)
+            found[name] = found[name] + part if name in found else part
+        if target in self._seeds and found:
+            found["the result itself"] = np.asarray(self._seeds[target])
+        return found
+
+    def part(self, target: Node, step: Node) -> np.ndarray:
+        """What one step hands to ∂L/∂target."""
+        if (target, step) not in self._parts:
+            self._parts[target, step] = self.pull_step(step, self.gradients[step], target)
+        return self._parts[target, step]
+
+    def sums_of_parts(self, target: Node, factor: float = 1.0) -> list[np.ndarray]:
+        """What ∂L/∂target may be while not all of its contributions have been added: sums of some of them."""
+        steps = self.users.get(target, [])
+        parts = [factor * self.part(target, step) for step in steps]
+        if target in self._seeds:
+            parts.append(factor * np.asarray(self._seeds[target]))
+        if len(parts) > 8:  # then those of a loop, in its order
+            return [*np.cumsum(parts, 0), *np.cumsum(parts[::-1], 0)]
+        some = [
+            [p for i, p in enumerate(parts) if chosen >> i & 1] for chosen in range(1, 2 ** len(parts))
+        ]
+        return [np.sum(few, axis=0) for few in some]
+
+    def part_through(self, target: Node, through: Node) -> np.ndarray:
+        """What reaches ∂L/∂target by way of one value."""
+        return self._pulled(target, {through: self.gradients[through]}, until=through)
+
+    def without(self, target: Node, held: Sequence[Node]) -> np.ndarray:
+        """∂L/∂target with some values held constant."""
+        return self._pulled(target, dict(self._seeds), held=frozenset(held))
+
+    def _pulled(
+        self, target: Node, seeds: dict[Node, Any], until: Node | None = None, held: frozenset[Node] = frozenset()
+    ) -> np.ndarray:
+        last = self.places[until] if until is not None else len(self.places)
+        depending = {target}
+        between = []
+        for node in self.path.between:
+            if self.places[node] <= last and node not in held and any(
+                type(i) is Node and i in depending for i in node.inputs
+            ):
+                depending.add(node)
+                between.append(node)
+        seeds = {node: np.array(seed) for node, seed in seeds.items() if node in depending}
+        with np.errstate(all="ignore"):
+            g = backpropagate(Path([target], between, False), seeds, recorded=False, between=False)[target]
+        return np.zeros(np.shape(target.value)) if g is None else np.array(value_of(g))
+
+    def between(self, target: Node) -> list[tuple[str, Node]]:
+        """The named values that are made of a value and that L depends on."""
+        depending = {target}
+        found = []
+        for node in self.path.between:
+            if any(type(i) is Node and i in depending for i in node.inputs):
+                depending.add(node)
+                if node in self._name and node not in self._seeds:
+                    found.append((self._name[node], node))
+        return found
+
+    def named_arrays(self) -> list[tuple[str, np.ndarray]]:
+        """The values of floating type that have names."""
+        return [(self._name[n], np.asarray(n.value)) for n in self.nodes if n in self._name and is_inexact(n.value)]
+
+
+def broadcasts_to(value: np.ndarray, other: np.ndarray) -> bool:
+    """Whether an array can be repeated to the shape of another."""
+    return value.ndim <= other.ndim and all(
+        a in (1, b) for a, b in zip(value.shape[::-1], other.shape[::-1], strict=False)
+    )
+
+
+def _size(x: np.ndarray) -> float:
+    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))

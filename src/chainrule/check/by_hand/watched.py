@@ -1,0 +1,224 @@
+"""Watching a function of the user's: what each of its statements assigns, and what if it had assigned something else."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.by_hand.statements import Statement, Target, statements_of
+from chainrule.node import is_internal
+
+__all__ = ["Assigned", "TooLong", "Watched", "array_of", "watch_frames"]
+
+LIMIT = 20_000
+"""The largest number of assignments that are followed."""
+
+BYTES = 500_000_000
+"""The largest amount of memory for their values."""
+
+
+class TooLong(Exception):
+    """A function assigns more than is followed."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """One execution of a statement that assigns an array or a number.
+
+    Attributes
+    ----------
+    call : the number of the call of the function in which it is.
+    text : the variable, as it is written in the statement.
+    name : its name, or the last part of it: `W` for `grads['W']`.
+    value : a copy of the value that it has afterwards.
+    whole : whether it was bound anew, so that nothing of an older value is in it.
+    """
+
+    call: int
+    file: str
+    line: int
+    text: str
+    name: str
+    value: np.ndarray
+    whole: bool
+
+
+def array_of(x: Any) -> np.ndarray | None:
+    """An array or a number as an array; a tensor of PyTorch as NumPy's; None for anything else."""
+    if isinstance(x, np.ndarray):
+        return x if x.dtype.kind in "fciub" else None
+    if isinstance(x, np.generic | float | int | complex) and not isinstance(x, bool):
+        return np.asarray(x)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.Tensor):
+        return x.detach().cpu().numpy()
+    if type(x).__module__.startswith("jaxlib") or type(x).__module__.startswith("jax."):
+        return np.asarray(x) if not hasattr(x, "aval") or not hasattr(x, "_trace") else None
+    return None
+
+
+@contextlib.contextmanager
+def watch_frames(called: Callable[[Any], Callable[[Any, str, Any], None] | None]) -> Iterator[None]:
+    """While user code runs, call `called(frame)` for every function that it enters.
+
+    It returns a function that is called with the frame, "line" or "return" and the returned value before each line and
+    at the end, or None.
+    """
+
+    def enter(frame: Any, event: str, argument: Any) -> Any:
+        code = frame.f_code
+        if is_internal(code.co_filename) or code.co_filename.startswith(_LIBRARIES) or code.co_name[0] == "<":
+            return None
+        told = called(frame)
+        if told is None:
+            return None
+
+        def look(frame: Any, event: str, argument: Any) -> Any:
+            if event in ("line", "return"):
+                told(frame, event, argument)
+            return look
+
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+_LIBRARIES = tuple(sysconfig.get_path(which) for which in ("stdlib", "purelib", "platlib"))
+
+
+class Watched:
+    """One run of a function, with what it assigns.
+
+    Parameters
+    ----------
+    put_right : other values for some of its assignments, by their position in `assigned`.
+
+    Attributes
+    ----------
+    assigned : in the order in which it happened.
+    returned : the file and the return statement that ended the function; None if there is none.
+    """
+
+    def __init__(self, put_right: dict[int, np.ndarray] | None = None):
+        self.assigned: list[Assigned] = []
+        self.returned: tuple[str, Statement] | None = None
+        self._put_right = put_right or {}
+        self._calls = 0
+        self._bytes = 0
+
+    def run(self, f: Callable[[], Any]) -> Any:
+        """Call f."""
+        with watch_frames(self._enter), np.errstate(all="ignore"):
+            return f()
+
+    def _enter(self, frame: Any) -> Callable[[Any, str, Any], None] | None:
+        statements = statements_of(frame.f_code.co_filename)
+        if not statements:
+            return None
+        call, self._calls = self._calls, self._calls + 1
+        file = frame.f_code.co_filename
+        code = frame.f_code
+        given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        back = frame.f_back
+        where = (back.f_code.co_filename, back.f_lineno) if call else (file, code.co_firstlineno)
+        self._note(frame, call, where, [Target(name, name) for name in given])
+        before: Statement | None = None
+
+        def look(frame: Any, event: str, argument: Any) -> None:
+            nonlocal before
+            now = statements.get(frame.f_lineno) if event == "line" else None
+            same = now is not None and now is before
+            if same and (now.first != now.last or frame.f_lineno != now.first):
+                return
+            if before is not None and before.targets:
+                self._note(frame, call, (file, before.first), before.targets)
+            if event == "return" and call == 0 and before is not None and before.returned:
+                self.returned = (file, before)
+            before = now
+
+        return look
+
+    def _note(self, frame: Any, call: int, where: tuple[str, int], targets: Sequence[Target]) -> None:
+        variables = frame.f_locals  # a snapshot; what is written into it becomes the variable's value
+        written: list[tuple[Any, Any, Any]] = []
+        for target in targets:
+            try:
+                owner, key, text, name = _place(target, frame.f_globals, variables)
+                now = owner[key] if not isinstance(key, _Attribute) else getattr(owner, key.name)
+            except (KeyError, IndexError, AttributeError, TypeError, NameError):
+                continue
+            value = array_of(now)
+            if value is None or value.dtype.kind not in "fc" and value.ndim == 0 and target.text == text and call:
+                continue
+            place = len(self.assigned)
+            if place >= LIMIT or self._bytes > BYTES:
+                raise TooLong
+            if not target.sure and self._is_unchanged(call, text, value):
+                continue
+            if place in self._put_right:
+                value = _fitted(self._put_right[place], value)
+                written.append((owner, key, _put(now, value)))
+            self._bytes += value.nbytes
+            self.assigned.append(
+                Assigned(call, *where, text, name, np.array(value), target.whole)
+            )
+        for owner, key, new in written:
+            if isinstance(key, _Attribute):
+                setattr(owner, key.name, new)
+            else:
+                owner[key] = new
+
+    def _is_unchanged(self, call: int, text: str, value: np.ndarray) -> bool:
+        last = next((a for a in reversed(self.assigned) if a.call == call and a.text == text), None)
+        return last is None or np.array_equal(last.value, value, equal_nan=True)
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    name: str
+
+
+def _place(target: Target, outside: dict[str, Any], variables: Any) -> tuple[Any, Any, str, str]:
+    """Where a target is kept (an object, and a key or an attribute of it), its text and its name."""
+    if target.owner is None:
+        return variables, target.name, target.text, target.name
+    owner = eval(target.owner, outside, dict(variables))  # a path of names, as it is written
+    if target.key is None:
+        return owner, _Attribute(target.attribute), target.text, target.name
+    assert target.outer is not None
+    if not isinstance(owner, dict | list):
+        return _place(target.outer, outside, variables)
+    key = eval(target.key, outside, dict(variables))
+    name = key if isinstance(key, str) else target.outer.name
+    text = f"{target.outer.text}[{key!r}]"
+    return owner, key, text, name
+
+
+def _fitted(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """A value in the dtype of the one whose place it takes, and in its shape if that differs by axes of length 1."""
+    new = np.array(new, dtype=old.dtype if old.dtype.kind in "fc" else None)
+    return new.reshape(old.shape) if np.squeeze(new).shape == np.squeeze(old).shape else new
+
+
+def _put(now: Any, value: np.ndarray) -> Any:
+    """The object that takes the place of a value: the same one, written into, if it is a part of another array."""
+    if isinstance(now, np.ndarray):
+        if now.base is not None and now.flags.writeable and now.shape == value.shape:
+            now[...] = value
+            return now
+        return np.array(value)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(now, torch.Tensor):
+        return torch.from_numpy(np.array(value)).to(now.device)
+    return value[()] if value.ndim == 0 else np.array(value)
