@@ -28,7 +28,7 @@ def attention_backward(dout, X, Wq, Wk, Wv):
     dWk = np.einsum("btd,bth->dh", X, dK)
     dWv = np.einsum("btd,bth->dh", X, dV)
     dX = dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T
-    return dict(dX=dX, dWq=dWq, dWk=dWk, dWv=dWv, dA=dA, dscores=dscores, dQ=dQ)
+    return {"dX": dX, "dWq": dWq, "dWk": dWk, "dWv": dWv, "dA": dA, "dscores": dscores, "dQ": dQ}
 
 
 def check():
@@ -39,7 +39,7 @@ def check():
 
 
 MISTAKES = [
-    ("V not transposed", "dA = dout @ V.swapaxes(-1, -2)", "dA = dout @ (V.swapaxes(-1, -2) - 1)"),
+    ("V of the first", "dA = dout @ V.swapaxes(-1, -2)", "dA = dout @ V[0].T"),
     ("A not transposed", "dV = A.swapaxes(-1, -2) @ dout", "dV = A @ dout"),
     (
         "softmax as elementwise",

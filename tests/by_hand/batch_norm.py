@@ -6,7 +6,7 @@ import chainrule as cr
 
 
 def batchnorm_forward(x, gamma, beta, eps):
-    N, D = x.shape
+    N = x.shape[0]
     mu = np.sum(x, axis=0) / N
     xmu = x - mu
     sq = xmu**2

@@ -50,5 +50,9 @@ MISTAKES = [
         "dmu = (dx_hat / np.sqrt(var + eps)).sum(axis=0)",
     ),
     ("beta averaged", 'grads["beta"] = dy.sum(axis=0)', 'grads["beta"] = dy.mean(axis=0)'),
-    ("x instead of x_hat", 'grads["gamma"] = (dy * cache["x_hat"]).sum(axis=0)', 'grads["gamma"] = (dy * x).sum(axis=0)'),
+    (
+        "x instead of x_hat",
+        'grads["gamma"] = (dy * cache["x_hat"]).sum(axis=0)',
+        'grads["gamma"] = (dy * x).sum(axis=0)',
+    ),
 ]

@@ -44,7 +44,7 @@ def check():
 
 
 MISTAKES = [
-    ("1 not subtracted", "dout[np.arange(len(labels)), labels] -= 1", "dout[np.arange(len(labels)), labels] -= 0"),
+    ("1 added", "dout[np.arange(len(labels)), labels] -= 1", "dout[np.arange(len(labels)), labels] += 1"),
     ("1/N forgotten", "dout /= len(labels)", "dout /= 1"),
     ("mask forgotten", "dout[h <= 0] = 0", "dout[h <= -1] = 0"),
     ("mask turned", "dout[h <= 0] = 0", "dout[h > 0] = 0"),

@@ -6,8 +6,8 @@ import chainrule as cr
 
 
 def conv_forward(x, w, b, stride=2, pad=1):
-    N, C, H, W = x.shape
-    F, C, HH, WW = w.shape
+    N, _, H, W = x.shape
+    F, _, HH, WW = w.shape
     xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     Ho, Wo = 1 + (H + 2 * pad - HH) // stride, 1 + (W + 2 * pad - WW) // stride
     out = np.zeros((N, F, Ho, Wo))
@@ -17,11 +17,11 @@ def conv_forward(x, w, b, stride=2, pad=1):
                 for j in range(Wo):
                     window = xp[n, :, i * stride : i * stride + HH, j * stride : j * stride + WW]
                     out[n, f, i, j] = np.sum(window * w[f]) + b[f]
-    return out, (x, w, b, xp, stride, pad)
+    return out, (w, b, xp, stride, pad)
 
 
 def conv_backward(dout, cache):
-    x, w, b, xp, stride, pad = cache
+    w, b, xp, stride, pad = cache
     N, F, Ho, Wo = dout.shape
     HH, WW = w.shape[2:]
     dxp = np.zeros_like(xp)

@@ -35,7 +35,11 @@ MISTAKES = [
     ("only the first", "d_bias = d_out.sum(axis=(0, 1))", "d_bias = d_out[0].sum(axis=0)"),
     ("d_out twice", "d_weight = (d_out * self.norm).sum(axis=(0, 1))", "d_weight = (d_out * d_out).sum(axis=(0, 1))"),
     ("weight forgotten", "d_norm = d_out * self.weight", "d_norm = d_out.copy()"),
-    ("mean over all", "d_x = d_norm - d_norm.mean(axis=-1, keepdims=True)", "d_x = d_norm - d_norm.mean(keepdims=True)"),
+    (
+        "mean over all",
+        "d_x = d_norm - d_norm.mean(axis=-1, keepdims=True)",
+        "d_x = d_norm - d_norm.mean(keepdims=True)",
+    ),
     ("mean forgotten", "d_x = d_norm - d_norm.mean(axis=-1, keepdims=True)", "d_x = d_norm.copy()"),
     (
         "sum instead of mean",

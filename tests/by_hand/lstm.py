@@ -45,7 +45,7 @@ def lstm_step_backward(dnext_h, dnext_c, cache):
 
 
 def lstm_forward(x, h0, Wx, Wh, b):
-    N, T, D = x.shape
+    N, T = x.shape[:2]
     H = h0.shape[1]
     h = np.zeros((N, T, H))
     prev_h, prev_c = h0, np.zeros_like(h0)
@@ -58,7 +58,7 @@ def lstm_forward(x, h0, Wx, Wh, b):
 
 
 def lstm_backward(dh, caches):
-    x, prev_h, prev_c, Wx, Wh = caches[0][:5]
+    x, prev_h, _, Wx, Wh = caches[0][:5]
     (N, D), H, T = x.shape, prev_h.shape[1], dh.shape[1]
     dx = np.zeros((N, T, D))
     dWx, dWh, db = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros(4 * H)

@@ -225,6 +225,7 @@ def test_the_conjugate_of_a_complex_gradient_is_wrong():
     assert report.findings == (
         "The gradient written by hand is wrong for z at im: it gives -4, chainrule 4; "
         "PyTorch, JAX and differences agree with chainrule.",
+        "z is not ∂L/∂z: it is the conjugate of the gradient.",
     )
 
 

@@ -1,10 +1,10 @@
-"""Mistakes planted in backward passes written by hand, and the line that `cr.check` names (2 minutes):
+"""Mistakes planted in backward passes written by hand, and the line that `cr.check` names (half a minute):
 
-    python -m tests.sweeps.planted_mistakes              # the table
-    python -m tests.sweeps.planted_mistakes --markdown   # docs/mistakes.md
-    python -m tests.sweeps.planted_mistakes lstm         # one file
+    python -m tests.sweeps.planted_mistakes                                  # the table
+    python -m tests.sweeps.planted_mistakes --markdown > docs/mistakes.md
+    python -m tests.sweeps.planted_mistakes lstm                             # one file
 
-A line is right if it is the planted one. The files, which are right as they are, lie in `tests/by_hand`.
+The files, which are right as they are, lie in `tests/by_hand`.
 """
 
 from __future__ import annotations
@@ -38,14 +38,26 @@ class Found:
         return [m.line.number for m in self.report.mistakes if m.line is not None]
 
     @property
+    def diagnosis(self) -> str:
+        return next((m.diagnosis for m in self.report.mistakes), "")
+
+    @property
+    def row(self) -> str:
+        """The row of the table in Markdown."""
+        more = [line.number for m in self.report.mistakes[:1] for line in m.more]
+        lines = ", ".join(map(str, dict.fromkeys([*self.named, *more]))) or "none"
+        cells = (self.what, f"{self.planted}: `{self.wrong}`", lines, self.diagnosis)
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    @property
     def is_right(self) -> bool:
         return not self.report.ok and self.named[:1] == [self.planted]
 
 
-def planted(name: str, folder: str) -> Iterator[Found]:
-    """Each mistake of a file, planted in a copy of it in a folder."""
+def planted(name: str, folder: str, which: slice = slice(None)) -> Iterator[Found]:
+    """Some mistakes of a file, each planted in a copy of it in a folder."""
     source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
-    for n, (what, right, wrong) in enumerate(importlib.import_module(f"tests.by_hand.{name}").MISTAKES):
+    for n, (what, right, wrong) in enumerate(importlib.import_module(f"tests.by_hand.{name}").MISTAKES[which]):
         assert source.index(right) < source.index("MISTAKES"), right
         path = Path(folder) / f"{name}_{n}.py"
         path.write_text(source.replace(right, wrong, 1), encoding="utf-8")
@@ -62,7 +74,38 @@ def _module(path: Path) -> Any:
     return module
 
 
+HEAD = """# Planted mistakes
+
+Backward passes as people write them by hand ([tests/by_hand](../tests/by_hand)), with one typical mistake planted in
+each. `cr.check(forward, against=backward)(…)` found all of them to be wrong; the tables show the line that it named,
+and what it says of it, where it knows. A diagnosis must give the wrong numbers on a second set of inputs too. Where
+several lines are named the first is the likeliest.
+
+Made by `python -m tests.sweeps.planted_mistakes --markdown`.
+"""
+
+
+def markdown() -> str:
+    """The page docs/mistakes.md."""
+    parts = [HEAD]
+    rows: list[Found] = []
+    for name in FILES:
+        module = importlib.import_module(f"tests.by_hand.{name}")
+        first_line = (module.__doc__ or "").strip()
+        head = "| mistake | planted in line | named | diagnosis |\n| --- | --- | --- | --- |"
+        with tempfile.TemporaryDirectory() as folder:
+            found = list(planted(name, folder))
+        rows += found
+        file = f"[{name}.py](../tests/by_hand/{name}.py)"
+        parts.append(f"## {first_line}\n\n{file}\n\n{head}\n" + "\n".join(f.row for f in found) + "\n")
+    right = sum(f.is_right for f in rows)
+    return "\n".join([parts[0], f"{len(rows)} mistakes; the planted line was named first for {right}.\n", *parts[1:]])
+
+
 def main(names: list[str]) -> int:
+    if names == ["--markdown"]:
+        print(markdown(), end="")
+        return 0
     wrong = 0
     count = 0
     for name in names or FILES:
@@ -74,9 +117,8 @@ def main(names: list[str]) -> int:
             for found in planted(name, folder):
                 count += 1
                 wrong += not found.is_right
-                diagnosis = next((m.diagnosis for m in found.report.mistakes), "")
                 mark = "  " if found.is_right else "✗ "
-                print(f"{mark}{name:16} {found.what:24} {found.planted:3} {found.named!s:8} {diagnosis}")
+                print(f"{mark}{name:16} {found.what:24} {found.planted:3} {found.named!s:8} {found.diagnosis}")
     print(f"{count} mistakes in {len(names or FILES)} files, {wrong} not named by their line")
     return 1 if wrong else 0
 

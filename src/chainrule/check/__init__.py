@@ -12,12 +12,18 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.block import Block
 from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
-from chainrule.check.by_hand import HandWritten, mistakes_of
-from chainrule.check.by_hand.mistakes import Case
-from chainrule.check.by_hand.returned import gradients_in
-from chainrule.check.by_hand.truth import NamedValues, Truth
+from chainrule.check.by_hand import (
+    Case,
+    HandWritten,
+    NamedValues,
+    Truth,
+    gradients_in,
+    mistakes_in_values,
+    mistakes_of,
+    others_in,
+)
 from chainrule.check.call import CheckedCall
-from chainrule.check.compare import DIFFERENCES, compare_gradients, compare_values
+from chainrule.check.compare import DIFFERENCES, compare_arrays, compare_gradients, compare_values
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
 from chainrule.check.problem import Problem, precision
@@ -143,13 +149,22 @@ def _report(call: CheckedCall, hand: HandWritten | None, network: Any = None) ->
     findings = [] if blame is None else [str(blame)]
     findings += _findings_by_hand(slopes)
     mistakes: list[Mistake] = []
-    if hand is not None and not own and any(not c.ok for c in slopes):
+    remarks: list[str] = []
+    if hand is not None and not own:
         first = _case(hand, call, recording, seeds, named)
-        mistakes = mistakes_of(first, _other_case(hand, call, seeds, network), call.labels)
+        arguments_right = all(c.ok for c in slopes)
+        proven = arguments_right and any(g is not None for g in written)
+        others, wrong, remarks = _compare_others(others_in(told, call), first.truth, proven)
+        findings += _findings_by_hand(others)
+        slopes += others
+        if not arguments_right:
+            mistakes = mistakes_of(first, _other_case(hand, call, seeds, network), call.labels)
+        elif wrong:
+            mistakes = mistakes_in_values(first, _other_case(hand, call, seeds, network), wrong)
         findings += map(str, mistakes)
     if own and blame is None:
         findings += _other_reasons(call, own)
-    notes = _notes(problem, slopes, stopped, steady, weighted)
+    notes = [*remarks, *_notes(problem, slopes, stopped, steady, weighted)]
     return Report(printable(str(call)), (*values, *slopes), blame, tuple(findings), tuple(notes), tuple(mistakes))
 
 
@@ -251,7 +266,8 @@ def _case(hand: HandWritten, call: CheckedCall, recording: Any, seeds: Sequence[
 def _other_case(hand: HandWritten, call: CheckedCall, seeds: Sequence[Any], network: Any) -> Case | None:
     """The same on other inputs: each number is changed by up to a quarter; None if f is not defined there."""
     rng = np.random.default_rng(1)
-    moved = call.with_leaves([_moved(x, rng) for x in call.leaves])
+    fixed = [network is not None and network.is_parameter(label) for label in call.labels]  # f reads them itself
+    moved = call.with_leaves([x if keep else _moved(x, rng) for x, keep in zip(call.leaves, fixed, strict=True)])
     named = NamedValues() if network is None else NamedValues(network.revealed)
     try:
         with asking_others(), named.watched(), np.errstate(all="ignore"):
@@ -265,6 +281,37 @@ def _other_case(hand: HandWritten, call: CheckedCall, seeds: Sequence[Any], netw
     if any(a.shape != b.shape for a, b in zip(others, seeds, strict=True)):
         return None
     return _case(hand, moved, recording, others, named)
+
+
+def _compare_others(
+    told: dict[str, Any], truth: Truth, proven: bool
+) -> tuple[list[Comparison], list[tuple[str, Node]], list[str]]:
+    """Compare what was returned beside the gradients of the arguments: those of values in between, by their names.
+
+    Returns the comparisons, the wrong ones by name and node, and remarks. Where the gradients of the arguments are
+    given and right a value may be a part of the gradient that it is named for, or a multiple.
+    """
+    rows: list[Comparison] = []
+    wrong: list[tuple[str, Node]] = []
+    remarks: list[str] = []
+    for name, value in told.items():
+        if (found := truth.of_name(name)) is None:
+            continue
+        node, meant = found
+        right = next((truth.gradients[n] for n in truth.alike(node) if truth.agrees(value, truth.gradients[n])), None)
+        if right is None and proven:
+            factor = truth.factor(value, truth.gradients[node])
+            if factor is not None or any(truth.agrees(value, s) for s in truth.sums_of_parts(node)):
+                what = f"{factor:g} times" if factor is not None else "a part of"
+                remarks.append(f"{name} is {what} ∂L/∂{meant}.")
+                continue
+        given = value.reshape(right.shape) if right is not None else value
+        right = truth.gradients[node] if right is None else right
+        row = compare_arrays(meant, BY_HAND, right, given, truth.tolerance, 0.0)
+        rows.append(row)
+        if not row.ok:
+            wrong.append((name, node))
+    return rows, wrong, remarks
 
 
 def _moved(x: Any, rng: np.random.Generator) -> Any:

@@ -118,6 +118,7 @@ class Mistake:
     diagnosis : what is wrong with it, if it is known: "exactly 3 times too large". It holds on other inputs too.
     right_before : the variables before it that are right.
     fixed : the gradients that are right if this variable is.
+    more : further lines that have written wrong numbers into it.
     """
 
     variable: str
@@ -126,10 +127,14 @@ class Mistake:
     diagnosis: str = ""
     right_before: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    more: tuple[Line, ...] = ()
 
     def __str__(self) -> str:
         what = f": {self.diagnosis}" if self.diagnosis else ""
         place = f"\n  at {self.line}" if self.line else ""
+        if self.more:
+            numbers = [str(line.number) for line in self.more]
+            place += f"\nWritten into on line{'s' * (len(numbers) > 1)} {listed(numbers)} too."
         fixed = f"\nWith {self.variable} put right, {listed(self.fixed)} would be right." if self.fixed else ""
         before = f"\nRight before it: {', '.join(self.right_before)}." if self.right_before else ""
         return f"{self.variable} is not {self.meaning}{what}.{place}{fixed}{before}"

@@ -113,6 +113,50 @@ class Network:
             *(TensorLeaf(f"tensor{i}", t) for i, t in enumerate(others)),
         ]
 
+    # For a function written by hand -------------------------------------------------------------------------------
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The user's function or module."""
+        return self._f
+
+    def arguments(self, arrays: Sequence[Any], other: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of the call with other values, as tensors; and the parameters, if `other` takes so many."""
+        args, kwargs = self._given_as(arrays)
+        parameters = self._tensors_of(arrays)[len(self._inputs) :]
+        try:
+            inspect.signature(other).bind(*args, **kwargs)
+        except TypeError:
+            args = [*args, *parameters]
+        except ValueError:
+            pass
+        return args, kwargs
+
+    def named_arguments(self, arrays: Sequence[Any]) -> dict[str, Any]:
+        """The arguments of the call by name, and the parameters, with `_` for the dots in their names."""
+        args, kwargs = self._given_as(arrays)
+        named = dict(zip(_labels(self._function, len(args)), args, strict=True)) | kwargs
+        parameters = self._tensors_of(arrays)[len(self._inputs) :]
+        return named | {leaf.name.replace(".", "_"): t for leaf, t in zip(self._parameters, parameters, strict=True)}
+
+    def as_tensor(self, x: Any, like: torch.Tensor) -> torch.Tensor:
+        """A new tensor of this value, with the dtype and device of another."""
+        return torch.tensor(np.asarray(x), dtype=like.dtype, device=like.device)
+
+    def is_parameter(self, name: str) -> bool:
+        """Whether a leaf is not among the arguments of the call, but a parameter that the function reads."""
+        return any(leaf.name == name for leaf in self._parameters)
+
+    def _tensors_of(self, arrays: Sequence[Any]) -> list[torch.Tensor]:
+        return [self.as_tensor(x, leaf.tensor) for x, leaf in zip(arrays, self.leaves, strict=True)]
+
+    def _given_as(self, arrays: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        given = list(self._given)
+        for i, t in zip(self._inputs, self._tensors_of(arrays), strict=False):
+            given[i] = t
+        args, values = self._rebuild(given)
+        return list(args), dict(zip(self._keywords, values, strict=True))
+
     # Running ------------------------------------------------------------------------------------------------------
 
     def __call__(self, *arrays: Any) -> Any:
@@ -158,7 +202,7 @@ class Network:
             outputs = flatten(self._call(given))[0]
             pairs = [
                 (out, torch.as_tensor(seed, device=out.device))
-                for out, seed in zip(outputs, seeds, strict=True)
+                for out, seed in zip(outputs, seeds, strict=False)  # more results may follow, without a gradient
                 if isinstance(out, torch.Tensor) and out.requires_grad
             ]
             grads: Sequence[torch.Tensor | None] = [None] * len(leaves)
@@ -232,12 +276,18 @@ def _is_constant(x: Any) -> bool:
 
 def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
     """A name for each leaf of the arguments."""
+    labels = _labels(f, len(args))
+    return [name for label, x in [*zip(labels, args, strict=True), *kwargs.items()] for name in leaf_names(x, label)]
+
+
+def _labels(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of so many positional arguments."""
     try:
         positional = [p for p in inspect.signature(f).parameters.values() if p.kind is not p.KEYWORD_ONLY]
     except ValueError:
         positional = []
     labels = []
-    for i, _ in enumerate(args):
+    for i in range(count):
         place = min(i, len(positional) - 1)
         if place < 0:
             labels.append(f"x{i}")
@@ -245,7 +295,7 @@ def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any])
             labels.append(f"{positional[place].name}{i - place}")
         else:
             labels.append(positional[place].name)
-    return [name for label, x in [*zip(labels, args, strict=True), *kwargs.items()] for name in leaf_names(x, label)]
+    return labels
 
 
 def _tensor_of(x: Any, like: torch.Tensor) -> torch.Tensor:

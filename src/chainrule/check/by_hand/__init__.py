@@ -6,6 +6,17 @@ putting values right, one after the other; `diagnosis` says what is wrong with t
 """
 
 from chainrule.check.by_hand.calling import HandWritten
-from chainrule.check.by_hand.mistakes import mistakes_of
+from chainrule.check.by_hand.mistakes import Case, mistakes_in_values, mistakes_of
+from chainrule.check.by_hand.returned import gradients_in, others_in
+from chainrule.check.by_hand.truth import NamedValues, Truth
 
-__all__ = ["HandWritten", "mistakes_of"]
+__all__ = [
+    "Case",
+    "HandWritten",
+    "NamedValues",
+    "Truth",
+    "gradients_in",
+    "mistakes_in_values",
+    "mistakes_of",
+    "others_in",
+]

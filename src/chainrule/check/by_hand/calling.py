@@ -1,11 +1,11 @@
 """How a backward pass written by hand is called, which its parameters tell.
 
-    def gradient(x, w):                 the gradient itself, of what f(x, w) returns
-    def backward(dout, cache):          of f(x, w) -> out, cache
-    def backward(dh, dc, cache):        of f(x, w) -> h, c, cache
-    def backward(cache, dout):          as JAX has it: bwd(res, g)
-    def backward(dout, x, w):           of f(x, w) -> out
-    def backward(self, dout):           of the method forward(self, x) -> out of the same object
+def gradient(x, w):                 the gradient itself, of what f(x, w) returns
+def backward(dout, cache):          of f(x, w) -> out, cache
+def backward(dh, dc, cache):        of f(x, w) -> h, c, cache
+def backward(cache, dout):          as JAX has it: bwd(res, g)
+def backward(dout, x, w):           of f(x, w) -> out
+def backward(self, dout):           of the method forward(self, x) -> out of the same object
 """
 
 from __future__ import annotations
@@ -41,108 +41,130 @@ class HandWritten:
     function : the user's function.
     call : the call of f, which returns only what L is made of.
     whole : the same call of f as it is, which may also return what the backward pass needs.
-    roles : for each parameter what it is given: "cotangent", "saved", "output" or the name of an argument of f. None if
-        it takes the arguments of f as they are.
+    roles : for each parameter what it is given: "cotangent", "saved", "output", "*" for all further arguments of f,
+        "*saved", or the name of an argument of f. None if it takes the arguments of f as they are.
     outputs : how many of the results of f come first and have a gradient; None if f returns nothing else.
+    network : the network that f is, if it is one: then the user's function takes tensors.
     """
 
     function: Callable[..., Any]
     call: CheckedCall
     whole: CheckedCall
-    roles: tuple[str, ...] | None
-    outputs: int | None
+    roles: tuple[str, ...] | None = None
+    outputs: int | None = None
     network: Any = None
 
     @classmethod
     def of(cls, function: Callable[..., Any], call: CheckedCall, network: Any = None) -> HandWritten:
         """The gradient of a call of f, by the names of its parameters."""
-        own = list(network.argument_names) if network is not None else [a.name for a in call.arguments]
-        required, rest = _parameters(function)
-        f = call.f
-        if getattr(function, "__self__", None) is not None and (
-            getattr(function, "__self__", None) is getattr(f, "__self__", ())
-        ):
-            return cls(function, call, call, ("cotangent",) * len(required), None, network)
-        roles: tuple[Any, ...] = tuple(_role(p, own) for p in required)
-        if rest and "cotangent" in roles:
-            roles = (*roles, "*")
-        alike = None in roles and "saved" not in roles and len(required) == len(own)
-        if alike or ("cotangent" not in roles and "saved" not in roles):
-            return cls(function, call, call, None, None, network)
+        plain = cls(function, call, call, network=network)
+        required, any_more = _parameters(function)
+        if _owner(function) is not None and _owner(function) is _owner(call.f if network is None else network.function):
+            return replace(plain, roles=("cotangent",) * len(required))
+        own = list(plain._arguments(call.leaves))
+        roles = [_role(p, own) for p in required]
+        positional = None in roles and "saved" not in roles and len(required) == len(own)
+        if positional or ("cotangent" not in roles and "saved" not in roles):
+            return plain
         if None in roles:
-            unknown = ", ".join(p for p, role in zip(required, roles, strict=False) if role is None)
+            raise GradientError(_unclear(required, roles, own, name_of(call.f)) + at_line())
+        return plain._with_roles([role for role in roles if role is not None], required, any_more)
+
+    def _with_roles(self, roles: list[str], required: Sequence[str], any_more: bool) -> HandWritten:
+        f = name_of(self.call.f)
+        counted, saved = max(roles.count("cotangent"), 1), "saved" in roles
+        result = self._result(self.call.leaves)
+        if any_more:
+            in_cache = not saved and isinstance(result, tuple) and len(result) == counted + 1
+            roles, saved = [*roles, "*saved" if in_cache else "*"], saved or in_cache
+        needed = counted + saved
+        if needed > 1 and (not isinstance(result, tuple | list) or len(result) < needed):
+            has = f"{len(result)} values" if isinstance(result, tuple | list) else "one value"
+            kept = ", the last of them what is saved for the backward pass" if saved else ""
             raise GradientError(
-                f"the gradient written by hand takes {', '.join(required)}: what is {unknown}? It may take the "
-                f"arguments of {name_of(f)} ({', '.join(own)}); or dout and cache, if {name_of(f)} returns "
-                f"out, cache; or dout and arguments of {name_of(f)}" + at_line()
+                f"the gradient written by hand takes {', '.join(required)}, so {f} must return {needed} values{kept}; "
+                f"it returns {has}" + at_line()
             )
-        counted = roles.count("cotangent")
-        result = call.run(_copies(call.leaves)) if network is None else network.plain_result()
-        saved = "saved" in roles
-        if not saved and roles[-1] == "*" and isinstance(result, tuple) and len(result) == counted + 1:
-            roles, saved = (*roles[:-1], "*saved"), True
-        outputs: int | None = max(counted, 1)
-        if saved or counted > 1:
-            if not isinstance(result, tuple | list) or len(result) < max(counted, 1) + saved:
-                raise GradientError(
-                    f"the gradient written by hand takes {', '.join(required)}, so {name_of(f)} must return "
-                    f"{max(counted, 1) + saved} values: what has a gradient"
-                    + (", and what is saved for the backward pass" if saved else "")
-                    + f"; it returns {f'{len(result)} values' if isinstance(result, tuple | list) else 'one'}"
-                    + at_line()
-                )
-        elif not isinstance(result, tuple):
-            outputs = None
-        if outputs is None:
-            return cls(function, call, call, roles, None, network)
-        return cls(function, replace(call, f=_first(f, outputs)), call, roles, outputs, network)
+        if needed == 1 and not isinstance(result, tuple):
+            return replace(self, roles=tuple(roles))
+        call = replace(self.call, f=_first(self.call.f, counted))
+        return replace(self, call=call, roles=tuple(roles), outputs=counted)
 
     @property
     def takes_cotangents(self) -> bool:
         """Whether ∂L/∂out is an argument, so L may be any sum over the results."""
         return self.roles is not None and "cotangent" in self.roles
 
+    # Calling ------------------------------------------------------------------------------------------------------
+
     def run(self, leaves: Sequence[Any], seeds: Sequence[Any]) -> Callable[[], Any]:
         """The call of the user's function, ready to be made, for other arguments of f and ∂L/∂out."""
-        if self.network is not None:
-            return self.network.call_by_hand(self, leaves, seeds)
-        args, kwargs = self.whole.trees(_copies(leaves))
         if self.roles is None:
+            args, kwargs = self._as_given(leaves)
             return lambda: self.function(*args, **kwargs)
-        named = dict(zip([a.name for a in self.whole.arguments], [*args, *kwargs.values()], strict=False))
-        result = self.whole.f(*self.whole.trees(_copies(leaves))[0], **self.whole.trees(_copies(leaves))[1])
-        return self.with_roles(result, list(seeds), named)
-
-    def with_roles(self, result: Any, seeds: list[Any], named: dict[str, Any]) -> Callable[[], Any]:
-        """The call with what f returned, ∂L/∂out and the arguments of f in their places."""
-        assert self.roles is not None
-        several = self.outputs is not None
-        out = result[: self.outputs] if several else result
-        leaves, rebuild = flatten(out if several and self.roles.count("cotangent") > 1 else out[0] if several else out)
-        cotangents = [
-            np.array(seed) if np.ndim(leaf) or not isinstance(leaf, float) else float(seed)
-            for seed, leaf in zip(seeds, leaves, strict=True)
-        ] if self.network is None else seeds
-        tree = rebuild(cotangents)
-        upstream = list(tree) if self.roles.count("cotangent") > 1 else [tree]
-        rest = result[self.outputs :] if several else ()
-        saved = rest[0] if len(rest) == 1 else tuple(rest)
+        result, named = self._result(leaves), self._arguments(leaves)
+        out = result if self.outputs is None else result[0] if self.outputs == 1 else tuple(result[: self.outputs])
+        upstream = iter(self._cotangents(out, seeds))
         given: list[Any] = []
         for role in self.roles:
             if role == "cotangent":
-                given.append(upstream.pop(0))
-            elif role == "saved":
-                given.append(saved)
-            elif role == "*saved":
-                given += list(saved) if isinstance(saved, tuple | list) else [saved]
+                given.append(next(upstream))
             elif role == "output":
-                given.append(out[0] if several else out)
+                given.append(out)
+            elif role in ("saved", "*saved"):
+                rest = result[self.outputs :]
+                saved = rest[0] if len(rest) == 1 else tuple(rest)
+                given += saved if role == "*saved" and isinstance(saved, tuple | list) else [saved]
             elif role == "*":
-                taken = {r for r in self.roles if r in named}
-                given += [x for name, x in named.items() if name not in taken]
+                given += [x for name, x in named.items() if name not in self.roles]
             else:
                 given.append(named[role])
         return lambda: self.function(*given)
+
+    def _cotangents(self, out: Any, seeds: Sequence[Any]) -> Sequence[Any]:
+        """∂L/∂out in the structure of what f returned, one for each parameter that takes one."""
+        leaves, rebuild = flatten(out)
+        if self.network is not None:
+            made = [self.network.as_tensor(seed, like) for seed, like in zip(seeds, leaves, strict=True)]
+        else:
+            made = [
+                float(seed) if isinstance(like, float) and np.ndim(seed) == 0 else np.array(seed)
+                for seed, like in zip(seeds, leaves, strict=True)
+            ]
+        tree = rebuild(made)
+        assert self.roles is not None
+        return tree if self.roles.count("cotangent") > 1 else [tree]
+
+    def _result(self, leaves: Sequence[Any]) -> Any:
+        """What f returns for plain arguments."""
+        args, kwargs = self._as_given(leaves)
+        return (self.whole.f if self.network is None else self.network.function)(*args, **kwargs)
+
+    def _as_given(self, leaves: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+        """The arguments of the user's function if it takes those of f."""
+        args, kwargs = self.whole.trees(_copies(leaves))
+        return (args, kwargs) if self.network is None else self.network.arguments(args, self.function)
+
+    def _arguments(self, leaves: Sequence[Any]) -> dict[str, Any]:
+        """The arguments of f by name."""
+        args, kwargs = self.whole.trees(_copies(leaves))
+        if self.network is not None:
+            return self.network.named_arguments(args)
+        return dict(zip([a.name for a in self.whole.arguments], [*args, *kwargs.values()], strict=True))
+
+
+def _owner(function: Any) -> Any:
+    """The object of a method; None for a function."""
+    owner = getattr(function, "__self__", None)
+    return None if inspect.ismodule(owner) else owner
+
+
+def _unclear(required: Sequence[str], roles: Sequence[str | None], own: Sequence[str], f: str) -> str:
+    unknown = ", ".join(p for p, role in zip(required, roles, strict=True) if role is None)
+    return (
+        f"the gradient written by hand takes {', '.join(required)}: what is {unknown}? It may take the arguments of "
+        f"{f} ({', '.join(own)}); or dout and cache, if {f} returns out, cache; or dout and arguments of {f}"
+    )
 
 
 def _first(f: Callable[..., Any], count: int) -> Callable[..., Any]:

@@ -93,12 +93,17 @@ def _length(truth: Truth, number: int) -> str:
     arrays += truth.named_arrays()
     for name, value in arrays:
         for axis, length in enumerate(value.shape):
-            if length == number > 1:
+            if length == number > 2:  # 2 comes from many things
                 return f" ({number} is the length of axis {axis} of {name})"
     for name, value in arrays:
-        if value.size == number > 1 and value.ndim > 1:
+        if value.size == number > 2 and value.ndim > 1:
             return f" ({number} is the size of {name})"
     return ""
+
+
+def _conjugate(truth: Truth, node: Node, g: np.ndarray) -> Iterator[str]:
+    if np.iscomplexobj(g) and truth.agrees(np.conj(g), truth.gradients[node]):
+        yield "it is the conjugate of the gradient"
 
 
 # Sums ---------------------------------------------------------------------------------------------------------------
@@ -172,8 +177,10 @@ def _held(truth: Truth, node: Node, g: np.ndarray) -> Iterator[str]:
             without = truth.without(node, [n for _, n in pair])
             if truth.agrees(g, without) and not truth.agrees(without, truth.gradients[node]):
                 names = " and ".join(name for name, _ in pair)
-                yield f"the contribution through {names} is missing" if count == 1 else (
-                    f"the contributions through {names} are missing"
+                yield (
+                    f"the contribution through {names} is missing"
+                    if count == 1
+                    else (f"the contributions through {names} are missing")
                 )
 
 
@@ -305,14 +312,18 @@ def _diagonal(truth: Truth, node: Node, step: Node) -> Iterator[tuple[str, Any]]
     diagonal = np.diag(rows).reshape(z.shape)
     if np.any(rows - np.diag(np.diag(rows))):
         yield (
-            f"only the diagonal of the local gradient of {step.block.name} is in it: each entry of the result depends "
-            "on other entries too"
-        ), truth.gradients[step] * diagonal
+            (
+                f"only the diagonal of the local gradient of {step.block.name} is in it: each entry of the result "
+                "depends on other entries too"
+            ),
+            truth.gradients[step] * diagonal,
+        )
 
 
 MISTAKES = (
     _shaped,
     _nothing,
+    _conjugate,
     _factor,
     _unsummed,
     _oversummed,

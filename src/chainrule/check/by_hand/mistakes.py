@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.check.by_hand.diagnosis import Seen, diagnosis_of
 from chainrule.check.by_hand.names import named_by
-from chainrule.check.by_hand.truth import Truth
+from chainrule.check.by_hand.truth import Origin, Truth
 from chainrule.check.by_hand.watched import Assigned, TooLong, Watched
 from chainrule.check.report import Mistake
 from chainrule.errors import NoAnswer, asking_others
@@ -32,7 +32,7 @@ SECONDS = 10.0
 RUNS = 600
 """The largest number of times that the user's function is called."""
 
-SOME = 60
+SOME = 40
 """A variable whose name says nothing is tried with so many gradients and parts of gradients."""
 
 
@@ -76,7 +76,7 @@ class Run:
         return frozenset(
             i
             for i, (node, g) in enumerate(zip(truth.inputs, self.gradients, strict=True))
-            if g is not None and not truth.agrees(g, truth.gradients[node])
+            if g is not None and not (np.shape(g) == np.shape(node.value) and truth.agrees(g, truth.gradients[node]))
         )
 
 
@@ -87,6 +87,7 @@ class Group:
     Attributes
     ----------
     places : for each time the position of the assignment.
+    given : whether it is an argument of a function that the user's function calls.
     """
 
     file: str
@@ -94,6 +95,7 @@ class Group:
     text: str
     name: str
     places: tuple[int, ...]
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,15 @@ class Right:
             return truth.part(node, truth.nodes[self.step])
         return np.asarray(node.value) if self.kind == "value" else truth.gradients[node]
 
-    def text(self, truth: Truth) -> str:
-        name = truth.name_of(truth.nodes[self.node])
+    def text(self, truth: Truth, name: str = "") -> str:
+        name = name or truth.name_of(truth.nodes[self.node])
         if self.kind == "through":
             return f"the part of ∂L/∂{name} that comes through {truth.name_of(truth.nodes[self.step])}"
         return f"the value of {name}" if self.kind == "value" else f"∂L/∂{name}"
+
+
+Rights = tuple[Right | None, ...]
+"""What a variable should hold each time that its line runs; None where that is not recorded."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +140,12 @@ class Repair:
     """
 
     group: Group
-    rights: tuple[Right, ...]
+    rights: Rights
     factor: float = 1.0
 
     def values(self, truth: Truth) -> dict[int, np.ndarray]:
-        return {
-            place: self.factor * right.value(truth)
-            for place, right in zip(self.group.places, self.rights, strict=True)
-        }
+        pairs = zip(self.group.places, self.rights, strict=True)
+        return {place: self.factor * right.value(truth) for place, right in pairs if right is not None}
 
 
 def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[Mistake]:
@@ -153,17 +157,34 @@ def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[M
     """
     try:
         with asking_others():
-            if not case.plain.wrong:
-                return []
-            return list(_Search(case, other, labels).mistakes())
-    except (NoAnswer, TooLong):
+            runs = [case.plain] if other is None else [case.plain, other.plain]
+    except NoAnswer as none:
+        if not isinstance(none.error, TooLong):
+            raise none.error from None
         return []
+    return list(_Search(case, other, labels).mistakes()) if runs[0].wrong else []
+
+
+def mistakes_in_values(case: Case, other: Case | None, wrong: Sequence[tuple[str, Node]]) -> list[Mistake]:
+    """The first of some wrong values that the user's function returned beside right gradients of the arguments."""
+    search = _Search(case, other, [])
+    for group in search.groups:
+        for name, node in wrong:
+            if group.text == name and len(group.places) == 1:
+                right = Right(case.truth.places[node])
+                return [search.told(Repair(group, (right,)), [])]
+    return []
 
 
 class _Search:
+    """Puts variables right, one after the other, until the gradients are right."""
+
     def __init__(self, case: Case, other: Case | None, labels: Sequence[str]):
         self.case, self.other, self.labels = case, other, labels
         self.groups = _groups(case.plain.watched.assigned)
+        self._known: dict[int, list[Rights]] = {}
+        self._meanings: dict[Group, list[Rights]] = {}
+        self.groups.sort(key=self._first_wrong)
         self._until = time.monotonic() + SECONDS
         self._runs = 0
 
@@ -174,26 +195,39 @@ class _Search:
         repairs = self._single() or self._several()
         left = self._run(self.case, repairs)
         for repair in repairs:
-            yield self._told(repair, repairs)
+            yield self.told(repair, repairs)
         for i in sorted((left or self.case.plain).wrong):
-            yield self._of_result(i)
+            if (told := self._of_result(i)) is not None:
+                yield told
 
     def _another_order(self) -> Mistake | None:
         """The mistake if the gradients are right, but returned in another order than that of the arguments."""
         run, truth = self.case.plain, self.case.truth
-        right = [truth.gradients[node] for node in truth.inputs]
-        order = []
-        for g in run.gradients:
-            places = [i for i, r in enumerate(right) if g is not None and i not in order and truth.agrees(g, r, 0.0)]
-            if g is None or not places or g.size < 2:
+        given = [i for i, g in enumerate(run.gradients) if g is not None]
+        order: list[int] = []
+        for i in given:
+            g = run.gradients[i]
+            rights = [j for j in given if j not in order and truth.agrees(g, truth.gradients[truth.inputs[j]], 0.0)]
+            if not rights or np.size(g) < 2:
                 return None
-            order.append(places[0])
-        if run.watched.returned is None:
+            order.append(rights[0])
+        if order == given or run.watched.returned is None:
             return None
         file, statement = run.watched.returned
-        told, meant = ", ".join(self.labels[i] for i in order), ", ".join(self.labels)
-        diagnosis = f"the gradients are right, but in the order {told}, and the arguments are {meant}"
-        return Mistake("the result", "in the order of the arguments", Line(file, statement.first), diagnosis)
+        told, meant = ", ".join(self.labels[i] for i in order), ", ".join(self.labels[i] for i in given)
+        diagnosis = f"it has the gradients of {told}, and the arguments are {meant}"
+        return Mistake("The result", "in the order of the arguments", Line(file, statement.first), diagnosis)
+
+    def _first_wrong(self, group: Group) -> tuple[bool, int]:
+        """When the variable is wrong for the first time. What a function is given comes last: it is a variable, too."""
+        truth, assigned = self.case.truth, self.case.plain.watched.assigned
+        rights = [r.value(truth) for rights in self._meant(group) for r in rights if r is not None]
+        for place in group.places:
+            value = assigned[place].value
+            right = any(truth.agrees(value, r) for r in rights) if rights else bool(truth.matches(value))
+            if not right:
+                return group.given, place
+        return group.given, group.places[0]
 
     # Trying -------------------------------------------------------------------------------------------------------
 
@@ -219,12 +253,26 @@ class _Search:
         return run is not None and run.wrong <= wrong
 
     def _single(self) -> list[Repair]:
-        """The first variable that, put right, makes all gradients right."""
+        """The first variable that, put right, makes all gradients right.
+
+        Those whose names say what they should hold are tried first, then all others before the one that was found.
+        """
+        found: list[Repair] = []
         for group in self.groups:
-            for repair in self._candidates(group):
-                run = self._run(self.case, [repair])
-                if run is not None and not run.wrong and self._confirmed([repair], frozenset()):
-                    return [repair]
+            if found := self._first_that_helps(self._named(group, self.case.plain)):
+                break
+        for group in self.groups:
+            if found and group is found[0].group:
+                break
+            if earlier := self._first_that_helps(self._unnamed(group, self.case.plain)):
+                return earlier
+        return found
+
+    def _first_that_helps(self, candidates: Iterator[Repair]) -> list[Repair]:
+        for repair in candidates:
+            run = self._run(self.case, [repair])
+            if run is not None and not run.wrong and self._confirmed([repair], frozenset()):
+                return [repair]
         return []
 
     def _several(self) -> list[Repair]:
@@ -232,7 +280,7 @@ class _Search:
         done: list[Repair] = []
         now = self.case.plain
         for group in self.groups:
-            for repair in self._candidates(group, now):
+            for repair in [*self._named(group, now), *self._unnamed(group, now)]:
                 run = self._run(self.case, [*done, repair])
                 if run is None or not run.wrong <= now.wrong:
                     continue
@@ -246,125 +294,190 @@ class _Search:
 
     def _claims(self, run: Run) -> int:
         """How many variables differ from the gradient that their name promises."""
-        wrong = 0
-        for group in self.groups:
-            rights = self._meant(group)
-            if rights and rights[0].kind == "gradient":
-                wrong += not self._is_right(run, group, rights)
-        return wrong
+        return sum(
+            not self._holds_any(run, group, self._meant(group)) for group in self.groups if self._is_gradient(group)
+        )
 
     # What a variable should hold ----------------------------------------------------------------------------------
 
-    def _candidates(self, group: Group, run: Run | None = None) -> Iterator[Repair]:
-        """What the variable may be meant to hold, the likeliest first; nothing if it is right."""
-        run = run or self.case.plain
-        if any(place >= len(run.watched.assigned) for place in group.places):
-            return
-        truth = self.case.truth
+    def _named(self, group: Group, run: Run) -> Iterator[Repair]:
+        """What the variable should hold by its name, the likeliest first; nothing if it is right."""
         meant = self._meant(group)
-        if meant:
-            if self._is_right(run, group, meant):
-                return
-            yield Repair(group, meant)
-            if meant[0].kind == "gradient":
-                for factor in self._factors(group):
-                    yield Repair(group, meant, factor)
-        if len(group.places) > 1:
+        if self._holds_any(run, group, meant):
             return
-        value = run.watched.assigned[group.places[0]].value
-        if value.size < 2:
+        yield from (Repair(group, rights) for rights in meant)
+        if meant and self._is_gradient(group):
+            yield from (Repair(group, meant[0], factor) for factor in self._factors(group, meant[0]))
+
+    def _unnamed(self, group: Group, run: Run) -> Iterator[Repair]:
+        """What else the variable may hold, by its shape; nothing if it holds one of these."""
+        places, assigned = group.places, run.watched.assigned
+        if places[-1] >= len(assigned):
             return
-        others = [r for r in self._all_rights if np.squeeze(r.value(truth)).shape == np.squeeze(value).shape]
-        if not any(truth.agrees(value, r.value(truth), 0.0) for r in others):  # else it is one of them
-            yield from (Repair(group, (right,)) for right in others if (right,) != meant)
+        meant, truth = self._meant(group), self.case.truth
+        if self._holds_any(run, group, meant):
+            return
+        matches = [truth.matches(assigned[place].value) for place in places]
+        value = assigned[places[0]].value
+        if all(matches):
+            candidates = self._next_to(matches)
+        elif value.size > 1:
+            candidates = [rights for rights in self._all(len(places)) if self._fits(rights, value)]
+        else:
+            return
+        yield from (Repair(group, rights) for rights in candidates if rights not in meant)
 
-    @cached_property
-    def _all_rights(self) -> list[Right]:
-        """All gradients of named values, and all parts of gradients that are sums."""
+    def _next_to(self, matches: Sequence[Sequence[Origin]]) -> list[Rights]:
+        """For a part of a gradient the whole; for a gradient that of the operand, if nothing else is made of that."""
         truth = self.case.truth
-        found = [Right(place) for node, place in truth.places.items() if node in truth.with_names]
-        for node, place in truth.places.items():
-            steps = truth.users.get(node, [])
-            if 1 < len(steps) <= 8:
-                found += [Right(place, "through", truth.places[step]) for step in steps]
-        return found[:SOME]
+        wholes: list[Right | None] = []
+        before: list[Right | None] = []
+        for origins in matches:
+            parts = [o.node for o in origins if o.kind == "through"]
+            steps = [o.node for o in origins if o.kind == "gradient"]
+            whole = next((n for n in (*parts, *steps) if n not in truth.inputs), None)
+            operands = [
+                i
+                for step in steps
+                for i in step.inputs
+                if type(i) is Node and truth.users.get(i) == [step] and np.shape(i.value) == np.shape(step.value)
+            ]
+            wholes.append(None if whole is None else Right(truth.places[whole]))
+            before.append(Right(truth.places[operands[0]]) if operands else None)
+        some_parts = any(o.kind == "through" for origins in matches for o in origins)
+        return [rights for rights in (tuple(wholes if some_parts else before),) if any(rights)]
 
-    def _meant(self, group: Group) -> tuple[Right, ...]:
-        """What the variable is named for, each time that its line runs; () if its name says nothing."""
-        truth = self.case.truth
-        name = named_by(group.name, truth.named)
-        if name is not None:
-            return self._paired(group, truth.named[name], "gradient")
-        if group.name in truth.named:
-            in_dict = group.text != group.name  # grads['W'], self.W
-            return self._paired(group, truth.named[group.name], "gradient" if in_dict else "value")
-        return ()
+    def _holds_any(self, run: Run, group: Group, several: Sequence[Rights]) -> bool:
+        """Whether the variable holds, each time that its line runs, one of the things that it may be meant to hold."""
+        truth, assigned = self.case.truth, run.watched.assigned
+        if not several or group.places[-1] >= len(assigned):
+            return False
+        rights = [r.value(truth) for r in dict.fromkeys(r for rights in several for r in rights) if r is not None]
+        return all(any(truth.agrees(assigned[place].value, r) for r in rights) for place in group.places)
 
-    def _paired(self, group: Group, nodes: Sequence[Node], kind: str) -> tuple[Right, ...]:
-        """A recorded value for each time that a line ran: the last one for the first time."""
+    def _fits(self, rights: Rights, value: np.ndarray) -> bool:
         truth = self.case.truth
+        return any(r is not None and np.squeeze(r.value(truth)).shape == np.squeeze(value).shape for r in rights)
+
+    def _all(self, count: int) -> list[Rights]:
+        """Whatever a variable may hold whose line runs so many times: gradients of values, and parts of gradients."""
+        if count in self._known:
+            return self._known[count]
+        truth = self.case.truth
+        found: list[Rights] = []
+        if count > 1:
+            for nodes in truth.named.values():
+                found += self._paired(nodes, count, "gradient")
+        else:
+            places = sorted(truth.places.values(), key=lambda place: truth.nodes[place] not in truth.with_names)
+            found = [(Right(place),) for place in places]
+            for place in places:
+                steps = truth.users.get(truth.nodes[place], [])
+                if 1 < len(steps) <= 8:
+                    found += [(Right(place, "through", truth.places[step]),) for step in steps]
+        self._known[count] = found[:SOME]
+        return self._known[count]
+
+    def _is_gradient(self, group: Group) -> bool:
+        """Whether the variable is named as a gradient: dW, and in a dict W too."""
+        truth = self.case.truth
+        return named_by(group.name, truth.named) is not None or (group.name in truth.named and group.text != group.name)
+
+    def _meant(self, group: Group) -> list[Rights]:
+        """What the variable is named for, the likeliest first; nothing if its name says nothing."""
+        if group in self._meanings:
+            return self._meanings[group]
+        truth, count = self.case.truth, len(group.places)
+        name = named_by(group.name, truth.named) or group.name
+        nodes = truth.named.get(name, [])
         value = self.case.plain.watched.assigned[group.places[0]].value
-        fitting = [n for n in nodes if np.squeeze(np.asarray(n.value)).shape == np.squeeze(value).shape] or list(nodes)
-        count = len(group.places)
-        if len(fitting) == 1:
-            fitting = fitting * count
-        if len(fitting) < count:
-            return ()
-        if count == 1:
-            fitting = [n for n in fitting if n in truth.inputs] or fitting
-        return tuple(Right(truth.places[n], kind) for n in fitting[::-1][:count])
+        nodes = [n for n in nodes if np.squeeze(np.asarray(n.value)).shape == np.squeeze(value).shape] or nodes
+        found: list[Rights] = []
+        if nodes and self._is_gradient(group):
+            if count == 1:
+                nodes = sorted(nodes, key=lambda n: n not in truth.inputs)
+                last = [n for n in nodes if n in truth.inputs] or nodes[::-1]
+                found = [(Right(truth.places[n]),) for n in last]
+            else:
+                found = self._paired(nodes, count, "gradient")
+        elif nodes:
+            found = self._paired(nodes, count, "value")
+            found += [_filled(rights[::-1], count) for rights in found if all(rights)]
+        self._meanings[group] = found
+        return found
 
-    def _is_right(self, run: Run, group: Group, rights: Sequence[Right]) -> bool:
-        """Whether the variable holds what it should, or the same of another value of that name."""
+    def _paired(self, nodes: Sequence[Node], count: int, kind: str) -> list[Rights]:
+        """Recorded values for each time that a line ran: late ones come first, since time runs backwards."""
         truth = self.case.truth
-        for place, right in zip(group.places, rights, strict=True):
-            if place >= len(run.watched.assigned):
-                return False
-            value = run.watched.assigned[place].value
-            alike = [Right(truth.places[n], right.kind) for n in truth.alike(truth.nodes[right.node])]
-            if not any(truth.agrees(value, r.value(truth)) for r in alike):
-                return False
-        return True
+        found: list[Rights] = []
+        if len(nodes) >= count - 1:
+            for offset in range(len(nodes) - count + 2):
+                found.append(_filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count))
+                for which in (0, -1) if kind == "gradient" else ():  # one of the steps that take the value
+                    through = [
+                        Right(truth.places[n], "through", truth.places[truth.users[n][which]])
+                        for n in nodes[::-1][offset:]
+                        if len(truth.users.get(n, ())) > 1
+                    ]
+                    found.append(_filled(through, count))
+        for node in nodes if kind == "gradient" else ():  # used in each step of a loop
+            steps = truth.users.get(node, [])
+            if len(steps) >= count:
+                place = truth.places[node]
+                found.append(tuple(Right(place, "through", truth.places[s]) for s in steps[::-1][:count]))
+        found += [(Right(truth.places[n], kind),) * count for n in nodes if n in truth.inputs or kind == "value"]
+        return list(dict.fromkeys(rights for rights in found if any(rights)))
 
-    def _factors(self, group: Group) -> list[float]:
-        """The factors by which earlier variables differ from the gradients that they are named for."""
+    def _factors(self, group: Group, meant: Rights) -> list[float]:
+        """The factors by which the author may have multiplied gradients: those of earlier variables, and lengths."""
         truth, found = self.case.truth, []
         for earlier in self.groups:
-            if earlier.places[0] >= group.places[0]:
-                break
+            if earlier.places[0] > group.places[0]:
+                continue
             rights = self._meant(earlier)
-            if len(rights) == 1 and rights[0].kind == "gradient":
+            if len(earlier.places) == 1 and rights and self._is_gradient(earlier) and rights[0][0] is not None:
                 value = self.case.plain.watched.assigned[earlier.places[0]].value
-                factor = truth.factor(value, rights[0].value(truth))
-                if factor is not None and factor not in (0.0, 1.0):
-                    found.append(factor)
-        return list(dict.fromkeys(found))[:3]
+                factor = truth.factor(value, rights[0][0].value(truth))
+                if factor is not None and factor != 0:
+                    found.append(factor if earlier is not group else abs(factor))
+        if meant[0] is not None:
+            found += [float(n) for n in meant[0].value(truth).shape]
+        return [factor for factor in dict.fromkeys(found) if factor != 1][:5]
 
     # Telling ------------------------------------------------------------------------------------------------------
 
-    def _told(self, repair: Repair, repairs: Sequence[Repair]) -> Mistake:
+    def told(self, repair: Repair, repairs: Sequence[Repair]) -> Mistake:
         truth, group = self.case.truth, repair.group
         others = [r for r in repairs if r is not repair]
         run = self._run(self.case, others) or self.case.plain
         second = None if self.other is None else self._run(self.other, others)
         n = _worst(run, repair, truth)
         place, right = group.places[n], repair.rights[n]
+        assert right is not None
         diagnosis = ""
         if right.kind != "value" and second is not None:
             diagnosis = diagnosis_of(self._seen(run, repair, n), self._seen(second, repair, n))
         fixed = run.wrong - (self._run(self.case, repairs) or run).wrong
+        line, *more = self._lines(run, group, place, repair, right)
         return Mistake(
             group.text,
-            right.text(truth) + (f", times {repair.factor:g} as the others" if repair.factor != 1 else ""),
-            self._line(run, group, place, repair, right),
+            right.text(truth, self._name(group))
+            + (f", times {repair.factor:g} as the others" if repair.factor != 1 else ""),
+            line,
             diagnosis,
             tuple(self._right_before(run, group)),
             tuple(self.labels[i] for i in sorted(fixed)),
+            tuple(more),
         )
+
+    def _name(self, group: Group) -> str:
+        """The name of the value that the variable is named for; "" if it is named for none."""
+        return named_by(group.name, self.case.truth.named) or ""
 
     def _seen(self, run: Run, repair: Repair, n: int) -> Seen:
         """A wrong value as the gradient of what it belongs to: of a part of one, with the other parts."""
         truth, right = run.case.truth, repair.rights[n]
+        assert right is not None
         node = truth.nodes[right.node]
         value = run.watched.assigned[repair.group.places[n]].value / repair.factor
         part = right.value(truth)
@@ -372,37 +485,51 @@ class _Search:
             value = value.reshape(part.shape) + truth.gradients[node] - part
         return truth, node, value
 
-    def _line(self, run: Run, group: Group, place: int, repair: Repair, meant: Right) -> Line:
-        """The line that made the variable wrong: of several that write into it, the first after which it is wrong."""
+    def _lines(self, run: Run, group: Group, place: int, repair: Repair, meant: Right) -> list[Line]:
+        """The line that made the variable wrong: of several that write into it, the first after which it is wrong.
+
+        More lines follow if they have written to wrong entries too.
+        """
         history = [a for a in _history(run.watched.assigned, place) if np.any(a.value)]
         truth = self.case.truth
         right = repair.values(truth)[place]
         if len({a.line for a in history}) < 2 or np.squeeze(right).shape != np.squeeze(history[-1].value).shape:
-            return Line(group.file, history[-1].line if history else group.line)
+            return [Line(group.file, history[-1].line if history else group.line)]
         right = right.reshape(history[-1].value.shape)
         far = truth.tolerance * np.max(np.abs(right), initial=0.0)
         wrong = ~np.isclose(history[-1].value, right, rtol=truth.tolerance, atol=far)
         sums = truth.sums_of_parts(truth.nodes[meant.node], repair.factor) if meant.kind == "gradient" else []
-        before = np.zeros(right.shape)
-        for now in history:
-            touched = now.value.shape != right.shape or np.any((now.value != before) & wrong)
-            if touched and not (sums and truth.is_multiple(now.value, sums)):
-                return Line(group.file, now.line)
+        seen_right = [self._may_be_right(a.value, right, sums) for a in history]
+        if all(seen_right):  # something was not added
+            return [Line(group.file, history[0].line)]
+        start = max((i + 1 for i, is_right in enumerate(seen_right[:-1]) if is_right), default=0)
+        before = history[start - 1].value if start else np.zeros(right.shape)
+        found = []
+        for now in history[start:]:
+            if now.value.shape != right.shape or before.shape != right.shape or np.any((now.value != before) & wrong):
+                found.append(Line(group.file, now.line))
             before = now.value
-        return Line(group.file, history[0].line)
+        return list(dict.fromkeys(found)) or [Line(group.file, history[-1].line)]
+
+    def _may_be_right(self, value: np.ndarray, right: np.ndarray, sums: Sequence[np.ndarray]) -> bool:
+        """Whether a variable that is still written into may be right so far."""
+        truth = self.case.truth
+        if truth.matches(value):
+            return True
+        factor = truth.factor(value, right)
+        return factor not in (None, 1.0, 0.0) or truth.is_multiple(value, sums)
 
     def _right_before(self, run: Run, group: Group) -> list[str]:
         """The variables assigned before that are the gradients that they are named for."""
         found = []
         for earlier in self.groups:
             if earlier.places[0] >= group.places[0]:
-                break
-            rights = self._meant(earlier)
-            if rights and rights[0].kind == "gradient" and self._is_right(run, earlier, rights):
+                continue
+            if self._is_gradient(earlier) and self._holds_any(run, earlier, self._meant(earlier)):
                 found.append(earlier.text)
         return list(dict.fromkeys(found))
 
-    def _of_result(self, i: int) -> Mistake:
+    def _of_result(self, i: int) -> Mistake | None:
         """A wrong gradient that is the fault of no variable before it: of the line that computes or returns it."""
         run = self.case.plain
         truth, node = self.case.truth, self.case.truth.inputs[i]
@@ -410,19 +537,21 @@ class _Search:
         second = self.other.plain if self.other is not None else None
         diagnosis = ""
         if second is not None and second.gradients[i] is not None:
-            diagnosis = diagnosis_of((truth, node, g), (second.case.truth, second.case.truth.inputs[i], second.gradients[i]))
+            diagnosis = diagnosis_of(
+                (truth, node, g), (second.case.truth, second.case.truth.inputs[i], second.gradients[i])
+            )
         text, line = label, None
-        for a in reversed(run.watched.assigned):
+        for place in reversed(range(len(run.watched.assigned))):
+            a = run.watched.assigned[place]
             if a.value.shape == g.shape and np.array_equal(a.value, g, equal_nan=True):
-                history = _history(run.watched.assigned, run.watched.assigned.index(a))
-                text, line = a.text, Line(a.file, history[-1].line)
+                text, line = a.text, Line(a.file, a.line)
                 break
         if line is None and run.watched.returned is not None:
             file, statement = run.watched.returned
             texts = statement.returned
             text, number = texts[i] if len(texts) == len(self.labels) else (label, statement.first)
             line = Line(file, number)
-        return Mistake(text, f"∂L/∂{label}", line, diagnosis)
+        return Mistake(text, f"∂L/∂{label}", line, diagnosis) if line is not None or diagnosis else None
 
 
 def _shape(run: Run) -> list[tuple[str, int, str]]:
@@ -432,10 +561,16 @@ def _shape(run: Run) -> list[tuple[str, int, str]]:
 def _worst(run: Run, repair: Repair, truth: Truth) -> int:
     """The first time that the variable was wrong."""
     values = repair.values(truth)
-    for n, place in enumerate(repair.group.places):
+    known = [n for n, right in enumerate(repair.rights) if right is not None]
+    for n in known:
+        place = repair.group.places[n]
         if place < len(run.watched.assigned) and not truth.agrees(run.watched.assigned[place].value, values[place]):
             return n
-    return 0
+    return known[0]
+
+
+def _filled(rights: Sequence[Right | None], count: int) -> Rights:
+    return (*rights[:count], *[None] * (count - len(rights)))
 
 
 def _history(assigned: Sequence[Assigned], place: int) -> list[Assigned]:
@@ -455,7 +590,7 @@ def _groups(assigned: Sequence[Assigned]) -> list[Group]:
     final: dict[tuple[int, str], int] = {}
     places: list[int] = []
     for place, a in enumerate(assigned):
-        if a.whole and (a.call, a.text) in final:
+        if (a.whole or a.rebound) and (a.call, a.text) in final:
             places.append(final[a.call, a.text])
         final[a.call, a.text] = place
     places += final.values()
@@ -464,5 +599,6 @@ def _groups(assigned: Sequence[Assigned]) -> list[Group]:
         a = assigned[place]
         groups.setdefault((a.file, a.line, a.text), []).append(place)
     return [
-        Group(file, line, text, assigned[found[0]].name, tuple(found)) for (file, line, text), found in groups.items()
+        Group(file, line, text, assigned[found[0]].name, tuple(found), assigned[found[0]].given)
+        for (file, line, text), found in groups.items()
     ]

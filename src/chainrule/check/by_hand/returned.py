@@ -47,7 +47,7 @@ def others_in(told: Any, call: CheckedCall) -> dict[str, np.ndarray]:
     """What it returned beside the gradients of the arguments: entries of a dict, by their keys."""
     if not _is_by_names(told, call):
         return {}
-    taken = {key for key in told if _label(key, call) is not None}
+    taken = _labels(told, call)
     arrays = {key: array_of(value) for key, value in told.items() if isinstance(key, str) and key not in taken}
     return {key: value for key, value in arrays.items() if value is not None}
 
@@ -106,18 +106,24 @@ def _is_by_names(told: Any, call: CheckedCall) -> bool:
 
 def _by_names(told: Mapping[str, Any], call: CheckedCall) -> dict[str, Any]:
     """The gradients by the labels of the arguments."""
-    found = {}
-    for key, value in told.items():
-        label = _label(key, call)
-        if label is not None and array_of(value) is not None:
-            found[label] = array_of(value)
+    found: dict[str, Any] = {}
+    for key, label in _labels(told, call).items():
+        value = array_of(told[key])
+        if value is not None:
+            found[label] = value
     return found
 
 
-def _label(key: str, call: CheckedCall) -> str | None:
-    """The checked argument whose gradient an entry of a dict is: W, dW and grad_W are that of W."""
+def _labels(told: Mapping[str, Any], call: CheckedCall) -> dict[str, str]:
+    """The checked argument whose gradient each entry of a dict is: dW and grad_W are that of W; W only beside none."""
     names = {last_name(label): label for label in call.labels}
-    if key in call.labels:
-        return key
-    name = key if key in names else named_by(key, names)
-    return None if name is None else names[name]
+    found: dict[str, str] = {}
+    for key in told:
+        name = named_by(key, names)
+        if name is not None and key not in names and names[name] not in found.values():
+            found[key] = names[name]
+    for key in told:
+        label = key if key in call.labels else names.get(key)
+        if label is not None and label not in found.values():
+            found[key] = label
+    return found

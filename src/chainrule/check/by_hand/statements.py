@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -23,8 +22,9 @@ class Target:
     name : the last name in it: `dx`, `W`.
     owner : code that gives the object whose attribute or entry it is; None for a variable.
     key : code that gives the key of an entry; None for an attribute or a variable.
-    index : the position of the entry that may also be an index into an array: then the array is the target.
+    outer : the container of an entry: the target itself if the container is an array.
     whole : whether it is bound anew; False if its old value is part of the new one.
+    rebound : whether it is bound anew to what is computed from its old value.
     sure : False if a call may have written into it.
     """
 
@@ -35,6 +35,7 @@ class Target:
     attribute: str = ""
     outer: Target | None = None
     whole: bool = True
+    rebound: bool = False
     sure: bool = True
 
 
@@ -55,13 +56,22 @@ class Statement:
 
 def statements_of(file: str) -> dict[int, Statement]:
     """The simple statements of a file by each of their lines; none if there is no source."""
-    return _parsed("".join(lines_of(file)))
+    lines = lines_of(file)
+    known = _known.get(file)
+    if known is None or known[0] is not lines:
+        if len(_known) > 100:
+            _known.clear()
+        known = _known[file] = (lines, _parsed(lines))
+    return known[1]
 
 
-@lru_cache(maxsize=16)
-def _parsed(source: str) -> dict[int, Statement]:
+_known: dict[str, tuple[list[str], dict[int, Statement]]] = {}
+"""The lines of each file when it was read, and its statements."""
+
+
+def _parsed(lines: list[str]) -> dict[int, Statement]:
     try:
-        tree = ast.parse(source)
+        tree = ast.parse("".join(lines))
     except (SyntaxError, ValueError, RecursionError):
         return {}
     found: dict[int, Statement] = {}
@@ -84,12 +94,12 @@ def _statement(node: Any) -> Statement:
         targets = _targets(node.target, whole=False)
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         targets = _targets(node.target, _names_read(node.value))
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):  # np.add.at(dW, i, dz), np.multiply(…, out=dx)
+    elif isinstance(node, ast.Expr) and isinstance(
+        node.value, ast.Call
+    ):  # np.add.at(dW, i, dz), np.multiply(…, out=dx)
         given = [*node.value.args, *(k.value for k in node.value.keywords)]
         own = node.value.func.value if isinstance(node.value.func, ast.Attribute) else None
-        targets = [
-            Target(x.id, x.id, whole=False, sure=False) for x in (*given, own) if isinstance(x, ast.Name)
-        ]
+        targets = [Target(x.id, x.id, whole=False, sure=False) for x in (*given, own) if isinstance(x, ast.Name)]
     elif isinstance(node, ast.Return) and node.value is not None:
         parts = node.value.elts if isinstance(node.value, ast.Tuple | ast.List) else [node.value]
         returned = tuple((ast.unparse(part), part.lineno) for part in parts)
@@ -107,7 +117,8 @@ def _targets(node: ast.AST, read: set[str] | None = None, whole: bool = True) ->
     if isinstance(node, ast.Starred):
         return []
     if isinstance(node, ast.Name):
-        return [Target(node.id, node.id, whole=whole and node.id not in (read or ()))]
+        from_itself = node.id in (read or ())
+        return [Target(node.id, node.id, whole=whole and not from_itself, rebound=from_itself)]
     if isinstance(node, ast.Attribute) and _is_path(node.value):
         text = ast.unparse(node)
         return [Target(text, node.attr, _code(node.value), attribute=node.attr, whole=whole)]

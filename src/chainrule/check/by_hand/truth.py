@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.array import Array, node_of, value_of
 from chainrule.backward import Path, backpropagate, pulled
+from chainrule.check.by_hand.names import named_by
 from chainrule.check.by_hand.returned import last_name
 from chainrule.check.by_hand.watched import watch_frames
 from chainrule.libraries import is_inexact
@@ -19,11 +20,20 @@ from chainrule.recording import Recording
 __all__ = ["NamedValues", "Truth", "broadcasts_to"]
 
 
+class Origin(NamedTuple):
+    """A recorded array, its gradient, or the part of the gradient that comes through a step."""
+
+    node: Node
+    kind: str
+    step: Node | None = None
+
+
 class NamedValues:
     """The recorded values that the variables of a running function hold, by name, in the order of time."""
 
     def __init__(self, revealed: Callable[[Any], Any] = lambda x: x) -> None:
         self.of: dict[str, list[Node]] = {}
+        self.first: dict[Node, str] = {}
         self._revealed = revealed
         self._seen: set[tuple[str, Node]] = set()
 
@@ -52,6 +62,7 @@ class NamedValues:
     def put(self, name: str, node: Node) -> None:
         if (name, node) not in self._seen:
             self._seen.add((name, node))
+            self.first.setdefault(node, name)
             self.of.setdefault(name, []).append(node)
 
 
@@ -85,11 +96,8 @@ class Truth:
         self.named = {name: nodes for name, nodes in self.named.items() if nodes}
         self.places = {node: i for i, node in enumerate((*self.inputs, *self.path.between))}
         self.nodes = list(self.places)
-        self._name: dict[Node, str] = {}
+        self._name = {node: name for node, name in named.first.items() if node in known}
         self._parts: dict[tuple[Node, Node], np.ndarray] = {}
-        for name, nodes in self.named.items():
-            for node in nodes:
-                self._name.setdefault(node, name)
 
     @cached_property
     def gradients(self) -> dict[Node, np.ndarray]:
@@ -101,10 +109,14 @@ class Truth:
         """The name of a value; of one without a name, that of the next one that is made of it, or its block's."""
         if node in self._name:
             return self._name[node]
-        following = self.users.get(node, [])
-        if len(following) == 1:
-            return self.name_of(following[0])
-        return f"the result of {node.block.name}" if node.block is not None else "an argument"
+        following, first = self.users.get(node, []), node
+        while len(following) == 1 and node not in self._name:
+            node = following[0]
+            following = self.users.get(node, [])
+        if node in self._name and node not in self._seeds:
+            return self._name[node]
+        line = f" (line {first.line.number})" if first.line else ""
+        return f"{first.block.name}{line}" if first.block is not None else "an argument"
 
     @cached_property
     def users(self) -> dict[Node, list[Node]]:
@@ -127,6 +139,33 @@ class Truth:
         with np.errstate(all="ignore"):
             return bool(np.max(np.abs(a - b), initial=0.0, where=np.isfinite(a)) <= self.tolerance * size)
 
+    def matches(self, given: np.ndarray) -> list[Origin]:
+        """The recorded arrays, their gradients and the parts of these that a value is equal to."""
+        given = np.squeeze(given)
+        if given.size < 2 or given.shape not in self._pools or not np.all(np.isfinite(given)):
+            return []
+        origins, pool = self._pools[given.shape]
+        axes = tuple(range(1, pool.ndim))
+        off = np.max(np.abs(pool - given), axis=axes)
+        near = off <= self.tolerance * np.maximum(np.max(np.abs(pool), axis=axes), _size(given))
+        return [origin for origin, is_near in zip(origins, near, strict=True) if is_near]
+
+    @cached_property
+    def _pools(self) -> dict[tuple[int, ...], tuple[list[Origin], np.ndarray]]:
+        """All recorded arrays, gradients and parts of gradients, by shape."""
+        arrays = [(Origin(n, "value"), np.asarray(n.value)) for n in self.nodes if is_inexact(n.value)]
+        arrays += [(Origin(n, "gradient"), g) for n, g in self.gradients.items()]
+        for node, steps in self.users.items():
+            if 1 < len(steps) <= 8:
+                arrays += [(Origin(node, "through", step), self.part(node, step)) for step in steps]
+        found: dict[tuple[int, ...], tuple[list[Origin], list[np.ndarray]]] = {}
+        for origin, x in arrays:
+            if np.all(np.isfinite(x)):
+                origins, several = found.setdefault(np.squeeze(x).shape, ([], []))
+                origins.append(origin)
+                several.append(np.squeeze(x))
+        return {shape: (origins, np.stack(several)) for shape, (origins, several) in found.items()}
+
     @cached_property
     def _least(self) -> float:
         """Terms of this size may cancel; what is left of them is rounding."""
@@ -148,9 +187,9 @@ class Truth:
             if self.agrees(given, right, 0.0):
                 return True
             for _, v in self.named_arrays():
-                if broadcasts_to(v, right) and np.any(v) and given.shape == right.shape:
-                    if self.agrees(given * v, right, 0.0) or self.agrees(given, right * v, 0.0):
-                        return True
+                fits = broadcasts_to(v, right) and np.any(v) and given.shape == right.shape
+                if fits and (self.agrees(given * v, right, 0.0) or self.agrees(given, right * v, 0.0)):
+                    return True
         return False
 
     @cached_property
@@ -162,6 +201,14 @@ class Truth:
         """The nodes with the same name, the one itself first."""
         name = self._name.get(node)
         return [node, *(n for n in self.named.get(name or "", ()) if n is not node)]
+
+    def of_name(self, name: str) -> tuple[Node, str] | None:
+        """The value that a variable is named as the gradient of, and its name."""
+        meant = named_by(name, self.named)
+        if meant is None:
+            return None
+        nodes = self.named[meant]
+        return next((n for n in nodes if n in self.inputs), nodes[-1]), meant
 
     # Parts of a gradient ------------------------------------------------------------------------------------------
 
@@ -201,9 +248,7 @@ class Truth:
             parts.append(factor * np.asarray(self._seeds[target]))
         if len(parts) > 8:  # then those of a loop, in its order
             return [*np.cumsum(parts, 0), *np.cumsum(parts[::-1], 0)]
-        some = [
-            [p for i, p in enumerate(parts) if chosen >> i & 1] for chosen in range(1, 2 ** len(parts))
-        ]
+        some = [[p for i, p in enumerate(parts) if chosen >> i & 1] for chosen in range(1, 2 ** len(parts))]
         return [np.sum(few, axis=0) for few in some]
 
     def part_through(self, target: Node, through: Node) -> np.ndarray:
@@ -221,8 +266,10 @@ class Truth:
         depending = {target}
         between = []
         for node in self.path.between:
-            if self.places[node] <= last and node not in held and any(
-                type(i) is Node and i in depending for i in node.inputs
+            if (
+                self.places[node] <= last
+                and node not in held
+                and any(type(i) is Node and i in depending for i in node.inputs)
             ):
                 depending.add(node)
                 between.append(node)

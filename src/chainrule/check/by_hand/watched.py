@@ -1,4 +1,4 @@
-"""Watching a function of the user's: what each of its statements assigns, and what if it had assigned something else."""
+"""Watching a user's function: what each of its statements assigns, and what if it had assigned something else."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Assigned:
     name : its name, or the last part of it: `W` for `grads['W']`.
     value : a copy of the value that it has afterwards.
     whole : whether it was bound anew, so that nothing of an older value is in it.
+    rebound : whether it was bound to what was computed from its older value: `x = f(x)`.
+    given : whether it is an argument of a function that the watched one calls.
     """
 
     call: int
@@ -47,6 +49,8 @@ class Assigned:
     name: str
     value: np.ndarray
     whole: bool
+    rebound: bool = False
+    given: bool = False
 
 
 def array_of(x: Any) -> np.ndarray | None:
@@ -132,14 +136,13 @@ class Watched:
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         back = frame.f_back
         where = (back.f_code.co_filename, back.f_lineno) if call else (file, code.co_firstlineno)
-        self._note(frame, call, where, [Target(name, name) for name in given])
+        self._note(frame, call, where, [Target(name, name) for name in given], given=call > 0)
         before: Statement | None = None
 
         def look(frame: Any, event: str, argument: Any) -> None:
             nonlocal before
             now = statements.get(frame.f_lineno) if event == "line" else None
-            same = now is not None and now is before
-            if same and (now.first != now.last or frame.f_lineno != now.first):
+            if now is not None and now is before and (now.first != now.last or frame.f_lineno != now.first):
                 return
             if before is not None and before.targets:
                 self._note(frame, call, (file, before.first), before.targets)
@@ -149,7 +152,9 @@ class Watched:
 
         return look
 
-    def _note(self, frame: Any, call: int, where: tuple[str, int], targets: Sequence[Target]) -> None:
+    def _note(
+        self, frame: Any, call: int, where: tuple[str, int], targets: Sequence[Target], given: bool = False
+    ) -> None:
         variables = frame.f_locals  # a snapshot; what is written into it becomes the variable's value
         written: list[tuple[Any, Any, Any]] = []
         for target in targets:
@@ -159,7 +164,7 @@ class Watched:
             except (KeyError, IndexError, AttributeError, TypeError, NameError):
                 continue
             value = array_of(now)
-            if value is None or value.dtype.kind not in "fc" and value.ndim == 0 and target.text == text and call:
+            if value is None or (value.dtype.kind not in "fc" and value.ndim == 0 and target.text == text and call):
                 continue
             place = len(self.assigned)
             if place >= LIMIT or self._bytes > BYTES:
@@ -171,7 +176,7 @@ class Watched:
                 written.append((owner, key, _put(now, value)))
             self._bytes += value.nbytes
             self.assigned.append(
-                Assigned(call, *where, text, name, np.array(value), target.whole)
+                Assigned(call, *where, text, name, np.array(value), target.whole, target.rebound, given)
             )
         for owner, key, new in written:
             if isinstance(key, _Attribute):

@@ -1,0 +1,344 @@
+"""Backward passes written by hand: how they are called, the first wrong line, and what is wrong with it."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.sweeps.planted_mistakes import FILES, planted
+
+import chainrule as cr
+from chainrule.check.by_hand.names import named_by
+from chainrule.errors import GradientError
+
+RNG = np.random.default_rng(11)
+X, W = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2))
+PAGE = (Path(__file__).parents[2] / "docs" / "mistakes.md").read_text(encoding="utf-8")
+
+
+# The planted mistakes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_right_backward_pass_is_not_called_wrong(name):
+    report = importlib.import_module(f"tests.by_hand.{name}").check()
+    assert report.ok, report
+    assert not report.mistakes
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_page_shows_what_is_found_now(name, tmp_path):
+    """Every fifth mistake of each file; all of them by `python -m tests.sweeps.planted_mistakes`."""
+    for found in list(planted(name, str(tmp_path), slice(FILES.index(name) % 5, None, 5))):
+        assert not found.report.ok
+        assert found.row in PAGE
+
+
+def test_the_page_has_a_row_for_every_mistake():
+    for name in FILES:
+        for what, _, wrong in importlib.import_module(f"tests.by_hand.{name}").MISTAKES:
+            assert any(what in row and wrong.strip() in row for row in PAGE.split("\n")), (name, what)
+
+
+# How they are called -------------------------------------------------------------------------------------------------
+
+
+def affine_forward(x, w):
+    out = x @ w
+    return out, (x, w)
+
+
+def test_dout_and_cache_as_in_courses():
+    def backward(dout, cache):
+        x, w = cache
+        return dout @ w.T, x.T @ dout
+
+    report = cr.check(affine_forward, against=backward)(X, W)
+    assert report.ok, report
+    assert [c.label for c in report.comparisons if c.reference == "by hand"] == ["x", "w"]
+
+
+def test_residuals_first_as_in_jax():
+    def backward(res, g):
+        x, w = res
+        return g @ w.T, x.T @ g
+
+    assert cr.check(affine_forward, against=backward)(X, W).ok
+
+
+def test_dout_and_the_arguments():
+    assert cr.check(lambda x, w: x @ w, against=lambda dz, x, w: (dz @ w.T, x.T @ dz))(X, W).ok
+    assert cr.check(lambda x, w: x @ w, against=lambda g, ans, x, w: (g @ w.T, x.T @ g))(X, W).ok
+    assert cr.check(lambda x, w: x @ w, against=lambda dz, *args: (dz @ args[1].T, args[0].T @ dz))(X, W).ok
+
+
+def test_several_outputs_and_a_cache():
+    def forward(x, w):
+        h = np.tanh(x @ w)
+        return h, h * 2, (x, w, h)
+
+    def backward(dh, dy, cache):
+        x, w, h = cache
+        dz = (dh + 2 * dy) * (1 - h**2)
+        return dz @ w.T, x.T @ dz
+
+    assert cr.check(forward, against=backward)(X, W).ok
+
+
+def test_methods_of_one_object():
+    class Layer:
+        def forward(self, x):
+            self.y = np.tanh(x)
+            return self.y
+
+        def backward(self, dy):
+            return dy * (1 - self.y**2)
+
+    layer = Layer()
+    assert cr.check(layer.forward, against=layer.backward)(X).ok
+
+
+def test_a_gradient_of_an_array_without_dout_is_that_of_the_sum():
+    assert cr.check(np.sin, against=np.cos)(X).ok
+    report = cr.check(np.sin, against=lambda x: -np.cos(x))(X)
+    assert report.mistakes[0].diagnosis == "the sign is turned"
+    assert "L is the sum of what is returned." in report.notes
+
+
+def test_a_gradient_that_takes_what_is_not_there_is_told():
+    with pytest.raises(GradientError, match="so <lambda> must return 2 values"):
+        cr.check(lambda x, w: x @ w, against=lambda dout, cache: dout)(X, W)
+    with pytest.raises(GradientError, match="what is extra"):
+        cr.check(lambda x, w: x @ w, against=lambda dout, x, w, extra: dout)(X, W)
+
+
+def test_numbers_such_as_eps_need_no_gradient():
+    report = cr.check(
+        lambda x, w, eps: np.sum(x @ w + eps), against=lambda x, w, eps: (np.ones((4, 2)) @ w.T, x.T @ np.ones((4, 2)))
+    )(X, W, 1e-5)
+    assert report.ok, report
+
+
+def test_none_for_arguments_without_a_gradient():
+    def backward(dout, x, n, w):
+        return dout @ w.T * n, None, x.T @ dout * n
+
+    assert cr.check(lambda x, n, w: x @ w * n, against=backward)(X, 3, W).ok
+
+
+# What they return ----------------------------------------------------------------------------------------------------
+
+
+def squares(x, w):
+    h = np.tanh(x @ w)
+    p = h**2
+    return np.sum(p)
+
+
+def test_locals_are_gradients_by_their_names():
+    def gradient(x, w):
+        h = np.tanh(x @ w)
+        dp = np.ones_like(h)
+        dh = 2 * h * dp
+        dz = dh * (1 - h**2)
+        dx, dw = dz @ w.T, x.T @ dz
+        return locals()
+
+    report = cr.check(squares, against=gradient)(X, W)
+    assert report.ok, report
+    assert [c.label for c in report.comparisons if c.reference == "by hand"] == ["x", "w", "p", "h"]
+
+
+def test_a_wrong_value_of_a_dict_is_named_though_the_arguments_are_right():
+    def gradient(x, w):
+        h = np.tanh(x @ w)
+        dz = 2 * h * (1 - h**2)
+        dh = np.cos(h)
+        return {"dx": dz @ w.T, "dw": x.T @ dz, "dh": dh}
+
+    report = cr.check(squares, against=gradient)(X, W)
+    assert not report.ok
+    assert [c.label for c in report.comparisons if not c.ok] == ["h"]
+    assert report.mistakes[0].line.text == "dh = np.cos(h)"
+
+
+def test_a_part_of_a_gradient_or_a_multiple_is_not_called_wrong():
+    def f(x):
+        a = np.sin(x)
+        return np.sum(a * a + np.exp(a)) / len(x)
+
+    def gradient(x):
+        a = np.sin(x)
+        da = 2 * a / len(x)
+        dL = 1.0
+        return {"dx": (da + np.exp(a) / len(x)) * np.cos(x), "da": da, "dL": dL}
+
+    report = cr.check(f, against=gradient)(X[:, 0])
+    assert report.ok, report
+    assert "da is a part of ∂L/∂a." in report.notes
+
+
+def test_names_of_gradients():
+    known = ["x", "x_hat", "W1", "out", "var"]
+    for name in ("dx", "d_x", "grad_x", "x_grad", "dL_dx", "dLdx", "dloss_dx", "gx", "x_bar", "delta_x"):
+        assert named_by(name, known) == "x", name
+    assert named_by("dxhat", known) == "x_hat"
+    assert named_by("grad_W1", known) == "W1"
+    assert named_by("dx1", known) is None
+    assert named_by("data", known) is None
+
+
+# What is wrong -------------------------------------------------------------------------------------------------------
+
+
+def diagnosis(f, gradient, *args):
+    report = cr.check(f, against=gradient)(*args)
+    assert not report.ok
+    return report.mistakes[0].diagnosis
+
+
+def dense(x, w, b):
+    z = x @ w + b
+    h = np.tanh(z)
+    return h
+
+
+B = np.array([0.3, -0.2])
+SHAPE = "its numbers are right, but it has the shape (1, 2) and not (2,)"
+
+
+@pytest.mark.parametrize(
+    ("dx", "dw", "db", "what"),
+    [
+        ("dz @ w.T * 4", "x.T @ dz", "dz.sum(0)", "exactly 4 times too large (4 is the length of axis 0 of x)"),
+        ("-dz @ w.T", "x.T @ dz", "dz.sum(0)", "the sign is turned"),
+        ("dz @ w.T", "dz.T @ x", "dz.sum(0)", "transposed"),
+        ("dz @ w.T", "x.T @ dz", "dz", "the sum over the batch (axis 0) is missing"),
+        ("dz @ w.T", "x.T @ dz", "dz[0]", "only the first of the batch is in it"),
+        ("dz @ w.T", "x.T @ dz", "dz[-1]", "only the last of the batch is in it"),
+        ("dz @ w.T", "x.T @ dz", "dz.mean(0)", "exactly 4 times too small (4 is the length of axis 0 of x)"),
+        ("dz @ w.T", "np.outer(x[0], dz[0])", "dz.sum(0)", "only the first of the batch is in it"),
+        ("dz @ w.T", "x.T @ np.ones_like(dz)", "dz.sum(0)", "the gradient from above, ∂L/∂z, is missing"),
+        ("dz @ w.T", "x.T @ dz", "dz.sum(0, keepdims=True)", SHAPE),
+        ("0 * x", "x.T @ dz", "dz.sum(0)", "it is zero"),
+    ],
+)  # fmt: skip
+def test_a_typical_mistake_in_a_layer_is_recognised(dx, dw, db, what):
+    def backward(dh, x, w, b):
+        dz = dh * (1 - dense(x, w, b) ** 2)
+        names = {"dz": dz, "x": x, "w": w, "np": np}
+        return tuple(eval(text, names) for text in (dx, dw, db))
+
+    assert diagnosis(dense, backward, X, W, B) == what
+
+
+@pytest.mark.parametrize(
+    ("slope", "what"),
+    [
+        ("1 - z**2", "the derivative of tanh has its input z in the place of its output h"),
+        ("1 - np.tanh(h)**2", "the derivative of tanh is taken at its output h instead of its input z"),
+        ("1", "it is ∂L/∂h as it came: the local gradient of tanh is missing"),
+    ],
+)
+def test_a_derivative_at_the_wrong_place_is_recognised(slope, what):
+    def backward(dh, x, w, b):
+        z = x @ w + b
+        h = np.tanh(z)
+        dz = dh * eval(slope, {"z": z, "h": h, "np": np})
+        return dz @ w.T, x.T @ dz, dz.sum(0)
+
+    assert diagnosis(dense, backward, X, W, B) == what
+
+
+def centred(x):
+    mu = x.mean(axis=0)
+    xc = x - mu
+    var = np.mean(xc**2, axis=0)
+    return xc / np.sqrt(var)
+
+
+def test_contributions_that_are_missing_are_named():
+    def no_mu(dz, x):
+        mu, var = x.mean(0), x.var(0)
+        dvar = np.sum(dz * (x - mu) * -0.5 * var**-1.5, axis=0)
+        return dz / np.sqrt(var) + dvar * 2 * (x - mu) / len(x)
+
+    def constants(dz, x):
+        return dz / x.std(0)
+
+    assert diagnosis(centred, no_mu, X) == "the contribution through mu is missing"
+    assert diagnosis(centred, constants, X) == "the contributions through mu and var are missing"
+
+
+def test_softmax_as_an_elementwise_function_is_recognised():
+    def backward(dp, s):
+        p = cr.softmax(s)
+        return dp * p * (1 - p)
+
+    assert diagnosis(cr.softmax, backward, X).startswith("only the diagonal of the local gradient of softmax is in it")
+
+
+def test_no_diagnosis_is_given_that_holds_on_one_input_only():
+    """On these inputs the gradient is 3 times too large by chance."""
+
+    def gradient(x):
+        return 2 * x + 4 * 2.0
+
+    report = cr.check(lambda x: np.sum(x**2), against=gradient)(np.array([2.0, 2.0]))
+    assert not report.ok
+    assert all("3 times" not in m.diagnosis for m in report.mistakes)
+
+
+def test_two_mistakes_are_both_named():
+    def backward(dh, x, w, b):
+        dz = dh * (1 - dense(x, w, b) ** 2)
+        db = dz.mean(0)
+        dw = -x.T @ dz
+        dx = dz @ w.T
+        return dx, dw, db
+
+    report = cr.check(dense, against=backward)(X, W, B)
+    assert [(m.variable, m.diagnosis) for m in report.mistakes] == [
+        ("db", "exactly 4 times too small (4 is the length of axis 0 of x)"),
+        ("dw", "the sign is turned"),
+    ]
+
+
+def test_a_mistake_in_a_function_that_is_called_is_named_there():
+    def tanh_backward(dout, h):
+        return dout * (1 - h)
+
+    def backward(dh, x, w, b):
+        h = dense(x, w, b)
+        dz = tanh_backward(dh, h)
+        return dz @ w.T, x.T @ dz, dz.sum(0)
+
+    report = cr.check(dense, against=backward)(X, W, B)
+    assert report.mistakes[0].line.text == "dz = tanh_backward(dh, h)"
+    assert report.mistakes[0].meaning == "∂L/∂z"
+
+
+def test_the_findings_tell_the_line_and_what_would_be_right():
+    def backward(dh, x, w, b):
+        dz = dh * (1 - dense(x, w, b) ** 2) * 3
+        return dz @ w.T, x.T @ dz, dz.sum(0)
+
+    report = cr.check(dense, against=backward)(X, W, B)
+    told = report.findings[-1]
+    assert told.startswith("dz is not ∂L/∂z: exactly 3 times too large")
+    assert "dz = dh * (1 - dense(x, w, b) ** 2) * 3" in told
+    assert "With dz put right, x, w and b would be right." in told
+    assert told.split(".")[0] in str(report)
+
+
+def test_a_block_to_blame_is_among_the_findings():
+    @cr.block
+    def double(x):
+        return 2 * x
+
+    @double.backward
+    def rule(dz, z, x):
+        return dz
+
+    report = cr.check(lambda x: np.sum(double(x)))(X)
+    assert report.findings[0] == str(report.blame)
