@@ -17,7 +17,7 @@ from typing import Any
 from chainrule.explain.page.model import story
 from chainrule.explain.steps import Explained
 
-__all__ = ["asset", "fill", "page", "story"]
+__all__ = ["asset", "fill", "page", "page_of", "story"]
 
 SCRIPTS = (
     "page.js",
@@ -41,13 +41,27 @@ def page(explanation: Explained, check: Any = None) -> str:
     """The text of the HTML file; with the results of a report of `cr.check` if given."""
     told = json.dumps(story(explanation, check), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: valid in JSON, not in a file
+    return page_of(escape(explanation.title), _script_data(told))
+
+
+def page_of(title: str, story: str, editor: str = "", requests: str = "", style: str = "", script: str = "") -> str:
+    """The page around a story, which may be empty: it is then given later, to `load` in the scripts.
+
+    Parameters
+    ----------
+    title, story, editor : HTML; the editor stands above the graph.
+    requests : what the page may ask of a server, in the words of its policy.
+    style, script : added to those of the page.
+    """
     return fill(
         asset("template.html"),
-        title=escape(explanation.title),
-        style=asset("page.css") + asset("more.css"),
-        story=_script_data(told),
+        title=title,
+        requests=requests,
+        style=asset("page.css") + asset("more.css") + style,
+        editor=editor,
+        story=story,
         layout=f"/*{_license()}*/\n" + asset("dagre/dagre.min.js"),
-        scripts="\n".join(asset(script) for script in SCRIPTS),
+        scripts="\n".join([*(asset(name) for name in SCRIPTS), script]),
     )
 
 

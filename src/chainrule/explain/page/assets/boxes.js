@@ -7,6 +7,12 @@ let root = null;
 const boxOfStep = new Map(); // the box in which a step is an item; for a composite block, that of its own box
 const insideOf = new Map(); // the box of a composite block
 
+function plantBoxes(told) {
+  boxOfStep.clear();
+  insideOf.clear();
+  root = growBoxes(told);
+}
+
 function growBoxes(told, parent = null) {
   const box = { ...told, parent, id: growBoxes.count++, depth: parent ? parent.depth + 1 : 0 };
   box.items = told.items.map((item) => (typeof item === "number" ? item : growBoxes(item, box)));

@@ -46,8 +46,10 @@ function math(mathml, attributes = {}) {
 const row = (...parts) => `<mrow>${parts.join("")}</mrow>`;
 const nameOf = (place) => chainrule.steps[place].name.t;
 
+/** The story in this file; null where it comes later. */
 async function readStory() {
   const script = byId("story");
+  if (!script) return null;
   if (script.type === "application/json") return JSON.parse(script.textContent);
   const packed = Uint8Array.from(atob(script.textContent), (c) => c.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -12,6 +12,8 @@ function drawHeader() {
 }
 
 function drawSections() {
+  byId("more").replaceChildren();
+  byId("sections").replaceChildren();
   for (const { name, title, render } of chainrule.sections) {
     const section = el("section.more", { id: name, "aria-labelledby": `${name}-title` }, el("h2", { id: `${name}-title` }, title));
     byId("more").append(section);
@@ -109,9 +111,13 @@ function redraw(box) {
 const cornerOf = (box) => box && graph.plane &&
   (graph.plane.frames.find((frame) => frame.box === box) ?? graph.plane.items.find(({ item }) => item === box));
 
-async function start() {
-  chainrule.story = await readStory();
-  chainrule.steps = chainrule.story.steps;
+/** Show a story, in place of the one that was shown before. */
+function load(story) {
+  play(false);
+  chainrule.story = story;
+  chainrule.steps = story.steps;
+  chainrule.selected = null;
+  chainrule.listeners = {};
   chainrule.byName = new Map();
   chainrule.byLine = new Map();
   chainrule.users = new Map();
@@ -123,7 +129,10 @@ async function start() {
     }
     for (const operand of step.within == null ? step.operands : []) chainrule.users.set(operand, [...(chainrule.users.get(operand) ?? []), place]);
   });
-  root = growBoxes(chainrule.story.box);
+  plantBoxes(story.box);
+  stepping.stops = [];
+  stepping.at = -1;
+  graph.touched = false;
   drawHeader();
   drawSource();
   chainrule.on("select", (selected) => drawPanel(selected));
@@ -134,11 +143,16 @@ async function start() {
   redraw();
   fit();
   drawSections();
+}
+
+async function start() {
   listenToGraph();
   listenToPlayer();
   listenToSearch();
   listenToTheme();
   listenToNames();
+  const story = await readStory();
+  if (story) load(story);
   document.documentElement.classList.add("ready");
   chainrule.ready = true;
 }
