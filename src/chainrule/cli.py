@@ -36,6 +36,7 @@ EXAMPLES = """examples:
   chainrule explain train.py:loss --html loss.html --open
   chainrule check "sum(tanh(x)**2)" x="[0.1, 0.2]"
   chainrule blocks softmax
+  chainrule play
   chainrule notes
 """
 
@@ -145,6 +146,13 @@ def _parser() -> argparse.ArgumentParser:
     blocks.add_argument("--jax", action="store_true", help="with --check: JAX for every block that it can run")
     blocks.set_defaults(run=_blocks)
 
+    play = commands.add_parser("play", help="open a page in the browser where explanations follow as you type")
+    play.add_argument("target", nargs="?", default="", help="an expression to start with, or a link that was shared")
+    play.add_argument("values", nargs="*", metavar="name=value", help="the values of its inputs")
+    play.add_argument("--port", type=int, help="the port to listen on; a free one if not given")
+    play.add_argument("--no-open", dest="show", action="store_false", help="print the address, and open no browser")
+    play.set_defaults(run=_play)
+
     notes = commands.add_parser("notes", help="recompute the notes on backpropagation, each line checked")
     notes.set_defaults(run=_notes)
     return parser
@@ -216,6 +224,14 @@ def _notes(options: argparse.Namespace) -> int:
     return _loaded(next(filter(os.path.exists, files))).main(sys.stdout)
 
 
+def _play(options: argparse.Namespace) -> int:
+    from chainrule.play.server import linked, serve
+
+    values = dict(_named(text) for text in options.values)
+    serve(linked(options.target, values), options.port, options.show)
+    return 0
+
+
 def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
     """The transform of the target function, called with the values given."""
     pairs = [_pair(text) for text in [*options.values, *options.arg]]
@@ -255,10 +271,15 @@ def _innermost(error: BaseException) -> str:
 
 
 def _pair(text: str) -> tuple[str, Any]:
+    name, value = _named(text)
+    return name, parse_value(value)
+
+
+def _named(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip().isidentifier():
         raise ExpressionError(f"{shortened(text)!r} is not of the form name=value")
-    return unicodedata.normalize("NFKC", name.strip()), parse_value(value.strip())
+    return unicodedata.normalize("NFKC", name.strip()), value.strip()
 
 
 def _function(path: str, name: str) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ from chainrule.expression.how_long import WORK
 from chainrule.expression.how_many import MORE, in_dot, number, of_dot
 from chainrule.expression.measures import same, together
 
-__all__ = ["ATTRIBUTES", "LIBRARIES", "METHODS", "Function", "functions_of"]
+__all__ = ["ATTRIBUTES", "LIBRARIES", "METHODS", "Function", "functions_of", "is_elementwise"]
 
 LIBRARIES = ("cr", "np", "np.linalg", "np.fft", "special")
 """The prefixes of function names."""
@@ -120,13 +120,14 @@ def functions_of(library: str) -> dict[str, Function]:
     for name, f in vars(module).items():
         if name in makes:
             found[name] = Function(name, f, makes[name], WORK.get(library, {}).get(name, same))
-        elif _is_elementwise(f) and not name.startswith("_"):
+        elif is_elementwise(f) and not name.startswith("_"):
             works = same if library != "special" else _by_order if name in RECURSIONS else _slowly
             found[name] = Function(name, f, same, works)
     return found
 
 
-def _is_elementwise(f: Any) -> bool:
+def is_elementwise(f: Any) -> bool:
+    """Whether a function computes one number for each entry."""
     return isinstance(f, Elementwise) or (isinstance(f, np.ufunc) and f.signature is None and answer(f) is not None)
 
 

@@ -18,7 +18,7 @@ from chainrule.errors import ExpressionError
 from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Function, functions_of
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
 
-__all__ = ["ParsedExpression", "parse"]
+__all__ = ["CONSTANTS", "ParsedExpression", "library_of", "parse", "target_of", "tree_of"]
 
 AS_WRITTEN = str.maketrans({"·": "*", "⊙": "*", "×": "*", "−": "-"})
 FROM_SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -90,14 +90,14 @@ def parse(text: str) -> ParsedExpression:
     >>> expression.function(1.0, 3.0)
     5.0
     """
-    tree = _tree(text)
+    tree = tree_of(text)
     if not tree.body:
         raise ExpressionError("the expression is empty; write something like 'L = (2*x + 3*y)*z'")
     translation = _Translation(tree)
     return ParsedExpression(translation.function(), tuple(translation.parameters), frozenset(translation.integers))
 
 
-def _tree(text: str) -> ast.Module:
+def tree_of(text: str) -> ast.Module:
     """The syntax tree of a text that is neither too long nor nested too deep."""
     if len(text) > LONGEST:
         raise ExpressionError(
@@ -183,14 +183,14 @@ class _Translation:
         if isinstance(last, ast.Expr):
             return [ast.Return(self.value(last.value))]
         assignment = self.statement(last, last=True)
-        return [assignment, ast.Return(ast.Name(_target(last).id, ast.Load()))]
+        return [assignment, ast.Return(ast.Name(target_of(last).id, ast.Load()))]
 
     def statement(self, statement: ast.stmt, last: bool) -> ast.stmt:
         if isinstance(statement, ast.Expr):
             raise _not_allowed("only the last statement may do without a name", statement)
         if not isinstance(statement, ast.Assign | ast.AugAssign):
             raise _not_allowed(f"{type(statement).__name__} is not in the expression language", statement)
-        name = _target(statement).id
+        name = target_of(statement).id
         _check_name(name)
         value = self.value(statement.value)
         if isinstance(statement, ast.AugAssign):
@@ -324,8 +324,13 @@ _KNOWN_METHODS = f"known are {', '.join(sorted([*METHODS, *ATTRIBUTES]))}"
 
 
 def _by_name(name: str) -> Function | None:
-    """The function in the first library that has it. SciPy comes last, since its import is slow."""
-    return next((found[name] for library in LIBRARIES if name in (found := functions_of(library))), None)
+    """The function in the first library that has it."""
+    return None if (library := library_of(name)) is None else functions_of(library)[name]
+
+
+def library_of(name: str) -> str | None:
+    """The first library that has a function. SciPy comes last, since its import is slow."""
+    return next((library for library in LIBRARIES if name in functions_of(library)), None)
 
 
 def _library(node: ast.expr) -> str | None:
@@ -337,7 +342,7 @@ def _library(node: ast.expr) -> str | None:
     return name if name in LIBRARIES else None
 
 
-def _target(statement: ast.Assign | ast.AugAssign | ast.stmt) -> ast.Name:
+def target_of(statement: ast.Assign | ast.AugAssign | ast.stmt) -> ast.Name:
     """The name that a statement assigns."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         return statement.targets[0]

@@ -94,6 +94,8 @@ class Atoms:
         return self.shorter(self.collected([summed(t, over) for t in x.terms], axes))
 
     def power(self, x: Expr, e: Fraction) -> Expr:
+        if e == 0:
+            return self.number(1, x.axes)
         if e == 1 or not x.terms:
             return x if e > 0 else _unreadable()
         term = self.bracketed(x)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from chainrule.explain.page.model import story
+from chainrule.explain.second import Derivative
 from chainrule.explain.steps import Explained
 
 __all__ = ["asset", "fill", "page", "page_of", "story"]
@@ -28,6 +30,7 @@ SCRIPTS = (
     "panel.js",
     "stepping.js",
     "derivation.js",
+    "second.js",
     "numpy.js",
     "whatif.js",
     "health.js",
@@ -37,9 +40,11 @@ LARGE = 250_000
 """Stories of more characters than this are compressed."""
 
 
-def page(explanation: Explained, check: Any = None) -> str:
-    """The text of the HTML file; with the results of a report of `cr.check` if given."""
-    told = json.dumps(story(explanation, check), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def page(explanation: Explained, check: Any = None, derivatives: Sequence[Derivative] = ()) -> str:
+    """The text of the HTML file; with the results of a report of `cr.check`, and further derivatives, if given."""
+    told = json.dumps(
+        story(explanation, check, derivatives), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
     told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: valid in JSON, not in a file
     return page_of(escape(explanation.title), _script_data(told))
 

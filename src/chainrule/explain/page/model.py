@@ -17,6 +17,7 @@ from chainrule.explain.page.local_gradients import LocalGradient, local_gradient
 from chainrule.explain.page.sources import sources_of
 from chainrule.explain.page.whatif import program_of
 from chainrule.explain.printers import latex, mathml, unicode
+from chainrule.explain.second import Derivative
 from chainrule.explain.steps import Explained, Factor
 from chainrule.formula import Formula
 from chainrule.node import Line
@@ -28,8 +29,8 @@ MANY = 400
 FEW = 9
 
 
-def story(explanation: Explained, check: Any = None) -> dict[str, Any]:
-    """The document; `check` is a report of `cr.check`, or None.
+def story(explanation: Explained, check: Any = None, derivatives: Sequence[Derivative] = ()) -> dict[str, Any]:
+    """The document; `check` is a report of `cr.check`, or None, `derivatives` those of `second.py`.
 
     ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
     composite blocks. ``ways`` of a step are the contributions to its gradient, each through one block.
@@ -47,12 +48,18 @@ def story(explanation: Explained, check: Any = None) -> dict[str, Any]:
             {"name": told(c.name), "formula": told(c.formula), "of": unicode(c.name.parts[1])}
             for c in explanation.closed_forms
         ],
+        "derivatives": [_derivative(d) for d in derivatives],
         "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
         "sources": teller.sources,
         "health": _health(health_of(explanation)),
         "program": program_of(rows, loss),
         "check": None if check is None else _check(check),
     }
+
+
+def _derivative(d: Derivative) -> dict[str, Any]:
+    formula = None if d.formula is None else told(d.formula)
+    return {"top": told(d.top), "by": told(d.by), "formula": formula, "value": numbers.array(d.matrix)}
 
 
 def _health(health: Health) -> dict[str, Any]:
