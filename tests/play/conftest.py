@@ -21,7 +21,7 @@ def server():
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    app = application(port, TOKEN, Limits(seconds=8))
+    app = application(port, TOKEN, Limits(seconds=5))
     running = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()

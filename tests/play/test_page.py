@@ -86,11 +86,11 @@ def test_an_error_is_text_and_the_last_picture_stays(playground):
 
 
 def test_an_array_has_its_jacobian_and_a_gradient_of_ones_own(playground):
-    page = playground("#softmax(x)&x=[1,0,-1]&g=[0,1,0]")
-    page.locator("#derivatives", has_text="Jacobian").wait_for()
+    page = playground("#softmax(x)&x=[1,0,-1]&%E2%88%82=[0,1,0]")
+    settled(page)
     p = np.exp([1, 0, -1]) / np.sum(np.exp([1, 0, -1]))
     jacobian = np.diag(p) - np.outer(p, p)
-    shown = page.locator("#derivatives mtd").evaluate_all("all => all.map(e => e.textContent)")
+    shown = page.locator("#jacobians mtd").evaluate_all("all => all.map(e => e.textContent)")
     assert [float(x.replace("−", "-")) for x in shown] == pytest.approx(jacobian.ravel(), abs=1e-4)
     x = page.evaluate("chainrule.steps[chainrule.byName.get('x')].gradient.numbers")
     assert x == pytest.approx(jacobian[1])
@@ -98,9 +98,9 @@ def test_an_array_has_its_jacobian_and_a_gradient_of_ones_own(playground):
 
 def test_a_number_has_its_hessian_with_a_formula(playground):
     page = playground("#L%20=%20x.T%20@%20A%20@%20x&A=[[2,1],[0,3]]&x=[1,-1]")
-    page.locator("#derivatives", has_text="Second derivatives").wait_for()
-    told = re.sub(r"\s", "", page.locator("#derivatives li").first.evaluate("e => e.textContent"))
-    assert "A+A⊤" in told
+    settled(page)
+    told = re.sub(r"\s", "", page.locator("#second-derivatives li").first.evaluate("e => e.textContent"))
+    assert "=A+A⊤=" in told or "=A⊤+A=" in told
     assert told.endswith("[4116]")
 
 
@@ -147,7 +147,7 @@ def test_files_are_saved(playground, browser, tmp_path, kind):
         offline = browser.new_page()
         offline.goto(path.as_uri())
         offline.locator("#summary", has_text="9").wait_for()
-        assert "2" in offline.locator("#derivatives li", has_text="X").first.inner_text()
+        assert offline.locator("#second-derivatives li").count() == 3
         offline.close()
     elif kind == "latex":
         assert "\\documentclass" in text
@@ -179,6 +179,7 @@ def test_every_example_can_be_chosen(playground):
         settled(page)
         assert page.locator("#error.wrong").count() == 0, example["title"]
         shown = dict(page.locator("#inputs input").evaluate_all("all => all.map(e => [e.dataset.name, e.value])"))
+        shown.pop("∂", None)
         assert {name: json.loads(x) for name, x in shown.items()} == {
             name: json.loads(x) for name, x in example["values"].items()
         }
@@ -189,7 +190,7 @@ def test_what_takes_too_long_is_cut_and_the_page_goes_on(playground):
     header(page, "24")
     page.fill("#text", SLOW)
     page.locator("#error", has_text="computing").wait_for()
-    page.locator("#error.wrong", has_text="takes more than 8 seconds").wait_for(timeout=20_000)
+    page.locator("#error.wrong", has_text="takes more than 5 seconds").wait_for(timeout=20_000)
     page.fill("#text", "L = 3*x")
     page.locator("#source", has_text="L = 3 * x").wait_for(timeout=60_000)
     assert page.locator("#error.wrong").count() == 0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.expression.parser import CONSTANTS, library_of, parse, target_of, tree_of
+from chainrule.expression.parser import CHOOSING, CONSTANTS, library_of, parse, target_of, tree_of
 
 __all__ = ["IMPORTS", "PythonFunction", "python_call", "python_function"]
 
@@ -75,6 +75,10 @@ class _Qualified(ast.NodeTransformer):
         self.stored = stored
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id in CHOOSING and len(node.args) > 1 and not node.keywords:
+            *first, last = node.args
+            rest = first[0] if len(first) == 1 else ast.Call(node.func, first, [])
+            return self.visit(ast.Call(ast.Name(CHOOSING[node.func.id]), [rest, last], []))
         if isinstance(node.func, ast.Name):
             *libraries, name = f"{library_of(node.func.id)}.{node.func.id}".split(".")
             found: ast.expr = ast.Name(libraries[0], ast.Load())

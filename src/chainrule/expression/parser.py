@@ -18,7 +18,7 @@ from chainrule.errors import ExpressionError
 from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Function, functions_of
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
 
-__all__ = ["CONSTANTS", "ParsedExpression", "library_of", "parse", "target_of", "tree_of"]
+__all__ = ["CHOOSING", "CONSTANTS", "ParsedExpression", "library_of", "parse", "target_of", "tree_of"]
 
 AS_WRITTEN = str.maketrans({"·": "*", "⊙": "*", "×": "*", "−": "-"})
 FROM_SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,13 +11,16 @@ import numpy as np
 from chainrule.errors import ChainruleError, ExpressionError, NoAnswer, asking_others
 from chainrule.explain import Explanation, explain
 from chainrule.explain.page import page, story
-from chainrule.explain.second import Derivative, derivatives_of, second_derivatives_of
+from chainrule.explain.second import Second, second_derivatives
 from chainrule.expression import ParsedExpression, parse, parse_value
 from chainrule.expression.as_python import IMPORTS, python_call, python_function
-from chainrule.expression.parser import target_of, tree_of
 from chainrule.play.samples import completed, text_of
 
 __all__ = ["SAVED", "answer"]
+
+
+GRADIENT = "∂"
+"""The name under which a request has ∂L/∂y, where the result y is an array; no variable has it."""
 
 
 class Asked(NamedTuple):
@@ -26,16 +28,14 @@ class Asked(NamedTuple):
 
     Attributes
     ----------
-    text : the expression; where its result was an array, with two more statements that make a loss of it.
-    expression : the same, parsed.
-    values : of all parameters.
-    result : the name of the array that was the result; None if it was a number.
+    text : the expression.
+    arguments : the values of all parameters.
+    gradient : ∂L/∂y if the result y is an array, else None.
     """
 
     text: str
-    expression: ParsedExpression
-    values: dict[str, Any]
-    result: str | None
+    arguments: dict[str, Any]
+    gradient: np.ndarray | None
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -45,77 +45,68 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     `offered`, which are left out if the expression cannot be computed with them; to save also `as`, one of `SAVED`.
     The answer has the story and all values, or a file's `name` and `text`, or an `error`.
     """
-    parameters: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     try:
         parsed = parse(request["text"])
-        parameters = dict.fromkeys(parsed.parameters)
+        values = dict.fromkeys(parsed.parameters)
         with asking_others():
             asked = _asked(request, parsed)
-            parameters = {name: text_of(x) for name, x in asked.values.items()}
-            explanation = explain(asked.expression.function)(**asked.expression.arguments(asked.values))
+            values = {name: text_of(x) for name, x in asked.arguments.items()}
+            if asked.gradient is not None:
+                values[GRADIENT] = text_of(asked.gradient)
+            explanation = explain(parsed.function, gradient=asked.gradient)(**asked.arguments)
             if request["do"] == "save":
                 return SAVED[request["as"]](asked, explanation)
-            made = story(explanation, derivatives=_derivatives(asked, explanation))
-            return {"story": made, "values": parameters, "result": asked.result}
+            return {"story": story(explanation, second=_second(explanation)), "values": values}
     except ChainruleError as error:
-        return {"error": str(error), "values": parameters}
+        return {"error": str(error), "values": values}
     except NoAnswer as none:
         if isinstance(none.error, MemoryError | RecursionError):
             raise none.error from None
         plain = isinstance(none.error, ChainruleError)
-        return {"error": str(none.error) if plain else _in_words(none.error), "values": parameters}
+        return {"error": str(none.error) if plain else _in_words(none.error), "values": values}
 
 
 def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
+def _second(explanation: Explanation) -> list[Second]:
+    """The second derivatives of a number."""
+    return [] if explanation.result is not None else list(second_derivatives(explanation))
+
+
 def _asked(request: dict[str, Any], parsed: ParsedExpression) -> Asked:
-    """The expression with values for all parameters, and made to end in a number."""
-    given, offered = request["given"], request["offered"]
+    """The expression with values for all parameters."""
+    text, given, offered = request["text"], request["given"], request["offered"]
     try:
-        values = completed(parsed, request["text"], _values(offered | given, parsed))
+        values = completed(parsed, text, _values(offered | given, parsed))
     except (ExpressionError, ValueError, TypeError, IndexError):
-        values = completed(parsed, request["text"], _values(given, parsed))
+        values = completed(parsed, text, _values(given, parsed))
+    arguments = parsed.arguments(values)
     with np.errstate(all="ignore"):
-        result = np.asarray(parsed.function(**parsed.arguments(values)))
-    if result.ndim == 0:
-        return Asked(request["text"], parsed, values, None)
-    text, name, weights = _as_loss(request["text"])
-    seed = np.eye(1, result.size).reshape(result.shape)  # the gradient of its first entry
-    for known in (offered, given):
-        if weights in known and (known is given or np.shape(_value(known[weights])) == result.shape):
-            seed = _value(known[weights], weights)
-    return Asked(text, parse(text), {**values, weights: seed}, name)
+        shape = np.shape(parsed.function(**arguments))
+    return Asked(text, arguments, _gradient(request, shape) if shape else None)
 
 
-def _as_loss(text: str) -> tuple[str, str, str]:
-    """An expression whose result y is an array, made a number: the sum of g ⊙ y, so that ∂L/∂y is g.
-
-    Returns the text, the name of y and that of g.
-    """
-    tree = tree_of(text)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    *first, last = (ast.unparse(statement) for statement in tree.body)
-    if isinstance(tree.body[-1], ast.Expr):
-        result = _unused("y Y result", names)
-        last = f"{result} = {last}"
-    else:
-        result = target_of(tree.body[-1]).id
-    weights = _unused("g G weights", names | {result})
-    loss = _unused("L loss total", names | {result, weights})
-    return "; ".join([*first, last, f"{loss} = sum({weights} * {result})"]), result, weights
-
-
-def _unused(names: str, used: set[str]) -> str:
-    return next((name for name in names.split() if name not in used), f"{names[0]}_{len(used)}")
+def _gradient(request: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """∂L/∂y: as it is given, else 1 for the first entry and 0 for the others, which gives the gradient of the first."""
+    if GRADIENT in request["given"]:
+        return np.asarray(_value(request["given"][GRADIENT], "∂L/∂y"), dtype=float)
+    if GRADIENT in request["offered"]:
+        offered = np.asarray(_value(request["offered"][GRADIENT], "∂L/∂y"), dtype=float)
+        if offered.shape == shape:
+            return offered
+    first = np.zeros(shape)
+    first.flat[:1] = 1
+    return first
 
 
 def _values(texts: dict[str, str], parsed: ParsedExpression) -> dict[str, Any]:
     return {name: _value(texts[name], name) for name in parsed.parameters if texts.get(name, "").strip()}
 
 
-def _value(text: str, name: str = "") -> Any:
+def _value(text: str, name: str) -> Any:
     text = text.strip()
     if text.startswith("@"):
         raise ExpressionError(f"{name} = {text}: the playground reads no files; write the numbers")
@@ -125,16 +116,11 @@ def _value(text: str, name: str = "") -> Any:
         raise ExpressionError(f"{name}: {error}".replace(", or @file.npy", "")) from None
 
 
-def _derivatives(asked: Asked, explanation: Explanation) -> list[Derivative]:
-    """The Jacobians of an array, or the second derivatives of a number."""
-    return second_derivatives_of(explanation) if asked.result is None else derivatives_of(explanation, asked.result)
-
-
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
 def _page(asked: Asked, explanation: Explanation) -> dict[str, Any]:
-    return {"name": "backpropagation.html", "text": page(explanation, derivatives=_derivatives(asked, explanation))}
+    return {"name": "backpropagation.html", "text": page(explanation, second=_second(explanation))}
 
 
 def _latex(asked: Asked, explanation: Explanation) -> dict[str, Any]:
@@ -176,8 +162,8 @@ def _program(asked: Asked) -> tuple[str, str, str]:
     source = python_function(asked.text)
     needed = {*source.imports, IMPORTS["np"], IMPORTS["cr"]}
     imports = "\n".join(statement for statement in IMPORTS.values() if statement in needed)
-    arguments = python_call(asked.expression.arguments(asked.values))
-    return imports, source.definition, f"cr.explain(loss)({arguments})"
+    of = "loss" if asked.gradient is None else f"loss, {python_call({'gradient': asked.gradient})}"
+    return imports, source.definition, f"cr.explain({of})({python_call(asked.arguments)})"
 
 
 SAVED: dict[str, Callable[[Asked, Explanation], dict[str, Any]]] = {

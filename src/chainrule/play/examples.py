@@ -59,7 +59,7 @@ EXAMPLES: list[Example] = [
         y="[1, -1, 1]",
     ),
     example("A quadratic form and its Hessian", "L = x.T @ A @ x", A="[[2, 1], [0, 3]]", x="[1, -1]"),
-    example("The Jacobian of softmax", "p = softmax(x)", x="[1, 0, -1]", g="[1, 0, 0]"),
+    example("The Jacobian of softmax", "p = softmax(x)", x="[1, 0, -1]"),
     example("The logarithm of a determinant", "L = log(det(X))", X="[[2, 1], [0, 3]]"),
     example(
         "A network of two layers",

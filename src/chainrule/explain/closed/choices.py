@@ -29,12 +29,10 @@ __all__ = ["CHOICES"]
 
 
 def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | None:
-    """where(c, x, 0) = x [c]; a guard against zero is left out if no value is zero."""
+    """where(c, x, 0) = x [c]; where(x = y, …, z) is z if nothing is equal, so a guard against zero is left out."""
     chosen = _always_chosen(node)
     if chosen is not None:
         return r.of(chosen)
-    if _replaces_zero(node):
-        return r.of(y)
     if not r.of(x).terms and not r.of(y).terms:
         return r.of(y if type(y) is Node else x)
     if type(condition) is not Node or np.ndim(condition.value) == 0:
@@ -65,32 +63,17 @@ def needed(node: Node) -> tuple[Any, ...]:
     chosen = _always_chosen(node)
     if chosen is not None:
         return (chosen,)
-    operands, _ = as_known(node)
-    return operands[1:] if _replaces_zero(node) else operands
+    return as_known(node)[0]
 
 
 def _always_chosen(node: Node) -> Any:
-    """The operand that a selection by a constant always takes, or None."""
+    """The operand that a selection by a constant always takes, and one by x = y where nothing is equal; else None."""
     if node.block is not where:
         return None
     condition, x, y = as_known(node)[0]
     if type(condition) is Node:
-        return None
+        return y if condition.block is equal and not np.any(condition.value) else None
     return x if np.all(condition) else y if not np.any(condition) else None
-
-
-def _replaces_zero(node: Node) -> bool:
-    """where(z = 0, c, z), which is z wherever that is not zero."""
-    if node.block is not where:
-        return False
-    test, c, z = as_known(node)[0]
-    return (
-        type(test) is Node
-        and type(c) is not Node
-        and test.block is equal
-        and test.inputs[0] is z
-        and not np.any(test.value)
-    )
 
 
 NEGATED = {less: greater_equal, less_equal: greater, greater: less_equal, greater_equal: less}

@@ -21,7 +21,7 @@ from chainrule.formula import Formula
 from chainrule.node import Node
 from chainrule.simplify import simplify
 
-__all__ = ["ClosedForms"]
+__all__ = ["ClosedForms", "pieces"]
 
 FAR = 80
 """With more blocks than this between a gradient and the leaves, no short formula is expected."""

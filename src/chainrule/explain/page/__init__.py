@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from chainrule.explain.page.model import story
-from chainrule.explain.second import Derivative
+from chainrule.explain.second import Second
 from chainrule.explain.steps import Explained
 
 __all__ = ["asset", "fill", "page", "page_of", "story"]
@@ -40,11 +40,9 @@ LARGE = 250_000
 """Stories of more characters than this are compressed."""
 
 
-def page(explanation: Explained, check: Any = None, derivatives: Sequence[Derivative] = ()) -> str:
-    """The text of the HTML file; with the results of a report of `cr.check`, and further derivatives, if given."""
-    told = json.dumps(
-        story(explanation, check, derivatives), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+def page(explanation: Explained, check: Any = None, second: Sequence[Second] = ()) -> str:
+    """The text of the HTML file; with the results of a report of `cr.check`, and with second derivatives, if given."""
+    told = json.dumps(story(explanation, check, second), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     told = told.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair: valid in JSON, not in a file
     return page_of(escape(explanation.title), _script_data(told))
 

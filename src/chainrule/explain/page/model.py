@@ -17,7 +17,7 @@ from chainrule.explain.page.local_gradients import LocalGradient, local_gradient
 from chainrule.explain.page.sources import sources_of
 from chainrule.explain.page.whatif import program_of
 from chainrule.explain.printers import latex, mathml, unicode
-from chainrule.explain.second import Derivative
+from chainrule.explain.second import Second
 from chainrule.explain.steps import Explained, Factor
 from chainrule.formula import Formula
 from chainrule.node import Line
@@ -29,8 +29,8 @@ MANY = 400
 FEW = 9
 
 
-def story(explanation: Explained, check: Any = None, derivatives: Sequence[Derivative] = ()) -> dict[str, Any]:
-    """The document; `check` is a report of `cr.check`, or None, `derivatives` those of `second.py`.
+def story(explanation: Explained, check: Any = None, second: Sequence[Second] = ()) -> dict[str, Any]:
+    """The document; `check` is a report of `cr.check`, or None, `second` second derivatives to show.
 
     ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
     composite blocks. ``ways`` of a step are the contributions to its gradient, each through one block.
@@ -40,6 +40,7 @@ def story(explanation: Explained, check: Any = None, derivatives: Sequence[Deriv
     loss = next(i for i, step in enumerate(explanation.forward) if step.name == explanation.loss)
     return {
         "title": explanation.title,
+        "result": None if explanation.result is None else told(explanation.result),
         "loss": loss,
         "count": len(explanation.forward),
         "steps": [teller.step(place, row) for place, row in enumerate(rows)],
@@ -48,7 +49,8 @@ def story(explanation: Explained, check: Any = None, derivatives: Sequence[Deriv
             {"name": told(c.name), "formula": told(c.formula), "of": unicode(c.name.parts[1])}
             for c in explanation.closed_forms
         ],
-        "derivatives": [_derivative(d) for d in derivatives],
+        "jacobians": [_matrix(j.name.parts[1], j.formula, j.value) for j in explanation.jacobians],
+        "second": [_matrix(s.by, s.formula, s.matrix) for s in second],
         "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
         "sources": teller.sources,
         "health": _health(health_of(explanation)),
@@ -57,9 +59,13 @@ def story(explanation: Explained, check: Any = None, derivatives: Sequence[Deriv
     }
 
 
-def _derivative(d: Derivative) -> dict[str, Any]:
-    formula = None if d.formula is None else told(d.formula)
-    return {"top": told(d.top), "by": told(d.by), "formula": formula, "value": numbers.array(d.matrix)}
+def _matrix(by: Formula, formula: Formula | None, value: Any) -> dict[str, Any]:
+    """A matrix of derivatives by an input."""
+    return {
+        "by": told(by),
+        "formula": None if formula is None else told(formula),
+        "value": None if value is None else numbers.array(value),
+    }
 
 
 def _health(health: Health) -> dict[str, Any]:

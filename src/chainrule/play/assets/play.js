@@ -1,10 +1,12 @@
 // The playground: what is typed goes to the server, and the page shows the story that comes back.
 
+const GRADIENT = "∂"; // the name under which the server has the gradient of a result that is an array
 const PAUSE = 180; // milliseconds without a key before the server is asked
 const examples = JSON.parse(byId("examples").textContent);
 const token = keptToken();
 const written = new Map(); // the values that were typed into fields, by name; those of names that are gone now, too
 const offered = new Map(); // those of an example or a link, which are used as long as they fit the text
+let resultName = "y";
 let asking = false, again = false, timer = null;
 
 /** The token is in the address that was opened. It is kept for reloads and for shared links, out of the address. */
@@ -73,7 +75,8 @@ function tellNothing() {
   tell("One statement a line; the last one is what is differentiated. Names without a value are inputs.");
 }
 
-function tellAnswer({ story, values, result, error }) {
+function tellAnswer({ story, values, error }) {
+  resultName = story?.result?.t ?? resultName;
   if (!error || Object.keys(values ?? {}).length) drawInputs(values);
   remember();
   document.body.classList.toggle("behind", Boolean(error) && Boolean(chainrule.story));
@@ -84,7 +87,8 @@ function tellAnswer({ story, values, result, error }) {
   chainrule.on("values", () => { byId("take").hidden = false; });
   byId("take").hidden = true;
   scrollTo(0, at);
-  tell(result ? `${result} is an array: its Jacobian is below, and the gradient of L = Σ g ⊙ ${result}, with a g of your own.` : "");
+  const name = story.result?.t;
+  tell(name ? `${name} is an array: its Jacobian is below, and gradients are those of any loss L of it, for the ∂L/∂${name} that you give.` : "");
 }
 
 // The inputs ------------------------------------------------------------------------------------------------------
@@ -93,9 +97,9 @@ function tellAnswer({ story, values, result, error }) {
 function drawInputs(values) {
   const names = Object.keys(values);
   const fields = fieldsByName();
-  if (names.join("\n") !== [...fields.keys()].join("\n")) {
+  if (names.join("\n") !== [...fields.keys()].join("\n") || names.includes(GRADIENT)) {
     byId("inputs").replaceChildren(...names.map((name) => el("label", {},
-      el("span.name", {}, name), fields.get(name) ?? fieldOf(name), el("span.shape", {}))));
+      el("span.name", {}, name === GRADIENT ? `∂L/∂${resultName}` : name), fields.get(name) ?? fieldOf(name), el("span.shape", {}))));
   }
   for (const label of byId("inputs").children) {
     const field = label.querySelector("input"), name = field.dataset.name;
@@ -109,7 +113,7 @@ function drawInputs(values) {
 const fieldsByName = () => new Map([...byId("inputs").querySelectorAll("input")].map((field) => [field.dataset.name, field]));
 
 const fieldOf = (name) => el("input", {
-  "data-name": name, "aria-label": name, spellcheck: "false", autocomplete: "off", inputmode: "text",
+  "data-name": name, "aria-label": name === GRADIENT ? "gradient of the result" : name, spellcheck: "false", autocomplete: "off", inputmode: "text",
   oninput: (event) => {
     if (event.target.value.trim()) written.set(name, event.target.value);
     else written.delete(name);

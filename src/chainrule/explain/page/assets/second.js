@@ -1,17 +1,29 @@
-// Jacobians of an array and second derivatives of the loss, where the story has them.
+// Matrices of derivatives: the Jacobians of a result that is an array, and second derivatives of the loss.
 
-chainrule.section("derivatives", "Jacobian", (section) => {
-  const found = chainrule.story.derivatives;
-  if (!found?.length) return;
-  const second = chainrule.steps[chainrule.story.loss].name.t === found[0].top.t;
-  section.querySelector("h2").textContent = second ? "Second derivatives" : "Jacobian";
+const ofInputs = "at the inputs that were recorded";
+
+chainrule.section("jacobians", "Jacobian", (section) => {
+  const { jacobians, result } = chainrule.story;
+  if (!jacobians.length) return;
   section.append(
-    el("p.hint", {}, second ? "A row and a column for each entry of the input; zero matrices are left out. These are at the inputs that were recorded."
-      : `A row for each entry of ${found[0].top.t}, a column for each of the input, at the inputs that were recorded.`),
-    el("ol.derivation", {}, found.map(({ top, by, formula, value }) => {
-      const two = (mathml) => (second ? `<msup>${row(mathml)}<mn>2</mn></msup>` : mathml);
-      const name = `<mfrac>${row(two("<mo>∂</mo>"), top.m)}${row("<mo>∂</mo>", two(by.m))}</mfrac>`;
-      return el("li", {}, el("div", {}, equation([name, formula?.m ?? null, isSmall(value) ? valueMath(value) : null]),
-        isSmall(value) ? null : picture(value, `derivatives by ${by.t}`)));
-    })));
+    el("p.hint", {}, `A row for each entry of the input, a column for each of the result, ${ofInputs}.`),
+    matrices(jacobians, () => row("<mo>∂</mo>", result.m), (by) => row("<mo>∂</mo>", by)));
 });
+
+chainrule.section("second-derivatives", "Second derivatives", (section) => {
+  const { second, loss } = chainrule.story;
+  if (!second.length) return;
+  section.append(
+    el("p.hint", {}, `A row and a column for each entry of the input, ${ofInputs}. What is zero everywhere is left out.`),
+    matrices(second, () => row("<msup><mo>∂</mo><mn>2</mn></msup>", chainrule.steps[loss].name.m), (by) => row("<mo>∂</mo>", `<msup>${row(by)}<mn>2</mn></msup>`)));
+});
+
+/** Each matrix as an equation, or beside its formula where it is large. */
+function matrices(found, above, below) {
+  return el("ol.derivation", {}, found.map(({ by, formula, value }) => {
+    const fits = value && isSmall(value);
+    const name = `<mfrac>${above()}${below(by.m)}</mfrac>`;
+    return el("li", {}, el("div", {}, equation([name, formula?.m ?? null, fits ? valueMath(value) : null]),
+      value && !fits && picture(value, `derivatives by ${by.t}`)));
+  }));
+}
