@@ -193,3 +193,40 @@ def test_importing_chainrule_leaves_heavy_libraries_alone():
     code = f"import sys, chainrule; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Gradients written by hand -------------------------------------------------------------------------------------------
+
+LAYERS = """
+import numpy as np
+
+def forward(x, w):
+    h = np.tanh(x @ w)
+    return h, (x, w, h)
+
+def backward(dout, cache):
+    x, w, h = cache
+    dz = dout * (1 - h**2)
+    return dz @ w.T, x.T @ dz
+
+def wrong(dout, cache):
+    x, w, h = cache
+    dz = dout * (1 + h**2)
+    return dz @ w.T, x.T @ dz
+
+def slope(x):
+    return 2 * x
+"""
+
+
+def test_the_command_checks_against_a_function_of_a_file(tmp_path, capsys):
+    file = tmp_path / "layers.py"
+    file.write_text(LAYERS)
+    values = ["x=[[1.0,2.0],[0.5,-1.0]]", "w=[[0.1],[0.3]]"]
+    assert main(["check", f"{file}:forward", *values, "--against", f"{file}:backward"]) == 0
+    assert main(["check", f"{file}:forward", *values, "--against", "backward"]) == 0
+    assert main(["check", f"{file}:forward", *values, "--against", "wrong"]) == 1
+    assert "layers.py:15: dz = dout * (1 + h**2)" in capsys.readouterr().out
+    assert main(["check", "sum(x**2)", "x=[1.0, 2.0]", "--against", f"{file}:slope"]) == 0
+    assert main(["check", "sum(x**2)", "x=[1.0, 2.0]", "--against", "slope"]) == 2
+    assert "--against takes file.py:function" in capsys.readouterr().err

@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   chainrule explain train.py:loss --arg x=@batch.npy
   chainrule explain train.py:loss --html loss.html --open
   chainrule check "sum(tanh(x)**2)" x="[0.1, 0.2]"
+  chainrule check layers.py:forward --against layers.py:backward --arg x=@x.npy
   chainrule blocks softmax
   chainrule play
   chainrule notes
@@ -74,6 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("a formula is nested too deep to be written; give parts of it names: a = …; b = …", 1)
     except MemoryError:
         return _fail("there is not enough memory for this", 1)
+
+
+_FUNCTION = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
+"""A function of a file, as the command line names it."""
 
 
 class _UserError(Exception):
@@ -136,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
     _add_target(check)
+    check.add_argument(
+        "--against", metavar="file.py:function", help="a gradient or a backward pass written by hand, to be checked"
+    )
     check.set_defaults(run=_check)
 
     blocks = commands.add_parser("blocks", help="list the library's blocks, or show some in full")
@@ -204,9 +212,20 @@ def _write_page(options: argparse.Namespace, explanation: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     from chainrule.check import check
 
-    report = _called(options, check)
+    against = None if options.against is None else _against(options)
+    report = _called(options, lambda f: check(f, against=against))
     print(report)
     return 0 if report.ok else 1
+
+
+def _against(options: argparse.Namespace) -> Callable[..., Any]:
+    """The function of --against; one without a file is in the file of the target."""
+    path, name = _FUNCTION.fullmatch(options.against), options.against
+    if path is None and (target := _FUNCTION.fullmatch(options.target)) is not None and name.isidentifier():
+        return _function(target[1], name)
+    if path is None:
+        raise ExpressionError(f"--against takes file.py:function, not {shortened(options.against)!r}")
+    return _function(path[1], path[2])
 
 
 def _blocks(options: argparse.Namespace) -> int:
@@ -241,7 +260,7 @@ def _called(options: argparse.Namespace, transform: Callable[..., Any]) -> Any:
         raise ExpressionError(f"{next(n for n in names if names.count(n) > 1)} is given twice")
     if options.target.endswith(".py"):
         raise ExpressionError(f"which function of {options.target}? Write {options.target}:name")
-    if found := re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)", options.target):
+    if found := _FUNCTION.fullmatch(options.target):
         function = _function(found[1], found[2])
         arguments = _defaults(function, given)
     else:

@@ -342,3 +342,70 @@ def test_a_block_to_blame_is_among_the_findings():
 
     report = cr.check(lambda x: np.sum(double(x)))(X)
     assert report.findings[0] == str(report.blame)
+
+
+# Of PyTorch's functions ----------------------------------------------------------------------------------------------
+
+
+def test_a_function_of_tensors_is_checked_against_one_of_tensors():
+    torch = pytest.importorskip("torch")
+
+    def f(x, w):
+        h = torch.tanh(x @ w)
+        return h
+
+    def right(dh, x, w):
+        assert isinstance(dh, torch.Tensor)
+        assert isinstance(x, torch.Tensor)
+        h = torch.tanh(x @ w)
+        dz = dh * (1 - h**2)
+        return dz @ w.T, x.T @ dz
+
+    def wrong(dh, x, w):
+        h = torch.tanh(x @ w)
+        dz = dh * (1 - h**2)
+        dw = x.T @ dz * len(x)
+        return dz @ w.T, dw
+
+    x, w = torch.tensor(X), torch.tensor(W)
+    report = cr.check(f, against=right)(x, w)
+    assert report.ok, report
+    report = cr.check(f, against=wrong)(x, w)
+    assert report.mistakes[0].line.text == "dw = x.T @ dz * len(x)"
+    assert report.mistakes[0].diagnosis == "exactly 4 times too large (4 is the length of axis 0 of x)"
+
+
+def test_a_module_is_checked_against_a_function_of_its_arguments():
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh()).double()
+
+    def gradient(dout, x):
+        h = model(x).detach()
+        dz = dout * (1 - h**2)
+        return dz @ model[0].weight
+
+    def all_of_them(dout, x):
+        h = model(x).detach()
+        dz = dout * (1 - h**2)
+        return dz @ model[0].weight, dz.T @ x, dz.sum(0)
+
+    def named(dout, x):
+        dx, dw, db = all_of_them(dout, x)
+        return {"input": dx, "0.weight": dw, "0.bias": db}
+
+    x = torch.tensor(X)
+    for against in (gradient, all_of_them, named):
+        report = cr.check(model, argnums="input" if against is gradient else None, against=against)(x)
+        assert report.ok, report
+
+
+def test_a_gradient_of_a_module_that_takes_its_parameters():
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Linear(3, 2).double()
+
+    def gradient(input, weight, bias):
+        ones = torch.ones(len(input), 2, dtype=input.dtype)
+        return ones @ weight, ones.T @ input, ones.sum(0)
+
+    report = cr.check(model, against=gradient)(torch.tensor(X))
+    assert report.ok, report

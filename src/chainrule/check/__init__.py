@@ -62,8 +62,11 @@ def check(
         random weights. A block's rule is also checked for being linear in dz.
     argnums : the position or name of the argument, or a tuple of them; by default all of a floating type. Parameters of
         a PyTorch network have their dotted names.
-    against : a gradient written by hand, `against(*args)`: it returns the gradient of the first checked argument, or a
-        tuple with one for each, in the structure of the arguments.
+    against : a gradient written by hand, called as its parameters' names say: `against(*args)`, with the arguments of
+        f; `against(dout, cache)` if f returns `out, cache`, or `bwd(res, g)`; `against(dout, *args)`; or a method
+        `backward(dout)` beside a method f. Of PyTorch's functions it takes tensors. It returns the gradient of the
+        first checked argument, or a tuple with one for each, in the structure of the arguments, or a dict by names, as
+        `locals()`. If a gradient is wrong, `report.mistakes` has the first wrong line of it.
 
     Raises
     ------

@@ -120,6 +120,12 @@ class Network:
         """The user's function or module."""
         return self._f
 
+    @property
+    def count(self) -> int:
+        """How many arguments it was called with."""
+        args, values = self._rebuild(list(self._given))
+        return len(args) + len(values)
+
     def arguments(self, arrays: Sequence[Any], other: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the call with other values, as tensors; and the parameters, if `other` takes so many."""
         args, kwargs = self._given_as(arrays)

@@ -66,9 +66,18 @@ class HandWritten:
         positional = None in roles and "saved" not in roles and len(required) == len(own)
         if positional or ("cotangent" not in roles and "saved" not in roles):
             return plain
+        others = [i for i, role in enumerate(roles) if role not in ("cotangent", "saved", "output")]
+        if len(others) in (len(own), plain._count) and all(roles[i] is None for i in others):  # other names for them
+            for i, name in zip(others, own, strict=False):
+                roles[i] = name
         if None in roles:
             raise GradientError(_unclear(required, roles, own, name_of(call.f)) + at_line())
         return plain._with_roles([role for role in roles if role is not None], required, any_more)
+
+    @property
+    def _count(self) -> int:
+        """How many arguments f was called with."""
+        return len(self.whole.arguments) if self.network is None else self.network.count
 
     def _with_roles(self, roles: list[str], required: Sequence[str], any_more: bool) -> HandWritten:
         f = name_of(self.call.f)
@@ -100,7 +109,7 @@ class HandWritten:
     def run(self, leaves: Sequence[Any], seeds: Sequence[Any]) -> Callable[[], Any]:
         """The call of the user's function, ready to be made, for other arguments of f and ∂L/∂out."""
         if self.roles is None:
-            args, kwargs = self._as_given(leaves)
+            args, kwargs = self._as_given(leaves, self.function)
             return lambda: self.function(*args, **kwargs)
         result, named = self._result(leaves), self._arguments(leaves)
         out = result if self.outputs is None else result[0] if self.outputs == 1 else tuple(result[: self.outputs])
@@ -137,13 +146,14 @@ class HandWritten:
 
     def _result(self, leaves: Sequence[Any]) -> Any:
         """What f returns for plain arguments."""
-        args, kwargs = self._as_given(leaves)
-        return (self.whole.f if self.network is None else self.network.function)(*args, **kwargs)
+        f = self.whole.f if self.network is None else self.network.function
+        args, kwargs = self._as_given(leaves, f)
+        return f(*args, **kwargs)
 
-    def _as_given(self, leaves: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
-        """The arguments of the user's function if it takes those of f."""
+    def _as_given(self, leaves: Sequence[Any], function: Any) -> tuple[Sequence[Any], dict[str, Any]]:
+        """The arguments of f, for a function that takes the same: f itself or the user's."""
         args, kwargs = self.whole.trees(_copies(leaves))
-        return (args, kwargs) if self.network is None else self.network.arguments(args, self.function)
+        return (args, kwargs) if self.network is None else self.network.arguments(args, function)
 
     def _arguments(self, leaves: Sequence[Any]) -> dict[str, Any]:
         """The arguments of f by name."""
