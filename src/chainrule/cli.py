@@ -137,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--by", metavar="x,y", help="differentiate by these arguments only; the others are data")
     explain.add_argument("--gradient", metavar="[…]", help="∂L/∂y where the result y is an array; ones by default")
+    explain.add_argument("--all", action="store_true", help="show every step, also the equal rounds of a long loop")
     explain.set_defaults(run=_explain)
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
@@ -189,7 +190,7 @@ def _explain(options: argparse.Namespace) -> int:
         text = explanation.code(options.code) if options.code else str(getattr(explanation, options.document)())
         print(text, end="" if text.endswith("\n") else "\n")
     else:
-        explanation.show()
+        explanation.show(fold=not options.all)
     return 0
 
 

@@ -129,6 +129,8 @@ MADE = {
     "Y/3": lambda Y: Y / 3,
     "(1 − Y)/4": lambda Y: (1 - Y) / 4,
     "5·Y": lambda Y: 5.0 * Y,
+    "1/Y": lambda Y: 1 / Y,
+    "2/3/Y": lambda Y: 2 / 3 / Y,
     "0.123457·Y": lambda Y: 0.12345678 * Y,
 }
 
@@ -137,6 +139,8 @@ MADE = {
 @pytest.mark.parametrize("values", [[0, 1, 1], [0.0, 1.0, 0.0], [3, 1, 2], [0.5, -0.25, 7.0]])
 def test_what_is_made_of_data_is_written_so(written, values):
     known = np.array(values)
+    if "/Y" in written and not known.all():
+        pytest.skip("divides by zero")
     origin = Data({"Y": known}).origin(MADE[written](known))
     assert origin is not None
     assert unicode(origin.formula()) == written

@@ -29,6 +29,7 @@ class Origin(NamedTuple):
     scale, shift : numbers; 1 and 0 for the array itself.
     transposed : whether its transpose is meant.
     row : the row that is meant, or None.
+    inverse : whether it is scale / array.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Origin(NamedTuple):
     shift: float = 0
     transposed: bool = False
     row: int | None = None
+    inverse: bool = False
 
     @property
     def part(self) -> Formula:
@@ -48,6 +50,8 @@ class Origin(NamedTuple):
 
     def formula(self) -> Formula:
         """The constant as a formula."""
+        if self.inverse:
+            return _of(self.scale) / self.part
         if not self.shift:
             return _times(self.scale, self.part)
         if self.shift == -1:  # c·(1 − Y)
@@ -59,9 +63,17 @@ def _times(c: float, f: Formula) -> Formula:
     """c·f, with a fraction as a quotient: f/3."""
     exact = simple(c)
     if exact is None or exact.denominator == 1:
-        return number(float(c) if exact is None else int(exact)) * f
+        return _of(c) * f
     scaled = abs(exact.numerator) * f / exact.denominator
     return (-scaled if exact < 0 else scaled).of_shape(f.shape)
+
+
+def _of(c: float) -> Formula:
+    """A number as a formula, as a fraction if it is a simple one."""
+    exact = simple(c)
+    if exact is None or exact.denominator == 1:
+        return number(float(c) if exact is None else int(exact))
+    return number(exact.numerator) / exact.denominator
 
 
 def simple(c: Any) -> Fraction | None:
@@ -118,6 +130,10 @@ class Data:
                     scale = _scale(value + float(shift) * (-1 if shift == 1 else 1), x)
                     if scale is not None:
                         yield Origin(label, value, scale, -1 if shift == 1 else float(shift))
+                with np.errstate(divide="ignore"):
+                    scale = _scale(1 / value.astype(float), x)
+                if scale is not None:
+                    yield Origin(label, value, scale, inverse=True)
 
 
 def _scale(base: np.ndarray, x: np.ndarray) -> float | None:

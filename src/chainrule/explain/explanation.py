@@ -55,9 +55,13 @@ class Explanation(Explained):
     """
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int = 80, fold: bool = True) -> str:
+        """The tables as plain text; in long functions the rounds of a loop are folded, unless `fold` is False."""
         from chainrule.explain.terminal import text
 
-        return text(self)
+        return text(self, width, fold)
 
     def __repr__(self) -> str:
         return str(self)
@@ -79,15 +83,19 @@ class Explanation(Explained):
 
         yield from renderables(self, min(options.max_width, 100))
 
-    def show(self) -> None:
-        """Print to the terminal, in colour where it has it."""
+    def show(self, fold: bool = True) -> None:
+        """Print to the terminal, in colour where it has it; else in as many columns as the variable COLUMNS says."""
         from rich.console import Console
+
+        from chainrule.explain.terminal import UNBROKEN, columns_of_terminal, renderables
 
         console = Console(highlight=False, force_jupyter=False)
         if console.is_terminal:
-            console.print(self)
+            unbroken = Console(highlight=False, force_jupyter=False, width=UNBROKEN)
+            for part in renderables(self, min(console.width, 100), fold):
+                unbroken.print(part)
         else:
-            print(self)
+            print(self.text(columns_of_terminal(), fold))
 
     def latex(self) -> str:
         """The derivation as a LaTeX document (needs amsmath only).

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.blocks.elementwise import equal, where
 from chainrule.blocks.integers import as_known
 from chainrule.constants import OneHot, is_identity, one_hot
 from chainrule.explain.data import Data
@@ -15,7 +16,7 @@ from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
 from chainrule.node import Node
 
-__all__ = ["constant_formula", "formula_of", "is_longer", "step_formula"]
+__all__ = ["constant_formula", "formula_of", "is_longer", "replaces_zero", "step_formula"]
 
 
 def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
@@ -41,11 +42,31 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
             stack.pop()
         elif top.block is None:
             done[top] = constants(top.value)
+        elif replaces_zero(top):
+            inner = as_known(top)[0][2]
+            if type(inner) is Node and inner not in done:
+                stack.append(inner)
+            else:
+                done[top] = done[inner] if type(inner) is Node else constants(inner)
         elif missing := [i for i in as_known(top)[0] if type(i) is Node and i not in done]:
             stack.extend(missing)
         else:
             done[top] = step_formula(top, lambda x: done[x] if type(x) is Node else constants(x))
     return done[node]
+
+
+def replaces_zero(node: Node) -> bool:
+    """Whether it is where(z = 0, c, z) and no z is zero, so that it is z."""
+    if node.block is not where:
+        return False
+    test, c, z = as_known(node)[0]
+    return (
+        type(test) is Node
+        and type(c) is not Node
+        and test.block is equal
+        and test.inputs[0] is z
+        and not np.any(test.value)
+    )
 
 
 def constant_formula(x: Any, data: Data) -> Formula:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import Array, node_of, value_of
 from chainrule.backward import Path, pulled
 from chainrule.blocks.indexing.entries import getitem
+from chainrule.explain.effects import effect_of
 from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.steps import Factor
 from chainrule.explain.values import inline
@@ -79,6 +80,7 @@ class RuleReader:
             line=node.line,
             step=self.places[node],
             operand=index,
+            effect=effect_of(simplest, dz, leaves, self.constants),
         )
 
     def _written(self, x: Any) -> Formula:

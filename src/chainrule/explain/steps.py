@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.explain import values
+from chainrule.explain.effects import Effect
 from chainrule.explain.printers import latex, latex_rows
 from chainrule.formula import Formula, partial
 from chainrule.node import Line, Node
@@ -45,6 +46,7 @@ class Factor:
     line : the line of user code where the block was used.
     step : the place of the block's row in the forward pass.
     operand : which of the block's operands it is.
+    effect : what the rule does with ∂L/∂z, where this can be said in a sentence.
     """
 
     local: Formula
@@ -57,6 +59,7 @@ class Factor:
     line: Line | None
     step: int = 0
     operand: int = 0
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True)

@@ -3,41 +3,70 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from chainrule.explain import values
+from chainrule.explain.effects import sentence
+from chainrule.explain.folding import Fold, folds_of
 from chainrule.explain.printers import unicode
 from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, where
 
-__all__ = ["columns", "derivation", "equation", "matrix_lines", "matrix_rows", "renderables", "text"]
+__all__ = [
+    "columns",
+    "columns_of_terminal",
+    "derivation",
+    "equation",
+    "matrix_lines",
+    "matrix_rows",
+    "renderables",
+    "sentences",
+    "short_matrix",
+    "text",
+]
 
 WIDTH = 80
+NARROWEST = 40
+UNBROKEN = 10_000
+"""The width of a console that breaks nothing."""
+GAPS, LEAST = 12, 12
+"""The columns between those of the forward table, and the least width of a formula there."""
+MOST_TERMS = 4
+"""Of a sum of more terms than this only the first ones and the last are shown."""
 
 
-def text(explanation: Explained, width: int = WIDTH) -> str:
+def columns_of_terminal() -> int:
+    """The width for text that goes into a file or a pipe: the variable COLUMNS, as in other commands."""
+    told = os.environ.get("COLUMNS", "")
+    return max(int(told), NARROWEST) if told.isdigit() else WIDTH
+
+
+def text(explanation: Explained, width: int = WIDTH, fold: bool = True) -> str:
     """The explanation as plain text."""
     out = io.StringIO()
     console = Console(
-        file=out, width=width, color_system=None, highlight=False, legacy_windows=False, force_jupyter=False
+        file=out, width=UNBROKEN, color_system=None, highlight=False, legacy_windows=False, force_jupyter=False
     )
-    for part in renderables(explanation, width):
-        console.print(part)
+    for part in renderables(explanation, width, fold):
+        console.print(part)  # it is broken to the width already, where it may be
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def renderables(explanation: Explained, width: int) -> Iterator[Any]:
+def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterator[Any]:
     """The parts to print, one after another."""
+    folds = folds_of(explanation.forward) if fold else ()
+    hidden = {place for fold in folds for place in range(fold.start, fold.stop)}
+    unseen = {explanation.forward[place].name for place in hidden}
     loss = unicode(explanation.loss)
     yield Text(f"Forward pass of {explanation.title}", style="bold")
-    yield _forward_table(explanation.steps)
+    yield _forward_table(explanation.steps, folds, width)
     if explanation.jacobians:
         yield Text()
         yield Text("Jacobian", style="bold")
@@ -48,17 +77,37 @@ def renderables(explanation: Explained, width: int) -> Iterator[Any]:
     yield Text("Backward pass", style="bold")
     what = "the loss" if explanation.result is None else f"any loss {loss} of {unicode(explanation.result)}"
     yield Text(f"∂{loss}/∂x: gradient of {what}.  ∂[…]/∂x: local gradient of one block.", style="dim")
+    skipped = 0
     for gradient in explanation.gradients:
+        if gradient.name.parts[1] in unseen:
+            skipped += 1
+            continue
+        if skipped:
+            yield Text()
+            yield Text(f"… {skipped} gradients of the folded steps", style="dim")
+            skipped = 0
         yield Text()
         yield from _gradient(gradient, width)
     if explanation.closed_forms:
         yield Text()
         yield Text("Closed forms", style="bold")
         for form in explanation.closed_forms:
+            if form.name.parts[1] in unseen:
+                continue
             yield equation(unicode(form.name), [unicode(form.formula)], width)
 
 
-def _forward_table(steps: tuple[Step, ...]) -> Table:
+def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int) -> Table:
+    starts = {fold.start: fold for fold in folds}
+    hidden = {place for fold in folds for place in range(fold.start, fold.stop)}
+    rows = [step for place, step in enumerate(steps) if place not in hidden]
+    others = (
+        [unicode(step.name) for step in rows],
+        [line for step in rows for line in values.lines(step.value)],
+        [step.block for step in rows],
+        [values.shape_text(step.value) for step in rows],
+    )
+    room = max(width - sum(max(map(len, column), default=0) for column in others) - GAPS, LEAST)
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
     for heading, style in (
         ("name", "cyan"),
@@ -67,8 +116,16 @@ def _forward_table(steps: tuple[Step, ...]) -> Table:
         ("block", "magenta"),
         ("shape", "dim"),
     ):
-        table.add_column(heading, style=style, overflow="fold", no_wrap=heading == "block")
-    for step in steps:
+        is_formula = heading == "formula"
+        table.add_column(
+            heading, style=style, overflow="fold", no_wrap=not is_formula, max_width=room if is_formula else None
+        )
+    for place, step in enumerate(steps):
+        if place in starts:
+            n = starts[place].rounds
+            table.add_row("…", f"{n} more rounds of the same steps", "", "", "")
+        if place in hidden:
+            continue
         table.add_row(
             Text(unicode(step.name)),
             Text(unicode(step.formula) if step.formula else ""),
@@ -96,11 +153,54 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
     note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
     line = where(gradient.factors[0].line)
     yield equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=more)
-    for factor in gradient.factors:
-        if factor.matrix is not None:
-            yield Padding(Text(f"{unicode(factor.local)} =", style="dim"), (0, 0, 0, 4))
-            for row in matrix_lines(factor):
-                yield Padding(Text(row, style="dim"), (0, 0, 0, 8))
+    if said := sentences(gradient):
+        for line in _broken(said, width - 4):
+            yield _indented(line, 4, style="italic dim")
+    seen: set[str] = set()
+    for factor in gradient.factors if len(gradient.factors) <= MOST_TERMS else gradient.factors[:1]:
+        if factor.matrix is None:
+            continue
+        short = short_matrix(factor.matrix)
+        if (shown := short or unicode(factor.local)) in seen:
+            continue
+        seen.add(shown)
+        yield _indented(f"{unicode(factor.local)} = {short}".rstrip(), 4)
+        for row in () if short else matrix_lines(factor):
+            yield _indented(row, 8)
+
+
+def _indented(line: str, by: int, style: str = "dim") -> Text:
+    """A line that is never broken: a row of a matrix."""
+    return Text(" " * by + line, style=style, no_wrap=True, overflow="ignore")
+
+
+def short_matrix(J: np.ndarray) -> str:
+    """A matrix of a simple structure as I, c·I, diag(…) or a number of ones; "" for any other.
+
+    >>> short_matrix(3 * np.eye(2)), short_matrix(np.diag([1.0, 2.0])), short_matrix(np.full((2, 1), 0.5))
+    ('3·I', 'diag([1 2])', '0.5·𝟏')
+    """
+    if J.size < 2 or not np.isfinite(J).all():
+        return ""
+    if (J.flat[0] == J).all() and J.flat[0] != 0:
+        ones = "𝟏" if J.shape[1] == 1 else "𝟏ᵀ" if J.shape[0] == 1 else "𝟏 𝟏ᵀ"
+        return ones if J.flat[0] == 1 else f"{values.short(J.flat[0])}·{ones}"
+    diagonal = np.diag(J)
+    if J.shape[0] != J.shape[1] or np.count_nonzero(J) != np.count_nonzero(diagonal) or not J.any():
+        return ""
+    if (diagonal == diagonal[0]).all():
+        return "I" if diagonal[0] == 1 else f"{values.short(diagonal[0])}·I"
+    return f"diag({values.inline(diagonal)})"
+
+
+def sentences(gradient: Gradient) -> str:
+    """What the blocks do with their gradients, in words; "" where a rule says no more than that it is a matrix."""
+    effects = [(f.effect, f) for f in gradient.factors]
+    told = [sentence(e, unicode(f.upstream), unicode(f.local.parts[0])) for e, f in effects if e is not None]
+    if len(told) < len(gradient.factors) or len(told) > MOST_TERMS:
+        return ""
+    joined = "; plus ".join(dict.fromkeys(told))
+    return f"{joined[0].upper()}{joined[1:]}."
 
 
 def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:
@@ -111,17 +211,24 @@ def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:
     result = values.lines(gradient.value)
     if not gradient.factors:
         return result[:1], result[1:]
-    told = [" + ".join(f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors)]
+    told = [_joined([f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors])]
     if len(gradient.factors) == 1:
         told += _rule(gradient.factors[0])
     else:
         for option in ("rule", "numbers"):
             pieces = [getattr(f, option) for f in gradient.factors]
             if all(p is not None for p in pieces):
-                told.append(" + ".join(unicode(p) for p in pieces))
+                told.append(_joined([unicode(p) for p in pieces]))
     if len(result) > 1 or told[-1] != result[0]:
         told.append(result[0])
     return told, result[1:]
+
+
+def _joined(terms: list[str]) -> str:
+    """A sum, shortened if it has many terms: a weight that is used in each round of a loop."""
+    if len(terms) <= MOST_TERMS:
+        return " + ".join(terms)
+    return " + ".join([*terms[: MOST_TERMS - 1], f"… ({len(terms) - MOST_TERMS} more terms)", terms[-1]])
 
 
 def _rule(factor: Factor) -> list[str]:
@@ -190,12 +297,18 @@ def _after(note: str, out: Text, pieces: list[str], indent: str) -> str:
 
 
 def _broken(line: str, width: int) -> list[str]:
-    """A line, broken at spaces where it is longer than the width."""
+    """A line, broken at spaces where it is longer than the width, but not inside of a row of numbers."""
     pieces = []
     while len(line) > max(width, 20):
-        cut = line.rfind(" ", 1, max(width, 20))
+        spaces = [i for i in range(1, len(line)) if line[i] == " " and _is_between(line, i)]
+        cut = max((i for i in spaces if i < max(width, 20)), default=min(spaces, default=0))
         if cut <= 0:
             break
         pieces.append(line[:cut])
         line = line[cut + 1 :]
     return [*pieces, line]
+
+
+def _is_between(line: str, place: int) -> bool:
+    """Whether no bracket [ is open at a place of a line."""
+    return line.count("[", 0, place) == line.count("]", 0, place)

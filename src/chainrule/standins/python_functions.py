@@ -18,9 +18,10 @@ from chainrule.block import bounds
 from chainrule.block.elementwise import elementwise
 from chainrule.buffered import BUFFERED
 from chainrule.formula import call as written
-from chainrule.numpy_value import answered
+from chainrule.numpy_value import answered, plain
 from chainrule.protocols import call
 from chainrule.standins.function import StandIn
+from chainrule.step import record
 
 __all__ = ["PYTHON_FUNCTIONS"]
 
@@ -48,19 +49,16 @@ def _choosing(choose: Callable[..., Any], block: Any) -> Callable[..., Any]:
         operands = args[0] if len(args) == 1 and type(args[0]) in (list, tuple) else args
         if options or len(operands) < 2 or not BUFFERED.get() or not _are_numbers(operands):
             return choose(*args, **options)
-        return answered(_one_by_one(block), choose.__name__, functools.partial(_as_float, choose), tuple(operands), {})
+        return functools.reduce(
+            lambda x, y: record(block, (x, y), {}, known=_as_float(choose(plain(x), plain(y)))), operands
+        )
 
     return chosen
 
 
-def _one_by_one(block: Any) -> Callable[..., Any]:
-    return lambda *xs: functools.reduce(block, xs)
-
-
-def _as_float(choose: Callable[..., Any], *xs: Any) -> Any:
-    """Python's result; an integer beside floats as a float, since it is a constant branch of a recorded number."""
-    value = choose(*xs)
-    return float(value) if isinstance(value, int) else value
+def _as_float(x: Any) -> Any:
+    """A number; an integer beside floats as a float, since it is the constant branch of a recorded number."""
+    return float(x) if isinstance(x, int) else x
 
 
 def _are_numbers(xs: Any) -> bool:

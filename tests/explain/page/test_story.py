@@ -88,7 +88,7 @@ def test_inside_of_a_composite_block_ends_in_its_value():
         (lambda x: np.max(x), (np.array([1.0, 3.0]),), "Routes the gradient to what was chosen (1 of 2 entries)"),
         (lambda x: x[1], (np.array([1.0, 3.0]),), "Routes the gradient to what was chosen (1 of 2 entries)"),
         (lambda x: np.sum(x), (X,), "Gives every entry the same gradient."),
-        (lambda x: np.mean(x), (X,), "Gives every entry the same gradient, times 0.5."),
+        (lambda x: np.mean(x), (X,), "Gives every entry the same gradient, times 1/2."),
         (lambda x: x @ x, (X,), "x goes in twice, so it gets the gradient twice, each time multiplied by x"),
         (lambda x: x * x, (3.0,), "x goes in twice, so it gets the gradient twice, each time multiplied by x"),
     ],

@@ -118,6 +118,8 @@ class GraphReading(Reading):
         part = self.whole(("data", origin.label, origin.row), value.shape, content=value)
         if origin.transposed:
             part = part.along(part.axes[::-1])
+        if origin.inverse:
+            part = self.atoms.power(part, Fraction(-1))
         part = part.scaled(exactly(origin.scale))
         return (
             self.atoms.plus(part, self.atoms.number(origin.scale * origin.shift, part.axes)) if origin.shift else part

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.block import Elementwise
+from chainrule.explain.effects import Effect, sentence
 from chainrule.explain.page.insides import Row
 from chainrule.explain.page.local_gradients import LocalGradient
 from chainrule.explain.printers import unicode
@@ -26,8 +26,8 @@ class Phrase(NamedTuple):
 
     Attributes
     ----------
-    kind : same, negated, scaled, swap, slope, slopes, gate, route, spread, sum, mix, stop.
-    detail : a number or a name that the sentence mentions.
+    kind : same, moved, negated, scaled, swap, slope, gate, route, spread, told, product, mix, stop.
+    detail : a number or a name that the sentence mentions, or what is told.
     """
 
     kind: str
@@ -36,72 +36,72 @@ class Phrase(NamedTuple):
 
 def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) -> Phrase:
     """The effect of one block on the gradient for one operand."""
-    rule, upstream = _stripped(factor.rule), _stripped(factor.upstream)
-    gathered = rule.kind == "sum"
-    inner = _stripped(rule.parts[0]) if gathered else rule
-    if inner == upstream:
-        wide = np.size(operand.node.value) > np.size(row.node.value)
-        return Phrase("sum" if gathered else "spread" if wide else "same")
-    if inner.kind == "neg" and _stripped(inner.parts[0]) == upstream:
+    effect = factor.effect
+    if effect is None:
+        return _from_matrix(row, local)
+    return _simple(row, factor, effect) or _from_pattern(row, operand, local) or _told(factor, effect)
+
+
+def _simple(row: Row, factor: Factor, effect: Effect) -> Phrase | None:
+    """The effect of a rule of at most one action, and of one action on copies."""
+    acts = [a for a in effect.actions if a.kind != "copied"]
+    scalar = not effect.of_shape
+    if not acts and not effect.actions:
+        return Phrase("same")
+    if len(acts) < len(effect.actions) and not scalar:
+        return None
+    if not acts:
+        return Phrase("spread")
+    if len(acts) > 1:
+        return None
+    (act,) = acts
+    if act.kind == "negated" and len(effect.actions) == 1:
         return Phrase("negated")
-    named = [f.text for f in map(_plain, factor.local.parts[0].parts) if f.kind == "name"]
-    if operand.name.text in named:
-        named.remove(operand.name.text)
-    others = set(named)
-    if inner.kind == "mul" and _stripped(inner.parts[1]) == upstream:
-        by = _stripped(inner.parts[0])
-        if by.kind == "number" or (by.kind == "neg" and by.parts[0].kind == "number"):
-            return Phrase("scaled", unicode(by))
-        if by.kind == "name" and by.text in others and not gathered:
-            return Phrase("swap", by.text)
-    if inner.kind == "matmul" and any(_plain(part).text in others for part in inner.parts):
-        found = next(part for part in inner.parts if _plain(part).text in others)
-        return Phrase("swap", unicode(found))
-    return _from_matrix(row, operand, local)
+    if act.by is None or act.kind not in ("times", "over", "left", "right"):
+        return None
+    by = unicode(act.by)
+    inner = act.by.parts[0] if act.by.kind == "neg" else act.by
+    if inner.kind == "number" and not inner.text.startswith("["):
+        told = by if act.kind == "times" else f"1/{by}"
+        return Phrase("spread" if len(effect.actions) > 1 else "scaled", told)
+    is_operand = any(part.text == _plain(act.by).text for part in map(_plain, factor.local.parts[0].parts))
+    if act.kind != "over" and _plain(act.by).kind == "name" and is_operand and by != unicode(row.name):
+        return Phrase("swap", by)
+    return None
 
 
-def _from_matrix(row: Row, operand: Row, local: LocalGradient | None) -> Phrase:
-    if local is None or local.matrix is None:
-        return Phrase("")
-    J, structure = local.matrix, local.structure
-    if J.dtype.kind not in "fiub":
-        return Phrase("")
-    if not local.whole:
-        return Phrase("slope") if local.diagonal else Phrase("")
+def _from_pattern(row: Row, operand: Row, local: LocalGradient | None) -> Phrase | None:
+    """What the numbers of the local gradient show and a rule does not: a slope, open gates, the chosen entries."""
+    if local is None or local.matrix is None or not local.whole or local.matrix.dtype.kind not in "fiub":
+        return None
+    J, structure, n = local.matrix, local.structure, np.size(operand.node.value)
     if structure == "zero":
         return Phrase("stop")
     if J.size == 1:
         return Phrase("slope", f"{J.flat[0]:.4g}")
-    n = np.size(operand.node.value)
-    if isinstance(row.node.block, Elementwise) and "identity" in structure:  # all slopes are the same here, by chance
-        return Phrase("slope", "1" if structure == "identity" else structure.split(" ")[0])
-    if structure == "identity":
-        return Phrase("same")
     if structure == "diagonal of zeros and ones":
         return Phrase("gate", f"{int(J.sum())} of {n}")
     if structure == "permutation":
         return Phrase("moved")
     if structure in ("picks one entry", "each result is one of the entries"):
         return Phrase("route", f"{np.count_nonzero(J.any(axis=1))} of {n}")
-    if structure.endswith("× identity"):
-        return Phrase("scaled", structure.split(" ")[0])
-    if structure == "copies":
-        return Phrase("sum")
-    if structure == "diagonal":
-        d = np.diag(J)
-        return Phrase("slope", f"{d.min():.4g} … {d.max():.4g}")
-    if structure.endswith("everywhere") and n == 1:
-        return Phrase("sum" if structure.startswith("1 ") else "negated" if structure.startswith("-1 ") else "")
-    if structure.endswith("everywhere"):
-        return Phrase("spread", "" if structure.startswith("1 ") else structure.split(" ")[0])
-    if np.size(row.node.value) == 1:
-        return Phrase("slopes")
-    return Phrase("mix" if not structure.endswith("zeros") else "")
+    return None
 
 
-def _stripped(f: Formula) -> Formula:
-    """A formula without its shape, so that it can be compared."""
-    return Formula(f.kind, tuple(_stripped(part) for part in f.parts), f.text)
+def _told(factor: Factor, effect: Effect) -> Phrase:
+    return Phrase("told", sentence(effect, "the gradient", unicode(factor.local.parts[0])))
+
+
+def _from_matrix(row: Row, local: LocalGradient | None) -> Phrase:
+    """The effect of a rule that is not told in a sentence: whether every result depends on every entry."""
+    if local is None or local.matrix is None or not local.whole or local.matrix.dtype.kind not in "fiub":
+        return Phrase("")
+    if local.structure == "zero":
+        return Phrase("stop")
+    if local.matrix.size == 1:
+        return Phrase("slope", f"{local.matrix.flat[0]:.4g}")
+    every = np.all(local.matrix != 0) and min(local.matrix.shape) > 1
+    return Phrase("mix") if every else Phrase("product")
 
 
 def _plain(f: Formula) -> Formula:
@@ -141,17 +141,17 @@ def _alone(name: str, p: Phrase) -> str:
         case "swap":
             return f"multiplies the gradient by the other operand, {p.detail}"
         case "slope":
-            return "multiplies the gradient by its slope" + (f", here {p.detail}" if p.detail else ", entry by entry")
-        case "slopes":
-            return "multiplies the gradient by the slope along each entry"
+            return f"multiplies the gradient by its slope, here {p.detail}"
         case "gate":
             return f"a gate: lets the gradient through where it is open ({p.detail} entries), stops it elsewhere"
         case "route":
             return f"routes the gradient to what was chosen ({p.detail} entries); the rest gets zero"
         case "spread":
             return "gives every entry the same gradient" + (f", times {p.detail}" if p.detail else "")
-        case "sum":
-            return f"adds up what comes back from every use of {name}"
+        case "told":
+            return p.detail
+        case "product":
+            return "multiplies the gradient by the local gradient, a matrix"
         case "stop":
             return "lets no gradient through here"
     return "every result depends on every entry, so the gradient is mixed by the whole local gradient"
