@@ -14,11 +14,12 @@ import numpy as np
 
 from chainrule.array import Array, node_of
 from chainrule.block import product_or_zero
+from chainrule.blocks.copies import cast
 from chainrule.blocks.elementwise import divide, multiply, negative, where
 from chainrule.blocks.indexing import add_at, getitem
 from chainrule.blocks.linalg import matmul, outer
 from chainrule.blocks.reductions import sum as sum_
-from chainrule.blocks.shaping import broadcast_to, cast, flip, reshape, roll, transpose
+from chainrule.blocks.shaping import broadcast_to, flip, reshape, roll, transpose
 from chainrule.explain.notation import formula_of
 from chainrule.explain.printers import unicode
 from chainrule.formula import Formula
@@ -142,6 +143,12 @@ def _put(node: Node, way: int, written: Written) -> list[Action] | None:
     return [] if np.size(node.value) == np.size(node.inputs[0].value) else [Action("put")]
 
 
+def _taken(node: Node, way: int, written: Written) -> list[Action] | None:
+    if way:
+        return None
+    return [] if np.size(node.value) == np.size(node.inputs[0].value) else [Action("taken")]
+
+
 def _only(kind: str) -> Reader:
     return lambda node, way, written: [Action(kind)] if way == 0 else None
 
@@ -156,7 +163,7 @@ READ: dict[Any, Reader] = {
     sum_: _sum,
     where: _where,
     add_at: _put,
-    getitem: _only("taken"),
+    getitem: _taken,
     **dict.fromkeys((transpose, flip, roll), _only("moved")),
     **dict.fromkeys((cast, alias, broadcast_to, reshape), lambda node, way, written: []),
 }

@@ -16,7 +16,7 @@ from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
 from chainrule.node import Node
 
-__all__ = ["constant_formula", "formula_of", "is_longer", "replaces_zero", "step_formula"]
+__all__ = ["constant_formula", "formula_of", "is_longer", "sole_branch", "step_formula"]
 
 
 def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
@@ -42,12 +42,11 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
             stack.pop()
         elif top.block is None:
             done[top] = constants(top.value)
-        elif replaces_zero(top):
-            inner = as_known(top)[0][2]
-            if type(inner) is Node and inner not in done:
-                stack.append(inner)
+        elif (sole := sole_branch(top)) is not None and np.shape(_value(sole)) == np.shape(top.value):
+            if type(sole) is not Node or sole in done:
+                done[top] = done[sole] if type(sole) is Node else constants(sole)
             else:
-                done[top] = done[inner] if type(inner) is Node else constants(inner)
+                stack.append(sole)
         elif missing := [i for i in as_known(top)[0] if type(i) is Node and i not in done]:
             stack.extend(missing)
         else:
@@ -55,18 +54,18 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
     return done[node]
 
 
-def replaces_zero(node: Node) -> bool:
-    """Whether it is where(z = 0, c, z) and no z is zero, so that it is z."""
+def _value(x: Any) -> Any:
+    return x.value if type(x) is Node else x
+
+
+def sole_branch(node: Node) -> Any:
+    """The operand that a selection by a constant always takes, and one by x = y where nothing is equal; else None."""
     if node.block is not where:
-        return False
-    test, c, z = as_known(node)[0]
-    return (
-        type(test) is Node
-        and type(c) is not Node
-        and test.block is equal
-        and test.inputs[0] is z
-        and not np.any(test.value)
-    )
+        return None
+    condition, x, y = as_known(node)[0]
+    if type(condition) is Node:
+        return y if condition.block is equal and not np.any(condition.value) else None
+    return x if np.all(condition) else y if not np.any(condition) else None
 
 
 def constant_formula(x: Any, data: Data) -> Formula:

@@ -102,12 +102,12 @@ def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int)
     hidden = {place for fold in folds for place in range(fold.start, fold.stop)}
     rows = [step for place, step in enumerate(steps) if place not in hidden]
     others = (
-        [unicode(step.name) for step in rows],
-        [line for step in rows for line in values.lines(step.value)],
-        [step.block for step in rows],
-        [values.shape_text(step.value) for step in rows],
+        ["name", *(unicode(step.name) for step in rows)],
+        ["value", *(line for step in rows for line in values.lines(step.value))],
+        ["block", *(step.block for step in rows)],
+        ["shape", *(values.shape_text(step.value) for step in rows)],
     )
-    room = max(width - sum(max(map(len, column), default=0) for column in others) - GAPS, LEAST)
+    room = max(width - sum(max(map(len, column)) for column in others) - GAPS, LEAST)
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
     for heading, style in (
         ("name", "cyan"),

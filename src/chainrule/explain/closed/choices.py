@@ -23,6 +23,7 @@ from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_shape
+from chainrule.explain.notation import sole_branch
 from chainrule.node import Node
 
 __all__ = ["CHOICES"]
@@ -30,7 +31,7 @@ __all__ = ["CHOICES"]
 
 def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | None:
     """where(c, x, 0) = x [c]; where(x = y, …, z) is z if nothing is equal, so a guard against zero is left out."""
-    chosen = _always_chosen(node)
+    chosen = sole_branch(node)
     if chosen is not None:
         return r.of(chosen)
     if not r.of(x).terms and not r.of(y).terms:
@@ -60,20 +61,10 @@ def _is_negated_by_another(condition: Node) -> bool:
 
 
 def needed(node: Node) -> tuple[Any, ...]:
-    chosen = _always_chosen(node)
+    chosen = sole_branch(node)
     if chosen is not None:
         return (chosen,)
     return as_known(node)[0]
-
-
-def _always_chosen(node: Node) -> Any:
-    """The operand that a selection by a constant always takes, and one by x = y where nothing is equal; else None."""
-    if node.block is not where:
-        return None
-    condition, x, y = as_known(node)[0]
-    if type(condition) is Node:
-        return y if condition.block is equal and not np.any(condition.value) else None
-    return x if np.all(condition) else y if not np.any(condition) else None
 
 
 NEGATED = {less: greater_equal, less_equal: greater, greater: less_equal, greater_equal: less}
