@@ -161,6 +161,14 @@ def name_of(f: Callable[..., Any]) -> str:
     return getattr(f, "__name__", None) or repr(f)
 
 
+class Rolls:
+    """A watcher (see `WATCHER`) that replaces steps which repeat by loops, before anything is recorded on them."""
+
+    def rolled(self, inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Any]:
+        """The outputs, computed by loops."""
+        raise NotImplementedError
+
+
 class Recording(NamedTuple):
     """A function, run once on recorded inputs."""
 
@@ -211,6 +219,8 @@ class Recording(NamedTuple):
             g = gradients[node]
             if g is None:
                 g = self._no_influence(node, seeds)
+            if type(g) is Array and isinstance(form_of(g), np.ndarray) and g.ndim == 0:
+                g = g if isinstance(form_of(given), np.ndarray) else g[()]  # a number's gradient is a number
             result.append(g if type(g) is Array else fresh(g, isinstance(given, np.ndarray), taken))
         return result
 
@@ -328,9 +338,12 @@ def record_call(
         BEING_RECORDED.discard(me)
     outputs, rebuild_outputs = flatten(returned)
     outputs = [checked_result(out, name_of(f)) for out in outputs]
+    watcher = WATCHER.get()
+    if isinstance(watcher, Rolls):
+        outputs = watcher.rolled(inputs, outputs)
     path = find_path(inputs, [node_of(out) for out in outputs if type(out) is Array])
     # A gradient may depend on a compiled function's inputs by what has no gradient: by stop_gradient(x), or a constant.
-    recorded = path.free or alias in [node.block for node in inputs] or WATCHER.get() is not None
+    recorded = path.free or alias in [node.block for node in inputs] or watcher is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
 
 

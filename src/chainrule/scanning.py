@@ -191,11 +191,14 @@ def is_compiling() -> bool:
     return watcher is not None
 
 
-def body_of(title: str, f: Callable[[Inputs], Outputs], example: Inputs) -> Body:
-    """Record f as a body, on an example of its inputs; what it uses from outside is added to them."""
+def body_of(title: str, f: Callable[[Inputs], Outputs], example: Inputs, reads: type[Reads] = Reads) -> Body:
+    """Record f as a body, on an example of its inputs; what it uses from outside is added to them.
+
+    `reads` is made, and called on each value that f reads.
+    """
     start = now()
     inputs = Inputs(*([Node(None, (), NO_PARAMS, constant(x)) for x in part] for part in example))
-    token = WATCHER.set(Reads(title, start, WATCHER.get()))
+    token = WATCHER.set(reads(title, start, WATCHER.get()))
     try:
         made = f(Inputs(*([Array(node) for node in part] for part in inputs)))
     finally:

@@ -69,6 +69,7 @@ def _load(program: Program, entries: Any) -> Any:
         "vm": VM,
         "kernel": _kernel,
         "program": lambda *signature: lambda f: f,
+        "body": lambda *signature: lambda f: f,
         "read": lambda dtype, shape: None,
         "written": lambda dtype, shape: None,
         "scratch": lambda dtype, shape: np.full(shape, 7, dtype),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import math
+
 import numpy as np
 import pytest
 
@@ -60,7 +63,8 @@ def test_it_is_the_gradient(function, dtype):
 
 
 @pytest.mark.parametrize("function", [of_entries, of_neighbours, of_rows])
-def test_a_loop_of_twice_as_many_entries_is_twice_the_work(function):
+def test_a_loop_of_twice_as_many_entries_is_twice_the_work(function, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("chainrule.compile.rolling"), "WORTH", math.inf)  # step by step
     works = []
     for n in (50, 100, 200):
         compiled = cr.compile(cr.value_and_grad(function))

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
-from chainrule.compile.failures import LEFT, CallFailed, CannotCompile
+from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.version import Version
@@ -88,6 +88,7 @@ class Compiled:
         self._lock = threading.RLock()
         _every.add(self)
         self._counters = Counters()
+        self._rolls = True
         self._refused: str | None = None
         self._warned = self._failed = False
 
@@ -144,26 +145,58 @@ class Compiled:
                 done, result = self._run(version, signature, args, kwargs)
                 if done:
                     return result
-        recorded = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
+        recorded = self._record(signature, self._names(args, kwargs, signature))
         first = recorded.result
         if recorded.drew:  # weights drawn on the first call, or random numbers on each: a second run decides
-            again = record(self.__wrapped__, signature, recorded.names)
+            again = self._record(signature, recorded.names)
             if again.drew:
                 raise self._refusal(recorded, again)
             recorded = again
+        tried = min(tried, len(versions))  # fewer, if loops could not be recorded as such
         told = recorded.told()
         for k, version in enumerate(versions[:tried]):
             if not version.steady and self._same_path(version.told, told, recorded):
                 version = self._version(signature, recorded, told, args, kwargs)
+                if not self._prepared(version):  # its loops are compiled step by step
+                    recorded = self._record(signature, recorded.names)
+                    version = self._version(signature, recorded, recorded.told(), args, kwargs)
                 version.steady = True
                 with self._lock:
-                    versions[k] = version
+                    versions[k : k + 1] = [version]
                 return self._run(version, signature, args, kwargs, first)[1]
         if STRICT:
             self._require_compiled(versions[:tried], recorded)
         if len(versions) < TOO_MANY:
             self._keep(versions, tried, self._version(signature, recorded, told, args, kwargs))
         return first
+
+    def _record(self, signature: Signature, names: list[str]) -> Recorded:
+        """Record f; step by step if its loops cannot be recorded as such."""
+        if self._rolls:
+            try:
+                return record(self.__wrapped__, signature, names)
+            except CannotRoll:
+                self._unroll()
+        return record(self.__wrapped__, signature, names, rolls=False)
+
+    def _prepared(self, version: Version) -> bool:
+        """Compile a version; False if it has loops that cannot be compiled as such."""
+        try:
+            with self._lock:
+                version.prepare()
+        except CannotRoll:
+            self._unroll()
+            return False
+        except CannotCompile:  # reported when it runs
+            pass
+        return True
+
+    def _unroll(self) -> None:
+        """From now on record step by step; recordings with loops cannot be compared with those."""
+        with self._lock:
+            self._rolls = False
+            for versions in self._versions.values():
+                versions[:] = [version for version in versions if version.steady]
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Signature:
         """The signature of a call; integers that took many values are leaves if only arithmetic depends on them."""
@@ -181,10 +214,10 @@ class Compiled:
         self, signature: Signature, wider: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> bool:
         """Whether integers may be operands: f is run with and without that, and both runs must agree."""
-        with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature))
+        with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature), rolls=False)
         try:
             with asking_others():
-                with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider))
+                with_recorded = record(self.__wrapped__, wider, self._names(args, kwargs, wider), rolls=False)
         except NoAnswer:  # the user's code accepts plain integers only
             return False
         return only_arithmetic(with_recorded, wider.ranges) and same_result(with_plain, with_recorded)

@@ -133,14 +133,24 @@ class _EntryWriter(PythonObjects):
         if key not in self.exits:
             self.exits[key] = self.builder.append_basic_block("leave")
             with self.builder.goto_block(self.exits[key]):
-                for array in self.made:
-                    self.call("Py_DecRef", array)
-                if self.memory is not None:
-                    self.call("PyMem_RawFree", self.memory)
                 if error is not None:
                     self.call("PyErr_SetNone", self.known(error))
-                self.builder.ret(NULL)
+                if self.memory is not None:
+                    self.call("PyMem_RawFree", self.memory)
+                self.builder.branch(self.released(len(self.made)))
         return self.exits[key]
+
+    def released(self, count: int) -> ir.Block:
+        """The block that releases the first arrays that were made, the last of them first, and returns."""
+        if count not in self.exits:
+            self.exits[count] = self.builder.append_basic_block("release")
+            with self.builder.goto_block(self.exits[count]):
+                if count:
+                    self.call("Py_DecRef", self.made[count - 1])
+                    self.builder.branch(self.released(count - 1))
+                else:
+                    self.builder.ret(NULL)
+        return self.exits[count]
 
     # Arguments ---------------------------------------------------------------------------------------------
 

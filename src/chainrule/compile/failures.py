@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chainrule.errors import is_own_mistake
 
-__all__ = ["LEFT", "CallFailed", "CannotCompile", "OtherInputs", "asking_llvm"]
+__all__ = ["LEFT", "CallFailed", "CannotCompile", "CannotRoll", "OtherInputs", "asking_llvm"]
 
 
 class OtherInputs(TypeError):
@@ -20,6 +20,10 @@ class CallFailed(Exception):
 
 class CannotCompile(Exception):
     """LLVM fails: an incompatible version, no executable memory, a full disk."""
+
+
+class CannotRoll(Exception):
+    """Repeated steps of a recording cannot be one loop: the function is recorded again, step by step."""
 
 
 LEFT = (OtherInputs, CallFailed, FloatingPointError)

@@ -15,16 +15,18 @@ from chainrule.array import WATCHER
 from chainrule.block import Block
 from chainrule.compile.gathered import Gathered, gathered, sum_of_entries
 from chainrule.compile.indexing_rules import INDEXING_RULES
+from chainrule.compile.loop_lowering import Lowers, lower_loop, lower_result, results_used
 from chainrule.compile.lowering_rules import RULES
-from chainrule.compile.making import LoweringRule, Maker
+from chainrule.compile.making import LoweringRule
 from chainrule.compile.operations import COMPUTED
 from chainrule.compile.product_rules import PRODUCT_RULES
 from chainrule.compile.recorder import found
+from chainrule.compile.rolled import result_of
 from chainrule.compile.steady import same_inside
 from chainrule.compile.values import Value, input_of
 from chainrule.compile.window_rules import WINDOW_RULES
 from chainrule.errors import CannotRecord
-from chainrule.graph import graph_between, inside
+from chainrule.graph import Graph, graph_between, inside
 from chainrule.node import Node
 from chainrule.simplify import simplify_graph
 
@@ -34,7 +36,7 @@ __all__ = ["Lowering", "lower"]
 ALL_RULES: dict[Block, LoweringRule] = RULES | PRODUCT_RULES | INDEXING_RULES | WINDOW_RULES
 
 
-class Lowering(Maker):
+class Lowering(Lowers):
     """Replaces nodes by values."""
 
     def __init__(self) -> None:
@@ -50,6 +52,17 @@ class Lowering(Maker):
         return self.constant(operand)
 
     # Nodes ------------------------------------------------------------------------------------------------
+
+    def nodes(self, graph: Graph) -> None:
+        """The values of all nodes of a graph."""
+        sums, used = gathered(graph), results_used(graph)
+        for node in graph.nodes:
+            if node in used:
+                self.of[node] = lower_loop(self, node, used[node])
+            elif node.block is result_of:
+                self.of[node] = lower_result(self, node)
+            else:
+                self.of[node] = self.gathered(node, sums[node]) if node in sums else self.lower(node)
 
     def lower(self, node: Node) -> Value:
         args = [self.value(operand) for operand in node.inputs]
@@ -140,8 +153,6 @@ def lower(
         lowering.of[node] = made
         values.append(made)
     graph = simplify_graph(graph_between(inputs, [out for out in outputs if type(out) is Node]))
-    sums = gathered(graph)
-    for node in graph.nodes:
-        lowering.of[node] = lowering.gathered(node, sums[node]) if node in sums else lowering.lower(node)
+    lowering.nodes(graph)
     results = iter([lowering.value(out) for out in graph.outputs])
     return values, [next(results) if type(out) is Node else None for out in outputs], list(lowering.guards)

@@ -14,7 +14,7 @@ from chainrule.compile.values import Value
 from chainrule.constants import is_uniform
 from chainrule.node import Node
 
-__all__ = ["LoweringRule", "Maker", "RuleTable"]
+__all__ = ["LoweringRule", "Maker", "RuleTable", "key_of"]
 
 
 class Maker:
@@ -25,7 +25,7 @@ class Maker:
         self.guards: dict[tuple[Value, str, Any], None] = {}
 
     def make(self, op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool = False, **params: Any) -> Value:
-        key: Any = (op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items())))
+        key = _key(op, args, shape, dtype, weak, params)
         if op == "call":  # two calls are equal only if their parameters can be compared
             key = (*key, params["block"], None if _is_simple(params["block_params"]) else len(self.known))
         if key not in self.known:
@@ -59,6 +59,15 @@ class Maker:
     def guard(self, value: Value, how: str, outcome: Any) -> None:
         """Check on each run that a value is the recorded one."""
         self.guards[value, how, outcome] = None
+
+
+def key_of(value: Value, args: Sequence[Value]) -> Any:
+    """The key among known values of a value like this one, of other operands; values of calls have none."""
+    return _key(value.op, args, value.shape, value.dtype, value.weak, value.params)
+
+
+def _key(op: str, args: Sequence[Value], shape: Any, dtype: Any, weak: bool, params: dict[str, Any]) -> Any:
+    return op, tuple(map(id, args)), tuple(shape), np.dtype(dtype), weak, repr(sorted(params.items()))
 
 
 def _is_simple(x: Any) -> bool:

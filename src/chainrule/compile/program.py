@@ -46,7 +46,7 @@ import numpy as np
 
 from chainrule.compile.blas import all_threads, one_thread
 from chainrule.compile.failures import OtherInputs
-from chainrule.compile.runtime import dense, kernel, program, read, scratch, vm, written
+from chainrule.compile.runtime import body, dense, kernel, program, read, scratch, vm, written
 from chainrule.compile.threads import shared
 """
 SCOPE = {
@@ -169,6 +169,8 @@ def _cost(value: Value) -> int:
         x = value.args[0]
         inner = x.shape[-2 if value.params["turned"][0] and len(x.shape) > 1 else -1]
         return size_of(value) * inner
+    if value.op == "loop":  # native by itself
+        return 0
     if value.op in ("slice", "pick"):  # which read no more than they give
         return size_of(value)
     if value.op in ("set", "increase"):  # mostly in place

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.array import WATCHER, Array, constant, node_of
+from chainrule.compile.rolling import rolled
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
@@ -16,7 +17,7 @@ from chainrule.graph import graph_between
 from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN
 from chainrule.node import NO_PARAMS, Line, Node, at_line
-from chainrule.recording import checked_result, name_of
+from chainrule.recording import Rolls, checked_result, name_of
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
 from chainrule.trees import flatten
@@ -160,17 +161,36 @@ class Recorded(NamedTuple):
         return told(self.inputs, self.outputs, self.guards)
 
 
-def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Recorded:
-    """Run f on recorded inputs, watching which concrete values it reads, and whether it draws random numbers."""
+class _Watcher(Rolls):
+    """Notes which concrete values are read while a function is recorded.
+
+    Attributes
+    ----------
+    seen : the guards so far.
+    rolls : whether steps that repeat become loops.
+    """
+
+    def __init__(self, rolls: bool) -> None:
+        self.seen: dict[tuple[Node, str], Guard] = {}
+        self.rolls = rolls
+
+    def __call__(self, node: Node, how: str) -> None:
+        if (node, how) not in self.seen and (node, "value") not in self.seen:
+            self.seen[node, how] = Guard(node, how, found(node.value, how))
+
+    def rolled(self, inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Any]:
+        return rolled(inputs, outputs, {node for node, _ in self.seen}) if self.rolls else list(outputs)
+
+
+def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls: bool = True) -> Recorded:
+    """Run f on recorded inputs, watching which concrete values it reads, and whether it draws random numbers.
+
+    Steps that repeat become loops, if `rolls`. Raises CannotRoll where that is not possible.
+    """
     inputs = [
         Node(None, (), NO_PARAMS, constant(leaf), name=name) for leaf, name in zip(signature.leaves, names, strict=True)
     ]
-    seen: dict[tuple[Node, str], Guard] = {}
-
-    def watch(node: Node, how: str) -> None:
-        if (node, how) not in seen and (node, "value") not in seen:
-            seen[node, how] = Guard(node, how, found(node.value, how))
-
+    watch = _Watcher(rolls)
     handles = [Array(node) for node in inputs]
     for pair in sharing_pairs(signature.leaves):
         for i, j in (pair, pair[::-1]):
@@ -191,10 +211,10 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str]) -> Rec
     writes = any(handle._own is not node for handle, node in zip(handles, inputs, strict=True))
     outputs, rebuild = flatten(returned)
     outputs = [out if isinstance(out, STATIC) else checked_result(out, name_of(f)) for out in outputs]
-    nodes = [node_of(out) if type(out) is Array else out for out in outputs]
+    nodes = watch.rolled(inputs, [node_of(out) if type(out) is Array else out for out in outputs])
     drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
     result = rebuild([_copied(out.value if type(out) is Node else out) for out in nodes])
-    return Recorded(inputs, nodes, rebuild, result, list(seen.values()), names, drew, draws.seeded, writes)
+    return Recorded(inputs, nodes, rebuild, result, list(watch.seen.values()), names, drew, draws.seeded, writes)
 
 
 def found(value: Any, how: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.compile.failures import OtherInputs
 from chainrule.compile.signatures import Argument
 
-__all__ = ["OtherInputs", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
+__all__ = ["OtherInputs", "body", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
 
 vm: Any = None
 """`chainrule.compile.vecmath`, while something is compiled."""
@@ -49,6 +49,11 @@ def program(*takes: Argument) -> Callable[[Any], Any]:
         return function
 
     return mark
+
+
+def body(*takes: Argument) -> Callable[[Any], Any]:
+    """Decorator: compile one step of a loop, which only that loop calls."""
+    return kernel()
 
 
 def dense(x: Any, dtype: Any, shape: tuple[int, ...]) -> Any:

@@ -28,7 +28,7 @@ from chainrule.node import Line, Node
 from chainrule.reach import is_filled, is_library, reached
 from chainrule.recording import alias
 
-__all__ = ["Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
+__all__ = ["Compared", "Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
 
 ADVICE = (
     "A compiled function would use what was recorded for ever. Give what changes from call to call (random numbers, "
@@ -145,6 +145,12 @@ def same_inside(one: Graph, other: Graph) -> bool:
         return False
 
 
+class Compared:
+    """A parameter of a step that is compared by its content, which consists of plain values."""
+
+    content: Any
+
+
 # Keys of values ------------------------------------------------------------------------------------------------------
 
 DEPTH = 12
@@ -185,6 +191,8 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
         return type(x), key((x.func, x.args, x.keywords))
     if isinstance(x, Block):
         return _key_of_block(x, depth)
+    if isinstance(x, Compared):
+        return type(x).__name__, x.content
     if isinstance(x, types.FunctionType):
         cells = [c.cell_contents for c in x.__closure__ or () if is_filled(c)]
         return x.__code__, key((cells, x.__defaults__, x.__kwdefaults__))

@@ -10,6 +10,7 @@ from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
 from chainrule.compile.elimination import write_determinant, write_solution
 from chainrule.compile.failures import CallFailed
 from chainrule.compile.loop_nests import nested, of_pieces, over_pieces
+from chainrule.compile.loop_writer import write_loop
 from chainrule.compile.loops import (
     ALL,
     ArrayEntry,
@@ -232,6 +233,8 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "concatenate": _concatenate,
     "call": _call,
     "matmul": _matmul,
+    "loop": lambda to, value: write_loop(to, value, STEPS),
+    "loop_result": _nothing,
     "solve": _solve,
     "det": _det,
     **dict.fromkeys(WINDOWS, _windows),

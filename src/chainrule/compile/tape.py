@@ -87,7 +87,7 @@ class _Place(NamedTuple):
 
 def run_tape(translator: Any, function: LoopFunction, given: Sequence[Any], writer: Any) -> list[TypedNumber]:
     """Write a long program as a tape, and the loop that runs it where the writer is; returns the program's results."""
-    tape = _Tape(translator, dict(zip(function.parameters, given, strict=True)), writer)
+    tape = _Tape(writer.builder.function.name, translator, dict(zip(function.parameters, given, strict=True)), writer)
     *steps, last = function.body
     for step in steps:
         tape.step(step)
@@ -101,13 +101,15 @@ class _Tape:
 
     Attributes
     ----------
+    title : the name of the function in LLVM, with which all names of the tape begin.
     roots : the addresses of the program's arrays.
     names : the places of its variables.
     code : the steps: for each the number of its function, then the places of what it takes and gives.
     functions : the functions, by what they do and how their arguments lie in memory.
     """
 
-    def __init__(self, translator: Any, given: dict[str, Any], writer: Any):
+    def __init__(self, title: str, translator: Any, given: dict[str, Any], writer: Any):
+        self.title = title
         self.translator, self.writer = translator, writer
         self.roots: list[ir.Value] = []
         self.names: dict[str, _Place] = {}
@@ -223,7 +225,7 @@ class _Tape:
     def _add(self, key: Any, takes: int, write: Any) -> None:
         """Add a function: it takes the addresses of the roots and of the places, and returns that of the next step."""
         kind = ir.FunctionType(LONG.as_pointer(), [BYTES.as_pointer(), LONG.as_pointer()])
-        function = ir.Function(self.translator.module, kind, f"step.{len(self.functions)}")
+        function = ir.Function(self.translator.module, kind, f"{self.title}.step.{len(self.functions)}")
         function.linkage = "internal"
         function.attributes.add("nounwind")
         roots, places = function.args
@@ -249,7 +251,7 @@ class _Tape:
             results = results[0].parts
         places = [self.place(x) for x in results]
         builder, module = self.writer.builder, self.translator.module
-        self.roots[self.constants_root] = _data(module, "chainrule.numbers", bytes(self.constants))
+        self.roots[self.constants_root] = _data(module, f"{self.title}.numbers", bytes(self.constants))
         kind = ir.ArrayType(BYTES, len(self.roots))
         roots = self.writer.variable(kind)
         addresses = [builder.bitcast(data, BYTES) for data in self.roots]
@@ -271,10 +273,10 @@ class _Tape:
     def _loop(self, roots: ir.Value, functions: Sequence[ir.Function]) -> None:
         builder, module = self.writer.builder, self.translator.module
         kind = ir.ArrayType(functions[0].type, len(functions))
-        table = ir.GlobalVariable(module, kind, "functions.of.tape")
+        table = ir.GlobalVariable(module, kind, f"{self.title}.functions")
         table.initializer, table.global_constant, table.linkage = kind(functions), True, "internal"
         code = np.array(self.code, np.int64)
-        start = builder.bitcast(_data(module, "chainrule.tape", code.tobytes()), LONG.as_pointer())
+        start = builder.bitcast(_data(module, f"{self.title}.tape", code.tobytes()), LONG.as_pointer())
         end = builder.gep(start, [LONG(len(code))])
         at = self.writer.variable(LONG.as_pointer())
         builder.store(start, at)

@@ -79,6 +79,18 @@ LONG_CHAIN = 4
 """A function of vecmath of at least so many lines is a long one."""
 
 
+LONG_BODY = 20
+"""The body of a loop with more statements calls its kernels; those of a shorter one are written out in it."""
+
+
+def _called(line: Statement) -> list[str]:
+    """The function that a statement of a body calls, if it calls one."""
+    match line:
+        case Do(FunctionCall(name)) | Assign(_, FunctionCall(name)):
+            return [name]
+    return []
+
+
 class Translator:
     """The functions of one module.
 
@@ -86,12 +98,18 @@ class Translator:
     ----------
     module : LLVM's module, to which they are added.
     scope : the globals of the functions, these functions among them.
+
+    Attributes
+    ----------
+    apart : the functions that are not inlined: LLVM's time grows faster than the length of a function.
     """
 
     def __init__(self, module: ir.Module, scope: Mapping[str, Any]):
         self.module, self.scope = module, scope
         self.functions: dict[Any, tuple[ir.Function, list[str]]] = {}
         self.constants: dict[int, ir.GlobalVariable] = {}
+        long_bodies = (f.body for f in scope.values() if getattr(f, "role", "") == "body" and len(f.body) > LONG_BODY)
+        self.apart = {name for body in long_bodies for line in body for name in _called(line)}
 
     def function(self, name: str, takes: Sequence[Any]) -> tuple[ir.Function, list[str]]:
         """LLVM's function for arguments of these types, and the dtypes of the numbers that it returns.
@@ -107,6 +125,8 @@ class Translator:
             function = ir.Function(self.module, kind, f"{name}.{len(self.functions)}")
             function.linkage = "internal"
             function.attributes.add("nounwind")
+            if name in self.apart:
+                function.attributes.add("noinline")
             body, memory = begun(function)
             parameters = iter(function.args)
             here: list[Any] = []
@@ -121,7 +141,7 @@ class Translator:
                 here.append(contiguous(given.dtype, data, lengths, body))
             writer = _FunctionTranslation(self, body, memory)
             what = self.scope[name]
-            if what.role == "program" and is_long(what.body):
+            if what.role in ("program", "body") and is_long(what.body):
                 returned = run_tape(self, what, here, writer)
             else:
                 returned = writer.run(what, self.scope, here)

@@ -1,0 +1,509 @@
+"""Lowering loops: the body of a `Loop` as values, and what of it is needed.
+
+A body is simplified and lowered as a recording of its own. What in it depends on nothing that changes from step to step
+is computed before the loop; results that nobody reads are not kept.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.compile.failures import CannotRoll
+from chainrule.compile.lowering_rules import reshaped
+from chainrule.compile.making import Maker, key_of
+from chainrule.compile.operations import CHEAP, COMPUTED
+from chainrule.compile.product_rules import reduced
+from chainrule.compile.rolled import Loop, result_of
+from chainrule.compile.schedule import needed
+from chainrule.compile.values import VIEWS, Value, input_of
+from chainrule.graph import Graph, graph_between
+from chainrule.libraries import PYTHON
+from chainrule.node import Node
+from chainrule.simplify import simplify_graph
+
+__all__ = ["LoweredLoop", "lower_loop", "lower_result", "results_used"]
+
+
+WORTH_KEEPING = 4
+"""What takes fewer operations for each entry is computed again in the backward pass, not kept."""
+WORTH_PRODUCTS = 64
+"""Sums of products with fewer entries are added up step by step."""
+
+
+class Lowers(Maker):
+    """Replaces nodes by values: see `Lowering`."""
+
+    of: dict[Node, Value]
+
+    def value(self, operand: Any) -> Value:
+        raise NotImplementedError
+
+    def nodes(self, graph: Graph) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class LoweredLoop:
+    """A loop as values. Lists are in the order of what is left of the body's states, results and sums.
+
+    Attributes
+    ----------
+    length, backwards : of the loop.
+    states, entries, outside : the inputs of the body; of the loop's operands first those of the states, then these.
+    next_states, along, sums : the outputs of the body.
+    results : the loop's results by their kind ("states", "last", "along", "sum") and place in the lists.
+    """
+
+    length: int
+    backwards: bool
+    states: list[Value]
+    entries: list[Value]
+    outside: list[Value]
+    next_states: list[Value]
+    along: list[Value]
+    sums: list[Value]
+    results: dict[tuple[str, int], Value]
+
+    @property
+    def outputs(self) -> list[Value]:
+        return [*self.next_states, *self.along, *self.sums]
+
+
+def results_used(graph: Graph) -> dict[Node, set[int]]:
+    """For each loop of a graph the numbers of the results that are read."""
+    used: dict[Node, set[int]] = {}
+    for node in graph.nodes:
+        if node.block is result_of:
+            used.setdefault(node.inputs[0], set()).add(node.params["number"])
+    return used
+
+
+def lower_loop(low: Lowers, node: Node, used: set[int]) -> Value:
+    """The value of a loop, of which some results are used."""
+    return _Lowered(low, node, used).value()
+
+
+def lower_result(low: Lowers, node: Node) -> Value:
+    """One result of a loop."""
+    loop = low.value(node.inputs[0])
+    found: Value = loop.params["numbers"][node.params["number"]]
+    return found
+
+
+class _Lowered:
+    """One loop while it is lowered."""
+
+    def __init__(self, low: Lowers, node: Node, used: set[int]):
+        self.low, self.node, self.used = low, node, used
+        self.loop: Loop = node.params["run"].loop
+        self.body = self.loop.body
+        self.operands = self.body.taken_apart(node.inputs)
+
+    def value(self) -> Value:
+        loop, body, low = self.loop, self.body, self.low
+        states = self._needed_states()
+        along = [i for i in range(len(body.outputs.results)) if loop.along(i) in self.used]
+        sums = [i for i in range(len(body.outputs.sums)) if loop.sum(i) in self.used]
+        chosen = [
+            *(body.outputs.state[i] for i in states),
+            *(body.outputs.results[i] for i in along),
+            *(body.outputs.sums[i] for i in sums),
+        ]
+        inside = iter(self._with_stored(self._inside(chosen)))
+        self.next_states = next_states = [next(inside) for _ in states]
+        self.along = [next(inside) for _ in along]
+        totals = [_Total(self, v) for v in inside]
+        first_checked = len(self.along)
+        self.along += [v for v, _ in self.checked]
+        added = [total for total in totals if total.rest is not None]
+        rests = [total.rest for total in totals if total.rest is not None]
+        outputs = _Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying})
+        self.copy = outputs.copy
+        self.made = made = LoweredLoop(
+            loop.length,
+            loop.backwards,
+            [outputs.input(self.of_input[body.inputs.state[i]]) for i in states],
+            [],
+            [v for _, v in outputs.outside],
+            [outputs.copy[v] for v in next_states],
+            [outputs.copy[v] for v in self.along],
+            [outputs.copy[v] for v in rests],
+            {},
+        )
+        entries = [(outputs.copy[v], x) for v, x in self.entries.items() if v in outputs.copy]
+        made.entries = [v for v, _ in entries]
+        args = [
+            *(low.value(self.operands.state[i]) for i in states),
+            *(x for _, x in entries),
+            *(x for x, _ in outputs.outside),
+        ]
+        self.states = states
+        self.whole = Value("loop", tuple(args), {"lowered": made, "of": self})
+        self.whole.order = len(low.known)
+        low.known[id(self.node)] = self.whole
+        numbers: dict[int, Value] = {}
+        for k, i in enumerate(states):
+            for number, kind in ((i, "states"), (loop.last(i), "last")):
+                if number in self.used:
+                    numbers[number] = self._result(number, (kind, k))
+        for k, i in enumerate(along):
+            numbers[loop.along(i)] = self._result(loop.along(i), ("along", k))
+        for total, i in zip(totals, sums, strict=True):
+            number = loop.sum(i)
+            rest = None if total.rest is None else self._result(number, ("sum", added.index(total)))
+            numbers[number] = total.value(rest)
+        self.whole.params["numbers"] = numbers
+        for k, (_, truth) in enumerate(self.checked, first_checked):
+            truths = self.result(("along", k), (loop.length,), np.dtype(bool))
+            low.guard(reduced(low, "all" if truth else "any", truths, (0,), ()), "truth", truth)
+        return self.whole
+
+    def _result(self, number: int, kind: tuple[str, int]) -> Value:
+        form, shape = self.loop.forms[number], self.loop.shapes[number]
+        return self.result(kind, shape, np.asarray(form).dtype, type(form) in PYTHON and not shape)
+
+    def result(self, kind: tuple[str, int], shape: Any, dtype: np.dtype, weak: bool = False) -> Value:
+        """A result of the loop, by its kind and place."""
+        results = self.whole.params["lowered"].results
+        if kind not in results:
+            made = Value("loop_result", (self.whole,), {"kind": kind, "text": "loop"}, shape, dtype, weak)
+            made.order = len(self.low.known)
+            self.low.known[id(self.whole), kind] = made
+            results[kind] = made
+        return results[kind]
+
+    def of_all_steps(self, v: Value) -> Callable[[], Value]:
+        """What a value of the body is in all steps, to be asked for when the loop has been made."""
+        if v in self.entries:
+            return lambda: self.entries[v]
+        if v not in self.along:
+            self.along.append(v)
+        place = self.along.index(v)
+        return lambda: self.result(("along", place), (self.loop.length, *v.shape), v.dtype)
+
+    def stored(self, v: Value) -> Value:
+        """What a value of the body is in all steps, when the loop has been made."""
+        for k in range(len(self.states)):
+            if self.next_states[k] is v and ("states", k) in self.made.results:
+                return _rows(self.low, self.made.results["states", k], self.loop.after)
+        if v not in self.along:
+            self.along.append(v)
+            self.made.along.append(self.copy[v])
+        return self.of_all_steps(v)()
+
+    def _needed_states(self) -> list[int]:
+        """The states that the used results depend on."""
+        loop, out = self.loop, self.body.outputs
+        place = {node: i for i, node in enumerate(self.body.inputs.state)}
+        found: set[int] = set()
+        stack = [i for i in range(loop.states) if {i, loop.last(i)} & self.used]
+        targets = [x for i, x in enumerate(out.results) if loop.along(i) in self.used]
+        targets += [x for i, x in enumerate(out.sums) if loop.sum(i) in self.used]
+        read = self._states_read(targets, place)
+        stack += read
+        while stack:
+            i = stack.pop()
+            if i not in found:
+                found.add(i)
+                stack += self._states_read([out.state[i]], place)
+        return sorted(found)
+
+    def _states_read(self, targets: Sequence[Any], place: Mapping[Node, int]) -> list[int]:
+        seen: set[Node] = set()
+        stack = [x for x in targets if type(x) is Node]
+        own = {x for part in self.body.inputs for x in part}
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                if node not in own:
+                    stack += [x for x in node.inputs if type(x) is Node]
+        return [place[x] for x in seen if x in place]
+
+    def _inside(self, chosen: Sequence[Any]) -> list[Value]:
+        """The values of the body's outputs; what comes from outside stands for itself."""
+        low, body = self.low, self.body
+        inputs = [x for part in body.inputs for x in part]
+        graph = simplify_graph(graph_between(inputs, chosen))
+        self.of_input: dict[Any, Value] = {}
+        for node in (*body.inputs.state, *body.inputs.entries):
+            made = input_of(node, node.name or "")
+            made.order = len(low.known)
+            low.known[id(self.node), id(node)] = made
+            low.of[node] = self.of_input[node] = made
+        self.varying = list(self.of_input.values())
+        self.entries = {
+            self.of_input[node]: low.value(x)
+            for node, x in zip(body.inputs.entries, self.operands.entries, strict=True)
+        }
+        for node, x in zip(body.inputs.outside, self.operands.outside, strict=True):
+            low.of[node] = low.value(x)
+        guards = len(low.guards)
+        low.nodes(graph)
+        self.checked = self._checked([*low.guards][guards:])
+        found = [low.value(out) for out in graph.outputs]
+        for value, out in zip(found, chosen, strict=True):
+            form = out.value if type(out) is Node else out
+            if value.shape != np.shape(form) or value.dtype != np.asarray(form).dtype:
+                raise CannotRoll("a result of another form")
+        return found
+
+    def _with_stored(self, outputs: list[Value]) -> list[Value]:
+        """The outputs; what the loop of the forward pass has computed already is read where it was kept."""
+        forward = next((found for x in self.entries.values() if (found := _loop_of(x)) is not None), None)
+        return outputs if forward is None else _Stored(self, forward).replaced(outputs)
+
+    def _checked(self, guards: Sequence[Any]) -> list[tuple[Value, bool]]:
+        """The truths that each step must find; what does not change along the loop stays a guard outside of it."""
+        varying = {id(v) for v in self.varying}
+        found = []
+        for value, how, outcome in guards:
+            if not any(id(v) in varying for v in needed([value])):
+                continue
+            del self.low.guards[value, how, outcome]
+            if how != "truth" or value.dtype != bool:
+                raise CannotRoll("a step of the loop reads a value")
+            found.append((value, outcome))
+        return found
+
+
+def _rows(low: Lowers, x: Value, rows: slice) -> Value:
+    """Some rows of an array."""
+    return low.make("slice", [x], (rows.stop - rows.start, *x.shape[1:]), x.dtype, key=_key_of(rows, x))
+
+
+def _key_of(rows: slice, x: Value) -> tuple[slice, ...]:
+    return (rows, *[slice(None)] * (len(x.shape) - 1))
+
+
+def _loop_of(x: Value) -> _Lowered | None:
+    """The loop of whose states before each step an array consists."""
+    if x.op != "slice" or x.args[0].op != "loop_result" or x.args[0].params["kind"][0] != "states":
+        return None
+    loop: _Lowered = x.args[0].args[0].params["of"]
+    return loop if _start_of(x) == loop.loop.before.start else None
+
+
+def _start_of(x: Value) -> Any:
+    part = x.params["key"][0]
+    return part.indices(x.args[0].shape[0])[0] if isinstance(part, slice) and len(x.params["key"]) >= 1 else None
+
+
+class _Stored:
+    """Replaces what a loop computes once more from the states of an earlier loop, as that one did.
+
+    Attributes
+    ----------
+    alike : the values of the earlier body, by those of the later one.
+    """
+
+    def __init__(self, of: _Lowered, forward: _Lowered):
+        self.of, self.forward = of, forward
+        self.alike: dict[Value, Value | None] = {}
+        theirs = {x: v for v, x in forward.entries.items()}
+        for v, x in of.entries.items():
+            if _loop_of(x) is forward:
+                k = x.args[0].params["kind"][1]
+                self.alike[v] = forward.of_input[forward.body.inputs.state[forward.states[k]]]
+            elif x in theirs and of.loop.length == forward.loop.length:
+                self.alike[v] = theirs[x]
+        self.own = {id(v) for v in of.varying}
+        self.new: dict[Value, Value] = {}
+        self.cost: dict[Value, int] = {}
+
+    def replaced(self, outputs: list[Value]) -> list[Value]:
+        values = needed(outputs)
+        for v in values:
+            if v not in self.alike:
+                self.alike[v] = self._alike(v)
+            own = any(self.cost.get(a, 0) for a in v.args) or id(v) in self.own
+            self.cost[v] = sum(self.cost[a] for a in v.args) + _cost(v) if own and v.args else int(own)
+        for v in outputs:
+            self._replace(v)
+        return [self.new[v] for v in outputs]
+
+    def _alike(self, v: Value) -> Value | None:
+        """The equal value of the earlier body, if it has one."""
+        if id(v) in self.own:
+            return None
+        if not v.args:
+            return v
+        args = [self.alike[a] for a in v.args]
+        if all(a is b for a, b in zip(args, v.args, strict=True)):
+            return v
+        return None if None in args else self.of.low.known.get(key_of(v, args))  # type: ignore[arg-type]
+
+    def _replace(self, v: Value) -> None:
+        stack = [v]
+        while stack:
+            v = stack[-1]
+            if v in self.new:
+                stack.pop()
+                continue
+            if self._is_stored(v):
+                self.new[v] = self._read(v)
+                continue
+            missing = [a for a in v.args if a not in self.new]
+            if missing:
+                stack += missing
+                continue
+            args = [self.new[a] for a in v.args]
+            same = all(a is b for a, b in zip(args, v.args, strict=True))
+            self.new[v] = v if same else self.of.low.make(v.op, args, v.shape, v.dtype, v.weak, **v.params)
+            stack.pop()
+
+    def _is_stored(self, v: Value) -> bool:
+        """Whether it costs less to keep a value than to compute it again."""
+        known = self.alike[v]
+        return (
+            known is not None
+            and known is not v
+            and id(v) not in self.own
+            and (known in self.forward.copy and self.cost[v] >= WORTH_KEEPING)
+        )
+
+    def _read(self, v: Value) -> Value:
+        known = self.alike[v]
+        assert known is not None
+        made = Value("input", (), {}, v.shape, v.dtype, v.weak, v.name)
+        made.order = len(self.of.low.known)
+        self.of.low.known[id(self.of.node), "stored", id(known)] = made
+        self.of.entries[made] = self.forward.stored(known)
+        self.of.varying.append(made)
+        return made
+
+
+def _cost(v: Value) -> int:
+    """Roughly how many operations an entry of a value takes."""
+    if v.op in VIEWS or v.op in ("reshape", "slice"):
+        return 0
+    if v.op == "matmul":
+        return 8 + v.args[0].shape[-1]
+    return 1 if v.op in CHEAP else 8
+
+
+class _Total:
+    """What is added up over all steps.
+
+    Products of two vectors (or of matrices, along their rows) are not: if the factors of all steps are the rows of
+    two matrices, the product of these is the sum of their products.
+
+    Attributes
+    ----------
+    rest : what is added up step by step; None if that is nothing.
+    factors : the factors of the products in all steps, as matrices.
+    """
+
+    def __init__(self, of: _Lowered, v: Value):
+        self.of, self.shape, self.dtype = of, v.shape, v.dtype
+        self.factors: list[list[tuple[Callable[[], Value], int]]] = []
+        rest: list[Value] = []
+        stack = [v]
+        while stack:
+            term = stack.pop()
+            if term.op == "add" and all(x.shape == v.shape for x in term.args):
+                stack += term.args
+            elif (found := _factors(term)) is not None and self._is_worth_it(found):
+                self.factors.append([(of.of_all_steps(_flat(x)), n) for x, n in found])
+            else:
+                rest.append(term)
+        add = lambda x, y: of.low.make("add", [x, y], v.shape, v.dtype)  # noqa: E731
+        self.rest = v if not self.factors else functools.reduce(add, rest) if rest else None
+
+    def _is_worth_it(self, factors: Sequence[tuple[Value, int]]) -> bool:
+        varying = {id(x) for x in self.of.varying}
+        return math.prod(self.shape) >= WORTH_PRODUCTS and all(
+            any(id(a) in varying for a in needed([x])) for x, _ in factors
+        )
+
+    def value(self, rest: Value | None) -> Value:
+        """The total, when the loop has been made."""
+        low = self.of.low
+        found = [] if rest is None else [rest]
+        for factors in self.factors:
+            x, y = (reshaped(low, take(), (math.prod(take().shape) // n, n)) for take, n in factors)
+            found.append(low.make("matmul", [x, y], self.shape, self.dtype, turned=(True, False)))
+        return functools.reduce(lambda x, y: low.make("add", [x, y], self.shape, self.dtype), found)
+
+
+def _flat(x: Value) -> Value:
+    """The value whose entries a view has."""
+    while x.op in ("view", "reshape") and x.args[0].op != "constant":
+        x = x.args[0]
+    return x
+
+
+def _factors(v: Value) -> list[tuple[Value, int]] | None:
+    """The factors of a product, each with the length of its rows: v is a sum of products of rows."""
+    if len(v.shape) != 2 or v.dtype.kind != "f":
+        return None
+    m, n = v.shape
+    if v.op == "multiply" and min(m, n) > 1:
+        for x, y in (v.args, v.args[::-1]):
+            if x.shape == (m, 1) and y.shape in ((1, n), (n,)):
+                return [(x, m), (y, n)]
+    if v.op == "matmul" and all(len(x.shape) == 2 for x in v.args):
+        (x, y), (turned_x, turned_y) = v.args, v.params["turned"]
+        inner = x.shape[0 if turned_x else 1]
+        if (turned_x or inner == 1) and (not turned_y or inner == 1):
+            return [(x, m), (y, n)]
+    return None
+
+
+class _Copied:
+    """Copies of the values of a body, with inputs in place of what does not change along the loop.
+
+    Attributes
+    ----------
+    made : the copies of the outputs.
+    copy : for each value, its copy.
+    outside : the values from outside, each with the input that stands for it.
+    """
+
+    def __init__(self, outputs: Sequence[Value], varying: set[int]):
+        self.copy: dict[Value, Value] = {}
+        self.outside: list[tuple[Value, Value]] = []
+        changes: dict[Value, bool] = {}
+        values = needed(outputs)
+        for v in values:
+            changes[v] = id(v) in varying or any(changes[a] for a in v.args)
+        used = {a for v in values if changes[v] for a in v.args}.union(outputs)
+        for v in values:
+            if not changes[v]:
+                if v in used:
+                    self._from_outside(v)
+                continue
+            if v.op == "call" or v.dtype not in COMPUTED:
+                raise CannotRoll(f"{v.params.get('text', v.op)} is not compiled")
+            if id(v) in varying:
+                self.input(v)
+                continue
+            if v.op == "loop_result" or v.op == "loop":
+                raise CannotRoll("a loop in a loop")
+            self._keep(v, Value(v.op, tuple(self.copy[a] for a in v.args), v.params, v.shape, v.dtype, v.weak, v.name))
+        self.made = [self.copy[v] for v in outputs]
+
+    def _keep(self, v: Value, copy: Value) -> Value:
+        copy.order = len(self.copy)
+        self.copy[v] = copy
+        return copy
+
+    def input(self, v: Value) -> Value:
+        """The copy of an input."""
+        if v in self.copy:
+            return self.copy[v]
+        return self._keep(v, Value("input", (), {}, v.shape, v.dtype, v.weak, v.name))
+
+    def _from_outside(self, v: Value) -> None:
+        if v.op in ("constant", "none"):
+            self._keep(v, Value(v.op, (), v.params, v.shape, v.dtype, v.weak, v.name))
+            return
+        if v.dtype not in COMPUTED:
+            raise CannotRoll(f"{v.dtype} is not compiled")
+        self.outside.append((v, self.input(v)))
