@@ -17,6 +17,7 @@ from chainrule.explain.closed import ClosedForms
 from chainrule.explain.data import Data
 from chainrule.explain.notation import constant_formula, step_formula
 from chainrule.explain.reader import RuleReader
+from chainrule.explain.remarks import warnings_at_users_lines
 from chainrule.explain.results import Result, jacobians_of, with_loss
 from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradient, Step
 from chainrule.formula import Formula, name, partial
@@ -225,6 +226,10 @@ def explain(f: Any, argnums: Argnums | None = None, *, gradient: Any = None) -> 
     needs_function(f, "explain")
 
     def explained(*args: Any, **kwargs: Any) -> Explanation:
+        with warnings_at_users_lines():
+            return explained_call(args, kwargs)
+
+    def explained_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Explanation:
         if (network := network_of(f, args, kwargs)) is not None:
             return explain_network(network, argnums)
         call = kept_call(f, args, kwargs)
@@ -266,7 +271,8 @@ def recorded_with_names(
     chosen = tuple(floats) if argnums is None else _chosen(f, argnums, list(bound))
     if not chosen:
         raise GradientError(
-            f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain" + at_line()
+            f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain{_as_floats(bound)}"
+            + at_line()
         )
     plain = data_in_reach(f)
     given = {label: x for label, x in bound.items() if label not in [name for _, name in chosen]}
@@ -279,6 +285,13 @@ def recorded_with_names(
     for node, label in zip(recording.inputs, labels, strict=True):
         node.name = node.name or label
     return recording, plain, scopes
+
+
+def _as_floats(bound: dict[str, Any]) -> str:
+    """How to write the integers among some arguments as floats."""
+    numbers = [f"{label}={x} -> {label}={float(x)}" for label, x in bound.items() if type(x) is int]
+    arrays = [f"{label}.astype(float)" for label, x in bound.items() if isinstance(x, np.ndarray)]
+    return f"; write {', '.join((*numbers, *arrays)[:3])}" if numbers or arrays else ""
 
 
 def _chosen(f: Callable[..., Any], argnums: Argnums, labels: list[str]) -> tuple[tuple[int, str], ...]:

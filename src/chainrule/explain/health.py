@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.explain import values
 from chainrule.explain.printers import unicode
+from chainrule.explain.remarks import remarks
 from chainrule.explain.steps import Explained, Factor, Gradient, Step, where
 from chainrule.formula import Formula
 from chainrule.node import Line
@@ -174,6 +175,7 @@ def health_of(explanation: Explained) -> Health:
         *_first_gradient_not_finite(explanation, gradients),
         *_dead(vitals),
         *_with_depth(vitals, unicode(explanation.loss)),
+        *(f"{remark}." for remark in remarks(explanation)),
     ]
     return Health(explanation.title, explanation.loss, tuple(vitals), tuple(findings))
 

@@ -17,6 +17,7 @@ from chainrule.explain import values
 from chainrule.explain.effects import sentence
 from chainrule.explain.folding import Fold, folds_of
 from chainrule.explain.printers import unicode
+from chainrule.explain.remarks import remarks
 from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, where
 
 __all__ = [
@@ -67,6 +68,9 @@ def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterat
     loss = unicode(explanation.loss)
     yield Text(f"Forward pass of {explanation.title}", style="bold")
     yield _forward_table(explanation.steps, folds, width)
+    for remark in remarks(explanation):
+        yield Text()
+        yield Text("\n".join(_broken(f"Note: {remark}.", width)), style="yellow")
     if explanation.jacobians:
         yield Text()
         yield Text("Jacobian", style="bold")

@@ -17,6 +17,7 @@ from chainrule.block import Block
 from chainrule.errors import ExpressionError
 from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Function, functions_of
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
+from chainrule.expression.suggestions import IN_A_FILE, corrected, function_hint, missing_hint, names_of_functions
 
 __all__ = ["CHOOSING", "CONSTANTS", "ParsedExpression", "library_of", "parse", "target_of", "tree_of"]
 
@@ -58,10 +59,15 @@ class ParsedExpression:
         """Values for all parameters; integers become floats, except for `integers`."""
         unknown = sorted(given.keys() - set(self.parameters))
         if unknown:
-            raise ExpressionError(f"{_listed(unknown)} is not in the expression; it has {_listed(self.parameters)}")
+            verb = "is" if len(unknown) == 1 else "are"
+            hint = missing_hint([n for n in self.parameters if n not in given], unknown)
+            raise ExpressionError(
+                f"{_listed(unknown)} {verb} not in the expression; it has {_listed(self.parameters)}{hint}"
+            )
         missing = [name for name in self.parameters if name not in given]
         if missing:
-            raise ExpressionError(f"no value for {_listed(missing)}; add {_listed([f'{n}=…' for n in missing], ' ')}")
+            told = f"no value for {_listed(missing)}; add {_listed([f'{n}=…' for n in missing], ' ')}"
+            raise ExpressionError(told + missing_hint(missing, given))
         return {name: given[name] if name in self.integers else _as_float(given[name]) for name in self.parameters}
 
 
@@ -112,6 +118,9 @@ def tree_of(text: str) -> ast.Module:
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = shortened(str(getattr(error, "msg", error)) or "it is nested too deep")
+        meant = corrected(text) if len(text) < 1_000 else ""
+        if meant:
+            reason += f"; did you mean {shortened(meant, 200)} ?"
         raise ExpressionError(f"cannot read the expression: {reason}{_pointer(error, text)}") from None
     if len(tree.body) > MOST_STATEMENTS:
         raise ExpressionError(f"the expression has {len(tree.body):,} statements, and may have {MOST_STATEMENTS:,}")
@@ -189,7 +198,7 @@ class _Translation:
         if isinstance(statement, ast.Expr):
             raise _not_allowed("only the last statement may do without a name", statement)
         if not isinstance(statement, ast.Assign | ast.AugAssign):
-            raise _not_allowed(f"{type(statement).__name__} is not in the expression language", statement)
+            raise _lacking(statement)
         name = target_of(statement).id
         _check_name(name)
         value = self.value(statement.value)
@@ -204,7 +213,7 @@ class _Translation:
         """Translate a Python expression that is in the language."""
         translate = self.TRANSLATIONS.get(type(node))
         if translate is None:
-            raise _not_allowed(f"{type(node).__name__} is not in the expression language", node)
+            raise _lacking(node)
         return translate(self, node)
 
     def values(self, nodes: Iterable[ast.expr]) -> list[ast.expr]:
@@ -273,6 +282,9 @@ class _Translation:
         f = node.func
         library = _library(f.value) if isinstance(f, ast.Attribute) else None
         if isinstance(f, ast.Attribute) and library is None:
+            if f.attr not in METHODS and f.attr in names_of_functions():
+                told = f".{f.attr} is not in the expression language"
+                raise _not_allowed(told, f, f"functions stand alone: write {f.attr}(…)")
             if f.attr not in METHODS:
                 raise _not_allowed(f".{f.attr} is not in the expression language ({_KNOWN_METHODS})", f)
             return self.metered("method", self.value(f.value), ast.Constant(f.attr), *args, options=options)
@@ -283,11 +295,12 @@ class _Translation:
         elif isinstance(f, ast.Attribute) and library is not None:
             function, told = functions_of(library).get(f.attr), f"{library}.{f.attr}"
         else:
-            raise _not_allowed("only functions can be called", node)
+            raise _not_allowed("only functions can be called", node, "for a product write *")
         if function is None:
+            hint = function_hint(told.rpartition(".")[2]) if len(told) <= LONGEST_NAME else IN_A_FILE
             if library:
-                raise _not_allowed(f"{shortened(told)} is not in the expression language", node)
-            raise _not_allowed(f"there is no function {shortened(told)} in the expression language", node)
+                raise _not_allowed(f"{shortened(told)} is not in the expression language", node, hint)
+            raise _not_allowed(f"there is no function {shortened(told)} in the expression language", node, hint)
         if isinstance(function.call, Block) and "label" in function.call.operands:
             self.note_integers(*node.args[(i := function.call.operands.index("label")) : i + 1])
         self.space[f"<{told}>"] = function
@@ -348,6 +361,8 @@ def target_of(statement: ast.Assign | ast.AugAssign | ast.stmt) -> ast.Name:
         return statement.targets[0]
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         return statement.target
+    if any(isinstance(n, ast.Subscript) for n in getattr(statement, "targets", [getattr(statement, "target", None)])):
+        raise _not_allowed("an entry of an array cannot be assigned here", statement, IN_A_FILE)
     raise _not_allowed("assign to one name at a time", statement)
 
 
@@ -381,8 +396,33 @@ def _at(line: int, tree: Any, inside: bool = True) -> Any:
     return tree
 
 
-def _not_allowed(why: str, node: ast.AST) -> ExpressionError:
-    return ExpressionError(f"{why}: {shortened(_unparsed(node))}")
+def _not_allowed(why: str, node: ast.AST, hint: str = "") -> ExpressionError:
+    told = f"{why}: {shortened(_unparsed(node))}"
+    return ExpressionError(f"{told}\n  {hint}" if hint else told)
+
+
+def _lacking(node: ast.AST) -> ExpressionError:
+    """The error for a statement or an operation that the language does not have."""
+    told, instead = LACKING.get(type(node), (type(node).__name__, IN_A_FILE))
+    return _not_allowed(f"{told} is not in the expression language", node, instead)
+
+
+LACKING: dict[type, tuple[str, str]] = {
+    ast.If: ("if", f"write where(condition, x, y), or {IN_A_FILE}"),
+    ast.IfExp: ("x if … else y", "write where(condition, x, y)"),
+    ast.BoolOp: ("and, or", "write (a) & (b) or (a) | (b) for conditions"),
+    ast.For: ("a loop", IN_A_FILE),
+    ast.While: ("a loop", IN_A_FILE),
+    ast.ListComp: ("a list made by a loop", IN_A_FILE),
+    ast.GeneratorExp: ("a loop", IN_A_FILE),
+    ast.FunctionDef: ("a function of your own", IN_A_FILE),
+    ast.Lambda: ("a function of your own", IN_A_FILE),
+    ast.Import: ("import", "functions of NumPy and SciPy are here already, as exp(x) or np.exp(x)"),
+    ast.ImportFrom: ("import", "functions of NumPy and SciPy are here already, as exp(x) or np.exp(x)"),
+    ast.Dict: ("a dict", IN_A_FILE),
+    ast.JoinedStr: ("text", IN_A_FILE),
+}
+"""What the language does not have: in words, and what to do instead."""
 
 
 def _unparsed(node: ast.AST) -> str:

@@ -1,0 +1,106 @@
+"""What was probably meant by a text that is not in the expression language."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import keyword
+import re
+import warnings
+from collections.abc import Iterable
+
+from chainrule.expression.language import LIBRARIES, functions_of
+
+__all__ = ["IN_A_FILE", "corrected", "function_hint", "missing_hint", "names_of_functions"]
+
+IN_A_FILE = "put it in a function of a file, where all of Python and NumPy works: chainrule explain file.py:name"
+ALIASES = {
+    "ln": "log",
+    "lg": "log10",
+    "σ": "sigmoid",
+    "Σ": "sum",
+    "√": "sqrt",
+    "logistic": "sigmoid",
+    "Φ": "ndtr",
+    "Γ": "gamma",
+    "len": "size",
+    "crossentropy": "cross_entropy_loss",
+    "cross_entropy": "cross_entropy_loss",
+    "mse": "mean_squared_error",
+    "average": "mean",
+}
+"""Names that mathematicians and other libraries use."""
+NOT_NEEDED = {"float": "values are floats already: leave float out", "int": "write round(x), or an integer"}
+
+
+@functools.cache
+def names_of_functions() -> frozenset[str]:
+    """The names that may be called without a prefix, except SciPy's special functions, many of which are short."""
+    return frozenset(name for library in LIBRARIES if library != "special" for name in functions_of(library))
+
+
+def function_hint(name: str) -> str:
+    """What to write instead of a function that is not in the language."""
+    if name in NOT_NEEDED:
+        return NOT_NEEDED[name]
+    known = names_of_functions()
+    found = [n for n in (ALIASES.get(name, ""), name.lower()) if n in known]
+    lower = {n.lower(): n for n in known}
+    found += [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.7)]
+    if found:
+        return f"did you mean {found[0]}(…)?"
+    if len(name) == 1:
+        return f"for a product write {name}*(…)"
+    return IN_A_FILE
+
+
+def missing_hint(missing: Iterable[str], given: Iterable[str]) -> str:
+    """What was probably meant by a name that has no value: a function and its argument, a misspelt name, e."""
+    given = list(given)
+    for name in missing:
+        for n in given:
+            if name.endswith(n) and name[: -len(n)] in names_of_functions():
+                return f"; did you mean {name[: -len(n)]}({n})?"
+        if name in names_of_functions():
+            return f"; {name} is a function: write {name}(…)"
+        if name == "e":
+            return "; for eˣ write exp(x)"
+        if close := difflib.get_close_matches(name, given, n=1, cutoff=0.6):
+            return f"; did you mean {close[0]}?"
+    return ""
+
+
+NAME = r"[^\W\d]\w*"
+KEYWORDS = "|".join(keyword.kwlist)
+REWRITES: tuple[tuple[str, str], ...] = (
+    (r"‖([^‖]+)‖", r"norm(\1)"),
+    (r"\|([^|]+)\|", r"abs(\1)"),
+    (rf"√\s*({NAME}|\d+(?:\.\d+)?)", r"sqrt(\1)"),
+    (r"√\s*\(", r"sqrt("),
+    (rf"({NAME}|\))(?:ᵀ|')", r"\1.T "),
+    (r"\^", r"**"),
+    (rf"(?<![\w.])(\d+(?:\.\d*)?)\s*(?=(?!{KEYWORDS})(?:{NAME}|\())", r"\1*"),
+)
+"""What mathematicians write, and how it is written here."""
+
+
+def corrected(text: str) -> str:
+    """A text that can be read and was probably meant: `2*x` for `2x`, `sin(x)` for `sin x`; "" if none is found."""
+    made = text
+    for pattern, by in REWRITES:
+        made = re.sub(pattern, by, made)
+    functions = "|".join(sorted(names_of_functions(), key=len, reverse=True))
+    made = re.sub(rf"\b({functions})\s+({NAME}|\d+(?:\.\d+)?)(?!\s*\()", r"\1(\2)", made)
+    between = rf"((?:\b(?!(?:{KEYWORDS})\b){NAME}|[\w)\]]))\s+(?=(?!(?:{KEYWORDS})\b)(?:{NAME}|\())"
+    made = re.sub(between, lambda m: f"{m[1]} @ " if m[1][0].isupper() or m[1] == "T" else f"{m[1]}*", made)
+    made = re.sub(r"\)\s*(?=\(|[^\W_])", r")*", made).strip()
+    if made == text.strip():
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(made)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    return made

@@ -1,0 +1,107 @@
+"""What the expression language says of a text that is not in it: what was probably meant, or where else to put it."""
+
+import pytest
+
+from chainrule.cli import main
+from chainrule.errors import ExpressionError
+from chainrule.expression import parse
+from chainrule.expression.suggestions import corrected
+
+MEANT = {
+    "2x": "2*x",
+    "2x + 3y": "2*x + 3*y",
+    "3x**2": "3*x**2",
+    "3(x+1)y": "3*(x+1)*y",
+    "2 sin x": "2*sin(x)",
+    "sin x": "sin(x)",
+    "log x": "log(x)",
+    "x y": "x*y",
+    "W x": "W @ x",
+    "softmax(W x)": "softmax(W @ x)",
+    "xᵀ y": "x.T @ y",
+    "|x|": "abs(x)",
+    "‖x‖": "norm(x)",
+    "√x": "sqrt(x)",
+    "√(x+1)": "sqrt(x+1)",
+    "tanh(2x + y) z": "tanh(2*x + y)*z",
+    "1/2 x": "1/2*x",
+}
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_what_mathematicians_write_is_recognised(text):
+    assert corrected(text).replace(" ", "") == MEANT[text].replace(" ", "")
+    with pytest.raises(ExpressionError, match="did you mean"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["2e5", "1j*x", "x + y", "where(x > 0, x, 0)", "a = x; a", "x[0]"])
+def test_what_can_be_read_is_not_corrected(text):
+    parse(text)
+
+
+@pytest.mark.parametrize("text", ["x +", "((x)", "for", "x = = y"])
+def test_what_cannot_be_guessed_is_not_guessed(text):
+    assert corrected(text) == ""
+
+
+NAMES = {
+    "sigmod(x)": "sigmoid(…)",
+    "ReLU(x)": "relu(…)",
+    "ln(x)": "log(…)",
+    "σ(x)": "sigmoid(…)",
+    "Softmax(x)": "softmax(…)",
+    "np.sigmod(x)": "sigmoid(…)",
+    "math.exp(x)": "exp(…)",
+    "torch.relu(x)": "relu(…)",
+    "x.relu()": "relu(…)",
+    "crossentropy(x)": "cross_entropy_loss(…)",
+}
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_a_function_of_another_name_is_found(text):
+    with pytest.raises(ExpressionError) as error:
+        parse(text)
+    assert NAMES[text] in str(error.value)
+
+
+LACKING = ["for i in x: i", "[a for a in x]", "lambda x: x", "frobnicate(x)", "a = zeros(3); a[0] = x; a", "{1: x}"]
+
+
+@pytest.mark.parametrize("text", LACKING)
+def test_what_the_language_lacks_belongs_into_a_file(text):
+    with pytest.raises(ExpressionError, match=r"chainrule explain file\.py:name"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("x if x > 0 else y", "where(condition, x, y)"),
+        ("x > 0 and y > 0", "(a) & (b)"),
+        ("float(x)", "leave float out"),
+        ("x(y)", r"x*(…)"),
+        ("3(x + 1)", "write *"),
+        ("x^2", r"write **"),
+    ],
+)
+def test_there_is_another_way_to_write_it(text, instead):
+    with pytest.raises(ExpressionError) as error:
+        parse(text)
+    assert instead in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["sinx", "x=1"], "did you mean sin(x)?"),
+        (["e**x", "x=1"], "for eˣ write exp(x)"),
+        (["exp -x", "x=1"], "exp is a function"),
+        (["alpha*x", "x=1", "alhpa=2"], "did you mean alhpa?"),
+        (["x", "x=1", "y=2", "z=3"], "y, z are not in the expression"),
+    ],
+)
+def test_names_without_a_value_are_explained(words, hint, capsys):
+    assert main(["explain", *words]) == 2
+    assert hint in capsys.readouterr().err
