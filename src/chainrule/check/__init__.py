@@ -24,6 +24,7 @@ from chainrule.check.by_hand import (
 )
 from chainrule.check.call import CheckedCall
 from chainrule.check.compare import DIFFERENCES, compare_arrays, compare_gradients, compare_values
+from chainrule.check.functions import report_of, reports_of, verdict
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
 from chainrule.check.problem import Problem, precision
@@ -34,7 +35,7 @@ from chainrule.graph import Graph, graph_between
 from chainrule.layout import copied_as_it_lies, laid_out_as
 from chainrule.libraries import as_numpy_number, is_complex, is_inexact
 from chainrule.node import Node, at_line
-from chainrule.pytorch import network_of
+from chainrule.pytorch import function_call, network_of
 from chainrule.recording import Argnums, chosen_arguments, needs_function, record_call
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
@@ -58,8 +59,9 @@ def check(
     Parameters
     ----------
     f : a function that returns a scalar, or an array or tree of arrays; or one of PyTorch's tensors, as in `explain`,
-        whose own backward pass is a reference too. A result that is not a real scalar is reduced to one by fixed
-        random weights. A block's rule is also checked for being linear in dz.
+        whose own backward pass is a reference too; or a `torch.autograd.Function`, whose `backward` is checked. Those
+        that a network uses are checked each on its own: `report.functions`. A result that is not a real scalar is
+        reduced to one by fixed random weights. A block's rule is also checked for being linear in dz.
     argnums : the position or name of the argument, or a tuple of them; by default all of a floating type. Parameters of
         a PyTorch network have their dotted names.
     against : a gradient written by hand, called as its parameters' names say: `against(*args)`, with the arguments of
@@ -85,6 +87,8 @@ def check(
     chosen_arguments(() if argnums is None else argnums, "check")
 
     def checked(*args: Any, **kwargs: Any) -> Report:
+        if not kwargs and (of_torch := function_call(f, args)) is not None:
+            return report_of(of_torch, argnums, _report)
         if (network := network_of(f, args, kwargs)) is not None:
             call, args, kwargs = CheckedCall.of_network(network, argnums), tuple(network.values), {}
         else:
@@ -167,8 +171,22 @@ def _report(call: CheckedCall, hand: HandWritten | None, network: Any = None) ->
         findings += map(str, mistakes)
     if own and blame is None:
         findings += _other_reasons(call, own)
+    functions = [] if network is None or not network.functions else reports_of(network, _report)
+    for report, line in functions:
+        remarks.append(f"{report.title}: `backward` is {verdict(report)}." + (f"\n  at {line}" if line else ""))
+        if verdict(report) == "WRONG":
+            findings += [text for text in report.findings if text not in findings]
+            mistakes += report.mistakes
     notes = [*remarks, *_notes(problem, slopes, stopped, steady, weighted)]
-    return Report(printable(str(call)), (*values, *slopes), blame, tuple(findings), tuple(notes), tuple(mistakes))
+    return Report(
+        printable(str(call)),
+        (*values, *slopes),
+        blame,
+        tuple(findings),
+        tuple(notes),
+        tuple(mistakes),
+        tuple(report for report, _ in functions),
+    )
 
 
 def _as_numpys(x: Any) -> Any:

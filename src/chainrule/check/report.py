@@ -157,6 +157,7 @@ class Report:
     findings : what is wrong, as sentences; empty if nothing is.
     notes : further information: missing references, steps, kinks.
     mistakes : the wrong lines of a gradient written by hand, in the order in which they run; in `findings` too.
+    functions : the reports of the `torch.autograd.Function`s that a network uses.
     """
 
     title: str
@@ -165,6 +166,7 @@ class Report:
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    functions: tuple[Report, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -13,7 +13,7 @@ from chainrule.libraries import is_inexact
 from chainrule.trees import flatten
 from chainrule.watching.names import variables_read
 
-__all__ = ["network_of"]
+__all__ = ["function_call", "network_of"]
 
 
 def network_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -28,6 +28,20 @@ def network_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     from chainrule.pytorch.network import Network
 
     return Network(f, args, kwargs)
+
+
+def function_call(f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """The call of a `torch.autograd.Function`, if f is one or its `apply`, else None. Arrays are given as tensors."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    from chainrule.pytorch.functions import FunctionCall, function_of
+
+    function = function_of(f)
+    if function is None:
+        return None
+    given = [torch.as_tensor(x) if is_inexact(x) and hasattr(x, "shape") else x for x in args]
+    return FunctionCall.of(function, given, lambda x: isinstance(x, torch.Tensor) and x.dtype.is_floating_point)
 
 
 def _concerns(torch: Any, f: Any, leaves: list[Any]) -> bool:

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from chainrule.array import Array, node_of, value_of
 from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.node import at_line, hide_folder
+from chainrule.pytorch.functions import FunctionCall, calls_of_functions
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
 from chainrule.pytorch.recorder import GradientGuard, Recorder, Uncovered, plain, tensors_in
 from chainrule.trees import flatten, leaf_names
@@ -45,6 +46,7 @@ class Network:
     ----------
     names, values : of its arguments; a parameter is named as in `named_parameters()`.
     named_arrays : the plain arrays that have names in the call, such as labels.
+    functions : the calls of `torch.autograd.Function` that were recorded last.
     variables : the names of the function's variables, which unnamed nodes must not get.
     """
 
@@ -72,6 +74,7 @@ class Network:
         named = {name: self._given[i] for i, name in enumerate(names) if i not in self._inputs} | read
         self.named_arrays = {name: plain(t).copy() for name, t in named.items() if _is_constant(t)}
         self._recorder: Recorder | None = None
+        self.functions: list[FunctionCall] = []
 
     @property
     def _function(self) -> Callable[..., Any]:
@@ -179,8 +182,10 @@ class Network:
             if type(x) is Array:
                 recorder.put(t, x)
         self._recorder = recorder
+        if any(type(x) is Array for x in arrays):
+            self.functions = recorder.functions
         try:
-            with self._running(), GradientGuard(recorder), recorder:
+            with self._running(), calls_of_functions(recorder.function_called), GradientGuard(recorder), recorder:
                 result = self._call(given)
         except Exception as error:
             if recorder.uncovered:  # it may come from them
@@ -267,7 +272,7 @@ class _Leaves(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for t in tensors_in((args, kwargs or {})):
-            if t.requires_grad:
+            if t.requires_grad and t.is_leaf:
                 self.found.setdefault(id(t), t)
         return func(*args, **(kwargs or {}))
 

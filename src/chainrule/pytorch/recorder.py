@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from chainrule.array import Array, node_of
 from chainrule.errors import RecordingError
 from chainrule.node import NO_PARAMS, Line, Node, at_line, user_frame
+from chainrule.pytorch.functions import FunctionCall
 from chainrule.pytorch.operators import OPERATORS, NotCovered, fixed, without_gradient
 from chainrule.step import record
 from chainrule.transforms import stop_gradient
@@ -102,6 +103,8 @@ class Recorder(TorchDispatchMode):
         self._constant_roots: dict[int, Array] = {}  # handles of constants, until a recorded value is written
         self._loose: dict[int, torch.Tensor] = {}  # memory that is shared by other than views
         self._recording = False
+        self._inside_function = False
+        self.functions: list[FunctionCall] = []
         self._taken_apart: list[str] = []  # the operators being decomposed, outermost first
 
     # Handles ------------------------------------------------------------------------------------------------------
@@ -137,7 +140,7 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         written = _written(func, args, kwargs or {})
         args, kwargs = self._exchanged(args, written), self._exchanged(kwargs or {}, written)
-        if not self._recording:
+        if not self._recording or self._inside_function:
             return func(*args, **kwargs)
         if all(self.handle_of(t) is None for t in tensors_in((args, kwargs))):
             return self._of_constants(func, args, kwargs, written)
@@ -237,6 +240,44 @@ class Recorder(TorchDispatchMode):
             _report(func, [(target, handle)])
         return theirs
 
+    # A Function with a backward pass of its own -------------------------------------------------------------------
+
+    def function_called(self, function: Any, args: Sequence[Any], run: Callable[[], Any]) -> Any:
+        """Record the call of a `torch.autograd.Function` as a block. `run` runs its forward pass."""
+        if self._inside_function or all(self.handle_of(t) is None for t in tensors_in(args)):
+            return self._without_recording(run)
+        given = [self.exchanged(x) if isinstance(x, torch.Tensor) else x for x in args]
+        call = replace(FunctionCall.of(function, given, lambda x: self.handle_of(x) is not None), line=_user_line())
+        before = [t._version for t in tensors_in(args)]
+        result = self._without_recording(run)
+        if before != [t._version for t in tensors_in(args)]:
+            self._note(f"{call.name}.apply, which writes into its argument")
+            return result
+        results = [
+            t.clone() if any(t is x for x in args) else t for t in (result if isinstance(result, tuple) else (result,))
+        ]
+        floating = [t for t in results if isinstance(t, torch.Tensor) and _is_inexact(t)]
+        handles = [self.handle_of(x) for x in given]
+        operands = tuple(h for h in handles if h is not None)
+        block, values = call.block(), tuple(plain(t).copy() for t in floating)
+        if len(values) == 1:
+            made: Any = [record(block, operands, {}, known=values[0][()])]
+        elif values:
+            made = block.several(values, operands, {})
+        else:
+            made = []
+        for t, handle in zip(floating, made, strict=True):
+            self.put(t, handle)
+        self.functions.append(call)
+        return tuple(results) if isinstance(result, tuple) else results[0]
+
+    def _without_recording(self, run: Callable[[], Any]) -> Any:
+        before, self._inside_function = self._inside_function, True
+        try:
+            return run()
+        finally:
+            self._inside_function = before
+
     # What is not recorded -----------------------------------------------------------------------------------------
 
     def _of_constants(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
@@ -265,7 +306,10 @@ class Recorder(TorchDispatchMode):
     def _under_no_grad(self, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
         function = _custom_function()
         if function is not None:
-            return self._not_covered(f"{function}, which has a backward pass of its own", func, args, kwargs, written)
+            if not function.__module__.startswith("torch."):  # its setup_context: the call is recorded already
+                return func(*args, **kwargs)
+            what = f"{function.__name__}.apply, which has a backward pass of its own"
+            return self._not_covered(what, func, args, kwargs, written)
         if any(self.handle_of(t) is not None for t in written):
             return self._not_covered(f"{func} under no_grad", func, args, kwargs, written)
         return self._of_constants(func, args, kwargs, written)
@@ -298,10 +342,9 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _note(self, what: str) -> None:
-        frame = user_frame()
         if self._taken_apart:
             what = f"{self._taken_apart[0]} (it takes {what})"
-        self.uncovered.append(Uncovered(what, self._module_path(), Line(frame.f_code.co_filename, frame.f_lineno)))
+        self.uncovered.append(Uncovered(what, self._module_path(), _user_line()))
 
 
 IGNORED = frozenset(["out", "generator", "memory_format", "layout", "device", "pin_memory", "non_blocking"])
@@ -406,12 +449,17 @@ def _report(func: Any, pairs: Sequence[tuple[torch.Tensor, Array]]) -> None:
     )
 
 
-def _custom_function() -> str | None:
-    """The name of the `torch.autograd.Function` whose forward is running, or None."""
+def _user_line() -> Line:
+    frame = user_frame()
+    return Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _custom_function() -> Any:
+    """The `torch.autograd.Function` whose forward is running, or None."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_name == "apply" and frame.f_code.co_filename.endswith("autograd/function.py"):
-            return f"{frame.f_locals['cls'].__name__}.apply"
+            return frame.f_locals["cls"]
         frame = frame.f_back
     return None
 
