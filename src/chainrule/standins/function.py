@@ -59,7 +59,7 @@ class StandIn(Stands):
 
     def __instancecheck__(self, x: Any) -> bool:
         kind: Any = self._function
-        return issubclass(x._class, kind) if isinstance(x, Array) else isinstance(x, kind)
+        return issubclass(x._class, kind) if hasattr(type(x), "_class") else isinstance(x, kind)
 
     def __subclasscheck__(self, kind: type) -> bool:
         mine: Any = self._function

@@ -228,9 +228,9 @@ class Entries:
     def nonzero(self):
         return self.plain.nonzero()
 
-    @property  # type: ignore[misc]
-    def __class__(self):
-        """For `isinstance` it is SciPy's; `type` tells that it is recorded."""
+    @property
+    def _class(self):
+        """What `isinstance` in recorded code takes it for. SciPy itself must not: it would read fields of its own."""
         return type(self.plain)
 
 
