@@ -131,8 +131,8 @@ def _constants(value: Any) -> Any:
 
 
 def _is_another(value: Any, own: Any) -> bool:
-    """Whether a result has other digits than its rule gives, or is a number of Python, which no rule expects."""
-    return type(value) in PYTHON or bool(np.count_nonzero(own != value))
+    """Whether a result has other digits than its rule gives, or is of another type: a number, an array without axes."""
+    return type(value) is not type(own) or bool(np.count_nonzero(own != value))
 
 
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:

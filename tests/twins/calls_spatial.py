@@ -22,4 +22,5 @@ CALLS: dict[str, Call] = {
     "KDTree": Call(lambda x, y: scipy.spatial.KDTree(y).query(x, k=2)[0], (X, Y)),
     "KDTree, made before": Call(lambda x: TREE.query(x)[0] * TREE.query(x[0], k=2)[0][1], (X,)),
     "cKDTree": Call(lambda x, y: scipy.spatial.cKDTree(y).query(x, p=1)[0], (X, Y)),
+    "cKDTree, one point": Call(lambda x, y: scipy.spatial.cKDTree(y).query(x[0])[0] * x[1, 0], (X, Y)),
 }

@@ -25,7 +25,7 @@ class Neighbours:
     def query(self, x, k=1, eps=0, p=2.0, distance_upper_bound=np.inf, workers=1):
         x = as_array(x)
         _, found = self.tree.query(value_of(x), k, eps, fixed(p, "p"), distance_upper_bound, workers)
-        many = found.ndim == x.ndim
+        many = np.ndim(found) == x.ndim
         missing = found == len(self.data)
         points = self.data[np.where(missing, 0, found)]
         distances = np.linalg.norm((x[..., None, :] if many else x) - points, ord=p, axis=-1)
