@@ -11,8 +11,6 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.array import Array
-
 __all__ = ["StandIn", "StandInModule", "Stands", "meant"]
 
 

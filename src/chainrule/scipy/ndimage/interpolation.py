@@ -88,7 +88,8 @@ def _interpolated(x, coordinates, order, mode, cval, prefilter):
     order = 3 if order is None else order
     x, count = as_array(x), len(coordinates)
     coordinates = [as_array(c) for c in coordinates]
-    inside = step(lambda *cs: _all_inside(cs, x.shape[-count:]), *coordinates) if mode == "constant" else True
+    within = x.shape[-count:]
+    inside = step(lambda *cs: _all_inside(cs, within), *coordinates) if mode == "constant" else True
     if prefilter and order > 1 and mode in ("nearest", "grid-constant"):
         width = [(0, 0)] * (x.ndim - count) + [(_MARGIN, _MARGIN)] * count
         x = np.pad(x, width, mode="edge") if mode == "nearest" else padded(x, width, cval)
