@@ -11,7 +11,15 @@ import chainrule as cr
 from chainrule import coverage
 from chainrule.errors import GradientError
 
-from . import CALLS, check_call, check_compiled, check_explained, check_overwritten, check_second_derivatives
+from . import (
+    CALLS,
+    check_call,
+    check_compiled,
+    check_compiled_elsewhere,
+    check_explained,
+    check_overwritten,
+    check_second_derivatives,
+)
 
 SAMPLE = [name for i, name in enumerate(sorted(CALLS)) if i % 40 == 0 and not CALLS[name].slow]
 some = pytest.mark.parametrize("name", SAMPLE)
@@ -30,6 +38,26 @@ def test_second_derivatives(name):
 @pytest.mark.parametrize("name", [name for i, name in enumerate(sorted(CALLS)) if i % 6 == 0 or "curve_fit" in name])
 def test_what_is_overwritten_afterwards_changes_no_gradient(name):
     check_overwritten(CALLS[name])
+
+
+ELSEWHERE = (
+    "interpolate.CubicSpline",
+    "interpolate.BSpline",
+    "interpolate.RegularGridInterpolator",
+    "linalg.companion",
+    "linalg.solve, positive definite",
+    "linalg.solveh_banded",
+    "linalg.sqrtm",
+    "ndimage.map_coordinates",
+    "signal.lfilter",
+    "sparse.find",
+    "spatial.distance.minkowski, weighted",
+)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_compiled_call_raises_the_errors_of_scipy_for_other_numbers(name):
+    check_compiled_elsewhere(CALLS[f"scipy.{name}"])
 
 
 @some

@@ -141,8 +141,9 @@ def _scale(base: np.ndarray, x: np.ndarray) -> float | None:
     at = np.flatnonzero(base)
     if not at.size or not np.isfinite(base).all():
         return None
-    c = x.flat[at[0]] / base.flat[at[0]]
-    near = c and np.isfinite(c) and np.allclose(x, c * base, rtol=4 * np.finfo(float).eps, atol=0)
+    with np.errstate(all="ignore"):  # a number beyond the largest one is no multiple
+        c = x.flat[at[0]] / base.flat[at[0]]
+        near = c and np.isfinite(c) and np.allclose(x, c * base, rtol=4 * np.finfo(float).eps, atol=0)
     return float(c) if near else None
 
 

@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array
+from chainrule.array import WATCHER, Array
 from chainrule.errors import NoAnswer, RecordingError, asking_others
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
@@ -177,6 +177,8 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
         target[...] = _called(function, *args, **kwargs)
         return target
     args, kwargs = plain_of(args), plain_of(kwargs)
+    if WATCHER.get() is not None and _checks_finite(function, args, kwargs):
+        _tell_finite((args, kwargs))
     if isinstance(function, type) and isinstance(found.made, type):
         plain = called_plainly(function, plain_values(args), plain_values(kwargs))
         return Instance(plain, found.made(*args, **kwargs))
@@ -192,6 +194,33 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
 
     result = answered(found.made, full_name(function), run, args, kwargs)
     return Instance(objects[0], result) if objects else result
+
+
+def _checks_finite(function: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a function of SciPy's raises an error for NaN and infinite numbers."""
+    if (default := _default_of_check_finite(function)) is None:
+        return False
+    given = dict(zip(positional_names(function), args, strict=False)) | kwargs
+    return bool(given.get("check_finite", default))
+
+
+@functools.cache
+def _default_of_check_finite(function: Any) -> bool | None:
+    """The default of the argument check_finite; None if a function has no such argument."""
+    try:
+        parameter = inspect.signature(function).parameters.get("check_finite")
+    except ValueError:
+        return None
+    return None if parameter is None else bool(parameter.default)
+
+
+def _tell_finite(x: Any) -> None:
+    """Tell a program that is being compiled that recorded arguments are finite; for others SciPy raises its error."""
+    if type(x) in (tuple, list, dict):
+        for part in x.values() if type(x) is dict else x:
+            _tell_finite(part)
+    elif type(x) is Array and x.dtype.kind in "fc":
+        bool(np.all(np.isfinite(x)))
 
 
 def _without_writes(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:

@@ -72,7 +72,7 @@ def _with_values(x: Any, value: Callable[[Any], Any]) -> Any:
     if kind is Array or kind is Buffer:
         x = plain_of(x)
         return value(x) if type(x) is Array else x
-    if issubclass(kind, Stands):
+    if hasattr(kind, "_of_values"):
         return x._of_values
     if kind is tuple or kind is list:
         return kind([_with_values(part, value) for part in x])

@@ -14,6 +14,7 @@ import scipy.interpolate
 from chainrule.array import Array, value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts, is_finite, is_increasing, is_sorted
 from chainrule.scipy.arguments import fixed
 from chainrule.scipy.interpolate.piecewise import entries, first, with_axis
 from chainrule.standins.scipy_functions import plain_result, twin, with_value
@@ -44,6 +45,11 @@ def _collocation(t: Any, k: int, x: Any) -> Any:
     return sum(weight[:, None] * eye[start + j] for j, weight in enumerate(weights))
 
 
+def _has_an_interval(t: Any) -> Any:
+    """Whether the inner knots are not all the same."""
+    return np.any(t != t[0])
+
+
 @twin(scipy.interpolate.BSpline)
 class BSpline:
     """The twin of a spline with knots t, coefficients c and degree k."""
@@ -53,6 +59,9 @@ class BSpline:
         c = entries(c)
         self.axis = axis % np.ndim(c)
         self.c = first(c, self.axis)
+        accepts(is_sorted, self.t)
+        accepts(is_finite, self.t, self.c)
+        accepts(_has_an_interval, self.t[self.k : np.shape(self.c)[0] + 1])
 
     @classmethod
     def of(cls, plain: Any) -> BSpline:
@@ -148,6 +157,8 @@ def make_interp_spline(
     x: Any, y: Any, k: int = 3, t: Any = None, bc_type: Any = None, axis: int = 0, check_finite: bool = True
 ) -> BSpline:
     x, y = entries(x), entries(y)
+    accepts(is_increasing, x)
+    accepts(is_finite, x, y)
     y, axis = first(y, axis), axis % np.ndim(y)
     n = np.shape(x)[0]
     values = np.reshape(y, (n, -1))
@@ -217,6 +228,9 @@ def make_lsq_spline(
 ) -> BSpline:
     """By the normal equations of the basis functions."""
     x, y, t = entries(x), entries(y), entries(t)
+    accepts(is_increasing, x)
+    accepts(is_sorted, t)
+    accepts(is_finite, x, y, t)
     y, axis = first(y, axis), axis % np.ndim(y)
     matrix, values = _collocation(t, k, x), np.reshape(y, (np.shape(x)[0], -1))
     if w is not None:

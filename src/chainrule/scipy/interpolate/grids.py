@@ -12,6 +12,7 @@ import scipy.spatial
 from chainrule.array import Array, value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts, is_between, is_finite, is_monotonic
 from chainrule.scipy.interpolate.bsplines import BSpline, basis, spline_weights
 from chainrule.scipy.interpolate.piecewise import entries, interval
 from chainrule.standins.scipy_functions import twin
@@ -42,6 +43,8 @@ class RegularGridInterpolator:
         self.grid = tuple(map(entries, points))
         self.values, self.method, self.fill_value = entries(values), method, fill_value
         self.bounds_error = bounds_error
+        for places in self.grid:
+            accepts(is_monotonic, places)
         for axis, places in enumerate(self.grid):
             if np.any(value_of(places)[1:] < value_of(places)[:-1]):  # descending
                 self.grid = (*self.grid[:axis], places[::-1], *self.grid[axis + 1 :])
@@ -67,6 +70,8 @@ class RegularGridInterpolator:
         numbers, shares, inside = [], [], True
         for axis, places in enumerate(self.grid):
             x = flat[:, axis]
+            if self.bounds_error:
+                accepts(is_between, x, places[0], places[-1])
             i = interval(places, x)
             numbers.append(i)
             shares.append((x - places[i]) / (places[i + 1] - places[i]))
@@ -112,6 +117,7 @@ class RectBivariateSpline:
                 "bbox=" + at_line()
             )
         z = entries(z)
+        accepts(is_finite, z)
         plain = scipy.interpolate.RectBivariateSpline(x, y, value_of(z), kx=kx, ky=ky)
         self.tx, self.ty, _ = plain.tck
         self.kx, self.ky = kx, ky

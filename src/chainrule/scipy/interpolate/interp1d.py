@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.interpolate
 
+from chainrule.scipy.accepted import accepts, is_between
 from chainrule.scipy.interpolate.bsplines import BSpline, make_interp_spline
 from chainrule.scipy.interpolate.piecewise import entries, first, interval, with_axis
 from chainrule.standins.scipy_functions import twin
@@ -39,16 +40,20 @@ class Interp1d:
             order = np.argsort(self.x, kind="mergesort")
             self.x, self._y = self.x[order], self._y[order]
         self._spline: Any = None
+        self.bounds_error = not isinstance(fill_value, str) if bounds_error is None else bounds_error
 
     @classmethod
     def of(cls, plain: Any) -> Interp1d:
         made = cls(plain.x, plain.y, _kind_of(plain), plain.axis, fill_value=plain.fill_value, assume_sorted=True)
+        made.bounds_error = plain.bounds_error
         if getattr(plain, "_spline", None) is not None:
             made._spline = plain._spline
         return made
 
     def __call__(self, x: Any) -> Any:
         x = entries(x)
+        if self.bounds_error:
+            accepts(is_between, x, self.x[0], self.x[-1])
         shape, flat = np.shape(x), np.reshape(x, (-1,))
         result = self._evaluated(flat)
         below, above = flat < self.x[0], flat > self.x[-1]

@@ -11,6 +11,7 @@ import scipy.linalg
 from chainrule.array import Array
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts, is_finite, is_increasing, is_monotonic
 from chainrule.scipy.linalg.banded import solve_banded
 from chainrule.standins.numpy_functions import joined
 from chainrule.standins.scipy_functions import twin
@@ -48,6 +49,7 @@ class PPoly:
 
     def __init__(self, c: Any, x: Any, extrapolate: Any = None, axis: int = 0):
         self.c, self.x, self.axis = entries(c), entries(x), axis
+        accepts(is_monotonic, self.x)
         self.extrapolate = True if extrapolate is None else extrapolate
         if axis:
             self.c = np.moveaxis(np.moveaxis(self.c, axis + 1, 0), axis + 1, 0)
@@ -145,6 +147,8 @@ class Cubic(PPoly):
     """The twin of a cubic interpolation by values and slopes."""
 
     def _made(self, x: Any, y: Any, axis: int, slopes: Any, extrapolate: Any) -> None:
+        accepts(is_increasing, x)
+        accepts(is_finite, x, y)
         self.x, self.axis = x, axis % np.ndim(y)
         self.extrapolate = True if extrapolate is None else extrapolate
         y = first(y, axis)

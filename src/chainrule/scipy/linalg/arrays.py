@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 
 from chainrule.blocks.shaping import as_array
+from chainrule.standins.buffer import is_recorded
 from chainrule.standins.scipy_functions import twin
 
 
@@ -15,7 +16,8 @@ def twin_of_arrays(function):
     def register(made):
         @functools.wraps(made)
         def of_arrays(*args, **options):
-            return made(*map(_as_array, args), **{name: _as_array(x) for name, x in options.items()})
+            options = {name: _as_array(x) if is_recorded(x) else x for name, x in options.items()}  # not a plain range
+            return made(*map(_as_array, args), **options)
 
         return twin(function)(of_arrays)
 

@@ -7,6 +7,7 @@ from chainrule.block import sum_to, unlisted_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.shaping import as_array
 from chainrule.formula import call
+from chainrule.scipy.accepted import accepts
 from chainrule.scipy.linalg.arrays import twin_of_arrays
 from chainrule.scipy.products import of_columns
 from chainrule.step import owned
@@ -73,7 +74,20 @@ def all_bands(ab, lower):
 @twin_of_arrays(scipy.linalg.solveh_banded)
 def solveh_banded(ab, b, overwrite_ab=False, overwrite_b=False, lower=False, check_finite=True):
     width = ab.shape[-2] - 1
-    return solve_banded((width, width), all_bands(as_array(ab), lower), b)
+    bands = all_bands(as_array(ab), lower)
+    accepts(_is_positive, bands)
+    return solve_banded((width, width), bands, b)
+
+
+def _is_positive(bands):
+    """Whether a Hermitian matrix is positive definite, by all its diagonals."""
+    width = bands.shape[-2] // 2
+    try:
+        for upper in np.reshape(bands[..., : width + 1, :], (-1, width + 1, bands.shape[-1])):
+            scipy.linalg.cholesky_banded(upper)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 @twin_of_arrays(scipy.linalg.cho_solve_banded)

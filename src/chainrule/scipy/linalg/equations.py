@@ -11,6 +11,7 @@ from chainrule.block import as_floats
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrix_functions import cho_solve, solve_triangular
 from chainrule.blocks.shaping import as_array
+from chainrule.scipy.accepted import accepts, is_positive_definite
 from chainrule.scipy.linalg.arrays import one_by_one, twin_of_arrays
 from chainrule.scipy.linalg.triangles import hermitian_of, symmetric_of
 
@@ -47,12 +48,17 @@ def solve(
     transposed=False,
 ):
     a = _as_read(as_array(a), assume_a, lower)
+    if assume_a in ("pos", "positive definite"):
+        accepts(is_positive_definite, a)
     return np.linalg.solve(np.matrix_transpose(a) if transposed else a, as_array(b))
 
 
 @twin_of_arrays(scipy.linalg.inv)
 def inv(a, *_, assume_a=None, lower=False, **__):
-    return np.linalg.inv(_as_read(a, assume_a, lower))
+    a = _as_read(a, assume_a, lower)
+    if assume_a in ("pos", "positive definite"):
+        accepts(is_positive_definite, a)
+    return np.linalg.inv(a)
 
 
 @twin_of_arrays(scipy.linalg.det)

@@ -9,6 +9,7 @@ from chainrule.blocks.matrix_functions import expm, logm, sqrtm
 from chainrule.errors import BlockError
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts
 from chainrule.scipy.linalg.arrays import one_by_one, twin_of_arrays
 
 twin_of_arrays(scipy.linalg.expm)(expm)
@@ -17,13 +18,23 @@ twin_of_arrays(scipy.linalg.expm)(expm)
 @twin_of_arrays(scipy.linalg.logm)
 def _logm(A, disp=True, *_, **__):
     _without_an_estimate("logm", disp)
+    accepts(_has_real_powers, A)
     return logm(A)
 
 
 @twin_of_arrays(scipy.linalg.sqrtm)
 def _sqrtm(A, disp=True, *_, **__):
     _without_an_estimate("sqrtm", disp)
+    accepts(_has_real_powers, A)
     return sqrtm(A)
+
+
+def _has_real_powers(a):
+    """Whether the logarithm of real matrices is real: none of their eigenvalues is negative."""
+    if np.iscomplexobj(a) or not np.all(np.isfinite(a)):
+        return False
+    values = np.linalg.eigvals(a)
+    return not np.any((np.imag(values) == 0) & (np.real(values) < 0))
 
 
 def _without_an_estimate(name, disp):
@@ -75,6 +86,7 @@ def signm(A, disp=True):
 def fractional_matrix_power(A, t):
     if not is_recorded(t) and t == int(t):
         return np.linalg.matrix_power(A, int(t))
+    accepts(_has_real_powers, A)
     return expm(t * logm(A))
 
 

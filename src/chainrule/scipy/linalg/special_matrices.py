@@ -5,6 +5,7 @@ import scipy.linalg
 
 from chainrule.blocks.matrix_functions import block_diag
 from chainrule.blocks.shaping import as_array
+from chainrule.scipy.accepted import accepts, starts_without_zero
 from chainrule.scipy.linalg.arrays import twin_of_arrays
 
 
@@ -48,6 +49,7 @@ def leslie(f, s):
 
 @twin_of_arrays(scipy.linalg.companion)
 def companion(a):
+    accepts(starts_without_zero, a)
     one = np.ones((*a.shape[:-1], 1))
     return rearranged(lambda others: scipy.linalg.companion(np.concatenate([one, others], -1)), a[..., 1:] / a[..., :1])
 

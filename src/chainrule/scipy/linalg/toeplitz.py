@@ -11,6 +11,7 @@ from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts
 from chainrule.scipy.convolved import convolved, flipped
 from chainrule.scipy.linalg.arrays import one_by_one, twin_of_arrays
 from chainrule.scipy.products import of_columns
@@ -72,11 +73,18 @@ def _times_toeplitz(c, r, x):
     return np.reshape(z, (c.size, *x.shape[1:]))
 
 
+def _is_regular(spectrum):
+    """Whether SciPy takes a circulant matrix for regular, by its eigenvalues."""
+    size = abs(spectrum)
+    return not np.any(size <= size.max(axis=-1, keepdims=True) * size.shape[-1] * np.finfo(np.float64).eps)
+
+
 @twin_of_arrays(scipy.linalg.solve_circulant)
 def solve_circulant(c, b, singular="raise", tol=None, caxis=-1, baxis=0, outaxis=0):
     if singular != "raise":
         raise BlockError("solve_circulant has a derivative where c is regular: singular='raise'" + at_line())
     c, b = np.moveaxis(as_array(c), caxis, -1), np.moveaxis(as_array(b), baxis, -1)
     c = np.reshape(c, (*c.shape[:-1], *(1,) * (b.ndim - 1), c.shape[-1]))
+    accepts(_is_regular, np.fft.fft(c))
     z = np.fft.ifft(np.fft.fft(b) / np.fft.fft(c))
     return np.moveaxis(z if is_complex(form_of(c)) or is_complex(form_of(b)) else np.real(z), -1, outaxis)

@@ -13,6 +13,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.formula import call
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts, starts_without_zero
 from chainrule.scipy.convolved import convolved, flipped
 from chainrule.scipy.signal.lengths import extended, longer
 from chainrule.standins.scipy_functions import twin
@@ -56,6 +57,7 @@ def recursion_backward(xp, dz, z, a, u):
 def lfilter(b, a, x, axis=-1, zi=None):
     """A convolution by b, then the recursion by a. The state begins as what is added to the first entries."""
     b, a, x = as_array(b), as_array(a), as_array(x)
+    accepts(starts_without_zero, np.reshape(a, (-1,)))
     b, a = np.reshape(b, (-1,)) / np.ravel(a)[0], np.reshape(a, (-1,)) / np.ravel(a)[0]
     x = np.moveaxis(x, axis, -1)
     n, states = x.shape[-1], max(b.size, a.size) - 1
@@ -73,6 +75,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
 def lfilter_zi(b, a):
     """The state of a filter whose input has always been 1: what makes the output constant."""
     b, a = as_array(b), as_array(a)
+    accepts(starts_without_zero, a)
     n = max(b.size, a.size)
     b, a = longer(b, n) / a[0], longer(a, n) / a[0]
     change = b[1:] - a[1:] * b[0]

@@ -16,6 +16,7 @@ from chainrule.blocks.indexing.entries import add_at
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
+from chainrule.scipy.accepted import accepts
 from chainrule.scipy.products import Places
 from chainrule.scipy.sparse.dense import Matrix, array_of
 
@@ -226,12 +227,25 @@ class Entries:
         return np.sum(self.diagonal(offset))
 
     def nonzero(self):
+        self.keep_zeros()
         return self.plain.nonzero()
+
+    def keep_zeros(self):
+        """Tell a program that is being compiled that the entries which are 0 stay those that are 0 now."""
+        accepts(functools.partial(_is_zero_where, (value_of(self.entries) == 0).tobytes()), self.entries)
+
+    @property
+    def _of_values(self):
+        return self.plain
 
     @property
     def _class(self):
         """What `isinstance` in recorded code takes it for. SciPy itself must not: it would read fields of its own."""
         return type(self.plain)
+
+
+def _is_zero_where(zeros, entries):
+    return (entries == 0).tobytes() == zeros
 
 
 def _of_two_axes(plain):

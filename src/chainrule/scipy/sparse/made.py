@@ -143,6 +143,7 @@ def triu(A, k=0, format=None):
 def find(A):
     a = sparse_of(A)
     rows, columns, _ = scipy.sparse.find(a.plain)
+    a.keep_zeros()
     return rows, columns, a.at(rows, columns)
 
 

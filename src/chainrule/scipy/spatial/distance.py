@@ -12,6 +12,7 @@ from chainrule.blocks.elementwise import where
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts, is_finite, is_not_negative
 from chainrule.scipy.linalg.functions import orthogonal_procrustes
 from chainrule.scipy.linalg.special_matrices import rearranged
 from chainrule.standins.scipy_functions import twin, without_gradient
@@ -131,9 +132,21 @@ _SHORT = {
 def _of_vectors(metric):
     def distance(u, v, *args, **options):
         u, v = as_array(u), as_array(v)
-        return metric(u, v, *(_given(x) for x in args), **{name: _given(x) for name, x in options.items()})
+        further = [_given(x) for x in args]
+        options = {name: _given(x) for name, x in options.items()}
+        _accept_weights(metric, [*further, *options.values()])
+        if metric in (_minkowski, _euclidean, _seuclidean):  # by scipy.linalg.norm
+            accepts(is_finite, u, v)
+        return metric(u, v, *further, **options)
 
     return distance
+
+
+def _accept_weights(metric, options):
+    """Weights, and variances, are not negative."""
+    for x in options:
+        if metric is not _mahalanobis and np.ndim(x):
+            accepts(is_not_negative, x)
 
 
 def _given(x):
@@ -170,6 +183,7 @@ def _between(metric, x, y, points, options):
         options["V"] = np.var(points, axis=0, ddof=1)
     if name == "mahalanobis" and "VI" not in options:
         options["VI"] = np.linalg.inv(np.cov(points.T)).T
+    _accept_weights(METRICS[name], options.values())
     return METRICS[name](x, y, **options)
 
 
@@ -213,10 +227,17 @@ def minkowski_distance_p(x, y, p=2.0):
     return np.max(d, axis=-1) if p == np.inf else np.sum(d**p, axis=-1)
 
 
+def _differ(centred):
+    """Whether not all points are the same one."""
+    return np.any(centred != 0)
+
+
 @twin(scipy.spatial.procrustes)
 def procrustes(data1, data2):
     """Two sets of points, centred and scaled to one, the second turned to lie on the first."""
     both = [as_array(x) - np.mean(as_array(x), axis=0) for x in (data1, data2)]
+    for x in both:
+        accepts(_differ, x)
     first, second = (x / np.linalg.norm(x) for x in both)
     turn, scale = orthogonal_procrustes(first, second)
     second = (second @ turn.T) * scale

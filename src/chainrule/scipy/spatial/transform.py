@@ -11,6 +11,7 @@ from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
 from chainrule.node import at_line
+from chainrule.scipy.accepted import accepts, is_between, is_increasing
 from chainrule.standins.scipy_functions import Instance, twin
 
 _SMALL = 1e-6
@@ -62,6 +63,7 @@ class Rotation:
 
     def __init__(self, quat, normalize=True, copy=True, scalar_first=False):
         q = as_array(quat)
+        accepts(_has_lengths, q)
         self.q = _unit(q[..., [1, 2, 3, 0]] if scalar_first else q)
 
     @classmethod
@@ -99,6 +101,7 @@ class Rotation:
     def from_matrix(cls, matrix, *, assume_valid=False):
         """Of the orthogonal matrix that is nearest, by Newton's steps from the matrix; each doubles the order."""
         m = as_array(matrix)
+        accepts(_is_right_handed, m)
         for _ in range(50):
             far = np.max(abs(step(lambda m: m @ np.swapaxes(m, -1, -2) - np.eye(3), m)))
             m = (m + np.swapaxes(np.linalg.inv(m), -1, -2)) / 2
@@ -263,6 +266,14 @@ class Rotation:
         return cls.from_matrix(m), np.sqrt(np.sum(w * np.sum(apart * apart, axis=-1)))
 
 
+def _has_lengths(quaternions):
+    return np.all(np.any(quaternions != 0, axis=-1))
+
+
+def _is_right_handed(matrices):
+    return np.all(np.linalg.det(matrices) > 0)
+
+
 def _elementary(axes, angles, intrinsic):
     """The product of turns about axes, given one after the other along the last axis of `angles`."""
     q = None
@@ -286,6 +297,7 @@ class Slerp:
 
     def __init__(self, times, rotations):
         self.times, self.rotations = as_array(times), _turn(rotations)
+        accepts(is_increasing, self.times)
 
     @classmethod
     def of(cls, plain):
@@ -293,6 +305,7 @@ class Slerp:
 
     def __call__(self, times):
         t, own = as_array(times), self.times
+        accepts(is_between, t, own[0], own[-1])
         i = step(lambda t, own: np.clip(np.searchsorted(own, t) - 1, 0, len(own) - 2), t, own)
         i = value_of(i)
         share = (t - own[i]) / (own[i + 1] - own[i])
