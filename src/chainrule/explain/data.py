@@ -130,7 +130,7 @@ class Data:
                     scale = _scale(value + float(shift) * (-1 if shift == 1 else 1), x)
                     if scale is not None:
                         yield Origin(label, value, scale, -1 if shift == 1 else float(shift))
-                with np.errstate(divide="ignore"):
+                with np.errstate(divide="ignore", over="ignore"):
                     scale = _scale(1 / value.astype(float), x)
                 if scale is not None:
                     yield Origin(label, value, scale, inverse=True)
