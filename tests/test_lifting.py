@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.optimize
 import scipy.special
 import torch
 
@@ -113,3 +115,55 @@ def test_trees_keywords_and_integers_pass_through():
 
 def test_a_constant_result_is_of_the_library():
     assert isinstance(cr.to_torch(lambda x: np.float64(2.0))(torch.ones(2)), torch.Tensor)
+
+
+# What cannot be traced -------------------------------------------------------------------------------------------
+
+
+def branching(x):
+    return np.sum(x**2) if x[0] > 0 else np.sum(x**3)
+
+
+def solving(x):
+    return scipy.optimize.brentq(lambda u: u**3 - x[0], 0.0, 5.0) * x[1]
+
+
+def integrating(x):
+    decay = scipy.integrate.solve_ivp(lambda t, y: -x[0] * y, (0, 1), [x[1]], rtol=1e-9, atol=1e-9)
+    return decay.y[0, -1]
+
+
+UNTRACEABLE = {  # with their gradients
+    "a branch on values": (branching, lambda x: 2 * x),
+    "a root": (solving, lambda x: np.array([x[1] * x[0] ** (-2 / 3) / 3, np.cbrt(x[0])])),
+    "a differential equation": (integrating, lambda x: np.exp(-x[0]) * np.array([-x[1], 1.0])),
+}
+BATCH = np.array([[1.2, 2.5], [2.2, 0.5]])
+
+
+@pytest.mark.parametrize(("f", "gradient"), UNTRACEABLE.values(), ids=UNTRACEABLE)
+def test_what_cannot_be_traced_is_one_step_that_numpy_computes(f, gradient):
+    expected = np.stack([gradient(x) for x in BATCH])
+    by_jax, by_torch = jax.grad(cr.to_jax(f)), torch.func.grad(cr.to_torch(f))
+    np.testing.assert_allclose(jax.jit(by_jax)(BATCH[0]), expected[0], rtol=1e-7)
+    np.testing.assert_allclose(jax.vmap(by_jax)(BATCH), expected, rtol=1e-7)
+    np.testing.assert_allclose(by_torch(torch.tensor(BATCH[0])), expected[0], rtol=1e-7)
+    np.testing.assert_allclose(torch.vmap(by_torch)(torch.tensor(BATCH)), expected, rtol=1e-7)
+
+
+def test_the_second_derivative_of_what_cannot_be_traced():
+    x, y = BATCH[0]
+    mixed = x ** (-2 / 3) / 3
+    expected = [[-2 / 9 * y * x ** (-5 / 3), mixed], [mixed, 0.0]]
+    np.testing.assert_allclose(jax.jacrev(jax.grad(cr.to_jax(solving)))(BATCH[0]), expected, rtol=1e-7)
+    lifted = cr.to_torch(solving)
+    np.testing.assert_allclose(torch.func.hessian(lifted)(torch.tensor(BATCH[0])), expected, rtol=1e-7, atol=1e-9)
+
+
+def test_an_error_of_the_function_itself_is_raised():
+    def refusing(x):
+        raise KeyError("missing")
+
+    for lifted, x in ((cr.to_jax(refusing), X), (cr.to_torch(refusing), torch.tensor(X))):
+        with pytest.raises(KeyError, match="missing"):
+            lifted(x)

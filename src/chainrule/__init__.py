@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import chainrule.in_numpy
 import chainrule.inplace
 import chainrule.objects
 import chainrule.operators
@@ -114,6 +115,7 @@ from chainrule.blocks.regression import (
     smooth_l1_loss,
 )
 from chainrule.blocks.resampling import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
+from chainrule.borrowing import from_jax, from_torch
 from chainrule.check import check
 from chainrule.checkpointing import checkpoint
 from chainrule.compile import compile
@@ -195,6 +197,8 @@ __all__ = [
     "expm",
     "feature_alpha_dropout",
     "fold",
+    "from_jax",
+    "from_torch",
     "gaussian_nll_loss",
     "gelu",
     "glu",

@@ -18,11 +18,13 @@ __all__ = [
     "WRITES",
     "Above",
     "answer",
+    "block_in_numpy",
     "from_objects",
     "full_name",
     "getitem_key",
     "in_another_library",
     "no_block_for",
+    "pulled_in_numpy",
     "recorded_constant",
     "setitem_key",
     "under_another_value",
@@ -117,6 +119,15 @@ recorded_constant = Above()
 
 in_another_library = Above()
 """A recorded array of NumPy's, recorded as one of the library of other arrays: `in_another_library(x, others)`."""
+
+block_in_numpy = Above()
+"""A block that NumPy computes, for arrays of a library that lacks what the rules of the given block need.
+
+Its rules raise `Unreachable` if NumPy cannot compute with these arrays.
+"""
+
+pulled_in_numpy = Above()
+"""The gradients of the given block's operands, by NumPy: `pulled_in_numpy(block, dz, operands, params, wanted)`."""
 
 under_another_value = Above()
 """A recorded result with other last digits, as a new step: rules such as that of max compare result and operands."""

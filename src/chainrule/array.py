@@ -28,7 +28,7 @@ from chainrule.errors import RecordingError
 from chainrule.hints import attribute_hint
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies
-from chainrule.libraries import PLAIN, copied, is_complex, is_foreign
+from chainrule.libraries import PLAIN, copied, is_complex, is_foreign, numpy_dtype
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
@@ -167,7 +167,7 @@ class Array(Methods, metaclass=ArrayClass):
     @property
     def dtype(self) -> Any:
         value = self._node.value
-        return value.dtype if hasattr(value, "dtype") else np.result_type(type(value))
+        return numpy_dtype(value.dtype) if hasattr(value, "dtype") else np.result_type(type(value))
 
     @property
     def ndim(self) -> int:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.absent import has_absent_zeros, made_of
+from chainrule.answers import pulled_in_numpy, recorded_constant
 from chainrule.array import Array, form_of, node_of
 from chainrule.block import unlisted_block
 from chainrule.block.dependence import entrywise
 from chainrule.block.elementwise import sum_to
-from chainrule.errors import ChainruleError, GradientError
+from chainrule.errors import ChainruleError, GradientError, Unreachable
 from chainrule.libraries import (
     NUMPY,
     NUMPY_NAMESPACE,
@@ -23,8 +24,10 @@ from chainrule.libraries import (
     dtype_of,
     is_complex,
     is_complex_dtype,
+    is_foreign,
     is_inexact,
     namespace_of,
+    numpy_dtype,
 )
 from chainrule.namespace import RECORDING
 from chainrule.node import Node
@@ -141,6 +144,10 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool, between: b
 def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between: bool) -> dict[Node, Any]:
     gradients: dict[Node, Any] = dict.fromkeys([*path.inputs, *path.between])
     gradients.update((node, dz) for node, dz in seeds.items() if node in gradients)
+    if recorded:
+        for node, dz in seeds.items():
+            if type(dz) not in NUMPY and type(dz) is not Array and is_foreign(dz) and node in gradients:
+                gradients[node] = recorded_constant(dz)  # for NumPy's constants in rules do not meet other arrays
     take = gradients.get if between else gradients.pop
     for node in reversed(path.between):
         in_place = node.block.pull_in_place
@@ -252,17 +259,23 @@ def as_rule_takes(x: Any, dtype: Any) -> Any:
     return x
 
 
-def _pull_in_library(block: Any, xp: Any, *args: Any) -> Any:
-    """The gradients as arrays of a library other than NumPy; the error for a function that it lacks names the block."""
+def _pull_in_library(
+    block: Any, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
+) -> Sequence[Any]:
+    """The gradients as arrays of a library other than NumPy; by NumPy if the library lacks what the rule needs."""
+    lacks: Any = "its gradient is NumPy's"
     try:
-        grads = block.pull(xp, *args)
+        grads = block.pull(xp, dz, z, operands, params, wanted)
+        if not any(isinstance(dx, np.ndarray | np.generic) for dx in grads):
+            return grads
     except ChainruleError:
         raise
     except NOT_THERE as error:
-        raise not_covered(block, xp, f"its backward rule: {error}") from error
-    if any(isinstance(dx, np.ndarray | np.generic) for dx in grads):
-        raise not_covered(block, xp, "its gradient is NumPy's")
-    return grads
+        lacks = error
+    try:
+        return pulled_in_numpy(block, dz, operands, params, wanted)
+    except Unreachable as why:
+        raise not_covered(block, xp, f"its backward rule: {lacks}", str(why)) from why
 
 
 def _unknown_after_overflow(
@@ -306,10 +319,12 @@ def _must_be_real(node: Node, dz: Any) -> None:
 
 def _as_input(dx: Any, dtype: Any) -> Any:
     """A gradient in the dtype of its array; for a real array, the real part."""
+    if type(dx) is Array:
+        dtype = numpy_dtype(dtype)
     if dx.dtype == dtype:
         return dx
     if is_complex(dx) and not is_complex_dtype(dtype):
-        dx = RECORDING.real(dx) if type(dx) is Array else dx.real
+        dx = RECORDING.real(dx) if type(dx) is Array else namespace_of((dx,)).real(dx)
         if dx.dtype == dtype:
             return dx
     return dx.astype(dtype) if hasattr(dx, "astype") else namespace_of((dx,)).astype(dx, dtype)

@@ -18,6 +18,7 @@ __all__ = [
     "NoAnswer",
     "NoDerivative",
     "RecordingError",
+    "Unreachable",
     "asking_others",
     "is_own_mistake",
 ]
@@ -37,6 +38,10 @@ class RecordingError(ChainruleError, TypeError):
 
 class CannotRecord(RecordingError):
     """The inside of a block's rule cannot be recorded; the block is then one step."""
+
+
+class Unreachable(RecordingError):
+    """NumPy cannot compute with arrays of another library, or not where they are."""
 
 
 class GradientError(ChainruleError, TypeError):

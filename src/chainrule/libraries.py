@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 import types
@@ -25,7 +26,10 @@ __all__ = [
     "is_numpy",
     "library_of",
     "namespace_of",
+    "numpy_dtype",
+    "numpy_form",
     "numpys",
+    "own_dtype",
     "special_functions_of",
 ]
 
@@ -117,6 +121,42 @@ def dtype_of(value: Any) -> Any:
         return np.asarray(value).dtype
 
 
+def numpy_dtype(dtype: Any) -> Any:
+    """NumPy's dtype for one of another library; unchanged where NumPy has none, as for torch.bfloat16.
+
+    >>> import torch
+    >>> numpy_dtype(torch.float32)
+    dtype('float32')
+    """
+    if isinstance(dtype, np.dtype):
+        return dtype
+    found = _NUMPYS.get(dtype)
+    if found is None:
+        try:
+            found = np.dtype(str(dtype).rpartition(".")[2])
+        except TypeError:
+            found = dtype
+        _NUMPYS[dtype] = found
+    return found
+
+
+_NUMPYS: dict[Any, Any] = {}
+
+
+def own_dtype(xp: Any, dtype: Any) -> Any:
+    """A dtype of NumPy's as that of a library with dtypes of its own, as PyTorch; unchanged for other libraries."""
+    return getattr(xp, np.dtype(dtype).name, dtype) if _is_numpys(dtype) and not is_numpy(xp) else dtype
+
+
+def _is_numpys(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) or dtype in (bool, int, float, complex)
+
+
+def numpy_form(x: Any) -> Any:
+    """An array of another library as one of NumPy's of its shape and dtype, for functions that ask for no more."""
+    return np.broadcast_to(np.zeros((), numpy_dtype(x.dtype)), tuple(x.shape)) if is_foreign(x) else x
+
+
 def is_complex_dtype(dtype: Any) -> bool:
     """Whether a dtype is complex, in any array library and byte order."""
     return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
@@ -139,7 +179,69 @@ def _foreign_namespace(values: Any) -> Any:
     import array_api_compat
 
     arrays = [v for v in values if array_api_compat.is_array_api_obj(v) and not isinstance(v, np.ndarray | np.generic)]
-    return array_api_compat.array_namespace(*arrays) if arrays else NUMPY_NAMESPACE
+    if not arrays:
+        return NUMPY_NAMESPACE
+    xp = array_api_compat.array_namespace(*arrays)
+    if isinstance(getattr(arrays[0], "dtype", None), np.dtype):
+        return xp
+    key = xp.__name__, array_api_compat.device(arrays[0])
+    found = _ADAPTED.get(key)
+    if found is None:
+        found = _ADAPTED[key] = _Adapted(xp, key[1])
+    return found
+
+
+class _Adapted(types.ModuleType):
+    """The namespace of a library with dtypes of its own, as PyTorch, for arrays on one device.
+
+    Its functions that make arrays take NumPy's dtypes too, and make the arrays on that device.
+    """
+
+    def __init__(self, xp: Any, device: Any):
+        super().__init__(xp.__name__)
+        self._xp = xp
+        self._device = device
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._xp, name, None)
+        if found is None:
+            written = _WRITTEN_OUT.get(name)
+            if written is None:
+                raise AttributeError(f"module {library_of(self)!r} has no attribute {name!r}")
+            found = functools.partial(written, self)
+        elif name == "asarray":
+            found = self._asarray
+        elif name == "astype":
+            found = self._astype
+        elif name in _MAKING:
+            found = functools.partial(self._make, found)
+        setattr(self, name, found)
+        return found
+
+    def _make(self, function: Any, *args: Any, dtype: Any = None, device: Any = None) -> Any:
+        return function(*args, dtype=own_dtype(self._xp, dtype), device=device or self._device)
+
+    def _asarray(self, x: Any, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+        if isinstance(x, np.ndarray | np.generic):
+            x, copy = np.array(x), None  # a copy: PyTorch warns of read-only arrays, which it would share
+        return self._xp.asarray(x, dtype=own_dtype(self._xp, dtype), device=device or self._device, copy=copy)
+
+    def _astype(self, x: Any, dtype: Any, copy: bool = True) -> Any:
+        return self._xp.astype(x, own_dtype(self._xp, dtype), copy=copy)
+
+
+_ADAPTED: dict[Any, _Adapted] = {}
+_MAKING = frozenset("arange empty eye full linspace ones zeros".split())
+_WRITTEN_OUT: dict[str, Any] = {
+    "cumsum": lambda xp, x, axis: xp.cumulative_sum(x, axis=axis),
+    "exp2": lambda xp, x: xp.pow(xp.asarray(2.0, dtype=x.dtype), x),
+    "fmax": lambda xp, x, y: xp.where(xp.isnan(x), y, xp.where(xp.isnan(y), x, xp.maximum(x, y))),
+    "fmin": lambda xp, x, y: xp.where(xp.isnan(x), y, xp.where(xp.isnan(y), x, xp.minimum(x, y))),
+    "sinc": lambda xp, x: xp.where(x == 0, 1.0, xp.sin(math.pi * x) / xp.where(x == 0, 1.0, math.pi * x)),
+    "logaddexp2": lambda xp, x, y: xp.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
+    "fmod": lambda xp, x, y: xp.copysign(xp.remainder(xp.abs(x), xp.abs(y)), x),
+}
+"""Functions of NumPy that the Array API standard does not have, by those that it has."""
 
 
 def is_foreign(x: Any) -> bool:
@@ -174,9 +276,8 @@ def as_array_beside(x: Any, others: list[Any]) -> Any:
             dtype = xp.result_type(dtype, xp.complex64)
     if api.is_jax_array(others[0]):
         return x if dtype is None else x.astype(dtype)
-    made = xp.asarray(np.array(x))  # a copy: PyTorch warns of read-only arrays, which it would share
-    made = made if dtype is None else xp.astype(made, dtype)
-    return api.to_device(made, api.device(others[0]))
+    made = xp.asarray(np.array(x), dtype=dtype)
+    return made if isinstance(xp, _Adapted) else api.to_device(made, api.device(others[0]))
 
 
 def copied(x: Any) -> Any:
@@ -199,5 +300,20 @@ def special_functions_of(xp: Any) -> Any:
     """The special functions of the library of xp. SciPy is slow to import, so it waits until one is called."""
     if hasattr(xp, "special_functions"):  # a namespace that stands for another
         return xp.special_functions
-    modules = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}
-    return importlib.import_module(modules.get(xp.__name__, "scipy.special"))
+    module = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}.get(xp.__name__)
+    return importlib.import_module("scipy.special") if module is None else _special_functions(module)
+
+
+@functools.cache
+def _special_functions(module: str) -> Any:
+    """A library's special functions that it differentiates rightly. NumPy computes the others, and those it lacks."""
+    found = types.ModuleType(module)
+    every = vars(importlib.import_module(module))
+    vars(found).update({name: f for name, f in every.items() if name not in _NOT_DIFFERENTIATED[module]})
+    return found
+
+
+_NOT_DIFFERENTIATED = {
+    "torch.special": ("gammainc", "gammaincc", "zeta"),
+    "jax.scipy.special": ("exp1", "expn", "spence"),
+}

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.array import form_of
+from chainrule.errors import NoAnswer, asking_others
 from chainrule.forks import imported
+from chainrule.in_numpy import in_numpy
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.recording import needs_function, record_call
 from chainrule.trees import flatten
@@ -24,11 +26,13 @@ def to_jax(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Parameters
     ----------
-    f : a function of arrays or trees of arrays, written with NumPy. It may branch on shapes, and on values where JAX
-        does not trace.
+    f : a function of arrays or trees of arrays, written with NumPy.
 
     Returns a function that `jax.jit`, `jax.grad`, `jax.vmap` and `jax.lax.scan` take. NumPy's constants in f take the
     dtype of the arrays beside them. If no argument is floating, f runs as it is.
+
+    f becomes JAX's own operations. Where JAX cannot trace it, since it branches on values or calls SciPy's solvers,
+    NumPy computes all of it in one step (`jax.pure_callback`), with chainrule's derivatives: backwards, of all orders.
 
     >>> import numpy as np, chainrule as cr, jax
     >>> def loss(w):
@@ -50,7 +54,8 @@ def to_torch(f: Callable[..., Any]) -> Callable[..., Any]:
     f : a function of arrays or trees of arrays, written with NumPy.
 
     Returns a function that `.backward()` goes through, and that `torch.func.grad` and `torch.func.hessian` take.
-    NumPy's constants in f take the dtype and the device of the tensors beside them.
+    NumPy's constants in f take the dtype and the device of the tensors beside them. Where PyTorch cannot compute it, as
+    with SciPy's solvers, NumPy computes all of it in one step, with chainrule's derivatives.
 
     >>> import numpy as np, chainrule as cr, torch
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -72,9 +77,28 @@ def _lifted(f: Callable[..., Any], as_theirs: Callable[[Any], Any]) -> Callable[
         args, kwargs = tuple(map(theirs, args)), {name: theirs(x) for name, x in kwargs.items()}
         chosen = [(i, "") for i, x in enumerate(args) if _is_floating(x)]
         chosen += [(-1, name) for name, x in kwargs.items() if _is_floating(x)]
-        return theirs(record_call(f, tuple(chosen), args, kwargs).result())
+        try:
+            with asking_others():
+                return theirs(record_call(f, tuple(chosen), args, kwargs).result())
+        except NoAnswer as none:  # it reads values that are not known while the library traces, say
+            return theirs(_in_one_step(f, args, kwargs, none.error))
 
     return lifted
+
+
+def _in_one_step(f: Callable[..., Any], args: Any, kwargs: Any, error: Exception) -> Any:
+    """f, computed by NumPy as one step of the library; the error if NumPy cannot compute it either."""
+    leaves, rebuild = flatten((args, kwargs))
+
+    def of_leaves(*new: Any) -> Any:
+        new_args, new_kwargs = rebuild(list(new))
+        return f(*new_args, **new_kwargs)
+
+    try:
+        with asking_others():
+            return in_numpy(of_leaves, leaves)
+    except NoAnswer:
+        raise error from None
 
 
 def _is_floating(tree: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.answers import answer, no_block_for
 from chainrule.array import Array, form_of, value_of
+from chainrule.libraries import numpy_form
 
 __all__ = ["RECORDING"]
 
@@ -43,7 +44,12 @@ class _Namespace(types.ModuleType):
 
 
 def _of_value(function: Any, plain: Any) -> Any:
-    return lambda *args, **kwargs: function(*(plain(x) for x in args), **kwargs)
+    read = _numpy_form_of if plain is form_of else plain
+    return lambda *args, **kwargs: function(*(read(x) for x in args), **kwargs)
+
+
+def _numpy_form_of(x: Any) -> Any:
+    return numpy_form(form_of(x))
 
 
 def _asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.absent import has_absent_zeros
-from chainrule.answers import in_another_library, under_another_value
+from chainrule.answers import in_another_library, recorded_constant, under_another_value
 from chainrule.array import WATCHER, Array, constant, form_of, joined, node_of
 from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
 from chainrule.block import Block, unlisted_block
@@ -221,6 +221,8 @@ class Recording(NamedTuple):
                 g = self._no_influence(node, seeds)
             if type(g) is Array and isinstance(form_of(g), np.ndarray) and g.ndim == 0:
                 g = g if isinstance(form_of(given), np.ndarray) else g[()]  # a number's gradient is a number
+            if recorded and type(g) is not Array and is_foreign(g):
+                g = recorded_constant(copied(g))  # NumPy's functions, which the outer function may call, do not take it
             result.append(g if type(g) is Array else fresh(g, isinstance(given, np.ndarray), taken))
         return result
 
@@ -270,6 +272,13 @@ SHARED = (
     "read-only. Write into x itself or into a copy, x.copy()."
 )
 """The note on an error that a write into such an array has caused."""
+
+
+OF_ANOTHER_LIBRARY = (
+    "an argument is an array of another library than NumPy; code that is not made of blocks may not take it. Give\n"
+    "np.asarray(x) of it, or call cr.to_torch(f) or cr.to_jax(f), where NumPy computes what that library does not."
+)
+"""The note on an error of a function that was given such an array."""
 
 
 OF_OBJECTS = (
@@ -333,6 +342,8 @@ def record_call(
     except (TypeError, AttributeError) as error:
         if any(words in str(error) for words in OF_OBJECTS):
             error.add_note(ONE_BY_ONE)
+        if any(is_foreign(x) for x in given if type(x) is not Array):
+            error.add_note(OF_ANOTHER_LIBRARY)
         raise
     finally:
         BEING_RECORDED.discard(me)

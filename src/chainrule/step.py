@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.answers import in_another_library
+from chainrule.answers import block_in_numpy, in_another_library
 from chainrule.array import WATCHER, Array, constant
 from chainrule.caught import is_caught
-from chainrule.errors import BlockError, ChainruleError, RecordingError
+from chainrule.errors import BlockError, ChainruleError, NoAnswer, RecordingError, Unreachable, asking_others
 from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import (
     NUMPY,
@@ -104,15 +104,15 @@ def record(
     except ChainruleError:
         raise
     except Exception as error:
-        if xp is None and isinstance(error, NOT_THERE) and not is_numpy(used := namespace_of(values)):
-            raise not_covered(block, used, str(error)) from error
-        raise explained(error, f"block {block.name}", values) from error
+        if xp is not None or not isinstance(error, NOT_THERE) or is_numpy(namespace_of(values)):
+            raise explained(error, f"block {block.name}", values) from error
+        block, value = _in_numpy(block, values, params, error)
+    if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(namespace_of(values)):
+        block, value = _in_numpy(block, values, params)
     if type(value) not in _ONE_ARRAY:
         if isinstance(value, (tuple, list, dict)) and hasattr(block, "several"):
             return block.several(value, operands, params)
         _must_be_one_array(value, block)
-    if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(used := namespace_of(values)):
-        raise not_covered(block, used, "its result is NumPy's")
     frame = user_frame()
     result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
     result._unsure = unsure
@@ -167,6 +167,22 @@ def _in_one_library(inputs: list[Any], values: list[Any]) -> tuple[list[Any], li
             else:
                 inputs[i] = values[i] = as_array_beside(values[i], others)
     return inputs, values
+
+
+def _in_numpy(block: Any, values: list[Any], params: dict[str, Any], error: Exception | None = None) -> tuple[Any, Any]:
+    """A block that NumPy computes, and its result for arrays of another library, which cannot compute the given one."""
+    made = block_in_numpy(block)
+    try:
+        with asking_others():
+            value = made.forward(None, *values, **params)
+    except NoAnswer as none:
+        if isinstance(none.error, Unreachable):
+            lacks = "its result is NumPy's" if error is None else str(error)
+            raise not_covered(block, namespace_of(values), lacks, str(none.error)) from error
+        if isinstance(none.error, ChainruleError):
+            raise none.error from error
+        raise explained(none.error, f"block {block.name}", values) from none.error
+    return (block if hasattr(block, "several") else made), value
 
 
 def _of_another(block: Any, others: tuple[Any, ...], params: dict[str, Any], x: Any) -> Any:
@@ -224,9 +240,8 @@ NOT_THERE = (AttributeError, TypeError, NotImplementedError, ModuleNotFoundError
 """Errors raised where a library lacks a function, or its function takes less than NumPy's."""
 
 
-def not_covered(block: BlockLike, xp: Any, why: str) -> RecordingError:
+def not_covered(block: BlockLike, xp: Any, why: str, instead: str = "give it NumPy's: np.asarray(x)") -> RecordingError:
     """The error if a rule of a block cannot compute with the arrays of another library."""
-    name = library_of(xp)
     return RecordingError(
-        f"block {block.name} does not compute with arrays of {name} ({why}); give it NumPy's: np.asarray(x)" + at_line()
+        f"block {block.name} does not compute with arrays of {library_of(xp)} ({why}); {instead}" + at_line()
     )

@@ -15,7 +15,7 @@ from chainrule.block.dependence import Dependence, everything
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
-from chainrule.libraries import PLAIN, namespace_of
+from chainrule.libraries import PLAIN, is_foreign, namespace_of
 from chainrule.node import at_line
 from chainrule.step import record, record_write
 from chainrule.versions import Write
@@ -173,6 +173,8 @@ class Block:
             operands = tuple(_one_array(x) for x in operands)
             if any(type(x) is Array for x in operands):
                 return self._recorded(operands, params)
+            if any(map(is_foreign, operands)) and not hasattr(self, "several"):
+                return self._recorded(operands, params)._node.value
         return self.forward(namespace_of(operands), *operands, **params)
 
     def _recorded(self, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:

@@ -248,6 +248,8 @@ def _masked(xp: Any, dz: Any, slope: Any) -> Any:
 def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative, and 0 where dz is 0. A recorded product checks this on each run."""
     if type(slope) is not Array:
+        if not is_inexact(slope) and is_foreign(slope):  # truths, which other libraries may not multiply
+            slope = xp.astype(slope, form_of(dz).dtype)
         if _is_finite(slope):
             return dz * slope
         return product_or_zero(dz, slope) if type(dz) is Array else _masked(xp, dz, slope)

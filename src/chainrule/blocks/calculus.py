@@ -219,7 +219,7 @@ def _correlated(xp, dz, y):
 
 def _windows(xp, x, n):
     """All windows of n entries of the last axis: shape … + (number of windows, n)."""
-    return x[..., np.arange(x.shape[-1] - n + 1)[:, None] + np.arange(n)]
+    return x[..., xp.asarray(np.arange(x.shape[-1] - n + 1)[:, None] + np.arange(n))]
 
 
 @answers(np.convolve)

@@ -10,7 +10,7 @@ from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
 from chainrule.layout import is_contiguous
-from chainrule.libraries import copied, is_complex, is_complex_dtype, is_numpy
+from chainrule.libraries import copied, is_complex, is_complex_dtype, is_numpy, numpy_dtype, own_dtype
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 
@@ -31,7 +31,7 @@ def cast(xp, x, dtype=None):
         x = xp.real(x)
     if type(x) in (bool, int, float, complex):
         return np.asarray(x).astype(dtype)[()]
-    return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, dtype)
+    return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, own_dtype(xp, dtype))
 
 
 @cast.backward
@@ -73,7 +73,7 @@ def copy_backward(xp, dz, z, x, order="K"):
 
 @answers(np.astype)
 def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=True, device=None):
-    dtype = np.dtype(dtype)
+    dtype = np.dtype(numpy_dtype(dtype))
     if dtype.kind == "O":
         return np.array(x, dtype=object)  # the recorded numbers
     options = {"order": order, "copy": copy}

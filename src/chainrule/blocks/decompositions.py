@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 
-from chainrule.array import value_of
+from chainrule.array import is_recorded, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -27,7 +27,7 @@ from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
 from chainrule.errors import BlockError, DependsOnPhase, NoDerivative
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_numpy, namespace_of
+from chainrule.libraries import is_complex, is_foreign, is_numpy, namespace_of, numpy_dtype
 from chainrule.node import at_line
 from chainrule.step import owned
 
@@ -52,6 +52,8 @@ def _real(xp, x):
 
 def _diagonal(x):
     """The diagonals of square matrices."""
+    if is_foreign(x) and not is_recorded(x):
+        return namespace_of((x,)).linalg.diagonal(x)
     i = np.arange(x.shape[-1])
     return x[..., i, i]
 
@@ -66,7 +68,7 @@ def _on_diagonal(d):
 
 def _rounding(x):
     """The rounding error of a value of a matrix, relative to the largest one: some ε √n."""
-    return 16 * float(np.finfo(np.dtype(str(x.dtype).removeprefix("torch."))).eps) * math.sqrt(max(x.shape[-1], 1))
+    return 16 * float(np.finfo(numpy_dtype(x.dtype)).eps) * math.sqrt(max(x.shape[-1], 1))
 
 
 def _any(condition):
@@ -392,8 +394,8 @@ def _must_have_full_rank(r):
     xp = namespace_of((r,))
     if 0 in r.shape:
         return
-    i = np.arange(min(r.shape[-2:]))
-    if _any(abs(r[..., i, i]) <= _rounding(r) * xp.max(abs(r), axis=(-2, -1))[..., None]):
+    diagonal = abs(_diagonal(r[..., : r.shape[-1], : r.shape[-2]]))
+    if _any(diagonal <= _rounding(r) * xp.max(abs(r), axis=(-2, -1))[..., None]):
         raise NoDerivative(
             "the first min(m, n) columns of the matrix depend on each other, so QR has no derivative; "
             "np.linalg.svd and np.linalg.pinv have one where the rank stays the same" + at_line()
@@ -420,6 +422,8 @@ def numpy_qr(a, mode="reduced"):
 @library_block(notation=lambda x: call("chol", x), complex=True, example=example(hermitian(2, 2)))
 def cholesky(xp, x):
     """The lower triangular z with z z* = x, for a Hermitian positive definite x. The gradient is Hermitian too."""
+    if "dask" in xp.__name__:  # its own default is the upper one
+        return xp.linalg.cholesky(x, lower=True)
     return xp.linalg.cholesky(x)
 
 

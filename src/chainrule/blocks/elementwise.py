@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of
+from chainrule.array import form_of, is_recorded
 from chainrule.block import (
     Elementwise,
     answers,
@@ -28,7 +28,7 @@ from chainrule.blocks.copies import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
 from chainrule.formula import call, cases, name, relation, sqrt
-from chainrule.libraries import is_complex, is_inexact, is_numpy
+from chainrule.libraries import is_complex, is_foreign, is_inexact, is_numpy
 from chainrule.node import at_line
 
 E = name("e")
@@ -116,7 +116,10 @@ def _ldexp(xp, x, i):
     """x 2^i in three steps, since 2^i alone may overflow; one step where |i| ≤ 1000, so that it is rounded once."""
     if is_numpy(xp):
         return xp.ldexp(x, i)
-    clip = np.clip if isinstance(i, np.ndarray | np.integer | int) else xp.clip
+    if isinstance(i, np.ndarray | np.integer | int):
+        i, clip = np.asarray(i, dtype=float), np.clip
+    else:
+        i, clip = xp.astype(i, x.dtype), xp.clip
     for _ in range(3):
         part = clip(i, -1000, 1000)
         x, i = x * 2.0**part, i - part
@@ -252,6 +255,13 @@ fmin = elementwise(
     lambda xp, z, x, y: xp.logical_not(xp.logical_or(x <= y, xp.isnan(y))),
     answers_for=(np.fmin,),
 )
+
+
+def _heaviside(xp, x, y):
+    """For libraries that lack it, or its derivative."""
+    return xp.where(x == 0, y, xp.where(x > 0, 1.0, x * 0.0))
+
+
 copysign = elementwise(
     "copysign", lambda xp, x, y: xp.copysign(x, y),
     lambda xp, z, x, y: xp.sign(x) * xp.sign(z),  # as for |x|, 0 where x = 0
@@ -259,7 +269,7 @@ copysign = elementwise(
     answers_for=(np.copysign,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
 heaviside = elementwise(
-    "heaviside", lambda xp, x, y: xp.heaviside(x, y),
+    "heaviside", lambda xp, x, y: _heaviside(xp, x, y) if is_foreign(x) and not is_recorded(x) else xp.heaviside(x, y),
     None,
     lambda xp, z, x, y: x == 0,
     notation=lambda x, y: call("H", x), answers_for=(np.heaviside,),

@@ -17,6 +17,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
+from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
 
 OTHER_NORM = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
@@ -30,7 +31,12 @@ OTHER_NORM = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 )
 def fft(xp, x, axis=-1, inverse=False, norm="backward"):
     """z_k = Σ_j x_j e^(−2πi jk/n) along one axis, or the inverse of it."""
-    return (xp.fft.ifft if inverse else xp.fft.fft)(x, axis=axis, norm=norm)
+    return (xp.fft.ifft if inverse else xp.fft.fft)(_as_complex(xp, x), axis=axis, norm=norm)
+
+
+def _as_complex(xp, x):
+    """x, complex for libraries that transform no real numbers."""
+    return x if is_numpy(xp) or is_complex(x) else xp.astype(x, xp.result_type(x.dtype, xp.complex64))
 
 
 @fft.backward
@@ -53,7 +59,7 @@ def rfft_backward(xp, dz, z, x, axis=-1, norm="backward"):
 @library_block(notation=lambda x, n, axis, norm: call("ℱ⁻¹", x), complex=True, example=example(normal(3), n=4))
 def irfft(xp, x, n=0, axis=-1, norm="backward"):
     """The n real numbers whose transform begins with these n // 2 + 1 entries."""
-    return xp.fft.irfft(x, n=n, axis=axis, norm=norm)
+    return xp.fft.irfft(_as_complex(xp, x), n=n, axis=axis, norm=norm)
 
 
 @irfft.backward

@@ -13,6 +13,7 @@ from chainrule.array import Array, form_of, is_recorded
 from chainrule.block import Block, answers
 from chainrule.blocks.integers import step
 from chainrule.formula import name, number
+from chainrule.libraries import numpy_form
 from chainrule.step import record
 
 
@@ -47,7 +48,7 @@ def plain_of(a):
 def _of_forms(function):
     @answers(function)
     def plain(*args, **kwargs):
-        return function(*(form_of(a) for a in args), **kwargs)
+        return function(*(numpy_form(form_of(a)) for a in args), **kwargs)
 
     return plain
 

@@ -177,7 +177,7 @@ def roots(xp, p):
     if is_numpy(xp):
         return np.roots(p)
     first = xp.reshape(-p[1:] / p[0], (1, -1))
-    below = xp.eye(first.shape[1], dtype=p.dtype)[:-1]
+    below = xp.eye(first.shape[1], dtype=p.dtype)[:-1, :]
     return xp.linalg.eigvals(xp.concat([first, below], axis=0))
 
 
@@ -186,7 +186,7 @@ def roots_backward(xp, dz, z, p):
     """From p(z) = 0 it follows that ∂z/∂p_k = −z^(n−k) / p′(z): infinite at a multiple root."""
     n = p.shape[0] - 1
     powers = _powers(xp, z, n + 1)
-    slope = powers[:, :n] @ (p[:-1] * xp.asarray(np.arange(n, 0, -1), dtype=p.dtype))[::-1]
+    slope = powers[:, :n] @ xp.flip(p[:-1] * xp.asarray(np.arange(n, 0, -1), dtype=p.dtype))
     return -(dz / conjugate(xp, slope)) @ conjugate(xp, powers[:, ::-1])
 
 

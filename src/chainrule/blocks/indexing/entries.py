@@ -130,6 +130,8 @@ def getitem(xp, x, *indices, key=()):
         key = filled(key, indices)
     if hasattr(x, "index_add"):  # PyTorch
         x, key = _forwards(xp, x, key)
+    if not is_numpy(xp) and has_arrays(key):
+        key = tuple(xp.asarray(part) if isinstance(part, np.ndarray) else part for part in key)
     z = x[(..., *key)]
     return z[()] if is_numpy(xp) else z  # an entry is a number, not a 0-d view
 

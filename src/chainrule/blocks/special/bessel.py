@@ -94,7 +94,7 @@ SPHERICAL: dict[Elementwise, tuple[int, int]] = {}
 
 def spherical_by_x(function, n, x):
     below, above = SPHERICAL[function]
-    return (below * n * function(np.maximum(n - 1, 0), x) + above * (n + 1) * function(n + 1, x)) / (2 * n + 1)
+    return (below * n * function(abs(n - 1), x) + above * (n + 1) * function(n + 1, x)) / (2 * n + 1)
 
 
 def _spherical(name, below, above):

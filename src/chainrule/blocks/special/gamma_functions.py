@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from chainrule.array import form_of
 from chainrule.block import Elementwise, answers, elementwise, singular
 from chainrule.blocks.special.information import xlogy
 from chainrule.blocks.special.table import chance, hidden, near_zero, special_function, symbol, through, unknown
@@ -328,10 +327,10 @@ def _gamma_moment(xp, a, x):
     x, a = xp.where(small, 2.0, x)[..., None], xp.where(small, 2.0, a)[..., None]
     sign = xp.where(x < a, -1.0, 1.0)
     scale = 1 / (sign * (x - a) + xp.sqrt(x))
-    v = scale * np.asarray(_V, dtype=np.asarray(form_of(x)).dtype)
+    v = scale * xp.asarray(_V, dtype=x.dtype)
     exponent = x * _expm1_less(xp, sign * v) + sign * (x - a) * v
     integrand = xp.exp(-exponent) * (sign * _log_less_digamma(xp, x, a) + a * v)
-    weights = np.asarray(_DV, dtype=np.asarray(form_of(x)).dtype)
+    weights = xp.asarray(_DV, dtype=x.dtype)
     return xp.where(small, series, xp.sum(integrand * weights, axis=-1) * scale[..., 0])
 
 
