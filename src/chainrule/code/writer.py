@@ -308,7 +308,9 @@ class _CodeWriter:
             self._summary(),
             ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
         )
-        shapes = {name: tuple(v.shape) for v, name in given.items() if v is not seed}
+        found = {name: tuple(v.shape) for v, name in given.items() if v is not seed}
+        in_order = [name for _, name, _ in leaves if name in found]
+        shapes = {name: found[name] for name in dict.fromkeys([*in_order, *found])}
         passed_shapes = {names[v]: tuple(v.shape) for v in passed}
         return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
 

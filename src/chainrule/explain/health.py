@@ -20,7 +20,7 @@ from chainrule.explain.steps import Explained, Factor, Gradient, Step, where
 from chainrule.formula import Formula
 from chainrule.node import Line
 
-__all__ = ["Health", "Statistics", "Vital", "health_of", "statistics"]
+__all__ = ["DEEP", "FAR_APART", "Health", "Statistics", "Vital", "health_of", "statistics"]
 
 BINS = 20
 DEEP, FAR_APART = 8, 1e3

@@ -85,6 +85,7 @@ LATEX = Notation(
     {
         "name": lambda f: latex_name(f.text),
         "number": lambda f: _number(f.text),
+        "row": lambda f, x: x,
         "partial": lambda f, x, y: rf"\frac{{\partial {x}}}{{\partial {y}}}",
         "local": lambda f, z, x: rf"\frac{{\partial \left[{z}\right]}}{{\partial {x}}}",
         "unit": lambda f: f"e_{{{latex_index(f.text)}}}",

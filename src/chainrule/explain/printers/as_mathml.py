@@ -1,7 +1,7 @@
 """Formulas in MathML Core, which browsers show without a library.
 
 Names stay text (everything is escaped). Each has an attribute `data-name` (a gradient `data-gradient`), by which a
-page can highlight it or put a number in its place.
+page can highlight it or put a number in its place; `data-as="row"` says that a vector's numbers are drawn as a row.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ MATHML = Notation(
     {
         "name": lambda f: _name(f.text),
         "number": lambda f: _number(f.text),
+        "row": lambda f, x: f'<mrow data-as="row">{x}</mrow>',
         "partial": _gradient,
         "local": _local,
         "unit": lambda f: f"<msub><mi>e</mi><mn>{escape(f.text)}</mn></msub>",

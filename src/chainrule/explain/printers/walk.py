@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from chainrule.formula import Formula
@@ -39,12 +40,26 @@ def written(f: Formula, notation: Notation) -> str:
         kind, parts = "inverse transpose", parts[0].parts[:1]
     if kind not in notation.table:
         raise ValueError(f"no way to print a formula of kind {kind!r}")
+    if not notation.is_a_line and kind in ENTRYWISE and f.ndim > 1:
+        parts = tuple(map(_as_row, parts))
     left, right = notation.parentheses
     shown = []
     for part, place in zip(parts, _places(f, kind, parts, notation.is_a_line), strict=True):
         text = written(part, notation)
         shown.append(f"{left}{text}{right}" if BINDS.get(part.kind, ATOM) < place else text)
     return notation.table[kind](f, *shown)
+
+
+ENTRYWISE = ("add", "sub", "mul", "div")
+
+
+def _as_row(part: Formula) -> Formula:
+    """A vector beside a matrix, which NumPy broadcasts as a row: its numbers are drawn as one."""
+    if part.ndim != 1 or part.kind not in ("name", "number", "partial"):
+        return part
+    if part.kind == "number":
+        return replace(part, text=f"[{part.text}]") if part.text.startswith("[") else part
+    return Formula("row", (part,), shape=part.shape)
 
 
 # Precedence of each kind of formula; a part of lower precedence than its place asks for gets parentheses.

@@ -30,10 +30,16 @@ function derivationRow(place) {
     : [gradientMath(place), plus(ways.map((way) => chainMath(place, way))),
       plus(ways.map((way) => way.rule.m)), plus(ways.map((way) => numbersOf(way)))];
   const result = valueMath(step.gradient);
-  const blocks = [...new Set(ways.map((way) => chainrule.steps[way.step].block))].join(", ");
+  const blocks = [...new Set(ways.map((way) => placeOf(chainrule.steps[way.step])))];
   return el("li", { "data-step": place },
     ways.length > 6 ? equation([gradientMath(place), result], el("span.note", {}, `a sum over ${ways.length} ways`)) : equation([...chain, result]),
-    el("div.aside", {}, el("span.kind", {}, blocks), copyButton("LaTeX", () => latexOf(place))));
+    el("div.aside", {}, el("span.kind", {}, blocks.map((told) => el("div", {}, told))), copyButton("LaTeX", () => latexOf(place))));
+}
+
+/** A block and its line: matmul model.py:37. */
+function placeOf({ block, line }) {
+  const file = line && chainrule.story.sources[line[0]].name;
+  return file ? `${block} ${file}:${line[1]}` : block;
 }
 
 function latexOf(place) {

@@ -41,11 +41,19 @@ function stepFace(item, step) {
 }
 
 function boxFace(box) {
-  const count = stepsIn(box).length;
+  const count = stepsIn(box).filter((step) => !isInput(step)).length;
   return el("button.face", {
     "aria-label": `${FUNCTIONS[box.kind]} ${titleOf(box)}, ${count} blocks, closed; open it`, "aria-expanded": "false",
     onclick: () => toggle(box),
-  }, el("span.title", {}, titleOf(box)), el("span.kind", {}, `${count} block${count === 1 ? "" : "s"}`));
+  }, el("span.title", {}, titleOf(box)), el("span.kind", {}, `${count} block${count === 1 ? "" : "s"}`), inputsInside(box));
+}
+
+/** The inputs that stand in a closed box: weights that only one layer uses. */
+function inputsInside(box) {
+  const names = stepsIn(box).filter(isInput).map(nameOf);
+  if (!names.length) return null;
+  const told = names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+  return el("span.kind.holds", { title: names.join(", ") }, `with ${told}`);
 }
 
 /** What a box is called: loops by what turns in them. */

@@ -3,11 +3,14 @@
 const MOST_VITALS = 300;
 
 chainrule.section("health", "Health", (section) => {
-  const { findings, vitals } = chainrule.story.health;
-  section.append(findings.length
-    ? el("ul.findings", {}, findings.map((told) => el("li", {}, told)))
-    : el("p", {}, "All numbers are finite; no units are dead, and gradients neither vanish nor explode."));
-  section.append(depthChart(vitals));
+  const shown = el("div");
+  const draw = () => shown.replaceChildren(...drawnHealth(chainrule.changed ? healthNow() : chainrule.story.health));
+  section.append(shown);
+  draw();
+  chainrule.on("values", draw);
+});
+
+function drawnHealth({ findings, vitals }) {
   const shown = vitals.slice(0, MOST_VITALS);
   const table = el("table.vitals", {},
     el("thead", {},
@@ -16,8 +19,75 @@ chainrule.section("health", "Health", (section) => {
       el("tr", {}, ["spread", "norm", "rms", "zeros", "spread", "rms", "zeros"].map((head) => el(`th${head === "spread" ? "" : ".number"}`, { scope: "col" }, head)))),
     el("tbody", {}, shown.map(vitalRow)));
   const told = shown.length < vitals.length ? [el("p.hint", {}, `The first ${shown.length} of ${vitals.length}; the chart has all.`)] : [];
-  section.append(el("details", { open: vitals.length <= 40 }, el("summary", {}, "Every block in numbers"), ...told, el("div.scroll", {}, table)));
-});
+  return [
+    findings.length
+      ? el("ul.findings", {}, findings.map((finding) => el("li", {}, finding)))
+      : el("p", {}, "All numbers are finite; no units are dead, and gradients neither vanish nor explode."),
+    depthChart(vitals),
+    el("details", { open: vitals.length <= 40 }, el("summary", {}, "Every block in numbers"), ...told, el("div.scroll", {}, table)),
+  ];
+}
+
+// Of other numbers than the recorded ones ---------------------------------------------------------------------------
+
+/** The statistics of numbers that were computed here, as those of the story. */
+function statisticsOf(numbers) {
+  const finite = numbers.map(Number).filter(Number.isFinite);
+  const [minimum, maximum] = [Math.min(...finite), Math.max(...finite)];
+  const norm = Math.hypot(...finite);
+  const histogram = new Array(minimum < maximum ? BINS : 0).fill(0);
+  if (histogram.length) for (const x of finite) histogram[Math.min(BINS - 1, Math.floor(((x - minimum) / (maximum - minimum)) * BINS))] += 1;
+  const nans = numbers.filter((x) => Number.isNaN(Number(x))).length;
+  return {
+    size: numbers.length, norm, rms: norm / Math.sqrt(finite.length), minimum, maximum,
+    mean: finite.reduce((a, b) => a + b, 0) / finite.length, zeros: numbers.filter((x) => Number(x) === 0).length / numbers.length,
+    nans, infinities: numbers.length - finite.length - nans, histogram,
+  };
+}
+const BINS = 20;
+
+/** The health of the numbers that are shown now. */
+function healthNow() {
+  const { vitals, deep, far } = chainrule.story.health;
+  const now = vitals.map((vital) => {
+    const { value, gradient } = chainrule.steps[vital.step];
+    return { ...vital, value: value.statistics ?? vital.value, gradient: gradient && (gradient.statistics ?? vital.gradient), dead: deadUnits(vital.step) };
+  });
+  const bad = notFinite(now, "value", "forward") ?? notFinite([...now].reverse(), "gradient", "backward");
+  const dead = now.filter((vital) => vital.dead?.[0]).map(({ step, dead: [n, all] }) => `${n} of ${all} units of ${nameOf(step)} (${chainrule.steps[step].block}) ${n === 1 ? "is" : "are"} 0 for every sample; no gradient passes through.`);
+  return { vitals: now, findings: [bad, ...dead, withDepth(now, deep, far)].filter(Boolean) };
+}
+
+function notFinite(vitals, kind, pass) {
+  const found = vitals.find((vital) => vital[kind] && (vital[kind].nans || vital[kind].infinities));
+  if (!found) return null;
+  const [step, loss] = [chainrule.steps[found.step], nameOf(chainrule.story.loss)];
+  const name = kind === "value" ? step.name.t : `∂${loss}/∂${step.name.t}`;
+  return `The first ${found[kind].nans ? "NaN" : "Inf"} of the ${pass} pass is in ${name} (${step.block}).`;
+}
+
+/** How many columns are 0 for every sample, if the block itself made zeros; null if not applicable. */
+function deadUnits(place) {
+  const step = chainrule.steps[place];
+  const zeros = (v) => (v.numbers ?? []).filter((x) => Number(x) === 0).length;
+  if (!step.formula || !step.value.numbers || step.value.shape.length !== 2 || step.value.shape[0] < 2 || !zeros(step.value)) return null;
+  if (step.operands.some((operand) => zeros(chainrule.steps[operand].value) >= zeros(step.value))) return null;
+  const rows = rowsOf(step.value);
+  return [rows[0].filter((_, j) => rows.every((r) => Number(r[j]) === 0)).length, rows[0].length];
+}
+
+/** Whether gradients are much smaller or larger near the inputs than near the loss. */
+function withDepth(vitals, deep, far) {
+  const inner = vitals.filter(({ depth, gradient }) => depth > 0 && gradient && !gradient.nans && !gradient.infinities && gradient.rms > 0);
+  const arrays = inner.filter(({ gradient }) => gradient.size > 1);
+  const sorted = (arrays.length ? arrays : inner).sort((a, b) => a.depth - b.depth);
+  if (!sorted.length) return null;
+  const [first, last] = [sorted[0], sorted.find((vital) => vital.depth === sorted.at(-1).depth)];
+  const [blocks, ratio] = [last.depth - first.depth, first.gradient.rms / last.gradient.rms];
+  if (blocks < deep || (ratio >= 1 / far && ratio <= far)) return null;
+  const told = ({ step, gradient }) => `${gradient.rms.toPrecision(2)} (∂${nameOf(chainrule.story.loss)}/∂${nameOf(step)})`;
+  return `Gradients ${ratio < 1 ? "vanish" : "explode"}: over ${blocks} blocks their root mean square goes from ${told(last)} to ${told(first)}.`;
+}
 
 function vitalRow({ step, value, gradient, dead }) {
   const { name, block } = chainrule.steps[step];

@@ -53,6 +53,7 @@ function place(box, children) {
   }
   dagre.layout(graph);
   const { width = 0, height = 0 } = graph.graph();
+  if (isUpsideDown(graph, [...children.keys()].map(idOf))) turnOver(graph, height);
   const at = new Map();
   for (const item of children.keys()) at.set(item, corner(graph.node(idOf(item))));
   const ranks = new Map(); // the middle of each layer → its width
@@ -73,6 +74,23 @@ function place(box, children) {
     taken: new Map(ports.map((value) => [value, heightOf(`in${value}`)])),
     made: new Map(made.map((value) => [value, heightOf(`out${value}`)])),
   };
+}
+
+/** Whether more items of a layer stand below those that come after them in the text than above them. */
+function isUpsideDown(graph, ids) {
+  const layers = new Map();
+  for (const id of ids) {
+    const { x, y } = graph.node(id);
+    layers.set(r(x), [...(layers.get(r(x)) ?? []), y]);
+  }
+  let turned = 0;
+  for (const ys of layers.values()) ys.slice(1).forEach((y, i) => { turned += Math.sign(ys[i] - y); });
+  return turned > 0;
+}
+
+function turnOver(graph, height) {
+  for (const id of graph.nodes()) graph.node(id).y = height - graph.node(id).y;
+  for (const edge of graph.edges()) for (const point of graph.edge(edge).points) point.y = height - point.y;
 }
 
 const corner = ({ x, y, width, height }) => ({ x: x - width / 2, y: y - height / 2 });

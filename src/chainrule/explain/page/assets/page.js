@@ -8,6 +8,7 @@ const chainrule = {
   story: null,
   steps: [],
   selected: null,
+  changed: false, // whether other numbers than the recorded ones are shown
   sections: [],
   listeners: {},
   section(name, title, render) { this.sections.push({ name, title, render }); },

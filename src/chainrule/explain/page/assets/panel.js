@@ -76,7 +76,20 @@ function toldWire(place) {
           math(chainrule.steps[way.step].name.m), ` ${chainrule.steps[way.step].block}`)),
         el("td", {}, isSmall(way.value) ? math(valueMath(way.value)) : picture(way.value, "contribution"))))),
       ways.length > 1 && el("tfoot", {}, el("tr", {}, el("td", {}, "Sum"), el("td", {}, isSmall(step.gradient) ? math(valueMath(step.gradient)) : "")))) ),
+    step.gradient && ways.length > 1 && part("The paths to the loss", waysTree(place)),
   ].filter(Boolean);
+}
+
+/** All paths from a value to the loss, as a tree that opens step by step: there may be very many. */
+function waysTree(place) {
+  return el("ul.ways", {}, waysInSight(place).map((way) => {
+    const { name, block } = chainrule.steps[way.step];
+    const value = isSmall(way.value) ? valueMath(way.value) : `<mtext>${escaped(shapeText(way.value.shape))}</mtext>`;
+    const told = el("span", {}, math(row(chainrule.steps[place].name.m, "<mo>→</mo>", name.m)), el("span.kind", {}, ` ${block}, hands back `), math(value));
+    if (way.step === chainrule.story.loss) return el("li.leaf", {}, told);
+    const more = el("details", { ontoggle: () => { if (more.open && more.childElementCount < 2) more.append(waysTree(way.step)); } }, el("summary", {}, told));
+    return el("li", {}, more);
+  }));
 }
 
 /** What `cr.check` said of a value's gradient. */

@@ -117,6 +117,7 @@ function load(story) {
   chainrule.story = story;
   chainrule.steps = story.steps;
   chainrule.selected = null;
+  chainrule.changed = false;
   chainrule.listeners = {};
   chainrule.byName = new Map();
   chainrule.byLine = new Map();

@@ -109,7 +109,8 @@ function withNumbers(formula) {
     }
     const negative = isScalar(v) && short(v.numbers[0]).startsWith("-");
     const first = !node.previousElementSibling && node.parentElement === made;
-    const text = valueMath(v);
+    const asRow = v.shape.length === 1 && node.closest('[data-as="row"]');
+    const text = valueMath(asRow ? { ...v, shape: [1, v.shape[0]] } : v);
     const holder = math(negative && !first ? row("<mo>(</mo>", text, "<mo>)</mo>") : text);
     node.replaceWith(...holder.childNodes);
   }

@@ -12,7 +12,7 @@ chainrule.section("what-if", "What if", (section) => {
     el("p", {}, "Write other numbers; every value and gradient on this page follows. The blocks stay those that were recorded."),
     el("div.inputs", {}, [...fields].map(([place, { element }]) =>
       el("figure.input", {}, el("figcaption", {}, math(chainrule.steps[place].name.m)), element))),
-    el("p", {}, el("button", { onclick: reset }, "The recorded numbers")), told);
+    el("p", {}, el("button", { onclick: reset }, "The recorded numbers")), told, gradientStep(fields, change));
   tell();
 
   function change() {
@@ -27,6 +27,7 @@ chainrule.section("what-if", "What if", (section) => {
       told.textContent = `This cannot be computed: ${error.message}.`;
       return;
     }
+    chainrule.changed = [...original].some(([place, numbers]) => chainrule.steps[place].value.numbers.some((x, i) => x !== Number(numbers[i])));
     tell();
     chainrule.emit("values");
   }
@@ -42,20 +43,60 @@ chainrule.section("what-if", "What if", (section) => {
   }
 });
 
+/** A step against the gradient: what the gradient says of the loss, and how it changes. */
+function gradientStep(fields, change) {
+  const { loss } = chainrule.story;
+  const moved = [...fields.keys()].filter((place) => chainrule.steps[place].gradient?.numbers);
+  if (!moved.length) return null;
+  const rate = el("input", { type: "number", step: "any", min: "0", value: "0.1", "aria-label": "size of the step" });
+  const chosen = new Map(moved.map((place) => [place, el("input", { type: "checkbox", checked: true, "aria-label": `move ${nameOf(place)}` })]));
+  const told = el("p.result.step", { "aria-live": "polite" });
+  const take = () => {
+    const size = rate.valueAsNumber;
+    if (!Number.isFinite(size)) { told.textContent = "The size of the step is not a number."; return; }
+    const before = Number(chainrule.steps[loss].value.numbers[0]);
+    let predicted = 0;
+    for (const [place, box] of chosen) {
+      if (!box.checked) continue;
+      const { value, gradient } = chainrule.steps[place];
+      predicted -= size * gradient.numbers.reduce((sum, g) => sum + Number(g) ** 2, 0);
+      fields.get(place).write(value.numbers.map((x, i) => Number(x) - size * Number(gradient.numbers[i])));
+    }
+    change();
+    const real = Number(chainrule.steps[loss].value.numbers[0]) - before;
+    const delta = row('<mi mathvariant="normal">Δ</mi>', chainrule.steps[loss].name.m);
+    told.replaceChildren("predicted ", math(row(delta, "<mo>=</mo>", numberMath(predicted))), ", real ", math(row(delta, "<mo>=</mo>", numberMath(real))));
+  };
+  return el("div.descent", {},
+    el("p", {}, "One gradient step: every chosen input becomes ", math("<mi>x</mi><mo>−</mo><mi>η</mi><mo>·</mo><mfrac><mrow><mo>∂</mo><mi>L</mi></mrow><mrow><mo>∂</mo><mi>x</mi></mrow></mfrac>"),
+      ". For small η the loss changes by ", math("<mo>−</mo><mi>η</mi><mo>·</mo><msup><mrow><mo>‖</mo><mfrac><mrow><mo>∂</mo><mi>L</mi></mrow><mrow><mo>∂</mo><mi>x</mi></mrow></mfrac><mo>‖</mo></mrow><mn>2</mn></msup>"), "."),
+    el("p.choices", {}, el("label", {}, math("<mi>η</mi>"), " ", rate),
+      [...chosen].map(([place, box]) => el("label", {}, box, " ", math(chainrule.steps[place].name.m))),
+      el("button", { onclick: take }, "Take one step")),
+    told);
+}
+
 /** A field for each entry of an input, in rows as it is shaped. */
 function inputFields(place, changed) {
   const { value, name } = chainrule.steps[place];
   const columns = value.shape.length ? value.shape[value.shape.length - 1] : 1;
   const fields = value.numbers.map((x, i) => {
     const index = value.shape.length > 1 ? `[${Math.floor(i / columns)}, ${i % columns}]` : value.shape.length ? `[${i}]` : "";
-    return el("input", { type: "number", step: "any", value: exact(x), "aria-label": `${name.t}${index}`, oninput: changed });
+    return el("input", {
+      type: "number", step: "any", value: exact(x), "aria-label": `${name.t}${index}`, oninput: () => { widen(); changed(); },
+    });
   });
+  const widen = () => { // all digits are seen
+    const longest = Math.max(6, ...fields.map((field) => field.value.length));
+    for (const field of fields) field.style.width = `calc(${Math.min(longest, 24)}ch + 16px)`;
+  };
+  widen();
   const rows = [];
   for (let i = 0; i < fields.length; i += columns) rows.push(el("tr", {}, fields.slice(i, i + columns).map((field) => el("td", {}, field))));
   return {
     element: el("div.scroll", {}, el("table.fields", { role: "presentation" }, el("tbody", {}, rows))),
     read: () => fields.map((field) => field.valueAsNumber),
-    write: (numbers) => fields.forEach((field, i) => { field.value = exact(numbers[i]); }),
+    write: (numbers) => { fields.forEach((field, i) => { field.value = exact(numbers[i]); }); widen(); },
   };
 }
 
@@ -113,6 +154,7 @@ function retell(shown, result) {
   const wide = data.length === 1 && product(shown.shape) > 1 ? new Array(product(shown.shape)).fill(data[0]) : data;
   if (shown.numbers) shown.numbers = shown.dtype === "bool" ? wide.map(Boolean) : wide;
   if (shown.heat) repaint(shown.heat, wide);
+  shown.statistics = statisticsOf(wide);
   if ("size" in shown) shown.size = Math.sqrt(wide.reduce((sum, x) => sum + x * x, 0) / wide.length);
   const finite = wide.filter(Number.isFinite);
   shown.lines = [`${short(Math.min(...finite))} … ${short(Math.max(...finite))}, mean ${short(finite.reduce((a, b) => a + b, 0) / finite.length)}`];
