@@ -188,9 +188,8 @@ def test_every_example_can_be_chosen(playground):
 def test_what_takes_too_long_is_cut_and_the_page_goes_on(playground):
     page = playground()
     header(page, "24")
-    page.evaluate(
-        "text => { const area = document.getElementById('text'); area.value = text; area.dispatchEvent(new Event('input')); }",
-        SLOW,
+    page.locator("#text").evaluate(
+        "(area, text) => { area.value = text; area.dispatchEvent(new Event('input')); }", SLOW
     )  # as if it were pasted; Playwright types such a text for long
     page.locator("#error", has_text="computing").wait_for()
     page.locator("#error.wrong", has_text="takes more than 5 seconds").wait_for(timeout=20_000)

@@ -306,3 +306,70 @@ def test_three_thousand_blocks_can_be_looked_at(opened):
     page.fill("#search", "tanh")
     page.keyboard.press("Enter")
     assert "tanh" in page.inner_text("#panel")
+
+
+def dense(X, W, b):
+    a = X @ W + b
+    L = np.sum(a**2)
+    return L
+
+
+def test_brackets_of_matrices_are_whole(opened):
+    page = opened(cr.explain(dense)(np.ones((4, 3)), np.ones((3, 2)), X))
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+        cut = "[...document.querySelectorAll('.term')].filter(e => e.scrollHeight > e.clientHeight).length"
+        assert page.evaluate(cut) == 0
+
+
+def test_a_vector_that_is_added_to_a_matrix_is_drawn_as_a_row(opened):
+    page = opened(cr.explain(dense)(np.ones((4, 3)), np.ones((3, 2)), np.array([5.0, 7.0])))
+    page.evaluate("chainrule.select({ step: chainrule.byName.get('a') })")
+    tables = page.locator("#panel .equation >> nth=0").locator("mtable")
+    rows = tables.evaluate_all("all => all.map(t => [t.children.length, t.children[0].children.length, t.textContent])")
+    assert [1, 2, "57"] in rows
+
+
+def test_inputs_stand_in_the_order_of_the_text(opened):
+    page = opened(cr.explain(circuit)(1.0, 2.0, 3.0))
+    heights = page.locator(".item.input").evaluate_all(
+        "all => all.map(e => [e.getBoundingClientRect().top, e.querySelector('math').textContent])"
+    )
+    assert [name for _, name in sorted(heights)] == ["x", "y", "z"]
+
+
+def test_a_closed_box_names_the_inputs_in_it(opened):
+    def layer(p, x):
+        return np.tanh(p["W"] @ x + p["b"])
+
+    def network(params, x):
+        for p in params:
+            x = layer(p, x)
+        return np.sum(x * x)
+
+    params = [{"W": np.eye(2), "b": np.ones(2)} for _ in range(8)]
+    page = opened(cr.explain(network)(params, X))
+    box = page.locator(".item.closed .face", has_text="×8")
+    assert "and 14 more" in box.inner_text()
+    assert len(box.locator(".holds").get_attribute("title").split(", ")) == 17
+
+
+def test_the_paths_behind_a_sum_are_a_tree(opened):
+    page = opened(cr.explain(twice)(X))
+    page.evaluate("chainrule.select({ wire: chainrule.byName.get('x') })")
+    tree = page.locator("#panel ul.ways").first
+    assert tree.locator("> li").count() == 2
+    closed = tree.locator("> li > details > summary")
+    for place in range(closed.count()):
+        closed.nth(place).click()
+    tree.locator("> li > details > ul.ways").nth(1).wait_for()
+    assert "hands back" in tree.inner_text()
+
+
+def test_each_block_of_a_gradient_stands_on_a_line_with_its_place(opened):
+    page = opened(cr.explain(twice)(X))
+    told = page.locator("#derivation li .aside .kind").all_inner_texts()
+    line = twice.__code__.co_firstlineno
+    assert f"multiply test_page.py:{line + 2}\ntanh test_page.py:{line + 1}" in told or (
+        f"tanh test_page.py:{line + 1}\nmultiply test_page.py:{line + 2}" in told
+    )

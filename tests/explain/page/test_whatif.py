@@ -6,6 +6,7 @@ from scipy import special
 
 import chainrule as cr
 from chainrule.explain.page import asset, story
+from chainrule.explain.values import short
 
 RNG = np.random.default_rng(1)
 A = RNG.standard_normal((2, 3))
@@ -57,7 +58,7 @@ def moved(x):
 def write(page, numbers):
     page.evaluate(
         """numbers => {
-            const fields = [...document.querySelectorAll("#what-if input")];
+            const fields = [...document.querySelectorAll("#what-if .fields input")];
             fields.forEach((field, i) => { field.value = String(numbers[i]); });
             fields[0].dispatchEvent(new Event("input"));
         }""",
@@ -196,3 +197,110 @@ def _told(x):
     if isinstance(x, np.ndarray):
         return {"shape": list(x.shape), "data": x.ravel().tolist(), "dtype": x.dtype.name}
     return list(x) if isinstance(x, tuple) else x
+
+
+def panel(page, name):
+    page.evaluate("name => chainrule.select({ step: chainrule.byName.get(name) })", name)
+    return page.inner_text("#panel")
+
+
+def test_sentences_follow_the_numbers(opened):
+    def f(x):
+        h = cr.relu(x)
+        m = np.max(h)
+        L = m**2
+        return L
+
+    page = opened(cr.explain(f)(np.array([1.0, -1.0, 3.0])))
+    assert "(2 of 3 entries)" in panel(page, "h")
+    write(page, [1.0, -1.0, -3.0])
+    assert "(1 of 3 entries)" in panel(page, "h")
+    assert "(1 of 3 entries)" in panel(page, "m")
+    write(page, [-1.0, -1.0, -3.0])
+    assert "(0 of 3 entries)" in panel(page, "h")
+    assert "routes the gradient" not in panel(page, "m")  # three share the maximum, 0
+    page.click("#what-if >> text=The recorded numbers")
+    assert "(2 of 3 entries)" in panel(page, "h")
+    assert "routes the gradient to what was chosen" in panel(page, "m").lower()
+
+
+def test_a_slope_follows_the_number(opened):
+    def f(x):
+        s = np.tanh(x)
+        L = s * 2
+        return L
+
+    page = opened(cr.explain(f)(0.5))
+    assert f"here {1 - np.tanh(0.5) ** 2:.4g}" in panel(page, "s")
+    write(page, [2.0])
+    assert f"here {1 - np.tanh(2.0) ** 2:.4g}" in panel(page, "s")
+
+
+def test_health_follows_the_numbers(opened):
+    def network(X, W):
+        h = cr.relu(X @ W)
+        r = np.sqrt(h + 1)
+        L = np.sum(r**2 * r)
+        return L
+
+    X, W = np.array([[1.0, 2.0], [3.0, 1.0]]), np.array([[1.0, 1.0], [1.0, 2.0]])
+    page = opened(cr.explain(network)(X, W))
+    assert "All numbers are finite" in page.inner_text("#health")
+    changed = np.array([[1.0, -1.0], [1.0, -2.0]])
+    write(page, [*X.ravel(), *changed.ravel()])
+    new = cr.explain(network)(X, changed)
+    assert "1 of 2 units of h (relu) is 0 for every sample" in page.inner_text("#health .findings")
+    assert any("1 of 2 units of h (relu" in finding for finding in new.health().findings)
+    shown = page.locator("#health tbody tr").evaluate_all("all => all.map(r => [...r.cells].map(c => c.innerText))")
+    names = page.locator("#health tbody tr th").evaluate_all("all => all.map(e => e.textContent)")
+    vitals = {v.name.text: v for v in new.health().vitals}
+    for name, row in zip(names, shown, strict=True):
+        assert row[3:5] == [short(vitals[name].value.norm), short(vitals[name].value.rms)]
+        assert row[7] == short(vitals[name].gradient.rms)
+    page.click("#what-if >> text=The recorded numbers")
+    assert "All numbers are finite" in page.inner_text("#health")
+
+
+def test_health_tells_of_what_is_not_finite_at_other_numbers(opened):
+    page = opened(cr.explain(lambda x, y: x / y)(1.0, 2.0))
+    write(page, [1.0, 0.0])
+    assert "The first Inf of the forward pass is in" in page.inner_text("#health")
+
+
+def test_fields_show_all_digits(opened):
+    page = opened(cr.explain(lambda x, y: x * np.exp(y))(0.1 + 0.2, -1.2345678901234567e-100))
+    fields = page.locator("#what-if .fields input").evaluate_all(
+        "all => all.map(e => [e.value, e.scrollWidth <= e.clientWidth])"
+    )
+    assert fields == [["0.30000000000000004", True], ["-1.2345678901234567e-100", True]]
+
+
+def test_wide_numbers_are_laid_out_anew(opened):
+    page = opened(cr.explain(FUNCTIONS["circuit"][0])(1.0, 2.0, 3.0))
+    page.get_by_label("z", exact=True).fill("-0.00012345678")
+    page.get_by_label("x", exact=True).fill("-123456.789")
+    overlaps = page.evaluate(
+        """() => { const boxes = [...document.querySelectorAll('.item')].map(e => e.getBoundingClientRect());
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b => a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length; }"""
+    )
+    assert overlaps == 0
+
+
+def test_one_gradient_step_is_predicted_and_taken(opened):
+    def loss(w, x):
+        return np.sum((w * x - 1) ** 2)
+
+    w, x = np.array([0.5, 2.0]), np.array([1.0, 3.0])
+    page = opened(cr.explain(loss)(w, x))
+    page.uncheck("[aria-label='move x']")
+    page.fill("[aria-label='size of the step']", "0.01")
+    page.click("text=Take one step")
+    gradient = 2 * (w * x - 1) * x
+    new = w - 0.01 * gradient
+    predicted, real = -0.01 * np.sum(gradient**2), loss(new, x) - loss(w, x)
+    told = page.locator("#what-if .step").evaluate("e => e.textContent").replace("−", "-")
+    assert f"={short(predicted)}," in told
+    assert told.endswith(f"={short(real)}")
+    np.testing.assert_allclose(page.evaluate("chainrule.steps[0].value.numbers"), new, rtol=1e-15)
+    np.testing.assert_allclose(page.evaluate("chainrule.steps[1].value.numbers"), x)

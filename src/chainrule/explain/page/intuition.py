@@ -18,7 +18,12 @@ from chainrule.explain.printers import unicode
 from chainrule.explain.steps import Factor
 from chainrule.formula import Formula
 
-__all__ = ["Phrase", "intuition", "phrase"]
+__all__ = ["BY_NUMBERS", "Phrase", "intuition", "phrase", "with_slots"]
+
+BY_NUMBERS = ("slope", "gate", "route", "stop", "mix")
+"""The kinds that numbers of the local gradient decide; of other numbers another sentence may be true."""
+SLOTS = 0xE000
+"""Characters from here on, which no name has, stand for details that the page puts in."""
 
 
 class Phrase(NamedTuple):
@@ -32,6 +37,14 @@ class Phrase(NamedTuple):
 
     kind: str
     detail: str = ""
+
+
+def with_slots(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases with a slot each for the details that numbers decide."""
+    return [
+        p._replace(detail=chr(SLOTS + i) if p.detail else "") if p.kind in BY_NUMBERS else p
+        for i, p in enumerate(phrases)
+    ]
 
 
 def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) -> Phrase:

@@ -12,7 +12,7 @@ from chainrule.explain.health import DEEP, FAR_APART, Health, Statistics, health
 from chainrule.explain.page import numbers
 from chainrule.explain.page.boxes import boxes_of
 from chainrule.explain.page.insides import Row, rows_of
-from chainrule.explain.page.intuition import intuition, phrase
+from chainrule.explain.page.intuition import BY_NUMBERS, intuition, phrase, with_slots
 from chainrule.explain.page.local_gradients import LocalGradient, local_gradient_of
 from chainrule.explain.page.sources import sources_of
 from chainrule.explain.page.whatif import program_of
@@ -143,8 +143,7 @@ class _Teller:
             made["within"] = row.within
         if row.out is not None:
             made["out"] = row.out
-        if sentence := self._intuition(place):
-            made["intuition"] = sentence
+        made |= self._intuition(place)
         return made
 
     def way(self, place: int, factor: Factor) -> dict[str, Any]:
@@ -165,14 +164,29 @@ class _Teller:
             self.local[key] = local_gradient_of(self.rows[step].node, operand)
         return self.local[key]
 
-    def _intuition(self, place: int) -> str:
-        """A sentence on what the block does with the gradient."""
+    def _intuition(self, place: int) -> dict[str, Any]:
+        """A sentence on what the block does with the gradient.
+
+        Where numbers decide it ``now`` has it with slots, and for each what it depends on: the kind of phrase, and the
+        way (as row and index) whose local gradient decides.
+        """
         row = self.rows[place]
         ways = [
-            (self.rows[operand], factor)
+            (operand, index, factor)
             for operand in dict.fromkeys(i for i in row.operands if i is not None)
-            for factor in self.rows[operand].factors
+            for index, factor in enumerate(self.rows[operand].factors)
             if factor.step == place
         ]
-        phrases = [phrase(row, operand, factor, self._local(place, factor.operand)) for operand, factor in ways]
-        return intuition(row, [operand for operand, _ in ways], phrases)
+        operands = [self.rows[operand] for operand, _, _ in ways]
+        phrases = [
+            phrase(row, operand, factor, self._local(place, factor.operand))
+            for operand, (_, _, factor) in zip(operands, ways, strict=True)
+        ]
+        sentence = intuition(row, operands, phrases)
+        if not sentence or all(p.kind not in BY_NUMBERS for p in phrases):
+            return {"intuition": sentence} if sentence else {}
+        of = [[p.kind if p.kind in BY_NUMBERS else None, o, i] for p, (o, i, _) in zip(phrases, ways, strict=True)]
+        return {
+            "intuition": sentence,
+            "now": {"text": intuition(row, operands, with_slots(phrases)), "of": of},
+        }

@@ -21,7 +21,7 @@ function toldBlock(place) {
     step.formula && part("Forward", equation([step.name.m, step.formula.m, withNumbers(step.formula), isScalar(step.value) ? valueMath(step.value) : null])),
     !(step.formula && isScalar(step.value)) && part(step.formula ? "Result" : "Value", valuePart(step.value, `value of ${step.name.t}`)),
     ...gradientPart(place),
-    step.intuition && el("p.intuition", {}, step.intuition),
+    intuitionOf(step) && el("p.intuition", {}, intuitionOf(step)),
     ...ways.map(({ value, way }) => wayPart(value, way)),
   ].filter(Boolean);
 }
@@ -39,6 +39,32 @@ function gradientPart(place) {
   sum && el("button.note", { onclick: () => chainrule.select({ wire: place }) }, `a sum over ${waysInSight(place).length} ways`))];
 }
 
+const SLOTS = 0xe000;
+
+/** The sentence on what a block does with the gradient, true of the numbers that are shown; null if there is none. */
+function intuitionOf({ intuition, now }) {
+  if (!chainrule.changed || !now) return intuition;
+  const details = now.of.map(([kind, value, way]) => (kind ? detailOf(kind, chainrule.steps[value].ways[way].matrix) : ""));
+  if (details.includes(null)) return null;
+  return now.text.replace(/[\ue000-\uf8ff]/g, (slot) => details[slot.charCodeAt(0) - SLOTS]);
+}
+
+/** What a phrase mentions of a local gradient; null where it is not true of it. */
+function detailOf(kind, local) {
+  const x = local?.numbers?.map(Number);
+  if (!x) return null;
+  const columns = local.shape[1], rows = rowsOf({ shape: local.shape, numbers: x });
+  const picks = x.every((entry) => entry === 0 || entry === 1);
+  const open = rows.filter((r) => r.some((entry) => entry)).length;
+  switch (kind) {
+    case "slope": return x.length === 1 ? general(x[0], 4) : null;
+    case "gate": return picks && rows.every((r, i) => r.every((entry, j) => i === j || !entry)) ? `${open} of ${rows.length}` : null;
+    case "route": return picks && [...Array(columns).keys()].every((j) => rows.filter((r) => r[j]).length === 1) ? `${open} of ${rows.length}` : null;
+    case "stop": return open ? null : "";
+    default: return x.every((entry) => entry) ? "" : null;
+  }
+}
+
 /** What the block does on the way to one operand. */
 function wayPart(value, way) {
   const name = chainrule.steps[value].name;
@@ -51,7 +77,7 @@ function wayPart(value, way) {
 
 function structureOf(local) {
   const size = local.shape[0] * local.shape[1] > 1 ? `${shapeText(local.shape)}` : "";
-  const told = [local.structure, local.whole || !local.heat ? size : `${size}, some columns`];
+  const told = [chainrule.changed ? null : local.structure, local.whole || !local.heat ? size : `${size}, some columns`];
   return told.filter(Boolean).join(" · ");
 }
 

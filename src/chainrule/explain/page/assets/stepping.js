@@ -173,7 +173,7 @@ function toldBackward(item) {
   if (place == null) return toldBox("Backward", item, parts.map(({ value }) => [gradientMath(value), valueMath(chainrule.steps[value].gradient)]));
   const step = chainrule.steps[place];
   return [heading("Backward", el("strong", {}, step.block), " takes ", math(gradientMath(place)), isScalar(step.gradient) && [" = ", math(valueMath(step.gradient))]),
-    step.intuition && el("p.intuition", {}, step.intuition),
+    intuitionOf(step) && el("p.intuition", {}, intuitionOf(step)),
     el("div.equations", {}, parts.flatMap(({ value, ways, others }) => ways.map((way) => backwardEquation(value, way, others + ways.length > 1))))];
 }
 
