@@ -6,6 +6,7 @@ import functools
 import importlib
 import math
 import types
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "is_foreign",
     "is_inexact",
     "is_numpy",
+    "jax_in_double_precision",
     "library_of",
     "namespace_of",
     "numpy_dtype",
@@ -317,3 +319,12 @@ _NOT_DIFFERENTIATED = {
     "torch.special": ("gammainc", "gammaincc", "zeta"),
     "jax.scipy.special": ("exp1", "expn", "spence"),
 }
+
+
+def jax_in_double_precision() -> AbstractContextManager[Any]:
+    """Context in which JAX has numbers of 64 bits."""
+    try:
+        from jax import enable_x64
+    except ImportError:  # older versions
+        from jax.experimental import enable_x64  # type: ignore[attr-defined, no-redef]
+    return enable_x64(True)

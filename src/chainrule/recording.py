@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -292,58 +292,21 @@ def record_call(
     f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Recording:
     """Run f with the chosen arguments, each given by position and name, recorded."""
-    new_args = list(args)
-    new_kwargs = dict(kwargs)
-    inputs: list[Node] = []
-    recorded_inputs: list[Array] = []
-    given: list[Any] = []
-    trees: list[Tree] = []
+    called = _Called(f, args, kwargs)
     for position, name in positions:
-        by_position = 0 <= position < len(args)
-        if not by_position and name not in kwargs:
-            raise GradientError(
-                f"{name_of(f)} is differentiated by its argument {name or position}, but was called without it"
-                + at_line()
-            )
-        tree = Tree(args[position] if by_position else kwargs[name])
-        nodes = [input_node(leaf, f, name or position) for leaf in tree.leaves]
-        if len(nodes) == 1 and name:
-            nodes[0].name = name
-        handles = [Array(node) for node in nodes]
-        for handle, leaf in zip(handles, tree.leaves, strict=True):
-            handle._unsure = type(leaf) is Array and leaf._unsure
-        if by_position:
-            new_args[position] = tree.argument(handles)
-        else:
-            new_kwargs[name] = tree.argument(handles)
-        inputs += nodes
-        recorded_inputs += handles
-        given += tree.leaves
-        trees.append(tree)
-    if not _own_their_memory(given, new_args, new_kwargs):
-        _mark_shared(recorded_inputs, given, new_args, new_kwargs)
+        called.record(position, name)
+    inputs, trees, given = called.inputs, called.trees, called.given
+    if not _own_their_memory(given, called.args, called.kwargs):
+        _mark_shared(called.handles, given, called.args, called.kwargs)
     BEING_RECORDED.add(me := object())
     try:
-        with standins(f, new_args, new_kwargs, given):
-            returned = f(*new_args, **new_kwargs)
-    except ValueError as error:
-        if isinstance(error.__cause__, RecordingError):  # NumPy hides it where a plain array is written into
-            raise error.__cause__ from None
-        if "read-only" in str(error) and not isinstance(error, BlockError):
-            error.add_note(SHARED)
-        if "object" in str(error):
-            error.add_note(ONE_BY_ONE)
-        if "read-only" in str(error):
-            error.add_note(
-                "a plain argument that shares its memory with one that is differentiated cannot be written into: "
-                "in NumPy both change; give the function a copy"
-            )
-        raise
-    except (TypeError, AttributeError) as error:
-        if any(words in str(error) for words in OF_OBJECTS):
-            error.add_note(ONE_BY_ONE)
-        if any(is_foreign(x) for x in given if type(x) is not Array):
-            error.add_note(OF_ANOTHER_LIBRARY)
+        with standins(f, called.args, called.kwargs, given):
+            returned = f(*called.args, **called.kwargs)
+    except (ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, ValueError) and isinstance(error.__cause__, RecordingError):
+            raise error.__cause__ from None  # NumPy hides it where a plain array is written into
+        for note in _notes_on(error, given):
+            error.add_note(note)
         raise
     finally:
         BEING_RECORDED.discard(me)
@@ -356,6 +319,68 @@ def record_call(
     # A gradient may depend on a compiled function's inputs by what has no gradient: by stop_gradient(x), or a constant.
     recorded = path.free or alias in [node.block for node in inputs] or watcher is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
+
+
+class _Called:
+    """The arguments with which a function is called, some of them recorded.
+
+    Attributes
+    ----------
+    args, kwargs : the arguments.
+    trees : those that are recorded.
+    given, inputs, handles : the arrays in these as they were given, their nodes, and the recorded arrays.
+    """
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]):
+        self.f, self.args, self.kwargs = f, list(args), dict(kwargs)
+        self.trees: list[Tree] = []
+        self.given: list[Any] = []
+        self.inputs: list[Node] = []
+        self.handles: list[Array] = []
+
+    def record(self, position: int, name: str) -> None:
+        """Record an argument, given by position and name."""
+        by_position = 0 <= position < len(self.args)
+        if not by_position and name not in self.kwargs:
+            raise GradientError(
+                f"{name_of(self.f)} is differentiated by its argument {name or position}, but was called without it"
+                + at_line()
+            )
+        tree = Tree(self.args[position] if by_position else self.kwargs[name])
+        nodes = [input_node(leaf, self.f, name or position) for leaf in tree.leaves]
+        if len(nodes) == 1 and name:
+            nodes[0].name = name
+        handles = [Array(node) for node in nodes]
+        for handle, leaf in zip(handles, tree.leaves, strict=True):
+            handle._unsure = type(leaf) is Array and leaf._unsure
+        if by_position:
+            self.args[position] = tree.argument(handles)
+        else:
+            self.kwargs[name] = tree.argument(handles)
+        self.trees.append(tree)
+        self.given += tree.leaves
+        self.inputs += nodes
+        self.handles += handles
+
+
+def _notes_on(error: Exception, given: list[Any]) -> Iterator[str]:
+    """What to write instead of what NumPy refuses of recorded arrays; `given` are the arguments before."""
+    text = str(error)
+    if not isinstance(error, ValueError):
+        if any(words in text for words in OF_OBJECTS):
+            yield ONE_BY_ONE
+        if any(is_foreign(x) for x in given if type(x) is not Array):
+            yield OF_ANOTHER_LIBRARY
+        return
+    if "read-only" in text and not isinstance(error, BlockError):
+        yield SHARED
+    if "object" in text:
+        yield ONE_BY_ONE
+    if "read-only" in text:
+        yield (
+            "a plain argument that shares its memory with one that is differentiated cannot be written into: "
+            "in NumPy both change; give the function a copy"
+        )
 
 
 def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> bool:

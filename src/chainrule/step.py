@@ -117,20 +117,26 @@ def record(
     result = Array(Node(block, tuple(inputs), params, value, frame.f_code, frame.f_lasti))
     result._unsure = unsure
     if block.view and type(operands[0]) is Array:
-        source = operands[0]
-        if unsure and block.may_copy and not is_contiguous(source._node.value):
-            result._view = view_of(source)._replace(steps=None)
-        elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
-            result._view = view_of(source, partial(_of_another, block, operands[1:], params))
-            if source._own.version is not None and is_small_part(value, source._own.form.size):
-                result._own.value = copied_as_it_lies(value)  # else the next write must copy the whole array
-        elif xp is None and not is_immutable(value):  # in other libraries it may be either
-            result._view = view_of(source)._replace(steps=None)
+        _make_a_view(result, operands, known_to_be_numpys=xp is not None)
     if value.__class__ is float and WATCHER.get() is not None and is_caught():
         bool(np.isfinite(result))  # the error is another path
     if refused is not None:
         raise refused
     return result
+
+
+def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: bool) -> None:
+    """Note that a result shares memory with its first operand, if it does in NumPy."""
+    source, node = operands[0], result._own
+    block, value = node.block, node.value
+    if result._unsure and block.may_copy and not is_contiguous(source._node.value):
+        result._view = view_of(source)._replace(steps=None)
+    elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
+        result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
+        if source._own.version is not None and is_small_part(value, source._own.form.size):
+            node.value = copied_as_it_lies(value)  # else the next write must copy the whole array
+    elif not known_to_be_numpys and not is_immutable(value):  # in other libraries it may be either
+        result._view = view_of(source)._replace(steps=None)
 
 
 def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], key: Any) -> Any:

@@ -105,6 +105,21 @@ class Block:
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
         self.leading_axes = leading_axes  # whether the backward rule is known to accept extra leading axes
+        self.flat_at_infinity = False
+        self.grows = False
+        self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
+        self.by_form = False  # whether its backward rule asks what has a gradient for shape and dtype alone
+        self.pull_in_place: Callable[..., Sequence[Any] | None] | None = (
+            None  # its backward rule in the memory of gradients
+        )
+        self.result = "z"  # the name of the result in the backward rule: p for softmax, most often z
+        self._joint: Any = None
+        self._by_operand: dict[str, Any] = {}
+        self._rules: tuple[Any, ...] = ()
+        self._read_signature(rule)
+
+    def _read_signature(self, rule: Callable[..., Any]) -> None:
+        """Find the operands and the parameters: arguments without a default and with one."""
         parameters = parameters_of(rule)
         first = parameters[0].name if parameters else ""
         self.takes_self = first if first in ("self", "cls") else ""  # set if a method is not bound to an object yet
@@ -126,22 +141,11 @@ class Block:
                 f"write it after: *{self.operands[-1]}, {by_position[0]}={self.defaults[by_position[0]]!r}" + at_line()
             )
         self._by_position = self.operands + by_position
-        self.flat_at_infinity = False
-        self.grows = False
         self._arity = len(self.operands)
         self._names = (*self.operands, *self.defaults, *self.required)
         self._has_axis = "axis" in self.defaults
         # A call with all operands by position needs no binding, if its axis is already counted from the right.
         self._simple = not (self.variadic or self.required) and (not self._has_axis or self.defaults["axis"] == -1)
-        self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
-        self.by_form = False  # whether its backward rule asks what has a gradient for shape and dtype alone
-        self.pull_in_place: Callable[..., Sequence[Any] | None] | None = (
-            None  # its backward rule in the memory of gradients
-        )
-        self.result = "z"  # the name of the result in the backward rule: p for softmax, most often z
-        self._joint: Any = None
-        self._by_operand: dict[str, Any] = {}
-        self._rules: tuple[Any, ...] = ()
 
     @property
     def does(self) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.check.parts import widest
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.graph import Graph
+from chainrule.libraries import jax_in_double_precision
 from chainrule.node import Node
 
 __all__ = ["LIBRARIES", "Answer", "Unavailable", "answer_of"]
@@ -55,11 +56,6 @@ def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray])
     import jax
     import jax.numpy as jnp
 
-    try:
-        from jax import enable_x64
-    except ImportError:  # older versions
-        from jax.experimental import enable_x64  # type: ignore[attr-defined, no-redef]
-
     if len(graph.nodes) > JAX_NODES:
         raise Unavailable(f"not compared: the graph has {len(graph.nodes)} nodes, more than it traces in a few seconds")
     kept = [i for i, out in enumerate(graph.outputs) if type(out) is Node and out.differentiable]
@@ -68,7 +64,7 @@ def jax(graph: Graph, inputs: Sequence[np.ndarray], seeds: Sequence[np.ndarray])
         values = graph.values(jnp, active, np.float64, stop=lambda node, value: jax.lax.stop_gradient(value))
         return [values.get(graph.outputs[i], jnp.zeros(seeds[i].shape)) for i in kept], list(values.values())
 
-    with enable_x64(True):
+    with jax_in_double_precision():
         outputs, pullback, values = jax.vjp(run, *(jnp.asarray(x) for x in inputs), has_aux=True)
         seeds_of_kept = [jnp.asarray(np.conj(seeds[i]), dtype=z.dtype) for i, z in zip(kept, outputs, strict=True)]
         gradients = pullback(seeds_of_kept)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import textwrap
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from chainrule.code.expressions import Dialect
 from chainrule.escape import docstring
+from chainrule.libraries import jax_in_double_precision
 
 __all__ = ["LIBRARIES", "ArgumentArray", "Library", "Parts"]
 
@@ -55,14 +61,28 @@ class Parts(NamedTuple):
 
 
 class Library(NamedTuple):
-    """A library to write code for: its dialect, imports (kept if used), and the writer of its functions."""
+    """A library to write code for.
+
+    Attributes
+    ----------
+    imports : the lines that import a name; only those of names that the code uses are kept.
+    write : writes its functions around the statements.
+    running : context in which its code runs in double precision; gives the function that makes an array.
+    keeps_numpys_dtypes : whether values and gradients have NumPy's dtypes, and ∂L/∂L is 1 by default.
+    checks_values : whether a function may read concrete values: not under `jax.jit`.
+    gradients_of_arrays : whether a gradient belongs to each array; else to each argument, in a tree of its structure.
+    other_fields : whether the gradient of an object keeps its fields that are no arrays.
+    """
 
     name: str
     dialect: Dialect
     imports: dict[str, str]
     write: Callable[[Parts], list[str]]
+    running: Callable[[], AbstractContextManager[Callable[[Any], Any]]]
+    keeps_numpys_dtypes: bool = False
     checks_values: bool = True
-    """Whether a function may read concrete values: not under `jax.jit`."""
+    gradients_of_arrays: bool = False
+    other_fields: bool = True
 
 
 def numpy_functions(parts: Parts) -> list[str]:
@@ -134,12 +154,34 @@ def torch_functions(parts: Parts) -> list[str]:
     ]
 
 
+@contextlib.contextmanager
+def numpy_running() -> Iterator[Callable[[Any], Any]]:
+    yield np.array
+
+
+@contextlib.contextmanager
+def torch_running() -> Iterator[Callable[[Any], Any]]:
+    torch = importlib.import_module("torch")
+    with torch.no_grad():
+        yield lambda x: torch.tensor(np.array(x))
+
+
+@contextlib.contextmanager
+def jax_running() -> Iterator[Callable[[Any], Any]]:
+    jax = importlib.import_module("jax")
+    with jax_in_double_precision():
+        yield lambda x: jax.numpy.asarray(x)
+
+
 LIBRARIES = {
     "numpy": Library(
         "numpy",
         Dialect("np", "array", "float64"),
         {"np": "import numpy as np", "special": "from scipy import special", "linalg": "from scipy import linalg"},
         numpy_functions,
+        numpy_running,
+        keeps_numpys_dtypes=True,
+        other_fields=False,
     ),
     "torch": Library(
         "torch",
@@ -149,6 +191,8 @@ LIBRARIES = {
             "once_differentiable": "from torch.autograd.function import once_differentiable",
         },
         torch_functions,
+        torch_running,
+        gradients_of_arrays=True,
     ),
     "jax": Library(
         "jax",
@@ -160,6 +204,7 @@ LIBRARIES = {
             "linalg": "from jax.scipy import linalg",
         },
         jax_functions,
+        jax_running,
         checks_values=False,
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,11 +79,61 @@ def _recorded(
     }
     args = tuple(Array(integers[label]) if label in integers else x for label, x in zip(bound, args, strict=False))
     kwargs = {label: Array(integers[label]) if label in integers else x for label, x in kwargs.items()}
-    reads: dict[tuple[Node, str], Any] = {}
+    both = _recorded_both_ways(f, chosen, args, kwargs)
+    recording = both.recording
+    labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
+    for node, label in zip(recording.inputs, labels, strict=True):
+        node.name = node.name or label
+    wanted = [_zeros_if_none(both.gradients[node], node) for node in recording.inputs]
+    inputs = [*recording.inputs, *integers.values(), both.seed]
+    graph = simplify_graph(_plain_products(graph_between(inputs, [both.loss, *wanted, *both.branches])))
+    pairs = [
+        (node.name, np.asarray(node.value), np.asarray(value_of(both.gradients[node])))
+        for node in recording.path.between
+        if both.gradients[node] is not None
+    ]
+    trees = _trees_of(recording, [label for _, label in chosen])
+    arguments = {label: trees.get(label, integers.get(label, value)) for label, value in bound.items()}
+    name = getattr(f, "__name__", "")
+    program = RecordedProgram(
+        name if is_name(name) and name not in LIBRARIES else "loss",
+        arguments,
+        recording.inputs,
+        graph,
+        pairs,
+        captured(f),
+        [np.asarray(node.value) for node in both.branches],
+    )
+    return program, _reads_of(both.reads, integers)
+
+
+class _BothWays(NamedTuple):
+    """A forward and a backward pass.
+
+    Attributes
+    ----------
+    seed : ∂L/∂L, from which the gradients are recorded.
+    branches : the conditions by which the function took its way.
+    reads : what was read of which values, and how.
+    """
+
+    recording: Recording
+    loss: Array
+    seed: Node
+    gradients: Mapping[Node, Any]
+    branches: list[Node]
+    reads: Collection[tuple[Node, str]]
+
+
+def _recorded_both_ways(
+    f: Callable[..., Any], chosen: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _BothWays:
+    """The recorded function and its recorded gradients."""
+    reads: dict[tuple[Node, str], None] = {}
     branches: dict[Node, None] = {}
 
     def watch(node: Node, how: str) -> None:
-        reads.setdefault((node, how), node.value)
+        reads.setdefault((node, how))
         if np.asarray(node.value).dtype.kind == "b" and (
             _is_mask(node, how) or _user_asks() or (forward and _decides(node, how))
         ):
@@ -102,30 +152,7 @@ def _recorded(
         gradients = backpropagate(recording.path, {node_of(loss): Array(seed)}, recorded=True)
     finally:
         WATCHER.reset(token)
-    labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
-    for node, label in zip(recording.inputs, labels, strict=True):
-        node.name = node.name or label
-    wanted = [_zeros_if_none(gradients[node], node) for node in recording.inputs]
-    inputs = [*recording.inputs, *integers.values(), seed]
-    graph = simplify_graph(_plain_products(graph_between(inputs, [loss, *wanted, *branches])))
-    pairs = [
-        (node.name, np.asarray(node.value), np.asarray(value_of(gradients[node])))
-        for node in recording.path.between
-        if gradients[node] is not None
-    ]
-    trees = _trees_of(recording, [label for _, label in chosen])
-    arguments = {label: trees.get(label, integers.get(label, value)) for label, value in bound.items()}
-    name = getattr(f, "__name__", "")
-    program = RecordedProgram(
-        name if is_name(name) and name not in LIBRARIES else "loss",
-        arguments,
-        recording.inputs,
-        graph,
-        pairs,
-        captured(f),
-        [np.asarray(node.value) for node in branches],
-    )
-    return program, _reads_of(reads, integers)
+    return _BothWays(recording, loss, seed, gradients, list(branches), reads)
 
 
 def _is_mask(node: Node, how: str) -> bool:
@@ -158,7 +185,7 @@ def _is_about_labels(node: Node) -> bool:
     return node.block in (labels_fit, all_)
 
 
-def _reads_of(reads: Mapping[tuple[Node, str], Any], integers: Mapping[str, Node]) -> set[str]:
+def _reads_of(reads: Collection[tuple[Node, str]], integers: Mapping[str, Node]) -> set[str]:
     """The integer arguments on which the values that were read depend."""
     found: set[str] = set()
     by_node = {node: label for label, node in integers.items()}

@@ -22,6 +22,7 @@ from chainrule.code.proxies import Namespace, Traced, content_of, is_array, trac
 from chainrule.code.tape import Tape, TracedValue
 from chainrule.errors import ChainruleError, NoAnswer, RecordingError, asking_others
 from chainrule.graph import Graph, inside
+from chainrule.libraries import jax_in_double_precision
 from chainrule.node import Node
 
 __all__ = ["CodeError", "trace"]
@@ -80,11 +81,7 @@ class JaxTracer(Tracer):
         super().__init__()
         self.xp = self.tape.namespace = Namespace(self.tape, jax.numpy, "jnp")
         self.xp.special_functions = Namespace(self.tape, importlib.import_module("jax.scipy.special"), "special")
-        try:
-            from jax import enable_x64
-        except ImportError:  # older versions
-            from jax.experimental import enable_x64  # type: ignore[attr-defined, no-redef]
-        self.running = enable_x64(True)
+        self.running = jax_in_double_precision()
 
     def argument(self, name: str, array: Any) -> Any:
         import jax.numpy as jnp

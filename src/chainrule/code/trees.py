@@ -69,7 +69,7 @@ def tree_text(tree: Any, gradient_of: Mapping[Node, str], access: str, library: 
         items = [text(part, f"[{i}]") for i, part in enumerate(tree)]
         return f"[{', '.join(items)}]" if isinstance(tree, list) else f"({', '.join(items)}{',' * (len(items) == 1)})"
     if not any(node in gradient_of for node, _ in leaves_of(tree, access)):
-        return None if library.name == "numpy" else access  # for JAX fields of a class that are no arrays stay
+        return access if library.other_fields else None
     _must_be_made_of_its_fields(tree)
     fields = [f"{name}={text(getattr(tree, name), f'.{name}')}" for name in _fields_of(tree)]
     return f"type({access})({', '.join(fields)})"

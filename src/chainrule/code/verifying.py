@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,9 +35,9 @@ def verify(
         [*parts.unpacking, *parts.forward, *parts.backward, f"return {parts.loss}, [{', '.join(gradients)}]"],
     )
     made: dict[str, Any] = {}
-    with _running(library) as array, np.errstate(all="ignore"):
+    with library.running() as array, np.errstate(all="ignore"):
         given = [_arrays_in(arguments[label], array) for label in parts.parameters]
-        seed = 1.0 if library.name == "numpy" else array(program.graph.inputs[-1].value)
+        seed = 1.0 if library.keeps_numpys_dtypes else array(program.graph.inputs[-1].value)
         try:
             with asking_others():
                 exec(compile(text, "<the code>", "exec"), made)
@@ -52,31 +50,13 @@ def verify(
     for label, ours, wanted in zip(
         ["the value", *(node.name for node in program.inputs)], results, recorded, strict=True
     ):
-        if library.name == "numpy" and ours.dtype != wanted.dtype:
+        if library.keeps_numpys_dtypes and ours.dtype != wanted.dtype:
             raise CodeError(f"the code that was written computes {label} in {ours.dtype}, not in {wanted.dtype}")
         if ours.shape != wanted.shape or not _close(ours, wanted, scale):
             raise CodeError(
                 f"the code that was written for {library.name} computes another number for {label}: "
                 f"{_told(ours)} for {_told(wanted)}"
             )
-
-
-@contextlib.contextmanager
-def _running(library: Library) -> Any:
-    """Context with double precision; gives the function that makes an array."""
-    if library.name == "torch":
-        torch = importlib.import_module("torch")
-        with torch.no_grad():
-            yield lambda x: torch.tensor(np.array(x))
-    elif library.name == "jax":
-        import jax
-
-        from chainrule.code.tracing import JaxTracer
-
-        with JaxTracer().running:
-            yield lambda x: jax.numpy.asarray(x)
-    else:
-        yield np.array
 
 
 def _arrays_in(tree: Any, array: Callable[[Any], Any]) -> Any:

@@ -263,37 +263,22 @@ class _CodeWriter:
         parameters, leaves = self._parameters()
         seed = self.traces.arguments[self.program.graph.inputs[-1]]
         cotangent = self.names[seed] = free_name("dL", self.taken)
-        given = dict(self.names)
-        first = [v for v in closure([self.loss, *self._parts_of_tuples(), *self.conditions]) if v not in given]
-        computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
-        last = [v for v in closure(self.gradients, computed) if v not in given]
-        wanted = [g for g in self.gradients if isinstance(g, TracedValue)]
-        read = {x for v in last for x in v.operands} | set(wanted)
-        shared = read & computed
-
-        loss = self.loss
-        if isinstance(loss, TracedValue) and loss not in given:
-            loss.name = loss.name or "L"
-        dialect = self.library.dialect
-        forward = Body(first, dict(given), shared | _values([loss]), self.taken, dialect)
-        passed = [v for v in sorted(read & (computed | given.keys()), key=lambda v: v.order) if v is not seed]
-        names = {v: forward.names[v] for v in [*passed, seed]}
-        backward = Body(last, names, set(wanted), self.taken | {forward.names.get(loss, "L")}, dialect)
-
-        def shown(body: Body, x: Any) -> str:
-            return written(literal(x, body.show, dialect))
-
-        gradient_of = {node: shown(backward, g) for node, g in zip(self.program.inputs, self.gradients, strict=True)}
-        forward_lines, name_of_loss = forward.lines, shown(forward, loss)
-        if not name_of_loss.isidentifier():
-            name_of_loss = free_name("L", self.taken)
-            forward_lines = [*forward_lines, f"{name_of_loss} = {shown(forward, loss)}"]
+        forward, backward, passed = self._bodies(seed)
+        gradient_of = {
+            node: self._shown(backward, g) for node, g in zip(self.program.inputs, self.gradients, strict=True)
+        }
+        forward_lines, loss = forward.lines, self._shown(forward, self.loss)
+        if not loss.isidentifier():
+            name = free_name("L", self.taken)
+            forward_lines, loss = [*forward_lines, f"{name} = {loss}"], name
         if self._needs_dtype(cotangent, [*backward.lines, *gradient_of.values()]):
             dtype = self.program.graph.inputs[-1].value.dtype
             backward.lines.insert(0, f"{cotangent} = np.{dtype.name}({cotangent})")
         trees = {p: self.program.arguments.get(label) for label, p in self._labels(parameters)}
-        shaped = self.library.name != "torch"  # whose autograd puts the gradient of each tensor in its place
-        gradients = [tree_text(tree, gradient_of, p, self.library) if shaped else None for p, tree in trees.items()]
+        gradients = [
+            None if self.library.gradients_of_arrays else tree_text(tree, gradient_of, p, self.library)
+            for p, tree in trees.items()
+        ]
         rebuilt = [p for p, text in zip(parameters, gradients, strict=True) if text and f"type({p}" in text]
         parts = Parts(
             self.program.name,
@@ -302,27 +287,47 @@ class _CodeWriter:
             gradients,
             [*forward_lines, *self._checks(forward)],
             backward.lines,
-            name_of_loss,
+            loss,
             cotangent,
-            [*(names[v] for v in passed), *rebuilt],
+            [*(forward.names[v] for v in passed), *rebuilt],
             self._summary(),
             ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
         )
-        found = {name: tuple(v.shape) for v, name in given.items() if v is not seed}
+        found = {name: tuple(v.shape) for v, name in self.names.items() if v is not seed}
         in_order = [name for _, name, _ in leaves if name in found]
         shapes = {name: found[name] for name in dict.fromkeys([*in_order, *found])}
-        passed_shapes = {names[v]: tuple(v.shape) for v in passed}
+        passed_shapes = {forward.names[v]: tuple(v.shape) for v in passed}
         return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
+
+    def _bodies(self, seed: TracedValue) -> tuple[Body, Body, list[TracedValue]]:
+        """The statements of the forward and of the backward pass, and the values that the one passes to the other."""
+        given, loss, dialect = self.names, self.loss, self.library.dialect
+        first = [v for v in closure([loss, *self._parts_of_tuples(), *self.conditions]) if v not in given]
+        computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
+        last = [v for v in closure(self.gradients, computed) if v not in given]
+        wanted = _values(self.gradients)
+        read = {x for v in last for x in v.operands} | wanted
+        if isinstance(loss, TracedValue) and loss not in given:
+            loss.name = loss.name or "L"
+        forward = Body(first, dict(given), (read & computed) | _values([loss]), self.taken, dialect)
+        passed = [v for v in sorted(read & (computed | given.keys()), key=lambda v: v.order) if v is not seed]
+        names = {v: forward.names[v] for v in [*passed, seed]}
+        backward = Body(last, names, wanted, self.taken | {forward.names.get(loss, "L")}, dialect)
+        return forward, backward, passed
+
+    def _shown(self, body: Body, x: Any) -> str:
+        """The expression of a value in the statements of a pass."""
+        return written(literal(x, body.show, self.library.dialect))
 
     def _needs_dtype(self, cotangent: str, lines: list[str]) -> bool:
         """Whether it matters that the default of ∂L/∂L is a Python number."""
         *inputs, seed = (np.asarray(node.value).dtype for node in self.program.graph.inputs)
         used = any(re.search(rf"\b{cotangent}(\.|\[)", line) for line in lines)
-        return self.library.name == "numpy" and (used or seed != np.float64 or any(x != seed for x in inputs))
+        return self.library.keeps_numpys_dtypes and (used or seed != np.float64 or any(x != seed for x in inputs))
 
     def _of_dtype(self, x: Any, dtype: np.dtype) -> Any:
         """A value cast to its recorded dtype, if the library's promotion gives another one."""
-        if not isinstance(x, TracedValue) or self.library.name != "numpy" or x.dtype == dtype:
+        if not isinstance(x, TracedValue) or not self.library.keeps_numpys_dtypes or x.dtype == dtype:
             return x
         return self.traces.tape.call(".astype", (x, dtype), {}, x.shape, dtype)
 

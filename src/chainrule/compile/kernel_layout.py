@@ -13,13 +13,13 @@ from chainrule.compile.operations import CHEAP
 from chainrule.compile.schedule import Kernel
 from chainrule.compile.values import REDUCTIONS, Value, reads
 
-__all__ = ["Layout", "takes_in"]
+__all__ = ["Layout", "is_accumulated"]
 
 WORTH_THREADS = 10_000_000
 """A kernel of at least so many operations is shared between threads; a function of libm counts for eight."""
 
 
-def takes_in(v: Value) -> bool:
+def is_accumulated(v: Value) -> bool:
     """Whether a value is accumulated over a loop: a sum, a maximum."""
     return v.op in REDUCTIONS and v.op != "pick"
 
@@ -134,7 +134,7 @@ class Layout:
         for v in self.nodes:
             levels = [self.level[a] for a in v.args if a in self.level]
             level = max(levels, default=0)
-            if takes_in(v) and kernel.kind[v] == "row" and self._over_row(v):
+            if is_accumulated(v) and kernel.kind[v] == "row" and self._over_row(v):
                 level += 1
             self.level[v] = level
         self.passes = max(self.level.values(), default=0) + 1

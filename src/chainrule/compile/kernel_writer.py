@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chainrule.compile.kernel_layout import Layout, takes_in
+from chainrule.compile.kernel_layout import Layout, is_accumulated
 from chainrule.compile.loops import (
     ArrayEntry,
     Assign,
@@ -128,7 +128,7 @@ class BodyWriter(Layout):
                     lines.append(Increase(self.named(v), self._scalar(v, 0, v.args[0])))
                 continue
             done.add(v)
-            if takes_in(v):
+            if is_accumulated(v):
                 pass  # its pass left it in a variable
             elif v.op == "pick":
                 label = self._label(v.args[1], kernel.along[v], kernel.lengths[self._row_axis(v)], lines)
@@ -215,7 +215,7 @@ class BodyWriter(Layout):
         full = [v for v in self.nodes if self.is_full(v)]
         stores = [v for v in full if v in self.stored and self.level[v] == level]
         keeps = [v for v in full if v in self.buffered and self.level[v] == level]
-        sums = [v for v in self.nodes if takes_in(v) and self.pass_of(v) == level]
+        sums = [v for v in self.nodes if is_accumulated(v) and self.pass_of(v) == level]
         if not stores and not keeps and not sums:
             return []
         this = _Pass(level)

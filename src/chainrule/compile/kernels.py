@@ -58,7 +58,7 @@ class Source:
         self.step = 1
 
     def on(self, values: Mapping[Value, Value]) -> Source:
-        """The same function for a kernel of the same form, given that one's values for this one's."""
+        """The function for another kernel with an equal key; `values` gives its value for each of this kernel's."""
         other = copy.copy(self)
         other.arrays, other.stored, other.returned = (
             [values[v] for v in own] for own in (self.arrays, self.stored, self.returned)
@@ -68,9 +68,9 @@ class Source:
 
 
 def form_of(kernel: Kernel, wanted: set[Value]) -> tuple[Any, list[Value]]:
-    """A key of a kernel, and its values: kernels with equal keys are written alike, with one's values for the other's.
+    """A key of a kernel, and its values in order. Kernels with equal keys have the same code, for different values.
 
-    Numbers that are known are part of the key, for they stand in the code.
+    Known numbers are part of the key, because they stand in the code.
     """
     places: dict[Value, int] = {}
 

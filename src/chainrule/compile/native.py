@@ -84,7 +84,7 @@ def _optimised(llvm: Any, code: ir.Module) -> tuple[bytes, list[str]]:
 
 
 def _let_go(passes: Any) -> None:
-    """Free a pass manager, some 100 KB: of two inherited `_dispose` methods llvmlite calls the empty one."""
+    """Free a pass manager (some 100 KB). llvmlite does not: of two inherited `_dispose` it calls the empty one."""
     if type(passes)._dispose is not NewPassManager._dispose:
         NewPassManager._dispose(passes)
         passes.detach()

@@ -171,9 +171,9 @@ def _cost(value: Value) -> int:
         return size_of(value) * inner
     if value.op == "loop":  # native by itself
         return 0
-    if value.op in ("slice", "pick"):  # which read no more than they give
+    if value.op in ("slice", "pick"):  # they read no more entries than they return
         return size_of(value)
-    if value.op in ("set", "increase"):  # mostly in place
+    if value.op in ("set", "increase"):  # they write these entries only, unless x must be copied
         return size_of(value.args[1])
     return max([size_of(value), *(size_of(a) for a in value.args)])
 
@@ -199,7 +199,7 @@ def _has_loops(value: Value, work: int) -> bool:
 
 
 def _needed_first(steps: list[Kernel | ProgramStep], values: Sequence[Value]) -> tuple[list[Kernel | ProgramStep], int]:
-    """The steps, those that the values need first, and how many those are."""
+    """The steps, with those that the values need moved to the front, and the number of these."""
     made = {v: i for i, step in enumerate(steps) for v in step.values()}
     wanted: set[int] = set()
     stack = [made[v] for v in values if v in made]

@@ -346,7 +346,7 @@ class ProgramWriter:
                 name = self.name_of.free(f"{identifier(self.name_of(out))}_result")
                 self.body.append(Store(Name(name)[...], self.filling(out)))
                 results[k] = (name, out)
-        for v in self.allocated:  # of which only an entry is returned, as a number
+        for v in self.allocated:  # arrays of which only an entry is returned, as a number
             if v not in handed_out:
                 self.lifetimes.append(Lifetime(v.shape, v.dtype, 0, self.at))
                 self.buffers.append(self.name_of(v))

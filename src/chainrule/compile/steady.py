@@ -62,7 +62,7 @@ class Told(NamedTuple):
 def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] = ()) -> list[Told]:
     """A recording as a list of steps: before each guard, and before the results, the steps that lead to it.
 
-    An alias is no step: a result has one where its rule has other last digits than NumPy, on some runs only.
+    Aliases are left out. A result has one where its rule rounds otherwise than NumPy, which differs from run to run.
     """
     targets = [*(g.node for g in guards), *outputs]
     dependent = set(graph_between(inputs, targets).nodes)

@@ -10,10 +10,9 @@ inlined.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import EllipsisType
 from typing import Any
 
@@ -48,11 +47,10 @@ from chainrule.compile.loops import (
     is_long,
 )
 from chainrule.compile.parsed import parsed
-from chainrule.compile.spans import ANY, Span, joined
+from chainrule.compile.spans import ANY, Span
 from chainrule.compile.tape import run_tape
 from chainrule.compile.typed import (
     IN_MEMORY,
-    KINDS,
     LONG,
     Overloaded,
     TypedArray,
@@ -67,6 +65,7 @@ from chainrule.compile.typed import (
     span_of,
     stored,
 )
+from chainrule.compile.variables import Variables
 
 __all__ = ["Translator"]
 
@@ -170,26 +169,14 @@ class Translator:
         return contiguous(dtype, data, array.shape)
 
 
-class _FunctionTranslation(Indexing):
-    """The translation of one function, or of one that is inlined in another.
-
-    Attributes
-    ----------
-    names, variables : what each name is bound to; for a variable, its address on the stack.
-    straight : whether there are neither loops nor branches, so that names are bound to values directly.
-    """
+class _FunctionTranslation(Variables):
+    """The translation of one function, or of one that is inlined in another."""
 
     def __init__(
         self, translator: Translator, builder: ir.IRBuilder, memory: ir.Block, flags: tuple[str, ...] | None = None
     ):
         super().__init__(translator.module, builder, memory, flags)
         self.translator = translator
-        self.names: dict[str, Any] = {}
-        self.variables: dict[str, TypedNumber] = {}
-        self.straight = False
-        self.assigned: dict[str, set[str]] = {}
-        self.known: dict[str, TypedNumber] = {}
-        self.refined: dict[str, Span] = {}
 
     def run(self, function: LoopFunction, scope: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
         """Translate the body with these arguments; returns its results."""
@@ -199,7 +186,7 @@ class _FunctionTranslation(Indexing):
         self.straight = all(isinstance(line, Assign | Store | Return | Do) for line in function.body)
         self.assigned = function.assigned
         for name, x in zip(function.parameters, given, strict=True):
-            self.names[name] = x
+            self.bind(name, x)
             if name in self.assigned and isinstance(x, TypedNumber) and not self.straight:
                 self.assign(name, x)
         returned: list[Any] = []
@@ -257,34 +244,8 @@ class _FunctionTranslation(Indexing):
         else:
             self.builder.store(stored(self.builder, self.cast(value, array.dtype)), place)
 
-    def assign(self, name: str, value: Any) -> None:
-        """Assign to a variable. A number gets a stack slot, which LLVM turns into registers."""
-        if isinstance(value, TypedArray) or self.straight:
-            self.names[name] = value
-            self.variables.pop(name, None)
-            return
-        if isinstance(value, tuple) and not isinstance(value, TypedNumber):
-            raise Untranslatable(f"{name} is several values")
-        number = self.number(value)
-        known = self.variables.get(name)
-        if known is None or known.dtype != number.dtype:
-            self.variables[name] = known = TypedNumber(number.dtype, self.variable(KINDS[number.dtype]))
-        self.builder.store(number.value, known.value)
-        self._learn(name, number)
-
-    def _learn(self, name: str, number: TypedNumber) -> None:
-        """Note a variable's span; it is known only if all its assignments assign the same."""
-        self.refined.pop(name, None)
-        if len(self.assigned[name]) > 1:
-            self.known[name] = number._replace(span=ANY, token=None)
-        elif name in self.known:
-            self.known[name] = number._replace(span=joined(self.known[name].span, number.span), token=None)
-        else:
-            self.known[name] = number if number.token is not None else number._replace(token=(name, id(self)))
-
     def _body(self, name: str, i: TypedNumber, body: Sequence[Statement]) -> None:
-        self.variables.pop(name, None)
-        self.names[name] = i
+        self.bind(name, i)
         for line in body:
             self.statement(line)
 
@@ -296,7 +257,7 @@ class _FunctionTranslation(Indexing):
         test, refined = self.cast(self.value(condition), "bool"), self._refined(condition)
         builder.cbranch(test.value, inside, after)
         builder.position_at_end(inside)
-        with self._where(refined):
+        with self.within(refined):
             for line in body:
                 self.statement(line)
         builder.branch(before)
@@ -311,7 +272,7 @@ class _FunctionTranslation(Indexing):
         refined = self._refined(condition)
         with self.builder.if_else(self.cast(test, "bool").value) as (then, other):
             for block, lines, known in ((then, body, refined), (other, otherwise, {})):
-                with block, self._where(known):
+                with block, self.within(known):
                     for line in lines:
                         self.statement(line)
 
@@ -320,28 +281,13 @@ class _FunctionTranslation(Indexing):
         found: dict[str, Span] = {}
         for part in condition.conditions if isinstance(condition, And) else (condition,):
             if isinstance(part, Compare) and part.op in ("<", "<="):
-                self._refine(found, part.left, part.right, 0 if part.op == "<=" else 1)
+                low, high = (self._span(x) for x in (part.left, part.right))
+                self.refine(found, (part.left, low), (part.right, high), 0 if part.op == "<=" else 1)
         return found
 
-    def _refine(self, found: dict[str, Span], x: LoopExpression, y: LoopExpression, apart: int) -> None:
-        """Note that x + apart ≤ y."""
-        low, high = (span_of(v) if isinstance(v := self.value(part), int | TypedNumber) else ANY for part in (x, y))
-        if isinstance(x, Name) and x.text in self.variables:
-            known = found.get(x.text, low)
-            highs = [n for n in (known.high, None if high.high is None else high.high - apart) if n is not None]
-            below = tuple((token, n - apart) for token, n in high.below)
-            found[x.text] = known._replace(high=min(highs, default=None), below=known.below + below)
-        if isinstance(y, Name) and y.text in self.variables:
-            known = found.get(y.text, high)
-            lows = [n for n in (known.low, None if low.low is None else low.low + apart) if n is not None]
-            found[y.text] = known._replace(low=max(lows, default=None))
-
-    @contextlib.contextmanager
-    def _where(self, refined: dict[str, Span]) -> Iterator[None]:
-        """Context in which variables have these narrower spans, until they are assigned to."""
-        before, self.refined = self.refined, self.refined | refined
-        yield
-        self.refined = before
+    def _span(self, x: LoopExpression) -> Span:
+        value = self.value(x)
+        return span_of(value) if isinstance(value, int | TypedNumber) else ANY
 
     # Expressions ------------------------------------------------------------------------------------------
 
@@ -373,13 +319,8 @@ class _FunctionTranslation(Indexing):
         raise Untranslatable(repr(x))
 
     def name(self, name: str) -> Any:
-        if name in self.variables:
-            place = self.variables[name]
-            about = self.known[name]
-            span = self.refined.get(name, about.span)
-            return TypedNumber(place.dtype, self.builder.load(place.value), span, about.token)
-        if name in self.names:
-            return self.names[name]
+        if self.is_bound(name):
+            return self.bound(name)
         first, *attributes = name.split(".")
         known = self.scope[first] if first in self.scope else BUILTINS[first]
         known = functools.reduce(getattr, attributes, known)

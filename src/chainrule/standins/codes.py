@@ -49,10 +49,10 @@ def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def writes_or_joins(code: types.CodeType) -> bool:
-    """Whether code writes into an array (by an index, in place, by a function or a keyword), or makes lists.
+    """Whether code needs the stand-ins of NumPy's functions.
 
-    So that it sees the stand-ins of NumPy's functions. A function with an argument at which NumPy's protocol does not
-    look needs its stand-in too.
+    It does if it writes into an array (by an index, in place, by a function or a keyword), makes lists, or calls a
+    function with an argument at which NumPy's protocol does not look.
     """
     return (
         _writes_entries(code)
@@ -88,7 +88,7 @@ def _words(code: types.CodeType) -> set[str]:
 
 
 def uses_arrays(function: types.FunctionType, code: types.CodeType) -> bool:
-    """Whether code may write into an array, or call a method of one that NumPy computes without asking its argument."""
+    """Whether code may write into an array, or call a method, such as `x.dot(y)`, in which NumPy does not ask y."""
     if _writes_entries(code):
         return True
     if not _METHODS_OF_ARRAYS & {*code.co_names}:
@@ -105,10 +105,11 @@ def uses_arrays(function: types.FunctionType, code: types.CodeType) -> bool:
 
 
 _METHODS_OF_ARRAYS = {"dot", "clip", "choose", "searchsorted"}
+"""Methods of plain arrays that compute without asking a recorded argument."""
 
 
 def names_called(code: types.CodeType) -> set[str]:
-    """The names that code calls, or may pass on to what calls them for each number."""
+    """The names that code calls, or may pass to a function that calls them for each number, such as `map`."""
     called = {name for name, is_called, _ in _reads(code) if is_called}
     return called | {*code.co_names} if called & {"map", *LOOP_NAMES} else called
 

@@ -32,7 +32,7 @@ def called_for_each(x: Any) -> StandIn | None:
 
 
 def _without_cache(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Recorded numbers have no hash: an equal one of another recording has another gradient."""
+    """A call that does not use the cache for recorded numbers: an equal number has another gradient elsewhere."""
     recorded = is_recorded(args) or is_recorded(kwargs)
     return (function.__wrapped__ if recorded else function)(*args, **kwargs)
 

@@ -38,7 +38,7 @@ __all__ = ["Outside"]
 
 
 class OutsideMemory(Memory):
-    """The memory of an array that plain code has too.
+    """The memory of an array that code outside of the recording has too.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class OutsideMemory(Memory):
         self.shared = False
 
     def refuse_aliases(self) -> None:
-        """Raise if a write would not show where plain code has this memory, or must not happen."""
+        """Raise if a write is not allowed, or if another array in the same memory would not change with it."""
         if not self.value.flags.writeable:
             raise ValueError("assignment destination is read-only")
         if self.shared:

@@ -80,7 +80,7 @@ __all__ = [
 
 
 def of_scipy(x: Any) -> str:
-    """The module of SciPy's that a module, function, class or object is of; "" for anything else."""
+    """The module of SciPy to which a module, function, class or object belongs; "" for anything else."""
     if isinstance(x, np.ufunc):
         return ""  # ufuncs record themselves
     if type(x) is types.BuiltinMethodType and not isinstance(x.__self__, types.ModuleType | None):

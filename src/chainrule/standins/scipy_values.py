@@ -55,13 +55,13 @@ _ARRAYS = (Array, Buffer, np.ndarray)
 def plain_values(x: Any) -> Any:
     """A tree with the plain values of recorded arrays, for the value of a step that is recorded too.
 
-    Compiled code computes such a value by the step, so nothing tells `WATCHER` of it.
+    Compiled code computes such a value by the step, so `WATCHER` is not told that it was read.
     """
     return _with_values(x, plain)
 
 
 def read_values(x: Any) -> Any:
-    """A tree with the plain values of recorded arrays, on which what follows depends without being recorded."""
+    """A tree with the plain values of recorded arrays. `WATCHER` is told: what depends on them is not recorded."""
     return _with_values(x, value_of)
 
 

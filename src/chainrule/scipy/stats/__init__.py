@@ -1,5 +1,5 @@
-"""Twins of scipy.stats: distributions, and descriptive statistics."""
+"""Twins of scipy.stats: distributions, descriptive statistics, correlation and tests, empirical distributions."""
 
-from chainrule.scipy.stats import continuous, descriptive, discrete, multivariate
+from chainrule.scipy.stats import continuous, descriptive, discrete, empirical, multivariate, student_tests
 
-__all__ = ["continuous", "descriptive", "discrete", "multivariate"]
+__all__ = ["continuous", "descriptive", "discrete", "empirical", "multivariate", "student_tests"]
