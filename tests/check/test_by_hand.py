@@ -409,3 +409,80 @@ def test_a_gradient_of_a_module_that_takes_its_parameters():
 
     report = cr.check(model, against=gradient)(torch.tensor(X))
     assert report.ok, report
+
+
+# Objects, and functions that return both ------------------------------------------------------------------------------
+
+
+def test_gradients_that_an_object_keeps_in_a_dict_are_checked_too():
+    class Net:
+        def __init__(self):
+            self.params = {"W": W.copy(), "b": np.zeros(2)}
+            self.grads = {}
+
+        def forward(self, x):
+            self.x = x
+            return x @ self.params["W"] + self.params["b"]
+
+        def backward(self, dout):
+            self.grads["W"] = self.x.T @ dout
+            self.grads["b"] = dout.sum(axis=0) * self.factor
+            return dout @ self.params["W"].T
+
+    net = Net()
+    net.factor = 1.0
+    report = cr.check(net.forward, against=net.backward)(X)
+    assert report.ok, report
+    assert [c.label for c in report.comparisons if c.reference == "by hand"] == [
+        "x",
+        "self.params['W']",
+        "self.params['b']",
+    ]
+    net.factor = 0.5
+    report = cr.check(net.forward, against=net.backward)(X)
+    assert report.mistakes[0].line.text == 'self.grads["b"] = dout.sum(axis=0) * self.factor'
+    np.testing.assert_array_equal(net.params["W"], W)
+
+
+def test_a_function_that_returns_the_loss_and_its_gradient_is_checked_against_itself():
+    def loss(w, x):
+        scores = x @ w
+        value = np.mean(scores**2)
+        dscores = 2 * scores / scores.size
+        dw = x.T @ dscores
+        return value, dw
+
+    def wrong(w, x):
+        scores = x @ w
+        value = np.mean(scores**2)
+        dscores = 2 * scores / len(scores)
+        grads = {"w": x.T @ dscores}
+        return value, grads
+
+    assert cr.check(loss, argnums="w", against=loss)(W, X).ok
+    report = cr.check(wrong, against=wrong)(W, X)
+    assert report.mistakes[0].line.text == "dscores = 2 * scores / len(scores)"
+    assert report.mistakes[0].diagnosis == "exactly 2 times too large"
+
+
+def test_what_forward_keeps_is_no_argument():
+    """self.z has a gradient self.dz, but forward sets it."""
+
+    class Layer:
+        def __init__(self):
+            self.W = W.copy()
+
+        def forward(self, x):
+            self.x, self.z = x, x @ self.W
+            return np.tanh(self.z)
+
+        def backward(self, dout):
+            self.dz = dout * (1 - np.tanh(self.z) ** 2)
+            self.dW = self.x.T @ self.dz
+            return self.dz @ self.W.T
+
+    layer = Layer()
+    layer.forward(X)
+    report = cr.check(layer.forward, against=layer.backward)(X)
+    assert report.ok, report
+    assert [c.label for c in report.comparisons if c.reference == "by hand"] == ["x", "self.W"]

@@ -62,10 +62,10 @@ def planted(name: str, folder: str, which: slice = slice(None)) -> Iterator[Foun
         path = Path(folder) / f"{name}_{n}.py"
         path.write_text(source.replace(right, wrong, 1), encoding="utf-8")
         line = source[: source.index(right) + len(right) - len(right.lstrip())].count("\n") + 1
-        yield Found(name, what, line, right.strip(), wrong.strip(), _module(path).check())
+        yield Found(name, what, line, right.strip(), wrong.strip(), module_of(path).check())
 
 
-def _module(path: Path) -> Any:
+def module_of(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -93,7 +93,7 @@ def check(
             call, args, kwargs = CheckedCall.of_network(network, argnums), tuple(network.values), {}
         else:
             call = CheckedCall.of(f, argnums, args, kwargs)
-        written = None if against is None else HandWritten.of(against, call, network)
+        written = None if against is None else HandWritten.of(against, call, network, argnums is not None)
         return _report(call if written is None else written.call, written, network)
 
     return derived_from(checked, f, "check")

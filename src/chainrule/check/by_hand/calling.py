@@ -5,7 +5,8 @@ def backward(dout, cache):          of f(x, w) -> out, cache
 def backward(dh, dc, cache):        of f(x, w) -> h, c, cache
 def backward(cache, dout):          as JAX has it: bwd(res, g)
 def backward(dout, x, w):           of f(x, w) -> out
-def backward(self, dout):           of the method forward(self, x) -> out of the same object
+def backward(self, dout):           of the method forward(self, x) -> out of the same object, which may keep self.dW
+    f itself                            if it returns L and its gradient
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.check.by_hand.names import is_cotangent, is_saved
-from chainrule.check.call import CheckedCall
+from chainrule.check.by_hand.objects import attributes_set, kept_gradients, read
+from chainrule.check.call import CheckedArgument, CheckedCall
 from chainrule.errors import GradientError
 from chainrule.layout import copied_as_it_lies
 from chainrule.node import at_line
@@ -55,12 +57,18 @@ class HandWritten:
     network: Any = None
 
     @classmethod
-    def of(cls, function: Callable[..., Any], call: CheckedCall, network: Any = None) -> HandWritten:
-        """The gradient of a call of f, by the names of its parameters."""
+    def of(
+        cls, function: Callable[..., Any], call: CheckedCall, network: Any = None, chosen: bool = False
+    ) -> HandWritten:
+        """The gradient of a call of f, by the names of its parameters. `chosen` if argnums has chosen arguments."""
         plain = cls(function, call, call, network=network)
         required, any_more = _parameters(function)
-        if _owner(function) is not None and _owner(function) is _owner(call.f if network is None else network.function):
-            return replace(plain, roles=("cotangent",) * len(required))
+        f = call.f if network is None else network.function
+        if function is f:  # it returns L and its gradient
+            return replace(plain, function=_rest(f), call=replace(call, f=_first(call.f, 1)))
+        if _owner(function) is not None and _owner(function) is _owner(f):
+            method = replace(plain, roles=("cotangent",) * len(required))
+            return method if network is not None or chosen else method._with_attributes(_owner(f))
         own = list(plain._arguments(call.leaves))
         roles = [_role(p, own) for p in required]
         positional = None in roles and "saved" not in roles and len(required) == len(own)
@@ -98,6 +106,40 @@ class HandWritten:
             return replace(self, roles=tuple(roles))
         call = replace(self.call, f=_first(self.call.f, counted))
         return replace(self, call=call, roles=tuple(roles), outputs=counted)
+
+    def _with_attributes(self, owner: Any) -> HandWritten:
+        """With the object's own arrays as further arguments: those whose gradients it keeps, as self.dW of self.W."""
+        result = self._result(self.call.leaves)
+        ones = [np.ones(np.shape(x)) for x in flatten(result)[0]]
+        self.run(self.call.leaves, ones)()
+        pairs = kept_gradients(owner)
+        for label in list(pairs):  # what forward itself sets is no argument
+            mine = np.array(read(owner, label))
+            with attributes_set(owner, {label: mine}):
+                self._result(self.call.leaves)
+                if read(owner, label) is not mine:
+                    del pairs[label]
+        if not pairs:
+            return self
+        f, own = self.whole.f, self.function
+
+        def with_attributes(*args: Any, **kwargs: Any) -> Any:
+            given = {label: kwargs.pop(label) for label in list(kwargs) if label in pairs}
+            with attributes_set(owner, given):
+                return f(*args, **kwargs)
+
+        def backward(*given: Any) -> Any:
+            cotangents, arrays = given[: -len(pairs)], given[-len(pairs) :]
+            with attributes_set(owner, dict(zip(pairs, arrays, strict=True))):
+                told = own(*cotangents)
+                found = [read(owner, pairs[label]) for label in pairs]
+            return (*(told if isinstance(told, tuple) else (told,)), *found)
+
+        with_attributes.__name__ = name_of(f)
+        further = [_attribute_argument(label, read(owner, label)) for label in pairs]
+        call = replace(self.call, f=with_attributes, arguments=(*self.call.arguments, *further))
+        assert self.roles is not None
+        return replace(self, function=backward, call=call, whole=call, roles=(*self.roles, *pairs))
 
     @property
     def takes_cotangents(self) -> bool:
@@ -161,6 +203,20 @@ class HandWritten:
         if self.network is not None:
             return self.network.named_arguments(args)
         return dict(zip([a.name for a in self.whole.arguments], [*args, *kwargs.values()], strict=True))
+
+
+def _attribute_argument(label: str, value: Any) -> CheckedArgument:
+    return CheckedArgument(label, label, (np.array(value),), (label,), lambda leaves: leaves[0], (0,))
+
+
+def _rest(f: Callable[..., Any]) -> Callable[..., Any]:
+    """What f returns after L: its gradient."""
+
+    def rest(*args: Any, **kwargs: Any) -> Any:
+        result = f(*args, **kwargs)
+        return result[1] if len(result) == 2 else tuple(result[1:])
+
+    return rest
 
 
 def _owner(function: Any) -> Any:

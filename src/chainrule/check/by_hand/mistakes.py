@@ -19,7 +19,7 @@ import numpy as np
 from chainrule.check.by_hand.diagnosis import Seen, diagnosis_of
 from chainrule.check.by_hand.names import named_by
 from chainrule.check.by_hand.truth import Origin, Truth
-from chainrule.check.by_hand.watched import Assigned, TooLong, Watched
+from chainrule.check.by_hand.watched import Assigned, Watched
 from chainrule.check.report import Mistake
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Line, Node
@@ -155,19 +155,27 @@ def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[M
     ----------
     other : the same on other inputs, which must confirm what is found; None if there are none.
     """
+    if not _can_run(case) or not case.plain.wrong:
+        return []
+    if other is not None and not _can_run(other):
+        other = None
+    return list(_Search(case, other, labels).mistakes())
+
+
+def _can_run(case: Case) -> bool:
+    """Whether the function runs on these inputs, and is short enough to be followed."""
     try:
         with asking_others():
-            runs = [case.plain] if other is None else [case.plain, other.plain]
-    except NoAnswer as none:
-        if not isinstance(none.error, TooLong):
-            raise none.error from None
-        return []
-    return list(_Search(case, other, labels).mistakes()) if runs[0].wrong else []
+            return case.plain is not None
+    except NoAnswer:
+        return False
 
 
 def mistakes_in_values(case: Case, other: Case | None, wrong: Sequence[tuple[str, Node]]) -> list[Mistake]:
     """The first of some wrong values that the user's function returned beside right gradients of the arguments."""
-    search = _Search(case, other, [])
+    if not _can_run(case):
+        return []
+    search = _Search(case, other if other is not None and _can_run(other) else None, [])
     for group in search.groups:
         for name, node in wrong:
             if group.text == name and len(group.places) == 1:

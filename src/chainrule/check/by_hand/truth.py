@@ -20,6 +20,10 @@ from chainrule.recording import Recording
 __all__ = ["NamedValues", "Truth", "broadcasts_to"]
 
 
+LARGE = 1_000_000
+"""Larger arrays are not looked up by their values."""
+
+
 class Origin(NamedTuple):
     """A recorded array, its gradient, or the part of the gradient that comes through a step."""
 
@@ -160,7 +164,7 @@ class Truth:
                 arrays += [(Origin(node, "through", step), self.part(node, step)) for step in steps]
         found: dict[tuple[int, ...], tuple[list[Origin], list[np.ndarray]]] = {}
         for origin, x in arrays:
-            if np.all(np.isfinite(x)):
+            if x.size <= LARGE and np.all(np.isfinite(x)):
                 origins, several = found.setdefault(np.squeeze(x).shape, ([], []))
                 origins.append(origin)
                 several.append(np.squeeze(x))
