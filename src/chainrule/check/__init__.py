@@ -24,6 +24,7 @@ from chainrule.check.by_hand import (
 )
 from chainrule.check.call import CheckedCall
 from chainrule.check.compare import DIFFERENCES, compare_arrays, compare_gradients, compare_values
+from chainrule.check.custom_rules import as_numpy, custom_rule
 from chainrule.check.functions import report_of, reports_of, verdict
 from chainrule.check.libraries import LIBRARIES, Unavailable
 from chainrule.check.parts import random_like
@@ -61,7 +62,8 @@ def check(
     f : a function that returns a scalar, or an array or tree of arrays; or one of PyTorch's tensors, as in `explain`,
         whose own backward pass is a reference too; or a `torch.autograd.Function`, whose `backward` is checked. Those
         that a network uses are checked each on its own: `report.functions`. A result that is not a real scalar is
-        reduced to one by fixed random weights. A block's rule is also checked for being linear in dz.
+        reduced to one by fixed random weights. Of a `jax.custom_vjp`, or a primitive of HIPS autograd, the rule is
+        checked that its author gave it. A block's rule is also checked for being linear in dz.
     argnums : the position or name of the argument, or a tuple of them; by default all of a floating type. Parameters of
         a PyTorch network have their dotted names.
     against : a gradient written by hand, called as its parameters' names say: `against(*args)`, with the arguments of
@@ -87,6 +89,11 @@ def check(
     chosen_arguments(() if argnums is None else argnums, "check")
 
     def checked(*args: Any, **kwargs: Any) -> Report:
+        if not kwargs and against is None and (rule := custom_rule(f)) is not None:
+            args = tuple(as_numpy(x) for x in args)
+            if (hand := rule.by_hand(args, argnums)) is not None:
+                return _report(hand.call, hand)
+            return _report(CheckedCall.of(rule.block(), argnums, args, {}), None)
         if not kwargs and (of_torch := function_call(f, args)) is not None:
             return report_of(of_torch, argnums, _report)
         if (network := network_of(f, args, kwargs)) is not None:

@@ -62,8 +62,9 @@ def array_of(x: Any) -> np.ndarray | None:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         return x.detach().cpu().numpy()
-    if type(x).__module__.startswith("jaxlib") or type(x).__module__.startswith("jax."):
-        return np.asarray(x) if not hasattr(x, "aval") or not hasattr(x, "_trace") else None
+    jax = sys.modules.get("jax")
+    if jax is not None and isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer):
+        return np.asarray(x)
     return None
 
 
@@ -119,6 +120,7 @@ class Watched:
         self.returned: tuple[str, Statement] | None = None
         self._put_right = put_right or {}
         self._calls = 0
+        self._open = 0  # calls that have not returned
         self._bytes = 0
 
     def run(self, f: Callable[[], Any]) -> Any:
@@ -131,12 +133,13 @@ class Watched:
         if not statements:
             return None
         call, self._calls = self._calls, self._calls + 1
+        outermost, self._open = self._open == 0, self._open + 1
         file = frame.f_code.co_filename
         code = frame.f_code
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         back = frame.f_back
-        where = (back.f_code.co_filename, back.f_lineno) if call else (file, code.co_firstlineno)
-        self._note(frame, call, where, [Target(name, name) for name in given], given=call > 0)
+        where = (file, code.co_firstlineno) if outermost else (back.f_code.co_filename, back.f_lineno)
+        self._note(frame, call, where, [Target(name, name) for name in given], given=not outermost)
         before: Statement | None = None
 
         def look(frame: Any, event: str, argument: Any) -> None:
@@ -146,8 +149,10 @@ class Watched:
                 return
             if before is not None and before.targets:
                 self._note(frame, call, (file, before.first), before.targets)
-            if event == "return" and call == 0 and before is not None and before.returned:
-                self.returned = (file, before)
+            if event == "return":
+                self._open -= 1
+                if outermost and before is not None and before.returned:
+                    self.returned = (file, before)
             before = now
 
         return look
@@ -226,4 +231,7 @@ def _put(now: Any, value: np.ndarray) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(now, torch.Tensor):
         return torch.from_numpy(np.array(value)).to(now.device)
+    jax = sys.modules.get("jax")
+    if jax is not None and isinstance(now, jax.Array):
+        return jax.numpy.asarray(value)
     return value[()] if value.ndim == 0 else np.array(value)
