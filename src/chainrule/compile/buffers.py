@@ -107,10 +107,14 @@ class Workspace:
     """Sets of buffers for one program; each call takes one and gives it back, so several threads never share one."""
 
     def __init__(self, lifetimes: Sequence[Lifetime]):
-        self.lifetimes = list(lifetimes)
+        # Kernels compare dtypes by identity; one that has been pickled is an object of its own.
+        self.lifetimes = [life._replace(dtype=np.dtype(life.dtype.str)) for life in lifetimes]
         self.chosen, self.sizes = share(self.lifetimes)
         self.nbytes = sum(self.sizes)
         self._free: deque[list[Any]] = deque()
+
+    def __reduce__(self) -> Any:
+        return Workspace, (self.lifetimes,)
 
     def take(self) -> list[Any]:
         try:

@@ -167,7 +167,9 @@ class Compiled:
         if STRICT:
             self._require_compiled(versions[:tried], recorded)
         if len(versions) < TOO_MANY:
-            self._keep(versions, tried, self._version(signature, recorded, told, args, kwargs))
+            version = self._version(signature, recorded, told, args, kwargs)
+            version.steady = not recorded.drew and version.has_plan()
+            self._keep(versions, tried, version)
         return first
 
     def _record(self, signature: Signature, names: list[str]) -> Recorded:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 
@@ -23,10 +23,13 @@ from chainrule.compile.typed import (
     IN_MEMORY,
     KINDS,
     LONG,
+    MANY_VALUES,
     TypedArray,
     TypedNumber,
+    as_it_stands,
     begun,
     contiguous,
+    loaded,
     long,
     stored,
 )
@@ -63,6 +66,8 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
     """An entry of a native program's main function."""
     _require_memory(entry)
     writer = _EntryWriter(translator, name, table, len(entry.leaves))
+    if len(entry.leaves) + len(entry.results) > MANY_VALUES:
+        as_it_stands(writer.builder.function)
     given = writer.leaves(entry.leaves)
     arrays = {k: writer.fresh(r) for k, r in enumerate(entry.results) if r.is_array}
     buffers = writer.buffers(entry.parameters)
@@ -83,12 +88,12 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
     count = len(entry.results) - len(entry.guards)
     for k, outcome in zip(range(count, len(entry.results)), entry.guards, strict=True):
         writer.guard(numbers[k], outcome)
-    objects = []
+    objects: list[Any] = []
     for k, r in enumerate(entry.results[:count]):
         if r.is_array and not r.shape:
             place = writer.builder.bitcast(writer.data(arrays[k]), IN_MEMORY[r.dtype].as_pointer())
             writer.builder.store(stored(writer.builder, numbers[k]), place)
-        objects.append(arrays[k] if r.is_array else writer.number(numbers[k], r.type))
+        objects.append(arrays[k] if r.is_array else _Number(numbers[k], r.type))
     writer.made.clear()
     structure = tuple(range(count)) if entry.structure is None else entry.structure
     writer.builder.ret(writer.built(structure, objects))
@@ -326,8 +331,46 @@ class _EntryWriter(PythonObjects):
             return self.call("PyFloat_FromDouble", self.translated.cast(number, "float64").value)
         return self.call("PyLong_FromLongLong", self.translated.cast(number, "int64").value)
 
-    def built(self, structure: Any, objects: Sequence[ir.Value]) -> ir.Value:
+    def built(self, structure: Any, objects: Sequence[Any]) -> ir.Value:
+        """The results in their structure of tuples and lists. Many numbers of one kind are made in a loop."""
         if isinstance(structure, int):
-            return objects[structure]
-        parts = [self.built(part, objects) for part in structure]
-        return self.packed("List" if isinstance(structure, list) else "Tuple", parts)
+            made = objects[structure]
+            return self.number(*made) if isinstance(made, _Number) else made
+        kind = "List" if isinstance(structure, list) else "Tuple"
+        whole = self.call(f"Py{kind}_New", LONG(len(structure)))
+        start = 0
+        for alike, run in itertools.groupby(structure, lambda part: _alike(part, objects)):
+            parts = list(run)
+            if alike is not None and len(parts) >= MANY_ALIKE:
+                self.put_numbers(whole, kind, start, [objects[part] for part in parts])
+            else:
+                for i, part in enumerate(parts, start):
+                    self.call(f"Py{kind}_SetItem", whole, LONG(i), self.built(part, objects))
+            start += len(parts)
+        return whole
+
+    def put_numbers(self, whole: ir.Value, kind: str, start: int, numbers: Sequence[_Number]) -> None:
+        """Put numbers of one kind into a tuple or a list, as objects."""
+        (dtype, _), of = numbers[0].number[:2], numbers[0].kind
+        kept = self.translated.variable(ir.ArrayType(IN_MEMORY[dtype], len(numbers)))
+        for k, number in enumerate(numbers):
+            self.builder.store(stored(self.builder, number.number), self.builder.gep(kept, [INT(0), INT(k)]))
+
+        def put(i: TypedNumber) -> None:
+            made = self.number(loaded(self.builder, dtype, self.builder.gep(kept, [LONG(0), i.value])), of)
+            self.call(f"Py{kind}_SetItem", whole, self.builder.add(i.value, LONG(start)), made)
+
+        self.translated.loop(0, len(numbers), 1, put)
+
+
+class _Number(NamedTuple):
+    """A result that is a number, and the type of the object that it becomes."""
+
+    number: TypedNumber
+    kind: str
+
+
+def _alike(part: Any, objects: Sequence[Any]) -> Any:
+    """Equal for results that are numbers of one kind; None for all others."""
+    made = objects[part] if isinstance(part, int) else None
+    return (made.number.dtype, made.kind) if isinstance(made, _Number) else None

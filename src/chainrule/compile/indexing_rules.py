@@ -84,11 +84,15 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 @INDEXING_RULES(add_to_entries)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """A number that is added to one entry; any other is expanded into a sum of two arrays."""
+    """A number that is added to one entry, or an array that is added to a part of another."""
     x, v = args
     key = node.params["key"]
-    if v.shape or len(key) != len(x.shape) or not all(type(part) is int for part in key) or x.dtype != kind_of(node):
+    if not all(isinstance(part, slice | int) for part in key) or x.dtype != kind_of(node) or not x.shape:
         return None
+    if v.shape or len(key) != len(x.shape) or not all(type(part) is int for part in key):
+        part = low.make("slice", [x], v.shape, x.dtype, key=key)
+        total = low.make("add", [part, as_dtype(low, v, x.dtype)], v.shape, x.dtype)
+        return low.make("set", [x, total], x.shape, x.dtype, key=key)
     key = tuple(part % n for part, n in zip(key, x.shape, strict=True))
     return low.make("increase", [x, as_dtype(low, v, x.dtype)], x.shape, x.dtype, key=key)
 

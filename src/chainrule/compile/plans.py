@@ -1,4 +1,4 @@
-"""Plans: native programs of long recordings, kept on disk from process to process.
+"""Plans: programs of long recordings, kept on disk from process to process.
 
 To simplify, lower, schedule and write a recording of thousands of steps takes a second; LLVM's work is in the cache
 already. So what all that came to is kept too, by the content of the recording. A decision that depended on a value is
@@ -18,16 +18,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.compile.buffers import Workspace
 from chainrule.compile.cache import keep_content, kept_content
 from chainrule.compile.program import Program
+from chainrule.compile.rolled import is_long
 from chainrule.compile.steady import Told
 from chainrule.compile.values import Value
 from chainrule.version import __version__
 
 __all__ = ["Plan", "keep", "kept", "key_of"]
-
-MANY_STEPS = 500
-"""Recordings of fewer steps are prepared in less time than it takes to look for their plan."""
 
 
 class Plan(NamedTuple):
@@ -35,7 +34,7 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
-    program : the native program; it has its text, but not its functions, which are in the cache as machine code.
+    program : the program. A native one has its text, but not its functions, which are in the cache as machine code.
     used : the positions of the inputs that it takes.
     expected : the outcomes of the guards.
     """
@@ -47,7 +46,7 @@ class Plan(NamedTuple):
 
 def key_of(told: Sequence[Told], leaves: Sequence[Any], names: Sequence[str]) -> str | None:
     """A digest of a recording, equal in every process; None if it is short, or has parts that no other process has."""
-    if len(told) < MANY_STEPS:
+    if not is_long(told):
         return None
     forms = [(type(x), np.shape(x), np.asarray(x).dtype.str) for x in leaves]
     text = repr((_identity(), forms, list(names), [(step.what, step.outcome) for step in told]))
@@ -74,9 +73,12 @@ def kept(key: str) -> Plan | None:
 
 def keep(key: str, program: Program, inputs: Sequence[Value], expected: list[tuple[str, Any]]) -> None:
     """Keep a program on disk, if that is possible."""
+    if not program.native and not all(isinstance(x, np.ndarray | Workspace) for x in program.outside.values()):
+        return  # blocks' own rules
     used = set(program.inputs)
     outputs = [Value("output", (), {}, v.shape, v.dtype, v.weak) for v in program.outputs]
-    small = replace(program, functions=[], arrays={}, inputs=[], outputs=outputs)
+    functions = [] if program.native else program.functions
+    small = replace(program, functions=functions, arrays={}, inputs=[], outputs=outputs)
     small.text = program.text
     plan = Plan(small, tuple(i for i, v in enumerate(inputs) if v in used), expected)
     with contextlib.suppress(OSError):

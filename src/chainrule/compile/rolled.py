@@ -22,7 +22,7 @@ import numpy as np
 from chainrule.array import WATCHER, Array, node_of
 from chainrule.block import unlisted_block
 from chainrule.compile.failures import CannotRoll
-from chainrule.compile.steady import Compared, told
+from chainrule.compile.steady import Compared, Told, told
 from chainrule.errors import RecordingError
 from chainrule.formula import call
 from chainrule.graph import graph_between
@@ -32,7 +32,7 @@ from chainrule.node import Node
 from chainrule.scanning import Body, Inputs, Outputs, Reads, body_of, form
 from chainrule.transforms import vjp
 
-__all__ = ["Loop", "looped", "recorded_loop", "result_of"]
+__all__ = ["Loop", "is_long", "looped", "recorded_loop", "result_of"]
 
 
 class Loop(Compared):
@@ -252,6 +252,15 @@ class Results:
 
     def array(self, number: int) -> Array:
         return Array(self(number))
+
+
+MANY_STEPS = 500
+"""Recordings of fewer steps, without loops, are compiled in less time than it takes to look for what is on disk."""
+
+
+def is_long(steps: Sequence[Told]) -> bool:
+    """Whether it saves time to keep what a recording comes to on disk."""
+    return len(steps) >= MANY_STEPS or any(step.what[0] is looped for step in steps)
 
 
 def recorded_loop(loop: Loop, operands: Sequence[Any], packed: np.ndarray | None = None, like: Any = None) -> Results:

@@ -118,13 +118,17 @@ class _Tape:
         self.constants = bytearray()
         self.known: dict[Any, _Place] = {}
         self.constants_root = self._root(None)
+        numbers = {name: x for name, x in given.items() if isinstance(x, TypedNumber)}
+        taken = writer.variable(ir.ArrayType(LONG, max(len(numbers), 1)))
+        root = self._root(taken)
+        for k, (name, x) in enumerate(numbers.items()):  # eight bytes apart
+            place = writer.builder.gep(taken, [LONG(0), LONG(k)])
+            place = writer.builder.bitcast(place, IN_MEMORY[x.dtype].as_pointer())
+            writer.builder.store(stored(writer.builder, x), place)
+            self.names[name] = _Place(root, 8 * k, x.dtype)
         for name, x in given.items():
             if isinstance(x, TypedArray):
                 self.names[name] = _whole(self._root(x.data), x.dtype, x.shape)
-            else:
-                place = writer.variable(IN_MEMORY[x.dtype])
-                writer.builder.store(stored(writer.builder, x), place)
-                self.names[name] = _Place(self._root(place), 0, x.dtype)
         self.numbers = given[NUMBERS].shape[0]
         self.used = 0
 

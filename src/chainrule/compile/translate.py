@@ -52,10 +52,12 @@ from chainrule.compile.tape import run_tape
 from chainrule.compile.typed import (
     IN_MEMORY,
     LONG,
+    MANY_VALUES,
     Overloaded,
     TypedArray,
     TypedNumber,
     Untranslatable,
+    as_it_stands,
     begun,
     contiguous,
     is_in_one_piece,
@@ -126,6 +128,8 @@ class Translator:
             function.attributes.add("nounwind")
             if name in self.apart:
                 function.attributes.add("noinline")
+            if self.scope[name].role == "program" and len(takes) > MANY_VALUES:
+                as_it_stands(function)
             body, memory = begun(function)
             parameters = iter(function.args)
             here: list[Any] = []

@@ -15,10 +15,12 @@ __all__ = [
     "IN_MEMORY",
     "KINDS",
     "LONG",
+    "MANY_VALUES",
     "Overloaded",
     "TypedArray",
     "TypedNumber",
     "Untranslatable",
+    "as_it_stands",
     "begun",
     "common",
     "contiguous",
@@ -112,6 +114,16 @@ def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
     memory, start = function.append_basic_block("memory"), function.append_basic_block("start")
     ir.IRBuilder(memory).branch(start)
     return ir.IRBuilder(start), memory
+
+
+MANY_VALUES = 200
+"""A function that takes and returns more values than this does little else: it is not optimised."""
+
+
+def as_it_stands(function: ir.Function) -> None:
+    """Let LLVM write a function as it stands: its time grows with the square of straight code."""
+    function.attributes.add("noinline")
+    function.attributes.add("optnone")
 
 
 def stored(builder: ir.IRBuilder, number: TypedNumber) -> ir.Value:

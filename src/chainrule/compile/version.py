@@ -12,6 +12,7 @@ from numpy.lib.array_utils import byte_bounds
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.failures import LEFT, CannotCompile
 from chainrule.compile.recorder import Recorded, Signature
+from chainrule.compile.rolled import is_long
 from chainrule.compile.steady import Told
 from chainrule.compile.values import Value, input_of
 from chainrule.forks import IMPORTING
@@ -32,6 +33,7 @@ class Version:
 
     def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int], told: list[Told]):
         self.steady = self.is_planned = False
+        self.key: str | None = None
         self.told = told
         self.name = name
         self.recorded: Recorded | None = recorded
@@ -53,18 +55,27 @@ class Version:
         if self.function is None:
             self.recorded, self.signature, self.constants = None, None, []
 
+    def has_plan(self) -> bool:
+        """Whether another process has compiled this very recording, and found it steady."""
+        return is_long(self.told) and self._plan()[1] is not None
+
+    def _plan(self) -> tuple[str | None, Any]:
+        """The key of the recording among plans, if it may have one, and its plan, if there is one."""
+        with IMPORTING:  # a fork waits for it
+            from chainrule.compile import plans
+
+        assert self.recorded is not None
+        assert self.signature is not None
+        if self.key is None and not self.donated:
+            self.key = plans.key_of(self.told, self.signature.leaves, self.recorded.names)
+        return self.key, None if self.key is None else plans.kept(self.key)
+
     def prepare(self) -> None:
         """Compile, if that has not been done."""
         if self.function is not None:
             return
-        with IMPORTING:  # a fork waits for it
-            from chainrule.compile import plans
-
-        recorded, signature = self.recorded, self.signature
+        recorded, key, plan = self.recorded, *self._plan()
         assert recorded is not None
-        assert signature is not None
-        key = None if self.donated else plans.key_of(self.told, signature.leaves, recorded.names)
-        plan = None if key is None else plans.kept(key)
         if plan is not None:
             self.program, self.expected = plan.program, plan.expected
             inputs = [input_of(node, name) for node, name in zip(recorded.inputs, recorded.names, strict=True)]
@@ -94,7 +105,7 @@ class Version:
         donated = [inputs[i] for i in self.donated] if overwritable else []
         self.program = write_program(self.name, inputs, outputs, None, donated, guards)
         self._load(inputs)
-        if key is not None and self.program.native:
+        if key is not None:
             plans.keep(key, self.program, inputs, self.expected)
         self._end()
 
