@@ -33,6 +33,7 @@ from chainrule.views import is_entry, view_of
 __all__ = [
     "NOT_THERE",
     "BlockLike",
+    "computed",
     "explained",
     "is_immutable",
     "not_covered",
@@ -87,28 +88,29 @@ def record(
             xp = None
     if xp is None:
         inputs, values = _in_one_library(inputs, values)
-    try:
-        if known is not None:
-            value = known
-        elif run is not None and xp is not None:
-            try:
-                value = run(*values)
-            except (ZeroDivisionError, OverflowError) as error:  # Python's numbers raise where NumPy's are infinite
-                if not PYTHON.issuperset(map(type, values)):
-                    raise
-                refused = error if is_caught() else None
-                with np.errstate(all=None if refused is None else "ignore"):
-                    value = run(*map(numpys, values)).item()
-        else:
-            value = block.forward(xp or namespace_of(values), *values, **params)
-    except ChainruleError:
-        raise
-    except Exception as error:
-        if xp is not None or not isinstance(error, NOT_THERE) or is_numpy(namespace_of(values)):
+    if known is not None:
+        value = known
+        if xp is None and _is_numpys_beside(value, values):
+            block, value = _in_numpy(block, values, params)
+    elif xp is None:
+        block, value = _in_their_library(block, values, params)
+    else:
+        try:
+            if run is None:
+                value = block.forward(xp, *values, **params)
+            else:
+                try:
+                    value = run(*values)
+                except (ZeroDivisionError, OverflowError) as error:  # Python's numbers raise where NumPy's are infinite
+                    if not PYTHON.issuperset(map(type, values)):
+                        raise
+                    refused = error if is_caught() else None
+                    with np.errstate(all=None if refused is None else "ignore"):
+                        value = run(*map(numpys, values)).item()
+        except ChainruleError:
+            raise
+        except Exception as error:
             raise explained(error, f"block {block.name}", values) from error
-        block, value = _in_numpy(block, values, params, error)
-    if xp is None and isinstance(value, np.ndarray | np.generic) and not is_numpy(namespace_of(values)):
-        block, value = _in_numpy(block, values, params)
     if type(value) not in _ONE_ARRAY:
         if isinstance(value, (tuple, list, dict)) and hasattr(block, "several"):
             return block.several(value, operands, params)
@@ -173,6 +175,31 @@ def _in_one_library(inputs: list[Any], values: list[Any]) -> tuple[list[Any], li
             else:
                 inputs[i] = values[i] = as_array_beside(values[i], others)
     return inputs, values
+
+
+def computed(block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """The result of a block for plain operands, of which some are arrays of another library than NumPy."""
+    _, values = _in_one_library(list(operands), list(operands))
+    return _in_their_library(block, values, params)[1]
+
+
+def _in_their_library(block: Any, values: list[Any], params: dict[str, Any]) -> tuple[Any, Any]:
+    """A block and its result for arrays of another library. NumPy computes it where that library cannot."""
+    xp = namespace_of(values)
+    try:
+        value = block.forward(xp, *values, **params)
+    except ChainruleError:
+        raise
+    except Exception as error:
+        if not isinstance(error, NOT_THERE) or is_numpy(xp):
+            raise explained(error, f"block {block.name}", values) from error
+        return _in_numpy(block, values, params, error)
+    return _in_numpy(block, values, params) if _is_numpys_beside(value, values) else (block, value)
+
+
+def _is_numpys_beside(value: Any, values: list[Any]) -> bool:
+    """Whether a result is NumPy's though its operands are arrays of another library."""
+    return isinstance(value, np.ndarray | np.generic) and not is_numpy(namespace_of(values))
 
 
 def _in_numpy(block: Any, values: list[Any], params: dict[str, Any], error: Exception | None = None) -> tuple[Any, Any]:
