@@ -12,7 +12,7 @@ from chainrule.explain.document import markdown_document
 from chainrule.explain.page import page
 from chainrule.explain.picture import svg
 from chainrule.explain.printers import unicode
-from chainrule.explain.steps import Explained, Gradient, Jacobian, Step, where
+from chainrule.explain.steps import Explained, Gradient, Jacobian, Step, places_of, where
 from chainrule.explain.terminal import derivation, matrix_lines, matrix_rows
 from chainrule.explain.terminal import text as as_text
 
@@ -116,7 +116,7 @@ def _jacobian_row(j: Jacobian) -> tuple[str, ...]:
     )
 
 
-HEAD = ("gradient", "step by step", "local gradient", "block", "line")
+HEAD = ("gradient", "step by step", "local gradient", "block and line")
 
 
 def _forward_row(step: Step) -> tuple[str, ...]:
@@ -139,6 +139,5 @@ def _backward_row(gradient: Gradient) -> tuple[str, ...]:
         pre([unicode(gradient.name)]),
         pre([*(f"= {line}" for line in told), *(f"  {line}" for line in more)]),
         pre(matrices),
-        text(", ".join(dict.fromkeys(f.block for f in gradient.factors))),
-        text(", ".join(dict.fromkeys(filter(None, (where(f.line) for f in gradient.factors))))),
+        pre(places_of(gradient)),
     )

@@ -26,6 +26,7 @@ __all__ = [
     "latex_equations",
     "latex_step",
     "latex_value",
+    "places_of",
     "where",
 ]
 
@@ -204,6 +205,11 @@ class Explained:
 def where(line: Line | None) -> str:
     """File name and line number of user code; empty for an expression, which has no file."""
     return "" if line is None or line.file.startswith("<expression") else line.short
+
+
+def places_of(gradient: Gradient) -> list[str]:
+    """The blocks through which a gradient comes, each with its line."""
+    return list(dict.fromkeys(f"{f.block}  {where(f.line)}".rstrip() for f in gradient.factors))
 
 
 # In LaTeX ----------------------------------------------------------------------------------------------------

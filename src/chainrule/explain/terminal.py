@@ -18,7 +18,7 @@ from chainrule.explain.effects import sentence
 from chainrule.explain.folding import Fold, folds_of
 from chainrule.explain.printers import unicode
 from chainrule.explain.remarks import remarks
-from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, where
+from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, places_of
 
 __all__ = [
     "columns",
@@ -154,9 +154,7 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
         note = "given, by gradient=…" if gradient.given else "" if one else "no influence on the loss"
         yield equation(name, told, width, style="green", note=note, more=more)
         return
-    note = ", ".join(dict.fromkeys(filter(None, (f.block for f in gradient.factors))))
-    line = where(gradient.factors[0].line)
-    yield equation(name, told, width, style="green", note=f"{note}  {line}".rstrip(), more=more)
+    yield equation(name, told, width, style="green", note="\n".join(places_of(gradient)), more=more)
     if said := sentences(gradient):
         for line in _broken(said, width - 4):
             yield _indented(line, 4, style="italic dim")
@@ -278,9 +276,9 @@ def equation(
         out.append(pieces[0], style=style if last else "")
         if i == 0 and note:
             gap = width - len(name) - 3 - len(pieces[0]) - len(note)
-            if gap >= 2 and len(pieces) == 1:
+            if gap >= 2 and len(pieces) == 1 and "\n" not in note:
                 out.append(" " * gap + note, style="magenta")
-            elif gap < 2 or len(pieces) > 1:
+            else:
                 note = _after(note, out, pieces, indent)
                 pieces = pieces[:1]
         for piece in pieces[1:]:
@@ -293,10 +291,11 @@ def equation(
 
 
 def _after(note: str, out: Text, pieces: list[str], indent: str) -> str:
-    """Write the rest of an equation, and on a line below the note that does not fit beside it."""
+    """Write the rest of an equation, and on lines below the note that does not fit beside it."""
     for piece in pieces[1:]:
         out.append("\n" + indent + "  " + piece)
-    out.append("\n" + indent + "  " + note, style="magenta")
+    for line in note.split("\n"):
+        out.append("\n" + indent + "  " + line, style="magenta")
     return ""
 
 

@@ -28,8 +28,13 @@ EXAMPLES: list[Example] = [
         x="[1, 1, 1]",
     ),
     example("Notes: a product of vectors", "z = x.T @ y", x="[1, 2, 3]", y="[3, 2, 1]"),
-    example("Notes: a matrix and a vector", "Z = W @ x\nL = sum(Z)", W="[[1, 2], [3, 4]]", x="[1, 2]"),
-    example("Notes: two matrices", "Z = X @ W\nL = sum(Z)", X="[[1, 2], [3, 4]]", W="[[1, 2], [3, 4]]"),
+    example("Notes: a matrix and a vector", "Z = W @ x\nL = sum(Z)", W="[[1, 2], [2, 1]]", x="[[1], [2]]"),
+    example(
+        "Notes: two matrices",
+        "Z = X @ W\nL = sum(Z)",
+        X="[[1, 2, 3], [3, 2, 1]]",
+        W="[[1, 2, 3], [2, 3, 1], [3, 1, 2]]",
+    ),
     example("Notes: softmax", "p = softmax(s)\nL = -sum(log(p))", s="[1, 2]"),
     example(
         "Notes: cross-entropy loss",

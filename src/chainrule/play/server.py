@@ -73,22 +73,19 @@ def _libraries() -> Any:
 
 def _socket(port: int | None) -> socket.socket:
     """A socket of this computer only."""
-    found = socket.socket()
-    if (
-        os.name == "posix"
-    ):  # a port that was left a moment ago is free; elsewhere this would share it with another program
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for wanted in (PORT, 0) if port is None else (port,):
+        found = socket.socket()
+        if os.name == "posix":  # a port that was left a moment ago is free; elsewhere two programs would share it
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((HOST, wanted))
+            found.listen()  # so that a browser that is faster than the server waits
         except OSError as error:
-            if wanted == port:
-                raise PlayError(
-                    f"port {port} cannot be used: {error.strerror}; leave --port out for a free one"
-                ) from None
+            found.close()
+            reason = error.strerror
         else:
             return found
-    raise PlayError("no port is free")
+    raise PlayError(f"port {wanted} cannot be used: {reason}; without --port a free one is taken")
 
 
 def linked(text: str, values: Mapping[str, str]) -> str:
