@@ -83,6 +83,24 @@ def test_arguments_without_a_gradient():
     assert report.mistakes[0].diagnosis.startswith("exactly 3 times too small")
 
 
+def test_functions_of_jax_nn_are_followed():
+    def swish(x):
+        s = jax.nn.sigmoid(x)
+        y = x * s
+        return y
+
+    def slope(x, g):
+        s = jax.nn.sigmoid(x)
+        dx = g * s
+        return (dx,)
+
+    f = jax.custom_vjp(swish)
+    f.defvjp(lambda x: (swish(x), x), slope)
+    report = cr.check(f)(X)
+    assert report.mistakes[0].line.text == "dx = g * s"
+    assert report.mistakes[0].diagnosis == "the contribution through s is missing"
+
+
 def test_a_function_of_jax_that_numpy_lacks_is_checked_as_a_block():
     @jax.custom_vjp
     def f(x):

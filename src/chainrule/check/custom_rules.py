@@ -7,7 +7,6 @@ The function itself is recorded as NumPy code: autograd's functions pass recorde
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
 import sys
 import types
@@ -19,6 +18,7 @@ import numpy as np
 
 from chainrule.array import value_of
 from chainrule.block.own import OwnBlock
+from chainrule.blocks import activations, normalisation
 from chainrule.check.by_hand import HandWritten
 from chainrule.check.by_hand.watched import array_of
 from chainrule.check.call import CheckedCall
@@ -155,6 +155,10 @@ def _of_jax(f: Any) -> CustomRule:
     return CustomRule(_in_numpy(plain), own, pull)
 
 
+NN = types.SimpleNamespace(**{**vars(activations), **vars(normalisation)})
+"""What stands for jax.nn: blocks of these names. Whether they compute the same is seen from the result."""
+
+
 def _as_jax(x: Any) -> Any:
     leaves, rebuild = flatten(x)
     jnp = sys.modules["jax"].numpy
@@ -186,14 +190,14 @@ def _counterpart(x: Any, done: dict[int, Any]) -> Any:
     if x is jax.numpy:
         return np
     if x is jax.nn:
-        return importlib.import_module("chainrule")
+        return NN
     if x is jax:
-        return types.SimpleNamespace(numpy=np, nn=importlib.import_module("chainrule"), jit=lambda f, **_: f)
+        return types.SimpleNamespace(numpy=np, nn=NN, jit=lambda f, **_: f)
     if isinstance(x, jax.custom_vjp):
         return _in_numpy(inspect.unwrap(x.fun), done)
     name, module = getattr(x, "__name__", ""), getattr(x, "__module__", None) or ""
     if callable(x) and module.startswith("jax"):
-        for theirs, ours in ((jax.numpy, np), (jax.nn, importlib.import_module("chainrule"))):
+        for theirs, ours in ((jax.numpy, np), (jax.nn, NN)):
             if getattr(theirs, name, None) is x:
                 return getattr(ours, name, x)
         return _in_numpy(inspect.unwrap(x), done)  # a function of the user's under jit
