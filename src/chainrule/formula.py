@@ -12,7 +12,20 @@ from typing import Any
 
 from chainrule.escape import printable
 
-__all__ = ["Formula", "call", "cases", "indicator", "name", "number", "partial", "sqrt", "total", "unit"]
+__all__ = [
+    "Formula",
+    "call",
+    "cases",
+    "indicator",
+    "name",
+    "number",
+    "partial",
+    "repeated",
+    "reshaped",
+    "sqrt",
+    "total",
+    "unit",
+]
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,11 @@ class Formula:
             return -(x * y.parts[0])
         if _is_one(x) or _is_one(y):
             return (y if _is_one(x) else x).of_shape(_broadcast(x, y))
+        if _ends_in_partial(x) and not _ends_in_partial(y):  # ∂L/∂z stands last
+            return (x.parts[0] * y) * x.parts[1]
+        inverse = x.kind == "div" and _is_one(x.parts[0]) and x.parts[1].kind != "number"
+        if inverse and y.kind != "partial" and not _ends_in_partial(y):  # 1/z · x is x/z
+            return y / x.parts[1]
         parts = (y, x) if _written_first(y) < _written_first(x) else (x, y)
         return Formula("mul", parts, shape=_broadcast(x, y))
 
@@ -87,6 +105,8 @@ class Formula:
             return (1 / y) * x
         if x.kind == "mul" and x.parts[1].kind == "partial":
             return (x.parts[0] / y) * x.parts[1]
+        if x.kind == "div" and x.parts[1] == y and y.kind in ("name", "sqrt", "norm"):
+            return x.parts[0] / (y.parts[0] if y.kind == "sqrt" else y**2)
         return Formula("div", (x, y), shape=_broadcast(x, y))
 
     def __rtruediv__(self, other: Any) -> Formula:
@@ -123,6 +143,10 @@ class Formula:
 def _written_first(f: Formula) -> int:
     """The position of a factor in a product: numbers first, ∂L/∂z last."""
     return {"number": 0, "partial": 2}.get(f.kind, 1)
+
+
+def _ends_in_partial(f: Formula) -> bool:
+    return f.kind == "mul" and f.parts[1].kind == "partial"
 
 
 def _is_one(f: Formula) -> bool:
@@ -181,6 +205,46 @@ def total(x: Formula, index: str = "") -> Formula:
     """Σ x, over the axes that the index names (all of them if it is empty)."""
     x = formula(x)
     return -total(x.parts[0], index) if x.kind == "neg" else Formula("sum", (x,), index)
+
+
+def repeated(x: Formula, shape: tuple[int, ...]) -> Formula:
+    """x, repeated as NumPy broadcasts it to a shape of one or two axes: 𝟏·s, 𝟏 vᵀ for rows and v 𝟏ᵀ for columns."""
+    x = formula(x)
+    if x.shape == shape or not 0 < len(shape) < 3:
+        return x
+    if not x.shape or set(x.shape) == {1}:
+        return x * name("𝟏", shape)
+    if len(shape) != 2 or len(x.shape) > 2:
+        return x
+    if x.kind == "neg":
+        return -repeated(x.parts[0], shape)
+    if x.kind == "mul" and set(x.parts[0].shape) <= {1}:
+        return x.parts[0] * repeated(x.parts[1].of_shape(x.shape), shape)
+    if x.kind == "div" and set(x.parts[1].shape) <= {1}:
+        return (1 / x.parts[1]) * repeated(x.parts[0].of_shape(x.shape), shape)
+    vector = x.parts[0] if x.kind == "index" and x.text in (AS_ROW, AS_COLUMN) else None
+    if len(x.shape) == 2 and x.shape[0] == 1 and shape[0] > 1:
+        return name("𝟏", shape[:1]) @ (x if vector is None else vector.T)
+    if len(x.shape) == 2 and x.shape[1] == 1 and shape[1] > 1:
+        return (x if vector is None else vector) @ name("𝟏", shape[1:]).T
+    return name("𝟏", shape[:1]) @ x.T if len(x.shape) == 1 else x
+
+
+AS_ROW, AS_COLUMN = "None, :", ":, None"
+"""How NumPy writes a vector as a matrix of one row, and of one column."""
+
+
+def reshaped(x: Formula, shape: tuple[int, ...]) -> Formula:
+    """x in another shape: a vector as a row or a column has an index as in NumPy."""
+    x = formula(x)
+    if set(shape) <= {1}:
+        return x
+    n = x.shape[0] if len(x.shape) == 1 else 0
+    if n and shape in ((1, n), (n, 1)):
+        return x.at(AS_ROW if shape[0] == 1 else AS_COLUMN).of_shape(shape)
+    if x.kind == "index" and x.text in (AS_ROW, AS_COLUMN) and len(shape) == 1:
+        return x.parts[0]
+    return call("reshape", x)
 
 
 def sqrt(x: Formula) -> Formula:

@@ -46,7 +46,7 @@ def norm_matrix(x):
 VECTORS = {  # the function, its Jacobian as it is written, and the Jacobian from mathematics, a row for each x_i
     "matvec": (matvec, "Wᵀ", lambda x: W.T),
     "softmax": (soft, "diag(p) − p pᵀ", softmax_matrix),
-    "norm": (normalised, "1/‖x‖·I − x nᵀ/‖x‖²", norm_matrix),
+    "norm": (normalised, "I/‖x‖ − x nᵀ/‖x‖²", norm_matrix),
     "tanh": (np.tanh, "diag(1 − y²)", lambda x: np.diag(1 - np.tanh(x) ** 2)),
     "times its sum": (lambda x: x * np.sum(x), "(Σ x)·I + 𝟏 xᵀ", lambda x: np.sum(x) * np.eye(2) + np.outer([1, 1], x)),
     "network": (deep, "Wᵀ diag(1 − h²) W", lambda x: W.T @ np.diag(1 - np.tanh(W @ x) ** 2) @ W),

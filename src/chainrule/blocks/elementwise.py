@@ -27,7 +27,7 @@ from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
-from chainrule.formula import call, cases, name, relation, sqrt
+from chainrule.formula import Formula, call, cases, name, relation, sqrt
 from chainrule.libraries import is_complex, is_foreign, is_inexact, is_numpy
 from chainrule.node import at_line
 
@@ -382,11 +382,30 @@ def _comparison(function, symbol):
     return _step(function, lambda x, y: relation(symbol, x, y))
 
 
+_TRUTHS = {"True": True, "1": True, "False": False, "0": False}
+
+
+def _connective(function, symbol):
+    """and, or: of conditions with their symbol, of other integers by name; of one condition twice it is that."""
+    def notation(x, y):
+        x, y = (f.parts[0] if f.kind == "indicator" else f for f in (x, y))
+        for condition, known in ((x, y), (y, x)):
+            if condition.kind == "relation" and known.text in _TRUTHS:  # as in x = z and low < high
+                return condition if _TRUTHS[known.text] == (symbol == "∧") else known
+        if x.kind != "relation" or y.kind != "relation":
+            return call(function.__name__, x, y)
+        return x if x == y else Formula("relation", (x, y), symbol, x.shape if x.ndim >= y.ndim else y.shape)
+
+    return _step(function, notation)
+
+
 sign, floor, ceil, trunc, rint = map(_step, (np.sign, np.floor, np.ceil, np.trunc, np.rint))
 floor_divide = _step(np.floor_divide)
 isfinite, isinf, isnan, signbit = map(_step, (np.isfinite, np.isinf, np.isnan, np.signbit))
-logical_not, logical_and, logical_or, logical_xor = map(_step, (np.logical_not, np.logical_and, np.logical_or, np.logical_xor))
-bitwise_and, bitwise_or, bitwise_xor, invert = map(_step, (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert))
+logical_not, logical_xor = map(_step, (np.logical_not, np.logical_xor))
+logical_and, logical_or = _connective(np.logical_and, "∧"), _connective(np.logical_or, "∨")
+bitwise_and, bitwise_or = _connective(np.bitwise_and, "∧"), _connective(np.bitwise_or, "∨")
+bitwise_xor, invert = map(_step, (np.bitwise_xor, np.invert))
 left_shift, right_shift, nextafter, spacing = map(_step, (np.left_shift, np.right_shift, np.nextafter, np.spacing))
 gcd, lcm, bitwise_count = map(_step, (np.gcd, np.lcm, np.bitwise_count))
 less, less_equal = _comparison(np.less, "<"), _comparison(np.less_equal, "≤")

@@ -11,7 +11,7 @@ from chainrule.block.dependence import moved
 from chainrule.blocks.copies import numpy_copy, order_in_memory
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
-from chainrule.formula import call
+from chainrule.formula import call, repeated, reshaped
 from chainrule.libraries import is_foreign, is_numpy
 from chainrule.node import at_line
 from chainrule.step import owned
@@ -30,7 +30,7 @@ def lead_of(dz, z):
 @library_block(
     bounds=of_operand,
     view=True,
-    notation=lambda x, shape: x if math.prod(shape) == 1 else call("reshape", x),
+    notation=reshaped,
     complex=True,
     example=example(normal(2, 3), shape=(3, 2)),
     dependence=moved,
@@ -76,7 +76,7 @@ def swapped(x):
 @library_block(
     bounds=of_operand,
     view=True,
-    notation=lambda x, shape: x,
+    notation=repeated,
     complex=True,
     example=example(normal(3), shape=(2, 3)),
     dependence=moved,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.array import Array, node_of, value_of
 from chainrule.backward import Path, pulled
+from chainrule.blocks.elementwise import divide
 from chainrule.blocks.indexing.entries import getitem
 from chainrule.explain.effects import effect_of
 from chainrule.explain.notation import formula_of, is_longer, step_formula
@@ -65,7 +67,8 @@ class RuleReader:
     def _factor(self, node: Node, index: int, dz: Node, dx: Any) -> Factor:
         operand = node.inputs[index]
         upstream = partial(self.top, self.symbols[node])
-        leaves = ChainMap({dz: upstream.of_shape(np.shape(node.value))}, self.symbols)
+        named = Without(self.symbols, node) if node.block is divide else self.symbols  # −1/m², not −z/m
+        leaves = ChainMap({dz: upstream.of_shape(np.shape(node.value))}, named)  # type: ignore[arg-type]
         simplest, rule = read_value(dx, leaves, self.constants)
         block = step_formula(node, self._written)
         matrix = local_gradient(node, index)
@@ -73,7 +76,7 @@ class RuleReader:
             local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
             upstream=upstream,
             rule=name("…") if rule is None else rule,
-            numbers=None if rule is None else self._numbers(simplest, dz, matrix),
+            numbers=None if rule is None else self._numbers(rule, simplest, dz, upstream, matrix),
             value=value_of(dx),
             block=node.block.name,
             matrix=matrix if matrix is not None and matrix.size > 1 else None,
@@ -89,22 +92,63 @@ class RuleReader:
             return self.constants(x)
         return self.symbols[x] if x in self.symbols else self.constants(x.value)
 
-    def _numbers(self, dx: Any, dz: Node, matrix: np.ndarray | None) -> Formula | None:
+    def _numbers(self, rule: Formula, dx: Any, dz: Node, upstream: Formula, matrix: np.ndarray | None) -> Any:
         """The rule with numbers in place of names: for scalars, local gradient times upstream, as by hand."""
         if matrix is not None and matrix.size == 1:
             return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
         if type(dx) is not Array:
             return None
         used = nodes_above(node_of(dx), ChainMap({dz: name("")}, self.symbols))
-        leaves: dict[Node, Formula] = {}
+        numbers: dict[Formula, Formula] = {}
         for node in used:
             if node in self.symbols or node is dz:
                 if not _fits_a_line(node.value):
                     return None
-                leaves[node] = _number(node.value)
+                numbers[_bare(upstream if node is dz else self.symbols[node])] = _number(node.value)
             elif node.block is getitem and np.size(node.value) == 1:
-                leaves[node] = _number(node.value)
-        return formula_of(node_of(dx), leaves, self.constants)
+                numbers[_bare(step_formula(node, self._written))] = _number(node.value)
+        return _with_numbers(rule, numbers)
+
+
+class Without(Mapping[Node, Formula]):
+    """A map without one of its keys."""
+
+    def __init__(self, whole: Mapping[Node, Formula], key: Node):
+        self.whole, self.key = whole, key
+
+    def __getitem__(self, key: Node) -> Formula:
+        if key is self.key:
+            raise KeyError(key)
+        return self.whole[key]
+
+    def __iter__(self) -> Iterator[Node]:
+        return (key for key in self.whole if key is not self.key)
+
+    def __len__(self) -> int:
+        return len(self.whole) - (self.key in self.whole)
+
+
+def _bare(f: Formula) -> Formula:
+    """A formula without its shape, so that it can be compared."""
+    return Formula(f.kind, tuple(map(_bare, f.parts)), f.text)
+
+
+def _with_numbers(f: Formula, numbers: Mapping[Formula, Formula]) -> Formula:
+    """A formula with numbers in place of some of its parts, in the order in which it is written."""
+    found = numbers.get(_bare(f))
+    if found is not None:
+        return found
+    parts = [part if f.kind == "call" and not i else _with_numbers(part, numbers) for i, part in enumerate(f.parts)]
+    match f.kind:
+        case "add":
+            return (parts[0] + parts[1]).of_shape(f.shape)
+        case "sub":
+            return (parts[0] - parts[1]).of_shape(f.shape)
+        case "neg":
+            return (-parts[0]).of_shape(f.shape)
+        case "mul" if parts[1].kind == "neg" or _bare(number("1")) in map(_bare, parts):
+            return (parts[0] * parts[1]).of_shape(f.shape)
+    return replace(f, parts=tuple(parts)) if parts else f
 
 
 def read_value(

@@ -39,6 +39,7 @@ UNBROKEN = 10_000
 """The width of a console that breaks nothing."""
 GAPS, LEAST = 12, 12
 """The columns between those of the forward table, and the least width of a formula there."""
+LONGEST_SENTENCE = 200
 MOST_TERMS = 4
 """Of a sum of more terms than this only the first ones and the last are shown."""
 
@@ -202,6 +203,8 @@ def sentences(gradient: Gradient) -> str:
     if len(told) < len(gradient.factors) or len(told) > MOST_TERMS:
         return ""
     joined = "; plus ".join(dict.fromkeys(told))
+    if len(joined) > LONGEST_SENTENCE:
+        return ""
     return f"{joined[0].upper()}{joined[1:]}."
 
 
@@ -301,17 +304,16 @@ def _after(note: str, out: Text, pieces: list[str], indent: str) -> str:
 
 def _broken(line: str, width: int) -> list[str]:
     """A line, broken at spaces where it is longer than the width, but not inside of a row of numbers."""
-    pieces = []
-    while len(line) > max(width, 20):
-        spaces = [i for i in range(1, len(line)) if line[i] == " " and _is_between(line, i)]
-        cut = max((i for i in spaces if i < max(width, 20)), default=min(spaces, default=0))
-        if cut <= 0:
-            break
-        pieces.append(line[:cut])
-        line = line[cut + 1 :]
-    return [*pieces, line]
-
-
-def _is_between(line: str, place: int) -> bool:
-    """Whether no bracket [ is open at a place of a line."""
-    return line.count("[", 0, place) == line.count("]", 0, place)
+    pieces: list[str] = []
+    start, cut, depth = 0, 0, 0  # where the piece begins, the last space at which it may end, how many [ are open
+    for i, sign in enumerate(line):
+        depth += (sign == "[") - (sign == "]")
+        if sign == " " and not depth:
+            if i - start >= max(width, 20) and cut > start:
+                pieces.append(line[start:cut])
+                start = cut + 1
+            cut = i
+    if len(line) - start > max(width, 20) and cut > start:
+        pieces.append(line[start:cut])
+        start = cut + 1
+    return [*pieces, line[start:]]

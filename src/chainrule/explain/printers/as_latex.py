@@ -11,7 +11,7 @@ from chainrule.formula import Formula
 __all__ = ["latex", "latex_name", "latex_rows"]
 
 FUNCTIONS = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min det".split())
-RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "="}
+RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "=", "∧": r"\land", "∨": r"\lor"}
 TIMES = {"⊙": r"\odot", "×": r"\times", "·": r"\cdot"}
 
 
