@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.blocks.elementwise import bitwise_and, bitwise_or, greater, less
 from chainrule.explain.printers import latex, mathml, unicode
 from chainrule.formula import name, repeated, reshaped
 from explain.read_formula import value_of_formula
@@ -61,9 +62,9 @@ def test_conditions_are_joined_by_signs():
     rule = rules(lambda x: np.sum(cr.special.xlogy(x, x)), z)["∂L/∂x"]
     assert "∧" in rule or "=" in rule
     both = (name("x") + 1).of_shape(())
-    from chainrule.blocks.elementwise import bitwise_and, greater, less
-
     made = bitwise_and.notation(greater.notation(both, 0), less.notation(both, 1))
+    either = bitwise_or.notation(greater.notation(both, 2), made)
+    assert unicode(bitwise_and.notation(either, made)).startswith("(x + 1 > 2 ∨ (x + 1 > 0")
     assert unicode(made) == "x + 1 > 0 ∧ x + 1 < 1"
     assert r"\land" in latex(made)
     assert "∧" in mathml(made)

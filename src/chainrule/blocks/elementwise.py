@@ -390,7 +390,7 @@ def _connective(function, symbol):
     def notation(x, y):
         x, y = (f.parts[0] if f.kind == "indicator" else f for f in (x, y))
         for condition, known in ((x, y), (y, x)):
-            if condition.kind == "relation" and known.text in _TRUTHS:  # as in x = z and low < high
+            if condition.kind == "relation" and known.kind == "number" and known.text in _TRUTHS:  # as in x = z and low < high
                 return condition if _TRUTHS[known.text] == (symbol == "∧") else known
         if x.kind != "relation" or y.kind != "relation":
             return call(function.__name__, x, y)

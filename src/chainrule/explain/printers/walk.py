@@ -77,6 +77,7 @@ BINDS = {
     "pow": POWER,
     "transpose": POWER,
 }
+CONNECTIVES = ("∧", "∨")
 PLACES: dict[str, tuple[int, ...]] = {
     "add": (SUM, SUM + 1),
     "sub": (SUM, SUM + 1),
@@ -102,6 +103,9 @@ def _places(f: Formula, kind: str, parts: Sequence[Formula], is_a_line: bool) ->
             return _factor(parts[0], PRODUCT), _factor(parts[1], POWER)
         case "index" | "transpose" | "inverse transpose":
             return (_base(parts[0]),)
+        case "relation" if f.text in CONNECTIVES:
+            mixed = (p.kind == "relation" and p.text in CONNECTIVES and p.text != f.text for p in parts)
+            return tuple(PARENTHESES if m else FREE for m in mixed)
         case "pow":
             return _base(parts[0]), ATOM if is_a_line and not f.text and not is_integer(parts[1]) else FREE
     return (ON_A_LINE if is_a_line else PLACES).get(kind, (FREE,) * len(parts))
