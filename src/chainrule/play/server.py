@@ -58,7 +58,14 @@ def serve(linked: str = "", port: int | None = None, show: bool = True) -> None:
     print(f"The playground is at {address}\nCtrl-C ends it.", flush=True)
     if show:
         threading.Timer(0.3, webbrowser.open, (address,)).start()
-    config = uvicorn.Config(application(port, token), log_level="warning", server_header=False, ws="none")
+    config = uvicorn.Config(
+        application(port, token),
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=64,
+    )
     uvicorn.Server(config).run([listening])
 
 
