@@ -127,7 +127,7 @@ Its rules raise `Unreachable` if NumPy cannot compute with these arrays.
 """
 
 pulled_in_numpy = Above()
-"""The gradients of the given block's operands, by NumPy: `pulled_in_numpy(block, dz, operands, params, wanted)`."""
+"""The gradients of the given block's operands, by NumPy: `pulled_in_numpy(block, dz, z, operands, params, wanted)`."""
 
 under_another_value = Above()
 """A recorded result with other last digits, as a new step: rules such as that of max compare result and operands."""

@@ -27,7 +27,7 @@ from chainrule.answers import ANSWERS, from_objects
 from chainrule.errors import RecordingError
 from chainrule.hints import attribute_hint
 from chainrule.instead import function_to_write_instead
-from chainrule.layout import copied_as_it_lies
+from chainrule.layout import copied_as_it_lies, flags_of
 from chainrule.libraries import PLAIN, copied, is_complex, is_foreign, numpy_dtype
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
@@ -194,7 +194,7 @@ class Array(Methods, metaclass=ArrayClass):
 
     @property
     def flags(self) -> Any:
-        return read(self._node).flags  # those of `value` would say that it is read-only
+        return flags_of(read(self._node))  # those of `value` would say that it is read-only
 
     @property
     def device(self) -> Any:

@@ -273,7 +273,7 @@ def _pull_in_library(
     except NOT_THERE as error:
         lacks = error
     try:
-        return pulled_in_numpy(block, dz, operands, params, wanted)
+        return pulled_in_numpy(block, dz, z, operands, params, wanted)
     except Unreachable as why:
         raise not_covered(block, xp, f"its backward rule: {lacks}", str(why)) from why
 
@@ -289,8 +289,13 @@ def _unknown_after_overflow(
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
-    if not plain.any(infinite) or not all(plain.all(plain.isfinite(i.value)) for i in inputs if is_inexact(i.value)):
-        return grads
+    finite = (plain.all(plain.isfinite(i.value)) for i in inputs if is_inexact(i.value))
+    if not is_foreign(infinite):
+        if not plain.any(infinite) or not all(finite):
+            return grads
+    else:  # its values may be unknown yet, as under jax.jit
+        for known in finite:
+            infinite = infinite & known
     unknown = []
     for operand, dx in zip(node.inputs, grads, strict=False):
         if dx is not None and is_inexact(operand.value):

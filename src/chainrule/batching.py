@@ -11,7 +11,7 @@ from chainrule.array import Array, form_of
 from chainrule.errors import GradientError
 from chainrule.libraries import is_foreign, namespace_of
 from chainrule.node import at_line
-from chainrule.recording import name_of, needs_function
+from chainrule.recording import computed, name_of, needs_function
 from chainrule.transforms import derived_from
 from chainrule.trees import flatten
 
@@ -63,7 +63,7 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Callab
         for i in range(count):
             sample = [x if axis is None else _entry(x, axis, i) for x, axis in zip(leaves, places, strict=True)]
             given, named = rebuild(sample)
-            results.append(f(*given, **named))
+            results.append(computed(f, given, named))
         return _stacked(results, out_axes)
 
     return derived_from(mapped, f, "vmap")

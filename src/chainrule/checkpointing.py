@@ -11,8 +11,9 @@ import numpy as np
 from chainrule.array import Array, form_of
 from chainrule.block.own import OwnBlock
 from chainrule.errors import GradientError
+from chainrule.libraries import as_numpy
 from chainrule.node import at_line
-from chainrule.recording import name_of, needs_function
+from chainrule.recording import computed, name_of, needs_function
 from chainrule.transforms import vjp
 from chainrule.trees import flatten
 
@@ -40,7 +41,7 @@ class Checkpoint(OwnBlock):
             return value if self.results is None else self.results.packed(xp, value)
 
         value, pullback = vjp(again, *(operands[i] for i in chosen))
-        if not np.array_equal(form_of(value), form_of(z), equal_nan=True):
+        if not np.array_equal(as_numpy(form_of(value)), as_numpy(form_of(z)), equal_nan=True):
             raise GradientError(
                 f"checkpoint: {self.name} gave another result when it was computed again for the backward pass; does "
                 "it draw random numbers, or use something that has changed? Give it what it needs as arguments"
@@ -90,7 +91,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             for i, x in zip(places, operands, strict=True):
                 full[i] = x
             new_args, new_kwargs = rebuild(full)
-            return f(*new_args, **new_kwargs)
+            return computed(f, new_args, new_kwargs)
 
         run.__name__ = name_of(f)
         return Checkpoint(run)(*(leaves[i] for i in places))

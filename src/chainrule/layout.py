@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["copied_as_it_lies", "is_contiguous", "laid_out_as", "layout_of"]
+__all__ = ["copied_as_it_lies", "flags_of", "is_contiguous", "laid_out_as", "layout_of"]
 
 
 def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
@@ -49,6 +49,14 @@ def layout_of(x: np.ndarray) -> tuple[int, ...]:
         inner, gapless = strides[i] * x.shape[i], stride * x.shape[i]
         strides[i] *= -1 if x.strides[i] < 0 else 1
     return tuple(strides)
+
+
+def flags_of(x: Any) -> Any:
+    """The flags of an array; for one of another library, which has none, those of C's order."""
+    return x.flags if hasattr(x, "flags") else _OF_C
+
+
+_OF_C = np.empty((2, 2)).flags
 
 
 def is_contiguous(x: Any) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "PLAIN",
     "PYTHON",
     "as_array_beside",
+    "as_numpy",
     "as_numpy_number",
     "copied",
     "dtype_of",
@@ -280,6 +281,23 @@ def as_array_beside(x: Any, others: list[Any]) -> Any:
         return x if dtype is None else x.astype(dtype)
     made = xp.asarray(np.array(x), dtype=dtype)
     return made if isinstance(xp, _Adapted) else api.to_device(made, api.device(others[0]))
+
+
+def as_numpy(x: Any) -> Any:
+    """An array of another library as NumPy's, in single precision if its dtype is not one of NumPy's own.
+
+    Anything else unchanged.
+    """
+    import array_api_compat as api
+
+    if not is_foreign(x):
+        return x
+    if api.is_torch_array(x):
+        x = x.detach().cpu().resolve_conj().resolve_neg()
+        dtype = numpy_dtype(x.dtype)
+        return (x if isinstance(dtype, np.dtype) and dtype.kind != "V" else x.float()).numpy().copy()
+    array = np.array(x) if hasattr(x, "__array__") else np.array(np.from_dlpack(x))
+    return array.astype(np.float32) if array.dtype.kind == "V" and is_inexact(array) else array
 
 
 def copied(x: Any) -> Any:

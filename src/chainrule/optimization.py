@@ -16,7 +16,7 @@ from chainrule.errors import GradientError
 from chainrule.forks import imported
 from chainrule.jacobians import hessian, hvp, jacobian
 from chainrule.node import at_line
-from chainrule.recording import needs_function
+from chainrule.recording import needs_function, with_numpys_arrays
 from chainrule.standins.scipy_functions import holds_recorded_values
 from chainrule.transforms import value_and_grad
 from chainrule.trees import ravel
@@ -46,7 +46,8 @@ def minimize(
     Parameters
     ----------
     f : a function `f(x, *args)` that returns a scalar.
-    x0 : where to start: an array, or nested tuples, lists, dicts and dataclasses of arrays.
+    x0 : where to start: an array, or nested tuples, lists, dicts and dataclasses of arrays. Arrays of other libraries
+        become NumPy's.
     method : one of SciPy's. It gets the gradient, the Hessian, or products with the Hessian, as it needs them.
     bounds : a pair of trees like x0, or of numbers, None for no bound: `(lower, upper)`.
     constraints : dicts of `"type"` (`"eq"`, `"ineq"`), `"fun"` and `"args"`, as SciPy's; `fun` takes trees.
@@ -68,6 +69,7 @@ def minimize(
     np.float64(6.0)
     """
     needs_function(f, "minimize")
+    (x0, args), _ = with_numpys_arrays((x0, args), {})
     vector, unravel = ravel(x0)
 
     def of_vector(v: Any) -> Any:
@@ -121,6 +123,7 @@ def least_squares(
     (2.0, 3.0)
     """
     needs_function(f, "least_squares")
+    (x0, args), _ = with_numpys_arrays((x0, args), {})
     vector, unravel = ravel(x0)
 
     def residuals(v: Any) -> Any:
@@ -165,6 +168,7 @@ def root(
     1.414213562
     """
     needs_function(f, "root")
+    (x0, args), _ = with_numpys_arrays((x0, args), {})
     vector, unravel = ravel(x0)
 
     def of_vector(v: Any) -> Any:

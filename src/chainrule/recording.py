@@ -19,6 +19,7 @@ from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.libraries import (
     PLAIN,
     as_array_beside,
+    as_numpy,
     copied,
     dtype_of,
     is_complex,
@@ -26,7 +27,7 @@ from chainrule.libraries import (
     is_inexact,
     namespace_of,
 )
-from chainrule.node import NO_PARAMS, Node, at_line
+from chainrule.node import NO_PARAMS, Node, at_line, is_internal
 from chainrule.operands import class_name, holds_numbers, result, to_write_instead
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
@@ -96,6 +97,26 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
         if not isinstance(x, int) and not hasattr(x, "dtype"):
             hint = "give an array, a number, or nested tuples, lists, dicts or dataclasses of them"
         raise GradientError(f"{what} is of type {kind}, which has no gradient; {hint}" + at_line())
+
+
+def with_numpys_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with arrays of other libraries as NumPy's, for those who show numbers or compare them."""
+    leaves, rebuild = flatten((args, kwargs))
+    if not any(type(x) not in PLAIN and type(x) is not Array and is_foreign(x) for x in leaves):
+        return args, kwargs
+    return rebuild([x if type(x) is Array else as_numpy(x) for x in leaves])
+
+
+def computed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """f(*args, **kwargs), as NumPy code is computed with arrays of other libraries: recorded, for the result alone."""
+    leaves = flatten((args, kwargs))[0]
+    if any(type(x) is Array for x in leaves) or not any(type(x) not in PLAIN and is_foreign(x) for x in leaves):
+        return f(*args, **kwargs)
+    if is_internal(getattr(getattr(f, "__code__", None), "co_filename", "")):
+        return f(*args, **kwargs)  # a transform of chainrule's, which takes them as they are
+    chosen = [(i, "") for i, x in enumerate(args) if any(map(is_inexact, flatten(x)[0]))]
+    chosen += [(-1, name) for name, x in kwargs.items() if any(map(is_inexact, flatten(x)[0]))]
+    return record_call(f, tuple(chosen), args, kwargs).result()
 
 
 def needs_function(f: Any, what: str) -> None:

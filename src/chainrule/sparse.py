@@ -21,7 +21,7 @@ from chainrule.errors import GradientError
 from chainrule.graph import graph_between
 from chainrule.libraries import is_complex
 from chainrule.node import Node, at_line
-from chainrule.recording import Recording, name_of, positions_of, record_call
+from chainrule.recording import Recording, name_of, positions_of, record_call, with_numpys_arrays
 from chainrule.transforms import derived_from, grad, transposed_pull
 
 __all__ = ["SparseMatrix", "sparse_hessian", "sparse_jacobian"]
@@ -193,6 +193,7 @@ def sparse_jacobian(f: Callable[P, Any], argnums: int | str = 0) -> Callable[P, 
     positions = positions_of(f, argnums, "sparse_jacobian")
 
     def differentiated(*args: Any, **kwargs: Any) -> SparseMatrix:
+        args, kwargs = with_numpys_arrays(args, kwargs)  # the result is SciPy's
         recording = record_call(f, positions, args, kwargs)
         pattern = _pattern(recording, "sparse_jacobian", name_of(f))
         rows, columns = pattern.nonzero()

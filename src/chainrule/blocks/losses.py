@@ -15,6 +15,7 @@ from chainrule.blocks.integers import labels_fit, step
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.errors import BlockError
+from chainrule.libraries import as_numpy
 from chainrule.node import at_line
 
 IGNORED = -100
@@ -66,7 +67,7 @@ def check_label(scores, label, ignore_index=None):
         return label
     if is_recorded(label) and _fits(scores, label, ignore_index):
         return label
-    label = np.asarray(value_of(label))
+    label = np.asarray(as_numpy(value_of(label)))
     classes = scores.shape[-1] if scores.ndim else 0
     if label.dtype.kind not in "iu":
         raise BlockError(f"the label must be an integer class index, not {label.dtype}" + at_line())

@@ -37,7 +37,7 @@ from chainrule.layout import copied_as_it_lies, laid_out_as
 from chainrule.libraries import as_numpy_number, is_complex, is_inexact
 from chainrule.node import Node, at_line
 from chainrule.pytorch import function_call, network_of
-from chainrule.recording import Argnums, chosen_arguments, needs_function, record_call
+from chainrule.recording import Argnums, chosen_arguments, needs_function, record_call, with_numpys_arrays
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 
@@ -99,6 +99,7 @@ def check(
         if (network := network_of(f, args, kwargs)) is not None:
             call, args, kwargs = CheckedCall.of_network(network, argnums), tuple(network.values), {}
         else:
+            args, kwargs = with_numpys_arrays(args, kwargs)
             call = CheckedCall.of(f, argnums, args, kwargs)
         written = None if against is None else HandWritten.of(against, call, network, argnums is not None)
         return _report(call if written is None else written.call, written, network)

@@ -15,7 +15,7 @@ from chainrule.errors import RecordingError
 from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.layout import layout_of
-from chainrule.libraries import PLAIN
+from chainrule.libraries import PLAIN, is_foreign, library_of, namespace_of
 from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import Rolls, checked_result, name_of
 from chainrule.sharing import sharing_pairs
@@ -122,9 +122,13 @@ def signature_of(
                 "cr.dropout(x, p, mask=mask)" + at_line()
             )
         else:
+            why, instead = "because nobody can tell when it changes", "give arrays, numbers, strings, or trees of them"
+            if is_foreign(leaf):
+                why, instead = "for the machine code takes NumPy's arrays", "give it np.asarray(x)"
+                if library_of(namespace_of((leaf,))) == "jax":
+                    instead += ", or write jax.jit(cr.to_jax(f)), which XLA compiles"
             raise RecordingError(
-                f"{name}: an argument of type {kind.__name__} cannot be compiled, because nobody can tell when it "
-                "changes; give arrays, numbers, strings, or trees of them" + at_line()
+                f"{name}: an argument of type {kind.__name__} cannot be compiled, {why}; {instead}" + at_line()
             )
         leaves.append(leaf)
         at.append(i)

@@ -26,7 +26,15 @@ from chainrule.imperative import sources_of
 from chainrule.layout import copied_as_it_lies
 from chainrule.node import Node, at_line, user_frame
 from chainrule.pytorch import network_of
-from chainrule.recording import Argnums, Recording, needs_function, positions_of, record_call, scalar_loss
+from chainrule.recording import (
+    Argnums,
+    Recording,
+    needs_function,
+    positions_of,
+    record_call,
+    scalar_loss,
+    with_numpys_arrays,
+)
 from chainrule.standins.buffer import Buffer
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.arguments import bound_arguments, has_floats
@@ -232,6 +240,7 @@ def explain(f: Any, argnums: Argnums | None = None, *, gradient: Any = None) -> 
     def explained_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Explanation:
         if (network := network_of(f, args, kwargs)) is not None:
             return explain_network(network, argnums)
+        args, kwargs = with_numpys_arrays(args, kwargs)
         call = kept_call(f, args, kwargs)
         recording, plain, scopes = recorded_with_names(f, args, kwargs, argnums)
         taken = {*plain, *(node.name for node in (*recording.inputs, *recording.path.between))}

@@ -25,6 +25,9 @@ from chainrule.trees import flatten
 __all__ = ["InNumpy", "NumpyFunction", "in_numpy"]
 
 
+Forms = Sequence[tuple[tuple[int, ...], Any]]
+
+
 class NumpyFunction:
     """A function of NumPy's arrays with its derivatives, which are such functions themselves.
 
@@ -34,12 +37,14 @@ class NumpyFunction:
     ----------
     f : the function of NumPy's arrays; chainrule can differentiate it.
     entrywise : whether each entry of its result depends on one entry of each operand only.
+    forms : the shapes and dtypes of the results if they are known before a call, else None.
     rebuild : makes of the leaves what f returns; set by a call.
     """
 
-    def __init__(self, f: Callable[..., Any], entrywise: bool = False):
+    def __init__(self, f: Callable[..., Any], entrywise: bool = False, forms: Forms | None = None):
         self.f = f
         self.entrywise = entrywise
+        self.forms = forms
         self.rebuild: Callable[[list[Any]], Any] = list
 
     def __call__(self, *operands: Any) -> tuple[Any, ...]:
@@ -58,7 +63,7 @@ class NumpyFunction:
 
         return of_some
 
-    def pulled(self, places: Sequence[int], count: int) -> NumpyFunction:
+    def pulled(self, places: Sequence[int], count: int, forms: Forms | None = None) -> NumpyFunction:
         """The gradients of some of the `count` operands: a function of the operands and the results' cotangents."""
 
         def gradients(*given: Any) -> Any:
@@ -66,7 +71,7 @@ class NumpyFunction:
             z, pullback = vjp(self._differentiable(places, operands), *(operands[i] for i in places))
             return pullback(tuple(map(_as_cotangent, cotangents, z)))
 
-        return NumpyFunction(gradients)
+        return NumpyFunction(gradients, forms=forms)
 
     def pushed(self, places: Sequence[int], count: int) -> NumpyFunction:
         """The tangents of the results: a function of the `count` operands and the tangents of some of them."""
@@ -92,7 +97,9 @@ def _as_cotangent(dz: Any, z: Any) -> Any:
     return np.real(dz) if is_complex(dz) and not is_complex(z) else dz
 
 
-def in_numpy(f: Callable[..., Any], operands: Sequence[Any], entrywise: bool = False) -> Any:
+def in_numpy(
+    f: Callable[..., Any], operands: Sequence[Any], entrywise: bool = False, forms: Forms | None = None
+) -> Any:
     """f(*operands) for a function of NumPy's arrays, as a step of the library that the operands are of.
 
     Raises Unreachable if NumPy cannot compute with the arrays of that library, or on their device.
@@ -114,7 +121,7 @@ def in_numpy(f: Callable[..., Any], operands: Sequence[Any], entrywise: bool = F
         library = "jax"
     else:
         raise Unreachable("give it NumPy's: np.asarray(x)")
-    function = NumpyFunction(of_arrays, entrywise)
+    function = NumpyFunction(of_arrays, entrywise, forms)
     leaves = imported(f"chainrule.in_numpy.for_{library}").call(function, arrays)
     return function.rebuild(list(leaves))
 
@@ -145,7 +152,9 @@ class InNumpy(Block):
         places = [i for i, want in enumerate(wanted) if want]
         function, given = NumpyFunction(partial(self.function, **params)), (*operands, dz)
         if not any(type(x) is Array for x in given):
-            found = in_numpy(function.pulled(places, len(operands)), given)
+            lead = dz.shape[: dz.ndim - len(z.shape)]
+            forms = [(tuple(lead + operands[i].shape), operands[i].dtype) for i in places]
+            found = in_numpy(function.pulled(places, len(operands)), given, forms=forms)
         else:  # a block for each gradient, so that it can be differentiated again
             each = [function.pulled([i], len(operands)) for i in places]
             found = [record(InNumpy(partial(_only, f), f"{self.name}_backward"), given) for f in each]
@@ -176,6 +185,6 @@ _BLOCKS: dict[Block, InNumpy] = {}
 
 @pulled_in_numpy.is_
 def _pulled_in_numpy(
-    block: Block, dz: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
+    block: Block, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
 ) -> Sequence[Any]:
-    return _block_in_numpy(block).pull(None, dz, None, operands, params, wanted)
+    return _block_in_numpy(block).pull(None, dz, z, operands, params, wanted)

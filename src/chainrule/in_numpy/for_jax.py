@@ -27,9 +27,19 @@ def call(f: NumpyFunction, arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 def _forms(f: NumpyFunction, arrays: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
     """The shapes and dtypes of the results: those for some other numbers, for the values are not known yet."""
+    if f.forms is not None:
+        return [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in f.forms]
     rng = np.random.default_rng(0)
-    some = [_array(rng.uniform(0.2, 0.8, x.shape).astype(x.dtype)) for x in arrays]
+    some = [_array(_of_shape(rng, x.shape).astype(x.dtype)) for x in arrays]
     return [jax.ShapeDtypeStruct(np.shape(z), _dtype(z, arrays)) for z in f(*some)]
+
+
+def _of_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Some numbers; square matrices are symmetric and positive definite, so that functions of these take them."""
+    x = rng.uniform(0.2, 0.8, shape)
+    if len(shape) > 1 and shape[-1] == shape[-2]:
+        x = (x + np.swapaxes(x, -1, -2)) / 2 + shape[-1] * np.eye(shape[-1])
+    return x
 
 
 def _dtype(z: Any, arrays: Sequence[Any]) -> Any:
@@ -84,7 +94,8 @@ def _reverse(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
         for form, g in zip(forms, cotangents, strict=True):
             if jnp.issubdtype(form.dtype, jnp.inexact):
                 dz.append(jnp.conj(jnp.zeros(form.shape, form.dtype) if isinstance(g, SymbolicZero) else g))
-        found = dict(zip(places, call(f.pulled(tuple(places), len(arrays)), (*arrays, *dz)), strict=True))
+        like = [(arrays[i].shape, arrays[i].dtype) for i in places]
+        found = dict(zip(places, call(f.pulled(tuple(places), len(arrays), like), (*arrays, *dz)), strict=True))
         return tuple(jnp.conj(found[i]) if i in found else None for i in range(len(arrays)))
 
     step.defvjp(forward, backward, symbolic_zeros=True)

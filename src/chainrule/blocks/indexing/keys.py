@@ -25,6 +25,7 @@ from chainrule.blocks.indexing.entries import (
 )
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
+from chainrule.layout import flags_of
 from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
 from chainrule.step import owned, read_only, record, record_write
@@ -228,10 +229,10 @@ def numpy_sort(a, axis=-1, kind=None, order=None, *, stable=None):
         a, axis = np.ravel(a), -1
     if not a.ndim:
         raise np.exceptions.AxisError("a number has no axis to sort along" + at_line())
-    if a.ndim > 1 and form_of(a).flags.fnc:  # the result keeps Fortran's order, which decides what is a view of it
+    if a.ndim > 1 and flags_of(form_of(a)).fnc:  # the result keeps Fortran's order, which decides what is a view of it
         return owned(np.transpose(numpy_sort(np.transpose(a), a.ndim - 1 - axis % a.ndim, kind, stable=stable)))
     z = owned(numpy_take_along_axis(a, numpy_argsort(a, axis=axis, kind=kind or "stable"), axis))
-    z._unsure = not form_of(a).flags.c_contiguous
+    z._unsure = not flags_of(form_of(a)).c_contiguous
     return z
 
 
