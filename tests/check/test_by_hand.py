@@ -486,3 +486,36 @@ def test_what_forward_keeps_is_no_argument():
     report = cr.check(layer.forward, against=layer.backward)(X)
     assert report.ok, report
     assert [c.label for c in report.comparisons if c.reference == "by hand"] == ["x", "self.W"]
+
+
+def test_what_is_no_gradient_is_told():
+    f = lambda x: np.sum(np.sin(x))  # noqa: E731
+    with pytest.raises(GradientError, match="returned None; does it end with return"):
+        cr.check(f, against=lambda x: None)(X)
+    with pytest.raises(GradientError, match="returned a value of type str"):
+        cr.check(f, against=lambda x: "cos(x)")(X)
+    with pytest.raises(GradientError, match="a dict with the keys 'dy', which name no argument"):
+        cr.check(f, against=lambda x: {"dy": np.cos(x)})(X)
+
+
+def test_gradients_in_lists_are_named_by_the_line_that_put_them_there():
+    def f(params, x):
+        for w, b in params:
+            x = np.tanh(x @ w + b)
+        return np.sum(x**2)
+
+    def gradient(params, x):
+        kept = [x]
+        for w, b in params:
+            kept.append(np.tanh(kept[-1] @ w + b))
+        grads = [None] * len(params)
+        delta = 2 * kept[-1]
+        for i in reversed(range(len(params))):
+            delta = delta * (1 - kept[i + 1] ** 2)
+            grads[i] = (kept[i].T @ delta, delta.mean(0))
+            delta = delta @ params[i][0].T
+        return grads
+
+    report = cr.check(f, argnums="params", against=gradient)([(W, np.zeros(2)), (W.T, np.ones(3))], X)
+    assert {m.line.text for m in report.mistakes} == {"grads[i] = (kept[i].T @ delta, delta.mean(0))"}
+    assert all(m.diagnosis.startswith("exactly 4 times too small") for m in report.mistakes)

@@ -20,6 +20,7 @@ from chainrule.check.by_hand import (
     gradients_in,
     mistakes_in_values,
     mistakes_of,
+    must_have_some,
     others_in,
 )
 from chainrule.check.call import CheckedCall
@@ -148,6 +149,7 @@ def _report(call: CheckedCall, hand: HandWritten | None, network: Any = None) ->
     if hand is not None:
         told = hand.run(call.leaves, seeds)()
         written = gradients_in(told, call)
+        others_told = others_in(told, call)
         extra[BY_HAND] = written
     if network is not None:
         own = network.gradients(seeds)
@@ -169,7 +171,8 @@ def _report(call: CheckedCall, hand: HandWritten | None, network: Any = None) ->
         first = _case(hand, call, recording, seeds, named)
         arguments_right = all(c.ok for c in slopes)
         proven = arguments_right and any(g is not None for g in written)
-        others, wrong, remarks = _compare_others(others_in(told, call), first.truth, proven)
+        others, wrong, remarks = _compare_others(others_told, first.truth, proven)
+        must_have_some(told, written, {c.label: c for c in others})
         findings += _findings_by_hand(others)
         slopes += others
         if not arguments_right:

@@ -508,7 +508,7 @@ class _Search:
         wrong = ~np.isclose(history[-1].value, right, rtol=truth.tolerance, atol=far)
         sums = truth.sums_of_parts(truth.nodes[meant.node], repair.factor) if meant.kind == "gradient" else []
         seen_right = [self._may_be_right(a.value, right, sums) for a in history]
-        if all(seen_right):  # something was not added
+        if all(seen_right) and sums and truth.is_multiple(history[-1].value, sums):  # something was not added
             return [Line(group.file, history[0].line)]
         start = max((i + 1 for i, is_right in enumerate(seen_right[:-1]) if is_right), default=0)
         before = history[start - 1].value if start else np.zeros(right.shape)

@@ -43,6 +43,17 @@ def gradients_in(told: Any, call: CheckedCall) -> list[Any]:
     return result
 
 
+def must_have_some(told: Any, written: Sequence[Any], others: Mapping[str, Any]) -> None:
+    """Raise if nothing that was returned is a gradient."""
+    if others or any(g is not None for g in written):
+        return
+    if isinstance(told, Mapping):
+        what = f"a dict with the keys {', '.join(map(repr, told))}, which name no argument and no value of f"
+    else:
+        what = "None; does it end with return?" if told is None else "no gradient of an argument that is checked"
+    raise GradientError(f"the gradient written by hand returned {what}" + at_line())
+
+
 def others_in(told: Any, call: CheckedCall) -> dict[str, np.ndarray]:
     """What it returned beside the gradients of the arguments: entries of a dict, by their keys."""
     if not _is_by_names(told, call):
@@ -54,7 +65,14 @@ def others_in(told: Any, call: CheckedCall) -> dict[str, np.ndarray]:
 
 def _array(x: Any) -> Any:
     found = array_of(value_of(x))
-    return np.asarray(value_of(x)) if found is None else found
+    if found is None and isinstance(x, list | tuple):  # of numbers
+        found = np.asarray([_array(part) for part in x])
+    if found is None:
+        raise GradientError(
+            f"the gradient written by hand returned a value of type {type(x).__name__} where a gradient is expected; "
+            "return arrays or numbers" + at_line()
+        )
+    return found
 
 
 def _trees(told: Any, call: CheckedCall) -> Sequence[Any]:

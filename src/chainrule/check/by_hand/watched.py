@@ -6,12 +6,13 @@ import contextlib
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.check.by_hand.statements import Statement, Target, statements_of
+from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import is_internal
 
 __all__ = ["Assigned", "TooLong", "Watched", "array_of", "watch_frames"]
@@ -21,6 +22,10 @@ LIMIT = 20_000
 
 BYTES = 500_000_000
 """The largest amount of memory for their values."""
+
+
+FEW = 50
+"""So many entries of a tuple, a list or a dict are looked at."""
 
 
 class TooLong(Exception):
@@ -164,25 +169,32 @@ class Watched:
         written: list[tuple[Any, Any, Any]] = []
         for target in targets:
             try:
-                owner, key, text, name = _place(target, frame.f_globals, variables)
-                now = owner[key] if not isinstance(key, _Attribute) else getattr(owner, key.name)
-            except (KeyError, IndexError, AttributeError, TypeError, NameError):
+                with asking_others():  # a path may lead through a property of the user's
+                    owner, key, text, name = _place(target, frame.f_globals, variables)
+                    now = getattr(owner, key.name) if isinstance(key, _Attribute) else owner[key]
+            except NoAnswer:
                 continue
-            value = array_of(now)
-            if value is None or (value.dtype.kind not in "fc" and value.ndim == 0 and target.text == text and call):
-                continue
-            place = len(self.assigned)
-            if place >= LIMIT or self._bytes > BYTES:
-                raise TooLong
-            if not target.sure and self._is_unchanged(call, text, value):
-                continue
-            if place in self._put_right:
-                value = _fitted(self._put_right[place], value)
-                written.append((owner, key, _put(now, value)))
-            self._bytes += value.nbytes
-            self.assigned.append(
-                Assigned(call, *where, text, name, np.array(value), target.whole, target.rebound, given)
-            )
+            found = _Place(owner, key, text, name)
+            if not target.sure and isinstance(now, list):  # what was appended
+                found = _Place(now, len(now) - 1, f"{text}[{len(now) - 1}]", "")
+                now = now[-1] if now else None
+            for place in _arrays_in(found, now):
+                value = array_of(place.now)
+                assert value is not None
+                if value.dtype.kind not in "fc" and value.ndim == 0:
+                    continue
+                number = len(self.assigned)
+                if number >= LIMIT or self._bytes > BYTES:
+                    raise TooLong
+                if not target.sure and self._is_unchanged(call, place.text, value):
+                    continue
+                if number in self._put_right and place.owner is not None:
+                    value = _fitted(self._put_right[number], value)
+                    written.append((place.owner, place.key, _put(place.now, value)))
+                self._bytes += value.nbytes
+                self.assigned.append(
+                    Assigned(call, *where, place.text, place.name, np.array(value), target.whole, target.rebound, given)
+                )
         for owner, key, new in written:
             if isinstance(key, _Attribute):
                 setattr(owner, key.name, new)
@@ -197,6 +209,30 @@ class Watched:
 @dataclass(frozen=True)
 class _Attribute:
     name: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value is kept: an entry or an attribute of its owner; None if it cannot be put elsewhere."""
+
+    owner: Any
+    key: Any
+    text: str
+    name: str
+    now: Any = None
+
+
+def _arrays_in(place: _Place, now: Any) -> Iterator[_Place]:
+    """The array at a place, or those in the tuple, list or dict that is there."""
+    if array_of(now) is not None:
+        yield replace(place, now=now)
+    elif isinstance(now, tuple | list) and len(now) <= FEW:
+        for i, part in enumerate(now):
+            owner = now if isinstance(now, list) else None
+            yield from _arrays_in(_Place(owner, i, f"{place.text}[{i}]", ""), part)
+    elif isinstance(now, dict) and len(now) <= FEW:
+        for key, part in now.items():
+            yield from _arrays_in(_Place(now, key, f"{place.text}[{key!r}]", str(key)), part)
 
 
 def _place(target: Target, outside: dict[str, Any], variables: Any) -> tuple[Any, Any, str, str]:
