@@ -21,7 +21,7 @@ from chainrule.compile.operations import CHEAP, COMPUTED
 from chainrule.compile.product_rules import reduced
 from chainrule.compile.rolled import Loop, result_of
 from chainrule.compile.schedule import needed
-from chainrule.compile.values import VIEWS, Value, input_of
+from chainrule.compile.values import VIEWS, Value, has_loops, input_of
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import PYTHON
 from chainrule.node import Node
@@ -479,7 +479,7 @@ class _Copied:
                 if v in used:
                     self._from_outside(v)
                 continue
-            if v.op == "call" or v.dtype not in COMPUTED:
+            if v.op == "call" or v.dtype not in COMPUTED or not has_loops(v):
                 raise CannotRoll(f"{v.params.get('text', v.op)} is not compiled")
             if id(v) in varying:
                 self.input(v)

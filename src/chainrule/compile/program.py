@@ -29,14 +29,12 @@ from chainrule.compile.schedule import Kernel, ProgramStep, needed, schedule
 from chainrule.compile.signatures import Entry, Parameter
 from chainrule.compile.steps import STEPS
 from chainrule.compile.threads import shared
-from chainrule.compile.values import Value, size_of
+from chainrule.compile.values import SMALL, Value, cost, has_loops, size_of
 from chainrule.compile.verified import verify
 from chainrule.forks import imported
 
 __all__ = ["Program", "write_program"]
 
-SMALL = 40_000
-"""Programs that compute fewer numbers than this are native, and so are those that do so in each step on average."""
 LARGE = 100_000
 """An array of more entries may be worth several threads."""
 
@@ -130,7 +128,7 @@ def write_program(
     so that a run that takes another path stops before anything is overwritten.
     """
     steps, values = schedule(outputs), needed(outputs)
-    work = sum(map(_cost, values))
+    work = sum(map(cost, values))
     if native is None:
         native = _is_native(steps, values, work)
     checked = 0
@@ -164,38 +162,13 @@ def write_program(
     )
 
 
-def _cost(value: Value) -> int:
-    if value.op == "matmul":
-        x = value.args[0]
-        inner = x.shape[-2 if value.params["turned"][0] and len(x.shape) > 1 else -1]
-        return size_of(value) * inner
-    if value.op == "loop":  # native by itself
-        return 0
-    if value.op in ("slice", "pick"):  # they read no more entries than they return
-        return size_of(value)
-    if value.op in ("set", "increase"):  # they write these entries only, unless x must be copied
-        return size_of(value.args[1])
-    return max([size_of(value), *(size_of(a) for a in value.args)])
-
-
 def _is_native(steps: Sequence[Kernel | ProgramStep], values: Sequence[Value], work: int) -> bool:
     """Whether a program is compiled as a whole, without Python between its steps."""
     if work > SMALL and (work > SMALL * len(steps) or max(map(size_of, values)) > LARGE):
         return False
     return all(v.dtype in COMPUTED for v in values) and all(
-        _has_loops(s.value, work) for s in steps if isinstance(s, ProgramStep)
+        has_loops(s.value, work <= SMALL, SMALL) for s in steps if isinstance(s, ProgramStep)
     )
-
-
-def _has_loops(value: Value, work: int) -> bool:
-    """Whether a step outside of kernels can be written as loops, and these are as fast as NumPy."""
-    if value.op == "call":
-        return False
-    if value.op != "matmul":
-        return True
-    if max(len(a.shape) for a in (value, *value.args)) > 2:
-        return False
-    return work <= SMALL or min(len(a.shape) for a in value.args) == 1 or _cost(value) <= SMALL
 
 
 def _needed_first(steps: list[Kernel | ProgramStep], values: Sequence[Value]) -> tuple[list[Kernel | ProgramStep], int]:

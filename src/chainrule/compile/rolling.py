@@ -33,6 +33,8 @@ FEWEST = 8
 """Steps of a loop that is rolled."""
 WORTH = 300
 """A loop is rolled if that leaves so many blocks fewer."""
+LARGE = 100_000
+"""Steps of larger arrays stay as they are: several threads compute them."""
 FARTHEST = 4
 """How many steps back a value may have been computed."""
 CANDIDATES = 6
@@ -78,10 +80,12 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
     kinds = np.empty(len(nodes), np.int64)
     for i, node in enumerate(nodes):
         key: Any = i
-        if node.version is None and node.block.pure and node not in watched and node.block not in (looped, result_of):
+        if node.version is None and node.block.pure and node not in watched and not _is_for_itself(node.block):
             value = node.value
             kind = type(value)
-            if kind is float or (isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and value.size):
+            if kind is float or (
+                isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < LARGE
+            ):
                 key = node.block, kind if kind is not np.ndarray else (value.dtype, value.shape), len(node.inputs)
                 if node.block is getitem:
                     key = *key, *map(_masked, node.params["key"])
@@ -92,6 +96,15 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
                     key = *key, about
         kinds[i] = numbers.setdefault(key, i)
     return kinds
+
+
+def _is_small_and_real(value: Any) -> bool:
+    return value.dtype in REAL and 0 < value.size < LARGE
+
+
+def _is_for_itself(block: Any) -> bool:
+    """Whether steps of a block are never part of a body."""
+    return block is looped or block is result_of or block.draws
 
 
 def _places(nodes: Sequence[Node]) -> np.ndarray:

@@ -9,7 +9,22 @@ import numpy as np
 
 from chainrule.node import Node
 
-__all__ = ["KERNEL_OPS", "REDUCTIONS", "VIEWS", "Value", "axes_of", "input_of", "reads", "size_of"]
+__all__ = [
+    "KERNEL_OPS",
+    "REDUCTIONS",
+    "SMALL",
+    "VIEWS",
+    "Value",
+    "axes_of",
+    "cost",
+    "has_loops",
+    "input_of",
+    "reads",
+    "size_of",
+]
+
+SMALL = 40_000
+"""Programs that compute fewer numbers than this are native, and so are those that do so in each step on average."""
 
 REDUCTIONS = frozenset(["sum", "max", "min", "all", "any", "pick"])
 """Operations that reduce some axes of their first operand; `pick` takes one entry of each row."""
@@ -72,6 +87,32 @@ def size_of(value: Value) -> int:
     for n in value.shape:
         size *= n
     return size
+
+
+def cost(value: Value) -> int:
+    """Roughly how many numbers a step computes."""
+    if value.op == "matmul":
+        x = value.args[0]
+        inner = x.shape[-2 if value.params["turned"][0] and len(x.shape) > 1 else -1]
+        return size_of(value) * inner
+    if value.op == "loop":  # native by itself
+        return 0
+    if value.op in ("slice", "pick"):  # they read no more entries than they return
+        return size_of(value)
+    if value.op in ("set", "increase"):  # they write these entries only, unless x must be copied
+        return size_of(value.args[1])
+    return max([size_of(value), *(size_of(a) for a in value.args)])
+
+
+def has_loops(value: Value, is_small: bool = False, small: int = SMALL) -> bool:
+    """Whether a step outside of kernels can be written as loops: they are as fast as NumPy, or the program is small."""
+    if value.op == "call":
+        return False
+    if value.op != "matmul":
+        return True
+    if max(len(a.shape) for a in (value, *value.args)) > 2:
+        return False
+    return is_small or min(len(a.shape) for a in value.args) == 1 or cost(value) <= small
 
 
 def domain_of(value: Value) -> tuple[int, ...]:
