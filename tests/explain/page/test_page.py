@@ -330,12 +330,26 @@ def test_a_vector_that_is_added_to_a_matrix_is_drawn_as_a_row(opened):
     assert [1, 2, "57"] in rows
 
 
-def test_inputs_stand_in_the_order_of_the_text(opened):
-    page = opened(cr.explain(circuit)(1.0, 2.0, 3.0))
+def squares(X, w, y):
+    r = X @ w - y
+    L = np.sum(r**2)
+    return L
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "names"),
+    [
+        (circuit, (1.0, 2.0, 3.0), ["x", "y", "z"]),
+        (cross_entropy, (W, X), ["W", "x"]),
+        (squares, (W, X, W[:, 0]), ["X", "w", "y"]),
+    ],
+)
+def test_inputs_stand_in_the_order_of_the_text(opened, f, args, names):
+    page = opened(cr.explain(f)(*args))
     heights = page.locator(".item.input").evaluate_all(
         "all => all.map(e => [e.getBoundingClientRect().top, e.querySelector('math').textContent])"
     )
-    assert [name for _, name in sorted(heights)] == ["x", "y", "z"]
+    assert [name for _, name in sorted(heights)] == names
 
 
 def test_a_closed_box_names_the_inputs_in_it(opened):

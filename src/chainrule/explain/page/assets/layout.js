@@ -53,7 +53,7 @@ function place(box, children) {
   }
   dagre.layout(graph);
   const { width = 0, height = 0 } = graph.graph();
-  if (isUpsideDown(graph, [...children.keys()].map(idOf))) turnOver(graph, height);
+  if (isUpsideDown(graph, [...children.keys()].filter(isInput).map(idOf), [...children.keys()].map(idOf))) turnOver(graph, height);
   const at = new Map();
   for (const item of children.keys()) at.set(item, corner(graph.node(idOf(item))));
   const ranks = new Map(); // the middle of each layer → its width
@@ -76,16 +76,12 @@ function place(box, children) {
   };
 }
 
-/** Whether more items of a layer stand below those that come after them in the text than above them. */
-function isUpsideDown(graph, ids) {
+/** Whether inputs, or else the items of a layer, stand below those that come after them in the text rather than above. */
+function isUpsideDown(graph, inputs, items) {
+  const turns = (ids) => ids.slice(1).reduce((sum, id, i) => sum + Math.sign(graph.node(ids[i]).y - graph.node(id).y), 0);
   const layers = new Map();
-  for (const id of ids) {
-    const { x, y } = graph.node(id);
-    layers.set(r(x), [...(layers.get(r(x)) ?? []), y]);
-  }
-  let turned = 0;
-  for (const ys of layers.values()) ys.slice(1).forEach((y, i) => { turned += Math.sign(ys[i] - y); });
-  return turned > 0;
+  for (const id of items) layers.set(r(graph.node(id).x), [...(layers.get(r(graph.node(id).x)) ?? []), id]);
+  return (turns(inputs) || [...layers.values()].reduce((sum, ids) => sum + turns(ids), 0)) > 0;
 }
 
 function turnOver(graph, height) {
