@@ -25,6 +25,7 @@ def latex_document(explanation: Explained) -> str:
         r"\documentclass{article}",
         r"\usepackage{amsmath}",
         r"\setcounter{MaxMatrixCols}{32}",
+        r"\allowdisplaybreaks",
         r"\begin{document}",
         rf"\section*{{{latex_text(explanation.title)}}}",
         r"\subsection*{Forward pass}",

@@ -22,6 +22,7 @@ __all__ = [
     "Factor",
     "Gradient",
     "Jacobian",
+    "Quantity",
     "Step",
     "latex_equations",
     "latex_step",
@@ -124,6 +125,10 @@ class ClosedForm:
         """The closed form as an equation in LaTeX."""
         return f"{latex(self.name)} = {latex(self.formula)}"
 
+    def _repr_latex_(self) -> str:
+        """What a notebook shows."""
+        return f"$\\displaystyle {self.latex()}$"
+
 
 @dataclass(frozen=True)
 class Jacobian:
@@ -140,11 +145,30 @@ class Jacobian:
     formula: Formula | None
     value: np.ndarray | None
 
+    def _repr_latex_(self) -> str:
+        """What a notebook shows."""
+        return f"$\\displaystyle {self.latex()}$"
+
     def latex(self) -> str:
         """The Jacobian as an equation in LaTeX."""
         parts = [] if self.formula is None else [latex(self.formula)]
         parts += [] if self.value is None else [latex_rows(values.inline(self.value))]
         return " = ".join([latex(self.name), *parts])
+
+
+class Quantity(NamedTuple):
+    """What an explanation says of one value.
+
+    Attributes
+    ----------
+    step : its row of the forward pass.
+    gradient : its row of the backward pass; None if the loss does not depend on it.
+    closed_form : the gradient as one formula, if there is a short one.
+    """
+
+    step: Step
+    gradient: Gradient | None
+    closed_form: ClosedForm | None
 
 
 class ExplainedCall(NamedTuple):
@@ -183,6 +207,24 @@ class Explained:
     call: ExplainedCall | None = field(default=None, compare=False)
     result: Formula | None = None
     jacobians: tuple[Jacobian, ...] = ()
+
+    def __getitem__(self, name: str) -> Quantity:
+        """The rows of a value, by its name.
+
+        >>> import chainrule as cr
+        >>> def loss(x, y):
+        ...     a = x * y
+        ...     return a**2
+        >>> cr.explain(loss)(2.0, 3.0)["a"].gradient.value
+        np.float64(12.0)
+        """
+        step = next((step for step in self.forward if step.name.text == name), None)
+        if step is None:
+            known = ", ".join(step.name.text for step in self.forward[:20])
+            raise KeyError(f"{self.title} has no value {name!r}; it has {known}")
+        by = partial(self.loss, step.name)
+        gradient = next((g for g in self.backward if g.name == by), None)
+        return Quantity(step, gradient, next((c for c in self.closed_forms if c.name == by), None))
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from chainrule.escape import latex_index, latex_math
 from chainrule.explain.printers.walk import GREEK, Notation, rows_of, split_name, times_sign, written
@@ -33,13 +34,29 @@ def latex_name(text: str) -> str:
     ('W_{2}', '\\\\theta', '\\\\mathrm{hidden\\\\_size}')
     """
     stem, index = split_name(text)
+    base, accent = _without_accent(stem)
     if stem in GREEK:
         shown = rf"\{stem}"
+    elif stem in GREEK_LETTERS:
+        shown = rf"\{GREEK_LETTERS[stem]}"
+    elif accent:
+        shown = rf"\{accent}{{{latex_name(base)}}}"
     elif len(stem) == 1:
         shown = {"𝟏": r"\mathbf{1}"}.get(stem, stem if stem.isascii() and stem.isalnum() else latex_math(stem))
     else:
         shown = rf"\mathrm{{{latex_math(stem)}}}"
     return f"{shown}_{{{index}}}" if index else shown
+
+
+GREEK_LETTERS = {letter: word for word, letter in GREEK.items()}
+ACCENTS = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot", "\u0308": "ddot"}
+"""The commands for letters with a sign above: ŷ is a y with a hat."""
+
+
+def _without_accent(letter: str) -> tuple[str, str]:
+    """A letter and the command for the sign above it; no command if there is none, or another."""
+    parts = unicodedata.normalize("NFD", letter)
+    return (parts[0], ACCENTS[parts[1]]) if len(parts) == 2 and parts[1] in ACCENTS else (letter, "")
 
 
 def latex_rows(text: str) -> str:
