@@ -38,13 +38,18 @@ def is_told(done, codes=(1, 2)):
     return text
 
 
-@pytest.mark.parametrize(
-    ("library", "arguments"), [("torch", "--code torch"), ("jax", "--code jax"), ("graphlay", "--svg")]
-)
+@pytest.mark.parametrize(("library", "arguments"), [("torch", "--code torch"), ("jax", "--code jax")])
 def test_a_library_that_is_not_installed_is_named(library, arguments):
     command = [sys.executable, "-c", WITHOUT, library, "explain", "x*x", "x=2", *arguments.split()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert library in is_told(done, (1,))
+
+
+def test_a_picture_needs_no_layout_library():
+    command = [sys.executable, "-c", WITHOUT, "graphlay", "explain", "x*x+x", "x=2", "--svg"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<svg")
 
 
 WRONG = {

@@ -1,9 +1,10 @@
-"""Positions of the boxes and wires of a picture: by graphlay, or in columns if there are too many."""
+"""Positions of the boxes and wires of a picture: by graphlay, or in columns without it or if there are too many."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ def placed(sizes: Sequence[Point], edges: Edges) -> Placed:
     columns = _columns(len(sizes), edges)
     crossed = sum(columns[target] - columns[source] - 1 for source, target in edges)
     wires = max(Counter(box for edge in edges for box in edge).values(), default=0)
-    if len(sizes) <= MOST_BOXES and crossed <= MOST_CROSSED and wires <= MOST_WIRES:
+    if find_spec("graphlay") and len(sizes) <= MOST_BOXES and crossed <= MOST_CROSSED and wires <= MOST_WIRES:
         return _by_graphlay(sizes, edges)
     return _in_columns(sizes, edges, columns)
 
