@@ -17,8 +17,10 @@ from chainrule.array import Array, node_of, value_of
 from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.node import at_line, hide_folder
 from chainrule.pytorch.functions import FunctionCall, calls_of_functions
+from chainrule.pytorch.guard import GradientGuard
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
-from chainrule.pytorch.recorder import GradientGuard, Recorder, Uncovered, plain, tensors_in
+from chainrule.pytorch.recorder import Recorder, Uncovered
+from chainrule.pytorch.tensors import plain, tensors_in
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.names import variables_of, variables_read
 

@@ -11,55 +11,28 @@ PyTorch, no gradient flows through what is computed under `no_grad`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from chainrule.array import Array, node_of
-from chainrule.errors import RecordingError
-from chainrule.node import NO_PARAMS, Line, Node, at_line, user_frame
+from chainrule.node import NO_PARAMS, Line, Node, user_frame
+from chainrule.pytorch.agreement import agrees, agrees_in_double, report_difference
 from chainrule.pytorch.functions import FunctionCall
-from chainrule.pytorch.operators import OPERATORS, NotCovered, fixed, without_gradient
+from chainrule.pytorch.operators import NotCovered, fixed, without_gradient
+from chainrule.pytorch.rules import call_rule, rule_for
+from chainrule.pytorch.tensors import as_list, is_inexact, mapped, numpy_dtype, plain, same_memory, tensors_in
 from chainrule.step import record
 from chainrule.transforms import stop_gradient
 from chainrule.views import view_of
 
-__all__ = ["GradientGuard", "Recorder", "Uncovered", "plain", "tensors_in"]
-
-
-def plain(t: torch.Tensor) -> Any:
-    """The value of a tensor in NumPy. It may share the tensor's memory."""
-    if t.dtype is torch.bfloat16:
-        raise RecordingError("NumPy has no bfloat16; convert the network with model.float(), or .double()" + at_line())
-    return t.detach().resolve_conj().resolve_neg().cpu().numpy()
-
-
-def tensors_in(x: Any) -> Iterator[torch.Tensor]:
-    """The tensors among the arguments or the results of an operator."""
-    if isinstance(x, torch.Tensor):
-        yield x
-    elif isinstance(x, tuple | list):
-        for part in x:
-            yield from tensors_in(part)
-    elif isinstance(x, dict):
-        yield from tensors_in(tuple(x.values()))
-
-
-def _mapped(change: Callable[[Any], Any], x: Any) -> Any:
-    if isinstance(x, tuple | list):
-        return type(x)(_mapped(change, part) for part in x)
-    return {k: _mapped(change, v) for k, v in x.items()} if isinstance(x, dict) else change(x)
-
-
-def _is_inexact(t: torch.Tensor) -> bool:
-    return t.dtype.is_floating_point or t.dtype.is_complex
+__all__ = ["Recorder", "Uncovered"]
 
 
 @dataclass(frozen=True)
@@ -167,17 +140,13 @@ class Recorder(TorchDispatchMode):
             dtype = self._dtypes.get(x.dtype)
             return x if dtype is None or any(x is w for w in written) else x.to(dtype)
 
-        return _mapped(exchange, args)
+        return mapped(exchange, args)
 
     def _by_rule(self, rule: Any, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
         wants_result = hasattr(rule, "wants_result")
         theirs = func(*args, **kwargs) if wants_result else None
-        given = [_mapped(self._lowered, theirs)] if wants_result else []
-        operands = _mapped(self._lowered, args)
-        options = {k: v for k, v in _mapped(self._lowered, kwargs).items() if k not in IGNORED}
         try:
-            with np.errstate(all="ignore"):  # PyTorch does not warn either
-                ours = rule(*given, *operands, **options)
+            ours = call_rule(rule, self._lowered, args, kwargs, theirs)
         except NotCovered as why:
             return self._not_covered(f"{func} with {why}", func, args, kwargs, written)
         if ours is NotImplemented:
@@ -190,11 +159,11 @@ class Recorder(TorchDispatchMode):
         if written:
             return self._write(func, written, ours, theirs)
         sources = [t for t in tensors_in((args, kwargs)) if self.handle_of(t) is not None]
-        pairs = [(t, made) for t, made in zip(_as_list(theirs), _as_list(ours), strict=True) if type(made) is Array]
-        if not all(_agree(made, t) for t, made in pairs) and not _agree_in_double(rule, func, args, kwargs):
-            _report(func, pairs)
+        pairs = [(t, made) for t, made in zip(as_list(theirs), as_list(ours), strict=True) if type(made) is Array]
+        if not all(agrees(made, t) for t, made in pairs) and not agrees_in_double(rule, func, args, kwargs):
+            report_difference(func, pairs)
         for t, made in pairs:
-            if _is_inexact(t) and not any(t is s for s in sources):
+            if is_inexact(t) and not any(t is s for s in sources):
                 self.put(t, self._fitted(made, t, sources))
         return theirs
 
@@ -203,13 +172,13 @@ class Recorder(TorchDispatchMode):
         if isinstance(x, torch.Tensor):
             handle = self.handle_of(x)
             return plain(x) if handle is None else handle
-        return _numpy_dtype(x) if isinstance(x, torch.dtype) else x
+        return numpy_dtype(x) if isinstance(x, torch.dtype) else x
 
     def _fitted(self, made: Array, t: torch.Tensor, sources: Sequence[torch.Tensor]) -> Array:
         """A rule's result as the handle of PyTorch's: with the same dtype, and shared memory if that shares it."""
-        if made.dtype != (dtype := _numpy_dtype(t.dtype)):
+        if made.dtype != (dtype := numpy_dtype(t.dtype)):
             made = np.astype(made, dtype)  # type: ignore[call-overload]
-        shared = next((s for s in sources if _same_memory(s, t)), None)
+        shared = next((s for s in sources if same_memory(s, t)), None)
         handles = [self.handle_of(s) for s in sources]
         if shared is None:
             return Array(node_of(made)) if made._view is not None or any(made is h for h in handles) else made
@@ -236,8 +205,8 @@ class Recorder(TorchDispatchMode):
             handle._write(ours)
         else:
             handle[...] = ours
-        if not _agree(handle, target) and target.dtype is torch.float64:
-            _report(func, [(target, handle)])
+        if not agrees(handle, target) and target.dtype is torch.float64:
+            report_difference(func, [(target, handle)])
         return theirs
 
     # A Function with a backward pass of its own -------------------------------------------------------------------
@@ -256,7 +225,7 @@ class Recorder(TorchDispatchMode):
         results = [
             t.clone() if any(t is x for x in args) else t for t in (result if isinstance(result, tuple) else (result,))
         ]
-        floating = [t for t in results if isinstance(t, torch.Tensor) and _is_inexact(t)]
+        floating = [t for t in results if isinstance(t, torch.Tensor) and is_inexact(t)]
         handles = [self.handle_of(x) for x in given]
         operands = tuple(h for h in handles if h is not None)
         block, values = call.block(), tuple(plain(t).copy() for t in floating)
@@ -286,7 +255,7 @@ class Recorder(TorchDispatchMode):
         for t in written:
             if (handle := self._handles.get(t)) is not None:
                 handle[...] = plain(t).copy()
-        if not written and args and isinstance(args[0], torch.Tensor) and _is_view(func) and _is_inexact(args[0]):
+        if not written and args and isinstance(args[0], torch.Tensor) and _is_view(func) and is_inexact(args[0]):
             self._follow_view(func, args, kwargs, result)
         return result
 
@@ -298,8 +267,8 @@ class Recorder(TorchDispatchMode):
         if source is None:
             source = record(fixed, (plain(args[0]).copy(),))
             self._handles[args[0]] = self._constant_roots[id(source)] = source
-        made = rule(source, *_mapped(self._lowered, args[1:]), **_mapped(self._lowered, kwargs))
-        for t, handle in zip(_as_list(result), _as_list(made), strict=True):
+        made = rule(source, *mapped(self._lowered, args[1:]), **mapped(self._lowered, kwargs))
+        for t, handle in zip(as_list(result), as_list(made), strict=True):
             if t is not args[0] and type(handle) is Array and handle._view is not None:
                 self._handles[t] = handle
 
@@ -319,7 +288,7 @@ class Recorder(TorchDispatchMode):
         if not written and torch.Tag.nondeterministic_seeded not in func.tags:
             with torch.random.fork_rng(devices=[]):
                 result = func(*args, **kwargs)
-            if not any(_is_inexact(t) for t in tensors_in(result)):
+            if not any(is_inexact(t) for t in tensors_in(result)):
                 return result  # a comparison or an index has no gradient
         simpler = _simpler(func)
         if simpler is None:
@@ -337,7 +306,7 @@ class Recorder(TorchDispatchMode):
         result = func(*args, **kwargs)
         known = [t for t in tensors_in((args, kwargs)) if not any(t is w for w in written)]
         for t in tensors_in(result):
-            if _is_inexact(t) and not any(t is k for k in known):
+            if is_inexact(t) and not any(t is k for k in known):
                 self.put(t, Array(Node(None, (), NO_PARAMS, plain(t))))
         return result
 
@@ -345,19 +314,6 @@ class Recorder(TorchDispatchMode):
         if self._taken_apart:
             what = f"{self._taken_apart[0]} (it takes {what})"
         self.uncovered.append(Uncovered(what, self._module_path(), _user_line()))
-
-
-IGNORED = frozenset(["out", "generator", "memory_format", "layout", "device", "pin_memory", "non_blocking"])
-"""Options of operators that do not affect values."""
-
-
-def rule_for(func: Any) -> Callable[..., Any] | None:
-    space, name = func._schema.name.split("::")
-    if space != "aten":
-        return None
-    if name.endswith("_") and not name.endswith("__"):
-        name = name[:-1]
-    return OPERATORS.get(f"{name}.{func._overloadname}") or OPERATORS.get(name)
 
 
 def _simpler(func: Any) -> Callable[..., Any] | None:
@@ -382,71 +338,8 @@ def _is_view(func: Any) -> bool:
     return any(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns)
 
 
-def _as_list(x: Any) -> list[Any]:
-    return list(x) if isinstance(x, tuple | list) else [x]
-
-
 def _root(handle: Array) -> Array:
     return handle if handle._view is None else handle._view.root
-
-
-def _same_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return b.numel() > 0 and a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
-
-
-def _numpy_dtype(dtype: torch.dtype) -> Any:
-    return plain(torch.empty(0, dtype=dtype)).dtype
-
-
-# Whether a rule is right -------------------------------------------------------------------------------------------
-
-
-def _agree(made: Any, t: torch.Tensor) -> bool:
-    """Whether a rule gives PyTorch's numbers, except where PyTorch overflows, since a stable form may not."""
-    ours, theirs = np.asarray(node_of(made).value if type(made) is Array else made), np.asarray(plain(t))
-    if ours.shape != theirs.shape:
-        return False
-    known = np.isfinite(theirs)
-    ours, theirs = ours[known], theirs[known]
-    if theirs.size == 0 or theirs.dtype.kind not in "fc":
-        return True
-    allowed = np.finfo(theirs.dtype).eps ** 0.5 * max(np.max(np.abs(theirs)), 1.0)  # beyond rounding, below a mistake
-    return bool(np.max(np.abs(ours - theirs)) <= allowed)
-
-
-def _agree_in_double(rule: Any, func: Any, args: Any, kwargs: Any) -> bool:
-    """Whether both agree in double precision on PyTorch's operands, so that only rounding differed.
-
-    If a variance is nearly zero, say, single precision leaves few digits.
-    """
-    wide = {torch.float16: torch.float64, torch.float32: torch.float64}
-
-    def widened(x: Any) -> Any:
-        if isinstance(x, torch.dtype):
-            return wide.get(x, x)
-        return x.to(wide.get(x.dtype, x.dtype)) if isinstance(x, torch.Tensor) else x
-
-    def lowered(x: Any) -> Any:
-        return plain(x) if isinstance(x, torch.Tensor) else _numpy_dtype(x) if isinstance(x, torch.dtype) else x
-
-    args, kwargs = _mapped(widened, args), _mapped(widened, kwargs)
-    theirs = func(*args, **kwargs)
-    given = [_mapped(lowered, theirs)] if hasattr(rule, "wants_result") else []
-    options = {k: v for k, v in _mapped(lowered, kwargs).items() if k not in IGNORED}
-    with np.errstate(all="ignore"):
-        ours = rule(*given, *_mapped(lowered, args), **options)
-    return all(made is None or _agree(made, t) for t, made in zip(_as_list(theirs), _as_list(ours), strict=True))
-
-
-def _report(func: Any, pairs: Sequence[tuple[torch.Tensor, Array]]) -> None:
-    for t, made in pairs:
-        if made.shape != tuple(t.shape):
-            what = f"chainrule gives {func} the shape {made.shape}, PyTorch {tuple(t.shape)}"
-            raise RecordingError(f"{what}; please report this" + at_line())
-    difference = max(np.max(np.abs(node_of(made).value - plain(t)), initial=0.0) for t, made in pairs)
-    raise RecordingError(
-        f"chainrule's {func} differs from PyTorch's by up to {difference:.2g}; please report this" + at_line()
-    )
 
 
 def _user_line() -> Line:
@@ -462,32 +355,3 @@ def _custom_function() -> Any:
             return frame.f_locals["cls"]
         frame = frame.f_back
     return None
-
-
-# What would lose a gradient without notice -----------------------------------------------------------------------
-
-REFUSED: dict[Any, str] = {
-    torch.Tensor.numpy: "x.numpy() leaves PyTorch, and would lose the gradient; write x.detach().numpy() if it may",
-    torch.Tensor.__array__: "np.asarray(x) leaves PyTorch, and would lose the gradient; write x.detach() if it may",
-    torch.Tensor.register_hook: "a hook on a tensor changes its gradient unseen; leave it out of what is explained",
-    torch.Tensor.backward: "x.backward() inside what is explained; return the loss instead",
-    torch.autograd.grad: "torch.autograd.grad inside what is explained; return the loss instead",
-    torch.autograd.backward: "torch.autograd.backward inside what is explained; return the loss instead",
-}
-
-
-class GradientGuard(TorchFunctionMode):
-    """Refuses calls that PyTorch refuses for tensors that require a gradient, and calls that change gradients."""
-
-    def __init__(self, recorder: Recorder):
-        super().__init__()
-        self._recorder = recorder
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.Tensor.retain_grad:
-            return None  # every gradient is kept
-        if func in REFUSED:
-            handles = [self._recorder.handle_of(t) for t in tensors_in(args)]
-            if any(h is not None and node_of(h).differentiable for h in handles):
-                raise RecordingError(REFUSED[func] + at_line())
-        return func(*args, **(kwargs or {}))
