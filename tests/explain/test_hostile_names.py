@@ -129,6 +129,7 @@ COMMANDS = """
     documentclass usepackage setcounter begin end section subsection frac partial left right cdot times odot quad ldots
     text mathrm operatorname top sum backslash wedge sim grave vert textbackslash textasciicircum textasciitilde
     textasciigrave textless textgreater textbar alpha lambda theta Sigma dots infty to ne le ge prime mathcal
+    allowdisplaybreaks mathbf land lor hat bar tilde dot ddot
 """.split()
 
 
