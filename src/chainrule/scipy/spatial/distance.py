@@ -146,7 +146,11 @@ def _accept_weights(metric, options):
     """Weights, and variances, are not negative."""
     for x in options:
         if metric is not _mahalanobis and np.ndim(x):
-            accepts(is_not_negative, x)
+            accepts(_is_positive if metric is _seuclidean else is_not_negative, x)
+
+
+def _is_positive(x):
+    return np.all(x > 0)
 
 
 def _given(x):

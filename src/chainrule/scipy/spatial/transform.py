@@ -267,7 +267,8 @@ class Rotation:
 
 
 def _has_lengths(quaternions):
-    return np.all(np.any(quaternions != 0, axis=-1))
+    """Whether quaternions have a finite length, and not 0."""
+    return np.all(np.any(quaternions != 0, axis=-1) & np.all(np.isfinite(quaternions), axis=-1))
 
 
 def _is_right_handed(matrices):
