@@ -86,7 +86,7 @@ class Formula:
             return -(x * y.parts[0])
         if _is_one(x) or _is_one(y):
             return (y if _is_one(x) else x).of_shape(_broadcast(x, y))
-        if _ends_in_partial(x) and not _ends_in_partial(y):  # ∂L/∂z stands last
+        if _ends_in_partial(x) and y.kind != "partial" and not _ends_in_partial(y):  # ∂L/∂z stands last
             return (x.parts[0] * y) * x.parts[1]
         inverse = x.kind == "div" and _is_one(x.parts[0]) and x.parts[1].kind != "number"
         if inverse and y.kind != "partial" and not _ends_in_partial(y):  # 1/z · x is x/z

@@ -241,3 +241,8 @@ def test_the_command_takes_a_gradient_and_chosen_arguments(capsys):
     out = capsys.readouterr().out
     assert "∂L/∂x = Wᵀ ∂L/∂y" in out
     assert "∂L/∂W" not in out
+
+
+def test_a_result_without_entries_is_explained():
+    explanation = cr.explain(lambda x: x * 2)(np.zeros(0))
+    assert [g.value.shape for g in explanation.backward if unicode(g.name) == "∂L/∂x"] == [(0,)]

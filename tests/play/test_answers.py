@@ -108,7 +108,7 @@ FORMULAS = [
     ("logsumexp(x)", "x", {"diag(softmax(x)) − softmax(x) softmax(x)ᵀ"}),
     ("sum(exp(x))", "x", {"diag(e^x)"}),
     ("sum(x * log(x))", "x", {"diag(1/x)"}),
-    ("norm(x)", "x", {"1/‖x‖·I − x xᵀ/‖x‖³"}),
+    ("norm(x)", "x", {"I/‖x‖ − x xᵀ/‖x‖³", "1/‖x‖·I − x xᵀ/‖x‖³"}),
     ("(a*x)**2", "x", {"2·a²"}),
 ]
 
@@ -167,3 +167,17 @@ def test_the_written_python_names_every_library():
     assert "np.max(A)" in source.definition
     assert "special.erf(x)" in source.definition
     assert "np.pi" in source.definition
+
+
+ODD = """
+\ud800|x\ud800|(((|1|x; y|x,y|[x,y]|(x,)|None|...|'a'|x == 1|argmax(x)|x[0]|zeros(0)*x|x*1j|fft(x)|ones(10**7)*x|eig(A)|
+svd(X)|log(-x)|1/(x-x)|x = 3|einsum('ij',A,x)|inf*x|nan*x|lambda: x|x.__class__|np.load('a')|X[i]|x//2|∂|θ = 2*x; θ**2
+""".strip().split("|")
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("given", [{}, {"x": "[1,2]"}, {"x": "[]"}, {"x": "1j"}, {"x": "nan"}, {"∂": "abc"}])
+def test_whatever_is_typed_has_an_answer(text, given):
+    found = answer({"do": "explain", "text": text.strip(), "given": given, "offered": {}})
+    assert ("story" in found) != ("error" in found)
+    json.dumps(found, allow_nan=False)
