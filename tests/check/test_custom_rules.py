@@ -104,18 +104,18 @@ def test_functions_of_jax_nn_are_followed():
 def test_a_function_of_jax_that_numpy_lacks_is_checked_as_a_block():
     @jax.custom_vjp
     def f(x):
-        return jax.lax.fori_loop(0, 3, lambda i, s: jnp.sin(s), x)
+        return jax.lax.sin(x)
 
     def forward(x):
         return f(x), x
 
     def slope(res, g):
-        return (g * jnp.cos(res) * jnp.cos(jnp.sin(res)) * jnp.cos(jnp.sin(jnp.sin(res))),)
+        return (g * jnp.cos(res),)
 
     f.defvjp(forward, slope)
     report = cr.check(f)(X)
     assert report.ok, report
-    f.defvjp(forward, lambda res, g: (g * jnp.cos(res),))
+    f.defvjp(forward, lambda res, g: (g * jnp.sin(res),))
     report = cr.check(f)(X)
     assert report.blame.block == "f"
 
