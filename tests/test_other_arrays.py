@@ -152,3 +152,35 @@ def test_our_gradient_under_jit_and_vmap(f):
             np.testing.assert_allclose(transformed(x), cr.grad(f)(x), rtol=1e-10, atol=1e-14)
     each_row = torch.vmap(cr.grad(f))(torch.tensor(np.stack([x, 2 * x])))
     np.testing.assert_allclose(each_row, [cr.grad(f)(x), cr.grad(f)(2 * x)], rtol=1e-10, atol=1e-14)
+
+
+# Classes that are registered with JAX, as Equinox's modules are
+
+
+@jax.tree_util.register_pytree_node_class
+class Linear:
+    def __init__(self, w, b, name):
+        self.w, self.b, self.name = w, b, name
+
+    def tree_flatten(self):
+        return (self.w, self.b), self.name
+
+    @classmethod
+    def tree_unflatten(cls, name, leaves):
+        return cls(*leaves, name)
+
+
+def test_a_class_that_is_registered_with_jax_is_a_tree():
+    model, x = Linear(np.ones((2, 2)), np.zeros(2), "first"), np.array([0.5, -0.2])
+
+    def f(model, x, xp=np):
+        return xp.sum(xp.tanh(x @ model.w + model.b) ** 2)
+
+    with jax.enable_x64(True):
+        expected = jax.grad(lambda model: f(model, x, jnp))(model)
+        borrowed = cr.from_jax(lambda model, x: f(model, x, jnp))
+        for gradient in (cr.grad(f)(model, x), cr.grad(borrowed)(model, x), jax.jit(jax.grad(cr.to_jax(f)))(model, x)):
+            assert type(gradient) is Linear
+            assert gradient.name == "first"
+            np.testing.assert_allclose(gradient.w, expected.w, rtol=1e-12)
+            np.testing.assert_allclose(gradient.b, expected.b, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""chainrule: backpropagation you can see, for plain NumPy code and any array library."""
+"""chainrule: backpropagation you can see, for plain NumPy code and the arrays of PyTorch and JAX."""
 
 from typing import TYPE_CHECKING
 
