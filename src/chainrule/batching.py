@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import name_of, needs_function
 from chainrule.array import Array, form_of
 from chainrule.errors import GradientError
 from chainrule.libraries import is_foreign, namespace_of
 from chainrule.node import at_line
-from chainrule.recording import computed, name_of, needs_function
+from chainrule.recording import computed
 from chainrule.transforms import derived_from
 from chainrule.trees import flatten
 

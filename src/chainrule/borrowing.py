@@ -10,11 +10,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from chainrule.argnums import name_of, needs_function
 from chainrule.array import Array
 from chainrule.block.own import OwnBlock
 from chainrule.forks import imported
 from chainrule.libraries import is_inexact
-from chainrule.recording import name_of, needs_function
 from chainrule.trees import flatten
 
 __all__ = ["from_jax", "from_torch"]

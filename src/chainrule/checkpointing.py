@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import name_of, needs_function
 from chainrule.array import Array, form_of
 from chainrule.block.own import OwnBlock
 from chainrule.errors import GradientError
 from chainrule.libraries import as_numpy
 from chainrule.node import at_line
-from chainrule.recording import computed, name_of, needs_function
+from chainrule.recording import computed
 from chainrule.transforms import vjp
 from chainrule.trees import flatten
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import positions_of
 from chainrule.array import Array, node_of
 from chainrule.errors import CannotRecord, NoAnswer, asking_others
 from chainrule.libraries import is_numpy
 from chainrule.namespace import RECORDING
 from chainrule.node import NO_PARAMS, Node
-from chainrule.recording import positions_of, record_call
+from chainrule.recording import record_call
 
 __all__ = ["Graph", "graph_between", "inside", "nodes_above", "record_graph"]
 

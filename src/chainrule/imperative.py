@@ -9,9 +9,10 @@ import numpy as np
 from chainrule.array import WATCHER, Array, node_of
 from chainrule.backward import OF_VARIABLE, backpropagate, find_path
 from chainrule.errors import GradientError
+from chainrule.inputs import input_node
 from chainrule.libraries import namespace_of
 from chainrule.node import Node, at_line
-from chainrule.recording import fresh, input_node
+from chainrule.recording import fresh
 from chainrule.transforms import checked_seed, ones_of
 
 __all__ = ["sources_of", "variable"]

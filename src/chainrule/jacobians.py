@@ -12,11 +12,12 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from chainrule.absent import with_absent_zeros
+from chainrule.argnums import Argnums, name_of, positions_of
 from chainrule.array import form_of, value_of
 from chainrule.errors import GradientError
 from chainrule.libraries import dtype_of, is_complex, is_inexact, namespace_of
 from chainrule.node import at_line
-from chainrule.recording import Argnums, name_of, positions_of, record_call
+from chainrule.recording import record_call
 from chainrule.transforms import checked_seed, derived_from, grad, one_or_all, tangents_of, transposed_pull
 
 __all__ = ["hessian", "hvp", "jacfwd", "jacobian", "jacrev", "local_gradient"]

@@ -10,12 +10,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from chainrule.argnums import needs_function
 from chainrule.array import form_of
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.forks import imported
 from chainrule.in_numpy import in_numpy
 from chainrule.libraries import is_foreign, is_inexact
-from chainrule.recording import needs_function, record_call
+from chainrule.recording import record_call
 from chainrule.trees import flatten
 
 __all__ = ["to_jax", "to_torch"]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import name_of
 from chainrule.array import Array
 from chainrule.block.base import kept
 from chainrule.block.own import OwnBlock
 from chainrule.buffered import BUFFERED
 from chainrule.errors import GradientError
 from chainrule.node import at_line
-from chainrule.recording import name_of
 from chainrule.trees import flatten
 
 __all__ = ["opaque"]

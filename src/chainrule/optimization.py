@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import needs_function
 from chainrule.compile import compile as compiled_function
 from chainrule.errors import GradientError
 from chainrule.forks import imported
+from chainrule.inputs import with_numpys_arrays
 from chainrule.jacobians import hessian, hvp, jacobian
 from chainrule.node import at_line
-from chainrule.recording import needs_function, with_numpys_arrays
 from chainrule.standins.scipy_functions import holds_recorded_values
 from chainrule.transforms import value_and_grad
 from chainrule.trees import ravel

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.argnums import name_of, needs_function
 from chainrule.array import WATCHER, Array, constant, form_of, node_of
 from chainrule.backward import as_rule_takes
 from chainrule.block import unlisted_block
@@ -23,7 +24,7 @@ from chainrule.graph import Graph, as_constant, as_parameters, graph_between
 from chainrule.libraries import PYTHON, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import NO_PARAMS, Node, at_line, now
-from chainrule.recording import checked_result, name_of, needs_function
+from chainrule.recording import checked_result
 from chainrule.step import record
 from chainrule.transforms import vjp
 from chainrule.trees import flatten

@@ -15,13 +15,15 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from chainrule.argnums import name_of, positions_of
 from chainrule.array import Array, form_of, node_of
 from chainrule.block.dependence import NotSparse
 from chainrule.errors import GradientError
 from chainrule.graph import graph_between
+from chainrule.inputs import with_numpys_arrays
 from chainrule.libraries import is_complex
 from chainrule.node import Node, at_line
-from chainrule.recording import Recording, name_of, positions_of, record_call, with_numpys_arrays
+from chainrule.recording import Recording, record_call
 from chainrule.transforms import derived_from, grad, transposed_pull
 
 __all__ = ["SparseMatrix", "sparse_hessian", "sparse_jacobian"]

@@ -33,8 +33,8 @@ from chainrule.views import is_entry, view_of
 __all__ = [
     "NOT_THERE",
     "BlockLike",
-    "computed",
     "explained",
+    "foreign_result",
     "is_immutable",
     "not_covered",
     "owned",
@@ -177,7 +177,7 @@ def _in_one_library(inputs: list[Any], values: list[Any]) -> tuple[list[Any], li
     return inputs, values
 
 
-def computed(block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+def foreign_result(block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """The result of a block for plain operands, of which some are arrays of another library than NumPy."""
     _, values = _in_one_library(list(operands), list(operands))
     return _in_their_library(block, values, params)[1]

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from chainrule.argnums import Argnums, name_of, positions_of
 from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
@@ -19,7 +20,7 @@ from chainrule.libraries import PLAIN, is_complex, is_foreign, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.operands import numeric
-from chainrule.recording import Argnums, Recording, name_of, positions_of, record_call, scalar_loss
+from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.trees import Tree, flatten
 
 __all__ = [

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 import chainrule as cr
+from chainrule.argnums import positions_of
 from chainrule.array import Array, value_of
 from chainrule.backward import backpropagate
 from chainrule.graph import record_graph
-from chainrule.recording import positions_of, record_call
+from chainrule.recording import record_call
 from chainrule.simplify import simplify, simplify_graph
 
 from .answers import chainrule_answers, directions, in_double, jax_answers, numbers, numpy_value, pytorch_answers

@@ -17,7 +17,7 @@ from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
 from chainrule.libraries import PLAIN, is_foreign, namespace_of
 from chainrule.node import at_line
-from chainrule.step import computed, record, record_write
+from chainrule.step import foreign_result, record, record_write
 from chainrule.versions import Write
 
 __all__ = ["AdaptedRule", "Block", "axis_from_right", "parameters_of"]
@@ -178,7 +178,7 @@ class Block:
             if any(type(x) is Array for x in operands):
                 return self._recorded(operands, params)
             if any(map(is_foreign, operands)) and not hasattr(self, "several"):
-                return computed(self, operands, params)
+                return foreign_result(self, operands, params)
         return self.forward(namespace_of(operands), *operands, **params)
 
     def _recorded(self, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:

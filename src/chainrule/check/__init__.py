@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import Argnums, chosen_arguments, needs_function
 from chainrule.array import value_of
 from chainrule.block import Block
 from chainrule.check.blame import roughness, users, wrong_rule, wrong_value
@@ -34,11 +35,12 @@ from chainrule.check.report import Blame, Comparison, Mistake, Report, listed
 from chainrule.errors import GradientError, NoAnswer, NoDerivative, asking_others
 from chainrule.escape import printable
 from chainrule.graph import Graph, graph_between
+from chainrule.inputs import with_numpys_arrays
 from chainrule.layout import copied_as_it_lies, laid_out_as
 from chainrule.libraries import as_numpy_number, is_complex, is_inexact
 from chainrule.node import Node, at_line
 from chainrule.pytorch import function_call, network_of
-from chainrule.recording import Argnums, chosen_arguments, needs_function, record_call, with_numpys_arrays
+from chainrule.recording import record_call
 from chainrule.transforms import derived_from, stop_gradient
 from chainrule.trees import flatten
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import Argnums, chosen_arguments, positions_of
 from chainrule.array import Array, value_of
 from chainrule.check.parts import widest
 from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.forks import imported
+from chainrule.inputs import must_be_plain
 from chainrule.layout import copied_as_it_lies, laid_out_as
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.node import at_line
 from chainrule.operands import holds_numbers
-from chainrule.recording import Argnums, chosen_arguments, must_be_plain, positions_of
 from chainrule.transforms import name_of
 from chainrule.trees import Rebuild, flatten
 

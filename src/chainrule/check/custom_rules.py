@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import Argnums, name_of
 from chainrule.array import value_of
 from chainrule.block.own import OwnBlock
 from chainrule.blocks import activations, normalisation
@@ -24,7 +25,7 @@ from chainrule.check.by_hand.watched import array_of
 from chainrule.check.call import CheckedCall
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.libraries import jax_in_double_precision
-from chainrule.recording import Argnums, name_of, record_call
+from chainrule.recording import record_call
 from chainrule.trees import flatten
 
 __all__ = ["CustomRule", "custom_rule"]

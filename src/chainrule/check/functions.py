@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import Argnums
 from chainrule.array import Array, node_of
 from chainrule.check.blame import wrong_rule
 from chainrule.check.by_hand import HandWritten
@@ -16,7 +17,6 @@ from chainrule.check.call import CheckedCall
 from chainrule.check.report import Report
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import NO_PARAMS, Line, Node
-from chainrule.recording import Argnums
 
 __all__ = ["report_of", "reports_of", "verdict"]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import name_of, needs_function, positions_of
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll
@@ -20,7 +21,6 @@ from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.version import Version
 from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
-from chainrule.recording import name_of, needs_function, positions_of
 from chainrule.trees import flatten, leaf_names
 
 __all__ = ["Compiled", "compile"]

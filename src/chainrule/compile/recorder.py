@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, constant, node_of
 from chainrule.compile.rolling import rolled
 from chainrule.compile.steady import Draws, Told, is_generator, told
@@ -17,7 +18,7 @@ from chainrule.graph import graph_between
 from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN, is_foreign, library_of, namespace_of
 from chainrule.node import NO_PARAMS, Line, Node, at_line
-from chainrule.recording import Rolls, checked_result, name_of
+from chainrule.recording import Rolls, checked_result
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
 from chainrule.trees import flatten

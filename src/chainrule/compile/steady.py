@@ -24,9 +24,9 @@ from chainrule.array import Array, node_of
 from chainrule.block import Block
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
+from chainrule.inputs import alias
 from chainrule.node import Line, Node
 from chainrule.reach import is_filled, is_library, reached
-from chainrule.recording import alias
 
 __all__ = ["Compared", "Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
 

@@ -24,8 +24,8 @@ from chainrule.explain.notation import formula_of
 from chainrule.explain.printers import unicode
 from chainrule.formula import Formula
 from chainrule.graph import nodes_above
+from chainrule.inputs import alias
 from chainrule.node import Node
-from chainrule.recording import alias
 
 __all__ = ["Action", "Effect", "effect_of", "sentence"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from chainrule.argnums import Argnums, needs_function, positions_of
 from chainrule.array import Array, node_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.display import chosen
@@ -23,18 +24,11 @@ from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradie
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.imperative import sources_of
+from chainrule.inputs import with_numpys_arrays
 from chainrule.layout import copied_as_it_lies
 from chainrule.node import Node, at_line, user_frame
 from chainrule.pytorch import network_of
-from chainrule.recording import (
-    Argnums,
-    Recording,
-    needs_function,
-    positions_of,
-    record_call,
-    scalar_loss,
-    with_numpys_arrays,
-)
+from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.standins.buffer import Buffer
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.arguments import bound_arguments, has_floats

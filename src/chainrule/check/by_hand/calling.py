@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.argnums import name_of
 from chainrule.array import value_of
 from chainrule.check.by_hand.names import is_cotangent, is_saved
 from chainrule.check.by_hand.objects import attributes_set, kept_gradients, read
@@ -25,7 +26,6 @@ from chainrule.check.call import CheckedArgument, CheckedCall
 from chainrule.errors import GradientError
 from chainrule.layout import copied_as_it_lies
 from chainrule.node import at_line
-from chainrule.recording import name_of
 from chainrule.trees import flatten
 
 __all__ = ["HandWritten"]

@@ -25,9 +25,9 @@ from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.sums import SUMS
 from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnwritableError, aligned, axes_of_shape, single
 from chainrule.explain.data import NO_DATA, Data, Origin
+from chainrule.inputs import alias
 from chainrule.libraries import is_complex
 from chainrule.node import Node
-from chainrule.recording import alias
 
 __all__ = ["GraphReading"]
 

@@ -12,7 +12,7 @@ from chainrule.algebra.identities import EXACT, REAL, STABLE
 from chainrule.backward import numpy_number
 from chainrule.block import Block
 from chainrule.blocks.copies import cast_to_integer
-from chainrule.recording import alias
+from chainrule.inputs import alias
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.matching import IdentityRule
 from chainrule.simplify.rules import broadcasting, elementwise, masks, matrices, shapes
