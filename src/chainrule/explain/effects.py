@@ -27,7 +27,7 @@ from chainrule.graph import nodes_above
 from chainrule.inputs import alias
 from chainrule.node import Node
 
-__all__ = ["Action", "Effect", "effect_of", "sentence"]
+__all__ = ["Action", "Effect", "capital", "effect_of", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,17 @@ def sentence(effect: Effect, gradient: str, block: str = "") -> str:
     told = _copies(noun, actions[shaped].axes, effect) if actions[shaped].kind == "copied" else None
     told = _sums(noun, actions[shaped].axes, effect) if told is None else told
     return told + "".join(map(_suffix, actions[shaped + 1 :]))
+
+
+def capital(text: str) -> str:
+    """A sentence with a capital at its beginning, unless a symbol stands there.
+
+    >>> capital("all else is 0"), capital("x[1] gets ∂L/∂z")
+    ('All else is 0', 'x[1] gets ∂L/∂z')
+    """
+    word = text.split(" ", 1)[0]
+    is_word = word.isascii() and word.isalpha() and (len(word) > 1 or word == "a")
+    return text[:1].upper() + text[1:] if is_word else text
 
 
 def _plainly(actions: list[Action], gradient: str, block: str) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.explain import values
-from chainrule.explain.effects import sentence
+from chainrule.explain.effects import capital, sentence
 from chainrule.explain.folding import Fold, folds_of
 from chainrule.explain.printers import unicode
 from chainrule.explain.remarks import remarks
@@ -37,8 +37,9 @@ WIDTH = 80
 NARROWEST = 40
 UNBROKEN = 10_000
 """The width of a console that breaks nothing."""
-GAPS, LEAST = 12, 12
-"""The columns between those of the forward table, and the least width of a formula there."""
+GAPS, LEAST, READABLE = 12, 12, 26
+"""The columns between those of the forward table, and the width of a formula: the least one, and where values are too
+wide for the terminal anyway."""
 LONGEST_SENTENCE = 200
 MOST_TERMS = 4
 """Of a sum of more terms than this only the first ones and the last are shown."""
@@ -112,7 +113,8 @@ def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int)
         ["block", *(step.block for step in rows)],
         ["shape", *(values.shape_text(step.value) for step in rows)],
     )
-    room = max(width - sum(max(map(len, column)) for column in others) - GAPS, LEAST)
+    left = width - sum(max(map(len, column)) for column in others) - GAPS
+    room = left if left >= LEAST else READABLE
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
     for heading, style in (
         ("name", "cyan"),
@@ -205,7 +207,7 @@ def sentences(gradient: Gradient) -> str:
     joined = "; plus ".join(dict.fromkeys(told))
     if len(joined) > LONGEST_SENTENCE:
         return ""
-    return f"{joined[0].upper()}{joined[1:]}."
+    return f"{capital(joined)}."
 
 
 def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:

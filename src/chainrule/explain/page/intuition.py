@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.explain.effects import Effect, sentence
+from chainrule.explain.effects import Effect, capital, sentence
 from chainrule.explain.page.insides import Row
 from chainrule.explain.page.local_gradients import LocalGradient
 from chainrule.explain.printers import unicode
@@ -137,8 +137,8 @@ def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> s
         swaps = [f"the gradient to {n} is multiplied by {p.detail}" for n, p in zip(names, phrases, strict=True)]
         return f"Swaps its operands: {_and(swaps)}."
     if len(names) == 1:
-        return _capital(_alone(names[0], phrases[0])) + "."
-    return _capital("; ".join(f"to {n}: {_alone(n, p)}" for n, p in zip(names, phrases, strict=True))) + "."
+        return capital(_alone(names[0], phrases[0])) + "."
+    return capital("; ".join(f"to {n}: {_alone(n, p)}" for n, p in zip(names, phrases, strict=True))) + "."
 
 
 def _alone(name: str, p: Phrase) -> str:
@@ -172,7 +172,3 @@ def _alone(name: str, p: Phrase) -> str:
 
 def _and(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
