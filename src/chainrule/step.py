@@ -191,9 +191,9 @@ def _in_their_library(block: Any, values: list[Any], params: dict[str, Any]) -> 
     except ChainruleError:
         raise
     except Exception as error:
-        if not isinstance(error, NOT_THERE) or is_numpy(xp):
-            raise explained(error, f"block {block.name}", values) from error
-        return _in_numpy(block, values, params, error)
+        if isinstance(error, NOT_THERE) and not is_numpy(xp):
+            return _in_numpy(block, values, params, error)
+        raise explained(error, f"block {block.name}", values) from error
     return _in_numpy(block, values, params) if _is_numpys_beside(value, values) else (block, value)
 
 

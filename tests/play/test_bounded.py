@@ -3,10 +3,17 @@
 import asyncio
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chainrule.play.bounded import Bounded, CutOff, Limits
+
+
+def in_a_loop(coroutine):
+    """What a coroutine returns, run in a thread of its own: another test may have left its loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def asking(limits, *requests):
@@ -23,7 +30,7 @@ def asking(limits, *requests):
         await bounded.stop()
         return answers
 
-    return asyncio.run(run())
+    return in_a_loop(run())
 
 
 LONG = "a0 = tanh(x)\n" + "\n".join(f"a{i + 1} = tanh(a{i}*w + a{i // 2})" for i in range(2500)) + "\nL = a2500"
@@ -57,7 +64,7 @@ def test_too_many_at_once_are_refused():
         await bounded.stop()
         return answers
 
-    answers = asyncio.run(run())
+    answers = in_a_loop(run())
     assert [isinstance(a, CutOff) for a in answers] == [False, False, True, True]
 
 
@@ -74,4 +81,4 @@ def test_a_request_that_is_given_up_leaves_its_answer_to_nobody():
         await bounded.stop()
         return second
 
-    assert asyncio.run(run())["values"] == {"y": "1"}
+    assert in_a_loop(run())["values"] == {"y": "1"}

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
+from chainrule.libraries import NUMPY
 from chainrule.node import user_frame
 from chainrule.protocols import call
 from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
@@ -50,12 +51,21 @@ def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = Fa
         if joins:
             args = tuple([_joined_if_recorded(arg) for arg in args])
             kwargs = {name: arg if name == "out" else _joined_if_recorded(arg) for name, arg in kwargs.items()}
-        if unseen and "out" not in kwargs and any(type(arg) is Array for arg in (*args, *kwargs.values())):
+        if unseen and "out" not in kwargs and _is_recorded_among_plain((*args, *kwargs.values())):
             return call(function, *map(plain_of, args), **{name: plain_of(arg) for name, arg in kwargs.items()})
         value = function(*args, **kwargs)
         return value if type(value) is Array or type(value) is Buffer else _new(value, args)
 
     return StandIn(function, standin)
+
+
+def _is_recorded_among_plain(args: tuple[Any, ...]) -> bool:
+    """Whether a recorded array is among arguments that are all NumPy's, so that no other class answers the function."""
+    kinds = {type(arg) for arg in args}
+    return Array in kinds and kinds <= _PLAIN
+
+
+_PLAIN = NUMPY | {Array, Buffer, str, list, tuple, type}
 
 
 # Arrays of lists -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import Array, node_of
-from chainrule.block import bounds
 from chainrule.block.elementwise import elementwise
 from chainrule.buffered import BUFFERED
 from chainrule.formula import call as written
@@ -26,18 +25,19 @@ from chainrule.step import record
 __all__ = ["PYTHON_FUNCTIONS"]
 
 
+# They declare no bounds: beside NaN Python chooses by the order, so a result may be a number where an operand is NaN.
 # fmt: off
 larger = elementwise(
     "larger", lambda xp, x, y: xp.where(y > x, y, x),  # the first of equal ones, as Python's max chooses
     lambda xp, z, x, y: 1 - (y > x),
     lambda xp, z, x, y: y > x,
-    notation=lambda x, y: written("max", x, y), bounds=bounds.maximum, listed=False,
+    notation=lambda x, y: written("max", x, y), listed=False,
 )
 smaller = elementwise(
     "smaller", lambda xp, x, y: xp.where(y < x, y, x),
     lambda xp, z, x, y: 1 - (y < x),
     lambda xp, z, x, y: y < x,
-    notation=lambda x, y: written("min", x, y), bounds=bounds.minimum, listed=False,
+    notation=lambda x, y: written("min", x, y), listed=False,
 )
 # fmt: on
 
