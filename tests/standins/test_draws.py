@@ -14,6 +14,7 @@ DRAWS = {
     "normal, one number": lambda r, x: r.normal(x[0], x[1]),
     "normal, a size": lambda r, x: r.normal(0, x, size=(3, 4)),
     "normal, by names": lambda r, x: r.normal(size=4, scale=x, loc=x**2),
+    "normal, of lists": lambda r, x: r.normal([x[0], x[1]], scale=(1.0, x[2])),
     "uniform": lambda r, x: r.uniform(x, 2 * x + 1),
     "uniform, the upper end": lambda r, x: r.uniform(high=x),
     "laplace": lambda r, x: r.laplace(x, x),
@@ -76,7 +77,7 @@ def test_shuffle(shuffled):
 
 @pytest.mark.parametrize(
     ("name", "draw"),
-    [("gamma", lambda x: np.random.default_rng(0).gamma(x)), ("chisquare", lambda x: np.random.chisquare(x))],
+    [("gamma", lambda x: np.random.default_rng(0).gamma(x)), ("chisquare", lambda x: np.random.chisquare([*x]))],
 )
 def test_a_draw_without_a_derivative_is_an_error(name, draw):
     message = re.escape(f"a draw of {name} has no derivative by a recorded parameter")

@@ -18,7 +18,7 @@ from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.standins.buffer import buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn, Stands
-from chainrule.standins.numpy_functions import joined
+from chainrule.standins.numpy_functions import joined, joined_if_recorded
 from chainrule.standins.scipy_values import read_values, with_value
 
 __all__ = ["DISTRIBUTIONS", "DISTRIBUTION_WORDS", "GENERATORS", "MAKERS", "Drawing", "drawn_by"]
@@ -124,7 +124,8 @@ def _moved_draw(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     generator, name = method.__self__, method.__name__
     if name in ARRANGEMENTS and args and is_recorded(args[0]):
         return ARRANGEMENTS[name](generator, *args, **kwargs)
-    args, kwargs = plain_of(args), plain_of(kwargs)
+    args = tuple([joined_if_recorded(plain_of(x)) for x in args])
+    kwargs = {key: joined_if_recorded(plain_of(x)) for key, x in kwargs.items()}
     before = copy.deepcopy(generator)
     value = method(*read_values(args), **read_values(kwargs))
     distribution = DISTRIBUTIONS.get(name)

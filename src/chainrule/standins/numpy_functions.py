@@ -22,7 +22,7 @@ from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn
 from chainrule.views import is_number
 
-__all__ = ["JOINS", "UNSEEN_WORDS", "joined", "standin_of"]
+__all__ = ["JOINS", "UNSEEN_WORDS", "joined", "joined_if_recorded", "standin_of"]
 
 
 def _new(value: Any, args: tuple[Any, ...]) -> Any:
@@ -49,8 +49,8 @@ def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = Fa
         if not BUFFERED.get():
             return function(*args, **kwargs)
         if joins:
-            args = tuple([_joined_if_recorded(arg) for arg in args])
-            kwargs = {name: arg if name == "out" else _joined_if_recorded(arg) for name, arg in kwargs.items()}
+            args = tuple([joined_if_recorded(arg) for arg in args])
+            kwargs = {name: arg if name == "out" else joined_if_recorded(arg) for name, arg in kwargs.items()}
         if unseen and "out" not in kwargs and _is_recorded_among_plain((*args, *kwargs.values())):
             return call(function, *map(plain_of, args), **{name: plain_of(arg) for name, arg in kwargs.items()})
         value = function(*args, **kwargs)
@@ -78,7 +78,7 @@ def joined(x: Any) -> Any:
     return plain_of(x)
 
 
-def _joined_if_recorded(x: Any) -> Any:
+def joined_if_recorded(x: Any) -> Any:
     """A list, a tuple, a deque or an array of dtype object that holds recorded floating numbers as one array.
 
     Anything else is unchanged.
