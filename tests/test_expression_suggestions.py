@@ -35,6 +35,16 @@ def test_what_mathematicians_write_is_recognised(text):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [("x^2", "x**2"), ("(a - b)^2", "(a - b)**2"), ("L = sum((X @ w - y)^2)", "L = sum((X @ w - y)**2)")],
+)
+def test_a_power_is_told_with_all_that_was_typed(text, instead):
+    with pytest.raises(ExpressionError) as told:
+        parse(text)
+    assert str(told.value) == f"^ is not a power in Python; write **: {instead}"
+
+
 @pytest.mark.parametrize("text", ["2e5", "1j*x", "x + y", "where(x > 0, x, 0)", "a = x; a", "x[0]"])
 def test_what_can_be_read_is_not_corrected(text):
     parse(text)

@@ -28,6 +28,7 @@ __all__ = [
     "lines_of",
     "now",
     "user_frame",
+    "value_of_operand",
 ]
 
 _clock = itertools.count()
@@ -274,3 +275,8 @@ def at_line() -> str:
     if is_internal(frame.f_code.co_filename):
         return ""
     return f"\n  at {Line(frame.f_code.co_filename, frame.f_lineno)}"
+
+
+def value_of_operand(x: Any) -> Any:
+    """The value of what a node takes: that of a node, a constant itself."""
+    return x.value if type(x) is Node else x

@@ -23,7 +23,7 @@ from chainrule.formula import call
 from chainrule.graph import Graph, as_constant, as_parameters, graph_between
 from chainrule.libraries import PYTHON, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
-from chainrule.node import NO_PARAMS, Node, at_line, now
+from chainrule.node import NO_PARAMS, Node, at_line, now, value_of_operand
 from chainrule.recording import checked_result
 from chainrule.step import record
 from chainrule.transforms import vjp
@@ -90,7 +90,7 @@ class Body:
 
     def packing(self, length: int) -> Results:
         """How the states after each step, the results of each step and the sums are packed into one array."""
-        forms = [np.asarray(form(out)) for part in self.outputs for out in part]
+        forms = [np.asarray(value_of_operand(out)) for part in self.outputs for out in part]
         along = len(forms) - len(self.outputs.sums)
         shapes = tuple((length, *x.shape) if i < along else x.shape for i, x in enumerate(forms))
         dtypes = tuple(x.dtype for x in forms)
@@ -115,8 +115,8 @@ class Body:
         Its results are the gradients of the entries, its sums those of what comes from outside.
         """
         inputs, outputs = self.inputs, self.outputs
-        cotangents = [[np.ones_like(form(out)) for out in differentiable(part)] for part in outputs]
-        states, entries, outside = ([form(x) for x in part] for part in inputs)
+        cotangents = [[np.ones_like(value_of_operand(out)) for out in differentiable(part)] for part in outputs]
+        states, entries, outside = ([value_of_operand(x) for x in part] for part in inputs)
         counts = [len(states), len(entries), len(cotangents[0])]
         example = Inputs(cotangents[0], [*states, *entries, *cotangents[0], *cotangents[1]], [*outside, *cotangents[2]])
 
@@ -129,7 +129,7 @@ class Body:
             def run(*chosen: Any) -> Any:
                 rest = iter(chosen)
                 full = (
-                    [next(rest) if is_inexact(form(node)) else x for x, node in zip(*pair, strict=True)]
+                    [next(rest) if is_inexact(value_of_operand(node)) else x for x, node in zip(*pair, strict=True)]
                     for pair in zip(own, inputs, strict=True)
                 )
                 made = self.step(RECORDING, Inputs(*full))
@@ -143,18 +143,13 @@ class Body:
         return body_of(f"backward of {self.name}", pulled, example)
 
 
-def form(x: Any) -> Any:
-    """The value of an input or output of a recorded body."""
-    return x.value if type(x) is Node else x
-
-
 def differentiable(part: Sequence[Any]) -> list[Any]:
     return chosen_of(part, part)
 
 
 def chosen_of(part: Sequence[Any], nodes: Sequence[Any]) -> list[Any]:
     """Those of some arrays that stand for nodes with a gradient."""
-    return [x for x, node in zip(part, nodes, strict=True) if is_inexact(form(node))]
+    return [x for x, node in zip(part, nodes, strict=True) if is_inexact(value_of_operand(node))]
 
 
 def cut(xs: Sequence[Any], *counts: int) -> list[Sequence[Any]]:
@@ -261,12 +256,12 @@ def scanned_backward(xp: Any, dz: Any, z: Any, *operands: Any, body: Any = None,
         for first, states in zip(map(_with_shape, given.state), after, strict=True)
     ]
     entries = [x[::-1] for x in [*before, *given.entries, *cotangents.state, *cotangents.results]]
-    start = [np.zeros_like(form(out)) for out in differentiable(body.outputs.state)]
+    start = [np.zeros_like(value_of_operand(out)) for out in differentiable(body.outputs.state)]
     back = body.backward
     packed = scanned(*start, *entries, *given.outside, *cotangents.sums, body=back, length=length)
     made = back.unpacked(xp, packed, length)
     grads = iter([*(x[-1] for x in made.state), *(x[::-1] for x in made.results), *made.sums])
-    return [next(grads) if is_inexact(form(node)) else None for part in body.inputs for node in part]
+    return [next(grads) if is_inexact(value_of_operand(node)) else None for part in body.inputs for node in part]
 
 
 def _with_shape(x: Any) -> Any:
@@ -396,7 +391,7 @@ def _must_stay(before: Sequence[Any], after: Sequence[Any], name: str) -> None:
 
 def _in_dtype_of(out: Any, x: Any) -> Any:
     """A Python number of the state in the dtype of that part of the next state; other arrays unchanged."""
-    dtype = np.asarray(form(out)).dtype
+    dtype = np.asarray(value_of_operand(out)).dtype
     if type(x) is Array:
         return as_rule_takes(x, dtype)
     return dtype.type(x) if type(x) in PYTHON else x

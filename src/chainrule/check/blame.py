@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.backward import pulled
 from chainrule.check.compare import compare_gradients
 from chainrule.check.libraries import Answer
-from chainrule.check.parts import random_like
+from chainrule.check.parts import largest, random_like
 from chainrule.check.problem import Problem, precision
 from chainrule.check.report import Blame, Comparison
 from chainrule.errors import CannotRecord, NoAnswer, asking_others
@@ -170,11 +170,7 @@ def wrong_value(problem: Problem) -> Blame | None:
             if theirs is None or ours.dtype.kind not in "fc":
                 continue
             if ours.shape != theirs.shape or not np.allclose(
-                ours, theirs, rtol=tolerance, atol=tolerance * _size(ours), equal_nan=True
+                ours, theirs, rtol=tolerance, atol=tolerance * largest(ours), equal_nan=True
             ):
                 return Blame(node.block.name, "", node.line, f"its forward rule gives another value on {library}")
     return None
-
-
-def _size(x: np.ndarray) -> float:
-    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.libraries import is_complex
 
-__all__ = ["dot", "from_parts", "random_like", "real_parts", "widest"]
+__all__ = ["dot", "from_parts", "largest", "random_like", "real_parts", "widest"]
 
 
 def real_parts(x: Any, split: bool | None = None) -> np.ndarray:
@@ -49,3 +49,8 @@ def random_like(rng: np.random.Generator, z: Any) -> np.ndarray:
     """Random weights of the shape of z, complex if z is."""
     weights = rng.standard_normal(np.shape(z))
     return weights + 1j * rng.standard_normal(np.shape(z)) if is_complex(z) else weights
+
+
+def largest(x: np.ndarray) -> float:
+    """The largest magnitude among the finite entries."""
+    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))

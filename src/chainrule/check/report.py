@@ -10,6 +10,7 @@ from chainrule.display import chosen, table
 from chainrule.display import text as escaped
 from chainrule.errors import CheckFailed
 from chainrule.escape import markdown, markdown_code
+from chainrule.explain.values import index_text
 from chainrule.node import Line
 
 __all__ = ["Blame", "Comparison", "Mistake", "Report"]
@@ -278,8 +279,3 @@ def _wrapped(text: str, width: int = 80) -> list[str]:
 
     indent = " " * (len(text) - len(text.lstrip()))
     return textwrap.wrap(text, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)
-
-
-def index_text(index: tuple[int, ...]) -> str:
-    """An index as [0, 1]; empty for a number."""
-    return f"[{', '.join(map(str, index))}]" if index else ""

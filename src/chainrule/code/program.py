@@ -17,7 +17,7 @@ from chainrule.blocks.reductions import all_
 from chainrule.code.source import is_name
 from chainrule.errors import GradientError
 from chainrule.graph import Graph, graph_between
-from chainrule.node import NO_PARAMS, Node, at_line, is_internal
+from chainrule.node import NO_PARAMS, Node, at_line, is_internal, value_of_operand
 from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.simplify import simplify_graph
 from chainrule.trees import leaf_names
@@ -226,7 +226,3 @@ def _plain_products(graph: Graph) -> Graph:
         new[node] = Node(block, inputs, node.params, node.value, node.code, node.lasti, node.name)
     outputs = [new.get(out, out) if type(out) is Node else out for out in graph.outputs]
     return graph_between(graph.inputs, outputs)
-
-
-def value_of_operand(x: Any) -> Any:
-    return x.value if type(x) is Node else x

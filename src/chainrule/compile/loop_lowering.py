@@ -24,7 +24,7 @@ from chainrule.compile.schedule import needed
 from chainrule.compile.values import VIEWS, Value, has_loops, input_of
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import PYTHON
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 from chainrule.simplify import simplify_graph
 
 __all__ = ["LoweredLoop", "lower_loop", "lower_result", "results_used"]
@@ -249,7 +249,7 @@ class _Lowered:
         self.checked = self._checked([*low.guards][guards:])
         found = [low.value(out) for out in graph.outputs]
         for value, out in zip(found, chosen, strict=True):
-            form = out.value if type(out) is Node else out
+            form = value_of_operand(out)
             if value.shape != np.shape(form) or value.dtype != np.asarray(form).dtype:
                 raise CannotRoll("a result of another form")
         return found

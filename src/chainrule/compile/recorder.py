@@ -24,7 +24,7 @@ from chainrule.standins.names import standins
 from chainrule.trees import flatten
 from chainrule.watching.locals import watch_locals
 
-__all__ = ["Guard", "Recorded", "Signature", "found", "record", "signature_of"]
+__all__ = ["Guard", "Recorded", "Signature", "copied", "found", "record", "signature_of"]
 
 
 class Guard(NamedTuple):
@@ -218,7 +218,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls:
     outputs = [out if isinstance(out, STATIC) else checked_result(out, name_of(f)) for out in outputs]
     nodes = watch.rolled(inputs, [node_of(out) if type(out) is Array else out for out in outputs])
     drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
-    result = rebuild([_copied(out.value if type(out) is Node else out) for out in nodes])
+    result = rebuild([copied(out.value if type(out) is Node else out) for out in nodes])
     return Recorded(inputs, nodes, rebuild, result, list(watch.seen.values()), names, drew, draws.seeded, writes)
 
 
@@ -227,5 +227,6 @@ def found(value: Any, how: str) -> Any:
     return bool(value) if how == "truth" else int(value) if how == "integer" else np.array(value)
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """A constant that a later write does not change."""
     return value.copy() if isinstance(value, np.ndarray) else value

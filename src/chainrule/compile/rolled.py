@@ -28,11 +28,11 @@ from chainrule.formula import call
 from chainrule.graph import graph_between
 from chainrule.libraries import NUMPY_NAMESPACE, PYTHON, is_inexact, numpys
 from chainrule.namespace import RECORDING
-from chainrule.node import Node
-from chainrule.scanning import Body, Inputs, Outputs, Reads, body_of, form
+from chainrule.node import Node, value_of_operand
+from chainrule.scanning import Body, Inputs, Outputs, Reads, body_of
 from chainrule.transforms import vjp
 
-__all__ = ["Loop", "is_long", "looped", "recorded_loop", "result_of"]
+__all__ = ["Loop", "handle", "is_long", "looped", "recorded_loop", "result_of"]
 
 
 class Loop(Compared):
@@ -81,7 +81,7 @@ class Loop(Compared):
     def forms(self) -> list[Any]:
         """For each result, the value that one step has for it."""
         out = self.body.outputs
-        return [form(x) for part in (out.state, out.state, out.results, out.sums) for x in part]
+        return [value_of_operand(x) for part in (out.state, out.state, out.results, out.sums) for x in part]
 
     @cached_property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -156,7 +156,7 @@ class Loop(Compared):
 
 def _kind(x: Any) -> Any:
     """The form of an input of a body, as text."""
-    value = form(x)
+    value = value_of_operand(x)
     return type(value).__name__, np.shape(value), np.asarray(value).dtype.str
 
 
@@ -180,7 +180,7 @@ class _Step:
     def _place(self, x: Any) -> int:
         if type(x) is Node and x in self.places:
             return self.places[x]
-        self.constants.append(form(x))
+        self.constants.append(value_of_operand(x))
         return self.count + len(self.constants) - 1
 
     def __call__(self, *given: Sequence[Any]) -> list[Any]:
@@ -268,7 +268,7 @@ def recorded_loop(loop: Loop, operands: Sequence[Any], packed: np.ndarray | None
     nodes = tuple(node_of(x) if type(x) is Array else x for x in operands)
     if packed is None:
         with np.errstate(all="ignore"):
-            packed = loop.run([form(x) for x in nodes])
+            packed = loop.run([value_of_operand(x) for x in nodes])
     code, lasti = (like.code, like.lasti) if like is not None else (None, 0)
     return Results(Node(looped, nodes, {"run": Run(loop)}, packed, code, lasti))
 
@@ -285,7 +285,7 @@ def _pull(node: Node, gradients: Mapping[Node, Any], take: Callable[[Node], Any]
     for number, result in run.results.items():
         if gradients.get(result) is not None:
             cotangents[number] = take(result)
-    wanted = [type(x) is Node and x in gradients and is_inexact(form(x)) for x in node.inputs]
+    wanted = [type(x) is Node and x in gradients and is_inexact(value_of_operand(x)) for x in node.inputs]
     if not cotangents or not any(wanted):
         return ()
     if any(np.shape(dz) != run.loop.shapes[number] for number, dz in cotangents.items()):
@@ -331,7 +331,10 @@ class _Backward:
         self.wanted = self.loop.body.taken_apart(wanted)
         inputs, outputs = self.loop.body.inputs, self.loop.body.outputs
         self.active = Inputs(
-            [is_inexact(form(a)) and is_inexact(form(b)) for a, b in zip(inputs.state, outputs.state, strict=True)],
+            [
+                is_inexact(value_of_operand(a)) and is_inexact(value_of_operand(b))
+                for a, b in zip(inputs.state, outputs.state, strict=True)
+            ],
             *self.wanted[1:],
         )
         loop = self.loop
@@ -347,14 +350,14 @@ class _Backward:
         start = [
             of[loop.last(i)]
             if loop.last(i) in of
-            else np.zeros_like(form(loop.body.outputs.state[i]), dtype=self._real(i))
+            else np.zeros_like(value_of_operand(loop.body.outputs.state[i]), dtype=self._real(i))
             for i in self.states
         ]
         before = [results.array(i)[loop.before] for i in range(loop.states)]
         after = [of[i][loop.after] for i in self.seen]
         along = [of[loop.along(i)] for i in self.results]
-        entries = [*before, *map(_handle, self.given.entries), *after, *along]
-        outside = [*map(_handle, self.given.outside), *(of[loop.sum(i)] for i in self.sums)]
+        entries = [*before, *map(handle, self.given.entries), *after, *along]
+        outside = [*map(handle, self.given.outside), *(of[loop.sum(i)] for i in self.sums)]
         body, entries, outside = _needed_only(body, entries, outside)
         made = recorded_loop(Loop(body, loop.length, not loop.backwards), [*start, *entries, *outside], None, self.node)
         back = made.run.loop
@@ -381,15 +384,15 @@ class _Backward:
                 raise CannotRoll("steps of a loop take different paths")
 
     def _real(self, i: int) -> np.dtype:
-        return np.asarray(form(self.loop.body.outputs.state[i])).dtype
+        return np.asarray(value_of_operand(self.loop.body.outputs.state[i])).dtype
 
     def _body(self) -> Body:
         """The body of the backward pass, with all that it may read."""
         inputs, outputs = self.loop.body.inputs, self.loop.body.outputs
-        states, entries, outside = ([form(x) for x in part] for part in inputs)
+        states, entries, outside = ([value_of_operand(x) for x in part] for part in inputs)
 
         def like(part: Sequence[Any], chosen: Sequence[int]) -> list[Any]:
-            return [np.ones(np.shape(form(part[i])), np.asarray(form(part[i])).dtype)[()] for i in chosen]
+            return [np.ones_like(np.asarray(value_of_operand(part[i])))[()] for i in chosen]
 
         carried, seen = like(outputs.state, self.states), like(outputs.state, self.seen)
         along, sums = like(outputs.results, self.results), like(outputs.sums, self.sums)
@@ -431,7 +434,8 @@ class _Backward:
         return body_of(f"backward of {self.loop.body.name}", pulled, example, _Decisions)
 
 
-def _handle(x: Any) -> Any:
+def handle(x: Any) -> Any:
+    """A node as a recorded array; anything else unchanged."""
     return Array(x) if type(x) is Node else x
 
 

@@ -18,27 +18,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.array import Array, node_of
-from chainrule.blocks.indexing import getitem
 from chainrule.blocks.joining import concatenate, stack
 from chainrule.compile.failures import CannotRoll
-from chainrule.compile.rolled import Loop, Results, looped, recorded_loop, result_of
-from chainrule.compile.steady import _key
+from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, loops_of
+from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
 from chainrule.graph import graph_between
 from chainrule.node import NO_PARAMS, Node
 from chainrule.scanning import Body, Inputs, Outputs
 
 __all__ = ["rolled"]
-
-FEWEST = 8
-"""Steps of a loop that is rolled."""
-WORTH = 300
-"""A loop is rolled if that leaves so many blocks fewer."""
-LARGE = 100_000
-"""Steps of larger arrays stay as they are: several threads compute them."""
-FARTHEST = 4
-"""How many steps back a value may have been computed."""
-CANDIDATES = 6
-REAL = frozenset(map(np.dtype, [np.float32, np.float64, np.bool_]))
 
 
 def rolled(inputs: Sequence[Node], outputs: Sequence[Any], watched: Container[Node]) -> list[Any]:
@@ -49,9 +37,7 @@ def rolled(inputs: Sequence[Node], outputs: Sequence[Any], watched: Container[No
     watched : nodes whose values decided about the path; they stay steps of their own.
     """
     nodes = _recorded(inputs, outputs)
-    if len(nodes) < WORTH:
-        return list(outputs)
-    loops = _loops(nodes, _kinds(nodes, watched), _places(nodes))
+    loops = loops_of(nodes, watched)
     return _Rewriting(nodes, loops).outputs(outputs) if loops else list(outputs)
 
 
@@ -70,332 +56,6 @@ def _recorded(inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Node]:
     return sorted(found, key=attrgetter("order"))
 
 
-# Where blocks repeat -------------------------------------------------------------------------------------------------
-
-
-def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
-    """A number for each node: equal for nodes that may be the same step of a body."""
-    numbers: dict[Any, int] = {}
-    params: dict[int, Any] = {}
-    kinds = np.empty(len(nodes), np.int64)
-    for i, node in enumerate(nodes):
-        key: Any = i
-        if node.version is None and node.block.pure and node not in watched and not _is_for_itself(node.block):
-            value = node.value
-            kind = type(value)
-            if kind is float or (
-                isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < LARGE
-            ):
-                key = node.block, kind if kind is not np.ndarray else (value.dtype, value.shape), len(node.inputs)
-                if node.block is getitem:
-                    key = *key, *map(_masked, node.params["key"])
-                elif node.params:
-                    about = params.get(id(node.params))
-                    if about is None:
-                        about = params[id(node.params)] = _key(node.params)
-                    key = *key, about
-        kinds[i] = numbers.setdefault(key, i)
-    return kinds
-
-
-def _is_small_and_real(value: Any) -> bool:
-    return value.dtype in REAL and 0 < value.size < LARGE
-
-
-def _is_for_itself(block: Any) -> bool:
-    """Whether steps of a block are never part of a body."""
-    return block is looped or block is result_of or block.draws
-
-
-def _places(nodes: Sequence[Node]) -> np.ndarray:
-    """A number for each node: equal for nodes that one place of the user's code has recorded."""
-    numbers: dict[Any, int] = {}
-    return np.array([numbers.setdefault((id(node.code), node.lasti, node.block), i) for i, node in enumerate(nodes)])
-
-
-def _masked(part: Any) -> Any:
-    """A part of a key; a number may differ from step to step."""
-    if isinstance(part, slice):
-        return slice, part.start, part.stop, part.step
-    if isinstance(part, np.ndarray):
-        return part.shape, part.tobytes()
-    return int if isinstance(part, int | np.integer) else part
-
-
-class _Region(NamedTuple):
-    """Nodes that repeat: so many times the next `period` nodes, from `start`."""
-
-    start: int
-    period: int
-    times: int
-
-
-def _loops(nodes: Sequence[Node], kinds: np.ndarray, places: np.ndarray) -> list[_Found]:
-    """The loops of a recording, first to last."""
-    found: list[_Found] = []
-    parts = [(0, len(kinds))]
-    while parts:
-        first, last = parts.pop()
-        for region in _candidates(kinds[first:last], places[first:last]):
-            loop = _Finder(nodes, region._replace(start=first + region.start)).found()
-            if loop is not None:
-                found.append(loop)
-                parts += [(first, loop.first), (loop.stop, last)]
-                break
-    return sorted(found, key=lambda loop: loop.first)
-
-
-def _candidates(kinds: np.ndarray, places: np.ndarray) -> list[_Region]:
-    """The parts that repeat, the most promising first."""
-    if len(kinds) < WORTH:
-        return []
-    periods = {several * period for each in (kinds, places) for period in _distances(each) for several in (1, 2)}
-    found: list[tuple[int, int, _Region]] = []
-    for period in sorted(periods - {0}):
-        same = np.concatenate(([False], kinds[period:] == kinds[:-period], [False]))
-        ends = np.flatnonzero(np.diff(same.astype(np.int8)))
-        for start, stop in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
-            region = _Region(start, period, (stop - start) // period + 1)
-            gain = (region.times - 2) * period
-            if region.times > FEWEST and gain >= WORTH:
-                found.append((-gain, period, region))
-    return [region for *_, region in sorted(found)[:CANDIDATES]]
-
-
-def _distances(numbers: np.ndarray) -> list[int]:
-    """How far apart equal numbers are most often, and where these distances cover most."""
-    order = np.argsort(numbers, kind="stable")
-    apart = np.diff(order)[np.diff(numbers[order]) == 0]
-    counts = np.bincount(apart)
-    found: list[int] = []
-    for weight in (counts, counts * np.arange(len(counts))):
-        found += np.argsort(-weight, kind="stable")[:CANDIDATES].tolist()
-    return found
-
-
-# What moves along ----------------------------------------------------------------------------------------------------
-
-
-class _Found(NamedTuple):
-    """A loop that was found.
-
-    Attributes
-    ----------
-    first, stop : its steps, without those before it that stay as they are: nodes[first:stop].
-    period : the number of nodes of a step.
-    takes : for each node of a step, where each of its operands comes from.
-    kinds : for each node of a step, whether it is part of the body, the "same" each time, or an "entry" of an array.
-    """
-
-    first: int
-    stop: int
-    period: int
-    takes: list[list[Any]]
-    kinds: list[Any]
-
-    @property
-    def length(self) -> int:
-        return (self.stop - self.first) // self.period
-
-
-class _Same(NamedTuple):
-    """An operand that is the same in each step: a node from outside, or a constant."""
-
-    x: Any
-
-
-class _Inner(NamedTuple):
-    """An operand that is a result of this step, or of one so many steps before."""
-
-    place: int
-    back: int
-
-
-class _Along(NamedTuple):
-    """An operand with another value from outside in each step."""
-
-    of: tuple[Any, ...]
-
-
-class _Row(NamedTuple):
-    """The next entry of an array in each step; `key` cuts these entries out of it."""
-
-    array: Any
-    key: tuple[Any, ...]
-
-
-class _Finder:
-    """Looks whether a region is a loop."""
-
-    def __init__(self, nodes: Sequence[Node], region: _Region):
-        self.nodes, self.region = nodes, region
-        end = region.start + region.period * region.times
-        self.at = {node: i for i, node in enumerate(nodes[region.start : end], region.start)}
-
-    def found(self) -> _Found | None:
-        period = self.region.period
-        start = self.region.start + self._offset()
-        count = (self.region.start + period * self.region.times - start) // period
-        first, last = 1, count  # the steps of the loop
-        columns = self._columns(start, count)
-        if columns is None:
-            return None
-        while True:
-            low, high = first, last
-            for k, column in enumerate(columns):
-                for operands in column:
-                    low, high = self._regular(operands, start, k, low, high)
-                    if high - low < FEWEST:
-                        return None
-            if (low, high) == (first, last):
-                break
-            first, last = low, high
-        if (last - first) * period < WORTH:
-            return None
-        return self._classified(start, first, last, columns)
-
-    def _offset(self) -> int:
-        """Where a step begins, so that the fewest numbers are carried to the next one."""
-        start, period, times = self.region
-        middle = start + period * (times // 2)
-        until: dict[int, int] = {}
-        for i in range(middle, middle + 2 * period):
-            if i < start + period * times:
-                for x in self.nodes[i].inputs:
-                    at = self.at.get(x) if type(x) is Node else None
-                    if at is not None and middle <= at < middle + period:
-                        until[at] = max(until.get(at, at), i)
-        alive = np.zeros(period + 1)
-        for at, end in until.items():
-            size = np.size(self.nodes[at].value)
-            for k in range(at + 1, min(end, at + period) + 1):
-                alive[(k - middle) % period] += size
-        return int(np.argmin(alive[:period]))
-
-    def _columns(self, start: int, count: int) -> list[list[list[Any]]] | None:
-        """For each node of a step and each of its operands, that operand in all steps."""
-        period = self.region.period
-        found = []
-        for k in range(period):
-            rows = [self.nodes[i].inputs for i in range(start + k, start + count * period, period)]
-            found.append([list(column) for column in zip(*rows, strict=True)])
-        return found
-
-    def _regular(self, operands: Sequence[Any], start: int, k: int, first: int, last: int) -> tuple[int, int]:
-        """The steps around the middle one in which an operand comes from the same place."""
-        middle = (first + last) // 2
-        kind = self._place(operands[middle], start, middle)
-        low, high = middle, middle + 1
-        while low > first and self._place(operands[low - 1], start, low - 1) == kind:
-            low -= 1
-        while high < last and self._place(operands[high], start, high) == kind:
-            high += 1
-        if type(kind) is int and kind < 0:
-            low = max(low, -(kind // self.region.period))
-        return low, high
-
-    def _place(self, x: Any, start: int, step: int) -> Any:
-        """Where an operand comes from: how far from the step's first node; None from outside."""
-        if type(x) is not Node:
-            return type(x), getattr(x, "dtype", None), getattr(x, "shape", None)
-        at = self.at.get(x)
-        far = None if at is None or at < start else at - start - step * self.region.period
-        return far if far is not None and far >= -FARTHEST * self.region.period else ("outside", _form(x.value))
-
-    def _classified(self, start: int, first: int, last: int, columns: Any) -> _Found | None:
-        period = self.region.period
-        takes: list[list[Any]] = []
-        kinds: list[Any] = []
-        begin, stop = start + first * period, start + last * period
-        for k, column in enumerate(columns):
-            operands: list[Any] = []
-            node = self.nodes[begin + k]
-            for each in column:
-                inner = self._place(each[first], start, first)
-                if type(inner) is int:
-                    operands.append(_Inner(inner % period, -(inner // period)))
-                    continue
-                taken = _from_outside(each[first:last], node)
-                if taken is None or (type(taken) is _Along and any(self.at.get(x, -1) >= begin for x in _nodes(taken))):
-                    return None
-                operands.append(taken)
-            steps = self.nodes[begin + k : stop : period]
-            kind = _kind_of(steps, operands, kinds)
-            if kind is None:
-                return None
-            takes.append(operands)
-            kinds.append(kind)
-        if "body" not in kinds:
-            return None
-        return _Found(begin, stop, period, takes, kinds)
-
-
-def _form(value: Any) -> Any:
-    return type(value) if np.ndim(value) == 0 else np.ndarray, np.shape(value), getattr(value, "dtype", None)
-
-
-def _from_outside(each: Sequence[Any], node: Node) -> Any:
-    """An operand from outside: the same in each step, or another one along the loop."""
-    one = each[0]
-    if all(x is one for x in each):
-        return _Same(one)
-    if type(one) is Node:
-        return _Along(tuple(each)) if _form(one.value)[2] in REAL or type(one.value) is float else None
-    if isinstance(one, np.ndarray | np.generic | float | int | bool | complex):
-        keys = [_key(x) for x in each]
-        if all(key == keys[0] for key in keys):
-            return _Same(one)
-        if not isinstance(one, np.ndarray | np.generic):  # Python's numbers take the dtype of the result
-            value = np.asarray(node.value)
-            if type(one) not in (int, float) or value.dtype.kind != "f" or max(map(abs, each)) > 2**53:
-                return None
-            return _Along((*map(float, each),))
-        return _Along(tuple(each)) if one.dtype in REAL else None
-    return _Same(one) if all(_key(x) == _key(one) for x in each) else None
-
-
-def _nodes(along: _Along) -> list[Node]:
-    return [x for x in along.of if type(x) is Node]
-
-
-def _kind_of(steps: Sequence[Node], operands: Sequence[Any], before: Sequence[Any]) -> Any:
-    """What the nodes at one place of all steps are: part of the body, the same each time, or entries of an array."""
-
-    def is_same(x: Any) -> bool:
-        return type(x) is _Same or (type(x) is _Inner and x.back == 0 and before[x.place] == "same")
-
-    node = steps[0]
-    if node.block is getitem:
-        keys = [step.params["key"] for step in steps]
-        moving = [
-            j for j in range(len(keys[0])) if type(_masked(keys[0][j])) is type and len({key[j] for key in keys}) > 1
-        ]
-        if moving:
-            if not all(map(is_same, operands)) or type(operands[0]) is not _Same or len(operands) > 1:
-                return None
-            return _rows(node, keys, moving) or _Along(tuple(steps))
-    return "same" if all(map(is_same, operands)) else "body"
-
-
-def _rows(node: Node, keys: Sequence[Any], moving: Sequence[int]) -> Any:
-    """The entries of an array that are read one after the other, if they lie apart evenly along its first axis."""
-    array = node.inputs[0]
-    if len(moving) != 1 or type(array) is not Node:
-        return None
-    (j,), key = moving, keys[0]
-    shape = np.shape(array.value)
-    used = [part for part in key if part is not None]
-    axis = len(shape) - len(used) + sum(part is not None for part in key[:j])
-    if axis or any(isinstance(part, np.ndarray) for part in key) or key[0] is None:
-        return None
-    places = [int(key[j]) % shape[0] for key in keys]
-    apart = places[1] - places[0]
-    if not apart or any(b - a != apart for a, b in itertools.pairwise(places)):
-        return None
-    end = places[-1] + apart
-    return _Row(array, (slice(places[0], end if end >= 0 else None, apart), *key[1:]))
-
-
 # The recording with loops --------------------------------------------------------------------------------------------
 
 
@@ -408,14 +68,14 @@ class _Rewriting:
     inside : for each node of a loop, the loop, its step and its place in the step.
     """
 
-    def __init__(self, nodes: Sequence[Node], loops: Sequence[_Found]):
+    def __init__(self, nodes: Sequence[Node], loops: Sequence[Found]):
         self.nodes, self.loops = nodes, loops
         self.new: dict[Node, Node] = {}
         self.inside: dict[Node, tuple[int, int, int]] = {}
         for number, loop in enumerate(loops):
             for i in range(loop.first, loop.stop):
                 step, place = divmod(i - loop.first, loop.period)
-                if type(loop.kinds[place]) is not _Along:
+                if type(loop.kinds[place]) is not Along:
                     self.inside[nodes[i]] = number, step, place
         self.made: list[_Made] = []
 
@@ -426,7 +86,7 @@ class _Rewriting:
         i = 0
         while i < len(self.nodes):
             if loop is not None and i == loop.first:
-                for k in [k for k, kind in enumerate(loop.kinds) if type(kind) is _Along]:
+                for k in [k for k, kind in enumerate(loop.kinds) if type(kind) is Along]:
                     for node in self.nodes[i + k : loop.stop : loop.period]:
                         self._again(node)
                 self.made.append(self._loop(loop, used[number]))
@@ -481,7 +141,7 @@ class _Rewriting:
         for key, group in itertools.groupby(enumerate(node.inputs), lambda pair: self._run_of(*pair)):
             xs = [x for _, x in group]
             if key is None or len(xs) < FEWEST:
-                parts.append(stack(*map(_handle, map(self._of, xs)), axis=node.params["axis"]))
+                parts.append(stack(*map(handle, map(self._of, xs)), axis=node.params["axis"]))
                 continue
             number, step, place = self.inside[xs[0]]
             made = self.made[number].rows(place)
@@ -498,13 +158,9 @@ class _Rewriting:
         at = self.inside.get(x) if type(x) is Node else None
         return None if at is None else (at[0], at[2], at[1] - i)
 
-    def _loop(self, found: _Found, used: set[int]) -> _Made:
+    def _loop(self, found: Found, used: set[int]) -> _Made:
         """Record a loop in place of its steps."""
         return _Making(self, found, used).made()
-
-
-def _handle(x: Any) -> Any:
-    return Array(x) if type(x) is Node else x
 
 
 class _Made(NamedTuple):
@@ -543,7 +199,7 @@ class _Made(NamedTuple):
 class _Making:
     """Makes a loop of the steps that were found."""
 
-    def __init__(self, to: _Rewriting, found: _Found, used: set[int]):
+    def __init__(self, to: _Rewriting, found: Found, used: set[int]):
         self.to, self.found, self.used = to, found, used
         self.example = to.nodes[found.first : found.first + found.period]
         self.outside: dict[Any, tuple[Node, Any]] = {}
@@ -556,7 +212,7 @@ class _Making:
         same: dict[int, Any] = {}
         for k, kind in enumerate(found.kinds):
             if kind == "same":
-                operands = tuple(to._of(x.x) if type(x) is _Same else same[x.place] for x in found.takes[k])
+                operands = tuple(to._of(x.x) if type(x) is Same else same[x.place] for x in found.takes[k])
                 node = self.example[k]
                 changed = any(a is not b for a, b in zip(operands, node.inputs, strict=True))
                 same[k] = node.remade(node.block, operands, node.params) if changed else node
@@ -588,11 +244,11 @@ class _Making:
                     raise CannotRoll("a value overflows")
 
     def _operand(self, take: Any) -> Any:
-        if type(take) is _Inner:
+        if type(take) is Inner:
             if take.back:
                 return self._state(take.place, take.back)
             return self._from_same(take.place) if take.place in self.same else self.new[take.place]
-        if type(take) is _Same:
+        if type(take) is Same:
             return self._from_outside(take.x)
         return self._entry(take, None)
 
@@ -621,17 +277,17 @@ class _Making:
 
     def _entry(self, kind: Any, value: Any) -> Node:
         """One entry in each step of what differs along the loop."""
-        key = (kind.array, str(kind.key)) if type(kind) is _Row else tuple(map(id, kind.of))
+        key = (kind.array, str(kind.key)) if type(kind) is Row else tuple(map(id, kind.of))
         if key in self.entries:
             return self.entries[key][0]
-        if type(kind) is _Row:
+        if type(kind) is Row:
             array = self.to._of(kind.array)
             operand = Array(array)[kind.key] if type(array) is Node else array[kind.key]
             first = form_of_row(operand, 0)
         else:
             xs = [self.to._of(x) for x in kind.of]
             if any(type(x) is Node for x in xs):
-                operand = stack(*map(_handle, xs), axis=-1 - np.ndim(getattr(xs[0], "value", xs[0])))
+                operand = stack(*map(handle, xs), axis=-1 - np.ndim(getattr(xs[0], "value", xs[0])))
             else:
                 operand = np.stack(xs)
             first = xs[0].value if type(xs[0]) is Node else xs[0]

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
 from chainrule.compile.failures import LEFT, CannotCompile
-from chainrule.compile.recorder import Recorded, Signature
+from chainrule.compile.recorder import Recorded, Signature, copied
 from chainrule.compile.rolled import is_long
 from chainrule.compile.steady import Told
 from chainrule.compile.values import Value, input_of
@@ -151,7 +151,7 @@ class Version:
                 return False, None
         made = iter(results[:count])
         outputs = [
-            _boxed(kind, next(made)) if kind is not None else _copied(constant)
+            _boxed(kind, next(made)) if kind is not None else copied(constant)
             for kind, constant in zip(self.kinds, self.constants, strict=True)
         ]
         if self.donated:
@@ -211,10 +211,6 @@ def _boxed(kind: tuple[str, Any], value: Any) -> Any:
     if kind[0] == "array":
         return value
     return np.array(value, kind[1]) if kind[0] == "0-d" else value if type(value) is kind[1] else kind[1](value)
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _as_found(how: str, found: Any, value: Any) -> bool:

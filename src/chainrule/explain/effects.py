@@ -191,7 +191,7 @@ def sentence(effect: Effect, gradient: str, block: str = "") -> str:
         actions = [a for a in actions if a.kind != "copied"]  # a number times an array
     shaped = next((i for i, a in enumerate(actions) if a.kind in ("copied", "summed")), None)
     if shaped is None:
-        return _plainly(actions, gradient, block)
+        return _plainly(actions, gradient, block, of_number=not effect.of_shape)
     noun = gradient
     for action in actions[:shaped]:
         noun = f"−{noun}" if action.kind == "negated" else noun + _suffix(action)
@@ -211,19 +211,19 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:] if is_word else text
 
 
-def _plainly(actions: list[Action], gradient: str, block: str) -> str:
+def _plainly(actions: list[Action], gradient: str, block: str, of_number: bool) -> str:
     if not actions:
         return f"{gradient} is handed on unchanged"
     if [a.kind for a in actions] == ["negated"]:
         return f"the sign of {gradient} is turned"
     if [a.kind for a in actions] == ["put"] and block:
         return f"{block} gets {gradient}, all else 0"
-    return f"{gradient} " + " and ".join(map(_predicate, actions))
+    return f"{gradient} " + " and ".join(_predicate(action, of_number) for action in actions)
 
 
-def _predicate(action: Action) -> str:
+def _predicate(action: Action, of_number: bool = False) -> str:
     by = "" if action.by is None else unicode(action.by)
-    each = "" if action.by is None or _is_scalar(action.by) else ", entry by entry"
+    each = "" if action.by is None or of_number or _is_scalar(action.by) else ", entry by entry"
     match action.kind:
         case "times":
             return f"is multiplied by {by}{each}"

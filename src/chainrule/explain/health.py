@@ -190,7 +190,7 @@ def _first_not_finite(steps: Sequence[Step]) -> Iterator[str]:
         if bad is None:
             continue
         index, kind = bad
-        here = f"{unicode(step.name)}{_index(index)}"
+        here = f"{unicode(step.name)}{values.index_text(index)}"
         if step.formula is None:
             yield f"The input {unicode(step.name)} is not finite: {here} is {kind}."
         else:
@@ -213,7 +213,7 @@ def _first_gradient_not_finite(explanation: Explained, gradients: dict[Formula, 
         index, kind = bad
         step = steps[gradient.name.parts[1]]
         factor = next((f for f in gradient.factors if _not_finite(f.value) is not None), None)
-        here = f"{unicode(gradient.name)}{_index(index)}"
+        here = f"{unicode(gradient.name)}{values.index_text(index)}"
         yield f"The first {kind} of the backward pass: {here}{_through(factor, gradients, step, index)}."
         return
 
@@ -222,10 +222,10 @@ def _through(factor: Factor | None, gradients: dict[Formula, Gradient], step: St
     if factor is None:
         return ""
     upstream = gradients[factor.upstream.parts[1]].value
-    value = f"{unicode(step.name)}{_index(index)} = {values.short(np.asarray(step.value)[index])}"
+    value = f"{unicode(step.name)}{values.index_text(index)} = {values.short(np.asarray(step.value)[index])}"
     above = unicode(factor.upstream)
     if np.shape(upstream) == np.shape(step.value):
-        above += f"{_index(index)} = {values.short(np.asarray(upstream)[index])}"
+        above += f"{values.index_text(index)} = {values.short(np.asarray(upstream)[index])}"
     else:
         above += f" = {'; '.join(values.lines(upstream)[:1])}"
     return f", through {_place(factor.block, factor.line)}, where {value} and {above}"
@@ -247,11 +247,7 @@ def _entry(operand: Step, index: tuple[int, ...], step: Step) -> str:
         entry = np.broadcast_to(x, np.shape(step.value))[index]
     except ValueError:
         return f"{name} = {values.lines(x)[0]}"
-    return f"{name}{_index(index) if x.shape == np.shape(step.value) else ''} = {values.short(entry)}"
-
-
-def _index(index: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, index))}]" if index else ""
+    return f"{name}{values.index_text(index) if x.shape == np.shape(step.value) else ''} = {values.short(entry)}"
 
 
 def _place(block: str, line: Line | None) -> str:

@@ -14,7 +14,7 @@ from chainrule.constants import OneHot, is_identity, one_hot
 from chainrule.explain.data import Data
 from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 
 __all__ = ["constant_formula", "formula_of", "is_longer", "sole_branch", "step_formula"]
 
@@ -42,7 +42,7 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
             stack.pop()
         elif top.block is None:
             done[top] = constants(top.value)
-        elif (sole := sole_branch(top)) is not None and np.shape(_value(sole)) == np.shape(top.value):
+        elif (sole := sole_branch(top)) is not None and np.shape(value_of_operand(sole)) == np.shape(top.value):
             if type(sole) is not Node or sole in done:
                 done[top] = done[sole] if type(sole) is Node else constants(sole)
             else:
@@ -52,10 +52,6 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
         else:
             done[top] = step_formula(top, lambda x: done[x] if type(x) is Node else constants(x))
     return done[node]
-
-
-def _value(x: Any) -> Any:
-    return x.value if type(x) is Node else x
 
 
 def sole_branch(node: Node) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.block import Elementwise
 from chainrule.explain.printers import unicode
 from chainrule.explain.steps import Explained, where
-from chainrule.node import Node, is_internal
+from chainrule.node import Node, is_internal, value_of_operand
 
 __all__ = ["remarks", "warnings_at_users_lines"]
 
@@ -32,8 +32,8 @@ def remarks(explanation: Explained) -> list[str]:
             continue
         column = _column_beside_vector(node.inputs)
         if column is not None:
-            shapes = " and ".join(str(np.shape(_value(x))) for x in node.inputs)
-            n, name = len(np.ravel(_value(column))), _name(column, explanation)
+            shapes = " and ".join(str(np.shape(value_of_operand(x))) for x in node.inputs)
+            n, name = len(np.ravel(value_of_operand(column))), _name(column, explanation)
             line = f" ({where(step.line)})" if where(step.line) else ""
             found.append(
                 f"{unicode(step.name)} = {unicode(step.formula)}: shapes {shapes} make {n}×{n}; "
@@ -44,15 +44,11 @@ def remarks(explanation: Explained) -> list[str]:
 
 def _column_beside_vector(operands: Sequence[Any]) -> Any:
     """The operand of shape (n, 1) beside one of shape (n,), for n > 1; else None."""
-    shapes = [np.shape(_value(x)) for x in operands]
+    shapes = [np.shape(value_of_operand(x)) for x in operands]
     for column, shape, other in zip(operands, shapes, shapes[::-1], strict=True):
         if len(shape) == 2 and shape[1] == 1 and len(other) == 1 and shape[0] == other[0] > 1:
             return column
     return None
-
-
-def _value(x: Any) -> Any:
-    return x.value if type(x) is Node else x
 
 
 def _name(x: Any, explanation: Explained) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["inline", "is_small", "lines", "shape_text", "short"]
+__all__ = ["index_text", "inline", "is_small", "lines", "shape_text", "short"]
 
 SMALL = 24
 """The number of entries up to which an array is shown in full."""
@@ -94,3 +94,8 @@ def shape_text(x: Any) -> str:
     """A shape as 3×2; nothing for a number."""
     shape = np.shape(x)
     return "×".join(str(n) for n in shape) if len(shape) != 1 else str(shape[0])
+
+
+def index_text(index: tuple[int, ...]) -> str:
+    """An index as [0, 1]; empty for a number."""
+    return f"[{', '.join(map(str, index))}]" if index else ""

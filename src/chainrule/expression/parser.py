@@ -131,6 +131,8 @@ def tree_of(text: str) -> ast.Module:
         raise ExpressionError(
             f"the expression is nested more than {DEEPEST} deep; give parts of it names: a = …; b = …"
         )
+    if any(isinstance(node, ast.BitXor) for node in ast.walk(tree)):
+        raise ExpressionError(f"^ is not a power in Python; write **: {shortened(text.replace('^', '**'), 200)}")
     return tree
 
 
@@ -376,8 +378,6 @@ def _check_name(name: str) -> None:
 def _operator(sign: ast.operator | ast.unaryop | ast.cmpop, node: ast.AST) -> ast.Constant:
     """The meter's name for an operator."""
     name = type(sign).__name__
-    if name == "BitXor":
-        raise _not_allowed("^ is not a power in Python; write **", node)
     if name not in OPERATORS:
         raise _not_allowed(f"{name} is not in the expression language", node)
     return ast.Constant(name)

@@ -20,7 +20,9 @@ from torch.utils._python_dispatch import _disable_current_modes
 from chainrule.array import Array
 from chainrule.block.own import OwnBlock
 from chainrule.errors import RecordingError
+from chainrule.in_numpy.from_torch import pulled
 from chainrule.node import Line, at_line, hide_file
+from chainrule.pytorch.tensors import is_floating
 
 __all__ = ["CALLS", "FunctionCall", "block_of_tensors", "calls_of_functions", "function_of"]
 
@@ -104,7 +106,7 @@ class FunctionCall:
         given = iter(cotangents)
         context = next(t.grad_fn for t in results if isinstance(t, torch.Tensor) and t.grad_fn is not None)
         told = self.function.backward(
-            context, *(next(given) if _is_floating(t) else torch.zeros_like(t) for t in results)
+            context, *(next(given) if is_floating(t) else torch.zeros_like(t) for t in results)
         )
         told = told if isinstance(told, tuple) else (told,)
         return tuple(g for g, x in zip(told, self.args, strict=False) if x is _HERE)
@@ -123,8 +125,8 @@ class FunctionCall:
 
     def backward_block(self, results: int) -> OwnBlock:
         """Its gradient as a block of the operands and ∂L/∂result."""
-        pulled, labels = _gradient_of(self.apply, self.names, results)
-        return block_of_tensors(pulled, f"{self.name}_backward", labels)
+        pulled_run, labels = _gradient_of(self.apply, self.names, results)
+        return block_of_tensors(pulled_run, f"{self.name}_backward", labels)
 
 
 class _Context:
@@ -153,14 +155,10 @@ def _argument_names(function: Any, count: int) -> list[str]:
     return [*names[:count], *(f"x{i}" for i in range(len(names), count))]
 
 
-def _is_floating(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and (x.dtype.is_floating_point or x.dtype.is_complex)
-
-
 def _floating(result: Any) -> Any:
     if isinstance(result, torch.Tensor):
         return result
-    found = tuple(t for t in result if _is_floating(t))
+    found = tuple(t for t in result if is_floating(t))
     return found[0] if len(found) == 1 else found
 
 
@@ -184,33 +182,30 @@ def block_of_tensors(run: Run, name: str, names: Sequence[str]) -> OwnBlock:
     @made.backward
     def rule(dz: Any, z: Any, *operands: Any) -> Any:
         cotangents = dz if isinstance(dz, tuple) else (dz,)
-        pulled, labels = _gradient_of(run, names, len(cotangents))
+        pulled_run, labels = _gradient_of(run, names, len(cotangents))
         given = (*operands, *cotangents)
         if any(type(x) is Array for x in given):
-            return block_of_tensors(pulled, f"{name}_backward", labels)(*given)
+            return block_of_tensors(pulled_run, f"{name}_backward", labels)(*given)
         with _disable_current_modes():
-            return _numpys(pulled(*map(_tensor, given)))
+            return _numpys(pulled_run(*map(_tensor, given)))
 
     return made
 
 
 def _gradient_of(run: Run, names: Sequence[str], results: int) -> tuple[Run, list[str]]:
     """The function of the operands and ∂L/∂result that gives the gradients of the operands; names of its arguments."""
+    count = len(names)
+    gradients = pulled(lambda *operands: _as_tuple(run(*operands)), range(count), range(results), count)
 
-    def pulled(*given: torch.Tensor) -> Any:
-        with torch.enable_grad():
-            operands = [x if x.requires_grad else x.detach().requires_grad_() for x in given[: len(names)]]
-            result = run(*operands)
-            several = result if isinstance(result, tuple) else (result,)
-            pairs = [(z, dz) for z, dz in zip(several, given[len(names) :], strict=True) if z.requires_grad]
-            grads: Sequence[Any] = [None] * len(names)
-            if pairs:
-                zs, dzs = zip(*pairs, strict=True)
-                grads = torch.autograd.grad(zs, operands, dzs, create_graph=True, allow_unused=True)
-        found = tuple(torch.zeros_like(x) if g is None else g for g, x in zip(grads, operands, strict=True))
+    def pulled_run(*given: torch.Tensor) -> Any:
+        found = gradients(*given)
         return found[0] if len(found) == 1 else found
 
-    return pulled, [*names, *(f"dz{i}" if results > 1 else "dz" for i in range(results))]
+    return pulled_run, [*names, *(f"dz{i}" if results > 1 else "dz" for i in range(results))]
+
+
+def _as_tuple(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
 
 
 def _tensor(x: Any) -> torch.Tensor:

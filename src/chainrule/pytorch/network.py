@@ -20,7 +20,7 @@ from chainrule.pytorch.functions import FunctionCall, calls_of_functions
 from chainrule.pytorch.guard import GradientGuard
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
 from chainrule.pytorch.recorder import Recorder, Uncovered
-from chainrule.pytorch.tensors import plain, tensors_in
+from chainrule.pytorch.tensors import is_floating, plain, tensors_in
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.names import variables_of, variables_read
 
@@ -65,7 +65,7 @@ class Network:
         self._keywords = tuple(kwargs)
         self._given = [self._as_tensor(leaf) for leaf in self._given]
         names = _names(self._function, args, kwargs)
-        self._inputs = {i: TensorLeaf(names[i], t) for i, t in enumerate(self._given) if _is_floating(t)}
+        self._inputs = {i: TensorLeaf(names[i], t) for i, t in enumerate(self._given) if is_floating(t)}
         self._parameters = self._parameters_read()
         if not self.leaves:
             raise GradientError(
@@ -277,10 +277,6 @@ class _Leaves(TorchDispatchMode):
             if t.requires_grad and t.is_leaf:
                 self.found.setdefault(id(t), t)
         return func(*args, **(kwargs or {}))
-
-
-def _is_floating(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and (x.dtype.is_floating_point or x.dtype.is_complex)
 
 
 def _is_constant(x: Any) -> bool:

@@ -10,7 +10,7 @@ import torch
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 
-__all__ = ["as_list", "is_inexact", "mapped", "numpy_dtype", "plain", "same_memory", "tensors_in"]
+__all__ = ["as_list", "is_floating", "is_inexact", "mapped", "numpy_dtype", "plain", "same_memory", "tensors_in"]
 
 
 def plain(t: torch.Tensor) -> Any:
@@ -51,3 +51,8 @@ def same_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 def numpy_dtype(dtype: torch.dtype) -> Any:
     return plain(torch.empty(0, dtype=dtype)).dtype
+
+
+def is_floating(x: Any) -> bool:
+    """Whether x is a tensor of real or complex floating numbers."""
+    return isinstance(x, torch.Tensor) and (x.dtype.is_floating_point or x.dtype.is_complex)

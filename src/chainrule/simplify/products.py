@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.shaping import transpose
 from chainrule.graph import Graph, graph_between
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.structure import is_result_of
 
@@ -57,15 +57,11 @@ def associate(graph: Graph) -> Graph:
 
 
 def _is_product(x: Any) -> bool:
-    return is_result_of(x, matmul) and all(np.ndim(_value(i)) in (1, 2) for i in x.inputs)
+    return is_result_of(x, matmul) and all(np.ndim(value_of_operand(i)) in (1, 2) for i in x.inputs)
 
 
 def _is_transpose(x: Any) -> bool:
     return is_result_of(x, transpose) and x.params["axes"] == (-1, -2)
-
-
-def _value(x: Any) -> Any:
-    return x.value if type(x) is Node else x
 
 
 def _chain(top: Node, uses: Mapping[Node, int], inside: set[Node]) -> tuple[list[Factor], list[Node]]:
@@ -92,13 +88,16 @@ def _is_open(x: Any, uses: Mapping[Node, int], inside: set[Node]) -> bool:
 
 def _fits(x: Node, at: int, count: int) -> bool:
     """Whether a product may be replaced by its factors: a vector must be at its own end of the chain."""
-    left, right = (np.ndim(_value(i)) for i in x.inputs)
+    left, right = (np.ndim(value_of_operand(i)) for i in x.inputs)
     return (left == 2 or at == 0) and (right == 2 or at == count - 1)
 
 
 def _lengths(factors: list[Factor]) -> list[int]:
     """The numbers of rows of the factors, and the columns of the last. A vector counts as a row or a column."""
-    shapes = [np.shape(_value(x))[::-1] if transposed else np.shape(_value(x)) for x, transposed in factors]
+    shapes = [
+        np.shape(value_of_operand(x))[::-1] if transposed else np.shape(value_of_operand(x))
+        for x, transposed in factors
+    ]
     shapes[0] = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
     shapes[-1] = shapes[-1] if len(shapes[-1]) == 2 else (*shapes[-1], 1)
     return [shape[0] for shape in shapes] + [shapes[-1][1]]
@@ -119,7 +118,7 @@ def _cheapest(n: list[int]) -> tuple[int, Any]:
 
 def _multiplications(product: Node) -> int:
     """The number of multiplications in one product."""
-    x, y = (np.shape(_value(i)) for i in product.inputs)
+    x, y = (np.shape(value_of_operand(i)) for i in product.inputs)
     return math.prod(x) * (y[1] if len(y) == 2 else 1)
 
 
@@ -142,7 +141,7 @@ def _reordered(graph: Graph, orders: dict[Node, tuple[list[Factor], Any]]) -> Gr
 
 
 def _as_factor(build: Builder, x: Any, transposed: bool) -> Any:
-    if not transposed or np.ndim(_value(x)) < 2:
+    if not transposed or np.ndim(value_of_operand(x)) < 2:
         return x
     return x.inputs[0] if _is_transpose(x) else build.call(transpose, x, axes=(-1, -2))
 

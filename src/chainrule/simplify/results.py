@@ -16,7 +16,7 @@ from chainrule.block import product_or_zero, unless_masked
 from chainrule.blocks.elementwise import multiply
 from chainrule.blocks.integers import as_known
 from chainrule.graph import nodes_above
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.reals import Reals
 from chainrule.simplify.rules import FOR_READING
@@ -56,10 +56,6 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
             new[node] = build.simplest(node.block, operands, params, node.value)
     found = new[node_of(result)]
     return Array(found) if type(found) is Node else found
-
-
-def value_of_operand(x: Any) -> Any:
-    return x.value if type(x) is Node else x
 
 
 class Reader(Builder):

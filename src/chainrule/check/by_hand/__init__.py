@@ -6,7 +6,8 @@ putting values right, one after the other; `diagnosis` says what is wrong with t
 """
 
 from chainrule.check.by_hand.calling import HandWritten
-from chainrule.check.by_hand.mistakes import Case, mistakes_in_values, mistakes_of
+from chainrule.check.by_hand.mistakes import mistakes_in_values, mistakes_of
+from chainrule.check.by_hand.repairs import Case
 from chainrule.check.by_hand.returned import gradients_in, must_have_some, others_in
 from chainrule.check.by_hand.truth import NamedValues, Truth
 

@@ -9,22 +9,19 @@ is the first, since what follows from a wrong value is wrong too.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from chainrule.check.by_hand.diagnosis import Seen, diagnosis_of
 from chainrule.check.by_hand.names import named_by
+from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Rights, Run, filled, groups_of, history_of
 from chainrule.check.by_hand.truth import Origin, Truth
-from chainrule.check.by_hand.watched import Assigned, Watched
 from chainrule.check.report import Mistake
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Line, Node
 
-__all__ = ["Case", "mistakes_of"]
+__all__ = ["mistakes_in_values", "mistakes_of"]
 
 SECONDS = 10.0
 """Seconds after which no further line is tried."""
@@ -34,118 +31,6 @@ RUNS = 600
 
 SOME = 40
 """A variable whose name says nothing is tried with so many gradients and parts of gradients."""
-
-
-@dataclass
-class Case:
-    """The user's function on some inputs, and what would be right there.
-
-    Attributes
-    ----------
-    call : makes one call of the function ready.
-    gradients : turns what it returned into one array for each checked leaf, None where it gives none.
-    """
-
-    truth: Truth
-    call: Callable[[], Callable[[], Any]]
-    gradients: Callable[[Any], list[Any]]
-
-    def run(self, put_right: dict[int, np.ndarray] | None = None) -> Run:
-        """Call the function, with other values for some of its assignments."""
-        watched = Watched(put_right)
-        told = watched.run(self.call())
-        return Run(self, watched, self.gradients(told))
-
-    @cached_property
-    def plain(self) -> Run:
-        return self.run()
-
-
-@dataclass
-class Run:
-    """One call of the user's function."""
-
-    case: Case
-    watched: Watched
-    gradients: list[Any]
-
-    @cached_property
-    def wrong(self) -> frozenset[int]:
-        """The positions of the wrong gradients."""
-        truth = self.case.truth
-        return frozenset(
-            i
-            for i, (node, g) in enumerate(zip(truth.inputs, self.gradients, strict=True))
-            if g is not None and not (np.shape(g) == np.shape(node.value) and truth.agrees(g, truth.gradients[node]))
-        )
-
-
-@dataclass(frozen=True)
-class Group:
-    """The last assignment to a variable on one line, each time that it ran.
-
-    Attributes
-    ----------
-    places : for each time the position of the assignment.
-    given : whether it is an argument of a function that the user's function calls.
-    """
-
-    file: str
-    line: int
-    text: str
-    name: str
-    places: tuple[int, ...]
-    given: bool = False
-
-
-@dataclass(frozen=True)
-class Right:
-    """What a variable should hold, by positions in the recording, so that it means the same on other inputs.
-
-    Attributes
-    ----------
-    node : the value in question.
-    kind : "gradient" of that value, the part of it that comes "through" a step, or the "value" itself.
-    step : the position of that step.
-    """
-
-    node: int
-    kind: str = "gradient"
-    step: int = -1
-
-    def value(self, truth: Truth) -> np.ndarray:
-        node = truth.nodes[self.node]
-        if self.kind == "through":
-            return truth.part(node, truth.nodes[self.step])
-        return np.asarray(node.value) if self.kind == "value" else truth.gradients[node]
-
-    def text(self, truth: Truth, name: str = "") -> str:
-        name = name or truth.name_of(truth.nodes[self.node])
-        if self.kind == "through":
-            return f"the part of ∂L/∂{name} that comes through {truth.name_of(truth.nodes[self.step])}"
-        return f"the value of {name}" if self.kind == "value" else f"∂L/∂{name}"
-
-
-Rights = tuple[Right | None, ...]
-"""What a variable should hold each time that its line runs; None where that is not recorded."""
-
-
-@dataclass(frozen=True)
-class Repair:
-    """A variable, with what it should hold each time that its line runs.
-
-    Attributes
-    ----------
-    factor : by the author's convention the variable holds this multiple of the gradient.
-    """
-
-    group: Group
-    rights: Rights
-    factor: float = 1.0
-
-    def values(self, truth: Truth) -> dict[int, np.ndarray]:
-        pairs = zip(self.group.places, self.rights, strict=True)
-        return {place: self.factor * right.value(truth) for place, right in pairs if right is not None}
 
 
 def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[Mistake]:
@@ -189,7 +74,7 @@ class _Search:
 
     def __init__(self, case: Case, other: Case | None, labels: Sequence[str]):
         self.case, self.other, self.labels = case, other, labels
-        self.groups = _groups(case.plain.watched.assigned)
+        self.groups = groups_of(case.plain.watched.assigned)
         self._known: dict[int, list[Rights]] = {}
         self._meanings: dict[Group, list[Rights]] = {}
         self.groups.sort(key=self._first_wrong)
@@ -410,7 +295,7 @@ class _Search:
                 found = self._paired(nodes, count, "gradient")
         elif nodes:
             found = self._paired(nodes, count, "value")
-            found += [_filled(rights[::-1], count) for rights in found if all(rights)]
+            found += [filled(rights[::-1], count) for rights in found if all(rights)]
         self._meanings[group] = found
         return found
 
@@ -420,14 +305,14 @@ class _Search:
         found: list[Rights] = []
         if len(nodes) >= count - 1:
             for offset in range(len(nodes) - count + 2):
-                found.append(_filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count))
+                found.append(filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count))
                 for which in (0, -1) if kind == "gradient" else ():  # one of the steps that take the value
                     through = [
                         Right(truth.places[n], "through", truth.places[truth.users[n][which]])
                         for n in nodes[::-1][offset:]
                         if len(truth.users.get(n, ())) > 1
                     ]
-                    found.append(_filled(through, count))
+                    found.append(filled(through, count))
         for node in nodes if kind == "gradient" else ():  # used in each step of a loop
             steps = truth.users.get(node, [])
             if len(steps) >= count:
@@ -498,7 +383,7 @@ class _Search:
 
         More lines follow if they have written to wrong entries too.
         """
-        history = [a for a in _history(run.watched.assigned, place) if np.any(a.value)]
+        history = [a for a in history_of(run.watched.assigned, place) if np.any(a.value)]
         truth = self.case.truth
         right = repair.values(truth)[place]
         if len({a.line for a in history}) < 2 or np.squeeze(right).shape != np.squeeze(history[-1].value).shape:
@@ -575,38 +460,3 @@ def _worst(run: Run, repair: Repair, truth: Truth) -> int:
         if place < len(run.watched.assigned) and not truth.agrees(run.watched.assigned[place].value, values[place]):
             return n
     return known[0]
-
-
-def _filled(rights: Sequence[Right | None], count: int) -> Rights:
-    return (*rights[:count], *[None] * (count - len(rights)))
-
-
-def _history(assigned: Sequence[Assigned], place: int) -> list[Assigned]:
-    """The assignments that made the value of a variable, up to one of them."""
-    last = assigned[place]
-    history = []
-    for a in reversed(assigned[: place + 1]):
-        if a.call == last.call and a.text == last.text:
-            history.append(a)
-            if a.whole:
-                break
-    return history[::-1]
-
-
-def _groups(assigned: Sequence[Assigned]) -> list[Group]:
-    """The last assignments of each version of each variable, by line, in the order in which they first happen."""
-    final: dict[tuple[int, str], int] = {}
-    places: list[int] = []
-    for place, a in enumerate(assigned):
-        if (a.whole or a.rebound) and (a.call, a.text) in final:
-            places.append(final[a.call, a.text])
-        final[a.call, a.text] = place
-    places += final.values()
-    groups: dict[tuple[str, int, str], list[int]] = {}
-    for place in sorted(places):
-        a = assigned[place]
-        groups.setdefault((a.file, a.line, a.text), []).append(place)
-    return [
-        Group(file, line, text, assigned[found[0]].name, tuple(found), assigned[found[0]].given)
-        for (file, line, text), found in groups.items()
-    ]

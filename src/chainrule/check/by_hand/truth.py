@@ -13,6 +13,7 @@ from chainrule.backward import Path, backpropagate, pulled
 from chainrule.check.by_hand.names import named_by
 from chainrule.check.by_hand.returned import last_name
 from chainrule.check.by_hand.watched import watch_frames
+from chainrule.check.parts import largest
 from chainrule.libraries import is_inexact
 from chainrule.node import Node
 from chainrule.recording import Recording
@@ -139,7 +140,7 @@ class Truth:
         a, b = np.squeeze(np.asarray(given)), np.squeeze(np.asarray(right))
         if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
             return False
-        size = max(_size(a), _size(b), self._least if least is None else least)
+        size = max(largest(a), largest(b), self._least if least is None else least)
         with np.errstate(all="ignore"):
             return bool(np.max(np.abs(a - b), initial=0.0, where=np.isfinite(a)) <= self.tolerance * size)
 
@@ -151,7 +152,7 @@ class Truth:
         origins, pool = self._pools[given.shape]
         axes = tuple(range(1, pool.ndim))
         off = np.max(np.abs(pool - given), axis=axes)
-        near = off <= self.tolerance * np.maximum(np.max(np.abs(pool), axis=axes), _size(given))
+        near = off <= self.tolerance * np.maximum(np.max(np.abs(pool), axis=axes), largest(given))
         return [origin for origin, is_near in zip(origins, near, strict=True) if is_near]
 
     @cached_property
@@ -173,13 +174,13 @@ class Truth:
     @cached_property
     def _least(self) -> float:
         """Terms of this size may cancel; what is left of them is rounding."""
-        return 1e-6 * max(map(_size, self.gradients.values()), default=0.0)
+        return 1e-6 * max(map(largest, self.gradients.values()), default=0.0)
 
     def factor(self, given: Any, right: Any) -> float | None:
         """The number by which a value differs from the right one; None if it is not a multiple of it."""
         a, b = np.squeeze(np.asarray(given)), np.squeeze(np.asarray(right))
         square = float(np.sum(np.abs(b) ** 2))
-        if a.shape != b.shape or not np.isfinite(square) or square == 0 or _size(b) <= self.tolerance * self._least:
+        if a.shape != b.shape or not np.isfinite(square) or square == 0 or largest(b) <= self.tolerance * self._least:
             return None
         factor = float(np.real(np.sum(np.conj(b) * a))) / square
         factor = round(factor) if abs(factor - round(factor)) <= self.tolerance * abs(factor) else factor
@@ -303,7 +304,3 @@ def broadcasts_to(value: np.ndarray, other: np.ndarray) -> bool:
     return value.ndim <= other.ndim and all(
         a in (1, b) for a, b in zip(value.shape[::-1], other.shape[::-1], strict=False)
     )
-
-
-def _size(x: np.ndarray) -> float:
-    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))

@@ -92,9 +92,6 @@ class Continuous(Distribution):
         shapes, _, scale = self.parsed(args, kwds)
         return self.formula("var")(*shapes) * scale**2
 
-    def std(self, *args: Any, **kwds: Any) -> Any:
-        return np.sqrt(self.var(*args, **kwds))
-
     def _support(self, shapes: tuple[Any, ...]) -> Any:
         support = self.formulas["support"]
         return support(*shapes) if callable(support) else support

@@ -67,9 +67,6 @@ class Discrete(Distribution):
         shapes, _, _ = self.parsed(args, kwds)
         return self.formula("var")(*shapes)
 
-    def std(self, *args: Any, **kwds: Any) -> Any:
-        return np.sqrt(self.var(*args, **kwds))
-
     def _standard(self, k: Any, args: Any, kwds: Any) -> tuple[tuple[Any, ...], Any]:
         shapes, loc, _ = self.parsed(args, kwds)
         return shapes, plain_number(entries(k)) - plain_number(loc)

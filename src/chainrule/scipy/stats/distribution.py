@@ -62,6 +62,12 @@ class Distribution:
         shapes, loc, scale = self.real._parse_args(*map(entries, args), **{k: entries(x) for k, x in kwds.items()})
         return self.valid(shapes), loc, within(scale, scale > 0)
 
+    def var(self, *args: Any, **kwds: Any) -> Any:
+        raise NotImplementedError
+
+    def std(self, *args: Any, **kwds: Any) -> Any:
+        return np.sqrt(self.var(*args, **kwds))
+
     def valid(self, shapes: tuple[Any, ...]) -> tuple[Any, ...]:
         valid = self.formulas.get("valid")
         return tuple(within(s, s > 0) for s in shapes) if valid is None else valid(*shapes)
