@@ -71,61 +71,62 @@ def _wrong_inside(node: Node) -> Blame | None:
 
 
 def _wrong_by_itself(node: Node, path: set[Node], rng: np.random.Generator) -> Blame | None:
-    block = node.block
     wanted = [type(i) is Node and i in path and i.differentiable for i in node.inputs]
     if not any(wanted) or not node.differentiable:
         return None
     z = np.asarray(node.value)[()]
-    operands = [i.value if type(i) is Node else i for i in node.inputs]
-    names = _operand_names(node)
-
-    def pull(dz: Any) -> list[Any]:
-        grads = pulled(node, np.asarray(dz, dtype=z.dtype)[()], wanted, recorded=False)
-        filled = [
-            0.0 * np.asarray(x) if g is None else _of_operand(np.asarray(g), x)
-            for g, x, w in zip(grads, operands, wanted, strict=True)
-            if w
-        ]
-        for g, name, x in zip(filled, _only(names, wanted), _only(operands, wanted), strict=True):
-            if g.shape != np.shape(x):
-                raise ValueError(f"returned a gradient of shape {g.shape} for operand {name} of shape {np.shape(x)}")
-        return filled
-
-    dz, other = random_like(rng, z), random_like(rng, z)
     step = _alone(node, wanted)
     rough = roughness(step)
+    names = _only(_operand_names(node), wanted)
+    dz, other = random_like(rng, z), random_like(rng, z)
     with np.errstate(all="ignore"):
         try:
             with asking_others():
-                grads, others, both = pull(dz), pull(other), pull(dz - 1000 * other)
+                grads, others, both = (_pulled_back(node, d, wanted) for d in (dz, other, dz - 1000 * other))
         except NoAnswer as none:
             what = ", ".join(map(str.strip, str(none.error).split("\n"))).removeprefix(
-                f"the backward rule of block {block.name} "
+                f"the backward rule of block {node.block.name} "
             )
-            return Blame(block.name, "", node.line, f"its backward rule fails: {what or type(none.error).__name__}")
-    chosen = _only(names, wanted)
-    for name, g, o, b in zip(chosen, grads, others, both, strict=True):
-        size = np.max(np.abs([g, 1000 * o, b]), initial=0.0, where=np.isfinite([g, o, b]))
-        with np.errstate(all="ignore"):
-            if np.any(np.abs(g - 1000 * o - b) > np.sqrt(rough) * size):
-                return Blame(
-                    block.name,
-                    name,
-                    node.line,
-                    "its backward rule is not linear in dz; the gradient must be dz times the local gradient",
-                )
+            return Blame(
+                node.block.name, "", node.line, f"its backward rule fails: {what or type(none.error).__name__}"
+            )
+    for name, g, o, b in zip(names, grads, others, both, strict=True):
+        if not _is_linear(g, o, b, rough):
+            reason = "its backward rule is not linear in dz; the gradient must be dz times the local gradient"
+            return Blame(node.block.name, name, node.line, reason)
 
     def forward(inputs: Sequence[Any], wide: bool) -> Any:
         return step.run(np, inputs, np.float64 if wide else None)
 
     problem = Problem(
-        chosen, step, forward, [n.value for n in step.inputs], [dz], grads, rough, libraries=["PyTorch"]
+        names, step, forward, [n.value for n in step.inputs], [dz], grads, rough, libraries=["PyTorch"]
     )  # not JAX, which would compile every block
     wrong = [c for c in compare_gradients(problem) if not c.ok]
     if not wrong:
         return None
     worst = max(wrong, key=lambda c: c.difference)
-    return Blame(block.name, worst.label, node.line, f"its backward rule is wrong{_numbers(worst)}")
+    return Blame(node.block.name, worst.label, node.line, f"its backward rule is wrong{_numbers(worst)}")
+
+
+def _pulled_back(node: Node, dz: Any, wanted: list[bool]) -> list[Any]:
+    """What the node's rule returns for dz, for the wanted operands; zeros where it returns None."""
+    dtype = np.asarray(node.value).dtype
+    grads = pulled(node, np.asarray(dz, dtype=dtype)[()], wanted, recorded=False)
+    operands = [i.value if type(i) is Node else i for i in node.inputs]
+    filled = []
+    for g, name, x in zip(*(_only(part, wanted) for part in (grads, _operand_names(node), operands)), strict=True):
+        g = 0.0 * np.asarray(x) if g is None else _of_operand(np.asarray(g), x)
+        if g.shape != np.shape(x):
+            raise ValueError(f"returned a gradient of shape {g.shape} for operand {name} of shape {np.shape(x)}")
+        filled.append(g)
+    return filled
+
+
+def _is_linear(g: Any, other: Any, both: Any, rough: float) -> bool:
+    """Whether the gradients for dz, another cotangent, and dz − 1000 times the other fit together."""
+    size = np.max(np.abs([g, 1000 * other, both]), initial=0.0, where=np.isfinite([g, other, both]))
+    with np.errstate(all="ignore"):
+        return not np.any(np.abs(g - 1000 * other - both) > np.sqrt(rough) * size)
 
 
 def _of_operand(g: np.ndarray, x: Any) -> np.ndarray:

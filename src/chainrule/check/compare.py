@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -236,60 +237,17 @@ def _unit(shape: tuple[int, ...], entry: tuple[int, ...]) -> np.ndarray:
 
 def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comparison:
     """Compare one gradient with finite differences, entry by entry or along random directions."""
-    x = real_parts(problem.inputs[i])
-    split = is_complex(np.asarray(problem.inputs[i]))
-    ours = real_parts(problem.gradients[i], split)
-    # The precision is relative to another gradient than the one in question, if there is one.
-    answers = [a for a in map(problem.answer, problem.libraries) if isinstance(a, Answer)]
-    believed = real_parts(answers[0].gradients[i], split) if answers else ours
-    places: list[Any]
-    if ours.size <= min(ENTRIES, SECONDS / (8 * problem.timed[1])):
-        places = list(np.ndindex(ours.shape))
-        lines = [(problem.direction(i, _unit(x.shape, entry)), typical_step(x, entry)) for entry in places]
-        scale = _scale(believed, believed, problem.floor / tolerance)
-    else:
-        rng = np.random.default_rng(0)
-        places = [None] * DIRECTIONS
-        lines = [(problem.direction(i, rng.standard_normal(x.shape)), typical_step(x)) for _ in places]
-        scale = max(float(np.linalg.norm(believed.ravel())), problem.floor / tolerance)
-    numbers = np.array([_slope(ours, d) for d, _ in lines])
-    measured = [_measure(problem, i, d, step, tolerance * scale) for d, step in lines]
-    theirs = np.array([m.value for m in measured])
-    errors = np.array([m.error for m in measured])
-    scale = max(scale, largest(theirs))
-    stable = errors <= 1e-2 * scale
-
-    def difference(numbers: np.ndarray, theirs: Any, errors: Any) -> np.ndarray:
-        return _relative(numbers, theirs, np.maximum(max(scale, largest(numbers)), 3 * errors / tolerance))
-
-    relative = np.where(stable, difference(numbers, theirs, errors), 0.0)
-    at_kink = set()
-
-    def excused(line: tuple[int, ...]) -> bool:
-        (n,) = line
-        place, (direction, step) = places[n], lines[n]
-        if stable[n]:  # kinks can make differences look stable: start with a smaller step, use all steps
-            finer = _measure(problem, i, direction, step / 64, 0.0)
-            if finer.error <= 1e-2 * scale and difference(numbers[n], finer.value, finer.error) <= tolerance:
-                measured[n] = finer
-                return True
-        if place is not None:
-            kink = _between_slopes(problem, i, place, (numbers[n],)) or _is_shared_by_ties(problem, i, place, ours)
-        else:
-            kink = problem.kink(i, direction, step / np.sqrt(x.size)) is not None
-        if kink:
-            at_kink.add(n)
-        return kink
-
-    _excuse(relative, tolerance, excused)
-    open_ones = [n for n in np.flatnonzero(~stable) if not excused((int(n),))]
-    worst = int(np.argmax(relative)) if np.any(relative > 0) else int(np.argmax(np.abs(numbers)))
-    index, number, there = places[worst], float(numbers[worst]), measured[worst]
+    lines = _Lines.of(problem, i, tolerance)
+    relative = np.where(lines.stable, lines.difference(lines.numbers, lines.values, lines.errors), 0.0)
+    _excuse(relative, tolerance, lambda line: lines.excused(line[0]))
+    open_ones = [n for n in np.flatnonzero(~lines.stable) if not lines.excused(int(n))]
+    worst = int(np.argmax(relative)) if np.any(relative > 0) else int(np.argmax(np.abs(lines.numbers)))
+    index, number, there = lines.places[worst], float(lines.numbers[worst]), lines.measured[worst]
     if index is None and relative[worst] > tolerance:
-        index = _worst_entry(problem, i, ours, lines[worst][0], tolerance * scale)
-        number = float(ours[index])
-        there = _measure(problem, i, _unit(x.shape, index), typical_step(x, index), tolerance * scale)
-    entry, part = (None, "") if index is None else _place(index, split)
+        index = _worst_entry(problem, i, lines.ours, lines.directions[worst][0], tolerance * lines.scale)
+        number = float(lines.ours[index])
+        there = lines.measure(_unit(lines.x.shape, index), typical_step(lines.x, index))
+    entry, part = (None, "") if index is None else _place(index, lines.split)
     return Comparison(
         problem.labels[i],
         np.shape(problem.gradients[i]),
@@ -300,11 +258,104 @@ def compare_with_differences(problem: Problem, i: int, tolerance: float) -> Comp
         part,
         number,
         there.value,
-        kinks=len(at_kink),
+        kinks=len(lines.at_kink),
         unsettled=len(open_ones),
-        lines=len(lines),
+        lines=len(lines.directions),
         step=there.step,
     )
+
+
+@dataclass
+class _Lines:
+    """Lines through the point along which one gradient is compared with differences.
+
+    Attributes
+    ----------
+    x, ours : the argument and its gradient, as real numbers; `split` if they are complex.
+    places : the entry that each line is along; None along a random direction.
+    directions : of each line, with a typical step.
+    scale : the size of the gradient, to which differences are relative.
+    measured : the differences.
+    at_kink : the lines with a kink at the point.
+    """
+
+    problem: Problem
+    i: int
+    tolerance: float
+    x: np.ndarray
+    ours: np.ndarray
+    split: bool
+    places: list[Any]
+    directions: list[tuple[np.ndarray, float]]
+    scale: float
+    measured: list[Derivative] = field(default_factory=list)
+    at_kink: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, problem: Problem, i: int, tolerance: float) -> _Lines:
+        x = real_parts(problem.inputs[i])
+        split = is_complex(np.asarray(problem.inputs[i]))
+        ours = real_parts(problem.gradients[i], split)
+        # The precision is relative to another gradient than the one in question, if there is one.
+        answers = [a for a in map(problem.answer, problem.libraries) if isinstance(a, Answer)]
+        believed = real_parts(answers[0].gradients[i], split) if answers else ours
+        places: list[Any]
+        if ours.size <= min(ENTRIES, SECONDS / (8 * problem.timed[1])):
+            places = list(np.ndindex(ours.shape))
+            directions = [(problem.direction(i, _unit(x.shape, entry)), typical_step(x, entry)) for entry in places]
+            scale = _scale(believed, believed, problem.floor / tolerance)
+        else:
+            rng = np.random.default_rng(0)
+            places = [None] * DIRECTIONS
+            directions = [(problem.direction(i, rng.standard_normal(x.shape)), typical_step(x)) for _ in places]
+            scale = max(float(np.linalg.norm(believed.ravel())), problem.floor / tolerance)
+        lines = cls(problem, i, tolerance, x, ours, split, places, directions, scale)
+        lines.measured = [lines.measure(d, step) for d, step in directions]
+        lines.scale = max(scale, largest(lines.values))
+        return lines
+
+    @functools.cached_property
+    def numbers(self) -> np.ndarray:
+        """The slope along each line by the gradient."""
+        return np.array([_slope(self.ours, d) for d, _ in self.directions])
+
+    @functools.cached_property
+    def values(self) -> np.ndarray:
+        """The slope along each line by differences, as first measured."""
+        return np.array([m.value for m in self.measured])
+
+    @functools.cached_property
+    def errors(self) -> np.ndarray:
+        return np.array([m.error for m in self.measured])
+
+    @functools.cached_property
+    def stable(self) -> np.ndarray:
+        return self.errors <= 1e-2 * self.scale
+
+    def measure(self, direction: np.ndarray, step: float) -> Derivative:
+        return _measure(self.problem, self.i, direction, step, self.tolerance * self.scale)
+
+    def difference(self, numbers: Any, values: Any, errors: Any) -> Any:
+        """How far two slopes are apart, relative to the gradient; less than their error counts as nothing."""
+        return _relative(numbers, values, np.maximum(max(self.scale, largest(numbers)), 3 * errors / self.tolerance))
+
+    def excused(self, n: int) -> bool:
+        """Whether a line that differs is right after all: by a smaller step, or since there is a kink."""
+        place, (direction, step) = self.places[n], self.directions[n]
+        if self.stable[n]:  # kinks can make differences look stable: start with a smaller step, use all steps
+            finer = _measure(self.problem, self.i, direction, step / 64, 0.0)
+            settled = finer.error <= 1e-2 * self.scale
+            if settled and self.difference(self.numbers[n], finer.value, finer.error) <= self.tolerance:
+                self.measured[n] = finer
+                return True
+        if place is not None:
+            kink = _between_slopes(self.problem, self.i, place, (self.numbers[n],))
+            kink = kink or _is_shared_by_ties(self.problem, self.i, place, self.ours)
+        else:
+            kink = self.problem.kink(self.i, direction, step / np.sqrt(self.x.size)) is not None
+        if kink:
+            self.at_kink.add(n)
+        return kink
 
 
 def _measure(problem: Problem, i: int, direction: np.ndarray, step: float, allowed: float) -> Derivative:

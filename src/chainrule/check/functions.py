@@ -14,7 +14,7 @@ from chainrule.array import Array, node_of
 from chainrule.check.blame import wrong_rule
 from chainrule.check.by_hand import HandWritten
 from chainrule.check.call import CheckedCall
-from chainrule.check.report import Report
+from chainrule.check.report import BY_HAND, Report
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import NO_PARAMS, Line, Node
 
@@ -73,7 +73,7 @@ def reports_of(network: Any, check: Check) -> list[tuple[Report, Line | None]]:
 
 def verdict(report: Report) -> str:
     """right, WRONG, or not known, where the forward pass cannot be followed."""
-    if any(not c.ok and c.reference != "by hand" for c in report.comparisons) or not report.comparisons:
+    if any(not c.ok and c.reference != BY_HAND for c in report.comparisons) or not report.comparisons:
         return "not known: its forward pass cannot be followed"
     return "right" if report.ok else "WRONG"
 

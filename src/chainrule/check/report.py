@@ -13,7 +13,10 @@ from chainrule.escape import markdown, markdown_code
 from chainrule.explain.values import index_text
 from chainrule.node import Line
 
-__all__ = ["Blame", "Comparison", "Mistake", "Report"]
+__all__ = ["BY_HAND", "Blame", "Comparison", "Mistake", "Report"]
+
+BY_HAND = "by hand"
+"""The reference of a comparison that is a gradient written by hand."""
 
 
 @dataclass(frozen=True)

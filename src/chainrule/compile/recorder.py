@@ -101,36 +101,18 @@ def signature_of(
     integers: dict[int, int] = {}
     ranges: dict[int, tuple[int, int]] = {}
     for i, leaf in enumerate(everything):
-        kind = type(leaf)
-        if kind is int:
+        if type(leaf) is int:
             integers[i] = leaf
-        if kind is np.ndarray:
-            if leaf.dtype.kind not in "fciub":
-                raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
-            key.append((leaf.dtype, leaf.shape, layout_of(leaf), leaf.flags.writeable))
-        elif kind is float or kind is complex or (kind in PLAIN and isinstance(leaf, np.number | np.bool_)):
-            key.append(kind)
-        elif kind is int and operands and i in operands:
-            ranges[len(leaves)] = operands[i]
-            key.append(operands[i])
-        elif isinstance(leaf, STATIC):
-            key.append((kind, leaf) if kind is not slice else (kind, repr(leaf)))
+            if operands and i in operands:
+                ranges[len(leaves)] = operands[i]
+                key.append(operands[i])
+                leaves.append(leaf)
+                at.append(i)
+                continue
+        if isinstance(leaf, STATIC):
+            key.append((type(leaf), repr(leaf) if type(leaf) is slice else leaf))
             continue
-        elif is_generator(leaf):
-            raise RecordingError(
-                f"{name}: an argument of type {kind.__name__} cannot be compiled: a compiled function draws nothing.\n"
-                "Draw outside and give the numbers: noise = rng.normal(size=3), or mask = rng.random(x.shape) >= p for "
-                "cr.dropout(x, p, mask=mask)" + at_line()
-            )
-        else:
-            why, instead = "because nobody can tell when it changes", "give arrays, numbers, strings, or trees of them"
-            if is_foreign(leaf):
-                why, instead = "for the machine code takes NumPy's arrays", "give it np.asarray(x)"
-                if library_of(namespace_of((leaf,))) == "jax":
-                    instead += ", or write jax.jit(cr.to_jax(f)), which XLA compiles"
-            raise RecordingError(
-                f"{name}: an argument of type {kind.__name__} cannot be compiled, {why}; {instead}" + at_line()
-            )
+        key.append(_kind_of(leaf, name))
         leaves.append(leaf)
         at.append(i)
 
@@ -144,6 +126,31 @@ def signature_of(
         key.append(("shared memory", *pairs))
     family = (structure, tuple(int if i in integers else part for i, part in enumerate(key)))
     return Signature((structure, tuple(key)), leaves, rebuild, family, integers, ranges)
+
+
+def _kind_of(leaf: Any, name: str) -> Any:
+    """What a signature says of an array or a number: all but its values."""
+    kind = type(leaf)
+    if kind is np.ndarray:
+        if leaf.dtype.kind not in "fciub":
+            raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
+        return (leaf.dtype, leaf.shape, layout_of(leaf), leaf.flags.writeable)
+    if kind is float or kind is complex or (kind in PLAIN and isinstance(leaf, np.number | np.bool_)):
+        return kind
+    if is_generator(leaf):
+        raise RecordingError(
+            f"{name}: an argument of type {kind.__name__} cannot be compiled: a compiled function draws nothing.\n"
+            "Draw outside and give the numbers: noise = rng.normal(size=3), or mask = rng.random(x.shape) >= p for "
+            "cr.dropout(x, p, mask=mask)" + at_line()
+        )
+    why, instead = "because nobody can tell when it changes", "give arrays, numbers, strings, or trees of them"
+    if is_foreign(leaf):
+        why, instead = "for the machine code takes NumPy's arrays", "give it np.asarray(x)"
+        if library_of(namespace_of((leaf,))) == "jax":
+            instead += ", or write jax.jit(cr.to_jax(f)), which XLA compiles"
+    raise RecordingError(
+        f"{name}: an argument of type {kind.__name__} cannot be compiled, {why}; {instead}" + at_line()
+    )
 
 
 class Recorded(NamedTuple):
