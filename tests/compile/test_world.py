@@ -7,6 +7,8 @@ import itertools
 import os
 import random
 import secrets
+import sys
+import threading
 import time
 import uuid
 
@@ -214,3 +216,55 @@ def test_recordings_that_were_made_once_are_not_kept():
     kept = [v for versions in compiled._versions.values() for v in versions if v.recorded is not None]
     assert len(kept) == 1
     assert len(compiled._versions) <= 128
+
+
+def test_functions_that_tell_of_random_bits_are_python_s_own_again_afterwards():
+    seed, bits = random.Random.seed, random._urandom
+    told = []
+
+    def f(x):
+        told.append(random.Random.seed is not seed and random._urandom is not bits)
+        return np.sum(x) + other(X)
+
+    other = cr.compile(lambda x: np.sum(x**2))  # one recording in another
+    compiled = cr.compile(f)
+    for _ in range(3):
+        compiled(X)
+    assert told == [True, True]
+    assert random.Random.seed is seed
+    assert random._urandom is bits
+    with pytest.raises(ZeroDivisionError):
+        cr.compile(lambda x: 1 // 0)(X)
+    assert random.Random.seed is seed
+    assert random._urandom is bits
+
+
+def test_a_seeded_generator_of_another_thread_is_nobodys_draw():
+    def f(x):
+        thread = threading.Thread(target=lambda: np.random.default_rng())
+        thread.start()
+        thread.join()
+        return np.sum(x)
+
+    compiled = cr.compile(f)
+    assert [compiled(X) for _ in range(3)] == [np.sum(X)] * 3
+
+
+def test_while_a_function_is_recorded_calls_are_not_traced():
+    compiled = cr.compile(lambda x: np.sum(x) * (1.0 if sys.gettrace() is None else 2.0))
+    before = sys.gettrace()
+    sys.settrace(None)
+    try:
+        assert [compiled(X) for _ in range(3)] == [np.sum(X)] * 3
+    finally:
+        sys.settrace(before)
+
+
+def test_variables_name_the_results_of_compiled_code():
+    def f(x):
+        total = np.sum(np.exp(x))
+        return total * total
+
+    compiled = cr.compile(f)
+    compiled(X), compiled(X)
+    assert "total" in compiled.source()

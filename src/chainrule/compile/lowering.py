@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.array import WATCHER
 from chainrule.block import Block
+from chainrule.compile.assigned import name_assigned
 from chainrule.compile.gathered import Gathered, gathered, sum_of_entries
 from chainrule.compile.indexing_rules import INDEXING_RULES
 from chainrule.compile.loop_lowering import Lowers, lower_loop, lower_result, results_used
@@ -152,7 +153,9 @@ def lower(
         lowering.known[id(node)] = made
         lowering.of[node] = made
         values.append(made)
-    graph = simplify_graph(graph_between(inputs, [out for out in outputs if type(out) is Node]))
+    graph = graph_between(inputs, [out for out in outputs if type(out) is Node])
+    name_assigned(graph.nodes)
+    graph = simplify_graph(graph)
     lowering.nodes(graph)
     results = iter([lowering.value(out) for out in graph.outputs])
     return values, [next(results) if type(out) is Node else None for out in outputs], list(lowering.guards)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,6 @@ from chainrule.recording import Rolls, checked_result
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
 from chainrule.trees import flatten
-from chainrule.watching.locals import watch_locals
 
 __all__ = ["Guard", "Recorded", "Signature", "copied", "found", "record", "signature_of"]
 
@@ -212,7 +213,7 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls:
     draws = Draws(f)
     token = WATCHER.set(watch)
     try:
-        with watch_locals({}, draws), standins(f, args, kwargs, signature.leaves):
+        with _rarely_collected(), draws.watched(), standins(f, args, kwargs, signature.leaves):
             returned = f(*args, **kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):
@@ -227,6 +228,24 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls:
     drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
     result = rebuild([copied(out.value if type(out) is Node else out) for out in nodes])
     return Recorded(inputs, nodes, rebuild, result, list(watch.seen.values()), names, drew, draws.seeded, writes)
+
+
+YOUNG = 20_000
+"""While a function is recorded the garbage collector looks for garbage after so many new objects (else 700)."""
+
+
+@contextlib.contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Nearly all that a recording makes is kept, so looking through it often takes time and finds nothing."""
+    before = gc.get_threshold()
+    rarely = 0 < before[0] < YOUNG
+    if rarely:
+        gc.set_threshold(YOUNG, *before[1:])
+    try:
+        yield
+    finally:
+        if rarely:
+            gc.set_threshold(*before)
 
 
 def found(value: Any, how: str) -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 
 from chainrule.array import Array, node_of
 from chainrule.block import Block
+from chainrule.compile.entropy import listening
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
 from chainrule.inputs import alias
@@ -210,10 +211,6 @@ def _key_of_block(block: Block, depth: int = 0) -> Any:
 
 # Random generators ---------------------------------------------------------------------------------------------------
 
-ENTROPY = {random.SystemRandom.getrandbits.__code__, random.SystemRandom.random.__code__}
-"""The functions that seed a NumPy generator made without a seed."""
-SEED = random.Random.seed.__code__
-
 
 class Draws:
     """Detects whether a function draws random numbers: from a generator that it can reach, or the system's."""
@@ -226,21 +223,20 @@ class Draws:
     def _states(self) -> list[Any]:
         return [state if type(state) is tuple else _key(state) for state in (take() for take in self.generators)]
 
-    def enter(self, frame: Any) -> None:
-        """Called by `watch_locals` on each call of a function."""
-        code = frame.f_code
-        if self.seeded is None and (code in ENTROPY or (code is SEED and frame.f_locals["a"] is None)):
-            self.seeded = _caller(frame)
+    def watched(self) -> Any:
+        """Context: while f runs, notice where it makes a generator without a seed."""
+        return listening(self._hear)
 
-    def leave(self, depth: int) -> None:
-        """Nothing to do."""
+    def _hear(self) -> None:
+        if self.seeded is None:
+            self.seeded = _caller(sys._getframe(1))
 
     def happened(self) -> bool:
         return self.seeded is not None or self._states() != self.before
 
 
 def _caller(frame: Any) -> Line:
-    """The user's line from which a function of Python's own `random` was called."""
+    """The user's line from which a function of Python's own was called."""
     while frame.f_back is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
     return Line(frame.f_code.co_filename, frame.f_lineno)

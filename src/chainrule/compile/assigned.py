@@ -1,0 +1,39 @@
+"""Names of results: the variable to which the user's line assigns a step, as it stands in the bytecode."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import types
+from collections.abc import Sequence
+
+from chainrule.node import Node, user_frame
+
+__all__ = ["name_assigned"]
+
+
+def name_assigned(nodes: Sequence[Node]) -> None:
+    """Name the steps, oldest first, that the user assigns to a variable at once: for `z = W @ x`, z.
+
+    A line such as `y = np.var(x)` may record several steps, of which y is the last. Steps that belong to no line
+    within the function, as those of its backward pass, have the place of the call of the compiled function.
+    """
+    frame = user_frame()
+    place = (frame.f_code, frame.f_lasti)
+    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+        here = (node.code, node.lasti)
+        is_last = after is None or (after.code, after.lasti) != here
+        if is_last and node.name is None and node.code is not None and here != place:
+            node.name = _stored(node.code).get(node.lasti)
+
+
+@functools.lru_cache(maxsize=1000)
+def _stored(code: types.CodeType) -> dict[int, str]:
+    """For instructions whose result is stored in a variable at once, its name, by their offset."""
+    found = {}
+    before = 0
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"):
+            found[before] = instruction.argval
+        before = instruction.offset
+    return found
