@@ -801,6 +801,16 @@ def test_several_processes_share_an_empty_cache(tmp_path):
     assert {p.suffix for p in tmp_path.rglob("*.*")} == {".py", ".code"}
 
 
+@pytest.mark.parametrize("make", [np.ones_like, np.zeros_like, lambda x: 3.0], ids=["ones", "zeros", "a number"])
+def test_a_loss_that_no_step_computes_has_its_value_and_zeros(make):
+    x = np.array([[0.5, -1.0, 2.0]])
+    compiled = cr.compile(cr.value_and_grad(lambda x: np.sum(make(x))))
+    for _ in range(3):
+        value, gradient = compiled(x)
+        assert value == np.sum(make(x))
+        np.testing.assert_array_equal(gradient, np.zeros_like(x), strict=True)
+
+
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 5003)).astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
 import types
 from collections.abc import Sequence
 
@@ -20,7 +21,7 @@ def name_assigned(nodes: Sequence[Node]) -> None:
     """
     frame = user_frame()
     place = (frame.f_code, frame.f_lasti)
-    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+    for node, after in itertools.zip_longest(nodes, nodes[1:]):
         here = (node.code, node.lasti)
         is_last = after is None or (after.code, after.lasti) != here
         if is_last and node.name is None and node.code is not None and here != place:
