@@ -304,4 +304,4 @@ __all__ = [
 if not TYPE_CHECKING:  # else a type checker would take any name for one of ours
 
     def __getattr__(name):
-        raise AttributeError(f"module 'chainrule' has no attribute {name!r}{name_hint(name, globals())}")
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}{name_hint(name, __all__)}")

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.argnums import name_of, needs_function
 from chainrule.array import Array, form_of
 from chainrule.errors import GradientError
+from chainrule.hints import spelled
 from chainrule.libraries import is_foreign, namespace_of
 from chainrule.node import at_line
 from chainrule.recording import computed
@@ -22,6 +23,7 @@ Axes = Any
 """An axis, None, or a tree of them: a prefix of the argument's (or of the result's) tree."""
 
 
+@spelled
 def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Callable[..., Any]:
     """A function that calls f for each sample along an axis of its arguments, and stacks the results.
 

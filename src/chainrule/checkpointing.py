@@ -12,6 +12,7 @@ from chainrule.argnums import name_of, needs_function
 from chainrule.array import Array, form_of
 from chainrule.block.own import OwnBlock
 from chainrule.errors import GradientError
+from chainrule.hints import spelled
 from chainrule.libraries import as_numpy
 from chainrule.node import at_line
 from chainrule.recording import computed
@@ -54,6 +55,7 @@ class Checkpoint(OwnBlock):
         return grads
 
 
+@spelled
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """The function f, of which only arguments and results are kept: the backward pass computes its steps again.
 

@@ -1,28 +1,61 @@
-"""What to write instead of a name that other libraries have: attributes of tensors, functions of a package."""
+"""What to write instead of what other libraries have: attributes of tensors, functions of a package, keywords."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
 
-__all__ = ["attribute_hint", "name_hint"]
+import numpy as np
+import scipy.special
+
+from chainrule.errors import GradientError
+from chainrule.node import at_line
+
+__all__ = ["attribute_hint", "name_hint", "spelled"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _ATTRIBUTES = {
     "detach": "cr.stop_gradient(x)",
     "data": "x.value, or cr.stop_gradient(x) to keep computing",
     "numpy": "x.value",
     "cpu": "x.value",
+    "cuda": "nothing: an array is computed with where it is; for a GPU give arrays of PyTorch, JAX or CuPy",
+    "device_buffer": "x.value",
+    "addressable_shards": "x.value",
+    "sharding": "x.value.sharding",
+    "devices": "x.device",
+    "is_cuda": "x.device",
+    "aval": "x.shape and x.dtype",
+    "weak_type": "x.dtype",
     "to": "x.astype(dtype); arrays stay on their device",
     "float": "x.astype(np.float32)",
     "double": "x.astype(np.float64)",
     "half": "x.astype(np.float16)",
+    "bfloat16": "x.astype(np.float16)",
+    "int": "x.astype(np.int32)",
     "long": "x.astype(np.int64)",
+    "bool": "x.astype(bool)",
     "type": "x.astype(dtype)",
     "requires_grad": "argnums, which chooses what is differentiated: cr.grad(f, argnums=(0, 1))",
     "requires_grad_": "x = cr.variable(x), or cr.grad(f)(x)",
     "grad_fn": "cr.explain(f)(x), which shows the graph",
     "is_leaf": "cr.explain(f)(x), which shows the graph",
     "retain_grad": "cr.explain(f)(x), which has the gradient of each value",
+    "retains_grad": "cr.explain(f)(x), which has the gradient of each value",
+    "retain_graph": "nothing: a recording stays as long as its arrays",
+    "no_grad": "cr.stop_gradient(x)",
+    "stop_gradient": "cr.stop_gradient(x)",
+    "autograd": "cr.grad(f)(x)",
+    "val": "x.value",
+    "primal": "x.value",
+    "_value": "x.value",
+    "tangent": "cr.jvp(f, (x,), (v,))",
+    "__dlpack__": "x.value.__dlpack__()",
     "register_hook": "cr.explain(f)(x), which has the gradient of each value",
     "zero_grad": "nothing: each call of cr.grad begins anew",
     "at": "x = x.copy(); x[i] = v: arrays can be written into",
@@ -33,9 +66,41 @@ _ATTRIBUTES = {
     "clone": "x.copy()",
     "contiguous": "np.ascontiguousarray(x)",
     "masked_fill": "np.where(mask, v, x)",
+    "masked_select": "x[mask]",
+    "view_as": "np.reshape(x, y.shape)",
+    "t": "x.T",
+    "H": "np.conj(x).T",
+    "clamp": "np.clip(x, low, high)",
+    "narrow": "x[start : start + length]",
+    "expand_as": "np.broadcast_to(x, y.shape)",
+    "new_zeros": "np.zeros(shape, x.dtype)",
+    "new_ones": "np.ones(shape, x.dtype)",
+    "new_tensor": "np.array(values, x.dtype)",
+    "nelement": "x.size",
+    "stride": "x.value.strides",
+    "eq": "x == y",
+    "ne": "x != y",
+    "lt": "x < y",
+    "le": "x <= y",
+    "gt": "x > y",
+    "ge": "x >= y",
+    "sub": "x - y",
+    "mul": "x * y",
+    "div": "x / y",
+    "neg": "-x",
+    "rsqrt": "1 / np.sqrt(x)",
+    "lerp": "x + weight * (y - x)",
+    "topk": "np.sort(x)[..., -k:]",
+    "erf": "scipy.special.erf(x)",
+    "qr": "np.linalg.qr(x)",
+    "pinverse": "np.linalg.pinv(x)",
+    "addmm": "c + x @ y",
+    "unfold": "np.lib.stride_tricks.sliding_window_view(x, size)",
     "gather": "np.take_along_axis(x, i, axis)",
     "index_select": "np.take(x, i, axis)",
+    "scatter": "np.put_along_axis(z, i, x, axis)",
     "scatter_add": "np.add.at(z, i, x)",
+    "index_add": "np.add.at(z, i, x)",
     "split": "np.split(x, n)",
     "chunk": "np.array_split(x, n)",
     "add_": "x += y",
@@ -43,6 +108,11 @@ _ATTRIBUTES = {
     "mul_": "x *= y",
     "div_": "x /= y",
     "zero_": "x[...] = 0",
+    "copy_": "x[...] = y",
+    "fill_": "x[...] = v",
+    "detach_": "x = cr.stop_gradient(x)",
+    "normal_": "x[...] = rng.normal(size=x.shape), with a generator rng of NumPy",
+    "uniform_": "x[...] = rng.uniform(size=x.shape), with a generator rng of NumPy",
     "relu": "cr.relu(x)",
     "sigmoid": "cr.sigmoid(x)",
     "softmax": "cr.softmax(x)",
@@ -61,51 +131,133 @@ _ATTRIBUTES = {
 }
 """What to write instead of an attribute or method of PyTorch's tensors and JAX's arrays that NumPy's do not have."""
 
+_GRAD = "cr.grad(f)"
+_OWN_RULE = "@cr.block, with @f.backward, or with JAX's rules: "
+_NUMPY = "NumPy itself: import numpy as np"
+_NOTHING_RECORDED = "cr.stop_gradient(x); nothing is recorded outside of cr.grad and its like"
+_PYTHON = "Python's own loops and branches; cr.scan(f, carry, xs) is a loop as one block"
+
 _NAMES = {
-    "no_grad": "cr.stop_gradient(x); nothing is recorded outside of cr.grad and its like",
-    "jit": "cr.compile(f)",
-    "remat": "cr.checkpoint(f)",
-    "checkify": "cr.check(f)(x)",
-    "tensor": "np.array, or cr.variable(x) for x.grad",
-    "Tensor": "np.array, or cr.variable(x) for x.grad",
-    "Variable": "cr.variable(x)",
-    "value_and_gradient": "cr.value_and_grad(f)",
-    "gradient": "cr.grad(f)",
+    **dict.fromkeys(("no_grad", "inference_mode", "enable_grad", "set_grad_enabled"), _NOTHING_RECORDED),
+    **dict.fromkeys(("jit", "njit", "jit_compile", "script", "trace"), "cr.compile(f)"),
+    **dict.fromkeys(("tensor", "Tensor", "Parameter"), "np.array, or cr.variable(x) for x.grad"),
+    **dict.fromkeys(("Variable", "Value", "GradientTape", "requires_grad"), "cr.variable(x)"),
+    **dict.fromkeys(("value_and_gradient", "grad_and_value"), "cr.value_and_grad(f)"),
+    **dict.fromkeys(("gradient", "multigrad_dict", "autograd", "make_grad"), _GRAD),
+    **dict.fromkeys(("grad_and_aux", "grad_has_aux"), "cr.grad(f, has_aux=True)"),
+    **dict.fromkeys(("make_vjp", "vector_jacobian_product", "tensor_jacobian_product"), "cr.vjp(f, x)"),
+    **dict.fromkeys(
+        ("make_jvp", "jacobian_vector_product", "dual", "make_dual", "forward_ad"), "cr.jvp(f, (x,), (v,))"
+    ),
+    **dict.fromkeys(("hessian_vector_product", "hessian_tensor_product", "make_hvp", "vhp", "hessp"), "cr.hvp(f)"),
+    **dict.fromkeys(("check_grads", "gradcheck", "gradgradcheck", "checkify"), "cr.check(f)(x)"),
+    **dict.fromkeys(("detach", "stop_grad", "getval", "disconnected_grad"), "cr.stop_gradient(x)"),
+    **dict.fromkeys(("numpy", "np", "jnp"), _NUMPY),
+    **dict.fromkeys(("cond", "while_loop", "fori_loop", "switch", "lax"), _PYTHON),
+    **dict.fromkeys(("pmap", "vectorize", "filter_vmap"), "cr.vmap(f)"),
+    **dict.fromkeys(("remat", "checkpoint_sequential"), "cr.checkpoint(f)"),
+    **dict.fromkeys(("custom_root", "implicit_diff", "custom_linear_solve"), "cr.implicit(solve, residual)"),
+    **dict.fromkeys(("pure_callback", "py_function", "numerical_jacobian"), "cr.opaque(f)"),
+    **dict.fromkeys(("flatten", "ravel_pytree", "parameters_to_vector"), "cr.ravel(tree)"),
+    **dict.fromkeys(("tree", "tree_map", "tree_util", "tree_flatten"), "optree.tree_map(f, tree), or jax.tree.map"),
+    **dict.fromkeys(("random", "manual_seed", "seed", "PRNGKey"), "rng = np.random.default_rng(seed)"),
+    **dict.fromkeys(("optim", "SGD", "momentum"), "cr.sgd(rate, momentum=0.9), cr.adam(rate) or cr.adamw(rate)"),
+    **dict.fromkeys(("clip_grad_norm", "clip_grad_norm_"), "cr.clip_by_global_norm(gradients, limit)"),
+    **dict.fromkeys(("nn", "functional", "func"), "cr.linear, cr.conv2d, cr.relu: the names of torch.nn.functional"),
+    **dict.fromkeys(("Module", "Linear", "Sequential", "MLP", "mlp"), "a dataclass of arrays, and functions of it"),
+    **dict.fromkeys(("primitive", "Function", "custom_gradient", "defvjp"), _OWN_RULE + "f.defvjp(fwd, bwd)"),
+    "custom_vjp": "@cr.block, with f.defvjp(fwd, bwd) or with @f.backward",
+    "custom_jvp": "@cr.block, with @f.defjvp",
+    "defjvp": "@cr.block, with @f.defjvp",
+    "jit_grad": "cr.compile(cr.grad(f))",
     "derivative": "cr.grad(f), or cr.elementwise_grad(f)",
     "egrad": "cr.elementwise_grad(f)",
-    "hessian_vector_product": "cr.hvp(f)",
-    "make_vjp": "cr.vjp(f, x)",
-    "make_jvp": "cr.jvp(f, (x,), (v,))",
-    "make_hvp": "cr.hvp(f)",
-    "check_grads": "cr.check(f)(x)",
-    "gradcheck": "cr.check(f)(x)",
     "make_jaxpr": "cr.explain(f)(x)",
     "visualize": "cr.explain(f)(x).open()",
-    "custom_vjp": "@cr.block with @f.backward",
-    "custom_jvp": "@cr.block with @f.backward: forward mode is derived from it",
-    "Function": "@cr.block with @f.backward",
-    "primitive": "@cr.block with @f.backward",
-    "numpy": "NumPy itself: import numpy as np",
-    "detach": "cr.stop_gradient(x)",
+    "Graph": "cr.explain(f)(x)",
+    "backward": "x = cr.variable(x), and L.backward() of the loss",
     "mse": "cr.mean_squared_error(y, t)",
     "bce": "cr.binary_cross_entropy(p, y)",
     "cross_entropy": "cr.cross_entropy_loss(logits, labels)",
-    "matmul": "np.matmul",
-    "exp": "np.exp",
-    "log": "np.log",
-    "tanh": "np.tanh",
+    "Adam": "cr.adam(rate)",
+    "AdamW": "cr.adamw(rate)",
+    "odeint": "scipy.integrate.solve_ivp(f, span, y0)",
+    "device_put": "arrays of PyTorch, JAX or CuPy on that device; chainrule computes where they are",
+    "device_get": "x.value",
+    "block_until_ready": "nothing: results are ready",
+    "eval_shape": "f(x).shape",
+    "enable_x64": "nothing: arrays keep their dtype",
 }
 """What to write instead of a name that other packages have."""
+
+_NOT_NEEDED = "is not needed"
+KEYWORDS = {
+    **dict.fromkeys(("argnum", "argnames", "argname", "wrt", "diff_argnums"), "write argnums=, a position or a name"),
+    "allow_int": f"it {_NOT_NEEDED}: integers among the leaves of an argument are passed through",
+    "holomorphic": f"it {_NOT_NEEDED}: complex arguments follow PyTorch's convention; cr.jacobian has f′(z)",
+    "in_dims": "write in_axes=",
+    "out_dims": "write out_axes=",
+    **dict.fromkeys(("axis_size", "chunk_size", "randomness"), f"it {_NOT_NEEDED}: samples are computed one by one"),
+    "static_argnums": f"it {_NOT_NEEDED}: integers, strings and functions are compiled in, and values decide branches",
+    **dict.fromkeys(("donate_argnums", "donate_argnames"), "write donate=, positions or names"),
+    **dict.fromkeys(("fullgraph", "nopython"), f"it {_NOT_NEEDED}: what is recorded is compiled as a whole"),
+    **dict.fromkeys(("parallel", "cache"), f"it {_NOT_NEEDED}: it is always so"),
+    "dynamic": f"it {_NOT_NEEDED}: each shape is compiled when it first comes",
+    **dict.fromkeys(("policy", "use_reentrant", "prevent_cse"), f"it {_NOT_NEEDED}: all steps are computed again"),
+    **dict.fromkeys(
+        ("retain_graph", "create_graph"), f"it {_NOT_NEEDED}: gradients are differentiable, and nothing is freed"
+    ),
+    "has_aux": "return a tuple: outputs may be trees",
+    "nondiff_argnums": "give such arguments a default: they are parameters then",
+}
+KEYWORDS["static_argnames"] = KEYWORDS["static_argnums"]
+"""What to write instead of a keyword that the functions of other libraries take."""
+
+
+def spelled(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: a keyword of another library's function of this kind is an error that says what to write."""
+    own = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in own and name in KEYWORDS:
+                told = f"{function.__name__} has no argument {name}=; {KEYWORDS[name]}"
+                raise GradientError(told + at_line())
+        return function(*args, **kwargs)
+
+    return called
+
+
+_MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft, "scipy.special": scipy.special}
+
+
+def _of_numpy(name: str) -> str | None:
+    """The function of NumPy or SciPy that has this name."""
+    for place, module in _MODULES.items():
+        found = vars(module).get(name)
+        if callable(found) and not isinstance(found, type) and name in module.__all__:
+            return f"{place}.{name}"
+    return None
 
 
 def attribute_hint(name: str) -> str:
     """What to write instead of an attribute of a recorded array, as the end of a sentence; empty if not known."""
-    return f"; write {_ATTRIBUTES[name]}" if name in _ATTRIBUTES else ""
+    if name in _ATTRIBUTES:
+        return f"; write {_ATTRIBUTES[name]}"
+    if name.endswith("_") and not name.startswith("_"):  # PyTorch's names of what writes in place
+        plain = attribute_hint(name[:-1])
+        return plain.replace("; write ", "; write x[...] = ")
+    function = _of_numpy(name)
+    return "" if function is None else f"; write {function}(x)"
 
 
 def name_hint(name: str, names: Iterable[str]) -> str:
     """What to write instead of a name of the package, as the end of a sentence; empty if not known."""
     if name in _NAMES:
         return f"; write {_NAMES[name]}"
+    function = _of_numpy(name)
+    if function is not None:
+        return f"; write {function}"
     near = difflib.get_close_matches(name, [*names], 1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -15,6 +15,7 @@ from chainrule.absent import with_absent_zeros
 from chainrule.argnums import Argnums, name_of, positions_of
 from chainrule.array import form_of, value_of
 from chainrule.errors import GradientError
+from chainrule.hints import spelled
 from chainrule.libraries import dtype_of, is_complex, is_inexact, namespace_of
 from chainrule.node import at_line
 from chainrule.recording import record_call
@@ -25,6 +26,7 @@ __all__ = ["hessian", "hvp", "jacfwd", "jacobian", "jacrev", "local_gradient"]
 P = ParamSpec("P")
 
 
+@spelled
 def jacobian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     """A function that returns ∂f/∂argument in the usual layout: shape `output.shape + argument.shape`.
 
@@ -55,6 +57,7 @@ def jacobian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
 jacrev = jacobian
 
 
+@spelled
 def jacfwd(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     """As `jacobian`, in forward mode: one pass carries a whole identity matrix of tangents, as leading axes.
 
@@ -120,6 +123,7 @@ def _of_complex_result(recording: Any, which: int, pulled: list[Any]) -> list[An
     return jacobians
 
 
+@spelled
 def hessian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     """A function that returns the second derivatives of a scalar f: shape `argument.shape + argument.shape`.
 
@@ -131,6 +135,7 @@ def hessian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     return derived_from(jacobian(grad(f, argnums), argnums), f, "hessian")
 
 
+@spelled
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function `(*args, v)` that returns the Hessian of a scalar f times v, without building the Hessian.
 

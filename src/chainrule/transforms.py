@@ -16,6 +16,7 @@ from chainrule.argnums import Argnums, name_of, positions_of
 from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
+from chainrule.hints import spelled
 from chainrule.libraries import PLAIN, is_complex, is_foreign, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
@@ -71,6 +72,7 @@ def one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
 # First derivatives -----------------------------------------------------------------------------------------
 
 
+@spelled
 def value_and_grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, tuple[Any, Any]]:
     """A function that returns `(f(…), ∂f/∂argument)`.
 
@@ -128,6 +130,7 @@ def without_aux(f: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
     return main, aux
 
 
+@spelled
 def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]:
     """A function that returns ∂f/∂argument. As `value_and_grad`, without the value.
 
@@ -151,6 +154,7 @@ def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) ->
     return derived_from(gradient, f, "grad")
 
 
+@spelled
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function that returns the derivative of f entry by entry: ∂(sum of f)/∂argument, in its shape.
 
@@ -249,6 +253,7 @@ def checked_seed(seed: Any, out: Any) -> Any:
     return seed
 
 
+@spelled
 def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Forward mode: `(f(*args), J · tangents)`, the directional derivative of f at args.
 
@@ -262,6 +267,7 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
     return out, pushforward(*tangents)
 
 
+@spelled
 def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
     """Run f once and return `(f(*args), pushforward)`: `pushforward(*tangents)` is J · tangents, without running f.
 

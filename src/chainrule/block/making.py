@@ -9,6 +9,7 @@ from chainrule.answers import ANSWERS
 from chainrule.block.base import Block
 from chainrule.block.own import OwnBlock
 from chainrule.domains import Example
+from chainrule.hints import spelled
 
 __all__ = ["BLOCKS", "answers", "block", "block_named", "library_block", "unlisted_block"]
 
@@ -42,6 +43,7 @@ def answers(*functions: Any) -> Callable[[Any], Any]:
     return register
 
 
+@spelled
 def block(
     rule: Callable[..., Any] | None = None,
     *,

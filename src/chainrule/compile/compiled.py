@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import os
 import threading
+import types
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from chainrule.argnums import name_of, needs_function, positions_of
+from chainrule.array import Array
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll
+from chainrule.compile.methods import as_method, taken_apart
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.version import Version
 from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
+from chainrule.hints import spelled
 from chainrule.trees import flatten, leaf_names
 
 __all__ = ["Compiled", "compile"]
@@ -34,7 +39,12 @@ SIGNATURES = 128
 """Versions are kept for so many of the most recently used signatures (shapes, dtypes, strings, …)."""
 
 
-def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled:
+@overload
+def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled: ...
+@overload
+def compile(f: None = None, *, donate: Sequence[int | str] = ()) -> Callable[[Callable[..., Any]], Compiled]: ...
+@spelled
+def compile(f: Callable[..., Any] | None = None, *, donate: Sequence[int | str] = ()) -> Any:
     """A function that computes what f computes, at native speed.
 
     The first call runs f on recorded arrays and returns its result. The next one records again, compares the two
@@ -67,8 +77,27 @@ def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compi
     >>> area = cr.compile(lambda x, y: np.sum(x * y))
     >>> area(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     np.float64(11.0)
+
+    It is a decorator too, with arguments or without, of methods too. What a method reads from its object are arguments:
+    numbers and arrays among the attributes may change from call to call.
+
+    >>> class Line:
+    ...     def __init__(self, slope):
+    ...         self.slope = slope
+    ...     @cr.compile
+    ...     def at(self, x):
+    ...         return self.slope * x
+    >>> line = Line(2.0)
+    >>> line.at(3.0)
+    6.0
+    >>> line.slope = 5.0
+    >>> line.at(3.0)
+    15.0
+
+    Inside a function that is differentiated, it is f itself, whose steps are recorded: compile the outermost function,
+    `cr.compile(cr.grad(f))`.
     """
-    return Compiled(f, donate)
+    return functools.partial(Compiled, donate=donate) if f is None else Compiled(f, donate)
 
 
 class Compiled:
@@ -77,7 +106,7 @@ class Compiled:
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
         needs_function(f, "compile")
         _require_llvm()
-        self.__wrapped__ = f
+        self.__wrapped__: Any = f
         self.__name__ = name_of(f)
         self.__doc__ = f.__doc__
         self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
@@ -91,6 +120,7 @@ class Compiled:
         self._rolls = True
         self._refused: str | None = None
         self._warned = self._failed = False
+        self._method: CompiledMethod | None = None
 
     def __repr__(self) -> str:
         versions = sum(len(v) for v in self._versions.values())
@@ -99,6 +129,15 @@ class Compiled:
     def __reduce__(self) -> Any:
         """A copy, also in another process, compiles anew or loads from the cache: machine code is not pickled."""
         return Compiled, (self.__wrapped__, self._donate)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """The method of an object, if it is an attribute of its class."""
+        if isinstance(self.__wrapped__, staticmethod):
+            return self
+        if self._method is None:
+            with self._lock:
+                self._method = self._method or CompiledMethod(self.__wrapped__, self._donate)
+        return self._method if owner is None else types.MethodType(self._method, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -126,7 +165,7 @@ class Compiled:
         return self.__wrapped__(*args, **kwargs)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._failed:
+        if self._failed or _recorded((args, kwargs)):
             return self.__wrapped__(*args, **kwargs)
         for fast in self._known if not kwargs else ():  # a version may refuse: another label, for instance
             try:
@@ -346,6 +385,30 @@ class Compiled:
         with self._lock:
             self._latest.prepare()
         return self._latest.program.memory()
+
+
+class CompiledMethod(Compiled):
+    """A compiled method, called with its object first."""
+
+    def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
+        super().__init__(as_method(f), donate)
+
+    def __reduce__(self) -> Any:
+        return CompiledMethod, (self.__wrapped__.__wrapped__, self._donate)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __call__(self, owner: Any, *args: Any, **kwargs: Any) -> Any:
+        tree = taken_apart(owner, [])
+        if _recorded((tree, args, kwargs)):
+            return self.__wrapped__.__wrapped__(owner, *args, **kwargs)
+        return super().__call__(tree, *args, **kwargs)
+
+
+def _recorded(tree: Any) -> bool:
+    """Whether a recorded array is among these arguments: the function is differentiated, or compiled with another."""
+    return any(type(leaf) is Array for leaf in flatten(tree)[0])
 
 
 _every: weakref.WeakSet[Compiled] = weakref.WeakSet()
