@@ -237,6 +237,97 @@ def test_names_of_other_packages_say_what_to_write(name):
         getattr(cr, name)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("requires_grad_", "cr.variable"),
+        ("clamp_", r"x\[\.\.\.\] = np.clip"),
+        ("tril", r"np.tril\(x\)"),
+        ("svd", r"np.linalg.svd\(x\)"),
+        ("erf", "scipy.special.erf"),
+        ("retain_graph", "nothing"),
+        ("cuda", "nothing"),
+        ("no_grad", "cr.stop_gradient"),
+    ],
+)
+def test_further_attributes_of_tensors(name, told):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write .*{told}"):
+        cr.grad(lambda x: getattr(x, name))(W)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("custom_jvp", "@f.defjvp"),
+        ("custom_vjp", "f.defvjp"),
+        ("custom_root", "cr.implicit"),
+        ("while_loop", "cr.scan"),
+        ("einsum", "np.einsum"),
+        ("gammaln", "scipy.special.gammaln"),
+        ("tree_map", "jax.tree.map"),
+    ],
+)
+def test_further_names_of_packages(name, told):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; write .*{told}"):
+        getattr(cr, name)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: cr.grad(loss, argnum=1), "grad has no argument argnum=; write argnums="),
+        (lambda: cr.value_and_grad(loss, wrt="w"), "value_and_grad has no argument wrt=; write argnums="),
+        (lambda: cr.hessian(loss, argnum=1), "hessian has no argument argnum=; write argnums="),
+        (lambda: cr.jacobian(loss, holomorphic=True), "jacobian has no argument holomorphic=; it is not needed"),
+        (lambda: cr.compile(loss, static_argnums=1), "compile has no argument static_argnums=; it is not needed"),
+        (lambda: cr.compile(static_argnames="y"), "compile has no argument static_argnames=; it is not needed"),
+        (lambda: cr.compile(loss, donate_argnums=0), "compile has no argument donate_argnums=; write donate="),
+        (lambda: cr.vmap(loss, in_dims=0), "vmap has no argument in_dims=; write in_axes="),
+        (lambda: cr.checkpoint(loss, use_reentrant=False), "checkpoint has no argument use_reentrant=; it is not"),
+        (lambda: cr.block(loss, nondiff_argnums=(1,)), "block has no argument nondiff_argnums=; give such arguments"),
+    ],
+)
+def test_keywords_of_other_libraries_say_what_to_write(call, told):
+    with pytest.raises(GradientError, match=told):
+        call()
+
+
+def test_other_keywords_are_pythons_error():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'speed'"):
+        cr.grad(loss, speed=3)
+
+
+def test_names_inside_of_the_library_are_not_suggested():
+    with pytest.raises(AttributeError) as told:
+        _ = cr.recordings
+    assert "recording?" not in str(told.value)
+
+
+def test_modules_of_equinox_are_trees():
+    eqx = pytest.importorskip("equinox")
+    model = eqx.nn.MLP(3, "scalar", 4, 1, jnp.tanh, key=jax.random.PRNGKey(0))
+    found = cr.grad(lambda model, x: cr.from_jax(lambda model, x: model(x))(model, x))(model, W)
+    expected = eqx.filter_grad(lambda model, x: model(x))(model, W)
+    assert np.allclose(found.layers[0].weight, expected.layers[0].weight, rtol=1e-12)
+
+    class Line(eqx.Module):
+        w: object
+        b: object
+        name: str = eqx.field(static=True)
+
+        def __call__(self, x):
+            return np.tanh(x @ self.w + self.b)
+
+    line = Line(W, 0.5, "line")
+    gradient = cr.grad(lambda line: np.sum(line(X)))(line)
+    slope = 1 / np.cosh(X @ W + 0.5) ** 2
+    assert type(gradient) is Line
+    assert np.allclose(gradient.w, X.T @ slope, rtol=1e-12)
+    assert np.allclose(gradient.b, np.sum(slope), rtol=1e-12)
+    fast = cr.compile(cr.grad(lambda line: np.sum(line(X))))
+    assert all(np.allclose(fast(line).w, gradient.w, rtol=1e-12) for _ in range(3))
+
+
 def test_a_misspelt_name_is_corrected():
     with pytest.raises(AttributeError, match="did you mean softmax"):
         _ = cr.sofmax

@@ -128,6 +128,7 @@ from chainrule.opaque import opaque
 from chainrule.optimization import least_squares, minimize, root
 from chainrule.optimizers import Optimizer, adam, adamw, clip_by_global_norm, sgd
 from chainrule.scanning import scan
+from chainrule.solutions import implicit
 from chainrule.sparse import SparseMatrix, sparse_hessian, sparse_jacobian
 from chainrule.transforms import (
     elementwise_grad,
@@ -215,6 +216,7 @@ __all__ = [
     "hinge_loss",
     "huber_loss",
     "hvp",
+    "implicit",
     "instance_norm",
     "interpolate",
     "jacfwd",

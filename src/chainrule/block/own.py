@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.array import WATCHER, Array, constant, form_of, node_of
 from chainrule.block.base import AdaptedRule, Block
+from chainrule.block.jax_rules import JvpRule, VjpRule, require_arguments
 from chainrule.block.results import Results, results_of
 from chainrule.buffered import BUFFERED
 from chainrule.domains import Example
@@ -135,6 +136,62 @@ class OwnBlock(Block):
 
     def _rule(self, function: Callable[..., Any]) -> AdaptedRule:
         return AdaptedRule(function, super()._rule(function) is function)
+
+    # Rules as JAX has them --------------------------------------------------------------------------------
+
+    def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: the JVP rule of this block, as of `jax.custom_jvp`.
+
+        `rule(primals, tangents)` takes the operands and their tangents, each as a tuple, and returns the result and its
+        tangent, which is linear in the tangents. Parameters follow by name. The backward rule is its transpose.
+
+        >>> import numpy as np, chainrule as cr
+        >>> @cr.block
+        ... def log1pexp(x):
+        ...     return np.logaddexp(0.0, x)
+        >>> @log1pexp.defjvp
+        ... def log1pexp_jvp(primals, tangents):
+        ...     (x,), (t,) = primals, tangents
+        ...     return log1pexp(x), t / (1 + np.exp(-x))
+        >>> cr.grad(log1pexp)(0.0), cr.jvp(log1pexp, (0.0,), (2.0,))[1]
+        (np.float64(0.5), np.float64(1.0))
+        """
+        adapted = self._rule(rule)
+        own = int(bool(self.takes_self))
+        wanted = f"a JVP rule of block {self.name} takes (primals, tangents{self._further()})"
+        require_arguments(adapted, wanted, own + 2, [*self.defaults, *self.required])
+        self._joint, self.leading_axes = JvpRule(adapted, self._transposed), True
+        return rule
+
+    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
+        """The rules of this block as of `jax.custom_vjp`.
+
+        `fwd` takes the arguments of the block, and returns the result and residuals (anything). `bwd(residuals, dz)`
+        returns the gradient of each operand. Both run in the backward pass.
+
+        >>> import numpy as np, chainrule as cr
+        >>> @cr.block
+        ... def clipped(x):
+        ...     return x
+        >>> clipped.defvjp(lambda x: (x, None), lambda _, dz: (np.clip(dz, -1.0, 1.0),))
+        >>> cr.grad(lambda x: 5.0 * clipped(x))(2.0)
+        np.float64(1.0)
+        """
+        made = VjpRule(self._rule(fwd), self._rule(bwd))
+        own = int(bool(self.takes_self))
+        count = own + len(self.operands) - self.variadic
+        wanted = f"fwd of block {self.name} takes ({', '.join(self.operands)}{self._further()})"
+        require_arguments(made.fwd, wanted, count, [*self.defaults, *self.required])
+        require_arguments(made.bwd, f"bwd of block {self.name} takes (residuals, dz)", own + 2, ())
+        self._joint = made
+
+    def _further(self) -> str:
+        return "".join(f", {name}" for name in (*self.defaults, *self.required))
+
+    @staticmethod
+    def _transposed(linear: Callable[..., Any], operands: Sequence[Any], dz: Any) -> Sequence[Any]:
+        """The gradients of the operands of a linear function."""
+        return OwnBlock(linear).pull_through_inside(dz, operands, {}, [True] * len(operands))
 
     # The backward rule ------------------------------------------------------------------------------------
 

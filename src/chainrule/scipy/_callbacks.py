@@ -17,14 +17,14 @@ from chainrule.array import WATCHER, Array, constant, node_of, read
 from chainrule.backward import find_path
 from chainrule.block import Block
 from chainrule.buffered import BUFFERED
-from chainrule.errors import GradientError, RecordingError
+from chainrule.errors import GradientError
 from chainrule.node import NO_PARAMS, Node, at_line, now
 from chainrule.reach import is_filled
+from chainrule.solutions import pulled_through_solution
 from chainrule.standins.buffer import plain_of
 from chainrule.standins.names import standins
 from chainrule.standins.numpy_functions import joined
 from chainrule.step import record
-from chainrule.transforms import vjp
 
 __all__ = [
     "Callback",
@@ -203,19 +203,7 @@ def implicit(name: str, residual: Callable[..., Any], solution: Any, operands: S
         return solution
 
     def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
-        out, pull = vjp(residual, z, *operands)
-        shape, n = np.shape(out), int(np.size(solution))
-        if int(np.prod(shape, dtype=int)) != n:
-            raise RecordingError(f"{name}: {n} unknowns, but {np.prod(shape, dtype=int)} equations" + at_line())
-        rows = xp.reshape(pull(np.eye(n).reshape(n, *shape))[0], (n, n))
-        lead = tuple(dz.shape[: len(dz.shape) - np.ndim(solution)])
-        try:
-            solved = xp.linalg.solve(xp.matrix_transpose(rows), xp.reshape(dz, (*lead, n, 1)))
-        except np.linalg.LinAlgError:
-            raise GradientError(
-                f"the Jacobian at the solution of {name} is singular, so the solution has no derivative" + at_line()
-            ) from None
-        return pull(xp.reshape(-solved, (*lead, *shape)))[1:]
+        return pulled_through_solution(name, residual, xp, dz, z, operands)
 
     return _step(name, solution, operands, backward)
 
