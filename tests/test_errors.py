@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 import pickle
 from functools import partial
 
@@ -355,3 +356,23 @@ def test_a_hidden_file_stays_hidden_when_a_folder_is_hidden_too(monkeypatch):
     node.hide_folder("/somewhere/else")
     assert node.is_internal("/somewhere/script.py")
     assert not node.is_internal("/somewhere/other.py")
+
+
+def test_an_error_inside_of_another_library_has_the_users_line_too():
+    pandas = pytest.importorskip("pandas")
+
+    def loss(x):
+        table = pandas.DataFrame({"x": x})
+        return table["x"].sum()
+
+    told = message_of(RecordingError, cr.grad(loss), ONES)
+    library, user = told.split("\n")[-2:]
+    assert library.startswith("  at ")
+    assert f"{os.sep}pandas{os.sep}" in library
+    assert user.startswith("  called at ")
+    assert user.endswith('table = pandas.DataFrame({"x": x})')
+    assert told.startswith("a pandas.DataFrame cannot hold recorded arrays")
+
+
+def test_bytes_of_a_recorded_array_are_refused():
+    assert "lose the gradient" in message_of(RecordingError, cr.grad(lambda x: np.frombuffer(x.tobytes()).sum()), ONES)

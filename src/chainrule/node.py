@@ -8,6 +8,7 @@ import itertools
 import linecache
 import os
 import sys
+import sysconfig
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -269,12 +270,28 @@ def user_frame() -> Any:
         frame = frame.f_back
 
 
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")})
+"""The folders of installed libraries: pandas, matplotlib, Python's own."""
+
+
 def at_line() -> str:
-    """The end of an error message: where in the user's code it happened."""
+    """The end of an error message: where in the user's code it happened.
+
+    If that is in an installed library, it has the line that called the library too.
+    """
     frame = user_frame()
     if is_internal(frame.f_code.co_filename):
         return ""
-    return f"\n  at {Line(frame.f_code.co_filename, frame.f_lineno)}"
+    text = f"\n  at {Line(frame.f_code.co_filename, frame.f_lineno)}"
+    if not frame.f_code.co_filename.startswith(_INSTALLED):
+        return text
+    while frame is not None and _is_not_the_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return text if frame is None else f"{text}\n  called at {Line(frame.f_code.co_filename, frame.f_lineno)}"
+
+
+def _is_not_the_users(filename: str) -> bool:
+    return filename.startswith(_INSTALLED) or is_internal(filename)
 
 
 def value_of_operand(x: Any) -> Any:
