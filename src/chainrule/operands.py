@@ -204,7 +204,7 @@ def _unknown(x: Any, why: str) -> str:
 
 def class_name(x: Any) -> str:
     """The full name of the class of x, as a user writes it: `pandas.Series`."""
-    kind = type(x)
+    kind = x.__class__  # a stand-in's is that of what it stands for
     module = kind.__module__
     top = module.partition(".")[0]
     if module in ("builtins", "__main__"):
@@ -214,7 +214,7 @@ def class_name(x: Any) -> str:
 
 def to_write_instead(x: Any) -> str:
     """How to get plain numbers out of an object, as advice."""
-    kind = type(x)
+    kind = x.__class__
     if hasattr(kind, "filled") and hasattr(kind, "mask"):
         return "write np.where(m.mask, 0, m.data) or m.filled(0), and leave out by np.where what is masked"
     for name, advice in _WAYS_OUT.items():

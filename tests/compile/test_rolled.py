@@ -345,3 +345,32 @@ def test_large_products_and_arrays_in_a_loop_are_left_to_blas_and_threads():
 @pytest.mark.parametrize("seed", range(6))
 def test_random_loops_are_right(seed):
     assert not disagreement(seed)
+
+
+def test_steps_that_took_another_path_on_the_first_call_are_another_path():
+    def continued_fraction(x):
+        found = 0.0
+        for k in range(200, 0, -1):
+            found = k / (x * x + 1 + found)
+        return found
+
+    f = cr.value_and_grad(continued_fraction)
+    for values in ((np.nan, np.inf, 0.3, 0.3, 0.4), (np.inf, 0.3, np.nan, np.inf, 0.3)):
+        compiled = cr.compile(f)
+        for x in values:
+            np.testing.assert_allclose(compiled(x), f(x), rtol=1e-13)
+
+
+def test_a_loop_that_another_process_has_compiled_is_recorded_step_by_step_where_values_need_that(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path))
+    f = cr.value_and_grad(solved, (0, 1))
+    first = cr.compile(f)
+    for _ in range(3):
+        same(first(MATRIX, ROWS), f(MATRIX, ROWS))
+    unknown = ROWS.copy()
+    unknown[3] = np.nan
+    compiled = cr.compile(f)
+    for xs in (unknown, ROWS, ROWS, unknown, ROWS):  # NumPy solves where NaN says that a matrix may be singular
+        same(compiled(MATRIX, xs), f(MATRIX, xs))

@@ -1,5 +1,7 @@
 """Sparse matrices that no name reaches, formats, writes, and what is an error."""
 
+import operator
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -214,3 +216,64 @@ def test_a_norm_has_scipys_value_in_every_format():
     value, slope = cr.value_and_grad(lambda x: scipy.sparse.linalg.norm(sp.csc_array(x)))(x)
     assert value == scipy.sparse.linalg.norm(sp.csc_array(x))
     np.testing.assert_allclose(slope, x / np.linalg.norm(x), rtol=1e-13)
+
+
+# A plain matrix and a recorded operand -------------------------------------------------------------------------------
+
+TABLE = np.array([[1.0, 0, 2], [0, 3, 0], [4, 0, 5]])
+NUMBERS = np.array([1.0, 2.0, 3.0])
+WITH_AN_OPERAND = {
+    "multiply": lambda a, b: a.multiply(b),
+    "dot": lambda a, b: a.dot(b),
+    "power": lambda a, b: a.power(b),
+    "maximum": lambda a, b: a.maximum(b),
+    "minimum": lambda a, b: a.minimum(b),
+    **{
+        name: getattr(operator, name)
+        for name in ("add", "sub", "mul", "truediv", "matmul", "pow", "eq", "ne", "lt", "ge", "iadd", "imul")
+    },
+    "radd": lambda a, b: b + a,
+    "rsub": lambda a, b: b - a,
+    "rmul": lambda a, b: b * a,
+    "rmatmul": lambda a, b: b @ a,
+    "setdiag": lambda a, b: (a.setdiag(b), a)[1],
+    "kron": sp.kron,
+}
+OPERANDS = {
+    "number": lambda kind, x: x[0] * 1.0,
+    "vector": lambda kind, x: x * 1.0,
+    "dense": lambda kind, x: np.outer(x, np.ones(3)),
+    "sparse": lambda kind, x: kind(np.outer(x, np.ones(3)) * (TABLE != 0)),
+    "csr_array": lambda kind, x: sp.csr_array((x, ([0, 1, 2], [2, 1, 0])), shape=(3, 3)),
+}
+
+
+def _numbers_of(z):
+    return z.toarray() if sp.issparse(z) else z
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.coo_array, sp.dok_array])
+@pytest.mark.parametrize("name", WITH_AN_OPERAND)
+@pytest.mark.filterwarnings("ignore")
+def test_a_plain_matrix_with_a_recorded_operand_is_right_or_refused(kind, name):
+    for operand in OPERANDS.values():
+
+        def f(x, operand=operand):
+            z = _numbers_of(WITH_AN_OPERAND[name](kind(TABLE), operand(kind, x)))
+            return np.sum(z * x) if z.dtype == bool else np.sum(np.cos(z))
+
+        try:
+            expected = f(NUMBERS)
+        except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
+            with pytest.raises((type(error), RecordingError)):
+                cr.grad(f)(NUMBERS)
+            continue
+        try:
+            value, gradient = cr.value_and_grad(f)(NUMBERS)
+        except (RecordingError, GradientError) as error:
+            assert "toarray" in str(error) or "no gradient" in str(error), error  # noqa: PT017
+            continue
+        np.testing.assert_allclose(value, expected, rtol=1e-13)
+        steps = 1e-6 * np.eye(3)
+        central = [(f(NUMBERS + h) - f(NUMBERS - h)) / 2e-6 for h in steps]
+        np.testing.assert_allclose(gradient, central, atol=1e-6)

@@ -232,12 +232,12 @@ class Compiled:
             pass
         return True
 
-    def _unroll(self) -> None:
+    def _unroll(self, failed: Version | None = None) -> None:
         """From now on record step by step; recordings with loops cannot be compared with those."""
         with self._lock:
             self._rolls = False
             for versions in self._versions.values():
-                versions[:] = [version for version in versions if version.steady]
+                versions[:] = [version for version in versions if version.steady and version is not failed]
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Signature:
         """The signature of a call; integers that took many values are leaves if only arithmetic depends on them."""
@@ -293,10 +293,13 @@ class Compiled:
         try:
             with self._lock:
                 version.prepare()
+            self._latest = version
+            done, result = version.run(signature.leaves)
         except CannotCompile as error:
             return True, self._uncompiled(error, args, kwargs)
-        self._latest = version
-        done, result = version.run(signature.leaves)
+        except CannotRoll:  # its plan is for other values, and with these its loops cannot be compiled as such
+            self._unroll(version)
+            return False, otherwise
         if not done:
             return False, otherwise
         if version.writes and len(signature.leaves) > 1:

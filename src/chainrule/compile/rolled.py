@@ -377,10 +377,13 @@ class _Backward:
         return grads
 
     def _require_decided(self, made: Results, first: int) -> None:
-        """Let each run check that all steps take the path that was recorded."""
+        """Let each run check that all steps take the path that was recorded.
+
+        Whatever the path is, the same is asked, since recordings that take different paths are compared.
+        """
         for k, truth in enumerate(self.decided, first):
             truths = made.array(made.run.loop.along(k))
-            if not bool(RECORDING.all(truths) if truth else ~RECORDING.any(truths)):
+            if bool(RECORDING.all(truths)) != truth or bool(RECORDING.any(truths)) != truth:
                 raise CannotRoll("steps of a loop take different paths")
 
     def _real(self, i: int) -> np.dtype:

@@ -11,7 +11,7 @@ The first steps of a loop are often different (a sum begins with 0), so they sta
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -23,22 +23,24 @@ from chainrule.compile.failures import CannotRoll
 from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, loops_of
 from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
 from chainrule.graph import graph_between
+from chainrule.inputs import alias
 from chainrule.node import NO_PARAMS, Node
 from chainrule.scanning import Body, Inputs, Outputs
 
 __all__ = ["rolled"]
 
 
-def rolled(inputs: Sequence[Node], outputs: Sequence[Any], watched: Container[Node]) -> list[Any]:
+def rolled(inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Node]) -> list[Any]:
     """The outputs (recorded arrays, nodes, or plain values), computed by loops where steps repeat.
 
     Parameters
     ----------
     watched : nodes whose values decided about the path; they stay steps of their own.
     """
-    nodes = _recorded(inputs, outputs)
+    nodes, plain = _without_values_of_numpys(_recorded(inputs, outputs))
+    watched = {plain.get(node, node) for node in watched}
     loops = loops_of(nodes, watched)
-    return _Rewriting(nodes, loops).outputs(outputs) if loops else list(outputs)
+    return _Rewriting(nodes, loops, plain).outputs(outputs) if loops else list(outputs)
 
 
 def _recorded(inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Node]:
@@ -56,6 +58,28 @@ def _recorded(inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Node]:
     return sorted(found, key=attrgetter("order"))
 
 
+def _without_values_of_numpys(nodes: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
+    """The steps without those that only give a result NumPy's last digits, and what takes the place of each.
+
+    Which steps have such digits differs from round to round, and from run to run.
+    """
+    new: dict[Node, Node] = {}
+    found = []
+    for node in nodes:
+        operands = tuple([new.get(x, x) if type(x) is Node else x for x in node.inputs])
+        if node.block is alias and _is_of_one_kind(node.value, operands[0].value):
+            new[node] = operands[0]
+            continue
+        if any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
+            new[node] = node.remade(node.block, operands, node.params)
+        found.append(new.get(node, node))
+    return found, new
+
+
+def _is_of_one_kind(x: Any, y: Any) -> bool:
+    return type(x) is type(y) and getattr(x, "dtype", None) == getattr(y, "dtype", None)
+
+
 # The recording with loops --------------------------------------------------------------------------------------------
 
 
@@ -65,11 +89,12 @@ class _Rewriting:
     Attributes
     ----------
     new : for nodes that are replaced, the node that takes their place.
+    plain : the steps that take the place of those recorded, without the steps that only give other last digits.
     inside : for each node of a loop, the loop, its step and its place in the step.
     """
 
-    def __init__(self, nodes: Sequence[Node], loops: Sequence[Found]):
-        self.nodes, self.loops = nodes, loops
+    def __init__(self, nodes: Sequence[Node], loops: Sequence[Found], plain: Mapping[Node, Node]):
+        self.nodes, self.loops, self.plain = nodes, loops, plain
         self.new: dict[Node, Node] = {}
         self.inside: dict[Node, tuple[int, int, int]] = {}
         for number, loop in enumerate(loops):
@@ -80,7 +105,8 @@ class _Rewriting:
         self.made: list[_Made] = []
 
     def outputs(self, outputs: Sequence[Any]) -> list[Any]:
-        used = self._used_outside(outputs)
+        targets = [node_of(out) if type(out) is Array else out for out in outputs]
+        used = self._used_outside([self._plain(x) for x in targets])
         loops = iter(enumerate(self.loops))
         number, loop = next(loops)
         i = 0
@@ -95,10 +121,16 @@ class _Rewriting:
                 continue
             self._again(self.nodes[i])
             i += 1
-        return [
-            Array(self._of(node_of(out))) if type(out) is Array else self._of(out) if type(out) is Node else out
-            for out in outputs
-        ]
+        made = [self._result(x) if type(x) is Node else x for x in targets]
+        return [Array(x) if type(out) is Array else x for x, out in zip(made, outputs, strict=True)]
+
+    def _plain(self, x: Any) -> Any:
+        return self.plain.get(x, x) if type(x) is Node else x
+
+    def _result(self, node: Node) -> Node:
+        """What takes the place of an output, with its value."""
+        found = self._of(self._plain(node))
+        return node.remade(alias, (found,), NO_PARAMS) if node.block is alias and found.block is not alias else found
 
     def _used_outside(self, outputs: Sequence[Any]) -> list[set[int]]:
         """For each loop, the places in a step whose results are used elsewhere."""
@@ -108,8 +140,7 @@ class _Rewriting:
             for x in node.inputs:
                 if type(x) is Node and (at := self.inside.get(x)) is not None and at[0] != own:
                     used[at[0]].add(at[2])
-        for out in outputs:
-            node = node_of(out) if type(out) is Array else out
+        for node in outputs:
             if type(node) is Node and (at := self.inside.get(node)) is not None:
                 used[at[0]].add(at[2])
         return used

@@ -16,7 +16,7 @@ from chainrule.libraries import PLAIN
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 from chainrule.standins.buffer import plain_of
-from chainrule.standins.function import Stands
+from chainrule.standins.function import Stands, meant
 from chainrule.standins.scipy_values import called_plainly, holds_recorded_values, plain_values, with_value
 from chainrule.standins.twins import full_name, no_twin, twin_of
 
@@ -32,7 +32,7 @@ class Instance(Stands):
     _twin : its twin; None until a recorded value needs it.
     """
 
-    __array_ufunc__ = None  # NumPy's arrays leave operators to it
+    __array_priority__ = 2000  # arrays leave operators to it
 
     def __init__(self, plain: Any, twin: Any = None):
         self.__dict__.update(_plain=plain, _twin=twin)
@@ -84,6 +84,19 @@ class Instance(Stands):
             return map(Method(self, "__getitem__"), range(len(self._plain)))
         return map(wrapped, self._plain)
 
+    def __eq__(self, other: object) -> Any:
+        if type(self._plain).__eq__ is object.__eq__:
+            return self is other or self._plain is meant(other)
+        return Method(self, "__eq__")(other)
+
+    def __ne__(self, other: object) -> Any:
+        if type(self._plain).__ne__ is object.__ne__:
+            return not self == other
+        return Method(self, "__ne__")(other)
+
+    def __hash__(self) -> int:
+        return hash(self._plain)
+
     def __repr__(self) -> str:
         return repr(self._plain)
 
@@ -133,9 +146,13 @@ class Method:
 
 
 def _special_method(name: str) -> Callable[..., Any]:
+    is_operator = name not in ("__call__", "__getitem__", "__setitem__", "__len__")
+
     def method(self: Instance, *args: Any, **kwargs: Any) -> Any:
         if not hasattr(self._plain, name):
-            return NotImplemented
+            if is_operator:
+                return NotImplemented
+            raise TypeError(f"{type(self._plain).__name__!r} object has no {name}")
         return Method(self, name)(*args, **kwargs)
 
     method.__name__ = name

@@ -29,8 +29,7 @@ def _constructor(kind, format):
         entries = entries if dtype is None else entries.astype(dtype)
         return Sparse.of_places(rows, columns, entries, plain)
 
-    if format in ("lil", "dok"):  # recorded values may be written into those that are made of plain ones
-        made.__dict__["of"] = Sparse.of
+    made.__dict__["of"] = Sparse.of  # recorded values may meet those that are made of plain ones
     return made
 
 
@@ -114,11 +113,12 @@ for _name in ("hstack", "vstack", "bmat", "block_array", "block_diag"):
 
 @twin(scipy.sparse.kron, adopts=False)
 def kron(A, B, format=None):
+    plain = scipy.sparse.kron(plain_tree(A), plain_tree(B), format)
     a, b = sparse_of(A), sparse_of(B)
     rows = a.rows[:, None] * b.shape[0] + b.rows
     columns = a.columns[:, None] * b.shape[1] + b.columns
     entries = np.ravel(a.entries[:, None] * b.entries)
-    return Sparse.of_places(rows.ravel(), columns.ravel(), entries, scipy.sparse.kron(a.plain, b.plain, format))
+    return Sparse.of_places(rows.ravel(), columns.ravel(), entries, plain)
 
 
 @twin(scipy.sparse.kronsum, adopts=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse
 
-from chainrule.array import value_of
+from chainrule.array import Array, value_of
 from chainrule.blocks.indexing.entries import add_at
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
@@ -30,19 +30,23 @@ class Sparse(Entries):
         if place is not None:
             self._written[place[0] * self.shape[1] + place[1]] = value
             return
-        self._settled()
         rows, columns = _grid(key, self.shape)
-        value = sparse_of(value).toarray() if is_sparse(value) else array_of(value)
+        self._put(rows, columns, sparse_of(value).toarray() if is_sparse(value) else array_of(value))
+
+    def _put(self, rows, columns, value):
+        self._settled()
         keys = (rows * self.shape[1] + columns).ravel()
         entries = np.ravel(np.broadcast_to(value, rows.shape))
         last = len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1]
         self._replace(keys[last], entries[last])
 
     def setdiag(self, values, k=0):
-        values = array_of(values)
+        plain = self.plain.copy()
+        plain.setdiag(plain_value(values), k)
+        self.plain, values = plain, array_of(values)
         count = min(self.shape[0] + min(k, 0), self.shape[1] - max(k, 0), *values.shape)
         i = np.arange(count)
-        self[i + max(-k, 0), i + max(k, 0)] = values if values.ndim == 0 else values[:count]
+        self._put(i + max(-k, 0), i + max(k, 0), values if values.ndim == 0 else values[:count])
 
     # Arithmetic ---------------------------------------------------------------------------------------------
 
@@ -61,7 +65,18 @@ class Sparse(Entries):
         return self._with(abs(self.entries), abs(self.plain))
 
     def power(self, n, dtype=None):
-        return self._with(self.entries**n, self.plain.power(n))
+        plain = self.plain.power(n if isinstance(n, int) else plain_value(n)[()], dtype)
+        return self._with(self.entries.astype(plain.dtype) ** n, plain)
+
+    def __pow__(self, n):
+        if not self.matrix:
+            return self.power(n)
+        plain, made = self.plain**n, self._with(self.entries, self.plain)  # SciPy says what powers there are
+        if n == 0:
+            return Sparse.of(plain)
+        for _ in range(n - 1):
+            made = made @ self
+        return Sparse(made.rows, made.columns, made.entries, plain)
 
     def sum(self, axis=None, dtype=None, out=None):
         return self._summed("sum", axis, dtype, out, 1)
@@ -95,10 +110,19 @@ class Sparse(Entries):
             entries = np.concatenate([self.entries, other.entries])
             return Sparse.of_places(rows, columns, entries, plain)
         if is_number(other):
-            return self._with(self.entries, self.plain + plain_value(other))  # SciPy adds 0 only
+            return self._plus_number(other)
         return self.dense(self.toarray() + other)
 
     __radd__ = __add__
+
+    def _plus_number(self, number):
+        plain = self.plain + plain_value(number)
+        if self.format == "dok":  # all entries are stored then
+            made = sparse_of(self.toarray() + number)
+            return Sparse(made.rows, made.columns, made.entries, plain)
+        if type(number) is Array:  # SciPy adds 0 only, and leaves the matrix as it is
+            raise RecordingError("a recorded number is added to the dense array: A.toarray() + s" + at_line())
+        return self._with(self.entries, plain)
 
     def __sub__(self, other):
         return self + (-sparse_of(other) if is_sparse(other) else -other)
@@ -149,7 +173,7 @@ class Sparse(Entries):
     def _compared(self, other):
         raise RecordingError("a sparse matrix is compared with recorded values by .toarray()" + at_line())
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _compared
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = maximum = minimum = _compared
     __hash__ = object.__hash__
 
     def dot(self, other):
