@@ -50,15 +50,20 @@ __all__ = [
     "value_of",
 ]
 
-WATCHER: ContextVar[Callable[[Node, str], None] | None] = ContextVar("WATCHER", default=None)
-"""Callback for reads of concrete values, on which later steps may depend: set by `chainrule.compile`, or None."""
+WATCHER: ContextVar[Callable[[Node, str], Any] | None] = ContextVar("WATCHER", default=None)
+"""Callback for reads of concrete values, on which later steps may depend: set by `chainrule.compile`, or None.
+
+Where a value is not known yet, it returns what the caller goes on with; else None.
+"""
 
 
 def read(node: Node, how: str = "value") -> Any:
     """The value of a node, for a caller whose next steps may depend on it; `how` says on which part."""
     watcher = WATCHER.get()
     if watcher is not None:
-        watcher(node, how)
+        assumed = watcher(node, how)
+        if assumed is not None:
+            return assumed
     return node.value
 
 

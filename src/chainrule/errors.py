@@ -13,6 +13,7 @@ __all__ = [
     "CheckFailed",
     "CompilerError",
     "DependsOnPhase",
+    "EngineError",
     "ExpressionError",
     "GradientError",
     "NoAnswer",
@@ -66,6 +67,10 @@ class CheckFailed(ChainruleError, AssertionError):
 
 class CompilerError(ChainruleError, AssertionError):
     """A compiled program does not fit together: a mistake of chainrule's own, found before the program could run."""
+
+
+class EngineError(ChainruleError, ValueError):
+    """An engine cannot compile a function like this: arguments that are not divided as asked, an unknown engine."""
 
 
 # Foreign code --------------------------------------------------------------------------------------------------------

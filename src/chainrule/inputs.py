@@ -13,7 +13,7 @@ from chainrule.array import Array, constant, form_of, node_of
 from chainrule.block import unlisted_block
 from chainrule.block.dependence import entrywise
 from chainrule.errors import GradientError
-from chainrule.libraries import PLAIN, as_array_beside, as_numpy, is_foreign, is_inexact
+from chainrule.libraries import PLAIN, as_array_beside, as_numpy, is_foreign, is_inexact, is_traced
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.operands import class_name, holds_numbers, to_write_instead
 from chainrule.sharing import sharing_pairs
@@ -38,12 +38,17 @@ def beside(xp: Any, x: Any, others: Any) -> Any:
     return as_array_beside(x, others)
 
 
-beside.backward(lambda xp, dz, z, x, others: np.asarray(dz, dtype=x.dtype))
+@beside.backward
+def _beside_backward(xp: Any, dz: Any, z: Any, x: Any, others: Any) -> Any:
+    """NumPy's array again, unless dz is recorded or has no values yet."""
+    if type(dz) is Array or is_traced(dz):
+        return xp.astype(dz, x.dtype)
+    return np.asarray(dz, dtype=x.dtype)
 
 
 @in_another_library.is_
 def _beside(x: Array, others: list[Any]) -> Array:
-    return record(beside, (x,), {"others": others}, known=as_array_beside(x.value, others))
+    return record(beside, (x,), {"others": others}, known=as_array_beside(form_of(x), others))
 
 
 @under_another_value.is_

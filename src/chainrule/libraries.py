@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+import sys
 import types
 from contextlib import AbstractContextManager
 from typing import Any
@@ -25,7 +26,9 @@ __all__ = [
     "is_complex_dtype",
     "is_foreign",
     "is_inexact",
+    "is_jax",
     "is_numpy",
+    "is_traced",
     "jax_in_double_precision",
     "library_of",
     "namespace_of",
@@ -259,6 +262,18 @@ def is_foreign(x: Any) -> bool:
     if hasattr(kind, "__array_ufunc__"):  # wrappers of arrays (xarray, pint) forward the question to them
         return bool(api.is_dask_array(x) or api.is_cupy_array(x) or api.is_pydata_sparse_array(x))
     return bool(api.is_array_api_obj(x))
+
+
+def is_jax(x: Any) -> bool:
+    """Whether x is an array of JAX's; also one of a program that JAX traces."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(x, jax.Array)
+
+
+def is_traced(x: Any) -> bool:
+    """Whether x is an array of a program that JAX traces: its shape and dtype are known, its values are not."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(x, jax.core.Tracer)
 
 
 def as_array_beside(x: Any, others: list[Any]) -> Any:

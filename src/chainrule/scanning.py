@@ -19,13 +19,14 @@ from chainrule.backward import as_rule_takes
 from chainrule.block import unlisted_block
 from chainrule.block.results import Results
 from chainrule.errors import RecordingError
+from chainrule.forks import imported
 from chainrule.formula import call
 from chainrule.graph import Graph, as_constant, as_parameters, graph_between
-from chainrule.libraries import PYTHON, is_inexact, namespace_of
+from chainrule.libraries import NUMPY, PYTHON, dtype_of, is_foreign, is_inexact, is_traced, namespace_of, numpy_form
 from chainrule.namespace import RECORDING
 from chainrule.node import NO_PARAMS, Node, at_line, now, value_of_operand
 from chainrule.recording import checked_result
-from chainrule.step import record
+from chainrule.step import foreign_result, record
 from chainrule.transforms import vjp
 from chainrule.trees import flatten
 
@@ -80,7 +81,7 @@ class Body:
             if any(type(x) is Array for x in operands):
                 values[node] = record(node.block, operands, node.params)
             else:
-                values[node] = node.block.forward(namespace_of(operands), *operands, **as_parameters(xp, node.params))
+                values[node] = plain_result(node.block, operands, as_parameters(xp, node.params))
         return Outputs(*([value(out) for out in part] for part in self.outputs))
 
     def taken_apart(self, operands: Sequence[Any]) -> Inputs:
@@ -90,7 +91,7 @@ class Body:
 
     def packing(self, length: int) -> Results:
         """How the states after each step, the results of each step and the sums are packed into one array."""
-        forms = [np.asarray(value_of_operand(out)) for part in self.outputs for out in part]
+        forms = [form_of_operand(out) for part in self.outputs for out in part]
         along = len(forms) - len(self.outputs.sums)
         shapes = tuple((length, *x.shape) if i < along else x.shape for i, x in enumerate(forms))
         dtypes = tuple(x.dtype for x in forms)
@@ -115,7 +116,7 @@ class Body:
         Its results are the gradients of the entries, its sums those of what comes from outside.
         """
         inputs, outputs = self.inputs, self.outputs
-        cotangents = [[np.ones_like(value_of_operand(out)) for out in differentiable(part)] for part in outputs]
+        cotangents = [[np.ones_like(form_of_operand(out))[()] for out in differentiable(part)] for part in outputs]
         states, entries, outside = ([value_of_operand(x) for x in part] for part in inputs)
         counts = [len(states), len(entries), len(cotangents[0])]
         example = Inputs(cotangents[0], [*states, *entries, *cotangents[0], *cotangents[1]], [*outside, *cotangents[2]])
@@ -143,6 +144,18 @@ class Body:
         return body_of(f"backward of {self.name}", pulled, example)
 
 
+def form_of_operand(x: Any) -> np.ndarray:
+    """An array of the shape and dtype of an operand."""
+    return np.asarray(numpy_form(value_of_operand(x)))
+
+
+def plain_result(block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """The result of a block for plain operands."""
+    if any(type(x) not in NUMPY and is_foreign(x) for x in operands):
+        return foreign_result(block, operands, params)
+    return block.forward(namespace_of(operands), *operands, **params)
+
+
 def differentiable(part: Sequence[Any]) -> list[Any]:
     return chosen_of(part, part)
 
@@ -164,19 +177,18 @@ def cut(xs: Sequence[Any], *counts: int) -> list[Sequence[Any]]:
 class Reads:
     """Called on each value that the recording of a body reads: one that differs from step to step is an error."""
 
-    def __init__(self, title: str, start: int, outer: Callable[[Node, str], None] | None):
+    def __init__(self, title: str, start: int, outer: Callable[[Node, str], Any] | None):
         self.title = title
         self.start = start
         self.outer = outer
 
-    def __call__(self, node: Node, how: str) -> None:
+    def __call__(self, node: Node, how: str) -> Any:
         if node.order > self.start:
             raise RecordingError(
                 f"the body of scan, {self.title}, reads a value that differs from step to step (an if, int(), an "
                 "index), but it is recorded only once; use np.where, or write the loop in Python" + at_line()
             )
-        if self.outer is not None:
-            self.outer(node, how)
+        return None if self.outer is None else self.outer(node, how)
 
 
 def is_compiling() -> bool:
@@ -227,6 +239,8 @@ def _outside(own: set[Node], outputs: Sequence[Node], start: int) -> list[Node]:
 def scanned(xp: Any, *operands: Any, body: Any = None, length: int = 0) -> Any:
     """The states after each step of a loop, the results of its steps, and its sums, packed into one array."""
     given = body.taken_apart(operands)
+    if any(map(is_traced, operands)):
+        return body.packing(length).packed(xp, _in_a_loop_of_jax(body, given, length))
     state: Sequence[Any] = given.state
     along: list[list[Any]] = []
     sums: Sequence[Any] = []
@@ -236,6 +250,30 @@ def scanned(xp: Any, *operands: Any, body: Any = None, length: int = 0) -> Any:
         along.append([*out.state, *out.results])
         sums = [a + b for a, b in zip(sums, out.sums, strict=True)] if t else out.sums
     return body.packing(length).packed(xp, [*(xp.stack(column) for column in zip(*along, strict=True)), *sums])
+
+
+def _in_a_loop_of_jax(body: Body, given: Inputs, length: int) -> list[Any]:
+    """What `scanned` packs, as one loop (`jax.lax.scan`) of the program that JAX traces."""
+    jax = imported("jax")
+
+    def in_dtype(part: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        return [jax.numpy.asarray(x, dtype=form_of_operand(out).dtype) for x, out in zip(values, part, strict=True)]
+
+    def one(carry: Any, entries: Sequence[Any]) -> Any:
+        state, sums = carry
+        token = WATCHER.set(None)  # what a step asks about its values belongs to no run of the whole program
+        try:
+            made = body.step(jax.numpy, Inputs(state, entries, given.outside))
+        finally:
+            WATCHER.reset(token)
+        after, results = in_dtype(body.outputs.state, made.state), in_dtype(body.outputs.results, made.results)
+        added = [a + b for a, b in zip(sums, in_dtype(body.outputs.sums, made.sums), strict=True)]
+        return (after, added), [*after, *results]
+
+    zeros = [jax.numpy.zeros(form.shape, form.dtype) for form in map(form_of_operand, body.outputs.sums)]
+    start = in_dtype(body.outputs.state, given.state), zeros
+    (_, sums), along = jax.lax.scan(one, start, list(map(jax.numpy.asarray, given.entries)), length=length)
+    return [*along, *sums]
 
 
 @scanned.backward
@@ -256,7 +294,7 @@ def scanned_backward(xp: Any, dz: Any, z: Any, *operands: Any, body: Any = None,
         for first, states in zip(map(_with_shape, given.state), after, strict=True)
     ]
     entries = [x[::-1] for x in [*before, *given.entries, *cotangents.state, *cotangents.results]]
-    start = [np.zeros_like(value_of_operand(out)) for out in differentiable(body.outputs.state)]
+    start = [np.zeros_like(form_of_operand(out))[()] for out in differentiable(body.outputs.state)]
     back = body.backward
     packed = scanned(*start, *entries, *given.outside, *cotangents.sums, body=back, length=length)
     made = back.unpacked(xp, packed, length)
@@ -353,7 +391,7 @@ def _written_out(
 
 def _checked(x: Any, what: str) -> Any:
     """A leaf of the carry or of xs: an array or a number."""
-    if type(x) is Array or type(x) in (float, complex):
+    if type(x) is Array or type(x) in (float, complex) or is_traced(x):
         return x
     x = np.asarray(x)
     if x.dtype.kind not in "fciub":
@@ -377,7 +415,7 @@ def _length(arrays: list[Any], length: int | None) -> int:
 
 def _must_stay(before: Sequence[Any], after: Sequence[Any], name: str) -> None:
     """Raise unless the state has as many arrays after a step as before, of the same shapes and dtypes."""
-    told = [[f"{np.shape(x)} of {np.asarray(x).dtype}" for x in map(form_of, part)] for part in (before, after)]
+    told = [[f"{np.shape(x)} of {dtype_of(x)}" for x in map(form_of, part)] for part in (before, after)]
     python = [type(form_of(x)) in PYTHON for x in before]
     if len(before) != len(after) or any(
         np.shape(form_of(x)) != np.shape(form_of(y)) or (a != b and not is_python)
@@ -391,7 +429,7 @@ def _must_stay(before: Sequence[Any], after: Sequence[Any], name: str) -> None:
 
 def _in_dtype_of(out: Any, x: Any) -> Any:
     """A Python number of the state in the dtype of that part of the next state; other arrays unchanged."""
-    dtype = np.asarray(value_of_operand(out)).dtype
+    dtype = form_of_operand(out).dtype
     if type(x) is Array:
         return as_rule_takes(x, dtype)
     return dtype.type(x) if type(x) in PYTHON else x

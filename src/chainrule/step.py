@@ -22,6 +22,7 @@ from chainrule.libraries import (
     as_array_beside,
     is_foreign,
     is_numpy,
+    is_traced,
     library_of,
     namespace_of,
     numpys,
@@ -192,9 +193,26 @@ def _in_their_library(block: Any, values: list[Any], params: dict[str, Any]) -> 
         raise
     except Exception as error:
         if isinstance(error, NOT_THERE) and not is_numpy(xp):
-            return _in_numpy(block, values, params, error)
+            value = _by_its_inside(block, values, params) if any(map(is_traced, values)) else None
+            return _in_numpy(block, values, params, error) if value is None else (block, value)
         raise explained(error, f"block {block.name}", values) from error
     return _in_numpy(block, values, params) if _is_numpys_beside(value, values) else (block, value)
+
+
+def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any:
+    """The result of a rule that reads values, for arrays of which only shapes are known; None if it needs more.
+
+    Recorded, it reads them as others do that record: what it asks is assumed, and checked on each run (`WATCHER`).
+    """
+    if WATCHER.get() is None or not block.pure:
+        return None
+    operands = [Array(Node(None, (), NO_PARAMS, x)) if is_foreign(x) else x for x in values]
+    try:
+        with asking_others():
+            made = block.forward(namespace_of(operands), *operands, **params)
+    except NoAnswer:
+        return None
+    return made._node.value if type(made) is Array else None
 
 
 def _is_numpys_beside(value: Any, values: list[Any]) -> bool:

@@ -13,6 +13,7 @@ from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
+from chainrule.libraries import numpy_form
 from chainrule.node import at_line
 from chainrule.step import owned, read_only
 from chainrule.views import view_of
@@ -189,7 +190,7 @@ def numpy_piecewise(x, condlist, funclist, *args, **kw):
     if np.ndim(x) == 0:
         found = numpy_piecewise(np.reshape(x, (1,)), [np.reshape(mask, (1,)) for mask in masks], funclist, *args, **kw)
         return np.reshape(found, ())
-    z = np.zeros_like(form_of(x))
+    z = np.zeros_like(numpy_form(form_of(x)))
     for mask, function in zip(masks, funclist, strict=True):
         if mask.any():
             z = write(z, function(x[mask], *args, **kw) if callable(function) else function, mask)

@@ -35,7 +35,7 @@ def counted(x: Any) -> Any:
 def labels_fit(xp, label, classes=1, ignored=None):
     """Whether all labels are between 0 and classes − 1, or the label of ignored rows."""
     fits = (label >= 0) & (label < classes)
-    return np.all(fits if ignored is None else fits | (label == ignored))
+    return xp.all(fits if ignored is None else fits | (label == ignored))
 
 
 @unlisted_block(differentiable=False)

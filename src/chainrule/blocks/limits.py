@@ -12,7 +12,7 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, form_of, node_of, value_of
+from chainrule.array import Array, form_of, node_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.blocks.integers import step
@@ -102,8 +102,7 @@ def _refuse_another_root(dz, z):
     own, same = set(nodes_above(node_of(z), ())), set(_computed_alike(node_of(dz), node_of(z)))
     others = (node for node in nodes_above(node_of(dz), own) if node.block in ROOTS and node not in same)
     for other in others:
-        is_zero = bool(np.any(np.asarray(value_of(other.value)) == 0))
-        if is_zero and own & set(nodes_above(other, ())):
+        if own & set(nodes_above(other, ())) and bool(RECORDING.any(step(_is_zero, Array(other)))):
             raise NoDerivative(
                 "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is "
                 f"not known: {other.block.name} and {node_of(z).block.name}; write the function with np.sum(x * x), "

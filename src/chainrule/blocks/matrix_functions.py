@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, form_of
 from chainrule.block import as_floats, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
@@ -85,16 +85,20 @@ def _adjoint_derivative(xp, f, x, dz):
     """L(x, dz*)*. The direction is scaled to length 1 first, so that f loses no digits."""
     n = x.shape[-1]
     direction = adjoint(xp, dz)
-    value = value_of(direction)
-    plain = namespace_of((value,))
-    if 0 in value.shape:
+    if 0 in direction.shape:
         return dz
-    size = plain.max(abs(value), axis=(-2, -1), keepdims=True)
-    size = plain.where(size == 0, 1.0, size)
+    plain, size = namespace_of((form_of(direction),)), step(_size, direction)
     x = xp.broadcast_to(x, np.broadcast_shapes(x.shape, direction.shape))
     top = xp.concat([x, direction / size], axis=-1)
     below = xp.concat([plain.zeros(x.shape, dtype=x.dtype), x], axis=-1)
     return adjoint(xp, f(xp.concat([top, below], axis=-2))[..., :n, n:] * size)
+
+
+def _size(matrices):
+    """The largest absolute value in each matrix; 1 for a matrix of zeros."""
+    xp = namespace_of((matrices,))
+    size = xp.max(abs(matrices), axis=(-2, -1), keepdims=True)
+    return xp.where(size == 0, 1.0, size)
 
 
 @library_block(notation=lambda x: x**0.5, complex=True, example=example(positive_definite(2, 2)))

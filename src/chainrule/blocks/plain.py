@@ -133,12 +133,12 @@ def numpy_empty_like(prototype, dtype=None, order="K", subok=True, shape=None, *
 
 @answers(np.zeros_like)
 def numpy_zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    return _writable(np.zeros_like(form_of(a), dtype=dtype, order=order, shape=shape))
+    return _writable(np.zeros_like(numpy_form(form_of(a)), dtype=dtype, order=order, shape=shape))
 
 
 @answers(np.ones_like)
 def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    return _writable(np.ones_like(form_of(a), dtype=dtype, order=order, shape=shape))
+    return _writable(np.ones_like(numpy_form(form_of(a)), dtype=dtype, order=order, shape=shape))
 
 
 def _filled(shape, fill_value, dtype, order):
@@ -149,7 +149,7 @@ def _filled(shape, fill_value, dtype, order):
 @answers(np.full_like)
 def numpy_full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """np.full_like; a recorded fill value keeps its gradient."""
-    made = np.zeros_like(form_of(a), dtype=dtype, order=order, shape=shape)
+    made = np.zeros_like(numpy_form(form_of(a)), dtype=dtype, order=order, shape=shape)
     if isinstance(fill_value, Array):
         return _filled(made.shape, fill_value, made.dtype, "F" if made.flags.fnc else "C")
     np.copyto(made, fill_value, casting="unsafe")

@@ -12,7 +12,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_inexact, is_numpy
+from chainrule.libraries import is_complex, is_inexact, is_numpy, numpy_form
 from chainrule.node import at_line
 from chainrule.step import owned
 
@@ -42,7 +42,7 @@ def _value(p, x, zero):
 
 @answers(np.polyval)
 def numpy_polyval(p, x):
-    return _value(p, x, np.zeros_like(form_of(x)))
+    return _value(p, x, np.zeros_like(numpy_form(form_of(x))))
 
 
 def _added(add):

@@ -12,7 +12,7 @@ from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
-from chainrule.libraries import is_complex
+from chainrule.libraries import is_complex, numpy_form
 from chainrule.node import at_line
 
 # Averages and covariances --------------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False)
     a = as_array(a)
     if weights is None:
         z = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.full_like(form_of(z), a.size / max(z.size, 1))
+        total = np.full_like(numpy_form(form_of(z)), a.size / max(z.size, 1))
         return (z, total) if returned else z
     weights = weights_along(as_array(weights), a, axis)
     weights = np.astype(weights, np.result_type(form_of(a), form_of(weights)), copy=False)

@@ -10,8 +10,8 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -24,9 +24,14 @@ from chainrule.compile.methods import as_method, taken_apart
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.version import Version
-from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
+from chainrule.errors import ChainruleError, CompilerError, EngineError, NoAnswer, RecordingError, asking_others
+from chainrule.forks import imported
 from chainrule.hints import spelled
+from chainrule.node import at_line
 from chainrule.trees import flatten, leaf_names
+
+if TYPE_CHECKING:
+    from chainrule.compile.by_jax import ByJax
 
 __all__ = ["Compiled", "compile"]
 
@@ -43,8 +48,33 @@ SIGNATURES = 128
 def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled: ...
 @overload
 def compile(f: None = None, *, donate: Sequence[int | str] = ()) -> Callable[[Callable[..., Any]], Compiled]: ...
+@overload
+def compile(
+    f: Callable[..., Any],
+    *,
+    engine: Literal["jax"],
+    shardings: Mapping[str, Any] | None = None,
+    mesh: Any = None,
+    donate: Sequence[int | str] = (),
+) -> ByJax: ...
+@overload
+def compile(
+    f: None = None,
+    *,
+    engine: Literal["jax"],
+    shardings: Mapping[str, Any] | None = None,
+    mesh: Any = None,
+    donate: Sequence[int | str] = (),
+) -> Callable[[Callable[..., Any]], ByJax]: ...
 @spelled
-def compile(f: Callable[..., Any] | None = None, *, donate: Sequence[int | str] = ()) -> Any:
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    engine: str | None = None,
+    shardings: Mapping[str, Any] | None = None,
+    mesh: Any = None,
+    donate: Sequence[int | str] = (),
+) -> Any:
     """A function that computes what f computes, at native speed.
 
     The first call runs f on recorded arrays and returns its result. The next one records again, compares the two
@@ -67,11 +97,17 @@ def compile(f: Callable[..., Any] | None = None, *, donate: Sequence[int | str] 
     donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
         written into them and returned as these arrays, as for parameters in a training step. A large program computes
         them in place, without allocating; the result of the first call, which records, is a new array.
+    engine : "jax" for a program of XLA's instead, on one or many devices, GPUs or TPUs; see docs/scale.md. Then a
+        branch on values is an error, NumPy's arrays give NumPy's, and JAX's give JAX's.
+    shardings : with this engine: how arguments are divided among devices, by name, as `{"X": P("data")}`; each is a
+        `jax.sharding.PartitionSpec` or a `NamedSharding`, or a tree of these. The others are on each device.
+    mesh : with this engine: the devices, a `jax.sharding.Mesh`.
 
     Raises
     ------
-    ImportError : llvmlite is not installed.
+    ImportError : llvmlite, or JAX for its engine, is not installed.
     RecordingError : an argument or a part of f cannot be compiled, or two runs of f differ.
+    EngineError : there is no such engine, or arguments cannot be divided as asked.
 
     >>> import numpy as np, chainrule as cr
     >>> area = cr.compile(lambda x, y: np.sum(x * y))
@@ -97,7 +133,16 @@ def compile(f: Callable[..., Any] | None = None, *, donate: Sequence[int | str] 
     Inside a function that is differentiated, it is f itself, whose steps are recorded: compile the outermost function,
     `cr.compile(cr.grad(f))`.
     """
-    return functools.partial(Compiled, donate=donate) if f is None else Compiled(f, donate)
+    if engine not in (None, "jax"):
+        raise EngineError(f'there is no engine {engine!r}; write engine="jax", or leave it out' + at_line())
+    if engine is None and (shardings is not None or mesh is not None):
+        raise EngineError('shardings and mesh are for many devices; write engine="jax" too' + at_line())
+    made: Callable[..., Any] = functools.partial(Compiled, donate=donate)
+    if engine == "jax":
+        made = functools.partial(
+            imported("chainrule.compile.by_jax").ByJax, donate=donate, shardings=shardings, mesh=mesh
+        )
+    return made if f is None else made(f)
 
 
 class Compiled:

@@ -95,7 +95,11 @@ class Lowering(Lowers):
         if not node.block.differentiable:
             return None
         read: dict[tuple[Node, str], Any] = {}
-        token = WATCHER.set(lambda node, how: read.setdefault((node, how), found(node.value, how)))
+
+        def watch(node: Node, how: str) -> None:
+            read.setdefault((node, how), found(node.value, how))
+
+        token = WATCHER.set(watch)
         try:
             graph = inside(node)
             if not node.block.pure and not same_inside(graph, inside(node)):

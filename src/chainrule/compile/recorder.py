@@ -18,14 +18,26 @@ from chainrule.errors import RecordingError
 from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.layout import layout_of
-from chainrule.libraries import PLAIN, is_foreign, library_of, namespace_of
+from chainrule.libraries import PLAIN, is_foreign, is_jax
 from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import Rolls, checked_result
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
 from chainrule.trees import flatten
 
-__all__ = ["Guard", "Recorded", "Signature", "copied", "found", "record", "signature_of"]
+__all__ = [
+    "Guard",
+    "Recorded",
+    "Run",
+    "Signature",
+    "copied",
+    "found",
+    "is_constant",
+    "record",
+    "refused_argument",
+    "run_recorded",
+    "signature_of",
+]
 
 
 class Guard(NamedTuple):
@@ -82,6 +94,32 @@ STATIC = (
 """Types of arguments that are compiled in: a new value makes a new version."""
 
 
+def is_constant(x: Any) -> bool:
+    """Whether an argument is compiled in."""
+    return isinstance(x, STATIC)
+
+
+def refused_argument(x: Any, name: str) -> RecordingError:
+    """The error for an argument, or a part of one, that cannot be compiled; `name` is that of the function."""
+    kind = type(x)
+    if kind is np.ndarray:
+        return RecordingError(f"{name}: arrays of dtype {x.dtype} cannot be compiled" + at_line())
+    if is_generator(x):
+        return RecordingError(
+            f"{name}: an argument of type {kind.__name__} cannot be compiled: a compiled function draws nothing.\n"
+            "Draw outside and give the numbers: noise = rng.normal(size=3), or mask = rng.random(x.shape) >= p for "
+            "cr.dropout(x, p, mask=mask)" + at_line()
+        )
+    why, instead = "because nobody can tell when it changes", "give arrays, numbers, strings, or trees of them"
+    if is_foreign(x):
+        why, instead = "for the machine code takes NumPy's arrays", "give it np.asarray(x)"
+        if is_jax(x):
+            instead += ', or write cr.compile(f, engine="jax"), which XLA compiles'
+    return RecordingError(
+        f"{name}: an argument of type {kind.__name__} cannot be compiled, {why}; {instead}" + at_line()
+    )
+
+
 def signature_of(
     args: tuple[Any, ...], kwargs: dict[str, Any], name: str, operands: Mapping[int, tuple[int, int]] | None = None
 ) -> Signature:
@@ -110,7 +148,7 @@ def signature_of(
                 leaves.append(leaf)
                 at.append(i)
                 continue
-        if isinstance(leaf, STATIC):
+        if is_constant(leaf):
             key.append((type(leaf), repr(leaf) if type(leaf) is slice else leaf))
             continue
         key.append(_kind_of(leaf, name))
@@ -134,24 +172,11 @@ def _kind_of(leaf: Any, name: str) -> Any:
     kind = type(leaf)
     if kind is np.ndarray:
         if leaf.dtype.kind not in "fciub":
-            raise RecordingError(f"{name}: arrays of dtype {leaf.dtype} cannot be compiled" + at_line())
+            raise refused_argument(leaf, name)
         return (leaf.dtype, leaf.shape, layout_of(leaf), leaf.flags.writeable)
     if kind is float or kind is complex or (kind in PLAIN and isinstance(leaf, np.number | np.bool_)):
         return kind
-    if is_generator(leaf):
-        raise RecordingError(
-            f"{name}: an argument of type {kind.__name__} cannot be compiled: a compiled function draws nothing.\n"
-            "Draw outside and give the numbers: noise = rng.normal(size=3), or mask = rng.random(x.shape) >= p for "
-            "cr.dropout(x, p, mask=mask)" + at_line()
-        )
-    why, instead = "because nobody can tell when it changes", "give arrays, numbers, strings, or trees of them"
-    if is_foreign(leaf):
-        why, instead = "for the machine code takes NumPy's arrays", "give it np.asarray(x)"
-        if library_of(namespace_of((leaf,))) == "jax":
-            instead += ", or write jax.jit(cr.to_jax(f)), which XLA compiles"
-    raise RecordingError(
-        f"{name}: an argument of type {kind.__name__} cannot be compiled, {why}; {instead}" + at_line()
-    )
+    raise refused_argument(leaf, name)
 
 
 class Recorded(NamedTuple):
@@ -200,20 +225,57 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls:
 
     Steps that repeat become loops, if `rolls`. Raises CannotRoll where that is not possible.
     """
-    inputs = [
-        Node(None, (), NO_PARAMS, constant(leaf), name=name) for leaf, name in zip(signature.leaves, names, strict=True)
-    ]
     watch = _Watcher(rolls)
+    draws = Draws(f)
+    with draws.watched():
+        run = run_recorded(f, signature.leaves, signature.rebuild, names, watch)
+    nodes = watch.rolled(run.inputs, run.outputs)
+    drew = draws.happened() and not any(node.block.draws for node in graph_between(run.inputs, nodes).nodes)
+    result = run.rebuild([copied(out.value if type(out) is Node else out) for out in nodes])
+    guards = list(watch.seen.values())
+    return Recorded(run.inputs, nodes, run.rebuild, result, guards, names, drew, draws.seeded, run.writes)
+
+
+class Run(NamedTuple):
+    """What a run of a function on recorded arguments made.
+
+    Attributes
+    ----------
+    inputs, outputs : the nodes of its arguments and results; a result that is not recorded is a plain value.
+    rebuild : makes of the results what the function returns.
+    writes : whether it updates an argument in place.
+    """
+
+    inputs: list[Node]
+    outputs: list[Any]
+    rebuild: Callable[[list[Any]], Any]
+    writes: bool
+
+
+def run_recorded(
+    f: Callable[..., Any],
+    leaves: list[Any],
+    rebuild: Callable[[list[Any]], Any],
+    names: Sequence[str],
+    watcher: Callable[[Node, str], None],
+) -> Run:
+    """Run f with all arrays and numbers of its arguments recorded, and its reads of values watched.
+
+    Parameters
+    ----------
+    leaves, names : these arrays and numbers, and what each is called.
+    rebuild : makes (args, kwargs) of them.
+    """
+    inputs = [Node(None, (), NO_PARAMS, constant(x), name=name) for x, name in zip(leaves, names, strict=True)]
     handles = [Array(node) for node in inputs]
-    for pair in sharing_pairs(signature.leaves):
+    for pair in sharing_pairs(leaves):
         for i, j in (pair, pair[::-1]):
             handles[i]._shares = names[j]
-    args, kwargs = signature.rebuild(handles)
+    args, kwargs = rebuild(handles)
     args = [*args]
-    draws = Draws(f)
-    token = WATCHER.set(watch)
+    token = WATCHER.set(watcher)
     try:
-        with _rarely_collected(), draws.watched(), standins(f, args, kwargs, signature.leaves):
+        with _rarely_collected(), standins(f, args, kwargs, leaves):
             returned = f(*args, **kwargs)
     except ValueError as error:
         if isinstance(error.__cause__, RecordingError):
@@ -222,12 +284,9 @@ def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls:
     finally:
         WATCHER.reset(token)
     writes = any(handle._own is not node for handle, node in zip(handles, inputs, strict=True))
-    outputs, rebuild = flatten(returned)
-    outputs = [out if isinstance(out, STATIC) else checked_result(out, name_of(f)) for out in outputs]
-    nodes = watch.rolled(inputs, [node_of(out) if type(out) is Array else out for out in outputs])
-    drew = draws.happened() and not any(node.block.draws for node in graph_between(inputs, nodes).nodes)
-    result = rebuild([copied(out.value if type(out) is Node else out) for out in nodes])
-    return Recorded(inputs, nodes, rebuild, result, list(watch.seen.values()), names, drew, draws.seeded, writes)
+    outputs, rebuild_outputs = flatten(returned)
+    outputs = [out if is_constant(out) else checked_result(out, name_of(f)) for out in outputs]
+    return Run(inputs, [node_of(out) if type(out) is Array else out for out in outputs], rebuild_outputs, writes)
 
 
 YOUNG = 20_000

@@ -303,15 +303,15 @@ result_of.pull_in_place = _leave
 class _Decisions(Reads):
     """Notes the truths that a body reads: they decide its path, which must be the same in each step."""
 
-    def __init__(self, title: str, start: int, outer: Callable[[Node, str], None] | None):
+    def __init__(self, title: str, start: int, outer: Callable[[Node, str], Any] | None):
         super().__init__(title, start, outer)
         self.truths: dict[Node, bool] = {}
 
-    def __call__(self, node: Node, how: str) -> None:
+    def __call__(self, node: Node, how: str) -> Any:
         if node.order > self.start and how == "truth" and np.asarray(node.value).dtype == bool:
             self.truths[node] = bool(node.value)
-        else:
-            super().__call__(node, how)
+            return None
+        return super().__call__(node, how)
 
 
 class _Backward:

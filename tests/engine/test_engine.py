@@ -1,0 +1,247 @@
+"""cr.compile(f, engine="jax"): what comes in and out, what is compiled in, what is checked, and its errors."""
+
+import copy
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import BlockError, EngineError, GradientError, RecordingError
+
+
+def by_jax(f, **how):
+    return cr.compile(f, engine="jax", **how)
+
+
+def mean_square(w, X, y):
+    return np.mean((X @ w - y) ** 2)
+
+
+W, X, Y = np.arange(3.0), np.arange(12.0).reshape(4, 3) / 7, np.ones(4)
+
+# Arguments and results -------------------------------------------------------------------------------------------
+
+
+def test_numpys_arrays_give_numpys_arrays_in_their_precision():
+    assert not jax.config.jax_enable_x64
+    for dtype in (np.float64, np.float32):
+        found = by_jax(cr.grad(mean_square))(*(x.astype(dtype) for x in (W, X, Y)))
+        assert type(found) is np.ndarray
+        assert found.dtype == dtype
+        found[0] = 1.0  # it may be written into
+    assert type(by_jax(mean_square)(W, X, Y)) is np.float64
+
+
+def test_jaxs_arrays_give_jaxs_arrays():
+    found = by_jax(cr.grad(mean_square))(*(jnp.asarray(x, dtype="float32") for x in (W, X, Y)))
+    assert isinstance(found, jax.Array)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, cr.grad(mean_square)(W, X, Y), rtol=1e-5)
+
+
+def test_double_precision_beside_jaxs_arrays_is_not_lost_without_notice():
+    f = by_jax(mean_square)
+    w = jnp.asarray(W, dtype="float32")
+    with pytest.raises(EngineError, match=r"argument X of mean_square is of float64.*jax_enable_x64"):
+        f(w, X, Y)
+    with jax.enable_x64(True):
+        assert f(jnp.asarray(W), X, Y).dtype == np.float64
+    with pytest.raises(EngineError, match="32 bits do not hold"):
+        by_jax(lambda n, w: w * n)(np.array([2**40]), w)
+    assert by_jax(lambda n, w: w * n)(np.array([2]), w)[1] == 2
+
+
+def test_a_dtype_that_is_not_numpys_is_an_error():
+    x = X.astype(np.float32)
+    with pytest.raises(RecordingError, match="float64 by NumPy, and of float32 by JAX"):
+        by_jax(lambda x: x * np.sqrt(2))(x)
+    assert by_jax(lambda x: x * np.float32(np.sqrt(2)))(x).dtype == np.float32
+    assert by_jax(lambda x: x * np.sqrt(2))(jnp.asarray(x)).dtype == np.float32
+
+
+def test_trees_names_and_results_that_are_no_arrays():
+    f = by_jax(lambda p, n, scale, kind: {"z": p["w"] * n, "s": scale * p["b"], "n": n, "kind": kind, "none": None})
+    found = f({"w": np.ones(2), "b": 2.0}, 3, scale=np.float64(4.0), kind="a")
+    np.testing.assert_array_equal(found.pop("z"), [3.0, 3.0])
+    assert found == {"s": 8.0, "n": 3, "kind": "a", "none": None}
+
+
+def test_integers_and_strings_are_compiled_in():
+    f = by_jax(lambda x, n, up: x**n if up == "up" else x / n)
+    assert [float(f(2.0, n, up)) for n, up in ((3, "up"), (2, "up"), (2, "down"))] == [8.0, 4.0, 1.0]
+    assert "3 program(s)" in repr(f)
+
+
+def test_many_integers_bring_a_warning():
+    f = by_jax(lambda x, n: x * n)
+    for n in range(7):
+        f(2.0, n)
+    with pytest.warns(UserWarning, match="for 8 values of an integer"):
+        f(2.0, 7)
+    assert f(2.0, np.asarray(9)) == 18.0
+
+
+def test_a_copy_compiles_anew():
+    f = copy.deepcopy(by_jax(lambda x, y: x * y, donate="x"))
+    np.testing.assert_array_equal(f(W, W), W**2)
+
+
+def test_under_gradients_of_both_sides():
+    f = by_jax(lambda x: np.sum(x**3))
+    np.testing.assert_allclose(cr.grad(f)(W), 3 * W**2)
+    np.testing.assert_allclose(jax.grad(f)(jnp.asarray(W, dtype="float32")), 3 * W**2)
+
+
+def test_numpys_memory_is_not_overwritten_and_jaxs_is():
+    step = by_jax(lambda w, g: w - g, donate="w")
+    w = np.zeros(1 << 12)
+    np.testing.assert_array_equal(step(w, np.ones(1 << 12)), -1.0)
+    assert not w.any()
+    w = jnp.zeros(1 << 12)
+    step(w, jnp.ones(1 << 12))
+    assert w.is_deleted()
+
+
+def test_source_and_memory():
+    f = by_jax(mean_square)
+    with pytest.raises(cr.errors.ChainruleError, match="has not been called"):
+        f.source()
+    f(W, X, Y)
+    assert f.source().startswith("HloModule")
+    assert f.memory() >= 0
+
+
+# Values that are not known ---------------------------------------------------------------------------------------
+
+
+def branching(x):
+    total = np.sum(x)
+    if total > 0:
+        return total
+    return -total
+
+
+def test_a_branch_on_values_names_its_line_and_what_to_write():
+    with pytest.raises(RecordingError, match=r"(?s)branching cannot be compiled.*if total > 0:.*np\.where") as raised:
+        by_jax(branching)(W)
+    assert "cr.compile(f) compiles each path" in str(raised.value)
+    assert by_jax(lambda x: np.where(np.sum(x) > 0, np.sum(x), -np.sum(x)))(-W) == 3.0
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * int(np.sum(x)),
+        lambda x: [x for _ in range(np.argmax(x))],
+        lambda x: x[x > 1],
+        lambda x: x.value * x,
+        lambda x: x * float(f"{np.max(x):.1f}"),
+    ],
+    ids=["int", "range", "mask", "value", "text"],
+)
+def test_other_reads_of_values_are_errors(f):
+    with pytest.raises(RecordingError, match="only shapes and dtypes are known"):
+        by_jax(f)(W)
+
+
+def test_random_numbers_are_refused():
+    with pytest.raises(RecordingError, match="it drew random numbers"):
+        by_jax(lambda x: x * np.random.normal())(W)
+    counter = iter(range(9))
+    with pytest.raises(RecordingError, match="two runs differ"):
+        by_jax(lambda x: x * next(counter))(W)
+
+
+def classifier(W, X, label):
+    return np.mean(cr.softmax_cross_entropy(X @ W, label))
+
+
+def test_labels_are_checked_on_each_run():
+    f = by_jax(cr.value_and_grad(classifier))
+    W, label = np.ones((3, 2)), np.array([0, 1, 1, 0])
+    for given in (label, np.where(label == 0, -100, 1), label):
+        value, gradient = f(W, X, given)
+        expected = cr.value_and_grad(classifier)(W, X, given)
+        assert value == pytest.approx(expected[0], rel=1e-14)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-14)
+    with pytest.raises(BlockError, match="label 2 is not one of the 2 classes"):
+        f(W, X, label + 1)
+
+
+def test_labels_are_checked_before_arguments_are_overwritten():
+    def step(W, X, label):
+        return W - cr.grad(classifier)(W, X, label)
+
+    f = by_jax(step, donate="W")
+    W, x, label = (jnp.asarray(a, dtype="float32") for a in (np.ones((3, 2)), X, np.array([0, 1, 1, 0])))
+    label = label.astype(int)
+    expected = step(np.ones((3, 2)), X, np.array([0, -100, 1, 0]))
+    with pytest.raises(BlockError, match="label 2 is not"):
+        f(W, x, label + 1)
+    np.testing.assert_allclose(f(W, x, label.at[1].set(-100)), expected, rtol=1e-5)
+    assert W.is_deleted()
+
+
+def test_where_a_norm_is_zero_its_square_has_a_second_derivative():
+    f = by_jax(cr.hessian(lambda x: np.linalg.norm(x) ** 2))
+    for x in (np.ones(2), np.zeros(2)):
+        np.testing.assert_allclose(f(x), 2 * np.eye(2), atol=1e-12)
+
+
+def test_singular_matrices_and_zeros_in_products():
+    for f in (cr.grad(lambda x: np.linalg.det(x)), cr.grad(lambda x: np.sum(np.prod(x, axis=0)))):
+        compiled = by_jax(f)
+        for x in (np.eye(3) + 0.5, np.ones((3, 3)), np.eye(3)):
+            np.testing.assert_allclose(compiled(x), f(x), atol=1e-12)
+
+
+def test_inside_another_program_of_jaxs_another_path_is_nan():
+    f = by_jax(classifier)
+    x, W = jnp.asarray(X, dtype="float32"), jnp.ones((3, 2))
+    inside = jax.jit(lambda label: f(W, x, label))
+    assert inside(jnp.array([0, 1, 1, 0])) == pytest.approx(np.log(2))
+    assert np.isnan(inside(jnp.array([0, 1, 2, 0])))
+
+
+# Errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_without_jax():
+    hidden = (
+        "import importlib.util, chainrule as cr; find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name == 'jax' else find(name)\n"
+        "cr.compile(abs, engine='jax')"
+    )
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True)
+    assert 'ImportError: cr.compile(f, engine="jax") needs JAX: pip install "chainrule[jax]"' in done.stderr
+
+
+def test_what_the_engine_does_not_know():
+    P = jax.sharding.PartitionSpec
+    mesh = jax.make_mesh((1,), ("data",))
+    with pytest.raises(EngineError, match="no engine 'tpu'"):
+        cr.compile(mean_square, engine="tpu")
+    with pytest.raises(EngineError, match='write engine="jax" too'):
+        cr.compile(mean_square, mesh=mesh)
+    with pytest.raises(GradientError, match="no argument 'Z'; its arguments are w, X, y"):
+        by_jax(mean_square, shardings={"Z": P("data")}, mesh=mesh)
+    with pytest.raises(GradientError, match="no argument 'Z'"):
+        by_jax(mean_square, donate="Z")
+    with pytest.raises(EngineError, match=r"there is none; write mesh=jax\.make_mesh"):
+        by_jax(mean_square, shardings={"X": P("data")})
+    with pytest.raises(EngineError, match="names the axis 'model'; the mesh has data"):
+        by_jax(mean_square, shardings={"X": P("model")}, mesh=mesh)
+    with pytest.raises(EngineError, match=r"is a PartitionSpec of axes of the mesh.*not 'data'"):
+        by_jax(mean_square, shardings={"X": "data"}, mesh=mesh)
+    with pytest.raises(EngineError, match="shardings is a dict"):
+        by_jax(mean_square, shardings=P("data"), mesh=mesh)
+    with pytest.raises(EngineError, match="has 1 axes"):
+        by_jax(mean_square, shardings={"y": P(None, "data")}, mesh=mesh)(*(x.astype("float32") for x in (W, X, Y)))
+    with pytest.raises(RecordingError, match="an argument of type Generator cannot be compiled"):
+        by_jax(lambda rng: rng)(np.random.default_rng(0))
+    with pytest.raises(RecordingError, match=r"write cr\.compile"):
+        cr.compile(mean_square)(jnp.asarray(W), X, Y)
