@@ -209,8 +209,8 @@ PROGRAMS = {
         (MATRIX, ROWS),
     ),
 }
-STEP_BY_STEP = {a_branch_in_each_step, written, until_it_is_small}
-"""What is recorded step by step: values decide the path, or entries of an array are written."""
+STEP_BY_STEP = {a_branch_in_each_step, until_it_is_small}
+"""What is recorded step by step: values decide the path."""
 
 
 def moved(arguments, k):

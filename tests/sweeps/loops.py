@@ -3,8 +3,8 @@
 python -m tests.sweeps.loops --count 1000 --seed 0     (about 0.6 s each)
 
 Each program is a loop of 40 to 70 steps over random lines: arrays and numbers that are carried, rows that are read
-forwards, backwards and some steps before, lists that grow, numbers that differ from step to step, branches. Bodies are
-so long that compilation rolls the loop.
+forwards, backwards and some steps before, lists that grow, arrays that are filled entry by entry, numbers that differ
+from step to step, branches. Bodies are so long that compilation rolls the loop.
 """
 
 from __future__ import annotations
@@ -62,6 +62,21 @@ OF_NUMBERS = [
     "(t % 2) * {s} * 0.5 + 0.1",
     "np.log(np.sum(np.exp({a})))",
 ]
+WRITES = [
+    (["B[t] = {s}"], ["B[t]", "B[t - 1]", "B[3]"], []),
+    (["B[t] += {s}", "B[t] *= 0.5"], ["B[t]", "B[t - 2]"], []),
+    (["B[t - 1] = {s}", "B[t] = 0.5 * B[t - 1]"], ["B[t]"], []),
+    (["B[n - 1 - t] = {s}"], ["B[n - 1 - t]"], []),
+    (["B[t] = {s} + np.sum(B[t - 3 : t])"], ["B[t]"], []),
+    (["U[t] = {a}"], ["U[t, 1]", "U[t - 1, -1]"], ["U[t]", "U[t - 1] * 0.5"]),
+    (["U[t, :] += {a}"], ["np.sum(U[t, 1:])"], ["U[t]"]),
+    (["V[:, t] = {a}"], ["V[0, t]"], ["V[:, t]", "V[:, t - 1]"]),
+    (["for i in range(3):", "    U[t, i] = {a}[i] * {s}"], ["U[t, 0]"], ["U[t]"]),
+    (["for i in range(2):", "    V[i, t] = {a}[i + 1] + {s}"], ["V[1, t]"], []),
+    (["S[0] = np.tanh(S[1] + {s})", "S[1] = 0.5 * S[2]", "S[2] = S[0] * 0.9"], ["S[1]"], ["S", "W @ S"]),
+    (["S[1] = np.tanh({s})"], ["S[1]"], ["S * {s}"]),
+]
+"""Lines that write into arrays, and numbers and arrays that are read then."""
 LOOPS = [
     ["for t in range(3, n):"],
     ["for t in range(n - 1, 2, -1):"],
@@ -76,10 +91,15 @@ def program(seed: int) -> str:
     """The text of a function `f(W, xs, ys, p)`."""
     rng = random.Random(seed)
     lines = ["def f(W, xs, ys, p):", "    n = xs.shape[0]", "    h, g, u, v = xs[0], 0.1 * xs[1], p, 0.5"]
+    lines.append("    B, U, V, S = np.zeros(n), np.ones((n, 3)), np.zeros((3, n)), np.ones(3)")
     lines.append("    found, rows = [ys[0], ys[1], ys[2]], [xs[0], xs[1], xs[2]]")
     for _ in range(rng.choice([1, 1, 1, 2])):
         lines += [*("    " + line for line in rng.choice(LOOPS)), *("        " + line for line in _body(rng))]
-    lines.append("    return np.sum(h**2) + np.sum(g) + u * v + np.mean(np.stack(found)) + np.sum(np.stack(rows) ** 2)")
+    lines.append("    z = np.sum(B * np.cos(B)) + np.sum(np.sin(U) * U) + np.sum(V**2 @ np.ones(n)) + np.sum(S)")
+    lines.append(
+        "    z = z + np.sum(h**2) + np.sum(g) + u * v + np.mean(np.stack(found)) + np.sum(np.stack(rows) ** 2)"
+    )
+    lines.append("    return z")
     return "\n".join(lines)
 
 
@@ -99,6 +119,12 @@ def _body(rng: random.Random) -> list[str]:
         else:
             lines.append(f"s{k} = {expression(False)}")
             numbers.append(f"s{k}")
+    for written, read_numbers, read_arrays in rng.sample(WRITES, rng.choice([0, 0, 1, 1, 2])):
+        given = {"a": rng.choice(arrays), "s": f"np.tanh({rng.choice(numbers)})"}
+        lines += [line.format(**given) for line in written]
+        numbers += [number.format(**given) for number in read_numbers]
+        arrays += [array.format(**given) for array in read_arrays]
+        lines.append(f"k{len(lines)} = {expression(rng.random() < 0.5)}")
     if rng.random() < 0.3:
         lines.append(f"rows.append(np.tanh({rng.choice(arrays)}) * 0.5 + 0.1 * rows[-{rng.randint(1, 3)}])")
         arrays.append("rows[-1]")

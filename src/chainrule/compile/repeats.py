@@ -28,6 +28,8 @@ LARGE = 100_000
 FARTHEST = 4
 """How many steps back a value may have been computed."""
 CANDIDATES = 6
+INNER = 64
+"""An inner loop of fewer steps is part of the body of the outer one."""
 REAL = frozenset(map(np.dtype, [np.float32, np.float64, np.bool_]))
 
 
@@ -57,10 +59,6 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
                     key = *key, about
         kinds[i] = numbers.setdefault(key, i)
     return kinds
-
-
-def _is_small_and_real(value: Any) -> bool:
-    return value.dtype in REAL and 0 < value.size < LARGE
 
 
 def _is_for_itself(block: Any) -> bool:
@@ -107,8 +105,10 @@ def loops_of(nodes: Sequence[Node], watched: Container[Node]) -> list[Found]:
     while parts:
         first, last = parts.pop()
         for region in _candidates(kinds[first:last], places[first:last]):
-            loop = _Finder(nodes, region._replace(start=first + region.start)).found()
+            region = region._replace(start=first + region.start)
+            loop = _Finder(nodes, region).found()
             if loop is not None:
+                loop = _with_inner_loop(nodes, region, loop) or loop
                 found.append(loop)
                 parts += [(first, loop.first), (loop.stop, last)]
                 break
@@ -141,6 +141,18 @@ def _distances(numbers: np.ndarray) -> list[int]:
     for weight in (counts, counts * np.arange(len(counts))):
         found += np.argsort(-weight, kind="stable")[:CANDIDATES].tolist()
     return found
+
+
+def _with_inner_loop(nodes: Sequence[Node], region: _Region, loop: Found) -> Found | None:
+    """The loop of longer steps if entries are read at keys that come again, as in the steps of an inner loop."""
+    for k, kind in enumerate(loop.kinds):
+        if type(kind) is Along:
+            keys = [_key(node.params["key"]) for node in nodes[loop.first + k : loop.stop : loop.period]]
+            steps = next((n for n in range(2, min(INNER, len(keys))) if keys[n:] == keys[:-n]), 0)
+            if steps and region.times // steps >= FEWEST:
+                longer = region._replace(period=region.period * steps, times=region.times // steps)
+                return _Finder(nodes, longer).found()
+    return None
 
 
 # What moves along ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ The first steps of a loop are often different (a sum begins with 0), so they sta
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from chainrule.blocks.joining import concatenate, stack
 from chainrule.compile.failures import CannotRoll
 from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, loops_of
 from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
+from chainrule.compile.writes import without_writes
 from chainrule.graph import graph_between
 from chainrule.inputs import alias
 from chainrule.node import NO_PARAMS, Node
@@ -38,8 +38,11 @@ def rolled(inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Nod
     watched : nodes whose values decided about the path; they stay steps of their own.
     """
     nodes, plain = _without_values_of_numpys(_recorded(inputs, outputs))
-    watched = {plain.get(node, node) for node in watched}
-    loops = loops_of(nodes, watched)
+    targets = [node_of(out) if type(out) is Array else out for out in outputs]
+    nodes, followed = without_writes(nodes, [plain.get(x, x) for x in targets if type(x) is Node])
+    if followed:
+        plain = followed | {node: followed.get(x, x) for node, x in plain.items()}
+    loops = loops_of(nodes, {plain.get(node, node) for node in watched})
     return _Rewriting(nodes, loops, plain).outputs(outputs) if loops else list(outputs)
 
 
@@ -167,27 +170,43 @@ class _Rewriting:
         """Entries of a stack that are a result of all steps are joined as they lie."""
         if node.params["axis"] != -np.ndim(node.value):
             return None
-        parts: list[Any] = []
-        several = False
-        for key, group in itertools.groupby(enumerate(node.inputs), lambda pair: self._run_of(*pair)):
-            xs = [x for _, x in group]
-            if key is None or len(xs) < FEWEST:
-                parts.append(stack(*map(handle, map(self._of, xs)), axis=node.params["axis"]))
-                continue
-            number, step, place = self.inside[xs[0]]
-            made = self.made[number].rows(place)
-            whole = len(xs) == self.loops[number].length
-            parts.append(made if whole else made[step : step + len(xs)])
-            several = True
-        if not several or any(type(x) is not Array for x in parts):
+        axis, runs = node.params["axis"], self._runs(node.inputs)
+        if all(len(xs) < FEWEST or self._at(xs[0]) is None for xs, _ in runs):
             return None
-        value = parts[0] if len(parts) == 1 else concatenate(*parts, axis=node.params["axis"])
-        return node_of(value)
+        parts: list[Any] = []
+        for xs, apart in runs:
+            if len(xs) < FEWEST or (at := self._at(xs[0])) is None:
+                parts.append(stack(*map(handle, map(self._of, xs)), axis=axis))
+                continue
+            number, step, place = at
+            made = self.made[number].rows(place)
+            whole = apart == 1 and len(xs) == self.loops[number].length
+            end = step + apart * len(xs)
+            parts.append(made if whole else made[step : end if end >= 0 else None : apart])
+        if any(type(x) is not Array for x in parts):
+            return None
+        return node_of(parts[0] if len(parts) == 1 else concatenate(*parts, axis=axis))
 
-    def _run_of(self, i: int, x: Any) -> Any:
-        """Equal for entries of a stack that come from consecutive steps of a loop."""
-        at = self.inside.get(x) if type(x) is Node else None
-        return None if at is None else (at[0], at[2], at[1] - i)
+    def _runs(self, xs: Sequence[Any]) -> list[tuple[list[Any], int]]:
+        """Entries of a stack in runs that come from steps of a loop which lie apart evenly, and how far."""
+        runs: list[tuple[list[Any], int]] = []
+        before: Any = None
+        for i, x in enumerate(xs):
+            at = self._at(x)
+            apart = at[1] - before[1] if at and before and at[::2] == before[::2] else 0
+            if i and at is before is None:
+                runs[-1][0].append(x)
+            elif apart and runs[-1][1] in (0, apart):
+                runs[-1][0].append(x)
+                runs[-1] = runs[-1][0], apart
+            else:
+                runs.append(([x], 0))
+            before = at
+        return runs
+
+    def _at(self, x: Any) -> tuple[int, int, int] | None:
+        """The loop of which an operand is a result, its step, and its place in the step."""
+        return self.inside.get(x) if type(x) is Node else None
 
     def _loop(self, found: Found, used: set[int]) -> _Made:
         """Record a loop in place of its steps."""
