@@ -28,7 +28,7 @@ from chainrule.errors import RecordingError
 from chainrule.hints import attribute_hint
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, flags_of
-from chainrule.libraries import PLAIN, copied, is_complex, is_foreign, numpy_dtype
+from chainrule.libraries import PLAIN, as_numpy, copied, is_complex, is_foreign, numpy_dtype
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
@@ -220,7 +220,7 @@ class Array(Methods, metaclass=ArrayClass):
     def __repr__(self) -> str:
         node = self._node
         text = (
-            np.array2string(np.asarray(read(node)), separator=", ", prefix="Array(")
+            np.array2string(np.asarray(as_numpy(read(node))), separator=", ", prefix="Array(")
             if node.block is None or (isinstance(node.value, np.ndarray | np.generic))
             else repr(read(node))
         )

@@ -266,7 +266,8 @@ def _pull_in_library(
     lacks: Any = "its gradient is NumPy's"
     try:
         grads = block.pull(xp, dz, z, operands, params, wanted)
-        if not any(isinstance(dx, np.ndarray | np.generic) for dx in grads):
+        pairs = zip(grads, operands, strict=False)
+        if not any(isinstance(dx, np.ndarray | np.generic) and is_foreign(form_of(x)) for dx, x in pairs):
             return grads
     except ChainruleError:
         raise
@@ -289,7 +290,7 @@ def _unknown_after_overflow(
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
-    finite = (plain.all(plain.isfinite(i.value)) for i in inputs if is_inexact(i.value))
+    finite = ((own := namespace_of((i.value,))).all(own.isfinite(i.value)) for i in inputs if is_inexact(i.value))
     if not is_foreign(infinite):
         if not plain.any(infinite) or not all(finite):
             return grads

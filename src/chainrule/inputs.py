@@ -43,7 +43,7 @@ def _beside_backward(xp: Any, dz: Any, z: Any, x: Any, others: Any) -> Any:
     """NumPy's array again, unless dz is recorded or has no values yet."""
     if type(dz) is Array or is_traced(dz):
         return xp.astype(dz, x.dtype)
-    return np.asarray(dz, dtype=x.dtype)
+    return np.asarray(as_numpy(dz), dtype=x.dtype)
 
 
 @in_another_library.is_

@@ -37,6 +37,7 @@ __all__ = [
     "numpys",
     "own_dtype",
     "special_functions_of",
+    "takes_numpys",
 ]
 
 _NUMBERS = [t for t in np.sctypeDict.values() if issubclass(t, np.number | np.bool) and t is not np.timedelta64]
@@ -173,6 +174,11 @@ def is_numpy(xp: Any) -> bool:
     return xp.__name__ == "numpy"
 
 
+def takes_numpys(xp: Any) -> bool:
+    """Whether the functions of a namespace take NumPy's arrays beside their own, as those of JAX and Dask do."""
+    return not isinstance(xp, _Adapted)
+
+
 def namespace_of(values: Any) -> Any:
     """The Array API namespace that computes with these plain values; NumPy where no other array is among them."""
     for value in values:
@@ -188,9 +194,9 @@ def _foreign_namespace(values: Any) -> Any:
     if not arrays:
         return NUMPY_NAMESPACE
     xp = array_api_compat.array_namespace(*arrays)
-    if isinstance(getattr(arrays[0], "dtype", None), np.dtype):
-        return xp
-    key = xp.__name__, array_api_compat.device(arrays[0])
+    if array_api_compat.is_jax_array(arrays[0]) or array_api_compat.is_dask_array(arrays[0]):
+        return xp  # their arrays go where they are needed
+    key = xp.__name__, getattr(arrays[0], "device", None)
     found = _ADAPTED.get(key)
     if found is None:
         found = _ADAPTED[key] = _Adapted(xp, key[1])
@@ -198,9 +204,9 @@ def _foreign_namespace(values: Any) -> Any:
 
 
 class _Adapted(types.ModuleType):
-    """The namespace of a library with dtypes of its own, as PyTorch, for arrays on one device.
+    """The namespace of a library for arrays on one device: its functions make arrays there.
 
-    Its functions that make arrays take NumPy's dtypes too, and make the arrays on that device.
+    They take NumPy's dtypes too, where the library has dtypes of its own, as PyTorch.
     """
 
     def __init__(self, xp: Any, device: Any):
@@ -311,6 +317,8 @@ def as_numpy(x: Any) -> Any:
         x = x.detach().cpu().resolve_conj().resolve_neg()
         dtype = numpy_dtype(x.dtype)
         return (x if isinstance(dtype, np.dtype) and dtype.kind != "V" else x.float()).numpy().copy()
+    if hasattr(x, "get"):  # CuPy, whose arrays are copied to NumPy's only by this
+        return x.get()
     array = np.array(x) if hasattr(x, "__array__") else np.array(np.from_dlpack(x))
     return array.astype(np.float32) if array.dtype.kind == "V" and is_inexact(array) else array
 
@@ -335,7 +343,7 @@ def special_functions_of(xp: Any) -> Any:
     """The special functions of the library of xp. SciPy is slow to import, so it waits until one is called."""
     if hasattr(xp, "special_functions"):  # a namespace that stands for another
         return xp.special_functions
-    module = {"array_api_compat.torch": "torch.special", "jax.numpy": "jax.scipy.special"}.get(xp.__name__)
+    module = _SPECIAL.get(xp.__name__)
     return importlib.import_module("scipy.special") if module is None else _special_functions(module)
 
 
@@ -344,11 +352,16 @@ def _special_functions(module: str) -> Any:
     """A library's special functions that it differentiates rightly. NumPy computes the others, and those it lacks."""
     found = types.ModuleType(module)
     every = vars(importlib.import_module(module))
-    vars(found).update({name: f for name, f in every.items() if name not in _NOT_DIFFERENTIATED[module]})
+    vars(found).update({name: f for name, f in every.items() if name not in _NOT_DIFFERENTIATED.get(module, ())})
     return found
 
 
-_NOT_DIFFERENTIATED = {
+_SPECIAL = {
+    "array_api_compat.torch": "torch.special",
+    "array_api_compat.cupy": "cupyx.scipy.special",
+    "jax.numpy": "jax.scipy.special",
+}
+_NOT_DIFFERENTIATED: dict[str, tuple[str, ...]] = {
     "torch.special": ("gammainc", "gammaincc", "zeta"),
     "jax.scipy.special": ("exp1", "expn", "spence"),
 }

@@ -17,6 +17,7 @@ from chainrule.errors import GradientError
 from chainrule.forks import imported
 from chainrule.inputs import with_numpys_arrays
 from chainrule.jacobians import hessian, hvp, jacobian
+from chainrule.libraries import as_numpy
 from chainrule.node import at_line
 from chainrule.standins.scipy_functions import holds_recorded_values
 from chainrule.transforms import value_and_grad
@@ -78,7 +79,7 @@ def minimize(
 
     chosen = (method or "").lower()
     recorded = holds_recorded_values((f, x0, args, bounds, constraints))
-    made = compiled_function if compile and not recorded else _unchanged
+    made = _unchanged if recorded else _for_scipy(compile)
     derivatives: dict[str, Any] = {"jac": True}
     if chosen in HESSIANS:
         derivatives["hess"] = made(hessian(of_vector))
@@ -131,7 +132,7 @@ def least_squares(
         return ravel(f(unravel(v), *args))[0]
 
     recorded = holds_recorded_values((f, x0, args, bounds))
-    made = compiled_function if compile and not recorded else _unchanged
+    made = _unchanged if recorded else _for_scipy(compile)
     limits = _bounds(bounds, x0, vector)
     result = _solver("least_squares", recorded)(
         made(residuals),
@@ -176,7 +177,7 @@ def root(
         return ravel(f(unravel(v), *args))[0]
 
     recorded = holds_recorded_values((f, x0, args))
-    made = compiled_function if compile and not recorded else _unchanged
+    made = _unchanged if recorded else _for_scipy(compile)
     slopes = made(jacobian(of_vector)) if method in ("hybr", "lm") else None
     result = _solver("root", recorded)(made(of_vector), vector, jac=slopes, method=method, tol=tol, options=options)
     return _as_trees(result, unravel, "x")
@@ -184,6 +185,22 @@ def root(
 
 def _unchanged(f: Callable[..., Any]) -> Callable[..., Any]:
     return f
+
+
+def _for_scipy(compile: bool) -> Callable[..., Any]:
+    """What makes a function one whose results are NumPy's, also where it uses arrays of another library."""
+
+    def made(f: Callable[..., Any]) -> Callable[..., Any]:
+        if compile:
+            return compiled_function(f)
+
+        def called(*args: Any) -> Any:
+            found = f(*args)
+            return tuple(map(as_numpy, found)) if isinstance(found, tuple) else as_numpy(found)
+
+        return called
+
+    return made
 
 
 def _solver(name: str, recorded: bool) -> Callable[..., Any]:

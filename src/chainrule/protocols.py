@@ -36,9 +36,9 @@ __all__ = ["call"]
 
 
 def array_function(self: Array, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    if not all(issubclass(kind, (Array, np.ndarray)) for kind in types):
-        return NotImplemented
-    if any(kind is not Array and kind is not np.ndarray for kind in types):
+    if not all(issubclass(kind, (Array, np.ndarray)) or hasattr(kind, "__array_namespace__") for kind in types):
+        return NotImplemented  # the other class may hold recorded arrays; that of an array library does not
+    if any(kind is not Array and kind is not np.ndarray and issubclass(kind, np.ndarray) for kind in types):
         for x in _with_parts((*args, *kwargs.values())):
             check_argument(x)
     return call(function, *args, **kwargs)

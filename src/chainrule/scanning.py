@@ -328,7 +328,8 @@ def scan(f: Callable[..., Any], carry: Any, xs: Any = None, length: int | None =
 
     Recorded, the loop is one block: f is recorded once, and may not branch on values. The states after each step are
     kept for the backward pass, the steps inside f are computed again. Derivatives of any order are loops as well.
-    `cr.compile` records the steps one by one, as it does those of a loop in Python.
+    `cr.compile` records the steps one by one, as it does those of a loop in Python. So are those with arrays of another
+    library.
 
     Raises
     ------
@@ -361,7 +362,7 @@ def scan(f: Callable[..., Any], carry: Any, xs: Any = None, length: int | None =
         _must_stay(given.state, made.state, name)
         return made
 
-    if is_compiling():
+    if is_compiling() or any(is_foreign(x) and not is_traced(x) for x in map(form_of, (*state, *arrays))):
         return _written_out(body, state, arrays, n, rebuild_state, rebuild_results)
 
     def first() -> Inputs:
@@ -386,12 +387,16 @@ def _written_out(
     for t in range(n):
         state, results, _ = body(Inputs(state, [x[t] for x in arrays]))
         along.append(results)
-    return rebuild_state(list(state)), rebuild_results[0]([np.stack(column) for column in zip(*along, strict=True)])
+    return rebuild_state(list(state)), rebuild_results[0]([_stacked(column) for column in zip(*along, strict=True)])
+
+
+def _stacked(column: Sequence[Any]) -> Any:
+    return np.stack(column) if any(type(x) is Array for x in column) else namespace_of(column).stack(column)
 
 
 def _checked(x: Any, what: str) -> Any:
     """A leaf of the carry or of xs: an array or a number."""
-    if type(x) is Array or type(x) in (float, complex) or is_traced(x):
+    if type(x) is Array or type(x) in (float, complex) or is_foreign(x):
         return x
     x = np.asarray(x)
     if x.dtype.kind not in "fciub":
@@ -415,7 +420,7 @@ def _length(arrays: list[Any], length: int | None) -> int:
 
 def _must_stay(before: Sequence[Any], after: Sequence[Any], name: str) -> None:
     """Raise unless the state has as many arrays after a step as before, of the same shapes and dtypes."""
-    told = [[f"{np.shape(x)} of {dtype_of(x)}" for x in map(form_of, part)] for part in (before, after)]
+    told = [[f"{tuple(np.shape(x))} of {dtype_of(x)}" for x in map(form_of, part)] for part in (before, after)]
     python = [type(form_of(x)) in PYTHON for x in before]
     if len(before) != len(after) or any(
         np.shape(form_of(x)) != np.shape(form_of(y)) or (a != b and not is_python)

@@ -13,8 +13,9 @@ from chainrule.array import Array, form_of
 from chainrule.block.own import OwnBlock
 from chainrule.errors import GradientError, RecordingError
 from chainrule.hints import spelled
-from chainrule.libraries import as_numpy, is_inexact
+from chainrule.libraries import as_numpy, dtype_of, is_inexact, numpy_dtype
 from chainrule.node import at_line
+from chainrule.recording import computed
 from chainrule.transforms import vjp
 from chainrule.trees import flatten, ravel
 
@@ -37,7 +38,7 @@ def pulled_through_solution(
     shape, n = np.shape(form_of(out)), int(np.size(form))
     if int(np.prod(shape, dtype=int)) != n:
         raise RecordingError(f"{name}: {n} unknowns, but {np.prod(shape, dtype=int)} equations" + at_line())
-    rows = xp.reshape(pull(np.eye(n).reshape(n, *shape))[0], (n, n))
+    rows = xp.reshape(pull(np.eye(n, dtype=numpy_dtype(dtype_of(form_of(out)))).reshape(n, *shape))[0], (n, n))
     lead = tuple(dz.shape[: len(dz.shape) - np.ndim(form)])
     try:
         if checked:
@@ -161,10 +162,10 @@ class _Solution:
         block.backward(self.pulled)
         block.leading_axes = True
         result = block(*operands)
-        plain = [as_numpy(form_of(x)) for x in operands]
+        plain = [form_of(x) for x in operands]
         parts = result if isinstance(result, list) else [result]
         args, kwargs = self.arguments(plain)
-        out = self.residual(self.rebuild([form_of(part) for part in parts]), *args, **kwargs)
+        out = computed(self.residual, (self.rebuild([form_of(part) for part in parts]), *args), kwargs)
         self.require_plain(flatten(out)[0], name_of(self.residual))
         return self.rebuild(parts)
 

@@ -17,7 +17,7 @@ from chainrule.array import Array, form_of, joined, value_of
 from chainrule.block import Block, unlisted_block
 from chainrule.errors import GradientError
 from chainrule.hints import spelled
-from chainrule.libraries import PLAIN, is_complex, is_foreign, namespace_of
+from chainrule.libraries import PLAIN, as_array_beside, is_complex, is_foreign, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.operands import numeric
@@ -244,6 +244,8 @@ def checked_seed(seed: Any, out: Any) -> Any:
             seed = seed.astype(getattr(value, "dtype", seed.dtype))
     elif type(seed) is not Array and not is_foreign(seed):
         seed = seed if type(seed) in PLAIN else numeric(joined(seed))
+        if isinstance(seed, np.ndarray) and is_foreign(value):
+            seed = as_array_beside(seed, [value])
     if tuple(seed.shape[len(seed.shape) - len(shape) :]) != shape:
         raise GradientError(
             f"the cotangent of an output of shape {shape} cannot be of shape {tuple(seed.shape)}" + at_line()

@@ -1,9 +1,10 @@
-"""Are blocks right on the arrays of JAX, PyTorch and array-api-strict?
+"""Are blocks right on the arrays of JAX, PyTorch, array-api-strict, and on arrays of a device (as CuPy's)?
 
 Each block is called on its example, as arrays of each library. Its value and its gradients must be those that it has
 with NumPy's arrays, and arrays of that library; or there is an error.
 
     python -m tests.sweeps.libraries
+    python -m tests.sweeps.libraries device
 
 The whole takes about a minute.
 """
@@ -20,15 +21,18 @@ import array_api_strict
 import jax
 import numpy as np
 import torch
+from tests.device_arrays import on_device
 
 import chainrule as cr
 from chainrule.block.making import BLOCKS, Block
 from chainrule.errors import ChainruleError
+from chainrule.libraries import as_numpy
 
 LIBRARIES: dict[str, Callable[[np.ndarray], Any]] = {
     "jax": lambda x: jax.numpy.asarray(x),
     "torch": lambda x: torch.tensor(np.array(x)),
     "strict": lambda x: array_api_strict.asarray(np.array(x)),
+    "device": on_device,
 }
 
 
@@ -68,10 +72,10 @@ def outcome(block: Block, library: str) -> str:
         ("value", value, found),
         *(("gradient", a, b) for a, b in zip(expected, gradients, strict=True)),
     ]:
-        if type(b) is not type(others[0]):
-            return f"a {what} of {type(b)}"
-        if not np.allclose(a, np.asarray(b), rtol=1e-9, atol=1e-9, equal_nan=True):
-            return f"{what} {np.ravel(np.asarray(b))[:4]} for {np.ravel(a)[:4]}"
+        if type(b) is not type(others[0]) or getattr(b, "device", None) != getattr(others[0], "device", None):
+            return f"a {what} of {type(b)} on {getattr(b, 'device', None)}"
+        if not np.allclose(a, as_numpy(b), rtol=1e-9, atol=1e-9, equal_nan=True):
+            return f"{what} {np.ravel(as_numpy(b))[:4]} for {np.ravel(a)[:4]}"
     return "right"
 
 
@@ -82,7 +86,7 @@ def main() -> int:
         for block in BLOCKS.values():
             if block.example is None or not block.differentiable:
                 continue
-            for library in LIBRARIES:
+            for library in sys.argv[1:] or LIBRARIES:
                 told = outcome(block, library)
                 kind = told.split(":")[0] if told.startswith("refused") else "right" if told == "right" else "wrong"
                 counts[f"{library} {kind}"] += 1

@@ -10,7 +10,7 @@ from chainrule.absent import with_absent_zeros
 from chainrule.array import is_recorded
 from chainrule.block import unlisted_block
 from chainrule.blocks.indexing.entries import with_known_key
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_numpy, takes_numpys
 from chainrule.node import Node
 from chainrule.step import record
 
@@ -87,4 +87,4 @@ def one_hot(xp, label, classes, like):
         rows = np.zeros((*np.shape(label), classes), dtype)
         np.put_along_axis(rows, np.asarray(label)[..., None], 1, axis=-1)
     rows = with_absent_zeros(rows)
-    return rows if dtype is like.dtype else xp.asarray(rows, dtype=like.dtype)
+    return rows if dtype is like.dtype and takes_numpys(xp) else xp.asarray(rows, dtype=like.dtype)

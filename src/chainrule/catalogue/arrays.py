@@ -155,6 +155,8 @@ the arrays of each library, in double precision; value and gradients are compare
 - Otherwise the reason why not: there is an error that names the block and the library.
 
 array-api-strict has the functions of the standard and no others. CuPy is not in the table, for no GPU makes this page.
+`python -m tests.sweeps.libraries device` runs all blocks on a stand-in that keeps CuPy's contract: nothing is converted
+to NumPy without being asked, and everything is made on the device of the operands.
 """
 
 

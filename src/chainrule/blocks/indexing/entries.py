@@ -181,6 +181,8 @@ def add_at(xp, v, *indices, key=(), shape=()):
         z = z.at[(..., *key)].add(v)
     elif is_numpy(xp) or _is_basic(template):
         z[(..., *key)] = v
+    elif hasattr(getattr(xp, "add", None), "at"):  # CuPy
+        xp.add.at(z, (..., *(xp.asarray(part) if isinstance(part, np.ndarray) else part for part in key)), v)
     elif indices and not lead and not any(isinstance(part, slice) for part in key):
         z = z.index_put(tuple(xp.asarray(part) for part in key), v, accumulate=True)
     else:

@@ -26,7 +26,7 @@ from chainrule.blocks.indexing.entries import (
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import RecordingError
 from chainrule.layout import flags_of
-from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
+from chainrule.libraries import as_numpy, is_complex, is_inexact, is_numpy, namespace_of
 from chainrule.node import at_line
 from chainrule.step import owned, read_only, record, record_write
 from chainrule.views import is_number, view_of
@@ -44,7 +44,7 @@ def full_key(key, shape):
         if is_recorded(part) and part.dtype.kind in "iu":
             parts.append(part)
             continue
-        part = value_of(part)
+        part = as_numpy(value_of(part))
         if part is None or part is Ellipsis or isinstance(part, slice):
             parts.append(_plain_slice(part) if isinstance(part, slice) else part)
             continue
