@@ -88,6 +88,23 @@ def test_scan_that_is_explained_is_one_of_the_data_set(digits):
     assert any(np.array_equal(x, digits.SCAN.ravel()) for x in scans[labels == digits.LABEL_STEP])
 
 
+# Many devices ----------------------------------------------------------------------------------------------------
+
+
+def test_eight_devices_and_two_processes_have_the_gradients_of_one():
+    pytest.importorskip("jax")
+    pytest.importorskip("sklearn")
+    done = run(DIGITS.with_name("data_parallel.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = re.findall(r"^(.+): gradients within (\S+) of one device's; (.*)$", done.stdout, re.MULTILINE)
+    titles = ["8 devices, data-parallel", "4 × 2 devices, tensor-parallel too", "process 0 of 2", "process 1 of 2"]
+    assert sorted(title for title, _, _ in told) == sorted(titles)
+    assert all(float(difference) < 1e-6 for _, difference, _ in told)
+    assert all("'all-gather': 0" in sent for _, _, sent in told)
+    first, last = re.search(r"(\S+) → (\S+)$", done.stdout, re.MULTILINE).groups()
+    assert float(last) < 0.2 < 2 < float(first)
+
+
 # A network of PyTorch ----------------------------------------------------------------------------------------------
 
 

@@ -81,8 +81,9 @@ class Placing:
             try:
                 each = imported("optree").broadcast_prefix(asked, tree, is_leaf=_is_spec, namespace="chainrule")
             except ValueError as error:
+                told = str(error).partition("; dict:")[0]
                 raise EngineError(
-                    f"the shardings of {argument} have another structure than the argument itself: {error}" + at_line()
+                    f"the shardings of {argument} have another structure than the argument itself: {told}" + at_line()
                 ) from error
             found += [each[i] for i in places]
         return found
