@@ -69,8 +69,11 @@ def pytorch_answers(program: Program, xs: list[np.ndarray], noise: Callable[...,
     return [z.resolve_conj().numpy(force=True) for z in [value, *first, *second]]
 
 
-def jax_answers(program: Program, xs: list[np.ndarray]) -> Answers:
-    """In double precision. A complex input is a pair of real ones here, so no convention for its gradient is needed."""
+def jax_answers(program: Program, xs: list[np.ndarray], noise: Callable[..., Any] | None = None) -> Answers:
+    """In double precision. A complex input is a pair of real ones here, so no convention for its gradient is needed.
+
+    With `noise`, that is applied to what every step computes, also in the backward pass.
+    """
     pairs = [_pair(in_double(x)) for x in xs]
     vectors = [_pair(in_double(v)) for v in directions(xs)]
     with jax.enable_x64(True):
@@ -85,7 +88,7 @@ def jax_answers(program: Program, xs: list[np.ndarray]) -> Answers:
 
         closed = jax.make_jaxpr(all_answers)(pairs, vectors)
         leaves = jax.tree.leaves((pairs, vectors))
-        value, *rest = evaluate(closed.jaxpr, closed.consts, leaves)
+        value, *rest = evaluate(closed.jaxpr, closed.consts, leaves, noise)
     slots = [slot for _ in range(2) for slot in pairs]
     found = iter(rest)
     return [value, *(_joined([next(found) for _ in slot]) for slot in slots)]

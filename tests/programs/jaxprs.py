@@ -8,16 +8,21 @@ As in JAX's documentation, "Writing custom Jaxpr interpreters".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from jax.extend.core import Literal
 
+ROUNDED = frozenset("add sub mul div sqrt rsqrt exp log tanh logistic pow integer_pow reduce_sum dot_general".split())
+"""The steps whose results are rounded most often."""
 
-def evaluate(jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """The outputs of a jaxpr for these inputs."""
+
+def evaluate(
+    jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any], noise: Callable[[Any], Any] | None = None
+) -> list[Any]:
+    """The outputs of a jaxpr for these inputs; `noise` is applied to every result that is rounded."""
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*map(np.asarray, constants), *inputs], strict=True))
 
     def read(variable: Any) -> Any:
@@ -27,12 +32,14 @@ def evaluate(jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any]) -> lis
         operands = [read(variable) for variable in step.invars]
         name, inner = step.primitive.name, step.params.get("jaxpr", step.params.get("call_jaxpr"))
         if name in ("jit", "pjit", "custom_jvp_call", "custom_vjp_call", "closed_call"):
-            results = evaluate(inner.jaxpr, inner.consts, operands)
+            results = evaluate(inner.jaxpr, inner.consts, operands, noise)
         elif name in STEPS:
             result = STEPS[name](*operands, **step.params)
             results = result if step.primitive.multiple_results else [result]
         else:
             results = _by_jax(step, operands)
+        if noise is not None and name in ROUNDED:
+            results = [noise(z) if z.dtype.kind in "fc" else z for z in results]
         values.update(zip(step.outvars, results, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
 

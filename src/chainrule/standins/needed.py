@@ -119,7 +119,7 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
     if type(x) is types.MethodType:
         held.append(type(x.__self__))
         return _fingerprint(x.__func__, held, depth + 1), id(type(x.__self__))
-    if isinstance(x, type):
+    if isinstance(x, type | types.ModuleType):
         held.append(x)
         return id(x)
     held.append(type(x))
