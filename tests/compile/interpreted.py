@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from chainrule.compile import linear
 from chainrule.compile.program import Program
 from chainrule.compile.runtime import OtherInputs, dense
 from chainrule.compile.threads import shared
@@ -67,6 +68,7 @@ def _load(program: Program, entries: Any) -> Any:
         "np": np,
         "math": types.SimpleNamespace(sqrt=np.sqrt, copysign=np.copysign, erf=scipy.special.erf, inf=math.inf),
         "vm": VM,
+        "la": linear,
         "kernel": _kernel,
         "program": lambda *signature: lambda f: f,
         "body": lambda *signature: lambda f: f,

@@ -133,7 +133,7 @@ def test_a_program_that_python_runs_is_kept_too(cache, lowered):
         return np.sum(h**2)
 
     function = cr.value_and_grad(of_products, (0, 1))
-    args = np.eye(80) / 2 + 0.01, np.random.default_rng(1).normal(size=(90, 80))
+    args = np.eye(320) / 2 + 0.01, np.random.default_rng(1).normal(size=(90, 320))
     for _ in range(2):
         compiled = cr.compile(function)
         for _ in range(3):

@@ -216,7 +216,7 @@ def logabsdet_backward(xp, dz, z, x):
 def _regular(xp, x, dz, z):
     """x, with the identity in place of singular matrices; log |det x| has no derivative there."""
     plain = namespace_of((z,))
-    singular = step(_is_zero_det, z)
+    singular = step(is_zero_det, z)
     if not bool(plain.any(singular)):
         return x
     if bool(plain.any((dz != 0) & singular)):
@@ -224,7 +224,7 @@ def _regular(xp, x, dz, z):
     return xp.where(singular[..., None, None], identity(x.shape[-1], x), x)
 
 
-def _is_zero_det(z):
+def is_zero_det(z):
     """Whether the determinants with these logarithms are 0."""
     return z == -math.inf
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile import fortran
 from chainrule.compile.failures import CannotCompile
 from chainrule.compile.kept import own_folder, prune, read_own, replace
 from chainrule.compile.loops import LoopFunction
@@ -64,6 +65,7 @@ def _identity() -> str:
     llvm = initialize()
     versions = [__version__, np.__version__, platform.python_version(), sys.abiflags]
     versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__]
+    versions += [f"BLAS {fortran.is_available()}"]  # code that calls it finds its addresses in each process
     processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
     ours = sorted(Path(__file__).parent.rglob("*.py"))  # the translator, its checks, the vector math
     return "\n".join([*versions, *processor, *(file.read_text("utf-8") for file in ours)])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from chainrule.compile.interface import KEPT, TABLE
+from chainrule.compile.linear import write_threads
 from chainrule.compile.python_objects import INT, NULL, POINTER, PythonObjects
 from chainrule.compile.signatures import Argument, Entry, Leaf, Parameter, Result
 from chainrule.compile.spans import Span
@@ -83,7 +84,7 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
         else:
             data = buffers[i] if p.role == "buffer" else writer.slot(len(TABLE) + p.place)
         arguments.append(writer.array(p.dtype, data, p.shape))
-    returned = iter(writer.run(function, arguments, entry.parallel))
+    returned = iter(writer.run(function, arguments, entry.parallel, is_program=True))
     numbers = {k: writer.translated.cast(next(returned), r.dtype) for k, r in enumerate(entry.results) if not r.shape}
     count = len(entry.results) - len(entry.guards)
     for k, outcome in zip(range(count, len(entry.results)), entry.guards, strict=True):
@@ -297,12 +298,20 @@ class _EntryWriter(PythonObjects):
 
     # Running and results -------------------------------------------------------------------------------------
 
-    def run(self, function: str, arguments: Sequence[TypedNumber | TypedArray], parallel: bool) -> list[TypedNumber]:
-        """The call itself; if `parallel`, the GIL is released meanwhile."""
+    def run(
+        self, function: str, arguments: Sequence[TypedNumber | TypedArray], parallel: bool, is_program: bool = False
+    ) -> list[TypedNumber]:
+        """The call itself; if `parallel`, the GIL is released meanwhile. In a program BLAS uses one thread."""
+        self.translated.translator.function(function, arguments)  # tells whether BLAS is called
+        one_thread = is_program and self.translated.translator.calls_blas
+        if one_thread:
+            write_threads(self.translated, True)
         state = self.call("PyEval_SaveThread") if parallel else None
         returned = self.translated.call_function(function, arguments)
         if parallel:
             self.call("PyEval_RestoreThread", state)
+        if one_thread:
+            write_threads(self.translated, False)
         if self.memory is not None:
             before = self.builder.atomic_rmw("xchg", self.kept, self.builder.ptrtoint(self.memory, LONG), "acq_rel")
             self.call("PyMem_RawFree", self.builder.inttoptr(before, POINTER))

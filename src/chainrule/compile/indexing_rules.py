@@ -27,6 +27,10 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
         return _read_at_labels(low, node, args)
     if is_whole(key):
         return reshaped(low, args[0], shape)
+    if _is_diagonal(key, args[0].shape):
+        n = args[0].shape[-1]
+        flat = reshaped(low, args[0], (*args[0].shape[:-2], n * n))
+        return low.make("slice", [flat], shape, args[0].dtype, key=(slice(0, n * n, n + 1),))
     if not all(part is None or isinstance(part, slice | int) for part in key):
         return None
     if number_of(args[0]) is not None:
@@ -40,6 +44,15 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return low.make("slice", args, shape, x.dtype, key=key)
 
 
+def _is_diagonal(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a key selects the diagonals of square matrices, by the same arrays of indices 0, 1, … for both axes."""
+    *others, i, j = (None, None, *key)
+    if len(shape) < 2 or shape[-1] != shape[-2] or not all(isinstance(part, np.ndarray) for part in (i, j)):
+        return False
+    whole = all(part == slice(None) for part in others[2:])
+    return whole and all(np.array_equal(part, np.arange(shape[-1])) for part in (i, j))
+
+
 def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
     """Whether a result is one entry of a vector, or of each row of a matrix, with no length of 1."""
     return len(shape) == len(x.shape) - 1 <= 1 and x.shape[-1] > 1 and shape != (1,)
@@ -50,6 +63,10 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key, shape = node.params["key"], np.shape(node.value)
     if len(args) > 1:
         return _added_at_labels(low, node, args)
+    if _is_diagonal(key, shape) and args[0].dtype == kind_of(node) and args[0].shape == shape[:-1]:
+        n = shape[-1]
+        flat = low.make("place", args, (*shape[:-2], n * n), args[0].dtype, key=(slice(0, n * n, n + 1),))
+        return reshaped(low, flat, shape)
     if not all(part is None or isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node):
         return None
     if None in key:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile import fortran
 from chainrule.compile.failures import OtherInputs
 from chainrule.compile.signatures import DTYPES
 
@@ -68,7 +69,7 @@ OBJECTS |= {"OtherInputs": OtherInputs, "MemoryError": MemoryError}
 OBJECTS |= {f"dtype {name}": np.dtype(name) for name in DTYPES}
 OBJECTS |= {f"numpy.{name}": np.dtype(name).type for name in DTYPES}
 
-TABLE = [*OBJECTS, *SIGNATURES]
+TABLE = [*OBJECTS, *SIGNATURES, *fortran.ROUTINES, *fortran.STATE]
 """The entries of the table, in order; the addresses of constants follow."""
 
 
@@ -85,4 +86,5 @@ def addresses() -> list[int]:
     of_numpy = ctypes.cast(pointer(core._multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
     found = [id(thing) for thing in OBJECTS.values()]  # they live as long as the process
     found += [ctypes.cast(getattr(api, name), ctypes.c_void_p).value or 0 for name in OF_PYTHON]
-    return found + [of_numpy[place] or 0 for place, _ in OF_NUMPY.values()]
+    found += [of_numpy[place] or 0 for place, _ in OF_NUMPY.values()]
+    return found + fortran.addresses()

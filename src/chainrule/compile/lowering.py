@@ -16,6 +16,7 @@ from chainrule.block import Block
 from chainrule.compile.assigned import name_assigned
 from chainrule.compile.gathered import Gathered, gathered, sum_of_entries
 from chainrule.compile.indexing_rules import INDEXING_RULES
+from chainrule.compile.linear_rules import LINEAR_RULES
 from chainrule.compile.loop_lowering import Lowers, lower_loop, lower_result, results_used
 from chainrule.compile.lowering_rules import RULES
 from chainrule.compile.making import LoweringRule
@@ -34,7 +35,7 @@ from chainrule.simplify import simplify_graph
 __all__ = ["Lowering", "lower"]
 
 
-ALL_RULES: dict[Block, LoweringRule] = RULES | PRODUCT_RULES | INDEXING_RULES | WINDOW_RULES
+ALL_RULES: dict[Block, LoweringRule] = RULES | PRODUCT_RULES | LINEAR_RULES | INDEXING_RULES | WINDOW_RULES
 
 
 class Lowering(Lowers):

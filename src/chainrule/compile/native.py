@@ -10,7 +10,7 @@ import numpy as np
 from llvmlite import ir
 from llvmlite.binding.newpassmanagers import NewPassManager
 
-from chainrule.compile import vecmath
+from chainrule.compile import linear, vecmath
 from chainrule.compile.entry import write_entry, write_kernel_entry
 from chainrule.compile.failures import asking_llvm
 from chainrule.compile.interface import TABLE
@@ -56,7 +56,7 @@ def _compiled(
     kind = ir.ArrayType(POINTER, len(TABLE) + constants)
     table = ir.GlobalVariable(code, kind, "chainrule.table")
     table.initializer = kind(None)
-    scope = {"np": np, "math": math, "vm": vecmath, **arrays, **{f.name: f for f in functions}}
+    scope = {"np": np, "math": math, "vm": vecmath, "la": linear, **arrays, **{f.name: f for f in functions}}
     translator = Translator(code, scope)
     for function in functions:
         if function.role == "program":

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.compile import fortran
 from chainrule.compile.buffers import Workspace
 from chainrule.compile.cache import keep_content, kept_content
 from chainrule.compile.program import Program
@@ -58,7 +59,7 @@ def _identity() -> Any:
     if not _known:
         files = sorted(Path(__file__).parent.parent.rglob("*.py"))
         found = [(str(file), about.st_size, about.st_mtime_ns) for file in files if (about := file.stat())]
-        _known.append((__version__, np.__version__, sys.version, found))
+        _known.append((__version__, np.__version__, sys.version, fortran.is_available(), found))
     return _known[0]
 
 

@@ -7,10 +7,8 @@ import math
 import numpy as np
 
 from chainrule.blocks.linalg import matmul, outer
-from chainrule.blocks.matrices import det, inv, solve
 from chainrule.blocks.reductions import all_, any_, max_, mean, min_
 from chainrule.blocks.reductions import sum as sum_
-from chainrule.compile.elimination import MOST_ROWS
 from chainrule.compile.lowering_rules import as_dtype, kind_of, number_of, reshaped, simpler, transposed
 from chainrule.compile.making import Maker, RuleTable
 from chainrule.compile.values import Value
@@ -105,6 +103,10 @@ def _product(low: Maker, x: Value, y: Value, shape: tuple[int, ...], turned_x: b
     if len(shape) > 2 and math.prod(shape[:-2]) == 1:
         x, y = (reshaped(low, a, a.shape[-2:]) for a in (x, y))
         return reshaped(low, _product(low, x, y, shape[-2:], turned_x, turned_y), shape)
+    if len(x.shape) > 2 >= len(y.shape) and not turned_x:  # the rows of all matrices, times one
+        rows, inner = math.prod(x.shape[:-1]), x.shape[-1]
+        flat = _product(low, reshaped(low, x, (rows, inner)), y, (rows, *shape[len(x.shape) - 1 :]), False, turned_y)
+        return reshaped(low, flat, shape)
     return low.make("matmul", [x, y], shape, x.dtype, turned=(turned_x, turned_y))
 
 
@@ -124,36 +126,3 @@ def untransposed(low: Maker, x: Value) -> tuple[Value, bool]:
         if [a for a in lies if x.shape[a] != 1] == [a for a in wanted if x.shape[a] != 1]:
             return reshaped(low, x.args[0], tuple(x.shape[a] for a in wanted)), True
     return x, False
-
-
-# Small linear systems
-
-
-@PRODUCT_RULES(solve)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    return _solution(low, node, *args)
-
-
-@PRODUCT_RULES(inv)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    return _solution(low, node, args[0], low.constant(np.eye(len(node.value), dtype=args[0].dtype)))
-
-
-def _solution(low: Maker, node: Node, a: Value, b: Value) -> Value | None:
-    """The solution of a small system; where it is NaN, the matrix may be singular, and NumPy then raises an error."""
-    dtype, shape = kind_of(node), np.shape(node.value)
-    if dtype.kind != "f" or len(a.shape) != 2 or len(b.shape) != 2 or max(shape) > MOST_ROWS:
-        return None
-    if not np.all(np.isfinite(node.value)):
-        return None
-    z = low.make("solve", [as_dtype(low, x, dtype) for x in (a, b)], shape, dtype)
-    low.guard(reduced(low, "all", low.make("equal", [z, z], shape, bool), (0, 1), ()), "truth", True)
-    return z
-
-
-@PRODUCT_RULES(det)
-def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    (a,), dtype = args, kind_of(node)
-    if dtype.kind != "f" or a.dtype != dtype or len(a.shape) != 2 or a.shape[0] > MOST_ROWS:
-        return None
-    return low.make("det", [a], (), dtype)

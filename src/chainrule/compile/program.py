@@ -29,7 +29,7 @@ from chainrule.compile.schedule import Kernel, ProgramStep, needed, schedule
 from chainrule.compile.signatures import Entry, Parameter
 from chainrule.compile.steps import STEPS
 from chainrule.compile.threads import shared
-from chainrule.compile.values import SMALL, Value, cost, has_loops, size_of
+from chainrule.compile.values import SMALL, Value, calls_blas, cost, has_loops, size_of
 from chainrule.compile.verified import verify
 from chainrule.forks import imported
 
@@ -42,6 +42,7 @@ HEAD = """import math
 
 import numpy as np
 
+from chainrule.compile import linear as la
 from chainrule.compile.blas import all_threads, one_thread
 from chainrule.compile.failures import OtherInputs
 from chainrule.compile.runtime import body, dense, kernel, program, read, scratch, vm, written
@@ -74,7 +75,7 @@ class Program:
     parameters : of the main function, if native: where its inputs, results and buffers come from.
     lifetimes : of its buffers.
     overwritten : the donated inputs that hold results afterwards.
-    work : roughly how many numbers it computes.
+    work : roughly how many numbers it computes, besides what BLAS does.
     """
 
     name: str
@@ -128,7 +129,7 @@ def write_program(
     so that a run that takes another path stops before anything is overwritten.
     """
     steps, values = schedule(outputs), needed(outputs)
-    work = sum(map(cost, values))
+    work = sum(cost(v) for v in values if not calls_blas(v))
     if native is None:
         native = _is_native(steps, values, work)
     checked = 0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value
+from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, tail_of
 from chainrule.errors import CompilerError
 
 __all__ = ["require_fitting"]
@@ -113,11 +113,33 @@ def _concatenate(value: Value, *operands: Shape) -> bool:
 
 
 def _solve(value: Value, a: Shape, b: Shape) -> bool:
-    return len(a) == len(b) == 2 and a == (b[0], b[0]) and value.shape == b
+    return len(a) > 1 and a == (*b[:-2], b[-2], b[-2]) and value.shape == b
 
 
 def _det(value: Value, a: Shape) -> bool:
-    return len(a) == 2 and a[0] == a[1] and value.shape == ()
+    return len(a) > 1 and a[-1] == a[-2] and value.shape == a[:-2]
+
+
+def _cholesky(value: Value, a: Shape) -> bool:
+    return len(a) > 1 and a[-1] == a[-2] and value.shape == a
+
+
+def _factors(value: Value, a: Shape) -> bool:
+    return len(a) > 1 and a[-1] == a[-2] and value.shape == _with_tail(value, a)
+
+
+def _solved(value: Value, a: Shape, b: Shape) -> bool:
+    return a == _with_tail(value, (*b[:-2], b[-2], b[-2])) and value.shape == b
+
+
+def _of_factors(value: Value, a: Shape) -> bool:
+    n = a[-1]
+    return a == _with_tail(value, (*a[:-2], n, n)) and value.shape == a[:-2]
+
+
+def _with_tail(value: Value, a: Shape) -> Shape:
+    """The shape of square matrices with their factors and pivots."""
+    return (*a[:-2], a[-2] + tail_of(value.dtype), a[-1])
 
 
 FITS: dict[str, Callable[..., bool]] = {
@@ -134,6 +156,12 @@ FITS: dict[str, Callable[..., bool]] = {
     "concatenate": _concatenate,
     "solve": _solve,
     "det": _det,
+    "cholesky": _cholesky,
+    "factors": _factors,
+    "solved": _solved,
+    "solved_by_triangle": _solve,
+    "sign_of_factors": _of_factors,
+    "logarithm_of_factors": _of_factors,
     **dict.fromkeys(REDUCTIONS - {"pick"}, _reduction),
 }
 """For each operation, whether its value fits operands of these shapes."""

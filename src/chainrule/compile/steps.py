@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from chainrule.compile.blas import WORTH_THREADS, is_worth_threads
-from chainrule.compile.elimination import write_determinant, write_solution
+from chainrule.compile.blas import WORTH_THREADS
 from chainrule.compile.failures import CallFailed
-from chainrule.compile.loop_nests import nested, of_pieces, over_pieces
+from chainrule.compile.linear_steps import LINEAR_STEPS
+from chainrule.compile.loop_nests import of_pieces, over_pieces
 from chainrule.compile.loop_writer import write_loop
 from chainrule.compile.loops import (
     ALL,
     ArrayEntry,
-    Assign,
     Constant,
     Do,
     Increase,
     LoopExpression,
     LoopFunction,
-    Method,
     Name,
-    Return,
     Several,
     Slice,
     Statement,
-    Store,
     call,
 )
 from chainrule.compile.names import identifier
@@ -115,72 +110,6 @@ def _plain(to: ProgramWriter, value: Value) -> LoopExpression:
     return call(dtype_name(value), to.value(value))
 
 
-def _matmul(to: ProgramWriter, value: Value) -> None:
-    if to.native:
-        _product_in_loops(to, value)
-        return
-    x, (turned_x, _) = value.args[0], value.params["turned"]
-    factors = zip(value.args, value.params["turned"], strict=True)
-    left, right = (_turned(to.value(a), a) if turned else to.value(a) for a, turned in factors)
-    if not value.shape:
-        to.put(value, call(dtype_name(value), call("np.dot", left, right)))
-        return
-    to.allocate(value)
-    inner = x.shape[-2 if turned_x and len(x.shape) > 1 else -1]
-    if len(value.shape) <= 2 or len(x.shape) == 1:
-        rows = size_of(x) // inner
-        columns = size_of(value) // rows
-    else:
-        rows, columns = x.shape[-1 if turned_x else -2], 1
-    to.threads(is_worth_threads(rows, inner, columns))
-    to.body.append(Do(call("np.matmul", left, right, out=to.named(value))))
-
-
-def _product_in_loops(to: ProgramWriter, value: Value) -> None:
-    """A matrix product as loops."""
-    x, y = value.args
-    form = "matmul", value.params["turned"], x.shape, y.shape, value.dtype
-    function = to.function(form, value, lambda name: _product(value, name))
-    if value.shape:
-        to.allocate(value)
-        to.body.append(Do(call(function, to.value(x), to.value(y), to.named(value))))
-    else:
-        to.put(value, call(function, to.value(x), to.value(y)))
-
-
-def _product(value: Value, name: str) -> LoopFunction:
-    """The function of a product. Its innermost loop is over neighbours: columns of y, or else the summed axis."""
-    x, y = value.args
-    turned_x, turned_y = value.params["turned"]
-    i, j, k = map(Name, "ijk")
-    lengths = {i: 0 if len(x.shape) == 1 else x.shape[1 if turned_x else 0]}
-    lengths[k] = x.shape[-1] if len(x.shape) == 1 else x.shape[0 if turned_x else 1]
-    lengths[j] = 0 if len(y.shape) == 1 else y.shape[0 if turned_y else 1]
-    at_x = (k,) if not lengths[i] else (k, i) if turned_x else (i, k)
-    at_y = (k,) if not lengths[j] else (j, k) if turned_y else (k, j)
-    place = tuple(index for index in (i, j) if lengths[index])
-    product, zero = ArrayEntry(Name("x"), at_x) * ArrayEntry(Name("y"), at_y), call(dtype_name(value), 0)
-    z = ArrayEntry(Name("z"), place)
-
-    def over(*indices: Name) -> list[tuple[str, int, int]]:
-        return [(index.text, 0, lengths[index]) for index in indices]
-
-    if lengths[j] and not turned_y:
-        along, around = j, place[:-1]
-    elif turned_x and not lengths[j]:
-        along, around = i, ()
-    else:
-        along, around = k, place
-    if along == k:
-        total = Name("total")
-        body: list[Statement] = [Assign(("total",), zero), *nested(over(k), [Increase(total, product)])]
-        body = nested(over(*around), [*body, Store(z, total) if place else Return((total,))])
-    else:
-        body = [*nested(over(along), [Store(z, zero)]), *nested(over(k, along), [Increase(z, product)])]
-        body = nested(over(*around), body)
-    return LoopFunction(name, ("x", "y", *(["z"] if place else [])), tuple(body))
-
-
 def _windows(to: ProgramWriter, value: Value) -> None:
     """Columns and pooling: a function with loops of its own."""
     name = to.name_of.free(f"{to.title}_{to.name_of(value)}")
@@ -201,29 +130,6 @@ def _windows(to: ProgramWriter, value: Value) -> None:
     to.body.append(Do(call("shared", Name(name), rows, 1, 0, *arguments) if shares else call(name, *arguments)))
 
 
-def _solve(to: ProgramWriter, value: Value) -> None:
-    to.allocate(value)
-    to.body.append(Do(_eliminating(to, value, write_solution, to.named(value))))
-
-
-def _det(to: ProgramWriter, value: Value) -> None:
-    to.put(value, _eliminating(to, value, write_determinant))
-
-
-def _eliminating(to: ProgramWriter, value: Value, write: Callable[[Value, str], LoopFunction], *out: Name) -> Any:
-    """A call of a function that needs memory for a copy of its first operand."""
-    a = value.args[0]
-
-    def written(name: str) -> LoopFunction:
-        function = write(value, name)
-        return replace(function, takes=()) if to.native else function
-
-    form = value.op, tuple((v.shape, v.dtype) for v in value.args)
-    function = to.function(form, value, written)
-    own = [to.scratch("u", a.dtype, a.shape)] if to.native else []
-    return call(function, *map(to.value, value.args), *out, *own)
-
-
 STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "reshape": _nothing,
     "slice": _slice,
@@ -232,11 +138,9 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "increase": _increase,
     "concatenate": _concatenate,
     "call": _call,
-    "matmul": _matmul,
     "loop": lambda to, value: write_loop(to, value, STEPS),
     "loop_result": _nothing,
-    "solve": _solve,
-    "det": _det,
+    **LINEAR_STEPS,
     **dict.fromkeys(WINDOWS, _windows),
 }
 """The writers of steps outside of kernels."""
@@ -270,10 +174,6 @@ def _part(part: Any) -> Any:
     if isinstance(part, slice):
         return Slice(*(None if end is None else Constant(int(end)) for end in (part.start, part.stop, part.step)))
     return None if part is None else Constant(int(part))
-
-
-def _turned(x: LoopExpression, value: Value) -> LoopExpression:
-    return Method(x, "T") if len(value.shape) == 2 else Method(x, "swapaxes", (Constant(-1), Constant(-2)))
 
 
 def _bound(block: Any, params: dict[str, Any]) -> Callable[..., Any]:

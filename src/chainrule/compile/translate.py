@@ -103,7 +103,10 @@ class Translator:
     Attributes
     ----------
     apart : the functions that are not inlined: LLVM's time grows faster than the length of a function.
+    calls_blas : whether a function has been translated that calls BLAS or LAPACK.
     """
+
+    calls_blas = False
 
     def __init__(self, module: ir.Module, scope: Mapping[str, Any]):
         self.module, self.scope = module, scope

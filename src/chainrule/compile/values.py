@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compile import fortran
+from chainrule.compile.blas import is_worth_threads
 from chainrule.node import Node
 
 __all__ = [
@@ -16,11 +18,16 @@ __all__ = [
     "VIEWS",
     "Value",
     "axes_of",
+    "calls_blas",
     "cost",
     "has_loops",
     "input_of",
+    "is_stack",
+    "product_is_worth_threads",
+    "product_lengths",
     "reads",
     "size_of",
+    "tail_of",
 ]
 
 SMALL = 40_000
@@ -92,9 +99,7 @@ def size_of(value: Value) -> int:
 def cost(value: Value) -> int:
     """Roughly how many numbers a step computes."""
     if value.op == "matmul":
-        x = value.args[0]
-        inner = x.shape[-2 if value.params["turned"][0] and len(x.shape) > 1 else -1]
-        return size_of(value) * inner
+        return size_of(value) * product_lengths(value)[1]
     if value.op == "loop":  # native by itself
         return 0
     if value.op in ("slice", "pick"):  # they read no more entries than they return
@@ -104,13 +109,44 @@ def cost(value: Value) -> int:
     return max([size_of(value), *(size_of(a) for a in value.args)])
 
 
+def is_stack(value: Value) -> bool:
+    """Whether a step has operands that are stacks of matrices."""
+    return max(len(a.shape) for a in value.args) > 2
+
+
+def product_lengths(value: Value) -> tuple[int, int, int]:
+    """The numbers of rows, of products that are summed, and of columns of a product, or of each in a stack."""
+    x, y = value.args
+    turned_x, turned_y = value.params["turned"]
+    rows = 1 if len(x.shape) == 1 else x.shape[-1 if turned_x else -2]
+    columns = 1 if len(y.shape) == 1 else y.shape[-2 if turned_y else -1]
+    return rows, x.shape[-2 if turned_x and len(x.shape) > 1 else -1], columns
+
+
+def product_is_worth_threads(value: Value) -> bool:
+    """Whether a product is worth several threads of BLAS, which multiplies stacks matrix by matrix."""
+    return is_worth_threads(*product_lengths(value))
+
+
+def calls_blas(value: Value) -> bool:
+    """Whether a step may be a call of BLAS from compiled code, to which it makes no difference who makes the call."""
+    return value.op == "matmul" and fortran.is_available() and not product_is_worth_threads(value)
+
+
+def tail_of(dtype: Any) -> int:
+    """How many more rows a matrix with its factors has: n pivots of 8 bytes, and a row that begins with a sign."""
+    return 8 // np.dtype(dtype).itemsize + 1
+
+
 def has_loops(value: Value, is_small: bool = False, small: int = SMALL) -> bool:
-    """Whether a step outside of kernels can be written as loops: they are as fast as NumPy, or the program is small."""
+    """Whether a step outside of kernels can be part of a native program, and be as fast there as NumPy."""
     if value.op == "call":
         return False
     if value.op != "matmul":
         return True
-    if max(len(a.shape) for a in (value, *value.args)) > 2:
+    if fortran.is_available():
+        return not product_is_worth_threads(value)
+    if is_stack(value):
         return False
     return is_small or min(len(a.shape) for a in value.args) == 1 or cost(value) <= small
 
