@@ -166,6 +166,19 @@ def test_what_numpy_refuses_is_refused_with_its_error(name):
         assert_same(compiled(a, b), expected, 0)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scipy_refuses_triangles_that_are_not_finite(value):
+    compiled = cr.compile(lambda a, b: cr.solve_triangular(a, b, lower=True))
+    a, b = matrices(20)
+    expected = run(compiled, a, b)
+    for k, at in ((0, (3, 17)), (1, (0, 0))):  # the part that is not read, too
+        given = [a.copy(), b.copy()]
+        given[k][at] = value
+        with pytest.raises(ValueError, match="infs or NaNs"):
+            compiled(*given)
+    np.testing.assert_array_equal(compiled(a, b), expected)
+
+
 def determinants(a):
     return np.linalg.det(a), *np.linalg.slogdet(a)
 

@@ -83,6 +83,11 @@ FIRES: dict[str, tuple[Any, ...]] = {
     "solve": (np.linalg.solve, S, M[:, :2]),
     "inv": (np.linalg.inv, S),
     "det": (np.linalg.det, S),
+    "logabsdet": (lambda s: np.linalg.slogdet(s).logabsdet, S),
+    "sign_of_det": (lambda s: np.linalg.slogdet(s).sign, S),
+    "of_values": (lambda s: cr.grad(lambda s: np.linalg.slogdet(s).logabsdet)(s), S),
+    "cholesky": (lambda s: np.linalg.cholesky(s @ s.T), S),
+    "triangular_solve": (lambda s, m: cr.solve_triangular(s + np.eye(2), m, lower=True), S, M[:, :2]),
     "numpy_number": (lambda x: cr.grad(lambda t: t * t * t)(x), 0.5),
 }
 """For each rule a function that needs it, and its arguments."""
@@ -128,12 +133,11 @@ REFUSES: list[tuple[str, tuple[Any, ...]]] = [
     ("getitem", (lambda m, labels: m[np.array([1, 0]), labels], M, LABELS)),
     ("getitem", (lambda m, labels: m[np.arange(2), labels], M, -LABELS)),
     ("add_at", (lambda m, labels: cr.grad(lambda m: np.sum(m[labels, labels] ** 2))(m), M, LABELS % 2)),
-    ("solve", (np.linalg.solve, np.eye(17), np.ones((17, 1)))),
     ("solve", (np.linalg.solve, np.full((2, 2), np.nan), np.ones((2, 1)))),
-    ("solve", (np.linalg.solve, np.stack([S, S]), np.ones((2, 2, 1)))),
-    ("inv", (np.linalg.inv, np.eye(17))),
-    ("det", (np.linalg.det, np.eye(17))),
-    ("det", (np.linalg.det, np.stack([S, S]))),
+    ("solve", (np.linalg.solve, S, np.ones((2, 2, 1)))),
+    ("inv", (np.linalg.inv, np.full((2, 2), np.nan))),
+    ("of_values", (lambda x: np.where(np.isin(x, np.unique(x)[:1]), x, 0.0), X)),
+    ("cholesky", (lambda s: np.linalg.cholesky(np.full((2, 2), np.nan) + s), S)),
     ("max_pool_transpose", (lambda x: cr.jacobian(lambda x: cr.max_pool2d(x, 2))(x), IMAGE)),
 ]
 """Functions that a rule leaves to NumPy."""

@@ -46,11 +46,13 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 def _is_diagonal(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
     """Whether a key selects the diagonals of square matrices, by the same arrays of indices 0, 1, … for both axes."""
-    *others, i, j = (None, None, *key)
-    if len(shape) < 2 or shape[-1] != shape[-2] or not all(isinstance(part, np.ndarray) for part in (i, j)):
+    if len(key) < 2 or len(shape) < 2 or shape[-1] != shape[-2]:
         return False
-    whole = all(part == slice(None) for part in others[2:])
-    return whole and all(np.array_equal(part, np.arange(shape[-1])) for part in (i, j))
+    *others, i, j = key
+    if not (isinstance(i, np.ndarray) and isinstance(j, np.ndarray)):
+        return False
+    whole = all(isinstance(part, slice) and part == slice(None) for part in others)
+    return whole and np.array_equal(i, np.arange(shape[-1])) and np.array_equal(j, i)
 
 
 def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:

@@ -116,6 +116,8 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     a, b = args
     if not fortran.is_available() or not _is_computed(node) or a.shape[:-2] != b.shape[:-2] or a.dtype != b.dtype:
         return None
+    for x in (a, b):  # SciPy refuses others, wherever they are
+        low.guard(_all(low, low.make("isfinite", [x], x.shape, bool)), "truth", True)
     lower = node.params["lower"]
     base, turned = untransposed(low, a)
     which = {"lower": bool(lower) != turned, "turned": turned, "unit_diagonal": bool(node.params["unit_diagonal"])}
