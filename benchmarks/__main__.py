@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import classifier, elementwise, hessian, networks, perceptron, programs, scores, small, startup
+from benchmarks import classifier, elementwise, hessian, loops, networks, perceptron, programs, scores, small, startup
 from benchmarks.peers import ask_for_torch_compile, versions
 
 WORKLOADS = {
@@ -23,6 +23,7 @@ WORKLOADS = {
     "networks": networks,
     "startup": startup,
     "programs": programs,
+    "loops": loops,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.answers import getitem_key, setitem_key
+from chainrule.answers import ANSWERS, getitem_key, setitem_key
 from chainrule.array import Array, value_of
 from chainrule.errors import BlockError, RecordingError
 from chainrule.libraries import NUMPY
@@ -22,7 +22,8 @@ __all__: list[str] = []
 
 
 def getitem(self: Array, key: Any) -> Any:
-    result = call(getitem_key, self, key)
+    # An integer needs none of the checks of `call`: x[i] is called most.
+    result = ANSWERS[getitem_key](self, key) if type(key) is int else call(getitem_key, self, key)
     # NumPy's x[..., 0] is not a number but a view without axes, which writes through.
     known = result._view is not None and result._view.steps is not None
     if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):

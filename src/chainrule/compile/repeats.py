@@ -31,6 +31,8 @@ CANDIDATES = 6
 INNER = 64
 """An inner loop of fewer steps is part of the body of the outer one."""
 REAL = frozenset(map(np.dtype, [np.float32, np.float64, np.bool_]))
+NUMBERS = frozenset([float, np.float32, np.float64, np.bool_])
+"""Types of numbers that may be part of a body."""
 
 
 # Where blocks repeat -------------------------------------------------------------------------------------------------
@@ -40,17 +42,20 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
     """A number for each node: equal for nodes that may be the same step of a body."""
     numbers: dict[Any, int] = {}
     params: dict[int, Any] = {}
+    alone: dict[Any, bool] = {}
     kinds = np.empty(len(nodes), np.int64)
     for i, node in enumerate(nodes):
         key: Any = i
-        if node.version is None and node.block.pure and node not in watched and not _is_for_itself(node.block):
-            value = node.value
-            kind = type(value)
-            if kind is float or (
-                isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < LARGE
-            ):
-                key = node.block, kind if kind is not np.ndarray else (value.dtype, value.shape), len(node.inputs)
-                if node.block is getitem:
+        block = node.block
+        is_alone = alone.get(block)
+        if is_alone is None:
+            is_alone = alone[block] = not block.pure or _is_for_itself(block)
+        if not is_alone and node.version is None and node not in watched:
+            kind = type(node.value)
+            form = kind if kind in NUMBERS else _form_in_body(node.value)
+            if form is not None:
+                key = block, form, len(node.inputs)
+                if block is getitem:
                     key = *key, *map(_masked, node.params["key"])
                 elif node.params:
                     about = params.get(id(node.params))
@@ -59,6 +64,13 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
                     key = *key, about
         kinds[i] = numbers.setdefault(key, i)
     return kinds
+
+
+def _form_in_body(value: Any) -> Any:
+    """The dtype and shape of a value that may be part of a body; None if it may not."""
+    if isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < LARGE:
+        return (value.dtype, value.shape) if type(value) is np.ndarray else type(value)
+    return None
 
 
 def _is_for_itself(block: Any) -> bool:
@@ -74,6 +86,8 @@ def _places(nodes: Sequence[Node]) -> np.ndarray:
 
 def _masked(part: Any) -> Any:
     """A part of a key; a number may differ from step to step."""
+    if type(part) is int:
+        return int
     if isinstance(part, slice):
         return slice, part.start, part.stop, part.step
     if isinstance(part, np.ndarray):

@@ -11,6 +11,7 @@ to that in row t + 1, and in the other direction from row t + 1 to row t.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -161,43 +162,52 @@ def _kind(x: Any) -> Any:
 
 
 class _Step:
-    """The body of a loop, ready to run on NumPy's arrays."""
+    """The body of a loop, ready to run on NumPy's arrays: a function that is written and compiled by Python."""
 
     def __init__(self, body: Body):
-        self.places: dict[Node, int] = {}
-        self.constants: list[Any] = []
+        self.scope: dict[str, Any] = {"xp": NUMPY_NAMESPACE}
+        self.names: dict[Node, str] = {}
         nodes = [x for part in body.inputs for x in part]
-        self.kinds = [type(x.value) if type(x.value) in PYTHON else None for x in nodes]
         for node in (*nodes, *body.graph.nodes):
-            self.places[node] = len(self.places)
-        self.count = len(self.places)
-        self.code = [
-            (self.places[node], node.block.forward, [self._place(x) for x in node.inputs], node.params)
-            for node in body.graph.nodes
-        ]
-        self.outputs = [self._place(x) for part in body.outputs for x in part]
+            self.names[node] = f"v{len(self.names)}"
+        lines = [f"def step({', '.join(self.names[x] for x in nodes)}):"]
+        lines += [f"    {name} = {name}.item() if hasattr({name}, 'item') else {name}" for name in self._python(nodes)]
+        for node in body.graph.nodes:
+            taken = ", ".join(["xp", *map(self._name, node.inputs)])
+            lines.append(f"    {self.names[node]} = {self._known(_rule(node))}({taken})")
+        lines.append(f"    return [{', '.join(self._name(x) for part in body.outputs for x in part)}]")
+        exec("\n".join(lines), self.scope)
 
-    def _place(self, x: Any) -> int:
-        if type(x) is Node and x in self.places:
-            return self.places[x]
-        self.constants.append(value_of_operand(x))
-        return self.count + len(self.constants) - 1
+    def _python(self, nodes: Sequence[Node]) -> list[str]:
+        """The names of the inputs that are Python's numbers."""
+        return [self.names[x] for x in nodes if type(x.value) in PYTHON]
+
+    def _known(self, x: Any) -> str:
+        name = f"c{len(self.scope)}"
+        self.scope[name] = x
+        return name
+
+    def _name(self, x: Any) -> str:
+        return self.names[x] if type(x) is Node and x in self.names else self._known(value_of_operand(x))
 
     def __call__(self, *given: Sequence[Any]) -> list[Any]:
-        values = [x for part in given for x in part]
-        values = [
-            x if kind is None else x.item() if hasattr(x, "item") else x
-            for x, kind in zip(values, self.kinds, strict=True)
-        ]
-        values += [None] * (self.count - len(values))
-        values += self.constants
-        for place, forward, operands, params in self.code:
-            taken = [values[i] for i in operands]
-            try:
-                values[place] = forward(NUMPY_NAMESPACE, *taken, **params)
-            except (ZeroDivisionError, OverflowError):  # Python's numbers raise where NumPy's are infinite
-                values[place] = forward(NUMPY_NAMESPACE, *map(numpys, taken), **params)
-        return [values[i] for i in self.outputs]
+        made: list[Any] = self.scope["step"](*(x for part in given for x in part))
+        return made
+
+
+def _rule(node: Node) -> Callable[..., Any]:
+    """The forward rule of a step with its parameters. Python's numbers raise where NumPy's are infinite."""
+    forward = functools.partial(node.block.forward, **node.params) if node.params else node.block.forward
+    if not all(type(value_of_operand(x)) in PYTHON for x in node.inputs):
+        return forward
+
+    def of_numbers(xp: Any, *taken: Any) -> Any:
+        try:
+            return forward(xp, *taken)
+        except (ZeroDivisionError, OverflowError):
+            return forward(xp, *map(numpys, taken))
+
+    return of_numbers
 
 
 # Blocks --------------------------------------------------------------------------------------------------------------

@@ -67,7 +67,9 @@ def _without_values_of_numpys(nodes: Sequence[Node]) -> tuple[list[Node], dict[N
     Which steps have such digits differs from round to round, and from run to run.
     """
     new: dict[Node, Node] = {}
-    found = []
+    found: list[Node] = []
+    if not any(node.block is alias for node in nodes):
+        return list(nodes), new
     for node in nodes:
         operands = tuple([new.get(x, x) if type(x) is Node else x for x in node.inputs])
         if node.block is alias and _is_of_one_kind(node.value, operands[0].value):

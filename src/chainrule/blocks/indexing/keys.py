@@ -4,6 +4,7 @@ An index may hold slices, integers, `...`, `None`, and arrays of integers or boo
 """
 
 import math
+import operator
 from functools import partial
 from typing import Any
 
@@ -96,7 +97,7 @@ _AT_THE_OPERAND = (Slot(0),)
 def read(x, key):
     """x[key]."""
     if type(key) is int and (ndim := x.ndim):  # by far the most frequent case
-        return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))})
+        return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))}, operator.itemgetter(key))
     if type(key) is Array and x.ndim == 1 and key.dtype.kind in "iu":
         return record(getitem, (x, key), {"key": _AT_THE_OPERAND})
     key = full_key(key, x.shape)
