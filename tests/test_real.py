@@ -9,23 +9,14 @@ from benchmarks.real import PROGRAMS, derivatives, differences, load
 
 import chainrule as cr
 
-SLOW = {
-    *("burgers", "cavity", "euler_tube", "fdtd", "heat_implicit", "heston", "hodgkin_huxley", "lattice_boltzmann"),
-    *("molecular_dynamics", "nbody", "power_flow", "shallow_water", "bilateral_filter", "photovoltaics", "vincenty"),
-    *("kalman", "orbits"),
-    *(
-        "principal_components",
-        "thin_film",
-        "gray_scott",
-        "traffic",
-        "lqr",
-        "climate",
-        "topology",
-        "mixture",
-        "kalman",
-        "orbits",
-    ),
-}
+SLOW = set(
+    """
+    asian_option bilateral_filter burgers cavity climate edges equalizer euler_tube fdtd gray_scott
+    heat_implicit heated_plate heston hodgkin_huxley kalman lattice_boltzmann lqr mixture molecular_dynamics
+    motor_control nbody orbits photovoltaics power_flow principal_components quantum_well registration
+    shallow_water solitons thin_film topology traffic vincenty
+    """.split()
+)
 """Programs that take long to compile: `python -m benchmarks.real` compiles them too."""
 
 
