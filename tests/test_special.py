@@ -182,7 +182,6 @@ def test_second_derivative_of_log_gamma_by_reflection():
     [
         (lambda x: special.jv(x, 1.0), "with respect to v has no closed form"),
         (lambda x: special.pdtr(x + 0.5, 1.0), "it is an integer"),
-        (lambda x: special.stdtr(x, 1.0), "incomplete beta function by its parameters"),
         (lambda x: special.polygamma(x, 1.0), "give it as a plain number"),
         (lambda x: special.factorial(x, exact=True), "gives integers"),
         (lambda x: special.nctdtr(1.0, 1.0, x), "has no block"),

@@ -35,5 +35,6 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(
         ["gammaincinv", "gammainccinv", "chdtri", "pdtrik"], "the second derivative by a of a large a, near its zero"
     ),
+    "betaincc": "the second derivative by a where x is 10⁻⁹ before 1: 10⁻⁹ of its terms",
     **dict.fromkeys(["eval_legendre", "eval_chebyc", "lpmv"], NEAR_ZERO),
 }

@@ -17,7 +17,6 @@ SHAPES = {
     "halfnorm": (), "truncnorm": (-0.7, 2.4), "skewnorm": (1.4,),
 }  # fmt: skip
 PLACES = {"uniform": X / 5, "beta": X / 4, "weibull_max": -X, "pareto": 1 + X}
-BY_SHAPES_UNKNOWN = {"beta", "t", "f"}
 
 
 def _calls() -> dict[str, Call]:
@@ -29,25 +28,13 @@ def _calls() -> dict[str, Call]:
             def f(x, loc, scale, *shapes, name=name, method=method):
                 return getattr(getattr(scipy.stats, name), method)(x, *shapes, loc=loc, scale=scale)
 
-            free = shapes if method.endswith("pdf") or name not in BY_SHAPES_UNKNOWN else ()
-            fixed = () if free else shapes
-            calls[f"{name}.{method}"] = Call(
-                lambda x, loc, scale, *free, f=f, fixed=fixed: f(x, loc, scale, *free, *fixed),
-                (x * SCALE + LOC, LOC, SCALE, *free),
-                rtol=3e-7,
-            )
+            calls[f"{name}.{method}"] = Call(f, (x * SCALE + LOC, LOC, SCALE, *shapes), rtol=3e-7)
         for method in "ppf isf".split():
 
             def g(q, loc, scale, *shapes, name=name, method=method):
                 return getattr(getattr(stats, name), method)(q, *shapes, loc, scale)
 
-            free = () if name in BY_SHAPES_UNKNOWN else shapes
-            fixed = () if free else shapes
-            calls[f"{name}.{method}"] = Call(
-                lambda q, loc, scale, *free, g=g, fixed=fixed: g(q, loc, scale, *free, *fixed),
-                (Q, LOC, SCALE, *free),
-                rtol=1e-6,
-            )
+            calls[f"{name}.{method}"] = Call(g, (Q, LOC, SCALE, *shapes), rtol=1e-6)
         if name != "skewnorm":
             calls[f"{name}.entropy"] = Call(
                 lambda scale, *shapes, name=name: getattr(stats, name).entropy(*shapes, scale=scale), (1.3, *shapes)
@@ -79,7 +66,7 @@ CALLS = {
     "bernoulli": Call(lambda p: stats.bernoulli.pmf(K, p) * 2 + stats.bernoulli.cdf(K, p), (0.3,)),
     "bernoulli.entropy": Call(lambda p: stats.bernoulli.entropy(p), (0.3,)),
     "nbinom": Call(lambda n, p: stats.nbinom.logpmf(K, n, p), (2.4, 0.3)),
-    "nbinom.cdf": Call(lambda p: stats.nbinom.cdf(K, 2.4, p) + stats.nbinom.sf(K, 2.4, p) ** 2, (0.3,)),
+    "nbinom.cdf": Call(lambda n, p: stats.nbinom.cdf(K, n, p) + stats.nbinom.sf(K, n, p) ** 2, (2.4, 0.3)),
     "geom": Call(lambda p: stats.geom.logpmf(K + 1, p), (0.3,)),
     "geom.cdf": Call(lambda p: stats.geom.cdf(K + 1, p) + stats.geom.logsf(K + 1, p), (0.3,)),
     "geom.entropy": Call(lambda p: stats.geom.entropy(p), (0.3,)),

@@ -6,6 +6,7 @@ few that are not there name their source.
 
 from chainrule.blocks.special import (
     bessel,
+    beta_functions,
     distributions,
     elliptic,
     error_functions,
@@ -18,6 +19,7 @@ from chainrule.blocks.special import (
 
 __all__ = [
     "bessel",
+    "beta_functions",
     "distributions",
     "elliptic",
     "error_functions",

@@ -12,9 +12,9 @@ import numpy as np
 from chainrule.array import value_of
 from chainrule.block import Elementwise, answers, singular
 from chainrule.blocks.special.bessel import ive
+from chainrule.blocks.special.beta_functions import beta_density, beta_moment
 from chainrule.blocks.special.error_functions import ndtri
 from chainrule.blocks.special.gamma_functions import (
-    beta_density,
     betaln,
     gamma_density,
     gamma_quantile_by_a,
@@ -24,12 +24,6 @@ from chainrule.blocks.special.information import boxcox
 from chainrule.blocks.special.table import chance, special_function, symbol, through, unknown, whole, whole_part
 from chainrule.domains import above_one, between, exactly, example, normal, positive
 from chainrule.forks import imported
-
-_INTEGRAL = "needs that of the incomplete beta function by its parameters, which has no closed form"
-
-
-def _of_beta(function, *operands):
-    return [unknown(function, operand, _INTEGRAL) for operand in operands]
 
 
 def _log_boxcox(xp, z, x, lmbda):
@@ -151,18 +145,78 @@ def _t_density(xp, df, t):
     return xp.exp(-0.5 * (df + 1) * xp.log1p(t * t / df) - betaln(0.5 * df, 0.5) - 0.5 * xp.log(df))
 
 
+@singular
+def _t_quantile_by_df(xp, df, t):
+    """∂t/∂df of stdtr(df, t) = p: the tail beyond |t| is ½ I_w(df/2, ½) of w = df / (df + t²); 0 at t = 0."""
+    ends = (t == 0) | ~xp.isfinite(t)
+    t = xp.where(ends, 1.0, t)
+    total = df + t * t
+    return xp.where(ends, 0.0, 0.5 * (t - beta_moment(0.5 * df, 0.5, df / total, t * t / total) * total * total / (2 * t)) / df)
+
+
 def _f_density(xp, n, d, x):
     """I_w(n/2, d/2) of w = n x / (d + n x), by x."""
     total = d + n * x
     return beta_density(xp, 0.5 * n, 0.5 * d, n * x / total, d / total) * n * d / (total * total)
 
 
-stdtr = special_function("stdtr", *_of_beta("stdtr", "df"), lambda xp, z, df, t: _t_density(xp, df, t), example=example(exactly(3), normal(2, 3)))
-stdtrit = special_function("stdtrit", *_of_beta("stdtrit", "df"), singular(lambda xp, t, df, p: 1 / _t_density(xp, df, t)), example=example(exactly(3), chance(2, 3)))
-_degrees = example(exactly(3), exactly(4), positive(2, 3))
-fdtr = special_function("fdtr", *_of_beta("fdtr", "dfn", "dfd"), lambda xp, z, n, d, x: _f_density(xp, n, d, x), example=_degrees)
-fdtrc = special_function("fdtrc", *_of_beta("fdtrc", "dfn", "dfd"), lambda xp, z, n, d, x: -_f_density(xp, n, d, x), example=_degrees)
-fdtri = special_function("fdtri", *_of_beta("fdtri", "dfn", "dfd"), singular(lambda xp, x, n, d, p: 1 / _f_density(xp, n, d, x)), example=example(exactly(3), exactly(4), chance(2, 3)))
+@singular
+def _f_quantile_by_dfn(xp, n, d, x):
+    """∂x/∂n of I_w(n/2, d/2) = p; 0 at x = 0, where p is 0."""
+    ends = (x == 0) | ~xp.isfinite(x)
+    x = xp.where(ends, 1.0, x)
+    total = d + n * x
+    return xp.where(ends, 0.0, (beta_moment(0.5 * n, 0.5 * d, n * x / total, d / total) * total * total / (2 * d) - x) / n)
+
+
+@singular
+def _f_quantile_by_dfd(xp, n, d, x):
+    ends = (x == 0) | ~xp.isfinite(x)
+    x = xp.where(ends, 1.0, x)
+    total = d + n * x
+    return xp.where(ends, 0.0, (x - beta_moment(0.5 * d, 0.5 * n, d / total, n * x / total) * total * total / (2 * n)) / d)
+
+
+@singular
+def _times(xp, density, slope):
+    """−density ∂x/∂a: by a, where the quantile moves with a; 0 where the density is."""
+    return xp.where(density == 0, 0.0, -density * slope)
+
+
+_degrees = example(positive(2, 3), positive(2, 3), positive(2, 3))
+stdtr = special_function(
+    "stdtr",
+    lambda xp, z, df, t: _times(xp, _t_density(xp, df, t), _t_quantile_by_df(xp, df, t)),
+    lambda xp, z, df, t: _t_density(xp, df, t),
+    example=example(positive(2, 3), normal(2, 3)),
+)
+stdtrit = special_function(
+    "stdtrit",
+    lambda xp, t, df, p: _t_quantile_by_df(xp, df, t),
+    singular(lambda xp, t, df, p: 1 / _t_density(xp, df, t)),
+    example=example(positive(2, 3), chance(2, 3)),
+)
+fdtr = special_function(
+    "fdtr",
+    lambda xp, z, n, d, x: _times(xp, _f_density(xp, n, d, x), _f_quantile_by_dfn(xp, n, d, x)),
+    lambda xp, z, n, d, x: _times(xp, _f_density(xp, n, d, x), _f_quantile_by_dfd(xp, n, d, x)),
+    lambda xp, z, n, d, x: _f_density(xp, n, d, x),
+    example=_degrees,
+)
+fdtrc = special_function(
+    "fdtrc",
+    lambda xp, z, n, d, x: -_times(xp, _f_density(xp, n, d, x), _f_quantile_by_dfn(xp, n, d, x)),
+    lambda xp, z, n, d, x: -_times(xp, _f_density(xp, n, d, x), _f_quantile_by_dfd(xp, n, d, x)),
+    lambda xp, z, n, d, x: -_f_density(xp, n, d, x),
+    example=_degrees,
+)
+fdtri = special_function(
+    "fdtri",
+    lambda xp, x, n, d, p: _f_quantile_by_dfn(xp, n, d, x),
+    lambda xp, x, n, d, p: _f_quantile_by_dfd(xp, n, d, x),
+    singular(lambda xp, x, n, d, p: 1 / _f_density(xp, n, d, x)),
+    example=example(positive(2, 3), positive(2, 3), chance(2, 3)),
+)
 
 # Non-central χ² (N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous univariate distributions, volume 2, chapter 29) -
 

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.block import Elementwise, answers, elementwise, singular
 from chainrule.blocks.special.information import xlogy
 from chainrule.blocks.special.table import chance, hidden, near_zero, special_function, symbol, through, unknown
-from chainrule.domains import above_one, exactly, example, inside, positive
+from chainrule.domains import above_one, example, inside, positive
 from chainrule.libraries import is_complex, special_functions_of
 
 BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330]
@@ -350,19 +350,6 @@ def gamma_quantile_by_a(xp, a, x):
     return xp.where(x == 0, 0.0, x / a * gamma_moment(a, xp.where(x == 0, 1.0, x)))
 
 
-def beta_density(xp, a, b, x, rest=None):
-    """∂I_x(a, b)/∂x = x^(a−1) (1−x)^(b−1) / B(a, b), 8.17.2. `rest` is 1 − x, where that has more digits."""
-    rest = 1 - x if rest is None else rest
-    large = (a > 10) & (b > 10) & (x > 0) & (rest > 0)
-    c, d, y, y1 = (xp.where(large, t, default) for t, default in ((a, 11.0), (b, 11.0), (x, 0.5), (rest, 0.5)))
-    n = c + d
-    exponent = c * excess(xp, n * y, c) + d * excess(xp, n * y1, d) + stirling(xp, c) + stirling(xp, d) - stirling(xp, n)
-    together = xp.sqrt(c * d / (2 * math.pi * n)) * xp.exp(-exponent) / (y * y1)
-    c, d = xp.where(large, 1.0, a), xp.where(large, 1.0, b)
-    apart = xp.exp(xlogy(c - 1, xp.where(large, 0.5, x)) + xlogy(d - 1, xp.where(large, 0.5, rest)) - betaln(c, d))
-    return xp.where(large, together, apart)
-
-
 _of_shape = example(positive(2, 3), positive(2, 3))
 _inverse_of_shape = example(positive(2, 3), chance(2, 3))
 gammainc = special_function("gammainc", lambda xp, z, a, x: gammainc_by_a(xp, a, x), lambda xp, z, a, x: gamma_density(xp, a, x), notation=symbol("P"), example=_of_shape)
@@ -379,12 +366,6 @@ gammainccinv = special_function(
     singular(lambda xp, z, a, q: -1 / gamma_density(xp, a, z)),
     notation=symbol("Q⁻¹"), example=_inverse_of_shape,
 )
-_of_shapes = example(exactly(2), exactly(3), chance(2, 3))
-betainc = special_function("betainc", unknown("betainc", "a"), unknown("betainc", "b"), lambda xp, z, a, b, x: beta_density(xp, a, b, x), notation=symbol("I"), example=_of_shapes)
-betaincc = special_function("betaincc", unknown("betaincc", "a"), unknown("betaincc", "b"), lambda xp, z, a, b, x: -beta_density(xp, a, b, x), example=_of_shapes)
-betaincinv = special_function("betaincinv", unknown("betaincinv", "a"), unknown("betaincinv", "b"), singular(lambda xp, z, a, b, p: 1 / beta_density(xp, a, b, z)), notation=symbol("I⁻¹"), example=_of_shapes)
-betainccinv = special_function("betainccinv", unknown("betainccinv", "a"), unknown("betainccinv", "b"), singular(lambda xp, z, a, b, p: -1 / beta_density(xp, a, b, z)), example=_of_shapes)
-
 # fmt: on
 
 special_function("gammasgn", differentiable=False)
