@@ -47,6 +47,7 @@ __all__ = [
     "joined",
     "node_of",
     "read",
+    "read_by_error",
     "value_of",
 ]
 
@@ -65,6 +66,19 @@ def read(node: Node, how: str = "value") -> Any:
         if assumed is not None:
             return assumed
     return node.value
+
+
+def read_by_error(*operands: Any) -> None:
+    """Tell whoever watches that an error depends on the values of operands: the code may catch it and go on."""
+    if WATCHER.get() is None:
+        return
+    for x in operands:
+        if type(x) is Array:
+            read(x._node, "error")
+        elif type(x) is tuple or type(x) is list:
+            read_by_error(*x)
+        elif type(x) is dict:
+            read_by_error(*x.values())
 
 
 class Array(Methods, metaclass=ArrayClass):

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS, full_name, recorded_constant, under_another_value
-from chainrule.array import Array
+from chainrule.array import WATCHER, Array, read_by_error
 from chainrule.errors import BlockError
 from chainrule.libraries import NUMPY, PYTHON, dtype_of
 from chainrule.node import at_line, now
-from chainrule.step import explained
+from chainrule.step import explained, raises_no_error
 from chainrule.views import is_entry
 
 __all__ = ["HAVE_DTYPE", "NotNumPy", "answered", "plain"]
@@ -58,9 +58,12 @@ def answered(
     try:
         value = run(*plain_args, **plain_kwargs)
     except Exception as error:
+        read_by_error(args, kwargs)
         raise explained(error, _name(what), plain_args) from error
     if _has_no_entries(args):
         return _constants(value)
+    if WATCHER.get() is not None:
+        raises_no_error((args, kwargs))
     start = now()
     answering = _ANSWERING.set(True)
     try:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from chainrule.answers import block_in_numpy, in_another_library
-from chainrule.array import WATCHER, Array, constant
+from chainrule.array import WATCHER, Array, constant, read_by_error
 from chainrule.caught import is_caught
 from chainrule.errors import BlockError, ChainruleError, NoAnswer, RecordingError, Unreachable, asking_others
 from chainrule.layout import copied_as_it_lies, is_contiguous
@@ -39,6 +39,7 @@ __all__ = [
     "is_immutable",
     "not_covered",
     "owned",
+    "raises_no_error",
     "read_only",
     "record",
     "record_write",
@@ -109,8 +110,10 @@ def record(
                     with np.errstate(all=None if refused is None else "ignore"):
                         value = run(*map(numpys, values)).item()
         except ChainruleError:
+            read_by_error(*operands)
             raise
         except Exception as error:
+            read_by_error(*operands)
             raise explained(error, f"block {block.name}", values) from error
     if type(value) not in _ONE_ARRAY:
         if isinstance(value, (tuple, list, dict)) and hasattr(block, "several"):
@@ -121,11 +124,22 @@ def record(
     result._unsure = unsure
     if block.view and type(operands[0]) is Array:
         _make_a_view(result, operands, known_to_be_numpys=xp is not None)
-    if value.__class__ is float and WATCHER.get() is not None and is_caught():
-        bool(np.isfinite(result))  # the error is another path
+    if WATCHER.get() is not None:
+        if value.__class__ is float and is_caught() and not bool(np.isfinite(result)):  # the error is another path
+            read_by_error(*operands)
+        raises_no_error(operands)
     if refused is not None:
         raise refused
     return result
+
+
+def raises_no_error(operands: Any) -> None:
+    """Tell whoever watches that a step has raised no error of floating point, where NumPy raises them and code asks."""
+    if not _RAISING.isdisjoint(np.geterr().values()) and is_caught():
+        read_by_error(operands)
+
+
+_RAISING = frozenset(["raise", "call"])
 
 
 def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: bool) -> None:

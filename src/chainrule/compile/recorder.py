@@ -46,7 +46,8 @@ class Guard(NamedTuple):
     Attributes
     ----------
     node : the value.
-    how : what was read: its "truth", the "integer" that it is, or the whole "value".
+    how : what was read: its "truth", the "integer" that it is, the whole "value", or that by an "error" which it leads
+        to, and which the code may have caught.
     outcome : the result of that read.
     """
 
@@ -213,6 +214,8 @@ class _Watcher(Rolls):
         self.rolls = rolls
 
     def __call__(self, node: Node, how: str) -> None:
+        if how == "integer" and not np.isfinite(node.value):
+            how = "error"
         if (node, how) not in self.seen and (node, "value") not in self.seen:
             self.seen[node, how] = Guard(node, how, found(node.value, how))
 

@@ -120,6 +120,8 @@ def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
 
     Raises Differs, with the step, if they differ although all earlier guards had equal outcomes.
     """
+    if _errors(one) != _errors(other):  # the code caught one that values led to, before any other guard maybe
+        return False
     for a, b in zip(one, other, strict=False):
         if a.what != b.what:
             raise Differs(b)
@@ -128,6 +130,10 @@ def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
     if len(one) != len(other):
         raise Differs(max(one, other, key=len)[min(len(one), len(other))])
     return True
+
+
+def _errors(steps: Sequence[Told]) -> list[Any]:
+    return [(step.what, step.outcome) for step in steps if step.what[:2] == ("guard", "error")]
 
 
 class Differs(Exception):

@@ -217,6 +217,6 @@ def _as_found(how: str, found: Any, value: Any) -> bool:
     if how == "truth":
         return bool(value) is found
     if how == "integer":
-        return int(value) == found
+        return bool(np.isfinite(value)) and int(value) == found
     value = np.asarray(value)
     return np.array_equal(value, found, equal_nan=value.dtype.kind in "fc")

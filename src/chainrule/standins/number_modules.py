@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array
+from chainrule.array import WATCHER, Array, read_by_error
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
@@ -144,6 +144,13 @@ _OWN_METHOD = ("floor", "ceil", "trunc")
 """Functions that ask a number for a method of that name; their results are integers of Python, without a gradient."""
 
 
+_DOMAINS: dict[str, Callable[..., Any]] = {
+    "geometric_mean": lambda data: joined(data) > 0,
+    "harmonic_mean": lambda data, weights=None: joined(data) >= 0,
+}
+"""For which data these raise no error, though their results are finite for others too."""
+
+
 def _is_recorded(args: Any) -> bool:
     return any(type(x) is Array or (isinstance(x, (list, tuple)) and _is_recorded(x)) for x in args)
 
@@ -163,8 +170,11 @@ def _standin(module: types.ModuleType, function: Callable[..., Any]) -> Callable
         args = tuple([[*x] if type(x) is Array and x.ndim else x for x in args])
         result = answered(answers[name], full_name, function, args, kwargs)
         if WATCHER.get() is not None:
+            if name in _DOMAINS:
+                bool(np.all(_DOMAINS[name](*args)))
             for part in result if isinstance(result, tuple) else (result,):
-                bool(np.isfinite(part))  # an error of math (a domain, an overflow) is another path
+                if not bool(np.isfinite(part)):  # an error of math (a domain, an overflow) is another path
+                    read_by_error(args, kwargs)
         return result
 
     return StandIn(function, standin)

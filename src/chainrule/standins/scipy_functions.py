@@ -48,6 +48,7 @@ from chainrule.standins.function import StandIn, StandInModule, Stands
 from chainrule.standins.scipy_objects import Instance, as_scipys, has_twin, wrapped
 from chainrule.standins.scipy_values import (
     called_plainly,
+    errors_read,
     filled,
     holds_recorded_values,
     plain_result,
@@ -180,10 +181,12 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
     if WATCHER.get() is not None and _checks_finite(function, args, kwargs):
         _tell_finite((args, kwargs))
     if isinstance(function, type) and isinstance(found.made, type):
-        plain = called_plainly(function, plain_values(args), plain_values(kwargs))
+        with errors_read(args, kwargs):
+            plain = called_plainly(function, plain_values(args), plain_values(kwargs))
         return Instance(plain, found.made(*args, **kwargs))
     if not found.adopts:
-        return found.made(*args, **kwargs)
+        with errors_read(args, kwargs):
+            return found.made(*args, **kwargs)
     objects: list[Any] = []
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -259,7 +262,8 @@ def _called_of_class(run: Any, made: Any, *args: Any, **kwargs: Any) -> Any:
     if not holds_recorded_values((args, kwargs)):
         return wrapped(called_plainly(run, args, kwargs))
     args, kwargs = plain_of(args), plain_of(kwargs)
-    value = called_plainly(run, plain_values(args), plain_values(kwargs))
+    with errors_read(args, kwargs):
+        value = called_plainly(run, plain_values(args), plain_values(kwargs))
     return as_scipys(value, made, full_name(run), args, kwargs)
 
 

@@ -17,7 +17,7 @@ from chainrule.node import at_line
 from chainrule.numpy_value import answered
 from chainrule.standins.buffer import plain_of
 from chainrule.standins.function import Stands, meant
-from chainrule.standins.scipy_values import called_plainly, holds_recorded_values, plain_values, with_value
+from chainrule.standins.scipy_values import called_plainly, errors_read, holds_recorded_values, plain_values, with_value
 from chainrule.standins.twins import full_name, no_twin, twin_of
 
 __all__ = ["Instance", "as_scipys", "has_twin", "wrapped"]
@@ -133,7 +133,8 @@ class Method:
         if made is None:
             raise no_twin(f"{full_name(type(owner._plain))}.{name}")
         args, kwargs = plain_of(args), plain_of(kwargs)
-        value = called_plainly(run, plain_values(args), plain_values(kwargs))
+        with errors_read(args, kwargs):
+            value = called_plainly(run, plain_values(args), plain_values(kwargs))
         if getattr(made, "takes_value", False):
             return with_value(made(value, *args, **kwargs), value)
         return as_scipys(value, made, f"{full_name(type(owner._plain))}.{name}", args, kwargs)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from chainrule.answers import ANSWERS, under_another_value
-from chainrule.array import Array, value_of
+from chainrule.array import Array, read_by_error, value_of
 from chainrule.buffered import BUFFERED
 from chainrule.libraries import PLAIN, dtype_of
 from chainrule.numpy_value import plain
@@ -21,6 +22,7 @@ from chainrule.trees import flatten
 
 __all__ = [
     "called_plainly",
+    "errors_read",
     "filled",
     "holds_recorded_values",
     "plain_result",
@@ -101,6 +103,16 @@ def called_plainly(function: Any, args: Any, kwargs: Any) -> Any:
         return function(*unwrapped(args), **unwrapped(kwargs))
     finally:
         BUFFERED.reset(buffered)
+
+
+@contextlib.contextmanager
+def errors_read(args: Any, kwargs: Any) -> Iterator[None]:
+    """Context: an error tells `WATCHER` that arguments were read, since the code may catch it, and go another way."""
+    try:
+        yield
+    except Exception:
+        _with_values((args, kwargs), read_by_error)
+        raise
 
 
 def unwrapped(x: Any) -> Any:
