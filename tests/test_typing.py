@@ -3,13 +3,14 @@
 import typing
 from pathlib import Path
 
-from tests.typed.typical import main
+from tests.typed import transforms, typical
 
 import chainrule as cr
 
 
 def test_what_type_checkers_accept_runs(capsys):
-    main()
+    typical.main()
+    transforms.main()
     assert "Forward pass of" in capsys.readouterr().out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from chainrule.transforms import vjp
 from chainrule.trees import flatten
 
 __all__ = ["checkpoint"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Checkpoint(OwnBlock):
@@ -56,7 +59,7 @@ class Checkpoint(OwnBlock):
 
 
 @spelled
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """The function f, of which only arguments and results are kept: the backward pass computes its steps again.
 
     It takes about the time of one more call of f, and saves the memory of its steps: in a chain of n calls of
@@ -83,7 +86,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     needs_function(f, "checkpoint")
 
     @functools.wraps(f)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, rebuild = flatten((args, kwargs))
         if not any(type(leaf) is Array for leaf in leaves):
             return f(*args, **kwargs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 P = ParamSpec("P")
+R = TypeVar("R")
+Aux = TypeVar("Aux")
+G = TypeVar("G", bound=Callable[..., Any])
 
 
 @unlisted_block(differentiable=False)
@@ -72,8 +75,20 @@ def one_or_all(argnums: Argnums, trees: tuple[Any, ...]) -> Any:
 # First derivatives -----------------------------------------------------------------------------------------
 
 
+@overload
+def value_and_grad(
+    f: Callable[P, R], argnums: Argnums = 0, *, has_aux: Literal[False] = False
+) -> Callable[P, tuple[R, Any]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, tuple[R, Aux]], argnums: Argnums = 0, *, has_aux: Literal[True]
+) -> Callable[P, tuple[tuple[R, Aux], Any]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False
+) -> Callable[P, tuple[Any, Any]]: ...
 @spelled
-def value_and_grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, tuple[Any, Any]]:
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns `(f(…), ∂f/∂argument)`.
 
     Parameters
@@ -130,8 +145,16 @@ def without_aux(f: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
     return main, aux
 
 
+@overload
+def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: Literal[False] = False) -> Callable[P, Any]: ...
+@overload
+def grad(
+    f: Callable[P, tuple[Any, Aux]], argnums: Argnums = 0, *, has_aux: Literal[True]
+) -> Callable[P, tuple[Any, Aux]]: ...
+@overload
+def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]: ...
 @spelled
-def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns ∂f/∂argument. As `value_and_grad`, without the value.
 
     With `has_aux` it returns `(gradient, aux)`.
@@ -175,7 +198,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     return derived_from(differentiated, f, "elementwise_grad")
 
 
-def derived_from(g: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[..., Any]:
+def derived_from(g: G, f: Callable[..., Any], what: str) -> G:
     """Give a derived function the signature of the one that it came from, so that argument names keep working."""
     g.__name__ = g.__qualname__ = f"{what}({name_of(f)})"
     g.__doc__ = f"{what} of {name_of(f)}."

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,6 +158,12 @@ def test_a_compiled_function_is_differentiated_through():
     x = cr.variable(X)
     f(x).backward()
     assert np.allclose(x.grad, 3 * X**2, rtol=1e-15)
+
+
+def test_a_compiled_function_says_which_arguments_it_takes():
+    assert inspect.signature(cr.compile(cubes)) == inspect.signature(cubes)
+    assert inspect.getfullargspec(cr.compile(cr.grad(cubes))).args == ["x"]
+    assert cr.compile(np.sin)(X).shape == X.shape
 
 
 def test_a_copy_of_a_compiled_method_compiles_anew():

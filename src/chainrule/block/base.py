@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from chainrule.step import foreign_result, record, record_write
 from chainrule.versions import Write
 
 __all__ = ["AdaptedRule", "Block", "axis_from_right", "parameters_of"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FIXED = frozenset([*PLAIN, slice, str, type, np.dtype, type(Ellipsis)])
 """Types of parameters that cannot change."""
@@ -241,6 +243,10 @@ class Block:
 
     # The backward rule ------------------------------------------------------------------------------------
 
+    @overload
+    def backward(self, rule: F) -> F: ...
+    @overload
+    def backward(self, rule: str) -> Callable[[F], F]: ...
     def backward(self, rule: Callable[..., Any] | str) -> Any:
         """Decorator: the backward rule of this block.
 

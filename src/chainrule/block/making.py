@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 from chainrule.answers import ANSWERS
 from chainrule.block.base import Block
@@ -12,6 +12,8 @@ from chainrule.domains import Example
 from chainrule.hints import spelled
 
 __all__ = ["BLOCKS", "answers", "block", "block_named", "library_block", "unlisted_block"]
+
+Rule: TypeAlias = "Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]"
 
 BLOCKS: dict[str, Block] = {}
 """The library's blocks by name, in the order of their definition."""
@@ -43,9 +45,15 @@ def answers(*functions: Any) -> Callable[[Any], Any]:
     return register
 
 
-@spelled
+@overload
+def block(rule: property) -> property: ...
+@overload
+def block(rule: Rule, **options: Any) -> OwnBlock: ...
+@overload
+def block(**options: Any) -> Callable[[Rule], OwnBlock]: ...
+@spelled  # type: ignore[misc]
 def block(
-    rule: Callable[..., Any] | None = None,
+    rule: Any = None,
     *,
     notation: Callable[..., Any] | None = None,
     differentiable: bool = True,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.array import WATCHER, Array, constant, form_of, node_of
-from chainrule.block.base import AdaptedRule, Block
+from chainrule.block.base import AdaptedRule, Block, F
 from chainrule.block.jax_rules import JvpRule, VjpRule, require_arguments
 from chainrule.block.results import Results, results_of
 from chainrule.buffered import BUFFERED
@@ -139,7 +139,7 @@ class OwnBlock(Block):
 
     # Rules as JAX has them --------------------------------------------------------------------------------
 
-    def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+    def defjvp(self, rule: F) -> F:
         """Decorator: the JVP rule of this block, as of `jax.custom_jvp`.
 
         `rule(primals, tangents)` takes the operands and their tangents, each as a tuple, and returns the result and its

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import inspect
@@ -154,6 +155,8 @@ class Compiled:
         self.__wrapped__: Any = f
         self.__name__ = name_of(f)
         self.__doc__ = f.__doc__
+        with contextlib.suppress(TypeError, ValueError):  # a function of C may have none
+            self.__signature__ = inspect.signature(f)
         self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
         self._versions: dict[Any, list[Version]] = {}
         self._latest: Any = None
