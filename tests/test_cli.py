@@ -70,6 +70,21 @@ def test_latex_and_markdown(capsys):
     assert run(capsys, "explain", "x*x", "x=3", "--markdown")[1].startswith("##")
 
 
+def test_what_a_document_shows_can_be_chosen(capsys):
+    target = ("explain", "s = x*x/7; L = sin(s)", "x=3", "--latex")
+    whole = run(capsys, *target)[1]
+    assert run(capsys, *target, "--title", "Sine")[1] == whole.replace(r"\section*{the expression}", r"\section*{Sine}")
+    assert "1.2857143" in run(capsys, *target, "--digits", "8")[1]
+    assert "1.2857143" not in whole
+    for option in ("--no-steps", "--no-symbols", "--no-numbers", "--no-local-gradients"):
+        code, out, _ = run(capsys, *target, option)
+        assert code == 0
+        assert len(out) < len(whole)
+    code, _, err = run(capsys, *target[:-1], "--no-local-gradients")
+    assert code == 2
+    assert err == "chainrule: --no-local-gradients goes with --latex or --markdown\n"
+
+
 def test_a_function_of_a_file_with_its_defaults(capsys, tmp_path):
     path = tmp_path / "model.py"
     path.write_text("import numpy as np\n\ndef loss(w=np.ones(2), b=1.0):\n    y = w * b\n    return np.sum(y)\n")

@@ -47,9 +47,13 @@ DOCUMENTS = {
     "markdown": "Markdown",
     "svg": "a picture of the graph",
     "dot": "the graph for Graphviz",
+    "tikz": "the picture for LaTeX",
     "health": "how large values and gradients are, and what stands out",
 }
 """The output formats of an explanation: methods of `Explanation`."""
+PICTURES = ("svg", "dot", "tikz")
+FRAMES = {"svg": "svg", "tikz": "tex"}
+"""The ending of the files of pictures of single steps."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--by", metavar="x,y", help="differentiate by these arguments only; the others are data")
     explain.add_argument("--gradient", metavar="[…]", help="∂L/∂y where the result y is an array; ones by default")
     explain.add_argument("--all", action="store_true", help="show every step, also the equal rounds of a long loop")
+    _add_style(explain)
     explain.set_defaults(run=_explain)
 
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
@@ -167,6 +172,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_style(parser: argparse.ArgumentParser) -> None:
+    """The options of documents; each is a field of `explain.style.Style`."""
+    style = parser.add_argument_group("with --latex and --markdown")
+    style.add_argument("--title", metavar="TEXT", help="the heading; the name of the function if not given")
+    style.add_argument("--digits", metavar="N", type=int, choices=range(1, 18), help="how many digits a number has")
+    for name, what in LEFT_OUT.items():
+        style.add_argument(
+            f"--no-{name.replace('_', '-')}", dest=name, action="store_const", const=False, help=f"leave out {what}"
+        )
+
+    picture = parser.add_argument_group("with --svg, --dot, --tikz and --frames")
+    picture.add_argument("--width", metavar="PIXELS", type=int, help="functions are folded until the picture fits")
+    picture.add_argument("--direction", choices=("right", "down"), help="where the wires lead")
+    picture.add_argument(
+        "--frames", metavar="FOLDER", help="write a picture for each step there: SVG, or TikZ with --tikz"
+    )
+
+
+LEFT_OUT = {
+    "steps": "the backward pass, and keep the closed forms",
+    "symbols": "formulas over names, and keep those over numbers",
+    "numbers": "all numbers, and keep the symbols",
+    "local_gradients": "local gradients, and the chain rule that is written with them",
+}
+"""What a document may leave out."""
+
+
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="an expression such as 'L = (2*x + 3*y)*z', or file.py:function")
     parser.add_argument(
@@ -183,15 +215,51 @@ def _explain(options: argparse.Namespace) -> int:
 
     by = None if options.by is None else tuple(options.by.replace(",", " ").split())
     gradient = None if options.gradient is None else parse_value(options.gradient)
+    style = _style(options)
     explanation = _called(options, lambda f: explain(f, by, gradient=gradient))
     if options.html or options.open:
         _write_page(options, explanation)
+    elif options.frames is not None:
+        _write_frames(options, explanation, style)
     elif options.document or options.code:
-        text = explanation.code(options.code) if options.code else str(getattr(explanation, options.document)())
+        text = explanation.code(options.code) if options.code else str(getattr(explanation, options.document)(**style))
         print(text, end="" if text.endswith("\n") else "\n")
     else:
         explanation.show(fold=not options.all)
     return 0
+
+
+def _style(options: argparse.Namespace) -> dict[str, Any]:
+    """What a document or a picture shall show; an error if anything else is asked for."""
+    style = _given(options, ("title", "digits", *LEFT_OUT))
+    picture = _given(options, ("width", "direction"))
+    is_picture = options.frames is not None or options.document in PICTURES
+    if style and options.document not in ("latex", "markdown"):
+        name = next(iter(style))
+        option = ("no-" if name in LEFT_OUT else "") + name.replace("_", "-")
+        raise ExpressionError(f"--{option} goes with --latex or --markdown")
+    if picture and not is_picture:
+        raise ExpressionError(f"--{next(iter(picture))} goes with --svg, --dot, --tikz or --frames")
+    if options.frames is not None and (options.html or options.code or options.document not in (None, "svg", "tikz")):
+        raise ExpressionError("--frames writes pictures as --svg, or as --tikz with that option")
+    shows_steps = is_picture or options.document in ("latex", "markdown")
+    return {**style, **picture, "fold": not options.all} if shows_steps else {}
+
+
+def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _write_frames(options: argparse.Namespace, explanation: Any, style: dict[str, Any]) -> None:
+    """Write numbered files into a folder, one for each step."""
+    form = options.document or "svg"
+    frames = explanation.frames(form, **style)
+    os.makedirs(options.frames, exist_ok=True)
+    for number, frame in enumerate(frames, 1):
+        path = os.path.join(options.frames, f"{number:0{len(str(len(frames)))}}.{FRAMES[form]}")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(frame)
+        print(path)
 
 
 def _write_page(options: argparse.Namespace, explanation: Any) -> None:

@@ -90,11 +90,12 @@ def latex_text(text: str) -> str:
 def latex_index(text: str) -> str:
     r"""An index: its letters, digits and signs.
 
-    >>> latex_index("i≠j, 1")
-    'i\\ne j, 1'
+    >>> latex_index("i≠j, 1"), latex_index("[0 2]")
+    ('i\\ne j, 1', '[0\\,2]')
     """
     keep = {" ": " ", "'": "'"}
-    text = printable(text).replace("->", "→")
+    text = re.sub(r"(?<=\d) +(?=[\d-])", "\0", printable(text).replace("->", "→"))
+    keep["\0"] = r"\,"
     shown = "".join(keep.get(c) or _MATH.get(c) or (c if c.isascii() else _sign(c) + " ") for c in text)
     return shown.replace("  ", " ")
 

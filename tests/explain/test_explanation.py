@@ -420,7 +420,7 @@ def test_markdown_shows_a_lambda_as_code():
 
 def test_latex_of_a_large_array_has_no_dollar_inside_mathematics():
     document = cr.explain(lambda x: np.sum(x))(np.arange(60.0)).latex()
-    assert r"60\text{: 0 to 59, mean 29.5, 1.7\% zeros}" in document
+    assert r"60\text{: }0\text{ to }59\text{, mean }29.5\text{, }1.7\text{\% zeros}" in document
 
 
 def test_loss_without_a_name_is_not_taken_for_another_variable():

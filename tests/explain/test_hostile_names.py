@@ -130,6 +130,7 @@ COMMANDS = """
     text mathrm operatorname top sum backslash wedge sim grave vert textbackslash textasciicircum textasciitilde
     textasciigrave textless textgreater textbar alpha lambda theta Sigma dots infty to ne le ge prime mathcal
     allowdisplaybreaks mathbf land lor hat bar tilde dot ddot
+    formula newsavebox newcommand fitted sbox usebox resizebox linewidth displaystyle ifdim wd else fi
 """.split()
 
 

@@ -149,7 +149,7 @@ OTHER_WORDS = {
     "coverage.py": {"all"},
     "escape.py": {"beta", "gamma", "psi", "zeta"},
     "explain/page/numbers.py": {"columns"},
-    "explain/placement.py": {"spacing"},
+    "explain/picture/placement.py": {"spacing"},
 }
 """Words that are no block there: arguments of functions, Greek letters, keys of JSON."""
 KINDS = {"kind", "op"}

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.cli import main
+from chainrule.explain import values
+from explain.command import run
+from explain.tex import typeset
 
 SVG = "{http://www.w3.org/2000/svg}"
 W = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -65,7 +67,7 @@ def chain(x):
 @pytest.mark.parametrize("f", [few_steps, long_sum, wide_sum, chain])
 def test_every_wire_joins_its_boxes_from_left_to_right_and_no_two_boxes_overlap(f):
     explanation = cr.explain(f)(X)
-    root = ElementTree.fromstring(explanation.svg())
+    root = ElementTree.fromstring(explanation.svg(fold=False))
     boxes = [tuple(float(r.get(k)) for k in ("x", "y", "width", "height")) for r in root.iter(f"{SVG}rect")]
     assert len(boxes) == len(explanation.forward)
     for i, (x, y, w, h) in enumerate(boxes):
@@ -153,5 +155,167 @@ def test_dot_names_each_box_once_and_each_wire():
 def test_the_picture_in_the_readme_is_what_its_command_prints(capsys):
     root = Path(__file__).parents[2]
     line = next(line for line in (root / "README.md").read_text().splitlines() if line.endswith("--svg"))
-    assert main(shlex.split(line)[1:]) == 0
+    assert run(*shlex.split(line)[1:]) == 0
     assert capsys.readouterr().out == (root / "docs" / "cross_entropy.svg").read_text()
+
+
+# Folded, downwards, as wide as asked for ------------------------------------------------------------------------------
+
+
+def layer(W, x):
+    s = W @ x
+    h = np.tanh(s)
+    n = h / np.sqrt(np.sum(h * h))
+    return n + x
+
+
+def network(W1, W2, W3, W4, x):
+    for W in (W1, W2, W3, W4):
+        x = layer(W, x)
+    y = layer(W1, np.exp(x))
+    return np.sum(y * x) + np.sum(np.exp(y) * x) + np.sum(np.sin(x))
+
+
+def rounds(W, b):
+    h = np.zeros(2)
+    for x in np.linspace(0, 1, 30):
+        h = np.tanh(W @ h + b * x)
+    return np.sum(h**2)
+
+
+LONG = {
+    "network": (network, (*(np.eye(2) + 0.1 * i for i in range(4)), X)),
+    "rounds": (rounds, (np.eye(2) / 2, X)),
+    "chain": (chain, (X,)),
+}
+
+
+def drawn(svg):
+    """Width and height, the boxes, and the ends of the wires."""
+    root = ElementTree.fromstring(svg)
+    boxes = [tuple(float(r.get(k)) for k in ("x", "y", "width", "height")) for r in root.iter(f"{SVG}rect")]
+    lines = [
+        [tuple(map(float, p.split(","))) for p in line.get("points").split()] for line in root.iter(f"{SVG}polyline")
+    ]
+    return float(root.get("width")), float(root.get("height")), boxes, lines
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_function_is_folded_to_few_boxes(name):
+    f, args = LONG[name]
+    explanation = cr.explain(f)(*args)
+    _, _, boxes, _ = drawn(explanation.svg())
+    _, _, every, _ = drawn(explanation.svg(fold=False))
+    assert len(boxes) <= 30 < len(every) == len(explanation.forward)
+    assert explanation.dot().count(" [label=") < explanation.dot(fold=False).count(" [label=")
+
+
+def test_folded_boxes_are_functions_and_rounds_with_the_numbers_of_their_results():
+    f, args = LONG["network"]
+    explanation = cr.explain(f)(*args)
+    assert "layer" in texts(explanation.svg(width=700))
+    f, args = LONG["rounds"]
+    told = texts(cr.explain(f)(*args).svg())
+    assert "28 more rounds" in told
+    explanation = cr.explain(f)(*args)
+    h29 = explanation["h29"]
+    (value,) = values.lines(h29.step.value)
+    (gradient,) = values.lines(h29.gradient.value)
+    assert value in told
+    assert gradient in told
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("width", [360, 800, 3000])
+def test_a_picture_is_not_wider_than_asked_for(name, width):
+    f, args = LONG[name]
+    explanation = cr.explain(f)(*args)
+    assert drawn(explanation.svg(width=width))[0] <= width
+    assert f'size="{width / 96:.2f},1000"' in explanation.dot(width=width)
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_every_wire_ends_at_a_box_that_stands_in_its_direction(name, direction):
+    f, args = LONG[name]
+    explanation = cr.explain(f)(*args)
+    _, _, boxes, lines = drawn(explanation.svg(direction=direction))
+    for i, (x, y, w, h) in enumerate(boxes):
+        for x2, y2, w2, h2 in boxes[i + 1 :]:
+            assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
+    for points in lines:
+        x, y = points[-1]
+        if direction == "right":
+            assert any(abs(x - left) < 0.2 and top <= y <= top + h for left, top, _, h in boxes)
+            assert points[0][0] < x
+        else:
+            assert any(abs(y - top) < 0.2 and left <= x <= left + w for left, top, w, _ in boxes)
+            assert points[0][1] < y
+    assert len(lines) >= len(boxes) - 1 - len(args)
+
+
+def test_a_direction_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="direction is 'right' or 'down', not 'up'"):
+        cr.explain(loss)(W, X).svg(direction="up")
+
+
+# Frames --------------------------------------------------------------------------------------------------------------
+
+
+def test_frames_show_one_more_value_or_gradient_each_and_have_one_size():
+    explanation = cr.explain(loss)(W, X)
+    frames = explanation.frames()
+    assert len(frames) == 1 + 3 + 5
+    counts = [(len(texts(frame, "value")), len(texts(frame, "gradient"))) for frame in frames]
+    assert counts == sorted(counts)
+    assert counts[0][1] == counts[3][1] == 0
+    assert counts[3][0] == counts[-1][0] == len(texts(explanation.svg(), "value"))
+    assert counts[-1][1] == len(texts(explanation.svg(), "gradient"))
+    assert len({drawn(frame)[:2] for frame in frames}) == 1
+    for frame, told in zip(
+        frames, ["The inputs", "s = W x", "p = softmax(s)", "L = −log(p[0])", "∂L/∂L = 1"], strict=False
+    ):
+        assert told in texts(frame)
+    assert "∂L/∂p = ∂[−log(p[0])]/∂p · ∂L/∂L" in texts(frames[5])
+
+
+def test_the_command_writes_a_numbered_file_for_each_step(capsys, tmp_path):
+    command = ["explain", "s = W @ x; p = softmax(s); L = sum(p**2)", "W=[[1,2],[3,4]]", "x=[1,-1]"]
+    assert run(*command, "--frames", str(tmp_path / "slides")) == 0
+    names = sorted(path.name for path in (tmp_path / "slides").iterdir())
+    assert names == [f"{i:02}.svg" for i in range(1, len(names) + 1)]
+    assert capsys.readouterr().out.split() == [str(tmp_path / "slides" / name) for name in names]
+    assert run(*command, "--tikz", "--frames", str(tmp_path / "tex"), "--direction", "down") == 0
+    assert all(path.read_text().startswith("% The computation graph") for path in (tmp_path / "tex").iterdir())
+    capsys.readouterr()
+    assert run(*command, "--latex", "--frames", str(tmp_path / "no")) == 2
+    assert run(*command, "--width", "300") == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "chainrule: --width goes with --svg, --dot, --tikz or --frames"
+    assert not (tmp_path / "no").exists()
+
+
+# TikZ ----------------------------------------------------------------------------------------------------------------
+
+
+def test_tikz_has_a_box_for_each_step_and_is_set_by_tex(tmp_path):
+    explanations = [cr.explain(loss)(W, X), *(cr.explain(f)(*args) for f, args in LONG.values())]
+    assert explanations[0].tikz().count("rounded corners") == len(explanations[0].forward)
+    pictures = [e.tikz(direction=way) for e in explanations for way in ("right", "down")]
+    pictures += [*explanations[0].frames("tikz"), hostile().tikz()]
+    body = "\n\n\\noindent\n".join(pictures)
+    told = typeset(
+        "\\documentclass{article}\\usepackage{tikz,amsmath}\\begin{document}\\noindent\n" + body + "\\end{document}\n",
+        tmp_path,
+    )
+    assert [line for line in told if line.startswith(("!", "Overfull"))] == []
+
+
+def hostile():
+    """A function and values with names that mean something to TeX."""
+    title = "50% of_{x} & \\input{y} #1 $z$ ~^"
+
+    def f(**parameters):
+        return np.sum(parameters["a_b%$\\end{document}"] ** 2)
+
+    f.__name__ = title
+    return cr.explain(f)(**{"a_b%$\\end{document}": X})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
-from chainrule.argnums import Argnums, needs_function, positions_of
+from chainrule.argnums import Argnums, needs_function
 from chainrule.array import Array, node_of, value_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.display import chosen
@@ -18,35 +18,26 @@ from chainrule.explain.closed import ClosedForms
 from chainrule.explain.data import Data
 from chainrule.explain.notation import constant_formula, step_formula
 from chainrule.explain.reader import RuleReader
+from chainrule.explain.recorded import kept_call, recorded_with_names
 from chainrule.explain.remarks import warnings_at_users_lines
 from chainrule.explain.results import Result, jacobians_of, with_loss
-from chainrule.explain.steps import ClosedForm, Explained, ExplainedCall, Gradient, Step
+from chainrule.explain.steps import ClosedForm, Explained, Gradient, Step
+from chainrule.explain.style import Shows, Style
 from chainrule.formula import Formula, name, partial
 from chainrule.graph import nodes_above
 from chainrule.imperative import sources_of
 from chainrule.inputs import with_numpys_arrays
-from chainrule.layout import copied_as_it_lies
 from chainrule.node import Node, at_line, user_frame
 from chainrule.pytorch import network_of
 from chainrule.recording import Recording, record_call, scalar_loss
-from chainrule.standins.buffer import Buffer
-from chainrule.trees import flatten, leaf_names
-from chainrule.watching.arguments import bound_arguments, has_floats
 from chainrule.watching.locals import watch_locals
-from chainrule.watching.names import Names, data_in_reach, numbers_of, variables_of
+from chainrule.watching.names import Names, numbers_of, variables_of
 from chainrule.watching.scopes import NO_SCOPES, Scopes, collect_scopes
 
 if TYPE_CHECKING:
     from chainrule.explain.health import Health
 
-__all__ = ["Explanation", "explain", "explain_recording", "recorded_with_names"]
-
-
-def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExplainedCall:
-    """A call with copies of its arrays, which may be written into later; the copies keep the memory layout."""
-    leaves, rebuild = flatten((args, kwargs))
-    args, kwargs = rebuild([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in leaves])
-    return ExplainedCall(f, args, kwargs)
+__all__ = ["Explanation", "explain", "explain_recording"]
 
 
 class Explanation(Explained):
@@ -100,8 +91,17 @@ class Explanation(Explained):
         else:
             print(self.text(columns_of_terminal(), fold))
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX document (needs amsmath only).
+    def latex(self, **style: Unpack[Shows]) -> str:
+        """The derivation as a LaTeX document, which needs amsmath and graphicx.
+
+        Parameters
+        ----------
+        title : the heading; the name of the function by default, "" for none.
+        steps : False leaves out the backward pass step by step.
+        symbols, numbers : False leaves out the formulas over names, or the numbers.
+        local_gradients : False leaves out local gradients, and the chain rule that is written with them.
+        digits : of the numbers; 4 by default.
+        fold : False shows each round of a long loop, and each call of a function.
 
         Its steps, gradients and closed forms have a `latex()` each, for formulas to put elsewhere.
 
@@ -111,19 +111,54 @@ class Explanation(Explained):
         """
         from chainrule.explain.document import latex_document
 
-        return latex_document(self)
+        return latex_document(self, Style(**style))
 
-    def svg(self) -> str:
-        """A picture of the computation graph: an SVG file with the value above and the gradient below each wire."""
+    def svg(self, fold: bool = True, direction: str | None = None, width: float | None = None) -> str:
+        """A picture of the computation graph: an SVG file with the value above and the gradient below each wire.
+
+        Parameters
+        ----------
+        fold : False draws every step of a long function; else its functions, modules and loops are boxes.
+        direction : where the wires lead, "right" or "down"; values then stand left and gradients right of them. By
+            default to the right, or downwards where the picture fits the width only so.
+        width : in pixels. So many boxes are open that the picture fits; if it does not even so, it is made smaller.
+        """
         from chainrule.explain.picture import svg
 
-        return svg(self)
+        return svg(self, fold, direction, width)
 
-    def dot(self) -> str:
+    def dot(self, fold: bool = True, direction: str | None = None, width: float | None = None) -> str:
         """The same graph in Graphviz's language."""
         from chainrule.explain.picture import dot
 
-        return dot(self)
+        return dot(self, fold, direction, width)
+
+    def tikz(self, fold: bool = True, direction: str | None = None, width: float | None = None) -> str:
+        """The same picture for documents in LaTeX that load tikz and amsmath: a `tikzpicture`.
+
+        It is as wide as the text of an article, if no `width` in pixels is given.
+        """
+        from chainrule.explain.picture import tikz
+
+        return tikz(self, fold, direction, width)
+
+    def frames(
+        self, form: str = "svg", fold: bool = True, direction: str | None = None, width: float | None = None
+    ) -> list[str]:
+        """A picture for each step, for slides: the forward pass, then the backward pass, all of one size.
+
+        `form` is "svg" or "tikz"; the rest as for `svg`.
+
+        >>> import chainrule as cr
+        >>> frames = cr.explain(lambda x, y: x * y)(2.0, 3.0).frames()
+        >>> len(frames)  # the inputs, the product, and the gradients of the product, of x and of y
+        5
+        """
+        from chainrule.explain.picture import frames
+
+        if form not in ("svg", "tikz"):
+            raise ValueError(f"frames are written as 'svg' or 'tikz', not as {form!r}")
+        return list(frames(self, form, fold, direction, width))
 
     def health(self) -> Health:
         """How large the values and gradients are, the first NaN or Inf, dead units, gradients that vanish or explode.
@@ -179,11 +214,11 @@ class Explanation(Explained):
             raise GradientError("code is written of a function that is explained by cr.explain(f)(…)")
         return code_of(*self.call, library, lambda names: derivation(self, names))
 
-    def markdown(self) -> str:
-        """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it."""
+    def markdown(self, **style: Unpack[Shows]) -> str:
+        """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it. Options: as `latex`."""
         from chainrule.explain.document import markdown_document
 
-        return markdown_document(self)
+        return markdown_document(self, Style(**style))
 
 
 @overload
@@ -260,54 +295,6 @@ def explain_variables(y: Array, gradient: Any) -> Explanation:
     recording = Recording(inputs, [], [], [y], lambda leaves: leaves[0], find_path(inputs, [node]), recorded=False)
     recording, result = with_loss(recording, gradient, {*named})
     return explain_recording(recording, node.name or "the result", plain, named, result=result)
-
-
-def recorded_with_names(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums | None = None
-) -> tuple[Recording, dict[str, Any], Scopes]:
-    """Run f with its floating arguments recorded (or those of `argnums`), its locals and its calls watched.
-
-    Returns the recording, the plain arrays that have names, and the scopes.
-    """
-    bound = bound_arguments(f, args, kwargs)
-    floats = ((position, label) for position, (label, value) in enumerate(bound.items()) if has_floats(value))
-    chosen = tuple(floats) if argnums is None else _chosen(f, argnums, list(bound))
-    if not chosen:
-        raise GradientError(
-            f"no argument of {getattr(f, '__name__', f)} is of a floating type; nothing to explain{_as_floats(bound)}"
-            + at_line()
-        )
-    plain = data_in_reach(f)
-    given = {label: x for label, x in bound.items() if label not in [name for _, name in chosen]}
-    plain.update({label: data for label, x in given.items() if (data := numbers_of(x)) is not None})
-    with collect_scopes() as scopes, watch_locals(plain, scopes, _uncovered) as rebound:
-        recording = record_call(f, chosen, args, kwargs)
-    steady = Data({label: x for label, x in plain.items() if label not in rebound})
-    plain = {label: x for label, x in plain.items() if label not in rebound or not steady.has_row(x)}  # X[1], not x2
-    labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
-    for node, label in zip(recording.inputs, labels, strict=True):
-        node.name = node.name or label
-    return recording, plain, scopes
-
-
-def _as_floats(bound: dict[str, Any]) -> str:
-    """How to write the integers among some arguments as floats."""
-    numbers = [f"{label}={x} -> {label}={float(x)}" for label, x in bound.items() if type(x) is int]
-    arrays = [f"{label}.astype(float)" for label, x in bound.items() if isinstance(x, np.ndarray)]
-    return f"; write {', '.join((*numbers, *arrays)[:3])}" if numbers or arrays else ""
-
-
-def _chosen(f: Callable[..., Any], argnums: Argnums, labels: list[str]) -> tuple[tuple[int, str], ...]:
-    """The chosen arguments of a call, each by its position and its name, in the order of the call."""
-    wanted = positions_of(f, argnums, "explain")
-    positions = {position for position, _ in wanted if position >= 0}
-    names = {name for position, name in wanted if position < 0}
-    return tuple((i, label) for i, label in enumerate(labels) if i in positions or label in names)
-
-
-def _uncovered(value: Any) -> Any:
-    """A buffer's plain array; anything else unchanged."""
-    return value.value if type(value) is Buffer else value
 
 
 def explain_network(network: Any, argnums: Argnums | None = None) -> Explanation:

@@ -1,51 +1,76 @@
-"""Folding what repeats: of the rounds of a loop, or of equal layers in a row, the first and the last are shown."""
+"""Folding what repeats, so that a long function can be read.
+
+Of the rounds of a loop, or of equal layers in a row, the first and the last are shown; of a function or a module that
+is called again with the same steps, the first call, and of the others what they return. The inputs of steps that are
+not shown are not shown either.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from chainrule.explain.steps import Step, where
+from chainrule.explain.steps import Explained, Step, where
 
-__all__ = ["Fold", "folds_of"]
+__all__ = ["Fold", "folds_of", "hidden_places"]
 
-FEW = 60
+FEW = 30
 """A function of no more steps than this is shown as it is."""
 ROUNDS = 4
 """So many equal rounds in a row are folded."""
 LONGEST = 200
 """The most steps of one round."""
+SHORTEST = 4
+"""A call of fewer steps is shown again."""
 
 
 class Fold(NamedTuple):
-    """Steps that are not shown: the rounds between the first and the last.
+    """Neighbouring steps that are not shown.
 
     Attributes
     ----------
     start, stop : the places of the first step that is hidden, and after the last.
-    rounds : how many rounds these are.
+    told : what they are, in words.
     """
 
     start: int
     stop: int
-    rounds: int
+    told: str
 
 
-def folds_of(steps: Sequence[Step]) -> tuple[Fold, ...]:
-    """The folds of a forward pass, in order. Rounds are equal if they have the same blocks at the same lines."""
+def folds_of(explanation: Explained) -> tuple[Fold, ...]:
+    """The folds of a forward pass, in order."""
+    steps = explanation.forward
     if len(steps) <= FEW:
         return ()
+    found = list(_rounds(steps))
+    hidden = hidden_places(found)
+    if len(steps) - len(hidden) > FEW:
+        found += _calls(explanation, hidden)
+    hidden = hidden_places(found)
+    found += _inputs(steps, hidden)
+    return tuple(sorted(found))
+
+
+def hidden_places(folds: Sequence[Fold]) -> set[int]:
+    """The places of all steps that are not shown."""
+    return {place for fold in folds for place in range(fold.start, fold.stop)}
+
+
+# Rounds ------------------------------------------------------------------------------------------------------------
+
+
+def _rounds(steps: Sequence[Step]) -> Iterator[Fold]:
+    """The rounds between the first and the last. Rounds are equal if they have the same blocks at the same lines."""
     keys = [(step.block, where(step.line)) for step in steps]
-    found = []
     i = 0
     while i < len(keys):
         period, rounds = _repeated(keys, i)
         if rounds >= ROUNDS and steps[i].formula is not None:
-            found.append(Fold(i + period, i + (rounds - 1) * period, rounds - 2))
+            yield Fold(i + period, i + (rounds - 1) * period, f"{rounds - 2} more rounds of the same steps")
             i += rounds * period
         else:
             i += 1
-    return tuple(found)
 
 
 def _repeated(keys: Sequence[object], start: int) -> tuple[int, int]:
@@ -58,3 +83,62 @@ def _repeated(keys: Sequence[object], start: int) -> tuple[int, int]:
         if rounds >= ROUNDS:
             return period, rounds
     return 1, 1
+
+
+# Calls -------------------------------------------------------------------------------------------------------------
+
+
+def _calls(explanation: Explained, hidden: set[int]) -> Iterator[Fold]:
+    """The steps of calls that are like an earlier one, but those whose results are used outside of the call."""
+    steps, scopes = explanation.forward, explanation.scopes
+    members: dict[int, list[int]] = {}
+    for place, step in enumerate(steps):
+        scope = step.scope
+        while scope is not None:
+            members.setdefault(scope, []).append(place)
+            scope = scopes[scope].parent
+    used_by: dict[int, list[int]] = {}
+    for place, step in enumerate(steps):
+        for operand in step.operands:
+            used_by.setdefault(operand, []).append(place)
+    first: dict[tuple[object, ...], str] = {}
+    taken = set(hidden)
+    for scope, places in sorted(members.items()):
+        if len(places) < SHORTEST or taken.intersection(places):
+            continue
+        name, key = scopes[scope].name, tuple((steps[place].block, where(steps[place].line)) for place in places)
+        if key not in first:
+            first[key] = name
+            continue
+        taken.update(places)
+        own = set(places)
+        inner = [place for place in places if own.issuperset(used_by.get(place, [-1]))]
+        of = f"{name} as before" if first[key] == name else f"{name}, as in {first[key]}"
+        for run in _runs(inner):
+            yield Fold(run[0], run[-1] + 1, f"{len(run)} more steps of {of}")
+
+
+def _runs(places: Sequence[int]) -> Iterator[list[int]]:
+    """Places that follow each other, together."""
+    run: list[int] = []
+    for place in places:
+        if run and place != run[-1] + 1:
+            yield run
+            run = []
+        run.append(place)
+    if run:
+        yield run
+
+
+# Inputs ------------------------------------------------------------------------------------------------------------
+
+
+def _inputs(steps: Sequence[Step], hidden: set[int]) -> Iterator[Fold]:
+    """The inputs that only steps use that are not shown."""
+    shown = {operand for place, step in enumerate(steps) if place not in hidden for operand in step.operands}
+    used = {operand for step in steps for operand in step.operands}
+    only = [place for place, step in enumerate(steps) if step.formula is None and place in used - shown]
+    for run in _runs(only):
+        yield Fold(
+            run[0], run[-1] + 1, f"{len(run)} inputs of the folded steps" if run[1:] else "an input of these steps"
+        )

@@ -13,6 +13,7 @@ from chainrule.explain.page import page
 from chainrule.explain.picture import svg
 from chainrule.explain.printers import unicode
 from chainrule.explain.steps import Explained, Gradient, Jacobian, Step, places_of, where
+from chainrule.explain.style import Style
 from chainrule.explain.terminal import derivation, matrix_lines, matrix_rows
 from chainrule.explain.terminal import text as as_text
 
@@ -30,7 +31,11 @@ def explanation_bundle(explanation: Explained) -> Bundle:
     html = f"<div>{HIDE}{frame(explanation)}{static(explanation)}</div>"
     if len(explanation.forward) > MOST:
         return {"text/plain": _summary(explanation), "text/html": html}
-    return {"text/plain": as_text(explanation), "text/markdown": markdown_document(explanation), "text/html": html}
+    return {
+        "text/plain": as_text(explanation),
+        "text/markdown": markdown_document(explanation, Style()),
+        "text/html": html,
+    }
 
 
 HIDE = "<style>iframe.chainrule-page + div { display: none }</style>"

@@ -16,7 +16,7 @@ from chainrule.blocks.indexing.entries import getitem
 from chainrule.explain.effects import effect_of
 from chainrule.explain.notation import formula_of, is_longer, step_formula
 from chainrule.explain.steps import Factor
-from chainrule.explain.values import inline
+from chainrule.explain.values import DIGITS, inline
 from chainrule.formula import Formula, name, number, partial
 from chainrule.graph import nodes_above
 from chainrule.libraries import is_complex
@@ -42,12 +42,14 @@ class RuleReader:
         values: dict[Node, Any],
         constants: Callable[[Any], Formula],
         places: Mapping[Node, int],
+        digits: int = DIGITS,
     ):
         self.symbols = symbols
         self.top = top
         self.values = values
         self.constants = constants
         self.places = places
+        self.digits = digits
 
     def factors(self, path: Path) -> dict[Node, list[Factor]]:
         """For each node a factor for each use of it on the way to the loss, latest first."""
@@ -95,7 +97,7 @@ class RuleReader:
     def _numbers(self, rule: Formula, dx: Any, dz: Node, upstream: Formula, matrix: np.ndarray | None) -> Any:
         """The rule with numbers in place of names: for scalars, local gradient times upstream, as by hand."""
         if matrix is not None and matrix.size == 1:
-            return Formula("mul", (_number(matrix[0, 0]), _number(dz.value)), shape=np.shape(dz.value))
+            return Formula("mul", (self._number(matrix[0, 0]), self._number(dz.value)), shape=np.shape(dz.value))
         if type(dx) is not Array:
             return None
         used = nodes_above(node_of(dx), ChainMap({dz: name("")}, self.symbols))
@@ -104,10 +106,13 @@ class RuleReader:
             if node in self.symbols or node is dz:
                 if not _fits_a_line(node.value):
                     return None
-                numbers[_bare(upstream if node is dz else self.symbols[node])] = _number(node.value)
+                numbers[_bare(upstream if node is dz else self.symbols[node])] = self._number(node.value)
             elif node.block is getitem and np.size(node.value) == 1:
-                numbers[_bare(step_formula(node, self._written))] = _number(node.value)
+                numbers[_bare(step_formula(node, self._written))] = self._number(node.value)
         return _with_numbers(rule, numbers)
+
+    def _number(self, x: Any) -> Formula:
+        return number(inline(np.reshape(x, ()) if np.size(x) == 1 else x, self.digits)).of_shape(np.shape(x))
 
 
 class Without(Mapping[Node, Formula]):
@@ -182,10 +187,6 @@ def local_columns(node: Node, index: int, outputs: np.ndarray) -> np.ndarray:
     if columns is None:
         return np.zeros((n_in, len(outputs)))
     return np.asarray(columns).reshape(len(outputs), n_in).T
-
-
-def _number(x: Any) -> Formula:
-    return number(inline(np.reshape(x, ()) if np.size(x) == 1 else x)).of_shape(np.shape(x))
 
 
 def _fits_a_line(x: Any) -> bool:

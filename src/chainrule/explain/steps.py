@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -10,7 +11,8 @@ import numpy as np
 
 from chainrule.explain import values
 from chainrule.explain.effects import Effect
-from chainrule.explain.printers import latex, latex_rows
+from chainrule.explain.printers import BREAK, breakable, broken, latex, latex_number, latex_rows, width
+from chainrule.explain.style import Style
 from chainrule.formula import Formula, partial
 from chainrule.node import Line, Node
 from chainrule.watching.scopes import Scope
@@ -24,6 +26,7 @@ __all__ = [
     "Jacobian",
     "Quantity",
     "Step",
+    "equation",
     "latex_equations",
     "latex_step",
     "latex_value",
@@ -256,44 +259,102 @@ def places_of(gradient: Gradient) -> list[str]:
 
 # In LaTeX ----------------------------------------------------------------------------------------------------
 
+ROOM = 56.0
+"""The width of a line of a formula beside its name, in digits: so many fit on a page of an article."""
+TALLEST = 4
+"""A vector of more entries that are all the same is described in words."""
+MOST_TERMS = 4
+"""Of a sum of more terms than this only the first ones and the last are shown."""
 
-def latex_value(x: Any) -> str:
+
+def latex_value(x: Any, digits: int = values.DIGITS) -> str:
     """A value in LaTeX: a number, a matrix, or a summary in words if it is large."""
     x = np.asarray(x)
-    if x.ndim and not values.is_small(x):
-        shape = values.shape_text(x).replace("×", r" \times ")
-        return rf"{shape}\text{{: {', '.join(values.lines(x)).replace(' … ', ' to ').replace('%', chr(92) + '%')}}}"
-    text = values.inline(x)
-    return latex_rows(text) if text.startswith("[") else text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
+    if x.ndim and (not values.is_small(x) or _is_tall(x)):
+        return values.shape_text(x).replace("×", r" \times ") + r"\text{: }" + _summary(x, digits)
+    text = values.inline(x, digits)
+    if text.startswith("["):
+        return latex_rows(text)
+    return f"{'-' * text.startswith('-')}{latex_number(text.removeprefix('-'))}"
+
+
+def _is_tall(x: np.ndarray) -> bool:
+    """Whether it is a vector of one number many times."""
+    return x.ndim == 1 and x.size > TALLEST and bool((x == x[0]).all())
+
+
+def _summary(x: np.ndarray, digits: int) -> str:
+    """The range and the mean of a large array: numbers as numbers, words as words."""
+    pieces = re.split(r"(?<![\w.])(-?(?:\d[\d.]*(?:e[+-]?\d+)?|nan|inf)(?!\w))", ", ".join(values.summary(x, digits)))
+    words = (piece.replace("…", "to").replace("%", r"\%") for piece in pieces[::2])
+    told = [rf"\text{{{word}}}" if word else "" for word in words]
+    numbers = [f"{'{-}' * n.startswith('-')}{latex_number(n.removeprefix('-'))}" for n in pieces[1::2]]
+    return "".join(word + n for word, n in zip(told, [*numbers, ""], strict=True))
+
+
+def latex_step(step: Step, style: Style = Style(), lines: bool = False) -> str:
+    """One step as an equation: name = formula = value; with a & before each = if it may have several lines."""
+    told = [breakable(step.formula)] if step.formula is not None and style.symbols else []
+    told += [latex_value(step.value, style.digits)] if style.numbers else []
+    return equation(latex(step.name), told, lines)
+
+
+def equation(name: str, told: list[str], lines: bool) -> str:
+    """name = first = second, on one line or on as many as are needed, with a & where they are aligned."""
+    if not lines:
+        return " = ".join([name, *told]).replace(BREAK, "")
+    if not told:
+        return f"{name} &"
+    room = ROOM - width(name)
+    if sum(map(width, told)) + 3 * len(told) <= room:
+        return f"{name} &= {' = '.join(told)}".replace(BREAK, "")
+    return f"{name} {_rows(told, room)}"
+
+
+def _rows(told: list[str], room: float) -> str:
+    """The sides of an equation one below the other; a side that is too wide for a line is continued on the next."""
+    rows = []
+    for side in told:
+        first, *more = broken(side, room)
+        rows += [f"&= {first}", *(rf"&\quad {line}" for line in more)]
+    return " \\\\\n".join(rows)
 
 
 def _aligned(left: str, right: list[str]) -> str:
-    lines = [f"{left} &= {right[0]}", *(f"&= {r}" for r in right[1:])]
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+    return f"\\begin{{aligned}}\n{left} {_rows(right, ROOM - width(left))}\n\\end{{aligned}}"
 
 
-def latex_equations(gradient: Gradient) -> Iterator[str]:
+def latex_equations(gradient: Gradient, style: Style = Style()) -> Iterator[str]:
     """The equations of one gradient: the chain, and the local gradients where they are matrices."""
-    name, factors = latex(gradient.name), gradient.factors
+    factors = gradient.factors
     chain = []
-    if factors:
-        chain.append(" + ".join(rf"{latex(f.local)} \, {latex(f.upstream)}" for f in factors))
-        chain.append(" + ".join(latex(f.rule) for f in factors))
-        if all(f.numbers is not None for f in factors):
-            chain.append(" + ".join(latex(f.numbers) for f in factors if f.numbers is not None))
-    value = latex_value(gradient.value)
-    if not chain or chain[-1] != value:
+    if factors and style.symbols:
+        if style.local_gradients:
+            chain.append(_total([rf"{breakable(f.local)} \, {breakable(f.upstream)}" for f in factors]))
+        chain.append(_total([breakable(f.rule) for f in factors]))
+    if factors and style.numbers and all(f.numbers is not None for f in factors):
+        chain.append(_total([breakable(f.numbers) for f in factors if f.numbers is not None]))
+    value = latex_value(gradient.value, style.digits)
+    if (style.numbers or not factors) and (not chain or chain[-1] != value):
         chain.append(value)
-    yield _aligned(name, chain)
-    yield from (_matrix(f) for f in factors if f.matrix is not None and values.is_small(f.matrix))
+    yield _aligned(latex(gradient.name), chain)
+    if style.local_gradients and style.numbers:
+        yield from _matrices(gradient, style)
 
 
-def _matrix(factor: Factor) -> str:
-    assert factor.matrix is not None
-    return f"{latex(factor.local)} = {latex_rows(values.inline(factor.matrix))}"
+def _total(terms: list[str]) -> str:
+    """A sum, shortened if it has many terms: a weight that is used in each round of a loop."""
+    if len(terms) > MOST_TERMS + 1:
+        left_out = rf"\underset{{\text{{{len(terms) - MOST_TERMS} more terms}}}}{{\cdots}}"
+        terms = [*terms[: MOST_TERMS - 1], left_out, terms[-1]]
+    return terms[0] + "".join(
+        f" {BREAK}- {term.removeprefix('-')}" if term.startswith("-") else f" {BREAK}+ {term}" for term in terms[1:]
+    )
 
 
-def latex_step(step: Step, equals: str = "=") -> str:
-    """One step as an equation: name = formula = value."""
-    right = [latex_value(step.value)] if step.formula is None else [latex(step.formula), latex_value(step.value)]
-    return f"{latex(step.name)} {equals} {' = '.join(right)}"
+def _matrices(gradient: Gradient, style: Style) -> Iterator[str]:
+    factors = gradient.factors if len(gradient.factors) <= MOST_TERMS else gradient.factors[:1]
+    for factor in factors:
+        if factor.matrix is not None and values.is_small(factor.matrix):
+            matrix = latex_rows(values.inline(factor.matrix, style.digits))
+            yield _aligned(latex(factor.local), [matrix])

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from chainrule.explain import values
 from chainrule.explain.effects import capital, sentence
-from chainrule.explain.folding import Fold, folds_of
+from chainrule.explain.folding import Fold, folds_of, hidden_places
 from chainrule.explain.printers import unicode
 from chainrule.explain.remarks import remarks
 from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, places_of
@@ -64,8 +64,8 @@ def text(explanation: Explained, width: int = WIDTH, fold: bool = True) -> str:
 
 def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterator[Any]:
     """The parts to print, one after another."""
-    folds = folds_of(explanation.forward) if fold else ()
-    hidden = {place for fold in folds for place in range(fold.start, fold.stop)}
+    folds = folds_of(explanation) if fold else ()
+    hidden = hidden_places(folds)
     unseen = {explanation.forward[place].name for place in hidden}
     loss = unicode(explanation.loss)
     yield Text(f"Forward pass of {explanation.title}", style="bold")
@@ -105,7 +105,7 @@ def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterat
 
 def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int) -> Table:
     starts = {fold.start: fold for fold in folds}
-    hidden = {place for fold in folds for place in range(fold.start, fold.stop)}
+    hidden = hidden_places(folds)
     rows = [step for place, step in enumerate(steps) if place not in hidden]
     others = (
         ["name", *(unicode(step.name) for step in rows)],
@@ -129,8 +129,7 @@ def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int)
         )
     for place, step in enumerate(steps):
         if place in starts:
-            n = starts[place].rounds
-            table.add_row("…", f"{n} more rounds of the same steps", "", "", "")
+            table.add_row("…", starts[place].told, "", "", "")
         if place in hidden:
             continue
         table.add_row(
@@ -233,9 +232,9 @@ def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:
 
 def _joined(terms: list[str]) -> str:
     """A sum, shortened if it has many terms: a weight that is used in each round of a loop."""
-    if len(terms) <= MOST_TERMS:
-        return " + ".join(terms)
-    return " + ".join([*terms[: MOST_TERMS - 1], f"… ({len(terms) - MOST_TERMS} more terms)", terms[-1]])
+    if len(terms) > MOST_TERMS + 1:
+        terms = [*terms[: MOST_TERMS - 1], f"… ({len(terms) - MOST_TERMS} more terms)", terms[-1]]
+    return terms[0] + "".join(f" − {t.removeprefix('−')}" if t.startswith("−") else f" + {t}" for t in terms[1:])
 
 
 def _rule(factor: Factor) -> list[str]:

@@ -12,8 +12,12 @@ SMALL = 24
 """The number of entries up to which an array is shown in full."""
 
 
-def short(x: Any) -> str:
-    """A number in at most about eight characters.
+DIGITS = 4
+"""How many digits of a number are shown."""
+
+
+def short(x: Any, digits: int = DIGITS) -> str:
+    """A number in few digits: in at most about eight characters, if none are asked for.
 
     >>> short(np.float32(0.1)), short(2.0), short(1234567.0), short(True)
     ('0.1', '2', '1.23457e+06', 'True')
@@ -23,26 +27,26 @@ def short(x: Any) -> str:
     if isinstance(x, bool | np.bool_ | int | np.integer):
         return str(x)
     if isinstance(x, complex | np.complexfloating):
-        return _complex(complex(x))
-    text = f"{float(x):.6g}" if abs(x) >= 1000 or x == 0 else f"{float(x):.4g}"
+        return _complex(complex(x), digits)
+    text = f"{float(x):.{digits + 2 if abs(x) >= 1000 else digits}g}"
     return "0" if text == "-0" else text
 
 
-def _complex(x: complex) -> str:
+def _complex(x: complex, digits: int) -> str:
     """A complex number as it stands in a formula: `3j`, `(1-2j)`."""
     if not x.imag:
-        return short(x.real)
-    imaginary = f"{short(x.imag)}j"
+        return short(x.real, digits)
+    imaginary = f"{short(x.imag, digits)}j"
     if not x.real:
         return imaginary
-    return f"({short(x.real)}{'' if imaginary.startswith('-') else '+'}{imaginary})"
+    return f"({short(x.real, digits)}{'' if imaginary.startswith('-') else '+'}{imaginary})"
 
 
 def is_small(x: Any) -> bool:
     return np.size(x) <= SMALL and np.ndim(x) <= 2 and (np.ndim(x) < 2 or np.shape(x)[1] <= 8)
 
 
-def inline(x: Any) -> str:
+def inline(x: Any, digits: int = DIGITS) -> str:
     """A small array on one line.
 
     >>> inline(np.array([[1.0, 2.5], [3.0, 4.0]]))
@@ -50,26 +54,26 @@ def inline(x: Any) -> str:
     """
     x = np.asarray(x)
     if x.ndim == 0:
-        return short(x[()])
-    return "[" + " ".join(inline(row) for row in x) + "]"
+        return short(x[()], digits)
+    return "[" + " ".join(inline(row, digits) for row in x) + "]"
 
 
-def lines(x: Any) -> list[str]:
+def lines(x: Any, digits: int = DIGITS) -> list[str]:
     """A value on as many lines as it needs: small matrices row by row in columns, large arrays as a summary."""
     x = np.asarray(x)
     if x.ndim == 0:
-        return [short(x[()])]
+        return [short(x[()], digits)]
     if not is_small(x):
-        return summary(x)
+        return summary(x, digits)
     if x.ndim == 1:
-        return [inline(x)]
-    cells = [[short(v) for v in row] for row in x]
+        return [inline(x, digits)]
+    cells = [[short(v, digits) for v in row] for row in x]
     widths = [max((len(row[j]) for row in cells), default=0) for j in range(x.shape[1])]
     rows = ["[" + " ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]" for row in cells]
     return rows or [f"empty, shape {x.shape}"]
 
 
-def summary(x: np.ndarray) -> list[str]:
+def summary(x: np.ndarray, digits: int = DIGITS) -> list[str]:
     """Range, mean, share of zeros, and where the first NaN or Inf stands."""
     if x.size == 0:
         return [f"empty, shape {shape_text(x)}"]
@@ -78,9 +82,10 @@ def summary(x: np.ndarray) -> list[str]:
     finite = x[np.isfinite(x)] if x.dtype.kind == "f" else x
     told = []
     if finite.size and finite.min() == finite.max():
-        told.append(f"all {short(finite.min())}")
+        told.append(f"all {short(finite.min(), digits)}")
     elif finite.size:
-        told.append(f"{short(finite.min())} … {short(finite.max())}, mean {short(finite.mean())}")
+        low, high, mean = (short(v, digits) for v in (finite.min(), finite.max(), finite.mean()))
+        told.append(f"{low} … {high}, mean {mean}")
     zeros = np.count_nonzero(x == 0) / x.size
     if 0 < zeros < 1:
         told.append(f"{zeros:.1%} zeros")

@@ -9,7 +9,7 @@ from chainrule.escape import latex_index, latex_math
 from chainrule.explain.printers.walk import GREEK, Notation, rows_of, split_name, times_sign, written
 from chainrule.formula import Formula
 
-__all__ = ["latex", "latex_name", "latex_rows"]
+__all__ = ["BREAK", "breakable", "latex", "latex_name", "latex_number", "latex_rows"]
 
 FUNCTIONS = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min det".split())
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "=", "∧": r"\land", "∨": r"\lor"}
@@ -24,7 +24,16 @@ def latex(f: Formula) -> str:
     >>> latex(W.T @ (p - 1))
     'W^{\\\\top} \\\\left(p - 1\\\\right)'
     """
+    return breakable(f).replace(BREAK, "")
+
+
+def breakable(f: Formula) -> str:
+    """The formula in LaTeX, with the sign `BREAK` wherever a new line may begin (see `lines.py`)."""
     return written(f, LATEX)
+
+
+BREAK = "\x01"
+"""Stands where a new line may begin. No name has it, since names are printable."""
 
 
 def latex_name(text: str) -> str:
@@ -35,6 +44,8 @@ def latex_name(text: str) -> str:
     """
     stem, index = split_name(text)
     base, accent = _without_accent(stem)
+    if worded := WORDED.fullmatch(stem):
+        base, accent = worded.groups()
     if stem in GREEK:
         shown = rf"\{stem}"
     elif stem in GREEK_LETTERS:
@@ -51,6 +62,9 @@ def latex_name(text: str) -> str:
 GREEK_LETTERS = {letter: word for word, letter in GREEK.items()}
 ACCENTS = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot", "\u0308": "ddot"}
 """The commands for letters with a sign above: ŷ is a y with a hat."""
+
+WORDED = re.compile(rf"(?!that|what|chat)([a-zA-Z]|{'|'.join(GREEK)})_?(hat|bar|tilde)")
+"""Names as y_hat and xbar: what is written below the sign, and the sign."""
 
 
 def _without_accent(letter: str) -> tuple[str, str]:
@@ -71,10 +85,15 @@ def latex_rows(text: str) -> str:
 
 def _entry(text: str) -> str:
     sign, digits = ("-", text[1:]) if text[:1] in "-−" else ("", text)
-    return sign + _number(digits)
+    return sign + latex_number(digits)
 
 
-def _number(text: str) -> str:
+def latex_number(text: str) -> str:
+    r"""A number as Python writes it.
+
+    >>> latex_number("1.5e-07"), latex_number("inf")
+    ('1.5 \\times 10^{-7}', '\\infty')
+    """
     if text.startswith("["):
         return latex_rows(text)
     exponent = re.fullmatch(r"([\d.]+)e([+-]\d+)", text)
@@ -98,24 +117,29 @@ def _indexed(f: Formula, x: str) -> str:
     return f"{base}_{{{latex_index(f.text)}}}"
 
 
+def _is_word(x: str, y: str) -> bool:
+    """Whether one of two factors side by side is a name of several letters, which needs a space."""
+    return y.startswith(r"\mathrm") or re.search(r"\\mathrm\{[^{}]*\}(_\{\d+\}|\^\{[^{}]*\})*$", x) is not None
+
+
 LATEX = Notation(
     {
         "name": lambda f: latex_name(f.text),
-        "number": lambda f: _number(f.text),
+        "number": lambda f: latex_number(f.text),
         "row": lambda f, x: x,
         "partial": lambda f, x, y: rf"\frac{{\partial {x}}}{{\partial {y}}}",
         "local": lambda f, z, x: rf"\frac{{\partial \left[{z}\right]}}{{\partial {x}}}",
         "unit": lambda f: f"e_{{{latex_index(f.text)}}}",
-        "add": lambda f, x, y: f"{x} + {y}",
-        "sub": lambda f, x, y: f"{x} - {y}",
+        "add": lambda f, x, y: f"{x} {BREAK}+ {y}",
+        "sub": lambda f, x, y: f"{x} {BREAK}- {y}",
         "neg": lambda f, x: f"-{x}",
-        "mul": lambda f, x, y: f"{x} {TIMES[times_sign(f)]} {y}",
+        "mul": lambda f, x, y: f"{x} {BREAK}{TIMES[times_sign(f)]} {y}",
         "div": lambda f, x, y: rf"\frac{{{x}}}{{{y}}}",
         "pow": lambda f, x, n: rf"{x}^{{\circ {n}}}" if f.text else f"{x}^{{{n}}}",
-        "matmul": lambda f, x, y: f"{x} {y}",
+        "matmul": lambda f, x, y: rf"{x} \, {y}" if _is_word(x, y) else f"{x} {y}",
         "transpose": lambda f, x: rf"{x}^{{\top}}",
         "inverse transpose": lambda f, x: rf"{x}^{{-\top}}",
-        "call": lambda f, *xs: rf"{_function(f.parts[0])}\left({', '.join(xs)}\right)",
+        "call": lambda f, *xs: rf"{_function(f.parts[0])}\left({f', {BREAK}'.join(xs)}\right)",
         "index": _indexed,
         "sum": lambda f, x: rf"\sum_{{{latex_index(f.text)}}} {x}" if f.text else rf"\sum {x}",
         "sqrt": lambda f, x: rf"\sqrt{{{x}}}",
