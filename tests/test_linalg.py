@@ -376,6 +376,21 @@ def test_pinv_drops_the_singular_values_that_numpy_drops(options):
     np.testing.assert_array_equal(linalg.pinv(cr.variable(x), **options).value, linalg.pinv(x, **options))
 
 
+@pytest.mark.parametrize("rcond", [lambda b: np.array(1e-10), lambda b: b[0] * 1e-10, lambda b: np.float64(1e-10)])
+def test_the_threshold_of_a_fit_may_be_an_array_without_axes_or_recorded(rcond):
+    A, b = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]), np.array([1.0, 2.0, 4.0])
+    weights = np.array([1.0, -2.0])
+    solved = lambda b: weights @ np.linalg.lstsq(A, b, rcond=rcond(b))[0]  # noqa: E731
+    fitted = lambda b: weights @ np.polyfit(A[:, 0], b, 1, rcond=rcond(b))  # noqa: E731
+    np.testing.assert_allclose(cr.grad(solved)(b), np.linalg.pinv(A).T @ weights, rtol=1e-12)
+    powers = np.stack([A[:, 0], np.ones(3)], axis=1)
+    np.testing.assert_allclose(cr.grad(fitted)(b), np.linalg.pinv(powers).T @ weights, rtol=1e-12)
+    for f in (solved, fitted):
+        assert f(b) == cr.value_and_grad(f)(b)[0]
+    with pytest.raises(BlockError, match="one number"):
+        cr.grad(lambda b: np.linalg.lstsq(A, b, rcond=np.full(1, 1e-10))[0][0])(b)
+
+
 def test_lstsq_of_few_right_sides_only_is_recorded():
     a, b = WEIGHTS[:, :2], cr.variable(WEIGHTS[:, 2])
     x, residuals, rank, s = linalg.lstsq(a, b)

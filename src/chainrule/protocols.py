@@ -69,6 +69,8 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         raise no_block_for(full_name(function))
     for arg in (*args, *kwargs.values()) if kwargs else args:
         if type(arg) not in _NEED_NO_CHECK and type(arg) is not Array:
+            if issubclass(type(arg), Array):  # a buffer in a place that NumPy does not ask, such as rcond
+                return call(function, *map(_settled, args), **{key: _settled(x) for key, x in kwargs.items()})
             check_argument(arg)
     if function in AS_NUMPY:
         result = handler(*args, **kwargs)
@@ -79,6 +81,10 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             if type(made) is Array and made._view is None and not any(made is arg for arg in args):
                 made._unsure = not is_contiguous(made._own.value)
     return result
+
+
+def _settled(arg: Any) -> Any:
+    return arg.settled() if type(arg) is not Array and isinstance(arg, Array) else arg
 
 
 # Ufuncs ----------------------------------------------------------------------------------------------------

@@ -91,6 +91,16 @@ def numpy_pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
     return pinv(a, rtol=value_of(rcond), hermitian=hermitian)
 
 
+def one_number(threshold):
+    """A threshold as a plain number, which may be recorded or an array without axes; None unchanged."""
+    if threshold is None:
+        return None
+    found = np.asarray(value_of(threshold))
+    if found.ndim:
+        raise BlockError(f"rcond is one number, not an array of shape {found.shape}; write rcond[0]" + at_line())
+    return found.item()
+
+
 def _precision(a):
     """NumPy's relative tolerance below which a singular value counts as zero."""
     return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
@@ -122,6 +132,7 @@ def numpy_lstsq(a, b, rcond=None):
     """np.linalg.lstsq: all but the rank, an integer, have gradients."""
     a, b = (x if is_inexact(form_of(x)) else np.astype(x, np.float64) for x in (as_array(a), as_array(b)))
     a, b = in_one_precision(a, b)
+    rcond = one_number(rcond)
     (m, n), columns = a.shape, b[:, None] if b.ndim == 1 else b
     z = lstsq(a, columns, rtol=_precision(a) if rcond is None else rcond)
     rank = int(step(lambda plain: np.linalg.lstsq(plain, np.empty((m, 0)), rcond=rcond)[2], a))

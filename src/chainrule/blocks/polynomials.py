@@ -8,6 +8,7 @@ from chainrule.array import form_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.integers import step
+from chainrule.blocks.matrices import one_number
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
@@ -137,6 +138,7 @@ def numpy_polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     order = operator.index(deg) + 1
     if order < 1 or x.ndim != 1 or y.ndim > 2 or x.shape[0] != y.shape[0] or not x.size:
         raise BlockError(f"polyfit of degree {deg} through points of shapes {x.shape} and {y.shape}" + at_line())
+    rcond = one_number(rcond)
     if rcond is None:
         rcond = x.shape[0] * np.finfo(x.dtype).eps
     powers = np.flip(_vandermonde(x, order), -1)
