@@ -6,6 +6,7 @@ Exit codes: 0 all is well, 1 a check failed or the user's function raised an err
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import inspect
 import os
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import chainrule
+from chainrule.block.making import BLOCKS
 from chainrule.errors import ChainruleError, ExpressionError, NoAnswer, asking_others
 from chainrule.escape import printable
 from chainrule.expression import parse, parse_value
@@ -62,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure") and not (sys.stdout.encoding or "").lower().startswith("utf"):
         sys.stdout.reconfigure(encoding="utf-8")
     try:
-        options = _parser().parse_args(argv)
+        parser = _parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next, by the package argcomplete
+            importlib.import_module("argcomplete").autocomplete(parser)
+        options = parser.parse_args(argv)
         code = options.run(options)
         print(end="", flush=True)
         return code
@@ -153,7 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
 
     blocks = commands.add_parser("blocks", help="list the library's blocks, or show some in full")
-    blocks.add_argument("names", nargs="*", metavar="name", help="a block, or what one answers for: softmax, np.exp")
+    names = blocks.add_argument(
+        "names", nargs="*", metavar="name", help="a block, or what one answers for: softmax, np.exp"
+    )
+    names.completer = lambda **_: [*BLOCKS]  # type: ignore[attr-defined]
     form = blocks.add_mutually_exclusive_group()
     form.add_argument("--check", action="store_true", help="check every block (or those named) on its example")
     form.add_argument("--markdown", action="store_true", help="print the catalogue as Markdown")

@@ -6,12 +6,12 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-import scipy.special
 
 from chainrule.errors import GradientError
+from chainrule.forks import imported
 from chainrule.node import at_line
 
 __all__ = ["attribute_hint", "name_hint", "spelled"]
@@ -229,12 +229,12 @@ def spelled(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
-_MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft, "scipy.special": scipy.special}
+_NUMPYS = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
 
 
-def _of_numpy(name: str) -> str | None:
-    """The function of NumPy or SciPy that has this name."""
-    for place, module in _MODULES.items():
+def _function_of(modules: dict[str, Any], name: str) -> str | None:
+    """The function of one of these modules that has this name."""
+    for place, module in modules.items():
         found = vars(module).get(name)
         if callable(found) and not isinstance(found, type) and name in module.__all__:
             return f"{place}.{name}"
@@ -248,7 +248,7 @@ def attribute_hint(name: str) -> str:
     if name.endswith("_") and not name.startswith("_"):  # PyTorch's names of what writes in place
         plain = attribute_hint(name[:-1])
         return plain.replace("; write ", "; write x[...] = ")
-    function = _of_numpy(name)
+    function = _function_of(_NUMPYS, name)
     return "" if function is None else f"; write {function}(x)"
 
 
@@ -256,7 +256,7 @@ def name_hint(name: str, names: Iterable[str]) -> str:
     """What to write instead of a name of the package, as the end of a sentence; empty if not known."""
     if name in _NAMES:
         return f"; write {_NAMES[name]}"
-    function = _of_numpy(name)
+    function = _function_of({**_NUMPYS, "scipy.special": imported("scipy.special")}, name)
     if function is not None:
         return f"; write {function}"
     near = difflib.get_close_matches(name, [*names], 1)
