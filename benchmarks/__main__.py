@@ -10,7 +10,19 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import classifier, elementwise, hessian, loops, networks, perceptron, programs, scores, small, startup
+from benchmarks import (
+    busy,
+    classifier,
+    elementwise,
+    hessian,
+    loops,
+    networks,
+    perceptron,
+    programs,
+    scores,
+    small,
+    startup,
+)
 from benchmarks.peers import ask_for_torch_compile, versions
 
 WORKLOADS = {
@@ -24,6 +36,7 @@ WORKLOADS = {
     "startup": startup,
     "programs": programs,
     "loops": loops,
+    "busy": busy,
 }
 
 

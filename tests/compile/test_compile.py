@@ -878,6 +878,7 @@ def test_what_fails_in_another_thread_is_raised(monkeypatch):
     from chainrule.compile import threads
 
     monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
+    monkeypatch.setattr(threads, "cores_are_taken", lambda: False)
     mine = threading.current_thread()
 
     def kernel(cuts, turns, parts):

@@ -1,7 +1,8 @@
 """The number of threads of NumPy's BLAS.
 
 Two threads can be ten times slower than one: on thin products OpenBLAS has little work to divide and long waits.
-So a program sets before each product whether to use several threads, and restores their number at the end.
+So a program sets before each product whether to use several threads, and restores their number at the end. Where other
+work keeps the processors it is one thread too: those of OpenBLAS spin while they wait for a thread that does not run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["BEFORE", "WORTH_THREADS", "all_threads", "is_worth_threads", "library", "one_thread"]
+from chainrule.compile.threads import cores_are_taken
+
+__all__ = ["BEFORE", "WORTH_THREADS", "all_threads", "is_worth_threads", "library", "one_thread", "several_threads"]
 
 WORTH_THREADS = 16_000_000
 """A product with at least so many multiplications uses several threads, unless it is thin."""
@@ -79,3 +82,11 @@ def all_threads() -> None:
     if found is not None:
         found.put(BEFORE.value)
         BEFORE.value = 0
+
+
+def several_threads() -> None:
+    """Use as many threads as before `one_thread`, unless other work keeps the processors."""
+    if cores_are_taken():
+        one_thread()
+    else:
+        all_threads()

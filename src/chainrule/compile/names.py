@@ -12,7 +12,8 @@ from chainrule.compile.values import Value
 __all__ = ["ProgramNames", "identifier"]
 
 RESERVED = frozenset(
-    "np math vm la kernel program body read written scratch dense one_thread all_threads shared work buffers".split()
+    "np math vm la kernel program body read written scratch dense shared work buffers".split()
+    + "one_thread all_threads several_threads".split()
     + "OtherInputs results cuts turns parts piece first last count start full i j k z total numbers".split()
     + [f"memory_{dtype}" for dtype in DTYPES]
 ) | frozenset(name for name in dir(builtins) if name.islower())

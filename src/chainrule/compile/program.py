@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.compile import runtime
 from chainrule.compile.alike import merged
-from chainrule.compile.blas import all_threads, one_thread
+from chainrule.compile.blas import all_threads, one_thread, several_threads
 from chainrule.compile.buffers import Lifetime, share
 from chainrule.compile.failures import OtherInputs
 from chainrule.compile.loops import (
@@ -43,7 +43,7 @@ HEAD = """import math
 import numpy as np
 
 from chainrule.compile import linear as la
-from chainrule.compile.blas import all_threads, one_thread
+from chainrule.compile.blas import all_threads, one_thread, several_threads
 from chainrule.compile.failures import OtherInputs
 from chainrule.compile.runtime import body, dense, kernel, program, read, scratch, vm, written
 from chainrule.compile.threads import shared
@@ -52,6 +52,7 @@ SCOPE = {
     "np": np,
     "all_threads": all_threads,
     "one_thread": one_thread,
+    "several_threads": several_threads,
     "OtherInputs": OtherInputs,
     "dense": runtime.dense,
     "shared": shared,

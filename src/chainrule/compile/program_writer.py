@@ -58,7 +58,7 @@ class ProgramWriter:
     users, last : for each value the steps that read it, and the last one that reads it or a value in its memory.
     buffers : the names of the arrays for intermediate values; allocated : the results that the caller allocates.
     donated : the inputs that may be overwritten, once `may_overwrite` is set.
-    several : whether NumPy's products use several threads at this step.
+    several : whether NumPy's products use several threads at this step; None if that has not been set.
     """
 
     def __init__(
@@ -94,7 +94,8 @@ class ProgramWriter:
         self.buffers: list[str] = []
         self.allocated: list[Value] = []
         self.donated: list[Value] = []
-        self.may_overwrite, self.several, self.at = False, True, 0
+        self.may_overwrite, self.at = False, 0
+        self.several: bool | None = None
 
     def donate(self, donated: Sequence[Value]) -> None:
         given = set(self.inputs)
@@ -285,7 +286,7 @@ class ProgramWriter:
     def threads(self, several: bool) -> None:
         """Set whether NumPy's own functions use several threads from here on."""
         if several != self.several:
-            self.body.append(Do(call("all_threads" if several else "one_thread")))
+            self.body.append(Do(call("several_threads" if several else "one_thread")))
             self.several = several
 
     # The whole --------------------------------------------------------------------------------------------
@@ -317,7 +318,7 @@ class ProgramWriter:
                 Return((Name("results"),)),
             ]
             body = [*take, *self.body, *give]
-        if Do(call("one_thread")) in self.body:  # restore the threads whatever happens
+        if self.several is not None:  # restore the threads whatever happens
             body = [Finally(tuple(body), (Do(call("all_threads")),))]
         return LoopFunction(self.title, tuple(map(self.name_of, self.inputs)), tuple(body), "python")
 

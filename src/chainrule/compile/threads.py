@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PIECES", "number_of_threads", "shared"]
+__all__ = ["PIECES", "cores_are_taken", "number_of_threads", "shared"]
 
 PIECES = 64
 PATIENCE = 2_000
@@ -36,6 +36,23 @@ def number_of_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cores_are_taken() -> bool:
+    """Whether other work keeps all processors: as many threads besides this one run, or wait for one.
+
+    Then threads that share a computation wait for each other longer than they compute. False where the system does not
+    tell.
+    """
+    try:
+        file = os.open("/proc/loadavg", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        running = os.read(file, 100).split()[3].partition(b"/")[0]
+    finally:
+        os.close(file)
+    return int(running) > (os.cpu_count() or 1)
+
+
 def shared(function: Callable[..., Any], count: int, step: int, sums: int, *arguments: Any) -> Any:
     """Run a kernel over all pieces of range(count), cut at multiples of step.
 
@@ -45,7 +62,7 @@ def shared(function: Callable[..., Any], count: int, step: int, sums: int, *argu
     turns = np.zeros(2, np.int64)
     job = _Job(function, (_cuts(count, step), turns, parts, *arguments))
     try:
-        for _ in range(min(number_of_threads(), PIECES) - 1):
+        for _ in range(0 if cores_are_taken() else min(number_of_threads(), PIECES) - 1):
             _workers.ask(job)
         job.run()
         job.wait(turns)

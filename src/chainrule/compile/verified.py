@@ -31,7 +31,7 @@ from chainrule.errors import CompilerError
 
 __all__ = ["verify"]
 
-KNOWN = frozenset("np math vm la abs min max bool dense shared work one_thread all_threads".split())
+KNOWN = frozenset("np math vm la abs min max bool dense shared work one_thread all_threads several_threads".split())
 """The names that every function may use."""
 
 

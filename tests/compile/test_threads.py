@@ -1,0 +1,76 @@
+"""Threads of compiled code beside other work: where that keeps the processors, one thread computes."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.compile import blas, threads
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_large_products_use_one_thread_while_other_work_keeps_the_processors(monkeypatch, taken):
+    library = blas.library()
+    if library is None:
+        pytest.skip("NumPy's BLAS cannot be told its number of threads")
+    before = library.get()
+    library.put(2)
+    monkeypatch.setattr(blas, "cores_are_taken", lambda: taken)
+    try:
+        blas.several_threads()
+        assert library.get() == (1 if taken else 2)
+        blas.one_thread()
+        assert library.get() == 1
+        blas.several_threads()
+        assert library.get() == (1 if taken else 2)
+        blas.all_threads()
+        assert library.get() == 2
+        rng = np.random.default_rng(0)
+        a, b = rng.normal(size=(2, 300, 300))
+        f = cr.value_and_grad(lambda a, b: np.sum(np.tanh(a @ b) ** 2), (0, 1))
+        compiled = cr.compile(f)
+        for _ in range(3):
+            value, gradients = compiled(a, b)
+            assert library.get() == 2
+        assert "several_threads()" in compiled.source()
+        wanted, wanted_gradients = f(a, b)
+        np.testing.assert_allclose(value, wanted, rtol=1e-11)
+        for x, y in zip(gradients, wanted_gradients, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-11)
+    finally:
+        blas.all_threads()
+        library.put(before)
+
+
+def test_kernels_ask_no_other_thread_while_other_work_keeps_the_processors(monkeypatch):
+    asked = []
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
+    monkeypatch.setattr(threads, "cores_are_taken", lambda: True)
+    monkeypatch.setattr(threads._workers, "ask", asked.append)
+    x = np.random.default_rng(0).normal(size=400_000)
+    compiled = cr.compile(lambda x: np.sum(np.exp(np.sin(x)) * x))
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(x), np.sum(np.exp(np.sin(x)) * x), rtol=1e-12)
+    assert "shared(" in compiled.source()
+    assert not asked
+
+
+@pytest.mark.parametrize(("told", "taken"), [("0.00 0.01 0.05 {n}/345 6", False), ("9.00 9.01 9.05 {m}/345 6", True)])
+def test_the_system_says_whether_processors_are_free(monkeypatch, tmp_path, told, taken):
+    count = os.cpu_count() or 1
+    file = tmp_path / "loadavg"
+    file.write_text(told.format(n=count, m=count + 1))
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags: opened(file, flags))
+    assert threads.cores_are_taken() is taken
+
+
+def test_where_the_system_does_not_tell_threads_are_used(monkeypatch):
+    def refuse(path, flags):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert threads.cores_are_taken() is False
