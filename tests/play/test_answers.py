@@ -119,6 +119,26 @@ def test_second_derivatives_have_the_formulas_of_a_textbook(text, by, formulas):
     assert found["formula"]["t"] in formulas
 
 
+@pytest.mark.parametrize(
+    ("text", "by", "product"),
+    [
+        ("mean((X @ W)**2)", "W", "2/9·Xᵀ X V"),
+        ("sum((X @ W)**2)", "X", "2·V W Wᵀ"),
+        ("sum(W**3) + sum(V)", "W", "6·Δ ⊙ W"),  # V is taken
+        ("log(det(A))", "A", "−A⁻ᵀ Vᵀ A⁻ᵀ"),
+    ],
+)
+def test_second_derivatives_by_a_matrix_are_told_as_what_they_make_of_a_change(text, by, product):
+    values = {"X": "[[1,2],[3,4],[5,6]]", "W": "[[1,2,3],[4,5,6]]", "A": "[[2,1],[0,3]]", "V": "[1,2]"}
+    found = next(
+        d
+        for d in asked(text, **{name: v for name, v in values.items() if name in text})["story"]["second"]
+        if d["by"]["t"] == by
+    )
+    assert found["formula"] is None
+    assert found["product"][1]["t"] == product
+
+
 @pytest.mark.parametrize("title", [e["title"] for e in EXAMPLES if e["title"].startswith("Notes")])
 def test_the_examples_of_the_notes_have_the_gradients_of_the_notes(title):
     section = SECTIONS[title]

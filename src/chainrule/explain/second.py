@@ -13,7 +13,7 @@ from chainrule.explain.closed import ClosedForms, pieces
 from chainrule.explain.data import Data
 from chainrule.explain.notation import constant_formula
 from chainrule.explain.steps import Explained
-from chainrule.formula import Formula
+from chainrule.formula import Formula, name
 from chainrule.node import Node
 
 __all__ = ["Second", "second_derivatives"]
@@ -31,11 +31,14 @@ class Second(NamedTuple):
     ----------
     by : the name of the input.
     formula : the matrix in closed form; None where there is no short one.
+    product : for an input with two axes, the name V of any change of it, and what the matrix makes of V as a formula;
+        None where there is no short one.
     matrix : its numbers, a row and a column for each entry of the input.
     """
 
     by: Formula
     formula: Formula | None
+    product: tuple[Formula, Formula] | None
     matrix: np.ndarray
 
 
@@ -48,7 +51,9 @@ def second_derivatives(explanation: Explained) -> Iterator[Second]:
     >>> [(unicode(d.by), unicode(d.formula)) for d in found]
     [('x', 'Aᵀ + A')]
     """
-    symbols = {node: step.name for node, step in zip(explanation.nodes, explanation.forward, strict=True)}
+    symbols: dict[Node, Formula] = {
+        node: step.name for node, step in zip(explanation.nodes, explanation.forward, strict=True)
+    }
     inputs = [node for node in explanation.nodes if node.block is None and np.asarray(node.value).dtype.kind == "f"]
     data = Data(explanation.plain)
     closed = ClosedForms(list(explanation.nodes), inputs, symbols, lambda x: constant_formula(x, data), data)
@@ -62,13 +67,32 @@ def second_derivatives(explanation: Explained) -> Iterator[Second]:
         seeds = np.eye(n, dtype=gradient.dtype).reshape(n, *np.shape(x.value))
         rows = pulled(gradient, x, seeds)
         if rows is not None:
-            yield Second(symbols[x], _formula(closed, gradient, x, rows), np.reshape(value_of(rows), (n, n)))
+            product = _product(closed, symbols, gradient, x) if np.ndim(x.value) == 2 else None
+            yield Second(symbols[x], _formula(closed, gradient, x, rows), product, np.reshape(value_of(rows), (n, n)))
 
 
 def pulled(gradient: Array, x: Node, seed: Any) -> Any:
     """A product of the seed and the derivative of a recorded gradient by x; None if it does not depend on x."""
     node = node_of(gradient)
     return backpropagate(find_path([x], [node]), {node: seed}, recorded=True).get(x)
+
+
+def _product(
+    closed: ClosedForms, symbols: dict[Node, Formula], gradient: Array, x: Node
+) -> tuple[Formula, Formula] | None:
+    """V and H V for a matrix V in the place of x: the derivative of the gradient along V."""
+    seed = Node(None, (), {}, np.random.default_rng(0).normal(size=np.shape(x.value)).astype(x.value.dtype))
+    taken = {f.text for f in symbols.values()}
+    symbols[seed] = change = name(next(v for v in CHANGES if v not in taken), np.shape(x.value))
+    try:
+        found = closed.of(_node(pulled(gradient, x, Array(seed))))
+    finally:
+        del symbols[seed]
+    return None if found is None or pieces(found) > LONGEST else (change, found)
+
+
+CHANGES = ("V", "Δ", "U", "dV", "dX")
+"""What a change of an input may be called."""
 
 
 def _formula(closed: ClosedForms, gradient: Array, x: Node, rows: Any) -> Formula | None:

@@ -77,6 +77,12 @@ def test_inside_of_a_composite_block_ends_in_its_value():
     assert within == ["max", "subtract", "exp", "sum", "divide"]
 
 
+def stacked(*xs):
+    y = np.sin(xs[0])
+    s = np.stack([*xs, y])
+    return np.sum(s**2)
+
+
 @pytest.mark.parametrize(
     ("f", "args", "told"),
     [
@@ -95,6 +101,12 @@ def test_inside_of_a_composite_block_ends_in_its_value():
 )
 def test_intuition_is_read_off_the_rule(f, args, told):
     assert sentence(f, *args).startswith(told)
+
+
+def test_what_many_operands_get_alike_is_said_once():
+    step = next(s for s in story(cr.explain(stacked)(1.0, 2.0, 3.0, 4.0, 5.0))["steps"] if s["block"] == "stack")
+    assert step["intuition"].endswith(", to each of its 6 operands.")
+    assert len(step["intuition"]) < 120
 
 
 def test_intuition_of_a_users_block_is_read_off_its_rule():

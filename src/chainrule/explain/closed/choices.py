@@ -9,11 +9,13 @@ import numpy as np
 
 from chainrule.block import Block
 from chainrule.blocks.elementwise import (
+    bitwise_and,
     equal,
     greater,
     greater_equal,
     less,
     less_equal,
+    logical_and,
     where,
 )
 from chainrule.blocks.indexing import getitem
@@ -36,7 +38,11 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
         return r.of(chosen)
     if not r.of(x).terms and not r.of(y).terms:
         return r.of(y if type(y) is Node else x)
-    if type(condition) is not Node or np.ndim(condition.value) == 0:
+    if type(condition) is not Node:
+        return None
+    if not np.any(condition.value) and not r.of(condition).terms:
+        return r.of(y)
+    if np.ndim(condition.value) == 0:
         return None
     for value, holds in ((x, True), (y, False)):
         other = y if holds else x
@@ -81,6 +87,14 @@ def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
     return None
 
 
+def _and(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
+    """Both of two conditions: the product of what is 0 and 1, if one of them is 0 everywhere."""
+    if np.any(node.value) or np.asarray(node.value).dtype != bool:
+        return None
+    none = any(not r.of(part).terms for part in (x, y))
+    return r.atoms.number(0, axes_of_shape(np.shape(node.value))) if none else None
+
+
 def _is_extreme(x: Any) -> bool:
     while type(x) is Node and x.block in (reshape, broadcast_to, getitem):
         x = x.inputs[0]
@@ -90,5 +104,6 @@ def _is_extreme(x: Any) -> bool:
 CHOICES: dict[Block, Callable[..., Expr | None]] = {
     where: _where,
     equal: _equal,
+    **dict.fromkeys((bitwise_and, logical_and), _and),
 }
 """The reading of each such block."""

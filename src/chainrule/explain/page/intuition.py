@@ -128,7 +128,7 @@ def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> s
     names = [unicode(operand.name) for operand in operands]
     kinds = {p.kind for p in phrases}
     if len(names) > 1 and kinds == {"same"}:
-        return f"Hands the gradient on to {_and(names)}, unchanged: each gets all of it."
+        return f"Hands the gradient on to {_all(names)}, unchanged: each gets all of it."
     if len(names) > 1 and kinds == {"swap"}:
         if len(set(names)) == 1 and len({p.detail for p in phrases}) == 1:
             return (
@@ -136,12 +136,23 @@ def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> s
             )
         swaps = [f"the gradient to {n} is multiplied by {p.detail}" for n, p in zip(names, phrases, strict=True)]
         return f"Swaps its operands: {_and(swaps)}."
-    if len(names) == 1:
-        return capital(_alone(names[0], phrases[0])) + "."
-    return capital("; ".join(f"to {n}: {_alone(n, p)}" for n, p in zip(names, phrases, strict=True))) + "."
+    told: dict[str, list[str]] = {}
+    for name, p in zip(names, phrases, strict=True):
+        told.setdefault(_alone(p), []).append(name)
+    if len(told) == 1:
+        return capital(next(iter(told))) + ("." if len(names) == 1 else f", to each of its {len(names)} operands.")
+    return capital("; ".join(f"to {_all(to)}: {what}" for what, to in told.items())) + "."
 
 
-def _alone(name: str, p: Phrase) -> str:
+MOST_NAMES = 4
+"""Of more operands than this that get the same, the first ones and the last are named."""
+
+
+def _all(names: Sequence[str]) -> str:
+    return _and(names) if len(names) <= MOST_NAMES else f"{', '.join(names[: MOST_NAMES - 2])}, … and {names[-1]}"
+
+
+def _alone(p: Phrase) -> str:
     match p.kind:
         case "same":
             return "hands the gradient on, unchanged"

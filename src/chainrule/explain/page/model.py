@@ -50,7 +50,7 @@ def story(explanation: Explained, check: Any = None, second: Sequence[Second] = 
             for c in explanation.closed_forms
         ],
         "jacobians": [_matrix(j.name.parts[1], j.formula, j.value) for j in explanation.jacobians],
-        "second": [_matrix(s.by, s.formula, s.matrix) for s in second],
+        "second": [_matrix(s.by, s.formula, s.matrix) | {"product": _product(s)} for s in second],
         "box": boxes_of(rows, explanation.scopes, explanation.title).story(),
         "sources": teller.sources,
         "health": _health(health_of(explanation)),
@@ -66,6 +66,11 @@ def _matrix(by: Formula, formula: Formula | None, value: Any) -> dict[str, Any]:
         "formula": None if formula is None else told(formula),
         "value": None if value is None else numbers.array(value),
     }
+
+
+def _product(second: Second) -> list[dict[str, Any]] | None:
+    """A change of an input, and what the second derivatives make of it."""
+    return None if second.product is None else [told(formula) for formula in second.product]
 
 
 def _health(health: Health) -> dict[str, Any]:

@@ -20,10 +20,11 @@ chainrule.section("second-derivatives", "Second derivatives", (section) => {
 
 /** Each matrix as an equation, or beside its formula where it is large. */
 function matrices(found, above, below) {
-  return el("ol.derivation", {}, found.map(({ by, formula, value }) => {
+  return el("ol.derivation", {}, found.map(({ by, formula, value, product }) => {
     const fits = value && isSmall(value);
     const name = `<mfrac>${above()}${below(by.m)}</mfrac>`;
     return el("li", {}, el("div", {}, equation([name, formula?.m ?? null, fits ? valueMath(value) : null]),
+      product && el("div", { title: `for any change ${product[0].t} of ${by.t}` }, equation([row(name, product[0].m), product[1].m])),
       value && !fits && picture(value, `derivatives by ${by.t}`)));
   }));
 }
