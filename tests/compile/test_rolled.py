@@ -375,3 +375,20 @@ def test_a_loop_that_another_process_has_compiled_is_recorded_step_by_step_where
     compiled = cr.compile(f)
     for xs in (unknown, ROWS, ROWS, unknown, ROWS):  # NumPy solves where NaN says that a matrix may be singular
         same(compiled(MATRIX, xs), f(MATRIX, xs))
+
+
+def test_a_first_call_with_nan_is_compared_with_later_ones_in_the_order_of_the_steps():
+    def covariance(xs):
+        total, mean = np.zeros((3, 3)), xs.mean(axis=0)
+        for x in xs:
+            apart = x - mean
+            total += np.outer(apart, apart)
+        return np.linalg.det(total / len(xs))
+
+    f = cr.value_and_grad(covariance)
+    unknown = ROWS.copy()
+    unknown[3] = np.nan
+    compiled = cr.compile(f)
+    with np.errstate(all="ignore"):
+        for xs in (unknown, ROWS, ROWS, unknown, ROWS):
+            same(compiled(xs), f(xs))

@@ -76,7 +76,8 @@ def _without_values_of_numpys(nodes: Sequence[Node]) -> tuple[list[Node], dict[N
             new[node] = operands[0]
             continue
         if any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
-            new[node] = node.remade(node.block, operands, node.params)
+            made = new[node] = node.remade(node.block, operands, node.params)
+            made.order = node.order  # recordings are compared in the order of their steps
         found.append(new.get(node, node))
     return found, new
 
