@@ -1,5 +1,7 @@
 """What the expression language says of a text that is not in it: what was probably meant, or where else to put it."""
 
+import re
+
 import pytest
 
 from chainrule.cli import main
@@ -25,6 +27,15 @@ MEANT = {
     "√(x+1)": "sqrt(x+1)",
     "tanh(2x + y) z": "tanh(2*x + y)*z",
     "1/2 x": "1/2*x",
+    "∑ x": "sum(x)",
+    "Σ(x**2)": "sum(x**2)",
+    "exp(x": "exp(x)",
+    "log(1 + exp(x)))": "log(1 + exp(x))",
+    "(x - mean(x))/std(x": "(x - mean(x))/std(x)",
+    "exp x)": "exp(x)",
+    "x => x*x": "x*x",
+    "dot(x; y)": "dot(x, y)",
+    "x!": "gamma(x + 1)",
 }
 
 
@@ -50,7 +61,20 @@ def test_what_can_be_read_is_not_corrected(text):
     parse(text)
 
 
-@pytest.mark.parametrize("text", ["x +", "((x)", "for", "x = = y"])
+@pytest.mark.parametrize(
+    ("text", "operator"), [("x +", "+"), ("x**", "**"), ("L = ", "="), ("sum(x) / ", "/"), ("x @", "@")]
+)
+def test_what_is_missing_at_the_end_is_told(text, operator):
+    with pytest.raises(ExpressionError, match=f"something is missing behind {re.escape(operator)}\n"):
+        parse(text)
+
+
+def test_names_side_by_side_are_a_product():
+    with pytest.raises(ExpressionError, match=r"; for a product write w\*x"):
+        parse("1/(1 + exp(-wx))").arguments({"w": 1.0, "x": 1.0})
+
+
+@pytest.mark.parametrize("text", ["x +", "for", "x = = y"])
 def test_what_cannot_be_guessed_is_not_guessed(text):
     assert corrected(text) == ""
 

@@ -17,7 +17,14 @@ from chainrule.block import Block
 from chainrule.errors import ExpressionError
 from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Function, functions_of
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
-from chainrule.expression.suggestions import IN_A_FILE, corrected, function_hint, missing_hint, names_of_functions
+from chainrule.expression.suggestions import (
+    IN_A_FILE,
+    corrected,
+    function_hint,
+    missing_hint,
+    names_of_functions,
+    unfinished,
+)
 
 __all__ = ["CHOOSING", "CONSTANTS", "ParsedExpression", "library_of", "parse", "target_of", "tree_of"]
 
@@ -121,6 +128,8 @@ def tree_of(text: str) -> ast.Module:
         meant = corrected(text) if len(text) < 1_000 else ""
         if meant:
             reason += f"; did you mean {shortened(meant, 200)} ?"
+        else:
+            reason += unfinished(text)
         raise ExpressionError(f"cannot read the expression: {reason}{_pointer(error, text)}") from None
     if len(tree.body) > MOST_STATEMENTS:
         raise ExpressionError(f"the expression has {len(tree.body):,} statements, and may have {MOST_STATEMENTS:,}")

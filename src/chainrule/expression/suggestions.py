@@ -12,12 +12,19 @@ from collections.abc import Iterable
 
 from chainrule.expression.language import LIBRARIES, functions_of
 
-__all__ = ["IN_A_FILE", "corrected", "function_hint", "missing_hint", "names_of_functions"]
+__all__ = ["IN_A_FILE", "corrected", "function_hint", "missing_hint", "names_of_functions", "unfinished"]
 
 IN_A_FILE = "put it in a function of a file, where all of Python and NumPy works: chainrule explain file.py:name"
 ALIASES = {
     "ln": "log",
     "lg": "log10",
+    "tg": "tan",
+    "ctg": "cot",
+    "arctg": "arctan",
+    "sh": "sinh",
+    "ch": "cosh",
+    "th": "tanh",
+    "sgn": "sign",
     "σ": "sigmoid",
     "Σ": "sum",
     "√": "sqrt",
@@ -66,14 +73,26 @@ def missing_hint(missing: Iterable[str], given: Iterable[str]) -> str:
             return f"; {name} is a function: write {name}(…)"
         if name == "e":
             return "; for eˣ write exp(x)"
+        if (factors := _factors(name, given)) is not None:
+            return f"; for a product write {factors}"
         if close := difflib.get_close_matches(name, given, n=1, cutoff=0.6):
             return f"; did you mean {close[0]}?"
     return ""
 
 
+def _factors(name: str, given: Iterable[str]) -> str | None:
+    """w*x for wx, if w and x are given."""
+    return next((f"{a}*{b}" for a in given for b in given if a + b == name), None)
+
+
 NAME = r"[^\W\d]\w*"
 KEYWORDS = "|".join(keyword.kwlist)
 REWRITES: tuple[tuple[str, str], ...] = (
+    (rf"^\s*{NAME}\s*(?:=>|->|↦)", r""),
+    (rf"[∑Σ]\s*({NAME})", r"sum(\1)"),
+    (r"[∑Σ]\s*\(", r"sum("),
+    (rf"({NAME}|\d+)!(?!=)", r"gamma(\1 + 1)"),
+    (r"\(([^();]*);([^();]*)\)", r"(\1,\2)"),
     (r"‖([^‖]+)‖", r"norm(\1)"),
     (r"\|([^|]+)\|", r"abs(\1)"),
     (rf"√\s*({NAME}|\d+(?:\.\d+)?)", r"sqrt(\1)"),
@@ -94,7 +113,7 @@ def corrected(text: str) -> str:
     made = re.sub(rf"\b({functions})\s+({NAME}|\d+(?:\.\d+)?)(?!\s*\()", r"\1(\2)", made)
     between = rf"((?:\b(?!(?:{KEYWORDS})\b){NAME}|[\w)\]]))\s+(?=(?!(?:{KEYWORDS})\b)(?:{NAME}|\())"
     made = re.sub(between, lambda m: f"{m[1]} @ " if m[1][0].isupper() or m[1] == "T" else f"{m[1]}*", made)
-    made = re.sub(r"\)\s*(?=\(|[^\W_])", r")*", made).strip()
+    made = _closed(re.sub(r"\)\s*(?=\(|[^\W_])", r")*", made).strip())
     if made == text.strip():
         return ""
     try:
@@ -104,3 +123,21 @@ def corrected(text: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     return made
+
+
+def _closed(text: str) -> str:
+    """A text with the parentheses that it lacks at its end, or without those that are too many there."""
+    lacking = text.count("(") - text.count(")")
+    if lacking >= 0:
+        return text + ")" * lacking
+    return text[:lacking] if text.endswith(")" * -lacking) else text
+
+
+def unfinished(text: str) -> str:
+    """What is said of a text that ends where more is needed; "" of any other.
+
+    >>> unfinished("x + "), unfinished("x + y")
+    ('; something is missing behind +', '')
+    """
+    end = re.search(r"(\*\*|[-+*/@=<>,.])\s*$", text)
+    return f"; something is missing behind {end[1]}" if end else ""
