@@ -115,11 +115,11 @@ NOT_COVERED: dict[str, dict[str, str]] = {
     "scipy.linalg": {
         "bases of subspaces: any rotation of one is as good; write `pinv`, or a projection": "null_space orth",
         "their factors are not unique": "cossin hessenberg ordqz qz schur",
-        "of a function of the user, or with random numbers": "clarkson_woodruff_transform funm",
+        "with random numbers": "clarkson_woodruff_transform",
     },
     "scipy.ndimage": {
         "of a function of the user": (
-            "generic_filter generic_filter1d generic_gradient_magnitude generic_laplace geometric_transform "
+            "generic_filter1d generic_gradient_magnitude generic_laplace geometric_transform "
             "labeled_comprehension vectorized_filter"
         ),
     },

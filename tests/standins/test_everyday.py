@@ -112,3 +112,15 @@ def test_an_array_keeps_its_shape_once_it_is_recorded():
     np.testing.assert_array_equal(cr.grad(f)(X, False), [1.0, 1.0, 0.0])
     with pytest.raises(RecordingError, match="reshape"):
         cr.grad(f)(X, True)
+
+
+def test_vectorize_takes_arguments_by_name():
+    power = np.vectorize(lambda a, k=2, scale=1.0: scale * a**k if a > 0.8 else 0.0, otypes=[float], excluded=["k"])
+
+    def f(x):
+        return power(x, k=3, scale=x[::-1]).sum()
+
+    x = np.array([0.7, 1.3, 1.1])
+    value, gradient = cr.value_and_grad(f)(x)
+    assert value == f(x)
+    np.testing.assert_allclose(gradient, [1.1**3, 3 * 1.3**2 * 1.3 + 1.3**3, 3 * 1.1**2 * 0.7])

@@ -73,6 +73,8 @@ CALLS = {
     "splrep": Call(lambda y, at: interpolate.splev(at, interpolate.splrep(X, y, s=0)), (Y, AT)),
     "splev": Call(lambda at: interpolate.splev(at, interpolate.splrep(X, Y, s=0), der=1), (AT,)),
     "splint": Call(lambda y, b: interpolate.splint(0.2, b, interpolate.splrep(X, y, s=0)), (Y, 2.2)),
+    "UnivariateSpline, through all values": Call(lambda y, at: interpolate.UnivariateSpline(X, y, s=0)(at), (Y, AT)),
+    "make_smoothing_spline": Call(lambda y, at: interpolate.make_smoothing_spline(X, y, lam=0.3)(at), (Y, AT)),
     "UnivariateSpline": Call(lambda at: smooth(at) + smooth(at, 1), (AT,)),
     "InterpolatedUnivariateSpline": Call(lambda y, at: interpolate.InterpolatedUnivariateSpline(X, y)(at), (Y, AT)),
     "RegularGridInterpolator": Call(lambda x, v, z, at: RegularGridInterpolator((x, v), z)(at), (X, V, Z, np.array([[0.5, 1.0], [2.0, 2.9]]))),

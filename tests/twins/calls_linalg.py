@@ -56,6 +56,7 @@ CALLS: dict[str, Call] = {
     **{name: _of(name, A[:2, :2] / 4) for name in "expm logm sqrtm cosm sinm tanm coshm sinhm tanhm".split()},
     "signm": Call(lambda x: scipy.linalg.signm(x), (G,)),
     "fractional_matrix_power": Call(lambda x, t: scipy.linalg.fractional_matrix_power(x, t), (S[:2, :2] / 9, 0.7)),
+    "funm": Call(lambda a: scipy.linalg.funm(a, lambda x: np.exp(x) + x**2), (A[:2, :2] / 4,), rtol=1e-6),
     "expm_frechet": _of("expm_frechet", A / 4, G),
     "polar": _of("polar", A),
     "polar, tall": _of("polar", T),

@@ -43,6 +43,15 @@ CALLS: dict[str, Call] = {
     "gaussian_filter, of two": _of("gaussian_filter", X, sigma=(0.5, 2), mode="nearest", radius=3),
     "gaussian_laplace": Call(lambda x, s: scipy.ndimage.gaussian_laplace(x, s), (X, 0.8)),
     "gaussian_gradient_magnitude": _of("gaussian_gradient_magnitude", X, sigma=0.7),
+    "generic_filter": Call(
+        lambda x, a: scipy.ndimage.generic_filter(
+            x, lambda w: np.sum(w**2) + a * np.max(w), size=(2, 3), mode="wrap", origin=(0, 1)
+        ),
+        (X, 0.7),
+    ),
+    "generic_filter, constant": Call(
+        lambda x, c: scipy.ndimage.generic_filter(x, np.std, footprint=[[0, 1, 1]], mode="constant", cval=c), (X, 0.4)
+    ),
     "prewitt": _of("prewitt", X),
     "sobel": _of("sobel", X, axis=0, mode="wrap"),
     "laplace": _of("laplace", X, mode="nearest"),

@@ -64,6 +64,7 @@ CALLS = {
     "minimize, with a gradient": Call(lambda b: minimize(lambda u: 0.5 * u @ M @ u - b @ u, np.zeros(2), jac=lambda u: M @ u - b, method="CG", options=TIGHT).x, (B,), rtol=1e-6, h=1e-2, second=False, compiles=False),
     "minimize, in bounds": Call(lambda b: minimize(bowl, np.ones(2), args=(b,), bounds=[(0.6, None), (None, 3.0)], method="L-BFGS-B", options={"gtol": 1e-12, "ftol": 1e-15}).x, (B,), rtol=2e-5, h=1e-2, compiles=False),
     "minimize, constrained": Call(lambda b: minimize(bowl, np.ones(2), args=(b,), constraints={"type": "eq", "fun": lambda u: u[0] + u[1] - b[1]}, options={"ftol": 1e-14}).x, (B,), rtol=1e-4, h=3e-2, compiles=False),
+    "minimize, between limits": Call(lambda b: minimize(bowl, np.ones(2), args=(b,), method="SLSQP", constraints=[optimize.LinearConstraint([[1.0, 1.0]], b[1], b[1]), optimize.NonlinearConstraint(lambda u: u[0] * b[0], -9.0, 9.0)], options={"ftol": 1e-14}).x, (B,), rtol=1e-4, h=3e-2, compiles=False),
     "minimize_scalar": Call(lambda a: optimize.minimize_scalar(lambda x: (x - a) ** 2 + x**4, tol=1e-12).x, (A,), rtol=1e-5, h=3e-2, compiles=False),
     "minimize_scalar, bounded": Call(lambda a: optimize.minimize_scalar(lambda x: (x - a) ** 2 + x**4, bounds=(0, 3), method="bounded", options={"xatol": 1e-12}).x, (A,), rtol=1e-5, h=3e-2, compiles=False),
     "least_squares": Call(lambda y: optimize.least_squares(lambda p: decay(T, p[0], p[1]) - y, [1.0, 1.0], xtol=1e-14, ftol=1e-14, gtol=1e-14).x, (Y,), rtol=2e-5, h=1e-2, compiles=False),

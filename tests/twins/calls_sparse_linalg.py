@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as linalg
 
@@ -39,6 +40,14 @@ CALLS: dict[str, Call] = {
     "cg, constant": Call(lambda b: linalg.cg(SPD, b, rtol=1e-14)[0], (V,), rtol=1e-6),
     "lsqr": Call(lambda x, b: linalg.lsqr(sp.csr_matrix(x), b, atol=1e-15, btol=1e-15)[0], (X, V), rtol=1e-6),
     "lsmr": Call(lambda x, b: linalg.lsmr(sp.csr_matrix(x), b, atol=1e-15, btol=1e-15)[0], (X, V), rtol=1e-6),
+    "eigsh": Call(lambda e: linalg.eigsh(_positive(e), 2, v0=V[:5])[0], (TEN,), rtol=1e-6, compiles=False),
+    "eigsh, about a number": Call(
+        lambda e: linalg.eigsh(_positive(e), 2, sigma=3.0, v0=V[:5], return_eigenvectors=False),
+        (TEN,),
+        rtol=1e-6,
+        compiles=False,
+    ),
+    "svds": Call(lambda x: linalg.svds(x, 1, v0=np.ones(min(x.shape)))[1], (X,), rtol=1e-6, compiles=False),
     "inv": Call(lambda e: linalg.inv(_square(e).tocsc()).toarray(), (TEN,)),
     "norm": Call(lambda e: linalg.norm(_square(e)), (TEN,)),
     "norm, of columns": Call(lambda e: linalg.norm(_square(e), 1), (TEN,)),

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.sparse.linalg
 import scipy.stats
 from scipy import integrate, optimize
 from scipy.integrate import solve_ivp
@@ -149,3 +151,62 @@ def test_distributions_agree_with_jax():
         every = tuple(range(1 + len(shapes)))
         for one, other in zip(cr.grad(ours, every)(x, *shapes), jax.grad(theirs, every)(x, *shapes), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_method_that_ends_before_a_constraint_moves_with_it():
+    """x² + y² with x + y ≥ b: the minimum is at b/2, though trust-constr ends a little before it."""
+
+    def minimum(b):
+        constraint = optimize.LinearConstraint([[1.0, 1.0]], b, np.inf)
+        return optimize.minimize(lambda u: u @ u, [1.0, 1.2], method="trust-constr", constraints=constraint).x
+
+    np.testing.assert_allclose(cr.jacobian(minimum)(0.8), [0.5, 0.5], rtol=1e-5)
+
+
+def test_eigenvectors_of_eigsh_have_the_derivatives_of_eigh():
+    a = np.array(
+        [[3.0, 0.4, 0.1, 0.2, 0.3], [0, 1.0, 0.5, 0.1, 0], [0, 0, 5.0, 0.7, 0.2], [0, 0, 0, 2.0, 0.1], [0] * 4 + [7.0]]
+    )
+
+    def cubes(vectors):
+        return np.sum(np.abs(vectors) ** 3, axis=0)
+
+    def few(a):
+        return cubes(scipy.sparse.linalg.eigsh(a + a.T, 2, v0=np.ones(5))[1])
+
+    def every(a):
+        return cubes(np.linalg.eigh(a + a.T)[1])[-2:]
+
+    np.testing.assert_allclose(cr.jacobian(few)(a), cr.jacobian(every)(a), atol=1e-8)
+
+
+def test_sensitivities_of_solve_ivp_agree_with_diffrax():
+    diffrax = pytest.importorskip("diffrax")
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    given = np.array([1.1, 0.4, 1.0, 0.6])  # two rates and the start
+
+    def ours(p):
+        def f(t, u):
+            return [p[0] * u[0] - p[1] * u[0] * u[1], p[1] * u[0] * u[1] - u[1]]
+
+        return scipy.integrate.solve_ivp(f, (0.0, 2.0), p[2:], rtol=1e-10, atol=1e-12).y[:, -1] @ [1.0, -2.0]
+
+    def theirs(p):
+        def f(t, u, p):
+            return jax.numpy.stack([p[0] * u[0] - p[1] * u[0] * u[1], p[1] * u[0] * u[1] - u[1]])
+
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(f),
+            diffrax.Dopri8(),
+            0.0,
+            2.0,
+            0.01,
+            p[2:],
+            p,
+            stepsize_controller=diffrax.PIDController(rtol=1e-10, atol=1e-12),
+            adjoint=diffrax.DirectAdjoint(),
+        )
+        return solution.ys[-1] @ jax.numpy.array([1.0, -2.0])
+
+    np.testing.assert_allclose(cr.grad(ours)(given), jax.grad(theirs)(given), rtol=1e-7)

@@ -317,13 +317,14 @@ def _put(forms: Forms, x: Node) -> Form:
         return _put_at_labels(forms, x)
     if shape != x.value.shape:
         raise UnreadableError
-    hot = one_hot(x.block.forward(np, np.ones(v.value.shape, v.value.dtype), key=key, shape=shape))
-    if hot is None or hot.number != 1 or v.value.shape != hot.labels.shape:
+    value = np.asarray(v.value)  # a product of Python's numbers is one
+    hot = one_hot(x.block.forward(np, np.ones_like(value), key=key, shape=shape))
+    if hot is None or hot.number != 1 or value.shape != hot.labels.shape:
         raise UnreadableError
-    if v.value.ndim > 1 or (v.value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
+    if value.ndim > 1 or (value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
         raise UnreadableError
-    column = forms.build.call(reshape, v, shape=(*v.value.shape, 1)) if v.value.ndim else v
-    e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, v.value.dtype, put=True), 1)]): 1.0})
+    column = forms.build.call(reshape, v, shape=(*value.shape, 1)) if value.ndim else v
+    e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, value.dtype, put=True), 1)]): 1.0})
     return forms.times_whole(column, forms.of(column), None, e_c)
 
 

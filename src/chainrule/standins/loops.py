@@ -39,11 +39,17 @@ def _without_cache(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _vectorized(vectorized: np.vectorize) -> StandIn:
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not is_recorded(args) or kwargs or vectorized.signature is not None:  # type: ignore[attr-defined]
+        recorded = is_recorded(args) or is_recorded(kwargs)
+        if not recorded or vectorized.signature is not None:  # type: ignore[attr-defined]
             made = vectorized(*plain_of(args), **plain_of(kwargs))
             return buffer(made) if BUFFERED.get() else made
-        excluded = vectorized.excluded  # type: ignore[attr-defined]
-        results, shape = _results(vectorized.pyfunc, args, excluded)
+        names = [*range(len(args)), *kwargs]
+        excluded = [i for i, name in enumerate(names) if name in vectorized.excluded]  # type: ignore[attr-defined]
+
+        def of_values(*values: Any) -> Any:
+            return vectorized.pyfunc(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
+
+        results, shape = _results(of_values, (*args, *kwargs.values()), excluded)
         several = isinstance(results[0], tuple)
         columns = [*zip(*results, strict=True)] if several else [results]
         otypes = vectorized.otypes or [np.asarray(form_of(column[0])).dtype.char for column in columns]
@@ -72,8 +78,8 @@ def _from_function(function: Callable[..., Any], inputs: int, outputs: int, **op
 
 def _results(function: Callable[..., Any], args: Any, excluded: Any) -> tuple[list[Any], tuple[int, ...]]:
     """The results for each entry of the arguments, which are numbers of Python, and the shape of the arguments."""
-    arrays = {i: np.asarray(x) if type(x := joined(arg)) is not Array else x for i, arg in enumerate(args)}
-    arrays = {i: x for i, x in arrays.items() if i not in excluded}
+    given = {i: joined(x) for i, x in enumerate(args) if i not in excluded}
+    arrays = {i: x if type(x) is Array else np.asarray(x) for i, x in given.items()}
     shape = np.broadcast_shapes(*(x.shape for x in arrays.values()))
     columns = {i: np.broadcast_to(x, shape).reshape(-1).tolist() for i, x in arrays.items()}
     results = []

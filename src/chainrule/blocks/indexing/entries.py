@@ -172,6 +172,8 @@ def add_at(xp, v, *indices, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is indexed several times gets the sum."""
     if indices and any(map(is_recorded, (v, *indices))):
         return record(add_at, (v, *indices), {"key": key, "shape": shape})
+    if isinstance(v, float | complex):  # a product that simplify has taken apart may be a number of Python's
+        v = xp.asarray(v)
     lead = v.shape[: v.ndim - _selected_ndim(key, indices, shape)]
     z = xp.zeros(lead + shape, dtype=v.dtype)
     template, key = key, filled(key, indices)

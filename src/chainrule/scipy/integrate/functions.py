@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _on_the_line(a: float, b: float, t: np.ndarray, w: np.ndarray) -> tuple[np.n
     return x, w if a < b else -w
 
 
-def _sum(f: Callback, points: np.ndarray, weights: np.ndarray) -> Any:
+def _sum(f: Callback | _Inner, points: np.ndarray, weights: np.ndarray) -> Any:
     values = [f.recorded(float(x)) for x in points]
     recorded = any(type(v) is Array for v in values)
     if not recorded:
@@ -81,7 +82,9 @@ def _sum(f: Callback, points: np.ndarray, weights: np.ndarray) -> Any:
     return np.tensordot(weights, np.stack([v * 1.0 for v in values]), 1)
 
 
-def _integral(name: str, f: Callback, limits: tuple[Any, Any], value: Any, error: float, intervals: Any) -> Any:
+def _integral(
+    name: str, f: Callback | _Inner, limits: tuple[Any, Any], value: Any, error: float, intervals: Any
+) -> Any:
     """The recorded integral.
 
     Parameters
@@ -91,6 +94,8 @@ def _integral(name: str, f: Callback, limits: tuple[Any, Any], value: Any, error
     f.operands()
     a, b = (float(value_of(x)) for x in limits)
     total: Any = 0.0
+    if a > b and not math.isinf(a - b):
+        intervals = [(max(pair), min(pair)) for pair in intervals]  # SciPy's go up
     if a != b:
         allowed = 10 * error + 1e-9 * np.max(np.abs(value))
         for singular in (False, True):
@@ -112,7 +117,7 @@ def _integral(name: str, f: Callback, limits: tuple[Any, Any], value: Any, error
     return total
 
 
-def _beyond(f: Callback, at: float, limit: Any) -> Any:
+def _beyond(f: Callback | _Inner, at: float, limit: Any) -> Any:
     """The integral from a plain number to the recorded one that is equal to it: 0, with its derivatives."""
     away, total = limit - at, 0.0
     for u, w in zip(*_gauss(2), strict=True):
@@ -135,7 +140,8 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: int = 0, *rest:
     last = chosen["last"]
     intervals = sorted(zip(map(float, chosen["alist"][:last]), map(float, chosen["blist"][:last]), strict=True))
     total = _integral("quad", f, (a, b), value, error, intervals)
-    result = scipy.integrate.quad(f, *limits, full_output=full_output, **options) if not full_output else found
+    warns = len(found) > 3 and not full_output
+    result = scipy.integrate.quad(f, *limits, **options) if warns else found if full_output else found[:2]
     return (with_value(total, result[0]), *result[1:])
 
 
@@ -153,17 +159,102 @@ def quad_vec(f: Any, a: Any, b: Any, *rest: Any, **options: Any) -> Any:
     return (made, *found[1:]) if options.get("full_output") else (made, found[1])
 
 
-def _limit(x: Any, *at: Any) -> Any:
-    return x(*at) if callable(x) else x
+# Several variables ---------------------------------------------------------------------------------------------------
+
+
+class _Nested:
+    """Integrals over the first variables, as functions of the others.
+
+    Attributes
+    ----------
+    f : the function.
+    ranges, options : the limits of each variable and how it is integrated, or functions of the variables after it.
+    """
+
+    def __init__(self, f: Callback, ranges: Sequence[Any], options: Sequence[Any]):
+        self.f, self.ranges, self.options = f, ranges, options
+        self.plain_ranges = [Callback(r) if callable(r) else read_values(r) for r in ranges]
+
+    def value(self, count: int, others: tuple[Any, ...], **more: Any) -> Any:
+        """SciPy's integral over so many variables."""
+        ranges, others = self.plain_ranges[:count], tuple(read_values(others))
+        return scipy.integrate.nquad(self.f, ranges, others, [*self.options[:count]], **more)
+
+    def recorded(self, count: int, others: tuple[Any, ...]) -> Any:
+        if count == 0:
+            return self.f.recorded(*others)
+        limits, options = (x(*others) if callable(x) else x for x in (self.ranges[count - 1], self.options[count - 1]))
+        inner = _Inner(self, count - 1, others)
+        found = scipy.integrate.quad(inner, *read_values([*limits]), full_output=1, **options)
+        last = found[2]["last"]
+        intervals = [
+            (float(x), float(y)) for x, y in zip(found[2]["alist"][:last], found[2]["blist"][:last], strict=True)
+        ]
+        return with_value(_integral("nquad", inner, limits, found[0], found[1], sorted(intervals)), found[0])
+
+
+class _Inner:
+    """An inner integral as a function of the next variable, as a Callback is one."""
+
+    def __init__(self, nested: _Nested, count: int, others: tuple[Any, ...]):
+        self.nested, self.count, self.others = nested, count, others
+
+    def __call__(self, x: Any) -> Any:
+        if self.count == 0:
+            return self.nested.f(x, *read_values(self.others))
+        return self.nested.value(self.count, (x, *self.others))[0]
+
+    def recorded(self, x: Any) -> Any:
+        return self.nested.recorded(self.count, (x, *self.others))
+
+    def operands(self) -> list[Any]:
+        return self.nested.f.operands()
+
+
+@twin(scipy.integrate.nquad, adopts=False)
+def nquad(func: Any, ranges: Any, args: Any = None, opts: Any = None, full_output: bool = False) -> Any:
+    args = () if args is None else args if isinstance(args, tuple) else (args,)
+
+    def with_args(x: Any) -> Any:
+        return (lambda *others: x(*others, *args)) if callable(x) else x
+
+    one = opts is None or isinstance(opts, dict) or callable(opts)
+    options = [({} if opts is None else opts)] * len(ranges) if one else opts
+    nested = _Nested(Callback(func, args), [*map(with_args, ranges)], [*map(with_args, options)])
+    result = nested.value(len(ranges), (), full_output=full_output)
+    return (with_value(nested.recorded(len(ranges), ()), result[0]), *result[1:])
+
+
+def _limits(low: Any, high: Any, order: slice = slice(None)) -> Any:
+    """Two limits, numbers or functions, as a range of nquad's; `order` is that of the functions' arguments."""
+
+    def limits(*others: Any) -> Any:
+        return [x(*others[order]) if callable(x) else x for x in (low, high)]
+
+    return limits
 
 
 @twin(scipy.integrate.dblquad, adopts=False)
-def dblquad(func: Any, a: Any, b: Any, gfun: Any, hfun: Any, args: Any = (), *rest: Any, **options: Any) -> Any:
-    options = by_name(scipy.integrate.dblquad, 6, rest, options)
-    f, low, high = Callback(func, args), *(Callback(g) if callable(g) else read_values(g) for g in (gfun, hfun))
-    result = scipy.integrate.dblquad(f, read_values(a), read_values(b), low, high, **options)
+def dblquad(
+    func: Any, a: Any, b: Any, gfun: Any, hfun: Any, args: Any = (), epsabs: float = 1.49e-8, epsrel: float = 1.49e-8
+) -> Any:
+    opts = {"epsabs": epsabs, "epsrel": epsrel}
+    return nquad(lambda *x: func(*x, *args), [_limits(gfun, hfun), [a, b]], opts=opts)
 
-    def inner(x: Any) -> Any:
-        return quad(lambda y: func(y, x, *args), _limit(gfun, x), _limit(hfun, x), **options)[0]
 
-    return with_value(quad(inner, a, b, **options)[0], result[0]), result[1]
+@twin(scipy.integrate.tplquad, adopts=False)
+def tplquad(
+    func: Any,
+    a: Any,
+    b: Any,
+    gfun: Any,
+    hfun: Any,
+    qfun: Any,
+    rfun: Any,
+    args: Any = (),
+    epsabs: float = 1.49e-8,
+    epsrel: float = 1.49e-8,
+) -> Any:
+    opts = {"epsabs": epsabs, "epsrel": epsrel}
+    backwards = slice(None, None, -1)
+    return nquad(lambda *x: func(*x, *args), [_limits(qfun, rfun, backwards), _limits(gfun, hfun), [a, b]], opts=opts)

@@ -179,6 +179,21 @@ def make_interp_spline(
     return BSpline._made(t, np.reshape(c, (n, *np.shape(y)[1:])), k, True, axis)
 
 
+@twin(scipy.interpolate.make_smoothing_spline)
+def make_smoothing_spline(x: Any, y: Any, w: Any = None, lam: Any = None, *, axis: int = 0) -> BSpline:
+    """It is linear in the values, if lam is given."""
+    if lam is None:
+        raise RecordingError(
+            "make_smoothing_spline looks for lam where it is not given; give it: lam=cr.stop_gradient(…)" + at_line()
+        )
+    x, w, lam = (fixed(part, f"{name} of make_smoothing_spline") for part, name in ((x, "x"), (w, "w"), (lam, "lam")))
+    y = entries(y)
+    axis = axis % np.ndim(y)
+    values = first(y, axis)
+    plain = scipy.interpolate.make_smoothing_spline(x, np.eye(np.shape(values)[0]), w, lam)
+    return BSpline._made(plain.t, np.tensordot(plain.c, values, 1), 3, plain.extrapolate, axis)
+
+
 def _homogeneous(bc_type: Any) -> Any:
     """Conditions at the ends with zeros on the right side."""
     if bc_type is None or isinstance(bc_type, str):
@@ -275,10 +290,17 @@ class SmoothingSpline(UnivariateSpline):
         if args and isinstance(args[0], BSpline):
             super().__init__(*args)
             return
-        raise RecordingError(
-            "UnivariateSpline smooths, with knots that depend on the values, so it has no derivative by them; write "
-            "InterpolatedUnivariateSpline, or make_lsq_spline with knots" + at_line()
-        )
+        given = dict(zip("x y w bbox k s ext".split(), args, strict=False)) | options
+        s = given.pop("s", None)
+        if s is None or s != 0:
+            raise RecordingError(
+                "UnivariateSpline smooths, with knots and a smoothness that it looks for until the residual is s up to "
+                "0.1 %, so it has no derivative by the values; write s=0, make_smoothing_spline(x, y, lam=…), or "
+                "make_lsq_spline with knots" + at_line()
+            )
+        given.pop("w", None)  # a spline through all values has no use for weights
+        made = InterpolatedUnivariateSpline(**given)
+        super().__init__(made.spline, made.ext)
 
 
 @twin(scipy.interpolate.InterpolatedUnivariateSpline)

@@ -3,14 +3,16 @@
 import numpy as np
 import scipy.linalg
 
-from chainrule.array import form_of, is_recorded
+from chainrule.array import form_of, is_recorded, value_of
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.matrix_functions import expm, logm, sqrtm
 from chainrule.errors import BlockError
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
+from chainrule.scipy._callbacks import Callback
 from chainrule.scipy.accepted import accepts
 from chainrule.scipy.linalg.arrays import one_by_one, twin_of_arrays
+from chainrule.standins.scipy_functions import with_value
 
 twin_of_arrays(scipy.linalg.expm)(expm)
 
@@ -115,3 +117,15 @@ def polar(a, side="right"):
 def orthogonal_procrustes(A, B, check_finite=True):
     u, p = polar(adjoint(np, A) @ B)
     return u, np.real(np.trace(p))
+
+
+@twin_of_arrays(scipy.linalg.funm)
+def funm(A, func, disp=True):
+    """V f(Λ) V⁻¹, of the eigenvalues Λ and their vectors V; func takes the eigenvalues as an array."""
+    _without_an_estimate("funm", disp)
+    f = Callback(func)
+    value = scipy.linalg.funm(value_of(A), f)
+    values, vectors = np.linalg.eig(A)
+    z = (vectors * f.recorded(values)) @ np.linalg.inv(vectors)
+    f.operands()
+    return with_value(z if is_complex(value) or not is_complex(form_of(z)) else np.real(z), value)

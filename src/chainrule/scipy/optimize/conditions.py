@@ -17,6 +17,7 @@ from chainrule.errors import GradientError, RecordingError
 from chainrule.jacobians import jacobian
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback, implicit, unwatched
+from chainrule.standins.scipy_functions import read_values
 from chainrule.transforms import vjp
 
 __all__ = [
@@ -167,14 +168,19 @@ def pairs_of(bounds: Any, n: int) -> Any:
 
 def constraints_of(constraints: Any) -> tuple[list[Any], list[tuple[str, Callback]]]:
     """The constraints as SciPy takes them, with plain values; and the kind and the function of each."""
-    given = [constraints] if isinstance(constraints, dict) else list(constraints)
+    new = (scipy.optimize.LinearConstraint, scipy.optimize.NonlinearConstraint)
+    given = [constraints] if isinstance(constraints, (dict, *new)) else list(constraints)
     plain: list[Any] = []
     callbacks: list[tuple[str, Callback]] = []
     for item in given:
+        if isinstance(item, new):
+            plain.append(_plain_constraint(item))
+            callbacks += _between(item)
+            continue
         if not isinstance(item, dict):
             raise RecordingError(
-                "constraints are differentiated as dicts: {'type': 'ineq', 'fun': …}, and not as "
-                f"{type(item).__name__}" + at_line()
+                "constraints are differentiated as dicts, {'type': 'ineq', 'fun': …}, as LinearConstraint and as "
+                f"NonlinearConstraint, and not as {type(item).__name__}" + at_line()
             )
         callback = Callback(item["fun"], item.get("args", ()))
         callbacks.append((item["type"], callback))
@@ -185,21 +191,88 @@ def constraints_of(constraints: Any) -> tuple[list[Any], list[tuple[str, Callbac
     return plain, callbacks
 
 
-def active_constraints(x: Any, callbacks: Sequence[tuple[str, Callback]]) -> list[Active]:
-    """The constraints that are active at a minimum."""
-    found: list[Active] = []
+def _plain_constraint(item: Any) -> Any:
+    """A LinearConstraint or NonlinearConstraint as SciPy takes it, with plain values."""
+    low, high = read_values(item.lb), read_values(item.ub)
+    if isinstance(item, scipy.optimize.LinearConstraint):
+        return scipy.optimize.LinearConstraint(read_values(item.A), low, high, item.keep_feasible)
+    jac, hess = (Callback(x) if callable(x) else x for x in (item.jac, item.hess))
+    options = (item.keep_feasible, item.finite_diff_rel_step, item.finite_diff_jac_sparsity)
+    return scipy.optimize.NonlinearConstraint(Callback(item.fun), low, high, jac, hess, *options)
+
+
+def _between(item: Any) -> list[tuple[str, Callback]]:
+    """lb ≤ f(z) ≤ ub as equations and inequalities of one side."""
+    linear = isinstance(item, scipy.optimize.LinearConstraint)
+    low, high = np.asarray(read_values(item.lb), float), np.asarray(read_values(item.ub), float)
+    sides = [("eq", item.lb, 1.0, low == high), ("ineq", item.lb, 1.0, np.isfinite(low) & (low != high))]
+    sides.append(("ineq", item.ub, -1.0, np.isfinite(high) & (low != high)))
+
+    def one(limit: Any, sign: float, which: Any) -> Callback:
+        def above(z: Any) -> Any:
+            f = item.A @ z if linear else item.fun(z)
+            away = sign * (f - limit)
+            return np.reshape(away, (-1,))[np.broadcast_to(which, np.shape(away)).ravel()]
+
+        return Callback(above)
+
+    return [(kind, one(limit, sign, which)) for kind, limit, sign, which in sides if np.any(which)]
+
+
+def active_constraints(
+    f: Callable[..., Any], x: Any, operands: list[Any], callbacks: Sequence[tuple[str, Callback]]
+) -> list[Active]:
+    """The constraints that are active at a minimum of f.
+
+    Some methods end before a constraint: it is active where the gradient pushes against it so much that Newton's step
+    leads beyond.
+    """
+    size = np.maximum(1.0, np.max(np.abs(x), initial=0.0))
+    every = []
     for kind, callback in callbacks:
         near = callback.at(x)
         value = np.reshape(np.asarray(value_of(near.result), float), (-1,))
-        size = 1e-6 * np.maximum(1.0, np.max(np.abs(x), initial=0.0))
-        places = [i for i, v in enumerate(value) if kind == "eq" or v <= size]
-        if places:
-            index = np.array(places)
+        every.append((callback, near, value, np.full(value.shape, kind == "eq")))
+    if not every:
+        return []
+    values, equal = (np.concatenate([one[k] for one in every]) for k in (2, 3))
+    active = equal | (values <= 1e-6 * size)
+    beside = ~active & (values <= NEAR * size)
+    if np.any(beside):
+        active |= beside & _are_pushed(
+            f, x, operands, [near for _, near, _, _ in every], values, active | beside, equal
+        )
+    found: list[Active] = []
+    for callback, near, value, _ in every:
+        own, active = active[: value.size], active[value.size :]
+        if np.any(own):
+            index = np.flatnonzero(own)
             found.append(
                 Active(lambda z, *o, near=near, i=index: np.reshape(near(z, *o), (-1,))[i], callback.operands())
             )
     return found
 
 
-def _entries_of(f: Callable[..., Any], places: Any, z: Any, *outside: Any) -> Any:
-    return np.reshape(f(z, *outside), (-1,))[places]
+def _are_pushed(
+    f: Callable[..., Any], x: Any, operands: list[Any], constraints: list[Any], values: Any, among: Any, equal: Any
+) -> Any:
+    """Against which constraints, of those that are near, the gradient pushes; one truth for each."""
+    plain = [value_of(part) for part in operands]
+
+    def together(z: Any) -> Any:
+        own = [near(z, *map(value_of, map(Array, near.inputs[1:]))) for near in constraints]
+        return np.concatenate([np.reshape(part, (-1,)) for part in own])
+
+    with unwatched():
+        slope, pull = vjp(lambda z: _gradient(f, z, *plain), x)
+        normals = np.reshape(jacobian(together)(x), (len(values), -1))
+    places, slope = np.flatnonzero(among), np.reshape(slope, (-1,))
+    free = [-normals[i] for i in places if equal[i]]
+    weights = scipy.optimize.nnls(np.stack([*normals[places], *free], axis=1), slope)[0]
+    pushed = np.zeros(len(values), bool)
+    for i, weight in zip(places, weights, strict=False):
+        normal = np.reshape(normals[i], np.shape(x))
+        with unwatched():
+            curvature = np.sum(pull(normal)[0] * normal)
+        pushed[i] = weight > 0 and not curvature * values[i] >= weight * np.sum(normal**2) ** 2
+    return pushed

@@ -76,7 +76,7 @@ def _recorded(name: str, result: Any, f: Callback, bounds: Any, constraints: Seq
     x = solution_of(result.x)
     near = f.at(x)
     operands = f.operands()
-    active = active_constraints(x, constraints)
+    active = active_constraints(near, x, operands, constraints)
     active += active_bounds(near, x, operands, bounds, within=EXACT if active else NEAR)
     made = recorded_minimum(name, near, operands, x, active)
     fun = np.reshape(near(made, *operands), np.shape(result.fun))
