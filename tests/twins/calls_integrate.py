@@ -35,6 +35,32 @@ def bounced(a, v):
     return found.t_events[0], found.y_events[0], found.t[-1], found.y[:, -1]
 
 
+def bratu(a, b):
+    """A nonlinear equation, with values at both ends."""
+    found = integrate.solve_bvp(
+        lambda x, y: np.vstack([y[1], -a * np.exp(y[0])]),
+        lambda left, right: np.array([left[0], right[0] - b]),
+        np.linspace(0, 1, 5),
+        np.zeros((2, 5)),
+        tol=1e-8,
+    )
+    return found.y[1, 0], found.sol(0.3)[0], found.sol([0.2, 0.7], 1)
+
+
+def string(a):
+    """The frequency of a string whose density grows."""
+    x = np.linspace(0, 1, 9)
+    found = integrate.solve_bvp(
+        lambda x, y, p: [y[1], -(p[0] ** 2) * (1 + a * x) * y[0]],
+        lambda left, right, p: np.array([left[0], left[1] - 1, right[0]]),
+        x,
+        [np.sin(np.pi * x), np.cos(np.pi * x)],
+        p=[3.0],
+        tol=1e-9,
+    )
+    return found.p[0]
+
+
 def net(t, u, w):
     return np.tanh(w[:2, :] @ np.append(u, t)) - u * w[2, 0]
 
@@ -64,6 +90,8 @@ CALLS = {
     "quad, of a singular function": Call(lambda a: quad(lambda x: x ** (a - 1) * np.exp(-x), 0.0, 1.0)[0], (0.6,), rtol=1e-6, h=1e-2, compiles=False, slow=True),
     "quad, of two branches": Call(lambda a: quad(lambda x: a * x if x < 0.5 else a**2, 0.0, 1.0, points=[0.5])[0], (0.7,), compiles=False),
     "quad_vec": Call(lambda b: integrate.quad_vec(lambda x: np.sin(b * x), 0.0, 1.0)[0], (U,), h=1e-2, compiles=False),
+    "solve_bvp": Call(bratu, (1.1, 0.2), rtol=1e-6, h=1e-2, compiles=False),
+    "solve_bvp, of a parameter": Call(string, (0.4,), rtol=1e-6, h=1e-2, compiles=False),
     "quad, downwards": Call(lambda a, b: quad(lambda x: np.exp(-a * x), 1.5, b)[0], (0.7, 0.4), rtol=1e-7, h=1e-2, compiles=False),
     "dblquad, of limits that cross": Call(lambda a, b: integrate.dblquad(lambda y, x: b * np.exp(a * x * y), 0.0, 1.0, lambda x: a * x, 1.0)[0], (1.2, 0.7), h=1e-2, compiles=False, slow=True),
     "tplquad": Call(lambda a: integrate.tplquad(lambda z, y, x: a * x * z, 0.0, a, 0.0, lambda x: x, 0.1, lambda x, y: x + 2 * y)[0], (0.7,), h=1e-2, compiles=False, slow=True),
