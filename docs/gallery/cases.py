@@ -173,13 +173,106 @@ def pytorch_module():
     return classified, (torch.randn(2, 4),)
 
 
+def neuron():
+    """A neuron
+
+    One output, a sigmoid and a squared error: the chain rule with three factors.
+    """
+
+    def neuron(w, x, b):
+        s = w @ x + b
+        p = 1 / (1 + np.exp(-s))
+        L = (p - 1) ** 2
+        return L
+
+    return neuron, (np.array([0.5, -1.0, 2.0]), np.array([1.0, 2.0, 0.5]), 0.1)
+
+
+def two_layers():
+    """Two layers on a batch
+
+    Five samples, biases that are added to every row, and a softmax by hand.
+    """
+    labels = np.array([0, 1, 1, 0, 1])
+
+    def two_layers(X, W1, b1, W2, b2):
+        h = np.maximum(X @ W1 + b1, 0)
+        s = h @ W2 + b2
+        e = np.exp(s - s.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        L = -np.mean(np.log(p[np.arange(5), labels]))
+        return L
+
+    return two_layers, (random(5, 3), random(3, 4, seed=1), random(4, seed=2), random(4, 2, seed=3), random(2, seed=4))
+
+
+def batch_norm():
+    """Batch norm by hand
+
+    The mean and the variance depend on every sample, so the gradient of the input has three ways.
+    """
+
+    def batch_norm(x, gamma, beta):
+        mu = np.mean(x, axis=0)
+        xc = x - mu
+        var = np.mean(xc**2, axis=0)
+        std = np.sqrt(var + 1e-5)
+        xhat = xc / std
+        y = gamma * xhat + beta
+        L = np.sum(y**3)
+        return L
+
+    return batch_norm, (random(4, 3), random(3, seed=1), random(3, seed=2))
+
+
+def perceptron():
+    """A perceptron of twelve layers
+
+    Equal layers in a row are folded to one box; so are their weights.
+    """
+
+    def perceptron(x, *weights):
+        h = x
+        for W in weights:
+            h = np.maximum(W @ h, 0)
+        L = np.sum(h**2)
+        return L
+
+    return perceptron, (np.ones(4), *(np.abs(random(4, 4, seed=i)) / 3 for i in range(12)))
+
+
+def transformer():
+    """A small transformer
+
+    Two encoder layers of PyTorch over four words, and a classifier of each word.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    encoder, classifier = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(8, 5)
+    model = nn.Sequential(encoder, classifier)
+    labels = torch.tensor([0, 1, 2, 3])
+
+    def tagged(x):
+        return nn.functional.cross_entropy(model(x)[0], labels)
+
+    return tagged, (torch.randn(1, 4, 8),)
+
+
 CASES = (
+    neuron,
+    two_layers,
+    batch_norm,
     digits,
     logistic_regression,
     attention,
     convolutional_network,
     recurrent_network,
+    perceptron,
     pendulum,
     gaussian,
     pytorch_module,
+    transformer,
 )

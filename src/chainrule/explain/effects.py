@@ -194,7 +194,8 @@ def sentence(effect: Effect, gradient: str, block: str = "") -> str:
         return _plainly(actions, gradient, block, of_number=not effect.of_shape)
     noun = gradient
     for action in actions[:shaped]:
-        noun = f"−{noun}" if action.kind == "negated" else noun + _suffix(action)
+        minus = "minus " if noun.startswith("the ") else "−"
+        noun = f"{minus}{noun}" if action.kind == "negated" else noun + _suffix(action)
     told = _copies(noun, actions[shaped].axes, effect) if actions[shaped].kind == "copied" else None
     told = _sums(noun, actions[shaped].axes, effect) if told is None else told
     return told + "".join(map(_suffix, actions[shaped + 1 :]))
@@ -274,7 +275,7 @@ def _copies(noun: str, axes: tuple[int, ...], effect: Effect) -> str:
     if len(axes) >= len([n for n in effect.shape if n != 1]):
         return f"every entry gets {noun}"
     line = LINES.get(axes) if len(effect.shape) == 2 else None
-    return f"each entry gets its {line}'s {noun}" if line else f"each entry gets its place's {noun}"
+    return f"each entry gets its {line or 'place'}'s {noun.removeprefix('the ')}"
 
 
 def _sums(noun: str, axes: tuple[int, ...], effect: Effect) -> str:

@@ -103,6 +103,17 @@ def test_intuition_is_read_off_the_rule(f, args, told):
     assert sentence(f, *args).startswith(told)
 
 
+def test_a_gradient_with_its_sign_turned_is_told_in_words():
+    def centred(x, mean):
+        r = x - mean
+        return np.sum(r**2)
+
+    step = next(s for s in story(cr.explain(centred)(np.ones((3, 2)), X))["steps"] if s["name"]["t"] == "r")
+    assert step["intuition"].endswith("to mean: each entry gets the sum of its column of minus the gradient.")
+    step = story(cr.explain(lambda x: np.sum(np.mean(x, axis=0) ** 2))(np.ones((4, 3))))["steps"][1]
+    assert step["intuition"] == "Each entry gets its column's gradient / 4."
+
+
 def test_what_many_operands_get_alike_is_said_once():
     step = next(s for s in story(cr.explain(stacked)(1.0, 2.0, 3.0, 4.0, 5.0))["steps"] if s["block"] == "stack")
     assert step["intuition"].endswith(", to each of its 6 operands.")
