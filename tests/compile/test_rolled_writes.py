@@ -122,7 +122,17 @@ def seen_on_the_way(a, w, n):
     return np.sum(x**2)
 
 
+def the_same_in_each_step(a, w, n):
+    x, y, s = np.zeros(n), np.zeros((n, 3)), 0.5
+    for t in range(n):
+        y[t] = np.sin(a * w)
+        x[t] = np.cos(a * w[1])
+        s = np.tanh(s + x[t]) + 0.1 * np.sum(y[t])
+    return np.sum(x**2) * s + np.sum(y * np.arange(n)[:, None])
+
+
 PROGRAMS = [
+    the_same_in_each_step,
     logistic,
     rows,
     columns,
@@ -196,3 +206,23 @@ def test_numbers_that_are_written_take_the_dtype_of_the_array(dtype):
     compiled = cr.compile(g)
     for a in (1.3, 1.3, 0.4):
         np.testing.assert_allclose(compiled(a), g(a), rtol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+def test_a_number_fills_a_row():
+    def f(x):
+        u = np.outer(x, x)
+        for i in range(9):
+            u[i] = float(i)
+        for t in range(60):
+            x = np.tanh(x * 1.1) + 0.01 * u[3]
+            x = x - 0.05 * np.sin(x) * u[1, 2]
+            x = x * (1 + 0.001 * t)
+        return np.sum(u * x)
+
+    x = np.linspace(0.1, 0.9, 9)
+    g = cr.value_and_grad(f)
+    compiled = cr.compile(g)
+    for _ in range(3):
+        value, gradient = compiled(x)
+        np.testing.assert_allclose(value, g(x)[0], rtol=1e-11)
+        np.testing.assert_allclose(gradient, g(x)[1], rtol=1e-10, atol=1e-12)

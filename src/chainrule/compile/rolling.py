@@ -233,6 +233,9 @@ class _Made(NamedTuple):
     def rows(self, place: int) -> Array:
         """What a place was in all steps."""
         loop = self.results.run.loop
+        if place in self.same:
+            node = self.same[place]
+            return np.broadcast_to(Array(node), (loop.length, *np.shape(node.value)))  # type: ignore
         if place in self.carried:
             return self.results.array(self.carried[place])[loop.after]
         return self.results.array(loop.along(self.kept[place]))

@@ -154,7 +154,9 @@ class _Following:
         if type(value) in PYTHON:
             if type(x) is Node and not shape and type(value) is float:
                 return self._make(numpy_number, (x,), node, dtype=form.dtype)
-            return None if type(x) is Node or type(value) is complex else as_numpy_number(value, form.dtype)
+            if type(x) is Node or type(value) is complex:
+                return None
+            return np.full(shape, value, form.dtype) if shape else as_numpy_number(value, form.dtype)
         if np.shape(value) != shape or value.dtype != form.dtype:
             return None
         return x[()] if type(x) is not Node and not shape else x
