@@ -324,6 +324,29 @@ def test_another_number_of_steps_is_another_loop():
         same(compiled(MATRIX, xs), cr.value_and_grad(rows_forwards, (0, 1))(MATRIX, xs))
 
 
+def filtered(A, P, xs):
+    total, x = 0.0, xs[0]
+    for y in xs:
+        P = A @ P @ A.T + np.eye(3)
+        x = A @ x + np.linalg.solve(P, y - x)
+        total = total + np.log(np.linalg.det(P)) + x @ x
+    return total
+
+
+def test_what_the_forward_loop_has_checked_is_not_computed_again_to_be_checked():
+    args = RNG.normal(size=(3, 3)) / 4, np.eye(3), RNG.normal(size=(40, 3))
+    function = cr.value_and_grad(filtered, (0, 1, 2))
+    compiled = cr.compile(function)
+    for _ in range(3):
+        found, expected = compiled(*args), function(*args)
+        for x, y in zip((found[0], *found[1]), (expected[0], *expected[1]), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-9)
+    functions = compiled.source().split("\ndef ")
+    (backward,) = (text for text in functions if text.split("(")[0].endswith("_step2"))
+    assert "_solve" in backward
+    assert "_det(" not in backward
+
+
 def layers(W, xs):
     h = xs[0]
     for x in xs:

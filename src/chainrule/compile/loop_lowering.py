@@ -257,7 +257,14 @@ class _Lowered:
     def _with_stored(self, outputs: list[Value]) -> list[Value]:
         """The outputs; what the loop of the forward pass has computed already is read where it was kept."""
         forward = next((found for x in self.entries.values() if (found := _loop_of(x)) is not None), None)
-        return outputs if forward is None else _Stored(self, forward).replaced(outputs)
+        if forward is None:
+            return outputs
+        stored = _Stored(self, forward)
+        stored.compare([*outputs, *(v for v, _ in self.checked)])
+        self.checked = [(v, truth) for v, truth in self.checked if not stored.is_checked(v, truth)]
+        replaced = stored.replaced([*outputs, *(v for v, _ in self.checked)])
+        self.checked = list(zip(replaced[len(outputs) :], [truth for _, truth in self.checked], strict=True))
+        return replaced[: len(outputs)]
 
     def _checked(self, guards: Sequence[Any]) -> list[tuple[Value, bool]]:
         """The truths that each step must find; what does not change along the loop stays a guard outside of it."""
@@ -317,13 +324,20 @@ class _Stored:
         self.new: dict[Value, Value] = {}
         self.cost: dict[Value, int] = {}
 
-    def replaced(self, outputs: list[Value]) -> list[Value]:
-        values = needed(outputs)
-        for v in values:
+    def compare(self, outputs: list[Value]) -> None:
+        """Find what each value that the outputs need is in the earlier body, and what it costs."""
+        for v in needed(outputs):
             if v not in self.alike:
                 self.alike[v] = self._alike(v)
             own = any(self.cost.get(a, 0) for a in v.args) or id(v) in self.own
             self.cost[v] = sum(self.cost[a] for a in v.args) + _cost(v) if own and v.args else int(own)
+
+    def is_checked(self, v: Value, truth: bool) -> bool:
+        """Whether the earlier loop has checked a truth, in the same steps."""
+        known = self.alike[v]
+        return self.of.loop.length == self.forward.loop.length and (known, truth) in self.forward.checked
+
+    def replaced(self, outputs: list[Value]) -> list[Value]:
         for v in outputs:
             self._replace(v)
         return [self.new[v] for v in outputs]
