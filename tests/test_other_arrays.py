@@ -8,6 +8,7 @@ import torch
 
 import chainrule as cr
 from chainrule.errors import RecordingError
+from chainrule.libraries import jax_in_double_precision
 
 RNG = np.random.default_rng(3)
 X, W = RNG.normal(size=(3, 2)), RNG.normal(size=2)
@@ -147,7 +148,7 @@ UNDER_TRANSFORMS = {
 @pytest.mark.parametrize("f", UNDER_TRANSFORMS.values(), ids=UNDER_TRANSFORMS)
 def test_our_gradient_under_jit_and_vmap(f):
     x = np.array([0.4, 1.7, 0.9])
-    with jax.enable_x64(True):
+    with jax_in_double_precision():
         for transformed in (jax.jit(cr.grad(f)), lambda x: jax.vmap(cr.grad(f))(x[None])[0]):
             np.testing.assert_allclose(transformed(x), cr.grad(f)(x), rtol=1e-10, atol=1e-14)
     each_row = torch.vmap(cr.grad(f))(torch.tensor(np.stack([x, 2 * x])))
@@ -176,7 +177,7 @@ def test_a_class_that_is_registered_with_jax_is_a_tree():
     def f(model, x, xp=np):
         return xp.sum(xp.tanh(x @ model.w + model.b) ** 2)
 
-    with jax.enable_x64(True):
+    with jax_in_double_precision():
         expected = jax.grad(lambda model: f(model, x, jnp))(model)
         borrowed = cr.from_jax(lambda model, x: f(model, x, jnp))
         for gradient in (cr.grad(f)(model, x), cr.grad(borrowed)(model, x), jax.jit(jax.grad(cr.to_jax(f)))(model, x)):

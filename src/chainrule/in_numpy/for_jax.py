@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any
@@ -15,6 +16,11 @@ from chainrule.in_numpy import NumpyFunction
 from chainrule.libraries import is_complex, is_inexact
 
 __all__ = ["call"]
+
+_ONE_BY_ONE: Any = (
+    {"vmap_method": "sequential"} if "vmap_method" in inspect.signature(jax.pure_callback).parameters else {}
+)
+"""How samples are computed under `jax.vmap`. Before JAX 0.4.34 it is the default, and has no name."""
 
 
 def call(f: NumpyFunction, arrays: Sequence[Any]) -> tuple[Any, ...]:
@@ -62,7 +68,7 @@ def _called(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
     def run(*arrays: Any) -> Any:
         return tuple(np.asarray(z, dtype=form.dtype) for z, form in zip(f(*map(_array, arrays)), forms, strict=True))
 
-    return lambda *arrays: jax.pure_callback(run, tuple(forms), *arrays, vmap_method="sequential")
+    return lambda *arrays: jax.pure_callback(run, tuple(forms), *arrays, **_ONE_BY_ONE)
 
 
 def _entrywise(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
