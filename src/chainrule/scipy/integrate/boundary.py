@@ -60,8 +60,8 @@ def solve_bvp(
         return result
     made = copy.copy(result)
     made["y"] = np.reshape(z[:n], result.y.shape)
-    parameters = (z[n:],) if count else ()
-    made["p"] = parameters[0] if count else None
+    parameters = [z[n:]] if count else []
+    made["p"] = z[n:] if count else None
     made["yp"] = with_value(joined(fun(result.x, made["y"], *parameters)), result.yp)
     made["sol"] = _Solution(result, made["y"], made["yp"])
     return made
