@@ -164,3 +164,19 @@ def test_a_primitive_of_several_arguments():
     report = cr.check(scaled)(X, 3, W)
     assert {c.label for c in report.comparisons if not c.ok} == {"x"}
     assert report.mistakes[0].diagnosis == "exactly 3 times too small (3 is the length of axis 1 of x)"
+
+
+@primitive
+def squares(x):
+    return anp.sum(x * x)
+
+
+defvjp(squares, lambda ans, x: lambda g: g * x)  # 2 * x
+
+
+def test_a_wrong_rule_that_is_a_lambda_is_not_blamed_on_the_forward_pass():
+    report = cr.check(squares)(np.array([1.0, 2.0]))
+    assert not report.ok
+    (mistake,) = report.mistakes
+    assert "exactly 2 times too small" in str(mistake)
+    assert mistake.line is None

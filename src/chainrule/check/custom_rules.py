@@ -21,7 +21,7 @@ from chainrule.array import value_of
 from chainrule.block.own import OwnBlock
 from chainrule.blocks import activations, normalisation
 from chainrule.check.by_hand import HandWritten
-from chainrule.check.by_hand.watched import array_of
+from chainrule.check.by_hand.watched import array_of, unwatched
 from chainrule.check.call import CheckedCall
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.libraries import jax_in_double_precision
@@ -125,7 +125,8 @@ def _is_recorded_as(call: CheckedCall, results: Sequence[Any]) -> bool:
 def _of_autograd(f: Any, vjp: Callable[..., Any]) -> CustomRule:
     def pull(cotangents: Sequence[Any], args: Sequence[Any]) -> Sequence[Any]:
         floating = tuple(i for i, x in enumerate(args) if array_of(x) is not None and np.asarray(x).dtype.kind in "fc")
-        answer = f.fun(*args)
+        with unwatched():
+            answer = f.fun(*args)
         cotangent = cotangents[0] if not isinstance(answer, tuple) else tuple(cotangents)
         grads = dict(zip(floating, vjp(floating, answer, tuple(args), {})(cotangent), strict=True))
         return [grads.get(i) for i in range(len(args))]

@@ -15,7 +15,7 @@ from chainrule.check.by_hand.statements import Statement, Target, statements_of
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import is_internal
 
-__all__ = ["Assigned", "TooLong", "Watched", "array_of", "watch_frames"]
+__all__ = ["Assigned", "TooLong", "Watched", "array_of", "unwatched", "watch_frames"]
 
 LIMIT = 20_000
 """The largest number of assignments that are followed."""
@@ -98,6 +98,17 @@ def watch_frames(called: Callable[[Any], Callable[[Any, str, Any], None] | None]
 
     before = sys.gettrace()
     sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """Code that runs inside is not watched: a forward pass that a backward pass needs."""
+    before = sys.gettrace()
+    sys.settrace(None)
     try:
         yield
     finally:
