@@ -400,6 +400,21 @@ def test_a_loop_that_another_process_has_compiled_is_recorded_step_by_step_where
         same(compiled(MATRIX, xs), f(MATRIX, xs))
 
 
+def test_entries_and_whole_columns_of_an_array_are_written_in_one_loop():
+    def f(xs):
+        V, h = np.zeros((3, len(xs))), xs[0]
+        for t in range(2, len(xs)):
+            for i in range(2):
+                V[i, t] = h[i + 1] * 0.5
+            V[:, t] = np.sin(h) + xs[t]
+            h = np.tanh(V[:, t - 1]) + V[1, t]
+        return np.sum(V**2 @ np.ones(len(xs))) + np.sum(h)
+
+    compiled = cr.compile(cr.value_and_grad(f))
+    for _ in range(3):
+        same(compiled(ROWS), cr.value_and_grad(f)(ROWS))
+
+
 def test_a_first_call_with_nan_is_compared_with_later_ones_in_the_order_of_the_steps():
     def covariance(xs):
         total, mean = np.zeros((3, 3)), xs.mean(axis=0)

@@ -45,6 +45,13 @@ OF_ARRAYS = [
     "np.exp({a}) / np.sum(np.exp({a}))",
     "np.linalg.solve(W @ W.T + np.eye(3), {a})",
     "np.sqrt({a}**2 + 1)",
+    "np.sort({a})",
+    "({a} > {b}) * {a} + 0.1 * {b}",
+    "np.abs({a} + 1j * {b})",
+    "np.real(np.exp(1j * {a}) * {b})",
+    "{a} * np.std({b})",
+    "{a} / np.linalg.norm({b} + 2)",
+    "np.maximum.accumulate({a})",
 ]
 OF_NUMBERS = [
     "np.sum({a})",
@@ -61,6 +68,12 @@ OF_NUMBERS = [
     "{s} / (t + 3)",
     "(t % 2) * {s} * 0.5 + 0.1",
     "np.log(np.sum(np.exp({a})))",
+    "max({s}, {r})",
+    "np.maximum({s}, {r})",
+    "np.std({a})",
+    "np.var({a}) * {s}",
+    "({s} if t != 7 else {r})",
+    "({s} if t < n - 3 else 0.5 * {r})",
 ]
 WRITES = [
     (["B[t] = {s}"], ["B[t]", "B[t - 1]", "B[3]"], []),
@@ -158,6 +171,9 @@ def disagreement(seed: int) -> str:
     f = cr.value_and_grad(scope["f"], (0, 1, 2, 3))
     compiled = cr.compile(f)
     with np.errstate(all="ignore"):
+        if seed % 2:  # what the first call computes is compared with later ones
+            W, xs, *others = arguments(seed, 0)
+            compiled(W, np.where(np.arange(len(xs))[:, None] == 5, np.nan, xs), *others)
         for k in (0, 0, 1, 2):
             try:
                 wanted = f(*arguments(seed, k))
