@@ -28,7 +28,7 @@ from chainrule.errors import RecordingError
 from chainrule.hints import attribute_hint
 from chainrule.instead import function_to_write_instead
 from chainrule.layout import copied_as_it_lies, flags_of
-from chainrule.libraries import PLAIN, as_numpy, copied, is_complex, is_foreign, numpy_dtype
+from chainrule.libraries import PLAIN, as_numpy, copied, is_complex, is_foreign, is_traced, numpy_dtype
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
@@ -217,7 +217,8 @@ class Array(Methods, metaclass=ArrayClass):
 
     @property
     def device(self) -> Any:
-        return getattr(self._node.value, "device", "cpu")
+        value = self._node.value
+        return None if is_traced(value) else getattr(value, "device", "cpu")
 
     def _length(self) -> int:
         return len(self._node.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from types import NoneType
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ from chainrule.libraries import (
     namespace_of,
     numpys,
 )
+from chainrule.namespace import RECORDING
 from chainrule.node import NO_PARAMS, Node, at_line, user_frame
 from chainrule.versions import is_small_part, written
 from chainrule.views import is_entry, view_of
@@ -218,15 +220,23 @@ def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any
 
     Recorded, it reads them as others do that record: what it asks is assumed, and checked on each run (`WATCHER`).
     """
-    if WATCHER.get() is None or not block.pure:
+    outer = _LOOKED_INTO.get()
+    if WATCHER.get() is None or not block.pure or block in outer:  # a function of SciPy's is its own inside
         return None
     operands = [Array(Node(None, (), NO_PARAMS, x)) if is_foreign(x) else x for x in values]
+    token = _LOOKED_INTO.set((*outer, block))
     try:
         with asking_others():
-            made = block.forward(namespace_of(operands), *operands, **params)
+            made = block.forward(RECORDING, *operands, **params)
     except NoAnswer:
         return None
+    finally:
+        _LOOKED_INTO.reset(token)
     return made._node.value if type(made) is Array else None
+
+
+_LOOKED_INTO: ContextVar[tuple[Any, ...]] = ContextVar("LOOKED_INTO", default=())
+"""The blocks whose rules run on recorded operands instead, the innermost last."""
 
 
 def _is_numpys_beside(value: Any, values: list[Any]) -> bool:

@@ -19,10 +19,16 @@ PARAMS = {
     "W2": RNG.normal(size=(8, 2)).astype(np.float32),
 }
 X, Y = RNG.normal(size=(16, 6)).astype(np.float32), RNG.normal(size=(16, 2)).astype(np.float32)
-MESH = jax.make_mesh((8,), ("data",))
-SQUARE = jax.make_mesh((4, 2), ("data", "model"))
 ROWS = {"X": P("data"), "y": P("data")}
 MODEL = {"W1": P(None, "model"), "b1": P("model"), "W2": P("model", None)}
+
+
+def row():
+    return jax.make_mesh((8,), ("data",))
+
+
+def square():
+    return jax.make_mesh((4, 2), ("data", "model"))
 
 
 def perceptron(params, X, y):
@@ -43,7 +49,7 @@ def incomplete_gamma(X):
 
 
 def on_data(f, **shardings):
-    return cr.compile(f, engine="jax", mesh=MESH, shardings={**ROWS, **shardings})
+    return cr.compile(f, engine="jax", mesh=row(), shardings={**ROWS, **shardings})
 
 
 def difference(found, expected):
@@ -72,29 +78,29 @@ def error_of(call):
 def main():
     gradient = cr.grad(perceptron)
     told = {
-        "data-parallel": compared(gradient, MESH, ROWS),
-        "tensor-parallel": compared(gradient, SQUARE, {**ROWS, "params": MODEL}),
-        "step": compared(step, MESH, ROWS),
-        "second derivative": compared(cr.grad(curvature), MESH, ROWS),
+        "data-parallel": compared(gradient, row(), ROWS),
+        "tensor-parallel": compared(gradient, square(), {**ROWS, "params": MODEL}),
+        "step": compared(step, row(), ROWS),
+        "second derivative": compared(cr.grad(curvature), row(), ROWS),
     }
-    placed = jax.device_put(X, jax.sharding.NamedSharding(MESH, P("data")))  # on a mesh of explicit axes
+    placed = jax.device_put(X, jax.sharding.NamedSharding(row(), P("data")))  # on a mesh of explicit axes
     by_itself = cr.compile(gradient, engine="jax")
     told["arrays that lie there"] = difference(by_itself(PARAMS, placed, Y), gradient(PARAMS, X, Y)), *sent(by_itself)
-    many = cr.compile(step, engine="jax", mesh=SQUARE, shardings={**ROWS, "params": MODEL}, donate="params")
+    many = cr.compile(step, engine="jax", mesh=square(), shardings={**ROWS, "params": MODEL}, donate="params")
     one, other = PARAMS, PARAMS
     for _ in range(3):
         one, other = many(one, X, Y), step(other, X, Y)
     told["three steps"] = difference(one, other)
     told["programs"] = repr(many)
     told["divided"] = str(one["W1"].sharding.spec)
-    lacking = cr.compile(incomplete_gamma, engine="jax", mesh=MESH, shardings={"X": P("data")})
+    lacking = cr.compile(incomplete_gamma, engine="jax", mesh=row(), shardings={"X": P("data")})
     told["by NumPy"] = float(np.max(np.abs(lacking(X) - incomplete_gamma(X))))
     told["errors"] = [
         error_of(lambda: on_data(gradient)(PARAMS, X[:12], Y[:12])),
         error_of(lambda: on_data(gradient, params={"W1": P()})(PARAMS, X, Y)),
         error_of(lambda: on_data(gradient)(PARAMS, X.astype(float), Y)),
     ]
-    told["labels"] = [labels_of(mesh) for mesh in (MESH, SQUARE)]
+    told["labels"] = [labels_of(mesh) for mesh in (row(), square())]
     print(json.dumps(told))
 
 
@@ -111,4 +117,5 @@ def labels_of(mesh):
     return right, ignored, error_of(lambda: compiled(PARAMS["W1"], jnp.asarray(X), label))
 
 
-main()
+if __name__ == "__main__":
+    main()
