@@ -53,9 +53,19 @@ def step(w: Vector, x: Vector, rate: float) -> Vector:
     return w - rate * gradient
 
 
+@cr.compile(engine="jax", donate="w")
+def step_of_xla(w: Vector, rate: float) -> Vector:
+    return w - rate * w
+
+
 def main() -> None:
     w, x = np.ones(3), np.arange(3.0)
     gradient: Vector = cr.grad(loss)(w, x, 1.0)
+    w_next: Vector = step_of_xla(w, 0.5)
+    program: str = step_of_xla.source()
+    by_xla: Vector = cr.compile(cr.grad(loss), engine="jax")(w_next, x, 1.0)
+    assert program
+    assert by_xla.shape == w.shape
     value, (dw, dx) = cr.value_and_grad(loss, argnums=("w", "x"))(w, x, y=1.0)
     (total, aux), dw2 = cr.value_and_grad(with_aux, has_aux=True)(w)
     hessian: Vector = cr.hessian(loss)(w, x, 1.0)
