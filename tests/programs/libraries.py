@@ -131,6 +131,11 @@ def _norm(x: torch.Tensor, ord: Any = None, axis: Any = None, keepdims: bool = F
     return torch.linalg.vector_norm(x, 2 if ord is None else ord, axis, keepdim=keepdims)
 
 
+def _in_order(x: torch.Tensor) -> torch.Tensor:
+    """A copy with the usual strides: `torch.kron` refuses some that `contiguous` lets through."""
+    return x.clone(memory_format=torch.contiguous_format)
+
+
 def _grad(f: Callable[..., Any]) -> Callable[..., Any]:
     def gradient(x: torch.Tensor) -> torch.Tensor:
         x = x.clone() if x.requires_grad else x.detach().requires_grad_()
@@ -192,7 +197,7 @@ TORCH = types.SimpleNamespace(
     split=lambda x, stops, axis: torch.tensor_split(x, stops, dim=axis),
     array_split=lambda x, n, axis: torch.tensor_split(x, n, dim=axis),
     transpose=_transpose,
-    kron=_together(lambda x, y: torch.kron(x.contiguous(), y.contiguous())),
+    kron=_together(lambda x, y: torch.kron(_in_order(x), _in_order(y))),
     matrix_transpose=lambda x: x.mT,
     tile=lambda x, n: torch.tile(x, n if isinstance(n, tuple) else (n,)),
     atleast_1d=_at_least(1),
