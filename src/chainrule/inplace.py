@@ -12,9 +12,10 @@ import numpy as np
 from chainrule.answers import ANSWERS, getitem_key, setitem_key
 from chainrule.array import Array, value_of
 from chainrule.errors import BlockError, RecordingError
+from chainrule.layout import laid_out_as, layout_of
 from chainrule.libraries import NUMPY
 from chainrule.likeness import OfArrays
-from chainrule.node import at_line
+from chainrule.node import Node, at_line
 from chainrule.protocols import call
 from chainrule.views import IndexStep, is_number, refuse_shared, same_steps, view_of
 
@@ -64,8 +65,25 @@ def write(self: Array, result: Array) -> Array:
         self._view = self._view.write(result)
     elif isinstance(self._node.value, np.ndarray) and isinstance(result._node.value, np.generic):
         result = call(np.copy, result)  # an array without axes stays one, where NumPy computes a number
+    else:
+        result = _laid_out_as(self._own, result)
     self._own = result._node
     return self
+
+
+def _laid_out_as(target: Node, result: Array) -> Array:
+    """A result with the memory layout of the array that it is written into: that decides what is a view afterwards."""
+    x, z = _some_value(target), _some_value(result._node)
+    if type(x) is not np.ndarray or type(z) is not np.ndarray or x.strides == z.strides or layout_of(x) == layout_of(z):
+        return result
+    result = call(np.copy, result)
+    result._own.value = laid_out_as(result._own.value, x)
+    return result
+
+
+def _some_value(node: Node) -> Any:
+    """The value of a node, or of a version of the same array: it has the same memory layout, and costs nothing."""
+    return node.value if node.version is None else node.version.of.any
 
 
 def _holds(self: Array, item: Any) -> bool:

@@ -21,7 +21,7 @@ from chainrule.answers import (
 )
 from chainrule.array import Array, joined, node_of, value_of
 from chainrule.errors import RecordingError
-from chainrule.layout import is_contiguous
+from chainrule.layout import is_contiguous, laid_out_as
 from chainrule.libraries import PLAIN
 from chainrule.node import NO_PARAMS, at_line
 from chainrule.numpy_value import HAVE_DTYPE, NotNumPy, answered, plain
@@ -232,9 +232,10 @@ def _have_no_gradient(args: Any, kwargs: Any) -> bool:
 def _written_by_numpy(run: Any, name: str, args: Any, kwargs: Any, out: Array) -> Any:
     """A copy of `out` after NumPy's function has written into it; None if not all arguments are NumPy's."""
     try:
-        plain_args, plain_kwargs, written = plain(args), plain(kwargs), np.array(plain(out))
+        plain_args, plain_kwargs, value = plain(args), plain(kwargs), plain(out)
     except NotNumPy:
         return None
+    written = laid_out_as(value, value) if isinstance(value, np.ndarray) else np.array(value)
     try:
         run(*plain_args, **plain_kwargs, out=written)
     except Exception as error:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.layout import laid_out_as
 from chainrule.libraries import NUMPY
 from chainrule.node import Node
 
@@ -60,6 +61,11 @@ class Versions:
         self._lock = threading.Lock()
         self.form = np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
+    @property
+    def any(self) -> np.ndarray:
+        """The array at one of its versions; all have its shape, dtype and memory layout."""
+        return self._array
+
     def holds(self, array: np.ndarray) -> bool:
         return self._array is array
 
@@ -96,7 +102,7 @@ class Versions:
     def _own(self) -> None:
         """Go on in a copy if anybody else holds the array."""
         if sys.getrefcount(self._array) > 2:  # this object and the call
-            self._array = self._array.copy(order="K")
+            self._array = laid_out_as(self._array, self._array)
 
 
 def _entries(array: np.ndarray, index: Any) -> Any:
@@ -135,6 +141,6 @@ def written(node: Node, write: Write, key: tuple[Any, ...], new: Any) -> Version
         if (made := version.of.write(version.number, write, index, new)) is not None:
             return made
         array = node.value
-    array = array.copy(order="K")
+    array = laid_out_as(array, array)
     write(array, index, new)
     return Version(Versions(array), 0)
