@@ -9,9 +9,14 @@ import torch
 import chainrule as cr
 from chainrule.errors import BlockError, GradientError
 
-jax.config.update("jax_enable_x64", True)
 RNG = np.random.default_rng(3)
 X, Y, A = RNG.normal(size=3), RNG.normal(size=3), RNG.normal(size=(3, 3)) + 3 * np.eye(3)
+
+
+@pytest.fixture(autouse=True)
+def in_double_precision():
+    with jax.enable_x64(True):
+        yield
 
 
 def pair(xp, library):

@@ -6,7 +6,6 @@ NumPy's own function runs too, on the plain values, and its result is adopted.
 
 from __future__ import annotations
 
-import copy
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from chainrule.answers import ANSWERS, full_name, recorded_constant, under_another_value
 from chainrule.array import WATCHER, Array, read_by_error
 from chainrule.errors import BlockError
+from chainrule.layout import laid_out_as
 from chainrule.libraries import NUMPY, PYTHON, dtype_of
 from chainrule.node import at_line, now
 from chainrule.step import explained, raises_no_error
@@ -54,7 +54,7 @@ def answered(
     except NotNumPy:
         return handler(*args, **kwargs)
     if writes:
-        plain_args, plain_kwargs = copy.deepcopy((plain_args, plain_kwargs))
+        plain_args, plain_kwargs = _copies(plain_args), _copies(plain_kwargs)
     try:
         value = run(*plain_args, **plain_kwargs)
     except Exception as error:
@@ -103,6 +103,15 @@ def plain(x: Any) -> Any:
     if kind in _DESCRIBING or isinstance(x, np.dtype | type):
         return x
     raise NotNumPy
+
+
+def _copies(x: Any) -> Any:
+    """Plain arguments with copies of the arrays, which lie in memory as these do."""
+    if type(x) is np.ndarray:
+        return laid_out_as(x, x)
+    if type(x) is tuple or type(x) is list:
+        return type(x)([_copies(part) for part in x])
+    return {key: _copies(part) for key, part in x.items()} if type(x) is dict else x
 
 
 _DESCRIBING = frozenset([str, slice, range, type(Ellipsis), type(np._NoValue)])
