@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -18,9 +19,15 @@ from chainrule.forks import waited_for
 
 __all__ = ["listening"]
 
+
+class _Listener:
+    """One call of `listening`."""
+
+
 _HEAR: ContextVar[Callable[[], None] | None] = ContextVar("_HEAR", default=None)
 _lock = waited_for(threading.Lock())
-_listeners: set[object] = set()
+_listeners: weakref.WeakSet[_Listener] = weakref.WeakSet()
+"""Those who listen now. One whose end was interrupted (Ctrl-C) goes with its frame."""
 
 
 @contextlib.contextmanager
@@ -32,7 +39,7 @@ def listening(hear: Callable[[], None]) -> Iterator[None]:
     asked
     """
     token = _HEAR.set(hear)
-    me = object()
+    me = _Listener()
     try:
         with _lock:
             _listeners.add(me)
