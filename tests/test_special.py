@@ -222,3 +222,22 @@ def test_log_softmax_beside_an_infinite_entry_is_scipys_compiled_too(axis):
     with np.errstate(all="ignore"):
         for x in (finite, finite, finite, infinite, infinite, infinite, finite):
             np.testing.assert_allclose(compiled(x), f(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: scipy_special.diric(x, 4),
+        lambda x: scipy_special.comb(10 * x, 2),
+        lambda x: scipy_special.comb(10 * x, 2, repetition=True),
+        lambda x: scipy_special.perm(10 * x, 3),
+        lambda x: scipy_special.logsumexp(x, b=np.array([1, 2, 3])),
+    ],
+)
+def test_integers_beside_float32_mean_double_precision_as_in_scipy_compiled_too(call):
+    x = np.array([0.83, 0.52, 1.293], dtype=np.float32)
+    compiled = cr.compile(call)
+    for _ in range(3):
+        found = compiled(x)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, call(x), rtol=1e-14)

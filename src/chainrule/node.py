@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import inspect
 import itertools
 import linecache
@@ -26,6 +27,7 @@ __all__ = [
     "hide_file",
     "hide_folder",
     "is_internal",
+    "is_library",
     "lines_of",
     "now",
     "user_frame",
@@ -250,6 +252,7 @@ def is_internal(filename: str) -> bool:
 def hide_file(filename: str) -> None:
     """Make a file count as internal, such as the script that starts the command line."""
     _told[filename] = _internal[filename] = True
+    is_library.cache_clear()
 
 
 def hide_folder(folder: str) -> None:
@@ -257,6 +260,7 @@ def hide_folder(folder: str) -> None:
     global _LIBRARIES
     _LIBRARIES += (folder + os.sep,)
     _internal.clear()
+    is_library.cache_clear()
 
 
 def user_frame() -> Any:
@@ -270,8 +274,13 @@ def user_frame() -> Any:
         frame = frame.f_back
 
 
-_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")})
-"""The folders of installed libraries: pandas, matplotlib, Python's own."""
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+@functools.lru_cache(maxsize=10_000)
+def is_library(file: str | None) -> bool:
+    """Whether a file belongs to Python or an installed library (pandas, chainrule itself), so is not the user's."""
+    return file is None or is_internal(file) or file.startswith(_INSTALLED) or "site-packages" in file
 
 
 def at_line() -> str:
@@ -283,15 +292,11 @@ def at_line() -> str:
     if is_internal(frame.f_code.co_filename):
         return ""
     text = f"\n  at {Line(frame.f_code.co_filename, frame.f_lineno)}"
-    if not frame.f_code.co_filename.startswith(_INSTALLED):
+    if not is_library(frame.f_code.co_filename):
         return text
-    while frame is not None and _is_not_the_users(frame.f_code.co_filename):
+    while frame is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
     return text if frame is None else f"{text}\n  called at {Line(frame.f_code.co_filename, frame.f_lineno)}"
-
-
-def _is_not_the_users(filename: str) -> bool:
-    return filename.startswith(_INSTALLED) or is_internal(filename)
 
 
 def value_of_operand(x: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dis
 import functools
 import sys
-import sysconfig
 import types
 from collections import deque
 from collections.abc import Iterator
@@ -14,13 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.array import Array
-from chainrule.node import Node, is_internal
+from chainrule.node import Node, is_library
 
 __all__ = [
     "Place",
     "globals_of",
     "is_filled",
-    "is_library",
     "is_of_library",
     "own_attribute",
     "places",
@@ -132,9 +130,6 @@ def _fixed(*values: Any) -> list[Place]:
     return [Place(None, None, value) for value in values]
 
 
-LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
 def is_of_library(kind: type) -> bool:
     """Whether a class is not the user's. The module of an interactive session has no file."""
     module = sys.modules.get(kind.__module__)
@@ -144,12 +139,6 @@ def is_of_library(kind: type) -> bool:
 def is_of_library_module(module: types.ModuleType) -> bool:
     """Whether a module is not the user's."""
     return module.__name__ != "__main__" and is_library(getattr(module, "__file__", None))
-
-
-@functools.lru_cache(maxsize=10_000)
-def is_library(file: str | None) -> bool:
-    """Whether code is not the user's, so that its globals are not looked into."""
-    return file is None or is_internal(file) or file.startswith(LIBRARIES)
 
 
 def _slots(kind: type) -> list[str]:

@@ -20,13 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import Array, node_of
+from chainrule.array import Array, form_of, node_of
 from chainrule.block import Block
+from chainrule.block.elementwise import in_one_precision
 from chainrule.blocks import normalisation
 from chainrule.blocks.elementwise import log
 from chainrule.blocks.reductions import logsumexp as logsumexp_
 from chainrule.blocks.special import bessel, gamma_functions, orthogonal
 from chainrule.errors import RecordingError
+from chainrule.libraries import is_foreign
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.transforms import stop_gradient
@@ -76,6 +78,16 @@ def _inexact(exact: Any, function: str) -> None:
         raise RecordingError(f"special.{function} with exact=True gives integers, which have no gradient" + at_line())
 
 
+def _in_one_precision(*operands: Any) -> tuple[Any, ...]:
+    """Operands in their common precision, as SciPy's Python functions compute, which begin with `np.asarray`.
+
+    So a Python integer beside float32 means float64, where for a ufunc it would take the dtype of the array.
+    """
+    if any(is_foreign(form_of(x)) for x in operands):
+        return operands
+    return in_one_precision(*(x if hasattr(x, "dtype") else np.asarray(x) for x in operands))
+
+
 # Gamma functions (DLMF, chapter 5) and counting (26.3) -------------------------------------------------------------
 
 
@@ -101,6 +113,7 @@ def factorial(n: Any, exact: bool = False) -> Any:
 def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
     """The number of ways to choose k of N, with real numbers instead of factorials; 0 where there are none."""
     _inexact(exact, "comb")
+    N, k = _in_one_precision(N, k)
     if repetition:
         N = N + k - 1
     return np.where((k <= N) & (N >= 0) & (k >= 0), gamma_functions.binom(N, k), 0.0)
@@ -109,6 +122,7 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
 def perm(N: Any, k: Any, exact: bool = False) -> Any:
     """The number of ways to arrange k of N; 0 where there are none."""
     _inexact(exact, "perm")
+    N, k = _in_one_precision(N, k)
     return np.where((k <= N) & (N >= 0) & (k >= 0), gamma_functions.poch(N - k + 1, k), 0.0)
 
 
@@ -134,6 +148,7 @@ spherical_kn = _spherical(bessel.spherical_kn)
 def diric(x: Any, n: Any) -> Any:
     """sin(nx/2) / (n sin(x/2)), the periodic sinc; as U_(n−1)(cos x/2)/n (18.5.2), which has no 0/0."""
     n = _plain("diric", n, "n")
+    x, _ = _in_one_precision(x, n)
     return orthogonal.eval_chebyu(n - 1, np.cos(x / 2)) / n
 
 
@@ -145,6 +160,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     if b is None:
         z = logsumexp_(a, axis=axis, keepdims=keepdims)
         return (z, np.ones_like(z)) if return_sign else z
+    a, b = _in_one_precision(a, b)
     a = np.where(b == 0, -np.inf, a)
     top = np.max(a, axis=axis, keepdims=True)
     top = stop_gradient(top) if type(top) is Array else top

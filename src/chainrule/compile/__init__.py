@@ -1,12 +1,124 @@
 """Compile: a recorded function as native code."""
 
+from __future__ import annotations
+
+import functools
 import sys
 import types
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from chainrule.compile.compiled import Compiled, compile
+from chainrule.compile.compiled import Compiled
+from chainrule.errors import EngineError
+from chainrule.forks import imported
+from chainrule.hints import spelled
+from chainrule.node import at_line
+
+if TYPE_CHECKING:
+    from chainrule.compile.by_jax import ByJax
 
 __all__ = ["Compiled", "compile"]
+
+
+@overload
+def compile(f: Callable[..., Any], *, donate: Sequence[int | str] = ()) -> Compiled: ...
+@overload
+def compile(f: None = None, *, donate: Sequence[int | str] = ()) -> Callable[[Callable[..., Any]], Compiled]: ...
+@overload
+def compile(
+    f: Callable[..., Any],
+    *,
+    engine: Literal["jax"],
+    shardings: Mapping[str, Any] | None = None,
+    mesh: Any = None,
+    donate: Sequence[int | str] = (),
+) -> ByJax: ...
+@overload
+def compile(
+    f: None = None,
+    *,
+    engine: Literal["jax"],
+    shardings: Mapping[str, Any] | None = None,
+    mesh: Any = None,
+    donate: Sequence[int | str] = (),
+) -> Callable[[Callable[..., Any]], ByJax]: ...
+@spelled
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    engine: str | None = None,
+    shardings: Mapping[str, Any] | None = None,
+    mesh: Any = None,
+    donate: Sequence[int | str] = (),
+) -> Any:
+    """A function that computes what f computes, at native speed.
+
+    The first call runs f on recorded arrays and returns its result. The next one records again, compares the two
+    recordings, and compiles them for these shapes and dtypes; so does each new shape, dtype or path. Calls inside f
+    (`cr.grad`, `cr.hessian`, a whole training step) are compiled with it.
+    Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are compiled
+    in: a new value makes a new version. So does a new outcome of a branch on values, which each run checks. An integer
+    that took several values, such as a step counter, may change too if only arithmetic depends on it.
+
+    What f reads from outside (globals, its closure, attributes of objects) is read when it is recorded, and then fixed:
+    pass what changes as an argument. Refused are a rule of your own block that uses state from its last call, and
+    values that change from run to run: random numbers, the time, a counter, a file. Draw random numbers outside and
+    pass them: `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a generator that f
+    makes with a fixed seed, since it draws the same on each call, and weights that f draws on its first run and keeps.
+
+    Parameters
+    ----------
+    f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded,
+        twice for each version. Its arguments are not changed, even where f writes into them.
+    donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
+        written into them and returned as these arrays, as for parameters in a training step. A large program computes
+        them in place, without allocating; the result of the first call, which records, is a new array.
+    engine : "jax" for a program of XLA's instead, on one or many devices, GPUs or TPUs; see docs/scale.md. Then a
+        branch on values is an error, NumPy's arrays give NumPy's, and JAX's give JAX's.
+    shardings : with this engine: how arguments are divided among devices, by name, as `{"X": P("data")}`; each is a
+        `jax.sharding.PartitionSpec` or a `NamedSharding`, or a tree of these. The others are on each device.
+    mesh : with this engine: the devices, a `jax.sharding.Mesh`.
+
+    Raises
+    ------
+    ImportError : llvmlite, or JAX for its engine, is not installed.
+    RecordingError : an argument or a part of f cannot be compiled, or two runs of f differ.
+    EngineError : there is no such engine, or arguments cannot be divided as asked.
+
+    >>> import numpy as np, chainrule as cr
+    >>> area = cr.compile(lambda x, y: np.sum(x * y))
+    >>> area(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    np.float64(11.0)
+
+    It is a decorator too, with arguments or without, of methods too. What a method reads from its object are arguments:
+    numbers and arrays among the attributes may change from call to call.
+
+    >>> class Line:
+    ...     def __init__(self, slope):
+    ...         self.slope = slope
+    ...     @cr.compile
+    ...     def at(self, x):
+    ...         return self.slope * x
+    >>> line = Line(2.0)
+    >>> line.at(3.0)
+    6.0
+    >>> line.slope = 5.0
+    >>> line.at(3.0)
+    15.0
+
+    Inside a function that is differentiated, it is f itself, whose steps are recorded: compile the outermost function,
+    `cr.compile(cr.grad(f))`.
+    """
+    if engine not in (None, "jax"):
+        raise EngineError(f'there is no engine {engine!r}; write engine="jax", or leave it out' + at_line())
+    if engine is None and (shardings is not None or mesh is not None):
+        raise EngineError('shardings and mesh are for many devices; write engine="jax" too' + at_line())
+    made: Callable[..., Any] = functools.partial(Compiled, donate=donate)
+    if engine == "jax":
+        made = functools.partial(
+            imported("chainrule.compile.by_jax").ByJax, donate=donate, shardings=shardings, mesh=mesh
+        )
+    return made if f is None else made(f)
 
 
 class _Callable(types.ModuleType):

@@ -6,8 +6,6 @@ is computed before the loop; results that nobody reads are not kept.
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.compile.failures import CannotRoll
-from chainrule.compile.lowering_rules import reshaped
+from chainrule.compile.loop_copies import Copied
+from chainrule.compile.loop_totals import Total
 from chainrule.compile.making import Maker, key_of
-from chainrule.compile.operations import CHEAP, COMPUTED
+from chainrule.compile.operations import CHEAP
 from chainrule.compile.product_rules import reduced
 from chainrule.compile.rolled import Loop, result_of
 from chainrule.compile.schedule import needed
-from chainrule.compile.values import VIEWS, Value, has_loops, input_of
+from chainrule.compile.values import VIEWS, Value, input_of
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import PYTHON
 from chainrule.node import Node, value_of_operand
@@ -32,8 +31,6 @@ __all__ = ["LoweredLoop", "lower_loop", "lower_result", "results_used"]
 
 WORTH_KEEPING = 4
 """What takes fewer operations for each entry is computed again in the backward pass, not kept."""
-WORTH_PRODUCTS = 64
-"""Sums of products with fewer entries are added up step by step."""
 
 
 class Lowers(Maker):
@@ -118,12 +115,12 @@ class _Lowered:
         inside = iter(self._with_stored(self._inside(chosen)))
         self.next_states = next_states = [next(inside) for _ in states]
         self.along = [next(inside) for _ in along]
-        totals = [_Total(self, v) for v in inside]
+        totals = [Total(self, v) for v in inside]
         first_checked = len(self.along)
         self.along += [v for v, _ in self.checked]
         added = [total for total in totals if total.rest is not None]
         rests = [total.rest for total in totals if total.rest is not None]
-        outputs = _Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying})
+        outputs = Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying})
         self.copy = outputs.copy
         self.made = made = LoweredLoop(
             loop.length,
@@ -400,124 +397,3 @@ def _cost(v: Value) -> int:
     if v.op == "matmul":
         return 8 + v.args[0].shape[-1]
     return 1 if v.op in CHEAP else 8
-
-
-class _Total:
-    """What is added up over all steps.
-
-    Products of two vectors (or of matrices, along their rows) are not: if the factors of all steps are the rows of
-    two matrices, the product of these is the sum of their products.
-
-    Attributes
-    ----------
-    rest : what is added up step by step; None if that is nothing.
-    factors : the factors of the products in all steps, as matrices.
-    """
-
-    def __init__(self, of: _Lowered, v: Value):
-        self.of, self.shape, self.dtype = of, v.shape, v.dtype
-        self.factors: list[list[tuple[Callable[[], Value], int]]] = []
-        rest: list[Value] = []
-        stack = [v]
-        while stack:
-            term = stack.pop()
-            if term.op == "add" and all(x.shape == v.shape for x in term.args):
-                stack += term.args
-            elif (found := _factors(term)) is not None and self._is_worth_it(found):
-                self.factors.append([(of.of_all_steps(_flat(x)), n) for x, n in found])
-            else:
-                rest.append(term)
-        add = lambda x, y: of.low.make("add", [x, y], v.shape, v.dtype)  # noqa: E731
-        self.rest = v if not self.factors else functools.reduce(add, rest) if rest else None
-
-    def _is_worth_it(self, factors: Sequence[tuple[Value, int]]) -> bool:
-        varying = {id(x) for x in self.of.varying}
-        return math.prod(self.shape) >= WORTH_PRODUCTS and all(
-            any(id(a) in varying for a in needed([x])) for x, _ in factors
-        )
-
-    def value(self, rest: Value | None) -> Value:
-        """The total, when the loop has been made."""
-        low = self.of.low
-        found = [] if rest is None else [rest]
-        for factors in self.factors:
-            x, y = (reshaped(low, take(), (math.prod(take().shape) // n, n)) for take, n in factors)
-            found.append(low.make("matmul", [x, y], self.shape, self.dtype, turned=(True, False)))
-        return functools.reduce(lambda x, y: low.make("add", [x, y], self.shape, self.dtype), found)
-
-
-def _flat(x: Value) -> Value:
-    """The value whose entries a view has."""
-    while x.op in ("view", "reshape") and x.args[0].op != "constant":
-        x = x.args[0]
-    return x
-
-
-def _factors(v: Value) -> list[tuple[Value, int]] | None:
-    """The factors of a product, each with the length of its rows: v is a sum of products of rows."""
-    if len(v.shape) != 2 or v.dtype.kind != "f":
-        return None
-    m, n = v.shape
-    if v.op == "multiply" and min(m, n) > 1:
-        for x, y in (v.args, v.args[::-1]):
-            if x.shape == (m, 1) and y.shape in ((1, n), (n,)):
-                return [(x, m), (y, n)]
-    if v.op == "matmul" and all(len(x.shape) == 2 for x in v.args):
-        (x, y), (turned_x, turned_y) = v.args, v.params["turned"]
-        inner = x.shape[0 if turned_x else 1]
-        if (turned_x or inner == 1) and (not turned_y or inner == 1):
-            return [(x, m), (y, n)]
-    return None
-
-
-class _Copied:
-    """Copies of the values of a body, with inputs in place of what does not change along the loop.
-
-    Attributes
-    ----------
-    made : the copies of the outputs.
-    copy : for each value, its copy.
-    outside : the values from outside, each with the input that stands for it.
-    """
-
-    def __init__(self, outputs: Sequence[Value], varying: set[int]):
-        self.copy: dict[Value, Value] = {}
-        self.outside: list[tuple[Value, Value]] = []
-        changes: dict[Value, bool] = {}
-        values = needed(outputs)
-        for v in values:
-            changes[v] = id(v) in varying or any(changes[a] for a in v.args)
-        used = {a for v in values if changes[v] for a in v.args}.union(outputs)
-        for v in values:
-            if not changes[v]:
-                if v in used:
-                    self._from_outside(v)
-                continue
-            if v.op == "call" or v.dtype not in COMPUTED or not has_loops(v):
-                raise CannotRoll(f"{v.params.get('text', v.op)} is not compiled")
-            if id(v) in varying:
-                self.input(v)
-                continue
-            if v.op == "loop_result" or v.op == "loop":
-                raise CannotRoll("a loop in a loop")
-            self._keep(v, Value(v.op, tuple(self.copy[a] for a in v.args), v.params, v.shape, v.dtype, v.weak, v.name))
-        self.made = [self.copy[v] for v in outputs]
-
-    def _keep(self, v: Value, copy: Value) -> Value:
-        copy.order = len(self.copy)
-        self.copy[v] = copy
-        return copy
-
-    def input(self, v: Value) -> Value:
-        """The copy of an input."""
-        if v in self.copy:
-            return self.copy[v]
-        return self._keep(v, Value("input", (), {}, v.shape, v.dtype, v.weak, v.name))
-
-    def _from_outside(self, v: Value) -> None:
-        if v.op in ("constant", "none"):
-            self._keep(v, Value(v.op, (), v.params, v.shape, v.dtype, v.weak, v.name))
-            return
-        if v.dtype not in COMPUTED:
-            raise CannotRoll(f"{v.dtype} is not compiled")
-        self.outside.append((v, self.input(v)))

@@ -11,7 +11,6 @@ to that in row t + 1, and in the other direction from row t + 1 to row t.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,11 +22,12 @@ import numpy as np
 from chainrule.array import WATCHER, Array, node_of
 from chainrule.block import unlisted_block
 from chainrule.compile.failures import CannotRoll
+from chainrule.compile.loop_step import Step
 from chainrule.compile.steady import Compared, Told, told
 from chainrule.errors import RecordingError
 from chainrule.formula import call
 from chainrule.graph import graph_between
-from chainrule.libraries import NUMPY_NAMESPACE, PYTHON, is_inexact, numpys
+from chainrule.libraries import PYTHON, is_inexact
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, value_of_operand
 from chainrule.scanning import Body, Inputs, Outputs, Reads, body_of
@@ -138,7 +138,7 @@ class Loop(Compared):
         """All results, computed by NumPy."""
         given = self.body.taken_apart(operands)
         packed, parts = self.memory()
-        step, first_sum = _Step(self.body), self.states + len(self.body.outputs.results)
+        step, first_sum = Step(self.body), self.states + len(self.body.outputs.results)
         state = list(given.state)
         for part, x in zip(parts, state, strict=False):
             part[self.length if self.backwards else 0] = x
@@ -159,55 +159,6 @@ def _kind(x: Any) -> Any:
     """The form of an input of a body, as text."""
     value = value_of_operand(x)
     return type(value).__name__, np.shape(value), np.asarray(value).dtype.str
-
-
-class _Step:
-    """The body of a loop, ready to run on NumPy's arrays: a function that is written and compiled by Python."""
-
-    def __init__(self, body: Body):
-        self.scope: dict[str, Any] = {"xp": NUMPY_NAMESPACE}
-        self.names: dict[Node, str] = {}
-        nodes = [x for part in body.inputs for x in part]
-        for node in (*nodes, *body.graph.nodes):
-            self.names[node] = f"v{len(self.names)}"
-        lines = [f"def step({', '.join(self.names[x] for x in nodes)}):"]
-        lines += [f"    {name} = {name}.item() if hasattr({name}, 'item') else {name}" for name in self._python(nodes)]
-        for node in body.graph.nodes:
-            taken = ", ".join(["xp", *map(self._name, node.inputs)])
-            lines.append(f"    {self.names[node]} = {self._known(_rule(node))}({taken})")
-        lines.append(f"    return [{', '.join(self._name(x) for part in body.outputs for x in part)}]")
-        exec("\n".join(lines), self.scope)
-
-    def _python(self, nodes: Sequence[Node]) -> list[str]:
-        """The names of the inputs that are Python's numbers."""
-        return [self.names[x] for x in nodes if type(x.value) in PYTHON]
-
-    def _known(self, x: Any) -> str:
-        name = f"c{len(self.scope)}"
-        self.scope[name] = x
-        return name
-
-    def _name(self, x: Any) -> str:
-        return self.names[x] if type(x) is Node and x in self.names else self._known(value_of_operand(x))
-
-    def __call__(self, *given: Sequence[Any]) -> list[Any]:
-        made: list[Any] = self.scope["step"](*(x for part in given for x in part))
-        return made
-
-
-def _rule(node: Node) -> Callable[..., Any]:
-    """The forward rule of a step with its parameters. Python's numbers raise where NumPy's are infinite."""
-    forward = functools.partial(node.block.forward, **node.params) if node.params else node.block.forward
-    if not all(type(value_of_operand(x)) in PYTHON for x in node.inputs):
-        return forward
-
-    def of_numbers(xp: Any, *taken: Any) -> Any:
-        try:
-            return forward(xp, *taken)
-        except (ZeroDivisionError, OverflowError):
-            return forward(xp, *map(numpys, taken))
-
-    return of_numbers
 
 
 # Blocks --------------------------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ from chainrule.compile.entropy import listening
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
 from chainrule.inputs import alias
-from chainrule.node import Line, Node
-from chainrule.reach import is_filled, is_library, reached
+from chainrule.node import Line, Node, is_library
+from chainrule.reach import is_filled, reached
 
 __all__ = ["Compared", "Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
 

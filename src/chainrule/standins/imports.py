@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.buffered import BUFFERED
-from chainrule.reach import is_library
+from chainrule.node import is_library
 from chainrule.standins.function import StandIn
 
 __all__ = ["importer"]

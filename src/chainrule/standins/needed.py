@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from chainrule.reach import globals_of, is_filled, is_library, own_attribute, reached
+from chainrule.node import is_library
+from chainrule.reach import globals_of, is_filled, own_attribute, reached
 from chainrule.standins.codes import (
     asks_identity,
     codes_in,

@@ -7,13 +7,12 @@ recording a node costs nothing more.
 from __future__ import annotations
 
 import contextlib
-import sysconfig
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.node import Line, Node, is_internal, now
+from chainrule.node import Line, Node, is_internal, is_library, now
 
 __all__ = ["NO_SCOPES", "Scope", "Scopes", "collect_scopes", "scope"]
 
@@ -47,7 +46,7 @@ class Scopes:
     def enter(self, frame: Any) -> int | None:
         """A user's function is called. Returns the argument for `leave`, or None if the call is not a scope."""
         code = frame.f_code
-        if (code.co_name.startswith("<") and code.co_name != "<lambda>") or _is_library(code.co_filename):
+        if (code.co_name.startswith("<") and code.co_name != "<lambda>") or is_library(code.co_filename):
             return None
         if not self._open:  # the explained function itself
             self._open.append(None)
@@ -154,10 +153,3 @@ def _caller(frame: Any) -> Line | None:
     while frame is not None and is_internal(frame.f_code.co_filename):
         frame = frame.f_back
     return None if frame is None else Line(frame.f_code.co_filename, frame.f_lineno)
-
-
-_LIBRARIES = tuple(sysconfig.get_path(which) for which in ("stdlib", "purelib", "platlib"))
-
-
-def _is_library(filename: str) -> bool:
-    return filename.startswith(_LIBRARIES) or "site-packages" in filename

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from chainrule.check.by_hand.statements import Statement, Target, statements_of
 from chainrule.errors import NoAnswer, asking_others
-from chainrule.node import is_internal
+from chainrule.node import is_library
 
 __all__ = ["Assigned", "TooLong", "Watched", "array_of", "unwatched", "watch_frames"]
 
@@ -73,8 +72,9 @@ def array_of(x: Any) -> np.ndarray | None:
     return None
 
 
-@contextlib.contextmanager
-def watch_frames(called: Callable[[Any], Callable[[Any, str, Any], None] | None]) -> Iterator[None]:
+def watch_frames(
+    called: Callable[[Any], Callable[[Any, str, Any], None] | None],
+) -> contextlib.AbstractContextManager[None]:
     """While user code runs, call `called(frame)` for every function that it enters.
 
     It returns a function that is called with the frame, "line" or "return" and the returned value before each line and
@@ -83,7 +83,7 @@ def watch_frames(called: Callable[[Any], Callable[[Any, str, Any], None] | None]
 
     def enter(frame: Any, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if is_internal(code.co_filename) or code.co_filename.startswith(_LIBRARIES) or code.co_name[0] == "<":
+        if is_library(code.co_filename) or code.co_name[0] == "<":
             return None
         told = called(frame)
         if told is None:
@@ -96,26 +96,23 @@ def watch_frames(called: Callable[[Any], Callable[[Any, str, Any], None] | None]
 
         return look
 
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
+    return traced_by(enter)
+
+
+def unwatched() -> contextlib.AbstractContextManager[None]:
+    """Code that runs inside is not watched: a forward pass that a backward pass needs."""
+    return traced_by(None)
 
 
 @contextlib.contextmanager
-def unwatched() -> Iterator[None]:
-    """Code that runs inside is not watched: a forward pass that a backward pass needs."""
+def traced_by(trace: Callable[..., Any] | None) -> Iterator[None]:
+    """While code runs, Python calls this trace function, or none."""
     before = sys.gettrace()
-    sys.settrace(None)
+    sys.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
-
-
-_LIBRARIES = tuple(sysconfig.get_path(which) for which in ("stdlib", "purelib", "platlib"))
 
 
 class Watched:

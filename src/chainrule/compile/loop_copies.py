@@ -1,0 +1,65 @@
+"""The body of a loop as values of its own, apart from those of the program around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainrule.compile.failures import CannotRoll
+from chainrule.compile.operations import COMPUTED
+from chainrule.compile.schedule import needed
+from chainrule.compile.values import Value, has_loops
+
+__all__ = ["Copied"]
+
+
+class Copied:
+    """Copies of the values of a body, with inputs in place of what does not change along the loop.
+
+    Attributes
+    ----------
+    made : the copies of the outputs.
+    copy : for each value, its copy.
+    outside : the values from outside, each with the input that stands for it.
+    """
+
+    def __init__(self, outputs: Sequence[Value], varying: set[int]):
+        self.copy: dict[Value, Value] = {}
+        self.outside: list[tuple[Value, Value]] = []
+        changes: dict[Value, bool] = {}
+        values = needed(outputs)
+        for v in values:
+            changes[v] = id(v) in varying or any(changes[a] for a in v.args)
+        used = {a for v in values if changes[v] for a in v.args}.union(outputs)
+        for v in values:
+            if not changes[v]:
+                if v in used:
+                    self._from_outside(v)
+                continue
+            if v.op == "call" or v.dtype not in COMPUTED or not has_loops(v):
+                raise CannotRoll(f"{v.params.get('text', v.op)} is not compiled")
+            if id(v) in varying:
+                self.input(v)
+                continue
+            if v.op == "loop_result" or v.op == "loop":
+                raise CannotRoll("a loop in a loop")
+            self._keep(v, Value(v.op, tuple(self.copy[a] for a in v.args), v.params, v.shape, v.dtype, v.weak, v.name))
+        self.made = [self.copy[v] for v in outputs]
+
+    def _keep(self, v: Value, copy: Value) -> Value:
+        copy.order = len(self.copy)
+        self.copy[v] = copy
+        return copy
+
+    def input(self, v: Value) -> Value:
+        """The copy of an input."""
+        if v in self.copy:
+            return self.copy[v]
+        return self._keep(v, Value("input", (), {}, v.shape, v.dtype, v.weak, v.name))
+
+    def _from_outside(self, v: Value) -> None:
+        if v.op in ("constant", "none"):
+            self._keep(v, Value(v.op, (), v.params, v.shape, v.dtype, v.weak, v.name))
+            return
+        if v.dtype not in COMPUTED:
+            raise CannotRoll(f"{v.dtype} is not compiled")
+        self.outside.append((v, self.input(v)))
