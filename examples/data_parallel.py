@@ -105,8 +105,12 @@ def on_processes():
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     command = [sys.executable, __file__, "--address", address, "--process"]
-    started = [subprocess.Popen([*command, str(number)]) for number in range(PROCESSES)]
-    if [process.wait(timeout=240) for process in started] != [0] * PROCESSES:
+    started = [
+        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True) for number in range(PROCESSES)
+    ]
+    for process in started:  # one after the other, so that their lines do not mix
+        print(process.communicate(timeout=240)[0], end="", flush=True)
+    if any(process.returncode for process in started):
         sys.exit("a process has failed")
 
 

@@ -78,7 +78,7 @@ def test_the_page_says_what_a_broadcast_difference_does():
     steps = story(cr.explain(lambda X, mu: squares(X - mu))(X, mu))["steps"]
     difference = next(step for step in steps if step["block"] == "subtract")
     assert difference["intuition"] == (
-        "To X: hands the gradient on, unchanged; to mu: each entry gets the sum of its column of minus the gradient."
+        "To X: hands the gradient on, unchanged; to mu: each entry gets minus the sum of its column of the gradient."
     )
 
 

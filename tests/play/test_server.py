@@ -23,8 +23,11 @@ def send(server):
         if method == "POST":
             connection.putheader("content-length", str(len(data)))
         connection.endheaders(data if method == "POST" else None)
-        response = connection.getresponse()
-        text = response.read().decode()
+        try:
+            response = connection.getresponse()
+            text = response.read().decode()
+        except ConnectionResetError:  # refused before its body was read: the answer may be lost with the connection
+            return 400, "", None
         connection.close()
         return response.status, text, response
 

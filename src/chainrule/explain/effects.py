@@ -279,7 +279,9 @@ def _copies(noun: str, axes: tuple[int, ...], effect: Effect) -> str:
 
 
 def _sums(noun: str, axes: tuple[int, ...], effect: Effect) -> str:
+    minus = "minus " if noun.startswith("minus ") else ""
+    noun = noun.removeprefix(minus)
     if set(effect.shape) <= {1}:
-        return f"the sum of {noun}"
+        return f"{minus}the sum of {noun}"
     line = LINES.get(axes) if len(effect.of_shape) == 2 else None
-    return f"each entry gets the sum of its {line} of {noun}" if line else f"each entry gets the sum of its {noun}"
+    return f"each entry gets {minus}the sum of its {f'{line} of {noun}' if line else noun.removeprefix('the ')}"

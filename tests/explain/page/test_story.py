@@ -109,7 +109,7 @@ def test_a_gradient_with_its_sign_turned_is_told_in_words():
         return np.sum(r**2)
 
     step = next(s for s in story(cr.explain(centred)(np.ones((3, 2)), X))["steps"] if s["name"]["t"] == "r")
-    assert step["intuition"].endswith("to mean: each entry gets the sum of its column of minus the gradient.")
+    assert step["intuition"].endswith("to mean: each entry gets minus the sum of its column of the gradient.")
     step = story(cr.explain(lambda x: np.sum(np.mean(x, axis=0) ** 2))(np.ones((4, 3))))["steps"][1]
     assert step["intuition"] == "Each entry gets its column's gradient / 4."
 
