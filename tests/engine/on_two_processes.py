@@ -1,7 +1,7 @@
 """Run by test_scale.py: two processes of PyTorch, each with its part of the rows; prints how far gradients are off."""
 
 import os
-import socket
+import tempfile
 
 import numpy as np
 import torch
@@ -16,9 +16,8 @@ def squared(w, X, y):
     return np.mean((np.tanh(X @ w) - y) ** 2)
 
 
-def one(rank, port):
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+def one(rank, folder):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     mesh = init_device_mesh("cpu", (2,))
     torch.manual_seed(0)
     w, X, y = torch.randn(3), torch.randn(8, 3), torch.randn(8)
@@ -30,11 +29,10 @@ def one(rank, port):
         assert isinstance(gradient, DTensor)
         difference = np.max(np.abs(gradient.full_tensor().numpy() - expected))
         os.write(1, f"difference {difference:.1e}\n".encode())  # whole lines, though two processes write
-    torch.distributed.destroy_process_group()
+    torch.distributed.barrier()
+    os._exit(0)  # a thread of PyTorch that asks for the interpreter's lock while it shuts down would abort the process
 
 
 if __name__ == "__main__":
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    torch.multiprocessing.spawn(one, args=(number,), nprocs=2)
+    with tempfile.TemporaryDirectory() as folder:  # processes that meet at a file need no free port
+        torch.multiprocessing.spawn(one, args=(folder,), nprocs=2)
