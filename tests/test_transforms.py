@@ -94,6 +94,20 @@ def test_zero_dimensional_array_in_gives_one_back():
     assert g == 6.0
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_inner_gradient_by_an_array_without_axes_is_such_an_array(compiled):
+    def f(x):
+        inner = cr.grad(lambda y: np.sum(np.sin(y) * x))(x)
+        np.add.at(inner, ..., x)  # NumPy refuses a number here
+        return inner * x
+
+    x = np.array(1.45)
+    assert f(x) == np.cos(x) * x**2 + x**2
+    gradient = (cr.compile if compiled else lambda g: g)(cr.grad(f))(x)
+    np.testing.assert_allclose(gradient, -np.sin(x) * x**2 + 2 * np.cos(x) * x + 2 * x, rtol=1e-14)
+    assert type(gradient) is np.ndarray
+
+
 def test_float32_stays_float32():
     value, g = cr.value_and_grad(lambda x: np.sum(2.0 * np.exp(x) / 3))(np.ones(3, dtype=np.float32))
     assert value.dtype == np.float32

@@ -130,7 +130,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"chainrule {chainrule.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
+    for add in (_add_explain, _add_check, _add_blocks, _add_play):
+        add(commands)
+    notes = commands.add_parser("notes", help="recompute the notes on backpropagation, each line checked")
+    notes.set_defaults(run=_notes)
+    return parser
 
+
+def _add_explain(commands: Any) -> None:
     explain = commands.add_parser("explain", help="show the forward and the backward pass, step by step")
     _add_target(explain)
     form = explain.add_mutually_exclusive_group()
@@ -150,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_style(explain)
     explain.set_defaults(run=_explain)
 
+
+def _add_check(commands: Any) -> None:
     check = commands.add_parser("check", help="compare the gradients with PyTorch, JAX and finite differences")
     _add_target(check)
     check.add_argument(
@@ -157,6 +166,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(run=_check)
 
+
+def _add_blocks(commands: Any) -> None:
     blocks = commands.add_parser("blocks", help="list the library's blocks, or show some in full")
     names = blocks.add_argument(
         "names", nargs="*", metavar="name", help="a block, or what one answers for: softmax, np.exp"
@@ -168,16 +179,14 @@ def _parser() -> argparse.ArgumentParser:
     blocks.add_argument("--jax", action="store_true", help="with --check: JAX for every block that it can run")
     blocks.set_defaults(run=_blocks)
 
+
+def _add_play(commands: Any) -> None:
     play = commands.add_parser("play", help="open a page in the browser where explanations follow as you type")
     play.add_argument("target", nargs="?", default="", help="an expression to start with, or a link that was shared")
     play.add_argument("values", nargs="*", metavar="name=value", help="the values of its inputs")
     play.add_argument("--port", type=int, help="the port to listen on; a free one if not given")
     play.add_argument("--no-open", dest="show", action="store_false", help="print the address, and open no browser")
     play.set_defaults(run=_play)
-
-    notes = commands.add_parser("notes", help="recompute the notes on backpropagation, each line checked")
-    notes.set_defaults(run=_notes)
-    return parser
 
 
 def _add_style(parser: argparse.ArgumentParser) -> None:

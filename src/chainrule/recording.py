@@ -16,6 +16,7 @@ from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.inputs import CalledWith, alias
 from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
+from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line, is_internal
 from chainrule.operands import result
 from chainrule.standins.names import standins
@@ -94,11 +95,12 @@ class Recording(NamedTuple):
             g = gradients[node]
             if g is None:
                 g = self._no_influence(node, seeds)
-            if type(g) is Array and isinstance(form_of(g), np.ndarray) and g.ndim == 0:
-                g = g if isinstance(form_of(given), np.ndarray) else g[()]  # a number's gradient is a number
+            as_array = isinstance(form_of(given), np.ndarray)
+            if type(g) is Array and g.ndim == 0 and isinstance(form_of(g), np.ndarray) is not as_array:
+                g = _of_no_axis(g, as_array)
             if recorded and type(g) is not Array and is_foreign(g):
                 g = recorded_constant(copied(g))  # NumPy's functions, which the outer function may call, do not take it
-            result.append(g if type(g) is Array else fresh(g, isinstance(given, np.ndarray), taken))
+            result.append(g if type(g) is Array else fresh(g, as_array, taken))
         return result
 
     def _no_influence(self, node: Node, seeds: Sequence[Any]) -> Any:
@@ -106,6 +108,13 @@ class Recording(NamedTuple):
         seed, out = seeds[0], form_of(self.outputs[0])
         lead = tuple(seed.shape[: len(seed.shape) - len(np.shape(out))])
         return namespace_of((node.value,)).zeros(lead + tuple(np.shape(node.value)), dtype=dtype_of(node.value))
+
+
+def _of_no_axis(g: Array, as_array: bool) -> Any:
+    """The gradient of an array without axes as such an array, that of a number as a number."""
+    if is_foreign(form_of(g)):
+        return g
+    return RECORDING.copy(g) if as_array else g[()]
 
 
 def fresh(g: Any, as_array: bool, taken: set[int]) -> Any:

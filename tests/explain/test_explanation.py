@@ -438,3 +438,9 @@ def test_an_exponent_that_only_looks_like_digits_keeps_its_sign():
 
     assert unicode(name("x") ** name("𝟏")) == "x^𝟏"
     assert unicode(name("x") ** 2) == "x²"
+
+
+def test_a_loss_that_is_an_argument_is_not_taken_for_a_later_one():
+    text = cr.explain(lambda x, y: x)(1.0, 2.0).text()
+    assert "∂x/∂x = 1" in text
+    assert "∂y/" not in text

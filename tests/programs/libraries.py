@@ -136,6 +136,13 @@ def _in_order(x: torch.Tensor) -> torch.Tensor:
     return x.clone(memory_format=torch.contiguous_format)
 
 
+def _solve(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """NumPy's choice: b is a vector if it has one axis, else matrices. PyTorch also sees a stack of vectors in it."""
+    if b.ndim == 1:
+        return _solve(a, b[:, None])[..., 0]
+    return torch.linalg.solve(a, b.expand(*a.shape[: max(a.ndim - b.ndim, 0)], *b.shape))
+
+
 def _grad(f: Callable[..., Any]) -> Callable[..., Any]:
     def gradient(x: torch.Tensor) -> torch.Tensor:
         x = x.clone() if x.requires_grad else x.detach().requires_grad_()
@@ -222,7 +229,7 @@ TORCH = types.SimpleNamespace(
         det=torch.linalg.det,
         slogdet=torch.linalg.slogdet,
         matrix_power=torch.linalg.matrix_power,
-        solve=lambda a, b: torch.linalg.solve(a, b) if b.ndim != 1 else torch.linalg.solve(a, b[:, None])[..., 0],
+        solve=_solve,
         cholesky=torch.linalg.cholesky,
         norm=_norm,
         vector_norm=lambda x, axis: torch.linalg.vector_norm(x, 2, axis),

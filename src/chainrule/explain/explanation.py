@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 import numpy as np
 
 from chainrule.argnums import Argnums, needs_function
-from chainrule.array import Array, node_of, value_of
+from chainrule.array import Array, node_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.display import chosen
 from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.explain.closed import ClosedForms
 from chainrule.explain.data import Data
-from chainrule.explain.notation import constant_formula, step_formula
-from chainrule.explain.reader import RuleReader
+from chainrule.explain.notation import constant_formula
+from chainrule.explain.passes import backward_steps, closed_forms_of, forward_nodes, forward_steps
 from chainrule.explain.recorded import kept_call, recorded_with_names
 from chainrule.explain.remarks import warnings_at_users_lines
 from chainrule.explain.results import Result, jacobians_of, with_loss
-from chainrule.explain.steps import ClosedForm, Explained, Gradient, Step
+from chainrule.explain.steps import Explained
 from chainrule.explain.style import Shows, Style
 from chainrule.formula import Formula, name, partial
-from chainrule.graph import nodes_above
 from chainrule.imperative import sources_of
 from chainrule.inputs import with_numpys_arrays
-from chainrule.node import Node, at_line, user_frame
+from chainrule.node import at_line, user_frame
 from chainrule.pytorch import network_of
 from chainrule.recording import Recording, record_call, scalar_loss
 from chainrule.watching.locals import watch_locals
@@ -342,101 +341,28 @@ def explain_recording(
     loss = scalar_loss(recording, title)
     if type(loss) is not Array:
         raise GradientError(f"{title} returned a plain number: it does not depend on its arguments" + at_line())
-    nodes = _forward_nodes(recording, node_of(loss))
+    end = node_of(loss)
+    nodes = forward_nodes(recording, end)
     recorded = {node.name for node in nodes}
     plain = {label: x for label, x in plain.items() if label not in recorded}  # rebound since, as h = zeros(n)
-    named = Names(nodes, node_of(loss), set(plain), reserved)
+    named = Names(nodes, end, set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 
     if result is not None:
-        symbols[result.gradient] = partial(symbols[node_of(loss)], symbols[result.node])
+        symbols[result.gradient] = partial(symbols[end], symbols[result.node])
     data = Data(plain)
 
     def constants(x: Any) -> Formula:
         return constant_formula(x, data)
 
-    def symbol(x: Any) -> Formula:
-        return symbols[x] if type(x) is Node else constants(x)
-
-    outside = _Outside(recording.inputs)
-    places = {node: place for place, node in enumerate(nodes)}
     opened, innermost = scopes.of(nodes)
-    forward = tuple(
-        Step(symbols[node], None, "input", node.value, None)
-        if node.block is None or node in outside
-        else Step(
-            symbols[node],
-            step_formula(node, symbol),
-            node.block.name,
-            node.value,
-            node.line,
-            tuple(places[i] for i in node.inputs if type(i) is Node),
-            scope,
-        )
-        for node, scope in zip(nodes, innermost, strict=True)
-    )
-    gradients = backpropagate(recording.path, {node_of(loss): np.float64(1.0).astype(loss.dtype)}, recorded=True)
-    values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
-    top = symbols[node_of(loss)]
-    reader = RuleReader(symbols, top, values, constants, places)
-    factors = reader.factors(recording.path)
-    backward = tuple(
-        Gradient(partial(top, symbols[node]), tuple(factors.get(node, ())), values[node])
-        for node in _backward_order(recording)
-    )
+    forward = forward_steps(recording, nodes, symbols, constants, innermost)
+    gradients = backpropagate(recording.path, {end: np.float64(1.0).astype(loss.dtype)}, recorded=True)
+    backward = backward_steps(recording, end, nodes, symbols, constants, gradients)
     closed = ClosedForms(nodes, recording.inputs, symbols, constants, data)
-    closed_forms = tuple(_closed_forms(recording, nodes[-1], gradients, symbols, closed, result))
-    shown = Explanation(printable(title), top, forward, backward, closed_forms, opened, tuple(nodes), plain)
+    closed_forms = tuple(closed_forms_of(recording, end, gradients, symbols, closed, result))
+    shown = Explanation(printable(title), symbols[end], forward, backward, closed_forms, opened, tuple(nodes), plain)
     if result is None:
         return shown
     found = tuple(jacobians_of(recording, result, gradients, symbols, closed))
     return replace(shown, result=symbols[result.node], jacobians=found)
-
-
-def _backward_order(recording: Recording) -> list[Node]:
-    """The nodes from the loss to the inputs; the inputs in the order of the arguments."""
-    return [*reversed(recording.path.between), *recording.inputs]
-
-
-def _plain_gradient(g: Any, node: Node) -> Any:
-    return np.zeros_like(node.value) if g is None else value_of(g)
-
-
-def _forward_nodes(recording: Recording, loss: Node) -> list[Node]:
-    """All nodes from the inputs to the loss, including those without a gradient (a comparison, say)."""
-    return sorted({*recording.inputs, *nodes_above(loss, _Outside(recording.inputs))}, key=lambda node: node.order)
-
-
-class _Outside:
-    """The set of the inputs and all nodes older than the recording, such as a variable captured by the function."""
-
-    def __init__(self, inputs: list[Node]):
-        self.inputs = set(inputs)
-        self.start = min(node.order for node in inputs)
-
-    def __contains__(self, node: object) -> bool:
-        return isinstance(node, Node) and (node in self.inputs or node.order < self.start)
-
-
-def _closed_forms(
-    recording: Recording,
-    loss: Node,
-    gradients: Mapping[Node, Any],
-    symbols: dict[Node, Formula],
-    closed: ClosedForms,
-    result: Result | None,
-) -> list[ClosedForm]:
-    """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first.
-
-    Only inputs and values that the user named have one; unnamed values are written out in the others.
-    """
-    given = loss if result is None else result.node
-    found = []
-    for node in _backward_order(recording):
-        g = gradients[node]
-        if g is None or node in (loss, given) or not (node.name or node in recording.inputs):
-            continue
-        f = closed.of(node_of(g) if type(g) is Array else g)
-        if f is not None:
-            found.append(ClosedForm(partial(symbols[loss], symbols[node]), f))
-    return found
