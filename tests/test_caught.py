@@ -19,6 +19,7 @@ CATCH_ALL = {
     "asking_others": "the one place for code of others, which may raise anything",
     "_work": "a thread hands what it finds to the thread that waits for it, which raises it",
     "record": EXPLAINED,
+    "_after_error": EXPLAINED,
     "_in_their_library": EXPLAINED,
     "answered": EXPLAINED,
     "_written_by_numpy": EXPLAINED,

@@ -100,23 +100,9 @@ def record(
         block, value = _in_their_library(block, values, params)
     else:
         try:
-            if run is None:
-                value = block.forward(xp, *values, **params)
-            else:
-                try:
-                    value = run(*values)
-                except (ZeroDivisionError, OverflowError) as error:  # Python's numbers raise where NumPy's are infinite
-                    if not PYTHON.issuperset(map(type, values)):
-                        raise
-                    refused = error if is_caught() else None
-                    with np.errstate(all=None if refused is None else "ignore"):
-                        value = run(*map(numpys, values)).item()
-        except ChainruleError:
-            read_by_error(*operands)
-            raise
+            value = block.forward(xp, *values, **params) if run is None else run(*values)
         except Exception as error:
-            read_by_error(*operands)
-            raise explained(error, f"block {block.name}", values) from error
+            value, refused = _after_error(error, block, run, operands, values)
     if type(value) not in _ONE_ARRAY:
         if isinstance(value, (tuple, list, dict)) and hasattr(block, "several"):
             return block.several(value, operands, params)
@@ -127,12 +113,38 @@ def record(
     if block.view and type(operands[0]) is Array:
         _make_a_view(result, operands, known_to_be_numpys=xp is not None)
     if WATCHER.get() is not None:
-        if value.__class__ is float and is_caught() and not bool(np.isfinite(result)):  # the error is another path
-            read_by_error(*operands)
-        raises_no_error(operands)
+        _may_have_raised(result, operands)
     if refused is not None:
         raise refused
     return result
+
+
+def _after_error(
+    error: Exception, block: Any, run: Any, operands: tuple[Any, ...], values: list[Any]
+) -> tuple[Any, Exception | None]:
+    """What NumPy's numbers give where Python's raise an error (1 / 0), and that error if the user catches it.
+
+    Any other error is raised, with the name of the block and the shapes of its operands.
+    """
+    of_python = isinstance(error, ZeroDivisionError | OverflowError) and PYTHON.issuperset(map(type, values))
+    if run is not None and of_python:
+        refused = error if is_caught() else None
+        try:
+            with np.errstate(all=None if refused is None else "ignore"):
+                return run(*map(numpys, values)).item(), refused
+        except Exception as raised:  # a warning that is an error, say
+            error = raised
+    read_by_error(*operands)
+    if isinstance(error, ChainruleError):
+        raise error
+    raise explained(error, f"block {block.name}", values) from error
+
+
+def _may_have_raised(result: Array, operands: tuple[Any, ...]) -> None:
+    """Tell whoever watches where the user catches errors, and a step on Python's numbers is the place for one."""
+    if result._own.value.__class__ is float and is_caught() and not bool(np.isfinite(result)):
+        read_by_error(*operands)  # the error is another path
+    raises_no_error(operands)
 
 
 def raises_no_error(operands: Any) -> None:
