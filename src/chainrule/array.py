@@ -33,7 +33,7 @@ from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
 from chainrule.operands import NUMERIC, asked_by_sparse, numeric, plain_array, taken_apart_by
-from chainrule.shown import is_formatted, is_only_shown
+from chainrule.shown import is_formatted, is_only_printed, is_only_shown
 from chainrule.targets import refused_write, target_of_write
 from chainrule.views import View
 
@@ -66,6 +66,11 @@ def read(node: Node, how: str = "value") -> Any:
         if assumed is not None:
             return assumed
     return node.value
+
+
+def shown(node: Node) -> Any:
+    """The value of a node, for a text or a picture. If that is only printed, no later step depends on it."""
+    return node.value if WATCHER.get() is None or is_only_printed(sys._getframe(2)) else read(node)
 
 
 def read_by_error(*operands: Any) -> None:
@@ -235,9 +240,9 @@ class Array(Methods, metaclass=ArrayClass):
     def __repr__(self) -> str:
         node = self._node
         text = (
-            np.array2string(np.asarray(as_numpy(read(node))), separator=", ", prefix="Array(")
+            np.array2string(np.asarray(as_numpy(shown(node))), separator=", ", prefix="Array(")
             if node.block is None or (isinstance(node.value, np.ndarray | np.generic))
-            else repr(read(node))
+            else repr(shown(node))
         )
         told = [text]
         if node.name:
@@ -251,10 +256,10 @@ class Array(Methods, metaclass=ArrayClass):
         return "text/html", self._repr_mimebundle_()["text/html"]
 
     def __str__(self) -> str:
-        return str(read(self._node))
+        return str(shown(self._node))
 
     def __format__(self, spec: str) -> str:
-        return format(read(self._node), spec)
+        return format(shown(self._node), spec)
 
     # Plain values: control flow may depend on them, gradients may not be lost through them ------------------
 
@@ -276,7 +281,7 @@ class Array(Methods, metaclass=ArrayClass):
     def __float__(self) -> float:
         frame = sys._getframe(1)
         if is_formatted(frame) or is_only_shown(frame):
-            return float(read(self._node))
+            return float(shown(self._node))
         if self._node.differentiable and (target := target_of_write()) is not None:
             raise RecordingError(refused_write(target))
         if os.path.basename(frame.f_code.co_filename) == "_methods.py":  # NumPy's methods of arrays
@@ -305,7 +310,7 @@ class Array(Methods, metaclass=ArrayClass):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Called by np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable or is_only_shown(sys._getframe(1)):
-            return np.array(read(self._node), dtype=dtype)
+            return np.array(shown(self._node), dtype=dtype)
         if asked_by_sparse(sys._getframe(1)):
             return np.array(None, dtype=object)
         if (advice := taken_apart_by(sys._getframe(1))) is not None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import dis
-from typing import Any
+import functools
+import inspect
+import sys
+from typing import Any, NamedTuple
 
-from chainrule.node import is_internal
+from chainrule.node import is_internal, lines_of
 
-__all__ = ["is_formatted", "is_only_shown"]
+__all__ = ["is_formatted", "is_only_printed", "is_only_shown"]
 
-_SHOW = ("matplotlib.", "mpl_toolkits.", "seaborn.", "plotly.", "tqdm.", "logging.", "numpy.testing.")
+_PLOTS_AND_LOGS = ("matplotlib.", "mpl_toolkits.", "seaborn.", "plotly.", "tqdm.", "logging.", "loguru.", "rich.")
+_SHOW = (*_PLOTS_AND_LOGS, "numpy.testing.")
 """Modules that compute nothing that goes back to the user's code."""
 
 _REMAINDERS = [
@@ -23,7 +29,7 @@ _REMAINDERS = [
 def is_only_shown(frame: Any) -> bool:
     """Whether the code of a frame, or what called it through NumPy, shows or checks values."""
     while frame is not None:
-        if f"{frame.f_globals.get('__name__')}.".startswith(_SHOW):
+        if _is_of(frame.f_globals.get("__name__"), _SHOW):
             return True
         if not is_internal(frame.f_code.co_filename):
             return False
@@ -35,3 +41,135 @@ def is_formatted(frame: Any) -> bool:
     """Whether a frame is about to make a text: a number asks for `float` in the operator % of texts only."""
     code, at = frame.f_code.co_code, frame.f_lasti
     return at >= 0 and dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
+
+
+def is_only_printed(frame: Any) -> bool:
+    """Whether what a frame is about to show goes to a print, a log or a plot, as in `print(f"{x:.3f}")`, so that no
+    later step can depend on it. False where the source of the code is not known."""
+    while frame is not None and (
+        is_internal(frame.f_code.co_filename) or _is_of(frame.f_globals.get("__name__"), _PLOTS_AND_LOGS)
+    ):
+        frame = frame.f_back
+    if frame is None or frame.f_lasti < 0:
+        return False
+    statement = _statement_at(frame.f_code, frame.f_lasti)
+    return (
+        statement is not None
+        and _prints(frame, statement.called)
+        and all(_found(frame, (name,)) is getattr(builtins, name) for name in statement.builtins)
+    )
+
+
+def _is_of(module: str | None, packages: tuple[str, ...]) -> bool:
+    return f"{module}.".startswith(packages)
+
+
+# What the statement calls ----------------------------------------------------------------------------------------
+
+
+def _prints(frame: Any, called: tuple[str, ...]) -> bool:
+    """Whether a function, known by its name, prints, logs or plots."""
+    function = _found(frame, called)
+    if function is print:
+        return True
+    if called[-1] == "write" and len(called) > 1:
+        return _found(frame, called[:-1]) in (sys.stdout, sys.stderr)
+    return _is_of(getattr(function, "__module__", None), _PLOTS_AND_LOGS)
+
+
+def _found(frame: Any, names: tuple[str, ...]) -> Any:
+    """What a name such as `self.log.info` means in a frame; no code of the user's runs. None if not found."""
+    root = names[0]
+    found: Any = next(
+        (scope[root] for scope in (frame.f_locals, frame.f_globals, frame.f_builtins) if root in scope), None
+    )
+    for name in names[1:]:
+        found = inspect.getattr_static(found, name, None)
+    return found
+
+
+# The statement ---------------------------------------------------------------------------------------------------
+
+
+class _Statement(NamedTuple):
+    """A statement that calls a function with texts, and takes no result.
+
+    Attributes
+    ----------
+    called : the name of the function, in its parts.
+    builtins : Python's functions that make the texts, by their names.
+    """
+
+    called: tuple[str, ...]
+    builtins: frozenset[str]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _statement_at(code: Any, at: int) -> _Statement | None:
+    """The statement of an instruction, if all that the instruction makes is part of the texts that it shows."""
+    places = _places("".join(lines_of(code.co_filename)))
+    chain = places.get([*code.co_positions()][at // 2], ())
+    used: set[str] = set()
+    for inner, outer in zip(chain, chain[1:], strict=False):
+        if isinstance(outer, ast.Expr) and isinstance(inner, ast.Call):
+            called = _name(inner.func)
+            return None if called is None else _Statement(called, frozenset(used))
+        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name):
+            used.add(inner.func.id)
+        if not (_makes_text(inner) or isinstance(inner, ast.Tuple | ast.List | ast.Starred | ast.keyword)):
+            return None
+        if isinstance(outer, ast.GeneratorExp | ast.ListComp) and outer.elt is not inner:
+            return None
+        if isinstance(outer, ast.IfExp) and outer.test is inner:
+            return None
+    return None
+
+
+_TEXT_OF = frozenset(("str", "repr", "format", "ascii"))
+
+
+def _makes_text(node: ast.AST) -> bool:
+    """Whether an expression only puts texts together."""
+    match node:
+        case ast.JoinedStr() | ast.FormattedValue() | ast.Constant(value=str()):
+            return True
+        case ast.GeneratorExp() | ast.ListComp() | ast.IfExp() | ast.BinOp(op=ast.Add()):
+            return True
+        case ast.BinOp(left=left, op=ast.Mod()):
+            return _makes_text(left)
+        case ast.Call(func=ast.Attribute(value=text, attr="format" | "join" | "ljust" | "rjust" | "center")):
+            return _makes_text(text)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _TEXT_OF
+    return False
+
+
+def _name(function: ast.AST) -> tuple[str, ...] | None:
+    """The parts of `self.log.info`; None for any other expression."""
+    if isinstance(function, ast.Name):
+        return (function.id,)
+    if isinstance(function, ast.Attribute) and (owner := _name(function.value)) is not None:
+        return (*owner, function.attr)
+    return None
+
+
+Place = tuple[int | None, int | None, int | None, int | None]
+
+
+@functools.lru_cache(maxsize=16)
+def _places(source: str) -> dict[Place, tuple[ast.AST, ...]]:
+    """Each expression of a source by its place, with all that it is in, up to its statement; empty if unreadable."""
+    found: dict[Place, tuple[ast.AST, ...]] = {}
+
+    def visit(node: ast.AST, around: tuple[ast.AST, ...]) -> None:
+        for child in ast.iter_child_nodes(node):
+            chain = (child, *around) if isinstance(child, ast.expr | ast.keyword) else (child,)
+            if isinstance(child, ast.expr):
+                found[child.lineno, child.end_lineno, child.col_offset, child.end_col_offset] = chain
+            visit(child, chain if isinstance(child, ast.expr | ast.keyword | ast.stmt) else ())
+
+    try:
+        visit(ast.parse(source), ())
+    except (SyntaxError, ValueError):
+        return {}
+    return found
