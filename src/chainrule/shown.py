@@ -7,6 +7,7 @@ import builtins
 import dis
 import functools
 import inspect
+import itertools
 import sys
 from typing import Any, NamedTuple
 
@@ -110,7 +111,7 @@ def _statement_at(code: Any, at: int) -> _Statement | None:
     places = _places("".join(lines_of(code.co_filename)))
     chain = places.get([*code.co_positions()][at // 2], ())
     used: set[str] = set()
-    for inner, outer in zip(chain, chain[1:], strict=False):
+    for inner, outer in itertools.pairwise(chain):
         if isinstance(outer, ast.Expr) and isinstance(inner, ast.Call):
             called = _name(inner.func)
             return None if called is None else _Statement(called, frozenset(used))

@@ -1,4 +1,5 @@
 """A value that is only printed, logged or plotted decides nothing, so it is compiled in as no branch."""
+# ruff: noqa: UP031, UP032
 
 import contextlib
 import io

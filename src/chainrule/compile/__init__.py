@@ -69,7 +69,8 @@ def compile(
     Parameters
     ----------
     f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded,
-        twice for each version, and prints, logs and plots only then. Its arguments are not changed, even where f writes into them.
+        twice for each version, and prints, logs and plots only then. Its arguments are not changed, even where f
+        writes into them.
     donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
         written into them and returned as these arrays, as for parameters in a training step. A large program computes
         them in place, without allocating; the result of the first call, which records, is a new array.
