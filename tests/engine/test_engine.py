@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.blocks.convolution import convolution, convolution_kernel, convolution_transpose
 from chainrule.errors import BlockError, EngineError, GradientError, RecordingError
 
 
@@ -245,3 +246,43 @@ def test_what_the_engine_does_not_know():
         by_jax(lambda rng: rng)(np.random.default_rng(0))
     with pytest.raises(RecordingError, match=r"write cr\.compile"):
         cr.compile(mean_square)(jnp.asarray(W), X, Y)
+
+
+# Convolution -----------------------------------------------------------------------------------------------------
+
+
+def test_convolution_and_its_derivatives_are_xlas_own():
+    rng = np.random.default_rng(0)
+    x, w = (rng.normal(size=shape).astype(np.float32) for shape in [(2, 4, 6, 7), (6, 2, 3, 2)])
+
+    def loss(x, w):
+        return np.sum(np.tanh(cr.conv2d(x, w, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)))
+
+    gradients = cr.compile(cr.grad(loss, argnums=(0, 1)), engine="jax")
+    for actual, expected in zip(gradients(x, w), cr.grad(loss, argnums=(0, 1))(x, w), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+    assert gradients.source().count(" convolution(") == 3
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_three_maps_of_convolution_are_numpys(n):
+    rng = np.random.default_rng(n)
+    for groups in (1, 3):
+        size, kernel, stride, dilation = (
+            tuple(map(int, rng.integers(low, high, n))) for low, high in [(4, 7), (1, 4), (1, 4), (1, 3)]
+        )
+        how = {"stride": stride, "dilation": dilation, "padding": tuple((1, 2) for _ in range(n)), "groups": groups}
+        x = rng.normal(size=(2, 2 * groups, *size)) + 1j * rng.normal(size=(2, 2 * groups, *size))
+        w = rng.normal(size=(3 * groups, 2, *kernel))
+        with jax.enable_x64(True):
+            z = convolution(x, w, **how)
+            for block, first, second, params in [
+                (convolution, x, w, how),
+                (convolution_transpose, z, w, {"size": size, **how}),
+                (convolution_transpose, z.real, w * 1j, {"size": size, **how}),
+                (convolution_kernel, x, z.real, {"kernel": kernel, **how}),
+            ]:
+                expected = block.forward(np, first, second, **params)
+                actual = block.forward(jnp, jnp.asarray(first), jnp.asarray(second), **params)
+                np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+                assert actual.dtype == expected.dtype

@@ -59,6 +59,28 @@ def _z_by_group(xp, z, n, groups):
     return xp.reshape(exchange(xp, z, n), rows)
 
 
+def _is_xlas(xp, n, *operands):
+    """Whether JAX computes a map, by the convolution of its compiler XLA, which has no extra leading axes."""
+    return xp.__name__.startswith("jax") and all(x.ndim == n + 2 for x in operands)
+
+
+def _by_xla(x, w, stride, padding, dilation, groups):
+    import jax
+
+    dtype = jax.numpy.result_type(x, w)
+    return jax.lax.conv_general_dilated(
+        x.astype(dtype), w.astype(dtype), stride, padding, rhs_dilation=dilation, feature_group_count=groups
+    )
+
+
+def _transposed(linear, shape, z, other):
+    """The transpose of a function that is linear in an array of this shape, at z; `other` is its other operand."""
+    import jax
+
+    dtype = jax.numpy.result_type(z, other)
+    return jax.linear_transpose(linear, jax.ShapeDtypeStruct(shape, dtype))(z.astype(dtype))[0]
+
+
 _PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 
 
@@ -77,6 +99,8 @@ def convolution(xp, x, w, stride=(), padding=(), dilation=(), groups=1):
     stride, padding, dilation : one for each axis of positions; a padding is a pair (before, after).
     """
     n = len(stride)
+    if _is_xlas(xp, n, x, w):
+        return _by_xla(x, w, stride, padding, dilation, groups)
     kernel = tuple(w.shape[-n:])
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     z = _by_group(xp, w, n, groups) @ columns.forward(xp, x, groups=groups, **how)
@@ -93,6 +117,9 @@ def convolution(xp, x, w, stride=(), padding=(), dilation=(), groups=1):
 def convolution_transpose(xp, z, w, size=(), stride=(), padding=(), dilation=(), groups=1):
     """The transpose of `convolution` with respect to x, for an x with `size` entries along each axis of positions."""
     n = len(stride)
+    if _is_xlas(xp, n, z, w):
+        shape = (z.shape[0], w.shape[1] * groups, *size)
+        return _transposed(lambda x: _by_xla(x, w, stride, padding, dilation, groups), shape, z, w)
     x = xp.matrix_transpose(_by_group(xp, w, n, groups)) @ _z_by_group(xp, z, n, groups)
     how = {"kernel": tuple(w.shape[-n:]), "stride": stride, "padding": padding, "dilation": dilation}
     return from_columns.forward(xp, x, batch=z.shape[-n - 2], size=size, **how)
@@ -106,6 +133,9 @@ def convolution_transpose(xp, z, w, size=(), stride=(), padding=(), dilation=(),
 def convolution_kernel(xp, x, z, kernel=(), stride=(), padding=(), dilation=(), groups=1):
     """The transpose of `convolution` with respect to w, for a w with `kernel` entries along each axis of positions."""
     n = len(stride)
+    if _is_xlas(xp, n, x, z):
+        shape = (z.shape[1], x.shape[1] // groups, *kernel)
+        return _transposed(lambda w: _by_xla(x, w, stride, padding, dilation, groups), shape, z, x)
     how = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     met = columns.forward(xp, x, groups=groups, **how)
     return _from_group(xp, _z_by_group(xp, z, n, groups) @ xp.matrix_transpose(met), n, kernel)
