@@ -46,6 +46,7 @@ IDENTITIES = {
     ),
     "more axes than the result": (lambda p, q: np.exp(np.reshape(p[0], (1, 1, 1)))[0, 0, [0, 0]] * 1.0, 5),
     "sum over no axis": (lambda p, q: np.sum(p / p, axis=()), 0),
+    "an integer of another width": (lambda p, q: p * (q > 2).astype(np.int64).astype(np.int32), 2),
     "common subexpressions": (lambda p, q: np.exp(p) * np.sin(p) + np.exp(p), 4),
 }
 
@@ -101,6 +102,10 @@ def test_float32_stays_float32(f):
 def test_a_wider_dtype_is_not_cancelled_away():
     p, q = cr.variable(P.astype(np.float32)), cr.variable(P)
     assert simplify(p * q / q).dtype == np.float64
+
+
+def test_a_float_cast_to_an_integer_is_rounded():
+    assert simplify(cr.variable(np.array([1.9, -1.9])).astype(int).astype(float)).value.tolist() == [1.0, -1.0]
 
 
 def test_a_plain_result_is_returned_as_it_is():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-import numpy as np
 
 from chainrule.algebra.terms import Hot, Product
 from chainrule.blocks.activations import sigmoid
@@ -14,8 +12,9 @@ from chainrule.blocks.indexing import getitem
 from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.libraries import is_inexact
 from chainrule.node import Node
-from chainrule.simplify.structure import is_result_of, origins
+from chainrule.simplify.structure import Axes, entry_of_row, is_result_of, origins, sources
 
 __all__ = ["covers", "may_meet"]
 
@@ -25,23 +24,28 @@ def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
     wanted = [atom for atom in lost if type(atom) is Node]
     if not wanted:
         return True
-    kept = {node for product in terms for atom, _ in product for node in origins(atom)}
-    return all(atom in kept or any(x in kept for x in _sources(atom)) for atom in wanted)
+    kept: dict[Node, list[Axes]] = {}
+    for atom in {atom for product in terms for atom, _ in product}:
+        for node, axes in origins(atom):
+            kept.setdefault(node, []).append(axes)
+    return all(any(axes >= needed for x, needed in _causes(atom) for axes in kept.get(x, ())) for atom in wanted)
 
 
 _FROM_ONE = (getitem, reshape, broadcast_to, add, sum_, subtract, negative, exp, sigmoid, softmax)
 
 
-def _sources(atom: Node) -> list[Node]:
-    """The nodes that a cancelled node is computed from: where one of them is NaN, so is the node."""
-    found = [atom]
+def _causes(atom: Node) -> Iterator[tuple[Node, Axes]]:
+    """The nodes that a cancelled node is computed from: where it is NaN they are too, somewhere along these axes."""
+    axes: Axes = frozenset()
+    yield atom, axes
     while is_result_of(atom, *_FROM_ONE):
-        inner = [x for x in atom.inputs if type(x) is Node and np.asarray(x.value).dtype.kind == "f"]
+        row = entry_of_row(atom)
+        inner = [(row, axes | {-1})] if row is not None else sources(atom, axes)
+        inner = [(x, along) for x, along in inner if type(x) is Node and is_inexact(x.value)]
         if len(inner) != 1:
-            break
-        atom = inner[0]
-        found.append(atom)
-    return found
+            return
+        atom, axes = inner[0]
+        yield atom, axes
 
 
 def may_meet(terms: Iterable[Product], factor: Product) -> bool:

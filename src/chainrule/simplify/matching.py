@@ -118,7 +118,7 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
             yield binding
     elif type(x) is Node and not build.is_leaf(x):
         kept = {"keepdims": True} if ("keepdims", True) in pattern.params else {}
-        found = kept_reduction(x, pattern.block) if kept else x
+        found = kept_reduction(x) if kept else x
         if found is not None and found.block is pattern.block and _may_match_operands(pattern, found):
             binding = binding | {_MATCHED: (*binding.get(_MATCHED, ()), found)}
             yield from _match_operands(pattern, build, found.inputs, found.params | kept, binding)

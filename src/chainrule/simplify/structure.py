@@ -18,9 +18,12 @@ import numpy as np
 
 from chainrule.block import Block
 from chainrule.block.bounds import ANY, Range
-from chainrule.blocks.indexing import getitem
+from chainrule.block.dependence import along_axis, entrywise
+from chainrule.blocks.copies import copy
+from chainrule.blocks.indexing import Slot, getitem, is_whole
+from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import broadcast_to, reshape
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 
 __all__ = [
     "is_bounded",
@@ -78,34 +81,82 @@ def is_bounded(x: Any) -> bool:
     return range_of(x).is_bounded
 
 
-def origins(x: Any) -> Iterator[Node]:
-    """The nodes whose NaN a value propagates: itself, and nodes that it is computed from elementwise."""
-    stack = [x]
+Axes = frozenset[int]
+"""Axes, counted from the right: −1 is the last."""
+
+
+def origins(x: Any) -> Iterator[tuple[Node, Axes]]:
+    """The nodes whose NaN a value propagates: itself, and nodes that it is computed from at the same place.
+
+    Each with the axes along which the NaN spreads: a NaN in a row is one in the whole row of its softmax.
+    """
+    stack: list[tuple[Any, Axes]] = [(x, frozenset())]
     for _ in range(4 * _DEPTH):
         if not stack:
             return
-        x = stack.pop()
-        if type(x) is not Node:
-            continue
-        yield x
-        if x.block is not None and x.block.bounds is not None:
-            stack.extend(x.inputs)
+        x, axes = stack.pop()
+        if type(x) is Node:
+            yield x, axes
+            stack.extend(sources(x, axes))
+
+
+def sources(x: Node, axes: Axes = frozenset()) -> list[tuple[Any, Axes]]:
+    """The operands whose NaN a node has at the same place, or somewhere along these axes and those it reduces."""
+    if x.block is None or x.block.bounds is None:
+        return []
+    if x.block.dependence is entrywise or x.block in (broadcast_to, copy):
+        return [(y, axes) for y in x.inputs]
+    reduction = x if np.shape(x.value) == np.shape(value_of_operand(x.inputs[0])) else kept_reduction(x)
+    if reduction is None or reduction.block.dependence is not along_axis or reduction.block.bounds is None:
+        return []  # entries stand at other places, or NaN does not spread
+    return [(reduction.inputs[0], axes | _reduced_axes(reduction))]
 
 
 # Reductions whose axes are kept ------------------------------------------------------------------------------------
 
 
-def kept_reduction(x: Node, reduction: Block) -> Node | None:
+def kept_reduction(x: Node) -> Node | None:
     """The reduction that a value is a view of, if the reduced axes are kept, each with length 1; else None."""
-    inner: Any = x
-    while is_result_of(inner, reshape, getitem, broadcast_to):
-        inner = inner.inputs[0]
-    if not is_result_of(inner, reduction):
+    inner = _viewed(x)
+    if inner.block is None or inner.block.dependence is not along_axis:
+        return None
+    return inner if _has_shape(x, kept_shape(inner)) and np.size(x.value) == np.size(inner.value) else None
+
+
+def entry_of_row(x: Node) -> Node | None:
+    """The node of which a value has one entry of each row, the last axis kept with length 1; else None."""
+    inner = _viewed(x)
+    if not is_result_of(inner, getitem):
         return None
     full = np.shape(inner.inputs[0].value)
-    axis = inner.params["axis"]
-    axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
-    kept = tuple(1 if i in axes else n for i, n in enumerate(full))
+    if not _has_shape(x, (*full[:-1], 1)):
+        return None
+    rows = np.arange(math.prod(full[:-1])).reshape(full[:-1])
+    key = tuple([0 if isinstance(part, Slot) else part for part in inner.params["key"]])
+    return inner.inputs[0] if np.array_equal(np.broadcast_to(rows[..., None], full)[key], rows) else None
+
+
+def _viewed(x: Node) -> Node:
+    """The node of which a value is a view, or a repetition, with the entries in the same order."""
+    inner: Any = x
+    while is_result_of(inner, reshape, broadcast_to, getitem) and is_whole(inner.params.get("key", ())):
+        inner = inner.inputs[0]
+    return inner
+
+
+def _has_shape(x: Node, kept: tuple[int, ...]) -> bool:
+    """Whether a value has a shape, perhaps without axes of length 1 in front."""
     shape = np.shape(x.value)
-    is_kept = (1,) * (len(kept) - len(shape)) + shape == kept and np.size(x.value) == np.size(inner.value)
-    return inner if is_kept else None
+    return (1,) * (len(kept) - len(shape)) + shape == kept
+
+
+def kept_shape(reduction: Node) -> tuple[int, ...]:
+    """The shape of a reduction with the reduced axes kept, each with length 1."""
+    full, axes = np.shape(value_of_operand(reduction.inputs[0])), _reduced_axes(reduction)
+    return tuple(1 if i - len(full) in axes else n for i, n in enumerate(full))
+
+
+def _reduced_axes(reduction: Node) -> Axes:
+    """None of a number: NumPy reduces it along axes that it does not have."""
+    count = np.ndim(value_of_operand(reduction.inputs[0]))
+    return frozenset(a % count - count for a in axes_of(reduction.params["axis"])) if count else frozenset()

@@ -41,10 +41,7 @@ def mean_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def _reduced_once(build: Builder, block: Block, x: Any, axis: Any, keepdims: bool) -> tuple[Any, int] | None:
     """The reduction of a repeated array over the axes along which it is not repeated; and the number of repeats."""
-    inner = made_by(x, build, broadcast_to)
-    if inner is None:
-        return None
-    y, large = inner.inputs[0], shape(x)
+    y, large = x.inputs[0], shape(x)
     small = (1,) * (len(large) - len(shape(y))) + shape(y)
     axes = {a % len(large) for a in (axis if isinstance(axis, tuple) else (axis,))}
     repeats = math.prod(large[a] for a in axes if small[a] != large[a])
@@ -53,17 +50,13 @@ def _reduced_once(build: Builder, block: Block, x: Any, axis: Any, keepdims: boo
     own = [a - len(large) for a in sorted(axes) if a >= len(large) - len(shape(y))]
     if any(small[a] != 1 for a in own):
         y = build.call(block, y, axis=tuple(own), keepdims=keepdims)
-    wanted = tuple(1 if a in axes else n for a, n in enumerate(large) if keepdims or a not in axes)
-    if math.prod(shape(y)) == math.prod(wanted) and shape(y) != wanted:
-        y = build.call(reshape, y, shape=wanted)
-    elif shape(y) != wanted:
-        if not keepdims:
-            y = build.call(reshape, y, shape=tuple(n for a, n in enumerate(small) if a not in axes))
-        y = build.call(broadcast_to, y, shape=wanted)
+    left = [a for a in range(len(large)) if keepdims or a not in axes]
+    for arrange, lengths in ((reshape, small), (broadcast_to, large)):
+        y = build.call(arrange, y, shape=tuple(1 if a in axes else lengths[a] for a in left))
     return y, repeats
 
 
-_ELEMENTWISE = [block for block in BLOCKS.values() if isinstance(block, Elementwise) and len(block.operands) > 1]
+_ELEMENTWISE = [block for block in BLOCKS.values() if isinstance(block, Elementwise)]
 
 
 def _repeated_in(block: Block) -> Callable[..., Any]:
@@ -74,7 +67,7 @@ def _repeated_in(block: Block) -> Callable[..., Any]:
             small = inner.inputs[0] if inner else None
             if inner is None and np.ndim(x) > 0:
                 small = build.uniform(x)
-            if small is not None and not (block is where and i == 0):
+            if small is not None:
                 rest = (*xs[:i], small, *xs[i + 1 :])
                 if any(type(y) is Node for y in rest) and _result_shape(rest) == _result_shape(xs):
                     return build.call(block, *rest, **params)

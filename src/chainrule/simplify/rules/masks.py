@@ -11,7 +11,7 @@ from chainrule.blocks.elementwise import multiply
 from chainrule.node import Node
 from chainrule.simplify.builder import CONSTANT, Builder
 from chainrule.simplify.rules.rule import Rewrite, adding_to, made_by, shape
-from chainrule.simplify.structure import origins
+from chainrule.simplify.structure import Axes, origins, sources
 
 __all__ = ["RULES"]
 
@@ -22,10 +22,7 @@ rule = adding_to(RULES)
 @rule(product_or_zero, of=(CONSTANT,))
 def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
     """dz s is a plain product if dz is a constant without zeros or s a finite constant."""
-    if type(slope) is not Node:
-        never = bool(np.all(np.isfinite(slope)))
-    else:
-        never = type(dz) is not Node and bool(np.all(np.asarray(dz) != 0))
+    never = np.all(np.not_equal(dz, 0)) if type(slope) is Node else np.all(np.isfinite(slope))
     return build.call(multiply, dz, slope) if never else None
 
 
@@ -33,11 +30,7 @@ def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
 def mask_of_another_form(build: Builder, dx: Any, dz: Any, slope: Any) -> Any:
     """If dz s got a stable form, use the mask of that form, or none."""
     product = build.call(product_or_zero, dz, slope)
-    if made_by(product, build, product_or_zero):
-        if product.inputs[0] is dz and product.inputs[1] is slope:
-            return None
-        return build.call(unless_masked, dx, *product.inputs)
-    return dx
+    return build.call(unless_masked, dx, *product.inputs) if made_by(product, build, product_or_zero) else dx
 
 
 @rule(unless_masked)
@@ -54,20 +47,23 @@ def mask_that_is_never_needed(build: Builder, dx: Any, dz: Any, slope: Any) -> A
 
 
 def _is_nan_only_with(build: Builder, x: Any, y: Any) -> bool:
-    """Whether y is NaN wherever x is: both are computed elementwise from everything that can make x NaN."""
-    spread = set(origins(y))
-    stack = [x]
+    """Whether y is NaN wherever x is: both are computed, at the same place, from everything that can make x NaN."""
+    spread: dict[Node, list[Axes]] = {}
+    for node, axes in origins(y):
+        spread.setdefault(node, []).append(axes)
+    stack: list[tuple[Any, Axes]] = [(x, frozenset())]
     for _ in range(24):
         if not stack:
             return True
-        x = stack.pop()
+        x, needed = stack.pop()
         if type(x) is not Node:
             if build.range_of(x).is_infinite:
                 return False
-        elif x not in spread:
-            if build.is_leaf(x) or x.block.bounds is None or build.range_of(x).nan:
+        elif not any(axes >= needed for axes in spread.get(x, ())):
+            causes = [] if build.is_leaf(x) or build.range_of(x).nan else sources(x, needed)
+            if not causes:
                 return False
-            stack.extend(x.inputs)
+            stack.extend(causes)
     return False
 
 

@@ -24,7 +24,7 @@ rule = adding_to(RULES)
 @rule(matmul)
 def rows_of_identity(build: Builder, x: Any, y: Any) -> Any:
     """I x = x."""
-    return y if build.is_identity(x) and len(shape(y)) > 0 else None
+    return y if build.is_identity(x) else None
 
 
 @rule(matmul)
@@ -36,13 +36,13 @@ def rows_of_one_hot(build: Builder, x: Any, y: Any) -> Any:
     if hot.labels.shape != (hot.size,) or not np.array_equal(hot.labels, np.arange(hot.size)):
         key = (hot.labels,) if len(shape(y)) == 1 else (hot.labels, slice(None))
         y = build.call(getitem, y, key=key)
-    return y if hot.number == 1 else build.call(multiply, y, hot.number)
+    return build.call(multiply, y, hot.number)
 
 
 @rule(matmul)
 def product_with_the_identity(build: Builder, x: Any, y: Any) -> Any:
     """x I = x."""
-    return x if build.is_identity(y) and len(shape(x)) > 0 else None
+    return x if build.is_identity(y) else None
 
 
 @rule(matmul)
@@ -64,14 +64,14 @@ def diagonal_times_matrix(build: Builder, x: Any, y: Any) -> Any:
     v = _diagonal(build, x)
     if v is None or len(shape(y)) not in (1, 2):
         return None
-    return build.call(multiply, _as_shape(build, v, (-1, 1) if len(shape(y)) == 2 else (-1,)), y)
+    return build.call(multiply, _as_column(build, v, len(shape(y)) - 1), y)
 
 
 @rule(matmul)
 def matrix_times_diagonal(build: Builder, x: Any, y: Any) -> Any:
     """x diag(v) = x * v."""
     v = _diagonal(build, y)
-    return None if v is None or not shape(x) else build.call(multiply, x, _as_shape(build, v, (-1,)))
+    return None if v is None else build.call(multiply, x, _as_column(build, v, 0))
 
 
 def _diagonal(build: Builder, x: Any) -> Any:
@@ -80,17 +80,15 @@ def _diagonal(build: Builder, x: Any) -> Any:
     if product is None:
         return None
     for eye, v in (product.inputs, product.inputs[::-1]):
-        if build.is_identity(eye) and len([n for n in shape(v) if n != 1]) <= 1 and len(shape(v)) <= 2:
+        if build.is_identity(eye) and len([n for n in shape(v) if n != 1]) <= 1:
             return v
     return None
 
 
-def _as_shape(build: Builder, v: Any, wanted: tuple[int, ...]) -> Any:
+def _as_column(build: Builder, v: Any, ones: int) -> Any:
+    """The entries of v in one axis, before some of length 1; one entry as a number, so that Python's stay weak."""
     size = math.prod(shape(v))
-    if size == 1:
-        return v if shape(v) == () else build.call(reshape, v, shape=())
-    exact = tuple(size if n == -1 else n for n in wanted)
-    return v if shape(v) == exact else build.call(reshape, v, shape=exact)
+    return build.call(reshape, v, shape=() if size == 1 else (size,) + (1,) * ones)
 
 
 @rule(matmul)

@@ -12,6 +12,7 @@ from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape, transpose
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.rules.rule import Rewrite, adding_to, made_by, shape
+from chainrule.simplify.structure import kept_shape
 
 __all__ = ["RULES"]
 
@@ -28,15 +29,13 @@ def to_the_same_shape(build: Builder, x: Any, **params: Any) -> Any:
 @rule(reshape, of=(reshape,))
 def reshape_twice(build: Builder, x: Any, **params: Any) -> Any:
     """reshape(reshape(x, a), b) = reshape(x, b)."""
-    inner = made_by(x, build, reshape)
-    return build.call(reshape, inner.inputs[0], **params) if inner else None
+    return build.call(reshape, x.inputs[0], **params)
 
 
 @rule(broadcast_to, of=(broadcast_to,))
 def broadcast_twice(build: Builder, x: Any, **params: Any) -> Any:
     """broadcast_to(broadcast_to(x, a), b) = broadcast_to(x, b)."""
-    inner = made_by(x, build, broadcast_to)
-    return build.call(broadcast_to, inner.inputs[0], **params) if inner else None
+    return build.call(broadcast_to, x.inputs[0], **params)
 
 
 REDUCTIONS = (sum_, mean, max_, min_, prod, logsumexp)
@@ -46,16 +45,15 @@ REDUCTIONS = (sum_, mean, max_, min_, prod, logsumexp)
 def kept_axes(build: Builder, x: Any, *indices: Any, **params: Any) -> Any:
     """sum(x, axis)[…, None] = sum(x, axis, keepdims=True), and so for other reductions."""
     inner = made_by(x, build, *REDUCTIONS)
-    if inner is None or inner.params["keepdims"] or not build.dies(inner):
+    if inner is None or not build.dies(inner):
         return None
     key = params.get("key", ())
     if not is_whole(key):
         return None
-    full, axis = shape(inner.inputs[0]), inner.params["axis"]
-    axes = {a % len(full) for a in (axis if isinstance(axis, tuple) else (axis,))} if full else set()
-    kept = tuple(1 if a in axes else n for a, n in enumerate(full))
     made = params.get("shape") or _indexed_shape(key, shape(x))
-    return build.call(inner.block, inner.inputs[0], axis=axis, keepdims=True) if made == kept else None
+    if made != kept_shape(inner):
+        return None
+    return build.call(inner.block, inner.inputs[0], axis=inner.params["axis"], keepdims=True)
 
 
 @rule(add_at)
