@@ -513,6 +513,22 @@ def test_a_vector_in_the_middle_is_no_chain():
     assert names(graph) == ["matmul", "matmul"]
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, v: v @ ((x > 0) @ (x < 1)),
+        lambda x, v: (x > 0) @ (x < 1) @ v,
+        lambda x, v: ((100 * x).astype(np.uint8) @ (100 * x).astype(np.uint8)) @ v,
+        lambda x, v: np.outer((90 * v).astype(np.uint8), (90 * v).astype(np.uint8)) @ v,
+        lambda x, v: np.outer((90 * v).astype(np.uint8), v) @ (90 * v).astype(np.uint8),
+        lambda x, v: v @ np.outer((90 * v).astype(np.uint8), (90 * v).astype(np.uint8)),
+        lambda x, v: (1 - cr.sigmoid((9 * v).astype(np.uint64))) * cr.sigmoid(-(9 * v).astype(np.uint64)),
+    ],
+)
+def test_products_of_integers_that_wrap_and_of_truths_stay(f):
+    simplified(f, abs(RNG.normal(size=(3, 3))), abs(RNG.normal(size=3)))
+
+
 def test_a_product_that_is_needed_anyway_stays():
     graph = simplified(lambda b, c, u: (b @ c, b @ c @ u), B, C, RNG.normal(size=5))
     assert names(graph) == ["matmul", "matmul"]

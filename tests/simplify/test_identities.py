@@ -133,6 +133,30 @@ def test_the_right_side_of_a_stable_identity_is_accurate(identity):
     np.testing.assert_allclose(sides(identity)[1](*xs), precise[1].astype(float), rtol=2e-14, atol=rounding)
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.uint64, np.int64])
+@pytest.mark.parametrize("identity", [*EXACT, *STABLE], ids=lambda identity: identity.text)
+def test_integers_wrap_and_truths_are_no_numbers(identity, dtype):
+    """−1 is 255 in uint8, −(−128) is −128 in int8, and −True is an error: in any of the operands or in all."""
+    left, _ = sides(identity)
+    names = variables(identity.left)
+    least = 0 if dtype is np.bool_ else np.iinfo(dtype).min
+    integers = np.array([[1, 2, 3], [least, 5, 6]]).astype(dtype)
+    for are_integers in itertools.product([True, False], repeat=len(names)):
+        values = [integers if is_integer else x for is_integer, x in zip(are_integers, (X, Y), strict=False)]
+        inputs = [Node(None, (), {}, x) for x in values]
+        try:
+            with np.errstate(all="ignore"):
+                graph = graph_between(inputs, [left(*map(Array, inputs))])
+        except TypeError:  # the left side is one, too
+            continue
+        simple = simplify_graph(graph)
+        with np.errstate(all="ignore"):
+            found, expected = (np.asarray(g.run(np, values)[0]) for g in (simple, graph))
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        eps = max([np.finfo(n.value.dtype).eps for n in graph.nodes if n.value.dtype.kind == "f"], default=0)
+        np.testing.assert_allclose(found, expected, rtol=16 * eps, atol=16 * eps)
+
+
 def test_identities_are_left_alone_for_complex_numbers():
     z = np.array([1 + 2j, -0.5j])
     graph = record_graph(lambda z: np.sqrt(np.square(z)), z)

@@ -14,7 +14,7 @@ from chainrule.block import Block
 from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import negative
 from chainrule.blocks.indexing import Slot
-from chainrule.libraries import namespace_of, numpys
+from chainrule.libraries import is_inexact, namespace_of, numpys
 from chainrule.node import Node
 from chainrule.simplify import structure
 
@@ -76,10 +76,10 @@ class Builder:
         return x is y or (type(x) is not Node and type(y) is not Node and self.key(x) == self.key(y))
 
     def are_opposite(self, x: Any, y: Any) -> bool:
-        """Whether x = −y can be shown."""
+        """Whether x = −y can be shown, of floats: −1 in uint8 is 255."""
         for a, b in ((x, y), (y, x)):
             if type(a) is Node and a.block is negative and self.same(a.inputs[0], b):
-                return True
+                return is_inexact(a.value)
         return self.forms is not None and self.forms.are_opposite(x, y)
 
     def is_pure(self, block: Any) -> bool:

@@ -48,7 +48,7 @@ from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.expressions import OVERHEAD, age_of, expression_of, least_cost, mixes_sizes
 from chainrule.simplify.laws import covers, may_meet
-from chainrule.simplify.matching import made, match_factors
+from chainrule.simplify.matching import holds, made, match_factors
 from chainrule.simplify.structure import is_result_of
 
 __all__ = ["Forms"]
@@ -210,8 +210,10 @@ class Forms(Sums):
                 continue
             for atoms, binding in list(match_factors(left, self.build, exponents, {})):
                 times = min([abs(exponents[atom]) for atom in atoms])
+                if times == 0 or not holds(right, binding):
+                    continue
                 found = {made(pattern, self.build, binding): e for pattern, e in right.items()}
-                if times == 0 or not all(type(atom) is Node for atom in found):
+                if not all(type(atom) is Node for atom in found):
                     continue
                 for atom, e in zip(atoms, left.values(), strict=True):
                     exponents[atom] -= times * e

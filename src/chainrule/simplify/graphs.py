@@ -10,6 +10,7 @@ from typing import Any
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.elementwise import negative
 from chainrule.graph import Graph, graph_between
+from chainrule.libraries import is_inexact
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.forms import Forms
@@ -83,4 +84,4 @@ def _is_sigmoid_of_negative(node: Node) -> bool:
     if node.block is not sigmoid:
         return False
     inner = node.inputs[0]
-    return is_result_of(inner, negative) and type(inner.inputs[0]) is Node
+    return is_result_of(inner, negative) and type(inner.inputs[0]) is Node and is_inexact(inner.value)

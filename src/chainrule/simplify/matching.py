@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.algebra.patterns import COMMUTE, Call, Identity, Number, Pattern, Variable
 from chainrule.blocks.elementwise import negative
-from chainrule.libraries import is_complex
-from chainrule.node import Node
+from chainrule.libraries import is_complex, is_inexact
+from chainrule.node import Node, value_of_operand
 from chainrule.simplify.builder import CONSTANT, Builder
 from chainrule.simplify.structure import kept_reduction
 
-__all__ = ["IdentityRule", "made", "match_factors"]
+__all__ = ["IdentityRule", "holds", "made", "match_factors"]
 
 Binding = dict[str, Any]
 _MATCHED = ""
@@ -44,11 +44,32 @@ class IdentityRule:
     def apply(self, build: Builder, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The right side, if the block of the left side, applied to these operands, matches it; else None."""
         for binding in _match_operands(self.identity.left, build, operands, params, {}):
-            if any(is_complex(x.value if type(x) is Node else x) for name, x in binding.items() if name):
+            if not holds([self.identity.right], binding):
                 continue
             if not self.identity.once or all(map(build.dies, binding.get(_MATCHED, ()))):
                 return made(self.identity.right, build, binding)
         return None
+
+
+def holds(right: Iterable[Pattern], binding: Binding) -> bool:
+    """Whether a match, and what would be made of it, is computed in real numbers."""
+    return all(is_inexact(x.value) for x in binding.get(_MATCHED, ())) and all(_is_real(x, binding) for x in right)
+
+
+def _is_real(pattern: Pattern, binding: Binding) -> bool:
+    """Whether a pattern is computed in real numbers: not in complex ones, and in no block of integers, which wrap."""
+    if isinstance(pattern, Number):
+        return True
+    if isinstance(pattern, Variable):
+        return not is_complex(value_of_operand(binding[pattern.name]))
+    operands = pattern.operands
+    return all(_is_real(x, binding) for x in operands) and any(_is_inexact(x, binding) for x in operands)
+
+
+def _is_inexact(pattern: Pattern, binding: Binding) -> bool:
+    if isinstance(pattern, Variable):
+        return is_inexact(value_of_operand(binding[pattern.name]))
+    return isinstance(pattern, Call)
 
 
 def made(pattern: Pattern, build: Builder, binding: Binding) -> Any:

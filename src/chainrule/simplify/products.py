@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.blocks.linalg import matmul
 from chainrule.blocks.shaping import transpose
 from chainrule.graph import Graph, graph_between
+from chainrule.libraries import is_inexact
 from chainrule.node import Node, value_of_operand
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.structure import is_result_of
@@ -57,7 +58,10 @@ def associate(graph: Graph) -> Graph:
 
 
 def _is_product(x: Any) -> bool:
-    return is_result_of(x, matmul) and all(np.ndim(value_of_operand(i)) in (1, 2) for i in x.inputs)
+    """Whether it is a product of matrices and vectors of floats: of integers it wraps, of truths it is no sum."""
+    return is_result_of(x, matmul) and all(
+        np.ndim(value_of_operand(i)) in (1, 2) and is_inexact(value_of_operand(i)) for i in x.inputs
+    )
 
 
 def _is_transpose(x: Any) -> bool:

@@ -12,6 +12,8 @@ from chainrule.blocks.elementwise import multiply
 from chainrule.blocks.indexing import getitem
 from chainrule.blocks.linalg import matmul, outer
 from chainrule.blocks.shaping import reshape
+from chainrule.libraries import is_inexact
+from chainrule.node import value_of_operand
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.rules.rule import Rewrite, adding_to, made_by, shape
 
@@ -96,7 +98,9 @@ def rank_one_times_vector(build: Builder, x: Any, y: Any) -> Any:
     """(u vᵀ) y = (v · y) u, and x (u vᵀ) = (x · u) v."""
     for product, other, met, left in ((x, y, 1, 0), (y, x, 0, 1)):
         rank_one = made_by(product, build, outer)
-        if rank_one is not None and len(shape(other)) == 1 and all(len(shape(v)) == 1 for v in rank_one.inputs):
+        if rank_one is None or len(shape(other)) != 1 or any(len(shape(v)) != 1 for v in rank_one.inputs):
+            continue
+        if all(is_inexact(value_of_operand(v)) for v in (*rank_one.inputs, other)):  # products of integers wrap
             u, v = rank_one.inputs[left], rank_one.inputs[met]
             return build.call(multiply, u, build.call(matmul, v, other))
     return None
