@@ -13,8 +13,9 @@ from chainrule.absent import has_absent_zeros, made_of
 from chainrule.answers import pulled_in_numpy, recorded_constant
 from chainrule.array import Array, form_of, node_of
 from chainrule.block import unlisted_block
+from chainrule.block.bounds import of_operand
 from chainrule.block.dependence import entrywise
-from chainrule.block.elementwise import sum_to
+from chainrule.block.elementwise import Elementwise, sum_to
 from chainrule.errors import ChainruleError, GradientError, Unreachable
 from chainrule.libraries import (
     NUMPY,
@@ -183,7 +184,9 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
             grads = node.block.pull(xp, dz, z, operands, node.params, wanted)
         else:
             grads = _pull_in_library(node.block, xp, dz, z, operands, node.params, wanted)
-        if node.block.flat_at_infinity:
+        if node.block.flat_at_infinity and _is_flat(node):
+            if recorded:
+                _must_be_finite(node)
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
         if recorded and has_absent_zeros(dz):  # then a plain dx was computed from dz and constants
             constants = [x for x in operands if type(x) is not Array]
@@ -282,11 +285,12 @@ def _pull_in_library(
 def _unknown_after_overflow(
     xp: Any, dz: Any, node: Node, grads: Sequence[Any], inputs: Sequence[Node]
 ) -> Sequence[Any]:
-    """The gradients of log, sqrt and their like, NaN instead of 0 where the operand is infinite and no input is.
+    """The gradients of log, sqrt, norms and their like, NaN instead of 0 where the result is infinite and no input is.
 
-    Then the operand has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
+    Then a number has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
     it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
-    Only values differ, not the recorded steps: these may not depend on values.
+    Only values differ, not the recorded steps: these may not depend on values. Compiled code, which has the steps only,
+    is left where what `must_be_finite` is infinite.
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
@@ -300,11 +304,14 @@ def _unknown_after_overflow(
     unknown = []
     for operand, dx in zip(node.inputs, grads, strict=False):
         if dx is not None and is_inexact(operand.value):
-            lost = infinite & plain.isinf(operand.value) & (form_of(dz) != 0)
-            if lost.shape != dx.shape:
-                lost = (
-                    sum_to(plain, plain.astype(lost, dtype_of(node.value)), operand.value.shape, node.value.shape) > 0
-                )
+            lost = infinite & (form_of(dz) != 0)
+            if isinstance(node.block, Elementwise):
+                lost = lost & plain.isinf(operand.value)
+                if lost.shape != dx.shape:
+                    lost = plain.astype(lost, dtype_of(node.value))
+                    lost = sum_to(plain, lost, operand.value.shape, node.value.shape) > 0
+            else:
+                lost = _along_operand(plain, lost, node, operand)
             lost = lost & (form_of(dx) == 0)
             if type(dx) is Array:
                 node_of(dx).value = plain.where(lost, math.nan, node_of(dx).value)[()]
@@ -312,6 +319,36 @@ def _unknown_after_overflow(
                 dx = xp.where(lost, math.nan, dx)
         unknown.append(dx)
     return unknown
+
+
+def _is_flat(node: Node) -> bool:
+    """Whether a step of a block that is flat at infinity is so: powers are, if the exponent is between 0 and 1."""
+    flat = node.block.flat_at_infinity
+    return flat is True or flat(*node.inputs)
+
+
+def _must_be_finite(node: Node) -> None:
+    """Note which values must not overflow for a recorded gradient to be known: those that the rule divides by.
+
+    If such a value only selects and arranges entries of another, so that one: `simplify` may divide by it instead.
+    """
+    for x in node.inputs if isinstance(node.block, Elementwise) else (node,):
+        while type(x) is Node and x.block is not None:
+            x.must_be_finite = True
+            if x.block.bounds is not of_operand:
+                break
+            x = x.inputs[0]
+
+
+def _along_operand(xp: Any, of_result: Any, node: Node, operand: Node) -> Any:
+    """Truths about the results of a reduction, of shape K + z.shape, so that they broadcast to K + operand.shape."""
+    if node.params["keepdims"]:
+        return of_result
+    axis, ndim = node.params["axis"], np.ndim(operand.value)
+    axes = range(-ndim, 0) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for a in sorted(axes, reverse=True):
+        of_result = xp.expand_dims(of_result, axis=a)
+    return of_result
 
 
 def _must_be_real(node: Node, dz: Any) -> None:

@@ -98,9 +98,22 @@ class Node:
     grad : the gradient that `Array.backward` has set, or None.
     version : of an array that several nodes share, the version that is this node's value (see `versions`); None if the
         node has its value itself.
+    must_be_finite : whether a gradient was recorded that is unknown where this value overflows (see `backward.py`).
     """
 
-    __slots__ = ("block", "code", "grad", "inputs", "lasti", "name", "order", "params", "value", "version")
+    __slots__ = (
+        "block",
+        "code",
+        "grad",
+        "inputs",
+        "lasti",
+        "must_be_finite",
+        "name",
+        "order",
+        "params",
+        "value",
+        "version",
+    )
 
     def __init__(
         self,
@@ -122,6 +135,7 @@ class Node:
         self.name = name
         self.grad = None
         self.version: Any = None
+        self.must_be_finite = False
 
     @classmethod
     def of_version(cls, version: Any, *args: Any) -> Node:
@@ -141,7 +155,9 @@ class Node:
                 return Node.of_version(self.version, block, inputs, params, None, *where)
         else:
             value = self.value
-        return Node(block, inputs, params, value, *where)
+        made = Node(block, inputs, params, value, *where)
+        made.must_be_finite = self.must_be_finite
+        return made
 
     def __getattr__(self, name: str) -> Any:
         """The value of a node that does not have it itself: Python asks this for an attribute that is not set."""

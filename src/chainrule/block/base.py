@@ -68,7 +68,8 @@ class Block:
     example : operands and parameters on which it is shown and checked.
     operands : names of the arguments that it is differentiated by (those without a default).
     defaults : its parameters (arguments with a default) and their defaults.
-    flat_at_infinity : whether its derivative is 0 where operand and result are infinite, as that of log and of sqrt.
+    flat_at_infinity : whether its derivative is 0 where the result is infinite, as that of log, of sqrt and of a norm;
+        or a function of the operands (nodes or constants) that tells it.
     grows : whether it overflows where its operand is still far from overflow, as exp.
     result : the name of the result in its backward rule.
     """
@@ -107,7 +108,7 @@ class Block:
         self.complex = complex  # whether the backward rule is right for complex numbers too
         self.example = example
         self.leading_axes = leading_axes  # whether the backward rule is known to accept extra leading axes
-        self.flat_at_infinity = False
+        self.flat_at_infinity: bool | Callable[..., bool] = False
         self.grows = False
         self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
         self.by_form = False  # whether its backward rule asks what has a gradient for shape and dtype alone

@@ -189,7 +189,7 @@ def elementwise(
     complex: bool = False,
     example: Example | None = None,
     listed: bool = True,
-    flat_at_infinity: bool = False,
+    flat_at_infinity: bool | Callable[..., bool] = False,
     grows: bool = False,
     bounds: Bounds | None = None,
 ) -> Elementwise:
@@ -203,7 +203,8 @@ def elementwise(
     complex : whether it takes complex numbers. ∂z/∂x is then the complex derivative; its conjugate is taken for you.
     example : operands to show and check it with; by default any numbers.
     listed : False for an internal block, which no page lists.
-    flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt.
+    flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt;
+        or a function of the operands (nodes or constants) that tells it.
     grows : whether it overflows where its operand is still far from overflow, as exp.
     bounds : the range of the result (see `chainrule.block.bounds`).
     Arguments of `forward` with a default are parameters, and the derivatives take them too.

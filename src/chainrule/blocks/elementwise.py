@@ -95,7 +95,7 @@ def _power_by_exponent(xp, z, x, y):
 power = elementwise(
     "power", lambda xp, x, y: x**y, _power_by_base, _power_by_exponent,
     notation=lambda x, y: x**y, answers_for=(np.power,), complex=True, example=example(positive(2, 3), normal(2, 3)),
-    flat_at_infinity=True,
+    flat_at_infinity=lambda x, y: not isinstance(y, int | float) or 0 < y < 1,
 )
 @answers(np.float_power)
 def numpy_float_power(x1, x2):

@@ -42,6 +42,7 @@ def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
 
 
 ROOTS.add(norm)
+norm.flat_at_infinity = True
 
 
 def _vector_norm(x, order, axis, keepdims):

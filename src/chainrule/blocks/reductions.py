@@ -193,6 +193,7 @@ def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
 
 
 ROOTS.add(std)
+std.flat_at_infinity = True
 
 
 @library_block(

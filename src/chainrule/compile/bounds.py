@@ -13,7 +13,7 @@ from chainrule.block.bounds import ANY, Bounds, Range, of_operand
 from chainrule.compile.operations import BLOCK_OF
 from chainrule.compile.values import Value
 
-__all__ = ["is_plain_product", "may_overflow", "numerators"]
+__all__ = ["grows_alone", "is_plain_product", "lowest", "may_be_infinite", "may_overflow", "numerators"]
 
 DEPTH, MOST = 12, 64
 """Limits of the search: depth in operations for bounds, number of values for NaN."""
@@ -30,6 +30,11 @@ def is_plain_product(dz: Value, slope: Value) -> bool:
     leaves: set[Value] = set()
     bounds = _range(slope, leaves, DEPTH, {})
     return not bounds.is_infinite and leaves <= _spreads_nan(dz)
+
+
+def may_be_infinite(value: Value) -> bool:
+    """Whether the range of a value has no known bounds."""
+    return _range(value, set(), DEPTH, {}).is_infinite
 
 
 def numerators(dz: Value) -> list[Value] | None:
@@ -63,6 +68,21 @@ def may_overflow(slope: Value, depth: int = 6) -> bool:
         return True
     operands = slope.args[:1] if slope.op == "divide" else slope.args
     return depth > 0 and slope.op in GROWING_WITH and any(may_overflow(a, depth - 1) for a in operands)
+
+
+def lowest(value: Value) -> float:
+    """The lower end of a value's range."""
+    return _range(value, set(), DEPTH, {}).low
+
+
+def grows_alone(value: Value) -> bool:
+    """Whether a value is infinite only where the slope of one block, such as exp, is too: 0 times this is NaN."""
+    while value.op not in BLOCK_OF or not BLOCK_OF[value.op].grows:
+        operands = [a for a in value.args if "number" not in a.params]
+        if value.op not in GROWING_WITH or len(operands) != 1:
+            return False
+        value = operands[0]
+    return True
 
 
 def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Range]) -> Range:

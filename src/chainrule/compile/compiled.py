@@ -19,9 +19,10 @@ from chainrule.argnums import name_of, needs_function, positions_of
 from chainrule.array import Array
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
-from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll
+from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed
 from chainrule.compile.methods import as_method, taken_apart
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
+from chainrule.compile.signatures import OVERFLOW
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.version import Version
 from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
@@ -240,6 +241,8 @@ class Compiled:
             done, result = version.run(signature.leaves)
         except CannotCompile as error:
             return True, self._uncompiled(error, args, kwargs)
+        except Overflowed:
+            return True, self.__wrapped__(*args, **kwargs)
         except CannotRoll:  # its plan is for other values, and with these its loops cannot be compiled as such
             self._unroll(version)
             return False, otherwise
@@ -248,7 +251,8 @@ class Compiled:
         if version.writes and len(signature.leaves) > 1:
             return True, result  # the fast path does not check whether arguments share memory
         self._fast = version.fast
-        if version.fast is not None and not version.expected and version.fast not in self._known:
+        only_one = all(how == OVERFLOW for how, _ in version.expected)
+        if version.fast is not None and only_one and version.fast not in self._known:
             self._known = [version.fast, *self._known[: MANY - 1]]
         return True, result
 

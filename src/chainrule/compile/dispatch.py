@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.compile.failures import OtherInputs
-from chainrule.compile.signatures import DTYPES, Entry, Leaf
+from chainrule.compile.signatures import DTYPES, TRUTHS, Entry, Leaf
 from chainrule.compile.values import Value
 
 __all__ = ["FAST", "entries_of", "fast_path", "plain"]
@@ -86,7 +86,7 @@ def _given(value: Value, kind: tuple[str, Any]) -> Leaf:
 def _is_simple(expected: tuple[str, Any], guard: Leaf) -> bool:
     """Whether machine code can check a guard."""
     how = expected[0]
-    return not guard.shape and (how == "truth" or (how == "integer" and guard.dtype.startswith("int")))
+    return not guard.shape and (how in TRUTHS or (how == "integer" and guard.dtype.startswith("int")))
 
 
 class _Slot(int):
@@ -176,7 +176,7 @@ def _run_program(
     structure = _structure(version)
     if structure is None or any(kind[0] == "0-d" for kind in version.kinds):
         return False
-    if any(how != "truth" for how, _ in version.expected):
+    if any(how not in TRUTHS for how, _ in version.expected):
         return False
     for i, leaf in enumerate(version.signature.leaves):
         scope[f"type{i}"] = type(leaf)

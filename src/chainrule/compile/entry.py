@@ -17,7 +17,7 @@ from llvmlite import ir
 from chainrule.compile.interface import KEPT, TABLE
 from chainrule.compile.linear import write_threads
 from chainrule.compile.python_objects import INT, NULL, POINTER, PythonObjects
-from chainrule.compile.signatures import Argument, Entry, Leaf, Parameter, Result
+from chainrule.compile.signatures import TRUTHS, Argument, Entry, Leaf, Parameter, Result
 from chainrule.compile.spans import Span
 from chainrule.compile.translate import Translator
 from chainrule.compile.typed import (
@@ -321,7 +321,7 @@ class _EntryWriter(PythonObjects):
     def guard(self, number: TypedNumber, outcome: tuple[str, int]) -> None:
         """Leave if a guard's value differs from the recorded one: the call takes another path."""
         how, found = outcome
-        if how == "truth":
+        if how in TRUTHS:
             truth = self.translated.cast(number, "bool").value
             self.require(truth if found else self.builder.not_(truth))
         else:

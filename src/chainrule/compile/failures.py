@@ -7,11 +7,15 @@ from collections.abc import Iterator
 
 from chainrule.errors import is_own_mistake
 
-__all__ = ["LEFT", "CallFailed", "CannotCompile", "CannotRoll", "OtherInputs", "asking_llvm"]
+__all__ = ["LEFT", "CallFailed", "CannotCompile", "CannotRoll", "OtherInputs", "Overflowed", "asking_llvm"]
 
 
 class OtherInputs(TypeError):
     """The arguments do not match those a function was compiled for, or take another path through it."""
+
+
+class Overflowed(OtherInputs):
+    """A value overflowed whose gradient is then unknown (see `backward.py`): the function runs uncompiled."""
 
 
 class CallFailed(Exception):

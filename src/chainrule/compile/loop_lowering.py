@@ -17,9 +17,11 @@ from chainrule.compile.loop_copies import Copied
 from chainrule.compile.loop_totals import Total
 from chainrule.compile.making import Maker, key_of
 from chainrule.compile.operations import CHEAP
+from chainrule.compile.overflow import guard_overflow
 from chainrule.compile.product_rules import reduced
 from chainrule.compile.rolled import Loop, result_of
 from chainrule.compile.schedule import needed
+from chainrule.compile.signatures import TRUTHS
 from chainrule.compile.values import VIEWS, Value, input_of
 from chainrule.graph import Graph, graph_between
 from chainrule.libraries import PYTHON
@@ -117,7 +119,7 @@ class _Lowered:
         self.along = [next(inside) for _ in along]
         totals = [Total(self, v) for v in inside]
         first_checked = len(self.along)
-        self.along += [v for v, _ in self.checked]
+        self.along += [v for v, _, _ in self.checked]
         added = [total for total in totals if total.rest is not None]
         rests = [total.rest for total in totals if total.rest is not None]
         outputs = Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying})
@@ -156,9 +158,9 @@ class _Lowered:
             rest = None if total.rest is None else self._result(number, ("sum", added.index(total)))
             numbers[number] = total.value(rest)
         self.whole.params["numbers"] = numbers
-        for k, (_, truth) in enumerate(self.checked, first_checked):
+        for k, (_, how, truth) in enumerate(self.checked, first_checked):
             truths = self.result(("along", k), (loop.length,), np.dtype(bool))
-            low.guard(reduced(low, "all" if truth else "any", truths, (0,), ()), "truth", truth)
+            low.guard(reduced(low, "all" if truth else "any", truths, (0,), ()), how, truth)
         return self.whole
 
     def _result(self, number: int, kind: tuple[str, int]) -> Value:
@@ -227,7 +229,8 @@ class _Lowered:
         """The values of the body's outputs; what comes from outside stands for itself."""
         low, body = self.low, self.body
         inputs = [x for part in body.inputs for x in part]
-        graph = simplify_graph(graph_between(inputs, chosen))
+        recorded = graph_between(inputs, chosen)
+        graph = simplify_graph(recorded)
         self.of_input: dict[Any, Value] = {}
         for node in (*body.inputs.state, *body.inputs.entries):
             made = input_of(node, node.name or "")
@@ -243,8 +246,9 @@ class _Lowered:
             low.of[node] = low.value(x)
         guards = len(low.guards)
         low.nodes(graph)
-        self.checked = self._checked([*low.guards][guards:])
         found = [low.value(out) for out in graph.outputs]
+        guard_overflow(low, recorded, graph, found)
+        self.checked = self._checked([*low.guards][guards:])
         for value, out in zip(found, chosen, strict=True):
             form = value_of_operand(out)
             if value.shape != np.shape(form) or value.dtype != np.asarray(form).dtype:
@@ -257,13 +261,13 @@ class _Lowered:
         if forward is None:
             return outputs
         stored = _Stored(self, forward)
-        stored.compare([*outputs, *(v for v, _ in self.checked)])
-        self.checked = [(v, truth) for v, truth in self.checked if not stored.is_checked(v, truth)]
-        replaced = stored.replaced([*outputs, *(v for v, _ in self.checked)])
-        self.checked = list(zip(replaced[len(outputs) :], [truth for _, truth in self.checked], strict=True))
+        stored.compare([*outputs, *(v for v, _, _ in self.checked)])
+        self.checked = [guard for guard in self.checked if not stored.is_checked(*guard)]
+        replaced = stored.replaced([*outputs, *(v for v, _, _ in self.checked)])
+        self.checked = [(v, *guard[1:]) for v, guard in zip(replaced[len(outputs) :], self.checked, strict=True)]
         return replaced[: len(outputs)]
 
-    def _checked(self, guards: Sequence[Any]) -> list[tuple[Value, bool]]:
+    def _checked(self, guards: Sequence[Any]) -> list[tuple[Value, str, bool]]:
         """The truths that each step must find; what does not change along the loop stays a guard outside of it."""
         varying = {id(v) for v in self.varying}
         found = []
@@ -271,9 +275,9 @@ class _Lowered:
             if not any(id(v) in varying for v in needed([value])):
                 continue
             del self.low.guards[value, how, outcome]
-            if how != "truth" or value.dtype != bool:
+            if how not in TRUTHS or value.dtype != bool:
                 raise CannotRoll("a step of the loop reads a value")
-            found.append((value, outcome))
+            found.append((value, how, outcome))
         return found
 
 
@@ -329,10 +333,10 @@ class _Stored:
             own = any(self.cost.get(a, 0) for a in v.args) or id(v) in self.own
             self.cost[v] = sum(self.cost[a] for a in v.args) + _cost(v) if own and v.args else int(own)
 
-    def is_checked(self, v: Value, truth: bool) -> bool:
+    def is_checked(self, v: Value, how: str, truth: bool) -> bool:
         """Whether the earlier loop has checked a truth, in the same steps."""
         known = self.alike[v]
-        return self.of.loop.length == self.forward.loop.length and (known, truth) in self.forward.checked
+        return self.of.loop.length == self.forward.loop.length and (known, how, truth) in self.forward.checked
 
     def replaced(self, outputs: list[Value]) -> list[Value]:
         for v in outputs:

@@ -21,6 +21,7 @@ from chainrule.compile.loop_lowering import Lowers, lower_loop, lower_result, re
 from chainrule.compile.lowering_rules import RULES
 from chainrule.compile.making import LoweringRule
 from chainrule.compile.operations import COMPUTED
+from chainrule.compile.overflow import guard_overflow
 from chainrule.compile.product_rules import PRODUCT_RULES
 from chainrule.compile.recorder import found
 from chainrule.compile.rolled import result_of
@@ -158,9 +159,11 @@ def lower(
         lowering.known[id(node)] = made
         lowering.of[node] = made
         values.append(made)
-    graph = graph_between(inputs, [out for out in outputs if type(out) is Node])
-    name_assigned(graph.nodes)
-    graph = simplify_graph(graph)
+    recorded = graph_between(inputs, [out for out in outputs if type(out) is Node])
+    name_assigned(recorded.nodes)
+    graph = simplify_graph(recorded)
     lowering.nodes(graph)
-    results = iter([lowering.value(out) for out in graph.outputs])
+    made_of = [lowering.value(out) for out in graph.outputs]
+    guard_overflow(lowering, recorded, graph, made_of)
+    results = iter(made_of)
     return values, [next(results) if type(out) is Node else None for out in outputs], list(lowering.guards)

@@ -14,7 +14,7 @@ __all__ = ["ProgramNames", "identifier"]
 RESERVED = frozenset(
     "np math vm la kernel program body read written scratch dense shared work buffers".split()
     + "one_thread all_threads several_threads".split()
-    + "OtherInputs results cuts turns parts piece first last count start full i j k z total numbers".split()
+    + "OtherInputs Overflowed results cuts turns parts piece first last count start full i j k z total numbers".split()
     + [f"memory_{dtype}" for dtype in DTYPES]
 ) | frozenset(name for name in dir(builtins) if name.islower())
 """Names that the generated code itself uses."""

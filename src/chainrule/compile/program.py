@@ -18,7 +18,7 @@ from chainrule.compile import runtime
 from chainrule.compile.alike import merged
 from chainrule.compile.blas import all_threads, one_thread, several_threads
 from chainrule.compile.buffers import Lifetime, share
-from chainrule.compile.failures import OtherInputs
+from chainrule.compile.failures import OtherInputs, Overflowed
 from chainrule.compile.loops import (
     LoopFunction,
 )
@@ -44,7 +44,7 @@ import numpy as np
 
 from chainrule.compile import linear as la
 from chainrule.compile.blas import all_threads, one_thread, several_threads
-from chainrule.compile.failures import OtherInputs
+from chainrule.compile.failures import OtherInputs, Overflowed
 from chainrule.compile.runtime import body, dense, kernel, program, read, scratch, vm, written
 from chainrule.compile.threads import shared
 """
@@ -54,6 +54,7 @@ SCOPE = {
     "one_thread": one_thread,
     "several_threads": several_threads,
     "OtherInputs": OtherInputs,
+    "Overflowed": Overflowed,
     "dense": runtime.dense,
     "shared": shared,
 }
@@ -122,12 +123,12 @@ def write_program(
     outputs: Sequence[Value],
     native: bool | None = None,
     donated: Sequence[Value] = (),
-    guards: Sequence[tuple[Value, bool]] = (),
+    guards: Sequence[tuple[Value, str, bool]] = (),
 ) -> Program:
     """The program that computes the outputs from the inputs.
 
-    Results may be written into the donated inputs. Then the guards (each with its expected truth) are computed first,
-    so that a run that takes another path stops before anything is overwritten.
+    Results may be written into the donated inputs. Then the guards (each with what it is and its expected truth) are
+    computed first, so that a run that takes another path stops before anything is overwritten.
     """
     steps, values = schedule(outputs), needed(outputs)
     work = sum(cost(v) for v in values if not calls_blas(v))
@@ -137,7 +138,7 @@ def write_program(
     if native or any(isinstance(step, ProgramStep) and step.value.op == "call" for step in steps):
         donated = ()  # a call may raise after something has been overwritten
     if donated:
-        steps, checked = _needed_first(steps, [value for value, _ in guards])
+        steps, checked = _needed_first(steps, [value for value, _, _ in guards])
     writer = ProgramWriter(title, inputs, outputs, native, steps, values)
     writer.donate(donated)
     for writer.at, step in enumerate(steps):

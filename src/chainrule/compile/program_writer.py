@@ -37,7 +37,7 @@ from chainrule.compile.loops import (
 )
 from chainrule.compile.names import ProgramNames, identifier
 from chainrule.compile.schedule import Kernel, ProgramStep, is_for_kernels
-from chainrule.compile.signatures import Argument, Parameter
+from chainrule.compile.signatures import OVERFLOW, Argument, Parameter
 from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 
 __all__ = ["ProgramWriter", "base_of", "dtype_name"]
@@ -101,12 +101,15 @@ class ProgramWriter:
         given = set(self.inputs)
         self.donated = [v for v in donated if v in given and v not in self.escaping]
 
-    def check(self, guards: Sequence[tuple[Value, bool]]) -> None:
+    def check(self, guards: Sequence[tuple[Value, str, bool]]) -> None:
         """Leave the program if a guard is not as expected; from here on donated inputs may be overwritten."""
         if not self.donated:
             return
-        tests = dict.fromkeys(Unary("not", self.value(v)) if truth else self.value(v) for v, truth in guards)
-        self.body += [If(test, (Raise("OtherInputs"),)) for test in tests]
+        tests = {
+            Unary("not", self.value(v)) if truth else self.value(v): "Overflowed" if how == OVERFLOW else "OtherInputs"
+            for v, how, truth in guards
+        }
+        self.body += [If(test, (Raise(error),)) for test, error in tests.items()]
         self.may_overwrite = True
 
     # Operands ---------------------------------------------------------------------------------------------

@@ -280,7 +280,8 @@ class _Making:
             if kind == "body":
                 node = self.example[k]
                 operands = tuple(map(self._operand, found.takes[k]))
-                self.new[k] = Node(node.block, operands, node.params, node.value, node.code, node.lasti)
+                made = self.new[k] = Node(node.block, operands, node.params, node.value, node.code, node.lasti)
+                made.must_be_finite = node.must_be_finite
             else:
                 self.new[k] = self._entry(kind, self.example[k].value)
         while True:  # a state that is older than one step needs those between

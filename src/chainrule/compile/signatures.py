@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["DTYPES", "Argument", "Entry", "Leaf", "Parameter", "Result"]
+__all__ = ["DTYPES", "OVERFLOW", "TRUTHS", "Argument", "Entry", "Leaf", "Parameter", "Result"]
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
 """The dtypes of arrays and numbers that entries take and return."""
+
+OVERFLOW = "overflow"
+"""A guard that no entry of a value is infinite: else the function runs uncompiled."""
+TRUTHS = ("truth", OVERFLOW)
+"""The guards on truth values."""
 
 
 class Argument(NamedTuple):
@@ -70,7 +75,8 @@ class Entry(NamedTuple):
     leaves : its arguments.
     parameters : the parameters of the function, in order.
     results : its results; the function returns those that are numbers, in order.
-    guards : the last results are guards: ("truth", outcome) or ("integer", outcome) says what each must be.
+    guards : the last results are guards: ("truth", outcome), ("overflow", False) or ("integer", outcome) says what each
+        must be.
     structure : nested tuples and lists of positions among the results, or None for a flat tuple.
     parallel : whether it releases the GIL.
     """

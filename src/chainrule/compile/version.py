@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
-from chainrule.compile.failures import LEFT, CannotCompile
+from chainrule.compile.failures import LEFT, CannotCompile, Overflowed
 from chainrule.compile.recorder import Recorded, Signature, copied
 from chainrule.compile.rolled import is_long
+from chainrule.compile.signatures import OVERFLOW, TRUTHS
 from chainrule.compile.steady import Told
 from chainrule.compile.values import Value, input_of
 from chainrule.forks import IMPORTING
@@ -100,8 +101,8 @@ class Version:
         self.expected = [*((g.how, g.outcome) for g in recorded.guards), *(guard[1:] for guard in further)]
         outputs = [*(v for v in values if v is not None), *(v for v, _, _ in further)]
         count = len(outputs) - len(self.expected)
-        guards = [(v, found) for v, (_, found) in zip(outputs[count:], self.expected, strict=True)]
-        overwritable = all(how == "truth" for how, _ in self.expected)
+        guards = [(v, *expected) for v, expected in zip(outputs[count:], self.expected, strict=True)]
+        overwritable = all(how in TRUTHS for how, _ in self.expected)
         donated = [inputs[i] for i in self.donated] if overwritable else []
         self.program = write_program(self.name, inputs, outputs, None, donated, guards)
         self._load(inputs)
@@ -142,13 +143,20 @@ class Version:
             given = self._with_own_memory(given)
         try:
             results = self.function(*given)  # type: ignore[misc]
+        except Overflowed:
+            raise
         except LEFT as error:
             self.failure = error  # the function itself reports the error, or takes another path
             return False, None
         count = sum(kind is not None for kind in self.kinds)
+        overflowed = False
         for (how, found), value in zip(self.expected, results[count:], strict=True):
             if not _as_found(how, found, value):
-                return False, None
+                if how != OVERFLOW:
+                    return False, None
+                overflowed = True
+        if overflowed:
+            raise Overflowed
         made = iter(results[:count])
         outputs = [
             _boxed(kind, next(made)) if kind is not None else copied(constant)
@@ -214,7 +222,7 @@ def _boxed(kind: tuple[str, Any], value: Any) -> Any:
 
 
 def _as_found(how: str, found: Any, value: Any) -> bool:
-    if how == "truth":
+    if how in TRUTHS:
         return bool(value) is found
     if how == "integer":
         return bool(np.isfinite(value)) and int(value) == found

@@ -74,6 +74,8 @@ def _rebuilt(graph: Graph, uses: Counter[Node], changed: Container[Node]) -> Gra
         else:
             operands = [new.get(x, x.value) if type(x) is Node else x for x in node.inputs]
             new[node] = build.make(node.block, operands, node.params, like=node)
+        if node.must_be_finite and type(new[node]) is Node:
+            new[node].must_be_finite = True
         if node in negated:
             build.negated.add(new[node])
     outputs = [new.get(out, out.value) if type(out) is Node else out for out in graph.outputs]

@@ -138,6 +138,7 @@ def _reordered(graph: Graph, orders: dict[Node, tuple[list[Factor], Any]]) -> Gr
             factors, order = orders[node]
             made = _built(build, [_as_factor(build, now(x), transposed) for x, transposed in factors], order)
             made.name, made.code, made.lasti = node.name, node.code, node.lasti
+            made.must_be_finite = node.must_be_finite
             new[node] = made
         else:
             new[node] = build.make(node.block, [now(x) for x in node.inputs], node.params, like=node)

@@ -144,6 +144,7 @@ elliprg = special_function(  # R of the power 1/2, 19.16.9
     _integral_of(0.125, 0.5, 1.5, 0.5, 0.0, rise=1),
     _integral_of(0.125, 0.5, 0.5, 1.5, 0.0, rise=1),
     notation=symbol("R_G"), complex=True, example=example(positive(2, 3), positive(2, 3), positive(2, 3)),
+    flat_at_infinity=True,
 )
 elliprj = special_function(  # (3/2) ∫, 19.16.2
     "elliprj",

@@ -120,7 +120,7 @@ erfinv = special_function("erfinv", lambda xp, z, x: (ROOT_PI / 2) * xp.exp(z * 
 erfcinv = special_function("erfcinv", lambda xp, z, x: (-ROOT_PI / 2) * xp.exp(z * z), notation=symbol("erfc⁻¹"), example=example(chance(2, 3)))
 log_ndtr = special_function("log_ndtr", _log_ndtr_by_x, notation=symbol("log Φ"), complex=True)
 ndtri = special_function("ndtri", lambda xp, z, p: ROOT_2PI * xp.exp(0.5 * z * z), notation=symbol("Φ⁻¹"), example=example(chance(2, 3)))
-ndtri_exp = special_function("ndtri_exp", _ndtri_exp_by_x, example=example(between(-3, -0.3)(2, 3)))
+ndtri_exp = special_function("ndtri_exp", _ndtri_exp_by_x, example=example(between(-3, -0.3)(2, 3)), flat_at_infinity=True)
 owens_t = special_function(  # D. B. Owen, Tables for computing bivariate normal probabilities (1956), equation 2.1
     "owens_t",
     lambda xp, z, h, a: -xp.exp(-0.5 * h * h) * erf(a * h / math.sqrt(2)) / (2 * ROOT_2PI),

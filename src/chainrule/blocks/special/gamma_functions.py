@@ -226,7 +226,7 @@ def _binom_by_k(xp, z, n, k):
 
 zeta: Elementwise = special_function("zeta", lambda xp, z, s, a: zeta_by_s(s, a), lambda xp, z, s, a: -s * zeta(s + 1, a), notation=symbol("ζ"), example=example(above_one(2, 3), positive(2, 3)))  # 25.11.17
 zetac: Elementwise = special_function("zetac", lambda xp, z, s: _riemann_by_s(xp, s), notation=lambda s: symbol("ζ")(s) - 1, example=example(above_one(2, 3)))
-digamma: Elementwise = special_function("psi", _trigamma, notation=symbol("ψ"), complex=True, example=example(positive(2, 3)))  # 5.15.1
+digamma: Elementwise = special_function("psi", _trigamma, notation=symbol("ψ"), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)  # 5.15.1
 gamma: Elementwise = special_function("gamma", lambda xp, z, x: z * digamma(x), notation=symbol("Γ"), complex=True, example=example(positive(2, 3)))  # 5.2.2
 gammaln: Elementwise = special_function("gammaln", lambda xp, z, x: digamma(x), notation=symbol("log Γ"), example=example(positive(2, 3)))
 loggamma = special_function("loggamma", lambda xp, z, x: digamma(x), notation=symbol("log Γ"), complex=True, example=example(positive(2, 3)))

@@ -110,7 +110,7 @@ huber = special_function(
 pseudo_huber = special_function(
     "pseudo_huber",
     _pseudo_huber_by_delta,
-    lambda xp, z, delta, r: r * (delta / _one_if_0(xp, delta + _rise(xp, z, delta, r))),  # r/s
+    lambda xp, z, delta, r: r * (delta / _one_if_0(xp, xp.hypot(delta, r))),  # r/s
     example=example(positive(2, 3), normal(2, 3)),
 )
 

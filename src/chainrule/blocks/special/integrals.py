@@ -73,7 +73,7 @@ lambertw = elementwise(  # 4.13.4, written so that it holds at 0
     "lambertw",
     lambda xp, x, k=0, tol=1e-8: special_functions_of(xp).lambertw(x, k, tol),
     singular(lambda xp, z, x, k=0, tol=1e-8: xp.exp(-z) / (1 + z)),
-    notation=lambda x, k, tol: call("W", x), complex=True, example=example(positive(2, 3)),
+    notation=lambda x, k, tol: call("W", x), complex=True, example=example(positive(2, 3)), flat_at_infinity=True,
 )
 FUNCTIONS["lambertw"] = "lambertw", None
 
