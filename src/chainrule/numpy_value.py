@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.answers import ANSWERS, full_name, recorded_constant, under_another_value
 from chainrule.array import WATCHER, Array, read_by_error
 from chainrule.errors import BlockError
-from chainrule.layout import laid_out_as
+from chainrule.layout import copied_as_it_lies
 from chainrule.libraries import NUMPY, PYTHON, dtype_of
 from chainrule.node import at_line, now
 from chainrule.step import explained, raises_no_error
@@ -106,9 +106,9 @@ def plain(x: Any) -> Any:
 
 
 def _copies(x: Any) -> Any:
-    """Plain arguments with copies of the arrays, which lie in memory as these do."""
+    """Plain arguments with copies of the arrays, which lie in memory as these do, read-only if these are."""
     if type(x) is np.ndarray:
-        return laid_out_as(x, x)
+        return copied_as_it_lies(x)
     if type(x) is tuple or type(x) is list:
         return type(x)([_copies(part) for part in x])
     return {key: _copies(part) for key, part in x.items()} if type(x) is dict else x

@@ -318,7 +318,8 @@ def explained(error: Exception, what: str, values: Sequence[Any]) -> Exception:
     shapes = " and ".join(str(np.shape(v)) if type(v) in NUMPY else repr(v) for v in values)
     where = f"in {what}, inputs of shape {shapes}{at_line()}"
     if type(error) is ValueError:
-        return BlockError(f"{error}\n  {where}")
+        instead = "; write into a copy of it (x.copy())" if "read-only" in str(error) else ""
+        return BlockError(f"{error}{instead}\n  {where}")
     error.add_note(where)  # keeps the class of error that user code may catch (LinAlgError, IndexError, …)
     return error
 

@@ -44,6 +44,15 @@ def kept(param: Any) -> Any:
     return param
 
 
+NARROW = frozenset([np.float16, np.float32])
+
+
+def _not_narrow(param: Any) -> Any:
+    """A parameter as a number of Python's if it is a short float: rules compute with it, in double precision too."""
+    number = param[()] if type(param) is np.ndarray and not param.ndim else param
+    return float(number) if type(number) in NARROW else param
+
+
 def _one_array(operand: Any) -> Any:
     """Numbers in a list as one array, and a buffer as the array that it is now."""
     if isinstance(operand, Array):
@@ -207,6 +216,8 @@ class Block:
                         "a recorded array must be an operand (an argument without a default)" + at_line()
                     )
                 params[name] = param.value
+            elif self.pure:
+                params[name] = _not_narrow(param)
         if self._has_axis and operands and not self.variadic:
             params["axis"] = axis_from_right(
                 params["axis"], np.ndim(operands[0]) if type(operands[0]) is not Array else operands[0].ndim

@@ -1,7 +1,7 @@
 """Matrices: inverses, systems of equations, determinants, products, diagonals and triangles.
 
 Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
-(2008); the pseudoinverse: G. H. Golub and V. Pereyra, The differentiation of pseudo-inverses (1973).
+(2008).
 Stacks of matrices are covered throughout, as NumPy covers them.
 """
 
@@ -11,8 +11,8 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from chainrule.array import Array, form_of, value_of
-from chainrule.block import answers, in_one_precision, in_precision, library_block, sum_to
+from chainrule.array import Array, form_of
+from chainrule.block import answers, library_block, sum_to
 from chainrule.blocks.complex_numbers import adjoint, conjugate
 from chainrule.blocks.indexing.entries import add_at
 from chainrule.blocks.integers import step
@@ -20,7 +20,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal, positive_definite
 from chainrule.errors import BlockError, NoDerivative
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_inexact, is_numpy, namespace_of
+from chainrule.libraries import is_complex, namespace_of
 from chainrule.node import at_line
 from chainrule.step import owned
 
@@ -64,84 +64,6 @@ def numpy_solve(a, b):
     """np.linalg.solve: b is one vector, or a stack of matrices."""
     a, b = (x if isinstance(x, Array) else np.asarray(x) for x in (a, b))
     return owned(solve(a, b[:, None])[..., 0]) if b.ndim == 1 else solve(a, b)
-
-
-@library_block(notation=lambda x, rtol, hermitian: call("pinv", x), complex=True, example=example(normal(3, 2)))
-def pinv(xp, x, rtol=1e-15, hermitian=False):
-    """z = x⁺, the Moore-Penrose pseudoinverse. The rank is taken to be constant near x."""
-    if is_numpy(xp) or hermitian:
-        return xp.linalg.pinv(x, rtol=rtol, hermitian=hermitian)
-    return xp.linalg.pinv(x, rtol=rtol)
-
-
-@pinv.backward
-def pinv_backward(xp, dz, z, x, rtol=1e-15, hermitian=False):
-    z_h, dz_h = adjoint(xp, z), adjoint(xp, dz)
-    rows, columns = identity(x.shape[-2], x), identity(x.shape[-1], x)
-    return (rows - x @ z) @ dz_h @ (z @ z_h) + (z_h @ z) @ dz_h @ (columns - z @ x) - z_h @ dz @ z_h
-
-
-@answers(np.linalg.pinv)
-def numpy_pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
-    """np.linalg.pinv; the rank is taken to be constant near a."""
-    if hermitian and not bool(step(lambda plain: np.allclose(plain, adjoint(np, plain)), a)):
-        raise BlockError("pinv with hermitian=True of a matrix that is not Hermitian" + at_line())
-    if rcond is None:
-        rcond = 1e-15 if rtol is np._NoValue else _precision(a) if rtol is None else rtol
-    return pinv(a, rtol=value_of(rcond), hermitian=hermitian)
-
-
-def one_number(threshold):
-    """A threshold as a plain number, which may be recorded or an array without axes; None unchanged."""
-    if threshold is None:
-        return None
-    found = np.asarray(value_of(threshold))
-    if found.ndim:
-        raise BlockError(f"rcond is one number, not an array of shape {found.shape}; write rcond[0]" + at_line())
-    return found.item()
-
-
-def _precision(a):
-    """NumPy's relative tolerance below which a singular value counts as zero."""
-    return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
-
-
-@library_block(
-    notation=lambda a, b, rtol: call("lstsq", a, b), complex=True, example=example(normal(3, 2), normal(3, 1))
-)
-def lstsq(xp, a, b, rtol=0.0):
-    """The shortest z for which |a z − b| is smallest, column by column. The rank of a is taken to be constant."""
-    return np.linalg.lstsq(a, b, rcond=rtol)[0] if is_numpy(xp) else xp.linalg.pinv(a, rtol=rtol) @ b
-
-
-@lstsq.backward
-def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
-    """From z = a⁺ b and the derivative of the pseudoinverse, with the products ordered so that all are small."""
-    a = in_precision(a, z.dtype)
-    p = pinv(a, rtol=rtol)
-    p_h = adjoint(xp, p)
-    db = p_h @ dz
-    left_over = b - a @ z
-    free = dz - p @ (a @ dz)  # the part of dz outside the row space of a
-    da = left_over @ adjoint(xp, p @ db) + (p_h @ z) @ adjoint(xp, free) - db @ adjoint(xp, z)
-    return da, db
-
-
-@answers(np.linalg.lstsq)
-def numpy_lstsq(a, b, rcond=None):
-    """np.linalg.lstsq: all but the rank, an integer, have gradients."""
-    a, b = (x if is_inexact(form_of(x)) else np.astype(x, np.float64) for x in (as_array(a), as_array(b)))
-    a, b = in_one_precision(a, b)
-    rcond = one_number(rcond)
-    (m, n), columns = a.shape, b[:, None] if b.ndim == 1 else b
-    z = lstsq(a, columns, rtol=_precision(a) if rcond is None else rcond)
-    rank = int(step(lambda plain: np.linalg.lstsq(plain, np.empty((m, 0)), rcond=rcond)[2], a))
-    left_over = columns - a @ z
-    if rank == n and m > n:
-        residuals = np.sum(np.real(left_over * np.conj(left_over)), axis=0)
-    else:
-        residuals = np.empty(0, form_of(left_over).real.dtype)
-    return (owned(z[:, 0]) if b.ndim == 1 else z), residuals, rank, np.linalg.svdvals(a)
 
 
 @answers(np.linalg.tensorsolve)

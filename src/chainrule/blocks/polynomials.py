@@ -8,7 +8,7 @@ from chainrule.array import form_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.blocks.integers import step
-from chainrule.blocks.matrices import one_number
+from chainrule.blocks.pseudoinverses import one_number, threshold_of_lapack
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import exactly, example
 from chainrule.errors import BlockError
@@ -147,7 +147,7 @@ def numpy_polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     powers = powers / scale
     scales = scale[:, None] if y.ndim == 2 else scale
-    fitted = np.linalg.pinv(powers, rtol=rcond) @ y
+    fitted = np.linalg.pinv(powers, rtol=threshold_of_lapack(rcond, powers)) @ y
     c = fitted / scales
     if not (full or cov):
         return c

@@ -257,6 +257,8 @@ def _numpy_reduction(function, made):
             a = np.astype(a, dtype)
         if "correction" in others:  # the Array API's name
             others["ddof"] = others.pop("correction")
+        if np.ndim(form_of(others.get("ddof", 0))):
+            raise BlockError(f"numpy.{made.name} with an array as ddof; give one number" + at_line())
         if where is not True or "mean" in others:
             z = _reduced_where(made, a, axis, keepdims, initial, where, **others)
         elif others:

@@ -11,6 +11,8 @@ from chainrule.block import as_floats
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrix_functions import cho_solve, solve_triangular
 from chainrule.blocks.shaping import as_array
+from chainrule.errors import RecordingError
+from chainrule.node import at_line
 from chainrule.scipy.accepted import accepts, is_positive_definite
 from chainrule.scipy.linalg.arrays import one_by_one, twin_of_arrays
 from chainrule.scipy.linalg.triangles import hermitian_of, symmetric_of
@@ -97,10 +99,31 @@ def _tolerance_and_rank(x, atol, rtol):
 @one_by_one(2, 0)
 def lstsq(a, b, cond=None, overwrite_a=False, overwrite_b=False, check_finite=True, lapack_driver=None):
     cond = np.finfo(form_of(as_floats(a)).dtype).eps if cond is None else cond
+    if lapack_driver == "gelss":
+        cond = _threshold_of_gelss(cond, a)
+    if lapack_driver == "gelsy" and bool(step(lambda x: _leaves_out_more_than_rounding(x, cond), a)):
+        raise RecordingError(
+            f"scipy.linalg.lstsq with lapack_driver='gelsy' and cond={cond} leaves out part of the matrix, which has "
+            "no gradient here; use lapack_driver='gelsd'" + at_line()
+        )
     x, residuals, rank, s = np.linalg.lstsq(a, b, rcond=cond)
     if lapack_driver == "gelsy":
         return x, residuals[:0], rank, None
     return x, residuals[0] if b.ndim == 1 and residuals.size else residuals, rank, s
+
+
+def _threshold_of_gelss(cond, a):
+    """The same threshold for gelsd, which takes 0 for its precision."""
+    if cond >= 1:
+        raise RecordingError(
+            f"scipy.linalg.lstsq with cond={cond} leaves out all of the matrix: it is below 1" + at_line()
+        )
+    return float(np.finfo(form_of(as_floats(a)).dtype).tiny) if cond == 0 else cond
+
+
+def _leaves_out_more_than_rounding(x, cond):
+    rank = scipy.linalg.lstsq(x, np.zeros(x.shape[0], x.dtype), cond, lapack_driver="gelsy")[2]
+    return rank < np.linalg.matrix_rank(x)
 
 
 @twin_of_arrays(scipy.linalg.solve_triangular)
