@@ -815,6 +815,31 @@ def test_what_is_read_only_in_numpy_is_so_here(way):
         way(write_a_diagonal, np.ones((2, 2)))
 
 
+@pytest.mark.parametrize("n", [0, 3])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda a, x: np.copyto(a, x),
+        lambda a, x: np.copyto(a, x, where=False),
+        lambda a, x: np.put(a, np.arange(a.size), x),
+        lambda a, x: np.putmask(a, a < 1, x),
+        lambda a, x: np.put_along_axis(a, np.arange(a.size), x, 0),
+    ],
+)
+def test_numpys_functions_refuse_to_write_into_a_read_only_array_with_or_without_entries(write, n):
+    locked = np.zeros(n)
+    locked.flags.writeable = False
+
+    def f(a, x):
+        write(a, x)
+        return np.sum(a)
+
+    with pytest.raises(ValueError, match="read-only"):
+        f(locked, np.ones(n))
+    with pytest.raises(BlockError, match=r"read-only.*; write into a copy of it \(x.copy\(\)\)"):
+        cr.grad(f, (0, 1))(locked, np.ones(n))
+
+
 def test_a_recorded_number_cannot_be_written_into():
     def f(x):
         x[0][...] = 1.0

@@ -1,4 +1,4 @@
-"""Pseudoinverses and fits that leave out singular values: their gradient is that of differences, whatever is left out."""
+"""Pseudoinverses and fits that leave out singular values: their gradient is that of differences."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_compiled_it_follows_what_is_left_out():
 
 
 def test_other_drivers_of_scipy_refuse_what_they_leave_out():
-    with pytest.raises(RecordingError, match="gelsy.*use lapack_driver='gelsd'"):
+    with pytest.raises(RecordingError, match=r"gelsy.*use lapack_driver='gelsd'"):
         cr.grad(lambda a: np.sum(scipy.linalg.lstsq(a, B, 0.6, lapack_driver="gelsy")[0]))(TALL)
     with pytest.raises(RecordingError, match="below 1"):
         cr.grad(lambda a: np.sum(scipy.linalg.lstsq(a, B, 2.0, lapack_driver="gelss")[0]))(TALL)

@@ -241,3 +241,29 @@ def test_integers_beside_float32_mean_double_precision_as_in_scipy_compiled_too(
         found = compiled(x)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, call(x), rtol=1e-14)
+
+
+AT_THE_ENDS = [
+    *(
+        (name, (n, d, x))
+        for name in ("fdtr", "fdtrc")
+        for n in (0.7, 1.5, 4.0)
+        for d in (1.1, 3.0)
+        for x in (0.0, np.inf)
+    ),
+    *((name, (a, np.inf)) for name in ("gammainc", "gammaincc", "chdtr", "chdtrc") for a in (0.5, 1.0, 3.0)),
+    *((name, (a, b, np.inf)) for name in ("gdtr", "gdtrc") for a in (1.0, 2.0) for b in (0.5, 2.5)),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), AT_THE_ENDS)
+def test_at_the_ends_of_its_support_a_distribution_does_not_move_with_its_parameters(name, args):
+    f = getattr(scipy_special, name)
+    by_parameters = tuple(range(len(args) - 1))
+    np.testing.assert_array_equal(cr.grad(lambda *args: f(*args), by_parameters)(*args), 0.0)
+    if args[-1] == np.inf:
+        assert cr.grad(lambda x: f(*args[:-1], x))(np.inf) == 0.0
+
+
+def test_owens_t_at_zero_and_infinity():
+    assert cr.grad(lambda a: scipy_special.owens_t(0.0, a))(np.inf) == 0.0

@@ -32,8 +32,9 @@ def _log_boxcox(xp, z, x, lmbda):
 
 @singular
 def _times_density(xp, factor, a, x):
-    """factor ∂P(a, x)/∂x; where the factor is 0 (at x = 0) the result is 0, even if the density is infinite there."""
+    """factor ∂P(a, x)/∂x; where one of both is 0 (at x = 0, and at ∞) the result is 0, even if the other is infinite."""
     density = gamma_density(xp, a, x)
+    factor = xp.where((density == 0) & ~xp.isfinite(factor), 0.0, factor)
     return factor * xp.where((factor == 0) & ~xp.isfinite(density), 0.0, density)
 
 
@@ -156,8 +157,10 @@ def _t_quantile_by_df(xp, df, t):
 
 def _f_density(xp, n, d, x):
     """I_w(n/2, d/2) of w = n x / (d + n x), by x."""
+    end = x == math.inf
+    x = xp.where(end, 1.0, x)
     total = d + n * x
-    return beta_density(xp, 0.5 * n, 0.5 * d, n * x / total, d / total) * n * d / (total * total)
+    return xp.where(end, 0.0, beta_density(xp, 0.5 * n, 0.5 * d, n * x / total, d / total) * n * d / (total * total))
 
 
 @singular
@@ -179,8 +182,9 @@ def _f_quantile_by_dfd(xp, n, d, x):
 
 @singular
 def _times(xp, density, slope):
-    """−density ∂x/∂a: by a, where the quantile moves with a; 0 where the density is."""
-    return xp.where(density == 0, 0.0, -density * slope)
+    """−density ∂x/∂a: by a, where the quantile moves with a; 0 where one of both is, even if the other is infinite."""
+    ends = (density == 0) | (slope == 0)
+    return xp.where(ends, 0.0, -xp.where(ends, 1.0, density) * slope)
 
 
 _degrees = example(positive(2, 3), positive(2, 3), positive(2, 3))

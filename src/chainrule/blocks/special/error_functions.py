@@ -124,7 +124,7 @@ ndtri_exp = special_function("ndtri_exp", _ndtri_exp_by_x, example=example(betwe
 owens_t = special_function(  # D. B. Owen, Tables for computing bivariate normal probabilities (1956), equation 2.1
     "owens_t",
     lambda xp, z, h, a: -xp.exp(-0.5 * h * h) * erf(a * h / math.sqrt(2)) / (2 * ROOT_2PI),
-    lambda xp, z, h, a: xp.exp(-0.5 * (h * h + (h * a) ** 2)) / (2 * math.pi * (1 + a * a)),
+    lambda xp, z, h, a: xp.exp(-0.5 * (h * h + (h * xp.where(h == 0, 0.0, a)) ** 2)) / (2 * math.pi * (1 + a * a)),
     notation=symbol("T"),
 )
 

@@ -281,11 +281,13 @@ def excess(xp, x, a):
 @singular
 def gamma_density(xp, a, x):
     """∂P(a, x)/∂x = x^(a−1) e^(−x) / Γ(a), 8.8.13. For large a the factors are far from 1, their product is not."""
+    end = x == math.inf
+    x = xp.where(end, 1.0, x)
     large = (a > 10) & (x > 0)
     b, y = xp.where(large, a, 11.0), xp.where(large, x, 11.0)
     together = xp.sqrt(b / (2 * math.pi)) / y * xp.exp(-b * excess(xp, y, b) - stirling(xp, b))
     b, y = xp.where(large, 1.0, a), xp.where(large, 1.0, x)
-    return xp.where(large, together, xp.exp(xlogy(b - 1, y) - y - gammaln(b)))
+    return xp.where(end, 0.0, xp.where(large, together, xp.exp(xlogy(b - 1, y) - y - gammaln(b))))
 
 
 def _log_less_digamma(xp, x, a):
