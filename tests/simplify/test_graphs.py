@@ -339,6 +339,9 @@ WRITTEN = {
     "rows of labels": lambda x: cr.one_hot(np.array([1, 1, 0]), 3) @ x,
     "a diagonal": lambda x: (np.eye(3) * np.exp(x[:, 0])) @ x,
     "seeds": lambda x: np.eye(9).reshape(3, 3, 3, 3) @ x,
+    "a diagonal from a row": lambda x: x * np.diag(x[0]),
+    "a diagonal from a row divided": lambda x: np.diag(x[0]) / x,
+    "numbers put on a diagonal times a column": lambda x: x[:, 2:] * np.diag(x[0]),
     "a Jacobian that is constant": lambda x: cr.jacobian(lambda x: 2 * x)(x[0]) @ x,
     "cotangents": lambda x: cr.vjp(lambda y: y @ x, x)[1](np.eye(9).reshape(9, 3, 3))[0],
 }

@@ -220,10 +220,15 @@ class Sums:
         notes.gain = notes.stable = True
 
     def _picked(self, hot: Hot, exponents: Counter[Any], notes: Notes) -> Counter[Any]:
-        """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c."""
+        """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c.
+
+        The zeros of an `add_at` are numbers: p · 0 is NaN where p is, unless p is a slope.
+        """
         picked: Counter[Any] = Counter({hot: 1})
         for atom, e in exponents.items():
             if atom is not hot and e:
+                if hot.put and atom not in notes.slopes:
+                    notes.lost.add(atom)
                 entry = notes.from_(self.entry(atom, hot), atom)
                 if picked[entry] * e < 0:
                     self._cancel(entry, notes)

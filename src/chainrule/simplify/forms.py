@@ -326,8 +326,7 @@ def _put(forms: Forms, x: Node) -> Form:
     if value.ndim > 1 or (value.ndim == 1 and not np.array_equal(key[0], np.arange(len(hot.labels)))):
         raise UnreadableError
     column = forms.build.call(reshape, v, shape=(*value.shape, 1)) if value.ndim else v
-    e_c = Form({frozenset([(forms.hot(hot.labels, hot.size, value.dtype, put=True), 1)]): 1.0})
-    return forms.times_whole(column, forms.of(column), None, e_c)
+    return _times_unit(forms, column, forms.hot(hot.labels, hot.size, value.dtype, put=True))
 
 
 def _one_hot_rows(forms: Forms, x: Node) -> Form:
@@ -351,7 +350,13 @@ def _put_at_labels(forms: Forms, x: Node) -> Form:
     column = v
     if hot.rows:
         column = forms.build.call(reshape, v, shape=(*hot.rows, 1))
-    return forms.times_whole(column, forms.of(column), None, Form({frozenset([(hot, 1)]): 1.0}))
+    return _times_unit(forms, column, hot)
+
+
+def _times_unit(forms: Forms, v: Any, hot: Hot) -> Form:
+    """v e_c. Nothing is multiplied by its zeros, so nothing is lost."""
+    form = forms.of(v)
+    return replace(forms.times_whole(v, form, None, Form({frozenset([(hot, 1)]): 1.0})), lost=form.lost)
 
 
 def _multiplied_or_zero(forms: Forms, x: Node) -> Form:

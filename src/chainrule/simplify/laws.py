@@ -20,12 +20,16 @@ __all__ = ["covers", "may_meet"]
 
 
 def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
-    """Whether a form is NaN wherever a cancelled atom is, because it still depends on the atom."""
+    """Whether a form is NaN wherever a cancelled atom is, because it still depends on the atom.
+
+    v e_c does so in one entry of each row only.
+    """
     wanted = [atom for atom in lost if type(atom) is Node]
     if not wanted:
         return True
     kept: dict[Node, list[Axes]] = {}
-    for atom in {atom for product in terms for atom, _ in product}:
+    whole = [p for p in terms if not any(isinstance(atom, Hot) and atom.put for atom, _ in p)]
+    for atom in {atom for product in whole for atom, _ in product}:
         for node, axes in origins(atom):
             kept.setdefault(node, []).append(axes)
     return all(any(axes >= needed for x, needed in _causes(atom) for axes in kept.get(x, ())) for atom in wanted)
