@@ -314,8 +314,65 @@ def test_a_mistake_in_a_function_that_is_called_is_named_there():
         return dz @ w.T, x.T @ dz, dz.sum(0)
 
     report = cr.check(dense, against=backward)(X, W, B)
-    assert report.mistakes[0].line.text == "dz = tanh_backward(dh, h)"
-    assert report.mistakes[0].meaning == "∂L/∂z"
+    (mistake,) = report.mistakes
+    assert mistake.line.text == "return dout * (1 - h)"
+    assert mistake.instead == "return dout * (1 - h ** 2)"
+    assert "With `return dout * (1 - h ** 2)` instead, x, w and b would be right." in str(mistake)
+
+
+def test_a_function_that_the_forward_pass_calls_too_is_not_changed():
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    def backward(x, w):
+        s = sigmoid(x @ w)
+        return (s * (1 + s)) @ w.T, x.T @ (s * (1 - s))
+
+    report = cr.check(lambda x, w: sigmoid(x @ w), against=backward)(X, W)
+    (mistake,) = report.mistakes
+    assert mistake.line.text == "return (s * (1 + s)) @ w.T, x.T @ (s * (1 - s))"
+    assert mistake.instead == "return (s * (1 - s) @ w.T, x.T @ (s * (1 - s)))"
+
+
+def test_the_users_functions_are_as_before_afterwards():
+    def slope(h):
+        return 1 - h
+
+    def backward(dh, x, w, b):
+        dz = dh * slope(dense(x, w, b))
+        return dz @ w.T, x.T @ dz, dz.sum(0)
+
+    before = slope.__code__, backward.__code__
+    assert cr.check(dense, against=backward)(X, W, B).mistakes[0].instead == "return 1 - h ** 2"
+    assert (slope.__code__, backward.__code__) == before
+    assert slope(3) == -2
+
+
+def test_a_loop_that_ends_by_itself_is_not_changed():
+    def backward(x):
+        dx, n = np.zeros_like(x), 2
+        while n > 0:
+            dx = dx - x
+            n -= 1
+        return dx
+
+    report = cr.check(lambda x: np.sum(x**2), against=backward)(X)
+    assert not report.ok
+    assert report.mistakes
+
+
+def test_a_row_of_a_gradient_that_is_not_returned_counts_as_wrong_still():
+    """A loop over nothing leaves gradients out; that makes none of them right."""
+
+    def backward(params):
+        grads = {}
+        for k in range(len(params)):
+            grads[f"w{k}"] = 3 * params[f"w{k}"]
+        return grads
+
+    report = cr.check(lambda params: sum(np.sum(w**2) for w in params.values()), against=backward)({"w0": X, "w1": W})
+    assert report.mistakes[0].line.text == 'grads[f"w{k}"] = 3 * params[f"w{k}"]'
+    assert report.mistakes[0].instead == "grads[f'w{k}'] = 2 * params[f'w{k}']"
 
 
 def test_the_findings_tell_the_line_and_what_would_be_right():

@@ -1,4 +1,4 @@
-"""Mistakes planted in backward passes written by hand, and the line that `cr.check` names (half a minute):
+"""Mistakes planted in backward passes written by hand, and the line that `cr.check` names (three minutes):
 
     python -m tests.sweeps.planted_mistakes                                  # the table
     python -m tests.sweeps.planted_mistakes --markdown > docs/mistakes.md
@@ -46,7 +46,8 @@ class Found:
         """The row of the table in Markdown."""
         more = [line.number for m in self.report.mistakes[:1] for line in m.more]
         lines = ", ".join(map(str, dict.fromkeys([*self.named, *more]))) or "none"
-        cells = (self.what, f"{self.planted}: `{self.wrong}`", lines, self.diagnosis)
+        told = f"`{instead}`" if (instead := next((m.instead for m in self.report.mistakes), "")) else ""
+        cells = (self.what, f"{self.planted}: `{self.wrong}`", lines, self.diagnosis, told)
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
     @property
@@ -78,8 +79,9 @@ HEAD = """# Planted mistakes
 
 Backward passes as people write them by hand ([tests/by_hand](../tests/by_hand)), with one typical mistake planted in
 each. `cr.check(forward, against=backward)(…)` found all of them to be wrong; the tables show the line that it named,
-and what it says of it, where it knows. A diagnosis must give the wrong numbers on a second set of inputs too. Where
-several lines are named the first is the likeliest.
+and what it says of it, where it knows: a diagnosis must give the wrong numbers on a second set of inputs too, and what
+it writes in the place of the line must make all gradients right on both. Where several lines are named the first is the
+likeliest.
 
 Made by `python -m tests.sweeps.planted_mistakes --markdown`.
 """
@@ -92,7 +94,7 @@ def markdown() -> str:
     for name in FILES:
         module = importlib.import_module(f"tests.by_hand.{name}")
         first_line = (module.__doc__ or "").strip()
-        head = "| mistake | planted in line | named | diagnosis |\n| --- | --- | --- | --- |"
+        head = "| mistake | planted in line | named | diagnosis | instead |\n| --- | --- | --- | --- | --- |"
         with tempfile.TemporaryDirectory() as folder:
             found = list(planted(name, folder))
         rows += found

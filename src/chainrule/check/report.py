@@ -123,6 +123,7 @@ class Mistake:
     right_before : the variables before it that are right.
     fixed : the gradients that are right if this variable is.
     more : further lines that have written wrong numbers into it.
+    instead : a statement in the place of the line's that makes all gradients right, here and on other inputs.
     """
 
     variable: str
@@ -132,16 +133,24 @@ class Mistake:
     right_before: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     more: tuple[Line, ...] = ()
+    instead: str = ""
 
     def __str__(self) -> str:
         what = f": {self.diagnosis}" if self.diagnosis else ""
+        if not self.meaning:
+            change = "Without it" if self.instead == "pass" else f"With `{self.instead}` instead"
+            right = f"\n{change}, {listed(self.fixed)} would be right."
+            return f"A line is wrong{what}.\n  at {self.line}{right}"
         place = f"\n  at {self.line}" if self.line else ""
         if self.more:
             numbers = [str(line.number) for line in self.more]
             place += f"\nWritten into on line{'s' * (len(numbers) > 1)} {listed(numbers)} too."
         fixed = f"\nWith {self.variable} put right, {listed(self.fixed)} would be right." if self.fixed else ""
         before = f"\nRight before it: {', '.join(self.right_before)}." if self.right_before else ""
-        return f"{self.variable} is not {self.meaning}{what}.{place}{fixed}{before}"
+        instead = f"\nWrite `{self.instead}`." if self.instead else ""
+        if self.instead == "pass":
+            instead = "\nLeave the line out."
+        return f"{self.variable} is not {self.meaning}{what}.{place}{fixed}{instead}{before}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.check.by_hand.diagnosis import Seen, diagnosis_of
+from chainrule.check.by_hand.edits import ADDED
+from chainrule.check.by_hand.meanings import Meanings
 from chainrule.check.by_hand.names import named_by
-from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Rights, Run, filled, groups_of, history_of
-from chainrule.check.by_hand.truth import Origin, Truth
+from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Run, groups_of, history_of
+from chainrule.check.by_hand.rewritten import Rewritten, rewritten
+from chainrule.check.by_hand.truth import Truth
 from chainrule.check.report import Mistake
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Line, Node
@@ -28,9 +32,6 @@ SECONDS = 10.0
 
 RUNS = 600
 """The largest number of times that the user's function is called."""
-
-SOME = 40
-"""A variable whose name says nothing is tried with so many gradients and parts of gradients."""
 
 
 def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[Mistake]:
@@ -75,8 +76,7 @@ class _Search:
     def __init__(self, case: Case, other: Case | None, labels: Sequence[str]):
         self.case, self.other, self.labels = case, other, labels
         self.groups = groups_of(case.plain.watched.assigned)
-        self._known: dict[int, list[Rights]] = {}
-        self._meanings: dict[Group, list[Rights]] = {}
+        self.meanings = Meanings(case, self.groups)
         self.groups.sort(key=self._first_wrong)
         self._until = time.monotonic() + SECONDS
         self._runs = 0
@@ -86,6 +86,9 @@ class _Search:
             yield order
             return
         repairs = self._single() or self._several()
+        if (edit := self._rewritten(repairs)) is not None:
+            yield self._of_edit(edit, repairs)
+            return
         left = self._run(self.case, repairs)
         for repair in repairs:
             yield self.told(repair, repairs)
@@ -114,7 +117,7 @@ class _Search:
     def _first_wrong(self, group: Group) -> tuple[bool, int]:
         """When the variable is wrong for the first time. What a function is given comes last: it is a variable, too."""
         truth, assigned = self.case.truth, self.case.plain.watched.assigned
-        rights = [r.value(truth) for rights in self._meant(group) for r in rights if r is not None]
+        rights = [r.value(truth) for rights in self.meanings.meant(group) for r in rights if r is not None]
         for place in group.places:
             value = assigned[place].value
             right = any(truth.agrees(value, r) for r in rights) if rights else bool(truth.matches(value))
@@ -152,12 +155,12 @@ class _Search:
         """
         found: list[Repair] = []
         for group in self.groups:
-            if found := self._first_that_helps(self._named(group, self.case.plain)):
+            if found := self._first_that_helps(self.meanings.named(group, self.case.plain)):
                 break
         for group in self.groups:
             if found and group is found[0].group:
                 break
-            if earlier := self._first_that_helps(self._unnamed(group, self.case.plain)):
+            if earlier := self._first_that_helps(self.meanings.unnamed(group, self.case.plain)):
                 return earlier
         return found
 
@@ -173,7 +176,7 @@ class _Search:
         done: list[Repair] = []
         now = self.case.plain
         for group in self.groups:
-            for repair in [*self._named(group, now), *self._unnamed(group, now)]:
+            for repair in [*self.meanings.named(group, now), *self.meanings.unnamed(group, now)]:
                 run = self._run(self.case, [*done, repair])
                 if run is None or not run.wrong <= now.wrong:
                     continue
@@ -188,154 +191,71 @@ class _Search:
     def _claims(self, run: Run) -> int:
         """How many variables differ from the gradient that their name promises."""
         return sum(
-            not self._holds_any(run, group, self._meant(group)) for group in self.groups if self._is_gradient(group)
+            not self.meanings.holds_any(run, group, self.meanings.meant(group))
+            for group in self.groups
+            if self.meanings.is_gradient(group)
         )
 
-    # What a variable should hold ----------------------------------------------------------------------------------
+    # Rewriting ----------------------------------------------------------------------------------------------------
 
-    def _named(self, group: Group, run: Run) -> Iterator[Repair]:
-        """What the variable should hold by its name, the likeliest first; nothing if it is right."""
-        meant = self._meant(group)
-        if self._holds_any(run, group, meant):
-            return
-        yield from (Repair(group, rights) for rights in meant)
-        if meant and self._is_gradient(group):
-            yield from (Repair(group, meant[0], factor) for factor in self._factors(group, meant[0]))
+    def _rewritten(self, repairs: Sequence[Repair]) -> Rewritten | None:
+        """A small change of one line that makes all gradients right.
 
-    def _unnamed(self, group: Group, run: Run) -> Iterator[Repair]:
-        """What else the variable may hold, by its shape; nothing if it holds one of these."""
-        places, assigned = group.places, run.watched.assigned
-        if places[-1] >= len(assigned):
-            return
-        meant, truth = self._meant(group), self.case.truth
-        if self._holds_any(run, group, meant):
-            return
-        matches = [truth.matches(assigned[place].value) for place in places]
-        value = assigned[places[0]].value
-        if all(matches):
-            candidates = self._next_to(matches)
-        elif value.size > 1:
-            candidates = [rights for rights in self._all(len(places)) if self._fits(rights, value)]
-        else:
-            return
-        yield from (Repair(group, rights) for rights in candidates if rights not in meant)
+        If one variable is not what its name promises, and one line made it so, that is known already. Then a change is
+        looked for in this line, and in lines before it that assign what is not known to be right.
+        """
+        wrong = [line for repair in repairs for line in self._lines_of(repair)]
+        known = self._known_lines()
+        if len(repairs) == 1 and len(wrong) == 1 and self._is_known(repairs[0]):
+            here = wrong[0]
+            return rewritten(
+                self.case,
+                self.other,
+                wrong,
+                lambda line, far: line == here or (line not in known and far < ADDED),
+                here,
+            )
+        return rewritten(self.case, self.other, wrong, lambda line, far: line in wrong or line not in known)
 
-    def _next_to(self, matches: Sequence[Sequence[Origin]]) -> list[Rights]:
-        """For a part of a gradient the whole; for a gradient that of the operand, if nothing else is made of that."""
-        truth = self.case.truth
-        wholes: list[Right | None] = []
-        before: list[Right | None] = []
-        for origins in matches:
-            parts = [o.node for o in origins if o.kind == "through"]
-            steps = [o.node for o in origins if o.kind == "gradient"]
-            whole = next((n for n in (*parts, *steps) if n not in truth.inputs), None)
-            operands = [
-                i
-                for step in steps
-                for i in step.inputs
-                if type(i) is Node and truth.users.get(i) == [step] and np.shape(i.value) == np.shape(step.value)
-            ]
-            wholes.append(None if whole is None else Right(truth.places[whole]))
-            before.append(Right(truth.places[operands[0]]) if operands else None)
-        some_parts = any(o.kind == "through" for origins in matches for o in origins)
-        return [rights for rights in (tuple(wholes if some_parts else before),) if any(rights)]
+    def _is_known(self, repair: Repair) -> bool:
+        """Whether a variable is not what its name promises, nor a multiple that a later line could make right."""
+        values = repair.values(self.case.truth)
+        assigned = self.case.plain.watched.assigned
+        factors = [self.case.truth.factor(assigned[place].value, value) for place, value in values.items()]
+        return self.meanings.is_gradient(repair.group) and not all(f is not None and f > 0 for f in factors)
 
-    def _holds_any(self, run: Run, group: Group, several: Sequence[Rights]) -> bool:
-        """Whether the variable holds, each time that its line runs, one of the things that it may be meant to hold."""
-        truth, assigned = self.case.truth, run.watched.assigned
-        if not several or group.places[-1] >= len(assigned):
-            return False
-        rights = [r.value(truth) for r in dict.fromkeys(r for rights in several for r in rights) if r is not None]
-        return all(any(truth.agrees(assigned[place].value, r) for r in rights) for place in group.places)
+    def _known_lines(self) -> set[Line]:
+        """The lines that assign what is known to be right."""
+        known: dict[Line, bool] = {}
+        truth, run = self.case.truth, self.case.plain
+        for group in self.groups:
+            values = [run.watched.assigned[place].value for place in group.places]
+            origins = [{o.kind for o in truth.matches(value)} for value in values]
+            right = self.meanings.holds_any(run, group, self.meanings.meant(group)) or all(
+                "value" in kinds for kinds in origins
+            )
+            line = Line(group.file, group.line)
+            known[line] = known.get(line, True) and right
+        return {line for line, right in known.items() if right}
 
-    def _fits(self, rights: Rights, value: np.ndarray) -> bool:
-        truth = self.case.truth
-        return any(r is not None and np.squeeze(r.value(truth)).shape == np.squeeze(value).shape for r in rights)
+    def _lines_of(self, repair: Repair) -> list[Line]:
+        n = _worst(self.case.plain, repair, self.case.truth)
+        right = repair.rights[n]
+        assert right is not None
+        return self._lines(self.case.plain, repair.group, repair.group.places[n], repair, right)
 
-    def _all(self, count: int) -> list[Rights]:
-        """Whatever a variable may hold whose line runs so many times: gradients of values, and parts of gradients."""
-        if count in self._known:
-            return self._known[count]
-        truth = self.case.truth
-        found: list[Rights] = []
-        if count > 1:
-            for nodes in truth.named.values():
-                found += self._paired(nodes, count, "gradient")
-        else:
-            places = sorted(truth.places.values(), key=lambda place: truth.nodes[place] not in truth.with_names)
-            found = [(Right(place),) for place in places]
-            for place in places:
-                steps = truth.users.get(truth.nodes[place], [])
-                if 1 < len(steps) <= 8:
-                    found += [(Right(place, "through", truth.places[step]),) for step in steps]
-        self._known[count] = found[:SOME]
-        return self._known[count]
-
-    def _is_gradient(self, group: Group) -> bool:
-        """Whether the variable is named as a gradient: dW, and in a dict W too."""
-        truth = self.case.truth
-        return named_by(group.name, truth.named) is not None or (group.name in truth.named and group.text != group.name)
-
-    def _meant(self, group: Group) -> list[Rights]:
-        """What the variable is named for, the likeliest first; nothing if its name says nothing."""
-        if group in self._meanings:
-            return self._meanings[group]
-        truth, count = self.case.truth, len(group.places)
-        name = named_by(group.name, truth.named) or group.name
-        nodes = truth.named.get(name, [])
-        value = self.case.plain.watched.assigned[group.places[0]].value
-        nodes = [n for n in nodes if np.squeeze(np.asarray(n.value)).shape == np.squeeze(value).shape] or nodes
-        found: list[Rights] = []
-        if nodes and self._is_gradient(group):
-            if count == 1:
-                nodes = sorted(nodes, key=lambda n: n not in truth.inputs)
-                last = [n for n in nodes if n in truth.inputs] or nodes[::-1]
-                found = [(Right(truth.places[n]),) for n in last]
-            else:
-                found = self._paired(nodes, count, "gradient")
-        elif nodes:
-            found = self._paired(nodes, count, "value")
-            found += [filled(rights[::-1], count) for rights in found if all(rights)]
-        self._meanings[group] = found
-        return found
-
-    def _paired(self, nodes: Sequence[Node], count: int, kind: str) -> list[Rights]:
-        """Recorded values for each time that a line ran: late ones come first, since time runs backwards."""
-        truth = self.case.truth
-        found: list[Rights] = []
-        if len(nodes) >= count - 1:
-            for offset in range(len(nodes) - count + 2):
-                found.append(filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count))
-                for which in (0, -1) if kind == "gradient" else ():  # one of the steps that take the value
-                    through = [
-                        Right(truth.places[n], "through", truth.places[truth.users[n][which]])
-                        for n in nodes[::-1][offset:]
-                        if len(truth.users.get(n, ())) > 1
-                    ]
-                    found.append(filled(through, count))
-        for node in nodes if kind == "gradient" else ():  # used in each step of a loop
-            steps = truth.users.get(node, [])
-            if len(steps) >= count:
-                place = truth.places[node]
-                found.append(tuple(Right(place, "through", truth.places[s]) for s in steps[::-1][:count]))
-        found += [(Right(truth.places[n], kind),) * count for n in nodes if n in truth.inputs or kind == "value"]
-        return list(dict.fromkeys(rights for rights in found if any(rights)))
-
-    def _factors(self, group: Group, meant: Rights) -> list[float]:
-        """The factors by which the author may have multiplied gradients: those of earlier variables, and lengths."""
-        truth, found = self.case.truth, []
-        for earlier in self.groups:
-            if earlier.places[0] > group.places[0]:
-                continue
-            rights = self._meant(earlier)
-            if len(earlier.places) == 1 and rights and self._is_gradient(earlier) and rights[0][0] is not None:
-                value = self.case.plain.watched.assigned[earlier.places[0]].value
-                factor = truth.factor(value, rights[0][0].value(truth))
-                if factor is not None and factor != 0:
-                    found.append(factor if earlier is not group else abs(factor))
-        if meant[0] is not None:
-            found += [float(n) for n in meant[0].value(truth).shape]
-        return [factor for factor in dict.fromkeys(found) if factor != 1][:5]
+    def _of_edit(self, edit: Rewritten, repairs: Sequence[Repair]) -> Mistake:
+        told = [self.told(repair, repairs) for repair in repairs]
+        results = [] if told else [self._of_result(i) for i in self.case.plain.wrong]
+        line = edit.line
+        wrong = tuple(self.labels[i] for i in sorted(self.case.plain.wrong))
+        same = next((m for m in told if m.line == line or line in m.more), None)
+        if same is not None and len(told) == 1:
+            return replace(same, line=line, more=(), instead=edit.after)
+        several = told if len(told) > 1 else [m for m in results if m is not None]
+        diagnoses = {m.diagnosis.partition(" (")[0] for m in several}
+        diagnosis = diagnoses.pop() if len(diagnoses) == 1 else ""
+        return Mistake(edit.before, "", line, diagnosis, fixed=wrong, instead=edit.after)
 
     # Telling ------------------------------------------------------------------------------------------------------
 
@@ -394,7 +314,7 @@ class _Search:
         sums = truth.sums_of_parts(truth.nodes[meant.node], repair.factor) if meant.kind == "gradient" else []
         seen_right = [self._may_be_right(a.value, right, sums) for a in history]
         if all(seen_right) and sums and truth.is_multiple(history[-1].value, sums):  # something was not added
-            return [Line(group.file, history[0].line)]
+            return list(dict.fromkeys(Line(group.file, a.line) for a in history))
         start = max((i + 1 for i, is_right in enumerate(seen_right[:-1]) if is_right), default=0)
         before = history[start - 1].value if start else np.zeros(right.shape)
         found = []
@@ -418,7 +338,9 @@ class _Search:
         for earlier in self.groups:
             if earlier.places[0] >= group.places[0]:
                 continue
-            if self._is_gradient(earlier) and self._holds_any(run, earlier, self._meant(earlier)):
+            if self.meanings.is_gradient(earlier) and self.meanings.holds_any(
+                run, earlier, self.meanings.meant(earlier)
+            ):
                 found.append(earlier.text)
         return list(dict.fromkeys(found))
 
@@ -439,6 +361,9 @@ class _Search:
             if a.value.shape == g.shape and np.array_equal(a.value, g, equal_nan=True):
                 text, line = a.text, Line(a.file, a.line)
                 break
+        for file, number, value in () if line else run.watched.lambdas:
+            if truth.agrees(value, g, 0.0):
+                line = Line(file, number)
         if line is None and run.watched.returned is not None:
             file, statement = run.watched.returned
             texts = statement.returned

@@ -160,4 +160,5 @@ def groups_of(assigned: Sequence[Assigned]) -> list[Group]:
     return [
         Group(file, line, text, assigned[found[0]].name, tuple(found), assigned[found[0]].given)
         for (file, line, text), found in groups.items()
+        if not all(assigned[place].argument for place in found)
     ]

@@ -34,17 +34,29 @@ class Origin(NamedTuple):
 
 
 class NamedValues:
-    """The recorded values that the variables of a running function hold, by name, in the order of time."""
+    """The recorded values that the variables of a running function hold, by name, in the order of time.
+
+    Attributes
+    ----------
+    of : the values of each name.
+    first : the first name of each value.
+    code : the file and the first line of every function that ran.
+    """
 
     def __init__(self, revealed: Callable[[Any], Any] = lambda x: x) -> None:
         self.of: dict[str, list[Node]] = {}
         self.first: dict[Node, str] = {}
+        self.code: set[tuple[str, int]] = set()
         self._revealed = revealed
         self._seen: set[tuple[str, Node]] = set()
 
     def watched(self) -> Any:
         """A context in which user code runs."""
-        return watch_frames(lambda frame: self._look)
+        return watch_frames(self._enter)
+
+    def _enter(self, frame: Any) -> Callable[[Any, str, Any], None]:
+        self.code.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
+        return self._look
 
     def _look(self, frame: Any, event: str, argument: Any) -> None:
         for name, value in frame.f_locals.items():
@@ -79,12 +91,14 @@ class Truth:
     named : the nodes of each name, in the order of time; only those that L depends on.
     nodes : the inputs and all steps that depend on them, in the order of time; `places` has their positions.
     tolerance : differences up to this part of the largest entry count as rounding.
+    code : the file and the first line of every function of the forward pass.
     """
 
     def __init__(
         self, recording: Recording, seeds: Sequence[Any], labels: Sequence[str], named: NamedValues, tolerance: float
     ):
         self.tolerance = tolerance
+        self.code = named.code
         self.inputs = recording.inputs
         self.path = recording.path
         self._seeds: dict[Node, Any] = {}

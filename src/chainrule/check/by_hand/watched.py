@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,6 +45,7 @@ class Assigned:
     whole : whether it was bound anew, so that nothing of an older value is in it.
     rebound : whether it was bound to what was computed from its older value: `x = f(x)`.
     given : whether it is an argument of a function that the watched one calls.
+    argument : whether it is an argument of the watched function itself.
     """
 
     call: int
@@ -55,6 +57,7 @@ class Assigned:
     whole: bool
     rebound: bool = False
     given: bool = False
+    argument: bool = False
 
 
 def array_of(x: Any) -> np.ndarray | None:
@@ -83,7 +86,7 @@ def watch_frames(
 
     def enter(frame: Any, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if is_library(code.co_filename) or code.co_name[0] == "<":
+        if is_library(code.co_filename) or (code.co_name[0] == "<" and code.co_name != "<lambda>"):
             return None
         told = called(frame)
         if told is None:
@@ -126,11 +129,13 @@ class Watched:
     ----------
     assigned : in the order in which it happened.
     returned : the file and the return statement that ended the function; None if there is none.
+    lambdas : what lambdas returned, with their file and line.
     """
 
     def __init__(self, put_right: dict[int, np.ndarray] | None = None):
         self.assigned: list[Assigned] = []
         self.returned: tuple[str, Statement] | None = None
+        self.lambdas: list[tuple[str, int, np.ndarray]] = []
         self._put_right = put_right or {}
         self._calls = 0
         self._open = 0  # calls that have not returned
@@ -142,6 +147,8 @@ class Watched:
             return f()
 
     def _enter(self, frame: Any) -> Callable[[Any, str, Any], None] | None:
+        if frame.f_code.co_name == "<lambda>":
+            return self._of_lambda
         statements = statements_of(frame.f_code.co_filename)
         if not statements:
             return None
@@ -152,7 +159,7 @@ class Watched:
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         back = frame.f_back
         where = (file, code.co_firstlineno) if outermost else (back.f_code.co_filename, back.f_lineno)
-        self._note(frame, call, where, [Target(name, name) for name in given], given=not outermost)
+        self._note(frame, call, where, [Target(name, name) for name in given], None if outermost else True)
         before: Statement | None = None
 
         def look(frame: Any, event: str, argument: Any) -> None:
@@ -170,8 +177,12 @@ class Watched:
 
         return look
 
+    def _of_lambda(self, frame: Any, event: str, argument: Any) -> None:
+        if event == "return" and (value := array_of(argument)) is not None:
+            self.lambdas.append((frame.f_code.co_filename, frame.f_lineno, np.array(value)))
+
     def _note(
-        self, frame: Any, call: int, where: tuple[str, int], targets: Sequence[Target], given: bool = False
+        self, frame: Any, call: int, where: tuple[str, int], targets: Sequence[Target], given: bool | None = False
     ) -> None:
         variables = frame.f_locals  # a snapshot; what is written into it becomes the variable's value
         written: list[tuple[Any, Any, Any]] = []
@@ -200,9 +211,8 @@ class Watched:
                     value = _fitted(self._put_right[number], value)
                     written.append((place.owner, place.key, _put(place.now, value)))
                 self._bytes += value.nbytes
-                self.assigned.append(
-                    Assigned(call, *where, place.text, place.name, np.array(value), target.whole, target.rebound, given)
-                )
+                how = (target.whole, target.rebound, bool(given), given is None)
+                self.assigned.append(Assigned(call, *where, place.text, place.name, np.array(value), *how))
         for owner, key, new in written:
             if isinstance(key, _Attribute):
                 setattr(owner, key.name, new)
@@ -268,9 +278,12 @@ def _fitted(new: np.ndarray, old: np.ndarray) -> np.ndarray:
 def _put(now: Any, value: np.ndarray) -> Any:
     """The object that takes the place of a value: the same one, written into, if it is a part of another array."""
     if isinstance(now, np.ndarray):
-        if now.base is not None and now.flags.writeable and now.shape == value.shape:
-            now[...] = value
-            return now
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, of arrays that were broadcast
+            inside = now.base is not None and now.flags.writeable and now.shape == value.shape
+            if inside:
+                now[...] = value
+                return now
         return np.array(value)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(now, torch.Tensor):
