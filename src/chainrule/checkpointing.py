@@ -9,13 +9,13 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from chainrule.argnums import name_of, needs_function
-from chainrule.array import Array, form_of
+from chainrule.array import WATCHER, Array, form_of
 from chainrule.block.own import OwnBlock
 from chainrule.errors import GradientError
 from chainrule.hints import spelled
 from chainrule.libraries import as_numpy
 from chainrule.node import at_line
-from chainrule.recording import computed
+from chainrule.recording import Rolls, computed
 from chainrule.transforms import vjp
 from chainrule.trees import flatten
 
@@ -72,7 +72,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         result each time, so random numbers are drawn outside.
 
     Gradients of any order are right. What f is computed from again is recorded when a second derivative is taken, so
-    the second backward pass keeps those steps. `cr.compile` computes the steps where it needs them.
+    the second backward pass keeps those steps. `cr.compile` decides itself what is kept: `cr.compile(f, memory="√n")`
+    computes the steps of long chains again.
 
     Raises
     ------
@@ -88,8 +89,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(f)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, rebuild = flatten((args, kwargs))
-        if not any(type(leaf) is Array for leaf in leaves):
-            return f(*args, **kwargs)
+        if not any(type(leaf) is Array for leaf in leaves) or isinstance(WATCHER.get(), Rolls):
+            return f(*args, **kwargs)  # what a compiled program keeps is decided when all of it is known
         places = [i for i, leaf in enumerate(leaves) if type(leaf) is Array or isinstance(leaf, np.ndarray)]
 
         def run(*operands: Any) -> Any:

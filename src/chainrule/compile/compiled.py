@@ -19,9 +19,10 @@ from chainrule.argnums import name_of, needs_function, positions_of
 from chainrule.array import Array
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
-from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed
+from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed, TooMuch
 from chainrule.compile.methods import as_method, taken_apart
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
+from chainrule.compile.segments import Memory
 from chainrule.compile.signatures import OVERFLOW
 from chainrule.compile.steady import Differs, Told, agree, refusal
 from chainrule.compile.version import Version
@@ -45,7 +46,7 @@ SIGNATURES = 128
 class Compiled:
     """What `cr.compile` returns. Call it like the function."""
 
-    def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
+    def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):
         needs_function(f, "compile")
         _require_llvm()
         self.__wrapped__: Any = f
@@ -54,6 +55,7 @@ class Compiled:
         with contextlib.suppress(TypeError, ValueError):  # a function of C may have none
             self.__signature__ = inspect.signature(f)
         self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
+        self._asked, self._memory = memory, Memory.of(memory)
         self._versions: dict[Any, list[Version]] = {}
         self._latest: Any = None
         self._fast: Callable[..., Any] | None = None
@@ -72,7 +74,7 @@ class Compiled:
 
     def __reduce__(self) -> Any:
         """A copy, also in another process, compiles anew or loads from the cache: machine code is not pickled."""
-        return Compiled, (self.__wrapped__, self._donate)
+        return Compiled, (self.__wrapped__, self._donate, self._asked)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         """The method of an object, if it is an attribute of its class."""
@@ -80,7 +82,7 @@ class Compiled:
             return self
         if self._method is None:
             with self._lock:
-                self._method = self._method or CompiledMethod(self.__wrapped__, self._donate)
+                self._method = self._method or CompiledMethod(self.__wrapped__, self._donate, self._asked)
         return self._method if owner is None else types.MethodType(self._method, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -159,27 +161,32 @@ class Compiled:
         """Record f; step by step if its loops cannot be recorded as such."""
         if self._rolls:
             try:
-                return record(self.__wrapped__, signature, names)
-            except CannotRoll:
-                self._unroll()
+                return record(self.__wrapped__, signature, names, memory=self._memory)
+            except CannotRoll as error:
+                self._unroll(error)
         return record(self.__wrapped__, signature, names, rolls=False)
 
     def _prepared(self, version: Version) -> bool:
-        """Compile a version; False if it has loops that cannot be compiled as such."""
+        """Compile a version; False if it has loops that cannot be compiled as such, or takes too much memory."""
         try:
             with self._lock:
                 version.prepare()
-        except CannotRoll:
-            self._unroll()
+        except CannotRoll as error:
+            self._unroll(error)
             return False
         except CannotCompile:  # reported when it runs
             pass
         return True
 
-    def _unroll(self, failed: Version | None = None) -> None:
-        """From now on record step by step; recordings with loops cannot be compared with those."""
+    def _unroll(self, error: CannotRoll, failed: Version | None = None) -> None:
+        """From now on record step by step, or in segments; other recordings cannot be compared with those."""
+        if self._memory is not None and (self._memory.is_tight or not isinstance(error, TooMuch)):
+            raise self._memory.refusal(self.__name__, error) from error
         with self._lock:
-            self._rolls = False
+            if self._memory is not None:
+                self._memory.is_tight = True
+            else:
+                self._rolls = False
             for versions in self._versions.values():
                 versions[:] = [version for version in versions if version.steady and version is not failed]
 
@@ -243,8 +250,8 @@ class Compiled:
             return True, self._uncompiled(error, args, kwargs)
         except Overflowed:
             return True, self.__wrapped__(*args, **kwargs)
-        except CannotRoll:  # its plan is for other values, and with these its loops cannot be compiled as such
-            self._unroll(version)
+        except CannotRoll as error:  # its plan is for other values: with these its loops cannot be compiled as such
+            self._unroll(error, version)
             return False, otherwise
         if not done:
             return False, otherwise
@@ -259,7 +266,11 @@ class Compiled:
     def _version(
         self, signature: Signature, recorded: Recorded, told: list[Told], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Version:
-        return Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature), told)
+        return Version(self.__name__, signature, recorded, self._donated(args, kwargs, signature), told, self._limit)
+
+    @property
+    def _limit(self) -> int | None:
+        return None if self._memory is None else self._memory.limit
 
     def _keep(self, versions: list[Version], tried: int, version: Version) -> None:
         """Add a version, to be compiled when a second recording agrees. Only the latest keeps its recording."""
@@ -340,11 +351,11 @@ class Compiled:
 class CompiledMethod(Compiled):
     """A compiled method, called with its object first."""
 
-    def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = ()):
-        super().__init__(as_method(f), donate)
+    def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):
+        super().__init__(as_method(f), donate, memory)
 
     def __reduce__(self) -> Any:
-        return CompiledMethod, (self.__wrapped__.__wrapped__, self._donate)
+        return CompiledMethod, (self.__wrapped__.__wrapped__, self._donate, self._asked)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)

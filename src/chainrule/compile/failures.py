@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chainrule.errors import is_own_mistake
 
-__all__ = ["LEFT", "CallFailed", "CannotCompile", "CannotRoll", "OtherInputs", "Overflowed", "asking_llvm"]
+__all__ = ["LEFT", "CallFailed", "CannotCompile", "CannotRoll", "OtherInputs", "Overflowed", "TooMuch", "asking_llvm"]
 
 
 class OtherInputs(TypeError):
@@ -28,6 +28,14 @@ class CannotCompile(Exception):
 
 class CannotRoll(Exception):
     """Repeated steps of a recording cannot be one loop: the function is recorded again, step by step."""
+
+
+class TooMuch(CannotRoll):
+    """A program takes more bytes for intermediate results than it may: its loops are recorded in segments."""
+
+    def __init__(self, taken: int):
+        super().__init__(f"it takes {taken} bytes")
+        self.taken = taken
 
 
 LEFT = (OtherInputs, CallFailed, FloatingPointError)

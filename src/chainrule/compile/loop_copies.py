@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+from chainrule.compile import fortran
 from chainrule.compile.failures import CannotRoll
 from chainrule.compile.operations import COMPUTED
 from chainrule.compile.schedule import needed
@@ -20,9 +23,11 @@ class Copied:
     made : the copies of the outputs.
     copy : for each value, its copy.
     outside : the values from outside, each with the input that stands for it.
+    threads : whether there are products that are worth several threads: only of a loop that `may` have them.
     """
 
-    def __init__(self, outputs: Sequence[Value], varying: set[int]):
+    def __init__(self, outputs: Sequence[Value], varying: set[int], may: bool = False):
+        self.threads = False
         self.copy: dict[Value, Value] = {}
         self.outside: list[tuple[Value, Value]] = []
         changes: dict[Value, bool] = {}
@@ -35,13 +40,19 @@ class Copied:
                 if v in used:
                     self._from_outside(v)
                 continue
-            if v.op == "call" or v.dtype not in COMPUTED or not has_loops(v):
+            native = has_loops(v)
+            if not native and may and v.op in ("loop", "matmul") and fortran.is_available():
+                native = self.threads = True
+            if v.op == "call" or v.dtype not in COMPUTED or not native:
                 raise CannotRoll(f"{v.params.get('text', v.op)} is not compiled")
             if id(v) in varying:
                 self.input(v)
                 continue
-            if v.op == "loop_result" or v.op == "loop":
-                raise CannotRoll("a loop in a loop")
+            if v.op == "loop":
+                self._loop(v)
+                continue
+            if v.op == "loop_result":
+                continue
             self._keep(v, Value(v.op, tuple(self.copy[a] for a in v.args), v.params, v.shape, v.dtype, v.weak, v.name))
         self.made = [self.copy[v] for v in outputs]
 
@@ -49,6 +60,16 @@ class Copied:
         copy.order = len(self.copy)
         self.copy[v] = copy
         return copy
+
+    def _loop(self, v: Value) -> None:
+        """Copy a loop with all its results."""
+        lowered = v.params["lowered"]
+        results: dict[Any, Value] = {}
+        whole = self._keep(
+            v, Value("loop", tuple(self.copy[a] for a in v.args), {"lowered": replace(lowered, results=results)})
+        )
+        for kind, x in lowered.results.items():
+            results[kind] = self._keep(x, Value(x.op, (whole,), x.params, x.shape, x.dtype, x.weak, x.name))
 
     def input(self, v: Value) -> Value:
         """The copy of an input."""

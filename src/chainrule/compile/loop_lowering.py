@@ -57,6 +57,7 @@ class LoweredLoop:
     states, entries, outside : the inputs of the body; of the loop's operands first those of the states, then these.
     next_states, along, sums : the outputs of the body.
     results : the loop's results by their kind ("states", "last", "along", "sum") and place in the lists.
+    threads : whether it has products that are worth several threads of BLAS.
     """
 
     length: int
@@ -68,6 +69,7 @@ class LoweredLoop:
     along: list[Value]
     sums: list[Value]
     results: dict[tuple[str, int], Value]
+    threads: bool = False
 
     @property
     def outputs(self) -> list[Value]:
@@ -100,7 +102,7 @@ class _Lowered:
 
     def __init__(self, low: Lowers, node: Node, used: set[int]):
         self.low, self.node, self.used = low, node, used
-        self.loop: Loop = node.params["run"].loop
+        self.loop: Loop = node.params["loop"]
         self.body = self.loop.body
         self.operands = self.body.taken_apart(node.inputs)
 
@@ -117,12 +119,12 @@ class _Lowered:
         inside = iter(self._with_stored(self._inside(chosen)))
         self.next_states = next_states = [next(inside) for _ in states]
         self.along = [next(inside) for _ in along]
-        totals = [Total(self, v) for v in inside]
+        totals = [Total(self, v, whole=loop.role == "segments") for v in inside]
         first_checked = len(self.along)
         self.along += [v for v, _, _ in self.checked]
         added = [total for total in totals if total.rest is not None]
         rests = [total.rest for total in totals if total.rest is not None]
-        outputs = Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying})
+        outputs = Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying}, bool(loop.role))
         self.copy = outputs.copy
         self.made = made = LoweredLoop(
             loop.length,
@@ -134,6 +136,7 @@ class _Lowered:
             [outputs.copy[v] for v in self.along],
             [outputs.copy[v] for v in rests],
             {},
+            outputs.threads,
         )
         entries = [(outputs.copy[v], x) for v, x in self.entries.items() if v in outputs.copy]
         made.entries = [v for v, _ in entries]
@@ -257,6 +260,8 @@ class _Lowered:
 
     def _with_stored(self, outputs: list[Value]) -> list[Value]:
         """The outputs; what the loop of the forward pass has computed already is read where it was kept."""
+        if self.loop.role == "segments":
+            return outputs
         forward = next((found for x in self.entries.values() if (found := _loop_of(x)) is not None), None)
         if forward is None:
             return outputs

@@ -34,15 +34,16 @@ class Total:
 
     Attributes
     ----------
+    whole : whether all is added up step by step: nothing of a step may be kept.
     rest : what is added up step by step; None if that is nothing.
     factors : the factors of the products in all steps, as matrices.
     """
 
-    def __init__(self, of: AlongLoop, v: Value):
+    def __init__(self, of: AlongLoop, v: Value, whole: bool = False):
         self.of, self.shape, self.dtype = of, v.shape, v.dtype
         self.factors: list[list[tuple[Callable[[], Value], int]]] = []
         rest: list[Value] = []
-        stack = [v]
+        stack = [] if whole else [v]
         while stack:
             term = stack.pop()
             if term.op == "add" and all(x.shape == v.shape for x in term.args):

@@ -8,6 +8,7 @@ and everything without a kernel.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,8 +101,9 @@ class Program:
         return "\n\n\n".join([head.rstrip(), *arrays, *map(function_text, self.functions)]) + "\n"
 
     def memory(self) -> int:
-        """The bytes that its buffers take."""
-        return sum(share(self.lifetimes)[1])
+        """The bytes that its buffers take, and what its functions keep for themselves."""
+        own: list[Any] = [a for f in self.functions if not self.native for a in f.takes if a.is_scratch]
+        return sum(share(self.lifetimes)[1]) + sum(math.prod(a.shape) * np.dtype(a.dtype).itemsize for a in own)
 
     def load(self, entries: Mapping[str, Entry]) -> dict[str, Callable[..., Any]]:
         """The compiled program: functions by the names of its entries if it is native, else by its own name."""

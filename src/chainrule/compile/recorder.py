@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, constant, node_of
 from chainrule.compile.rolling import rolled
+from chainrule.compile.segments import Memory
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
@@ -207,11 +208,12 @@ class _Watcher(Rolls):
     ----------
     seen : the guards so far.
     rolls : whether steps that repeat become loops.
+    memory : if given, long loops keep fewer states.
     """
 
-    def __init__(self, rolls: bool) -> None:
+    def __init__(self, rolls: bool, memory: Memory | None) -> None:
         self.seen: dict[tuple[Node, str], Guard] = {}
-        self.rolls = rolls
+        self.rolls, self.memory = rolls, memory
 
     def __call__(self, node: Node, how: str) -> None:
         if how == "integer" and not np.isfinite(node.value):
@@ -220,15 +222,24 @@ class _Watcher(Rolls):
             self.seen[node, how] = Guard(node, how, found(node.value, how))
 
     def rolled(self, inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Any]:
-        return rolled(inputs, outputs, {node for node, _ in self.seen}) if self.rolls else list(outputs)
+        if not self.rolls:
+            return list(outputs)
+        return rolled(inputs, outputs, {node for node, _ in self.seen}, self.memory)
 
 
-def record(f: Callable[..., Any], signature: Signature, names: list[str], rolls: bool = True) -> Recorded:
+def record(
+    f: Callable[..., Any],
+    signature: Signature,
+    names: list[str],
+    rolls: bool = True,
+    memory: Memory | None = None,
+) -> Recorded:
     """Run f on recorded inputs, watching which concrete values it reads, and whether it draws random numbers.
 
-    Steps that repeat become loops, if `rolls`. Raises CannotRoll where that is not possible.
+    Steps that repeat become loops, if `rolls`, which keep fewer states if `memory` is given. Raises CannotRoll where
+    that is not possible.
     """
-    watch = _Watcher(rolls)
+    watch = _Watcher(rolls, memory)
     draws = Draws(f)
     with draws.watched():
         run = run_recorded(f, signature.leaves, signature.rebuild, names, watch)

@@ -7,6 +7,7 @@ the next row of an array; the same thing each time. `rolling.py` makes a loop of
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
@@ -17,14 +18,10 @@ from chainrule.compile.rolled import looped, result_of
 from chainrule.compile.steady import _key
 from chainrule.node import Node
 
-__all__ = ["FEWEST", "Along", "Found", "Inner", "Row", "Same", "loops_of"]
+__all__ = ["FEWEST", "Along", "Found", "Inner", "Row", "Same", "Worth", "loops_of"]
 
 FEWEST = 8
 """Steps of a loop that is rolled."""
-WORTH = 300
-"""A loop is rolled if that leaves so many blocks fewer."""
-LARGE = 100_000
-"""Steps of larger arrays stay as they are: several threads compute them."""
 FARTHEST = 4
 """How many steps back a value may have been computed."""
 CANDIDATES = 6
@@ -35,10 +32,28 @@ NUMBERS = frozenset([float, np.float32, np.float64, np.bool_])
 """Types of numbers that may be part of a body."""
 
 
+class Worth(NamedTuple):
+    """Which loops are rolled.
+
+    Attributes
+    ----------
+    blocks : those that leave so many blocks fewer,
+    steps : or have so many steps,
+    entries : and only with arrays of fewer entries: several threads compute the steps of larger ones as they are.
+    """
+
+    blocks: int = 300
+    steps: float = math.inf
+    entries: float = 100_000
+
+    def of(self, times: int, period: int) -> bool:
+        return times * period >= self.blocks or times >= self.steps
+
+
 # Where blocks repeat -------------------------------------------------------------------------------------------------
 
 
-def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
+def _kinds(nodes: Sequence[Node], watched: Container[Node], worth: Worth) -> np.ndarray:
     """A number for each node: equal for nodes that may be the same step of a body."""
     numbers: dict[Any, int] = {}
     params: dict[int, Any] = {}
@@ -52,7 +67,7 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
             is_alone = alone[block] = not block.pure or _is_for_itself(block)
         if not is_alone and node.version is None and node not in watched:
             kind = type(node.value)
-            form = kind if kind in NUMBERS else _form_in_body(node.value)
+            form = kind if kind in NUMBERS else _form_in_body(node.value, worth.entries)
             if form is not None:
                 key = block, form, len(node.inputs)
                 if block is getitem:
@@ -66,9 +81,9 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node]) -> np.ndarray:
     return kinds
 
 
-def _form_in_body(value: Any) -> Any:
+def _form_in_body(value: Any, entries: float) -> Any:
     """The dtype and shape of a value that may be part of a body; None if it may not."""
-    if isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < LARGE:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < entries:
         return (value.dtype, value.shape) if type(value) is np.ndarray else type(value)
     return None
 
@@ -103,7 +118,7 @@ class _Region(NamedTuple):
     times: int
 
 
-def loops_of(nodes: Sequence[Node], watched: Container[Node]) -> list[Found]:
+def loops_of(nodes: Sequence[Node], watched: Container[Node], worth: Worth = Worth()) -> list[Found]:
     """The loops of a recording, first to last.
 
     Parameters
@@ -111,27 +126,27 @@ def loops_of(nodes: Sequence[Node], watched: Container[Node]) -> list[Found]:
     nodes : the steps of the recording, oldest first.
     watched : nodes whose values decided about the path; they stay steps of their own.
     """
-    if len(nodes) < WORTH:
+    if not worth.of(len(nodes), 1):
         return []
-    kinds, places = _kinds(nodes, watched), _places(nodes)
+    kinds, places = _kinds(nodes, watched, worth), _places(nodes)
     found: list[Found] = []
     parts = [(0, len(kinds))]
     while parts:
         first, last = parts.pop()
-        for region in _candidates(kinds[first:last], places[first:last]):
+        for region in _candidates(kinds[first:last], places[first:last], worth):
             region = region._replace(start=first + region.start)
-            loop = _Finder(nodes, region).found()
+            loop = _Finder(nodes, region, worth).found()
             if loop is not None:
-                loop = _with_inner_loop(nodes, region, loop) or loop
+                loop = _with_inner_loop(nodes, region, loop, worth) or loop
                 found.append(loop)
                 parts += [(first, loop.first), (loop.stop, last)]
                 break
     return sorted(found, key=lambda loop: loop.first)
 
 
-def _candidates(kinds: np.ndarray, places: np.ndarray) -> list[_Region]:
+def _candidates(kinds: np.ndarray, places: np.ndarray, worth: Worth) -> list[_Region]:
     """The parts that repeat, the most promising first."""
-    if len(kinds) < WORTH:
+    if not worth.of(len(kinds), 1):
         return []
     periods = {several * period for each in (kinds, places) for period in _distances(each) for several in (1, 2)}
     found: list[tuple[int, int, _Region]] = []
@@ -140,9 +155,8 @@ def _candidates(kinds: np.ndarray, places: np.ndarray) -> list[_Region]:
         ends = np.flatnonzero(np.diff(same.astype(np.int8)))
         for start, stop in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
             region = _Region(start, period, (stop - start) // period + 1)
-            gain = (region.times - 2) * period
-            if region.times > FEWEST and gain >= WORTH:
-                found.append((-gain, period, region))
+            if region.times > FEWEST and worth.of(region.times - 2, period):
+                found.append(((2 - region.times) * period, period, region))
     return [region for *_, region in sorted(found)[:CANDIDATES]]
 
 
@@ -157,7 +171,7 @@ def _distances(numbers: np.ndarray) -> list[int]:
     return found
 
 
-def _with_inner_loop(nodes: Sequence[Node], region: _Region, loop: Found) -> Found | None:
+def _with_inner_loop(nodes: Sequence[Node], region: _Region, loop: Found, worth: Worth) -> Found | None:
     """The loop of longer steps if entries are read at keys that come again, as in the steps of an inner loop."""
     for k, kind in enumerate(loop.kinds):
         if type(kind) is Along:
@@ -165,7 +179,7 @@ def _with_inner_loop(nodes: Sequence[Node], region: _Region, loop: Found) -> Fou
             steps = next((n for n in range(2, min(INNER, len(keys))) if keys[n:] == keys[:-n]), 0)
             if steps and region.times // steps >= FEWEST:
                 longer = region._replace(period=region.period * steps, times=region.times // steps)
-                return _Finder(nodes, longer).found()
+                return _Finder(nodes, longer, worth).found()
     return None
 
 
@@ -223,8 +237,8 @@ class Row(NamedTuple):
 class _Finder:
     """Looks whether a region is a loop."""
 
-    def __init__(self, nodes: Sequence[Node], region: _Region):
-        self.nodes, self.region = nodes, region
+    def __init__(self, nodes: Sequence[Node], region: _Region, worth: Worth):
+        self.nodes, self.region, self.worth = nodes, region, worth
         end = region.start + region.period * region.times
         self.at = {node: i for i, node in enumerate(nodes[region.start : end], region.start)}
 
@@ -246,7 +260,7 @@ class _Finder:
             if (low, high) == (first, last):
                 break
             first, last = low, high
-        if (last - first) * period < WORTH:
+        if not self.worth.of(last - first, period):
             return None
         return self._classified(start, first, last, columns)
 

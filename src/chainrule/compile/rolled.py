@@ -12,8 +12,7 @@ to that in row t + 1, and in the other direction from row t + 1 to row t.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -44,10 +43,12 @@ class Loop(Compared):
     body : one step.
     length : the number of steps.
     backwards : whether it reads the last entries first.
+    role : what it is of a loop that is recorded in segments: all "segments", of which nothing is kept but where each
+        begins; or a "segment", or the steps that are left over. Empty if it is a loop by itself.
     """
 
-    def __init__(self, body: Body, length: int, backwards: bool = False):
-        self.body, self.length, self.backwards = body, length, backwards
+    def __init__(self, body: Body, length: int, backwards: bool = False, role: str = ""):
+        self.body, self.length, self.backwards, self.role = body, length, backwards, role
 
     @cached_property
     def content(self) -> Any:
@@ -56,7 +57,7 @@ class Loop(Compared):
         outputs = [out for part in self.body.outputs for out in part]
         steps = tuple(step.what for step in told(nodes, outputs))
         roles = tuple(tuple(map(len, part)) for part in (self.body.inputs, self.body.outputs))
-        return steps, tuple(_kind(x) for x in nodes), roles, self.length, self.backwards
+        return steps, tuple(_kind(x) for x in nodes), roles, self.length, self.backwards, self.role
 
     # Results ------------------------------------------------------------------------------------------------
     #
@@ -134,11 +135,16 @@ class Loop(Compared):
 
     # Running ------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def step(self) -> Step:
+        """The body, ready to run."""
+        return Step(self.body)
+
     def run(self, operands: Sequence[Any]) -> np.ndarray:
         """All results, computed by NumPy."""
         given = self.body.taken_apart(operands)
         packed, parts = self.memory()
-        step, first_sum = Step(self.body), self.states + len(self.body.outputs.results)
+        step, first_sum = self.step, self.states + len(self.body.outputs.results)
         state = list(given.state)
         for part, x in zip(parts, state, strict=False):
             part[self.length if self.backwards else 0] = x
@@ -164,22 +170,10 @@ def _kind(x: Any) -> Any:
 # Blocks --------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(eq=False)
-class Run(Compared):
-    """A loop at one place of a recording, and the nodes of its results there."""
-
-    loop: Loop
-    results: dict[int, Node] = field(default_factory=dict)
-
-    @property
-    def content(self) -> Any:
-        return self.loop.content
-
-
-@unlisted_block(notation=lambda *xs, run: call("loop", *xs))
-def looped(xp: Any, *operands: Any, run: Any = None) -> Any:
+@unlisted_block(notation=lambda *xs, loop: call("loop", *xs))
+def looped(xp: Any, *operands: Any, loop: Any = None) -> Any:
     """All results of a loop, one after the other."""
-    return run.loop.run(operands)
+    return loop.run(operands)
 
 
 @unlisted_block(notation=lambda x, loop, number: x)
@@ -201,10 +195,11 @@ class Results:
 
     def __init__(self, node: Node):
         self.node = node
-        self.run: Run = node.params["run"]
+        self.loop: Loop = node.params["loop"]
+        self.known: dict[int, Node] = {}
 
     def __call__(self, number: int) -> Node:
-        loop, known = self.run.loop, self.run.results
+        loop, known = self.loop, self.known
         if number not in known:
             value = _as_form(loop.part(self.node.value, number), loop, number)
             params = {"loop": loop, "number": number}
@@ -213,6 +208,14 @@ class Results:
 
     def array(self, number: int) -> Array:
         return Array(self(number))
+
+    def last(self, i: int) -> Array:
+        """State i after the last step."""
+        return self.array(self.loop.last(i))
+
+    def along(self, i: int) -> Array:
+        """Result i of all steps."""
+        return self.array(self.loop.along(i))
 
 
 MANY_STEPS = 500
@@ -231,25 +234,28 @@ def recorded_loop(loop: Loop, operands: Sequence[Any], packed: np.ndarray | None
         with np.errstate(all="ignore"):
             packed = loop.run([value_of_operand(x) for x in nodes])
     code, lasti = (like.code, like.lasti) if like is not None else (None, 0)
-    return Results(Node(looped, nodes, {"run": Run(loop)}, packed, code, lasti))
+    return Results(Node(looped, nodes, {"loop": loop}, packed, code, lasti))
 
 
-def _leave(node: Node, gradients: Mapping[Node, Any], take: Callable[[Node], Any]) -> Sequence[Any]:
-    """The gradient of a result stays where it is until the loop takes those of all its results."""
+def _leave(node: Node, gradients: dict[Node, Any], take: Callable[[Node], Any]) -> Sequence[Any]:
+    """Put the gradient of a result with those of the loop's other results: the gradients of a loop, by number."""
+    dz = take(node)
+    if dz is not None:
+        (loop,), number = node.inputs, node.params["number"]
+        of = dict(gradients[loop] or {})
+        of[number] = of[number] + dz if number in of else dz
+        gradients[loop] = of
     return ()
 
 
-def _pull(node: Node, gradients: Mapping[Node, Any], take: Callable[[Node], Any]) -> Sequence[Any]:
+def _pull(node: Node, gradients: dict[Node, Any], take: Callable[[Node], Any]) -> Sequence[Any]:
     """The gradients of a loop's operands, by a loop in the other direction."""
-    run: Run = node.params["run"]
-    cotangents = {}
-    for number, result in run.results.items():
-        if gradients.get(result) is not None:
-            cotangents[number] = take(result)
+    loop: Loop = node.params["loop"]
+    cotangents = take(node)
     wanted = [type(x) is Node and x in gradients and is_inexact(value_of_operand(x)) for x in node.inputs]
     if not cotangents or not any(wanted):
         return ()
-    if any(np.shape(dz) != run.loop.shapes[number] for number, dz in cotangents.items()):
+    if any(np.shape(dz) != loop.shapes[number] for number, dz in cotangents.items()):
         raise CannotRoll("several cotangents at once")
     try:
         return _Backward(node, cotangents, wanted).gradients()
@@ -286,8 +292,7 @@ class _Backward:
 
     def __init__(self, node: Node, cotangents: dict[int, Any], wanted: Sequence[bool]):
         self.node, self.of = node, cotangents
-        self.run: Run = node.params["run"]
-        self.loop: Loop = self.run.loop
+        self.loop: Loop = node.params["loop"]
         self.given = self.loop.body.taken_apart(node.inputs)
         self.wanted = self.loop.body.taken_apart(wanted)
         inputs, outputs = self.loop.body.inputs, self.loop.body.outputs
@@ -320,19 +325,19 @@ class _Backward:
         entries = [*before, *map(handle, self.given.entries), *after, *along]
         outside = [*map(handle, self.given.outside), *(of[loop.sum(i)] for i in self.sums)]
         body, entries, outside = _needed_only(body, entries, outside)
-        made = recorded_loop(Loop(body, loop.length, not loop.backwards), [*start, *entries, *outside], None, self.node)
-        back = made.run.loop
+        back = Loop(body, loop.length, not loop.backwards, loop.role)
+        made = recorded_loop(back, [*start, *entries, *outside], None, self.node)
         self._require_decided(made, len(body.outputs.results) - len(self.decided))
         first = self.loop.length if loop.backwards else 0
         states: dict[int, Any] = {}
         for k, i in enumerate(self.states):
             if self.wanted.state[i]:
-                states[i] = made.array(back.last(k))
+                states[i] = made.last(k)
                 if i in of:
                     states[i] = states[i] + of[i][first]
         grads: list[Any] = [states.get(i) for i in range(loop.states)]
         along_found = iter(range(len(body.outputs.results)))
-        grads += [made.array(back.along(next(along_found))) if want else None for want in self.wanted.entries]
+        grads += [made.along(next(along_found)) if want else None for want in self.wanted.entries]
         sums_found = iter(range(len(body.outputs.sums)))
         grads += [made.array(back.sum(next(sums_found))) if want else None for want in self.wanted.outside]
         return grads
@@ -343,7 +348,7 @@ class _Backward:
         Whatever the path is, the same is asked, since recordings that take different paths are compared.
         """
         for k, truth in enumerate(self.decided, first):
-            truths = made.array(made.run.loop.along(k))
+            truths = made.along(k)
             if bool(RECORDING.all(truths)) != truth or bool(RECORDING.any(truths)) != truth:
                 raise CannotRoll("steps of a loop take different paths")
 

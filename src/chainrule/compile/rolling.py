@@ -10,6 +10,7 @@ The first steps of a loop are often different (a sum begins with 0), so they sta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -19,8 +20,9 @@ import numpy as np
 from chainrule.array import Array, node_of
 from chainrule.blocks.joining import concatenate, stack
 from chainrule.compile.failures import CannotRoll
-from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, loops_of
+from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, Worth, loops_of
 from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
+from chainrule.compile.segments import SHORTEST, Known, Memory, Segments, filled
 from chainrule.compile.writes import without_writes
 from chainrule.graph import graph_between
 from chainrule.inputs import alias
@@ -30,20 +32,33 @@ from chainrule.scanning import Body, Inputs, Outputs
 __all__ = ["rolled"]
 
 
-def rolled(inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Node]) -> list[Any]:
+def rolled(
+    inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Node], memory: Memory | None = None
+) -> list[Any]:
     """The outputs (recorded arrays, nodes, or plain values), computed by loops where steps repeat.
 
     Parameters
     ----------
     watched : nodes whose values decided about the path; they stay steps of their own.
+    memory : if given, long loops keep fewer states.
     """
     nodes, plain = _without_values_of_numpys(_recorded(inputs, outputs))
     targets = [node_of(out) if type(out) is Array else out for out in outputs]
     nodes, followed = without_writes(nodes, [plain.get(x, x) for x in targets if type(x) is Node])
     if followed:
         plain = followed | {node: followed.get(x, x) for node, x in plain.items()}
-    loops = loops_of(nodes, {plain.get(node, node) for node in watched})
-    return _Rewriting(nodes, loops, plain).outputs(outputs) if loops else list(outputs)
+    worth = Worth() if memory is None else Worth(steps=SHORTEST, entries=math.inf)
+    loops = loops_of(nodes, {plain.get(node, node) for node in watched}, worth)
+    if not loops:
+        return list(outputs)
+    in_segments = memory is not None and memory.segments(sum(_bytes_of_states(nodes, loop) for loop in loops))
+    return _Rewriting(nodes, loops, plain, in_segments).outputs(outputs)
+
+
+def _bytes_of_states(nodes: Sequence[Node], loop: Found) -> int:
+    """The bytes of the states of all steps."""
+    places = {x.place for operands in loop.takes for x in operands if type(x) is Inner and x.back}
+    return loop.length * sum(np.asarray(nodes[loop.first + place].value).nbytes for place in places)
 
 
 def _recorded(inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Node]:
@@ -96,11 +111,12 @@ class _Rewriting:
     ----------
     new : for nodes that are replaced, the node that takes their place.
     plain : the steps that take the place of those recorded, without the steps that only give other last digits.
+    in_segments : whether long loops keep only some of their states.
     inside : for each node of a loop, the loop, its step and its place in the step.
     """
 
-    def __init__(self, nodes: Sequence[Node], loops: Sequence[Found], plain: Mapping[Node, Node]):
-        self.nodes, self.loops, self.plain = nodes, loops, plain
+    def __init__(self, nodes: Sequence[Node], loops: Sequence[Found], plain: Mapping[Node, Node], in_segments: bool):
+        self.nodes, self.loops, self.plain, self.in_segments = nodes, loops, plain, in_segments
         self.new: dict[Node, Node] = {}
         self.inside: dict[Node, tuple[int, int, int]] = {}
         for number, loop in enumerate(loops):
@@ -138,17 +154,22 @@ class _Rewriting:
         found = self._of(self._plain(node))
         return node.remade(alias, (found,), NO_PARAMS) if node.block is alias and found.block is not alias else found
 
-    def _used_outside(self, outputs: Sequence[Any]) -> list[set[int]]:
-        """For each loop, the places in a step whose results are used elsewhere."""
-        used: list[set[int]] = [set() for _ in self.loops]
+    def _used_outside(self, outputs: Sequence[Any]) -> list[dict[int, bool]]:
+        """For each loop, the places in a step whose results are used elsewhere, and whether only of the last step."""
+        used: list[dict[int, bool]] = [{} for _ in self.loops]
+
+        def add(number: int, step: int, place: int) -> None:
+            is_last = step == self.loops[number].length - 1
+            used[number][place] = is_last and used[number].get(place, True)
+
         for node in self.nodes:
             own = self.inside.get(node, (None,))[0]
             for x in node.inputs:
                 if type(x) is Node and (at := self.inside.get(x)) is not None and at[0] != own:
-                    used[at[0]].add(at[2])
+                    add(*at)
         for node in outputs:
             if type(node) is Node and (at := self.inside.get(node)) is not None:
-                used[at[0]].add(at[2])
+                add(*at)
         return used
 
     def _of(self, x: Any) -> Any:
@@ -211,7 +232,7 @@ class _Rewriting:
         """The loop of which an operand is a result, its step, and its place in the step."""
         return self.inside.get(x) if type(x) is Node else None
 
-    def _loop(self, found: Found, used: set[int]) -> _Made:
+    def _loop(self, found: Found, used: dict[int, bool]) -> _Made:
         """Record a loop in place of its steps."""
         return _Making(self, found, used).made()
 
@@ -225,38 +246,40 @@ class _Made(NamedTuple):
     same : the node that a place is in each step.
     """
 
-    results: Results
+    length: int
+    results: Results | Segments
     carried: dict[int, int]
     kept: dict[int, int]
     same: dict[int, Any]
 
     def rows(self, place: int) -> Array:
         """What a place was in all steps."""
-        loop = self.results.run.loop
         if place in self.same:
             node = self.same[place]
-            return np.broadcast_to(Array(node), (loop.length, *np.shape(node.value)))  # type: ignore
-        if place in self.carried:
-            return self.results.array(self.carried[place])[loop.after]
-        return self.results.array(loop.along(self.kept[place]))
+            return np.broadcast_to(Array(node), (self.length, *np.shape(node.value)))  # type: ignore
+        if place in self.kept:
+            return self.results.along(self.kept[place])
+        assert isinstance(self.results, Results)
+        return self.results.array(self.carried[place])[self.results.loop.after]
 
     def result(self, step: int, place: int) -> Node:
         """What a place was in one step."""
-        loop = self.results.run.loop
         if place in self.same:
             return self.same[place]
-        if place in self.carried and step == loop.length - 1:
-            return self.results(loop.last(self.carried[place]))
-        if place in self.carried:
-            return node_of(self.results.array(self.carried[place])[loop.row_after(step)])
-        return node_of(self.results.array(loop.along(self.kept[place]))[step])
+        if place in self.carried and step == self.length - 1:
+            return node_of(self.results.last(self.carried[place]))
+        if place in self.kept:
+            return node_of(self.rows(place)[step])
+        assert isinstance(self.results, Results)
+        return node_of(self.results.array(self.carried[place])[self.results.loop.row_after(step)])
 
 
 class _Making:
     """Makes a loop of the steps that were found."""
 
-    def __init__(self, to: _Rewriting, found: Found, used: set[int]):
+    def __init__(self, to: _Rewriting, found: Found, used: dict[int, bool]):
         self.to, self.found, self.used = to, found, used
+        self.in_segments = to.in_segments and found.length >= SHORTEST
         self.example = to.nodes[found.first : found.first + found.period]
         self.outside: dict[Any, tuple[Node, Any]] = {}
         self.entries: dict[Any, tuple[Node, Any]] = {}
@@ -284,6 +307,10 @@ class _Making:
                 made.must_be_finite = node.must_be_finite
             else:
                 self.new[k] = self._entry(kind, self.example[k].value)
+        if self.in_segments:  # what only the last step is asked for is not kept of all
+            for place, is_last in self.used.items():
+                if is_last and place not in same:
+                    self._state(place, 1)
         while True:  # a state that is older than one step needs those between
             missing = [(p, b - 1) for p, b in self.states if b > 1 and (p, b - 1) not in self.states]
             if not missing:
@@ -356,7 +383,7 @@ class _Making:
         found, to = self.found, self.to
         states = list(self.states)
         carried = {place: i for i, (place, back) in enumerate(states) if back == 1}
-        kept_places = sorted(k for k in self.used if k not in carried and k not in self.same)
+        kept_places = sorted(k for k in self.used if k not in self.same and self._is_kept(k, k in carried))
         outputs = Outputs(
             [
                 self.states[p, b - 1] if b > 1 else self._from_same(p) if p in self.same else self.new[p]
@@ -371,20 +398,27 @@ class _Making:
         )
         everything = [x for part in inputs for x in part]
         graph = graph_between(everything, [out for part in outputs for out in part])
-        loop = Loop(Body("loop", graph, inputs, outputs), found.length)
+        body = Body("loop", graph, inputs, outputs)
         start = [to._of(self._before(*state)) for state in states]
         operands = [*start, *(x for _, x in self.entries.values()), *(x for _, x in self.outside.values())]
-        packed, parts = loop.memory()
-        for i, (place, back) in enumerate(states):
-            parts[i][0] = start[i].value
-            first = found.first + place - (back - 1) * found.period
-            for t in range(found.length):
-                parts[i][t + 1] = to.nodes[first + t * found.period].value
-        for i, place in enumerate(kept_places):
-            for t in range(found.length):
-                parts[loop.along(i)][t] = to.nodes[found.first + place + t * found.period].value
-        results = recorded_loop(loop, operands, packed, self.example[-1])
-        return _Made(results, carried, {place: i for i, place in enumerate(kept_places)}, self.same)
+
+        def known(kind: str, i: int, t: int) -> Any:
+            place, back = states[i] if kind == "state" else (kept_places[i], 0)
+            return to.nodes[found.first + place + (t - back) * found.period].value
+
+        made = Segments if self.in_segments else _whole
+        results = made(body, found.length, operands, known, self.example[-1])
+        return _Made(found.length, results, carried, {place: i for i, place in enumerate(kept_places)}, self.same)
+
+    def _is_kept(self, place: int, is_carried: bool) -> bool:
+        """Whether a place is a result of all steps; a state of a whole loop is known in all of them."""
+        return not (self.used[place] if self.in_segments else is_carried)
+
+
+def _whole(body: Body, length: int, operands: Sequence[Any], known: Known, like: Node) -> Results:
+    """Record a loop in one piece: see `Segments`."""
+    loop = Loop(body, length)
+    return recorded_loop(loop, operands, filled(loop, known), like)
 
 
 def form_of_row(x: Any, i: int) -> Any:

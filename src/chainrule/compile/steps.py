@@ -25,7 +25,7 @@ from chainrule.compile.loops import (
     call,
 )
 from chainrule.compile.names import identifier
-from chainrule.compile.program_writer import ProgramWriter, dtype_name
+from chainrule.compile.program_writer import ProgramWriter, base_of, dtype_name
 from chainrule.compile.signatures import Argument
 from chainrule.compile.values import Value, size_of
 from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_windows
@@ -41,8 +41,10 @@ def _nothing(to: ProgramWriter, value: Value) -> None:
 
 
 def _slice(to: ProgramWriter, value: Value) -> None:
-    part = to.value(value.args[0])[_index(value.params["key"], len(value.args[0].shape))]
-    if value.shape and not (to.native and _is_in_one_piece(value.params["key"], value.args[0].shape)):
+    x, key = value.args[0], value.params["key"]
+    part = to.value(x)[_index(key, len(x.shape))]
+    may_share = to.native or (base_of(x).op == "loop_result" and not to.escaping & {base_of(x), value})
+    if value.shape and not (may_share and _is_in_one_piece(key, x.shape)):
         to.allocate(value)
         to.store(value, part)
     else:

@@ -142,6 +142,8 @@ def has_loops(value: Value, is_small: bool = False, small: int = SMALL) -> bool:
     """Whether a step outside of kernels can be part of a native program, and be as fast there as NumPy."""
     if value.op == "call":
         return False
+    if value.op == "loop":
+        return not value.params["lowered"].threads
     if value.op != "matmul":
         return True
     if fortran.is_available():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from chainrule.compile.dispatch import FAST, entries_of, fast_path, plain
-from chainrule.compile.failures import LEFT, CannotCompile, Overflowed
+from chainrule.compile.failures import LEFT, CannotCompile, Overflowed, TooMuch
 from chainrule.compile.recorder import Recorded, Signature, copied
 from chainrule.compile.rolled import is_long
 from chainrule.compile.signatures import OVERFLOW, TRUTHS
@@ -30,9 +30,19 @@ class Version:
     steady : whether two recordings agreed: only then it is run.
     is_planned : whether its program was kept by another process, and has not run yet here.
     told : the steps of the recording, to be compared with another.
+    limit : most bytes that it may take for intermediate results, if there is a limit.
     """
 
-    def __init__(self, name: str, signature: Signature, recorded: Recorded, donated: list[int], told: list[Told]):
+    def __init__(
+        self,
+        name: str,
+        signature: Signature,
+        recorded: Recorded,
+        donated: list[int],
+        told: list[Told],
+        limit: int | None = None,
+    ):
+        self.limit = limit
         self.steady = self.is_planned = False
         self.key: str | None = None
         self.told = told
@@ -78,6 +88,7 @@ class Version:
         recorded, key, plan = self.recorded, *self._plan()
         assert recorded is not None
         if plan is not None:
+            self._require_memory(plan.program)
             self.program, self.expected = plan.program, plan.expected
             inputs = [input_of(node, name) for node, name in zip(recorded.inputs, recorded.names, strict=True)]
             self.program.inputs = [inputs[i] for i in plan.used]
@@ -105,10 +116,15 @@ class Version:
         overwritable = all(how in TRUTHS for how, _ in self.expected)
         donated = [inputs[i] for i in self.donated] if overwritable else []
         self.program = write_program(self.name, inputs, outputs, None, donated, guards)
+        self._require_memory(self.program)
         self._load(inputs)
         if key is not None:
             plans.keep(key, self.program, inputs, self.expected)
         self._end()
+
+    def _require_memory(self, program: Any) -> None:
+        if self.limit is not None and (taken := program.memory()) > self.limit:
+            raise TooMuch(taken)
 
     def _end(self) -> None:
         """Drop the recording, which is not needed any more."""
