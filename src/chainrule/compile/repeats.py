@@ -42,12 +42,15 @@ class Worth(NamedTuple):
     entries : and only with arrays of fewer entries: several threads compute the steps of larger ones as they are.
     """
 
-    blocks: int = 300
+    blocks: float = 300
     steps: float = math.inf
     entries: float = 100_000
 
     def of(self, times: int, period: int) -> bool:
         return times * period >= self.blocks or times >= self.steps
+
+
+WORTH = Worth()
 
 
 # Where blocks repeat -------------------------------------------------------------------------------------------------
@@ -118,13 +121,14 @@ class _Region(NamedTuple):
     times: int
 
 
-def loops_of(nodes: Sequence[Node], watched: Container[Node], worth: Worth = Worth()) -> list[Found]:
+def loops_of(nodes: Sequence[Node], watched: Container[Node], worth: Worth) -> list[Found]:
     """The loops of a recording, first to last.
 
     Parameters
     ----------
     nodes : the steps of the recording, oldest first.
     watched : nodes whose values decided about the path; they stay steps of their own.
+    worth : which loops.
     """
     if not worth.of(len(nodes), 1):
         return []

@@ -19,6 +19,7 @@ import numpy as np
 
 from chainrule.array import Array, node_of
 from chainrule.blocks.joining import concatenate, stack
+from chainrule.compile import repeats
 from chainrule.compile.failures import CannotRoll
 from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, Worth, loops_of
 from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
@@ -47,7 +48,7 @@ def rolled(
     nodes, followed = without_writes(nodes, [plain.get(x, x) for x in targets if type(x) is Node])
     if followed:
         plain = followed | {node: followed.get(x, x) for node, x in plain.items()}
-    worth = Worth() if memory is None else Worth(steps=SHORTEST, entries=math.inf)
+    worth = repeats.WORTH if memory is None else Worth(steps=SHORTEST, entries=math.inf)
     loops = loops_of(nodes, {plain.get(node, node) for node in watched}, worth)
     if not loops:
         return list(outputs)
