@@ -28,6 +28,7 @@ __all__ = ["SHORTEST", "Known", "Memory", "Segments", "filled", "lengths_of"]
 SHORTEST = 16
 """A loop of fewer steps has no segments: about as many states would be in memory."""
 
+
 class Memory:
     """How much a compiled function may keep for its backward passes.
 
