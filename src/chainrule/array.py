@@ -368,7 +368,7 @@ def _parts_of_complex_numbers(frame: Any) -> frozenset[str]:
     """What of these a function asks that has a complex number at hand."""
     code = frame.f_code
     at_hand = (*code.co_consts, *frame.f_locals.values(), *map(frame.f_globals.get, code.co_names))
-    return _PARTS & {*code.co_names} if any(is_complex(value_of(x)) for x in at_hand) else frozenset()
+    return _PARTS & {*code.co_names} if any(is_complex(form_of(x)) for x in at_hand) else frozenset()
 
 
 def _asks_for_a_quantity(frame: Any) -> bool:

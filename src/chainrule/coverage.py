@@ -40,8 +40,9 @@ STATES = {
 """The states, and their headings."""
 
 TWINNED = (
-    *("scipy.fft", "scipy.integrate", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
-    *("scipy.signal", "scipy.sparse", "scipy.sparse.linalg", "scipy.spatial", "scipy.spatial.distance"),
+    *("scipy.cluster.hierarchy", "scipy.cluster.vq", "scipy.fft", "scipy.fftpack", "scipy.integrate"),
+    *("scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize", "scipy.signal"),
+    *("scipy.sparse", "scipy.sparse.linalg", "scipy.spatial", "scipy.spatial.distance"),
     *("scipy.spatial.transform", "scipy.stats"),
 )
 """Modules of SciPy's whose functions have twins (see `chainrule.scipy`)."""
@@ -112,6 +113,7 @@ NOT_COVERED: dict[str, dict[str, str]] = {
             "lmbda lqmn lqn obl_cv_seq pbdn_seq pbdv_seq pbvv_seq pro_cv_seq riccati_jn riccati_yn"
         ),
     },
+    "scipy.cluster.hierarchy": {"about the spread of heights": "inconsistent maxRstat maxinconsts"},
     "scipy.linalg": {
         "bases of subspaces: any rotation of one is as good; write `pinv`, or a projection": "null_space orth",
         "their factors are not unique": "cossin hessenberg ordqz qz schur",
@@ -168,11 +170,13 @@ ABOUT_ARRAYS: dict[str, dict[str, str]] = {
         "of integers": "bernoulli euler factorial2 factorialk mathieu_even_coef mathieu_odd_coef stirling2",
         "settings": "geterr seterr",
     },
+    "scipy.cluster.hierarchy": {"settings": "set_link_color_palette"},
     "scipy.fft": {
         "makes arrays": "fftfreq rfftfreq",
         "finds a length or an offset": "fhtoffset next_fast_len prev_fast_len",
         "settings": "get_workers register_backend set_backend set_global_backend set_workers skip_backend",
     },
+    "scipy.fftpack": {"makes arrays": "fftfreq rfftfreq", "finds a length": "next_fast_len"},
     "scipy.linalg": {
         "makes constant matrices": "dft hadamard helmert hilbert invhilbert invpascal pascal",
         "functions of BLAS and LAPACK": "find_best_blas_type get_blas_funcs get_lapack_funcs",

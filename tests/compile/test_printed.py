@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 import chainrule as cr
 
@@ -189,3 +190,11 @@ def test_a_text_in_code_without_a_source_is_looked_at():
     scope = {"np": np}
     exec("def f(x):\n    print(f'{x:.1f}')\n    return x * x", scope)
     assert recordings(scope["f"], [1.5, 1.5, 1.6, 1.7]) > 2
+
+
+def test_numbers_that_are_at_hand_where_others_are_joined_make_no_path():
+    def f(x):
+        y = x * 3
+        return np.asarray(lfilter([1.0, -y], [1.0, 0.5], [x, 1.0, 2.0])).sum() * x.real
+
+    assert recordings(f, [1.5, 1.5, 1.6, 1.7]) == 2

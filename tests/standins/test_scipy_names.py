@@ -6,8 +6,10 @@ import pickle
 import numpy as np
 import pytest
 import scipy
+import scipy.cluster.hierarchy as hierarchy
 import scipy.integrate as si
 import scipy.interpolate
+import scipy.linalg
 import scipy.stats
 from scipy import integrate
 from scipy.integrate import trapezoid
@@ -123,3 +125,21 @@ def test_an_object_of_scipys_is_pickled_unless_that_would_lose_a_gradient():
     assert cr.grad(lambda x: x * pickle.loads(pickle.dumps(plain))(0.3))(1.0) == plain(0.3)
     with pytest.raises(RecordingError, match="cannot be pickled"):
         cr.grad(lambda y: pickle.loads(pickle.dumps(scipy.interpolate.CubicSpline(at, y)))(0.3))(Y)
+
+
+def test_functions_of_scipy_as_defaults_of_functions_with_one_code():
+    a = np.array([[2.0, 1.0], [0.5, 3.0]])
+    trace, det, exponential = [
+        cr.grad(lambda x, f=f: np.sum(f(x)))(a) for f in (np.trace, scipy.linalg.det, scipy.linalg.expm)
+    ]
+    np.testing.assert_array_equal(trace, np.eye(2))
+    np.testing.assert_allclose(det, scipy.linalg.det(a) * np.linalg.inv(a).T)
+    ones = scipy.linalg.expm_frechet(a.T, np.ones((2, 2)), compute_expm=False)
+    np.testing.assert_allclose(exponential, ones)
+
+
+def test_a_function_of_scipy_that_is_called_as_a_type_of_numpy():
+    heights = [3.0, 4.0, 1.0]
+    method = "single"
+    slope = cr.grad(lambda y: np.sum(getattr(hierarchy, method)(y)[:, 2]))(np.array(heights))
+    np.testing.assert_array_equal(slope, [1.0, 0.0, 1.0])

@@ -33,20 +33,20 @@ def _of_one_axis(function):
 
 def _of_axes(function, default=None):
     def transform(x, s=None, axes=default, norm=None, overwrite_x=False, workers=None, *, plan=None):
-        s = _several(s)
-        return function(as_array(x), s, _axes(s, axes), norm)
+        s = as_several(s)
+        return function(as_array(x), s, axes_of(s, axes), norm)
 
     return transform
 
 
-def _several(x):
+def as_several(x):
     """One length or one axis as several."""
     return x if x is None or np.ndim(x) else (int(x),)
 
 
-def _axes(s, axes):
+def axes_of(s, axes):
     """The axes to transform, named: NumPy's transforms warn if they are told lengths only."""
-    axes = _several(axes)
+    axes = as_several(axes)
     return tuple(range(-len(s), 0)) if axes is None and s is not None else axes
 
 
@@ -76,7 +76,7 @@ for name in ("fftshift", "ifftshift"):
 
 # Cosine and sine transforms ------------------------------------------------------------------------------------
 
-_INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
+INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
 """The type of the transform in the other direction."""
 
 
@@ -88,10 +88,10 @@ def orthogonal_transform(xp, x, kind="dct", axis=-1, type=2):
 
 @orthogonal_transform.backward
 def orthogonal_transform_backward(xp, dz, z, x, kind="dct", axis=-1, type=2):
-    return orthogonal_transform(dz, kind=kind, axis=axis, type=_INVERSE[type])
+    return orthogonal_transform(dz, kind=kind, axis=axis, type=INVERSE[type])
 
 
-def _transform(kind, x, type, n, axis, norm, orthogonalize, inverse):
+def cosine_or_sine(kind, x, type, n, axis, norm, orthogonalize, inverse):
     """The transform along one axis: in each direction SciPy scales it as a whole, and its first or last entry."""
     if norm not in (None, *OTHER_NORM):
         raise BlockError(f'norm={norm!r}; it is "backward", "ortho" or "forward"' + at_line())
@@ -100,7 +100,7 @@ def _transform(kind, x, type, n, axis, norm, orthogonalize, inverse):
     axis = axis_from_right(axis, x.ndim)
     x = x if n is None else sized(x, operator.index(n), axis)
     n = x.shape[axis]
-    type, norm = (_INVERSE[type], OTHER_NORM[norm]) if inverse else (type, norm)
+    type, norm = (INVERSE[type], OTHER_NORM[norm]) if inverse else (type, norm)
     length = 2 * (n + ({"dct": -1, "dst": 1}[kind] if type == 1 else 0))
     scale = {"backward": 1, "ortho": 0, "forward": -1}[norm]
     ends = np.ones(n)
@@ -115,17 +115,25 @@ def _transform(kind, x, type, n, axis, norm, orthogonalize, inverse):
     return z * ends if type in (1, 2) else z
 
 
+def along_axes(one, x, s, axes):
+    """A transform along several axes, one after the other; s are their lengths, or None."""
+    x, s = as_array(x), as_several(s)
+    for n, axis in zip(*shape_and_axes(x, s, axes_of(s, axes)), strict=True):
+        x = one(x, n, axis)
+    return x
+
+
 def _cosines(kind, inverse):
     def transform(x, type=2, n=None, axis=-1, norm=None, overwrite_x=False, workers=None, orthogonalize=None):
-        return _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
+        return cosine_or_sine(kind, x, type, n, axis, norm, orthogonalize, inverse)
 
-    def along_axes(x, type=2, s=None, axes=None, norm=None, overwrite_x=False, workers=None, orthogonalize=None):
-        x, s = as_array(x), _several(s)
-        for n, axis in zip(*shape_and_axes(x, s, _axes(s, axes)), strict=True):
-            x = _transform(kind, x, type, n, axis, norm, orthogonalize, inverse)
-        return x
+    def transform_of_axes(x, type=2, s=None, axes=None, norm=None, overwrite_x=False, workers=None, orthogonalize=None):
+        def one(x, n, axis):
+            return cosine_or_sine(kind, x, type, n, axis, norm, orthogonalize, inverse)
 
-    return transform, along_axes
+        return along_axes(one, x, s, axes)
+
+    return transform, transform_of_axes
 
 
 for kind in ("dct", "dst"):

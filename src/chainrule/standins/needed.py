@@ -68,7 +68,7 @@ def needs_of(roots: list[Any]) -> _Needs:
     """What functions need while they are recorded."""
     f = roots[0]
     held: list[Any] = []
-    if type(f) is types.FunctionType and f.__closure__ is None and len(roots) == 1:  # the common case
+    if type(f) is types.FunctionType and not f.__closure__ and not f.__defaults__ and len(roots) == 1:  # most are
         held.append(f.__code__)
         key: Any = id(f.__code__)
     else:
@@ -116,7 +116,7 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
         named = [cell for cell in cells if _may_stand(cell.cell_contents)]  # the variable itself will be replaced
         held += named
         found = (_fingerprint(cell.cell_contents, held, depth + 1) for cell in cells)
-        return id(code), *found, *map(id, named)
+        return id(code), *found, *map(id, named), *_defaults(x, held)
     if type(x) is types.MethodType:
         held.append(type(x.__self__))
         return _fingerprint(x.__func__, held, depth + 1), id(type(x.__self__))
@@ -130,6 +130,13 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
         parts = [x.func] if isinstance(x, functools.partial) else [*(own_attribute(x, "__dict__") or {}).values()][:20]
     parts = [p for p in parts if _may_have_code(p)] if depth < 6 else []
     return id(type(x)), *(_fingerprint(p, held, depth + 1) for p in parts if len(held) < 100)
+
+
+def _defaults(function: types.FunctionType, held: list[Any]) -> Iterator[int]:
+    """The defaults of a function that may have stand-ins: `lambda x, f=f: f(x)` in a loop has one code, and many f."""
+    if function.__defaults__ and any(map(_may_stand, function.__defaults__)):
+        held.append(function)  # its defaults will be replaced
+        yield id(function)
 
 
 def _may_have_code(x: Any) -> bool:
@@ -226,7 +233,7 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
         if value in NUMBER_MODULES:
             return number_module_standin(value, kept)
         if of_scipy(value):
-            return scipy_standin(value, kept)
+            return scipy_standin(value, kept - {*NUMBER_TYPES})  # hierarchy.single is no np.single
         if value is sys.modules.get("chainrule"):
             return chainrule_standin(value, kept) if writes or used & {*JOINS} else None
         if value not in MODULES or not (writes or used & ({*JOINS, *LOOP_NAMES, *NUMBER_TYPES} - kept)):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array, form_of
 from chainrule.errors import RecordingError
 from chainrule.jacobians import jacobian
 from chainrule.node import at_line
@@ -110,7 +110,7 @@ def curve_fit(
     slopes = jacobian(lambda z: residuals(z, *operands))(made)
     covariance = np.linalg.inv(slopes.T @ slopes)
     if not absolute_sigma:
-        covariance = covariance * (2 * cost(made, *operands) / (np.size(value_of(ydata)) - p.size))
+        covariance = covariance * (2 * cost(made, *operands) / (np.size(form_of(ydata)) - p.size))
     return (with_value(made, result[0]), with_value(covariance, result[1]), *result[2:])
 
 
