@@ -31,7 +31,7 @@ def quotient(xp, dz, z):
     if type(z) is not Array or not bool(RECORDING.any(zero)):
         return dz / xp.where(z == 0, 1.0, z)
     both = step(_are_zero, zero, dz)
-    away = xp.where(zero, 0.0, dz / xp.where(zero, 1.0, z))
+    away = xp.where(zero, 0.0 * dz, dz / xp.where(zero, 1.0, z))  # 0, or NaN where dz is
     if bool(RECORDING.any(both)):
         _refuse_another_root(dz, z)
     slope = _derivative(dz, z) if bool(RECORDING.any(both)) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -86,7 +87,8 @@ def _recorded(
         node.name = node.name or label
     wanted = [_zeros_if_none(both.gradients[node], node) for node in recording.inputs]
     inputs = [*recording.inputs, *integers.values(), both.seed]
-    graph = simplify_graph(_plain_products(graph_between(inputs, [both.loss, *wanted, *both.branches])))
+    graph = _plain_products(graph_between(inputs, [both.loss, *wanted, *both.branches]), keep_later=True)
+    graph = _plain_products(simplify_graph(graph))
     pairs = [
         (node.name, np.asarray(node.value), np.asarray(value_of(both.gradients[node])))
         for node in recording.path.between
@@ -210,18 +212,27 @@ def _trees_of(recording: Recording, labels: list[str]) -> dict[str, Any]:
     return dict(zip(labels, recording.arguments(recording.inputs), strict=True))
 
 
-def _plain_products(graph: Graph) -> Graph:
+def _plain_products(graph: Graph, keep_later: bool = False) -> Graph:
     """The graph with plain products in place of those that check at run time whether a local derivative is infinite.
 
-    The check stays where one is infinite at the recorded values: it matters there.
+    The check stays where one is infinite at the recorded values: it matters there. With `keep_later` it also stays in
+    what depends on such a product: `simplify_graph` multiplies these in the order of the chain rule, and it matters
+    whether an infinity or a zero comes first.
     """
     new: dict[Node, Node] = {}
+    later: set[Any] = set()
     for node in graph.nodes:
         inputs = tuple(new.get(x, x) if type(x) is Node else x for x in node.inputs)
         block = node.block
-        if block is product_or_zero and np.all(np.isfinite(value_of_operand(inputs[1]))):
-            block = multiply
-        elif inputs == node.inputs:
+        is_later = keep_later and any(x in later for x in node.inputs if type(x) is Node)
+        if block is product_or_zero:
+            if not np.all(np.isfinite(value_of_operand(inputs[1]))):
+                is_later = True
+            elif not is_later:
+                block = multiply
+        if is_later:
+            later.add(node)
+        if block is node.block and all(map(operator.is_, inputs, node.inputs)):
             continue
         new[node] = Node(block, inputs, node.params, node.value, node.code, node.lasti, node.name)
     outputs = [new.get(out, out) if type(out) is Node else out for out in graph.outputs]

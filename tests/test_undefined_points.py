@@ -1,0 +1,55 @@
+"""Where a function has no slope (x/‖x‖ at 0) or meets infinities, eager, compiled and written code give the same."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+INF, ZEROS, WEIGHTS = np.inf, np.zeros(3), np.array([1.0, 2.0, 3.0])
+ROWS = np.array([[0.0, 0.0], [1.0, 2.0]])
+CASES = {
+    "x/‖x‖": (lambda x: np.sum(x / np.linalg.norm(x) * WEIGHTS), ZEROS),
+    "rows of x/‖x‖": (lambda x: np.sum(x / np.linalg.norm(x, axis=1, keepdims=True)), ROWS),
+    "x/std": (lambda x: np.sum((x - np.mean(x)) / np.std(x) * WEIGHTS), ZEROS),
+    "x/√(x·x)": (lambda x: np.sum(x / np.sqrt(x @ x) * WEIGHTS), ZEROS),
+    "cosine": (lambda x: x @ WEIGHTS / (np.linalg.norm(x) * np.linalg.norm(WEIGHTS)), ZEROS),
+    "‖x‖": (np.linalg.norm, ZEROS),
+    "√Σx²": (lambda x: np.sqrt(np.sum(x * x)), ZEROS),
+    "√Σx² of rows": (lambda x: np.sum(np.sqrt(np.sum(x**2, axis=1))), ROWS),
+    "√x² − 1": (lambda x: np.sum(np.sqrt(x * x) - 1.0), ZEROS),
+    "x √x": (lambda x: np.sum(x * np.sqrt(x)), ZEROS),
+    "a Gaussian": (lambda r: np.exp(-np.sum((r - 1.0) ** 2)), np.array([INF, 1.0, 2.0])),
+    "Gaussians": (lambda r: np.sum(np.exp(-((r - 1.5) ** 2))), np.array([INF, 1.0, -INF, 1e200])),
+    "x exp(−x)": (lambda r: np.sum(r * np.exp(-r)), np.array([INF, 1.0, 800.0])),
+    "x² exp(−x²)": (lambda r: np.sum(r**2 * np.exp(-(r**2))), np.array([INF, 1e200, 2.0])),
+    "sin x / x": (lambda r: np.sum(np.sin(r) / r), np.array([0.0, 1.0, INF])),
+    "logsumexp": (lambda r: np.log(np.sum(np.exp(r))), np.array([-INF, 1.0, 2.0])),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), CASES.values(), ids=CASES)
+def test_compiled_and_written_code_have_the_gradient_of_eager_code(f, x):
+    def loss(x):
+        return f(x)
+
+    both = cr.value_and_grad(loss)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's own
+        wanted = both(x)
+        at_once, later = cr.compile(both), cr.compile(both)
+        for _ in range(2):
+            later(x + 0.125)
+            at_once(x)
+        exec(cr.explain(loss)(x).code(), functions := {})
+        for found in (at_once(x), later(x), functions["loss_and_gradient"](x)):
+            for a, b in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-300)
+
+
+def test_the_second_derivative_of_a_norm_by_a_cotangent_that_is_nan_is_nan():
+    f = lambda x: np.sum(x / np.linalg.norm(x) * WEIGHTS)  # noqa: E731
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        assert np.isnan(cr.hessian(f)(ZEROS)).all()
