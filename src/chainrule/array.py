@@ -288,7 +288,8 @@ class Array(Methods, metaclass=ArrayClass):
             name = frame.f_code.co_name.strip("_")
             raise RecordingError(
                 f"{name} of an array of dtype object that holds recorded numbers would lose their gradient; join them "
-                f"first: np.{name}(np.stack([*x]))" + at_line()
+                f"first: np.{name}(np.stack([*x])). For a plain array with a recorded initial= or mean=, write the "
+                f"function, np.{name}(x, …), not the method" + at_line()
             )
         self._refuse("float(x) (math.exp(x) calls it: write np.exp(x)), or writing x into a plain array,")
         return float(read(self._node))

@@ -1,7 +1,12 @@
-"""Reductions that ignore NaN: an entry that is NaN gets the gradient 0."""
+"""Reductions that ignore NaN: an entry that is NaN gets the gradient 0.
+
+The answers for plain reductions are called themselves: maybe only `initial` or `mean` is recorded, at which NumPy's
+protocol does not look.
+"""
 
 import numpy as np
 
+from chainrule.answers import ANSWERS
 from chainrule.array import form_of
 from chainrule.block import answers
 from chainrule.errors import BlockError
@@ -15,6 +20,8 @@ def _filled(a, neutral):
 
 def _without_nan(function, plain, neutral):
     """The reduction with NaN replaced by its neutral element."""
+
+    plain = ANSWERS[plain]
 
     @answers(function)
     def numpy_nan_reduction(a, *args, **kwargs):
@@ -30,6 +37,8 @@ _without_nan(np.nancumprod, np.cumprod, 1.0)
 def _over_the_rest(function, plain):
     """The reduction over the entries that are not NaN."""
 
+    plain = ANSWERS[plain]
+
     @answers(function)
     def numpy_nan_reduction(a, *args, where=True, **kwargs):
         return plain(a, *args, where=~np.isnan(a) & where, **kwargs)
@@ -40,6 +49,8 @@ _over_the_rest(np.nanmean, np.mean)
 
 def _spread_of_the_rest(function, plain):
     """A variance or standard deviation of the entries that are not NaN; NaN where there are no more than `ddof`."""
+
+    plain = ANSWERS[plain]
 
     @answers(function)
     def numpy_nan_spread(
@@ -59,6 +70,8 @@ _spread_of_the_rest(np.nanstd, np.std)
 
 
 def _nan_extreme(function, plain, neutral):
+    plain = ANSWERS[plain]
+
     @answers(function)
     def numpy_nan_extreme(a, axis=None, out=None, keepdims=False, initial=None, where=True):
         if initial is None and where is not True:

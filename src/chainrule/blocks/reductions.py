@@ -259,7 +259,7 @@ def _numpy_reduction(function, made):
             others["ddof"] = others.pop("correction")
         if np.ndim(form_of(others.get("ddof", 0))):
             raise BlockError(f"numpy.{made.name} with an array as ddof; give one number" + at_line())
-        if where is not True or "mean" in others:
+        if where is not True or "mean" in others or isinstance(others.get("ddof"), Array):
             z = _reduced_where(made, a, axis, keepdims, initial, where, **others)
         elif others:
             z = made(a, axis=axis, keepdims=keepdims, **others)
@@ -304,6 +304,8 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
         return made(np.where(where, a, neutral), axis=axis, keepdims=keepdims, **others)
     n = np.sum(where, axis=axis, keepdims=True)
     given = others.pop("mean", None)
+    if not isinstance(given, int | float | complex | None):
+        given = as_array(given)
     center = sum(np.where(where, a, 0.0), axis=axis, keepdims=True) / n if given is None else given
     if made is mean:
         z = center
@@ -315,9 +317,14 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
     if others:
         raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
-    dtype = np.result_type(a.dtype if a.dtype.kind in "fc" else np.float64, *[] if given is None else [given.dtype])
+    dtype = np.result_type(a.dtype if a.dtype.kind in "fc" else np.float64, *_kinds(given))
     z = np.astype(z, np.empty(0, dtype).real.dtype if made in (var, std) else dtype)
     return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
+
+
+def _kinds(x):
+    """What a given mean adds to the dtype of a variance; a Python number has none of its own."""
+    return [] if x is None else [getattr(x, "dtype", x)]
 
 
 for _function, _block in {

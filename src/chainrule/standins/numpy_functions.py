@@ -168,7 +168,9 @@ UNSEEN = frozenset(
     "nanstd".split()
 )
 """Functions with arguments at which NumPy's protocol does not look, as `initial`: the answer is called for them."""
-UNSEEN_WORDS = frozenset(["full_like", "pad", "interp", "piecewise", "unwrap", "initial", "ddof"])
+UNSEEN_WORDS = frozenset(
+    ["full_like", "pad", "interp", "piecewise", "unwrap", "initial", "ddof", "correction", "nanstd", "nanvar"]
+)
 """What stands in code that calls one of them with such an argument: the function's own name, or the argument's."""
 
 
