@@ -16,6 +16,7 @@ from benchmarks import (
     elementwise,
     hessian,
     loops,
+    memory,
     networks,
     perceptron,
     programs,
@@ -36,6 +37,7 @@ WORKLOADS = {
     "startup": startup,
     "programs": programs,
     "loops": loops,
+    "memory": memory,
     "busy": busy,
 }
 
