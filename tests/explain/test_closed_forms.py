@@ -280,3 +280,9 @@ def test_what_is_no_multiple_of_a_named_sum_keeps_its_terms():
         return (r + 3 * b) @ (A @ x)
 
     assert gradient_of_x(loss) == "2·Aᵀ (A x + b)"
+
+
+def test_a_stack_of_inverses_of_products_is_no_inverse_of_one_matrix():
+    explanation = cr.explain(lambda x, y: np.sum(np.linalg.inv(x * y)))(np.eye(3) + 1, np.eye(3)[None] + 1)
+    assert [unicode(c.name) for c in explanation.closed_forms] == ["∂L/∂x", "∂L/∂y"]
+    assert all("(x ⊙ y)⁻¹" in unicode(c.formula) for c in explanation.closed_forms)

@@ -281,6 +281,11 @@ def _hypot_of_jax(x: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.sqrt(x * x + y * y)
 
 
+def _betaln_of_jax(x: jax.Array, y: jax.Array) -> jax.Array:
+    """JAX's own is made of max and min too."""
+    return jax.scipy.special.gammaln(x) + jax.scipy.special.gammaln(y) - jax.scipy.special.gammaln(x + y)
+
+
 JAX = types.SimpleNamespace(
     **{name: getattr(jnp, name) for name in dir(jnp) if not name.startswith("__")}
     | {"asarray": np.asarray, "median": _median_of_jax, "hypot": _hypot_of_jax}
@@ -306,7 +311,7 @@ JAX_BLOCKS = types.SimpleNamespace(
 )
 JAX_SPECIAL = types.SimpleNamespace(
     **{n: getattr(jax.scipy.special, n) for n in dir(jax.scipy.special) if not n.startswith("_")}
-    | {"psi": jax.scipy.special.digamma, "log_expit": jax.nn.log_sigmoid}
+    | {"psi": jax.scipy.special.digamma, "log_expit": jax.nn.log_sigmoid, "betaln": _betaln_of_jax}
 )
 
 # What all share -------------------------------------------------------------------------------------------------

@@ -136,8 +136,8 @@ def inverse_cancels(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term
     count = uses(term)
     for (inverse, (i, j)), e in [f for f in term.factors.items() if f[0][0].block is inv and f[0][0].axes == 2]:
         inner = inverse.args[0]
-        if e != 1 or len(inner.terms) != 1 or i is j:
-            continue
+        if e != 1 or i is j or [[*t.factors.values()] for t in inner.terms] != [[1]]:
+            continue  # not the inverse of one matrix
         ((base, _),) = inner.terms[0].factors
         for (other, idx), k in term.factors.items():
             if other is not base or k != 1 or idx[0] is idx[1]:
