@@ -8,6 +8,7 @@ from chainrule.cli import main
 from chainrule.errors import ExpressionError
 from chainrule.expression import parse
 from chainrule.expression.suggestions import corrected
+from chainrule.expression.values import parse_value
 
 MEANT = {
     "2x": "2*x",
@@ -36,6 +37,8 @@ MEANT = {
     "x => x*x": "x*x",
     "dot(x; y)": "dot(x, y)",
     "x!": "gamma(x + 1)",
+    "2,5x": "2.5*x",
+    "sin 2,5": "sin(2.5)",
 }
 
 
@@ -54,6 +57,43 @@ def test_a_power_is_told_with_all_that_was_typed(text, instead):
     with pytest.raises(ExpressionError) as told:
         parse(text)
     assert str(told.value) == f"^ is not a power in Python; write **: {instead}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "L = (x - 2,5)**2",
+        "y = 2,5*x",
+        "y = x**2 + 2,5",
+        "2,5",
+        "-2,5 * x",
+        "maximum(x, 2,5)",
+        "a = 3; y = a*x + 2,5",
+        "exp(x - 2,5) > 2,5",
+    ],
+)
+def test_a_decimal_comma_is_recognised(text):
+    with pytest.raises(ExpressionError, match=r"2,5 is two values; write 2\.5"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x[0,1]", "reshape(x, (2,3))", "array([2,5])", "x1, x2", "x, 2*y", "sum(x, axis=(0,1))", "x*2, 5*y", "max(x,2,5)"],
+)
+def test_what_may_have_commas_is_read(text):
+    parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [("[1 2; 3 4]", "[[1, 2], [3, 4]]"), ("1 2 3", "[1, 2, 3]"), ("[1.5 -2e3]", "[1.5, -2e3]"), ("1;2", "[[1], [2]]")],
+)
+def test_a_matrix_as_in_other_languages_is_recognised(text, instead):
+    with pytest.raises(ExpressionError) as told:
+        parse_value(text)
+    assert str(told.value).endswith(f"; write {instead}")
+    parse_value(instead)
 
 
 @pytest.mark.parametrize("text", ["2e5", "1j*x", "x + y", "where(x > 0, x, 0)", "a = x; a", "x[0]"])

@@ -34,6 +34,23 @@ def digits():
     return known["loss"], (known["W_STEP"], known["B_STEP"], known["X_STEP"], known["LABEL_STEP"])
 
 
+def mean_squared_error():
+    """Mean squared error
+
+    A line through five points, as in the first lesson. The errors, divided by their number, go back to w by Xᵀ, and to b
+    by a sum.
+    """
+    X = np.array([[1.0, 0.5], [2.0, -1.0], [3.0, 0.0], [4.0, 1.5], [5.0, 1.0]])
+    y = np.array([2.0, 2.5, 4.0, 6.5, 7.0])
+
+    def mean_squared_error(w, b):
+        p = X @ w + b
+        L = np.mean((p - y) ** 2)
+        return L
+
+    return mean_squared_error, (np.array([1.0, 0.5]), 0.5)
+
+
 def logistic_regression():
     """Logistic regression
 

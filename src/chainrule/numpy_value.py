@@ -59,7 +59,8 @@ def answered(
         value = run(*plain_args, **plain_kwargs)
     except Exception as error:
         read_by_error(args, kwargs)
-        raise explained(error, _name(what), plain_args) from error
+        again = None if plain_kwargs else lambda others: run(*others)
+        raise explained(error, _name(what), plain_args, again) from error
     if _has_no_entries(args):
         return _constants(value)
     if WATCHER.get() is not None:

@@ -14,6 +14,7 @@ from chainrule.answers import block_in_numpy, in_another_library
 from chainrule.array import WATCHER, Array, constant, read_by_error
 from chainrule.caught import is_caught
 from chainrule.errors import BlockError, ChainruleError, NoAnswer, RecordingError, Unreachable, asking_others
+from chainrule.fitting import advice, in_words
 from chainrule.layout import copied_as_it_lies, is_contiguous
 from chainrule.libraries import (
     NUMPY,
@@ -137,7 +138,8 @@ def _after_error(
     read_by_error(*operands)
     if isinstance(error, ChainruleError):
         raise error
-    raise explained(error, f"block {block.name}", values) from error
+    again = None if run is None else lambda others: run(*others)
+    raise explained(error, f"block {block.name}", values, again) from error
 
 
 def _may_have_raised(result: Array, operands: tuple[Any, ...]) -> None:
@@ -313,13 +315,19 @@ def read_only(x: Any) -> Any:
     return x
 
 
-def explained(error: Exception, what: str, values: Sequence[Any]) -> Exception:
-    """The error of a forward rule or of a function of NumPy, with its name, the shapes and the user's line."""
+def explained(
+    error: Exception, what: str, values: Sequence[Any], again: Callable[[list[Any]], Any] | None = None
+) -> Exception:
+    """The error of a forward rule or of a function of NumPy, with its name, the shapes and the user's line.
+
+    `again` computes the same with other operands, to see which would fit.
+    """
     shapes = " and ".join(str(np.shape(v)) if type(v) in NUMPY else repr(v) for v in values)
     where = f"in {what}, inputs of shape {shapes}{at_line()}"
     if type(error) is ValueError:
         instead = "; write into a copy of it (x.copy())" if "read-only" in str(error) else ""
-        return BlockError(f"{error}{instead}\n  {where}")
+        fits = "" if again is None else advice(again, values)
+        return BlockError(f"{in_words(str(error), values)}{instead}{fits}\n  {where}")
     error.add_note(where)  # keeps the class of error that user code may catch (LinAlgError, IndexError, …)
     return error
 

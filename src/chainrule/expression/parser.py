@@ -19,6 +19,7 @@ from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Functi
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
 from chainrule.expression.suggestions import (
     IN_A_FILE,
+    comma_hint,
     corrected,
     function_hint,
     missing_hint,
@@ -142,6 +143,8 @@ def tree_of(text: str) -> ast.Module:
         )
     if any(isinstance(node, ast.BitXor) for node in ast.walk(tree)):
         raise ExpressionError(f"^ is not a power in Python; write **: {shortened(text.replace('^', '**'), 200)}")
+    if hint := comma_hint(tree, text):
+        raise ExpressionError(hint)
     return tree
 
 

@@ -10,9 +10,11 @@ import re
 import warnings
 from collections.abc import Iterable
 
+import numpy as np
+
 from chainrule.expression.language import LIBRARIES, functions_of
 
-__all__ = ["IN_A_FILE", "corrected", "function_hint", "missing_hint", "names_of_functions", "unfinished"]
+__all__ = ["IN_A_FILE", "comma_hint", "corrected", "function_hint", "missing_hint", "names_of_functions", "unfinished"]
 
 IN_A_FILE = "put it in a function of a file, where all of Python and NumPy works: chainrule explain file.py:name"
 ALIASES = {
@@ -85,9 +87,46 @@ def _factors(name: str, given: Iterable[str]) -> str | None:
     return next((f"{a}*{b}" for a in given for b in given if a + b == name), None)
 
 
+DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d+),(\d+)(?![\w.]|,\d)")
+
+
+def comma_hint(tree: ast.AST, text: str) -> str:
+    """What is said of a decimal comma: of 2,5 where one number is expected; "" if there is none.
+
+    >>> comma_hint(ast.parse("y = 2,5*x"), "y = 2,5*x")
+    '2,5 is two values; write 2.5'
+    """
+    for node in ast.walk(tree):
+        for one in _where_one_is_expected(node):
+            found = DECIMAL_COMMA.search(ast.get_source_segment(text, one) or "")
+            if found:
+                return f"{found[0]} is two values; write {found[1]}.{found[2]}"
+    return ""
+
+
+def _where_one_is_expected(node: ast.AST) -> list[ast.expr]:
+    """The tuples that stand where one value does, and calls with an argument too many."""
+    places: list[ast.expr | None] = []
+    if isinstance(node, ast.Assign | ast.Expr | ast.AugAssign):
+        places = [node.value]
+    elif isinstance(node, ast.BinOp):
+        places = [node.left, node.right]
+    elif isinstance(node, ast.UnaryOp):
+        places = [node.operand]
+    elif isinstance(node, ast.Compare):
+        places = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = node.func.id
+        functions = [functions_of(library)[name].call for library in LIBRARIES if name in functions_of(library)]
+        if functions and isinstance(functions[0], np.ufunc) and len(node.args) > functions[0].nin:
+            return [node]
+    return [place for place in places if isinstance(place, ast.Tuple)]
+
+
 NAME = r"[^\W\d]\w*"
 KEYWORDS = "|".join(keyword.kwlist)
 REWRITES: tuple[tuple[str, str], ...] = (
+    (r"^([^()\[\],]*)(?<![\w.])(\d+),(\d+)(?=[^,\d.]*$)", r"\1\2.\3"),
     (rf"^\s*{NAME}\s*(?:=>|->|↦)", r""),
     (rf"[∑Σ]\s*({NAME})", r"sum(\1)"),
     (r"[∑Σ]\s*\(", r"sum("),

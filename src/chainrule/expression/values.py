@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+import re
 import stat
 import warnings
 from tokenize import TokenError
@@ -62,10 +63,21 @@ def _literal(text: str) -> Any:
     try:
         value = float(text)  # inf, nan
     except ValueError:
-        raise ExpressionError(f"{shortened(text)!r} is not a number, a list of numbers, or @file.npy") from None
+        told = f"{shortened(text)!r} is not a number, a list of numbers, or @file.npy"
+        raise ExpressionError(told + _value_hint(text)) from None
     if np.isinf(value) and text.strip("+- ").isdigit():
         raise ExpressionError(f"{shortened(text)} is larger than any float")
     return value
+
+
+def _value_hint(text: str) -> str:
+    """What was probably meant: rows of a matrix behind semicolons, numbers with spaces between them."""
+    inside = text.strip().strip("[]")
+    rows = [re.split(r"[\s,]+", row.strip()) for row in inside.split(";")]
+    if not all(re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", x) for row in rows for x in row):
+        return ""
+    lists = ["[" + ", ".join(row) + "]" for row in rows]
+    return f"; write {lists[0] if len(lists) == 1 else '[' + ', '.join(lists) + ']'}"
 
 
 def _array_from(path: str) -> np.ndarray:
