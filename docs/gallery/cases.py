@@ -37,8 +37,7 @@ def digits():
 def mean_squared_error():
     """Mean squared error
 
-    A line through five points, as in the first lesson. The errors, divided by their number, go back to w by Xᵀ, and to b
-    by a sum.
+    A plane through five points. The errors, times 2/5, go back to w by Xᵀ, and to b by a sum.
     """
     X = np.array([[1.0, 0.5], [2.0, -1.0], [3.0, 0.0], [4.0, 1.5], [5.0, 1.0]])
     y = np.array([2.0, 2.5, 4.0, 6.5, 7.0])
@@ -280,6 +279,7 @@ def transformer():
 
 CASES = (
     neuron,
+    mean_squared_error,
     two_layers,
     batch_norm,
     digits,
