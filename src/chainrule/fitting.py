@@ -16,30 +16,30 @@ LARGEST = 1_000_000
 """Operands of more entries, and products that would be larger, are not tried."""
 
 _CORE = re.compile(
-    r"(\w+): Input operand (\d) has a mismatch in its core dimension (\d), with gufunc signature (\S+)->\S+ "
+    r"\w+: Input operand (\d) has a mismatch in its core dimension (\d), with gufunc signature (\S+)->\S+ "
     r"\(size (\d+) is different from (\d+)\)"
 )
 _WHICH = ("first", "second", "third")
 
 
 def in_words(message: str, values: Sequence[Any]) -> str:
-    """NumPy's message on operands that do not fit, without its terms: core dimensions and signatures.
+    """What NumPy's message on operands that do not fit means, if it speaks of core dimensions; "" for any other.
 
     >>> told = ("matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
     ...         "(n?,k),(k,m?)->(n?,m?) (size 2 is different from 3)")
     >>> in_words(told, [np.ones((4, 3)), np.ones((2, 3))])
-    'matmul: the second operand has 2 entries along its axis 0, and must have 3'
+    '\\n  the second operand has 2 entries along its axis 0, and must have 3'
     """
     found = _CORE.match(message)
     if found is None:
-        return message
-    name, operand, core, signature, has, needs = found.groups()
+        return ""
+    operand, core, signature, has, needs = found.groups()
     if int(operand) >= min(len(values), len(_WHICH)):
-        return message
+        return ""
     cores = re.findall(r"\(([^)]*)\)", signature)[int(operand)].split(",")
     axis = max(np.ndim(values[int(operand)]) - len(cores) + int(core), 0)
     which = _WHICH[int(operand)]
-    return f"{name}: the {which} operand has {has} entries along its axis {axis}, and must have {needs}"
+    return f"\n  the {which} operand has {has} entries along its axis {axis}, and must have {needs}"
 
 
 def advice(again: Callable[[list[Any]], Any], values: Sequence[Any]) -> str:

@@ -327,7 +327,7 @@ def explained(
     if type(error) is ValueError:
         instead = "; write into a copy of it (x.copy())" if "read-only" in str(error) else ""
         fits = "" if again is None else advice(again, values)
-        return BlockError(f"{in_words(str(error), values)}{instead}{fits}\n  {where}")
+        return BlockError(f"{error}{instead}{in_words(str(error), values)}{fits}\n  {where}")
     error.add_note(where)  # keeps the class of error that user code may catch (LinAlgError, IndexError, …)
     return error
 
