@@ -578,3 +578,23 @@ def test_work_grows_with_the_size_of_the_graph_and_nothing_recurses(step):
 
     small, large = min(seconds(200) for _ in range(3)), seconds(4000)
     assert large < 20 * small * 6  # quadratic work would be 20 times that of 20 small ones
+
+
+# Digits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "shapes"),
+    [
+        (lambda c, r, s: (c * r) * s, [(4, 1), (3,), (3,)]),
+        (lambda c, r, s: c * r + c * s, [(4, 1), (3,), (3,)]),
+        (lambda x, y, z: (x @ y) @ z, [(9, 2), (2, 9), (9, 2)]),
+        (lambda x, y, z: (x * y) @ z, [(9, 1), (9,), (9, 2)]),
+        (lambda x, y, z: np.sum((x * y) * z, axis=1), [(9, 1), (9,), (9,)]),
+    ],
+)
+def test_two_of_single_precision_do_not_meet_before_one_of_double_precision(f, shapes):
+    x, y, z = (RNG.uniform(1.0, 2.0, size=shape) for shape in shapes)
+    arrays = x, y.astype("f4"), z.astype("f4")
+    (found,) = simplify_graph(record_graph(f, *arrays)).run(np, arrays)
+    np.testing.assert_allclose(found, f(*arrays), rtol=1e-14)

@@ -23,6 +23,7 @@ RNG = np.random.default_rng(0)
 V, W3, M, N23 = RNG.normal(size=3), RNG.normal(size=3), RNG.normal(size=(3, 3)), RNG.normal(size=(2, 3))
 EYE = with_absent_zeros(np.eye(3))
 ONE_HOT = with_absent_zeros(np.eye(3)[[2, 0, 0, 1]])
+COLUMN, FULL = RNG.normal(size=(4, 1)), RNG.normal(size=(4, 3))
 SEED = with_absent_zeros(np.eye(4).reshape(2, 2, 2, 2))
 X0 = np.array([0.0, 1.0, 2.0])
 INF = np.array([np.inf, 1.0, 2.0])
@@ -129,6 +130,25 @@ FIRES: dict[str, list[tuple[Any, ...]]] = {
         (lambda v, x: x @ (EYE * v), V[:1], M),
     ],
     "rank_one_times_vector": [(lambda u, v: np.outer(u, v) @ W3, V, W3)],
+    "matrix_times_seed": [(lambda x: x @ SEED, N23[:, :2]), (lambda x: x @ SEED, V[:2])],
+    "in_the_cheapest_order": [
+        (lambda c, r, s: (c * r) * s, COLUMN, V, W3),
+        (lambda c, r, s: (c * r) * (s * c), COLUMN, V, W3),
+    ],
+    "of_sum": [(lambda c, r, s: c * r - s * c, COLUMN, V, W3), (lambda c, r, s: c * r + c * s, COLUMN, V, W3)],
+    "of_negative": [(lambda c, r: -(c * r), COLUMN, V)],
+    "of_total": [
+        (lambda c, r: np.sum(c * r, axis=1), COLUMN, V),
+        (lambda c, r: np.sum(c * r, axis=0, keepdims=True), COLUMN, V),
+    ],
+    "of_matrix_product": [
+        (lambda c, r, x: (c * r) @ x, COLUMN, V, M),
+        (lambda c, r, x: (c * r) @ x, COLUMN, V, W3),
+        (lambda c, r, x: x @ (c * r), COLUMN, V, FULL.T),
+        (lambda c, r, x: x @ (c * r), COLUMN, V, FULL[:, 0]),
+    ],
+    "of_outer_product": [(lambda c, r, x: block("outer", c * r, x), COLUMN, V, W3)],
+    "of_transpose": [(lambda c, r: np.transpose(c * r), COLUMN, V)],
     "sums_of_one_dtype": [(lambda x: x * np.array([1, 2, 3]), V)],
 }
 """For each rule functions where it fires, and their arguments."""
@@ -228,6 +248,36 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
         (lambda v, x: x @ (EYE * v), M, M),
     ],
     "rank_one_times_vector": [(lambda u, v, x: np.outer(u, v) @ x, V, W3, M)],
+    "matrix_times_seed": [
+        (lambda x: x @ np.eye(4).reshape(2, 2, 2, 2), M[:2, :2]),
+        (lambda x: x @ with_absent_zeros(np.eye(4)[::-1].reshape(2, 2, 2, 2)), M[:2, :2]),
+        (lambda x: x @ with_absent_zeros((2 * np.eye(4)).reshape(2, 2, 2, 2)), M[:2, :2]),
+    ],
+    "in_the_cheapest_order": [
+        (lambda x, y: (x * y) * np.exp(x), V, W3),
+        (lambda c, r, x: (c * r) * x, COLUMN, V, FULL),
+        (lambda c, r, s: (c * r) * s, COLUMN, V.astype("f4"), W3.astype("f4")),  # r s has fewer digits
+    ],
+    "of_sum": [
+        (lambda c, r, s: c * r + np.exp(c) * s, COLUMN, V, W3),
+        (lambda x, y, z: x * y + x * z, V, W3, np.exp(V)),
+        (lambda c, x, y: c * x + c * y, COLUMN, FULL, np.exp(FULL)),
+    ],
+    "of_negative": [(lambda x, y: -(x * y), V, W3), (lambda c, x: -(c * x), COLUMN, FULL)],
+    "of_total": [
+        (lambda x, y: np.sum(x * y, axis=0), V, W3),
+        (lambda c, r, x: np.sum(c * r * x, axis=1), COLUMN, V, FULL),
+        (lambda c, r: np.sum(c * r * r[0], axis=(0, 1)), COLUMN, V),
+    ],
+    "of_matrix_product": [
+        (lambda x, y: (x * y) @ M, M, np.exp(M)),
+        (lambda c, r, x: (c * r * x) @ M, COLUMN, V, FULL),
+    ],
+    "of_outer_product": [(lambda x, y: block("outer", x * y, y), V, W3)],
+    "of_transpose": [
+        (lambda x, y: np.transpose(x * y), M, np.exp(M)),
+        (lambda c, x: np.transpose(c * x), COLUMN, FULL),
+    ],
     "sums_of_one_dtype": [(lambda x: x * W3, V), (lambda x: x.astype(np.int32) * np.array([1, 2, 3]) * x, V)],
 }
 """For each rule functions where it is asked and must not fire."""

@@ -26,6 +26,7 @@ from chainrule.algebra.terms import (
     has_same_size,
     inverse,
     is_array,
+    negated,
     shape_of,
 )
 from chainrule.block import Block
@@ -135,7 +136,7 @@ class Sums:
         notes = Notes.of(a, b, gain=a.gain or b.gain)
         terms = dict(a.terms)
         for product, c in b.terms.items():
-            self.add(terms, product, c if sign == 1 else -c, notes)
+            self.add(terms, product, c if sign == 1 else negated(c), notes)
         return notes.form(terms, notes.gain)
 
     def times(self, a: Form, b: Form) -> Form:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.absent import made_of
 from chainrule.blocks.indexing.entries import Slot
 from chainrule.node import Node
 
@@ -26,6 +27,7 @@ __all__ = [
     "is_array",
     "is_negative",
     "is_unit",
+    "negated",
     "scaled",
     "shape_of",
 ]
@@ -171,7 +173,11 @@ def scaled(x: Any, y: Any) -> Any:
         z = x * y
     if np.count_nonzero(abs(z) > 1e-30) != np.count_nonzero(np.broadcast_to(x, z.shape) * np.sign(y)):
         raise UnreadableError
-    return z
+    return made_of(z, x, y)
+
+
+def negated(c: Any) -> Any:
+    return made_of(-c, c) if is_array(c) else -c
 
 
 def inverse(c: Any) -> Any:

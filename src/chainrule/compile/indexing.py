@@ -30,7 +30,16 @@ __all__ = ["Indexing"]
 
 INTERLEAVED = 4
 LONG_LOOP = 256
-"""A loop of at least so many entries that contains a long function computes INTERLEAVED vectors at once."""
+"""A loop of at least so many entries that contains a long function computes INTERLEAVED vectors at once.
+
+Such a function is a long chain of dependent operations; interleaving hides their latency.
+"""
+
+VECTORS = 8
+"""An innermost loop of at least so many entries is computed in vectors.
+
+LLVM would write it out first, and then compute in vectors along the next loop, whose entries lie apart in memory.
+"""
 
 
 class Indexing(Arithmetic):
@@ -38,10 +47,10 @@ class Indexing(Arithmetic):
 
     Attributes
     ----------
-    chains : the number of long functions inlined so far.
+    chains, loops : the number of long functions inlined so far, and of loops.
     """
 
-    chains = 0
+    chains = loops = 0
 
     def loop(self, start: Any, stop: Any, step: Any, body: Callable[[TypedNumber], None]) -> None:
         builder, long = self.builder, _is_long(start, stop)
@@ -55,12 +64,16 @@ class Indexing(Arithmetic):
         builder.cbranch(builder.icmp_signed("<", builder.load(place), stop), inside, after)
         builder.position_at_end(inside)
         i = builder.load(place)
-        before = self.chains
+        before, inner = self.chains, self.loops
         body(TypedNumber("index", i, span))
         builder.store(builder.add(i, step, flags=("nsw",)), place)
         back = builder.branch(condition)
-        if long and self.chains > before:
-            back.set_metadata("llvm.loop", _interleaved(self.module))
+        if self.chains > before:
+            if long:
+                back.set_metadata("llvm.loop", _told(self.module, "llvm.loop.interleave.count", INTERLEAVED))
+        elif self.loops == inner and _length(start, stop) >= VECTORS:
+            back.set_metadata("llvm.loop", _told(self.module, "llvm.loop.unroll.disable"))
+        self.loops += 1
         builder.position_at_end(after)
 
     def place(self, array: TypedArray, parts: Sequence[Any]) -> Any:
@@ -202,12 +215,15 @@ def _is_long(start: Any, stop: Any) -> bool:
     return isinstance(start, TypedNumber) or isinstance(stop, TypedNumber) or stop - start >= LONG_LOOP
 
 
-def _interleaved(module: ir.Module) -> Any:
-    """Metadata that makes LLVM compute several vectors at once.
+def _length(start: Any, stop: Any) -> int:
+    """The length of a loop between constants; 0 if it is not known."""
+    known = isinstance(start, ir.Constant) and isinstance(stop, ir.Constant)
+    return int(stop.constant) - int(start.constant) if known else 0
 
-    An elementary function is a long chain of dependent operations; interleaving hides their latency.
-    """
-    how = module.add_metadata(["llvm.loop.interleave.count", ir.IntType(32)(INTERLEAVED)])
+
+def _told(module: ir.Module, what: str, *number: int) -> Any:
+    """Metadata that tells LLVM what to do with a loop."""
+    how = module.add_metadata([what, *map(ir.IntType(32), number)])
     loop = module.add_metadata([how, ir.IntType(32)(len(module.metadata))])
     loop.operands = (loop, how)  # a loop's metadata refers to itself
     return loop

@@ -14,6 +14,8 @@ import numpy as np
 from chainrule.array import WATCHER
 from chainrule.block import Block
 from chainrule.compile.assigned import name_assigned
+from chainrule.compile.diagonals import diagonal, diagonals
+from chainrule.compile.finite_slopes import with_finite_slopes
 from chainrule.compile.gathered import Gathered, gathered, sum_of_entries
 from chainrule.compile.indexing_rules import INDEXING_RULES
 from chainrule.compile.linear_rules import LINEAR_RULES
@@ -58,12 +60,14 @@ class Lowering(Lowers):
 
     def nodes(self, graph: Graph) -> None:
         """The values of all nodes of a graph."""
-        sums, used = gathered(graph), results_used(graph)
+        sums, used, diagonal_of = gathered(graph), results_used(graph), diagonals(graph)
         for node in graph.nodes:
             if node in used:
                 self.of[node] = lower_loop(self, node, used[node])
             elif node.block is result_of:
                 self.of[node] = lower_result(self, node)
+            elif node in diagonal_of:
+                self.of[node] = diagonal(self, node, diagonal_of[node], self.value(diagonal_of[node].q))
             else:
                 self.of[node] = self.gathered(node, sums[node]) if node in sums else self.lower(node)
 
@@ -161,9 +165,13 @@ def lower(
         values.append(made)
     recorded = graph_between(inputs, [out for out in outputs if type(out) is Node])
     name_assigned(recorded.nodes)
-    graph = simplify_graph(recorded)
+    graph = simplify_graph(with_finite_slopes(recorded))
     lowering.nodes(graph)
     made_of = [lowering.value(out) for out in graph.outputs]
     guard_overflow(lowering, recorded, graph, made_of)
     results = iter(made_of)
-    return values, [next(results) if type(out) is Node else None for out in outputs], list(lowering.guards)
+    wanted = [next(results) if type(out) is Node else None for out in outputs]
+    for finite in results:
+        if finite.op != "constant":
+            lowering.guard(finite, "truth", True)
+    return values, wanted, list(lowering.guards)

@@ -98,6 +98,10 @@ def _place(value: Value, x: Shape) -> bool:
     return _repeats(x, _part(value, value.shape))
 
 
+def _diagonal(value: Value, x: Shape) -> bool:
+    return _repeats(x, value.shape) and all(value.shape[a] == value.shape[b] for a, b in value.params["pairs"])
+
+
 def _set(value: Value, x: Shape, y: Shape) -> bool:
     return _repeats(x, value.shape) and _repeats(y, _part(value, value.shape))
 
@@ -151,6 +155,7 @@ FITS: dict[str, Callable[..., bool]] = {
     "matmul": _matmul,
     "slice": _slice,
     "place": _place,
+    "diagonal": _diagonal,
     "set": _set,
     "increase": _increase,
     "concatenate": _concatenate,

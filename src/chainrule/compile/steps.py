@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.compile.blas import WORTH_THREADS
 from chainrule.compile.failures import CallFailed
 from chainrule.compile.linear_steps import LINEAR_STEPS
-from chainrule.compile.loop_nests import of_pieces, over_pieces
+from chainrule.compile.loop_nests import nested, of_pieces, over_pieces
 from chainrule.compile.loop_writer import write_loop
 from chainrule.compile.loops import (
     ALL,
@@ -22,6 +22,7 @@ from chainrule.compile.loops import (
     Several,
     Slice,
     Statement,
+    Store,
     call,
 )
 from chainrule.compile.names import identifier
@@ -55,6 +56,26 @@ def _place(to: ProgramWriter, value: Value) -> None:
     to.allocate(value)
     to.store(value, Constant(0))
     to.store(value, to.filling(value.args[0]), _index(value.params["key"], len(value.shape)))
+
+
+def _diagonal(to: ProgramWriter, value: Value) -> None:
+    """Write q where the indices of each pair of axes are equal; all else is 0."""
+    (q,), pairs = value.args, dict(value.params["pairs"])
+    if not to.native and value in to.escaping:
+        to.put(value, call("np.zeros", value.shape, Name(dtype_name(value))))
+    else:
+        to.allocate(value)
+        to.store(value, Constant(0))
+    second = {b: a for a, b in pairs.items()}
+    index = [Name(f"i{second.get(a, a)}") for a in range(len(value.shape))]
+    own = [i if n != 1 else Constant(0) for i, n in zip(index[len(index) - len(q.shape) :], q.shape, strict=True)]
+    put = Store(ArrayEntry(Name("z"), tuple(index)), ArrayEntry(Name("q"), tuple(own)) if own else Name("q"))
+    loops = [(f"i{a}", 0, n) for a, n in enumerate(value.shape) if a not in second]
+    takes = Argument(q.dtype.name, q.shape), Argument(value.dtype.name, value.shape, True)
+    name = to.name_of.free(f"{to.title}_{to.name_of(value)}_diagonal")
+    body = tuple(nested(loops, [put]))
+    function = to.defined(LoopFunction(name, ("q", "z"), body, "kernel", () if to.native else takes)).name
+    to.body.append(Do(call(function, to.value(q), to.named(value))))
 
 
 def _set(to: ProgramWriter, value: Value) -> None:
@@ -136,6 +157,7 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "reshape": _nothing,
     "slice": _slice,
     "place": _place,
+    "diagonal": _diagonal,
     "set": _set,
     "increase": _increase,
     "concatenate": _concatenate,

@@ -102,6 +102,8 @@ def cost(value: Value) -> int:
         return size_of(value) * product_lengths(value)[1]
     if value.op == "loop":  # native by itself
         return 0
+    if value.op == "diagonal":
+        return size_of(value.args[0])
     if value.op in ("slice", "pick"):  # they read no more entries than they return
         return size_of(value)
     if value.op in ("set", "increase"):  # they write these entries only, unless x must be copied

@@ -75,6 +75,8 @@ class Forms(Sums):
         form = self.of(node)
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
             return None
+        if any(type(atom) is Node and not _has_dtype(atom.value, node.value.dtype) for atom in form.atoms):
+            return None  # two float32 that meet before a float64 would have seven digits
         if not form.terms or not covers(form.terms, form.lost) or not self._are_masked(form):
             return None
         if not form.stable and least_cost(form) >= form.cost:
@@ -287,6 +289,11 @@ class Forms(Sums):
 
 
 # Helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _has_dtype(value: Any, dtype: np.dtype) -> bool:
+    """Whether a value has a dtype; a Python number takes that of what it meets."""
+    return type(value) in (bool, int, float) or value.dtype == dtype
 
 
 def _is_real_float(value: Any) -> bool:

@@ -58,10 +58,14 @@ def associate(graph: Graph) -> Graph:
 
 
 def _is_product(x: Any) -> bool:
-    """Whether it is a product of matrices and vectors of floats: of integers it wraps, of truths it is no sum."""
-    return is_result_of(x, matmul) and all(
-        np.ndim(value_of_operand(i)) in (1, 2) and is_inexact(value_of_operand(i)) for i in x.inputs
-    )
+    """Whether it is a product of matrices and vectors of floats, all of its own dtype.
+
+    Of integers it wraps, of truths it is no sum, and two of single precision lose digits before they meet a float64.
+    """
+    if not is_result_of(x, matmul) or not is_inexact(x.value):
+        return False
+    operands = [np.asarray(value_of_operand(i)) for i in x.inputs]
+    return all(a.ndim in (1, 2) and a.dtype == x.value.dtype for a in operands)
 
 
 def _is_transpose(x: Any) -> bool:

@@ -15,10 +15,10 @@ from chainrule.blocks.copies import cast_to_integer
 from chainrule.inputs import alias
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.matching import IdentityRule
-from chainrule.simplify.rules import broadcasting, elementwise, masks, matrices, shapes
+from chainrule.simplify.rules import broadcasting, elementwise, masks, matrices, outside, shapes
 from chainrule.simplify.rules.rule import Rewrite
 
-STRUCTURAL = [*shapes.RULES, *elementwise.RULES, *masks.RULES, *broadcasting.RULES, *matrices.RULES]
+STRUCTURAL = [*shapes.RULES, *elementwise.RULES, *masks.RULES, *broadcasting.RULES, *matrices.RULES, *outside.RULES]
 """The rules in Python."""
 
 

@@ -11,7 +11,7 @@ from chainrule import absent
 from chainrule.blocks.elementwise import multiply
 from chainrule.blocks.indexing import getitem
 from chainrule.blocks.linalg import matmul, outer
-from chainrule.blocks.shaping import reshape
+from chainrule.blocks.shaping import reshape, transpose
 from chainrule.libraries import is_inexact
 from chainrule.node import value_of_operand
 from chainrule.simplify.builder import Builder
@@ -58,6 +58,20 @@ def seeds_of_matrices(build: Builder, x: Any, y: Any) -> Any:
     delta = absent.with_absent_zeros(np.eye(math.prod(rows), dtype=x.dtype))
     delta = delta.reshape(rows + (1,) + rows + (1,) * len(m))
     return build.call(multiply, delta, build.call(reshape, y, shape=shape(y)[:1] + ones + m))
+
+
+@rule(matmul)
+def matrix_times_seed(build: Builder, x: Any, y: Any) -> Any:
+    """Σ_k x_nk δ_ik δ_jl = x_ni δ_jl: the seeds of a Jacobian by a matrix leave their first axis to x."""
+    if len(shape(y)) != 4 or not build.is_seed(y) or len(shape(x)) not in (1, 2):
+        return None
+    rows, columns = shape(y)[2:]
+    delta = absent.with_absent_zeros(np.eye(columns, dtype=y.dtype))
+    if len(shape(x)) == 1:
+        return build.call(multiply, build.call(reshape, x, shape=(rows, 1, 1)), delta)
+    turned = build.call(transpose, x, axes=(-1, -2))
+    made = build.call(reshape, turned, shape=(rows, 1, shape(x)[0], 1))
+    return build.call(multiply, made, delta.reshape(columns, 1, columns))
 
 
 @rule(matmul)
