@@ -296,3 +296,23 @@ def test_without_a_library_programs_call_numpy(name, monkeypatch, tmp_path):
     compiled = cr.compile(f)
     assert_same(run(compiled, a, b), f(a, b), 1e-9)
     assert "la." not in compiled.source().replace("linear as la", "")
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: scipy.linalg.cho_solve(scipy.linalg.cho_factor(x), np.ones(2)),
+        lambda x: scipy.linalg.solve_triangular(x, np.ones(2)) * np.linalg.eigh(x)[0],
+        lambda x: (
+            np.linalg.eigh(x)[0]
+            + scipy.linalg.solve_triangular(x, np.full(2, 3.0))
+            + scipy.linalg.solve_triangular(x.T, np.full(2, 4.0), lower=True)
+        ),
+    ],
+)
+def test_what_is_asked_of_constants_alone_is_asked_in_programs_that_call_numpy_too(f):
+    """Kernels that take nothing, one or several alike."""
+    compiled = cr.compile(f)
+    for k in range(4):
+        x = np.array([[2.0, 0.3], [0.3, 1.0]]) + 0.1 * k
+        np.testing.assert_allclose(compiled(x), f(x), rtol=1e-13)

@@ -150,7 +150,7 @@ def _taking(function: LoopFunction, names: Mapping[Any, str], columns: Sequence[
     body = _changed(function.body, named)
     end = len(function.parameters) - sum(argument.is_scratch for argument in function.takes)
     parameters = (*function.parameters[:end], *names.values(), *function.parameters[end:])
-    if not function.takes:
+    if not function.may_be_called_by_python:
         return replace(function, parameters=parameters, body=body)
     numbers = [Argument(np.asarray(column[0].value).dtype.name, ()) for column in names]
     return replace(

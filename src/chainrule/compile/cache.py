@@ -98,7 +98,7 @@ def load_program(
     digest = hashlib.sha256(content.encode()).hexdigest()[:32]
     folder = _opened(digest)
     file = str(folder / f"{name}.py") if folder is not None else f"<{name}>"
-    names = [*(f.name for f in functions if f.role == "kernel" and f.takes), *entries]
+    names = [*(f.name for f in functions if f.role == "kernel" and f.may_be_called_by_python), *entries]
     kept = _read(folder / f"{name}.code", digest) if folder is not None else None
     if kept is not None:
         with contextlib.suppress(CannotCompile):  # made again, then

@@ -339,7 +339,7 @@ class LoopFunction:
     name, parameters, body : as of a Python function.
     role : "kernel": called by programs; "program": the main function of a program that is compiled as a whole;
         "python": one that Python runs.
-    takes : the types of its parameters; empty for a kernel that only compiled code calls.
+    takes : the types of its parameters; empty for a kernel that has some, and that only compiled code calls.
     """
 
     name: str
@@ -347,6 +347,11 @@ class LoopFunction:
     body: tuple[Statement, ...]
     role: str = "kernel"
     takes: tuple[Argument, ...] = ()
+
+    @property
+    def may_be_called_by_python(self) -> bool:
+        """Whether a kernel says what it takes; one of constants alone takes nothing."""
+        return bool(self.takes) or not self.parameters
 
     @functools.cached_property
     def assigned(self) -> dict[str, set[Any]]:

@@ -62,7 +62,7 @@ def _compiled(
         if function.role == "program":
             for way, entry in entries.items():
                 write_entry(translator, function.name, way, entry, table)
-        elif function.role == "kernel" and function.takes:
+        elif function.role == "kernel" and function.may_be_called_by_python:
             write_kernel_entry(translator, function.name, function.takes, table)
     with asking_llvm():
         return _optimised(llvm, code)
