@@ -209,3 +209,12 @@ def test_gradient_descent_with_the_gradient_itself_goes_downhill():
 
     z = np.array([0.3 + 0.1j, 1.0])
     assert loss(z - 0.01 * cr.grad(loss)(z)) < loss(z)
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+def test_a_complex_array_without_axes_stays_an_array_as_a_real_one():
+    z = np.array(1 + 2j)
+    assert type(cr.variable(z).astype(float).value) is np.ndarray
+    compiled = cr.compile(lambda z: np.astype(z, float))
+    assert [type(compiled(z)) for _ in range(3)] == [np.ndarray] * 3
+    assert type(cr.variable(z[()]).astype(float).value) is np.float64

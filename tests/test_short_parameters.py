@@ -39,6 +39,7 @@ def test_a_short_float_does_not_round_what_a_block_computes(block, params, key):
             np.testing.assert_allclose(slope, other, rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 @pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
 @pytest.mark.parametrize("key", ["ddof", "correction"])
 def test_the_degrees_of_freedom_may_be_a_short_float_but_no_array(name, key):
@@ -47,5 +48,7 @@ def test_the_degrees_of_freedom_may_be_a_short_float_but_no_array(name, key):
         deviations = (X - X.mean()) / (4 - float(ddof))
         expected = 2 * deviations if "var" in name else deviations / np.sqrt(np.sum((X - X.mean()) * deviations))
         np.testing.assert_allclose(cr.grad(lambda x: f(x, **{key: ddof}))(X), expected, rtol=1e-13)  # noqa: B023
-    with pytest.raises(BlockError, match="an array as ddof; give one number"):
+    with pytest.raises(BlockError, match="an array as ddof; give one real number"):
         cr.grad(lambda x: np.sum(f(x, **{key: np.array([0.5])})))(X)
+    with pytest.raises(BlockError, match="a complex number as ddof"):
+        cr.grad(lambda x: np.real(f(x, **{key: np.complex64(0.5 + 1j)})))(X)

@@ -267,3 +267,11 @@ def test_at_the_ends_of_its_support_a_distribution_does_not_move_with_its_parame
 
 def test_owens_t_at_zero_and_infinity():
     assert cr.grad(lambda a: scipy_special.owens_t(0.0, a))(np.inf) == 0.0
+
+
+@pytest.mark.parametrize("name", ["elliprd", "elliprf", "elliprg"])
+def test_carlsons_integrals_have_no_derivative_on_the_cut_of_complex_numbers(name):
+    f = lambda z: np.real(getattr(scipy_special, name)(0.0, 2.394, z))  # noqa: E731
+    assert np.isnan(cr.grad(f)(-0.614 + 0j))
+    z, h = -0.614 + 0.5j, 1e-6
+    np.testing.assert_allclose(cr.grad(f)(z).real, (f(z + h) - f(z - h)) / (2 * h), rtol=1e-7)

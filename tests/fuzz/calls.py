@@ -39,6 +39,7 @@ LEFT_OUT = {
     "intersect1d",
     "can_cast",
     "nextafter",
+    "trim_zeros",
 }
 LEFT_OUT |= {name for name in dir(scipy.special) if name.startswith(("mathieu", "modfresnel"))}
 LEFT_OUT |= {"jvp", "yvp", "kvp", "ivp", "h1vp", "h2vp"}  # SciPy makes a plain array of their order
@@ -46,7 +47,7 @@ LEFT_OUT |= {"hyp1f1", "polydiv", "tklmbda"}  # never ends at infinity; its rema
 """What writes files, returns whatever stood in memory, crashes or is wrong in plain SciPy, or is about dtypes.
 
 And `nextafter`, a step here and in JAX, though differences see a slope; `polydiv`, whose remainder may be rounding;
-`intersect1d`, which jumps where two numbers become equal."""
+`intersect1d` and `trim_zeros`, whose results jump where two numbers become equal, or one is 0."""
 
 NOT_GIVEN = ("out", "like", "order", "device", "overwrite_input", "tol", "mean", "einsum_call")
 """Parameters that say what becomes of memory, how wrong a result may be, or that NumPy keeps for itself."""
@@ -243,7 +244,7 @@ class Refused(Exception):
     """chainrule says that it does not do this: allowed, and counted."""
 
 
-HANG = {"lstsq", "hyp1f1", "yn"}
+HANG = {"lstsq", "pinv", "hyp1f1", "yn"}
 """What may not end, in plain NumPy and SciPy too, where an entry is infinite."""
 
 

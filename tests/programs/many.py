@@ -36,8 +36,13 @@ def failure_of(program: Program, everything: bool) -> BaseException | None:
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether a program uses a reshape beside its base, where only NumPy's order in memory tells if it is a view."""
-    return isinstance(error, RecordingError) and "may share the memory" in str(error)
+    """Whether a program is refused with what to write instead.
+
+    A reshape is used beside its base, where only NumPy's order in memory tells if it is a view; or an array of dtype
+    object beside real or imaginary parts.
+    """
+    told = ("may share the memory", "join the numbers with np.stack")
+    return isinstance(error, RecordingError) and any(words in str(error) for words in told)
 
 
 def report(seed: int, index: int) -> str | None:

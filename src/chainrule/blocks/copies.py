@@ -84,7 +84,8 @@ def numpy_astype(x, dtype, /, order="K", casting="unsafe", subok=True, *, copy=T
 
 
 def _cast_by_numpy(x, dtype, **options):
-    return np.asarray(x).astype(dtype, **options)[()]
+    z = np.asarray(x).astype(dtype, **options)
+    return z if isinstance(x, np.ndarray) else z[()]
 
 
 def _astype(x, dtype, casting=None, order="K", copy=True):

@@ -257,8 +257,10 @@ def _numpy_reduction(function, made):
             a = np.astype(a, dtype)
         if "correction" in others:  # the Array API's name
             others["ddof"] = others.pop("correction")
-        if np.ndim(form_of(others.get("ddof", 0))):
-            raise BlockError(f"numpy.{made.name} with an array as ddof; give one number" + at_line())
+        ddof = form_of(others.get("ddof", 0))
+        if np.ndim(ddof) or is_complex(ddof):
+            what = "a complex number" if is_complex(ddof) else "an array"
+            raise BlockError(f"numpy.{made.name} with {what} as ddof; give one real number" + at_line())
         if where is not True or "mean" in others or isinstance(others.get("ddof"), Array):
             z = _reduced_where(made, a, axis, keepdims, initial, where, **others)
         elif others:

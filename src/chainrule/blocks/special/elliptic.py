@@ -5,6 +5,7 @@ Derivatives are in R. C. Carlson's symmetric integrals, which have no 0/0 at m =
 
 import functools
 import math
+import operator
 
 import numpy as np
 
@@ -68,7 +69,15 @@ symmetric: Elementwise = hidden("symmetric", _symmetric, *map(_by_operand, range
 
 def _integral_of(factor, *powers, rise=0):
     """The rule of a multiple of the integral above. Operands whose power is 0 do not matter."""
-    return lambda xp, r, *xs: factor * symmetric(*xs, *[1.0] * (4 - len(xs)), powers=powers, rise=rise)
+
+    def rule(xp, r, *xs):
+        slope = factor * symmetric(*xs, *[1.0] * (4 - len(xs)), powers=powers, rise=rise)
+        if not any(map(is_complex, xs)):
+            return slope
+        cut = functools.reduce(operator.or_, [(xp.imag(x) == 0) & (xp.real(x) < 0) for x in xs if is_complex(x)])
+        return xp.where(cut, math.nan, slope)  # there the integrand has a pole, and the function a jump
+
+    return rule
 
 
 def _is_left(xp, x):
