@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -190,11 +190,7 @@ class Sums:
 
     def product(self, p: Product, q: Product, c: Any, notes: Notes) -> tuple[Product, Any]:
         """The product p q, and its coefficient."""
-        exponents: Counter[Any] = Counter()
-        for atom, e in (*p, *q):
-            if exponents[atom] * e < 0:
-                self._cancel(atom, notes)
-            exponents[atom] += e
+        exponents = self._exponents((*p, *q), notes)
         self.settle(exponents, notes)
         changed = self.open_sums(p, q, exponents, notes)
         hots = [atom for atom in exponents if isinstance(atom, Hot)]
@@ -208,6 +204,18 @@ class Sums:
         if hots or changed:
             self.settle(exponents, notes)
         return frozenset((atom, e) for atom, e in exponents.items() if e), c
+
+    def collected(self, factors: Iterable[tuple[Any, int]], notes: Notes) -> Product:
+        """The product of factors, of which two may have become the same atom."""
+        return frozenset((atom, e) for atom, e in self._exponents(factors, notes).items() if e)
+
+    def _exponents(self, factors: Iterable[tuple[Any, int]], notes: Notes) -> Counter[Any]:
+        exponents: Counter[Any] = Counter()
+        for atom, e in factors:
+            if exponents[atom] * e < 0:
+                self._cancel(atom, notes)
+            exponents[atom] += e
+        return exponents
 
     def open_sums(self, p: Product, q: Product, exponents: Counter[Any], notes: Notes) -> bool:
         """Multiply out sums that are factors of p and q; returns whether any were."""
@@ -225,16 +233,11 @@ class Sums:
 
         The zeros of an `add_at` are numbers: p · 0 is NaN where p is, unless p is a slope.
         """
-        picked: Counter[Any] = Counter({hot: 1})
-        for atom, e in exponents.items():
-            if atom is not hot and e:
-                if hot.put and atom not in notes.slopes:
-                    notes.lost.add(atom)
-                entry = notes.from_(self.entry(atom, hot), atom)
-                if picked[entry] * e < 0:
-                    self._cancel(entry, notes)
-                picked[entry] += e
-        return picked
+        others = [(atom, e) for atom, e in exponents.items() if atom is not hot and e]
+        if hot.put:
+            notes.lost |= {atom for atom, _ in others if atom not in notes.slopes}
+        entries = ((notes.from_(self.entry(atom, hot), atom), e) for atom, e in others)
+        return self._exponents([(hot, 1), *entries], notes)
 
     def entry(self, atom: Any, hot: Hot) -> Any:
         """p[c] for each row, with an axis of length 1 in place of the row's axis."""

@@ -240,10 +240,13 @@ class Forms(Sums):
             raise UnreadableError
         if form.masks:
             raise UnreadableError
-        terms, slopes = {}, form.slopes & form.atoms
+        notes = Notes.of(form, gain=form.gain)
+        notes.slopes = {self._moved(atom, old, new) for atom in form.slopes & form.atoms}
+        terms: dict[Product, Any] = {}
         for product, c in form.terms.items():
-            terms[frozenset((self._moved(atom, old, new), e) for atom, e in product)] = self._moved(c, old, new)
-        return replace(form, terms=terms, slopes=frozenset(self._moved(atom, old, new) for atom in slopes))
+            moved = self.collected(((self._moved(atom, old, new), e) for atom, e in product), notes)
+            self.add(terms, moved, self._moved(c, old, new), notes)
+        return replace(notes.form(terms, notes.gain), cost=form.cost)
 
     def _moved(self, atom: Any, old: tuple[int, ...], new: tuple[int, ...]) -> Any:
         shape = shape_of(atom)
@@ -271,7 +274,7 @@ class Forms(Sums):
             rest = product - hots
             for hot, _ in hots:
                 if hot.is_identity:
-                    rest = frozenset((notes.from_(self._column(atom, hot), atom), e) for atom, e in rest)
+                    rest = self.collected(((notes.from_(self._column(atom, hot), atom), e) for atom, e in rest), notes)
                     c = self._column(c, hot)
             if any(shape_of(atom)[-1:] not in ((), (1,)) for atom, _ in rest):
                 raise UnreadableError

@@ -151,7 +151,8 @@ def maxdists(Z):
 
 def _highest(links: np.ndarray) -> np.ndarray:
     """For each link the highest one below it, or itself."""
-    n, highest = len(links) + 1, []
+    n = len(links) + 1
+    highest: list[int] = []
     for at, (i, j) in enumerate(links[:, :2].astype(int)):
         below = [highest[k - n] for k in (i, j) if k >= n]
         highest.append(max([at, *below], key=lambda k: links[k, 2]))
