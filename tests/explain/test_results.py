@@ -6,7 +6,9 @@ import pytest
 import chainrule as cr
 from chainrule.cli import main
 from chainrule.errors import GradientError
+from chainrule.explain.page import story
 from chainrule.explain.printers import unicode
+from chainrule.expression import parse
 from explain.read_formula import value_of_formula
 
 W = np.array([[1.0, 2.0], [3.0, -4.0], [0.5, 6.0]])
@@ -246,3 +248,9 @@ def test_the_command_takes_a_gradient_and_chosen_arguments(capsys):
 def test_a_result_without_entries_is_explained():
     explanation = cr.explain(lambda x: x * 2)(np.zeros(0))
     assert [g.value.shape for g in explanation.backward if unicode(g.name) == "∂L/∂x"] == [(0,)]
+
+
+def test_the_loss_of_an_array_is_on_no_line_of_another_file():
+    explanation = cr.explain(parse("y = 2 * x; y").function, gradient=np.array([1.0, 0.0]))(x=np.ones(2))
+    (source,) = story(explanation)["sources"]
+    assert [text for _, text in source["lines"]] == ["y = 2 * x", "y"]

@@ -5,6 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
+from chainrule.explain import values
 from chainrule.explain.terminal import short_matrix
 
 rng = np.random.default_rng(0)
@@ -74,11 +75,29 @@ def test_a_matrix_is_shown_once():
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_rows_of_numbers_are_not_broken(width):
+def test_rows_of_matrices_are_not_broken(width):
     W = rng.normal(size=(3, 8))
     text = cr.explain(lambda W, x: np.sum(np.tanh(W @ x) ** 2))(W, rng.normal(size=8)).text(width)
-    for line in text.splitlines():
-        assert line.count("[") == line.count("]")
+    assert all(any(row in line for line in text.splitlines()) for row in values.lines(W))
+    assert text.count("[") == text.count("]")
+
+
+@pytest.mark.parametrize("size", [9, 16, 24])
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_long_vector_stands_in_columns(size, width):
+    x = rng.normal(size=size) * 10.0 ** rng.integers(-3, 4, size)
+    text = cr.explain(lambda x: np.sum(np.tanh(x) ** 2))(x).text(width)
+    assert max(map(len, text.splitlines())) <= width
+    rows = values.in_columns(x, 40)
+    assert max(map(len, rows)) <= 40
+    assert len({len(row) for row in rows[:-1]}) == 1
+    read = np.array(" ".join(rows).strip("[]").split(), dtype=float)
+    np.testing.assert_allclose(read, x, rtol=1e-3)
+
+
+def test_a_short_vector_stands_on_one_line():
+    assert values.in_columns(np.array([1.0, 2.0]), 8) == ["[1 2]"]
+    assert values.in_columns(np.array([1.5, 2.5]), 4) == ["[1.5", " 2.5]"]
 
 
 def test_columns_says_how_wide_a_pipe_is(monkeypatch, capsys):

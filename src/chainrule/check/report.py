@@ -276,7 +276,13 @@ def _rows(comparisons: tuple[Comparison, ...]) -> list[tuple[str, ...]]:
 def _table(comparisons: tuple[Comparison, ...]) -> list[str]:
     rows = _rows(comparisons)
     widths = [min(limit, max(len(row[i]) for row in rows)) for i, limit in enumerate(WIDTHS)]
-    return ["  ".join(_fit(cell, w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = []
+    for name, *cells in rows:
+        if len(name) > widths[0]:  # on a line of its own
+            lines.append(name)
+            name = ""
+        lines.append("  ".join(_fit(cell, w) for cell, w in zip((name, *cells), widths, strict=True)).rstrip())
+    return lines
 
 
 def _fit(text: str, width: int) -> str:

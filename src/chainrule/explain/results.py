@@ -67,6 +67,7 @@ def with_loss(recording: Recording, gradient: Any, taken: Container[str | None])
     if node.name is None:
         node.name = next((name for name in ("y", "z", "y_out") if name not in taken), None)
     loss = weighted(Array(dy), y)
+    node_of(loss).code, node_of(loss).lasti = node.code, node.lasti  # the line of y: the loss has none
     made = recording._replace(outputs=[loss], path=find_path(recording.inputs, [node_of(loss)]))
     return made, Result(node, dy)
 

@@ -35,6 +35,8 @@ __all__ = [
 
 WIDTH = 80
 NARROWEST = 40
+NARROW = 24
+"""The least width of a vector."""
 UNBROKEN = 10_000
 """The width of a console that breaks nothing."""
 GAPS, LEAST, READABLE = 12, 12, 26
@@ -109,11 +111,15 @@ def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int)
     rows = [step for place, step in enumerate(steps) if place not in hidden]
     others = (
         ["name", *(unicode(step.name) for step in rows)],
-        ["value", *(line for step in rows for line in values.lines(step.value))],
         ["block", *(step.block for step in rows)],
         ["shape", *(values.shape_text(step.value) for step in rows)],
     )
     left = width - sum(max(map(len, column)) for column in others) - GAPS
+    longest = max((len(unicode(step.formula)) for step in rows if step.formula), default=0)
+    matrices = [len(line) for step in rows if np.ndim(step.value) != 1 for line in values.lines(step.value)]
+    of_values = max(left - min(longest, READABLE), NARROW, *matrices)
+    shown = [values.lines(step.value, width=of_values) for step in rows]
+    left -= max([len("value"), *(len(line) for told in shown for line in told)])
     room = left if left >= LEAST else READABLE
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
     for heading, style in (
@@ -127,6 +133,7 @@ def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int)
         table.add_column(
             heading, style=style, overflow="fold", no_wrap=not is_formula, max_width=room if is_formula else None
         )
+    told = iter(shown)
     for place, step in enumerate(steps):
         if place in starts:
             table.add_row("…", starts[place].told, "", "", "")
@@ -135,7 +142,7 @@ def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int)
         table.add_row(
             Text(unicode(step.name)),
             Text(unicode(step.formula) if step.formula else ""),
-            Text("\n".join(values.lines(step.value))),
+            Text("\n".join(next(told))),
             Text(step.block),
             Text(values.shape_text(step.value)),
         )
@@ -150,7 +157,7 @@ def _jacobian(jacobian: Jacobian, width: int) -> Text:
 
 def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
     name = unicode(gradient.name)
-    told, more = derivation(gradient)
+    told, more = derivation(gradient, width - len(name) - 3)
     if not gradient.factors:
         one = np.ndim(gradient.value) == 0 and gradient.value == 1
         note = "given, by gradient=…" if gradient.given else "" if one else "no influence on the loss"
@@ -209,12 +216,12 @@ def sentences(gradient: Gradient) -> str:
     return f"{capital(joined)}."
 
 
-def derivation(gradient: Gradient) -> tuple[list[str], list[str]]:
+def derivation(gradient: Gradient, width: int = 0) -> tuple[list[str], list[str]]:
     """A gradient step by step: the chain rule, the rule of the block, the rule with numbers, the value.
 
-    The second list has the further lines of the value.
+    The second list has the further lines of the value. Vectors are broken to the width; 0 stands for no breaks.
     """
-    result = values.lines(gradient.value)
+    result = values.lines(gradient.value, width=width)
     if not gradient.factors:
         return result[:1], result[1:]
     told = [_joined([f"{unicode(f.local)} · {unicode(f.upstream)}" for f in gradient.factors])]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["index_text", "inline", "is_small", "lines", "shape_text", "short"]
+__all__ = ["in_columns", "index_text", "inline", "is_small", "lines", "shape_text", "short"]
 
 SMALL = 24
 """The number of entries up to which an array is shown in full."""
@@ -58,19 +58,38 @@ def inline(x: Any, digits: int = DIGITS) -> str:
     return "[" + " ".join(inline(row, digits) for row in x) + "]"
 
 
-def lines(x: Any, digits: int = DIGITS) -> list[str]:
-    """A value on as many lines as it needs: small matrices row by row in columns, large arrays as a summary."""
+def lines(x: Any, digits: int = DIGITS, width: int = 0) -> list[str]:
+    """A value on as many lines as it needs: small matrices row by row in columns, large arrays as a summary.
+
+    A vector that is longer than the width stands in columns, too; 0 stands for a line of any length.
+    """
     x = np.asarray(x)
     if x.ndim == 0:
         return [short(x[()], digits)]
     if not is_small(x):
         return summary(x, digits)
     if x.ndim == 1:
-        return [inline(x, digits)]
+        return in_columns(x, width, digits)
     cells = [[short(v, digits) for v in row] for row in x]
     widths = [max((len(row[j]) for row in cells), default=0) for j in range(x.shape[1])]
     rows = ["[" + " ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]" for row in cells]
     return rows or [f"empty, shape {x.shape}"]
+
+
+def in_columns(x: np.ndarray, width: int, digits: int = DIGITS) -> list[str]:
+    """A vector on one line, or on several of a width.
+
+    >>> in_columns(np.arange(5.0), 0), in_columns(np.arange(5.0), 8)
+    (['[0 1 2 3 4]'], ['[0 1 2', ' 3 4]'])
+    """
+    whole = inline(x, digits)
+    if not width or len(whole) <= width:
+        return [whole]
+    cells = [short(v, digits) for v in x]
+    widest = max(map(len, cells))
+    each = max((width - 1) // (widest + 1), 1)
+    rows = [" ".join(c.rjust(widest) for c in cells[i : i + each]) for i in range(0, len(cells), each)]
+    return [("[" if i == 0 else " ") + row for i, row in enumerate(rows[:-1])] + [f" {rows[-1]}]"]
 
 
 def summary(x: np.ndarray, digits: int = DIGITS) -> list[str]:
