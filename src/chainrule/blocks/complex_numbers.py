@@ -93,8 +93,9 @@ def phase(xp, x):
 def phase_backward(xp, dz, z, x):
     if not is_complex(x):
         return xp.zeros_like(dz)
-    square = xp.real(x) ** 2 + xp.imag(x) ** 2
-    return dz * 1j * (x / xp.where(square == 0, 1.0, square))
+    size = abs(x)  # its square may over- or underflow
+    size = xp.where(size == 0, 1.0, size)
+    return dz * 1j * (x / size / size)
 
 
 @answers(np.conjugate)
@@ -172,6 +173,11 @@ def numpy_sign(x):
     if not is_complex(form_of(x)):
         return sign(x)
     size = abs(x)
+    tiny = np.finfo(dtype_of(form_of(size))).tiny
+    small = (size < tiny) & (size > 0)
+    if bool(np.any(small)):  # numbers whose reciprocal is infinite are scaled
+        x = np.where(small, x * (1 / tiny), x)
+        size = abs(x)
     infinite = np.isinf(size)
     if not bool(np.any(infinite)):
         return x / np.where(size == 0, 1.0, size)
