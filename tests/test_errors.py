@@ -1,9 +1,11 @@
 """Each error says what was wrong, where, and what to write instead."""
 
+import json
 import math
 import operator
 import os
 import pickle
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -376,3 +378,63 @@ def test_an_error_inside_of_another_library_has_the_users_line_too():
 
 def test_bytes_of_a_recorded_array_are_refused():
     assert "lose the gradient" in message_of(RecordingError, cr.grad(lambda x: np.frombuffer(x.tobytes()).sum()), ONES)
+
+
+def decay(rate, y0=np.array([1.0, 2.0])):
+    import scipy.integrate
+
+    solver = scipy.integrate.ode(lambda t, y: -rate * y).set_integrator("dopri5")
+    return np.sum(solver.set_initial_value(y0, 0.0).integrate(1.0))
+
+
+def stepped(rate):
+    import scipy.integrate
+
+    solver = scipy.integrate.RK45(lambda t, y: -rate * y, 0.0, np.ones(2), 1.0)
+    solver.step()
+    return np.sum(solver.y)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda y: np.polynomial.Polynomial.fit(np.arange(3.0), y, 1)(2.0),
+        lambda y: np.polynomial.Chebyshev.fit(y, np.arange(3.0), 1)(2.0),
+        lambda y: np.sum(np.polynomial.polynomial.polyfit(np.arange(3.0), y, 1)),
+        lambda y: np.sum(np.polynomial.hermite_e.hermefit(np.arange(3.0), y, 1)),
+    ],
+)
+def test_fits_of_series_name_what_has_a_derivative(f):
+    assert "write np.polyfit(x, y, deg)" in message_of(RecordingError, cr.grad(f), np.array([1.0, 2.0, 4.0]))
+
+
+def test_solvers_that_are_stepped_name_what_has_a_derivative():
+    for f in (decay, stepped):
+        assert "write scipy.integrate.solve_ivp(" in message_of(RecordingError, cr.grad(f), 1.5)
+    told = message_of(RecordingError, cr.grad(lambda y0: decay(0.5, y0)), np.array([1.0, 2.0]))
+    assert told.startswith("scipy.integrate.ode does not take recorded arrays")
+
+
+@pytest.mark.parametrize("convert", [json.dumps, Decimal, lambda x: json.dumps({"loss": [x]})])
+def test_what_takes_pythons_numbers_only_tells_how_to_give_one(convert):
+    def loss(x):
+        convert(x * x)
+        return x * x
+
+    with pytest.raises(TypeError) as caught:
+        cr.grad(loss)(1.5)
+    assert "give x.value" in "".join(caught.value.__notes__)
+
+
+def test_asarray_chkfinite_refuses_what_numpy_refuses_compiled_too():
+    f = cr.value_and_grad(lambda x: np.sum(np.asarray_chkfinite(x) ** 2))
+    compiled = cr.compile(f)
+    for _ in range(3):
+        value, gradient = compiled(np.array([1.0, 2.0]))
+        assert value == 5.0
+        np.testing.assert_array_equal(gradient, [2.0, 4.0])
+    for g in (f, compiled):
+        with pytest.raises(ValueError, match="must not contain infs or NaNs"):
+            g(np.array([1.0, np.nan]))
+    with pytest.raises(ValueError, match="must not contain infs or NaNs"):
+        cr.grad(lambda x: np.sum(np.asarray_chkfinite([x[0], x[1]])))(np.array([1.0, np.inf]))

@@ -26,7 +26,7 @@ from chainrule import absent
 from chainrule.answers import ANSWERS, from_objects
 from chainrule.errors import RecordingError
 from chainrule.hints import attribute_hint
-from chainrule.instead import function_to_write_instead
+from chainrule.instead import refuse_what_asks
 from chainrule.layout import copied_as_it_lies, flags_of
 from chainrule.libraries import PLAIN, as_numpy, copied, is_complex, is_foreign, is_traced, numpy_dtype
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
@@ -316,8 +316,7 @@ class Array(Methods, metaclass=ArrayClass):
             return np.array(None, dtype=object)
         if (advice := taken_apart_by(sys._getframe(1))) is not None:
             raise RecordingError(advice + at_line())
-        if (found := function_to_write_instead()) is not None:
-            raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
+        refuse_what_asks()
         if dtype not in (None, object, np.dtype(object)):
             self._refuse(f"np.asarray(x, dtype={dtype}), or writing x into a plain array,")
         if is_complex(self._node.value):
@@ -335,6 +334,7 @@ class Array(Methods, metaclass=ArrayClass):
 
     def _refuse(self, what: str) -> None:
         if self._node.differentiable:
+            refuse_what_asks()
             raise RecordingError(
                 f"{what} would lose the gradient of a recorded array{at_line()}\n"
                 "  keep computing with the recorded array itself: np.stack or np.concatenate join several,\n"

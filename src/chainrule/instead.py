@@ -12,9 +12,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from chainrule.node import is_internal
+from chainrule.errors import RecordingError
+from chainrule.node import at_line, is_internal
 
-__all__ = ["function_to_write_instead"]
+__all__ = ["INSTEAD", "refuse_what_asks"]
 
 _CHAINRULE = "expm logm sqrtm solve_triangular cho_factor cho_solve solve_sylvester block_diag"
 _NUMPY = "inv solve det pinv norm lstsq cholesky qr svd svdvals eig eigvals eigh eigvalsh"
@@ -28,6 +29,8 @@ _INTERPOLATE = (
     "Akima1DInterpolator BSpline CubicHermiteSpline CubicSpline PchipInterpolator RectBivariateSpline "
     "RegularGridInterpolator interp1d make_interp_spline splev splrep"
 )
+_STEPPERS = "rk.RK23 rk.RK45 rk.DOP853 radau.Radau bdf.BDF lsoda.LSODA ode complex_ode"
+_FITS = "fit polyfit chebfit legfit lagfit hermfit hermefit"
 _RECORDED = "it in a function that chainrule calls, as in cr.grad(f)(x): there it has a derivative"
 
 INSTEAD = {
@@ -43,6 +46,15 @@ INSTEAD = {
     },
     **{f"scipy.stats.{name}": _RECORDED for name in _STATS.split()},
     **{f"scipy.interpolate.{name}": _RECORDED for name in _INTERPOLATE.split()},
+    **{
+        f"scipy.integrate.{name}": "scipy.integrate.solve_ivp(f, (t0, t1), y0) or odeint, which have derivatives"
+        for name in _STEPPERS.split()
+    },
+    **{
+        f"numpy.polynomial.{name}": "np.polyfit(x, y, deg), whose first coefficient is that of the highest power, or "
+        "np.linalg.lstsq(V, y)[0] with V = np.stack([…], axis=1), the polynomials at x"
+        for name in _FITS.split()
+    },
     # These move bytes.
     "scipy.spatial.distance.squareform": "D = np.zeros_like(x, shape=(n, n)); D[np.triu_indices(n, 1)] = x; D + D.T, "
     "or D[np.triu_indices(n, 1)] for the way back",
@@ -61,11 +73,19 @@ _FOLDERS = {
     os.path.join("scipy", "ndimage") + os.sep: "scipy.ndimage",
     os.path.join("scipy", "stats") + os.sep: "scipy.stats",
     os.path.join("scipy", "interpolate") + os.sep: "scipy.interpolate",
+    os.path.join("scipy", "integrate", "_ode.py"): "scipy.integrate",
+    os.path.join("numpy", "polynomial") + os.sep: "numpy.polynomial",
     os.path.join("numpy", "lib", "_stride_tricks_impl"): "numpy.lib.stride_tricks",
 }
 
 
-def function_to_write_instead() -> tuple[str, str] | None:
+def refuse_what_asks() -> None:
+    """Raise if a function for which something else must be written asks for a plain array."""
+    if (found := _function_to_write_instead()) is not None:
+        raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
+
+
+def _function_to_write_instead() -> tuple[str, str] | None:
     """The function that asks for a plain array now, and its replacement; None if it has none."""
     frame: Any = sys._getframe(1)
     found = None
@@ -84,7 +104,9 @@ def _functions_of(frame: Any) -> Iterator[str]:
     for folder, module in _FOLDERS.items():
         if folder in frame.f_code.co_filename:
             name = frame.f_code.co_name
-            yield f"{module}.{type(frame.f_locals.get('self')).__name__ if name in ('__init__', '__call__') else name}"
+            own = type(frame.f_locals.get("self")).__name__
+            yield f"{module}.{own if name in ('__init__', '__call__') else name}"
+            yield f"{module}.{own}"
     for variable in ("f", "fun"):
         wrapped = frame.f_locals.get(variable)
         module = str(getattr(wrapped, "__module__", ""))

@@ -169,6 +169,16 @@ OF_OBJECTS = (
 """Messages of such errors."""
 
 
+OF_PLAIN_NUMBERS = ("JSON serializable", "to Decimal is not supported", "no attribute 'as_integer_ratio'")
+"""Messages of errors of code that takes Python's own numbers only."""
+
+PLAIN_NUMBERS = (
+    "that code takes Python's own numbers, not recorded ones. If its result is only shown or stored, give x.value, or\n"
+    "x.value.tolist() of an array, which have no gradient; else write it with NumPy's functions."
+)
+"""The note on such an error."""
+
+
 def record_call(
     f: Callable[..., Any], positions: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Recording:
@@ -205,6 +215,8 @@ def _notes_on(error: Exception, given: list[Any]) -> Iterator[str]:
     """What to write instead of what NumPy refuses of recorded arrays; `given` are the arguments before."""
     text = str(error)
     if not isinstance(error, ValueError):
+        if any(words in text for words in OF_PLAIN_NUMBERS):
+            yield PLAIN_NUMBERS
         if any(words in text for words in OF_OBJECTS):
             yield ONE_BY_ONE
         if any(is_foreign(x) for x in given if type(x) is not Array):

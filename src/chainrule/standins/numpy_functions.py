@@ -151,6 +151,16 @@ def _laid_out(function: Callable[..., Any], x: Array, dtype: Any) -> Any:
     return (x if flags else copy(x, order=order)) if x.ndim else x[None]
 
 
+def _finite(x: Any, dtype: Any = None, order: Any = None) -> Any:
+    """As np.asarray_chkfinite: compiled code asks in each run whether all numbers are finite."""
+    if not BUFFERED.get() or not is_recorded(x):
+        return np.asarray_chkfinite(plain_of(x), dtype, order)
+    made = _of_list(np.asarray, False)(x, dtype, order=order)
+    if made.dtype.kind in "fc" and not bool(np.all(np.isfinite(made))):
+        raise ValueError("array must not contain infs or NaNs")
+    return made
+
+
 JOINS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")
 """Functions that make an array of a list."""
 
@@ -169,7 +179,19 @@ UNSEEN = frozenset(
 )
 """Functions with arguments at which NumPy's protocol does not look, as `initial`: the answer is called for them."""
 UNSEEN_WORDS = frozenset(
-    ["full_like", "pad", "interp", "piecewise", "unwrap", "initial", "ddof", "correction", "nanstd", "nanvar"]
+    [
+        "full_like",
+        "pad",
+        "interp",
+        "piecewise",
+        "unwrap",
+        "initial",
+        "ddof",
+        "correction",
+        "nanstd",
+        "nanvar",
+        "asarray_chkfinite",
+    ]
 )
 """What stands in code that calls one of them with such an argument: the function's own name, or the argument's."""
 
@@ -182,6 +204,8 @@ def standin_of(name: str, function: Any) -> Any:
         return StandIn(function, _standin(getattr(np, name.replace("empty", "zeros"))))
     if name == "fromiter":
         return StandIn(function, _from_iterable)
+    if name == "asarray_chkfinite":
+        return StandIn(function, _finite)
     if name in JOINS:
         return _of_list(function, name == "array")
     return _standin(function, name not in SEQUENCES, name in UNSEEN)
