@@ -240,6 +240,38 @@ def test_squares_of_a_norm_and_of_a_standard_deviation_have_their_second_derivat
     np.testing.assert_allclose(cr.jvp(cr.grad(f), (x,), (WEIGHTS[0],))[1], hessian @ WEIGHTS[0], atol=1e-15)
 
 
+def windows_of(x):
+    return sum(np.mean(x[t : t + 3]) * np.std(x[t : t + 3]) for t in range(6))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: linalg.norm(x) * linalg.norm(2 * x + x[::-1]),
+        lambda x: np.std(x) * linalg.norm(x),
+        lambda x: linalg.norm(x[:3]) * linalg.norm(x[2:]),
+        windows_of,
+    ],
+)
+def test_products_of_roots_that_are_zero_have_a_gradient_compiled_too(f):
+    """Their second derivative is an error only where it is needed."""
+    g = cr.grad(f)
+    squared = cr.grad(lambda x: np.sum(g(x) ** 2))  # the Hessian times 0
+    for h in (g, squared):
+        compiled = cr.compile(h)
+        for x in (np.zeros(8), np.zeros(8), np.arange(8.0), np.zeros(8)):
+            np.testing.assert_allclose(compiled(x), h(x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: linalg.norm(x) * linalg.norm(2 * x), lambda x: np.std(x) * linalg.norm(x)], ids=["norms", "both"]
+)
+def test_the_second_derivative_of_a_product_of_two_roots_that_are_zero_is_an_error(f):
+    for second in (cr.hessian(f), cr.compile(cr.hessian(f)), lambda x: cr.hvp(f)(x, np.ones(3))):
+        with pytest.raises(GradientError, match="both exactly 0"):
+            second(np.zeros(3))
+
+
 def test_the_second_derivative_at_zero_of_one_norm_leaves_the_others_alone():
     """Rows that are zero beside rows that are not, and a vector of losses."""
     x = np.array([[0.0, 0.0], [3.0, 4.0]])

@@ -22,18 +22,29 @@ from chainrule.libraries import namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 
-__all__ = ["quotient"]
+__all__ = ["ROOTS", "pulled_root"]
 
 
-def quotient(xp, dz, z):
-    """dz / z, for a dz of shape K + z.shape. Where z = 0 it is the limit if dz = 0 too, else 0."""
+def pulled_root(xp, dz, z, along, x):
+    """The gradient (dz / z) x of a root z, for a dz of shape K + z.shape.
+
+    Parameters
+    ----------
+    along : puts the reduced axes of z back into an array of shape K + z.shape; it may scale the entries.
+    """
     zero = step(_is_zero, z)
     if type(z) is not Array or not bool(RECORDING.any(zero)):
-        return dz / xp.where(z == 0, 1.0, z)
+        return along(dz / xp.where(z == 0, 1.0, z)) * x
     both = step(_are_zero, zero, dz)
+    if bool(RECORDING.any(both)) and _depends_on_another_root(dz, z):
+        dx = along(xp.where(zero, 0.0 * dz, dz / xp.where(zero, 1.0, z))) * x
+        return xp.where(along(both) != 0, beside_another_root(dx), dx)
+    return along(_quotient(xp, dz, z, zero, both)) * x
+
+
+def _quotient(xp, dz, z, zero, both):
+    """dz / z. Where z = 0 it is the limit if dz = 0 too, else 0."""
     away = xp.where(zero, 0.0 * dz, dz / xp.where(zero, 1.0, z))  # 0, or NaN where dz is
-    if bool(RECORDING.any(both)):
-        _refuse_another_root(dz, z)
     slope = _derivative(dz, z) if bool(RECORDING.any(both)) else None
     if slope is None:
         return away
@@ -92,28 +103,41 @@ ROOTS: set[Block] = set()
 """The blocks whose rule divides by their result: each is added where it is defined."""
 
 
-def _refuse_another_root(dz, z):
-    """Raise if dz depends on another norm of the same operands that is 0 too, as in norm(x) * norm(2 * x).
+def _depends_on_another_root(dz, z):
+    """Whether dz depends on another norm of the same operands that is 0 too, as in norm(x) * norm(2 * x).
 
     The quotient of the two has no limit in general (it may depend on the direction), and dz does not show it.
     """
     if type(dz) is not Array:
-        return
+        return False
     own, same = set(nodes_above(node_of(z), ())), set(_computed_alike(node_of(dz), node_of(z)))
     others = (node for node in nodes_above(node_of(dz), own) if node.block in ROOTS and node not in same)
-    for other in others:
-        if own & set(nodes_above(other, ())) and bool(RECORDING.any(step(_is_zero, Array(other)))):
-            raise NoDerivative(
-                "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is "
-                f"not known: {other.block.name} and {node_of(z).block.name}; write the function with np.sum(x * x), "
-                "which is smooth there" + at_line()
-            )
+    return any(
+        own & set(nodes_above(other, ())) and bool(RECORDING.any(step(_is_zero, Array(other)))) for other in others
+    )
 
 
 @Block
 def first_order_only(xp, x):
     """The limit of a quotient. Its derivative is not that of the quotient, so taking it is an error."""
     return x
+
+
+@Block
+def beside_another_root(xp, x):
+    """The gradient of one of two norms that are both 0. It has no derivative, so taking it is an error."""
+    return x
+
+
+@Block
+def nothing_of_two_roots(xp, x):
+    """Zeros if x is all zeros; else an error."""
+    if bool(xp.any(x != 0)):
+        raise NoDerivative(
+            "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is not "
+            "known; write the function with np.sum(x * x), which is smooth there" + at_line()
+        )
+    return xp.zeros_like(x)
 
 
 @Block
@@ -127,6 +151,12 @@ def only_zero(xp, x):
     return xp.zeros_like(x)
 
 
-for _block in (first_order_only, only_zero):
-    _block.leading_axes = True
-    _block.backward(lambda xp, dz, z, x: only_zero(dz))
+def _ends_with(last, first):
+    """The gradient of a block, and of its gradient, is zero or an error."""
+    for block in (first, last):
+        block.leading_axes = True
+        block.backward(lambda xp, dz, z, x: last(dz))
+
+
+_ends_with(only_zero, first_order_only)
+_ends_with(nothing_of_two_roots, beside_another_root)

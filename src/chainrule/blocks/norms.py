@@ -13,7 +13,7 @@ from chainrule.block import answers, axis_from_right, library_block
 from chainrule.block.bounds import within
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.integers import step
-from chainrule.blocks.limits import ROOTS, quotient
+from chainrule.blocks.limits import ROOTS, pulled_root
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
 from chainrule.domains import example, normal
@@ -38,7 +38,7 @@ def norm(xp, x, axis=None, keepdims=False):
 
 @norm.backward
 def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
-    return spread(xp, quotient(xp, dz, z), z, x, axis) * x
+    return pulled_root(xp, dz, z, lambda y: spread(xp, y, z, x, axis), x)
 
 
 ROOTS.add(norm)

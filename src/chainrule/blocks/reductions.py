@@ -9,7 +9,7 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, bounds, library_block
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.complex_numbers import conjugate
-from chainrule.blocks.limits import ROOTS, quotient
+from chainrule.blocks.limits import ROOTS, pulled_root
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
@@ -189,7 +189,8 @@ def std(xp, x, axis=None, ddof=0, keepdims=False):
 
 @std.backward
 def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
-    return spread(xp, quotient(xp, dz, z) / (count(x, axis) - ddof), z, x, axis) * _deviation(xp, x, axis)
+    along = lambda y: spread(xp, y / (count(x, axis) - ddof), z, x, axis)  # noqa: E731
+    return pulled_root(xp, dz, z, along, _deviation(xp, x, axis))
 
 
 ROOTS.add(std)

@@ -101,7 +101,7 @@ class TorchCalls(TorchFunctionMode):
     def _written(self, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """How a call is written: as an operator, a method or a function."""
         args = tuple(self._valued(x) for x in args)
-        kwargs = {k: self._valued(x) for k, x in kwargs.items()}
+        kwargs = {k: self._valued(x) for k, x in kwargs.items() if k != "device"}  # that of the operands
         *path, last = name.removesuffix(".__get__").split(".")
         bare = last.strip("_") if last.startswith("__") else last
         if bare == "getitem":
