@@ -510,6 +510,35 @@ def test_products_associate_by_cost(f, xs, cost):
     np.testing.assert_allclose(found.run(np, xs)[0], graph.run(np, xs)[0], rtol=1e-11)
 
 
+def least_multiplications(n):
+    """Over all orders of a chain of matrices n[0]×n[1], n[1]×n[2], …"""
+    if len(n) == 2:
+        return 0
+    splits = range(1, len(n) - 1)
+    return min(least_multiplications(n[: k + 1]) + least_multiplications(n[k:]) + n[0] * n[k] * n[-1] for k in splits)
+
+
+@pytest.mark.parametrize("transposed", list(itertools.product([False, True], repeat=4)))
+@pytest.mark.parametrize("ends", ["vectors", "a vector first", "a vector last", "matrices"])
+def test_every_chain_is_as_cheap_as_its_best_order(ends, transposed):
+    rng = np.random.default_rng(transposed)
+    n = rng.integers(2, 7, 5)
+    shapes = [(n[i + 1], n[i]) if t else (n[i], n[i + 1]) for i, t in enumerate(transposed)]
+    first, last = ends in ("vectors", "a vector first"), ends in ("vectors", "a vector last")
+    xs = [rng.normal(size=s) for s in [*shapes[: 4 - last], *[(n[3],)] * last]]
+    if first:
+        xs[0], n[0] = rng.normal(size=n[1]), 1
+    if last:
+        n[4] = 1
+
+    def f(*xs):
+        factors = [x.T if t else x for x, t in zip(xs, transposed, strict=True)]
+        return (factors[0] @ (factors[1] @ factors[2])) @ factors[3]
+
+    graph = simplified(f, *xs)
+    assert multiplications(graph) == least_multiplications(n.tolist())
+
+
 def test_a_vector_in_the_middle_is_no_chain():
     x, y, v = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), RNG.normal(size=4)
     graph = simplified(lambda x, v, y: (x @ v) @ y, x, v, y)

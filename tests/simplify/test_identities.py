@@ -163,6 +163,22 @@ def test_identities_are_left_alone_for_complex_numbers():
     assert [n.block.name for n in simplify_graph(graph).nodes] == ["square", "sqrt"]
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.flip(np.flip(x, 0), 1),
+        lambda x: cr.cross_entropy_loss(cr.softmax(x, axis=0), LABEL),
+        lambda x: np.exp(cr.softmax(x, axis=0)) / np.sum(np.exp(cr.softmax(x, axis=1)), axis=1, keepdims=True),
+        lambda x: np.log(cr.softmax(x, axis=0))[(1,)],
+        lambda x: np.maximum(x, x[::-1]),
+        lambda x: np.log(np.full((2, 3), 2.0) + np.exp(x)),
+    ],
+)
+def test_a_parameter_is_the_same_wherever_it_occurs(f):
+    graph = record_graph(f, X)
+    np.testing.assert_allclose(simplify_graph(graph).run(np, [Y])[0], f(Y), rtol=1e-13)
+
+
 def test_a_block_of_the_user_is_not_mistaken_for_the_library_s():
     @cr.block
     def log(x):

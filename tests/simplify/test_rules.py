@@ -69,7 +69,10 @@ FIRES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: np.transpose(np.transpose(x, (1, 2, 0)), (1, 2, 0)), CUBE),
     ],
     "where_of_equals": [(lambda x, c: np.where(c > 0, x, x), V, W3)],
-    "complement_that_is_there": [(lambda x: complements(x, x), V)],
+    "complement_that_is_there": [
+        (lambda x: complements(x, x), V),
+        (lambda x: complements(np.sin(x), np.sin(x)), V),
+    ],
     "product_that_is_never_masked": [
         (lambda x: block("product_or_zero", x, W3), X0),
         (lambda y: block("product_or_zero", np.array([1.0, -2.0, np.nan]), y), INF),
@@ -180,6 +183,7 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
     "complement_that_is_there": [
         (lambda x: (2 - cr.sigmoid(x)) * np.exp(cr.sigmoid(-x)), V),
         (complements, V, W3),
+        (lambda x: complements(x, np.ones(3)) + np.exp(-x), V),
     ],
     "product_that_is_never_masked": [
         (lambda x: block("product_or_zero", x, INF), X0),

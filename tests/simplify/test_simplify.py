@@ -104,6 +104,10 @@ def test_a_wider_dtype_is_not_cancelled_away():
     assert simplify(p * q / q).dtype == np.float64
 
 
+def test_a_cast_to_another_dtype_stays():
+    assert simplify(cr.variable(P).astype(np.float32)).dtype == np.float32
+
+
 def test_a_float_cast_to_an_integer_is_rounded():
     assert simplify(cr.variable(np.array([1.9, -1.9])).astype(int).astype(float)).value.tolist() == [1.0, -1.0]
 

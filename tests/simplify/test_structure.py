@@ -5,6 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import constants
+from chainrule.block.bounds import ANY, Range
 from chainrule.simplify import structure
 
 X = np.array([-2.0, 0.5, 3.0])
@@ -69,6 +70,22 @@ def test_what_is_bounded(f, bounded):
 )
 def test_what_is_positive(f, positive):
     assert structure.is_positive(node_of(f)) is positive
+
+
+def test_an_empty_sum_is_zero_and_integers_wrap():
+    x = cr.variable(np.zeros((3, 0)))
+    assert not structure.is_positive(np.sum(np.exp(x), axis=1)._node)
+    assert not structure.is_positive(node_of(lambda x: 1 + np.square((100 * x).astype(np.int8))))
+
+
+@pytest.mark.parametrize("c", [np.zeros(0), np.ones(2) * 1j, np.array([1, np.inf]), np.array([-np.inf, 1]), np.nan])
+def test_a_constant_of_any_range(c):
+    assert structure.range_of(c) == ANY
+
+
+def test_the_range_of_a_constant():
+    assert structure.range_of(np.array([[2.0, -1.0], [0.5, 3.0]])) == Range(-1.0, 3.0)
+    assert structure.range_of(True) == Range(1.0, 1.0)
 
 
 @pytest.mark.parametrize(

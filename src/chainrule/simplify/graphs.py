@@ -51,7 +51,7 @@ def simplify_graph(graph: Graph) -> Graph:
         # A node in its simplest form is rebuilt only if a node near it has changed.
         changed = {node for node in graph.nodes if node not in simplest or (before[node] > 1) != (uses[node] > 1)}
         simpler = associate(_rebuilt(graph, uses, changed))
-        if simpler.nodes == graph.nodes and all(map(operator.is_, simpler.outputs, graph.outputs)):
+        if all(map(operator.is_, simpler.outputs, graph.outputs)):
             break
         graph, before = simpler, uses  # `uses` now counts the new nodes too
         simplest.update(graph.nodes)

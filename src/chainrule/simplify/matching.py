@@ -79,7 +79,7 @@ def made(pattern: Pattern, build: Builder, binding: Binding) -> Any:
     if isinstance(pattern, Number):
         return pattern.value
     operands = [made(x, build, binding) for x in pattern.operands]
-    params = {name: binding[v] if isinstance(v, str) else v for name, v in pattern.params}
+    params = {name: binding[v] for name, v in pattern.params}
     return build.call(pattern.block, *operands, **params)
 
 
@@ -130,10 +130,9 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
         elif build.same(binding[pattern.name], x):
             yield binding
     elif isinstance(pattern, Number):
-        if type(x) is not Node:
-            c = build.uniform(x)
-            if c is not None and c == pattern.value and (c != 0 or _signs_agree(c, pattern.value)):
-                yield binding
+        c = build.uniform(x)
+        if c is not None and c == pattern.value and (c != 0 or _signs_agree(c, pattern.value)):
+            yield binding
     elif pattern.block is negative and (y := _bound(pattern.operands[0], binding)) is not None:
         if build.are_opposite(x, y):
             yield binding
@@ -147,8 +146,7 @@ def _match(pattern: Pattern, build: Builder, x: Any, binding: Binding) -> Iterat
 
 def _may_match_operands(pattern: Call, x: Node) -> bool:
     """A quick test, since most nodes do not match."""
-    wanted = pattern.operands_made_by
-    return not wanted or wanted.issubset({i.block for i in x.inputs if type(i) is Node})
+    return pattern.operands_made_by.issubset({i.block for i in x.inputs if type(i) is Node})
 
 
 def _bound(pattern: Pattern, binding: Binding) -> Any:

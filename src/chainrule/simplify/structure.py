@@ -157,6 +157,5 @@ def kept_shape(reduction: Node) -> tuple[int, ...]:
 
 
 def _reduced_axes(reduction: Node) -> Axes:
-    """None of a number: NumPy reduces it along axes that it does not have."""
     count = np.ndim(value_of_operand(reduction.inputs[0]))
-    return frozenset(a % count - count for a in axes_of(reduction.params["axis"])) if count else frozenset()
+    return frozenset(a % count - count for a in axes_of(reduction.params["axis"]))

@@ -69,7 +69,7 @@ def _repeated_in(block: Block) -> Callable[..., Any]:
                 small = build.uniform(x)
             if small is not None:
                 rest = (*xs[:i], small, *xs[i + 1 :])
-                if any(type(y) is Node for y in rest) and _result_shape(rest) == _result_shape(xs):
+                if _result_shape(rest) == _result_shape(xs):
                     return build.call(block, *rest, **params)
         return None
 
@@ -89,7 +89,7 @@ def _of_one_dtype(block: Block) -> Callable[..., Any]:
         """f(c, y) = f(cast(c), y) for a constant of another dtype: NumPy casts it too, but on each call."""
         dtype = np.result_type(*(v.value if type(v) is Node else v for v in (x, y)))
         cast = [_cast(v, dtype) if type(v) is np.ndarray and v.dtype != dtype else v for v in (x, y)]
-        return build.call(block, *cast) if dtype.kind == "f" and not (cast[0] is x and cast[1] is y) else None
+        return build.call(block, *cast)
 
     return sums_of_one_dtype
 
