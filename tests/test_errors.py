@@ -373,7 +373,41 @@ def test_an_error_inside_of_another_library_has_the_users_line_too():
     assert f"{os.sep}pandas{os.sep}" in library
     assert user.startswith("  called at ")
     assert user.endswith('table = pandas.DataFrame({"x": x})')
-    assert told.startswith("a pandas.DataFrame cannot hold recorded arrays")
+    assert told.startswith("a gradient would be lost in pandas.DataFrame, which takes plain numbers only; compute with")
+    assert "for a table that is only looked at, give it cr.stop_gradient(x)" in told
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("make", [np.matrix, np.asmatrix, lambda x: np.matrix([[x[0], 1.0], [0.0, x[1]]])])
+def test_a_matrix_of_recorded_numbers_names_what_arrays_have_instead(make):
+    told = message_of(RecordingError, cr.grad(lambda x: np.sum(make(x))), ONES)
+    assert "write np.array(…) for np.matrix(…): of arrays x @ y is the product" in told
+
+
+def test_a_recorded_number_that_is_written_into_a_table_is_refused_without_a_line_of_pandas_to_change():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1.0, 2.0]})
+
+    def loss(x):
+        table.loc[0, "a"] = x[0]
+        return table["a"].sum()
+
+    told = message_of(RecordingError, cr.grad(loss), ONES)
+    assert "takes plain numbers only; compute with arrays, df['a'].to_numpy()" in told
+    assert "it was made" not in told
+
+
+def test_a_table_that_is_compiled_names_how_it_stays_outside():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": ONES})
+
+    def loss(x, table):
+        return np.sum(x * table["a"].to_numpy())
+
+    told = message_of(RecordingError, cr.compile(cr.grad(loss)), ONES, table)
+    assert "cr.compile(lambda x: f(x, dataframe))" in told
+    compiled = cr.compile(lambda x: cr.grad(loss)(x, table))
+    np.testing.assert_array_equal(compiled(2 * ONES), ONES)
 
 
 def test_bytes_of_a_recorded_array_are_refused():

@@ -282,6 +282,8 @@ class Array(Methods, metaclass=ArrayClass):
         frame = sys._getframe(1)
         if is_formatted(frame) or is_only_shown(frame):
             return float(shown(self._node))
+        if self._node.differentiable and (advice := taken_apart_by(frame)) is not None:
+            raise RecordingError(advice + at_line())
         if self._node.differentiable and (target := target_of_write()) is not None:
             raise RecordingError(refused_write(target))
         if os.path.basename(frame.f_code.co_filename) == "_methods.py":  # NumPy's methods of arrays

@@ -157,11 +157,22 @@ def taken_apart_by(frame: Any) -> str | None:
         frame = frame.f_back
     if found is None:
         return None
-    holder = found.f_locals.get("self")
-    if takes_apart(type(holder).__module__):
-        return f"a {class_name(holder)} cannot hold recorded arrays; {to_write_instead(holder)}"
-    library = ".".join(found.f_globals["__name__"].split(".")[:2])
-    return f"{library} cannot compute with recorded arrays; give them to NumPy's functions only"
+    holder, module = found.f_locals.get("self"), found.f_globals["__name__"]
+    name = found.f_code.co_qualname.partition(".")[0]  # a class that is being made, or a function
+    what = class_name(holder) if takes_apart(type(holder).__module__) else module if name.startswith("_") else name
+    instead = next(advice for library, advice in _INSTEAD_OF.items() if f"{module}.".startswith(library))
+    return f"a gradient would be lost in {what}, which takes plain numbers only; {instead}"
+
+
+_INSTEAD_OF = {
+    "numpy.ma.": "leave out by np.where(mask, 0, x) what is masked",
+    "numpy.matrixlib.": "write np.array(…) for np.matrix(…): of arrays x @ y is the product of matrices, "
+    "np.linalg.inv(x) is x.I, and x.A is x",
+    "pandas.": "compute with arrays, df['a'].to_numpy(); for a table that is only looked at, "
+    "give it cr.stop_gradient(x)",
+    "scipy.sparse.": "give the numbers to a function of scipy.sparse, coo_matrix((values, (i, j)))",
+}
+"""What to write instead of what a library does, which turns recorded arrays into arrays of dtype object."""
 
 
 def _is_internal_or(frame: Any, told: Callable[[str], bool]) -> bool:

@@ -112,7 +112,9 @@ def refused_argument(x: Any, name: str) -> RecordingError:
             "Draw outside and give the numbers: noise = rng.normal(size=3), or mask = rng.random(x.shape) >= p for "
             "cr.dropout(x, p, mask=mask)" + at_line()
         )
-    why, instead = "because nobody can tell when it changes", "give arrays, numbers, strings, or trees of them"
+    why = "because nobody can tell when it changes"
+    instead = "give arrays, numbers, strings, or trees of them; what never changes is named in the function that is "
+    instead += f"compiled: cr.compile(lambda x: f(x, {kind.__name__.lower()}))"
     if is_foreign(x):
         why, instead = "for the machine code takes NumPy's arrays", "give it np.asarray(x)"
         if is_jax(x):
