@@ -165,7 +165,7 @@ def taken_apart_by(frame: Any) -> str | None:
 
 
 _INSTEAD_OF = {
-    "numpy.ma.": "leave out by np.where(mask, 0, x) what is masked",
+    "numpy.ma.": "write np.where(m.mask, 0, m.data), and leave out by np.where what is masked",
     "numpy.matrixlib.": "write np.array(…) for np.matrix(…): of arrays x @ y is the product of matrices, "
     "np.linalg.inv(x) is x.I, and x.A is x",
     "pandas.": "compute with arrays, df['a'].to_numpy(); for a table that is only looked at, "
