@@ -89,6 +89,13 @@ def test_entries_stay_in_their_places(program, view):
         np.testing.assert_allclose(found[known], expected[known], rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("f", [cr.softmax, lambda x: np.log(cr.softmax(x)), lambda x: np.exp(x) / np.sum(np.exp(x))])
+def test_a_number_is_a_row_without_an_axis(f):
+    for program in (f, cr.grad(lambda x: np.sin(f(x) * x))):
+        graph = record_graph(program, np.array(0.5))
+        assert simplify_graph(graph).run(np, [np.array(0.3)])[0] == pytest.approx(program(np.array(0.3)), rel=1e-14)
+
+
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_softmax_by_hand_is_compiled_in_its_places(view):
     def f(x):

@@ -157,5 +157,6 @@ def kept_shape(reduction: Node) -> tuple[int, ...]:
 
 
 def _reduced_axes(reduction: Node) -> Axes:
+    """None of a number: its softmax is along an axis that it does not have."""
     count = np.ndim(value_of_operand(reduction.inputs[0]))
-    return frozenset(a % count - count for a in axes_of(reduction.params["axis"]))
+    return frozenset(a % count - count for a in axes_of(reduction.params["axis"])) if count else frozenset()
