@@ -151,11 +151,24 @@ def _may_have_raised(result: Array, operands: tuple[Any, ...]) -> None:
 
 def raises_no_error(operands: Any) -> None:
     """Tell whoever watches that a step has raised no error of floating point, where NumPy raises them and code asks."""
-    if not _RAISING.isdisjoint(np.geterr().values()) and is_caught():
+    if _raises_errors() and is_caught():
         read_by_error(operands)
 
 
+def _raises_errors() -> bool:
+    """Whether NumPy raises errors of floating point. To ask for its settings takes as long as a block does."""
+    settings = None if _SETTINGS is None else _SETTINGS.get()
+    known = _KNOWN[0]
+    if settings is None or settings is not known[0]:
+        known = _KNOWN[0] = settings, not _RAISING.isdisjoint(np.geterr().values())
+    return known[1]
+
+
 _RAISING = frozenset(["raise", "call"])
+_SETTINGS: Any = getattr(np._core.umath, "_extobj_contextvar", None)  # type: ignore[attr-defined]
+"""NumPy's settings of errors: another object after each change. None if this NumPy does not have it."""
+_KNOWN: list[tuple[Any, bool]] = [(None, False)]
+"""The settings that were asked for last, and whether NumPy raises with them."""
 
 
 def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: bool) -> None:
