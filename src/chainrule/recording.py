@@ -44,6 +44,14 @@ class Rolls:
         """The outputs, computed by loops."""
         raise NotImplementedError
 
+    def looped(self, body: Any, operands: Sequence[Any], length: int) -> tuple[list[Any], list[Any]] | None:
+        """The last states and the results of a loop whose body is known; None if it is to be recorded step by step."""
+        return None
+
+    def takes_bodies(self) -> bool:
+        """Whether `looped` is to be asked."""
+        return False
+
 
 class Recording(NamedTuple):
     """A function, run once on recorded inputs."""

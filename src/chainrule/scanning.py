@@ -25,7 +25,7 @@ from chainrule.graph import Graph, as_constant, as_parameters, graph_between
 from chainrule.libraries import NUMPY, PYTHON, dtype_of, is_foreign, is_inexact, is_traced, namespace_of, numpy_form
 from chainrule.namespace import RECORDING
 from chainrule.node import NO_PARAMS, Node, at_line, now, value_of_operand
-from chainrule.recording import checked_result
+from chainrule.recording import Rolls, checked_result
 from chainrule.step import foreign_result, record
 from chainrule.transforms import vjp
 from chainrule.trees import flatten
@@ -328,8 +328,8 @@ def scan(f: Callable[..., Any], carry: Any, xs: Any = None, length: int | None =
 
     Recorded, the loop is one block: f is recorded once, and may not branch on values. The states after each step are
     kept for the backward pass, the steps inside f are computed again. Derivatives of any order are loops as well.
-    `cr.compile` records the steps one by one, as it does those of a loop in Python. So are those with arrays of another
-    library.
+    `cr.compile` records the steps one by one, as it does those of a loop in Python; with `memory` it takes the body, so
+    that recording keeps few states too. Steps with arrays of another library are recorded one by one.
 
     Raises
     ------
@@ -363,20 +363,42 @@ def scan(f: Callable[..., Any], carry: Any, xs: Any = None, length: int | None =
         return made
 
     if is_compiling() or any(is_foreign(x) and not is_traced(x) for x in map(form_of, (*state, *arrays))):
+        compiled = _compiled_loop(name, body, state, arrays, n)
+        if compiled is not None:
+            last, along = compiled
+            return rebuild_state(last), rebuild_results[0](along)
         return _written_out(body, state, arrays, n, rebuild_state, rebuild_results)
+    state, recorded = _body_once(name, body, state, arrays)
+    whole = scanned(*state, *arrays, *map(Array, recorded.inputs.outside), body=recorded, length=n)
+    made = recorded.unpacked(RECORDING, whole, n)
+    return rebuild_state([x[-1] for x in made.state]), rebuild_results[0](list(made.results))
+
+
+def _body_once(name: str, body: Any, state: list[Any], arrays: Sequence[Any]) -> tuple[list[Any], Body]:
+    """The state before the loop, and the body. Python's numbers take the dtype that the state has after a step."""
 
     def first() -> Inputs:
         return Inputs(list(map(form_of, state)), [form_of(x[0]) for x in arrays])
 
     recorded = body_of(name, body, first())
-    if any(
-        type(form_of(x)) in PYTHON for x in state
-    ):  # Python's numbers take the dtype that the state has after a step
+    if any(type(form_of(x)) in PYTHON for x in state):
         state = [_in_dtype_of(out, x) for x, out in zip(state, recorded.outputs.state, strict=True)]
         recorded = body_of(name, body, first())
-    whole = scanned(*state, *arrays, *map(Array, recorded.inputs.outside), body=recorded, length=n)
-    made = recorded.unpacked(RECORDING, whole, n)
-    return rebuild_state([x[-1] for x in made.state]), rebuild_results[0](list(made.results))
+    return state, recorded
+
+
+def _compiled_loop(
+    name: str, body: Any, state: list[Any], arrays: Sequence[Any], n: int
+) -> tuple[list[Any], list[Any]] | None:
+    """The last states and the results, if whoever compiles takes the body as it is."""
+    watcher = WATCHER.get()
+    if not isinstance(watcher, Rolls) or not watcher.takes_bodies():
+        return None
+    try:
+        state, recorded = _body_once(name, body, state, arrays)
+    except RecordingError:  # it reads a value: step by step, that is a path
+        return None
+    return watcher.looped(recorded, [*state, *arrays, *map(Array, recorded.inputs.outside)], n)
 
 
 def _written_out(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -133,6 +134,53 @@ def test_a_scan_and_a_checkpoint_are_chains_too():
         compiled = cr.compile(f, memory="√n")
         same(after(compiled, W, X, xs), f(W, X, xs))
         assert in_segments(compiled)
+
+
+def scanned(n, step=lambda W, x: np.tanh(W @ x)):
+    def f(W, x):
+        (x, total), ys = cr.scan(lambda c, _: ((step(W, c[0]), c[1] + c[0][0]), c[0][1]), (x, 0.0), length=n)
+        return np.sum(x) * total + np.sum(ys)
+
+    return f
+
+
+def test_a_scan_is_recorded_in_a_few_steps_and_little_memory():
+    x = RNG.normal(size=500)
+
+    def recorded(n):
+        compiled = cr.compile(cr.grad(scanned(n, lambda W, x: x - 0.1 * np.sin(x) * W[0, 0]), (0, 1)), memory="√n")
+        tracemalloc.start()
+        compiled(W, x)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return len(compiled._latest.told), peak
+
+    (few, _), (many, large) = recorded(200), recorded(3200)
+    assert many == few
+    assert large < 3200 * x.nbytes / 4
+
+
+@pytest.mark.parametrize("n", [1, 16, 17, 50])
+def test_a_scan_has_its_value_and_gradients(n):
+    f = cr.value_and_grad(scanned(n), (0, 1))
+    compiled = cr.compile(f, memory="√n")
+    for k in (0, 0, 1):
+        same(compiled(W + k, X), f(W + k, X))
+    assert in_segments(compiled) is (n >= SHORTEST)
+    compiled = cr.compile(f, memory=10**6)
+    same(after(compiled, W, X), f(W, X))
+    assert not in_segments(compiled)
+
+
+def test_a_scan_whose_steps_read_values_is_compiled_step_by_step():
+    f = cr.value_and_grad(scanned(20, lambda W, x: np.tanh(W @ x) if np.sum(x) > -9 else x), (0, 1))
+    same(after(cr.compile(f, memory="√n"), W, X), after(cr.compile(f), W, X))
+
+
+def test_a_value_that_overflows_in_a_scan_is_an_error():
+    f = scanned(20, lambda W, x: np.log(1 + np.exp(1000 * x)))
+    with np.errstate(all="ignore"), pytest.raises(RecordingError, match="a value overflows"):
+        cr.compile(cr.grad(f, 1), memory="√n")(W, X)
 
 
 def test_other_values_and_other_shapes_are_compiled_too():

@@ -83,7 +83,7 @@ def compile(
         layers, the states of some √n steps, from which those between are computed once more. Or the most bytes that
         intermediate results may take (see `memory()`): then only if they would take more. All values are the same; sums
         over all steps, such as the gradient of shared weights, may differ in the last digits. The first two calls
-        record, and keep all values.
+        record a loop in Python step by step, and keep all values; of `cr.scan` they do not.
     engine : "jax" for a program of XLA's instead, on one or many devices, GPUs or TPUs; see docs/scale.md. Then a
         branch on values is an error, NumPy's arrays give NumPy's, and JAX's give JAX's.
     shardings : with this engine: how arguments are divided among devices, by name, as `{"X": P("data")}`; each is a

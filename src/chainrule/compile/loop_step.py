@@ -6,6 +6,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from chainrule.compile.failures import CannotRoll
 from chainrule.libraries import NUMPY_NAMESPACE, PYTHON, numpys
 from chainrule.node import Node, value_of_operand
 from chainrule.scanning import Body
@@ -14,9 +17,12 @@ __all__ = ["Step"]
 
 
 class Step:
-    """The body of a loop, ready to run on NumPy's arrays: a function that is written and compiled by Python."""
+    """The body of a loop, ready to run on NumPy's arrays: a function that is written and compiled by Python.
 
-    def __init__(self, body: Body):
+    `is_first` if no step was recorded by itself: where a value overflows, its gradient is unknown.
+    """
+
+    def __init__(self, body: Body, is_first: bool = False):
         self.scope: dict[str, Any] = {"xp": NUMPY_NAMESPACE}
         self.names: dict[Node, str] = {}
         nodes = [x for part in body.inputs for x in part]
@@ -27,6 +33,8 @@ class Step:
         for node in body.graph.nodes:
             taken = ", ".join(["xp", *map(self._name, node.inputs)])
             lines.append(f"    {self.names[node]} = {self._known(_rule(node))}({taken})")
+            if is_first and node.block.flat_at_infinity:
+                lines.append(f"    {self._known(_require_finite)}({self.names[node]})")
         lines.append(f"    return [{', '.join(self._name(x) for part in body.outputs for x in part)}]")
         exec("\n".join(lines), self.scope)
 
@@ -45,6 +53,11 @@ class Step:
     def __call__(self, *given: Sequence[Any]) -> list[Any]:
         made: list[Any] = self.scope["step"](*(x for part in given for x in part))
         return made
+
+
+def _require_finite(z: Any) -> None:
+    if np.isinf(z).any():
+        raise CannotRoll("a value overflows")
 
 
 def _rule(node: Node) -> Callable[..., Any]:

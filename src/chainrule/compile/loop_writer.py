@@ -250,8 +250,8 @@ class _LoopWriter:
         parameters = (*self.parameters, *(own for own, _, _ in self.own))
         body = (*self.before, steps, *self.after, end)
         to.functions.append(LoopFunction(name, parameters, body, "kernel", takes))
-        if loop.threads and not to.native:
-            to.threads(True)
+        if not to.native:  # a loop calls BLAS itself
+            to.threads(loop.threads)
         made = call(name, *self.arguments, *(x for _, _, x in self.own if x is not None))
         values = [v for v, _ in self.returned]
         if not values:

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, constant, node_of
 from chainrule.compile.rolling import rolled
-from chainrule.compile.segments import Memory
+from chainrule.compile.segments import Memory, looped_in_segments
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
@@ -22,6 +22,7 @@ from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN, is_foreign, is_jax
 from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import Rolls, checked_result
+from chainrule.scanning import Body
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
 from chainrule.trees import flatten
@@ -227,6 +228,12 @@ class _Watcher(Rolls):
         if not self.rolls:
             return list(outputs)
         return rolled(inputs, outputs, {node for node, _ in self.seen}, self.memory)
+
+    def takes_bodies(self) -> bool:
+        return self.memory is not None
+
+    def looped(self, body: Body, operands: Sequence[Any], length: int) -> tuple[list[Any], list[Any]] | None:
+        return None if self.memory is None else looped_in_segments(body, operands, length, self.memory)
 
 
 def record(

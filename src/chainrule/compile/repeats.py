@@ -18,7 +18,7 @@ from chainrule.compile.rolled import looped, result_of
 from chainrule.compile.steady import _key
 from chainrule.node import Node
 
-__all__ = ["FEWEST", "Along", "Found", "Inner", "Row", "Same", "Worth", "loops_of"]
+__all__ = ["FEWEST", "Along", "Found", "Inner", "Row", "Same", "Worth", "loops_of", "may_be_in_body"]
 
 FEWEST = 8
 """Steps of a loop that is rolled."""
@@ -89,6 +89,14 @@ def _form_in_body(value: Any, entries: float) -> Any:
     if isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < entries:
         return (value.dtype, value.shape) if type(value) is np.ndarray else type(value)
     return None
+
+
+def may_be_in_body(node: Node) -> bool:
+    """Whether a node that is known to come again in each step can be part of a body."""
+    block, value = node.block, node.value
+    if node.version is not None or (block is not None and (not block.pure or _is_for_itself(block))):
+        return False
+    return type(value) in NUMBERS or _form_in_body(value, math.inf) is not None
 
 
 def _is_for_itself(block: Any) -> bool:

@@ -138,7 +138,7 @@ class Loop(Compared):
     @cached_property
     def step(self) -> Step:
         """The body, ready to run."""
-        return Step(self.body)
+        return Step(self.body, self.role == "segment")
 
     def run(self, operands: Sequence[Any]) -> np.ndarray:
         """All results, computed by NumPy."""

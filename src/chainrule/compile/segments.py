@@ -17,13 +17,14 @@ import numpy as np
 from chainrule.array import Array, form_of
 from chainrule.blocks.joining import concatenate
 from chainrule.compile.failures import CannotRoll, TooMuch
+from chainrule.compile.repeats import may_be_in_body
 from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
 from chainrule.errors import EngineError, RecordingError
 from chainrule.graph import graph_between
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.scanning import Body, Inputs, Outputs
 
-__all__ = ["SHORTEST", "Known", "Memory", "Segments", "filled", "lengths_of"]
+__all__ = ["SHORTEST", "Known", "Memory", "Segments", "filled", "lengths_of", "looped_in_segments"]
 
 SHORTEST = 16
 """A loop of fewer steps has no segments: about as many states would be in memory."""
@@ -119,11 +120,11 @@ class Segments:
     ----------
     body, length : of the loop.
     operands : its operands.
-    known : what it computes.
-    like : a node at the line of the loop.
+    known : what it computes; None if that is to be found out.
+    like : a node at the line of the loop, if there is one.
     """
 
-    def __init__(self, body: Body, length: int, operands: Sequence[Any], known: Known, like: Node):
+    def __init__(self, body: Body, length: int, operands: Sequence[Any], known: Known | None, like: Node | None):
         self.body, self.length = body, length
         self.many, self.each = lengths_of(length)
         self.covered = self.many * self.each
@@ -132,11 +133,11 @@ class Segments:
         self.rest = self._left_over(given, known, like) if self.covered < length else None
         self.arrays: dict[int, Array] = {}
 
-    def _in_segments(self, given: Inputs, known: Known, like: Node) -> Results:
+    def _in_segments(self, given: Inputs, known: Known | None, like: Node | None) -> Results:
         m, k = self.many, self.each
         entries = [np.reshape(x[: self.covered], (m, k, *np.shape(x)[1:])) for x in given.entries]
         loop = Loop(self._segment([*given.state], [x[0] for x in entries], given.outside), m, role="segments")
-        packed = filled(loop, known, k)
+        packed = None if known is None else filled(loop, known, k)
         return recorded_loop(loop, [*given.state, *entries, *given.outside], packed, like)
 
     def _segment(self, *examples: Sequence[Any]) -> Body:
@@ -152,9 +153,9 @@ class Segments:
         graph = graph_between(everything, [out for part in outputs for out in part])
         return Body("segment", graph, inputs, outputs)
 
-    def _left_over(self, given: Inputs, known: Known, like: Node) -> Results:
+    def _left_over(self, given: Inputs, known: Known | None, like: Node | None) -> Results:
         loop = Loop(self.body, self.length - self.covered, role="segment")
-        packed = filled(loop, lambda kind, i, t: known(kind, i, self.covered + t))
+        packed = None if known is None else filled(loop, lambda kind, i, t: known(kind, i, self.covered + t))
         start = [self.first.last(i) for i in range(loop.states)]
         entries = [x[self.covered :] for x in given.entries]
         return recorded_loop(loop, [*start, *entries, *given.outside], packed, like)
@@ -170,3 +171,21 @@ class Segments:
             steps: Any = np.reshape(whole, (self.covered, *whole.shape[2:]))
             self.arrays[i] = steps if self.rest is None else concatenate(steps, self.rest.along(i), axis=-steps.ndim)
         return self.arrays[i]
+
+
+def looped_in_segments(
+    body: Body, operands: Sequence[Any], length: int, memory: Memory
+) -> tuple[list[Array], list[Array]] | None:
+    """The last states and the results of a loop whose body was recorded once; None if it is to be written out."""
+    nodes = [*body.graph.nodes, *(x for part in body.inputs for x in part)]
+    if length < SHORTEST or not all(map(may_be_in_body, nodes)):
+        return None
+    states = length * sum(np.asarray(form_of(x)).nbytes for x in body.taken_apart(operands).state)
+    if memory.segments(states):
+        made: Segments | Results = Segments(body, length, operands, None, None)
+    else:
+        made = recorded_loop(Loop(body, length, role="segment"), operands)
+    return (
+        [made.last(i) for i in range(len(body.outputs.state))],
+        [made.along(i) for i in range(len(body.outputs.results))],
+    )
