@@ -286,3 +286,42 @@ def test_the_three_maps_of_convolution_are_numpys(n):
                 actual = block.forward(jnp, jnp.asarray(first), jnp.asarray(second), **params)
                 np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
                 assert actual.dtype == expected.dtype
+
+
+@pytest.mark.parametrize(
+    ("f", "block"),
+    [
+        (lambda x: np.mean(x > 0) * x, "mean"),
+        (lambda x: np.std(x > 0) * x, "std"),
+        (lambda x: np.exp(x > 0) * x, "exp"),
+        (lambda x: np.sqrt(np.argsort(x).astype(np.int32)) * x, "sqrt"),
+        (lambda x: np.astype(x.astype(np.float32) * np.float64(0.1), float) * x, "multiply"),
+        (cr.value_and_grad(lambda x: np.sum(np.mean(x > 0) * x**2)), "mean"),
+    ],
+)
+def test_a_step_in_less_precision_than_numpys_is_refused_with_its_line(f, block):
+    with pytest.raises(RecordingError, match=rf"computes {block} in float.* by NumPy, and in float32 by JAX(?s:.)*at "):
+        cr.compile(f, engine="jax")(np.array([1.5, -0.2, 0.7]))
+
+
+def test_truths_with_a_dtype_and_steps_that_are_short_by_numpy_too_are_compiled():
+    x = np.array([1.5, -0.2, 0.7])
+    for f in (lambda x: np.mean((x > 0).astype(float)) * x, lambda x: np.sum(x.astype(np.float32) / 3) * x):
+        np.testing.assert_allclose(cr.compile(f, engine="jax")(x), f(x), rtol=1e-7)
+
+
+def test_results_of_truths_have_numpys_dtype_or_are_refused():
+    truths = np.array([True, False, True])
+    for f in (np.prod, np.mean, np.std, lambda x: np.clip(x, 0, 1), lambda x: x**2):
+        with pytest.raises(RecordingError, match="by NumPy"):
+            cr.compile(f, engine="jax")(truths)
+    assert cr.compile(np.sum, engine="jax")(truths) == 2
+
+
+def test_a_function_that_writes_into_its_argument_is_refused():
+    def f(x):
+        x[0] = 9.0
+        return np.sum(x)
+
+    with pytest.raises(RecordingError, match=r"writes into its argument.*x\.copy"):
+        cr.compile(f, engine="jax")(np.ones(3))

@@ -30,10 +30,11 @@ from chainrule.blocks.integers import labels_fit
 from chainrule.blocks.reductions import any_
 from chainrule.compile.calls import Call, call_of
 from chainrule.compile.placing import Placing
-from chainrule.compile.recorder import is_constant, run_recorded
+from chainrule.compile.recorder import Run, is_constant, run_recorded
 from chainrule.compile.steady import Draws, refusal
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.forks import imported
+from chainrule.graph import graph_between
 from chainrule.libraries import is_inexact, is_jax, is_traced, jax_in_double_precision
 from chainrule.node import Line, Node, at_line, is_internal, now
 from chainrule.scanning import Reads
@@ -127,6 +128,7 @@ class ByJax:
                 self._programs[key] = [self._made(call, leaves, ())]
                 if not of_jax:
                     _require_numpys_dtypes(self.__wrapped__, call, self._programs[key][0])
+                    _require_numpys_precision(self.__wrapped__, call, self._programs[key][0])
                 self._warn_of_integers(call)
         return self._programs[key]
 
@@ -180,11 +182,13 @@ class _Program:
     check : takes them too, and returns whether the guards hold; needed where the arguments are overwritten.
     rebuilt : the result of the function, from these arrays.
     dtypes : of the results.
+    short : the steps of f in less than double precision, each with its block, its dtype and its line.
     guards, assumed : what was asked of values, and the answers with which it was traced.
     """
 
     rebuilt: Callable[[Sequence[Any]], Any]
     dtypes: list[Any]
+    short: list[tuple[Block, str, str]]
     guards: list[Guard]
 
     def __init__(
@@ -234,6 +238,8 @@ class _Program:
             run = run_recorded(self._f, list(tracers), self._rebuild, self._arguments, watcher)
         except imported("jax").errors.JAXTypeError as error:
             raise RecordingError(_unknown(name, "code that is not made of blocks", _line_of(error))) from error
+        if run.writes:
+            raise RecordingError(f"{name} writes into its argument, which XLA cannot change; write into x.copy()")
         if now() - start > LONG:
             warnings.warn(
                 f"{name} has more than {LONG} steps, and XLA may take minutes to optimise them; a loop that is written "
@@ -252,6 +258,7 @@ class _Program:
             return run.rebuild(full)
 
         self.rebuilt, self.dtypes = rebuilt, [z.dtype for z in results]
+        self.short = [step for step in _dtypes_of_steps(run) if step[1] in SHORT]
         truths = [imported("jax.numpy").reshape(guard.truth, ()) for guard in watcher.guards]
         self.guards = [guard._replace(truth=None) for guard in watcher.guards]
         holds = [t if guard.assumed else ~t for t, guard in zip(truths, self.guards, strict=True)]
@@ -348,8 +355,36 @@ def _line_of(error: BaseException) -> str:
     return ""
 
 
-SAME = ("float64", "complex128", "int64", "bool")
+SAME = ("float64", "complex128", "int64")
 """With arrays of these dtypes only, JAX's results are of NumPy's dtypes."""
+
+SHORT = ("float16", "float32", "bfloat16", "complex64")
+
+
+def _dtypes_of_steps(run: Run) -> list[tuple[Block, str, str]]:
+    """The blocks of the steps that the results of a run depend on, with the dtypes and the lines of these steps."""
+    nodes = graph_between(run.inputs, [out for out in run.outputs if type(out) is Node]).nodes
+    lines = [f"\n  at {node.line}" if node.line else "" for node in nodes]
+    return [(node.block, str(getattr(node.value, "dtype", "")), line) for node, line in zip(nodes, lines, strict=True)]
+
+
+def _require_numpys_precision(f: Callable[..., Any], call: Call, program: _Program) -> None:
+    """Raise if a step is computed in less precision than NumPy's: that of the mean of truths, say."""
+    if not program.short:
+        return
+    leaves = [x.copy() if isinstance(x, np.ndarray) else x for x in call.leaves]
+    with np.errstate(all="ignore"):
+        run = run_recorded(f, leaves, call.rebuild, [str(name) for name in call.arguments], lambda node, how: None)
+    by_numpy: dict[Block, set[str]] = {}
+    for block, dtype, _ in _dtypes_of_steps(run):
+        by_numpy.setdefault(block, set()).add(dtype)
+    for block, dtype, line in program.short:
+        if dtype not in by_numpy.get(block, {dtype}):
+            raise RecordingError(
+                f"{name_of(f)} computes {block.name} in {' or '.join(sorted(by_numpy[block]))} by NumPy, and in "
+                f"{dtype} by JAX, where truths and short integers become single precision, and constants that of the "
+                f"arrays beside them. Write their dtype, as (x > 0).astype(float) or np.float32(0.5){line}"
+            )
 
 
 def _require_numpys_dtypes(f: Callable[..., Any], call: Call, program: _Program) -> None:
