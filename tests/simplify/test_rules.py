@@ -150,6 +150,10 @@ FIRES: dict[str, list[tuple[Any, ...]]] = {
         (lambda c, r, x: x @ (c * r), COLUMN, V, FULL.T),
         (lambda c, r, x: x @ (c * r), COLUMN, V, FULL[:, 0]),
     ],
+    "stack_as_columns": [
+        (lambda f, c, x: (f * np.reshape(c, (4, 1, 3))) @ x, M, FULL, M[:, :1]),
+        (lambda f, c, x: (f * np.reshape(c, (2, 2, 1, 3))) @ x, M, FULL, M[:, :1]),
+    ],
     "of_outer_product": [(lambda c, r, x: block("outer", c * r, x), COLUMN, V, W3)],
     "of_transpose": [(lambda c, r: np.transpose(c * r), COLUMN, V)],
     "sums_of_one_dtype": [(lambda x: x * np.array([1, 2, 3]), V)],
@@ -276,6 +280,11 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
     "of_matrix_product": [
         (lambda x, y: (x * y) @ M, M, np.exp(M)),
         (lambda c, r, x: (c * r * x) @ M, COLUMN, V, FULL),
+    ],
+    "stack_as_columns": [
+        (lambda f, c, x: (f * np.reshape(c, (4, 1, 3))) @ x, M, FULL, M),  # the columns are as many as the rows
+        (lambda f, c, x: (f * np.reshape(c, (4, 1, 3))) @ x, np.stack([M] * 4), FULL, M[:, :1]),
+        (lambda f, c, x: (f * np.reshape(c, (4, 1, 3))) @ x, *(v.astype("f4") for v in (M, FULL)), M[:, :1]),
     ],
     "of_outer_product": [(lambda x, y: block("outer", x * y, y), V, W3)],
     "of_transpose": [

@@ -207,6 +207,27 @@ def of_matrix_product(build: Builder, x: Any, y: Any) -> Any:
     return None
 
 
+@rule(matmul, of=(multiply,))
+def stack_as_columns(build: Builder, x: Any, y: Any) -> Any:
+    """Σ_l (f_jl s_al) y_lb = Σ_l f_jl (s_al y_lb): one product of two matrices, where a and b number its columns."""
+    *lead, rows, inner = shape(x) if len(shape(x)) > 2 else (0, 0)
+    if not lead or len(shape(y)) != 2 or 2 * shape(y)[1] > rows or shape_and_dtype(x)[1] != shape_and_dtype(y)[1]:
+        return None
+    factors = _factors(build, x)
+    of_rows = [r for r in factors if _padded(r, 2)[-2] != 1]
+    others = [r for r in factors if _padded(r, 2)[-2] == 1]
+    if not (of_rows and others) or _size(*of_rows) != rows * inner or _size(*others) != math.prod(lead) * inner:
+        return None
+    columns = (math.prod(lead), shape(y)[1])
+    f = _of_shape(build, _product(build, of_rows), (rows, inner))
+    s = _of_shape(build, _product(build, others), (columns[0], inner))
+    s = _of_shape(build, build.call(transpose, s, axes=(-1, -2)), (inner, columns[0], 1))
+    right = build.call(multiply, s, _of_shape(build, y, (inner, 1, columns[1])))
+    made = build.call(matmul, f, _of_shape(build, right, (inner, math.prod(columns))))
+    made = _of_shape(build, made, (rows, *lead, columns[1]))
+    return build.call(transpose, made, axes=(*range(-len(lead) - 1, -1), -len(lead) - 2, -1))
+
+
 @rule(outer, of=(multiply,))
 def of_outer_product(build: Builder, x: Any, y: Any) -> Any:
     """(o r) yᵀ = o (r yᵀ)."""
