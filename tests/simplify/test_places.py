@@ -89,6 +89,27 @@ def test_entries_stay_in_their_places(program, view):
         np.testing.assert_allclose(found[known], expected[known], rtol=1e-12, atol=1e-15)
 
 
+MASKED_ONCE = {
+    "in a sum": lambda z, s: z * s + product_or_zero(z, s),
+    "in a sum, the other way round": lambda z, s: product_or_zero(z, s) - 3 * z * s,
+    "in a product": lambda z, s: product_or_zero(z * s, s),
+    "in a sum, bounded": lambda z, s: z * np.tanh(s) + product_or_zero(z, np.tanh(s)),
+    "in a product, bounded": lambda z, s: product_or_zero(z * np.tanh(s), np.tanh(s)),
+    "squared": lambda z, s: product_or_zero(z * z, s) * s,
+    "in a gradient": cr.grad(lambda z, s: np.sum(np.cos(np.where(z > 0, z @ (s * z), 0.5))), argnums=0),
+}
+
+
+@pytest.mark.parametrize("f", MASKED_ONCE.values(), ids=MASKED_ONCE)
+@pytest.mark.parametrize("special", [np.nan, np.inf, 2.0])
+def test_what_is_masked_in_one_place_is_not_in_another(f, special):
+    graph = record_graph(f, X[0], X[1])
+    z, s = np.array([0.0, 1.5, -1.0]), np.array([special, special, 1.0])
+    with np.errstate(all="ignore"):
+        found, expected = simplify_graph(graph).run(np, [z, s])[0], graph.run(np, [z, s])[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize("f", [cr.softmax, lambda x: np.log(cr.softmax(x)), lambda x: np.exp(x) / np.sum(np.exp(x))])
 def test_a_number_is_a_row_without_an_axis(f):
     for program in (f, cr.grad(lambda x: np.sin(f(x) * x))):

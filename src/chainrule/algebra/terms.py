@@ -120,12 +120,14 @@ class Notes:
 
     @classmethod
     def of(cls, *forms: Form, gain: bool) -> Notes:
-        """The combined notes of several forms."""
+        """The combined notes of several forms. What is a plain factor in one of them is no slope: 0 · NaN is NaN."""
         notes = cls(set(), any(f.stable for f in forms), gain, set(), set())
         for f in forms:
             notes.lost |= f.lost
             notes.slopes |= f.slopes
             notes.masks |= f.masks
+        if notes.slopes:
+            notes.slopes.difference_update(*(f.atoms - f.slopes for f in forms))
         return notes
 
     def from_(self, made: Any, *atoms: Any) -> Any:

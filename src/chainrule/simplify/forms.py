@@ -139,6 +139,12 @@ class Forms(Sums):
 
     # Arithmetic ---------------------------------------------------------------------------------------------
 
+    def plus(self, a: Form, b: Form, sign: float) -> Form:
+        """The sum. What may be infinite is a slope in both or in neither: 0 · ∞ is NaN, and a slope's is 0."""
+        if any(not self._is_bounded(atom, 1) for atom in (a.slopes ^ b.slopes) & a.atoms & b.atoms):
+            raise UnreadableError
+        return super().plus(a, b, sign)
+
     def times(self, a: Form, b: Form) -> Form:
         """The product. A sum is multiplied out only by a number, or if that simplifies."""
         if len(b.terms) > 1:
