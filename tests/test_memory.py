@@ -192,16 +192,23 @@ def test_arrays_of_another_library_may_be_written_to_afterwards(make):
     np.testing.assert_array_equal(np.asarray(pullback(seed)[0]), [6, 7, 8])
 
 
-@pytest.mark.parametrize("make", MUTABLE.values(), ids=MUTABLE)
-def test_what_may_be_a_view_in_another_library_is_not_used_after_a_write(make):
-    def f(x):
+def test_what_may_be_a_view_in_another_library_is_not_used_after_a_write():
+    def part(x):
         x = x * 1
         y = x[:2]
         y += 1
         return x
 
-    with pytest.raises(RecordingError, match="may share the memory"):
-        cr.vjp(f, make(np.ones(3)))
+    def flat(x):
+        x = x * 1
+        y = x.reshape(3, 1)
+        y += 1
+        return x
+
+    for f, x in ((part, array_api_strict.ones(3)), (flat, array_api_strict.ones(3)), (flat, torch.ones(3))):
+        with pytest.raises(RecordingError, match="may share the memory"):
+            cr.vjp(f, x)
+    np.testing.assert_array_equal(cr.vjp(part, torch.ones(3))[0], [2, 2, 1])  # PyTorch has views as NumPy
 
 
 def test_an_array_that_cannot_change_is_not_changed_by_an_update_in_place():

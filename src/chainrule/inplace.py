@@ -30,7 +30,8 @@ def getitem(self: Array, key: Any) -> Any:
     if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
         if not is_number(self):  # x[...] of a number is an array of its own
             result._view = view_of(self, IndexStep(key))
-        result._own.value = np.asarray(result._own.value)
+        if type(result._own.value) in NUMPY:
+            result._own.value = np.asarray(result._own.value)
     return result
 
 

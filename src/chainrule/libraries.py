@@ -22,6 +22,7 @@ __all__ = [
     "as_numpy_number",
     "copied",
     "dtype_of",
+    "has_views",
     "is_complex",
     "is_complex_dtype",
     "is_foreign",
@@ -323,6 +324,13 @@ def as_numpy(x: Any) -> Any:
         return x.get()
     array = np.array(x) if hasattr(x, "__array__") else np.array(np.from_dlpack(x))
     return array.astype(np.float32) if array.dtype.kind == "V" and is_inexact(array) else array
+
+
+def has_views(x: Any) -> bool:
+    """Whether parts and transposes of an array of another library share its memory wherever NumPy's do: PyTorch's."""
+    import array_api_compat as api
+
+    return api.is_torch_array(x)
 
 
 def copied(x: Any) -> Any:

@@ -22,6 +22,7 @@ from chainrule.libraries import (
     PLAIN,
     PYTHON,
     as_array_beside,
+    has_views,
     is_foreign,
     is_numpy,
     is_traced,
@@ -181,8 +182,17 @@ def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: b
         result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
         if source._own.version is not None and is_small_part(value, source._own.form.size):
             node.value = copied_as_it_lies(value)  # else the next write must copy the whole array
-    elif not known_to_be_numpys and not is_immutable(value):  # in other libraries it may be either
-        result._view = view_of(source)._replace(steps=None)
+    elif not known_to_be_numpys and not is_immutable(value) and not _selects(node):
+        if block.may_copy or not value.ndim or not has_views(value):  # it may be either; x[0] may be no number
+            result._view = view_of(source)._replace(steps=None)
+        else:
+            result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
+
+
+def _selects(node: Node) -> bool:
+    """Whether a step takes entries by arrays or lists of indices or truths, which makes a copy in every library."""
+    key = node.params.get("key", ())
+    return len(node.inputs) > 1 or any(not isinstance(part, int | slice | None | type(...)) for part in key)
 
 
 def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], key: Any) -> Any:
