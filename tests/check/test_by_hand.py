@@ -348,6 +348,26 @@ def test_the_users_functions_are_as_before_afterwards():
     assert slope(3) == -2
 
 
+CALLED = []
+
+
+def delete_everything(x):
+    CALLED.append(x)
+    return x
+
+
+def test_only_functions_that_ran_are_called():
+    def unused(x):
+        return delete_everything(x)
+
+    def backward(dh, x, w, b):
+        dz = dh * (1 - dense(x, w, b))
+        return dz @ w.T, x.T @ dz, dz.sum(0)
+
+    assert not cr.check(dense, against=backward)(X, W, B).ok
+    assert CALLED == []
+
+
 def test_a_loop_that_ends_by_itself_is_not_changed():
     def backward(x):
         dx, n = np.zeros_like(x), 2

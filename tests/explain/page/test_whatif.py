@@ -304,3 +304,33 @@ def test_one_gradient_step_is_predicted_and_taken(opened):
     assert told.endswith(f"={short(real)}")
     np.testing.assert_allclose(page.evaluate("chainrule.steps[0].value.numbers"), new, rtol=1e-15)
     np.testing.assert_allclose(page.evaluate("chainrule.steps[1].value.numbers"), x)
+
+
+def test_a_step_that_is_too_large_is_told(opened):
+    page = opened(cr.explain(lambda w: w**2)(1.0))
+    page.fill("[aria-label='size of the step']", "5")
+    page.click("#what-if >> text=Take one step")
+    assert page.text_content("#what-if .step").endswith("η is too large, the loss grew")
+
+
+def test_a_step_that_cannot_be_taken_tells_no_numbers(opened):
+    page = opened(cr.explain(lambda w: w**2)(1.0))
+    page.fill("[aria-label='size of the step']", "1e308")
+    page.click("#what-if >> text=Take one step")
+    page.click("#what-if >> text=Take one step")  # no number is left
+    told = page.locator("#what-if .result").first
+    assert told.text_content().endswith("has a field that is not a number.")
+    assert page.text_content("#what-if .step") == ""
+    assert "wrong" in told.get_attribute("class")
+    page.click("#what-if >> text=The recorded numbers")
+    assert "wrong" not in told.get_attribute("class")
+
+
+def test_the_ring_around_a_field_in_use_is_not_cut(opened):
+    page = opened(cr.explain(FUNCTIONS["circuit"][0])(1.0, 2.0, 3.0))
+    room = page.evaluate(
+        """() => { const field = document.querySelector('#what-if .fields input'), box = field.closest('.scroll');
+        return [field.getBoundingClientRect().left - box.getBoundingClientRect().left,
+                field.getBoundingClientRect().top - box.getBoundingClientRect().top]; }"""
+    )
+    assert min(room) >= 3

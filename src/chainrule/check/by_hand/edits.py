@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 __all__ = ["ADDED", "Scope", "edits_of", "statements_in"]
 
@@ -35,8 +36,12 @@ class Scope:
     lengths: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
 
-    def of_function(self, function: ast.AST, file: ast.AST) -> Scope:
-        """With the expressions of a function, and the functions that are called in its file."""
+    def of_function(self, function: ast.AST, file: ast.AST, ran: Collection[str]) -> Scope:
+        """With the expressions of a function, and the functions that may be called, for they were.
+
+        These are the user's that ran, by their names, and ufuncs that occur in the file: none that could do more than
+        compute.
+        """
         for node in ast.walk(function):
             text = ast.unparse(node) if isinstance(node, ast.Call | ast.Subscript) else ""
             if text.startswith("len(") or (isinstance(node, ast.Subscript) and ".shape[" in text):
@@ -45,7 +50,7 @@ class Scope:
         for node in ast.walk(file):
             if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
                 name = ast.unparse(node.func)
-                if (isinstance(node.func, ast.Name) or name.startswith(("np.", "numpy."))) and not _is_of_python(name):
+                if name in ran or (name.startswith(("np.", "numpy.")) and _is_ufunc(name)):
                     self.functions.append(name)
         self.lengths, self.functions = list(dict.fromkeys(self.lengths)), list(dict.fromkeys(self.functions))
         return self
@@ -62,8 +67,8 @@ class Scope:
         return [other for other, shape in self.kinds.items() if shape == self.kinds[name] and other != name]
 
 
-def _is_of_python(name: str) -> bool:
-    return hasattr(builtins, name) and name != "abs"
+def _is_ufunc(name: str) -> bool:
+    return isinstance(getattr(np, name.partition(".")[2], None), np.ufunc)
 
 
 def edits_of(statement: Any, scope: Scope) -> Iterator[Edit]:

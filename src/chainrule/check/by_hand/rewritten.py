@@ -14,7 +14,7 @@ import gc
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -235,8 +235,9 @@ def _functions(case: Case) -> list[_Function]:
         if isinstance(found, types.FunctionType):
             owners.setdefault(found.__code__, []).append(found)
     own = next(iter(lines), None)  # f itself may return its gradient; any other function of the forward pass is right
+    names = (case.truth.functions | {code.co_name for code in lines}) - {own.co_name if own else ""}
     made = (
-        _function(code, ran, kinds.get(code, {}), owners)
+        _function(code, ran, kinds.get(code, {}), owners, names - {code.co_name})
         for code, ran in lines.items()
         if code is own or (code.co_filename, code.co_firstlineno) not in case.truth.code
     )
@@ -248,6 +249,7 @@ def _function(
     ran: dict[Line, int],
     kinds: dict[str, tuple[int | str, ...]],
     owners: dict[types.CodeType, list[Any]],
+    others: Collection[str],
 ) -> _Function | None:
     path, file = _definitions(code)
     if not path or (path[-1].end_lineno or 0) - path[-1].lineno > LONG:
@@ -255,7 +257,7 @@ def _function(
     for definition in path:  # from the outermost
         for outer, functions in owners.items():
             if outer.co_filename == code.co_filename and outer.co_firstlineno == _first_line(definition):
-                scope = Scope(kinds).of_function(path[-1], file)
+                scope = Scope(kinds).of_function(path[-1], file, others)
                 return _Function(path[-1], path[0], outer, functions, ran, scope)
     return None
 

@@ -41,12 +41,14 @@ class NamedValues:
     of : the values of each name.
     first : the first name of each value.
     code : the file and the first line of every function that ran.
+    functions : their names.
     """
 
     def __init__(self, revealed: Callable[[Any], Any] = lambda x: x) -> None:
         self.of: dict[str, list[Node]] = {}
         self.first: dict[Node, str] = {}
         self.code: set[tuple[str, int]] = set()
+        self.functions: set[str] = set()
         self._revealed = revealed
         self._seen: set[tuple[str, Node]] = set()
 
@@ -56,6 +58,7 @@ class NamedValues:
 
     def _enter(self, frame: Any) -> Callable[[Any, str, Any], None]:
         self.code.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
+        self.functions.add(frame.f_code.co_name)
         return self._look
 
     def _look(self, frame: Any, event: str, argument: Any) -> None:
@@ -91,14 +94,14 @@ class Truth:
     named : the nodes of each name, in the order of time; only those that L depends on.
     nodes : the inputs and all steps that depend on them, in the order of time; `places` has their positions.
     tolerance : differences up to this part of the largest entry count as rounding.
-    code : the file and the first line of every function of the forward pass.
+    code, functions : the file and the first line of every function of the forward pass, and their names.
     """
 
     def __init__(
         self, recording: Recording, seeds: Sequence[Any], labels: Sequence[str], named: NamedValues, tolerance: float
     ):
         self.tolerance = tolerance
-        self.code = named.code
+        self.code, self.functions = named.code, named.functions
         self.inputs = recording.inputs
         self.path = recording.path
         self._seeds: dict[Node, Any] = {}

@@ -15,21 +15,28 @@ chainrule.section("what-if", "What if", (section) => {
     el("p", {}, el("button", { onclick: reset }, "The recorded numbers")), told, gradientStep(fields, change));
   tell();
 
+  /** Compute again with what is in the fields; false if that is not possible. */
   function change() {
     for (const [place, { read }] of fields) {
       const numbers = read();
-      if (numbers.some(Number.isNaN)) { told.textContent = `${nameOf(place)} has a field that is not a number.`; return; }
+      if (numbers.some(Number.isNaN)) return refuse(`${nameOf(place)} has a field that is not a number.`);
       chainrule.steps[place].value.numbers = numbers;
     }
     try {
       computeAgain(program);
     } catch (error) {
-      told.textContent = `This cannot be computed: ${error.message}.`;
-      return;
+      return refuse(`This cannot be computed: ${error.message}.`);
     }
     chainrule.changed = [...original].some(([place, numbers]) => chainrule.steps[place].value.numbers.some((x, i) => x !== Number(numbers[i])));
     tell();
     chainrule.emit("values");
+    return true;
+  }
+
+  function refuse(why) {
+    told.textContent = why;
+    told.classList.add("wrong");
+    return false;
   }
 
   function reset() {
@@ -39,6 +46,7 @@ chainrule.section("what-if", "What if", (section) => {
 
   function tell() {
     const loss = chainrule.steps[chainrule.story.loss];
+    told.classList.remove("wrong");
     told.replaceChildren(math(row(loss.name.m, "<mo>=</mo>", valueMath(loss.value))));
   }
 });
@@ -62,10 +70,11 @@ function gradientStep(fields, change) {
       predicted -= size * gradient.numbers.reduce((sum, g) => sum + Number(g) ** 2, 0);
       fields.get(place).write(value.numbers.map((x, i) => Number(x) - size * Number(gradient.numbers[i])));
     }
-    change();
+    if (!change()) { told.replaceChildren(); return; }
     const real = Number(chainrule.steps[loss].value.numbers[0]) - before;
     const delta = row('<mi mathvariant="normal">Δ</mi>', chainrule.steps[loss].name.m);
-    told.replaceChildren("predicted ", math(row(delta, "<mo>=</mo>", numberMath(predicted))), ", real ", math(row(delta, "<mo>=</mo>", numberMath(real))));
+    told.replaceChildren("predicted ", math(row(delta, "<mo>=</mo>", numberMath(predicted))), ", real ", math(row(delta, "<mo>=</mo>", numberMath(real))),
+      predicted < 0 && real > 0 ? ": η is too large, the loss grew" : "");
   };
   return el("div.descent", {},
     el("p", {}, "One gradient step: every chosen input becomes ", math("<mi>x</mi><mo>−</mo><mi>η</mi><mo>·</mo><mfrac><mrow><mo>∂</mo><mi>L</mi></mrow><mrow><mo>∂</mo><mi>x</mi></mrow></mfrac>"),
@@ -100,7 +109,7 @@ function inputFields(place, changed) {
   };
 }
 
-const exact = (x) => (typeof x === "string" ? "" : String(x));
+const exact = (x) => (Number.isFinite(x) ? String(x) : "");
 
 function unknownFunctions({ calls }) {
   return [...new Set(calls.map(([name]) => name))].filter((name) => !["argument", "constant"].includes(name) && !numpy.find(name));
