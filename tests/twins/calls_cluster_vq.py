@@ -13,7 +13,7 @@ CALLS: dict[str, Call] = {
     "vq": Call(lambda x, book: vq.vq(x, book)[1], (X, BOOK)),
     "vq, of numbers": Call(lambda x, book: vq.vq(x, book)[1], (X[:, 0], BOOK[:, 0])),
     "kmeans": Call(lambda x: vq.kmeans(x, BOOK), (X,)),
-    "kmeans, from a seed": Call(lambda x: vq.kmeans(x, 3, rng=np.random.default_rng(1)), (X,), compiles=False),
+    "kmeans, from a seed": Call(lambda x: vq.kmeans(x, 3, seed=1), (X,), compiles=False),
     "kmeans2": Call(lambda x: vq.kmeans2(x, BOOK, minit="matrix")[0], (X,)),
-    "kmeans2, by the options": Call(lambda x: vq.kmeans2(x, 3, 20, minit="++", rng=np.random.default_rng(1))[0], (X,)),
+    "kmeans2, by the options": Call(lambda x: vq.kmeans2(x, 3, 20, minit="++", seed=1)[0], (X,)),
 }

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.interpolate
 import scipy.linalg
 import scipy.ndimage
 import scipy.spatial.distance
@@ -47,3 +48,17 @@ def test_truths_of_recorded_values_as_arguments():
 def test_an_argument_without_a_derivative_is_an_error_that_names_it(f):
     with pytest.raises(RecordingError, match="has no derivative; give"):
         cr.grad(lambda x: np.sum(f(x)))(2.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "told"),
+    [
+        (lambda x: scipy.interpolate.barycentric_interpolate(X[0], x, 0.3, der=1, rng=0), "with der=0"),
+        (lambda x: scipy.interpolate.BarycentricInterpolator(X[0])(x), "give it yi"),
+        (lambda x: scipy.interpolate.BarycentricInterpolator(X[0], X[1], wi=X[2])(x), "leave out wi"),
+        (lambda x: scipy.interpolate.RBFInterpolator(X[:, :2], x[:5], neighbors=3)(X[:, :2]), "without neighbors"),
+    ],
+)
+def test_an_interpolation_that_is_not_covered_says_what_to_leave_out(f, told):
+    with pytest.raises(RecordingError, match=told):
+        cr.grad(lambda x: np.sum(f(x)))(X[1])
