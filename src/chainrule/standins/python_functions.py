@@ -17,6 +17,7 @@ from chainrule.array import Array, node_of
 from chainrule.block.elementwise import elementwise
 from chainrule.buffered import BUFFERED
 from chainrule.formula import call as written
+from chainrule.libraries import PYTHON, dtype_of
 from chainrule.numpy_value import answered, plain
 from chainrule.protocols import call
 from chainrule.standins.function import StandIn
@@ -62,16 +63,24 @@ def _as_float(x: Any) -> Any:
 
 
 def _are_numbers(xs: Any) -> bool:
-    """Whether these are real numbers, one of which is recorded and has a gradient."""
-    found = False
+    """Whether these are real numbers of one dtype, one of which is recorded and has a gradient.
+
+    Of several dtypes the value decides which one the result has, so Python compares them, and compiled code checks it.
+    A constant of Python's has that dtype too if it is no other number there.
+    """
+    found, dtypes, constants = False, list[Any](), list[Any]()
     for x in xs:
+        if type(x) in PYTHON:
+            constants.append(x)
+        else:
+            dtypes.append(dtype_of(node_of(x).value if type(x) is Array else x))
         if type(x) is Array:
             if x.ndim or x.dtype.kind not in "fiu":
                 return False
             found = found or (node_of(x).differentiable and x.dtype.kind == "f")
         elif not isinstance(x, int | float | np.floating | np.integer):
             return False
-    return found
+    return found and len(set(dtypes)) == 1 and all(float(dtypes[0].type(x)) == x for x in constants)
 
 
 def _summed(*args: Any, **options: Any) -> Any:
