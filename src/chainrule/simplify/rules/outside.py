@@ -165,8 +165,8 @@ def of_negative(build: Builder, x: Any) -> Any:
     factors = _factors(build, x)
     if not factors:
         return None
-    least = min(factors, key=lambda r: (type(r) is not Node, _size(r)))
-    return _product(build, [build.call(negative, r) if r is least else r for r in factors])
+    factors.sort(key=lambda r: (type(r) is not Node, _size(r)))
+    return _product(build, [build.call(negative, factors[0]), *factors[1:]])
 
 
 @rule(sum_, of=(multiply,))
