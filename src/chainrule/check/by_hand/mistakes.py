@@ -8,6 +8,7 @@ is the first, since what follows from a wrong value is wrong too.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +29,7 @@ from chainrule.node import Line, Node
 __all__ = ["mistakes_in_values", "mistakes_of"]
 
 SECONDS = 10.0
-"""Seconds after which no further line is tried."""
+"""Seconds of computing after which no further line is tried; others may use the processor meanwhile."""
 
 RUNS = 600
 """The largest number of times that the user's function is called."""
@@ -78,7 +79,7 @@ class _Search:
         self.groups = groups_of(case.plain.watched.assigned)
         self.meanings = Meanings(case, self.groups)
         self.groups.sort(key=self._first_wrong)
-        self._until = time.monotonic() + SECONDS
+        self._until = time.thread_time() + SECONDS
         self._runs = 0
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -129,7 +130,7 @@ class _Search:
 
     def _run(self, case: Case, repairs: Sequence[Repair]) -> Run | None:
         """A run with some variables put right; None if it fails, or if there were too many runs."""
-        if self._runs >= RUNS or time.monotonic() > self._until:
+        if self._runs >= RUNS or time.thread_time() > self._until:
             return None
         self._runs += 1
         if case is not self.case and _shape(case.plain) != _shape(self.case.plain):
@@ -253,7 +254,7 @@ class _Search:
         if same is not None and len(told) == 1:
             return replace(same, line=line, more=(), instead=edit.after)
         several = told if len(told) > 1 else [m for m in results if m is not None]
-        diagnoses = {m.diagnosis.partition(" (")[0] for m in several}
+        diagnoses = {re.sub(r" \([^()]*\)$", "", m.diagnosis) for m in several}
         diagnosis = diagnoses.pop() if len(diagnoses) == 1 else ""
         return Mistake(edit.before, "", line, diagnosis, fixed=wrong, instead=edit.after)
 
