@@ -105,7 +105,7 @@ class Form:
 
     @property
     def atoms(self) -> frozenset[Any]:
-        return frozenset(atom for product in self.terms for atom, _ in product)
+        return frozenset([atom for product in self.terms for atom, _ in product])
 
 
 @dataclass
@@ -126,8 +126,9 @@ class Notes:
             notes.lost |= f.lost
             notes.slopes |= f.slopes
             notes.masks |= f.masks
-        if notes.slopes:
-            notes.slopes.difference_update(*(f.atoms - f.slopes for f in forms))
+        for f in forms:
+            if not notes.slopes <= f.slopes:
+                notes.slopes -= f.atoms - f.slopes
         return notes
 
     def from_(self, made: Any, *atoms: Any) -> Any:

@@ -31,7 +31,6 @@ from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
 from chainrule.simplify.laws import covers
-from chainrule.simplify.structure import is_bounded
 
 __all__ = ["OVERHEAD", "Expression", "expression_of", "least_cost", "mixes_sizes"]
 
@@ -121,17 +120,17 @@ def _without(product: Product, factor: Product) -> Product:
 # From a form to an expression ------------------------------------------------------------------------------------
 
 
-def expression_of(form: Form, shape: tuple[int, ...], known: Known) -> Expression:
+def expression_of(form: Form, shape: tuple[int, ...], build: Builder) -> Expression:
     """The blocks of a form."""
-    total = _SumWriter(known, form.slopes).sum(form.terms)
+    total = _SumWriter(build, form.slopes).sum(form.terms)
     return total if total.shape == shape else Expression(broadcast_to, (total,), shape, {"shape": shape})
 
 
 class _SumWriter:
     """Writes sums and products. Slopes are multiplied last, and masked where the rest is 0."""
 
-    def __init__(self, known: Known, slopes: frozenset[Any]):
-        self.known = known
+    def __init__(self, build: Builder, slopes: frozenset[Any]):
+        self.build = build
         self.slopes = slopes
 
     def sum(self, terms: dict[Product, Any]) -> Expression:
@@ -165,7 +164,7 @@ class _SumWriter:
         factors, slopes, c = self._factors(product, c)
         if other is not None:
             (slopes if is_slope and factors else factors).append((other, 1))
-        if factors and slopes and _may_meet_first(slopes, factors):
+        if factors and slopes and self._may_meet_first(slopes, factors):
             together, c = self._times_slopes(None, c, slopes)
             assert together is not None
             slopes = [(together, 1)]
@@ -181,6 +180,17 @@ class _SumWriter:
             total, c = self._times(total, c, x, e, is_slope=True)
         return total, c
 
+    def _is_bounded(self, x: Any, e: int) -> bool:
+        return e > 0 and self.build.range_of(x).is_bounded
+
+    def _may_meet_first(self, slopes: list[Factor], factors: list[Factor]) -> bool:
+        """Whether slopes are multiplied before they meet the other factors, which are larger.
+
+        Masked products are associative. At most one slope may be infinite, so that their order does not matter.
+        """
+        unbounded = sum(x.block is not None or not self._is_bounded(x.value, e) for x, e in slopes)
+        return unbounded <= 1 and max(x.size for x, _ in slopes) < min(x.size for x, _ in factors)
+
     def _factors(self, product: Product, c: Any) -> tuple[list[Factor], list[Factor], Any]:
         """The factors of a product, its slopes, and the number that remains of its coefficient."""
         factors: list[Factor] = []
@@ -194,7 +204,9 @@ class _SumWriter:
                 rows = np.zeros(atom.shape, atom.dtype)
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
                 c = with_absent_zeros(rows if not is_array(c) and c == 1 else rows * c)
-            elif atom not in self.slopes or (e > 0 and is_bounded(atom) and covers([plain], [atom])):
+            elif atom not in self.slopes or (
+                e > 0 and self.build.range_of(atom).is_bounded and covers([plain], [atom])
+            ):
                 factors.append((_leaf(atom), e))  # a bounded slope that is NaN only where the rest is
             else:
                 slopes.append((_leaf(atom), e))
@@ -208,7 +220,7 @@ class _SumWriter:
     ) -> tuple[Expression | None, Any]:
         """total · xᵉ, where total may be None, times c if that is possible; and the number c that remains, else 1."""
         if e == 2:
-            x, e = _square(x, self.known), 1
+            x, e = _square(x, self.build.known), 1
         for _ in range(abs(e)):
             if total is None and e > 0:
                 total = x
@@ -221,15 +233,6 @@ class _SumWriter:
             if c != 1.0:
                 total, c = _binary(multiply, total, _leaf(c)), 1.0
         return total, c
-
-
-def _may_meet_first(slopes: list[Factor], factors: list[Factor]) -> bool:
-    """Whether slopes are multiplied before they meet the other factors, which are larger.
-
-    Masked products are associative. At most one slope may be infinite, so that their order does not matter.
-    """
-    unbounded = sum(x.block is not None or e < 0 or not is_bounded(x.value) for x, e in slopes)
-    return unbounded <= 1 and max(x.size for x, _ in slopes) < min(x.size for x, _ in factors)
 
 
 def _in_turn(factors: list[Factor]) -> list[Factor]:

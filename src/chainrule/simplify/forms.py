@@ -82,7 +82,7 @@ class Forms(Sums):
         if not form.stable and least_cost(form) >= form.cost:
             return None
         try:
-            found = expression_of(form, np.shape(node.value), self.build.known)
+            found = expression_of(form, np.shape(node.value), self.build)
         except UnreadableError:
             return None
         if found.cost >= (2 * form.cost + 8 * OVERHEAD if form.stable else form.cost):
@@ -141,7 +141,8 @@ class Forms(Sums):
 
     def plus(self, a: Form, b: Form, sign: float) -> Form:
         """The sum. What may be infinite is a slope in both or in neither: 0 · ∞ is NaN, and a slope's is 0."""
-        if any(not self._is_bounded(atom, 1) for atom in (a.slopes ^ b.slopes) & a.atoms & b.atoms):
+        mixed = a.slopes ^ b.slopes
+        if mixed and not all(self._is_bounded(atom, 1) for atom in mixed & a.atoms & b.atoms):
             raise UnreadableError
         return super().plus(a, b, sign)
 
@@ -202,7 +203,7 @@ class Forms(Sums):
             if not form.terms or not covers(form.terms, form.lost) or form.masks:
                 return None
             shape = broadcast(shape_of(total), shape_of(factor[0]))
-            made = expression_of(form, shape, self.build.known).built(self.build)
+            made = expression_of(form, shape, self.build).built(self.build)
         except UnreadableError:
             return None
         finally:
