@@ -204,9 +204,7 @@ class _SumWriter:
                 rows = np.zeros(atom.shape, atom.dtype)
                 np.put_along_axis(rows, atom.labels[..., None], 1, axis=-1)
                 c = with_absent_zeros(rows if not is_array(c) and c == 1 else rows * c)
-            elif atom not in self.slopes or (
-                e > 0 and self.build.range_of(atom).is_bounded and covers([plain], [atom])
-            ):
+            elif atom not in self.slopes or (self._is_bounded(atom, e) and covers([plain], [atom])):
                 factors.append((_leaf(atom), e))  # a bounded slope that is NaN only where the rest is
             else:
                 slopes.append((_leaf(atom), e))
