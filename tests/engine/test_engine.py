@@ -107,6 +107,42 @@ def test_numpys_memory_is_not_overwritten_and_jaxs_is():
     assert w.is_deleted()
 
 
+class Line:
+    def __init__(self, slope):
+        self.slope = slope
+        self.offset = np.array([1.0, 2.0])
+
+    @cr.compile(engine="jax", donate="x")
+    def at(self, x):
+        return self.slope * x + self.offset
+
+    @cr.compile(engine="jax")
+    def moved(self, x):
+        self.offset = x
+        return x
+
+    @cr.compile(engine="jax")
+    @staticmethod
+    def twice(x):
+        return x * 2
+
+
+def test_methods_take_the_attributes_of_their_object_as_arguments():
+    line = Line(2.0)
+    np.testing.assert_array_equal(line.at(3.0), [7, 8])
+    line.slope, line.offset = 5.0, np.array([0.5, 0.0])
+    np.testing.assert_array_equal(line.at(3.0), [15.5, 15])
+    np.testing.assert_array_equal(Line.at(line, x=1.0), [5.5, 5])
+    np.testing.assert_array_equal(copy.copy(Line.at)(line, 1.0), [5.5, 5])
+    assert cr.grad(lambda x: np.sum(line.at(x)))(3.0) == 10
+    assert line.twice(3.0) == Line.twice(3.0) == 6
+
+
+def test_a_method_that_changes_its_object_is_refused():
+    with pytest.raises(RecordingError, match=r"moved changes self\.offset"):
+        Line(1.0).moved(2.0)
+
+
 def test_source_and_memory():
     f = by_jax(mean_square)
     with pytest.raises(cr.errors.ChainruleError, match="has not been called"):

@@ -31,6 +31,18 @@ class Model:
         return np.sum(w * w)
 
 
+class Line:
+    slope = 2.0
+
+    @cr.compile
+    def at(self, x: float) -> float:
+        return self.slope * x
+
+    @cr.compile(engine="jax")
+    def by_jax(self, x: float) -> float:
+        return self.slope * x
+
+
 @dataclass
 class Pair:
     a: Vector
@@ -106,6 +118,10 @@ def main() -> None:
     rows: Vector = cr.jacobian(cr.grad(loss))(w, x)
     fast = cr.compile(cr.value_and_grad(loss))
     both: tuple[float, Vector] = fast(w, x)
+    assert_type(cr.compile(loss)(w, x), float)
+    assert_type(cr.compile(loss, engine="jax")(w, x, offset=1.0), float)
+    assert_type(Line().at(2.0), float)
+    assert_type(Line().by_jax(x=2.0), float)
     samples: Vector = cr.vmap(cr.grad(loss), in_axes=(None, 0))(w, np.eye(3))
     saved: Callable[..., float] = cr.checkpoint(loss)
 

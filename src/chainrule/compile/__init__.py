@@ -6,7 +6,7 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from chainrule.compile.compiled import Compiled
 from chainrule.errors import EngineError
@@ -19,24 +19,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "compile"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @overload
 def compile(
-    f: Callable[..., Any], *, donate: Sequence[int | str] = (), memory: int | str | None = None
-) -> Compiled: ...
+    f: Callable[P, R], *, donate: Sequence[int | str] = (), memory: int | str | None = None
+) -> Compiled[P, R]: ...
 @overload
 def compile(
     f: None = None, *, donate: Sequence[int | str] = (), memory: int | str | None = None
-) -> Callable[[Callable[..., Any]], Compiled]: ...
+) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 @overload
 def compile(
-    f: Callable[..., Any],
+    f: Callable[P, R],
     *,
     engine: Literal["jax"],
     shardings: Mapping[str, Any] | None = None,
     mesh: Any = None,
     donate: Sequence[int | str] = (),
-) -> ByJax: ...
+) -> ByJax[P, R]: ...
 @overload
 def compile(
     f: None = None,
@@ -45,7 +48,7 @@ def compile(
     shardings: Mapping[str, Any] | None = None,
     mesh: Any = None,
     donate: Sequence[int | str] = (),
-) -> Callable[[Callable[..., Any]], ByJax]: ...
+) -> Callable[[Callable[P, R]], ByJax[P, R]]: ...
 @spelled
 def compile(
     f: Callable[..., Any] | None = None,
@@ -140,11 +143,12 @@ def compile(
         raise EngineError('shardings and mesh are for many devices; write engine="jax" too' + at_line())
     if engine is not None and memory is not None:
         raise EngineError('memory is for programs of chainrule\'s own; with engine="jax" leave it out' + at_line())
-    made: Callable[..., Any] = functools.partial(Compiled, donate=donate, memory=memory)
+    kind: Any = Compiled
+    options: dict[str, Any] = {"donate": donate, "memory": memory}
     if engine == "jax":
-        made = functools.partial(
-            imported("chainrule.compile.by_jax").ByJax, donate=donate, shardings=shardings, mesh=mesh
-        )
+        kind = imported("chainrule.compile.by_jax").ByJax
+        options = {"donate": donate, "shardings": shardings, "mesh": mesh}
+    made = functools.partial(kind, **options)
     return made if f is None else made(f)
 
 

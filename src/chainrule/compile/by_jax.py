@@ -18,7 +18,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from chainrule.block import Block
 from chainrule.blocks.integers import labels_fit
 from chainrule.blocks.reductions import any_
 from chainrule.compile.calls import Call, call_of
+from chainrule.compile.methods import Method, as_method
 from chainrule.compile.placing import Placing
 from chainrule.compile.recorder import Run, is_constant, run_recorded
 from chainrule.compile.steady import Draws, refusal
@@ -42,6 +43,10 @@ from chainrule.trees import flatten
 
 __all__ = ["ByJax"]
 
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+
 MANY = 8
 """So many programs that differ only in an integer bring a warning; and so many paths of one program an error."""
 LONG = 20_000
@@ -54,7 +59,7 @@ INSTEAD = (
 )
 
 
-class ByJax:
+class ByJax(Generic[P, R]):
     """What `cr.compile(f, engine="jax")` returns. Call it like the function."""
 
     def __init__(
@@ -78,6 +83,7 @@ class ByJax:
         self._families: dict[Any, int] = {}
         self._latest: tuple[_Program, list[Any], bool] | None = None
         self._lock = threading.RLock()
+        self._method: _MethodByJax | None = None
 
     def __repr__(self) -> str:
         return f"<{self.__name__}, compiled by JAX: {sum(map(len, self._programs.values()))} program(s)>"
@@ -86,7 +92,20 @@ class ByJax:
         """A copy, also in another process, compiles anew."""
         return ByJax, (self.__wrapped__, self._donate, *self._given)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def __get__(self, owner: None, kind: type) -> ByJax[P, R]: ...
+    @overload
+    def __get__(self: ByJax[Concatenate[Any, Q], R], owner: object, kind: type | None = None) -> Callable[Q, R]: ...
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """The method of an object, if it is an attribute of its class."""
+        if isinstance(self.__wrapped__, staticmethod):
+            return self
+        if self._method is None:
+            with self._lock:
+                self._method = self._method or _MethodByJax(self.__wrapped__, self._donate, *self._given)
+        return self._method.__get__(owner, kind)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         call = call_of(self.__wrapped__, args, kwargs)
         if any(type(x) is Array for x in call.leaves):  # an outer function of chainrule's records it
             return self.__wrapped__(*args, **kwargs)
@@ -168,6 +187,14 @@ class ByJax:
         program, forms, of_jax = self._latest
         with nullcontext() if of_jax else jax_in_double_precision():
             return program.jitted.lower(*forms).compile()
+
+
+class _MethodByJax(Method, ByJax[..., Any]):
+    def __init__(self, f: Callable[..., Any], *others: Any):
+        super().__init__(as_method(f), *others)
+
+    def __reduce__(self) -> Any:
+        return _MethodByJax, (self.__wrapped__.__wrapped__, self._donate, *self._given)
 
 
 # One program ---------------------------------------------------------------------------------------------------------

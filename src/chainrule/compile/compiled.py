@@ -11,16 +11,15 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from chainrule.argnums import name_of, needs_function, positions_of
-from chainrule.array import Array
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed, TooMuch
-from chainrule.compile.methods import as_method, taken_apart
+from chainrule.compile.methods import Method, as_method, is_recorded
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.segments import Memory
 from chainrule.compile.signatures import OVERFLOW
@@ -29,10 +28,11 @@ from chainrule.compile.version import Version
 from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
 from chainrule.trees import flatten, leaf_names
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["Compiled"]
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
 
 MANY = 8
 """Most versions for one signature: with more, branching on values does not pay."""
@@ -43,7 +43,7 @@ SIGNATURES = 128
 """Versions are kept for so many of the most recently used signatures (shapes, dtypes, strings, …)."""
 
 
-class Compiled:
+class Compiled(Generic[P, R]):
     """What `cr.compile` returns. Call it like the function."""
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):
@@ -76,6 +76,10 @@ class Compiled:
         """A copy, also in another process, compiles anew or loads from the cache: machine code is not pickled."""
         return Compiled, (self.__wrapped__, self._donate, self._asked)
 
+    @overload
+    def __get__(self, owner: None, kind: type) -> Compiled[P, R]: ...
+    @overload
+    def __get__(self: Compiled[Concatenate[Any, Q], R], owner: object, kind: type | None = None) -> Callable[Q, R]: ...
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         """The method of an object, if it is an attribute of its class."""
         if isinstance(self.__wrapped__, staticmethod):
@@ -85,7 +89,7 @@ class Compiled:
                 self._method = self._method or CompiledMethod(self.__wrapped__, self._donate, self._asked)
         return self._method if owner is None else types.MethodType(self._method, owner)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             fast = self._fast
             if fast is not None and not kwargs:
@@ -111,7 +115,7 @@ class Compiled:
         return self.__wrapped__(*args, **kwargs)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._failed or _recorded((args, kwargs)):
+        if self._failed or is_recorded((args, kwargs)):
             return self.__wrapped__(*args, **kwargs)
         for fast in self._known if not kwargs else ():  # a version may refuse: another label, for instance
             try:
@@ -348,7 +352,7 @@ class Compiled:
         return self._latest.program.memory()
 
 
-class CompiledMethod(Compiled):
+class CompiledMethod(Method, Compiled[..., Any]):
     """A compiled method, called with its object first."""
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):
@@ -357,22 +361,8 @@ class CompiledMethod(Compiled):
     def __reduce__(self) -> Any:
         return CompiledMethod, (self.__wrapped__.__wrapped__, self._donate, self._asked)
 
-    def __get__(self, owner: Any, kind: type | None = None) -> Any:
-        return self if owner is None else types.MethodType(self, owner)
 
-    def __call__(self, owner: Any, *args: Any, **kwargs: Any) -> Any:
-        tree = taken_apart(owner, [])
-        if _recorded((tree, args, kwargs)):
-            return self.__wrapped__.__wrapped__(owner, *args, **kwargs)
-        return super().__call__(tree, *args, **kwargs)
-
-
-def _recorded(tree: Any) -> bool:
-    """Whether a recorded array is among these arguments: the function is differentiated, or compiled with another."""
-    return any(type(leaf) is Array for leaf in flatten(tree)[0])
-
-
-_every: weakref.WeakSet[Compiled] = weakref.WeakSet()
+_every: weakref.WeakSet[Compiled[..., Any]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

@@ -14,7 +14,27 @@ from chainrule.forks import imported
 from chainrule.node import at_line
 from chainrule.trees import flatten
 
-__all__ = ["as_method", "taken_apart"]
+__all__ = ["Method", "as_method", "is_recorded"]
+
+
+class Method:
+    """A compiled method. It is called with its object first, whose attributes are arguments of what is compiled."""
+
+    __wrapped__: Any
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __call__(self, owner: Any, *args: Any, **kwargs: Any) -> Any:
+        tree = taken_apart(owner, [])
+        if is_recorded((tree, args, kwargs)):
+            return self.__wrapped__.__wrapped__(owner, *args, **kwargs)
+        return super().__call__(tree, *args, **kwargs)  # type: ignore[misc]
+
+
+def is_recorded(tree: Any) -> bool:
+    """Whether a recorded array is among these arguments: the function is differentiated, or compiled with another."""
+    return any(type(leaf) is Array for leaf in flatten(tree)[0])
 
 
 class _Attributes:
