@@ -89,6 +89,8 @@ class Graph:
             except Exception as error:
                 error.add_note(f"in block {block.name}")
                 raise
+            if type(value) is np.ndarray and not value.ndim and isinstance(node.value, np.generic):
+                value = value[()]  # beside Python's complex numbers the kind decides the dtype
             values[node] = stop(node, value) if stop and not block.differentiable else value
         return values
 

@@ -627,3 +627,14 @@ def test_two_of_single_precision_do_not_meet_before_one_of_double_precision(f, s
     arrays = x, y.astype("f4"), z.astype("f4")
     (found,) = simplify_graph(record_graph(f, *arrays)).run(np, arrays)
     np.testing.assert_allclose(found, f(*arrays), rtol=1e-14)
+
+
+def test_a_number_stays_a_number_beside_pythons_complex_ones():
+    def f(x, y):
+        return np.sum(np.abs(1j * np.sum(y, axis=0) - x))  # 1j * np.float64(2.0) is Python's, and weak
+
+    x, y = np.ones(3, np.float32), np.array([0.5])
+    assert f(x, y).dtype == np.float32
+    graph = record_graph(cr.value_and_grad(f, argnums=(0, 1)), x, y)
+    for found, expected in zip(simplify_graph(graph).run(np, [x, y]), graph.run(np, [x, y]), strict=True):
+        assert (np.shape(found), found.dtype) == (np.shape(expected), expected.dtype)

@@ -24,7 +24,7 @@ from chainrule.check.report import BY_HAND, Comparison, Mistake, listed
 from chainrule.check.run import Run
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.libraries import is_inexact
-from chainrule.node import Node
+from chainrule.node import Node, is_internal
 
 __all__ = ["Written", "findings_by_hand", "judged"]
 
@@ -84,7 +84,9 @@ def _case(hand: HandWritten, run: Run) -> Case:
     tolerance = float(np.sqrt(precision([*call.leaves, *(node.value for node in between)])))
     truth = Truth(run.recording, run.seeds, call.labels, run.named, tolerance)
     leaves = [value_of(x) for x in call.leaves]
-    return Case(truth, lambda: hand.run(leaves, run.seeds), lambda told: gradients_in(told, call))
+    code = getattr(hand.function, "__code__", None)
+    is_users = code is None or not is_internal(code.co_filename)
+    return Case(truth, lambda: hand.run(leaves, run.seeds), lambda told: gradients_in(told, call), is_users)
 
 
 def _other_case(hand: HandWritten, run: Run, network: Any) -> Case | None:

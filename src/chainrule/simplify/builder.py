@@ -206,6 +206,8 @@ class Builder:
         self._count_uses(original.inputs, -1)
         if type(found) is not Node:
             return
+        if isinstance(original.value, np.generic) and type(found.value) is np.ndarray:
+            found.value = found.value[()]  # a number where NumPy gives a number: it may meet Python's
         if original in self.improved or not _close(found.value, original.value):
             self.improved.add(found)
         if found.name is None and found.block is not None:

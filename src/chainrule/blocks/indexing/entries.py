@@ -174,7 +174,9 @@ def add_at(xp, v, *indices, key=(), shape=()):
         return record(add_at, (v, *indices), {"key": key, "shape": shape})
     if isinstance(v, float | complex):  # a product that simplify has taken apart may be a number of Python's
         v = xp.asarray(v)
-    if not v.shape and len(key) == len(shape) == 1 and type(key[0]) is int and is_numpy(xp):  # the most frequent case
+    if (
+        not v.shape and len(key) == len(shape) == 1 and type(key[0]) is int and type(v) in NUMPY
+    ):  # the most frequent case
         z = np.zeros(shape, v.dtype)
         z[key] = v
         return z

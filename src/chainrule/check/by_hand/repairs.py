@@ -23,11 +23,14 @@ class Case:
     ----------
     call : makes one call of the function ready.
     gradients : turns what it returned into one array for each checked leaf, None where it gives none.
+    is_users : whether the first function that is called is the user's, and not one of this library that runs a forward
+        and a backward pass of the user's.
     """
 
     truth: Truth
     call: Callable[[], Callable[[], Any]]
     gradients: Callable[[Any], list[Any]]
+    is_users: bool = True
 
     def run(self, put_right: dict[int, np.ndarray] | None = None) -> Run:
         """Call the function, with other values for some of its assignments."""

@@ -234,7 +234,8 @@ def _functions(case: Case) -> list[_Function]:
     for found in gc.get_referrers(*lines) if lines else ():
         if isinstance(found, types.FunctionType):
             owners.setdefault(found.__code__, []).append(found)
-    own = next(iter(lines), None)  # f itself may return its gradient; any other function of the forward pass is right
+    # The user's f itself may return its gradient; any other function of the forward pass is right.
+    own = next(iter(lines), None) if case.is_users else None
     names = (case.truth.functions | {code.co_name for code in lines}) - {own.co_name if own else ""}
     made = (
         _function(code, ran, kinds.get(code, {}), owners, names - {code.co_name})
