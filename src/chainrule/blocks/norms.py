@@ -111,13 +111,18 @@ def numpy_matrix_norm(x, /, *, keepdims=False, ord="fro"):
     return _matrix_norm(x, ord, (-2, -1), keepdims)
 
 
+def _has_no_condition(x, smallest):
+    """Where np.linalg.cond is inf: for singular matrices, and for infinite ones, whose singular values are NaN."""
+    return (smallest == 0) | (np.isnan(smallest) & ~np.isnan(x).any(axis=(-2, -1)))
+
+
 @answers(np.linalg.cond)
 def numpy_cond(x, p=None):
     """np.linalg.cond: the norm of x times that of its inverse. For a singular matrix it is inf, without a gradient."""
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
         above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
-        singular = below == 0
+        singular = step(_has_no_condition, x, below)
         if not bool(np.any(singular)):
             return above / below
         return np.where(singular, math.inf, above / np.where(singular, 1.0, below))
