@@ -29,8 +29,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("f", "x"), CASES.values(), ids=CASES)
-def test_compiled_and_written_code_have_the_gradient_of_eager_code(f, x):
+LIMITS = {"x exp(−x)", "x² exp(−x²)"}
+"""Written code multiplies these factors in another order: it has the limit, 0, where the chain rule has ∞ · 0."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_compiled_and_written_code_have_the_gradient_of_eager_code(name):
+    f, x = CASES[name]
+
     def loss(x):
         return f(x)
 
@@ -43,9 +49,13 @@ def test_compiled_and_written_code_have_the_gradient_of_eager_code(f, x):
             later(x + 0.125)
             at_once(x)
         exec(cr.explain(loss)(x).code(), functions := {})
-        for found in (at_once(x), later(x), functions["loss_and_gradient"](x)):
+        for found in (at_once(x), later(x)):
             for a, b in zip(found, wanted, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-300)
+        value, gradient = functions["loss_and_gradient"](x)
+        np.testing.assert_allclose(value, wanted[0], rtol=1e-12)
+        limit = np.nan_to_num(wanted[1], nan=0.0) if name in LIMITS else wanted[1]
+        np.testing.assert_allclose(gradient, limit, rtol=1e-12, atol=1e-300)
 
 
 def test_the_second_derivative_of_a_norm_by_a_cotangent_that_is_nan_is_nan():
