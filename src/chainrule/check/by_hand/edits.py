@@ -119,7 +119,9 @@ def _reversed(statement: ast.For) -> Iterator[Edit]:
 def _whole(value: Any, scope: Scope) -> Iterator[Edit]:
     """Changes of everything that a statement assigns."""
     yield LESS, ast.UnaryOp(ast.USub(), value)
-    for text in ("2", *scope.lengths, *scope.kinds):
+    read = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+    lengths = sorted(scope.lengths, key=lambda text: read.isdisjoint(_names_in(text)))  # first those of what it reads
+    for text in ("2", *lengths, *scope.kinds):
         for op in (ast.Mult(), ast.Div(), ast.Add(), ast.Sub()):
             if text in scope.arrays or not isinstance(op, ast.Add | ast.Sub):
                 yield ADDED, ast.BinOp(value, op, _parsed(text))
@@ -334,6 +336,10 @@ def _call(name: str, argument: Any) -> ast.Call:
 
 def _parsed(text: str) -> Any:
     return ast.parse(text, mode="eval").body
+
+
+def _names_in(text: str) -> set[str]:
+    return {node.id for node in ast.walk(_parsed(text)) if isinstance(node, ast.Name)}
 
 
 def statements_in(function: Any) -> Sequence[Any]:
