@@ -135,7 +135,8 @@ def _after_error(
             with np.errstate(all=None if refused is None else "ignore"):
                 return run(*map(numpys, values)).item(), refused
         except Exception as raised:  # a warning that is an error, say
-            error = raised
+            read_by_error(*operands)
+            raise explained(raised, f"block {block.name}", values) from raised
     read_by_error(*operands)
     if isinstance(error, ChainruleError):
         raise error

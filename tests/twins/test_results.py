@@ -2,10 +2,11 @@
 
 import importlib
 import inspect
+import tracemalloc
 
 import numpy as np
 import pytest
-from scipy import integrate, interpolate, ndimage, optimize, signal, stats
+from scipy import fftpack, integrate, interpolate, ndimage, optimize, signal, stats
 
 import chainrule as cr
 from chainrule.errors import BlockError, GradientError, RecordingError
@@ -164,3 +165,15 @@ def test_twins_take_by_position_what_scipys_functions_take():
                 inspect.signature(twin.made).bind(*names)
             count += 1
     assert count > 150
+
+
+def test_the_gradient_of_a_periodic_derivative_takes_memory_for_the_signal_alone():
+    x = np.random.default_rng(0).normal(size=4001)
+    cr.grad(lambda x: np.sum(fftpack.diff(x) ** 2))(x)
+    tracemalloc.start()
+    gradient = cr.grad(lambda x: np.sum(fftpack.diff(x) ** 2))(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    expected = -2 * fftpack.diff(x, 2)  # the transpose of a derivative is minus it
+    np.testing.assert_allclose(gradient, expected, atol=1e-12 * np.abs(expected).max())
+    assert peak < 50 * x.nbytes  # a matrix has 4,001 times as much

@@ -13,12 +13,11 @@ import operator
 import os
 import re
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -28,8 +27,9 @@ from chainrule.array import Array
 from chainrule.block import Block
 from chainrule.blocks.integers import labels_fit
 from chainrule.blocks.reductions import any_
+from chainrule.bodies import Reads
 from chainrule.compile.calls import Call, call_of
-from chainrule.compile.methods import Method, as_method
+from chainrule.compile.methods import Function, Method, as_method
 from chainrule.compile.placing import Placing
 from chainrule.compile.recorder import Run, is_constant, run_recorded
 from chainrule.compile.steady import Draws, refusal
@@ -38,13 +38,11 @@ from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.libraries import is_inexact, is_jax, is_traced, jax_in_double_precision
 from chainrule.node import Line, Node, at_line, is_internal, now
-from chainrule.scanning import Reads
 from chainrule.trees import flatten
 
 __all__ = ["ByJax"]
 
 P = ParamSpec("P")
-Q = ParamSpec("Q")
 R = TypeVar("R")
 
 MANY = 8
@@ -59,7 +57,7 @@ INSTEAD = (
 )
 
 
-class ByJax(Generic[P, R]):
+class ByJax(Function[P, R]):
     """What `cr.compile(f, engine="jax")` returns. Call it like the function."""
 
     def __init__(
@@ -72,6 +70,7 @@ class ByJax(Generic[P, R]):
         needs_function(f, "compile")
         if importlib.util.find_spec("jax") is None:
             raise ImportError('cr.compile(f, engine="jax") needs JAX: pip install "chainrule[jax]"')
+        super().__init__()
         self.__wrapped__ = f
         self.__name__ = name_of(f)
         self.__doc__ = f.__doc__
@@ -82,8 +81,6 @@ class ByJax(Generic[P, R]):
         self._programs: dict[Any, list[_Program]] = {}
         self._families: dict[Any, int] = {}
         self._latest: tuple[_Program, list[Any], bool] | None = None
-        self._lock = threading.RLock()
-        self._method: _MethodByJax | None = None
 
     def __repr__(self) -> str:
         return f"<{self.__name__}, compiled by JAX: {sum(map(len, self._programs.values()))} program(s)>"
@@ -92,18 +89,8 @@ class ByJax(Generic[P, R]):
         """A copy, also in another process, compiles anew."""
         return ByJax, (self.__wrapped__, self._donate, *self._given)
 
-    @overload
-    def __get__(self, owner: None, kind: type) -> ByJax[P, R]: ...
-    @overload
-    def __get__(self: ByJax[Concatenate[Any, Q], R], owner: object, kind: type | None = None) -> Callable[Q, R]: ...
-    def __get__(self, owner: Any, kind: type | None = None) -> Any:
-        """The method of an object, if it is an attribute of its class."""
-        if isinstance(self.__wrapped__, staticmethod):
-            return self
-        if self._method is None:
-            with self._lock:
-                self._method = self._method or _MethodByJax(self.__wrapped__, self._donate, *self._given)
-        return self._method.__get__(owner, kind)
+    def _as_method(self) -> _MethodByJax:
+        return _MethodByJax(self.__wrapped__, self._donate, *self._given)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         call = call_of(self.__wrapped__, args, kwargs)

@@ -7,11 +7,10 @@ import importlib.util
 import inspect
 import os
 import threading
-import types
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from chainrule.argnums import name_of, needs_function, positions_of
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed, TooMuch
-from chainrule.compile.methods import Method, as_method, is_recorded
+from chainrule.compile.methods import Function, Method, as_method, is_recorded
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.segments import Memory
 from chainrule.compile.signatures import OVERFLOW
@@ -31,7 +30,6 @@ from chainrule.trees import flatten, leaf_names
 __all__ = ["Compiled"]
 
 P = ParamSpec("P")
-Q = ParamSpec("Q")
 R = TypeVar("R")
 
 MANY = 8
@@ -43,13 +41,14 @@ SIGNATURES = 128
 """Versions are kept for so many of the most recently used signatures (shapes, dtypes, strings, …)."""
 
 
-class Compiled(Generic[P, R]):
+class Compiled(Function[P, R]):
     """What `cr.compile` returns. Call it like the function."""
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):
         needs_function(f, "compile")
         _require_llvm()
-        self.__wrapped__: Any = f
+        super().__init__()
+        self.__wrapped__ = f
         self.__name__ = name_of(f)
         self.__doc__ = f.__doc__
         with contextlib.suppress(TypeError, ValueError):  # a function of C may have none
@@ -60,13 +59,11 @@ class Compiled(Generic[P, R]):
         self._latest: Any = None
         self._fast: Callable[..., Any] | None = None
         self._known: list[Callable[..., Any]] = []
-        self._lock = threading.RLock()
         _every.add(self)
         self._counters = Counters()
         self._rolls = True
         self._refused: str | None = None
         self._warned = self._failed = False
-        self._method: CompiledMethod | None = None
 
     def __repr__(self) -> str:
         versions = sum(len(v) for v in self._versions.values())
@@ -76,18 +73,8 @@ class Compiled(Generic[P, R]):
         """A copy, also in another process, compiles anew or loads from the cache: machine code is not pickled."""
         return Compiled, (self.__wrapped__, self._donate, self._asked)
 
-    @overload
-    def __get__(self, owner: None, kind: type) -> Compiled[P, R]: ...
-    @overload
-    def __get__(self: Compiled[Concatenate[Any, Q], R], owner: object, kind: type | None = None) -> Callable[Q, R]: ...
-    def __get__(self, owner: Any, kind: type | None = None) -> Any:
-        """The method of an object, if it is an attribute of its class."""
-        if isinstance(self.__wrapped__, staticmethod):
-            return self
-        if self._method is None:
-            with self._lock:
-                self._method = self._method or CompiledMethod(self.__wrapped__, self._donate, self._asked)
-        return self._method if owner is None else types.MethodType(self._method, owner)
+    def _as_method(self) -> CompiledMethod:
+        return CompiledMethod(self.__wrapped__, self._donate, self._asked)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         try:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.bodies import Body
 from chainrule.compile.failures import CannotRoll
 from chainrule.libraries import NUMPY_NAMESPACE, PYTHON, numpys
 from chainrule.node import Node, value_of_operand
-from chainrule.scanning import Body
 
 __all__ = ["Step"]
 

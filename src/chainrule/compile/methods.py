@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import threading
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from chainrule.argnums import name_of
 from chainrule.array import Array, node_of
@@ -14,7 +15,44 @@ from chainrule.forks import imported
 from chainrule.node import at_line
 from chainrule.trees import flatten
 
-__all__ = ["Method", "as_method", "is_recorded"]
+__all__ = ["Function", "Method", "as_method", "is_recorded"]
+
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+
+
+class Function(Generic[P, R]):
+    """A compiled function of either engine. As an attribute of a class it is a method.
+
+    Attributes
+    ----------
+    __wrapped__ : the user's function.
+    """
+
+    __wrapped__: Any
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._method: Any = None
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Function[P, R]: ...
+    @overload
+    def __get__(self: Function[Concatenate[Any, Q], R], owner: object, kind: type | None = None) -> Callable[Q, R]: ...
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """The method of an object, if it is an attribute of its class."""
+        if isinstance(self.__wrapped__, staticmethod):
+            return self
+        if self._method is None:
+            with self._lock:
+                self._method = self._method or self._as_method()
+        return self._method.__get__(owner, kind)
+
+    def _as_method(self) -> Method:
+        """The same, called with an object first."""
+        raise NotImplementedError
 
 
 class Method:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, constant, node_of
+from chainrule.bodies import Body
 from chainrule.compile.rolling import rolled
 from chainrule.compile.segments import Memory, looped_in_segments
 from chainrule.compile.steady import Draws, Told, is_generator, told
@@ -22,7 +23,6 @@ from chainrule.layout import layout_of
 from chainrule.libraries import PLAIN, is_foreign, is_jax
 from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import Rolls, checked_result
-from chainrule.scanning import Body
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
 from chainrule.trees import flatten

@@ -20,6 +20,7 @@ import numpy as np
 
 from chainrule.array import WATCHER, Array, node_of
 from chainrule.block import unlisted_block
+from chainrule.bodies import Body, Inputs, Outputs, Reads, body_of
 from chainrule.compile.failures import CannotRoll
 from chainrule.compile.loop_step import Step
 from chainrule.compile.steady import Compared, Told, told
@@ -29,7 +30,6 @@ from chainrule.graph import graph_between
 from chainrule.libraries import PYTHON, is_inexact
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, value_of_operand
-from chainrule.scanning import Body, Inputs, Outputs, Reads, body_of
 from chainrule.transforms import vjp
 
 __all__ = ["Loop", "handle", "is_long", "looped", "recorded_loop", "result_of"]

@@ -19,6 +19,7 @@ import numpy as np
 
 from chainrule.array import Array, node_of
 from chainrule.blocks.joining import concatenate, stack
+from chainrule.bodies import Body, Inputs, Outputs
 from chainrule.compile import repeats
 from chainrule.compile.failures import CannotRoll
 from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, Worth, loops_of
@@ -28,7 +29,6 @@ from chainrule.compile.writes import without_writes
 from chainrule.graph import graph_between
 from chainrule.inputs import alias
 from chainrule.node import NO_PARAMS, Node
-from chainrule.scanning import Body, Inputs, Outputs
 
 __all__ = ["rolled"]
 

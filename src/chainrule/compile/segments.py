@@ -16,13 +16,13 @@ import numpy as np
 
 from chainrule.array import Array, form_of
 from chainrule.blocks.joining import concatenate
+from chainrule.bodies import Body, Inputs, Outputs
 from chainrule.compile.failures import CannotRoll, TooMuch
 from chainrule.compile.repeats import may_be_in_body
 from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
 from chainrule.errors import EngineError, RecordingError
 from chainrule.graph import graph_between
 from chainrule.node import NO_PARAMS, Node, at_line
-from chainrule.scanning import Body, Inputs, Outputs
 
 __all__ = ["SHORTEST", "Known", "Memory", "Segments", "filled", "lengths_of", "looped_in_segments"]
 

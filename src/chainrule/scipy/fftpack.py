@@ -1,13 +1,14 @@
 """scipy.fftpack, the older transforms: those of scipy.fft with other arguments, real ones in an order of their own, and
 derivatives of periodic functions."""
 
-import functools
 from typing import Any
 
 import numpy as np
 import scipy.fftpack
 
+from chainrule.block import unlisted_block
 from chainrule.blocks.shaping import as_array
+from chainrule.formula import call
 from chainrule.scipy.arguments import fixed
 from chainrule.scipy.fft import INVERSE, along_axes, as_several, axes_of, cosine_or_sine
 from chainrule.standins.scipy_functions import twin
@@ -83,23 +84,35 @@ for kind in ("dct", "dst"):
 # Derivatives of periodic functions --------------------------------------------------------------------------------
 
 
-def _periodic(name: str) -> None:
-    """Each of these is linear in the signal, and SciPy computes it of one signal."""
+@unlisted_block(notation=lambda x, name, **_: call(name, x), complex=True)
+def periodic(xp, x, name="diff", parameters=(), options=()):
+    """A function of scipy.fftpack of each signal along the last axis: linear, and the same wherever a period begins."""
     function = getattr(scipy.fftpack, name)
+    rows = [function(row, *parameters, **dict(options)) for row in np.reshape(x, (-1, x.shape[-1]))]
+    return np.reshape(np.stack(rows), x.shape) if rows else np.zeros(x.shape, x.dtype)
 
-    @twin(function)
+
+periodic.leading_axes = True
+
+
+@periodic.backward
+def periodic_backward(xp, dz, z, x, **how):
+    """Its matrix has entries c_{i−k} alone, so it is transposed by turning the signals round."""
+    return _turned(periodic(_turned(dz), **how))
+
+
+def _turned(x):
+    """x_{−k} for each k."""
+    return np.roll(x[..., ::-1], 1, axis=-1)
+
+
+def _of_periodic_signal(name: str) -> None:
+    @twin(getattr(scipy.fftpack, name))
     def made(x: Any, *parameters: Any, **options: Any) -> Any:
-        x = as_array(x)
         parameters = tuple(fixed(p, f"an argument of {name}") for p in parameters)
         options = {key: fixed(p, f"{key} of {name}") for key, p in options.items() if key != "_cache"}
-        return x @ _matrix(function, len(x), parameters, tuple(options.items()))
-
-
-@functools.lru_cache(maxsize=64)
-def _matrix(function, n, parameters, options):
-    """A row for each entry of a signal: what becomes of a signal that is 1 there."""
-    return np.stack([function(row, *parameters, **dict(options)) for row in np.eye(n)])
+        return periodic(as_array(x), name=name, parameters=parameters, options=tuple(options.items()))
 
 
 for name in "diff tilbert itilbert hilbert ihilbert sc_diff cs_diff cc_diff ss_diff shift".split():
-    _periodic(name)
+    _of_periodic_signal(name)
