@@ -42,14 +42,20 @@ def waited_for(lock: Lock) -> Lock:
     return lock
 
 
+_held: list[AbstractContextManager[Any]] = []
+
+
 def _before_fork() -> None:
-    for lock in _locks:
+    for lock in _locks:  # also one that is registered while this waits for another
         lock.__enter__()
+        _held.append(lock)
 
 
 def _after_fork() -> None:
-    for lock in reversed(_locks):
+    """Release what was taken. The last is the one for imports, after which another thread may fork."""
+    while (lock := _held.pop()) is not IMPORTING:
         lock.__exit__(None, None, None)
+    IMPORTING.__exit__(None, None, None)
 
 
 if hasattr(os, "register_at_fork"):

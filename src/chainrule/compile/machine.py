@@ -6,7 +6,6 @@ The addresses of this process that the code needs are in a table (see `interface
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import threading
 import weakref
@@ -17,7 +16,7 @@ import numpy as np
 
 from chainrule.compile.failures import asking_llvm
 from chainrule.compile.interface import KEPT, addresses
-from chainrule.forks import IMPORTING, imported
+from chainrule.forks import imported, waited_for
 
 __all__ = [
     "LLVM",
@@ -66,30 +65,26 @@ def _free(engine: Any, kept: int) -> None:
     free(ctypes.c_void_p.from_address(kept).value)
 
 
-LLVM = threading.RLock()
+LLVM = waited_for(threading.RLock())
 """Held while LLVM works. A fork waits for it: in the child, which has one thread, it would stay locked for ever."""
 
 
-_held: list[Any] = []
+class _LlvmlitesLock:
+    """The lock that llvmlite has, which it takes when it disposes of something; an import may have made it."""
+
+    taken: Any = None
+
+    def __enter__(self) -> None:
+        self.taken = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
+        if self.taken is not None:
+            self.taken.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        if self.taken is not None:
+            self.taken.__exit__(*error)
 
 
-def _before_fork() -> None:
-    """Take the import lock first, since an import may create llvmlite's lock; then that, which disposals take."""
-    IMPORTING.__enter__()
-    own = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
-    _held[:] = [LLVM] if own is None else [LLVM, own]
-    for lock in _held:
-        lock.__enter__()
-
-
-def _after_fork() -> None:
-    for lock in reversed(_held):
-        lock.__exit__(None, None, None)
-    IMPORTING.__exit__(None, None, None)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+waited_for(_LlvmlitesLock())
 _machine: list[Any] = []
 
 
