@@ -14,7 +14,16 @@ import numpy as np
 
 from chainrule.expression.language import LIBRARIES, functions_of
 
-__all__ = ["IN_A_FILE", "comma_hint", "corrected", "function_hint", "missing_hint", "names_of_functions", "unfinished"]
+__all__ = [
+    "IN_A_FILE",
+    "comma_hint",
+    "corrected",
+    "function_hint",
+    "list_meant",
+    "missing_hint",
+    "names_of_functions",
+    "unfinished",
+]
 
 IN_A_FILE = "put it in a function of a file, where all of Python and NumPy works: chainrule explain file.py:name"
 ALIASES = {
@@ -143,9 +152,22 @@ REWRITES: tuple[tuple[str, str], ...] = (
 """What mathematicians write, and how it is written here."""
 
 
+def list_meant(text: str) -> str:
+    """A list of numbers, written as in other languages: rows behind semicolons, spaces for commas; "" if it is none.
+
+    >>> list_meant("1 2; 3 4"), list_meant("1 2"), list_meant("x y")
+    ('[[1, 2], [3, 4]]', '[1, 2]', '')
+    """
+    rows = [re.split(r"[\s,]+", row.strip()) for row in text.split(";")]
+    if not all(re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", x) for row in rows for x in row):
+        return ""
+    lists = ["[" + ", ".join(row) + "]" for row in rows]
+    return lists[0] if len(lists) == 1 else "[" + ", ".join(lists) + "]"
+
+
 def corrected(text: str) -> str:
     """A text that can be read and was probably meant: `2*x` for `2x`, `sin(x)` for `sin x`; "" if none is found."""
-    made = text
+    made = re.sub(r"\[([^\[\]]*)\]", lambda m: list_meant(m[1]) or m[0], text)
     for pattern, by in REWRITES:
         made = re.sub(pattern, by, made)
     functions = "|".join(sorted(names_of_functions(), key=len, reverse=True))

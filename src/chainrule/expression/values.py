@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import os
-import re
 import stat
 import warnings
 from tokenize import TokenError
@@ -15,6 +14,7 @@ import numpy as np
 
 from chainrule.errors import ExpressionError
 from chainrule.expression.limits import MOST_BITS, shortened
+from chainrule.expression.suggestions import list_meant
 
 __all__ = ["parse_value"]
 
@@ -64,20 +64,11 @@ def _literal(text: str) -> Any:
         value = float(text)  # inf, nan
     except ValueError:
         told = f"{shortened(text)!r} is not a number, a list of numbers, or @file.npy"
-        raise ExpressionError(told + _value_hint(text)) from None
+        meant = list_meant(text.strip().strip("[]"))
+        raise ExpressionError(told + (f"; write {meant}" if meant else "")) from None
     if np.isinf(value) and text.strip("+- ").isdigit():
         raise ExpressionError(f"{shortened(text)} is larger than any float")
     return value
-
-
-def _value_hint(text: str) -> str:
-    """What was probably meant: rows of a matrix behind semicolons, numbers with spaces between them."""
-    inside = text.strip().strip("[]")
-    rows = [re.split(r"[\s,]+", row.strip()) for row in inside.split(";")]
-    if not all(re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", x) for row in rows for x in row):
-        return ""
-    lists = ["[" + ", ".join(row) + "]" for row in rows]
-    return f"; write {lists[0] if len(lists) == 1 else '[' + ', '.join(lists) + ']'}"
 
 
 def _array_from(path: str) -> np.ndarray:
