@@ -328,9 +328,11 @@ def test_a_step_that_cannot_be_taken_tells_no_numbers(opened):
 
 def test_the_ring_around_a_field_in_use_is_not_cut(opened):
     page = opened(cr.explain(FUNCTIONS["circuit"][0])(1.0, 2.0, 3.0))
-    room = page.evaluate(
+    page.focus("#what-if .fields input")
+    room, ring = page.evaluate(
         """() => { const field = document.querySelector('#what-if .fields input'), box = field.closest('.scroll');
-        return [field.getBoundingClientRect().left - box.getBoundingClientRect().left,
-                field.getBoundingClientRect().top - box.getBoundingClientRect().top]; }"""
+        const inner = field.getBoundingClientRect(), outer = box.getBoundingClientRect(), style = getComputedStyle(field);
+        return [Math.min(inner.left - outer.left, inner.top - outer.top),
+                parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset)]; }"""
     )
-    assert min(room) >= 3
+    assert room >= ring > 0
