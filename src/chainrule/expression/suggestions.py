@@ -153,12 +153,12 @@ REWRITES: tuple[tuple[str, str], ...] = (
 
 
 def list_meant(text: str) -> str:
-    """A list of numbers, written as in other languages: rows behind semicolons, spaces for commas; "" if it is none.
+    """A list of numbers, written as in other languages: rows by `;` or lines, spaces for commas; "" if none.
 
     >>> list_meant("1 2; 3 4"), list_meant("1 2"), list_meant("x y")
     ('[[1, 2], [3, 4]]', '[1, 2]', '')
     """
-    rows = [re.split(r"[\s,]+", row.strip()) for row in text.split(";")]
+    rows = [re.split(r"[\s,]+", row.strip()) for row in re.split("[;\n]", text)]
     if not all(re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", x) for row in rows for x in row):
         return ""
     lists = ["[" + ", ".join(row) + "]" for row in rows]

@@ -331,7 +331,8 @@ def test_the_ring_around_a_field_in_use_is_not_cut(opened):
     page.focus("#what-if .fields input")
     room, ring = page.evaluate(
         """() => { const field = document.querySelector('#what-if .fields input'), box = field.closest('.scroll');
-        const inner = field.getBoundingClientRect(), outer = box.getBoundingClientRect(), style = getComputedStyle(field);
+        const inner = field.getBoundingClientRect(), outer = box.getBoundingClientRect();
+        const style = getComputedStyle(field);
         return [Math.min(inner.left - outer.left, inner.top - outer.top),
                 parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset)]; }"""
     )
