@@ -54,12 +54,12 @@ __all__ = [
 WATCHER: ContextVar[Callable[[Node, str], Any] | None] = ContextVar("WATCHER", default=None)
 """Callback for reads of concrete values, on which later steps may depend: set by `chainrule.compile`, or None.
 
-Where a value is not known yet, it returns what the caller goes on with; else None.
+If a value is not known yet (under JAX's tracing) it returns the value to continue with; else None.
 """
 
 
 def read(node: Node, how: str = "value") -> Any:
-    """The value of a node, for a caller whose next steps may depend on it; `how` says on which part."""
+    """The value of a node, reported to the watcher: the caller's next steps may depend on it. `how` says what is read."""
     watcher = WATCHER.get()
     if watcher is not None:
         assumed = watcher(node, how)
@@ -69,12 +69,12 @@ def read(node: Node, how: str = "value") -> Any:
 
 
 def shown(node: Node) -> Any:
-    """The value of a node, for a text or a picture. If that is only printed, no later step depends on it."""
+    """The value of a node, to be printed or drawn only: no later step depends on it, so the watcher adds no guard."""
     return node.value if WATCHER.get() is None or is_only_printed(sys._getframe(2)) else read(node)
 
 
 def read_by_error(*operands: Any) -> None:
-    """Tell whoever watches that an error depends on the values of operands: the code may catch it and go on."""
+    """Report to the watcher that an error depends on the values of operands: the code may catch it and go on."""
     if WATCHER.get() is None:
         return
     for x in operands:
@@ -151,7 +151,7 @@ class Array(Methods, metaclass=ArrayClass):
         return self._own
 
     def settled(self) -> Any:
-        """The array itself; for a buffer, the array that it is now."""
+        """The array itself; for a buffer, the plain or recorded array that it holds now."""
         return self
 
     # Contents ---------------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ class Array(Methods, metaclass=ArrayClass):
         return operator.index(read(self._node))
 
     def __hash__(self) -> int:
-        """Integers and truths may be keys, as NumPy's may; a key has no gradient, so what has one is none."""
+        """Integers and booleans may be keys of a dict, as in NumPy; an array with a gradient may not, a key would lose it."""
         if self._class is np.ndarray or self._node.differentiable:
             raise TypeError(f"unhashable type: a recorded {self._class.__name__}, which a key would lose" + at_line())
         return hash(read(self._node, "integer" if self.dtype.kind in "iu" else "value"))
@@ -364,18 +364,18 @@ class Array(Methods, metaclass=ArrayClass):
 
 
 _PARTS = frozenset("real imag angle iscomplex isreal iscomplexobj isrealobj".split())
-"""What NumPy tells of complex numbers, and not of objects."""
+"""Functions of complex numbers that do not work on arrays of dtype object."""
 
 
 def _parts_of_complex_numbers(frame: Any) -> frozenset[str]:
-    """What of these a function asks that has a complex number at hand."""
+    """The functions of `_PARTS` that a function uses that also has a complex number among its values."""
     code = frame.f_code
     at_hand = (*code.co_consts, *frame.f_locals.values(), *map(frame.f_globals.get, code.co_names))
     return _PARTS & {*code.co_names} if any(is_complex(form_of(x)) for x in at_hand) else frozenset()
 
 
 def _asks_for_a_quantity(frame: Any) -> bool:
-    """Whether another class is computing now: one with units asks each operand whether it is a quantity too."""
+    """Whether a class with units is computing now: it asks each operand whether it is a quantity too."""
     while frame.f_code.co_name in ("<listcomp>", "<genexpr>"):
         frame = frame.f_back
     return frame.f_code.co_name in ("__array_ufunc__", "__array_function__") and not is_internal(
@@ -397,12 +397,12 @@ def node_of(x: Array) -> Node:
 
 
 def form_of(x: Any) -> Any:
-    """As value_of, for callers that use only the shape, the dtype and the library."""
+    """Like `value_of`, for callers that use only the shape, the dtype and the library."""
     return x._node.value if type(x) is Array else x
 
 
 def is_recorded(x: Any) -> bool:
-    """Whether x is a recorded array: then what is computed from its values is recorded too, not a constant."""
+    """Whether x is a recorded array: results computed from it must then be recorded too, not become constants."""
     return type(x) is Array
 
 

@@ -38,12 +38,13 @@ __all__ = ["BEING_RECORDED", "OF_VARIABLE", "Path", "backpropagate", "find_path"
 
 
 BEING_RECORDED: set[object] = set()
-"""One object for each function, or backward pass, that is being recorded now, by any thread: a function may compute in
-threads of its own. Somebody will differentiate what is computed meanwhile."""
+"""One object for each function or backward pass that is being recorded now. It is shared by all threads, since a
+function may compute in threads of its own. Results computed meanwhile may be differentiated by an outer gradient."""
 
 
 OF_VARIABLE: dict[str, Any] = {}
-"""The parameters of a variable's node (none): they tell that its gradient may be asked for at any time."""
+"""The (empty) parameters of a variable's node. By this object a variable is recognised: its gradient may be asked for
+at any time."""
 
 
 class Path:
@@ -129,8 +130,8 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool, between: b
     ----------
     seeds : ∂L/∂output, of shape K + output.shape, the same K for all.
     recorded : True to record the backward pass as more blocks on the same graph, False to compute plain values.
-    between : False if the gradients of the inputs are enough. Each other one is then dropped when it has been used, so
-        its memory is free, or serves for the next one.
+    between : False if only the gradients of the inputs are needed. Every other gradient is then dropped after its use,
+        so that its memory is freed or reused.
     """
     if not recorded:
         return _backpropagated(path, seeds, recorded, between)
@@ -143,12 +144,15 @@ def backpropagate(path: Path, seeds: dict[Node, Any], recorded: bool, between: b
 
 
 def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between: bool) -> dict[Node, Any]:
+    """The loop of `backpropagate`: for each node, newest first, pull its gradient back, and add it to its inputs."""
     gradients: dict[Node, Any] = dict.fromkeys([*path.inputs, *path.between])
     gradients.update((node, dz) for node, dz in seeds.items() if node in gradients)
     if recorded:
         for node, dz in seeds.items():
             if type(dz) not in NUMPY and type(dz) is not Array and is_foreign(dz) and node in gradients:
-                gradients[node] = recorded_constant(dz)  # for NumPy's constants in rules do not meet other arrays
+                gradients[node] = recorded_constant(
+                    dz
+                )  # because NumPy's constants in rules cannot be combined with other arrays
     take = gradients.get if between else gradients.pop
     for node in reversed(path.between):
         in_place = node.block.pull_in_place
@@ -188,7 +192,7 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
             if recorded:
                 _must_be_finite(node)
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
-        if recorded and has_absent_zeros(dz):  # then a plain dx was computed from dz and constants
+        if recorded and has_absent_zeros(dz):  # a plain dx was then computed from dz and constants
             constants = [x for x in operands if type(x) is not Array]
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         _hand_over(node.inputs, grads, gradients)
@@ -289,8 +293,8 @@ def _unknown_after_overflow(
 
     Then a number has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
     it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
-    Only values differ, not the recorded steps: these may not depend on values. Compiled code, which has the steps only,
-    is left where what `must_be_finite` is infinite.
+    Only values differ, not the recorded steps: these may not depend on values. Compiled code has only the steps; it
+    stops and runs uncompiled if a node marked `must_be_finite` is infinite.
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
@@ -322,15 +326,15 @@ def _unknown_after_overflow(
 
 
 def _is_flat(node: Node) -> bool:
-    """Whether a step of a block that is flat at infinity is so: powers are, if the exponent is between 0 and 1."""
+    """Whether this step is flat at infinity; a power is if its exponent is between 0 and 1."""
     flat = node.block.flat_at_infinity
     return flat is True or flat(*node.inputs)
 
 
 def _must_be_finite(node: Node) -> None:
-    """Note which values must not overflow for a recorded gradient to be known: those that the rule divides by.
+    """Mark the values that must be finite for the recorded gradient to be right: those that the rule divides by.
 
-    If such a value only selects and arranges entries of another, so that one: `simplify` may divide by it instead.
+    If such a value only selects or rearranges entries of another, that one is marked too: `simplify` may divide by it.
     """
     for x in node.inputs if isinstance(node.block, Elementwise) else (node,):
         while type(x) is Node and x.block is not None:
@@ -341,7 +345,7 @@ def _must_be_finite(node: Node) -> None:
 
 
 def _along_operand(xp: Any, of_result: Any, node: Node, operand: Node) -> Any:
-    """Truths about the results of a reduction, of shape K + z.shape, so that they broadcast to K + operand.shape."""
+    """Booleans about the results of a reduction, of shape K + z.shape, with axes added to broadcast to K + x.shape."""
     if node.params["keepdims"]:
         return of_result
     axis, ndim = node.params["axis"], np.ndim(operand.value)
@@ -352,6 +356,7 @@ def _along_operand(xp: Any, of_result: Any, node: Node, operand: Node) -> Any:
 
 
 def _must_be_real(node: Node, dz: Any) -> None:
+    """Raise if a block without a rule for complex numbers has got one."""
     for x in (dz, *node.inputs):
         if is_complex(x.value if x.__class__ is Node else x):
             raise GradientError(

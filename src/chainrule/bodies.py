@@ -1,4 +1,4 @@
-"""Bodies of loops: what is repeated, recorded once, with the body of its backward pass."""
+"""Bodies of loops: one step, recorded once, and the body of its backward pass."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Body:
     ----------
     name : the name of the function.
     graph : its steps, between the inputs and the outputs.
-    inputs, outputs : the nodes of the graph by what they mean.
+    inputs, outputs : the nodes of the graph by their role.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Body:
         return Outputs(*([value(out) for out in part] for part in self.outputs))
 
     def taken_apart(self, operands: Sequence[Any]) -> Inputs:
-        """The operands of the block by what they mean."""
+        """The operands of the block, split by their role."""
         first, second = len(self.inputs.state), len(self.inputs.state) + len(self.inputs.entries)
         return Inputs(operands[:first], operands[first:second], operands[second:])
 
@@ -162,12 +162,12 @@ def differentiable(part: Sequence[Any]) -> list[Any]:
 
 
 def chosen_of(part: Sequence[Any], nodes: Sequence[Any]) -> list[Any]:
-    """Those of some arrays that stand for nodes with a gradient."""
+    """Those of some arrays whose nodes have a gradient."""
     return [x for x, node in zip(part, nodes, strict=True) if is_inexact(value_of_operand(node))]
 
 
 def cut(xs: Sequence[Any], *counts: int) -> list[Sequence[Any]]:
-    """A sequence in pieces of these lengths, and the rest."""
+    """A sequence cut into pieces of these lengths, and the rest."""
     pieces = []
     for count in counts:
         pieces.append(xs[:count])
@@ -193,7 +193,7 @@ class Reads:
 
 
 def is_compiling() -> bool:
-    """Whether compile (or another reader of single steps) watches, perhaps from outside the body of another scan."""
+    """Whether compile (or another watcher of single steps) is active, also outside the body of an enclosing scan."""
     watcher = WATCHER.get()
     while isinstance(watcher, Reads):
         watcher = watcher.outer

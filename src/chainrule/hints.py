@@ -1,4 +1,4 @@
-"""What to write instead of what other libraries have: attributes of tensors, functions of a package, keywords."""
+"""What to write instead of features of other libraries: attributes of tensors, functions of a package, keywords."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def as_numpy_number(value: Any, dtype: Any) -> Any:
 
 
 def numpys(x: Any) -> Any:
-    """A number of Python as NumPy's, which is infinite where Python raises; anything else unchanged."""
+    """A Python number as NumPy's, which gives inf where Python raises an error; anything else unchanged."""
     return np.asarray(x)[()] if type(x) in PYTHON else x
 
 
@@ -96,7 +96,7 @@ def is_complex(value: Any) -> bool:
 
 
 def _numpy_without_its_python_layer() -> Any:
-    """NumPy, with what rules use most taken from its core: most of np.sum's time is spent on the way there."""
+    """NumPy, with the functions that rules use most taken from its core: np.sum spends most of its time in wrappers."""
     namespace = types.ModuleType("numpy")
     vars(namespace).update(vars(np))
     for name, ufunc in {"sum": np.add, "max": np.maximum, "min": np.minimum}.items():
@@ -110,7 +110,7 @@ def _numpy_without_its_python_layer() -> Any:
 
 
 def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """As np.broadcast_to; a small result is filled in, which is faster than making the view."""
+    """Like np.broadcast_to, but a small result is copied, which is faster than making a view."""
     if math.prod(shape) > 256:
         return np.broadcast_to(x, shape)
     z = np.empty(shape, x.dtype)
@@ -161,7 +161,7 @@ def _is_numpys(dtype: Any) -> bool:
 
 
 def numpy_form(x: Any) -> Any:
-    """An array of another library as one of NumPy's of its shape and dtype, for functions that ask for no more."""
+    """A NumPy array of the same shape and dtype as an array of another library, for functions that need only these."""
     return np.broadcast_to(np.zeros((), numpy_dtype(x.dtype)), tuple(x.shape)) if is_foreign(x) else x
 
 
@@ -197,7 +197,7 @@ def _foreign_namespace(values: Any) -> Any:
     xp = array_api_compat.array_namespace(*arrays)
     if array_api_compat.is_jax_array(arrays[0]) or array_api_compat.is_dask_array(arrays[0]):
         return xp  # their arrays go where they are needed
-    if hasattr(xp, "special_functions"):  # a namespace that stands for another, for one recording
+    if hasattr(xp, "special_functions"):  # a namespace that stands for another one during one recording
         return xp
     key = xp.__name__, getattr(arrays[0], "device", None)
     found = _ADAPTED.get(key)
@@ -256,7 +256,7 @@ _WRITTEN_OUT: dict[str, Any] = {
     "logaddexp2": lambda xp, x, y: xp.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
     "fmod": lambda xp, x, y: xp.copysign(xp.remainder(xp.abs(x), xp.abs(y)), x),
 }
-"""Functions of NumPy that the Array API standard does not have, by those that it has."""
+"""Functions of NumPy that the Array API standard lacks, expressed by functions that it has."""
 
 
 def is_foreign(x: Any) -> bool:
@@ -359,7 +359,7 @@ def special_functions_of(xp: Any) -> Any:
 
 @functools.cache
 def _special_functions(module: str) -> Any:
-    """A library's special functions that it differentiates rightly. NumPy computes the others, and those it lacks."""
+    """The special functions that a library computes. NumPy computes those that it lacks or differentiates wrongly."""
     found = types.ModuleType(module)
     every = vars(importlib.import_module(module))
     vars(found).update({name: f for name, f in every.items() if name not in _NOT_DIFFERENTIATED.get(module, ())})

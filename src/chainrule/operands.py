@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 with_sparse = Above()
-"""An operator of a recorded array and a sparse matrix of SciPy's; `chainrule.scipy` sets it."""
+"""Computes an operator of a recorded array and a sparse matrix of SciPy; `chainrule.scipy` sets it."""
 
 
 class ComputesItself(RecordingError):
@@ -122,7 +122,7 @@ def check_argument(x: Any) -> None:
 
 
 TAKE_APART = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.sparse.")
-"""Modules that turn recorded arrays into arrays of dtype object, and then compute with them in their own way."""
+"""Modules that turn recorded arrays into arrays of dtype object, in which gradients would be lost."""
 
 
 def takes_apart(module: str) -> bool:
@@ -136,16 +136,16 @@ def is_sparse(x: Any) -> bool:
 
 
 def asked_by_sparse(frame: Any) -> bool:
-    """Whether a sparse matrix of SciPy's asks what an operand is: it leaves the operator to one of no array."""
+    """Whether a sparse matrix of SciPy asks what an operand is. If that is no array, SciPy leaves the operator to it."""
     if not str(frame.f_globals.get("__name__")).startswith("scipy.sparse."):
         return False
     if frame.f_code.co_name == _MULTIPLIES:
-        return frame.f_back.f_back.f_code.co_name in ("__mul__", "__rmul__")  # not multiply, which is no operator
+        return frame.f_back.f_back.f_code.co_name in ("__mul__", "__rmul__")  # not the method multiply
     return frame.f_code.co_name in _LEAVE
 
 
 _LEAVE, _MULTIPLIES = ("_matmul_dispatch", "_divide"), "_multiply_2d_with_broadcasting"
-"""Functions of SciPy that return NotImplemented for an operand of which NumPy makes no array."""
+"""Functions of SciPy that return NotImplemented for an operand that NumPy cannot convert to an array."""
 
 
 def taken_apart_by(frame: Any) -> str | None:
@@ -158,7 +158,7 @@ def taken_apart_by(frame: Any) -> str | None:
     if found is None:
         return None
     holder, module = found.f_locals.get("self"), found.f_globals["__name__"]
-    name = found.f_code.co_qualname.partition(".")[0]  # a class that is being made, or a function
+    name = found.f_code.co_qualname.partition(".")[0]  # the class whose object is being made, or the function
     what = class_name(holder) if takes_apart(type(holder).__module__) else module if name.startswith("_") else name
     instead = next(advice for library, advice in _INSTEAD_OF.items() if f"{module}.".startswith(library))
     return f"a gradient would be lost in {what}, which takes plain numbers only; {instead}"
@@ -172,7 +172,7 @@ _INSTEAD_OF = {
     "give it cr.stop_gradient(x)",
     "scipy.sparse.": "give the numbers to a function of scipy.sparse, coo_matrix((values, (i, j)))",
 }
-"""What to write instead of what a library does, which turns recorded arrays into arrays of dtype object."""
+"""What to write instead of a library that turns recorded arrays into arrays of dtype object."""
 
 
 def _is_internal_or(frame: Any, told: Callable[[str], bool]) -> bool:
@@ -215,7 +215,7 @@ def _unknown(x: Any, why: str) -> str:
 
 def class_name(x: Any) -> str:
     """The full name of the class of x, as a user writes it: `pandas.Series`."""
-    kind = x.__class__  # a stand-in's is that of what it stands for
+    kind = x.__class__  # for a stand-in, the class of the object it stands for
     module = kind.__module__
     top = module.partition(".")[0]
     if module in ("builtins", "__main__"):
@@ -251,7 +251,7 @@ _WAYS_OUT = {
 
 
 def gives_way(x: Any, other: Any, operator: str) -> bool:
-    """Whether x leaves an operator to the other operand, as an array (or, where x is a number, a number) does in NumPy.
+    """Whether x leaves an operator to the other operand, as a NumPy array (or a number, if x is one) would.
 
     `operator` is the method of the other that Python then calls: `__rmul__`.
     """

@@ -50,7 +50,7 @@ def minimize(
     f : a function `f(x, *args)` that returns a scalar.
     x0 : where to start: an array, or nested tuples, lists, dicts and dataclasses of arrays. Arrays of other libraries
         become NumPy's.
-    method : one of SciPy's. It gets the gradient, the Hessian, or products with the Hessian, as it needs them.
+    method : one of SciPy's methods. It is given the gradient, the Hessian, or products with it, as it needs.
     bounds : a pair of trees like x0, or of numbers, None for no bound: `(lower, upper)`.
     constraints : dicts of `"type"` (`"eq"`, `"ineq"`), `"fun"` and `"args"`, as SciPy's; `fun` takes trees.
     compile : whether f and its derivatives are compiled (`cr.compile`).
@@ -188,7 +188,7 @@ def _unchanged(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _for_scipy(compile: bool) -> Callable[..., Any]:
-    """What makes a function one whose results are NumPy's, also where it uses arrays of another library."""
+    """A function that wraps f so that its results are NumPy arrays, even if f uses arrays of another library."""
 
     def made(f: Callable[..., Any]) -> Callable[..., Any]:
         if compile:
@@ -240,7 +240,7 @@ def _constraints(constraints: Any, unravel: Any, made: Any) -> list[dict[str, An
 
 
 def _as_trees(result: Any, unravel: Any, *names: str) -> Any:
-    """SciPy's result with its vectors as trees. Some methods leave a field out, or put another thing there."""
+    """SciPy's result with its vectors as trees. Some methods leave a field out, or store something else in it."""
     shape = np.shape(result["x"])
     for name in names:
         if name in result and np.shape(result[name]) == shape:

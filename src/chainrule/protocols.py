@@ -1,4 +1,4 @@
-"""NumPy's protocols: through them plain NumPy code calls the answers for its functions, and so records itself."""
+"""NumPy's protocols: NumPy passes calls with recorded arrays to the *answers* of its functions, which record them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["call"]
 
 def array_function(self: Array, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     if not all(issubclass(kind, (Array, np.ndarray)) or hasattr(kind, "__array_namespace__") for kind in types):
-        return NotImplemented  # the other class may hold recorded arrays; that of an array library does not
+        return NotImplemented  # the other class may hold recorded arrays; an array library's class cannot
     if any(kind is not Array and kind is not np.ndarray and issubclass(kind, np.ndarray) for kind in types):
         for x in _with_parts((*args, *kwargs.values())):
             check_argument(x)
@@ -69,7 +69,9 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         raise no_block_for(full_name(function))
     for arg in (*args, *kwargs.values()) if kwargs else args:
         if type(arg) not in _NEED_NO_CHECK and type(arg) is not Array:
-            if issubclass(type(arg), Array):  # a buffer in a place that NumPy does not ask, such as rcond
+            if issubclass(
+                type(arg), Array
+            ):  # a buffer in an argument that NumPy's protocol does not check, such as rcond
                 return call(function, *map(_settled, args), **{key: _settled(x) for key, x in kwargs.items()})
             check_argument(arg)
     if function in AS_NUMPY:
@@ -126,7 +128,7 @@ _ABOUT_DTYPES = frozenset(["dtype", "casting", "order", "subok"])
 
 
 def _must_be_covered(handler: Any, name: str, options: dict[str, Any]) -> None:
-    """Raise for a keyword argument of a ufunc that is not about dtypes, unless the answer takes it."""
+    """Raise for keyword arguments of a ufunc that the answer does not take; those about dtypes are handled here."""
     taken = () if hasattr(handler, "forward") else handler.__code__.co_varnames
     if refused := [key for key in options if key not in _ABOUT_DTYPES and key not in taken]:
         hint = "; where= needs out= too, for what is not computed" if "where" in refused else ""
@@ -142,10 +144,10 @@ def _in_the_loop(ufunc: Any, handler: Any, *inputs: Any, dtype: Any = None, **op
 
 
 def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
-    """The operands of a ufunc in the dtypes in which NumPy or SciPy computes: integers and float16 mostly change.
+    """The operands of a ufunc, cast to the dtypes in which NumPy or SciPy computes (integers and float16 mostly change).
 
-    Rules are written for floating numbers. Otherwise compiled `expm1` of bytes would have three digits, −x of an
-    unsigned integer would wrap, and a step of a float32 beside float64 would be rounded to seven digits. `dtype` is the
+    Rules are written for floating-point numbers. Without the cast, compiled `expm1` of int8 would have three digits, −x
+    of an unsigned integer would wrap, and float32 beside float64 would be computed with seven digits. `dtype` is the
     keyword argument.
     """
     if dtype is None and len(inputs) == 1 and type(inputs[0]) is Array and inputs[0].dtype in _FLOATING:
@@ -224,7 +226,7 @@ def _into(out: Any, name: str, function: Any, method: str | None, args: Any, kwa
 
 
 def _have_no_gradient(args: Any, kwargs: Any) -> bool:
-    """Whether the recorded arrays among the arguments are integers, truths, and others without a gradient."""
+    """Whether no recorded array among the arguments has a gradient (integers, booleans, …)."""
     recorded = [x for x in (*args, *kwargs.values()) if type(x) is Array]
     return bool(recorded) and not any(node_of(x).differentiable for x in recorded)
 

@@ -1,7 +1,7 @@
 """scan: a loop that carries a state, recorded as one block with a body.
 
 The backward pass of a loop is a loop too: from the last step to the first it carries ∂L/∂state, and it adds up ∂L/∂w
-for what the body uses from outside. So one rule gives gradients of any order.
+for values w that the body uses from outside. So one rule gives gradients of any order.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _in_a_loop_of_jax(body: Body, given: Inputs, length: int) -> list[Any]:
 
     def one(carry: Any, entries: Sequence[Any]) -> Any:
         state, sums = carry
-        token = WATCHER.set(None)  # what a step asks about its values belongs to no run of the whole program
+        token = WATCHER.set(None)  # reads in a step of JAX's loop cannot be guards of the whole program
         try:
             made = body.step(jax.numpy, Inputs(state, entries, given.outside))
         finally:
@@ -130,8 +130,8 @@ def scan(f: Callable[..., Any], carry: Any, xs: Any = None, length: int | None =
 
     Recorded, the loop is one block: f is recorded once, and may not branch on values. The states after each step are
     kept for the backward pass, the steps inside f are computed again. Derivatives of any order are loops as well.
-    `cr.compile` records the steps one by one, as it does those of a loop in Python; with `memory` it takes the body, so
-    that recording keeps few states too. Steps with arrays of another library are recorded one by one.
+    `cr.compile` records the steps one by one, as for a loop in Python; with `memory` it uses the body, so that recording
+    keeps few states too. Steps with arrays of another library are recorded one by one.
 
     Raises
     ------
@@ -192,13 +192,13 @@ def _body_once(name: str, body: Any, state: list[Any], arrays: Sequence[Any]) ->
 def _compiled_loop(
     name: str, body: Any, state: list[Any], arrays: Sequence[Any], n: int
 ) -> tuple[list[Any], list[Any]] | None:
-    """The last states and the results, if whoever compiles takes the body as it is."""
+    """The last states and the results, if the compiler uses the recorded body; else None."""
     watcher = WATCHER.get()
     if not isinstance(watcher, Rolls) or not watcher.takes_bodies():
         return None
     try:
         state, recorded = _body_once(name, body, state, arrays)
-    except RecordingError:  # it reads a value: step by step, that is a path
+    except RecordingError:  # it reads a value; recorded step by step, this becomes a guard
         return None
     return watcher.looped(recorded, [*state, *arrays, *map(Array, recorded.inputs.outside)], n)
 

@@ -39,7 +39,7 @@ class SparseMatrix:
     kind : "diagonal", "banded", "block-diagonal", "sparse" or "dense".
     shape : its rows and columns; an argument or a result of several axes counts in the order of `ravel`.
     nnz : the number of entries that may differ from 0.
-    products : how many products with vectors gave them.
+    products : how many products with vectors were computed.
     """
 
     def __init__(self, matrix: Any, products: int):
@@ -131,7 +131,7 @@ class SparseMatrix:
             return linalg.solve_banded((below, above), bands, b)
         try:
             return splu(self._matrix.tocsc()).solve(b.astype(np.result_type(b, self.dtype)))
-        except RuntimeError as error:  # SuperLU's word for it
+        except RuntimeError as error:  # SuperLU reports a singular matrix so
             raise np.linalg.LinAlgError("Singular matrix") from error
 
 
@@ -169,7 +169,7 @@ def sparse_hessian(f: Callable[P, Any], argnums: int | str = 0) -> Callable[P, S
         pattern = _pattern(recording, "sparse_hessian", name_of(f))
         rows, columns = (pattern + pattern.T).nonzero()
         colours, alone = _coloured_symmetrically(rows, columns, pattern.shape[0])
-        turned = alone[rows] & ~alone[columns]  # by symmetry, these are in the product for their row
+        turned = alone[rows] & ~alone[columns]  # by symmetry, these entries are in the product for their row
         which = np.where(turned, colours[rows], colours[columns])
         entry = np.where(turned, columns, rows)
         values = _products(which, entry, colours, recording.inputs[0], lambda v: recording.pull([v])[0])
@@ -290,10 +290,10 @@ def _coloured(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> 
 
 
 def _coloured_symmetrically(rows: np.ndarray, columns: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """A colour for each column of a symmetric matrix, and which columns have one alone.
+    """A colour for each column of a symmetric matrix, and which columns share their colour with no other.
 
-    The fullest columns are alone, as that of a parameter that all others meet: by symmetry they give their rows too, so
-    the other columns may share those rows.
+    The fullest columns get a colour of their own (as for a parameter that all results depend on). By symmetry they also
+    give their rows, so the other columns may overlap in those rows.
     """
     sizes = np.bincount(rows, minlength=n)
     fullest = np.argsort(-sizes, kind="stable")
@@ -308,7 +308,7 @@ def _coloured_symmetrically(rows: np.ndarray, columns: np.ndarray, n: int) -> tu
 def _products(
     which: np.ndarray, entry: np.ndarray, colours: np.ndarray, like: Node, product: Callable[[Any], Any]
 ) -> np.ndarray:
-    """For each entry of a matrix its value: entry `entry` of the product with the columns of colour `which`."""
+    """The value of each entry of a matrix: entry `entry` of the product with the columns of colour `which`."""
     form = np.asarray(like.value)
     values = np.zeros(len(which), form.dtype)
     order = np.argsort(which, kind="stable")

@@ -124,9 +124,9 @@ def record(
 def _after_error(
     error: Exception, block: Any, run: Any, operands: tuple[Any, ...], values: list[Any]
 ) -> tuple[Any, Exception | None]:
-    """What NumPy's numbers give where Python's raise an error (1 / 0), and that error if the user catches it.
+    """The result after Python's numbers raised an error (1 / 0), and that error if the user's code catches it.
 
-    Any other error is raised, with the name of the block and the shapes of its operands.
+    NumPy's numbers compute the result (inf). Any other error is raised with the block's name and the operands' shapes.
     """
     of_python = isinstance(error, ZeroDivisionError | OverflowError) and PYTHON.issuperset(map(type, values))
     if run is not None and of_python:
@@ -145,20 +145,20 @@ def _after_error(
 
 
 def _may_have_raised(result: Array, operands: tuple[Any, ...]) -> None:
-    """Tell whoever watches where the user catches errors, and a step on Python's numbers is the place for one."""
+    """Report to the watcher a step that may have raised an error, if the user's code catches errors."""
     if result._own.value.__class__ is float and is_caught() and not bool(np.isfinite(result)):
-        read_by_error(*operands)  # the error is another path
+        read_by_error(*operands)  # with an error the code takes another path
     raises_no_error(operands)
 
 
 def raises_no_error(operands: Any) -> None:
-    """Tell whoever watches that a step has raised no error of floating point, where NumPy raises them and code asks."""
+    """Report to the watcher that a step has raised no floating-point error, if the code would catch one."""
     if _raises_errors() and is_caught():
         read_by_error(operands)
 
 
 def _raises_errors() -> bool:
-    """Whether NumPy raises errors of floating point. To ask for its settings takes as long as a block does."""
+    """Whether NumPy raises floating-point errors. The answer is cached: `np.geterr()` takes as long as a block."""
     settings = None if _SETTINGS is None else _SETTINGS.get()
     known = _KNOWN[0]
     if settings is None or settings is not known[0]:
@@ -168,9 +168,9 @@ def _raises_errors() -> bool:
 
 _RAISING = frozenset(["raise", "call"])
 _SETTINGS: Any = getattr(np._core.umath, "_extobj_contextvar", None)  # type: ignore[attr-defined]
-"""NumPy's settings of errors: another object after each change. None if this NumPy does not have it."""
+"""NumPy's error settings, a new object after each change. None if this version of NumPy does not have it."""
 _KNOWN: list[tuple[Any, bool]] = [(None, False)]
-"""The settings that were asked for last, and whether NumPy raises with them."""
+"""The last settings seen, and whether NumPy raises errors with them."""
 
 
 def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: bool) -> None:
@@ -182,24 +182,26 @@ def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: b
     elif isinstance(value, np.ndarray) and (np.may_share_memory(value, source._node.value) or is_entry(source)):
         result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
         if source._own.version is not None and is_small_part(value, source._own.form.size):
-            node.value = copied_as_it_lies(value)  # else the next write must copy the whole array
+            node.value = copied_as_it_lies(value)  # otherwise the next write would have to copy the whole array
     elif not known_to_be_numpys and not is_immutable(value) and not _selects(node):
-        if block.may_copy or not value.ndim or not has_views(value):  # it may be either; x[0] may be no number
+        if (
+            block.may_copy or not value.ndim or not has_views(value)
+        ):  # it may be a copy or a view; x[0] may be a 0-d array
             result._view = view_of(source)._replace(steps=None)
         else:
             result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
 
 
 def _selects(node: Node) -> bool:
-    """Whether a step takes entries by arrays or lists of indices or truths, which makes a copy in every library."""
+    """Whether a step indexes with arrays or lists of integers or booleans, which makes a copy in every library."""
     key = node.params.get("key", ())
     return len(node.inputs) > 1 or any(not isinstance(part, int | slice | None | type(...)) for part in key)
 
 
 def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], key: Any) -> Any:
-    """As `record`, for a block that changes a few entries of its first operand, those at the key.
+    """Like `record`, for a block that changes a few entries of its first operand, those at the key.
 
-    The result shares the memory of the operand (see `versions`), so the step costs what is written.
+    The result shares the memory of the operand (see `versions`), so the cost of the step is that of the entries written.
     """
     x, new, *indices = operands
     if type(x) is not Array:
@@ -219,7 +221,7 @@ def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], 
 
 
 def _in_one_library(inputs: list[Any], values: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The operands of a step with NumPy's arrays as arrays of the other operands' library, dtype and device."""
+    """The operands of a step, with NumPy's arrays converted to the library, dtype and device of the others."""
     places = [i for i, value in enumerate(values) if isinstance(value, np.ndarray | np.generic)]
     others = [value for value in values if is_foreign(value)] if places else []
     if others:
@@ -239,7 +241,7 @@ def foreign_result(block: Any, operands: tuple[Any, ...], params: dict[str, Any]
 
 
 def _in_their_library(block: Any, values: list[Any], params: dict[str, Any]) -> tuple[Any, Any]:
-    """A block and its result for arrays of another library. NumPy computes it where that library cannot."""
+    """The recorded block and its result for arrays of another library. NumPy computes what that library cannot."""
     xp = namespace_of(values)
     try:
         value = block.forward(xp, *values, **params)
@@ -254,12 +256,12 @@ def _in_their_library(block: Any, values: list[Any], params: dict[str, Any]) -> 
 
 
 def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any:
-    """The result of a rule that reads values, for arrays of which only shapes are known; None if it needs more.
+    """The result of a rule that reads values, for traced arrays (JAX); None if the rule needs more than shapes.
 
-    Recorded, it reads them as others do that record: what it asks is assumed, and checked on each run (`WATCHER`).
+    The rule runs on recorded arrays. What it reads is then answered by the watcher, with a guard checked on each run.
     """
     outer = _LOOKED_INTO.get()
-    if WATCHER.get() is None or not block.pure or block in outer:  # a function of SciPy's is its own inside
+    if WATCHER.get() is None or not block.pure or block in outer:  # not again within the rule of the same block
         return None
     operands = [Array(Node(None, (), NO_PARAMS, x)) if is_foreign(x) else x for x in values]
     token = _LOOKED_INTO.set((*outer, block))
@@ -274,7 +276,7 @@ def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any
 
 
 _LOOKED_INTO: ContextVar[tuple[Any, ...]] = ContextVar("LOOKED_INTO", default=())
-"""The blocks whose rules run on recorded operands instead, the innermost last."""
+"""The blocks whose rules are running on recorded operands now, the innermost last."""
 
 
 def _is_numpys_beside(value: Any, values: list[Any]) -> bool:
@@ -283,7 +285,7 @@ def _is_numpys_beside(value: Any, values: list[Any]) -> bool:
 
 
 def _in_numpy(block: Any, values: list[Any], params: dict[str, Any], error: Exception | None = None) -> tuple[Any, Any]:
-    """A block that NumPy computes, and its result for arrays of another library, which cannot compute the given one."""
+    """A version of the block that NumPy computes, and its result, for arrays of a library that cannot compute it."""
     made = block_in_numpy(block)
     try:
         with asking_others():
@@ -299,7 +301,7 @@ def _in_numpy(block: Any, values: list[Any], params: dict[str, Any], error: Exce
 
 
 def _of_another(block: Any, others: tuple[Any, ...], params: dict[str, Any], x: Any) -> Any:
-    """The block of another first operand."""
+    """The block applied to another first operand."""
     return block(x, *others, **params)
 
 

@@ -1,8 +1,7 @@
 """Pytrees: arguments and results may be arrays, or tuples, lists, dicts and objects with declared fields of them.
 
-Such objects are named tuples, dataclasses, attrs classes, namespaces, and those of classes that are registered with
-optree, JAX or PyTorch. They are rebuilt without their `__init__`, which may compute or refuse: the new leaves may be
-gradients.
+Such objects are named tuples, dataclasses, attrs classes, namespaces, and objects of classes that are registered with
+optree, JAX or PyTorch. They are rebuilt without calling `__init__`, which may compute something or reject gradients.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def _only(leaves: list[Any]) -> Any:
 
 
 class Tree:
-    """An argument, of which the leaves of a floating type are differentiated and all others are passed through.
+    """An argument. Its leaves of a floating type are differentiated; all other leaves are passed through.
 
     Attributes
     ----------
@@ -149,7 +148,7 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _is_container(leaf: Any) -> bool:
-    """Whether a leaf has a class of arrays that is not differentiated (a DataFrame, a sparse matrix): an error."""
+    """Whether a leaf is an array container that cannot be differentiated (a DataFrame, a sparse matrix): an error."""
     return type(leaf) is not Array and not isinstance(leaf, SINGLE) and not is_foreign(leaf) and holds_numbers(leaf)
 
 
@@ -196,7 +195,7 @@ def _learn(x: Any) -> bool:
             parts = None if registered else _parts_of(x)
             if parts is not None:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", UserWarning)  # it warns that it has a rule for all of them
+                    warnings.simplefilter("ignore", UserWarning)  # optree warns that it has a rule for all named tuples
                     optree.register_pytree_node(kind, *parts, namespace=NAMESPACE)  # type: ignore[arg-type]
             if registered or parts is not None or isinstance(x, tuple):
                 _known.add(kind)

@@ -38,14 +38,14 @@ from chainrule.node import Node
 __all__ = ["SUMS", "Sums"]
 
 TERMS = 12
-"""The most terms of a form, so that the work for each node is bounded."""
+"""The largest number of terms of a form, which bounds the work for each node."""
 
 DEPTH = 16
 """How many levels of operands a new form is read through."""
 
 
 class Making(Protocol):
-    """The interface that makes the nodes of forms: a builder of simplify."""
+    """What makes the nodes of forms; the builder of simplify implements it."""
 
     def call(self, block: Block, *operands: Any, **params: Any) -> Any:
         """A block, applied."""
@@ -69,7 +69,7 @@ class Sums:
 
     reads: Mapping[Block, Any]
     factors = math.inf
-    """The most factors of a product in a form."""
+    """The largest number of factors of a product in a form."""
 
     def __init__(self, build: Making):
         self.build: Any = build
@@ -231,7 +231,7 @@ class Sums:
     def _picked(self, hot: Hot, exponents: Counter[Any], notes: Notes) -> Counter[Any]:
         """p e_c = p[c] e_c for every factor p, and e_c e_c = e_c.
 
-        The zeros of an `add_at` are numbers: p · 0 is NaN where p is, unless p is a slope.
+        The zeros of an `add_at` are numbers, so p · 0 is NaN where p is NaN, unless p is a local gradient (slope).
         """
         others = [(atom, e) for atom, e in exponents.items() if atom is not hot and e]
         if hot.put:

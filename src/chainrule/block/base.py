@@ -48,13 +48,13 @@ NARROW = frozenset([np.float16, np.float32])
 
 
 def _not_narrow(param: Any) -> Any:
-    """A parameter as a number of Python's if it is a short float: rules compute with it, in double precision too."""
+    """A float16 or float32 parameter as a Python float, so that rules compute with it in any precision."""
     number = param[()] if type(param) is np.ndarray and not param.ndim else param
     return float(number) if type(number) in NARROW else param
 
 
 def _one_array(operand: Any) -> Any:
-    """Numbers in a list as one array, and a buffer as the array that it is now."""
+    """A list of numbers as one array; a buffer as the plain or recorded array that it holds now."""
     if isinstance(operand, Array):
         return operand.settled()
     return joined(operand) if isinstance(operand, (list, tuple, np.ndarray)) else operand
@@ -70,10 +70,10 @@ class Block:
     ----------
     name : the name of the forward rule, for people to read. Nothing is looked up by it: a user's block may be called
         softmax and be something else.
-    pure : whether it is known to give the same result each time, as all blocks of the library do; a user's may draw
-        random numbers.
+    pure : whether it is known to give the same result each time. All blocks of the library do; a user's block may
+        draw random numbers.
     bounds : the range of the result, from the ranges of the operands (see `bounds`); None if not known.
-    dependence : on which entries of the operands each entry of the result depends (see `dependence`).
+    dependence : which entries of the operands each entry of the result depends on (see `dependence`).
     example : operands and parameters on which it is shown and checked.
     operands : names of the arguments that it is differentiated by (those without a default).
     defaults : its parameters (arguments with a default) and their defaults.
@@ -120,9 +120,9 @@ class Block:
         self.flat_at_infinity: bool | Callable[..., bool] = False
         self.grows = False
         self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
-        self.by_form = False  # whether its backward rule asks what has a gradient for shape and dtype alone
+        self.by_form = False  # whether its backward rule reads only shapes and dtypes of differentiated operands
         self.pull_in_place: Callable[..., Sequence[Any] | None] | None = (
-            None  # its backward rule in the memory of gradients
+            None  # a backward rule that adds into the memory of gradients
         )
         self.result = "z"  # the name of the result in the backward rule: p for softmax, most often z
         self._joint: Any = None
@@ -161,7 +161,7 @@ class Block:
 
     @property
     def does(self) -> Any:
-        """A key shared by blocks that do the same: a user's may be made anew on each call of a function."""
+        """A key shared by equal blocks: a user's function may make its block anew on each call."""
         return self if self.pure else getattr(self.rule, "__code__", self)
 
     def __repr__(self) -> str:

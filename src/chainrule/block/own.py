@@ -164,7 +164,7 @@ class OwnBlock(Block):
         return rule
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
-        """The rules of this block as of `jax.custom_vjp`.
+        """Set the rules of this block, as `jax.custom_vjp` does.
 
         `fwd` takes the arguments of the block, and returns the result and residuals (anything). `bwd(residuals, dz)`
         returns the gradient of each operand. Both run in the backward pass.
@@ -208,7 +208,7 @@ class OwnBlock(Block):
     def _refuse_state(
         self, grads: Sequence[Any], xp: Any, dz: Any, z: Any, operands: Any, params: Any, wanted: Any
     ) -> None:
-        """Raise if the backward rule uses state that the last call of the forward rule has kept, in a global, say.
+        """Raise if the backward rule uses state that the last forward call has stored (in a global, for example).
 
         The forward rule is called on other numbers; the backward rule must then do the same as before.
         """
@@ -284,7 +284,7 @@ class OwnBlock(Block):
         return grads
 
     def _as_many(self, grads: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        """The results of the rule for all operands, one for each."""
+        """The results of the rule as a sequence with one gradient for each operand."""
         told = f"the backward rule of block {self.name}"
         where = _at(self._joint.function) if self._joint else ""
         if grads is None:

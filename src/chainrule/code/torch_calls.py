@@ -126,11 +126,3 @@ class TorchCalls(TorchFunctionMode):
         if isinstance(x, slice):
             return slice(self._valued(x.start), self._valued(x.stop), self._valued(x.step))
         return x
-
-
-def _field_names(result: Any) -> list[str]:
-    """PyTorch's names of the parts of a result: U, S, Vh."""
-    names = [name for name in dir(result) if isinstance(getattr(result, name), torch.Tensor)]
-    if len(names) != len(result):
-        return [f"part{i}" for i in range(len(result))]
-    return [next(name for name in names if getattr(result, name) is x) for x in result]

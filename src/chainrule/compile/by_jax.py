@@ -46,9 +46,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MANY = 8
-"""So many programs that differ only in an integer bring a warning; and so many paths of one program an error."""
+"""The number of programs that differ only in an integer before a warning, and of paths of a program before an error."""
 LONG = 20_000
-"""So many steps bring a warning: XLA optimises each of them."""
+"""A function of more steps than this brings a warning: XLA needs time to optimise each of them."""
 
 INSTEAD = (
     "  for a branch write np.where(condition, a, b), for a bound np.clip(x, low, high), for a loop cr.scan;\n"
@@ -100,7 +100,7 @@ class ByJax(Function[P, R]):
         with nullcontext() if of_jax else jax_in_double_precision():
             leaves = self._placing.placed(call) if of_jax else call.leaves
             found = self._run(call, leaves, of_jax)
-            if found is None:  # labels that are no classes: its own error says so
+            if found is None:  # a label is out of range: the uncompiled function raises the right error
                 return self.__wrapped__(*args, **kwargs)
             program, results = found
             if not of_jax:
@@ -110,7 +110,7 @@ class ByJax(Function[P, R]):
     def _run(self, call: Call, leaves: list[Any], of_jax: bool) -> tuple[_Program, list[Any]] | None:
         """Run the program of the path that these values take; it is compiled when it is first taken.
 
-        None if a block has been given labels that do not fit.
+        Returns None if a block has been given labels that are out of range.
         """
         forms = tuple((np.shape(x), str(x.dtype) if hasattr(x, "dtype") else type(x)) for x in leaves)
         key = call.key, forms, of_jax, imported("jax").config.jax_enable_x64
@@ -197,7 +197,7 @@ class _Program:
     rebuilt : the result of the function, from these arrays.
     dtypes : of the results.
     short : the steps of f in less than double precision, each with its block, its dtype and its line.
-    guards, assumed : what was asked of values, and the answers with which it was traced.
+    guards, assumed : the questions that were asked about values, and the answers that tracing assumed.
     """
 
     rebuilt: Callable[[Sequence[Any]], Any]
@@ -227,7 +227,7 @@ class _Program:
         self._check = jax.jit(lambda *tracers: self._traced(*tracers)[1:]) if donated and self.guards else None
 
     def __call__(self, leaves: Sequence[Any]) -> tuple[tuple[bool, ...] | None, list[Any]]:
-        """Run it: the answers to its questions up to one that is not the assumed one, or None; and the results."""
+        """Run it. Returns None if all guards hold, else the answers up to the first wrong one; and the results."""
         if self._check is not None:
             holds, truths = self._check(*leaves)
             if not holds:
@@ -314,8 +314,8 @@ class Guard(NamedTuple):
 class _Unknown(Reads):
     """Called on each value that is read while f is traced: only constants are known.
 
-    Blocks ask whether anything is the exception: a label that is no class, a matrix that is singular, a norm that is 0.
-    They are told that nothing is, or what is `assumed` for the first of these questions.
+    Blocks ask whether there is an exceptional case: a label out of range, a singular matrix, a norm of 0. The answer
+    is no, or for the first questions what `assumed` says.
     """
 
     def __init__(self, name: str, assumed: Sequence[bool] = ()):
@@ -359,7 +359,7 @@ def _unknown(name: str, who: str, line: str) -> str:
 
 
 def _line_of(error: BaseException) -> str:
-    """Where in the user's code an error of JAX's was raised, as the end of a message."""
+    """The line of the user's code where JAX raised an error, as the end of a message."""
     own = os.path.dirname(imported("jax").__file__)
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     for frame in reversed(frames):
@@ -370,7 +370,7 @@ def _line_of(error: BaseException) -> str:
 
 
 SAME = ("float64", "complex128", "int64")
-"""With arrays of these dtypes only, JAX's results are of NumPy's dtypes."""
+"""If all arrays have these dtypes, JAX's results have NumPy's dtypes."""
 
 SHORT = ("float16", "float32", "bfloat16", "complex64")
 
@@ -383,7 +383,7 @@ def _dtypes_of_steps(run: Run) -> list[tuple[Block, str, str]]:
 
 
 def _require_numpys_precision(f: Callable[..., Any], call: Call, program: _Program) -> None:
-    """Raise if a step is computed in less precision than NumPy's: that of the mean of truths, say."""
+    """Raise if JAX computes a step in less precision than NumPy (the mean of booleans, for example)."""
     if not program.short:
         return
     leaves = [x.copy() if isinstance(x, np.ndarray) else x for x in call.leaves]

@@ -33,12 +33,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MANY = 8
-"""Most versions for one signature: with more, branching on values does not pay."""
+"""The largest number of versions for one signature; with more, compiling branches on values does not pay."""
 TOO_MANY = 32
 STRICT = False
-"""Whether to raise an error where a function would run uncompiled; set by the tests."""
+"""Whether to raise an error if a function would run uncompiled; set by the tests."""
 SIGNATURES = 128
-"""Versions are kept for so many of the most recently used signatures (shapes, dtypes, strings, …)."""
+"""Versions are kept for this many most recently used signatures (shapes, dtypes, strings, …)."""
 
 
 class Compiled(Function[P, R]):
@@ -123,17 +123,17 @@ class Compiled(Function[P, R]):
                     return result
         recorded = self._record(signature, self._names(args, kwargs, signature))
         first = recorded.result
-        if recorded.drew:  # weights drawn on the first call, or random numbers on each: a second run decides
+        if recorded.drew:  # either weights on the first call, or random numbers on each call: a second run tells
             again = self._record(signature, recorded.names)
             if again.drew:
                 raise self._refusal(recorded, again)
             recorded = again
-        tried = min(tried, len(versions))  # fewer, if loops could not be recorded as such
+        tried = min(tried, len(versions))  # there are fewer if loops had to be unrolled
         told = recorded.told()
         for k, version in enumerate(versions[:tried]):
             if not version.steady and self._same_path(version.told, told, recorded):
                 version = self._version(signature, recorded, told, args, kwargs)
-                if not self._prepared(version):  # its loops are compiled step by step
+                if not self._prepared(version):  # its loops had to be unrolled
                     recorded = self._record(signature, recorded.names)
                     version = self._version(signature, recorded, recorded.told(), args, kwargs)
                 version.steady = True
@@ -149,7 +149,7 @@ class Compiled(Function[P, R]):
         return first
 
     def _record(self, signature: Signature, names: list[str]) -> Recorded:
-        """Record f; step by step if its loops cannot be recorded as such."""
+        """Record f; with its loops unrolled if they cannot be rolled."""
         if self._rolls:
             try:
                 return record(self.__wrapped__, signature, names, memory=self._memory)
@@ -158,7 +158,7 @@ class Compiled(Function[P, R]):
         return record(self.__wrapped__, signature, names, rolls=False)
 
     def _prepared(self, version: Version) -> bool:
-        """Compile a version; False if it has loops that cannot be compiled as such, or takes too much memory."""
+        """Compile a version; False if its loops cannot be compiled as loops, or if it takes too much memory."""
         try:
             with self._lock:
                 version.prepare()
@@ -170,7 +170,7 @@ class Compiled(Function[P, R]):
         return True
 
     def _unroll(self, error: CannotRoll, failed: Version | None = None) -> None:
-        """From now on record step by step, or in segments; other recordings cannot be compared with those."""
+        """From now on record unrolled, or in segments; drop earlier recordings, which cannot be compared with new ones."""
         if self._memory is not None and (self._memory.is_tight or not isinstance(error, TooMuch)):
             raise self._memory.refusal(self.__name__, error) from error
         with self._lock:
@@ -196,7 +196,7 @@ class Compiled(Function[P, R]):
     def _computes_only(
         self, signature: Signature, wider: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> bool:
-        """Whether integers may be operands: f is run with and without that, and both runs must agree."""
+        """Whether integers may be operands: f runs with them as operands and as plain integers, and both must agree."""
         with_plain = record(self.__wrapped__, signature, self._names(args, kwargs, signature), rolls=False)
         try:
             with asking_others():
@@ -231,7 +231,7 @@ class Compiled(Function[P, R]):
         kwargs: dict[str, Any],
         otherwise: Any = None,
     ) -> tuple[bool, Any]:
-        """Run a version: whether it is the one for these values, and the result; `otherwise` if it is not."""
+        """Run a version: whether it is the right one for these values, and the result (`otherwise` if it is not)."""
         try:
             with self._lock:
                 version.prepare()
@@ -241,7 +241,9 @@ class Compiled(Function[P, R]):
             return True, self._uncompiled(error, args, kwargs)
         except Overflowed:
             return True, self.__wrapped__(*args, **kwargs)
-        except CannotRoll as error:  # its plan is for other values: with these its loops cannot be compiled as such
+        except (
+            CannotRoll
+        ) as error:  # its plan was made for other values; for these its loops cannot be compiled as loops
             self._unroll(error, version)
             return False, otherwise
         if not done:
@@ -331,7 +333,7 @@ class Compiled(Function[P, R]):
         return self._latest.program.text
 
     def memory(self) -> int:
-        """The most bytes that the version that ran last takes for intermediate results."""
+        """The largest number of bytes that intermediate results take in the version that ran last."""
         if self._latest is None:
             raise ChainruleError(f"{self.__name__} has not been called yet")
         with self._lock:

@@ -1,6 +1,6 @@
 """The body of a kernel as statements: loops over rows, and in each row its passes.
 
-What a later pass needs again of an earlier one is recomputed if cheap, else kept in a buffer of one row.
+A value of an earlier pass that a later pass needs is recomputed if that is cheap, else kept in a buffer of one row.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Pass:
     ----------
     before, lines, after : statements before the row, for each of its entries, after it.
     starts, ends : statements around each block of a long row.
-    known : full values, at the current index, that need no statement any more.
+    known : full values whose entry at the current index has been computed already.
     """
 
     level: int
@@ -66,7 +66,7 @@ class BodyWriter(Layout):
     shapes : the shape of each of them, with axes merged as the loops are.
     buffered : the values kept from one pass for a later one.
     has_length : whether the code contains a length.
-    step : threads may divide its rows at multiples of this.
+    step : threads may split its rows at multiples of this number.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class BodyWriter(Layout):
         return [*starts, *body]
 
     def _row_statements(self, level: int, done: set[Value]) -> list[Statement]:
-        """The row values that are ready before a pass, with the stores and sums over rows of them."""
+        """The row values that are ready before a pass, with their stores and their sums over rows."""
         kernel, lines = self.kernel, list[Statement]()
         for v in self.nodes:
             if self.is_full(v) or v in done or self.level[v] > level:

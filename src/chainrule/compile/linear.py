@@ -1,7 +1,7 @@
 """Products of matrices and systems of equations in compiled code: calls of BLAS and LAPACK.
 
-Each function here has two forms: what it means, in NumPy, and how it is written in LLVM's language. All arrays are in
-one piece. LAPACK's matrices lie column by column, so a matrix whose rows lie in memory is its transpose there.
+Each function here has two forms: its meaning in NumPy, and its code in LLVM IR. All arrays are contiguous. LAPACK's
+matrices are stored column by column (Fortran order), so it reads a matrix in C order as the transpose.
 """
 
 from __future__ import annotations
@@ -82,16 +82,16 @@ def _lengths(*arrays: TypedArray) -> list[tuple[int, ...]]:
     return shapes
 
 
-def _told(to: Any) -> ir.Value:
-    """Memory for the number with which LAPACK says whether it succeeded; a library may write only its lower half."""
+def _status(to: Any) -> ir.Value:
+    """Memory for LAPACK's status number (info), set to 0 first: a library may write only its lower half."""
     place = to.variable(LONG)
     to.builder.store(LONG(0), place)
     return place
 
 
 def _succeeded(to: Any, place: ir.Value) -> ir.Value:
-    told = to.builder.load(place)
-    return to.builder.icmp_signed("==", to.builder.trunc(told, INT), INT(0))
+    status = to.builder.load(place)
+    return to.builder.icmp_signed("==", to.builder.trunc(status, INT), INT(0))
 
 
 # Products ----------------------------------------------------------------------------------------------------------
@@ -121,9 +121,9 @@ def product(x: Any, y: Any, z: Any, turned_x: bool, turned_y: bool) -> None:
 
 def _write_factored(to: Any, a: TypedArray) -> TypedNumber:
     ((n, _),) = _lengths(a)
-    told = _told(to)
-    _call(to, "potrf", a, "L", n, a, n, told)
-    return TypedNumber("bool", _succeeded(to, told))
+    status = _status(to)
+    _call(to, "potrf", a, "L", n, a, n, status)
+    return TypedNumber("bool", _succeeded(to, status))
 
 
 @_emitted(_write_factored)
@@ -141,9 +141,9 @@ def factored(a: Any) -> bool:
 
 def _write_factored_with_pivots(to: Any, a: TypedArray) -> None:
     ((rows, n),) = _lengths(a)
-    builder, told = to.builder, _told(to)
+    builder, status = to.builder, _status(to)
     pivots = builder.gep(a.data, [LONG(n * n)])
-    _call(to, "getrf", a, n, n, a, n, pivots, told)
+    _call(to, "getrf", a, n, n, a, n, pivots, status)
     bytes_of = builder.ptrtoint(_slot(to, "bytes of integers"), LONG)
     odd = to.variable(INT)
     builder.store(INT(0), odd)
@@ -158,7 +158,7 @@ def _write_factored_with_pivots(to: Any, a: TypedArray) -> None:
     to.loop(0, n, 1, count)
     number = IN_MEMORY[a.dtype]
     sign = builder.select(builder.icmp_signed("==", builder.load(odd), INT(0)), number(1.0), number(-1.0))
-    sign = builder.select(_succeeded(to, told), sign, number(0.0))
+    sign = builder.select(_succeeded(to, status), sign, number(0.0))
     builder.store(sign, builder.gep(a.data, [LONG((rows - 1) * n)]))
 
 
@@ -170,16 +170,16 @@ def factored_with_pivots(a: Any) -> None:
     """
     n = a.shape[1]
     matrix = np.ascontiguousarray(a[:n].T)
-    factors, pivots, told = imported("scipy.linalg").get_lapack_funcs("getrf", (matrix,))(matrix)
+    factors, pivots, status = imported("scipy.linalg").get_lapack_funcs("getrf", (matrix,))(matrix)
     a[:n], a[n] = factors.T, pivots
-    a[-1, 0] = 0 if told else (-1.0) ** np.count_nonzero(pivots != np.arange(n))
+    a[-1, 0] = 0 if status else (-1.0) ** np.count_nonzero(pivots != np.arange(n))
 
 
 def _write_solved(to: Any, a: TypedArray, b: TypedArray, turned: bool) -> None:
     (_, n), of_b = _lengths(a, b)
     pivots = to.builder.gep(a.data, [LONG(n * n)])
     columns = of_b[0] if len(of_b) > 1 else 1
-    _call(to, "getrs", a, "T" if turned else "N", n, columns, a, n, pivots, b, n, _told(to))
+    _call(to, "getrs", a, "T" if turned else "N", n, columns, a, n, pivots, b, n, _status(to))
 
 
 @_emitted(_write_solved)
@@ -215,7 +215,7 @@ def solved_by_triangle(a: Any, b: Any, lower: bool, turned: bool, unit_diagonal:
 def write_threads(to: Any, one: bool) -> None:
     """Let the library use one thread, or those that it had before: as `blas.one_thread` and `blas.all_threads`.
 
-    Written where the GIL is held, so no other thread is between reading and setting their number.
+    This runs while the GIL is held, so no other thread can change their number in between.
     """
     builder = to.builder
     place, get, put = (_slot(to, name) for name in ("threads before", "get threads", "set threads"))

@@ -1,7 +1,7 @@
 """Steps of linear algebra: matrix products and systems of equations, of matrices or stacks of them.
 
-Small ones are loops, for a call of BLAS takes longer than they do. Larger ones call BLAS and LAPACK from compiled code
-(`linear.py`); where there is no library whose functions can be called, NumPy does so between the steps of a program.
+Small ones are written as loops, because a call of BLAS would take longer. Larger ones call BLAS and LAPACK from compiled
+code (`linear.py`). If no such library can be called, NumPy computes them between the steps of a program.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ __all__ = ["LINEAR_STEPS"]
 SMALL_MATRICES, SMALL_VECTOR = 4096, 16_384
 """Products of two matrices, or of a matrix and a vector, with fewer multiplications are loops."""
 WORTH_THREADS_STACK = 2_000_000
-"""A step on a stack that computes at least so many numbers is shared between threads."""
+"""A step on a stack is shared between threads if it computes at least this many numbers."""
 
 Write = Callable[[Value, str], LoopFunction]
-"""Writes the function of a step on matrices. Its parameters: the operands, the result if it is an array, own memory."""
+"""Writes the function of a step on matrices. Its parameters: operands, the result if it is an array, scratch memory."""
 
 
 # Matrices and stacks -----------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def _form(value: Value) -> tuple[object, ...]:
 
 
 def _own(write: Write, value: Value) -> list[Argument]:
-    """The own memory of the function of a step."""
+    """The scratch memory of the function of a step."""
     return [argument for argument in write(value, "").takes if argument.is_scratch]
 
 
@@ -117,8 +117,8 @@ class _Stack(NamedTuple):
     ----------
     lead : the lengths of the stack; one length if the operands are stacks of the same lengths, or single matrices.
     one : the step on one matrix.
-    shapes : of the operands and the result.
-    parts : the indices of the matrix of each of them that belongs to a place of the stack.
+    shapes : the shapes of the operands and the result.
+    parts : for each of them, the indices of its matrix at one position of the stack.
     """
 
     lead: tuple[int, ...]

@@ -1,7 +1,7 @@
-"""Lowering loops: the body of a `Loop` as values, and what of it is needed.
+"""Lowering loops: the body of a `Loop` as values, without the parts that are not needed.
 
-A body is simplified and lowered as a recording of its own. What in it depends on nothing that changes from step to step
-is computed before the loop; results that nobody reads are not kept.
+A body is simplified and lowered as a recording of its own. Values that are the same in each step are computed once,
+before the loop; results that are not read are not kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["LoweredLoop", "lower_loop", "lower_result", "results_used"]
 
 
 WORTH_KEEPING = 4
-"""What takes fewer operations for each entry is computed again in the backward pass, not kept."""
+"""Values that take fewer operations per entry are computed again in the backward pass instead of being stored."""
 
 
 class Lowers(Maker):
@@ -49,12 +49,12 @@ class Lowers(Maker):
 
 @dataclass
 class LoweredLoop:
-    """A loop as values. Lists are in the order of what is left of the body's states, results and sums.
+    """A loop as values. The lists hold the body's states, results and sums that are needed, in the body's order.
 
     Attributes
     ----------
-    length, backwards : of the loop.
-    states, entries, outside : the inputs of the body; of the loop's operands first those of the states, then these.
+    length, backwards : the number of steps; whether the last entries are read first.
+    states, entries, outside : the inputs of the body, in the order of the loop's operands.
     next_states, along, sums : the outputs of the body.
     results : the loop's results by their kind ("states", "last", "along", "sum") and place in the lists.
     threads : whether it has products that are worth several threads of BLAS.
@@ -77,7 +77,7 @@ class LoweredLoop:
 
 
 def results_used(graph: Graph) -> dict[Node, set[int]]:
-    """For each loop of a graph the numbers of the results that are read."""
+    """For each loop of a graph, the numbers of its results that are read."""
     used: dict[Node, set[int]] = {}
     for node in graph.nodes:
         if node.block is result_of:
@@ -107,64 +107,77 @@ class _Lowered:
         self.operands = self.body.taken_apart(node.inputs)
 
     def value(self) -> Value:
-        loop, body, low = self.loop, self.body, self.low
-        states = self._needed_states()
-        along = [i for i in range(len(body.outputs.results)) if loop.along(i) in self.used]
-        sums = [i for i in range(len(body.outputs.sums)) if loop.sum(i) in self.used]
+        """Lower the body, make the loop from it, then the results and the guards that read the loop."""
+        loop, outputs = self.loop, self.body.outputs
+        self.states = states = self._needed_states()
+        along = [i for i in range(len(outputs.results)) if loop.along(i) in self.used]
+        sums = [i for i in range(len(outputs.sums)) if loop.sum(i) in self.used]
         chosen = [
-            *(body.outputs.state[i] for i in states),
-            *(body.outputs.results[i] for i in along),
-            *(body.outputs.sums[i] for i in sums),
+            *(outputs.state[i] for i in states),
+            *(outputs.results[i] for i in along),
+            *(outputs.sums[i] for i in sums),
         ]
         inside = iter(self._with_stored(self._inside(chosen)))
-        self.next_states = next_states = [next(inside) for _ in states]
+        self.next_states = [next(inside) for _ in states]
         self.along = [next(inside) for _ in along]
         totals = [Total(self, v, whole=loop.role == "segments") for v in inside]
         first_checked = len(self.along)
         self.along += [v for v, _, _ in self.checked]
-        added = [total for total in totals if total.rest is not None]
-        rests = [total.rest for total in totals if total.rest is not None]
-        outputs = Copied([*next_states, *self.along, *rests], {id(v) for v in self.varying}, bool(loop.role))
+        self._make_loop([total.rest for total in totals if total.rest is not None])
+        self.whole.params["numbers"] = self._results(along, sums, totals)
+        self._guard_outside(first_checked)
+        return self.whole
+
+    def _make_loop(self, rests: list[Value]) -> None:
+        """Make the loop: a copy of its body, and its arguments. `rests` are the sums that are added up step by step."""
+        loop, inputs, low = self.loop, self.body.inputs, self.low
+        outputs = Copied([*self.next_states, *self.along, *rests], {id(v) for v in self.varying}, bool(loop.role))
         self.copy = outputs.copy
-        self.made = made = LoweredLoop(
+        states = [outputs.input(self.of_input[inputs.state[i]]) for i in self.states]
+        entries = [(outputs.copy[v], x) for v, x in self.entries.items() if v in outputs.copy]
+        self.made = LoweredLoop(
             loop.length,
             loop.backwards,
-            [outputs.input(self.of_input[body.inputs.state[i]]) for i in states],
-            [],
+            states,
+            [v for v, _ in entries],
             [v for _, v in outputs.outside],
-            [outputs.copy[v] for v in next_states],
+            [outputs.copy[v] for v in self.next_states],
             [outputs.copy[v] for v in self.along],
             [outputs.copy[v] for v in rests],
             {},
             outputs.threads,
         )
-        entries = [(outputs.copy[v], x) for v, x in self.entries.items() if v in outputs.copy]
-        made.entries = [v for v, _ in entries]
         args = [
-            *(low.value(self.operands.state[i]) for i in states),
+            *(low.value(self.operands.state[i]) for i in self.states),
             *(x for _, x in entries),
             *(x for x, _ in outputs.outside),
         ]
-        self.states = states
-        self.whole = Value("loop", tuple(args), {"lowered": made, "of": self})
+        self.whole = Value("loop", tuple(args), {"lowered": self.made, "of": self})
         self.whole.order = len(low.known)
         low.known[id(self.node)] = self.whole
+
+    def _results(self, along: list[int], sums: list[int], totals: list[Total]) -> dict[int, Value]:
+        """The used results of the loop, by their numbers."""
+        loop = self.loop
         numbers: dict[int, Value] = {}
-        for k, i in enumerate(states):
+        for k, i in enumerate(self.states):
             for number, kind in ((i, "states"), (loop.last(i), "last")):
                 if number in self.used:
                     numbers[number] = self._result(number, (kind, k))
         for k, i in enumerate(along):
             numbers[loop.along(i)] = self._result(loop.along(i), ("along", k))
+        added = [total for total in totals if total.rest is not None]
         for total, i in zip(totals, sums, strict=True):
             number = loop.sum(i)
             rest = None if total.rest is None else self._result(number, ("sum", added.index(total)))
             numbers[number] = total.value(rest)
-        self.whole.params["numbers"] = numbers
-        for k, (_, how, truth) in enumerate(self.checked, first_checked):
-            truths = self.result(("along", k), (loop.length,), np.dtype(bool))
-            low.guard(reduced(low, "all" if truth else "any", truths, (0,), ()), how, truth)
-        return self.whole
+        return numbers
+
+    def _guard_outside(self, first: int) -> None:
+        """Guard, after the loop, what its steps have checked: outputs of the body from the `first` on."""
+        for k, (_, how, truth) in enumerate(self.checked, first):
+            truths = self.result(("along", k), (self.loop.length,), np.dtype(bool))
+            self.low.guard(reduced(self.low, "all" if truth else "any", truths, (0,), ()), how, truth)
 
     def _result(self, number: int, kind: tuple[str, int]) -> Value:
         form, shape = self.loop.forms[number], self.loop.shapes[number]
@@ -181,7 +194,7 @@ class _Lowered:
         return results[kind]
 
     def of_all_steps(self, v: Value) -> Callable[[], Value]:
-        """What a value of the body is in all steps, to be asked for when the loop has been made."""
+        """A function that returns a value of the body in all steps; call it after the loop has been made."""
         if v in self.entries:
             return lambda: self.entries[v]
         if v not in self.along:
@@ -190,7 +203,7 @@ class _Lowered:
         return lambda: self.result(("along", place), (self.loop.length, *v.shape), v.dtype)
 
     def stored(self, v: Value) -> Value:
-        """What a value of the body is in all steps, when the loop has been made."""
+        """A value of the body in all steps, after the loop has been made."""
         for k in range(len(self.states)):
             if self.next_states[k] is v and ("states", k) in self.made.results:
                 return _rows(self.low, self.made.results["states", k], self.loop.after)
@@ -229,7 +242,7 @@ class _Lowered:
         return [place[x] for x in seen if x in place]
 
     def _inside(self, chosen: Sequence[Any]) -> list[Value]:
-        """The values of the body's outputs; what comes from outside stands for itself."""
+        """The values of the body's outputs; operands from outside are used directly."""
         low, body = self.low, self.body
         inputs = [x for part in body.inputs for x in part]
         recorded = graph_between(inputs, chosen)
@@ -259,7 +272,7 @@ class _Lowered:
         return found
 
     def _with_stored(self, outputs: list[Value]) -> list[Value]:
-        """The outputs; what the loop of the forward pass has computed already is read where it was kept."""
+        """The outputs; values that the loop of the forward pass has stored are read instead of computed again."""
         if self.loop.role == "segments":
             return outputs
         forward = next((found for x in self.entries.values() if (found := _loop_of(x)) is not None), None)
@@ -273,7 +286,7 @@ class _Lowered:
         return replaced[: len(outputs)]
 
     def _checked(self, guards: Sequence[Any]) -> list[tuple[Value, str, bool]]:
-        """The truths that each step must find; what does not change along the loop stays a guard outside of it."""
+        """The guards that each step must check; a guard on a value that no step changes stays outside the loop."""
         varying = {id(v) for v in self.varying}
         found = []
         for value, how, outcome in guards:
@@ -296,7 +309,7 @@ def _key_of(rows: slice, x: Value) -> tuple[slice, ...]:
 
 
 def _loop_of(x: Value) -> _Lowered | None:
-    """The loop of whose states before each step an array consists."""
+    """The loop whose states before each step this array holds; None if there is none."""
     if x.op != "slice" or x.args[0].op != "loop_result" or x.args[0].params["kind"][0] != "states":
         return None
     loop: _Lowered = x.args[0].args[0].params["of"]
@@ -309,7 +322,7 @@ def _start_of(x: Value) -> Any:
 
 
 class _Stored:
-    """Replaces what a loop computes once more from the states of an earlier loop, as that one did.
+    """Replaces values of a backward loop that the forward loop has computed from the same states already.
 
     Attributes
     ----------
@@ -331,7 +344,7 @@ class _Stored:
         self.cost: dict[Value, int] = {}
 
     def compare(self, outputs: list[Value]) -> None:
-        """Find what each value that the outputs need is in the earlier body, and what it costs."""
+        """For each value that the outputs need, find the equal value of the earlier body, and its cost."""
         for v in needed(outputs):
             if v not in self.alike:
                 self.alike[v] = self._alike(v)
@@ -339,7 +352,7 @@ class _Stored:
             self.cost[v] = sum(self.cost[a] for a in v.args) + _cost(v) if own and v.args else int(own)
 
     def is_checked(self, v: Value, how: str, truth: bool) -> bool:
-        """Whether the earlier loop has checked a truth, in the same steps."""
+        """Whether the earlier loop has checked the same guard, in the same steps."""
         known = self.alike[v]
         return self.of.loop.length == self.forward.loop.length and (known, how, truth) in self.forward.checked
 

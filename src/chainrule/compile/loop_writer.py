@@ -84,8 +84,8 @@ class _LoopWriter:
 
     Attributes
     ----------
-    parameters, takes, arguments : of the function, and what it is called with.
-    rows : for each state, the array with its rows, and whether it has a row for each step, or two in turn.
+    parameters, takes, arguments : the function's parameters, their types, and the arguments of the call.
+    rows : for each state, the array of its rows, and whether it has one row per step or two used in turn.
     """
 
     def __init__(self, to: ProgramWriter, value: Value, body: _Body):

@@ -1,6 +1,6 @@
 """Lowering rules of elementwise and shape blocks to the operations of kernels and copies.
 
-A rule returns None if a block, with these operands, has no such form; it is then expanded, or stays a call.
+A rule returns None if the block cannot be lowered for these operands; the block is then expanded, or stays a call.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     factors = numerators(dz)
     if factors is None or not may_overflow(slope):
         return made
-    # Where dz is 0 because of a division by infinity, the product is not known to be 0. Only a factor of 0 masks it.
+    # If dz is 0 because of a division by infinity, the product may be NaN, not 0. Only an exact factor 0 masks it.
     product = low.make("multiply", [dz, slope], made.shape, made.dtype, made.weak)
     zero = low.constant(made.dtype.type(0))
     for x in factors:

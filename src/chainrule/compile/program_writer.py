@@ -43,7 +43,7 @@ from chainrule.compile.values import REDUCTIONS, Value, axes_of, size_of
 __all__ = ["ProgramWriter", "base_of", "dtype_name"]
 
 FEW_ENTRIES = 64
-"""Constants of up to so many entries are written into native programs; larger ones may not fit on the stack."""
+"""Constants of at most this many entries are written into native programs; larger ones may not fit on the stack."""
 
 
 class ProgramWriter:
@@ -51,10 +51,10 @@ class ProgramWriter:
 
     Attributes
     ----------
-    functions, arrays, inputs, outside, parameters, lifetimes, overwritten : of the program, as `Program` has them.
+    functions, arrays, inputs, outside, parameters, lifetimes, overwritten : as in the `Program` that is written.
     at : the step that is being written.
     body : the statements of the main function so far.
-    forms : the functions that are written, by the form of their steps.
+    forms : the functions written so far, keyed by the form of their steps.
     users, last : for each value the steps that read it, and the last one that reads it or a value in its memory.
     buffers : the names of the arrays for intermediate values; allocated : the results that the caller allocates.
     donated : the inputs that may be overwritten, once `may_overwrite` is set.
@@ -193,7 +193,7 @@ class ProgramWriter:
             self._typed(source.returned)
 
     def _written(self, kernel: Kernel, wanted: set[Value], root: Value, in_place: Mapping[Value, Value]) -> Source:
-        """The kernel as a function. One that differs from an earlier one in its values only is not written again."""
+        """The kernel as a function. Kernels of the same form, on other values, share one function."""
         form, values = form_of(kernel, wanted)
         if form in self.forms and not in_place:
             source, before = self.forms[form]
@@ -232,7 +232,7 @@ class ProgramWriter:
                 self.put(v, call(dtype_name(v), self.named(v)))
 
     def _in_place(self, kernel: Kernel, roots: Sequence[Value]) -> dict[Value, Value]:
-        """The donated input that a kernel overwrites, with its result; only if that is the kernel's one result.
+        """The donated input that a kernel may overwrite with its result, if it has only one result.
 
         With another result, or a second pass over the row, the input could be read after it has been overwritten.
         """
@@ -276,7 +276,7 @@ class ProgramWriter:
             self.put(value, call("np.empty", value.shape, Name(dtype_name(value))))
 
     def continues(self, value: Value, x: Value, *others: Value) -> bool:
-        """Let a value that is x with a few other entries have the memory of x, if nobody reads x any more."""
+        """Let a value that differs from x in a few entries reuse the memory of x, if no later step reads x."""
         held = self.held.get(x)
         if held is None or value in self.escaping or self.last[x] != self.at or any(_shares(v, x) for v in others):
             return False
@@ -292,7 +292,7 @@ class ProgramWriter:
             self.body.append(Do(call("several_threads" if several else "one_thread")))
             self.several = several
 
-    # The whole --------------------------------------------------------------------------------------------
+    # The main function --------------------------------------------------------------------------------------------
 
     def main(self) -> LoopFunction:
         """The main function, when all steps are written."""

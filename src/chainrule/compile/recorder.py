@@ -48,8 +48,8 @@ class Guard(NamedTuple):
     Attributes
     ----------
     node : the value.
-    how : what was read: its "truth", the "integer" that it is, the whole "value", or that by an "error" which it leads
-        to, and which the code may have caught.
+    how : what was read: its "truth" (a boolean), an "integer", the whole "value", or "error": whether it leads to an
+        error that the code may have caught.
     outcome : the result of that read.
     """
 
@@ -63,12 +63,12 @@ class Signature(NamedTuple):
 
     Attributes
     ----------
-    key : what selects a compiled version: structure, shapes, dtypes and all arguments that are not arrays.
+    key : selects a compiled version: structure, shapes, dtypes, and all arguments that are not arrays.
     leaves : the arrays and numbers, in order.
     rebuild : (args, kwargs) with other leaves in place of these.
     family : a key shared by all calls that differ only in their integers.
     integers : those integers, by their positions among all arguments.
-    ranges : the ranges of the leaves that are Python's integers, by their positions among the leaves.
+    ranges : the ranges of the leaves that are Python integers, by their positions among the leaves.
     """
 
     key: Any
@@ -173,7 +173,7 @@ def signature_of(
 
 
 def _kind_of(leaf: Any, name: str) -> Any:
-    """What a signature says of an array or a number: all but its values."""
+    """The part of a signature for an array or a number: everything but its values."""
     kind = type(leaf)
     if kind is np.ndarray:
         if leaf.dtype.kind not in "fciub":
@@ -198,7 +198,7 @@ class Recorded(NamedTuple):
     seeded: Line | None
     """The line where it made a generator without a seed, or None."""
     writes: bool
-    """Whether it updates an argument in place; then memory shared between arguments matters."""
+    """Whether it updates an argument in place; then arguments must not share memory."""
 
     def told(self) -> list[Told]:
         return told(self.inputs, self.outputs, self.guards)
@@ -265,7 +265,7 @@ class Run(NamedTuple):
     Attributes
     ----------
     inputs, outputs : the nodes of its arguments and results; a result that is not recorded is a plain value.
-    rebuild : makes of the results what the function returns.
+    rebuild : builds the return value of the function from the results.
     writes : whether it updates an argument in place.
     """
 
@@ -287,7 +287,7 @@ def run_recorded(
     Parameters
     ----------
     leaves, names : these arrays and numbers, and what each is called.
-    rebuild : makes (args, kwargs) of them.
+    rebuild : builds (args, kwargs) from them.
     """
     inputs = [Node(None, (), NO_PARAMS, constant(x), name=name) for x, name in zip(leaves, names, strict=True)]
     handles = [Array(node) for node in inputs]
@@ -313,12 +313,12 @@ def run_recorded(
 
 
 YOUNG = 20_000
-"""While a function is recorded the garbage collector looks for garbage after so many new objects (else 700)."""
+"""The threshold of new objects for the garbage collector while a function is recorded (Python's default is 700)."""
 
 
 @contextlib.contextmanager
 def _rarely_collected() -> Iterator[None]:
-    """Nearly all that a recording makes is kept, so looking through it often takes time and finds nothing."""
+    """Context in which garbage is collected rarely: almost all objects of a recording are kept anyway."""
     before = gc.get_threshold()
     rarely = 0 < before[0] < YOUNG
     if rarely:

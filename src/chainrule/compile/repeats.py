@@ -1,4 +1,4 @@
-"""Repeats: where the steps of a recording come again and again, as a loop in Python records them.
+"""Repeats: parts of a recording in which the same steps repeat, as a loop in Python records them.
 
 Blocks repeat with a period, and what each block takes moves along with it: a result of the same step, or of one before;
 the next row of an array; the same thing each time. `rolling.py` makes a loop of what is found.
@@ -21,9 +21,9 @@ from chainrule.node import Node
 __all__ = ["FEWEST", "Along", "Found", "Inner", "Row", "Same", "Worth", "loops_of", "may_be_in_body"]
 
 FEWEST = 8
-"""Steps of a loop that is rolled."""
+"""Loops of fewer steps are not rolled."""
 FARTHEST = 4
-"""How many steps back a value may have been computed."""
+"""How many steps earlier an operand may have been computed."""
 CANDIDATES = 6
 INNER = 64
 """An inner loop of fewer steps is part of the body of the outer one."""
@@ -33,13 +33,13 @@ NUMBERS = frozenset([float, np.float32, np.float64, np.bool_])
 
 
 class Worth(NamedTuple):
-    """Which loops are rolled.
+    """Which loops are worth rolling: long ones, on arrays that are not large.
 
     Attributes
     ----------
-    blocks : those that leave so many blocks fewer,
-    steps : or have so many steps,
-    entries : and only with arrays of fewer entries: several threads compute the steps of larger ones as they are.
+    blocks : a loop of at least this many blocks in all its steps is rolled,
+    steps : and so is one of at least this many steps,
+    entries : if all its arrays have fewer entries than this. Steps on larger arrays run on several threads unrolled.
     """
 
     blocks: float = 300
@@ -92,7 +92,7 @@ def _form_in_body(value: Any, entries: float) -> Any:
 
 
 def may_be_in_body(node: Node) -> bool:
-    """Whether a node that is known to come again in each step can be part of a body."""
+    """Whether a node that repeats in each step can be part of a body."""
     block, value = node.block, node.value
     if node.version is not None or (block is not None and (not block.pure or _is_for_itself(block))):
         return False
@@ -100,7 +100,7 @@ def may_be_in_body(node: Node) -> bool:
 
 
 def _is_for_itself(block: Any) -> bool:
-    """Whether steps of a block are never part of a body."""
+    """Whether steps of this block must stay outside of loops."""
     return block is looped or block is result_of or block.draws
 
 
@@ -122,7 +122,7 @@ def _masked(part: Any) -> Any:
 
 
 class _Region(NamedTuple):
-    """Nodes that repeat: so many times the next `period` nodes, from `start`."""
+    """Nodes that repeat: from `start`, `times` groups of `period` nodes."""
 
     start: int
     period: int
@@ -135,8 +135,8 @@ def loops_of(nodes: Sequence[Node], watched: Container[Node], worth: Worth) -> l
     Parameters
     ----------
     nodes : the steps of the recording, oldest first.
-    watched : nodes whose values decided about the path; they stay steps of their own.
-    worth : which loops.
+    watched : nodes whose values decided which path was taken; they are not put into loops.
+    worth : which loops are worth rolling.
     """
     if not worth.of(len(nodes), 1):
         return []
@@ -173,7 +173,7 @@ def _candidates(kinds: np.ndarray, places: np.ndarray, worth: Worth) -> list[_Re
 
 
 def _distances(numbers: np.ndarray) -> list[int]:
-    """How far apart equal numbers are most often, and where these distances cover most."""
+    """The most frequent distances between equal numbers: candidates for the period."""
     order = np.argsort(numbers, kind="stable")
     apart = np.diff(order)[np.diff(numbers[order]) == 0]
     counts = np.bincount(apart)
@@ -184,7 +184,7 @@ def _distances(numbers: np.ndarray) -> list[int]:
 
 
 def _with_inner_loop(nodes: Sequence[Node], region: _Region, loop: Found, worth: Worth) -> Found | None:
-    """The loop of longer steps if entries are read at keys that come again, as in the steps of an inner loop."""
+    """A loop of longer steps, if the keys repeat after several steps, as they do when an inner loop was found."""
     for k, kind in enumerate(loop.kinds):
         if type(kind) is Along:
             keys = [_key(node.params["key"]) for node in nodes[loop.first + k : loop.stop : loop.period]]
@@ -203,7 +203,7 @@ class Found(NamedTuple):
 
     Attributes
     ----------
-    first, stop : its steps, without those before it that stay as they are: nodes[first:stop].
+    first, stop : the nodes of its steps are nodes[first:stop].
     period : the number of nodes of a step.
     takes : for each node of a step, where each of its operands comes from.
     kinds : for each node of a step, whether it is part of the body, the "same" each time, or an "entry" of an array.
@@ -227,7 +227,7 @@ class Same(NamedTuple):
 
 
 class Inner(NamedTuple):
-    """An operand that is a result of this step, or of one so many steps before."""
+    """An operand that is a result of this step, or of an earlier step."""
 
     place: int
     back: int
@@ -277,7 +277,7 @@ class _Finder:
         return self._classified(start, first, last, columns)
 
     def _offset(self) -> int:
-        """Where a step begins, so that the fewest numbers are carried to the next one."""
+        """Where a step should begin so that the fewest numbers are carried to the next step."""
         start, period, times = self.region
         middle = start + period * (times // 2)
         until: dict[int, int] = {}
@@ -381,7 +381,7 @@ def _nodes(along: Along) -> list[Node]:
 
 
 def _kind_of(steps: Sequence[Node], operands: Sequence[Any], before: Sequence[Any]) -> Any:
-    """What the nodes at one place of all steps are: part of the body, the same each time, or entries of an array."""
+    """The kind of the nodes at one place of all steps: part of the body, the same each time, or entries of an array."""
 
     def is_same(x: Any) -> bool:
         return type(x) is Same or (type(x) is Inner and x.back == 0 and before[x.place] == "same")

@@ -52,7 +52,7 @@ class Loop(Compared):
 
     @cached_property
     def content(self) -> Any:
-        """What it is compared by with a loop of another recording."""
+        """The key by which it is compared with a loop of another recording."""
         nodes = [x for part in self.body.inputs for x in part]
         outputs = [out for part in self.body.outputs for out in part]
         steps = tuple(step.what for step in told(nodes, outputs))
@@ -68,20 +68,20 @@ class Loop(Compared):
         return len(self.body.outputs.state)
 
     def last(self, i: int) -> int:
-        """The number of the result that is state i after the last step."""
+        """The number of the result that holds state i after the last step."""
         return self.states + i
 
     def along(self, i: int) -> int:
-        """The number of the result that is result i of all steps."""
+        """The number of the result that holds result i of every step."""
         return 2 * self.states + i
 
     def sum(self, i: int) -> int:
-        """The number of the result that is sum i."""
+        """The number of the result that holds sum i."""
         return 2 * self.states + len(self.body.outputs.results) + i
 
     @cached_property
     def forms(self) -> list[Any]:
-        """For each result, the value that one step has for it."""
+        """For each result, the value that it has in one step of the body."""
         out = self.body.outputs
         return [value_of_operand(x) for part in (out.state, out.state, out.results, out.sums) for x in part]
 
@@ -219,11 +219,11 @@ class Results:
 
 
 MANY_STEPS = 500
-"""Recordings of fewer steps, without loops, are compiled in less time than it takes to look for what is on disk."""
+"""Shorter recordings without loops compile faster than the cache on disk can be searched."""
 
 
 def is_long(steps: Sequence[Told]) -> bool:
-    """Whether it saves time to keep what a recording comes to on disk."""
+    """Whether caching the compiled form of a recording on disk saves time."""
     return len(steps) >= MANY_STEPS or any(step.what[0] is looped for step in steps)
 
 
@@ -238,7 +238,7 @@ def recorded_loop(loop: Loop, operands: Sequence[Any], packed: np.ndarray | None
 
 
 def _leave(node: Node, gradients: dict[Node, Any], take: Callable[[Node], Any]) -> Sequence[Any]:
-    """Put the gradient of a result with those of the loop's other results: the gradients of a loop, by number."""
+    """Add the gradient of one result to that of its loop: a dict from the number of a result to its gradient."""
     dz = take(node)
     if dz is not None:
         (loop,), number = node.inputs, node.params["number"]
@@ -268,7 +268,7 @@ result_of.pull_in_place = _leave
 
 
 class _Decisions(Reads):
-    """Notes the truths that a body reads: they decide its path, which must be the same in each step."""
+    """Notes the booleans that a body reads: they decide its path, which must be the same in each step."""
 
     def __init__(self, title: str, start: int, outer: Callable[[Node, str], Any] | None):
         super().__init__(title, start, outer)
@@ -286,8 +286,8 @@ class _Backward:
 
     Attributes
     ----------
-    active : for states, entries and what comes from outside, which are differentiated.
-    of : the cotangents, by their result.
+    active : for each state, entry and outside operand, whether it is differentiated.
+    of : the cotangents, by the number of their result.
     """
 
     def __init__(self, node: Node, cotangents: dict[int, Any], wanted: Sequence[bool]):
@@ -343,9 +343,9 @@ class _Backward:
         return grads
 
     def _require_decided(self, made: Results, first: int) -> None:
-        """Let each run check that all steps take the path that was recorded.
+        """Add guards, so that each run checks that all steps take the recorded path.
 
-        Whatever the path is, the same is asked, since recordings that take different paths are compared.
+        Both questions (all, any) are asked on every path, so that recordings of different paths stay comparable.
         """
         for k, truth in enumerate(self.decided, first):
             truths = made.along(k)
@@ -356,7 +356,7 @@ class _Backward:
         return np.asarray(value_of_operand(self.loop.body.outputs.state[i])).dtype
 
     def _body(self) -> Body:
-        """The body of the backward pass, with all that it may read."""
+        """The body of the backward pass, with everything that it may read as inputs."""
         inputs, outputs = self.loop.body.inputs, self.loop.body.outputs
         states, entries, outside = ([value_of_operand(x) for x in part] for part in inputs)
 
@@ -420,7 +420,7 @@ def _needed_only(body: Body, entries: list[Any], outside: list[Any]) -> tuple[Bo
         [body.inputs.outside[i] for i in kept_outside],
     )
     graph = graph_between([x for part in inputs for x in part], [out for part in body.outputs for out in part])
-    # What the body uses from outside, beyond what it was given, are older nodes themselves.
+    # Besides its operands the body may read older nodes from outside directly.
     given = [*outside, *map(Array, body.inputs.outside[len(outside) :])]
     return (
         Body(body.name, graph, inputs, body.outputs),

@@ -40,7 +40,7 @@ def rolled(
 
     Parameters
     ----------
-    watched : nodes whose values decided about the path; they stay steps of their own.
+    watched : nodes whose values decided which path was taken; they are not put into loops.
     memory : if given, long loops keep fewer states.
     """
     nodes, plain = _without_values_of_numpys(_recorded(inputs, outputs))
@@ -78,9 +78,10 @@ def _recorded(inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Node]:
 
 
 def _without_values_of_numpys(nodes: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """The steps without those that only give a result NumPy's last digits, and what takes the place of each.
+    """The steps without aliases of rounded values, and for each replaced step the node that takes its place.
 
-    Which steps have such digits differs from round to round, and from run to run.
+    An `alias` gives a result NumPy's own value where the block's rule rounds differently. Which steps have one differs
+    from one pass of the loop to the next, and from run to run, so aliases would hide that the steps repeat.
     """
     new: dict[Node, Node] = {}
     found: list[Node] = []
@@ -111,7 +112,7 @@ class _Rewriting:
     Attributes
     ----------
     new : for nodes that are replaced, the node that takes their place.
-    plain : the steps that take the place of those recorded, without the steps that only give other last digits.
+    plain : for a recorded step, the step without aliases that takes its place.
     in_segments : whether long loops keep only some of their states.
     inside : for each node of a loop, the loop, its step and its place in the step.
     """
@@ -151,12 +152,12 @@ class _Rewriting:
         return self.plain.get(x, x) if type(x) is Node else x
 
     def _result(self, node: Node) -> Node:
-        """What takes the place of an output, with its value."""
+        """The node that takes the place of an output, with the same value."""
         found = self._of(self._plain(node))
         return node.remade(alias, (found,), NO_PARAMS) if node.block is alias and found.block is not alias else found
 
     def _used_outside(self, outputs: Sequence[Any]) -> list[dict[int, bool]]:
-        """For each loop, the places in a step whose results are used elsewhere, and whether only of the last step."""
+        """For each loop, the places in a step whose results are used outside, and whether only those of the last step."""
         used: list[dict[int, bool]] = [{} for _ in self.loops]
 
         def add(number: int, step: int, place: int) -> None:
@@ -174,7 +175,7 @@ class _Rewriting:
         return used
 
     def _of(self, x: Any) -> Any:
-        """What takes the place of an operand."""
+        """The node that takes the place of an operand."""
         if type(x) is not Node:
             return x
         if x not in self.new and x in self.inside:
@@ -183,7 +184,7 @@ class _Rewriting:
         return self.new.get(x, x)
 
     def _again(self, node: Node) -> None:
-        """A node outside of loops, from new operands."""
+        """Record a node outside of loops again, with new operands."""
         if node.block is stack and len(node.inputs) >= FEWEST and (joined := self._stacked(node)) is not None:
             self.new[node] = joined
             return
@@ -192,7 +193,7 @@ class _Rewriting:
             self.new[node] = node.remade(node.block, operands, node.params)
 
     def _stacked(self, node: Node) -> Node | None:
-        """Entries of a stack that are a result of all steps are joined as they lie."""
+        """A stack whose entries are one result of every step: the rows of that result are taken as a whole."""
         if node.params["axis"] != -np.ndim(node.value):
             return None
         axis, runs = node.params["axis"], self._runs(node.inputs)
@@ -213,7 +214,7 @@ class _Rewriting:
         return node_of(parts[0] if len(parts) == 1 else concatenate(*parts, axis=axis))
 
     def _runs(self, xs: Sequence[Any]) -> list[tuple[list[Any], int]]:
-        """Entries of a stack in runs that come from steps of a loop which lie apart evenly, and how far."""
+        """The entries of a stack, split into runs from evenly spaced steps of one loop, each with its spacing."""
         runs: list[tuple[list[Any], int]] = []
         before: Any = None
         for i, x in enumerate(xs):
@@ -243,8 +244,8 @@ class _Made(NamedTuple):
 
     Attributes
     ----------
-    carried, kept : the number of the state, and of the result, that a place of a step is.
-    same : the node that a place is in each step.
+    carried, kept : for a place in a step, the number of its state, and of its result.
+    same : for a place whose value is the same in each step, its node.
     """
 
     length: int
@@ -254,7 +255,7 @@ class _Made(NamedTuple):
     same: dict[int, Any]
 
     def rows(self, place: int) -> Array:
-        """What a place was in all steps."""
+        """The values of a place in all steps, as rows."""
         if place in self.same:
             node = self.same[place]
             return np.broadcast_to(Array(node), (self.length, *np.shape(node.value)))  # type: ignore
@@ -264,7 +265,7 @@ class _Made(NamedTuple):
         return self.results.array(self.carried[place])[self.results.loop.after]
 
     def result(self, step: int, place: int) -> Node:
-        """What a place was in one step."""
+        """The value of a place in one step."""
         if place in self.same:
             return self.same[place]
         if place in self.carried and step == self.length - 1:
@@ -308,7 +309,7 @@ class _Making:
                 made.must_be_finite = node.must_be_finite
             else:
                 self.new[k] = self._entry(kind, self.example[k].value)
-        if self.in_segments:  # what only the last step is asked for is not kept of all
+        if self.in_segments:  # results that are used of the last step only are not kept for all steps
             for place, is_last in self.used.items():
                 if is_last and place not in same:
                     self._state(place, 1)
@@ -321,7 +322,7 @@ class _Making:
         return self._recorded()
 
     def _require_defined(self) -> None:
-        """Where a value overflows its gradient is unknown, which is found step by step."""
+        """Refuse to roll if a value overflows: its gradient is unknown (NaN), which only single steps can detect."""
         for k, node in enumerate(self.example):
             if node.block.flat_at_infinity:
                 steps = self.to.nodes[self.found.first + k : self.found.stop : self.found.period]
@@ -357,11 +358,11 @@ class _Making:
         return self.states[place, back]
 
     def _before(self, place: int, back: int) -> Node:
-        """What a place was, so many steps before the loop begins."""
+        """The value of a place, `back` steps before the loop begins."""
         return self.to.nodes[self.found.first - back * self.found.period + place]
 
     def _entry(self, kind: Any, value: Any) -> Node:
-        """One entry in each step of what differs along the loop."""
+        """The input of the body for an operand that differs from step to step."""
         key = (kind.array, str(kind.key)) if type(kind) is Row else tuple(map(id, kind.of))
         if key in self.entries:
             return self.entries[key][0]
@@ -412,7 +413,7 @@ class _Making:
         return _Made(found.length, results, carried, {place: i for i, place in enumerate(kept_places)}, self.same)
 
     def _is_kept(self, place: int, is_carried: bool) -> bool:
-        """Whether a place is a result of all steps; a state of a whole loop is known in all of them."""
+        """Whether the values of a place must be kept as a result; states of an unsegmented loop are kept anyway."""
         return not (self.used[place] if self.in_segments else is_carried)
 
 

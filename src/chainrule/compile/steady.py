@@ -1,9 +1,9 @@
-"""Checks that a function is the same on every call: what it reads besides its arguments is compiled in as recorded.
+"""Checks that a function does the same on every call, because values that are not arguments are compiled in.
 
 Random numbers, the time, a counter or a file would then be frozen. So a function is recorded twice before it is
 compiled, and the two recordings are compared step by step: if they differ and no argument explains it, the function is
-refused. Two draws may be equal by chance (a mask of three entries, one time in eight); so the random generators that
-the function can reach are watched too.
+refused. Two random draws may be equal by chance (a mask of three entries one time in eight), so the random generators
+that the function can reach are watched too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Told(NamedTuple):
 def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] = ()) -> list[Told]:
     """A recording as a list of steps: before each guard, and before the results, the steps that lead to it.
 
-    Aliases are left out. A result has one where its rule rounds otherwise than NumPy, which differs from run to run.
+    Aliases are left out. A result has one where its rule rounds differently from NumPy, which varies from run to run.
     """
     targets = [*(g.node for g in guards), *outputs]
     dependent = set(graph_between(inputs, targets).nodes)
@@ -120,7 +120,7 @@ def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
 
     Raises Differs, with the step, if they differ although all earlier guards had equal outcomes.
     """
-    if _errors(one) != _errors(other):  # the code caught one that values led to, before any other guard maybe
+    if _errors(one) != _errors(other):  # the code caught an error that depends on values, perhaps before any guard
         return False
     for a, b in zip(one, other, strict=False):
         if a.what != b.what:
@@ -161,7 +161,7 @@ class Compared:
 # Keys of values ------------------------------------------------------------------------------------------------------
 
 DEPTH = 12
-"""Values nested deeper are not compared."""
+"""Values nested deeper than this are not compared."""
 
 
 def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -> Any:
@@ -211,7 +211,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
 
 
 def _key_of_block(block: Block, depth: int = 0) -> Any:
-    """The key of a block: its identity if it is the library's; its rule if not, as f may make it anew on each call."""
+    """The key of a block: its identity for the library's; the content of its rule for others, which f may make anew."""
     return block if block.pure else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
 
 

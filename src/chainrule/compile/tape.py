@@ -1,9 +1,9 @@
-"""Long programs as data: a table of steps, and a loop of a few instructions that runs it.
+"""Long programs as data: a table of steps, and a short loop that runs them.
 
-A program of thousands of steps would be thousands of calls in LLVM's language, whose time grows with them. But they are
-calls of few different functions, with other arguments each. So a long program becomes a *tape*: for each step the
-number of a function, and the places of its arguments and results in memory. Machine code is written for the different
-functions only. A step costs a few nanoseconds more than as a call of its own.
+In LLVM IR a program of thousands of steps would be thousands of calls, and LLVM's compile time grows with their number.
+But these calls use few different functions. So a long program becomes a *tape*: for each step the number of a function,
+and the places in memory of its arguments and results. Machine code is written only for the different functions. A step
+of a tape costs a few nanoseconds more than a direct call.
 
 All that a step reads or writes is in memory: numbers that a step returns have eight bytes each in the array `numbers`,
 constants lie in an array of their own. A part of an array is a place in it; nothing is copied.
@@ -52,7 +52,7 @@ from chainrule.errors import CompilerError
 __all__ = ["run_tape"]
 
 BITS = 40
-"""A place is a number: the array's in the bits above these, the first byte in it in these."""
+"""A place is one integer: its lowest BITS bits are the offset in bytes, the bits above them the number of the array."""
 BYTES = ir.IntType(8).as_pointer()
 
 
@@ -61,8 +61,8 @@ class _Place(NamedTuple):
 
     Attributes
     ----------
-    root : which array of the program it lies in.
-    start : its first byte there.
+    root : the number of the program's array in which it lies.
+    start : the offset of its first byte there.
     dtype, shape, strides : of the array; the strides in bytes. A number has no axes.
     """
 
@@ -105,7 +105,7 @@ class _Tape:
     roots : the addresses of the program's arrays.
     names : the places of its variables.
     code : the steps: for each the number of its function, then the places of what it takes and gives.
-    functions : the functions, by what they do and how their arguments lie in memory.
+    functions : the functions, keyed by what they do and by the memory layout of their arguments.
     """
 
     def __init__(self, title: str, translator: Any, given: dict[str, Any], writer: Any):
@@ -170,7 +170,7 @@ class _Tape:
         return self.known[key]
 
     def _number(self, dtype: str) -> _Place:
-        """Memory for a number that a step returns."""
+        """Reserve memory for a number that a step returns."""
         if self.used == self.numbers:
             raise CompilerError("a long program returns more numbers than it has memory for")
         self.used += 1
@@ -343,7 +343,7 @@ def _part(place: _Place, index: Sequence[Any]) -> _Place:
 
 
 def _read(place: _Place, address: ir.Value, builder: ir.IRBuilder) -> TypedNumber | TypedArray:
-    """What lies there, as functions take it."""
+    """The number or array at an address, as functions take it."""
     data = builder.bitcast(address, IN_MEMORY[place.dtype].as_pointer())
     if not place.shape:
         return loaded(builder, place.dtype, data)
@@ -358,7 +358,7 @@ def _strided(place: _Place, address: ir.Value, builder: ir.IRBuilder) -> TypedAr
 
 
 def _data(module: ir.Module, name: str, content: bytes) -> ir.GlobalVariable:
-    """Bytes in the object code. As far as LLVM knows they may change, so it does not look for steps it can foresee."""
+    """Bytes in the object code. They are not declared constant, so that LLVM does not try to evaluate the steps."""
     kind = ir.ArrayType(ir.IntType(8), len(content))
     data = ir.GlobalVariable(module, kind, name)
     data.initializer = kind(bytearray(content))

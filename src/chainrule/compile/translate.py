@@ -1,6 +1,6 @@
 """From loops to LLVM IR: the functions of generated programs, and those of `chainrule.compile.vecmath`.
 
-Code has NumPy's meaning: numbers of one dtype each, contiguous arrays, loops over ranges, branches, one return at the
+The code has the semantics of NumPy: each number has a dtype, arrays are contiguous, loops over ranges, branches, one return at the
 end. Python's own numbers take the dtype of the other operand. Known numbers are computed while translating. The code
 has no checks at run time: an index that is not proved to lie inside its array (`spans.py`) is an error here.
 
@@ -72,16 +72,16 @@ from chainrule.compile.variables import Variables
 __all__ = ["Translator"]
 
 SUMS = ("reassoc", "contract")
-"""Sums of kernels (`total += x * y`) may be reassociated, and use fused multiply-add; NaN, Inf and the sign of zero
-keep their meaning. All else is computed as written: x · y · x is not x² · y where x² overflows, and √(x² − y²) is 0,
-not NaN, where x = y.
+"""LLVM's fast-math flags for sums of kernels (`total += x * y`): they may be reassociated, and use fused multiply-add.
+NaN, Inf and the sign of zero keep their meaning. Everything else is computed as written, because x · y · x is not x² · y
+if x² overflows, and √(x² − y²) must be 0, not NaN, where x = y.
 """
 LONG_CHAIN = 4
-"""A function of vecmath of at least so many lines is a long one."""
+"""A function of vecmath with at least this many lines counts as long."""
 
 
 LONG_BODY = 20
-"""The body of a loop with more statements calls its kernels; those of a shorter one are written out in it."""
+"""A loop body with more statements calls its kernels as functions; in a shorter one they are inlined."""
 
 
 def _called(line: Statement) -> list[str]:
@@ -102,7 +102,7 @@ class Translator:
 
     Attributes
     ----------
-    apart : the functions that are not inlined: LLVM's time grows faster than the length of a function.
+    apart : the functions that are not inlined, because LLVM's time grows faster than a function's length.
     calls_blas : whether a function has been translated that calls BLAS or LAPACK.
     """
 

@@ -27,10 +27,10 @@ class Version:
 
     Attributes
     ----------
-    steady : whether two recordings agreed: only then it is run.
-    is_planned : whether its program was kept by another process, and has not run yet here.
+    steady : whether two recordings agreed; the version runs only then.
+    is_planned : whether its program comes from the cache of another process, and has not run here yet.
     told : the steps of the recording, to be compared with another.
-    limit : most bytes that it may take for intermediate results, if there is a limit.
+    limit : the largest number of bytes for intermediate results; None without a limit.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Version:
             self.recorded, self.signature, self.constants = None, None, []
 
     def has_plan(self) -> bool:
-        """Whether another process has compiled this very recording, and found it steady."""
+        """Whether the cache has a plan: another process has compiled the same recording, and found it steady."""
         return is_long(self.told) and self._plan()[1] is not None
 
     def _plan(self) -> tuple[str | None, Any]:
-        """The key of the recording among plans, if it may have one, and its plan, if there is one."""
+        """The key of the recording in the cache of plans, and its plan; None where there is none."""
         with IMPORTING:  # a fork waits for it
             from chainrule.compile import plans
 
@@ -92,7 +92,7 @@ class Version:
             self.program, self.expected = plan.program, plan.expected
             inputs = [input_of(node, name) for node, name in zip(recorded.inputs, recorded.names, strict=True)]
             self.program.inputs = [inputs[i] for i in plan.used]
-            with contextlib.suppress(CannotCompile):  # its machine code has been removed
+            with contextlib.suppress(CannotCompile):  # if its machine code has been removed from the cache
                 self._load(inputs)
                 self.is_planned = True
                 return
@@ -142,12 +142,12 @@ class Version:
         self.function = functions[program.name]  # set last, so that an interrupted compilation starts again
 
     def run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
-        """Whether this is the version for these values, and if so the function's result."""
+        """Whether this version is right for these values (all guards hold), and the function's result if so."""
         done, result = self._run(leaves)
         if self.is_planned:
             if done:
                 self._end()
-            else:  # the plan may be for other values
+            else:  # the plan may have been made for other values
                 self._compile()
                 done, result = self._run(leaves)
         return done, result
@@ -183,7 +183,7 @@ class Version:
         return True, self.rebuild(outputs)
 
     def _with_own_memory(self, given: list[Any]) -> list[Any]:
-        """The arguments; those to be overwritten are copied if read-only or if another one shares their memory."""
+        """The arguments; donated ones are copied if they are read-only or share memory with another argument."""
         sharing = _sharing(given)
         for k, i in enumerate(self.used):
             if i in self.overwritten and (k in sharing or not given[k].flags.writeable):

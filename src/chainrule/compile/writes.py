@@ -1,8 +1,9 @@
-"""Writes: entries that are written one after the other are followed to where they are read.
+"""Writes: replaces the read of an array entry by the value that an earlier step wrote there.
 
 `x[t] = a * x[t - 1]` records a write into an array, and the next step reads an entry of the array after that write.
-Here the read becomes what was written there. So the array takes no part in the loop, which can be rolled; where it is
-read as a whole, it is made of all that was written. Nodes do not change: new ones compute the same results.
+Here the read is replaced by the value that was written. Then the loop does not need the array, and can be rolled; where
+the array is read as a whole, it is built from all written entries. Nodes do not change: new ones compute the same
+results.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from chainrule.node import Node, value_of_operand
 __all__ = ["without_writes"]
 
 FEWEST = 8
-"""Arrays into which fewer entries are written stay as they are, and so few writes are made one by one."""
+"""Arrays with fewer written entries are left alone, and up to so many writes are recorded one by one."""
 PART = 32
-"""A part of so many entries is made of what was written there."""
+"""A part with at most this many entries is built from the values written there."""
 WHOLE = slice(None)
 
 
 def without_writes(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """The steps of a recording, oldest first, with what was written in place of what is read.
+    """The steps of a recording, oldest first, with reads replaced by the values that were written.
 
-    Returns also what takes the place of each step that has changed.
+    Also returns, for each step that has changed, the step that takes its place.
     """
     if sum(node.block is set_at for node in nodes) < FEWEST:
         return list(nodes), {}
@@ -59,8 +60,8 @@ class _Chain:
     Attributes
     ----------
     root : the array before the first write.
-    axes : those for which the keys have an integer.
-    entries : for these integers, what was written there, with the number of each write.
+    axes : the axes for which the keys have an integer.
+    entries : for these integers, the values written there, each with the number of its write.
     writes : the writes.
     wholes : the array as a whole after some writes, by their number.
     """
@@ -73,7 +74,7 @@ class _Chain:
         self.wholes: list[tuple[int, Any]] = [(0, root)]
 
     def latest(self, place: tuple[int, ...], number: int) -> tuple[int, Any] | None:
-        """The last of the first so many writes at a place: its number and what was written."""
+        """The last write at a place among the first `number` writes: its number and value; None if there is none."""
         known = self.entries.get(place, ())
         i = bisect.bisect_right(known, number, key=lambda pair: pair[0])
         return known[i - 1] if i else None
@@ -95,7 +96,7 @@ class _Following:
         self.made: list[Node] = []
 
     def operand(self, x: Any) -> Any:
-        """What takes the place of an operand."""
+        """The node or value that takes the place of an operand."""
         if type(x) is not Node:
             return x
         if x not in self.new and x in self.at:
@@ -111,7 +112,7 @@ class _Following:
         self._again(node, [self.operand(x) for x in node.inputs])
 
     def _again(self, node: Node, operands: Sequence[Any]) -> Node:
-        """A step, from new operands."""
+        """A step, recorded again with new operands."""
         same = all(a is b for a, b in zip(operands, node.inputs, strict=True))
         made = node if same else node.remade(node.block, tuple(operands), node.params)
         if made is not node:
@@ -145,7 +146,7 @@ class _Following:
         return True
 
     def _as_entry(self, node: Node, chain: _Chain, x: Any) -> Any:
-        """What is written as the entry that is read there; None if it takes another form."""
+        """A written value in the form in which it is read; None if it has another form."""
         form = chain.form
         shape = tuple(n for axis, n in enumerate(form.shape) if axis not in chain.axes)
         value = x.form if type(x) is Node else x
@@ -164,7 +165,7 @@ class _Following:
     # Reads --------------------------------------------------------------------------------------------------
 
     def _read(self, node: Node) -> Any:
-        """What a read gives; None if it reads the array as it is."""
+        """The value that a read gives; None if it must read the array itself."""
         chain, number = self.at.get(node.inputs[0], (None, 0)) if type(node.inputs[0]) is Node else (None, 0)
         if chain is None or len(node.inputs) > 1:
             return None
@@ -185,7 +186,7 @@ class _Following:
         return None
 
     def _entry(self, chain: _Chain, place: tuple[int, ...], number: int, like: Node) -> Any:
-        """An entry of an array after so many writes."""
+        """An entry of an array after `number` writes."""
         found = chain.latest(place, number)
         if found is not None:
             return found[1]
@@ -196,7 +197,7 @@ class _Following:
     # The array as a whole -----------------------------------------------------------------------------------
 
     def _whole(self, chain: _Chain, number: int) -> Any:
-        """An array after so many writes."""
+        """A whole array after `number` writes."""
         start, base = max((pair for pair in chain.wholes if pair[0] <= number), key=lambda pair: pair[0])
         base = self.operand(base)
         since: dict[tuple[int, ...], Any] = {}
@@ -213,7 +214,7 @@ class _Following:
         return made
 
     def _at_once(self, chain: _Chain, number: int, entries: dict[tuple[int, ...], Any], base: Any) -> Any:
-        """All entries, the last written first, in one write, if they lie evenly, and are many or all of the array."""
+        """All entries in one write, if they are evenly spaced, and are many or the whole array."""
         like = chain.writes[number - 1]
         runs = {axis: _run([place[k] for place in entries]) for k, axis in enumerate(chain.axes)}
         if None in runs.values():
@@ -263,7 +264,7 @@ def _parts(key: Sequence[Any], shape: tuple[int, ...]) -> list[Any] | None:
 
 
 def _place(node: Node, array: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """The axes for which a key has integers, and these; None if it has anything but integers and whole axes."""
+    """The axes at which a key has integers, and these integers; None unless the rest are full slices."""
     parts = _parts(node.params["key"], np.shape(array.form if type(array) is Node else array))
     if parts is None or any(type(part) is slice and part != WHOLE for part in parts):
         return None
@@ -277,7 +278,7 @@ def _key(place: tuple[int, ...], chain: _Chain) -> tuple[Any, ...]:
 
 
 def _run(places: Sequence[int]) -> range | None:
-    """Places, the last one first, as a range in the order in which they come, if they lie apart evenly."""
+    """Places, given last first, as a range if they are evenly spaced; None if not."""
     ordered = sorted(set(places))
     step = ordered[1] - ordered[0] if len(ordered) > 1 else 1
     if any(b - a != step for a, b in itertools.pairwise(ordered)):

@@ -1,7 +1,7 @@
 """What a block does with the gradient, in one sentence, read off its recorded backward rule.
 
 No sentence is written for a block: a rule is a few steps from ∂L/∂z to ∂L/∂x, each by a block that a table here knows.
-So a user's block is described as well as the library's. Where a rule does more than this there is no effect to tell.
+So a user's block is described as well as the library's. If a rule does more than this, no effect is described.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Effect:
-    """How ∂L/∂x is made of ∂L/∂z: a few actions in their order. Without any it is the same."""
+    """How ∂L/∂x is computed from ∂L/∂z: a few actions in order. Without actions the two are equal."""
 
     actions: tuple[Action, ...]
     shape: tuple[int, ...]
@@ -167,9 +167,9 @@ READ: dict[Any, Reader] = {
     **dict.fromkeys((transpose, flip, roll), _only("moved")),
     **dict.fromkeys((cast, alias, broadcast_to, reshape), lambda node, way, written: []),
 }
-"""What each block does to the gradient, if this goes into one of its operands."""
+"""What each block does to the gradient, when the gradient is one of its operands."""
 OF_OTHER_SHAPE = (sum_, add_at, getitem, matmul, outer)
-"""Blocks whose result is larger or smaller than an operand by what they do, not by broadcasting."""
+"""Blocks whose result differs in size from an operand for other reasons than broadcasting."""
 
 
 # As a sentence -------------------------------------------------------------------------------------------------------

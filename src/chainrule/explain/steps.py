@@ -47,11 +47,11 @@ class Factor:
     numbers : the rule with numbers in place of names; None if that is not readable.
     value : this contribution to ∂L/∂x.
     block : the block's name.
-    matrix : the local gradient with a row for each entry of x and a column for each of z, where it is small; else None.
+    matrix : the local gradient, a row for each entry of x and a column for each of z; None if it is large.
     line : the line of user code where the block was used.
     step : the place of the block's row in the forward pass.
     operand : which of the block's operands it is.
-    effect : what the rule does with ∂L/∂z, where this can be said in a sentence.
+    effect : what the rule does with ∂L/∂z, if one sentence can say it; else None.
     """
 
     local: Formula
@@ -104,7 +104,7 @@ class Gradient:
     name : ∂L/∂x.
     factors : the shares of the blocks that use x.
     value : its value.
-    given : whether it was given, as ∂L/∂y of a result y that is an array.
+    given : whether the user gave it, as ∂L/∂y of a result y that is an array.
     """
 
     name: Formula
@@ -160,7 +160,7 @@ class Jacobian:
 
 
 class Quantity(NamedTuple):
-    """What an explanation says of one value.
+    """What an explanation says about one value.
 
     Attributes
     ----------
@@ -260,11 +260,11 @@ def places_of(gradient: Gradient) -> list[str]:
 # In LaTeX ----------------------------------------------------------------------------------------------------
 
 ROOM = 56.0
-"""The width of a line of a formula beside its name, in digits: so many fit on a page of an article."""
+"""The largest width of a formula beside its name, in digits, so that a line fits on a page of an article."""
 TALLEST = 4
-"""A vector of more entries that are all the same is described in words."""
+"""A vector of more equal entries than this is described in words."""
 MOST_TERMS = 4
-"""Of a sum of more terms than this only the first ones and the last are shown."""
+"""A sum of more terms shows only the first ones and the last."""
 
 
 def latex_value(x: Any, digits: int = values.DIGITS) -> str:

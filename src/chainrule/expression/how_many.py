@@ -115,7 +115,7 @@ def of_padding(array: Any, pad_width: Any, *rest: Any, **options: Any) -> int:
 
 
 PART = 200
-"""The cost of each array in a list of results, as a number of numbers, beside its own."""
+"""The extra cost of each array in a list of results, counted in numbers."""
 
 
 def of_parts(ary: Any, indices_or_sections: Any, axis: Any = 0) -> int:

@@ -1,7 +1,6 @@
 """Limits on the size and time of an expression: every operation goes through a `Meter`.
 
-Sizes may be computed (`zeros(n**n)`), so the operands are checked on each run, before the operation, and its result
-afterwards.
+Sizes may be computed (`zeros(n**n)`). So on each run the operands are checked before an operation, and its result after.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from chainrule.node import user_frame
 __all__ = ["LARGEST", "MOST_BITS", "OPERATORS", "Meter", "shortened"]
 
 LARGEST = 20_000_000
-"""The most numbers that an expression may make in all."""
+"""The largest number of array entries that an expression may make in all."""
 MOST_WORK = 2_000_000_000
-"""The most multiplications that it may do, which take some seconds."""
+"""The largest number of multiplications that it may do; they take a few seconds."""
 AS_OBJECT = 50
 """The cost of a Python object, as a number of array entries."""
 DEEPEST_LIST = 32
 MOST_BITS = 1024
-"""The most bits of an integer; floats overflow there, too."""
+"""The largest number of bits of an integer; floats overflow at the same size."""
 NUMERIC = "biufc"
 WRITING = {"copy", "like", "out", "overwrite_input"}
-"""Arguments by which functions write into arrays, and `like`, by which they call their methods."""
+"""Arguments that make a function write into an array, and `like`, which makes it call methods of an array."""
 WORD = re.compile(r"[A-Za-z_]\w{0,30}")
 
 OPERATORS: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -128,12 +127,12 @@ class Meter:
         except (TypeError, ValueError, IndexError, OverflowError) as error:
             reason = re.sub(r"^\S*\(\) ", "", str(error))
             raise refused(f"{what} cannot be called so: {reason}") from None
-        if makes is same:  # it may make far less, as a sum does; the result is counted afterwards
+        if makes is same:  # the result may be far smaller (a sum); it is counted afterwards
             numbers = min(numbers, self.numbers) if numbers <= LARGEST else numbers
         self.expect(what, numbers, work)
 
     def check_argument(self, function: Function | None, x: Any) -> None:
-        """Refuse text that is neither a word nor subscripts of einsum, and other objects."""
+        """Refuse strings other than words and subscripts of einsum, and objects of other types."""
         if isinstance(x, list | tuple):
             self.numbers -= AS_OBJECT * size(x)  # the time to check it
             for entry in x:
@@ -172,9 +171,9 @@ class Meter:
     def expect(self, what: str, numbers: float, work: float) -> None:
         """Refuse an operation that would make or do too much."""
         if numbers > self.numbers:
-            what += f" would make {_told(numbers)} numbers; an expression may make {LARGEST:,} in all"
+            what += f" would make {_count_as_text(numbers)} numbers; an expression may make {LARGEST:,} in all"
         elif work > self.work:
-            what += f" would take {_told(work)} multiplications; an expression may do {MOST_WORK:,} in all"
+            what += f" would take {_count_as_text(work)} multiplications; an expression may do {MOST_WORK:,} in all"
         else:
             self.work -= int(work)
             return
@@ -201,7 +200,7 @@ def nesting(x: Any) -> int:
     return 1 + max(map(nesting, x), default=0) if isinstance(x, list | tuple) else 0
 
 
-def _told(n: float) -> str:
+def _count_as_text(n: float) -> str:
     return f"{int(n):,}" if n < 1e15 else "more than 10¹⁵"
 
 

@@ -35,15 +35,15 @@ CONSTANTS = {"pi": np.pi, "inf": np.inf, "nan": np.nan, "newaxis": None}
 ROOTS = {library.partition(".")[0] for library in LIBRARIES}
 
 LONGEST = 100_000
-"""The most characters of an expression."""
+"""The largest number of characters of an expression."""
 LONGEST_NAME = 100
 MOST_STATEMENTS = 3_000
 DEEPEST = 200
-"""The deepest nesting, that of a sum of 200 terms; formulas are printed by recursion."""
+"""The deepest nesting allowed: that of a sum of 200 terms. Formulas are printed by recursion, which has a limit."""
 CHOOSING = {"max": "maximum", "min": "minimum"}
-"""What max(x, y) and min(x, y) are; max(x) is the largest entry."""
+"""NumPy's functions for max(x, y) and min(x, y) of two arguments; max(x) of one argument is the largest entry."""
 WITH_INTEGERS = ("label", "axis", "axes", "shape")
-"""The parameters of functions that take integers."""
+"""Parameters of functions that must be integers."""
 
 _numbers = itertools.count(1)
 

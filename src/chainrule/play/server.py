@@ -1,8 +1,8 @@
-"""The server of the playground. It answers this computer only, and only the page that it has handed out itself.
+"""The server of the playground. It accepts requests only from this computer, and only from its own page.
 
-Any page that is open in the browser may send requests to 127.0.0.1, and a name of its own may be made to point there.
-So a request must name this server as its host, one that computes must come from this server's page, and must have a
-token, which only the one who started the server knows: it is in the address that is opened.
+Any web page in the browser can send requests to 127.0.0.1, and its domain name may resolve there (DNS rebinding). So
+every request must name this server as its host. A request that computes must also come from this server's page, and
+carry a token, which is part of the address that is opened when the server starts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["PORT", "PlayError", "application", "linked", "serve"]
 
 HOST = "127.0.0.1"
 PORT = 8642
-"""The port if it is free, so that links that were shared keep their address."""
+"""The port that is used if it is free, so that shared links keep their address."""
 TOKEN = "x-chainrule-token"
 TO_SAVE = ("page", "latex", "notebook", "python", "picture")
 
@@ -47,7 +47,7 @@ def serve(linked: str = "", port: int | None = None, show: bool = True) -> None:
 
     Parameters
     ----------
-    linked : what stands in the editor at first, as a link has it: `linked(text, values)`.
+    linked : the first content of the editor, in the form of a link: `linked(text, values)`.
     port : None for `PORT`, or any free one if that is taken.
     show : whether to open the browser; the address is printed in any case.
     """
@@ -82,7 +82,7 @@ def _socket(port: int | None) -> socket.socket:
     """A socket of this computer only."""
     for wanted in (PORT, 0) if port is None else (port,):
         found = socket.socket()
-        if os.name == "posix":  # a port that was left a moment ago is free; elsewhere two programs would share it
+        if os.name == "posix":  # allows a port that was closed a moment ago; on Windows two programs could share it
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((HOST, wanted))
@@ -96,9 +96,9 @@ def _socket(port: int | None) -> socket.socket:
 
 
 def linked(text: str, values: Mapping[str, str]) -> str:
-    """What a link has after its address: the text, and the values by name. Browsers send it to no server.
+    """The fragment of a link: the text, and the values by name. Browsers do not send it to a server.
 
-    Of a text that is a link already its own is taken.
+    If the text is a link already, its fragment is returned.
 
     >>> linked("L = a*x", {"x": "[1, 2]"})
     '#L%20=%20a*x&x=[1,%202]'
@@ -222,7 +222,7 @@ def _asset(name: str) -> str:
 
 @cache
 def _page() -> str:
-    """The page of an explanation with an editor and no story yet."""
+    """The page of an explanation, with an editor and no content yet."""
     examples = json.dumps(EXAMPLES, ensure_ascii=False).replace("<", "\\u003c")
     options = "".join(f'<option value="{i}">{escape(e["title"])}</option>' for i, e in enumerate(EXAMPLES))
     return page_of(
@@ -237,7 +237,7 @@ def _page() -> str:
 
 @cache
 def _policy() -> str:
-    """As the page's own policy, but for scripts: only those of the page run, known by their digests."""
+    """The content security policy: as the page's own, but only scripts with known digests may run."""
     scripts = re.findall(r"<script>(.*?)</script>", _page(), re.DOTALL)
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return (

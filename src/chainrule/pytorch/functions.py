@@ -1,7 +1,7 @@
-"""A `torch.autograd.Function`: a backward pass that somebody wrote by hand. Its call is a block of its own.
+"""Calls of a `torch.autograd.Function`, whose backward pass the user wrote: each call becomes one block.
 
-The block's rule is PyTorch's: the forward pass is run again, and PyTorch's autograd calls the user's `backward`. So it
-has derivatives of all orders that `backward` has.
+The rule of that block runs the forward pass again in PyTorch, whose autograd calls the user's `backward`. So the block
+has derivatives of every order that `backward` supports.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class FunctionCall:
 
     @classmethod
     def of(cls, function: Any, args: Sequence[Any], is_operand: Callable[[Any], bool]) -> FunctionCall:
-        """The call, with those of its arguments as operands that are."""
+        """The call; the arguments for which `is_operand` is true are its operands."""
         names = _argument_names(function, len(args))
         chosen = [i for i, x in enumerate(args) if is_operand(x)]
         return cls(
@@ -94,7 +94,7 @@ class FunctionCall:
         args = self._filled(tensors)
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self.random)
-            forward = getattr(self.function.forward, "own", self.function.forward)  # not the one that records
+            forward = getattr(self.function.forward, "own", self.function.forward)  # not the replacement that records
             return _floating(forward(*args) if _has_setup(self.function) else forward(_Context(), *args))
 
     def backward(self, cotangents: Sequence[torch.Tensor], *tensors: torch.Tensor) -> tuple[Any, ...]:
@@ -222,7 +222,7 @@ def _numpys(result: Any) -> Any:
 
 
 CALLS: ContextVar[Callable[[Any, Sequence[Any], Callable[[], Any]], Any] | None] = ContextVar("CALLS", default=None)
-"""What is done with a call of a Function's forward in this thread: `called(function, args, run)`."""
+"""In this thread, `called(function, args, run)` replaces each call of a Function's forward."""
 
 
 @contextlib.contextmanager
@@ -233,7 +233,7 @@ def calls_of_functions(called: Callable[[Any, Sequence[Any], Callable[[], Any]],
     """
     functions = [f for f in _all_below(torch.autograd.Function) if not f.__module__.startswith("torch.")]
     replaced = [(function, vars(function).get("forward"), function.forward) for function in functions]
-    for function, _, forward in replaced:  # each for itself: one may have inherited it
+    for function, _, forward in replaced:  # each class itself, since a class may have inherited it
         function.forward = staticmethod(_replaced(function, forward))
     token = CALLS.set(called)
     try:

@@ -1,7 +1,7 @@
-"""Functions of the user's that SciPy calls: their plain values for SciPy, and their derivatives.
+"""Functions of the user that SciPy calls (callbacks): their plain values for SciPy, and their derivatives.
 
-SciPy's solver runs on plain numbers. What a callback computes may depend on recorded values from outside: arguments
-that are passed on, variables of its closure. These are found by running it: its recorded steps begin there.
+SciPy's solver runs on plain numbers. The result of a callback may depend on recorded values from outside: further
+arguments, variables of its closure. They are found by running it: its recorded steps start from them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 
 @contextlib.contextmanager
 def unwatched() -> Iterator[None]:
-    """Context: what is computed here are plain numbers, on which a compiled function depends only by their inputs."""
+    """Context without a watcher: reads of values in it add no guards when a function is compiled."""
     watcher = WATCHER.set(None)
     try:
         yield
@@ -110,7 +110,7 @@ class Callback:
         return Replayed([*nodes, *self.outside], result)
 
     def operands(self) -> list[Any]:
-        """The values from outside. A function that is compiled depends on their numbers: SciPy has used them."""
+        """The values from outside. Reading them guards a compiled function: SciPy has used their numbers."""
         for node in self.outside:
             read(node)
         return [Array(node) for node in self.outside]
@@ -144,7 +144,7 @@ class Replayed:
 
 
 def _step(name: str, value: Any, operands: Sequence[Any], backward: Callable[..., Any]) -> Any:
-    """A step with a known value; `backward` is its rule."""
+    """Record a step with a known value; `backward` is its rule."""
 
     def known(xp: Any, *operands: Any) -> Any:
         return value
@@ -185,7 +185,7 @@ def known_step(name: str, value: Any, operands: Sequence[Any], jacobian: Callabl
 
 
 def _shares(xp: Any, rows: Any, operands: Sequence[Any]) -> list[Any]:
-    """The gradients of the operands, of rows in which their entries follow each other."""
+    """The gradients of the operands, cut out of rows that hold the entries of all of them."""
     grads, start = [], 0
     for x in operands:
         size = int(np.prod(np.shape(x), dtype=int))
@@ -237,7 +237,7 @@ def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[
 
 
 class _Held:
-    """A function whose variables are not compared when two recordings are: those of the operands are."""
+    """A function whose closure is not compared when two recordings are compared; the operands are."""
 
     __slots__ = ("f",)
 
@@ -249,7 +249,7 @@ class _Held:
 
 
 def frozen(f: Any, known: dict[int, Any] | None = None) -> Any:
-    """A function with the variables of its closure as they are now: a loop may give them other values."""
+    """A copy of a function with the present values of its closure, which a loop may change later."""
     known = {} if known is None else known
     if type(f) is not types.FunctionType or not f.__closure__:
         return f
@@ -266,7 +266,7 @@ def frozen(f: Any, known: dict[int, Any] | None = None) -> Any:
 
 @contextlib.contextmanager
 def as_recorded(f: Any) -> Iterator[None]:
-    """Context: names of the code of f stand for what they stand for while it is recorded."""
+    """Context in which names in the code of f have the stand-ins that they have while f is recorded."""
     buffered = BUFFERED.set(True)
     try:
         with standins(f, [], {}), unwatched():

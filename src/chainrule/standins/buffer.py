@@ -29,7 +29,7 @@ __all__ = ["Buffer", "Memory", "buffer", "is_recorded", "made_buffer", "plain_of
 
 
 class Memory(Node):
-    """The plain array of a buffer, in the place where a recorded array has its node.
+    """The plain array of a buffer, stored where a recorded array has its node.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Memory(Node):
     differentiable = False  # type: ignore[assignment]  # it becomes a number or a plain array without losing anything
 
     def refuse_aliases(self) -> None:
-        """Raise if plain code holds on to the memory: it would not see later writes."""
+        """Raise if plain code holds a view of the memory: it would not see later writes."""
         views = sum(view() is not None for view in self.views)
         if sys.getrefcount(self.value) > 2 + views:
             raise RecordingError(
@@ -101,14 +101,14 @@ class Buffer(Array):
         return plain_of(self).__reduce__()
 
     def settled(self) -> Any:
-        """The plain array, or the recorded one that this has become."""
+        """The plain array, or self if it has become a recorded array."""
         return plain_of(self)
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def buffer(array: Any) -> Any:
-    """A plain array of floating numbers as a buffer; anything else unchanged."""
+    """A plain floating-point array as a buffer; anything else unchanged."""
     if type(array) is not np.ndarray or array.dtype.kind not in "fc":
         return array
     return made_buffer(Memory(array if array.base is None else array.copy(order="K")))
@@ -158,7 +158,7 @@ def plain_of(x: Any) -> Any:
 
 
 def _settled(x: Buffer) -> Array:
-    """A buffer as it is now: recorded if it is a view of one that has become recorded."""
+    """A buffer in its present state: recorded if it is a view of one that has become recorded."""
     if x._view is not None and type(x._view.root) is Array:
         _become_recorded(x)
     return x

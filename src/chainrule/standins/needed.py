@@ -1,4 +1,4 @@
-"""Which names must stand for something else while a function is recorded, and for what."""
+"""Which names need a stand-in while a function is recorded, and which stand-in."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["ON_IMPORT", "needs_of"]
 
 
 _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | NUMBER_FUNCTIONS).items()}
-"""The stand-in for a function, by its id, because not every value of a name has a hash."""
+"""The stand-in for a function, by the function's id, since not every value of a name is hashable."""
 _PYTHON = PYTHON_TYPES | PYTHON_FUNCTIONS
 """The stand-ins for Python's own types and functions, by name."""
 _known: dict[Any, _Needs] = {}
@@ -52,10 +52,10 @@ class _Needs(NamedTuple):
 
     Attributes
     ----------
-    names : the names that must stand for something else, and for what; most often none.
+    names : the names that need a stand-in, with it; most often none.
     outside : whether buffers must stand for arrays from outside.
-    links : the globals that this was worked out from.
-    held : the objects that keep the key of the cache alive.
+    links : the globals that this result depends on.
+    held : objects whose ids are in the cache's key, kept alive.
     """
 
     names: list[tuple[Name, Any]]
@@ -65,7 +65,7 @@ class _Needs(NamedTuple):
 
 
 def needs_of(roots: list[Any]) -> _Needs:
-    """What functions need while they are recorded."""
+    """What some functions need while they are recorded."""
     f = roots[0]
     held: list[Any] = []
     if type(f) is types.FunctionType and not f.__closure__ and not f.__defaults__ and len(roots) == 1:  # most are
@@ -92,7 +92,7 @@ def needs_of(roots: list[Any]) -> _Needs:
 def _holds_objects(x: Any, draws: bool) -> bool:
     """Whether a container or an object of the user's holds an object or a function of SciPy's: a spline, a solver.
 
-    Or a random generator, where the function draws.
+    Also true for a random generator, if the function draws.
     """
     if isinstance(x, GENERATORS):
         return draws
@@ -113,7 +113,7 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
         code = x.__code__
         held.append(code)
         cells = [cell for cell in x.__closure__ or () if is_filled(cell)]
-        named = [cell for cell in cells if _may_stand(cell.cell_contents)]  # the variable itself will be replaced
+        named = [cell for cell in cells if _may_stand(cell.cell_contents)]  # these variables will be replaced
         held += named
         found = (_fingerprint(cell.cell_contents, held, depth + 1) for cell in cells)
         return id(code), *found, *map(id, named), *_defaults(x, held)
@@ -133,19 +133,19 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
 
 
 def _defaults(function: types.FunctionType, held: list[Any]) -> Iterator[int]:
-    """The defaults of a function that may have stand-ins: `lambda x, f=f: f(x)` in a loop has one code, and many f."""
+    """Ids of defaults that may need stand-ins: `lambda x, f=f: f(x)` in a loop has one code object and many f."""
     if function.__defaults__ and any(map(_may_stand, function.__defaults__)):
         held.append(function)  # its defaults will be replaced
         yield id(function)
 
 
 def _may_have_code(x: Any) -> bool:
-    """Whether the user's code may be reached through an object: a function, a container, an object with attributes."""
+    """Whether an object may lead to user code: a function, a container, an object with attributes."""
     return callable(x) or isinstance(x, list | tuple | dict) or (hasattr(x, "__dict__") and not _may_stand(x))
 
 
 def _may_stand(value: Any) -> bool:
-    """Whether a value of a name may have a stand-in."""
+    """Whether the value of a name may need a stand-in."""
     return (
         isinstance(value, (types.ModuleType, *GENERATORS, *CALLED_FOR_EACH))
         or id(value) in _FUNCTIONS
@@ -159,7 +159,7 @@ def _is_of_chainrule(x: Any) -> bool:
 
 
 def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, Any]]:
-    """The user's functions and classes, and what may have a stand-in, among the globals that a function names."""
+    """Of the globals that a function names, the user's functions and classes, and values that may need a stand-in."""
     scope = function.__globals__
     for code in codes_in(function.__code__):
         for name in globals_of(code):
@@ -171,7 +171,7 @@ def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, 
 
 
 def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
-    """The names of these functions that must stand for something else, and for what."""
+    """The names of these functions that need a stand-in, and the stand-in."""
     codes = {function: list(codes_in(function.__code__)) for function in functions}
     every = [code for found in codes.values() for code in found]
     writes = any(writes_or_joins(code) for code in every)
@@ -210,7 +210,7 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
 
 
 ON_IMPORT: ContextVar[Callable[[types.ModuleType], None] | None] = ContextVar("ON_IMPORT", default=None)
-"""What is called with each module of the user's that a function imports while it is recorded."""
+"""A callback for each user module that a function imports while it is recorded."""
 
 
 def _module_of(value: Any, kept: frozenset[str]) -> Any:
@@ -233,7 +233,7 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
         if value in NUMBER_MODULES:
             return number_module_standin(value, kept)
         if of_scipy(value):
-            return scipy_standin(value, kept - {*NUMBER_TYPES})  # hierarchy.single is no np.single
+            return scipy_standin(value, kept - {*NUMBER_TYPES})  # scipy.cluster.hierarchy.single is not np.single
         if value is sys.modules.get("chainrule"):
             return chainrule_standin(value, kept) if writes or used & {*JOINS} else None
         if value not in MODULES or not (writes or used & ({*JOINS, *LOOP_NAMES, *NUMBER_TYPES} - kept)):

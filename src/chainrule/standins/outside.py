@@ -64,13 +64,13 @@ class OutsideMemory(Memory):
 
 
 class _Held:
-    """An array from outside, the buffer that stands for it, where, and for which recordings."""
+    """An array from outside, the buffer that stands for it, the places it stands in, and the recordings that use it."""
 
     def __init__(self, array: np.ndarray, buffer: Buffer):
         self.array, self.buffer = array, buffer
         self.places: list[Place] = []
         self.users: set[int] = set()
-        self.is_part = buffer._view is not None  # of another one, which puts back its values
+        self.is_part = buffer._view is not None  # a part of another buffer, which puts the values back
 
     def leave(self, user: int) -> None:
         """Put the array back when the last recording that uses the buffer ends."""
@@ -183,7 +183,7 @@ _WITHOUT_PLACES = {np.ndarray, str, Array, Buffer, types.ModuleType, types.Built
 
 
 def _is_closed(x: Any) -> bool:
-    """Whether nothing is replaced in an object: a list of numbers, or what gives its arrays to other code."""
+    """Whether nothing may be replaced in an object: a list of numbers, or what shares its arrays with others."""
     kind = type(x)
     if kind in (dict, tuple, types.FunctionType, types.MethodType):
         return False
@@ -203,11 +203,11 @@ _OPEN = (
     *(tuple, list, dict, set, frozenset, deque, type, property, staticmethod, classmethod),
     *(types.FunctionType, types.MethodType, types.SimpleNamespace, functools.partial),
 )
-"""Classes of Python's own that hold objects of the user's."""
+"""Python's own classes that may hold objects of the user."""
 
 
 def _standin_of(x: Any) -> Any:
-    """The stand-in for what an object of the user's holds: an object or a function of SciPy's, a random generator."""
+    """The stand-in for something that a user's object holds: SciPy's object or function, or a random generator."""
     if issubclass(type(x), Stands):
         return None
     if isinstance(x, GENERATORS):
@@ -224,7 +224,7 @@ def _tuple_of(kind: type, parts: list[Any]) -> Any:
 
 
 def _buffer_of(array: np.ndarray, family: dict[int, np.ndarray]) -> Buffer:
-    """A buffer for an array from outside: a view of that of another one if it is a part of it.
+    """A buffer for an array from outside. If the array is a part of another, the buffer is a view of that one's buffer.
 
     `family` are the arrays from outside in the same memory, by their ids.
     """

@@ -1,4 +1,4 @@
-"""SciPy as the user's code sees it while a function is recorded: functions that have a twin take recorded values.
+"""Stand-ins for SciPy's functions while a function is recorded: functions that have a twin take recorded values.
 
 A name of SciPy's stands for a dispatcher. If nothing is recorded in a call (in its arguments, in trees of them, in what
 a callback can reach), SciPy's own function runs, unchanged. Otherwise its twin is called, which records blocks; the
@@ -24,8 +24,8 @@ SciPy has made of plain values. Methods that it has stand in for those of SciPy'
         def __call__(self, x, nu=0): ...
 
 Where the twin of a class is no class, what it returns is used as it is: it computes its values itself. Without `of`
-the objects that SciPy makes of plain values stay as they are. An object that knows whether it holds recorded values
-says so by `is_recorded`.
+the objects that SciPy makes of plain values stay as they are. An object may have
+a method `is_recorded` that tells whether it holds recorded values.
 
 The twin of a single object, such as scipy.stats.norm, is an object: `twin(scipy.stats.norm)(made)`.
 """
@@ -93,9 +93,9 @@ def of_scipy(x: Any) -> str:
 
 
 def scipy_standin(x: Any, kept: frozenset[str]) -> Any:
-    """The stand-in for what a name of the user's code has of SciPy's; None if it needs none.
+    """The stand-in for an object of SciPy that a name in the user's code refers to; None if it needs none.
 
-    Names in `kept` stay as they are in its modules.
+    Names in `kept` are not replaced in SciPy's modules.
     """
     module = of_scipy(x)
     if not module or issubclass(type(x), Stands):
@@ -118,7 +118,7 @@ def scipy_standin(x: Any, kept: frozenset[str]) -> Any:
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _C_FUNCTIONS = ("cython_function_or_method", "fortran", "_Function")  # the last one is of scipy.fft
 _C_CLASSES = {"SuperLU": "scipy.sparse.linalg"}
-"""Classes of SciPy's that do not say where they are from, and their modules."""
+"""Classes of SciPy that do not name their module, and their modules."""
 _known: dict[int, Any] = {}
 """The stand-ins for functions, classes and single objects, by their id; each keeps what it stands for alive."""
 
@@ -218,7 +218,7 @@ def _default_of_check_finite(function: Any) -> bool | None:
 
 
 def _tell_finite(x: Any) -> None:
-    """Tell a program that is being compiled that recorded arguments are finite; for others SciPy raises its error."""
+    """If compiling, add a guard that recorded arguments are finite; SciPy raises its error for other values."""
     if type(x) in (tuple, list, dict):
         for part in x.values() if type(x) is dict else x:
             _tell_finite(part)
@@ -289,7 +289,7 @@ def _has_callbacks(x: Any) -> bool:
 
 
 def _has_no_gradient(x: Any) -> bool:
-    """Whether what is recorded in a tree are integers and truths."""
+    """Whether all recorded values in a tree are integers or booleans."""
     if type(x) is Array:
         return x.dtype.kind not in "fc"
     if type(x) in (tuple, list, dict):

@@ -1,9 +1,9 @@
 """The blocks of indexing: reading and writing selected entries.
 
-They take a *plain key*: one part for each of the last axes, arrays side by side, so that it still works with extra
-leading axes. A part that is recorded (a label, the place of a maximum) is an operand of the block, and the key has a
-`Slot` in its place: it may be another one when the recording runs again. `getitem` and `add_at` are each other's
-transpose, so each is the other's backward rule.
+They take a *plain key*: one part for each of the last axes, with all index arrays side by side, so that the key still
+works with extra leading axes. A recorded part (a label, the position of a maximum) is an operand of the block, and the
+key has a `Slot` in its place: its value may differ when the recording runs again. `getitem` and `add_at` are transposes of
+each other, so each is the backward rule of the other.
 """
 
 import math
@@ -61,7 +61,7 @@ def _known_index(x):
 
 
 def with_known_key(node):
-    """The operands and parameters of a step; of indexing without index operands, their values in the key instead."""
+    """The operands and parameters of a step; index operands of an indexing step are put into the key as values."""
     count = len(node.block.operands) - 1
     if node.block not in (getitem, add_at, set_at) or len(node.inputs) == count:
         return node.inputs, node.params
@@ -96,7 +96,7 @@ def is_whole(key):
 
 
 def _with_known_key(dependence):
-    """Which entries depend on which, for the indices of the recording."""
+    """The dependence of entries, for the index values of the recording."""
 
     def of_known(node, operands):
         inputs, params = with_known_key(node)
@@ -110,7 +110,7 @@ def _with_known_key(dependence):
 
 
 def _getitem_notation(x, key):
-    """A key of new axes only is not written."""
+    """x[key], but only x if the key does nothing but add axes."""
     return x if is_whole(key) else x.at(index_text(key))
 
 
@@ -172,7 +172,7 @@ def add_at(xp, v, *indices, key=(), shape=()):
     """Zeros of the given shape with v added at the key; an entry that is indexed several times gets the sum."""
     if indices and any(map(is_recorded, (v, *indices))):
         return record(add_at, (v, *indices), {"key": key, "shape": shape})
-    if isinstance(v, float | complex):  # a product that simplify has taken apart may be a number of Python's
+    if isinstance(v, float | complex):  # simplify may have reduced a product to a Python number
         v = xp.asarray(v)
     if (
         not v.shape and len(key) == len(shape) == 1 and type(key[0]) is int and type(v) in NUMPY

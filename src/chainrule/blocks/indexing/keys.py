@@ -71,7 +71,7 @@ def full_key(key, shape):
 
 
 def _is_array(part):
-    """Integers beside an array count as arrays, as in NumPy."""
+    """Whether a part of a key is an array; beside arrays an integer counts as one, as in NumPy."""
     return isinstance(part, np.ndarray | int | Array)
 
 
@@ -132,7 +132,7 @@ def write(x, new, key):
         raise RecordingError("a complex number cannot be written into a real array; take np.real of it" + at_line())
     if type(new) in (bool, int, float, complex):
         xp = namespace_of((form_of(x),))
-        new = np.array(new, x.dtype) if is_numpy(xp) else xp.asarray(new, dtype=x.dtype)  # an error if it does not fit
+        new = np.array(new, x.dtype) if is_numpy(xp) else xp.asarray(new, dtype=x.dtype)  # raises if it does not fit
     if not is_inexact(form_of(x)) and is_inexact(form_of(new)):
         new = np.astype(as_array(new), x.dtype)  # rounded towards zero, so the gradient ends here
     if is_recorded(key) and key.dtype == bool and np.ndim(new) == 0 and key.shape == x.shape[: key.ndim]:

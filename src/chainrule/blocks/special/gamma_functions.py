@@ -21,7 +21,7 @@ def sinpi(xp, x):
 
 
 def cospi(xp, x):
-    """cos(πx); of a real x exactly 0 halfway between integers, and with all digits beside."""
+    """cos(πx); for real x exactly 0 halfway between integers, and accurate to all digits near these points."""
     turns = xp.round(xp.real(x) if is_complex(x) else x)
     rest = x - turns
     found = xp.cos(math.pi * rest)
@@ -36,7 +36,7 @@ def cospi(xp, x):
 def _zeta_sum_by_s(xp, s, a):
     """∂ζ(s, a)/∂s, term by term of the Euler-Maclaurin sum for ζ(s, a) (25.11.28, with ten terms before it).
 
-    What comes after these terms is 0 to all digits from s = 1000 on, where its factors would overflow.
+    From s = 1000 on the remaining terms are 0 to all digits; their factors would overflow, so they are left out.
     """
     y = a + 10.0
     log = xp.log(y)
@@ -77,7 +77,7 @@ def _riemann_by_s(xp, s):
 
 
 def _complex_trigamma(xp, x):
-    """ψ′: reflected to the right half-plane (5.15.6), moved far out (5.15.5), and there the asymptotic series (5.15.8)."""
+    """ψ′(x): reflected to the right half-plane (5.15.6), shifted to large x (5.15.5), then the series 5.15.8."""
     left = xp.real(x) < 0.5
     y = xp.where(left, 1 - x, x)
     far = y + 12
@@ -101,7 +101,7 @@ def _trigamma(xp, z, x):
 
 
 def _polygamma_step(xp, a, b, order=0):
-    """ψ⁽ⁿ⁾(a + b) − ψ⁽ⁿ⁾(a) of positive a and a + b, without cancelling: 5.15.5 moves far out, where 5.15.9 holds."""
+    """ψ⁽ⁿ⁾(a + b) − ψ⁽ⁿ⁾(a) for positive a and a + b, without cancellation: 5.15.5 shifts to large a, where 5.15.9 holds."""
     log = xp.log1p(b / (a + 12))
     total = log if order == 0 else math.factorial(order - 1) * _power_step(xp, a + 12, log, order)
     sign = 1.0 if order == 0 else (-1.0) ** (order + 1)
@@ -115,7 +115,7 @@ def _polygamma_step(xp, a, b, order=0):
 
 
 def _power_step(xp, x, log, n):
-    """(x + b)^(−n) − x^(−n), where log is that of 1 + b/x."""
+    """(x + b)^(−n) − x^(−n), given log = log(1 + b/x)."""
     return x ** float(-n) * xp.expm1(-n * log)
 
 
@@ -149,7 +149,7 @@ def _digamma_step(xp, a, b):
 
 @singular
 def _rgamma_by_x(xp, z, x):
-    """(1/Γ)′; left of ½ that of sin(πx) Γ(1−x) / π (5.5.3)."""
+    """(1/Γ)′; for x < ½ the derivative of sin(πx) Γ(1−x) / π (5.5.3)."""
     left = (xp.real(x) if is_complex(x) else x) < 0.5
     y = xp.where(left, x, 0.0)
     reflected = gamma(1 - y) * (cospi(xp, y) - sinpi(xp, y) * digamma(1 - y) / math.pi)
@@ -162,7 +162,7 @@ def _slope_of_rgamma(xp, x):
 
 @singular
 def _poch_by_a(xp, z, a, m):
-    """z (ψ(a + m) − ψ(a)); nearer to a pole of Γ(a) than of Γ(a + m) it is Γ(a + m) times a derivative of 1/Γ."""
+    """z (ψ(a + m) − ψ(a)); if a is nearer to a pole of Γ than a + m, Γ(a + m) times the derivative of 1/Γ."""
     inner = (a + m > 0) | (
         2 * abs(sinpi(xp, a)) < abs(sinpi(xp, a + m))  # for a whole m the two are equal up to rounding
     )
@@ -174,7 +174,7 @@ def _poch_by_a(xp, z, a, m):
 
 @singular
 def _beta_by_a(xp, z, a, b):
-    """z (ψ(a) − ψ(a + b)); where Γ(a + b) has a pole, and the others have none, of Γ(a) Γ(b) / Γ(a + b)."""
+    """z (ψ(a) − ψ(a + b)); where only Γ(a + b) has a pole, the derivative of Γ(a) Γ(b) / Γ(a + b) there."""
     near = _is_pole(xp, a + b - 1) & (abs(sinpi(xp, a)) > 0.01) & (abs(a) < 170) & (abs(b) < 170)
     pole, first = xp.where(near, a + b, 1.0), xp.where(near, a, 1.0)
     at_pole = gamma(first) * gamma(pole - first) * (_slope_of_rgamma(xp, pole) + digamma(first) * rgamma(pole))
@@ -268,7 +268,7 @@ def stirling(xp, a):
 
 
 def excess(xp, x, a):
-    """μ − log(1 + μ) of 1 + μ = x/a; where μ is small by log(1 + μ) = 2 artanh v, v = μ/(2 + μ) (C. Loader, 2000)."""
+    """μ − log(1 + μ), with 1 + μ = x/a; for small μ by log(1 + μ) = 2 artanh v, v = μ/(2 + μ) (C. Loader, 2000)."""
     mu = (x - a) / a
     near = abs(mu) < 0.3
     v = xp.where(near, mu, 0.0) / (2 + xp.where(near, mu, 0.0))
@@ -291,7 +291,7 @@ def gamma_density(xp, a, x):
 
 
 def _log_less_digamma(xp, x, a):
-    """a (log x − ψ(a)), of a large a near x by log(x/a) and the series of log a − ψ(a) (5.11.2)."""
+    """a (log x − ψ(a)); for large a near x by log(x/a) and the series of log a − ψ(a) (5.11.2)."""
     large = a > 10
     b = xp.where(large, a, 11.0)
     series = 0.0

@@ -1,4 +1,4 @@
-"""How a backward pass written by hand is called, which its parameters tell.
+"""How a backward pass written by hand is called; the names of its parameters decide this.
 
 def gradient(x, w):                 the gradient itself, of what f(x, w) returns
 def backward(dout, cache):          of f(x, w) -> out, cache
@@ -41,12 +41,12 @@ class HandWritten:
     Attributes
     ----------
     function : the user's function.
-    call : the call of f, which returns only what L is made of.
-    whole : the same call of f as it is, which may also return what the backward pass needs.
-    roles : for each parameter what it is given: "cotangent", "saved", "output", "*" for all further arguments of f,
+    call : the call of f, with only the results that L is computed from.
+    whole : the same call of f, with all its results; they may include values saved for the backward pass.
+    roles : for each parameter, what is passed to it: "cotangent", "saved", "output", "*" for all further arguments of f,
         "*saved", or the name of an argument of f. None if it takes the arguments of f as they are.
-    outputs : how many of the results of f come first and have a gradient; None if f returns nothing else.
-    network : the network that f is, if it is one: then the user's function takes tensors.
+    outputs : the number of leading results of f that have a gradient; None if f returns nothing else.
+    network : f itself if it is a network of PyTorch; the user's function then takes tensors.
     """
 
     function: Callable[..., Any]
@@ -60,7 +60,7 @@ class HandWritten:
     def of(
         cls, function: Callable[..., Any], call: CheckedCall, network: Any = None, chosen: bool = False
     ) -> HandWritten:
-        """The gradient of a call of f, by the names of its parameters. `chosen` if argnums has chosen arguments."""
+        """The hand-written gradient of a call of f, read by its parameters' names. `chosen` if argnums selects arguments."""
         plain = cls(function, call, call, network=network)
         required, any_more = _parameters(function)
         f = call.f if network is None else network.function
@@ -108,12 +108,12 @@ class HandWritten:
         return replace(self, call=call, roles=tuple(roles), outputs=counted)
 
     def _with_attributes(self, owner: Any) -> HandWritten:
-        """With the object's own arrays as further arguments: those whose gradients it keeps, as self.dW of self.W."""
+        """With the object's arrays as further arguments, if it stores their gradients, as self.dW for self.W."""
         result = self._result(self.call.leaves)
         ones = [np.ones(np.shape(x)) for x in flatten(result)[0]]
         self.run(self.call.leaves, ones)()
         pairs = kept_gradients(owner)
-        for label in list(pairs):  # what forward itself sets is no argument
+        for label in list(pairs):  # an attribute that forward itself sets is not an argument
             mine = np.array(read(owner, label))
             with attributes_set(owner, {label: mine}):
                 self._result(self.call.leaves)

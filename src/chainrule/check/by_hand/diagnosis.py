@@ -1,7 +1,7 @@
-"""What is wrong with a gradient: which typical mistake gives exactly these numbers.
+"""Finds which typical mistake explains a wrong gradient: the one that gives exactly these numbers.
 
-Each mistake is a function that yields what a gradient would be with it, and says so in words. A diagnosis counts only
-if the same mistake gives the user's numbers on other inputs too.
+Each mistake is a generator: it yields descriptions of a mistake, each with the gradient that the mistake would give. A
+diagnosis counts only if the same mistake also gives the user's numbers on other inputs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Seen = tuple[Truth, Node, np.ndarray]
 """The truth, the value in question, and the wrong gradient of it."""
 
 HELD = 12
-"""Pairs of so many values are held constant, to see what is missing."""
+"""With at most this many values, pairs of them are held constant too, to find what is missing."""
 
 
 def diagnosis_of(first: Seen, second: Seen) -> str:
@@ -88,12 +88,12 @@ def _times(truth: Truth, node: Node, factor: float) -> Iterator[str]:
 
 
 def _length(truth: Truth, number: int) -> str:
-    """Of which axis a number is the length, or of which array the size."""
+    """A note saying that a number is the length of an axis, or the size of an array; "" if it is neither."""
     arrays = [(truth.name_of(n), np.asarray(n.value)) for n in truth.inputs]
     arrays += truth.named_arrays()
     for name, value in arrays:
         for axis, length in enumerate(value.shape):
-            if length == number > 2:  # 2 comes from many things
+            if length == number > 2:  # a 2 may come from anything
                 return f" ({number} is the length of axis {axis} of {name})"
     for name, value in arrays:
         if value.size == number > 2 and value.ndim > 1:
@@ -195,7 +195,7 @@ def _only_one(truth: Truth, node: Node, g: np.ndarray) -> Iterator[str]:
 
 
 def _of_another(truth: Truth, node: Node, g: np.ndarray) -> Iterator[str]:
-    """It is the gradient of something else."""
+    """It is the gradient with respect to another value."""
     for step in truth.users.get(node, []):
         if truth.agrees(g, truth.gradients[step]) and g.size > 1:
             block = step.block.name
@@ -280,7 +280,7 @@ def _broadcast(truth: Truth, node: Node, step: Node) -> Iterator[tuple[str, Any]
 
 
 def _places(truth: Truth, node: Node, step: Node) -> Iterator[tuple[str, Any]]:
-    """A local derivative at the output instead of the input, or the other way round."""
+    """The local derivative is taken at the output instead of the input, or the reverse."""
     if [i for i in step.inputs if type(i) is Node] != [node] or np.shape(step.value) != np.shape(node.value):
         return
     z, operands = as_rules_take(step, recorded=False)
@@ -303,7 +303,7 @@ def _places(truth: Truth, node: Node, step: Node) -> Iterator[tuple[str, Any]]:
 
 
 def _diagonal(truth: Truth, node: Node, step: Node) -> Iterator[tuple[str, Any]]:
-    """Of a Jacobian that is not diagonal only the diagonal."""
+    """Only the diagonal of a Jacobian is used that is not diagonal."""
     z = np.asarray(step.value)
     if z.shape != np.shape(node.value) or not 1 < z.size <= 400 or sum(i is node for i in step.inputs) != 1:
         return

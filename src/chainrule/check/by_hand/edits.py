@@ -1,4 +1,4 @@
-"""Small changes of a statement, as people make mistakes: another sign, axis or variable, a factor that is missing."""
+"""Small changes of a statement that correct common mistakes: a wrong sign, axis or variable, a missing factor."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import numpy as np
 __all__ = ["ADDED", "Scope", "edits_of", "statements_in"]
 
 OPERATOR, NUMBER, NAME, LESS, MORE, ADDED = range(6)
-"""How far a change goes: another operator or function; another number, axis or transpose; another variable; something
-left out or turned; something added inside of the expression; a factor or a term added to all of it."""
+"""The kinds of changes, smallest first: another operator or function; another number, axis or transpose; another
+variable; a part left out or transposed; a part added inside the expression; a factor or term added to all of it."""
 
 Edit = tuple[int, Any]
-"""How far it goes, and the changed node."""
+"""The kind of a change, and the changed node."""
 
 
 @dataclass
 class Scope:
-    """What a statement's function can read.
+    """The variables, lengths and functions that a statement may use.
 
     Attributes
     ----------
-    kinds : for each variable, as it is written (`x`, `self.W`), its shape, `("list",)` for a list or a tuple; variables
-        of one shape may be exchanged.
+    kinds : for each variable, as it is written (`x`, `self.W`), its shape, or `("list",)` for a list or a tuple.
+        Variables of the same shape may be exchanged.
     lengths : expressions in the function that are numbers: `len(X)`, `X.shape[0]`.
     functions : the names of functions of one argument that it calls: `sigmoid`, `np.tanh`.
     """
@@ -37,10 +37,10 @@ class Scope:
     functions: list[str] = field(default_factory=list)
 
     def of_function(self, function: ast.AST, file: ast.AST, ran: Collection[str]) -> Scope:
-        """With the expressions of a function, and the functions that may be called, for they were.
+        """Add the lengths in a function, and the functions that a change may call; returns self.
 
-        These are the user's that ran, by their names, and ufuncs that occur in the file: none that could do more than
-        compute.
+        Only functions that have no side effects are used: the user's functions that ran anyway (their names are `ran`),
+        and ufuncs of NumPy that occur in the file.
         """
         for node in ast.walk(function):
             text = ast.unparse(node) if isinstance(node, ast.Call | ast.Subscript) else ""
@@ -57,7 +57,7 @@ class Scope:
 
     @property
     def arrays(self) -> list[str]:
-        """The variables that are no numbers."""
+        """The variables that are arrays, not numbers or lists."""
         return [name for name, shape in self.kinds.items() if shape and shape != ("list",)]
 
     def alike(self, name: str) -> list[str]:
@@ -120,12 +120,14 @@ def _whole(value: Any, scope: Scope) -> Iterator[Edit]:
     """Changes of everything that a statement assigns."""
     yield LESS, ast.UnaryOp(ast.USub(), value)
     read = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
-    lengths = sorted(scope.lengths, key=lambda text: read.isdisjoint(_names_in(text)))  # first those of what it reads
+    lengths = sorted(
+        scope.lengths, key=lambda text: read.isdisjoint(_names_in(text))
+    )  # lengths of variables that the statement reads come first
     for text in ("2", *lengths, *scope.kinds):
         for op in (ast.Mult(), ast.Div(), ast.Add(), ast.Sub()):
             if text in scope.arrays or not isinstance(op, ast.Add | ast.Sub):
                 yield ADDED, ast.BinOp(value, op, _parsed(text))
-    for text in scope.arrays:  # as the derivatives of sigmoid and tanh are
+    for text in scope.arrays:  # as in the derivatives of sigmoid and tanh
         for less in (_parsed(text), ast.BinOp(_parsed(text), ast.Pow(), ast.Constant(2))):
             yield ADDED, ast.BinOp(value, ast.Mult(), ast.BinOp(ast.Constant(1), ast.Sub(), less))
     for name in scope.functions:
@@ -133,7 +135,7 @@ def _whole(value: Any, scope: Scope) -> Iterator[Edit]:
 
 
 def _everywhere(statement: Any, scope: Scope) -> Iterator[Edit]:
-    """A variable that occurs several times exchanged in all places."""
+    """A variable that occurs several times, replaced in all places at once."""
     value = getattr(statement, "value", None)
     if value is None:
         return
@@ -171,7 +173,9 @@ def _in_field(node: Any, name: str, scope: Scope) -> Iterator[Edit]:
                     yield far, _with(node, name, i, new)
     elif isinstance(value, ast.expr):
         for far, new in _anywhere(value, scope):
-            if not (is_factor and isinstance(new, ast.Constant) and new.value == 1):  # rather left out
+            if not (
+                is_factor and isinstance(new, ast.Constant) and new.value == 1
+            ):  # a factor 1 is tried by leaving the factor out
                 yield far, _with(node, name, None, new)
 
 
@@ -237,7 +241,7 @@ def _of_call(node: ast.Call) -> Iterator[Edit]:
 
 
 def _along(node: ast.Call) -> Iterator[Edit]:
-    """A sum or a mean over all entries as one along an axis."""
+    """A sum or a mean over all entries, changed to one along an axis."""
     if len(node.args) < 2 and not any(k.arg == "axis" for k in node.keywords):
         for axis in (0, 1, -1):
             for keep in (False, True):
@@ -343,7 +347,7 @@ def _names_in(text: str) -> set[str]:
 
 
 def statements_in(function: Any) -> Sequence[Any]:
-    """The statements of a function that are changed: none that a `while` repeats, which might never end."""
+    """The statements that may be changed: none inside a `while`, which might then never end."""
     found: list[Any] = []
     for node in function.body:
         _collect(node, found)

@@ -1,9 +1,9 @@
 """The first wrong line of a backward pass written by hand.
 
 A variable `dvar` is compared with the gradient of the recorded value `var`. That alone proves nothing: it may be a part
-of that gradient, or N times as large by the author's convention. So a line is named only if the gradients that the
-function returns become right when what it assigned is put right, on these and on other inputs. Of several such lines it
-is the first, since what follows from a wrong value is wrong too.
+of that gradient, or N times as large by the author's convention. So a line is named only
+if correcting the value that it assigns makes the returned gradients right, on these and on other inputs. Of several
+such lines the first is named, since everything computed from a wrong value is wrong too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[M
 
     Parameters
     ----------
-    other : the same on other inputs, which must confirm what is found; None if there are none.
+    other : the same function on other inputs, which must confirm a mistake; None if there are no other inputs.
     """
     if not _can_run(case) or not case.plain.wrong:
         return []
@@ -59,7 +59,7 @@ def _can_run(case: Case) -> bool:
 
 
 def mistakes_in_values(case: Case, other: Case | None, wrong: Sequence[tuple[str, Node]]) -> list[Mistake]:
-    """The first of some wrong values that the user's function returned beside right gradients of the arguments."""
+    """The first wrong value, if the function returned right gradients of its arguments but other wrong values."""
     if not _can_run(case):
         return []
     search = _Search(case, other if other is not None and _can_run(other) else None, [])
@@ -116,7 +116,7 @@ class _Search:
         return Mistake("The result", "in the order of the arguments", Line(file, statement.first), diagnosis)
 
     def _first_wrong(self, group: Group) -> tuple[bool, int]:
-        """When the variable is wrong for the first time. What a function is given comes last: it is a variable, too."""
+        """A sort key: when the variable is wrong for the first time. Arguments of called functions come last."""
         truth, assigned = self.case.truth, self.case.plain.watched.assigned
         rights = [r.value(truth) for rights in self.meanings.meant(group) for r in rights if r is not None]
         for place in group.places:
@@ -129,7 +129,7 @@ class _Search:
     # Trying -------------------------------------------------------------------------------------------------------
 
     def _run(self, case: Case, repairs: Sequence[Repair]) -> Run | None:
-        """A run with some variables put right; None if it fails, or if there were too many runs."""
+        """A run with some variables corrected; None if it fails, or if there were too many runs."""
         if self._runs >= RUNS or time.thread_time() > self._until:
             return None
         self._runs += 1
@@ -150,9 +150,9 @@ class _Search:
         return run is not None and run.wrong <= wrong
 
     def _single(self) -> list[Repair]:
-        """The first variable that, put right, makes all gradients right.
+        """The first variable whose correction makes all gradients right.
 
-        Those whose names say what they should hold are tried first, then all others before the one that was found.
+        Variables whose names say what they should hold are tried first, then all others before the one found.
         """
         found: list[Repair] = []
         for group in self.groups:
@@ -173,7 +173,7 @@ class _Search:
         return []
 
     def _several(self) -> list[Repair]:
-        """The variables that, put right one after the other, make more and more gradients right."""
+        """Several variables; correcting each in turn makes more gradients right."""
         done: list[Repair] = []
         now = self.case.plain
         for group in self.groups:
@@ -202,8 +202,8 @@ class _Search:
     def _rewritten(self, repairs: Sequence[Repair]) -> Rewritten | None:
         """A small change of one line that makes all gradients right.
 
-        If one variable is not what its name promises, and one line made it so, that is known already. Then a change is
-        looked for in this line, and in lines before it that assign what is not known to be right.
+        If the line that made one variable differ from what its name promises is known already, only this line is
+        changed, and lines before it that assign values not known to be right.
         """
         wrong = [line for repair in repairs for line in self._lines_of(repair)]
         known = self._known_lines()
@@ -219,14 +219,14 @@ class _Search:
         return rewritten(self.case, self.other, wrong, lambda line, far: line in wrong or line not in known)
 
     def _is_known(self, repair: Repair) -> bool:
-        """Whether a variable is not what its name promises, nor a multiple that a later line could make right."""
+        """Whether a variable differs from what its name promises by more than a factor (a later line may correct that)."""
         values = repair.values(self.case.truth)
         assigned = self.case.plain.watched.assigned
         factors = [self.case.truth.factor(assigned[place].value, value) for place, value in values.items()]
         return self.meanings.is_gradient(repair.group) and not all(f is not None and f > 0 for f in factors)
 
     def _known_lines(self) -> set[Line]:
-        """The lines that assign what is known to be right."""
+        """The lines that assign values known to be right."""
         known: dict[Line, bool] = {}
         truth, run = self.case.truth, self.case.plain
         for group in self.groups:
@@ -289,7 +289,7 @@ class _Search:
         return named_by(group.name, self.case.truth.named) or ""
 
     def _seen(self, run: Run, repair: Repair, n: int) -> Seen:
-        """A wrong value as the gradient of what it belongs to: of a part of one, with the other parts."""
+        """A wrong value, completed to the gradient of a whole array if it is only a part of it."""
         truth, right = run.case.truth, repair.rights[n]
         assert right is not None
         node = truth.nodes[right.node]
@@ -300,7 +300,7 @@ class _Search:
         return truth, node, value
 
     def _lines(self, run: Run, group: Group, place: int, repair: Repair, meant: Right) -> list[Line]:
-        """The line that made the variable wrong: of several that write into it, the first after which it is wrong.
+        """The line that made the variable wrong: if several lines write into it, the first after which it is wrong.
 
         More lines follow if they have written to wrong entries too.
         """
@@ -334,7 +334,7 @@ class _Search:
         return factor not in (None, 1.0, 0.0) or truth.is_multiple(value, sums)
 
     def _right_before(self, run: Run, group: Group) -> list[str]:
-        """The variables assigned before that are the gradients that they are named for."""
+        """The variables assigned earlier that equal the gradients they are named for."""
         found = []
         for earlier in self.groups:
             if earlier.places[0] >= group.places[0]:
@@ -346,7 +346,7 @@ class _Search:
         return list(dict.fromkeys(found))
 
     def _of_result(self, i: int) -> Mistake | None:
-        """A wrong gradient that is the fault of no variable before it: of the line that computes or returns it."""
+        """The mistake of a wrong gradient if no variable causes it: it is in the line that computes or returns it."""
         run = self.case.plain
         truth, node = self.case.truth, self.case.truth.inputs[i]
         label, g = self.labels[i], np.asarray(run.gradients[i])

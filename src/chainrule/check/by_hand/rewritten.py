@@ -1,7 +1,7 @@
 """The smallest change of one statement of a backward pass that makes all of its gradients right.
 
-It is looked for among changes as people make mistakes (`edits`). A function is run with a changed statement by another
-code object in its place, which is taken out afterwards.
+It is searched among changes that correct common mistakes (`edits`). To run a function with a changed statement,
+its code object is replaced, and put back afterwards.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ SECONDS = 6.0
 """Seconds after which no further change is tried."""
 
 LONG = 2000
-"""Functions with more lines are left alone."""
+"""Functions with more lines are not changed."""
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A statement, and what makes all gradients right in its place."""
+    """A statement, and the statement that makes all gradients right in its place."""
 
     line: Line
     before: str
@@ -64,7 +64,7 @@ def rewritten(
     Parameters
     ----------
     preferred : lines that are tried first.
-    allowed : whether a change of a line that goes so far may be tried.
+    allowed : a function of a line and a kind of change: whether that change may be tried.
     until : the last line that may be changed, with the functions that it calls; None for the end.
     """
     functions = _functions(case)
@@ -91,7 +91,7 @@ def rewritten(
 
 
 def _place(line: Line, function: _Function, functions: Sequence[_Function], preferred: Sequence[Line]) -> float:
-    """In which order lines are changed: those preferred, before each the functions that it calls; then all others."""
+    """A sort key: preferred lines first, each after the functions that it calls; then all others."""
     ran = function.lines[line]
     if line in preferred:
         return preferred.index(line) + 0.5
@@ -125,8 +125,8 @@ class _Function:
     tree : its definition.
     outer : the outermost definition that ran and that contains it: what is compiled anew.
     top : the outermost definition of all that contains it, for its free variables.
-    owners : the function objects of `outer`.
-    lines : the lines that ran, in their order.
+    owners : the function objects whose code is `outer`.
+    lines : the lines that ran, in the order in which they ran.
     """
 
     def __init__(
@@ -136,12 +136,12 @@ class _Function:
         self.scope = scope
 
     def after(self, line: Line) -> float:
-        """When the line ran that followed one of its lines."""
+        """The time at which the line after a given line ran."""
         return min((n for n in self.lines.values() if n > self.lines[line]), default=np.inf)
 
     @contextlib.contextmanager
     def changed(self, statement: Any, new: Any) -> Iterator[bool]:
-        """Inside, the function runs with another statement; False if it cannot be compiled so."""
+        """Context in which the function runs with another statement; False if that does not compile."""
         code = self._compiled(statement, new)
         before = [owner.__code__ for owner in self.owners]
         done = code is not None
@@ -195,7 +195,7 @@ def _replaced(tree: Any, old: Any, new: Any) -> Any:
 
 
 def _code_in(code: types.CodeType, like: types.CodeType) -> types.CodeType | None:
-    """The code object inside another one that has the name and the line of a third."""
+    """The code object within `code` that has the name and the first line of `like`."""
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
             if inner.co_name == like.co_name and inner.co_firstlineno == like.co_firstlineno:

@@ -1,4 +1,4 @@
-"""The right gradient of everything that a function has computed, by the names of the user's variables."""
+"""The right gradients of all values that a function has computed, by the names of the user's variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
 
 
 class NamedValues:
-    """The recorded values that the variables of a running function hold, by name, in the order of time.
+    """The recorded values that the variables of a running function have held, by name, oldest first.
 
     Attributes
     ----------
@@ -87,12 +87,12 @@ class NamedValues:
 
 
 class Truth:
-    """What a recording says of each named value.
+    """The right values and gradients: what a recording says about each named value.
 
     Attributes
     ----------
-    named : the nodes of each name, in the order of time; only those that L depends on.
-    nodes : the inputs and all steps that depend on them, in the order of time; `places` has their positions.
+    named : the nodes of each name, oldest first; only those that L depends on.
+    nodes : the inputs and all steps that depend on them, oldest first; `places` has their positions.
     tolerance : differences up to this part of the largest entry count as rounding.
     code, functions : the file and the first line of every function of the forward pass, and their names.
     """
@@ -128,7 +128,7 @@ class Truth:
         return {n: np.zeros(np.shape(n.value)) if g is None else np.array(value_of(g)) for n, g in found.items()}
 
     def name_of(self, node: Node) -> str:
-        """The name of a value; of one without a name, that of the next one that is made of it, or its block's."""
+        """The name of a value; without one, the name of the next named value made from it, or the name of its block."""
         if node in self._name:
             return self._name[node]
         following, first = self.users.get(node, []), node
@@ -162,7 +162,7 @@ class Truth:
             return bool(np.max(np.abs(a - b), initial=0.0, where=np.isfinite(a)) <= self.tolerance * size)
 
     def matches(self, given: np.ndarray) -> list[Origin]:
-        """The recorded arrays, their gradients and the parts of these that a value is equal to."""
+        """The recorded arrays, gradients, and parts of gradients that equal a value."""
         given = np.squeeze(given)
         if given.size < 2 or given.shape not in self._pools or not np.all(np.isfinite(given)):
             return []
@@ -190,11 +190,11 @@ class Truth:
 
     @cached_property
     def _least(self) -> float:
-        """Terms of this size may cancel; what is left of them is rounding."""
+        """Rounding errors up to this size are possible, because terms may cancel."""
         return 1e-6 * max(map(largest, self.gradients.values()), default=0.0)
 
     def factor(self, given: Any, right: Any) -> float | None:
-        """The number by which a value differs from the right one; None if it is not a multiple of it."""
+        """The factor between a value and the right one; None if the value is not a multiple of it."""
         a, b = np.squeeze(np.asarray(given)), np.squeeze(np.asarray(right))
         square = float(np.sum(np.abs(b) ** 2))
         if a.shape != b.shape or not np.isfinite(square) or square == 0 or largest(b) <= self.tolerance * self._least:
@@ -204,7 +204,7 @@ class Truth:
         return factor if self.agrees(a, factor * b, 0.0) else None
 
     def is_multiple(self, given: np.ndarray, rights: Sequence[np.ndarray]) -> bool:
-        """Whether a value is one of the right ones, but for a factor or a divisor that has a name."""
+        """Whether a value is one of the right ones times (or divided by) a number that the function has a name for."""
         for right in rights:
             if self.agrees(given, right, 0.0):
                 return True
@@ -225,7 +225,7 @@ class Truth:
         return [node, *(n for n in self.named.get(name or "", ()) if n is not node)]
 
     def of_name(self, name: str) -> tuple[Node, str] | None:
-        """The value that a variable is named as the gradient of, and its name."""
+        """The value (and its name) whose gradient a variable should be, according to the variable's name."""
         meant = named_by(name, self.named)
         if meant is None:
             return None
@@ -235,7 +235,7 @@ class Truth:
     # Parts of a gradient ------------------------------------------------------------------------------------------
 
     def pull_step(self, step: Node, dz: Any, target: Node) -> np.ndarray:
-        """The gradient that one step hands to one of its operands, from dz."""
+        """The gradient that one step passes to one of its operands, from dz."""
         wanted = [i is target for i in step.inputs]
         with np.errstate(all="ignore"):
             grads = pulled(step, np.asarray(dz, dtype=np.asarray(step.value).dtype)[()], wanted, recorded=False)
@@ -246,7 +246,7 @@ class Truth:
         return total
 
     def parts(self, target: Node) -> dict[str, np.ndarray]:
-        """The contributions to ∂L/∂target, by the names of the values that are made of it."""
+        """The contributions to ∂L/∂target, by the names of the values that are computed from it."""
         found: dict[str, np.ndarray] = {}
         for step in self.users.get(target, []):
             part = self.part(target, step)
@@ -257,24 +257,24 @@ class Truth:
         return found
 
     def part(self, target: Node, step: Node) -> np.ndarray:
-        """What one step hands to ∂L/∂target."""
+        """The contribution of one step to ∂L/∂target."""
         if (target, step) not in self._parts:
             self._parts[target, step] = self.pull_step(step, self.gradients[step], target)
         return self._parts[target, step]
 
     def sums_of_parts(self, target: Node, factor: float = 1.0) -> list[np.ndarray]:
-        """What ∂L/∂target may be while not all of its contributions have been added: sums of some of them."""
+        """Possible values of ∂L/∂target before all contributions have been added: sums of some of them."""
         steps = self.users.get(target, [])
         parts = [factor * self.part(target, step) for step in steps]
         if target in self._seeds:
             parts.append(factor * np.asarray(self._seeds[target]))
-        if len(parts) > 8:  # then those of a loop, in its order
+        if len(parts) > 8:  # then only sums in the order of a loop
             return [*np.cumsum(parts, 0), *np.cumsum(parts[::-1], 0)]
         some = [[p for i, p in enumerate(parts) if chosen >> i & 1] for chosen in range(1, 2 ** len(parts))]
         return [np.sum(few, axis=0) for few in some]
 
     def part_through(self, target: Node, through: Node) -> np.ndarray:
-        """What reaches ∂L/∂target by way of one value."""
+        """The part of ∂L/∂target that comes through one value."""
         return self._pulled(target, {through: self.gradients[through]}, until=through)
 
     def without(self, target: Node, held: Sequence[Node]) -> np.ndarray:
@@ -301,7 +301,7 @@ class Truth:
         return np.zeros(np.shape(target.value)) if g is None else np.array(value_of(g))
 
     def between(self, target: Node) -> list[tuple[str, Node]]:
-        """The named values that are made of a value and that L depends on."""
+        """The named values that are computed from a value and that L depends on."""
         depending = {target}
         found = []
         for node in self.path.between:

@@ -1,4 +1,4 @@
-"""Watching a user's function: what each of its statements assigns, and what if it had assigned something else."""
+"""Watching a user's function: what each statement assigns, and its results if a statement assigned another value."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ BYTES = 500_000_000
 
 
 FEW = 50
-"""So many entries of a tuple, a list or a dict are looked at."""
+"""At most this many entries of a tuple, a list or a dict are followed."""
 
 
 class TooLong(Exception):
-    """A function assigns more than is followed."""
+    """A function assigns more values than can be followed."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Assigned:
 
     Attributes
     ----------
-    call : the number of the call of the function in which it is.
+    call : the number of the function call in which it happens.
     text : the variable, as it is written in the statement.
     name : its name, or the last part of it: `W` for `grads['W']`.
-    value : a copy of the value that it has afterwards.
-    whole : whether it was bound anew, so that nothing of an older value is in it.
-    rebound : whether it was bound to what was computed from its older value: `x = f(x)`.
-    given : whether it is an argument of a function that the watched one calls.
+    value : a copy of the variable's value afterwards.
+    whole : whether the variable was bound to a new value, not partly written into.
+    rebound : whether the new value was computed from the older one: `x = f(x)`.
+    given : whether it is the argument of a function that the watched function calls.
     argument : whether it is an argument of the watched function itself.
     """
 
@@ -109,7 +109,7 @@ def unwatched() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def traced_by(trace: Callable[..., Any] | None) -> Iterator[None]:
-    """While code runs, Python calls this trace function, or none."""
+    """Context in which Python calls this trace function, or none."""
     before = sys.gettrace()
     sys.settrace(trace)
     try:
@@ -231,7 +231,7 @@ class _Attribute:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value is kept: an entry or an attribute of its owner; None if it cannot be put elsewhere."""
+    """Where a value is stored: an entry or an attribute of its owner; None if it cannot be replaced there."""
 
     owner: Any
     key: Any
@@ -254,7 +254,7 @@ def _arrays_in(place: _Place, now: Any) -> Iterator[_Place]:
 
 
 def _place(target: Target, outside: dict[str, Any], variables: Any) -> tuple[Any, Any, str, str]:
-    """Where a target is kept (an object, and a key or an attribute of it), its text and its name."""
+    """Where a target is stored (an object, and its key or attribute), its text and its name."""
     if target.owner is None:
         return variables, target.name, target.text, target.name
     owner = eval(target.owner, outside, dict(variables))  # a path of names, as it is written

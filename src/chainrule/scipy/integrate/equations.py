@@ -1,9 +1,9 @@
 """Twins of scipy.integrate.solve_ivp and odeint: solutions of differential equations, and their sensitivities.
 
-SciPy's solver gives the value. The derivative is that of the exact solution: by the equations of the sensitivities, in
-which the solution and its derivatives run together, or, if these are many, by the adjoint equation, which runs back in
-time from each cotangent. Both are solved with small tolerances, when a gradient is taken. L. S. Pontryagin et al., The
-mathematical theory of optimal processes (1962); R. T. Q. Chen et al., Neural ordinary differential equations (2018).
+SciPy's solver gives the value. The derivative is that of the exact solution, by one of two methods. The
+equations of the sensitivities are solved forward in time together with the solution; if there are many, the adjoint
+equation is solved backward in time from each cotangent. Both use small tolerances, and run when a gradient is taken.
+L. S. Pontryagin et al., The mathematical theory of optimal processes (1962); R. T. Q. Chen et al., Neural ordinary differential equations (2018).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from chainrule.standins.scipy_functions import holds_recorded_values, read_value
 __all__: list[str] = []
 
 FORWARD = 24
-"""So many columns of sensitivities run forward with the solution; with more, the adjoint equation is solved."""
+"""Up to this many columns of sensitivities are solved forward; with more, the adjoint equation is solved."""
 STIFF = ("Radau", "BDF", "LSODA")
 
 
@@ -37,7 +37,7 @@ class Flow:
     Attributes
     ----------
     f : the right side.
-    start, y0 : where the solution starts, and what it is there: plain or recorded.
+    start, y0 : the time at which the solution starts, and its value there: plain or recorded.
     """
 
     def __init__(self, name: str, f: Callback, start: Any, y0: Any, method: Any):
@@ -204,7 +204,7 @@ class Flow:
 
 
 class _Again:
-    """Context: the right side is called again, after the recording; an error if it has changed since."""
+    """Context in which the right side is called again after the recording; an error if its values have changed."""
 
     def __init__(self, flow: Flow, f: Callback):
         self.flow, self.context = flow, as_recorded(f.f)

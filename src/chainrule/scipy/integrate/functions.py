@@ -1,7 +1,7 @@
 """Twins of integrals of functions.
 
-SciPy gives the value. The derivative by what the function holds is the same integral of its derivative: it is recorded
-as a sum over the intervals that SciPy has chosen. The derivative by a limit is the function there.
+SciPy computes the value. The derivative by a value inside the function is the integral of the function's derivative; it
+is recorded as a sum over the intervals that SciPy has chosen. The derivative by a limit is the function at that limit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _gauss(order: int) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _double_exponential() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances from 0 and from 1, and weights, on the interval from 0 to 1: right where a function has a singular end.
+    """Distances from 0 and from 1, and weights, on the interval from 0 to 1; for functions with singular ends.
 
     H. Takahasi and M. Mori, Double exponential formulas for numerical integration (1974).
     """
@@ -65,7 +65,7 @@ def _points(intervals: list[tuple[float, float]], singular: bool) -> tuple[np.nd
 
 
 def _on_the_line(a: float, b: float, t: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights of an integral without an end, from those between 0 and 1 (QUADPACK's substitution)."""
+    """Points and weights of an integral with an infinite limit, from those on (0, 1) (QUADPACK's substitution)."""
     x, w = (1 - t) / t, w / t**2
     if math.isinf(a) and math.isinf(b):
         x, w = np.concatenate([x, -x]), np.concatenate([w, w])
@@ -118,7 +118,7 @@ def _integral(
 
 
 def _beyond(f: Callback | _Inner, at: float, limit: Any) -> Any:
-    """The integral from a plain number to the recorded one that is equal to it: 0, with its derivatives."""
+    """The integral from a plain number to an equal recorded number: its value is 0, its derivatives are not."""
     away, total = limit - at, 0.0
     for u, w in zip(*_gauss(2), strict=True):
         total = total + w * f.recorded(at + away * u)
@@ -194,7 +194,7 @@ class _Nested:
 
 
 class _Inner:
-    """An inner integral as a function of the next variable, as a Callback is one."""
+    """An inner integral as a function of the next variable, with the interface of a Callback."""
 
     def __init__(self, nested: _Nested, count: int, others: tuple[Any, ...]):
         self.nested, self.count, self.others = nested, count, others

@@ -29,12 +29,12 @@ def entries(x: Any) -> Any:
 
 
 def interval(x: Any, at: Any, side: Any = "right", last: int = 2) -> Any:
-    """The numbers of the intervals of x in which positions are."""
+    """For each position, the number of the interval of x that contains it."""
     return np.clip(np.searchsorted(x, at, side=side) - 1, 0, np.shape(x)[0] - last)
 
 
 def first(y: Any, axis: int) -> Any:
-    """Values with the axis that is interpolated first."""
+    """The values with the interpolated axis moved to the front."""
     return np.moveaxis(y, axis, 0)
 
 
@@ -43,7 +43,7 @@ class PPoly:
 
     Attributes
     ----------
-    c : its coefficients, of the highest power first, for each interval.
+    c : the coefficients for each interval, highest power first.
     x : the ends of the intervals.
     """
 
@@ -116,7 +116,7 @@ class PPoly:
 
 
 def with_axis(total: Any, positions: int, axis: int) -> Any:
-    """Results with the axes of the positions in the place of the one that was interpolated."""
+    """Results with the axes of the positions in place of the interpolated axis."""
     if not axis:
         return total
     axes = list(range(np.ndim(total)))
@@ -206,7 +206,7 @@ def _spline_slopes(x: Any, y: Any, ends: tuple[Any, Any]) -> Any:
 def _end_row(kind: Any, h: Any, column: Any, secant: Any, y: Any, sign: float, tail: Any) -> tuple[Any, Any, Any]:
     """The first row of the system, by the condition at an end: its two entries, and the right side.
 
-    For the other end, everything in reverse, and `sign` −1.
+    For the other end everything is given in reverse order, with `sign` −1.
     """
     if isinstance(kind, str):  # not a knot
         d = h[:1] + h[1:2]
@@ -255,7 +255,7 @@ def _pchip_slopes(x: Any, y: Any) -> Any:
 
 
 def _pchip_end(h0: Any, h1: Any, s0: Any, s1: Any) -> Any:
-    """The slope at an end: that of a parabola, as far as the shape is kept."""
+    """The slope at an end: that of a parabola, limited so that the shape is preserved."""
     slope = ((2 * h0 + h1) * s0 - h0 * s1) / (h0 + h1)
     steep = (np.sign(s0) != np.sign(s1)) & (abs(slope) > 3 * abs(s0))
     return np.where(np.sign(slope) != np.sign(s0), 0.0, np.where(steep, 3 * s0, slope))

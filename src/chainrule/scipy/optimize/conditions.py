@@ -1,6 +1,6 @@
-"""The conditions of which a minimum is a root: the gradient is 0, or those of Karush, Kuhn and Tucker hold.
+"""The equations that a minimum solves: the gradient is 0, or the Karush-Kuhn-Tucker conditions hold.
 
-These are for bounds and constraints that are active at the minimum.
+The latter are for minima at which bounds or constraints are active.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 
 EXACT, NEAR = 1e-9, 1e-2
-"""How far from a bound a solution is at it, and how far before it a method may end; relative to the solution."""
+"""Relative distances: up to EXACT a solution is at the bound; up to NEAR a method may have stopped before it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Active:
 
 
 def every_operand(operands: list[Any], active: Sequence[Active]) -> list[Any]:
-    """What a minimum depends on: the operands of the objective, and those of the active constraints."""
+    """All operands that a minimum depends on: those of the objective and of the active constraints."""
     return [*operands, *(x for one in active for x in one.operands)]
 
 
@@ -96,7 +96,7 @@ def _together(active: Sequence[Active]) -> Callable[..., Any]:
 
 
 def _multipliers(name: str, slope: Any, normals: Any) -> Any:
-    """How much of each constraint's gradient, a row of `normals`, there is in that of the objective."""
+    """The Lagrange multipliers: the coefficients of the constraints' gradients, the rows of `normals`."""
     if np.linalg.matrix_rank(normals) < len(normals):
         raise GradientError(
             f"more constraints are active at the minimum of {name} than are independent, so it has no derivative"
@@ -113,7 +113,7 @@ def active_bounds(
 ) -> list[Active]:
     """The bounds at which a minimum of f is: the gradient pushes against them.
 
-    Some methods end before a bound: the minimum is at it where Newton's step along this axis leads beyond.
+    Some methods stop before a bound. The minimum is at the bound if Newton's step along this axis leads beyond it.
     """
     if bounds is None:
         return []
@@ -202,7 +202,7 @@ def _plain_constraint(item: Any) -> Any:
 
 
 def _between(item: Any) -> list[tuple[str, Callback]]:
-    """lb ≤ f(z) ≤ ub as equations and inequalities of one side."""
+    """lb ≤ f(z) ≤ ub as equations and one-sided inequalities."""
     linear = isinstance(item, scipy.optimize.LinearConstraint)
     low, high = np.asarray(read_values(item.lb), float), np.asarray(read_values(item.ub), float)
     sides = [("eq", item.lb, 1.0, low == high), ("ineq", item.lb, 1.0, np.isfinite(low) & (low != high))]
@@ -224,8 +224,7 @@ def active_constraints(
 ) -> list[Active]:
     """The constraints that are active at a minimum of f.
 
-    Some methods end before a constraint: it is active where the gradient pushes against it so much that Newton's step
-    leads beyond.
+    Some methods stop before a constraint. It is active if Newton's step leads beyond it.
     """
     size = np.maximum(1.0, np.max(np.abs(x), initial=0.0))
     every = []
@@ -256,7 +255,7 @@ def active_constraints(
 def _are_pushed(
     f: Callable[..., Any], x: Any, operands: list[Any], constraints: list[Any], values: Any, among: Any, equal: Any
 ) -> Any:
-    """Against which constraints, of those that are near, the gradient pushes; one truth for each."""
+    """For each near constraint, whether the gradient pushes against it."""
     plain = [value_of(part) for part in operands]
 
     def together(z: Any) -> Any:

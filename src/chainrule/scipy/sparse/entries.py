@@ -1,7 +1,7 @@
 """The recorded entries of a sparse matrix and their places: formats, dense arrays, parts.
 
-The entries are in one recorded vector, row by row, and their places are plain integers; so what SciPy does to places
-(slices, transposes, joined blocks) is done to numbers that stand for the entries. SciPy's own matrix of the plain
+The entries are one recorded vector, row by row, and their places are plain integers. SciPy's operations on places
+(slices, transposes, joined blocks) run on a matrix of index numbers that stand for the entries. SciPy's own matrix of the plain
 values is kept beside them, and gives every value.
 """
 
@@ -31,8 +31,8 @@ class Entries:
     Attributes
     ----------
     rows, columns, entries : its entries, row by row, and their places.
-    plain : SciPy's matrix of the plain values. It is made at once, because what it is made of may be written into.
-    matrix : whether that is a csr_matrix (`*` is a product) or a csr_array.
+    plain : SciPy's matrix of the plain values, made at once, because the arrays it is made from may change later.
+    matrix : whether it is a csr_matrix (`*` is the matrix product), not a csr_array.
     """
 
     __array_priority__ = 2000  # above that of a recorded array
@@ -58,7 +58,7 @@ class Entries:
 
     @classmethod
     def of_places(cls, rows, columns, entries, plain):
-        """Of entries in any order; those at the same place are added."""
+        """A matrix from entries in any order; entries at the same place are added."""
         rows, columns = (np.asarray(value_of(x)).astype(np.int64) for x in (rows, columns))
         width = _of_two_axes(plain).shape[1]
         unique, which = np.unique(rows * width + columns, return_inverse=True)
@@ -73,7 +73,7 @@ class Entries:
         return type(self)(self.rows, self.columns, entries, plain)
 
     def moved(self, function):
-        """What a function of SciPy's makes that only moves entries to other places."""
+        """The result of a function of SciPy that only moves entries to other places."""
         plain = _of_two_axes(function(self.plain))
         numbers = np.arange(1.0, len(self.rows) + 1)
         kind = scipy.sparse.csr_matrix if self.matrix else scipy.sparse.csr_array
@@ -118,7 +118,7 @@ class Entries:
         return type(self._entries) is Array or any(type(x) is Array for x in self._written.values())
 
     def _settled(self):
-        """The matrix with what was written into it one by one."""
+        """The matrix, with all single writes applied."""
         if self._written:
             written, self._written = self._written, {}
             self._replace(
@@ -231,7 +231,7 @@ class Entries:
         return self.plain.nonzero()
 
     def keep_zeros(self):
-        """Tell a program that is being compiled that the entries which are 0 stay those that are 0 now."""
+        """If compiling, add a guard that the same entries are 0 in each run."""
         accepts(functools.partial(_is_zero_where, (value_of(self.entries) == 0).tobytes()), self.entries)
 
     @property
@@ -240,7 +240,7 @@ class Entries:
 
     @property
     def _class(self):
-        """What `isinstance` in recorded code takes it for. SciPy itself must not: it would read fields of its own."""
+        """The class that `isinstance` sees in recorded code, but not within SciPy, which would read internal fields."""
         return type(self.plain)
 
 

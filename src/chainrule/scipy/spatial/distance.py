@@ -86,7 +86,7 @@ def _mahalanobis(u, v, VI=None):
 
 
 def _relative_entropy(p, m):
-    """p log(p / m), 0 where p is."""
+    """p log(p / m), and 0 where p = 0."""
     zero = p == 0
     return where(zero, 0.0, p * np.log(where(zero, 1.0, p / where(zero, 1.0, m))))
 
@@ -126,7 +126,7 @@ _SHORT = {
     **dict.fromkeys(("js",), "jensenshannon"),
     **dict.fromkeys(("se", "s"), "seuclidean"),
 }
-"""SciPy's other names of them."""
+"""SciPy's other names for these metrics."""
 
 
 def _of_vectors(metric):
@@ -143,7 +143,7 @@ def _of_vectors(metric):
 
 
 def _accept_weights(metric, options):
-    """Weights, and variances, are not negative."""
+    """Raise if weights or variances are negative, as SciPy does."""
     for x in options:
         if metric is not _mahalanobis and np.ndim(x):
             accepts(_is_positive if metric is _seuclidean else is_not_negative, x)
@@ -232,7 +232,7 @@ def minkowski_distance_p(x, y, p=2.0):
 
 
 def _differ(centred):
-    """Whether not all points are the same one."""
+    """Whether not all points are equal."""
     return np.any(centred != 0)
 
 

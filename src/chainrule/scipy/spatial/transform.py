@@ -19,7 +19,7 @@ _SMALL = 1e-6
 
 
 def _product(p, q):
-    """The product of quaternions: the rotation q, then p."""
+    """The product of two quaternions: the rotation q, followed by p."""
     a, b = p[..., 3:], q[..., 3:]
     u, v = p[..., :3], q[..., :3]
     return np.concatenate([a * v + b * u + _cross(u, v), a * b - np.sum(u * v, axis=-1, keepdims=True)], axis=-1)
@@ -36,7 +36,7 @@ def _unit(q):
 
 
 def _by_series(square, series, function):
-    """A function of an angle's square that needs its root; near 0 by its series."""
+    """A function of an angle, given the angle's square; near 0 by its series."""
     small = square <= _SMALL
     return where(small, series(square), function(np.sqrt(where(small, 1.0, square))))
 
@@ -99,7 +99,7 @@ class Rotation:
 
     @classmethod
     def from_matrix(cls, matrix, *, assume_valid=False):
-        """Of the orthogonal matrix that is nearest, by Newton's steps from the matrix; each doubles the order."""
+        """The rotation of the nearest orthogonal matrix, by Newton's method; each step doubles the order that is right."""
         m = as_array(matrix)
         accepts(_is_right_handed, m)
         for _ in range(50):
@@ -152,7 +152,7 @@ class Rotation:
         return q[..., [3, 0, 1, 2]] if scalar_first else +q
 
     def _canonical(self):
-        """The one of the two quaternions whose last entry is positive (or else the first one that is not 0)."""
+        """Of the two quaternions, the one whose last entry is positive (or the first nonzero entry, if that is 0)."""
 
         def sign(q):
             signs = np.sign(q[..., [3, 0, 1, 2]])
@@ -184,7 +184,7 @@ class Rotation:
         return q[..., :3] / (1 + q[..., 3:])
 
     def as_euler(self, seq, degrees=False, *, suppress_warnings=False):
-        """Two half angles, each of a plane in which the quaternion of a product of three turns moves.
+        """Half the sum and half the difference of the outer angles are angles in two planes of the quaternion.
 
         E. Bernardes and S. Viollet, Quaternion to Euler angles conversion (2022).
         """
@@ -294,7 +294,7 @@ twin(scipy.spatial.transform.Rotation)(Rotation)
 
 @twin(scipy.spatial.transform.Slerp)
 class Slerp:
-    """Between two rotations, a constant angular velocity."""
+    """Spherical linear interpolation: a constant angular velocity between each two rotations."""
 
     def __init__(self, times, rotations):
         self.times, self.rotations = as_array(times), _turn(rotations)
@@ -316,6 +316,6 @@ class Slerp:
 
 
 def _last(slerp):
-    """The last rotation: SciPy keeps the ways between them."""
+    """The last rotation, which SciPy does not keep: it keeps the rotations between neighbours."""
     end = slerp.rotations[-1] * scipy.spatial.transform.Rotation.from_rotvec(slerp.rotvecs[-1])
     return np.reshape(end.as_quat(), (1, 4))

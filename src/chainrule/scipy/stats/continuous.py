@@ -1,6 +1,6 @@
 """Twins of continuous distributions.
 
-Each line has the functions of a distribution in standard form: of y = (x − loc) / scale and the shapes. N. L. Johnson,
+Each line has the functions of a distribution in standard form: functions of y = (x − loc) / scale and the shapes. N. L. Johnson,
 S. Kotz and N. Balakrishnan, Continuous univariate distributions (1994, 1995).
 """
 
@@ -137,7 +137,7 @@ def continuous(real: Any, logpdf: Any, support: Any = LINE, **formulas: Any) -> 
 
 
 def quantile_by_cdf(real: Any, cdf: Any, logpdf: Any, shapes: int) -> Any:
-    """The inverse of a distribution function that has no closed form: SciPy's; its derivative by that of the cdf."""
+    """The quantile function (ppf) without a closed form: SciPy computes it, its derivative follows from the cdf."""
 
     def density(xp: Any, y: Any, *xs: Any) -> Any:
         return xp.exp(logpdf(y, *xs))
@@ -301,7 +301,7 @@ def _log_mass(a: Any, b: Any) -> Any:
 
 
 def _truncated_quantile(q: Any, a: Any, b: Any) -> Any:
-    """Φ⁻¹(Φ(a) + q (Φ(b) − Φ(a))), in the tail in which a is."""
+    """Φ⁻¹(Φ(a) + q (Φ(b) − Φ(a))), computed in the tail in which a lies."""
     mass = _log_mass(a, b)
     left = sp.ndtri_exp(np.logaddexp(sp.log_ndtr(a), np.log(q) + mass))
     right = -sp.ndtri_exp(np.logaddexp(sp.log_ndtr(-b), np.log1p(-q) + mass))

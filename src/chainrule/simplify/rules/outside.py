@@ -1,7 +1,8 @@
-"""Rules about products of factors that have different axes, as δ_ij x_k y_l: they meet as late as possible.
+"""Rules for products of factors with different axes, such as δ_ij x_k y_l: small factors are multiplied first.
 
-f(o r) is o f(r), where o is one number for all that f adds up. So the second derivatives of a layer are computed factor
-by factor, and become large in one product at the end.
+For a linear block f (a sum, a matrix product), f(o r) = o f(r) if o is constant along the axes that f sums over. So the
+second derivatives of a layer are computed factor by factor, and only the last product is large. In the rules below, o is
+the outside factor and r the rest.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ RULES: list[Rewrite] = []
 rule = adding_to(RULES)
 
 MOST = 6
-"""The most factors of a product that are looked at."""
+"""Products of more factors are left as they are."""
 
 
 # Products and their factors ----------------------------------------------------------------------------------------
 
 
 def _factors(build: Builder, x: Any) -> list[Any]:
-    """The factors of a product, at least two of which are smaller than it and no numbers; else none."""
+    """The factors of a product, if at least two are arrays smaller than the product; else an empty list."""
     if made_by(x, build, multiply) is None or not shape(x) or x.value.dtype.kind != "f":
         return []
     factors, at = list(x.inputs), 0
@@ -55,9 +56,9 @@ def _size(*xs: Any) -> int:
 
 
 def _cheapest(shapes: Sequence[tuple[int, ...]]) -> tuple[int, Any]:
-    """How many numbers a product of arrays computes, and its order as nested pairs of positions.
+    """The cost of a product of arrays (entries computed), and its order as nested pairs of positions.
 
-    The two with the smallest product come first; of several such, those of which one has all axes of the other.
+    The pair with the smallest product is multiplied first; among equals, a pair in which one has all axes of the other.
     """
     parts: list[tuple[Any, tuple[int, ...]]] = list(enumerate(shapes))
     total = 0
@@ -94,7 +95,7 @@ def _of_shape(build: Builder, x: Any, wanted: tuple[int, ...]) -> Any:
 
 
 def _split(build: Builder, x: Any, axes: set[int]) -> tuple[list[Any], Any] | None:
-    """The factors of x that are one number along some axes, and the product of the others, which has these axes."""
+    """The factors of x that are constant along the given axes, and the product of the others; None if x has no such."""
     n = len(shape(x))
     factors = _factors(build, x)
     inside = [r for r in factors if any(_padded(r, n)[a] != 1 for a in axes)]
@@ -124,7 +125,7 @@ def in_the_cheapest_order(build: Builder, x: Any, y: Any) -> Any:
 
 
 def _products_in(x: Any, factors: Sequence[Any]) -> list[Node]:
-    """The product x and those that are its factors, down to some factors."""
+    """The product x and the products inside it, down to the given factors."""
     if not factors or any(x is r for r in factors):
         return []
     return [x, *(p for inner in x.inputs for p in _products_in(inner, factors))]
@@ -185,7 +186,7 @@ def of_total(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _without(build: Builder, x: Any, n: int, axes: set[int]) -> Any:
-    """x as one of n axes, without some of these."""
+    """x, seen as an array of n axes, without some of these axes."""
     return _of_shape(build, x, tuple(k for a, k in enumerate(_padded(x, n)) if a not in axes))
 
 
@@ -209,7 +210,7 @@ def of_matrix_product(build: Builder, x: Any, y: Any) -> Any:
 
 @rule(matmul, of=(multiply,))
 def stack_as_columns(build: Builder, x: Any, y: Any) -> Any:
-    """Σ_l (f_jl s_al) y_lb = Σ_l f_jl (s_al y_lb): one product of two matrices, where a and b number its columns."""
+    """Σ_l (f_jl s_al) y_lb = Σ_l f_jl (s_al y_lb): one matrix product whose columns are the pairs (a, b)."""
     *lead, rows, inner = shape(x) if len(shape(x)) > 2 else (0, 0)
     if not lead or len(shape(y)) != 2 or 2 * shape(y)[1] > rows or shape_and_dtype(x)[1] != shape_and_dtype(y)[1]:
         return None
