@@ -59,7 +59,7 @@ If a value is not known yet (under JAX's tracing) it returns the value to contin
 
 
 def read(node: Node, how: str = "value") -> Any:
-    """The value of a node, reported to the watcher: the caller's next steps may depend on it. `how` says what is read."""
+    """The value of a node; the watcher is told, since later steps may depend on it. `how` says what is read."""
     watcher = WATCHER.get()
     if watcher is not None:
         assumed = watcher(node, how)
@@ -273,7 +273,7 @@ class Array(Methods, metaclass=ArrayClass):
         return operator.index(read(self._node))
 
     def __hash__(self) -> int:
-        """Integers and booleans may be keys of a dict, as in NumPy; an array with a gradient may not, a key would lose it."""
+        """Integers and booleans may be keys of a dict, as in NumPy; an array with a gradient may not."""
         if self._class is np.ndarray or self._node.differentiable:
             raise TypeError(f"unhashable type: a recorded {self._class.__name__}, which a key would lose" + at_line())
         return hash(read(self._node, "integer" if self.dtype.kind in "iu" else "value"))

@@ -136,7 +136,7 @@ def is_sparse(x: Any) -> bool:
 
 
 def asked_by_sparse(frame: Any) -> bool:
-    """Whether a sparse matrix of SciPy asks what an operand is. If that is no array, SciPy leaves the operator to it."""
+    """Whether a sparse matrix of SciPy asks what an operand is. SciPy leaves the operator to what is no array."""
     if not str(frame.f_globals.get("__name__")).startswith("scipy.sparse."):
         return False
     if frame.f_code.co_name == _MULTIPLIES:

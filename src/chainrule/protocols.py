@@ -144,7 +144,7 @@ def _in_the_loop(ufunc: Any, handler: Any, *inputs: Any, dtype: Any = None, **op
 
 
 def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
-    """The operands of a ufunc, cast to the dtypes in which NumPy or SciPy computes (integers and float16 mostly change).
+    """The operands of a ufunc, cast to the dtypes in which NumPy or SciPy computes (mostly for integers and float16).
 
     Rules are written for floating-point numbers. Without the cast, compiled `expm1` of int8 would have three digits, −x
     of an unsigned integer would wrap, and float32 beside float64 would be computed with seven digits. `dtype` is the

@@ -130,8 +130,8 @@ def scan(f: Callable[..., Any], carry: Any, xs: Any = None, length: int | None =
 
     Recorded, the loop is one block: f is recorded once, and may not branch on values. The states after each step are
     kept for the backward pass, the steps inside f are computed again. Derivatives of any order are loops as well.
-    `cr.compile` records the steps one by one, as for a loop in Python; with `memory` it uses the body, so that recording
-    keeps few states too. Steps with arrays of another library are recorded one by one.
+    `cr.compile` records the steps one by one, as for a loop in Python; with `memory` it uses the body, so that
+    recording keeps few states too. Steps with arrays of another library are recorded one by one.
 
     Raises
     ------

@@ -201,7 +201,7 @@ def _selects(node: Node) -> bool:
 def record_write(block: Any, operands: tuple[Any, ...], params: dict[str, Any], key: Any) -> Any:
     """Like `record`, for a block that changes a few entries of its first operand, those at the key.
 
-    The result shares the memory of the operand (see `versions`), so the cost of the step is that of the entries written.
+    The result shares the memory of the operand (see `versions`), so a step costs only the entries written.
     """
     x, new, *indices = operands
     if type(x) is not Array:

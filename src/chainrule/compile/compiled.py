@@ -85,7 +85,7 @@ class Compiled(Function[P, R]):
                 except LEFT:  # other arguments, or an error: decided below
                     pass
             return self._call(args, kwargs)
-        except BaseException:  # the program restores the threads itself; this is for Ctrl-C during that
+        except BaseException:  # the program restores the threads itself; this line is for Ctrl-C while it does so
             all_threads()
             raise
 
@@ -170,7 +170,7 @@ class Compiled(Function[P, R]):
         return True
 
     def _unroll(self, error: CannotRoll, failed: Version | None = None) -> None:
-        """From now on record unrolled, or in segments; drop earlier recordings, which cannot be compared with new ones."""
+        """From now on record unrolled, or in segments; drop earlier recordings, which look different."""
         if self._memory is not None and (self._memory.is_tight or not isinstance(error, TooMuch)):
             raise self._memory.refusal(self.__name__, error) from error
         with self._lock:

@@ -1,7 +1,7 @@
 """Steps of linear algebra: matrix products and systems of equations, of matrices or stacks of them.
 
-Small ones are written as loops, because a call of BLAS would take longer. Larger ones call BLAS and LAPACK from compiled
-code (`linear.py`). If no such library can be called, NumPy computes them between the steps of a program.
+Small ones are written as loops, because a call of BLAS would take longer. Larger ones call BLAS and LAPACK from
+compiled code (`linear.py`). If no such library can be called, NumPy computes them between the steps of a program.
 """
 
 from __future__ import annotations

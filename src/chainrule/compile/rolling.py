@@ -157,7 +157,7 @@ class _Rewriting:
         return node.remade(alias, (found,), NO_PARAMS) if node.block is alias and found.block is not alias else found
 
     def _used_outside(self, outputs: Sequence[Any]) -> list[dict[int, bool]]:
-        """For each loop, the places in a step whose results are used outside, and whether only those of the last step."""
+        """For each loop, the places in a step whose results are used outside, and whether only of the last step."""
         used: list[dict[int, bool]] = [{} for _ in self.loops]
 
         def add(number: int, step: int, place: int) -> None:

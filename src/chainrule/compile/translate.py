@@ -1,8 +1,9 @@
 """From loops to LLVM IR: the functions of generated programs, and those of `chainrule.compile.vecmath`.
 
-The code has the semantics of NumPy: each number has a dtype, arrays are contiguous, loops over ranges, branches, one return at the
-end. Python's own numbers take the dtype of the other operand. Known numbers are computed while translating. The code
-has no checks at run time: an index that is not proved to lie inside its array (`spans.py`) is an error here.
+The code has the semantics of NumPy: each number has a dtype, arrays are contiguous, loops over ranges, branches, one
+return at the end. Python's own numbers take the dtype of the other operand. Known numbers are computed while
+translating. The code has no checks at run time: an index that is not proved to lie inside its array (`spans.py`) is an
+error here.
 
 A function is translated anew for each combination of dtypes and shapes that it is called with. Functions of vecmath are
 inlined.
@@ -73,8 +74,8 @@ __all__ = ["Translator"]
 
 SUMS = ("reassoc", "contract")
 """LLVM's fast-math flags for sums of kernels (`total += x * y`): they may be reassociated, and use fused multiply-add.
-NaN, Inf and the sign of zero keep their meaning. Everything else is computed as written, because x · y · x is not x² · y
-if x² overflows, and √(x² − y²) must be 0, not NaN, where x = y.
+NaN, Inf and the sign of zero keep their meaning. Everything else is computed as written, because x · y · x is not x² ·
+y if x² overflows, and √(x² − y²) must be 0, not NaN, where x = y.
 """
 LONG_CHAIN = 4
 """A function of vecmath with at least this many lines counts as long."""

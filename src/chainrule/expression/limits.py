@@ -1,6 +1,7 @@
 """Limits on the size and time of an expression: every operation goes through a `Meter`.
 
-Sizes may be computed (`zeros(n**n)`). So on each run the operands are checked before an operation, and its result after.
+Sizes may be computed (`zeros(n**n)`). So on each run the operands are checked before an operation, and its result
+after.
 """
 
 from __future__ import annotations

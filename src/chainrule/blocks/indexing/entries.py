@@ -2,8 +2,8 @@
 
 They take a *plain key*: one part for each of the last axes, with all index arrays side by side, so that the key still
 works with extra leading axes. A recorded part (a label, the position of a maximum) is an operand of the block, and the
-key has a `Slot` in its place: its value may differ when the recording runs again. `getitem` and `add_at` are transposes of
-each other, so each is the backward rule of the other.
+key has a `Slot` in its place: its value may differ when the recording runs again. `getitem` and `add_at` are transposes
+of each other, so each is the backward rule of the other.
 """
 
 import math

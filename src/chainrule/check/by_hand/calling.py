@@ -43,8 +43,8 @@ class HandWritten:
     function : the user's function.
     call : the call of f, with only the results that L is computed from.
     whole : the same call of f, with all its results; they may include values saved for the backward pass.
-    roles : for each parameter, what is passed to it: "cotangent", "saved", "output", "*" for all further arguments of f,
-        "*saved", or the name of an argument of f. None if it takes the arguments of f as they are.
+    roles : for each parameter, what is passed to it: "cotangent", "saved", "output", "*" for all further arguments of
+        f, "*saved", or the name of an argument of f. None if it takes the arguments of f as they are.
     outputs : the number of leading results of f that have a gradient; None if f returns nothing else.
     network : f itself if it is a network of PyTorch; the user's function then takes tensors.
     """
@@ -60,7 +60,7 @@ class HandWritten:
     def of(
         cls, function: Callable[..., Any], call: CheckedCall, network: Any = None, chosen: bool = False
     ) -> HandWritten:
-        """The hand-written gradient of a call of f, read by its parameters' names. `chosen` if argnums selects arguments."""
+        """The hand-written gradient of a call of f; `chosen` says whether argnums selects arguments."""
         plain = cls(function, call, call, network=network)
         required, any_more = _parameters(function)
         f = call.f if network is None else network.function

@@ -219,7 +219,7 @@ class _Search:
         return rewritten(self.case, self.other, wrong, lambda line, far: line in wrong or line not in known)
 
     def _is_known(self, repair: Repair) -> bool:
-        """Whether a variable differs from what its name promises by more than a factor (a later line may correct that)."""
+        """Whether a variable differs from what its name promises by more than a factor, which may be intended."""
         values = repair.values(self.case.truth)
         assigned = self.case.plain.watched.assigned
         factors = [self.case.truth.factor(assigned[place].value, value) for place, value in values.items()]

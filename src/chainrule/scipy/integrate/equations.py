@@ -3,7 +3,8 @@
 SciPy's solver gives the value. The derivative is that of the exact solution, by one of two methods. The
 equations of the sensitivities are solved forward in time together with the solution; if there are many, the adjoint
 equation is solved backward in time from each cotangent. Both use small tolerances, and run when a gradient is taken.
-L. S. Pontryagin et al., The mathematical theory of optimal processes (1962); R. T. Q. Chen et al., Neural ordinary differential equations (2018).
+L. S. Pontryagin et al., The mathematical theory of optimal processes (1962); R. T. Q. Chen et al., Neural ordinary
+differential equations (2018).
 """
 
 from __future__ import annotations

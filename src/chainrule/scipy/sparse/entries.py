@@ -1,8 +1,8 @@
 """The recorded entries of a sparse matrix and their places: formats, dense arrays, parts.
 
 The entries are one recorded vector, row by row, and their places are plain integers. SciPy's operations on places
-(slices, transposes, joined blocks) run on a matrix of index numbers that stand for the entries. SciPy's own matrix of the plain
-values is kept beside them, and gives every value.
+(slices, transposes, joined blocks) run on a matrix of index numbers that stand for the entries. SciPy's own matrix of
+the plain values is kept beside them, and gives every value.
 """
 
 import functools

@@ -99,7 +99,7 @@ class Rotation:
 
     @classmethod
     def from_matrix(cls, matrix, *, assume_valid=False):
-        """The rotation of the nearest orthogonal matrix, by Newton's method; each step doubles the order that is right."""
+        """The rotation of the nearest orthogonal matrix, by Newton's method: each step doubles the right order."""
         m = as_array(matrix)
         accepts(_is_right_handed, m)
         for _ in range(50):

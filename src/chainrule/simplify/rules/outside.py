@@ -1,8 +1,8 @@
 """Rules for products of factors with different axes, such as δ_ij x_k y_l: small factors are multiplied first.
 
 For a linear block f (a sum, a matrix product), f(o r) = o f(r) if o is constant along the axes that f sums over. So the
-second derivatives of a layer are computed factor by factor, and only the last product is large. In the rules below, o is
-the outside factor and r the rest.
+second derivatives of a layer are computed factor by factor, and only the last product is large. In the rules below, o
+is the outside factor and r the rest.
 """
 
 from __future__ import annotations
