@@ -29,7 +29,7 @@ from chainrule.libraries import is_foreign, is_inexact, namespace_of
 from chainrule.node import at_line
 from chainrule.operands import holds_numbers
 
-__all__ = ["Tree", "flatten", "leaf_names", "ravel"]
+__all__ = ["Tree", "flatten", "leaf_names", "orders_of", "ravel"]
 
 SINGLE = (np.ndarray, Array, float, complex, np.generic)
 """Types that are always leaves."""
@@ -58,6 +58,25 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
 
 def _only(leaves: list[Any]) -> Any:
     return leaves[0]
+
+
+def orders_of(tree: Any) -> tuple[tuple[Any, ...], ...]:
+    """The keys of the dicts in a tree, in their order, which a function that walks through them sees.
+
+    The tree library sorts keys, so its structures are equal whatever the order.
+
+    >>> orders_of([{"W": 1.0, "b": 2.0}, {"b": 1.0, "W": 2.0}])
+    (('W', 'b'), ('b', 'W'))
+    """
+    found: list[tuple[Any, ...]] = []
+
+    def note(part: Any) -> bool:
+        if isinstance(part, dict):
+            found.append(tuple(part))
+        return False
+
+    imported("optree").tree_flatten(tree, is_leaf=note, namespace=NAMESPACE)  # type: ignore[arg-type]
+    return tuple(found)
 
 
 class Tree:

@@ -12,7 +12,7 @@ from chainrule.array import Array
 from chainrule.compile.recorder import is_constant, refused_argument
 from chainrule.forks import imported
 from chainrule.libraries import PLAIN, is_jax
-from chainrule.trees import flatten
+from chainrule.trees import flatten, orders_of
 
 __all__ = ["Call", "call_of"]
 
@@ -51,7 +51,8 @@ def call_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     parts: list[tuple[list[Any], Callable[[list[Any]], Any]]] = []
     for argument, tree in trees:
         everything, rebuild = flatten(tree)
-        structures.append((argument, imported("optree").tree_structure(tree, namespace="chainrule")))
+        structure = imported("optree").tree_structure(tree, namespace="chainrule")
+        structures.append((argument, structure, orders_of(tree)))
         places.append([i for i, leaf in enumerate(everything) if not is_constant(leaf)])
         for i in places[-1]:
             if not _may_change(everything[i]):

@@ -150,8 +150,8 @@ def _take_apart(name: str, argument: Any, lines: list[str], scope: dict[str, Any
     scope[f"type_{name}"] = kind
     if kind in (tuple, list, dict):
         if kind is dict:
-            scope[f"keys_{name}"] = argument.keys()
-            lines.append(f"    if type({name}) is not dict or {name}.keys() != keys_{name}: raise OtherInputs")
+            scope[f"keys_{name}"] = [*argument]
+            lines.append(f"    if type({name}) is not dict or [*{name}] != keys_{name}: raise OtherInputs")
         else:
             lines.append(f"    if type({name}) is not type_{name} or len({name}) != {len(argument)}: raise OtherInputs")
         parts = argument.items() if kind is dict else enumerate(argument)

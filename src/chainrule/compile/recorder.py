@@ -25,7 +25,7 @@ from chainrule.node import NO_PARAMS, Line, Node, at_line
 from chainrule.recording import Rolls, checked_result
 from chainrule.sharing import sharing_pairs
 from chainrule.standins.names import standins
-from chainrule.trees import flatten
+from chainrule.trees import flatten, orders_of
 
 __all__ = [
     "Guard",
@@ -168,8 +168,9 @@ def signature_of(
 
     if pairs := sharing_pairs(leaves):
         key.append(("shared memory", *pairs))
-    family = (structure, tuple(int if i in integers else part for i, part in enumerate(key)))
-    return Signature((structure, tuple(key)), leaves, rebuild, family, integers, ranges)
+    form = structure, orders_of((args, kwargs))
+    family = (*form, tuple(int if i in integers else part for i, part in enumerate(key)))
+    return Signature((*form, tuple(key)), leaves, rebuild, family, integers, ranges)
 
 
 def _kind_of(leaf: Any, name: str) -> Any:
