@@ -350,7 +350,7 @@ class Array(Methods, metaclass=ArrayClass):
         if isinstance(ufunc, np.ufunc) and ufunc in ANSWERS:
             return partial(ufunc, self)
         if name == "is_integer" and issubclass(self._class, np.floating | np.integer | float):
-            return lambda: bool(np.equal(np.floor(self), self))
+            return lambda: bool(np.equal(np.floor(self), self)) and bool(np.isfinite(self))
         raise AttributeError(f"a recorded array has no attribute {name!r}{attribute_hint(name)}")
 
     def __copy__(self) -> Any:

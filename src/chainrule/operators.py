@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -74,11 +75,11 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
 
 def _looks_whether_real(base: Any, exponent: Any) -> None:
-    """(−8.0) ** 0.5 is complex in Python: for its numbers the sign of the base decides, as in a branch."""
+    """(−8.0) ** 0.5 is complex in Python, where (−∞) ** 0.5 and (−8.0) ** ∞ are not: these are branches."""
     x, y = form_of(base), form_of(exponent)
     if type(x) not in (int, float) or type(y) is not float or (type(exponent) is not Array and y.is_integer()):
         return
-    if base < 0 and type(exponent) is Array:
+    if -math.inf < base < 0 and type(exponent) is Array and -math.inf < exponent < math.inf:
         bool(exponent % 1 == 0)
 
 

@@ -115,7 +115,7 @@ def record(
     if block.view and type(operands[0]) is Array:
         _make_a_view(result, operands, known_to_be_numpys=xp is not None)
     if WATCHER.get() is not None:
-        _may_have_raised(result, operands)
+        _may_have_raised(result, run, operands)
     if refused is not None:
         raise refused
     return result
@@ -144,9 +144,9 @@ def _after_error(
     raise explained(error, f"block {block.name}", values, again) from error
 
 
-def _may_have_raised(result: Array, operands: tuple[Any, ...]) -> None:
-    """Report to the watcher a step that may have raised an error, if the user's code catches errors."""
-    if result._own.value.__class__ is float and is_caught() and not bool(np.isfinite(result)):
+def _may_have_raised(result: Array, run: Any, operands: tuple[Any, ...]) -> None:
+    """Report to the watcher an operator of Python's numbers that may have raised, if the user's code catches errors."""
+    if run is not None and result._own.value.__class__ is float and is_caught() and not bool(np.isfinite(result)):
         read_by_error(*operands)  # with an error the code takes another path
     raises_no_error(operands)
 

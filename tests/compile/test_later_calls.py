@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import types
 
 import numpy as np
@@ -47,3 +48,72 @@ def test_a_dict_of_a_method_in_another_order_is_another_version():
 
     for tree in (*[{"a": 1.0, "b": 2.0}] * 4, *[{"b": 2.0, "a": 1.0}] * 4):
         assert Layer(tree).run() == in_order(tree)
+
+
+# Python's numbers ----------------------------------------------------------------------------------------------------
+
+INF, NAN = math.inf, math.nan
+OF_NUMBERS = {
+    "a power": (
+        lambda x, y: x**y,
+        [(3.0, 4.0), (-8.0, 1 / 3), (-INF, 0.5), (-2.0, INF), (-2.0, NAN), (-2.0, 3.0), (-0.5, -INF)],
+    ),
+    "a root": (lambda x, y: x**0.5, [(3.0, 0.0), (-8.0, 0.0), (-INF, 0.0), (-0.0, 0.0)]),
+    "isclose": (lambda x, y: 1.0 if math.isclose(x, y) else 2.0, [(1.0, 1.0), (INF, 1.0), (INF, INF), (NAN, NAN)]),
+    "is_integer": (lambda x, y: x + 1 if x.is_integer() else x, [(1.0, 0.0), (1.5, 0.0), (INF, 0.0), (-INF, 0.0)]),
+    "a logarithm": (lambda x, y: math.log(x, y), [(3.0, 4.0), (1.5, 0.0), (1.5, 2.0), (1.5, -2.0)]),
+    "hypot": (lambda x, y: math.hypot(x, y), [(3.0, 4.0), (1e-200, 1e-200), (1e200, 1e200), (INF, NAN)]),
+    "dist": (lambda x, y: math.dist([x, 1.0], [y, 1.0]), [(3.0, 4.0), (1e-200, 2e-200), (1e200, -1e200)]),
+    "a text": (lambda x, y: x if f"{y:.1f}" == "-0.0" else 2 * x, [(3.0, 0.0), (3.0, -0.0), (3.0, 1.0)]),
+}
+
+
+@pytest.mark.parametrize("what", OF_NUMBERS)
+def test_numbers_of_python_take_the_branch_that_they_take_uncompiled(what):
+    f, arguments = OF_NUMBERS[what]
+    for first in range(len(arguments)):
+        compiled = cr.compile(f)
+        for xy in [arguments[first]] * 3 + arguments * 2:
+            try:
+                expected = f(*xy)
+            except ValueError:
+                with pytest.raises(ValueError, match="domain"):
+                    compiled(*xy)
+                continue
+            found = compiled(*xy)
+            assert type(found) is type(expected)
+            np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+# Loops that keep fewer values ----------------------------------------------------------------------------------------
+
+
+def test_a_loop_that_keeps_fewer_values_takes_nan_for_a_number_where_errors_are_caught():
+    def f(x, s):
+        for _ in range(40):
+            x = np.sin(x * s) * 0.9 + np.cos(x) * 0.3
+        return np.sum(x)
+
+    compiled = cr.compile(cr.value_and_grad(f, (0, 1)), memory="√n")
+    for s in (0.5, 0.5, 0.5, NAN, NAN, NAN, 0.7):
+        try:
+            found = compiled(np.ones(3), s)
+        except ZeroDivisionError:
+            pytest.fail("no number was divided by 0")
+        value, (by_x, by_s) = cr.value_and_grad(f, (0, 1))(np.ones(3), s)
+        np.testing.assert_allclose([found[0], *found[1][0], found[1][1]], [value, *by_x, by_s], rtol=1e-10)
+
+
+def test_the_gradient_of_a_norm_is_native():
+    def f(W, x):
+        for _ in range(40):
+            x = W @ x
+            x = x / np.linalg.norm(x)
+        return np.sum(x * np.arange(3.0))
+
+    W = np.random.default_rng(0).normal(size=(3, 3))
+    compiled = cr.compile(cr.grad(f, (0, 1)), memory="√n")
+    for x in (*[np.ones(3)] * 3, np.array([1.0, -2.0, 0.5])):
+        for found, expected in zip(compiled(W, x), cr.grad(f, (0, 1))(W, x), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert "of_values" not in compiled.source()

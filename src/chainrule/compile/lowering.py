@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.array import WATCHER
 from chainrule.block import Block
+from chainrule.blocks.integers import of_values
 from chainrule.compile.assigned import name_assigned
 from chainrule.compile.diagonals import diagonal, diagonals
 from chainrule.compile.finite_slopes import with_finite_slopes
@@ -98,7 +99,7 @@ class Lowering(Lowers):
 
     def expanded(self, node: Node, args: list[Value]) -> Value | None:
         """The block expanded into the blocks inside it, if all of them have operations."""
-        if not node.block.differentiable:
+        if not node.block.differentiable and node.block is not of_values:
             return None
         read: dict[tuple[Node, str], Any] = {}
 
@@ -114,7 +115,9 @@ class Lowering(Lowers):
             return None  # its rule cannot be recorded; it stays a call
         finally:
             WATCHER.reset(token)
-        if any(how == "value" for _, how in read) or len(graph.outputs) != 1 or type(graph.outputs[0]) is not Node:
+        if any(how == "value" for _, how in read) or (read and node.block is of_values):
+            return None
+        if len(graph.outputs) != 1 or type(graph.outputs[0]) is not Node:
             return None
         graph = graph_between(graph.inputs, [*graph.outputs, *(node for node, _ in read)])
         if np.shape(graph.outputs[0].value) != np.shape(node.value):

@@ -242,5 +242,13 @@ def _as_found(how: str, found: Any, value: Any) -> bool:
         return bool(value) is found
     if how == "integer":
         return bool(np.isfinite(value)) and int(value) == found
-    value = np.asarray(value)
-    return np.array_equal(value, found, equal_nan=value.dtype.kind in "fc")
+    return _is_same(np.asarray(value), found)
+
+
+def _is_same(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether two arrays are equal, with the signs of zeros; NaN is equal to NaN."""
+    if x.dtype.kind == "c":
+        return _is_same(x.real, y.real) and _is_same(x.imag, y.imag)
+    if x.dtype.kind != "f":
+        return np.array_equal(x, y)
+    return np.array_equal(x, y, equal_nan=True) and np.array_equal(np.signbit(x[x == 0]), np.signbit(y[x == 0]))

@@ -11,7 +11,7 @@ import functools
 import math
 import statistics
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,9 @@ def _log(x: Any, base: Any = None) -> Any:
     return np.log(x) if base is None else np.log(x) / np.log(base)
 
 
-def _norm(*xs: Any) -> Any:
-    return np.linalg.norm(joined(xs))
+def _norm(xs: Iterable[Any]) -> Any:
+    """√(Σ x²), without squares, which overflow or vanish where their root does not."""
+    return functools.reduce(np.hypot, xs, 0.0)
 
 
 def _product(xs: Any, start: Any = 1) -> Any:
@@ -55,8 +56,8 @@ _MATH: dict[str, Callable[..., Any]] = {
     "lgamma": _special("gammaln"),
     "log": _log,
     "pow": np.power,
-    "hypot": _norm,
-    "dist": lambda p, q: np.linalg.norm(joined(p) - joined(q)),
+    "hypot": lambda *xs: _norm(xs),
+    "dist": lambda p, q: _norm(x - y for x, y in zip(p, q, strict=True)),
     "fsum": lambda xs: np.sum(joined(xs)),
     "prod": _product,
     "sumprod": lambda p, q: np.sum(joined(p) * joined(q)),
@@ -131,7 +132,9 @@ NUMBER_MODULES: dict[types.ModuleType, dict[str, Callable[..., Any]]] = {
 
 
 def _is_close(x: Any, y: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
-    return (x == y) | (np.abs(x - y) <= np.maximum(rel_tol * np.maximum(np.abs(x), np.abs(y)), abs_tol))
+    far = np.abs(x - y)
+    near = far <= np.maximum(rel_tol * np.maximum(np.abs(x), np.abs(y)), abs_tol)
+    return (x == y) | (near & (far < math.inf))
 
 
 _TRUTHS: dict[str, Callable[..., Any]] = {
@@ -144,9 +147,11 @@ _OWN_METHOD = ("floor", "ceil", "trunc")
 """Functions that ask a number for a method of that name; their results are integers of Python, without a gradient."""
 
 
-_DOMAINS: dict[str, Callable[..., Any]] = {
-    "geometric_mean": lambda data: joined(data) > 0,
-    "harmonic_mean": lambda data, weights=None: joined(data) >= 0,
+_DOMAINS: dict[Callable[..., Any], Callable[..., Any]] = {
+    statistics.geometric_mean: lambda data: joined(data) > 0,
+    statistics.harmonic_mean: lambda data, weights=None: joined(data) >= 0,
+    math.log: lambda x, base=1.0: base > 0,
+    cmath.log: lambda x, base=1.0: base != 0,
 }
 """For which data these raise no error, though their results are finite for others too."""
 
@@ -170,8 +175,8 @@ def _standin(module: types.ModuleType, function: Callable[..., Any]) -> Callable
         args = tuple([[*x] if type(x) is Array and x.ndim else x for x in args])
         result = answered(answers[name], full_name, function, args, kwargs)
         if WATCHER.get() is not None:
-            if name in _DOMAINS:
-                bool(np.all(_DOMAINS[name](*args)))
+            if function in _DOMAINS:
+                bool(np.all(_DOMAINS[function](*args)))
             for part in result if isinstance(result, tuple) else (result,):
                 if not bool(np.isfinite(part)):  # an error of math (a domain, an overflow) is another path
                     read_by_error(args, kwargs)
