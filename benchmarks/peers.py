@@ -20,8 +20,14 @@ from benchmarks.timing import Run, Times, compare
 PEERS = ("jax", "torch", "autograd", "mygrad", "pytensor", "micrograd")
 
 
+WANTED = os.environ.get("BENCHMARKS_ONLY")
+"""The peers to import, separated by blanks; all if it is not set. A timed process imports only what it measures."""
+
+
 def installed(name: str) -> Any:
     """The module, or None."""
+    if WANTED is not None and name not in WANTED.split():
+        return None
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -98,6 +98,8 @@ RUNS: dict[str, Callable[[Problem], Run | None]] = {
 }
 CALLS = {"chainrule, compiled": 3, "chainrule, not compiled": 1}
 """Calls until full speed; 2 for the others."""
+IMPORTS = {"JAX jit": "jax", "JAX, lax.scan": "jax", "PyTorch eager": "torch", "HIPS autograd": "autograd"}
+"""What a process imports beside chainrule."""
 PROCESS = """
 from benchmarks.plain import PROGRAMS
 from benchmarks.programs import RUNS
@@ -113,7 +115,7 @@ def _seconds(way: str, name: str, cache: str, patience: float) -> float:
         "CHAINRULE_CACHE_DIR": os.path.join(cache, "ours"),
         "JAX_COMPILATION_CACHE_DIR": os.path.join(cache, "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "BENCHMARKS_ONLY": "jax" if "JAX" in way else "",
+        "BENCHMARKS_ONLY": IMPORTS.get(way, ""),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     program = PROCESS.format(way=way, name=name, calls=CALLS.get(way, 2))

@@ -35,7 +35,7 @@ def seconds(program: str, calls: int, cache: str, cold: bool, times: int) -> flo
     for i in range(times):
         folder = os.path.join(cache, str(i)) if cold else cache
         jax_cache = {"JAX_COMPILATION_CACHE_DIR": f"{folder}.jax", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-        environment = os.environ | {"CHAINRULE_CACHE_DIR": folder, "BENCHMARKS_ONLY": "1"} | jax_cache
+        environment = os.environ | {"CHAINRULE_CACHE_DIR": folder} | jax_cache
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed libraries come with bytecode, a checkout without
         start = time.perf_counter()
         subprocess.run([sys.executable, "-c", program.format(calls=calls)], check=True, env=environment)

@@ -210,6 +210,13 @@ def test_importing_chainrule_leaves_heavy_libraries_alone():
     assert done.stdout.strip() == "[]"
 
 
+def test_importing_chainrule_leaves_what_explains_checks_and_compiles_alone():
+    rooms = "chainrule.explain.explanation chainrule.check.checking chainrule.compile.compiled".split()
+    code = f"import sys, chainrule as cr; print([m for m in {rooms} if m in sys.modules], cr.Explanation.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "Explanation"]
+
+
 # Gradients written by hand -------------------------------------------------------------------------------------------
 
 LAYERS = """

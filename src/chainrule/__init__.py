@@ -119,7 +119,8 @@ from chainrule.borrowing import from_jax, from_torch
 from chainrule.check import check
 from chainrule.checkpointing import checkpoint
 from chainrule.compile import compile
-from chainrule.explain import Explanation, explain
+from chainrule.explain import explain
+from chainrule.forks import imported
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
@@ -303,7 +304,11 @@ __all__ = [
     "vmap",
 ]
 
-if not TYPE_CHECKING:  # else a type checker would take any name for one of ours
+if TYPE_CHECKING:
+    from chainrule.explain import Explanation
+else:  # a type checker would take any name for one of ours
 
     def __getattr__(name):
+        if name == "Explanation":
+            return imported("chainrule.explain.explanation").Explanation  # with all that explains
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}{name_hint(name, __all__)}")

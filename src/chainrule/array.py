@@ -119,7 +119,7 @@ class Array(Methods, metaclass=ArrayClass):
     tolist: Callable[..., Any]  # python_numbers.py
     __array_namespace__: Callable[..., Any]  # namespace.py
     _to_objects: Callable[..., np.ndarray]  # objects.py
-    _repr_mimebundle_: Callable[..., dict[str, str]]  # explain/arrays.py
+    _repr_mimebundle_: Callable[..., dict[str, str]]  # explain/__init__.py
 
     def __init__(self, node: Node):
         self._own = node

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
@@ -259,5 +258,5 @@ def name_hint(name: str, names: Iterable[str]) -> str:
     function = _function_of({**_NUMPYS, "scipy.special": imported("scipy.special")}, name)
     if function is not None:
         return f"; write {function}"
-    near = difflib.get_close_matches(name, [*names], 1)
+    near = imported("difflib").get_close_matches(name, [*names], 1)
     return f"; did you mean {near[0]}?" if near else ""

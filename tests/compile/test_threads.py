@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -58,14 +60,36 @@ def test_kernels_ask_no_other_thread_while_other_work_keeps_the_processors(monke
     assert not asked
 
 
-@pytest.mark.parametrize(("told", "taken"), [("0.00 0.01 0.05 {n}/345 6", False), ("9.00 9.01 9.05 {m}/345 6", True)])
-def test_the_system_says_whether_processors_are_free(monkeypatch, tmp_path, told, taken):
+@pytest.mark.parametrize(
+    ("told", "of_pools", "taken"),
+    [("0.00 0.01 0.05 {n}/345 6", 0, False), ("9.00 9.01 9.05 {m}/345 6", 0, True), ("9.00 9 9 {m}/345 6", 1, False)],
+)
+def test_the_system_says_whether_processors_are_free(monkeypatch, tmp_path, told, of_pools, taken):
     count = os.cpu_count() or 1
     file = tmp_path / "loadavg"
     file.write_text(told.format(n=count, m=count + 1))
     opened = os.open
     monkeypatch.setattr(os, "open", lambda path, flags: opened(file, flags))
+    monkeypatch.setattr(threads._pools, "running", lambda: of_pools)
     assert threads.cores_are_taken() is taken
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="the system does not list threads there")
+def test_threads_that_a_library_has_started_are_counted_while_they_run():
+    ended = threading.Event()
+    sleeping = threading.Thread(target=ended.wait)
+    sleeping.start()
+    _thread.start_new_thread(ended.wait, ())  # as a library's: `threading` does not know it
+    try:
+        assert threads._runs(str(threading.get_native_id()))  # it asks, so it runs
+        assert not threads._runs(str(sleeping.native_id))
+        others = len(os.listdir("/proc/self/task")) - threading.active_count()
+        assert others >= 1
+        assert 0 <= threads._Pools().running() <= others
+    finally:
+        ended.set()
+        sleeping.join()
+    assert not threads._runs(str(sleeping.native_id))
 
 
 def test_where_the_system_does_not_tell_threads_are_used(monkeypatch):

@@ -8,7 +8,6 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
-from chainrule.compile.compiled import Compiled
 from chainrule.errors import EngineError
 from chainrule.forks import imported
 from chainrule.hints import spelled
@@ -16,8 +15,9 @@ from chainrule.node import at_line
 
 if TYPE_CHECKING:
     from chainrule.compile.by_jax import ByJax
+    from chainrule.compile.compiled import Compiled
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["compile"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,11 +143,14 @@ def compile(
         raise EngineError('shardings and mesh are for many devices; write engine="jax" too' + at_line())
     if engine is not None and memory is not None:
         raise EngineError('memory is for programs of chainrule\'s own; with engine="jax" leave it out' + at_line())
-    kind: Any = Compiled
-    options: dict[str, Any] = {"donate": donate, "memory": memory}
+    kind: Any
+    options: dict[str, Any]
     if engine == "jax":
         kind = imported("chainrule.compile.by_jax").ByJax
         options = {"donate": donate, "shardings": shardings, "mesh": mesh}
+    else:
+        kind = imported("chainrule.compile.compiled").Compiled
+        options = {"donate": donate, "memory": memory}
     made = functools.partial(kind, **options)
     return made if f is None else made(f)
 

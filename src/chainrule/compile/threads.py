@@ -11,6 +11,7 @@ wake; so workers are woken before the caller starts, and the caller spins while 
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 import time
@@ -39,18 +40,56 @@ def number_of_threads() -> int:
 def cores_are_taken() -> bool:
     """Whether other work keeps all processors: as many threads besides this one run, or wait for one.
 
-    Then threads that share a computation wait for each other longer than they compute. False where the system does not
-    tell.
+    Then threads that share a computation wait for each other longer than they compute. Threads that a library has
+    started in this process (of BLAS, PyTorch, JAX) do not count: after their work they spin for a while, in case there
+    is more, and give way to others. False where the system does not tell.
     """
+    most = os.cpu_count() or 1
+    running = _running_threads()
+    return running > most and running - _pools.running() > most
+
+
+def _running_threads() -> int:
+    """How many threads of all processes run or wait for a processor; 0 if the system does not tell."""
     try:
         file = os.open("/proc/loadavg", os.O_RDONLY)
     except OSError:
-        return False
+        return 0
     try:
-        running = os.read(file, 100).split()[3].partition(b"/")[0]
+        return int(os.read(file, 100).split()[3].partition(b"/")[0])
     finally:
         os.close(file)
-    return int(running) > (os.cpu_count() or 1)
+
+
+class _Pools:
+    """The threads of this process that Python did not start."""
+
+    FRESH = 0.05
+    """Seconds for which a count is used: to count anew takes some 10 µs for each thread."""
+
+    def __init__(self) -> None:
+        self.counted, self.count = -math.inf, 0
+
+    def running(self) -> int:
+        """How many of them run."""
+        now = time.monotonic()
+        if now - self.counted > self.FRESH:
+            pythons = {thread.native_id for thread in threading.enumerate()}
+            others = [name for name in os.listdir("/proc/self/task") if int(name) not in pythons]
+            self.counted, self.count = now, sum(map(_runs, others))
+        return self.count
+
+
+def _runs(thread: str) -> bool:
+    """Whether a thread of this process runs, or waits for a processor."""
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"R"
+    except OSError:  # it has ended
+        return False
+
+
+_pools = _Pools()
 
 
 def shared(function: Callable[..., Any], count: int, step: int, sums: int, *arguments: Any) -> Any:

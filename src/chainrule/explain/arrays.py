@@ -17,15 +17,12 @@ from chainrule.explain.steps import where
 from chainrule.formula import Formula, name
 from chainrule.node import Node
 
-__all__ = ["array_bundle"]
+__all__ = ["array_bundle", "mime_bundle"]
 
 
-def mime_bundle(self: Array, include: Any = None, exclude: Any = None) -> dict[str, str]:
+def mime_bundle(array: Array, include: Any, exclude: Any) -> dict[str, str]:
     """The outputs for a notebook, in the form that IPython asks for."""
-    return chosen(array_bundle(self), include, exclude)
-
-
-Array._repr_mimebundle_ = mime_bundle
+    return chosen(array_bundle(array), include, exclude)
 
 
 def array_bundle(array: Array) -> Bundle:

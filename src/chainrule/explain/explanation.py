@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from chainrule.watching.scopes import NO_SCOPES, Scopes, collect_scopes
 if TYPE_CHECKING:
     from chainrule.explain.health import Health
 
-__all__ = ["Explanation", "explain", "explain_recording"]
+__all__ = ["Explanation", "explain_recording", "explained_function"]
 
 
 class Explanation(Explained):
@@ -220,43 +220,8 @@ class Explanation(Explained):
         return markdown_document(self, Style(**style))
 
 
-@overload
-def explain(f: Array, *, gradient: Any = None) -> Explanation: ...
-
-
-@overload
-def explain(
-    f: Callable[..., Any], argnums: Argnums | None = None, *, gradient: Any = None
-) -> Callable[..., Explanation]: ...
-
-
-def explain(f: Any, argnums: Argnums | None = None, *, gradient: Any = None) -> Any:
-    """A function that runs f and explains it: the forward pass, the backward pass, and closed forms.
-
-    Parameters
-    ----------
-    f : a function that returns a scalar (the loss) or an array y. Names come from its local variables. For what was
-        computed of `cr.variable`s it is the result itself: `cr.explain(L)` is the explanation.
-    argnums : the arguments to differentiate by, as positions or names; by default all of a floating type. Others are
-        data.
-    gradient : ∂L/∂y where f returns an array y; ones by default.
-
-    Raises
-    ------
-    GradientError : the result is not real, or no argument is of a floating type.
-
-    >>> import chainrule as cr
-    >>> def loss(x, y):
-    ...     L = x * y
-    ...     return L
-    >>> explanation = cr.explain(loss)(2.0, 3.0)
-    >>> [str(step.value) for step in explanation.forward]
-    ['2.0', '3.0', '6.0']
-    >>> x = cr.variable(3.0)
-    >>> L = x * x
-    >>> print(cr.explain(L).closed_forms[0].latex())
-    \\frac{\\partial L}{\\partial x} = 2 \\cdot x
-    """
+def explained_function(f: Any, argnums: Argnums | None, gradient: Any) -> Any:
+    """What `cr.explain(f, argnums, gradient=gradient)` returns: a function of f's arguments, or an explanation."""
     if type(f) is Array:
         return explain_variables(f, gradient)
     needs_function(f, "explain")

@@ -5,7 +5,7 @@ so it costs nothing elsewhere. `chainrule.standins.scipy_functions` says how to 
 `tests/twins/calls_….py`, and its module into `TWINNED` of `coverage.py`.
 """
 
-from pathlib import Path
+import os
 from typing import Any
 
 from chainrule.forks import imported
@@ -14,7 +14,7 @@ from chainrule.standins.scipy_functions import load_twins
 
 __all__: list[str] = []
 
-_FILES = frozenset(file.stem for file in Path(__file__).parent.iterdir())
+_FILES = frozenset(file.partition(".")[0] for file in os.listdir(os.path.dirname(__file__)))
 
 
 @with_sparse.is_
