@@ -41,10 +41,17 @@ class Row:
 
 
 class Ones:
-    """𝟏, of the length that fits; a row if turned."""
+    """A multiple of 𝟏, of the length that fits; a row if turned."""
 
-    def __init__(self, turned: bool = False):
-        self.turned = turned
+    def __init__(self, turned: bool = False, number: Any = 1.0):
+        self.turned, self.number = turned, number
+
+
+class AllOnes:
+    """𝟏 𝟏ᵀ, of the size that fits."""
+
+    def __init__(self, number: Any):
+        self.number = number
 
 
 class Identity:
@@ -65,7 +72,11 @@ def value_of_formula(text: str, names: Mapping[str, Any], shape: tuple[int, ...]
     >>> value_of_formula("(A + Aᵀ) x", {"A": A, "x": np.array([1.0, 0.0])}, (2,))
     array([2., 5.])
     """
-    x = plain(Parser(text, names).parse(), shape)
+    found = Parser(text, names).parse()
+    x = plain(found, shape)
+    lies = isinstance(found, Row) or (np.ndim(x) == 2 and np.shape(x)[0] == 1 < np.size(x))
+    if np.size(x) == int(np.prod(shape)) and lies != (len(shape) == 2 and shape[0] == 1 < shape[1]):
+        raise AssertionError(f"{text} {'lies' if lies else 'stands'}, and its shape is {shape}")
     if np.size(x) == int(np.prod(shape)):
         return np.reshape(x, shape)
     return np.broadcast_to(x, shape)
@@ -76,7 +87,9 @@ def plain(x: Any, shape: tuple[int, ...] = ()) -> Any:
         case Row():
             return x.x
         case Ones():
-            return np.ones(())
+            return np.ones(()) * x.number
+        case AllOnes():
+            return np.ones((1, 1)) * x.number
         case Identity():
             return np.eye(*shape)
         case Unit():
@@ -300,13 +313,18 @@ def standardize(x: Any) -> Any:
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
 
 
+def axis_of_classes(x: Any) -> int:
+    """The axis of a softmax: that of a vector, even of shape (n, 1), or of the rows of a matrix."""
+    return 0 if np.ndim(x) == 2 and np.shape(x)[1] == 1 else -1
+
+
 def largest(*xs: Any) -> Any:
     return np.max(xs[0]) if len(xs) == 1 else np.maximum(*xs)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "softmax": lambda s: scipy.special.softmax(s, axis=-1),
-    "log_softmax": lambda s: scipy.special.log_softmax(s, axis=-1),
+    "softmax": lambda s: scipy.special.softmax(s, axis=axis_of_classes(s)),
+    "log_softmax": lambda s: scipy.special.log_softmax(s, axis=axis_of_classes(s)),
     "logsumexp": scipy.special.logsumexp,
     "σ": scipy.special.expit,
     "Φ": scipy.special.ndtr,
@@ -436,6 +454,8 @@ def multiplied(x: Any, y: Any) -> Any:
         if not isinstance(b, Ones | Identity | Unit | OneHot | ScaledUnit) and np.ndim(plain(b)) == 0:
             if isinstance(a, Row):
                 return Row(a.x * b)
+            if isinstance(a, Ones):
+                return Ones(a.turned, a.number * b)
             if isinstance(a, Unit):
                 return ScaledUnit(b, a.place)
             if isinstance(a, ScaledUnit):
@@ -460,14 +480,15 @@ def raised(x: Any, exponent: str) -> Any:
         if isinstance(x, Row):
             return x.x
         if isinstance(x, Ones):
-            return Ones(not x.turned)
+            return Ones(not x.turned, x.number)
         if isinstance(x, Unit):
             return Unit(x.place, not x.turned)
         if isinstance(x, OneHot):
             return TurnedOneHot(x)
         return Row(x) if np.ndim(x) == 1 else np.transpose(plain(x))
     power = int(exponent.translate(DIGITS))
-    return np.linalg.matrix_power(x, power) if np.ndim(plain(x)) == 2 else np.power(np.asarray(plain(x), float), power)
+    is_matrix = np.ndim(plain(x)) == 2 and 1 not in np.shape(plain(x))
+    return np.linalg.matrix_power(x, power) if is_matrix else np.power(np.asarray(plain(x), float), power)
 
 
 class TurnedOneHot(OneHot):
@@ -485,25 +506,34 @@ def product(x: Any, y: Any) -> Any:
     if isinstance(y, Identity):
         return x
     if isinstance(x, Ones) and isinstance(y, Ones):
-        return np.ones((1, 1))
+        return AllOnes(x.number * y.number)
+    if isinstance(x, AllOnes):
+        return np.reshape(x.number * np.sum(plain(y), axis=0), (1, -1))
     if isinstance(x, Ones):
         if x.turned:
-            y = plain(y)
-            return np.sum(y) if np.ndim(y) == 1 else Row(np.sum(y, axis=0))
-        return np.reshape(plain(y), (1, -1))
+            y = x.number * plain(y)
+            return np.sum(y) if np.ndim(y) == 1 or np.shape(y)[1] == 1 else Row(np.sum(y, axis=0))
+        return np.reshape(x.number * plain(y), (1, -1))
     if isinstance(y, Ones):
         x = x if isinstance(x, Row) else plain(x)
         if y.turned:
-            return np.reshape(plain(x), (-1, 1))
-        return np.sum(x.x) if isinstance(x, Row) else np.sum(x, axis=1)
+            return np.reshape(y.number * plain(x), (-1, 1))
+        return y.number * (np.sum(x.x) if isinstance(x, Row) else np.sum(x, axis=1))
     if isinstance(x, Unit | OneHot) or isinstance(y, Unit | OneHot):
         return _product_with_unit(x, y)
     if isinstance(x, Row):
         made = x.x @ plain(y)
-        return made if np.ndim(plain(y)) == 1 else Row(made)
+        return made if np.ndim(plain(y)) == 1 else _number(made) if np.size(made) == 1 else Row(made)
     if isinstance(y, Row):
         return np.outer(np.ravel(x), y.x)
-    return np.asarray(x) @ np.asarray(y)
+    if np.ndim(x) == 1 and np.ndim(y) == 2 and len(y) == 1:
+        return np.outer(x, y)
+    return _number(np.asarray(x) @ np.asarray(y))
+
+
+def _number(x: Any) -> Any:
+    """A matrix of one entry as a number."""
+    return np.reshape(x, ()) if np.size(x) == 1 else x
 
 
 def _product_with_unit(x: Any, y: Any) -> Any:

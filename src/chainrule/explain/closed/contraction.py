@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.blocks.elementwise import exp
 from chainrule.explain.closed.products import Link, chain, trace, turned
+from chainrule.explain.closed.rows import in_fewest_turns, is_tall, unturned
 from chainrule.explain.closed.terms import ONE, Atom, Factor, Index, Term, UnwritableError
 from chainrule.formula import Formula, call, name, number, sqrt, total
 
@@ -92,7 +93,8 @@ class FactorNetwork:
         if len(idx) > 2:
             raise UnwritableError
         tall = len(idx) == 1 and atom.kind != "sum" and len(atom.shape) == 2 and atom.shape[1] == 1
-        self.pieces.append((Piece(idx, ((f, None if atom.symmetric else False),), tall), e))
+        link = in_fewest_turns(f) if len(idx) == 1 else (f, None if atom.symmetric else False)
+        self.pieces.append((Piece(idx, (link,), tall), e))
 
     def _scalar(self, f: Formula, e: Fraction) -> None:
         (self.over if e > 0 else self.under).append(f)
@@ -237,7 +239,11 @@ class FactorNetwork:
             if over:
                 links = ((_diag(_vector(over)), None), *links)
             piece = Piece(free, links)
-        for p, e in columns + tall:
+        for p, e in columns:  # of what has the shape (n, 1) the row
+            column = chain(p.links)
+            f = chain(turned(p.links)) if is_tall(column) else column
+            rest.append((_powered(f, abs(e), False), 1 if e > 0 else -1))
+        for p, e in tall:
             rest.append((_powered(chain(p.links), abs(e), False), 1 if e > 0 else -1))
         return self._made(piece, sorted(rest, key=lambda r: -r[1]))
 
@@ -272,7 +278,8 @@ def _entrywise(group: list[tuple[Piece, Fraction]]) -> Piece:
     if under is not None:
         over = (number(1) if over is None else over) / under
     assert over is not None
-    return Piece(first.idx, ((over.of_shape(shape), False),))
+    made = over.of_shape(shape)
+    return Piece(first.idx, (in_fewest_turns(made) if len(shape) == 1 else (made, False),))
 
 
 def _powered(f: Formula, e: Fraction, matrix: bool) -> Formula:
@@ -290,7 +297,7 @@ def _powered(f: Formula, e: Fraction, matrix: bool) -> Formula:
 
 def _diag(v: Piece) -> Formula:
     n = v.idx[0].size
-    return call("diag", chain(v.links)).of_shape((n, n))
+    return call("diag", unturned(chain(v.links))).of_shape((n, n))
 
 
 def _dot(a: Piece, b: Piece) -> Formula:
@@ -303,7 +310,7 @@ def _dot(a: Piece, b: Piece) -> Formula:
 
 def _total(v: Piece) -> Formula:
     """Σ v; 𝟏ᵀ v if v is a product already."""
-    return total(chain(v.links)).of_shape(())
+    return total(unturned(chain(v.links))).of_shape(())
 
 
 def _inverse(f: Formula) -> Formula:
@@ -317,4 +324,4 @@ def _exp_of_minus(f: Formula) -> Formula:
 
 
 def norm(x: Formula) -> Formula:
-    return Formula("norm", (x,), shape=())
+    return Formula("norm", (unturned(x) if x.ndim == 1 else x,), shape=())

@@ -19,6 +19,7 @@ from chainrule.blocks.matrices import inv
 from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import FactorNetwork, MatrixTerm
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
+from chainrule.explain.closed.rows import is_tall, row_of, turns
 from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnwritableError, single
 from chainrule.formula import Formula, call, indicator, name, number, unit
 
@@ -45,6 +46,13 @@ class Writing:
 
     def formula(self, x: Expr, beside: bool = False) -> Formula:
         """A value as a formula; beside another one with all its indices, a vector may stand for equal rows."""
+        made = self.column(x, beside)
+        if len(x.axes) != 2 or x.axes[0] is not None or made.kind in ("name", "number"):
+            return made  # 𝟏 has any shape
+        return row_of(made.of_shape(x.shape[1:])).of_shape(x.shape)
+
+    def column(self, x: Expr, beside: bool = False) -> Formula:
+        """The same with an array of shape (1, n) as a column."""
         found = self.named(x)
         if found is not None:
             return found
@@ -89,13 +97,16 @@ class Writing:
         return added(parts).of_shape(x.shape)
 
     def named(self, x: Expr) -> Formula | None:
+        """The name of a value or of its negative, if it has one; of an array of shape (1, n) as a column."""
         if not self.names or not x.terms or set(x.used()) != set(x.free()):
             return None
-        key = (self.atoms.key(x), x.shape)
-        if key in self.names:
-            return self.names[key]
-        negative = (self.atoms.key(x.scaled(-1)), x.shape)
-        return -self.names[negative] if negative in self.names else None
+        sizes = tuple(i.size for i in x.free())
+        for shape in dict.fromkeys((x.shape, sizes, (*sizes, 1), (1, *sizes))):
+            for sign in (1, -1):
+                found = self.names.get((self.atoms.key(x.scaled(sign)), shape))
+                if found is not None:
+                    return signed(sign, _column(found))
+        return None
 
     def _common(self, x: Expr) -> Term | None:
         """The sum as a product, if all its terms have factors or a number in common."""
@@ -120,10 +131,13 @@ class Writing:
         body = None if p.piece is None else chain(p.piece.links)
         if body is not None and len(free) == 2 and len(p.piece.idx) == 1:  # type: ignore[union-attr]
             (i,) = p.piece.idx  # type: ignore[union-attr]
+            row = row_of(body) if is_tall(body) else body
             if i is free[0] and not (beside and p.piece.tall):  # type: ignore[union-attr]
                 body = matmul(body, name("𝟏", (free[1].size,)).T)
-            elif i is free[1] and not (beside and body.kind == "name"):
-                body = matmul(name("𝟏", (free[0].size,)), body.T)
+            elif i is free[1] and beside and (row.parts[0] if row.kind == "transpose" else row).kind == "name":
+                body = row
+            elif i is free[1]:
+                body = matmul(name("𝟏", (free[0].size,)), row_of(body))
         for f, e in p.rest:  # vectors broadcast along rows, or along columns
             body = f if body is None and e > 0 else (number(1) if body is None else body) / f if e < 0 else f * body
         if body is None and free and not beside:
@@ -141,7 +155,7 @@ class Writing:
             idx = tuple(Index(n) for n in atom.shape if n != 1)
             alone = single(atom, idx)
             found = self.named(alone) if len(idx) == atom.axes and atom.kind == "call" else None
-            self.written[atom] = self._atom(atom) if found is None else found
+            self.written[atom] = _column(self._atom(atom)) if found is None else found
         return self.written[atom]
 
     def _atom(self, atom: Atom) -> Formula:
@@ -161,6 +175,9 @@ class Writing:
         each = isinstance(atom.block, Elementwise) or atom.block is where
         whole = each and any(len(a.used()) == atom.axes for a in atom.args)
         args = [self.formula(a, beside=whole) for a in atom.args]
+        rows = [*map(row_of, args)] if each and atom.axes == 1 else args
+        lies = sum(map(turns, rows)) < sum(map(turns, args))
+        args = rows if lies else args
         if atom.block is inv:
             return Formula("pow", (args[0], Formula("neg", (number(1),))), shape=atom.shape)
         if atom.block.notation is not None:
@@ -170,7 +187,13 @@ class Writing:
             made = call(atom.block.name, *args, *map(name, told))
         if made.kind == "relation":
             made = indicator(made)
-        return made.of_shape(atom.shape)
+        made = made.of_shape(atom.shape)
+        return made.T if lies else made
+
+
+def _column(f: Formula) -> Formula:
+    """An array of shape (1, n) as a column; all others as they are."""
+    return f.T if f.ndim == 2 and f.shape[0] == 1 < f.shape[1] else f
 
 
 def _rows(atom: Atom) -> Any:
