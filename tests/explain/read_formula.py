@@ -208,9 +208,7 @@ class Parser:
                 self.take()
                 x = np.power(plain(x), plain(self.operand()))
             elif token == "[":
-                end = self.text.index("]", self.at)
-                x = plain(x)[self.index(self.text[self.at + 1 : end])]
-                self.at = end + 1
+                x = plain(x)[self.index()]
             else:
                 return x
 
@@ -267,16 +265,26 @@ class Parser:
         self.take("]")
         return np.asarray(x, float)
 
-    def index(self, text: str) -> Any:
-        parts = []
-        for part in text.split(", "):
-            if ":" in part:
-                parts.append(slice(*(int(p) if p else None for p in part.split(":"))))
-            elif re.fullmatch(r"-?\d+", part):
-                parts.append(int(part))
-            else:
-                raise UnknownNotationError(f"index {text!r} in {self.text!r}")
-        return tuple(parts)
+    def index(self) -> Any:
+        """[0], [1:3, :], [[0 … 3], y]."""
+        found = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]").match(self.text, self.at)
+        if found is None:
+            raise UnknownNotationError(f"an index in {self.text!r}")
+        self.at = found.end()
+        return tuple(map(self.place, found[1].split(", ")))
+
+    def place(self, part: str) -> Any:
+        if re.fullmatch(r"-?\d*:-?\d*(:-?\d*)?", part):
+            return slice(*(int(p) if p else None for p in part.split(":")))
+        if re.fullmatch(r"-?\d+", part):
+            return int(part)
+        if run := re.fullmatch(r"\[(\d+) … (\d+)\]", part):
+            return np.arange(int(run[1]), int(run[2]) + 1)
+        if re.fullmatch(r"\[[\d ]+\]", part):
+            return np.array(part[1:-1].split(), int)
+        if part in self.names:
+            return np.asarray(self.names[part])
+        raise UnknownNotationError(f"index {part!r} in {self.text!r}")
 
 
 class OneHot:
@@ -287,6 +295,16 @@ class OneHot:
 
     def beside(self, x: Any) -> np.ndarray:
         return np.eye(np.shape(x)[-1])[self.labels]
+
+
+class Waiting(OneHot):
+    """What is made of one-hot rows, once it is known what they stand beside."""
+
+    def __init__(self, made: Callable[[Any], np.ndarray]):
+        self.made = made
+
+    def beside(self, x: Any) -> np.ndarray:
+        return self.made(x)
 
 
 RELATIONS: dict[str, Callable[..., Any]] = {
@@ -404,6 +422,9 @@ def turned(x: Any) -> bool:
 def added(x: Any, y: Any) -> Any:
     if isinstance(x, ScaledUnit) or isinstance(y, ScaledUnit):
         return _with_unit(x, y)
+    for a, b in ((x, y), (y, x)):
+        if isinstance(a, OneHot) and not isinstance(b, OneHot | Ones) and np.ndim(plain(b)) == 0:
+            return Waiting(lambda other, a=a, b=b: plain(b) + a.beside(other))
     row = turned(x) and turned(y)
     a, b = fitted(x, y)
     return Row(a + b) if row else a + b
@@ -519,6 +540,8 @@ def product(x: Any, y: Any) -> Any:
         if y.turned:
             return np.reshape(y.number * plain(x), (-1, 1))
         return y.number * (np.sum(x.x) if isinstance(x, Row) else np.sum(x, axis=1))
+    if isinstance(y, OneHot) and isinstance(x, np.ndarray):
+        return Waiting(lambda other: x @ y.beside(other))
     if isinstance(x, Unit | OneHot) or isinstance(y, Unit | OneHot):
         return _product_with_unit(x, y)
     if isinstance(x, Row):

@@ -149,3 +149,94 @@ def test_what_is_made_of_data_is_written_so(written, values):
 @pytest.mark.parametrize("x", [np.array([0.0, 1.0, 2.0]), np.array([np.nan, 1.0, 1.0]), np.array([3.0, 7.0, 7.0])])
 def test_what_is_not_made_of_data_is_not_named_after_it(x):
     assert Data({"Y": Y, "X": X}).origin(x) is None
+
+
+WORDS = np.array([3, 0, 3, 1])
+
+
+def test_labels_in_an_index_have_their_name():
+    labels = np.array([0, 2, 1, 2])
+
+    def loss(s):
+        p = cr.softmax(s)
+        return -np.mean(np.log(p[np.arange(4), labels]))
+
+    explanation = cr.explain(loss)(np.ones((4, 3)))
+    assert "p[[0 1 2 3], labels]" in [unicode(step.formula) for step in explanation.forward if step.formula]
+    assert unicode(explanation["p"].gradient.factors[0].rule) == "scatter[[0 1 2 3], labels](∂L/∂a)"
+
+
+def test_an_embedding_is_read_at_its_words():
+    def loss(E, w):
+        return np.mean((E[WORDS] @ w) ** 2)
+
+    found = forms(cr.explain(loss)(np.ones((4, 2)), np.ones(2)))
+    assert found["∂L/∂E"] == "scatter[WORDS, :](1/2·E[WORDS, :] w wᵀ)"
+
+
+def test_a_long_range_of_indices_is_shown_by_its_ends():
+    def loss(s):
+        return np.sum(s[np.arange(6), np.array([0, 1, 1, 0, 1, 0])])
+
+    texts = [unicode(step.formula) for step in cr.explain(loss)(np.ones((6, 2))).forward if step.formula]
+    assert texts[0] == "s[[0 … 5], <6 integers>]"
+
+
+def test_an_index_of_two_axes_stands_on_one_line():
+    def loss(x):
+        return np.sum(x[np.array([[0, 1], [1, 0]])] ** 2)
+
+    assert "x[[[0 1] [1 0]]]" in str(cr.explain(loss)(np.ones(2)))
+
+
+@pytest.mark.parametrize(
+    ("data", "of", "expected"),
+    [
+        (np.array([0, 1, 1, 0]), lambda t: t == 1, "t = 1"),
+        (np.array([0, 2, 1, 0]), lambda t: t == 2, "t = 2"),
+        (np.array([0, 2, 1, 0]), lambda t: t != 2, "t ≠ 2"),
+        (np.array([-1.0, 2.0, 0.5, -3.0]), lambda t: t > 0, "t > 0"),
+        (np.array([-1.0, 2.0, 0.0, -3.0]), lambda t: t <= 0, "t ≤ 0"),
+        (np.array([True, False, True, False]), lambda t: t, "t"),
+        (np.array([True, False, True, False]), lambda t: ~t, "t = 0"),
+    ],
+)
+def test_a_condition_on_data_is_written_by_what_it_compares(data, of, expected):
+    def loss(x, t):
+        return np.sum(np.where(of(t), x, 2 * x))
+
+    explanation = cr.explain(loss, argnums=0)(np.array([1.0, 2.0, 3.0, 4.0]), data)
+    assert f"x where {expected} else a" in [unicode(step.formula) for step in explanation.forward if step.formula]
+
+
+def test_a_loss_with_two_cases_has_a_closed_form():
+    t = np.array([0, 1, 1, 0])
+
+    def focal(p):
+        pt = np.where(t == 1, p, 1 - p)
+        return -np.sum((1 - pt) ** 2 * np.log(pt))
+
+    explanation = cr.explain(focal)(np.array([0.2, 0.6, 0.7, 0.9]))
+    text = forms(explanation)["∂L/∂p"]
+    assert text.endswith("⊙ (2·[t = 1] − 1)")
+    names = {unicode(step.name): step.value for step in explanation.forward} | {"t": t}
+    np.testing.assert_allclose(value_of_formula(text, names, (4,)), explanation["p"].gradient.value, rtol=1e-3)
+
+
+def test_the_margin_loss_of_a_course_has_its_closed_form():
+    def svm(W, y):
+        s = SAMPLES @ W
+        correct = s[np.arange(4), y][:, None]
+        m = np.maximum(0, s - correct + 1)
+        m[np.arange(4), y] = 0
+        return m.sum() / 4
+
+    explanation = cr.explain(svm)(np.arange(6.0).reshape(2, 3) / 7, np.array([0, 1, 2, 1]))
+    M = "[s + 1 − correct > 0]"
+    assert forms(explanation)["∂L/∂W"] == f"1/4·SAMPLESᵀ ({M} − diag({M} 𝟏) onehot(y))"
+    names = {unicode(step.name): step.value for step in explanation.forward} | dict(explanation.plain)
+    value = value_of_formula(forms(explanation)["∂L/∂W"], names, (2, 3))
+    np.testing.assert_allclose(value, explanation["W"].gradient.value, rtol=1e-9)
+
+
+SAMPLES = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 1.0], [-2.0, 0.3]])

@@ -135,3 +135,41 @@ def test_a_vector_is_a_column_in_a_sentence():
     assert told(lambda x: squares(x @ W.T), mu, by="x") == ["∂L/∂z is multiplied by Wᵀ from the left"]
     assert told(lambda W: squares(W @ mu), W, by="W") == ["∂L/∂z is multiplied by muᵀ from the right"]
     assert told(lambda A: squares(A @ W), np.ones((2, 2)), by="A") == ["∂L/∂z is multiplied by Wᵀ from the right"]
+
+
+def test_entries_in_another_order_are_not_unchanged():
+    order = np.array([1, 2, 0])
+    assert told(lambda x: squares(x[order]), mu, by="x") == ["∂L/∂z goes back to where each entry came from"]
+    assert told(lambda x: squares(x[::-1]), mu, by="x") == ["∂L/∂z goes back to where each entry came from"]
+    assert told(lambda x: squares(x[np.array([0, 1, 2])]), mu, by="x") == ["∂L/∂z is handed on unchanged"]
+    assert told(lambda X: squares(X[:, None]), X) == ["∂L/∂z is handed on unchanged"]
+
+
+def test_rows_that_are_taken_twice_are_added_up():
+    words = np.array([1, 0, 1])
+    assert told(lambda E: squares(E[words]), np.ones((3, 2)), by="E") == [
+        "E[words, :] gets ∂L/∂z, added up where an entry occurs several times, all else 0"
+    ]
+
+
+def test_a_convolution_is_not_said_to_be_cut():
+    kernel = np.array([1.0, -2.0, 1.0])
+    assert told(lambda x: squares(np.convolve(x, kernel)), mu, by="x") == [None]
+
+
+def test_two_actions_are_joined_as_in_english():
+    assert told(lambda x: squares(1 / x), mu, by="x") == [
+        "∂L/∂z is divided by x², entry by entry, and changes its sign"
+    ]
+
+
+def test_a_choice_in_a_sum_stands_in_parentheses():
+    t = np.array([0, 1, 1])
+
+    def loss(p):
+        f = 1 - p
+        return np.sum(np.where(t == 1, p, f) ** 2)
+
+    text = str(cr.explain(loss)(mu))
+    assert "= (∂L/∂a where t = 1 else 0) − ∂L/∂f" in text
+    assert r"\left(\begin{cases}" in cr.explain(loss)(mu).latex()

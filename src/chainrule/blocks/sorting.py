@@ -14,15 +14,17 @@ from chainrule.blocks.shaping import as_array
 from chainrule.blocks.statistics import weights_along
 from chainrule.domains import apart, example
 from chainrule.errors import BlockError
-from chainrule.formula import name
+from chainrule.formula import call, name
 from chainrule.libraries import is_complex
 from chainrule.node import at_line
 from chainrule.step import owned
 
 
 def _ordinal_notation(x, rank, axis):
-    text = x.text if x.kind == "name" else "x"
-    return name(f"{text}₍{''.join('₀₁₂₃₄₅₆₇₈₉'[int(digit)] for digit in str(rank))}₎")
+    """x₍₁₎ is the smallest, as in statistics."""
+    if x.kind != "name":
+        return call("sort", x).at(str(rank))
+    return name(f"{x.text}₍{''.join('₀₁₂₃₄₅₆₇₈₉'[int(digit)] for digit in str(rank + 1))}₎")
 
 
 @library_block(notation=_ordinal_notation, example=example(apart(4), rank=1))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.absent import has_absent_zeros
-from chainrule.formula import Formula, name, number
+from chainrule.formula import Formula, name, number, relation
 
 __all__ = ["NO_DATA", "Data", "Origin"]
 
@@ -95,6 +95,13 @@ class Data:
         ways = (self._itself, self._transpose, self._row, self._scaled)
         return next((found for way in ways for found in way(x)), None)
 
+    def condition(self, mask: np.ndarray) -> Formula | None:
+        """How a constant of truths compares a named array with a number: y = 1, x > 0; None if it does not."""
+        for label, value in self._of_shape(mask.shape) if mask.size and mask.any() and not mask.all() else ():
+            if value.dtype.kind in "fiub" and (found := _comparison(value, mask)) is not None:
+                return relation(found[0], name(label, value.shape), found[1]).of_shape(mask.shape)
+        return None
+
     def has_row(self, x: np.ndarray) -> bool:
         """Whether an array is a row of one of these."""
         return next(self._row(x), None) is not None
@@ -134,6 +141,16 @@ class Data:
                     scale = _scale(1 / value.astype(float), x)
                 if scale is not None:
                     yield Origin(label, value, scale, inverse=True)
+
+
+def _comparison(value: np.ndarray, mask: np.ndarray) -> tuple[str, Any] | None:
+    """The sign and the number c for which the mask is value = c, value ≠ c, or a comparison with 0."""
+    there, elsewhere = value[mask][0], value[~mask][0]
+    label = [("=", there, value == there), ("≠", elsewhere, value != elsewhere)]
+    sign = [(">", 0, value > 0), ("<", 0, value < 0), ("≥", 0, value >= 0), ("≤", 0, value <= 0)]
+    ways = sign + label if value.dtype.kind == "f" else label + sign
+    found = ((sign, c) for sign, c, holds in ways if np.array_equal(holds, mask))
+    return next(((sign, np.asarray(c * 1).item()) for sign, c in found), None)
 
 
 def _scale(base: np.ndarray, x: np.ndarray) -> float | None:

@@ -16,7 +16,7 @@ from chainrule.array import Array, node_of
 from chainrule.block import product_or_zero
 from chainrule.blocks.copies import cast
 from chainrule.blocks.elementwise import divide, multiply, negative, where
-from chainrule.blocks.indexing import add_at, getitem
+from chainrule.blocks.indexing.entries import add_at, getitem, has_arrays, key_of
 from chainrule.blocks.linalg import matmul, outer
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, flip, reshape, roll, transpose
@@ -36,7 +36,8 @@ class Action:
 
     Attributes
     ----------
-    kind : times, over, left, right (of a matrix product), negated, copied, summed, moved, put, taken, where or unless.
+    kind : times, over, left, right (of a matrix product), negated, copied, summed, moved, put, added (at places of
+        which some occur several times), taken, where or unless.
     by : the formula of the other operand, or of the condition; None if there is none.
     axes : the axes copied or summed over, counted from the right, or those of all.
     """
@@ -138,15 +139,28 @@ def _where(node: Node, way: int, written: Written) -> list[Action] | None:
 
 
 def _put(node: Node, way: int, written: Written) -> list[Action] | None:
-    if way:
-        return None
-    return [] if np.size(node.value) == np.size(node.inputs[0].value) else [Action("put")]
+    return None if way else _moved(node, node.value, once="put", often="added")
 
 
 def _taken(node: Node, way: int, written: Written) -> list[Action] | None:
-    if way:
+    return None if way else _moved(node, node.inputs[0].value, once="taken", often=None)
+
+
+LARGE = 1_000_000
+"""Of an array with more entries nothing is said of where an index of arrays moves them."""
+
+
+def _moved(node: Node, x: Any, once: str, often: str | None) -> list[Action] | None:
+    """What an index of x does: nothing but to name another shape, another order, a part, or entries several times."""
+    key = key_of(node)
+    if np.size(x) > LARGE and has_arrays(key):
         return None
-    return [] if np.size(node.value) == np.size(node.inputs[0].value) else [Action("taken")]
+    read = np.ravel(np.arange(np.size(x)).reshape(np.shape(x))[(..., *key)])
+    if len(read) == np.size(x) and np.array_equal(read, np.arange(len(read))):
+        return []
+    if len(np.unique(read)) < len(read):
+        return None if often is None else [Action(often)]
+    return [Action("moved" if len(read) == np.size(x) else once)]
 
 
 def _only(kind: str) -> Reader:
@@ -219,7 +233,10 @@ def _plainly(actions: list[Action], gradient: str, block: str, of_number: bool) 
         return f"the sign of {gradient} is turned"
     if [a.kind for a in actions] == ["put"] and block:
         return f"{block} gets {gradient}, all else 0"
-    return f"{gradient} " + " and ".join(_predicate(action, of_number) for action in actions)
+    if [a.kind for a in actions] == ["added"] and block:
+        return f"{block} gets {gradient}, added up where an entry occurs several times, all else 0"
+    told = [_predicate(action, of_number) for action in actions]
+    return f"{gradient} " + (", and ".join(told) if any("," in t for t in told[:-1]) else " and ".join(told))
 
 
 def _predicate(action: Action, of_number: bool = False) -> str:
@@ -238,6 +255,8 @@ def _predicate(action: Action, of_number: bool = False) -> str:
             return "goes back to where each entry came from"
         case "put":
             return "goes to its place, with 0 elsewhere"
+        case "added":
+            return "is added up at the entries that were taken, with 0 elsewhere"
         case "taken":
             return "is cut to the part that came from here"
         case "where":

@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.block import Block
 from chainrule.blocks.elementwise import equal, where
 from chainrule.blocks.integers import as_known
 from chainrule.constants import OneHot, is_identity, one_hot
 from chainrule.explain.data import Data
+from chainrule.explain.printers import unicode
 from chainrule.explain.values import inline, is_small, shape_text
 from chainrule.formula import Formula, call, name, number
 from chainrule.node import Node, value_of_operand
 
-__all__ = ["constant_formula", "formula_of", "is_longer", "sole_branch", "step_formula"]
+__all__ = ["block_formula", "constant_formula", "formula_of", "is_longer", "sole_branch", "step_formula"]
 
 
 def step_formula(node: Node, operand: Callable[[Any], Formula]) -> Formula:
     """The formula of one block over those of its operands."""
     block = node.block
     inputs, params = as_known(node)
-    operands = [operand(i) for i in inputs]
-    if block.notation is not None:
-        made = block.notation(*operands, **params)
-    else:
+    return block_formula(block, [operand(i) for i in inputs], params, operand).of_shape(np.shape(node.value))
+
+
+def block_formula(
+    block: Block, operands: Sequence[Formula], params: Mapping[str, Any], constants: Callable[[Any], Formula]
+) -> Formula:
+    """A block as a formula; arrays of integers in an index are written by their names."""
+    if block.notation is None:
         told = [f"{k}={v}" for k, v in params.items() if v is not block.defaults.get(k)]
-        made = call(block.name, *operands, *(name(t) for t in told))
-    return made.of_shape(np.shape(node.value))
+        return call(block.name, *operands, *(name(t) for t in told))
+    return block.notation(*operands, **{k: _with_names(v, constants) for k, v in params.items()})
+
+
+def _with_names(param: Any, constants: Callable[[Any], Formula]) -> Any:
+    """An index with the names of its arrays of integers in their places."""
+    if not isinstance(param, tuple) or not any(isinstance(part, np.ndarray) for part in param):
+        return param
+    written = (
+        (part, constants(part)) if isinstance(part, np.ndarray) and part.ndim else (part, None) for part in param
+    )
+    return tuple(part if f is None or not _is_named(f) else unicode(f) for part, f in written)
+
+
+def _is_named(f: Formula) -> bool:
+    return _is_named(f.parts[0]) if f.parts else f.kind == "name" and not f.text.startswith(UNNAMED)
+
+
+UNNAMED = "const_"
+"""So begins what a large constant without a name is called."""
 
 
 def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[Any], Formula]) -> Formula:
@@ -72,6 +96,8 @@ def constant_formula(x: Any, data: Data) -> Formula:
         return name(str(x))
     if (origin := data.origin(x)) is not None:
         return origin.formula().of_shape(x.shape)
+    if x.dtype == bool and (condition := data.condition(x)) is not None:
+        return condition
     if is_identity(x):
         return name("I", x.shape)
     hot = one_hot(x) if x.ndim <= 2 and x.dtype.kind == "f" else None
@@ -81,7 +107,7 @@ def constant_formula(x: Any, data: Data) -> Formula:
         return number(inline(x.flat[0]), x.shape)  # it broadcasts, as in NumPy
     if is_small(x):
         return Formula("number", text=inline(x), shape=x.shape)
-    return name(f"const_{shape_text(x)}", x.shape)
+    return name(f"{UNNAMED}{shape_text(x)}", x.shape)
 
 
 def _rows(hot: OneHot, x: np.ndarray, data: Data) -> Formula | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.explain import values
 from chainrule.explain.effects import Effect
-from chainrule.explain.printers import BREAK, breakable, broken, latex, latex_number, latex_rows, width
+from chainrule.explain.printers import BREAK, breakable, breakable_terms, broken, latex, latex_number, latex_rows, width
 from chainrule.explain.style import Style
 from chainrule.formula import Formula, partial
 from chainrule.node import Line, Node
@@ -331,15 +331,19 @@ def latex_equations(gradient: Gradient, style: Style = Style()) -> Iterator[str]
     if factors and style.symbols:
         if style.local_gradients:
             chain.append(_total([rf"{breakable(f.local)} \, {breakable(f.upstream)}" for f in factors]))
-        chain.append(_total([breakable(f.rule) for f in factors]))
+        chain.append(_total(_terms([f.rule for f in factors])))
     if factors and style.numbers and all(f.numbers is not None for f in factors):
-        chain.append(_total([breakable(f.numbers) for f in factors if f.numbers is not None]))
+        chain.append(_total(_terms([f.numbers for f in factors if f.numbers is not None])))
     value = latex_value(gradient.value, style.digits)
     if (style.numbers or not factors) and (not chain or chain[-1] != value):
         chain.append(value)
     yield _aligned(latex(gradient.name), chain)
     if style.local_gradients and style.numbers:
         yield from _matrices(gradient, style)
+
+
+def _terms(formulas: list[Formula]) -> list[str]:
+    return [breakable(formulas[0])] if len(formulas) == 1 else breakable_terms(formulas)
 
 
 def _total(terms: list[str]) -> str:

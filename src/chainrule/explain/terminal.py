@@ -16,7 +16,7 @@ from rich.text import Text
 from chainrule.explain import values
 from chainrule.explain.effects import capital, sentence
 from chainrule.explain.folding import Fold, folds_of, hidden_places
-from chainrule.explain.printers import unicode
+from chainrule.explain.printers import unicode, unicode_terms
 from chainrule.explain.remarks import remarks
 from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, places_of
 
@@ -231,7 +231,7 @@ def derivation(gradient: Gradient, width: int = 0) -> tuple[list[str], list[str]
         for option in ("rule", "numbers"):
             pieces = [getattr(f, option) for f in gradient.factors]
             if all(p is not None for p in pieces):
-                told.append(_joined([unicode(p) for p in pieces]))
+                told.append(_joined(unicode_terms(pieces)))
     if len(result) > 1 or told[-1] != result[0]:
         told.append(result[0])
     return told, result[1:]

@@ -79,8 +79,16 @@ def _part_text(part):
     if isinstance(part, slice):
         start, stop, step = ("" if p is None else str(p) for p in (part.start, part.stop, part.step))
         return f"{start}:{stop}" + (f":{step}" if step else "")
+    if isinstance(part, str):  # the name of an array
+        return part
     part = np.asarray(part)
-    return str(part) if part.size <= 4 else f"<{'×'.join(map(str, part.shape))} integers>"
+    if part.ndim == 2 and len(part) > 1 and np.array_equal(part, np.add.outer(*map(np.arange, part.shape))):
+        return f"i:i+{part.shape[1]}"  # the windows: row i is this slice
+    if part.size <= 4:
+        return " ".join(str(part).split())
+    if part.ndim == 1 and np.array_equal(part, np.arange(part[0], part[0] + part.size)):
+        return f"[{part[0]} … {part[-1]}]"
+    return f"<{'×'.join(map(str, part.shape))} integers>"
 
 
 _ARRAYS = (np.ndarray, Array, Slot)

@@ -26,7 +26,7 @@ from chainrule.explain.closed import calls
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_shape
 from chainrule.explain.notation import sole_branch
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 
 __all__ = ["CHOICES"]
 
@@ -38,17 +38,15 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
         return r.of(chosen)
     if not r.of(x).terms and not r.of(y).terms:
         return r.of(y if type(y) is Node else x)
-    if type(condition) is not Node:
-        return None
-    if not np.any(condition.value) and not r.of(condition).terms:
+    if type(condition) is Node and not np.any(condition.value) and not r.of(condition).terms:
         return r.of(y)
-    if np.ndim(condition.value) == 0:
+    if np.ndim(value_of_operand(condition)) == 0:
         return None
     for value, holds in ((x, True), (y, False)):
         other = y if holds else x
         if type(other) is not Node and not np.any(other):
             chosen = r.of(condition)
-            if not holds and _is_negated_by_another(condition):
+            if not holds and type(condition) is Node and _is_negated_by_another(condition):
                 a, b = (r.of(i) for i in condition.inputs)
                 axes, args = aligned([a, b])
                 chosen = calls.elementwise(r.atoms, NEGATED[condition.block], {}, args).along(axes)

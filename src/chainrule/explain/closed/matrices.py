@@ -20,7 +20,8 @@ from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import FactorNetwork, MatrixTerm
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
 from chainrule.explain.closed.rows import is_tall, row_of, turns
-from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnwritableError, single
+from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnwritableError, cost, single
+from chainrule.explain.notation import block_formula
 from chainrule.formula import Formula, call, indicator, name, number, unit
 
 __all__ = ["Writing"]
@@ -113,6 +114,7 @@ class Writing:
         free = set(x.free())
         shared = {f: e for f, e in common(t.factors for t in x.terms).items() if all(i in free for i in f[1])}
         rest = Expr(tuple(Term(t.number, over(t.factors, shared)) for t in x.terms), x.axes)
+        rest = min((rest, *self.atoms.opened(rest)), key=cost)  # c − (1 − c) is 2 c − 1
         number = content(rest)
         if not shared and abs(number) == 1:
             return None
@@ -161,7 +163,8 @@ class Writing:
     def _atom(self, atom: Atom) -> Formula:
         match atom.kind:
             case "leaf":
-                return self.leaf(atom.content)
+                made = self.leaf(atom.content)
+                return indicator(made) if made.kind == "relation" else made
             case "delta":
                 return name("I", atom.shape)
             case "hot":
@@ -180,11 +183,7 @@ class Writing:
         args = rows if lies else args
         if atom.block is inv:
             return Formula("pow", (args[0], Formula("neg", (number(1),))), shape=atom.shape)
-        if atom.block.notation is not None:
-            made = atom.block.notation(*args, **atom.params)
-        else:
-            told = (f"{k}={v}" for k, v in atom.params.items() if v is not atom.block.defaults.get(k))
-            made = call(atom.block.name, *args, *map(name, told))
+        made = block_formula(atom.block, args, atom.params, self.leaf)
         if made.kind == "relation":
             made = indicator(made)
         made = made.of_shape(atom.shape)

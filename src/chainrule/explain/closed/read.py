@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.block import Elementwise
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.integers import as_known
-from chainrule.constants import one_hot, times_identity
+from chainrule.constants import OneHot, one_hot, times_identity
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms, exactly
 from chainrule.explain.closed.choices import CHOICES, needed
@@ -108,6 +108,9 @@ class GraphReading(Reading):
         hot = one_hot(c) if len(idx) == c.ndim <= 2 else None
         if hot is not None:
             return Expr((Term(exactly(hot.number), self.hot(hot.labels, hot.size, idx)),), axes)
+        if (other := _all_but_one_hot(c)) is not None and len(idx) == c.ndim:
+            less = Expr((Term(exactly(-other.number), self.hot(other.labels, other.size, idx)),), axes)
+            return self.atoms.plus(self.atoms.number(other.number, axes), less)
         return self.whole(("constant", c.dtype.str, c.shape, c.tobytes()), c.shape, content=x)
 
     def _of_data(self, origin: Origin, x: np.ndarray) -> Expr:
@@ -153,6 +156,12 @@ class GraphReading(Reading):
             found = calls.elementwise(self.atoms, block, params, args)
             return found.along(axes)
         return calls.call(self.atoms, block, params, args, axes_of_shape(np.shape(node.value)))
+
+
+def _all_but_one_hot(c: np.ndarray) -> OneHot | None:
+    """The one-hot rows h of a constant matrix of one number beside zeros, one in each row: c·(1 − h)."""
+    hot = one_hot(c.max() - c) if c.ndim == 2 and c.dtype.kind in "fiu" else None
+    return hot if hot is not None and hot.number == c.max() else None
 
 
 def _checked(x: Expr, shape: tuple[int, ...]) -> tuple[Index | None, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from chainrule.escape import latex_index, latex_math
-from chainrule.explain.printers.walk import GREEK, Notation, rows_of, split_name, times_sign, written
+from chainrule.explain.printers.walk import GREEK, Notation, rows_of, split_name, times_sign, written, written_term
 from chainrule.formula import Formula
 
-__all__ = ["BREAK", "breakable", "latex", "latex_name", "latex_number", "latex_rows"]
+__all__ = ["BREAK", "breakable", "breakable_terms", "latex", "latex_name", "latex_number", "latex_rows"]
 
 FUNCTIONS = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min det".split())
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "<": "<", ">": ">", "=": "=", "∧": r"\land", "∨": r"\lor"}
@@ -30,6 +31,11 @@ def latex(f: Formula) -> str:
 def breakable(f: Formula) -> str:
     """The formula in LaTeX, with the sign `BREAK` wherever a new line may begin (see `lines.py`)."""
     return written(f, LATEX)
+
+
+def breakable_terms(terms: Iterable[Formula]) -> list[str]:
+    """The terms of a sum, each as `breakable`."""
+    return [written_term(f, LATEX) for f in terms]
 
 
 BREAK = "\x01"

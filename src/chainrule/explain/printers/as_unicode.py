@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from chainrule.explain.printers.walk import Notation, is_integer, times_sign, written
+from collections.abc import Iterable
+
+from chainrule.explain.printers.walk import Notation, is_integer, times_sign, written, written_term
 from chainrule.formula import Formula
 
-__all__ = ["unicode"]
+__all__ = ["unicode", "unicode_terms"]
 
 SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
@@ -20,6 +22,11 @@ def unicode(f: Formula) -> str:
     'Wᵀ (p − 1)'
     """
     return written(f, UNICODE)
+
+
+def unicode_terms(terms: Iterable[Formula]) -> list[str]:
+    """The terms of a sum."""
+    return [written_term(f, UNICODE) for f in terms]
 
 
 def _product(f: Formula, x: str, y: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chainrule.formula import Formula
 
-__all__ = ["GREEK", "Notation", "is_integer", "rows_of", "split_name", "times_sign", "written"]
+__all__ = ["GREEK", "Notation", "is_integer", "rows_of", "split_name", "times_sign", "written", "written_term"]
 
 
 class Notation(NamedTuple):
@@ -48,6 +48,13 @@ def written(f: Formula, notation: Notation) -> str:
         text = written(part, notation)
         shown.append(f"{left}{text}{right}" if BINDS.get(part.kind, ATOM) < place else text)
     return notation.table[kind](f, *shown)
+
+
+def written_term(f: Formula, notation: Notation) -> str:
+    """A formula that stands in a sum: a condition, or a choice by one, in parentheses."""
+    left, right = notation.parentheses
+    text = written(f, notation)
+    return f"{left}{text}{right}" if BINDS.get(f.kind, ATOM) < SUM else text
 
 
 ENTRYWISE = ("add", "sub", "mul", "div")

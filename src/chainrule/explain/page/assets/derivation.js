@@ -24,7 +24,7 @@ function drawDerivation(section) {
 function derivationRow(place) {
   const step = chainrule.steps[place];
   const ways = step.ways.filter((way) => chainrule.steps[way.step].within == null);
-  const plus = (parts) => (parts.some((p) => !p) ? null : parts.join("<mo>+</mo>"));
+  const plus = (parts) => (parts.some((p) => !p) ? null : sumMath(parts));
   const chain = ways.length === 0
     ? [gradientMath(place), "<mn>1</mn>"].slice(0, place === chainrule.story.loss ? 2 : 1)
     : [gradientMath(place), plus(ways.map((way) => chainMath(place, way))),
@@ -34,6 +34,20 @@ function derivationRow(place) {
   return el("li", { "data-step": place },
     ways.length > 6 ? equation([gradientMath(place), result], el("span.note", {}, `a sum over ${ways.length} ways`)) : equation([...chain, result]),
     el("div.aside", {}, el("span.kind", {}, blocks.map((told) => el("div", {}, told))), copyButton("LaTeX", () => latexOf(place))));
+}
+
+/** A sum: a term with a minus before it is subtracted, a choice by a condition stands in parentheses. */
+function sumMath(terms) {
+  const minus = '<mrow><mo form="prefix">−</mo>', choice = '<mrow><mo form="prefix">{</mo>';
+  if (terms.length === 1) return terms[0];
+  return terms.map((term, i) => (i && term.startsWith(minus) ? `<mo>−</mo><mrow>${term.slice(minus.length)}`
+    : `${i ? "<mo>+</mo>" : ""}${term.startsWith(choice) ? row("<mo>(</mo>", term, "<mo>)</mo>") : term}`)).join("");
+}
+
+function sumLatex(terms) {
+  if (terms.length === 1) return terms[0];
+  return terms.map((term) => (term.startsWith("\\begin{cases}") ? `\\left(${term}\\right)` : term))
+    .reduce((sum, term) => (term.startsWith("-") ? `${sum} - ${term.slice(1)}` : `${sum} + ${term}`));
 }
 
 /** A block and its line: matmul model.py:37. */
@@ -46,7 +60,7 @@ function latexOf(place) {
   const step = chainrule.steps[place];
   const ways = step.ways.filter((way) => chainrule.steps[way.step].within == null);
   const lines = ways.length
-    ? [ways.map((way) => `${localLatex(place, way)} \\, ${gradientLatex(way.step)}`).join(" + "), ways.map((way) => way.rule.l).join(" + ")] : [];
+    ? [ways.map((way) => `${localLatex(place, way)} \\, ${gradientLatex(way.step)}`).join(" + "), sumLatex(ways.map((way) => way.rule.l))] : [];
   if (isSmall(step.gradient)) lines.push(valueLatex(step.gradient));
   const different = lines.filter((line, i) => lines.indexOf(line) === i);
   return `\\[\n\\begin{aligned}\n${gradientLatex(place)} &= ${different.join(" \\\\\n&= ")}\n\\end{aligned}\n\\]`;

@@ -96,7 +96,7 @@ function toldWire(place) {
     part("Value", valuePart(step.value, `value of ${step.name.t}`)),
     step.gradient && part(el("span", {}, "Gradient, ", math(gradientMath(place))), valuePart(step.gradient, `gradient of ${step.name.t}`)),
     step.gradient && ways.length > 0 && part(ways.length === 1 ? "It comes from the one block that uses it" : `It is the sum over ${ways.length} ways`,
-      el("p", {}, math(row(gradientMath(place), "<mo>=</mo>", ways.slice(0, 12).map((way) => way.rule.m).join("<mo>+</mo>"), ways.length > 12 ? "<mo>+</mo><mo>…</mo>" : ""))),
+      el("p", {}, math(row(gradientMath(place), "<mo>=</mo>", sumMath(ways.slice(0, 12).map((way) => way.rule.m)), ways.length > 12 ? "<mo>+</mo><mo>…</mo>" : ""))),
       el("table.sum", {}, el("tbody", {}, ways.map((way) => el("tr", {},
         el("td", {}, el("button.link", { onclick: () => { reveal(way.step); chainrule.select({ step: way.step }); } },
           math(chainrule.steps[way.step].name.m), ` ${chainrule.steps[way.step].block}`)),
