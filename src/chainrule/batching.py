@@ -34,8 +34,8 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Callab
         the same for all samples) or a tree of these for each. Keyword arguments have their samples along axis 0.
     out_axes : the axis of the samples in the result: an int, or a tree of them.
 
-    The samples are computed one after the other, so f may have any Python in it, and branches by values.
-    `cr.compile` makes one program of them.
+    The samples are computed one after the other, so f may contain any Python code, and branches on values.
+    `cr.compile` compiles all of them into one program.
 
     Raises
     ------

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8")
     try:
         parser = _parser()
-        if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next, by the package argcomplete
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions, through the package argcomplete
             importlib.import_module("argcomplete").autocomplete(parser)
         options = parser.parse_args(argv)
         code = options.run(options)
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 _FUNCTION = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
-"""A function of a file, as the command line names it."""
+"""The form in which the command line names a function of a file."""
 
 
 class _UserError(Exception):
@@ -95,7 +95,7 @@ class _UserError(Exception):
 
 
 def _is_interrupt(error: BaseException) -> bool:
-    """Whether Ctrl-C is behind an error: one that comes while a library written in C is imported is an ImportError."""
+    """Whether Ctrl-C caused an error. During the import of a C library it shows as an ImportError."""
     seen: list[BaseException] = []  # errors may be each other's cause and context
     found: BaseException | None = error
     while found is not None and found not in seen:
@@ -213,7 +213,7 @@ LEFT_OUT = {
     "numbers": "all numbers, and keep the symbols",
     "local_gradients": "local gradients, and the chain rule that is written with them",
 }
-"""What a document may leave out."""
+"""The parts that a document may leave out."""
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
@@ -247,7 +247,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _style(options: argparse.Namespace) -> dict[str, Any]:
-    """What a document or a picture shall show; an error if anything else is asked for."""
+    """The style options of a document or a picture; an error if they do not fit the output."""
     style = _given(options, ("title", "digits", *LEFT_OUT))
     picture = _given(options, ("width", "direction"))
     is_picture = options.frames is not None or options.document in PICTURES
@@ -305,7 +305,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _against(options: argparse.Namespace) -> Callable[..., Any]:
-    """The function of --against; one without a file is in the file of the target."""
+    """The function of --against. Without a file name it is looked up in the file of the target."""
     path, name = _FUNCTION.fullmatch(options.against), options.against
     if path is None and (target := _FUNCTION.fullmatch(options.target)) is not None and name.isidentifier():
         return _function(target[1], name)
@@ -323,7 +323,7 @@ def _blocks(options: argparse.Namespace) -> int:
 
 
 def _notes(options: argparse.Namespace) -> int:
-    """Run the notes: they are in the library's folder in a wheel, and among the examples in a checkout."""
+    """Run the notes, which are in the library's folder in a wheel, and among the examples in a checkout."""
     here = os.path.dirname(os.path.abspath(__file__))
     files = (os.path.join(folder, "examples", "notes.py") for folder in (here, os.path.dirname(os.path.dirname(here))))
     return _loaded(next(filter(os.path.exists, files))).main(sys.stdout)

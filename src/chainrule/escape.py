@@ -1,8 +1,8 @@
-"""One escape for each kind of output, so that a name stays a name wherever it is shown.
+"""Escapes names for each kind of output, so that a name cannot be read as markup or code.
 
 Names come from anywhere: a function's `__name__`, a key of a dictionary, a module of PyTorch, a file. `printable` is
-applied to all of them where they enter: a control character could move a terminal's cursor, and one that changes the
-writing direction could hide text. The others are for one syntax each. HTML has `html.escape`.
+applied to all of them when they enter: a control character could move a terminal's cursor, and one that changes the
+writing direction could hide text. Each other function is for one syntax. HTML has `html.escape`.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def _must_be_floating(x: Any, f: Callable[..., Any], argument: int | str) -> Non
 
 
 def with_numpys_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments with arrays of other libraries as NumPy's, for those who show numbers or compare them."""
+    """The arguments, with arrays of other libraries as NumPy's; for readers that show or compare numbers."""
     leaves, rebuild = flatten((args, kwargs))
     if not any(type(x) not in PLAIN and type(x) is not Array and is_foreign(x) for x in leaves):
         return args, kwargs
@@ -103,7 +103,7 @@ class CalledWith:
     ----------
     args, kwargs : the arguments.
     trees : those that are recorded.
-    given, inputs, handles : the arrays in these as they were given, their nodes, and the recorded arrays.
+    given, inputs, handles : the arrays in them as given, their nodes, and the recorded arrays.
     """
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]):
@@ -138,7 +138,7 @@ class CalledWith:
         self.handles += handles
 
     def mark_shared(self) -> None:
-        """Make an update in place an error where arguments share memory: in NumPy both would change."""
+        """Make updates in place raise if arguments share memory, because in NumPy both would change."""
         if not _own_their_memory(self.given, self.args, self.kwargs):
             _mark_shared(self.handles, self.given, self.args, self.kwargs)
 
@@ -146,7 +146,7 @@ class CalledWith:
 def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> bool:
     """Quick check that all arguments are arrays that share no memory: each owns its own, none occurs twice.
 
-    The recorded ones are arrays without a history in `given`.
+    `given` holds the recorded ones as plain arrays.
     """
     arrays = 0
     for x in given:
@@ -166,7 +166,7 @@ def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any])
 
 
 def _mark_shared(handles: list[Array], given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> None:
-    """Make an update in place an error if an argument shares its memory with another one.
+    """Make an update in place raise if an argument shares its memory with another one.
 
     `given` are the arrays of the handles; args and kwargs contain the arguments that stay plain. If these share memory,
     they become read-only.

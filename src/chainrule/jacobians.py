@@ -59,9 +59,9 @@ jacrev = jacobian
 
 @spelled
 def jacfwd(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
-    """As `jacobian`, in forward mode: one pass carries a whole identity matrix of tangents, as leading axes.
+    """Like `jacobian`, in forward mode: one pass carries a whole identity matrix of tangents, as leading axes.
 
-    It pays where a function has fewer inputs than outputs.
+    It is faster for a function with fewer inputs than outputs.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.jacfwd(lambda t: np.stack([np.cos(t), np.sin(t), t]))(0.0)

@@ -96,9 +96,9 @@ class Node:
     order : a number that grows with time, so that sorting by it is a topological order.
     name : the user's name for the value, or None.
     grad : the gradient that `Array.backward` has set, or None.
-    version : of an array that several nodes share, the version that is this node's value (see `versions`); None if the
-        node has its value itself.
-    must_be_finite : whether a gradient was recorded that is unknown where this value overflows (see `backward.py`).
+    version : if several nodes share one array, the version of it that is this node's value (see `versions`); None if
+        the node stores its value itself.
+    must_be_finite : whether a recorded gradient is unknown if this value overflows (see `backward.py`).
     """
 
     __slots__ = (
@@ -146,12 +146,12 @@ class Node:
         return node
 
     def remade(self, block: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Node:
-        """A node of the same value and line that is computed in another way."""
+        """A node with the same value and line, computed in another way."""
         where = (self.code, self.lasti, self.name)
         if self.version is not None:
             try:
                 value = _OWN_VALUE.__get__(self)
-            except AttributeError:  # it has only the version
+            except AttributeError:  # it stores only the version
                 return Node.of_version(self.version, block, inputs, params, None, *where)
         else:
             value = self.value
@@ -160,19 +160,19 @@ class Node:
         return made
 
     def __getattr__(self, name: str) -> Any:
-        """The value of a node that does not have it itself: Python asks this for an attribute that is not set."""
+        """The value of a node that stores only a version: Python calls this for an attribute that is not set."""
         if name == "value" and (version := self.version) is not None:
             return version.of.get(version.number)
         raise AttributeError(f"a node has no attribute {name!r}")
 
     @property
     def form(self) -> Any:
-        """The value, or zeros of its shape and dtype if it is a version of an array, whose value may cost a copy."""
+        """The value; for a version, zeros of its shape and dtype, because reading its value may cost a copy."""
         return self.value if self.version is None else self.version.of.form
 
     @property
     def line(self) -> Line | None:
-        """The line of user code that recorded this node. Worked out only when asked: it is slow."""
+        """The line of user code that recorded this node. Computed on demand, because it is slow."""
         if self.code is None:
             return None
         return Line(self.code.co_filename, _line_number(self.code, self.lasti))
@@ -190,7 +190,7 @@ class Node:
 
 
 _OWN_VALUE: Any = Node.__dict__["value"]
-"""The attribute itself, which does not ask `__getattr__`."""
+"""The slot itself; reading it does not call `__getattr__`."""
 
 
 def _line_number(code: Any, lasti: int) -> int:
@@ -252,7 +252,7 @@ _LIBRARIES: tuple[str, ...] = (
     "<frozen ",
 )
 _told = {
-    inspect.__file__: True,  # it binds arguments where NumPy's functions are answered
+    inspect.__file__: True,  # signature.bind runs where NumPy's functions are answered
 }
 _internal: dict[str, bool] = {}
 

@@ -1,7 +1,7 @@
 """NumPy's own value: the recorded result of a call has the value, dtype and kind that NumPy's function gives.
 
-The answer for a function of NumPy defines how it is differentiated and compiled, and may compute in another way. So
-NumPy's own function runs too, on the plain values, and its result is adopted.
+The *answer* for a function of NumPy (see `answers.py`) defines how it is differentiated and compiled, and may round
+differently. So NumPy's own function runs too, on the plain values, and the recorded result adopts its value.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from chainrule.views import is_entry
 __all__ = ["HAVE_DTYPE", "NotNumPy", "answered", "plain"]
 
 HAVE_DTYPE = NUMPY - PYTHON - {type(None)}
-"""Types of NumPy's values that say their dtype."""
+"""Types of NumPy's values that have a dtype."""
 
 
 class NotNumPy(Exception):
-    """An argument is not NumPy's, so NumPy's own function cannot tell the result."""
+    """An argument is not of NumPy's types, so NumPy's own function cannot compute the value."""
 
 
 def answered(
@@ -88,7 +88,7 @@ _ANSWERING: ContextVar[bool] = ContextVar("_ANSWERING", default=False)
 
 
 def plain(x: Any) -> Any:
-    """An argument of a NumPy function with the values of recorded arrays, read without notice to `WATCHER`."""
+    """An argument of a NumPy function with the values of recorded arrays; `WATCHER` is not told of these reads."""
     kind = type(x)
     if kind is Array:
         x = np.asarray(x._node.value) if is_entry(x) else x._node.value
@@ -107,7 +107,7 @@ def plain(x: Any) -> Any:
 
 
 def _copies(x: Any) -> Any:
-    """Plain arguments with copies of the arrays, which lie in memory as these do, read-only if these are."""
+    """Plain arguments with copies of the arrays, in the same memory order, and read-only where the originals are."""
     if type(x) is np.ndarray:
         return copied_as_it_lies(x)
     if type(x) is tuple or type(x) is list:
@@ -120,7 +120,7 @@ _DESCRIBING = frozenset([str, slice, range, type(Ellipsis), type(np._NoValue)])
 
 
 def _has_no_entries(args: Any) -> bool:
-    """Whether recorded arrays are among the arguments, all of them empty: there is nothing to differentiate by."""
+    """Whether there are recorded arrays among the arguments, and all are empty: nothing can be differentiated."""
     found = False
     for arg in args:
         if type(arg) is Array:
@@ -144,7 +144,7 @@ def _constants(value: Any) -> Any:
 
 
 def _is_another(value: Any, own: Any) -> bool:
-    """Whether a result has other digits than its rule gives, or is of another type: a number, an array without axes."""
+    """Whether NumPy's result differs from the rule's in its digits, or in its type (a number, a 0-d array)."""
     return type(value) is not type(own) or bool(np.count_nonzero(own != value))
 
 

@@ -20,14 +20,15 @@ from chainrule.trees import flatten
 __all__ = ["opaque"]
 
 STEPS = {"2-point": 1 / 2, "3-point": 1 / 3}
-"""The step of differences is this power of the rounding: there rounding and curvature cost as many digits."""
+"""The step of a difference is the machine epsilon to this power, where rounding and curvature errors are equal."""
 
 
 def opaque(f: Callable[..., Any], jac: str | Callable[..., Any] = "3-point") -> Callable[..., Any]:
-    """A function with the values of f, for code that cannot be recorded: a program of others, a lookup, a simulation.
+    """A function with the values of f, for code that cannot be recorded: an external program, a lookup, a simulation.
 
-    It calls f on plain arrays. Its derivative is taken by differences, which call f once or twice for each number among
-    its arguments and have about half or two thirds of the digits, or by a function that gives it.
+    It calls f on plain arrays. Its derivative is taken by finite differences, or by a function that returns it.
+    Differences call f once or twice for each number among its arguments, and have about half or two thirds of the
+    digits.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         return record(ANSWERS[function], (self, other), NO_PARAMS, run)
 
     def _with_other(self: Array, other: Any) -> Any:
-        """The other operand is of a class that may compute for itself."""
+        """The result if the other operand's class may compute for itself."""
         if is_sparse(other):
             return with_sparse(mirrored, self, other)
         if gives_way(self, other, mirrored):
@@ -51,7 +51,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
             return record(ANSWERS[function], (self, other))
         if isinstance(other, (str, bytes)) and function in (np.equal, np.not_equal):
             return getattr(read(self._node), f"__{name}__")(other)
-        return function(self, other)  # NumPy asks both
+        return function(self, other)  # NumPy's protocol asks both operands
 
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY:
@@ -66,7 +66,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        # Immutable values are not changed: `s += 1` binds a new one, and other references keep the old one.
+        # An immutable value does not change: `s += 1` binds a new value, and other references keep the old one.
         if is_number(self) or is_immutable(self._own.value):
             return forward(self, other)
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
@@ -75,7 +75,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
 
 def _looks_whether_real(base: Any, exponent: Any) -> None:
-    """(−8.0) ** 0.5 is complex in Python, where (−∞) ** 0.5 and (−8.0) ** ∞ are not: these are branches."""
+    """Guards on the values of a power of Python numbers: (−8.0) ** 0.5 is complex, (−∞) ** 0.5 and (−8.0) ** ∞ are not."""
     x, y = form_of(base), form_of(exponent)
     if type(x) not in (int, float) or type(y) is not float or (type(exponent) is not Array and y.is_integer()):
         return
@@ -128,7 +128,7 @@ for _name, _function in UNARY.items():
 
 
 def _whole(rounded: Any, x: Array, name: str) -> int:
-    """A number as an integer of Python, which has no gradient; arrays have no such method."""
+    """A recorded number as a Python integer, which has no gradient; arrays have no such method."""
     if x.ndim:
         raise TypeError(f"type numpy.ndarray doesn't define {name} method" + at_line())
     return int(rounded(x))
@@ -153,7 +153,7 @@ def _rdivmod(self: Array, other: Any) -> Any:
 
 
 def conj(self: Array) -> Any:
-    """As ndarray.conj; as complex.conjugate for a number of Python's."""
+    """ndarray.conj; for a Python number complex.conjugate."""
     if self._class is complex:
         return answered(ANSWERS[np.conjugate], "conjugate", complex.conjugate, (self,), {})
     return Methods.conj(self)

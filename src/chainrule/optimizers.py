@@ -16,7 +16,7 @@ from chainrule.trees import Tree
 __all__ = ["Optimizer", "adam", "adamw", "clip_by_global_norm", "sgd"]
 
 Rate = float | Callable[[Any], Any]
-"""A learning rate, or a function that gives it for the number of steps before this one."""
+"""A learning rate, or a function from the number of previous steps to the learning rate."""
 
 
 class Optimizer(NamedTuple):
@@ -33,11 +33,11 @@ class Optimizer(NamedTuple):
 
 
 Moved = tuple[Any, ...]
-"""What a leaf of the parameters becomes in a step, and then each leaf of the state."""
+"""The new leaf of the parameters after a step, followed by the new leaves of the state."""
 
 
 def _optimizer(names: Sequence[str], moved: Callable[..., Moved]) -> Optimizer:
-    """An optimizer with trees of zeros of these names as its state, which moves leaf by leaf.
+    """An optimizer that updates leaf by leaf; its initial state is a tree of zeros for each of these names.
 
     `moved(p, g, t, *state)` gives the new leaf p for its gradient g, and new leaves of the state; t counts from 1.
     """
@@ -68,7 +68,7 @@ def sgd(learning_rate: Rate, momentum: float = 0.0, nesterov: bool = False) -> O
     Parameters
     ----------
     learning_rate : η, a number or a function of the number of steps before this one.
-    momentum : how much of the last step's direction b is kept.
+    momentum : the fraction of the last direction b that is kept.
     nesterov : whether p moves by g + momentum · b instead.
 
     >>> import numpy as np, chainrule as cr
@@ -96,7 +96,7 @@ def adam(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: fl
     Parameters
     ----------
     learning_rate : η, a number or a function of the number of steps before this one.
-    b1, b2 : how much of m and of v is kept at each step.
+    b1, b2 : the fractions of m and of v that are kept at each step.
     eps : keeps the denominator from 0.
 
     >>> import numpy as np, chainrule as cr
@@ -140,7 +140,7 @@ def adamw(
 
 
 def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
-    """Gradients scaled down so that all their numbers, as one vector, have at most this 2-norm.
+    """Gradients scaled down so that the 2-norm of all their numbers together is at most `max_norm`.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.clip_by_global_norm({"w": np.array([3.0, 0.0]), "b": 4.0}, 1.0)["w"].round(3)

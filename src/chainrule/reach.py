@@ -51,14 +51,14 @@ def is_filled(cell: Any) -> bool:
 
 
 class Place(NamedTuple):
-    """Where a value is held: `holder[key]`, an attribute `holder.key`, or a cell. The holder is None if it is fixed."""
+    """Where a value is stored: `holder[key]`, an attribute `holder.key`, or a cell. No holder: it is fixed."""
 
     holder: Any
     key: Any
     value: Any
 
     def now(self) -> Any:
-        """The value that is held there now; None if there is none."""
+        """The value that is stored there now; None if there is none."""
         holder, key = self.holder, self.key
         if isinstance(holder, types.CellType):
             return holder.cell_contents if is_filled(holder) else None
@@ -69,7 +69,7 @@ class Place(NamedTuple):
         return vars(holder).get(key) if isinstance(holder, type) else own_attribute(holder, key)
 
     def put(self, value: Any) -> None:
-        """Hold another value there. The user's own `__setitem__` or `__setattr__`, which may refuse, is not asked."""
+        """Store another value there, without calling the user's `__setitem__` or `__setattr__`, which may refuse."""
         holder, key = self.holder, self.key
         if isinstance(holder, types.CellType):
             holder.cell_contents = value
@@ -119,7 +119,7 @@ def places(item: Any) -> list[Place]:
 
 
 def own_attribute(item: Any, name: str) -> Any:
-    """An attribute that an object has itself, without its `__getattr__`, which may do anything; None if it has none."""
+    """An attribute that an object itself has, read without calling its `__getattr__`; None if it has none."""
     try:
         return object.__getattribute__(item, name)
     except AttributeError:
@@ -148,7 +148,7 @@ def _slots(kind: type) -> list[str]:
 
 @functools.lru_cache(maxsize=200)
 def steps_of(code: types.CodeType) -> tuple[dis.Instruction, ...]:
-    """The instructions of a code object. Reading them takes time, and several questions are asked about each."""
+    """The instructions of a code object; cached, because several readers ask for them."""
     return tuple(step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG"))
 
 

@@ -26,30 +26,30 @@ __all__ = ["Recording", "Rolls", "checked_result", "computed", "fresh", "record_
 
 
 def computed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """f(*args, **kwargs), as NumPy code is computed with arrays of other libraries: recorded, for the result alone."""
+    """f(*args, **kwargs) for arrays of other libraries: NumPy code is recorded, and only the result is kept."""
     leaves = flatten((args, kwargs))[0]
     if any(type(x) is Array for x in leaves) or not any(type(x) not in PLAIN and is_foreign(x) for x in leaves):
         return f(*args, **kwargs)
     if is_internal(getattr(getattr(f, "__code__", None), "co_filename", "")):
-        return f(*args, **kwargs)  # a transform of chainrule's, which takes them as they are
+        return f(*args, **kwargs)  # a transform of chainrule takes them unchanged
     chosen = [(i, "") for i, x in enumerate(args) if any(map(is_inexact, flatten(x)[0]))]
     chosen += [(-1, name) for name, x in kwargs.items() if any(map(is_inexact, flatten(x)[0]))]
     return record_call(f, tuple(chosen), args, kwargs).result()
 
 
 class Rolls:
-    """A watcher (see `WATCHER`) that replaces steps which repeat by loops, before anything is recorded on them."""
+    """A watcher (see `WATCHER`) that replaces repeated steps by loops, before later steps are recorded on them."""
 
     def rolled(self, inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Any]:
         """The outputs, computed by loops."""
         raise NotImplementedError
 
     def looped(self, body: Any, operands: Sequence[Any], length: int) -> tuple[list[Any], list[Any]] | None:
-        """The last states and the results of a loop whose body is known; None if it is to be recorded step by step."""
+        """The last states and the results of a loop with a recorded body; None if each step must be recorded."""
         return None
 
     def takes_bodies(self) -> bool:
-        """Whether `looped` is to be asked."""
+        """Whether `looped` may be called: the compiler takes bodies of loops."""
         return False
 
 
@@ -80,7 +80,7 @@ class Recording(NamedTuple):
         return self.rebuild_outputs([_released(out, self.recorded) for out in self.outputs])
 
     def released(self, tree: Any) -> Any:
-        """What the function computed beside its result; plain values unless they depend on other recorded arrays."""
+        """Values computed besides the result (aux), as plain values unless they depend on other recorded arrays."""
         leaves, rebuild = flatten(tree)
         nodes = [node_of(leaf) for leaf in leaves if type(leaf) is Array]
         recorded = self.recorded or find_path(self.inputs, nodes).free
@@ -119,7 +119,7 @@ class Recording(NamedTuple):
 
 
 def _of_no_axis(g: Array, as_array: bool) -> Any:
-    """The gradient of an array without axes as such an array, that of a number as a number."""
+    """The gradient of a 0-d array as a 0-d array, that of a number as a number."""
     if is_foreign(form_of(g)):
         return g
     return RECORDING.copy(g) if as_array else g[()]
@@ -156,7 +156,7 @@ ONE_BY_ONE = (
     "cannot compute. Join the numbers with np.stack or np.block instead. If SciPy made it of an argument: write that\n"
     "with NumPy's functions or chainrule's (cr.…), or make a block of it with @cr.block and a backward rule."
 )
-"""The note on an error that an array of dtype object may have caused."""
+"""The note added to an error that an array of dtype object may have caused."""
 
 SHARED = (
     "np.asarray(x), np.ascontiguousarray(x) and their like share the memory of a recorded x in NumPy; here they are\n"
@@ -220,7 +220,7 @@ def record_call(
 
 
 def _notes_on(error: Exception, given: list[Any]) -> Iterator[str]:
-    """What to write instead of what NumPy refuses of recorded arrays; `given` are the arguments before."""
+    """Notes that say what to write if NumPy refused a recorded array; `given` are the arguments before the call."""
     text = str(error)
     if not isinstance(error, ValueError):
         if any(words in text for words in OF_PLAIN_NUMBERS):

@@ -1,4 +1,4 @@
-"""Code that only shows or checks values: a format (`"%.3f" % x`), a plot, a test. It gets the plain values."""
+"""Detects code that only shows or checks values: a format (`"%.3f" % x`), a plot, a test. It gets plain values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["is_formatted", "is_only_printed", "is_only_shown"]
 
 _PLOTS_AND_LOGS = ("matplotlib.", "mpl_toolkits.", "seaborn.", "plotly.", "tqdm.", "logging.", "loguru.", "rich.")
 _SHOW = (*_PLOTS_AND_LOGS, "numpy.testing.")
-"""Modules that compute nothing that goes back to the user's code."""
+"""Modules that return no computed values to the user's code."""
 
 _REMAINDERS = [
     step.arg
@@ -39,14 +39,14 @@ def is_only_shown(frame: Any) -> bool:
 
 
 def is_formatted(frame: Any) -> bool:
-    """Whether a frame is about to make a text: a number asks for `float` in the operator % of texts only."""
+    """Whether a frame is formatting a string: Python calls `float` on a number in the operator % of strings only."""
     code, at = frame.f_code.co_code, frame.f_lasti
     return at >= 0 and dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
 
 
 def is_only_printed(frame: Any) -> bool:
-    """Whether what a frame is about to show goes to a print, a log or a plot, as in `print(f"{x:.3f}")`, so that no
-    later step can depend on it. False where the source of the code is not known."""
+    """Whether the value that a frame reads goes only to a print, a log or a plot, as in `print(f"{x:.3f}")`, so that no
+    later step can depend on it. False if the source of the code is not known."""
     while frame is not None and (
         is_internal(frame.f_code.co_filename) or _is_of(frame.f_globals.get("__name__"), _PLOTS_AND_LOGS)
     ):
@@ -79,7 +79,7 @@ def _prints(frame: Any, called: tuple[str, ...]) -> bool:
 
 
 def _found(frame: Any, names: tuple[str, ...]) -> Any:
-    """What a name such as `self.log.info` means in a frame; no code of the user's runs. None if not found."""
+    """The object that a name such as `self.log.info` means in a frame, found without running user code; else None."""
     root = names[0]
     found: Any = next(
         (scope[root] for scope in (frame.f_locals, frame.f_globals, frame.f_builtins) if root in scope), None
@@ -93,12 +93,12 @@ def _found(frame: Any, names: tuple[str, ...]) -> Any:
 
 
 class _Statement(NamedTuple):
-    """A statement that calls a function with texts, and takes no result.
+    """A statement that calls a function with strings, and ignores the result.
 
     Attributes
     ----------
     called : the name of the function, in its parts.
-    builtins : Python's functions that make the texts, by their names.
+    builtins : the names of Python's functions that make the strings.
     """
 
     called: tuple[str, ...]
@@ -107,7 +107,7 @@ class _Statement(NamedTuple):
 
 @functools.lru_cache(maxsize=10_000)
 def _statement_at(code: Any, at: int) -> _Statement | None:
-    """The statement of an instruction, if all that the instruction makes is part of the texts that it shows."""
+    """The statement of an instruction, if the instruction's result is only used in the strings that it shows."""
     places = _places("".join(lines_of(code.co_filename)))
     chain = places.get([*code.co_positions()][at // 2], ())
     used: set[str] = set()
@@ -130,7 +130,7 @@ _TEXT_OF = frozenset(("str", "repr", "format", "ascii"))
 
 
 def _makes_text(node: ast.AST) -> bool:
-    """Whether an expression only puts texts together."""
+    """Whether an expression only joins strings."""
     match node:
         case ast.JoinedStr() | ast.FormattedValue() | ast.Constant(value=str()):
             return True
@@ -159,7 +159,7 @@ Place = tuple[int | None, int | None, int | None, int | None]
 
 @functools.lru_cache(maxsize=16)
 def _places(source: str) -> dict[Place, tuple[ast.AST, ...]]:
-    """Each expression of a source by its place, with all that it is in, up to its statement; empty if unreadable."""
+    """Each expression of a source by its position, with the nodes around it up to the statement; empty on errors."""
     found: dict[Place, tuple[ast.AST, ...]] = {}
 
     def visit(node: ast.AST, around: tuple[ast.AST, ...]) -> None:

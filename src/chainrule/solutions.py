@@ -22,7 +22,7 @@ from chainrule.trees import flatten, ravel
 __all__ = ["implicit", "pulled_through_solution"]
 
 NEAR = 0.01
-"""A solution may be changed by a Newton step by this part of its size."""
+"""A Newton step may change a solution by at most this fraction of its size."""
 
 
 def pulled_through_solution(
@@ -30,8 +30,8 @@ def pulled_through_solution(
 ) -> Sequence[Any]:
     """The gradients of the operands of a solution z of residual(z, *operands) = 0.
 
-    By the implicit function theorem: where F(z, x) = 0, dz = −(∂F/∂z)⁻¹ ∂F/∂x dx. `checked` raises unless F(z, x) is
-    0, but for a small part of z.
+    By the implicit function theorem: where F(z, x) = 0, dz = −(∂F/∂z)⁻¹ ∂F/∂x dx. If `checked`, an error is raised
+    unless F(z, x) is 0 up to a small change of z.
     """
     out, pull = vjp(residual, z, *operands)
     form = form_of(z)
@@ -62,10 +62,10 @@ def _require_solution(name: str, slopes: Any, out: Any, z: Any) -> None:
 
 @spelled
 def implicit(solve: Callable[..., Any] | None = None, residual: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """The function `solve`, differentiated by what its result solves: residual(x, *params) = 0, x = solve(*params).
+    """The function `solve`, differentiated through the equation of its result x: residual(x, *params) = 0.
 
     The solver may be anything: it runs on plain arrays, is not recorded, and needs no derivative. By the implicit
-    function theorem its result has derivatives of all orders, which take the Jacobian of the residual by x and one
+    function theorem its result has derivatives of all orders; they need the Jacobian of the residual by x, and one
     linear system.
 
     Parameters
@@ -76,7 +76,7 @@ def implicit(solve: Callable[..., Any] | None = None, residual: Callable[..., An
         functions. It returns as many numbers as x has, all 0 at the solution. For a minimum it is the gradient, for a
         fixed point g(x) − x.
 
-    Every recorded array on which either depends must be among the arguments.
+    Every recorded array that one of the two functions uses must be among the arguments.
 
     Raises
     ------
@@ -127,7 +127,7 @@ class _Solution:
     solve, residual : the functions.
     arguments : their arguments, as a function of the operands: `operands -> (args, kwargs)`.
     rebuild : the result of the solver, as a function of its leaves.
-    unknown : the places of those leaves that are of a floating type; the others are no unknowns.
+    unknown : the places of the leaves of a floating type; only these are unknowns.
     """
 
     def __init__(self, solve: Callable[..., Any], residual: Callable[..., Any], arguments: Callable[..., Any]):
@@ -206,4 +206,4 @@ class _Implicit(OwnBlock):
 
     @property
     def does(self) -> Any:
-        return self  # each is a function of its own, though all are made by the same code
+        return self  # each solver has its own block, though the same code makes all of them

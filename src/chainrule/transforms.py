@@ -47,7 +47,7 @@ G = TypeVar("G", bound=Callable[..., Any])
 
 @unlisted_block(differentiable=False)
 def stop_gradient(xp: Any, x: Any) -> Any:
-    """The value of x, through which no gradient flows, in an array of its own.
+    """The value of x as a new array, through which no gradient flows.
 
     It does not share the memory of x: a write into the one does not change the other.
 
@@ -55,7 +55,7 @@ def stop_gradient(xp: Any, x: Any) -> Any:
     >>> cr.grad(lambda x: x * cr.stop_gradient(x))(3.0)
     np.float64(3.0)
 
-    What is written into the result has its gradient as usual:
+    Values that are written into the result have their gradients as usual:
 
     >>> import numpy as np
     >>> def f(x):
@@ -129,7 +129,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool
 
 
 def without_aux(f: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
-    """f, which returns a pair `(result, aux)`, as a function that returns the result; and a list, which gets aux."""
+    """For f that returns `(result, aux)`: a function that returns only the result, and a list that receives aux."""
     aux: list[Any] = []
 
     def main(*args: Any, **kwargs: Any) -> Any:
@@ -155,7 +155,7 @@ def grad(
 def grad(f: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[P, Any]: ...
 @spelled
 def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
-    """A function that returns ∂f/∂argument. As `value_and_grad`, without the value.
+    """A function that returns ∂f/∂argument. Like `value_and_grad`, but without the value.
 
     With `has_aux` it returns `(gradient, aux)`.
 
@@ -181,7 +181,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) 
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function that returns the derivative of f entry by entry: ∂(sum of f)/∂argument, in its shape.
 
-    For a function that acts on each entry alone this is f′ at each. As HIPS autograd's function of this name.
+    For a function that acts on each entry separately this is f′ at each entry. HIPS autograd has the same function.
 
     >>> import numpy as np, chainrule as cr
     >>> x = np.array([0.0, 1.0, 2.0])
@@ -324,7 +324,7 @@ def transposed_pull(recording: Recording) -> Callable[[Sequence[Any]], list[Any]
 
     The pullback is linear in its cotangent, so pulling it back once more pushes tangents forward.
     """
-    # It may be recorded at any dz. Not at zeros: they mean masked entries.
+    # dz may have any values except zeros, which mean masked entries.
     ones = [ones_of(out) for out in recording.outputs]
     push = record_call(lambda *dz: tuple(recording.pull(dz)), tuple((i, "") for i in range(len(ones))), tuple(ones), {})
 

@@ -1,16 +1,16 @@
 """Versions: the values of an array between writes of a few entries, held in one array.
 
     x[1] = a        version 0: a copy of the array, after this write
-    x[2] = b        version 1: the same memory; what stood at [2] is kept
+    x[2] = b        version 1: the same memory; the old entry is kept
     x[3] = c        version 2
 
-A node never changes, so each write makes a new node with a value of its own. A copy of the array for each would make n
-writes cost n², so they share one array, which holds one version at a time. Each write keeps the entries that it
-replaces. To go back to an older version these change places with those in the array, newest first; the same again goes
-forwards. A backward pass asks for the versions newest first, so each costs what its write did.
+A node never changes, so each write makes a new node with its own value. If each had a copy of the array, n writes would
+cost n². So they share one array, which holds one version at a time. Each write keeps the entries that it replaces. To
+restore an older version, these entries are swapped with those in the array, newest write first; swapping again goes
+forwards. A backward pass reads the versions newest first, so each costs as much as its write.
 
-Whoever was given the array may still hold it, or a view of it. Then it does not change any more: the next version gets
-a copy. Python counts who holds an array.
+Other code that was given the array may still hold it, or a view of it (its reference count tells). Then the array no
+longer changes: the next version gets a copy.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from chainrule.node import Node
 __all__ = ["Version", "Write", "at_key", "is_small_part", "written"]
 
 SMALL = 64
-"""Arrays of at most so many entries are copied: a node takes as much memory."""
+"""Arrays of at most this many entries are copied: a node takes as much memory."""
 
 Write = Callable[[np.ndarray, Any, Any], None]
 """`write(array, index, new)` changes the entries of an array at an index."""
 
 REFUSED = (IndexError, ValueError, TypeError, OverflowError, FloatingPointError, Warning)
-"""What NumPy raises for a write that it does not do."""
+"""The errors with which NumPy refuses a write."""
 
 
 class Version(NamedTuple):
-    """One of the versions of an array: that after so many of its writes."""
+    """One version of an array: its state after write `number`, counted from 0."""
 
     of: Versions
     number: int
 
 
 class Versions:
-    """All versions of an array, in the memory of one.
+    """All versions of an array, in the memory of one array.
 
     `form` has their shape and dtype: zeros that take no memory.
     """
@@ -57,7 +57,7 @@ class Versions:
         self._array = array
         self._now = 0  # the version that the array holds
         self._replaced: list[tuple[Any, Any]] = []
-        """For each write its index, and the entries there of the version that the array does not hold."""
+        """For each write, its index, and the entries there: old or new ones, which the array does not hold."""
         self._lock = threading.Lock()
         self.form = np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
@@ -76,7 +76,7 @@ class Versions:
             return self._array
 
     def write(self, number: int, write: Write, index: Any, new: Any) -> Version | None:
-        """The version after a write into one of the versions; None if that is not the newest."""
+        """The version after a write into version `number`; None if that is not the newest one."""
         with self._lock:
             if number != len(self._replaced):
                 return None
@@ -100,7 +100,7 @@ class Versions:
             self._now += -1 if back else 1
 
     def _own(self) -> None:
-        """Go on in a copy if anybody else holds the array."""
+        """Continue with a copy if other code holds the array."""
         if sys.getrefcount(self._array) > 2:  # this object and the call
             self._array = laid_out_as(self._array, self._array)
 
@@ -122,7 +122,7 @@ def is_small_part(entries: Any, size: int) -> bool:
 
 
 def written(node: Node, write: Write, key: tuple[Any, ...], new: Any) -> Version | None:
-    """The version of a node's value after a write; None if a plain copy is as good, or if NumPy refuses the write."""
+    """The version of a node's value after a write; None if a copy costs no more, or if NumPy refuses the write."""
     array = node.value
     if type(array) is not np.ndarray or array.size <= SMALL or type(new) not in NUMPY:
         return None

@@ -1,8 +1,8 @@
 """Identities as text: `log(1 + exp(x)) = softplus(x)` is parsed into a pattern and a replacement.
 
-A name is a variable: it matches any operand, the same one wherever it occurs. A number matches a constant whose entries
-all equal it; −0 is not 0. A function is a block, an operator the block that implements it; `axis=a` binds a parameter,
-`axis=-1` requires a value. Sums and products match in either order.
+A name is a variable: it matches any operand, and the same operand at each occurrence. A number matches a constant whose
+entries all equal it; −0 is not 0. A function is a block, an operator the block that implements it; `axis=a` binds a
+parameter, `axis=-1` requires a value. Sums and products match in either order.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Identity:
 
     @functools.cached_property
     def factors(self) -> tuple[dict[Pattern, int], dict[Pattern, int]]:
-        """Both sides as products, without shared factors: in a product the right one replaces the left one."""
+        """Both sides as products without shared factors; in a larger product the right one may replace the left one."""
         left, right = _product_of(self.left), _product_of(self.right)
         shared = common((left, right))
         return over(left, shared), over(right, shared)

@@ -78,7 +78,7 @@ class Block:
     operands : names of the arguments that it is differentiated by (those without a default).
     defaults : its parameters (arguments with a default) and their defaults.
     flat_at_infinity : whether its derivative is 0 where the result is infinite, as that of log, of sqrt and of a norm;
-        or a function of the operands (nodes or constants) that tells it.
+        or a function of the operands (nodes or constants) that returns this.
     grows : whether it overflows where its operand is still far from overflow, as exp.
     result : the name of the result in its backward rule.
     """

@@ -23,8 +23,8 @@ class Range(NamedTuple):
 
     Attributes
     ----------
-    open : for the lower and the upper end, whether no real number reaches it, although one may round to it: σ(x) is
-        never 0 or 1. An infinite end is never reached.
+    open : for the lower and the upper end, whether no real number reaches it (although one may round to it): σ(x) is
+        never 0 or 1. An infinite end is always open.
     nan : whether the result may be NaN where no operand is.
     """
 
@@ -148,7 +148,7 @@ def divide(x: Range, y: Range) -> Range:
 
 
 def remainder(x: Range, y: Range) -> Range:
-    """For a positive divisor; nothing is known for another."""
+    """Bounds of a remainder with a positive divisor; for others nothing is known."""
     return Range(0, y.high) if y.low > 0 and not x.is_infinite else ANY._replace(nan=True)
 
 
@@ -187,7 +187,7 @@ def total(x: Range) -> Range:
 
 
 def mean(x: Range) -> Range:
-    """Bounds of a mean, which lies between the entries; so do the largest and the smallest of them."""
+    """Bounds of a mean, a maximum or a minimum, which lie between the entries."""
     return x._replace(nan=_mixes_infinities(x))
 
 

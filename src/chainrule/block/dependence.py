@@ -1,9 +1,9 @@
 """Dependence: which entries of the inputs each entry of a block's result depends on.
 
 The dependence of an array on the input of a recording is a sparse matrix of truth values, with a row for each of its
-entries and a column for each entry of the input. Where a block is defined, a function is declared that makes the matrix
-of its result from those of its operands (None for an operand that does not depend on the input). It may have too many
-entries, never too few. Without a declaration each entry of the result depends on everything.
+entries and a column for each entry of the input. Each block declares a function that makes the
+matrix of its result from those of its operands (None for an operand that does not depend on the input). The matrix may
+have too many entries, never too few. Without a declaration each entry of the result depends on everything.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from chainrule.node import Node
 __all__ = ["Dependence", "NotSparse", "added_at", "along_axis", "entrywise", "everything", "moved", "product"]
 
 MOST = 30_000_000
-"""The most entries that a matrix may have: a few hundred megabytes."""
+"""The largest number of entries of a matrix: a few hundred megabytes."""
 
 Dependence = Callable[[Node, Sequence[Any]], Any]
 
 
 class NotSparse(Exception):
-    """The entries depend on so many others that the pattern itself does not fit into memory."""
+    """Too many entries depend on each other: the pattern itself does not fit into memory."""
 
 
 def entrywise(node: Node, operands: Sequence[Any]) -> Any:
@@ -42,7 +42,7 @@ def entrywise(node: Node, operands: Sequence[Any]) -> Any:
 
 
 def moved(node: Node, operands: Sequence[Any]) -> Any:
-    """Each entry of the result is an entry of an operand, or a constant. The block moves numbers that say which."""
+    """Each entry of the result is an entry of an operand, or a constant. The block runs on indices to tell which."""
     start = 1
     numbers = []
     parts = []
@@ -74,7 +74,7 @@ def along_axis(node: Node, operands: Sequence[Any]) -> Any:
 def product(node: Node, operands: Sequence[Any]) -> Any:
     """A matrix product: an entry depends on its row of the first factor and its column of the second.
 
-    Of a factor that is a constant, zeros do not count.
+    Zeros of a constant factor do not count.
     """
     a, b = (np.asarray(x.value if type(x) is Node else x) for x in node.inputs)
     if a.ndim > 2 or b.ndim > 2:
@@ -165,8 +165,8 @@ def _spread(matrix: Any, groups: np.ndarray, places: np.ndarray) -> Any:
 def _by_constant(matrix: Any, places: np.ndarray, constant: np.ndarray, rows: int, columns: int, first: bool) -> Any:
     """The rows of a product with a constant factor.
 
-    places[i, k] is where entry k of line i of the other factor stands; the entry of the product from line i of it and
-    line j of the constant depends on those k where constant[j, k] is not 0.
+    places[i, k] is the row of `matrix` for entry k of line i of the other factor. The entry of the product of line i
+    and line j of the constant depends on the entries k for which constant[j, k] is not 0.
     """
     from scipy import sparse
 

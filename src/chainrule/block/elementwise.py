@@ -1,4 +1,4 @@
-"""Elementwise blocks: only the local derivative by each operand is written; the chain rule and broadcasting follow."""
+"""Elementwise blocks: a block defines only its local derivatives; the chain rule and broadcasting are added here."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Elementwise(Block):
     """A block that acts on each entry alone; its backward rule follows from one local derivative for each operand.
 
     For complex numbers the cotangent is multiplied by the conjugate of the derivative (PyTorch's convention). Where
-    ∂L/∂z is exactly 0 so is ∂L/∂x, even if ∂z/∂x is infinite or NaN there: the entry was masked out, or something as
-    small multiplies it (x √x at 0).
+    ∂L/∂z is exactly 0, so is ∂L/∂x, even if ∂z/∂x is infinite or NaN there: the entry was masked out, or a factor goes
+    to 0 as fast (x √x at 0).
     """
 
     def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
@@ -67,7 +67,7 @@ class Elementwise(Block):
                         taken = _with_the_digits_of(z, operands) if len(operands) > 1 else operands
                     try:
                         slope = derivative(xp, z, *taken, **params)
-                    except (ZeroDivisionError, OverflowError):  # Python's numbers refuse what NumPy's call infinite
+                    except (ZeroDivisionError, OverflowError):  # Python's numbers raise where NumPy's give inf
                         with np.errstate(all="ignore"):
                             slope = derivative(xp, z, *map(numpys, taken), **params)
                     if is_complex(slope):
@@ -84,7 +84,7 @@ def _with_the_digits_of(z: Any, operands: Sequence[Any]) -> Sequence[Any]:
     """The operands in the precision of the forward pass, which is that of z.
 
     In their own dtypes 1/y of a float32 beside float64 would have seven digits, and y² of an int8 would wrap.
-    Integers and truth values become integers of 64 bits, because some degrees must be integers.
+    Integers and booleans become int64, because the degree of some polynomials must be an integer.
     """
     dtype = z.dtype
     for x in operands:
@@ -120,7 +120,7 @@ def in_precision(x: Any, dtype: Any) -> Any:
 
 
 def _in_precision_of_library(x: Any, dtype: Any) -> Any:
-    """As `in_precision`, for another library. PyTorch computes 1/n of integers in its default precision."""
+    """Like `in_precision`, for another library. PyTorch computes 1/n of integers in its default precision."""
     if x.dtype == dtype:
         return x
     xp = namespace_of((form_of(x),))
@@ -139,8 +139,8 @@ def _in_precision_of_library(x: Any, dtype: Any) -> Any:
 def as_floats(x: Any) -> Any:
     """x, with integers and truth values as numbers of double precision.
 
-    Functions that NumPy lacks compute with real numbers: otherwise differences of unsigned integers would wrap,
-    truth values have no minus, and an exponential of bytes would have three digits.
+    Functions that NumPy lacks need this: differences of unsigned integers would wrap, booleans have no minus, and an
+    exponential of int8 would have three digits.
     """
     own = getattr(x, "dtype", None)
     if isinstance(own, np.dtype) and own.kind in "biu":
@@ -204,7 +204,7 @@ def elementwise(
     example : operands to show and check it with; by default any numbers.
     listed : False for an internal block, which no page lists.
     flat_at_infinity : whether the derivative is 0 where operand and result are infinite, as that of log and of sqrt;
-        or a function of the operands (nodes or constants) that tells it.
+        or a function of the operands (nodes or constants) that returns this.
     grows : whether it overflows where its operand is still far from overflow, as exp.
     bounds : the range of the result (see `chainrule.block.bounds`).
     Arguments of `forward` with a default are parameters, and the derivatives take them too.
@@ -239,7 +239,7 @@ def _is_finite(slope: Any) -> bool:
 def _masked(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative, and 0 where dz is 0, even if the derivative is infinite or NaN there.
 
-    A derivative of this selects too, so masked entries stay zero in every order.
+    Its derivative selects too, so masked entries stay zero in derivatives of every order.
     """
     with np.errstate(invalid="ignore"):
         dx = xp.where((dz == 0) & ~xp.isfinite(slope), 0.0, dz * slope)
@@ -249,7 +249,7 @@ def _masked(xp: Any, dz: Any, slope: Any) -> Any:
 def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative, and 0 where dz is 0. A recorded product checks this on each run."""
     if type(slope) is not Array:
-        if not is_inexact(slope) and is_foreign(slope):  # truths, which other libraries may not multiply
+        if not is_inexact(slope) and is_foreign(slope):  # booleans, which other libraries may not multiply
             slope = xp.astype(slope, form_of(dz).dtype)
         if _is_finite(slope):
             return dz * slope
@@ -267,7 +267,7 @@ def product_or_zero(xp: Any, dz: Any, slope: Any) -> Any:
 
 @product_or_zero.backward
 def product_or_zero_backward(xp: Any, dx: Any, z: Any, dz: Any, slope: Any) -> Any:
-    """Masked entries stay zero in every order."""
+    """Masked entries stay zero in derivatives of every order."""
     if type(slope) is Array or not _is_finite(slope):
         dx = unless_masked(dx, dz, slope)
     operands = ((dz, slope), (slope, dz))

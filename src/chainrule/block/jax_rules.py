@@ -1,4 +1,4 @@
-"""Rules as JAX has them: a JVP, whose transpose is the backward rule, and a forward pass that leaves residuals."""
+"""Rules in the form of JAX: a JVP, whose transpose is the backward rule; or a forward pass with residuals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class JvpRule:
                 given[i] = t
             return self._tangent(self.rule(xp, operands, tuple(given), **params), z)
 
-        # It is linear, so it may be transposed at any tangents. Not at zeros: they mean masked entries.
+        # It is linear, so it may be transposed at any tangents except zeros, which mean masked entries.
         ones = [namespace_of((x := form_of(operands[i]),)).ones(np.shape(x), dtype=dtype_of(x)) for i in places]
         pulled = self.transpose(tangent, ones, dz)
         self._require_linear(tangent(xp, *ones), ones, dz, pulled)
@@ -117,7 +117,7 @@ class VjpRule:
 
 
 def require_arguments(rule: AdaptedRule, wanted: str, given: int, params: Iterable[str]) -> None:
-    """Raise unless a rule takes so many arguments by position, and these parameters by name."""
+    """Raise unless a rule takes `given` arguments by position, and these parameters by name."""
     signature = inspect.signature(rule.function)
     try:
         signature.bind(*[None] * (given + rule.takes_xp), **dict.fromkeys(params))

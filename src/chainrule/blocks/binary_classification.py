@@ -20,7 +20,7 @@ from chainrule.node import at_line
 
 
 def _log_at_least_minus_100(xp, p):
-    """max(log p, −100), as PyTorch has it, so that a probability of 0 costs much but not infinity."""
+    """max(log p, −100), as in PyTorch, so that the loss of a probability of 0 is large but finite."""
     tiny = p < math.exp(-100)
     return xp.where(tiny, -100.0, xp.log(xp.where(tiny, 1.0, p)))
 
@@ -39,7 +39,7 @@ _binary_cross_entropy = elementwise(
 
 
 def binary_cross_entropy(p, target, weight=None, reduction="mean"):
-    """−y log p − (1 − y) log(1 − p), for a probability p of class 1. On scores use `…_with_logits`.
+    """−y log p − (1 − y) log(1 − p), for a probability p of class 1. For scores use `…_with_logits`.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def binary_cross_entropy(p, target, weight=None, reduction="mean"):
 
 
 def _as(xp, parameter, s):
-    """A parameter that may be an array, in the library of the scores, and in their dtype if it holds fractions."""
+    """A parameter that may be an array, in the library of the scores, and in their dtype if it is floating."""
     if isinstance(parameter, int | float):
         return parameter
     return xp.asarray(parameter, dtype=getattr(s, "dtype", None) if is_inexact(s) else None)

@@ -1,4 +1,4 @@
-"""Copies: the same entries in another dtype, in memory of their own, or in another order in memory."""
+"""Copies: the same entries in another dtype, in new memory, or in another memory order."""
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def cast_to_integer(xp, x, dtype=None):
     dependence=moved,
 )
 def copy(xp, x, order="K"):
-    """The same entries in memory of their own, in C or Fortran's order ("C", "F") or in their own order ("K")."""
+    """The same entries in new memory, in C or Fortran order ("C", "F") or in the order of x ("K")."""
     if is_numpy(xp):
         return xp.copy(x, order=order)
     return copied(x)  # other libraries have no order in memory
@@ -97,7 +97,7 @@ def _astype(x, dtype, casting=None, order="K", copy=True):
 
 @answers(np.copy)
 def numpy_copy(a, order="K", subok=False):
-    """np.copy of a number is an array, which can be written into."""
+    """np.copy; of a number it gives a 0-d array, which can be written into."""
     letter = _letter(order, "K")
     if letter == "A":
         letter = order_in_memory(letter, a)
@@ -108,7 +108,7 @@ def numpy_copy(a, order="K", subok=False):
 
 
 def order_in_memory(order, a):
-    """ "C" or "F": the order that NumPy's order= means, given the memory layout of `a`."""
+    """The memory order, "C" or "F", that NumPy's order= selects for an array with the layout of `a`."""
     order = _letter(order, "C")
     value = form_of(a)
     if order in ("C", "F"):
@@ -134,7 +134,7 @@ def _letter(order, default):
 
 
 def _lies(x, order):
-    """Whether the entries of x lie in the requested order, so that NumPy need not copy them."""
+    """Whether x already has the requested memory order, so that NumPy does not copy it."""
     order, value = _letter(order, "K"), form_of(x)
     if order == "K" or is_contiguous(value):
         return True

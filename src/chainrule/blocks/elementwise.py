@@ -164,7 +164,7 @@ hypot: Elementwise = elementwise(
 
 
 def _leg(xp, function, z, x):
-    """√(1 − x²), without the rounding of x²; for a complex x on the side of the cut of z = arcsin x or arccos x."""
+    """√(1 − x²), without the rounding error of x²; for complex x on the branch of z = arcsin x or arccos x."""
     return function(z) if is_complex(x) else xp.sqrt((1 - x) * (1 + x))
 
 
@@ -200,8 +200,8 @@ rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z
 def _sinc(xp, x, order):
     """The derivative of some order of sin(πx)/(πx), smooth at 0.
 
-    Far from 0 by x f_n + n f_(n−1) = π^(n−1) sin(πx + nπ/2), which is x f = sin(πx)/π, differentiated; near 0 by the series
-    of that sine.
+    Far from 0 by x f_n + n f_(n−1) = π^(n−1) sin(πx + nπ/2), the n-th derivative of x f = sin(πx)/π; near 0 by the series of
+    the sine.
     """
     near = abs(x) < 0.5
     far, close = xp.where(near, 1.0, x), xp.where(near, x, 0.0)
@@ -258,7 +258,7 @@ fmin = elementwise(
 
 
 def _heaviside(xp, x, y):
-    """For libraries that lack it, or its derivative."""
+    """heaviside, for libraries that lack it or its derivative."""
     return xp.where(x == 0, y, xp.where(x > 0, 1.0, x * 0.0))
 
 
@@ -357,7 +357,7 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None, cas
     low, high = (min if a_min is None else a_min, max if a_max is None else a_max)
     if dtype is not None:
         a = np.astype(a, dtype)
-    if a.dtype.kind in "iu":  # a Python integer outside the dtype's range is no bound
+    if a.dtype.kind in "iu":  # a Python integer outside the dtype's range does not bound
         ends = np.iinfo(a.dtype)
         low = None if type(low) is int and low < ends.min else low
         high = None if type(high) is int and high > ends.max else high
@@ -386,7 +386,7 @@ _TRUTHS = {"True": True, "1": True, "False": False, "0": False}
 
 
 def _connective(function, symbol):
-    """and, or: of conditions with their symbol, of other integers by name; of one condition twice it is that."""
+    """The notation of and, or: a symbol between conditions, the name for integers; a condition repeated is written once."""
     def notation(x, y):
         x, y = (f.parts[0] if f.kind == "indicator" else f for f in (x, y))
         for condition, known in ((x, y), (y, x)):

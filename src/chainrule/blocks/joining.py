@@ -20,7 +20,7 @@ from chainrule.numpy_value import answered
     dependence=moved,
 )
 def concatenate(xp, *xs, axis=-1):
-    """Arrays joined along an axis that they have."""
+    """Arrays joined along an existing axis."""
     return xp.concat(xs, axis=axis)
 
 
@@ -35,7 +35,7 @@ def concatenate_backward(xp, dz, z, *xs, axis=-1):
     notation=lambda *xs, axis: call("stack", *xs), complex=True, example=example(normal(3), normal(3)), dependence=moved
 )
 def stack(xp, *xs, axis=-1):
-    """Arrays of one shape joined along a new axis, counted from the right in the result."""
+    """Arrays of the same shape joined along a new axis, counted from the right in the result."""
     return xp.stack(xs, axis=axis + xs[0].ndim + 1 if hasattr(xs[0], "ndim") else 0)
 
 
@@ -79,7 +79,7 @@ def _stack(arrays, axis=0, dtype=None, casting=None):
 
 
 def _are_arrays(arrays):
-    """Whether there is at least one, and all are arrays (not numbers, whose dtype follows the arrays'), with axes."""
+    """Whether there are arrays only, all with axes, and at least one. Numbers take the dtype of the arrays."""
     return (
         type(arrays) in (list, tuple)
         and len(arrays) > 0

@@ -1,8 +1,8 @@
-"""Pseudoinverses and least squares, with the singular values that count as zero left out.
+"""Pseudoinverses and least squares, in which small singular values count as zero.
 
 The derivative of a pseudoinverse: G. H. Golub and V. Pereyra, The differentiation of pseudo-inverses (1973). It holds
-where what is left out is rounding. A larger tolerance leaves out more: then the matrix is first replaced by one of
-lower rank, whose derivative knows how the vectors that are kept turn towards those that are left out.
+if the singular values that are left out are rounding errors. A larger tolerance leaves out more: then the matrix is
+first replaced by one of lower rank, whose derivative includes the rotation of the kept singular vectors.
 """
 
 import math
@@ -35,7 +35,7 @@ def low_rank(xp, x, rtol):
 
 @low_rank.backward
 def low_rank_backward(xp, dz, z, x, rtol):
-    """For singular vectors u, v that are kept, and those that are not: both spaces turn by the gap of s².
+    """Kept and dropped singular vectors u, v rotate into each other; the gap of s² between them divides.
 
     With M = U* dz V, the entries of U* dx V are M_ij where i and j are kept, and where only one of them is,
     M_ij + (s² M_ij + s_i s_j M*_ij) / (s_i² − s_j²) with the smaller s, and s_i > s_j.
@@ -59,7 +59,7 @@ def _counts(rtol):
 
 
 def without_small(a, rtol):
-    """a without the singular values that count as zero, where these are more than rounding."""
+    """a without the singular values that count as zero, if they are larger than rounding errors."""
     if np.max(rtol) <= max(_precision(a), USUAL) or 0 in a.shape:
         return a
     if not bool(step(lambda plain: _leaves_out_more_than_rounding(plain, rtol), a)):
@@ -92,7 +92,7 @@ def one_number(threshold):
 
 
 def threshold_of_lapack(rcond, a):
-    """The relative threshold of LAPACK's gelsd: 0 and less, and 1 and more, stand for its precision."""
+    """The relative threshold of LAPACK's gelsd: values ≤ 0 and ≥ 1 stand for the machine precision."""
     return rcond if 0 < rcond < 1 else float(np.finfo(form_of(a).dtype).eps) / 2
 
 
@@ -101,7 +101,7 @@ def threshold_of_lapack(rcond, a):
 
 @library_block(notation=lambda x, rtol, hermitian: call("pinv", x), complex=True, example=example(normal(3, 2)))
 def pinv(xp, x, rtol=1e-15, hermitian=False):
-    """z = x⁺, the Moore-Penrose pseudoinverse. The rank is taken to be constant near x."""
+    """z = x⁺, the Moore-Penrose pseudoinverse. The rank is treated as constant near x."""
     if is_numpy(xp) or hermitian:
         return xp.linalg.pinv(x, rtol=rtol, hermitian=hermitian)
     return xp.linalg.pinv(x, rtol=rtol)
@@ -138,7 +138,7 @@ def lstsq(xp, a, b, rtol=0.0):
 
 @lstsq.backward
 def lstsq_backward(xp, dz, z, a, b, rtol=0.0):
-    """From z = a⁺ b and the derivative of the pseudoinverse, with the products ordered so that all are small."""
+    """From z = a⁺ b and the derivative of the pseudoinverse, with products ordered so that all matrices are small."""
     a = in_precision(a, z.dtype)
     p = pinv(a, rtol=rtol)
     p_h = adjoint(xp, p)

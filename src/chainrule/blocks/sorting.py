@@ -29,7 +29,7 @@ def _ordinal_notation(x, rank, axis):
 
 @library_block(notation=_ordinal_notation, example=example(apart(4), rank=1))
 def order_statistic(xp, x, rank=0, axis=-1):
-    """The entry at `rank` of the sorted axis; NaN if there is one. Ties share the gradient evenly."""
+    """The entry at `rank` of the sorted axis; NaN if the axis has a NaN. Ties share the gradient evenly."""
     return xp.sort(x, axis=axis)[(..., rank, *(slice(None),) * (-1 - axis))]
 
 
@@ -70,7 +70,7 @@ def numpy_nanquantile(
 
 
 def _among_numbers(a):
-    """The function that finds an entry, or a point between two, among the entries that are not NaN."""
+    """The function that finds an entry, or a point between two entries, ignoring NaN."""
     return _between_numbers if bool(np.any(np.isnan(a))) else _between
 
 
@@ -124,8 +124,8 @@ class Quantile(NamedTuple):
     def place(self, n):
         """Its place among n entries, from NumPy's quantile of 0, …, n − 1.
 
-        If that is an entry, NumPy may have computed it from this one plus 0 times another. Infinite entries reveal
-        which one.
+        If that is an entry, NumPy may have computed it as this entry plus 0 times another. A test with infinite entries
+        reveals which one.
         """
         ranks = np.arange(float(n))
         position = self.of(ranks)
@@ -145,7 +145,7 @@ class Quantile(NamedTuple):
             return np.quantile(ranks, self.q, method=self.method)
 
     def mixed(self, low, high, share):
-        """A point between two entries, from the nearer of them, as NumPy computes it."""
+        """A point between two entries, computed from the nearer one, as NumPy does."""
         if np.ndim(share) == 0:
             return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
         return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
@@ -183,7 +183,7 @@ def _nan_where_missing(z, rows):
 
 
 def _between_numbers(rows, what):
-    """As `_between`, among each row's entries that are not NaN; NaN sort last."""
+    """Like `_between`, for the entries of each row that are not NaN; NaN are sorted last."""
 
     def ranked(which):
         place = step(lambda rows: _place_of_rank(rows, what, which), rows)
@@ -200,7 +200,7 @@ def _between_numbers(rows, what):
 
 
 def _places(rows, what):
-    """For each row the place among its numbers."""
+    """For each row, the place of the quantile among its numbers."""
     counts = np.count_nonzero(~np.isnan(rows), axis=-1)
     found = np.zeros((3, *counts.shape))
     for n in np.unique(counts[counts > 0]):

@@ -38,8 +38,8 @@ class ArrayLibrary(NamedTuple):
     ----------
     module : what is imported; without it the library is not installed.
     make : an array of the library with the numbers of one of NumPy's.
-    back : the other way.
-    context : within this it computes in double precision.
+    back : the inverse: an array of the library as one of NumPy's.
+    context : a context in which the library computes in double precision.
     """
 
     module: str
@@ -161,7 +161,7 @@ to NumPy without being asked, and everything is made on the device of the operan
 
 
 def document(names: Sequence[str] = tuple(LIBRARIES)) -> str:
-    """The page: for each family of blocks one row for those that do alike."""
+    """The page: for each family of blocks, one row for all blocks with the same results."""
     states = {block: tuple(state(block, name) for name in names) for block in _blocks()}
     told = [INTRODUCTION, _table([["", *names], *_counts(states, names)])]
     for family in families():
@@ -197,7 +197,7 @@ def _table(rows: list[list[str]]) -> str:
 
 
 def read(page: str) -> dict[tuple[str, str], str]:
-    """What a page says of each block and library."""
+    """The state that a page gives for each block and library."""
     found: dict[tuple[str, str], str] = {}
     names: list[str] = []
     for line in page.splitlines():

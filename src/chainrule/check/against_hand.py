@@ -30,12 +30,12 @@ __all__ = ["Written", "findings_by_hand", "judged"]
 
 
 class Written(NamedTuple):
-    """What a gradient written by hand returned.
+    """The results of a gradient written by hand.
 
     Attributes
     ----------
     gradients : for each checked argument; None if it was not given.
-    others : what was returned beside them, by name.
+    others : the other returned values, by name.
     """
 
     told: Any
@@ -49,13 +49,13 @@ class Written(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What is wrong with a gradient written by hand.
+    """The verdict on a gradient written by hand.
 
     Attributes
     ----------
-    comparisons : of what it returned beside the gradients of the arguments.
+    comparisons : those of the other returned values.
     mistakes : its wrong lines.
-    remarks : on values that are right in another sense than their names say.
+    remarks : on values that are right, but not what their names say.
     """
 
     comparisons: list[Comparison]
@@ -64,7 +64,7 @@ class Judged(NamedTuple):
 
 
 def judged(hand: HandWritten, run: Run, written: Written, slopes: Sequence[Comparison], network: Any) -> Judged:
-    """Compare values in between, and find the mistakes, given the comparisons of the arguments' gradients."""
+    """Compare intermediate values and find the mistakes, given the comparisons of the arguments' gradients."""
     case = _case(hand, run)
     arguments_right = all(c.ok for c in slopes)
     proven = arguments_right and any(g is not None for g in written.gradients)
@@ -79,7 +79,7 @@ def judged(hand: HandWritten, run: Run, written: Written, slopes: Sequence[Compa
 
 
 def _case(hand: HandWritten, run: Run) -> Case:
-    """The function written by hand, and what would be right, on the inputs of a run."""
+    """The function written by hand, with the right values, on the inputs of a run."""
     call, between = run.call, run.recording.path.between
     tolerance = float(np.sqrt(precision([*call.leaves, *(node.value for node in between)])))
     truth = Truth(run.recording, run.seeds, call.labels, run.named, tolerance)
@@ -93,7 +93,7 @@ def _other_case(hand: HandWritten, run: Run, network: Any) -> Case | None:
     """The same on other inputs: each number is changed by up to a quarter; None if f is not defined there."""
     rng = np.random.default_rng(1)
     call = run.call
-    fixed = [network is not None and network.is_parameter(label) for label in call.labels]  # f reads them itself
+    fixed = [network is not None and network.is_parameter(label) for label in call.labels]  # f reads parameters itself
     moved = call.with_leaves([x if keep else _moved(x, rng) for x, keep in zip(call.leaves, fixed, strict=True)])
     try:
         with asking_others(), np.errstate(all="ignore"):
@@ -108,10 +108,10 @@ def _other_case(hand: HandWritten, run: Run, network: Any) -> Case | None:
 def _compare_others(
     told: dict[str, Any], truth: Truth, proven: bool
 ) -> tuple[list[Comparison], list[tuple[str, Node]], list[str]]:
-    """Compare what was returned beside the gradients of the arguments: those of values in between, by their names.
+    """Compare the other returned values: gradients of intermediate values, by their names.
 
-    Returns the comparisons, the wrong ones by name and node, and remarks. Where the gradients of the arguments are
-    given and right a value may be a part of the gradient that it is named for, or a multiple.
+    Returns the comparisons, the wrong ones by name and node, and remarks. If the gradients of the arguments are given
+    and right, a value may also be a part or a multiple of the gradient that it is named for.
     """
     rows: list[Comparison] = []
     wrong: list[tuple[str, Node]] = []

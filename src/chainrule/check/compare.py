@@ -20,10 +20,10 @@ from chainrule.node import Node
 __all__ = ["DIFFERENCES", "compare_arrays", "compare_gradients", "compare_values"]
 
 ENTRIES = 200
-"""Arguments of up to so many entries are differenced entry by entry, larger ones along random directions."""
+"""Arguments with at most this many entries are differenced entry by entry, larger ones along random directions."""
 
 SECONDS = 10.0
-"""Seconds beyond which a smaller array is differenced along random directions, too."""
+"""If this takes more seconds, smaller arrays are differenced along random directions too."""
 
 DIRECTIONS = 10
 DIFFERENCES = "differences"
@@ -102,7 +102,7 @@ def compare_arrays(
 
 
 def _place(index: tuple[int, ...], split: bool) -> tuple[tuple[int, ...], str]:
-    """The entry, and its real or imaginary part, that an index into real parts means."""
+    """The entry (and its real or imaginary part) that an index into the split real numbers refers to."""
     return (index[:-1], ("re", "im")[index[-1]]) if split else (index, "")
 
 
@@ -143,7 +143,7 @@ def compare_gradients(problem: Problem, extra: dict[str, Sequence[Any]] | None =
                 return True
             if np.isnan(theirs) and np.isinf(ours):
                 return _is_steep(problem, i, entry, ours)
-            if np.isnan(theirs):  # as that of PyTorch and JAX for a norm at 0
+            if np.isnan(theirs):  # as PyTorch and JAX give for a norm at 0
                 return _between_slopes(problem, i, entry, (ours,)) or _by_differences(problem, i, entry, ours)
             return _between_slopes(problem, i, entry, (ours, theirs)) or _is_shared_by_ties(
                 problem, i, entry, np.asarray(problem.gradients[i])
@@ -169,7 +169,7 @@ def _between_slopes(problem: Problem, i: int, entry: tuple[int, ...], numbers: S
 
 
 def _is_steep(problem: Problem, i: int, entry: tuple[int, ...], number: float) -> bool:
-    """Whether the slope of f at this entry, on a side where f is defined, grows towards an infinite number."""
+    """Whether an infinite gradient is right: the slope of f grows without bound on a side where f is defined."""
     if problem.f is None:
         return False
     x = real_parts(problem.inputs[i])

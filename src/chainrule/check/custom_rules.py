@@ -1,7 +1,7 @@
-"""Rules of other libraries that somebody wrote by hand: `jax.custom_vjp`, and primitives of HIPS autograd.
+"""Hand-written derivative rules of other libraries: `jax.custom_vjp`, and primitives of HIPS autograd.
 
-The function itself is recorded as NumPy code: autograd's functions pass recorded arrays on to NumPy's; those of
-`jax.numpy` are replaced by NumPy's of the same name. What cannot be recorded so is checked as one block.
+The function itself is recorded as NumPy code: autograd's functions pass recorded arrays on to NumPy's, and those of
+`jax.numpy` are replaced by NumPy's of the same name. A function that cannot be recorded is checked as one block.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["CustomRule", "custom_rule"]
 
 
 def custom_rule(f: Any) -> CustomRule | None:
-    """The rule that a function of JAX or autograd has of its author's; None for any other function."""
+    """The hand-written rule of a function of JAX or autograd; None for any other function."""
     jax = sys.modules.get("jax")
     if jax is not None and isinstance(f, jax.custom_vjp):
         return _of_jax(f)
@@ -44,7 +44,7 @@ def custom_rule(f: Any) -> CustomRule | None:
 
 @dataclass(frozen=True)
 class CustomRule:
-    """A function with a rule of its author's.
+    """A function with a hand-written rule.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def _tree_of_arrays(tree: Any) -> Any:
 
 
 def as_numpy(x: Any) -> Any:
-    """An argument with NumPy's arrays in the place of JAX's."""
+    """An argument with JAX's arrays replaced by NumPy's."""
     leaves, rebuild = flatten(x)
     return rebuild([np.asarray(leaf) if type(leaf).__module__.startswith("jax") else leaf for leaf in leaves])
 
@@ -158,7 +158,7 @@ def _of_jax(f: Any) -> CustomRule:
 
 
 NN = types.SimpleNamespace(**{**vars(activations), **vars(normalisation)})
-"""What stands for jax.nn: blocks of these names. Whether they compute the same is seen from the result."""
+"""The replacement of jax.nn: blocks with the same names. Their results are compared with those of JAX."""
 
 
 def _as_jax(x: Any) -> Any:
@@ -187,7 +187,7 @@ def _in_numpy(f: Any, done: dict[int, Any] | None = None) -> Any:
 
 
 def _counterpart(x: Any, done: dict[int, Any]) -> Any:
-    """What stands for a module or a function of JAX's; x itself if it is neither."""
+    """The replacement of a module or a function of JAX; x itself if it is neither."""
     jax = sys.modules["jax"]
     if x is jax.numpy:
         return np

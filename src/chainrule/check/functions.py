@@ -1,4 +1,4 @@
-"""Functions of PyTorch's autograd: the `backward` that their author wrote, checked on its own."""
+"""Checks the hand-written `backward` of each `torch.autograd.Function` on its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chainrule.node import NO_PARAMS, Line, Node
 __all__ = ["report_of", "reports_of", "verdict"]
 
 MANY = 20
-"""So many different calls are checked."""
+"""At most this many different calls are checked."""
 
 Check = Callable[[CheckedCall, HandWritten, Any], Report]
 
@@ -72,7 +72,7 @@ def reports_of(network: Any, check: Check) -> list[tuple[Report, Line | None]]:
 
 
 def verdict(report: Report) -> str:
-    """right, WRONG, or not known, where the forward pass cannot be followed."""
+    """The verdict: right, WRONG, or not known (if the forward pass cannot be followed)."""
     if any(not c.ok and c.reference != BY_HAND for c in report.comparisons) or not report.comparisons:
         return "not known: its forward pass cannot be followed"
     return "right" if report.ok else "WRONG"
@@ -82,7 +82,7 @@ def verdict(report: Report) -> str:
 
 
 def _wrong_vmap(call: Any) -> str | None:
-    """What is wrong with the Function under vmap; None if that is right or it has none."""
+    """A message if the Function is wrong under vmap; None if it is right or has no vmap."""
     import torch
 
     function = call.function

@@ -1,4 +1,4 @@
-"""What is checked: some gradients, and the computation in a form that references can run again."""
+"""The problem to check: some gradients, and the computation in a form that references can run again."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Problem:
     ----------
     labels : the names of the arrays x.
     graph : the recording between x and the outputs.
-    f : the function itself, for differences; None if it cannot be differenced.
+    f : the function itself, for finite differences; None if they cannot be taken.
     inputs, gradients : the arrays x, and their gradients to check.
     seeds : a cotangent dz for each output.
-    rough : how much of a relative difference rounding explains (the epsilon of the coarsest dtype in the graph).
+    rough : the relative difference that rounding explains (the epsilon of the coarsest dtype in the graph).
     libraries : the libraries to compare with.
     least : smaller absolute differences count as rounding.
     """
@@ -55,7 +55,7 @@ class Problem:
     _answers: dict[str, Answer | Unavailable] = field(default_factory=dict)
 
     def direction(self, i: int, d: np.ndarray) -> np.ndarray:
-        """A direction in which an input may be moved: a symmetric matrix stays symmetric where one triangle is read."""
+        """A direction in which an input may be moved; symmetric if the function reads only one triangle of a matrix."""
         x = np.asarray(self.inputs[i])
         if x.ndim < 2 or is_complex(x) or not self._reads_a_triangle or not np.array_equal(x, np.swapaxes(x, -1, -2)):
             return d
@@ -80,7 +80,7 @@ class Problem:
         return self._answers[library]
 
     def _chosen_otherwise(self, answer: Answer | Unavailable) -> str | None:
-        """The first block with arbitrary signs in its result (eigenvectors) that a library chose differently."""
+        """The first block with arbitrary signs in its result (eigenvectors) for which a library chose other signs."""
         for node in self.graph.nodes:
             theirs = answer.values.get(node) if isinstance(answer, Answer) and node.block.free_signs else None
             if theirs is not None and not np.allclose(node.value, theirs, rtol=np.sqrt(self.rough)):

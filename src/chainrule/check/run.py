@@ -31,19 +31,19 @@ from chainrule.trees import flatten
 __all__ = ["Run", "run_twice"]
 
 WEIGHTS = 8128
-"""The seed of the random weights: not 0, with which a user may have drawn the inputs."""
+"""The seed of the random weights. Not 0: the user may have drawn the inputs with that seed."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A recorded run of a function, and how L is made of its results.
+    """A recorded run of a function, and how L is computed from its results.
 
     Attributes
     ----------
     named : the values of the recording by the names that they have in the function; empty unless asked for.
     outputs : the results, as NumPy's numbers and arrays.
     seeds : a cotangent for each result.
-    weighted : how L is made of the results: "random weights", their "sum", or "" if the one result is L.
+    weighted : how L is computed from the results: "random weights", their "sum", or "" if the only result is L.
     """
 
     call: CheckedCall
@@ -73,19 +73,19 @@ class Run:
         return [node for node in self.graph.nodes if node.block is stop_gradient]
 
     def gradients(self) -> list[np.ndarray] | Blame:
-        """The gradients, or the rule that fails."""
+        """The gradients, or the rule that failed."""
         try:
             with asking_others():
                 return [np.asarray(value_of(g)) for g in self.recording.pull(self.seeds)]
         except NoAnswer as none:
             if isinstance(none.error, NoDerivative):
-                raise none.error from None  # there is no gradient, so none that is wrong
+                raise none.error from None  # without a gradient nothing can be wrong
             if (blame := wrong_rule(self._newest_first, self._path)) is None:
                 raise none.error from None
             return blame
 
     def problem(self, gradients: list[np.ndarray], steady: bool) -> Problem:
-        """What is compared. Without differences if the function is not deterministic."""
+        """The problem to compare; without finite differences if the function is not deterministic."""
         f = None if not steady else _with_stops(self.graph) if self.stopped else self.call.run
         inputs = [_as_numpys(x) for x in self.call.leaves]
         return Problem(self.call.labels, self.graph, f, inputs, self.seeds, gradients, roughness(self.graph))
@@ -93,13 +93,13 @@ class Run:
     def compare(self, problem: Problem, others: dict[str, Any]) -> list[Comparison]:
         """Compare the gradients with the libraries', with differences, and with others by their names."""
         slopes = compare_gradients(problem, others)
-        if not all(c.ok for c in slopes):  # the gradient may be rounding alone, as that of x × x
+        if not all(c.ok for c in slopes):  # the gradient may be only rounding error, as that of np.cross(x, x)
             moved = self._moved_by_rounding(problem.gradients)
             slopes = compare_gradients(replace(problem, least=10 * moved), others) if moved else slopes
         return slopes
 
     def blame(self, problem: Problem, wrong: Sequence[Comparison]) -> Blame | None:
-        """The first wrong block from the loss back, given the comparisons that say that chainrule is wrong."""
+        """The first wrong block, going back from the loss, given the comparisons that show that chainrule is wrong."""
         suspects = self._newest_first if wrong else users(self._newest_first)
         blame = wrong_rule(suspects, self._path)
         if blame is None and any(c.label.startswith("value") for c in wrong):
@@ -115,10 +115,10 @@ class Run:
         return {*self.recording.path.inputs, *self.recording.path.between}
 
     def _moved_by_rounding(self, gradients: Sequence[np.ndarray]) -> float:
-        """How much the gradients move when the last digit of each input does.
+        """How much the gradients change when the last digit of each input changes.
 
-        Where terms cancel this is their rounding error (D. S. Parker, Monte Carlo Arithmetic). 0 if they move by more,
-        as at a kink, where slopes jump.
+        Where terms cancel this is their rounding error (D. S. Parker, Monte Carlo Arithmetic). It is 0 if they
+        change by more than that, as at a kink, where slopes jump.
         """
         leaves = self.call.leaves
         if not all(isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fc" for x in leaves):

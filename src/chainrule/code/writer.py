@@ -34,7 +34,7 @@ BRANCH = "this was written for another branch"
 SIZES = "this was written for other sizes"
 
 MOST = 100
-"""The most entries of a plain array that is written out."""
+"""Plain arrays with more entries than this are not written into the code."""
 
 
 def code_of(
@@ -48,10 +48,11 @@ def code_of(
 
     Parameters
     ----------
-    args, kwargs : f is recorded with them. Their shapes, the branches that f takes and the number of its loop
-        iterations are part of the code.
+    args, kwargs : the arguments with which f is recorded. Their shapes, the branches that f takes and the number of its
+        loop iterations are part of the code.
     library : "numpy", "torch" or "jax".
-    derivation : gives the lines for the docstring of the backward pass, given the names that need no explanation.
+    derivation : a function that returns the lines of the backward pass's docstring, given names that need no
+        explanation.
 
     Raises
     ------
@@ -96,7 +97,7 @@ class Draft(NamedTuple):
 
     Attributes
     ----------
-    given, passed : the shapes of the inputs of the forward and the backward pass, by name.
+    given, passed : the shapes of the inputs of the forward pass and of the backward pass, by name.
     alike : shapes for which `*_like` was called on another array.
     """
 
@@ -107,7 +108,7 @@ class Draft(NamedTuple):
 
 
 def _of_any_sizes(first: Draft, second: Draft) -> Parts | None:
-    """The code with lengths of axes in place of numbers, from the code for two sets of sizes."""
+    """The code for all sizes, with lengths of axes in place of numbers; derived from the code for two sets of sizes."""
     a, b = first.parts, second.parts
     if (a.saved, a.gradients, a.loss) != (b.saved, b.gradients, b.loss) or len(first.alike) != len(second.alike):
         return None
@@ -129,7 +130,7 @@ def _pairs(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tup
 
 
 def _of_these_sizes(draft: Draft) -> Parts:
-    """The code with a check of the shapes: some of its numbers depend on them, and would be wrong for other shapes."""
+    """The code with a check of the shapes, because some of its numbers are right for these shapes only."""
     arrays = {name: shape for name, shape in draft.given.items() if shape}
     names, shapes = ", ".join(f"{name}.shape" for name in arrays), ", ".join(map(str, arrays.values()))
     check = [required(f"({names}) == ({shapes})", SIZES)]
@@ -157,7 +158,7 @@ REQUIRE = '''def require(condition, otherwise):
 
 
 def _enlarged(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with every axis longer by one. Repeated entries are made distinct, as names are found by values."""
+    """The arguments with every axis longer by one. Equal entries are made distinct: values identify names."""
     leaves, rebuild = flatten((args, dict(kwargs)))
     larger: Any = rebuild([_enlarged_array(x) if isinstance(x, np.ndarray) else x for x in leaves])
     return larger
@@ -252,7 +253,7 @@ class _CodeWriter:
         return zeros
 
     def _value_equal_to(self, content: np.ndarray, nodes: _ByEntries) -> TracedValue | None:
-        """The value with these entries: names belong to values, whichever rules made them."""
+        """The traced value with these entries, whichever rule computed it; None if there is none."""
         node = nodes.find(content)
         value = None if node is None else self.traces.values[node]
         return value if isinstance(value, TracedValue) else None
@@ -300,7 +301,7 @@ class _CodeWriter:
         return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
 
     def _bodies(self, seed: TracedValue) -> tuple[Body, Body, list[TracedValue]]:
-        """The statements of the forward and of the backward pass, and the values that the one passes to the other."""
+        """The statements of the forward and of the backward pass, and the values passed between them."""
         given, loss, dialect = self.names, self.loss, self.library.dialect
         first = [v for v in closure([loss, *self._parts_of_tuples(), *self.conditions]) if v not in given]
         computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
@@ -320,7 +321,7 @@ class _CodeWriter:
         return written(literal(x, body.show, self.library.dialect))
 
     def _needs_dtype(self, cotangent: str, lines: list[str]) -> bool:
-        """Whether it matters that the default of ∂L/∂L is a Python number."""
+        """Whether ∂L/∂L needs a dtype: its default is a Python number, which may change a result's dtype."""
         *inputs, seed = (np.asarray(node.value).dtype for node in self.program.graph.inputs)
         used = any(re.search(rf"\b{cotangent}(\.|\[)", line) for line in lines)
         return self.library.keeps_numpys_dtypes and (used or seed != np.float64 or any(x != seed for x in inputs))
@@ -337,7 +338,7 @@ class _CodeWriter:
         return [v for v in closure(self.gradients) if v.function == "[]" and v.args[0] in tuples]
 
     def _constants(self) -> None:
-        """Handle plain arrays: the user's own become arguments; others too large to be written out raise an error."""
+        """Handle plain arrays: the user's own become arguments; other arrays raise an error if they are too large."""
         values = [v for v in closure([self.loss, *self.gradients]) if v.function == CONSTANT]
         for value in values:
             for label, array in self.program.captured.items():
@@ -353,7 +354,7 @@ class _CodeWriter:
             )
 
     def _labels(self, parameters: Iterable[str]) -> list[tuple[str, str]]:
-        """For each parameter the name of the argument that it stands for, which may be no identifier."""
+        """For each parameter, the argument that it stands for, whose name may not be an identifier."""
         return [(self.renamed.get(p, p), p) for p in parameters]
 
     def _parameters(self) -> tuple[list[str], list[tuple[Node | None, str, str]]]:
@@ -424,7 +425,7 @@ def _spaced(lines: Sequence[str]) -> list[str]:
 
 
 def _is_transposed(value: TracedValue) -> bool:
-    """Whether a value is a transpose: free to make again, so it is not passed on."""
+    """Whether a value is a transpose. It costs nothing to make again, so it is not passed to the backward pass."""
     return value.function == ".T property" and (value.args[0].function == ARGUMENT or bool(value.args[0].name))
 
 

@@ -59,36 +59,37 @@ def compile(
     donate: Sequence[int | str] = (),
     memory: int | str | None = None,
 ) -> Any:
-    """A function that computes what f computes, at native speed.
+    """A function that returns the same as f, at native speed.
 
-    The first call runs f on recorded arrays and returns its result. The next one records again, compares the two
-    recordings, and compiles them for these shapes and dtypes; so does each new shape, dtype or path. Calls inside f
-    (`cr.grad`, `cr.hessian`, a whole training step) are compiled with it.
-    Arrays and numbers (float, complex) may change from call to call. Integers, strings and other arguments are compiled
-    in: a new value makes a new version. So does a new outcome of a branch on values, which each run checks. An integer
-    that took several values, such as a step counter, may change too if only arithmetic depends on it.
+    The first call runs f on recorded arrays and returns its result. The second call records again, compares the two
+    recordings, and compiles for these shapes and dtypes. The same happens for each new shape, dtype or path. Calls
+    inside f (`cr.grad`, `cr.hessian`, a whole training step) are compiled with it. Arrays and numbers (float, complex)
+    may change from call to call. Integers, strings and other arguments are compiled in: a new value makes a new
+    version. So does a new outcome of a branch on values, which each run checks. An integer that took several values,
+    such as a step counter, may change too if only arithmetic depends on it.
 
-    What f reads from outside (globals, its closure, attributes of objects) is read when it is recorded, and then fixed:
-    pass what changes as an argument. Refused are a rule of your own block that uses state from its last call, and
-    values that change from run to run: random numbers, the time, a counter, a file. Draw random numbers outside and
-    pass them: `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. Accepted are a generator that f
-    makes with a fixed seed, since it draws the same on each call, and weights that f draws on its first run and keeps.
+    Values that f reads from outside (globals, its closure, attributes of objects) are fixed when f is recorded; pass
+    values that change as arguments. Values that change from run to run (random numbers, the time, a counter, a file)
+    raise an error, and so does a rule of your own block that uses state from its last call. Draw random numbers outside
+    and pass them: `cr.dropout(x, p, mask=mask)` with `mask = rng.random(x.shape) >= p`. A generator that f makes with a
+    fixed seed is accepted, since it draws the same on each call, and so are weights that f draws on its first run and
+    keeps.
 
     Parameters
     ----------
     f : a function of arrays, numbers, or trees of them. It must not have side effects: it runs only to be recorded,
-        twice for each version, and prints, logs and plots only then. Its arguments are not changed, even where f
-        writes into them.
+        twice for each version, and prints, logs and plots only in these two runs. Its arguments are not changed, even
+        where f writes into them.
     donate : positions or names of arguments whose arrays may be overwritten: results of the same shape and dtype are
         written into them and returned as these arrays, as for parameters in a training step. A large program computes
         them in place, without allocating; the result of the first call, which records, is a new array.
-    memory : "√n" (or "sqrt") to keep fewer values for backward passes: of a loop of n equal steps, such as a chain of
-        layers, the states of some √n steps, from which those between are computed once more. Or the most bytes that
-        intermediate results may take (see `memory()`): then only if they would take more. All values are the same; sums
-        over all steps, such as the gradient of shared weights, may differ in the last digits. The first two calls
-        record a loop in Python step by step, and keep all values; of `cr.scan` they do not.
-    engine : "jax" for a program of XLA's instead, on one or many devices, GPUs or TPUs; see docs/scale.md. Then a
-        branch on values is an error, NumPy's arrays give NumPy's, and JAX's give JAX's.
+    memory : "√n" (or "sqrt") to store fewer values for backward passes: for a loop of n equal steps, such as a chain of
+        layers, only the states of about √n steps; the others are computed again. Or the largest number of bytes for
+        intermediate results (see `memory()`); then fewer values are stored only if they would take more. Results are
+        the same, but sums over all steps, such as the gradient of shared weights, may differ in the last digits. The
+        first two calls record a loop in Python step by step, and keep all values; they do not for `cr.scan`.
+    engine : "jax" compiles with XLA instead, for one or many devices, GPUs or TPUs; see docs/scale.md. Then a branch on
+        values is an error. NumPy arrays as arguments give NumPy arrays, JAX arrays give JAX arrays.
     shardings : with this engine: how arguments are divided among devices, by name, as `{"X": P("data")}`; each is a
         `jax.sharding.PartitionSpec` or a `NamedSharding`, or a tree of these. The others are on each device.
     mesh : with this engine: the devices, a `jax.sharding.Mesh`.
@@ -96,8 +97,8 @@ def compile(
     Raises
     ------
     ImportError : llvmlite, or JAX for its engine, is not installed.
-    RecordingError : an argument or a part of f cannot be compiled, or two runs of f differ. Or `memory` cannot be kept
-        to: the error says how many bytes are the least, or which steps are not compiled as a loop.
+    RecordingError : an argument or a part of f cannot be compiled, or two runs of f differ. Or
+        `memory` is too small: the error gives the least number of bytes, or the steps that are not compiled as a loop.
     EngineError : there is no such engine, or arguments cannot be divided as asked.
 
     >>> import numpy as np, chainrule as cr
@@ -105,8 +106,8 @@ def compile(
     >>> area(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     np.float64(11.0)
 
-    It is a decorator too, with arguments or without, of methods too. What a method reads from its object are arguments:
-    numbers and arrays among the attributes may change from call to call.
+    It is also a decorator, with or without arguments, and works for methods. The attributes that a method reads from
+    its object are treated as arguments: numbers and arrays among them may change from call to call.
 
     >>> class Line:
     ...     def __init__(self, slope):
@@ -121,7 +122,7 @@ def compile(
     >>> line.at(3.0)
     15.0
 
-    A chain of 1,000 layers keeps some 60 of its states, and is computed twice:
+    A chain of 1,000 layers stores about 60 of its states, and is computed twice:
 
     >>> def loss(W, x):
     ...     for _ in range(1000):
@@ -134,8 +135,8 @@ def compile(
     >>> np.allclose(found, expected), small.memory() < plain.memory() / 5
     (True, True)
 
-    Inside a function that is differentiated, it is f itself, whose steps are recorded: compile the outermost function,
-    `cr.compile(cr.grad(f))`.
+    Inside a function that is differentiated, a compiled function runs uncompiled and is recorded. So compile the
+    outermost function: `cr.compile(cr.grad(f))`.
     """
     if engine not in (None, "jax"):
         raise EngineError(f'there is no engine {engine!r}; write engine="jax", or leave it out' + at_line())
@@ -156,7 +157,7 @@ def compile(
 
 
 class _Callable(types.ModuleType):
-    """Makes the package callable: some importers (pytest's) put it in the place of the function `cr.compile`."""
+    """Makes the package callable: some importers (pytest's) replace the function `cr.compile` by this package."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return compile(*args, **kwargs)

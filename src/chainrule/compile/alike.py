@@ -1,7 +1,7 @@
 """Equal functions are compiled once; functions that differ only in numbers become one that takes them as arguments.
 
 A loop in Python is recorded step by step, and its steps become kernels that are equal up to numbers which differ from
-step to step (times, coefficients). Without merging, LLVM's time grows with the number of different steps.
+step to step (times, coefficients). Without merging, LLVM's compile time grows with the number of different steps.
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ def merged(functions: Sequence[LoopFunction]) -> list[LoopFunction]:
 
 
 Calls = Mapping[str, tuple[str, tuple[Constant, ...]]]
-"""For each merged function the one that is left, and the numbers to give it."""
+"""For each merged function, the function that replaces it, and the numbers to pass to it."""
 
 
 def _redirected(statement: Statement, calls: Calls) -> Statement:
-    """A statement of a main function, which calls functions only as a statement or for what it assigns."""
+    """A statement of a main function with its call replaced; it may be a call, or assign the result of one."""
     match statement:
         case Do(FunctionCall() as part):
             return Do(_called(part, calls))
@@ -138,7 +138,7 @@ def _called(part: FunctionCall, calls: Calls) -> FunctionCall:
 
 
 def _taking(function: LoopFunction, names: Mapping[Any, str], columns: Sequence[Any]) -> LoopFunction:
-    """The function that takes numbers as arguments: those whose column has a name."""
+    """The function with numbers as arguments: those whose column has a name."""
     place = iter(columns)
 
     def named(part: Any) -> Any:

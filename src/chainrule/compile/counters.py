@@ -21,7 +21,7 @@ from chainrule.node import Node
 __all__ = ["Counters", "only_arithmetic", "same_result"]
 
 FEW = 4
-"""The first so many values of an integer make versions of their own."""
+"""The first FEW values of an integer each make a version."""
 MOST = 1 << 26
 """The square of a larger integer is not exact in float64."""
 EXACT = 1 << 53
@@ -42,7 +42,7 @@ class _Place:
         self.refused: set[Interval] = set()
 
     def range_with(self, value: int) -> Interval | None:
-        """Note a new `value`: the range in which this integer is an operand, or None if it is none."""
+        """Note a new `value`; returns the range in which this integer is an operand, or None if it is compiled in."""
         if len(self.values) <= FEW:
             self.values.add(value)
         within = POSITIVE if value > 0 else NEGATIVE
@@ -77,11 +77,11 @@ class Counters:
 
 
 def only_arithmetic(recorded: Recorded, ranges: Mapping[int, Interval]) -> bool:
-    """Whether only arithmetic that is exact in their ranges depends on some inputs, Python's integers.
+    """Whether some inputs (Python integers) are used only in arithmetic that is exact in their ranges.
 
     Parameters
     ----------
-    ranges : of those inputs, by their positions.
+    ranges : the ranges of those inputs, by their positions.
     """
     bounds: dict[Any, Range] = {recorded.inputs[i]: Range(*within) for i, within in ranges.items()}
     dependent: set[Any] = set(bounds)
@@ -143,7 +143,7 @@ def _power(x: Range, y: Range) -> Range | None:
 
 
 def same_result(one: Recorded, other: Recorded) -> bool:
-    """Whether two runs returned the same, to the bit, with the same dtypes and types."""
+    """Whether two runs returned the same values, to the bit, with the same dtypes and types."""
     if len(one.outputs) != len(other.outputs):
         return False
     for a, b in zip(one.outputs, other.outputs, strict=True):

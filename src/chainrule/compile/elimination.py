@@ -1,7 +1,8 @@
 """Small linear systems as loops: Gauss's elimination with partial pivoting, as LAPACK does it.
 
-A call of LAPACK through NumPy takes longer than the elimination of a small matrix, and a program with such a call would
-not be native. Where a matrix is singular NumPy raises an error; the loops give NaN, and a guard leaves the program.
+For a small matrix a call of LAPACK through NumPy takes longer than the elimination itself, and a program with such a
+call is not native. For a singular matrix NumPy raises an error; here the loops give NaN, and a guard leaves the
+program.
 """
 
 from __future__ import annotations

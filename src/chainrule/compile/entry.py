@@ -1,8 +1,8 @@
 """Entries: the functions that Python calls, written in LLVM IR around a compiled function.
 
-An entry checks the types, dtypes and shapes of its arguments, and raises OtherInputs if they do not match; allocates
-the arrays that the function fills; releases the GIL while it runs; and turns the results into Python objects. So a
-call costs half a microsecond. `interface.py` describes Python's and NumPy's objects in memory.
+An entry checks the types, dtypes and shapes of its arguments (it raises OtherInputs if they do not match), allocates
+the arrays that the function fills, releases the GIL while it runs, and turns the results into Python objects. A call
+costs half a microsecond. `interface.py` describes Python's and NumPy's objects in memory.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["write_entry", "write_kernel_entry"]
 SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
 MANY_ALIKE = 8
 ON_STACK = 1 << 14
-"""Buffers of up to so many bytes are allocated on the stack."""
+"""Buffers of at most this many bytes are allocated on the stack."""
 
 
 def write_kernel_entry(translator: Translator, name: str, takes: Sequence[Argument], table: ir.GlobalVariable) -> None:
@@ -127,7 +127,7 @@ class _EntryWriter(PythonObjects):
         self.require(self.equal(entry.args[2], LONG(takes)))
 
     def require(self, condition: ir.Value, error: str | None = "OtherInputs") -> None:
-        """Go on if the condition holds; else release what was made and raise the error (None if one is already set)."""
+        """Continue if the condition holds; else release all new objects and raise the error (None: already set)."""
         after = self.builder.append_basic_block("go on")
         branch = self.builder.cbranch(condition, after, self.left(error))
         branch.set_weights([99, 1])
@@ -147,7 +147,7 @@ class _EntryWriter(PythonObjects):
         return self.exits[key]
 
     def released(self, count: int) -> ir.Block:
-        """The block that releases the first arrays that were made, the last of them first, and returns."""
+        """The block that releases the first `count` arrays that were made, in reverse order, and returns."""
         if count not in self.exits:
             self.exits[count] = self.builder.append_basic_block("release")
             with self.builder.goto_block(self.exits[count]):
@@ -277,9 +277,9 @@ class _EntryWriter(PythonObjects):
         return {i: self.builder.gep(memory, [LONG(place)]) for i, place in places.items()}
 
     def space(self, size: int) -> ir.Value:
-        """Memory until the function has run: on the stack if small, else that of the last call, if nobody uses it now.
+        """Memory for one call: on the stack if small, else reused from the last call unless another thread is using it.
 
-        The first writes into new memory take longer than many programs.
+        Writing into newly allocated memory for the first time can take longer than the program itself.
         """
         if size <= ON_STACK:
             memory = self.translated.variable(ir.ArrayType(ir.IntType(8), size))
@@ -301,7 +301,7 @@ class _EntryWriter(PythonObjects):
     def run(
         self, function: str, arguments: Sequence[TypedNumber | TypedArray], parallel: bool, is_program: bool = False
     ) -> list[TypedNumber]:
-        """The call itself; if `parallel`, the GIL is released meanwhile. In a program BLAS uses one thread."""
+        """The call itself; if `parallel`, the GIL is released during it. Within a program BLAS uses one thread."""
         self.translated.translator.function(function, arguments)  # tells whether BLAS is called
         one_thread = is_program and self.translated.translator.calls_blas
         if one_thread:
@@ -319,7 +319,7 @@ class _EntryWriter(PythonObjects):
         return returned
 
     def guard(self, number: TypedNumber, outcome: tuple[str, int]) -> None:
-        """Leave if a guard's value differs from the recorded one: the call takes another path."""
+        """Leave if a guard's value differs from the recorded one, because the call must take another path."""
         how, found = outcome
         if how in TRUTHS:
             truth = self.translated.cast(number, "bool").value

@@ -1,8 +1,8 @@
-"""Sums of entries that were put at places, as one array of these entries.
+"""Sums of arrays that are zero except for some entries, as one array of these entries.
 
 A loop over the rows of x reads one row at each step. Its gradient is a sum with a term for each step: an array as large
-as x, zero but for one row. Added up one by one they would cost n² for n rows. But their sum is known: each row is what
-was put there.
+as x, zero but for one row. Adding them one by one costs n² for n rows. But each row of the sum is known:
+it is the value that was put there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Gathered", "gathered", "sum_of_entries"]
 REAL = frozenset(map(np.dtype, [np.float32, np.float64]))
 SUMS = frozenset([add, add_to_entries])
 FEW = 8
-"""Sums of fewer terms stay sums: a kernel computes them in one loop."""
+"""Sums of fewer terms are not changed: a kernel computes them in one loop."""
 
 
 class Gathered:
@@ -35,7 +35,7 @@ class Gathered:
     Attributes
     ----------
     axis : the axis along which the places lie; None while no term puts an entry anywhere.
-    at : for each place what is put there.
+    at : for each place, the value that is put there.
     others : the other terms.
     """
 

@@ -37,7 +37,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
         return low.constant(number_of(args[0]), shape, args[0].dtype)
     x = args[0]
     rows = all(part == slice(None) for part in key[:-1])
-    in_memory = x.op == "input" and len(x.shape) == 1  # then an entry is a number there; else it is computed alone
+    in_memory = x.op == "input" and len(x.shape) == 1  # its entries can be read as numbers
     if not in_memory and type(key[-1]) is int and rows and _is_entry(x, shape):
         label = low.constant(np.int64(key[-1] % x.shape[-1]))
         return low.make("pick", [x, label], shape, x.dtype, axes=(len(x.shape) - 1,))
@@ -82,7 +82,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 
 def _without_new_axes(low: Maker, v: Value, key: tuple[Any, ...]) -> Value:
-    """What is put at a key, without the axes of length 1 that stand for None in the key."""
+    """The value that is put at a key, without the axes of length 1 that belong to None in the key."""
     axis, new = len(v.shape), set[int]()
     for part in reversed(key):
         axis -= type(part) is not int

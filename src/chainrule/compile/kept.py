@@ -1,7 +1,7 @@
 """Files of the cache: used only if no other user can write them, replaced atomically, removed when old or too many.
 
 Machine code read from a file is executed. So a folder or file is used only if this user owns it and no other user may
-write it, and links are not followed. Otherwise the cache is off, as it is without a disk.
+write it, and links are not followed. Otherwise the cache is not used, as on a machine without a disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["own_folder", "prune", "read_own", "replace"]
 MOST_BYTES = 256 << 20
 """The cache is cut back to this size."""
 OLDEST = 90 * 86400.0
-"""Programs unused for so many seconds are removed."""
+"""Programs that were not used for this many seconds are removed."""
 ABANDONED = 3600.0
 """A temporary file of this age is taken to be left by a killed process."""
 PAUSE = 3600.0
@@ -34,8 +34,8 @@ OURS = re.compile(rf".*\.(py|code)|{TEMPORARY}.*")
 def own_folder(folder: Path) -> Path:
     """The folder, made (for this user only) if missing. Raises OSError unless only this user may write it.
 
-    Parent folders must not be writable by all either: another user could replace the folder. A sticky bit, as /tmp has,
-    prevents that.
+    Parent folders must not be writable by all either, because another user could then replace the folder; a sticky bit
+    (as /tmp has) prevents that.
     """
     for missing in reversed([folder, *folder.parents]):
         if not os.path.lexists(missing):

@@ -16,7 +16,7 @@ from chainrule.compile.values import REDUCTIONS, Value, reads
 __all__ = ["Layout", "is_accumulated"]
 
 WORTH_THREADS = 10_000_000
-"""A kernel of at least so many operations is shared between threads; a function of libm counts for eight."""
+"""A kernel of at least this many operations is divided between threads; a function of libm counts as eight."""
 
 
 def is_accumulated(v: Value) -> bool:
@@ -29,7 +29,7 @@ class Layout:
 
     Attributes
     ----------
-    nodes, stored : its values; those of them that are used outside of it.
+    nodes, stored : its values; those that are used outside the kernel.
     groups : the loops, each over one or more axes; outer and inner: those over rows and along a row.
     length : the length of each loop.
     level : the pass in which a full value is computed; for a row value, the pass before which it is ready.
@@ -40,7 +40,7 @@ class Layout:
         self.kernel = kernel
         self.nodes = list(kernel.values())
         self.stored = [v for v in self.nodes if v in wanted]
-        if kernel.inner is None:  # still open: all loops form one row, or only the last one if labels index it
+        if kernel.inner is None:  # not decided yet: all loops form one row, or only the last one if labels index it
             labelled = any(v.op == "one_hot" for v in self.nodes)
             kernel.inner = tuple(range(len(kernel.lengths)))[-1 if labelled else 0 :]
         self.groups = self._merged_loops()
@@ -59,7 +59,7 @@ class Layout:
         work = int(np.prod(self.length)) * sum(1 if v.op in CHEAP else 8 for v in self.nodes)
         totals = [v for v in self.nodes if kernel.kind[v] == "total"]
         if any(not kernel.along[v] and v.op != "sum" for v in self.stored):
-            return False  # each piece would compute the whole number, and the pieces' numbers are added
+            return False  # each thread would compute the whole number, and the numbers of the threads are added
         if work < WORTH_THREADS or any(kernel.along[v] or v.dtype.kind != "f" for v in totals):
             return False
         if self.outer:

@@ -37,10 +37,10 @@ class Source:
     Attributes
     ----------
     function : the function.
-    arrays : the values it reads, in the order of its parameters; numbers too.
+    arrays : the values it reads (arrays and numbers), in the order of its parameters.
     stored : the values it writes into arrays, the parameters after those.
-    scratch : memory for its own use, the last parameters: name, dtype and shape of each.
-    returned : the values it returns, all numbers; if it is shared, the sums that each piece leaves in `parts`.
+    scratch : its scratch memory, the last parameters: name, dtype and shape of each.
+    returned : the numbers it returns; if it is shared, the sums that each piece stores in `parts`.
     shapes : the shape in which each array must be passed.
     takes : the shapes it is written for; any length, if its code contains none.
     shared : the number of rows to divide between threads, at multiples of `step`; None if it is called as a whole.

@@ -1,7 +1,7 @@
 """Lowering rules of systems of equations: inverses, determinants, factors.
 
-Small systems are loops, larger ones LAPACK's. Where NumPy raises an error (a singular matrix) the result is NaN, which
-a guard finds; then the function runs uncompiled, and NumPy raises it.
+Small systems are solved by loops, larger ones by LAPACK. Where NumPy raises an error (a singular matrix) the result is
+NaN. A guard finds it; then the function runs uncompiled, and NumPy raises its error.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def _solution(low: Maker, node: Node, a: Value, b: Value) -> Value | None:
 
 
 def _is_computed(node: Node) -> bool:
-    """Whether a result consists of real numbers, all of them finite: others are left to NumPy."""
+    """Whether a result consists of finite real numbers; other results are left to NumPy."""
     return kind_of(node).kind == "f" and bool(np.all(np.isfinite(node.value)))
 
 
 def _guarded(low: Maker, z: Value, seen: Value) -> Value:
-    """z, with a guard that entries of it are no NaN."""
+    """z, with a guard that the entries in `seen` are not NaN."""
     low.guard(_all(low, low.make("equal", [seen, seen], seen.shape, bool)), "truth", True)
     return z
 
@@ -116,7 +116,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     a, b = args
     if not fortran.is_available() or not _is_computed(node) or a.shape[:-2] != b.shape[:-2] or a.dtype != b.dtype:
         return None
-    for x in (a, b):  # SciPy refuses others, wherever they are
+    for x in (a, b):  # SciPy raises for NaN and infinities anywhere in the arrays
         low.guard(_all(low, low.make("isfinite", [x], x.shape, bool)), "truth", True)
     lower = node.params["lower"]
     base, turned = untransposed(low, a)
@@ -144,7 +144,7 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 
 @LINEAR_RULES(of_values)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
-    """Whether log |det| is that of a singular matrix; other functions of values are left to NumPy."""
+    """The test whether log |det| is −∞ (a singular matrix); other tests are left to NumPy."""
     if node.params["function"] is not is_zero_det or args[0].dtype.kind != "f":
         return None
     (z,) = args

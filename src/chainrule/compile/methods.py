@@ -51,12 +51,12 @@ class Function(Generic[P, R]):
         return self._method.__get__(owner, kind)
 
     def _as_method(self) -> Method:
-        """The same, called with an object first."""
+        """The same function as a method, called with an object as its first argument."""
         raise NotImplementedError
 
 
 class Method:
-    """A compiled method. It is called with its object first, whose attributes are arguments of what is compiled."""
+    """A compiled method. Its first argument is its object, whose attributes become arguments of the program."""
 
     __wrapped__: Any
 
@@ -71,7 +71,7 @@ class Method:
 
 
 def is_recorded(tree: Any) -> bool:
-    """Whether a recorded array is among these arguments: the function is differentiated, or compiled with another."""
+    """Whether a recorded array is among these arguments: an outer function is being differentiated or compiled."""
     return any(type(leaf) is Array for leaf in flatten(tree)[0])
 
 
@@ -102,7 +102,7 @@ _BASIC_SIZE = _Plain.__basicsize__
 
 
 def taken_apart(x: Any, seen: list[Any]) -> Any:
-    """An object, and those among its attributes, as trees of their attributes; other things as they are.
+    """An object, and objects among its attributes, as trees of their attributes; other values unchanged.
 
     `seen` are the objects that were taken apart before.
     """
@@ -154,7 +154,7 @@ def as_method(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _state(owner: Any) -> dict[str, Any]:
-    """What each attribute of an object is made of."""
+    """For each attribute of an object, a key that changes when it changes."""
     return {name: _identity(x) for name, x in getattr(owner, "__dict__", {}).items()}
 
 

@@ -1,7 +1,7 @@
 """The elementwise operations of kernels, as expressions of compiled code.
 
-Each is a function of its operands and of `T`, which makes a number of the result's dtype. Where NumPy's result at NaN,
-Inf or 0 differs from the plain operator's, the expression gives NumPy's.
+Each is a function of its operands and of `T`, which converts a number to the result's dtype. Where NumPy's result at
+NaN, Inf or 0 differs from the plain operator, the expression gives NumPy's result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from chainrule.compile.values import KERNEL_OPS, VIEWS
 __all__ = ["BLOCK_OF", "CHEAP", "ENTRY_BY_ENTRY", "FLOAT_ONLY", "Kind", "entrywise"]
 
 Kind = Callable[[Any], FunctionCall]
-"""Makes a number of a dtype."""
+"""Converts a number to a dtype."""
 Entrywise = Callable[..., LoopExpression]
 VECTOR_MATH = (
     "maximum minimum product_or_zero exp expm1 log log1p tanh sigmoid softplus logaddexp exp2 log2 log10 sin cos tan "

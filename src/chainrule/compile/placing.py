@@ -1,4 +1,4 @@
-"""Where the arguments of a function that JAX compiles lie: on one device, or in parts on many."""
+"""Placement of the arguments of a function that JAX compiles: on one device, or divided among many."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Placing:
         ]
 
     def _specs(self, call: Call) -> list[Any]:
-        """What is asked for each array and number; None if nothing is."""
+        """The requested sharding of each array and number; None without a request."""
         found: list[Any] = []
         for (argument, tree), places in zip(call.trees, call.places, strict=True):
             asked = self.shardings.get(argument)
@@ -89,7 +89,7 @@ class Placing:
         return found
 
     def _sharding(self, x: Any, spec: Any, argument: Any) -> Any:
-        """Where an array shall lie; None if it may stay where it is."""
+        """The sharding of an array; None if it may stay where it is."""
         jax = imported("jax")
         if spec is None:
             where = getattr(x, "sharding", None)
@@ -113,7 +113,7 @@ def _several(axes: Any) -> tuple[Any, ...]:
 
 
 def _with_automatic_axes(mesh: Any) -> Any:
-    """A mesh along whose axes XLA divides the steps by itself: NumPy code does not say how each result lies."""
+    """A mesh with automatic axes: XLA divides the steps, because NumPy code does not say where results lie."""
     return imported("jax").sharding.Mesh(mesh.devices, mesh.axis_names)
 
 
@@ -137,7 +137,7 @@ def _require_divisible(shape: tuple[int, ...], spec: Any, mesh: Any, what: str) 
 
 
 def _in_jaxs_precision(x: Any, argument: Any, name: str) -> Any:
-    """x, if JAX keeps its numbers; an error if it would take fewer digits of them without notice."""
+    """x, if JAX keeps its precision; an error if JAX would silently use fewer digits."""
     if imported("jax").config.jax_enable_x64 or is_jax(x) or not hasattr(x, "dtype") or x.dtype.itemsize < 8:
         return x
     told = f"argument {argument} of {name} is of {x.dtype}"
@@ -158,7 +158,7 @@ _DOUBLE = 'call jax.config.update("jax_enable_x64", True) first'
 
 
 def _on_devices(x: Any, sharding: Any) -> Any:
-    """An array where it shall lie. Of NumPy's arrays a copy, for JAX computes while the caller goes on."""
+    """An array on its devices. NumPy's arrays are copied, because JAX computes asynchronously."""
     jax = imported("jax")
     if is_jax(x):
         return x if sharding is None or sharding == x.sharding else jax.device_put(x, sharding)

@@ -1,4 +1,4 @@
-"""Code as Python: `source()` shows it, and a program that is a Python function runs it."""
+"""Prints compiled functions as Python source, for `source()` and for programs that run as Python functions."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _product(low: Maker, x: Value, y: Value, shape: tuple[int, ...], turned_x: b
 
 
 def _has_positions(x: Value) -> bool:
-    """Whether the rows of a matrix are the positions of a convolution; then the result's rows should be too."""
+    """Whether the rows of a matrix are the positions of a convolution; the rows of the result should then be, too."""
     while x.op in ("view", "reshape"):
         x = x.args[0]
     return x.op == "columns"

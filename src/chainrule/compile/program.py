@@ -1,8 +1,8 @@
 """Programs: one function that runs the kernels, the matrix products and the calls in order.
 
-A program of small steps is compiled as a whole, so that a call costs about a microsecond, and a step some nanoseconds.
-One of few large steps stays a Python function, whose overhead is small beside its work; NumPy does its matrix products,
-and everything without a kernel.
+A program of small steps is *native*: it is compiled as a whole, so that a call costs about a microsecond, and a step a
+few nanoseconds. A program of few large steps stays a Python function, because its overhead is small compared with its
+work; NumPy does its matrix products, and everything without a kernel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from chainrule.forks import imported
 __all__ = ["Program", "write_program"]
 
 LARGE = 100_000
-"""An array of more entries may be worth several threads."""
+"""Arrays with more entries may be worth several threads."""
 
 HEAD = """import math
 
@@ -69,14 +69,14 @@ class Program:
     Attributes
     ----------
     name : the main function.
-    functions : all of them, the main function last.
+    functions : all functions, the main function last.
     arrays : small constants that the functions read, by name.
     inputs : the inputs that it takes, in order.
     outputs : the values that it computes.
     outside : by name, objects that cannot be written as source: blocks' rules, large constants.
     native : whether it is compiled as a whole.
-    parameters : of the main function, if native: where its inputs, results and buffers come from.
-    lifetimes : of its buffers.
+    parameters : those of a native main function: where its inputs, results and buffers come from.
+    lifetimes : the lifetimes of its buffers.
     overwritten : the donated inputs that hold results afterwards.
     work : roughly how many numbers it computes, besides what BLAS does.
     """
@@ -101,7 +101,7 @@ class Program:
         return "\n\n\n".join([head.rstrip(), *arrays, *map(function_text, self.functions)]) + "\n"
 
     def memory(self) -> int:
-        """The bytes that its buffers take, and what its functions keep for themselves."""
+        """The bytes of its buffers, and of the scratch memory of its functions."""
         own: list[Any] = [a for f in self.functions if not self.native for a in f.takes if a.is_scratch]
         return sum(share(self.lifetimes)[1]) + sum(math.prod(a.shape) * np.dtype(a.dtype).itemsize for a in own)
 
@@ -129,8 +129,8 @@ def write_program(
 ) -> Program:
     """The program that computes the outputs from the inputs.
 
-    Results may be written into the donated inputs. Then the guards (each with what it is and its expected truth) are
-    computed first, so that a run that takes another path stops before anything is overwritten.
+    Results may be written into the donated inputs. Then the guards (each with its kind and its expected
+    outcome) are computed first, so that a run that takes another path stops before anything is overwritten.
     """
     steps, values = schedule(outputs), needed(outputs)
     work = sum(cost(v) for v in values if not calls_blas(v))

@@ -43,8 +43,8 @@ class Loop(Compared):
     body : one step.
     length : the number of steps.
     backwards : whether it reads the last entries first.
-    role : what it is of a loop that is recorded in segments: all "segments", of which nothing is kept but where each
-        begins; or a "segment", or the steps that are left over. Empty if it is a loop by itself.
+    role : its part in a loop that is recorded in segments (`segments.py`): the outer loop ("segments"), which stores
+        only the state at the start of each segment; one "segment"; or the steps left over. Empty for any other loop.
     """
 
     def __init__(self, body: Body, length: int, backwards: bool = False, role: str = ""):

@@ -22,7 +22,7 @@ from chainrule.compile.values import KERNEL_OPS, REDUCTIONS, Value, domain_of, k
 __all__ = ["Kernel", "ProgramStep", "schedule"]
 
 MOST = 150
-"""The most operations of one kernel; a long function counts for eight. LLVM's time grows with the square."""
+"""The largest number of operations of a kernel; a long function counts as eight. LLVM's time grows quadratically."""
 STRIDED = 4096
 """Up to this size a reduction may run down the columns; larger arrays are read row by row."""
 
@@ -48,7 +48,7 @@ class Kernel:
 
     Attributes
     ----------
-    lengths : of its loops, outermost first.
+    lengths : the lengths of its loops, outermost first.
     inner : the loops along a row; None while undecided.
     loops : for each value, the loop along each axis of its domain.
     along : for each value, the loop along each axis of its result.
@@ -89,11 +89,11 @@ class Kernel:
         return True
 
     def _decide(self, inner: tuple[int, ...]) -> None:
-        """Fix which loops go along a row. Full values stay full: they use all loops."""
+        """Decide which loops run along a row. Full values use all loops, so they stay full."""
         self.inner = inner
 
     def required(self, value: Value) -> tuple[int, ...] | None:
-        """How the users of a value in this kernel read it; None if they differ."""
+        """The loops with which the users of a value in this kernel read it; None if they differ."""
         found = self.readings.get(value, ())
         return next(iter(found)) if len(found) == 1 else None
 

@@ -1,9 +1,9 @@
-"""Segments: a long loop as a loop of shorter ones, of which only the states between them are kept.
+"""Segments: a long loop as a loop of shorter loops (checkpointing); only the states between them are stored.
 
 The backward pass of a loop needs the state before each step. A loop of n = m·k steps whose steps are segments of k
 steps keeps m states; its backward pass computes each segment once more, with the k states in it. So m + k states are
-in memory at once, some 2√n at best, and each step is computed twice. Nothing more is needed for that: the derivative of
-a loop is a loop, and that of a segment is a segment.
+in memory at once, some 2√n at best, and each step is computed twice. No further rule is needed: the derivative of a
+loop is a loop, and that of a segment is a segment.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from chainrule.node import NO_PARAMS, Node, at_line
 __all__ = ["SHORTEST", "Known", "Memory", "Segments", "filled", "lengths_of", "looped_in_segments"]
 
 SHORTEST = 16
-"""A loop of fewer steps has no segments: about as many states would be in memory."""
+"""A loop of fewer steps is not split: segments would save almost no memory."""
 
 
 class Memory:
-    """How much a compiled function may keep for its backward passes.
+    """How much memory a compiled function may use for its backward passes.
 
     Attributes
     ----------
-    limit : most bytes for intermediate results; None if there is no limit.
-    is_tight : whether loops are recorded in segments: always without a limit, and with one where it asks for it.
+    limit : the largest number of bytes for intermediate results; None for no limit.
+    is_tight : whether loops are recorded in segments: always without a limit; with a limit, if it needs that.
     """
 
     def __init__(self, limit: int | None):
@@ -44,7 +44,7 @@ class Memory:
         self.is_tight = limit is None
 
     def segments(self, states: int) -> bool:
-        """Whether loops whose states take so many bytes in all are recorded in segments."""
+        """Whether loops whose states take `states` bytes in all are recorded in segments."""
         return self.is_tight or (self.limit is not None and states > self.limit)
 
     def refusal(self, name: str, error: CannotRoll) -> RecordingError:
@@ -77,19 +77,19 @@ class Memory:
 WORDS = ("√n", "sqrt")
 
 Known = Callable[[str, int, int], Any]
-"""What a loop computes: (kind, i, t) for "state" i before step t, and for "result" i of step t."""
+"""The values of a loop: for (kind, i, t), "state" i before step t, or "result" i of step t."""
 
 
 HELD = 3
-"""In the backward pass of a segment some three values for each step are in memory: the state, what its derivatives were
-computed from, and a cotangent."""
+"""The backward pass of a segment holds about three values for each step in memory: the state, an intermediate value,
+and a cotangent."""
 
 
 def lengths_of(n: int) -> tuple[int, int]:
-    """How many segments of a loop of n steps, and how many steps of each; some may be left over.
+    """The number of segments of a loop of n steps, and the number of steps of each; some steps may be left over.
 
-    As little as possible is in memory: the states between the segments, and what the backward pass of one, or of the
-    steps that are left over, needs for each step.
+    They minimise memory: the states between the segments, and the values that the backward pass of one segment, or of
+    the steps that are left over, holds for each step.
 
     >>> lengths_of(10_000), lengths_of(101)
     ((200, 50), (20, 5))
@@ -100,7 +100,7 @@ def lengths_of(n: int) -> tuple[int, int]:
 
 
 def filled(loop: Loop, known: Known, each: int = 1) -> np.ndarray:
-    """The results of a loop whose steps are segments of so many steps each, from what is known of these."""
+    """The results of a loop whose steps are segments of `each` steps, from the known values of the single steps."""
     packed, parts = loop.memory()
     for i in range(loop.states):
         for t in range(loop.length + 1):
@@ -118,9 +118,9 @@ class Segments:
 
     Parameters
     ----------
-    body, length : of the loop.
+    body, length : the body of the loop, and its number of steps.
     operands : its operands.
-    known : what it computes; None if that is to be found out.
+    known : the values of the loop; None if they must be computed.
     like : a node at the line of the loop, if there is one.
     """
 

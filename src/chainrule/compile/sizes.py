@@ -1,7 +1,7 @@
-"""Sizes: whether a step of a program fits its operands.
+"""Sizes: checks that the result of a step fits its operands.
 
-Compiled code has no bounds checks. So each step is checked when it is made: an operation may read only entries that its
-operands have, and must write all of its result.
+Compiled code has no bounds checks. So each step is checked when it is made: an operation may read only existing entries
+of its operands, and must write all entries of its result.
 """
 
 from __future__ import annotations
@@ -169,4 +169,4 @@ FITS: dict[str, Callable[..., bool]] = {
     "logarithm_of_factors": _of_factors,
     **dict.fromkeys(REDUCTIONS - {"pick"}, _reduction),
 }
-"""For each operation, whether its value fits operands of these shapes."""
+"""For each operation, a test whether its result fits operands of these shapes."""

@@ -19,7 +19,7 @@ class Span(NamedTuple):
     ----------
     low, high : its least and largest value; None if not known.
     below : pairs (token, n): it is at most the length named token, plus n.
-    multiple : it is a multiple of this.
+    multiple : a divisor of the integer.
     """
 
     low: int | None = None
@@ -67,7 +67,7 @@ def extreme(name: str, x: Span, y: Span) -> Span:
 
 
 def wraps(span: Span, bits: int) -> bool:
-    """Whether a result may overflow an integer of so many bits."""
+    """Whether a result may overflow an integer of this many bits."""
     limit = 1 << (bits - 1)
     return not (span.low is not None and span.high is not None and -limit <= span.low <= span.high < limit)
 

@@ -34,11 +34,11 @@ from chainrule.compile.windows import WINDOWS, samples_of, work_of, write_window
 __all__ = ["STEPS"]
 
 WORTH_THREADS_WINDOWS = 1_000_000
-"""Window operations on at least so many entries share their samples between threads."""
+"""Window operations on at least this many entries divide their samples between threads."""
 
 
 def _nothing(to: ProgramWriter, value: Value) -> None:
-    """Nothing to do: users read the same entries in the other shape."""
+    """A reshape needs no code: later steps read the same entries in the new shape."""
 
 
 def _slice(to: ProgramWriter, value: Value) -> None:
@@ -59,7 +59,7 @@ def _place(to: ProgramWriter, value: Value) -> None:
 
 
 def _diagonal(to: ProgramWriter, value: Value) -> None:
-    """Write q where the indices of each pair of axes are equal; all else is 0."""
+    """Write q where the indices of each pair of axes are equal, and 0 elsewhere."""
     (q,), pairs = value.args, dict(value.params["pairs"])
     if not to.native and value in to.escaping:
         to.put(value, call("np.zeros", value.shape, Name(dtype_name(value))))
@@ -177,7 +177,7 @@ def _index(key: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
 
 
 def _is_in_one_piece(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a part of an array lies in memory as an array of its own: then it is one, and nothing is copied."""
+    """Whether a part of an array is contiguous in memory; then it is used as an array without a copy."""
     parts = [part for part in key if part is not None]
     cuts = [slice(None)] * (len(shape) - len(parts)) + parts
     several = False  # whether an axis before this one has several entries in the part
@@ -211,7 +211,7 @@ def _bound(block: Any, params: dict[str, Any]) -> Callable[..., Any]:
 
 
 class _Foreign:
-    """Context for a block's own rule: an error in it becomes CallFailed; the function itself, run again, reports it."""
+    """Context for a block's own rule. An error becomes CallFailed; the function then runs uncompiled and reports it."""
 
     def __enter__(self) -> None:
         pass

@@ -1,7 +1,7 @@
-"""Systems of equations in compiled code, by LAPACK: factors of a matrix, and what is computed with them.
+"""Systems of equations in compiled code, by LAPACK: factors of a matrix, and solutions and determinants from them.
 
 A matrix with its factors L and U has more rows: those after the first n hold the pivots, and the last one begins with
-the sign of the permutation, 0 if the matrix is singular (see `linear.py`). LAPACK gets what it gets from NumPy, so it
+the sign of the permutation, 0 if the matrix is singular (see `linear.py`). LAPACK is called as NumPy calls it, so it
 finds the same pivots. Where NumPy raises an error the result is NaN, and a guard leaves the program.
 """
 

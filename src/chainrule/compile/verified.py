@@ -1,8 +1,8 @@
 """Checks of code before it is translated.
 
-A function reads only parameters and variables that are set on every path to the read; it calls existing functions with
-the right number of arguments; only the loop sets its index; it returns only at its end. Bounds of indices are checked
-by the translation, which knows the lengths (`spans.py`).
+Rules: a function reads only parameters and variables that are set on every path to the read; it calls existing
+functions with the right number of arguments; only a loop sets its own index; a function returns only at its end. Bounds
+of indices are checked by the translation, which knows the lengths (`spans.py`).
 """
 
 from __future__ import annotations

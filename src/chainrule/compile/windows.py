@@ -1,7 +1,7 @@
 """Windows as loops: columns of the entries that a kernel covers, their transpose (a sum), and max pooling.
 
-The lowering lays arrays out with the channels last: all inner loops then run along the channels, and each step reads in
-the order in which the last one wrote. Each entry of a result depends on one sample, so the samples can be divided
+The lowering puts the channels last in memory. Then all inner loops run along the channels, and each step reads in the
+order in which the previous one wrote. Each entry of a result depends on one sample, so the samples can be divided
 between threads.
 """
 
@@ -164,7 +164,7 @@ def _from_columns(value: Value) -> list[Statement]:
 # Largest entries -------------------------------------------------------------------------------------------------
 
 FEW = 16
-"""A window of up to so many places is unrolled, so that the inner loop is straight-line code."""
+"""A window of at most this many places is unrolled, so that the inner loop is straight-line code."""
 
 
 class _Pool:
@@ -198,7 +198,7 @@ class _Pool:
         lines: Callable[[list[str], list[LoopExpression]], list[Statement]],
         end: Sequence[Statement] = (),
     ) -> list[Statement]:
-        """Loops over windows: for each the lines of `start`, the lines for each of its places, the lines of `end`.
+        """Loops over windows. Each window has the lines of `start`, the lines for each place, and the lines of `end`.
 
         `lines` takes the indices of a place and the conditions that it lies inside.
         """

@@ -1,4 +1,4 @@
-"""The user's plain arrays by name, and how a constant of a formula is made of one: Y, Xᵀ, X[2], 1 − Y, Y/3."""
+"""The user's plain arrays by name, and constants of formulas expressed by them: Y, Xᵀ, X[2], 1 − Y, Y/3."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from chainrule.formula import Formula, name, number, relation
 __all__ = ["NO_DATA", "Data", "Origin"]
 
 MOST_ROWS = 1_000
-"""Rows of an array are looked for among this number at most."""
+"""Only the first rows of an array, up to this number, are compared with constants."""
 SHIFTS = (0, 1, Fraction(-1, 2))
-"""What is added to an array before it is scaled: c·Y, c·(1 − Y), c·(2·Y − 1)."""
+"""The numbers that may be added to an array before it is scaled: c·Y, c·(1 − Y), c·(2·Y − 1)."""
 
 
 class Origin(NamedTuple):
-    """How a constant is made of a named array: scale · (array + shift).
+    """How a constant is computed from a named array: scale · (array + shift).
 
     Attributes
     ----------
     label : the name of the array.
     value : the array.
     scale, shift : numbers; 1 and 0 for the array itself.
-    transposed : whether its transpose is meant.
-    row : the row that is meant, or None.
+    transposed : whether the transpose of the array is used.
+    row : the row of the array that is used, or None.
     inverse : whether it is scale / array.
     """
 
@@ -89,7 +89,7 @@ class Data:
         self.arrays = arrays
 
     def origin(self, x: np.ndarray) -> Origin | None:
-        """How a constant is made of a named array; None if it is not, or if the library made it to pick entries."""
+        """How a constant is computed from a named array; None if it is not, or if it only selects entries."""
         if not self.arrays or x.size == 0 or has_absent_zeros(x) or (x == x.flat[0]).all():
             return None
         ways = (self._itself, self._transpose, self._row, self._scaled)
@@ -158,7 +158,7 @@ def _scale(base: np.ndarray, x: np.ndarray) -> float | None:
     at = np.flatnonzero(base)
     if not at.size or not np.isfinite(base).all():
         return None
-    with np.errstate(all="ignore"):  # a number beyond the largest one is no multiple
+    with np.errstate(all="ignore"):  # an overflow is not a multiple
         c = x.flat[at[0]] / base.flat[at[0]]
         near = c and np.isfinite(c) and np.allclose(x, c * base, rtol=4 * np.finfo(float).eps, atol=0)
     return float(c) if near else None

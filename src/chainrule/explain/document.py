@@ -37,11 +37,11 @@ PREAMBLE = r"""\documentclass{article}
 
 
 WIDEST = 58.0
-"""An equation that may be wider than this, in digits, is measured by TeX, and made smaller if it must be."""
+"""An equation that may be wider than this, in digits, is measured by TeX, and scaled down if it is too wide."""
 
 
 class Shown:
-    """What is shown of an explanation, in whichever syntax."""
+    """The parts of an explanation that are shown, for every syntax."""
 
     def __init__(self, explanation: Explained, style: Style):
         self.explanation = with_digits(explanation, style.digits)
@@ -51,7 +51,7 @@ class Shown:
         self.unseen = {explanation.forward[place].name for place in hidden}
 
     def steps(self) -> Iterator[Step | Fold]:
-        """The rows of the forward pass, and what stands for those that are not shown."""
+        """The rows of the forward pass, and remarks in place of hidden rows."""
         starts = {fold.start: fold for fold in self.folds}
         for place, step in enumerate(self.explanation.steps):
             if place in starts:
@@ -60,7 +60,7 @@ class Shown:
                 yield step
 
     def backward(self) -> Iterator[Gradient | str]:
-        """The rows of the backward pass, and what stands for those that are not shown."""
+        """The rows of the backward pass, and remarks in place of hidden rows."""
         skipped = 0
         for gradient in self.explanation.gradients:
             if gradient.name.parts[1] in self.unseen:
@@ -79,7 +79,7 @@ class Shown:
         return [(latex(c.name), breakable(c.formula)) for c in forms]
 
     def legend(self) -> str:
-        """What the signs of the backward pass mean."""
+        """The legend of the symbols of the backward pass."""
         both = self.style.symbols and self.style.local_gradients
         return f"{LEGEND}{OF_BLOCKS if both else ''}." % latex(self.explanation.loss)
 
@@ -89,7 +89,7 @@ def _left_out(count: int) -> str:
 
 
 def with_digits(explanation: Explained, digits: int) -> Explained:
-    """An explanation whose rules have numbers of so many digits: they are read once more."""
+    """The explanation, read again so that the numbers in its rules have this many digits."""
     if digits == values.DIGITS:
         return explanation
     symbols = {node: step.name for node, step in zip(explanation.nodes, explanation.forward, strict=True)}
@@ -144,7 +144,7 @@ def _forward(shown: Shown) -> Iterator[str]:
 
 
 def _aligned(rows: list[str]) -> Iterator[str]:
-    """Equations below each other, which may stand on several pages; those that TeX must measure on their own."""
+    """Aligned equations, which may break across pages; equations that TeX must measure stand alone."""
     together: list[str] = []
     left = right = 0.0
     for row in rows:
@@ -163,7 +163,7 @@ def _aligned(rows: list[str]) -> Iterator[str]:
 
 
 def _parts(row: str) -> Iterator[tuple[str, str]]:
-    """What stands left and right of the alignment in each line of an equation."""
+    """The parts left and right of the alignment sign in each line of an equation."""
     for line in row.split("\\\\\n"):
         name, _, side = line.partition("&")
         yield name, side

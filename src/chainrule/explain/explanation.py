@@ -42,9 +42,9 @@ __all__ = ["Explanation", "explain_recording", "explained_function"]
 class Explanation(Explained):
     """The forward and the backward pass of a function at given inputs.
 
-    `print` it for tables of 80 columns; `show()` prints them in colour where the terminal has it; `latex()` and
-    `markdown()` return documents, `svg()` and `dot()` pictures, `code()` functions that compute it, `health()` what the
-    numbers say.
+    `print` shows tables of 80 columns; `show()` prints them in colour if the terminal has colours; `latex()` and
+    `markdown()` return documents, `svg()` and `dot()` pictures, `code()` source text, and `health()` findings about the
+    numbers (NaN, vanishing gradients, …).
     """
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class Explanation(Explained):
         yield from renderables(self, min(options.max_width, 100))
 
     def show(self, fold: bool = True) -> None:
-        """Print to the terminal, in colour where it has it; else in as many columns as the variable COLUMNS says."""
+        """Print in colour to a terminal that has colours; to a file or pipe with the width of the variable COLUMNS."""
         from rich.console import Console
 
         from chainrule.explain.terminal import UNBROKEN, columns_of_terminal, renderables
@@ -98,8 +98,8 @@ class Explanation(Explained):
         title : the heading; the name of the function by default, "" for none.
         steps : False leaves out the backward pass step by step.
         symbols, numbers : False leaves out the formulas over names, or the numbers.
-        local_gradients : False leaves out local gradients, and the chain rule that is written with them.
-        digits : of the numbers; 4 by default.
+        local_gradients : False leaves out local gradients, and the chain rule written with them.
+        digits : the significant digits of numbers; 4 by default.
         fold : False shows each round of a long loop, and each call of a function.
 
         Its steps, gradients and closed forms have a `latex()` each, for formulas to put elsewhere.
@@ -118,9 +118,9 @@ class Explanation(Explained):
         Parameters
         ----------
         fold : False draws every step of a long function; else its functions, modules and loops are boxes.
-        direction : where the wires lead, "right" or "down"; values then stand left and gradients right of them. By
-            default to the right, or downwards where the picture fits the width only so.
-        width : in pixels. So many boxes are open that the picture fits; if it does not even so, it is made smaller.
+        direction : where the wires lead, "right" or "down" (then values are left and gradients right of a wire). By
+            default to the right, or downwards if the picture fits the width only in that way.
+        width : in pixels. Boxes are closed until the picture fits; if it still does not, it is scaled down.
         """
         from chainrule.explain.picture import svg
 
@@ -135,7 +135,7 @@ class Explanation(Explained):
     def tikz(self, fold: bool = True, direction: str | None = None, width: float | None = None) -> str:
         """The same picture for documents in LaTeX that load tikz and amsmath: a `tikzpicture`.
 
-        It is as wide as the text of an article, if no `width` in pixels is given.
+        Without a `width` in pixels it is as wide as the text of an article.
         """
         from chainrule.explain.picture import tikz
 
@@ -144,7 +144,7 @@ class Explanation(Explained):
     def frames(
         self, form: str = "svg", fold: bool = True, direction: str | None = None, width: float | None = None
     ) -> list[str]:
-        """A picture for each step, for slides: the forward pass, then the backward pass, all of one size.
+        """One picture for each step, for slides: first the forward pass, then the backward pass, all of the same size.
 
         `form` is "svg" or "tikz"; the rest as for `svg`.
 
@@ -174,7 +174,7 @@ class Explanation(Explained):
     def html(self, check: Any = None) -> str:
         """The page: one HTML file that works offline, with the graph, each step, and the derivation.
 
-        `check` is the report of `cr.check` for the same call, if the page shall show what it found.
+        `check` is the report of `cr.check` for the same call; if given, the page shows what it found.
 
         >>> import chainrule as cr
         >>> square = lambda x: x * x
@@ -187,7 +187,7 @@ class Explanation(Explained):
         return page(self, check)
 
     def code(self, library: str = "numpy") -> str:
-        """The forward and the backward pass as source text: functions that need a library of arrays, and no chainrule.
+        """The forward and the backward pass as source text: functions that need an array library, but not chainrule.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class Explanation(Explained):
         return code_of(*self.call, library, lambda names: derivation(self, names))
 
     def markdown(self, **style: Unpack[Shows]) -> str:
-        """The derivation as Markdown with formulas in LaTeX, as GitHub and Jupyter render it. Options: as `latex`."""
+        """The derivation as Markdown with formulas in LaTeX, for GitHub and Jupyter. Options as for `latex`."""
         from chainrule.explain.document import markdown_document
 
         return markdown_document(self, Style(**style))
@@ -245,7 +245,7 @@ def explained_function(f: Any, argnums: Argnums | None, gradient: Any) -> Any:
 
 
 def explain_variables(y: Array, gradient: Any) -> Explanation:
-    """Explain a result that was computed of variables, with the names of the frame that asks."""
+    """Explain a result that was computed from variables, with the names of the calling frame."""
     node, frame = node_of(y), user_frame()
     if not node.differentiable:
         raise GradientError("the result has no gradient: it is of integers or booleans" + at_line())
@@ -264,7 +264,7 @@ def explain_variables(y: Array, gradient: Any) -> Explanation:
 def explain_network(network: Any, argnums: Argnums | None = None) -> Explanation:
     """Explain a network of PyTorch (a `chainrule.pytorch.network.Network`): its inputs and all its parameters.
 
-    `argnums` are names of some of these, if only they shall be differentiated by.
+    `argnums` are names of some of these, to differentiate by them only.
     """
     plain = dict(network.named_arrays)
     with collect_scopes() as scopes, watch_locals(plain, network.calls(scopes), network.revealed):
@@ -309,7 +309,7 @@ def explain_recording(
     end = node_of(loss)
     nodes = forward_nodes(recording, end)
     recorded = {node.name for node in nodes}
-    plain = {label: x for label, x in plain.items() if label not in recorded}  # rebound since, as h = zeros(n)
+    plain = {label: x for label, x in plain.items() if label not in recorded}  # renamed, as by h = zeros(n)
     named = Names(nodes, end, set(plain), reserved)
     symbols = {node: name(named.of[node], np.shape(node.value)) for node in nodes}
 

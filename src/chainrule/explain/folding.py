@@ -1,8 +1,8 @@
-"""Folding what repeats, so that a long function can be read.
+"""Folds repeated steps, so that a long function can be read.
 
-Of the rounds of a loop, or of equal layers in a row, the first and the last are shown; of a function or a module that
-is called again with the same steps, the first call, and of the others what they return. The inputs of steps that are
-not shown are not shown either.
+For the iterations of a loop, or equal layers in a row, only the first and the last are shown. For a function or a
+module that is called again with the same steps, only the first call is shown, and the results of the others. Inputs
+that only hidden steps use are hidden too.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from chainrule.explain.steps import Explained, Step, where
 __all__ = ["Fold", "folds_of", "hidden_places"]
 
 FEW = 30
-"""A function of no more steps than this is shown as it is."""
+"""A function of at most this many steps is not folded."""
 ROUNDS = 4
-"""So many equal rounds in a row are folded."""
+"""At least this many equal iterations in a row are folded."""
 LONGEST = 200
-"""The most steps of one round."""
+"""The largest number of steps of one iteration."""
 SHORTEST = 4
-"""A call of fewer steps is shown again."""
+"""Calls of fewer steps are not folded."""
 
 
 class Fold(NamedTuple):
@@ -29,8 +29,8 @@ class Fold(NamedTuple):
 
     Attributes
     ----------
-    start, stop : the places of the first step that is hidden, and after the last.
-    told : what they are, in words.
+    start, stop : the place of the first hidden step, and the place after the last one.
+    told : a description of the hidden steps.
     """
 
     start: int
@@ -61,7 +61,7 @@ def hidden_places(folds: Sequence[Fold]) -> set[int]:
 
 
 def _rounds(steps: Sequence[Step]) -> Iterator[Fold]:
-    """The rounds between the first and the last. Rounds are equal if they have the same blocks at the same lines."""
+    """The iterations between the first and the last. They are equal if they have the same blocks at the same lines."""
     keys = [(step.block, where(step.line)) for step in steps]
     i = 0
     while i < len(keys):
@@ -74,7 +74,7 @@ def _rounds(steps: Sequence[Step]) -> Iterator[Fold]:
 
 
 def _repeated(keys: Sequence[object], start: int) -> tuple[int, int]:
-    """The length of a round that begins here and is repeated, and how often; (1, 1) if nothing is."""
+    """The length of a repeated iteration that begins here, and how often it is repeated; (1, 1) if nothing repeats."""
     for period in range(1, min(LONGEST, (len(keys) - start) // ROUNDS) + 1):
         first = keys[start : start + period]
         rounds = 1
@@ -89,7 +89,7 @@ def _repeated(keys: Sequence[object], start: int) -> tuple[int, int]:
 
 
 def _calls(explanation: Explained, hidden: set[int]) -> Iterator[Fold]:
-    """The steps of calls that are like an earlier one, but those whose results are used outside of the call."""
+    """The steps of calls that equal an earlier call, except steps whose results are used outside the call."""
     steps, scopes = explanation.forward, explanation.scopes
     members: dict[int, list[int]] = {}
     for place, step in enumerate(steps):
@@ -119,7 +119,7 @@ def _calls(explanation: Explained, hidden: set[int]) -> Iterator[Fold]:
 
 
 def _runs(places: Sequence[int]) -> Iterator[list[int]]:
-    """Places that follow each other, together."""
+    """Places, grouped into runs of consecutive numbers."""
     run: list[int] = []
     for place in places:
         if run and place != run[-1] + 1:
@@ -134,7 +134,7 @@ def _runs(places: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _inputs(steps: Sequence[Step], hidden: set[int]) -> Iterator[Fold]:
-    """The inputs that only steps use that are not shown."""
+    """The inputs that only hidden steps use."""
     shown = {operand for place, step in enumerate(steps) if place not in hidden for operand in step.operands}
     used = {operand for step in steps for operand in step.operands}
     only = [place for place, step in enumerate(steps) if step.formula is None and place in used - shown]

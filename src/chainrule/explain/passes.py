@@ -75,7 +75,7 @@ def backward_steps(
     constants: Callable[[Any], Formula],
     gradients: Mapping[Node, Any],
 ) -> tuple[Gradient, ...]:
-    """∂L/∂x for each step and input, with the rules and local gradients that it is the sum of."""
+    """∂L/∂x for each step and input, as the sum over the blocks that use it, with their rules and local gradients."""
     top = symbols[loss]
     values = {node: _plain_gradient(g, node) for node, g in gradients.items()}
     places = {node: place for place, node in enumerate(nodes)}
@@ -103,9 +103,9 @@ def closed_forms_of(
     closed: ClosedForms,
     result: Result | None,
 ) -> list[ClosedForm]:
-    """∂L/∂x over the names of the forward pass, where it is short enough to read; intermediates first.
+    """∂L/∂x as formulas over the names of the forward pass, if short enough to read; intermediates first.
 
-    Only inputs and values that the user named have one; unnamed values are written out in the others.
+    Only inputs and values with names have one; unnamed values are expanded in the formulas.
     """
     given = loss if result is None else result.node
     found = []

@@ -38,13 +38,13 @@ NARROWEST = 40
 NARROW = 24
 """The least width of a vector."""
 UNBROKEN = 10_000
-"""The width of a console that breaks nothing."""
+"""The width of a console that does not break lines."""
 GAPS, LEAST, READABLE = 12, 12, 26
-"""The columns between those of the forward table, and the width of a formula: the least one, and where values are too
-wide for the terminal anyway."""
+"""Characters between the columns of the forward table; the smallest width of a formula; and its width if values are
+too wide for the terminal anyway."""
 LONGEST_SENTENCE = 200
 MOST_TERMS = 4
-"""Of a sum of more terms than this only the first ones and the last are shown."""
+"""A sum of more terms than this shows only the first ones and the last."""
 
 
 def columns_of_terminal() -> int:
@@ -60,7 +60,7 @@ def text(explanation: Explained, width: int = WIDTH, fold: bool = True) -> str:
         file=out, width=UNBROKEN, color_system=None, highlight=False, legacy_windows=False, force_jupyter=False
     )
     for part in renderables(explanation, width, fold):
-        console.print(part)  # it is broken to the width already, where it may be
+        console.print(part)  # its lines have been broken to the width already
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
@@ -205,7 +205,7 @@ def short_matrix(J: np.ndarray) -> str:
 
 
 def sentences(gradient: Gradient) -> str:
-    """What the blocks do with their gradients, in words; "" where a rule says no more than that it is a matrix."""
+    """The effects of the blocks on their gradients, in words; "" if a rule is a general matrix."""
     effects = [(f.effect, f) for f in gradient.factors]
     told = [sentence(e, unicode(f.upstream), unicode(f.local.parts[0])) for e, f in effects if e is not None]
     if len(told) < len(gradient.factors) or len(told) > MOST_TERMS:
@@ -302,7 +302,7 @@ def equation(
 
 
 def _after(note: str, out: Text, pieces: list[str], indent: str) -> str:
-    """Write the rest of an equation, and on lines below the note that does not fit beside it."""
+    """Write the rest of an equation, with a note that does not fit beside it on the lines below."""
     for piece in pieces[1:]:
         out.append("\n" + indent + "  " + piece)
     for line in note.split("\n"):

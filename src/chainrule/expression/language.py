@@ -1,11 +1,11 @@
-"""The functions of the expression language: without side effects, each with a bound on the size of its result.
+"""The functions of the expression language: they have no side effects, and a bound on the size of their results.
 
 All ufuncs and elementwise blocks are in the language: they compute one number for each entry. Any other function must
 be in a table, `SAME` or `MORE`. So functions that write a file, change an array, call another function or return text
-are not in it, nor is a new block until it is put into a table.
+are excluded, and so is a new block until it is put into a table.
 
-The tables bound how many numbers a call makes, so that it can be refused before. Functions in `SAME` make about as many
-as they take. The others have a function with their own signature (`how_many.py`, `how_long.py`).
+The tables bound how many numbers a call makes, so that it can be refused before it runs. Functions in `SAME` make about
+as many as they take. The others have a function with their own signature (`how_many.py`, `how_long.py`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ METHODS: dict[str, tuple[int, Callable[..., float], Callable[..., int]]] = {
     "dot": (1, of_dot, in_dot),
     **dict.fromkeys(("reshape", "transpose"), (64, same, same)),
 }
-"""The methods of arrays: the most positional arguments, the numbers that a call makes, and the time that it takes."""
+"""The methods of arrays: the maximum of positional arguments, the numbers that a call makes, and its time."""
 
 
 # What is in the language ---------------------------------------------------------------------------------------------
@@ -86,10 +86,10 @@ class Function:
 
     Attributes
     ----------
-    name : as the user writes it, for messages.
+    name : the name that the user writes, for messages.
     call : the function itself.
-    makes : bounds from the arguments how many numbers a call makes.
-    works : estimates how many multiplications it does.
+    makes : a function of the arguments that bounds how many numbers a call makes.
+    works : a function of the arguments that estimates how many multiplications it does.
     """
 
     def __init__(self, name: str, call: Callable[..., Any], makes: Callable[..., float], works: Callable[..., float]):
@@ -100,7 +100,7 @@ class Function:
 
     @functools.cached_property
     def positions(self) -> tuple[str, ...]:
-        """The names of the positional parameters; none for a block, which writes into no argument."""
+        """The names of the positional parameters; none for a block, which never writes into an argument."""
         if isinstance(self.call, Block):
             return ()
         parameters = inspect.signature(self.call).parameters.values()
@@ -132,12 +132,12 @@ def is_elementwise(f: Any) -> bool:
 
 
 def _slowly(*given: Any) -> int:
-    """Special functions sum series, some of which take 10 µs for an entry."""
+    """The work of special functions: some series take 10 µs for an entry."""
     return 1_000 * together(*given)
 
 
 def _by_order(*given: Any) -> float:
-    """Some special functions recur, in as many steps as their largest argument."""
+    """The work of special functions that use a recurrence, with as many steps as their largest argument."""
     steps = max(abs(number(n)) for x in given for n in np.ravel(node_of(x).value if type(x) is Array else x))
     return together(*given) * (1_000 + 10 * (steps if math.isfinite(steps) else 0))
 

@@ -1,4 +1,4 @@
-"""What was probably meant by a text that is not in the expression language."""
+"""Suggestions for a text that is not in the expression language: what was probably meant."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def function_hint(name: str) -> str:
 
 
 def missing_hint(missing: Iterable[str], given: Iterable[str]) -> str:
-    """What was probably meant by a name that has no value: a function and its argument, a misspelt name, e."""
+    """What was probably meant by a name without a value: a function and its argument, a misspelt name, or e."""
     given = list(given)
     for name in missing:
         for n in given:
@@ -100,7 +100,7 @@ DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d+),(\d+)(?![\w.]|,\d)")
 
 
 def comma_hint(tree: ast.AST, text: str) -> str:
-    """What is said of a decimal comma: of 2,5 where one number is expected; "" if there is none.
+    """The hint for a decimal comma: 2,5 where one number is expected; "" if there is none.
 
     >>> comma_hint(ast.parse("y = 2,5*x"), "y = 2,5*x")
     '2,5 is two values; write 2.5'
@@ -114,7 +114,7 @@ def comma_hint(tree: ast.AST, text: str) -> str:
 
 
 def _where_one_is_expected(node: ast.AST) -> list[ast.expr]:
-    """The tuples that stand where one value does, and calls with an argument too many."""
+    """The tuples in places where one value is expected, and calls with one argument too many."""
     places: list[ast.expr | None] = []
     if isinstance(node, ast.Assign | ast.Expr | ast.AugAssign):
         places = [node.value]
@@ -153,7 +153,7 @@ REWRITES: tuple[tuple[str, str], ...] = (
 
 
 def list_meant(text: str) -> str:
-    """A list of numbers, written as in other languages: rows by `;` or lines, spaces for commas; "" if none.
+    """The Python list for one written as in other languages (`;` or lines for rows, spaces for commas); "" if none.
 
     >>> list_meant("1 2; 3 4"), list_meant("1 2"), list_meant("x y")
     ('[[1, 2], [3, 4]]', '[1, 2]', '')
@@ -195,7 +195,7 @@ def _closed(text: str) -> str:
 
 
 def unfinished(text: str) -> str:
-    """What is said of a text that ends where more is needed; "" of any other.
+    """The hint for a text that ends too early; "" for any other text.
 
     >>> unfinished("x + "), unfinished("x + y")
     ('; something is missing behind +', '')

@@ -1,7 +1,8 @@
-"""What another library cannot compute, computed by NumPy: for JAX's arrays, and PyTorch's tensors on the CPU.
+"""NumPy computes functions that another library lacks: for JAX's arrays, and PyTorch's tensors on the CPU.
 
-The function is one step of that library, with a derivative that chainrule gives: it works under `jax.jit`, `jax.grad`,
-`jax.vmap`, `torch.func` and `.backward()`. The derivative is such a step too, so there are derivatives of all orders.
+Such a function is one step of that library, with a derivative that chainrule gives: it works under `jax.jit`,
+`jax.grad`, `jax.vmap`, `torch.func` and `.backward()`. The derivative is such a step too, so there are derivatives of
+all orders.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Forms = Sequence[tuple[tuple[int, ...], Any]]
 
 
 class NumpyFunction:
-    """A function of NumPy's arrays with its derivatives, which are such functions themselves.
+    """A function of NumPy's arrays, with its derivatives, which are `NumpyFunction`s too.
 
     Called with arrays it returns a tuple of arrays: the leaves of what f returns.
 
@@ -38,7 +39,7 @@ class NumpyFunction:
     f : the function of NumPy's arrays; chainrule can differentiate it.
     entrywise : whether each entry of its result depends on one entry of each operand only.
     forms : the shapes and dtypes of the results if they are known before a call, else None.
-    rebuild : makes of the leaves what f returns; set by a call.
+    rebuild : builds the return value of f from its leaves; set by a call.
     """
 
     def __init__(self, f: Callable[..., Any], entrywise: bool = False, forms: Forms | None = None):
@@ -100,7 +101,7 @@ def _as_cotangent(dz: Any, z: Any) -> Any:
 def in_numpy(
     f: Callable[..., Any], operands: Sequence[Any], entrywise: bool = False, forms: Forms | None = None
 ) -> Any:
-    """f(*operands) for a function of NumPy's arrays, as a step of the library that the operands are of.
+    """f(*operands) for a function of NumPy's arrays, as a step of the library of the operands.
 
     Raises Unreachable if NumPy cannot compute with the arrays of that library, or on their device.
     """

@@ -1,4 +1,4 @@
-"""What the playground answers: the story of an expression, or a file of it to save."""
+"""The answers of the playground: the explanation ("story") of an expression, or a file to save."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SAVED", "answer"]
 
 
 GRADIENT = "∂"
-"""The name under which a request has ∂L/∂y, where the result y is an array; no variable has it."""
+"""The key of ∂L/∂y in a request, if the result y is an array; no variable can have this name."""
 
 
 class Asked(NamedTuple):
@@ -90,7 +90,7 @@ def _asked(request: dict[str, Any], parsed: ParsedExpression) -> Asked:
 
 
 def _gradient(request: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    """∂L/∂y: as it is given, else 1 for the first entry and 0 for the others, which gives the gradient of the first."""
+    """∂L/∂y: the given one, else 1 for the first entry and 0 for the others, so that the first entry is explained."""
     if GRADIENT in request["given"]:
         return np.asarray(_value(request["given"][GRADIENT], "∂L/∂y"), dtype=float)
     if GRADIENT in request["offered"]:

@@ -1,4 +1,4 @@
-"""A process that answers requests, one after the other, each within a time and all within a size of memory."""
+"""A worker process that answers requests one after the other, with a time limit for each and a memory limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Bounded", "CutOff", "Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may take.
+    """The limits of a request.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Bounded:
         self.starting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to start a process; `ask` waits until it is ready."""
+        """Start a process without waiting; `ask` waits until it is ready."""
         self.starting = asyncio.create_task(self._start())
 
     async def ask(self, request: dict[str, Any]) -> bytes:
@@ -112,7 +112,7 @@ class Bounded:
         except ConnectionError:
             raise CutOff("the computation ended; try again") from None
         finally:
-            if not answered:  # also where the request itself was cancelled: its answer must not be another's
+            if not answered:  # also if the request was cancelled: its answer must not go to the next request
                 await self._kill()
                 self.start()
 

@@ -1,4 +1,4 @@
-"""Numbers for inputs without a value: shapes with which the expression can be computed, and sample numbers in them."""
+"""Sample values for inputs without a value: shapes that fit the expression, and numbers of these shapes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MATRICES: tuple[tuple[int, ...], ...] = ((3, 2), (3, 3), (2, 2), (2, 3))
 VECTORS: tuple[tuple[int, ...], ...] = ((3,), (2,))
 NUMBERS: tuple[tuple[int, ...], ...] = ((),)
 ARRAY_RESULT, NO_ARRAY = 3, 4
-"""How surprising a result is that is not a number, and numbers only where the text computes with arrays."""
+"""Costs: of a result that is an array, and of choosing only numbers for a text that computes with arrays."""
 MOST = 3_000
-"""At most so many combinations of shapes are tried."""
+"""At most this many combinations of shapes are tried."""
 
 
 def completed(expression: ParsedExpression, text: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Values for all parameters: those given, and for the others samples of shapes with which it can be computed.
 
-    Of these the least surprising are taken: W is a matrix, w a vector, the result a number. If nothing fits the error
-    is that of the first try.
+    The shapes with the lowest cost are taken: W is a matrix, w a vector, the result a number. If nothing fits, the
+    error of the first try is raised.
     """
     missing = [name for name in expression.parameters if name not in given]
     arrays = with_arrays(text)
@@ -62,7 +62,7 @@ def completed(expression: ParsedExpression, text: str, given: Mapping[str, Any])
 def _choices(
     expression: ParsedExpression, missing: Sequence[str], arrays: bool
 ) -> Iterator[tuple[int, tuple[tuple[int, ...], ...]]]:
-    """How surprising a choice of shapes is, and the shapes of the missing names; the least surprising first."""
+    """The cost of each choice of shapes, and the shapes of the missing names; the cheapest first."""
     costs = [{0: NUMBERS} if name in expression.integers else _costs(name, arrays) for name in missing]
     for total in range(sum(max(cost) for cost in costs) + 1):
         for chosen in _with_sum(costs, total):
@@ -83,7 +83,7 @@ def _with_sum(
 
 
 def _costs(name: str, arrays: bool) -> dict[int, tuple[tuple[int, ...], ...]]:
-    """How surprising it is that a name stands for a number, a vector or a matrix."""
+    """The shapes that a name may have, by cost: a number, a vector or a matrix."""
     if not arrays:
         return {0: NUMBERS, 4: VECTORS, 8: MATRICES}
     if name[0].isupper():
@@ -92,7 +92,7 @@ def _costs(name: str, arrays: bool) -> dict[int, tuple[tuple[int, ...], ...]]:
 
 
 def sample(expression: ParsedExpression, name: str, shape: tuple[int, ...]) -> Any:
-    """Positive numbers with one decimal, the same each time, others for each name."""
+    """Positive numbers with one decimal: the same on each call, but different for each name."""
     if name in expression.integers:
         return 0
     if not shape:

@@ -1,8 +1,8 @@
-"""scipy.fft: the Fourier transforms are NumPy's with other arguments; the cosine and sine transforms are here.
+"""scipy.fft: Fourier transforms call NumPy's with other arguments; cosine and sine transforms are defined here.
 
-Each cosine or sine transform is an orthogonal matrix between two diagonal ones, so one block is enough: the orthogonal
-one, whose transpose is the transform in the other direction.
-G. Strang, The discrete cosine transform (1999).
+Each cosine or sine transform is a product of a diagonal, an orthogonal and a diagonal matrix. So one block is enough,
+the orthogonal transform; its transpose is the transform in the other direction. G. Strang, The discrete cosine
+transform (1999).
 """
 
 import operator
@@ -40,12 +40,12 @@ def _of_axes(function, default=None):
 
 
 def as_several(x):
-    """One length or one axis as several."""
+    """A length or an axis as a tuple."""
     return x if x is None or np.ndim(x) else (int(x),)
 
 
 def axes_of(s, axes):
-    """The axes to transform, named: NumPy's transforms warn if they are told lengths only."""
+    """The axes to transform, made explicit: NumPy's transforms warn if they are given only lengths."""
     axes = as_several(axes)
     return tuple(range(-len(s), 0)) if axes is None and s is not None else axes
 
@@ -92,7 +92,7 @@ def orthogonal_transform_backward(xp, dz, z, x, kind="dct", axis=-1, type=2):
 
 
 def cosine_or_sine(kind, x, type, n, axis, norm, orthogonalize, inverse):
-    """The transform along one axis: in each direction SciPy scales it as a whole, and its first or last entry."""
+    """The transform along one axis; each direction scales the whole, and the first or last entry."""
     if norm not in (None, *OTHER_NORM):
         raise BlockError(f'norm={norm!r}; it is "backward", "ortho" or "forward"' + at_line())
     norm = norm or "backward"

@@ -1,4 +1,4 @@
-"""scipy.fftpack, the older transforms: those of scipy.fft with other arguments, real ones in an order of their own, and
+"""scipy.fftpack, the older transforms: scipy.fft with other arguments, a different order for real transforms, and
 derivatives of periodic functions."""
 
 from typing import Any
@@ -48,7 +48,7 @@ def rfft(x, n=None, axis=-1, overwrite_x=False):
 
 @twin(scipy.fftpack.irfft)
 def irfft(x, n=None, axis=-1, overwrite_x=False):
-    """The signal of what `rfft` gives."""
+    """The signal, from the result of `rfft`."""
     x = np.moveaxis(as_array(x), axis, -1)
     n = x.shape[-1] if n is None else n
     x = np.concatenate([x[..., :n], np.zeros((*x.shape[:-1], max(n - x.shape[-1], 0)), x.dtype)], axis=-1)
@@ -86,7 +86,7 @@ for kind in ("dct", "dst"):
 
 @unlisted_block(notation=lambda x, name, **_: call(name, x), complex=True)
 def periodic(xp, x, name="diff", parameters=(), options=()):
-    """A function of scipy.fftpack of each signal along the last axis: linear, and the same wherever a period begins."""
+    """A function of scipy.fftpack along the last axis. It is linear and commutes with shifts of the period."""
     function = getattr(scipy.fftpack, name)
     rows = [function(row, *parameters, **dict(options)) for row in np.reshape(x, (-1, x.shape[-1]))]
     return np.reshape(np.stack(rows), x.shape) if rows else np.zeros(x.shape, x.dtype)
@@ -97,7 +97,7 @@ periodic.leading_axes = True
 
 @periodic.backward
 def periodic_backward(xp, dz, z, x, **how):
-    """Its matrix has entries c_{i−k} alone, so it is transposed by turning the signals round."""
+    """Its matrix has the entries c_{i−k}, so its transpose is the same function applied to the reversed signal."""
     return _turned(periodic(_turned(dz), **how))
 
 

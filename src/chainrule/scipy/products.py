@@ -1,7 +1,7 @@
 """Products with sparse matrices: constant ones, such as the matrix of a filter, and ones whose entries are recorded.
 
-A matrix is its entries `data` and their places: `indices` and `indptr`, as in SciPy's csr_array, or in a csc_array if
-it is `transposed`. So the transpose has the same entries in the same order.
+A matrix is stored as its entries `data` and their places `indices` and `indptr`, as in SciPy's csr_array, or as in a
+csc_array if it is `transposed`. So the transpose has the same entries in the same order.
 """
 
 import functools
@@ -42,12 +42,12 @@ class Places:
         return self.indices, self.indptr
 
     def params(self):
-        """As parameters of a block."""
+        """The places as parameters of a block."""
         return {name: getattr(self, name) for name in Places.__slots__}
 
 
 def of_columns(function, x):
-    """A linear function of columns, for all those of a stack of matrices at once."""
+    """A linear function of columns, applied to all columns of a stack of matrices at once."""
     columns = np.moveaxis(x, -2, 0)
     z = function(columns.reshape(len(columns), -1))
     return np.moveaxis(z.reshape(len(z), *columns.shape[1:]), 0, -2)
@@ -107,7 +107,7 @@ def sparse_solve_backward(xp, dz, z, data, b, **params):
 
 
 _known: list[tuple[Any, ...]] = []
-"""The last factors, with the matrix that they are of: a backward pass solves with the same matrix."""
+"""The last factors, with their matrix: a backward pass solves with the same matrix again."""
 
 
 def _factors(places, data):
@@ -136,13 +136,13 @@ def _solve(lu, b, trans):
 # A linear function along an axis --------------------------------------------------------------------------------
 
 _REACH = 64
-"""The distance beyond which an entry of the results of the functions below does not depend on an entry of x."""
+"""The largest distance between an entry of a result and the entries of x that it depends on, in the functions below."""
 
 
 def matrix_of(function, n):
-    """The sparse matrix of a linear function of vectors of length n, in which only entries near each other meet.
+    """The sparse matrix of a linear function of vectors of length n whose results depend on nearby entries only.
 
-    The function (along the first axis) is asked for many of its columns at once: those far from each other.
+    One call of the function (along the first axis) gives many columns at once: those far from each other.
     """
     count = max(1, n // (2 * _REACH))
     starts = np.arange(count) * n // count

@@ -54,7 +54,7 @@ from chainrule.simplify.structure import is_result_of
 __all__ = ["Forms"]
 
 NESTED = 2
-"""The most levels of nested sums that are multiplied out. Each level multiplies the work by the number of terms:
+"""The largest depth of nested sums that are multiplied out. Each level multiplies the work by the number of terms:
 without a limit a chain of x = a x + b would double it with each block."""
 
 
@@ -76,7 +76,7 @@ class Forms(Sums):
         if form.terms.keys() == {frozenset([(node, 1)])} or not (form.gain or mixes_sizes(form)):
             return None
         if any(type(atom) is Node and not _has_dtype(atom.value, node.value.dtype) for atom in form.atoms):
-            return None  # two float32 that meet before a float64 would have seven digits
+            return None  # the new order would combine two float32 first, with seven digits
         if not form.terms or not covers(form.terms, form.lost) or not self._are_masked(form):
             return None
         if not form.stable and least_cost(form) >= form.cost:
@@ -99,7 +99,7 @@ class Forms(Sums):
         return _is_real_float(x.value) and not (is_result_of(x, add, subtract) and self.build.range_of(x).is_positive)
 
     def _are_masked(self, form: Form) -> bool:
-        """Whether each term is 0 where a mask of the form is: the mask is multiplied before what may be infinite."""
+        """Whether each term is 0 where the mask is 0: the mask is multiplied before factors that may be infinite."""
         return all(self._is_masked(product, mask, form.slopes) for product in form.terms for mask in form.masks)
 
     def _is_masked(self, product: Product, mask: Any, slopes: frozenset[Any]) -> bool:
@@ -140,7 +140,7 @@ class Forms(Sums):
     # Arithmetic ---------------------------------------------------------------------------------------------
 
     def plus(self, a: Form, b: Form, sign: float) -> Form:
-        """The sum. What may be infinite is a slope in both or in neither: 0 · ∞ is NaN, and a slope's is 0."""
+        """The sum. A factor that may be infinite must be a slope in both terms or none: only a slope's 0 · ∞ is 0."""
         mixed = a.slopes ^ b.slopes
         if mixed and not all(self._is_bounded(atom, 1) for atom in mixed & a.atoms & b.atoms):
             raise UnreadableError
@@ -336,7 +336,7 @@ def _put(forms: Forms, x: Node) -> Form:
         return _put_at_labels(forms, x)
     if shape != x.value.shape:
         raise UnreadableError
-    value = np.asarray(v.value)  # a product of Python's numbers is one
+    value = np.asarray(v.value)  # v may be a Python number
     hot = one_hot(x.block.forward(np, np.ones_like(value), key=key, shape=shape))
     if hot is None or hot.number != 1 or value.shape != hot.labels.shape:
         raise UnreadableError
@@ -371,13 +371,13 @@ def _put_at_labels(forms: Forms, x: Node) -> Form:
 
 
 def _times_unit(forms: Forms, v: Any, hot: Hot) -> Form:
-    """v e_c. Nothing is multiplied by its zeros, so nothing is lost."""
+    """v e_c. The zeros of e_c are absent, so no NaN of v is lost."""
     form = forms.of(v)
     return replace(forms.times_whole(v, form, None, Form({frozenset([(hot, 1)]): 1.0})), lost=form.lost)
 
 
 def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
-    """A product whose second factor is a slope; a constant slope that still needs a mask is not finite."""
+    """A product whose second factor is a slope. A constant slope that still needs its mask is not finite."""
     dz, slope = x.inputs
     if type(slope) is not Node:
         raise UnreadableError
@@ -386,7 +386,7 @@ def _multiplied_or_zero(forms: Forms, x: Node) -> Form:
 
 
 def _unless_masked(forms: Forms, x: Node) -> Form:
-    """dx where dz is positive, or negative: so it is 0 only by underflow, where dx meets the factors of dz too."""
+    """dx, if dz is positive or negative: dz is then 0 only by underflow, and dx has the factors of dz too."""
     dx, dz, _ = x.inputs
     if type(dx) is not Node or type(dz) is not Node or shape_of(dx) != shape_of(x):
         raise UnreadableError

@@ -52,12 +52,12 @@ class IdentityRule:
 
 
 def holds(right: Iterable[Pattern], binding: Binding) -> bool:
-    """Whether a match, and what would be made of it, is computed in real numbers."""
+    """Whether a match and its replacement are computed in real numbers."""
     return all(is_inexact(x.value) for x in binding.get(_MATCHED, ())) and all(_is_real(x, binding) for x in right)
 
 
 def _is_real(pattern: Pattern, binding: Binding) -> bool:
-    """Whether a pattern is computed in real numbers: not in complex ones, and in no block of integers, which wrap."""
+    """Whether a pattern is computed in real numbers: not complex ones, and not integers, which may wrap."""
     if isinstance(pattern, Number):
         return True
     if isinstance(pattern, Variable):
@@ -73,7 +73,7 @@ def _is_inexact(pattern: Pattern, binding: Binding) -> bool:
 
 
 def made(pattern: Pattern, build: Builder, binding: Binding) -> Any:
-    """The value of a pattern, made with the values of its variables."""
+    """The value of a pattern, built from the values of its variables."""
     if isinstance(pattern, Variable):
         return binding[pattern.name]
     if isinstance(pattern, Number):

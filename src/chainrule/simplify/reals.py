@@ -1,4 +1,4 @@
-"""Sums of products of real numbers, for formulas to be read: all are multiplied out, and all that can cancel do.
+"""Sums of products of real numbers, for printed formulas: products are multiplied out, and terms cancel.
 
 Unit vectors e_c simplify losses on one label: e_c e_c = e_c, p e_c = p[c] e_c and Σ e_c = 1, so the gradient of softmax
 with cross-entropy is p − e_c.
@@ -26,11 +26,11 @@ from chainrule.simplify.builder import Builder
 __all__ = ["Reals"]
 
 TERMS = 12
-"""The square of this is the most terms to which a product is multiplied out."""
+"""A product is multiplied out to at most the square of this number of terms."""
 
 
 class Reals(Sums):
-    """The forms of nodes to be read, and nodes made from forms."""
+    """The forms of nodes for printed formulas, and nodes made from forms."""
 
     def __init__(self, build: Builder):
         super().__init__(build)
@@ -67,7 +67,7 @@ class Reals(Sums):
         return Form({frozenset([(self.hot(np.array(index), size), 1)]): number})
 
     def entry(self, atom: Any, hot: Hot) -> Any:
-        """p[c] for a vector; other factors of e_c stay as they are."""
+        """p[c] for a vector p; other factors of e_c do not change."""
         return super().entry(atom, hot) if shape_of(atom) == hot.shape else atom
 
     # Arithmetic ---------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def _power(reals: Reals, x: Node) -> Form:
 
 
 def _sum(reals: Reals, x: Node) -> Form:
-    """Σ over a vector: numbers are taken out, Σ e_c = 1, Σ of a constant is n times it."""
+    """Σ over a vector: numbers are factored out, Σ e_c = 1, and Σ of a constant is n times the constant."""
     (vector,) = x.inputs
     if len(shape_of(vector)) != 1 or np.size(x.value) != 1:
         raise UnreadableError

@@ -1,4 +1,4 @@
-"""What the user's code does, by its instructions: what it writes, calls, imports and compares."""
+"""Analyses the bytecode of user code: what it writes, calls, imports and compares."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 _WRITES = {*WRITING, *(getattr(f, "__name__", "") for f in WRITES), "at", "out", "output", "flat", "real", "imag"}
-"""Names of what writes into an array: methods, functions, keywords, and attributes that can be set."""
+"""Names that may write into an array: methods, functions, keywords, and attributes that can be set."""
 
 
 def has_imports(code: types.CodeType) -> bool:
@@ -68,7 +68,7 @@ _NO_ARGUMENT = {
     *("BINARY_SUBSCR", "STORE_SUBSCR", "RETURN_VALUE", "STORE_FAST", "STORE_NAME", "LOAD_CONST", "MAKE_FUNCTION"),
     *("SET_FUNCTION_ATTRIBUTE", "YIELD_VALUE", "LIST_APPEND", "GET_ITER", "COPY", "SWAP"),
 }
-"""What follows a tuple that is no argument of a call: an index, a result, the closure of a function."""
+"""Instructions after a tuple that is not an argument: an index, a return, the closure of a function."""
 
 
 def _writes_entries(code: types.CodeType) -> bool:
@@ -88,7 +88,7 @@ def _words(code: types.CodeType) -> set[str]:
 
 
 def uses_arrays(function: types.FunctionType, code: types.CodeType) -> bool:
-    """Whether code may write into an array, or call a method, such as `x.dot(y)`, in which NumPy does not ask y."""
+    """Whether code may write into an array, or call a method such as `x.dot(y)` that ignores the class of y."""
     if _writes_entries(code):
         return True
     if not _METHODS_OF_ARRAYS & {*code.co_names}:
@@ -105,7 +105,7 @@ def uses_arrays(function: types.FunctionType, code: types.CodeType) -> bool:
 
 
 _METHODS_OF_ARRAYS = {"dot", "clip", "choose", "searchsorted"}
-"""Methods of plain arrays that compute without asking a recorded argument."""
+"""Methods of plain arrays that do not dispatch on a recorded argument."""
 
 
 def names_called(code: types.CodeType) -> set[str]:
@@ -115,7 +115,7 @@ def names_called(code: types.CodeType) -> set[str]:
 
 
 def asks_identity(code: types.CodeType) -> bool:
-    """Whether code compares anything but a constant by `is`. Then names that may be compared stay what they are."""
+    """Whether code compares anything but a constant by `is`. Names that may be compared must then not be replaced."""
     return any(
         step.opname == "IS_OP" and before.opname not in ("LOAD_CONST", "LOAD_COMMON_CONSTANT")
         for before, step in itertools.pairwise(steps_of(code))
@@ -123,7 +123,7 @@ def asks_identity(code: types.CodeType) -> bool:
 
 
 def names_passed_on(code: types.CodeType) -> set[str]:
-    """The names of what code reads but does not call there: it may compare them, or pass them on to be compared."""
+    """The names that code reads but does not call directly: it may compare them, or pass them on."""
     return {name for name, is_called, after in _reads(code) if not is_called and after != "LOAD_ATTR"}
 
 

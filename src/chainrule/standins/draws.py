@@ -1,7 +1,8 @@
-"""Random generators as the user's code sees them while a function is recorded: what they draw are buffers.
+"""Stand-ins for random generators while a function is recorded: the arrays that they draw are buffers.
 
-A recorded parameter of a distribution has a derivative along what is drawn: with the same draw of the standard
-distribution the result moves with the parameter (the reparametrisation of Kingma and Welling, 2014, sections 2.3, 2.4).
+A draw has a derivative by a recorded parameter of its distribution: the draw of the standard distribution is held
+fixed, and the result changes with the parameter (the reparametrisation of Kingma and Welling, 2014, sections 2.3 and
+2.4).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ GENERATORS = (np.random.Generator, np.random.RandomState)
 
 
 class Drawing(Stands):
-    """A generator whose methods give buffers."""
+    """A stand-in for a generator; its methods return buffers."""
 
     def __init__(self, generator: Any):
         self._generator = generator
@@ -52,12 +53,12 @@ class Drawing(Stands):
 
 
 class Distribution(NamedTuple):
-    """How a draw moves with the parameters.
+    """How a draw depends on the parameters.
 
     Attributes
     ----------
     standard : the parameters of the standard distribution, by their names; these are their defaults too.
-    moved : makes the draw of one of the standard distribution and of the parameters.
+    moved : computes the draw from a draw of the standard distribution and the parameters.
     """
 
     standard: dict[str, float]
@@ -98,13 +99,13 @@ def _choice(
 
 
 ARRANGEMENTS: dict[str, Callable[..., Any]] = {"permutation": _permutation, "shuffle": _shuffle, "choice": _choice}
-"""What draws an order or a choice of the entries of a recorded array, by the names of the generators' methods."""
+"""Methods of generators that draw an order or a choice of the entries of a recorded array, by name."""
 
 
 DISTRIBUTION_WORDS = frozenset(
     name for kind in GENERATORS for name in vars(kind) if name[0] != "_" and name not in ("power", "random", "bytes")
 )
-"""What stands in code that draws, for which generators are replaced: names of methods, but not NumPy's functions."""
+"""Names of methods that draw. Code that contains one of them gets stand-ins for generators."""
 
 
 def drawn_by(method: Any) -> StandIn:
@@ -160,4 +161,4 @@ def _making(maker: Any) -> StandIn:
 
 
 MAKERS = {maker: _making(maker) for maker in (np.random.default_rng, *GENERATORS)}
-"""The stand-ins for what makes a generator."""
+"""The stand-ins for the functions that make a generator."""

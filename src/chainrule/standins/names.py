@@ -1,8 +1,8 @@
-"""The names of NumPy, SciPy and math in the user's code, and what they stand for while a function is recorded.
+"""Replaces the names of NumPy, SciPy and math in the user's code by stand-ins while a function is recorded.
 
-`np.zeros(3)` calls no protocol, so nothing tells that a recorded value will be written into its result. So while a
-function is recorded, the names by which its code reaches NumPy, SciPy and math (`np`, `math`, or `zeros` after an
-import of it) stand for our namespaces: in the globals of the functions that it can reach, and in closures. NumPy itself
+`np.zeros(3)` calls no protocol, so chainrule would not see that a recorded value is written into its result. So while a
+function is recorded, the names by which its code reaches NumPy, SciPy and math (`np`, `math`, or an imported `zeros`)
+refer to our namespaces: in the globals of the functions that it can reach, and in closures. NumPy itself
 is not changed. Other threads see those names too; there they behave as NumPy, because they check whether a function is
 being recorded in their own context. Afterwards each name is restored, even after an error.
 """
@@ -27,10 +27,10 @@ __all__ = ["standins"]
 
 
 class _StandIns:
-    """Context: these names stand for our namespaces, and buffers for arrays from outside.
+    """Context in which these names refer to our namespaces, and buffers stand for arrays from outside.
 
-    Ctrl-C may come at any line, so each step can be done twice, and leaving undoes whatever was done. If Ctrl-C
-    comes before the first line of leaving, the object leaves when it is deleted.
+    Ctrl-C may come at any line. So each step can be repeated, and `__exit__` undoes whatever was done. If Ctrl-C comes
+    before the first line of `__exit__`, the names are restored when the object is deleted.
     """
 
     __slots__ = ("before", "buffered", "imported", "left", "names", "outside")
@@ -82,7 +82,7 @@ class _StandIns:
 
 
 class _Imported:
-    """The modules of the user's that functions import while one recording runs, and the names of these."""
+    """The user's modules that functions import while one recording runs, and their replaced names."""
 
     def __init__(self, user: int):
         self.user = user
@@ -91,7 +91,7 @@ class _Imported:
         self.outside: list[Outside] = []
 
     def add(self, module: types.ModuleType) -> None:
-        """Names of the module's functions stand for something else until the recording ends."""
+        """Replace names of the module's functions until the recording ends."""
         if module in self.modules:
             return
         self.modules.add(module)
@@ -113,7 +113,7 @@ _nothing = contextlib.nullcontext()
 
 
 def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], recorded: Iterable[Any] = ()) -> Any:
-    """Context: names of NumPy, SciPy and math that f reaches stand for ours, and buffers for plain arrays.
+    """Context in which the names of NumPy, SciPy and math that f reaches are replaced, and plain arrays by buffers.
 
     `args` and `kwargs` are what f is called with; plain arrays in them are replaced too. `recorded` are the arrays
     whose recorded copies are among them.
@@ -130,11 +130,11 @@ def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], rec
 
 _lock = waited_for(threading.Lock())
 _HARMLESS = PLAIN_TYPES | {Array, str}
-"""Types of arguments that have no code of the user's."""
+"""Types of arguments that contain no user code."""
 
 
 def _with_code(x: Any, depth: int = 0) -> Iterator[Any]:
-    """The arguments, or their parts, that may have code of the user's: functions and objects."""
+    """The arguments, or their parts, that may contain user code: functions and objects."""
     kind = type(x)
     if kind in _HARMLESS:
         return

@@ -1,7 +1,7 @@
-"""Python's math, cmath and statistics as the user's code sees them while a function is recorded.
+"""Stand-ins for Python's math, cmath and statistics while a function is recorded.
 
-They take recorded numbers. The value is the module's own, a number of Python's; functions of NumPy or SciPy of the same
-meaning give the derivative.
+They take recorded numbers. The module's own function gives the value, a Python number; a function of NumPy or SciPy
+with the same meaning gives the derivative.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _CMATH: dict[str, Callable[..., Any]] = {
 
 
 def _spread(ddof: int, root: bool) -> Callable[..., Any]:
-    """The variance of data about their mean, or about the one given; or its root."""
+    """The variance of data about their mean (or about a given mean), or its square root."""
 
     def spread(data: Any, center: Any = None) -> Any:
         x = joined(data)
@@ -128,7 +128,7 @@ NUMBER_MODULES: dict[types.ModuleType, dict[str, Callable[..., Any]]] = {
     cmath: _CMATH,
     statistics: _STATISTICS,
 }
-"""Python's modules of numbers, and by which functions theirs are differentiated."""
+"""Python's modules of numbers, and for each of their functions the one that gives its derivative."""
 
 
 def _is_close(x: Any, y: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
@@ -141,10 +141,10 @@ _TRUTHS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("isnan", "isinf", "isfinite")},
     "isclose": _is_close,
 }
-"""Predicates of recorded numbers."""
+"""Predicates (isnan, …) of recorded numbers."""
 
 _OWN_METHOD = ("floor", "ceil", "trunc")
-"""Functions that ask a number for a method of that name; their results are integers of Python, without a gradient."""
+"""Functions that call the number's method of the same name; their results are Python integers, without a gradient."""
 
 
 _DOMAINS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -153,7 +153,7 @@ _DOMAINS: dict[Callable[..., Any], Callable[..., Any]] = {
     math.log: lambda x, base=1.0: base > 0,
     cmath.log: lambda x, base=1.0: base != 0,
 }
-"""For which data these raise no error, though their results are finite for others too."""
+"""The condition on the data under which a function raises no error, if a finite result does not show it."""
 
 
 def _is_recorded(args: Any) -> bool:
@@ -178,7 +178,7 @@ def _standin(module: types.ModuleType, function: Callable[..., Any]) -> Callable
             if function in _DOMAINS:
                 bool(np.all(_DOMAINS[function](*args)))
             for part in result if isinstance(result, tuple) else (result,):
-                if not bool(np.isfinite(part)):  # an error of math (a domain, an overflow) is another path
+                if not bool(np.isfinite(part)):  # with an error of math (domain, overflow) the code takes another path
                     read_by_error(args, kwargs)
         return result
 

@@ -1,7 +1,7 @@
-"""NumPy as the user's code sees it while a function is recorded: arrays that it makes can hold recorded values later.
+"""Stand-ins for NumPy's functions while a function is recorded: new arrays can hold recorded values later.
 
-Every function is NumPy's own. Its result is a `Buffer` if it is a new array of floating numbers. `np.array` and
-its like make one recorded array of lists of recorded numbers, where NumPy would make an array of dtype object.
+Each stand-in calls NumPy's own function. Its result is a `Buffer` if it is a new floating-point array. `np.array` and
+similar functions turn lists of recorded numbers into one recorded array; NumPy would make an array of dtype object.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = Fa
 
 
 def _is_recorded_among_plain(args: tuple[Any, ...]) -> bool:
-    """Whether a recorded array is among arguments that are all NumPy's, so that no other class answers the function."""
+    """Whether there is a recorded array among arguments of NumPy's types, so that no other class handles the call."""
     kinds = {type(arg) for arg in args}
     return Array in kinds and kinds <= _PLAIN
 
@@ -128,7 +128,7 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
 
 
 def _from_iterable(iterable: Any, dtype: Any, count: int = -1, **options: Any) -> Any:
-    """As np.fromiter."""
+    """np.fromiter."""
     if not BUFFERED.get():
         return np.fromiter(iterable, dtype, count, **options)
     numbers = [*(iterable if count < 0 else itertools.islice(iterable, count))]
@@ -152,7 +152,7 @@ def _laid_out(function: Callable[..., Any], x: Array, dtype: Any) -> Any:
 
 
 def _finite(x: Any, dtype: Any = None, order: Any = None) -> Any:
-    """As np.asarray_chkfinite: compiled code asks in each run whether all numbers are finite."""
+    """np.asarray_chkfinite; a compiled function checks in each run that all numbers are finite."""
     if not BUFFERED.get() or not is_recorded(x):
         return np.asarray_chkfinite(plain_of(x), dtype, order)
     made = _of_list(np.asarray, False)(x, dtype, order=order)
@@ -170,14 +170,14 @@ SEQUENCES = frozenset(
     "meshgrid einsum einsum_path atleast_1d atleast_2d atleast_3d ix_ lexsort savez savez_compressed multi_dot "
     "angle".split()
 )
-"""Functions of lists of arrays, into which NumPy's protocol looks; and angle, for which a list as `deg` is true."""
+"""Functions of lists of arrays, whose items NumPy's protocol checks; and angle, for which a list as `deg` is true."""
 
 
 UNSEEN = frozenset(
     "full_like pad interp piecewise unwrap sum prod min max amin amax nansum nanprod nanmin nanmax var std nanvar "
     "nanstd".split()
 )
-"""Functions with arguments at which NumPy's protocol does not look, as `initial`: the answer is called for them."""
+"""Functions with arguments that NumPy's protocol does not check, such as `initial`: the answer is called directly."""
 UNSEEN_WORDS = frozenset(
     [
         "full_like",

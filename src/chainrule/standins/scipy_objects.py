@@ -1,4 +1,4 @@
-"""Objects of SciPy's while a function is recorded: a spline, a distribution, a sparse matrix, a rotation."""
+"""Stand-ins for objects of SciPy while a function is recorded: splines, distributions, sparse matrices, rotations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Instance", "as_scipys", "has_twin", "wrapped"]
 
 
 class Instance(Stands):
-    """An object of SciPy's whose methods take recorded values, or that is made of recorded values.
+    """A stand-in for an object of SciPy: its methods take recorded values, or it was made from recorded values.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Instance(Stands):
         return repr(self._plain)
 
     def __copy__(self) -> Instance:
-        if twin_of(self._plain) is not None:  # there is one such object, and its twin is known by it
+        if twin_of(self._plain) is not None:  # a single object, such as scipy.stats.norm, has a registered twin
             return self
         return Instance(copy.copy(self._plain), copy.copy(self._twin))
 
@@ -169,7 +169,7 @@ for _name in (
 
 
 def wrapped(value: Any) -> Any:
-    """A result of SciPy's; an object that may be called with recorded values as an `Instance`."""
+    """A result of SciPy, wrapped as an `Instance` if it is an object that may be called with recorded values."""
     kind = type(value)
     if kind in PLAIN or kind is np.ndarray or kind is tuple:
         return value
@@ -185,7 +185,7 @@ def has_twin(kind: type) -> bool:
 
 
 def as_scipys(value: Any, made: Any, name: str, args: Any, kwargs: Any) -> Any:
-    """What a twin's method returns, with the value that SciPy's method gives: an array, or another object."""
+    """The result of a twin's method, with the value that SciPy's method gives: an array, or another object."""
     if isinstance(value, tuple) and any(twin_of(type(part)) is not None for part in value):
         parts = zip(value, made(*args, **kwargs), strict=True)
         return tuple([as_scipys(own, functools.partial(_itself, part), name, (), {}) for own, part in parts])

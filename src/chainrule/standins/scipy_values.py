@@ -1,4 +1,4 @@
-"""What is recorded among the arguments of a call of SciPy's, their plain values, and results with SciPy's values."""
+"""Calls of SciPy: recorded values among the arguments, their plain values, and results with SciPy's values."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _ARRAYS = (Array, Buffer, np.ndarray)
 def plain_values(x: Any) -> Any:
     """A tree with the plain values of recorded arrays, for the value of a step that is recorded too.
 
-    Compiled code computes such a value by the step, so `WATCHER` is not told that it was read.
+    Compiled code computes such a value by that step, so `WATCHER` is not told of the read.
     """
     return _with_values(x, plain)
 
 
 def read_values(x: Any) -> Any:
-    """A tree with the plain values of recorded arrays. `WATCHER` is told: what depends on them is not recorded."""
+    """A tree with the plain values of recorded arrays. `WATCHER` is told of the reads."""
     return _with_values(x, value_of)
 
 
@@ -92,12 +92,12 @@ def _with_values(x: Any, value: Callable[[Any], Any]) -> Any:
 
 
 def plain_result(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """What SciPy's own function returns for the plain values of its arguments."""
+    """The result of SciPy's own function for the plain values of the arguments."""
     return called_plainly(function, plain_values(args), plain_values(kwargs))
 
 
 def called_plainly(function: Any, args: Any, kwargs: Any) -> Any:
-    """What SciPy's own function returns for plain arguments."""
+    """The result of SciPy's own function for plain arguments."""
     buffered = BUFFERED.set(False)
     try:
         return function(*unwrapped(args), **unwrapped(kwargs))
@@ -107,7 +107,7 @@ def called_plainly(function: Any, args: Any, kwargs: Any) -> Any:
 
 @contextlib.contextmanager
 def errors_read(args: Any, kwargs: Any) -> Iterator[None]:
-    """Context: an error tells `WATCHER` that arguments were read, since the code may catch it, and go another way."""
+    """Context: an error counts as a read of the arguments (`WATCHER`), since the code may catch it and branch."""
     try:
         yield
     except Exception:
@@ -142,7 +142,7 @@ def with_value(recorded: Any, value: Any) -> Any:
 
 
 def filled(result: Any, **fields: Any) -> Any:
-    """A result of SciPy's with several fields (a tuple, an object) with recorded ones, which keep SciPy's values."""
+    """SciPy's result (a tuple or an object), with recorded fields that have SciPy's values."""
     fields = {name: with_value(x, getattr(result, name)) for name, x in fields.items()}
     if isinstance(result, tuple):
         names: Any = type(result)._fields  # type: ignore[attr-defined]

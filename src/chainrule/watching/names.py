@@ -17,7 +17,7 @@ from chainrule.reach import REACH, places
 __all__ = ["Names", "captured", "data_in_reach", "numbers_of", "variables_of", "variables_read"]
 
 MOST_IN_LISTS = 1_000
-"""Lists of more numbers than this are not looked at as arrays."""
+"""Lists of more numbers than this are not treated as arrays."""
 
 
 def captured(f: Callable[..., Any]) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def captured(f: Callable[..., Any]) -> dict[str, Any]:
 def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
     """The plain arrays and lists of numbers that a function can reach from outside, nearest first.
 
-    They have the names of variables, attributes and keys; where two are called alike, the one that is further away
-    has the name of its holder before its own: data.X.
+    They are named by variables, attributes and keys. If two have the same name, the name of the more distant one is
+    prefixed by the name of its holder: data.X.
     """
     found: dict[str, np.ndarray] = {}
     seen: set[int] = set()
@@ -51,7 +51,7 @@ def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
 
 
 def _named_places(holder: Any) -> list[tuple[str, Any]]:
-    """What an object holds, each with its name there; variables in the order in which code first names them."""
+    """The values that an object holds, with their names; variables in the order in which code first uses them."""
     code = getattr(holder, "__code__", None)
     order = {} if code is None else {n: i for i, n in enumerate((*code.co_names, *code.co_freevars))}
     cells = zip(getattr(holder, "__closure__", None) or (), getattr(code, "co_freevars", ()), strict=False)
@@ -92,7 +92,7 @@ def variables_of(f: Callable[..., Any]) -> set[str]:
 
 
 LOSS = ("L", "J", "E")
-"""Names for a loss without one, so that it is not L2, say, if the user has another L."""
+"""Names for a loss without a name, tried in order; if the user has another L, it is J, not L2."""
 
 
 class Names:

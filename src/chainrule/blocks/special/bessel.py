@@ -34,7 +34,7 @@ TERMS = 24
 
 
 def _is_far(xp, v, y):
-    """Where the series has all digits."""
+    """Whether the series is accurate to all digits."""
     return (abs(y) > 30) & (4 * abs(y) > v * v)
 
 
@@ -169,7 +169,7 @@ airy_bip: Elementwise = result_of("airy", 3, "Bi′", lambda xp, z, x: x * airy_
 together("airy", airy_ai, airy_aip, airy_bi, airy_bip)
 
 def _root(xp, x):
-    """√x of a positive x, and 0 else: a scaled Bi is not scaled there."""
+    """√x for positive x, else 0: for x < 0 the scaled Bi equals Bi."""
     return xp.where(x > 0, xp.sqrt(xp.where(x > 0, x, 1.0)), 0.0)
 
 
@@ -266,7 +266,7 @@ def _product(xp, c, y):
 
 
 def _solution(function, parameters, coefficient, domain, per_unit=1.0):
-    """The blocks of y and y′. `per_unit` is how much the equation's variable grows with that of SciPy's function."""
+    """The blocks of y and y′. `per_unit` is the derivative of the equation's variable by that of SciPy's function."""
     unknowns = [unknown(function, name) for name in parameters]
     options = {"example": example(*(exactly(n) for n in parameters.values()), domain(2, 3))}
     y = result_of(function, 0, "y", *unknowns, lambda xp, z, *xs: per_unit * dy(*xs), **options)

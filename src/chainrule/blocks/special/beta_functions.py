@@ -14,7 +14,7 @@ __all__ = ["beta_by_a", "beta_by_b", "beta_density", "beta_moment", "betainc", "
 
 
 def beta_density(xp, a, b, x, rest=None):
-    """∂I_x(a, b)/∂x = x^(a−1) (1−x)^(b−1) / B(a, b), 8.17.2. `rest` is 1 − x, where that has more digits."""
+    """∂I_x(a, b)/∂x = x^(a−1) (1−x)^(b−1) / B(a, b), 8.17.2. `rest` is 1 − x, if it is known with more digits."""
     rest = 1 - x if rest is None else rest
     large = (a > 10) & (b > 10) & (x > 0) & (rest > 0)
     c, d, y, y1 = (xp.where(large, t, default) for t, default in ((a, 11.0), (b, 11.0), (x, 0.5), (rest, 0.5)))
@@ -34,7 +34,7 @@ _W, _DW = np.exp(_U - np.exp(-_U)), 0.025 * np.exp(_U - np.exp(-_U)) * (1 + np.e
 
 
 def _log(xp, x, rest):
-    """log x, where rest is 1 − x."""
+    """log x, given rest = 1 − x."""
     near = rest < 0.5
     return xp.where(near, xp.log1p(-xp.where(near, rest, 0.0)), xp.log(xp.where(near, 1.0, x)))
 
@@ -52,7 +52,8 @@ def _beta_series(xp, a, b, x, rest):
 def _beta_integral(xp, a, b, x, rest):
     """The moment by B(a, b) ∂I/∂a = ∫ t^(a−1) (1−t)^(b−1) (log t − ψ(a) + ψ(a+b)) dt from 0 to x, or minus that from x to 1.
 
-    The bracket changes its sign once; the side of x is taken where it does not: t = x e^(−w), or 1 − t = (1 − x) e^(−w).
+    The bracket changes its sign once. The integral is taken on the side of x where it does not: t = x e^(−w), or
+    1 − t = (1 − x) e^(−w).
     """
     step = polygamma_step(a, b)  # ψ(a + b) − ψ(a)
     bracket = _log(xp, x, rest) + step
@@ -70,7 +71,7 @@ def _beta_integral(xp, a, b, x, rest):
 
 
 def _beta_moment(xp, a, b, x, rest):
-    """−∂I/∂a over ∂I/∂x: how x moves with a where I_x(a, b) stays. rest is 1 − x."""
+    """−(∂I/∂a) / (∂I/∂x) = ∂x/∂a for constant I_x(a, b). `rest` is 1 − x."""
     small = x * xp.where(b > 1, (a + b) / (a + 1), 1.0) < 0.5
     series = _beta_series(xp, a, b, xp.where(small, x, 0.1), xp.where(small, rest, 0.9))
     a, b, x, rest = (xp.where(small, other, t) for t, other in ((a, 1.0), (b, 1.0), (x, 0.5), (rest, 0.5)))

@@ -1,8 +1,8 @@
 """Distribution functions of statistics and their inverses.
 
-The derivative by the variable is the density; an inverse has the reciprocal. Most are incomplete gamma and beta
+The derivative by the variable is the density; that of an inverse is its reciprocal. Most are incomplete gamma and beta
 functions (DLMF 8.2.4, 8.17): see the equations named in SciPy's documentation of each, from M. Abramowitz and I. A. Stegun,
-chapter 26. By parameters: where the incomplete gamma function's derivative by a is enough.
+chapter 26. Derivatives by parameters exist where the incomplete gamma function's derivative by a suffices.
 """
 
 import math
@@ -32,7 +32,7 @@ def _log_boxcox(xp, z, x, lmbda):
 
 @singular
 def _times_density(xp, factor, a, x):
-    """factor ∂P(a, x)/∂x; where one of both is 0 (at x = 0, and at ∞) the result is 0, even if the other is infinite."""
+    """factor ∂P(a, x)/∂x; if one of the two is 0 (at x = 0 and at ∞), the result is 0 even if the other is infinite."""
     density = gamma_density(xp, a, x)
     factor = xp.where((density == 0) & ~xp.isfinite(factor), 0.0, factor)
     return factor * xp.where((factor == 0) & ~xp.isfinite(density), 0.0, density)
@@ -120,7 +120,7 @@ pdtrik = special_function(  # the k of Q(k + 1, m) = p, a real number; 0 where p
 # Binomial and negative binomial -----------------------------------------------------------------------------------------
 
 def _binomial_density(xp, k, n, p):
-    """−∂/∂p of the sum of the first k + 1 terms, I_(1−p)(n − k, k + 1); 0 for the sum of none and for that of all."""
+    """−∂/∂p of the sum of the first k + 1 terms, I_(1−p)(n − k, k + 1); 0 for an empty sum and for the whole sum."""
     n, positive_ = whole_part(xp, n), k >= 0
     k = whole_part(xp, k)
     some = positive_ & (k < n)
@@ -182,7 +182,7 @@ def _f_quantile_by_dfd(xp, n, d, x):
 
 @singular
 def _times(xp, density, slope):
-    """−density ∂x/∂a: by a, where the quantile moves with a; 0 where one of both is, even if the other is infinite."""
+    """−density ∂x/∂a, the derivative by a; 0 if one of the two is 0, even if the other is infinite."""
     ends = (density == 0) | (slope == 0)
     return xp.where(ends, 0.0, -xp.where(ends, 1.0, density) * slope)
 
@@ -310,7 +310,7 @@ tklmbda = special_function(
 
 
 def _kolmogorov_by_y(xp, z, y):
-    """By y of 2 Σ (−1)^(k−1) e^(−2k²y²); for small y of the same by Poisson's summation, 20.7.32."""
+    """∂/∂y of 2 Σ (−1)^(k−1) e^(−2k²y²); for small y of the equal series by Poisson summation, 20.7.32."""
     far, near = xp.where(y < 1, 1.0, y), xp.where(y < 1, y, 1.0)
     safe = xp.where(near > 0.05, near, 0.05)  # below, the function is 1 to all digits
     slope, small = 0.0, 0.0

@@ -22,8 +22,8 @@ from chainrule.libraries import dtype_of, is_complex
 def _symmetric(xp, x, y, z, p, powers=(0.5, 0.5, 0.5, 1.0), rise=0):
     """∫₀^∞ t^rise (t+x)^(−p₁) (t+y)^(−p₂) (t+z)^(−p₃) (t+p)^(−p₄) dt, R. C. Carlson's R but for a factor (19.16.9).
 
-    By x it is −p₁ times the same with p₁ + 1, so derivatives of every order are integrals of one sign, and nothing
-    cancels where arguments coincide. With t = eᵘ the integrand is analytic in a strip and falls exponentially to both sides: the
+    Its derivative by x is −p₁ times the integral with p₁ + 1. So derivatives of every order are integrals of one sign, and
+    nothing cancels where arguments coincide. With t = eᵘ the integrand is analytic in a strip and falls exponentially to both sides: the
     trapezoidal rule has all digits (L. N. Trefethen and J. A. C. Weideman, The exponentially convergent trapezoidal rule, 2014).
     """
     used = [(x, power) for x, power in zip((x, y, z, p), powers, strict=True) if power]
@@ -42,9 +42,9 @@ def _symmetric(xp, x, y, z, p, powers=(0.5, 0.5, 0.5, 1.0), rise=0):
 
 
 def _places(xs, rise):
-    """Where the integrand of `_symmetric` is more than rounding, and the step between the places.
+    """The places u where the integrand of `_symmetric` exceeds rounding errors, and the step between them.
 
-    The integrand's singularities are at u = log(−x): as far from the real axis as x is from the negative one.
+    The integrand's singularities are at u = log(−x): their distance from the real axis is π − |arg x|.
     """
     xs = [(np.asarray(value_of(x)), power) for x, power in xs]
     sizes = np.concatenate([abs(x[(x != 0) & np.isfinite(x)]).ravel() for x, _ in xs])
@@ -68,14 +68,14 @@ symmetric: Elementwise = hidden("symmetric", _symmetric, *map(_by_operand, range
 
 
 def _integral_of(factor, *powers, rise=0):
-    """The rule of a multiple of the integral above. Operands whose power is 0 do not matter."""
+    """The derivative rule of `factor` times the integral above. Operands whose power is 0 have no effect."""
 
     def rule(xp, r, *xs):
         slope = factor * symmetric(*xs, *[1.0] * (4 - len(xs)), powers=powers, rise=rise)
         if not any(map(is_complex, xs)):
             return slope
         cut = functools.reduce(operator.or_, [(xp.imag(x) == 0) & (xp.real(x) < 0) for x in xs if is_complex(x)])
-        return xp.where(cut, math.nan, slope)  # there the integrand has a pole, and the function a jump
+        return xp.where(cut, math.nan, slope)  # at the cut the integrand has a pole, and the function jumps
 
     return rule
 
@@ -121,7 +121,7 @@ def _rj_by_x(xp, r, x, y, z, p):
 
 @singular
 def _rj_by_p(xp, r, x, y, z, p):
-    """∂R_J/∂p; of a negative p from the others, for R_J is homogeneous of degree −3/2."""
+    """∂R_J/∂p; for a negative p from the other derivatives, because R_J is homogeneous of degree −3/2."""
     left = _is_left(xp, p)
     away = -1.5 * symmetric(x, y, z, xp.where(left, 1.0, p), powers=(0.5, 0.5, 0.5, 2.0))
     total = 1.5 * r
@@ -172,7 +172,7 @@ ellipe = special_function("ellipe", lambda xp, z, m: elliprd(0.0, 1 - m, 1.0) / 
 
 
 def _periods(xp, phi):
-    """φ as a multiple of π and what remains, for the integrals grow by twice the complete one each π (19.2.10)."""
+    """φ as a multiple of π and a remainder: in each period π the integrals grow by twice the complete one (19.2.10)."""
     turns = xp.round(phi / math.pi)
     return turns, phi - turns * math.pi
 
@@ -229,9 +229,9 @@ together("ellipj", jacobi_sn, jacobi_cn, jacobi_dn, jacobi_ph)
 
 @singular
 def _mean_by_first(xp, z, a, b):
-    """∂M(a, b)/∂a of M = π (a + b) / (4 K(m)), m = ((a − b)/(a + b))², 19.8.5; M is 0 for every a where b is 0.
+    """∂M(a, b)/∂a of M = π (a + b) / (4 K(m)), m = ((a − b)/(a + b))², 19.8.5; M is 0 for every a if b is 0.
 
-    Where the one is 10²⁰ times the other, of M = πa / (2 log(4a/b)), 19.12.1.
+    If one is 10²⁰ times the other, M = πa / (2 log(4a/b)) is differentiated instead (19.12.1).
     """
     more, less = abs(b) < 1e-20 * abs(a), abs(a) < 1e-20 * abs(b)
     far = more | less | (b == 0)

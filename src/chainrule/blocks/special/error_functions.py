@@ -36,13 +36,13 @@ def _is_far(xp, x):
 
 
 def _gaussian_of(xp, where, x):
-    """x e^(−x²) under a condition, else 0."""
+    """x e^(−x²) where a condition holds, else 0."""
     x = xp.where(where, x, 0.0)
     return x * xp.exp(-x * x)
 
 
 def _erfcx_by_x(xp, z, x):
-    """2xz − 2/√π; where Re x < 0 there is 2 e^(x²) beside the series, for erfcx(x) = 2 e^(x²) − erfcx(−x) (7.4.2)."""
+    """2xz − 2/√π; where Re x < 0 there is 2 e^(x²) beside the series, since erfcx(x) = 2 e^(x²) − erfcx(−x) (7.4.2)."""
     far, y = _is_far(xp, x)
     if not is_complex(x):
         far = far & (x > 0)  # for x < 0 nothing cancels
@@ -98,7 +98,7 @@ def _ndtri_exp_by_x(xp, z, x):
 
 
 def _quarter_turns(xp, x):
-    """x² modulo 4, with what rounding the square leaves out (T. J. Dekker, 1971): else no digit is left from 10⁸ on."""
+    """x² modulo 4, with the rounding error of the square (T. J. Dekker, 1971): without it no digit is right from 10⁸ on."""
     if is_complex(x):
         return x * x
     split = (4097.0 if dtype_of(x) == np.float32 else 134217729.0) * x
@@ -162,7 +162,7 @@ def _voigt_slope(xp, x, sigma, gamma):
 
 
 def _voigt_by_sigma(xp, x, sigma, gamma):
-    """σ ∂²V/∂x², for the Gaussian's width is a time of the heat equation."""
+    """σ ∂²V/∂x²: V solves the heat equation, with σ²/2 as the time."""
     place, sharp = x + 1j * gamma, sigma == 0
     width = xp.where(sharp, 1.0, sigma) * math.sqrt(2)
     curvature = _wofz_curvature(xp, place / width) / (width * width * width * (ROOT_PI / 2))

@@ -1,4 +1,4 @@
-"""What a variable of a backward pass should hold: by its name, else by its shape or by what it is equal to."""
+"""What a variable of a backward pass should hold, guessed from its name, its shape, or its value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainrule.node import Node
 __all__ = ["Meanings"]
 
 SOME = 40
-"""A variable whose name says nothing is tried with so many gradients and parts of gradients."""
+"""A variable whose name says nothing is compared with at most this many gradients and parts of gradients."""
 
 
 class Meanings:
@@ -31,12 +31,12 @@ class Meanings:
         self._meanings: dict[Group, list[Rights]] = {}
 
     def named(self, group: Group, run: Run) -> Iterator[Repair]:
-        """What the variable should hold by its name, the likeliest first; nothing if it is right."""
+        """The repairs that the variable's name suggests, most likely first; none if it is right."""
         meant = self.meant(group)
         if self.holds_any(run, group, meant):
             whole = [rights for rights in meant if all(r is not None and r.kind == "gradient" for r in rights)]
             whole = [rights for rights in whole if len(set(rights)) == len(rights)]
-            if not self.holds_any(run, group, whole):  # a part of what it is named for
+            if not self.holds_any(run, group, whole):  # perhaps it is a part of the gradient it is named for
                 yield from (Repair(group, rights) for rights in whole[:2])
             return
         yield from (Repair(group, rights) for rights in meant)
@@ -44,7 +44,7 @@ class Meanings:
             yield from (Repair(group, meant[0], factor) for factor in self._factors(group, meant[0]))
 
     def unnamed(self, group: Group, run: Run) -> Iterator[Repair]:
-        """What else the variable may hold, by its shape; nothing if it holds one of these."""
+        """The repairs that the variable's shape allows; none if it holds one of these values."""
         places, assigned = group.places, run.watched.assigned
         if places[-1] >= len(assigned):
             return
@@ -62,7 +62,7 @@ class Meanings:
         yield from (Repair(group, rights) for rights in candidates if rights not in meant)
 
     def _next_to(self, matches: Sequence[Sequence[Origin]]) -> list[Rights]:
-        """For a part of a gradient the whole; for a gradient that of the operand, if nothing else is made of that."""
+        """For a part of a gradient, the whole; for a gradient, that of an operand that only this step uses."""
         truth = self.case.truth
         wholes: list[Right | None] = []
         before: list[list[Right]] = []
@@ -78,7 +78,7 @@ class Meanings:
         return [tuple(rights[n] if n < len(rights) else None for rights in before) for n in range(deepest)]
 
     def _operands(self, step: Node) -> Iterator[Right]:
-        """The values of the same shape that only this step is made of, and those that only they are made of."""
+        """The values of the same shape that only this step uses, and those that only they use."""
         truth = self.case.truth
         for _ in range(6):  # a sigmoid is four steps
             operands = [
@@ -92,7 +92,7 @@ class Meanings:
             yield Right(truth.places[step])
 
     def holds_any(self, run: Run, group: Group, several: Sequence[Rights]) -> bool:
-        """Whether the variable holds, each time that its line runs, one of the things that it may be meant to hold."""
+        """Whether the variable holds one of its possible values each time that its line runs."""
         truth, assigned = self.case.truth, run.watched.assigned
         if not several or group.places[-1] >= len(assigned):
             return False
@@ -104,7 +104,7 @@ class Meanings:
         return any(r is not None and np.squeeze(r.value(truth)).shape == np.squeeze(value).shape for r in rights)
 
     def _all(self, count: int) -> list[Rights]:
-        """Whatever a variable may hold whose line runs so many times: gradients of values, and parts of gradients."""
+        """All possible values of a variable whose line runs `count` times: gradients, and parts of gradients."""
         if count in self._known:
             return self._known[count]
         truth = self.case.truth
@@ -123,12 +123,12 @@ class Meanings:
         return self._known[count]
 
     def is_gradient(self, group: Group) -> bool:
-        """Whether the variable is named as a gradient: dW, and in a dict W too."""
+        """Whether the variable is named as a gradient: dW, or W in a dict."""
         truth = self.case.truth
         return named_by(group.name, truth.named) is not None or (group.name in truth.named and group.text != group.name)
 
     def meant(self, group: Group) -> list[Rights]:
-        """What the variable is named for, the likeliest first; nothing if its name says nothing."""
+        """The values that the variable's name may mean, most likely first; none if its name says nothing."""
         if group in self._meanings:
             return self._meanings[group]
         truth, count = self.case.truth, len(group.places)
@@ -151,13 +151,13 @@ class Meanings:
         return found
 
     def _paired(self, nodes: Sequence[Node], count: int, kind: str) -> list[Rights]:
-        """Recorded values for each time that a line ran: late ones come first, since time runs backwards."""
+        """Recorded values for each time that a line ran; late values first, since a backward pass goes back in time."""
         truth = self.case.truth
         found: list[Rights] = []
         if len(nodes) >= count - 1:
             for offset in range(len(nodes) - count + 2):
                 found.append(filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count))
-                for which in (0, -1) if kind == "gradient" else ():  # one of the steps that take the value
+                for which in (0, -1) if kind == "gradient" else ():  # the part that comes through one of its users
                     through = [
                         Right(truth.places[n], "through", truth.places[truth.users[n][which]])
                         for n in nodes[::-1][offset:]

@@ -1,4 +1,4 @@
-"""Variables of a backward pass written by hand, what each should hold, and the pass run with some of them put right."""
+"""Variables of a backward pass written by hand, the values they should hold, and runs with some of them corrected."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Case", "Group", "Repair", "Right", "Rights", "Run", "filled", "group
 
 @dataclass
 class Case:
-    """The user's function on some inputs, and what would be right there.
+    """The user's function on some inputs, with the right values for these inputs.
 
     Attributes
     ----------
     call : makes one call of the function ready.
-    gradients : turns what it returned into one array for each checked leaf, None where it gives none.
-    is_users : whether the first function that is called is the user's, and not one of this library that runs a forward
-        and a backward pass of the user's.
+    gradients : turns its return value into one array for each checked leaf; None for a leaf without one.
+    is_users : whether the first function that is called is the user's, not a function of this library that runs the
+        user's forward and backward pass.
     """
 
     truth: Truth
@@ -64,11 +64,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Group:
-    """The last assignment to a variable on one line, each time that it ran.
+    """A variable that one line assigns: its last assignment each time that the line ran.
 
     Attributes
     ----------
-    places : for each time the position of the assignment.
+    places : for each time, the position of the assignment.
     given : whether it is an argument of a function that the user's function calls.
     """
 
@@ -118,7 +118,7 @@ class Repair:
 
     Attributes
     ----------
-    factor : by the author's convention the variable holds this multiple of the gradient.
+    factor : the variable holds this multiple of the gradient, by the author's convention.
     """
 
     group: Group
@@ -131,7 +131,7 @@ class Repair:
 
 
 def filled(rights: Sequence[Right | None], count: int) -> Rights:
-    """The first of some values, and None for the other times that a line runs."""
+    """The values for the first times that a line runs, filled up with None."""
     return (*rights[:count], *[None] * (count - len(rights)))
 
 

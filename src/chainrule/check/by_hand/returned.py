@@ -1,4 +1,4 @@
-"""What a gradient written by hand returns: a gradient, a tuple of them, or a dict by names."""
+"""Reads the return value of a gradient written by hand: a gradient, a tuple of them, or a dict by names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def last_name(label: str) -> str:
 
 
 def gradients_in(told: Any, call: CheckedCall) -> list[Any]:
-    """The gradients that the user's function returned, one for each checked leaf; None if it has none for that."""
+    """The gradients that the user's function returned, one for each checked leaf; None for a leaf without one."""
     if _is_by_names(told, call):
         found = _by_names(told, call)
         return [found.get(label) for label in call.labels]
@@ -55,7 +55,7 @@ def must_have_some(told: Any, written: Sequence[Any], others: Mapping[str, Any])
 
 
 def others_in(told: Any, call: CheckedCall) -> dict[str, np.ndarray]:
-    """What it returned beside the gradients of the arguments: entries of a dict, by their keys."""
+    """The values returned besides the gradients of the arguments: entries of a dict, by their keys."""
     if not _is_by_names(told, call):
         return {}
     taken = _labels(told, call)
@@ -113,7 +113,7 @@ def _has_numbers(argument: CheckedArgument) -> bool:
 
 
 def _is_by_names(told: Any, call: CheckedCall) -> bool:
-    """Whether the result is a dict by names of values, and not a dict because the argument is one."""
+    """Whether the result is a dict with names of values as keys, not a dict because the argument is one."""
     if not isinstance(told, Mapping) or not told or not all(isinstance(key, str) for key in told):
         return False
     if len(call.checked) == 1 and len(call.checked[0].leaves) > 1:
@@ -133,7 +133,7 @@ def _by_names(told: Mapping[str, Any], call: CheckedCall) -> dict[str, Any]:
 
 
 def _labels(told: Mapping[str, Any], call: CheckedCall) -> dict[str, str]:
-    """The checked argument whose gradient each entry of a dict is: dW and grad_W are that of W; W only beside none."""
+    """For each key of a dict, the argument it belongs to: dW and grad_W to W; the key W only if there is no dW."""
     names = {last_name(label): label for label in call.labels}
     found: dict[str, str] = {}
     for key in told:

@@ -18,13 +18,13 @@ class Target:
 
     Attributes
     ----------
-    text : as it is written, without a key into an array: `dx` for `dx[0] += 1`, `grads['W']` for an entry of a dict.
+    text : the source text, without a key into an array: `dx` for `dx[0] += 1`, `grads['W']` for an entry of a dict.
     name : the last name in it: `dx`, `W`.
-    owner : code that gives the object whose attribute or entry it is; None for a variable.
-    key : code that gives the key of an entry; None for an attribute or a variable.
+    owner : code for the object whose attribute or entry it is; None for a variable.
+    key : code for the key of an entry; None for an attribute or a variable.
     outer : the container of an entry: the target itself if the container is an array.
-    whole : whether it is bound anew; False if its old value is part of the new one.
-    rebound : whether it is bound anew to what is computed from its old value.
+    whole : whether it is bound to a new value; False if the old value is changed.
+    rebound : whether it is bound to a value that was computed from its old value.
     sure : False if a call may have written into it.
     """
 
@@ -135,7 +135,7 @@ def _targets(node: ast.AST, read: set[str] | None = None, whole: bool = True) ->
 
 
 def _is_path(node: ast.AST) -> bool:
-    """Whether an expression can be evaluated once more: names, attributes and plain keys."""
+    """Whether an expression can be evaluated again without side effects: names, attributes and plain keys."""
     if isinstance(node, ast.Attribute):
         return _is_path(node.value)
     if isinstance(node, ast.Subscript):
@@ -144,7 +144,7 @@ def _is_path(node: ast.AST) -> bool:
 
 
 def _is_key(node: ast.AST) -> bool:
-    """Whether a key can be evaluated once more: `'W'`, `name`, `'dW' + str(i)`, `f'dW{i}'`."""
+    """Whether a key can be evaluated again without side effects: `'W'`, `name`, `'dW' + str(i)`, `f'dW{i}'`."""
     allowed = (ast.Constant, ast.Name, ast.BinOp, ast.operator, ast.JoinedStr, ast.FormattedValue, ast.expr_context)
     for part in ast.walk(node):
         if isinstance(part, ast.Call):

@@ -4,7 +4,7 @@
     from chainrule.compat.autograd import grad            # was: from autograd import grad
 
 `chainrule.compat.autograd.numpy` is NumPy itself, and `….scipy` SciPy, because chainrule differentiates plain NumPy
-code. So programs may drop these two imports, and they may do what autograd refuses: update arrays in place.
+code. So programs may drop these two imports, and they may also update arrays in place, which autograd refuses.
 
 References: github.com/HIPS/autograd, whose names and arguments these are.
 """

@@ -1,7 +1,7 @@
 """The identities of products in `algebra.identities`, applied to the factors of a term: e^−u σ(u) is σ(−u).
 
-A variable stands for a value over the indices of the term. Whether e^u stands there or 1/e^−u is the same. A sum
-over an axis matches Σ_k e^(u_k) where e^(u_k) is a factor too.
+A variable stands for a value over the indices of the term. e^u and 1/e^−u are the same factor. A sum over an axis
+matches Σ_k e^(u_k) if e^(u_k) is a factor too.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Powers = list[tuple[Factor, int]]
 def _factors_that_match(
     atoms: Atoms, patterns: list[tuple[Pattern, int]], factors: Factors, binding: Binding
 ) -> Iterator[tuple[Powers, Binding]]:
-    """Each match of a product of patterns in a term: the powers that take it out, and the binding."""
+    """Each match of a product of patterns in a term: the powers that remove it, and the binding."""
     if not patterns:
         yield [], binding
         return

@@ -1,4 +1,4 @@
-"""Where everything of a picture stands, for all its writers: rectangles, texts and lines, in pixels."""
+"""The geometry of a picture, for all its writers: rectangles, texts and lines, in pixels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rectangle(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A line of text at a place: the middle, the start or the end of its base line.
+    """A line of text at a position: the middle, the start or the end of its base line.
 
     `kind` is "title", "block", "value" or "gradient"; `item` is the place of its item.
     """
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture: its corners, and what is in it, the lines first."""
+    """A picture: its corners, and its parts, the lines first."""
 
     items: Items
     low: Point
@@ -73,9 +73,9 @@ class Drawing:
 
 
 def first_that_fits(ways: Iterator[Items], direction: str | None, width: float | None) -> Drawing:
-    """The drawing that shows most and is not wider than asked for; else the narrowest one.
+    """The drawing that shows most and fits the width; else the narrowest one.
 
-    Without a direction wires lead to the right, or downwards where only so the picture fits.
+    Without a direction wires lead to the right, or downwards if the picture fits only in that way.
     """
     if direction is not None and direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(map(repr, DIRECTIONS))}, not {direction!r}")
@@ -91,7 +91,7 @@ def first_that_fits(ways: Iterator[Items], direction: str | None, width: float |
 
 
 def title_of(item: Item) -> str:
-    """What stands in a box, as a line of text."""
+    """The text in a box, as one line."""
     if item.kind == "folded":
         return item.words
     name = unicode(item.name)
@@ -103,7 +103,7 @@ def _shortened(text: str) -> str:
 
 
 def drawn(items: Items, direction: str) -> Drawing:
-    """Place items, and draw each with its wire."""
+    """Lay out the items, and draw each with its wire."""
     return DIRECTIONS[direction](items)
 
 
@@ -132,7 +132,7 @@ def _in_box(i: int, item: Item, left: float, top: float) -> Iterator[Words]:
 
 
 def _into(wire: Sequence[Point], low: float, high: float) -> Sequence[Point]:
-    """A wire that ends at the box itself, and not beside it, where the values on its own wire need more room."""
+    """A wire whose end is moved to the border of the box: a box may be narrower than the room for its values."""
     x, y = wire[-1]
     inside = min(max(y, low + CORNER), high - CORNER)
     return wire if y == inside else [*wire[:-1], (x - CORNER, y), (x - CORNER, inside), (x, inside)]
@@ -151,7 +151,7 @@ def _to_the_right(items: Items) -> Drawing:
     rectangles: list[Rectangle] = []
     words: list[Words] = []
     for (source, target), wire in zip(items.wires, wires, strict=True):
-        # It starts in the middle, where the value's own wire ends, not at the port that the layout may have chosen.
+        # Start in the middle of the box, where the label of the value is, not at the port that the layout chose.
         start = (wire[0][0], centers[source][1])
         y, half = centers[target][1], boxes[target][1] / 2
         lines.append(Line((source, target), (start, *_into(wire, y - half, y + half)), head=True))

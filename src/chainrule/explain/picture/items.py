@@ -1,4 +1,4 @@
-"""What a picture has boxes for: steps, and functions, modules and loops that stay closed."""
+"""The boxes of a picture: single steps, and closed boxes for functions, modules and loops."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from chainrule.formula import Formula
 __all__ = ["LONGEST", "Item", "Items", "foldings"]
 
 FEW = 30
-"""A function of no more steps than this is drawn step by step; boxes are opened as long as no more items are seen."""
+"""A function of at most this many steps is drawn step by step; boxes are opened until this many items are visible."""
 FEW_INPUTS = 12
-"""More inputs than this move into the closed boxes that use them."""
+"""If there are more inputs than this, they move into the closed boxes that use them."""
 LONGEST = 30
-"""How many characters of a formula fit in a box."""
+"""The largest number of characters of a formula in a box."""
 ROWS = 4
-"""How many lines of a value fit above a wire."""
+"""The largest number of lines of a value above a wire."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Item:
     ----------
     kind : "input", "step", "loss" or "folded" (several steps).
     name : of its value.
-    formula : of a step; None for an input and for what is folded.
-    words : the name of what is folded.
-    subtitle : what stands below.
+    formula : the formula of a step; None for an input and for a folded box.
+    words : the name of the function, module or loop in a folded box.
+    subtitle : the second line in the box.
     above, below : the lines on its wire: the value, and its gradient.
-    places : the steps that it stands for.
+    places : the numbers of the steps that it contains.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Items:
 
 
 def foldings(explanation: Explained, fold: bool, room: int) -> Iterator[Items]:
-    """The ways to draw a graph, from the one that shows most to one that is a single box and its inputs.
+    """The ways to draw a graph, from the one that shows most to a single box with its inputs.
 
     `room` is how many characters of a value fit on a line.
     """
@@ -97,7 +97,7 @@ def _opened(root: Box) -> list[Box]:
 
 
 def _shown(box: Box) -> list[int | Box]:
-    """What is seen in an open box: of a loop the first and the last round, and one box for those between."""
+    """The items inside an open box. A loop shows its first and last iteration, and one box for those between."""
     if box.kind != "repeat":
         return box.items
     rounds = _rounds(box)
@@ -108,7 +108,7 @@ def _shown(box: Box) -> list[int | Box]:
 
 
 def _rounds(box: Box) -> list[int | Box]:
-    """The rounds of a loop, which may lie in pieces."""
+    """The iterations of a loop, which may be split over several boxes."""
     found: list[int | Box] = []
     for item in box.items:
         found += _rounds(item) if isinstance(item, Box) and item.kind == "group" else [item]
@@ -116,7 +116,7 @@ def _rounds(box: Box) -> list[int | Box]:
 
 
 def _seen(box: Box, opened: set[int]) -> Iterator[int | Box]:
-    """The items that are seen if these boxes are open."""
+    """The items that are visible if these boxes are open."""
     if id(box) not in opened:
         yield box
         return
@@ -162,7 +162,7 @@ def _items(
 
 
 def _with_inputs(steps: Sequence[Step], groups: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The groups, with inputs moved into the closed ones that alone use them, where there are many inputs."""
+    """The groups; if there are many inputs, each moves into the closed group that uses it, if it is the only one."""
     item_of = {place: i for i, group in enumerate(groups) for place in group}
     inputs = [group for group in groups if len(group) == 1 and steps[group[0]].formula is None]
     if len(inputs) <= FEW_INPUTS:
@@ -185,18 +185,18 @@ def _with_inputs(steps: Sequence[Step], groups: Sequence[tuple[int, ...]]) -> li
 
 
 def _first(steps: Sequence[Step], group: tuple[int, ...]) -> tuple[bool, int]:
-    """Where a group stands: at its first step that is no input; inputs stand first."""
+    """A sort key: the first step of a group that is not an input; inputs come first."""
     inner = [place for place in group if steps[place].formula is not None]
     return (True, inner[0]) if inner else (False, group[0])
 
 
 def _result(steps: Sequence[Step], group: tuple[int, ...]) -> int:
-    """The step whose value leaves a group; of several the last."""
+    """The step whose value is used outside the group; the last one if there are several."""
     return next((place for place in reversed(group) if steps[place].formula is not None), group[-1])
 
 
 def _words(box: Box, steps: Sequence[Step], group: tuple[int, ...]) -> str:
-    """What a closed box is called."""
+    """The title of a closed box."""
     more = "more " * (box.kind == "folded")
     if all(steps[place].formula is None for place in group):
         return f"{len(group)} {more}inputs"

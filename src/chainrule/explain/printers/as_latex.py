@@ -39,7 +39,7 @@ def breakable_terms(terms: Iterable[Formula]) -> list[str]:
 
 
 BREAK = "\x01"
-"""Stands where a new line may begin. No name has it, since names are printable."""
+"""Marks a place where a new line may begin. No name contains it, since names are printable."""
 
 
 def latex_name(text: str) -> str:
@@ -67,14 +67,14 @@ def latex_name(text: str) -> str:
 
 GREEK_LETTERS = {letter: word for word, letter in GREEK.items()}
 ACCENTS = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot", "\u0308": "ddot"}
-"""The commands for letters with a sign above: ŷ is a y with a hat."""
+"""The commands for accents: ŷ is a y with a hat."""
 
 WORDED = re.compile(rf"(?!that|what|chat)([a-zA-Z]|{'|'.join(GREEK)})_?(hat|bar|tilde)")
-"""Names as y_hat and xbar: what is written below the sign, and the sign."""
+"""Names such as y_hat and xbar: the letter below the accent, and the accent."""
 
 
 def _without_accent(letter: str) -> tuple[str, str]:
-    """A letter and the command for the sign above it; no command if there is none, or another."""
+    """A letter and the command for its accent; an empty command if it has none, or an unknown one."""
     parts = unicodedata.normalize("NFD", letter)
     return (parts[0], ACCENTS[parts[1]]) if len(parts) == 2 and parts[1] in ACCENTS else (letter, "")
 

@@ -1,7 +1,7 @@
 """Formulas in MathML Core, which browsers show without a library.
 
-Names stay text (everything is escaped). Each has an attribute `data-name` (a gradient `data-gradient`), by which a
-page can highlight it or put a number in its place; `data-as="row"` says that a vector's numbers are drawn as a row.
+Names stay text (everything is escaped). Each has an attribute `data-name` (a gradient `data-gradient`), which
+the page uses to highlight it or to show its number; `data-as="row"` says that a vector's numbers are drawn as a row.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Breaking formulas in LaTeX into lines of a page, by an estimate of their width.
 
-TeX knows no widths before it sets a formula, and the package that breaks displayed ones (breqn) is not everywhere. So
-the printer marks where a line may end (before + − · ⊙ and after a comma), and here the marks are used: outermost ones
-first; inside of parentheses with `\right.` and `\left.`, which are invisible.
+TeX does not break displayed formulas, and the package that does (breqn) is not always installed. So the printer marks
+where a line may end (before + − · ⊙ and after a comma), and this file chooses among the marks: outermost ones first.
+Breaks inside parentheses need `\right.` and `\left.`, which are invisible.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Reader:
         self.at = 0
 
     def until(self, end: str) -> float:
-        """The width of what comes, up to a token, which is taken too."""
+        """The width of the text up to a token; the token is read too."""
         total = widest = 0.0
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
@@ -100,7 +100,7 @@ class _Reader:
         return sum(columns) + (2.0 * len(columns) + 1.5 if is_matrix else 0.0)
 
     def _word(self) -> str:
-        """The word in the braces that come."""
+        """The word in the next braces."""
         end = self.tokens.index("}", self.at)
         word = "".join(self.tokens[self.at + 1 : end])
         self.at = end + 1
@@ -108,7 +108,7 @@ class _Reader:
 
 
 class _Place(NamedTuple):
-    """A place where a line may end: its position, how many parentheses are open, and how wide all before it is."""
+    """A place where a line may end: its position, the number of open parentheses, and the width before it."""
 
     position: int
     depth: int
@@ -141,7 +141,7 @@ def _line(text: str, before: int, after: int) -> str:
 
 
 def _places(text: str) -> tuple[list[_Place], float]:
-    """The marks that stand in no braces and in no matrix, and the width of the whole."""
+    """The marks outside of braces and matrices, and the width of the whole formula."""
     found = []
     braces = depth = at = start = 0
     so_far = 0.0

@@ -1,7 +1,7 @@
-"""The walk over a formula: parts are written first, in parentheses where precedence asks for them.
+"""The walk over a formula: its parts are written first, in parentheses where precedence needs them.
 
-Precedence is the same in all notations, except for fractions, roots and exponents: a page draws them, but on a line of
-text they need parentheses.
+Precedence is the same in all notations, except for fractions, roots and exponents: LaTeX and the page draw them in two
+dimensions, but in a line of text they need parentheses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Notation(NamedTuple):
     ----------
     table : for each kind of formula a function `(f, *parts)`, which is given the formula and its written parts.
     parentheses : the left and right one.
-    is_a_line : whether everything stands on one line, so that fractions, roots and exponents need parentheses too.
+    is_a_line : whether the formula is one line of text, so that fractions, roots and exponents need parentheses too.
     """
 
     table: Mapping[str, Callable[..., str]]
@@ -61,7 +61,7 @@ ENTRYWISE = ("add", "sub", "mul", "div")
 
 
 def _as_row(part: Formula) -> Formula:
-    """A vector beside a matrix, which NumPy broadcasts as a row: its numbers are drawn as one."""
+    """A vector that NumPy broadcasts against a matrix, drawn as a row."""
     if part.ndim != 1 or part.kind not in ("name", "number", "partial"):
         return part
     if part.kind == "number":
@@ -69,7 +69,7 @@ def _as_row(part: Formula) -> Formula:
     return Formula("row", (part,), shape=part.shape)
 
 
-# Precedence of each kind of formula; a part of lower precedence than its place asks for gets parentheses.
+# Precedence of each kind of formula; a part of lower precedence than its place requires gets parentheses.
 FREE, SUM, PRODUCT, SIGN, POWER, ATOM, PARENTHESES = range(7)
 BINDS = {
     "relation": FREE,
@@ -119,7 +119,7 @@ def _places(f: Formula, kind: str, parts: Sequence[Formula], is_a_line: bool) ->
 
 
 def _left(f: Formula, place: int) -> int:
-    """The precedence for a left factor: a sum at its end would swallow what follows."""
+    """The precedence for a left factor: a sum Σ at its end would seem to include the factors after it."""
     return PARENTHESES if _ends_in_sum(f) else place
 
 
@@ -130,7 +130,7 @@ def _ends_in_sum(f: Formula) -> bool:
 
 
 def _behind(left: Formula, right: Formula) -> int:
-    """The precedence for the right factor of a product. None behind a number: 2·(A B) = 2·A B."""
+    """The precedence for the right factor of a product. After a number it needs no parentheses: 2·(A B) = 2·A B."""
     return PRODUCT if right.kind in ("matmul", "mul") and set(left.shape) <= {1} else SIGN
 
 

@@ -1,4 +1,4 @@
-"""scipy.cluster.hierarchy: which clusters are joined is SciPy's; the heights are functions of the distances.
+"""scipy.cluster.hierarchy: SciPy decides which clusters are joined; the heights are functions of the distances.
 
 The distance of two clusters is one of those between their members (single, complete), their mean (average, weighted),
 or comes from the distance of weighted means (centroid, median, ward).
@@ -31,7 +31,7 @@ def linkage(y, method="single", metric="euclidean", optimal_ordering=False):
 
 
 def _links(links, heights):
-    """What SciPy calls a linkage: the two clusters that are joined, their distance, and the size of both."""
+    """SciPy's linkage array: the two clusters that are joined, their distance, and the size of the new cluster."""
     return np.concatenate([links[:, :2], heights[:, None], links[:, 3:]], axis=1)
 
 
@@ -60,7 +60,7 @@ _CHOOSE = {"single": np.argmin, "complete": np.argmax}
 
 
 def _members(links: np.ndarray) -> list[list[int]]:
-    """The points of each cluster: first those of one point, then one for each link."""
+    """The points of each cluster: first the clusters of one point, then the cluster of each link."""
     members = [[i] for i in range(len(links) + 1)]
     for i, j in links[:, :2].astype(int):
         members.append(members[i] + members[j])
@@ -68,7 +68,7 @@ def _members(links: np.ndarray) -> list[list[int]]:
 
 
 def _chosen(distances: np.ndarray, links: np.ndarray, choose: Any) -> np.ndarray:
-    """For each link the place of the distance that is the clusters' distance."""
+    """For each link, the position of the point distance that is the distance of the clusters."""
     n, members = len(links) + 1, _members(links)
     places = np.zeros((n, n), int)
     places[np.triu_indices(n, 1)] = np.arange(len(distances))
@@ -81,7 +81,7 @@ def _chosen(distances: np.ndarray, links: np.ndarray, choose: Any) -> np.ndarray
 
 
 def _weights(links: np.ndarray, by_size: bool) -> tuple[np.ndarray, np.ndarray]:
-    """For each link the weights of the points in both clusters: all the same, or halved at each link."""
+    """For each link, the weights of the points in both clusters: equal, or halved at each link."""
     n = len(links) + 1
     weights = [*np.eye(n)]
     sizes = [1.0] * n
@@ -121,7 +121,7 @@ def optimal_leaf_ordering(Z, y, metric="euclidean"):
 
 @twin(scipys.cophenet, adopts=False)
 def cophenet(Z, Y=None):
-    """The height at which two points come into one cluster."""
+    """The height at which each two points come into the same cluster."""
     Z = as_array(Z)
     n = Z.shape[0] + 1
     distances = Z[:, 2][step(_first_common, Z)]
@@ -144,7 +144,7 @@ def _first_common(links: np.ndarray) -> np.ndarray:
 
 @twin(scipys.maxdists)
 def maxdists(Z):
-    """The greatest height in each cluster: centroids may lie closer than what they are made of."""
+    """The greatest height in each cluster; with centroids a link may be lower than the links inside it."""
     Z = as_array(Z)
     return Z[:, 2][step(_highest, Z)]
 

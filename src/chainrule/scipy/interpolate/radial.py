@@ -17,7 +17,7 @@ __all__: list[str] = []
 
 
 def _power(n: int, sign: int = 1) -> Any:
-    """rⁿ of r², whose derivative is 0 where r is."""
+    """rⁿ as a function of r²; the derivative is 0 at r = 0."""
 
     def power(square: Any) -> Any:
         apart = square > 0
@@ -46,7 +46,7 @@ _DEGREES = {"multiquadric": 0, "linear": 0, "thin_plate_spline": 1, "cubic": 1, 
 
 @twin(scipy.interpolate.RBFInterpolator)
 class RBFInterpolator:
-    """A sum of radial functions and a polynomial, by the values, the places and the width."""
+    """A sum of radial functions and a polynomial, differentiable by the values, the places and the width."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class RBFInterpolator:
         return self.kernel(np.sum((x[:, None, :] - self.y) ** 2, axis=-1) * self.epsilon**2)
 
     def _polynomials(self, x: Any) -> Any:
-        """The monomials up to the degree, a column for each. Those of places in the unit interval differ more."""
+        """The monomials up to the degree, one column each; places are scaled to the unit interval for accuracy."""
         low, high = np.min(self.y, axis=0), np.max(self.y, axis=0)
         x = (x - (low + high) / 2) / np.where(high > low, (high - low) / 2, 1.0)
         powers = [p for p in itertools.product(range(self.degree + 1), repeat=x.shape[1]) if sum(p) <= self.degree]
@@ -100,7 +100,7 @@ class RBFInterpolator:
 
 
 class _Polynomial:
-    """The polynomial through points, as a sum of Lagrange's, which are known at the points too."""
+    """The polynomial through points, as a sum of Lagrange polynomials, which are defined at the points too."""
 
     def __init__(self, xi: Any, yi: Any, axis: int = 0):
         self.xi, self.yi = entries(xi), np.moveaxis(entries(yi), axis, 0)
@@ -118,7 +118,7 @@ class _Polynomial:
 
 
 def _apart(differences: Any) -> Any:
-    """A row for each point: the differences, with 1 in its own place."""
+    """The differences, one row for each point, with 1 on the diagonal."""
     own = np.eye(differences.shape[-1], dtype=bool)
     return np.where(own, 1.0, differences)
 

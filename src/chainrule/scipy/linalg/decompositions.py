@@ -21,7 +21,7 @@ from chainrule.scipy.linalg.arrays import one_by_one, twin_of_arrays
 
 @unlisted_block(notation=lambda x: call("lu", x), complex=True)
 def lu_without_pivots(xp, x):
-    """The factors l u = x of square matrices: u, and below its diagonal those entries of l."""
+    """The factors l u = x of square matrices in one matrix: u, and below its diagonal the entries of l."""
     z = np.array(x)
     for i in range(z.shape[-1] - 1):
         z[..., i + 1 :, i] /= z[..., i, i, None]
@@ -31,7 +31,7 @@ def lu_without_pivots(xp, x):
 
 @lu_without_pivots.backward
 def lu_without_pivots_backward(xp, dz, z, x):
-    """From dx = dl u + l du: l⁻¹ dx u⁻¹ = l⁻¹ dl + du u⁻¹, of which one is below the diagonal and one above."""
+    """From dx = dl u + l du: l⁻¹ dx u⁻¹ = l⁻¹ dl + du u⁻¹, a strictly lower plus an upper triangular matrix."""
     l, u = _lower_and_upper(xp, z)
     inner = xp.tril(adjoint(xp, l) @ xp.tril(dz, k=-1), k=-1) + xp.triu(xp.triu(dz) @ adjoint(xp, u))
     half = np.linalg.solve(adjoint(xp, l), inner)
@@ -43,7 +43,7 @@ def _lower_and_upper(xp, z):
 
 
 def _packed_lu(a):
-    """The factors of a[order] in one matrix, and the order of the rows. The order is taken to be constant near a."""
+    """The factors of a[order] in one matrix, and the order of the rows, which is treated as constant near a."""
     a = as_floats(as_array(a))
     m, n = a.shape[-2:]
     k = min(m, n)
@@ -132,7 +132,7 @@ def qr(a, overwrite_a=False, lwork=None, mode="full", pivoting=False, check_fini
 @twin_of_arrays(scipy.linalg.rq)
 @one_by_one(2)
 def rq(a, overwrite_a=False, lwork=None, mode="full", check_finite=True):
-    """From the factors of the transposed rows in the opposite order; their signs are SciPy's."""
+    """Computed by a QR factorisation of the reversed rows, transposed; the signs are SciPy's."""
     if (
         mode not in ("full", "economic", "r")
         or a.shape[-2] > a.shape[-1]
@@ -168,7 +168,7 @@ def svdvals(a, *_, **__):
 @twin_of_arrays(scipy.linalg.subspace_angles)
 @one_by_one(2, 2)
 def subspace_angles(A, B):
-    """By their cosines, or by their sines where these are small."""
+    """The angles from their cosines, or from their sines where these are small."""
     qa, qb = np.linalg.qr(A)[0], np.linalg.qr(B)[0]
     inner = adjoint(np, qa) @ qb
     cosines = np.linalg.svdvals(inner)

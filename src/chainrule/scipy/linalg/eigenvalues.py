@@ -1,4 +1,4 @@
-"""Eigenvalues and eigenvectors: of Hermitian matrices, banded ones and general ones, and of two matrices."""
+"""Eigenvalues and eigenvectors of Hermitian, banded and general matrices, and of pairs of matrices."""
 
 import functools
 
@@ -30,7 +30,7 @@ def eigh(a, b=None, *, lower=True, eigvals_only=False, subset_by_index=None, sub
 
 
 def _eigh(matrices, type):
-    """Eigenvalues and eigenvectors of Hermitian matrices; those of two by way of the second's Cholesky factor."""
+    """Eigenvalues and eigenvectors of Hermitian matrices; for a pair, by the Cholesky factor of the second."""
     if len(matrices) == 1:
         return np.linalg.eigh(*matrices)
     a, b = matrices
@@ -141,7 +141,7 @@ def eig(
 
 
 def _order_of(values, like):
-    """The places of like's numbers in values, which are the same numbers in another order."""
+    """The positions in `values` of the numbers of `like`, which are the same numbers in another order."""
     order, left = [], list(range(len(values)))
     for number in like:
         order.append(min(left, key=lambda i: abs(values[i] - number)))

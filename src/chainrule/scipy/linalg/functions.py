@@ -101,7 +101,7 @@ def expm_frechet(A, E, method=None, compute_expm=True, check_finite=True):
 
 @twin_of_arrays(scipy.linalg.polar)
 def polar(a, side="right"):
-    """By the square root of a* a or a a*: of the smaller one, because the other one is singular."""
+    """By the square root of a* a or a a*, whichever is smaller; the other one is singular."""
     a_h = adjoint(np, a)
     if a.shape[-2] >= a.shape[-1]:
         p = sqrtm(a_h @ a)

@@ -1,4 +1,4 @@
-"""Linear filters: padding, as the mode says, and the convolution of what is then there."""
+"""Linear filters: the input is padded as the mode says, then convolved."""
 
 import numpy as np
 import scipy.ndimage
@@ -14,7 +14,7 @@ __all__ = ["convolve1d"]
 
 
 def _correlated(x, weights, axes, mode, cval, origin):
-    """z[i] = Σ w[j] x[i + j − middle − origin] over the axes: padded, then convolved by the weights backwards."""
+    """z[i] = Σ w[j] x[i + j − middle − origin] over the axes: padded, then convolved with the reversed weights."""
     x, weights = as_array(x), as_array(weights)
     count, axes = weights.ndim, axes_of(axes, x.ndim)
     origins = dict(zip(axes, for_each_axis(origin, count), strict=True))
@@ -27,7 +27,7 @@ def _correlated(x, weights, axes, mode, cval, origin):
 
 
 def _convolved(x, weights, axes, mode, cval, origin):
-    """The correlation with the weights backwards; their middle is the other one of two."""
+    """The correlation with the reversed weights; for an even number of weights the other middle one is the centre."""
     x, weights = as_array(x), as_array(weights)
     axes = axes_of(axes, x.ndim)
     sizes = dict(zip(sorted(axes), weights.shape, strict=True))
@@ -131,7 +131,7 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
 
 @twin(scipy.ndimage.gaussian_laplace)
 def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **options):
-    """Smoothed along `axes`; for each of them, the second derivative along it."""
+    """The sum over `axes` of second derivatives, each smoothed along all of `axes`."""
     axes, total = axes_of(axes, input.ndim), 0.0
     for axis, m in zip(axes, for_each_axis(mode, len(axes)), strict=True):
         orders = [2 * (i == axis) for i in axes]
@@ -141,7 +141,7 @@ def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axe
 
 @twin(scipy.ndimage.gaussian_gradient_magnitude)
 def gaussian_gradient_magnitude(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **options):
-    """Smoothed along all axes; the derivatives are those along `axes`."""
+    """The norm of the derivatives along `axes`, smoothed along all axes."""
     axes, slopes = axes_of(axes, input.ndim), []
     for axis, m in zip(axes, for_each_axis(mode, len(axes)), strict=True):
         orders = [int(i == axis) for i in range(input.ndim)]

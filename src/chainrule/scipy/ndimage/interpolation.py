@@ -15,7 +15,7 @@ from chainrule.scipy.products import along_axis, matrix_of
 from chainrule.standins.scipy_functions import twin
 
 _MARGIN = 12
-"""How far SciPy pads before the splines of the modes for which they have no boundary of their own."""
+"""How many entries SciPy pads in modes for which its splines have no boundary condition."""
 
 
 @functools.cache
@@ -37,9 +37,9 @@ def spline_filter(input, order=3, output=np.float64, mode="mirror"):
 
 
 def _moved_inside(t, n, mode):
-    """Where a coordinate t outside of an axis of n entries lies inside: a sign and a place, as in sign · t + place.
+    """Maps a coordinate t outside an axis of n entries to the inside: sign and place, as in sign · t + place.
 
-    The sign is 0 where the coordinate does not matter.
+    The sign is 0 where the result does not depend on the coordinate.
     """
     last = n - 1
     below, above = t < 0, t > last
@@ -57,7 +57,7 @@ def _moved_inside(t, n, mode):
     start = 0.0 if mode == "mirror" else -0.5
     period = 2 * (last - 2 * start) or 1
     times = np.floor((t - start) / period)
-    place = t - period * times  # in one period, of which the second half runs back
+    place = t - period * times  # within one period, whose second half is reversed
     back = place > last - start
     moved = np.where(back, 2 * (last - start) - place, place)
     sign = np.where(back, -1.0, 1.0)
@@ -83,7 +83,7 @@ def _spline_weights(t, order):
 def _interpolated(x, coordinates, order, mode, cval, prefilter):
     """A spline through the entries of x, at coordinates along its last axes. Those before are kept.
 
-    It is a sum over the entries nearby, of their coefficients and the B-splines of each axis.
+    The result is a sum over nearby entries: their coefficients times the B-splines of each axis.
     """
     order = 3 if order is None else order
     x, count = as_array(x), len(coordinates)
@@ -122,7 +122,7 @@ def _on_axis(t, n, order, mode):
 
 
 def _places(firsts, sizes, order, mode):
-    """The places in the flattened array of the entries near each point, with an axis for each coordinate."""
+    """The positions, in the flattened array, of the entries near each point; one axis for each coordinate."""
     count = len(firsts)
     each, outside = [], False
     for axis, (first, n) in enumerate(zip(firsts, sizes, strict=True)):
@@ -138,7 +138,7 @@ def _all_inside(coordinates, sizes):
 
 
 def _entry(k, n, mode):
-    """The entry that an index beyond the ends of an axis means; −1 for none."""
+    """The entry that an index beyond the ends of an axis refers to in this mode; −1 for none."""
     if mode == "grid-constant":
         return np.where((k >= 0) & (k < n), k, -1)
     if mode == "nearest":

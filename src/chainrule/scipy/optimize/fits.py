@@ -115,12 +115,12 @@ def curve_fit(
 
 
 def _kept(x: Any) -> Any:
-    """Data as an array, which later writes do not change."""
+    """Data as a copied array, which later writes cannot change."""
     return joined(x) if isinstance(x, list | tuple) else x.copy() if isinstance(x, np.ndarray) else x
 
 
 def _plain_model(f: Any) -> Any:
-    """A model that computes with plain values; SciPy counts its parameters."""
+    """The model on plain values, with its signature: SciPy counts the parameters."""
     plain = Callback(f)
 
     @functools.wraps(f)

@@ -55,7 +55,7 @@ def recursion_backward(xp, dz, z, a, u):
 
 @twin(scipy.signal.lfilter)
 def lfilter(b, a, x, axis=-1, zi=None):
-    """A convolution by b, then the recursion by a. The state begins as what is added to the first entries."""
+    """A convolution with b, then the recursion with a. The initial state zi is added to the first entries."""
     b, a, x = as_array(b), as_array(a), as_array(x)
     accepts(starts_without_zero, np.reshape(a, (-1,)))
     b, a = np.reshape(b, (-1,)) / np.ravel(a)[0], np.reshape(a, (-1,)) / np.ravel(a)[0]
@@ -73,7 +73,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
 
 @twin(scipy.signal.lfilter_zi)
 def lfilter_zi(b, a):
-    """The state of a filter whose input has always been 1: what makes the output constant."""
+    """The state of a filter whose input has always been 1, so that its output is constant."""
     b, a = as_array(b), as_array(a)
     accepts(starts_without_zero, a)
     n = max(b.size, a.size)
@@ -84,7 +84,7 @@ def lfilter_zi(b, a):
 
 
 def _both_ways(run, x, axis, padtype, n):
-    """A filter forwards, then backwards. run(x, first) filters with the state for a constant input of `first`."""
+    """Filter forwards, then backwards. run(x, first) starts with the state of a constant input `first`."""
     y = extended(np.moveaxis(x, axis, -1), padtype, n)
     for _ in range(2):
         y = run(y, y[..., :1])[..., ::-1]
@@ -123,7 +123,7 @@ def sosfilt(sos, x, axis=-1, zi=None):
 
 @twin(scipy.signal.sosfilt_zi)
 def sosfilt_zi(sos):
-    """The states of the sections; the input of each is what the ones before make of 1."""
+    """The states of the sections; the input of each is the output of the previous ones for a constant input 1."""
     states, scale = [], 1.0
     for i in range(sos.shape[0]):
         b, a = sos[i, :3], sos[i, 3:]

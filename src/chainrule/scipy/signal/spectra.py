@@ -1,4 +1,4 @@
-"""Spectra: Fourier transforms of windowed pieces of a signal, and signals of such pieces."""
+"""Spectra: Fourier transforms of windowed pieces of a signal, and the inverse."""
 
 import numpy as np
 import scipy.signal
@@ -63,7 +63,7 @@ class _Pieces:
         return np.swapaxes(z, -1, -2)
 
     def doubled(self, power, onesided):
-        """The power of real signals: each frequency stands for its negative too."""
+        """The one-sided power of real signals, where each frequency also stands for its negative."""
         if not onesided:
             return power
         factors = np.full((self.nfft // 2 + 1, 1), 2.0)
@@ -100,7 +100,7 @@ def csd(x, y, *rest, **options):
 
 
 def _median(power):
-    """The mean power by the median, as it is for numbers with an exponential distribution."""
+    """The mean power, estimated from the median, for an exponential distribution (as SciPy does)."""
     odd = 2.0 * np.arange(1.0, (power.shape[-1] - 1) // 2 + 1)
     bias = 1 + np.sum(1 / (odd + 1) - 1 / odd)
     if is_complex(form_of(power)):
@@ -184,7 +184,7 @@ def istft(
     freq_axis=-2,
     scaling="spectrum",
 ):
-    """The transforms back to pieces, which are added where they overlap, as their windows say."""
+    """The inverse transforms of the pieces; where pieces overlap they are added, weighted by their windows."""
     z = np.moveaxis(as_array(Zxx), (freq_axis, time_axis), (-1, -2))
     whole = 2 * (z.shape[-1] - 1) if input_onesided else z.shape[-1]
     length = whole if nperseg is None else int(nperseg)

@@ -29,7 +29,7 @@ def _constructor(kind, format):
         entries = entries if dtype is None else entries.astype(dtype)
         return Sparse.of_places(rows, columns, entries, plain)
 
-    made.__dict__["of"] = Sparse.of  # recorded values may meet those that are made of plain ones
+    made.__dict__["of"] = Sparse.of  # sparse matrices of plain values may meet recorded ones
     return made
 
 
@@ -79,7 +79,7 @@ dia_matrix = _constructor(scipy.sparse.dia_matrix, "dia")
 
 
 def joined(function):
-    """What a function makes that puts several matrices beside each other."""
+    """The twin of a function that joins several matrices."""
 
     def made(blocks, *args, **options):
         found, start = [], 0

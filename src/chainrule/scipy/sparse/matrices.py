@@ -1,4 +1,4 @@
-"""A sparse matrix with recorded entries, as users see it: writes into it, sums, arithmetic and products."""
+"""The public interface of a sparse matrix with recorded entries: writes, sums, arithmetic and products."""
 
 import numpy as np
 import scipy.sparse
@@ -24,7 +24,7 @@ class Sparse(Entries):
     def __setitem__(self, key, value):
         value = value.A if isinstance(value, Matrix) else value
         place = self._one_place(key)
-        plain = self.plain if self._written else self.plain.copy()  # others may have what was read before
+        plain = self.plain if self._written else self.plain.copy()  # a copy, since earlier results may share the matrix
         plain[key] = sparse_of(value).plain if is_sparse(value) else plain_value(value)
         self.plain = plain
         if place is not None:
@@ -71,7 +71,7 @@ class Sparse(Entries):
     def __pow__(self, n):
         if not self.matrix:
             return self.power(n)
-        plain, made = self.plain**n, self._with(self.entries, self.plain)  # SciPy says what powers there are
+        plain, made = self.plain**n, self._with(self.entries, self.plain)  # SciPy raises for powers that it lacks
         if n == 0:
             return Sparse.of(plain)
         for _ in range(n - 1):
@@ -120,7 +120,7 @@ class Sparse(Entries):
         if self.format == "dok":  # all entries are stored then
             made = sparse_of(self.toarray() + number)
             return Sparse(made.rows, made.columns, made.entries, plain)
-        if type(number) is Array:  # SciPy adds 0 only, and leaves the matrix as it is
+        if type(number) is Array:  # SciPy adds only 0, which does not change the matrix
             raise RecordingError("a recorded number is added to the dense array: A.toarray() + s" + at_line())
         return self._with(self.entries, plain)
 
@@ -181,7 +181,7 @@ class Sparse(Entries):
 
 
 def _grid(key, shape):
-    """The rows and the columns of an index of two parts, of which some may be slices."""
+    """The rows and columns that a two-part index selects; the parts may be slices."""
     parts = key if isinstance(key, tuple) else (key, slice(None))
     both = [np.arange(n)[value_of(k)] for n, k in zip(shape, parts, strict=True)]
     outer = any(isinstance(k, slice) for k in parts)
@@ -189,7 +189,7 @@ def _grid(key, shape):
 
 
 def _product(a, b):
-    """The product of two sparse matrices: each entry of a meets those of one row of b."""
+    """The product of two sparse matrices: each entry of a is multiplied by the entries of one row of b."""
     plain = a.plain @ b.plain
     starts = np.searchsorted(b.rows, np.arange(b.shape[0] + 1))
     counts = np.diff(starts)[a.columns]

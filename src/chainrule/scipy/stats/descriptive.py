@@ -25,7 +25,7 @@ def _mean(a: Any, axis: Any, weights: Any = None, keepdims: bool = True) -> Any:
 
 
 def _kept(result: Any, axis: Any, keepdims: bool) -> Any:
-    """A result that has its axes of length 1, without them unless they are wanted."""
+    """A result that was computed with keepdims=True, without the axes of length 1 unless they are wanted."""
     return result if keepdims else np.squeeze(result, axis=axis)
 
 
@@ -88,7 +88,7 @@ def kurtosis(
 
 
 def _mean_of_values(name: str, of: Callable[[Any], Any], back: Callable[[Any], Any]) -> Callable[..., Any]:
-    """The twin of a mean that is the mean of a function's values, transformed back."""
+    """The twin of a generalised mean: the mean of a function's values, transformed back by its inverse."""
 
     def mean(a: Any, axis: Any = 0, dtype: Any = None, weights: Any = None, **options: Any) -> Any:
         a, axis = sample_along(a, axis, options.get("nan_policy", "propagate"))

@@ -18,8 +18,8 @@ __all__ = ["Discrete"]
 class Discrete(Distribution):
     """The twin of a discrete distribution; its formulas are functions of k − loc and the shapes.
 
-    The formula `product` gives where a parameter is at an end of its range, and the probability there as a product of
-    powers: its derivative is finite, though the logarithm is not.
+    The formula `product` tells where a parameter is at an end of its range, and gives the probability there as a
+    product of powers, whose derivative is finite although the logarithm is not.
     """
 
     def logpmf(self, k: Any, *args: Any, **kwds: Any) -> Any:

@@ -1,7 +1,7 @@
-"""What the twins of distributions share: how their arguments are read, and frozen distributions.
+"""The common parts of the twins of distributions: reading arguments, and frozen distributions.
 
-A distribution of SciPy's is an object; so is its twin. Where a parameter is outside its range SciPy's value is NaN; so
-that compiled code, which computes by the twin, agrees, such a parameter is NaN here.
+A distribution of SciPy is an object, and so is its twin. SciPy returns NaN for a parameter outside its range. Compiled
+code runs the twin, so the twin turns such a parameter into NaN.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Distribution:
 
     Attributes
     ----------
-    real : SciPy's.
+    real : SciPy's object.
     formulas : its functions in standard form, by their names.
     """
 

@@ -49,7 +49,7 @@ def product_with_the_identity(build: Builder, x: Any, y: Any) -> Any:
 
 @rule(matmul)
 def seeds_of_matrices(build: Builder, x: Any, y: Any) -> Any:
-    """Σ_l δ_ik δ_jl y_l = δ_ik y_j: the seeds of a Jacobian by a matrix leave their last axis to y."""
+    """Σ_l δ_ik δ_jl y_l = δ_ik y_j: the last axis of the seeds of a matrix's Jacobian becomes that of y."""
     axes = len(shape(x)) // 2
     if axes < 2 or not build.is_seed(x) or len(shape(y)) not in (1, 2):
         return None
@@ -62,7 +62,7 @@ def seeds_of_matrices(build: Builder, x: Any, y: Any) -> Any:
 
 @rule(matmul)
 def matrix_times_seed(build: Builder, x: Any, y: Any) -> Any:
-    """Σ_k x_nk δ_ik δ_jl = x_ni δ_jl: the seeds of a Jacobian by a matrix leave their first axis to x."""
+    """Σ_k x_nk δ_ik δ_jl = x_ni δ_jl: the first axis of the seeds of a matrix's Jacobian becomes that of x."""
     if len(shape(y)) != 4 or not build.is_seed(y) or len(shape(x)) not in (1, 2):
         return None
     rows, columns = shape(y)[2:]
@@ -91,7 +91,7 @@ def matrix_times_diagonal(build: Builder, x: Any, y: Any) -> Any:
 
 
 def _diagonal(build: Builder, x: Any) -> Any:
-    """v, where x is diag(v): the identity times a row, a column or a number."""
+    """v if x is diag(v): the identity times a row, a column or a number; else None."""
     product = made_by(x, build, multiply)
     if product is None:
         return None
@@ -102,7 +102,7 @@ def _diagonal(build: Builder, x: Any) -> Any:
 
 
 def _as_column(build: Builder, v: Any, ones: int) -> Any:
-    """The entries of v in one axis, before some of length 1; one entry as a number, so that Python's stay weak."""
+    """The entries of v along one axis, followed by `ones` axes of length 1; a single entry as a number."""
     size = math.prod(shape(v))
     return build.call(reshape, v, shape=() if size == 1 else (size,) + (1,) * ones)
 
