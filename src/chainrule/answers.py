@@ -1,4 +1,4 @@
-"""Answers: the block, or function made of blocks, that stands in for each function of NumPy or SciPy."""
+"""Answers: for each function of NumPy or SciPy, the block (or function of blocks) that records a call of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
-"""The block or function that answers for each function.
+"""For each function of NumPy or SciPy, its answer.
 
 `chainrule.block` fills it where the blocks are defined. A key may be a dotted name such as
 `"scipy.special.expit"`: SciPy is slow to import, and code that calls its functions has imported it already.
@@ -39,7 +39,7 @@ ANSWERS: dict[Any, Callable[..., Any]] = {}
 
 
 def answer(function: Any) -> Callable[..., Any] | None:
-    """The block or function that answers for a function of NumPy or SciPy, or None."""
+    """The answer for a function of NumPy or SciPy: a block or a function of blocks; None if there is none."""
     found = ANSWERS.get(function) or _named.get(function)
     if found is None:
         for name in _names_of(function):
@@ -71,7 +71,7 @@ def full_name(function: Any) -> str:
 
 
 def no_block_for(name: str) -> RecordingError:
-    """The error for a function that no block answers for."""
+    """The error for a function without an answer."""
     return RecordingError(
         f"{name} has no block, so its gradient is not known{at_line()}\n"
         f"  write it with functions that have one, or make a block of it:\n"
@@ -93,7 +93,7 @@ def setitem_key(x: Any, new: Any, key: Any) -> Any:
 
 
 class Above:
-    """A function that recording calls but cannot import: it is made of blocks, which belong to a higher layer.
+    """A function that recording calls but cannot import, because it uses blocks, which belong to a higher layer.
 
     >>> double = Above()
     >>> @double.is_
@@ -118,10 +118,10 @@ recorded_constant = Above()
 """A plain array, recorded so that recorded values can be written into it."""
 
 in_another_library = Above()
-"""A recorded array of NumPy's, recorded as one of the library of other arrays: `in_another_library(x, others)`."""
+"""Converts a recorded NumPy array to the library of other arrays, as a step: `in_another_library(x, others)`."""
 
 block_in_numpy = Above()
-"""A block that NumPy computes, for arrays of a library that lacks what the rules of the given block need.
+"""The block as computed by NumPy, for arrays of a library that lacks functions that its rules need.
 
 Its rules raise `Unreachable` if NumPy cannot compute with these arrays.
 """
@@ -130,7 +130,7 @@ pulled_in_numpy = Above()
 """The gradients of the given block's operands, by NumPy: `pulled_in_numpy(block, dz, z, operands, params, wanted)`."""
 
 under_another_value = Above()
-"""A recorded result with other last digits, as a new step: rules such as that of max compare result and operands."""
+"""A recorded result with other last digits, as a new step, since some rules (max) compare result and operands."""
 
 from_objects = Above()
 """The entries of an array of dtype object, stacked to one recorded array."""
@@ -142,15 +142,15 @@ AS_NUMPY: set[Any] = {
     *(np.zeros_like, np.ones_like, np.empty_like, np.zeros, np.ones, np.empty),
     *(np.apply_along_axis, np.apply_over_axes, np.piecewise),  # they call functions of the user
 }
-"""Functions whose answers give NumPy's value by themselves: those that are called most.
+"""Functions whose answers compute NumPy's value themselves; these are the functions that are called most.
 
 For all others NumPy's own function gives the value, and the answer records the step (see `numpy_value.py`).
 """
 
 STEP_BY_STEP: set[Any] = set()
-"""Methods of ufuncs whose answers follow the definition, one entry after the other from the left.
+"""Methods of ufuncs whose answers follow the definition: one entry after the other, from the left.
 
-The answer's own value is kept: with AVX-512 NumPy's `power.reduce` and `arctan2.reduce` along the last axis are wrong.
+The answer's value is kept, because with AVX-512 NumPy's `power.reduce` and `arctan2.reduce` are wrong on the last axis.
 """
 
 WRITES: set[Any] = {
@@ -165,9 +165,8 @@ SAME_LAYOUT: set[Any] = {
     *(np.concatenate, np.stack, np.vstack, np.hstack, np.copy, np.astype, np.conjugate, np.sort),
     *(np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.zeros, np.ones, np.empty, np.full),
 }
-"""Functions whose results have NumPy's memory layout.
+"""Functions whose answers return results with NumPy's memory layout.
 
-Others compute the same numbers in another way, so their results may have another order in memory. This matters only to
-`reshape`, which is a view or a copy in NumPy depending on that order: for such results it counts as either (see
-`View`).
+Other answers may return another memory order. This matters only to `reshape`, which in NumPy is a view or a copy
+depending on that order; for such results it counts as unknown (see `View`).
 """

@@ -1,7 +1,7 @@
 """A function of JAX or PyTorch inside plain NumPy code: from_jax, from_torch.
 
-It is a block. The other library computes its value and its backward rule, which is such a function too; so there are
-derivatives of all orders. The arrays are handed over and back without copies where the libraries allow it.
+The function becomes a block. The other library computes its value and its backward rule. That rule is such a function
+too, so there are derivatives of all orders. Arrays are passed without copies where the libraries allow it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def from_torch(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Parameters
     ----------
-    f : a function of tensors, numbers or trees of them, that returns a tensor or a tree of tensors; a module too. What
-        it reads from outside, such as the parameters of a module, is constant: to differentiate by them make them an
-        argument (`torch.func.functional_call`).
+    f : a function of tensors, numbers or trees of them, that returns a tensor or a tree of tensors; a module too.
+        Values that it reads from outside, such as the parameters of a module, are constants; to differentiate by them,
+        pass them as an argument (`torch.func.functional_call`).
 
     >>> import numpy as np, chainrule as cr, torch
     >>> softplus = cr.from_torch(torch.nn.functional.softplus)

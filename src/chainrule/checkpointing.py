@@ -1,4 +1,4 @@
-"""checkpoint: a function whose steps are computed again in the backward pass, not kept."""
+"""checkpoint: a function whose steps are not stored, but computed again in the backward pass."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ R = TypeVar("R")
 
 
 class Checkpoint(OwnBlock):
-    """One call of a function whose steps are not kept: a block without a backward rule."""
+    """One call of a function whose steps are not stored: a block without a backward rule."""
 
     @property
     def does(self) -> Any:
-        return self  # each is a function of its own, though all are made by the same code
+        return self  # each call has its own block, though the same code makes all of them
 
     def pull(
         self, xp: Any, dz: Any, z: Any, operands: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]
     ) -> Sequence[Any]:
-        """The gradients by the steps of the function, recorded once more."""
+        """The gradients, by recording the steps of the function again."""
         chosen = [i for i, want in enumerate(wanted) if want]
 
         def again(*active: Any) -> Any:
@@ -60,10 +60,10 @@ class Checkpoint(OwnBlock):
 
 @spelled
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
-    """The function f, of which only arguments and results are kept: the backward pass computes its steps again.
+    """The function f, but only its arguments and results are stored: the backward pass computes its steps again.
 
-    It takes about the time of one more call of f, and saves the memory of its steps: in a chain of n calls of
-    `cr.checkpoint(layer)` the values between the layers are kept, and inside the layers those of one at a time.
+    The backward pass takes about the time of one more call of f, and the memory of the steps is saved: a chain of n
+    calls of `cr.checkpoint(layer)` stores the values between the layers, and the values inside one layer at a time.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         must be among its arguments; other values may come from outside, but must not change. It must give the same
         result each time, so random numbers are drawn outside.
 
-    Gradients of any order are right. What f is computed from again is recorded when a second derivative is taken, so
-    the second backward pass keeps those steps. `cr.compile` decides itself what is kept: `cr.compile(f, memory="√n")`
-    computes the steps of long chains again.
+    Gradients of any order are right. For a second derivative the repeated steps are recorded, so the second backward
+    pass stores them. `cr.compile` decides itself which values are stored: `cr.compile(f, memory="√n")` computes the
+    steps of long chains again.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, rebuild = flatten((args, kwargs))
         if not any(type(leaf) is Array for leaf in leaves) or isinstance(WATCHER.get(), Rolls):
-            return f(*args, **kwargs)  # what a compiled program keeps is decided when all of it is known
+            return f(*args, **kwargs)  # the compiler decides which values are stored when it has the whole program
         places = [i for i, leaf in enumerate(leaves) if type(leaf) is Array or isinstance(leaf, np.ndarray)]
 
         def run(*operands: Any) -> Any:

@@ -30,11 +30,11 @@ class ChainruleError(Exception):
 
 
 class BlockError(ChainruleError, ValueError):
-    """A block cannot compute with what it was given: shapes that do not match, an argument it does not know."""
+    """A block cannot compute with its arguments: shapes do not match, or an argument is unknown."""
 
 
 class RecordingError(ChainruleError, TypeError):
-    """The code would lose a gradient without notice, or uses a function that no block answers for."""
+    """The code would silently lose a gradient, or uses a function for which there is no block."""
 
 
 class CannotRecord(RecordingError):
@@ -42,7 +42,7 @@ class CannotRecord(RecordingError):
 
 
 class Unreachable(RecordingError):
-    """NumPy cannot compute with arrays of another library, or not where they are."""
+    """NumPy cannot compute with arrays of another library, or not on their device."""
 
 
 class GradientError(ChainruleError, TypeError):
@@ -50,7 +50,7 @@ class GradientError(ChainruleError, TypeError):
 
 
 class NoDerivative(GradientError):
-    """There is no derivative by this operand, or none that can be computed."""
+    """The derivative by this operand does not exist, or cannot be computed."""
 
 
 class DependsOnPhase(GradientError):
@@ -66,7 +66,7 @@ class CheckFailed(ChainruleError, AssertionError):
 
 
 class CompilerError(ChainruleError, AssertionError):
-    """A compiled program does not fit together: a mistake of chainrule's own, found before the program could run."""
+    """A compiled program is inconsistent: a bug of chainrule, found before the program could run."""
 
 
 class EngineError(ChainruleError, ValueError):
@@ -88,9 +88,9 @@ class NoAnswer(Exception):
 def asking_others() -> Iterator[None]:
     """Context for foreign code, which may raise anything: the user's function, a rule on another library's arrays.
 
-    Whatever it raises becomes NoAnswer, and the caller goes on without the answer. This is the only place in chainrule
-    that catches errors of all classes: NumPy, PyTorch, JAX and users have their own. A mistake of chainrule itself is
-    raised unchanged.
+    Any error becomes NoAnswer, and the caller continues without the answer. This is the only place in chainrule
+    that catches errors of all classes: NumPy, PyTorch, JAX and users have their own classes. A bug of chainrule
+    itself is raised unchanged.
     """
     try:
         yield
@@ -101,7 +101,7 @@ def asking_others() -> Iterator[None]:
 
 
 def is_own_mistake(error: Exception) -> bool:
-    """Whether an error can only be a mistake in chainrule, whatever was given to it.
+    """Whether an error can only be a bug in chainrule, whatever its arguments were.
 
     These are an undefined name, a failed assertion and a missing attribute of a class of chainrule, if raised in a file
     of chainrule. An array that stands in for a foreign one (recorded, or of written code) may lack an attribute of it.
@@ -120,7 +120,7 @@ def is_own_mistake(error: Exception) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """The first line of an error's message."""
     return next(iter(str(error).strip().splitlines()), "")
 
 

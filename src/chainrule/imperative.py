@@ -1,4 +1,4 @@
-"""Imperative use: variables to compute with, and `loss.backward()`, which leaves the gradients in `.grad`."""
+"""Imperative use: variables to compute with, and `loss.backward()`, which stores the gradients in `.grad`."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def variable(value: Any, name: str | None = None) -> Array:
 
 
 def backward(self: Array, gradient: Any = None) -> None:
-    """Backpropagate from this array: sets `.grad` of it and of all that it was computed from.
+    """Backpropagate from this array: sets `.grad` of this array and of all values that it was computed from.
 
-    Each call writes fresh gradients; nothing is added to those of an earlier call.
+    Each call sets new gradients; they are not added to those of an earlier call.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Entries of an array, and updates in place.
 
-Reading entries may give a view. An update in place makes the handle point at a new node; nodes do not change.
+Reading entries may give a view. An update in place makes the array point at a new node; nodes do not change.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__: list[str] = []
 
 
 def getitem(self: Array, key: Any) -> Any:
-    # An integer needs none of the checks of `call`: x[i] is called most.
+    # An integer needs none of the checks of `call`; x[i] is the most frequent call.
     result = ANSWERS[getitem_key](self, key) if type(key) is int else call(getitem_key, self, key)
-    # NumPy's x[..., 0] is not a number but a view without axes, which writes through.
+    # NumPy's x[..., 0] is not a number but a 0-d view; writes into it change x.
     known = result._view is not None and result._view.steps is not None
     if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
-        if not is_number(self):  # x[...] of a number is an array of its own
+        if not is_number(self):  # x[...] of a number is a new array
             result._view = view_of(self, IndexStep(key))
         if type(result._own.value) in NUMPY:
             result._own.value = np.asarray(result._own.value)
@@ -50,7 +50,7 @@ def setitem(self: Array, key: Any, new: Any) -> None:
 
 
 def write(self: Array, result: Array) -> Array:
-    """Take over the result of an update in place, with this array's shape and dtype, as NumPy does."""
+    """Make the result of an update in place the new value, with this array's shape and dtype, as NumPy does."""
     if isinstance(self._own.value, np.ndarray) and not self._own.value.flags.writeable:
         raise BlockError("this array is read-only, as in NumPy; write into a copy of it (x.copy())" + at_line())
     if self._shares:
@@ -65,7 +65,7 @@ def write(self: Array, result: Array) -> Array:
     if self._view is not None:
         self._view = self._view.write(result)
     elif isinstance(self._node.value, np.ndarray) and isinstance(result._node.value, np.generic):
-        result = call(np.copy, result)  # an array without axes stays one, where NumPy computes a number
+        result = call(np.copy, result)  # a 0-d array stays one, although NumPy computes a number
     else:
         result = _laid_out_as(self._own, result)
     self._own = result._node
@@ -73,7 +73,7 @@ def write(self: Array, result: Array) -> Array:
 
 
 def _laid_out_as(target: Node, result: Array) -> Array:
-    """A result with the memory layout of the array that it is written into: that decides what is a view afterwards."""
+    """A result with the memory layout of the array that it is written into; it decides what is a view later."""
     x, z = _some_value(target), _some_value(result._node)
     if type(x) is not np.ndarray or type(z) is not np.ndarray or x.strides == z.strides or layout_of(x) == layout_of(z):
         return result
@@ -83,7 +83,7 @@ def _laid_out_as(target: Node, result: Array) -> Array:
 
 
 def _some_value(node: Node) -> Any:
-    """The value of a node, or of a version of the same array: it has the same memory layout, and costs nothing."""
+    """The value of a node, or of any version of its array: they share the memory layout, and this costs nothing."""
     return node.value if node.version is None else node.version.of.any
 
 

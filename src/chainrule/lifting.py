@@ -29,11 +29,11 @@ def to_jax(f: Callable[..., Any]) -> Callable[..., Any]:
     ----------
     f : a function of arrays or trees of arrays, written with NumPy.
 
-    Returns a function that `jax.jit`, `jax.grad`, `jax.vmap` and `jax.lax.scan` take. NumPy's constants in f take the
-    dtype of the arrays beside them. If no argument is floating, f runs as it is.
+    Returns a function that works under `jax.jit`, `jax.grad`, `jax.vmap` and `jax.lax.scan`. NumPy constants in f take
+    the dtype of the arrays beside them. If no argument is floating, f runs unchanged.
 
-    f becomes JAX's own operations. Where JAX cannot trace it, since it branches on values or calls SciPy's solvers,
-    NumPy computes all of it in one step (`jax.pure_callback`), with chainrule's derivatives: backwards, of all orders.
+    f becomes JAX's own operations. If JAX cannot trace it (it branches on values, or calls SciPy's solvers), NumPy
+    computes all of it in one step (`jax.pure_callback`), with chainrule's derivatives: in reverse mode, of all orders.
 
     >>> import numpy as np, chainrule as cr, jax
     >>> def loss(w):
@@ -55,7 +55,7 @@ def to_torch(f: Callable[..., Any]) -> Callable[..., Any]:
     f : a function of arrays or trees of arrays, written with NumPy.
 
     Returns a function that `.backward()` goes through, and that `torch.func.grad` and `torch.func.hessian` take.
-    NumPy's constants in f take the dtype and the device of the tensors beside them. Where PyTorch cannot compute it, as
+    NumPy's constants in f take the dtype and the device of the tensors beside them. If PyTorch cannot compute it, as
     with SciPy's solvers, NumPy computes all of it in one step, with chainrule's derivatives.
 
     >>> import numpy as np, chainrule as cr, torch
@@ -81,7 +81,7 @@ def _lifted(f: Callable[..., Any], as_theirs: Callable[[Any], Any]) -> Callable[
         try:
             with asking_others():
                 return theirs(record_call(f, tuple(chosen), args, kwargs).result())
-        except NoAnswer as none:  # it reads values that are not known while the library traces, say
+        except NoAnswer as none:  # for example, it reads values that are unknown while the library traces
             return theirs(_in_one_step(f, args, kwargs, none.error))
 
     return lifted

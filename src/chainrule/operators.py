@@ -75,7 +75,7 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
 
 def _looks_whether_real(base: Any, exponent: Any) -> None:
-    """Guards on the values of a power of Python numbers: (−8.0) ** 0.5 is complex, (−∞) ** 0.5 and (−8.0) ** ∞ are not."""
+    """Guard a power of Python numbers: (−8.0) ** 0.5 is complex, (−∞) ** 0.5 and (−8.0) ** ∞ are not."""
     x, y = form_of(base), form_of(exponent)
     if type(x) not in (int, float) or type(y) is not float or (type(exponent) is not Array and y.is_integer()):
         return

@@ -1,4 +1,4 @@
-"""The plain array that the user's line writes a recorded value into, for errors: which one, where it was made, what to
+"""For errors: the plain array into which a line of the user writes a recorded value, where it was made, and what to
 write there instead."""
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _text_of(code: Any, position: tuple[int | None, int | None, int | None, int 
 
 
 def _target(text: str) -> str | None:
-    """What `self.out[i]`, or `self.out[i] += x`, writes into: self.out."""
+    """The array that `self.out[i]` or `self.out[i] += x` writes into: self.out."""
     try:
         statement: Any = ast.parse(text.strip()).body[0]
     except (SyntaxError, IndexError):

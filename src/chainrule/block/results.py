@@ -27,9 +27,9 @@ class Results(NamedTuple):
     Attributes
     ----------
     block : the name of the block.
-    shapes, dtypes : those of the arrays.
-    dtype : that of the packed array, which holds all one after the other.
-    rebuild : makes the tuple (or list, or dict) of its arrays.
+    shapes, dtypes : the shapes and dtypes of the arrays.
+    dtype : the dtype of the packed array, which holds all arrays one after the other.
+    rebuild : builds the tuple (or list, or dict) from the arrays.
     """
 
     block: str

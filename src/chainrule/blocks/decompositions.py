@@ -67,7 +67,7 @@ def _on_diagonal(d):
 
 
 def _rounding(x):
-    """The rounding error of a value of a matrix, relative to the largest one: some ε √n."""
+    """The rounding error of an eigenvalue or singular value, relative to the largest one: about ε √n."""
     return 16 * float(np.finfo(numpy_dtype(x.dtype)).eps) * math.sqrt(max(x.shape[-1], 1))
 
 
@@ -83,7 +83,7 @@ def _nearly_equal(values):
 
 
 def _reciprocal_gaps(xp, values, cotangents, what):
-    """1 / (λ_j − λ_i), and 0 on the diagonal and where the two are equal: the loss may not depend on those vectors."""
+    """1 / (λ_j − λ_i), and 0 where the two are equal (as on the diagonal): the loss must not depend on them."""
     near = step(_nearly_equal, values)
     off_diagonal = ~np.eye(values.shape[-1], dtype=bool)
     off_diagonal = namespace_of((near,)).asarray(off_diagonal)
@@ -132,7 +132,7 @@ def eigh(xp, x, lower=True):
 
 
 def _eigh_of_values_that_are_not_finite(x, UPLO):
-    """As eigh; where an entry is inf or NaN the vectors are NaN, because LAPACK may not find them."""
+    """eigh, with NaN vectors if an entry is inf or NaN, because LAPACK may fail on them."""
     finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
     v = np.linalg.eigh(np.where(finite, x, 0.0), UPLO=UPLO).eigenvectors
     return _pack(np, np.where(finite, v, np.nan), np.linalg.eigvalsh(x, UPLO=UPLO)[..., None, :])
@@ -205,7 +205,7 @@ def eig_backward(xp, dz, z, x):
 
 
 def _must_be_diagonalizable(v, dz):
-    """Raise if no digit is left: eigenvectors with condition number κ give derivatives with a relative error ε κ²."""
+    """Raise if the derivative would have no right digit: its relative error is ε κ², κ the eigenvectors' condition."""
     if 0 in v.shape:
         return
     xp = namespace_of((v,))
@@ -237,7 +237,9 @@ def numpy_eigvals(a):
 def svd(xp, x, full=False):
     """x = U diag(s) V*: the columns of U, below them the singular values, below these the columns of V."""
     if is_recorded(x):
-        raise NotImplementedError("LAPACK computes it")  # nothing is inside, and NumPy's may loop forever, see below
+        raise NotImplementedError(
+            "LAPACK computes it"
+        )  # there are no steps to expand, and NumPy's may loop forever, see below
     if is_numpy(xp) and not np.isfinite(x).all():
         return _svd_of_values_that_are_not_finite(x, full)
     u, s, v_h = xp.linalg.svd(x, full_matrices=full)
@@ -245,7 +247,7 @@ def svd(xp, x, full=False):
 
 
 def _svd_of_values_that_are_not_finite(x, full):
-    """As svd; where an entry is inf or NaN the vectors are NaN, because LAPACK may loop forever on them."""
+    """svd, with NaN vectors if an entry is inf or NaN, because LAPACK may loop forever on them."""
     finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
     u, s, v_h = np.linalg.svd(np.where(finite, x, 0.0), full_matrices=full)
     s = np.where(finite[..., 0], s, np.linalg.svdvals(x))
@@ -293,7 +295,7 @@ def svd_backward(xp, dz, z, x, full=False):
 
 
 def _over_singular(xp, turn, s):
-    """turn / s: the rotation of a vector out of the others' space, or against its partner. Undefined where s = 0."""
+    """turn / s: the rotation of a vector out of the span of the others, or against its partner. Undefined at s = 0."""
     zero = step(_are_nearly_zero, s)
     if _any((turn != 0) & zero):
         raise NoDerivative(
@@ -347,7 +349,7 @@ def numpy_svdvals(x, /):
 
 @answers(np.linalg.matrix_rank)
 def numpy_matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
-    """An integer, so without a gradient."""
+    """np.linalg.matrix_rank: an integer, which has no gradient."""
     options = {} if rtol is None else {"rtol": value_of(rtol)}
     return np.linalg.matrix_rank(value_of(A), value_of(tol), hermitian, **options)
 

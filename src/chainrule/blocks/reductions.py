@@ -93,7 +93,7 @@ def mean_backward(xp, dz, z, x, axis=None, keepdims=False):
     dependence=along_axis,
 )
 def prod(xp, x, axis=None, keepdims=False):
-    """z = Π x along the axes. Multiplies halves with each other, so that the gradient is exact where x has zeros."""
+    """z = Π x along the axes. Halves are multiplied recursively, so that the gradient is exact where x has zeros."""
     if is_numpy(xp):
         return np.prod(x, axis=axis, keepdims=keepdims)
     axes = sorted(axes_of(axis))
@@ -109,7 +109,7 @@ def prod(xp, x, axis=None, keepdims=False):
 
 @prod.backward
 def prod_backward(xp, dz, z, x, axis=None, keepdims=False):
-    """z/x if nothing is zero, nor so small or large that z has lost digits; else through the products of halves."""
+    """dz z/x if no entry is 0 or so small or large that z has lost digits; else through the products of halves."""
     sizes = abs(z)
     if bool(xp.all((sizes > 1e-30) & (sizes < 1e30))):
         return spread(xp, dz * conjugate(xp, z), z, x, axis) / conjugate(xp, x)
@@ -244,7 +244,7 @@ def logsumexp_backward(xp, dz, z, x, axis=None, keepdims=False):
 
 
 def _numpy_reduction(function, made):
-    """Answer for NumPy's function, which takes more arguments than the block."""
+    """The answer for a NumPy function, which takes more arguments than the block."""
 
     def general(a, axis=None, dtype=None, keepdims=False, initial=None, where=True, **others):
         a = as_array(a)
@@ -326,7 +326,7 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
 
 
 def _kinds(x):
-    """What a given mean adds to the dtype of a variance; a Python number has none of its own."""
+    """The dtype that a given mean contributes to the variance; none for a Python number."""
     return [] if x is None else [getattr(x, "dtype", x)]
 
 

@@ -32,13 +32,13 @@ class Comparison:
     tolerance : the largest accepted difference.
     index : the entry that differs most; None for a random direction, or if there is no entry.
     part : the part of a complex entry: "re" or "im".
-    ours, theirs : both numbers there.
+    ours, theirs : the two numbers at that entry.
     kinks : how many entries are at a kink, where several numbers are right.
     lost : at how many entries the reference gives NaN and the function's own slopes agree with chainrule.
     unsettled : at how many entries no step gives stable differences.
     lines : how many entries or directions were differenced.
     step : the step of the differences at that entry.
-    problem : the reason why nothing was compared (another shape), or "".
+    problem : the reason why nothing was compared (a different shape), or "".
     """
 
     label: str
@@ -112,18 +112,18 @@ class Blame:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A line of a gradient written by hand that is wrong.
+    """A wrong line of a gradient written by hand.
 
     Attributes
     ----------
-    variable : what the line assigns or returns, as it is written there.
-    meaning : what that should be: "∂L/∂var".
+    variable : the expression that the line assigns or returns, as written.
+    meaning : what it should be: "∂L/∂var".
     line : the line; None if the source is not known.
-    diagnosis : what is wrong with it, if it is known: "exactly 3 times too large". It holds on other inputs too.
-    right_before : the variables before it that are right.
-    fixed : the gradients that are right if this variable is.
+    diagnosis : the error, if known: "exactly 3 times too large". It holds on other inputs too.
+    right_before : the earlier variables that are right.
+    fixed : the gradients that become right if this variable is corrected.
     more : further lines that have written wrong numbers into it.
-    instead : a statement in the place of the line's that makes all gradients right, here and on other inputs.
+    instead : a statement that makes all gradients right in place of this line, here and on other inputs.
     """
 
     variable: str
@@ -166,7 +166,7 @@ class Report:
     ----------
     title : the call that was checked.
     comparisons : one for each gradient and reference, and for the value.
-    blame : the first block to blame, going from the loss backwards, or None.
+    blame : the first block with a wrong rule, going backwards from the loss, or None.
     findings : what is wrong, as sentences; empty if nothing is.
     notes : further information: missing references, steps, kinks.
     mistakes : the wrong lines of a gradient written by hand, in the order in which they run; in `findings` too.

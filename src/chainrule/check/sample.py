@@ -27,7 +27,7 @@ class Sample:
     Attributes
     ----------
     operands : a recorded array for each operand of a floating type, the plain value of every other.
-    labels : their names.
+    labels : the names of the operands.
     node : the recorded step.
     """
 
@@ -38,8 +38,7 @@ class Sample:
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """The positions of the operands by which there is a derivative: those of a floating type, for some functions
-        only a few of these."""
+        """The positions of the differentiable operands: those of a floating type, or only some of these."""
         if not self.block.differentiable or not is_inexact(self.node.value):
             return ()
         return tuple(i for i, x in enumerate(self.operands) if type(x) is Array and self._has_derivative(i))
@@ -63,7 +62,7 @@ class Sample:
 
     @property
     def inputs(self) -> list[Any]:
-        """The values of the operands by which there is a derivative."""
+        """The values of the differentiable operands."""
         return [self.values[i] for i in self.places]
 
     def f(self, *inputs: Any) -> Any:

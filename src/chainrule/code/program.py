@@ -38,14 +38,14 @@ class RecordedProgram(NamedTuple):
 
     Attributes
     ----------
-    name : of the function.
+    name : the name of the function.
     arguments : its arguments by name: trees of nodes if recorded, plain values if part of the code.
     inputs : the nodes with a gradient, in the order of the gradients.
     graph : from all nodes of the arguments and ∂L/∂L (the last input) to the loss, the gradients, and the conditions on
         which the function branched.
     gradients : for each value of the forward pass its name, the value, and the value of its gradient.
     captured : plain arrays that the function uses from outside, by name.
-    outcomes : the values of these conditions.
+    outcomes : the recorded values of these conditions.
     """
 
     name: str
@@ -110,13 +110,13 @@ def _recorded(
 
 
 class _BothWays(NamedTuple):
-    """A forward and a backward pass.
+    """A recorded forward and backward pass.
 
     Attributes
     ----------
     seed : ∂L/∂L, from which the gradients are recorded.
-    branches : the conditions by which the function took its way.
-    reads : what was read of which values, and how.
+    branches : the conditions on which the function branched.
+    reads : the values that were read, and how.
     """
 
     recording: Recording
@@ -171,12 +171,12 @@ def _user_asks() -> bool:
 
 
 def _decides(node: Node, how: str) -> bool:
-    """Whether the library takes one way or another by a condition, as for the median of entries with NaN."""
+    """Whether the library itself branches on a condition, as for the median of entries with NaN."""
     return how == "truth" and not _is_about_labels(node)
 
 
 def _is_integers(x: Any) -> bool:
-    """Whether an argument is an integer array: it may change, but has no gradient. Python's integers are fixed."""
+    """Whether an argument is an integer array, which may change but has no gradient. Python's integers are fixed."""
     if isinstance(x, np.ndarray | np.generic):
         return x.dtype.kind in "iu"
     return False
@@ -215,9 +215,9 @@ def _trees_of(recording: Recording, labels: list[str]) -> dict[str, Any]:
 def _plain_products(graph: Graph, keep_later: bool = False) -> Graph:
     """The graph with plain products in place of those that check at run time whether a local derivative is infinite.
 
-    The check stays where one is infinite at the recorded values: it matters there. With `keep_later` it also stays in
-    what depends on such a product: `simplify_graph` multiplies these in the order of the chain rule, and it matters
-    whether an infinity or a zero comes first.
+    The check stays if a derivative is infinite at the recorded values. With `keep_later` it also stays in everything
+    that depends on such a product: `simplify_graph` multiplies these in the order of the chain rule, in which it
+    matters whether an infinity or a zero comes first.
     """
     new: dict[Node, Node] = {}
     later: set[Any] = set()

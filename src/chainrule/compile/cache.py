@@ -65,7 +65,7 @@ def _identity() -> str:
     llvm = initialize()
     versions = [__version__, np.__version__, platform.python_version(), sys.abiflags]
     versions += [str(llvm.llvm_version_info), sys.modules["llvmlite"].__version__]
-    versions += [f"BLAS {fortran.is_available()}"]  # code that calls it finds its addresses in each process
+    versions += [f"BLAS {fortran.is_available()}"]  # code that calls BLAS looks up its addresses in each process
     processor = [llvm.get_host_cpu_name(), str(sorted(llvm.get_host_cpu_features().items()))]
     ours = sorted(Path(__file__).parent.rglob("*.py"))  # the translator, its checks, the vector math
     return "\n".join([*versions, *processor, *(file.read_text("utf-8") for file in ours)])
@@ -86,7 +86,7 @@ def load_program(
 
     Parameters
     ----------
-    name, text : of the program; its source.
+    name, text : the program's name and its source.
     functions, arrays : its functions and small constants: the content of the source. Without functions it must be in
         the cache.
     entries : the entries through which Python calls the main function of a native program, by name.
@@ -101,7 +101,7 @@ def load_program(
     names = [*(f.name for f in functions if f.role == "kernel" and f.may_be_called_by_python), *entries]
     kept = _read(folder / f"{name}.code", digest) if folder is not None else None
     if kept is not None:
-        with contextlib.suppress(CannotCompile):  # made again, then
+        with contextlib.suppress(CannotCompile):  # it is compiled again instead
             return file, _loaded(kept, names, constants)
     if not functions:
         raise CannotCompile(f"the machine code of {name} is not in the cache any more")
@@ -118,7 +118,7 @@ def load_program(
 
 
 def kept_content(digest: str, name: str) -> bytes | None:
-    """What was kept on disk under a digest and a name; None if there is nothing, or it is damaged."""
+    """The content stored under a digest and a name; None if there is none, or it is damaged."""
     cache = cache_folder()
     if cache is None:
         return None
@@ -129,7 +129,7 @@ def kept_content(digest: str, name: str) -> bytes | None:
 
 
 def keep_content(digest: str, name: str, content: bytes) -> None:
-    """Keep something on disk, if there is a cache."""
+    """Store content in the cache, if there is one."""
     folder = _opened(digest)
     if folder is not None:
         replace(folder / f"{name}.code", _seal(content, digest) + content)

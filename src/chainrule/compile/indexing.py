@@ -30,15 +30,15 @@ __all__ = ["Indexing"]
 
 INTERLEAVED = 4
 LONG_LOOP = 256
-"""A loop of at least so many entries that contains a long function computes INTERLEAVED vectors at once.
+"""A loop of at least this many entries that contains a long function computes INTERLEAVED vectors at once.
 
 Such a function is a long chain of dependent operations; interleaving hides their latency.
 """
 
 VECTORS = 8
-"""An innermost loop of at least so many entries is computed in vectors.
+"""An innermost loop of at least this many entries is vectorised.
 
-LLVM would write it out first, and then compute in vectors along the next loop, whose entries lie apart in memory.
+Without this, LLVM would unroll it, and vectorise the next loop, whose entries are not adjacent in memory.
 """
 
 
@@ -222,7 +222,7 @@ def _length(start: Any, stop: Any) -> int:
 
 
 def _told(module: ir.Module, what: str, *number: int) -> Any:
-    """Metadata that tells LLVM what to do with a loop."""
+    """Metadata that tells LLVM how to optimise a loop."""
     how = module.add_metadata([what, *map(ir.IntType(32), number)])
     loop = module.add_metadata([how, ir.IntType(32)(len(module.metadata))])
     loop.operands = (loop, how)  # a loop's metadata refers to itself

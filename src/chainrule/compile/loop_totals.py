@@ -1,4 +1,4 @@
-"""What is added up over the steps of a loop: sums of products of all steps become one product."""
+"""Totals: sums over the steps of a loop. A sum of products over all steps becomes one matrix product."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from chainrule.compile.values import Value
 __all__ = ["Total"]
 
 WORTH_PRODUCTS = 64
-"""Sums of products with fewer entries are added up step by step."""
+"""Sums of products with fewer entries than this are accumulated step by step."""
 
 
 class AlongLoop(Protocol):
-    """What a total asks of a loop that is lowered: what makes values, what varies, and a value in all steps."""
+    """What a total needs of a loop that is lowered: the maker of values, the varying values, a value in all steps."""
 
     low: Any
     varying: list[Value]
@@ -27,15 +27,15 @@ class AlongLoop(Protocol):
 
 
 class Total:
-    """What is added up over all steps.
+    """A sum over all steps of a loop.
 
-    Products of two vectors (or of matrices, along their rows) are not: if the factors of all steps are the rows of
-    two matrices, the product of these is the sum of their products.
+    Products of two vectors (or of matrices, along their rows) are not accumulated: if the factors of all steps are
+    the rows of two matrices, the product of these matrices is the sum of the products.
 
     Attributes
     ----------
-    whole : whether all is added up step by step: nothing of a step may be kept.
-    rest : what is added up step by step; None if that is nothing.
+    whole : whether everything is accumulated step by step, because values of single steps may not be stored.
+    rest : the part that is accumulated step by step; None if there is none.
     factors : the factors of the products in all steps, as matrices.
     """
 
@@ -62,7 +62,7 @@ class Total:
         )
 
     def value(self, rest: Value | None) -> Value:
-        """The total, when the loop has been made."""
+        """The total, after the loop has been made."""
         low = self.of.low
         found = [] if rest is None else [rest]
         for factors in self.factors:
@@ -72,14 +72,14 @@ class Total:
 
 
 def _flat(x: Value) -> Value:
-    """The value whose entries a view has."""
+    """The value whose entries a view or reshape contains."""
     while x.op in ("view", "reshape") and x.args[0].op != "constant":
         x = x.args[0]
     return x
 
 
 def _factors(v: Value) -> list[tuple[Value, int]] | None:
-    """The factors of a product, each with the length of its rows: v is a sum of products of rows."""
+    """The factors of a product, each with the length of its rows; None if v is not a sum of products of rows."""
     if len(v.shape) != 2 or v.dtype.kind != "f":
         return None
     m, n = v.shape

@@ -1,4 +1,4 @@
-"""Value: one step of a program to be compiled, made by the lowering and used by the kernels."""
+"""Value: the result of one step of a program to be compiled; made by lowering, used by the kernels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 SMALL = 40_000
-"""Programs that compute fewer numbers than this are native, and so are those that do so in each step on average."""
+"""Programs that compute fewer numbers than this, in total or per step on average, are native."""
 
 REDUCTIONS = frozenset(["sum", "max", "min", "all", "any", "pick"])
 """Operations that reduce some axes of their first operand; `pick` takes one entry of each row."""
@@ -48,7 +48,7 @@ class Value:
     op : "input", "constant", "call" (a block's own rule, in NumPy), or the name of an operation.
     args : its operands.
     params : further parameters of the operation.
-    shape, dtype : of the array.
+    shape, dtype : those of the array.
     weak : whether it is a Python number, which takes no part in dtype promotion.
     name : the user's name, or None.
     """
@@ -117,7 +117,7 @@ def is_stack(value: Value) -> bool:
 
 
 def product_lengths(value: Value) -> tuple[int, int, int]:
-    """The numbers of rows, of products that are summed, and of columns of a product, or of each in a stack."""
+    """The lengths (rows, summed axis, columns) of a matrix product, or of each product in a stack."""
     x, y = value.args
     turned_x, turned_y = value.params["turned"]
     rows = 1 if len(x.shape) == 1 else x.shape[-1 if turned_x else -2]
@@ -131,7 +131,7 @@ def product_is_worth_threads(value: Value) -> bool:
 
 
 def calls_blas(value: Value) -> bool:
-    """Whether a step may be a call of BLAS from compiled code, to which it makes no difference who makes the call."""
+    """Whether a step may be a call of BLAS that compiled code makes as well as NumPy does."""
     return value.op == "matmul" and fortran.is_available() and not product_is_worth_threads(value)
 
 

@@ -1,4 +1,4 @@
-"""The names of a function while it is translated: what they are bound to, and what is known of variables."""
+"""The names of a function while it is translated: their values, and known facts about variables."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Variables(Indexing):
 
     Attributes
     ----------
-    names, variables : what each name is bound to; for a variable, its address on the stack.
+    names, variables : the value of each name; for a variable, its address on the stack.
     straight : whether there are neither loops nor branches, so that names are bound to values directly.
-    assigned : what the function assigns to each variable.
-    known : what is known of each variable: its span, and the token of a length.
+    assigned : the expressions that the function assigns to each variable.
+    known : the facts about each variable: its span, and the token of a length.
     refined : the narrower spans that variables have where a condition holds.
     """
 
@@ -41,7 +41,7 @@ class Variables(Indexing):
         return name in self.variables or name in self.names
 
     def bound(self, name: str) -> Any:
-        """What a name is bound to; for a variable, its value now."""
+        """The value of a name; for a variable, its present value."""
         if name not in self.variables:
             return self.names[name]
         place, about = self.variables[name], self.known[name]
@@ -80,7 +80,7 @@ class Variables(Indexing):
     def refine(
         self, found: dict[str, Span], left: tuple[LoopExpression, Span], right: tuple[LoopExpression, Span], apart: int
     ) -> None:
-        """Add to the spans in `found` what follows from x + apart ≤ y; x and y are given with their spans."""
+        """Narrow the spans in `found` by x + apart ≤ y; x and y are given with their spans."""
         (x, low), (y, high) = left, right
         if isinstance(x, Name) and x.text in self.variables:
             known = found.get(x.text, low)

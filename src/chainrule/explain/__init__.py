@@ -37,11 +37,11 @@ def explain(f: Any, argnums: Argnums | None = None, *, gradient: Any = None) -> 
 
     Parameters
     ----------
-    f : a function that returns a scalar (the loss) or an array y. Names come from its local variables. For what was
-        computed of `cr.variable`s it is the result itself: `cr.explain(L)` is the explanation.
+    f : a function that returns a scalar (the loss) or an array y. Names come from its local variables. It may also be
+        a result computed from `cr.variable`s: then `cr.explain(L)` returns the explanation itself.
     argnums : the arguments to differentiate by, as positions or names; by default all of a floating type. Others are
         data.
-    gradient : ∂L/∂y where f returns an array y; ones by default.
+    gradient : ∂L/∂y, if f returns an array y; of the shape of y; ones by default.
 
     Raises
     ------

@@ -52,7 +52,7 @@ class RuleReader:
         self.digits = digits
 
     def factors(self, path: Path) -> dict[Node, list[Factor]]:
-        """For each node a factor for each use of it on the way to the loss, latest first."""
+        """For each node, one factor for each use of it on the path to the loss, latest first."""
         found: dict[Node, list[Factor]] = {}
         on_path = {*path.inputs, *path.between}
         for node in reversed(path.between):
@@ -159,7 +159,7 @@ def _with_numbers(f: Formula, numbers: Mapping[Formula, Formula]) -> Formula:
 def read_value(
     x: Any, leaves: Mapping[Node, Formula], constants: Callable[[Any], Formula]
 ) -> tuple[Any, Formula | None]:
-    """A recorded value in its simplest form, and its formula over the leaves, or None if that is too long to read."""
+    """A recorded value in its simplest form, and its formula over the leaves (None if it is too long to read)."""
     x = simplify(x, leaves)
     if type(x) is not Array:
         return x, constants(x)

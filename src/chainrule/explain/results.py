@@ -1,7 +1,7 @@
-"""Explaining a function whose result y is an array: any loss L of it has ∂L/∂x = J ∂L/∂y, with J the Jacobian.
+"""Explaining a function whose result y is an array: for any loss L of y, ∂L/∂x = J ∂L/∂y, with J the Jacobian.
 
-∂L/∂y is given, or all ones. A last step is added to the recording, L = Σ ∂L/∂y ⊙ y with ∂L/∂y held constant, which has
-just that gradient.
+∂L/∂y is given, or all ones. The last step L = Σ ∂L/∂y ⊙ y, with ∂L/∂y held constant, is added to the recording; its
+gradient with respect to y is the given one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Result(NamedTuple):
 
 
 def with_loss(recording: Recording, gradient: Any, taken: Container[str | None]) -> tuple[Recording, Result | None]:
-    """A recording of a function that returns an array, with a loss as its last step; any other one as it is.
+    """The recording of a function that returns an array, with a loss as its last step; other recordings unchanged.
 
     A result without a name gets one that is not taken.
     """

@@ -21,7 +21,7 @@ __all__ = ["Second", "second_derivatives"]
 LARGEST = 256
 """Matrices of more entries are left out."""
 LONGEST = 40
-"""Formulas of more pieces are left out, where a matrix beside them says more."""
+"""Formulas of more pieces are left out, because the matrix beside them is easier to read."""
 
 
 class Second(NamedTuple):
@@ -30,9 +30,9 @@ class Second(NamedTuple):
     Attributes
     ----------
     by : the name of the input.
-    formula : the matrix in closed form; None where there is no short one.
-    product : for an input with two axes, the name V of any change of it, and what the matrix makes of V as a formula;
-        None where there is no short one.
+    formula : the matrix in closed form; None if there is no short one.
+    product : for an input with two axes, a name V for a change of it, and H V as a formula; None if there is no short
+        one.
     matrix : its numbers, a row and a column for each entry of the input.
     """
 
@@ -92,11 +92,11 @@ def _product(
 
 
 CHANGES = ("V", "Δ", "U", "dV", "dX")
-"""What a change of an input may be called."""
+"""Names for a change of an input; the first free one is used."""
 
 
 def _formula(closed: ClosedForms, gradient: Array, x: Node, rows: Any) -> Formula | None:
-    """The matrix H of H v, v being any vector; if that cannot be read off, that of its rows as they were computed."""
+    """The formula of the matrix H, read off H v for a general vector v, or else from its rows."""
     if np.ndim(x.value) > 1:
         return None
     if np.ndim(x.value) == 1:

@@ -24,7 +24,7 @@ class PythonFunction(NamedTuple):
 
 
 def python_function(text: str, name: str = "loss") -> PythonFunction:
-    """An expression as a function, in which each function is called by the library that it is from.
+    """An expression as a function, in which each called function has its library as a prefix.
 
     >>> source = python_function("r = X @ w; sum(r**2)")
     >>> source.imports
@@ -69,7 +69,7 @@ def _written(x: Any) -> str:
 
 
 class _Qualified(ast.NodeTransformer):
-    """Writes each function and constant with its library before it; what the text assigns stays as it is."""
+    """Writes each function and constant with its library as a prefix; names that the text assigns do not change."""
 
     def __init__(self, stored: set[str]):
         self.stored = stored

@@ -19,7 +19,7 @@ from chainrule.expression.suggestions import list_meant
 __all__ = ["parse_value"]
 
 LONGEST = 1_000_000
-"""The most characters of a value; the command line of most systems is shorter."""
+"""The largest number of characters of a value; the command line of most systems is shorter."""
 
 
 def parse_value(text: str) -> Any:

@@ -20,7 +20,7 @@ __all__ = ["call"]
 _ONE_BY_ONE: Any = (
     {"vmap_method": "sequential"} if "vmap_method" in inspect.signature(jax.pure_callback).parameters else {}
 )
-"""How samples are computed under `jax.vmap`. Before JAX 0.4.34 it is the default, and has no name."""
+"""The option that computes samples one by one under `jax.vmap`. Before JAX 0.4.34 this was the default."""
 
 
 def call(f: NumpyFunction, arrays: Sequence[Any]) -> tuple[Any, ...]:
@@ -32,7 +32,7 @@ def call(f: NumpyFunction, arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _forms(f: NumpyFunction, arrays: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
-    """The shapes and dtypes of the results: those for some other numbers, for the values are not known yet."""
+    """The shapes and dtypes of the results, found with sample numbers because the values are not known yet."""
     if f.forms is not None:
         return [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in f.forms]
     rng = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def _forms(f: NumpyFunction, arrays: Sequence[Any]) -> list[jax.ShapeDtypeStruct
 
 
 def _of_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Some numbers; square matrices are symmetric and positive definite, so that functions of these take them."""
+    """Sample numbers. Square matrices are symmetric and positive definite, as some functions require."""
     x = rng.uniform(0.2, 0.8, shape)
     if len(shape) > 1 and shape[-1] == shape[-2]:
         x = (x + np.swapaxes(x, -1, -2)) / 2 + shape[-1] * np.eye(shape[-1])
@@ -59,7 +59,7 @@ def _dtype(z: Any, arrays: Sequence[Any]) -> Any:
 
 
 def _array(x: Any) -> np.ndarray:
-    """An array of JAX's as NumPy's; those of half precision in single, for NumPy and SciPy compute in it."""
+    """A JAX array as a NumPy array; half precision becomes single, in which NumPy and SciPy can compute."""
     array = np.asarray(x)
     return array.astype(np.float32) if is_inexact(array) and array.dtype.itemsize == 2 else array
 
@@ -72,7 +72,7 @@ def _called(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
 
 
 def _entrywise(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
-    """With tangents made of slopes, so JAX differentiates it forwards and backwards."""
+    """The step with a JVP rule made of slopes, so that JAX differentiates it in both modes."""
     step = jax.custom_jvp(_called(f, forms))
 
     def pushed(primals: Any, tangents: Any) -> Any:
@@ -86,7 +86,7 @@ def _entrywise(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
 
 
 def _reverse(f: NumpyFunction, forms: Sequence[jax.ShapeDtypeStruct]) -> Any:
-    """With a pullback, so JAX differentiates it backwards."""
+    """The step with a pullback, so that JAX differentiates it in reverse mode."""
     step = jax.custom_vjp(_called(f, forms))
     places: list[int] = []
 

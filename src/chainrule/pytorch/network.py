@@ -46,9 +46,9 @@ class Network:
 
     Attributes
     ----------
-    names, values : of its arguments; a parameter is named as in `named_parameters()`.
-    named_arrays : the plain arrays that have names in the call, such as labels.
-    functions : the calls of `torch.autograd.Function` that were recorded last.
+    names, values : the names and values of its arguments; a parameter is named as in `named_parameters()`.
+    named_arrays : the plain arrays of the call by name, such as labels.
+    functions : the calls of `torch.autograd.Function` in the last recording.
     variables : the names of the function's variables, which unnamed nodes must not get.
     """
 
@@ -132,7 +132,7 @@ class Network:
         return len(args) + len(values)
 
     def arguments(self, arrays: Sequence[Any], other: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of the call with other values, as tensors; and the parameters, if `other` takes so many."""
+        """The arguments of the call with other values, as tensors; and the parameters too, if `other` takes as many."""
         args, kwargs = self._given_as(arrays)
         parameters = self._tensors_of(arrays)[len(self._inputs) :]
         try:
@@ -155,7 +155,7 @@ class Network:
         return torch.tensor(np.asarray(x), dtype=like.dtype, device=like.device)
 
     def is_parameter(self, name: str) -> bool:
-        """Whether a leaf is not among the arguments of the call, but a parameter that the function reads."""
+        """Whether a leaf is a parameter that the function reads, not an argument of the call."""
         return any(leaf.name == name for leaf in self._parameters)
 
     def _tensors_of(self, arrays: Sequence[Any]) -> list[torch.Tensor]:
@@ -190,7 +190,7 @@ class Network:
             with self._running(), calls_of_functions(recorder.function_called), GradientGuard(recorder), recorder:
                 result = self._call(given)
         except Exception as error:
-            if recorder.uncovered:  # it may come from them
+            if recorder.uncovered:  # they may be the cause
                 raise RecordingError(_message(recorder.uncovered)) from error
             raise
         finally:
@@ -251,7 +251,7 @@ class Network:
 
 @contextlib.contextmanager
 def _as_the_next_call() -> Iterator[None]:
-    """Draw the random numbers of the next call, with fused kernels off, which hide how a layer computes."""
+    """Context that draws the random numbers of the next call, without fused kernels, which hide a layer's steps."""
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # its recurrent layers cannot be taken apart
@@ -290,7 +290,7 @@ def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 def _labels(f: Callable[..., Any], count: int) -> list[str]:
-    """The names of so many positional arguments."""
+    """The names of `count` positional arguments."""
     try:
         positional = [p for p in inspect.signature(f).parameters.values() if p.kind is not p.KEYWORD_ONLY]
     except ValueError:

@@ -1,11 +1,11 @@
 """Records what PyTorch computes: each operator that it runs is also run on recorded arrays, by its rule in `operators`.
 
 A dispatch mode is called for every operator, below PyTorch's own autograd, where `linear` and `layer_norm` are whole.
-PyTorch computes too, so branches on values and random numbers are its own, and each result of a rule is compared with
-PyTorch's.
+PyTorch computes too: it decides branches on values and random numbers, and each result of a rule is compared with its
+result.
 
 A tensor that depends on an input has a *handle*, the recorded array that stands for it; all others are constants. As in
-PyTorch, no gradient flows through what is computed under `no_grad`.
+PyTorch, no gradient flows through values computed under `no_grad`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Recorder(TorchDispatchMode):
         self._dtypes = dtypes
         self._handles: Any = WeakTensorKeyDictionary()
         self._constant_roots: dict[int, Array] = {}  # handles of constants, until a recorded value is written
-        self._loose: dict[int, torch.Tensor] = {}  # memory that is shared by other than views
+        self._loose: dict[int, torch.Tensor] = {}  # tensors that share memory without being views
         self._recording = False
         self._inside_function = False
         self.functions: list[FunctionCall] = []
@@ -175,7 +175,7 @@ class Recorder(TorchDispatchMode):
         return numpy_dtype(x) if isinstance(x, torch.dtype) else x
 
     def _fitted(self, made: Array, t: torch.Tensor, sources: Sequence[torch.Tensor]) -> Array:
-        """A rule's result as the handle of PyTorch's: with the same dtype, and shared memory if that shares it."""
+        """A rule's result as the handle of PyTorch's result: with the same dtype, and as a view if that is one."""
         if made.dtype != (dtype := numpy_dtype(t.dtype)):
             made = np.astype(made, dtype)  # type: ignore[call-overload]
         shared = next((s for s in sources if same_memory(s, t)), None)
@@ -301,7 +301,7 @@ class Recorder(TorchDispatchMode):
             self._taken_apart.pop()
 
     def _not_covered(self, what: str, func: Any, args: Any, kwargs: Any, written: Sequence[torch.Tensor]) -> Any:
-        """Note it and go on with PyTorch's result, so that all uncovered operators are found."""
+        """Note an uncovered operator and continue with PyTorch's result, so that all of them are found."""
         self._note(what)
         result = func(*args, **kwargs)
         known = [t for t in tensors_in((args, kwargs)) if not any(t is w for w in written)]

@@ -1,4 +1,4 @@
-"""Builder: makes nodes, equal ones once, in the simplest form that the rules find."""
+"""Builder: makes nodes in the simplest form that the rules find; equal nodes are made only once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Builder:
     rules : the rules of each block: objects with `apply(build, operands, params)`, which returns an equal value or
         None, and `may_apply(kinds)`, a quick test by the blocks that made the operands.
     uses : how often each node is used in the graph that is being simplified; kept up to date for new nodes.
-    leaves : nodes that rules must not look into.
+    leaves : nodes whose blocks and operands rules must not read.
     """
 
     def __init__(self, rules: Rules, uses: Counter[Node], leaves: Container[Node] = ()):
@@ -64,7 +64,7 @@ class Builder:
     # Queries of rules -------------------------------------------------------------------------------------
 
     def is_leaf(self, x: Node) -> bool:
-        """Whether rules must not look into a node."""
+        """Whether rules must not read the block and operands of a node."""
         return x.block is None or x in self.leaves
 
     def dies(self, x: Node) -> bool:
@@ -76,7 +76,7 @@ class Builder:
         return x is y or (type(x) is not Node and type(y) is not Node and self.key(x) == self.key(y))
 
     def are_opposite(self, x: Any, y: Any) -> bool:
-        """Whether x = −y can be shown, of floats: −1 in uint8 is 255."""
+        """Whether it can be shown that x = −y; for floats only, since −1 in uint8 is 255."""
         for a, b in ((x, y), (y, x)):
             if type(a) is Node and a.block is negative and self.same(a.inputs[0], b):
                 return is_inexact(a.value)
@@ -119,7 +119,7 @@ class Builder:
             return find(x)
         known = self._facts.get((name, id(x)))
         if known is None:
-            known = self._facts[(name, id(x))] = (x, find(x))  # x itself is kept, so that its id is not reused
+            known = self._facts[(name, id(x))] = (x, find(x))  # x is stored, so that its id is not reused
         return known[1]
 
     # Making nodes -----------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class Builder:
         made = self._new(block, operands, params, like)
         found = made
         if key is not None:
-            self._known[key] = made  # a rule may make the node that it is applied to
+            self._known[key] = made  # a rule may return the node that it is applied to
         if block.pure:
             kinds = {_kind(x) for x in operands}
             for rule in self.rules.get(block, ()):

@@ -3,8 +3,8 @@
 These are statements about real numbers: a softmax is positive although it may round to 0. Properties of a constant's
 entries are in `chainrule.constants`.
 
-Some zeros are absent (see `chainrule.absent`): rules may drop what they multiply, even if it is NaN or infinite. Any
-other zero is a number, even in an array with equal entries: 0·NaN stays NaN.
+Some zeros are *absent* (see `chainrule.absent`): rules may drop the factors of such a zero, even NaN or infinite ones.
+Any other zero is a number, even in an array with equal entries: 0·NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def is_result_of(x: Any, *blocks: Block) -> bool:
 # Properties of a block's result ---------------------------------------------------------------------------------
 
 _DEPTH = 6
-"""How many blocks deep the functions below look."""
+"""The largest number of blocks through which the functions below look."""
 
 
 def range_of(x: Any, depth: int = _DEPTH, known: Mapping[Node, Range] = MappingProxyType({})) -> Range:
@@ -88,7 +88,7 @@ Axes = frozenset[int]
 def origins(x: Any) -> Iterator[tuple[Node, Axes]]:
     """The nodes whose NaN a value propagates: itself, and nodes that it is computed from at the same place.
 
-    Each with the axes along which the NaN spreads: a NaN in a row is one in the whole row of its softmax.
+    Each comes with the axes along which NaN spreads: a NaN in a row makes the whole row of its softmax NaN.
     """
     stack: list[tuple[Any, Axes]] = [(x, frozenset())]
     for _ in range(4 * _DEPTH):
@@ -108,7 +108,7 @@ def sources(x: Node, axes: Axes = frozenset()) -> list[tuple[Any, Axes]]:
         return [(y, axes) for y in x.inputs]
     reduction = x if np.shape(x.value) == np.shape(value_of_operand(x.inputs[0])) else kept_reduction(x)
     if reduction is None or reduction.block.dependence is not along_axis or reduction.block.bounds is None:
-        return []  # entries stand at other places, or NaN does not spread
+        return []  # entries move to other places, or NaN does not propagate
     return [(reduction.inputs[0], axes | _reduced_axes(reduction))]
 
 
@@ -124,7 +124,7 @@ def kept_reduction(x: Node) -> Node | None:
 
 
 def entry_of_row(x: Node) -> Node | None:
-    """The node of which a value has one entry of each row, the last axis kept with length 1; else None."""
+    """The node from whose rows a value takes one entry each, keeping the last axis with length 1; else None."""
     inner = _viewed(x)
     if not is_result_of(inner, getitem):
         return None

@@ -1,7 +1,7 @@
-"""A function that stands for another one while a function is recorded, and a module that stands for another one.
+"""Stand-ins: functions and modules that replace others while a function is recorded.
 
-Code may ask which function it has: by `==`, as a key of a dict, by `isinstance`. A stand-in answers as what it stands
-for. Only `is` tells them apart, so names that code may compare by `is` keep their meaning (`needed.py`).
+Code may compare functions: by `==`, as keys of a dict, by `isinstance`. A stand-in behaves like its original there.
+Only `is` tells them apart, so names that code may compare by `is` are not replaced (`needed.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["StandIn", "StandInModule", "Stands", "meant"]
 
 
 class Stands:
-    """What stands for something else.
+    """Base class of stand-ins.
 
     Attributes
     ----------
-    _meant : what it stands for.
-    _of_values : the same, made of plain values.
+    _meant : the original that it replaces.
+    _of_values : the original, made of plain values.
     """
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class Stands:
 
 
 class StandIn(Stands):
-    """A function or a class that is called in another way, and is equal to the one that it stands for."""
+    """A function or class that is called in another way, and compares equal to its original."""
 
     def __init__(self, function: Callable[..., Any], call: Callable[..., Any]):
         self._function, self._call = function, call
@@ -80,7 +80,7 @@ class StandIn(Stands):
 
 
 class StandInModule(types.ModuleType, Stands):
-    """A module with other functions, which is equal to the one that it stands for."""
+    """A module with other functions, which compares equal to its original."""
 
     def __init__(self, module: types.ModuleType, names: dict[str, Any]):
         super().__init__(module.__name__, module.__doc__)
@@ -102,7 +102,7 @@ class StandInModule(types.ModuleType, Stands):
 
 
 def meant(x: Any) -> Any:
-    """What a stand-in stands for; anything else unchanged."""
+    """The original of a stand-in; anything else unchanged."""
     return x._meant if issubclass(type(x), Stands) else x
 
 

@@ -1,4 +1,4 @@
-"""Functions of numbers that are called for each entry, as `np.vectorize(f)` does, and functions with a cache."""
+"""Stand-ins for functions that are called for each entry (`np.vectorize(f)`), and for functions with a cache."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _vectorized(vectorized: np.vectorize) -> StandIn:
 
 
 def _from_function(function: Callable[..., Any], inputs: int, outputs: int, **options: Any) -> Any:
-    """As np.frompyfunc; the result's arrays of recorded numbers are recorded arrays."""
+    """np.frompyfunc, whose results with recorded numbers are recorded arrays."""
     ufunc = np.frompyfunc(function, inputs, outputs, **options)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -77,7 +77,7 @@ def _from_function(function: Callable[..., Any], inputs: int, outputs: int, **op
 
 
 def _results(function: Callable[..., Any], args: Any, excluded: Any) -> tuple[list[Any], tuple[int, ...]]:
-    """The results for each entry of the arguments, which are numbers of Python, and the shape of the arguments."""
+    """The results for each entry of the arguments (as Python numbers), and the broadcast shape of the arguments."""
     given = {i: joined(x) for i, x in enumerate(args) if i not in excluded}
     arrays = {i: x if type(x) is Array else np.asarray(x) for i, x in given.items()}
     shape = np.broadcast_shapes(*(x.shape for x in arrays.values()))
@@ -99,4 +99,4 @@ LOOPS: dict[Any, StandIn] = {
     np.vectorize: StandIn(np.vectorize, lambda *args, **kwargs: _vectorized(np.vectorize(*args, **kwargs))),
     np.frompyfunc: StandIn(np.frompyfunc, _from_function),
 }
-"""The stand-ins for what makes such functions."""
+"""The stand-ins for the functions that make such functions."""

@@ -17,7 +17,7 @@ __all__ = ["NDITER"]
 
 
 class Iteration:
-    """As np.nditer, entry by entry."""
+    """np.nditer, entry by entry."""
 
     def __init__(self, op: Any, flags: Any = (), *args: Any, **kwargs: Any):
         several = isinstance(op, (list, tuple))

@@ -1,7 +1,7 @@
-"""Python's max, min and sum as the user's code sees them while a function is recorded: one block each.
+"""Stand-ins for Python's max, min and sum while a function is recorded: one block each.
 
-Of recorded numbers Python's own functions would compare or add one by one, and a formula would not show that they were
-called. Their value, and the operand that they choose of equal ones, stay Python's.
+Python's own functions would compare or add recorded numbers one by one, and a formula would not show the call. The
+value, and the choice among equal operands, stay Python's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from chainrule.step import record
 __all__ = ["PYTHON_FUNCTIONS"]
 
 
-# They declare no bounds: beside NaN Python chooses by the order, so a result may be a number where an operand is NaN.
+# They declare no bounds: with NaN Python's choice depends on the order, so a result may be a number though an operand
+# is NaN.
 # fmt: off
 larger = elementwise(
     "larger", lambda xp, x, y: xp.where(y > x, y, x),  # the first of equal ones, as Python's max chooses
@@ -44,7 +45,7 @@ smaller = elementwise(
 
 
 def _choosing(choose: Callable[..., Any], block: Any) -> Callable[..., Any]:
-    """max or min: of recorded real numbers by a block, of anything else by Python's own function."""
+    """max or min: a block for recorded real numbers, Python's own function for anything else."""
 
     def chosen(*args: Any, **options: Any) -> Any:
         operands = args[0] if len(args) == 1 and type(args[0]) in (list, tuple) else args
@@ -58,15 +59,15 @@ def _choosing(choose: Callable[..., Any], block: Any) -> Callable[..., Any]:
 
 
 def _as_float(x: Any) -> Any:
-    """A number; an integer beside floats as a float, since it is the constant branch of a recorded number."""
+    """A number as an operand; an integer beside floats becomes a float."""
     return float(x) if isinstance(x, int) else x
 
 
 def _are_numbers(xs: Any) -> bool:
     """Whether these are real numbers of one dtype, one of which is recorded and has a gradient.
 
-    Of several dtypes the value decides which one the result has, so Python compares them, and compiled code checks it.
-    A constant of Python's has that dtype too if it is no other number there.
+    With several dtypes the value decides the dtype of the result, so Python compares them, and compiled code guards it.
+    A Python constant counts as one of that dtype if the dtype can represent it.
     """
     found, dtypes, constants = False, list[Any](), list[Any]()
     for x in xs:
@@ -84,7 +85,7 @@ def _are_numbers(xs: Any) -> bool:
 
 
 def _summed(*args: Any, **options: Any) -> Any:
-    """sum: of a recorded array by one block, of anything else by Python's own function."""
+    """sum: one block for a recorded array, Python's own function for anything else."""
     x = args[0] if len(args) == 1 and not options else None
     if not BUFFERED.get() or type(x) is not Array or not x.ndim or not len(x) or x.dtype.kind not in "fc":
         return builtins.sum(*args, **options)

@@ -21,9 +21,9 @@ from chainrule.formula import Formula
 __all__ = ["BY_NUMBERS", "Phrase", "intuition", "phrase", "with_slots"]
 
 BY_NUMBERS = ("slope", "gate", "route", "stop", "mix")
-"""The kinds that numbers of the local gradient decide; of other numbers another sentence may be true."""
+"""The kinds that depend on the numbers of the local gradient; for other numbers another sentence may be true."""
 SLOTS = 0xE000
-"""Characters from here on, which no name has, stand for details that the page puts in."""
+"""Characters from here on (private use, in no name) stand for details that the page fills in."""
 
 
 class Phrase(NamedTuple):
@@ -32,7 +32,7 @@ class Phrase(NamedTuple):
     Attributes
     ----------
     kind : same, moved, negated, scaled, swap, slope, gate, route, spread, told, product, mix, stop.
-    detail : a number or a name that the sentence mentions, or what is told.
+    detail : a number or a name that the sentence mentions, or the sentence itself.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Phrase(NamedTuple):
 
 
 def with_slots(phrases: Sequence[Phrase]) -> list[Phrase]:
-    """The phrases with a slot each for the details that numbers decide."""
+    """The phrases, with a slot for each detail that depends on numbers."""
     return [
         p._replace(detail=chr(SLOTS + i) if p.detail else "") if p.kind in BY_NUMBERS else p
         for i, p in enumerate(phrases)
@@ -84,7 +84,7 @@ def _simple(row: Row, factor: Factor, effect: Effect) -> Phrase | None:
 
 
 def _from_pattern(row: Row, operand: Row, local: LocalGradient | None) -> Phrase | None:
-    """What the numbers of the local gradient show and a rule does not: a slope, open gates, the chosen entries."""
+    """The effect that the numbers of the local gradient show: a slope, open gates, the chosen entries."""
     if local is None or local.matrix is None or not local.whole or local.matrix.dtype.kind not in "fiub":
         return None
     J, structure, n = local.matrix, local.structure, np.size(operand.node.value)
@@ -106,7 +106,7 @@ def _told(factor: Factor, effect: Effect) -> Phrase:
 
 
 def _from_matrix(row: Row, local: LocalGradient | None) -> Phrase:
-    """The effect of a rule that is not told in a sentence: whether every result depends on every entry."""
+    """The effect of any other rule: whether every result depends on every entry."""
     if local is None or local.matrix is None or not local.whole or local.matrix.dtype.kind not in "fiub":
         return Phrase("")
     if local.structure == "zero":
@@ -145,7 +145,7 @@ def intuition(row: Row, operands: Sequence[Row], phrases: Sequence[Phrase]) -> s
 
 
 MOST_NAMES = 4
-"""Of more operands than this that get the same, the first ones and the last are named."""
+"""If more operands than this get the same gradient, only the first ones and the last are named."""
 
 
 def _all(names: Sequence[str]) -> str:

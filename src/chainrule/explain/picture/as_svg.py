@@ -30,7 +30,7 @@ STYLE = """
 FOLDED = "  .chainrule .folded { stroke-width: 3; stroke-dasharray: 1 2; }\n"
 OF_FRAMES = "  .chainrule .later { opacity: 0.25; } .chainrule .now { stroke: #2563eb; stroke-width: 2.5; }\n"
 LONGEST = 110
-"""How many characters of what a step computes stand on one line."""
+"""The largest number of characters on a line of a caption."""
 
 
 def svg_of(
@@ -38,8 +38,8 @@ def svg_of(
 ) -> str:
     """A standalone SVG file.
 
-    `width` is that of the picture in pixels, `frame` what is seen of it; `room` are all lines that stand below it in
-    one of the frames, so that all frames have one size.
+    `width` is the width of the picture in pixels, `frame` the part that is visible. `room` has the captions of all
+    frames, so that all frames get the same size.
     """
     (left, top), (right, bottom) = drawing.low, drawing.high
     right = max(right, left + max(map(len, room), default=0) * CHARACTER + 2 * LINE)
@@ -68,7 +68,7 @@ def svg_of(
 
 
 def captions(frame: Frame) -> list[str]:
-    """What a step computes, in at most two lines."""
+    """The caption of a frame: what the step computes, in at most two lines."""
     match frame.told:
         case Step() as step:
             formula = "" if step.formula is None else f" = {unicode(step.formula)}"

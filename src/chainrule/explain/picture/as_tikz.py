@@ -13,11 +13,11 @@ from chainrule.explain.style import Style
 __all__ = ["TEXT_WIDTH", "tikz_of"]
 
 POINTS = 0.75
-"""Of a pixel."""
+"""The points of a pixel."""
 DIGIT = 5.5
 """A little more than the width of a digit, in points."""
 TEXT_WIDTH, TEXT_HEIGHT = 460.0, 700.0
-"""Of the text of an article, in pixels: a picture is not larger, unless another width is asked for."""
+"""The size of the text of an article, in pixels. A picture is not larger unless a width is given."""
 COLORS = {"chainvalue": "0A6B3D", "chaingradient": "B3261E", "chainwire": "8A94A6", "chaininput": "EEF2F8"}
 COLORS |= {"chainblock": "6B7485", "chainnow": "2563EB"}
 ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
@@ -83,7 +83,7 @@ def _words(words: Words, item: Item, frame: Frame) -> str:
 
 
 def _title(item: Item) -> str:
-    """What stands in a box: mathematics, but for the name of what is folded."""
+    """The title of a box: a formula, or the name of a folded function."""
     if item.kind == "folded":
         return latex_text(item.words)
     if item.formula is None:

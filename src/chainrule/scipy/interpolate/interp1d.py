@@ -86,7 +86,7 @@ class Interp1d:
 
 
 def _kind_of(plain: Any) -> Any:
-    """The kind of interpolation of an interp1d, which names only steps and lines itself."""
+    """The kind of interpolation of an interp1d object, which stores the name of steps and lines only."""
     if getattr(plain, "_spline", None) is not None:
         return plain._spline.k
     name = plain._call.__name__

@@ -38,7 +38,7 @@ def banded_solve_backward(xp, dz, z, ab, b, below=0, above=0):
 
 
 def _places_of_bands(n, below, above):
-    """The row and the column in the matrix of each entry of its diagonals, and which lie in the matrix."""
+    """The row and column of each entry of the stored diagonals, and whether it lies inside the matrix."""
     columns = np.broadcast_to(np.arange(n), (below + above + 1, n))
     rows = columns + np.arange(-above, below + 1)[:, None]
     return np.clip(rows, 0, n - 1), columns, (rows >= 0) & (rows < n)
@@ -59,7 +59,7 @@ def solve_banded(l_and_u, ab, b, *_, **__):
 
 
 def all_bands(ab, lower):
-    """The diagonals of a Hermitian matrix, of which those on one side are given."""
+    """All diagonals of a Hermitian matrix, from those on one side."""
     width, n = ab.shape[-2] - 1, ab.shape[-1]
     other = np.conj(ab[..., 1:, :] if lower else ab[..., :-1, :])
     sides = [np.zeros_like(other), ab] if lower else [ab, np.zeros_like(other)]
@@ -80,7 +80,7 @@ def solveh_banded(ab, b, overwrite_ab=False, overwrite_b=False, lower=False, che
 
 
 def _is_positive(bands):
-    """Whether a Hermitian matrix is positive definite, by all its diagonals."""
+    """Whether a Hermitian matrix, given by all its diagonals, is positive definite."""
     width = bands.shape[-2] // 2
     try:
         for upper in np.reshape(bands[..., : width + 1, :], (-1, width + 1, bands.shape[-1])):

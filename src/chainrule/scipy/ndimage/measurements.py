@@ -17,9 +17,9 @@ class _Groups:
 
     Attributes
     ----------
-    ids : for each entry the number of its group; that of the last one, which is nobody's, for the others.
+    ids : for each entry, the number of its group; entries without a group get the number after the last one.
     count : how many groups there are.
-    back : how results for the groups become those for the labels that were asked for.
+    back : the index that maps results of the groups to the requested labels.
     """
 
     def __init__(self, x, labels, index):
@@ -45,7 +45,7 @@ class _Groups:
         return np.bincount(self.ids, minlength=self.count + 1)[: self.count]
 
     def chosen(self, choose):
-        """An entry of each group, at the place that is chosen by values."""
+        """One entry of each group, at the place that `choose` selects by values."""
         sizes = self.sizes()
         if not np.all(sizes):
             raise BlockError("no entry has one of the labels in index, so none can be chosen for it" + at_line())
@@ -54,7 +54,7 @@ class _Groups:
         return gathered(self.x, (at,))
 
     def asked(self, z):
-        """The results for the labels that were asked for."""
+        """The results for the requested labels."""
         return z[0] if self.single else np.reshape(z[self.back], self.shape)
 
 

@@ -1,4 +1,4 @@
-"""Filters by rank: a window around each entry, and of its entries one that is chosen by values."""
+"""Rank filters: they select, by its value, one entry of the window around each entry."""
 
 import numpy as np
 import scipy.ndimage
@@ -34,7 +34,7 @@ def chosen_of_windows(x, choose, footprint, mode, cval, origin, offsets=None):
 
 
 def footprint_of(size, footprint, ndim, axes=None):
-    """The truths of a window over all axes."""
+    """The footprint as a boolean array over all axes."""
     axes = axes_of(axes, ndim)
     if footprint is None:
         footprint = np.ones(for_each_axis(size, len(axes)), bool)
@@ -46,7 +46,7 @@ def footprint_of(size, footprint, ndim, axes=None):
 
 
 def _at_rank(rank):
-    """The place of the entry of this rank, of k entries: a number, or a function of k."""
+    """A function that selects the entry of this rank among k entries; the rank is a number, or a function of k."""
 
     def choose(entries):
         k = entries.shape[-1]

@@ -40,7 +40,12 @@ def linprog(
     made = np.linalg.solve(np.stack(rows), np.stack(limits))
     every = [x for x in (*given, *limits) if type(x) is Array]
     filled = filled_fields("linprog", result, every, x=made, fun=np.dot(c, made))
-    for name in ("ineqlin", "eqlin", "lower", "upper"):  # the prices of the constraints, and what is left of them
+    for name in (
+        "ineqlin",
+        "eqlin",
+        "lower",
+        "upper",
+    ):  # the Lagrange multipliers of the constraints, and the residuals
         filled[name] = filled_fields(f"the {name} of linprog", result[name], every)
     return filled
 
@@ -69,7 +74,7 @@ def _active_rows(x: Any, A_ub: Any, b_ub: Any, A_eq: Any, b_eq: Any, bounds: Any
 
 
 def _check_regular(rows: list[Any], c: Any, equations: int) -> None:
-    """An error if the solution does not follow from the active constraints, or is not the only one."""
+    """Raise if the active constraints do not determine the solution, or if it is not unique."""
     n = np.size(c)
     plain = np.reshape([value_of(row) for row in rows], (len(rows), n))
     if len(rows) != n or np.linalg.matrix_rank(plain) < n:

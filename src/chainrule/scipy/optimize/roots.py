@@ -1,4 +1,4 @@
-"""Roots and fixed points: their derivatives are those of the implicit function theorem."""
+"""Roots and fixed points: their derivatives follow from the implicit function theorem."""
 
 from __future__ import annotations
 

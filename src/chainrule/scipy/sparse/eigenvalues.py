@@ -12,11 +12,11 @@ from chainrule.scipy.sparse.matrices import sparse_of
 from chainrule.standins.scipy_functions import read_values, twin, with_value
 
 _NEAREST = {"LM": lambda w: -abs(w), "SM": abs, "LA": lambda w: -w, "SA": lambda w: w}
-"""For each choice of eigenvalues, what is least for the first of them."""
+"""For each choice of eigenvalues, a key: the k smallest keys are the chosen eigenvalues."""
 
 
 def _few(key, k):
-    """The places of the k least keys of values, in the order of the values."""
+    """The places of the values with the k smallest keys, in the order of the values."""
     return lambda w: np.sort(np.argsort(key(w), kind="stable")[:k])
 
 
@@ -31,7 +31,7 @@ def _with_signs(vectors, found):
 
 
 def _generator(rng):
-    """A generator for the vector with which SciPy begins, which does not matter: always the same one."""
+    """A generator with a fixed seed for SciPy's starting vector, on which the result does not depend."""
     return np.random.default_rng(0) if rng is None else rng
 
 

@@ -1,4 +1,4 @@
-"""Rules about repeated arrays and constants: blocks broadcast and cast by themselves."""
+"""Rules that drop explicit broadcasts and casts, which blocks do themselves."""
 
 from __future__ import annotations
 
