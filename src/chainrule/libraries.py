@@ -53,6 +53,11 @@ NUMPY = PLAIN | {np.ndarray}
 """Types that NumPy computes with; for any other the library must be found."""
 
 
+_FLOAT64 = np.dtype(np.float64)
+_OF_PYTHON = {float: _FLOAT64, complex: np.dtype(np.complex128), bool: np.dtype(np.bool)}
+"""The dtypes of the NumPy numbers for Python's; that of an integer depends on its value."""
+
+
 def as_numpy_number(value: Any, dtype: Any) -> Any:
     """A Python number as the NumPy number that NumPy takes for a result of the given dtype; other values unchanged.
 
@@ -62,6 +67,8 @@ def as_numpy_number(value: Any, dtype: Any) -> Any:
     (np.float32(2.0), 3)
     """
     kind = type(value)
+    if kind is float and dtype is _FLOAT64:  # most often
+        return np.float64(value)
     if kind not in PYTHON or kind is int:
         return value
     if isinstance(dtype, np.dtype):
@@ -123,6 +130,9 @@ NUMPY_NAMESPACE = _numpy_without_its_python_layer()
 
 def dtype_of(value: Any) -> Any:
     """The dtype of a plain value; for a Python number, that of the NumPy number."""
+    known = _OF_PYTHON.get(type(value))
+    if known is not None:
+        return known
     try:
         return value.dtype
     except AttributeError:

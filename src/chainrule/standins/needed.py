@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from chainrule.block import Block
 from chainrule.node import is_library
 from chainrule.reach import globals_of, is_filled, own_attribute, reached
 from chainrule.standins.codes import (
@@ -120,7 +121,7 @@ def _fingerprint(x: Any, held: list[Any], depth: int = 0) -> Any:
     if type(x) is types.MethodType:
         held.append(type(x.__self__))
         return _fingerprint(x.__func__, held, depth + 1), id(type(x.__self__))
-    if isinstance(x, type | types.ModuleType):
+    if isinstance(x, type | types.ModuleType) or (isinstance(x, Block) and x.pure):  # without code of the user's
         held.append(x)
         return id(x)
     held.append(type(x))
