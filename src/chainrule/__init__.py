@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import chainrule.forks
 import chainrule.in_numpy
 import chainrule.inplace
 import chainrule.objects
@@ -120,7 +121,6 @@ from chainrule.check import check
 from chainrule.checkpointing import checkpoint
 from chainrule.compile import compile
 from chainrule.explain import explain
-from chainrule.forks import imported
 from chainrule.hints import name_hint
 from chainrule.imperative import variable
 from chainrule.jacobians import hessian, hvp, jacfwd, jacobian, jacrev, local_gradient
@@ -310,5 +310,5 @@ else:  # a type checker would take any name for one of ours
 
     def __getattr__(name):
         if name == "Explanation":
-            return imported("chainrule.explain.explanation").Explanation  # with all that explains
+            return chainrule.forks.imported("chainrule.explain.explanation").Explanation  # with all that explains
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}{name_hint(name, __all__)}")

@@ -1254,3 +1254,28 @@ def test_an_update_in_place_of_an_argument_that_shares_its_memory_is_an_error_in
     assert compiled(b, b.copy()) == 8.0
     only_read = cr.compile(lambda x, y: np.sum(x * y))
     assert [only_read(b, b), only_read(b, b), only_read(b, b + 1)] == [5.0, 5.0, 8.0]
+
+
+def squares(x, y=2.0, *, name="w"):
+    loss = np.sum(np.sin(x) * y)
+    return (loss, {"name": 1.0}) if name == "aux" else loss
+
+
+@pytest.mark.parametrize("transform", [cr.grad, cr.value_and_grad])
+def test_gradients_compile_themselves_if_asked(transform):
+    x = np.linspace(0.0, 1.0, 5)
+    itself, plain = transform(squares, ("x", "y"), compile=True), transform(squares, ("x", "y"))
+    for factor in (1.0, 2.0, 3.0):
+        same(itself(x * factor, y=factor), plain(x * factor, y=factor))
+    assert "np" in itself.source()
+    with_aux = transform(squares, has_aux=True, compile=True)
+    for _ in range(3):
+        same(with_aux(x, name="aux"), transform(squares, has_aux=True)(x, name="aux"))
+    inner = cr.grad(lambda x: np.sum(cr.grad(squares, compile=True)(x) ** 2))
+    same(inner(x), cr.grad(lambda x: np.sum(cr.grad(squares)(x) ** 2))(x))
+
+
+def same(found, wanted):
+    """Two trees of arrays are equal, up to the last digits."""
+    found, wanted = cr.ravel(found)[0], cr.ravel(wanted)[0]
+    np.testing.assert_allclose(found, wanted, rtol=1e-14)

@@ -12,6 +12,7 @@ from chainrule.errors import EngineError
 from chainrule.forks import imported
 from chainrule.hints import spelled
 from chainrule.node import at_line
+from chainrule.transforms import compiled_function
 
 if TYPE_CHECKING:
     from chainrule.compile.by_jax import ByJax
@@ -154,6 +155,9 @@ def compile(
         options = {"donate": donate, "memory": memory}
     made = functools.partial(kind, **options)
     return made if f is None else made(f)
+
+
+compiled_function.is_(compile)
 
 
 class _Callable(types.ModuleType):
