@@ -1,4 +1,4 @@
-"""Advice on operands whose shapes do not fit: which to transpose, and which shape it would have."""
+"""Advice for operands whose shapes do not fit: which one to transpose or reshape, and what the result would be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHICH = ("first", "second", "third")
 
 
 def in_words(message: str, values: Sequence[Any]) -> str:
-    """What NumPy's message on operands that do not fit means, if it speaks of core dimensions; "" for any other.
+    """NumPy's message about core dimensions of operands that do not fit, in plain words; "" for other messages.
 
     >>> told = ("matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
     ...         "(n?,k),(k,m?)->(n?,m?) (size 2 is different from 3)")
@@ -43,11 +43,11 @@ def in_words(message: str, values: Sequence[Any]) -> str:
 
 
 def advice(again: Callable[[list[Any]], Any], values: Sequence[Any]) -> str:
-    """What would fit in the place of two operands that do not; "" if nothing is known.
+    """A suggestion of operands that would fit in place of two that do not; "" if there is none.
 
     Parameters
     ----------
-    again : computes the same with other operands.
+    again : a function that computes the same with other operands.
     """
     if len(values) != 2 or not all(isinstance(x, np.ndarray) and 0 < x.size <= LARGEST for x in values):
         return ""
@@ -65,7 +65,7 @@ def advice(again: Callable[[list[Any]], Any], values: Sequence[Any]) -> str:
 
 
 def _others(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[list[Any], str]]:
-    """Two operands otherwise: one of them or both transposed, or a vector as a column."""
+    """Variants of two operands: one of them or both transposed, or a vector as a column."""
     if b.ndim == 1 < a.ndim:
         yield [a, b[:, None]], "the second operand as a column ([:, None])"
     if a.ndim == 1 < b.ndim:

@@ -86,7 +86,7 @@ class Formula:
             return -(x * y.parts[0])
         if _is_one(x) or _is_one(y):
             return (y if _is_one(x) else x).of_shape(_broadcast(x, y))
-        if _ends_in_partial(x) and y.kind != "partial" and not _ends_in_partial(y):  # ∂L/∂z stands last
+        if _ends_in_partial(x) and y.kind != "partial" and not _ends_in_partial(y):  # ∂L/∂z is written last
             return (x.parts[0] * y) * x.parts[1]
         inverse = x.kind == "div" and _is_one(x.parts[0]) and x.parts[1].kind != "number"
         if inverse and y.kind != "partial" and not _ends_in_partial(y):  # 1/z · x is x/z
@@ -154,7 +154,7 @@ def _is_one(f: Formula) -> bool:
 
 
 def _filled(f: Formula) -> Formula:
-    """In a matrix product a number that stands for a whole array is written as that number times an array of ones."""
+    """A number that NumPy broadcasts in a matrix product, written as the number times an array of ones."""
     if f.kind != "number" or f.ndim == 0 or f.text.startswith("["):
         return f
     return f.of_shape(()) * name("𝟏", f.shape)

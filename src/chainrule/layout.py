@@ -10,10 +10,10 @@ __all__ = ["copied_as_it_lies", "flags_of", "is_contiguous", "laid_out_as", "lay
 
 
 def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
-    """A copy with the memory layout of x: the same order of axes, forwards or backwards, with gaps where x has some.
+    """A copy with the memory layout of x: the same order and direction of axes, and gaps where x has gaps.
 
-    So NumPy's result is a view, or contiguous, for the copy where it is for x. Gaps are made small. The copy is
-    read-only if x is.
+    So an operation of NumPy gives a view (or a contiguous array) for the copy exactly if it does for x. Gaps are
+    shortened. The copy is read-only if x is.
     """
     copy = laid_out_as(x, x)
     if not x.flags.writeable:
@@ -36,7 +36,7 @@ def laid_out_as(entries: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def layout_of(x: np.ndarray) -> tuple[int, ...]:
-    """The strides of x with gaps of one entry: arrays with equal results have the same views. Empty for C order."""
+    """The strides of x with all gaps shortened to one entry; equal results mean equal views. Empty for C order."""
     if x.flags.c_contiguous:
         return ()
     strides = [0] * x.ndim
@@ -52,7 +52,7 @@ def layout_of(x: np.ndarray) -> tuple[int, ...]:
 
 
 def flags_of(x: Any) -> Any:
-    """The flags of an array; for one of another library, which has none, those of C's order."""
+    """The flags of an array; those of C order for arrays of other libraries, which have no flags."""
     return x.flags if hasattr(x, "flags") else _OF_C
 
 

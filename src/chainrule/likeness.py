@@ -1,8 +1,8 @@
 """How a recorded array answers `isinstance(x, np.ndarray)`, `hasattr(x, "__len__")` and other queries of its type.
 
-User code takes the branch that it takes for the plain value: a recorded array is an ndarray there, a recorded number is
-one of NumPy's numbers, or of Python's where no function of NumPy has made it yet. Python asks `x.__class__` for
-that, after `type(x)`, so `isinstance(x, cr.Array)` holds too. Inside this library only its real class counts.
+User code must take the same branch as for the plain value: a recorded array is an ndarray there, and a recorded number
+is a NumPy number, or a Python number if no function of NumPy has computed it. `isinstance` checks `type(x)` and then
+`x.__class__`, so `isinstance(x, cr.Array)` holds too. Inside this library only the real class counts.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["ArrayClass", "NumberHasNone", "OfArrays", "is_told_the_truth"]
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _ABSTRACT_CLASSES = ("abc", "_py_abc")
 _WARY = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.")
-"""Modules that pass arrays of NumPy to C code, or store them in their own way."""
+"""Modules that pass NumPy arrays to C code, or store them in their own way."""
 
 
 def is_told_the_truth(frame: Any) -> bool:
-    """Whether the caller gets the real class: this library, or one that would take x apart as an array of NumPy."""
+    """Whether the caller gets the real class: this library, or one that would read the memory of x as a NumPy array."""
     if frame.f_code.co_filename.startswith(_HERE):
         return True
     while frame.f_globals.get("__name__") in _ABSTRACT_CLASSES and frame.f_back is not None:

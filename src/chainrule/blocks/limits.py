@@ -30,7 +30,7 @@ def pulled_root(xp, dz, z, along, x):
 
     Parameters
     ----------
-    along : puts the reduced axes of z back into an array of shape K + z.shape; it may scale the entries.
+    along : a function that puts the reduced axes of z back into an array of shape K + z.shape; it may scale entries.
     """
     zero = step(_is_zero, z)
     if type(z) is not Array or not bool(RECORDING.any(zero)):
@@ -85,7 +85,7 @@ def _derivative(dz, z):
 
 
 def _computed_alike(start, z):
-    """z, and the nodes below `start` that compute the same: the other norm in `norm(x) * norm(x)`."""
+    """z, and the nodes below `start` that compute the same value: the other norm in `norm(x) * norm(x)`."""
     oldest = max([i.order for i in z.inputs if type(i) is Node], default=0)
     same, seen, stack = [z], {start, z}, [start]
     while stack:
@@ -100,7 +100,7 @@ def _computed_alike(start, z):
 
 
 ROOTS: set[Block] = set()
-"""The blocks whose rule divides by their result: each is added where it is defined."""
+"""The blocks whose rule divides by their result. Each block is added in the file that defines it."""
 
 
 def _depends_on_another_root(dz, z):
@@ -119,7 +119,7 @@ def _depends_on_another_root(dz, z):
 
 @Block
 def first_order_only(xp, x):
-    """The limit of a quotient. Its derivative is not that of the quotient, so taking it is an error."""
+    """The limit of a quotient. Its derivative would be wrong, so taking it is an error."""
     return x
 
 

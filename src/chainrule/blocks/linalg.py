@@ -22,7 +22,7 @@ from chainrule.step import owned
 
 
 def _matmul_notation(x, y):
-    """Vectors are columns in print: v @ W reads Wᵀ v, and v @ w reads vᵀ w."""
+    """Vectors are printed as columns: v @ W is Wᵀ v, and v @ w is vᵀ w."""
     if x.ndim == 1:
         return x.T @ y if y.ndim == 1 else y.T @ x
     return x @ y
@@ -166,7 +166,7 @@ def numpy_tensordot(a, b, axes=2):
 
 
 SMALL = 4096
-"""Up to so many products are summed in less time than the search for the best order takes."""
+"""Up to this many products are summed in less time than the search for the best order takes."""
 
 
 def _einsum_notation(*xs, subscripts):

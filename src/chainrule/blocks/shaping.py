@@ -161,7 +161,7 @@ def _shape(shape, a):
 
 @answers(np.ravel)
 def numpy_ravel(a, order="C"):
-    """As np.ravel: a view if the entries are contiguous, else a copy."""
+    """np.ravel: a view if the entries are contiguous, else a copy."""
     if order != "C":
         order = order_in_memory(order, a)
     z = numpy_reshape(a, (a.size,), order=order)

@@ -17,28 +17,28 @@ def check(
 ) -> Callable[..., Report]:
     """A function of f's arguments that checks f's value and gradients, and returns a `Report`.
 
-    The references are PyTorch and JAX, where they are installed (the recorded graph, run on their arrays under their
-    own autodiff, in double precision), and finite differences of f itself on plain NumPy values. An array of up to 200
-    entries is differenced entry by entry, a larger one along 10 random directions. Where a gradient is wrong, every
-    block's backward rule is checked by itself, from the loss backwards; the first wrong one is named with its line.
+    The references are finite differences of f on plain NumPy values, and PyTorch and JAX if installed: they run the
+    recorded graph on their arrays, with their own autodiff, in double precision. An array of up to 200
+    entries is differenced entry by entry, a larger one along 10 random directions. If a gradient is wrong, every
+    block's backward rule is checked separately, from the loss backwards; the first wrong one is named with its line.
 
-    Of complex arrays the real and the imaginary parts are compared: their gradient is ∂L/∂Re x + i ∂L/∂Im x, as in
-    PyTorch, and the conjugate of JAX's.
+    For complex arrays the real and the imaginary parts are compared. The gradient is ∂L/∂Re x + i ∂L/∂Im x, as in
+    PyTorch; it is the conjugate of JAX's.
 
     Parameters
     ----------
-    f : a function that returns a scalar, or an array or tree of arrays; or one of PyTorch's tensors, as in `explain`,
-        whose own backward pass is a reference too; or a `torch.autograd.Function`, whose `backward` is checked. Those
-        that a network uses are checked each on its own: `report.functions`. A result that is not a real scalar is
-        reduced to one by fixed random weights. Of a `jax.custom_vjp`, or a primitive of HIPS autograd, the rule is
-        checked that its author gave it. A block's rule is also checked for being linear in dz.
+    f : a function that returns a scalar, or an array or tree of arrays. A result that is not a real scalar is reduced
+        to one by fixed random weights. It may be a function of PyTorch's tensors, as in `explain`; then PyTorch's own
+        backward pass is a reference too. For a `torch.autograd.Function` its `backward` is checked; those that a
+        network uses are checked separately (`report.functions`). For a `jax.custom_vjp`, or a primitive of HIPS
+        autograd, the hand-written rule is checked. A block's rule is also checked for being linear in dz.
     argnums : the position or name of the argument, or a tuple of them; by default all of a floating type. Parameters of
         a PyTorch network have their dotted names.
-    against : a gradient written by hand, called as its parameters' names say: `against(*args)`, with the arguments of
-        f; `against(dout, cache)` if f returns `out, cache`, or `bwd(res, g)`; `against(dout, *args)`; or a method
-        `backward(dout)` beside a method f. Of PyTorch's functions it takes tensors. It returns the gradient of the
-        first checked argument, or a tuple with one for each, in the structure of the arguments, or a dict by names, as
-        `locals()`. If a gradient is wrong, `report.mistakes` has the first wrong line of it.
+    against : a gradient written by hand. The names of its parameters decide how it is called: `against(*args)` with the
+        arguments of f; `against(dout, cache)` if f returns `out, cache`, or `bwd(res, g)`; `against(dout, *args)`; or a
+        method `backward(dout)` beside a method f. For functions of PyTorch it takes tensors. It returns the gradient of
+        the first checked argument, a tuple with one for each, in the structure of the arguments, or a dict by names,
+        such as `locals()`. If a gradient is wrong, `report.mistakes` has its first wrong line.
 
     Raises
     ------

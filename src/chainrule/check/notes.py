@@ -1,4 +1,4 @@
-"""What a report says beside its comparisons: possible reasons of a wrong gradient, and what was not compared."""
+"""The notes of a report: possible reasons for a wrong gradient, and comparisons that were not made."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Parts(NamedTuple):
 
     Attributes
     ----------
-    name : of the user's function.
+    name : the name of the user's function.
     parameters : its arguments, and the outside arrays that it uses.
     leaves : the arrays in them.
     gradients : for each parameter the expression of its gradient, or None.
@@ -67,7 +67,7 @@ class Library(NamedTuple):
     ----------
     imports : the lines that import a name; only those of names that the code uses are kept.
     write : writes its functions around the statements.
-    running : context in which its code runs in double precision; gives the function that makes an array.
+    running : a context in which its code runs in double precision; it yields the function that makes an array.
     keeps_numpys_dtypes : whether values and gradients have NumPy's dtypes, and ∂L/∂L is 1 by default.
     checks_values : whether a function may read concrete values: not under `jax.jit`.
     gradients_of_arrays : whether a gradient belongs to each array; else to each argument, in a tree of its structure.

@@ -21,7 +21,7 @@ LIMIT = 80
 """A longer line is split: parts of it get lines of their own."""
 
 LONGEST_INSIDE = 1600
-"""The longest inline expression; without a limit a sum of thousands of terms would be written anew for each."""
+"""The longest inline expression; without a limit, a sum of thousands of terms would be rewritten for each term."""
 
 
 def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[TracedValue]:
@@ -40,7 +40,7 @@ def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[Tr
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be written as a name, and is the name that Python then reads: it reads ℱ as F."""
+    """Whether a text is a valid name that Python does not normalise (it reads ℱ as F)."""
     return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.is_normalized("NFKC", text)
 
 
@@ -74,7 +74,7 @@ class Body:
     Parameters
     ----------
     values : the values it computes, in order.
-    names : of the values it is given; it adds those it computes.
+    names : the names of the given values; those of computed values are added.
     kept : values that get their own variable because they are returned.
     """
 

@@ -76,7 +76,7 @@ def tree_text(tree: Any, gradient_of: Mapping[Node, str], access: str, library: 
 
 
 def _must_be_made_of_its_fields(tree: Any) -> None:
-    """Raise if an object of this class is not what its constructor makes of its fields."""
+    """Raise if the constructor of an object's class, called with its fields, does not give an equal object."""
     fields = dataclasses.fields(tree) if dataclasses.is_dataclass(tree) else getattr(tree, "__attrs_attrs__", ())
     others = any(not f.init or getattr(f, "converter", None) or f.name.startswith("_") for f in fields)
     if others or hasattr(tree, "__post_init__") or hasattr(tree, "__attrs_post_init__"):

@@ -25,7 +25,7 @@ def verify(
     Parameters
     ----------
     preamble : imports and helpers that the statements call.
-    arguments : of the function by name, and the outside arrays that it uses.
+    arguments : the function's arguments by name, and the outside arrays that it uses.
     """
     gradients = [leaf.gradient or "None" for leaf in parts.leaves]
     text = preamble + function(
@@ -73,7 +73,7 @@ def _value(out: Any) -> np.ndarray:
 
 
 def _close(ours: np.ndarray, wanted: np.ndarray, scale: float) -> bool:
-    """Whether two arrays agree up to rounding of the coarser dtype; terms as large as `scale` may have cancelled."""
+    """Whether two arrays agree up to rounding errors of the coarser dtype, for terms as large as `scale`."""
     kinds = [x.dtype for x in (ours, wanted) if x.dtype.kind in "fc"]
     eps = max([float(np.finfo(dtype).eps) for dtype in kinds], default=0.0)
     tolerance = eps**0.4

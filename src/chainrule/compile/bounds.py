@@ -38,9 +38,9 @@ def may_be_infinite(value: Value) -> bool:
 
 
 def numerators(dz: Value) -> list[Value] | None:
-    """The factors of a cotangent, without numbers and without divisors, which can be infinite.
+    """The factors of a cotangent, without its numbers and its divisors; the divisors can be infinite.
 
-    None if there is no divisor: then it is 0 only where a factor is 0.
+    None if there is no divisor; the cotangent is then 0 only where a factor is 0.
     """
     found: list[Value] = []
     stack, divided = [dz], False
@@ -63,7 +63,7 @@ GROWING_WITH = frozenset("add subtract multiply divide negative absolute square 
 
 
 def may_overflow(slope: Value, depth: int = 6) -> bool:
-    """Whether a value can overflow to infinity where the function's operands are finite."""
+    """Whether a value can overflow to infinity although the function's operands are finite."""
     if slope.op in BLOCK_OF and BLOCK_OF[slope.op].grows:
         return True
     operands = slope.args[:1] if slope.op == "divide" else slope.args
@@ -76,7 +76,7 @@ def lowest(value: Value) -> float:
 
 
 def grows_alone(value: Value) -> bool:
-    """Whether a value is infinite only where the slope of one block, such as exp, is too: 0 times this is NaN."""
+    """Whether a value is infinite only if the slope of its block (such as exp) is infinite, so that 0 · slope is NaN."""
     while value.op not in BLOCK_OF or not BLOCK_OF[value.op].grows:
         operands = [a for a in value.args if "number" not in a.params]
         if value.op not in GROWING_WITH or len(operands) != 1:
@@ -129,5 +129,5 @@ def _bounds_of(value: Value) -> Bounds | None:
 
 
 def _goes_along(value: Value) -> bool:
-    """Whether the value is elementwise in its operands, apart from numbers."""
+    """Whether the value is elementwise in its operands that are not numbers."""
     return value.dtype.kind == "f" and all(a.shape in (value.shape, ()) for a in value.args)

@@ -107,7 +107,7 @@ class Workspace:
     """Sets of buffers for one program; each call takes one and gives it back, so several threads never share one."""
 
     def __init__(self, lifetimes: Sequence[Lifetime]):
-        # Kernels compare dtypes by identity; one that has been pickled is an object of its own.
+        # Kernels compare dtypes by identity, and a pickled dtype becomes another object.
         self.lifetimes = [life._replace(dtype=np.dtype(life.dtype.str)) for life in lifetimes]
         self.chosen, self.sizes = share(self.lifetimes)
         self.nbytes = sum(self.sizes)

@@ -1,4 +1,4 @@
-"""A call of a function that JAX compiles, taken apart: arrays and numbers, and what is compiled in."""
+"""A call of a function that JAX compiles, split into arrays and numbers, and constants that are compiled in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Call", "call_of"]
 
 
 class Call(NamedTuple):
-    """A call, taken apart.
+    """A call, split into its parts.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Call(NamedTuple):
     trees : the arguments with their names or positions.
     places : for each argument, the places of the arrays and numbers among its leaves.
     rebuild : (args, kwargs) with other arrays and numbers.
-    key, family : what is compiled in; and that without the values of integers.
+    key, family : the constants that are compiled in; the same without the values of integers.
     """
 
     leaves: list[Any]

@@ -1,4 +1,4 @@
-"""Results that are 0 but on a diagonal: δ_ij q, where δ is the seed of a Jacobian.
+"""Results that are 0 except on a diagonal: δ_ij q, where δ is the seed of a Jacobian.
 
 Only the diagonal is computed and written. The memory around it is zero from the start.
 """
@@ -24,7 +24,7 @@ from chainrule.node import Node
 __all__ = ["Diagonal", "diagonal", "diagonals"]
 
 SMALL = 64
-"""A result of fewer entries is a product like any other."""
+"""A result with fewer entries is computed as an ordinary product."""
 
 
 class Diagonal(NamedTuple):
@@ -43,7 +43,7 @@ class Diagonal(NamedTuple):
 
 
 def diagonals(graph: Graph) -> dict[Node, Diagonal]:
-    """The products with the seed of a Jacobian that are results, and are used for nothing else."""
+    """The products with the seed of a Jacobian that are results of the graph, and not used elsewhere."""
     users: dict[Node, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         for x in {x for x in node.inputs if type(x) is Node}:
@@ -67,7 +67,7 @@ def diagonals(graph: Graph) -> dict[Node, Diagonal]:
 
 
 def _pairs(delta: Any, axes: int) -> tuple[tuple[tuple[int, int], ...], Any] | None:
-    """For c δ the axes that it pairs, of an array with so many axes, and c; None for any other operand."""
+    """For c δ in an array of `axes` axes, the pairs of axes and c; None for any other operand."""
     if not isinstance(delta, np.ndarray) or not absent.has_absent_zeros(delta):
         return None
     own = [a for a, n in enumerate(delta.shape) if n != 1]

@@ -1,8 +1,8 @@
-"""Who asks the operating system for random bits, as a generator without a seed does when it is made.
+"""Detects code that asks the operating system for random bits, as making a generator without a seed does.
 
-NumPy's generators and Python's get them through two functions of Python's module `random`. While a function is
-recorded, these are replaced by ones that tell so first, to the thread that records. Tracing every call
-(`sys.settrace`) would tell it too, but makes recording twice as slow.
+NumPy's and Python's generators get these bits through two functions of Python's module `random`. While a function is
+recorded, the two are replaced by functions that first notify the recording thread. Tracing every call (`sys.settrace`)
+would detect it too, but makes recording twice as slow.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class _Listener:
 _HEAR: ContextVar[Callable[[], None] | None] = ContextVar("_HEAR", default=None)
 _lock = waited_for(threading.Lock())
 _listeners: weakref.WeakSet[_Listener] = weakref.WeakSet()
-"""Those who listen now. One whose end was interrupted (Ctrl-C) goes with its frame."""
+"""The active listeners. One whose end was interrupted (Ctrl-C) is removed together with its frame."""
 
 
 @contextlib.contextmanager
 def listening(hear: Callable[[], None]) -> Iterator[None]:
-    """Within this, `hear` is called whenever this thread asks for random bits or seeds a generator with them.
+    """Context in which `hear` is called whenever this thread asks for random bits or seeds a generator with them.
 
     >>> with listening(lambda: print("asked")):
     ...     generator = random.Random()
@@ -55,7 +55,7 @@ def listening(hear: Callable[[], None]) -> Iterator[None]:
 
 
 class _Replaced:
-    """A function of the module `random` or of a class in it, and the one that takes its place for a while."""
+    """A function of the module `random` (or of a class in it), and its temporary replacement."""
 
     def __init__(self, holder: Any, name: str, asks: Callable[..., bool]):
         self.holder, self.name, self.asks = holder, name, asks
@@ -70,7 +70,7 @@ class _Replaced:
         self.telling = telling
 
     def show(self, telling: bool) -> None:
-        """Put the one or the other in its place, unless somebody else has put a third there."""
+        """Install the replacement or the original, unless other code has installed a third function."""
         now = vars(self.holder)[self.name]
         if telling and now is not self.telling:
             self.found = now

@@ -1,8 +1,9 @@
-"""Small slopes that multiply large stacks of cotangents are taken for finite: then nothing is masked.
+"""Assumes that small slopes that multiply large stacks of cotangents are finite, so that no masks are needed.
 
-The cotangents of a Jacobian are a stack of as many as the result has entries, and all meet the same slopes. Where these
-are finite, a masked product is a plain one, whose factors move and cancel freely. So the compiled function looks
-whether they are, in a pass over the slopes alone; where one is not, it takes another path, whose products are masked.
+The cotangents of a Jacobian are a stack with one cotangent for each entry of the result, and all are multiplied by the
+same slopes. If the slopes are finite, a masked product equals a plain product, whose factors can be reordered and
+cancelled. So the compiled function first checks the slopes alone; if one is not finite, it takes another path with
+masked products.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from chainrule.simplify.builder import Builder
 __all__ = ["with_finite_slopes"]
 
 TIMES = 8
-"""How many times as large as a slope what it multiplies must be."""
+"""A slope is checked if the array that it multiplies is at least this many times as large."""
 
 
 def with_finite_slopes(graph: Graph) -> Graph:
-    """The graph with plain products for masked ones with small slopes; further outputs say that these are finite.
+    """The graph with plain products in place of masked ones with small slopes; extra outputs check these slopes.
 
     A slope that is not finite in the recording keeps its masks.
     """

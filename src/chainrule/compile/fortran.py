@@ -23,7 +23,7 @@ __all__ = ["LARGEST", "ROUTINES", "STATE", "Routines", "addresses", "is_availabl
 ROUTINES = [f"{letter}{name}" for letter in "sd" for name in "gemm gemv potrf getrf getrs trsm trsv".split()]
 """The functions, by BLAS's names: s for float32, d for float64."""
 STATE = ["bytes of integers", "get threads", "set threads", "threads before"]
-"""What else the table of compiled code has of the library."""
+"""Further entries of compiled code's table that describe the library."""
 LARGEST = 2**31 - 1
 """The largest length, and number of entries, that every library can take."""
 

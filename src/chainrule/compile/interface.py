@@ -33,7 +33,7 @@ from chainrule.compile.signatures import DTYPES
 __all__ = ["DATA", "DTYPE", "FLAGS", "KEPT", "LENGTHS", "NDIM", "NUMBER", "SIGNATURES", "TABLE", "TYPE", "addresses"]
 
 HEAD = object.__basicsize__
-"""The bytes of an object that the reference count and the type take; a debug build of Python has more."""
+"""The bytes of an object's reference count and type; a debug build of Python has more."""
 TYPE = HEAD - 8
 NUMBER = HEAD
 DATA, NDIM, LENGTHS, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
@@ -61,7 +61,7 @@ OF_PYTHON = {
 }
 """Functions of Python: result and arguments, v nothing, p an address, d a double, l 64 bits, i 32 bits, L many of l."""
 OF_NUMPY = {"PyArray_Scalar": (60, "pppp"), "PyArray_Empty": (184, "piLpi")}
-"""Functions of NumPy: the index in its table of functions, which never changes; result and arguments."""
+"""Functions of NumPy: the index in its C API table, which never changes; then result and arguments."""
 SIGNATURES = OF_PYTHON | {name: signature for name, (_, signature) in OF_NUMPY.items()}
 
 OBJECTS: dict[str, Any] = {"None": None, "ndarray": np.ndarray, "float": float, "int": int, "bool": bool}
@@ -74,7 +74,7 @@ TABLE = [*OBJECTS, *SIGNATURES, *fortran.ROUTINES, *fortran.STATE]
 
 
 KEPT = "chainrule.kept."
-"""The variable with the address of the memory that an entry keeps for its next call; 0 if there is none, or in use."""
+"""The variable with the address of the memory that an entry keeps for its next call; 0 if none or in use."""
 
 
 def addresses() -> list[int]:

@@ -1,4 +1,4 @@
-"""The body of a loop as values of its own, apart from those of the program around it."""
+"""Copies the body of a loop, so that its values are separate from those of the surrounding program."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Copied"]
 
 
 class Copied:
-    """Copies of the values of a body, with inputs in place of what does not change along the loop.
+    """Copies of the values of a body, with inputs in place of values that are the same in each step.
 
     Attributes
     ----------
     made : the copies of the outputs.
     copy : for each value, its copy.
     outside : the values from outside, each with the input that stands for it.
-    threads : whether there are products that are worth several threads: only of a loop that `may` have them.
+    threads : whether there are products worth several threads; such products are accepted only if `may` is true.
     """
 
     def __init__(self, outputs: Sequence[Value], varying: set[int], may: bool = False):

@@ -1,4 +1,4 @@
-"""One step of a loop, run by NumPy: while a loop is recorded, its results are computed so."""
+"""One step of a loop, run by NumPy: computes the results of a loop while it is recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Step"]
 
 
 class Step:
-    """The body of a loop, ready to run on NumPy's arrays: a function that is written and compiled by Python.
+    """The body of a loop as a Python function on NumPy arrays, generated as source text.
 
     `is_first` if no step was recorded by itself: where a value overflows, its gradient is unknown.
     """

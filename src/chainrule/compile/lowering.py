@@ -110,7 +110,7 @@ class Lowering(Lowers):
         try:
             graph = inside(node)
             if not node.block.pure and not same_inside(graph, inside(node)):
-                return None  # it may draw random numbers: its own rule is run each time
+                return None  # it may draw random numbers, so its own rule must run each time
         except CannotRecord:
             return None  # its rule cannot be recorded; it stays a call
         finally:
@@ -154,9 +154,9 @@ class Lowering(Lowers):
 def lower(
     inputs: Sequence[Node], outputs: Sequence[Any], names: Sequence[str]
 ) -> tuple[list[Value], list[Value | None], list[tuple[Value, str, Any]]]:
-    """The values of the inputs, of the outputs (None for one that is not a recorded array), and further guards.
+    """The values of the inputs and the outputs (None for an output that is not a recorded array), and more guards.
 
-    Those guards are on the concrete values that composite blocks read when they were expanded.
+    These guards are on concrete values that composite blocks read when they were expanded.
     """
     lowering = Lowering()
     values = []

@@ -1,4 +1,4 @@
-"""Making values: rules make them through a `Maker`, which makes equal values once."""
+"""Making values: lowering rules call a `Maker`, which makes each value only once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["LoweringRule", "Maker", "RuleTable", "key_of"]
 
 
 class Maker:
-    """Makes values, equal ones once, and collects the guards that each run checks."""
+    """Makes values (equal values only once), and collects the guards that each run checks."""
 
     def __init__(self) -> None:
         self.known: dict[Any, Value] = {}
@@ -62,7 +62,7 @@ class Maker:
 
 
 def key_of(value: Value, args: Sequence[Value]) -> Any:
-    """The key among known values of a value like this one, of other operands; values of calls have none."""
+    """The key of a value like this one on other operands, in the table of known values; None for calls."""
     return _key(value.op, args, value.shape, value.dtype, value.weak, value.params)
 
 
@@ -80,7 +80,7 @@ def _is_simple(x: Any) -> bool:
 
 
 LoweringRule = Callable[[Maker, Node, list[Value]], Value | None]
-"""The value of a block, used at a node, for these operands; None if the block has no such form."""
+"""Lowers the block of a node for these operands; returns None if the rule does not apply."""
 
 
 class RuleTable(dict[Block, LoweringRule]):

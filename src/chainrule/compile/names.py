@@ -28,7 +28,7 @@ class ProgramNames:
 
     Attributes
     ----------
-    of_program : the name of the program.
+    of_program : the program's name.
     """
 
     def __init__(self, title: str):

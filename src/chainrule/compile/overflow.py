@@ -1,10 +1,10 @@
-"""Overflow that would make a gradient 0: guards on the values that log, sqrt, norms and their like were taken of.
+"""Guards against overflow that would give a gradient of 0: on the operands of log, sqrt, norms and similar blocks.
 
-The derivative of log is 0 where its operand is infinite. If that operand has overflowed, the gradient is unknown, and
-uncompiled it is NaN (`backward.py`). Compiled code computes the 0. So each run asks whether such a value is infinite,
-and if so the function runs uncompiled. Values that are bounded, or that no result depends on, are not asked, nor those
-of which the slope is infinite too: 0 times this is NaN. Where `simplify` has found another form, in which such a value
-does not occur, its factors may: then all divisors are asked.
+The derivative of log is 0 where its operand is infinite. If that operand has overflowed, the gradient is unknown;
+uncompiled code returns NaN (`backward.py`), but compiled code would compute 0. So each run checks whether such a value
+is infinite, and if so the function runs uncompiled. Some values need no guard: bounded values, values that no result
+depends on, and values whose slope is infinite too (0 times the slope is NaN). If `simplify` has found a form in which
+such a value does not occur, its factors may occur; then all divisors are guarded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["guard_overflow"]
 
 
 def guard_overflow(low: Any, recorded: Graph, graph: Graph, outputs: Sequence[Value]) -> None:
-    """Guard what must be finite in a graph that was recorded, simplified and lowered to these outputs."""
+    """Guard the values that must be finite in a graph that was recorded, simplified and lowered to these outputs."""
     before, nodes = map(_must_be_finite, (recorded, graph))
     if not before:
         return
@@ -47,13 +47,13 @@ def guard_overflow(low: Any, recorded: Graph, graph: Graph, outputs: Sequence[Va
 
 
 def _must_be_finite(graph: Graph) -> list[Node]:
-    """The nodes that must be finite and may not be, without those that arrange entries of others."""
+    """The nodes that must be finite but may be infinite, without those that only rearrange entries of others."""
     nodes = [node for node in graph.nodes if node.must_be_finite and node.block.bounds is not of_operand]
     return [node for node in nodes if range_of(node).is_infinite]
 
 
 def _computed(x: Value) -> Value:
-    """The value that was computed, of which x is an arrangement."""
+    """The computed value of which x is a view or a reshape."""
     while x.op in VIEWS or x.op == "reshape":
         (x,) = x.args
     return x

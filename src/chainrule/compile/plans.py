@@ -1,8 +1,8 @@
-"""Plans: programs of long recordings, kept on disk from process to process.
+"""Plans: programs of long recordings, stored on disk for other processes.
 
-To simplify, lower, schedule and write a recording of thousands of steps takes a second; LLVM's work is in the cache
-already. So what all that came to is kept too, by the content of the recording. A decision that depended on a value is
-one of the guards; where they find something else, the plan is not for these values, and the recording is compiled.
+To simplify, lower, schedule and write a recording of thousands of steps takes a second, even if the machine code is in
+the cache. So the result of these passes is stored too, keyed by the content of the recording. Decisions that depended
+on values are guards of the plan; if one fails, the plan does not fit these values, and the recording is compiled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Plan", "keep", "kept", "key_of"]
 
 
 class Plan(NamedTuple):
-    """What is left of a recording when its program is written.
+    """The part of a compiled recording that is stored.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 
 def key_of(told: Sequence[Told], leaves: Sequence[Any], names: Sequence[str]) -> str | None:
-    """A digest of a recording, equal in every process; None if it is short, or has parts that no other process has."""
+    """A digest of a recording, equal in every process; None if it is short, or has parts specific to this process."""
     if not is_long(told):
         return None
     forms = [(type(x), np.shape(x), np.asarray(x).dtype.str) for x in leaves]
@@ -55,7 +55,7 @@ def key_of(told: Sequence[Told], leaves: Sequence[Any], names: Sequence[str]) ->
 
 
 def _identity() -> Any:
-    """What decides how a recording is compiled: this library's files and NumPy."""
+    """Everything that decides how a recording is compiled: this library's files, and NumPy."""
     if not _known:
         files = sorted(Path(__file__).parent.parent.rglob("*.py"))
         found = [(str(file), about.st_size, about.st_mtime_ns) for file in files if (about := file.stat())]
@@ -69,11 +69,11 @@ _known: list[Any] = []
 def kept(key: str) -> Plan | None:
     """The plan with this key, if there is one on disk, for this user only and undamaged."""
     content = kept_content(key, "plan")
-    return None if content is None else pickle.loads(content)  # as trusted as the machine code beside it
+    return None if content is None else pickle.loads(content)  # as trustworthy as the machine code beside it
 
 
 def keep(key: str, program: Program, inputs: Sequence[Value], expected: list[tuple[str, Any]]) -> None:
-    """Keep a program on disk, if that is possible."""
+    """Store a program on disk, if possible."""
     if not program.native and not all(isinstance(x, np.ndarray | Workspace) for x in program.outside.values()):
         return  # blocks' own rules
     used = set(program.inputs)

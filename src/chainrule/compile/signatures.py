@@ -10,9 +10,9 @@ DTYPES = ("float32", "float64", "int32", "int64", "bool")
 """The dtypes of arrays and numbers that entries take and return."""
 
 OVERFLOW = "overflow"
-"""A guard that no entry of a value is infinite: else the function runs uncompiled."""
+"""The kind of guard that no entry of a value is infinite; if it fails, the function runs uncompiled."""
 TRUTHS = ("truth", OVERFLOW)
-"""The guards on truth values."""
+"""The kinds of guards on booleans."""
 
 
 class Argument(NamedTuple):
@@ -20,7 +20,8 @@ class Argument(NamedTuple):
 
     Attributes
     ----------
-    dtype, shape : of the array; a string in place of a length is any length, the same wherever the name is the same.
+    dtype, shape : those of the array. A string in place of a length stands for any length; equal strings are equal
+        lengths.
     is_written, is_scratch : whether the function writes into it; whether it is scratch, hidden from the caller.
     """
 
@@ -75,8 +76,8 @@ class Entry(NamedTuple):
     leaves : its arguments.
     parameters : the parameters of the function, in order.
     results : its results; the function returns those that are numbers, in order.
-    guards : the last results are guards: ("truth", outcome), ("overflow", False) or ("integer", outcome) says what each
-        must be.
+    guards : the kinds and outcomes of the guards, which are the last results: ("truth", outcome), ("overflow", False)
+        or ("integer", outcome).
     structure : nested tuples and lists of positions among the results, or None for a flat tuple.
     parallel : whether it releases the GIL.
     """

@@ -58,7 +58,7 @@ class TypedNumber(NamedTuple):
     ----------
     dtype, value : its dtype and LLVM's value.
     span : the known range of an integer.
-    token : of a length, its name: equal tokens are equal lengths.
+    token : for a length, its name; equal tokens mean equal lengths.
     """
 
     dtype: str
@@ -97,7 +97,7 @@ def contiguous(dtype: str, data: ir.Value, shape: Sequence[Any], builder: ir.IRB
 
 
 def is_in_one_piece(shape: Sequence[int], strides: Sequence[int], size: int = 1) -> bool:
-    """Whether an array lies in memory as a new one would; the stride of an axis of one entry does not matter.
+    """Whether an array is contiguous in memory; the stride of an axis of length 1 does not matter.
 
     >>> is_in_one_piece((1, 2), (7, 1)), is_in_one_piece((2, 2), (7, 1))
     (True, False)
@@ -117,11 +117,11 @@ def begun(function: ir.Function) -> tuple[ir.IRBuilder, ir.Block]:
 
 
 MANY_VALUES = 200
-"""A function that takes and returns more values than this does little else: it is not optimised."""
+"""A function that takes and returns more values than this mainly moves them, so it is not optimised."""
 
 
 def as_it_stands(function: ir.Function) -> None:
-    """Let LLVM write a function as it stands: its time grows with the square of straight code."""
+    """Switch optimisation off for a function: LLVM's time grows quadratically with straight-line code."""
     function.attributes.add("noinline")
     function.attributes.add("optnone")
 

@@ -1,4 +1,4 @@
-"""What a notebook shows of a recorded array."""
+"""The display of a recorded array in a notebook."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ __all__ = ["kept_call", "recorded_with_names"]
 
 
 def kept_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExplainedCall:
-    """A call with copies of its arrays, which may be written into later; the copies keep the memory layout."""
+    """A call with copies of its arrays (the originals may change later); the copies keep the memory layout."""
     leaves, rebuild = flatten((args, kwargs))
     args, kwargs = rebuild([copied_as_it_lies(x) if isinstance(x, np.ndarray) else x for x in leaves])
     return ExplainedCall(f, args, kwargs)

@@ -1,4 +1,4 @@
-"""Remarks on a forward pass: shapes that broadcast unasked, and the lines of NumPy's warnings."""
+"""Remarks on a forward pass: shapes that broadcast unintentionally, and the lines of NumPy's warnings."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _name(x: Any, explanation: Explained) -> str:
 
 @contextlib.contextmanager
 def warnings_at_users_lines() -> Iterator[None]:
-    """Warnings that NumPy gives inside of this library are shown with the line of user code that led to them."""
+    """Context in which NumPy's warnings inside this library are reported at the line of user code that caused them."""
     show = warnings.showwarning
 
     def shown(message: Any, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:

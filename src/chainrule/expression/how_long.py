@@ -19,7 +19,7 @@ def product_of_sizes(a: Any, b: Any, *rest: Any, **options: Any) -> int:
 
 
 A_STEP = 1_000_000
-"""The cost of each operation that a function records in a loop, since each one is explained."""
+"""The cost of each operation that a function records in a loop, since each operation is explained."""
 
 
 def repeated(x: Any, n: Any = 1, *rest: Any, **options: Any) -> int:

@@ -21,18 +21,21 @@ def main() -> None:
     """Answer until the input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     requests = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")
-    sys.stdout, sys.stdin = io.StringIO(), io.StringIO()  # what is printed by accident is no answer
+    sys.stdout, sys.stdin = (
+        io.StringIO(),
+        io.StringIO(),
+    )  # anything that user code prints must not be taken for an answer
     answer(
         {"do": "explain", "text": "L = sum(tanh(W @ x))", "given": {}, "offered": {}}
     )  # imports all that the first answer needs
     bound_memory(int(sys.argv[1]))
     _write(answers, {"ready": True})
     for line in requests:
-        _write(answers, _told(answer, json.loads(line)))
+        _write(answers, _answered(answer, json.loads(line)))
 
 
-def _told(f: Callable[[Any], dict[str, Any]], request: Any) -> dict[str, Any]:
-    """What f answers, or what there was not enough of."""
+def _answered(f: Callable[[Any], dict[str, Any]], request: Any) -> dict[str, Any]:
+    """The answer of f, or an error if memory or recursion depth did not suffice."""
     try:
         return f(request)
     except MemoryError:

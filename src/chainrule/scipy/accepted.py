@@ -1,7 +1,7 @@
-"""What SciPy's functions refuse by its value, for compiled programs, in which SciPy does not run.
+"""Conditions on values under which SciPy's functions raise no error, for compiled programs, which do not run SciPy.
 
-A twin says what its function accepts. Where a compiled program meets something else, it is left for the function
-itself, which raises SciPy's error.
+A twin states what its function accepts. If a compiled program meets other values, a guard fails; the function then runs
+uncompiled and raises SciPy's error.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ __all__ = [
 
 
 def accepts(condition: Callable[..., Any], *operands: Any) -> None:
-    """Tell a program that is being compiled that SciPy accepts these operands as long as a condition holds.
+    """If compiling, add a guard: SciPy accepts these operands only if a condition has the same outcome as now.
 
-    Where the condition has another outcome than now, the program is another one: the function is recorded again.
+    For another outcome the function is recorded again.
 
     Parameters
     ----------

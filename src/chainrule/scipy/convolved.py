@@ -1,6 +1,6 @@
-"""Convolution along the last axes of two arrays: what the filters of scipy.ndimage and scipy.signal are made of.
+"""Convolution along the last axes of two arrays, the basis of the filters of scipy.ndimage and scipy.signal.
 
-It is linear in each of its operands. Its two kinds are each other's transposes, so they are each other's rules:
+It is linear in each operand. Its two kinds are transposes of each other, so each is the backward rule of the other:
 
     full     z[t] = Σ x[s] w[t − s], every t for which there is a term
     valid    the same, only those t for which w lies inside of x
@@ -23,7 +23,7 @@ _SHORT = 64
 
 @unlisted_block(notation=lambda x, w, **_: call("conv", x, w), complex=True)
 def convolved(xp, x, w, axes=1, valid=False):
-    """The convolution of x and w along their last `axes` axes. Leading axes broadcast. The valid one needs x ≥ w."""
+    """The convolution of x and w along their last `axes` axes. Leading axes broadcast. If `valid`, x must not be shorter than w."""
     x, w = (v if is_inexact(v) else np.asarray(v, np.float64) for v in (x, w))
     if 0 in x.shape or 0 in w.shape:
         sign = -1 if valid else 1

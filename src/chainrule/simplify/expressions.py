@@ -89,7 +89,7 @@ def age_of(x: Any) -> int:
 
 
 def _common_factor(terms: dict[Product, Any]) -> Product:
-    """The common factor of all terms, without divisors: a sum of quotients stays one."""
+    """The common factor of all terms, without divisors: a sum of quotients is not changed."""
     if len(terms) < 2:
         return ONE
     return frozenset((atom, e) for atom, e in common(map(dict, terms)).items() if e > 0)
@@ -184,9 +184,9 @@ class _SumWriter:
         return e > 0 and self.build.range_of(x).is_bounded
 
     def _may_meet_first(self, slopes: list[Factor], factors: list[Factor]) -> bool:
-        """Whether slopes are multiplied before they meet the other factors, which are larger.
+        """Whether slopes are multiplied with each other first, before the other, larger factors.
 
-        Masked products are associative. At most one slope may be infinite, so that their order does not matter.
+        Masked products are associative. Their order does not matter if at most one slope can be infinite.
         """
         unbounded = sum(x.block is not None or not self._is_bounded(x.value, e) for x, e in slopes)
         return unbounded <= 1 and max(x.size for x, _ in slopes) < min(x.size for x, _ in factors)
@@ -216,7 +216,7 @@ class _SumWriter:
     def _times(
         self, total: Expression | None, c: Any, x: Expression, e: int, is_slope: bool = False
     ) -> tuple[Expression | None, Any]:
-        """total · xᵉ, where total may be None, times c if that is possible; and the number c that remains, else 1."""
+        """total · xᵉ (total may be None), with c multiplied in if possible; and the remaining number c, or 1."""
         if e == 2:
             x, e = _square(x, self.build.known), 1
         for _ in range(abs(e)):
@@ -234,7 +234,7 @@ class _SumWriter:
 
 
 def _in_turn(factors: list[Factor]) -> list[Factor]:
-    """Alternate factors and divisors if there are several of both: x² / y² overflows where x / y · x / y does not."""
+    """Alternate factors and divisors if there are several of both: x² / y² may overflow, x / y · x / y does not."""
     if min(sum(e for _, e in factors if e > 0), sum(-e for _, e in factors if e < 0)) < 2:
         return factors
     times, over = ([(x, sign) for x, e in factors for _ in range(sign * e)] for sign in (1, -1))

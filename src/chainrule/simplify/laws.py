@@ -22,7 +22,7 @@ __all__ = ["covers", "may_meet"]
 def covers(terms: Iterable[Product], lost: Iterable[Any]) -> bool:
     """Whether a form is NaN wherever a cancelled atom is, because it still depends on the atom.
 
-    v e_c does so in one entry of each row only.
+    v e_c depends on v in one entry of each row only.
     """
     wanted = [atom for atom in lost if type(atom) is Node]
     if not wanted:
@@ -39,7 +39,7 @@ _FROM_ONE = (getitem, reshape, broadcast_to, add, sum_, subtract, negative, exp,
 
 
 def _causes(atom: Node) -> Iterator[tuple[Node, Axes]]:
-    """The nodes that a cancelled node is computed from: where it is NaN they are too, somewhere along these axes."""
+    """The nodes that a cancelled node is computed from: where it is NaN, they are NaN somewhere along these axes."""
     axes: Axes = frozenset()
     yield atom, axes
     while is_result_of(atom, *_FROM_ONE):

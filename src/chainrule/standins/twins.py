@@ -1,4 +1,4 @@
-"""The twins: what stands in for SciPy's functions, classes and objects; see `scipy_functions`."""
+"""The twins: replacements of SciPy's functions, classes and objects that take recorded values (`scipy_functions`)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ load_twins = Above()
 
 
 class Twin:
-    """What stands in for a function, a class or an object of SciPy's.
+    """The replacement of a function, a class or an object of SciPy.
 
     Attributes
     ----------
-    function : SciPy's.
+    function : SciPy's function.
     made : the twin.
     adopts : whether the result gets SciPy's value.
     """
@@ -40,7 +40,7 @@ class Twin:
 
 
 class OfValues:
-    """The twin of a function whose results have no gradient by nature: SciPy's own, of the plain values."""
+    """The twin of a function whose results can have no gradient: SciPy's own function on the plain values."""
 
     def __init__(self, function: Any):
         self.function = function
@@ -69,7 +69,7 @@ def twin_of(x: Any) -> Twin | None:
 
 
 def without_gradient(module: types.ModuleType, names: str) -> None:
-    """Register that these functions of a module of SciPy's have integers, truths or texts as results."""
+    """Register functions of a SciPy module whose results are integers, booleans or strings."""
     for name in names.split():
         function = getattr(module, name)
         TWINS[id(function)] = Twin(function, OfValues(function), adopts=False)

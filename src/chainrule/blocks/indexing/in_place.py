@@ -1,12 +1,12 @@
-"""The backward pass of entries that are read and written, in the memory of the gradients themselves.
+"""The backward pass of reads and writes of single entries, done in place in the memory of the gradients.
 
     for t in range(1, n):
         x[t] = f(x[t - 1])
 
 By the rules of the blocks, each read makes an array of zeros with one entry and adds it to ∂L/∂x, and each write copies
-∂L/∂x to set one entry to 0: n² for n steps. Here the read adds its entry to ∂L/∂x where it lies, and the write hands
-∂L/∂(x after it) on as ∂L/∂(x before it), with the entry set to 0. That needs an array that nobody else holds; where
-there is none, and for small arrays, the rules run.
+∂L/∂x to set one entry to 0: n² for n steps. Here a read adds its entry to the array ∂L/∂x in place, and a write
+passes ∂L/∂(x after it) on as ∂L/∂(x before it), with the entry set to 0. That needs an array to which there is no other
+reference; otherwise, and for small arrays, the rules of the blocks run.
 """
 
 import sys
@@ -33,7 +33,7 @@ def _read(node, gradients, take):
     if sofar.shape != dz.shape[:lead] + shape or sofar.dtype != dz.dtype:
         return None
     if type(sofar) is Array or type(dz) is Array:
-        if len(node.inputs) > 1 or take == gradients.get:  # what is shown has plain sums
+        if len(node.inputs) > 1 or take == gradients.get:  # gradients that are kept (to be shown) are plain sums
             return None
         gradients[x] = add_to_entries(sofar, dz, key=key, shape=shape)
     elif type(sofar) is np.ndarray and type(dz) in NUMPY and not has_absent_zeros(sofar):
@@ -50,7 +50,7 @@ def _read(node, gradients, take):
 
 
 def _write(node, gradients, take):
-    """∂L/∂x before a write: that after it, with zeros where it wrote. None if the rule must run."""
+    """∂L/∂x before a write: ∂L/∂x after it, with zeros at the written entries. None if the rule must run."""
     x, new = node.inputs[:2]
     if x.__class__ is not Node or x not in gradients or gradients[x] is not None:
         return None
@@ -76,7 +76,7 @@ def _write(node, gradients, take):
 
 
 def _is_free(box):
-    """Whether an array may be written into: the one in a list of one, if only that list holds it."""
+    """Whether the array in a list of length 1 may be written into: only if that list holds the only reference."""
     return box[0].base is None and box[0].flags.writeable and sys.getrefcount(box[0]) == 2
 
 

@@ -28,7 +28,7 @@ def _over(xp, x, y):
 
 
 def _no_log(y, least):
-    """Where log(y − least) does not exist."""
+    """The mask of entries where log(y − least) does not exist."""
     return y == least if is_complex(y) else y <= least
 
 
@@ -41,7 +41,7 @@ def _log_ratio(xp, x, y):
 
 
 def _exprel_by_x(xp, z, x):
-    """(e^x (x − 1) + 1) / x²; of a large x from z = (e^x − 1)/x, for e^x overflows before z does."""
+    """(e^x (x − 1) + 1) / x²; for large x from z = (e^x − 1)/x, because e^x overflows before z does."""
     coefficients = [(k + 1) / math.factorial(k + 2) for k in range(15)]
     right = x > 1
     above = z * (1 - 1 / xp.where(right, x, 1.0)) + 1 / xp.where(right, x, 1.0)
@@ -121,7 +121,7 @@ exprel = special_function("exprel", _exprel_by_x)
 
 @singular
 def _inverse_by_lambda(xp, y, lmbda):
-    """∂/∂λ log (1 + λy)^(1/λ) = y² (w/(1+w) − log(1+w)) / w² of w = λy, whose squares may overflow."""
+    """∂/∂λ log (1 + λy)^(1/λ) = y² (w/(1+w) − log(1+w)) / w², with w = λy; written so that squares do not overflow."""
     w = lmbda * y
     near = abs(w) < 0.2
     coefficients = [(-1) ** (k + 1) * (k - 1) / k for k in range(2, 26)]

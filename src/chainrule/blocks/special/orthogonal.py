@@ -10,7 +10,7 @@ from chainrule.domains import between, exactly, example, inside, normal, positiv
 
 
 def _polynomial(name, by_x, *parameters, domain=inside, notation=None, complex=True):
-    """A polynomial of degree n: the names of its parameters after n, and its derivative by x."""
+    """The block of a polynomial of degree n, from the names of its parameters after n and its derivative by x."""
     unknowns = [unknown(name, parameter) for parameter in parameters]
     values = [exactly(k + 2) for k in range(len(parameters))]
     operands = (exactly(3), *reversed(values), domain(2, 3))
@@ -25,8 +25,8 @@ def _polynomial(name, by_x, *parameters, domain=inside, notation=None, complex=T
     )
 
 
-# SciPy's polynomials of negative degree are those of another degree, or 0. Those that are 0, to which the derivatives lead,
-# are NaN for some x and some dtypes of n.
+# SciPy's polynomials of negative degree equal those of another degree, or 0. For those that are 0, which occur in
+# derivatives, SciPy gives NaN for some x and some dtypes of n.
 
 
 def _lower(xp, n, polynomial):

@@ -37,7 +37,7 @@ def value_names(name: str) -> list[str]:
 
 
 def named_by(name: str, known: Iterable[str]) -> str | None:
-    """The one of the known names that a variable is the gradient of: dx_hat and dXhat are those of xhat, too."""
+    """The known name whose gradient a variable is, by its own name: dx_hat and dXhat belong to xhat, too."""
     known = list(known)
     exact = set(known)
     for value in value_names(name):
@@ -57,10 +57,10 @@ def _plain(name: str) -> str:
 
 
 def is_cotangent(name: str) -> bool:
-    """Whether a parameter of a backward pass is called as a gradient from above is: dout, grad_output, g."""
+    """Whether the name of a parameter of a backward pass means the gradient of the output: dout, grad_output, g."""
     return name in _COTANGENTS or bool(value_names(name))
 
 
 def is_saved(name: str) -> bool:
-    """Whether a parameter of a backward pass is called as that which the forward pass has saved is."""
+    """Whether the name of a parameter of a backward pass means values saved by the forward pass: cache, ctx."""
     return name.lower() in _SAVED

@@ -1,4 +1,4 @@
-"""Objects with forward and backward methods: their own arrays, and the gradients that they keep of these."""
+"""Objects with forward and backward methods: their own arrays, and the gradients that they store for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["attributes_set", "kept_gradients", "read"]
 
 
 def kept_gradients(owner: Any) -> dict[str, str]:
-    """The arrays of an object of which it keeps a gradient, with the place of that: self.W and self.dW.
+    """The arrays of an object whose gradients it stores, each with the place of its gradient: self.W and self.dW.
 
     Entries of dicts count too: self.params['W'], and self.grads['W'] or self.grads['dW'].
     """
@@ -28,7 +28,7 @@ def kept_gradients(owner: Any) -> dict[str, str]:
 
 
 def _is_gradient(place: str, own: str) -> bool:
-    """Whether one place is named as that of the gradient of another."""
+    """Whether one place is named as the gradient of another."""
     if named_by(_last(place), [_last(own)]) is not None:
         return True
     return (
@@ -67,7 +67,7 @@ def _container(owner: Any, place: str) -> tuple[dict[str, Any], str]:
 
 @contextlib.contextmanager
 def attributes_set(owner: Any, values: dict[str, Any]) -> Iterator[None]:
-    """Inside, some places of an object hold other values."""
+    """Context in which some places of an object hold other values."""
     before = {place: read(owner, place) for place in values}
     try:
         for place, value in values.items():

@@ -36,10 +36,10 @@ class ClosedForms:
 
     Parameters
     ----------
-    nodes : of the forward pass, oldest first, the loss last. A node that the user named is written by its name.
+    nodes : the nodes of the forward pass, oldest first, the loss last. A node with a name is written by its name.
     inputs : the inputs of the function.
     symbols : the formula of each node's name.
-    constants : gives the formula of a constant.
+    constants : a function that returns the formula of a constant.
     data : the user's plain arrays.
     """
 
@@ -93,7 +93,7 @@ class ClosedForms:
             return None
 
     def _multiples(self) -> Iterator[Node]:
-        """Named values that are a number times another or its sum, as a mean: over the other one more terms cancel."""
+        """Named values that are a multiple of another value or of its sum (a mean): then more cancels."""
         for node in self.computed:
             value = self._value(node, self.named - {node})
             if value is not None and len(value.terms) == 1:
@@ -102,7 +102,7 @@ class ClosedForms:
                     yield node
 
     def _definitions(self, leaves: set[Node]) -> Iterator[Definition]:
-        """The named values over the leaves, latest first, since they cover most."""
+        """The definitions of named values over the leaves, latest first, since these cover most."""
         for node in reversed(self.computed):
             value = self._value(node, leaves - {node})
             if value is None:
@@ -158,7 +158,7 @@ class ClosedForms:
             return None
 
     def _without(self, x: Expr, seed: Node) -> tuple[Expr, Expr] | None:
-        """J of J v, if v is a factor of each term: what multiplies entry by entry, and a matrix.
+        """J from J v, if v is a factor of each term: an entrywise factor, and a matrix.
 
         In the matrix the index of v becomes that of the columns.
         """

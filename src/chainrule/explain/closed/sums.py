@@ -55,7 +55,7 @@ def _same(r: Reading, node: Node, x: Any, **params: Any) -> Expr:
 
 
 def _integer(r: Reading, node: Node, x: Any, dtype: Any) -> Expr | None:
-    """Booleans and integers stay as they are; None for other numbers, which are rounded."""
+    """A cast to integers: booleans and integers do not change; None for other numbers, which would be rounded."""
     return r.of(x) if dtype_of(x.value if type(x) is Node else x).kind in "biu" else None
 
 

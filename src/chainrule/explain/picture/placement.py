@@ -1,4 +1,4 @@
-"""Positions of the boxes and wires of a picture: by graphlay, or in columns without it or if there are too many."""
+"""Positions of the boxes and wires of a picture: by graphlay; in columns without it, or for very large graphs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMN_GAP, ROW_GAP = 34.0, 22.0
 
 MOST_BOXES, MOST_CROSSED, MOST_WIRES = 500, 5000, 100
 """Limits within which graphlay takes about a second: boxes, columns that wires cross, wires of one box. Its time
-grows with the fourth power of the last."""
+grows with the fourth power of the last one."""
 
 
 class Placed(NamedTuple):

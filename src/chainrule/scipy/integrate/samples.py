@@ -45,7 +45,7 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, i
 
 @twin(scipy.integrate.simpson)
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
-    """By parabolas through three points; for an even number of points the last one has a correction."""
+    """Simpson's rule; for an even number of points the last interval has a correction."""
     y, x = _samples(y, x, axis)
     n = np.shape(y)[-1]
     h = _steps(x, dx, n)
@@ -67,7 +67,7 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @twin(scipy.integrate.romb)
 def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Any:
-    """It is linear in the samples: its weights are its values on the unit vectors."""
+    """Romberg integration, linear in the samples: its weights are its values for unit vectors."""
     y, _ = _samples(y, None, axis)
     weights = scipy.integrate.romb(np.eye(np.shape(y)[-1]), axis=0)
     return np.sum(y * weights, axis=-1) * dx
@@ -75,7 +75,7 @@ def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Any:
 
 @twin(scipy.integrate.cumulative_simpson)
 def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None) -> Any:
-    """It is linear in the samples."""
+    """Cumulative Simpson integration, linear in the samples."""
     if type(x) is Array:
         raise GradientError(
             "cumulative_simpson has no derivative by the places x; give cr.stop_gradient(x), or write "

@@ -1,4 +1,4 @@
-"""What the twins of scipy.linalg take: arrays, lists that are made arrays, and stacks of matrices."""
+"""The arguments of the twins of scipy.linalg: arrays, lists (converted to arrays), and stacks of matrices."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from chainrule.standins.scipy_functions import twin
 
 
 def twin_of_arrays(function):
-    """Decorator: a twin that gets arrays where lists are given, of recorded numbers for example."""
+    """Decorator for a twin that gets arrays in place of lists, for example of recorded numbers."""
 
     def register(made):
         @functools.wraps(made)
@@ -29,7 +29,7 @@ def _as_array(x):
 
 
 def one_by_one(*cores):
-    """Decorator: stacks are computed one after the other, as SciPy does, for a twin that is written for one.
+    """Decorator for a twin written for one matrix: the matrices of a stack are computed one after the other.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Matrices that are made of the entries of others: Toeplitz, Hankel, companion matrices, blocks."""
+"""Matrices built from the entries of arrays: Toeplitz, Hankel and companion matrices, block diagonals."""
 
 import numpy as np
 import scipy.linalg
@@ -12,7 +12,7 @@ from chainrule.scipy.linalg.arrays import twin_of_arrays
 def rearranged(function, *arrays):
     """The result of a function that only moves entries of arrays, negates them, and adds zeros and ones.
 
-    The function runs on numbers that stand for the entries: 2, 3, …, for 0 and 1 are its own.
+    The function runs on the numbers 2, 3, …, which stand for the entries; 0 and 1 stand for themselves.
     """
     given = [as_array(x) for x in arrays]
     ends = np.cumsum([2, *(x.size for x in given)])

@@ -1,4 +1,4 @@
-"""Equations and products with Toeplitz matrices and circulant ones, which are given by a column and a row."""
+"""Equations and products with Toeplitz and circulant matrices, which are given by a column and a row."""
 
 import numpy as np
 import scipy.linalg
@@ -32,7 +32,7 @@ def toeplitz_solve(xp, c, r, b):
 @toeplitz_solve.backward
 def toeplitz_solve_backward(xp, dz, z, c, r, b):
     c_h, r_h, n = conjugate(xp, c), conjugate(xp, r), c.shape[-1]
-    first = np.arange(n) == 0  # the entry that c and r share is that of c
+    first = np.arange(n) == 0  # the entry that c and r share is taken from c
     row = xp.where(first, r_h, c_h) if c.ndim == r.ndim else c_h * ~first + r_h * first
     db = toeplitz_solve(xp.where(first, c_h, r_h), row, dz)
     z_h, other = flipped(xp.matrix_transpose(conjugate(xp, z)), 1), xp.matrix_transpose(db)
@@ -74,7 +74,7 @@ def _times_toeplitz(c, r, x):
 
 
 def _is_regular(spectrum):
-    """Whether SciPy takes a circulant matrix for regular, by its eigenvalues."""
+    """Whether SciPy treats a circulant matrix as regular, judged by its eigenvalues."""
     size = abs(spectrum)
     return not np.any(size <= size.max(axis=-1, keepdims=True) * size.shape[-1] * np.finfo(np.float64).eps)
 

@@ -1,4 +1,4 @@
-"""Grey morphology: the least and the greatest entry of each window, less or plus a structure."""
+"""Grey morphology: the smallest or largest entry of each window, minus or plus a structure."""
 
 import numpy as np
 import scipy.ndimage
@@ -13,7 +13,7 @@ from chainrule.standins.scipy_functions import twin
 def grey_erosion(
     input, size=None, footprint=None, structure=None, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None
 ):
-    """The least of the entries less the structure."""
+    """The smallest of the entries minus the structure."""
     footprint = footprint_of(size, _under(structure, footprint), input.ndim, axes)
     origin, mode = for_all_axes(origin, axes, input.ndim, 0), for_all_axes(mode, axes, input.ndim, "reflect")
     structure = None if structure is None else -np.reshape(structure, footprint.shape)
@@ -28,7 +28,7 @@ def _under(structure, footprint):
 def grey_dilation(
     input, size=None, footprint=None, structure=None, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None
 ):
-    """The greatest of the entries and the structure backwards together."""
+    """The largest of the entries plus the reversed structure."""
     n = input.ndim
     footprint = flipped(footprint_of(size, _under(structure, footprint), n, axes), n)
     origin, mode = for_all_axes(origin, axes, n, 0), for_all_axes(mode, axes, n, "reflect")

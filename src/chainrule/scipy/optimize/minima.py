@@ -1,4 +1,4 @@
-"""Minima: the solver runs plain, and the derivative is that of the conditions at the solution."""
+"""Minima: the solver runs on plain values; the derivative follows from the optimality conditions at the solution."""
 
 from __future__ import annotations
 

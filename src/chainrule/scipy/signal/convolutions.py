@@ -69,7 +69,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
 @twin(scipy.signal.correlate2d)
 def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     in1, in2 = as_array(in1), as_array(in2)
-    if mode == "same":  # the middle of an even number is the other one of two
+    if mode == "same":  # of an even number, the other of the two middle entries
         full = correlate2d(in1, in2, "full", boundary, fillvalue)
         return full[tuple(slice(k // 2, k // 2 + n) for k, n in zip(in2.shape, in1.shape, strict=True))]
     return convolve2d(in1, flipped(conjugate(np, in2), 2), mode, boundary, fillvalue)

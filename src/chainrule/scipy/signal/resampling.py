@@ -1,4 +1,4 @@
-"""Resampling: filters between zeros that are put in and entries that are left out, and spectra cut to a length."""
+"""Resampling: upsampling with zeros, filtering and downsampling; or cutting or extending the spectrum."""
 
 import numpy as np
 import scipy.signal
@@ -70,7 +70,7 @@ def decimate(x, q, n=None, ftype="iir", axis=-1, zero_phase=True):
 
 @twin(scipy.signal.resample)
 def resample(x, num, t=None, axis=0, window=None, domain="time"):
-    """The spectrum, cut or continued by zeros; with a window, the matrix of what SciPy makes of the unit vectors."""
+    """By the spectrum, cut or padded with zeros; with a window, by the matrix of SciPy's results for unit vectors."""
     x, t = np.moveaxis(as_array(x), axis, -1), fixed(t, "t")
     n = x.shape[-1]
     if window is not None or domain != "time":
@@ -86,7 +86,7 @@ def resample(x, num, t=None, axis=0, window=None, domain="time"):
 def _resampled(x, n, num):
     both = min(n, num)
     spectrum = np.fft.rfft(x)[..., : both // 2 + 1]
-    if both % 2 == 0 and n != num:  # the entry in the middle stands for two, or is one half of them
+    if both % 2 == 0 and n != num:  # the middle entry is the sum of two frequencies, or is split into two halves
         factors = np.ones(both // 2 + 1)
         factors[-1] = 2.0 if num < n else 0.5
         spectrum = spectrum * factors

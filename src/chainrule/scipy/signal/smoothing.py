@@ -17,7 +17,7 @@ __all__ = ["detrend"]
 
 @twin(scipy.signal.savgol_filter)
 def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode="interp", cval=0.0):
-    """A convolution; at the ends ("interp") the polynomial of the first and of the last window."""
+    """A convolution; with mode "interp" the ends are evaluated by the polynomials of the first and last window."""
     x, how = as_array(x), (window_length, polyorder, deriv, fixed(delta, "delta"))
     weights = scipy.signal.savgol_coeffs(*how)
     if mode != "interp":

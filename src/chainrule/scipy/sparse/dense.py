@@ -1,4 +1,4 @@
-"""What is dense beside a sparse matrix: arrays, numbers, and a stand-in for np.matrix."""
+"""Dense operands and results of sparse matrices: arrays, numbers, and a stand-in for np.matrix."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def is_number(x):
 
 
 class Matrix:
-    """What SciPy's csr_matrix and its like give where they become dense: a np.matrix, whose `*` is a product."""
+    """The dense result of csr_matrix and similar classes, like np.matrix: `*` is the matrix product."""
 
     __array_ufunc__ = None
 

@@ -1,4 +1,4 @@
-"""Twins of what is made of the distribution of samples: distances between two, a density by kernels."""
+"""Twins of functions of empirical distributions: distances between two, and kernel density estimates."""
 
 from __future__ import annotations
 

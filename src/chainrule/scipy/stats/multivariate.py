@@ -16,7 +16,7 @@ __all__ = ["FrozenNormal", "MultivariateNormal"]
 
 
 class MultivariateNormal:
-    """Densities by the Cholesky factor of the covariance, which must not be singular."""
+    """The twin: densities are computed by the Cholesky factor of the covariance, which must not be singular."""
 
     def __call__(self, mean: Any = None, cov: Any = 1, allow_singular: bool = False, seed: Any = None, **_: Any) -> Any:
         return FrozenNormal(mean, cov)

@@ -1,4 +1,4 @@
-"""Rules about masked products: where no entry can be masked they are plain ones, whose factors may cancel."""
+"""Rules for masked products: if no entry can be masked, they become plain products, whose factors may cancel."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _is_nan_only_with(build: Builder, x: Any, y: Any) -> bool:
 
 @rule(multiply, of=(unless_masked,))
 def mask_that_is_multiplied_anyway(build: Builder, x: Any, y: Any) -> Any:
-    """A cotangent that was masked where dz is 0, times dz: dx is multiplied only where dz is not 0.
+    """A cotangent dx that is masked where dz is 0, times dz: the mask is not needed, since dz is 0 there.
 
     So it does not matter whether the slope rounds to infinity there, and factors of dx can cancel.
     """

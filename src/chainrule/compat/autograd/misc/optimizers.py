@@ -45,7 +45,7 @@ def adam(
 
 
 def _on_vectors(grad: Gradient, x0: Any, callback: Any, num_iters: int, step: Callable[..., Any], state: float) -> Any:
-    """Steps of a vector: `step(g, state)` returns the step and the new state."""
+    """Iterate on a vector: `step(g, state)` returns the step and the new state."""
     x, unravel = ravel(x0)
     kept = np.full(x.shape, state)
     for i in range(num_iters):
@@ -78,7 +78,7 @@ def rmsprop(
     gamma: float = 0.9,
     eps: float = 1e-8,
 ) -> Any:
-    """Steps divided by the root of a running mean of g²."""
+    """RMSProp: steps are divided by the root of a running mean of g²."""
 
     def step(g: Any, mean: Any) -> tuple[Any, Any]:
         mean = gamma * mean + (1 - gamma) * g**2
