@@ -76,7 +76,7 @@ def lowest(value: Value) -> float:
 
 
 def grows_alone(value: Value) -> bool:
-    """Whether a value is infinite only if the slope of its block (such as exp) is infinite, so that 0 · slope is NaN."""
+    """Whether a value is infinite only if the slope of its block (such as exp) is infinite, so 0 · slope is NaN."""
     while value.op not in BLOCK_OF or not BLOCK_OF[value.op].grows:
         operands = [a for a in value.args if "number" not in a.params]
         if value.op not in GROWING_WITH or len(operands) != 1:

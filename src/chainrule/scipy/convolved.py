@@ -23,7 +23,7 @@ _SHORT = 64
 
 @unlisted_block(notation=lambda x, w, **_: call("conv", x, w), complex=True)
 def convolved(xp, x, w, axes=1, valid=False):
-    """The convolution of x and w along their last `axes` axes. Leading axes broadcast. If `valid`, x must not be shorter than w."""
+    """The convolution of x and w along their last `axes` axes. Leading axes broadcast. If `valid`, x must be ≥ w."""
     x, w = (v if is_inexact(v) else np.asarray(v, np.float64) for v in (x, w))
     if 0 in x.shape or 0 in w.shape:
         sign = -1 if valid else 1
