@@ -27,7 +27,7 @@ def getitem(self: Array, key: Any) -> Any:
     result = ANSWERS[getitem_key](self, key) if type(key) is int else call(getitem_key, self, key)
     # NumPy's x[..., 0] is not a number but a 0-d view; writes into it change x.
     known = result._view is not None and result._view.steps is not None
-    if known or (isinstance(result._own.value, np.generic) and _has_ellipsis(key)):
+    if known or (_has_ellipsis(key) and not result.ndim):
         if not is_number(self):  # x[...] of a number is a new array
             result._view = view_of(self, IndexStep(key))
         if type(result._own.value) in NUMPY:

@@ -337,10 +337,13 @@ def as_numpy(x: Any) -> Any:
 
 
 def has_views(x: Any) -> bool:
-    """Whether parts and transposes of an array of another library share its memory wherever NumPy's do: PyTorch's."""
+    """Whether parts and transposes of an array of another library stand for views wherever NumPy's are.
+
+    PyTorch's are views themselves. JAX's arrays cannot change, so what changes here is NumPy's meaning of the code.
+    """
     import array_api_compat as api
 
-    return api.is_torch_array(x)
+    return bool(api.is_torch_array(x) or api.is_jax_array(x))
 
 
 def copied(x: Any) -> Any:

@@ -16,7 +16,7 @@ from chainrule.node import NO_PARAMS, at_line
 from chainrule.numpy_value import answered
 from chainrule.operands import gives_way, is_sparse, with_sparse
 from chainrule.protocols import call
-from chainrule.step import is_immutable, record
+from chainrule.step import is_number_in_numpy, record
 from chainrule.views import is_number
 
 __all__: list[str] = []
@@ -66,8 +66,8 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        # An immutable value does not change: `s += 1` binds a new value, and other references keep the old one.
-        if is_number(self) or is_immutable(self._own.value):
+        # A number does not change: `s += 1` binds a new value, and other references keep the old one.
+        if is_number(self) or is_number_in_numpy(self):
             return forward(self, other)
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
 

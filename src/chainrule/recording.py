@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.absent import has_absent_zeros
 from chainrule.answers import recorded_constant
 from chainrule.argnums import name_of
-from chainrule.array import WATCHER, Array, form_of, joined, node_of
+from chainrule.array import WATCHER, Array, form_of, holds_recorded, joined, node_of
 from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.inputs import CalledWith, alias
@@ -82,6 +82,7 @@ class Recording(NamedTuple):
     def released(self, tree: Any) -> Any:
         """Values computed besides the result (aux), as plain values unless they depend on other recorded arrays."""
         leaves, rebuild = flatten(tree)
+        leaves = [joined(leaf) if holds_recorded(leaf) else leaf for leaf in leaves]
         nodes = [node_of(leaf) for leaf in leaves if type(leaf) is Array]
         recorded = self.recorded or find_path(self.inputs, nodes).free
         return rebuild([_released(leaf, recorded) for leaf in leaves])

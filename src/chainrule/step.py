@@ -40,7 +40,7 @@ __all__ = [
     "BlockLike",
     "explained",
     "foreign_result",
-    "is_immutable",
+    "is_number_in_numpy",
     "not_covered",
     "owned",
     "raises_no_error",
@@ -183,10 +183,8 @@ def _make_a_view(result: Array, operands: tuple[Any, ...], known_to_be_numpys: b
         result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
         if source._own.version is not None and is_small_part(value, source._own.form.size):
             node.value = copied_as_it_lies(value)  # otherwise the next write would have to copy the whole array
-    elif not known_to_be_numpys and not is_immutable(value) and not _selects(node):
-        if (
-            block.may_copy or not value.ndim or not has_views(value)
-        ):  # it may be a copy or a view; x[0] may be a 0-d array
+    elif not known_to_be_numpys and not _selects(node) and (value.ndim or can_change(value)):
+        if block.may_copy or not value.ndim or not has_views(value):  # a copy or a view; x[0] may be a 0-d array
             result._view = view_of(source)._replace(steps=None)
         else:
             result._view = view_of(source, partial(_of_another, block, operands[1:], node.params))
@@ -322,9 +320,15 @@ def _must_be_one_array(value: Any, block: BlockLike) -> None:
         )
 
 
-def is_immutable(value: Any) -> bool:
-    """Whether a value is an array of a library whose arrays cannot change, as JAX's."""
-    return type(value) not in NUMPY and not hasattr(type(value), "__iadd__")
+def is_number_in_numpy(x: Array) -> bool:
+    """Whether an array of another library stands for what is a number in NumPy: without axes, and no known view."""
+    value = x._own.value
+    return type(value) not in NUMPY and not value.ndim and (x._view is None or x._view.steps is None)
+
+
+def can_change(value: Any) -> bool:
+    """Whether an array of another library can be written into, unlike JAX's."""
+    return hasattr(type(value), "__iadd__")
 
 
 def owned(x: Any) -> Any:
@@ -348,7 +352,9 @@ def explained(
 
     `again` computes the same with other operands, to see which would fit.
     """
-    shapes = " and ".join(str(np.shape(v)) if type(v) in NUMPY else repr(v) for v in values)
+    shapes = " and ".join(
+        str(np.shape(v)) if type(v) in NUMPY else str(tuple(v.shape)) if is_foreign(v) else repr(v) for v in values
+    )
     where = f"in {what}, inputs of shape {shapes}{at_line()}"
     if type(error) is ValueError:
         instead = "; write into a copy of it (x.copy())" if "read-only" in str(error) else ""

@@ -6,10 +6,11 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.array import form_of, value_of
+from chainrule.array import form_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.keys import write
 from chainrule.blocks.integers import step
+from chainrule.blocks.plain import plain_of
 from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
@@ -65,7 +66,7 @@ def numpy_rollaxis(a, axis, start=0):
 @answers(np.resize)
 def numpy_resize(a, new_shape):
     if not np.size(a):
-        return np.resize(value_of(a), new_shape)
+        return np.resize(plain_of(a), new_shape)
     return _entries_at(a, np.resize(np.arange(np.size(a)), new_shape))
 
 
@@ -94,7 +95,7 @@ def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writea
 @answers(np.ix_)
 def numpy_ix_(*args):
     """np.ix_: vectors along axes of their own; masks become the indices where they are True."""
-    vectors = [np.flatnonzero(value_of(a)) if a.dtype.kind == "b" else a for a in map(as_array, args)]
+    vectors = [np.flatnonzero(plain_of(a)) if a.dtype.kind == "b" else a for a in map(as_array, args)]
     if any(a.ndim != 1 for a in vectors):
         raise BlockError(f"ix_ takes vectors, not arrays of shape {[a.shape for a in vectors]}" + at_line())
     n = len(vectors)
@@ -108,7 +109,7 @@ def numpy_trim_zeros(filt, trim="fb", axis=None):
     if set(trim) - set("fb"):
         raise BlockError(f"trim={trim!r}; it is 'f', 'b' or 'fb'" + at_line())
     axes = axes_of(axis_from_right(axis, filt.ndim))
-    places = np.argwhere(value_of(filt != 0))
+    places = np.argwhere(plain_of(filt != 0))
     key = [slice(None)] * filt.ndim
     for i in axes:
         if not len(places):
@@ -177,7 +178,7 @@ def numpy_select(condlist, choicelist, default=0):
 @answers(np.piecewise)
 def numpy_piecewise(x, condlist, funclist, *args, **kw):
     """np.piecewise: each function gets the entries where its condition holds; the last condition that holds counts."""
-    conditions = [value_of(c) for c in condlist] if isinstance(condlist, list | tuple) else value_of(condlist)
+    conditions = [plain_of(c) for c in condlist] if isinstance(condlist, list | tuple) else plain_of(condlist)
     if np.isscalar(conditions) or (not isinstance(conditions[0], list | np.ndarray) and np.ndim(x)):
         conditions = [conditions]
     masks = list(np.asarray(conditions, dtype=bool))
@@ -199,14 +200,14 @@ def numpy_piecewise(x, condlist, funclist, *args, **kw):
 
 @answers(np.extract)
 def numpy_extract(condition, arr):
-    return np.ravel(arr)[np.flatnonzero(np.ravel(value_of(condition)))]
+    return np.ravel(arr)[np.flatnonzero(np.ravel(plain_of(condition)))]
 
 
 @answers(np.compress)
 def numpy_compress(condition, a, axis=None, out=None):
     if out is not None:
         raise BlockError("numpy.compress(out=…) with a recorded array: use the returned array" + at_line())
-    return np.take(a, np.flatnonzero(value_of(condition)), axis=axis)
+    return np.take(a, np.flatnonzero(plain_of(condition)), axis=axis)
 
 
 @answers(np.delete)
@@ -215,4 +216,4 @@ def numpy_delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = axis_from_right(operator.index(axis), arr.ndim)
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), value_of(obj)), axis=axis)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), plain_of(obj)), axis=axis)

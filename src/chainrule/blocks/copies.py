@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chainrule.array import form_of
+from chainrule.array import form_of, node_of
 from chainrule.block import answers, library_block
 from chainrule.block.bounds import of_operand
 from chainrule.block.dependence import entrywise, moved
@@ -113,9 +113,9 @@ def order_in_memory(order, a):
     value = form_of(a)
     if order in ("C", "F"):
         return order
-    if is_contiguous(value):
+    if is_contiguous(value) and (isinstance(value, np.ndarray) or node_of(a).block is None or value.ndim < 2):
         return "C"
-    if a._unsure:
+    if a._unsure or not isinstance(value, np.ndarray):
         raise BlockError(f'order="{order}" of an array that may lie in either order; write "C" or "F"' + at_line())
     if order == "K" and not value.flags.forc:
         raise BlockError(

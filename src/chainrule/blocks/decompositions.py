@@ -27,7 +27,7 @@ from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
 from chainrule.errors import BlockError, DependsOnPhase, NoDerivative
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_foreign, is_numpy, namespace_of, numpy_dtype
+from chainrule.libraries import is_complex, is_foreign, is_jax, is_numpy, namespace_of, numpy_dtype
 from chainrule.node import at_line
 from chainrule.step import owned
 
@@ -109,14 +109,28 @@ def _must_not_depend_on_phase(phase, like, what):
         )
 
 
+def _is_hermitian(xp, x):
+    """Whether matrices with entries are Hermitian but for rounding, as an array without axes."""
+    return xp.all(abs(x - adjoint(xp, x)) <= math.sqrt(_rounding(x)) * xp.max(abs(x)))
+
+
 def of_triangle(xp, dx, x, lower=True):
     """The gradient of a block that reads one triangle of x: Hermitian if x is Hermitian, else that triangle alone."""
     plain = namespace_of((x,))
-    if 0 in x.shape or not _any(abs(x - adjoint(plain, x)) > math.sqrt(_rounding(x)) * plain.max(abs(x))):
+    if 0 in x.shape or bool(_is_hermitian(plain, x)):
         return dx
     n = x.shape[-1]
     read = np.tril(np.full((n, n), 2.0), -1) + np.eye(n)
     return dx * xp.asarray(read if lower else read.T, dtype=dx.dtype)
+
+
+def _with_one_triangle(xp, x, lower=True):
+    """What a block that reads one triangle of x gives to JAX, which takes the mean of both."""
+    if not is_jax(x):
+        return x
+    half = xp.tril(x, -1) if lower else xp.triu(x, 1)
+    read = half + adjoint(xp, half) + _on_diagonal(_diagonal(x))
+    return xp.where(_is_hermitian(xp, x), x, read)  # of a Hermitian matrix the gradient is Hermitian
 
 
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------------------
@@ -127,6 +141,7 @@ def eigh(xp, x, lower=True):
     """The eigenvectors of a Hermitian x as columns, and below each its eigenvalue, in ascending order."""
     if is_numpy(xp) and not np.isfinite(x).all():
         return _eigh_of_values_that_are_not_finite(x, "L" if lower else "U")
+    x = _with_one_triangle(xp, x, lower)
     w, v = xp.linalg.eigh(x) if lower else xp.linalg.eigh(x, UPLO="U")
     return _pack(xp, v, w[..., None, :])
 
@@ -428,7 +443,7 @@ def cholesky(xp, x):
     """The lower triangular z with z z* = x, for a Hermitian positive definite x. The gradient is Hermitian too."""
     if "dask" in xp.__name__:  # its own default is the upper one
         return xp.linalg.cholesky(x, lower=True)
-    return xp.linalg.cholesky(x)
+    return xp.linalg.cholesky(_with_one_triangle(xp, x))
 
 
 @cholesky.backward

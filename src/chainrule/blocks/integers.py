@@ -10,7 +10,7 @@ from chainrule.absent import with_absent_zeros
 from chainrule.array import is_recorded
 from chainrule.block import unlisted_block
 from chainrule.blocks.indexing.entries import with_known_key
-from chainrule.libraries import is_numpy, takes_numpys
+from chainrule.libraries import as_numpy, is_numpy, is_traced, takes_numpys
 from chainrule.node import Node
 from chainrule.step import record
 
@@ -53,7 +53,7 @@ def argsort(xp, x, axis=-1):
 @unlisted_block(differentiable=False)
 def of_values(xp, *operands, function=None):
     """A function of values, written in NumPy, whose result has no gradient and a shape that depends on no value."""
-    return function(*operands)
+    return function(*(x if is_traced(x) else as_numpy(x) for x in operands))
 
 
 of_values.needs_numpy = True

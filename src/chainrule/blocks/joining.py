@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from chainrule.array import Array, value_of
+from chainrule.array import Array
 from chainrule.block import answers, axis_from_right, library_block
 from chainrule.block.dependence import moved
+from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
@@ -131,7 +132,7 @@ def numpy_split(ary, indices_or_sections, axis=0):
 @answers(np.tile)
 def numpy_tile(A, reps):
     A = as_array(A)
-    reps = tuple(int(n) for n in np.atleast_1d(value_of(reps)))
+    reps = tuple(int(n) for n in np.atleast_1d(plain_of(reps)))
     ndim = max(len(reps), A.ndim)
     A = np.reshape(A, (1,) * (ndim - A.ndim) + A.shape)
     reps = (1,) * (ndim - len(reps)) + reps
@@ -140,7 +141,7 @@ def numpy_tile(A, reps):
 
 @answers(np.repeat)
 def numpy_repeat(a, repeats, axis=None):
-    a, repeats = as_array(a), value_of(repeats)
+    a, repeats = as_array(a), plain_of(repeats)
     if axis is None or not a.ndim:
         a, axis = np.ravel(a), 0
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)

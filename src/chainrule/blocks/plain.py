@@ -13,7 +13,7 @@ from chainrule.array import Array, form_of, is_recorded
 from chainrule.block import Block, answers
 from chainrule.blocks.integers import step
 from chainrule.formula import name, number
-from chainrule.libraries import numpy_form
+from chainrule.libraries import as_numpy, numpy_form
 from chainrule.step import record
 
 
@@ -37,12 +37,15 @@ def _called(function, options, kwargs, *operands):
 
 
 def plain_of(a):
-    """The value of a recorded array, read-only, also in a list, a tuple or a dict."""
+    """The value of a recorded array, read-only, also in a list, a tuple or a dict; as NumPy's, for its functions.
+
+    Of a tensor they call the method of their name, which may be another one: `nonzero`.
+    """
     if type(a) in (list, tuple):
         return type(a)(map(plain_of, a))
     if type(a) is dict:
         return {key: plain_of(part) for key, part in a.items()}
-    return a.value if isinstance(a, Array) else a
+    return as_numpy(a.value) if isinstance(a, Array) else a
 
 
 def _of_forms(function):

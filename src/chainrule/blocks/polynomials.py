@@ -72,7 +72,7 @@ def numpy_polydiv(u, v):
     """np.polydiv: quotient and remainder by long division."""
     given = u, v = _coefficients(u), _coefficients(v)
     u, v = u + 0.0, v + 0.0
-    dtype = np.result_type(form_of(u), form_of(v))
+    dtype = np.result_type(u, v)
     rest = np.astype(u, dtype)
     n, quotient, scale = v.shape[0], [], 1.0 / v[0]  # in the precision of v
     for k in range(u.shape[0] - n + 1):

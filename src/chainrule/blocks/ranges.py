@@ -4,11 +4,10 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, form_of
+from chainrule.array import Array
 from chainrule.block import answers
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError
-from chainrule.libraries import dtype_of
 from chainrule.node import at_line
 
 
@@ -18,7 +17,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
     start, stop = _in_common(start, stop)
     shares, steps = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
-    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, dtype_of(form_of(start).real)))
+    z = np.where(shares == 1, stop, start + (stop - start) * np.astype(shares, np.finfo(start.dtype).dtype))
     if dtype is not None and np.issubdtype(dtype, np.integer):
         z = np.floor(z)
     z = _finished(z, dtype, axis)
@@ -28,7 +27,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
 def _in_common(start, stop):
     """Both as arrays of one floating type; a Python number takes the other's."""
     ends = [a if isinstance(a, Array | int | float | complex) else np.asarray(a) for a in (start, stop)]
-    dtype = np.result_type(*(form_of(a) for a in ends), 0.0)
+    dtype = np.result_type(*ends, 0.0)
     return [np.astype(as_array(a), dtype) for a in ends]
 
 
@@ -64,6 +63,6 @@ def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
         raise BlockError("a geometric range cannot begin or end with 0" + at_line())
     shares, _ = _shares(num, endpoint)
     shares = np.reshape(shares, (-1, *(1,) * max(start.ndim, stop.ndim)))
-    between = start * (stop / start) ** np.astype(shares, dtype_of(form_of(start).real))
+    between = start * (stop / start) ** np.astype(shares, np.finfo(start.dtype).dtype)
     z = np.where(shares == 0, start, np.where(shares == 1, stop, between))
     return _finished(z, dtype, axis)

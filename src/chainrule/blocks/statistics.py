@@ -27,7 +27,7 @@ def numpy_average(a, axis=None, weights=None, returned=False, *, keepdims=False)
         total = np.full_like(numpy_form(form_of(z)), a.size / max(z.size, 1))
         return (z, total) if returned else z
     weights = weights_along(as_array(weights), a, axis)
-    weights = np.astype(weights, np.result_type(form_of(a), form_of(weights)), copy=False)
+    weights = np.astype(weights, np.result_type(a, weights), copy=False)
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     if bool(np.any(total == 0)):
         raise ZeroDivisionError("the weights of np.average sum to zero" + at_line())

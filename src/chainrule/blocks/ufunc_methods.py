@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.answers import ANSWERS, STEP_BY_STEP
-from chainrule.array import Array, form_of, value_of
+from chainrule.array import Array, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.keys import full_key, write
 from chainrule.blocks.integers import step
@@ -227,7 +227,7 @@ for _ufunc, _answer in list(ANSWERS.items()):
 def numpy_subtract_at(a, indices, b):
     """np.subtract.at: x[key] −= v, where an entry that is indexed several times loses the sum."""
     b = as_array(b)
-    np.add.at(a, indices, -np.astype(b, np.result_type(form_of(a), form_of(b))))
+    np.add.at(a, indices, -np.astype(b, np.result_type(a, b)))
 
 
 # Ufuncs with two results ---------------------------------------------------------------------------------------------

@@ -146,16 +146,23 @@ def getitem(xp, x, *indices, key=()):
 
 def _forwards(xp, x, key):
     """PyTorch's slices have no negative step: reverse the axis, and go forwards."""
+    axes, key = _without_negative_steps(x.shape, key)
+    return xp.flip(x, axis=axes) if axes else x, key
+
+
+def _without_negative_steps(shape, key):
+    """The axes along which a key goes backwards, and the key that goes forwards after these were reversed."""
     axis = -sum(part is not None for part in key)
-    parts = []
+    axes, parts = [], []
     for part in key:
         if isinstance(part, slice) and part.step is not None and part.step < 0:
-            n = x.shape[axis]
+            n = shape[axis]
             start, stop, step = part.indices(n)
-            x, part = xp.flip(x, axis=axis), slice(n - 1 - start, n - 1 - stop, -step)
+            axes.append(axis)
+            part = slice(n - 1 - start, n - 1 - stop, -step)
         axis += part is not None
         parts.append(part)
-    return x, tuple(parts)
+    return tuple(axes), tuple(parts)
 
 
 @getitem.backward
@@ -259,6 +266,10 @@ def set_at(xp, x, new, *indices, key=()):
     key = filled(key, indices)
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
         return x.at[(..., *key)].set(new)
+    if hasattr(x, "index_add"):  # PyTorch
+        axes, forwards = _without_negative_steps(x.shape, key)
+        if axes:
+            return xp.flip(set_at.forward(xp, xp.flip(x, axis=axes), new, key=forwards), axis=axes)
     z = xp.array(x) if is_numpy(xp) else x.copy() if hasattr(x, "copy") else copied(x)
     z[(..., *key)] = new
     return z

@@ -172,7 +172,7 @@ def numpy_add_at(a, indices, b):
         raise RecordingError("np.add.at of a number, which cannot be written into; write x = x + v" + at_line())
     positions = _positions(full_key(indices, a.shape), a.shape)
     b = as_array(b)
-    b = np.broadcast_to(np.astype(b, np.result_type(form_of(a), form_of(b))), positions.shape)
+    b = np.broadcast_to(np.astype(b, np.result_type(a, b)), positions.shape)
     sums = np.reshape(added(b, (positions,), (a.size,)), a.shape)
     total: Any = np.astype(np.add(a, sums), a.dtype)
     a._write(total)
