@@ -539,6 +539,21 @@ def test_every_chain_is_as_cheap_as_its_best_order(ends, transposed):
     assert multiplications(graph) == least_multiplications(n.tolist())
 
 
+@pytest.mark.parametrize(
+    ("f", "shapes"),
+    [
+        (lambda x, y, v: x @ (y @ v), [(4, 4), (4, 4), (4,)]),
+        (lambda x, y, z: (x @ y) @ z, [(4, 4), (4, 4), (4, 4)]),
+        (lambda x, y, z: x @ (y @ z), [(4, 4), (4, 4), (4, 4)]),
+        (lambda x, y, z: (x @ y.T) @ z, [(2, 9), (2, 9), (2, 9)]),
+        (lambda x, u, z: x @ (u @ z), [(2, 5), (1,), (1, 5)]),
+    ],
+)
+def test_no_order_is_changed_for_one_that_costs_as_much(f, shapes):
+    graph = record_graph(f, *[RNG.normal(size=shape) for shape in shapes])
+    assert simplify_graph(graph).nodes == graph.nodes
+
+
 def test_a_vector_in_the_middle_is_no_chain():
     x, y, v = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), RNG.normal(size=4)
     graph = simplified(lambda x, v, y: (x @ v) @ y, x, v, y)

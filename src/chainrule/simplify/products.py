@@ -50,10 +50,9 @@ def associate(graph: Graph) -> Graph:
             continue
         factors, products = _chain(node, uses, inside)
         taken.update(products)
-        if len(factors) > 2:
-            cost, order = _cheapest(_lengths(factors))
-            if cost < sum(map(_multiplications, products)):
-                orders[node] = (factors, order)
+        cost, order = _cheapest(_lengths(factors))
+        if cost < sum(map(_multiplications, products)):
+            orders[node] = (factors, order)
     return _reordered(graph, orders) if orders else graph
 
 
@@ -152,7 +151,7 @@ def _reordered(graph: Graph, orders: dict[Node, tuple[list[Factor], Any]]) -> Gr
 def _as_factor(build: Builder, x: Any, transposed: bool) -> Any:
     if not transposed or np.ndim(value_of_operand(x)) < 2:
         return x
-    return x.inputs[0] if _is_transpose(x) else build.call(transpose, x, axes=(-1, -2))
+    return build.call(transpose, x, axes=(-1, -2))
 
 
 def _built(build: Builder, factors: list[Any], order: Any) -> Any:

@@ -164,6 +164,8 @@ def _power(reals: Reals, x: Node) -> Form:
 def _sum(reals: Reals, x: Node) -> Form:
     """Σ over a vector: numbers are factored out, Σ e_c = 1, and Σ of a constant is n times the constant."""
     (vector,) = x.inputs
+    if np.size(vector.value) == 1:
+        return reals.of(vector)
     if len(shape_of(vector)) != 1 or np.size(x.value) != 1:
         raise UnreadableError
     terms: dict[Product, Any] = {}
