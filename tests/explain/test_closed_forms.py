@@ -286,3 +286,9 @@ def test_a_stack_of_inverses_of_products_is_no_inverse_of_one_matrix():
     explanation = cr.explain(lambda x, y: np.sum(np.linalg.inv(x * y)))(np.eye(3) + 1, np.eye(3)[None] + 1)
     assert [unicode(c.name) for c in explanation.closed_forms] == ["∂L/∂x", "∂L/∂y"]
     assert all("(x ⊙ y)⁻¹" in unicode(c.formula) for c in explanation.closed_forms)
+
+
+@pytest.mark.parametrize("exponent", [np.inf, -np.inf, np.nan])
+def test_a_power_whose_exponent_is_no_number_is_explained_as_it_is(exponent):
+    with np.errstate(all="ignore"):
+        assert "e" in cr.explain(lambda x: np.sum(x**exponent))(np.array([2.0])).latex()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.array import Array
+from chainrule.array import Array, value_of
 from chainrule.blocks.indexing.entries import add_at
 from chainrule.simplify import simplify
 from chainrule.simplify.results import Reader
@@ -121,3 +121,58 @@ def test_a_long_recording_is_left_alone():
     for _ in range(1000):
         x = x * 1.0
     assert simplify(x)._node is x._node
+
+
+def test_a_form_that_is_as_long_stays_as_it_is_written():
+    p, q = cr.variable(P), cr.variable(P)
+    for z in (q * p, q + p, 1.0 + p, p - q, 2.0 - p):
+        assert simplify(z)._node.inputs == z._node.inputs
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p: p**np.inf,
+        lambda p: p**-np.inf,
+        lambda p: p**np.nan,
+        lambda p: (1e20 * p) ** 20,
+        lambda p: (1e-20 * p) ** 20,
+        lambda p: (1e20 * p) ** -20,
+        lambda p: p[2:] / (1 + np.sum(p[2:][:0])),
+        lambda p: np.sum(p[2:][:0]) + p,
+        lambda p: (p + np.inf) - np.inf,
+    ],
+)
+def test_numbers_that_overflow_and_empty_sums_are_written_as_they_are(f):
+    with np.errstate(all="ignore"):
+        z = f(cr.variable(P))
+        np.testing.assert_array_equal(value_of(simplify(z)), z.value)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p, n, m: (p > 0) * np.full(3, 200, np.uint8) * np.full(3, 2, np.uint8) * p,
+        lambda p, n, m: p * n * n,
+        lambda p, n, m: n * p * m,
+        lambda p, n, m: p / n / n,
+        lambda p, n, m: p / n / m,
+        lambda p, n, m: n * p / p + m * p / p + p,
+        lambda p, n, m: n * p * n * p,
+        lambda p, n, m: p * n.astype(np.int64) * m.astype(np.int64) / 3,
+    ],
+)
+def test_integers_that_would_wrap_do_not_meet(f):
+    n, m = (cr.variable(np.array(x)).astype(np.uint8) for x in ([200.0, 100.0, 255.0], [3.0, 7.0, 2.0]))
+    z = f(cr.variable(P), n, m)
+    np.testing.assert_allclose(value_of(simplify(z)), z.value, rtol=1e-14)
+
+
+def test_two_of_single_precision_do_not_meet_to_be_read():
+    p, x, y = (
+        cr.variable(P),
+        cr.variable(np.array([1 / 3, 2 / 3, 3 / 7], np.float32)),
+        cr.variable(np.float32([3, 7, 9])),
+    )
+    for z in (x * p * y, p / x / y, x * (p / p) * y * p, x * p / p + y * p / p + p):
+        np.testing.assert_allclose(value_of(simplify(z)), z.value, rtol=1e-14)

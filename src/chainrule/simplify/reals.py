@@ -39,10 +39,14 @@ class Reals(Sums):
 
     def simplest(self, node: Node) -> Any:
         """A node written from its form; None if it has none."""
-        value = node.value
-        if node.block not in READ or np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
+        if node.block not in READ or not self.may_read(node):
             return None
-        return self.written(self.of(node), np.shape(value), dtype_of(value))
+        form, dtype = self.of(node), dtype_of(node.value)
+        return self.written(form, np.shape(node.value), dtype) if _meets_its_dtype(form, dtype) else None
+
+    def may_read(self, x: Node) -> bool:
+        """Real numbers only: integers wrap, and a sum of no entries is 0."""
+        return dtype_of(x.value).kind == "f" and np.size(x.value) > 0
 
     def may_cancel(self, atom: Any) -> bool:
         return True
@@ -91,7 +95,9 @@ class Reals(Sums):
             if vectors and exponent < 0:
                 raise UnreadableError
             powers = raised(dict(product - vectors), exponent).items()
-            return Form({frozenset({*powers, *vectors}): scaled(c**exponent, 1.0)})
+            with np.errstate(all="ignore"):
+                c = scaled(float(np.float64(c) ** exponent), 1.0)
+            return Form({frozenset({*powers, *vectors}): c})
         if not 0 <= exponent <= 3:
             raise UnreadableError
         result = Form({ONE: 1.0})
@@ -151,12 +157,23 @@ def _writing_order(factor: tuple[Any, int]) -> tuple[int, int]:
     return (2, 0) if isinstance(atom, Hot) else (int(np.ndim(atom.value) > 0), atom.order)
 
 
+def _meets_its_dtype(form: Form, dtype: np.dtype) -> bool:
+    """Whether no two atoms of another dtype meet before one of this: integers wrap, float32 has seven digits."""
+
+    def others(product: Product, sign: int) -> int:
+        found = [e for atom, e in product if isinstance(atom, Node) and dtype_of(atom.value) not in (dtype, np.bool_)]
+        return sum(abs(e) for e in found if e * sign > 0)
+
+    alone = [product for product in form.terms if others(product, 1) == sum(e for _, e in product if e > 0) > 0]
+    return len(alone) < 2 and all(others(product, sign) < 2 for product in form.terms for sign in (1, -1))
+
+
 # How the form of each block follows from those of its operands ---------------------------------------------------
 
 
 def _power(reals: Reals, x: Node) -> Form:
     base, exponent = x.inputs
-    if type(exponent) is Node or np.ndim(exponent) or exponent != int(exponent) or exponent == 0:
+    if type(exponent) is Node or np.ndim(exponent) or not float(exponent).is_integer() or exponent == 0:
         raise UnreadableError
     return reals.power(reals.of(base), int(exponent))
 

@@ -88,7 +88,7 @@ def _reciprocal(r: Reading, node: Node, x: Any) -> Expr:
 
 
 def _power(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
-    if type(y) is Node or np.ndim(y) or float(y) * 2 != int(float(y) * 2):
+    if type(y) is Node or np.ndim(y) or not (2 * float(y)).is_integer():
         return None
     return r.atoms.power(r.of(x), Fraction(float(y)))
 
