@@ -78,6 +78,8 @@ SAME: dict[tuple[str, str], str] = {
     ("simplify/structure.py", "_DEPTH"): "a limit of work",
     ("simplify/structure.py", "depth - 1"): "a limit of work",
     ("simplify/products.py", "LONGEST"): "a limit of work",
+    ("simplify/products.py", "taken.update"): "faster: what is put in order inside of a product is not used",
+    ("simplify/products.py", "if orders else graph"): "faster: without an order the graph is made of the same nodes",
     ("simplify/forms.py", "NESTED = 2"): "a limit of work",
     ("simplify/forms.py", "factors = 12"): "a limit of work",
     ("simplify/reals.py", "TERMS = 12"): "a limit of work",

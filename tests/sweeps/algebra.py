@@ -450,7 +450,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "computed with casts": lambda seed: computed(seed, casts=True),
     "read with casts": lambda seed: read(seed, casts=True),
     "cancelled": cancelled,
-    "chained": chained,
+    "chained": lambda seed: next(filter(None, map(chained, range(3 * seed, 3 * seed + 3))), ""),
 }
 
 

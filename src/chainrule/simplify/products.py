@@ -105,9 +105,9 @@ def _lengths(factors: list[Factor]) -> list[int]:
         np.shape(value_of_operand(x))[::-1] if transposed else np.shape(value_of_operand(x))
         for x, transposed in factors
     ]
-    shapes[0] = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
-    shapes[-1] = shapes[-1] if len(shapes[-1]) == 2 else (*shapes[-1], 1)
-    return [shape[0] for shape in shapes] + [shapes[-1][1]]
+    first, last = shapes[0], shapes[-1]
+    rows = [shape[0] for shape in shapes[1:]]
+    return [first[0] if len(first) == 2 else 1, *rows, last[1] if len(last) == 2 else 1]
 
 
 def _cheapest(n: list[int]) -> tuple[int, Any]:
