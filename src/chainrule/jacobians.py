@@ -33,6 +33,16 @@ def jacobian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     One backward pass carries a whole identity matrix of cotangents, as leading axes.
     Trees of outputs or arguments give trees of Jacobians: the output's structure outside, the argument's inside.
 
+    Parameters
+    ----------
+    f : a function that returns an array or a tree of arrays. A complex output needs a holomorphic f for a complex
+        argument.
+    argnums : the position or name of the argument, or a tuple of them, as in `grad`.
+
+    Raises
+    ------
+    GradientError : an argument has no gradient, or a complex output is not holomorphic.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.jacobian(np.cumsum)(np.array([1.0, 2.0, 3.0]))
     array([[1., 0., 0.],
@@ -62,6 +72,10 @@ def jacfwd(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     """Like `jacobian`, in forward mode: one pass carries a whole identity matrix of tangents, as leading axes.
 
     It is faster for a function with fewer inputs than outputs.
+
+    Parameters
+    ----------
+    f, argnums : as in `jacobian`, for real numbers only.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.jacfwd(lambda t: np.stack([np.cos(t), np.sin(t), t]))(0.0)
@@ -127,6 +141,12 @@ def _of_complex_result(recording: Any, which: int, pulled: list[Any]) -> list[An
 def hessian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
     """A function that returns the second derivatives of a scalar f: shape `argument.shape + argument.shape`.
 
+    Parameters
+    ----------
+    f : a function that returns a real scalar.
+    argnums : the position or name of the argument, or a tuple of them, as in `grad`. For several arguments, or a tree,
+        the result is a tree of trees: one block for each pair of leaves.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
     array([[10.,  6.],
@@ -139,7 +159,13 @@ def hessian(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]:
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function `(*args, v)` that returns the Hessian of a scalar f times v, without building the Hessian.
 
-    v has the structure of the chosen argument (a tuple of them where `argnums` is a tuple) and comes last.
+    Parameters
+    ----------
+    f : a function that returns a real scalar.
+    argnums : the position or name of the argument, or a tuple of them, as in `grad`.
+
+    The last argument v of the returned function has the structure of the chosen argument, or is a tuple of such if
+    `argnums` is a tuple. The result has the structure of v. It costs about as much as two gradients.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.5]))

@@ -20,7 +20,7 @@ Rate = float | Callable[[Any], Any]
 
 
 class Optimizer(NamedTuple):
-    """An optimizer.
+    """An optimizer, as made by `sgd`, `adam` and `adamw`; see `sgd` for an example.
 
     Attributes
     ----------
@@ -123,7 +123,15 @@ def adamw(
 ) -> Optimizer:
     """Adam that also shrinks each parameter: p ← p − η · weight_decay · p before the step.
 
-    Parameters as of `adam`.
+    Parameters
+    ----------
+    learning_rate, b1, b2, eps : as in `adam`.
+    weight_decay : the fraction of each parameter, times η, that is subtracted at each step.
+
+    >>> import numpy as np, chainrule as cr
+    >>> optimizer = cr.adamw(0.1, weight_decay=0.5)
+    >>> optimizer.step(np.ones(2), np.zeros(2), optimizer.init(np.ones(2)))[0]
+    array([0.95, 0.95])
 
     References: Loshchilov and Hutter, Decoupled weight decay regularization, 2019; `torch.optim.AdamW`.
     """
@@ -141,6 +149,11 @@ def adamw(
 
 def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
     """Gradients scaled down so that the 2-norm of all their numbers together is at most `max_norm`.
+
+    Parameters
+    ----------
+    gradients : a tree of arrays.
+    max_norm : the largest norm; smaller gradients are returned unchanged.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.clip_by_global_norm({"w": np.array([3.0, 0.0]), "b": 4.0}, 1.0)["w"].round(3)

@@ -183,7 +183,14 @@ def sparse_jacobian(f: Callable[P, Any], argnums: int | str = 0) -> Callable[P, 
 
     It has a row for each entry of the result and a column for each entry of the argument, in the order of `ravel`.
     Rows without a common column are computed by one backward pass, or columns without a common row by one forward pass,
-    whichever are fewer. See `sparse_hessian` for the argument and the result.
+    whichever are fewer.
+
+    Parameters
+    ----------
+    f : a function that returns an array of any shape.
+    argnums : the position or name of one argument, an array of any shape.
+
+    The result is a `SparseMatrix`, as for `sparse_hessian`, which also lists the errors.
 
     >>> import numpy as np, chainrule as cr
     >>> J = cr.sparse_jacobian(np.diff)(np.zeros(1000))

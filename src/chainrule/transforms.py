@@ -55,7 +55,11 @@ compiled_function = Above()
 def stop_gradient(xp: Any, x: Any) -> Any:
     """The value of x as a new array, through which no gradient flows.
 
-    It does not share the memory of x: a write into the one does not change the other.
+    It does not share the memory of x: a write into one of them does not change the other.
+
+    Parameters
+    ----------
+    x : an array or a number; plain values are copied.
 
     >>> import chainrule as cr
     >>> cr.grad(lambda x: x * cr.stop_gradient(x))(3.0)
@@ -177,7 +181,15 @@ def grad(
 ) -> Callable[..., Any]:
     """A function that returns ∂f/∂argument. Like `value_and_grad`, but without the value.
 
-    With `has_aux` it returns `(gradient, aux)`. `cr.grad(f, compile=True)` is `cr.compile(cr.grad(f))`.
+    Parameters
+    ----------
+    f, argnums : as in `value_and_grad`. A tuple of arguments gives a tuple of gradients.
+    has_aux : whether f returns `(loss, aux)`; the function then returns `(gradient, aux)`.
+    compile : `cr.grad(f, compile=True)` is `cr.compile(cr.grad(f))`.
+
+    Raises
+    ------
+    GradientError : as in `value_and_grad`.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
@@ -203,6 +215,11 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     """A function that returns the derivative of f entry by entry: ∂(sum of f)/∂argument, in its shape.
 
     For a function that acts on each entry separately this is f′ at each entry. HIPS autograd has the same function.
+
+    Parameters
+    ----------
+    f : a function that returns an array.
+    argnums : as in `grad`; the derivative has the shape and dtype of the argument.
 
     >>> import numpy as np, chainrule as cr
     >>> x = np.array([0.0, 1.0, 2.0])
@@ -303,6 +320,16 @@ def checked_seed(seed: Any, out: Any) -> Any:
 def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Forward mode: `(f(*args), J · tangents)`, the directional derivative of f at args.
 
+    Parameters
+    ----------
+    f : a function of arrays (or trees of arrays) that returns an array or a tree of arrays.
+    args : its arguments, as a tuple; all of a floating type.
+    tangents : a direction for each argument, as a tuple; each of the structure and shapes of its argument.
+
+    Raises
+    ------
+    GradientError : args or tangents is not a tuple, or a tangent does not fit its argument.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
@@ -316,6 +343,10 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
 @spelled
 def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
     """Run f once and return `(f(*args), pushforward)`: `pushforward(*tangents)` is J · tangents, without running f.
+
+    Parameters
+    ----------
+    f, args : as in `jvp`, with the arguments one by one. `tangents` are given in the same way.
 
     >>> import numpy as np, chainrule as cr
     >>> z, pushforward = cr.linearize(np.sin, 0.0)

@@ -62,6 +62,11 @@ softplus = elementwise(
 )
 softplus.__doc__ = """log(1 + e^{beta x}) / beta, entry by entry, without overflow: relu without its kink.
 
+    Parameters
+    ----------
+    x : an array of any shape.
+    beta : how sharp the bend at 0 is; for large beta it approaches relu.
+
     PyTorch's has a threshold of beta x = 20, above which it returns x; this one is exact, so it needs none.
 
     >>> import chainrule as cr

@@ -37,6 +37,10 @@ __all__ = ["block_diag", "cho_factor", "cho_solve", "expm", "logm", "solve_sylve
 def expm(xp, x):
     """z = I + x + x²/2! + …, the exponential of matrices. As scipy.linalg.expm.
 
+    Parameters
+    ----------
+    x : shape (…, n, n), a square matrix or a stack of them.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.expm(np.zeros((2, 2)))
     array([[1., 0.],
@@ -66,7 +70,17 @@ def expm_backward(xp, dz, z, x):
 
 @library_block(notation=lambda x: call("log", x), complex=True, example=example(positive_definite(2, 2)))
 def logm(xp, x):
-    """The principal logarithm z of matrices: exp(z) = x. As scipy.linalg.logm, for stacks of matrices too."""
+    """The principal logarithm z of matrices: exp(z) = x. As scipy.linalg.logm, for stacks of matrices too.
+
+    Parameters
+    ----------
+    x : shape (…, n, n). The result is complex if a real x has a negative eigenvalue.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.logm(np.diag([1.0, np.e])).round(6)
+    array([[0., 0.],
+           [0., 1.]])
+    """
     if not is_numpy(xp):
         raise NotImplementedError("SciPy computes it")
     scipy_logm = imported("scipy.linalg").logm
@@ -103,7 +117,17 @@ def _size(matrices):
 
 @library_block(notation=lambda x: x**0.5, complex=True, example=example(positive_definite(2, 2)))
 def sqrtm(xp, x):
-    """The principal square root z of matrices: z z = x. As scipy.linalg.sqrtm, for stacks of matrices too."""
+    """The principal square root z of matrices: z z = x. As scipy.linalg.sqrtm, for stacks of matrices too.
+
+    Parameters
+    ----------
+    x : shape (…, n, n). The result is complex if a real x has a negative eigenvalue. A singular x has no derivative.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.sqrtm(np.diag([4.0, 9.0]))
+    array([[2., 0.],
+           [0., 3.]])
+    """
     if not is_numpy(xp):
         raise NotImplementedError("SciPy computes it")
     scipy_sqrtm = imported("scipy.linalg").sqrtm
@@ -152,7 +176,19 @@ def _each(function, x):
     example=example(positive_definite(2, 2), positive_definite(3, 3), normal(2, 3)),
 )
 def solve_sylvester(xp, a, b, q):
-    """The z for which a z + z b = q. As scipy.linalg.solve_sylvester, for stacks of matrices too."""
+    """The z for which a z + z b = q. As scipy.linalg.solve_sylvester, for stacks of matrices too.
+
+    Parameters
+    ----------
+    a : shape (…, n, n).
+    b : shape (…, m, m).
+    q : shape (…, n, m), as the result.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.solve_sylvester(np.diag([1.0, 2.0]), np.array([[1.0]]), np.array([[2.0], [6.0]]))
+    array([[1.],
+           [2.]])
+    """
     if not is_numpy(xp):
         raise NotImplementedError("SciPy computes it")
     scipy_solve_sylvester = imported("scipy.linalg").solve_sylvester
@@ -242,12 +278,31 @@ def cho_factor(a, lower=False):
     """The Cholesky factor of a and whether it is the lower one, for `cho_solve`. As scipy.linalg.cho_factor.
 
     The other triangle of the factor holds zeros; SciPy leaves the old entries there.
+
+    Parameters
+    ----------
+    a : shape (…, n, n), Hermitian and positive definite.
+    lower : whether the factor is the lower one.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError : a is not positive definite.
+
+    >>> import numpy as np, chainrule as cr
+    >>> cr.cho_factor(np.diag([4.0, 9.0]), lower=True)
+    (array([[2., 0.],
+           [0., 3.]]), True)
     """
     return np.linalg.cholesky(a, upper=not lower), bool(lower)
 
 
 def cho_solve(c_and_lower, b):
     """Solve a x = b from the Cholesky factor of a. As scipy.linalg.cho_solve.
+
+    Parameters
+    ----------
+    c_and_lower : the result of `cho_factor`.
+    b : (n,), (n, k), or a stack of matrices.
 
     >>> import numpy as np, chainrule as cr
     >>> a = np.array([[4.0, 2.0], [2.0, 5.0]])
@@ -260,7 +315,11 @@ def cho_solve(c_and_lower, b):
 
 
 def block_diag(*arrs):
-    """Matrices along the diagonal of one, with zeros elsewhere. As scipy.linalg.block_diag.
+    """One matrix with the given matrices along its diagonal, and zeros elsewhere. As scipy.linalg.block_diag.
+
+    Parameters
+    ----------
+    arrs : matrices; a vector is a row, a number a 1 × 1 matrix.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.block_diag(np.ones((1, 2)), 3.0)

@@ -57,6 +57,10 @@ def softmax_backward(xp, dp, p, s, axis=-1):
 def log_softmax(xp, s, axis=-1):
     """z_i = s_i − log Σ_j e^{s_j} along the axis; finite where softmax would round to 0.
 
+    Parameters
+    ----------
+    s, axis : as in `softmax`.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.log_softmax(np.array([0.0, 1000.0]))
     array([-1000.,     0.])
@@ -73,6 +77,10 @@ def log_softmax_backward(xp, dz, z, s, axis=-1):
 
 def softmin(s, axis=-1):
     """softmax(−s): the smallest score gets the largest share.
+
+    Parameters
+    ----------
+    s, axis : as in `softmax`.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.softmin(np.array([0.0, 1000.0]))

@@ -42,6 +42,11 @@ leaky_relu = elementwise(
 )
 leaky_relu.__doc__ = """x where x > 0, else negative_slope · x; the derivative at 0 is the negative slope.
 
+    Parameters
+    ----------
+    x : an array of any shape.
+    negative_slope : the slope for negative x; it has no gradient (see `prelu`).
+
     Source: A. L. Maas, A. Y. Hannun and A. Y. Ng, Rectifier nonlinearities improve neural network acoustic models
     (2013).
 
@@ -105,6 +110,11 @@ threshold = elementwise(
 )
 threshold.__doc__ = """x where x > threshold, else the value; the derivative at the threshold is 0.
 
+    Parameters
+    ----------
+    x : an array of any shape.
+    threshold, value : numbers; they have no gradient.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.threshold(np.array([0.5, 2.0]), threshold=1.0, value=-1.0)
     array([-1.,  2.])
@@ -141,6 +151,11 @@ hardtanh = elementwise(
     example=_WIDE,
 )
 hardtanh.__doc__ = """x, moved into [min_val, max_val]; the derivative at both bounds is 0 (that of np.clip is 1).
+
+    Parameters
+    ----------
+    x : an array of any shape.
+    min_val, max_val : the bounds; they have no gradient.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.hardtanh(np.array([-3.0, 0.5, 3.0]))
@@ -191,6 +206,11 @@ softshrink = elementwise(
 )
 softshrink.__doc__ = """x, moved towards 0 by lambd, and 0 where it is nearer than that; the derivative at ±lambd is 0.
 
+    Parameters
+    ----------
+    x : an array of any shape.
+    lambd : a positive number; it has no gradient.
+
     >>> import numpy as np, chainrule as cr
     >>> cr.softshrink(np.array([-2.0, 0.25, 2.0]))
     array([-1.5,  0. ,  1.5])
@@ -203,6 +223,11 @@ hardshrink = elementwise(
     example=_WIDE,
 )
 hardshrink.__doc__ = """x, and 0 where |x| ≤ lambd; the derivative at ±lambd is 0.
+
+    Parameters
+    ----------
+    x : an array of any shape.
+    lambd : a positive number; it has no gradient.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.hardshrink(np.array([-2.0, 0.25, 2.0]))
@@ -230,6 +255,11 @@ elu = elementwise(
 )
 elu.__doc__ = """x where x > 0, else alpha · (e^x − 1); the derivative at 0 is alpha.
 
+    Parameters
+    ----------
+    x : an array of any shape.
+    alpha : −alpha is the limit for x → −∞; it has no gradient.
+
     Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, Fast and accurate deep network learning by exponential
     linear units (2016).
 
@@ -245,6 +275,11 @@ celu = elementwise(
     example=example(far_from_zero(2, 3)),
 )
 celu.__doc__ = """x where x > 0, else alpha · (e^{x/alpha} − 1): its derivative is continuous for every alpha.
+
+    Parameters
+    ----------
+    x : an array of any shape.
+    alpha : −alpha is the limit for x → −∞; it has no gradient.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.celu(np.array([-1000.0, 2.0]), alpha=2.0)

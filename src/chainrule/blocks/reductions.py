@@ -219,6 +219,12 @@ def cumsum_backward(xp, dz, z, x, axis=-1):
 def logsumexp(xp, x, axis=None, keepdims=False):
     """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.
 
+    Parameters
+    ----------
+    x : an array of any shape.
+    axis : an axis, a tuple of axes, or None for all.
+    keepdims : whether the reduced axes stay, with length 1.
+
     >>> import numpy as np, chainrule as cr
     >>> np.isclose(cr.logsumexp(np.array([1000.0, 1000.0])), 1000 + np.log(2))
     np.True_

@@ -226,6 +226,11 @@ def _cubic(t, a=-0.75):
 def pixel_shuffle(x, upscale_factor):
     """Channels as pixels: an array (…, C r², H, W) becomes (…, C, H r, W r).
 
+    Parameters
+    ----------
+    x : an array of shape (…, C r², H, W).
+    upscale_factor : r, a positive integer.
+
     Source: W. Shi et al., Real-time single image and video super-resolution (2016).
 
     >>> import numpy as np, chainrule as cr
@@ -244,6 +249,11 @@ def pixel_shuffle(x, upscale_factor):
 
 def pixel_unshuffle(x, downscale_factor):
     """Pixels as channels: an array (…, C, H r, W r) becomes (…, C r², H, W). The inverse of `pixel_shuffle`.
+
+    Parameters
+    ----------
+    x : an array of shape (…, C, H r, W r).
+    downscale_factor : r, a positive integer.
 
     >>> import numpy as np, chainrule as cr
     >>> cr.pixel_unshuffle(np.arange(4.0).reshape(1, 2, 2), 2).ravel()
