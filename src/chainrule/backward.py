@@ -155,18 +155,19 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
                 )  # because NumPy's constants in rules cannot be combined with other arrays
     take = gradients.get if between else gradients.pop
     for node in reversed(path.between):
-        in_place = node.block.pull_in_place
+        block = node.block
+        in_place = block.pull_in_place
         if in_place is not None and (grads := in_place(node, gradients, take)) is not None:
             _hand_over(node.inputs, grads, gradients)
             continue
         dz = take(node)
         if dz is None:
             continue
-        if not node.block.complex:
+        if not block.complex:
             _must_be_real(node, dz)
         operands = []
         wanted = []
-        by_form = node.block.by_form
+        by_form = block.by_form
         z_value = node.form if by_form else node.value
         has_pythons = z_value.__class__ in PYTHON
         for i in node.inputs:
@@ -185,10 +186,10 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
         if has_pythons:
             z, operands = as_rules_take(node, recorded)
         if recorded or xp is NUMPY_NAMESPACE:
-            grads = node.block.pull(xp, dz, z, operands, node.params, wanted)
+            grads = block.pull(xp, dz, z, operands, node.params, wanted)
         else:
-            grads = _pull_in_library(node.block, xp, dz, z, operands, node.params, wanted)
-        if node.block.flat_at_infinity and _is_flat(node):
+            grads = _pull_in_library(block, xp, dz, z, operands, node.params, wanted)
+        if block.flat_at_infinity and _is_flat(node):
             if recorded:
                 _must_be_finite(node)
             grads = _unknown_after_overflow(xp, dz, node, grads, path.inputs)
@@ -201,7 +202,7 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
 
 def _hand_over(inputs: Sequence[Any], grads: Sequence[Any], gradients: dict[Node, Any]) -> None:
     """Add a step's gradients to those of its inputs."""
-    for operand, dx in zip(inputs, grads, strict=False):
+    for operand, dx in zip(inputs, grads):  # noqa: B905, it costs
         if dx is not None and operand.__class__ is Node and operand in gradients:
             value = operand.value if operand.version is None else operand.form  # a property costs
             dtype = value.dtype if value.__class__ not in PYTHON else dtype_of(value)

@@ -150,7 +150,7 @@ def _as_the_loop_takes(ufunc: Any, inputs: Any, dtype: Any = None) -> Any:
     of an unsigned integer would wrap, and float32 beside float64 would be computed with seven digits. `dtype` is the
     keyword argument.
     """
-    if dtype is None and len(inputs) == 1 and type(inputs[0]) is Array and inputs[0].dtype in _FLOATING:
+    if dtype is None and len(inputs) == 1 and _dtype_of(inputs[0]) in _FLOATING:
         return inputs
     dtypes = [_dtype_of(x) for x in inputs]
     kinds = {*dtypes}

@@ -249,7 +249,8 @@ def _masked(xp: Any, dz: Any, slope: Any) -> Any:
 def _times_slope(xp: Any, dz: Any, slope: Any) -> Any:
     """dz times a local derivative, and 0 where dz is 0. A recorded product checks this on each run."""
     if type(slope) is not Array:
-        if not is_inexact(slope) and is_foreign(slope):  # booleans, which other libraries may not multiply
+        if type(slope) not in NUMPY and not is_inexact(slope) and is_foreign(slope):
+            # booleans, which other libraries may not multiply
             slope = xp.astype(slope, form_of(dz).dtype)
         if _is_finite(slope):
             return dz * slope
