@@ -23,6 +23,7 @@ from chainrule.node import at_line, is_internal
 __all__ = [
     "NUMERIC",
     "ComputesItself",
+    "as_plain_number",
     "asked_by_sparse",
     "check_argument",
     "class_name",
@@ -248,6 +249,19 @@ _WAYS_OUT = {
     "__array_interface__": "np.asarray(…) of it",
 }
 """How to get the plain numbers, by the method or attribute that identifies the kind of class."""
+
+
+def as_plain_number(x: Any, beside: type, operator: str) -> Any:
+    """A number of a subclass of Python's (of IntEnum, say) as Python's own; None for anything else.
+
+    None too if it is of a subclass of `beside` that defines the operator: then Python asks that first.
+    """
+    kind = type(x)
+    for base in (int, float, complex):
+        if isinstance(x, base) and not isinstance(x, np.generic):
+            own = issubclass(kind, beside) and getattr(kind, operator, None) is not getattr(base, operator, None)
+            return None if own else base(x)
+    return None
 
 
 def gives_way(x: Any, other: Any, operator: str) -> bool:

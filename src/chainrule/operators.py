@@ -14,7 +14,7 @@ from chainrule.libraries import NUMPY, PYTHON
 from chainrule.methods import Methods
 from chainrule.node import NO_PARAMS, at_line
 from chainrule.numpy_value import answered
-from chainrule.operands import gives_way, is_sparse, with_sparse
+from chainrule.operands import as_plain_number, gives_way, is_sparse, with_sparse
 from chainrule.protocols import call
 from chainrule.step import is_number_in_numpy, record
 from chainrule.views import is_number
@@ -43,6 +43,9 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
     def _with_other(self: Array, other: Any) -> Any:
         """The result if the other operand's class may compute for itself."""
+        number = as_plain_number(other, self._class, mirrored)
+        if number is not None:
+            return forward(self, _beside(self, number))
         if is_sparse(other):
             return with_sparse(mirrored, self, other)
         if gives_way(self, other, mirrored):
@@ -55,6 +58,10 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
 
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY:
+            number = as_plain_number(other, object, "")
+            if number is not None:
+                plain = self.item() if type(number) is not int and issubclass(self._class, float | complex) else self
+                return reflected(plain, _beside(plain, number))
             if is_sparse(other):
                 return with_sparse(f"__{name}__", self, other)
             if getattr(type(other), "__array_ufunc__", other) is None:
@@ -72,6 +79,11 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
 
     return forward, reflected, in_place
+
+
+def _beside(self: Array, number: Any) -> Any:
+    """A number of a subclass of Python's as NumPy takes it, with its own dtype; Python's ignore the subclass."""
+    return number if self._class in PYTHON else np.asarray(number)[()]
 
 
 def _looks_whether_real(base: Any, exponent: Any) -> None:

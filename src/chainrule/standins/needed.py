@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import itertools
+import random
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -86,8 +87,26 @@ def needs_of(roots: list[Any]) -> _Needs:
         draws = any(may_draw(code) for _, code in codes)
         outside = any(uses_arrays(function, code) for function, code in codes)
         outside = outside or any(_holds_objects(x, draws) for x in found)
-        known = _known[key] = _Needs(_needed(functions), outside, links, held)
+        names = _needed(functions) + (_names_in_random() if any(map(_is_pythons_random, found)) else [])
+        known = _known[key] = _Needs(names, outside, links, held)
     return known
+
+
+def _is_pythons_random(x: Any) -> bool:
+    """Whether x is Python's module random, a generator of it, or a method of one."""
+    return x is random or isinstance(getattr(x, "__self__", x), random.Random)
+
+
+def _names_in_random() -> list[tuple[Name, Any]]:
+    """The functions of math by which Python's random generators compute, and what they stand for."""
+    found = []
+    for key, value in vars(random).items():
+        value = meant(value)  # another recording may be running
+        if isinstance(value, types.BuiltinFunctionType) and value in NUMBER_FUNCTIONS:
+            name = name_in(vars(random), key)
+            name.stand_for(value, NUMBER_FUNCTIONS[value])
+            found.append((name, NUMBER_FUNCTIONS[value]))
+    return found
 
 
 def _holds_objects(x: Any, draws: bool) -> bool:
