@@ -1,4 +1,4 @@
-"""Whether the user's code would catch an error: then it takes another branch where Python's numbers raise one."""
+"""Whether the user's code would catch an error. If so, it branches where Python's numbers raise one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _has_except(code: types.CodeType, offset: int) -> bool:
         if entry.target in excepts:
             return True
         entries.remove(entry)
-        offset = entry.target  # a `with` raises the error again, in what is around it
+        offset = entry.target  # a `with` raises the error again in the code around it
     return False
 
 

@@ -1,7 +1,7 @@
 """Forks: a new process must not inherit a lock that is held.
 
-It has one thread. A lock that another thread held, or a module that another thread was importing, stays locked in it
-for ever. So a fork waits for the locks registered here, and for imports on first use.
+The new process has one thread. A lock that another thread held, or a module that another thread was importing, would
+stay locked in it for ever. So a fork waits for the locks registered here, and for imports on first use.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
-    """Release what was taken. The last is the one for imports, after which another thread may fork."""
+    """Release the locks that were taken; last the one for imports, after which another thread may fork."""
     while (lock := _held.pop()) is not IMPORTING:
         lock.__exit__(None, None, None)
     IMPORTING.__exit__(None, None, None)

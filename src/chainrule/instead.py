@@ -1,8 +1,8 @@
-"""Replacements for functions that ask for plain arrays and call no protocol.
+"""What to write instead of functions that convert their arguments to plain arrays and call no protocol.
 
 Those of scipy.linalg hand their arguments to LAPACK, some of scipy.special turn them into plain arrays first. A few
 move the bytes of any dtype in C: they would copy the entries of an array of dtype object without counting references,
-and Python would crash when it frees them. All are recognised by their frames, while they ask.
+and Python would crash when it frees them. All are recognised by their stack frames, while they convert the argument.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _FOLDERS = {
 
 
 def refuse_what_asks() -> None:
-    """Raise if a function for which something else must be written asks for a plain array."""
+    """Raise if the caller that asks for a plain array is a function with a replacement in `INSTEAD`."""
     if (found := _function_to_write_instead()) is not None:
         raise RecordingError(f"{found[0]} does not take recorded arrays; write {found[1]}" + at_line())
 

@@ -1,4 +1,4 @@
-"""NumPy's methods of arrays (`x.sum()`, `x.reshape(2, 3)`, `x.T`), each by the function of NumPy that it stands for."""
+"""NumPy's methods of arrays (`x.sum()`, `x.reshape(2, 3)`, `x.T`); each calls NumPy's function of the same meaning."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Numbers of Python from recorded arrays, which stay recorded: `x.item()`, `x.tolist()`, and `float(x)`.
+"""Recorded Python numbers from recorded arrays: `x.item()`, `x.tolist()`, and `float(x)`.
 
-`float(x)` itself must return a plain number, so while a function is recorded its name stands for `as_python` here (see
-`chainrule.standins`).
+Python's `float(x)` must return a plain number, so while a function is recorded the name `float` is replaced (see
+`chainrule.standins`) and calls `as_python`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _as_complex(x: Any, y: Any = 0.0) -> Any:
 
 
 def item(self: Array, *args: Any) -> Any:
-    """As ndarray.item: an entry as a number of Python."""
+    """ndarray.item: an entry as a recorded Python number."""
     node = node_of(self)
     if not node.differentiable:
         return read(node).item(*args)
@@ -47,7 +47,7 @@ def item(self: Array, *args: Any) -> Any:
 
 
 def tolist(self: Array) -> Any:
-    """As ndarray.tolist: lists of numbers of Python."""
+    """ndarray.tolist: lists of recorded Python numbers."""
     if not node_of(self).differentiable:
         return read(node_of(self)).tolist()
     return [tolist(part) for part in self] if self.ndim else item(self)

@@ -1,4 +1,4 @@
-"""Memory that arguments share: an update in place of one of them changes the other, in NumPy."""
+"""Memory that arguments share: in NumPy an update in place of one of them changes the other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sharing_pairs(arrays: Sequence[Any]) -> list[tuple[int, int]]:
 
 
 def owner_of_memory(x: Any) -> Any:
-    """The object whose memory an array lies in."""
+    """The object that owns the memory of an array."""
     while isinstance(x, np.ndarray) and x.base is not None:
         x = x.base
     return x.obj if isinstance(x, memoryview) else x

@@ -79,7 +79,7 @@ def _inexact(exact: Any, function: str) -> None:
 
 
 def _in_one_precision(*operands: Any) -> tuple[Any, ...]:
-    """Operands in their common precision, as SciPy's Python functions compute, which begin with `np.asarray`.
+    """Operands in their common precision, as in SciPy's Python functions, which start with `np.asarray`.
 
     So a Python integer beside float32 means float64, where for a ufunc it would take the dtype of the array.
     """

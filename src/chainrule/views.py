@@ -36,14 +36,14 @@ class EntriesStep:
 
 
 class View(NamedTuple):
-    """How a handle shares, in NumPy's sense, the memory of another.
+    """How an array shares the memory of another array, in NumPy's sense.
 
-    Values cannot share memory here, because a node never changes. So a view remembers how it was taken: a read after a
-    write to the root takes it again, and a write to it writes to the root.
+    Recorded values cannot share memory, because a node never changes. So a view remembers how it was taken: a read
+    after a write to the root takes it again, and a write to the view writes to the root.
 
     Attributes
     ----------
-    root : the handle whose memory it is; not a view itself.
+    root : the array whose memory it shares; not a view itself.
     seen : the node of the root when the view was taken; if the root now has another, the view is stale.
     steps : how it was taken from the root, each step a function of recorded and of plain arrays. None if unknown: a
         number out of an array of dtype object, or a reshape of entries whose order in memory may not be NumPy's, so in
@@ -56,11 +56,11 @@ class View(NamedTuple):
 
     @property
     def stale(self) -> bool:
-        """Whether the memory was written to since."""
+        """Whether the root was written to since the view was taken."""
         return self.root._own is not self.seen
 
     def taken_again(self) -> Any:
-        """The same part of the root as it is now."""
+        """The same part of the root, with its present value."""
         if self.steps is None:
             raise RecordingError(
                 "this array (or number) may share the memory of one that was written to since, or be a copy of it: "
@@ -110,7 +110,7 @@ def refuse_shared(x: Any) -> None:
 
 
 def _forbid(root: Any) -> None:
-    """Forbid reads of this array and of its views from now on: its value depends on the order in memory."""
+    """Forbid later reads of this array and its views, because its value would depend on memory order."""
     node = root._own
     root._own = Node(node.block, node.inputs, node.params, node.value, node.code, node.lasti, node.name)
     root._view = View(root, node, None)
@@ -125,7 +125,7 @@ def view_of(source: Any, *steps: Callable[[Any], Any]) -> View:
 
 
 def same_steps(a: Any, b: Any) -> bool:
-    """Whether two views of a root were taken by the very same steps."""
+    """Whether two views of a root were taken by the same steps."""
     return (
         a is not None
         and b is not None

@@ -36,7 +36,7 @@ def raised(product: Mapping[F, Any], e: Any) -> dict[F, Any]:
 
 
 def common(products: Iterable[Mapping[F, Any]]) -> dict[F, Any]:
-    """The common factor of all products: the least power of each factor, also a negative one if all divide by it."""
+    """The common factor of all products: the smallest power of each factor (negative if all divide by it)."""
     first, *others = products
     shared = {}
     for factor, e in first.items():

@@ -1,4 +1,4 @@
-"""Blocks of integers: labels, one-hot rows, and steps that are found out from values."""
+"""Blocks of integers: labels, one-hot rows, and *steps*, which are computed from values without a gradient."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def counted(x: Any) -> Any:
-    """Truths as integers, of which sums count how many are true; NumPy's sum of products of truths is their `or`."""
+    """Booleans as integers, so that sums count them; NumPy's sum of products of booleans would be `or`."""
     return x * 1 if x.dtype == bool else x
 
 
@@ -52,7 +52,7 @@ def argsort(xp, x, axis=-1):
 
 @unlisted_block(differentiable=False)
 def of_values(xp, *operands, function=None):
-    """A function of values, written in NumPy, whose result has no gradient and a shape that depends on no value."""
+    """A NumPy function of values. Its result has no gradient, and a shape that does not depend on values."""
     return function(*(x if is_traced(x) else as_numpy(x) for x in operands))
 
 
@@ -60,16 +60,16 @@ of_values.needs_numpy = True
 
 
 def step(function: Any, *operands: Any) -> Any:
-    """The result of such a function; recorded if an operand is, since it is another one for other values."""
+    """The result of such a function (see `of_values`), recorded if an operand is, because it depends on values."""
     return (
         record(of_values, operands, {"function": function}) if any(map(is_recorded, operands)) else function(*operands)
     )
 
 
 def as_known(node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The operands and parameters of a step as one who knows all values reads it.
+    """The operands and parameters of a step, for readers that know all values (explanations).
 
-    What was found out from values is a constant, and recorded indices stand in the key.
+    Results of steps are constants there, and recorded indices are put into the key.
     """
     operands, params = with_known_key(node)
     return tuple(x.value if type(x) is Node and x.block is of_values else x for x in operands), params

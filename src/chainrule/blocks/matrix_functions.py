@@ -160,7 +160,7 @@ def _each(function, x):
     x = _native(x)
     matrices = x.reshape(-1, *x.shape[-2:])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # "may be inaccurate", at the rounding of float32
+        warnings.simplefilter("ignore", RuntimeWarning)  # "may be inaccurate", caused by float32 rounding
         z = np.stack([function(matrix) for matrix in matrices]).reshape(x.shape)
     if is_complex(z) and not is_complex(x) and not z.imag.any():
         z = z.real

@@ -1,7 +1,7 @@
 """Reductions that ignore NaN: an entry that is NaN gets the gradient 0.
 
-The answers for plain reductions are called themselves: maybe only `initial` or `mean` is recorded, at which NumPy's
-protocol does not look.
+The answers for plain reductions are called directly, because perhaps only `initial` or `mean` is recorded, which
+NumPy's protocol does not check.
 """
 
 import numpy as np

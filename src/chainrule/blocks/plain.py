@@ -30,7 +30,7 @@ def _of_values(function):
 
 
 def _called(function, options, kwargs, *operands):
-    """The result of a function whose arguments at some places are options: the side of searchsorted, say."""
+    """The result of a function some of whose positional arguments are options (as side in searchsorted)."""
     rest = iter(operands)
     args = [options[i] if i in options else next(rest) for i in range(len(options) + len(operands))]
     return function(*args, **kwargs)
@@ -58,7 +58,7 @@ def _of_forms(function):
 
 RECORDED = frozenset([np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.searchsorted, np.digitize])
 RECORDED |= {np.isin, np.argpartition, np.nanargmax, np.nanargmin, np.isclose, np.allclose, np.array_equal}
-"""Those whose result is recorded: its shape does not depend on the values."""
+"""Functions whose result is recorded, because its shape does not depend on values."""
 
 for _form in (np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj):
     _of_forms(_form)
@@ -145,7 +145,7 @@ def numpy_ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=
 
 
 def _filled(shape, fill_value, dtype, order):
-    """An array filled with a recorded value, in memory of its own."""
+    """A new array filled with a recorded value."""
     return np.copy(np.broadcast_to(np.astype(fill_value, dtype, copy=False), shape), order=order)
 
 

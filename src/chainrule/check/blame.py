@@ -1,4 +1,4 @@
-"""Blame: check each block's rule by itself, from the loss backwards, until one is wrong."""
+"""Blame: check each block's rule separately, from the loss backwards, until one is wrong."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _pulled_back(node: Node, dz: Any, wanted: list[bool]) -> list[Any]:
 
 
 def _is_linear(g: Any, other: Any, both: Any, rough: float) -> bool:
-    """Whether the gradients for dz, another cotangent, and dz − 1000 times the other fit together."""
+    """Whether a rule is linear, by its gradients for dz, for another cotangent, and for dz − 1000 times the other."""
     size = np.max(np.abs([g, 1000 * other, both]), initial=0.0, where=np.isfinite([g, other, both]))
     with np.errstate(all="ignore"):
         return not np.any(np.abs(g - 1000 * other - both) > np.sqrt(rough) * size)

@@ -1,7 +1,7 @@
 """Traces the calls of an array library that the blocks of a graph make.
 
-The rules of the blocks are run again, on arrays that record the operations on them. So the code consists of the library
-calls that the rules make.
+The rules of the blocks are run again, on arrays that record the operations on them. So the written code
+consists of the library calls that the rules make.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Tracer:
 
 
 class JaxTracer(Tracer):
-    """The same for JAX."""
+    """Runs rules on JAX arrays and records the calls."""
 
     prefix = "jnp"
 
@@ -109,7 +109,7 @@ class JaxTracer(Tracer):
 
 
 class TorchTracer(Tracer):
-    """The same for PyTorch: it records the functions that array_api_compat calls."""
+    """Runs rules on PyTorch tensors, and records the functions that array_api_compat calls."""
 
     prefix = "torch"
 

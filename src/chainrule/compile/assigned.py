@@ -1,4 +1,4 @@
-"""Names of results: the variable to which the user's line assigns a step, as it stands in the bytecode."""
+"""Names of results: the variable to which the user's line assigns a step, read from the bytecode."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["name_assigned"]
 
 
 def name_assigned(nodes: Sequence[Node]) -> None:
-    """Name the steps, oldest first, that the user assigns to a variable at once: for `z = W @ x`, z.
+    """Name the steps, oldest first, that the user directly assigns to a variable: for `z = W @ x`, z.
 
-    A line such as `y = np.var(x)` may record several steps, of which y is the last. Steps that belong to no line
-    within the function, as those of its backward pass, have the place of the call of the compiled function.
+    A line such as `y = np.var(x)` may record several steps, of which y is the last. Steps without a line in the
+    function, such as those of its backward pass, have the place of the call of the compiled function.
     """
     frame = user_frame()
     place = (frame.f_code, frame.f_lasti)
@@ -30,7 +30,7 @@ def name_assigned(nodes: Sequence[Node]) -> None:
 
 @functools.lru_cache(maxsize=1000)
 def _stored(code: types.CodeType) -> dict[int, str]:
-    """For instructions whose result is stored in a variable at once, its name, by their offset."""
+    """For each instruction whose result is directly stored in a variable, its name, keyed by the offset."""
     found = {}
     before = 0
     for instruction in dis.get_instructions(code):

@@ -1,8 +1,9 @@
 """The number of threads of NumPy's BLAS.
 
 Two threads can be ten times slower than one: on thin products OpenBLAS has little work to divide and long waits.
-So a program sets before each product whether to use several threads, and restores their number at the end. Where other
-work keeps the processors it is one thread too: those of OpenBLAS spin while they wait for a thread that does not run.
+So a program sets before each product whether to use several threads, and restores their number at the end. If other
+work occupies the processors it uses one thread, because OpenBLAS's threads spin while they wait for one that does not
+run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from chainrule.compile.threads import cores_are_taken
 __all__ = ["BEFORE", "WORTH_THREADS", "all_threads", "is_worth_threads", "library", "one_thread", "several_threads"]
 
 WORTH_THREADS = 16_000_000
-"""A product with at least so many multiplications uses several threads, unless it is thin."""
+"""A product with at least this many multiplications uses several threads, unless it is thin."""
 THIN = 64
 
 
@@ -85,7 +86,7 @@ def all_threads() -> None:
 
 
 def several_threads() -> None:
-    """Use as many threads as before `one_thread`, unless other work keeps the processors."""
+    """Use as many threads as before `one_thread`, unless other work occupies the processors."""
     if cores_are_taken():
         one_thread()
     else:

@@ -1,8 +1,8 @@
 """Dispatch: the fast path from a call to compiled code.
 
-For a native program that is an entry of machine code, which checks its arguments itself. If arguments are trees, or
-not all arrays and numbers, or the program is a Python function, a few lines of Python, generated for each version, run
-first. On anything unexpected they raise, and the general path, which examines everything, takes over.
+For a native program the fast path is an entry of machine code, which checks its arguments itself. If arguments are
+trees, or other values than arrays and numbers, or if the program is a Python function, a few lines of Python, generated
+for each version, run first. If anything is unexpected they raise an error, and the general path takes over.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["FAST", "entries_of", "fast_path", "plain"]
 FAST = "fast"
 """The name of the entry that returns the function's own result structure."""
 PARALLEL = 1000
-"""Programs of more work than this release the GIL."""
+"""Programs with more work than this release the GIL."""
 
 CANONICAL = {np.dtype(name): np.dtype(name) for name in DTYPES}
 
@@ -118,9 +118,9 @@ def fast_path(version: Any, function: Callable[..., Any]) -> Callable[..., Any] 
     scope: dict[str, Any] = {"ndarray": np.ndarray, "OtherInputs": OtherInputs, "missing": object()}
     arrays = [leaf for leaf in version.signature.leaves if type(leaf) is np.ndarray]
     if not all(leaf.flags.c_contiguous for leaf in arrays):
-        return None  # the code written here takes arrays in C order, another signature
+        return None  # the generated code takes arrays in C order; others have another signature
     if not all(leaf.ndim for leaf in arrays):
-        return None  # compiled code takes it as a number, but unlike a number it can be written into
+        return None  # a 0-d array: compiled code would take it as a number, but it can be written into
     args, kwargs = version.signature.rebuild([_Slot(i) for i in range(len(version.signature.leaves))])
     if kwargs:
         return None

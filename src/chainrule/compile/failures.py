@@ -15,7 +15,7 @@ class OtherInputs(TypeError):
 
 
 class Overflowed(OtherInputs):
-    """A value overflowed whose gradient is then unknown (see `backward.py`): the function runs uncompiled."""
+    """A value has overflowed, so its gradient is unknown (see `backward.py`): the function runs uncompiled."""
 
 
 class CallFailed(Exception):

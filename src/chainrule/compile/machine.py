@@ -59,7 +59,7 @@ class _Code:
 
 
 def _free(engine: Any, kept: int) -> None:
-    """Free the memory that an entry has kept; the engine still has its variables."""
+    """Free the memory that an entry has kept, while the engine still has its variables."""
     free = ctypes.pythonapi.PyMem_RawFree
     free.restype, free.argtypes = None, [ctypes.c_void_p]
     free(ctypes.c_void_p.from_address(kept).value)
@@ -70,7 +70,7 @@ LLVM = waited_for(threading.RLock())
 
 
 class _LlvmlitesLock:
-    """The lock that llvmlite has, which it takes when it disposes of something; an import may have made it."""
+    """The lock of llvmlite, which it takes when it frees objects; it exists only after llvmlite was imported."""
 
     taken: Any = None
 

@@ -34,7 +34,7 @@ def compiled(
 
     Parameters
     ----------
-    name, functions : of the program.
+    name, functions : the program's name and functions.
     arrays : small constants, embedded in the code.
     entries : the entries through which Python calls the main function, if that is compiled too.
     constants : the number of constant arrays that are passed when the code is loaded.
@@ -84,7 +84,7 @@ def _optimised(llvm: Any, code: ir.Module) -> tuple[bytes, list[str]]:
 
 
 def _let_go(passes: Any) -> None:
-    """Free a pass manager (some 100 KB). llvmlite does not: of two inherited `_dispose` it calls the empty one."""
+    """Free a pass manager (about 100 KB). llvmlite does not: it calls the empty one of two inherited `_dispose`."""
     if type(passes)._dispose is not NewPassManager._dispose:
         NewPassManager._dispose(passes)
         passes.detach()

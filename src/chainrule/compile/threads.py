@@ -25,7 +25,7 @@ __all__ = ["PIECES", "cores_are_taken", "number_of_threads", "shared"]
 
 PIECES = 64
 PATIENCE = 2_000
-"""How often to check whether other threads are done before sleeping between checks: about 0.2 ms."""
+"""The number of checks whether other threads are done, before sleeping between checks; about 0.2 ms."""
 
 
 def number_of_threads() -> int:

@@ -1,4 +1,4 @@
-"""From recorded nodes to formulas: they are read off the recording, so no rule is written a second time."""
+"""From recorded nodes to formulas, which are read off the recording, so that no rule is written a second time."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def formula_of(node: Node, leaves: Mapping[Node, Formula], constants: Callable[[
 
 
 def sole_branch(node: Node) -> Any:
-    """The operand that a selection by a constant always takes, and one by x = y where nothing is equal; else None."""
+    """The operand that a `where` always selects (a constant condition, or x = y with no equal entries); else None."""
     if node.block is not where:
         return None
     condition, x, y = as_known(node)[0]
@@ -89,7 +89,7 @@ def sole_branch(node: Node) -> Any:
 
 
 def constant_formula(x: Any, data: Data) -> Formula:
-    """A plain value in a formula: a number, what it is of the user's data, a unit vector, or a small array in full."""
+    """A plain value in a formula: a number, a formula of the user's data, a unit vector, or a small array."""
     if not isinstance(x, np.ndarray) or x.ndim == 0:
         if isinstance(x, bool | int | float | np.generic | np.ndarray):
             return number(inline(x))

@@ -1,4 +1,4 @@
-"""What a document shows of an explanation."""
+"""The options of a document about an explanation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["Shows", "Style"]
 
 
 class Style(NamedTuple):
-    """What a document shows.
+    """The options of a document.
 
     Attributes
     ----------
     title : its heading; None for the name of the function, "" for no heading.
-    steps : whether the backward pass stands step by step; else there are only the forward pass and the closed forms.
-    symbols, numbers : whether formulas over names, and whether numbers are shown.
+    steps : whether the backward pass is shown step by step; else only the forward pass and the closed forms are shown.
+    symbols, numbers : whether formulas over names are shown, and whether numbers are.
     local_gradients : whether the chain with local gradients is shown, and these as matrices.
     digits : how many digits a number has.
     fold : whether equal rounds of a loop, and calls like an earlier one, are folded.
@@ -32,7 +32,7 @@ class Style(NamedTuple):
 
 
 class Shows(TypedDict, total=False):
-    """The same, as arguments of a method."""
+    """The options of `Style` as keyword arguments."""
 
     title: str | None
     steps: bool

@@ -20,8 +20,8 @@ __all__ = ["function_call", "network_of"]
 def network_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The call f(*args, **kwargs) as a `Network`, if it is one of PyTorch, else None.
 
-    It is one if f is a module, a method of one, or reads one from outside; if an argument holds a tensor, unless f is
-    code for NumPy; or if f reads a tensor from outside and no argument is a floating array.
+    It is a network if f is a module, a method of one, or reads one from outside; or if an argument holds a tensor,
+    unless f is NumPy code; or if f reads a tensor from outside and no argument is a floating array.
     """
     torch = sys.modules.get("torch")
     if torch is None or not _concerns(torch, f, flatten((args, kwargs))[0]):

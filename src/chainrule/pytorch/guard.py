@@ -1,4 +1,4 @@
-"""Refuses what would lose a gradient without notice."""
+"""Refuses calls that would silently lose a gradient."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ def rule_for(func: Any) -> Callable[..., Any] | None:
 
 
 def call_rule(rule: Any, lowered: Callable[[Any], Any], args: Any, kwargs: Any, result: Any) -> Any:
-    """What a rule makes of the arguments of an operator.
+    """The result of a rule for the arguments of an operator.
 
     Parameters
     ----------
-    lowered : makes of a tensor or a dtype what the rule takes.
-    result : of PyTorch's; some rules take it too.
+    lowered : converts a tensor or a dtype to the form that the rule takes.
+    result : PyTorch's result, which some rules take too.
     """
     given = [mapped(lowered, result)] if hasattr(rule, "wants_result") else []
     options = {k: v for k, v in mapped(lowered, kwargs).items() if k not in IGNORED}

@@ -1,4 +1,4 @@
-"""Arguments of SciPy's functions: those by which there is no derivative, and options that are given by position."""
+"""Arguments of SciPy's functions: those without a derivative, and options that are given by position."""
 
 import functools
 import inspect
@@ -37,7 +37,7 @@ def by_name(function: Any, count: int, rest: tuple[Any, ...], options: dict[str,
 
 
 def with_defaults(function: Any, count: int, rest: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """As `by_name`, with the defaults of those that are not given."""
+    """Like `by_name`, with the defaults of options that are not given."""
     return dict(_defaults(function)) | by_name(function, count, rest, options)
 
 
@@ -48,6 +48,6 @@ def _defaults(function: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def padded(x: Any, widths: Any, value: Any) -> Any:
-    """x with a number around it, which may be recorded where x is not: NumPy would not look at it."""
+    """x, padded with a number. The number may be recorded although x is not; NumPy's protocol would not check it."""
     pad: Any = functools.partial(call, np.pad) if type(value) is Array else np.pad
     return pad(x, widths, constant_values=value)

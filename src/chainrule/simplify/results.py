@@ -1,4 +1,4 @@
-"""Simplify a result to be read: rebuild it from its leaves up in the simplest form, sharing equal nodes.
+"""Simplify a result for printing: rebuild it from its leaves up in the simplest form, sharing equal nodes.
 
 The new form is recorded, so a simplified result has a value and can be compared with the original.
 """
@@ -32,7 +32,7 @@ def simplify(result: Any, leaves: Container[Node] = (), size: int = 400) -> Any:
     Parameters
     ----------
     result : a recorded array (a plain one is returned unchanged).
-    leaves : nodes that are kept as they are.
+    leaves : nodes that are not changed.
     size : a result of more blocks than this is returned unchanged.
 
     >>> import numpy as np, chainrule as cr

@@ -3,7 +3,7 @@
     def f(x):
         import numpy as np      # np stands for our namespace here too
 
-Python calls `__import__` for it, which is ours as long as a function with such a statement is recorded.
+Python calls `__import__` for it, which is replaced while a function with such a statement is recorded.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def importer(
 
     Parameters
     ----------
-    real : the `__import__` that it stands for.
-    standin_of : gives the stand-in for a module, or None.
+    real : the original `__import__`.
+    standin_of : a function that returns the stand-in for a module, or None.
     enter : called with each module of the user's that is imported.
-    kept : the names that stay as they are.
+    kept : the names that are not replaced.
     """
 
     def imported(name: str, scope: Any = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:

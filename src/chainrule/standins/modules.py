@@ -1,4 +1,4 @@
-"""NumPy's modules as the user's code sees them while a function is recorded."""
+"""Stand-ins for NumPy's modules while a function is recorded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NUMBER_TYPES |= PYTHON_TYPES
 
 @functools.cache
 def module_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
-    """The module that the name of one of NumPy's modules stands for; some names are kept as they are."""
+    """The stand-in for one of NumPy's modules; the names in `kept` are not replaced in it."""
     names = dict(vars(module))
     for name, value in names.items():
         if name in kept or value is module:

@@ -1,7 +1,7 @@
-"""Types of numbers as the user's code sees them while a function is recorded: `float(x)` of a recorded x is recorded.
+"""Stand-ins for types of numbers while a function is recorded: `float(x)` of a recorded x stays recorded.
 
-`float(x)` itself must return a plain number. So where code calls `float`, `complex` or `np.float64`, that name stands
-for an object that is equal to the type, and that `isinstance`, `dtype=` and `astype` take for it.
+Python's own `float(x)` must return a plain number. So where code calls `float`, `complex` or `np.float64`, the name is
+replaced by an object that equals the type, and that `isinstance`, `dtype=` and `astype` accept like the type.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["PYTHON_TYPES", "NumberType", "number_types"]
 
 
 class NumberType(StandIn):
-    """What stands for a type of floating or complex numbers."""
+    """The stand-in for a type of floating or complex numbers."""
 
     def __init__(self, kind: type):
         super().__init__(kind, self._converted)

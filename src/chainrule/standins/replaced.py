@@ -1,4 +1,4 @@
-"""A name of the user's code that stands for something else while a function is recorded."""
+"""A name of the user's code that is replaced while a function is recorded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Name:
         self.standins: list[Any] = []
 
     def stand_for(self, found: Any, standin: Any) -> None:
-        """Note what the name has now, and what it may stand for."""
+        """Note the present value of the name, and its stand-in."""
         if not self.users and not self._is_ours(found):  # another thread's recording may have just ended
             self.found = found
         if not any(standin is known for known in self.standins):

@@ -13,7 +13,7 @@ __all__ = ["defvjp", "primitive"]
 
 
 def primitive(f: Callable[..., Any]) -> Any:
-    """A function that is not looked into; `defvjp` gives its gradients."""
+    """A function whose inside is not recorded; `defvjp` sets its gradients."""
     return cr.block(f)
 
 

@@ -1,4 +1,4 @@
-"""What elementary functions are written with: how they are rounded, and operations of LLVM that Python lacks."""
+"""Tools for writing elementary functions: control of rounding, and operations of LLVM that Python lacks."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ NEGATED = {less: greater_equal, less_equal: greater, greater: less_equal, greate
 
 
 def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
-    """Where nothing is equal, as almost everywhere, [x = y] is 0; [x = max x] is e_c for the largest entry x_c."""
+    """[x = y] is 0 if no entries are equal, as almost everywhere; [x = max x] is e_c for the largest entry x_c."""
     hits = np.asarray(node.value)
     axes = axes_of_shape(np.shape(node.value))
     if not hits.any():
@@ -86,7 +86,7 @@ def _equal(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
 
 
 def _and(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
-    """Both of two conditions: the product of what is 0 and 1, if one of them is 0 everywhere."""
+    """The conjunction of two conditions as the product of their 0/1 values, if one of them is 0 everywhere."""
     if np.any(node.value) or np.asarray(node.value).dtype != bool:
         return None
     none = any(not r.of(part).terms for part in (x, y))

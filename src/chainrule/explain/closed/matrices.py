@@ -33,7 +33,7 @@ class Writing:
     Parameters
     ----------
     atoms : the atoms of the values.
-    leaf : gives the formula of a leaf, from its node or constant.
+    leaf : a function that returns the formula of a leaf, from its node or constant.
     names : the names of named values, by their keys; such a value is written as its name.
     """
 

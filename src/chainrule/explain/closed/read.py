@@ -114,7 +114,7 @@ class GraphReading(Reading):
         return self.whole(("constant", c.dtype.str, c.shape, c.tobytes()), c.shape, content=x)
 
     def _of_data(self, origin: Origin, x: np.ndarray) -> Expr:
-        """A constant that is made of the user's data; a row is an atom of its own."""
+        """A constant that is computed from the user's data; a row becomes a separate atom."""
         value = x if origin.row is not None else origin.value
         if not np.isfinite(value).all():
             raise UnwritableError

@@ -1,4 +1,4 @@
-"""The interface of a reading for the tables of blocks: what a function of a table may call."""
+"""The interface of a reading: the methods that functions in the tables of blocks may call."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ FEW = 9
 def story(explanation: Explained, check: Any = None, second: Sequence[Second] = ()) -> dict[str, Any]:
     """The document; `check` is a report of `cr.check`, or None, `second` second derivatives to show.
 
-    ``steps`` has a row for each block: of the forward pass first, as in `Explanation.forward`, then of what is inside
+    ``steps`` has a row for each block: first those of the forward pass, as in `Explanation.forward`, then those inside
     composite blocks. ``ways`` of a step are the contributions to its gradient, each through one block.
     """
     rows = rows_of(explanation)
@@ -69,7 +69,7 @@ def _matrix(by: Formula, formula: Formula | None, value: Any) -> dict[str, Any]:
 
 
 def _product(second: Second) -> list[dict[str, Any]] | None:
-    """A change of an input, and what the second derivatives make of it."""
+    """A change V of an input, and the product of the second derivatives with it."""
     return None if second.product is None else [told(formula) for formula in second.product]
 
 
@@ -172,8 +172,8 @@ class _Teller:
     def _intuition(self, place: int) -> dict[str, Any]:
         """A sentence on what the block does with the gradient.
 
-        Where numbers decide it ``now`` has it with slots, and for each what it depends on: the kind of phrase, and the
-        way (as row and index) whose local gradient decides.
+        If it depends on numbers, ``now`` has the sentence with slots, and for each slot what decides it: the kind of
+        phrase, and the contribution (row and index) whose local gradient is used.
         """
         row = self.rows[place]
         ways = [

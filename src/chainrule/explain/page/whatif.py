@@ -25,9 +25,9 @@ from chainrule.step import record
 __all__ = ["program_of"]
 
 INPUTS, ENTRIES, ROWS = 64, 4000, 200
-"""The most numbers that can be changed, that are computed again, and rows; more would not be readable."""
+"""The largest numbers of inputs that can be changed, of entries that are computed again, and of rows."""
 JACOBIAN = 64
-"""Local gradients of up to so many entries are computed again."""
+"""Local gradients of at most this many entries are computed again."""
 
 
 def program_of(rows: Sequence[Row], loss: int) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """The picture of a computation graph: a box for each block; on each wire the value above and its gradient below.
 
 Only the forward graph is drawn; the results of the backward pass stand below the wires. Long graphs are folded: `items`
-says what has a box, `drawing` where everything stands, and the writers write it down.
+chooses the boxes, `drawing` lays them out, and the writers write SVG, TikZ or Graphviz text.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from chainrule.explain.steps import Explained
 __all__ = ["DIRECTIONS", "dot", "frames", "svg", "tikz"]
 
 LONGEST_VALUE, SHORTEST_VALUE = 60, 18
-"""How many characters of a value stand on one line: at most, and in the narrowest pictures."""
+"""The largest number of characters of a value on a line, and that in the narrowest pictures."""
 COLUMN = 25.0
-"""Of so many pixels of the width of a picture one character of a value."""
+"""Pixels of a picture's width for each character of a value."""
 
 
 def svg(explanation: Explained, fold: bool = True, direction: str | None = None, width: float | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The steps of a forward and a backward pass, one after the other, as what is to be seen of one picture in each."""
+"""Frames: for each step of the forward and the backward pass, the visible parts of one picture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["WHOLE", "Frame", "frames_of"]
 
 @dataclass(frozen=True)
 class Frame:
-    """What is seen in one step.
+    """The visible parts of a picture in one step.
 
     Attributes
     ----------
     values, gradients : the items whose value, and whose gradient is known; None for all.
-    now : the item that the step is about; None if there is none.
+    now : the item of the step; None if there is none.
     told : what the step computes; "" if there is nothing to say.
     """
 
@@ -29,7 +29,7 @@ class Frame:
 
 
 WHOLE = Frame()
-"""Everything is seen."""
+"""The frame in which everything is visible."""
 
 
 def frames_of(explanation: Explained, items: Items) -> Iterator[Frame]:

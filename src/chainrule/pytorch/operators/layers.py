@@ -21,7 +21,7 @@ def convolved(x, weight, bias, stride, padding, dilation, transposed, output_pad
 
 
 def batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=False):
-    """PyTorch itself updates the running statistics, so they are not passed on in training."""
+    """batch_norm; PyTorch itself updates the running statistics, so they are not passed in training."""
     how = {} if training else {"running_mean": running_mean, "running_var": running_var}
     return normalisation.batch_norm(x, weight=weight, bias=bias, training=training, eps=eps, **how)
 
@@ -48,7 +48,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=Tr
 
 
 def pool(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An empty stride means the size of the window in PyTorch."""
+    """A pooling rule; in PyTorch an empty stride means the size of the window."""
     return lambda x, kernel, stride=(), *args, **kwargs: function(x, kernel, stride or None, *args, **kwargs)
 
 
@@ -82,7 +82,7 @@ def embedding_bag(
 
 
 def dropout(x, p, train):
-    """Only if it does nothing; otherwise it is decomposed, so that the mask is the one that PyTorch drew."""
+    """Dropout that does nothing. Other calls are decomposed, so that the mask is the one that PyTorch drew."""
     return x if not train or p == 0 else NotImplemented
 
 

@@ -29,7 +29,7 @@ def vq(obs, code_book, check_finite=True):
 
 @twin(scipys.kmeans2, adopts=False)
 def kmeans2(data: Any, k: Any, *rest: Any, **options: Any) -> Any:
-    """The means of the clusters that SciPy finds. A cluster without points is where it began."""
+    """The means of the clusters that SciPy finds. A cluster without points stays at its starting position."""
     options = by_name(scipys.kmeans2, 2, rest, options)
     start, label = scipys.kmeans2(read_values(data), read_values(k), **read_values(options))
     return _means(as_array(data), label, start), label
@@ -42,7 +42,7 @@ def kmeans(obs: Any, k_or_guess: Any, *rest: Any, **options: Any) -> Any:
     book, distortion = scipys.kmeans(plain, read_values(k_or_guess), **read_values(options))
     data, label = as_array(obs), scipys.vq(plain, book)[0]
     made = _means(data, label, book)
-    if not np.allclose(read_values(made), book, rtol=1e-12, atol=1e-12):  # it ended before the labels were the same
+    if not np.allclose(read_values(made), book, rtol=1e-12, atol=1e-12):  # it stopped before the labels converged
         return tuple(without_derivative("kmeans", value, [data]) for value in (book, distortion))
     return made, np.mean(vq(data, made)[1])
 

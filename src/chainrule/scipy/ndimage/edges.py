@@ -1,4 +1,4 @@
-"""What is beyond the edges of an array, as the modes of scipy.ndimage say; and arguments given for some axes."""
+"""Values beyond the edges of an array, by the modes of scipy.ndimage; and arguments for some of the axes."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def for_each_axis(value, count):
 
 
 def padded_by_modes(x, before, after, modes, cval):
-    """x with so many entries before and after along each axis."""
+    """x, padded by `before` and `after` entries along each axis."""
     for axis, (mode, *width) in enumerate(zip(modes, before, after, strict=True)):
         if not any(width):
             continue
@@ -47,7 +47,7 @@ def padded_by_modes(x, before, after, modes, cval):
 
 
 def for_all_axes(value, axes, ndim, other):
-    """An argument that is given for some axes, for all of them."""
+    """An argument that is given for some axes, completed for all axes."""
     axes, full = axes_of(axes, ndim), [other] * ndim
     for axis, v in zip(axes, for_each_axis(value, len(axes)), strict=True):
         full[axis] = v

@@ -19,12 +19,12 @@ def solution_of(x: Any) -> Any:
 
 
 def plain_callback(f: Any, args: Any) -> Any:
-    """A derivative that the user gives to a solver: its plain values."""
+    """A derivative that the user passes to a solver, as a function that returns plain values."""
     return Callback(f, args) if callable(f) else f
 
 
 def filled_fields(name: str, result: Any, operands: list[Any], **fields: Any) -> Any:
-    """A result of SciPy's with recorded fields, which keep SciPy's values.
+    """SciPy's result with recorded fields, which have SciPy's values.
 
     Its other arrays depend on the operands too, but their derivatives are not known.
     """

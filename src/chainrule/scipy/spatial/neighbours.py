@@ -1,4 +1,4 @@
-"""scipy.spatial.KDTree: the distances of nearest neighbours have a derivative; which points they are has none."""
+"""scipy.spatial.KDTree: the distances of nearest neighbours have a derivative, their indices have none."""
 
 import numpy as np
 import scipy.spatial

@@ -1,4 +1,4 @@
-"""Rules about functions of each entry that are no lines of text, because they ask about dtypes or other nodes."""
+"""Rules for elementwise blocks that cannot be identities in text, because they depend on dtypes or other nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules in Python: what one is, the decorator that makes one of a function, and what most of them ask."""
+"""Rules in Python: their class, the decorator that registers a function as a rule, and common questions."""
 
 from __future__ import annotations
 
