@@ -47,7 +47,7 @@ def made_of(made: Any, *operands: Any) -> Any:
 
     A constant with the same number everywhere does not count as an array here: it only scales.
     """
-    if not any(map(has_absent_zeros, operands)):
+    if not _KNOWN or not any(map(has_absent_zeros, operands)):
         return made
     return with_absent_zeros(made) if sum(not _is_number(x) for x in operands) == 1 else made
 

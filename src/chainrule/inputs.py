@@ -122,12 +122,16 @@ class CalledWith:
                 + at_line()
             )
         tree = Tree(self.args[position] if by_position else self.kwargs[name])
-        nodes = [input_node(leaf, self.f, name or position) for leaf in tree.leaves]
+        nodes = []
+        handles = []
+        for leaf in tree.leaves:
+            node = input_node(leaf, self.f, name or position)
+            handle = Array(node)
+            handle._unsure = type(leaf) is Array and leaf._unsure
+            nodes.append(node)
+            handles.append(handle)
         if len(nodes) == 1 and name:
             nodes[0].name = name
-        handles = [Array(node) for node in nodes]
-        for handle, leaf in zip(handles, tree.leaves, strict=True):
-            handle._unsure = type(leaf) is Array and leaf._unsure
         if by_position:
             self.args[position] = tree.argument(handles)
         else:

@@ -24,8 +24,10 @@ def copied_as_it_lies(x: np.ndarray) -> np.ndarray:
 def laid_out_as(entries: np.ndarray, x: np.ndarray) -> np.ndarray:
     """A copy of these entries with the memory layout of x, which has the same shape."""
     flags = x.flags
-    if flags.forc or type(x) is not np.ndarray:
-        return entries.copy(order="F" if flags.fnc else "C" if flags.c_contiguous else "K")
+    if flags.c_contiguous:  # most often
+        return entries.copy()
+    if flags.f_contiguous or type(x) is not np.ndarray:
+        return entries.copy(order="F" if flags.f_contiguous else "K")
     strides = tuple(s * entries.itemsize // x.itemsize for s in layout_of(x) or x.strides)
     reach = [(n - 1) * s for n, s in zip(x.shape, strides, strict=True)]
     before = -sum(r for r in reach if r < 0)

@@ -119,6 +119,8 @@ class Tree:
         return [leaves[i] for i in self._places] if len(leaves) == len(self._all) else leaves
 
     def _filled(self, full: list[Any], new: Sequence[Any]) -> Any:
+        if self._rebuild is _only and len(new) == 1:  # an array or a number
+            return new[0]
         for i, leaf in zip(self._places, new, strict=True):
             full[i] = leaf
         return self._rebuild(full)
