@@ -72,6 +72,7 @@ from chainrule.blocks.normalisation import (
     layer_norm,
     local_response_norm,
     log_softmax,
+    logsumexp,
     rms_norm,
     softmax,
     softmin,
@@ -104,7 +105,6 @@ from chainrule.blocks.rectifiers import (
     threshold,
 )
 from chainrule.blocks.recurrent import gru_cell, lstm_cell, rnn_cell
-from chainrule.blocks.reductions import logsumexp
 from chainrule.blocks.regression import (
     gaussian_nll_loss,
     huber_loss,

@@ -114,6 +114,8 @@ class Formula:
 
     def __pow__(self, other: Any) -> Formula:
         other = formula(other)
+        if self.kind == "number" and self.text == "1" and not other.shape:
+            return self
         return Formula("pow", (self, other), shape=_broadcast(self, other))
 
     def __rpow__(self, other: Any) -> Formula:

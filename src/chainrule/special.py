@@ -25,7 +25,7 @@ from chainrule.block import Block
 from chainrule.block.elementwise import in_one_precision
 from chainrule.blocks import normalisation
 from chainrule.blocks.elementwise import log
-from chainrule.blocks.reductions import logsumexp as logsumexp_
+from chainrule.blocks.normalisation import logsumexp as logsumexp_
 from chainrule.blocks.special import bessel, gamma_functions, orthogonal
 from chainrule.errors import RecordingError
 from chainrule.libraries import is_foreign

@@ -190,7 +190,7 @@ mish.__doc__ = """x · tanh(softplus(x)).
 softsign = elementwise(
     "softsign",
     lambda xp, x: x / (1 + abs(x)),
-    lambda xp, z, x: 1 / (1 + abs(x)) ** 2,
+    lambda xp, z, x: (1 / (1 + abs(x))) ** 2,
     notation=lambda x: x / (1 + abs(x)),
     example=example(far_from_zero(2, 3)),
 )

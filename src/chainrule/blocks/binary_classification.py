@@ -72,6 +72,10 @@ def _factor(xp, s, y, pos_weight):
     return 1 if pos_weight is None else 1 + (_as(xp, pos_weight, s) - 1) * y
 
 
+def _times(xp, pos_weight, s, y):
+    return y if pos_weight is None else y * _as(xp, pos_weight, s)
+
+
 def _with_logits_(xp, s, y, pos_weight):
     return (1 - y) * s + _factor(xp, s, y, pos_weight) * softplus(-s)
 
@@ -79,7 +83,7 @@ def _with_logits_(xp, s, y, pos_weight):
 _with_logits = elementwise(
     "binary_cross_entropy_with_logits",
     lambda xp, s, y, pos_weight=None: _with_logits_(xp, as_floats(s), as_floats(y), pos_weight),
-    lambda xp, z, s, y, pos_weight: (1 - y) - _factor(xp, s, y, pos_weight) * sigmoid(-s),
+    lambda xp, z, s, y, pos_weight: (1 - y) * sigmoid(s) - _times(xp, pos_weight, s, y) * sigmoid(-s),
     lambda xp, z, s, y, pos_weight: -s if pos_weight is None else (_as(xp, pos_weight, s) - 1) * softplus(-s) - s,
     example=example(normal(2, 3), exactly([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])),
 )

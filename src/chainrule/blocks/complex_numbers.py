@@ -11,8 +11,8 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers, library_block
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
+from chainrule.blocks.directions import unit
 from chainrule.blocks.elementwise import sign
-from chainrule.blocks.integers import step
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
@@ -93,9 +93,8 @@ def phase(xp, x):
 def phase_backward(xp, dz, z, x):
     if not is_complex(x):
         return xp.zeros_like(dz)
-    size = abs(x)  # its square may over- or underflow
-    size = xp.where(size == 0, 1.0, size)
-    return dz * 1j * (x / size / size)
+    size = abs(x)
+    return dz * 1j * (unit(x) / xp.where(size == 0, 1.0, size))
 
 
 @answers(np.conjugate)
@@ -170,16 +169,4 @@ def numpy_emath_power(x, p):
 @answers(np.sign)
 def numpy_sign(x):
     """np.sign: a step for real numbers; x/|x| for complex ones, and 0 at 0."""
-    if not is_complex(form_of(x)):
-        return sign(x)
-    size = abs(x)
-    tiny = np.finfo(dtype_of(form_of(size))).tiny
-    small = (size < tiny) & (size > 0)
-    if bool(np.any(small)):  # numbers whose reciprocal is infinite are scaled
-        x = np.where(small, x * (1 / tiny), x)
-        size = abs(x)
-    infinite = np.isinf(size)
-    if not bool(np.any(infinite)):
-        return x / np.where(size == 0, 1.0, size)
-    finite = numpy_sign(np.where(infinite, 0.0, x))
-    return np.where(infinite, step(np.sign, x), finite)[()]
+    return unit(x) if is_complex(form_of(x)) else sign(x)

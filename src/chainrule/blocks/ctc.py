@@ -12,7 +12,7 @@ from chainrule.array import value_of
 from chainrule.block import library_block
 from chainrule.blocks.elementwise import where
 from chainrule.blocks.losses import reduced
-from chainrule.blocks.reductions import logsumexp
+from chainrule.blocks.normalisation import logsumexp
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call

@@ -25,6 +25,7 @@ from chainrule.block import (
 from chainrule.block.bounds import even, of_operand, rising
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
+from chainrule.blocks.directions import arctan2, hypot, over_hypot, unit  # noqa: F401, parts of the table
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
 from chainrule.formula import Formula, call, cases, name, relation, sqrt
@@ -73,10 +74,10 @@ square = elementwise(
 
 
 def _power_by_base(xp, z, x, y):
-    """y x^(y−1), and 0 where both are 0, because x⁰ is 1 there too."""
+    """y x^(y−1), and 0 where y is 0, because x⁰ is 1, also for x of which 1/x overflows."""
     if isinstance(y, int | float):
         return xp.zeros_like(x) if y == 0 else y * x ** (y - 1) if y >= 1 else _root_by_base(x, y)
-    return xp.where(abs(x) + abs(y) == 0, 0.0, _root_by_base(x, y))
+    return xp.where(y == 0, 0.0, _root_by_base(x, y))
 
 
 @singular
@@ -104,12 +105,18 @@ def numpy_float_power(x1, x2):
     return np.power(x1.astype(np.result_type(x1.dtype, np.float64)), x2)
 
 
+@singular
+def _minus_the_quotient(xp, z, x, y):
+    """−k, where z = x − k y: from z, because x/y may round to the next integer."""
+    return -xp.round(x / y - z / y)
+
+
 remainder = elementwise(
-    "remainder", lambda xp, x, y: x % y, one, singular(lambda xp, z, x, y: -xp.floor(x / y)),
+    "remainder", lambda xp, x, y: x % y, one, _minus_the_quotient,
     notation=lambda x, y: call("mod", x, y), bounds=bounds.remainder, answers_for=(np.remainder,), example=example(normal(2, 3), positive(2, 3)),
 )
 fmod = elementwise(
-    "fmod", lambda xp, x, y: xp.fmod(x, y), one, singular(lambda xp, z, x, y: -xp.trunc(x / y)),
+    "fmod", lambda xp, x, y: xp.fmod(x, y), one, _minus_the_quotient,
     notation=lambda x, y: call("fmod", x, y), answers_for=(np.fmod,), example=example(normal(2, 3), far_from_zero(2, 3)),
 )
 def _ldexp(xp, x, i):
@@ -146,33 +153,33 @@ expm1 = elementwise(
     notation=lambda x: E ** x - 1, grows=True, answers_for=(np.expm1,), complex=True,
 )
 log = elementwise("log", lambda xp, x: xp.log(x), singular(lambda xp, z, x: 1 / x), bounds=rising(np.log), answers_for=(np.log,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
-log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / (x * math.log(2.0))), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
-log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / (x * math.log(10.0))), answers_for=(np.log10,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log2 = elementwise("log2", lambda xp, x: xp.log2(x), singular(lambda xp, z, x: 1 / math.log(2.0) / x), answers_for=(np.log2,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
+log10 = elementwise("log10", lambda xp, x: xp.log10(x), singular(lambda xp, z, x: 1 / math.log(10.0) / x), answers_for=(np.log10,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), singular(lambda xp, z, x: 1 / (1 + x)), notation=lambda x: call("log", 1 + x), bounds=rising(np.log1p), answers_for=(np.log1p,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 sqrt_ = elementwise("sqrt", lambda xp, x: xp.sqrt(x), singular(lambda xp, z, x: 0.5 / z), notation=sqrt, bounds=rising(np.sqrt), answers_for=(np.sqrt,), complex=True, example=example(positive(2, 3)), flat_at_infinity=True)
 cbrt = elementwise("cbrt", lambda xp, x: xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * abs(x) ** (1 / 3), singular(lambda xp, z, x: 1 / (3 * z * z)), answers_for=(np.cbrt,), example=example(far_from_zero(2, 3)), flat_at_infinity=True)
-
-hypot: Elementwise = elementwise(
-    "hypot", lambda xp, x, y: xp.hypot(x, y),
-    lambda xp, z, x, y: x / xp.where(z == 0, 1.0, z),  # the norm's derivative at 0 is 0
-    lambda xp, z, x, y: y / xp.where(z == 0, 1.0, z),
-    notation=lambda x, y: sqrt(x**2 + y**2), answers_for=(np.hypot,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
-)
-
 
 # Trigonometric and hyperbolic -------------------------------------------------------------------------------
 
 
 def _leg(xp, function, z, x):
     """√(1 − x²), without the rounding error of x²; for complex x on the branch of z = arcsin x or arccos x."""
-    return function(z) if is_complex(x) else xp.sqrt((1 - x) * (1 + x))
+    inside = (1 - x) * (1 + x)
+    if not is_complex(x):
+        return xp.sqrt(inside)
+    leg = function(z)
+    near = abs(inside) < 0.1  # where the leg is small, and that of z has few digits
+    root = xp.sqrt(xp.where(near, inside, 1.0))
+    other_side = (xp.imag(inside) == 0) & (xp.real(root * xp.conj(leg)) < 0)
+    return xp.where(near, xp.where(other_side, -root, root), leg)
 
 
-@singular
-def _over_square_of_hypot(xp, leg, x, y):
-    """leg / (x² + y²), even if the squares over- or underflow; 0 at the origin, as in PyTorch."""
-    z = hypot(x, y)
-    return xp.where(z == 0, 0.0, leg / z / z)
+def _over_one_plus_square(xp, z, x):
+    """1 / (1 + x²), even if the square overflows."""
+    if is_complex(x):
+        return 1 / (1 + 1j * x) / (1 - 1j * x)
+    root = hypot(one(xp, z), x)
+    return 1 / root / root
 
 
 sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), bounds=bounds.periodic, answers_for=(np.sin,), complex=True)
@@ -180,19 +187,13 @@ cos = elementwise("cos", lambda xp, x: xp.cos(x), lambda xp, z, x: -xp.sin(x), b
 tan = elementwise("tan", lambda xp, x: xp.tan(x), lambda xp, z, x: 1 + z * z, answers_for=(np.tan,), complex=True, example=example(inside(2, 3)))
 arcsin = elementwise("arcsin", lambda xp, x: xp.asin(x), singular(lambda xp, z, x: 1 / _leg(xp, xp.cos, z, x)), answers_for=(np.arcsin,), complex=True, example=example(inside(2, 3)))
 arccos = elementwise("arccos", lambda xp, x: xp.acos(x), singular(lambda xp, z, x: -1 / _leg(xp, xp.sin, z, x)), answers_for=(np.arccos,), complex=True, example=example(inside(2, 3)))
-arctan = elementwise("arctan", lambda xp, x: xp.atan(x), lambda xp, z, x: 1 / (1 + x * x), bounds=rising(np.arctan), answers_for=(np.arctan,), complex=True)
-arctan2 = elementwise(
-    "arctan2", lambda xp, y, x: xp.atan2(y, x),
-    lambda xp, z, y, x: _over_square_of_hypot(xp, x, x, y),
-    lambda xp, z, y, x: _over_square_of_hypot(xp, -y, x, y),
-    answers_for=(np.arctan2,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
-)
+arctan = elementwise("arctan", lambda xp, x: xp.atan(x), _over_one_plus_square, bounds=rising(np.arctan), answers_for=(np.arctan,), complex=True)
 sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), lambda xp, z, x: xp.cosh(x), grows=True, answers_for=(np.sinh,), complex=True)
 cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), lambda xp, z, x: xp.sinh(x), bounds=even(np.cosh), grows=True, answers_for=(np.cosh,), complex=True)
 tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z, bounds=rising(np.tanh), answers_for=(np.tanh,), complex=True)
-arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), lambda xp, z, x: 1 / xp.sqrt(x * x + 1), answers_for=(np.arcsinh,), complex=True, flat_at_infinity=True)
+arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), singular(lambda xp, z, x: 1 / (_leg(xp, xp.cosh, z, 1j * x) if is_complex(x) else hypot(x, one(xp, z)))), answers_for=(np.arcsinh,), complex=True, flat_at_infinity=True)
 arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)), flat_at_infinity=True)
-arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / ((1 - x) * (1 + x))), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
+arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x) / (1 + x)), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
 deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
 rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
 
@@ -278,7 +279,7 @@ heaviside = elementwise(
 
 def _direction(xp, z, x):
     """The sign of x; for a complex x the conjugate of x/|x|, because |x| grows most in the direction x."""
-    return xp.conj(x) / xp.where(z == 0, 1.0, z) if is_complex(x) else xp.sign(x)
+    return xp.conj(unit(x)) if is_complex(x) else xp.sign(x)
 
 
 def _either(xp, function, x, y):

@@ -18,20 +18,60 @@ from chainrule.block import Block
 from chainrule.blocks.integers import step
 from chainrule.errors import NoDerivative
 from chainrule.graph import nodes_above
-from chainrule.libraries import namespace_of
+from chainrule.libraries import is_numpy, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 
-__all__ = ["ROOTS", "pulled_root"]
+__all__ = ["ROOTS", "pulled_root", "scale_of"]
 
 
-def pulled_root(xp, dz, z, along, x):
+def pulled_root(xp, dz, z, along, x, axis, root):
     """The gradient (dz / z) x of a root z, for a dz of shape K + z.shape.
 
     Parameters
     ----------
     along : a function that puts the reduced axes of z back into an array of shape K + z.shape; it may scale entries.
+    root : the function (xp, x) of which z is the value along the axes; that of c x is |c| z.
     """
+    dx = _pulled(xp, dz, z, along, x)
+    if type(z) is not Array and not is_numpy(xp):
+        return dx
+    scale = scale_of(z, x, axis, power=2)
+    if scale is None:
+        return dx
+    scaled = x / scale
+    z = root(xp, scaled)
+    of_scaled = along(dz / xp.where(z == 0, 1.0, z)) * scaled
+    return xp.where(of_scaled != 0, of_scaled, dx)
+
+
+def scale_of(z, x, axis, power=1):
+    """By what x is divided before its powers are added up: None if z has kept its digits, else the largest entries.
+
+    Parameters
+    ----------
+    z : the sum of powers (squares, …) along the axes, or its root of order `power`.
+    """
+    if not bool(RECORDING.any(step(functools.partial(_may_lose_digits, power), z))):
+        return None
+    scale = step(functools.partial(_largest, axis), x)
+    return scale if bool(RECORDING.any(scale != 1)) else None
+
+
+def _may_lose_digits(power, z):
+    """Where a sum of powers has overflowed, or so small ones may be in it that they have underflowed."""
+    limits = np.finfo(z.dtype)
+    return (z < (limits.smallest_normal / limits.eps) ** (1 / power)) | (z == math.inf)
+
+
+def _largest(axis, x):
+    """The largest size of an entry along the axes, or the next number of which 1/x is finite; 1 if it is 0 or ∞."""
+    largest = np.max(np.abs(x), axis=axis, keepdims=True)
+    least = np.finfo(largest.dtype).smallest_normal
+    return np.where((largest > 0) & np.isfinite(largest), np.maximum(largest, least), largest.dtype.type(1))
+
+
+def _pulled(xp, dz, z, along, x):
     zero = step(_is_zero, z)
     if type(z) is not Array or not bool(RECORDING.any(zero)):
         return along(dz / xp.where(z == 0, 1.0, z)) * x

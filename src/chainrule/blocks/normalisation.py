@@ -15,11 +15,12 @@ from chainrule.block.dependence import along_axis
 from chainrule.blocks.convolution import convolution
 from chainrule.blocks.elementwise import square
 from chainrule.blocks.integers import one_hot
-from chainrule.blocks.reductions import axes_of
+from chainrule.blocks.reductions import axes_of, axes_text, reduced_shape, spread
 from chainrule.blocks.shaping import as_array, reshape
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
+from chainrule.libraries import is_numpy
 from chainrule.node import at_line
 
 
@@ -73,6 +74,38 @@ def log_softmax(xp, s, axis=-1):
 @log_softmax.backward
 def log_softmax_backward(xp, dz, z, s, axis=-1):
     return dz - xp.exp(z) * xp.sum(dz, axis=axis, keepdims=True)
+
+
+@library_block(
+    bounds=anything,
+    notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)),
+    example=example(normal(2, 3), axis=-1),
+    dependence=along_axis,
+)
+def logsumexp(xp, x, axis=None, keepdims=False):
+    """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.
+
+    Parameters
+    ----------
+    x : an array of any shape.
+    axis : an axis, a tuple of axes, or None for all.
+    keepdims : whether the reduced axes stay, with length 1.
+
+    >>> import numpy as np, chainrule as cr
+    >>> np.isclose(cr.logsumexp(np.array([1000.0, 1000.0])), 1000 + np.log(2))
+    np.True_
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    z = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    z = z if keepdims else xp.reshape(z, reduced_shape(x, axis))
+    return z[()] if is_numpy(xp) else z
+
+
+@logsumexp.backward
+def logsumexp_backward(xp, dz, z, x, axis=None, keepdims=False):
+    """Not e^{x − z}: where x is large, so is the error of z, and two entries of 10¹⁰ would get more than half each."""
+    return spread(xp, dz, z, x, axis) * softmax(x, axis=axis)
 
 
 def softmin(s, axis=-1):

@@ -4,6 +4,7 @@ The norms of matrices of order 2, −2 and "nuc" are made of singular values: G.
 subdifferential of some matrix norms (1992).
 """
 
+import functools
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from chainrule.block import answers, axis_from_right, library_block
 from chainrule.block.bounds import within
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.integers import step
-from chainrule.blocks.limits import ROOTS, pulled_root
+from chainrule.blocks.limits import ROOTS, pulled_root, scale_of
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
 from chainrule.domains import example, normal
@@ -38,7 +39,8 @@ def norm(xp, x, axis=None, keepdims=False):
 
 @norm.backward
 def norm_backward(xp, dz, z, x, axis=None, keepdims=False):
-    return pulled_root(xp, dz, z, lambda y: spread(xp, y, z, x, axis), x)
+    root = functools.partial(norm.forward, axis=axis, keepdims=keepdims)
+    return pulled_root(xp, dz, z, lambda y: spread(xp, y, z, x, axis), x, axis, root)
 
 
 ROOTS.add(norm)
@@ -56,14 +58,24 @@ def _vector_norm(x, order, axis, keepdims):
         return np.max(x, **options) if order > 0 else np.min(x, **options)
     if order == 1:
         return np.sum(x, **options)
+    total = _sum_of_powers(x, order, axis)
+    scale = scale_of(total, x, axis) if order > 0 else None
+    if scale is not None:
+        total = _sum_of_powers(x / scale, order, axis)
+    zero = total == 0
+    z = np.where(zero, 0.0, np.where(zero, 1.0, total) ** (1 / order))
+    z = z if scale is None else scale * z
+    return z if keepdims else np.squeeze(z, axis=axis)[()]
+
+
+def _sum_of_powers(x, order, axis):
+    """Σ x^order along the axes, of numbers that are not negative."""
     if order < 1:  # the slope at an entry of 0 is infinite or undefined; 0 as in PyTorch
         zero = x == 0
         powers = np.where(zero, 0.0 if order > 0 else math.inf, np.where(zero, 1.0, x) ** order)
     else:
         powers = x**order
-    total = np.sum(powers, **options)
-    zero = total == 0
-    return np.where(zero, 0.0, np.where(zero, 1.0, total) ** (1 / order))[()]
+    return np.sum(powers, axis=axis, keepdims=True)
 
 
 def _matrix_norm(x, order, axis, keepdims):

@@ -9,7 +9,7 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, bounds, library_block
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.complex_numbers import conjugate
-from chainrule.blocks.limits import ROOTS, pulled_root
+from chainrule.blocks.limits import ROOTS, pulled_root, scale_of
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
@@ -155,7 +155,11 @@ def var(xp, x, axis=None, ddof=0, keepdims=False):
     """z = Σ (x − mean x)² / (n − ddof) along the axes."""
     if is_numpy(xp):
         return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    return xp.sum(square_of(xp, _deviation(xp, x, axis)), axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
+    return _mean_square(xp, _deviation(xp, x, axis), axis, ddof, keepdims)
+
+
+def _mean_square(xp, deviation, axis, ddof, keepdims):
+    return xp.sum(square_of(xp, deviation), axis=axis, keepdims=keepdims) / (count(deviation, axis) - ddof)
 
 
 def square_of(xp, x):
@@ -183,18 +187,23 @@ def std(xp, x, axis=None, ddof=0, keepdims=False):
     """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
     if is_numpy(xp):
         return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    squares = square_of(xp, _deviation(xp, x, axis))
-    return xp.sqrt(xp.sum(squares, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof))
+    return xp.sqrt(_mean_square(xp, _deviation(xp, x, axis), axis, ddof, keepdims))
 
 
 @std.backward
 def std_backward(xp, dz, z, x, axis=None, ddof=0, keepdims=False):
     along = lambda y: spread(xp, y / (count(x, axis) - ddof), z, x, axis)  # noqa: E731
-    return pulled_root(xp, dz, z, along, _deviation(xp, x, axis))
+    root = lambda xp, d: xp.sqrt(_mean_square(xp, d, axis, ddof, keepdims))  # noqa: E731
+    return pulled_root(xp, dz, z, along, _deviation(xp, x, axis), axis, root)
 
 
 ROOTS.add(std)
 std.flat_at_infinity = True
+
+
+def reduced_shape(x, axis):
+    axes = {a % x.ndim for a in axes_of(axis)} if x.ndim else set()
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
 
 
 @library_block(
@@ -208,42 +217,6 @@ def cumsum(xp, x, axis=-1):
 @cumsum.backward
 def cumsum_backward(xp, dz, z, x, axis=-1):
     return xp.flip(cumsum(xp.flip(dz, axis=axis), axis=axis), axis=axis)
-
-
-@library_block(
-    bounds=bounds.anything,
-    notation=lambda x, axis, keepdims: call("logsumexp", x, index=axes_text(x, axis)),
-    example=example(normal(2, 3), axis=-1),
-    dependence=along_axis,
-)
-def logsumexp(xp, x, axis=None, keepdims=False):
-    """z = log Σ e^x along the axes, computed after subtracting the largest entry, so that nothing overflows.
-
-    Parameters
-    ----------
-    x : an array of any shape.
-    axis : an axis, a tuple of axes, or None for all.
-    keepdims : whether the reduced axes stay, with length 1.
-
-    >>> import numpy as np, chainrule as cr
-    >>> np.isclose(cr.logsumexp(np.array([1000.0, 1000.0])), 1000 + np.log(2))
-    np.True_
-    """
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0.0)
-    z = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
-    z = z if keepdims else xp.reshape(z, _reduced_shape(x, axis))
-    return z[()] if is_numpy(xp) else z
-
-
-def _reduced_shape(x, axis):
-    axes = {a % x.ndim for a in axes_of(axis)} if x.ndim else set()
-    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
-
-
-@logsumexp.backward
-def logsumexp_backward(xp, dz, z, x, axis=None, keepdims=False):
-    return spread(xp, dz, z, x, axis) * xp.exp(x - expand(xp, z, x, axis))
 
 
 # NumPy's own signatures ----------------------------------------------------------------------------------------
@@ -319,16 +292,25 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
     if made is mean:
         z = center
     else:
-        squares = np.where(where, square_of(np, np.where(where, a - center, 0.0)), 0.0)
-        z = sum(squares, axis=axis, keepdims=True) / np.maximum(n - others.pop("ddof", 0), 0)
+        deviation = np.where(where, a - center, 0.0)
+        n = np.maximum(n - others.pop("ddof", 0), 0)
+        z = _sum_of_squares(deviation, where, axis) / n
         if made is std:
+            scale = scale_of(z, deviation, axis)
+            if scale is not None:
+                z = _sum_of_squares(deviation / scale, where, axis) / n
             flat = z == 0  # there the gradient is 0, as for a norm
             z = np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, z)))
+            z = z if scale is None else scale * z
     if others:
         raise RecordingError(f"numpy.{made.name} with {', '.join(others)} and where= is not covered" + at_line())
     dtype = np.result_type(a.dtype if a.dtype.kind in "fc" else np.float64, *_kinds(given))
     z = np.astype(z, np.empty(0, dtype).real.dtype if made in (var, std) else dtype)
-    return z if keepdims else np.reshape(z, _reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
+    return z if keepdims else np.reshape(z, reduced_shape(a, axis_from_right(axis, a.ndim)))[()]
+
+
+def _sum_of_squares(deviation, where, axis):
+    return sum(np.where(where, square_of(np, deviation), 0.0), axis=axis, keepdims=True)
 
 
 def _kinds(x):

@@ -17,8 +17,9 @@ from chainrule.array import Array, value_of
 from chainrule.block import answers, axis_from_right
 from chainrule.blocks.indexing.keys import full_key, write
 from chainrule.blocks.integers import step
+from chainrule.blocks.normalisation import logsumexp
 from chainrule.blocks.plain import plain_of
-from chainrule.blocks.reductions import axes_of, logsumexp
+from chainrule.blocks.reductions import axes_of
 from chainrule.blocks.shaping import as_array
 from chainrule.errors import BlockError, RecordingError
 from chainrule.node import at_line

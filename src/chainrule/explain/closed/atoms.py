@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -106,7 +107,7 @@ class Atoms:
             term = self.in_brackets(x)
         number = term.number
         if not whole and not isinstance(number, float) and not _is_square(number, e):
-            number = float(number)
+            number = _as_float(number)
         number = number**e if whole or isinstance(number, float) else _root(number, e)
         return self.collected([Term(number, {f: k * e for f, k in term.factors.items()})], x.axes)
 
@@ -232,6 +233,12 @@ def _cancels(factor: Factor, term: Term) -> int:
         for t in atom.value.terms
         for (a, inner), e in t.factors.items()
     )
+
+
+def _as_float(number: Fraction) -> float:
+    """A fraction as a float; one that a float cannot hold has no closed form."""
+    size = abs(number)
+    return float(number) if Fraction(sys.float_info.min) <= size <= Fraction(sys.float_info.max) else _unreadable()
 
 
 def _unreadable() -> Any:

@@ -9,8 +9,7 @@ from chainrule.block import Block
 from chainrule.blocks.activations import logaddexp, ndtr
 from chainrule.blocks.elementwise import exp, log
 from chainrule.blocks.matrices import inv, solve
-from chainrule.blocks.normalisation import log_softmax, softmax
-from chainrule.blocks.reductions import logsumexp
+from chainrule.blocks.normalisation import log_softmax, logsumexp, softmax
 from chainrule.blocks.special.error_functions import log_ndtr
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms

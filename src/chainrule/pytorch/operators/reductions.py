@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks import reductions
+from chainrule.blocks import normalisation
 from chainrule.pytorch.operators.conventions import axes_of, cast, chosen_by_pytorch, same_node
 
 __all__ = ["REDUCTIONS"]
@@ -86,7 +86,7 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "std": deviation,
     "var_mean": with_mean(variance),
     "std_mean": with_mean(deviation),
-    "logsumexp": lambda x, dim, keepdim=False: reductions.logsumexp(x, axis=axes_of(dim), keepdims=keepdim),
+    "logsumexp": lambda x, dim, keepdim=False: normalisation.logsumexp(x, axis=axes_of(dim), keepdims=keepdim),
     "linalg_vector_norm": vector_norm,
     "cumsum": lambda x, dim, dtype=None: np.cumsum(cast(x, dtype), axis=dim),
     "cumprod": lambda x, dim, dtype=None: np.cumprod(cast(x, dtype), axis=dim),

@@ -7,7 +7,8 @@ from typing import Any
 
 from chainrule.blocks.copies import cast
 from chainrule.blocks.indexing import add_at, getitem, is_whole
-from chainrule.blocks.reductions import logsumexp, max_, mean, min_, prod
+from chainrule.blocks.normalisation import logsumexp
+from chainrule.blocks.reductions import max_, mean, min_, prod
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape, transpose
 from chainrule.simplify.builder import Builder, shape_and_dtype

@@ -1,0 +1,76 @@
+"""Lengths and directions of points in the plane: hypot, arctan2, x/√(x² + y²), x/|x| of complex numbers.
+
+The derivatives are made of directions, whose parts are at most 1. So they are right where a square or a length is not:
+where it overflows, or is so small that it has lost digits.
+"""
+
+import numpy as np
+
+from chainrule.block import Elementwise, elementwise, singular, unlisted_block
+from chainrule.block.dependence import entrywise
+from chainrule.domains import example, far_from_zero
+from chainrule.formula import sqrt
+
+__all__ = ["arctan2", "hypot", "over_hypot", "unit"]
+
+hypot: Elementwise = elementwise(
+    "hypot",
+    lambda xp, x, y: xp.hypot(x, y),
+    lambda xp, z, x, y: over_hypot(x, y),
+    lambda xp, z, x, y: over_hypot(y, x),
+    notation=lambda x, y: sqrt(x**2 + y**2),
+    answers_for=(np.hypot,),
+    example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
+)
+
+
+def _over_hypot(xp, x, y):
+    """x/√(x² + y²); 0 at the origin, as the derivative of a norm."""
+    largest = xp.maximum(abs(x), abs(y))
+    largest = xp.where((largest > 0) & xp.isfinite(largest), largest, 1.0)
+    x = x / largest
+    z = xp.hypot(x, y / largest)
+    return x / xp.where(z == 0, 1.0, z)
+
+
+over_hypot: Elementwise = elementwise(
+    "over_hypot",
+    _over_hypot,
+    singular(lambda xp, z, x, y: over_hypot(y, x) * (over_hypot(y, x) / hypot(x, y))),
+    singular(lambda xp, z, x, y: -z * (over_hypot(y, x) / hypot(x, y))),
+    notation=lambda x, y: x / sqrt(x**2 + y**2),
+    example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
+    listed=False,
+)
+
+
+@singular
+def _over_square(xp, x, y):
+    """x / (x² + y²); 0 at the origin, as in PyTorch."""
+    z = hypot(x, y)
+    return xp.where(z == 0, 0.0, over_hypot(x, y) / z)
+
+
+arctan2 = elementwise(
+    "arctan2",
+    lambda xp, y, x: xp.atan2(y, x),
+    lambda xp, z, y, x: _over_square(xp, x, y),
+    lambda xp, z, y, x: -_over_square(xp, y, x),
+    answers_for=(np.arctan2,),
+    example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
+)
+
+
+@unlisted_block(complex=True, notation=lambda x: x / abs(x), dependence=entrywise)
+def unit(xp, x):
+    """x/|x| of complex numbers; 0 at 0."""
+    real, imag = xp.real(x), xp.imag(x)
+    return over_hypot(real, imag) + 1j * over_hypot(imag, real)
+
+
+@unit.backward
+def unit_backward(xp, dz, z, x):
+    """The part of ∂L/∂z that turns z; only the phase of x matters, not its size."""
+    turned = 1j * z
+    size = abs(x)
+    return turned * (xp.real(xp.conj(dz) * turned) / xp.where(size == 0, 1.0, size))
