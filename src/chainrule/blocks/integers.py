@@ -53,7 +53,7 @@ def argsort(xp, x, axis=-1):
 @unlisted_block(differentiable=False)
 def of_values(xp, *operands, function=None):
     """A NumPy function of values. Its result has no gradient, and a shape that does not depend on values."""
-    return function(*(x if is_traced(x) else as_numpy(x) for x in operands))
+    return function(*(as_numpy(x) if hasattr(x, "__dlpack__") and not is_traced(x) else x for x in operands))
 
 
 of_values.needs_numpy = True
