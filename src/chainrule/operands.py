@@ -257,7 +257,8 @@ def as_plain_number(x: Any, beside: type, operator: str) -> Any:
     None too if it is of a subclass of `beside` that defines the operator: then Python asks that first.
     """
     kind = type(x)
-    for base in (int, float, complex):
+    bases: tuple[Any, ...] = (int, float, complex)
+    for base in bases:
         if isinstance(x, base) and not isinstance(x, np.generic):
             own = issubclass(kind, beside) and getattr(kind, operator, None) is not getattr(base, operator, None)
             return None if own else base(x)

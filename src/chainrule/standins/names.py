@@ -105,7 +105,7 @@ class _Imported:
                     name.users[self.user] = standin
                     name.show()
             if needed.outside:
-                self.outside.append(Outside(roots))
+                self.outside.append(Outside(roots, needed.kept))
                 self.outside[-1].enter()
 
 
@@ -125,7 +125,7 @@ def standins(f: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], rec
     needed = needs_of(roots)
     if not needed.names and not needed.outside:
         return _nothing
-    return _StandIns(needed.names, Outside([f, args, kwargs], recorded) if needed.outside else None)
+    return _StandIns(needed.names, Outside([f, args, kwargs], needed.kept, recorded) if needed.outside else None)
 
 
 _lock = waited_for(threading.Lock())

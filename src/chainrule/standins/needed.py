@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from chainrule.block import Block
 from chainrule.node import is_library
-from chainrule.reach import globals_of, is_filled, own_attribute, reached
+from chainrule.reach import Place, globals_of, is_filled, own_attribute, reached
 from chainrule.standins.codes import (
     asks_identity,
     codes_in,
@@ -26,10 +26,10 @@ from chainrule.standins.codes import (
     writes_or_joins,
 )
 from chainrule.standins.draws import GENERATORS, Drawing
-from chainrule.standins.function import meant
+from chainrule.standins.function import Stands, meant
 from chainrule.standins.imports import importer
 from chainrule.standins.library import chainrule_standin, given_arrays
-from chainrule.standins.loops import CALLED_FOR_EACH, called_for_each
+from chainrule.standins.loops import CACHED, CALLED_FOR_EACH, called_for_each
 from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
 from chainrule.standins.number_modules import NUMBER_FUNCTIONS, NUMBER_MODULES, number_module_standin
 from chainrule.standins.number_types import PYTHON_TYPES
@@ -38,7 +38,7 @@ from chainrule.standins.python_functions import PYTHON_FUNCTIONS
 from chainrule.standins.replaced import Name, name_in
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 
-__all__ = ["ON_IMPORT", "needs_of"]
+__all__ = ["ON_IMPORT", "needs_of", "standin_in_place"]
 
 
 _FUNCTIONS = {id(function): standin for function, standin in (NUMPY_FUNCTIONS | NUMBER_FUNCTIONS).items()}
@@ -55,12 +55,14 @@ class _Needs(NamedTuple):
     Attributes
     ----------
     names : the names that need a stand-in, with it; most often none.
+    kept : the names that keep their meaning, because code compares them by `is`.
     outside : whether buffers must stand for arrays from outside.
     links : the globals that this result depends on.
     held : objects whose ids are in the cache's key, kept alive.
     """
 
     names: list[tuple[Name, Any]]
+    kept: frozenset[str]
     outside: bool
     links: list[tuple[dict[str, Any], str, Any]]
     held: list[Any]
@@ -87,8 +89,9 @@ def needs_of(roots: list[Any]) -> _Needs:
         draws = any(may_draw(code) for _, code in codes)
         outside = any(uses_arrays(function, code) for function, code in codes)
         outside = outside or any(_holds_objects(x, draws) for x in found)
-        names = _needed(functions) + (_names_in_random() if any(map(_is_pythons_random, found)) else [])
-        known = _known[key] = _Needs(names, outside, links, held)
+        names, kept = _needed(functions)
+        names += _names_in_random() if any(map(_is_pythons_random, found)) else []
+        known = _known[key] = _Needs(names, kept, outside, links, held)
     return known
 
 
@@ -190,8 +193,8 @@ def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, 
             yield vars(builtins), "__import__", meant(vars(builtins)["__import__"])
 
 
-def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
-    """The names of these functions that need a stand-in, and the stand-in."""
+def _needed(functions: list[types.FunctionType]) -> tuple[list[tuple[Name, Any]], frozenset[str]]:
+    """The names of these functions that need a stand-in, with the stand-in; and the names that keep their meaning."""
     codes = {function: list(codes_in(function.__code__)) for function in functions}
     every = [code for found in codes.values() for code in found]
     writes = any(writes_or_joins(code) for code in every)
@@ -226,7 +229,7 @@ def _needed(functions: list[types.FunctionType]) -> list[tuple[Name, Any]]:
     if any(map(has_imports, every)):
         found = meant(vars(builtins)["__import__"])
         replace(vars(builtins), "__import__", found, importer(found, _module_of, _entered, kept))
-    return list(made.values())
+    return list(made.values()), kept
 
 
 ON_IMPORT: ContextVar[Callable[[types.ModuleType], None] | None] = ContextVar("ON_IMPORT", default=None)
@@ -243,6 +246,17 @@ def _entered(module: types.ModuleType) -> None:
     told = ON_IMPORT.get()
     if told is not None:
         told(module)
+
+
+def standin_in_place(place: Place, kept: frozenset[str]) -> Any:
+    """The stand-in for what an attribute or a container holds: `self.xp = np`, `{"new": np.zeros}`; None if none."""
+    value = place.value
+    if type(value) is functools.partial:
+        standin = standin_in_place(place._replace(value=value.func), kept)
+        return None if standin is None else functools.partial(standin, *value.args, **value.keywords)
+    if place.key in kept or getattr(value, "__name__", "") in kept or isinstance(value, (Stands, CACHED)):
+        return None
+    return _standin_of(value, set(), True, kept)
 
 
 def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) -> Any:

@@ -29,9 +29,8 @@ from chainrule.node import at_line
 from chainrule.reach import REACH, Place, is_of_library, places
 from chainrule.sharing import owner_of_memory
 from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
-from chainrule.standins.draws import GENERATORS, Drawing
 from chainrule.standins.function import Stands
-from chainrule.standins.scipy_functions import of_scipy, scipy_standin
+from chainrule.standins.needed import standin_in_place
 from chainrule.views import EntriesStep, IndexStep, view_of
 
 __all__ = ["Outside"]
@@ -93,14 +92,16 @@ _lock = waited_for(threading.RLock())
 class Outside:
     """The arrays from outside that one recording uses.
 
-    `recorded` are the arguments that are differentiated: in NumPy a write into their memory changes them.
+    `kept` are names that keep their meaning, because code compares them by `is`. `recorded` are the arguments that are
+    differentiated: in NumPy a write into their memory changes them.
     """
 
-    def __init__(self, roots: Iterable[Any], recorded: Iterable[Any] = ()):
+    def __init__(self, roots: Iterable[Any], kept: frozenset[str], recorded: Iterable[Any] = ()):
+        self.kept = kept
         self.roots = list(roots)
         self.recorded = [x for x in recorded if isinstance(x, np.ndarray)]
         self.held: list[_Held] = []
-        self.replaced: list[tuple[Place, Any]] = []  # places of tuples of arrays, of SciPy's objects, of generators
+        self.replaced: list[tuple[Place, Any]] = []  # places of tuples, of objects of SciPy's, of generators, of NumPy
 
     def enter(self) -> None:
         with _lock:
@@ -127,7 +128,7 @@ class Outside:
                     parts = [_held[id(x)].buffer if _is_floating(x) else x for x in place.value]
                     self.replaced.append((place, _tuple_of(type(place.value), parts)))
                     place.put(self.replaced[-1][1])
-                elif place.holder is not None and (standin := _standin_of(place.value)) is not None:
+                elif place.holder is not None and (standin := standin_in_place(place, self.kept)) is not None:
                     self.replaced.append((place, standin))
                     place.put(standin)
 
@@ -204,15 +205,6 @@ _OPEN = (
     *(types.FunctionType, types.MethodType, types.SimpleNamespace, functools.partial),
 )
 """Python's own classes that may hold objects of the user."""
-
-
-def _standin_of(x: Any) -> Any:
-    """The stand-in for something that a user's object holds: SciPy's object or function, or a random generator."""
-    if issubclass(type(x), Stands):
-        return None
-    if isinstance(x, GENERATORS):
-        return Drawing(x)
-    return None if isinstance(x, types.ModuleType) or not of_scipy(x) else scipy_standin(x, frozenset())
 
 
 def _is_floating(x: Any) -> bool:
