@@ -210,6 +210,22 @@ def test_importing_chainrule_leaves_heavy_libraries_alone():
     assert done.stdout.strip() == "[]"
 
 
+def test_recording_leaves_heavy_libraries_alone():
+    heavy = "torch jax scipy llvmlite rich optree array_api_compat sklearn".split()
+    code = f"""
+import sys
+import numpy as np
+import chainrule as cr
+x = np.ones(3)
+cr.value_and_grad(lambda x: np.sum(np.tanh(x) * cr.relu(x) / np.linalg.norm(x)), 0)(x)
+cr.grad(cr.grad(lambda x: x * np.sin(x)))(0.5)
+assert getattr(cr, "__wrapped__", None) is None
+print([m for m in {heavy} if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_importing_chainrule_leaves_what_explains_checks_and_compiles_alone():
     rooms = "chainrule.explain.explanation chainrule.check.checking chainrule.compile.compiled".split()
     code = f"import sys, chainrule as cr; print([m for m in {rooms} if m in sys.modules], cr.Explanation.__name__)"

@@ -97,7 +97,8 @@ def needs_of(roots: list[Any]) -> _Needs:
 
 def _is_pythons_random(x: Any) -> bool:
     """Whether x is Python's module random, a generator of it, or a method of one."""
-    return x is random or isinstance(getattr(x, "__self__", x), random.Random)
+    owner = x.__self__ if isinstance(x, types.MethodType | types.BuiltinMethodType) else x
+    return x is random or isinstance(owner, random.Random)
 
 
 def _names_in_random() -> list[tuple[Name, Any]]:
