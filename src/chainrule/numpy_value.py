@@ -144,7 +144,12 @@ def _constants(value: Any) -> Any:
 
 
 def _is_another(value: Any, own: Any) -> bool:
-    """Whether NumPy's result differs from the rule's in its digits, or in its type (a number, a 0-d array)."""
+    """Whether NumPy's result differs from the rule's in its digits, or in its type (a number, a 0-d array).
+
+    While a function is recorded to be compiled it always does: two recordings are compared, and must have equal steps.
+    """
+    if WATCHER.get() is not None:
+        return True
     return type(value) is not type(own) or bool(np.count_nonzero(own != value))
 
 

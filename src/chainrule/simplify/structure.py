@@ -126,8 +126,8 @@ def kept_reduction(x: Node) -> Node | None:
 def entry_of_row(x: Node) -> Node | None:
     """The node from whose rows a value takes one entry each, keeping the last axis with length 1; else None."""
     inner = _viewed(x)
-    if not is_result_of(inner, getitem):
-        return None
+    if not is_result_of(inner, getitem) or type(inner.inputs[0]) is not Node:
+        return None  # entries of a constant, at places that differ from run to run
     full = np.shape(inner.inputs[0].value)
     if not _has_shape(x, (*full[:-1], 1)):
         return None
