@@ -117,3 +117,79 @@ def test_the_gradient_of_a_norm_is_native():
         for found, expected in zip(compiled(W, x), cr.grad(f, (0, 1))(W, x), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     assert "of_values" not in compiled.source()
+
+
+# Integers and layouts ------------------------------------------------------------------------------------------------
+
+OF_INTEGERS = {
+    "norm": np.linalg.norm,
+    "norms of columns": lambda x: np.linalg.norm(x, axis=0),
+    "vector_norm": np.linalg.vector_norm,
+    "matrix_norm": lambda x: np.linalg.matrix_norm(x, ord=1),
+    "quantile": lambda x: np.quantile(x, 0.3, axis=0),
+    "percentile": lambda x: np.percentile(x, [10, 45]),
+    "median": lambda x: np.median(x, axis=0),
+    "clip": lambda x: np.clip(x, 0.5, 99.5),
+    "maximum": lambda x: np.maximum(x, 99.5),
+    "tril": np.tril,
+}
+
+
+@pytest.mark.parametrize("engine", [None, "jax"])
+@pytest.mark.parametrize("what", OF_INTEGERS)
+def test_integers_of_any_width_are_computed_with_as_by_numpy(what, engine):
+    f, rng = OF_INTEGERS[what], np.random.default_rng(0)
+    for dtype in (np.uint8, np.int8, np.uint16, np.int64):
+        compiled = cr.compile(f, engine=engine) if engine else cr.compile(f)
+        for _ in range(4):
+            x = rng.integers(0, np.iinfo(np.int8).max, (4, 4)).astype(dtype)
+            found, expected = compiled(x), f(x)
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_xla_refuses_an_order_that_it_does_not_know():
+    for f in (lambda x: np.ravel(x, order="K"), lambda x: np.reshape(x, 6, order="A")):
+        compiled = cr.compile(f, engine="jax")
+        with pytest.raises(cr.errors.BlockError, match=r'order="[AK]" of an array of a program of XLA'):
+            compiled(np.arange(6.0).reshape(3, 2).T)
+
+
+def test_xla_takes_arrays_in_another_byte_order_and_gives_numbers_of_python_as_they_are():
+    compiled = cr.compile(lambda x: (np.sum(x), 2.5), engine="jax")
+    total, number = compiled(np.arange(3.0).astype(">f8"))
+    assert total == 3.0
+    assert type(number) is float
+
+
+# Recordings that are compared ----------------------------------------------------------------------------------------
+
+
+def test_the_last_digits_of_numpys_values_do_not_change_a_recording():
+    """np.linalg.norm rounds otherwise than its rule for some vectors, and for others not."""
+
+    def f(x):
+        return np.sum(cr.hessian(lambda x: np.linalg.norm(x) ** 2)(x) ** 2)
+
+    rng = np.random.default_rng(0)
+    compiled = cr.compile(cr.grad(f))
+    xs = [rng.normal(size=17) for _ in range(12)]
+    rounded = {float(np.sqrt(np.sum(x**2))) == float(np.linalg.norm(x)) for x in xs}
+    assert rounded == {True, False}
+    for x in xs:
+        np.testing.assert_allclose(compiled(x), 0.0, atol=1e-12)
+
+
+def test_infinite_data_after_nan_take_a_path_of_their_own():
+    compiled = cr.compile(cr.grad(lambda x: np.sum(cr.hessian(lambda x: np.linalg.norm(x) ** 2)(x) ** 2)))
+    for x in ([NAN, 1.0, 2.0], [INF, 1.0, 2.0], [1.0, -INF, NAN]):
+        with np.errstate(all="ignore"):
+            assert np.all(np.isnan(compiled(np.array(x))))
+    np.testing.assert_allclose(compiled(np.arange(3.0)), 0.0, atol=1e-12)
+
+
+def test_the_hessian_of_a_sort_beside_constants_compiles():
+    f = cr.hessian(lambda x: np.sum(np.sort(x) ** 2 * np.arange(x.size)))
+    compiled = cr.compile(f)
+    for x in (*[np.array([0.3, 0.1, 0.2])] * 3, np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 2.0])):
+        np.testing.assert_allclose(compiled(x), f(x), rtol=1e-12)

@@ -10,7 +10,7 @@ from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call, formula
 from chainrule.layout import is_contiguous
-from chainrule.libraries import copied, is_complex, is_complex_dtype, is_numpy, numpy_dtype, own_dtype
+from chainrule.libraries import copied, is_complex, is_complex_dtype, is_numpy, is_traced, numpy_dtype, own_dtype
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 
@@ -113,6 +113,11 @@ def order_in_memory(order, a):
     value = form_of(a)
     if order in ("C", "F"):
         return order
+    if is_traced(value) and value.ndim > 1:
+        raise BlockError(
+            f"order=\"{order}\" of an array of a program of XLA's, whose entries have no order that NumPy's code could "
+            'see; write "C" or "F"' + at_line()
+        )
     if is_contiguous(value) and (isinstance(value, np.ndarray) or node_of(a).block is None or value.ndim < 2):
         return "C"
     if a._unsure or not isinstance(value, np.ndarray):

@@ -285,10 +285,16 @@ def _direction(xp, z, x):
 def _either(xp, function, x, y):
     """xp.maximum(x, y) where one may be a Python number, which not every library accepts."""
     if not is_numpy(xp) and isinstance(x, int | float):
-        x = xp.full_like(y, x)
+        x = _filled_like(xp, y, x)
     if not is_numpy(xp) and isinstance(y, int | float):
-        y = xp.full_like(x, y)
+        y = _filled_like(xp, x, y)
     return function(x, y)
+
+
+def _filled_like(xp, x, number):
+    """An array like x that is filled with a Python number; a float among integers has double precision, as in NumPy."""
+    among_integers = type(number) is float and not is_inexact(x)
+    return xp.full_like(x, number, dtype=xp.float64 if among_integers else x.dtype)
 
 
 def _share(wins, x, y, z):

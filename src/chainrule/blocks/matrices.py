@@ -20,7 +20,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal, positive_definite
 from chainrule.errors import BlockError, NoDerivative
 from chainrule.formula import call
-from chainrule.libraries import is_complex, namespace_of
+from chainrule.libraries import is_complex, is_inexact, namespace_of
 from chainrule.node import at_line
 from chainrule.step import owned
 
@@ -279,11 +279,16 @@ def _below(m, k):
     return np.arange(columns) <= np.arange(rows)[:, None] + k
 
 
+def _zero_of(m):
+    """A zero of Python's that leaves integers integers."""
+    return 0.0 if is_inexact(form_of(m)) else 0
+
+
 @answers(np.tril)
 def numpy_tril(m, k=0):
-    return np.where(_below(m, k), m, 0.0)
+    return np.where(_below(m, k), m, _zero_of(m))
 
 
 @answers(np.triu)
 def numpy_triu(m, k=0):
-    return np.where(_below(m, k - 1), 0.0, m)
+    return np.where(_below(m, k - 1), _zero_of(m), m)

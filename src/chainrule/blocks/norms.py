@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from chainrule.array import form_of
-from chainrule.block import answers, axis_from_right, library_block
+from chainrule.block import answers, as_floats, axis_from_right, library_block
 from chainrule.block.bounds import within
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.integers import step
@@ -99,6 +99,7 @@ def _matrix_norm(x, order, axis, keepdims):
 @answers(np.linalg.norm)
 def numpy_norm(x, ord=None, axis=None, keepdims=False):
     """np.linalg.norm: of all entries without ord and axis, else of vectors along one axis or matrices along two."""
+    x = as_floats(x)
     if axis is None and ord is not None and x.ndim not in (1, 2):
         raise BlockError(f"a norm of order {ord!r} of an array with {x.ndim} axes needs axis=" + at_line())
     if axis is None and ord is None:
@@ -115,12 +116,12 @@ def numpy_norm(x, ord=None, axis=None, keepdims=False):
 
 @answers(np.linalg.vector_norm)
 def numpy_vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
-    return _vector_norm(x, ord, axis_from_right(axis, x.ndim), keepdims)
+    return _vector_norm(as_floats(x), ord, axis_from_right(axis, x.ndim), keepdims)
 
 
 @answers(np.linalg.matrix_norm)
 def numpy_matrix_norm(x, /, *, keepdims=False, ord="fro"):
-    return _matrix_norm(x, ord, (-2, -1), keepdims)
+    return _matrix_norm(as_floats(x), ord, (-2, -1), keepdims)
 
 
 def _has_no_condition(x, smallest):

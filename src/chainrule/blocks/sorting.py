@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.array import Array, form_of
-from chainrule.block import answers, axis_from_right, library_block
+from chainrule.block import answers, as_floats, axis_from_right, library_block
 from chainrule.blocks.elementwise import isnan
 from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import any_, axes_of, expand, spread
@@ -88,7 +88,7 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     q = as_array(q)
     if not bool(np.all((q >= 0) & (q <= 1))):
         raise BlockError("a quantile lies between 0 and 1" + at_line())
-    a = np.astype(a, np.result_type(dtype, np.float16))
+    a = as_floats(np.astype(a, dtype))
     rows, kept = _last_axis(a, axis)
     if recorded is not None:
         found = [_at_recorded(rows, part) for part in np.reshape(recorded, -1)]

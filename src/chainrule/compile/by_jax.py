@@ -31,12 +31,12 @@ from chainrule.bodies import Reads
 from chainrule.compile.calls import Call, call_of
 from chainrule.compile.methods import Function, Method, as_method
 from chainrule.compile.placing import Placing
-from chainrule.compile.recorder import Run, is_constant, run_recorded
+from chainrule.compile.recorder import Run, copied, is_constant, run_recorded
 from chainrule.compile.steady import Draws, refusal
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.forks import imported
 from chainrule.graph import graph_between
-from chainrule.libraries import is_inexact, is_jax, is_traced, jax_in_double_precision
+from chainrule.libraries import PYTHON, is_inexact, is_jax, is_traced, jax_in_double_precision
 from chainrule.node import Line, Node, at_line, is_internal, now
 from chainrule.trees import flatten
 
@@ -195,12 +195,13 @@ class _Program:
     jitted : takes the leaves of the arguments, and returns the arrays of the results, and whether all guards hold.
     check : takes them too, and returns whether the guards hold; needed where the arguments are overwritten.
     rebuilt : the result of the function, from these arrays.
-    dtypes : of the results.
+    places, dtypes : of these arrays among the results, and their dtypes.
     short : the steps of f in less than double precision, each with its block, its dtype and its line.
     guards, assumed : the questions that were asked about values, and the answers that tracing assumed.
     """
 
     rebuilt: Callable[[Sequence[Any]], Any]
+    places: list[int]
     dtypes: list[Any]
     short: list[tuple[Block, str, str]]
     guards: list[Guard]
@@ -260,8 +261,8 @@ class _Program:
                 "as cr.scan(f, carry, xs) is one step",
                 stacklevel=4,
             )
-        values = [out.value if type(out) is Node else out for out in run.outputs]
-        places = [i for i, x in enumerate(values) if not is_constant(x)]
+        values = [out.value if type(out) is Node else copied(out) for out in run.outputs]
+        places = [i for i, x in enumerate(values) if not (is_constant(x) or type(x) in PYTHON)]
         results = [imported("jax.numpy").asarray(values[i]) for i in places]
         constants = [None if i in places else x for i, x in enumerate(values)]
 
@@ -271,7 +272,7 @@ class _Program:
                 full[i] = z
             return run.rebuild(full)
 
-        self.rebuilt, self.dtypes = rebuilt, [z.dtype for z in results]
+        self.rebuilt, self.places, self.dtypes = rebuilt, places, [z.dtype for z in results]
         self.short = [step for step in _dtypes_of_steps(run) if step[1] in SHORT]
         truths = [imported("jax.numpy").reshape(guard.truth, ()) for guard in watcher.guards]
         self.guards = [guard._replace(truth=None) for guard in watcher.guards]
@@ -369,7 +370,7 @@ def _line_of(error: BaseException) -> str:
     return ""
 
 
-SAME = ("float64", "complex128", "int64")
+SAME = ("float64", "complex128")
 """If all arrays have these dtypes, JAX's results have NumPy's dtypes."""
 
 SHORT = ("float16", "float32", "bfloat16", "complex64")
@@ -407,8 +408,9 @@ def _require_numpys_dtypes(f: Callable[..., Any], call: Call, program: _Program)
         return
     args, kwargs = call.rebuild([x.copy() if isinstance(x, np.ndarray) else x for x in call.leaves])
     with np.errstate(all="ignore"):
-        results = [x for x in flatten(f(*args, **kwargs))[0] if not is_constant(x)]
-    for by_numpy, by_jax in zip((np.asarray(x).dtype for x in results), program.dtypes, strict=True):
+        results = flatten(f(*args, **kwargs))[0]
+    for place, by_jax in zip(program.places, program.dtypes, strict=True):
+        by_numpy = np.asarray(results[place]).dtype
         if by_numpy != by_jax:
             raise RecordingError(
                 f"{name_of(f)} has a result of {by_numpy} by NumPy, and of {by_jax} by JAX, in which constants and "

@@ -57,7 +57,7 @@ def call_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
         for i in places[-1]:
             if not _may_change(everything[i]):
                 raise refused_argument(everything[i], name_of(f))
-            leaves.append(everything[i])
+            leaves.append(_in_own_byte_order(everything[i]))
             arguments.append(argument)
             everything[i] = None  # the program must not keep the array
         constants += [(type(x), repr(x) if type(x) is slice else x) for x in everything]
@@ -75,6 +75,11 @@ def call_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 
     family = [kind if kind is int else (kind, x) for kind, x in constants]
     return Call(leaves, arguments, trees, places, rebuilt, (*structures, *constants), (*structures, *family))
+
+
+def _in_own_byte_order(x: Any) -> Any:
+    """An array in the byte order of this machine, the only one that JAX knows."""
+    return x.astype(x.dtype.newbyteorder("=")) if type(x) is np.ndarray and not x.dtype.isnative else x
 
 
 def _may_change(x: Any) -> bool:
