@@ -1,4 +1,4 @@
-"""What notebooks show: HTML that survives a sanitizer.
+"""Output for notebooks: HTML that survives a sanitizer.
 
 An untrusted notebook loses scripts, style sheets, SVG, MathML and frames. So only tables, preformatted text, `details`,
 and pictures as data are used. Styles are inline: a sanitizer drops the forbidden ones one by one.

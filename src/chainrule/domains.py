@@ -1,4 +1,4 @@
-"""Domains: from where the operands of a block's example are drawn, so that every check stays clear of kinks and poles.
+"""Domains: sets from which the operands of a block's example are drawn, away from kinks and poles.
 
 A domain is called with a shape: `positive(2, 3)` is an operand of 2 rows and 3 columns with positive entries.
 """
@@ -39,7 +39,7 @@ class Operand:
 
     Attributes
     ----------
-    project : moves an array onto the domain, if entries depend on each other as those of a symmetric matrix do.
+    project : a function that moves an array onto the domain, if its entries depend on each other (a symmetric matrix).
         Derivatives are then checked along the domain: a block may read one triangle only.
     """
 
@@ -130,7 +130,7 @@ def far_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
 
 @domain
 def apart(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Distinct entries, none near another or near zero: away from every tie and kink."""
+    """Distinct entries, not near each other or zero: away from every tie and kink."""
     size = int(np.prod(shape, dtype=int))
     return (rng.permutation(size) - size / 2 + 0.25 + rng.uniform(0, 0.2, size)).reshape(shape) * 0.6
 

@@ -73,13 +73,15 @@ class Graph:
         return tuple(_value_of(values, out, xp, dtype) for out in self.outputs)
 
     def values(self, xp: Any, inputs: Sequence[Any], dtype: Any = None, stop: Stop | None = None) -> dict[Node, Any]:
-        """The value of every input and node. As `run`, which returns those of the outputs."""
+        """The value of every input and node; `run` returns only those of the outputs."""
         values: dict[Node, Any] = dict(zip(self.inputs, inputs, strict=True))
         for node in self.nodes:
             block = node.block
             operands = [_value_of(values, operand, xp, dtype) for operand in node.inputs]
             try:
-                if block.needs_numpy and not is_numpy(xp):  # it has no gradient, and holds as its branches do
+                if block.needs_numpy and not is_numpy(
+                    xp
+                ):  # it has no gradient; its recorded value is used, as for branches
                     value = as_constant(xp, node.value, dtype)
                 elif is_numpy(xp) or block.takes_xp:
                     value = block.forward(xp, *operands, **as_parameters(xp, node.params, dtype))
@@ -178,7 +180,7 @@ def inside(node: Node) -> Graph:
     """The inside of a block: its forward rule, recorded on the operands of one node.
 
     The inputs of the graph stand for the operands that are nodes, in order. Raises CannotRecord if the rule uses a
-    function that no block answers for, or works on plain arrays only.
+    function without a block, or works on plain arrays only.
     """
     inputs = [Node(None, (), NO_PARAMS, i.value, name=i.name) for i in node.inputs if type(i) is Node]
     fresh = iter(inputs)

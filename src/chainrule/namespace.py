@@ -23,7 +23,7 @@ PLAIN_FUNCTIONS = frozenset(
 )
 """Functions that only make or describe plain values."""
 OF_FORM = frozenset("isdtype result_type can_cast ndim shape size zeros_like ones_like empty_like".split())
-"""Those of them that use shapes and dtypes only."""
+"""Those of these functions that use only shapes and dtypes."""
 
 
 class _Namespace(types.ModuleType):

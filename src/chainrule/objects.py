@@ -23,8 +23,8 @@ __all__ = ["stacked", "to_objects"]
 def to_objects(self: Array, shared: bool) -> np.ndarray:
     """An array of dtype object, of the shape of this one, with a recorded number in each place.
 
-    Where NumPy's result would share memory, a write into either would show in the other. It cannot here, so
-    the array is read-only, and the use of its entries after a write to this array is an error.
+    If NumPy's result shares memory, a write into one array changes the other. Here that is not possible, so the
+    array is read-only, and using its entries after a write to this array is an error.
     """
     objects = np.empty(self.shape, dtype=object, order="F" if np.isfortran(np.asarray(node_of(self).value)) else "C")
     entries = call(np.ravel, self)
@@ -44,7 +44,7 @@ Array._to_objects = to_objects
 
 @from_objects.is_
 def stacked(objects: np.ndarray) -> Any:
-    """The entries of an array of dtype object as one recorded array: the one that they were taken from, if any."""
+    """The entries of an array of dtype object as one recorded array; if they are all entries of one, that array."""
     entries = objects.reshape(-1).tolist()
     whole = _taken_apart(entries)
     if whole is None:

@@ -95,7 +95,7 @@ def adaptive_avg_pool3d(x, output_size):
 
 
 def _adaptive_max_pool(n, x, output_size, return_indices):
-    """The largest entry of each window, taken from x; of equal ones the first."""
+    """The largest entry of each window, taken from x; the first one if several are equal."""
     size = _output_size(n, f"adaptive_max_pool{n}d", x, output_size)
     found = step(lambda x: _largest_of_shares(np.asarray(x), size), x)
     entries, flat = found + first_of_channels(x, n), reshape(x, shape=(math.prod(x.shape),))

@@ -1,4 +1,4 @@
-"""Arranging: rotate, window, choose and delete; each is made of shaping and indexing blocks."""
+"""Arranging: rotate, window, choose and delete; each is composed of shaping and indexing blocks."""
 
 import operator
 from functools import partial
@@ -94,7 +94,7 @@ def numpy_sliding_window_view(x, window_shape, axis=None, *, subok=False, writea
 
 @answers(np.ix_)
 def numpy_ix_(*args):
-    """np.ix_: vectors along axes of their own; masks become the indices where they are True."""
+    """np.ix_: each vector along its own axis; masks become the indices where they are True."""
     vectors = [np.flatnonzero(plain_of(a)) if a.dtype.kind == "b" else a for a in map(as_array, args)]
     if any(a.ndim != 1 for a in vectors):
         raise BlockError(f"ix_ takes vectors, not arrays of shape {[a.shape for a in vectors]}" + at_line())
@@ -125,7 +125,7 @@ def numpy_trim_zeros(filt, trim="fb", axis=None):
 
 @answers(np.apply_along_axis)
 def numpy_apply_along_axis(func1d, axis, arr, *args, **kwargs):
-    """np.apply_along_axis: the function of every slice along an axis, with its results along that axis."""
+    """np.apply_along_axis: the function applied to every slice along an axis, with its results along that axis."""
     rows = np.moveaxis(arr, axis, -1)
     lead = rows.shape[:-1]
     if 0 in lead:

@@ -1,4 +1,4 @@
-"""Attention, made of other blocks.
+"""Attention, composed of other blocks.
 
 Source: A. Vaswani et al., Attention is all you need (2017).
 """
@@ -22,24 +22,24 @@ from chainrule.node import at_line
 def scaled_dot_product_attention(
     q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False, rng=None
 ):
-    """softmax(q kᵀ · scale + mask) v: each query gets a mean of the values, weighted by how well their keys match.
+    """softmax(q kᵀ · scale + mask) v: each query gets a mean of the values, weighted by the match of their keys.
 
     Parameters
     ----------
     q : queries, shape (…, L, E).
     k : keys, shape (…, S, E).
     v : values, shape (…, S, D).
-    attn_mask : broadcastable to (…, L, S): booleans, True where a query may look at a key; or numbers that are added to
-        the scores, −∞ where it may not. Numbers have a gradient.
+    attn_mask : broadcastable to (…, L, S): booleans, True where a query may attend to a key; or numbers that are added
+        to the scores, −∞ where it may not. Numbers have a gradient.
     dropout_p : the probability with which a weight is dropped (see `dropout`).
-    is_causal : True to let query i look at the keys 0 … i only, besides what the mask allows. (PyTorch takes one or the
-        other.)
+    is_causal : True to let query i attend to the keys 0 … i only, besides what the mask allows. (PyTorch takes one or
+        the other.)
     scale : 1/√E by default.
     enable_gqa : True to let several heads of queries share one of keys and values: heads are the third axis from the
         right, and q has a multiple of those of k and of v.
     rng : the `numpy.random.Generator` of the dropout.
 
-    Returns shape (…, L, D). A query that may look at no key gets 0. Raises BlockError if the shapes do not fit.
+    Returns shape (…, L, D). A query that may attend to no key gets 0. Raises BlockError if the shapes do not fit.
 
     Source of shared heads: J. Ainslie et al., GQA: training generalized multi-query transformer models (2023).
 
@@ -101,7 +101,7 @@ def multi_head_attention(
     is_causal=False,
     rng=None,
 ):
-    """Attention by several heads, each on linear maps of its own of q, k and v; then a linear map of all heads.
+    """Attention by several heads, each with its own linear maps of q, k and v; then a linear map of all heads.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def multi_head_attention(
     attn_mask, dropout_p, is_causal, rng : as in `scaled_dot_product_attention`; a mask broadcasts to (…, H, L, S).
 
     Returns shape (…, L, E). In PyTorch's `multi_head_attention_forward` the batch is the second axis and a boolean mask
-    says where *not* to look. Raises BlockError if the shapes do not fit.
+    is True where attention is *not* allowed. Raises BlockError if the shapes do not fit.
 
     >>> import numpy as np, chainrule as cr
     >>> x = np.array([[1.0, 0.0], [1.0, 0.0]])

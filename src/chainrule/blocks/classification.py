@@ -312,6 +312,6 @@ def _listed(label):
 
 
 def _pairs(label, classes, dtype):
-    """How often each right class is listed, for each other class."""
+    """For each pair of a right class and another class, how often the right class is listed."""
     right = np.sum((label[..., None] == np.arange(classes)) & _listed(label)[..., None], axis=-2)
     return np.asarray(right[..., :, None] * (right[..., None, :] == 0), dtype=dtype)

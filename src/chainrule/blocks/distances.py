@@ -1,4 +1,4 @@
-"""Distances and similarities of vectors, and the losses of pairs and triplets made of them, as in torch.nn.functional.
+"""Distances and similarities of vectors, and losses of pairs and triplets, as in torch.nn.functional.
 
 Vectors lie along the last axis. Two conventions are PyTorch's: at a distance of 0 the derivative of the distance is 0,
 and at the kink of a loss the derivative is that of the positive side.
@@ -104,7 +104,7 @@ def margin_ranking_loss(x, y, target, margin=0.0, reduction="mean"):
     ----------
     x, y : scores, arrays of one shape. Both have gradients.
     target : t, 1 or −1 for each.
-    margin : by how much.
+    margin : by how much it should rank above.
     reduction : "mean" of all entries, their "sum", or "none".
 
     >>> import numpy as np, chainrule as cr
@@ -171,7 +171,7 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6,
     Parameters
     ----------
     anchor, positive, negative : shape (N, D) or (D,). All have gradients.
-    margin : by how much nearer; positive.
+    margin : by how much nearer it should be; positive.
     p : the order of the norm.
     eps : is added to each difference, as in PyTorch.
     swap : True to use ‖p − n‖ where it is smaller than ‖a − n‖.
@@ -198,7 +198,7 @@ def triplet_margin_with_distance_loss(
     Parameters
     ----------
     anchor, positive, negative, margin, swap, reduction : as in `triplet_margin_loss`.
-    distance_function : of two arrays; `pairwise_distance` by default.
+    distance_function : a function of two arrays; `pairwise_distance` by default.
 
     >>> import numpy as np, chainrule as cr
     >>> manhattan = lambda x, y: np.sum(np.abs(x - y), axis=-1)

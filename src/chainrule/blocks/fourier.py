@@ -35,7 +35,7 @@ def fft(xp, x, axis=-1, inverse=False, norm="backward"):
 
 
 def _as_complex(xp, x):
-    """x, complex for libraries that transform no real numbers."""
+    """x, converted to complex for libraries that cannot transform real numbers."""
     return x if is_numpy(xp) or is_complex(x) else xp.astype(x, xp.result_type(x.dtype, xp.complex64))
 
 
@@ -137,7 +137,7 @@ def irfft_of(a, n=None, axis=-1, norm=None, out=None):
 
 @answers(np.fft.hfft)
 def hfft_of(a, n=None, axis=-1, norm=None, out=None):
-    """np.fft.hfft: the real spectrum of a Hermitian-symmetric signal, of which half is given."""
+    """np.fft.hfft: the real spectrum of a Hermitian-symmetric signal, given its first half."""
     return irfft_of(conjugate(np, as_array(a)), n, axis, OTHER_NORM[_norm(norm)], out)
 
 

@@ -1,4 +1,4 @@
-"""Layers of neural networks, made of other blocks: linear and bilinear maps, embeddings; and one-hot rows.
+"""Layers of neural networks, composed of other blocks: linear and bilinear maps, embeddings; and one-hot rows.
 
 Names and shapes follow torch.nn.functional.
 """
@@ -157,7 +157,7 @@ def embedding_bag(weight, indices, offsets=None, mode="mean", per_sample_weights
 
 
 def _bags(indices, offsets):
-    """For each bag a row with the positions of its indices, padded with −1."""
+    """For each bag, a row with the positions of its indices, padded with −1."""
     if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
         raise BlockError(
             f"embedding_bag: indices of shape {indices.shape}; give (B, n) alone, or (n,) with offsets" + at_line()
@@ -184,7 +184,7 @@ def one_hot(labels, num_classes=None, dtype=np.float64):
     ----------
     labels : integers from 0 to num_classes − 1, of any shape.
     num_classes : the length of a row; by default (None or −1) the largest label plus one.
-    dtype : of the result. (PyTorch's are integers, which would turn float32 into float64 in NumPy.)
+    dtype : the dtype of the result. (PyTorch returns integers, which in NumPy would turn float32 into float64.)
 
     Returns shape labels.shape + (num_classes,); it has no gradient. Raises BlockError if a label does not fit.
 

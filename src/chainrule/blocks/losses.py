@@ -97,7 +97,7 @@ def of_label(weight, label):
 
 
 def class_weight(xp, s, weight):
-    """The weight of each class, in the dtype of the scores; beside scores that are integers, in double precision."""
+    """The weight of each class, in the dtype of the scores, or in double precision if the scores are integers."""
     s = as_floats(s)
     if weight is None:
         return xp.ones(s.shape[-1:], dtype=s.dtype)

@@ -93,7 +93,7 @@ def numpy_tensorinv(a, ind=2):
 
 @answers(np.linalg.matrix_power)
 def numpy_matrix_power(a, n):
-    """aⁿ by repeated squaring."""
+    """np.linalg.matrix_power: aⁿ by repeated squaring."""
     n = operator.index(n)
     if n < 0:
         a, n = np.linalg.inv(a), -n
@@ -216,7 +216,7 @@ if hasattr(np, "matvec"):  # new in NumPy 2.2
 
 @answers(np.kron)
 def numpy_kron(a, b):
-    """Every entry of a times all of b: a broadcast product, reshaped."""
+    """np.kron: each entry of a times all of b, as a broadcast product that is reshaped."""
     ndim = max(np.ndim(a), np.ndim(b))
     m = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     n = (1,) * (ndim - np.ndim(b)) + np.shape(b)
@@ -226,7 +226,7 @@ def numpy_kron(a, b):
 
 @answers(np.cross)
 def numpy_cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The vector product; a missing third entry is 0; if both lack it, only the third of the product returns."""
+    """np.cross: a missing third entry counts as 0; if both lack it, only the third entry of the product is returned."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)

@@ -125,7 +125,7 @@ def numpy_matrix_norm(x, /, *, keepdims=False, ord="fro"):
 
 
 def _has_no_condition(x, smallest):
-    """Where np.linalg.cond is inf: for singular matrices, and for infinite ones, whose singular values are NaN."""
+    """The matrices for which np.linalg.cond is inf: singular ones, and infinite ones, whose singular values are NaN."""
     return (smallest == 0) | (np.isnan(smallest) & ~np.isnan(x).any(axis=(-2, -1)))
 
 

@@ -201,7 +201,7 @@ def numpy_roots(p):
 
 
 def _are_paired(z):
-    """Whether the complex ones among some numbers form conjugate pairs."""
+    """Whether the complex numbers among the roots form conjugate pairs."""
     return np.all(np.sort(z) == np.sort(z.conj()))
 
 

@@ -107,7 +107,7 @@ def first_of_channels(x, n):
 def _first_largest(x, z, kernel, stride, padding, dilation):
     """For each window the index, in its flattened channel, of its first largest entry (NaN counts as largest).
 
-    It is −1 where a window (with a dilation) covers only padding.
+    It is −1 if a window (with a dilation) covers only padding.
     """
     size = x.shape[-len(kernel) :]
     indices = padded(np, np.arange(math.prod(size)).reshape(size), padding, -1)

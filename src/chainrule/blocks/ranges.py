@@ -25,7 +25,7 @@ def numpy_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None
 
 
 def _in_common(start, stop):
-    """Both as arrays of one floating type; a Python number takes the other's."""
+    """Both as arrays of the same floating dtype; a Python number takes the dtype of the other."""
     ends = [a if isinstance(a, Array | int | float | complex) else np.asarray(a) for a in (start, stop)]
     dtype = np.result_type(*ends, 0.0)
     return [np.astype(as_array(a), dtype) for a in ends]
@@ -56,7 +56,7 @@ def numpy_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, ax
 
 @answers(np.geomspace)
 def numpy_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """np.geomspace: start (stop / start)^t, along a logarithmic spiral where they are complex; in double precision."""
+    """np.geomspace: start (stop / start)^t in double precision; for complex numbers a logarithmic spiral."""
     wanted = np.result_type(np.float64, np.float64 if dtype is None else dtype)  # a complex one makes a spiral
     start, stop = (np.astype(a, np.result_type(a.dtype, wanted)) for a in _in_common(start, stop))
     if bool(np.any(start == 0)) or bool(np.any(stop == 0)):

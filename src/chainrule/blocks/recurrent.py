@@ -1,4 +1,4 @@
-"""Cells of recurrent networks, made of other blocks: one step in time, from an input and a state to the next state.
+"""Cells of recurrent networks, composed of other blocks: one step in time, from input and state to the next state.
 
 Weights are laid out as in PyTorch: the maps of all gates stacked in rows, (4H, D), (3H, D) or (H, D) for the input and
 the same with H columns for the state.

@@ -1,7 +1,7 @@
 """Images in other sizes and arrangements, as in torch.nn.functional: patches as columns, resizing, pixels as channels.
 
-`unfold` and `fold` are each other's transpose, so each is the other's backward rule. Resizing is linear and separable,
-so it is one matrix product for each axis.
+`unfold` and `fold` are transposes of each other, so each is the backward rule of the other. Resizing is linear and
+separable, so it is one matrix product for each axis.
 """
 
 import math

@@ -31,7 +31,7 @@ def numpy_unique(
 def _first_places(flat, equal_nan):
     """The place of the first of each equal entries, in ascending order.
 
-    How many there are depends on where sorted entries differ, not on their values.
+    Only a comparison of neighbouring sorted entries is read, not their values.
     """
     order = np.argsort(flat)
     differ = plain_of(step(lambda flat, order: _differ(flat[order], equal_nan), flat, order))
@@ -39,7 +39,7 @@ def _first_places(flat, equal_nan):
 
 
 def _differ(entries, equal_nan):
-    """Which of some sorted entries differ from the one before."""
+    """For sorted entries, whether each differs from the one before."""
     new = entries[1:] != entries[:-1]
     if equal_nan:
         new &= ~(np.isnan(entries[1:]) & np.isnan(entries[:-1]))

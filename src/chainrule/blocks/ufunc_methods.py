@@ -83,7 +83,7 @@ def _running_extreme(ufunc):
 
 
 def _first_met(ufunc, value, axis):
-    """For each index along the axis, the first occurrence of the extreme so far."""
+    """For each index along the axis, the index at which the extreme so far first occurs."""
     best = ufunc.accumulate(np.moveaxis(value, axis, -1), axis=-1)
     new = np.ones(best.shape, bool)
     now, before = best[..., 1:], best[..., :-1]
@@ -151,7 +151,7 @@ def _outer(ufunc):
 def _reduceat(ufunc):
     @answers((ufunc, "reduceat"))
     def numpy_ufunc_reduceat(array, indices, axis=0, dtype=None, out=None):
-        """Each entry reduces from one index to the next; if the next is not greater, it is the entry at the first."""
+        """reduceat: each result reduces the entries from one index to the next; one entry if that is not greater."""
         array = _prepared(array, dtype, out)
         rows = np.moveaxis(array, axis, 0)
         starts = [int(i) for i in np.asarray(value_of(indices))]
@@ -198,7 +198,7 @@ def _turns(places):
 
 
 def _of_values(ufunc):
-    """Step functions have no gradient, so NumPy's method runs on the values."""
+    """The answer for methods of step functions, which have no gradient: NumPy's method runs on the values."""
     for method in ("reduce", "accumulate", "reduceat"):
 
         @answers((ufunc, method))

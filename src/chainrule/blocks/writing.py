@@ -1,8 +1,8 @@
 """Writing into recorded arrays: put, place, putmask, copyto, put_along_axis, fill_diagonal; and np.insert.
 
-NumPy itself decides what goes where: its function writes positions into an array of positions, and the result gathers
-the old and the new entries from there. So every form of index, mask and broadcasting is NumPy's, and if a position is
-written several times the last one counts.
+NumPy itself decides where each value goes: its function writes positions into an array of positions, and the result
+gathers the old and new entries by these positions. So every form of index, mask and broadcasting is NumPy's, and if a
+position is written several times the last one counts.
 """
 
 import numpy as np

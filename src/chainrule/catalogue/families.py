@@ -47,7 +47,7 @@ def names_of(block: Block) -> tuple[str, ...]:
 
 
 READ_FIRST = "elementwise reductions matrices linalg shaping indexing".split()
-"""These come first; the others follow in alphabetical order."""
+"""The families that come first; the others follow in alphabetical order."""
 
 
 def families() -> tuple[Family, ...]:

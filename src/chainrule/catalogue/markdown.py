@@ -29,7 +29,7 @@ $`L`$ is the loss, $`z`$ the result of a block (or as its backward rule calls it
 $`c`$ holds and 0 elsewhere. The local gradient of an elementwise block is the derivative of each entry of the result by
 the same entry of the operand; of other blocks it is a matrix with a row for each entry of the operand, whose size is
 given for the block's example; where the result is a vector, $`\\partial z_{0} / \\partial x`$ is its first column.
-Operands that broadcast get the sum over what was repeated.
+The gradient of an operand that broadcasts is the sum over the axes along which it was repeated.
 """
 
 

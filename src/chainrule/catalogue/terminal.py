@@ -129,7 +129,7 @@ def _broken_name(text: str, width: int) -> list[str]:
 
 
 LINES = 3
-"""A formula of more lines is left out of the table; the page of its block shows it."""
+"""Formulas with more lines are left out of the table; the page of the block shows them."""
 
 
 def _fitting(text: str, width: int) -> Text:

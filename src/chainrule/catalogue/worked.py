@@ -26,7 +26,7 @@ class Worked:
     Attributes
     ----------
     operands : name → value.
-    value : of the block.
+    value : the result of the block.
     dz : ∂L/∂z.
     gradients : name → ∂L/∂x.
     matrices : name → the local gradient with a row for each entry of x and a column for each of z; only where small.

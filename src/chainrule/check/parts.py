@@ -1,7 +1,7 @@
-"""Complex arrays as pairs of real ones, so that both are compared in one way.
+"""Complex arrays as pairs of real ones, so that real and complex arrays are compared in the same way.
 
 The gradient of a real L by a complex x is ∂L/∂Re x + i ∂L/∂Im x (PyTorch's convention), so its parts are the
-derivatives along the real and the imaginary direction, which differences measure one by one.
+derivatives along the real and the imaginary direction, which finite differences measure separately.
 """
 
 from __future__ import annotations

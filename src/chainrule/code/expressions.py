@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -169,10 +169,3 @@ def _dtype_of(x: np.ndarray, dialect: Dialect, bool_is_natural: bool = True) -> 
 
 def written(e: ast.expr) -> str:
     return ast.unparse(ast.fix_missing_locations(e))
-
-
-def names_in(e: ast.expr) -> set[str]:
-    return {node.id for node in ast.walk(e) if isinstance(node, ast.Name)}
-
-
-__all__ += ["Mapping", "names_in"]

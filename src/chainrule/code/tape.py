@@ -1,4 +1,4 @@
-"""Tape: the calls of an array library that compute a result, equal calls once."""
+"""Tape: the calls of an array library that compute a result; equal calls are stored once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ARGUMENT, CONSTANT, WRITE = "an argument", "a constant", "a write"
 
 @dataclass(eq=False)
 class TracedValue:
-    """What one call returned.
+    """The result of one call.
 
     Attributes
     ----------
     function : the called function as written in code ("np.exp", "x.reshape", "+"); or a mark of an argument, a
         constant, or an array after a write into it.
     args, kwargs : its arguments: values, plain Python objects, and tuples, lists and slices of them.
-    shape, dtype : of the result; None if it is not an array.
+    shape, dtype : those of the result; None if it is not an array.
     order : its place on the tape.
     name, hint : its name in the user's function, and in the rule of the block.
     gradient_of : the value whose gradient it is, or None.

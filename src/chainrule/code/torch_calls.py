@@ -52,7 +52,7 @@ SIGNS = {"neg": "-x", "negative": "-x", "invert": "~x", "logical_not": "~x", "bi
 
 
 PLAIN = frozenset("__array__ numpy item tolist __int__ __float__ __index__ __complex__".split())
-"""Functions that take numbers out of a tensor; they would become constants of the code."""
+"""Functions that take numbers out of a tensor; the numbers would become constants of the code."""
 
 
 class TorchCalls(TorchFunctionMode):
@@ -101,7 +101,7 @@ class TorchCalls(TorchFunctionMode):
     def _written(self, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """How a call is written: as an operator, a method or a function."""
         args = tuple(self._valued(x) for x in args)
-        kwargs = {k: self._valued(x) for k, x in kwargs.items() if k != "device"}  # that of the operands
+        kwargs = {k: self._valued(x) for k, x in kwargs.items() if k != "device"}  # the device is that of the operands
         *path, last = name.removesuffix(".__get__").split(".")
         bare = last.strip("_") if last.startswith("__") else last
         if bare == "getitem":

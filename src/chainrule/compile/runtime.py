@@ -1,4 +1,4 @@
-"""What generated modules import: decorators of compiled functions, types of their arguments, a check of calls."""
+"""Imported by generated modules: decorators of compiled functions, types of their arguments, a check of calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainrule.compile.signatures import Argument
 __all__ = ["OtherInputs", "body", "dense", "kernel", "program", "read", "scratch", "vm", "written"]
 
 vm: Any = None
-"""`chainrule.compile.vecmath`, while something is compiled."""
+"""The module `chainrule.compile.vecmath`, set while a function is compiled."""
 
 
 def read(dtype: str, shape: tuple[int | str, ...]) -> Argument:

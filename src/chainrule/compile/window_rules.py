@@ -1,6 +1,6 @@
 """Lowering rules for windows: columns and pooling on arrays with the channels last in memory.
 
-A convolution is recorded as columns, a product and a transpose. Here no transpose is carried out: results stay in the
+A convolution is recorded as columns, a product and a transpose. The transpose is not executed: results stay in the
 product's layout, positions first and channels last, and the next step reads that layout.
 """
 
@@ -23,7 +23,7 @@ __all__ = ["WINDOW_RULES"]
 
 
 def _in_memory(x: Value) -> tuple[Value, tuple[int, ...]]:
-    """The array in memory, and the axis of it that each axis of x is."""
+    """The array in its memory order, and for each axis of x the axis of that array."""
     if x.op == "transpose":
         return x.args[0], x.params["order"]
     return x, tuple(range(len(x.shape)))

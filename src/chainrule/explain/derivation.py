@@ -13,7 +13,7 @@ __all__ = ["derivation"]
 
 LONGEST = 100
 DEEPEST = 12
-"""How deep formulas are substituted into each other; beyond, the result is too long to show."""
+"""The largest depth of substitutions of formulas into each other; deeper results are too long to show."""
 
 
 def derivation(explanation: Explained, known: Collection[str] = ()) -> list[str]:

@@ -1,8 +1,8 @@
 """Health: what the numbers of a forward and a backward pass say about a network.
 
-How large are the values and the gradients of each block, how are they spread, how many are zero; where NaN or Inf
-first arose; which units are dead; do gradients vanish or explode with depth (X. Glorot, Y. Bengio, Understanding the
-difficulty of training deep feedforward neural networks, 2010).
+For each block: the size of values and gradients, their distribution, and how many are zero. For the network: where NaN
+or Inf first appears, which units are dead, and whether gradients vanish or explode with depth (X. Glorot, Y. Bengio,
+Understanding the difficulty of training deep feedforward neural networks, 2010).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ __all__ = ["DEEP", "FAR_APART", "Health", "Statistics", "Vital", "health_of", "s
 
 BINS = 20
 DEEP, FAR_APART = 8, 1e3
-"""Gradients vanish or explode if their size changes by this factor over at least so many blocks."""
+"""Gradients vanish or explode if their size changes by the factor FAR_APART over at least DEEP blocks."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """How the entries of an array (of a complex one, their absolute values) are spread.
+    """The distribution of the entries of an array (for a complex one, of their absolute values).
 
     Attributes
     ----------
     size : the number of entries.
     norm : the root of the sum of the squares of the finite ones.
     rms : the root of their mean square, which does not grow with the size.
-    minimum, maximum, mean, std : of the finite entries; NaN where there are none.
+    minimum, maximum, mean, std : those of the finite entries; NaN if there are none.
     zeros : the share of entries that are exactly zero.
     nans, infinities : how many there are.
     histogram : how many finite entries fall into each of the bins of equal width between minimum and maximum; empty
@@ -108,7 +108,7 @@ class Vital:
     step : its place in `Explanation.forward`.
     depth : the length of the longest way to it from an input.
     value, gradient : their statistics; the gradient is None if the loss does not depend on the value.
-    dead : how many units are zero for every sample, and of how many; None if not applicable.
+    dead : the number of units that are zero for every sample, and the number of all units; None if not applicable.
     """
 
     step: int

@@ -43,7 +43,7 @@ class Modules:
 
     @contextlib.contextmanager
     def watched(self, root: Any = None) -> Iterator[None]:
-        """Inside, every use of a module but the root is a scope; afterwards all buffers are restored."""
+        """Context in which every use of a module but the root is a scope; all buffers are restored at its end."""
         self._root = root
         handles = [
             hooks.register_module_forward_pre_hook(self._enter),

@@ -1,8 +1,8 @@
-"""The twins of SciPy's functions: what is called instead while a function records, so that they have gradients.
+"""The twins of SciPy's functions: they are called instead while a function is recorded, so that it has gradients.
 
-There is one file for each of SciPy's modules and its submodules. It is imported when the user's code has that module,
-so it costs nothing elsewhere. `chainrule.standins.scipy_functions` says how to write a twin; its calls belong into
-`tests/twins/calls_….py`, and its module into `TWINNED` of `coverage.py`.
+There is one file for each of SciPy's modules and its submodules. It is imported only when the user's code has
+imported that module. `chainrule.standins.scipy_functions` explains how to write a twin. Add its calls to
+`tests/twins/calls_….py`, and its module to `TWINNED` of `coverage.py`.
 """
 
 import os
@@ -19,7 +19,7 @@ _FILES = frozenset(file.partition(".")[0] for file in os.listdir(os.path.dirname
 
 @with_sparse.is_
 def _with_sparse(operator: str, x: Any, other: Any) -> Any:
-    """The operator of a sparse matrix of SciPy's, such as `__rmul__`, with a recorded array."""
+    """The result of an operator of a SciPy sparse matrix, such as `__rmul__`, with a recorded array."""
     sparse = imported("chainrule.scipy.sparse").Sparse
     return getattr(sparse.of(other), operator)(x) if operator in vars(sparse) else plain_array(other)
 

@@ -22,13 +22,13 @@ __all__ = ["simplify_graph"]
 
 PASSES = 8
 NEAR = 4
-"""How many levels of operands the rules of a node look at."""
+"""The number of levels of operands that the rules of a node read."""
 
 
 def simplify_graph(graph: Graph) -> Graph:
     """An equal graph to compute with: same inputs, equal outputs, fewer or cheaper blocks.
 
-    Values, NaN, infinities, signed zeros, dtypes and shapes stay as they are, up to rounding, with these exceptions:
+    Values, NaN, infinities, signed zeros, dtypes and shapes do not change, up to rounding, with these exceptions:
     - Where the original over- or underflows a stable form may give the mathematically correct value
       (`log(1 + exp(x))` at 1000 is 1000, not inf).
     - The zeros of labels' one-hot rows and of the seeds of Jacobians are absent, not multiplied: a NaN times such a

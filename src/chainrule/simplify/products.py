@@ -59,7 +59,8 @@ def associate(graph: Graph) -> Graph:
 def _is_product(x: Any) -> bool:
     """Whether it is a product of matrices and vectors of floats, all of its own dtype.
 
-    Of integers it wraps, of truths it is no sum, and two of single precision lose digits before they meet a float64.
+    Products of integers may wrap, those of booleans are not sums, and two of single precision would lose digits before
+    they are multiplied by a float64.
     """
     if not is_result_of(x, matmul) or not is_inexact(x.value):
         return False

@@ -1,4 +1,4 @@
-"""This library as user code sees it while a function is recorded: its functions get arrays, not buffers."""
+"""Stand-ins for chainrule's own functions while a function is recorded: they get arrays, not buffers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["chainrule_standin", "given_arrays"]
 
 
 def given_arrays(function: Any) -> Any:
-    """The stand-in for a callable of the library, which gets each buffer as the array that it is now."""
+    """The stand-in for a callable of the library: each buffer is passed as the array that it holds."""
     if isinstance(function, type):
         return function
     return StandIn(function, lambda *args, **kwargs: function(*plain_of(args), **plain_of(kwargs)))
@@ -21,7 +21,7 @@ def given_arrays(function: Any) -> Any:
 
 @functools.cache
 def chainrule_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
-    """The module that `cr` stands for; some names are kept as they are."""
+    """The stand-in for the module `cr`; the names in `kept` are not replaced in it."""
     names = dict(vars(module))
     for name, value in names.items():
         if callable(value) and not name.startswith("_") and name not in kept:

@@ -26,7 +26,7 @@ def _hyp2f1_by_z(xp, a, b, c, z):
 
 
 def _hyperu_by_x(xp, a, b, x):
-    """−a U(a + 1, b + 1, x) (13.3.22); for b < 0 by 13.2.40, since SciPy's is NaN for b = 0 and some more."""
+    """−a U(a + 1, b + 1, x) (13.3.22); for b < 0 by 13.2.40, since SciPy's result is NaN for b = 0 and some other values."""
     left = b < 0
     first, second = xp.where(left, a - b + 1, a + 1), xp.where(left, 1 - b, b + 1)
     return -a * xp.where(left, x ** xp.where(left, -b, 0.0), 1.0) * hyperu(first, second, x)

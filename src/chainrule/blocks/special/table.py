@@ -1,4 +1,4 @@
-"""How a line of the tables of special functions is written, and what several lines share."""
+"""The functions that make a line of the tables of special functions, and helpers of several lines."""
 
 import functools
 from typing import Any
@@ -16,7 +16,7 @@ from chainrule.node import at_line
 from chainrule.transforms import vjp
 
 FUNCTIONS: dict[str, tuple[str, int | None]] = {}
-"""Of each block of these tables: the function of `scipy.special`, and which of its results it is if it has several."""
+"""For each block of these tables, its function of `scipy.special`, and the number of the result if it has several."""
 
 OTHER_NAMES = {"psi": "digamma"}
 """Other libraries' names of functions."""
@@ -52,7 +52,7 @@ def result_of(function: str, index: int, name: str, *derivatives: Any, **options
 
 
 def hidden(name: str, algorithm: Any, *derivatives: Any, **options: Any) -> Elementwise:
-    """A function that SciPy lacks, of which derivatives are made: an algorithm in xp, and its local derivatives."""
+    """A function that SciPy lacks but derivatives need: an algorithm in xp, and its local derivatives."""
 
     @functools.wraps(algorithm)
     def forward(xp, *xs, **params):
@@ -91,7 +91,7 @@ def whole(function: str, operand: str) -> Any:
 
 
 def whole_part(xp: Any, n: Any) -> Any:
-    """The integer that SciPy takes of a float where a function wants an integer: it rounds towards zero."""
+    """The integer that SciPy uses for a float where a function needs an integer: rounded towards zero."""
     return n if isinstance(n, int) else xp.trunc(n)
 
 
@@ -100,7 +100,7 @@ def symbol(name: str) -> Any:
 
 
 def through(algorithm: Any, index: int) -> Any:
-    """The local derivative by one operand of what an algorithm written in xp computes: the chain rule inside it."""
+    """The local derivative of an algorithm written in xp by one operand, by the chain rule through its steps."""
 
     def derivative(xp, z, *xs):
         def of_one(x):
@@ -117,7 +117,7 @@ def through(algorithm: Any, index: int) -> Any:
 
 
 def near_zero(xp, x, radius, coefficients, far):
-    """far(x), and its power series where |x| is less than a radius, for there far(x) cancels."""
+    """far(x), or its power series where |x| is less than a radius, because far(x) cancels there."""
     near = abs(x) < radius
     small, series = xp.where(near, x, 0.0), 0.0
     for coefficient in reversed(coefficients):
@@ -126,5 +126,5 @@ def near_zero(xp, x, radius, coefficients, far):
 
 
 def as_number(xp, x):
-    """An array without axes as the number that NumPy makes of one."""
+    """A 0-d array as a number, as NumPy's functions return it."""
     return x[()] if is_numpy(xp) and not x.ndim else x

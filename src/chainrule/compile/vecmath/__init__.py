@@ -2,7 +2,7 @@
 
 A call of the C library inside a loop keeps the loop scalar. These have no branches and no calls, are within 4 units in
 the last place, and right at NaN, ±Inf, ±0 and denormals. They are compiled without reassociation, because the range
-reductions live from the order of their additions. Each family has a file; `intrinsics` is what they are written in.
+reductions depend on the order of their additions. Each family has a file; `intrinsics` has their basic operations.
 
 Sources: W. J. Cody and W. Waite, Software manual for the elementary functions (1980): range reductions; J.-M. Muller,
 Elementary functions (3rd edition, 2016), chapters 3 and 11: minimax polynomials, log by atanh; W. Kahan's log1p.

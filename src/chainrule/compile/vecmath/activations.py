@@ -46,7 +46,7 @@ def softplus32(x):
 
 @exact
 def logaddexp64(x, y):
-    """max(x, y) + log(1 + e^(−|x − y|)). The difference of equal numbers is set to 0, for ∞ − ∞ would be NaN."""
+    """max(x, y) + log(1 + e^(−|x − y|)). The difference of equal numbers is set to 0, because ∞ − ∞ would be NaN."""
     return maximum(x, y) + log1p_64(exp64(-abs(select(x == y, 0.0, x - y))))
 
 

@@ -88,7 +88,7 @@ def erfc64(x):
 
 @exact
 def erf32(x):
-    """x times a polynomial in x², up to 4; in float64, for its terms cancel. By tools/minimax.py."""
+    """x times a polynomial in x², up to 4; computed in float64, because its terms cancel. By tools/minimax.py."""
     x = f64(x)
     x = select(abs(x) > 4.0, math.copysign(4.0, x), x)
     z = x * x
@@ -115,7 +115,7 @@ def erf32(x):
 
 @exact
 def erfc32(x):
-    """As erfc64, by a shorter polynomial, in float64, where x² is exact."""
+    """Like erfc64, by a shorter polynomial, in float64, where x² is exact."""
     y = f64(abs(x))
     y = select(y > 12.0, 12.0, y)
     z = (y - 3.75) / (y + 3.75)

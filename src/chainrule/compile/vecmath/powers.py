@@ -2,7 +2,7 @@
 
 power is 2^(y log2 x). The product may be 1024, and its error is the relative error of the result; so log2 x and the
 product are computed as sums of two numbers, by products that are exact with what `fma` leaves. For float32, float64 is
-exact enough. What comes out at 0, ±1, Inf and NaN is that of C's pow.
+exact enough. The results at 0, ±1, Inf and NaN are those of C's pow.
 
 Sources: T. Dekker, A floating-point technique for extending the available precision, Numer. Math. 18 (1971); log by
 atanh: J.-M. Muller, Elementary functions (2016), chapter 11; the edges: ISO C, annex F.

@@ -1,10 +1,10 @@
 """sin, cos and tan of all finite numbers, however large, by one reduction without branches.
 
-x = s 2^k with 1 ≤ |s| < 2, and x = s with k = 0 below 1. A table has 2^k 2/π for each k, without what adds whole turns
-to the product with s: as s is a multiple of 2^-52, those are the digits from 2^54 on. So s times a line of the table is
-x in quarter turns, q + f with q an integer and |f| ≤ 1/2; f times π/2 goes into the polynomials, and q says which of
-them is wanted, with which sign. float64 needs f to some 115 bits after the point: no float64 but 0 is nearer to a
-multiple of π/2 than 2^-61 of it. It is computed as an unevaluated sum of two numbers.
+x = s 2^k with 1 ≤ |s| < 2, and x = s with k = 0 below 1. A table has 2^k 2/π for each k, without the digits that only
+add whole turns to the product with s: as s is a multiple of 2^-52, those are the digits from 2^54 on. So s times a line
+of the table is x in quarter turns, q + f with q an integer and |f| ≤ 1/2; f times π/2 goes into the polynomials, and q
+says which of them is wanted, with which sign. float64 needs f to some 115 bits after the point: no float64 but 0 is
+nearer to a multiple of π/2 than 2^-61 of it. It is computed as an unevaluated sum of two numbers.
 
 Sources: M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18 (1983): only those
 digits of 2/π that matter; T. Dekker, A floating-point technique for extending the available precision, Numer. Math. 18
@@ -59,7 +59,7 @@ def two_over_pi(bits: int) -> int:
 
 
 def digits(count: int, first: int, widths: tuple[int, ...]) -> list[np.ndarray]:
-    """The binary digits of 2^k 2/π, k < count, from 2^first down, in parts so many digits wide."""
+    """The binary digits of 2^k 2/π, k < count, from 2^first down, in parts of the given widths."""
     width = sum(widths)
     text = f"{two_over_pi(count + width):0{first + 1 + count + width}b}"
     rows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(text.encode(), np.uint8) - 48.0, width)[:count]
@@ -77,7 +77,7 @@ def carried(high: np.ndarray, low: np.ndarray, unit: float, turns: float) -> tup
 def table64() -> np.ndarray:
     """Four numbers for each k: multiples of 2^28, multiples of 2^-25 below that, and two with the rest.
 
-    The third is at least 2^-25, so that it is larger than what rounding takes from products with the second.
+    The third is at least 2^-25, so that it is larger than the rounding errors of products with the second.
     """
     t0, t1, t2, t3 = digits(1024, 53, (26, 53, 52, 53))
     t0, t1 = carried(t0, t1, 2.0**28, 2.0**54)
@@ -116,9 +116,9 @@ def scaled64(x):
 def quarter_turns64(x):
     """f as a sum of two numbers, and bits of which the last two are those of q.
 
-    Of s the last 26 bits are multiplied with the first number of the line; the others times that are whole turns.
-    All but the last line is exact, but that f may be rounded by 2^-54 of itself where k is large and s times the second
-    number below 1/4, one time in 10^8.
+    Only the last 26 bits of s are multiplied by the first number of the line; the other bits would give whole turns.
+    Every line of code but the last is exact, with one exception: if k is large and s times the second number is below
+    1/4 (one case in 10^8), f is rounded by a relative 2^-54.
     """
     s, k = scaled64(x)
     t0, t1, t2, t3 = TABLE64[k], TABLE64[k + i64(1)], TABLE64[k + i64(2)], TABLE64[k + i64(3)]
@@ -187,7 +187,7 @@ def cos64(x):
 
 @strict
 def tan64(x):
-    """A quotient of two sums, corrected by what is left: else it would be wrong by two units in the last place."""
+    """A quotient of two sums, corrected by the remainder; without that, two units in the last place would be wrong."""
     high, low, q = quarter_turns64(x)
     r, rest = radians64(high, low)
     p, one, more = sin_and_cos64(r, rest)

@@ -30,7 +30,7 @@ from chainrule.explain.closed.terms import (
 __all__ = ["Atoms", "content", "exactly", "product"]
 
 LONGEST = 100
-"""A value of higher cost than this is given up as unreadable."""
+"""Values with a higher cost than this are given up as unreadable."""
 
 TERMS = 16
 """Products are multiplied out up to this number of terms."""
@@ -38,7 +38,7 @@ TERMS = 16
 
 @dataclass
 class Atoms:
-    """The atoms of one closed form, without duplicates, and the arithmetic of values made of them."""
+    """The atoms of one closed form, without duplicates, and the arithmetic of values built from them."""
 
     known: dict[Any, Atom] = field(default_factory=dict)
     scales: dict[Atom, Any] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Atoms:
         return self.collected([Term(number, {f: k * e for f, k in term.factors.items()})], x.axes)
 
     def bracketed(self, x: Expr) -> Term | None:
-        """The value as one term: a sum of several stands in brackets."""
+        """The value as one term; a sum of several terms is put in brackets."""
         if not x.terms:
             return None
         return x.terms[0] if len(x.terms) == 1 else self.in_brackets(x)
@@ -212,7 +212,7 @@ def product(a: Term, b: Term, free: set[Index]) -> Term:
 
 
 def content(x: Expr) -> Any:
-    """The number to take out of a sum: the common factor and sign of its terms."""
+    """The number to factor out of a sum: the common factor and sign of its terms."""
     numbers = [t.number for t in x.terms]
     first = numbers[0]
     sign = -1 if all(n < 0 for n in numbers) else 1
@@ -249,7 +249,7 @@ def _unreadable() -> Any:
 
 
 def exactly(c: Any) -> Any:
-    """A number as a fraction if it is a simple one."""
+    """A number as a fraction, if it is a simple fraction."""
     if isinstance(c, Fraction):
         return c
     c = float(c)

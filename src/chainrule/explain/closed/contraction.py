@@ -1,4 +1,4 @@
-"""Join the factors of one term over shared indices, to matrix products, traces, norms and entrywise products."""
+"""Joins the factors of a term over shared indices into matrix products, traces, norms and entrywise products."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FactorNetwork:
 
     Parameters
     ----------
-    write : gives the formula of an atom on its own indices.
+    write : a function that returns the formula of an atom on its own indices.
     term : the term.
     free : the indices that are not summed over.
     """
@@ -111,7 +111,7 @@ class FactorNetwork:
         return sqrt(f) if e * 2 == 1 else sqrt(f) ** number(int(2 * e)) if e.denominator == 2 else f ** number(int(e))
 
     def _norm_of(self, atom: Atom) -> Formula | None:
-        """‖x‖ if a sum is one of squares."""
+        """‖x‖ for a square root of a sum of squares; else None."""
         assert atom.value is not None
         if len(atom.value.terms) != 1:
             return None

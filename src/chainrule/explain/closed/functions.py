@@ -110,7 +110,7 @@ def inverse(atoms: Atoms, x: Expr) -> Expr:
             symmetric=atom.symmetric,
         )
         factors[made, (b, a)] = ONE
-    # Each factor keeps its two indices, exchanged; so are rows and columns of the whole.
+    # The two indices of each factor are exchanged, and so are the rows and columns of the whole.
     return atoms.collected([Term(term.number**-1, factors)], (j, i))
 
 

@@ -20,7 +20,7 @@ class Definition:
     Attributes
     ----------
     name : the value as one atom, its name.
-    value : the value written out.
+    value : the value without its name, as a sum of terms.
     """
 
     name: Expr
@@ -34,7 +34,7 @@ class Definition:
 
 
 def folded(atoms: Atoms, x: Expr, definitions: Iterable[Definition]) -> Expr:
-    """A value with each multiple of a named value in it written by the name if that is shorter."""
+    """A value in which each multiple of a named value is replaced by the name, if that is shorter."""
     definitions = tuple(definitions)
     while (shorter := next((y for d in definitions if (y := _folded(atoms, x, d)) is not None), None)) is not None:
         x = shorter
@@ -76,7 +76,7 @@ Powers = list[tuple[Factor, Fraction]]
 
 
 def _places(todo: Powers, there: Factors, place: dict[Index, Index]) -> Iterator[dict[Index, Index]]:
-    """Each way to find some powers among those of a term, as a map of indices."""
+    """Each way to match some powers with those of a term, as a map of indices."""
     if not todo:
         yield place
         return

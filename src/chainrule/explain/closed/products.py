@@ -155,7 +155,7 @@ def signed(c: Any, f: Formula) -> Formula:
 
 
 def scaled(c: Any, over: Any, under: Any, body: Formula | None) -> Formula:
-    """c · over / under · body: numbers in front; the divisor of a single thing behind it."""
+    """c · over / under · body: numbers come first; the divisor of a single factor comes after it."""
     top: list[Formula] = []
     below: list[Formula] = list(under)
     if body is None and not over and not under:

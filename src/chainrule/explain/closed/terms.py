@@ -41,7 +41,7 @@ ONE = Fraction(1)
 
 
 class UnwritableError(Exception):
-    """It cannot be written in this notation."""
+    """A value cannot be written in this notation."""
 
 
 class Index:
@@ -55,7 +55,7 @@ class Index:
 
 @dataclass(frozen=True, eq=False)
 class Atom:
-    """A value without parts in this notation; equal atoms are one object.
+    """A value that has no parts in this notation; equal atoms are the same object.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Atom:
 
     @functools.cached_property
     def cost(self) -> float:
-        """Its length for a reader."""
+        """Its length when printed, as a measure of readability."""
         if self.value is not None:
             return 0.5 + cost(self.value)
         return 1 + 0.5 * sum(cost(x) for x in self.args)
@@ -125,7 +125,7 @@ def join(factors: Factors, atom: Atom, idx: tuple[Index, ...], e: Any) -> None:
 
 
 def without(factors: Factors, *gone: Factor) -> Factors:
-    """Those that are left."""
+    """The remaining factors, without those in `gone`."""
     return {f: e for f, e in factors.items() if f not in gone}
 
 
@@ -224,7 +224,7 @@ def uses(term: Term) -> Counter[Index]:
 
 
 def cost(x: Expr) -> float:
-    """The length of a value for a reader."""
+    """The length of a value when printed, as a measure of readability."""
     return sum(
         1 + (abs(t.number) != 1) * 0.6 + sum(atom.cost + 0.4 * (e != 1) for (atom, _), e in t.factors.items())
         for t in x.terms

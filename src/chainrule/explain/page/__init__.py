@@ -52,7 +52,7 @@ def page_of(title: str, story: str, editor: str = "", requests: str = "", style:
 
     Parameters
     ----------
-    title, story, editor : HTML; the editor stands above the graph.
+    title, story, editor : HTML; the editor is shown above the graph.
     requests : what the page may ask of a server, in the words of its policy.
     style, script : added to those of the page.
     """

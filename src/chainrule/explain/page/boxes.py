@@ -19,9 +19,9 @@ CROWD = 40
 AT_FIRST = 26
 """Functions start open as long as no more items than this are visible."""
 FEW_INPUTS = 12
-"""Up to so many inputs stay visible on their own; more move into the only box that uses them."""
+"""If there are more inputs than this, each moves into the box that uses it, if it is the only one."""
 REPEATS, REPEATED = 3, 6
-"""A loop folds from so many turns and so many items on."""
+"""A loop is folded if it has at least this many iterations and this many items."""
 LONGEST_TURN = 64
 
 
@@ -34,7 +34,7 @@ class Box:
     kind : "function", "module", "inside" (of a composite block), "repeat" (a loop), "turn" (once through it), "group".
     name : of the box.
     items : positions of rows, and boxes.
-    step : of an inside, the place of the composite block.
+    step : for an inside, the place of the composite block.
     open : whether it starts open.
     """
 

@@ -36,14 +36,14 @@ class Row:
     Attributes
     ----------
     node : the recorded node.
-    name : of its value.
+    name : the name of its value.
     formula : the block over its operands' names; None for an input.
     operands : the positions of its operands' rows, in the order of the block's operands; None for constants.
     gradient : ∂L/∂value, or None.
     factors : the contributions to its gradient; both through a composite block, and through the blocks inside it.
-    scope : as `Step.scope`.
+    scope : as in `Step.scope`.
     within : the position of the row of the composite block around it, or None.
-    out : of a composite block, the position of the row inside it with its result, or None.
+    out : for a composite block, the position of the row inside it that has its result; else None.
     """
 
     node: Node

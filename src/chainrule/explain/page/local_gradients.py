@@ -14,12 +14,12 @@ from chainrule.node import Node
 __all__ = ["LocalGradient", "local_gradient_of"]
 
 NUMBERS = 64
-"""Up to so many entries a local gradient is shown number by number."""
+"""A local gradient of at most this many entries is shown number by number."""
 WHOLE = 4096
-"""Up to so many entries it is computed as a whole, beyond for some entries of the result."""
+"""Up to this many entries it is computed completely; larger ones for some entries of the result only."""
 SAMPLE = 24
 HUGE = 1_000_000
-"""Beyond so many entries of the operand no column is computed."""
+"""For operands with more entries than this no column is computed."""
 
 
 class LocalGradient:
@@ -45,7 +45,7 @@ class LocalGradient:
         self.structure = structure(self.matrix) if self.whole else "diagonal" if self.diagonal else ""
 
     def story(self, most: int = NUMBERS) -> dict[str, Any]:
-        """As JSON, number by number up to `most` entries."""
+        """The JSON form, number by number up to `most` entries."""
         told: dict[str, Any] = {"shape": list(self.shape), "structure": self.structure, "whole": self.whole}
         if self.matrix is None or self.matrix.dtype.kind not in "fiub":
             return told

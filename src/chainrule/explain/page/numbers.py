@@ -15,7 +15,7 @@ __all__ = ["array", "heat", "plain_number", "plain_numbers"]
 FULL = 64
 """Arrays up to this size are shown number by number."""
 PIXELS = 40
-"""A map of colours has at most so many rows and columns."""
+"""The largest number of rows and columns of a map of colours."""
 
 
 def array(x: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from chainrule.node import Line, cell_of, lines_of
 __all__ = ["sources_of"]
 
 LONGEST = 80
-"""Of a function of more lines only those near recorded lines are shown."""
+"""Functions with more lines than this show only the lines near recorded lines."""
 AROUND = 3
 
 

@@ -12,7 +12,7 @@ __all__ = ["dot_of"]
 
 RANKS = {"right": "LR", "down": "TB"}
 PIXELS = 96
-"""Of an inch."""
+"""The pixels of an inch."""
 
 
 def dot_of(items: Items, direction: str, width: float | None) -> str:

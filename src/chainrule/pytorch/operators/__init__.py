@@ -1,10 +1,11 @@
 """PyTorch's operators in NumPy: one table, of which each file holds a part. Add an operator here.
 
 Each rule has the signature of the ATen operator, with (recorded or plain) arrays for tensors and NumPy's dtypes. A key
-is an operator's name, or `name.overload` for one overload. An operator in place (`add_`, or with `out=`) uses the rule
-of the operator that is not. An operator without a rule is decomposed into simpler ones if PyTorch can.
+is an operator's name, or `name.overload` for one overload. An in-place operator (`add_`, or with `out=`) uses the rule
+of the ordinary operator. An operator without a rule is decomposed into simpler ones if PyTorch can.
 
-If a rule returns NotImplemented, the operator is decomposed, too. Of several results, None is one without a gradient.
+If a rule returns NotImplemented, the operator is decomposed, too. Among several results, None is one without a
+gradient.
 """
 
 from collections.abc import Callable

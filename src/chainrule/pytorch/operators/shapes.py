@@ -78,7 +78,7 @@ def unbind(x, dim=0):
 
 
 def concatenate(tensors, dim=0):
-    """Empty vectors are left out whatever the other shapes, as in PyTorch (for old programs)."""
+    """torch.cat; empty vectors are left out whatever the other shapes are, as in PyTorch (for old programs)."""
     kept = [x for x in tensors if np.shape(x) != (0,)]
     return np.concatenate(kept, axis=dim) if len(kept) > 1 else same_node(kept[0])
 

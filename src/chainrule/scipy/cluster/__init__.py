@@ -1,4 +1,4 @@
-"""scipy.cluster: SciPy finds who is joined with whom, from plain values; heights and means have derivatives."""
+"""Twins of scipy.cluster: SciPy finds the clusters, from plain values; heights and means have derivatives."""
 
 from chainrule.scipy.cluster import hierarchy, vq
 

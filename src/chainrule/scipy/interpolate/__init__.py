@@ -1,6 +1,7 @@
 """Twins of scipy.interpolate: piecewise polynomials, B-splines, grids, radial functions, and one polynomial.
 
-By the values, by the positions where they are evaluated, and by the places of the values where that is sensible.
+They are differentiated by the values, by the positions of evaluation, and, where that is sensible, by the places of the
+values.
 """
 
 from chainrule.scipy.interpolate import bsplines, grids, interp1d, piecewise, radial

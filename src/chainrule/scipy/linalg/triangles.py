@@ -8,7 +8,7 @@ from chainrule.blocks.matrices import identity
 
 @unlisted_block(notation=lambda x, lower: x, complex=True)
 def hermitian_of(xp, x, lower=False):
-    """The Hermitian matrix of which one triangle of x is read."""
+    """The Hermitian matrix that one triangle of x defines."""
     half = xp.tril(x, k=-1) if lower else xp.triu(x, k=1)
     return half + adjoint(xp, half) + xp.real(x) * identity(x.shape[-1], x)
 
@@ -20,7 +20,7 @@ def hermitian_of_backward(xp, dz, z, x, lower=False):
 
 @unlisted_block(notation=lambda x, lower: x, complex=True)
 def symmetric_of(xp, x, lower=False):
-    """The symmetric matrix, complex or not, of which one triangle of x is read."""
+    """The symmetric matrix (real or complex) that one triangle of x defines."""
     half = xp.tril(x, k=-1) if lower else xp.triu(x, k=1)
     return half + xp.matrix_transpose(half) + x * identity(x.shape[-1], x)
 

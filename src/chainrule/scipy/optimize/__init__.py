@@ -1,7 +1,7 @@
-"""Twins of scipy.optimize: the solver runs plain, and the derivative is taken at the solution.
+"""Twins of scipy.optimize: the solver runs on plain values, and the derivative is taken at the solution.
 
-A root has the derivative of the implicit function theorem; a minimum is a root of the gradient, or of the conditions of
-Karush, Kuhn and Tucker with the bounds and constraints that are active. Starting points and brackets have none.
+The derivative of a root follows from the implicit function theorem. A minimum is a root of the gradient, or of the
+Karush-Kuhn-Tucker conditions for the active bounds and constraints. Starting points and brackets have no derivative.
 """
 
 from chainrule.scipy.optimize import linear

@@ -1,4 +1,4 @@
-"""Signals made longer: by zeros, or at both ends as filters pad them."""
+"""Extending signals: by zeros, or at both ends as filters pad them."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ __all__ = ["extended", "longer"]
 
 
 def longer(x, n):
-    """x with zeros behind it along the last axis, of length n."""
+    """x, padded with zeros at the end of the last axis to length n."""
     return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, n - x.shape[-1])])
 
 

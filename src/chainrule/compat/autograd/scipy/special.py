@@ -1,4 +1,4 @@
-"""scipy.special; its functions written in Python are those of `chainrule.special`."""
+"""scipy.special; functions that SciPy writes in Python are taken from `chainrule.special`."""
 
 from typing import Any
 
