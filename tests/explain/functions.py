@@ -291,6 +291,21 @@ def squared_hinge(X, w, y):
     return np.sum(np.maximum(0, 1 - y * (X @ w)) ** 2)
 
 
+@function("sum of angles", x="n")
+def arctangents(x):
+    return np.sum(np.arctan(x))
+
+
+@function("sum of lengths of points in the plane", x="n", y="n")
+def lengths(x, y):
+    return np.sum(np.hypot(x, y))
+
+
+@function("sum of angles of points in the plane", x="n", y="n")
+def angles(x, y):
+    return np.sum(np.arctan2(y, x))
+
+
 # Components, likelihoods, distances --------------------------------------------------------------------------
 
 

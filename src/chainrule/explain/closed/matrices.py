@@ -114,7 +114,8 @@ class Writing:
         free = set(x.free())
         shared = {f: e for f, e in common(t.factors for t in x.terms).items() if all(i in free for i in f[1])}
         rest = Expr(tuple(Term(t.number, over(t.factors, shared)) for t in x.terms), x.axes)
-        rest = min((rest, *self.atoms.opened(rest)), key=cost)  # c − (1 − c) is 2 c − 1
+        opened = [y for y in self.atoms.opened(rest) if len(y.terms) <= len(rest.terms)]
+        rest = min((rest, *opened), key=cost)  # c − (1 − c) is 2 c − 1
         number = content(rest)
         if not shared and abs(number) == 1:
             return None

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.backward import numpy_number
 from chainrule.block import Block, product_or_zero
 from chainrule.blocks.copies import cast, cast_to_integer, copy
+from chainrule.blocks.directions import hypot, over_hypot
 from chainrule.blocks.elementwise import (
     add,
     divide,
@@ -81,6 +82,24 @@ def _square(r: Reading, node: Node, x: Any) -> Expr:
 
 def _sqrt(r: Reading, node: Node, x: Any) -> Expr:
     return r.atoms.power(r.of(x), HALF)
+
+
+def _hypot(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
+    """√(x² + y²); None if one is repeated along an axis, which its name alone does not say."""
+    shapes = [np.shape(z.value if type(z) is Node else z) for z in (x, y)]
+    if shapes[0] != shapes[1] and () not in shapes:
+        return None
+    squares = [r.atoms.power(r.of(z), 2 * ONE) for z in (x, y)]
+    return r.atoms.power(r.atoms.plus(*squares), HALF)
+
+
+def _over_hypot(r: Reading, node: Node, x: Any, y: Any) -> Expr | None:
+    """x/√(x² + y²); None if an entry is at the origin, where it is 0."""
+    numbers = (np.abs(z.value if type(z) is Node else z) for z in (x, y))
+    length = _hypot(r, node, x, y)
+    if length is None or np.any(np.maximum(*numbers) == 0):
+        return None
+    return r.atoms.times(r.of(x), r.atoms.power(length, -ONE))
 
 
 def _reciprocal(r: Reading, node: Node, x: Any) -> Expr:
@@ -196,6 +215,8 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     divide: _divide,
     square: _square,
     sqrt_: _sqrt,
+    hypot: _hypot,
+    over_hypot: _over_hypot,
     reciprocal: _reciprocal,
     power: _power,
     sum_: _sum,
