@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import special
 from sweeps.tails import REASONS, functions, sweep, wrong
 
 OF_DIRECTIONS = "hypot arctan2 absolute angle sign norm std arcsinh arctan fmod logsumexp".split()
@@ -75,3 +76,18 @@ def test_complex_legs_are_right_on_both_sides_of_the_cut_and_at_its_end():
         z = np.arcsin(x)
         slope = np.conj(cr.grad(lambda x: np.real(np.arcsin(x)))(x))
         np.testing.assert_allclose(slope, 1 / np.cos(z), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["beta", "betaln", "binom", "chdtr", "gammaln", "ive", "xlogy", "elliprc"])
+def test_special_functions_of_single_precision_have_derivatives_of_double(name):
+    assert [told for _, told in sweep((name,), True, "eager")] == [[]]
+
+
+def test_a_compiled_derivative_of_single_precision_is_that_of_double_precision():
+    a, b = np.float32([1e-20, 0.5, 1e4]), np.float32([3e38, 1e-3, 2e4])
+    loss = lambda a, b: np.sum(special.betaln(a, b))  # noqa: E731
+    wanted = cr.grad(loss)(a.astype(float), b.astype(float))
+    for g in (cr.grad(loss), cr.compile(cr.grad(loss))):
+        found = g(a, b)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)

@@ -1,7 +1,7 @@
 """Gradients of functions at huge and tiny numbers: an intermediate of a rule may overflow, the gradient may not.
 
     python -m tests.sweeps.tails              # every elementwise block and reductions of two; 40 seconds
-    python -m tests.sweeps.tails --special    # special functions, in the precisions that have a wider one
+    python -m tests.sweeps.tails --special    # special functions in float32 and float16; 15 minutes
     python -m tests.sweeps.tails hypot        # some, with what is wrong
 
 The reference is the same function in the next wider dtype, whose exponents reach far beyond: float64 in longdouble,
@@ -64,7 +64,7 @@ def points(dtype: Any, count: int) -> list[np.ndarray]:
     line = [s * real(m) for m in (*MAGNITUDES[real], np.finfo(real).max) for s in (1, -1)]
     if np.dtype(dtype).kind == "c":
         line = [dtype(complex(float(x), float(y))) for x in line[::3] for y in line[::3]]
-    most = int(1600 ** (1 / count))
+    most = int(1600 ** (1 / count))  # as many for any number of operands
     if len(line) > most:
         line = line[:: len(line) // most + 1]
     return [np.array(column, dtype) for column in zip(*itertools.product(line, repeat=count), strict=True)]

@@ -74,10 +74,10 @@ square = elementwise(
 
 
 def _power_by_base(xp, z, x, y):
-    """y x^(y−1), and 0 where y is 0, because x⁰ is 1, also for x of which 1/x overflows."""
+    """y x^(y−1), and 0 where both are 0, because x⁰ is 1 there too."""
     if isinstance(y, int | float):
         return xp.zeros_like(x) if y == 0 else y * x ** (y - 1) if y >= 1 else _root_by_base(x, y)
-    return xp.where(y == 0, 0.0, _root_by_base(x, y))
+    return xp.where(abs(x) + abs(y) == 0, 0.0, _root_by_base(x, y))
 
 
 @singular

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.block import Elementwise, answers, elementwise
+from chainrule.array import form_of
+from chainrule.block import Elementwise, answers, elementwise, in_precision
 from chainrule.blocks.complex_numbers import conjugate
 from chainrule.domains import between
 from chainrule.errors import NoDerivative
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_numpy, special_functions_of
+from chainrule.libraries import is_complex, is_foreign, is_numpy, special_functions_of
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.transforms import vjp
@@ -25,6 +26,30 @@ chance = between(0.15, 0.7)
 """A probability, neither near 0 nor near 1."""
 
 
+def in_double(derivative: Any) -> Any:
+    """A local derivative in double precision, for operands of any.
+
+    In single precision rules of many steps over- and underflow, and SciPy has fewer digits.
+    """
+    if derivative is None:
+        return None
+
+    @functools.wraps(derivative)
+    def precise(xp, z, *xs, **params):
+        if z.dtype in _SHORT and not is_foreign(form_of(z)):
+            z, *xs = (in_precision(x, _SHORT[z.dtype]) for x in (z, *xs))
+        return derivative(xp, z, *xs, **params)
+
+    return precise
+
+
+_SHORT = {
+    np.dtype(np.float16): np.dtype(np.float64),
+    np.dtype(np.float32): np.dtype(np.float64),
+    np.dtype(np.complex64): np.dtype(np.complex128),
+}
+
+
 def special_function(name: str, *derivatives: Any, **options: Any) -> Elementwise:
     """One line of the table: the function's name in `scipy.special`, and its local derivative for each operand."""
 
@@ -32,7 +57,7 @@ def special_function(name: str, *derivatives: Any, **options: Any) -> Elementwis
         special = special_functions_of(xp)
         return getattr(special, name if hasattr(special, name) else OTHER_NAMES.get(name, name))(*xs)
 
-    made = elementwise(name, forward, *derivatives, answers_for=(f"scipy.special.{name}",), **options)
+    made = elementwise(name, forward, *map(in_double, derivatives), answers_for=(f"scipy.special.{name}",), **options)
     made.__doc__ = f"scipy.special.{name}, entry by entry."
     if made.differentiable:
         FUNCTIONS[name] = name, None
@@ -45,7 +70,7 @@ def result_of(function: str, index: int, name: str, *derivatives: Any, **options
     def forward(xp, *xs):
         return getattr(special_functions_of(xp), function)(*xs)[index]
 
-    made = elementwise(f"{function}_{name}", forward, *derivatives, notation=symbol(name), **options)
+    made = elementwise(f"{function}_{name}", forward, *map(in_double, derivatives), notation=symbol(name), **options)
     made.__doc__ = f"scipy.special.{function}(…)[{index}], entry by entry."
     FUNCTIONS[made.name] = function, index
     return made
