@@ -270,6 +270,11 @@ def test_identities_of_products_hold_wherever_the_factors_stand(f, value):
     np.testing.assert_allclose(found, value(EXTREMES), rtol=1e-12)
 
 
+@pytest.mark.parametrize("x", [0.5, np.float32(0.5), np.array(0.5), np.array([0.5, -1.0], np.longdouble)])
+def test_identities_of_products_hold_for_every_kind_of_number(x):
+    assert names(simplified(lambda x: np.exp(x) * cr.sigmoid(-x), x)) == ["sigmoid"]
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_log_of_a_sum_of_exponentials(axis, keepdims):
@@ -653,3 +658,44 @@ def test_a_number_stays_a_number_beside_pythons_complex_ones():
     graph = record_graph(cr.value_and_grad(f, argnums=(0, 1)), x, y)
     for found, expected in zip(simplify_graph(graph).run(np, [x, y]), graph.run(np, [x, y]), strict=True):
         assert (np.shape(found), found.dtype) == (np.shape(expected), expected.dtype)
+
+
+@pytest.mark.parametrize("c", [[1e200, 2.0, 1.0], np.float32([1e30, 2.0, 1.0]), np.float16([300.0, 2.0, 1.0])], ids=str)
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, c: x * c * c,
+        lambda x, c: x * c * c / 3,
+        lambda x, c: np.reshape(np.reshape(x * c, (1, 3)) * c, 3),
+        lambda x, c: x / (1 / c) / (1 / c),
+        lambda x, c: x * c * c[0],
+        lambda x, c: x * c * c + x * c,
+        lambda x, c: np.sum(x * c * c),
+    ],
+)
+def test_constants_that_overflow_together_are_multiplied_in_turn(f, c):
+    c = np.array(c)
+    x = np.array([1 / c[0], 1, 1], c.dtype)
+    graph = record_graph(lambda x: f(x, c), x)
+    (found,) = simplify_graph(graph).run(np, [x])
+    np.testing.assert_allclose(found, f(x, c), rtol=8 * np.finfo(c.dtype).eps)
+    assert found.dtype == c.dtype
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: x * np.array([1e308, 1.0]) + x * np.array([1e308, 3.0]), np.array([1e-300, 1.0])),
+        (lambda x: x * 2e38 + x * 2e38, np.float32([1e-30])),
+        (lambda x: x * 300 * 300, np.float16([1e-3])),
+        (lambda x: x * 1e-4 * 1e-4, np.float16([6e4])),
+        (lambda x: x * 6e4 + x * 6e4, np.float16([1e-3])),
+        (lambda x: np.sum(np.broadcast_to(x, 70000)), np.float16([1e-3])),
+        (lambda x: x / 3 / 7, np.longdouble([0.1])),
+        (lambda x: x * (np.longdouble(1) / 3) * (np.longdouble(1) / 7), np.longdouble([0.1])),
+    ],
+)
+def test_coefficients_stay_in_the_range_and_keep_the_digits_of_a_dtype(f, x):
+    (found,) = simplify_graph(record_graph(f, x)).run(np, [x])
+    np.testing.assert_allclose(found, f(x), rtol=8 * np.finfo(x.dtype).eps)
+    assert found.dtype == x.dtype

@@ -47,6 +47,11 @@ IDENTITIES = {
     "more axes than the result": (lambda p, q: np.exp(np.reshape(p[0], (1, 1, 1)))[0, 0, [0, 0]] * 1.0, 5),
     "sum over no axis": (lambda p, q: np.sum(p / p, axis=()), 0),
     "an integer of another width": (lambda p, q: p * (q > 2).astype(np.int64).astype(np.int32), 2),
+    "equal constants": (lambda p, q: p * E2 - E2.copy() * p, 0),
+    "one-hot twice beside a matrix": (lambda p, q: np.exp(np.reshape(p, (3, 1)) * q) * E1 * E1, 4),
+    "the first power": (lambda p, q: (p + q) ** 1, 1),
+    "a positive term first": (lambda p, q: -p + 0.5 * q, 2),
+    "a sum of one number": (lambda p, q: np.sum(p[0]) * q - q * p[0], 0),
     "common subexpressions": (lambda p, q: np.exp(p) * np.sin(p) + np.exp(p), 4),
 }
 

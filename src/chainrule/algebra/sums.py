@@ -27,6 +27,7 @@ from chainrule.algebra.terms import (
     inverse,
     is_array,
     negated,
+    not_large,
     shape_of,
 )
 from chainrule.block import Block
@@ -170,7 +171,8 @@ class Sums:
             return
         before = terms[product]
         has_same_size(before, c)
-        total = before + c
+        with np.errstate(all="ignore"):
+            total = not_large(before + c)
         if np.any(before * c < 0):
             if not self.terms_may_cancel(product):
                 raise UnreadableError

@@ -28,6 +28,7 @@ __all__ = [
     "is_negative",
     "is_unit",
     "negated",
+    "not_large",
     "scaled",
     "shape_of",
 ]
@@ -169,12 +170,12 @@ def scaled(x: Any, y: Any) -> Any:
         return _finite(x * y)
     if not is_array(x) or not is_array(y):
         x, y = (x, y) if is_array(x) else (y, x)
-        if y == 1:
-            return x
+        if is_unit(y):
+            return x if y == 1 else negated(x)
     has_same_size(x, y)
     with np.errstate(all="ignore"):
-        z = x * y
-    if np.count_nonzero(abs(z) > 1e-30) != np.count_nonzero(np.broadcast_to(x, z.shape) * np.sign(y)):
+        z = not_large(x * y)
+    if np.count_nonzero(abs(z) > SMALL) != np.count_nonzero(np.broadcast_to(x, z.shape) * np.sign(y)):
         raise UnreadableError
     return made_of(z, x, y)
 
@@ -186,13 +187,24 @@ def negated(c: Any) -> Any:
 def inverse(c: Any) -> Any:
     if not is_array(c):
         return _finite(1 / c)
-    if not ((abs(c) > 1e-30) & (abs(c) < 1e30)).all():
+    if not ((abs(c) > SMALL) & (abs(c) < LARGE)).all():
         raise UnreadableError
     return 1 / c
 
 
+SMALL, LARGE = 1e-30, 1e30
+"""What coefficients are put together to lies between: far from what float32 can hold."""
+
+
 def _finite(c: float) -> float:
-    if not 1e-30 < abs(c) < 1e30:
+    if not SMALL < abs(c) < LARGE:
+        raise UnreadableError
+    return c
+
+
+def not_large(c: Any) -> Any:
+    """A coefficient to which others were put together, unless that overflows."""
+    if not np.all(abs(c) < LARGE):
         raise UnreadableError
     return c
 

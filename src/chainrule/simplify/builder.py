@@ -103,11 +103,9 @@ class Builder:
 
     def range_of(self, x: Any) -> Range:
         """`structure.range_of`, cached for each node."""
-        if type(x) is not Node:
-            return structure.range_of(x)
-        if x not in self._ranges:
+        if type(x) is Node and x not in self._ranges:
             self._ranges[x] = structure.range_of(x, known=self._ranges)
-        return self._ranges[x]
+        return structure.range_of(x, known=self._ranges)
 
     def is_seed(self, x: Any) -> bool:
         """Whether a constant is the seed of a Jacobian by a matrix: an identity matrix, reshaped to S + S."""
@@ -115,8 +113,6 @@ class Builder:
 
     def _fact(self, name: str, find: Any, x: Any) -> Any:
         """The result of `find` for a constant, cached."""
-        if not isinstance(x, np.ndarray):
-            return find(x)
         known = self._facts.get((name, id(x)))
         if known is None:
             known = self._facts[(name, id(x))] = (x, find(x))  # x is stored, so that its id is not reused
@@ -137,14 +133,13 @@ class Builder:
         if not any(type(x) is Node for x in operands):
             return absent.made_of(self.forward(block, operands, params), *operands)
         key = self._key(block, operands, params)
-        if key is not None:
-            known = self._known.get(key)
-            if known is not None:
-                if like is not None and known is not like:
-                    self._count_uses(operands, -1)
-                    if type(known) is Node:  # else it has become a constant
-                        self.uses[known] += self.uses[like]
-                return known
+        known = self._known.get(key)
+        if known is not None:
+            if like is not None and known is not like:
+                self._count_uses(operands, -1)
+                if type(known) is Node:  # else it has become a constant
+                    self.uses[known] += self.uses[like]
+            return known
         made = self._new(block, operands, params, like)
         found = made
         if key is not None:

@@ -34,6 +34,7 @@ from chainrule.algebra.terms import (
     UnreadableError,
     broadcast,
     is_unit,
+    not_large,
     scaled,
     shape_of,
 )
@@ -286,7 +287,8 @@ class Forms(Sums):
             if any(shape_of(atom)[-1:] not in ((), (1,)) for atom, _ in rest):
                 raise UnreadableError
             if not hots:
-                c = np.sum(c, axis=-1, keepdims=True) if shape_of(c)[-1:] not in ((), (1,)) else c * shape[-1]
+                alike = shape_of(c)[-1:] in ((), (1,))
+                c = scaled(c, float(shape[-1])) if alike else not_large(np.sum(c, axis=-1, keepdims=True))
             self.add(terms, rest, c, notes)
         return notes.form(terms, True)
 
@@ -307,7 +309,8 @@ def _has_dtype(value: Any, dtype: np.dtype) -> bool:
 
 
 def _is_real_float(value: Any) -> bool:
-    return getattr(value, "dtype", np.dtype(bool)).kind == "f" and np.size(value) > 0
+    """Whether coefficients, which are float64, are precise enough and not too large for a value."""
+    return getattr(value, "dtype", None) in (np.float32, np.float64) and np.size(value) > 0
 
 
 # How the form of each block follows from those of its operands ---------------------------------------------------

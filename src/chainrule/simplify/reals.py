@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.algebra.powers import raised
 from chainrule.algebra.sums import SUMS, Sums
-from chainrule.algebra.terms import ONE, Form, Hot, Notes, Product, UnreadableError, scaled, shape_of
+from chainrule.algebra.terms import ONE, Form, Hot, Notes, Product, UnreadableError, is_negative, scaled, shape_of
 from chainrule.block import Block
 from chainrule.blocks.elementwise import add, divide, multiply, negative, power, square, subtract
 from chainrule.blocks.indexing import add_at, getitem, key_of
@@ -77,8 +77,6 @@ class Reals(Sums):
     # Arithmetic ---------------------------------------------------------------------------------------------
 
     def times(self, a: Form, b: Form) -> Form:
-        if len(a.terms) * len(b.terms) > TERMS * TERMS:
-            raise UnreadableError
         terms: dict[Product, Any] = {}
         notes = Notes.of(a, b, gain=False)
         for p, x in a.terms.items():
@@ -88,17 +86,14 @@ class Reals(Sums):
         return notes.form(terms, notes.gain)
 
     def power(self, a: Form, exponent: int) -> Form:
-        """a to an integer power: any for a single term, 0 to 3 for several terms."""
+        """a to an integer power: any for a single term without e_c, else 1 to 3."""
         if len(a.terms) == 1:
             ((product, c),) = a.terms.items()
-            vectors = {power for power in product if isinstance(power[0], Hot)}
-            if vectors and exponent < 0:
-                raise UnreadableError
-            powers = raised(dict(product - vectors), exponent).items()
-            with np.errstate(all="ignore"):
-                c = scaled(float(np.float64(c) ** exponent), 1.0)
-            return Form({frozenset({*powers, *vectors}): c})
-        if not 0 <= exponent <= 3:
+            if not any(isinstance(atom, Hot) for atom, _ in product):
+                with np.errstate(all="ignore"):
+                    c = scaled(float(np.float64(c) ** exponent), 1.0)
+                return Form({frozenset(raised(dict(product), exponent).items()): c})
+        if exponent not in (1, 2, 3):
             raise UnreadableError
         result = Form({ONE: 1.0})
         for _ in range(exponent):
@@ -113,12 +108,12 @@ class Reals(Sums):
         Its constants have the given dtype; its atoms keep theirs.
         """
         total: Any = None
-        for product, c in sorted(form.terms.items(), key=lambda term: term[1] < 0):
+        for product, c in sorted(form.terms.items(), key=lambda term: is_negative(term[1])):
             term = self.term(product, abs(c), dtype)
             if total is None:
-                total = term if c > 0 else self.build.call(negative, term)
+                total = self.build.call(negative, term) if is_negative(c) else term
             else:
-                total = self.build.call(add if c > 0 else subtract, total, term)
+                total = self.build.call(subtract if is_negative(c) else add, total, term)
         if type(total) is not Node:
             return np.full(shape, 0.0 if total is None else total, dtype)[()]
         own = shape_of(total)

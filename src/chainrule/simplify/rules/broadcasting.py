@@ -15,6 +15,7 @@ from chainrule.blocks.linalg import matmul
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.libraries import is_inexact
 from chainrule.node import Node
 from chainrule.simplify.builder import CONSTANT, Builder
 from chainrule.simplify.rules.rule import Rewrite, adding_to, made_by, shape
@@ -27,9 +28,11 @@ rule = adding_to(RULES)
 
 @rule(sum_, of=(broadcast_to,))
 def sum_of_repeated(build: Builder, x: Any, axis: Any, keepdims: bool) -> Any:
-    """Σ of n times x is n x."""
+    """Σ of n times x is n x, if its dtype holds n."""
     found = _reduced_once(build, sum_, x, axis, keepdims)
-    return None if found is None else build.call(multiply, found[0], float(found[1]))
+    if found is None or not is_inexact(x.value) or found[1] > float(np.finfo(x.value.dtype).max):
+        return None
+    return build.call(multiply, found[0], float(found[1]))
 
 
 @rule(mean, of=(broadcast_to,))
