@@ -79,7 +79,7 @@ def test_a_plain_array_with_a_recorded_initial_value_or_mean():
 @pytest.mark.parametrize("f", SPREADS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("mean", [1.5, 2, np.float32(1.5), [[1.5], [2.0]]], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
-def test_a_mean_that_is_no_array(f, mean, dtype):
+def test_a_mean_that_is_not_an_array(f, mean, dtype):
     x = X.astype(dtype)
     for options in ({}, {"where": MASK}):
         wanted = f(x, mean=mean, axis=1, **options)

@@ -89,7 +89,7 @@ class Own(Exception):
 
 
 @pytest.mark.parametrize("error", [Own("no"), ValueError("no"), NameError("no"), AssertionError("no")])
-def test_what_code_of_others_raises_is_no_answer(error):
+def test_an_error_of_foreign_code_becomes_no_answer(error):
     def f():
         raise error
 
@@ -124,27 +124,27 @@ class OfTheLibrary:
         ("x.no_such_thing", AttributeError),
     ],
 )
-def test_a_mistake_in_the_library_is_no_answer_of_others(body, kind):
+def test_a_bug_in_the_library_is_raised_as_it_is(body, kind):
     f = code_of_the_library(f"def f(x):\n {body}")
     with pytest.raises(kind), asking_others():
         f(OfTheLibrary())
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError, KeyError, CheckFailed, RecordingError])
-def test_what_the_library_refuses_is_no_answer(kind):
+def test_an_error_that_the_library_raises_on_purpose_becomes_no_answer(kind):
     f = code_of_the_library("def f(kind):\n raise kind('refused')")
     with pytest.raises(NoAnswer, match="refused") as caught, asking_others():
         f(kind)
     assert type(caught.value.error) is kind
 
 
-def test_a_program_that_does_not_fit_together_is_no_answer():
+def test_an_internal_error_of_the_compiler_is_raised_as_it_is():
     with pytest.raises(CompilerError), asking_others():
         raise CompilerError("sizes")
 
 
 @pytest.mark.parametrize("what", ["an array of a library", "a recorded array", "a namespace"])
-def test_what_an_array_lacks_is_no_answer(what):
+def test_an_attribute_that_an_array_lacks_becomes_no_answer(what):
     x = {"an array of a library": np.ones(2), "a recorded array": cr.variable(np.ones(2)), "a namespace": np}[what]
     f = code_of_the_library("def f(x):\n return x.no_such_function(1)")
     with pytest.raises(NoAnswer), asking_others():

@@ -55,7 +55,7 @@ def test_a_masked_array_and_what_its_error_says_to_write_give_the_same():
     np.testing.assert_array_equal(gradient, [1.0, 0.0, 3.0])
 
 
-def test_what_is_no_product_with_a_sparse_matrix_says_toarray():
+def test_an_unsupported_operation_with_a_sparse_matrix_suggests_toarray():
     for f in (lambda x: np.dot(x, scipy.sparse.eye(3)), lambda x: x > scipy.sparse.eye_array(3)):
         with pytest.raises(RecordingError, match=r"\.toarray\(\)"):
             cr.jacobian(f)(X)

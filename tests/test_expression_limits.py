@@ -315,7 +315,7 @@ def test_a_file_that_claims_to_be_larger_than_it_is_is_refused(tmp_path):
     "header",
     ["{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}", "{", "(" * 500, "[1]*10**9", "{'descr': 'O'}"],
 )
-def test_a_header_that_is_no_header_is_refused(tmp_path, header):
+def test_an_invalid_header_of_a_npy_file_is_refused(tmp_path, header):
     path = tmp_path / "x.npy"
     text = header.encode() + b"\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)

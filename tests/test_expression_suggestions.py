@@ -57,7 +57,7 @@ def test_what_mathematicians_write_is_recognised(text):
     ("text", "instead"),
     [("x^2", "x**2"), ("(a - b)^2", "(a - b)**2"), ("L = sum((X @ w - y)^2)", "L = sum((X @ w - y)**2)")],
 )
-def test_a_power_is_told_with_all_that_was_typed(text, instead):
+def test_the_error_about_a_caret_repeats_the_whole_expression(text, instead):
     with pytest.raises(ExpressionError) as told:
         parse(text)
     assert str(told.value) == f"^ is not a power in Python; write **: {instead}"

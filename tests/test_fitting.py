@@ -27,7 +27,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_would_fit_is_told_and_fits(name):
+def test_the_suggested_change_of_an_operand_fits(name):
     f, a, b, what, result = CASES[name]
     a, b = np.ones(a) + np.eye(*a) if len(a) == 2 else np.ones(a), np.ones(b)
     with pytest.raises(BlockError) as told:
@@ -41,14 +41,14 @@ def test_what_would_fit_is_told_and_fits(name):
     assert np.shape(f(a, b)) == result
 
 
-def test_the_axis_of_matmul_is_told():
+def test_the_error_of_matmul_names_the_axis():
     with pytest.raises(BlockError) as told:
         cr.grad(lambda a, b: np.sum(a @ b))(np.ones((4, 3)), np.ones((5, 7)))
     assert "\n  the second operand has 5 entries along its axis 0, and must have 3\n  in block" in str(told.value)
 
 
 @pytest.mark.parametrize("shapes", [((4, 3), (5, 7)), ((4,), (3,)), ((2, 3), (4, 5))])
-def test_nothing_is_told_where_nothing_fits(shapes):
+def test_no_transposition_is_suggested_where_none_fits(shapes):
     with pytest.raises(BlockError) as told:
         cr.grad(lambda a, b: np.sum(a * b))(*map(np.ones, shapes))
     assert "would fit" not in str(told.value)
@@ -61,7 +61,7 @@ def test_large_operands_are_not_tried():
     assert "the second operand has 1500 entries along its axis 0, and must have 1000" in str(told.value)
 
 
-def test_an_expression_tells_it_too(capsys):
+def test_the_error_of_an_expression_has_the_suggestion_too(capsys):
     assert main(["explain", "L = sum(X @ W)", "X=[[1, 2, 3]]", "W=[[1, 2, 3]]"]) != 0
     told = capsys.readouterr().err
     assert "the second operand transposed (.T) would fit: (1, 3) and (3, 1) give (1, 1)" in told

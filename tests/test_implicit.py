@@ -101,7 +101,7 @@ def test_a_solver_that_cannot_be_recorded():
         (lambda a: cr.implicit(2.0, lambda x, b: x), "must be a function"),
     ],
 )
-def test_what_is_no_solution_is_an_error(call, told):
+def test_a_value_that_does_not_solve_the_equations_is_an_error(call, told):
     with pytest.raises(ChainruleError, match=told):
         cr.grad(call)(1.0)
 

@@ -56,7 +56,7 @@ def test_the_gradient_is_that_of_differences(name, a):
 
 @pytest.mark.parametrize("r", [1.0, 5.0, 0, -1])
 @pytest.mark.filterwarnings("ignore:Polyfit may be poorly conditioned")
-def test_lapacks_precision_stands_for_a_threshold_outside_of_0_and_1(r):
+def test_an_rcond_outside_of_0_and_1_is_replaced_by_the_machine_precision(r):
     weights = np.array([1.0, 2.0])
     x, y = np.array([-3.0, -3.0, 0.0]), np.array([0.6, 0.9, 2.4])
     np.testing.assert_allclose(

@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = (DOCS / "reference.md").read_text()
 
 
-def test_the_reference_has_what_is_no_block():
+def test_the_reference_lists_every_name_that_is_not_a_block():
     """Functions of networks are in the list of blocks; all other names have their docstring here."""
     named = set(re.findall(r":: chainrule\.(\w+)", REFERENCE))
     here = [name for name in cr.__all__ if getattr(getattr(cr, name), "__module__", "").count(".blocks") == 0]

@@ -149,7 +149,7 @@ def test_the_result_of_a_reduction_is_a_number_of_numpy():
     np.testing.assert_array_equal(cr.grad(f)(np.array([1.0, 2.0])), [6.0, 6.0])
 
 
-def test_a_recorded_array_is_what_it_is_too():
+def test_a_recorded_array_is_an_instance_of_array_and_of_ndarray():
     x = cr.variable([1.0, 2.0])
     assert isinstance(x, cr.Array)
     assert type(x) is cr.Array

@@ -105,7 +105,7 @@ def test_a_gradient_of_an_array_without_dout_is_that_of_the_sum():
     assert "L is the sum of what is returned." in report.notes
 
 
-def test_a_gradient_that_takes_what_is_not_there_is_told():
+def test_a_backward_function_with_an_unknown_parameter_is_an_error():
     with pytest.raises(GradientError, match="so <lambda> must return 2 values"):
         cr.check(lambda x, w: x @ w, against=lambda dout, cache: dout)(X, W)
     with pytest.raises(GradientError, match="what is extra"):
@@ -542,7 +542,7 @@ def test_a_function_that_returns_the_loss_and_its_gradient_is_checked_against_it
     assert report.mistakes[0].diagnosis == "exactly 2 times too large"
 
 
-def test_what_forward_keeps_is_no_argument():
+def test_an_attribute_that_forward_sets_is_not_an_argument():
     """self.z has a gradient self.dz, but forward sets it."""
 
     class Layer:
@@ -565,7 +565,7 @@ def test_what_forward_keeps_is_no_argument():
     assert [c.label for c in report.comparisons if c.reference == "by hand"] == ["x", "self.W"]
 
 
-def test_what_is_no_gradient_is_told():
+def test_a_backward_function_that_returns_no_gradient_is_an_error():
     f = lambda x: np.sum(np.sin(x))  # noqa: E731
     with pytest.raises(GradientError, match="returned None; does it end with return"):
         cr.check(f, against=lambda x: None)(X)

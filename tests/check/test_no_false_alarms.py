@@ -46,7 +46,7 @@ NONE = {
 
 
 @pytest.mark.parametrize("why", NONE)
-def test_where_there_is_no_gradient_none_is_called_wrong(why):
+def test_where_no_gradient_exists_check_does_not_call_it_wrong(why):
     f, x = NONE[why]
     with pytest.raises(NoDerivative, match=why):
         cr.check(f)(x)

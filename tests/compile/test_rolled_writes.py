@@ -168,7 +168,7 @@ def test_a_loop_that_writes_is_a_loop_and_has_the_gradient_of_its_steps(program)
     assert sizes[1] < 1.05 * sizes[0]
 
 
-def test_what_cannot_be_followed_stays_as_it_is():
+def test_writes_that_a_loop_cannot_follow_have_the_same_gradients():
     def mixed(a, w):
         u = np.zeros((60, 3))
         total = 0.0

@@ -128,7 +128,7 @@ def test_second_derivatives_have_the_formulas_of_a_textbook(text, by, formulas):
         ("log(det(A))", "A", "−A⁻ᵀ Vᵀ A⁻ᵀ"),
     ],
 )
-def test_second_derivatives_by_a_matrix_are_told_as_what_they_make_of_a_change(text, by, product):
+def test_second_derivatives_by_a_matrix_are_shown_as_a_product_with_a_change(text, by, product):
     values = {"X": "[[1,2],[3,4],[5,6]]", "W": "[[1,2,3],[4,5,6]]", "A": "[[2,1],[0,3]]", "V": "[1,2]"}
     found = next(
         d

@@ -68,7 +68,7 @@ def test_too_many_at_once_are_refused():
     assert [isinstance(a, CutOff) for a in answers] == [False, False, True, True]
 
 
-def test_a_request_that_is_given_up_leaves_its_answer_to_nobody():
+def test_the_answer_to_a_cancelled_request_is_not_given_to_the_next_one():
     async def run():
         bounded = Bounded(Limits())
         request = {"do": "explain", "given": {}, "offered": {}}

@@ -116,7 +116,7 @@ def test_identities_are_square(shape):
 
 
 @pytest.mark.parametrize("c", [np.eye(3)[::-1], 2 * np.eye(3), np.eye(3, k=1), np.eye(3) * [1, 1, 0], np.ones((3, 3))])
-def test_what_is_no_identity(c):
+def test_arrays_that_are_not_an_identity(c):
     assert not constants.is_identity(c)
 
 

@@ -30,7 +30,7 @@ def test_compiled_it_is_the_number_that_python_chooses(name):
         assert found == wanted
 
 
-def test_a_loop_that_carries_a_maximum_of_two_dtypes_is_no_changing_world():
+def test_a_loop_that_carries_a_maximum_of_two_dtypes_compiles():
     def f(b, x):
         s, zero = b * 1, np.zeros(4)
         total = 0.0
