@@ -1,5 +1,8 @@
 """NumPy code on arrays of JAX and PyTorch means what it means on NumPy's: writes through views, indices, triangles."""
 
+import math
+import numbers
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -164,6 +167,56 @@ def test_jax_compiles_it(name):
     value, gradient = jax.jit(jax.value_and_grad(cr.to_jax(loss)))(jnp.asarray(M))
     np.testing.assert_allclose(value, loss(M), rtol=1e-13)
     np.testing.assert_allclose(gradient, cr.grad(loss)(M), rtol=1e-11, atol=1e-12)
+
+
+def of_types(x):
+    entry = x[0, 0]
+    if not isinstance(x, np.ndarray) or not isinstance(entry, float) or hasattr(entry, "__len__"):
+        return x * 0
+    match entry:
+        case numbers.Real() if np.isscalar(entry):
+            return x * round(entry)
+    return x
+
+
+def outside(x):
+    try:
+        return x[:, 3]
+    except IndexError:
+        y = x.copy()
+    try:
+        y[[0, 3]] = 0
+    except IndexError:
+        return y * 2
+    return y
+
+
+def beyond_a_domain(x):
+    try:
+        return x * math.sqrt(-x[0, 0])
+    except ValueError:
+        return x * math.hypot(x[0, 0], x[0, 1])
+
+
+def steps(x):
+    return x // 0.5 * x + np.linalg.lstsq(x, x[0])[0]
+
+
+@pytest.mark.parametrize("f", [of_types, outside, beyond_a_domain, steps], ids=lambda f: f.__name__)
+def test_branches_and_errors_are_numpys(f):
+    loss = loss_of(f)
+    value, gradient = cr.value_and_grad(loss)(M)
+    assert value == loss(M)
+    for make in LIBRARIES.values():
+        found, slopes = cr.value_and_grad(loss)(make(M))
+        np.testing.assert_allclose(np.asarray(found), value, rtol=1e-12)
+        np.testing.assert_allclose(np.asarray(slopes), gradient, rtol=1e-9, atol=1e-10)
+    found, slopes = jax.jit(jax.value_and_grad(cr.to_jax(loss)))(jnp.asarray(M))
+    np.testing.assert_allclose(found, value, rtol=1e-12)
+    np.testing.assert_allclose(slopes, gradient, rtol=1e-9, atol=1e-10)
+    x = torch.tensor(M, requires_grad=True)
+    cr.to_torch(loss)(x).backward()
+    np.testing.assert_allclose(x.grad.numpy(), gradient, rtol=1e-9, atol=1e-10)
 
 
 def reshaped(x):

@@ -28,7 +28,7 @@ from chainrule.errors import RecordingError
 from chainrule.hints import attribute_hint
 from chainrule.instead import refuse_what_asks
 from chainrule.layout import copied_as_it_lies, flags_of
-from chainrule.libraries import PLAIN, as_numpy, copied, is_complex, is_foreign, is_traced, numpy_dtype
+from chainrule.libraries import PLAIN, as_numpy, class_in_numpy, copied, is_complex, is_foreign, is_traced, numpy_dtype
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
@@ -134,12 +134,11 @@ class Array(Methods, metaclass=ArrayClass):
 
     @property
     def _class(self) -> type:
-        kind = type(self._own.value)
-        if kind is np.ndarray or kind not in PLAIN:
-            return np.ndarray if kind is np.ndarray else Array
-        if self._view is not None and self._view.steps is not None:
-            return np.ndarray  # x[..., 0]
-        return kind
+        value = self._own.value
+        kind = type(value)
+        if kind is np.ndarray or (self._view is not None and self._view.steps is not None):  # x[..., 0]
+            return np.ndarray
+        return kind if kind in PLAIN else class_in_numpy(value) or Array
 
     @property
     def _node(self) -> Node:

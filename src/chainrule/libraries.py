@@ -20,6 +20,7 @@ __all__ = [
     "as_array_beside",
     "as_numpy",
     "as_numpy_number",
+    "class_in_numpy",
     "copied",
     "dtype_of",
     "has_views",
@@ -234,6 +235,8 @@ class _Adapted(types.ModuleType):
             if written is None:
                 raise AttributeError(f"module {library_of(self)!r} has no attribute {name!r}")
             found = functools.partial(written, self)
+        elif name in _WITHOUT_DERIVATIVE:
+            found = functools.partial(_of_detached, found)
         elif name == "asarray":
             found = self._asarray
         elif name == "astype":
@@ -256,6 +259,14 @@ class _Adapted(types.ModuleType):
 
 
 _ADAPTED: dict[Any, _Adapted] = {}
+_WITHOUT_DERIVATIVE = frozenset(["floor_divide"])
+"""Step functions for which PyTorch has no derivative, not even zero."""
+
+
+def _of_detached(function: Any, *operands: Any) -> Any:
+    return function(*(x.detach() if hasattr(x, "detach") else x for x in operands))
+
+
 _MAKING = frozenset("arange empty eye full linspace ones zeros".split())
 _WRITTEN_OUT: dict[str, Any] = {
     "cumsum": lambda xp, x, axis: xp.cumulative_sum(x, axis=axis),
@@ -344,6 +355,17 @@ def has_views(x: Any) -> bool:
     import array_api_compat as api
 
     return bool(api.is_torch_array(x) or api.is_jax_array(x))
+
+
+def class_in_numpy(x: Any) -> type | None:
+    """The class of what an array of PyTorch or JAX stands for in NumPy's code: without axes it is a number.
+
+    None for arrays of other libraries, which look at the classes of the operands, and for numbers that NumPy lacks.
+    """
+    dtype = numpy_dtype(x.dtype) if has_views(x) else None
+    if not isinstance(dtype, np.dtype) or dtype.kind == "V":
+        return None
+    return dtype.type if x.ndim == 0 else np.ndarray
 
 
 def copied(x: Any) -> Any:

@@ -18,8 +18,8 @@ __all__ = ["ArrayClass", "NumberHasNone", "OfArrays", "is_told_the_truth"]
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _ABSTRACT_CLASSES = ("abc", "_py_abc")
-_WARY = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.")
-"""Modules that pass NumPy arrays to C code, or store them in their own way."""
+_WARY = ("numpy.ma.", "numpy.matrixlib.", "pandas.", "scipy.", "jax.", "torch.")
+"""Modules that pass NumPy arrays to C code, or store or convert them in their own way."""
 
 
 def is_told_the_truth(frame: Any) -> bool:

@@ -163,5 +163,5 @@ def numpy_lstsq(a, b, rcond=None):
     if rank == n and m > n:
         residuals = np.sum(np.real(left_over * np.conj(left_over)), axis=0)
     else:
-        residuals = np.empty(0, form_of(left_over).real.dtype)
+        residuals = np.empty(0, np.finfo(left_over.dtype).dtype)
     return (owned(z[:, 0]) if b.ndim == 1 else z), residuals, rank, np.linalg.svdvals(a)

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, read_by_error
+from chainrule.array import WATCHER, Array, form_of, read_by_error, value_of
+from chainrule.caught import is_caught
 from chainrule.errors import RecordingError
+from chainrule.libraries import as_numpy, is_foreign, is_traced
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 from chainrule.standins.function import StandIn, StandInModule
@@ -160,6 +162,15 @@ def _is_recorded(args: Any) -> bool:
     return any(type(x) is Array or (isinstance(x, (list, tuple)) and _is_recorded(x)) for x in args)
 
 
+def _is_traced(args: Any) -> bool:
+    return any(is_traced(form_of(x)) for x in args)
+
+
+def _number(x: Any) -> Any:
+    """A recorded number as Python's; JAX raises an error if it is not known while it traces."""
+    return as_numpy(value_of(x)).item() if type(x) is Array else x
+
+
 def _standin(module: types.ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
     name, answers = function.__name__, NUMBER_MODULES[module]
     full_name = f"{module.__name__}.{name}"
@@ -173,6 +184,8 @@ def _standin(module: types.ModuleType, function: Callable[..., Any]) -> Callable
         if name not in answers:
             raise RecordingError(f"{full_name} has no gradient here; write it with NumPy's functions" + at_line())
         args = tuple([[*x] if type(x) is Array and x.ndim else x for x in args])
+        if any(type(x) is Array and is_foreign(form_of(x)) for x in args) and (is_caught() or not _is_traced(args)):
+            function(*map(_number, args), **kwargs)  # it may raise, where another library has NaN or infinity
         result = answered(answers[name], full_name, function, args, kwargs)
         if WATCHER.get() is not None:
             if function in _DOMAINS:

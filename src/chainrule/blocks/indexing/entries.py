@@ -17,7 +17,7 @@ from chainrule.block.bounds import of_operand
 from chainrule.block.dependence import added_at, moved
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
-from chainrule.libraries import NUMPY, copied, is_numpy
+from chainrule.libraries import NUMPY, copied, is_numpy, is_traced
 from chainrule.node import Node
 from chainrule.step import record
 
@@ -138,10 +138,18 @@ def getitem(xp, x, *indices, key=()):
         key = filled(key, indices)
     if hasattr(x, "index_add"):  # PyTorch
         x, key = _forwards(xp, x, key)
+    if not is_numpy(xp):
+        _must_be_inside(x, key)
     if not is_numpy(xp) and has_arrays(key):
         key = tuple(xp.asarray(part) if isinstance(part, np.ndarray) else part for part in key)
     z = x[(..., *key)]
     return z[()] if is_numpy(xp) else z  # an entry is a number, not a 0-d view
+
+
+def _must_be_inside(x, key):
+    """NumPy's error for a place outside of an array of JAX's, which would take the last entry, or write nothing."""
+    if hasattr(x, "at") and not any(map(is_traced, key)):
+        np.broadcast_to(np.False_, x.shape)[(..., *key)]
 
 
 def _forwards(xp, x, key):
@@ -265,6 +273,7 @@ def set_at(xp, x, new, *indices, key=()):
         return xp.reshape(set_at(xp.reshape(x, (-1,)), entries, key=(where[last],)), x.shape)
     key = filled(key, indices)
     if hasattr(x, "at"):  # JAX's arrays cannot be written into
+        _must_be_inside(x, key)
         return x.at[(..., *key)].set(new)
     if hasattr(x, "index_add"):  # PyTorch
         axes, forwards = _without_negative_steps(x.shape, key)
