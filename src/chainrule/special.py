@@ -92,9 +92,12 @@ def _in_one_precision(*operands: Any) -> tuple[Any, ...]:
 
 
 def polygamma(n: Any, x: Any) -> Any:
-    """The n-th derivative of ψ(x), 5.15 and 25.11.12; n a plain integer, 1 or more (0 is `special.psi`)."""
+    """The n-th derivative of ψ(x), 5.15 and 25.11.12, for plain integers n; ψ(x) itself for n = 0."""
     n = np.asarray(_plain("polygamma", n, "n"))
-    return (-1.0) ** (n + 1) * gamma_functions.gamma(n + 1.0) * gamma_functions.zeta(n + 1.0, x)
+    is_psi = n == 0
+    n = np.where(is_psi, 1, n)
+    derivative = (-1.0) ** (n + 1) * gamma_functions.gamma(n + 1.0) * gamma_functions.zeta(n + 1.0, x)
+    return np.where(is_psi, gamma_functions.digamma(x), derivative) if is_psi.any() else derivative
 
 
 def multigammaln(a: Any, d: int) -> Any:
