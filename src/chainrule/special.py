@@ -28,7 +28,7 @@ from chainrule.blocks.elementwise import log
 from chainrule.blocks.normalisation import logsumexp as logsumexp_
 from chainrule.blocks.special import bessel, gamma_functions, orthogonal
 from chainrule.errors import RecordingError
-from chainrule.libraries import is_foreign
+from chainrule.libraries import is_complex, is_foreign
 from chainrule.namespace import RECORDING
 from chainrule.node import at_line
 from chainrule.transforms import stop_gradient
@@ -162,10 +162,12 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     """log Σ b e^a; with `return_sign` the logarithm of the size of that sum, and its sign."""
     if b is None:
         z = logsumexp_(a, axis=axis, keepdims=keepdims)
-        return (z, np.ones_like(z)) if return_sign else z
+        if not return_sign:
+            return z
+        return (np.real(z), np.exp(1j * np.imag(z))) if is_complex(form_of(z)) else (z, np.ones_like(z))
     a, b = _in_one_precision(a, b)
     a = np.where(b == 0, -np.inf, a)
-    top = np.max(a, axis=axis, keepdims=True)
+    top = np.max(np.real(a), axis=axis, keepdims=True)
     top = stop_gradient(top) if type(top) is Array else top
     top = np.where(np.isfinite(top), top, 0.0)
     total = np.sum(b * np.exp(a - top), axis=axis, keepdims=keepdims)

@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import pytest
+import scipy.special
 
 import chainrule as cr
 
@@ -193,3 +194,25 @@ def test_the_hessian_of_a_sort_beside_constants_compiles():
     compiled = cr.compile(f)
     for x in (*[np.array([0.3, 0.1, 0.2])] * 3, np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 2.0])):
         np.testing.assert_allclose(compiled(x), f(x), rtol=1e-12)
+
+
+# SciPy's values ------------------------------------------------------------------------------------------------------
+
+Z = np.array([[0.5 - 1.3j, 0.7 - 2.5j], [0.2 + 2.0j, 0.8 + 1.0j]])
+OF_SCIPY = {
+    "polygamma of order 0": (lambda x: scipy.special.polygamma(0, x), np.array([2.0, 1.0])),
+    "polygamma of several orders": (lambda x: scipy.special.polygamma([0, 1, 2], x), np.array([2.0, 1.0, 0.5])),
+    "logsumexp with a complex sign": (lambda x: scipy.special.logsumexp(x, return_sign=True), Z),
+    "logsumexp of complex numbers": (lambda x: scipy.special.logsumexp(x, b=[2.0, -1.0], axis=0, return_sign=True), Z),
+}
+
+
+@pytest.mark.parametrize("what", OF_SCIPY)
+def test_compiled_calls_of_scipy_give_scipys_values(what):
+    f, first = OF_SCIPY[what]
+    compiled = cr.compile(f)
+    for x in (first, first, first, first * 1.5, first + 1):
+        found, expected = compiled(x), f(x)
+        for a, b in zip(found, expected, strict=True):
+            assert np.asarray(a).dtype == np.asarray(b).dtype
+            np.testing.assert_allclose(a, b, rtol=1e-12)
