@@ -68,7 +68,7 @@ LITERATURE = [
     ("one_norm", "x", "sign(x)", "BV 3.1.5"),
     ("arctangents", "x", "1/(x² + 1)", "DLMF 4.24.15"),
     ("lengths", "x", "x/√(x² + y²)", "the chain rule"),
-    ("angles", "y", "x/(x² + y²)", "the chain rule"),
+    ("angles", "y", "x/(y² + x²)", "the chain rule"),
     ("spectral_norm", "X", "u₁ v₁ᵀ", "G. A. Watson, Subdifferential of some matrix norms (1992)"),
     ("nuclear_norm", "X", "U Vᵀ", "Watson (1992)"),
     ("largest_eigenvalue", "A", "v₃ v₃ᵀ", "MC 67: v vᵀ, for a symmetric matrix of order 3"),
