@@ -4,20 +4,32 @@ The derivatives are made of directions, whose parts are at most 1. So they are r
 where it overflows, or is so small that it has lost digits.
 """
 
+import math
+
 import numpy as np
 
+from chainrule.array import Array
 from chainrule.block import Elementwise, elementwise, singular, unlisted_block
 from chainrule.block.dependence import entrywise
 from chainrule.domains import example, far_from_zero
 from chainrule.formula import sqrt
+from chainrule.libraries import is_numpy
 
 __all__ = ["arctan2", "hypot", "over_hypot", "unit"]
+
+
+def _keeps_its_digits(xp, z):
+    """Whether NumPy's lengths are known to be neither infinite nor so small that they have lost digits."""
+    if not is_numpy(xp) or type(z) is Array:
+        return False
+    return bool(np.all((z >= np.finfo(z.dtype).smallest_normal) & (z < math.inf)))
+
 
 hypot: Elementwise = elementwise(
     "hypot",
     lambda xp, x, y: xp.hypot(x, y),
-    lambda xp, z, x, y: over_hypot(x, y),
-    lambda xp, z, x, y: over_hypot(y, x),
+    lambda xp, z, x, y: x / z if _keeps_its_digits(xp, z) else over_hypot(x, y),
+    lambda xp, z, x, y: y / z if _keeps_its_digits(xp, z) else over_hypot(y, x),
     notation=lambda x, y: sqrt(x**2 + y**2),
     answers_for=(np.hypot,),
     example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
@@ -26,6 +38,9 @@ hypot: Elementwise = elementwise(
 
 def _over_hypot(xp, x, y):
     """x/√(x² + y²); 0 at the origin, as the derivative of a norm."""
+    z = xp.hypot(x, y)
+    if _keeps_its_digits(xp, z):  # most often
+        return x / z
     largest = xp.maximum(abs(x), abs(y))
     largest = xp.where((largest > 0) & xp.isfinite(largest), largest, 1.0)
     x = x / largest
@@ -64,6 +79,9 @@ arctan2 = elementwise(
 @unlisted_block(complex=True, notation=lambda x: x / abs(x), dependence=entrywise)
 def unit(xp, x):
     """x/|x| of complex numbers; 0 at 0."""
+    size = abs(x)
+    if _keeps_its_digits(xp, size):  # most often
+        return x / size
     real, imag = xp.real(x), xp.imag(x)
     return over_hypot(real, imag) + 1j * over_hypot(imag, real)
 

@@ -175,11 +175,8 @@ def _leg(xp, function, z, x):
 
 
 def _over_one_plus_square(xp, z, x):
-    """1 / (1 + x²), even if the square overflows."""
-    if is_complex(x):
-        return 1 / (1 + 1j * x) / (1 - 1j * x)
-    root = hypot(one(xp, z), x)
-    return 1 / root / root
+    """1 / (1 + x²); of complex numbers in two quotients, because the square of a large one is NaN."""
+    return 1 / (1 + 1j * x) / (1 - 1j * x) if is_complex(x) else 1 / (1 + x * x)
 
 
 sin = elementwise("sin", lambda xp, x: xp.sin(x), lambda xp, z, x: xp.cos(x), bounds=bounds.periodic, answers_for=(np.sin,), complex=True)
