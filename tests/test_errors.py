@@ -472,3 +472,26 @@ def test_asarray_chkfinite_refuses_what_numpy_refuses_compiled_too():
             g(np.array([1.0, np.nan]))
     with pytest.raises(ValueError, match="must not contain infs or NaNs"):
         cr.grad(lambda x: np.sum(np.asarray_chkfinite([x[0], x[1]])))(np.array([1.0, np.inf]))
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        (lambda x: (x + 0j).view(float), r"x.view\(float64\) .* write np.stack\(\[x.real, x.imag\], axis=-1\)"),
+        (lambda x: x.view(complex), r"write x\[..., ::2\] \+ 1j \* x\[..., 1::2\]"),
+        (lambda x: x.view(np.int64), r"write x.astype\(dtype\), which converts the numbers"),
+        (lambda x: x.view(np.recarray), r"cannot be a recarray; leave out .view\(recarray\)"),
+    ],
+)
+def test_a_view_as_another_dtype_or_class_says_what_to_write(view, message):
+    with pytest.raises(cr.errors.RecordingError, match=message):
+        cr.grad(lambda x: np.sum(np.abs(view(x))))(np.ones(4))
+
+
+def test_a_view_as_an_ndarray_is_a_view():
+    def f(x):
+        y = x.copy()
+        y.view(np.ndarray)[0] = x[1] ** 2
+        return np.sum(y.view(type=np.ndarray))
+
+    np.testing.assert_array_equal(cr.grad(f)(np.array([1.0, 3.0])), [0.0, 7.0])

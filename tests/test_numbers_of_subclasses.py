@@ -2,6 +2,8 @@
 
 import enum
 import operator
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -76,6 +78,25 @@ def test_gradients_beside_a_number_of_a_subclass():
     for number in NUMBERS[:3]:
         assert cr.grad(lambda x: x * number + number / x)(2.0) == 1.5  # noqa: B023
         assert cr.grad(lambda x: x[0] ** number - number * x[0])(np.array([2.0]))[0] == 2.0  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    "x", [0.5, np.float64(0.5), np.float32(0.5), np.array([0.5, 2.0])], ids=lambda x: type(x).__name__
+)
+def test_fractions_and_decimals_beside_a_number(x):
+    entry = (lambda x: x[0]) if np.shape(x) else (lambda x: x)
+    for number in (Fraction(1, 2), Decimal("0.5"), Fraction(1, 3), Decimal("0.1")):
+        for compare in OPERATORS[7:]:
+            truth = compare(entry(x), number)
+            taken = cr.grad(lambda x: 3 * np.sum(x) if compare(entry(x), number) else 0 * np.sum(x))(x)  # noqa: B023
+            assert np.all(taken == (3 if truth else 0)), (compare, number)
+
+    def loss(x):
+        return entry(x) * Fraction(1, 3) + Fraction(1, 2) / entry(x) - entry(x) ** Fraction(3, 2)
+
+    assert cr.value_and_grad(loss)(x)[0] == loss(x)
+    slope = np.ravel(cr.grad(loss)(x))[0]
+    np.testing.assert_allclose(slope, 1 / 3 - 0.5 / 0.25 - 1.5 * 0.5**0.5, rtol=1e-6)
 
 
 def into_an_array_of_integers(x):

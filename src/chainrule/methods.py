@@ -29,6 +29,23 @@ def _method(function: Any) -> Any:
     return method
 
 
+_CLASS = type
+
+
+def _no_view(own: Any, dtype: Any, kind: Any) -> str:
+    """Why a view as another dtype or class cannot be recorded, and what to write instead."""
+    if kind is not None:
+        return f"a recorded array cannot be a {kind.__name__}; leave out .view({kind.__name__})"
+    other = np.dtype(dtype)
+    if (own.kind, other.kind) == ("c", "f"):
+        instead = "np.stack([x.real, x.imag], axis=-1), and reshape it"
+    elif (own.kind, other.kind) == ("f", "c"):
+        instead = "x[..., ::2] + 1j * x[..., 1::2]"
+    else:
+        instead = "x.astype(dtype), which converts the numbers"
+    return f"x.view({other}) reads the memory of x in another way, which has no gradient; write {instead}"
+
+
 class Methods:
     """The methods of `Array`, which calls NumPy's functions by `_call`."""
 
@@ -123,8 +140,10 @@ class Methods:
 
     def view(self: Any, dtype: Any = None, type: Any = None) -> Any:
         """As ndarray.view without a change of the dtype."""
-        if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
-            raise RecordingError(f"x.view({dtype or type!r}) has no gradient; write x.astype(dtype)" + at_line())
+        if isinstance(dtype, _CLASS) and issubclass(dtype, np.ndarray):  # as NumPy reads it
+            dtype, type = None, dtype
+        if type not in (None, np.ndarray) or (dtype is not None and np.dtype(dtype) != self.dtype):
+            raise RecordingError(_no_view(self.dtype, dtype, type) + at_line())
         return self._call(np.reshape, self, self.shape)
 
     def conj(self: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,11 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         number = as_plain_number(other, self._class, mirrored)
         if number is not None:
             return forward(self, _beside(self, number))
+        if isinstance(other, Fraction | Decimal) and not self.ndim:
+            if name in COMPARISONS:
+                return run(read(self._node), other)  # exact, and without a gradient
+            if isinstance(other, Fraction):
+                return run(self.item(), float(other))  # as Fraction does it
         if is_sparse(other):
             return with_sparse(mirrored, self, other)
         if gives_way(self, other, mirrored):
@@ -62,6 +69,8 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
             if number is not None:
                 plain = self.item() if type(number) is not int and issubclass(self._class, float | complex) else self
                 return reflected(plain, _beside(plain, number))
+            if isinstance(other, Fraction) and not self.ndim:
+                return run(float(other), self.item())
             if is_sparse(other):
                 return with_sparse(f"__{name}__", self, other)
             if getattr(type(other), "__array_ufunc__", other) is None:

@@ -66,6 +66,8 @@ _MATH: dict[str, Callable[..., Any]] = {
     "remainder": lambda x, y: x - y * np.rint(x / y),
     "fma": lambda x, y, z: x * y + z,
     "ldexp": np.ldexp,
+    "modf": np.modf,
+    "frexp": np.frexp,
 }
 
 
