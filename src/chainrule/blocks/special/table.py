@@ -37,7 +37,8 @@ def in_double(derivative: Any) -> Any:
     @functools.wraps(derivative)
     def precise(xp, z, *xs, **params):
         if z.dtype in _SHORT and not is_foreign(form_of(z)):
-            z, *xs = (in_precision(x, _SHORT[z.dtype]) for x in (z, *xs))
+            z, *operands = (in_precision(x, _SHORT[z.dtype]) for x in (z, *xs))
+            return derivative(xp, z, *operands, **params)
         return derivative(xp, z, *xs, **params)
 
     return precise
