@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from chainrule.array import form_of, value_of
-from chainrule.block import answers, in_one_precision, in_precision, library_block, unlisted_block
+from chainrule.block import answers, as_floats, in_one_precision, in_precision, library_block, unlisted_block
 from chainrule.blocks.complex_numbers import adjoint
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity
@@ -117,6 +117,7 @@ def pinv_backward(xp, dz, z, x, rtol=1e-15, hermitian=False):
 @answers(np.linalg.pinv)
 def numpy_pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
     """np.linalg.pinv; the rank is taken to be constant near a."""
+    a = as_floats(a)
     if hermitian and not bool(step(lambda plain: np.allclose(plain, adjoint(np, plain)), a)):
         raise BlockError("pinv with hermitian=True of a matrix that is not Hermitian" + at_line())
     if rcond is None:
