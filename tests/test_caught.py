@@ -79,7 +79,7 @@ def test_a_handler_of_all_errors_is_found(text):
     assert list(blanket_handlers(ast.parse(text)))
 
 
-def test_a_handler_that_raises_again_is_none():
+def test_a_handler_that_raises_again_is_not_a_blanket_handler():
     text = "try: f()\nexcept Exception as error:\n error.add_note('here')\n raise"
     assert not list(blanket_handlers(ast.parse(text)))
 

@@ -103,7 +103,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert time.monotonic() - start < 60
 
 
-def test_a_long_formula_of_a_file_is_written_or_told(tmp_path):
+def test_a_long_formula_of_a_file_is_printed_or_is_an_error_without_a_traceback(tmp_path):
     (tmp_path / "long.py").write_text(f"def f(x=1.0):\n    return {'x' + '+x' * 400}\n")
     for form in ("--latex", "--markdown", "--health"):
         done = run("explain", f"{tmp_path}/long.py:f", form)

@@ -397,7 +397,7 @@ def test_a_recorded_number_that_is_written_into_a_table_is_refused_without_a_lin
     assert "it was made" not in told
 
 
-def test_a_table_that_is_compiled_names_how_it_stays_outside():
+def test_the_error_about_a_dataframe_argument_of_a_compiled_function_suggests_a_closure():
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame({"a": ONES})
 

@@ -189,7 +189,7 @@ def test_all_operations_together_are_bounded():
     assert LARGEST == 20_000_000
 
 
-def test_a_sum_is_counted_as_the_number_that_it_is():
+def test_a_sum_counts_as_one_number_towards_the_limit():
     assert run("a = ones(9000000); b = a*2; sum(a) + sum(b) + a.sum()") == 4 * 9_000_000
 
 

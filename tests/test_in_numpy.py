@@ -84,7 +84,7 @@ def test_jax_differentiates_what_numpy_computes(f, slope, curvature):
 
 @every_function
 @pytest.mark.parametrize("make", [torch.tensor, jnp.asarray], ids=["PyTorch", "JAX"])
-def test_our_own_derivatives_too(make, f, slope, curvature):
+def test_cr_grad_differentiates_them_too(make, f, slope, curvature):
     x = make(X)
     gradient = cr.grad(total(f))(x)
     assert type(gradient) is type(x)

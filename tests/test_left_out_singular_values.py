@@ -94,7 +94,7 @@ def test_equal_singular_values_that_are_kept_have_a_gradient():
     np.testing.assert_allclose(np.sum(cr.grad(f)(a) * v), slope_by_differences(f, a, v), rtol=1e-6)
 
 
-def test_compiled_it_follows_what_is_left_out():
+def test_a_compiled_pinv_follows_which_singular_values_are_left_out():
     f = cr.value_and_grad(lambda a: weighted(np.linalg.pinv(a, rcond=0.4)))
     compiled = cr.compile(f)
     for k in range(5):

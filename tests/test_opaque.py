@@ -54,7 +54,7 @@ def test_differences_have_no_second_derivatives():
         cr.hessian(lambda x: np.sum(cr.opaque(plain)(x)))(X)
 
 
-def test_compiled_it_is_called_anew():
+def test_compiled_code_calls_an_opaque_function_in_each_run():
     loss = lambda x: np.sum(cr.opaque(plain, slopes)(x) ** 2)  # noqa: E731
     compiled = cr.compile(cr.value_and_grad(loss))
     for x in (X, X, X + 1, X - 0.5):

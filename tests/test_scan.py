@@ -147,7 +147,7 @@ def test_values_and_dtypes_are_those_of_the_loop():
     assert value.dtype == gradient.dtype == np.float32
 
 
-def test_it_is_one_block_and_its_memory_is_that_of_the_states():
+def test_scan_is_one_block_and_stores_only_the_states():
     def f(h):
         return np.sum(cr.scan(lambda h, _: (np.tanh(np.sin(h) * 2.0), None), h, length=50)[0])
 

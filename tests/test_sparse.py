@@ -210,7 +210,7 @@ def test_arguments_that_have_no_matrix(f, args, message):
         cr.sparse_hessian(f)(*args)
 
 
-def test_it_cannot_be_differentiated():
+def test_a_sparse_hessian_cannot_be_differentiated():
     with pytest.raises(GradientError, match="plain numbers"):
         cr.grad(lambda x: np.sum(cr.sparse_hessian(rosenbrock)(x) @ np.ones(3)))(np.ones(3))
 

@@ -197,7 +197,7 @@ def test_attributes_that_were_set_later_are_differentiated_too():
     np.testing.assert_array_equal(cr.grad(lambda p: np.sum(p.w * p.bias))(tree).bias, W)
 
 
-def test_leaves_that_have_no_gradient_are_passed_through_and_none_stands_for_them():
+def test_leaves_without_a_gradient_are_passed_through_and_their_gradient_is_none():
     tree = {
         "w": W,
         "n": 3,

@@ -27,7 +27,7 @@ def test_a_right_backward_pass_is_not_called_wrong(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_page_shows_what_is_found_now(name, tmp_path):
+def test_the_page_of_planted_mistakes_is_up_to_date(name, tmp_path):
     """One mistake or two of each file; all of them by `python -m tests.sweeps.planted_mistakes`."""
     for found in list(planted(name, str(tmp_path), slice(FILES.index(name) % 5, None, 7))):
         assert not found.report.ok

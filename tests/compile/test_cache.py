@@ -102,7 +102,7 @@ def test_what_others_own_or_may_write_is_not_loaded_and_nothing_is_written_there
         assert code.lstat().st_ino == code_before.st_ino
 
 
-def test_another_user_loads_nothing(cache, native, monkeypatch):
+def test_a_cache_of_another_user_is_not_loaded(cache, native, monkeypatch):
     compile_one()
     own = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: own + 1)

@@ -185,7 +185,7 @@ def _write_in_a_tree(p):
 
 
 @pytest.mark.parametrize("runs", [0, 1, 2, 3])
-def test_a_write_into_a_read_only_array_is_refused_whenever_it_comes(runs):
+def test_a_write_into_a_read_only_array_is_refused_after_any_number_of_calls(runs):
     x = np.ones(3)
     for f, wrapped in ((_write, lambda x: x), (_write_in_a_tree, lambda x: {"a": x})):
         g = cr.compile(f)

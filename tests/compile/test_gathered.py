@@ -44,7 +44,7 @@ PROGRAMS = {of_entries: (1, 30), of_neighbours: (1, 31), of_rows: (30, 3), of_co
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
 @pytest.mark.parametrize("function", PROGRAMS)
-def test_it_is_the_gradient(function, dtype):
+def test_compiled_and_interpreted_gradients_agree_with_the_recorded_one(function, dtype):
     shape = PROGRAMS[function]
     x = np.random.default_rng(0).uniform(0.5, 1.0, size=shape[1:] if shape[0] == 1 else shape).astype(dtype)
     real = (lambda x: np.real(function(x) * (1 + 2j))) if dtype == np.complex128 else function

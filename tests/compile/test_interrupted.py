@@ -102,7 +102,7 @@ def test_at_any_line_of_a_compiled_program():
     assert at > 15
 
 
-def test_at_many_lines_while_it_is_recorded_and_compiled():
+def test_an_interrupt_at_any_line_of_recording_or_compiling():
     before = threads_of_blas()
     for calls in (0, 1):  # the first records, the second records and compiles
         whole = cr.compile(thin)

@@ -145,7 +145,7 @@ HELPER = LoopFunction("helper", ("a", "b"), (Return((Name("a"),)),))
         ("z = math2.sqrt(x)\nreturn z", "reads math2.sqrt"),
     ],
 )
-def test_code_is_refused_that_reads_what_is_not_set_or_does_not_end_as_it_must(body, why):
+def test_invalid_code_of_a_loop_is_refused(body, why):
     lines = "\n".join(f"    {line}" for line in body.split("\n"))
     with pytest.raises(CompilerError, match=why):
         verify([HELPER, parsed_text(f"def each(x, y):\n{lines}\n")])
@@ -160,7 +160,7 @@ def test_code_is_refused_that_reads_what_is_not_set_or_does_not_end_as_it_must(b
         "a, b, c = vm.piece_of(x, 0, 3)\nreturn a, b, c",
     ],
 )
-def test_code_that_sets_what_it_reads_is_taken(body):
+def test_code_that_sets_every_name_before_reading_it_is_verified(body):
     lines = "\n".join(f"    {line}" for line in body.split("\n"))
     verify([HELPER, parsed_text(f"def each(x, y):\n{lines}\n")])
 

@@ -53,7 +53,7 @@ def _problem(dtype=np.float64):
     return cr.value_and_grad(loss, (0, 1)), rng.normal(size=(3, 3)).astype(dtype), rng.normal(size=3).astype(dtype)
 
 
-def test_the_next_process_does_not_work_it_out_again(cache, lowered):
+def test_a_plan_is_loaded_from_the_cache_instead_of_lowered_again(cache, lowered):
     function, *args = _problem()
     expected = function(*args)
     for _ in range(3):
@@ -124,7 +124,7 @@ def test_the_next_process_runs_the_function_once(cache):
         assert len(runs) == expected
 
 
-def test_a_program_that_python_runs_is_kept_too(cache, lowered):
+def test_the_plan_of_an_interpreted_program_is_cached_too(cache, lowered):
     def of_products(W, xs):
         h = xs[0]
         for x in xs:

@@ -243,7 +243,7 @@ def test_functions_that_tell_of_random_bits_are_python_s_own_again_afterwards():
     assert random._urandom is bits
 
 
-def test_a_seeded_generator_of_another_thread_is_nobodys_draw():
+def test_a_generator_that_another_thread_makes_is_not_counted_as_a_random_draw():
     def f(x):
         thread = threading.Thread(target=lambda: np.random.default_rng())
         thread.start()

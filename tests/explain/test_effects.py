@@ -65,7 +65,7 @@ def test_a_broadcast_operand_gets_sums():
     assert told(lambda X, s: squares(X + s), X, 2.0, by="s") == ["the sum of ∂L/∂z"]
 
 
-def test_the_page_says_nothing_of_every_entry_where_it_is_not_so():
+def test_the_page_does_not_claim_that_every_result_depends_on_every_entry():
     for f in (lambda X: squares(X.mean(axis=0)), lambda X: squares(np.linalg.norm(X, axis=1))):
         for step in story(cr.explain(f)(X))["steps"]:
             assert "every result depends" not in step.get("intuition", "").lower()

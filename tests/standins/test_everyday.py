@@ -40,7 +40,7 @@ def test_a_seed_of_a_random_state_compiles():
         np.testing.assert_array_equal(compiled(X), np.random.RandomState(3).randn(3))
 
 
-def test_float_asks_what_python_asks():
+def test_float_in_a_recorded_function_behaves_as_in_python():
     def f(x):
         with pytest.raises(TypeError):
             float(x)
@@ -100,7 +100,7 @@ def test_an_array_of_records_says_what_to_write():
         cr.grad(f)(X)
 
 
-def test_an_array_keeps_its_shape_once_it_is_recorded():
+def test_assigning_the_shape_of_a_recorded_array_suggests_reshape():
     def f(x, then):
         out = np.zeros((2, 3))
         out.shape = (3, 2)

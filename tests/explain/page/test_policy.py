@@ -21,7 +21,7 @@ def test_the_bundled_layout_is_the_file_that_its_origin_names():
     assert f'"{origin["version"]}"' in text
 
 
-def test_the_policy_stands_before_anything_that_it_is_about():
+def test_the_content_security_policy_precedes_scripts_and_styles():
     explanation = cr.explain(lambda x: np.sum(x * x))(np.ones(2))
     for text in (explanation.html(), cr.explain(lambda x: x * x)(2.0)._repr_mimebundle_()["text/html"]):
         policy = re.search(r"default-src (?:'|&#x27;)none(?:'|&#x27;)[^>]*?&?gt;?|default-src 'none'[^>]*>", text)

@@ -261,7 +261,7 @@ def test_health_follows_the_numbers(opened):
     assert "All numbers are finite" in page.inner_text("#health")
 
 
-def test_health_tells_of_what_is_not_finite_at_other_numbers(opened):
+def test_health_on_the_page_finds_an_infinity_at_changed_inputs(opened):
     page = opened(cr.explain(lambda x, y: x / y)(1.0, 2.0))
     write(page, [1.0, 0.0])
     assert "The first Inf of the forward pass is in" in page.inner_text("#health")
