@@ -181,3 +181,25 @@ def test_a_chain_of_a_million_nodes_runs():
     graph = record_graph(chain, 0.0)
     assert len(graph.nodes) == 1_000_000
     assert graph.run(np, [5.0]) == (1_000_005.0,)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.float16, np.float32, np.complex64])
+def test_every_ufunc_has_numpys_numbers_when_a_graph_is_run_again(dtype):
+    xs, before = np.array([[1.0, 2.0, 3.0, 1.0], [2.0, 1.0, 2.0, 3.0]]), np.array([[1.0, 1.0, 2.0, 1.0]] * 2)
+    tried = 0
+    for name, ufunc in [*vars(np).items()]:
+        if not isinstance(ufunc, np.ufunc) or ufunc.__name__ != name or ufunc.nin > 2 or ufunc.nout > 1:
+            continue
+        if ufunc.signature is not None:  # of matrices
+            continue
+        f = lambda *args, ufunc=ufunc: ufunc(*(x.astype(dtype) for x in args))  # noqa: E731
+        try:
+            wanted = f(*xs[: ufunc.nin])
+        except TypeError:  # NumPy has no such function of this dtype
+            continue
+        (found,) = record_graph(f, *before[: ufunc.nin]).run(np, [*xs[: ufunc.nin]])
+        assert found.dtype == wanted.dtype, name
+        np.testing.assert_array_equal(found, wanted, err_msg=name)
+        tried += 1
+    assert tried > 30

@@ -63,8 +63,8 @@ negative = elementwise(
     notation=lambda x: -x, bounds=bounds.negative, answers_for=(np.negative,), complex=True,
 )
 positive_ = elementwise("positive", lambda xp, x: +x, one, notation=lambda x: x, bounds=of_operand, answers_for=(np.positive,), complex=True)
-reciprocal = elementwise(
-    "reciprocal", lambda xp, x: 1 / x, singular(lambda xp, z, x: -z * z),
+reciprocal = elementwise(  # in NumPy that of an integer is an integer
+    "reciprocal", lambda xp, x: 1 / x if not is_numpy(xp) or is_inexact(x) else xp.reciprocal(x), singular(lambda xp, z, x: -z * z),
     notation=lambda x: 1 / x, bounds=bounds.reciprocal, answers_for=(np.reciprocal,), complex=True, example=example(far_from_zero(2, 3)),
 )
 square = elementwise(
@@ -191,8 +191,13 @@ tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), lambda xp, z, x: 1 - z * z,
 arcsinh = elementwise("arcsinh", lambda xp, x: xp.asinh(x), singular(lambda xp, z, x: 1 / (_leg(xp, xp.cosh, z, 1j * x) if is_complex(x) else hypot(x, one(xp, z)))), answers_for=(np.arcsinh,), complex=True, flat_at_infinity=True)
 arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, z, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))), answers_for=(np.arccosh,), complex=True, example=example(above_one(2, 3)), flat_at_infinity=True)
 arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x) / (1 + x)), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
-deg2rad = elementwise("deg2rad", lambda xp, x: x * (math.pi / 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
-rad2deg = elementwise("rad2deg", lambda xp, x: x * (180 / math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
+def _ratio(x, a, b):
+    """a / b, divided in the precision in which NumPy does it for this x."""
+    return float(np.float32(a) / np.float32(b)) if getattr(x, "dtype", None) == np.float32 else a / b
+
+
+deg2rad = elementwise("deg2rad", lambda xp, x: x * _ratio(x, math.pi, 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))
+rad2deg = elementwise("rad2deg", lambda xp, x: x * _ratio(x, 180, math.pi), lambda xp, z, x: xp.full_like(x, 180 / math.pi), answers_for=(np.rad2deg, np.degrees))
 
 
 def _sinc(xp, x, order):
