@@ -217,3 +217,10 @@ def test_compiled_calls_of_scipy_give_scipys_values(what):
         for a, b in zip(found, expected, strict=True):
             assert np.asarray(a).dtype == np.asarray(b).dtype
             np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_the_polynomial_zero_has_a_derivative_by_its_constant():
+    f = cr.compile(cr.grad(lambda p: np.sum(np.polymul(p, [1.0, 2.0, 3.0]))))
+    for p, slope in (([0.0, 0.0], [0.0, 6.0]), ([0.0, 1.0], [0.0, 6.0]), ([2.0, 0.0], [6.0, 6.0]), ([0.0], [6.0])):
+        for _ in range(3):
+            np.testing.assert_array_equal(f(np.array(p)), slope)

@@ -62,9 +62,14 @@ _added(np.polysub)
 @answers(np.polymul)
 def numpy_polymul(a1, a2):
     """np.polymul: a convolution, without leading zeros."""
-    a1, a2 = (_without_leading_zeros(_coefficients(a)) for a in (a1, a2))
-    a1, a2 = (a if a.size else np.zeros(1, a.dtype) for a in (a1, a2))
-    return np.convolve(a1, a2)
+    return np.convolve(*map(_at_least_its_constant, (a1, a2)))
+
+
+def _at_least_its_constant(p):
+    """The coefficients without leading zeros; of the polynomial 0 its constant, which has a derivative."""
+    p = _coefficients(p)
+    shorter = _without_leading_zeros(p)
+    return shorter if shorter.size else p[-1:] if p.size else np.zeros(1, p.dtype)
 
 
 @answers(np.polydiv)
