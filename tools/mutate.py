@@ -82,6 +82,8 @@ SAME: dict[tuple[str, str], str] = {
     ("simplify/products.py", "if orders else graph"): "faster: without an order the graph is made of the same nodes",
     ("simplify/builder.py", "self._ranges"): "faster: found out once",
     ("simplify/builder.py", "if known is None"): "faster: found out once",
+    ("simplify/builder.py", "data.nbytes <= 64"): "a short key or a long one",
+    ("simplify/builder.py", "type(known) is Node:"): "the next pass counts uses anew",
     ("simplify/builder.py", "known is not like"): "the next pass counts uses anew",
     ("simplify/builder.py", "_count_uses("): "the next pass counts uses anew",
     ("simplify/builder.py", "self.uses["): "the next pass counts uses anew",

@@ -10,6 +10,7 @@ import chainrule as cr
 from chainrule.absent import with_absent_zeros
 from chainrule.block import block_named
 from chainrule.graph import record_graph
+from chainrule.node import Node
 from chainrule.simplify import simplify_graph
 
 RNG = np.random.default_rng(0)
@@ -387,6 +388,55 @@ def test_names_and_lines_stay():
     found = simplify_graph(record_graph(f, W))
     assert found.names[found.nodes[0]] == "y"
     assert all(node.line is not None and node.line.file == __file__ for node in found.nodes)
+
+
+def test_a_simpler_form_has_the_name_and_the_line_of_what_it_replaces():
+    def f(x):
+        y = np.log(1 + np.exp(x))
+        y.name = "y"
+        z = x * 1.0
+        z.name = "z"
+        return np.sin(y) * z
+
+    graph = record_graph(f, W)
+    name = graph.inputs[0].name
+    (original,) = (node for node in graph.nodes if node.block.name == "log")
+    found = simplify_graph(graph)
+    assert names(found) == ["softplus", "sin", "multiply"]
+    assert (found.nodes[0].name, found.nodes[0].line) == ("y", original.line)
+    assert found.inputs[0].name == name
+
+
+def test_blocks_that_may_give_another_result_each_time_stay_apart():
+    draws = iter(range(100))
+
+    @cr.block
+    def noise(x):
+        return 0 * x + next(draws)
+
+    @noise.backward
+    def noise_backward(dz, z, x):
+        return 0 * dz
+
+    def f(x):
+        return np.stack([noise(x), noise(x), np.log(1 + np.exp(x)) + noise(x), np.tanh(x) + np.tanh(x)])
+
+    graph = simplify_graph(record_graph(f, W))
+    assert names(graph).count("noise") == 3
+    assert names(graph).count("tanh") == 1
+    first, second, third, _ = graph.run(np, [W])[0]
+    assert len({first[0], second[0], round(third[0] - np.log(1 + np.exp(W[0])))}) == 3
+
+
+@pytest.mark.parametrize(("f", "value", "slope"), STABLE.values(), ids=STABLE)
+def test_the_recorded_values_are_those_of_the_simpler_blocks(f, value, slope):
+    with np.errstate(all="ignore"):
+        graph = record_graph(lambda x: np.tanh(2 * f(x)) + f(x) / 3, EXTREMES)
+    found = simplify_graph(graph)
+    np.testing.assert_allclose(found.outputs[0].value, np.tanh(2 * value(EXTREMES)) + value(EXTREMES) / 3, rtol=1e-12)
+    for node in found.nodes:
+        operands = [x.value if isinstance(x, Node) else x for x in node.inputs]
+        np.testing.assert_allclose(node.value, node.block.forward(np, *operands, **node.params), rtol=1e-12)
 
 
 def test_nothing_to_do_returns_the_same_nodes():

@@ -144,19 +144,18 @@ class Builder:
         found = made
         if key is not None:
             self._known[key] = made  # a rule may return the node that it is applied to
-        if block.pure:
-            kinds = {_kind(x) for x in operands}
-            for rule in self.rules.get(block, ()):
-                if not rule.may_apply(kinds):
-                    continue
-                x = rule.apply(self, operands, params)
-                if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
-                    found = x
-                    break
-            else:
-                x = self.forms.simpler(made) if self.forms else None
-                if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
-                    found = x
+        kinds = {_kind(x) for x in operands}
+        for rule in self.rules.get(block, ()):
+            if not rule.may_apply(kinds):
+                continue
+            x = rule.apply(self, operands, params)
+            if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
+                found = x
+                break
+        else:
+            x = self.forms.simpler(made) if self.forms else None
+            if x is not None and x is not made and shape_and_dtype(x) == shape_and_dtype(made):
+                found = x
         if key is not None:
             self._known[key] = found
         if found is not made:
@@ -221,8 +220,6 @@ class Builder:
 
     def key(self, x: Any) -> Any:
         """A key that is equal for equal constants; it includes whether their zeros are absent."""
-        if not isinstance(x, np.ndarray):
-            return key_of(x)
         return self._fact("key", key_of, x), self.has_absent_zeros(x)
 
 
