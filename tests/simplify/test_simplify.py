@@ -5,6 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.array import Array, value_of
+from chainrule.block import block_named
 from chainrule.blocks.indexing.entries import add_at
 from chainrule.simplify import simplify
 from chainrule.simplify.results import Reader
@@ -46,12 +47,15 @@ IDENTITIES = {
     ),
     "more axes than the result": (lambda p, q: np.exp(np.reshape(p[0], (1, 1, 1)))[0, 0, [0, 0]] * 1.0, 5),
     "sum over no axis": (lambda p, q: np.sum(p / p, axis=()), 0),
-    "an integer of another width": (lambda p, q: p * (q > 2).astype(np.int64).astype(np.int32), 2),
+    "an integer of another width": (lambda p, q: p * (q > 2).astype(np.int32).astype(np.int64), 2),
     "equal constants": (lambda p, q: p * E2 - E2.copy() * p, 0),
     "one-hot twice beside a matrix": (lambda p, q: np.exp(np.reshape(p, (3, 1)) * q) * E1 * E1, 4),
     "the first power": (lambda p, q: (p + q) ** 1, 1),
     "a positive term first": (lambda p, q: -p + 0.5 * q, 2),
     "a sum of one number": (lambda p, q: np.sum(p[0]) * q - q * p[0], 0),
+    "a product that is not masked": (lambda p, q: block_named("product_or_zero")(p, q) - p * q, 0),
+    "a slope that is not masked": (lambda p, q: block_named("unless_masked")(p * q, p, q), 1),
+    "a slope of a larger shape": (lambda p, q: block_named("unless_masked")(p, np.outer(p, q), q), 4),
     "common subexpressions": (lambda p, q: np.exp(p) * np.sin(p) + np.exp(p), 4),
 }
 
@@ -181,3 +185,23 @@ def test_two_of_single_precision_do_not_meet_to_be_read():
     )
     for z in (x * p * y, p / x / y, x * (p / p) * y * p, x * p / p + y * p / p + p):
         np.testing.assert_allclose(value_of(simplify(z)), z.value, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p, n, m: (n.astype(np.int64) * m.astype(np.int64)) * p,
+        lambda p, n, m: (n.astype(int) - 100 * m.astype(int)) * p,
+        lambda p, n, m: (n.astype(int) ** 2) * p,
+        lambda p, n, m: (n.astype(int) @ m.astype(int)) * p,
+        lambda p, n, m: n.astype(np.uint16).astype(np.uint8).astype(int) * p * n.astype(int),
+        lambda p, n, m: (100 * n.astype(int)).astype(np.uint8) * p,
+        lambda p, n, m: ((p > 0.25).astype(int) + (p > 0.1).astype(int)) * p,
+        lambda p, n, m: ((p > 0.25).astype(int) - (p > 0.1).astype(int)) * p,
+        lambda p, n, m: -(p > 0.25).astype(int) * p,
+    ],
+)
+def test_a_cast_stays_before_other_integers(f):
+    n, m = (cr.variable(np.array(x)).astype(np.uint8) for x in ([200.0, 100.0, 255.0], [7.0, 3.0, 2.0]))
+    z = f(cr.variable(P), n, m)
+    np.testing.assert_allclose(value_of(simplify(z)), z.value, rtol=1e-14)

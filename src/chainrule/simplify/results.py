@@ -77,9 +77,10 @@ class Reader(Builder):
         A product that masks infinite local derivatives is a plain product if the derivative is finite.
         """
         if block in (product_or_zero, unless_masked) and np.all(np.isfinite(value_of_operand(operands[-1]))):
-            if block is unless_masked:
+            if block is product_or_zero:
+                block = multiply
+            elif np.shape(value_of_operand(operands[0])) == np.shape(value):
                 return operands[0]
-            block = multiply
         for rule in FOR_READING.get(block, ()):
             found = rule.apply(self, operands, params)
             if found is not None and np.shape(found.value if type(found) is Node else found) == np.shape(value):
