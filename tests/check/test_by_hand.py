@@ -188,6 +188,48 @@ def test_names_of_gradients():
     assert named_by("data", known) is None
 
 
+def test_gradients_of_some_arguments_are_recognised_by_their_shapes():
+    def loss(w, b, X, y):
+        return np.mean((X @ w + b - y) ** 2)
+
+    def gradient(w, b, X, y):
+        r = X @ w + b - y
+        return 2 * X.T @ r / len(y), 2 * r.mean()
+
+    args = np.array([0.5, -1.0]), 0.3, X[:, :2], np.arange(float(len(X)))
+    assert cr.check(loss, against=gradient)(*args).ok
+    report = cr.check(loss, against=lambda *a: tuple(2 * g for g in gradient(*a)))(*args)
+    assert [c.label for c in report.comparisons if not c.ok] == ["w", "b"]
+    with pytest.raises(GradientError, match="returned 2 gradients, but 3 arguments are checked: a, b, c"):
+        cr.check(lambda a, b, c: np.sum(a * b * c), against=lambda a, b, c: (b * c, a * c))(X, X, X)
+
+
+def test_the_gradient_of_a_dict_may_stand_in_a_dict_by_its_name():
+    def loss(params, x):
+        return np.sum(np.tanh(x @ params["W"] + params["b"]))
+
+    def gradient(params, x):
+        da = 1 - np.tanh(x @ params["W"] + params["b"]) ** 2
+        return {"params": {"W": x.T @ da, "b": da.sum(axis=0)}}
+
+    assert cr.check(loss, against=gradient)({"W": W, "b": np.ones(W.shape[1])}, X).ok
+
+
+def test_a_gradient_with_a_wrong_sign_is_not_called_another_order():
+    """−dmu is right for y then, so the two look exchanged."""
+
+    def loss(mu, y):
+        return 0.5 * np.sum((y - mu) ** 2)
+
+    def gradient(mu, y):
+        dmu = y - mu
+        return {"mu": dmu, "y": -dmu}
+
+    report = cr.check(loss, against=gradient)(X[:, 0], X[:, 1])
+    assert report.mistakes[0].line.text == "dmu = y - mu"
+    assert report.mistakes[0].diagnosis == "the sign is turned"
+
+
 # What is wrong -------------------------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ class Scope:
             text = ast.unparse(node) if isinstance(node, ast.Call | ast.Subscript) else ""
             if text.startswith("len(") or (isinstance(node, ast.Subscript) and ".shape[" in text):
                 self.lengths.append(text)
-        self.lengths += [f"len({name})" for name in self.arrays if "." not in name]
+        self.lengths += [f"len({name})" for name in sorted(self.arrays, key=lambda name: "." in name)]
         for node in ast.walk(file):
             if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
                 name = ast.unparse(node.func)

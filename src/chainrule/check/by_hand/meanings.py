@@ -61,19 +61,36 @@ class Meanings:
             return
         yield from (Repair(group, rights) for rights in candidates if rights not in meant)
 
+    def beyond(self, group: Group, run: Run) -> Iterator[Repair]:
+        """For a variable that holds the gradient of its name that of the operand: dh may stand for h before the relu.
+
+        For one that holds parts of it, each time another, their sum: they should have been added up.
+        """
+        meant = self.meant(group)
+        if meant and self.is_gradient(group) and self.holds_any(run, group, meant):
+            total = [rights for rights in meant if len(rights) > 1 and rights == (rights[0],) * len(rights)]
+            yield from (Repair(group, rights) for rights in total[:1])
+            steps = [None if right is None else self.case.truth.nodes[right.node] for right in meant[0]]
+            yield from (Repair(group, rights) for rights in self._before(steps))
+
     def _next_to(self, matches: Sequence[Sequence[Origin]]) -> list[Rights]:
         """For a part of a gradient, the whole; for a gradient, that of an operand that only this step uses."""
         truth = self.case.truth
         wholes: list[Right | None] = []
-        before: list[list[Right]] = []
+        before: list[Node | None] = []
         for origins in matches:
             parts = [o.node for o in origins if o.kind == "through"]
             steps = [o.node for o in origins if o.kind == "gradient"]
             whole = next((n for n in (*parts, *steps) if n not in truth.inputs), None)
             wholes.append(None if whole is None else Right(truth.places[whole]))
-            before.append([right for step in steps for right in self._operands(step)])
+            before.append(next((step for step in steps if [*self._operands(step)]), None))
         if any(o.kind == "through" for origins in matches for o in origins):
             return [tuple(wholes)] if any(wholes) else []
+        return self._before(before)
+
+    def _before(self, steps: Sequence[Node | None]) -> list[Rights]:
+        """What the operands of some steps may be, the nearest first."""
+        before = [[] if step is None else [*self._operands(step)] for step in steps]
         deepest = max(map(len, before), default=0)
         return [tuple(rights[n] if n < len(rights) else None for rights in before) for n in range(deepest)]
 

@@ -83,10 +83,11 @@ class _Search:
         self._runs = 0
 
     def mistakes(self) -> Iterator[Mistake]:
-        if (order := self._another_order()) is not None:
+        repairs = self._single()
+        if not repairs and (order := self._another_order()) is not None:
             yield order
             return
-        repairs = self._single() or self._several()
+        repairs = repairs or self._several()
         if (edit := self._rewritten(repairs)) is not None:
             yield self._of_edit(edit, repairs)
             return
@@ -152,7 +153,8 @@ class _Search:
     def _single(self) -> list[Repair]:
         """The first variable whose correction makes all gradients right.
 
-        Variables whose names say what they should hold are tried first, then all others before the one found.
+        Variables whose names say what they should hold are tried first, then all others before the one found; then
+        those that hold what their names say, the last one first.
         """
         found: list[Repair] = []
         for group in self.groups:
@@ -163,6 +165,10 @@ class _Search:
                 break
             if earlier := self._first_that_helps(self.meanings.unnamed(group, self.case.plain)):
                 return earlier
+        if not found:
+            for group in reversed(self.groups):
+                if found := self._first_that_helps(self.meanings.beyond(group, self.case.plain)):
+                    break
         return found
 
     def _first_that_helps(self, candidates: Iterator[Repair]) -> list[Repair]:
@@ -213,10 +219,10 @@ class _Search:
                 self.case,
                 self.other,
                 wrong,
-                lambda line, far: line == here or (line not in known and far < ADDED),
+                lambda line, far, inside: line == here or (line not in known and (inside or far < ADDED)),
                 here,
             )
-        return rewritten(self.case, self.other, wrong, lambda line, far: line in wrong or line not in known)
+        return rewritten(self.case, self.other, wrong, lambda line, far, inside: line in wrong or line not in known)
 
     def _is_known(self, repair: Repair) -> bool:
         """Whether a variable differs from what its name promises by more than a factor, which may be intended."""

@@ -91,11 +91,29 @@ def _trees(told: Any, call: CheckedCall) -> Sequence[Any]:
     if len(told) == len(arrays):  # none for numbers such as eps
         trees = iter(told)
         return [next(trees) if a in arrays else None for a in arguments]
+    if len(told) < len(arguments) and (fitting := _only_fitting(told, arguments)) is not None:
+        given = dict(zip(fitting, told, strict=True))
+        return [given.get(i) for i in range(len(arguments))]
     names = ", ".join(a.name for a in arguments)
     raise GradientError(
         f"the gradient written by hand returned {len(told)} gradients, but {len(arguments)} arguments are checked: "
         f"{names}; return a tuple with one for each, or choose with argnums" + at_line()
     )
+
+
+def _only_fitting(told: Sequence[Any], arguments: Sequence[CheckedArgument]) -> tuple[int, ...] | None:
+    """The only arguments in their order whose shapes are those of what was returned; None if there are none or more."""
+    shapes = [np.shape(a.leaves[0]) if len(a.leaves) == 1 else None for a in arguments]
+    given = [None if array_of(value_of(x)) is None else np.shape(value_of(x)) for x in told]
+    if None in given:
+        return None
+    ways = [(n,) for n, shape in enumerate(shapes) if shape == given[0]]
+    for wanted in given[1:]:
+        ways = [(*way, n) for way in ways for n in range(way[-1] + 1, len(shapes)) if shapes[n] == wanted][:MOST_WAYS]
+    return ways[0] if len(ways) == 1 else None
+
+
+MOST_WAYS = 1000
 
 
 def _is_for_all(told: Any, call: CheckedCall) -> bool:
@@ -129,6 +147,11 @@ def _by_names(told: Mapping[str, Any], call: CheckedCall) -> dict[str, Any]:
         value = array_of(told[key])
         if value is not None:
             found[label] = value
+    for argument in call.checked:  # a dict, whose gradient is a dict
+        tree = told.get(argument.name)
+        leaves = flatten(tree)[0] if isinstance(tree, Mapping | list | tuple) else []
+        if len(leaves) == len(argument.leaves) > 1:
+            found.update({argument.labels[i]: _array(leaves[i]) for i in argument.checked})
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import bisect
 import contextlib
 import copy
 import gc
@@ -56,7 +57,7 @@ def rewritten(
     case: Case,
     other: Case | None,
     preferred: Sequence[Line],
-    allowed: Callable[[Line, int], bool],
+    allowed: Callable[[Line, int, bool], bool],
     until: Line | None = None,
 ) -> Rewritten | None:
     """The smallest change of one statement that makes all gradients right on both inputs; None if none is known.
@@ -64,7 +65,8 @@ def rewritten(
     Parameters
     ----------
     preferred : lines that are tried first.
-    allowed : a function of a line and a kind of change: whether that change may be tried.
+    allowed : whether a change may be tried, by its line, its kind, and whether the line is in a function from which a
+        preferred line takes what it returns.
     until : the last line that may be changed, with the functions that it calls; None for the end.
     """
     functions = _functions(case)
@@ -76,8 +78,9 @@ def rewritten(
             if function.lines.get(line, np.inf) >= last:
                 continue
             place = _place(line, function, functions, preferred)
+            inside = line not in preferred and place < len(preferred) and _only_calls(preferred[int(place)], functions)
             for far, changed in edits_of(statement, function.scope):
-                if allowed(line, far):
+                if allowed(line, far, inside):
                     candidates.append(_Candidate(far, place, statement, changed, function))
     candidates.sort(key=lambda c: c[:2])
     end = time.thread_time() + SECONDS
@@ -91,7 +94,7 @@ def rewritten(
 
 
 def _place(line: Line, function: _Function, functions: Sequence[_Function], preferred: Sequence[Line]) -> float:
-    """A sort key: preferred lines first, each after the functions that it calls; then all others."""
+    """A sort key: preferred lines first, then all others; each after the functions that it calls."""
     ran = function.lines[line]
     if line in preferred:
         return preferred.index(line) + 0.5
@@ -99,7 +102,15 @@ def _place(line: Line, function: _Function, functions: Sequence[_Function], pref
         for n, caller in enumerate(preferred):
             if caller in other.lines and other is not function and other.lines[caller] < ran < other.after(caller):
                 return n
-    return len(preferred) + ran
+    end = min(function.after(line), function.end)
+    called = [other.times[-1] for other in functions if other is not function and ran < other.times[0] < end]
+    return len(preferred) + max(called, default=ran - 0.5) + 0.5
+
+
+def _only_calls(line: Line, functions: Sequence[_Function]) -> bool:
+    """Whether a line assigns what a function returns, as it is."""
+    statements = (s for f in functions if line in f.lines for s in statements_in(f.tree) if s.lineno == line.number)
+    return any(isinstance(getattr(s, "value", None), ast.Call) for s in statements)
 
 
 def _is_right(case: Case) -> bool:
@@ -127,17 +138,23 @@ class _Function:
     top : the outermost definition of all that contains it, for its free variables.
     owners : the function objects whose code is `outer`.
     lines : the lines that ran, in the order in which they ran.
+    times : when they first ran.
+    end : when the line after its first call ran.
     """
+
+    end: float = np.inf
 
     def __init__(
         self, tree: Any, top: Any, outer: types.CodeType, owners: list[Any], lines: dict[Line, int], scope: Scope
     ):
         self.tree, self.top, self.outer, self.owners, self.lines = tree, top, outer, owners, lines
         self.scope = scope
+        self.times = sorted(lines.values())
 
     def after(self, line: Line) -> float:
         """The time at which the line after a given line ran."""
-        return min((n for n in self.lines.values() if n > self.lines[line]), default=np.inf)
+        n = bisect.bisect_right(self.times, self.lines[line])
+        return self.times[n] if n < len(self.times) else np.inf
 
     @contextlib.contextmanager
     def changed(self, statement: Any, new: Any) -> Iterator[bool]:
@@ -242,7 +259,12 @@ def _functions(case: Case) -> list[_Function]:
         for code, ran in lines.items()
         if code is own or (code.co_filename, code.co_firstlineno) not in case.truth.code
     )
-    return [function for function in made if function is not None]
+    found = [function for function in made if function is not None]
+    for function in found:
+        start = function.times[0]
+        callers = (f for f in found if f is not function and f.times[0] < start < f.times[-1])
+        function.end = min((f.times[bisect.bisect_right(f.times, start)] for f in callers), default=np.inf)
+    return found
 
 
 def _function(
