@@ -1,4 +1,4 @@
-"""A network of layer objects and a loss object, each with forward and backward; the gradients are kept in the layers."""
+"""A network of layer objects and a loss object, each with forward and backward; the layers keep their gradients."""
 
 import numpy as np
 

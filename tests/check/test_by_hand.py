@@ -230,6 +230,11 @@ def test_a_gradient_with_a_wrong_sign_is_not_called_another_order():
     assert report.mistakes[0].diagnosis == "the sign is turned"
 
 
+def test_a_line_of_a_function_that_returns_its_loss_and_its_gradient_is_changed_too(tmp_path):
+    for found in planted("svm", str(tmp_path), slice(0, 2)):
+        assert found.is_right, found.row
+
+
 # What is wrong -------------------------------------------------------------------------------------------------------
 
 

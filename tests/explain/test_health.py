@@ -109,6 +109,32 @@ def test_gradients_that_vanish_or_explode_are_told(scale, verb):
     assert f"{scale**9:.2g}" in told  # of the first product
 
 
+@pytest.mark.parametrize(("scale", "verb"), [(1e-6, "vanish"), (1e6, "explode")])
+def test_gradients_that_change_at_once_are_told_over_few_blocks(scale, verb):
+    def loss(x):
+        h = np.tanh(scale * (W @ x))
+        a = scale * (W @ h)
+        return np.sum(a)
+
+    W = np.eye(3)
+    health = cr.explain(loss)(np.full(3, 1e-9)).health()
+    (told,) = (f for f in health.findings if f.startswith("Gradients"))
+    assert told.startswith(f"Gradients {verb}: over ")
+    small = cr.explain(lambda x: np.sum(1e3 * (W @ x)))(np.ones(3)).health()
+    assert small.ok
+
+
+def test_gradients_that_explode_in_the_middle_only_are_told():
+    def loss(x):
+        h = 1e-8 * x
+        a = 1e8 * h
+        return np.sum(a**2)
+
+    health = cr.explain(loss)(np.ones(3)).health()
+    (told,) = health.findings
+    assert told == "Gradients explode: over 2 blocks their root mean square goes from 1 (∂L/∂b) to 2e+08 (∂L/∂h)."
+
+
 def test_a_healthy_network_has_nothing_to_say():
     def loss(X, W):
         return np.mean(np.tanh(X @ W))

@@ -84,7 +84,7 @@ def _case(hand: HandWritten, run: Run) -> Case:
     tolerance = float(np.sqrt(precision([*call.leaves, *(node.value for node in between)])))
     truth = Truth(run.recording, run.seeds, call.labels, run.named, tolerance)
     leaves = [value_of(x) for x in call.leaves]
-    code = getattr(hand.function, "__code__", None)
+    code = getattr(getattr(hand.function, "__wrapped__", hand.function), "__code__", None)
     is_users = code is None or not is_internal(code.co_filename)
     return Case(truth, lambda: hand.run(leaves, run.seeds), lambda told: gradients_in(told, call), is_users)
 

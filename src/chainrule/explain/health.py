@@ -20,11 +20,12 @@ from chainrule.explain.steps import Explained, Factor, Gradient, Step, where
 from chainrule.formula import Formula
 from chainrule.node import Line
 
-__all__ = ["DEEP", "FAR_APART", "Health", "Statistics", "Vital", "health_of", "statistics"]
+__all__ = ["AT_ONCE", "DEEP", "FAR_APART", "Health", "Statistics", "Vital", "health_of", "statistics"]
 
 BINS = 20
-DEEP, FAR_APART = 8, 1e3
-"""Gradients vanish or explode if their size changes by the factor FAR_APART over at least DEEP blocks."""
+DEEP, FAR_APART, AT_ONCE = 8, 1e3, 1e6
+"""Gradients vanish or explode if their size changes by the factor FAR_APART over at least DEEP blocks, or by AT_ONCE
+over fewer."""
 
 
 @dataclass(frozen=True)
@@ -289,15 +290,20 @@ def _with_depth(vitals: Sequence[Vital], loss: str) -> Iterator[str]:
     inner = arrays if arrays else [v for v in inner if v.gradient.rms > 0]  # type: ignore[union-attr]
     if not inner:
         return
-    first, last = min(inner, key=lambda v: v.depth), max(inner, key=lambda v: v.depth)
-    assert first.gradient is not None
-    assert last.gradient is not None
-    blocks = last.depth - first.depth
-    ratio = first.gradient.rms / last.gradient.rms
-    if blocks < DEEP or 1 / FAR_APART <= ratio <= FAR_APART:
-        return
-    verb = "vanish" if ratio < 1 else "explode"
-    yield (
-        f"Gradients {verb}: over {blocks} blocks their root mean square goes from {last.gradient.rms:.2g} (∂{loss}/∂"
-        f"{unicode(last.name)}) to {first.gradient.rms:.2g} (∂{loss}/∂{unicode(first.name)})."
-    )
+    last = max(inner, key=lambda v: v.depth)
+    size = _rms(last)
+    for first in sorted(inner, key=lambda v: v.depth):
+        blocks, ratio = last.depth - first.depth, _rms(first) / size
+        bound = FAR_APART if blocks >= DEEP else AT_ONCE
+        if not 1 / bound <= ratio <= bound:
+            yield (
+                f"Gradients {'vanish' if ratio < 1 else 'explode'}: over {blocks} block{'s' * (blocks != 1)} their "
+                f"root mean square goes from {size:.2g} (∂{loss}/∂{unicode(last.name)}) to {_rms(first):.2g} "
+                f"(∂{loss}/∂{unicode(first.name)})."
+            )
+            return
+
+
+def _rms(vital: Vital) -> float:
+    assert vital.gradient is not None
+    return vital.gradient.rms

@@ -216,6 +216,7 @@ def _rest(f: Callable[..., Any]) -> Callable[..., Any]:
         result = f(*args, **kwargs)
         return result[1] if len(result) == 2 else tuple(result[1:])
 
+    rest.__wrapped__ = f  # type: ignore[attr-defined]  # the user's function, which `mistakes_of` may change
     return rest
 
 

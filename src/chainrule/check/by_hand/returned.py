@@ -107,7 +107,7 @@ def _only_fitting(told: Sequence[Any], arguments: Sequence[CheckedArgument]) -> 
     given = [None if array_of(value_of(x)) is None else np.shape(value_of(x)) for x in told]
     if None in given:
         return None
-    ways = [(n,) for n, shape in enumerate(shapes) if shape == given[0]]
+    ways: list[tuple[int, ...]] = [(n,) for n, shape in enumerate(shapes) if shape == given[0]]
     for wanted in given[1:]:
         ways = [(*way, n) for way in ways for n in range(way[-1] + 1, len(shapes)) if shapes[n] == wanted][:MOST_WAYS]
     return ways[0] if len(ways) == 1 else None

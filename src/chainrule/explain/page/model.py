@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.explain.health import DEEP, FAR_APART, Health, Statistics, health_of
+from chainrule.explain.health import AT_ONCE, DEEP, FAR_APART, Health, Statistics, health_of
 from chainrule.explain.page import numbers
 from chainrule.explain.page.boxes import boxes_of
 from chainrule.explain.page.insides import Row, rows_of
@@ -90,7 +90,7 @@ def _health(health: Health) -> dict[str, Any]:
         }
         for v in health.vitals
     ]
-    return {"findings": list(health.findings), "vitals": vitals, "deep": DEEP, "far": FAR_APART}
+    return {"findings": list(health.findings), "vitals": vitals, "deep": DEEP, "far": FAR_APART, "atOnce": AT_ONCE}
 
 
 def _check(report: Any) -> dict[str, Any]:

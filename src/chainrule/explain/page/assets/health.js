@@ -22,7 +22,7 @@ function drawnHealth({ findings, vitals }) {
   return [
     findings.length
       ? el("ul.findings", {}, findings.map((finding) => el("li", {}, finding)))
-      : el("p", {}, "All numbers are finite; no units are dead, and gradients neither vanish nor explode."),
+      : el("p", {}, "All numbers are finite; nothing else stands out."),
     depthChart(vitals),
     el("details", { open: vitals.length <= 40 }, el("summary", {}, "Every block in numbers"), ...told, el("div.scroll", {}, table)),
   ];
@@ -48,14 +48,14 @@ const BINS = 20;
 
 /** The health of the numbers that are shown now. */
 function healthNow() {
-  const { vitals, deep, far } = chainrule.story.health;
+  const { vitals, deep, far, atOnce } = chainrule.story.health;
   const now = vitals.map((vital) => {
     const { value, gradient } = chainrule.steps[vital.step];
     return { ...vital, value: value.statistics ?? vital.value, gradient: gradient && (gradient.statistics ?? vital.gradient), dead: deadUnits(vital.step) };
   });
   const bad = notFinite(now, "value", "forward") ?? notFinite([...now].reverse(), "gradient", "backward");
   const dead = now.filter((vital) => vital.dead?.[0]).map(({ step, dead: [n, all] }) => `${n} of ${all} units of ${nameOf(step)} (${chainrule.steps[step].block}) ${n === 1 ? "is" : "are"} 0 for every sample; no gradient passes through.`);
-  return { vitals: now, findings: [bad, ...dead, withDepth(now, deep, far)].filter(Boolean) };
+  return { vitals: now, findings: [bad, ...dead, withDepth(now, deep, far, atOnce)].filter(Boolean) };
 }
 
 function notFinite(vitals, kind, pass) {
@@ -77,16 +77,20 @@ function deadUnits(place) {
 }
 
 /** Whether gradients are much smaller or larger near the inputs than near the loss. */
-function withDepth(vitals, deep, far) {
+function withDepth(vitals, deep, far, atOnce) {
   const inner = vitals.filter(({ depth, gradient }) => depth > 0 && gradient && !gradient.nans && !gradient.infinities && gradient.rms > 0);
   const arrays = inner.filter(({ gradient }) => gradient.size > 1);
   const sorted = (arrays.length ? arrays : inner).sort((a, b) => a.depth - b.depth);
   if (!sorted.length) return null;
-  const [first, last] = [sorted[0], sorted.find((vital) => vital.depth === sorted.at(-1).depth)];
+  const last = sorted.find((vital) => vital.depth === sorted.at(-1).depth);
+  const first = sorted.find(({ depth, gradient }) => {
+    const [bound, ratio] = [last.depth - depth >= deep ? far : atOnce, gradient.rms / last.gradient.rms];
+    return ratio < 1 / bound || ratio > bound;
+  });
+  if (!first) return null;
   const [blocks, ratio] = [last.depth - first.depth, first.gradient.rms / last.gradient.rms];
-  if (blocks < deep || (ratio >= 1 / far && ratio <= far)) return null;
   const told = ({ step, gradient }) => `${gradient.rms.toPrecision(2)} (∂${nameOf(chainrule.story.loss)}/∂${nameOf(step)})`;
-  return `Gradients ${ratio < 1 ? "vanish" : "explode"}: over ${blocks} blocks their root mean square goes from ${told(last)} to ${told(first)}.`;
+  return `Gradients ${ratio < 1 ? "vanish" : "explode"}: over ${blocks} block${blocks === 1 ? "" : "s"} their root mean square goes from ${told(last)} to ${told(first)}.`;
 }
 
 function vitalRow({ step, value, gradient, dead }) {
