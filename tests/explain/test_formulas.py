@@ -109,3 +109,10 @@ def test_a_repeated_vector_is_a_product_with_ones():
     assert unicode(repeated(g, (2, 3))) == "𝟏 gᵀ"
     assert unicode(repeated(name("s"), (3,))) == "s·𝟏"
     assert unicode(reshaped(g, (3, 1))) == "g[:, None]"
+
+
+def test_an_einsum_has_dots_only_for_leading_axes():
+    A, v = np.ones((2, 3, 4)), np.ones(4)
+    explanation = cr.explain(lambda A, v: np.sum(np.einsum("bij,j->bi", A, v) ** 2))(A, v)
+    rules = [unicode(f.rule) for g in explanation.backward for f in g.factors if f.block == "einsum"]
+    assert rules == ["einsum[bi,j->bij](∂L/∂a, v)", "einsum[bi,bij->j](∂L/∂a, A)"]

@@ -170,6 +170,10 @@ SMALL = 4096
 
 
 def _einsum_notation(*xs, subscripts):
+    """Leading axes, which the backward rule allows for, are only written where there are some."""
+    terms = subscripts.split("->")[0].split(",")
+    if not any(x.ndim > len(term.removeprefix("...")) for x, term in zip(xs, terms, strict=True)):
+        subscripts = subscripts.replace("...", "")
     return call("einsum", *xs, index=subscripts)
 
 
