@@ -240,3 +240,13 @@ def test_the_margin_loss_of_a_course_has_its_closed_form():
 
 
 SAMPLES = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 1.0], [-2.0, 0.3]])
+
+
+def test_a_mask_is_its_own_square():
+    mask = np.array([True, False, True])
+
+    def loss(x):
+        return np.sum(np.where(mask, np.tanh(mask * x), 0.0))
+
+    found = forms(cr.explain(loss)(np.array([0.3, 0.5, 0.7])))
+    assert found["∂L/∂x"] == "mask ⊙ (1 − tanh(mask ⊙ x)²)"

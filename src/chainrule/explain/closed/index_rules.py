@@ -200,9 +200,10 @@ def probabilities_sum_to_one(atoms: Atoms, term: Term, free: Mapping[Index, Any]
 
 
 def indicator_is_its_own_power(atoms: Atoms, term: Term, free: Mapping[Index, Any]) -> Term | None:
-    """[c]² = [c]."""
+    """[c]² = [c]; so are the truths of the user's data."""
     for f, e in term.factors.items():
-        if f[0].block in COMPARISONS and e > 1:
+        is_truth = isinstance(f[0].content, np.ndarray) and f[0].kind == "leaf" and f[0].content.dtype == bool
+        if (is_truth or f[0].block in COMPARISONS) and e > 1:
             return Term(term.number, term.factors | {f: ONE})
     return None
 
