@@ -1,6 +1,7 @@
 """Which errors the library catches: those it names, and any only of code of others."""
 
 import ast
+import contextlib
 import sys
 from pathlib import Path
 
@@ -199,3 +200,28 @@ def test_a_function_may_raise_an_error_of_its_own_class_at_a_neighbouring_point(
         return x * x
 
     assert cr.check(f)(1.0).ok
+
+
+def of_a_fallback(x):
+    try:
+        total = np.ma.masked_invalid(x).sum()
+    except TypeError:
+        total = 0.0
+    return np.sum(x) * total
+
+
+def of_a_suppressed_error(x):
+    scale = 0.0
+    with contextlib.suppress(Exception):
+        scale = float(np.frombuffer(x.tobytes())[0])
+    return np.sum(x) * scale
+
+
+@pytest.mark.parametrize("f", [of_a_fallback, of_a_suppressed_error])
+def test_an_error_of_recording_that_the_function_catches_is_raised(f):
+    """Without it the gradient of what the function gives up would be lost without notice."""
+    x = np.array([1.0, 2.0])
+    with pytest.raises(RecordingError) as told:
+        cr.grad(f)(x)
+    assert "the function catches this error and goes on" in told.value.__notes__[-1]
+    assert cr.grad(lambda x: np.sum(x**2))(x).tolist() == [2.0, 4.0]

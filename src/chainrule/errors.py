@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 __all__ = [
+    "REFUSED",
     "BlockError",
     "CannotRecord",
     "ChainruleError",
@@ -33,8 +35,18 @@ class BlockError(ChainruleError, ValueError):
     """A block cannot compute with its arguments: shapes do not match, or an argument is unknown."""
 
 
+REFUSED: ContextVar[list[RecordingError] | None] = ContextVar("REFUSED", default=None)
+"""The errors of this class since the function that is being recorded began; None if none is."""
+
+
 class RecordingError(ChainruleError, TypeError):
     """The code would silently lose a gradient, or uses a function for which there is no block."""
+
+    def __init__(self, *args: object):
+        super().__init__(*args)
+        refused = REFUSED.get()
+        if refused is not None:
+            refused.append(self)
 
 
 class CannotRecord(RecordingError):

@@ -13,11 +13,11 @@ from chainrule.answers import recorded_constant
 from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, form_of, holds_recorded, joined, node_of
 from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
-from chainrule.errors import BlockError, GradientError, RecordingError
+from chainrule.errors import REFUSED, BlockError, GradientError, RecordingError
 from chainrule.inputs import CalledWith, alias
 from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
-from chainrule.node import Node, at_line, is_internal
+from chainrule.node import Node, at_line, is_internal, is_library
 from chainrule.operands import result
 from chainrule.standins.names import standins
 from chainrule.trees import Tree, flatten
@@ -198,9 +198,11 @@ def record_call(
     called.mark_shared()
     inputs, trees, given = called.inputs, called.trees, called.given
     BEING_RECORDED.add(me := object())
+    refused = REFUSED.set([])
     try:
         with standins(f, called.args, called.kwargs, given):
             returned = f(*called.args, **called.kwargs)
+        _raise_what_was_caught(REFUSED.get() or [])
     except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, ValueError) and isinstance(error.__cause__, RecordingError):
             raise error.__cause__ from None  # NumPy hides it where a plain array is written into
@@ -208,6 +210,7 @@ def record_call(
             error.add_note(note)
         raise
     finally:
+        REFUSED.reset(refused)
         BEING_RECORDED.discard(me)
     outputs, rebuild_outputs = flatten(returned)
     outputs = [checked_result(out, name_of(f)) for out in outputs]
@@ -218,6 +221,15 @@ def record_call(
     # A gradient may depend on a compiled function's inputs by what has no gradient: by stop_gradient(x), or a constant.
     recorded = path.free or alias in [node.block for node in inputs] or watcher is not None
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
+
+
+def _raise_what_was_caught(refused: list[RecordingError]) -> None:
+    """Raise an error of this library that the user's code has caught: without it a gradient is lost without notice."""
+    for error in refused:
+        trace = error.__traceback__  # it begins where the error was caught
+        if trace is not None and not is_library(trace.tb_frame.f_code.co_filename):
+            error.add_note("the function catches this error and goes on, where without a recording there is none")
+            raise error
 
 
 def _notes_on(error: Exception, given: list[Any]) -> Iterator[str]:
