@@ -82,6 +82,7 @@ SAME: dict[tuple[str, str], str] = {
     ("simplify/products.py", "if orders else graph"): "faster: without an order the graph is made of the same nodes",
     ("simplify/builder.py", "self._ranges"): "faster: found out once",
     ("simplify/builder.py", "if known is None"): "faster: found out once",
+    ("simplify/builder.py", "(x == y).all()"): "faster: equal is close",
     ("simplify/builder.py", "data.nbytes <= 64"): "a short key or a long one",
     ("simplify/builder.py", "type(known) is Node:"): "the next pass counts uses anew",
     ("simplify/builder.py", "known is not like"): "the next pass counts uses anew",

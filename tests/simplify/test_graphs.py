@@ -522,6 +522,35 @@ def test_equal_nodes_that_become_constants():
     assert names(graph) == ["multiply", "add"]
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.tanh(x[1:3]) + np.tanh(x[1:3]),
+        lambda x: np.tanh(x[[0, 2]]) + np.tanh(x[np.array([0, 2], np.uint8)]),
+        lambda x: np.tanh(x + np.float32(3)) + np.tanh(x + np.float32(3)),
+        lambda x: np.tanh(x + np.arange(3.0)) + np.tanh(x + np.arange(3.0)),
+        lambda x: np.tanh(np.sum(x, axis=(0,))) + np.tanh(np.sum(x, axis=(0,))),
+    ],
+)
+def test_equal_constants_and_parameters_make_one_node(f):
+    assert names(simplified(f, V)).count("tanh") == 1
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.tanh(x[1:3]) + np.tanh(x[0:2]),
+        lambda x: np.tanh(x[0:3:2]) + np.tanh(x[0:2]),
+        lambda x: np.tanh(x + np.float32(3)) + np.tanh(x + np.float32(2)),
+        lambda x: np.tanh(x / 0.0) + np.tanh(x / -0.0),
+        lambda x: np.stack([np.tanh(x + np.array([0.0, 1, 2])), np.tanh(x + np.array([-0.0, 1, 3]))]),
+    ],
+)
+def test_other_constants_and_parameters_make_other_nodes(f):
+    with np.errstate(all="ignore"):
+        assert names(simplified(f, V)).count("tanh") == 2
+
+
 def test_large_labels_that_differ_late_are_not_the_same():
     first, second = np.zeros(5000, int), np.zeros(5000, int)
     second[2500] = 1
