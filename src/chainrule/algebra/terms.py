@@ -13,7 +13,9 @@ from chainrule.blocks.indexing.entries import Slot
 from chainrule.node import Node
 
 __all__ = [
+    "LARGE",
     "ONE",
+    "SMALL",
     "Atom",
     "Form",
     "Hot",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.algebra.terms import LARGE, SMALL
 from chainrule.code.tape import CONSTANT, WRITE, Tape, TracedValue, values_in
 from chainrule.code.tidy.calls import call, is_diagonal, is_float, is_zero
 from chainrule.constants import is_identity
@@ -98,11 +99,11 @@ def _condition(x: Any) -> Any:
 
 
 def numbers(tape: Tape, value: TracedValue, name: str, args: Any, kwargs: Any) -> Any:
-    """(0.5 x) (2 y) = x y."""
+    """(0.5 x) (2 y) = x y, unless the numbers together over- or underflow."""
     if value.function != "*":
         return None
     (a, x), (b, y) = map(_coefficient, args)
-    if a is None or b is None:
+    if a is None or b is None or not SMALL < abs(a * b) < LARGE:
         return None
     if a * b != 1:
         x = tape.call("*", (x, a * b), {}, x.shape, value.dtype)

@@ -64,8 +64,9 @@ class Atoms:
         for raw in terms:
             for term in self.rules(self, raw, free):
                 key = term_key(term, free)
-                number = term.number + total[key].number if key in total else term.number
-                if number == 0 or (isinstance(number, float) and key in total and abs(number) < 1e-12):
+                before = total[key].number if key in total else 0
+                number = term.number + before
+                if number == 0 or (isinstance(number, float) and abs(number) < 1e-12 * abs(before)):
                     total.pop(key, None)
                 else:
                     total[key] = Term(number, total[key].factors if key in total else term.factors)
@@ -108,8 +109,11 @@ class Atoms:
         number = term.number
         if not whole and not isinstance(number, float) and not _is_square(number, e):
             number = _as_float(number)
-        number = number**e if whole or isinstance(number, float) else _root(number, e)
-        return self.collected([Term(number, {f: k * e for f, k in term.factors.items()})], x.axes)
+        try:
+            number = number**e if whole or isinstance(number, float) else _root(number, e)
+        except OverflowError:
+            _unreadable()
+        return self.collected([Term(exactly(number), {f: k * e for f, k in term.factors.items()})], x.axes)
 
     def bracketed(self, x: Expr) -> Term | None:
         """The value as one term; a sum of several terms is put in brackets."""
@@ -208,7 +212,7 @@ def product(a: Term, b: Term, free: set[Index]) -> Term:
     for (atom, idx), e in b.factors.items():
         join(factors, atom, idx, e)
     number = a.number * b.number
-    return Term(exactly(number) if isinstance(number, float) else number, factors)
+    return Term(exactly(number), factors)
 
 
 def content(x: Expr) -> Any:
@@ -248,13 +252,22 @@ def _unreadable() -> Any:
 # Numbers -------------------------------------------------------------------------------------------------------
 
 
+MOST = 10**15
+"""Fractions of larger numbers are decimal numbers."""
+
+
 def exactly(c: Any) -> Any:
     """A number as a fraction, if it is a simple fraction."""
-    if isinstance(c, Fraction):
+    if isinstance(c, Fraction) and max(abs(c.numerator), c.denominator) < MOST:
         return c
-    c = float(c)
+    try:
+        c = float(c)
+    except OverflowError:
+        c = math.inf
     if not math.isfinite(c):
         raise UnwritableError
+    if abs(c) > MOST:
+        return c
     near = Fraction(c).limit_denominator(1000)
     return near if near and abs(float(near) - c) <= 4e-16 * abs(c) else c
 

@@ -101,6 +101,11 @@ class Term:
     number: Any
     factors: Factors
 
+    def __post_init__(self) -> None:
+        """A number that has overflowed, or may have lost digits, has no closed form."""
+        if isinstance(self.number, float) and not 1e-300 < abs(self.number) < 1e300:
+            raise UnwritableError
+
     def indices(self) -> set[Index]:
         return {i for _, idx in self.factors for i in idx}
 
