@@ -17,7 +17,7 @@ from chainrule.block.bounds import of_operand
 from chainrule.block.dependence import added_at, moved
 from chainrule.domains import example, normal
 from chainrule.formula import call, unit
-from chainrule.libraries import NUMPY, copied, is_numpy, is_traced
+from chainrule.libraries import NUMPY, copied, is_jax, is_numpy, is_traced
 from chainrule.node import Node
 from chainrule.step import record
 
@@ -148,7 +148,7 @@ def getitem(xp, x, *indices, key=()):
 
 def _must_be_inside(x, key):
     """NumPy's error for a place outside of an array of JAX's, which would take the last entry, or write nothing."""
-    if hasattr(x, "at") and not any(map(is_traced, key)):
+    if is_jax(x) and not any(map(is_traced, key)):
         np.broadcast_to(np.False_, x.shape)[(..., *key)]
 
 
