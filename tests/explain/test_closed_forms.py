@@ -296,3 +296,29 @@ def test_a_power_whose_exponent_is_no_number_is_explained_as_it_is(exponent, wri
     with np.errstate(all="ignore"):
         (form,) = cr.explain(lambda x: np.sum(x**exponent))(np.array([2.0])).closed_forms
     assert unicode(form.formula) == written
+
+
+OF_EXTREME_NUMBERS = {
+    "a cube": (lambda x: np.sum((x * 1e-200) ** 3), 1e200),
+    "squares": (lambda x: np.sum((x * 1e-200) ** 2) * 1e-100, 1e200),
+    "large squares": (lambda x: np.sum((x * 1e200) ** 2), 1e-200),
+    "two factors": (lambda x: np.sum((1e-200 * x) * (1e-200 * x)), 1e200),
+    "both extremes": (lambda x: np.sum((1e200 * x) * (1e-200 * x * x)), 1.0),
+    "a sum of small terms": (lambda x: np.sum(1e-13 * x + 1e-13 * x), 1.0),
+}
+"""Functions whose numbers, put together, over- or underflow, and the size of an argument at which they do not."""
+
+
+@pytest.mark.parametrize("name", OF_EXTREME_NUMBERS)
+def test_numbers_that_together_over_or_underflow_stay_apart(name):
+    f, size = OF_EXTREME_NUMBERS[name]
+    x = size * np.array([1.0, 2.0])
+    explanation = cr.explain(f)(x)
+    value, gradient = cr.value_and_grad(f)(x)
+    assert np.all((gradient != 0) & np.isfinite(gradient))
+    exec(compile(explanation.code(), "<code>", "exec"), written := {})
+    for found, wanted in zip(written["loss_and_gradient"](x), (value, gradient), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    (form,) = (c for c in explanation.closed_forms if unicode(c.name) == "∂L/∂x")
+    names = {unicode(step.name): step.value for step in explanation.forward}
+    np.testing.assert_allclose(value_of_formula(unicode(form.formula), names, x.shape), gradient, rtol=2e-3)
