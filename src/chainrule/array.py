@@ -313,7 +313,8 @@ class Array(Methods, metaclass=ArrayClass):
         """Called by np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""
         if not self._node.differentiable or is_only_shown(sys._getframe(1)):
             return np.array(shown(self._node), dtype=dtype)
-        if dtype is not None and np.dtype(dtype).kind in "iub":  # a step function, as int(x)
+        if dtype is not None and np.dtype(dtype).kind in "iub" and not is_internal(sys._getframe(1).f_code.co_filename):
+            # a step function, as int(x), if the user's code asks; NumPy's functions refuse floats as places
             return np.array(read(self._node), dtype=dtype)
         if asked_by_sparse(sys._getframe(1)):
             return np.array(None, dtype=object)

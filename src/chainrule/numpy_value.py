@@ -167,7 +167,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
             if result._view is None and dtype.kind in "fc" and _is_another(value, result._own.value):
-                result = under_another_value(result, value)
+                result._own = under_another_value(result, value)._own  # in place: it may be an operand
             result._own.value = value
         return result
     if kind is np.ndarray and result.dtype.kind == "O":

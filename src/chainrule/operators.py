@@ -12,13 +12,14 @@ import numpy as np
 
 from chainrule.answers import ANSWERS
 from chainrule.array import Array, form_of, read
-from chainrule.libraries import NUMPY, PYTHON
+from chainrule.inputs import alias
+from chainrule.libraries import NUMPY, PYTHON, is_foreign
 from chainrule.methods import Methods
 from chainrule.node import NO_PARAMS, at_line
 from chainrule.numpy_value import answered
 from chainrule.operands import as_plain_number, gives_way, is_sparse, with_sparse
 from chainrule.protocols import call
-from chainrule.step import is_number_in_numpy, record
+from chainrule.step import can_change, is_number_in_numpy, record
 from chainrule.views import is_number
 
 __all__: list[str] = []
@@ -82,12 +83,20 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def in_place(self: Array, other: Any) -> Array:
         if type(other) not in NUMPY and type(other) is not Array and gives_way(self, other, mirrored):
             return NotImplemented
-        # A number does not change: `s += 1` binds a new value, and other references keep the old one.
-        if is_number(self) or is_number_in_numpy(self):
+        # A number does not change: `s += 1` binds a new value, and other references keep the old one. So does an
+        # argument of JAX's, which the caller keeps.
+        if is_number(self) or is_number_in_numpy(self) or _is_fixed_argument(self):
             return forward(self, other)
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
 
     return forward, reflected, in_place
+
+
+def _is_fixed_argument(x: Array) -> bool:
+    """Whether x is an argument of the recorded function, of a library whose arrays cannot be written into."""
+    node = x._own
+    given = node.block in (None, alias) and x._view is None
+    return given and is_foreign(node.value) and not can_change(node.value)
 
 
 def _beside(self: Array, number: Any) -> Any:

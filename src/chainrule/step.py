@@ -38,6 +38,7 @@ from chainrule.views import is_entry, view_of
 __all__ = [
     "NOT_THERE",
     "BlockLike",
+    "can_change",
     "explained",
     "foreign_result",
     "is_number_in_numpy",

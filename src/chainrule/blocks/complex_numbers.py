@@ -11,7 +11,7 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers, library_block
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
-from chainrule.blocks.directions import unit
+from chainrule.blocks.directions import sign_of_complex, unit
 from chainrule.blocks.elementwise import sign
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, far_from_zero, normal
@@ -169,4 +169,4 @@ def numpy_emath_power(x, p):
 @answers(np.sign)
 def numpy_sign(x):
     """np.sign: a step for real numbers; x/|x| for complex ones, and 0 at 0."""
-    return unit(x) if is_complex(form_of(x)) else sign(x)
+    return sign_of_complex(x) if is_complex(form_of(x)) else sign(x)

@@ -15,12 +15,12 @@ from chainrule.domains import example, far_from_zero
 from chainrule.formula import sqrt
 from chainrule.libraries import is_numpy
 
-__all__ = ["arctan2", "hypot", "over_hypot", "unit"]
+__all__ = ["arctan2", "hypot", "over_hypot", "sign_of_complex", "unit"]
 
 
 def _keeps_its_digits(xp, z):
     """Whether NumPy's lengths are known to be neither infinite nor so small that they have lost digits."""
-    if not is_numpy(xp) or type(z) is Array:
+    if not is_numpy(xp) or type(z) is Array or type(z) is float:
         return False
     return bool(np.all((z >= np.finfo(z.dtype).smallest_normal) & (z < math.inf)))
 
@@ -86,6 +86,13 @@ def unit(xp, x):
     return over_hypot(real, imag) + 1j * over_hypot(imag, real)
 
 
+@unlisted_block(complex=True, notation=lambda x: x / abs(x), dependence=entrywise)
+def sign_of_complex(xp, x):
+    """NumPy's sign of complex numbers: `unit`, but a number too if only one part is infinite."""
+    return xp.sign(x) if is_numpy(xp) else unit(x)  # JAX's sign has no derivative
+
+
+@sign_of_complex.backward
 @unit.backward
 def unit_backward(xp, dz, z, x):
     """The part of ∂L/∂z that turns z; only the phase of x matters, not its size."""

@@ -36,7 +36,7 @@ def pulled_root(xp, dz, z, along, x, axis, root):
     dx = _pulled(xp, dz, z, along, x)
     if type(z) is not Array and not is_numpy(xp):
         return dx
-    scale = scale_of(z, x, axis, power=2)
+    scale = scale_of(x, axis)
     if scale is None:
         return dx
     scaled = x / scale
@@ -45,30 +45,29 @@ def pulled_root(xp, dz, z, along, x, axis, root):
     return xp.where(of_scaled != 0, of_scaled, dx)
 
 
-def scale_of(z, x, axis, power=1):
-    """By what x is divided before its powers are added up: None if z has kept its digits, else the largest entries.
+def scale_of(x, axis, order=2):
+    """By what x is divided before powers of this order are added up along the axes; None if their sum keeps its digits.
 
-    Parameters
-    ----------
-    z : the sum of powers (squares, …) along the axes, or its root of order `power`.
+    It is the largest entry where the sum may overflow, or where the power of the largest entry is so small that it has
+    lost digits; 1 elsewhere.
     """
-    if not bool(RECORDING.any(step(functools.partial(_may_lose_digits, power), z))):
-        return None
-    scale = step(functools.partial(_largest, axis), x)
+    scale = step(_scale(axis, order), x)
     return scale if bool(RECORDING.any(scale != 1)) else None
 
 
-def _may_lose_digits(power, z):
-    """Where a sum of powers has overflowed, or so small ones may be in it that they have underflowed."""
-    limits = np.finfo(z.dtype)
-    return (z < (limits.smallest_normal / limits.eps) ** (1 / power)) | (z == math.inf)
+@functools.cache  # so that equal steps have the same function
+def _scale(axis, order):
+    def scale(x):
+        largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+        limits = np.finfo(largest.dtype)
+        count = x.size // max(largest.size, 1)
+        with np.errstate(over="ignore", under="ignore"):
+            low = np.float64(limits.smallest_normal / limits.eps) ** (1 / order)
+            high = (np.float64(limits.max) / max(count, 1)) ** (1 / order)
+        lost = ((largest > 0) & (largest < low)) | ((largest > high) & np.isfinite(largest))
+        return np.where(lost, np.maximum(largest, limits.smallest_normal), largest.dtype.type(1))
 
-
-def _largest(axis, x):
-    """The largest size of an entry along the axes, or the next number of which 1/x is finite; 1 if it is 0 or ∞."""
-    largest = np.max(np.abs(x), axis=axis, keepdims=True)
-    least = np.finfo(largest.dtype).smallest_normal
-    return np.where((largest > 0) & np.isfinite(largest), np.maximum(largest, least), largest.dtype.type(1))
+    return scale
 
 
 def _pulled(xp, dz, z, along, x):

@@ -59,7 +59,7 @@ def _vector_norm(x, order, axis, keepdims):
     if order == 1:
         return np.sum(x, **options)
     total = _sum_of_powers(x, order, axis)
-    scale = scale_of(total, x, axis) if order > 0 else None
+    scale = scale_of(x, axis, order) if order > 0 else None
     if scale is not None:
         total = _sum_of_powers(x / scale, order, axis)
     zero = total == 0

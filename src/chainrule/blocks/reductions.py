@@ -296,7 +296,7 @@ def _reduced_where(made, a, axis, keepdims, initial, where, **others):
         n = np.maximum(n - others.pop("ddof", 0), 0)
         z = _sum_of_squares(deviation, where, axis) / n
         if made is std:
-            scale = scale_of(z, deviation, axis)
+            scale = scale_of(deviation, axis)
             if scale is not None:
                 z = _sum_of_squares(deviation / scale, where, axis) / n
             flat = z == 0  # there the gradient is 0, as for a norm

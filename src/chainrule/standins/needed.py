@@ -255,6 +255,8 @@ def standin_in_place(place: Place, kept: frozenset[str]) -> Any:
     if type(value) is functools.partial:
         standin = standin_in_place(place._replace(value=value.func), kept)
         return None if standin is None else functools.partial(standin, *value.args, **value.keywords)
+    if isinstance(place.holder, type) and hasattr(type(value), "__get__"):
+        return None  # a method, such as a compiled one, which is bound to the object
     if place.key in kept or getattr(value, "__name__", "") in kept or isinstance(value, (Stands, CACHED)):
         return None
     return _standin_of(value, set(), True, kept)
