@@ -322,3 +322,12 @@ def test_numbers_that_together_over_or_underflow_stay_apart(name):
     (form,) = (c for c in explanation.closed_forms if unicode(c.name) == "∂L/∂x")
     names = {unicode(step.name): step.value for step in explanation.forward}
     np.testing.assert_allclose(value_of_formula(unicode(form.formula), names, x.shape), gradient, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["kernel_sum", "gelu_layer"])
+def test_exponentials_of_rows_are_written(name):
+    written = [*told(name, {"n": 1, "m": 2, "d": 3, "h": 2, "k": 3}, 0)]
+    assert written
+    for label, text, value, gradient in written:
+        if value is not None:
+            np.testing.assert_allclose(value, gradient, rtol=2e-3, atol=1e-9, err_msg=f"{label} = {text}")

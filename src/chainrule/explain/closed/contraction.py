@@ -319,6 +319,8 @@ def _inverse(f: Formula) -> Formula:
 
 def _exp_of_minus(f: Formula) -> Formula:
     """e^−x, from e^x."""
+    if f.kind == "transpose":
+        return _exp_of_minus(f.parts[0]).T
     base, exponent = f.parts
     return Formula("pow", (base, -exponent), shape=f.shape)
 

@@ -20,10 +20,8 @@ def row_of(f: Formula) -> Formula:
     """fᵀ, for a column f: of a product, a sum and what else is made of vectors the parts are turned."""
     if is_scalar(f) or (f.ndim == 2 and f.shape[0] == 1):
         return f
-    if f.kind in OF_PARTS:
+    if f.kind in OF_PARTS or f.kind == "pow":  # eˣ is turned in its exponent
         return replace(f, parts=tuple(map(row_of, f.parts)))
-    if f.kind == "pow":
-        return replace(f, parts=(row_of(f.parts[0]), f.parts[1]))
     if f.kind == "matmul":
         made, *others = (_turned(part) for part in reversed(_factors(f)))
         for part in others:
