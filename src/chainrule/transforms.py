@@ -197,8 +197,8 @@ def grad(
 
     A gradient is a function like any other, so it can be differentiated again:
 
-    >>> cr.grad(cr.grad(np.sin))(0.5) == -np.sin(0.5)
-    np.True_
+    >>> bool(cr.grad(cr.grad(np.sin))(0.5) == -np.sin(0.5))
+    True
     """
     both = value_and_grad(f, argnums, has_aux=has_aux)
 
