@@ -42,6 +42,15 @@ def browser():
         browser.close()
 
 
+@pytest.fixture
+def jax_in_double_precision():
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
 @pytest.fixture(autouse=True)
 def _compiled_functions_run_compiled(monkeypatch):
     """A function that would run uncompiled is an error."""

@@ -233,6 +233,13 @@ def test_importing_chainrule_leaves_what_explains_checks_and_compiles_alone():
     assert done.stdout.split() == ["[]", "Explanation"]
 
 
+def test_classes_that_are_imported_on_first_use_are_found_where_they_were():
+    code = "from chainrule.explain import Explanation; from chainrule.compile import Compiled; import chainrule as cr; "
+    code += "print(cr.Explanation is Explanation, isinstance(cr.compile(abs), Compiled))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
 # Gradients written by hand -------------------------------------------------------------------------------------------
 
 LAYERS = """

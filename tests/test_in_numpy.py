@@ -39,13 +39,7 @@ FUNCTIONS = {  # of each the first and the second derivative, from tables
 }
 every_function = pytest.mark.parametrize(("f", "slope", "curvature"), FUNCTIONS.values(), ids=FUNCTIONS)
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+pytestmark = pytest.mark.usefixtures("jax_in_double_precision")
 
 
 def close(found, expected, rtol=1e-11):

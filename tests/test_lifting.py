@@ -38,13 +38,7 @@ PROGRAMS = {
     "linear algebra": lambda x: np.linalg.slogdet(x @ x.T + np.eye(3))[1],
 }
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+pytestmark = pytest.mark.usefixtures("jax_in_double_precision")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -16,13 +16,7 @@ M = np.array([[3.5, 1.2, 2.0], [0.3, 3.8, 1.1], [1.4, 0.6, 3.9]])
 B = np.arange(1.0, 10.0).reshape(3, 3)
 LIBRARIES = {"jax": jnp.asarray, "torch": lambda x: torch.tensor(np.array(x))}
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+pytestmark = pytest.mark.usefixtures("jax_in_double_precision")
 
 
 def by_a_transpose(x):

@@ -310,6 +310,6 @@ else:  # a type checker would take any name for one of ours
 
     def __getattr__(name):
         if name == "Explanation":
-            return chainrule.forks.imported("chainrule.explain.explanation").Explanation  # with all that explains
+            return chainrule.forks.imported("chainrule.explain").Explanation
         hint = "" if name.startswith("_") else name_hint(name, __all__)  # tools ask for names such as __wrapped__
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}{hint}")

@@ -25,7 +25,7 @@ from chainrule.block import (
 from chainrule.block.bounds import even, of_operand, rising
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
-from chainrule.blocks.directions import arctan2, hypot, over_hypot, unit  # noqa: F401, parts of the table
+from chainrule.blocks.directions import hypot, unit
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.errors import BlockError
 from chainrule.formula import Formula, call, cases, name, relation, sqrt

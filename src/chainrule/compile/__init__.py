@@ -17,8 +17,15 @@ from chainrule.transforms import compiled_function
 if TYPE_CHECKING:
     from chainrule.compile.by_jax import ByJax
     from chainrule.compile.compiled import Compiled
+else:
 
-__all__ = ["compile"]
+    def __getattr__(name):
+        if name == "Compiled":  # imported on first use, with the compiler
+            return imported("chainrule.compile.compiled").Compiled
+        raise AttributeError(f"module 'chainrule.compile' has no attribute {name!r}")
+
+
+__all__ = ["Compiled", "compile"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

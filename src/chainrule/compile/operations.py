@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Block
-from chainrule.blocks import activations, rectifiers
+from chainrule.blocks import activations, directions, rectifiers
 from chainrule.blocks import elementwise as ufuncs
 from chainrule.blocks.special.error_functions import erf, erfc
 from chainrule.compile.loops import FunctionCall, LoopExpression, Unary, call, kind
@@ -132,13 +132,13 @@ ENTRY_BY_ENTRY: dict[Block, str] = {
     ufuncs.arcsin: "arcsin",
     ufuncs.arccos: "arccos",
     ufuncs.arctan: "arctan",
-    ufuncs.arctan2: "arctan2",
+    directions.arctan2: "arctan2",
     ufuncs.sinh: "sinh",
     ufuncs.cosh: "cosh",
     ufuncs.arcsinh: "arcsinh",
     ufuncs.arccosh: "arccosh",
     ufuncs.arctanh: "arctanh",
-    ufuncs.hypot: "hypot",
+    directions.hypot: "hypot",
     erf: "erf",
     ufuncs.cbrt: "cbrt",
     erfc: "erfc",

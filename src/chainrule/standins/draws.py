@@ -143,7 +143,10 @@ def _permuted(generator: Any, x: Any, *, axis: Any = None, out: Any = None) -> A
 
 
 ARRANGEMENTS: dict[str, Callable[..., Any]] = {
-    **{"permutation": _permutation, "permuted": _permuted, "shuffle": _shuffle, "choice": _choice},
+    "permutation": _permutation,
+    "permuted": _permuted,
+    "shuffle": _shuffle,
+    "choice": _choice,
 }
 """Methods of generators that draw an order or a choice of the entries of a recorded array, by name."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -107,11 +106,11 @@ class Atoms:
         if summed or (not whole and not _is_positive(term)):
             term = self.in_brackets(x)
         number = term.number
-        if not whole and not isinstance(number, float) and not _is_square(number, e):
-            number = _as_float(number)
         try:
+            if not whole and not isinstance(number, float) and not _is_square(number, e):
+                number = float(number)
             number = number**e if whole or isinstance(number, float) else _root(number, e)
-        except OverflowError:
+        except (OverflowError, ZeroDivisionError):  # of a number that a float cannot hold
             _unreadable()
         return self.collected([Term(exactly(number), {f: k * e for f, k in term.factors.items()})], x.axes)
 
@@ -237,12 +236,6 @@ def _cancels(factor: Factor, term: Term) -> int:
         for t in atom.value.terms
         for (a, inner), e in t.factors.items()
     )
-
-
-def _as_float(number: Fraction) -> float:
-    """A fraction as a float; one that a float cannot hold has no closed form."""
-    size = abs(number)
-    return float(number) if Fraction(sys.float_info.min) <= size <= Fraction(sys.float_info.max) else _unreadable()
 
 
 def _unreadable() -> Any:
