@@ -279,6 +279,8 @@ def test_further_names_of_packages(name, told):
         (lambda: cr.value_and_grad(loss, wrt="w"), "value_and_grad has no argument wrt=; write argnums="),
         (lambda: cr.hessian(loss, argnum=1), "hessian has no argument argnum=; write argnums="),
         (lambda: cr.jacobian(loss, holomorphic=True), "jacobian has no argument holomorphic=; it is not needed"),
+        (lambda: cr.hessian(loss, compile=True), r"hessian has no argument compile=; write cr.compile\(…\) of the"),
+        (lambda: cr.grad(loss, jit=True), r"grad has no argument jit=; write cr.compile\(…\) of the result"),
         (lambda: cr.compile(loss, static_argnums=1), "compile has no argument static_argnums=; it is not needed"),
         (lambda: cr.compile(static_argnames="y"), "compile has no argument static_argnames=; it is not needed"),
         (lambda: cr.compile(loss, donate_argnums=0), "compile has no argument donate_argnums=; write donate="),

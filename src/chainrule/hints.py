@@ -194,6 +194,7 @@ KEYWORDS = {
     **dict.fromkeys(("argnum", "argnames", "argname", "wrt", "diff_argnums"), "write argnums=, a position or a name"),
     "allow_int": f"it {_NOT_NEEDED}: integers among the leaves of an argument are passed through",
     "holomorphic": f"it {_NOT_NEEDED}: complex arguments follow PyTorch's convention; cr.jacobian has f′(z)",
+    **dict.fromkeys(("compile", "jit"), "write cr.compile(…) of the result"),
     "in_dims": "write in_axes=",
     "out_dims": "write out_axes=",
     **dict.fromkeys(("axis_size", "chunk_size", "randomness"), f"it {_NOT_NEEDED}: samples are computed one by one"),
