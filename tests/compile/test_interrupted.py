@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.compile import blas
+from chainrule.compile import blas, kept, threads
 from chainrule.compile.machine import LLVM
 from compile.test_compile import versions
 
@@ -89,6 +89,47 @@ def assert_as_before(compiled, before):
     assert threads_of_blas() == before
 
 
+UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+"""If Ctrl-C comes before `with` has closed a file, Python closes it when nobody refers to it, and says so."""
+
+
+def at_each_line(function):
+    """Call a function again and again, interrupted at its first line of the compiler, its second, …"""
+    at, stopped = 1, True
+    while stopped:
+        tracer = Interrupting(at)
+        sys.settrace(tracer)
+        try:
+            function()
+            stopped = False
+        except KeyboardInterrupt:
+            at += 1
+        finally:
+            sys.settrace(None)
+    return at
+
+
+@UNCLOSED
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the system does not list open files")
+@pytest.mark.parametrize("how", ["read", "write", "threads"])
+def test_files_are_closed_after_an_interrupt_at_any_line(how, tmp_path, monkeypatch):
+    file = tmp_path / "kept"
+    kept.replace(file, b"before")
+    monkeypatch.setattr(threads, "_running_threads", lambda: 10**6)  # then those of this process are counted
+    actions = {
+        "read": lambda: kept.read_own(file),
+        "write": lambda: kept.replace(file, b"after"),
+        "threads": lambda: (setattr(threads._pools, "counted", 0.0), threads.cores_are_taken()),
+    }
+    open_files = len(os.listdir("/proc/self/fd"))
+    assert at_each_line(actions[how]) > 5
+    assert len(os.listdir("/proc/self/fd")) == open_files
+    left = set(os.listdir(tmp_path)) - {"kept"}
+    assert all(name.startswith(kept.TEMPORARY) for name in left)  # `prune` removes these
+    assert file.read_bytes() in (b"before", b"after")
+
+
+@UNCLOSED
 def test_at_any_line_of_a_compiled_program():
     compiled, before = cr.compile(thin), threads_of_blas()
     for _ in range(3):
@@ -102,6 +143,7 @@ def test_at_any_line_of_a_compiled_program():
     assert at > 15
 
 
+@UNCLOSED
 def test_an_interrupt_at_any_line_of_recording_or_compiling():
     before = threads_of_blas()
     for calls in (0, 1):  # the first records, the second records and compiles
@@ -121,7 +163,7 @@ BY_SIGNAL = """
 import os, signal, sys, threading, time
 import numpy as np
 import chainrule as cr
-from chainrule.compile import blas
+from chainrule.compile import blas, kept, threads
 
 A, x = np.random.default_rng(0).normal(size=(2, 320, 320)) / 18
 f = lambda A, x: np.sum(np.tanh(A @ (A @ x[:, :1]))) + np.tanh(A @ x)
@@ -175,8 +217,6 @@ def test_by_signals_at_random_times():
 
 def test_a_kernel_that_threads_share_is_finished_before_the_caller_goes_on(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUM_THREADS", "2")
-    from chainrule.compile import threads
-
     written, asked = [], []
 
     def kernel(cuts, turns, parts):

@@ -65,12 +65,9 @@ def test_kernels_ask_no_other_thread_while_other_work_keeps_the_processors(monke
     ("told", "of_pools", "taken"),
     [("0.00 0.01 0.05 {n}/345 6", 0, False), ("9.00 9.01 9.05 {m}/345 6", 0, True), ("9.00 9 9 {m}/345 6", 1, False)],
 )
-def test_the_system_says_whether_processors_are_free(monkeypatch, tmp_path, told, of_pools, taken):
+def test_the_system_says_whether_processors_are_free(monkeypatch, told, of_pools, taken):
     count = os.cpu_count() or 1
-    file = tmp_path / "loadavg"
-    file.write_text(told.format(n=count, m=count + 1))
-    opened = os.open
-    monkeypatch.setattr(os, "open", lambda path, flags: opened(file, flags))
+    monkeypatch.setattr(threads, "_read", lambda file: told.format(n=count, m=count + 1).encode())
     monkeypatch.setattr(threads._pools, "running", lambda: of_pools)
     assert threads.cores_are_taken() is taken
 
@@ -95,8 +92,8 @@ def test_threads_that_a_library_has_started_are_counted_while_they_run():
 
 
 def test_where_the_system_does_not_tell_threads_are_used(monkeypatch):
-    def refuse(path, flags):
-        raise FileNotFoundError(path)
+    def refuse(file):
+        raise FileNotFoundError(file)
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(threads, "_read", refuse)
     assert threads.cores_are_taken() is False

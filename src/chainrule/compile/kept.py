@@ -74,14 +74,14 @@ def read_own(file: Path) -> bytes:
 
 def replace(file: Path, content: bytes) -> None:
     """Write a file atomically: other processes see either the old or the new content."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=TEMPORARY)
-    try:
-        with os.fdopen(handle, "wb") as stream:
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=TEMPORARY, delete=False) as stream:
+        try:
             stream.write(content)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+            stream.close()
+            os.replace(stream.name, file)
+        except BaseException:
+            Path(stream.name).unlink(missing_ok=True)
+            raise
 
 
 # Removing ------------------------------------------------------------------------------------------------------------

@@ -52,13 +52,15 @@ def cores_are_taken() -> bool:
 def _running_threads() -> int:
     """How many threads of all processes run or wait for a processor; 0 if the system does not tell."""
     try:
-        file = os.open("/proc/loadavg", os.O_RDONLY)
+        return int(_read("/proc/loadavg").split()[3].partition(b"/")[0])
     except OSError:
         return 0
-    try:
-        return int(os.read(file, 100).split()[3].partition(b"/")[0])
-    finally:
-        os.close(file)
+
+
+def _read(file: str) -> bytes:
+    """A short file of the system. It is a file object, which Python closes even if Ctrl-C comes before `close`."""
+    with open(file, "rb", buffering=0) as stream:
+        return stream.read(1000)
 
 
 class _Pools:
@@ -83,8 +85,7 @@ class _Pools:
 def _runs(thread: str) -> bool:
     """Whether a thread of this process runs, or waits for a processor."""
     try:
-        with open(f"/proc/self/task/{thread}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] == b"R"
+        return _read(f"/proc/self/task/{thread}/stat").rpartition(b")")[2].split()[0] == b"R"
     except OSError:  # it has ended
         return False
 
