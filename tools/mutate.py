@@ -95,6 +95,13 @@ SAME: dict[tuple[str, str], str] = {
     ("simplify/reals.py", "self.hot(np.array(index), size), 1"): "a power of e_c is e_c",
     ("simplify/results.py", "size: int = 400"): "a limit of work",
     ("simplify/expressions.py", "OVERHEAD = 16"): "an estimate",
+    ("compile/bounds.py", "DEPTH, MOST"): "a limit of work",
+    ("compile/bounds.py", "< MOST"): "a limit of work",
+    ("compile/bounds.py", "depth > 0"): "a limit of work",
+    ("compile/bounds.py", "depth == 0"): "a limit of work",
+    ("compile/bounds.py", "depth: int"): "a limit of work",
+    ("compile/bounds.py", "known[value] = bounds("): "a limit of work",
+    ("compile/bounds.py", "if value not in known"): "faster: found out once",
     ("explain/placement.py", "MOST_BOXES, MOST_CROSSED"): "one box more or less, and graphlay is as fast",
 }
 """Changes that mean the same, by file and by a part of the changed line, with the reason."""

@@ -5,9 +5,12 @@ import pytest
 
 import chainrule as cr
 from chainrule.block import BLOCKS
+from compile.interpreted import interpreted
 
 FLAT = {name: block for name, block in BLOCKS.items() if block.flat_at_infinity}
 HUGE = 1e200
+WIDE = np.longdouble
+"""Its exponents reach further."""
 FUNCTIONS = {
     "sqrt of a square": lambda x: np.sqrt(x**2 + 1),
     "log of a power": lambda x: np.log(x**2 + 1),
@@ -128,3 +131,49 @@ def test_bounded_and_given_values_are_not_asked():
         for _ in range(2):
             compiled(np.array([0.5, 1.5]))
         assert compiled._latest.expected == []
+
+
+GROWTH = {
+    "itself": lambda e: e,
+    "negative": lambda e: -e,
+    "more": lambda e: e + 1.0,
+    "less": lambda e: 3.0 - e,
+    "halved": lambda e: e / 2.0,
+    "doubled": lambda e: 2.0 * e,
+    "scaled": lambda e: 1e300 * e,
+    "divided": lambda e: e / 1e-300,
+    "shifted far": lambda e: e + 1.5e308,
+    "squared": np.square,
+    "a power": lambda e: e**2.5,
+    "inverted": lambda e: 1.0 / e,
+    "a distance": lambda e: abs(e - 3.0),
+    "at least": lambda e: np.maximum(e, 0.1),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", GROWTH)
+def test_what_is_made_of_an_exponential_has_no_gradient_0_where_it_overflowed(name):
+    o = np.array([[1.5, 2.0, 3.0], [1.1, 1.2, 0.7]])
+    for flat in (np.log, np.sqrt, lambda z: abs(z) ** 0.3):
+        for shape in ((1,), (2, 3)):
+
+            def f(x, flat=flat):
+                return np.sum(flat(o * GROWTH[name](np.exp(x))))
+
+            g = cr.grad(f)
+            with interpreted():
+                compiled = cr.compile(g)
+                for _ in range(2):
+                    compiled(np.full(shape, 0.5))
+                for point in (100.0, 300.0, 400.0, 709.5, 800.0, -800.0):
+                    x = np.full(shape, point)
+                    if not np.isnan(f(x.astype(WIDE))):
+                        _is_one_of(compiled(x), g(x), g(x.astype(WIDE)).astype(float))
+
+
+def _is_one_of(found, wanted, wide):
+    """Found is the gradient as uncompiled, or that of wider numbers; it is not finite only where the first is not."""
+    unknown = ~np.isfinite(found) & ~np.isfinite(wanted)
+    right = np.isclose(found, wanted, 1e-10, 0) | np.isclose(found, wide, 1e-10, 0)
+    assert (right | unknown).all(), (found, wanted, wide)

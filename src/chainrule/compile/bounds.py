@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from chainrule.block.bounds import ANY, Bounds, Range, of_operand
 from chainrule.compile.operations import BLOCK_OF
 from chainrule.compile.values import Value
 
-__all__ = ["grows_alone", "is_plain_product", "lowest", "may_be_infinite", "may_overflow", "numerators"]
+__all__ = ["grows", "grows_alone", "is_plain_product", "lowest", "may_be_infinite", "may_overflow", "numerators"]
 
 DEPTH, MOST = 12, 64
 """Limits of the search: depth in operations for bounds, number of values for NaN."""
@@ -62,9 +64,14 @@ GROWING_WITH = frozenset("add subtract multiply divide negative absolute square 
 """The operations whose results are large only where their operands are."""
 
 
+def grows(value: Value) -> bool:
+    """Whether a value overflows where its operand is still far from overflow, as exp does."""
+    return value.op in BLOCK_OF and BLOCK_OF[value.op].grows
+
+
 def may_overflow(slope: Value, depth: int = 6) -> bool:
     """Whether a value can overflow to infinity although the function's operands are finite."""
-    if slope.op in BLOCK_OF and BLOCK_OF[slope.op].grows:
+    if grows(slope):
         return True
     operands = slope.args[:1] if slope.op == "divide" else slope.args
     return depth > 0 and slope.op in GROWING_WITH and any(may_overflow(a, depth - 1) for a in operands)
@@ -76,21 +83,38 @@ def lowest(value: Value) -> float:
 
 
 def grows_alone(value: Value) -> bool:
-    """Whether a value is infinite only if the slope of its block (such as exp) is infinite, so 0 · slope is NaN."""
-    while value.op not in BLOCK_OF or not BLOCK_OF[value.op].grows:
+    """Whether a value is infinite only if the slope of its block (such as exp) is infinite, so 0 · slope is NaN.
+
+    >>> x = Value("input", shape=(3,))
+    >>> e = Value("exp", (x,), shape=(3,))
+    >>> grows_alone(Value("negative", (e,), shape=(3,))), grows_alone(Value("square", (e,), shape=(3,)))
+    (True, False)
+    """
+    while not grows(value):
         operands = [a for a in value.args if "number" not in a.params]
-        if value.op not in GROWING_WITH or len(operands) != 1:
+        if value.op not in GROWING_WITH or len(operands) != 1 or not _keeps_finite(value):
             return False
         value = operands[0]
     return True
 
 
+def _keeps_finite(value: Value) -> bool:
+    """Whether an operation on one operand and numbers is finite wherever the operand is."""
+    bounds = _bounds_of(value)
+    if bounds is None:
+        return False
+    largest = float(np.finfo(value.dtype).max)
+    finite = Range(-largest, largest)
+    found = bounds(*[_number(a) or finite for a in value.args])
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(value.dtype.type([found.low, found.high])).all())
+
+
 def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Range]) -> Range:
     """The range of a value, which can be NaN only where one of the leaves is."""
-    if value.op == "constant" and "number" in value.params:
-        number = float(value.params["number"])
-        if not math.isnan(number):
-            return Range(number, number)
+    number = _number(value)
+    if number is not None:
+        return number
     bounds = _bounds_of(value)
     if depth == 0 or bounds is None:
         leaves.add(value)
@@ -100,6 +124,12 @@ def _range(value: Value, leaves: set[Value], depth: int, known: dict[Value, Rang
         if known[value].nan:
             leaves.add(value)
     return known[value]
+
+
+def _number(value: Value) -> Range | None:
+    """The range of a number that is not NaN; None for other values."""
+    number = float(value.params.get("number", math.nan))
+    return None if math.isnan(number) else Range(number, number)
 
 
 def _spreads_nan(value: Value) -> set[Value]:

@@ -182,12 +182,12 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     factors = numerators(dz)
     if factors is None or not may_overflow(slope):
         return made
-    # If dz is 0 because of a division by infinity, the product may be NaN, not 0. Only an exact factor 0 masks it.
+    # If dz is 0 because of a division by infinity, the product may be NaN, not 0. Only an exact factor 0 masks it: the
+    # product is dz then, which is 0, or NaN where it was divided by 0 too.
     product = low.make("multiply", [dz, slope], made.shape, made.dtype, made.weak)
-    zero = low.constant(made.dtype.type(0))
     for x in factors:
         counts = low.make("not_equal", [x, low.constant(x.dtype.type(0))], x.shape, bool)
-        product = low.make("where", [counts, product, zero], made.shape, made.dtype, made.weak)
+        product = low.make("where", [counts, product, dz], made.shape, made.dtype, made.weak)
     return product
 
 

@@ -3,8 +3,9 @@
 The derivative of log is 0 where its operand is infinite. If that operand has overflowed, the gradient is unknown;
 uncompiled code returns NaN (`backward.py`), but compiled code would compute 0. So each run checks whether such a value
 is infinite, and if so the function runs uncompiled. Some values need no guard: bounded values, values that no result
-depends on, and values whose slope is infinite too (0 times the slope is NaN). If `simplify` has found a form in which
-such a value does not occur, its factors may occur; then all divisors are guarded.
+depends on, and values whose slope is infinite too (0 times the slope is NaN), if no product masks it. If `simplify` has
+found a form in which such a value does not occur, its factors may occur; then all divisors and masked slopes are
+guarded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from chainrule.block.bounds import of_operand
 from chainrule.blocks.elementwise import isinf
 from chainrule.blocks.reductions import any_
-from chainrule.compile.bounds import grows_alone, lowest, may_be_infinite
+from chainrule.compile.bounds import grows, grows_alone, lowest, may_be_infinite
 from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPUTED
 from chainrule.compile.product_rules import reduced
@@ -36,14 +37,25 @@ def guard_overflow(low: Any, recorded: Graph, graph: Graph, outputs: Sequence[Va
     before, nodes = map(_must_be_finite, (recorded, graph))
     if not before:
         return
-    used = set(needed(outputs))
+    in_order = needed(outputs)
+    used, masked = set(in_order), _masked_slopes(in_order)
     asked = {_computed(low.value(node)) for node in nodes}
     if len(asked & used) < len(before):
         asked.update(_computed(v.args[-1]) for v in used if v.op in ("divide", "reciprocal"))
+        asked.update(map(_computed, masked))
     for x in sorted(used.intersection(asked), key=attrgetter("order")):
         is_made = x.op not in ("input", "constant") and x.dtype.kind in "fc"
-        if is_made and may_be_infinite(x) and not grows_alone(x):
+        if is_made and may_be_infinite(x) and (masked or not grows_alone(x)):
             low.guard(_any_infinite(low, x), OVERFLOW, False)
+
+
+def _masked_slopes(used: Sequence[Value]) -> list[Value]:
+    """The slopes that grow, as exp, and that a product masks: 0 · slope is 0, even where the 0 is an underflow."""
+    growing: set[Value] = set()
+    for v in used:
+        if grows(v) or not growing.isdisjoint(v.args):
+            growing.add(v)
+    return [v.args[1] for v in used if v.op == "product_or_zero" and v.args[1] in growing]
 
 
 def _must_be_finite(graph: Graph) -> list[Node]:
