@@ -22,6 +22,7 @@ from chainrule.libraries import (
     NUMPY_NAMESPACE,
     PYTHON,
     as_numpy_number,
+    count_nonzero,
     dtype_of,
     is_complex,
     is_complex_dtype,
@@ -250,14 +251,16 @@ def as_rules_take(node: Node, recorded: bool) -> tuple[Any, list[Any]]:
     dtype = dtype_of(node.form)
     by_form = node.block.by_form
 
-    def taken(x: Any) -> Any:
-        if type(x) is not Node:
-            return x
-        if recorded:
-            return as_rule_takes(Array(x), dtype)
-        return as_numpy_number(x.form if by_form and is_inexact(x.form) else x.value, dtype)
-
-    return taken(node), [taken(x) for x in node.inputs]
+    taken = []
+    for x in (node, *node.inputs):
+        if x.__class__ is not Node:
+            taken.append(x)
+        elif recorded:
+            taken.append(as_rule_takes(Array(x), dtype))
+        else:
+            value = x.form if by_form and is_inexact(x.form) else x.value
+            taken.append(as_numpy_number(value, dtype) if value.__class__ in PYTHON else value)
+    return taken[0], taken[1:]
 
 
 def as_rule_takes(x: Any, dtype: Any) -> Any:
@@ -299,9 +302,11 @@ def _unknown_after_overflow(
     """
     plain = namespace_of((node.value,))
     infinite = plain.isinf(node.value)
+    if type(infinite) in NUMPY and not count_nonzero(infinite):
+        return grads
     finite = ((own := namespace_of((i.value,))).all(own.isfinite(i.value)) for i in inputs if is_inexact(i.value))
     if not is_foreign(infinite):
-        if not plain.any(infinite) or not all(finite):
+        if not all(finite):
             return grads
     else:  # its values may be unknown yet, as under jax.jit
         for known in finite:

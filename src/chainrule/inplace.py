@@ -23,8 +23,8 @@ __all__: list[str] = []
 
 
 def getitem(self: Array, key: Any) -> Any:
-    # An integer needs none of the checks of `call`; x[i] is the most frequent call.
-    result = ANSWERS[getitem_key](self, key) if type(key) is int else call(getitem_key, self, key)
+    # Integers and slices need none of the checks of `call`; x[i] is the most frequent call.
+    result = ANSWERS[getitem_key](self, key) if type(key) in (int, slice) else call(getitem_key, self, key)
     # NumPy's x[..., 0] is not a number but a 0-d view; writes into it change x.
     known = result._view is not None and result._view.steps is not None
     if known or (_has_ellipsis(key) and not result.ndim):

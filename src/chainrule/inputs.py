@@ -148,16 +148,18 @@ class CalledWith:
 
 
 def _own_their_memory(given: list[Any], args: list[Any], kwargs: dict[str, Any]) -> bool:
-    """Quick check that all arguments are arrays that share no memory: each owns its own, none occurs twice.
+    """Quick check that no arguments share memory: all are numbers, or arrays that own theirs, and none occurs twice.
 
     `given` holds the recorded ones as plain arrays.
     """
     arrays = 0
+    found = set()
     for x in given:
-        if type(x) is not np.ndarray or x.base is not None:
+        if type(x) is np.ndarray and x.base is None:
+            found.add(id(x))
+            arrays += 1
+        elif type(x) not in PLAIN:
             return False
-        arrays += 1
-    found = {id(x) for x in given}
     for x in (*args, *kwargs.values()) if kwargs else args:
         if type(x) is np.ndarray:
             if x.base is not None:

@@ -97,9 +97,12 @@ def is_inexact(value: Any) -> bool:
 
 def is_complex(value: Any) -> bool:
     """Whether a value is of a complex type, in any array library."""
+    kind = type(value)
+    if kind in PYTHON:
+        return kind is complex
     try:
         return value.dtype.kind == "c"
-    except AttributeError:  # a Python number, or an array of a library whose dtypes have no kind
+    except AttributeError:  # no array, or one of a library whose dtypes have no kind
         return isinstance(value, complex) or "complex" in str(getattr(value, "dtype", ""))
 
 
@@ -115,6 +118,10 @@ def _numpy_without_its_python_layer() -> Any:
         setattr(namespace, name, reduction)
     namespace.broadcast_to = _broadcast_to  # type: ignore[attr-defined]
     return namespace
+
+
+count_nonzero = getattr(np._core.multiarray, "count_nonzero", np.count_nonzero)
+"""np.count_nonzero of all entries, without its Python layer, which takes longer than a small array."""
 
 
 def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:

@@ -15,10 +15,11 @@ from chainrule.answers import ANSWERS, full_name, recorded_constant, under_anoth
 from chainrule.array import WATCHER, Array, read_by_error
 from chainrule.errors import BlockError
 from chainrule.layout import copied_as_it_lies
-from chainrule.libraries import NUMPY, PYTHON, dtype_of
+from chainrule.libraries import NUMPY, PYTHON, count_nonzero, dtype_of
 from chainrule.node import at_line, now
 from chainrule.step import explained, raises_no_error
 from chainrule.views import is_entry
+from chainrule.warnings_of_numpy import ALL
 
 __all__ = ["HAVE_DTYPE", "NotNumPy", "answered", "plain"]
 
@@ -68,8 +69,7 @@ def answered(
     start = now()
     answering = _ANSWERING.set(True)
     try:
-        with np.errstate(all="ignore"):  # NumPy has warned
-            result = handler(*args, **kwargs)
+        result = ALL.ignored_in(handler, args, kwargs)  # NumPy has warned
     finally:
         _ANSWERING.reset(answering)
     if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
@@ -125,11 +125,11 @@ def _has_no_entries(args: Any) -> bool:
     for arg in args:
         if type(arg) is Array:
             found = True
-            if np.size(arg._own.value):
+            if getattr(arg._own.value, "size", 1):
                 return False
         elif type(arg) is list or type(arg) is tuple:
             recorded = [x for x in arg if type(x) is Array]
-            if any(np.size(x._own.value) for x in recorded):
+            if any(getattr(x._own.value, "size", 1) for x in recorded):
                 return False
             found = found or bool(recorded)
     return found
@@ -150,7 +150,7 @@ def _is_another(value: Any, own: Any) -> bool:
     """
     if WATCHER.get() is not None:
         return True
-    return type(value) is not type(own) or bool(np.count_nonzero(own != value))
+    return type(value) is not type(own) or bool(count_nonzero(own != value))
 
 
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
@@ -159,9 +159,9 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
     if kind is Array:
         dtype = dtype_of(value) if type(value) in HAVE_DTYPE or type(value) in PYTHON else np.dtype(object)
         if dtype.kind != "O" and result._own.order > start:
-            if result.shape != np.shape(value):
+            if result.shape != (shape := getattr(value, "shape", ())):
                 raise BlockError(
-                    f"{_name(what)}: what is recorded has the shape {result.shape}, NumPy's result {np.shape(value)}; "
+                    f"{_name(what)}: what is recorded has the shape {result.shape}, NumPy's result {shape}; "
                     f"this is a fault of chainrule, please report it{at_line()}"
                 )
             if result.dtype != dtype:

@@ -35,7 +35,12 @@ __all__ = ["call"]
 # Functions -------------------------------------------------------------------------------------------------
 
 
+_COMMON = frozenset([Array, np.ndarray])
+
+
 def array_function(self: Array, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    if _COMMON.issuperset(types):
+        return call(function, *args, **kwargs)
     if not all(issubclass(kind, (Array, np.ndarray)) or hasattr(kind, "__array_namespace__") for kind in types):
         return NotImplemented  # the other class may hold recorded arrays; an array library's class cannot
     if any(kind is not Array and kind is not np.ndarray and issubclass(kind, np.ndarray) for kind in types):

@@ -149,7 +149,7 @@ def _released(out: Any, recorded: bool) -> Any:
     value = node_of(out).value
     if isinstance(value, np.ndarray):  # the recording keeps its own
         return value.copy()
-    return copied(value) if is_foreign(value) else value
+    return copied(value) if type(value) not in PLAIN and is_foreign(value) else value
 
 
 ONE_BY_ONE = (
@@ -213,7 +213,7 @@ def record_call(
         REFUSED.reset(refused)
         BEING_RECORDED.discard(me)
     outputs, rebuild_outputs = flatten(returned)
-    outputs = [checked_result(out, name_of(f)) for out in outputs]
+    outputs = [out if type(out) is Array else checked_result(out, name_of(f)) for out in outputs]
     watcher = WATCHER.get()
     if isinstance(watcher, Rolls):
         outputs = watcher.rolled(inputs, outputs)

@@ -34,6 +34,7 @@ from chainrule.namespace import RECORDING
 from chainrule.node import NO_PARAMS, Node, at_line, user_frame
 from chainrule.versions import is_small_part, written
 from chainrule.views import is_entry, view_of
+from chainrule.warnings_of_numpy import SETTINGS
 
 __all__ = [
     "NOT_THERE",
@@ -160,7 +161,7 @@ def raises_no_error(operands: Any) -> None:
 
 def _raises_errors() -> bool:
     """Whether NumPy raises floating-point errors. The answer is cached: `np.geterr()` takes as long as a block."""
-    settings = None if _SETTINGS is None else _SETTINGS.get()
+    settings = None if SETTINGS is None else SETTINGS.get()
     known = _KNOWN[0]
     if settings is None or settings is not known[0]:
         known = _KNOWN[0] = settings, not _RAISING.isdisjoint(np.geterr().values())
@@ -168,8 +169,6 @@ def _raises_errors() -> bool:
 
 
 _RAISING = frozenset(["raise", "call"])
-_SETTINGS: Any = getattr(np._core.umath, "_extobj_contextvar", None)  # type: ignore[attr-defined]
-"""NumPy's error settings, a new object after each change. None if this version of NumPy does not have it."""
 _KNOWN: list[tuple[Any, bool]] = [(None, False)]
 """The last settings seen, and whether NumPy raises errors with them."""
 

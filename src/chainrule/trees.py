@@ -48,7 +48,9 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     >>> rebuild([10, 20, 30])
     {'W': 10, 'b': (20, 30)}
     """
-    if type(tree) is Array or isinstance(tree, SINGLE):  # the common case needs no tree library
+    if type(tree) is Array:  # the common cases need no tree library
+        return [tree], _only
+    if isinstance(tree, SINGLE):
         return [tree.settled() if isinstance(tree, Array) else tree], _only
     optree = imported("optree")
     leaves, structure = optree.tree_flatten(tree, is_leaf=_learn, namespace=NAMESPACE)  # type: ignore[arg-type]

@@ -45,6 +45,7 @@ def kept(param: Any) -> Any:
 
 
 NARROW = frozenset([np.float16, np.float32])
+_MAY_BE_NARROW = NARROW | {np.ndarray}
 
 
 def _not_narrow(param: Any) -> Any:
@@ -216,7 +217,7 @@ class Block:
                         "a recorded array must be an operand (an argument without a default)" + at_line()
                     )
                 params[name] = param.value
-            elif self.pure:
+            elif self.pure and type(param) in _MAY_BE_NARROW:
                 params[name] = _not_narrow(param)
         if self._has_axis and operands and not self.variadic:
             params["axis"] = axis_from_right(

@@ -16,8 +16,18 @@ from chainrule.block.bounds import Bounds
 from chainrule.block.dependence import entrywise
 from chainrule.block.making import BLOCKS, UNLISTED, answers, of_the_library, unlisted_block
 from chainrule.domains import Example, normal
-from chainrule.libraries import NUMPY, is_complex, is_foreign, is_inexact, is_numpy, namespace_of, numpys
+from chainrule.libraries import (
+    NUMPY,
+    count_nonzero,
+    is_complex,
+    is_foreign,
+    is_inexact,
+    is_numpy,
+    namespace_of,
+    numpys,
+)
 from chainrule.step import record
+from chainrule.warnings_of_numpy import DIVISIONS
 
 __all__ = [
     "Elementwise",
@@ -232,7 +242,7 @@ def _is_finite(slope: Any) -> bool:
     """Whether a local derivative is known to have no infinite and no NaN entry. It must cost next to nothing."""
     value = node_of(slope).value if type(slope) is Array else slope
     if type(value) is np.ndarray:
-        return np.count_nonzero(np.isfinite(value)) == value.size  # half the time of `.all()`
+        return count_nonzero(np.isfinite(value)) == value.size  # half the time of `.all()`
     return type(value) in NUMPY and cmath.isfinite(value)
 
 
@@ -293,8 +303,7 @@ def singular(derivative: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(derivative)
     def quietly(*args: Any, **params: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return derivative(*args, **params)
+        return DIVISIONS.ignored_in(derivative, args, params)
 
     return quietly
 

@@ -255,8 +255,9 @@ def _numpy_reduction(function, made):
 
     @answers(function)
     def numpy_reduction(a, axis=None, *args, keepdims=False, **others):
-        if type(a) is Array and a.ndim and not args and not others and (keepdims is True or keepdims is False):
-            return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, a.ndim), "keepdims": keepdims})
+        usual = type(a) is Array and not args and not others and (keepdims is True or keepdims is False)
+        if usual and (ndim := a.ndim):
+            return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, ndim), "keepdims": keepdims})
         if keepdims is not False:  # else it may be among the positional arguments
             others["keepdims"] = keepdims
         given = signature.bind(a, axis, *args, **others).arguments

@@ -78,7 +78,7 @@ def needs_of(roots: list[Any]) -> _Needs:
     else:
         key = tuple(_fingerprint(root, held) for root in roots)
     known = _known.get(key)
-    if known is None or any(meant(scope.get(name)) is not value for scope, name, value in known.links):
+    if known is None or not _is_current(known):
         found = [x for root in roots for x in reached(root)]
         functions = [x for x in found if isinstance(x, types.FunctionType)]
         functions = [x for x in functions if not is_library(x.__code__.co_filename)]
@@ -93,6 +93,14 @@ def needs_of(roots: list[Any]) -> _Needs:
         names += _names_in_random() if any(map(_is_pythons_random, found)) else []
         known = _known[key] = _Needs(names, kept, outside, links, held)
     return known
+
+
+def _is_current(needs: _Needs) -> bool:
+    """Whether the globals that a result depends on have the same values as before."""
+    for scope, name, value in needs.links:  # noqa: SIM110, a generator costs
+        if meant(scope.get(name)) is not value:
+            return False
+    return True
 
 
 def _is_pythons_random(x: Any) -> bool:

@@ -48,6 +48,9 @@ def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = Fa
     def standin(*args: Any, **kwargs: Any) -> Any:
         if not BUFFERED.get():
             return function(*args, **kwargs)
+        if joins and not kwargs and len(args) == 1 and type(args[0]) is Array:  # most often
+            value = function(args[0])
+            return value if type(value) is Array else _new(value, args)
         if joins:
             args = tuple([joined_if_recorded(arg) for arg in args])
             kwargs = {name: arg if name == "out" else joined_if_recorded(arg) for name, arg in kwargs.items()}

@@ -92,10 +92,11 @@ def _part_text(part):
 
 
 _ARRAYS = (np.ndarray, Array, Slot)
+_BASIC = frozenset([int, slice, type(None), type(...)])
 
 
 def has_arrays(key):
-    return any(isinstance(part, _ARRAYS) for part in key)
+    return not _BASIC.issuperset(map(type, key)) and any(isinstance(part, _ARRAYS) for part in key)
 
 
 def is_whole(key):

@@ -6,7 +6,7 @@
 By the rules of the blocks, each read makes an array of zeros with one entry and adds it to ∂L/∂x, and each write copies
 ∂L/∂x to set one entry to 0: n² for n steps. Here a read adds its entry to the array ∂L/∂x in place, and a write
 passes ∂L/∂(x after it) on as ∂L/∂(x before it), with the entry set to 0. That needs an array to which there is no other
-reference; otherwise, and for small arrays, the rules of the blocks run.
+reference; otherwise the rules of the blocks run, and for small arrays where the backward pass is recorded.
 """
 
 import sys
@@ -26,15 +26,15 @@ def _read(node, gradients, take):
     x = node.inputs[0]
     if (sofar := gradients.get(x)) is None or (dz := gradients[node]) is None:
         return None
-    if type(sofar) not in (np.ndarray, Array) or not is_small_part(dz, sofar.size):
+    if type(sofar) not in (np.ndarray, Array):
         return None
     key, shape = node.params["key"] if len(node.inputs) == 1 else key_of(node), x.form.shape
     lead = dz.ndim - node.form.ndim
     if sofar.shape != dz.shape[:lead] + shape or sofar.dtype != dz.dtype:
         return None
     if type(sofar) is Array or type(dz) is Array:
-        if len(node.inputs) > 1 or take == gradients.get:  # gradients that are kept (to be shown) are plain sums
-            return None
+        if not is_small_part(dz, sofar.size) or len(node.inputs) > 1 or take == gradients.get:
+            return None  # gradients that are kept (to be shown) are plain sums
         gradients[x] = add_to_entries(sofar, dz, key=key, shape=shape)
     elif type(sofar) is np.ndarray and type(dz) in NUMPY and not has_absent_zeros(sofar):
         gradients[x] = None

@@ -90,14 +90,29 @@ def _plain_slice(part):
     return slice(*(None if p is None else int(value_of(p)) for p in (part.start, part.stop, part.step)))
 
 
+def _is_simple(parts):
+    """Whether the parts of an index are Python integers and slices of these."""
+    for part in parts:
+        kind = type(part)
+        if kind is slice:
+            if not _BOUNDS.issuperset((type(part.start), type(part.stop), type(part.step))):
+                return False
+        elif kind is not int:
+            return False
+    return True
+
+
+_BOUNDS = frozenset([int, type(None)])
 _AT_THE_OPERAND = (Slot(0),)
 
 
 @answers(getitem_key)
 def read(x, key):
     """x[key]."""
-    if type(key) is int and (ndim := x.ndim):  # by far the most frequent case
-        return record(getitem, (x,), {"key": (key, *(slice(None),) * (ndim - 1))}, operator.itemgetter(key))
+    parts = key if type(key) is tuple else (key,)
+    if _is_simple(parts) and len(parts) <= (ndim := x.ndim):  # by far the most frequent case
+        full = *parts, *(slice(None),) * (ndim - len(parts))
+        return record(getitem, (x,), {"key": full}, operator.itemgetter(key))
     if type(key) is Array and x.ndim == 1 and key.dtype.kind in "iu":
         return record(getitem, (x, key), {"key": _AT_THE_OPERAND})
     key = full_key(key, x.shape)
