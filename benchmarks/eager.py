@@ -18,6 +18,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import contextlib
 import importlib
 import itertools
 import platform
@@ -31,6 +32,7 @@ import numpy as np
 
 import chainrule as cr
 from benchmarks.timing import Run, compare, seconds, table
+from chainrule import recording
 
 
 def installed(name: str) -> Any:
@@ -329,6 +331,29 @@ def growth(kind: str, sizes: tuple[int, ...]) -> str:
     return "\n".join(rows)
 
 
+def without_standins(run: Run) -> Run:
+    """The run without the context in which names of NumPy stand for others. These programs need none."""
+
+    def plain():
+        kept = recording.standins
+        recording.standins = lambda *args: contextlib.nullcontext()
+        try:
+            return run()
+        finally:
+            recording.standins = kept
+
+    return plain
+
+
+def cost_of_standins(runs: dict[str, Run], rounds: int) -> str:
+    """What the search for names that need a stand-in adds to each run."""
+    rows = ["the search for names that need a stand-in", f"  {'':<30}  {'added':>7}"]
+    for name, run in runs.items():
+        times = compare({"with": run, "without": without_standins(run)}, rounds)
+        rows.append(f"  {name:<30}  {times['with'].median / times['without'].median - 1:>7.1%}")
+    return "\n".join(rows)
+
+
 def versions() -> str:
     peers = {"autograd": hips, "mygrad": mygrad, "torch": torch}
     known = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", *peers) if peers.get(name, True))
@@ -350,22 +375,28 @@ def main() -> None:
     from examples.notes import sections
 
     inputs = next(section.inputs for section in sections() if section.cell == 63)
+    of_standins: dict[str, Run] = {}
     runs = cross_entropy(np.array(inputs["W"]), np.array(inputs["x"]))
+    of_standins["cross-entropy, W 3×2"] = runs["chainrule, plain NumPy"]
     assert_agree(runs, 1e-12)
     times = compare(runs, 3 * rounds)
     print(table("(a) the notes' cross-entropy, W 3×2, one right class", times, "µs", next(iter(runs))))
 
     runs, products = perceptron(np.random.default_rng(0))
     assert_agree(runs, 1e-4)
+    of_standins["perceptron 784-256-256-10"] = runs["chainrule, plain NumPy"]
     times = compare(runs | {"its matrix products alone, NumPy": products}, rounds)
     print("\n" + table("(b) perceptron 784-256-256-10, batch 128, float32", times, "ms", next(iter(runs))))
 
     steps = 1000 if options.quick else 10_000
     for kind, title in (("sines", "x ← sin x"), ("lines", "x ← 1.0001 x + 0.0001")):
         runs = chain(kind, steps)
+        of_standins[title] = runs["chainrule, plain NumPy"]
         assert_agree(runs, 1e-9)
         times = compare(runs, max(3, rounds // 5))
         print("\n" + table(f"(c) a chain of {steps:,} steps {title}", times, "ms", next(iter(runs))))
+
+    print("\n" + cost_of_standins(of_standins, rounds))
 
     sizes = tuple(s // 100 if options.quick else s for s in (10_000, 100_000, 1_000_000))
     print("\nchainrule's chain x ← sin x by length\n" + growth("sines", sizes))

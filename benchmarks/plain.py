@@ -408,6 +408,26 @@ def bundle(observations: int = 2000) -> Problem:
     return Problem(bundle_loss, arrays, (0, 1, 2))
 
 
+def hand_loss(angles, bones, roots, weights, rest, seen):
+    """The skin of a hand follows its joints; each joint of a finger turns all that come after it."""
+    skin = 0.0
+    for finger in range(angles.shape[0]):
+        turn, place = np.eye(3), roots[finger]
+        for joint in range(angles.shape[1]):
+            c, s = np.cos(angles[finger, joint]), np.sin(angles[finger, joint])
+            turn = turn @ np.stack((np.stack((c, -s, 0 * c)), np.stack((s, c, 0 * c)), np.stack((0 * c, 0 * c, c / c))))
+            skin = skin + weights[finger, joint][:, None] * (rest @ turn.T + place)
+            place = place + turn @ bones[finger, joint]
+    return np.sum((skin - seen) ** 2)
+
+
+def hand(fingers: int = 5, joints: int = 3, points: int = 500) -> Problem:
+    rng = np.random.default_rng(11)
+    weights = rng.dirichlet(np.ones(fingers * joints), points).T.reshape(fingers, joints, points)
+    angles, bones, roots = (rng.normal(size=(fingers, *shape)) for shape in ((joints,), (joints, 3), (3,)))
+    return Problem(hand_loss, (angles, bones, roots, weights, *rng.normal(size=(2, points, 3))), (0, 1))
+
+
 def observation(p):
     seen = projected(p[None, :11], p[None, 11:14], p[14:])
     return np.concatenate((seen[0], 1 - p[14:] ** 2))
@@ -485,6 +505,7 @@ PROGRAMS: dict[str, Callable[[], Problem]] = {
     "1000 arguments": arguments,
     "mixture 1000×5": mixture,
     "bundle adjustment 2000": bundle,
+    "hand tracking 5×3": hand,
     "one observation 3×15": one_observation,
     "einsum ijk,kl,lj": einsum,
     "Gaussian process 300": gaussian_process,
