@@ -14,7 +14,7 @@ from chainrule.explain.steps import ExplainedCall
 from chainrule.layout import copied_as_it_lies
 from chainrule.node import at_line
 from chainrule.recording import Recording, record_call
-from chainrule.standins.buffer import Buffer
+from chainrule.standins.buffer import Buffer, is_recorded, plain_of
 from chainrule.trees import flatten, leaf_names
 from chainrule.watching.arguments import bound_arguments, has_floats
 from chainrule.watching.locals import watch_locals
@@ -49,8 +49,10 @@ def recorded_with_names(
     plain = data_in_reach(f)
     given = {label: x for label, x in bound.items() if label not in [name for _, name in chosen]}
     plain.update({label: data for label, x in given.items() if (data := numbers_of(x)) is not None})
-    with collect_scopes() as scopes, watch_locals(plain, scopes, _uncovered) as rebound:
+    buffers = _Buffers()
+    with collect_scopes() as scopes, watch_locals(plain, scopes, buffers.uncovered) as rebound:
         recording = record_call(f, chosen, args, kwargs)
+    plain = buffers.settled(plain)
     steady = Data({label: x for label, x in plain.items() if label not in rebound})
     plain = {label: x for label, x in plain.items() if label not in rebound or not steady.has_row(x)}  # X[1], not x2
     labels = [label for _, name in chosen for label in leaf_names(bound[name], name)]
@@ -74,6 +76,27 @@ def _chosen(f: Callable[..., Any], argnums: Argnums, labels: list[str]) -> tuple
     return tuple((i, label) for i, label in enumerate(labels) if i in positions or label in names)
 
 
-def _uncovered(value: Any) -> Any:
-    """A buffer's plain array; anything else unchanged."""
-    return value.value if type(value) is Buffer else value
+class _Buffers:
+    """The buffers in local variables, each with a copy of its plain array.
+
+    The array itself is not kept, since recorded values cannot be written into a buffer whose array somebody holds.
+    """
+
+    def __init__(self) -> None:
+        self._copies: dict[int, tuple[Any, np.ndarray]] = {}
+
+    def uncovered(self, value: Any) -> Any:
+        """The copy for a buffer; anything else unchanged."""
+        if type(value) is not Buffer or is_recorded(value):
+            return value
+        return self._copies.setdefault(id(value), (value, plain_of(value).copy()))[1]
+
+    def settled(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """Named arrays, with the last content of the buffers, and without those that have become recorded."""
+        recorded = set()
+        for buffer, copy in self._copies.values():
+            if is_recorded(buffer):
+                recorded.add(id(copy))
+            elif plain_of(buffer).shape == copy.shape:
+                copy[...] = plain_of(buffer)
+        return {label: x for label, x in plain.items() if id(x) not in recorded}
