@@ -132,3 +132,33 @@ def test_from_one_library_to_the_other():
     close(jax.jit(jax.grad(f))(x), jax.grad(lambda x: jax.scipy.special.gammaln(x).sum())(x), rtol=1e-5)
     f = cr.to_torch(cr.from_jax(lambda x: jax.scipy.special.gammaln(x).sum()))
     close(torch.func.grad(f)(torch.tensor([0.5, 2.5])), torch.special.digamma(torch.tensor([0.5, 2.5])), rtol=1e-5)
+
+
+def test_arrays_that_lie_backwards_or_in_another_byte_order_reach_pytorch():
+    f = cr.from_torch(lambda t: (t**3).sum())
+    x = np.arange(1.0, 13.0).reshape(3, 4)
+    for y in (x[::-1], x[:, ::-2], x.T[::-1], x.astype(">f8"), x.astype(">f8")[::-1], np.broadcast_to(x[0], (3, 4))):
+        value, gradient = cr.value_and_grad(f)(y)
+        np.testing.assert_allclose(value, np.sum(y**3))
+        np.testing.assert_allclose(gradient, 3 * y**2)
+    t = torch.tensor(x, requires_grad=True)
+    for y in (x[::-1], x.astype(">f8")):
+        (g,) = torch.autograd.grad(cr.to_torch(lambda x, y: np.sum(x * y))(t, y), t)
+        np.testing.assert_array_equal(g.numpy(), y)
+    with pytest.raises(BlockError, match="no numbers of"):
+        f(x.astype(np.longdouble))
+
+
+def test_a_gradient_is_of_the_random_numbers_that_the_value_had():
+    dropout = cr.from_torch(torch.nn.Dropout(0.5))
+    value, gradient = cr.value_and_grad(lambda x: np.sum(dropout(x) ** 2))(np.ones(200))
+    np.testing.assert_allclose(gradient.sum(), 2 * value)  # each entry of the gradient is 0 or 8, of the value 0 or 4
+    assert not np.array_equal(dropout(np.ones(200)), dropout(np.ones(200)))
+
+
+def test_gradients_of_pytorch_do_not_depend_on_its_modes():
+    f = cr.from_torch(lambda t: (t * t).sum())
+    for mode in (torch.no_grad(), torch.inference_mode()):
+        with mode:
+            np.testing.assert_array_equal(cr.grad(f)(np.array([1.0, 3.0])), [2.0, 6.0])
+            np.testing.assert_array_equal(cr.hessian(f)(np.array([1.0, 3.0])), 2 * np.eye(2))

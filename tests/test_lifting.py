@@ -161,3 +161,11 @@ def test_an_error_of_the_function_itself_is_raised():
     for lifted, x in ((cr.to_jax(refusing), X), (cr.to_torch(refusing), torch.tensor(X))):
         with pytest.raises(KeyError, match="missing"):
             lifted(x)
+
+
+def test_torch_compile_leaves_lifted_functions_as_they_are():
+    f = torch.compile(cr.to_torch(lambda x: np.sum(np.sort(x) ** 3)), backend="eager")
+    x = torch.tensor([3.0, 1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    for _ in range(2):
+        (g,) = torch.autograd.grad(f(x), x)
+        np.testing.assert_array_equal(g.numpy(), [27, 3, 12])

@@ -76,7 +76,9 @@ def _borrowed(f: Callable[..., Any], library: Any) -> Callable[..., Any]:
             results[:] = [again]
             return tuple(found)
 
-        found = _as_tuple(_called(of_operands, name_of(f), library, constants)(*(leaves[i] for i in places)))
+        found = _as_tuple(
+            _called(library.steady(of_operands), name_of(f), library, constants)(*(leaves[i] for i in places))
+        )
         return results[0](list(found))
 
     return called

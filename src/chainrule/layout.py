@@ -6,7 +6,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["copied_as_it_lies", "flags_of", "is_contiguous", "laid_out_as", "layout_of"]
+from chainrule.errors import BlockError
+from chainrule.node import at_line
+
+__all__ = ["copied_as_it_lies", "flags_of", "for_pytorch", "is_contiguous", "laid_out_as", "layout_of"]
+
+
+def for_pytorch(x: Any) -> Any:
+    """An array or number of NumPy's as PyTorch takes one: not backwards, and in the byte order of the processor.
+
+    It shares its memory where it can be. `torch.from_dlpack` ends the process at a negative stride.
+    """
+    if not isinstance(x, np.ndarray | np.generic):
+        return x
+    x = np.asarray(x)
+    if x.dtype.char in "gG":
+        raise BlockError(f"PyTorch has no numbers of {x.dtype}; give x.astype(float) or x.astype(complex)" + at_line())
+    if x.dtype.isnative and all(stride >= 0 and stride % x.itemsize == 0 for stride in x.strides):
+        return x
+    return x.astype(x.dtype.newbyteorder("="), order="C")
 
 
 def copied_as_it_lies(x: np.ndarray) -> np.ndarray:

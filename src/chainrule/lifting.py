@@ -15,6 +15,7 @@ from chainrule.array import form_of
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.forks import imported
 from chainrule.in_numpy import in_numpy
+from chainrule.layout import for_pytorch
 from chainrule.libraries import is_foreign, is_inexact
 from chainrule.recording import record_call
 from chainrule.trees import flatten
@@ -56,7 +57,8 @@ def to_torch(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Returns a function that `.backward()` goes through, and that `torch.func.grad` and `torch.func.hessian` take.
     NumPy's constants in f take the dtype and the device of the tensors beside them. If PyTorch cannot compute it, as
-    with SciPy's solvers, NumPy computes all of it in one step, with chainrule's derivatives.
+    with SciPy's solvers, NumPy computes all of it in one step, with chainrule's derivatives. `torch.compile` leaves the
+    function as it is.
 
     >>> import numpy as np, chainrule as cr, torch
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -65,7 +67,14 @@ def to_torch(f: Callable[..., Any]) -> Callable[..., Any]:
     tensor([ 2., 40.])
     """
     needs_function(f, "to_torch")
-    return _lifted(f, lambda x: imported("torch").as_tensor(x))
+    torch = imported("torch")
+    as_it_is = torch.compiler.disable(_lifted(f, lambda x: torch.as_tensor(for_pytorch(x))))
+
+    @functools.wraps(f)
+    def lifted(*args: Any, **kwargs: Any) -> Any:  # torch.compile compiles a function that is given to it in any case
+        return as_it_is(*args, **kwargs)
+
+    return lifted
 
 
 def _lifted(f: Callable[..., Any], as_theirs: Callable[[Any], Any]) -> Callable[..., Any]:

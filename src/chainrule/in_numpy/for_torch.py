@@ -10,6 +10,7 @@ import torch
 
 from chainrule.errors import Unreachable
 from chainrule.in_numpy import NumpyFunction
+from chainrule.layout import for_pytorch
 
 __all__ = ["call"]
 
@@ -77,7 +78,7 @@ def _array(x: torch.Tensor) -> np.ndarray:
 
 def _tensor(z: Any, floating: list[torch.dtype]) -> torch.Tensor:
     """A result as a tensor, in the precision of the floating operands."""
-    made = torch.tensor(np.asarray(z))
+    made = torch.tensor(for_pytorch(np.asarray(z)))
     if not floating or not (made.is_floating_point() or made.is_complex()):
         return made
     precision = floating[0]

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.libraries import is_complex, is_inexact
 
-__all__ = ["pulled", "theirs", "value"]
+__all__ = ["pulled", "steady", "theirs", "value"]
 
 try:
     from jax import enable_x64
@@ -23,6 +23,11 @@ except ImportError:  # older versions
 def theirs(x: Any) -> Any:
     """An array or a number of NumPy's as an array of JAX's; one of JAX's unchanged."""
     return jnp.asarray(x) if isinstance(x, np.ndarray | np.generic) else x
+
+
+def steady(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f itself: functions of JAX draw from keys that are given to them."""
+    return f
 
 
 def value(f: Callable[..., Any], operands: Sequence[Any], constants: Sequence[Any]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,19 +10,38 @@ import numpy as np
 import torch
 
 from chainrule.errors import BlockError
+from chainrule.layout import for_pytorch
 from chainrule.node import at_line
 
-__all__ = ["pulled", "theirs", "value"]
+__all__ = ["pulled", "steady", "theirs", "value"]
 
 
 def theirs(x: Any) -> Any:
     """An array or a number of NumPy's as a tensor, which shares its memory; a tensor unchanged."""
-    return torch.from_dlpack(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
+    return torch.from_dlpack(for_pytorch(x)) if isinstance(x, np.ndarray | np.generic) else x
+
+
+def steady(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, which draws the same random numbers whenever it is called: a gradient is of the mask that the value had."""
+    states: list[torch.Tensor] = []
+
+    @functools.wraps(f)
+    def called(*operands: Any) -> Any:
+        with torch.inference_mode(False):
+            if not states:
+                states.append(torch.get_rng_state())
+                return f(*operands)
+            with torch.random.fork_rng():
+                torch.set_rng_state(states[0])
+                return f(*operands)
+
+    return called
 
 
 def value(f: Callable[..., Any], operands: Sequence[Any], constants: Sequence[Any]) -> tuple[Any, ...]:
     """f(*operands), as NumPy's arrays if the operands are."""
-    tensors = [theirs(x) if hasattr(x, "dtype") else torch.tensor(x, dtype=torch.float64) for x in operands]
+    with torch.inference_mode(False):
+        tensors = [theirs(x) if hasattr(x, "dtype") else torch.tensor(x, dtype=torch.float64) for x in operands]
     versions = [t._version for t in tensors]
     results = f(*tensors)
     if [t._version for t in tensors] != versions:
@@ -43,7 +63,7 @@ def pulled(f: Callable[..., Any], places: Sequence[int], chosen: Sequence[int], 
     def gradients(*given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         further = any(x.requires_grad for x in given)  # then this is differentiated again
         operands = list(given[:count])
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             for i in places:
                 operands[i] = operands[i] if operands[i].requires_grad else operands[i].detach().requires_grad_()
             results = f(*operands)

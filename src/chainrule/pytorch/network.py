@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from chainrule.array import Array, node_of, value_of
 from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
+from chainrule.layout import for_pytorch
 from chainrule.node import at_line, hide_folder
 from chainrule.pytorch.functions import FunctionCall, calls_of_functions
 from chainrule.pytorch.guard import GradientGuard
@@ -100,7 +101,7 @@ class Network:
         leaf = value_of(leaf)
         if not isinstance(leaf, np.ndarray):
             return leaf
-        made = torch.from_numpy(leaf.copy())
+        made = torch.from_numpy(for_pytorch(leaf).copy())
         own = next((p.dtype for _, p in self._modules.parameters.values() if p.dtype.is_floating_point), None)
         return made.to(own) if own is not None and made.dtype.is_floating_point else made
 
