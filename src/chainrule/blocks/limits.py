@@ -22,7 +22,7 @@ from chainrule.libraries import is_numpy, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 
-__all__ = ["ROOTS", "pulled_root", "scale_of"]
+__all__ = ["ROOTS", "asks_for_second_order", "pulled_root", "scale_of"]
 
 
 def pulled_root(xp, dz, z, along, x, axis, root):
@@ -36,7 +36,7 @@ def pulled_root(xp, dz, z, along, x, axis, root):
     dx = _pulled(xp, dz, z, along, x)
     if type(z) is not Array and not is_numpy(xp):
         return dx
-    scale = scale_of(x, axis)
+    scale = scale_of(x, axis, count=MOST_ENTRIES)
     if scale is None:
         return dx
     scaled = x / scale
@@ -45,29 +45,49 @@ def pulled_root(xp, dz, z, along, x, axis, root):
     return xp.where(of_scaled != 0, of_scaled, dx)
 
 
-def scale_of(x, axis, order=2):
+MOST_ENTRIES = 2**53
+"""More than any array has: what is asked of a sum of so many does not depend on the size of the array."""
+
+
+def scale_of(x, axis, order=2, count=None):
     """By what x is divided before powers of this order are added up along the axes; None if their sum keeps its digits.
 
-    It is the largest entry where the sum may overflow, or where the power of the largest entry is so small that it has
-    lost digits; 1 elsewhere.
+    It is the largest entry where the sum of `count` such powers (as many as are added, if None) may overflow, or where
+    the power of the largest entry is so small that it has lost digits; 1 elsewhere.
     """
-    scale = step(_scale(axis, order), x)
-    return scale if bool(RECORDING.any(scale != 1)) else None
+    if not bool(RECORDING.any(step(_loses(axis, order, count), x))):
+        return None
+    return step(_scale(axis, order, count), x)
 
 
 @functools.cache  # so that equal steps have the same function
-def _scale(axis, order):
-    def scale(x):
-        largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+def _loses(axis, order, count):
+    def loses(x):
+        """Whether a sum of powers loses digits."""
+        largest = _largest(x, axis)
         limits = np.finfo(largest.dtype)
-        count = x.size // max(largest.size, 1)
+        added = max(x.size // max(largest.size, 1), 1) if count is None else count
         with np.errstate(over="ignore", under="ignore"):
             low = np.float64(limits.smallest_normal / limits.eps) ** (1 / order)
-            high = (np.float64(limits.max) / max(count, 1)) ** (1 / order)
-        lost = ((largest > 0) & (largest < low)) | ((largest > high) & np.isfinite(largest))
-        return np.where(lost, np.maximum(largest, limits.smallest_normal), largest.dtype.type(1))
+            high = (np.float64(limits.max) / added) ** (1 / order)
+        return ((largest > 0) & (largest < low)) | ((largest > high) & np.isfinite(largest))
+
+    return loses
+
+
+@functools.cache
+def _scale(axis, order, count):
+    def scale(x):
+        """The largest entry where a sum of powers loses digits, else 1."""
+        largest = _largest(x, axis)
+        safe = np.maximum(largest, np.finfo(largest.dtype).smallest_normal)
+        return np.where(_loses(axis, order, count)(x), safe, largest.dtype.type(1))
 
     return scale
+
+
+def _largest(x, axis):
+    return np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
 
 
 def _pulled(xp, dz, z, along, x):
@@ -96,6 +116,11 @@ def _is_zero(z):
 
 def _are_zero(zero, dz):
     return zero & (dz == 0)
+
+
+def asks_for_second_order(function):
+    """Whether only second derivatives depend on what a function of values says."""
+    return function in (_is_zero, _are_zero)
 
 
 def _is_constant(slope, z):

@@ -21,11 +21,20 @@ WIDTH = 110
 
 
 class ArgumentArray(NamedTuple):
-    """An array among the arguments: its name, its expression in terms of a parameter, the name of its gradient."""
+    """An array among the arguments.
+
+    Attributes
+    ----------
+    name : its name.
+    access : its expression in terms of a parameter.
+    gradient : the expression of its gradient, or None.
+    place : its place among the recorded inputs, which may stand in another order (a dict's keys are sorted); or None.
+    """
 
     name: str
     access: str
-    gradient: str | None
+    gradient: str | None = None
+    place: int | None = None
 
 
 class Parts(NamedTuple):
@@ -41,6 +50,7 @@ class Parts(NamedTuple):
     loss, cotangent : the names of the result and of ∂L/∂L.
     saved : names that the backward pass takes from the forward pass.
     summary, derivation : lines for the docstrings of the forward and the backward pass.
+    given : statements that check what else is in the parameters.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Parts(NamedTuple):
     saved: list[str]
     summary: list[str]
     derivation: list[str]
+    given: list[str]
 
     @property
     def unpacking(self) -> list[str]:
@@ -91,7 +102,12 @@ def numpy_functions(parts: Parts) -> list[str]:
     gradients = [g for g in parts.gradients if g]
     call = f"{forward}({', '.join(parts.parameters)})"
     return [
-        function(forward, parts.parameters, parts.summary, [*parts.unpacking, *parts.forward, *returned_saved(parts)]),
+        function(
+            forward,
+            parts.parameters,
+            parts.summary,
+            [*parts.given, *parts.unpacking, *parts.forward, *returned_saved(parts)],
+        ),
         function(
             backward,
             ["saved", f"{parts.cotangent}=1.0"],
@@ -150,7 +166,12 @@ def torch_functions(parts: Parts) -> list[str]:
     accesses = [leaf.access for leaf in parts.leaves]
     return [
         f'class {title}(torch.autograd.Function):\n    """{parts.name} with a backward pass of its own."""\n\n{body}',
-        function(parts.name, parts.parameters, parts.summary, wrapped(f"return {title}.apply(", accesses, ")")),
+        function(
+            parts.name,
+            parts.parameters,
+            parts.summary,
+            [*parts.given, *wrapped(f"return {title}.apply(", accesses, ")")],
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ from chainrule.backward import backpropagate
 from chainrule.block import product_or_zero
 from chainrule.blocks.elementwise import multiply
 from chainrule.blocks.integers import labels_fit
+from chainrule.blocks.limits import asks_for_second_order
 from chainrule.blocks.reductions import all_
 from chainrule.code.source import is_name
 from chainrule.errors import GradientError
@@ -137,7 +138,7 @@ def _recorded_both_ways(
     def watch(node: Node, how: str) -> None:
         reads.setdefault((node, how))
         if np.asarray(node.value).dtype.kind == "b" and (
-            _is_mask(node, how) or _user_asks() or (forward and _decides(node, how))
+            _is_mask(node, how) or _user_asks() or _decides(node, how, forward)
         ):
             branches[node] = None
 
@@ -170,9 +171,15 @@ def _user_asks() -> bool:
     return not is_internal(frame.f_code.co_filename)
 
 
-def _decides(node: Node, how: str) -> bool:
-    """Whether the library itself branches on a condition, as for the median of entries with NaN."""
-    return how == "truth" and not _is_about_labels(node)
+def _decides(node: Node, how: str, forward: bool) -> bool:
+    """Whether the library itself branches on a condition, as for the median of entries with NaN.
+
+    The backward pass is not differentiated, so what only second derivatives depend on does not matter there.
+    """
+    if how != "truth" or _is_about_labels(node):
+        return False
+    asked = [x.params.get("function") for x in (node, *node.inputs) if type(x) is Node]
+    return forward or not any(map(asks_for_second_order, asked))
 
 
 def _is_integers(x: Any) -> bool:
@@ -184,7 +191,10 @@ def _is_integers(x: Any) -> bool:
 
 def _is_about_labels(node: Node) -> bool:
     """Whether a block only checks that labels are in range, and that none is ignored."""
-    return node.block in (labels_fit, all_)
+    if node.block is not all_:
+        return node.block is labels_fit
+    compared = [x for test in node.inputs if type(test) is Node for x in test.inputs]
+    return bool(compared) and all(np.asarray(value_of_operand(x)).dtype.kind in "iu" for x in compared)
 
 
 def _reads_of(reads: Collection[tuple[Node, str]], integers: Mapping[str, Node]) -> set[str]:

@@ -90,13 +90,12 @@ class Traced:
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "at":
             return _write_at(self.tape, ufunc, *args)
-        function = ufunc if method == "__call__" else getattr(ufunc, method)
-        return traced_call(
-            self.tape, name_of(ufunc) + ("" if method == "__call__" else f".{method}"), function, args, kwargs
-        )
+        name, found = _of_the_library(self.tape, ufunc)
+        function = found if method == "__call__" else getattr(found, method)
+        return traced_call(self.tape, name + ("" if method == "__call__" else f".{method}"), function, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return traced_call(self.tape, name_of(function), function, args, kwargs)
+        return traced_call(self.tape, *_of_the_library(self.tape, function), args, kwargs)
 
 
 def _install() -> None:
@@ -227,6 +226,20 @@ def name_of(function: Any) -> str:
     return f"{module}.{name}".replace("scipy.special.", "special.").replace("scipy.linalg.", "linalg.")
 
 
+def _of_the_library(tape: Tape, function: Any) -> tuple[str, Any]:
+    """The name in code of a function that a rule calls as NumPy's, and the function: JAX's own in code for JAX."""
+    name = name_of(function)
+    first, *path = name.split(".")
+    if first != "np" or tape.prefix == "np":
+        return name, function
+    found = tape.namespace.module
+    for part in path:
+        found = getattr(found, part, None)
+    if found is None:
+        raise RecordingError(f"its rule calls {name}, which {tape.namespace.__name__} does not have")
+    return ".".join([tape.prefix, *path]), found
+
+
 class Namespace(types.ModuleType):
     """A library's namespace, whose functions put their calls on the tape.
 
@@ -240,10 +253,10 @@ class Namespace(types.ModuleType):
 
     def __init__(self, tape: Tape, module: Any, prefix: str):
         super().__init__(module.__name__)
-        self._tape, self._module, self._prefix = tape, module, prefix
+        self._tape, self.module, self._prefix = tape, module, prefix
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._module, name)
+        found = getattr(self.module, name)
         if isinstance(found, types.ModuleType):
             return Namespace(self._tape, found, f"{self._prefix}.{name}")
         if isinstance(found, type) or not callable(found) or name in ("dtype", "errstate"):

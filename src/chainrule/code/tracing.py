@@ -169,6 +169,8 @@ def trace(graph: Graph, library: str) -> Traces:
     failed: dict[str, str] = {}
     with tracer.running, np.errstate(all="ignore"):
         for node in graph.inputs:
+            if library != "numpy" and (dtype := np.asarray(node.value).dtype).char in "gG":
+                raise CodeError(f"{library} has no numbers of {dtype}; give {node.name} in double precision")
             made[node] = tracer.argument(node.name or "x", node.value)
         arguments = {node: tracer.value(made[node]) for node in graph.inputs}
         for node in graph.nodes:

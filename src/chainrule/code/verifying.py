@@ -27,7 +27,8 @@ def verify(
     preamble : imports and helpers that the statements call.
     arguments : the function's arguments by name, and the outside arrays that it uses.
     """
-    gradients = [leaf.gradient or "None" for leaf in parts.leaves]
+    inputs = {leaf.place: leaf for leaf in parts.leaves if leaf.place is not None}
+    gradients = [str(inputs[place].gradient) for place in sorted(inputs)]
     text = preamble + function(
         "run",
         [*parts.parameters, parts.cotangent],
@@ -44,7 +45,7 @@ def verify(
                 value, found = made["run"](*given, seed)
         except NoAnswer as none:
             raise CodeError(f"the code that was written for {library.name} fails: {none}") from none.error
-        results = [_plain(value), *(_plain(g) for g in found if g is not None)]
+        results = [_plain(value), *map(_plain, found)]
     recorded = [_value(out) for out in program.graph.outputs[: 1 + len(program.inputs)]]
     scale = max(_size(np.asarray(x)) for x in [*recorded, *(_value(node) for node in program.inputs)])
     for label, ours, wanted in zip(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import contextlib
 import importlib.util
@@ -13,11 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.code.expressions import constant, literal, written
+from chainrule.code.conditions import BRANCH, GIVEN, checks, early_and_late, holding, of_others
+from chainrule.code.expressions import literal, written
 from chainrule.code.libraries import LIBRARIES, ArgumentArray, Library, Parts
 from chainrule.code.program import RecordedProgram, program_of
 from chainrule.code.sizes import Sizes, required
-from chainrule.code.source import Body, assignment, closure, free_name, is_name
+from chainrule.code.source import Body, closure, free_name, is_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, TracedValue
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
@@ -30,7 +30,6 @@ from chainrule.watching.arguments import bound_arguments
 
 __all__ = ["code_of"]
 
-BRANCH = "this was written for another branch"
 SIZES = "this was written for other sizes"
 
 MOST = 100
@@ -208,12 +207,15 @@ class _CodeWriter:
         self.names: dict[TracedValue, str] = {}
         self.renamed: dict[str, str] = {}  # parameter → argument's name, if that cannot be a parameter
         self._name_values()
-        self.loss, *others = tidied(traces.tape, traces.outputs)
+        asked = traces.tape.asked
+        self.loss, *others = tidied(traces.tape, [*traces.outputs, *(condition for condition, _ in asked)])
         out = program.graph.outputs[0]
         self.loss = self._of_dtype(self.loss, np.asarray(out.value if type(out) is Node else out).dtype)
         n = len(program.inputs)
         self.gradients = [self._gradient(node, g) for node, g in zip(program.inputs, others[:n], strict=True)]
-        self.conditions = others[n:] if library.checks_values else []
+        outcomes = [*program.outcomes, *(np.asarray(answer) for _, answer in asked)]
+        seed = traces.arguments[program.graph.inputs[-1]]
+        self.early, self.late = early_and_late(others[n:], outcomes, seed)
 
     def _name_values(self) -> None:
         """Give values the names that they have in the user's function, and their gradients names from these."""
@@ -265,6 +267,7 @@ class _CodeWriter:
         seed = self.traces.arguments[self.program.graph.inputs[-1]]
         cotangent = self.names[seed] = free_name("dL", self.taken)
         forward, backward, passed = self._bodies(seed)
+        places = {node: place for place, node in enumerate(self.program.inputs)}
         gradient_of = {
             node: self._shown(backward, g) for node, g in zip(self.program.inputs, self.gradients, strict=True)
         }
@@ -276,23 +279,28 @@ class _CodeWriter:
             dtype = self.program.graph.inputs[-1].value.dtype
             backward.lines.insert(0, f"{cotangent} = np.{dtype.name}({cotangent})")
         trees = {p: self.program.arguments.get(label) for label, p in self._labels(parameters)}
+        given = of_others(trees, self.library.dialect, self.traces.tape.prefix)
+        early, late, holds = self._checks(forward, backward, loss, cotangent, given)
         gradients = [
             None if self.library.gradients_of_arrays else tree_text(tree, gradient_of, p, self.library)
             for p, tree in trees.items()
         ]
-        rebuilt = [p for p, text in zip(parameters, gradients, strict=True) if text and f"type({p}" in text]
+        saved = [forward.names[v] for v in passed]
+        for p, text in zip(parameters, gradients, strict=True):
+            saved += [p] if p not in saved and re.search(rf"(?<!\w){p}[.\[)]", text or "") else []
         parts = Parts(
             self.program.name,
             parameters,
-            [ArgumentArray(name, access, gradient_of.get(node) if node else None) for node, name, access in leaves],
+            [ArgumentArray(name, access, gradient_of.get(node), places.get(node)) for node, name, access in leaves],
             gradients,
-            [*forward_lines, *self._checks(forward)],
-            backward.lines,
+            [*forward_lines, *early],
+            [*backward.lines, *late],
             loss,
             cotangent,
-            [*(forward.names[v] for v in passed), *rebuilt],
+            [*saved, *holds],
             self._summary(),
             ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
+            [required(text, GIVEN) for text in given] if self.library.checks_values else [],
         )
         found = {name: tuple(v.shape) for v, name in self.names.items() if v is not seed}
         in_order = [name for _, name, _ in leaves if name in found]
@@ -303,11 +311,10 @@ class _CodeWriter:
     def _bodies(self, seed: TracedValue) -> tuple[Body, Body, list[TracedValue]]:
         """The statements of the forward and of the backward pass, and the values passed between them."""
         given, loss, dialect = self.names, self.loss, self.library.dialect
-        first = [v for v in closure([loss, *self._parts_of_tuples(), *self.conditions]) if v not in given]
+        first = [v for v in closure([loss, *self._parts_of_tuples(), *self.early]) if v not in given]
         computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
-        last = [v for v in closure(self.gradients, computed) if v not in given]
-        wanted = _values(self.gradients)
-        read = {x for v in last for x in v.operands} | wanted
+        last = [v for v in closure([*self.gradients, *self.late], computed) if v not in given]
+        read = {x for v in last for x in v.operands} | (wanted := _values(self.gradients))
         if isinstance(loss, TracedValue) and loss not in given:
             loss.name = loss.name or "L"
         forward = Body(first, dict(given), (read & computed) | _values([loss]), self.taken, dialect)
@@ -315,6 +322,20 @@ class _CodeWriter:
         names = {v: forward.names[v] for v in [*passed, seed]}
         backward = Body(last, names, wanted, self.taken | {forward.names.get(loss, "L")}, dialect)
         return forward, backward, passed
+
+    def _checks(
+        self, forward: Body, backward: Body, loss: str, cotangent: str, given: list[str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Lines for both passes that check the conditions, and the name that one of them passes to the other."""
+        dialect, prefix = self.library.dialect, self.traces.tape.prefix
+        if self.library.checks_values:
+            return checks(self.early, forward, dialect, prefix), checks(self.late, backward, dialect, prefix), []
+        if not self.early and not given:
+            return [], [], []
+        holds = free_name("holds", self.taken)
+        backward.lines.insert(0, f"{cotangent} = jnp.where({holds}, {cotangent}, jnp.nan)")
+        early = holding(self.early, forward, dialect, holds, given)
+        return [*early, f"{loss} = jnp.where({holds}, {loss}, jnp.nan)  # NaN: {BRANCH}"], [], [holds]
 
     def _shown(self, body: Body, x: Any) -> str:
         """The expression of a value in the statements of a pass."""
@@ -357,7 +378,7 @@ class _CodeWriter:
         """For each parameter, the argument that it stands for, whose name may not be an identifier."""
         return [(self.renamed.get(p, p), p) for p in parameters]
 
-    def _parameters(self) -> tuple[list[str], list[tuple[Node | None, str, str]]]:
+    def _parameters(self) -> tuple[list[str], list[tuple[Any, str, str]]]:
         """The parameters, and for each array in them its node, its name, and the expression that reaches it."""
         parameters, leaves = [], []
         outside = list(self.names.values())
@@ -388,24 +409,6 @@ class _CodeWriter:
             parameters.append(name)
             leaves.append((None, name, name))
         return parameters, leaves
-
-    def _checks(self, body: Body) -> list[str]:
-        """Lines that check the conditions on which the function branched: the code is for these branches only."""
-        lines = []
-        for condition, outcome in zip(self.conditions, self.program.outcomes, strict=False):
-            if not isinstance(condition, TracedValue):
-                continue
-            shown = literal(condition, body.show, self.library.dialect)
-            if outcome.ndim:
-                tape = self.traces.tape
-                mask = constant(outcome, self.library.dialect)
-                equal = f"{tape.prefix}.{'equal' if tape.prefix == 'torch' else 'array_equal'}"
-                lines += assignment("mask", mask)
-                lines.append(required(f"{equal}({written(shown)}, mask)", BRANCH))
-            else:
-                made = shown if outcome else ast.UnaryOp(ast.Not(), shown)
-                lines.append(required(written(made), BRANCH))
-        return lines
 
     def _summary(self) -> list[str]:
         """The first docstring: what the code computes, for which fixed arguments."""
