@@ -198,6 +198,12 @@ def test_a_matrix_that_is_not_sparse_is_an_error_that_says_so(monkeypatch):
         cr.sparse_hessian(lambda x: np.sum(x) ** 2)(np.ones(100))
 
 
+def test_a_matrix_of_low_rank_is_not_sparse_and_takes_no_memory():
+    a = np.random.default_rng(0).normal(size=(3, 30_000))
+    with pytest.raises(GradientError, match="not sparse"):
+        cr.sparse_hessian(lambda x: np.sum((a @ x) ** 4))(np.ones(30_000))
+
+
 @pytest.mark.parametrize(
     ("f", "args", "message"),
     [

@@ -131,6 +131,7 @@ from chainrule.optimizers import Optimizer, adam, adamw, clip_by_global_norm, sg
 from chainrule.scanning import scan
 from chainrule.solutions import implicit
 from chainrule.sparse import SparseMatrix, sparse_hessian, sparse_jacobian
+from chainrule.structured import ProductMatrix, StructuredMatrix
 from chainrule.transforms import (
     elementwise_grad,
     grad,
@@ -149,6 +150,7 @@ __all__ = [
     "Explanation",
     "Optimizer",
     "SparseMatrix",
+    "StructuredMatrix",
     "__version__",
     "adam",
     "adamw",

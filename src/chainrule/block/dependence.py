@@ -154,7 +154,14 @@ def _joined(matrix: Any, groups: np.ndarray, count: int) -> Any:
     from scipy import sparse
 
     ones = np.ones(len(groups), dtype=bool)
-    return sparse.csr_array((ones, (groups, np.arange(len(groups)))), shape=(count, len(groups))) @ matrix
+    return _unions(sparse.csr_array((ones, (groups, np.arange(len(groups)))), shape=(count, len(groups))), matrix)
+
+
+def _unions(chosen: Any, matrix: Any) -> Any:
+    """For each row of `chosen`, the union of the rows of `matrix` that it has."""
+    counts = chosen @ np.diff(matrix.indptr).astype(np.int64)
+    _checked(int(np.minimum(counts, matrix.shape[1]).sum()))
+    return chosen @ matrix
 
 
 def _spread(matrix: Any, groups: np.ndarray, places: np.ndarray) -> Any:
@@ -177,4 +184,4 @@ def _by_constant(matrix: Any, places: np.ndarray, constant: np.ndarray, rows: in
     j, k = np.tile(j, lines), np.tile(k, lines)
     z = line * columns + j if first else j * columns + line
     ones = np.ones(len(z), dtype=bool)
-    return sparse.csr_array((ones, (z, places[line, k])), shape=(rows * columns, matrix.shape[0])) @ matrix
+    return _unions(sparse.csr_array((ones, (z, places[line, k])), shape=(rows * columns, matrix.shape[0])), matrix)
