@@ -17,6 +17,7 @@ __all__ = [
     "call",
     "cases",
     "indicator",
+    "kron",
     "name",
     "number",
     "partial",
@@ -34,7 +35,7 @@ class Formula:
 
     Attributes
     ----------
-    kind : one of name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, transpose, call, index, sum,
+    kind : one of name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, kron, transpose, call, index, sum,
         sqrt, abs, norm, cases, indicator, relation.
     parts : its subformulas.
     text : the name, the number, the function's or the index's text.
@@ -247,6 +248,12 @@ def reshaped(x: Formula, shape: tuple[int, ...]) -> Formula:
     if x.kind == "index" and x.text in (AS_ROW, AS_COLUMN) and len(shape) == 1:
         return x.parts[0]
     return call("reshape", x)
+
+
+def kron(x: Any, y: Any) -> Formula:
+    """A ⊗ B, the Kronecker product of two matrices."""
+    x, y = formula(x), formula(y)
+    return Formula("kron", (x, y), shape=tuple(m * n for m, n in zip(x.shape, y.shape, strict=True)))
 
 
 def sqrt(x: Formula) -> Formula:

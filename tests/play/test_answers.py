@@ -120,22 +120,22 @@ def test_second_derivatives_have_the_formulas_of_a_textbook(text, by, formulas):
 
 
 @pytest.mark.parametrize(
-    ("text", "by", "product"),
+    ("text", "by", "product", "formula"),
     [
-        ("mean((X @ W)**2)", "W", "2/9·Xᵀ X V"),
-        ("sum((X @ W)**2)", "X", "2·V W Wᵀ"),
-        ("sum(W**3) + sum(V)", "W", "6·Δ ⊙ W"),  # V is taken
-        ("log(det(A))", "A", "−A⁻ᵀ Vᵀ A⁻ᵀ"),
+        ("mean((X @ W)**2)", "W", "2/9·Xᵀ X V", "2/9·((Xᵀ X) ⊗ I)"),
+        ("sum((X @ W)**2)", "X", "2·V W Wᵀ", "2·(I ⊗ (W Wᵀ))"),
+        ("sum(W**3) + sum(V)", "W", "6·Δ ⊙ W", None),  # V is taken
+        ("log(det(A))", "A", "−A⁻ᵀ Vᵀ A⁻ᵀ", None),
     ],
 )
-def test_second_derivatives_by_a_matrix_are_shown_as_a_product_with_a_change(text, by, product):
+def test_second_derivatives_by_a_matrix_are_shown_as_a_product_with_a_change(text, by, product, formula):
     values = {"X": "[[1,2],[3,4],[5,6]]", "W": "[[1,2,3],[4,5,6]]", "A": "[[2,1],[0,3]]", "V": "[1,2]"}
     found = next(
         d
         for d in asked(text, **{name: v for name, v in values.items() if name in text})["story"]["second"]
         if d["by"]["t"] == by
     )
-    assert found["formula"] is None
+    assert (found["formula"] and found["formula"]["t"]) == formula
     assert found["product"][1]["t"] == product
 
 

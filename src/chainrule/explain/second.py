@@ -81,7 +81,7 @@ def _product(
     closed: ClosedForms, symbols: dict[Node, Formula], gradient: Array, x: Node
 ) -> tuple[Formula, Formula] | None:
     """V and H V for a matrix V in the place of x: the derivative of the gradient along V."""
-    seed = Node(None, (), {}, np.random.default_rng(0).normal(size=np.shape(x.value)).astype(x.value.dtype))
+    seed = _change(x)
     taken = {f.text for f in symbols.values()}
     symbols[seed] = change = name(next(v for v in CHANGES if v not in taken), np.shape(x.value))
     try:
@@ -91,13 +91,21 @@ def _product(
     return None if found is None or pieces(found) > LONGEST else (change, found)
 
 
+def _change(x: Node) -> Node:
+    """A leaf in the place of a change of x."""
+    return Node(None, (), {}, np.random.default_rng(0).normal(size=np.shape(x.value)).astype(x.value.dtype))
+
+
 CHANGES = ("V", "Δ", "U", "dV", "dX")
 """Names for a change of an input; the first free one is used."""
 
 
 def _formula(closed: ClosedForms, gradient: Array, x: Node, rows: Any) -> Formula | None:
     """The formula of the matrix H, read off H v for a general vector v, or else from its rows."""
-    if np.ndim(x.value) > 1:
+    if np.ndim(x.value) == 2:
+        seed = _change(x)
+        return closed.kronecker(_node(pulled(gradient, x, Array(seed))), seed)
+    if np.ndim(x.value) > 2:
         return None
     if np.ndim(x.value) == 1:
         seed = Node(None, (), {}, np.ones_like(x.value))

@@ -114,7 +114,7 @@ class StructuredMatrix:
 
     @property
     def may_be_sparse(self) -> bool:
-        """Whether it may have many zeros that its factors do not show: a dense matrix, with a factor of mostly zeros."""
+        """Whether it may have many zeros: a dense matrix, with a factor that has mostly zeros."""
         arrays = [a for t in self.terms for a, _ in t.factors]
         return self.kind == "dense" and any(2 * np.count_nonzero(a) < a.size for a in arrays)
 

@@ -10,14 +10,16 @@ import numpy as np
 from chainrule.array import Array, node_of
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.index_rules import simpler
+from chainrule.explain.closed.kronecker import Matrix, as_kronecker
 from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
+from chainrule.explain.closed.products import added, scaled
 from chainrule.explain.closed.read import GraphReading
 from chainrule.explain.closed.terms import Expr, Index, Term, UnwritableError, without
 from chainrule.explain.data import NO_DATA, Data
 from chainrule.explain.notation import formula_of
-from chainrule.formula import Formula
+from chainrule.formula import Formula, kron, name
 from chainrule.node import Node
 from chainrule.simplify import simplify
 
@@ -145,6 +147,31 @@ class ClosedForms:
         best = min((f for f in found if f is not None), key=pieces, default=None)
         return None if best is None or pieces(best) > LONGEST else best
 
+    def kronecker(self, gradient: Any, seed: Node) -> Formula | None:
+        """The matrix of a gradient that is linear in a matrix, a leaf, as a sum of Kronecker products.
+
+        Its rows and columns are the entries of the matrices, row by row. None if it is no such sum, or not a short one.
+        """
+        if type(gradient) is not Node or np.ndim(gradient.value) != 2 or np.ndim(seed.value) != 2:
+            return None
+        found = (self._products_over_seed(reading, gradient, seed) for reading in (self.from_names, self.from_inputs))
+        best = min((f for f in found if f is not None), key=pieces, default=None)
+        return None if best is None or pieces(best) > LONGEST else best
+
+    def _products_over_seed(self, reading: GraphReading, gradient: Node, seed: Node) -> Formula | None:
+        if _is_far(gradient, reading.leaves, self.far[reading]):
+            return None
+        try:
+            value = reading.of(gradient)
+            matrices = (as_kronecker(self.atoms, x, seed) for x in (value, *self.atoms.opened(value)))
+            found = next((m for m in matrices if m is not None), None)
+            if found is None:
+                return None
+            writing = Writing(self.atoms, self._leaf, self.names if reading is self.from_inputs else {})
+            return added([_product(writing, *pair) for pair in found]).of_shape((np.size(seed.value),) * 2)
+        except UnwritableError:
+            return None
+
     def _over_seed(self, reading: GraphReading, gradient: Node, seed: Node) -> Formula | None:
         if _is_far(gradient, reading.leaves, self.far[reading]):
             return None
@@ -218,6 +245,15 @@ class ClosedForms:
         if isinstance(x, Part):
             return x.formula({f.text for f in self.symbols.values()})
         return self.symbols[x] if type(x) is Node and x in self.symbols else self.constants(x)
+
+
+def _product(writing: Writing, a: Matrix, b: Matrix) -> tuple[Any, Formula]:
+    """A ⊗ B as a term of a sum, with its sign; a number is written once, I ⊗ I as I."""
+    (c, a), (d, b) = a.without_number(), b.without_number()
+    made = kron(writing.matrix(*a), writing.matrix(*b))
+    if a.is_identity and b.is_identity:
+        made = name("I", made.shape)
+    return c * d, scaled(abs(c * d), (), (), made)
 
 
 def _is_far(gradient: Node, leaves: Container[Node], far: set[Node]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import numpy_number
-from chainrule.block import Block, product_or_zero
+from chainrule.block import Block, product_or_zero, unless_masked
 from chainrule.blocks.copies import cast, cast_to_integer, copy
 from chainrule.blocks.directions import hypot, over_hypot
 from chainrule.blocks.elementwise import (
@@ -68,6 +68,13 @@ def _product_or_zero(r: Reading, node: Node, dz: Any, slope: Any) -> Expr | None
     """A product; None if the local derivative is infinite, where the result is 0 if dz is."""
     finite = np.all(np.isfinite(slope.value if type(slope) is Node else slope))
     return _multiply(r, node, dz, slope) if finite else None
+
+
+def _unless_masked(r: Reading, node: Node, dx: Any, dz: Any, slope: Any) -> Expr | None:
+    """dx; None if the local derivative is infinite, where the result may be 0, or if dx is repeated."""
+    finite = np.all(np.isfinite(slope.value if type(slope) is Node else slope))
+    repeated = np.shape(dx.value if type(dx) is Node else dx) != np.shape(node.value)
+    return None if repeated or not finite else r.of(dx)
 
 
 def _divide(r: Reading, node: Node, x: Any, y: Any) -> Expr:
@@ -210,6 +217,7 @@ SUMS: dict[Block, Callable[..., Expr | None]] = {
     cast_to_integer: _integer,
     numpy_number: _same,
     product_or_zero: _product_or_zero,
+    unless_masked: _unless_masked,
     copy: _same,
     multiply: _multiply,
     divide: _divide,

@@ -143,6 +143,7 @@ LATEX = Notation(
         "div": lambda f, x, y: rf"\frac{{{x}}}{{{y}}}",
         "pow": lambda f, x, n: rf"{x}^{{\circ {n}}}" if f.text else f"{x}^{{{n}}}",
         "matmul": lambda f, x, y: rf"{x} \, {y}" if _is_word(x, y) else f"{x} {y}",
+        "kron": lambda f, x, y: rf"{x} {BREAK}\otimes {y}",
         "transpose": lambda f, x: rf"{x}^{{\top}}",
         "inverse transpose": lambda f, x: rf"{x}^{{-\top}}",
         "call": lambda f, *xs: rf"{_function(f.parts[0])}\left({f', {BREAK}'.join(xs)}\right)",

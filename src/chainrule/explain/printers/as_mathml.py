@@ -113,6 +113,7 @@ MATHML = Notation(
         "div": lambda f, x, y: f"<mfrac>{x}{y}</mfrac>",
         "pow": lambda f, x, n: f"<msup>{x}{_row(_between('∘'), n) if f.text else n}</msup>",
         "matmul": lambda f, x, y: _row(x, '<mspace width="0.2em"/>', y),
+        "kron": lambda f, x, y: _row(x, _between("⊗"), y),
         "transpose": lambda f, x: f"<msup>{x}{TRANSPOSED}</msup>",
         "inverse transpose": lambda f, x: f"<msup>{x}{_row(MINUS, TRANSPOSED)}</msup>",
         "call": _call,

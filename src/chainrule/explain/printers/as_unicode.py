@@ -58,6 +58,7 @@ UNICODE = Notation(
         "div": lambda f, x, y: f"{x}/{y}",
         "pow": _power,
         "matmul": lambda f, x, y: f"{x} {y}",
+        "kron": lambda f, x, y: f"{x} ⊗ {y}",
         "transpose": lambda f, x: f"{x}ᵀ",
         "inverse transpose": lambda f, x: f"{x}⁻ᵀ",
         "call": lambda f, *xs: f"{_function(f.parts[0])}({', '.join(xs)})",

@@ -1,7 +1,7 @@
 r"""Breaking formulas in LaTeX into lines of a page, by an estimate of their width.
 
 TeX does not break displayed formulas, and the package that does (breqn) is not always installed. So the printer marks
-where a line may end (before + − · ⊙ and after a comma), and this file chooses among the marks: outermost ones first.
+where a line may end (before + − · ⊙ ⊗ and after a comma), and this file chooses among the marks: outermost ones first.
 Breaks inside parentheses need `\right.` and `\left.`, which are invisible.
 """
 
@@ -19,7 +19,16 @@ SMALL = 0.72
 """The size of an index or an exponent."""
 WIDE = {r"\quad": 2.0, r"\,": 0.3, r"\text": 0.0, r"\mathrm": 0.0, r"\operatorname": 0.0, r"\mathbf": 0.0, r"\hat": 0.0}
 WIDE |= {r"\bar": 0.0, r"\tilde": 0.0, r"\dot": 0.0, r"\ddot": 0.0, r"\partial": 1.1, r"\left": 0.0, r"\right": 0.0}
-WIDE |= {r"\cdot": 1.6, r"\odot": 2.6, r"\times": 2.6, r"\sum": 2.8, r"\sqrt": 1.6, r"\frac": 0.4, r"\infty": 2.0}
+WIDE |= {
+    r"\cdot": 1.6,
+    r"\odot": 2.6,
+    r"\otimes": 2.6,
+    r"\times": 2.6,
+    r"\sum": 2.8,
+    r"\sqrt": 1.6,
+    r"\frac": 0.4,
+    r"\infty": 2.0,
+}
 WIDE |= {r"\land": 2.3, r"\lor": 2.3, r"\le": 2.8, r"\ge": 2.8, r"\ne": 2.8, r"\|": 1.0, "+": 2.7, "=": 2.8, "-": 2.4}
 WIDE |= dict.fromkeys(" {}^_&\n" + BREAK, 0.0) | {",": 1.0, "<": 2.8, ">": 2.8, ".": 0.6, "m": 1.7, "w": 1.4, "W": 2.0}
 WIDE |= dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVXYZ", 1.5)

@@ -80,6 +80,7 @@ BINDS = {
     "mul": PRODUCT,
     "div": PRODUCT,
     "matmul": PRODUCT,
+    "kron": PRODUCT,
     "neg": SIGN,
     "pow": POWER,
     "transpose": POWER,
@@ -88,6 +89,7 @@ CONNECTIVES = ("∧", "∨")
 PLACES: dict[str, tuple[int, ...]] = {
     "add": (SUM, SUM + 1),
     "sub": (SUM, SUM + 1),
+    "kron": (POWER, POWER),
     "neg": (PRODUCT,),
     "sum": (PRODUCT,),
 }
