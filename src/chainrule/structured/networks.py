@@ -155,10 +155,7 @@ def contracted(factors: Sequence[Factor], labels: Sequence[Label], dtype: Any) -
         kept = {*out, *(label for _, own in others for label in own)}
         left = [*others, product(left[i], left[j], kept)]
     array, own = _summed(left[0], set(out)) if left else (np.ones((), dtype), ())
-    there = [label for label in out if label in own]
-    array = np.asarray(array, dtype).transpose([own.index(label) for label in there])
-    shape = [label.size for label in out]
-    array = np.broadcast_to(array.reshape([label.size if label in own else 1 for label in out]), shape)
+    array = np.broadcast_to(_spread(np.asarray(array, dtype), own, out), [label.size for label in out])
     return _on_diagonals(array, out, labels)
 
 
@@ -166,6 +163,9 @@ def product(a: Factor, b: Factor, kept: Labelled) -> Factor:
     """Two factors as one, summed over the labels that are not kept: a product of matrices, or of stacks of them."""
     (x, of_x), (y, of_y) = _summed(a, {*kept, *b[1]}), _summed(b, {*kept, *a[1]})
     both = [label for label in of_x if label in of_y]
+    if kept.issuperset(both):
+        labels = (*of_x, *(label for label in of_y if label not in both))
+        return _spread(x, of_x, labels) * _spread(y, of_y, labels), labels
     stack = [label for label in both if label in kept]
     inner = [label for label in both if label not in kept]
     rows, columns = [label for label in of_x if label not in both], [label for label in of_y if label not in both]
@@ -174,8 +174,13 @@ def product(a: Factor, b: Factor, kept: Labelled) -> Factor:
     shape = [math.prod(label.size for label in part) for part in (stack, rows, inner, columns)]
     left, right = left.reshape(shape[0], shape[1], shape[2]), right.reshape(shape[0], shape[2], shape[3])
     labels = (*stack, *rows, *columns)
-    made = left @ right if inner else left * right
-    return made.reshape([label.size for label in labels]), labels
+    return (left @ right).reshape([label.size for label in labels]), labels
+
+
+def _spread(array: np.ndarray, own: Labels, labels: Sequence[Label]) -> np.ndarray:
+    """An array with the axes of these labels, of length 1 where it does not have one."""
+    turned = array.transpose([own.index(label) for label in labels if label in own])
+    return turned.reshape([label.size if label in own else 1 for label in labels])
 
 
 def cheapest(factors: Sequence[Factor], out: Sequence[Label]) -> tuple[int, int]:

@@ -192,7 +192,10 @@ class Reading:
         shape = np.shape(node.value)
         seeds = np.eye(size, dtype=self.dtype).reshape((size, *shape))
         pulled = node.block.pull(NUMPY_NAMESPACE, seeds, node.value, operands, node.params, wanted)
-        matrix = np.reshape(pulled[wanted.index(True)], (*shape, *np.shape(x.value)))
+        of_x = pulled[wanted.index(True)]
+        if of_x is None:  # the result does not depend on it
+            return []
+        matrix = np.reshape(of_x, (*shape, *np.shape(x.value)))
         axes = tuple((Label(n),) if n != 1 else () for n in shape)
         return [self.times(n, matrix, (*axes, *n.axes)).with_axes(axes) for n in self.of(x)]
 
