@@ -444,3 +444,65 @@ def test_a_loss_that_is_an_argument_is_not_taken_for_a_later_one():
     text = cr.explain(lambda x, y: x)(1.0, 2.0).text()
     assert "∂x/∂x = 1" in text
     assert "∂y/" not in text
+
+
+def written_entry_by_entry(x):
+    h = np.zeros(3)
+    for i in range(3):
+        h[i] = x[i] ** 2
+    return np.sum(h * [1.0, 2.0, 3.0])
+
+
+def written_as_a_whole(x):
+    h = np.empty_like(x)
+    h[:] = x * 2
+    return np.sum(h**2)
+
+
+def added_to(x):
+    h = np.zeros(3)
+    h += x
+    np.add(h, x, out=h)
+    return h @ h
+
+
+def written_through_a_view(x):
+    h = np.zeros((2, 3))
+    row = h[1]
+    row[:] = x
+    return np.sum(h**2)
+
+
+def new_in_each_round(x):
+    total = 0.0
+    for i in range(3):
+        h = np.zeros(3)
+        h[i] = x[i]
+        total += h @ x
+    return total
+
+
+@pytest.mark.parametrize(
+    ("f", "gradient"),
+    [
+        (written_entry_by_entry, [2, 8, 18]),
+        (written_as_a_whole, [8, 16, 24]),
+        (added_to, [8, 16, 24]),
+        (written_through_a_view, [2, 4, 6]),
+        (new_in_each_round, [2, 4, 6]),
+    ],
+)
+def test_a_local_array_that_recorded_values_are_written_into_is_explained(f, gradient):
+    """The watched variables once held the array's memory, and writing into it was refused."""
+    explanation = cr.explain(f)(np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(explanation["x"].gradient.value, gradient)
+
+
+def test_a_local_array_that_stays_plain_has_its_name():
+    def loss(x):
+        weight = np.zeros(2)
+        weight[1] = 3
+        weight[0] = 5
+        return x @ weight
+
+    assert closed(cr.explain(loss)(X)) == {"∂L/∂x": "weight"}
