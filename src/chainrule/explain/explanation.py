@@ -16,6 +16,7 @@ from chainrule.errors import GradientError
 from chainrule.escape import printable
 from chainrule.explain.closed import ClosedForms
 from chainrule.explain.data import Data
+from chainrule.explain.handed_on import without_steps_that_hand_on
 from chainrule.explain.notation import constant_formula
 from chainrule.explain.passes import backward_steps, closed_forms_of, forward_nodes, forward_steps
 from chainrule.explain.recorded import kept_call, recorded_with_names
@@ -237,7 +238,7 @@ def explained_function(f: Any, argnums: Argnums | None, gradient: Any) -> Any:
         call = kept_call(f, args, kwargs)
         recording, plain, scopes = recorded_with_names(f, args, kwargs, argnums)
         taken = {*plain, *(node.name for node in (*recording.inputs, *recording.path.between))}
-        recording, result = with_loss(recording, gradient, taken)
+        recording, result = with_loss(without_steps_that_hand_on(recording), gradient, taken)
         title = getattr(f, "__name__", "f")
         return replace(explain_recording(recording, title, plain, variables_of(f), scopes, result), call=call)
 
@@ -257,7 +258,7 @@ def explain_variables(y: Array, gradient: Any) -> Explanation:
             node_of(x).name = label
     plain = {label: data for label, x in named.items() if (data := numbers_of(x)) is not None}
     recording = Recording(inputs, [], [], [y], lambda leaves: leaves[0], find_path(inputs, [node]), recorded=False)
-    recording, result = with_loss(recording, gradient, {*named})
+    recording, result = with_loss(without_steps_that_hand_on(recording), gradient, {*named})
     return explain_recording(recording, node.name or "the result", plain, named, result=result)
 
 
@@ -275,7 +276,8 @@ def explain_network(network: Any, argnums: Argnums | None = None) -> Explanation
         raise GradientError(
             f"{error}\n  as in cr.explain(lambda x: torch.nn.functional.cross_entropy(model(x), labels))(x)"
         ) from None
-    return explain_recording(recording, network.__name__, plain, network.variables, scopes)
+    shown = without_steps_that_hand_on(recording)
+    return explain_recording(shown, network.__name__, plain, network.variables, scopes)
 
 
 def _named(network: Any, argnums: Argnums | None) -> tuple[tuple[int, str], ...]:

@@ -1,0 +1,74 @@
+"""Leaving out the steps that only hand a value on: float(x), x.item(), a cast to the dtype that it has.
+
+They are recorded because the result is another object, or of another class. They tell a reader nothing, unless the
+result has a name of its own.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from chainrule.array import Array, node_of
+from chainrule.backward import find_path
+from chainrule.blocks.copies import cast, copy
+from chainrule.blocks.shaping import reshape
+from chainrule.graph import nodes_above
+from chainrule.inputs import alias
+from chainrule.node import Node
+from chainrule.recording import Recording
+
+__all__ = ["without_steps_that_hand_on"]
+
+HAND_ON = frozenset([alias, cast, copy, reshape])
+"""Blocks whose result is their operand, if it has the operand's shape and dtype."""
+
+
+def without_steps_that_hand_on(recording: Recording) -> Recording:
+    """The recording without these steps; the same one if there are none."""
+    ends = [node_of(out) for out in recording.outputs if type(out) is Array]
+    start = max(node.order for node in recording.inputs)
+    above = {node for end in ends for node in nodes_above(end, {*recording.inputs})}
+    nodes = sorted((node for node in above if node.order > start), key=attrgetter("order"))
+    if not any(map(_hands_on, nodes)):
+        return recording
+    new: dict[Node, Node] = {}
+    for node in nodes:
+        operands = tuple(new.get(x, x) if type(x) is Node else x for x in node.inputs)
+        new[node] = _handed_on(node, operands[0], node in ends) or _remade(node, operands)
+    outputs = [Array(new[node_of(out)]) if type(out) is Array else out for out in recording.outputs]
+    path = find_path(recording.inputs, [node_of(out) for out in outputs if type(out) is Array])
+    return recording._replace(outputs=outputs, path=path)
+
+
+def _hands_on(node: Node) -> bool:
+    """Whether the value of a step is that of its operand."""
+    x = node.inputs[0] if node.block in HAND_ON else None
+    return type(x) is Node and _kind(x.form) == _kind(node.form)
+
+
+def _kind(x: Any) -> tuple[Any, ...]:
+    return np.shape(x), np.result_type(x)
+
+
+def _handed_on(node: Node, x: Node, is_end: bool) -> Node | None:
+    """The operand in the place of a step that hands it on, with its name and value; None if the step is to be kept."""
+    if not _hands_on(node):
+        return None
+    if x.block is None:
+        return x if node.name in (None, x.name) and not is_end else None
+    if None not in (node.name, x.name) and node.name != x.name:
+        return None
+    x.name = x.name or node.name
+    if x.version is None and node.version is None:
+        x.value = node.value  # where the block rounds differently, this is NumPy's
+    return x
+
+
+def _remade(node: Node, operands: tuple[Any, ...]) -> Node:
+    """The step on other operands, at its place in time."""
+    made = node.remade(node.block, operands, node.params)
+    made.order = node.order
+    return made
