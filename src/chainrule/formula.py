@@ -38,7 +38,8 @@ class Formula:
     kind : one of name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, kron, transpose, call, index, sum,
         sqrt, abs, norm, cases, indicator, relation.
     parts : its subformulas.
-    text : the name, the number, the function's or the index's text.
+    text : the name, the number, the function's or the index's text; of a local gradient which use it is, if the block
+        uses its operand more than once.
     shape : the shape of the value that it stands for.
     """
 

@@ -116,3 +116,35 @@ def test_an_einsum_has_dots_only_for_leading_axes():
     explanation = cr.explain(lambda A, v: np.sum(np.einsum("bij,j->bi", A, v) ** 2))(A, v)
     rules = [unicode(f.rule) for g in explanation.backward for f in g.factors if f.block == "einsum"]
     assert rules == ["einsum[bi,j->bij](∂L/∂a, v)", "einsum[bi,bij->j](∂L/∂a, A)"]
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "chain", "said"),
+    [
+        (
+            lambda x: x * x,
+            3.0,
+            "∂[x·x]/∂x⁽¹⁾ · ∂L/∂L + ∂[x·x]/∂x⁽²⁾ · ∂L/∂L",
+            "∂L/∂L is multiplied by x, once for each use.",
+        ),
+        (
+            lambda x: x @ x,
+            np.array([1.0, 2.0]),
+            "∂[xᵀ x]/∂x⁽¹⁾ · ∂L/∂L + ∂[xᵀ x]/∂x⁽²⁾ · ∂L/∂L",
+            "∂L/∂L is multiplied by x, once for each use.",
+        ),
+        (lambda x: np.sum(x - 2 * x), 3.0, None, None),
+    ],
+)
+def test_local_gradients_of_a_value_that_a_block_uses_twice_say_by_which_use(f, x, chain, said):
+    """∂[x·x]/∂x is 2·x; x is only the derivative by one of the two."""
+    row = cr.explain(f)(x)["x"].gradient
+    assert {factor.local.text for factor in row.factors} == ({"1", "2"} if chain else {""})
+    if chain:
+        text = str(cr.explain(f)(x))
+        assert chain in text and said in text and "∂[…]/∂x⁽²⁾: by the second x" in text
+        assert r"\partial x^{(2)}" in row.latex()
+        total = sum(np.asarray(factor.value) for factor in row.factors)
+        np.testing.assert_array_equal(total, 2 * x)
+    else:
+        assert "⁽" not in str(cr.explain(f)(x))

@@ -75,7 +75,7 @@ class RuleReader:
         block = step_formula(node, self._written)
         matrix = local_gradient(node, index)
         return Factor(
-            local=Formula("local", (block, self.symbols[operand]), shape=np.shape(operand.value)),
+            local=Formula("local", (block, self.symbols[operand]), _which_use(node, index), np.shape(operand.value)),
             upstream=upstream,
             rule=name("…") if rule is None else rule,
             numbers=None if rule is None else self._numbers(rule, simplest, dz, upstream, matrix),
@@ -113,6 +113,12 @@ class RuleReader:
 
     def _number(self, x: Any) -> Formula:
         return number(inline(np.reshape(x, ()) if np.size(x) == 1 else x, self.digits)).of_shape(np.shape(x))
+
+
+def _which_use(node: Node, index: int) -> str:
+    """The number of an operand among the uses of the same value by the block; "" if there is only one use."""
+    uses = [i for i, x in enumerate(node.inputs) if x is node.inputs[index]]
+    return str(uses.index(index) + 1) if len(uses) > 1 else ""
 
 
 class Without(Mapping[Node, Formula]):

@@ -85,6 +85,8 @@ def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterat
     yield Text("Backward pass", style="bold")
     what = "the loss" if explanation.result is None else f"any loss {loss} of {unicode(explanation.result)}"
     yield Text(f"∂{loss}/∂x: gradient of {what}.  ∂[…]/∂x: local gradient of one block.", style="dim")
+    if any(factor.local.text for gradient in explanation.gradients for factor in gradient.factors):
+        yield Text("∂[…]/∂x⁽²⁾: by the second x of a block that uses x more than once.", style="dim")
     skipped = 0
     for gradient in explanation.gradients:
         if gradient.name.parts[1] in unseen:
@@ -210,7 +212,8 @@ def sentences(gradient: Gradient) -> str:
     told = [sentence(e, unicode(f.upstream), unicode(f.local.parts[0])) for e, f in effects if e is not None]
     if len(told) < len(gradient.factors) or len(told) > MOST_TERMS:
         return ""
-    joined = "; plus ".join(dict.fromkeys(told))
+    same = {said: told.count(said) > 1 for said in told}
+    joined = "; plus ".join(f"{said}, once for each use" if several else said for said, several in same.items())
     if len(joined) > LONGEST_SENTENCE:
         return ""
     return f"{capital(joined)}."

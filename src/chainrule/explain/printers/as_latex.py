@@ -33,6 +33,11 @@ def breakable(f: Formula) -> str:
     return written(f, LATEX)
 
 
+def _use(f: Formula, x: str) -> str:
+    """The variable of a local gradient, with the number of its use."""
+    return f"{x}^{{({f.text})}}" if f.text else x
+
+
 def breakable_terms(terms: Iterable[Formula]) -> list[str]:
     """The terms of a sum, each as `breakable`."""
     return [written_term(f, LATEX) for f in terms]
@@ -134,7 +139,7 @@ LATEX = Notation(
         "number": lambda f: latex_number(f.text),
         "row": lambda f, x: x,
         "partial": lambda f, x, y: rf"\frac{{\partial {x}}}{{\partial {y}}}",
-        "local": lambda f, z, x: rf"\frac{{\partial \left[{z}\right]}}{{\partial {x}}}",
+        "local": lambda f, z, x: rf"\frac{{\partial \left[{z}\right]}}{{\partial {_use(f, x)}}}",
         "unit": lambda f: f"e_{{{latex_index(f.text)}}}",
         "add": lambda f, x, y: f"{x} {BREAK}+ {y}",
         "sub": lambda f, x, y: f"{x} {BREAK}- {y}",

@@ -81,6 +81,8 @@ def _gradient(f: Formula, x: str, y: str) -> str:
 
 
 def _local(f: Formula, z: str, x: str) -> str:
+    if f.text:
+        x = f"<msup>{x}{_row('<mo>(</mo>', f'<mn>{escape(f.text)}</mn>', '<mo>)</mo>')}</msup>"
     return f"<mfrac>{_row('<mo>∂</mo>', '<mo>[</mo>', z, '<mo>]</mo>')}{_row('<mo>∂</mo>', x)}</mfrac>"
 
 

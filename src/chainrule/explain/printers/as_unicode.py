@@ -49,7 +49,7 @@ UNICODE = Notation(
         "name": lambda f: f.text,
         "number": lambda f: f.text,
         "partial": lambda f, x, y: f"∂{x}/∂{y}",
-        "local": lambda f, z, x: f"∂[{z}]/∂{x}",
+        "local": lambda f, z, x: f"∂[{z}]/∂{x}" + (f"⁽{f.text.translate(SUPERSCRIPTS)}⁾" if f.text else ""),
         "unit": lambda f: f"e{f.text.translate(SUBSCRIPTS)}",
         "add": lambda f, x, y: f"{x} + {y}",
         "sub": lambda f, x, y: f"{x} − {y}",
