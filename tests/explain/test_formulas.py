@@ -133,7 +133,7 @@ def test_an_einsum_has_dots_only_for_leading_axes():
             "∂[xᵀ x]/∂x⁽¹⁾ · ∂L/∂L + ∂[xᵀ x]/∂x⁽²⁾ · ∂L/∂L",
             "∂L/∂L is multiplied by x, once for each use.",
         ),
-        (lambda x: np.sum(x - 2 * x), 3.0, None, None),
+        (lambda x: x - 2 * x, 3.0, None, None),
     ],
 )
 def test_local_gradients_of_a_value_that_a_block_uses_twice_say_by_which_use(f, x, chain, said):
@@ -142,7 +142,9 @@ def test_local_gradients_of_a_value_that_a_block_uses_twice_say_by_which_use(f, 
     assert {factor.local.text for factor in row.factors} == ({"1", "2"} if chain else {""})
     if chain:
         text = str(cr.explain(f)(x))
-        assert chain in text and said in text and "∂[…]/∂x⁽²⁾: by the second x" in text
+        assert chain in text
+        assert said in text
+        assert "∂[…]/∂x⁽²⁾: by the second x" in text
         assert r"\partial x^{(2)}" in row.latex()
         total = sum(np.asarray(factor.value) for factor in row.factors)
         np.testing.assert_array_equal(total, 2 * x)

@@ -155,6 +155,7 @@ class _Teller:
         made: dict[str, Any] = {
             "step": factor.step,
             "operand": factor.operand,
+            "use": factor.local.text,
             "rule": told(factor.rule),
             "value": numbers.array(factor.value),
         }

@@ -68,7 +68,7 @@ function latexOf(place) {
 
 const gradientLatex = (place) => `\\frac{\\partial ${chainrule.steps[chainrule.story.loss].name.l}}{\\partial ${chainrule.steps[place].name.l}}`;
 const localLatex = (place, way) =>
-  `\\frac{\\partial \\left[${chainrule.steps[way.step].formula.l}\\right]}{\\partial ${chainrule.steps[place].name.l}}`;
+  `\\frac{\\partial \\left[${chainrule.steps[way.step].formula.l}\\right]}{\\partial ${chainrule.steps[place].name.l}${way.use && `^{(${way.use})}`}}`;
 
 function valueLatex(v) {
   const number = (x) => short(x).replace("inf", "\\infty").replace("nan", "\\mathrm{NaN}").replace(/e([+-]\d+)/, (_, e) => ` \\times 10^{${Number(e)}}`);

@@ -200,9 +200,12 @@ function sumNote(value) {
 /** ∂[block]/∂x · ∂L/∂z */
 const chainMath = (value, way) => row(localMath(value, way), '<mspace width="0.2em"/>', gradientMath(way.step));
 
-/** ∂[block]/∂x: the local gradient of a block. */
-const localMath = (value, way) =>
-  `<mfrac>${row("<mo>∂</mo>", "<mo>[</mo>", chainrule.steps[way.step].formula.m, "<mo>]</mo>")}${row("<mo>∂</mo>", chainrule.steps[value].name.m)}</mfrac>`;
+/** ∂[block]/∂x: the local gradient of a block; of one that uses x several times, ∂[x·x]/∂x⁽²⁾. */
+function localMath(value, way) {
+  const { m } = chainrule.steps[value].name;
+  const x = way.use ? `<msup>${m}${row("<mo>(</mo>", `<mn>${way.use}</mn>`, "<mo>)</mo>")}</msup>` : m;
+  return `<mfrac>${row("<mo>∂</mo>", "<mo>[</mo>", chainrule.steps[way.step].formula.m, "<mo>]</mo>")}${row("<mo>∂</mo>", x)}</mfrac>`;
+}
 
 /** ∂L/∂x of a step. */
 function gradientMath(place) {
