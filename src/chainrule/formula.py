@@ -107,6 +107,8 @@ class Formula:
             return (1 / y) * x
         if x.kind == "mul" and x.parts[1].kind == "partial":
             return (x.parts[0] / y) * x.parts[1]
+        if x.kind == "div" and y.kind == "number":  # 1/z/3 is 1/(3·z)
+            return x.parts[0] / (y * x.parts[1])
         if x.kind == "div" and x.parts[1] == y and y.kind in ("name", "sqrt", "norm"):
             return x.parts[0] / (y.parts[0] if y.kind == "sqrt" else y**2)
         return Formula("div", (x, y), shape=_broadcast(x, y))

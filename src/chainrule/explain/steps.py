@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.explain import values
 from chainrule.explain.effects import Effect
 from chainrule.explain.printers import BREAK, breakable, breakable_terms, broken, latex, latex_number, latex_rows, width
+from chainrule.explain.simple_matrices import simple_matrix
 from chainrule.explain.style import Style
 from chainrule.formula import Formula, partial
 from chainrule.node import Line, Node
@@ -359,6 +360,10 @@ def _total(terms: list[str]) -> str:
 def _matrices(gradient: Gradient, style: Style) -> Iterator[str]:
     factors = gradient.factors if len(gradient.factors) <= MOST_TERMS else gradient.factors[:1]
     for factor in factors:
-        if factor.matrix is not None and values.is_small(factor.matrix):
-            matrix = latex_rows(values.inline(factor.matrix, style.digits))
-            yield _aligned(latex(factor.local), [matrix])
+        if factor.matrix is None:
+            continue
+        simple, small = simple_matrix(factor.matrix, style.digits), values.is_small(factor.matrix)
+        if simple is not None and (small or simple.kind != "call"):  # I and 𝟏 are short at any size
+            yield _aligned(latex(factor.local), [latex(simple)])
+        elif small:
+            yield _aligned(latex(factor.local), [latex_rows(values.inline(factor.matrix, style.digits))])

@@ -18,6 +18,7 @@ from chainrule.explain.effects import capital, sentence
 from chainrule.explain.folding import Fold, folds_of, hidden_places
 from chainrule.explain.printers import unicode, unicode_terms
 from chainrule.explain.remarks import remarks
+from chainrule.explain.simple_matrices import simple_matrix
 from chainrule.explain.steps import Explained, Factor, Gradient, Jacobian, Step, places_of
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "matrix_rows",
     "renderables",
     "sentences",
-    "short_matrix",
     "text",
 ]
 
@@ -173,7 +173,8 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
     for factor in gradient.factors if len(gradient.factors) <= MOST_TERMS else gradient.factors[:1]:
         if factor.matrix is None:
             continue
-        short = short_matrix(factor.matrix)
+        simple = simple_matrix(factor.matrix)
+        short = "" if simple is None else unicode(simple)
         if (shown := short or unicode(factor.local)) in seen:
             continue
         seen.add(shown)
@@ -185,25 +186,6 @@ def _gradient(gradient: Gradient, width: int) -> Iterator[Any]:
 def _indented(line: str, by: int, style: str = "dim") -> Text:
     """A line that is never broken: a row of a matrix."""
     return Text(" " * by + line, style=style, no_wrap=True, overflow="ignore")
-
-
-def short_matrix(J: np.ndarray) -> str:
-    """A matrix of a simple structure as I, c·I, diag(…) or a number of ones; "" for any other.
-
-    >>> short_matrix(3 * np.eye(2)), short_matrix(np.diag([1.0, 2.0])), short_matrix(np.full((2, 1), 0.5))
-    ('3·I', 'diag([1 2])', '0.5·𝟏')
-    """
-    if J.size < 2 or not np.isfinite(J).all():
-        return ""
-    if (J.flat[0] == J).all() and J.flat[0] != 0:
-        ones = "𝟏" if J.shape[1] == 1 else "𝟏ᵀ" if J.shape[0] == 1 else "𝟏 𝟏ᵀ"
-        return ones if J.flat[0] == 1 else f"{values.short(J.flat[0])}·{ones}"
-    diagonal = np.diag(J)
-    if J.shape[0] != J.shape[1] or np.count_nonzero(J) != np.count_nonzero(diagonal) or not J.any():
-        return ""
-    if (diagonal == diagonal[0]).all():
-        return "I" if diagonal[0] == 1 else f"{values.short(diagonal[0])}·I"
-    return f"diag({values.inline(diagonal)})"
 
 
 def sentences(gradient: Gradient) -> str:
