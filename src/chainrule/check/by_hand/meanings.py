@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.check.by_hand.names import named_by
 from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Rights, Run, filled
 from chainrule.check.by_hand.truth import Origin
-from chainrule.node import Node
+from chainrule.node import Line, Node
 
 __all__ = ["Meanings"]
 
@@ -151,8 +151,8 @@ class Meanings:
         truth, count = self.case.truth, len(group.places)
         name = named_by(group.name, truth.named) or group.name
         nodes = truth.named.get(name, [])
-        value = self.case.plain.watched.assigned[group.places[0]].value
-        nodes = [n for n in nodes if np.squeeze(np.asarray(n.value)).shape == np.squeeze(value).shape] or nodes
+        shapes = {np.squeeze(self.case.plain.watched.assigned[place].value).shape for place in group.places}
+        nodes = [n for n in nodes if np.squeeze(np.asarray(n.value)).shape in shapes] or nodes
         found: list[Rights] = []
         if nodes and self.is_gradient(group):
             if count == 1:
@@ -170,17 +170,7 @@ class Meanings:
     def _paired(self, nodes: Sequence[Node], count: int, kind: str) -> list[Rights]:
         """Recorded values for each time that a line ran; late values first, since a backward pass goes back in time."""
         truth = self.case.truth
-        found: list[Rights] = []
-        if len(nodes) >= count - 1:
-            for offset in range(len(nodes) - count + 2):
-                found.append(filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count))
-                for which in (0, -1) if kind == "gradient" else ():  # the part that comes through one of its users
-                    through = [
-                        Right(truth.places[n], "through", truth.places[truth.users[n][which]])
-                        for n in nodes[::-1][offset:]
-                        if len(truth.users.get(n, ())) > 1
-                    ]
-                    found.append(filled(through, count))
+        found = [rights for series in _series(nodes) for rights in self._backwards(series, count, kind)]
         for node in nodes if kind == "gradient" else ():  # used in each step of a loop
             steps = truth.users.get(node, [])
             if len(steps) >= count:
@@ -188,6 +178,19 @@ class Meanings:
                 found.append(tuple(Right(place, "through", truth.places[s]) for s in steps[::-1][:count]))
         found += [(Right(truth.places[n], kind),) * count for n in nodes if n in truth.inputs or kind == "value"]
         return list(dict.fromkeys(rights for rights in found if any(rights)))
+
+    def _backwards(self, nodes: Sequence[Node], count: int, kind: str) -> Iterator[Rights]:
+        """The last values of a loop for a line that ran `count` times, or those before them."""
+        truth = self.case.truth
+        for offset in range(len(nodes) - count + 2):
+            yield filled([Right(truth.places[n], kind) for n in nodes[::-1][offset:]], count)
+            for which in (0, -1) if kind == "gradient" else ():  # the part that comes through one of its users
+                through = [
+                    Right(truth.places[n], "through", truth.places[truth.users[n][which]])
+                    for n in nodes[::-1][offset:]
+                    if len(truth.users.get(n, ())) > 1
+                ]
+                yield filled(through, count)
 
     def _factors(self, group: Group, meant: Rights) -> list[float]:
         """The factors by which the author may have multiplied gradients: those of earlier variables, and lengths."""
@@ -204,3 +207,11 @@ class Meanings:
         if meant[0] is not None:
             found += [float(n) for n in meant[0].value(truth).shape]
         return [factor for factor in dict.fromkeys(found) if factor != 1][:5]
+
+
+def _series(nodes: Sequence[Node]) -> list[Sequence[Node]]:
+    """The values of a name: all, and those of each line. A loop that binds it twice has two of them in each round."""
+    by_line: dict[Line | None, list[Node]] = {}
+    for node in nodes:
+        by_line.setdefault(node.line, []).append(node)
+    return [nodes, *(found for found in by_line.values() if len(by_line) > 1 and len(found) > 1)]

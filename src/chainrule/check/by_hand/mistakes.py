@@ -46,7 +46,8 @@ def mistakes_of(case: Case, other: Case | None, labels: Sequence[str]) -> list[M
         return []
     if other is not None and not _can_run(other):
         other = None
-    return list(_Search(case, other, labels).mistakes())
+    with np.errstate(all="ignore"):  # of values that are tried; the user's own run has warned already
+        return list(_Search(case, other, labels).mistakes())
 
 
 def _can_run(case: Case) -> bool:
