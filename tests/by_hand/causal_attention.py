@@ -17,7 +17,7 @@ def attend(q, k, v):
 
 def attend_backward(dout, cache):
     q, k, v, p = cache
-    T, d = q.shape[-2:]
+    d = q.shape[-1]
     dv = np.einsum("bhts,bhtd->bhsd", p, dout)
     dp = np.einsum("bhtd,bhsd->bhts", dout, v)
     inner = np.sum(dp * p, axis=-1, keepdims=True)
@@ -41,7 +41,7 @@ MISTAKES = [
     ("axis", "p, axis=-1, keepdims=True)\n    dscores", "p, axis=-2, keepdims=True)\n    dscores"),
     ("elementwise", "dscores = p * (dp - inner)", "dscores = p * (1 - p) * dp"),
     ("times √d", "dscores = dscores / np.sqrt(d)", "dscores = dscores * np.sqrt(d)"),
-    ("√T", "dscores = dscores / np.sqrt(d)", "dscores = dscores / np.sqrt(T)"),
+    ("√T", "dscores = dscores / np.sqrt(d)", "dscores = dscores / np.sqrt(len(q[0, 0]))"),
     ("dq with q", '->bhtd", dscores, k)', '->bhtd", dscores, q)'),
     ("dk with k", '->bhsd", dscores, q)', '->bhsd", dscores, k)'),
     ("swapped", "return dq, dk, dv", "return dk, dq, dv"),

@@ -7,7 +7,7 @@ import chainrule as cr
 
 def forward(Ws, bs, X, masks):
     A, zs, As = X, [], [X]
-    for i, (W, b) in enumerate(zip(Ws, bs)):
+    for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
         Z = A @ W + b
         A = np.tanh(Z)
         if i < len(masks):
@@ -37,9 +37,8 @@ def backward(Ws, bs, X, masks):
 
 def check():
     rng = np.random.default_rng(25)
-    sizes = [3, 4, 4, 2]
-    Ws = [rng.normal(size=shape) for shape in zip(sizes, sizes[1:])]
-    bs = [rng.normal(size=n) for n in sizes[1:]]
+    Ws = [rng.normal(size=shape) for shape in ((3, 4), (4, 4), (4, 2))]
+    bs = [rng.normal(size=n) for n in (4, 4, 2)]
     masks = [rng.random(size=(5, 4)) > 0.3 for _ in range(2)]
     return cr.check(loss, against=backward, argnums=(0, 1))(Ws, bs, rng.normal(size=(5, 3)), masks)
 

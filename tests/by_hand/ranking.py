@@ -33,7 +33,7 @@ def check():
 
 
 MISTAKES = [
-    ("no margin", "gap = margin - pos[:, None] + neg[None, :]\n    active", "gap = neg[None, :] - pos[:, None]\n    active"),
+    ("no margin", "margin - pos[:, None] + neg[None, :]\n    active", "neg[None, :] - pos[:, None]\n    active"),
     ("turned", "active = (gap > 0)", "active = (gap < 0)"),
     ("n", "dgap = active / gap.size", "dgap = active / len(pos)"),
     ("sign", "ds[relevant] = -dgap.sum(axis=1)", "ds[relevant] = dgap.sum(axis=1)"),

@@ -32,7 +32,8 @@ def gradients(v, g, b, x, t):
 def check():
     rng = np.random.default_rng(24)
     v, g, b = rng.normal(size=(3, 4)), rng.normal(size=3), rng.normal(size=3)
-    return cr.check(loss, against=gradients, argnums=(0, 1, 2))(v, g, b, rng.normal(size=(5, 4)), rng.normal(size=(5, 3)))
+    x, t = rng.normal(size=(5, 4)), rng.normal(size=(5, 3))
+    return cr.check(loss, against=gradients, argnums=(0, 1, 2))(v, g, b, x, t)
 
 
 MISTAKES = [

@@ -100,3 +100,28 @@ def test_a_rule_fires_where_its_identity_holds(name, monkeypatch):
 @pytest.mark.parametrize("name", REFUSES)
 def test_a_rule_refuses_where_its_identity_nearly_holds(name, monkeypatch):
     assert name not in fired(monkeypatch, *REFUSES[name])
+
+
+@pytest.mark.parametrize(
+    ("f", "written"),
+    [
+        (lambda v: np.sum(v * (1 - (v < 0))), "[v ≥ 0]"),
+        (lambda v: np.sum(v * (1.0 - (v <= 2).astype(float))), "[v > 2]"),
+        (lambda v: np.sum(3 * v * (1 - (v > 0))), "3·[v ≤ 0]"),
+        (lambda v: np.sum(v * (2 - (v < 0))), "2 − [v < 0]"),
+    ],
+)
+def test_one_minus_a_condition_is_the_opposite_condition(f, written):
+    assert unicode(cr.explain(f)(np.array([1.0, -2.0, 3.0])).closed_forms[0].formula) == written
+
+
+def test_one_minus_a_condition_is_kept_where_a_value_is_nan():
+    """Neither v < 0 nor v ≥ 0 holds for NaN."""
+    data = np.array([np.nan, 1.0, -1.0])
+    (form,) = cr.explain(lambda v: np.sum(v * (1 - (data < 0))))(np.ones(3)).closed_forms
+    assert "≥" not in unicode(form.formula)
+
+
+def test_pythons_max_passes_the_gradient_to_the_larger_number():
+    forms = [unicode(form.formula) for form in cr.explain(lambda x, y: max(x, y) ** 2)(2.0, -3.0).closed_forms]
+    assert forms == ["2·max(x, y)·[y ≤ x]", "2·max(x, y)·[y > x]"]

@@ -28,7 +28,7 @@ from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_sha
 from chainrule.explain.notation import sole_branch
 from chainrule.node import Node, value_of_operand
 
-__all__ = ["CHOICES"]
+__all__ = ["CHOICES", "negation"]
 
 
 def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | None:
@@ -46,22 +46,20 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Expr | Non
         other = y if holds else x
         if type(other) is not Node and not np.any(other):
             chosen = r.of(condition)
-            if not holds and type(condition) is Node and _is_negated_by_another(condition):
-                a, b = (r.of(i) for i in condition.inputs)
-                axes, args = aligned([a, b])
-                chosen = calls.elementwise(r.atoms, NEGATED[condition.block], {}, args).along(axes)
-            elif not holds:
-                chosen = r.atoms.plus(r.atoms.number(1, ()), chosen.scaled(-1))
+            if not holds:
+                chosen = negation(r, condition) or r.atoms.plus(r.atoms.number(1, ()), chosen.scaled(-1))
             return r.atoms.times(r.of(value), chosen)
     return None
 
 
-def _is_negated_by_another(condition: Node) -> bool:
-    """Whether ¬(x < y) is x ≥ y: not with NaN, for which neither holds."""
-    if condition.block not in NEGATED:
-        return False
-    values = [i.value if type(i) is Node else i for i in condition.inputs]
-    return not any(np.isnan(value).any() for value in values)
+def negation(r: Reading, condition: Any) -> Expr | None:
+    """¬(x < y) as x ≥ y; None for other conditions, and with NaN, for which neither holds."""
+    if type(condition) is not Node or condition.block not in NEGATED:
+        return None
+    if any(np.isnan(value_of_operand(x)).any() for x in condition.inputs):
+        return None
+    axes, args = aligned([r.of(x) for x in condition.inputs])
+    return calls.elementwise(r.atoms, NEGATED[condition.block], {}, args).along(axes)
 
 
 def needed(node: Node) -> tuple[Any, ...]:

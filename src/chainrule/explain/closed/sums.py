@@ -29,6 +29,7 @@ from chainrule.blocks.norms import norm
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape, transpose
+from chainrule.explain.closed.choices import negation
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Index
 from chainrule.libraries import dtype_of
@@ -44,6 +45,10 @@ def _add(r: Reading, node: Node, x: Any, y: Any) -> Expr:
 
 
 def _subtract(r: Reading, node: Node, x: Any, y: Any) -> Expr:
+    """x − y; 1 − [x < y] is [x ≥ y]."""
+    condition = y.inputs[0] if type(y) is Node and y.block in (cast, cast_to_integer) else y
+    if type(x) is not Node and np.all(x == 1) and (negated := negation(r, condition)) is not None:
+        return negated
     return r.atoms.plus(r.of(x), r.of(y).scaled(-1))
 
 
