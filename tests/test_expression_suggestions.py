@@ -183,3 +183,24 @@ def test_there_is_another_way_to_write_it(text, instead):
 def test_names_without_a_value_are_explained(words, hint, capsys):
     assert main(["explain", *words]) == 2
     assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("inverse(A)", "did you mean inv(…)?"),
+        ("tr(A)", "did you mean trace(…)?"),
+        ("avg(x)", "did you mean mean(…)?"),
+        ("swish(x)", "did you mean silu(…)?"),
+        ("ctg(x)", "write 1/tan(x)"),
+        ("sec(x)", "write 1/cos(x)"),
+        ("sqr(x)", "write x**2"),
+        ("f(x) = x^2", "did you mean x**2 ?"),
+        ("f(x, y) = x*y", "did you mean x*y ?"),
+        ("L: x**2", "write name = expression"),
+    ],
+)
+def test_other_names_of_functions_and_definitions_say_what_to_write(text, told):
+    with pytest.raises(ExpressionError) as error:
+        parse(text)
+    assert told in str(error.value)

@@ -506,3 +506,8 @@ def test_a_local_array_that_stays_plain_has_its_name():
         return x @ weight
 
     assert closed(cr.explain(loss)(X)) == {"∂L/∂x": "weight"}
+
+
+def test_lists_of_integers_are_written_as_arrays():
+    with pytest.raises(GradientError, match=r"write np\.array\(W, float\), np\.array\(x, float\)"):
+        cr.explain(lambda W, x: np.sum(np.dot(W, x)))([[1, 2], [3, 4]], [1, 2])

@@ -65,7 +65,9 @@ def _as_floats(bound: dict[str, Any]) -> str:
     """How to write the integers among some arguments as floats."""
     numbers = [f"{label}={x} -> {label}={float(x)}" for label, x in bound.items() if type(x) is int]
     arrays = [f"{label}.astype(float)" for label, x in bound.items() if isinstance(x, np.ndarray)]
-    return f"; write {', '.join((*numbers, *arrays)[:3])}" if numbers or arrays else ""
+    lists = [f"np.array({label}, float)" for label, x in bound.items() if isinstance(x, list | tuple)]
+    told = (*numbers, *arrays, *lists)[:3]
+    return f"; write {', '.join(told)}" if told else ""
 
 
 def _chosen(f: Callable[..., Any], argnums: Argnums, labels: list[str]) -> tuple[tuple[int, str], ...]:

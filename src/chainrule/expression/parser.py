@@ -421,6 +421,7 @@ def _lacking(node: ast.AST) -> ExpressionError:
 
 LACKING: dict[type, tuple[str, str]] = {
     ast.If: ("if", f"write where(condition, x, y), or {IN_A_FILE}"),
+    ast.AnnAssign: ("a type of a variable", "write name = expression"),
     ast.IfExp: ("x if … else y", "write where(condition, x, y)"),
     ast.BoolOp: ("and, or", "write (a) & (b) or (a) | (b) for conditions"),
     ast.For: ("a loop", IN_A_FILE),

@@ -30,7 +30,6 @@ ALIASES = {
     "ln": "log",
     "lg": "log10",
     "tg": "tan",
-    "ctg": "cot",
     "arctg": "arctan",
     "sh": "sinh",
     "ch": "cosh",
@@ -47,8 +46,20 @@ ALIASES = {
     "cross_entropy": "cross_entropy_loss",
     "mse": "mean_squared_error",
     "average": "mean",
+    "avg": "mean",
+    "tr": "trace",
+    "inverse": "inv",
+    "swish": "silu",
+    "magnitude": "norm",
 }
 """Names that mathematicians and other libraries use."""
+WRITTEN = {
+    **dict.fromkeys(("cot", "ctg", "cotan"), "1/tan(x)"),
+    "sec": "1/cos(x)",
+    **dict.fromkeys(("csc", "cosec"), "1/sin(x)"),
+    **dict.fromkeys(("sqr", "squared"), "x**2"),
+}
+"""Functions that are written with others."""
 NOT_NEEDED = {"float": "values are floats already: leave float out", "int": "write round(x), or an integer"}
 
 
@@ -62,6 +73,8 @@ def function_hint(name: str) -> str:
     """What to write instead of a function that is not in the language."""
     if name in NOT_NEEDED:
         return NOT_NEEDED[name]
+    if name in WRITTEN:
+        return f"write {WRITTEN[name]}"
     known = names_of_functions()
     found = [n for n in (ALIASES.get(name, ""), name.lower()) if n in known]
     lower = {n.lower(): n for n in known}
@@ -137,6 +150,7 @@ KEYWORDS = "|".join(keyword.kwlist)
 REWRITES: tuple[tuple[str, str], ...] = (
     (r"^([^()\[\],]*)(?<![\w.])(\d+),(\d+)(?=[^,\d.]*$)", r"\1\2.\3"),
     (rf"^\s*{NAME}\s*(?:=>|->|↦)", r""),
+    (rf"^\s*{NAME}\({NAME}(?:\s*,\s*{NAME})*\)\s*=(?!=)", r""),
     (rf"[∑Σ]\s*({NAME})", r"sum(\1)"),
     (r"[∑Σ]\s*\(", r"sum("),
     (rf"({NAME}|\d+)!(?!=)", r"gamma(\1 + 1)"),
