@@ -38,7 +38,7 @@ MISTAKES = [
     ("axes of p swapped", '"bhts,bhtd->bhsd", p, dout', '"bhst,bhtd->bhsd", p, dout'),
     ("k for v", '"bhtd,bhsd->bhts", dout, v', '"bhtd,bhsd->bhts", dout, k'),
     ("p forgotten", "inner = np.sum(dp * p,", "inner = np.sum(dp,"),
-    ("axis", "p, axis=-1, keepdims=True)\n    dscores", "p, axis=-2, keepdims=True)\n    dscores"),
+    ("axis", "np.sum(dp * p, axis=-1", "np.sum(dp * p, axis=-2"),
     ("elementwise", "dscores = p * (dp - inner)", "dscores = p * (1 - p) * dp"),
     ("times √d", "dscores = dscores / np.sqrt(d)", "dscores = dscores * np.sqrt(d)"),
     ("√T", "dscores = dscores / np.sqrt(d)", "dscores = dscores / np.sqrt(len(q[0, 0]))"),

@@ -45,8 +45,8 @@ def check():
 
 MISTAKES = [
     ("2", "dA = As[-1]", "dA = 2 * As[-1]"),
-    ("mask forgotten", "dA = dA * masks[i] / 0.8\n        dZ", "dA = dA / 0.8\n        dZ"),
-    ("keep forgotten", "dA = dA * masks[i] / 0.8\n        dZ", "dA = dA * masks[i]\n        dZ"),
+    ("mask forgotten", "dA = dA * masks[i] / 0.8", "dA = dA / 0.8"),
+    ("keep forgotten", "dA = dA * masks[i] / 0.8", "dA = dA * masks[i]"),
     ("output for input", "(1 - np.tanh(zs[i]) ** 2)", "(1 - zs[i] ** 2)"),
     ("the dropped output", "(1 - np.tanh(zs[i]) ** 2)", "(1 - As[i + 1] ** 2)"),
     ("next input", "dWs[i] = As[i].T @ dZ", "dWs[i] = As[i - 1].T @ dZ"),

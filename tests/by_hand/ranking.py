@@ -15,7 +15,7 @@ def loss(w, X, relevant, margin=0.7, reg=0.1):
 def gradient(w, X, relevant, margin=0.7, reg=0.1):
     s = X @ w
     pos, neg = s[relevant], s[~relevant]
-    gap = margin - pos[:, None] + neg[None, :]
+    gap = neg[None, :] - pos[:, None] + margin
     active = (gap > 0).astype(float)
     dgap = active / gap.size
     ds = np.zeros(len(s))
@@ -33,7 +33,7 @@ def check():
 
 
 MISTAKES = [
-    ("no margin", "margin - pos[:, None] + neg[None, :]\n    active", "neg[None, :] - pos[:, None]\n    active"),
+    ("no margin", "gap = neg[None, :] - pos[:, None] + margin", "gap = neg[None, :] - pos[:, None]"),
     ("turned", "active = (gap > 0)", "active = (gap < 0)"),
     ("n", "dgap = active / gap.size", "dgap = active / len(pos)"),
     ("sign", "ds[relevant] = -dgap.sum(axis=1)", "ds[relevant] = dgap.sum(axis=1)"),

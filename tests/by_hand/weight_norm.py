@@ -46,6 +46,6 @@ MISTAKES = [
     ("v for u", "dg = np.sum(dw * u, axis=1)", "dg = np.sum(dw * v, axis=1)"),
     ("g forgotten", "du = g[:, None] * dw", "du = dw"),
     ("projection forgotten", "dv = (du - u * np.sum(du * u, axis=1, keepdims=True)) / norm", "dv = du / norm"),
-    ("norm squared", "keepdims=True)) / norm\n    return", "keepdims=True)) / norm**2\n    return"),
+    ("norm squared", "keepdims=True)) / norm", "keepdims=True)) / norm**2"),
     ("sum over all", "np.sum(du * u, axis=1, keepdims=True)", "np.sum(du * u)"),
 ]
