@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.blocks.elementwise import bitwise_and, bitwise_or, greater, less
+from chainrule.blocks.step_functions import bitwise_and, bitwise_or, greater, less
 from chainrule.explain.printers import latex, mathml, unicode
 from chainrule.formula import name, repeated, reshaped
 from explain.read_formula import value_of_formula

@@ -12,8 +12,8 @@ from chainrule.block import answers, library_block
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
 from chainrule.blocks.directions import sign_of_complex, unit
-from chainrule.blocks.elementwise import sign
 from chainrule.blocks.shaping import as_array
+from chainrule.blocks.step_functions import sign
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
 from chainrule.libraries import dtype_of, is_complex, is_inexact

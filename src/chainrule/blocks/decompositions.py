@@ -3,10 +3,7 @@
 A block returns one array, so the factors of a decomposition are packed into one (vectors above values, stacked in rows)
 and sliced out again.
 
-The vectors of a repeated value are any basis of their space and have no derivative, so a loss that depends on them is
-an error. The values alone have a derivative: where the cotangent of the vectors is zero, their part of the rule is
-zero, never 0 · ∞. Two values count as repeated where rounding cannot tell them apart (`_nearly_equal`), because the
-rule would amplify rounding into a wrong number there.
+Vectors of repeated values have no derivative, see `factors.py`.
 
 Derivatives: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation
 (2008); Z.-Q. Wan and S.-X. Zhang, Automatic differentiation for complex valued SVD (2019); for QR, H.-J. Liao, J.-G.
@@ -22,116 +19,26 @@ from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
 from chainrule.array import is_recorded, value_of
 from chainrule.block import answers, library_block
 from chainrule.blocks.complex_numbers import adjoint
+from chainrule.blocks.factors import (
+    any_entry,
+    diagonal_of,
+    must_not_depend_on_phase,
+    of_triangle,
+    on_diagonal,
+    packed,
+    real_part,
+    reciprocal_gaps,
+    rounding,
+    with_one_triangle,
+)
 from chainrule.blocks.integers import step
 from chainrule.blocks.matrices import identity, solve
 from chainrule.domains import apart, example, hermitian, normal
-from chainrule.errors import BlockError, DependsOnPhase, NoDerivative
+from chainrule.errors import BlockError, NoDerivative
 from chainrule.formula import call
-from chainrule.libraries import is_complex, is_foreign, is_jax, is_numpy, namespace_of, numpy_dtype
+from chainrule.libraries import is_complex, is_numpy, namespace_of
 from chainrule.node import at_line
 from chainrule.step import owned
-
-# Packing -------------------------------------------------------------------------------------------------------
-
-
-def _pack(xp, *rows):
-    """Factors stacked in rows; those with fewer columns are padded with zeros."""
-    width = max(r.shape[-1] for r in rows)
-    filled = [
-        r
-        if r.shape[-1] == width
-        else xp.concat([r, xp.zeros((*r.shape[:-1], width - r.shape[-1]), dtype=r.dtype)], axis=-1)
-        for r in rows
-    ]
-    return xp.concat(filled, axis=-2)
-
-
-def _real(xp, x):
-    return xp.real(x) if is_complex(x) else x
-
-
-def _diagonal(x):
-    """The diagonals of square matrices."""
-    if is_foreign(x) and not is_recorded(x):
-        return namespace_of((x,)).linalg.diagonal(x)
-    i = np.arange(x.shape[-1])
-    return x[..., i, i]
-
-
-def _on_diagonal(d):
-    """Matrices with these diagonals."""
-    return d[..., None, :] * identity(d.shape[-1], d)
-
-
-# Where there is no derivative ----------------------------------------------------------------------------------
-
-
-def _rounding(x):
-    """The rounding error of an eigenvalue or singular value, relative to the largest one: about ε √n."""
-    return 16 * float(np.finfo(numpy_dtype(x.dtype)).eps) * math.sqrt(max(x.shape[-1], 1))
-
-
-def _any(condition):
-    return bool(namespace_of((condition,)).any(condition))
-
-
-def _nearly_equal(values):
-    """Which values (in the last axis) are equal up to rounding, as a matrix of booleans."""
-    xp = namespace_of((values,))
-    scale = xp.max(abs(values), axis=-1, keepdims=True)[..., None] if values.shape[-1] else 0.0
-    return abs(values[..., None, :] - values[..., :, None]) <= _rounding(values) * scale
-
-
-def _reciprocal_gaps(xp, values, cotangents, what):
-    """1 / (λ_j − λ_i), and 0 where the two are equal (as on the diagonal): the loss must not depend on them."""
-    near = step(_nearly_equal, values)
-    off_diagonal = ~np.eye(values.shape[-1], dtype=bool)
-    off_diagonal = namespace_of((near,)).asarray(off_diagonal)
-    for cotangent in cotangents:
-        if _any((cotangent != 0) & near & off_diagonal):
-            raise NoDerivative(
-                f"the loss (or its gradient, differentiated again) depends on {what} of a repeated value: they are any "
-                "basis of their space, and have no derivative. Write the loss with the values alone, or without the "
-                "decomposition: a function of a matrix with np.linalg.inv, np.linalg.matrix_power, cr.expm, cr.logm or "
-                "cr.sqrtm" + at_line()
-            )
-    gaps = values[..., None, :] - values[..., :, None]
-    return xp.where(near, 0.0, 1 / xp.where(near, 1.0, gaps))
-
-
-def _must_not_depend_on_phase(phase, like, what):
-    """Complex vectors are known up to a phase e^{iφ}; the derivative of the loss by φ must be zero."""
-    xp = namespace_of((phase,))
-    if phase.shape[-1] and _any(abs(phase) > math.sqrt(_rounding(like)) * xp.max(abs(like), axis=(-2, -1))[..., None]):
-        raise DependsOnPhase(
-            f"the loss depends on the phase of {what}, which is arbitrary: each is known up to a factor e^iφ. "
-            "Write a loss that does not, with np.abs(v) or v v* for instance" + at_line()
-        )
-
-
-def _is_hermitian(xp, x):
-    """Whether matrices with entries are Hermitian but for rounding, as an array without axes."""
-    return xp.all(abs(x - adjoint(xp, x)) <= math.sqrt(_rounding(x)) * xp.max(abs(x)))
-
-
-def of_triangle(xp, dx, x, lower=True):
-    """The gradient of a block that reads one triangle of x: Hermitian if x is Hermitian, else that triangle alone."""
-    plain = namespace_of((x,))
-    if 0 in x.shape or bool(_is_hermitian(plain, x)):
-        return dx
-    n = x.shape[-1]
-    read = np.tril(np.full((n, n), 2.0), -1) + np.eye(n)
-    return dx * xp.asarray(read if lower else read.T, dtype=dx.dtype)
-
-
-def _with_one_triangle(xp, x, lower=True):
-    """What a block that reads one triangle of x gives to JAX, which takes the mean of both."""
-    if not is_jax(x):
-        return x
-    half = xp.tril(x, -1) if lower else xp.triu(x, 1)
-    read = half + adjoint(xp, half) + _on_diagonal(_diagonal(x))
-    return xp.where(_is_hermitian(xp, x), x, read)  # of a Hermitian matrix the gradient is Hermitian
-
 
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------------------
 
@@ -141,16 +48,16 @@ def eigh(xp, x, lower=True):
     """The eigenvectors of a Hermitian x as columns, and below each its eigenvalue, in ascending order."""
     if is_numpy(xp) and not np.isfinite(x).all():
         return _eigh_of_values_that_are_not_finite(x, "L" if lower else "U")
-    x = _with_one_triangle(xp, x, lower)
+    x = with_one_triangle(xp, x, lower)
     w, v = xp.linalg.eigh(x) if lower else xp.linalg.eigh(x, UPLO="U")
-    return _pack(xp, v, w[..., None, :])
+    return packed(xp, v, w[..., None, :])
 
 
 def _eigh_of_values_that_are_not_finite(x, UPLO):
     """eigh, with NaN vectors if an entry is inf or NaN, because LAPACK may fail on them."""
     finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
     v = np.linalg.eigh(np.where(finite, x, 0.0), UPLO=UPLO).eigenvectors
-    return _pack(np, np.where(finite, v, np.nan), np.linalg.eigvalsh(x, UPLO=UPLO)[..., None, :])
+    return packed(np, np.where(finite, v, np.nan), np.linalg.eigvalsh(x, UPLO=UPLO)[..., None, :])
 
 
 eigh.free_signs = True
@@ -158,13 +65,13 @@ eigh.free_signs = True
 
 @eigh.backward
 def eigh_backward(xp, dz, z, x, lower=True):
-    v, w = z[..., :-1, :], _real(xp, z[..., -1, :])
+    v, w = z[..., :-1, :], real_part(xp, z[..., -1, :])
     v_h = adjoint(xp, v)
     turn = v_h @ dz[..., :-1, :]
     if is_complex(turn):
-        _must_not_depend_on_phase(_diagonal(turn.imag), turn, "complex eigenvectors")
-    rates = _reciprocal_gaps(xp, w, [turn], "eigenvectors")
-    inner = (turn - adjoint(xp, turn)) * (0.5 * rates) + _on_diagonal(_real(xp, dz[..., -1, :]))
+        must_not_depend_on_phase(diagonal_of(turn.imag), turn, "complex eigenvectors")
+    rates = reciprocal_gaps(xp, w, [turn], "eigenvectors")
+    inner = (turn - adjoint(xp, turn)) * (0.5 * rates) + on_diagonal(real_part(xp, dz[..., -1, :]))
     return of_triangle(xp, v @ inner @ v_h, x, lower)
 
 
@@ -177,7 +84,7 @@ def _is_lower(UPLO):
 @answers(np.linalg.eigh)
 def numpy_eigh(a, UPLO="L"):
     z = eigh(a, lower=_is_lower(UPLO))
-    return EighResult(owned(_real(np, z[..., -1, :])), owned(z[..., :-1, :]))
+    return EighResult(owned(real_part(np, z[..., -1, :])), owned(z[..., :-1, :]))
 
 
 @answers(np.linalg.eigvalsh)
@@ -196,7 +103,7 @@ def numpy_eigvalsh(a, UPLO="L"):
 def eig(xp, x):
     """The eigenvectors of x as columns of length 1, and below each its eigenvalue."""
     w, v = xp.linalg.eig(x)
-    return _pack(xp, v, w[..., None, :])
+    return packed(xp, v, w[..., None, :])
 
 
 eig.free_signs = True
@@ -208,14 +115,14 @@ def eig_backward(xp, dz, z, x):
     _must_be_diagonalizable(v, dz)
     v_h = adjoint(xp, v)
     turn = v_h @ dz[..., :-1, :]
-    along = _diagonal(turn)
+    along = diagonal_of(turn)
     if is_complex(along):
         # A real matrix has real eigenvectors for its real eigenvalues, which have no phase.
         phases = along.imag if is_complex(x) else xp.where(w.imag == 0, 0.0, along.imag)
-        _must_not_depend_on_phase(phases, turn, "complex eigenvectors")
+        must_not_depend_on_phase(phases, turn, "complex eigenvectors")
         w = xp.conj(w)
-    turn = turn - (v_h @ v) * _real(xp, along)[..., None, :]  # the columns keep their length
-    inner = turn * _reciprocal_gaps(xp, w, [turn], "eigenvectors") + _on_diagonal(dz[..., -1, :])
+    turn = turn - (v_h @ v) * real_part(xp, along)[..., None, :]  # the columns keep their length
+    inner = turn * reciprocal_gaps(xp, w, [turn], "eigenvectors") + on_diagonal(dz[..., -1, :])
     return solve(v_h, inner @ v_h)
 
 
@@ -225,8 +132,8 @@ def _must_be_diagonalizable(v, dz):
         return
     xp = namespace_of((v,))
     s = xp.linalg.svdvals(v)
-    dependent = s[..., -1] <= math.sqrt(_rounding(v)) * s[..., 0]
-    if _any(dependent & xp.any(dz != 0, axis=(-2, -1))):
+    dependent = s[..., -1] <= math.sqrt(rounding(v)) * s[..., 0]
+    if any_entry(dependent & xp.any(dz != 0, axis=(-2, -1))):
         raise NoDerivative(
             "the matrix has too few eigenvectors (a repeated eigenvalue of a matrix that cannot be diagonalized), so "
             "its eigenvalues have no derivative. Write the loss without them: with np.trace, np.linalg.det, "
@@ -258,7 +165,7 @@ def svd(xp, x, full=False):
     if is_numpy(xp) and not np.isfinite(x).all():
         return _svd_of_values_that_are_not_finite(x, full)
     u, s, v_h = xp.linalg.svd(x, full_matrices=full)
-    return _pack(xp, u, s[..., None, :], adjoint(xp, v_h))
+    return packed(xp, u, s[..., None, :], adjoint(xp, v_h))
 
 
 def _svd_of_values_that_are_not_finite(x, full):
@@ -266,11 +173,11 @@ def _svd_of_values_that_are_not_finite(x, full):
     finite = np.isfinite(x).all(axis=(-2, -1))[..., None, None]
     u, s, v_h = np.linalg.svd(np.where(finite, x, 0.0), full_matrices=full)
     s = np.where(finite[..., 0], s, np.linalg.svdvals(x))
-    return _pack(np, np.where(finite, u, np.nan), s[..., None, :], adjoint(np, np.where(finite, v_h, np.nan)))
+    return packed(np, np.where(finite, u, np.nan), s[..., None, :], adjoint(np, np.where(finite, v_h, np.nan)))
 
 
 def _unpack_svd(xp, z, m, k):
-    return z[..., :m, :k], _real(xp, z[..., m, :k]), z[..., m + 1 :, :k]
+    return z[..., :m, :k], real_part(xp, z[..., m, :k]), z[..., m + 1 :, :k]
 
 
 svd.free_signs = True
@@ -280,7 +187,7 @@ svd.free_signs = True
 def svd_backward(xp, dz, z, x, full=False):
     m, n = x.shape[-2:]
     k = min(m, n)
-    if _any(dz[..., k:] != 0):
+    if any_entry(dz[..., k:] != 0):
         raise NoDerivative(
             "the loss depends on singular vectors beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use U[..., :k] and Vh[..., :k, :] with k = min(m, n), or "
@@ -290,17 +197,17 @@ def svd_backward(xp, dz, z, x, full=False):
     du, ds, dv = _unpack_svd(xp, dz, m, k)
     u_h, v_h = adjoint(xp, u), adjoint(xp, v)
     turn_u, turn_v = u_h @ du, v_h @ dv
-    rates = _reciprocal_gaps(xp, s, [turn_u, turn_v], "singular vectors")
+    rates = reciprocal_gaps(xp, s, [turn_u, turn_v], "singular vectors")
     skew_u, skew_v = turn_u - adjoint(xp, turn_u), turn_v - adjoint(xp, turn_v)
     sums = s[..., None, :] + s[..., :, None]
     sums = xp.where(step(_is_zero, sums), math.inf, sums)
     # 1 / (s_j² − s_i²) in two parts: for U and V rotating together, and against each other.
     inner = 0.5 * ((skew_u + skew_v) * rates + (skew_u - skew_v) / sums)
-    inner = inner * (1 - identity(k, s)) + _on_diagonal(ds)
+    inner = inner * (1 - identity(k, s)) + on_diagonal(ds)
     if is_complex(turn_u):
-        phase_u, phase_v = _diagonal(turn_u.imag), _diagonal(turn_v.imag)
-        _must_not_depend_on_phase(phase_u + phase_v, abs(turn_u) + abs(turn_v), "complex singular vectors")
-        inner = inner + _on_diagonal(1j * _over_singular(xp, phase_u, s))
+        phase_u, phase_v = diagonal_of(turn_u.imag), diagonal_of(turn_v.imag)
+        must_not_depend_on_phase(phase_u + phase_v, abs(turn_u) + abs(turn_v), "complex singular vectors")
+        inner = inner + on_diagonal(1j * _over_singular(xp, phase_u, s))
     dx = u @ inner @ v_h
     if m > k:
         dx = dx + _over_singular(xp, du - u @ turn_u, s[..., None, :]) @ v_h
@@ -312,7 +219,7 @@ def svd_backward(xp, dz, z, x, full=False):
 def _over_singular(xp, turn, s):
     """turn / s: the rotation of a vector out of the span of the others, or against its partner. Undefined at s = 0."""
     zero = step(_are_nearly_zero, s)
-    if _any((turn != 0) & zero):
+    if any_entry((turn != 0) & zero):
         raise NoDerivative(
             "the loss depends on the singular vectors of the singular value 0, which have no derivative; "
             "use those of the others" + at_line()
@@ -328,7 +235,7 @@ def _are_nearly_zero(s):
     """Which singular values are 0 up to rounding."""
     if not s.shape[-1]:
         return s == 0
-    return s <= _rounding(s) * namespace_of((s,)).max(s, axis=-1, keepdims=True)
+    return s <= rounding(s) * namespace_of((s,)).max(s, axis=-1, keepdims=True)
 
 
 @answers(np.linalg.svd)
@@ -344,7 +251,7 @@ def numpy_svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     z = svd(a, full=full)
     u = z[..., :m, : m if full else k]
     v = z[..., m + 1 :, : n if full else k]
-    return SVDResult(owned(u), owned(_real(np, z[..., m, :k])), owned(adjoint(np, v)))
+    return SVDResult(owned(u), owned(real_part(np, z[..., m, :k])), owned(adjoint(np, v)))
 
 
 def _svd_of_hermitian(a):
@@ -359,7 +266,7 @@ def _svd_of_hermitian(a):
 @answers(np.linalg.svdvals)
 def numpy_svdvals(x, /):
     m, n = x.shape[-2:]
-    return owned(_real(np, svd(x)[..., m, : min(m, n)]))
+    return owned(real_part(np, svd(x)[..., m, : min(m, n)]))
 
 
 @answers(np.linalg.matrix_rank)
@@ -376,7 +283,7 @@ def numpy_matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
 def qr(xp, x, complete=False):
     """x = Q R: the columns of Q, below them those of R*."""
     q, r = xp.linalg.qr(x, mode="complete" if complete else "reduced")
-    return _pack(xp, q, adjoint(xp, r))
+    return packed(xp, q, adjoint(xp, r))
 
 
 qr.free_signs = True
@@ -386,7 +293,7 @@ qr.free_signs = True
 def qr_backward(xp, dz, z, x, complete=False):
     m, n = x.shape[-2:]
     k = min(m, n)
-    if _any(dz[..., :m, k:] != 0):
+    if any_entry(dz[..., :m, k:] != 0):
         raise NoDerivative(
             "the loss depends on columns of Q beyond the first min(m, n): they are any basis of the rest of "
             "the space, and have no derivative. Use Q[..., :k] with k = min(m, n), or mode='reduced'" + at_line()
@@ -405,7 +312,7 @@ def _qr_of_columns(xp, dq, dr, q, r):
     """dx = (dQ + Q H) R⁻*, where H is Hermitian with the upper triangle of R dR* − dQ* Q. Diagonals of R are real."""
     m = r @ adjoint(xp, dr) - adjoint(xp, dq) @ q
     lower = xp.tril(m, k=-1)
-    inner = lower + adjoint(xp, lower) + _on_diagonal(_real(xp, _diagonal(m)))
+    inner = lower + adjoint(xp, lower) + on_diagonal(real_part(xp, diagonal_of(m)))
     return adjoint(xp, solve(r, adjoint(xp, dq + q @ inner)))
 
 
@@ -413,8 +320,8 @@ def _must_have_full_rank(r):
     xp = namespace_of((r,))
     if 0 in r.shape:
         return
-    diagonal = abs(_diagonal(r[..., : r.shape[-1], : r.shape[-2]]))
-    if _any(diagonal <= _rounding(r) * xp.max(abs(r), axis=(-2, -1))[..., None]):
+    diagonal = abs(diagonal_of(r[..., : r.shape[-1], : r.shape[-2]]))
+    if any_entry(diagonal <= rounding(r) * xp.max(abs(r), axis=(-2, -1))[..., None]):
         raise NoDerivative(
             "the first min(m, n) columns of the matrix depend on each other, so QR has no derivative; "
             "np.linalg.svd and np.linalg.pinv have one where the rank stays the same" + at_line()
@@ -443,7 +350,7 @@ def cholesky(xp, x):
     """The lower triangular z with z z* = x, for a Hermitian positive definite x. The gradient is Hermitian too."""
     if "dask" in xp.__name__:  # its own default is the upper one
         return xp.linalg.cholesky(x, lower=True)
-    return xp.linalg.cholesky(_with_one_triangle(xp, x))
+    return xp.linalg.cholesky(with_one_triangle(xp, x))
 
 
 @cholesky.backward
@@ -451,7 +358,7 @@ def cholesky_backward(xp, dz, z, x):
     z_h = adjoint(xp, z)
     inner = z_h @ dz
     lower = xp.tril(inner, k=-1)
-    inner = 0.5 * (lower + adjoint(xp, lower) + _on_diagonal(_real(xp, _diagonal(inner))))
+    inner = 0.5 * (lower + adjoint(xp, lower) + on_diagonal(real_part(xp, diagonal_of(inner))))
     return of_triangle(xp, adjoint(xp, solve(z_h, adjoint(xp, solve(z_h, inner)))), x)
 
 

@@ -4,7 +4,6 @@
 Stegun, chapters 4 and 7); at kinks and ties the conventions are PyTorch's, noted beside the line.
 """
 
-import builtins
 import math
 
 import numpy as np
@@ -20,17 +19,14 @@ from chainrule.block import (
     one,
     singular,
     sum_to,
-    unlisted_block,
 )
 from chainrule.block.bounds import even, of_operand, rising
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
 from chainrule.blocks.directions import hypot, unit
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
-from chainrule.errors import BlockError
-from chainrule.formula import Formula, call, cases, name, relation, sqrt
+from chainrule.formula import call, cases, name, sqrt
 from chainrule.libraries import is_complex, is_foreign, is_inexact, is_numpy
-from chainrule.node import at_line
 
 E = name("e")
 
@@ -373,58 +369,6 @@ def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None, cas
     return clip(a, low, high)
 
 
-# Steps: the gradient is zero wherever it exists, so it ends here -----------------------------------------------
-
-_STANDARD = {np.rint: "round", np.invert: "bitwise_invert"}  # the Array API's name where a library has only that
-
-
-def _step(function, notation=None):
-    """A ufunc without a derivative."""
-    name = function.__name__
-    return elementwise(
-        name, lambda xp, *xs: getattr(xp, name if hasattr(xp, name) else _STANDARD[function])(*xs),
-        notation=notation, answers_for=(function,), differentiable=False,
-    )
-
-
-def _comparison(function, symbol):
-    return _step(function, lambda x, y: relation(symbol, x, y))
-
-
-_TRUTHS = {"True": True, "1": True, "False": False, "0": False}
-
-
-def _connective(function, symbol):
-    """The notation of and, or: a symbol between conditions, the name for integers; a condition repeated is written once."""
-    def notation(x, y):
-        x, y = (f.parts[0] if f.kind == "indicator" else f for f in (x, y))
-        for condition, known in ((x, y), (y, x)):
-            if condition.kind == "relation" and known.kind == "number" and known.text in _TRUTHS:  # as in x = z and low < high
-                return condition if _TRUTHS[known.text] == (symbol == "∧") else known
-        if x.kind != "relation" or y.kind != "relation":
-            return call(function.__name__, x, y)
-        return x if x == y else Formula("relation", (x, y), symbol, x.shape if x.ndim >= y.ndim else y.shape)
-
-    return _step(function, notation)
-
-
-sign, floor, ceil, trunc, rint = map(_step, (np.sign, np.floor, np.ceil, np.trunc, np.rint))
-floor_divide = _step(np.floor_divide)
-isfinite, isinf, isnan, signbit = map(_step, (np.isfinite, np.isinf, np.isnan, np.signbit))
-logical_not, logical_xor = map(_step, (np.logical_not, np.logical_xor))
-logical_and, logical_or = _connective(np.logical_and, "∧"), _connective(np.logical_or, "∨")
-bitwise_and, bitwise_or = _connective(np.bitwise_and, "∧"), _connective(np.bitwise_or, "∨")
-bitwise_xor, invert = map(_step, (np.bitwise_xor, np.invert))
-left_shift, right_shift, nextafter, spacing = map(_step, (np.left_shift, np.right_shift, np.nextafter, np.spacing))
-gcd, lcm, bitwise_count = map(_step, (np.gcd, np.lcm, np.bitwise_count))
-less, less_equal = _comparison(np.less, "<"), _comparison(np.less_equal, "≤")
-greater, greater_equal = _comparison(np.greater, ">"), _comparison(np.greater_equal, "≥")
-equal, not_equal = _comparison(np.equal, "="), _comparison(np.not_equal, "≠")
-
-
-answers(np.fix)(trunc)
-
-
 @answers(np.nan_to_num)
 def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     """np.nan_to_num: the gradient passes where x is finite, for each part of a complex number."""
@@ -439,25 +383,3 @@ def numpy_nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
         z = np.where(x == np.inf, limits.max if posinf is None else posinf, z)
         z = np.where(x == -np.inf, limits.min if neginf is None else neginf, z)
     return z if copy else x._write(z)
-
-
-@library_block(differentiable=False, example=example(normal(2, 3), decimals=1))
-def round(xp, x, decimals=0):
-    """The nearest number with the given number of decimals."""
-    return xp.round(x, decimals=decimals)
-
-
-@unlisted_block(differentiable=False, notation=lambda x, ndigits: call("round", x))
-def python_round(xp, x, ndigits=0):
-    """Python's round(x, n) of a Python number. It rounds the decimal digits; NumPy's multiplies by 10^n first."""
-    return builtins.round(x.item() if isinstance(x, np.generic) else x, ndigits)
-
-
-answers(builtins.round)(python_round)
-
-
-@answers(np.round, np.around)
-def numpy_round(a, decimals=0, out=None):
-    if out is not None:
-        raise BlockError("numpy.round(out=…) with a recorded array: use the returned array" + at_line())
-    return round(a, decimals=decimals)

@@ -7,11 +7,11 @@ import numpy as np
 
 from chainrule.array import Array, form_of
 from chainrule.block import answers, as_floats, axis_from_right, library_block
-from chainrule.blocks.elementwise import isnan
 from chainrule.blocks.integers import step
 from chainrule.blocks.reductions import any_, axes_of, expand, spread
 from chainrule.blocks.shaping import as_array
 from chainrule.blocks.statistics import weights_along
+from chainrule.blocks.step_functions import isnan
 from chainrule.domains import apart, example
 from chainrule.errors import BlockError
 from chainrule.formula import call, name
@@ -104,7 +104,7 @@ def _quantiles(a, q, axis, out, method, keepdims, weights, between):
     return owned(np.reshape(np.stack(found), q.shape + shape))
 
 
-class Place(NamedTuple):
+class QuantilePlace(NamedTuple):
     """The two sorted entries between which a quantile lies, and its relative distance from the first.
 
     Where NumPy takes an entry unchanged, both are that one, and `share` is NaN: no other entry is used.
@@ -132,13 +132,13 @@ class Quantile(NamedTuple):
         below = int(position)
         if position > below:
             position = self.q * (n - 1) if self.method == "linear" else position
-            return Place(below, below + 1, float(position) - below)
+            return QuantilePlace(below, below + 1, float(position) - below)
         if np.isnan(self.of(np.where(ranks > below, np.inf, ranks))):
-            return Place(below, below + 1, 0.0)
+            return QuantilePlace(below, below + 1, 0.0)
         if np.isnan(self.of(np.where(ranks < below, -np.inf, ranks))):
-            return Place(below - 1, below, 1.0)
+            return QuantilePlace(below - 1, below, 1.0)
         interpolates = np.isnan(self.of(np.where(ranks >= below, np.inf, ranks)))
-        return Place(below, below, 0.0 if interpolates else np.nan)
+        return QuantilePlace(below, below, 0.0 if interpolates else np.nan)
 
     def of(self, ranks):
         with np.errstate(invalid="ignore"):
@@ -155,7 +155,7 @@ class Median:
     """The middle entry, or the middle of two."""
 
     def place(self, n):
-        return Place((n - 1) // 2, n // 2, 0.5 if n % 2 == 0 else np.nan)
+        return QuantilePlace((n - 1) // 2, n // 2, 0.5 if n % 2 == 0 else np.nan)
 
     def mixed(self, low, high, share):
         return (low + high) / 2
@@ -205,7 +205,7 @@ def _places(rows, what):
     found = np.zeros((3, *counts.shape))
     for n in np.unique(counts[counts > 0]):
         found[:, counts == n] = np.reshape(what.place(int(n)), (3, 1))
-    return Place(found[0].astype(int), found[1].astype(int), found[2].astype(rows.dtype))
+    return QuantilePlace(found[0].astype(int), found[1].astype(int), found[2].astype(rows.dtype))
 
 
 def _place_of_rank(rows, what, which):

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import product_or_zero, unless_masked
-from chainrule.blocks.elementwise import isfinite, multiply
+from chainrule.blocks.elementwise import multiply
 from chainrule.blocks.reductions import all_
 from chainrule.blocks.shaping import broadcast_to
+from chainrule.blocks.step_functions import isfinite
 from chainrule.graph import Graph, graph_between
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder

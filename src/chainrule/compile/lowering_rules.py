@@ -16,9 +16,10 @@ from chainrule.backward import numpy_number
 from chainrule.block import product_or_zero
 from chainrule.blocks.activations import softplus
 from chainrule.blocks.copies import cast, cast_to_integer
-from chainrule.blocks.elementwise import clip, invert, positive_, power
+from chainrule.blocks.elementwise import clip, positive_, power
 from chainrule.blocks.joining import concatenate, stack
 from chainrule.blocks.shaping import broadcast_to, reshape, roll, transpose
+from chainrule.blocks.step_functions import invert
 from chainrule.compile.bounds import is_plain_product, may_overflow, numerators
 from chainrule.compile.making import Maker, RuleTable
 from chainrule.compile.operations import (

@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.block import Block
 from chainrule.blocks import activations, directions, rectifiers
 from chainrule.blocks import elementwise as ufuncs
+from chainrule.blocks import step_functions as steps
 from chainrule.blocks.special.error_functions import erf, erfc
 from chainrule.compile.loops import FunctionCall, LoopExpression, Unary, call, kind
 from chainrule.compile.values import KERNEL_OPS, VIEWS
@@ -143,25 +144,25 @@ ENTRY_BY_ENTRY: dict[Block, str] = {
     ufuncs.cbrt: "cbrt",
     erfc: "erfc",
     activations.ndtr: "ndtr",
-    ufuncs.sign: "sign",
-    ufuncs.floor: "floor",
-    ufuncs.ceil: "ceil",
-    ufuncs.trunc: "trunc",
-    ufuncs.rint: "rint",
-    ufuncs.less: "less",
-    ufuncs.less_equal: "less_equal",
-    ufuncs.greater: "greater",
-    ufuncs.greater_equal: "greater_equal",
-    ufuncs.equal: "equal",
-    ufuncs.not_equal: "not_equal",
-    ufuncs.isnan: "isnan",
-    ufuncs.isfinite: "isfinite",
-    ufuncs.isinf: "isinf",
-    ufuncs.logical_and: "logical_and",
-    ufuncs.logical_or: "logical_or",
-    ufuncs.logical_not: "logical_not",
-    ufuncs.bitwise_and: "logical_and",
-    ufuncs.bitwise_or: "logical_or",
+    steps.sign: "sign",
+    steps.floor: "floor",
+    steps.ceil: "ceil",
+    steps.trunc: "trunc",
+    steps.rint: "rint",
+    steps.less: "less",
+    steps.less_equal: "less_equal",
+    steps.greater: "greater",
+    steps.greater_equal: "greater_equal",
+    steps.equal: "equal",
+    steps.not_equal: "not_equal",
+    steps.isnan: "isnan",
+    steps.isfinite: "isfinite",
+    steps.isinf: "isinf",
+    steps.logical_and: "logical_and",
+    steps.logical_or: "logical_or",
+    steps.logical_not: "logical_not",
+    steps.bitwise_and: "logical_and",
+    steps.bitwise_or: "logical_or",
 }
 """The blocks that are one elementwise operation."""
 

@@ -16,8 +16,8 @@ from operator import attrgetter
 from typing import Any
 
 from chainrule.block.bounds import of_operand
-from chainrule.blocks.elementwise import isinf
 from chainrule.blocks.reductions import any_
+from chainrule.blocks.step_functions import isinf
 from chainrule.compile.bounds import grows, grows_alone, lowest, may_be_infinite
 from chainrule.compile.making import Maker
 from chainrule.compile.operations import COMPUTED

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Block
-from chainrule.blocks.elementwise import equal, where
+from chainrule.blocks.elementwise import where
 from chainrule.blocks.integers import as_known
+from chainrule.blocks.step_functions import equal
 from chainrule.constants import OneHot, is_identity, one_hot
 from chainrule.explain.data import Data
 from chainrule.explain.printers import unicode

@@ -8,20 +8,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.block import Block
-from chainrule.blocks.elementwise import (
-    bitwise_and,
-    equal,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    logical_and,
-    where,
-)
+from chainrule.blocks.elementwise import where
 from chainrule.blocks.indexing import getitem
 from chainrule.blocks.integers import as_known
 from chainrule.blocks.reductions import max_, min_
 from chainrule.blocks.shaping import broadcast_to, reshape
+from chainrule.blocks.step_functions import bitwise_and, equal, greater, greater_equal, less, less_equal, logical_and
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Term, aligned, axes_of_shape

@@ -14,20 +14,12 @@ import numpy as np
 
 from chainrule.algebra.powers import multiplied
 from chainrule.blocks.activations import sigmoid
-from chainrule.blocks.elementwise import (
-    absolute,
-    equal,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    maximum,
-    not_equal,
-)
+from chainrule.blocks.elementwise import absolute, maximum
 from chainrule.blocks.indexing import getitem
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.rectifiers import relu
+from chainrule.blocks.step_functions import equal, greater, greater_equal, less, less_equal, not_equal
 from chainrule.explain.closed import calls, identities
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.parts import Part

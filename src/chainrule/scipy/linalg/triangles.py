@@ -2,7 +2,7 @@
 
 from chainrule.block import unlisted_block
 from chainrule.blocks.complex_numbers import adjoint
-from chainrule.blocks.decompositions import of_triangle
+from chainrule.blocks.factors import of_triangle
 from chainrule.blocks.matrices import identity
 
 
