@@ -149,11 +149,7 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
     gradients: dict[Node, Any] = dict.fromkeys([*path.inputs, *path.between])
     gradients.update((node, dz) for node, dz in seeds.items() if node in gradients)
     if recorded:
-        for node, dz in seeds.items():
-            if type(dz) not in NUMPY and type(dz) is not Array and is_foreign(dz) and node in gradients:
-                gradients[node] = recorded_constant(
-                    dz
-                )  # because NumPy's constants in rules cannot be combined with other arrays
+        _record_foreign_seeds(seeds, gradients)
     take = gradients.get if between else gradients.pop
     for node in reversed(path.between):
         block = node.block
@@ -199,6 +195,13 @@ def _backpropagated(path: Path, seeds: dict[Node, Any], recorded: bool, between:
             grads = [dx if type(dx) is Array else made_of(dx, dz, *constants) for dx in grads]
         _hand_over(node.inputs, grads, gradients)
     return gradients
+
+
+def _record_foreign_seeds(seeds: dict[Node, Any], gradients: dict[Node, Any]) -> None:
+    """Record seeds of another library: NumPy's constants in rules cannot be combined with its plain arrays."""
+    for node, dz in seeds.items():
+        if type(dz) not in NUMPY and type(dz) is not Array and is_foreign(dz) and node in gradients:
+            gradients[node] = recorded_constant(dz)
 
 
 def _hand_over(inputs: Sequence[Any], grads: Sequence[Any], gradients: dict[Node, Any]) -> None:

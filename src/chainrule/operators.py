@@ -39,30 +39,10 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
     def forward(self: Array, other: Any) -> Any:
         kind = type(other)
         if kind not in NUMPY and kind is not Array:
-            return _with_other(self, other)
+            return _of_another_class(function, name, mirrored, self, other)
         if is_power:
             _looks_whether_real(self, other)
         return record(ANSWERS[function], (self, other), NO_PARAMS, run)
-
-    def _with_other(self: Array, other: Any) -> Any:
-        """The result if the other operand's class may compute for itself."""
-        number = as_plain_number(other, self._class, mirrored)
-        if number is not None:
-            return forward(self, _beside(self, number))
-        if isinstance(other, Fraction | Decimal) and not self.ndim:
-            if name in COMPARISONS:
-                return run(read(self._node), other)  # exact, and without a gradient
-            if isinstance(other, Fraction):
-                return run(self.item(), float(other))  # as Fraction does it
-        if is_sparse(other):
-            return with_sparse(mirrored, self, other)
-        if gives_way(self, other, mirrored):
-            return NotImplemented
-        if isinstance(other, (list, tuple)):
-            return record(ANSWERS[function], (self, other))
-        if isinstance(other, (str, bytes)) and function in (np.equal, np.not_equal):
-            return getattr(read(self._node), f"__{name}__")(other)
-        return function(self, other)  # NumPy's protocol asks both operands
 
     def reflected(self: Array, other: Any) -> Any:
         if type(other) not in NUMPY:
@@ -90,6 +70,28 @@ def _binary(function: Any, name: str) -> tuple[Any, Any, Any]:
         return self._write(record(ANSWERS[function], (self, other), NO_PARAMS, run))
 
     return forward, reflected, in_place
+
+
+def _of_another_class(function: Any, name: str, mirrored: str, self: Array, other: Any) -> Any:
+    """The result of an operator if the other operand's class may compute for itself."""
+    run = getattr(operator, f"__{name}__")
+    number = as_plain_number(other, self._class, mirrored)
+    if number is not None:
+        return run(self, _beside(self, number))
+    if isinstance(other, Fraction | Decimal) and not self.ndim:
+        if name in COMPARISONS:
+            return run(read(self._node), other)  # exact, and without a gradient
+        if isinstance(other, Fraction):
+            return run(self.item(), float(other))  # as Fraction does it
+    if is_sparse(other):
+        return with_sparse(mirrored, self, other)
+    if gives_way(self, other, mirrored):
+        return NotImplemented
+    if isinstance(other, (list, tuple)):
+        return record(ANSWERS[function], (self, other))
+    if isinstance(other, (str, bytes)) and function in (np.equal, np.not_equal):
+        return getattr(read(self._node), f"__{name}__")(other)
+    return function(self, other)  # NumPy's protocol asks both operands
 
 
 def _is_fixed_argument(x: Array) -> bool:

@@ -74,11 +74,9 @@ def record(
     `run` is the function of NumPy or the operator that was called, if it takes the same operands: on NumPy's arrays it
     runs instead of the rule, so value, dtype, errors and warnings are NumPy's.
     """
-    inputs = []
-    values = []
-    xp = NUMPY_NAMESPACE
-    unsure = False
-    refused = None
+    inputs: list[Any] = []
+    values: list[Any] = []
+    xp, unsure, refused = NUMPY_NAMESPACE, False, None
     for operand in operands:
         kind = type(operand)
         if kind is not Array and kind not in PLAIN:
@@ -97,9 +95,8 @@ def record(
     if xp is None:
         inputs, values = _in_one_library(inputs, values)
     if known is not None:
-        value = known
-        if xp is None and _is_numpys_beside(value, values):
-            block, value = _in_numpy(block, values, params)
+        is_numpys = xp is None and _is_numpys_beside(known, values)
+        block, value = _in_numpy(block, values, params) if is_numpys else (block, known)
     elif xp is None:
         block, value = _in_their_library(block, values, params)
     else:
