@@ -11,7 +11,7 @@ from chainrule import versions
 from chainrule.array import node_of
 from chainrule.graph import record_graph
 from chainrule.simplify import simplify_graph
-from chainrule.versions import Version, Versions
+from chainrule.versions import ArrayVersion, Versions
 
 N = 100  # more entries than are copied
 
@@ -202,7 +202,7 @@ def test_other_dtypes_are_written_as_numpy_writes_them(dtype):
 
 def test_threads_that_read_versions_get_the_right_ones():
     of = Versions(np.zeros(1000))
-    known = [Version(of, 0)]
+    known = [ArrayVersion(of, 0)]
     for i in range(1, 200):
         known.append(of.write(i - 1, lambda array, index, new: array.__setitem__(index, new), (i,), float(i)))
     wrong = []

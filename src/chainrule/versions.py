@@ -26,7 +26,7 @@ from chainrule.layout import laid_out_as
 from chainrule.libraries import NUMPY
 from chainrule.node import Node
 
-__all__ = ["Version", "Write", "at_key", "is_small_part", "written"]
+__all__ = ["ArrayVersion", "Write", "at_key", "is_small_part", "written"]
 
 SMALL = 64
 """Arrays of at most this many entries are copied: a node takes as much memory."""
@@ -38,7 +38,7 @@ REFUSED = (IndexError, ValueError, TypeError, OverflowError, FloatingPointError,
 """The errors with which NumPy refuses a write."""
 
 
-class Version(NamedTuple):
+class ArrayVersion(NamedTuple):
     """One version of an array: its state after write `number`, counted from 0."""
 
     of: Versions
@@ -75,7 +75,7 @@ class Versions:
                 self._go_to(number)
             return self._array
 
-    def write(self, number: int, write: Write, index: Any, new: Any) -> Version | None:
+    def write(self, number: int, write: Write, index: Any, new: Any) -> ArrayVersion | None:
         """The version after a write into version `number`; None if that is not the newest one."""
         with self._lock:
             if number != len(self._replaced):
@@ -87,7 +87,7 @@ class Versions:
             write(self._array, index, new)
             self._replaced.append((index, replaced))
             self._now = number + 1
-            return Version(self, number + 1)
+            return ArrayVersion(self, number + 1)
 
     def _go_to(self, number: int) -> None:
         self._own()
@@ -121,7 +121,7 @@ def is_small_part(entries: Any, size: int) -> bool:
     return size > SMALL and 4 * np.size(entries) < size
 
 
-def written(node: Node, write: Write, key: tuple[Any, ...], new: Any) -> Version | None:
+def written(node: Node, write: Write, key: tuple[Any, ...], new: Any) -> ArrayVersion | None:
     """The version of a node's value after a write; None if a copy costs no more, or if NumPy refuses the write."""
     array = node.value
     if type(array) is not np.ndarray or array.size <= SMALL or type(new) not in NUMPY:
@@ -143,4 +143,4 @@ def written(node: Node, write: Write, key: tuple[Any, ...], new: Any) -> Version
         array = node.value
     array = laid_out_as(array, array)
     write(array, index, new)
-    return Version(Versions(array), 0)
+    return ArrayVersion(Versions(array), 0)

@@ -29,14 +29,14 @@ from chainrule.graph import Graph, graph_between
 from chainrule.recording import record_call
 from chainrule.transforms import jvp, vjp
 
-__all__ = ["BlockReport", "Result", "check_block"]
+__all__ = ["BlockReport", "ComparedNumbers", "check_block"]
 
 EDGES: tuple[tuple[int, ...], ...] = ((), (0,), (2, 0, 3), (1, 1))
 BROADCASTS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (((2, 3), (3,)), ((3,), (2, 1)), ((2, 3), ()))
 
 
 @dataclass(frozen=True)
-class Result:
+class ComparedNumbers:
     """One comparison.
 
     Attributes
@@ -86,11 +86,11 @@ class BlockReport:
     """
 
     block: Block
-    results: tuple[Result, ...]
+    results: tuple[ComparedNumbers, ...]
     missing: dict[str, str]
 
     @property
-    def wrong(self) -> tuple[Result, ...]:
+    def wrong(self) -> tuple[ComparedNumbers, ...]:
         return tuple(r for r in self.results if not r.ok)
 
     @property
@@ -112,9 +112,9 @@ def check_block(block: Block, libraries: Sequence[str] = tuple(LIBRARIES), spari
     `sparing` asks JAX only where PyTorch cannot run the block.
     """
     if block.example is None:
-        return BlockReport(block, (Result("", "example", "", "", problem="the block has no example"),), {})
+        return BlockReport(block, (ComparedNumbers("", "example", "", "", problem="the block has no example"),), {})
     missing: dict[str, str] = {}
-    results: list[Result] = []
+    results: list[ComparedNumbers] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         dtypes: list[Any] = [np.float32, np.float64]
@@ -152,12 +152,12 @@ class _Checks:
     libraries: Sequence[str]
     missing: dict[str, str]
 
-    def run(self) -> Iterator[Result]:
+    def run(self) -> Iterator[ComparedNumbers]:
         yield from self.guarded("value", self.values)
         if self.block.differentiable:
             yield from self.guarded("first derivative", self.derivatives)
 
-    def guarded(self, label: str, check: Callable[[], Iterator[Result]]) -> Iterator[Result]:
+    def guarded(self, label: str, check: Callable[[], Iterator[ComparedNumbers]]) -> Iterator[ComparedNumbers]:
         """The results of a check, with an error as a result."""
         try:
             with asking_others():
@@ -165,7 +165,7 @@ class _Checks:
         except NoAnswer as none:
             yield self.result(label, "", "", problem=str(none))
 
-    def derivatives(self) -> Iterator[Result]:
+    def derivatives(self) -> Iterator[ComparedNumbers]:
         if not sample_of(self.block, self.dtype).places:
             yield self.result("first derivative", "", "", problem="no operand of the example has a derivative")
             return
@@ -181,10 +181,12 @@ class _Checks:
         for label, check in checks.items():
             yield from self.guarded(label, check)
 
-    def result(self, check: str, operand: str, against: str, comparison: Any = None, problem: str = "") -> Result:
-        return Result(np.dtype(self.dtype).name, check, operand, against, comparison, problem)
+    def result(
+        self, check: str, operand: str, against: str, comparison: Any = None, problem: str = ""
+    ) -> ComparedNumbers:
+        return ComparedNumbers(np.dtype(self.dtype).name, check, operand, against, comparison, problem)
 
-    def told(self, check: str, comparisons: Sequence[Comparison]) -> Iterator[Result]:
+    def told(self, check: str, comparisons: Sequence[Comparison]) -> Iterator[ComparedNumbers]:
         by_differences = {c.label for c in comparisons if c.reference == DIFFERENCES and c.ok and c.settled}
         for c in comparisons:
             operand = "" if c.label.startswith("value") else c.label
@@ -195,7 +197,7 @@ class _Checks:
         if not any(c.settled for c in comparisons):
             yield self.result(check, "", "", problem="nothing could be compared")
 
-    def same(self, check: str, operand: str, against: str, ours: Any, theirs: Any, rough: float) -> Result:
+    def same(self, check: str, operand: str, against: str, ours: Any, theirs: Any, rough: float) -> ComparedNumbers:
         """Two computations of the same numbers must agree up to rounding."""
         ours, theirs = np.asarray(ours), np.asarray(theirs)
         tolerance = min(1e4 * rough, rough**0.5)
@@ -217,7 +219,7 @@ class _Checks:
 
     # Values and derivatives -----------------------------------------------------------------------------------
 
-    def values(self) -> Iterator[Result]:
+    def values(self) -> Iterator[ComparedNumbers]:
         """The recorded value against that of plain arrays and of other libraries."""
         task = self.task()
         if not task.labels:  # integers, booleans, what has no derivative
@@ -229,7 +231,7 @@ class _Checks:
             if isinstance(why := problem.answer(library), Unavailable):
                 self.missing.setdefault(library, str(why))
 
-    def first(self) -> Iterator[Result]:
+    def first(self) -> Iterator[ComparedNumbers]:
         task = self.task()
         problem = task.problem(self.libraries)
         yield from self.told("first derivative", compare_gradients(problem))
@@ -238,7 +240,7 @@ class _Checks:
                 wrong = f"the gradient is of dtype {g.dtype}, should be of {x.dtype}"
                 yield self.result("first derivative", label, "", problem=wrong)
 
-    def second(self) -> Iterator[Result]:
+    def second(self) -> Iterator[ComparedNumbers]:
         """The derivative of the recorded backward rule."""
         task = self.task()
         positions = tuple(enumerate(task.labels))
@@ -255,7 +257,7 @@ class _Checks:
         problem = Problem(task.labels, graph, f, task.inputs, seeds, gradients, rough, libraries)
         yield from self.told("second derivative", compare_gradients(problem))
 
-    def leading_axes(self) -> Iterator[Result]:
+    def leading_axes(self) -> Iterator[ComparedNumbers]:
         """A stack of cotangents gives the stack of gradients."""
         task = self.task()
         for lead in ((2, 3), (0,)):
@@ -267,7 +269,7 @@ class _Checks:
                 rows = np.reshape(np.array([g[i] for g in apart], dtype=x.dtype), lead + x.shape)
                 yield self.same("leading axes", label, "one by one", together[i], rows, task.rough)
 
-    def forward_mode(self) -> Iterator[Result]:
+    def forward_mode(self) -> Iterator[ComparedNumbers]:
         """⟨dz, J t⟩ = ⟨Jᵀ dz, t⟩: tangents pushed forward against gradients pulled back."""
         task = self.task()
         tangents = [np.asarray(random_like(task.rng, x), dtype=x.dtype) for x in task.inputs]
@@ -278,7 +280,7 @@ class _Checks:
 
     # Memory and shapes ----------------------------------------------------------------------------------------
 
-    def layouts(self) -> Iterator[Result]:
+    def layouts(self) -> Iterator[ComparedNumbers]:
         """Fortran order, strides, reversed axes and read-only memory change nothing."""
         task = self.task()
         arrays = task.sample.values
@@ -288,7 +290,7 @@ class _Checks:
             for ours, theirs, operand in zip(other.gradients, task.gradients, task.labels, strict=True):
                 yield self.same(label, operand, "contiguous memory", ours, theirs, task.rough)
 
-    def edges(self) -> Iterator[Result]:
+    def edges(self) -> Iterator[ComparedNumbers]:
         """Scalars, empty arrays, axes of length 1, and operands that broadcast against each other."""
         assert self.block.example is not None
         operands = self.block.example.operands

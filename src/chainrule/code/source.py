@@ -15,7 +15,7 @@ from chainrule.code.expressions import Dialect, expression, index, literal, writ
 from chainrule.code.tape import CONSTANT, WRITE, TracedValue, values_in
 from chainrule.code.tidy.calls import short_key
 
-__all__ = ["LIMIT", "Body", "assignment", "closure", "free_name", "is_name"]
+__all__ = ["LIMIT", "FunctionBody", "assignment", "closure", "free_name", "is_name"]
 
 LIMIT = 80
 """A longer line is split: parts of it get lines of their own."""
@@ -68,7 +68,7 @@ def assignment(name: str, made: ast.expr) -> list[str]:
     return [f"{opening}(", *(f"    {part}" for part in inside), ")"]
 
 
-class Body:
+class FunctionBody:
     """The statements of one function.
 
     Parameters

@@ -17,7 +17,7 @@ from chainrule.code.expressions import literal, written
 from chainrule.code.libraries import LIBRARIES, ArgumentArray, Library, Parts
 from chainrule.code.program import RecordedProgram, program_of
 from chainrule.code.sizes import Sizes, required
-from chainrule.code.source import Body, closure, free_name, is_name
+from chainrule.code.source import FunctionBody, closure, free_name, is_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, TracedValue
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
@@ -308,7 +308,7 @@ class _CodeWriter:
         passed_shapes = {forward.names[v]: tuple(v.shape) for v in passed}
         return Draft(parts, shapes, passed_shapes, forward.alike + backward.alike)
 
-    def _bodies(self, seed: TracedValue) -> tuple[Body, Body, list[TracedValue]]:
+    def _bodies(self, seed: TracedValue) -> tuple[FunctionBody, FunctionBody, list[TracedValue]]:
         """The statements of the forward and of the backward pass, and the values passed between them."""
         given, loss, dialect = self.names, self.loss, self.library.dialect
         first = [v for v in closure([loss, *self._parts_of_tuples(), *self.early]) if v not in given]
@@ -317,14 +317,14 @@ class _CodeWriter:
         read = {x for v in last for x in v.operands} | (wanted := _values(self.gradients))
         if isinstance(loss, TracedValue) and loss not in given:
             loss.name = loss.name or "L"
-        forward = Body(first, dict(given), (read & computed) | _values([loss]), self.taken, dialect)
+        forward = FunctionBody(first, dict(given), (read & computed) | _values([loss]), self.taken, dialect)
         passed = [v for v in sorted(read & (computed | given.keys()), key=lambda v: v.order) if v is not seed]
         names = {v: forward.names[v] for v in [*passed, seed]}
-        backward = Body(last, names, wanted, self.taken | {forward.names.get(loss, "L")}, dialect)
+        backward = FunctionBody(last, names, wanted, self.taken | {forward.names.get(loss, "L")}, dialect)
         return forward, backward, passed
 
     def _checks(
-        self, forward: Body, backward: Body, loss: str, cotangent: str, given: list[str]
+        self, forward: FunctionBody, backward: FunctionBody, loss: str, cotangent: str, given: list[str]
     ) -> tuple[list[str], list[str], list[str]]:
         """Lines for both passes that check the conditions, and the name that one of them passes to the other."""
         dialect, prefix = self.library.dialect, self.traces.tape.prefix
@@ -337,7 +337,7 @@ class _CodeWriter:
         early = holding(self.early, forward, dialect, holds, given)
         return [*early, f"{loss} = jnp.where({holds}, {loss}, jnp.nan)  # NaN: {BRANCH}"], [], [holds]
 
-    def _shown(self, body: Body, x: Any) -> str:
+    def _shown(self, body: FunctionBody, x: Any) -> str:
         """The expression of a value in the statements of a pass."""
         return written(literal(x, body.show, self.library.dialect))
 

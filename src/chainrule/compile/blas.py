@@ -30,7 +30,7 @@ def is_worth_threads(rows: int, inner: int, columns: int) -> bool:
     return min(rows, columns) >= THIN and rows * inner * columns >= WORTH_THREADS
 
 
-class Library(NamedTuple):
+class BlasLibrary(NamedTuple):
     """The OpenBLAS that comes with NumPy.
 
     Attributes
@@ -47,7 +47,7 @@ class Library(NamedTuple):
 
 
 @functools.cache
-def library() -> Library | None:
+def library() -> BlasLibrary | None:
     """The OpenBLAS that comes with NumPy, if there is one."""
     here = os.path.dirname(np.__file__)
     for pattern in ("../numpy.libs/*openblas*", ".libs/*openblas*", ".dylibs/*openblas*"):
@@ -61,7 +61,7 @@ def library() -> Library | None:
                     put = getattr(file, f"{prefix}_set_num_threads{suffix}", None)
                     get = getattr(file, f"{prefix}_get_num_threads{suffix}", None)
                     if put is not None and get is not None:
-                        return Library(file, prefix, suffix, put, get)
+                        return BlasLibrary(file, prefix, suffix, put, get)
     return None
 
 

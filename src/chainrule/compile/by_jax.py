@@ -28,10 +28,10 @@ from chainrule.block import Block
 from chainrule.blocks.integers import labels_fit
 from chainrule.blocks.reductions import any_
 from chainrule.bodies import Reads
-from chainrule.compile.calls import Call, call_of
-from chainrule.compile.methods import Function, Method, as_method
+from chainrule.compile.calls import SplitCall, call_of
+from chainrule.compile.methods import CompiledFunction, MethodOfObject, as_method
 from chainrule.compile.placing import Placing
-from chainrule.compile.recorder import Run, copied, is_constant, run_recorded
+from chainrule.compile.recorder import RecordedRun, copied, is_constant, run_recorded
 from chainrule.compile.steady import Draws, refusal
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.forks import imported
@@ -57,7 +57,7 @@ INSTEAD = (
 )
 
 
-class ByJax(Function[P, R]):
+class ByJax(CompiledFunction[P, R]):
     """What `cr.compile(f, engine="jax")` returns. Call it like the function."""
 
     def __init__(
@@ -107,7 +107,7 @@ class ByJax(Function[P, R]):
                 results = [np.array(z)[()] for z in results]
         return program.rebuilt(results)
 
-    def _run(self, call: Call, leaves: list[Any], of_jax: bool) -> tuple[_Program, list[Any]] | None:
+    def _run(self, call: SplitCall, leaves: list[Any], of_jax: bool) -> tuple[_Program, list[Any]] | None:
         """Run the program of the path that these values take; it is compiled when it is first taken.
 
         Returns None if a block has been given labels that are out of range.
@@ -128,7 +128,7 @@ class ByJax(Function[P, R]):
                 program = known[0] if known else self._another(programs, call, leaves, answers)
                 programs[:] = [*(p for p in programs if p is not program), program]
 
-    def _first(self, key: Any, call: Call, leaves: list[Any], of_jax: bool) -> list[_Program]:
+    def _first(self, key: Any, call: SplitCall, leaves: list[Any], of_jax: bool) -> list[_Program]:
         with self._lock:
             if key not in self._programs:
                 self._programs[key] = [self._made(call, leaves, ())]
@@ -138,7 +138,9 @@ class ByJax(Function[P, R]):
                 self._warn_of_integers(call)
         return self._programs[key]
 
-    def _another(self, programs: list[_Program], call: Call, leaves: list[Any], answers: tuple[bool, ...]) -> _Program:
+    def _another(
+        self, programs: list[_Program], call: SplitCall, leaves: list[Any], answers: tuple[bool, ...]
+    ) -> _Program:
         if len(programs) == MANY:
             lines = sorted({guard.line for guard in programs[-1].guards[: len(answers)]})
             raise RecordingError(
@@ -147,11 +149,11 @@ class ByJax(Function[P, R]):
             )
         return self._made(call, leaves, answers)
 
-    def _made(self, call: Call, leaves: list[Any], assumed: tuple[bool, ...]) -> _Program:
+    def _made(self, call: SplitCall, leaves: list[Any], assumed: tuple[bool, ...]) -> _Program:
         donated = [i for i, argument in enumerate(call.arguments) if argument in self._donated]
         return _Program(self.__wrapped__, call, leaves, donated, assumed)
 
-    def _warn_of_integers(self, call: Call) -> None:
+    def _warn_of_integers(self, call: SplitCall) -> None:
         self._families[call.family] = self._families.get(call.family, 0) + 1
         if call.family != call.key and self._families[call.family] == MANY:
             warnings.warn(
@@ -176,7 +178,7 @@ class ByJax(Function[P, R]):
             return program.jitted.lower(*forms).compile()
 
 
-class _MethodByJax(Method, ByJax[..., Any]):
+class _MethodByJax(MethodOfObject, ByJax[..., Any]):
     def __init__(self, f: Callable[..., Any], *others: Any):
         super().__init__(as_method(f), *others)
 
@@ -204,12 +206,12 @@ class _Program:
     places: list[int]
     dtypes: list[Any]
     short: list[tuple[Block, str, str]]
-    guards: list[Guard]
+    guards: list[Assumption]
 
     def __init__(
         self,
         f: Callable[..., Any],
-        call: Call,
+        call: SplitCall,
         leaves: Sequence[Any],
         donated: Sequence[int],
         assumed: tuple[bool, ...],
@@ -303,7 +305,7 @@ def _form(x: Any) -> Any:
 # Values that are not known -------------------------------------------------------------------------------------------
 
 
-class Guard(NamedTuple):
+class Assumption(NamedTuple):
     """What a rule asked of a value while f was traced: each run checks that the answer is the assumed one."""
 
     truth: Any
@@ -322,7 +324,7 @@ class _Unknown(Reads):
     def __init__(self, name: str, assumed: Sequence[bool] = ()):
         super().__init__(name, 0, None)
         self.assumed = assumed
-        self.guards: list[Guard] = []
+        self.guards: list[Assumption] = []
 
     def __call__(self, node: Node, how: str) -> Any:
         if not is_traced(node.value):
@@ -331,7 +333,7 @@ class _Unknown(Reads):
             raise RecordingError(_unknown(self.title, _READS[how], at_line()))
         number = len(self.guards)
         answer = self.assumed[number] if number < len(self.assumed) else node.block is not any_
-        self.guards.append(Guard(node.value, answer, node.block, at_line()))
+        self.guards.append(Assumption(node.value, answer, node.block, at_line()))
         return answer
 
 
@@ -376,14 +378,14 @@ SAME = ("float64", "complex128")
 SHORT = ("float16", "float32", "bfloat16", "complex64")
 
 
-def _dtypes_of_steps(run: Run) -> list[tuple[Block, str, str]]:
+def _dtypes_of_steps(run: RecordedRun) -> list[tuple[Block, str, str]]:
     """The blocks of the steps that the results of a run depend on, with the dtypes and the lines of these steps."""
     nodes = graph_between(run.inputs, [out for out in run.outputs if type(out) is Node]).nodes
     lines = [f"\n  at {node.line}" if node.line else "" for node in nodes]
     return [(node.block, str(getattr(node.value, "dtype", "")), line) for node, line in zip(nodes, lines, strict=True)]
 
 
-def _require_numpys_precision(f: Callable[..., Any], call: Call, program: _Program) -> None:
+def _require_numpys_precision(f: Callable[..., Any], call: SplitCall, program: _Program) -> None:
     """Raise if JAX computes a step in less precision than NumPy (the mean of booleans, for example)."""
     if not program.short:
         return
@@ -402,7 +404,7 @@ def _require_numpys_precision(f: Callable[..., Any], call: Call, program: _Progr
             )
 
 
-def _require_numpys_dtypes(f: Callable[..., Any], call: Call, program: _Program) -> None:
+def _require_numpys_dtypes(f: Callable[..., Any], call: SplitCall, program: _Program) -> None:
     """Raise if a result is not of the dtype that NumPy gives it. NumPy runs f once, to tell."""
     if all(not hasattr(x, "dtype") or x.dtype in SAME for x in call.leaves):
         return

@@ -14,10 +14,10 @@ from chainrule.forks import imported
 from chainrule.libraries import PLAIN, is_jax
 from chainrule.trees import flatten, orders_of
 
-__all__ = ["Call", "call_of"]
+__all__ = ["SplitCall", "call_of"]
 
 
-class Call(NamedTuple):
+class SplitCall(NamedTuple):
     """A call, split into its parts.
 
     Attributes
@@ -39,7 +39,7 @@ class Call(NamedTuple):
     family: Any
 
 
-def call_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+def call_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> SplitCall:
     """A call of f, taken apart. Raises RecordingError if an argument cannot be compiled."""
     named = [name or position for position, name in positions_of(f, tuple(range(len(args))), "compile")]
     trees = [*zip(named, args, strict=True), *kwargs.items()]
@@ -74,7 +74,7 @@ def call_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
         return made[: len(args)], dict(zip(kwargs, made[len(args) :], strict=True))
 
     family = [kind if kind is int else (kind, x) for kind, x in constants]
-    return Call(leaves, arguments, trees, places, rebuilt, (*structures, *constants), (*structures, *family))
+    return SplitCall(leaves, arguments, trees, places, rebuilt, (*structures, *constants), (*structures, *family))
 
 
 def _in_own_byte_order(x: Any) -> Any:

@@ -18,11 +18,11 @@ from chainrule.argnums import name_of, needs_function, positions_of
 from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed, TooMuch
-from chainrule.compile.methods import Function, Method, as_method, is_recorded
+from chainrule.compile.methods import CompiledFunction, MethodOfObject, as_method, is_recorded
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
-from chainrule.compile.segments import Memory
+from chainrule.compile.segments import MemoryBudget
 from chainrule.compile.signatures import OVERFLOW
-from chainrule.compile.steady import Differs, Told, agree, refusal
+from chainrule.compile.steady import RecordingsDiffer, Told, agree, refusal
 from chainrule.compile.version import Version
 from chainrule.errors import ChainruleError, CompilerError, NoAnswer, RecordingError, asking_others
 from chainrule.trees import flatten, leaf_names
@@ -41,7 +41,7 @@ SIGNATURES = 128
 """Versions are kept for this many most recently used signatures (shapes, dtypes, strings, …)."""
 
 
-class Compiled(Function[P, R]):
+class Compiled(CompiledFunction[P, R]):
     """What `cr.compile` returns. Call it like the function."""
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):
@@ -54,7 +54,7 @@ class Compiled(Function[P, R]):
         with contextlib.suppress(TypeError, ValueError):  # a function of C may have none
             self.__signature__ = inspect.signature(f)
         self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
-        self._asked, self._memory = memory, Memory.of(memory)
+        self._asked, self._memory = memory, MemoryBudget.of(memory)
         self._versions: dict[Any, list[Version]] = {}
         self._latest: Any = None
         self._fast: Callable[..., Any] | None = None
@@ -285,7 +285,7 @@ class Compiled(Function[P, R]):
         """Whether a recording repeats an earlier one. Raises if the function differs from call to call."""
         try:
             same = agree(told, again)
-        except Differs as error:
+        except RecordingsDiffer as error:
             raise self._refusal(recorded, None, error.step) from None
         if same and recorded.drew:
             raise self._refusal(recorded)
@@ -296,7 +296,7 @@ class Compiled(Function[P, R]):
         if again is not None:
             try:
                 agree(recorded.told(), again.told())
-            except Differs as error:
+            except RecordingsDiffer as error:
                 step = error.step
         refused = refusal(self.__name__, self.__wrapped__, step, recorded.drew, recorded.seeded)
         self._refused = str(refused)
@@ -341,7 +341,7 @@ class Compiled(Function[P, R]):
         return self._latest.program.memory()
 
 
-class CompiledMethod(Method, Compiled[..., Any]):
+class CompiledMethod(MethodOfObject, Compiled[..., Any]):
     """A compiled method, called with its object first."""
 
     def __init__(self, f: Callable[..., Any], donate: Sequence[int | str] = (), memory: int | str | None = None):

@@ -34,7 +34,7 @@ POSITIVE, NEGATIVE = (1, MOST), (-MOST, -1)
 """The ranges of an operand. 0 is left out: Python raises on division by 0, NumPy gives inf."""
 
 
-class _Place:
+class _ValuesSoFar:
     """The values of one integer argument so far."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Counters:
     """The state of all integer arguments of one function."""
 
     def __init__(self) -> None:
-        self._families: dict[Any, dict[int, _Place]] = {}
+        self._families: dict[Any, dict[int, _ValuesSoFar]] = {}
 
     def ranges(self, signature: Signature) -> dict[int, Interval]:
         """The ranges of the integers that are operands for this call, by their positions among all arguments."""
@@ -63,7 +63,8 @@ class Counters:
         while len(self._families) > FAMILIES:
             del self._families[next(iter(self._families))]
         found = {
-            place: places.setdefault(place, _Place()).range_with(value) for place, value in signature.integers.items()
+            place: places.setdefault(place, _ValuesSoFar()).range_with(value)
+            for place, value in signature.integers.items()
         }
         return {place: within for place, within in found.items() if within is not None}
 

@@ -13,10 +13,10 @@ from chainrule.compile.failures import CannotRoll
 from chainrule.libraries import NUMPY_NAMESPACE, PYTHON, numpys
 from chainrule.node import Node, value_of_operand
 
-__all__ = ["Step"]
+__all__ = ["LoopStep"]
 
 
-class Step:
+class LoopStep:
     """The body of a loop as a Python function on NumPy arrays, generated as source text.
 
     `is_first` if no step was recorded by itself: where a value overflows, its gradient is unknown.

@@ -15,7 +15,7 @@ from chainrule.forks import imported
 from chainrule.node import at_line
 from chainrule.trees import flatten
 
-__all__ = ["Function", "Method", "as_method", "is_recorded"]
+__all__ = ["CompiledFunction", "MethodOfObject", "as_method", "is_recorded"]
 
 
 P = ParamSpec("P")
@@ -23,7 +23,7 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 
 
-class Function(Generic[P, R]):
+class CompiledFunction(Generic[P, R]):
     """A compiled function of either engine. As an attribute of a class it is a method.
 
     Attributes
@@ -38,9 +38,11 @@ class Function(Generic[P, R]):
         self._method: Any = None
 
     @overload
-    def __get__(self, owner: None, kind: type) -> Function[P, R]: ...
+    def __get__(self, owner: None, kind: type) -> CompiledFunction[P, R]: ...
     @overload
-    def __get__(self: Function[Concatenate[Any, Q], R], owner: object, kind: type | None = None) -> Callable[Q, R]: ...
+    def __get__(
+        self: CompiledFunction[Concatenate[Any, Q], R], owner: object, kind: type | None = None
+    ) -> Callable[Q, R]: ...
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         """The method of an object, if it is an attribute of its class."""
         if isinstance(self.__wrapped__, staticmethod):
@@ -50,12 +52,12 @@ class Function(Generic[P, R]):
                 self._method = self._method or self._as_method()
         return self._method.__get__(owner, kind)
 
-    def _as_method(self) -> Method:
+    def _as_method(self) -> MethodOfObject:
         """The same function as a method, called with an object as its first argument."""
         raise NotImplementedError
 
 
-class Method:
+class MethodOfObject:
     """A compiled method. Its first argument is its object, whose attributes become arguments of the program."""
 
     __wrapped__: Any

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.argnums import name_of, positions_of
-from chainrule.compile.calls import Call
+from chainrule.compile.calls import SplitCall
 from chainrule.errors import EngineError
 from chainrule.forks import imported
 from chainrule.libraries import is_complex, is_jax, is_traced
@@ -62,7 +62,7 @@ class Placing:
                     f"the sharding of {argument} names the axis {axis!r}; the mesh has {names}" + at_line()
                 )
 
-    def placed(self, call: Call) -> list[Any]:
+    def placed(self, call: SplitCall) -> list[Any]:
         """The arrays and numbers of a call, on their devices."""
         specs = self._specs(call)
         return [
@@ -70,7 +70,7 @@ class Placing:
             for x, argument, spec in zip(call.leaves, call.arguments, specs, strict=True)
         ]
 
-    def _specs(self, call: Call) -> list[Any]:
+    def _specs(self, call: SplitCall) -> list[Any]:
         """The requested sharding of each array and number; None without a request."""
         found: list[Any] = []
         for (argument, tree), places in zip(call.trees, call.places, strict=True):

@@ -14,7 +14,7 @@ from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, constant, node_of
 from chainrule.bodies import Body
 from chainrule.compile.rolling import rolled
-from chainrule.compile.segments import Memory, looped_in_segments
+from chainrule.compile.segments import MemoryBudget, looped_in_segments
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
 from chainrule.forks import imported
@@ -30,7 +30,7 @@ from chainrule.trees import flatten, orders_of
 __all__ = [
     "Guard",
     "Recorded",
-    "Run",
+    "RecordedRun",
     "Signature",
     "copied",
     "found",
@@ -215,7 +215,7 @@ class _Watcher(Rolls):
     memory : if given, long loops keep fewer states.
     """
 
-    def __init__(self, rolls: bool, memory: Memory | None) -> None:
+    def __init__(self, rolls: bool, memory: MemoryBudget | None) -> None:
         self.seen: dict[tuple[Node, str], Guard] = {}
         self.rolls, self.memory = rolls, memory
 
@@ -242,7 +242,7 @@ def record(
     signature: Signature,
     names: list[str],
     rolls: bool = True,
-    memory: Memory | None = None,
+    memory: MemoryBudget | None = None,
 ) -> Recorded:
     """Run f on recorded inputs, watching which concrete values it reads, and whether it draws random numbers.
 
@@ -260,7 +260,7 @@ def record(
     return Recorded(run.inputs, nodes, run.rebuild, result, guards, names, drew, draws.seeded, run.writes)
 
 
-class Run(NamedTuple):
+class RecordedRun(NamedTuple):
     """What a run of a function on recorded arguments made.
 
     Attributes
@@ -282,7 +282,7 @@ def run_recorded(
     rebuild: Callable[[list[Any]], Any],
     names: Sequence[str],
     watcher: Callable[[Node, str], None],
-) -> Run:
+) -> RecordedRun:
     """Run f with all arrays and numbers of its arguments recorded, and its reads of values watched.
 
     Parameters
@@ -310,7 +310,9 @@ def run_recorded(
     writes = any(handle._own is not node for handle, node in zip(handles, inputs, strict=True))
     outputs, rebuild_outputs = flatten(returned)
     outputs = [out if is_constant(out) else checked_result(out, name_of(f)) for out in outputs]
-    return Run(inputs, [node_of(out) if type(out) is Array else out for out in outputs], rebuild_outputs, writes)
+    return RecordedRun(
+        inputs, [node_of(out) if type(out) is Array else out for out in outputs], rebuild_outputs, writes
+    )
 
 
 YOUNG = 20_000

@@ -18,7 +18,7 @@ from chainrule.compile.rolled import looped, result_of
 from chainrule.compile.steady import _key
 from chainrule.node import Node
 
-__all__ = ["FEWEST", "Along", "Found", "Inner", "Row", "Same", "Worth", "loops_of", "may_be_in_body"]
+__all__ = ["FEWEST", "Along", "Found", "Inner", "NextRow", "Same", "Worth", "loops_of", "may_be_in_body"]
 
 FEWEST = 8
 """Loops of fewer steps are not rolled."""
@@ -239,7 +239,7 @@ class Along(NamedTuple):
     of: tuple[Any, ...]
 
 
-class Row(NamedTuple):
+class NextRow(NamedTuple):
     """The next entry of an array in each step; `key` cuts these entries out of it."""
 
     array: Any
@@ -415,4 +415,4 @@ def _rows(node: Node, keys: Sequence[Any], moving: Sequence[int]) -> Any:
     if not apart or any(b - a != apart for a, b in itertools.pairwise(places)):
         return None
     end = places[-1] + apart
-    return Row(array, (slice(places[0], end if end >= 0 else None, apart), *key[1:]))
+    return NextRow(array, (slice(places[0], end if end >= 0 else None, apart), *key[1:]))

@@ -22,7 +22,7 @@ from chainrule.array import WATCHER, Array, node_of
 from chainrule.block import unlisted_block
 from chainrule.bodies import Body, Inputs, Outputs, Reads, body_of
 from chainrule.compile.failures import CannotRoll
-from chainrule.compile.loop_step import Step
+from chainrule.compile.loop_step import LoopStep
 from chainrule.compile.steady import Compared, Told, told
 from chainrule.errors import RecordingError
 from chainrule.formula import call
@@ -136,9 +136,9 @@ class Loop(Compared):
     # Running ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def step(self) -> Step:
+    def step(self) -> LoopStep:
         """The body, ready to run."""
-        return Step(self.body, self.role == "segment")
+        return LoopStep(self.body, self.role == "segment")
 
     def run(self, operands: Sequence[Any]) -> np.ndarray:
         """All results, computed by NumPy."""
@@ -190,7 +190,7 @@ def _as_form(part: Any, loop: Loop, number: int) -> Any:
     return part.astype(np.asarray(x).dtype, copy=False)
 
 
-class Results:
+class LoopResults:
     """The results of a loop in a recording, made when they are asked for."""
 
     def __init__(self, node: Node):
@@ -227,14 +227,16 @@ def is_long(steps: Sequence[Told]) -> bool:
     return len(steps) >= MANY_STEPS or any(step.what[0] is looped for step in steps)
 
 
-def recorded_loop(loop: Loop, operands: Sequence[Any], packed: np.ndarray | None = None, like: Any = None) -> Results:
+def recorded_loop(
+    loop: Loop, operands: Sequence[Any], packed: np.ndarray | None = None, like: Any = None
+) -> LoopResults:
     """Record a loop; `packed` are its results, if they are known."""
     nodes = tuple(node_of(x) if type(x) is Array else x for x in operands)
     if packed is None:
         with np.errstate(all="ignore"):
             packed = loop.run([value_of_operand(x) for x in nodes])
     code, lasti = (like.code, like.lasti) if like is not None else (None, 0)
-    return Results(Node(looped, nodes, {"loop": loop}, packed, code, lasti))
+    return LoopResults(Node(looped, nodes, {"loop": loop}, packed, code, lasti))
 
 
 def _leave(node: Node, gradients: dict[Node, Any], take: Callable[[Node], Any]) -> Sequence[Any]:
@@ -312,7 +314,7 @@ class _Backward:
     def gradients(self) -> list[Any]:
         loop, of = self.loop, self.of
         body = self._body()
-        results = Results(self.node)
+        results = LoopResults(self.node)
         start = [
             of[loop.last(i)]
             if loop.last(i) in of
@@ -342,7 +344,7 @@ class _Backward:
         grads += [made.array(back.sum(next(sums_found))) if want else None for want in self.wanted.outside]
         return grads
 
-    def _require_decided(self, made: Results, first: int) -> None:
+    def _require_decided(self, made: LoopResults, first: int) -> None:
         """Add guards, so that each run checks that all steps take the recorded path.
 
         Both questions (all, any) are asked on every path, so that recordings of different paths stay comparable.

@@ -22,9 +22,9 @@ from chainrule.blocks.joining import concatenate, stack
 from chainrule.bodies import Body, Inputs, Outputs
 from chainrule.compile import repeats
 from chainrule.compile.failures import CannotRoll
-from chainrule.compile.repeats import FEWEST, Along, Found, Inner, Row, Same, Worth, loops_of
-from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
-from chainrule.compile.segments import SHORTEST, Known, Memory, Segments, filled
+from chainrule.compile.repeats import FEWEST, Along, Found, Inner, NextRow, Same, Worth, loops_of
+from chainrule.compile.rolled import Loop, LoopResults, handle, recorded_loop
+from chainrule.compile.segments import SHORTEST, Known, MemoryBudget, Segments, filled
 from chainrule.compile.writes import without_writes
 from chainrule.graph import graph_between
 from chainrule.inputs import alias
@@ -34,7 +34,7 @@ __all__ = ["rolled"]
 
 
 def rolled(
-    inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Node], memory: Memory | None = None
+    inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Node], memory: MemoryBudget | None = None
 ) -> list[Any]:
     """The outputs (recorded arrays, nodes, or plain values), computed by loops where steps repeat.
 
@@ -249,7 +249,7 @@ class _Made(NamedTuple):
     """
 
     length: int
-    results: Results | Segments
+    results: LoopResults | Segments
     carried: dict[int, int]
     kept: dict[int, int]
     same: dict[int, Any]
@@ -261,7 +261,7 @@ class _Made(NamedTuple):
             return np.broadcast_to(Array(node), (self.length, *np.shape(node.value)))  # type: ignore
         if place in self.kept:
             return self.results.along(self.kept[place])
-        assert isinstance(self.results, Results)
+        assert isinstance(self.results, LoopResults)
         return self.results.array(self.carried[place])[self.results.loop.after]
 
     def result(self, step: int, place: int) -> Node:
@@ -272,7 +272,7 @@ class _Made(NamedTuple):
             return node_of(self.results.last(self.carried[place]))
         if place in self.kept:
             return node_of(self.rows(place)[step])
-        assert isinstance(self.results, Results)
+        assert isinstance(self.results, LoopResults)
         return node_of(self.results.array(self.carried[place])[self.results.loop.row_after(step)])
 
 
@@ -363,10 +363,10 @@ class _Making:
 
     def _entry(self, kind: Any, value: Any) -> Node:
         """The input of the body for an operand that differs from step to step."""
-        key = (kind.array, str(kind.key)) if type(kind) is Row else tuple(map(id, kind.of))
+        key = (kind.array, str(kind.key)) if type(kind) is NextRow else tuple(map(id, kind.of))
         if key in self.entries:
             return self.entries[key][0]
-        if type(kind) is Row:
+        if type(kind) is NextRow:
             array = self.to._of(kind.array)
             operand = Array(array)[kind.key] if type(array) is Node else array[kind.key]
             first = form_of_row(operand, 0)
@@ -417,7 +417,7 @@ class _Making:
         return not (self.used[place] if self.in_segments else is_carried)
 
 
-def _whole(body: Body, length: int, operands: Sequence[Any], known: Known, like: Node) -> Results:
+def _whole(body: Body, length: int, operands: Sequence[Any], known: Known, like: Node) -> LoopResults:
     """Record a loop in one piece: see `Segments`."""
     loop = Loop(body, length)
     return recorded_loop(loop, operands, filled(loop, known), like)

@@ -19,18 +19,18 @@ from chainrule.blocks.joining import concatenate
 from chainrule.bodies import Body, Inputs, Outputs
 from chainrule.compile.failures import CannotRoll, TooMuch
 from chainrule.compile.repeats import may_be_in_body
-from chainrule.compile.rolled import Loop, Results, handle, recorded_loop
+from chainrule.compile.rolled import Loop, LoopResults, handle, recorded_loop
 from chainrule.errors import EngineError, RecordingError
 from chainrule.graph import graph_between
 from chainrule.node import NO_PARAMS, Node, at_line
 
-__all__ = ["SHORTEST", "Known", "Memory", "Segments", "filled", "lengths_of", "looped_in_segments"]
+__all__ = ["SHORTEST", "Known", "MemoryBudget", "Segments", "filled", "lengths_of", "looped_in_segments"]
 
 SHORTEST = 16
 """A loop of fewer steps is not split: segments would save almost no memory."""
 
 
-class Memory:
+class MemoryBudget:
     """How much memory a compiled function may use for its backward passes.
 
     Attributes
@@ -60,7 +60,7 @@ class Memory:
         )
 
     @classmethod
-    def of(cls, asked: Any) -> Memory | None:
+    def of(cls, asked: Any) -> MemoryBudget | None:
         """What the user asked for."""
         if asked is None:
             return None
@@ -133,7 +133,7 @@ class Segments:
         self.rest = self._left_over(given, known, like) if self.covered < length else None
         self.arrays: dict[int, Array] = {}
 
-    def _in_segments(self, given: Inputs, known: Known | None, like: Node | None) -> Results:
+    def _in_segments(self, given: Inputs, known: Known | None, like: Node | None) -> LoopResults:
         m, k = self.many, self.each
         entries = [np.reshape(x[: self.covered], (m, k, *np.shape(x)[1:])) for x in given.entries]
         loop = Loop(self._segment([*given.state], [x[0] for x in entries], given.outside), m, role="segments")
@@ -153,7 +153,7 @@ class Segments:
         graph = graph_between(everything, [out for part in outputs for out in part])
         return Body("segment", graph, inputs, outputs)
 
-    def _left_over(self, given: Inputs, known: Known | None, like: Node | None) -> Results:
+    def _left_over(self, given: Inputs, known: Known | None, like: Node | None) -> LoopResults:
         loop = Loop(self.body, self.length - self.covered, role="segment")
         packed = None if known is None else filled(loop, lambda kind, i, t: known(kind, i, self.covered + t))
         start = [self.first.last(i) for i in range(loop.states)]
@@ -174,7 +174,7 @@ class Segments:
 
 
 def looped_in_segments(
-    body: Body, operands: Sequence[Any], length: int, memory: Memory
+    body: Body, operands: Sequence[Any], length: int, memory: MemoryBudget
 ) -> tuple[list[Array], list[Array]] | None:
     """The last states and the results of a loop whose body was recorded once; None if it is to be written out."""
     nodes = [*body.graph.nodes, *(x for part in body.inputs for x in part)]
@@ -182,7 +182,7 @@ def looped_in_segments(
         return None
     states = length * sum(np.asarray(form_of(x)).nbytes for x in body.taken_apart(operands).state)
     if memory.segments(states):
-        made: Segments | Results = Segments(body, length, operands, None, None)
+        made: Segments | LoopResults = Segments(body, length, operands, None, None)
     else:
         made = recorded_loop(Loop(body, length, role="segment"), operands)
     return (

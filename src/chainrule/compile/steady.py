@@ -29,7 +29,7 @@ from chainrule.inputs import alias
 from chainrule.node import Line, Node, is_library
 from chainrule.reach import is_filled, reached
 
-__all__ = ["Compared", "Differs", "Draws", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
+__all__ = ["Compared", "Draws", "RecordingsDiffer", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
 
 ADVICE = (
     "A compiled function would use what was recorded for ever. Give what changes from call to call (random numbers, "
@@ -118,17 +118,17 @@ def _form(value: Any) -> Any:
 def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
     """Whether two recordings are the same; False if a guard sent them on different paths.
 
-    Raises Differs, with the step, if they differ although all earlier guards had equal outcomes.
+    Raises RecordingsDiffer, with the step, if they differ although all earlier guards had equal outcomes.
     """
     if _errors(one) != _errors(other):  # the code caught an error that depends on values, perhaps before any guard
         return False
     for a, b in zip(one, other, strict=False):
         if a.what != b.what:
-            raise Differs(b)
+            raise RecordingsDiffer(b)
         if a.outcome != b.outcome:
             return False
     if len(one) != len(other):
-        raise Differs(max(one, other, key=len)[min(len(one), len(other))])
+        raise RecordingsDiffer(max(one, other, key=len)[min(len(one), len(other))])
     return True
 
 
@@ -136,7 +136,7 @@ def _errors(steps: Sequence[Told]) -> list[Any]:
     return [(step.what, step.outcome) for step in steps if step.what[:2] == ("guard", "error")]
 
 
-class Differs(Exception):
+class RecordingsDiffer(Exception):
     """Two recordings of one function differ at a step."""
 
     def __init__(self, step: Told):
@@ -148,7 +148,7 @@ def same_inside(one: Graph, other: Graph) -> bool:
     """Whether two recordings of a block's inside are equal."""
     try:
         return agree(told(one.inputs, one.outputs), told(other.inputs, other.outputs))
-    except Differs:
+    except RecordingsDiffer:
         return False
 
 

@@ -56,7 +56,7 @@ BITS = 40
 BYTES = ir.IntType(8).as_pointer()
 
 
-class _Place(NamedTuple):
+class _InMemory(NamedTuple):
     """An array or a number in memory.
 
     Attributes
@@ -112,11 +112,11 @@ class _Tape:
         self.title = title
         self.translator, self.writer = translator, writer
         self.roots: list[ir.Value] = []
-        self.names: dict[str, _Place] = {}
+        self.names: dict[str, _InMemory] = {}
         self.code: list[int] = []
         self.functions: dict[Any, tuple[int, ir.Function, list[str]]] = {}
         self.constants = bytearray()
-        self.known: dict[Any, _Place] = {}
+        self.known: dict[Any, _InMemory] = {}
         self.constants_root = self._root(None)
         numbers = {name: x for name, x in given.items() if isinstance(x, TypedNumber)}
         taken = writer.variable(ir.ArrayType(LONG, max(len(numbers), 1)))
@@ -125,7 +125,7 @@ class _Tape:
             place = writer.builder.gep(taken, [LONG(0), LONG(k)])
             place = writer.builder.bitcast(place, IN_MEMORY[x.dtype].as_pointer())
             writer.builder.store(stored(writer.builder, x), place)
-            self.names[name] = _Place(root, 8 * k, x.dtype)
+            self.names[name] = _InMemory(root, 8 * k, x.dtype)
         for name, x in given.items():
             if isinstance(x, TypedArray):
                 self.names[name] = _whole(self._root(x.data), x.dtype, x.shape)
@@ -138,7 +138,7 @@ class _Tape:
 
     # Places ------------------------------------------------------------------------------------------------
 
-    def place(self, x: LoopExpression) -> _Place:
+    def place(self, x: LoopExpression) -> _InMemory:
         """Where the value of an expression lies."""
         match x:
             case Name(text):
@@ -160,7 +160,7 @@ class _Tape:
                 return self._constant(np.asarray(value, getattr(np, kind[3:])))
         raise Untranslatable(repr(x))
 
-    def _constant(self, array: np.ndarray) -> _Place:
+    def _constant(self, array: np.ndarray) -> _InMemory:
         dtype = "int64" if array.dtype.kind == "i" and array.dtype.itemsize == 8 else array.dtype.name
         key = dtype, array.shape, array.tobytes()
         if key not in self.known:
@@ -169,13 +169,13 @@ class _Tape:
             self.constants += array.tobytes()
         return self.known[key]
 
-    def _number(self, dtype: str) -> _Place:
+    def _number(self, dtype: str) -> _InMemory:
         """Reserve memory for a number that a step returns."""
         if self.used == self.numbers:
             raise CompilerError("a long program returns more numbers than it has memory for")
         self.used += 1
         numbers = self.names[NUMBERS]
-        return _Place(numbers.root, 8 * (self.used - 1), dtype)
+        return _InMemory(numbers.root, 8 * (self.used - 1), dtype)
 
     # Steps -------------------------------------------------------------------------------------------------
 
@@ -203,19 +203,21 @@ class _Tape:
         self.names.update((name, self._number(dtype)) for name, dtype in zip(names, dtypes, strict=True))
         self.code += [number, *(p.packed for p in places), *(self.names[name].packed for name in names)]
 
-    def _calling(self, function: str, places: Sequence[_Place], at: Sequence[ir.Value], step: Any) -> list[TypedNumber]:
+    def _calling(
+        self, function: str, places: Sequence[_InMemory], at: Sequence[ir.Value], step: Any
+    ) -> list[TypedNumber]:
         """A call of a function with what lies at these addresses."""
         given = [_read(p, address, step.builder) for p, address in zip(places, at, strict=True)]
         returned: list[TypedNumber] = step.call_function(function, given)
         return returned
 
-    def _copy(self, target: _Place, source: _Place) -> None:
+    def _copy(self, target: _InMemory, source: _InMemory) -> None:
         key = None, target.layout, source.layout
         if key not in self.functions:
             self._add(key, 2, lambda at, step: self._copying(target, source, at, step))
         self.code += [self.functions[key][0], target.packed, source.packed]
 
-    def _copying(self, target: _Place, source: _Place, at: Sequence[ir.Value], step: Any) -> list[TypedNumber]:
+    def _copying(self, target: _InMemory, source: _InMemory, at: Sequence[ir.Value], step: Any) -> list[TypedNumber]:
         entry = _read(source, at[1], step.builder) if not source.shape else _strided(source, at[1], step.builder)
         if target.shape:
             step.fill(_strided(target, at[0], step.builder), entry)
@@ -298,8 +300,8 @@ class _Tape:
 # Places ------------------------------------------------------------------------------------------------------------
 
 
-def _whole(root: int, dtype: str, shape: tuple[int, ...]) -> _Place:
-    return _Place(root, 0, dtype, tuple(shape), _steps(dtype, shape))
+def _whole(root: int, dtype: str, shape: tuple[int, ...]) -> _InMemory:
+    return _InMemory(root, 0, dtype, tuple(shape), _steps(dtype, shape))
 
 
 def _steps(dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -308,7 +310,7 @@ def _steps(dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size * math.prod(shape[k + 1 :]) for k in range(len(shape)))
 
 
-def _reshaped(place: _Place, shape: tuple[int, ...]) -> _Place:
+def _reshaped(place: _InMemory, shape: tuple[int, ...]) -> _InMemory:
     if not is_in_one_piece(place.shape, place.strides, place.size):
         raise Untranslatable("reshape of a part of an array")
     if math.prod(shape) != math.prod(place.shape):
@@ -316,7 +318,7 @@ def _reshaped(place: _Place, shape: tuple[int, ...]) -> _Place:
     return place._replace(shape=tuple(shape), strides=_steps(place.dtype, shape))
 
 
-def _part(place: _Place, index: Sequence[Any]) -> _Place:
+def _part(place: _InMemory, index: Sequence[Any]) -> _InMemory:
     """A part of an array; its indices are known numbers."""
     if index == (...,):
         return place
@@ -342,7 +344,7 @@ def _part(place: _Place, index: Sequence[Any]) -> _Place:
     return place._replace(start=start, shape=(*shape, *place.shape[axis:]), strides=(*strides, *place.strides[axis:]))
 
 
-def _read(place: _Place, address: ir.Value, builder: ir.IRBuilder) -> TypedNumber | TypedArray:
+def _read(place: _InMemory, address: ir.Value, builder: ir.IRBuilder) -> TypedNumber | TypedArray:
     """The number or array at an address, as functions take it."""
     data = builder.bitcast(address, IN_MEMORY[place.dtype].as_pointer())
     if not place.shape:
@@ -352,7 +354,7 @@ def _read(place: _Place, address: ir.Value, builder: ir.IRBuilder) -> TypedNumbe
     return contiguous(place.dtype, data, place.shape)
 
 
-def _strided(place: _Place, address: ir.Value, builder: ir.IRBuilder) -> TypedArray:
+def _strided(place: _InMemory, address: ir.Value, builder: ir.IRBuilder) -> TypedArray:
     data = builder.bitcast(address, IN_MEMORY[place.dtype].as_pointer())
     return TypedArray(place.dtype, data, place.shape, tuple(stride // place.size for stride in place.strides))
 

@@ -28,7 +28,7 @@ from chainrule.expression.how_long import WORK
 from chainrule.expression.how_many import MORE, in_dot, number, of_dot
 from chainrule.expression.measures import same, together
 
-__all__ = ["ATTRIBUTES", "LIBRARIES", "METHODS", "Function", "functions_of", "is_elementwise"]
+__all__ = ["ATTRIBUTES", "LIBRARIES", "METHODS", "LanguageFunction", "functions_of", "is_elementwise"]
 
 LIBRARIES = ("cr", "np", "np.linalg", "np.fft", "special")
 """The prefixes of function names."""
@@ -81,7 +81,7 @@ METHODS: dict[str, tuple[int, Callable[..., float], Callable[..., int]]] = {
 # What is in the language ---------------------------------------------------------------------------------------------
 
 
-class Function:
+class LanguageFunction:
     """A function of the language, and the cost of a call.
 
     Attributes
@@ -108,7 +108,7 @@ class Function:
 
 
 @functools.cache
-def functions_of(library: str) -> dict[str, Function]:
+def functions_of(library: str) -> dict[str, LanguageFunction]:
     """The functions of a library that are in the language, by their names."""
     path = {"cr": "chainrule", "np": "numpy", "special": "scipy.special"}.get(library, f"numpy{library[2:]}")
     module = importlib.import_module(path)
@@ -119,10 +119,10 @@ def functions_of(library: str) -> dict[str, Function]:
     found = {}
     for name, f in vars(module).items():
         if name in makes:
-            found[name] = Function(name, f, makes[name], WORK.get(library, {}).get(name, same))
+            found[name] = LanguageFunction(name, f, makes[name], WORK.get(library, {}).get(name, same))
         elif is_elementwise(f) and not name.startswith("_"):
             works = same if library != "special" else _by_order if name in RECURSIONS else _slowly
-            found[name] = Function(name, f, same, works)
+            found[name] = LanguageFunction(name, f, same, works)
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.array import Array, holds_recorded
 from chainrule.errors import ExpressionError
 from chainrule.expression.how_many import in_matmul, of_einsum, of_matmul
-from chainrule.expression.language import METHODS, Function
+from chainrule.expression.language import METHODS, LanguageFunction
 from chainrule.expression.measures import indexed, same, size, together
 from chainrule.node import user_frame
 
@@ -100,7 +100,7 @@ class Meter:
                 return result
         return self.operate(*last)
 
-    def call(self, function: Function, *args: Any, **options: Any) -> Any:
+    def call(self, function: LanguageFunction, *args: Any, **options: Any) -> Any:
         """Call a function of the language."""
         for argument in (*args, *options.values()):
             self.check_argument(function, argument)
@@ -132,7 +132,7 @@ class Meter:
             numbers = min(numbers, self.numbers) if numbers <= LARGEST else numbers
         self.expect(what, numbers, work)
 
-    def check_argument(self, function: Function | None, x: Any) -> None:
+    def check_argument(self, function: LanguageFunction | None, x: Any) -> None:
         """Refuse strings other than words and subscripts of einsum, and objects of other types."""
         if isinstance(x, list | tuple):
             self.numbers -= AS_OBJECT * size(x)  # the time to check it
@@ -240,7 +240,7 @@ def _check_power(base: Any, exponent: Any) -> None:
         raise refused(f"a whole number ** a whole number has more than {MOST_BITS} bits; write one of them as a float")
 
 
-def _check_signature(function: Function, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+def _check_signature(function: LanguageFunction, args: tuple[Any, ...], options: dict[str, Any]) -> None:
     """Refuse arguments by which a function writes: NumPy's `out`, and the `copy` of `nan_to_num`."""
     given = set(options)
     if isinstance(function.call, np.ufunc):

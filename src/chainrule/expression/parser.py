@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.block import Block
 from chainrule.errors import ExpressionError
-from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Function, functions_of
+from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, LanguageFunction, functions_of
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
 from chainrule.expression.suggestions import (
     IN_A_FILE,
@@ -350,7 +350,7 @@ class _Translation:
 _KNOWN_METHODS = f"known are {', '.join(sorted([*METHODS, *ATTRIBUTES]))}"
 
 
-def _by_name(name: str) -> Function | None:
+def _by_name(name: str) -> LanguageFunction | None:
     """The function in the first library that has it."""
     return None if (library := library_of(name)) is None else functions_of(library)[name]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-__all__ = ["EXAMPLES", "Example"]
+__all__ = ["EXAMPLES", "PlaygroundExample"]
 
 
-class Example(TypedDict):
+class PlaygroundExample(TypedDict):
     """An expression with the values of its inputs, as they are typed."""
 
     title: str
@@ -15,11 +15,11 @@ class Example(TypedDict):
     values: dict[str, str]
 
 
-def example(title: str, text: str, **values: str) -> Example:
+def example(title: str, text: str, **values: str) -> PlaygroundExample:
     return {"title": title, "text": text, "values": values}
 
 
-EXAMPLES: list[Example] = [
+EXAMPLES: list[PlaygroundExample] = [
     example("Notes: a computation graph", "a = 2*x\nb = 3*y\nc = a + b\nL = c*z", x="1", y="2", z="3"),
     example("Notes: the chain rule for numbers", "y = x**2\nL = 3*y[0]", x="[1]"),
     example(

@@ -36,13 +36,13 @@ def function_call(f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     torch = sys.modules.get("torch")
     if torch is None:
         return None
-    from chainrule.pytorch.functions import FunctionCall, function_of
+    from chainrule.pytorch.functions import AutogradCall, function_of
 
     function = function_of(f)
     if function is None:
         return None
     given = [torch.as_tensor(x) if is_inexact(x) and hasattr(x, "shape") else x for x in args]
-    return FunctionCall.of(function, given, lambda x: isinstance(x, torch.Tensor) and x.dtype.is_floating_point)
+    return AutogradCall.of(function, given, lambda x: isinstance(x, torch.Tensor) and x.dtype.is_floating_point)
 
 
 def _is_for_numpy(f: Any) -> bool:

@@ -24,7 +24,7 @@ from chainrule.in_numpy.from_torch import pulled
 from chainrule.node import Line, at_line, hide_file
 from chainrule.pytorch.tensors import is_floating
 
-__all__ = ["CALLS", "FunctionCall", "block_of_tensors", "calls_of_functions", "function_of"]
+__all__ = ["CALLS", "AutogradCall", "block_of_tensors", "calls_of_functions", "function_of"]
 
 hide_file(__file__)
 
@@ -46,7 +46,7 @@ _HERE = "an operand"
 
 
 @dataclass(frozen=True, eq=False)
-class FunctionCall:
+class AutogradCall:
     """One call `Function.apply(*args)`.
 
     Attributes
@@ -66,7 +66,7 @@ class FunctionCall:
     line: Line | None = None
 
     @classmethod
-    def of(cls, function: Any, args: Sequence[Any], is_operand: Callable[[Any], bool]) -> FunctionCall:
+    def of(cls, function: Any, args: Sequence[Any], is_operand: Callable[[Any], bool]) -> AutogradCall:
         """The call; the arguments for which `is_operand` is true are its operands."""
         names = _argument_names(function, len(args))
         chosen = [i for i, x in enumerate(args) if is_operand(x)]

@@ -17,7 +17,7 @@ from chainrule.array import Array, node_of, value_of
 from chainrule.errors import GradientError, NoAnswer, RecordingError, asking_others
 from chainrule.layout import for_pytorch
 from chainrule.node import at_line, hide_folder
-from chainrule.pytorch.functions import FunctionCall, calls_of_functions
+from chainrule.pytorch.functions import AutogradCall, calls_of_functions
 from chainrule.pytorch.guard import GradientGuard
 from chainrule.pytorch.modules import CallsOfFunctions, Modules, captured_modules
 from chainrule.pytorch.recorder import Recorder, Uncovered
@@ -77,7 +77,7 @@ class Network:
         named = {name: self._given[i] for i, name in enumerate(names) if i not in self._inputs} | read
         self.named_arrays = {name: plain(t).copy() for name, t in named.items() if _is_constant(t)}
         self._recorder: Recorder | None = None
-        self.functions: list[FunctionCall] = []
+        self.functions: list[AutogradCall] = []
 
     @property
     def _function(self) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from chainrule.array import Array, node_of
 from chainrule.node import NO_PARAMS, Line, Node, user_frame
 from chainrule.pytorch.agreement import agrees, agrees_in_double, report_difference
-from chainrule.pytorch.functions import FunctionCall
+from chainrule.pytorch.functions import AutogradCall
 from chainrule.pytorch.operators import NotCovered, fixed, without_gradient
 from chainrule.pytorch.rules import call_rule, rule_for
 from chainrule.pytorch.tensors import as_list, is_inexact, mapped, numpy_dtype, plain, same_memory, tensors_in
@@ -77,7 +77,7 @@ class Recorder(TorchDispatchMode):
         self._loose: dict[int, torch.Tensor] = {}  # tensors that share memory without being views
         self._recording = False
         self._inside_function = False
-        self.functions: list[FunctionCall] = []
+        self.functions: list[AutogradCall] = []
         self._taken_apart: list[str] = []  # the operators being decomposed, outermost first
 
     # Handles ------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Recorder(TorchDispatchMode):
         if self._inside_function or all(self.handle_of(t) is None for t in tensors_in(args)):
             return self._without_recording(run)
         given = [self.exchanged(x) if isinstance(x, torch.Tensor) else x for x in args]
-        call = replace(FunctionCall.of(function, given, lambda x: self.handle_of(x) is not None), line=_user_line())
+        call = replace(AutogradCall.of(function, given, lambda x: self.handle_of(x) is not None), line=_user_line())
         before = [t._version for t in tensors_in(args)]
         result = self._without_recording(run)
         if before != [t._version for t in tensors_in(args)]:

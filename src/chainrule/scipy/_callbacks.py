@@ -216,7 +216,7 @@ def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[
     if not operands:
         return value
 
-    held = _Held(pull)
+    held = _HeldFunction(pull)
 
     def pulled(xp: Any, dz: Any, *operands: Any) -> Any:
         lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
@@ -236,7 +236,7 @@ def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[
     return _step(name, value, operands, backward)
 
 
-class _Held:
+class _HeldFunction:
     """A function whose closure is not compared when two recordings are compared; the operands are."""
 
     __slots__ = ("f",)

@@ -22,12 +22,12 @@ from chainrule.standins.function import StandIn, Stands
 from chainrule.standins.numpy_functions import joined, joined_if_recorded
 from chainrule.standins.scipy_values import read_values, with_value
 
-__all__ = ["DISTRIBUTIONS", "DISTRIBUTION_WORDS", "GENERATORS", "MAKERS", "Drawing", "drawn_by"]
+__all__ = ["DISTRIBUTIONS", "DISTRIBUTION_WORDS", "GENERATORS", "MAKERS", "DrawingGenerator", "drawn_by"]
 
 GENERATORS = (np.random.Generator, np.random.RandomState)
 
 
-class Drawing(Stands):
+class DrawingGenerator(Stands):
     """A stand-in for a generator; its methods return buffers."""
 
     def __init__(self, generator: Any):
@@ -52,7 +52,7 @@ class Drawing(Stands):
         return self._generator.__reduce__()
 
 
-class Distribution(NamedTuple):
+class DrawnDistribution(NamedTuple):
     """How a draw depends on the parameters.
 
     Attributes
@@ -75,19 +75,21 @@ def _triangular(u: Any, left: Any, mode: Any, right: Any) -> Any:
     return np.where(u <= (mode - left) / width, left + np.sqrt(rising), right - np.sqrt(falling))
 
 
-_BY_LOCATION = Distribution({"loc": 0.0, "scale": 1.0}, lambda z, loc, scale: loc + scale * z)
-_BY_SCALE = Distribution({"scale": 1.0}, lambda z, scale: scale * z)
+_BY_LOCATION = DrawnDistribution({"loc": 0.0, "scale": 1.0}, lambda z, loc, scale: loc + scale * z)
+_BY_SCALE = DrawnDistribution({"scale": 1.0}, lambda z, scale: scale * z)
 DISTRIBUTIONS = {
     **dict.fromkeys(("normal", "laplace", "logistic", "gumbel"), _BY_LOCATION),
     **dict.fromkeys(("exponential", "rayleigh"), _BY_SCALE),
-    "uniform": Distribution({"low": 0.0, "high": 1.0}, lambda u, low, high: low + (high - low) * u),
-    "lognormal": Distribution({"mean": 0.0, "sigma": 1.0}, lambda z, mean, sigma: np.exp(mean + sigma * np.log(z))),
-    "weibull": Distribution({"a": 1.0}, lambda z, a: z ** (1 / a)),
-    "pareto": Distribution({"a": 1.0}, lambda z, a: np.expm1(np.log1p(z) / a)),
-    "power": Distribution({"a": 1.0}, lambda u, a: u ** (1 / a)),
-    "gamma": Distribution({"shape": None, "scale": 1.0}, lambda z, shape, scale: scale * z),
-    "vonmises": Distribution({"mu": 0.0, "kappa": None}, lambda z, mu, kappa: mu + z),
-    "triangular": Distribution({"left": 0.0, "mode": 0.5, "right": 1.0}, _triangular, "uniform"),
+    "uniform": DrawnDistribution({"low": 0.0, "high": 1.0}, lambda u, low, high: low + (high - low) * u),
+    "lognormal": DrawnDistribution(
+        {"mean": 0.0, "sigma": 1.0}, lambda z, mean, sigma: np.exp(mean + sigma * np.log(z))
+    ),
+    "weibull": DrawnDistribution({"a": 1.0}, lambda z, a: z ** (1 / a)),
+    "pareto": DrawnDistribution({"a": 1.0}, lambda z, a: np.expm1(np.log1p(z) / a)),
+    "power": DrawnDistribution({"a": 1.0}, lambda u, a: u ** (1 / a)),
+    "gamma": DrawnDistribution({"shape": None, "scale": 1.0}, lambda z, shape, scale: scale * z),
+    "vonmises": DrawnDistribution({"mu": 0.0, "kappa": None}, lambda z, mu, kappa: mu + z),
+    "triangular": DrawnDistribution({"left": 0.0, "mode": 0.5, "right": 1.0}, _triangular, "uniform"),
 }
 """The distributions with parameters by which a draw has a derivative, by the names of the generators' methods."""
 
@@ -167,7 +169,7 @@ def drawn_by(method: Any) -> StandIn:
             return _moved_draw(method, args, kwargs)
         drawn = method(*args, **kwargs)
         if type(drawn) is list:  # of spawn
-            return [Drawing(x) if isinstance(x, GENERATORS) else x for x in drawn]
+            return [DrawingGenerator(x) if isinstance(x, GENERATORS) else x for x in drawn]
         return buffer(drawn) if BUFFERED.get() else drawn
 
     return StandIn(method, draw)
@@ -230,8 +232,8 @@ def _making(maker: Any) -> StandIn:
         if maker is np.random.RandomState and seed is not None and not hasattr(seed, "capsule"):
             made = maker(np.random.MT19937(0))  # RandomState(seed) asks the system for a seed first, and forgets it
             made.seed(seed)
-            return Drawing(made)
-        return Drawing(maker(*args, **kwargs))
+            return DrawingGenerator(made)
+        return DrawingGenerator(maker(*args, **kwargs))
 
     return StandIn(maker, make)
 

@@ -21,7 +21,7 @@ from chainrule.forks import waited_for
 from chainrule.libraries import NUMPY as PLAIN_TYPES
 from chainrule.standins.needed import ON_IMPORT, needs_of
 from chainrule.standins.outside import Outside
-from chainrule.standins.replaced import Name
+from chainrule.standins.replaced import ReplacedName
 
 __all__ = ["standins"]
 
@@ -35,7 +35,7 @@ class _StandIns:
 
     __slots__ = ("before", "buffered", "imported", "left", "names", "outside")
 
-    def __init__(self, names: list[tuple[Name, Any]], outside: Outside | None):
+    def __init__(self, names: list[tuple[ReplacedName, Any]], outside: Outside | None):
         self.names = names
         self.outside = outside
         self.buffered = BUFFERED.get()
@@ -87,7 +87,7 @@ class _Imported:
     def __init__(self, user: int):
         self.user = user
         self.modules: set[types.ModuleType] = set()
-        self.names: list[tuple[Name, Any]] = []
+        self.names: list[tuple[ReplacedName, Any]] = []
         self.outside: list[Outside] = []
 
     def add(self, module: types.ModuleType) -> None:

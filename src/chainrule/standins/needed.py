@@ -25,7 +25,7 @@ from chainrule.standins.codes import (
     uses_arrays,
     writes_or_joins,
 )
-from chainrule.standins.draws import GENERATORS, Drawing
+from chainrule.standins.draws import GENERATORS, DrawingGenerator
 from chainrule.standins.function import Stands, meant
 from chainrule.standins.imports import importer
 from chainrule.standins.library import chainrule_standin, given_arrays
@@ -35,7 +35,7 @@ from chainrule.standins.number_modules import NUMBER_FUNCTIONS, NUMBER_MODULES, 
 from chainrule.standins.number_types import PYTHON_TYPES
 from chainrule.standins.numpy_functions import JOINS
 from chainrule.standins.python_functions import PYTHON_FUNCTIONS
-from chainrule.standins.replaced import Name, name_in
+from chainrule.standins.replaced import ReplacedName, name_in
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
 
 __all__ = ["ON_IMPORT", "needs_of", "standin_in_place"]
@@ -61,7 +61,7 @@ class _Needs(NamedTuple):
     held : objects whose ids are in the cache's key, kept alive.
     """
 
-    names: list[tuple[Name, Any]]
+    names: list[tuple[ReplacedName, Any]]
     kept: frozenset[str]
     outside: bool
     links: list[tuple[dict[str, Any], str, Any]]
@@ -109,7 +109,7 @@ def _is_pythons_random(x: Any) -> bool:
     return x is random or isinstance(owner, random.Random)
 
 
-def _names_in_random() -> list[tuple[Name, Any]]:
+def _names_in_random() -> list[tuple[ReplacedName, Any]]:
     """The functions of math by which Python's random generators compute, and what they stand for."""
     found = []
     for key, value in vars(random).items():
@@ -202,7 +202,7 @@ def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, 
             yield vars(builtins), "__import__", meant(vars(builtins)["__import__"])
 
 
-def _needed(functions: list[types.FunctionType]) -> tuple[list[tuple[Name, Any]], frozenset[str]]:
+def _needed(functions: list[types.FunctionType]) -> tuple[list[tuple[ReplacedName, Any]], frozenset[str]]:
     """The names of these functions that need a stand-in, with the stand-in; and the names that keep their meaning."""
     codes = {function: list(codes_in(function.__code__)) for function in functions}
     every = [code for found in codes.values() for code in found]
@@ -210,7 +210,7 @@ def _needed(functions: list[types.FunctionType]) -> tuple[list[tuple[Name, Any]]
     kept = frozenset[str]().union(*map(names_passed_on, every)) if any(map(asks_identity, every)) else frozenset[str]()
     called = {name for code in every for name in names_called(code)}
     kept |= {*NUMBER_TYPES} - called
-    made: dict[int, tuple[Name, Any]] = {}
+    made: dict[int, tuple[ReplacedName, Any]] = {}
 
     def replace(where: Any, name: str, found: Any, standin: Any) -> None:
         if standin is not None:
@@ -287,7 +287,7 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
     if of_scipy(value):
         return scipy_standin(value, kept)
     if isinstance(value, GENERATORS):
-        return Drawing(value) if writes else None
+        return DrawingGenerator(value) if writes else None
     if _is_of_chainrule(value):
         return given_arrays(value) if writes else None
     standin = _FUNCTIONS.get(id(value))

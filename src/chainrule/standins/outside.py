@@ -62,7 +62,7 @@ class OutsideMemory(Memory):
             )
 
 
-class _Held:
+class _HeldArray:
     """An array from outside, the buffer that stands for it, the places it stands in, and the recordings that use it."""
 
     def __init__(self, array: np.ndarray, buffer: Buffer):
@@ -84,7 +84,7 @@ class _Held:
         _held.pop(id(self.array), None)
 
 
-_held: dict[int, _Held] = {}
+_held: dict[int, _HeldArray] = {}
 """The arrays from outside for which buffers stand now, by their ids."""
 _lock = waited_for(threading.RLock())
 
@@ -100,7 +100,7 @@ class Outside:
         self.kept = kept
         self.roots = list(roots)
         self.recorded = [x for x in recorded if isinstance(x, np.ndarray)]
-        self.held: list[_Held] = []
+        self.held: list[_HeldArray] = []
         self.replaced: list[tuple[Place, Any]] = []  # places of tuples, of objects of SciPy's, of generators, of NumPy
 
     def enter(self) -> None:
@@ -113,7 +113,7 @@ class Outside:
                 families.setdefault(id(owner_of_memory(array)), {})[id(array)] = array
             for array in sorted(arrays.values(), key=lambda array: array.base is not None):  # owners of memory first
                 if id(array) not in _held:
-                    _held[id(array)] = _Held(array, _buffer_of(array, families[id(owner_of_memory(array))]))
+                    _held[id(array)] = _HeldArray(array, _buffer_of(array, families[id(owner_of_memory(array))]))
                 self.held.append(_held[id(array)])
                 self.held[-1].users.add(id(self))
                 if any(np.may_share_memory(array, x) for x in self.recorded):

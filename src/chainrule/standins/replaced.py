@@ -8,10 +8,10 @@ from typing import Any
 
 from chainrule.reach import Place
 
-__all__ = ["Name", "name_in"]
+__all__ = ["ReplacedName", "name_in"]
 
 
-class Name:
+class ReplacedName:
     """A name in a module's globals, or a variable of a closure, that is replaced for a while.
 
     Recordings may be nested. The name has the stand-in of the last one that began and has not ended.
@@ -44,10 +44,10 @@ class Name:
         return value is self.found or any(value is standin for standin in self.standins)
 
 
-_names: weakref.WeakValueDictionary[tuple[int, str], Name] = weakref.WeakValueDictionary()
+_names: weakref.WeakValueDictionary[tuple[int, str], ReplacedName] = weakref.WeakValueDictionary()
 """The names that are replaced or may be again, by the id of their scope, which a name keeps alive."""
 
 
-def name_in(scope: dict[str, Any] | types.CellType | types.FunctionType, name: str) -> Name:
+def name_in(scope: dict[str, Any] | types.CellType | types.FunctionType, name: str) -> ReplacedName:
     """The name in a scope, the same object while it is replaced."""
-    return _names.setdefault((id(scope), name), Name(scope, name))
+    return _names.setdefault((id(scope), name), ReplacedName(scope, name))

@@ -107,7 +107,7 @@ def scipy_standin(x: Any, kept: frozenset[str]) -> Any:
         return wrapped(x)
     if id(x) not in _known:
         if isinstance(x, _FUNCTIONS) or type(x).__name__ in _C_FUNCTIONS:
-            _known[id(x)] = Function(x)
+            _known[id(x)] = ScipyFunction(x)
         elif twin_of(x) is not None:
             _known[id(x)] = Instance(x)
         else:
@@ -147,7 +147,7 @@ class Module(StandInModule):
 # Calls ---------------------------------------------------------------------------------------------------------------
 
 
-class Function(StandIn):
+class ScipyFunction(StandIn):
     """A function or a class of SciPy's that takes recorded values, if it has a twin."""
 
     _function: Any

@@ -66,7 +66,7 @@ class Instance(Stands):
         plain = self._plain
         found = getattr(plain, name)
         if callable(found) and not isinstance(found, type):
-            return Method(self, name)
+            return ScipyMethod(self, name)
         if self._is_recorded():
             if not hasattr(self._twin, name):
                 raise no_twin(f"{full_name(type(plain))}.{name}")
@@ -81,18 +81,18 @@ class Instance(Stands):
 
     def __iter__(self) -> Any:
         if self._is_recorded():
-            return map(Method(self, "__getitem__"), range(len(self._plain)))
+            return map(ScipyMethod(self, "__getitem__"), range(len(self._plain)))
         return map(wrapped, self._plain)
 
     def __eq__(self, other: object) -> Any:
         if type(self._plain).__eq__ is object.__eq__:
             return self is other or self._plain is meant(other)
-        return Method(self, "__eq__")(other)
+        return ScipyMethod(self, "__eq__")(other)
 
     def __ne__(self, other: object) -> Any:
         if type(self._plain).__ne__ is object.__ne__:
             return not self == other
-        return Method(self, "__ne__")(other)
+        return ScipyMethod(self, "__ne__")(other)
 
     def __hash__(self) -> int:
         return hash(self._plain)
@@ -116,7 +116,7 @@ class Instance(Stands):
         return self._plain.__reduce_ex__(protocol)
 
 
-class Method:
+class ScipyMethod:
     """A method of an object of SciPy's."""
 
     def __init__(self, owner: Instance, name: str):
@@ -154,7 +154,7 @@ def _special_method(name: str) -> Callable[..., Any]:
             if is_operator:
                 return NotImplemented
             raise TypeError(f"{type(self._plain).__name__!r} object has no {name}")
-        return Method(self, name)(*args, **kwargs)
+        return ScipyMethod(self, name)(*args, **kwargs)
 
     method.__name__ = name
     return method
@@ -174,7 +174,7 @@ def wrapped(value: Any) -> Any:
     if kind in PLAIN or kind is np.ndarray or kind is tuple:
         return value
     if kind is types.BuiltinMethodType and has_twin(type(value.__self__)):
-        return Method(Instance(value.__self__), value.__name__)
+        return ScipyMethod(Instance(value.__self__), value.__name__)
     return Instance(value) if has_twin(kind) and not isinstance(value, type) else value
 
 

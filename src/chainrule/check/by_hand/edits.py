@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ADDED", "Scope", "edits_of", "statements_in"]
+__all__ = ["ADDED", "NamesInScope", "edits_of", "statements_in"]
 
 OPERATOR, NUMBER, NAME, LESS, MORE, ADDED = range(6)
 """The kinds of changes, smallest first: another operator or function; another number, axis or transpose; another
@@ -21,7 +21,7 @@ Edit = tuple[int, Any]
 
 
 @dataclass
-class Scope:
+class NamesInScope:
     """The variables, lengths and functions that a statement may use.
 
     Attributes
@@ -36,7 +36,7 @@ class Scope:
     lengths: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
 
-    def of_function(self, function: ast.AST, file: ast.AST, ran: Collection[str]) -> Scope:
+    def of_function(self, function: ast.AST, file: ast.AST, ran: Collection[str]) -> NamesInScope:
         """Add the lengths in a function, and the functions that a change may call; returns self.
 
         Only functions that have no side effects are used: the user's functions that ran anyway (their names are `ran`),
@@ -71,7 +71,7 @@ def _is_ufunc(name: str) -> bool:
     return isinstance(getattr(np, name.partition(".")[2], None), np.ufunc)
 
 
-def edits_of(statement: Any, scope: Scope) -> Iterator[Edit]:
+def edits_of(statement: Any, scope: NamesInScope) -> Iterator[Edit]:
     """The changes of a statement: copies of it, each changed in one place."""
     if isinstance(statement, ast.AugAssign | ast.Expr):
         yield OPERATOR if isinstance(statement, ast.Expr) else LESS, ast.Pass()
@@ -116,7 +116,7 @@ def _reversed(statement: ast.For) -> Iterator[Edit]:
         yield OPERATOR, _with(statement, "iter", None, new)
 
 
-def _whole(value: Any, scope: Scope) -> Iterator[Edit]:
+def _whole(value: Any, scope: NamesInScope) -> Iterator[Edit]:
     """Changes of everything that a statement assigns."""
     yield LESS, ast.UnaryOp(ast.USub(), value)
     read = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
@@ -134,7 +134,7 @@ def _whole(value: Any, scope: Scope) -> Iterator[Edit]:
         yield ADDED, _call(name, value)
 
 
-def _everywhere(statement: Any, scope: Scope) -> Iterator[Edit]:
+def _everywhere(statement: Any, scope: NamesInScope) -> Iterator[Edit]:
     """A variable that occurs several times, replaced in all places at once."""
     value = getattr(statement, "value", None)
     if value is None:
@@ -163,7 +163,7 @@ class _Exchange(ast.NodeTransformer):
 # Anywhere in an expression --------------------------------------------------------------------------------------------
 
 
-def _in_field(node: Any, name: str, scope: Scope) -> Iterator[Edit]:
+def _in_field(node: Any, name: str, scope: NamesInScope) -> Iterator[Edit]:
     value = getattr(node, name, None)
     is_factor = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow)
     if isinstance(value, list):
@@ -179,7 +179,7 @@ def _in_field(node: Any, name: str, scope: Scope) -> Iterator[Edit]:
                 yield far, _with(node, name, None, new)
 
 
-def _anywhere(node: Any, scope: Scope) -> Iterator[Edit]:
+def _anywhere(node: Any, scope: NamesInScope) -> Iterator[Edit]:
     """An expression changed in one place."""
     if isinstance(getattr(node, "ctx", None), ast.Store):
         if isinstance(node, ast.Subscript):
@@ -191,7 +191,7 @@ def _anywhere(node: Any, scope: Scope) -> Iterator[Edit]:
             yield from _in_field(node, name, scope)
 
 
-def _here(node: Any, scope: Scope) -> Iterator[Edit]:
+def _here(node: Any, scope: NamesInScope) -> Iterator[Edit]:
     """Changes of a node itself."""
     if isinstance(node, ast.BinOp):
         yield from _of_operation(node)
@@ -211,7 +211,7 @@ def _here(node: Any, scope: Scope) -> Iterator[Edit]:
         yield from _of_variable(node, scope)
 
 
-def _of_variable(node: Any, scope: Scope) -> Iterator[Edit]:
+def _of_variable(node: Any, scope: NamesInScope) -> Iterator[Edit]:
     text = ast.unparse(node)
     shape = scope.kinds.get(text)
     yield from ((NAME, _parsed(other)) for other in scope.alike(text))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from chainrule.check.by_hand.names import named_by
-from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Rights, Run, filled
-from chainrule.check.by_hand.truth import Origin
+from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Rights, UserRun, filled
+from chainrule.check.by_hand.truth import RecordedOrigin
 from chainrule.node import Line, Node
 
 __all__ = ["Meanings"]
@@ -30,7 +30,7 @@ class Meanings:
         self._known: dict[int, list[Rights]] = {}
         self._meanings: dict[Group, list[Rights]] = {}
 
-    def named(self, group: Group, run: Run) -> Iterator[Repair]:
+    def named(self, group: Group, run: UserRun) -> Iterator[Repair]:
         """The repairs that the variable's name suggests, most likely first; none if it is right."""
         meant = self.meant(group)
         if self.holds_any(run, group, meant):
@@ -43,7 +43,7 @@ class Meanings:
         if meant and self.is_gradient(group):
             yield from (Repair(group, meant[0], factor) for factor in self._factors(group, meant[0]))
 
-    def unnamed(self, group: Group, run: Run) -> Iterator[Repair]:
+    def unnamed(self, group: Group, run: UserRun) -> Iterator[Repair]:
         """The repairs that the variable's shape allows; none if it holds one of these values."""
         places, assigned = group.places, run.watched.assigned
         if places[-1] >= len(assigned):
@@ -61,7 +61,7 @@ class Meanings:
             return
         yield from (Repair(group, rights) for rights in candidates if rights not in meant)
 
-    def beyond(self, group: Group, run: Run) -> Iterator[Repair]:
+    def beyond(self, group: Group, run: UserRun) -> Iterator[Repair]:
         """For a variable that holds the gradient of its name that of the operand: dh may stand for h before the relu.
 
         For one that holds parts of it, each time another, their sum: they should have been added up.
@@ -73,7 +73,7 @@ class Meanings:
             steps = [None if right is None else self.case.truth.nodes[right.node] for right in meant[0]]
             yield from (Repair(group, rights) for rights in self._before(steps))
 
-    def _next_to(self, matches: Sequence[Sequence[Origin]]) -> list[Rights]:
+    def _next_to(self, matches: Sequence[Sequence[RecordedOrigin]]) -> list[Rights]:
         """For a part of a gradient, the whole; for a gradient, that of an operand that only this step uses."""
         truth = self.case.truth
         wholes: list[Right | None] = []
@@ -108,7 +108,7 @@ class Meanings:
             step = operands[0]
             yield Right(truth.places[step])
 
-    def holds_any(self, run: Run, group: Group, several: Sequence[Rights]) -> bool:
+    def holds_any(self, run: UserRun, group: Group, several: Sequence[Rights]) -> bool:
         """Whether the variable holds one of its possible values each time that its line runs."""
         truth, assigned = self.case.truth, run.watched.assigned
         if not several or group.places[-1] >= len(assigned):

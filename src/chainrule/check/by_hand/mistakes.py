@@ -19,7 +19,7 @@ from chainrule.check.by_hand.diagnosis import Seen, diagnosis_of
 from chainrule.check.by_hand.edits import ADDED
 from chainrule.check.by_hand.meanings import Meanings
 from chainrule.check.by_hand.names import named_by
-from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, Run, groups_of, history_of
+from chainrule.check.by_hand.repairs import Case, Group, Repair, Right, UserRun, groups_of, history_of
 from chainrule.check.by_hand.rewritten import Rewritten, rewritten
 from chainrule.check.by_hand.truth import Truth
 from chainrule.check.report import Mistake
@@ -130,7 +130,7 @@ class _Search:
 
     # Trying -------------------------------------------------------------------------------------------------------
 
-    def _run(self, case: Case, repairs: Sequence[Repair]) -> Run | None:
+    def _run(self, case: Case, repairs: Sequence[Repair]) -> UserRun | None:
         """A run with some variables corrected; None if it fails, or if there were too many runs."""
         if self._runs >= RUNS or time.thread_time() > self._until:
             return None
@@ -196,7 +196,7 @@ class _Search:
                 break
         return done
 
-    def _claims(self, run: Run) -> int:
+    def _claims(self, run: UserRun) -> int:
         """How many variables differ from the gradient that their name promises."""
         return sum(
             not self.meanings.holds_any(run, group, self.meanings.meant(group))
@@ -295,7 +295,7 @@ class _Search:
         """The name of the value that the variable is named for; "" if it is named for none."""
         return named_by(group.name, self.case.truth.named) or ""
 
-    def _seen(self, run: Run, repair: Repair, n: int) -> Seen:
+    def _seen(self, run: UserRun, repair: Repair, n: int) -> Seen:
         """A wrong value, completed to the gradient of a whole array if it is only a part of it."""
         truth, right = run.case.truth, repair.rights[n]
         assert right is not None
@@ -306,7 +306,7 @@ class _Search:
             value = value.reshape(part.shape) + truth.gradients[node] - part
         return truth, node, value
 
-    def _lines(self, run: Run, group: Group, place: int, repair: Repair, meant: Right) -> list[Line]:
+    def _lines(self, run: UserRun, group: Group, place: int, repair: Repair, meant: Right) -> list[Line]:
         """The line that made the variable wrong: if several lines write into it, the first after which it is wrong.
 
         More lines follow if they have written to wrong entries too.
@@ -340,7 +340,7 @@ class _Search:
         factor = truth.factor(value, right)
         return factor not in (None, 1.0, 0.0) or truth.is_multiple(value, sums)
 
-    def _right_before(self, run: Run, group: Group) -> list[str]:
+    def _right_before(self, run: UserRun, group: Group) -> list[str]:
         """The variables assigned earlier that equal the gradients they are named for."""
         found = []
         for earlier in self.groups:
@@ -380,11 +380,11 @@ class _Search:
         return Mistake(text, f"∂L/∂{label}", line, diagnosis) if line is not None or diagnosis else None
 
 
-def _shape(run: Run) -> list[tuple[str, int, str]]:
+def _shape(run: UserRun) -> list[tuple[str, int, str]]:
     return [(a.file, a.line, a.text) for a in run.watched.assigned]
 
 
-def _worst(run: Run, repair: Repair, truth: Truth) -> int:
+def _worst(run: UserRun, repair: Repair, truth: Truth) -> int:
     """The first time that the variable was wrong."""
     values = repair.values(truth)
     known = [n for n, right in enumerate(repair.rights) if right is not None]

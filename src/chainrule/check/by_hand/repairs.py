@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.check.by_hand.truth import Truth
 from chainrule.check.by_hand.watched import Assigned, Watched
 
-__all__ = ["Case", "Group", "Repair", "Right", "Rights", "Run", "filled", "groups_of", "history_of"]
+__all__ = ["Case", "Group", "Repair", "Right", "Rights", "UserRun", "filled", "groups_of", "history_of"]
 
 
 @dataclass
@@ -32,19 +32,19 @@ class Case:
     gradients: Callable[[Any], list[Any]]
     is_users: bool = True
 
-    def run(self, put_right: dict[int, np.ndarray] | None = None) -> Run:
+    def run(self, put_right: dict[int, np.ndarray] | None = None) -> UserRun:
         """Call the function, with other values for some of its assignments."""
         watched = Watched(put_right)
         told = watched.run(self.call())
-        return Run(self, watched, self.gradients(told))
+        return UserRun(self, watched, self.gradients(told))
 
     @cached_property
-    def plain(self) -> Run:
+    def plain(self) -> UserRun:
         return self.run()
 
 
 @dataclass
-class Run:
+class UserRun:
     """One call of the user's function."""
 
     case: Case

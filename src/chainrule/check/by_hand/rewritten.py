@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.check.by_hand.edits import Scope, edits_of, statements_in
-from chainrule.check.by_hand.repairs import Case, Run
+from chainrule.check.by_hand.edits import NamesInScope, edits_of, statements_in
+from chainrule.check.by_hand.repairs import Case, UserRun
 from chainrule.check.by_hand.watched import Watched, array_of, watch_frames
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import Line, lines_of
@@ -118,7 +118,7 @@ def _is_right(case: Case) -> bool:
         with asking_others(), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             told = case.call()()
-            run = Run(case, Watched(), case.gradients(told))
+            run = UserRun(case, Watched(), case.gradients(told))
             given = [g is None for g in run.gradients] == [g is None for g in case.plain.gradients]
             return given and not run.wrong
     except NoAnswer:
@@ -145,7 +145,7 @@ class _Function:
     end: float = np.inf
 
     def __init__(
-        self, tree: Any, top: Any, outer: types.CodeType, owners: list[Any], lines: dict[Line, int], scope: Scope
+        self, tree: Any, top: Any, outer: types.CodeType, owners: list[Any], lines: dict[Line, int], scope: NamesInScope
     ):
         self.tree, self.top, self.outer, self.owners, self.lines = tree, top, outer, owners, lines
         self.scope = scope
@@ -280,7 +280,7 @@ def _function(
     for definition in path:  # from the outermost
         for outer, functions in owners.items():
             if outer.co_filename == code.co_filename and outer.co_firstlineno == _first_line(definition):
-                scope = Scope(kinds).of_function(path[-1], file, others)
+                scope = NamesInScope(kinds).of_function(path[-1], file, others)
                 return _Function(path[-1], path[0], outer, functions, ran, scope)
     return None
 

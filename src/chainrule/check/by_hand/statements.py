@@ -9,11 +9,11 @@ from typing import Any
 
 from chainrule.node import lines_of
 
-__all__ = ["Statement", "Target", "statements_of"]
+__all__ = ["AssignedTarget", "SimpleStatement", "statements_of"]
 
 
 @dataclass(frozen=True)
-class Target:
+class AssignedTarget:
     """What a statement writes to.
 
     Attributes
@@ -33,14 +33,14 @@ class Target:
     owner: CodeType | None = None
     key: CodeType | None = None
     attribute: str = ""
-    outer: Target | None = None
+    outer: AssignedTarget | None = None
     whole: bool = True
     rebound: bool = False
     sure: bool = True
 
 
 @dataclass(frozen=True)
-class Statement:
+class SimpleStatement:
     """A simple statement.
 
     Attributes
@@ -50,11 +50,11 @@ class Statement:
 
     first: int
     last: int
-    targets: tuple[Target, ...] = ()
+    targets: tuple[AssignedTarget, ...] = ()
     returned: tuple[tuple[str, int], ...] = field(default=())
 
 
-def statements_of(file: str) -> dict[int, Statement]:
+def statements_of(file: str) -> dict[int, SimpleStatement]:
     """The simple statements of a file by each of their lines; none if there is no source."""
     lines = lines_of(file)
     known = _known.get(file)
@@ -65,16 +65,16 @@ def statements_of(file: str) -> dict[int, Statement]:
     return known[1]
 
 
-_known: dict[str, tuple[list[str], dict[int, Statement]]] = {}
+_known: dict[str, tuple[list[str], dict[int, SimpleStatement]]] = {}
 """The lines of each file when it was read, and its statements."""
 
 
-def _parsed(lines: list[str]) -> dict[int, Statement]:
+def _parsed(lines: list[str]) -> dict[int, SimpleStatement]:
     try:
         tree = ast.parse("".join(lines))
     except (SyntaxError, ValueError, RecursionError):
         return {}
-    found: dict[int, Statement] = {}
+    found: dict[int, SimpleStatement] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt) and not hasattr(node, "body"):
             statement = _statement(node)
@@ -84,8 +84,8 @@ def _parsed(lines: list[str]) -> dict[int, Statement]:
     return found
 
 
-def _statement(node: Any) -> Statement:
-    targets: list[Target] = []
+def _statement(node: Any) -> SimpleStatement:
+    targets: list[AssignedTarget] = []
     returned: tuple[tuple[str, int], ...] = ()
     if isinstance(node, ast.Assign):
         read = _names_read(node.value)
@@ -99,11 +99,13 @@ def _statement(node: Any) -> Statement:
     ):  # np.add.at(dW, i, dz), np.multiply(…, out=dx)
         given = [*node.value.args, *(k.value for k in node.value.keywords)]
         own = node.value.func.value if isinstance(node.value.func, ast.Attribute) else None
-        targets = [Target(x.id, x.id, whole=False, sure=False) for x in (*given, own) if isinstance(x, ast.Name)]
+        targets = [
+            AssignedTarget(x.id, x.id, whole=False, sure=False) for x in (*given, own) if isinstance(x, ast.Name)
+        ]
     elif isinstance(node, ast.Return) and node.value is not None:
         parts = node.value.elts if isinstance(node.value, ast.Tuple | ast.List) else [node.value]
         returned = tuple((ast.unparse(part), part.lineno) for part in parts)
-    return Statement(node.lineno, node.end_lineno or node.lineno, tuple(targets), returned)
+    return SimpleStatement(node.lineno, node.end_lineno or node.lineno, tuple(targets), returned)
 
 
 def _names_read(node: ast.AST) -> set[str]:
@@ -111,17 +113,17 @@ def _names_read(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
-def _targets(node: ast.AST, read: set[str] | None = None, whole: bool = True) -> list[Target]:
+def _targets(node: ast.AST, read: set[str] | None = None, whole: bool = True) -> list[AssignedTarget]:
     if isinstance(node, ast.Tuple | ast.List):
         return [t for part in node.elts for t in _targets(part, read, whole)]
     if isinstance(node, ast.Starred):
         return []
     if isinstance(node, ast.Name):
         from_itself = node.id in (read or ())
-        return [Target(node.id, node.id, whole=whole and not from_itself, rebound=from_itself)]
+        return [AssignedTarget(node.id, node.id, whole=whole and not from_itself, rebound=from_itself)]
     if isinstance(node, ast.Attribute) and _is_path(node.value):
         text = ast.unparse(node)
-        return [Target(text, node.attr, _code(node.value), attribute=node.attr, whole=whole)]
+        return [AssignedTarget(text, node.attr, _code(node.value), attribute=node.attr, whole=whole)]
     if isinstance(node, ast.Subscript):
         outer = _targets(node.value, None, False)
         if not outer:
@@ -130,7 +132,7 @@ def _targets(node: ast.AST, read: set[str] | None = None, whole: bool = True) ->
             return outer
         name = node.slice.value if isinstance(node.slice, ast.Constant) else ""
         text = ast.unparse(node)
-        return [Target(text, str(name), _code(node.value), _code(node.slice), outer=outer[0], whole=whole)]
+        return [AssignedTarget(text, str(name), _code(node.value), _code(node.slice), outer=outer[0], whole=whole)]
     return []
 
 

@@ -25,7 +25,7 @@ LARGE = 1_000_000
 """Larger arrays are not looked up by their values."""
 
 
-class Origin(NamedTuple):
+class RecordedOrigin(NamedTuple):
     """A recorded array, its gradient, or the part of the gradient that comes through a step."""
 
     node: Node
@@ -161,7 +161,7 @@ class Truth:
         with np.errstate(all="ignore"):
             return bool(np.max(np.abs(a - b), initial=0.0, where=np.isfinite(a)) <= self.tolerance * size)
 
-    def matches(self, given: np.ndarray) -> list[Origin]:
+    def matches(self, given: np.ndarray) -> list[RecordedOrigin]:
         """The recorded arrays, gradients, and parts of gradients that equal a value."""
         given = np.squeeze(given)
         if given.size < 2 or given.shape not in self._pools or not np.all(np.isfinite(given)):
@@ -173,14 +173,14 @@ class Truth:
         return [origin for origin, is_near in zip(origins, near, strict=True) if is_near]
 
     @cached_property
-    def _pools(self) -> dict[tuple[int, ...], tuple[list[Origin], np.ndarray]]:
+    def _pools(self) -> dict[tuple[int, ...], tuple[list[RecordedOrigin], np.ndarray]]:
         """All recorded arrays, gradients and parts of gradients, by shape."""
-        arrays = [(Origin(n, "value"), np.asarray(n.value)) for n in self.nodes if is_inexact(n.value)]
-        arrays += [(Origin(n, "gradient"), g) for n, g in self.gradients.items()]
+        arrays = [(RecordedOrigin(n, "value"), np.asarray(n.value)) for n in self.nodes if is_inexact(n.value)]
+        arrays += [(RecordedOrigin(n, "gradient"), g) for n, g in self.gradients.items()]
         for node, steps in self.users.items():
             if 1 < len(steps) <= 8:
-                arrays += [(Origin(node, "through", step), self.part(node, step)) for step in steps]
-        found: dict[tuple[int, ...], tuple[list[Origin], list[np.ndarray]]] = {}
+                arrays += [(RecordedOrigin(node, "through", step), self.part(node, step)) for step in steps]
+        found: dict[tuple[int, ...], tuple[list[RecordedOrigin], list[np.ndarray]]] = {}
         for origin, x in arrays:
             if x.size <= LARGE and np.all(np.isfinite(x)):
                 origins, several = found.setdefault(np.squeeze(x).shape, ([], []))

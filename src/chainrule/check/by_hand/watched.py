@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.by_hand.statements import Statement, Target, statements_of
+from chainrule.check.by_hand.statements import AssignedTarget, SimpleStatement, statements_of
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import is_library
 
@@ -134,7 +134,7 @@ class Watched:
 
     def __init__(self, put_right: dict[int, np.ndarray] | None = None):
         self.assigned: list[Assigned] = []
-        self.returned: tuple[str, Statement] | None = None
+        self.returned: tuple[str, SimpleStatement] | None = None
         self.lambdas: list[tuple[str, int, np.ndarray]] = []
         self._put_right = put_right or {}
         self._calls = 0
@@ -159,8 +159,8 @@ class Watched:
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         back = frame.f_back
         where = (file, code.co_firstlineno) if outermost else (back.f_code.co_filename, back.f_lineno)
-        self._note(frame, call, where, [Target(name, name) for name in given], None if outermost else True)
-        before: Statement | None = None
+        self._note(frame, call, where, [AssignedTarget(name, name) for name in given], None if outermost else True)
+        before: SimpleStatement | None = None
 
         def look(frame: Any, event: str, argument: Any) -> None:
             nonlocal before
@@ -182,7 +182,12 @@ class Watched:
             self.lambdas.append((frame.f_code.co_filename, frame.f_lineno, np.array(value)))
 
     def _note(
-        self, frame: Any, call: int, where: tuple[str, int], targets: Sequence[Target], given: bool | None = False
+        self,
+        frame: Any,
+        call: int,
+        where: tuple[str, int],
+        targets: Sequence[AssignedTarget],
+        given: bool | None = False,
     ) -> None:
         variables = frame.f_locals  # a snapshot; what is written into it becomes the variable's value
         written: list[tuple[Any, Any, Any]] = []
@@ -253,7 +258,7 @@ def _arrays_in(place: _Place, now: Any) -> Iterator[_Place]:
             yield from _arrays_in(_Place(now, key, f"{place.text}[{key!r}]", str(key)), part)
 
 
-def _place(target: Target, outside: dict[str, Any], variables: Any) -> tuple[Any, Any, str, str]:
+def _place(target: AssignedTarget, outside: dict[str, Any], variables: Any) -> tuple[Any, Any, str, str]:
     """Where a target is stored (an object, and its key or attribute), its text and its name."""
     if target.owner is None:
         return variables, target.name, target.text, target.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from chainrule.explain.picture.drawing import CHARACTER, LINE, Drawing, Line, Rectangle, Words
+from chainrule.explain.picture.drawing import CHARACTER, LINE, Drawing, DrawnLine, Rectangle, Words
 from chainrule.explain.picture.frames import WHOLE, Frame
 from chainrule.explain.printers import unicode
 from chainrule.explain.steps import Gradient, Step
@@ -91,7 +91,7 @@ def _later(item: int, frame: Frame) -> bool:
     return frame.values is not None and item not in frame.values
 
 
-def _line(line: Line, frame: Frame) -> str:
+def _line(line: DrawnLine, frame: Frame) -> str:
     kind = "wire later" if any(_later(item, frame) for item in line.items) else "wire"
     if line.head:
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line.points)

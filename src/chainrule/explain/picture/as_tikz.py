@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.escape import latex_text
-from chainrule.explain.picture.drawing import Drawing, Line, Rectangle, Words
+from chainrule.explain.picture.drawing import Drawing, DrawnLine, Rectangle, Words
 from chainrule.explain.picture.frames import WHOLE, Frame
 from chainrule.explain.picture.items import LONGEST, Item
 from chainrule.explain.printers import latex, unicode, width
@@ -64,7 +64,7 @@ def _later(item: int, frame: Frame) -> str:
     return ", opacity=0.25" if frame.values is not None and item not in frame.values else ""
 
 
-def _line(line: Line, frame: Frame) -> str:
+def _line(line: DrawnLine, frame: Frame) -> str:
     later = max(_later(item, frame) for item in line.items)
     points = " -- ".join(f"({x:.1f},{y:.1f})" for x, y in line.points)
     return rf"\draw[chainwire{', -stealth' if line.head else ''}{later}] {points};"

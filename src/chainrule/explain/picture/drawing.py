@@ -10,7 +10,7 @@ from chainrule.explain.picture.items import LONGEST, Item, Items
 from chainrule.explain.picture.placement import Point, placed
 from chainrule.explain.printers import unicode
 
-__all__ = ["LINE", "Drawing", "Line", "Rectangle", "Words", "drawn", "first_that_fits", "title_of"]
+__all__ = ["LINE", "Drawing", "DrawnLine", "Rectangle", "Words", "drawn", "first_that_fits", "title_of"]
 
 CHARACTER, LINE = 7.3, 15.0
 """The width of a character and the height of a line, in pixels, of the typeface of the pictures."""
@@ -44,7 +44,7 @@ class Words(NamedTuple):
     anchor: str = "start"
 
 
-class Line(NamedTuple):
+class DrawnLine(NamedTuple):
     """A line through points, with a head if it leads to another box; `items` are those at its ends."""
 
     items: tuple[int, int]
@@ -59,7 +59,7 @@ class Drawing:
     items: Items
     low: Point
     high: Point
-    lines: tuple[Line, ...]
+    lines: tuple[DrawnLine, ...]
     rectangles: tuple[Rectangle, ...]
     words: tuple[Words, ...]
 
@@ -117,7 +117,7 @@ def _text_width(lines: Sequence[str]) -> float:
 
 
 def _framed(
-    items: Items, low: Point, high: Point, lines: list[Line], rectangles: list[Rectangle], words: list[Words]
+    items: Items, low: Point, high: Point, lines: list[DrawnLine], rectangles: list[Rectangle], words: list[Words]
 ) -> Drawing:
     low, high = (low[0] - MARGIN, low[1] - MARGIN), (high[0] + MARGIN, high[1] + MARGIN)
     return Drawing(items, low, high, tuple(lines), tuple(rectangles), tuple(words))
@@ -147,21 +147,21 @@ def _to_the_right(items: Items) -> Drawing:
         for item, (wide, high), label in zip(items.items, boxes, labels, strict=True)
     ]
     centers, wires, low, high = placed(sizes, items.wires)
-    lines: list[Line] = []
+    lines: list[DrawnLine] = []
     rectangles: list[Rectangle] = []
     words: list[Words] = []
     for (source, target), wire in zip(items.wires, wires, strict=True):
         # Start in the middle of the box, where the label of the value is, not at the port that the layout chose.
         start = (wire[0][0], centers[source][1])
         y, half = centers[target][1], boxes[target][1] / 2
-        lines.append(Line((source, target), (start, *_into(wire, y - half, y + half)), head=True))
+        lines.append(DrawnLine((source, target), (start, *_into(wire, y - half, y + half)), head=True))
     for i, (item, box, (x, y), size) in enumerate(zip(items.items, boxes, centers, sizes, strict=True)):
         left = round(x - size[0] / 2, 3) + 0.0  # no −0.0
         top = y - box[1] / 2
         rectangles.append(Rectangle(i, item.kind, left, top, *box))
         words += _in_box(i, item, left, top)
         end = left + box[0]
-        lines.append(Line((i, i), ((end, y), (left + size[0], y)), head=False))
+        lines.append(DrawnLine((i, i), ((end, y), (left + size[0], y)), head=False))
         above = [Words(i, "value", t, end + STUB, y - 5 - k * LINE) for k, t in enumerate(reversed(item.above))]
         below = [Words(i, "gradient", t, end + STUB, y + LINE - 1 + k * LINE) for k, t in enumerate(item.below)]
         words += [*above, *below]
@@ -176,21 +176,21 @@ def _downwards(items: Items) -> Drawing:
     sizes = [(high + stub, max(wide, 2 * half)) for (wide, high), half, stub in zip(boxes, halves, stubs, strict=True)]
     turned = placed(sizes, items.wires)  # from left to right
     low, high = turned.low[::-1], turned.high[::-1]
-    lines: list[Line] = []
+    lines: list[DrawnLine] = []
     rectangles: list[Rectangle] = []
     words: list[Words] = []
     for (source, target), wire in zip(items.wires, turned.wires, strict=True):
         start = (turned.centers[source][1], wire[0][0])
         x, half = turned.centers[target][1], boxes[target][0] / 2
         points = _into(wire, x - half, x + half)
-        lines.append(Line((source, target), (start, *((x, y) for y, x in points)), head=True))
+        lines.append(DrawnLine((source, target), (start, *((x, y) for y, x in points)), head=True))
     for i, (item, box, (y, x), size) in enumerate(zip(items.items, boxes, turned.centers, sizes, strict=True)):
         top = round(y - size[0] / 2, 3) + 0.0
         left = x - box[0] / 2
         rectangles.append(Rectangle(i, item.kind, left, top, *box))
         words += _in_box(i, item, left, top)
         end = top + box[1]
-        lines.append(Line((i, i), ((x, end), (x, top + size[0])), head=False))
+        lines.append(DrawnLine((i, i), ((x, end), (x, top + size[0])), head=False))
         base = end + LINE
         words += [Words(i, "value", t, x - 6, base + k * LINE, "end") for k, t in enumerate(item.above)]
         words += [Words(i, "gradient", t, x + 6, base + k * LINE) for k, t in enumerate(item.below)]

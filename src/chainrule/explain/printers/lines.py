@@ -116,7 +116,7 @@ class _Reader:
         return word
 
 
-class _Place(NamedTuple):
+class _LineEnd(NamedTuple):
     """A place where a line may end: its position, the number of open parentheses, and the width before it."""
 
     position: int
@@ -134,7 +134,7 @@ def broken(text: str, room: float) -> list[str]:
     """
     places, whole = _places(text)
     lines = []
-    last = _Place(0, 0, 0.0)
+    last = _LineEnd(0, 0, 0.0)
     while whole - last.width > room and (places := [p for p in places if p.position > last.position]):
         fitting = [p for p in places if p.width - last.width <= room]
         least = min((p.depth for p in fitting), default=0)
@@ -149,7 +149,7 @@ def _line(text: str, before: int, after: int) -> str:
     return r"\left." * before + text.replace(BREAK, "").strip() + (" " + r"\right." * after if after else "")
 
 
-def _places(text: str) -> tuple[list[_Place], float]:
+def _places(text: str) -> tuple[list[_LineEnd], float]:
     """The marks outside of braces and matrices, and the width of the whole formula."""
     found = []
     braces = depth = at = start = 0
@@ -157,7 +157,7 @@ def _places(text: str) -> tuple[list[_Place], float]:
     for token in TOKEN.findall(text):
         if token == BREAK and not braces:
             so_far += width(text[start:at])
-            found.append(_Place(at, depth, so_far))
+            found.append(_LineEnd(at, depth, so_far))
             start = at
         braces += (token in ("{", r"\begin")) - (token in ("}", r"\end"))
         depth += (token == r"\left") - (token == r"\right")

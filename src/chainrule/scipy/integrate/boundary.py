@@ -63,7 +63,7 @@ def solve_bvp(
     parameters = [z[n:]] if count else []
     made["p"] = z[n:] if count else None
     made["yp"] = with_value(joined(fun(result.x, made["y"], *parameters)), result.yp)
-    made["sol"] = _Solution(result, made["y"], made["yp"])
+    made["sol"] = _RecordedSolution(result, made["y"], made["yp"])
     return made
 
 
@@ -84,7 +84,7 @@ def _equations(fun: Any, bc: Any, x: np.ndarray, shape: Any, count: int) -> Call
     return equations
 
 
-class _Solution:
+class _RecordedSolution:
     """The recorded solution between the places of the mesh: cubic, by values and slopes."""
 
     def __init__(self, result: Any, y: Any, slopes: Any):
