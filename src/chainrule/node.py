@@ -212,7 +212,7 @@ _lines: dict[int, tuple[Any, list[int], list[int]]] = {}
 def computed_alike(one: Any, other: Any) -> bool:
     """Whether two nodes, plain values or sequences of them are equal, or computed alike from the same inputs.
 
-    Alike means by blocks of the same names, from equal constants.
+    Alike means by equal blocks, from equal constants.
     """
     stack = [(one, other)]
     known: set[tuple[int, int]] = set()
@@ -226,7 +226,7 @@ def computed_alike(one: Any, other: Any) -> bool:
         if type(x) is not type(y):
             return False
         if type(x) is Node:
-            if x.block is None or y.block is None or x.block.name != y.block.name:
+            if x.block is None or y.block is None or x.block.does != y.block.does:
                 return False
             stack += [(x.inputs, y.inputs), (tuple(x.params.items()), tuple(y.params.items()))]
         elif isinstance(x, tuple | list):

@@ -222,7 +222,8 @@ def test_no_reader_asks_for_a_block_by_its_name():
 
 def test_no_file_looks_anything_up_by_the_name_of_a_block():
     by_name = re.compile(
-        r"\bblock\.name (==|!=|in|not in)\b|\[[\w.]*block\.name\]|get\([\w.]*block\.name\b|library_name"
+        r"\bblock\.name (==|!=|in|not in) |\[[\w.]*block\.name\]|get\([\w.]*block\.name\b"
+        "|library_name"
     )
     found = [
         f"{file.name}: {line}"

@@ -120,7 +120,7 @@ def _wrong_second_derivative(call: Any) -> str | None:
             made = rule(*operands, *seeds)
             made = made[0] if isinstance(made, tuple) else made
             node = node_of(made)
-            while (node.block is not None and not node.block.has_rule) or node.block.name != rule.name:
+            while node.block is not rule:
                 node = node.inputs[0]
             blame = wrong_rule([node], {node_of(x) for x in (*operands, *seeds)})
     except NoAnswer:
