@@ -53,7 +53,8 @@ def _beside(x: Array, others: list[Any]) -> Array:
 
 @under_another_value.is_
 def _aliased(result: Array, value: Any) -> Array:
-    return record(alias, (result,), known=value)
+    node = result._node
+    return Array(Node(alias, (node,), NO_PARAMS, value, node.code, node.lasti))
 
 
 def input_node(x: Any, f: Callable[..., Any], argument: int | str) -> Node:

@@ -143,16 +143,6 @@ def _constants(value: Any) -> Any:
     return recorded_constant(value) if type(value) in HAVE_DTYPE and value.dtype.kind in "fc" else value
 
 
-def _is_another(value: Any, own: Any) -> bool:
-    """Whether NumPy's result differs from the rule's in its digits, or in its type (a number, a 0-d array).
-
-    While a function is recorded to be compiled it always does: two recordings are compared, and must have equal steps.
-    """
-    if WATCHER.get() is not None:
-        return True
-    return type(value) is not type(own) or bool(count_nonzero(own != value))
-
-
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
     """A recorded result (or several) with NumPy's value. `start` is an order number before its nodes."""
     kind = type(result)
@@ -166,9 +156,10 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                 )
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
-            if result._view is None and dtype.kind in "fc" and _is_another(value, result._own.value):
+            if result._view is None and dtype.kind in "fc":
                 result._own = under_another_value(result, value)._own  # in place: it may be an operand
-            result._own.value = value
+            else:
+                result._own.value = value
         return result
     if kind is np.ndarray and result.dtype.kind == "O":
         return result

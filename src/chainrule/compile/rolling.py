@@ -27,7 +27,6 @@ from chainrule.compile.rolled import Loop, LoopResults, handle, recorded_loop
 from chainrule.compile.segments import SHORTEST, Known, MemoryBudget, Segments, filled
 from chainrule.compile.writes import without_writes
 from chainrule.graph import graph_between
-from chainrule.inputs import alias
 from chainrule.node import NO_PARAMS, Node
 
 __all__ = ["rolled"]
@@ -43,11 +42,8 @@ def rolled(
     watched : nodes whose values decided which path was taken; they are not put into loops.
     memory : if given, long loops keep fewer states.
     """
-    nodes, plain = _without_values_of_numpys(_recorded(inputs, outputs))
     targets = [node_of(out) if type(out) is Array else out for out in outputs]
-    nodes, followed = without_writes(nodes, [plain.get(x, x) for x in targets if type(x) is Node])
-    if followed:
-        plain = followed | {node: followed.get(x, x) for node, x in plain.items()}
+    nodes, plain = without_writes(_recorded(inputs, outputs), [x for x in targets if type(x) is Node])
     worth = repeats.WORTH if memory is None else Worth(steps=SHORTEST, entries=math.inf)
     loops = loops_of(nodes, {plain.get(node, node) for node in watched}, worth)
     if not loops:
@@ -77,32 +73,6 @@ def _recorded(inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Node]:
     return sorted(found, key=attrgetter("order"))
 
 
-def _without_values_of_numpys(nodes: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """The steps without aliases of rounded values, and for each replaced step the node that takes its place.
-
-    An `alias` gives a result NumPy's own value where the block's rule rounds differently. Which steps have one differs
-    from one pass of the loop to the next, and from run to run, so aliases would hide that the steps repeat.
-    """
-    new: dict[Node, Node] = {}
-    found: list[Node] = []
-    if not any(node.block is alias for node in nodes):
-        return list(nodes), new
-    for node in nodes:
-        operands = tuple([new.get(x, x) if type(x) is Node else x for x in node.inputs])
-        if node.block is alias and _is_of_one_kind(node.value, operands[0].value):
-            new[node] = operands[0]
-            continue
-        if any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
-            made = new[node] = node.remade(node.block, operands, node.params)
-            made.order = node.order  # recordings are compared in the order of their steps
-        found.append(new.get(node, node))
-    return found, new
-
-
-def _is_of_one_kind(x: Any, y: Any) -> bool:
-    return type(x) is type(y) and getattr(x, "dtype", None) == getattr(y, "dtype", None)
-
-
 # The recording with loops --------------------------------------------------------------------------------------------
 
 
@@ -112,7 +82,7 @@ class _Rewriting:
     Attributes
     ----------
     new : for nodes that are replaced, the node that takes their place.
-    plain : for a recorded step, the step without aliases that takes its place.
+    plain : for a write to an array, the node that takes its place (see `without_writes`).
     in_segments : whether long loops keep only some of their states.
     inside : for each node of a loop, the loop, its step and its place in the step.
     """
@@ -153,8 +123,7 @@ class _Rewriting:
 
     def _result(self, node: Node) -> Node:
         """The node that takes the place of an output, with the same value."""
-        found = self._of(self._plain(node))
-        return node.remade(alias, (found,), NO_PARAMS) if node.block is alias and found.block is not alias else found
+        return self._of(self._plain(node))
 
     def _used_outside(self, outputs: Sequence[Any]) -> list[dict[int, bool]]:
         """For each loop, the places in a step whose results are used outside, and whether only of the last step."""

@@ -25,7 +25,6 @@ from chainrule.block import Block
 from chainrule.compile.entropy import listening
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
-from chainrule.inputs import alias
 from chainrule.node import Line, Node, is_library
 from chainrule.reach import is_filled, reached
 
@@ -61,10 +60,7 @@ class Told(NamedTuple):
 
 
 def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] = ()) -> list[Told]:
-    """A recording as a list of steps: before each guard, and before the results, the steps that lead to it.
-
-    Aliases are left out. A result has one where its rule rounds differently from NumPy, which varies from run to run.
-    """
+    """A recording as a list of steps: before each guard, and before the results, the steps that lead to it."""
     targets = [*(g.node for g in guards), *outputs]
     dependent = set(graph_between(inputs, targets).nodes)
     places: dict[Node, int] = {node: i for i, node in enumerate(inputs)}
@@ -78,9 +74,6 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
 
     def add_steps(target: Any) -> None:
         for node in _new_steps(target, dependent, places):
-            if node.block is alias and node.inputs[0] in places:
-                places[node] = places[node.inputs[0]]
-                continue
             places[node] = next(free)
             inputs_of = tuple([key(x) for x in node.inputs])
             what = (_key_of_block(node.block), inputs_of, key(node.params) if node.params else (), _form(node.value))
@@ -118,7 +111,7 @@ def _form(value: Any) -> Any:
 def agree(one: Sequence[Told], other: Sequence[Told]) -> bool:
     """Whether two recordings are the same; False if a guard sent them on different paths.
 
-    Raises RecordingsDiffer, with the step, if they differ although all earlier guards had equal outcomes.
+    Raises Differs, with the step, if they differ although all earlier guards had equal outcomes.
     """
     if _errors(one) != _errors(other):  # the code caught an error that depends on values, perhaps before any guard
         return False
