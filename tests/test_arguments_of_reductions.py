@@ -45,7 +45,7 @@ def is_numpys(f, *arguments):
 
 @pytest.mark.parametrize("options", AXES, ids=str)
 @pytest.mark.parametrize("f", JOINING, ids=lambda f: f.__name__)
-def test_initial_and_where(f, options):
+def test_reductions_take_initial_and_where_as_numpy_does(f, options):
     x = operand(f)
     is_numpys(lambda x, i: f(x, initial=i, **options), x, START)
     is_numpys(lambda x, i: f(x, initial=i, where=MASK, **options), x, START)

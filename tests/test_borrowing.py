@@ -54,7 +54,7 @@ def test_derivatives_of_first_and_second_order(f):
 
 
 @each_way
-def test_compiled(f):
+def test_a_compiled_borrowed_function_has_numpys_gradient(f):
     compiled = cr.compile(cr.grad(loss(f)))
     for x in (X, X + 1, X):
         close(compiled(x, W), cr.grad(loss(in_numpy))(x, W))
@@ -89,7 +89,7 @@ def test_trees_integers_and_several_results(take):
 
 
 @pytest.mark.parametrize("take", [cr.from_torch, cr.from_jax])
-def test_complex_numbers(take):
+def test_a_borrowed_function_of_complex_numbers_has_numpys_gradient(take):
     xp = torch if take is cr.from_torch else jnp
     z = X[0] + 1j * X[1]
     expected = cr.grad(lambda z: np.sum(np.abs(np.sin(z))))(z)

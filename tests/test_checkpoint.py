@@ -59,7 +59,7 @@ def test_higher_derivatives_are_the_same(arguments):
     np.testing.assert_allclose(*hessians, rtol=1e-12, atol=1e-12)
 
 
-def test_checkpoints_inside_checkpoints(arguments):
+def test_checkpoints_nest(arguments):
     x, params = arguments
     deep = cr.checkpoint(lambda x, params: cr.checkpoint(layer)(cr.checkpoint(layer)(x, params)[0], params)[0])
     flat = lambda x, params: layer(layer(x, params)[0], params)[0]  # noqa: E731
@@ -67,7 +67,7 @@ def test_checkpoints_inside_checkpoints(arguments):
     np.testing.assert_allclose(a, b, rtol=1e-14)
 
 
-def test_compiled(arguments):
+def test_a_compiled_checkpoint_has_the_uncompiled_gradient(arguments):
     f = cr.grad(loss_with(cr.checkpoint(layer)))
     np.testing.assert_allclose(cr.compile(f)(*arguments), f(*arguments), rtol=1e-12)
 

@@ -65,7 +65,7 @@ def test_arrays_on_the_command_line(capsys):
     assert "∂L/∂s = p − e₀" in out
 
 
-def test_latex_and_markdown(capsys):
+def test_explain_writes_latex_and_markdown(capsys):
     assert run(capsys, "explain", "x*x", "x=3", "--latex")[1].startswith(r"\documentclass")
     assert run(capsys, "explain", "x*x", "x=3", "--markdown")[1].startswith("##")
 
@@ -197,7 +197,7 @@ def test_output_that_is_not_utf8_is_no_traceback():
     assert "∂L/∂x" in done.stdout.decode()
 
 
-def test_version(capsys):
+def test_the_command_line_prints_its_version(capsys):
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.startswith("chainrule 0.")

@@ -75,7 +75,7 @@ def test_gradients_of_all_arguments_by_their_names():
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-def test_optimizers_of_trees(optimizer):
+def test_optimizers_of_trees_step_as_autograds(optimizer):
     start = {"w": X, "b": [2.0, V]}
     gradient = lambda p, i: {"w": 2 * p["w"] + i, "b": [p["b"][0], p["b"][1] ** 3]}  # noqa: E731
     seen = []
@@ -109,14 +109,14 @@ def root(ag, fixed_points):
     return of(2.0), ag.grad(of)(2.0), ag.grad(ag.grad(of))(2.0)
 
 
-def test_fixed_points():
+def test_gradients_through_fixed_points_match_autograd():
     module = importlib.import_module("chainrule.compat.autograd.misc.fixed_points")
     found = root(ours, module)
     np.testing.assert_allclose(found, root(autograd, autograd.misc.fixed_points), rtol=1e-6)
     np.testing.assert_allclose(found, [2**0.5, 0.5 * 2**-0.5, -0.25 * 2**-1.5], rtol=1e-6)
 
 
-def test_trees_as_vectors():
+def test_trees_flatten_as_in_autograd():
     flatten = importlib.import_module("chainrule.compat.autograd.misc").flatten
     vector, unflatten = flatten({"a": M, "b": (X, 2.0)})
     expected, _ = autograd.misc.flatten({"a": M, "b": (X, 2.0)})

@@ -119,7 +119,7 @@ def test_what_the_library_lacks_is_an_error(call, told):
         cr.grad(call)(on_device(W))
 
 
-def test_compile_refuses_them():
+def test_compile_refuses_arrays_on_a_device():
     with pytest.raises(RecordingError, match="the machine code takes NumPy's arrays"):
         cr.compile(loss)(on_device(W), on_device(X))
 

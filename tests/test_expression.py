@@ -32,7 +32,7 @@ def value(text, **given):
         ("a = x\nb = a\nb", {"x": 1}, 1),
     ],
 )
-def test_value_of(text, given, expected):
+def test_an_expression_has_its_value(text, given, expected):
     assert value(text, **given) == pytest.approx(expected)
 
 
@@ -182,7 +182,7 @@ def test_only_functions_with_a_block_are_reached_through_a_library(text):
         parse(text)
 
 
-def test_complex_numbers():
+def test_complex_numbers_are_parsed():
     assert parse_value("1+2j") == 1 + 2j
     assert parse_value("[1j, 2]").tolist() == [1j, 2]
     assert parse("abs(z + 2j)").function(0j) == 2

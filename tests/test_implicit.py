@@ -54,7 +54,7 @@ def loss_free(b):
     return solve({"k": 2.0}, b)
 
 
-def test_compiled():
+def test_compiled_gradients_of_solutions_match_jax():
     f = cr.compile(cr.grad(loss, (0, 1)))
     for k in (2.0, 2.0, 2.0, 3.0, 0.5):
         for found, expected in zip(f(k, B * k), JAX_GRADIENT(k, B * k), strict=True):

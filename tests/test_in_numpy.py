@@ -97,7 +97,7 @@ def test_samples_of_a_batch():
 
 
 @pytest.mark.parametrize("f", [cr.sqrtm, cr.logm, scipy.linalg.sqrtm], ids=["sqrtm", "logm", "scipy's sqrtm"])
-def test_functions_of_matrices(f):
+def test_gradients_of_matrix_functions_match_differences(f):
     def loss(a):
         return np.sum(f(a) * np.array([[1.0, 2.0], [3.0, 4.0]]))
 

@@ -86,20 +86,20 @@ def case(request):
     return as_scalar(make(np, cr.block), np), as_scalar(make(jnp, theirs), jnp), x, y
 
 
-def test_gradients(case):
+def test_gradients_match_jax(case):
     ours, theirs, x, y = case
     for found, expected in zip(cr.grad(ours, (0, 1))(x, y), jax.jit(jax.grad(theirs, (0, 1)))(x, y), strict=True):
         assert np.allclose(found, expected, rtol=1e-12)
 
 
-def test_second_derivatives(case):
+def test_second_derivatives_match_jax(case):
     ours, theirs, x, y = case
     found, expected = cr.hessian(ours, (0, 1))(x, y), jax.jit(jax.jacrev(jax.grad(theirs, (0, 1)), (0, 1)))(x, y)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.allclose(a, b, rtol=1e-11, atol=1e-12)
 
 
-def test_compiled(case):
+def test_compiled_gradients_match_jax(case):
     ours, theirs, x, y = case
     f, gradient = cr.compile(cr.grad(ours, (0, 1))), jax.jit(jax.grad(theirs, (0, 1)))
     for scale in (1.0, 1.0, 1.0, 1.5):
@@ -130,7 +130,7 @@ def test_jacobians_of_one_rule_take_one_pass():
     assert len(calls) == 2  # transposed, and checked
 
 
-def test_parameters_and_integers():
+def test_a_jvp_rule_takes_parameters_and_integers():
     @cr.block
     def power(x, count, n=3):
         return x**n * count

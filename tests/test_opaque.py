@@ -29,7 +29,7 @@ def test_plain_arguments_are_what_they_were_when_it_was_called(jac):
 
 
 @pytest.mark.parametrize(("jac", "digits"), [("2-point", 1e-6), ("3-point", 1e-8), (slopes, 1e-14)])
-def test_jacobian(jac, digits):
+def test_the_jacobian_of_an_opaque_function_is_right(jac, digits):
     f = cr.opaque(plain, jac)
     np.testing.assert_array_equal(f(X), plain(X))
     np.testing.assert_allclose(cr.jacobian(f)(X), slopes(X), rtol=digits, atol=digits)
@@ -72,6 +72,6 @@ def test_compiled_code_calls_an_opaque_function_in_each_run():
         (lambda: cr.grad(lambda x: np.sum(cr.opaque(plain)(X, k=x)))(2.0), "by position"),
     ],
 )
-def test_errors(make, told):
+def test_wrong_jacobians_of_opaque_functions_are_refused(make, told):
     with pytest.raises(GradientError, match=told):
         make()

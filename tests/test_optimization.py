@@ -73,7 +73,7 @@ def test_least_squares():
 
 
 @pytest.mark.parametrize("method", ["hybr", "lm", "krylov"])
-def test_roots(method):
+def test_a_root_of_a_tree_is_found(method):
     result = cr.root(lambda p, a: [p[0] ** 2 - a, p[1] - p[0]], [1.0, 0.5], (3.0,), method=method)
     np.testing.assert_allclose(result.x, [3**0.5, 3**0.5], rtol=1e-5)
 

@@ -63,7 +63,7 @@ def test_a_schedule_gives_the_rate_of_each_step():
     assert w == 1 + 0.5 + 0.25
 
 
-def test_dtypes_stay():
+def test_adam_keeps_single_precision():
     optimizer = cr.adam(0.1)
     w = np.ones(3, np.float32)
     w, state = optimizer.step(w, cr.grad(lambda w: np.sum(w**2))(w), optimizer.init(w))

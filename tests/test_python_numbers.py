@@ -23,7 +23,7 @@ def test_value_dtype_and_type_are_those_of_plain_python_and_numpy():
         *[("add(x, np.int8(3))", 2.5), ("where(x, ones of float32)", 2.5)],
     ],
 )
-def test_compiled_too(name, x):
+def test_compiled_code_computes_with_pythons_numbers_as_python_does(name, x):
     assert not list(differences(dict(programs())[name], x))
 
 

@@ -57,13 +57,13 @@ def test_gradients_by_state_entries_and_what_comes_from_outside(arguments):
 
 
 @pytest.mark.parametrize("by", [0, 3])
-def test_second_derivatives(arguments, by):
+def test_the_hessian_of_a_scan_matches_jax(arguments, by):
     mine = cr.hessian(recurrent_network(cr.scan, np), by)(*arguments)
     theirs = jax.hessian(recurrent_network(jax.lax.scan, jnp), by)(*arguments)
     np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-11)
 
 
-def test_third_derivatives(arguments):
+def test_third_derivatives_of_a_scan_match_jax(arguments):
     *rest, a = arguments
 
     def third(grad, f):
@@ -73,7 +73,7 @@ def test_third_derivatives(arguments):
     np.testing.assert_allclose(mine, third(jax.grad, recurrent_network(jax.lax.scan, jnp)), rtol=1e-12)
 
 
-def test_compiled(arguments):
+def test_a_compiled_scan_has_the_uncompiled_gradients(arguments):
     f = cr.value_and_grad(recurrent_network(cr.scan, np), EVERY)
     value, grads = f(*arguments)
     compiled_value, compiled_grads = cr.compile(f)(*arguments)

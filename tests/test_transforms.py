@@ -280,7 +280,7 @@ def test_jacobian_matches_pytorch():
     np.testing.assert_allclose(cr.jacobian(lambda w: cr.softmax(X @ w))(V), expected, rtol=1e-10)
 
 
-def test_jacobian_of_trees():
+def test_a_jacobian_of_trees_has_an_entry_for_each_pair_of_leaves():
     j = cr.jacobian(lambda p: {"z": p["x"] * 2, "s": np.sum(p["y"])})({"x": np.ones(2), "y": np.ones(3)})
     np.testing.assert_array_equal(j["z"]["x"], 2 * np.eye(2))
     np.testing.assert_array_equal(j["z"]["y"], np.zeros((2, 3)))

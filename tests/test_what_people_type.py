@@ -105,7 +105,7 @@ def test_the_gradient_of_a_batch():
     assert np.allclose(total, jax.grad(lambda w: jnp.sum(jax_loss(w, X, Y)))(W), rtol=1e-12)
 
 
-def test_a_batch_compiled():
+def test_a_compiled_batch_of_gradients_matches_jax():
     f = cr.compile(cr.vmap(cr.grad(loss), (None, 0, 0)))
     expected = jax.vmap(jax.grad(jax_loss), in_axes=(None, 0, 0))(W, X, Y)
     assert all(np.allclose(f(W, X, Y), expected, rtol=1e-12) for _ in range(3))

@@ -251,7 +251,7 @@ _LIBRARIES: tuple[str, ...] = (
     os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep,
     "<frozen ",
 )
-_told = {
+_hidden = {
     inspect.__file__: True,  # signature.bind runs where NumPy's functions are answered
 }
 _internal: dict[str, bool] = {}
@@ -261,13 +261,13 @@ def is_internal(filename: str) -> bool:
     """Whether a file belongs to chainrule, NumPy or SciPy, so is not the user's."""
     known = _internal.get(filename)
     if known is None:
-        known = _internal[filename] = _told.get(filename, filename.startswith(_LIBRARIES))
+        known = _internal[filename] = _hidden.get(filename, filename.startswith(_LIBRARIES))
     return known
 
 
 def hide_file(filename: str) -> None:
     """Make a file count as internal, such as the script that starts the command line."""
-    _told[filename] = _internal[filename] = True
+    _hidden[filename] = _internal[filename] = True
     is_library.cache_clear()
 
 

@@ -451,7 +451,7 @@ def test_the_findings_tell_the_line_and_what_would_be_right():
     told = report.findings[-1]
     assert told.startswith("dz is not ∂L/∂z: exactly 3 times too large")
     assert "dz = dh * (1 - dense(x, w, b) ** 2) * 3" in told
-    assert "With dz put right, x, w and b would be right." in told
+    assert "Once dz is right, x, w and b will be right too." in told
     assert told.split(".")[0] in str(report)
 
 

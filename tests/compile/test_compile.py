@@ -729,7 +729,7 @@ def test_without_a_folder_to_write_in(monkeypatch, tmp_path):
         assert compiled(2.0) == 5.0
 
 
-def test_source_and_memory():
+def test_source_and_memory_need_a_first_call():
     compiled = cr.compile(notes_loss)
     with pytest.raises(cr.errors.ChainruleError, match="not been called"):
         compiled.source()
@@ -1009,7 +1009,7 @@ def test_a_result_that_is_a_view_of_a_buffer_keeps_it():
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 @pytest.mark.parametrize("function", [np.max, np.min, lambda x: np.maximum(x, 4), lambda x: np.minimum(x, x[::-1])])
-def test_extremes_of_integers(function, dtype):
+def test_compiled_extremes_of_integers_are_numpys(function, dtype):
     compiled, x = cr.compile(function), np.array([3, -1, 7, 5], dtype)
     for _ in range(3):
         np.testing.assert_array_equal(compiled(x), function(x))

@@ -60,7 +60,7 @@ def run(compiled, *args, times=3):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_of_every_size(name, dtype):
+def test_compiled_linear_algebra_is_numpys_for_every_size(name, dtype):
     f = loss_of(FUNCTIONS[name])
     for n in (1, 5, 37) if dtype == np.float64 else (37,):
         a, b = matrices(n, dtype)
@@ -68,7 +68,7 @@ def test_of_every_size(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["product", "inv", "cholesky", "slogdet", "lower triangle"])
-def test_without_entries(name):
+def test_compiled_linear_algebra_takes_matrices_without_entries(name):
     f = FUNCTIONS[name]
     a, b = matrices(0)
     assert_same((run(cr.compile(f), a, b),), (f(a, b),), 0)
@@ -95,7 +95,7 @@ def surrounded(x, order):
 
 
 @pytest.mark.parametrize("order", ["strided", "reversed", "turned", "read-only"])
-def test_of_every_layout(order):
+def test_compiled_linear_algebra_is_numpys_for_every_layout(order):
     for name in ("product", "solve", "cholesky", "lower triangle"):
         f = FUNCTIONS[name]
         for n in (5, 23):
@@ -122,7 +122,7 @@ STACKS = {
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_of_stacks(name):
+def test_compiled_linear_algebra_is_numpys_for_stacks(name):
     f = loss_of(STACKS[name])
     for n in (3, 20):
         a, b = (np.stack(parts) for parts in zip(*(matrices(n) for _ in range(6)), strict=True))

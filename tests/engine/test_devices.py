@@ -53,7 +53,7 @@ def test_labels_are_checked_on_all_devices(found):
         assert error.startswith("BlockError: label 9 is not one of the 8 classes")
 
 
-def test_errors(found):
+def test_errors_of_shardings_name_argument_axis_and_remedy(found):
     not_divisible, structure, precision = found["errors"]
     assert "X of grad(perceptron) has shape (12, 6): its axis 0 cannot be divided into 8 equal parts" in not_divisible
     assert "leave out 4 of its 12 entries, or add 4" in not_divisible

@@ -143,7 +143,7 @@ def test_a_method_that_changes_its_object_is_refused():
         Line(1.0).moved(2.0)
 
 
-def test_source_and_memory():
+def test_source_and_memory_need_a_first_call():
     f = by_jax(mean_square)
     with pytest.raises(cr.errors.ChainruleError, match="has not been called"):
         f.source()
@@ -247,7 +247,7 @@ def test_inside_another_program_of_jaxs_another_path_is_nan():
 # Errors ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_jax():
+def test_without_jax_its_engine_says_what_to_install():
     hidden = (
         "import importlib.util, chainrule as cr; find = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name: None if name == 'jax' else find(name)\n"

@@ -33,7 +33,7 @@ def test_value_and_gradient_are_numpys(f):
 
 
 @pytest.mark.parametrize("f", [perceptron, softmax_classifier], ids=lambda f: f.__name__)
-def test_in_single_precision(f):
+def test_programs_in_single_precision_match_the_uncompiled_ones(f):
     def single(x):
         return {k: single(v) for k, v in x.items()} if isinstance(x, dict) else x.astype(np.float32)
 
@@ -43,7 +43,7 @@ def test_in_single_precision(f):
     assert_equal(cr.compile(both, engine="jax")(*arguments), both(*arguments), 1e-5)
 
 
-def test_second_derivatives():
+def test_a_hessian_compiled_by_xla_is_the_uncompiled_one():
     W, b, X, label = PROGRAMS[softmax_classifier][0]
     assert_equal(
         cr.compile(cr.hessian(softmax_classifier, "b"), engine="jax")(W, b, X, label),

@@ -367,7 +367,7 @@ LETTERS = {"A": A, "x": np.array([1.0, 3.0]), "y": np.array([2.0, 5.0])}
         ("L = x @ y", "∂L/∂x", "y"),
     ],
 )
-def test_closed_form(text, gradient, form):
+def test_a_gradient_has_its_closed_form(text, gradient, form):
     used = {name: value for name, value in LETTERS.items() if name in text.replace("exp", "")}
     assert closed_of(text, **used)[gradient] == form
 

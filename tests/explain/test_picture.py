@@ -255,7 +255,7 @@ def test_every_wire_ends_at_a_box_that_stands_in_its_direction(name, direction):
 
 
 def test_a_direction_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="direction is 'right' or 'down', not 'up'"):
+    with pytest.raises(ValueError, match="direction must be 'right' or 'down', not 'up'"):
         cr.explain(loss)(W, X).svg(direction="up")
 
 

@@ -105,7 +105,7 @@ def test_calls_that_record_nothing_are_no_scopes():
     assert cr.explain(lambda x: np.sum(x) / size(x))(X).scopes == ()
 
 
-def test_scopes_by_hand():
+def test_a_scope_may_be_opened_by_hand():
     def f(x):
         for i in range(2):
             with scope(f"layer {i}", "module"):

@@ -221,5 +221,5 @@ def test_an_untrusted_notebook_shows_picture_and_tables(shows, shown):
 
 
 @pytest.mark.parametrize("name", ["array", "report"])
-def test_tables_are_seen(shows, shown, name):
+def test_a_notebook_shows_tables(shows, shown, name):
     assert shows(shown[name]["text/html"]).locator("table").is_visible()

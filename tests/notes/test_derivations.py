@@ -43,7 +43,7 @@ def test_chain_rule_for_vectors_has_a_row_for_each_input():
 # Products ----------------------------------------------------------------------------------------------------
 
 
-def test_dot_product():
+def test_the_gradient_of_a_dot_product_is_the_other_vector():
     x, y = random(4), random(4) + 1
     v = compute(58, x=x, y=y)
     close(v["∂L/∂x"], y)
@@ -87,12 +87,12 @@ def test_softmax_gradient_is_its_jacobian_times_the_gradient_of_p():
 
 
 @pytest.mark.parametrize(("name", "value"), [("a", 2), ("b", 6), ("c", 8), ("L", 24)])
-def test_computation_graph_forward(name, value):
+def test_values_of_the_computation_graph_are_those_of_the_notes(name, value):
     assert notes.compute(SECTIONS[None])[name] == value
 
 
 @pytest.mark.parametrize(("name", "gradient"), [("L", 1), ("z", 8), ("c", 3), ("a", 3), ("b", 3), ("x", 6), ("y", 9)])
-def test_computation_graph_backward(name, gradient):
+def test_gradients_of_the_computation_graph_are_those_of_the_notes(name, gradient):
     assert notes.compute(SECTIONS[None])[f"∂L/∂{name}"] == gradient
 
 
@@ -106,7 +106,7 @@ def cross_entropy(request):
     return notes.compute(SECTIONS[63])
 
 
-def test_cross_entropy_forward(cross_entropy):
+def test_values_of_the_cross_entropy_are_those_of_the_notes(cross_entropy):
     v = cross_entropy
     close(v["s"], [sum(v["W"][i, k] * v["x"][k] for k in range(2)) for i in range(3)])
     close(v["p"], np.exp(v["s"]) / sum(np.exp(v["s"])))
@@ -154,7 +154,7 @@ def hinge(request):
     return m, n, compute(64, W=np.outer(s, x) / (x @ x), x=x)
 
 
-def test_hinge_forward(hinge):
+def test_values_of_the_hinge_loss_are_those_of_the_notes(hinge):
     m, n, v = hinge
     s = v["s"]
     close(v["t"], [0, s[1] - s[0] + 1, s[2] - s[0] + 1])

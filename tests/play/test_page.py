@@ -135,7 +135,7 @@ def test_a_link_holds_text_and_values_but_no_token(playground):
 
 
 @pytest.mark.parametrize("kind", ["page", "latex", "notebook", "python", "picture"])
-def test_files_are_saved(playground, browser, tmp_path, kind):
+def test_the_playground_saves_files(playground, browser, tmp_path, kind):
     page = playground("#r%20=%20X%20@%20w%20-%20y;%20L%20=%20sum(r**2)&X=[[1,2],[3,4],[5,6]]&w=[1,-1]&y=[0,1,1]")
     header(page, "9")
     with page.expect_download() as download:
@@ -215,7 +215,7 @@ def test_phone_width_does_not_overflow(playground, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_everything_is_named(playground):
+def test_every_control_has_an_accessible_name(playground):
     page = playground()
     header(page, "24")
     unnamed = page.evaluate(

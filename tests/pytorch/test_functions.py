@@ -175,7 +175,7 @@ def test_several_results_and_one_without_a_gradient():
     assert report.ok, report
 
 
-def test_single_precision():
+def test_functions_in_single_precision_pass_the_check():
     assert cr.check(Net().float())(X.float()).ok
     assert cr.check(Tanh.apply)(X.float()).ok
 

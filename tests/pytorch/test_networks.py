@@ -133,7 +133,7 @@ def test_weights_that_attention_returns_have_gradients():
     assert_as_pytorch(lambda z: sum(part.square().sum() for part in model(z, z, z)), [sequence()], [model], ["z"])
 
 
-def test_parametrised_layers():
+def test_parametrised_layers_have_pytorchs_gradients():
     norms = nn.utils.parametrizations
     model = nn.Sequential(norms.weight_norm(nn.Linear(8, 8)), nn.Tanh(), norms.spectral_norm(nn.Linear(8, 4)))
     model = model.double().eval()
@@ -294,7 +294,7 @@ def test_keywords_in_any_order():
         np.testing.assert_array_equal(gradient, same[name])
 
 
-def test_trees_of_tensors():
+def test_trees_of_tensors_have_pytorchs_gradients():
     linear = nn.Linear(8, 8).double()
 
     def loss(batch, *more):

@@ -37,7 +37,7 @@ def node_of(f):
         (lambda x: 1 / np.tanh(x), False),
     ],
 )
-def test_what_is_bounded(f, bounded):
+def test_a_value_is_known_to_be_bounded_or_not(f, bounded):
     with np.errstate(all="ignore"):
         assert structure.is_bounded(node_of(f)) is bounded
 
@@ -68,7 +68,7 @@ def test_what_is_bounded(f, bounded):
         (np.tanh, False),
     ],
 )
-def test_what_is_positive(f, positive):
+def test_a_value_is_known_to_be_positive_or_not(f, positive):
     assert structure.is_positive(node_of(f)) is positive
 
 
@@ -111,7 +111,7 @@ def test_a_constant_of_equal_entries(c, number):
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (3, 3), (1, 2), (2, 2)])
-def test_identities_are_square(shape):
+def test_only_square_identities_are_identities(shape):
     assert constants.is_identity(np.eye(*shape)) is (shape[0] == shape[1])
 
 

@@ -92,7 +92,7 @@ OF_PYTHON = {
 
 
 @pytest.mark.parametrize("name", OF_PYTHON)
-def test_pythons_random(name):
+def test_draws_of_pythons_random_have_gradients(name):
     def loss(x):
         random.seed(4)
         return OF_PYTHON[name](x)
@@ -128,7 +128,7 @@ def differences(loss):
 
 @pytest.mark.parametrize("generator", GENERATORS)
 @pytest.mark.parametrize("name", DRAWS)
-def test_value_and_gradient(name, generator):
+def test_draws_have_right_gradients(name, generator):
     def loss(x):
         drawn = DRAWS[name](generator(), x)
         return np.sum(drawn * np.cos(np.arange(np.size(drawn)).reshape(np.shape(drawn))))
@@ -139,7 +139,7 @@ def test_value_and_gradient(name, generator):
 
 
 @pytest.mark.parametrize("shuffled", [lambda x: x.copy(), lambda x: x.reshape(2, 2).copy(), lambda x: [*x]])
-def test_shuffle(shuffled):
+def test_a_shuffle_of_recorded_entries_has_a_gradient(shuffled):
     def loss(x):
         y = shuffled(x)
         np.random.default_rng(3).shuffle(y)

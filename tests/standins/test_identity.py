@@ -61,7 +61,7 @@ def by_key(x):
     return np.sum(out)
 
 
-def test_functions_as_keys():
+def test_a_function_of_numpy_finds_itself_as_a_key():
     assert cr.grad(by_key)(X)[0] == sum(FACTORS.values())
 
 

@@ -144,7 +144,7 @@ def test_a_generator_that_outlives_the_recording_computes_plainly():
     assert type(next(kept[0])) is np.ndarray
 
 
-def test_nested_recordings():
+def test_nested_recordings_keep_their_own_buffers():
     def outer(x):
         a = zeros(2)
         a[0] = x * x

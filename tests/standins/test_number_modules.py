@@ -42,7 +42,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_value_and_gradient(name):
+def test_functions_of_numbers_have_pythons_values_and_right_gradients(name):
     f = CALLS[name]
     value, slopes = cr.value_and_grad(f)(X)
     assert value == f(X)
@@ -51,7 +51,7 @@ def test_value_and_gradient(name):
 
 
 @pytest.mark.parametrize("name", ["polar", "median", "correlation"])
-def test_compiled(name):
+def test_compiled_functions_of_numbers_have_the_uncompiled_values_and_gradients(name):
     compiled = cr.compile(cr.value_and_grad(CALLS[name]))
     for x in (X, X[::-1].copy()):
         value, slopes = compiled(x)

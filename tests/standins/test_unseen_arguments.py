@@ -31,7 +31,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_value_and_gradient(name):
+def test_unseen_arguments_have_right_gradients(name):
     f, w = CALLS[name], 2.5
     weights = np.arange(1.0, 1 + np.size(f(w))).reshape(np.shape(f(w)))
 

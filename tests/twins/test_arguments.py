@@ -62,7 +62,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_value_and_gradient(name):
+def test_each_way_to_call_has_scipys_value_and_a_right_gradient(name):
     check_call(CALLS[name])
 
 

@@ -76,7 +76,7 @@ SIMILAR = {
 
 
 @pytest.mark.parametrize("name", SIMILAR)
-def test_value_and_gradient(name):
+def test_results_have_scipys_values_and_right_gradients(name):
     check_call(SIMILAR[name])
 
 

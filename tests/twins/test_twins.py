@@ -26,12 +26,12 @@ some = pytest.mark.parametrize("name", SAMPLE)
 
 
 @pytest.mark.parametrize("name", [name for i, name in enumerate(sorted(CALLS)) if i % 4 == 0])
-def test_value_and_gradient(name):
+def test_twins_have_scipys_values_and_right_gradients(name):
     check_call(CALLS[name])
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLE if CALLS[name].second])
-def test_second_derivatives(name):
+def test_second_derivatives_of_twins_match_differences(name):
     check_second_derivatives(CALLS[name])
 
 
@@ -61,14 +61,14 @@ def test_a_compiled_call_raises_the_errors_of_scipy_for_other_numbers(name):
 
 
 @some
-def test_compiled(name, request):
+def test_a_compiled_twin_gives_scipys_values(name, request):
     if not CALLS[name].compiles:
         request.getfixturevalue("may_run_uncompiled")
     check_compiled(CALLS[name])
 
 
 @some
-def test_explained(name):
+def test_an_explained_twin_has_the_recorded_values(name):
     check_explained(CALLS[name])
 
 

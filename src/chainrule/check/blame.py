@@ -140,10 +140,10 @@ def _only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
 
 def _numbers(c: Comparison) -> str:
     place = f" at {c.place}" if c.place else ""
-    return f"{place}: for a random dz it gives {c.ours:.6g}, {_told(c.reference)} {c.theirs:.6g}"
+    return f"{place}: for a random dz it gives {c.ours:.6g}, {_reference_gives(c.reference)} {c.theirs:.6g}"
 
 
-def _told(reference: str) -> str:
+def _reference_gives(reference: str) -> str:
     return "differences of its forward rule give" if reference == "differences" else f"{reference} gives"
 
 

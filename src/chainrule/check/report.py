@@ -145,8 +145,8 @@ class Mistake:
         if self.more:
             numbers = [str(line.number) for line in self.more]
             place += f"\nWritten into on line{'s' * (len(numbers) > 1)} {listed(numbers)} too."
-        fixed = f"\nWith {self.variable} put right, {listed(self.fixed)} would be right." if self.fixed else ""
-        before = f"\nRight before it: {', '.join(self.right_before)}." if self.right_before else ""
+        fixed = f"\nOnce {self.variable} is right, {listed(self.fixed)} will be right too." if self.fixed else ""
+        before = f"\nCorrect up to here: {', '.join(self.right_before)}." if self.right_before else ""
         instead = f"\nWrite `{self.instead}`." if self.instead else ""
         if self.instead == "pass":
             instead = "\nLeave the line out."

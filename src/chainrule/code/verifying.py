@@ -56,7 +56,7 @@ def verify(
         if ours.shape != wanted.shape or not _close(ours, wanted, scale):
             raise CodeError(
                 f"the code that was written for {library.name} computes another number for {label}: "
-                f"{_told(ours)} for {_told(wanted)}"
+                f"{_in_words(ours)} for {_in_words(wanted)}"
             )
 
 
@@ -87,5 +87,5 @@ def _size(x: np.ndarray) -> float:
     return float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)) if x.dtype.kind in "fc" else 0.0
 
 
-def _told(x: np.ndarray) -> str:
+def _in_words(x: np.ndarray) -> str:
     return f"an array of shape {x.shape}" if x.ndim else f"{x:.6g}"

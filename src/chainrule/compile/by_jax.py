@@ -222,8 +222,8 @@ class _Program:
         draws = Draws(f)
         with draws.watched():
             self.jitted = jax.jit(self._traced, donate_argnums=tuple(donated))
-            once = _told(self.jitted.trace(*leaves).jaxpr)
-        again = _told(jax.make_jaxpr(lambda *tracers: self._traced(*tracers))(*leaves))  # a new one, for JAX knows f
+            once = _content(self.jitted.trace(*leaves).jaxpr)
+        again = _content(jax.make_jaxpr(lambda *tracers: self._traced(*tracers))(*leaves))  # a new one, for JAX knows f
         if draws.seeded is not None or once != again:
             raise refusal(name_of(f), f, None, draws.happened(), draws.seeded)
         self.assumed = tuple(guard.assumed for guard in self.guards)
@@ -288,7 +288,7 @@ def _nan_unless(holds: Any, results: list[Any]) -> list[Any]:
     return [jnp.where(holds, z, np.nan).astype(z.dtype) if is_inexact(z) else z for z in results]
 
 
-def _told(jaxpr: Any) -> tuple[Any, ...]:
+def _content(jaxpr: Any) -> tuple[Any, ...]:
     """The text of a program, and the arrays in it, to be compared with another one's."""
     text = re.sub("0x[0-9a-f]+", "", str(jaxpr))
     return text, [(x.shape, np.asarray(x).tobytes()) for x in jaxpr.consts if not is_traced(x)]

@@ -70,9 +70,9 @@ class Indexing(Arithmetic):
         back = builder.branch(condition)
         if self.chains > before:
             if long:
-                back.set_metadata("llvm.loop", _told(self.module, "llvm.loop.interleave.count", INTERLEAVED))
+                back.set_metadata("llvm.loop", _loop_metadata(self.module, "llvm.loop.interleave.count", INTERLEAVED))
         elif self.loops == inner and _length(start, stop) >= VECTORS:
-            back.set_metadata("llvm.loop", _told(self.module, "llvm.loop.unroll.disable"))
+            back.set_metadata("llvm.loop", _loop_metadata(self.module, "llvm.loop.unroll.disable"))
         self.loops += 1
         builder.position_at_end(after)
 
@@ -221,8 +221,8 @@ def _length(start: Any, stop: Any) -> int:
     return int(stop.constant) - int(start.constant) if known else 0
 
 
-def _told(module: ir.Module, what: str, *number: int) -> Any:
-    """Metadata that tells LLVM how to optimise a loop."""
+def _loop_metadata(module: ir.Module, what: str, *number: int) -> Any:
+    """Metadata of a loop that tells LLVM how to optimise it."""
     how = module.add_metadata([what, *map(ir.IntType(32), number)])
     loop = module.add_metadata([how, ir.IntType(32)(len(module.metadata))])
     loop.operands = (loop, how)  # a loop's metadata refers to itself

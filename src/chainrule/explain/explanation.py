@@ -157,7 +157,7 @@ class Explanation(Explained):
         from chainrule.explain.picture import frames
 
         if form not in ("svg", "tikz"):
-            raise ValueError(f"frames are written as 'svg' or 'tikz', not as {form!r}")
+            raise ValueError(f"form must be 'svg' or 'tikz', not {form!r}")
         return list(frames(self, form, fold, direction, width))
 
     def health(self) -> Health:
@@ -211,7 +211,9 @@ class Explanation(Explained):
         from chainrule.explain.derivation import derivation
 
         if self.call is None:
-            raise GradientError("code is written of a function that is explained by cr.explain(f)(…)")
+            raise GradientError(
+                "code needs the function: explain it with cr.explain(f)(…), not from a variable's result"
+            )
         return code_of(*self.call, library, lambda names: derivation(self, names))
 
     def markdown(self, **style: Unpack[Shows]) -> str:
@@ -249,7 +251,10 @@ def explain_variables(y: Array, gradient: Any) -> Explanation:
     """Explain a result that was computed from variables, with the names of the calling frame."""
     node, frame = node_of(y), user_frame()
     if not node.differentiable:
-        raise GradientError("the result has no gradient: it is of integers or booleans" + at_line())
+        raise GradientError(
+            "the result consists of integers or booleans, which have no gradient; explain a result of floats"
+            + at_line()
+        )
     inputs = sorted(sources_of(node), key=lambda source: source.order)
     found = {**frame.f_globals, **frame.f_locals}
     named = {label: x for label, x in found.items() if not label.startswith("_")}

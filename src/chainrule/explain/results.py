@@ -55,14 +55,16 @@ def with_loss(recording: Recording, gradient: Any, taken: Container[str | None])
     y = recording.outputs[0] if len(recording.outputs) == 1 else None
     if type(y) is not Array or not y.ndim or is_complex(y) or not is_inexact(y):
         if gradient is not None:
-            raise GradientError("gradient= is ∂L/∂y of one real array y that the function returns" + at_line())
+            raise GradientError(
+                "gradient= is ∂L/∂y, so the function must return one array y of real floats" + at_line()
+            )
         return recording, None
     try:
         given = np.ones(y.shape) if gradient is None else np.asarray(gradient, dtype=float)
     except (TypeError, ValueError):
         raise GradientError("gradient= must be an array of numbers, ∂L/∂y" + at_line()) from None
     if given.shape != y.shape:
-        raise GradientError(f"gradient= has the shape {given.shape}, and the result {y.shape}" + at_line())
+        raise GradientError(f"gradient= must have the shape of the result, {y.shape}, not {given.shape}" + at_line())
     dy, node = Node(None, (), {}, given.astype(y.dtype)), node_of(y)
     if node.name is None:
         node.name = next((name for name in ("y", "z", "y_out") if name not in taken), None)

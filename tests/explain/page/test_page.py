@@ -260,7 +260,7 @@ def test_everything_can_be_reached_and_is_named(opened, explanation):
     assert page.inner_text("#panel h2")
 
 
-def test_copy_as_latex(opened, explanation):
+def test_the_copy_button_copies_latex(opened, explanation):
     page = opened(explanation)
     page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     page.click("#derivation li:nth-child(3) .copy")
@@ -275,7 +275,7 @@ def test_derivation_starts_at_the_loss_and_ends_at_the_inputs(opened, explanatio
     assert rows == [4, 3, 2, 0, 1]
 
 
-def test_check_is_shown(opened, explanation):
+def test_the_page_shows_the_results_of_a_check(opened, explanation):
     page = opened(explanation, check=cr.check(cross_entropy)(W, X))
     assert "every gradient agrees" in page.inner_text("#summary")
     page.click(".item:has-text('input') .face >> nth=0")

@@ -237,7 +237,7 @@ def test_page_of_a_small_graph_is_small():
     assert len(page(cr.explain(cross_entropy)(W, X)).encode()) < 300_000
 
 
-def test_check_is_told():
+def test_the_story_has_the_results_of_a_check():
     explanation = cr.explain(cross_entropy)(W, X)
     told = story(explanation, cr.check(cross_entropy)(W, X))["check"]
     assert told["ok"] is True

@@ -87,7 +87,7 @@ def compare(got, expected, rtol):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_all_numbers_follow(opened, name):
+def test_new_inputs_change_all_numbers_as_a_new_explanation_does(opened, name):
     f, *inputs = FUNCTIONS[name]
     page = opened(cr.explain(f)(*inputs))
     new = [moved(x) for x in inputs]

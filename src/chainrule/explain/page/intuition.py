@@ -52,7 +52,7 @@ def phrase(row: Row, operand: Row, factor: Factor, local: LocalGradient | None) 
     effect = factor.effect
     if effect is None:
         return _from_matrix(row, local)
-    return _simple(row, factor, effect) or _from_pattern(row, operand, local) or _told(factor, effect)
+    return _simple(row, factor, effect) or _from_pattern(row, operand, local) or _of_effect(factor, effect)
 
 
 def _simple(row: Row, factor: Factor, effect: Effect) -> Phrase | None:
@@ -101,7 +101,7 @@ def _from_pattern(row: Row, operand: Row, local: LocalGradient | None) -> Phrase
     return None
 
 
-def _told(factor: Factor, effect: Effect) -> Phrase:
+def _of_effect(factor: Factor, effect: Effect) -> Phrase:
     return Phrase("told", sentence(effect, "the gradient", unicode(factor.local.parts[0])))
 
 

@@ -191,7 +191,7 @@ def _argument(x: Any) -> Any:
     if isinstance(x, float | int | np.generic):
         number = plain_number(x)
         return ["n", number] if isinstance(number, str) else number
-    raise TypeError(f"an argument of type {type(x).__name__} is not for the page")
+    raise TypeError(f"the page cannot take an argument of type {type(x).__name__}")
 
 
 def _array(x: np.ndarray) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def first_that_fits(ways: Iterator[Items], direction: str | None, width: float |
     Without a direction wires lead to the right, or downwards if the picture fits only in that way.
     """
     if direction is not None and direction not in DIRECTIONS:
-        raise ValueError(f"direction is {' or '.join(map(repr, DIRECTIONS))}, not {direction!r}")
+        raise ValueError(f"direction must be {' or '.join(map(repr, DIRECTIONS))}, not {direction!r}")
     narrowest = None
     for items in ways:
         for way in DIRECTIONS if direction is None and width is not None else (direction or "right",):
