@@ -74,8 +74,7 @@ def record(
     `run` is the function of NumPy or the operator that was called, if it takes the same operands: on NumPy's arrays it
     runs instead of the rule, so value, dtype, errors and warnings are NumPy's.
     """
-    inputs: list[Any] = []
-    values: list[Any] = []
+    inputs, values = [], []
     xp, unsure, refused = NUMPY_NAMESPACE, False, None
     for operand in operands:
         kind = type(operand)

@@ -46,7 +46,7 @@ def names_of(block: Block) -> tuple[str, ...]:
     return answers_of(block).itself
 
 
-READ_FIRST = "elementwise reductions matrices linalg shaping indexing".split()
+READ_FIRST = "elementwise step_functions reductions matrices linalg shaping indexing".split()
 """The families that come first; the others follow in alphabetical order."""
 
 
