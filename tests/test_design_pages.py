@@ -38,3 +38,19 @@ def test_design_pages_link_to_pages_that_exist():
     ]
     assert len(links) > 10
     assert not [(page.name, link) for page, link in links if not (page.parent / link).exists()]
+
+
+def test_design_pages_name_what_stands_in_the_file_beside_it():
+    """As in «`record` (`step.py`)»."""
+    texts = {path: (ROOT / path).read_text("utf-8") for path in FILES if path.endswith(".py")}
+    pairs = {
+        (page.name, name.rpartition(".")[2], file)
+        for page in PAGES
+        for name, file in re.findall(r"`([\w.]+)`\s+\(`([\w/]+\.py)`", page.read_text("utf-8"))
+    }
+    assert len(pairs) > 30
+
+    def is_there(name: str, file: str) -> bool:
+        return any(re.search(rf"\b{name}\b", text) for path, text in texts.items() if f"/{path}".endswith(f"/{file}"))
+
+    assert not {(page, name, file) for page, name, file in pairs if not is_there(name, file)}
