@@ -139,7 +139,7 @@ def jax_functions(parts: Parts) -> list[str]:
             backward,
             ["saved", parts.cotangent],
             parts.derivation,
-            [*unpacked(parts, "saved"), *parts.backward, *returned(gradients, always_tuple=True)],
+            [*unpacked(parts, "saved"), *parts.backward, *returned_tuple(gradients)],
         ),
         f"{parts.name}.defvjp({forward}, {backward})\n",
     ]
@@ -258,9 +258,13 @@ def wrapped(before: str, names: list[str], after: str, depth: int = 1) -> list[s
     return [before, *(f"    {part}" for part in inside), after]
 
 
-def returned(gradients: list[str], always_tuple: bool = False) -> list[str]:
+def returned(gradients: list[str]) -> list[str]:
+    return [f"return {gradients[0]}"] if len(gradients) == 1 else returned_tuple(gradients)
+
+
+def returned_tuple(gradients: list[str]) -> list[str]:
     if len(gradients) == 1:
-        return [f"return ({gradients[0]},)" if always_tuple else f"return {gradients[0]}"]
+        return [f"return ({gradients[0]},)"]
     one_line = f"return {', '.join(gradients)}"
     return [one_line] if len(one_line) <= WIDTH - 8 else wrapped("return (", gradients, ")")
 

@@ -189,7 +189,7 @@ class _Translation:
         definition = ast.FunctionDef("expression", arguments, [start, *self.body], [], None)
         if "type_params" in definition._fields:
             definition.type_params = []  # type: ignore[attr-defined]
-        module = ast.Module([_at(1, definition, inside=False)], [])
+        module = ast.Module([_here(1, definition)], [])
         for argument in arguments.args:
             _at(1, argument)
         filename = "<expression>" if (n := next(_numbers)) == 1 else f"<expression {n}>"
@@ -399,13 +399,18 @@ def _call(name: str, args: list[ast.expr], options: list[ast.keyword] | None = N
     return ast.Call(ast.Name(name, ast.Load()), args, options or [])
 
 
-def _at(line: int, tree: Any, inside: bool = True) -> Any:
-    """A piece of a program, located in this line."""
-    node: Any
-    for node in ast.walk(tree) if inside else [tree]:
-        node.lineno = node.end_lineno = line
-        node.col_offset = node.end_col_offset = 0
+def _at(line: int, tree: Any) -> Any:
+    """A piece of a program, located with all its parts in this line."""
+    for node in ast.walk(tree):
+        _here(line, node)
     return tree
+
+
+def _here(line: int, node: Any) -> Any:
+    """A node of a program, located in this line; its parts stay where they are."""
+    node.lineno = node.end_lineno = line
+    node.col_offset = node.end_col_offset = 0
+    return node
 
 
 def _not_allowed(why: str, node: ast.AST, hint: str = "") -> ExpressionError:
