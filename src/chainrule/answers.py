@@ -130,7 +130,7 @@ pulled_in_numpy = Above()
 """The gradients of the given block's operands, by NumPy: `pulled_in_numpy(block, dz, z, operands, params, wanted)`."""
 
 under_another_value = Above()
-"""A recorded result with NumPy's own value, as a new step: some rules (max) compare operands with the rule's value."""
+"""A recorded result with NumPy's own value, as a new step; the rule keeps the value that it has computed."""
 
 from_objects = Above()
 """The entries of an array of dtype object, stacked to one recorded array."""

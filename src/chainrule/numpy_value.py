@@ -15,8 +15,8 @@ from chainrule.answers import ANSWERS, full_name, recorded_constant, under_anoth
 from chainrule.array import WATCHER, Array, read_by_error
 from chainrule.errors import BlockError
 from chainrule.layout import copied_as_it_lies
-from chainrule.libraries import NUMPY, PYTHON, count_nonzero, dtype_of
-from chainrule.node import at_line, now
+from chainrule.libraries import NUMPY, PYTHON, dtype_of
+from chainrule.node import Node, at_line, now
 from chainrule.step import explained, raises_no_error
 from chainrule.views import is_entry
 from chainrule.warnings_of_numpy import ALL
@@ -143,6 +143,18 @@ def _constants(value: Any) -> Any:
     return recorded_constant(value) if type(value) in HAVE_DTYPE and value.dtype.kind in "fc" else value
 
 
+def _needs_its_own(node: Node, value: Any, start: int) -> bool:
+    """Whether a step must keep the value of its rule, so that NumPy's stands on a node of its own.
+
+    It must if the rule expects a value of another type, and if its backward rule looks for the result among entries
+    that the answer has computed, in which NumPy's may not be to the last digit. Digits do not decide: recordings of a
+    function have the same steps whatever its numbers are.
+    """
+    if type(value) is not type(node.value):
+        return True
+    return node.block.picks and any(type(x) is Node and x.order > start for x in node.inputs)
+
+
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
     """A recorded result (or several) with NumPy's value. `start` is an order number before its nodes."""
     kind = type(result)
@@ -156,7 +168,7 @@ def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:
                 )
             if result.dtype != dtype:
                 result = ANSWERS[np.astype](result, dtype)
-            if result._view is None and dtype.kind in "fc":
+            if result._view is None and dtype.kind in "fc" and _needs_its_own(result._own, value, start):
                 result._own = under_another_value(result, value)._own  # in place: it may be an operand
             else:
                 result._own.value = value

@@ -121,6 +121,7 @@ class Block:
         self.flat_at_infinity: bool | Callable[..., bool] = False
         self.grows = False
         self.write: Write | None = None  # how it changes its first operand at `key`, if that is all that it does
+        self.picks = False  # whether its backward rule looks for the result among the entries of its operand, as max
         self.by_form = False  # whether its backward rule reads only shapes and dtypes of differentiated operands
         self.pull_in_place: Callable[..., Sequence[Any] | None] | None = (
             None  # a backward rule that adds into the memory of gradients

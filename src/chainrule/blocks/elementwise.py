@@ -356,6 +356,9 @@ def clip_dhigh(xp, dz, z, x, low, high):
     return sum_to(xp, xp.where(above, dz, 0.0), high.shape, z.shape)
 
 
+clip.picks = True
+
+
 @answers(np.clip)
 def numpy_clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None, casting=None):
     """np.clip: the bounds by position, or as `min` and `max`."""

@@ -138,6 +138,7 @@ def _extreme(function, name):
         hit = xp.astype(x == expand(xp, z, x, axis), x.dtype)
         return spread(xp, dz, z, x, axis) * (hit / xp.sum(hit, axis=axis, keepdims=True))
 
+    made.picks = True
     return made
 
 
