@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.code.expressions import Dialect, constant, literal, written
 from chainrule.code.sizes import required
-from chainrule.code.source import Body, assignment, closure
+from chainrule.code.source import FunctionBody, assignment, closure
 from chainrule.code.tape import TracedValue
 from chainrule.code.tracing import CodeError
 from chainrule.code.trees import leaves_of, other_leaves
@@ -34,7 +34,7 @@ def early_and_late(
     return {x: y for x, y in both.items() if x not in late}, late
 
 
-def checks(outcomes: Outcomes, body: Body, dialect: Dialect, prefix: str) -> list[str]:
+def checks(outcomes: Outcomes, body: FunctionBody, dialect: Dialect, prefix: str) -> list[str]:
     """Lines of a function's body that raise an error if a condition comes out otherwise."""
     lines: list[str] = []
     for condition, outcome in outcomes.items():
@@ -45,7 +45,7 @@ def checks(outcomes: Outcomes, body: Body, dialect: Dialect, prefix: str) -> lis
     return lines
 
 
-def holding(outcomes: Outcomes, body: Body, dialect: Dialect, holds: str, given: Sequence[str]) -> list[str]:
+def holding(outcomes: Outcomes, body: FunctionBody, dialect: Dialect, holds: str, given: Sequence[str]) -> list[str]:
     """Lines that compute whether all conditions come out alike, for JAX, which traces code that cannot raise."""
     lines = [f"{holds} = {text}" for text in given]
     for condition, outcome in outcomes.items():
@@ -76,7 +76,7 @@ def of_others(trees: Mapping[str, Any], dialect: Dialect, prefix: str) -> list[s
 
 
 def _compared(
-    condition: TracedValue, outcome: np.ndarray, body: Body, dialect: Dialect, prefix: str
+    condition: TracedValue, outcome: np.ndarray, body: FunctionBody, dialect: Dialect, prefix: str
 ) -> tuple[ast.expr, list[str]]:
     """A condition as an expression, after the lines that it needs; a mask is compared with the one that came out."""
     shown = literal(condition, body.show, dialect)
