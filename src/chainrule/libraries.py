@@ -120,7 +120,7 @@ def _numpy_without_its_python_layer() -> Any:
     return namespace
 
 
-count_nonzero = getattr(np._core.multiarray, "count_nonzero", np.count_nonzero)
+count_nonzero = getattr(np._core.multiarray, "count_nonzero", np.count_nonzero)  # type: ignore[attr-defined]
 """np.count_nonzero of all entries, without its Python layer, which takes longer than a small array."""
 
 

@@ -109,9 +109,9 @@ _AT_THE_OPERAND = (Slot(0),)
 @answers(getitem_key)
 def read(x, key):
     """x[key]."""
-    parts = key if type(key) is tuple else (key,)
-    if _is_simple(parts) and len(parts) <= (ndim := x.ndim):  # by far the most frequent case
-        full = *parts, *(slice(None),) * (ndim - len(parts))
+    given = key if type(key) is tuple else (key,)
+    if _is_simple(given) and len(given) <= (ndim := x.ndim):  # by far the most frequent case
+        full = *given, *(slice(None),) * (ndim - len(given))
         return record(getitem, (x,), {"key": full}, operator.itemgetter(key))
     if type(key) is Array and x.ndim == 1 and key.dtype.kind in "iu":
         return record(getitem, (x, key), {"key": _AT_THE_OPERAND})
